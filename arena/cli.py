@@ -1,0 +1,358 @@
+"""The command line: parse, call, print, exit. Nothing heavy is imported before a verb needs it."""
+
+import sys
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from arena import __version__
+from arena.errors import ArenaError, ExitCode, nearest
+
+if TYPE_CHECKING:
+    from arena.pipeline import Compute, Scoring
+
+Command = Callable[..., None]
+
+
+class Threshold(click.ParamType):  # type: ignore[type-arg]  # generic in newer releases only
+    """`NAME=0.4`."""
+
+    name = "name=value"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Any]:
+        name, _, number = str(value).partition("=")
+        try:
+            return name, float(number)
+        except ValueError:
+            self.fail(f"{value!r} is not NAME=NUMBER, such as joytag=0.4", param, ctx)
+
+
+class NamedFile(click.ParamType):  # type: ignore[type-arg]  # generic in newer releases only
+    """`NAME=FILE`."""
+
+    name = "name=file"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Path]:
+        name, separator, path = str(value).partition("=")
+        if not (name and separator and path):
+            self.fail(f"{value!r} is not NAME=FILE, such as joytag=scores.npz", param, ctx)
+        return name, Path(path)
+
+
+class BatchSize(click.ParamType):  # type: ignore[type-arg]  # generic in newer releases only
+    """A whole number above 0, or `auto`."""
+
+    name = "n|auto"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
+        if value in (None, "auto"):
+            return None
+        if not (str(value).isdecimal() and int(value) > 0):
+            self.fail(f"{value!r} is neither auto nor a whole number above 0", param, ctx)
+        return int(value)
+
+
+class Verbs(click.Group):
+    """A group that suggests the nearest verb for a mistyped one."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            raise click.UsageError(f"no verb is called {args[0]!r}. {nearest(args[0], self.commands)}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+def option(*names: str, **attributes: Any) -> Callable[[Command], Command]:
+    """An option with its environment variable `ARENA_<NAME>`."""
+    long = next(name for name in names if name.startswith("--"))
+    variable = "ARENA_" + long.removeprefix("--").replace("-", "_").upper()
+    return click.option(*names, envvar=variable, show_default=attributes.pop("show_default", True), **attributes)
+
+
+def use_config(ctx: click.Context, param: click.Parameter, path: Path | None) -> None:
+    """Take defaults for the verb's options from a TOML file: keys at the top, or in a table of the verb's name."""
+    if path is None:
+        return
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ArenaError(f"--config {path}: no readable TOML ({error})") from None
+    verb = table.get(ctx.info_name or "", {})
+    given = {key: value for key, value in table.items() if not isinstance(value, dict)} | dict(verb)
+    names = {str(parameter.name) for parameter in ctx.command.params}
+    for key in given:
+        if key.replace("-", "_") not in names:
+            raise ArenaError(f"--config {path}: {key} is no option of {ctx.info_name}. {nearest(key, names)}")
+    defaults = {key.replace("-", "_"): _as_option(value) for key, value in given.items()}
+    ctx.default_map = {**(ctx.default_map or {}), **defaults}
+
+
+def _as_option(value: Any) -> Any:
+    return ",".join(map(str, value)) if isinstance(value, list) and all(isinstance(v, str) for v in value) else value
+
+
+config_option = click.option(
+    "--config", "-C", type=click.Path(path_type=Path), envvar="ARENA_CONFIG", callback=use_config, is_eager=True,
+    expose_value=False, help="TOML file with defaults for these options.",
+)  # fmt: skip
+root_option = option(
+    "--root", type=click.Path(path_type=Path), help="Folder with further models/ and datasets/.", show_default=False
+)
+device_option = option("--device", default="auto", help="auto, cpu, cuda or cuda:N.")
+precision_option = option(
+    "--precision", type=click.Choice(["auto", "fp32", "fp16", "bf16"]), default="auto",
+    help="auto: fp16 on CUDA, fp32 on the CPU. An ONNX graph runs in its own.",
+)  # fmt: skip
+batch_option = option("--batch-size", "-b", type=BatchSize(), default="auto", help="Images a batch.")
+limit_option = option("--limit", "-L", type=click.IntRange(min=1), help="At most so many images.", show_default=False)
+min_positives_option = option(
+    "--min-positives", type=click.IntRange(min=0), default=10, help="Positives that a tag needs to enter the means."
+)
+convention_option = option(
+    "--convention", type=click.Choice(["arena", "joytag"]), default="arena",
+    help="An undefined figure is left out of the means (arena), or counts as 0 (joytag).",
+)  # fmt: skip
+threshold_option = option(
+    "--threshold", "-t", type=Threshold(), multiple=True, metavar="NAME=VALUE", show_default=False,
+    help="A model's threshold in place of its card's; may be given again.",
+)  # fmt: skip
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="arena")
+def arena() -> None:
+    """Which image tagger is better, on which tags, at which threshold?
+
+    \b
+    arena run                                    the bundled demo
+    arena run --models joytag,wd14 -d FOLDER     two taggers on your images
+    arena run --models joytag,new=./checkpoint   a release candidate
+    """
+
+
+@arena.command()
+@config_option
+@option("--models", "-m", default="joytag-demo,wd14-demo", help="Cards, or NAME=PATH of local folders; commas between.")
+@option("--dataset", "-d", default="demo", help="Card, or path of a frozen dataset folder.")
+@option("--output", "-o", type=click.Path(path_type=Path), help="Run folder.  [default: runs/NAME]", show_default=False)
+@limit_option
+@option("--seed", type=int, default=0, help="Which random part --limit takes.")
+@batch_option
+@device_option
+@precision_option
+@min_positives_option
+@convention_option
+@threshold_option
+@root_option
+def run(
+    models: str, dataset: str, output: Path | None, limit: int | None, seed: int, root: Path | None, **settings: Any
+) -> None:
+    """Score a held-out dataset with every model and compare them.
+
+    Writes a run folder: index.html, summary.json, full-metrics/ and more. Stopped at any point, the same command
+    continues; finished scores are never computed again.
+
+    Example: arena run --models joytag,wd14 --dataset datasets/mine
+    """
+    from arena import pipeline
+    from arena.terminal import Terminal, show_summary
+
+    terminal = Terminal()
+    folder = pipeline.run(
+        split_names(models), dataset, output, limit=limit, seed=seed, compute=_compute(settings),
+        scoring=_scoring(settings), root=root, command=command_line(), progress=terminal,
+    )  # fmt: skip
+    show_summary(folder)
+
+
+@arena.command()
+@config_option
+@option("--model", "-m", required=True, help="Card, or NAME=PATH of a local folder.", show_default=False)
+@option("--images", required=True, type=click.Path(path_type=Path), help="Folder of images.", show_default=False)
+@option("--output", "-o", required=True, type=click.Path(path_type=Path), help="File to write.", show_default=False)
+@limit_option
+@batch_option
+@device_option
+@precision_option
+@root_option
+def predict(model: str, images: Path, output: Path, limit: int | None, root: Path | None, **settings: Any) -> None:
+    """Score a folder of images with one model.
+
+    Writes an .npz file: scores float32 (images, tags), tags, image_ids (paths below the folder without suffix).
+
+    Example: arena predict -m joytag --images photos -o scores.npz
+    """
+    from arena import pipeline
+    from arena.terminal import Terminal, show_skipped
+
+    scores = pipeline.predict_folder(
+        model, images, output, limit=limit, compute=_compute(settings), root=root, progress=Terminal()
+    )
+    show_skipped(scores.skipped)
+    click.echo(f"{output}: {len(scores.image_ids)} images x {len(scores.tags)} tags")
+
+
+@arena.command()
+@config_option
+@option(
+    "--scores", type=NamedFile(), multiple=True, required=True, metavar="NAME=FILE", show_default=False,
+    help="Scores .npz, or scores/ folder of a run; may be given again.",
+)  # fmt: skip
+@option("--truth", type=click.Path(path_type=Path), help="Truth .npz: truth, tags, image_ids.", show_default=False)
+@option("--dataset", "-d", help="Frozen dataset, in place of --truth.", show_default=False)
+@option("--output", "-o", required=True, type=click.Path(path_type=Path), help="Run folder.", show_default=False)
+@min_positives_option
+@convention_option
+@threshold_option
+@root_option
+def score(
+    scores: tuple[tuple[str, Path], ...], truth: Path | None, dataset: str | None, output: Path, root: Path | None,
+    **settings: Any,
+) -> None:  # fmt: skip
+    """Compare scores that are there already; no model is needed.
+
+    A scores file holds scores (images, tags), tags, image_ids, and may hold tag_counts.
+
+    Example: arena score --scores a=a.npz --scores b=b.npz --truth truth.npz -o runs/ab
+    """
+    from arena import pipeline
+    from arena.terminal import Terminal, show_summary
+
+    if (truth is None) == (dataset is None):
+        raise ArenaError("arena score: give either --truth FILE or --dataset NAME")
+    folder = pipeline.score_files(
+        unique(scores), output, truth=truth, dataset=dataset, scoring=_scoring(settings), root=root,
+        command=command_line(), progress=Terminal(),
+    )  # fmt: skip
+    show_summary(folder)
+
+
+@arena.command()
+@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
+def report(runs: tuple[Path, ...]) -> None:
+    """Write the reports of finished runs again, from their numbers.
+
+    Example: arena report runs/demo
+    """
+    from arena import pipeline
+
+    for folder in runs:
+        pipeline.render(folder)
+        click.echo(f"{folder / 'index.html'}")
+
+
+@arena.command()
+@click.argument("models", nargs=-1, required=True)
+@root_option
+def pull(models: tuple[str, ...], root: Path | None) -> None:
+    """Fetch the files of models from the hub, at their pinned revision.
+
+    Example: arena pull joytag wd14
+    """
+    from arena import catalogue
+    from arena.terminal import Terminal
+
+    for fetched in catalogue.pull(models, root, Terminal().note):
+        click.echo(f"{fetched.name}: {fetched.folder}  ({fetched.size_mb:.0f} MB, sha256 {fetched.digest[:12]})")
+
+
+@arena.group("ls", cls=Verbs)
+def ls() -> None:
+    """List models, datasets or tags.
+
+    Example: arena ls models
+    """
+
+
+@ls.command("models")
+@root_option
+def ls_models(root: Path | None) -> None:
+    """List the models that have a card.
+
+    Example: arena ls models
+    """
+    from arena import catalogue
+    from arena.terminal import show_table
+
+    show_table(*catalogue.list_models(root))
+
+
+@ls.command("datasets")
+@root_option
+def ls_datasets(root: Path | None) -> None:
+    """List the datasets that have a card.
+
+    Example: arena ls datasets
+    """
+    from arena import catalogue
+    from arena.terminal import show_table
+
+    show_table(*catalogue.list_datasets(root))
+
+
+@ls.command("tags")
+@option("--dataset", "-d", default="demo", help="Card, or path of a frozen dataset folder.")
+@root_option
+def ls_tags(dataset: str, root: Path | None) -> None:
+    """List a dataset's tags with category and number of positives.
+
+    Example: arena ls tags -d demo
+    """
+    from arena import catalogue
+    from arena.terminal import show_table
+
+    show_table(*catalogue.list_tags(dataset, root))
+
+
+def _compute(settings: dict[str, Any]) -> "Compute":
+    from arena.pipeline import Compute
+
+    return Compute(settings["device"], settings["precision"], settings["batch_size"])
+
+
+def _scoring(settings: dict[str, Any]) -> "Scoring":
+    from arena.pipeline import Scoring
+
+    return Scoring(settings["min_positives"], settings["convention"], unique(settings["threshold"]))
+
+
+def unique(pairs: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
+    """Pairs of a repeated option as a mapping; a name given twice is a mistake."""
+    names = [name for name, _ in pairs]
+    if len(set(names)) < len(names):
+        raise ArenaError(f"{max(names, key=names.count)} is named twice; every model needs a name of its own")
+    return dict(pairs)
+
+
+def split_names(text: str) -> list[str]:
+    """`a, b` as a list."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def command_line() -> str:
+    """What was typed, as it can be typed again."""
+    import shlex
+
+    return shlex.join(["arena", *sys.argv[1:]])
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point: every expected failure is one line on standard error and its exit code."""
+    try:
+        arena.main(args=arguments, prog_name="arena", standalone_mode=False)
+    except ArenaError as error:
+        click.echo(f"arena: {error}", err=True)
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(ExitCode.BAD_INPUT)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("arena: stopped; the same command continues where it was", err=True)
+        sys.exit(ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(ExitCode.DONE)

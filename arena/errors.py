@@ -1,0 +1,59 @@
+"""The error tree and the exit codes.
+
+An expected failure is an `ArenaError`: one clear line that says what, where, what was seen, and the fix. Anything else that
+reaches a user is a bug and keeps its traceback.
+"""
+
+import difflib
+from collections.abc import Iterable
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """Exit codes of every verb; other tools rely on them."""
+
+    DONE = 0
+    FAILED = 1
+    BAD_INPUT = 2
+    INCONCLUSIVE = 3
+    INCOMPARABLE = 4
+    INTERRUPTED = 130
+
+
+class ArenaError(Exception):
+    """Bad input, usage or configuration, told in one line."""
+
+    exit_code = ExitCode.BAD_INPUT
+
+
+class UnreadableImageError(ArenaError):
+    """One image cannot be decoded; the run goes on without it and counts it."""
+
+
+class WeightsError(ArenaError):
+    """Files of a model are missing, damaged, or disagree with each other."""
+
+
+class IncomparableError(ArenaError):
+    """Two results of other datasets, tag sets or schemas."""
+
+    exit_code = ExitCode.INCOMPARABLE
+
+
+class ScoresError(ArenaError):
+    """Scores are no probabilities, or do not belong to the images or tags they are said to belong to."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Say which known names are close to a mistyped one, or list them all where none is.
+
+    >>> nearest("joytga", ["joytag", "wd14"])
+    'Did you mean joytag?'
+    >>> nearest("x", ["joytag", "wd14"])
+    'Known: joytag, wd14.'
+    """
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    if close:
+        return f"Did you mean {' or '.join(close)}?"
+    return f"Known: {', '.join(names)}." if names else "None is known."

@@ -1,0 +1,1 @@
+"""From a dataset card to frozen held-out images: types, perceptual hashes, duplicate search."""

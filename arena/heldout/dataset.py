@@ -1,0 +1,205 @@
+"""A frozen held-out dataset: images, the tags each carries, and the digest that pins both.
+
+A folder holds `dataset.toml` (the card), `images.parquet` (one row an image), `tags.csv` (the tags of its truth), optional
+`tag_aliases.csv` and `tag_implications.csv`, and `images/`.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from arena.cards import DatasetCard
+from arena.errors import ArenaError
+from arena.tags import TagRelations, TagSpace, read_csv
+
+IMAGE_COLUMNS = ("image_id", "path", "sha256", "width", "height", "phash", "dhash", "tags", "rating", "group")
+"""Columns of `images.parquet`; it may hold more, and they are kept."""
+
+NAMED_MISSING_FILES = 5
+"""How many missing files an error names before it only counts them."""
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Which image carries which tag.
+
+    Attributes:
+        image_ids: what the rows are.
+        tags: what the columns are.
+        values: bool (images, tags).
+        relations: aliases by which a tagger's spelling finds its column.
+    """
+
+    image_ids: tuple[str, ...]
+    tags: TagSpace
+    values: NDArray[np.bool_]
+    relations: TagRelations = field(default_factory=TagRelations)
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Held-out images with their truth.
+
+    Attributes:
+        card: what the card says.
+        images: one row an image with `IMAGE_COLUMNS`, sorted by `image_id`.
+        tags: the tags of the truth, sorted by name.
+        relations: aliases and implications of the tag vocabulary.
+    """
+
+    card: DatasetCard
+    images: pd.DataFrame
+    tags: TagSpace
+    relations: TagRelations
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @cached_property
+    def image_ids(self) -> tuple[str, ...]:
+        """Identifiers in the order of the rows."""
+        return tuple(self.images["image_id"])
+
+    @cached_property
+    def paths(self) -> tuple[Path, ...]:
+        """The file of each image, in the order of the rows."""
+        return tuple(self.card.folder / path for path in self.images["path"])
+
+    @cached_property
+    def truth(self) -> Truth:
+        """Which image carries which tag."""
+        values = np.zeros((len(self.images), len(self.tags)), dtype=bool)
+        for row, names in enumerate(self.images["tags"]):
+            values[row, [self.tags.index[name] for name in names]] = True
+        return Truth(self.image_ids, self.tags, values, self.relations)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over every image's identifier, file digest and tags: the same set has the same digest anywhere."""
+        return digest_images(self.images)
+
+    def sample(self, limit: int | None, seed: int) -> "HeldOut":
+        """A random part of at most `limit` images: those whose digests, hashed with the seed, come first.
+
+        The part of a larger limit contains that of a smaller one.
+        """
+        if limit is None or limit >= len(self):
+            return self
+        order = [hashlib.sha256(f"{seed}:{digest}".encode()).digest() for digest in self.images["sha256"]]
+        chosen = sorted(sorted(range(len(self)), key=order.__getitem__)[:limit])
+        return replace(self, images=self.images.iloc[chosen].reset_index(drop=True))
+
+
+def digest_images(images: pd.DataFrame) -> str:
+    """SHA-256, in hexadecimal, over identifier, file digest and sorted tags of every row, in order of identifier."""
+    ordered = images.sort_values("image_id")
+    digest = hashlib.sha256()
+    for image_id, sha256, names in zip(ordered["image_id"], ordered["sha256"], ordered["tags"], strict=True):
+        digest.update(json.dumps([image_id, sha256, sorted(names)]).encode() + b"\n")
+    return digest.hexdigest()
+
+
+def read_frozen(card: DatasetCard) -> HeldOut:
+    """Read the frozen dataset that a card names, and check that its parts agree.
+
+    Raises:
+        ArenaError: a file is missing or damaged, no image, an identifier twice, a tag that `tags.csv` lacks, or a digest
+            other than the card's.
+    """
+    images = _read_images(card.folder / "images.parquet")
+    tags = _read_tags(card.folder / "tags.csv")
+    unknown = sorted({name for names in images["tags"] for name in names} - tags.index.keys())
+    if unknown:
+        raise ArenaError(f"{card.folder}: images.parquet has tags that tags.csv lacks: {', '.join(unknown[:5])}")
+    missing = [path for path in images["path"] if not (card.folder / path).exists()]
+    if missing:
+        named = ", ".join(missing[:NAMED_MISSING_FILES]) + (" ..." if len(missing) > NAMED_MISSING_FILES else "")
+        raise ArenaError(
+            f"{card.folder}: lists {len(images)} images, {len(images) - len(missing)} found; missing {named}. "
+            f"Restore the folder images/ of dataset {card.name}"
+        )
+    dataset = HeldOut(card, images, tags, TagRelations.read(card.folder))
+    if card.digest and card.digest != dataset.digest:
+        raise ArenaError(
+            f"{card.folder}: digest is {dataset.digest[:12]}, the card says {card.digest[:12]}; "
+            "the set was changed after it was frozen. Restore it, or freeze it under a new name"
+        )
+    return dataset
+
+
+def write_frozen(
+    folder: Path, *, card: Mapping[str, Any], images: pd.DataFrame, tags: Sequence[tuple[str, str]]
+) -> str:
+    """Write `images.parquet`, `tags.csv` and `dataset.toml` of a frozen dataset, its images being in place.
+
+    Args:
+        folder: where `images/` already is.
+        card: content of `dataset.toml`; `digest` and the number of images are added.
+        images: a row an image, with `IMAGE_COLUMNS`.
+        tags: (name, category) of each tag of the truth.
+
+    Returns: the digest of the set.
+    """
+    ordered = images.sort_values("image_id").reset_index(drop=True)
+    ordered[list(IMAGE_COLUMNS)].to_parquet(folder / "images.parquet", index=False)
+    positives = ordered["tags"].explode().value_counts()
+    rows = [
+        {"name": name, "category": category, "positives": int(positives.get(name, 0))}
+        for name, category in sorted(tags)
+    ]
+    pd.DataFrame(rows).to_csv(folder / "tags.csv", index=False, lineterminator="\n")
+    digest = digest_images(ordered)
+    (folder / "dataset.toml").write_text(
+        toml_text({**card, "images": len(ordered), "digest": digest}), encoding="utf-8"
+    )
+    return digest
+
+
+def toml_text(table: Mapping[str, Any]) -> str:
+    """A flat table of strings, numbers and booleans, with arrays of such tables, as TOML."""
+    flat = [f"{key} = {_toml_value(value)}" for key, value in table.items() if not isinstance(value, list)]
+    arrays = [
+        "\n".join([f"\n[[{key}]]", *(f"{name} = {_toml_value(value)}" for name, value in row.items())])
+        for key, rows in table.items()
+        if isinstance(rows, list)
+        for row in rows
+    ]
+    return "\n".join(flat + arrays) + "\n"
+
+
+def _toml_value(value: str | int | float | bool) -> str:
+    # A TOML basic string and a JSON string agree on every escape that json.dumps writes for such text.
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _read_images(path: Path) -> pd.DataFrame:
+    try:
+        images = pd.read_parquet(path)
+    except FileNotFoundError:
+        raise ArenaError(f"{path}: no such file; a frozen dataset needs one") from None
+    except (OSError, ValueError) as error:
+        raise ArenaError(f"{path}: no readable Parquet file ({str(error).splitlines()[0]}); restore it") from None
+    missing = [name for name in IMAGE_COLUMNS if name not in images.columns]
+    if missing:
+        raise ArenaError(f"{path}: no column {', '.join(missing)}; it has {', '.join(images.columns)}")
+    if images.empty:
+        raise ArenaError(f"{path}: no image in it; a held-out dataset needs at least one")
+    if images["image_id"].duplicated().any():
+        twice = images["image_id"][images["image_id"].duplicated()].iloc[0]
+        raise ArenaError(f"{path}: image_id {twice!r} is listed twice")
+    return images.sort_values("image_id").reset_index(drop=True)
+
+
+def _read_tags(path: Path) -> TagSpace:
+    rows = sorted(read_csv(path, ("name", "category")), key=lambda row: row["name"])
+    if not rows:
+        raise ArenaError(f"{path}: no tag in it; list every tag of the truth as name,category")
+    return TagSpace(tuple(row["name"] for row in rows), tuple(row["category"] for row in rows))

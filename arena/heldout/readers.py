@@ -1,0 +1,46 @@
+"""Truth and images from places other than a frozen dataset."""
+
+from pathlib import Path
+
+import numpy as np
+
+from arena.errors import ArenaError, ScoresError
+from arena.heldout.dataset import Truth
+from arena.images import IMAGE_SUFFIXES
+from arena.tags import TagSpace
+
+
+def truth_from_arrays(where: Path, truth: np.ndarray, tags: tuple[str, ...], image_ids: tuple[str, ...]) -> Truth:
+    """Truth from the arrays of a truth file.
+
+    Args:
+        truth: (images, tags), bool or 0 and 1.
+
+    Raises:
+        ScoresError: shapes disagree, or a value is neither 0 nor 1.
+    """
+    if truth.shape != (len(image_ids), len(tags)):
+        raise ScoresError(f"{where}: truth {truth.shape}, but {len(image_ids)} image_ids and {len(tags)} tags")
+    if truth.dtype != np.bool_ and not np.isin(truth, (0, 1)).all():
+        raise ScoresError(f"{where}: truth holds values other than 0 and 1; it must be bool")
+    return Truth(image_ids, TagSpace(tags), truth.astype(bool, copy=False))
+
+
+def list_images(folder: Path) -> dict[str, Path]:
+    """Every image file below a folder by identifier, in sorted order of file name.
+
+    An identifier is the path below the folder without its suffix; where two files would share one, both keep theirs.
+
+    Raises:
+        ArenaError: no such folder, or no image in it.
+    """
+    if not folder.is_dir():
+        raise ArenaError(f"--images {folder}: no such folder")
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
+    if not files:
+        raise ArenaError(f"--images {folder}: no image in it (looked for {', '.join(sorted(IMAGE_SUFFIXES))})")
+    relative = [path.relative_to(folder) for path in files]
+    bare = [path.with_suffix("").as_posix() for path in relative]
+    shared = {name for name in bare if bare.count(name) > 1} if len(set(bare)) < len(bare) else set()
+    ids = [path.as_posix() if name in shared else name for path, name in zip(relative, bare, strict=True)]
+    return dict(sorted(zip(ids, files, strict=True), key=lambda item: item[1].relative_to(folder).as_posix()))

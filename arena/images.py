@@ -1,0 +1,80 @@
+"""Decode any image file to canonical RGB, or say why not.
+
+Canonical: EXIF orientation applied, the first frame of an animation, transparency composited on white, 8 bits a channel.
+"""
+
+import io
+import warnings
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from arena.errors import UnreadableImageError
+
+RGB = NDArray[np.uint8]
+"""Pixels, (height, width, 3), red green blue, 0 to 255."""
+
+MAX_PIXELS = 100_000_000
+"""Larger images are refused before a pixel is decoded: a few kilobytes of PNG can hold gigabytes."""
+
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"})
+"""Suffixes that a folder scan takes for images; a file named outright may have any."""
+
+
+class Size(NamedTuple):
+    """Width and height in pixels."""
+
+    width: int
+    height: int
+
+
+def decode(source: Path | bytes) -> RGB:
+    """Decode a file, or its bytes, to canonical RGB.
+
+    Returns: uint8 (height, width, 3).
+
+    Raises:
+        UnreadableImageError: missing, empty, truncated, no image, or more than `MAX_PIXELS`. The message is the reason
+            alone ("truncated"), for the caller knows the name.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
+                refuse_bomb(Size(*image.size))
+                return np.asarray(flatten(ImageOps.exif_transpose(image)))
+    except UnreadableImageError:
+        raise
+    except FileNotFoundError:
+        raise UnreadableImageError("no such file") from None
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError):
+        raise UnreadableImageError(f"more than {MAX_PIXELS:,} pixels") from None
+    except Exception as error:  # Pillow's plugins raise nearly anything on hostile bytes
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UnreadableImageError("not an image" if "cannot identify" in reason else reason) from None
+
+
+def refuse_bomb(size: Size) -> None:
+    """Raise `UnreadableImageError` where an image would decode to more than `MAX_PIXELS`."""
+    if size.width * size.height > MAX_PIXELS:
+        raise UnreadableImageError(f"{size.width} x {size.height} is more than {MAX_PIXELS:,} pixels")
+
+
+def flatten(image: Image.Image) -> Image.Image:
+    """Convert a picture of any mode to RGB, its transparency composited on white.
+
+    16-bit greys are scaled to 8 bits; Pillow's own conversion would clip them to white.
+    """
+    if image.mode.startswith("I;16") or image.mode == "I":
+        grey = np.asarray(image, dtype=np.int64)
+        return Image.fromarray(
+            (grey >> 8 if grey.max(initial=0) > 255 else grey).clip(0, 255).astype(np.uint8)
+        ).convert("RGB")
+    if "A" in image.getbands() or "transparency" in image.info:
+        rgba = image.convert("RGBA")
+        white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
+        return Image.alpha_composite(white, rgba).convert("RGB")
+    return image.convert("RGB")

@@ -1,0 +1,1 @@
+"""From scores to numbers: counts, rankings, thresholds. numpy and scipy only."""

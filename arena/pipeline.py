@@ -1,0 +1,335 @@
+"""The only place where the stages meet: cards, held-out images, taggers, scores, numbers, reports.
+
+Each stage writes files and can be run again from the files before it.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from arena import __version__, provenance, taggers
+from arena.cards import ModelCard, Thresholds, find_dataset, find_models, model_cards
+from arena.errors import ArenaError, ScoresError, nearest
+from arena.evaluate import MIN_POSITIVES, Entry, evaluate
+from arena.heldout.dataset import Truth, read_frozen
+from arena.heldout.readers import list_images, truth_from_arrays
+from arena.result import Result, read_result, write_result
+from arena.scores.npz import as_texts, read_npz, read_scores, write_scores
+from arena.scores.predict import ImageSource, Job, predict
+from arena.scores.store import Scores, ScoreStore, read_facts, read_store
+
+DEMO_MODELS = ("joytag-demo", "wd14-demo")
+"""What `arena run` compares when nothing is named."""
+
+DEMO_DATASET = "demo"
+"""The held-out set that ships with the project."""
+
+
+class Progress(Protocol):
+    """What long work reports to; a terminal shows it."""
+
+    def note(self, text: str) -> None:
+        """Say one line."""
+
+    def count(self, what: str, total: int, done: int) -> AbstractContextManager[Callable[[int], None]]:
+        """Count towards a total, some of it done before; yields what to call with each further number."""
+
+
+class Silent:
+    """Reports to nobody."""
+
+    def note(self, text: str) -> None:
+        """Say nothing."""
+
+    def count(self, what: str, total: int, done: int) -> AbstractContextManager[Callable[[int], None]]:
+        """Count nothing."""
+        return nullcontext(lambda number: None)
+
+
+@dataclass(frozen=True)
+class Compute:
+    """How the networks run.
+
+    Attributes:
+        batch_size: images a batch; None chooses by device.
+    """
+
+    device: str = "auto"
+    precision: str = "auto"
+    batch_size: int | None = None
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """How scores become figures.
+
+    Attributes:
+        thresholds: model -> threshold that replaces its card's.
+    """
+
+    min_positives: int = MIN_POSITIVES
+    convention: str = "arena"
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+
+
+def run(
+    models: Sequence[str],
+    dataset: str,
+    output: Path | None = None,
+    *,
+    limit: int | None = None,
+    seed: int = 0,
+    compute: Compute = Compute(),
+    scoring: Scoring = Scoring(),
+    root: Path | None = None,
+    command: str = "",
+    progress: Progress = Silent(),
+) -> Path:
+    """All stages: score the dataset with every model, count, write the run folder and its reports.
+
+    Args:
+        models: names of cards, or NAME=PATH.
+        output: the run folder; None is `runs/` and a name made of the models and the dataset.
+        limit: at most so many images, a random part told by `seed`.
+
+    Returns: the run folder.
+    """
+    cards = find_models(models, root)
+    thresholds = _own_thresholds({card.name: card.thresholds for card in cards}, scoring)
+    heldout = read_frozen(find_dataset(dataset, root)).sample(limit, seed)
+    folder = output or Path("runs") / run_name(models, heldout.card.name, limit)
+    make_folder(folder)
+    source = ImageSource(heldout.image_ids, heldout.paths, tuple(heldout.images["sha256"]), verified=True)
+    score_images(cards, source, folder / "scores", compute=compute, progress=progress)
+    entries = [_entry(card, folder / "scores" / card.name, thresholds[card.name]) for card in cards]
+    _refuse_all_skipped(entries[0].scores)
+    facts = {
+        "name": heldout.card.name, "title": heldout.card.title, "digest": heldout.digest, "images": len(heldout),
+        "licence": heldout.card.licence, "sample": f"{limit} of seed {seed}" if limit else "all",
+    }  # fmt: skip
+    _finish(folder, heldout.truth, entries, scoring, facts, command, progress)
+    return folder
+
+
+def score_files(
+    files: Mapping[str, Path],
+    output: Path,
+    *,
+    truth: Path | None = None,
+    dataset: str | None = None,
+    scoring: Scoring = Scoring(),
+    root: Path | None = None,
+    command: str = "",
+    progress: Progress = Silent(),
+) -> Path:
+    """From scores of anywhere to a run folder; no model is loaded.
+
+    Args:
+        files: name -> `.npz` of scores, or the scores folder of an earlier run.
+        truth: `.npz` with `truth`, `tags`, `image_ids`; or else `dataset`, a name or a frozen folder.
+    """
+    known = _thresholds_of_cards(files, root)
+    thresholds = _own_thresholds(known, scoring)
+    make_folder(output)
+    progress.note("reading the truth")
+    if truth is not None:
+        arrays = read_npz(truth, ("truth", "tags", "image_ids"))
+        given = truth_from_arrays(truth, arrays["truth"], as_texts(arrays["tags"]), as_texts(arrays["image_ids"]))
+        facts: dict[str, Any] = {"name": truth.stem, "title": truth.name, "digest": taggers.weights.digest_file(truth)}
+    else:
+        heldout = read_frozen(find_dataset(dataset or DEMO_DATASET, root))
+        given, facts = heldout.truth, {"name": heldout.card.name, "title": heldout.card.title, "digest": heldout.digest}
+    entries = []
+    for name, path in files.items():
+        progress.note(f"{name}: reading {path}")
+        entries.append(_read_entry(name, path, thresholds[name]))
+    _finish(output, given, entries, scoring, facts, command, progress)
+    return output
+
+
+def predict_folder(
+    model: str,
+    images: Path,
+    output: Path,
+    *,
+    limit: int | None = None,
+    compute: Compute = Compute(),
+    root: Path | None = None,
+    progress: Progress = Silent(),
+) -> Scores:
+    """Score every image below a folder with one model, and write one `.npz`; continues where it was stopped.
+
+    A file is known again by its name, size and time of change. Unreadable images are skipped and told.
+    """
+    [card] = find_models([model], root)
+    listed = dict(list(list_images(images).items())[:limit])
+    stats = [path.stat() for path in listed.values()]
+    digests = tuple(f"{stat.st_size}:{stat.st_mtime_ns}" for stat in stats)
+    source = ImageSource(tuple(listed), tuple(listed.values()), digests, verified=False)
+    make_folder(output.parent)
+    parts = output.with_name(output.name + ".parts")
+    score_images([card], source, parts, compute=compute, progress=progress)
+    scores = read_store(parts / card.name)
+    _refuse_all_skipped(scores)
+    write_scores(output, scores)
+    shutil.rmtree(parts)
+    return scores
+
+
+def render(folder: Path) -> None:
+    """Write every report of a run again, from its numbers alone."""
+    write_reports(read_result(folder), folder)
+
+
+def score_images(
+    cards: Sequence[ModelCard], source: ImageSource, folder: Path, *, compute: Compute, progress: Progress
+) -> None:
+    """Fill `folder/<model>/` with the scores of every model; a model is loaded only where some are missing."""
+    jobs: list[Job] = []
+    for card in cards:
+        facts = taggers.identify(card, device=compute.device, precision=compute.precision)
+        key = provenance.digest({**facts, "images": source.digest})
+        store = ScoreStore(folder / card.name, key=key, shards=source.shards)
+        if not store.missing():
+            progress.note(f"{card.name}: all scores are there already")
+            continue
+        progress.note(f"{card.name}: loading")
+        tagger = taggers.load(card, device=compute.device, precision=compute.precision)
+        ran = {"weights": facts["weights"], "tags": tagger.tags.digest, "precision": tagger.precision}
+        if store.prepare(tagger.tags, {**ran, "device": tagger.device, "key": key}):
+            progress.note(f"{card.name}: what was there is of other weights, images or settings; scoring again")
+        jobs.append(Job(tagger, store))
+    if not jobs:
+        return
+    missing = {number for job in jobs for number in job.store.missing()}
+    todo = sum(len(shard) for number, shard in enumerate(source.shards) if number in missing)
+    total = len(source.image_ids)
+    with progress.count("images", total, total - todo) as advance:
+        predict(source, jobs, batch_size=compute.batch_size, advance=advance)
+
+
+def run_name(models: Sequence[str], dataset: str, limit: int | None) -> str:
+    """The folder of a run that names none: `demo`, or `joytag-vs-wd14-on-dan`, with `-200` for a limit."""
+    names = [spec.partition("=")[0] for spec in models]
+    plain = (tuple(models), dataset) == (DEMO_MODELS, DEMO_DATASET)
+    base = "demo" if plain else f"{'-vs-'.join(names)}-on-{dataset}"
+    return base + (f"-{limit}" if limit else "")
+
+
+def make_folder(folder: Path) -> None:
+    """Create a folder that can be written to.
+
+    Raises:
+        ArenaError: it cannot.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".arena-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise ArenaError(f"{folder}: cannot be written ({error.strerror}); name another with --output") from None
+
+
+def write_reports(result: Result, folder: Path) -> None:
+    """The page, the pictures and the text files of a run folder."""
+    from arena.report import html, plots, text, view
+
+    texts = {f"full-metrics/{model}.txt": text.full_metrics(result, model) for model in result.models}
+    texts |= {"detailed_metrics.txt": text.detailed_metrics(result), "summary.md": text.summary_markdown(result)}
+    texts["index.html"] = html.render(view.page_view(result))
+    (folder / "full-metrics").mkdir(exist_ok=True)
+    for name, content in texts.items():
+        (folder / name).write_text(content, encoding="utf-8", newline="\n")
+    plots.write_plots(result, folder / "plots")
+
+
+def _finish(
+    folder: Path,
+    truth: Truth,
+    entries: Sequence[Entry],
+    scoring: Scoring,
+    dataset: dict[str, Any],
+    command: str,
+    progress: Progress,
+) -> None:
+    """Count, and write the run folder."""
+    progress.note("counting")
+    run = {
+        "created": provenance.now(),
+        "arena_version": __version__,
+        "command": command,
+        "dataset": {key: value for key, value in dataset.items() if value != ""},
+        "versions": provenance.versions(),
+        "machine": provenance.machine(),
+    }
+    result = evaluate(truth, entries, min_positives=scoring.min_positives, convention=scoring.convention, run=run)
+    result.run["signature"] = provenance.signature(
+        dataset=f"{dataset['name']}@{dataset['digest'][:8]}",
+        images=result.summary["images"],
+        tags=result.summary["compared_tags"],
+        min_positives=scoring.min_positives,
+        convention=scoring.convention,
+        models={entry.name: entry.facts.get("key", "given") for entry in entries},
+    )
+    write_result(result, folder)
+    progress.note("writing the reports")
+    write_reports(result, folder)
+
+
+class _Own(NamedTuple):
+    """A model's own thresholds, and who says so."""
+
+    thresholds: Thresholds
+    source: str
+
+
+def _own_thresholds(known: Mapping[str, Thresholds], scoring: Scoring) -> dict[str, _Own]:
+    """An option's threshold, else the card's, else the default."""
+    for name, value in scoring.thresholds.items():
+        if name not in known:
+            raise ArenaError(f"--threshold {name}={value:g}: no model of this run. {nearest(name, known)}")
+        if not 0 <= value <= 1:
+            raise ArenaError(f"--threshold {name}={value:g}: a threshold lies in 0 to 1")
+    return {
+        name: _Own(Thresholds(scoring.thresholds[name]), "option")
+        if name in scoring.thresholds
+        else _Own(card, "default" if card.default is None else "card")
+        for name, card in known.items()
+    }
+
+
+def _thresholds_of_cards(names: Mapping[str, Path], root: Path | None) -> dict[str, Thresholds]:
+    cards = model_cards(root)
+    return {name: cards[name].thresholds if name in cards else Thresholds() for name in names}
+
+
+def _entry(card: ModelCard, folder: Path, own: _Own) -> Entry:
+    scores = read_store(folder)
+    facts = {
+        "title": card.title, "adapter": card.adapter, "hub": card.hub, "revision": card.revision,
+        "licence": card.licence, "trained_until": card.trained_until, "verified": card.verified, "notes": card.notes or None,
+        **read_facts(folder), "images_per_second": _rate(scores),
+    }  # fmt: skip
+    return Entry(card.name, card.title, scores, own.thresholds, own.source, facts)
+
+
+def _read_entry(name: str, path: Path, own: _Own) -> Entry:
+    scores = read_store(path) if path.is_dir() else read_scores(path)
+    facts = read_facts(path) if path.is_dir() else {"scores": path.name}
+    return Entry(name, name, scores, own.thresholds, own.source, facts)
+
+
+def _rate(scores: Scores) -> float | None:
+    """Images a second through the network alone."""
+    return round(len(scores.image_ids) / scores.seconds, 2) if scores.seconds else None
+
+
+def _refuse_all_skipped(scores: Scores) -> None:
+    if not scores.image_ids:
+        first, reason = next(iter(scores.skipped.items()))
+        raise ScoresError(f"none of {len(scores.skipped)} images could be read; the first, {first}: {reason}")

@@ -1,0 +1,56 @@
+"""How a result came about: versions, machine, signature."""
+
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from arena import __version__
+
+PACKAGES = ("numpy", "pillow", "torch", "timm", "onnxruntime-gpu", "onnxruntime", "scikit-learn", "pandas", "imagehash")
+"""Packages whose version can move a figure."""
+
+
+def now() -> str:
+    """The time in UTC, to the second."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of every installed package that can move a figure."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def machine() -> dict[str, str]:
+    """What ran it, without its name or its owner's."""
+    return {"system": platform.system(), "processor": platform.machine(), "cores": str(os.cpu_count() or 1)}
+
+
+def digest(content: Mapping[str, Any]) -> str:
+    """SHA-256 of a mapping, whatever the order of its keys, in hexadecimal."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def signature(
+    *, dataset: str, images: int, tags: int, min_positives: int, convention: str, models: Mapping[str, str]
+) -> str:
+    """One line that pins what was compared, for a paper or a model card.
+
+    Args:
+        dataset: name and digest; models: name -> digest of its scores' key.
+
+    >>> signature(dataset="demo@12ab", images=9, tags=2, min_positives=1, convention="arena", models={"a": "34cd"})
+    'data:demo@12ab|images:9|tags:2|minpos:1|conv:arena|models:a@34cd|v:0.1.0'
+    """
+    named = ",".join(f"{name}@{key[:8]}" for name, key in models.items())
+    return f"data:{dataset}|images:{images}|tags:{tags}|minpos:{min_positives}|conv:{convention}|models:{named}|v:{__version__}"

@@ -1,0 +1,67 @@
+"""SmilingWolf's timm layout: `model.safetensors`, `config.json` and `selected_tags.csv`, run in torch."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import timm
+from torch import nn
+
+from arena.cards import ModelCard
+from arena.errors import WeightsError
+from arena.taggers.base import Pixels, Scores
+from arena.taggers.tag_files import read_selected_tags
+from arena.taggers.torch_runtime import Runtime, choose_runtime, run_network
+from arena.taggers.weights import load_state, read_state
+from arena.tags import TagSpace
+
+
+class TimmTagger:
+    """The adapter; probabilities in the order of `selected_tags.csv`."""
+
+    def __init__(self, card: ModelCard, tags: TagSpace, network: nn.Module, size: int, runtime: Runtime) -> None:
+        self.card = card
+        self.tags = tags
+        self.preprocess = replace(card.preprocess, size=size)
+        self.precision = runtime.precision
+        self.device = str(runtime.device)
+        self._network = network.eval().to(runtime.device)
+        self._runtime = runtime
+
+    def scores(self, batch: Pixels) -> Scores:
+        """Probabilities of a batch, float32 (n, tags)."""
+        return run_network(self._network, batch, self.card.input, self._runtime, logits=self.card.output == "logits")
+
+
+def load(card: ModelCard, files: Mapping[str, Path], *, device: str, precision: str) -> TimmTagger:
+    """Build the architecture that `config.json` names and fill it."""
+    runtime = choose_runtime(device, precision)
+    config = _read_config(files["config.json"])
+    tags = read_selected_tags(files["selected_tags.csv"])
+    if len(tags) != config["num_classes"]:
+        raise WeightsError(
+            f"{files['selected_tags.csv']}: {len(tags)} tags, but the network of {card.name} has "
+            f"{config['num_classes']} (config.json: num_classes); take both files from the same release"
+        )
+    try:
+        network = timm.create_model(
+            config["architecture"], pretrained=False, num_classes=config["num_classes"], **config.get("model_args", {})
+        )
+    except (RuntimeError, TypeError) as error:
+        raise WeightsError(f"{files['config.json']}: timm {timm.__version__} cannot build it: {error}") from None
+    load_state(network, read_state(files["model.safetensors"]), files["model.safetensors"])
+    return TimmTagger(card, tags, network, int(config["pretrained_cfg"]["input_size"][-1]), runtime)
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    try:
+        config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        missing = [key for key in ("architecture", "num_classes", "pretrained_cfg") if key not in config]
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise WeightsError(f"{path}: no readable JSON ({error}); fetch the file again") from None
+    if missing or "input_size" not in config["pretrained_cfg"]:
+        wanted = ", ".join(missing) or "pretrained_cfg.input_size"
+        raise WeightsError(f"{path}: no {wanted}; it must be timm's config.json")
+    return config

@@ -1,0 +1,92 @@
+"""What a person sees in the terminal: progress on standard error, results on standard output."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from arena.report.text import figure
+from arena.result import read_result
+
+NAMED_SKIPPED = 5
+"""Unreadable images that are named; the others are counted."""
+
+
+class _Rate(ProgressColumn):
+    """Images a second."""
+
+    def render(self, task: Task) -> Text:
+        """The rate, or nothing until it is known."""
+        return Text(f"{task.speed:.1f}/s" if task.speed else "", style="progress.data.speed")
+
+
+class Terminal:
+    """Progress of long work, on standard error."""
+
+    def __init__(self) -> None:
+        self.console = Console(stderr=True, highlight=False)
+
+    def note(self, text: str) -> None:
+        """Print one line."""
+        self.console.print(text, markup=False, style="dim", soft_wrap=True)
+
+    @contextmanager
+    def count(self, what: str, total: int, done: int) -> Iterator[Callable[[int], None]]:
+        """A bar with rate and estimate; without a terminal, a line at the start and one at the end."""
+        if not self.console.is_terminal:
+            self.note(f"{what}: {total - done} of {total} to do")
+            yield lambda number: None
+            self.note(f"{what}: done")
+            return
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(None),
+            MofNCompleteColumn(),
+            _Rate(),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=self.console) as progress:
+            task = progress.add_task(what, total=total, completed=done)
+            yield lambda number: progress.advance(task, number)
+
+
+def show_summary(folder: Path) -> None:
+    """The leaderboard of a run, and where its page is."""
+    result = read_result(folder)
+    summary = result.summary
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("model", "threshold", "macro F1", "micro F1", "mAP", "tags known"):
+        table.add_column(name, justify="left" if name == "model" else "right", overflow="fold")
+    for name, model in summary["models"].items():
+        own = model["regimes"]["own"]
+        figures = [figure(own[key]) for key in ("macro_f1", "micro_f1", "map")]
+        table.add_row(Text(name), model["threshold"], *figures, f"{model['known_tags']}/{summary['dataset_tags']}")
+    console = Console(highlight=False)
+    console.print(table)
+    compared, least = summary["compared_tags"], summary["min_positives"]
+    console.print(f"{summary['images']:,} images; means over {compared:,} common tags with {least} positives or more")
+    show_skipped(result.run["skipped"])
+    console.print(str(folder / "index.html"), markup=False, soft_wrap=True)
+
+
+def show_skipped(skipped: Mapping[str, str]) -> None:
+    """Say which images had no scores, and why."""
+    console = Console(stderr=True, highlight=False)
+    for image_id, reason in list(skipped.items())[:NAMED_SKIPPED]:
+        console.print(f"skipped {image_id}: {reason}", markup=False, soft_wrap=True)
+    if len(skipped) > NAMED_SKIPPED:
+        console.print(f"skipped {len(skipped) - NAMED_SKIPPED} more", markup=False)
+
+
+def show_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Rows of text under a header."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in header:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    Console(highlight=False).print(table)

@@ -1,0 +1,164 @@
+"""Small real things: images, networks of every layout, a frozen dataset."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import settings
+from PIL import Image, ImageDraw
+
+from arena.heldout import dataset, phash
+from arena.images import decode
+
+settings.register_profile("arena", deadline=None, max_examples=60)
+settings.load_profile("arena")
+
+DATA = Path(__file__).parent / "data"
+GOLDEN = DATA / "golden"
+REPOSITORY = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def golden() -> Path:
+    return GOLDEN
+
+
+@pytest.fixture
+def joytag_folder(tmp_path: Path) -> Path:
+    """A network in JoyTag's layout, 64 pixels, 37 tags."""
+    folder = tmp_path / "joytag-tiny"
+    folder.mkdir()
+    for name in ("config.json", "model.safetensors", "top_tags.txt"):
+        shutil.copy(GOLDEN / "joytag-cnn-sine" / name, folder / name)
+    return folder
+
+
+class Wd(NamedTuple):
+    """What a folder in SmilingWolf's layout holds."""
+
+    folder: Path
+    tags: list[str]
+
+
+def write_selected_tags(folder: Path, names: list[str], categories: list[int] | None = None) -> None:
+    rows = [
+        {"tag_id": i, "name": name, "category": categories[i] if categories else 0, "count": 100 - i}
+        for i, name in enumerate(names)
+    ]
+    pd.DataFrame(rows).to_csv(folder / "selected_tags.csv", index=False)
+
+
+def write_onnx(path: Path, tags: int, *, size: int = 64, batch: int | None = None, seed: int = 0) -> None:
+    """Mean colour -> linear -> sigmoid: NHWC, BGR, 0 to 255, as SmilingWolf's graphs take them."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    rng = np.random.default_rng(seed)
+    weights = {"w": rng.normal(0, 0.02, (3, tags)).astype(np.float32), "b": rng.normal(-2, 1, tags).astype(np.float32)}
+    nodes = [
+        helper.make_node("Transpose", ["input"], ["nchw"], perm=[0, 3, 1, 2]),
+        helper.make_node("GlobalAveragePool", ["nchw"], ["mean"]),
+        helper.make_node("Flatten", ["mean"], ["flat"]),
+        helper.make_node("Gemm", ["flat", "w", "b"], ["logits"]),
+        helper.make_node("Sigmoid", ["logits"], ["output"]),
+    ]
+    first = helper.make_tensor_value_info("input", TensorProto.FLOAT, [batch or "n", size, size, 3])
+    last = helper.make_tensor_value_info("output", TensorProto.FLOAT, [batch or "n", tags])
+    initial = [numpy_helper.from_array(array, name) for name, array in weights.items()]
+    graph = helper.make_graph(nodes, "tiny", [first], [last], initial)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(model, path)
+
+
+@pytest.fixture
+def onnx_folder(tmp_path: Path) -> Wd:
+    """A graph in SmilingWolf's layout; every second tag is JoyTag's, one is spelt by an alias."""
+    folder = tmp_path / "wd-tiny"
+    folder.mkdir()
+    tags = ["rating_safe", *(f"tag_{i}" for i in range(0, 37, 2)), "tag_one", "nan"]
+    write_selected_tags(folder, tags, [9] + [0] * 19 + [4, 0])
+    write_onnx(folder / "model.onnx", len(tags))
+    return Wd(folder, tags)
+
+
+@pytest.fixture
+def timm_folder(tmp_path: Path) -> Wd:
+    """A random timm network in SmilingWolf's safetensors layout."""
+    import timm
+    import torch
+    from safetensors.torch import save_file
+
+    folder = tmp_path / "timm-tiny"
+    folder.mkdir()
+    tags = [f"tag_{i}" for i in range(12)]
+    torch.manual_seed(0)
+    network = timm.create_model("lcnet_035", num_classes=len(tags)).train()
+    for _ in range(20):  # lets the batch norms see data, without which the output hardly depends on the input
+        network(torch.randn(16, 3, 64, 64) + torch.randn(16, 3, 1, 1))
+    torch.nn.init.normal_(network.get_classifier().weight, std=5.0)
+    save_file(network.state_dict(), folder / "model.safetensors")
+    config = {"architecture": "lcnet_035", "num_classes": len(tags), "pretrained_cfg": {"input_size": [3, 64, 64]}}
+    (folder / "config.json").write_text(json.dumps(config))
+    write_selected_tags(folder, tags)
+    return Wd(folder, tags)
+
+
+def draw(seed: int, size: tuple[int, int] = (90, 70)) -> Image.Image:
+    """A picture that differs from every other seed's."""
+    rng = np.random.default_rng(seed)
+    image = Image.new("RGB", size, tuple(int(v) for v in rng.integers(0, 255, 3)))
+    canvas = ImageDraw.Draw(image)
+    for _ in range(6):
+        x, y, w, h = (int(v) for v in rng.integers(0, 60, 4))
+        canvas.ellipse((x, y, x + w + 3, y + h + 3), fill=tuple(int(v) for v in rng.integers(0, 255, 3)))
+    return image
+
+
+def write_dataset(folder: Path, images: int = 40, tags: int = 12, seed: int = 0) -> Path:
+    """A frozen dataset of drawn images with random tags `tag_0` ..."""
+    import hashlib
+
+    rng = np.random.default_rng(seed)
+    (folder / "images").mkdir(parents=True)
+    rows = []
+    for i in range(images):
+        path = folder / "images" / f"{i:04d}.png"
+        draw(seed * 1000 + i).save(path)
+        rgb = decode(path)
+        rows.append(
+            {
+                "image_id": f"{i:04d}", "path": f"images/{i:04d}.png",
+                "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "width": rgb.shape[1], "height": rgb.shape[0],
+                "phash": f"{phash.phash(rgb):016x}", "dhash": f"{phash.dhash(rgb):016x}",
+                "tags": [f"tag_{t}" for t in range(tags) if rng.random() < 0.4], "rating": "g", "group": str(i),
+            }
+        )  # fmt: skip
+    (folder / "tag_aliases.csv").write_text("antecedent_name,consequent_name,status\ntag_one,tag_1,active\n")
+    dataset.write_frozen(
+        folder,
+        card={"name": folder.name, "title": "Drawn", "licence": "CC0-1.0"},
+        images=pd.DataFrame(rows),
+        tags=[(f"tag_{t}", "general") for t in range(tags)],
+    )
+    return folder
+
+
+@pytest.fixture
+def drawn_dataset(tmp_path: Path) -> Path:
+    return write_dataset(tmp_path / "drawn")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs a GPU where there is none; torch is asked only if something does."""
+    marked = [item for item in items if item.get_closest_marker("gpu")]
+    if not marked:
+        return
+    import torch
+
+    if not torch.cuda.is_available():
+        for item in marked:
+            item.add_marker(pytest.mark.skip(reason="no CUDA device"))

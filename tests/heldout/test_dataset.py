@@ -1,0 +1,91 @@
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from arena.cards import find_dataset
+from arena.errors import ArenaError
+from arena.heldout.dataset import HeldOut, digest_images, read_frozen
+from arena.heldout.readers import list_images
+
+from ..conftest import draw
+
+
+def read(folder: Path) -> HeldOut:
+    return read_frozen(find_dataset(str(folder)))
+
+
+def test_a_frozen_set_reads_back(drawn_dataset: Path) -> None:
+    heldout = read(drawn_dataset)
+    assert len(heldout) == 40
+    assert heldout.card.digest == heldout.digest
+    row = heldout.truth.values[7]
+    named = {name for name, carried in zip(heldout.tags.names, row, strict=True) if carried}
+    assert named == set(heldout.images["tags"][7])
+
+
+def test_digest_does_not_depend_on_order_but_on_tags(drawn_dataset: Path) -> None:
+    images = read(drawn_dataset).images
+    assert digest_images(images.sample(frac=1, random_state=1)) == digest_images(images)
+    changed = images.copy()
+    changed.at[3, "tags"] = ["tag_0"]
+    assert digest_images(changed) != digest_images(images)
+
+
+def test_a_sample_is_random_reproducible_and_nested(drawn_dataset: Path) -> None:
+    heldout = read(drawn_dataset)
+    ten, twenty = heldout.sample(10, 0), heldout.sample(20, 0)
+    assert set(ten.image_ids) < set(twenty.image_ids)
+    assert ten.image_ids == heldout.sample(10, 0).image_ids != heldout.sample(10, 1).image_ids
+    assert heldout.sample(None, 0) is heldout
+
+
+def test_missing_images_are_named(drawn_dataset: Path) -> None:
+    (drawn_dataset / "images/0003.png").unlink()
+    with pytest.raises(ArenaError, match=r"lists 40 images, 39 found; missing images/0003.png"):
+        read(drawn_dataset)
+
+
+def test_a_changed_table_is_refused(drawn_dataset: Path) -> None:
+    path = drawn_dataset / "images.parquet"
+    pd.read_parquet(path).iloc[:-1].to_parquet(path)
+    with pytest.raises(ArenaError, match="the set was changed after it was frozen"):
+        read(drawn_dataset)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda images: images.iloc[:0], "no image in it"),
+        (lambda images: images.drop(columns="phash"), "no column phash"),
+        (lambda images: pd.concat([images, images.iloc[:1]]), "'0000' is listed twice"),
+        (lambda images: images.assign(tags=[["strange"]] * len(images)), "tags that tags.csv lacks: strange"),
+    ],
+)
+def test_damaged_tables_are_refused(drawn_dataset: Path, change, message: str) -> None:
+    path = drawn_dataset / "images.parquet"
+    change(pd.read_parquet(path)).to_parquet(path)
+    with pytest.raises(ArenaError, match=message):
+        read(drawn_dataset)
+
+
+def test_a_truncated_table_is_one_line(drawn_dataset: Path) -> None:
+    path = drawn_dataset / "images.parquet"
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(ArenaError, match="no readable Parquet file"):
+        read(drawn_dataset)
+
+
+def test_image_ids_are_paths_without_suffix_unless_shared(tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    for name in ("z.png", "a.png", "a.jpg", "b/c.png"):
+        draw(1).save(tmp_path / name)
+    (tmp_path / "notes.txt").write_text("no image")
+    assert list(list_images(tmp_path)) == ["a.jpg", "a.png", "b/c", "z"]
+
+
+def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ArenaError, match="no image in it"):
+        list_images(tmp_path)
+    with pytest.raises(ArenaError, match="no such folder"):
+        list_images(tmp_path / "none")

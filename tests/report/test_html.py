@@ -1,0 +1,401 @@
+"""The comparison page, rendered and read off in a real browser, offline, with the network refused."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from arena.report.figures import figure
+from arena.report.findings import findings, leaderboard, shares, subject
+from arena.report.html import SCRIPTS, embedded_json, render
+
+Payload = dict[str, Any]
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "</script><img src=x onerror=alert(1)>",
+    "\"quoted\" 'twice' `thrice`",
+    "<!--",
+    "{{ 7 * 7 }}",
+    "\u202ertl mark\u202c \u05d0\u05d1\u05d2",
+    "x" * 500,
+    "🐈‍⬛ emoji",
+    "&amp; &lt;",
+    "__proto__",
+    "line\u2028separator",
+]
+
+
+# Rendering, without a browser
+
+
+def test_embedded_json_is_the_payload_and_holds_no_markup(payload: Payload) -> None:
+    payload["tags"]["name"][: len(HOSTILE)] = HOSTILE
+    text = embedded_json(payload)
+    assert json.loads(text) == payload
+    assert not set("<>&\u2028\u2029") & set(text)
+
+
+def test_a_figure_that_is_no_number_is_refused(payload: Payload) -> None:
+    payload["models"][0]["micro"]["f1"] = float("nan")
+    with pytest.raises(ValueError, match="JSON"):
+        embedded_json(payload)
+
+
+def test_the_policy_allows_exactly_the_inline_script_and_style(payload: Payload) -> None:
+    page = render(payload)
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)
+    assert policy
+    directives = policy[1].replace("&#39;", "'")
+    assert "default-src 'none'" in directives
+    assert "unsafe" not in directives
+    for element in ("script", "style"):
+        body = re.search(rf"<{element}>(.*?)</{element}>", page, re.DOTALL)
+        assert body
+        digest = base64.b64encode(hashlib.sha256(body[1].encode()).digest()).decode()
+        assert f"{element}-src 'sha256-{digest}'" in directives
+
+
+def test_the_page_refers_to_nothing_outside_itself(payload: Payload) -> None:
+    page = render(payload)
+    references = re.findall(r'\b(?:src|href|action|srcset)="([^"]*)"', page)
+    assert references
+    assert [r for r in references if not r.startswith(("#", "data:image/svg+xml,"))] == []
+    assert not re.search(r"url\(|@import|fetch\(|XMLHttpRequest|innerHTML|insertAdjacentHTML|document\.write", page)
+    assert not re.search(r"<[^>]+\sstyle=", page.split("<script>")[0])
+
+
+def test_every_script_file_is_part_of_the_page() -> None:
+    templates = files("arena.report").joinpath("templates").iterdir()
+    assert {path.name for path in templates if path.name.endswith(".js")} == set(SCRIPTS)
+
+
+def test_a_name_that_is_not_unicode_does_not_stop_the_page(payload: Payload) -> None:
+    payload["notes"] = ["could not read \udcff.png"]
+    assert "could not read \ufffd.png" in render(payload).encode().decode()
+
+
+def test_findings_name_the_higher_figure_and_over_how_many_tags(payload: Payload) -> None:
+    for model, value in zip(payload["models"], (0.38, 0.41), strict=True):
+        model.update(map=value, map_tags=93, random_map=0.02)
+    first = findings(payload)[0]
+    assert (first.label, first.lead) == ("Higher mAP", "wd14-demo")
+    assert first.detail == "0.4100 against 0.3800 (joytag-demo), over 93 tags; random scores would reach 0.0200"
+
+
+def test_a_tie_names_no_one(payload: Payload) -> None:
+    for model, value in zip(payload["models"], (0.38001, 0.38002), strict=True):
+        model.update(map=value, map_tags=93)
+    first = findings(payload)[0]
+    assert (first.label, first.lead, first.style) == ("Same mAP to four digits", "0.3800", None)
+    assert not any(standing.cells["map"].best for standing in leaderboard(payload["models"]))
+
+
+def test_a_shared_lead_among_three_says_so(payload_of: Callable[..., Payload]) -> None:
+    payload = payload_of(("a", "b", "c"))
+    for model, value in zip(payload["models"], (0.4, 0.3, 0.4), strict=True):
+        model.update(map=value, map_tags=90)
+    first = findings(payload)[0]
+    assert (first.label, first.lead) == ("Highest mAP, shared", "0.4000")
+    assert first.detail.startswith("a and c against 0.3000 (b), over 90 tags")
+    assert [s.model["name"] for s in leaderboard(payload["models"]) if s.cells["map"].best] == ["a", "c"]
+
+
+def test_undefined_means_are_said_and_never_best(payload: Payload) -> None:
+    payload["models"][0].update(map=None, map_tags=0)
+    assert leaderboard(payload["models"])[-1].model["name"] == "joytag-demo"
+    payload["models"][1].update(map=None, map_tags=0)
+    assert findings(payload)[0].detail == "undefined: no tag to average over"
+    assert ">–<" in render(payload)
+
+
+def test_shares_count_compared_tags_with_every_ap_defined(payload: Payload) -> None:
+    tags = payload["tags"]
+    tags["compared"] = [True, True, True, True, False] + [False] * (len(tags["name"]) - 5)
+    tags["models"]["joytag-demo"]["ap"][:5] = [0.5, 0.2, 0.4, None, 1.0]
+    tags["models"]["wd14-demo"]["ap"][:5] = [0.1, 0.3, 0.4, 0.9, 0.0]
+    assert [(part.name, part.tags) for part in shares(payload)] == [("joytag-demo", 1), ("wd14-demo", 1), (None, 1)]
+
+
+def test_the_subject_fits_one_model_and_no_minimum(payload_of: Callable[..., Payload]) -> None:
+    payload = payload_of(("solo",))
+    payload.update(min_positives=0, compared_tags=1)
+    expected = "1 tagger scored on 1,203 images (Open Clip Art, held out), and measured on the 1 tag that it knows."
+    assert subject(payload) == expected
+
+
+# In the browser
+
+
+class Opened:
+    """A page opened from disk, offline; everything it reports is collected in `reports`."""
+
+    def __init__(self, browser: Any, folder: Path) -> None:
+        self.browser, self.folder = browser, folder
+        self.reports: list[str] = []
+        self.contexts: list[Any] = []
+
+    def __call__(self, payload: Payload, *, address: str = "", **options: Any) -> Any:
+        (self.folder / "index.html").write_text(render(payload), encoding="utf-8")
+        context = self.browser.new_context(**{"viewport": {"width": 1280, "height": 900}, "offline": True, **options})
+        self.contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(15_000)
+        page.on("console", lambda message: self.reports.append(message.text))
+        page.on("pageerror", lambda error: self.reports.append(str(error)))
+        page.on("dialog", self._on_dialog)
+        page.on("request", self._on_request)
+        page.add_init_script(
+            "document.addEventListener('securitypolicyviolation', (e) => console.error('CSP', e.violatedDirective))"
+        )
+        page.goto(f"{(self.folder / 'index.html').as_uri()}{address}")
+        return page
+
+    def _on_dialog(self, dialog: Any) -> None:
+        self.reports.append(f"dialog {dialog.message}")
+        dialog.dismiss()
+
+    def _on_request(self, request: Any) -> None:
+        if not request.url.startswith(("file:", "data:")):
+            self.reports.append(request.url)
+
+
+@pytest.fixture
+def opened(chromium: Any, tmp_path: Path) -> Iterator[Opened]:
+    """Opens payloads as pages; a console message, an error, a dialog or a request fails the test."""
+    opener = Opened(chromium, tmp_path)
+    yield opener
+    for context in opener.contexts:
+        context.close()
+    assert opener.reports == []
+
+
+def column(page: Any, number: int) -> list[str]:
+    """Texts of a column of the table of tags, of the rows in the document."""
+    script = "(rows, n) => rows.map((row) => row.children[n].textContent)"
+    return list(page.locator("#tags-box tr.row").evaluate_all(script, number))
+
+
+def scroll(page: Any, command: str) -> None:
+    """Scroll the table's box and wait until the frame after it is painted."""
+    frames = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+    page.locator("#tags-box").evaluate(f"async (box) => {{ {command}; await {frames}; }}")
+
+
+def visible_names(page: Any) -> list[str]:
+    return list(page.locator("#tags-box .tag bdi").all_text_contents())
+
+
+def test_every_figure_of_the_table_equals_the_payload(opened: Opened, payload: Payload) -> None:
+    tags = payload["tags"]
+    # Exact ties between two decimals, figures next to 0 and 1, and a difference of each kind.
+    tags["models"]["joytag-demo"]["f1"][:6] = [1 / 32, 3 / 32, 0.00001, 0.99999, 1, 0]
+    tags["models"]["wd14-demo"]["f1"][:6] = [1 / 16, 1 / 32, 0.00002, 0, 0, 0]
+    page = opened(payload)
+    seen: dict[str, list[str]] = {}
+    for _ in range(7):
+        rows = page.locator("#tags-box tr.row").evaluate_all(
+            "(rows) => rows.map((r) => [...r.children].map((c, i) => (i ? c : c.querySelector('bdi')).textContent))"
+        )
+        seen.update({row[0]: row[1:] for row in rows})
+        scroll(page, "box.scrollBy(0, 800)")
+    assert len(seen) == len(tags["name"])
+    for i, name in enumerate(tags["name"]):
+        figures = [
+            figure(tags["models"][model["name"]][key][i])
+            for model in payload["models"]
+            for key in ("precision", "recall", "f1", "ap")
+        ]
+        assert seen[name][:-1] == [tags["category"][i], f"{tags['support'][i]:,}", *figures], name
+    assert [seen[name][-1] for name in tags["name"][:6]] == [
+        "−0.0312", "+0.0625", ">−0.0001", ">+0.9999", "+1.0000", "0.0000",
+    ]  # fmt: skip
+
+
+def test_the_leaderboard_equals_the_payload(opened: Opened, payload: Payload) -> None:
+    page = opened(payload)
+    for model in payload["models"]:
+        row = page.locator(f'#leaderboard tr[data-model="{model["name"]}"]')
+        shown = [text.split(" (best)")[0] for text in row.locator(".value").all_text_contents()]
+        macro, micro = model["macro"], model["micro"]
+        keys = ("f1", "precision", "recall")
+        figures = [model["map"], model["random_map"], *(macro[k] for k in keys), *(micro[k] for k in keys)]
+        assert shown[:8] == [figure(value) for value in figures]
+        assert shown[8] == model["threshold"]
+        assert row.locator("small").all_text_contents()[2:3] == [f"over {model['map_tags']}"]
+
+
+def test_sorting_by_click_and_keyboard_puts_undefined_last(opened: Opened, payload: Payload) -> None:
+    page = opened(payload)
+    key = 'thead button[data-key="f1.0"]'
+    values = payload["tags"]["models"]["joytag-demo"]["f1"]
+    defined = sorted(value for value in values if value is not None)
+    page.click(key)
+    assert page.locator("th[aria-sort]").get_attribute("aria-sort") == "descending"
+    assert column(page, 5)[:3] == [figure(value) for value in defined[:-4:-1]]
+    page.keyboard.press("Enter")
+    assert page.locator("th[aria-sort]").get_attribute("aria-sort") == "ascending"
+    assert column(page, 5)[:3] == [figure(value) for value in defined[:3]]
+    for _ in range(2):
+        scroll(page, "box.scrollTo(0, box.scrollHeight)")
+        assert column(page, 5)[-1] == "–"
+        scroll(page, "box.scrollTo(0, 0)")
+        page.locator(key).press("Space")
+
+
+def test_search_takes_words_and_comparisons(opened: Opened, payload: Payload) -> None:
+    tags = payload["tags"]
+    tags["name"][3], tags["name"][4] = ">_<", "d>e"
+    page = opened(payload)
+    a, b = (tags["models"][model["name"]]["f1"] for model in payload["models"])
+
+    def expected(passes: Callable[[int], bool]) -> str:
+        return f"{sum(map(passes, range(len(a))))} of 150 tags"
+
+    cases: dict[str, Callable[[int], bool]] = {
+        "TREE icon": lambda i: "tree" in tags["name"][i] and "icon" in tags["name"][i],
+        "cat:meta sup>50": lambda i: tags["category"][i] == "meta" and tags["support"][i] > 50,
+        "d<-0.05": lambda i: None not in (a[i], b[i]) and a[i] - b[i] < -0.05,
+        "f1>=0.8 -icon": lambda i: max(a[i] or 0, b[i] or 0) >= 0.8 and "icon" not in tags["name"][i],
+        ">_<": lambda i: tags["name"][i] == ">_<",
+        '"d>e"': lambda i: tags["name"][i] == "d>e",
+    }
+    for query, passes in cases.items():
+        page.fill("#query", query)
+        assert page.text_content("#tags-status") == expected(passes), query
+    page.fill("#query", "sup>many")
+    assert "needs a number" in (page.text_content("#query-problem") or "")
+    page.fill("#query", "no_such_tag")
+    assert page.text_content("#tags-box .none") == "No tag matches."
+    page.fill("#query", "")
+    page.check("#compared-only")
+    assert page.text_content("#tags-status") == f"{sum(tags['compared'])} of 150 tags"
+
+
+def test_a_row_opens_to_its_counts_and_says_why_it_is_not_compared(opened: Opened, payload: Payload) -> None:
+    tags = payload["tags"]
+    lacking = tags["models"]["joytag-demo"]["tp"].index(None)
+    page = opened(payload)
+    page.locator("#tags-box .tag").first.press("Enter")
+    cells = page.locator(".detail-box tbody tr").first.locator("td").all_text_contents()
+    first = {key: values[0] for key, values in tags["models"]["joytag-demo"].items()}
+    assert cells[:4] == [figure(first[key]) for key in ("precision", "recall", "f1", "ap")]
+    assert cells[5:] == [f"{first[key]:,}" for key in ("tp", "fp", "fn", "tn")]
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate("document.activeElement.textContent") == tags["name"][1]
+    page.fill("#query", f'"{tags["name"][lacking]}"')
+    page.locator("#tags-box tr.row").first.click()
+    assert "joytag-demo does not know it" in (page.text_content(".detail-box") or "")
+    assert page.locator(".detail-box tbody tr").first.locator("td").all_text_contents() == ["–"] * 9
+
+
+def test_hostile_names_are_shown_as_text(opened: Opened, payload_of: Callable[..., Payload]) -> None:
+    models = ("__proto__", "</script><b>bold</b>" + "y" * 500)
+    payload = payload_of(models)
+    payload["tags"]["name"][: len(HOSTILE)] = HOSTILE
+    payload["notes"] = payload["provenance"][0]["rows"][0] = HOSTILE[:2]
+    payload["dataset"]["title"] = HOSTILE[0]
+    page = opened(payload, viewport={"width": 360, "height": 800})
+    assert visible_names(page)[: len(HOSTILE)] == HOSTILE
+    assert page.locator("h1").inner_text().replace("\n", " ") == " vs ".join(models)
+    assert page.locator(".notes li").all_text_contents() == HOSTILE[:2]
+    assert page.locator("img, b:text-is('bold')").count() == 0
+    for i in (1, 6):
+        page.locator("#tags-box .tag").nth(i).click()
+        assert page.text_content(".detail-box .full") == HOSTILE[i]
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+
+
+def test_a_dot_of_the_scatter_opens_its_tag(opened: Opened, payload: Payload) -> None:
+    tags = payload["tags"]
+    wanted = 40
+    tags["compared"][wanted] = True
+    for model, value in zip(payload["models"], (0.02, 0.98), strict=True):  # a corner that no other dot is in
+        tags["models"][model["name"]]["f1"][wanted] = value
+    page = opened(payload, address="#q=nothing_like_it")
+    page.fill("#query", "")
+    canvas = page.locator("#scatter canvas")
+    box = canvas.bounding_box()
+    x = 50 + 0.02 * (box["width"] - 62)
+    y = box["height"] - 42 - 0.98 * (box["height"] - 54)
+    canvas.hover(position={"x": x, "y": y})
+    assert page.text_content("#scatter .tip b") == tags["name"][wanted]
+    canvas.click(position={"x": x, "y": y})
+    opener = page.locator('.tag[aria-expanded="true"]')
+    assert opener.text_content() == tags["name"][wanted]
+    assert opener.evaluate("(e) => e === document.activeElement")
+    canvas.focus()
+    page.keyboard.press("ArrowRight")
+    assert page.text_content("#scatter .tip b") == tags["name"][wanted]
+
+
+def test_the_curves_are_read_off_by_slider_and_pointer(opened: Opened, payload: Payload) -> None:
+    page = opened(payload)
+    sweep = payload["sweep"]["models"]
+    page.check("input[name=average][value=micro]", force=True)
+    page.check("input[name=sweep-figure][value=precision]", force=True)
+    page.focus("#sweep-range")
+    page.keyboard.press("End")
+    values = page.locator("#sweep-readout tbody td:nth-child(2)").all_text_contents()
+    assert values == ["–", "–"]
+    page.keyboard.press("Home")
+    values = page.locator("#sweep-readout tbody td:nth-child(2)").all_text_contents()
+    assert values == [figure(sweep[model["name"]]["micro_precision"][0]) for model in payload["models"]]
+    box = page.locator("#sweep").bounding_box()
+    page.locator("#sweep").hover(position={"x": 46 + 0.7 * (box["width"] - 62), "y": 100})
+    assert page.text_content("#sweep-at") == "0.7"
+
+
+def test_the_address_keeps_the_view(opened: Opened, payload: Payload) -> None:
+    page = opened(payload)
+    page.fill("#query", "sup>20 icon")
+    page.click('thead button[data-key="ap.1"]')
+    page.check("#compared-only")
+    page.locator("#tags-box .tag").first.click()
+    before = visible_names(page)
+    page.wait_for_url(re.compile("tag="))
+    page.reload()
+    assert visible_names(page) == before
+    assert page.input_value("#query") == "sup>20 icon"
+    assert page.locator("th[aria-sort]").text_content() == "AP AP of wd14-demo"
+    assert page.locator('.tag[aria-expanded="true"]').text_content() == before[0]
+
+
+def test_many_tags_need_few_rows_in_the_document(opened: Opened, payload_of: Callable[..., Payload]) -> None:
+    page = opened(payload_of(tuple("abcd"), tags=5813, images=32768))
+    assert page.text_content("#tags-status") == "5,813 tags"
+    assert page.locator("#tags-box tr.row").count() < 60
+    assert page.locator("#scatter-x option").count() == 4
+    assert page.locator('thead button[data-key="difference"]').count() == 0
+    page.locator("#tags-box .tag").first.press("End")
+    assert page.locator("#tags-box tr.row").last.get_attribute("aria-rowindex") == "5815"
+
+
+def test_one_model_has_no_scatter(opened: Opened, payload_of: Callable[..., Payload]) -> None:
+    page = opened(payload_of(("solo",)))
+    assert not page.locator("#scatter-section").is_visible()
+    assert page.locator("#tags-box tr.row").count() > 10
+
+
+def test_nothing_to_compare_still_opens(opened: Opened, payload_of: Callable[..., Payload]) -> None:
+    page = opened(payload_of(images=20))
+    assert page.text_content(".finding .detail") == "undefined: no tag to average over."
+    assert page.locator("#tags-box tr.out").count() > 10
+    opened(payload_of(tags=0)).locator("#tags-box .none").wait_for()
+
+
+def test_without_javascript_the_summary_and_top_tags_are_there(opened: Opened, payload: Payload) -> None:
+    page = opened(payload, java_script_enabled=False)
+    assert page.locator("#leaderboard tbody tr").count() == 2
+    assert page.locator(".static tbody tr").count() == 50
+    assert not page.locator("#charts").is_visible()
+    first = page.locator(".static tbody tr").first.locator("td").all_text_contents()
+    assert first[1] == figure(payload["tags"]["models"]["joytag-demo"]["precision"][0])

@@ -1,0 +1,119 @@
+"""The published formats, byte by byte."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from arena.cards import Thresholds
+from arena.evaluate import Entry, evaluate
+from arena.heldout.dataset import Truth
+from arena.report.plots import write_plots
+from arena.report.text import detailed_metrics, escape_markdown, figure, full_metrics, summary_markdown
+from arena.report.view import page_view
+from arena.result import Result
+from arena.scores.store import Scores
+from arena.tags import TagSpace
+
+from ..conftest import DATA
+
+PUBLISHED = DATA / "joytag" / "full-metrics.txt"
+BLOCK = re.compile(r"Tag: (.*) \((\d+)\) \(cnt: (\d+)\)\n.*\n.*\n.*\nTP: (\d+), TN: (\d+), FP: (\d+), FN: (\d+)\n\n")
+
+
+def published_result(every: int) -> tuple[Result, str]:
+    """A result with the counts of every n-th published tag, and the text that must come out."""
+    blocks = [match for match in BLOCK.finditer(PUBLISHED.read_text()) if int(match[2]) % every == 0]
+    by_index = sorted(blocks, key=lambda match: int(match[2]))
+    images = sum(int(by_index[0][i]) for i in (4, 5, 6, 7))
+    scores = np.zeros((images, len(blocks)), np.float32)
+    truth = np.zeros((images, len(blocks)), bool)
+    for column, match in enumerate(by_index):
+        tp, fp, fn = (int(match[i]) for i in (4, 6, 7))
+        scores[: tp + fp, column] = 0.4
+        truth[:tp, column] = truth[tp + fp : tp + fp + fn, column] = True
+    ids = tuple(map(str, range(images)))
+    tags = tuple(match[1] for match in by_index)
+    space = TagSpace(tags, None, tuple(int(match[3]) for match in by_index))
+    joytag = Entry("joytag", "JoyTag", Scores(ids, space, scores), Thresholds(0.4), "option")
+    result = evaluate(Truth(ids, TagSpace(tags), truth), [joytag], min_positives=0, convention="joytag")
+    renumbered = {match[2]: str(place) for place, match in enumerate(by_index)}
+    expected = "".join(match[0].replace(f" ({match[2]}) (cnt", f" ({renumbered[match[2]]}) (cnt") for match in blocks)
+    return result, expected
+
+
+def test_full_metrics_is_joytags_file_byte_for_byte() -> None:
+    result, expected = published_result(every=13)
+    assert full_metrics(result, "joytag") == expected
+
+
+@pytest.fixture(scope="module")
+def small() -> Result:
+    rng = np.random.default_rng(0)
+    ids = tuple(map(str, range(50)))
+    tags = ("b", "a", "line\nbreak", "thin")
+    truth = Truth(ids, TagSpace(tags), rng.random((50, 4)) < [0.5, 0.5, 0.5, 0.02])
+    entries = [
+        Entry(n, n, Scores(ids, TagSpace(tags), rng.random((50, 4), np.float32)), Thresholds(t), "card")
+        for n, t in (("first", 0.5), ("second", 1.0))
+    ]
+    return evaluate(truth, entries, run={"dataset": {"name": "d|e"}, "signature": "s"})
+
+
+def test_detailed_metrics_has_a_block_a_common_tag(small: Result) -> None:
+    text = detailed_metrics(small)
+    lines = text.split("\n\n")[0].splitlines()
+    assert lines[0] == "a"
+    assert re.fullmatch(
+        r"first               : Precision \d\.\d{4}, Recall \d\.\d{4}, F1 \d\.\d{4}, AP \d\.\d{4}", lines[1]
+    )
+    assert lines[2].startswith("second              : Precision 0.0000, Recall 0.0000, F1 0.0000, AP 0.")
+    assert text.count("\n\n") == 3
+    assert "line break\n" in text
+    assert "thin" not in text
+
+
+def test_the_published_detailed_format_is_ours() -> None:
+    line = f"{'JoyTag':<20}: Precision {0.5476:.4f}, Recall {0.5788:.4f}, F1 {0.5628:.4f}, AP {0.5383:.4f}"
+    assert line == "JoyTag              : Precision 0.5476, Recall 0.5788, F1 0.5628, AP 0.5383"
+
+
+def test_summary_says_over_how_many_tags_each_mean_ran(small: Result) -> None:
+    text = summary_markdown(small)
+    assert "50 held-out images of d\\|e" in text
+    assert "means over the 3 tags" in text
+    assert "second: mean precision over 0 of 3 tags" in text
+    assert "| second | 1 (card) | 0.0000 | – |" in text
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(0.99996, ">0.9999"), (1.0, "1.0000"), (0.00004, "<0.0001"), (0.0, "0.0000"), (None, "–"), (float("nan"), "–")],
+)
+def test_rounding_never_shows_what_is_not(value: float | None, shown: str) -> None:
+    assert figure(value) == shown
+
+
+def test_markdown_shows_hostile_names_as_text() -> None:
+    assert escape_markdown("a|b<script>\n`x`") == "a\\|b\\<script\\> \\`x\\`"
+
+
+def test_the_pages_figures_are_the_results(small: Result) -> None:
+    view = page_view(small)
+    own = small.summary["models"]["first"]["regimes"]["own"]
+    assert view["models"][0]["macro"]["f1"] == pytest.approx(own["macro_f1"], abs=1e-6)
+    assert view["models"][1]["macro"]["precision"] is None
+    assert len(view["sweep"]["thresholds"]) == 101
+    place = view["tags"]["name"].index("a")
+    rows = small.tags_of("second").set_index("tag")
+    assert view["tags"]["models"]["second"]["fn"][place] == rows["fn"]["a"]
+    assert view["tags"]["models"]["second"]["precision"][place] is None
+    assert view["tags"]["support"] == sorted(view["tags"]["support"], reverse=True)
+
+
+def test_pictures_are_written_and_the_same_each_time(small: Result, tmp_path: Path) -> None:
+    first = {path.name: path.read_bytes() for path in write_plots(small, tmp_path / "one")}
+    second = {path.name: path.read_bytes() for path in write_plots(small, tmp_path / "two")}
+    assert set(first) == {"sweep.svg", "sweep.png", "scatter.svg", "scatter.png"}
+    assert first == second

@@ -1,0 +1,128 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from arena.errors import ScoresError
+from arena.scores.npz import read_scores, write_scores
+from arena.scores.store import Scores, ScoreStore, read_store
+from arena.tags import TagSpace
+
+TAGS = TagSpace(("a", "b"), ("general", "meta"), (5, 6))
+SHARDS = [("1", "2", "3"), ("4",)]
+
+
+def filled(folder: Path, key: str = "k") -> ScoreStore:
+    store = ScoreStore(folder, key=key, shards=SHARDS)
+    store.prepare(TAGS, {"device": "cpu"})
+    store.write(0, np.float32([[0.1, 0.2], [0.5, 0.6]]), {"2": "truncated"}, seconds=1.5)
+    store.write(1, np.float32([[0.7, 0.8]]), {}, seconds=0.5)
+    return store
+
+
+def test_a_finished_store_reads_back(tmp_path: Path) -> None:
+    assert filled(tmp_path).missing() == []
+    scores = read_store(tmp_path)
+    assert scores.image_ids == ("1", "3", "4")
+    assert scores.tags == TAGS
+    assert scores.skipped == {"2": "truncated"}
+    assert scores.seconds == 2.0
+    assert scores.values[2].tolist() == [np.float32(0.7), np.float32(0.8)]
+
+
+def test_a_shard_without_its_last_file_does_not_count(tmp_path: Path) -> None:
+    store = filled(tmp_path)
+    (tmp_path / "00001.json").unlink()
+    assert store.missing() == [1]
+    with pytest.raises(ScoresError, match="unfinished or damaged"):
+        read_store(tmp_path)
+
+
+def test_another_key_throws_the_old_scores_away_and_says_so(tmp_path: Path) -> None:
+    filled(tmp_path)
+    other = ScoreStore(tmp_path, key="other", shards=SHARDS)
+    assert other.missing() == [0, 1]
+    assert other.prepare(TAGS, {}) is True
+    assert not list(tmp_path.glob("*.npy"))
+    assert other.prepare(TAGS, {}) is False
+
+
+def test_a_truncated_shard_is_told(tmp_path: Path) -> None:
+    filled(tmp_path)
+    path = tmp_path / "00000.npy"
+    path.write_bytes(path.read_bytes()[:-3])
+    with pytest.raises(ScoresError, match="00000.npy: unfinished or damaged"):
+        read_store(tmp_path)
+
+
+def test_a_damaged_header_counts_as_another_key(tmp_path: Path) -> None:
+    store = filled(tmp_path)
+    (tmp_path / "store.json").write_text('{"schema"')
+    assert store.missing() == [0, 1]
+    assert store.prepare(TAGS, {}) is True
+
+
+def test_a_folder_without_scores_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ScoresError, match="no scores in it"):
+        read_store(tmp_path / "none")
+
+
+@given(
+    names=st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1), min_size=1, unique=True),
+    images=st.integers(0, 4),
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_npz_keeps_every_name_and_score(tmp_path: Path, names: list[str], images: int) -> None:
+    names = sorted({name.rstrip("\0") for name in names})
+    values = np.random.default_rng(0).random((images, len(names)), np.float32)
+    scores = Scores(tuple(f"p{i}" for i in range(images)), TagSpace(tuple(names), None, (3,) * len(names)), values)
+    write_scores(tmp_path / "s.npz", scores)
+    back = read_scores(tmp_path / "s.npz")
+    assert (back.image_ids, back.tags) == (scores.image_ids, scores.tags)
+    assert np.array_equal(back.values, values)
+
+
+def npz(path: Path, **arrays: object) -> Path:
+    good = {"scores": np.full((2, 2), 0.5, np.float32), "tags": np.array(["a", "b"]), "image_ids": np.array(["1", "2"])}
+    np.savez(path, **{name: array for name, array in (good | arrays).items() if array is not None})
+    return path
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"scores": np.array([[0.1, np.nan], [0, 0]])}, "score nan of image '1', tag 'b'.*damaged"),
+        ({"scores": np.array([[0.1, 0], [1.5, 0]])}, r"score 1\.5 of image '2', tag 'a'.*need a sigmoid"),
+        ({"scores": np.array([[0.1, -0.1], [0, 0]])}, r"score -0\.1 of"),
+        ({"scores": np.zeros((3, 2))}, r"scores \(3, 2\), but 2 image_ids and 2 tags"),
+        ({"scores": np.zeros((2, 2), int)}, "must be floating point"),
+        ({"image_ids": np.array(["1", "1"])}, "image '1' is listed twice"),
+        ({"tags": np.array(["a", "a"])}, "'a' is listed twice"),
+        ({"tags": None}, "no array tags; it has image_ids, scores"),
+        ({"tags": np.array(["a", None], dtype=object)}, "strings as str"),
+    ],
+)
+def test_scores_that_cannot_be_right_are_refused(tmp_path: Path, arrays: dict, message: str) -> None:
+    path = npz(tmp_path / "s.npz", **arrays)
+    with pytest.raises(Exception, match=message) as caught:
+        read_scores(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_truncated_npz_is_one_line(tmp_path: Path) -> None:
+    path = npz(tmp_path / "s.npz")
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(ScoresError, match="no readable npz file"):
+        read_scores(path)
+    with pytest.raises(ScoresError, match="no such file"):
+        read_scores(tmp_path / "none.npz")
+
+
+def test_the_header_is_json_that_other_tools_can_read(tmp_path: Path) -> None:
+    filled(tmp_path)
+    header = json.loads((tmp_path / "store.json").read_text())
+    assert header["tags"]["names"] == ["a", "b"]
+    assert header["facts"] == {"device": "cpu"}

@@ -1,0 +1,196 @@
+"""One suite for every adapter: shape, range, order, batches, determinism, bad input."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from arena import taggers
+from arena.cards import find_model
+from arena.errors import ArenaError, WeightsError
+from arena.images import decode
+from arena.taggers.base import Tagger, check_scores
+from arena.taggers.preprocess import square
+
+from ..conftest import GOLDEN, Wd, draw, write_onnx, write_selected_tags
+
+DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
+
+
+@pytest.fixture(params=["joytag", "onnx", "timm"])
+def folder(request: pytest.FixtureRequest) -> Path:
+    made = request.getfixturevalue(f"{request.param}_folder")
+    return made.folder if isinstance(made, Wd) else made
+
+
+def load(folder: Path, **how: str) -> Tagger:
+    return taggers.load(find_model(f"x={folder}"), **how)
+
+
+def batch(tagger: Tagger, images: int) -> np.ndarray:
+    return np.stack([square(np.asarray(draw(i)), tagger.preprocess) for i in range(images)])
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_scores_are_probabilities_of_the_tags_in_order(folder: Path, device: str) -> None:
+    tagger = load(folder, device=device)
+    scores = tagger.scores(batch(tagger, 5))
+    assert scores.dtype == np.float32
+    check_scores("x", scores, images=5, tags=len(tagger.tags))
+    assert tagger.preprocess.size == 64
+
+
+def test_a_batch_of_seven_equals_seven_of_one(folder: Path) -> None:
+    tagger = load(folder, device="cpu")
+    pixels = batch(tagger, 7)
+    single = np.concatenate([tagger.scores(pixels[i : i + 1]) for i in range(7)])
+    np.testing.assert_allclose(tagger.scores(pixels), single, atol=1e-5)
+    assert single.std(axis=0).max() > 1e-4, "the images are told apart"
+
+
+def test_the_same_pixels_give_the_same_scores(folder: Path) -> None:
+    tagger = load(folder, device="cpu")
+    pixels = batch(tagger, 3)
+    assert np.array_equal(tagger.scores(pixels), tagger.scores(pixels.copy()))
+    assert np.array_equal(tagger.scores(pixels), load(folder, device="cpu").scores(pixels))
+
+
+@pytest.mark.parametrize("count", [-1, 1])
+def test_a_tag_list_of_another_length_is_refused(folder: Path, count: int) -> None:
+    path = next(p for p in (folder / "top_tags.txt", folder / "selected_tags.csv") if p.exists())
+    lines = path.read_text().splitlines()
+    path.write_text(
+        "\n".join(lines[:-1] if count < 0 else [*lines, "extra" if path.suffix == ".txt" else "99,extra,0,1"])
+    )
+    with pytest.raises(WeightsError, match=r"\d+ tags, but the network of x has \d+"):
+        load(folder)
+
+
+def test_truncated_weights_are_one_line(folder: Path) -> None:
+    path = next(p for p in (folder / "model.onnx", folder / "model.safetensors") if p.exists())
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(WeightsError) as caught:
+        load(folder)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_device_is_refused(folder: Path) -> None:
+    with pytest.raises(ArenaError, match="--device"):
+        load(folder, device="cuda:99")
+
+
+@pytest.mark.parametrize("name", ["joytag-cnn-sine", "joytag-patch-learned"])
+def test_joytag_gives_the_references_probabilities(name: str) -> None:
+    expected = np.load(GOLDEN / name / "expected.npz")
+    tagger = load(GOLDEN / name, device="cpu", precision="fp32")
+    pixels = np.stack([square(decode(GOLDEN / "images" / image), tagger.preprocess) for image in expected["images"]])
+    np.testing.assert_allclose(tagger.scores(pixels), expected["probabilities"], atol=1e-5)
+
+
+def test_bfloat16_on_the_cpu_is_near_float32(joytag_folder: Path) -> None:
+    full, half = load(joytag_folder, device="cpu"), load(joytag_folder, device="cpu", precision="bf16")
+    pixels = batch(full, 4)
+    assert half.precision == "bf16"
+    assert 0 < np.abs(full.scores(pixels) - half.scores(pixels)).max() < 0.02
+    with pytest.raises(ArenaError, match="the CPU runs fp32 or bf16"):
+        load(joytag_folder, device="cpu", precision="fp16")
+
+
+def test_old_checkpoints_lose_their_nine_other_rows(joytag_folder: Path) -> None:
+    new = load(joytag_folder, device="cpu")
+    state = load_file(joytag_folder / "model.safetensors")
+    for name in ("head.weight", "head.bias"):
+        state[name] = torch.cat([state[name], torch.ones(9, *state[name].shape[1:])])
+    save_file(state, joytag_folder / "model.safetensors")
+    pixels = batch(new, 2)
+    assert np.array_equal(new.scores(pixels), load(joytag_folder, device="cpu").scores(pixels))
+
+
+def test_a_pickled_checkpoint_loads_its_tensors_and_nothing_else(joytag_folder: Path) -> None:
+    weights = joytag_folder / "model.safetensors"
+    pixels = batch(load(joytag_folder, device="cpu"), 2)
+    expected = load(joytag_folder, device="cpu").scores(pixels)
+    torch.save({"model": load_file(weights)}, joytag_folder / "model.pt")
+    weights.unlink()
+    assert np.array_equal(load(joytag_folder, device="cpu").scores(pixels), expected)
+    torch.save({"model": Path("anything but tensors")}, joytag_folder / "model.pt")
+    with pytest.raises(WeightsError, match="it must hold tensors only"):
+        load(joytag_folder, device="cpu")
+
+
+def test_a_missing_tensor_is_named(joytag_folder: Path) -> None:
+    state = load_file(joytag_folder / "model.safetensors")
+    del state["norm.bias"]
+    save_file(state, joytag_folder / "model.safetensors")
+    with pytest.raises(WeightsError, match=r"does not fit its config.json: .*norm\.bias"):
+        load(joytag_folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"cnn_stem": "conv:c=8;swish"}, "cnn_stem has 'swish'"),
+        ({"d_model": None}, "does not|it must|must"),
+    ],
+)
+def test_a_config_that_cannot_be_built_is_one_line(joytag_folder: Path, change: dict, message: str) -> None:
+    path = joytag_folder / "config.json"
+    config = json.loads(path.read_text()) | change
+    path.write_text(json.dumps({key: value for key, value in config.items() if value is not None or key == "cnn_stem"}))
+    with pytest.raises(WeightsError, match=message):
+        load(joytag_folder)
+
+
+def test_a_batch_fixed_to_one_runs_one_by_one(onnx_folder: Wd) -> None:
+    free = load(onnx_folder.folder)
+    write_onnx(onnx_folder.folder / "model.onnx", len(onnx_folder.tags), batch=1)
+    pixels = batch(free, 3)
+    np.testing.assert_allclose(load(onnx_folder.folder).scores(pixels), free.scores(pixels), atol=1e-6)
+
+
+def test_wd_categories_and_odd_names_survive(onnx_folder: Wd) -> None:
+    tags = load(onnx_folder.folder).tags
+    assert list(tags.names) == onnx_folder.tags
+    assert tags.categories is not None
+    assert (tags.categories[0], tags.categories[1], tags.categories[-2]) == ("rating", "general", "character")
+    assert tags.counts is not None
+    assert tags.counts[0] == 100
+
+
+def test_a_tag_table_with_no_numbers_is_refused(onnx_folder: Wd) -> None:
+    path = onnx_folder.folder / "selected_tags.csv"
+    path.write_text(path.read_text().replace("9,100", "nine,100"))
+    with pytest.raises(WeightsError, match="category and count must be numbers"):
+        load(onnx_folder.folder)
+
+
+@pytest.mark.parametrize(
+    ("scores", "message"), [(-7.3, r"min -7.3\); does this model need a sigmoid"), (np.nan, "NaN")]
+)
+def test_scores_that_are_no_probabilities_are_refused(scores: float, message: str) -> None:
+    with pytest.raises(ArenaError, match=message):
+        check_scores("wd", np.array([[0.5, scores]], np.float32), images=1, tags=2)
+
+
+def test_identity_follows_every_file_and_setting(joytag_folder: Path, tmp_path: Path) -> None:
+    def identity(folder: Path, **how: str) -> dict:
+        return taggers.identify(find_model(f"x={folder}"), **how)
+
+    copy = tmp_path / "copy"
+    shutil.copytree(joytag_folder, copy)
+    assert identity(joytag_folder) == identity(copy)
+    assert identity(joytag_folder) != identity(joytag_folder, precision="bf16")
+    (copy / "top_tags.txt").write_text((copy / "top_tags.txt").read_text().replace("tag_0\n", "tag_zero\n"))
+    assert identity(joytag_folder) != identity(copy)
+
+
+def test_a_local_folder_in_no_layout_says_what_is_missing(tmp_path: Path) -> None:
+    write_selected_tags(tmp_path, ["a"])
+    with pytest.raises(ArenaError, match=r"in no layout that is known; it needs .*model\.onnx, selected_tags\.csv"):
+        load(tmp_path)

@@ -1,0 +1,155 @@
+"""From scores to a result: matching, thresholds, means, files."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.metrics import average_precision_score, f1_score
+
+from arena.cards import Thresholds
+from arena.errors import ArenaError, IncomparableError, ScoresError
+from arena.evaluate import Entry, evaluate
+from arena.heldout.dataset import Truth
+from arena.result import read_result, write_result
+from arena.scores.store import Scores
+from arena.tags import TagRelations, TagSpace
+
+RNG = np.random.default_rng(7)
+IDS = tuple(f"i{n}" for n in range(60))
+TRUTH_TAGS = ("cat", "dog", "rare", "never", "sun")
+VALUES = RNG.random((60, 5)) < [0.5, 0.4, 0.05, 0.0, 0.6]
+TRUTH = Truth(IDS, TagSpace(TRUTH_TAGS), VALUES, TagRelations.of(aliases=[("pup", "dog")]))
+
+
+def entry(name: str, tags: tuple[str, ...], *, order=slice(None), threshold=Thresholds(0.5), **more) -> Entry:
+    values = np.random.default_rng(len(name)).random((60, len(tags))).astype(np.float32)
+    ids = tuple(np.array(IDS)[order])
+    scores = Scores(ids, TagSpace(tags, more.get("categories")), values[order], more.get("skipped", {}))
+    return Entry(name, name, scores, threshold, "card")
+
+
+A = entry("a", ("sun", "pup", "cat", "unknown", "rare"))
+BB = entry("bb", ("cat", "dog", "sun"))
+
+
+def test_figures_are_those_of_the_common_tags() -> None:
+    result = evaluate(TRUTH, [A, BB])
+    assert result.summary["compared_tags"] == 3
+    own = result.summary["models"]["a"]["regimes"]["own"]
+    columns = {"cat": 2, "dog": 1, "sun": 0}
+    truth = VALUES[:, [TRUTH_TAGS.index(name) for name in columns]]
+    scores = A.scores.values[:, list(columns.values())]
+    predicted = scores >= 0.5
+    assert own["macro_f1"] == pytest.approx(f1_score(truth, predicted, average="macro"), abs=1e-12)
+    assert own["micro_f1"] == pytest.approx(f1_score(truth, predicted, average="micro"), abs=1e-12)
+    assert own["map"] == pytest.approx(average_precision_score(truth, scores), abs=1e-12)
+    assert own["random_map"] == pytest.approx(truth.mean(), abs=1e-12)
+    assert own["map_tags"] == own["tags"] == 3
+
+
+def test_every_tag_that_the_truth_knows_has_a_row_and_an_alias_finds_its_column() -> None:
+    rows = evaluate(TRUTH, [A, BB]).tags_of("a")
+    assert rows["tag"].tolist() == ["sun", "pup", "cat", "rare"]
+    assert rows["truth_tag"].tolist() == ["sun", "dog", "cat", "rare"]
+    assert rows["compared"].tolist() == [True, True, True, False]
+    assert rows["index"].tolist() == [0, 1, 2, 4]
+    assert (rows["tp"] + rows["fn"] == rows["support"]).all()
+    assert (rows[["tp", "fp", "fn", "tn"]].sum(axis=1) == 60).all()
+
+
+def test_coverage_counts_tags_that_some_image_carries() -> None:
+    summary = evaluate(TRUTH, [A, BB]).summary
+    assert summary["dataset_tags"] == 4
+    assert {name: model["known_tags"] for name, model in summary["models"].items()} == {"a": 4, "bb": 3}
+
+
+def test_rows_are_matched_by_id_whatever_their_order() -> None:
+    plain = evaluate(TRUTH, [BB])
+    shuffled = evaluate(TRUTH, [entry("bb", ("cat", "dog", "sun"), order=RNG.permutation(60))])
+    assert plain.summary == shuffled.summary
+    assert plain.per_tag.equals(shuffled.per_tag)
+
+
+def test_a_category_has_its_own_threshold() -> None:
+    one = entry(
+        "c", ("cat", "dog"), categories=("general", "character"), threshold=Thresholds(0.3, {"character": 0.85})
+    )
+    rows = evaluate(TRUTH, [one]).per_tag
+    assert rows["threshold"].tolist() == [np.float32(0.3), np.float32(0.85)]
+    assert rows["tp"][1] == (VALUES[:, 1] & (one.scores.values[:, 1] >= np.float32(0.85))).sum()
+
+
+def test_the_sweep_holds_101_thresholds_and_the_own_one() -> None:
+    result = evaluate(TRUTH, [entry("m", ("cat", "dog"), threshold=Thresholds(0.3537))])
+    assert len(result.sweep) == 102
+    at_own = result.sweep[result.sweep["threshold"] == np.float32(0.3537)].iloc[0]
+    own = result.summary["models"]["m"]["regimes"]["own"]
+    assert at_own["macro_f1"] == own["macro_f1"]
+    assert len(result.tag_sweep) == 102 * 2
+
+
+def test_skipped_images_are_left_out_for_every_model() -> None:
+    keep = np.array([name != "i3" for name in IDS])
+    result = evaluate(TRUTH, [entry("s", ("cat",), order=keep, skipped={"i3": "truncated"}), BB])
+    assert (result.summary["images"], result.summary["skipped"]) == (59, 1)
+    assert result.run["skipped"] == {"i3": "truncated"}
+    assert result.per_tag["support"][0] == VALUES[keep, 0].sum()
+
+
+def test_conventions_differ_only_in_what_undefined_counts() -> None:
+    everything = {name: evaluate(TRUTH, [A], min_positives=0, convention=name) for name in ("arena", "joytag")}
+    never = entry("n", ("never", "cat"), threshold=Thresholds(1.0))
+    arena = evaluate(TRUTH, [never], min_positives=0).summary["models"]["n"]["regimes"]["own"]
+    joytag = evaluate(TRUTH, [never], min_positives=0, convention="joytag").summary["models"]["n"]["regimes"]["own"]
+    assert (arena["macro_f1_tags"], joytag["macro_f1_tags"]) == (1, 2)
+    assert np.isnan(arena["macro_precision"])
+    assert joytag["macro_precision"] == 0
+    a = everything["arena"].per_tag["f1"].to_numpy()
+    np.testing.assert_allclose(everything["joytag"].per_tag["f1"].to_numpy()[~np.isnan(a)], a[~np.isnan(a)], atol=1e-6)
+
+
+def test_what_cannot_be_compared_is_refused() -> None:
+    with pytest.raises(ScoresError, match="a: no scores for 59 of 60 images of the truth"):
+        evaluate(TRUTH, [entry("a", ("cat",), order=slice(0, 1))])
+    with pytest.raises(ArenaError, match="none of its 1 tags is a tag of the truth"):
+        evaluate(TRUTH, [entry("x", ("strange",))])
+    with pytest.raises(ArenaError, match="no image is left"):
+        evaluate(Truth((), TagSpace(("cat",)), np.zeros((0, 1), bool)), [BB])
+
+
+def test_one_image_one_tag_and_constant_scores_give_defined_answers(tmp_path: Path) -> None:
+    truth = Truth(("i0",), TagSpace(("cat",)), np.array([[True]]))
+    one = Entry("m", "m", Scores(("i0",), TagSpace(("cat",)), np.float32([[0.5]])), Thresholds(), "default")
+    result = evaluate(truth, [one])
+    own = result.summary["models"]["m"]["regimes"]["own"]
+    assert result.summary["compared_tags"] == own["macro_f1_tags"] == 0
+    assert np.isnan(own["macro_f1"])
+    write_result(result, tmp_path)
+    assert json.loads((tmp_path / "summary.json").read_text())["models"]["m"]["regimes"]["own"]["macro_f1"] is None
+    constant = evaluate(truth, [one], min_positives=1).summary["models"]["m"]["regimes"]["own"]
+    assert constant["macro_f1"] == constant["map"] == 1.0
+
+
+def test_a_result_reads_back(tmp_path: Path) -> None:
+    result = evaluate(TRUTH, [A, BB], run={"created": "now"})
+    write_result(result, tmp_path)
+    back = read_result(tmp_path)
+    assert back.summary == json.loads(json.dumps(result.summary))
+    assert back.models == ["a", "bb"]
+    assert back.per_tag["f1"].equals(result.per_tag["f1"])
+    assert back.tag_sweep["tp"].tolist() == result.tag_sweep["tp"].tolist()
+
+
+def test_a_run_of_another_schema_is_incomparable(tmp_path: Path) -> None:
+    write_result(evaluate(TRUTH, [A]), tmp_path)
+    path = tmp_path / "run.json"
+    path.write_text(path.read_text().replace('"schema": 1', '"schema": 99'))
+    with pytest.raises(IncomparableError, match="schema 99, this version reads 1"):
+        read_result(tmp_path)
+    path.write_text("{")
+    with pytest.raises(ArenaError, match="damaged run"):
+        read_result(tmp_path)
+    path.unlink()
+    with pytest.raises(ArenaError, match="no finished run in it"):
+        read_result(tmp_path)

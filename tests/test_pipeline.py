@@ -1,0 +1,238 @@
+"""The stages together, as a user runs them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from arena import pipeline, taggers
+from arena.cards import model_cards
+from arena.errors import ArenaError, ScoresError
+from arena.pipeline import Compute, Scoring
+from arena.scores import predict as predict_module
+from arena.scores.npz import read_scores
+
+from .conftest import GOLDEN, Wd, draw, write_dataset
+
+CONTRACT = {
+    "run.json", "summary.json", "per_tag.parquet", "sweep.parquet", "tag_sweep.parquet", "summary.md",
+    "detailed_metrics.txt", "index.html", "full-metrics/tiny.txt", "full-metrics/wd.txt", "plots/sweep.svg",
+    "plots/scatter.png", "scores/tiny/store.json", "scores/wd/00000.npy",
+}  # fmt: skip
+
+
+class Notes(pipeline.Silent):
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.lines.append(text)
+
+
+@pytest.fixture
+def models(joytag_folder: Path, onnx_folder: Wd) -> list[str]:
+    return [f"tiny={joytag_folder}", f"wd={onnx_folder.folder}"]
+
+
+def test_a_run_writes_every_file_of_the_contract(models: list[str], drawn_dataset: Path, tmp_path: Path) -> None:
+    folder = pipeline.run(models, str(drawn_dataset), tmp_path / "run", scoring=Scoring(min_positives=5))
+    written = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert written >= CONTRACT
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["images"] == 40
+    assert summary["compared_tags"] == 7, "tag_0 2 4 6 8 10, and tag_1 by its alias"
+    per_tag = pd.read_parquet(folder / "per_tag.parquet")
+    assert per_tag[per_tag["model"] == "wd"]["truth_tag"].isin(per_tag[per_tag["compared"]]["truth_tag"]).sum() == 7
+    run = json.loads((folder / "run.json").read_text())
+    assert run["signature"].startswith("data:drawn@")
+    assert set(run["models"]) == {"tiny", "wd"}
+
+
+def test_a_finished_run_is_scored_again_without_loading_a_model(
+    models: list[str], drawn_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline.run(models, str(drawn_dataset), tmp_path / "run")
+    first = (tmp_path / "run/summary.json").read_bytes()
+    monkeypatch.setattr(taggers, "load", lambda *a, **k: pytest.fail("a model was loaded"))
+    notes = Notes()
+    pipeline.run(models, str(drawn_dataset), tmp_path / "run", progress=notes)
+    assert (tmp_path / "run/summary.json").read_bytes() == first
+    assert "tiny: all scores are there already" in notes.lines
+
+
+def test_scores_are_made_again_when_weights_tags_images_or_precision_change(
+    models: list[str], joytag_folder: Path, drawn_dataset: Path, tmp_path: Path
+) -> None:
+    pipeline.run(models, str(drawn_dataset), tmp_path / "run")
+    tags = joytag_folder / "top_tags.txt"
+    tags.write_text(tags.read_text().replace("tag_36", "tag_last"))
+    notes = Notes()
+    pipeline.run(models, str(drawn_dataset), tmp_path / "run", progress=notes)
+    assert "wd: all scores are there already" in notes.lines
+    assert "tiny: what was there is of other weights, images or settings; scoring again" in notes.lines
+    notes = Notes()
+    pipeline.run(models, str(drawn_dataset), tmp_path / "run", progress=notes, compute=Compute(precision="bf16"))
+    assert "tiny: what was there is of other weights, images or settings; scoring again" in notes.lines
+    notes = Notes()
+    pipeline.run(models, str(drawn_dataset), tmp_path / "run", progress=notes, limit=30)
+    assert "wd: what was there is of other weights, images or settings; scoring again" in notes.lines
+
+
+def test_stored_scores_can_be_scored_again_without_the_model_and_give_the_same(
+    models: list[str], drawn_dataset: Path, tmp_path: Path
+) -> None:
+    run = pipeline.run(
+        models, str(drawn_dataset), tmp_path / "run", scoring=Scoring(thresholds={"tiny": 0.4, "wd": 0.4})
+    )
+    stored = {name: run / "scores" / name for name in ("tiny", "wd")}
+    again = pipeline.score_files(
+        stored, tmp_path / "again", dataset=str(drawn_dataset), scoring=Scoring(thresholds={"tiny": 0.4, "wd": 0.4})
+    )
+    first, second = (json.loads((folder / "summary.json").read_text()) for folder in (run, again))
+    for summary in (first, second):
+        for model in summary["models"].values():
+            model.pop("title")
+    assert first == second
+    assert (run / "full-metrics/wd.txt").read_bytes() == (again / "full-metrics/wd.txt").read_bytes()
+
+
+def test_predict_writes_scores_that_score_takes(joytag_folder: Path, drawn_dataset: Path, tmp_path: Path) -> None:
+    scores = pipeline.predict_folder(f"tiny={joytag_folder}", drawn_dataset / "images", tmp_path / "out/s.npz")
+    back = read_scores(tmp_path / "out/s.npz")
+    assert back.image_ids == tuple(f"{i:04d}" for i in range(40))
+    assert np.array_equal(back.values, scores.values)
+    assert not list((tmp_path / "out").glob("*.parts"))
+    run = pipeline.run([f"tiny={joytag_folder}"], str(drawn_dataset), tmp_path / "run")
+    again = pipeline.score_files({"tiny": tmp_path / "out/s.npz"}, tmp_path / "again", dataset=str(drawn_dataset))
+    assert (run / "full-metrics/tiny.txt").exists()
+    assert pd.read_parquet(run / "per_tag.parquet")["ap"].equals(pd.read_parquet(again / "per_tag.parquet")["ap"])
+
+
+def test_truncated_images_are_skipped_counted_and_named(models: list[str], drawn_dataset: Path, tmp_path: Path) -> None:
+    images = tmp_path / "pictures"
+    images.mkdir()
+    for i in range(3):
+        draw(i).save(images / f"{i}.png")
+    (images / "1.png").write_bytes((images / "1.png").read_bytes()[:90])
+    scores = pipeline.predict_folder(models[0], images, tmp_path / "s.npz")
+    assert scores.image_ids == ("0", "2")
+    assert "truncated" in scores.skipped["1"]
+    for path in images.iterdir():
+        path.write_bytes(b"nothing")
+    with pytest.raises(ScoresError, match="none of 3 images could be read; the first, 0: not an image"):
+        pipeline.predict_folder(models[0], images, tmp_path / "t.npz")
+
+
+def test_a_broken_frozen_image_is_left_out_for_every_model(
+    models: list[str], drawn_dataset: Path, tmp_path: Path
+) -> None:
+    (drawn_dataset / "images/0005.png").write_bytes(b"broken")
+    folder = pipeline.run(models, str(drawn_dataset), tmp_path / "run")
+    assert json.loads((folder / "summary.json").read_text())["images"] == 39
+    assert list(json.loads((folder / "run.json").read_text())["skipped"]) == ["0005"]
+    assert "0005" in (folder / "index.html").read_text()
+
+
+def test_thresholds_come_from_option_card_or_default(models: list[str], drawn_dataset: Path, tmp_path: Path) -> None:
+    folder = pipeline.run(models, str(drawn_dataset), tmp_path / "run", scoring=Scoring(thresholds={"wd": 0.2}))
+    summary = json.loads((folder / "summary.json").read_text())["models"]
+    assert (summary["tiny"]["threshold"], summary["tiny"]["threshold_source"]) == ("0.4", "card")
+    assert (summary["wd"]["threshold"], summary["wd"]["threshold_source"]) == ("0.2", "option")
+    stored = pipeline.score_files({"own": folder / "scores/tiny"}, tmp_path / "s", dataset=str(drawn_dataset))
+    model = json.loads((stored / "summary.json").read_text())["models"]["own"]
+    assert (model["threshold"], model["threshold_source"]) == ("0.5", "default")
+
+
+@pytest.mark.parametrize(
+    ("scoring", "message"),
+    [
+        (Scoring(thresholds={"tiny": 1.2}), "a threshold lies in 0 to 1"),
+        (Scoring(thresholds={"tyni": 0.5}), "no model of this run. Did you mean tiny"),
+    ],
+)
+def test_wrong_thresholds_are_refused_before_any_work(
+    models: list[str], drawn_dataset: Path, tmp_path: Path, scoring: Scoring, message: str
+) -> None:
+    with pytest.raises(ArenaError, match=message):
+        pipeline.run(models, str(drawn_dataset), tmp_path / "run", scoring=scoring)
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_output_that_cannot_be_written_is_one_line(models: list[str], drawn_dataset: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(ArenaError, match="cannot be written .*; name another with --output"):
+        pipeline.run(models, str(drawn_dataset), tmp_path / "file" / "run")
+
+
+def test_reports_can_be_rendered_again(models: list[str], drawn_dataset: Path, tmp_path: Path) -> None:
+    folder = pipeline.run(models, str(drawn_dataset), tmp_path / "run")
+    page = (folder / "index.html").read_text()
+    (folder / "index.html").unlink()
+    pipeline.render(folder)
+    assert (folder / "index.html").read_text() == page
+
+
+SLOW_RUN = """
+import sys, time
+from arena.scores import predict
+from arena import cli
+predict.SHARD_IMAGES = 8
+write = predict.ScoreStore.write
+def slow(*arguments, **named):
+    write(*arguments, **named)
+    time.sleep(0.3)
+predict.ScoreStore.write = slow
+cli.main(sys.argv[1:])
+"""
+
+
+def test_a_killed_run_continues_and_equals_an_undisturbed_one(
+    models: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = write_dataset(tmp_path / "many", images=64)
+    folder = tmp_path / "killed"
+    command = ["run", "-m", ",".join(models), "-d", str(dataset), "-o", str(folder), "--device", "cpu"]
+    process = subprocess.Popen([sys.executable, "-c", SLOW_RUN, *command], stderr=subprocess.PIPE)
+    finished = lambda: sorted((folder / "scores").glob("*/0*.json"))  # noqa: E731
+    deadline = time.monotonic() + 120
+    while len(finished()) < 4 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    times = {path: path.stat().st_mtime_ns for path in finished()}
+    assert 4 <= len(times) < 16, "killed in the middle"
+    assert not (folder / "run.json").exists()
+
+    monkeypatch.setattr(predict_module, "SHARD_IMAGES", 8)
+    pipeline.run(models, str(dataset), folder, compute=Compute(device="cpu"))
+    assert all(path.stat().st_mtime_ns == stamp for path, stamp in times.items()), "finished shards are kept"
+    whole = pipeline.run(models, str(dataset), tmp_path / "whole", compute=Compute(device="cpu"))
+    for name in ("summary.json", "full-metrics/tiny.txt", "full-metrics/wd.txt", "detailed_metrics.txt"):
+        assert (folder / name).read_bytes() == (whole / name).read_bytes()
+    for name in ("per_tag", "sweep", "tag_sweep"):
+        assert pd.read_parquet(folder / f"{name}.parquet").equals(pd.read_parquet(whole / f"{name}.parquet"))
+
+
+@pytest.mark.gpu
+def test_half_precision_on_cuda_is_near_the_cpu(drawn_dataset: Path, tmp_path: Path) -> None:
+    spec = f"m={GOLDEN / 'joytag-cnn-sine'}"
+    cpu, cuda = (
+        pipeline.predict_folder(spec, drawn_dataset / "images", tmp_path / f"{device}.npz", compute=Compute(device))
+        for device in ("cpu", "cuda")
+    )
+    assert np.abs(cpu.values - cuda.values).max() < 5e-3
+
+
+def test_the_demos_onnx_and_timm_twins_agree(tmp_path: Path) -> None:
+    cards = model_cards()
+    assert {"wd14-demo", "wd14-demo-timm"} <= cards.keys()
+    pixels = np.stack([np.asarray(draw(i, (128, 128))) for i in range(8)])
+    scores = [taggers.load(cards[name], device="cpu").scores(pixels) for name in ("wd14-demo", "wd14-demo-timm")]
+    np.testing.assert_allclose(*scores, atol=1e-4)
