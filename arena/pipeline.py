@@ -242,7 +242,8 @@ def write_reports(result: Result, folder: Path) -> None:
     texts = {f"full-metrics/{model}.txt": text.full_metrics(result, model) for model in result.models}
     texts |= {"detailed_metrics.txt": text.detailed_metrics(result), "summary.md": text.summary_markdown(result)}
     texts["index.html"] = html.render(view.page_view(result))
-    (folder / "full-metrics").mkdir(exist_ok=True)
+    shutil.rmtree(folder / "full-metrics", ignore_errors=True)  # it may hold models of an earlier run
+    (folder / "full-metrics").mkdir()
     for name, content in texts.items():
         (folder / name).write_text(content, encoding="utf-8", newline="\n")
     plots.write_plots(result, folder / "plots")
@@ -263,7 +264,7 @@ def _finish(
         "created": provenance.now(),
         "arena_version": __version__,
         "command": command,
-        "dataset": {key: value for key, value in dataset.items() if value != ""},
+        "dataset": dataset,
         "versions": provenance.versions(),
         "machine": provenance.machine(),
     }

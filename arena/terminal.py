@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.table import Table
 from rich.text import Text
 
-from arena.report.text import figure
+from arena.report.figures import figure
 from arena.result import read_result
 
 NAMED_SKIPPED = 5

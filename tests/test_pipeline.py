@@ -167,7 +167,7 @@ def test_wrong_thresholds_are_refused_before_any_work(
 
 def test_an_output_that_cannot_be_written_is_one_line(models: list[str], drawn_dataset: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(ArenaError, match="cannot be written .*; name another with --output"):
+    with pytest.raises(ArenaError, match=r"cannot be written .*; name another with --output"):
         pipeline.run(models, str(drawn_dataset), tmp_path / "file" / "run")
 
 

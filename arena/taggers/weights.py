@@ -1,15 +1,22 @@
 """Where a tagger's files are, or how they get here; and what they are, by digest."""
 
 import hashlib
+import socket
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 from arena.cards import ModelCard
 from arena.errors import WeightsError
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+CONNECT_SECONDS = 10
+"""How long the hub's host may take to answer before it counts as out of reach."""
 
 
 def find(card: ModelCard) -> dict[str, Path] | None:
@@ -44,7 +51,13 @@ def fetch(card: ModelCard) -> dict[str, Path]:
 
 
 def digest_file(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
+    """SHA-256 of a file, in hexadecimal; a file that has not changed since is not read twice."""
+    stat = path.stat()
+    return _digest(path, stat.st_size, stat.st_mtime_ns)
+
+
+@cache
+def _digest(path: Path, size: int, mtime_ns: int) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -94,22 +107,42 @@ def load_state(network: object, state: "dict[str, Tensor]", path: Path) -> None:
 
 
 def _download(card: ModelCard) -> dict[str, Path]:
-    missing = [file for file in card.files if not (card.folder / file).exists()]
     if card.hub is None:
+        missing = [file for file in card.files if not (card.folder / file).exists()]
         raise WeightsError(f"model {card.name}: no {', '.join(missing)} in {card.folder}; put the files there")
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import GatedRepoError, HfHubHTTPError
+    from huggingface_hub.utils import logging
 
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     page = f"https://huggingface.co/{card.hub}"
     try:
+        _refuse_unreachable_hub()
         return {file: Path(hf_hub_download(card.hub, file, revision=card.revision)) for file in card.files}
     except GatedRepoError:
         raise WeightsError(
-            f"model {card.name}: access to {card.hub} must be asked for at {page}, then: hf auth login"
+            f"model {card.name}: access to {card.hub} must be asked for at {page}; then: hf auth login"
         ) from None
     except (HfHubHTTPError, OSError) as error:
-        reason = f"{type(error).__name__}: {str(error).splitlines()[0]}" if str(error) else type(error).__name__
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise WeightsError(
-            f"model {card.name}: not on this machine, and the hub did not give it ({reason}). Download "
+            f"model {card.name}: not on this machine, and the hub did not give it ({reason.rstrip('. ')}). Download "
             f"{', '.join(card.files)} from {page}/tree/{card.revision or 'main'} and put them into {card.folder}"
         ) from None
+
+
+def _refuse_unreachable_hub() -> None:
+    """Fail at once where the hub's host does not answer; its client would try for half a minute.
+
+    Behind a proxy the host need not answer directly, and nothing is checked.
+    """
+    from huggingface_hub import constants
+
+    if constants.HF_HUB_OFFLINE or getproxies():
+        return
+    address = urlsplit(constants.ENDPOINT)
+    try:
+        port = address.port or (80 if address.scheme == "http" else 443)
+        socket.create_connection((address.hostname or "", port), timeout=CONNECT_SECONDS).close()
+    except OSError as error:
+        raise OSError(f"{address.netloc}: {error.strerror or error}") from None

@@ -124,4 +124,4 @@ def _load(path: Path) -> dict[str, Picture]:
 def _save(pictures: dict[str, Picture], path: Path) -> None:
     table = pd.DataFrame(list(pictures.values()), columns=list(Picture._fields))
     hashes = [name for name in Picture._fields if name.endswith(("phash", "dhash"))]
-    table.astype({name: np.uint64 for name in hashes}).to_parquet(path, index=False)
+    table.astype(dict.fromkeys(hashes, np.uint64)).to_parquet(path, index=False)

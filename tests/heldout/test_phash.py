@@ -1,14 +1,14 @@
 import imagehash
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from arena.heldout.duplicates import clusters, pairs_between, pairs_within
 from arena.heldout.phash import dhash, phash
 from arena.images import decode
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
 from ..conftest import GOLDEN
 

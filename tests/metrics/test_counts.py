@@ -100,9 +100,7 @@ def test_order_of_images_does_not_matter(problem: tuple[np.ndarray, np.ndarray],
 @given(problems(), st.integers(0, 30))
 def test_counts_add_up_over_batches(problem: tuple[np.ndarray, np.ndarray], cut: int) -> None:
     scores, truth = problem
-    parts = [
-        tally(s, t, sweep_thresholds()).counts for s, t in zip((scores[:cut], scores[cut:]), (truth[:cut], truth[cut:]))
-    ]
+    parts = [tally(scores[part], truth[part], sweep_thresholds()).counts for part in (slice(cut), slice(cut, None))]
     whole, added = tally(scores, truth, sweep_thresholds()).counts, sum(parts)
     assert isinstance(added, Counts)
     assert np.array_equal(whole.tp, added.tp)

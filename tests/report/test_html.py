@@ -34,9 +34,6 @@ HOSTILE = [
 ]
 
 
-# Rendering, without a browser
-
-
 def test_embedded_json_is_the_payload_and_holds_no_markup(payload: Payload) -> None:
     payload["tags"]["name"][: len(HOSTILE)] = HOSTILE
     text = embedded_json(payload)
@@ -130,9 +127,6 @@ def test_the_subject_fits_one_model_and_no_minimum(payload_of: Callable[..., Pay
     payload.update(min_positives=0, compared_tags=1)
     expected = "1 tagger scored on 1,203 images (Open Clip Art, held out), and measured on the 1 tag that it knows."
     assert subject(payload) == expected
-
-
-# In the browser
 
 
 class Opened:

@@ -9,8 +9,9 @@ import pytest
 from arena.cards import Thresholds
 from arena.evaluate import Entry, evaluate
 from arena.heldout.dataset import Truth
+from arena.report.figures import figure
 from arena.report.plots import write_plots
-from arena.report.text import detailed_metrics, escape_markdown, figure, full_metrics, summary_markdown
+from arena.report.text import detailed_metrics, escape_markdown, full_metrics, summary_markdown
 from arena.report.view import page_view
 from arena.result import Result
 from arena.scores.store import Scores

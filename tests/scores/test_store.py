@@ -54,7 +54,7 @@ def test_a_truncated_shard_is_told(tmp_path: Path) -> None:
     filled(tmp_path)
     path = tmp_path / "00000.npy"
     path.write_bytes(path.read_bytes()[:-3])
-    with pytest.raises(ScoresError, match="00000.npy: unfinished or damaged"):
+    with pytest.raises(ScoresError, match=r"00000\.npy: unfinished or damaged"):
         read_store(tmp_path)
 
 

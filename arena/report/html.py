@@ -1,0 +1,130 @@
+"""The comparison page: one HTML file that works from disk, offline, under a strict content security policy.
+
+`render` takes the page payload (plain JSON values; an undefined figure is None) and returns the page. The parts that a
+reader needs without JavaScript (findings, leaderboard, provenance, the 50 tags with the most positives) are rendered
+here; curves, scatter and the table of all tags are drawn in the browser from the same payload, embedded as JSON.
+
+No figure is computed here: only compared, counted and put into words.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from arena.report.figures import count, figure, moment, percent, plural, rate
+from arena.report.findings import MODEL_STYLES, findings, leaderboard, shares, static_tags, subject
+
+SCRIPTS = (
+    "dom.js",
+    "figures.js",
+    "data.js",
+    "query.js",
+    "sweep.js",
+    "scatter.js",
+    "columns.js",
+    "detail.js",
+    "table.js",
+    "page.js",
+)
+"""In order of use; they share one scope, because a page opened from a file cannot import modules."""
+
+THRESHOLD_SOURCES = {
+    "card": "from its card",
+    "option": "set for this run",
+    "default": "default, none known",
+}
+
+
+def render(payload: Mapping[str, Any]) -> str:
+    """The page of a comparison of one or more models, as one self-contained HTML document.
+
+    Raises ValueError where the payload holds a NaN or an infinity: an undefined figure is None.
+    """
+    script, style = _script(), _template_text("page.css")
+    page = (
+        _environment()
+        .get_template("index.html.j2")
+        .render(
+            payload=payload,
+            csp=content_security_policy(scripts=[script], styles=[style]),
+            script=Markup(script),
+            style=Markup(style),
+            data=Markup(embedded_json(payload)),
+            standings=leaderboard(payload["models"]),
+            findings=findings(payload),
+            shares=shares(payload),
+            subject=subject(payload),
+            title_parts=_title_parts(payload),
+            static_tags=static_tags(payload),
+            sources=THRESHOLD_SOURCES,
+        )
+    )
+    return _LONE_SURROGATE.sub("\ufffd", page)
+
+
+def _title_parts(payload: Mapping[str, Any]) -> list[str]:
+    """The names that the title joins, so that no line breaks within one; another title stays whole."""
+    names = [model["name"] for model in payload["models"]]
+    return names if payload["title"] == " vs ".join(names) else [payload["title"]]
+
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+"""A file name that is not UTF-8 reaches us with these, and they cannot be written as UTF-8."""
+
+_JSON_ESCAPES = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
+
+
+def embedded_json(payload: Mapping[str, Any]) -> str:
+    """The payload as JSON that no HTML parser can take for markup, whatever the names in it.
+
+    >>> embedded_json({"name": "</script>"})
+    '{"name":"\\\\u003c/script\\\\u003e"}'
+    """
+    text = json.dumps(payload, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.translate(_JSON_ESCAPES)
+
+
+def content_security_policy(*, scripts: Iterable[str], styles: Iterable[str]) -> str:
+    """A policy that runs exactly these inline scripts and styles, and reaches no network at all."""
+    return (
+        f"default-src 'none'; script-src {' '.join(map(_csp_hash, scripts))}; "
+        f"style-src {' '.join(map(_csp_hash, styles))}; img-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _csp_hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+@cache
+def _template_text(name: str) -> str:
+    return files("arena.report").joinpath("templates", name).read_text(encoding="utf-8")
+
+
+def _script() -> str:
+    body = "\n".join(_template_text(name) for name in SCRIPTS)
+    return f'(() => {{\n"use strict";\n{body}}})();\n'
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("arena.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(figure=figure, count=count, percent=percent, rate=rate, plural=plural, moment=moment)
+    environment.globals["model_styles"] = MODEL_STYLES
+    return environment

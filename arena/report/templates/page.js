@@ -1,0 +1,122 @@
+// The page: one view (what the reader chose), kept in the address so that a link shows the same rows.
+
+/** Figures shown at first: all for two taggers on a wide screen, else the two that matter most. */
+function firstFigures() {
+  const roomy = models.length <= 2 && !NARROW;
+  return new Set(roomy ? FIGURES.map((item) => item.key) : ["f1", "ap"]);
+}
+
+function firstView() {
+  return { query: "", comparedOnly: false, difference: "f1", figures: firstFigures(), sort: { key: "support", descending: true } };
+}
+
+/** The address after #, read over the first view; whatever it does not know is passed over. */
+function viewFromAddress() {
+  const view = firstView();
+  const given = new URLSearchParams(window.location.hash.slice(1));
+  view.query = given.get("q") ?? "";
+  view.comparedOnly = given.get("compared") === "1";
+  if (given.get("d") === "ap") view.difference = "ap";
+  const [, key, direction] = /^(.*)-(up|down)$/.exec(given.get("sort") ?? "") ?? [];
+  if (key) view.sort = { key, descending: direction === "down" };
+  const figures = (given.get("columns") ?? "").split(" ").filter((name) => FIGURES.some((item) => item.key === name));
+  if (figures.length) view.figures = new Set(figures);
+  view.open = given.has("tag") ? tags.name.indexOf(given.get("tag")) : -1;
+  return view;
+}
+
+function addressOf(view, open) {
+  const first = firstView();
+  const kept = new URLSearchParams();
+  if (view.query) kept.set("q", view.query);
+  if (view.comparedOnly) kept.set("compared", "1");
+  if (view.difference !== first.difference) kept.set("d", view.difference);
+  if (view.sort.key !== "support" || !view.sort.descending) kept.set("sort", `${view.sort.key}-${view.sort.descending ? "down" : "up"}`);
+  if ([...view.figures].join(" ") !== [...first.figures].join(" ")) kept.set("columns", [...view.figures].join(" "));
+  if (open !== null) kept.set("tag", tags.name[open]);
+  return `#${kept}`;
+}
+
+class Page {
+  constructor() {
+    this.view = viewFromAddress();
+    for (const id of ["charts", "tags"]) byId(id).hidden = false;
+    byId("scatter-section").hidden = models.length < 2;
+    byId("difference").hidden = !isPair;
+    this.sweep = new Sweep();
+    this.scatter = models.length > 1 ? new Scatter((tag) => this.reveal(tag)) : null;
+    this.table = new TagTable(this.view, {
+      onArrange: (table) => this.onArrange(table),
+      onOpen: (tag) => this.onOpen(tag),
+      onSort: () => this.remember(),
+    });
+    this.fillControls();
+    this.listen();
+    if (this.view.open >= 0) this.reveal(this.view.open);
+  }
+
+  fillControls() {
+    byId("query").value = this.view.query;
+    byId("compared-only").checked = this.view.comparedOnly;
+    choose("difference", this.view.difference);
+    for (const input of byId("figures").querySelectorAll("input")) input.checked = this.view.figures.has(input.value);
+  }
+
+  listen() {
+    byId("query").addEventListener("input", (event) => this.narrow({ query: event.target.value }));
+    byId("compared-only").addEventListener("change", (event) => this.narrow({ comparedOnly: event.target.checked }));
+    onChoice("difference", (difference) => this.reshape({ difference }));
+    byId("figures").addEventListener("change", () => this.onFigures());
+  }
+
+  /** Another search or filter. */
+  narrow(change) {
+    Object.assign(this.view, change);
+    byId("tags-box").scrollTop = 0;
+    this.table.arrange();
+    this.remember();
+  }
+
+  /** Other columns. */
+  reshape(change) {
+    Object.assign(this.view, change);
+    this.table.rebuild();
+    this.remember();
+  }
+
+  onFigures() {
+    const inputs = [...byId("figures").querySelectorAll("input")];
+    this.reshape({ figures: new Set(inputs.filter((input) => input.checked).map((input) => input.value)) });
+  }
+
+  onArrange(table) {
+    const shown = table.rows.length;
+    byId("tags-status").textContent = shown === tagCount ? plural(tagCount, "tag", "tags") : `${count(shown)} of ${plural(tagCount, "tag", "tags")}`;
+    byId("query-problem").textContent = table.problem;
+    this.scatter?.filter((tag) => table.has(tag));
+  }
+
+  onOpen(tag) {
+    this.scatter?.choose(tag);
+    this.remember();
+  }
+
+  /** Show a tag in the table; a search that hides it gives way. */
+  reveal(tag) {
+    if (!this.table.has(tag)) {
+      Object.assign(this.view, { query: "", comparedOnly: false });
+      this.fillControls();
+      this.table.arrange();
+    }
+    this.table.select(tag);
+    byId("tags-box").scrollIntoView({ block: "nearest" });
+  }
+
+  /** Keep the view in the address, without a step in the history; browsers limit how often, so it waits for a pause. */
+  remember() {
+    clearTimeout(this.pending);
+    this.pending = setTimeout(() => window.history.replaceState(null, "", addressOf(this.view, this.table.open)), 250);
+  }
+}
+
+new Page();

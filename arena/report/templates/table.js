@@ -1,0 +1,262 @@
+// The table of all tags. Rows have one height, so that only those in sight need to be in the document; one row at a time
+// may be open, and what opens under it has a height of its own.
+
+const OVERSCAN = 8; // rows kept above and below those in sight
+const PRINTED = 200;
+
+class TagTable {
+  /** `view` is the reader's choice (see page.js); `onArrange(table)` and `onOpen(tag)` tell the rest of the page. */
+  constructor(view, { onArrange, onOpen, onSort }) {
+    Object.assign(this, { view, onArrange, onOpen, onSort });
+    this.box = byId("tags-box");
+    this.rowHeight = parseFloat(getComputedStyle(document.documentElement).getPropertyValue("--row"));
+    this.rows = [];
+    this.live = new Map();
+    this.open = null;
+    this.openHeight = 0;
+    this.focused = null;
+    this.printing = false;
+    this.build();
+    this.listen();
+    this.rebuild();
+  }
+
+  build() {
+    this.above = el("tr", { class: "pad", "aria-hidden": "true" }, el("td"));
+    this.below = el("tr", { class: "pad", "aria-hidden": "true" }, el("td"));
+    this.body = el("tbody", {}, this.above, this.below);
+    this.table = el("table");
+    this.box.append(this.table);
+  }
+
+  listen() {
+    this.box.addEventListener("scroll", () => this.paint(), { passive: true });
+    this.box.addEventListener("click", (event) => this.onClick(event));
+    this.body.addEventListener("keydown", (event) => this.onKey(event));
+    this.body.addEventListener("focusin", (event) => this.onFocus(event));
+    onResize(this.box, () => this.fit());
+    window.addEventListener("beforeprint", () => this.print(true));
+    window.addEventListener("afterprint", () => this.print(false));
+  }
+
+  // What is shown
+
+  /** After a change of columns or sorting: head and rows anew. */
+  rebuild() {
+    this.columns = tableColumns(this.view.figures, this.view.difference);
+    if (!this.columns.some((column) => column.key === this.view.sort.key)) this.view.sort = { key: "support", descending: true };
+    const caption = el("caption", { class: "sr" }, "All tags, every tagger side by side. Column buttons sort; a tag’s button opens its counts.");
+    this.table.replaceChildren(caption, columnGroup(this.columns), tableHead(this.columns, this.view.sort), this.body);
+    this.table.style.minWidth = `${tableWidth(this.columns)}px`;
+    for (const pad of [this.above, this.below]) pad.firstChild.colSpan = this.columns.length;
+    for (const row of this.live.values()) row.remove();
+    this.live.clear();
+    this.sort();
+  }
+
+  sort() {
+    const column = this.columns.find((item) => item.key === this.view.sort.key);
+    this.order = Array.from(tags.name.keys()).sort(compareBy(column, this.view.sort.descending));
+    this.arrange();
+  }
+
+  /** After a change of the search or the filter: the sorted tags that pass. */
+  arrange() {
+    const { matches, problem } = parseQuery(this.view.query, this.view.difference);
+    this.problem = problem;
+    this.rows = this.order.filter((tag) => (tags.compared[tag] || !this.view.comparedOnly) && matches(tag));
+    if (this.open !== null && !this.rows.includes(this.open)) this.close();
+    this.table.setAttribute("aria-rowcount", this.rows.length + 2);
+    this.paint();
+    this.onArrange(this);
+  }
+
+  has(tag) {
+    return this.rowSet().has(tag);
+  }
+
+  rowSet() {
+    if (this.setOf !== this.rows) [this.set, this.setOf] = [new Set(this.rows), this.rows];
+    return this.set;
+  }
+
+  // Painting
+
+  /** First and last row in sight, with some to spare. */
+  sight() {
+    if (this.printing) return [0, Math.min(PRINTED, this.rows.length)];
+    const first = this.rowAt(this.box.scrollTop) - OVERSCAN;
+    const last = this.rowAt(this.box.scrollTop + this.box.clientHeight) + 1 + OVERSCAN;
+    return [Math.max(first, 0), Math.min(last, this.rows.length)];
+  }
+
+  openAt() {
+    return this.open === null ? Infinity : this.rows.indexOf(this.open);
+  }
+
+  rowAt(y) {
+    const plain = Math.floor(y / this.rowHeight);
+    if (plain <= this.openAt()) return plain;
+    return Math.max(this.openAt(), Math.floor((y - this.openHeight) / this.rowHeight));
+  }
+
+  topOf(position) {
+    return position * this.rowHeight + (position > this.openAt() ? this.openHeight : 0);
+  }
+
+  /** Put the rows in sight into the document; those that stay are not touched, so that they keep the focus. */
+  paint() {
+    const [first, last] = this.sight();
+    const wanted = [];
+    for (let position = first; position < last; position += 1) {
+      const tag = this.rows[position];
+      wanted.push(this.row(tag, position));
+      if (tag === this.open) wanted.push(this.panel);
+    }
+    if (!this.rows.length) wanted.push(this.emptyRow());
+    this.replaceRows(wanted);
+    this.measurePanel();
+    this.above.firstChild.style.height = `${this.topOf(first)}px`;
+    this.below.firstChild.style.height = `${this.printing ? 0 : Math.max(0, this.topOf(this.rows.length) - this.topOf(last))}px`;
+    this.setTabStop(first, last);
+  }
+
+  replaceRows(wanted) {
+    const keep = new Set(wanted);
+    for (const [tag, row] of this.live) {
+      if (!keep.has(row)) this.live.delete(tag);
+    }
+    for (const node of [...this.body.children]) {
+      if (!keep.has(node) && node !== this.above && node !== this.below) node.remove();
+    }
+    let cursor = this.above.nextSibling;
+    for (const node of wanted) {
+      if (node === cursor) cursor = cursor.nextSibling;
+      else this.body.insertBefore(node, cursor);
+    }
+  }
+
+  row(tag, position) {
+    let row = this.live.get(tag);
+    if (!row) {
+      row = el("tr", { class: tags.compared[tag] ? "row" : "row out" }, ...this.columns.map((column) => bodyCell(column, tag)));
+      row.dataset.tag = tag;
+      this.live.set(tag, row);
+    }
+    row.setAttribute("aria-rowindex", position + 3);
+    row.classList.toggle("open", tag === this.open);
+    row.querySelector("button").setAttribute("aria-expanded", String(tag === this.open));
+    return row;
+  }
+
+  emptyRow() {
+    return el("tr", { class: "none" }, el("td", { colspan: this.columns.length }, "No tag matches."));
+  }
+
+  /** The open row's panel is as wide as the box, and its height is known only once it is laid out. */
+  measurePanel() {
+    if (this.open === null || !this.panel.isConnected) return;
+    this.panel.firstChild.firstChild.style.width = `${this.box.clientWidth}px`;
+    this.openHeight = this.panel.offsetHeight;
+  }
+
+  fit() {
+    this.measurePanel();
+    this.paint();
+  }
+
+  print(printing) {
+    this.printing = printing;
+    const hidden = this.rows.length - PRINTED;
+    byId("print-note").textContent = hidden > 0 ? `The first ${PRINTED} of ${count(this.rows.length)} tags in the order chosen on the page.` : "";
+    this.paint();
+  }
+
+  // Opening a row
+
+  toggle(tag) {
+    if (this.open === tag) this.close();
+    else this.openRow(tag);
+    this.paint();
+  }
+
+  openRow(tag) {
+    this.panel = el("tr", { class: "panel" }, el("td", { colspan: this.columns.length }, detailBox(tag)));
+    this.open = tag;
+    this.onOpen(tag);
+  }
+
+  close() {
+    this.open = null;
+    this.openHeight = 0;
+    this.onOpen(null);
+  }
+
+  /** Open a tag's row and bring it into sight; the caller has made sure that the filter lets it through. */
+  select(tag) {
+    if (this.open !== tag) this.openRow(tag);
+    const position = this.rows.indexOf(tag);
+    this.box.scrollTop = Math.max(0, (position - 2) * this.rowHeight);
+    this.paint();
+    this.focus(position);
+  }
+
+  // Keyboard and pointer
+
+  onClick(event) {
+    const heading = event.target.closest("thead button");
+    if (heading) {
+      this.sortBy(heading.dataset.key);
+      return;
+    }
+    const row = event.target.closest("tr.row");
+    const selecting = String(window.getSelection()) !== "" && !event.target.closest("button");
+    if (row && !selecting) this.toggle(Number(row.dataset.tag));
+  }
+
+  /** A second click turns the direction round. */
+  sortBy(key) {
+    const { sort } = this.view;
+    const column = this.columns.find((item) => item.key === key);
+    this.view.sort = { key, descending: sort.key === key ? !sort.descending : startsDescending(column) };
+    this.box.scrollTop = 0;
+    this.rebuild();
+    this.table.querySelector(`thead button[data-key="${key}"]`).focus({ preventScroll: true });
+    this.onSort();
+  }
+
+  onFocus(event) {
+    const row = event.target.closest("tr.row");
+    if (row) this.focused = Number(row.dataset.tag);
+  }
+
+  onKey(event) {
+    if (!event.target.matches("button.tag")) return;
+    const here = this.rows.indexOf(this.focused);
+    const page = Math.max(1, Math.floor(this.box.clientHeight / this.rowHeight) - 3);
+    const targets = {
+      ArrowDown: here + 1, ArrowUp: here - 1, PageDown: here + page, PageUp: here - page, Home: 0, End: this.rows.length - 1,
+    };
+    if (!(event.key in targets)) return;
+    event.preventDefault();
+    this.focus(Math.min(Math.max(targets[event.key], 0), this.rows.length - 1));
+  }
+
+  /** Focus the row at a position, scrolling only as far as needed to have it between head and foot of the box. */
+  focus(position) {
+    const head = this.table.tHead.offsetHeight;
+    const top = this.topOf(position);
+    const room = this.box.clientHeight - head - this.rowHeight;
+    if (top < this.box.scrollTop) this.box.scrollTop = top;
+    else if (top > this.box.scrollTop + room) this.box.scrollTop = top - room;
+    this.focused = this.rows[position];
+    this.paint();
+    this.live.get(this.focused).querySelector("button").focus({ preventScroll: true });
+  }
+
+  /** Tab enters the table once, at the row last used or else the first in sight. */
+  setTabStop(first, last) {
+    const used = this.live.has(this.focused) ? this.focused : this.rows[Math.min(first + OVERSCAN, last - 1)];
+    for (const [tag, row] of this.live) row.querySelector("button").tabIndex = tag === used ? 0 : -1;
+  }
+}

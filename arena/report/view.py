@@ -1,0 +1,156 @@
+"""From a result to what a page shows: one JSON value, columns of figures, undefined as null."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from arena.metrics.thresholds import on_sweep
+from arena.report.text import convention_note, undefined_notes
+from arena.result import Result
+
+CURVE_METRICS = ("macro_precision", "macro_recall", "macro_f1", "micro_precision", "micro_recall", "micro_f1")
+"""Columns of the sweep that the page draws."""
+
+TAG_FIGURES = ("threshold", "tp", "fp", "fn", "tn", "precision", "recall", "f1", "ap")
+"""What the page knows of each tag and model."""
+
+DIGITS = 10
+"""Digits of a figure in the page's data; with fewer, the four that are shown could be rounded twice."""
+
+NAMED_SKIPPED = 5
+"""Unreadable images that the page names; it counts the others."""
+
+
+def page_view(result: Result) -> dict[str, Any]:
+    """Everything that `index.html` shows, ready for JSON."""
+    summary, run = result.summary, result.run
+    return {
+        "title": " vs ".join(result.models),
+        "created": run.get("created", ""),
+        "arena_version": run.get("arena_version", ""),
+        "dataset": _dataset(result),
+        "convention": summary["convention"],
+        "min_positives": summary["min_positives"],
+        "compared_tags": summary["compared_tags"],
+        "models": [_model(result, name) for name in result.models],
+        "sweep": _sweep(result),
+        "tags": _tags(result),
+        "provenance": _provenance(result),
+        "notes": _notes(result),
+    }
+
+
+def _dataset(result: Result) -> dict[str, Any]:
+    facts = result.run.get("dataset", {})
+    return {
+        "name": facts.get("name", "truth"),
+        "title": facts.get("title", "truth given as a file"),
+        "images": result.summary["images"],
+        "skipped": result.summary["skipped"],
+        "tags": result.summary["dataset_tags"],
+        "digest": facts.get("digest", ""),
+        "licence": facts.get("licence", "unknown"),
+    }
+
+
+def _model(result: Result, name: str) -> dict[str, Any]:
+    model, facts = result.summary["models"][name], result.run["models"].get(name, {})
+    own = model["regimes"]["own"]
+    return {
+        "name": name,
+        "title": model["title"],
+        "verified": facts.get("verified"),
+        "licence": facts.get("licence", "unknown"),
+        "tags": model["tags"],
+        "known_tags": model["known_tags"],
+        "dataset_tags": result.summary["dataset_tags"],
+        "threshold": model["threshold"],
+        "threshold_source": model["threshold_source"],
+        "macro": {
+            key: _number(own[f"macro_{key}"])
+            for key in ("precision", "recall", "f1", "precision_tags", "recall_tags", "f1_tags")
+        },
+        "micro": {key: _number(own[f"micro_{key}"]) for key in ("precision", "recall", "f1")},
+        "map": _number(own["map"]),
+        "map_tags": own["map_tags"],
+        "random_map": _number(own["random_map"]),
+        "images_per_second": facts.get("images_per_second"),
+    }
+
+
+def _sweep(result: Result) -> dict[str, Any]:
+    even = result.sweep[on_sweep(result.sweep["threshold"].to_numpy(np.float32))]
+    curves = {
+        name: {metric: _column(rows[metric]) for metric in CURVE_METRICS}
+        for name in result.models
+        for rows in [even[even["model"] == name]]
+    }
+    first = even[even["model"] == result.models[0]]
+    return {"thresholds": [round(float(value), 6) for value in first["threshold"]], "models": curves}
+
+
+def _tags(result: Result) -> dict[str, Any]:
+    """A row a tag of the truth that any model knows, by support, then name; null where a model lacks it."""
+    table = result.per_tag.sort_values("compared", ascending=False).drop_duplicates(["model", "truth_tag"])
+    shared = table.drop_duplicates("truth_tag").sort_values(["support", "truth_tag"], ascending=[False, True])
+    names = shared["truth_tag"]
+    return {
+        "name": names.tolist(),
+        "category": shared["category"].tolist(),
+        "support": shared["support"].tolist(),
+        "compared": [bool(value) for value in shared["compared"]],
+        "models": {
+            name: {figure: _column(rows[figure]) for figure in TAG_FIGURES}
+            for name in result.models
+            for rows in [table[table["model"] == name].set_index("truth_tag").reindex(names)]
+        },
+    }
+
+
+def _provenance(result: Result) -> list[dict[str, Any]]:
+    run = result.run
+    sections = [("Run", {key: run.get(key) for key in ("signature", "created", "command", "arena_version")})]
+    sections.append(("Dataset", run.get("dataset", {})))
+    sections += [(name, facts) for name, facts in run["models"].items()]
+    sections += [("Versions", run.get("versions", {})), ("Machine", run.get("machine", {}))]
+    return [
+        {
+            "section": title,
+            "rows": [[key.replace("_", " "), _shown(value)] for key, value in facts.items() if value is not None],
+        }
+        for title, facts in sections
+        if facts
+    ]
+
+
+def _notes(result: Result) -> list[str]:
+    skipped = result.run.get("skipped", {})
+    notes = [
+        f"An undefined figure is shown as –; convention {result.summary['convention']}: {convention_note(result.summary)}"
+    ]
+    if skipped:
+        named = "; ".join(f"{image_id}: {reason}" for image_id, reason in list(skipped.items())[:NAMED_SKIPPED])
+        more = f"; and {len(skipped) - NAMED_SKIPPED} more" if len(skipped) > NAMED_SKIPPED else ""
+        notes.append(f"{len(skipped)} images could not be scored and are left out for every model: {named}{more}.")
+    return notes + undefined_notes(result)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_shown(item)}" for key, item in value.items())
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(_shown, value))
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _column(values: "pd.Series[Any]") -> list[float | int | None]:
+    return [_number(value) for value in values.tolist()]
+
+
+def _number(value: float | int | None) -> float | int | None:
+    """A figure with more digits than a page shows, so that it rounds as the exact one; null where undefined."""
+    if value is None or math.isnan(value):
+        return None
+    return int(value) if float(value).is_integer() else round(value, DIGITS)

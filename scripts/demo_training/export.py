@@ -1,0 +1,153 @@
+"""A trained network as the files that its family publishes, with its card."""
+
+import csv
+import json
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+from demo_training.networks import SIDE, WD_ARCHITECTURE, WD_MEAN, WD_MODEL_ARGS, WD_STD, head_of, joytag_config
+from demo_training.vocabulary import CATEGORY_NUMBERS, Vocabulary
+from numpy.typing import NDArray
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+GRAPH_TOLERANCE = 1e-4
+"""Largest difference of a probability between the ONNX graph and the torch network."""
+
+OPSET = 18
+
+
+def keep_rows(network: nn.Module, trained: tuple[str, ...], vocabulary: Vocabulary) -> dict[str, Tensor]:
+    """State of the network with the head cut down to the vocabulary, in its order."""
+    head = head_of(network)
+    rows = torch.tensor([trained.index(name) for name in vocabulary.tags])
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    for name, tensor in network.state_dict().items():
+        if tensor.data_ptr() in (head.weight.data_ptr(), head.bias.data_ptr()):
+            state[name] = tensor.detach().cpu()[rows].contiguous()
+    return state
+
+
+def write_joytag(folder: Path, state: dict[str, Tensor], vocabulary: Vocabulary) -> None:
+    """`config.json`, `model.safetensors`, `top_tags.txt`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.json").write_text(json.dumps(joytag_config(len(vocabulary.tags)), indent=1) + "\n")
+    (folder / "top_tags.txt").write_text("\n".join(vocabulary.spellings) + "\n")
+    save_file(state, folder / "model.safetensors")
+
+
+def write_timm(folder: Path, state: dict[str, Tensor], vocabulary: Vocabulary) -> None:
+    """`config.json`, `model.safetensors`, `selected_tags.csv`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    pretrained = {
+        "input_size": [3, SIDE, SIDE], "fixed_input_size": False, "interpolation": "bicubic", "crop_pct": 1.0,
+        "crop_mode": "center", "mean": list(WD_MEAN), "std": list(WD_STD), "num_classes": len(vocabulary.tags),
+    }  # fmt: skip
+    config = {
+        "architecture": WD_ARCHITECTURE, "num_classes": len(vocabulary.tags), "model_args": WD_MODEL_ARGS,
+        "pretrained_cfg": pretrained,
+    }  # fmt: skip
+    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+    save_file(state, folder / "model.safetensors")
+    write_selected_tags(folder / "selected_tags.csv", vocabulary)
+
+
+def write_selected_tags(path: Path, vocabulary: Vocabulary) -> None:
+    """SmilingWolf's columns; the identifier is the place in the list, counted from 1."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("tag_id", "name", "category", "count"))
+        rows = zip(vocabulary.spellings, vocabulary.categories, vocabulary.counts, strict=True)
+        for place, (name, category, count) in enumerate(rows, 1):
+            writer.writerow((place, name, CATEGORY_NUMBERS.get(category, 0), count))
+
+
+class Published(nn.Module):
+    """SmilingWolf's contract: (n, side, side, 3) blue green red, 0 to 255, in; probabilities (n, tags) out."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        channels_first = pixels.permute(0, 3, 1, 2)
+        return torch.sigmoid(self.network((channels_first / 255 - 0.5) / 0.5))
+
+
+def write_onnx(folder: Path, network: nn.Module, vocabulary: Vocabulary, probe: NDArray[np.uint8]) -> float:
+    """`model.onnx` and `selected_tags.csv`, checked against torch on real squares.
+
+    Args:
+        network: at its published head, in evaluation mode.
+        probe: uint8 (n, side, side, 3), red green blue.
+
+    Returns: the largest difference of a probability.
+
+    Raises:
+        RuntimeError: it is above `GRAPH_TOLERANCE`.
+    """
+    import onnx
+    import onnxruntime
+
+    folder.mkdir(parents=True, exist_ok=True)
+    whole = Published(network).eval()
+    example = torch.from_numpy(probe[:2, ..., ::-1].astype(np.float32))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            whole, (example,), input_names=["input"], output_names=["output"], opset_version=OPSET, dynamo=True,
+            dynamic_shapes=({0: torch.export.Dim("batch")},), verbose=False,
+        )  # fmt: skip
+    assert program is not None
+    program.optimize()
+    onnx.save(program.model_proto, folder / "model.onnx")
+    write_selected_tags(folder / "selected_tags.csv", vocabulary)
+    session = onnxruntime.InferenceSession(folder / "model.onnx", providers=["CPUExecutionProvider"])
+    bgr = probe[..., ::-1].astype(np.float32)
+    with torch.inference_mode():
+        expected = whole(torch.from_numpy(bgr)).numpy()
+    difference = float(np.abs(session.run(None, {"input": bgr})[0] - expected).max())
+    if difference > GRAPH_TOLERANCE:
+        raise RuntimeError(f"{folder}: the graph differs from the network by {difference:.1e}")
+    return difference
+
+
+CARD = """\
+# Written by scripts/train_demo_models.py.
+name = "{name}"
+title = "{title}"
+adapter = "{adapter}"
+files = [{files}]
+licence = "CC0-1.0"
+trained_until = "Open Clip Art 0.18, training part of the demo split"
+verified = true
+notes = "{notes}"
+output = "{output}"
+
+[preprocess]
+size = {size}
+pad_colour = [255, 255, 255]
+resize = "bicubic"
+
+[input]
+{input}
+
+[thresholds]
+default = {threshold}
+"""
+
+
+def write_card(
+    path: Path, *, title: str, adapter: str, files: list[str], notes: str, output: str, entry: str, threshold: float
+) -> None:
+    """The TOML card of a demo tagger; `entry` is the body of its `[input]` table."""
+    quoted = ", ".join(f'"{file}"' for file in files)
+    path.write_text(
+        CARD.format(
+            name=path.stem, title=title, adapter=adapter, files=quoted, notes=notes, output=output, size=SIDE,
+            input=entry, threshold=threshold,
+        ),
+        encoding="utf-8",
+    )  # fmt: skip

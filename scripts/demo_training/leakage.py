@@ -1,0 +1,199 @@
+"""How much a random split flatters: one recipe, trained and scored with and without the near-duplicate split."""
+
+import json
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from demo_training.examples import Examples, read_examples
+from demo_training.figures import macro_f1, mean_average_precision
+from demo_training.fit import SOURCE_SIDE, Epoch, Material, Recipe, fit, predict
+from demo_training.networks import DEMOS, SIDE, start_from_prevalence
+from demo_training.vocabulary import MIN_TRAINED
+from numpy.typing import NDArray
+from rich.console import Console
+
+from arena.heldout.duplicates import pairs_within
+
+MIN_POSITIVES = 10
+"""Positives that a tag needs in both held-out sets."""
+
+DUPLICATE_BITS = 8
+"""Hamming distance of perceptual hashes up to which two images count as near-duplicates."""
+
+THRESHOLD = 0.4
+"""One threshold for both sides; nothing is fitted to a held-out set."""
+
+DEMO = "wd14-demo"
+
+EVERY_IMAGE = 1_000_000
+"""A cap on groups that none reaches: the random split must not lose images to it."""
+
+STAGES = ((0.6, 64), (0.4, 96))
+"""Sides of the training images: small ones, since only the difference between the two splits counts."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """How both trainings run."""
+
+    epochs: int
+    work: Path
+    device: torch.device
+    console: Console
+
+
+@dataclass(frozen=True)
+class Side:
+    """One split: its held-out examples, the scores of the network trained on the rest, and who has a twin there."""
+
+    heldout: Examples
+    trained: tuple[str, ...]
+    scores: NDArray[np.float32]
+    twins: NDArray[np.bool_]
+    seconds: float
+
+    def columns(self, tags: list[str]) -> NDArray[np.float32]:
+        """Scores of the named tags, in their order."""
+        return self.scores[:, [self.trained.index(tag) for tag in tags]]
+
+
+def measure(splits: Mapping[str, tuple[Path, Path]], training: Training) -> dict[str, Any]:
+    """Train on the first folder of the splits `clustered` and `random`, score the second, over the tags that both judge."""
+    sides = {}
+    for name, (train, heldout) in splits.items():
+        training.console.print(f"{name} split: {train}")
+        sides[name] = train_side(read_examples(train), read_examples(heldout), training, f"leakage-{name}")
+    tags = sorted(set.intersection(*(_judged(side) for side in sides.values())))
+    figures = {name: _figures(side, tags) for name, side in sides.items()}
+    flatters = {key: figures["random"][key] - figures["clustered"][key] for key in ("map", "macro_f1")}
+    ratio = {key: figures["random"][key] / figures["clustered"][key] for key in ("map", "macro_f1")}
+    return {
+        "recipe": asdict(recipe_for(training.epochs)), "network": DEMO, "threshold": THRESHOLD,
+        "min_positives": MIN_POSITIVES, "duplicate_bits": DUPLICATE_BITS, "tags": len(tags), "splits": figures,
+        "random_minus_clustered": flatters, "random_over_clustered": ratio,
+        "within_random": _twins_against_rest(sides["random"]),
+        "machine": f"{platform.machine()}, "
+        f"{torch.get_num_threads()} threads, torch {torch.__version__}, {training.device.type}",
+    }  # fmt: skip
+
+
+def recipe_for(epochs: int) -> Recipe:
+    """The convnet's recipe, short, at small sides, and with every image in every epoch whatever its group."""
+    return replace(DEMOS[DEMO].recipe, epochs=epochs, stages=STAGES, group_cap=EVERY_IMAGE)
+
+
+def train_side(train: Examples, heldout: Examples, training: Training, name: str) -> Side:
+    """One training of the fixed recipe; nothing is chosen by its outcome, so no slice is set aside."""
+    demo = DEMOS[DEMO]
+    tags = tuple(tag for tag, count in zip(train.tags, train.truth.sum(0), strict=True) if count >= MIN_TRAINED)
+    first = heldout.take(np.arange(len(heldout)) < 64)
+    material = Material(
+        tags, train.squares(SOURCE_SIDE), train.columns(tags), train.images["group"].to_numpy(),
+        first.squares(SIDE), first.columns(tags),
+    )  # fmt: skip
+    torch.manual_seed(demo.recipe.seed)
+    subject = demo.build(len(tags))
+    start_from_prevalence(subject.network, material.truth)
+
+    def report(row: Epoch) -> None:
+        training.console.print(f"  epoch {row.epoch}/{training.epochs}  loss {row.loss:.3f}  {row.seconds:.0f} s")
+
+    log = fit(
+        subject,
+        material,
+        recipe_for(training.epochs),
+        folder=training.work / name,
+        device=training.device,
+        report=report,
+    )
+    scores = predict(subject, subject.network, heldout.squares(SIDE), training.device)
+    pairs = pairs_within(_hashes(heldout), _hashes(train), DUPLICATE_BITS)
+    twins = np.zeros(len(heldout), dtype=bool)
+    twins[pairs.left] = True
+    return Side(heldout, tags, scores, twins, sum(row.seconds for row in log))
+
+
+def write(report: dict[str, Any], folder: Path) -> None:
+    """`leakage.json` and the same in words and one table."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "leakage.json").write_text(json.dumps(report, indent=2) + "\n")
+    (folder / "leakage.md").write_text(_page(report))
+
+
+def _hashes(examples: Examples) -> NDArray[np.uint64]:
+    return examples.images["phash"].to_numpy(dtype=np.uint64)
+
+
+def _judged(side: Side) -> set[str]:
+    enough = {
+        tag for tag, count in zip(side.heldout.tags, side.heldout.truth.sum(0), strict=True) if count >= MIN_POSITIVES
+    }
+    return enough & set(side.trained)
+
+
+def _figures(side: Side, tags: list[str]) -> dict[str, float]:
+    scores, truth = side.columns(tags), side.heldout.columns(tags)
+    ap = mean_average_precision(scores, truth, MIN_POSITIVES)
+    return {
+        "images": len(side.heldout), "with_training_twin": float(side.twins.mean()), "map": ap.value,
+        "random_map": ap.chance, "macro_f1": macro_f1(scores, truth, THRESHOLD, MIN_POSITIVES),
+        "seconds": round(side.seconds, 1),
+    }  # fmt: skip
+
+
+def _twins_against_rest(side: Side) -> dict[str, Any]:
+    """The same scores on the held-out images with a near-duplicate in training, and on those without."""
+    counts = [side.heldout.columns(side.trained)[rows].sum(0) for rows in (side.twins, ~side.twins)]
+    tags = [tag for tag, a, b in zip(side.trained, *counts, strict=True) if min(a, b) >= MIN_POSITIVES]
+    parts: dict[str, Any] = {"tags": len(tags)}
+    for name, rows in (("with_twin", side.twins), ("without_twin", ~side.twins)):
+        scores, truth = side.columns(tags)[rows], side.heldout.columns(tags)[rows]
+        ap = mean_average_precision(scores, truth, MIN_POSITIVES)
+        parts[name] = {
+            "images": int(rows.sum()), "map": ap.value, "random_map": ap.chance,
+            "macro_f1": macro_f1(scores, truth, THRESHOLD, MIN_POSITIVES),
+        }  # fmt: skip
+    return parts
+
+
+def _page(report: dict[str, Any]) -> str:
+    splits, within, ratio = report["splits"], report["within_random"], report["random_over_clustered"]
+    head = "images | mAP | mAP of random scores | macro F1 |"
+    rule = "|---|---|---|---|---|"
+    lines = [
+        "# What a random split would have claimed",
+        "",
+        f"`{report['network']}`, one recipe, trained once on each split of the same pictures and scored on that split's",
+        f"held-out part: means over the {report['tags']} tags with at least {report['min_positives']} positives in both,",
+        f"macro F1 at {report['threshold']}. A twin is a training image within {report['duplicate_bits']} bits of the",
+        "perceptual hash.",
+        "",
+        f"| split | with a training twin | {head}",
+        f"|---{rule}",
+        *(
+            f"| {name} | {splits[key]['with_training_twin']:.1%} | {_cells(splits[key])}"
+            for name, key in (("near-duplicates kept on one side", "clustered"), ("random", "random"))
+        ),
+        "",
+        f"The random split shows {ratio['map']:.2f} times the mAP and {ratio['macro_f1']:.2f} times the macro F1.",
+        "",
+        "The two held-out parts hold other pictures. So here is the network of the random split alone, over the",
+        f"{within['tags']} tags with enough positives on both sides of its held-out part:",
+        "",
+        f"| held-out images of the random split | {head}",
+        rule,
+        f"| with a training twin | {_cells(within['with_twin'])}",
+        f"| without | {_cells(within['without_twin'])}",
+        "",
+        f"{report['machine']}. Written by `scripts/train_demo_models.py --leakage`.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _cells(row: dict[str, float]) -> str:
+    return f"{row['images']:,} | {row['map']:.3f} | {row['random_map']:.3f} | {row['macro_f1']:.3f} |"

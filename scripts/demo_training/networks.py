@@ -1,0 +1,111 @@
+"""The two demo taggers: network, recipe, vocabulary."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+import timm
+import torch
+from demo_training.augment import Augment
+from demo_training.fit import Recipe, Subject
+from demo_training.vocabulary import Vocabulary, choose
+from numpy.typing import NDArray
+from torch import nn
+
+from arena.taggers.joytag_vit import ViT, ViTConfig
+
+SIDE = 128
+"""Side of both networks' input, pixels."""
+
+JOYTAG_MEAN, JOYTAG_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+WD_MEAN, WD_STD = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
+
+JOYTAG_CONFIG = ViTConfig(
+    n_tags=0,
+    image_size=SIDE,
+    num_blocks=4,
+    patch_size=16,
+    d_model=192,
+    mlp_dim=576,
+    num_heads=6,
+    stochdepth_rate=0.05,
+    use_sine=True,
+    loss_type="focal2",
+    cnn_stem="conv:c=48;bn;relu;conv:c=96;bn;relu;conv:c=144;bn;relu;conv:c=192;bn;relu;conv:c=192,s=1,k=1,p=0",
+)
+"""JoyTag's architecture, narrow; `n_tags` is filled in."""
+
+WD_ARCHITECTURE = "resnet18"
+WD_MODEL_ARGS: dict[str, Any] = {"channels": [32, 64, 128, 188]}
+
+AUGMENT = Augment(zoom=0.35, stretch=0.3, rotate=12, shift=0.08, colour=0.3, hue=20, erase=0.25)
+
+
+@dataclass(frozen=True)
+class Demo:
+    """One demo tagger.
+
+    Attributes:
+        build: the network over a number of tags.
+        vocabulary: from counts, categories and aliases, what it publishes.
+    """
+
+    name: str
+    recipe: Recipe
+    build: Callable[[int], Subject]
+    vocabulary: Callable[[Mapping[str, int], Mapping[str, str], Sequence[tuple[str, str]]], Vocabulary]
+
+
+def build_joytag(n_tags: int) -> Subject:
+    """JoyTag's network at demo size."""
+    return Subject(ViT(replace(JOYTAG_CONFIG, n_tags=n_tags)), JOYTAG_MEAN, JOYTAG_STD, bgr=False, resize=_resize_vit)
+
+
+def build_wd14(n_tags: int) -> Subject:
+    """The timm network."""
+    network = timm.create_model(WD_ARCHITECTURE, num_classes=n_tags, **WD_MODEL_ARGS)
+    return Subject(network, WD_MEAN, WD_STD, bgr=True)
+
+
+DEMOS = {
+    "joytag-demo": Demo(
+        "joytag-demo",
+        Recipe(epochs=30, rate=8e-4, augment=AUGMENT),
+        build_joytag,
+        lambda counts, categories, aliases: choose(counts, categories, min_images=10, skip=(16, 5)),
+    ),
+    "wd14-demo": Demo(
+        "wd14-demo",
+        Recipe(epochs=30, rate=1.5e-3, augment=AUGMENT),
+        build_wd14,
+        lambda counts, categories, aliases: choose(
+            counts, categories, min_images=12, skip=(13, 7), aliases=aliases, aliased=8
+        ),
+    ),
+}
+
+
+def head_of(network: nn.Module) -> nn.Linear:
+    """The last layer."""
+    head = network.head if isinstance(network, ViT) else network.get_classifier()  # type: ignore[operator]
+    assert isinstance(head, nn.Linear)
+    return head
+
+
+def start_from_prevalence(network: nn.Module, truth: NDArray[np.bool_]) -> None:
+    """Set the head's bias to each tag's log-odds, so that training does not begin by learning that tags are rare."""
+    share = torch.from_numpy(truth.mean(0)).float().clamp(1e-4, 0.9)
+    with torch.no_grad():
+        head_of(network).bias.copy_(torch.log(share / (1 - share)))
+
+
+def joytag_config(n_tags: int) -> dict[str, Any]:
+    """`config.json` of the JoyTag layout."""
+    return {"class": "ViT"} | asdict(replace(JOYTAG_CONFIG, n_tags=n_tags))
+
+
+def _resize_vit(network: nn.Module, side: int) -> None:
+    """The sine positions follow the grid; the weights do not know the side."""
+    assert isinstance(network, ViT)
+    network.config = replace(network.config, image_size=side)

@@ -1,0 +1,183 @@
+"""The command line as a user meets it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from arena import cli
+from arena.errors import ArenaError
+
+from .conftest import GOLDEN, Wd
+
+VERBS = [
+    ["run"],
+    ["predict"],
+    ["score"],
+    ["report"],
+    ["pull"],
+    ["ls"],
+    ["ls", "models"],
+    ["ls", "datasets"],
+    ["ls", "tags"],
+]
+
+
+def arena(*arguments: object, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
+    """Run in this process; exit code, standard output, standard error."""
+    code = 0
+    try:
+        cli.main([str(argument) for argument in arguments])
+    except SystemExit as stop:
+        code = int(stop.code or 0)
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def npz_pair(folder: Path, scores: np.ndarray | None = None) -> tuple[Path, Path]:
+    rng = np.random.default_rng(0)
+    ids, tags = np.array([str(i) for i in range(30)]), np.array(["a", "<b>", "=cmd()"])
+    values = rng.random((30, 3), np.float32) if scores is None else scores
+    np.savez(folder / "s.npz", scores=values, tags=tags, image_ids=ids)
+    np.savez(folder / "t.npz", truth=rng.random((30, 3)) < 0.5, tags=tags, image_ids=ids)
+    return folder / "s.npz", folder / "t.npz"
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=" ".join)
+def test_every_verb_has_help_with_an_example(verb: list[str]) -> None:
+    result = CliRunner().invoke(cli.arena, [*verb, "--help"])
+    assert result.exit_code == 0
+    assert "Example: arena " + verb[0] in result.output
+    assert max(map(len, result.output.splitlines())) <= 80
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\nfrom arena import cli\n"
+        "try: cli.main(['--help'])\nexcept SystemExit: pass\n"
+        "heavy = {'torch', 'pandas', 'numpy', 'PIL', 'timm', 'onnxruntime', 'matplotlib', 'rich'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_score_needs_no_model_library(tmp_path: Path) -> None:
+    scores, truth = npz_pair(tmp_path)
+    arguments = ["score", "--scores", f"m={scores}", "--truth", str(truth), "-o", str(tmp_path / "run")]
+    code = (
+        f"import sys\nfrom arena import cli\ncli.main({arguments!r})\n"
+        "heavy = {'torch', 'timm', 'onnxruntime'} & set(sys.modules)\nassert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_score_prints_a_leaderboard_and_the_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    scores, truth = npz_pair(tmp_path)
+    code, out, _ = arena(
+        "score", "--scores", f"m={scores}", "--truth", truth, "-o", tmp_path / "run", "-t", "m=0.4", capsys=capsys
+    )
+    assert code == 0
+    assert "macro F1" in out
+    assert out.strip().endswith("index.html")
+    assert "30 images; means over 3 common tags" in out
+
+
+def test_bad_input_is_one_line_and_exit_2(
+    tmp_path: Path, joytag_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scores, truth = npz_pair(tmp_path)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").write_text("")
+    (joytag_folder / "model.safetensors").write_bytes(b"short")
+    bad = tmp_path / "bad"
+    bad.mkdir()
+    broken, _ = npz_pair(bad, np.full((30, 3), np.nan, np.float32))
+    score = ["score", "--truth", truth, "-o", tmp_path / "run"]
+    for arguments, message in [
+        (["run", "-m", "joytga"], "Did you mean joytag"),
+        (["run", "-d", "dmeo"], "Did you mean demo?"),
+        (["run", "-m", f"x={joytag_folder}"], "no readable weights"),
+        (["run", "-m", ","], "no model is named"),
+        (["rnu"], "Did you mean run?"),
+        (["run", "--batch-size", "0"], "neither auto nor a whole number above 0"),
+        (["run", "--device", "tpu9"], "no such device"),
+        (["run", "--root", tmp_path / "nowhere"], "no such folder"),
+        (["predict", "-m", "joytag", "--images", tmp_path / "empty", "-o", tmp_path / "s"], "no image in it"),
+        ([*score, "--scores", f"m={broken}"], "score nan of image '0', tag 'a'"),
+        ([*score, "--scores", f"m={scores}", "-t", "m=1.5"], "a threshold lies in 0 to 1"),
+        ([*score, "--scores", f"m={scores}", "-t", "m=much"], "is not NAME=NUMBER"),
+        ([*score, "--scores", str(scores)], "is not NAME=FILE"),
+        ([*score, "--scores", f"m={scores}", "--scores", f"m={scores}"], "m is named twice"),
+        ([*score, "--scores", f"a/b={scores}"], "a name is made of letters"),
+        (["score", "--scores", f"m={scores}", "-o", tmp_path / "run"], "give either --truth FILE or --dataset NAME"),
+        (["score", "--scores", f"m={scores}", "--truth", truth, "-o", tmp_path / "file/run"], "cannot be written"),
+        (["report", tmp_path / "empty"], "no finished run in it"),
+    ]:
+        code, _, err = arena(*arguments, capsys=capsys)
+        assert code == 2, (arguments, err)
+        assert message in err, (arguments, err)
+        assert "Traceback" not in err
+
+
+def test_a_configuration_file_gives_defaults_and_is_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    scores, truth = npz_pair(tmp_path)
+    config = tmp_path / "arena.toml"
+    config.write_text(f'min-positives = 0\n[score]\ntruth = "{truth}"\noutput = "{tmp_path / "run"}"\n')
+    code, out, _ = arena("score", "-C", config, "--scores", f"m={scores}", capsys=capsys)
+    assert code == 0
+    assert "with 0 positives or more" in out
+    config.write_text("min_positive = 3")
+    code, _, err = arena("score", "-C", config, "--scores", f"m={scores}", capsys=capsys)
+    assert code == 2
+    assert "min_positive is no option of score. Did you mean min_positives?" in err
+
+
+def test_environment_variables_give_defaults(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores, truth = npz_pair(tmp_path)
+    monkeypatch.setenv("ARENA_MIN_POSITIVES", "3")
+    monkeypatch.setenv("ARENA_TRUTH", str(truth))
+    monkeypatch.setenv("ARENA_OUTPUT", str(tmp_path / "run"))
+    code, out, _ = arena("score", "--scores", f"m={scores}", capsys=capsys)
+    assert code == 0
+    assert "with 3 positives or more" in out
+
+
+def test_predict_then_score_from_the_command_line(
+    tmp_path: Path, onnx_folder: Wd, drawn_dataset: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, _ = arena(
+        "predict", "-m", f"wd={onnx_folder.folder}", "--images", drawn_dataset / "images", "-o", tmp_path / "s.npz", "-L", 20,
+        "-b", "auto", capsys=capsys,
+    )  # fmt: skip
+    assert (code, out.strip()) == (0, f"{tmp_path / 's.npz'}: 20 images x 22 tags")
+
+
+def test_an_interrupt_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    from arena import pipeline
+
+    def interrupted(*arguments: object, **named: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pipeline, "run", interrupted)
+    code, _, err = arena("run", capsys=capsys)
+    assert code == 130
+    assert "the same command continues where it was" in err
+
+
+def test_listings_show_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "joytag-demo" in arena("ls", "models", capsys=capsys)[1]
+    assert "demo" in arena("ls", "datasets", capsys=capsys)[1]
+    lines = arena("ls", "tags", capsys=capsys)[1].splitlines()
+    positives = [int(line.split()[-1]) for line in lines[1:]]
+    assert positives == sorted(positives, reverse=True)
+    assert len(positives) > 50
+
+
+def test_errors_know_their_exit_codes() -> None:
+    assert ArenaError("x").exit_code == 2
+    assert (GOLDEN / "images").is_dir()
