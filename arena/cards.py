@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from arena.errors import ArenaError, nearest
+from arena.tags import CATEGORY_NAMES
 
 ADAPTERS = ("joytag", "onnx", "timm")
 """Names of the adapters in `arena.taggers`."""
@@ -178,10 +179,10 @@ def find_models(specs: Sequence[str], root: Path | None = None) -> list[ModelCar
 
 
 def check_name(name: str) -> None:
-    """Refuse a model's name that cannot be the name of a file."""
+    """Refuse a name of a model or a dataset that cannot be the name of a file."""
     if not _NAME.fullmatch(name):
         raise ArenaError(
-            f"model {name!r}: a name is made of letters, digits and . _ + - and starts with one of the first two"
+            f"{name!r}: a name is made of letters, digits and . _ + - and starts with one of the first two"
         )
 
 
@@ -244,6 +245,7 @@ def read_dataset_card(path: Path) -> DatasetCard:
     facts = _load(path)
     table = _Table(dict(facts), str(path))
     name = table.text("name")
+    check_name(name)
     return DatasetCard(
         name=name,
         title=table.text("title", name),
@@ -274,6 +276,8 @@ def _local_card(name: str, folder: Path, cards: Mapping[str, ModelCard]) -> Mode
 
 def _preprocess(table: "_Table") -> Preprocess:
     colour = table.numbers("pad_colour", (255, 255, 255))
+    if any(value != int(value) or not 0 <= value <= 255 for value in colour):
+        raise ArenaError(f"{table.where}: pad_colour = {list(colour)}; three whole numbers from 0 to 255")
     preprocess = Preprocess(
         size=int(table.number("size", 0)),
         pad_colour=(int(colour[0]), int(colour[1]), int(colour[2])),
@@ -298,6 +302,9 @@ def _thresholds(table: "_Table") -> Thresholds:
     default = table.number("default", -1.0)
     categories = table.table("categories").floats()
     table.finish()
+    for name in categories:
+        if name not in CATEGORY_NAMES.values():
+            raise ArenaError(f"{table.where}: no category is called {name!r}. {nearest(name, CATEGORY_NAMES.values())}")
     for name, value in (("default", default), *categories.items()):
         if not 0 <= value <= 1 and (name, value) != ("default", -1.0):
             raise ArenaError(f"{table.where}: threshold {name} = {value}; it must lie in 0 to 1")
@@ -351,7 +358,7 @@ class _Table:
 
     def numbers(self, key: str, default: tuple[float, float, float]) -> tuple[float, float, float]:
         values = self.take(key, (list, tuple), default)
-        if len(values) != 3 or not all(isinstance(value, (int, float)) for value in values):
+        if len(values) != 3 or any(isinstance(value, bool) or not isinstance(value, (int, float)) for value in values):
             raise ArenaError(f"{self.where}: {key} = {values!r}; it must be three numbers, one a channel")
         return float(values[0]), float(values[1]), float(values[2])
 

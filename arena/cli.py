@@ -1,10 +1,12 @@
 """The command line: parse, call, print, exit. Nothing heavy is imported before a verb needs it."""
 
+import os
 import sys
 import tomllib
+import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from arena.pipeline import Compute, Scoring
 
 Command = Callable[..., None]
+
+LARGEST_BATCH = 65_536
 
 
 class Threshold(click.ParamType):  # type: ignore[type-arg]  # generic in newer releases only
@@ -43,15 +47,15 @@ class NamedFile(click.ParamType):  # type: ignore[type-arg]  # generic in newer 
 
 
 class BatchSize(click.ParamType):  # type: ignore[type-arg]  # generic in newer releases only
-    """A whole number above 0, or `auto`."""
+    """A whole number from 1 to `LARGEST_BATCH`, or `auto`."""
 
     name = "n|auto"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
         if value in (None, "auto"):
             return None
-        if not (str(value).isdecimal() and int(value) > 0):
-            self.fail(f"{value!r} is neither auto nor a whole number above 0", param, ctx)
+        if not (str(value).isdecimal() and 0 < int(value) <= LARGEST_BATCH):
+            self.fail(f"{value!r} is neither auto nor a whole number from 1 to {LARGEST_BATCH}", param, ctx)
         return int(value)
 
 
@@ -81,18 +85,24 @@ def use_config(ctx: click.Context, param: click.Parameter, path: Path | None) ->
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ArenaError(f"--config {path}: no readable TOML ({error})") from None
-    verb = table.get(ctx.info_name or "", {})
-    given = {key: value for key, value in table.items() if not isinstance(value, dict)} | dict(verb)
-    names = {str(parameter.name) for parameter in ctx.command.params}
-    for key in given:
-        if key.replace("-", "_") not in names:
-            raise ArenaError(f"--config {path}: {key} is no option of {ctx.info_name}. {nearest(key, names)}")
-    defaults = {key.replace("-", "_"): _as_option(value) for key, value in given.items()}
+    verb = str(ctx.info_name)
+    own = table.pop(verb, {}) if isinstance(table.get(verb, {}), dict) else None
+    for other in [key for key, value in table.items() if isinstance(value, dict) and key in arena.commands]:
+        del table[other]
+    options = {str(parameter.name): parameter for parameter in ctx.command.params}
+    defaults: dict[str, Any] = {}
+    for key, value in ({verb: None} if own is None else table | own).items():
+        name = key.replace("-", "_")
+        if name not in options or isinstance(value, dict):
+            raise ArenaError(f"--config {path}: {key} is no option of {verb}. {nearest(key, options)}")
+        defaults[name] = _as_typed(value, bool(getattr(options[name], "multiple", False)))
     ctx.default_map = {**(ctx.default_map or {}), **defaults}
 
 
-def _as_option(value: Any) -> Any:
-    return ",".join(map(str, value)) if isinstance(value, list) and all(isinstance(v, str) for v in value) else value
+def _as_typed(value: Any, multiple: bool) -> Any:
+    """A value of a configuration file as it would be typed, so that the option itself checks it."""
+    items = [str(item) for item in value] if isinstance(value, list) else [str(value)]
+    return items if multiple else ",".join(items)
 
 
 config_option = click.option(
@@ -200,7 +210,7 @@ def predict(model: str, images: Path, output: Path, limit: int | None, root: Pat
 @config_option
 @option(
     "--scores", type=NamedFile(), multiple=True, required=True, metavar="NAME=FILE", show_default=False,
-    help="Scores .npz, or scores/ folder of a run; may be given again.",
+    help="Scores .npz, or RUN/scores/MODEL; may be given again.",
 )  # fmt: skip
 @option("--truth", type=click.Path(path_type=Path), help="Truth .npz: truth, tags, image_ids.", show_default=False)
 @option("--dataset", "-d", help="Frozen dataset, in place of --truth.", show_default=False)
@@ -342,17 +352,31 @@ def command_line() -> str:
 
 def main(arguments: list[str] | None = None) -> None:
     """Entry point: every expected failure is one line on standard error and its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal without a sign shows a question mark
     try:
         arena.main(args=arguments, prog_name="arena", standalone_mode=False)
     except ArenaError as error:
-        click.echo(f"arena: {error}", err=True)
-        sys.exit(error.exit_code)
+        leave(ExitCode(error.exit_code), str(error))
+    except click.UsageError as error:
+        where = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
+        leave(ExitCode.BAD_INPUT, " ".join(error.format_message().split()) + where)
     except click.ClickException as error:
-        error.show()
-        sys.exit(ExitCode.BAD_INPUT)
+        leave(ExitCode.BAD_INPUT, error.format_message())
     except (click.Abort, KeyboardInterrupt):
-        click.echo("arena: stopped; the same command continues where it was", err=True)
-        sys.exit(ExitCode.INTERRUPTED)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(ExitCode.DONE)
+        leave(ExitCode.INTERRUPTED, "stopped; the same command continues where it was")
+    except SystemExit:  # click and rich leave so, with 1, when nobody reads what they print
+        os._exit(ExitCode.DONE)
+    except OSError as error:
+        named = f"{error.filename}: " if error.filename else ""
+        leave(ExitCode.BAD_INPUT, f"{named}{error.strerror or error}")
+    except Exception:
+        traceback.print_exc()
+        sys.exit(ExitCode.BUG)
+
+
+def leave(code: ExitCode, message: str) -> NoReturn:
+    """Say one line on standard error and exit."""
+    click.echo(f"arena: {message}", err=True)
+    sys.exit(code)

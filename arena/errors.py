@@ -5,7 +5,7 @@ reaches a user is a bug and keeps its traceback.
 """
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import IntEnum
 
 
@@ -17,6 +17,7 @@ class ExitCode(IntEnum):
     BAD_INPUT = 2
     INCONCLUSIVE = 3
     INCOMPARABLE = 4
+    BUG = 70
     INTERRUPTED = 130
 
 
@@ -42,6 +43,19 @@ class IncomparableError(ArenaError):
 
 class ScoresError(ArenaError):
     """Scores are no probabilities, or do not belong to the images or tags they are said to belong to."""
+
+
+def refuse_twice(where: object, what: str, names: Sequence[str]) -> None:
+    """Raise where a name stands twice in a list that needs each once.
+
+    >>> refuse_twice("truth.npz", "image", ["a", "b", "a"])
+    Traceback (most recent call last):
+    arena.errors.ArenaError: truth.npz: image 'a' is listed twice; each needs a name of its own
+    """
+    last = {name: place for place, name in enumerate(names)}
+    if len(last) != len(names):
+        twice = next(name for place, name in enumerate(names) if last[name] != place)
+        raise ArenaError(f"{where}: {what} {twice!r} is listed twice; each needs a name of its own")
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -17,8 +17,11 @@ from arena.errors import UnreadableImageError
 RGB = NDArray[np.uint8]
 """Pixels, (height, width, 3), red green blue, 0 to 255."""
 
-MAX_PIXELS = 100_000_000
-"""Larger images are refused before a pixel is decoded: a few kilobytes of PNG can hold gigabytes."""
+MAX_PIXELS = 89_478_485
+"""Larger images are refused before a pixel is decoded, for a few kilobytes of PNG can hold gigabytes; Pillow's own limit."""
+
+# Pillow only warns at that limit, and a warning filter set around each decode would not be safe in threads.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"})
 """Suffixes that a folder scan takes for images; a file named outright may have any."""
@@ -41,11 +44,9 @@ def decode(source: Path | bytes) -> RGB:
             alone ("truncated"), for the caller knows the name.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
-                refuse_bomb(Size(*image.size))
-                return np.asarray(flatten(ImageOps.exif_transpose(image)))
+        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
+            refuse_bomb(Size(*image.size))
+            return np.asarray(flatten(ImageOps.exif_transpose(image)))
     except UnreadableImageError:
         raise
     except FileNotFoundError:

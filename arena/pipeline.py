@@ -12,15 +12,16 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from arena import __version__, provenance, taggers
-from arena.cards import ModelCard, Thresholds, find_dataset, find_models, model_cards
+from arena.cards import ModelCard, Thresholds, check_name, find_dataset, find_models, model_cards
 from arena.errors import ArenaError, ScoresError, nearest
-from arena.evaluate import MIN_POSITIVES, Entry, evaluate
+from arena.evaluate import MIN_POSITIVES, Entry, describe_thresholds, evaluate
 from arena.heldout.dataset import Truth, read_frozen
 from arena.heldout.readers import list_images, truth_from_arrays
 from arena.result import Result, read_result, write_result
 from arena.scores.npz import as_texts, read_npz, read_scores, write_scores
-from arena.scores.predict import ImageSource, Job, predict
+from arena.scores.predict import ImageSource, Job, forget_mended, predict
 from arena.scores.store import Scores, ScoreStore, read_facts, read_store
+from arena.taggers.weights import digest_file
 
 DEMO_MODELS = ("joytag-demo", "wd14-demo")
 """What `arena run` compares when nothing is named."""
@@ -101,7 +102,7 @@ def run(
     cards = find_models(models, root)
     thresholds = _own_thresholds({card.name: card.thresholds for card in cards}, scoring)
     heldout = read_frozen(find_dataset(dataset, root)).sample(limit, seed)
-    folder = output or Path("runs") / run_name(models, heldout.card.name, limit)
+    folder = output or Path("runs") / run_name(models, heldout.card.name, limit, seed)
     make_folder(folder)
     source = ImageSource(heldout.image_ids, heldout.paths, tuple(heldout.images["sha256"]), verified=True)
     score_images(cards, source, folder / "scores", compute=compute, progress=progress)
@@ -132,14 +133,16 @@ def score_files(
         files: name -> `.npz` of scores, or the scores folder of an earlier run.
         truth: `.npz` with `truth`, `tags`, `image_ids`; or else `dataset`, a name or a frozen folder.
     """
-    known = _thresholds_of_cards(files, root)
-    thresholds = _own_thresholds(known, scoring)
+    for name in files:
+        check_name(name)
+    thresholds = _own_thresholds(_thresholds_of_cards(files, root), scoring)
     make_folder(output)
     progress.note("reading the truth")
     if truth is not None:
         arrays = read_npz(truth, ("truth", "tags", "image_ids"))
-        given = truth_from_arrays(truth, arrays["truth"], as_texts(arrays["tags"]), as_texts(arrays["image_ids"]))
-        facts: dict[str, Any] = {"name": truth.stem, "title": truth.name, "digest": taggers.weights.digest_file(truth)}
+        names, image_ids = (as_texts(truth, name, arrays[name]) for name in ("tags", "image_ids"))
+        given = truth_from_arrays(truth, arrays["truth"], names, image_ids)
+        facts: dict[str, Any] = {"name": truth.stem, "title": truth.name, "digest": digest_file(truth)}
     else:
         heldout = read_frozen(find_dataset(dataset or DEMO_DATASET, root))
         given, facts = heldout.truth, {"name": heldout.card.name, "title": heldout.card.title, "digest": heldout.digest}
@@ -165,6 +168,8 @@ def predict_folder(
 
     A file is known again by its name, size and time of change. Unreadable images are skipped and told.
     """
+    if output.is_dir() or not output.name:
+        raise ArenaError(f"--output {output}: a folder; name a file, such as scores.npz")
     [card] = find_models([model], root)
     listed = dict(list(list_images(images).items())[:limit])
     stats = [path.stat() for path in listed.values()]
@@ -194,6 +199,7 @@ def score_images(
         facts = taggers.identify(card, device=compute.device, precision=compute.precision)
         key = provenance.digest({**facts, "images": source.digest})
         store = ScoreStore(folder / card.name, key=key, shards=source.shards)
+        forget_mended(source, store)
         if not store.missing():
             progress.note(f"{card.name}: all scores are there already")
             continue
@@ -212,12 +218,16 @@ def score_images(
         predict(source, jobs, batch_size=compute.batch_size, advance=advance)
 
 
-def run_name(models: Sequence[str], dataset: str, limit: int | None) -> str:
-    """The folder of a run that names none: `demo`, or `joytag-vs-wd14-on-dan`, with `-200` for a limit."""
+def run_name(models: Sequence[str], dataset: str, limit: int | None, seed: int) -> str:
+    """The folder of a run that names none: `demo`, or `joytag-vs-wd14-on-dan`, with `-200-seed-3` for a sample.
+
+    >>> run_name(["joytag", "new=./latest"], "dan", 200, 3)
+    'joytag-vs-new-on-dan-200-seed-3'
+    """
     names = [spec.partition("=")[0] for spec in models]
     plain = (tuple(models), dataset) == (DEMO_MODELS, DEMO_DATASET)
     base = "demo" if plain else f"{'-vs-'.join(names)}-on-{dataset}"
-    return base + (f"-{limit}" if limit else "")
+    return base + (f"-{limit}-seed-{seed}" if limit else "")
 
 
 def make_folder(folder: Path) -> None:
@@ -242,8 +252,9 @@ def write_reports(result: Result, folder: Path) -> None:
     texts = {f"full-metrics/{model}.txt": text.full_metrics(result, model) for model in result.models}
     texts |= {"detailed_metrics.txt": text.detailed_metrics(result), "summary.md": text.summary_markdown(result)}
     texts["index.html"] = html.render(view.page_view(result))
-    shutil.rmtree(folder / "full-metrics", ignore_errors=True)  # it may hold models of an earlier run
-    (folder / "full-metrics").mkdir()
+    for name in ("full-metrics", "plots"):  # they may hold models of an earlier run
+        shutil.rmtree(folder / name, ignore_errors=True)
+        (folder / name).mkdir()
     for name, content in texts.items():
         (folder / name).write_text(content, encoding="utf-8", newline="\n")
     plots.write_plots(result, folder / "plots")
@@ -275,11 +286,12 @@ def _finish(
         tags=result.summary["compared_tags"],
         min_positives=scoring.min_positives,
         convention=scoring.convention,
-        models={entry.name: entry.facts.get("key", "given") for entry in entries},
+        models=[f"{e.name}@{e.facts['key'][:8]}>={describe_thresholds(e)}" for e in entries],
     )
-    write_result(result, folder)
     progress.note("writing the reports")
+    (folder / "run.json").unlink(missing_ok=True)
     write_reports(result, folder)
+    write_result(result, folder)
 
 
 class _Own(NamedTuple):
@@ -321,7 +333,7 @@ def _entry(card: ModelCard, folder: Path, own: _Own) -> Entry:
 
 def _read_entry(name: str, path: Path, own: _Own) -> Entry:
     scores = read_store(path) if path.is_dir() else read_scores(path)
-    facts = read_facts(path) if path.is_dir() else {"scores": path.name}
+    facts = read_facts(path) if path.is_dir() else {"scores": path.name, "key": digest_file(path)}
     return Entry(name, name, scores, own.thresholds, own.source, facts)
 
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -42,15 +42,15 @@ def digest(content: Mapping[str, Any]) -> str:
 
 
 def signature(
-    *, dataset: str, images: int, tags: int, min_positives: int, convention: str, models: Mapping[str, str]
+    *, dataset: str, images: int, tags: int, min_positives: int, convention: str, models: Sequence[str]
 ) -> str:
     """One line that pins what was compared, for a paper or a model card.
 
     Args:
-        dataset: name and digest; models: name -> digest of its scores' key.
+        dataset: name and digest; models: name, digest of what its scores depend on, and thresholds.
 
-    >>> signature(dataset="demo@12ab", images=9, tags=2, min_positives=1, convention="arena", models={"a": "34cd"})
-    'data:demo@12ab|images:9|tags:2|minpos:1|conv:arena|models:a@34cd|v:0.1.0'
+    >>> signature(dataset="demo@12ab", images=9, tags=2, min_positives=1, convention="arena", models=["a@34cd>=0.4"])
+    'data:demo@12ab|images:9|tags:2|minpos:1|conv:arena|models:a@34cd>=0.4|v:0.1.0'
     """
-    named = ",".join(f"{name}@{key[:8]}" for name, key in models.items())
+    named = ";".join(models)
     return f"data:{dataset}|images:{images}|tags:{tags}|minpos:{min_positives}|conv:{convention}|models:{named}|v:{__version__}"

@@ -54,7 +54,10 @@ class Result:
 
 
 def write_result(result: Result, folder: Path) -> None:
-    """Write the five files; a number that is undefined is null in JSON and in Parquet."""
+    """Write the five files, `run.json` last: without it a folder holds no finished run.
+
+    A number that is undefined is null in JSON and in Parquet.
+    """
     for name, table in (("per_tag", result.per_tag), ("sweep", result.sweep), ("tag_sweep", result.tag_sweep)):
         table.to_parquet(folder / f"{name}.parquet", index=False)
     write_json(folder / "summary.json", result.summary)

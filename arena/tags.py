@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from arena.errors import ArenaError
+from arena.errors import ArenaError, refuse_twice
 
 CATEGORY_NAMES: Mapping[int, str] = {
     0: "general",
@@ -46,9 +46,9 @@ class TagSpace:
     def __post_init__(self) -> None:
         if not self.names:
             raise ArenaError("tag list: no tag in it")
-        if len(self.index) != len(self.names):
-            twice = next(name for column, name in enumerate(self.names) if self.index[name] != column)
-            raise ArenaError(f"tag list: {twice!r} is listed twice; every column needs a name of its own")
+        if not all(self.names):
+            raise ArenaError(f"tag list: the name in place {self.names.index('')} is empty")
+        refuse_twice("tag list", "tag", self.names)
         for what, column in (("categories", self.categories), ("counts", self.counts)):
             if column is not None and len(column) != len(self.names):
                 raise ArenaError(f"tag list: {len(self.names)} names but {len(column)} {what}")
@@ -164,16 +164,19 @@ def read_csv(path: Path, required: tuple[str, ...]) -> list[dict[str, str]]:
     """Rows of a CSV file as text, so that a tag called `nan` stays one; an absent file has none.
 
     Raises:
-        ArenaError: a required column is missing.
+        ArenaError: a required column is missing, or the file is no CSV.
     """
     if not path.exists():
         return []
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        missing = [name for name in required if name not in (reader.fieldnames or ())]
-        if missing:
-            raise ArenaError(f"{path}: no column {', '.join(missing)}; its header is {reader.fieldnames}")
-        return list(reader)
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            missing = [name for name in required if name not in (reader.fieldnames or ())]
+            if missing:
+                raise ArenaError(f"{path}: no column {', '.join(missing)}; its header is {reader.fieldnames}")
+            return list(reader)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ArenaError(f"{path}: no readable CSV in UTF-8 ({error})") from None
 
 
 def _read_relation(path: Path) -> list[tuple[str, str]]:

@@ -10,7 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 from arena.report.figures import figure
+from arena.report.text import one_line
 from arena.result import read_result
+
+MIN_WIDTH = 80
+"""Columns that a table of results needs."""
 
 NAMED_SKIPPED = 5
 """Unreadable images that are named; the others are counted."""
@@ -54,18 +58,24 @@ class Terminal:
             yield lambda number: progress.advance(task, number)
 
 
+def results_console() -> Console:
+    """Standard output; a table is never squeezed below `MIN_WIDTH`, for half a figure is worse than a wrapped line."""
+    console = Console(highlight=False)
+    return console if console.width >= MIN_WIDTH else Console(highlight=False, width=MIN_WIDTH)
+
+
 def show_summary(folder: Path) -> None:
     """The leaderboard of a run, and where its page is."""
     result = read_result(folder)
     summary = result.summary
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("model", "threshold", "macro F1", "micro F1", "mAP", "tags known"):
-        table.add_column(name, justify="left" if name == "model" else "right", overflow="fold")
+        table.add_column(name, justify="left" if name == "model" else "right", no_wrap=name != "model")
     for name, model in summary["models"].items():
         own = model["regimes"]["own"]
         figures = [figure(own[key]) for key in ("macro_f1", "micro_f1", "map")]
         table.add_row(Text(name), model["threshold"], *figures, f"{model['known_tags']}/{summary['dataset_tags']}")
-    console = Console(highlight=False)
+    console = results_console()
     console.print(table)
     compared, least = summary["compared_tags"], summary["min_positives"]
     console.print(f"{summary['images']:,} images; means over {compared:,} common tags with {least} positives or more")
@@ -77,7 +87,7 @@ def show_skipped(skipped: Mapping[str, str]) -> None:
     """Say which images had no scores, and why."""
     console = Console(stderr=True, highlight=False)
     for image_id, reason in list(skipped.items())[:NAMED_SKIPPED]:
-        console.print(f"skipped {image_id}: {reason}", markup=False, soft_wrap=True)
+        console.print(one_line(f"skipped {image_id}: {reason}"), markup=False, soft_wrap=True)
     if len(skipped) > NAMED_SKIPPED:
         console.print(f"skipped {len(skipped) - NAMED_SKIPPED} more", markup=False)
 
@@ -89,4 +99,4 @@ def show_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         table.add_column(name, overflow="fold")
     for row in rows:
         table.add_row(*map(Text, row))
-    Console(highlight=False).print(table)
+    results_console().print(table)

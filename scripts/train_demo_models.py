@@ -64,6 +64,13 @@ class Outcome(NamedTuple):
     help="For --leakage: the random split, train/ and heldout/.",
 )
 @click.option(
+    "--copies-data",
+    type=click.Path(path_type=Path),
+    default=Path("build/demo-copies-random"),
+    show_default=True,
+    help="For --leakage, where it exists: the random split that keeps identical copies.",
+)
+@click.option(
     "--models", type=click.Path(path_type=Path), default=Path("models"), show_default=True, help="Where the taggers go."
 )
 @click.option(
@@ -80,8 +87,8 @@ class Outcome(NamedTuple):
     help="Measure how much a random split would flatter, and train nothing else.",
 )
 def main(
-    data: Path, heldout: Path, random_data: Path, models: Path, work: Path, only: str | None, epochs: int | None,
-    device: str, threads: int, measure_leakage: bool,
+    data: Path, heldout: Path, random_data: Path, copies_data: Path, models: Path, work: Path, only: str | None,
+    epochs: int | None, device: str, threads: int, measure_leakage: bool,
 ) -> None:  # fmt: skip
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)  # averaged weights decay into denormals, which slow a CPU a hundredfold
@@ -89,9 +96,11 @@ def main(
     console = Console()
     if measure_leakage:
         splits = {"clustered": (data, heldout), "random": (random_data / "train", random_data / "heldout")}
+        if copies_data.exists():
+            splits["copies"] = (copies_data / "train", copies_data / "heldout")
         report = leakage.measure(splits, leakage.Training(epochs or LEAKAGE_EPOCHS, work, chosen, console))
         leakage.write(report, Path("reports/benchmarks"))
-        console.print(Path("reports/benchmarks/leakage.md").read_text())
+        console.print(Path("reports/benchmarks/leakage.md").read_text(), soft_wrap=True, markup=False)
         return
     examples, truth = read_examples(data), read_examples(heldout)
     split = split_validation(examples, VALIDATION_SHARE)

@@ -1,5 +1,7 @@
 """The command line as a user meets it."""
 
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -102,8 +104,12 @@ def test_bad_input_is_one_line_and_exit_2(
         (["run", "-m", f"x={joytag_folder}"], "no readable weights"),
         (["run", "-m", ","], "no model is named"),
         (["rnu"], "Did you mean run?"),
-        (["run", "--batch-size", "0"], "neither auto nor a whole number above 0"),
+        (["run", "--batch-size", "0"], "neither auto nor a whole number from 1 to 65536"),
         (["run", "--device", "tpu9"], "no such device"),
+        (["run", "--device", "meta"], "no such device"),
+        (["run", "--limt", "3"], "--limit"),
+        (["predict", "-m", "joytag-demo", "--images", GOLDEN / "images", "-o", "."], "a folder; name a file"),
+        (["report", "x" * 400], "File name too long"),
         (["run", "--root", tmp_path / "nowhere"], "no such folder"),
         (["predict", "-m", "joytag", "--images", tmp_path / "empty", "-o", tmp_path / "s"], "no image in it"),
         ([*score, "--scores", f"m={broken}"], "score nan of image '0', tag 'a'"),
@@ -119,6 +125,7 @@ def test_bad_input_is_one_line_and_exit_2(
         code, _, err = arena(*arguments, capsys=capsys)
         assert code == 2, (arguments, err)
         assert message in err, (arguments, err)
+        assert [line for line in err.splitlines() if line.startswith("arena: ")] == err.splitlines()[-1:], err
         assert "Traceback" not in err
 
 
@@ -129,10 +136,25 @@ def test_a_configuration_file_gives_defaults_and_is_checked(tmp_path: Path, caps
     code, out, _ = arena("score", "-C", config, "--scores", f"m={scores}", capsys=capsys)
     assert code == 0
     assert "with 0 positives or more" in out
-    config.write_text("min_positive = 3")
-    code, _, err = arena("score", "-C", config, "--scores", f"m={scores}", capsys=capsys)
-    assert code == 2
-    assert "min_positive is no option of score. Did you mean min_positives?" in err
+    config.write_text(
+        f'threshold = ["m=0.9"]\n[score]\nscores = ["m={scores}"]\ntruth = "{truth}"\n[run]\nmodels = ["a"]\n'
+    )
+    code, out, _ = arena("score", "-C", config, "-o", tmp_path / "run", capsys=capsys)
+    assert (code, "0.9" in out) == (0, True)
+    for text, message in [
+        ("min_positive = 3", "min_positive is no option of score. Did you mean min_positives?"),
+        ("[scroe]\nmin_positives = 3", "scroe is no option of score"),
+        ("[threshold]\nm = 0.5", "threshold is no option of score"),
+        ("score = 3", "score is no option of score"),
+        ("min_positives = 1.5", "'1.5' is not a valid integer"),
+        ("min_positives = [1]", "give either --truth"),
+        ("min_positives = true", "'True' is not a valid integer"),
+        ("x = ", "no readable TOML"),
+    ]:
+        config.write_text(text)
+        code, _, err = arena("score", "-C", config, "--scores", f"m={scores}", "-o", tmp_path / "r", capsys=capsys)
+        assert code == 2
+        assert message in err, err
 
 
 def test_environment_variables_give_defaults(
@@ -167,6 +189,68 @@ def test_an_interrupt_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, capsys:
     code, _, err = arena("run", capsys=capsys)
     assert code == 130
     assert "the same command continues where it was" in err
+
+
+def test_a_bug_keeps_its_traceback_and_has_its_own_code(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from arena import pipeline
+
+    monkeypatch.setattr(pipeline, "run", lambda *a, **k: 1 // 0)
+    code, _, err = arena("run", capsys=capsys)
+    assert code == 70
+    assert "ZeroDivisionError" in err
+
+
+def test_a_full_disk_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from arena import pipeline
+
+    def full(*arguments: object, **named: object) -> None:
+        raise OSError(28, "No space left on device", "runs/x")
+
+    monkeypatch.setattr(pipeline, "run", full)
+    code, _, err = arena("run", capsys=capsys)
+    assert (code, err) == (2, "arena: runs/x: No space left on device\n")
+
+
+def test_another_schema_exits_4(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    scores, truth = npz_pair(tmp_path)
+    arena("score", "--scores", f"m={scores}", "--truth", truth, "-o", tmp_path / "run", capsys=capsys)
+    path = tmp_path / "run/run.json"
+    path.write_text(path.read_text().replace('"schema": 1', '"schema": 99'))
+    code, _, err = arena("report", tmp_path / "run", capsys=capsys)
+    assert code == 4
+    assert "schema 99" in err
+
+
+def test_a_reader_that_closes_early_is_no_failure(tmp_path: Path) -> None:
+    command = f"{sys.executable} -m arena ls tags | head -1; exit ${{PIPESTATUS[0]}}"
+    result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_figures_stay_whole_on_a_narrow_terminal_and_in_ascii(tmp_path: Path) -> None:
+    scores, truth = npz_pair(tmp_path)
+    command = [
+        sys.executable,
+        "-m",
+        "arena",
+        "score",
+        "--scores",
+        f"m={scores}",
+        "--truth",
+        truth,
+        "-o",
+        tmp_path / "run",
+    ]
+    environment = {**os.environ, "COLUMNS": "40", "PYTHONIOENCODING": "ascii"}
+    result = subprocess.run(
+        [*command, "-t", "m=1"], env=environment, capture_output=True, text=True, check=True
+    )  # nothing reaches 1: precision is undefined
+    own = json.loads((tmp_path / "run/summary.json").read_text())["models"]["m"]["regimes"]["own"]
+    assert f"{own['map']:.4f}" in result.stdout
 
 
 def test_listings_show_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:

@@ -62,6 +62,7 @@ def test_coverage_counts_tags_that_some_image_carries() -> None:
     summary = evaluate(TRUTH, [A, BB]).summary
     assert summary["dataset_tags"] == 4
     assert {name: model["known_tags"] for name, model in summary["models"].items()} == {"a": 4, "bb": 3}
+    assert evaluate(TRUTH, [entry("n", ("cat", "never"))]).summary["models"]["n"]["known_tags"] == 1
 
 
 def test_rows_are_matched_by_id_whatever_their_order() -> None:
@@ -80,6 +81,24 @@ def test_a_category_has_its_own_threshold() -> None:
     assert rows["tp"][1] == (VALUES[:, 1] & (one.scores.values[:, 1] >= np.float32(0.85))).sum()
 
 
+def test_the_models_category_chooses_its_threshold_and_the_truths_is_shown() -> None:
+    truth = Truth(IDS, TagSpace(("cat", "dog"), ("meta", "general")), VALUES[:, :2])
+    thresholds = Thresholds(0.3, {"character": 0.85, "meta": 0.6})
+    with_own = entry("c", ("cat", "dog"), categories=("general", "character"), threshold=thresholds)
+    rows = evaluate(truth, [with_own]).per_tag
+    assert rows["threshold"].tolist() == [np.float32(0.3), np.float32(0.85)]
+    assert rows["category"].tolist() == ["meta", "general"]
+    without = evaluate(truth, [entry("n", ("cat", "dog"), threshold=thresholds)]).per_tag
+    assert without["threshold"].tolist() == [np.float32(0.6), np.float32(0.3)], "the truth's, where the model has none"
+
+
+def test_a_models_two_spellings_of_a_tag_both_have_a_row_and_the_exact_one_is_compared() -> None:
+    rows = evaluate(TRUTH, [entry("m", ("pup", "dog", "cat"))]).per_tag
+    assert rows["tag"].tolist() == ["pup", "dog", "cat"]
+    assert rows["truth_tag"].tolist() == ["dog", "dog", "cat"]
+    assert rows["compared"].tolist() == [False, True, True]
+
+
 def test_the_sweep_holds_101_thresholds_and_the_own_one() -> None:
     result = evaluate(TRUTH, [entry("m", ("cat", "dog"), threshold=Thresholds(0.3537))])
     assert len(result.sweep) == 102
@@ -91,8 +110,10 @@ def test_the_sweep_holds_101_thresholds_and_the_own_one() -> None:
 
 def test_skipped_images_are_left_out_for_every_model() -> None:
     keep = np.array([name != "i3" for name in IDS])
-    result = evaluate(TRUTH, [entry("s", ("cat",), order=keep, skipped={"i3": "truncated"}), BB])
+    short = entry("s", ("cat",), order=keep, skipped={"i3": "truncated"})
+    result = evaluate(TRUTH, [short, BB])
     assert (result.summary["images"], result.summary["skipped"]) == (59, 1)
+    assert evaluate(TRUTH, [BB, short]).summary["images"] == 59
     assert result.run["skipped"] == {"i3": "truncated"}
     assert result.per_tag["support"][0] == VALUES[keep, 0].sum()
 
@@ -105,6 +126,8 @@ def test_conventions_differ_only_in_what_undefined_counts() -> None:
     assert (arena["macro_f1_tags"], joytag["macro_f1_tags"]) == (1, 2)
     assert np.isnan(arena["macro_precision"])
     assert joytag["macro_precision"] == 0
+    swept = evaluate(TRUTH, [never], min_positives=0, convention="joytag").sweep
+    assert swept["macro_precision"].iloc[-1] == 0, "the sweep follows the convention too"
     a = everything["arena"].per_tag["f1"].to_numpy()
     np.testing.assert_allclose(everything["joytag"].per_tag["f1"].to_numpy()[~np.isnan(a)], a[~np.isnan(a)], atol=1e-6)
 

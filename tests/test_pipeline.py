@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,11 @@ import pandas as pd
 import pytest
 
 from arena import pipeline, taggers
-from arena.cards import model_cards
+from arena.cards import InputSpec, Preprocess, find_model
 from arena.errors import ArenaError, ScoresError
 from arena.pipeline import Compute, Scoring
 from arena.scores import predict as predict_module
-from arena.scores.npz import read_scores
+from arena.scores.npz import read_scores, write_scores
 
 from .conftest import GOLDEN, Wd, draw, write_dataset
 
@@ -83,6 +84,75 @@ def test_scores_are_made_again_when_weights_tags_images_or_precision_change(
     notes = Notes()
     pipeline.run(models, str(drawn_dataset), tmp_path / "run", progress=notes, limit=30)
     assert "wd: what was there is of other weights, images or settings; scoring again" in notes.lines
+
+
+@pytest.mark.parametrize(
+    "change", [{"preprocess": Preprocess(64, resize="lanczos")}, {"input": InputSpec("bgr")}, {"output": "x"}]
+)
+def test_the_identity_of_scores_covers_preprocessing_and_input(joytag_folder: Path, change: dict) -> None:
+    card = find_model(f"x={joytag_folder}")
+    assert taggers.identify(card) != taggers.identify(replace(card, **change))
+
+
+def test_the_identity_of_scores_covers_the_adapters_version(
+    joytag_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = find_model(f"x={joytag_folder}")
+    before = taggers.identify(card)
+    monkeypatch.setattr(taggers, "ADAPTER_VERSION", taggers.ADAPTER_VERSION + 1)
+    assert taggers.identify(card) != before
+
+
+def test_a_mended_image_is_scored_at_last(models: list[str], drawn_dataset: Path, tmp_path: Path) -> None:
+    path = drawn_dataset / "images/0005.png"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:80])
+    pipeline.run(models, str(drawn_dataset), tmp_path / "run")
+    path.write_bytes(whole)
+    folder = pipeline.run(models, str(drawn_dataset), tmp_path / "run")
+    assert json.loads((folder / "summary.json").read_text())["images"] == 40
+
+
+def test_a_folder_used_for_fewer_models_keeps_nothing_of_the_others(
+    models: list[str], drawn_dataset: Path, tmp_path: Path
+) -> None:
+    folder = pipeline.run(models, str(drawn_dataset), tmp_path / "run")
+    pipeline.run(models[:1], str(drawn_dataset), tmp_path / "run")
+    assert [path.name for path in (folder / "full-metrics").iterdir()] == ["tiny.txt"]
+    assert sorted(path.name for path in (folder / "plots").iterdir()) == ["sweep.png", "sweep.svg"]
+
+
+def test_a_run_stopped_while_it_writes_reports_is_no_finished_run(
+    models: list[str], drawn_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = pipeline.run(models, str(drawn_dataset), tmp_path / "run")
+    monkeypatch.setattr("arena.report.plots.write_plots", lambda *a: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.run(models, str(drawn_dataset), folder, scoring=Scoring(thresholds={"tiny": 0.9}))
+    with pytest.raises(ArenaError, match="no finished run in it"):
+        pipeline.render(folder)
+
+
+def test_the_signature_pins_scores_and_thresholds(models: list[str], drawn_dataset: Path, tmp_path: Path) -> None:
+    scores = pipeline.predict_folder(models[0], drawn_dataset / "images", tmp_path / "s.npz")
+    write_scores(tmp_path / "t.npz", replace(scores, values=scores.values * np.float32(0.5)))
+
+    def signature(name: str, threshold: float) -> str:
+        how = Scoring(thresholds={"m": threshold})
+        folder = pipeline.score_files({"m": tmp_path / name}, tmp_path / "run", dataset=str(drawn_dataset), scoring=how)
+        return json.loads((folder / "run.json").read_text())["signature"]
+
+    assert len({signature("s.npz", 0.4), signature("t.npz", 0.4), signature("s.npz", 0.6)}) == 3
+    assert signature("s.npz", 0.4) == signature("s.npz", 0.4)
+
+
+def test_predict_then_score_agree_on_an_unreadable_image(
+    models: list[str], drawn_dataset: Path, tmp_path: Path
+) -> None:
+    (drawn_dataset / "images/0007.png").write_bytes(b"broken")
+    pipeline.predict_folder(models[0], drawn_dataset / "images", tmp_path / "s.npz")
+    folder = pipeline.score_files({"m": tmp_path / "s.npz"}, tmp_path / "run", dataset=str(drawn_dataset))
+    assert json.loads((folder / "summary.json").read_text())["images"] == 39
 
 
 def test_stored_scores_can_be_scored_again_without_the_model_and_give_the_same(
@@ -228,11 +298,3 @@ def test_half_precision_on_cuda_is_near_the_cpu(drawn_dataset: Path, tmp_path: P
         for device in ("cpu", "cuda")
     )
     assert np.abs(cpu.values - cuda.values).max() < 5e-3
-
-
-def test_the_demos_onnx_and_timm_twins_agree(tmp_path: Path) -> None:
-    cards = model_cards()
-    assert {"wd14-demo", "wd14-demo-timm"} <= cards.keys()
-    pixels = np.stack([np.asarray(draw(i, (128, 128))) for i in range(8)])
-    scores = [taggers.load(cards[name], device="cpu").scores(pixels) for name in ("wd14-demo", "wd14-demo-timm")]
-    np.testing.assert_allclose(*scores, atol=1e-4)

@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from arena.cards import DatasetCard
-from arena.errors import ArenaError
+from arena.errors import ArenaError, refuse_twice
 from arena.tags import TagRelations, TagSpace, read_csv
 
 IMAGE_COLUMNS = ("image_id", "path", "sha256", "width", "height", "phash", "dhash", "tags", "rating", "group")
@@ -111,8 +111,8 @@ def read_frozen(card: DatasetCard) -> HeldOut:
     """Read the frozen dataset that a card names, and check that its parts agree.
 
     Raises:
-        ArenaError: a file is missing or damaged, no image, an identifier twice, a tag that `tags.csv` lacks, or a digest
-            other than the card's.
+        ArenaError: a file is missing or damaged, no image, an identifier twice, a tag that `tags.csv` lacks or that is an
+            alias, or a digest other than the card's.
     """
     images = _read_images(card.folder / "images.parquet")
     tags = _read_tags(card.folder / "tags.csv")
@@ -126,7 +126,11 @@ def read_frozen(card: DatasetCard) -> HeldOut:
             f"{card.folder}: lists {len(images)} images, {len(images) - len(missing)} found; missing {named}. "
             f"Restore the folder images/ of dataset {card.name}"
         )
-    dataset = HeldOut(card, images, tags, TagRelations.read(card.folder))
+    relations = TagRelations.read(card.folder)
+    if aliased := [name for name in tags.names if relations.canonical(name) != name]:
+        canonical = relations.canonical(aliased[0])
+        raise ArenaError(f"{card.folder}: tags.csv lists {aliased[0]}, an alias of {canonical}; keep only {canonical}")
+    dataset = HeldOut(card, images, tags, relations)
     if card.digest and card.digest != dataset.digest:
         raise ArenaError(
             f"{card.folder}: digest is {dataset.digest[:12]}, the card says {card.digest[:12]}; "
@@ -192,9 +196,10 @@ def _read_images(path: Path) -> pd.DataFrame:
         raise ArenaError(f"{path}: no column {', '.join(missing)}; it has {', '.join(images.columns)}")
     if images.empty:
         raise ArenaError(f"{path}: no image in it; a held-out dataset needs at least one")
-    if images["image_id"].duplicated().any():
-        twice = images["image_id"][images["image_id"].duplicated()].iloc[0]
-        raise ArenaError(f"{path}: image_id {twice!r} is listed twice")
+    for name in ("image_id", "path", "sha256", "tags"):
+        if images[name].isna().any():
+            raise ArenaError(f"{path}: {int(images[name].isna().sum())} rows have no {name}")
+    refuse_twice(path, "image_id", images["image_id"].tolist())
     return images.sort_values("image_id").reset_index(drop=True)
 
 
@@ -202,4 +207,5 @@ def _read_tags(path: Path) -> TagSpace:
     rows = sorted(read_csv(path, ("name", "category")), key=lambda row: row["name"])
     if not rows:
         raise ArenaError(f"{path}: no tag in it; list every tag of the truth as name,category")
+    refuse_twice(path, "tag", [row["name"] for row in rows])
     return TagSpace(tuple(row["name"] for row in rows), tuple(row["category"] for row in rows))

@@ -1,10 +1,12 @@
 """Truth and images from places other than a frozen dataset."""
 
+import os
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 
-from arena.errors import ArenaError, ScoresError
+from arena.errors import ArenaError, ScoresError, refuse_twice
 from arena.heldout.dataset import Truth
 from arena.images import IMAGE_SUFFIXES
 from arena.tags import TagSpace
@@ -17,8 +19,10 @@ def truth_from_arrays(where: Path, truth: np.ndarray, tags: tuple[str, ...], ima
         truth: (images, tags), bool or 0 and 1.
 
     Raises:
-        ScoresError: shapes disagree, or a value is neither 0 nor 1.
+        ArenaError: shapes disagree, an image or a tag is listed twice, or a value is neither 0 nor 1.
     """
+    refuse_twice(where, "image", image_ids)
+    refuse_twice(where, "tag", tags)
     if truth.shape != (len(image_ids), len(tags)):
         raise ScoresError(f"{where}: truth {truth.shape}, but {len(image_ids)} image_ids and {len(tags)} tags")
     if truth.dtype != np.bool_ and not np.isin(truth, (0, 1)).all():
@@ -36,11 +40,14 @@ def list_images(folder: Path) -> dict[str, Path]:
     """
     if not folder.is_dir():
         raise ArenaError(f"--images {folder}: no such folder")
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
+    files = [path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()]
+    files.sort(key=lambda path: path.relative_to(folder).as_posix())
     if not files:
         raise ArenaError(f"--images {folder}: no image in it (looked for {', '.join(sorted(IMAGE_SUFFIXES))})")
-    relative = [path.relative_to(folder) for path in files]
-    bare = [path.with_suffix("").as_posix() for path in relative]
-    shared = {name for name in bare if bare.count(name) > 1} if len(set(bare)) < len(bare) else set()
-    ids = [path.as_posix() if name in shared else name for path, name in zip(relative, bare, strict=True)]
-    return dict(sorted(zip(ids, files, strict=True), key=lambda item: item[1].relative_to(folder).as_posix()))
+    names = {
+        path: os.fsencode(path.relative_to(folder).as_posix()).decode("utf-8", "backslashreplace") for path in files
+    }
+    ids = {path: name.removesuffix(path.suffix) for path, name in names.items()}
+    while shared := {name for name, count in Counter(ids.values()).items() if count > 1}:
+        ids = {path: names[path] if name in shared else name for path, name in ids.items()}
+    return {name: path for path, name in ids.items()}

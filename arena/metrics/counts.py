@@ -7,7 +7,7 @@ here, and a mean says over how many tags it ran. Published conventions that coun
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +16,13 @@ from arena.metrics.ranking import average_precision, count_sorted, sort_column
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 BLOCK_TAGS = 64
-"""Tags turned tag-major at a time: 8 MB a block for 32,768 images, which stays in the cache."""
+"""Tags turned tag-major at a time: 8 MB a block for 32,768 images."""
+
+TILE_IMAGES = 128
+"""Images of a block turned at a time: 32 kB, which stay in the first cache; a fifth of the time of the whole at once."""
 
 JOYTAG_EPSILON = np.float32(1e-8)
 """What JoyTag adds to every denominator."""
@@ -143,10 +147,9 @@ def tally(
 
     def count_block(start: int) -> None:
         wanted = slice(start, min(start + BLOCK_TAGS, tags))
-        score_block = scores[:, columns[wanted]] if rows is None else scores[rows[:, None], columns[wanted]]
-        tag_major = np.ascontiguousarray(score_block.T, dtype=np.float32)
-        labels = np.ascontiguousarray(truth[:, truth_columns[wanted]].T)
-        for tag, (one_tag, label) in enumerate(zip(tag_major, labels, strict=True), start):
+        by_tag = tag_major(scores, rows, columns[wanted], np.float32)
+        labels = tag_major(truth, None, truth_columns[wanted], np.bool_)
+        for tag, (one_tag, label) in enumerate(zip(by_tag, labels, strict=True), start):
             column = sort_column(one_tag, label)
             tp[:, tag], fp[:, tag] = count_sorted(column, thresholds)
             ap[tag] = average_precision(column)
@@ -155,6 +158,19 @@ def tally(
     with ThreadPoolExecutor(workers) as pool:
         list(pool.map(count_block, range(0, tags, BLOCK_TAGS)))
     return Tally(Counts(thresholds, tp, fp, positives, images), ap)
+
+
+def tag_major(matrix: NDArray[Any], rows: Integers | None, columns: Integers, dtype: type[Scalar]) -> NDArray[Scalar]:
+    """Some columns of an (images, tags) matrix as contiguous rows, (columns, images), its rows in the order given."""
+    images = len(matrix) if rows is None else len(rows)
+    consecutive = bool((np.diff(columns) == 1).all())
+    across = slice(columns[0], columns[-1] + 1) if consecutive else columns
+    turned = np.empty((len(columns), images), dtype)
+    for start in range(0, images, TILE_IMAGES):
+        part = slice(start, start + TILE_IMAGES)
+        down = part if rows is None else (rows[part] if consecutive else rows[part, None])
+        turned[:, part] = matrix[down, across].T
+    return turned
 
 
 class PRF(NamedTuple):

@@ -27,16 +27,16 @@ def sort_column(scores: NDArray[np.float32], labels: NDArray[np.bool_]) -> Sorte
         scores: float32 (images,), 0 to 1; negative zero counts as zero.
         labels: bool (images,), whether the image carries the tag.
 
-    The bits of 1.0 are 0x3F800000, so the shift loses nothing.
+    The bits of 1.0 are 0x3F800000, so the shift loses nothing but the sign, of which only zero can have one.
     """
     keys = key_of(scores) | labels
     keys.sort()
-    return SortedColumn(keys, np.flatnonzero(keys & np.uint32(1)))
+    return SortedColumn(keys, np.flatnonzero((keys & np.uint32(1)).astype(np.bool_)))
 
 
 def key_of(scores: NDArray[np.float32]) -> NDArray[np.uint32]:
     """The smallest key that an image of this score can have: an image is predicted iff its key is at or above it."""
-    return np.abs(scores).view(np.uint32) << np.uint32(1)
+    return scores.view(np.uint32) << np.uint32(1)
 
 
 class AtThresholds(NamedTuple):

@@ -110,7 +110,7 @@ def convention_note(summary: dict[str, object]) -> str:
     return (
         "an undefined figure is left out of its mean."
         if summary["convention"] == "arena"
-        else "an undefined figure counts as 0."
+        else "an undefined precision, recall or F1 counts as 0; AP of a tag that no image carries is left out."
     )
 
 

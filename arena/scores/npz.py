@@ -1,22 +1,20 @@
 """Scores as one `.npz` file: what `arena predict` writes, and what `arena score` takes from anywhere.
 
 Arrays: `scores` float (images, tags), `tags` str (tags,), `image_ids` str (images,); optional `tag_counts` int (tags,), the
-training images of each tag, and `tag_categories` str (tags,).
+training images of each tag, `tag_categories` str (tags,), and `skipped_ids`, `skipped_reasons` str (skipped,), the images that
+could not be read.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from arena.errors import ScoresError
-from arena.scores.store import Scores
+from arena.errors import ScoresError, refuse_twice
+from arena.scores.store import Scores, check_values
 from arena.tags import TagSpace
-
-CHECK_ROWS = 1024
-"""Rows looked at together for NaN and range; bounds the memory of the check."""
 
 
 def read_npz(path: Path, required: Sequence[str]) -> dict[str, NDArray[Any]]:
@@ -48,21 +46,27 @@ def read_scores(path: Path) -> Scores:
         ScoresError: shapes disagree, an image is listed twice, or a score is NaN or outside [0, 1].
     """
     arrays = read_npz(path, ("scores", "tags", "image_ids"))
-    values, image_ids = arrays["scores"], as_texts(arrays["image_ids"])
-    names = as_texts(arrays["tags"])
+    values, image_ids = arrays["scores"], as_texts(path, "image_ids", arrays["image_ids"])
+    names = as_texts(path, "tags", arrays["tags"])
     if values.shape != (len(image_ids), len(names)):
         raise ScoresError(f"{path}: scores {values.shape}, but {len(image_ids)} image_ids and {len(names)} tags")
     if not np.issubdtype(values.dtype, np.floating):
         raise ScoresError(f"{path}: scores are {values.dtype}; they must be floating point, 0 to 1")
-    refuse_twice(path, image_ids)
+    refuse_twice(path, "image", image_ids)
+    refuse_twice(path, "tag", names)
     check_values(path, values, image_ids, names)
-    tags = TagSpace(names, _optional(arrays, "tag_categories", as_texts), _optional(arrays, "tag_counts", _as_numbers))
-    return Scores(image_ids, tags, values)
+    given = {key: read(path, key, arrays[key]) for key, read in _OPTIONAL.items() if key in arrays}
+    tags = TagSpace(names, given.get("tag_categories"), given.get("tag_counts"))
+    skipped = dict(zip(given.get("skipped_ids", ()), given.get("skipped_reasons", ()), strict=True))
+    return Scores(image_ids, tags, values, skipped)
 
 
 def write_scores(path: Path, scores: Scores) -> None:
     """Write scores whole or not at all; categories and counts where the tagger has them."""
     optional: dict[str, NDArray[Any]] = {}
+    if scores.skipped:
+        optional["skipped_ids"] = np.array(list(scores.skipped), dtype=str)
+        optional["skipped_reasons"] = np.array(list(scores.skipped.values()), dtype=str)
     if scores.tags.categories is not None:
         optional["tag_categories"] = np.array(scores.tags.categories, dtype=str)
     if scores.tags.counts is not None:
@@ -79,36 +83,28 @@ def write_scores(path: Path, scores: Scores) -> None:
     temporary.replace(path)
 
 
-def check_values(where: Path, values: NDArray[Any], image_ids: Sequence[str], tags: Sequence[str]) -> None:
-    """Refuse NaN and values outside [0, 1], naming the first."""
-    for start in range(0, len(values), CHECK_ROWS):
-        block = values[start : start + CHECK_ROWS]
-        if block.size and not (block.min() >= 0 and block.max() <= 1):  # NaN fails both comparisons
-            row, column = np.argwhere(~((block >= 0) & (block <= 1)))[0]
-            seen = block[row, column]
-            hint = "is the network's output damaged?" if np.isnan(seen) else "does this model need a sigmoid?"
-            raise ScoresError(
-                f"{where}: score {seen:.4g} of image {image_ids[start + row]!r}, tag {tags[column]!r}; "
-                f"scores must lie in [0, 1]: {hint}"
-            )
+def as_texts(path: Path, name: str, array: NDArray[Any]) -> tuple[str, ...]:
+    """A list of strings, or of integer post ids, as Python strings.
+
+    Raises:
+        ScoresError: the array is of another kind or shape.
+    """
+    if array.ndim != 1 or array.dtype.kind not in "USiu":
+        raise ScoresError(f"{path}: {name} is {array.dtype} {array.shape}; it must be a one-dimensional array of str")
+    return tuple(item.decode("utf-8", "replace") if isinstance(item, bytes) else str(item) for item in array.tolist())
 
 
-def refuse_twice(where: Path, image_ids: Sequence[str]) -> None:
-    """Refuse a list of identifiers with one in it twice."""
-    last = {image_id: row for row, image_id in enumerate(image_ids)}
-    if len(last) != len(image_ids):
-        twice = next(image_id for row, image_id in enumerate(image_ids) if last[image_id] != row)
-        raise ScoresError(f"{where}: image {twice!r} is listed twice; every row needs an id of its own")
-
-
-def as_texts(array: NDArray[Any]) -> tuple[str, ...]:
-    """A string array (or one of integer post ids) as Python strings."""
-    return tuple(str(item) for item in array.tolist())
-
-
-def _as_numbers(array: NDArray[Any]) -> tuple[int, ...]:
+def _as_counts(path: Path, name: str, array: NDArray[Any]) -> tuple[int, ...]:
+    if array.ndim != 1 or array.dtype.kind not in "iuf" or not np.isfinite(array).all():
+        raise ScoresError(
+            f"{path}: {name} is {array.dtype} {array.shape}; it must be a one-dimensional array of integers"
+        )
     return tuple(int(item) for item in array.tolist())
 
 
-def _optional(arrays: dict[str, NDArray[Any]], name: str, convert: Any) -> Any:
-    return convert(arrays[name]) if name in arrays else None
+_OPTIONAL: Mapping[str, Callable[[Path, str, NDArray[Any]], Any]] = {
+    "tag_categories": as_texts,
+    "tag_counts": _as_counts,
+    "skipped_ids": as_texts,
+    "skipped_reasons": as_texts,
+}

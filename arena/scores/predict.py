@@ -126,6 +126,14 @@ def predict(
             _fill(number, plans[number], islice(prepared, len(shards[number])), size, advance)
 
 
+def forget_mended(source: ImageSource, store: ScoreStore) -> None:
+    """Make a shard count as missing where an image that had to be skipped can be read by now."""
+    rows = {image_id: row for row, image_id in enumerate(source.image_ids)}
+    for number, image_ids in store.skipped().items():
+        if any(not _prepare(source, rows[image_id], set()).reason for image_id in image_ids):
+            store.forget(number)
+
+
 def _fill(
     number: int, jobs: Sequence[Job], images: Iterator[_Prepared], size: int, advance: Callable[[int], None]
 ) -> None:

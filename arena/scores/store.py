@@ -7,11 +7,12 @@ shard does not count. Re-scoring needs nothing but this folder.
 
 import json
 import os
+import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,11 @@ from arena.tags import TagSpace
 
 STORE_SCHEMA = 1
 """Version of this layout; another one is computed again."""
+
+CHECK_ROWS = 1024
+"""Rows looked at together for NaN and range; bounds the memory of the check."""
+
+_OWN_FILES = re.compile(r"(store\.json|\d{5}\.(npy|json))(\.part)?")
 
 
 @dataclass(frozen=True)
@@ -65,23 +71,32 @@ class ScoreStore:
 
         Returns: whether shards of another key lay there and were removed.
         """
-        header = _read_header(self.folder)
-        stale = header is not None and header.get("key") != self.key
+        if _read_header(self.folder).get("key") == self.key:
+            return False
+        stale = self.folder.exists() and any(self.folder.iterdir())
         if stale:
-            shutil.rmtree(self.folder)
+            _remove(self.folder)
         self.folder.mkdir(parents=True, exist_ok=True)
-        if stale or header is None:
-            columns = {"names": tags.names, "categories": tags.categories, "counts": tags.counts}
-            content = {"schema": STORE_SCHEMA, "key": self.key, "facts": dict(facts), "shards": len(self.shards)}
-            _write_text(self.folder / "store.json", json.dumps({**content, "tags": columns}, ensure_ascii=False))
+        columns = {"names": tags.names, "categories": tags.categories, "counts": tags.counts}
+        content = {"schema": STORE_SCHEMA, "key": self.key, "facts": dict(facts), "shards": len(self.shards)}
+        _write_text(self.folder / "store.json", json.dumps({**content, "tags": columns}, ensure_ascii=False))
         return stale
 
     def missing(self) -> list[int]:
-        """Numbers of the shards that are not finished."""
-        header = _read_header(self.folder)
-        if header is None or header.get("key") != self.key:
+        """Numbers of the shards that are not finished, or damaged."""
+        if _read_header(self.folder).get("key") != self.key:
             return list(range(len(self.shards)))
-        return [number for number in range(len(self.shards)) if not self._path(number, "json").exists()]
+        return [number for number in range(len(self.shards)) if not self._is_whole(number)]
+
+    def skipped(self) -> dict[int, list[str]]:
+        """The images without scores of each finished shard that has some."""
+        finished = sorted(set(range(len(self.shards))) - set(self.missing()))
+        found = {number: list(_read_shard(self.folder, number).skipped) for number in finished}
+        return {number: image_ids for number, image_ids in found.items() if image_ids}
+
+    def forget(self, number: int) -> None:
+        """Make a finished shard count as missing."""
+        self._path(number, "json").unlink()
 
     def write(
         self, number: int, values: NDArray[np.float32], skipped: Mapping[str, str], *, seconds: float = 0.0
@@ -102,6 +117,12 @@ class ScoreStore:
         rows = {"image_ids": scored, "skipped": dict(skipped), "seconds": seconds}
         _write_text(self._path(number, "json"), json.dumps(rows))
 
+    def _is_whole(self, number: int) -> bool:
+        try:
+            return set(self.shards[number]) >= set(_read_shard(self.folder, number).image_ids)
+        except ScoresError:
+            return False
+
     def _path(self, number: int, suffix: str) -> Path:
         return self.folder / f"{number:05d}.{suffix}"
 
@@ -110,57 +131,86 @@ def read_store(folder: Path) -> Scores:
     """Read a finished store.
 
     Raises:
-        ScoresError: no store, an unfinished one, or a damaged shard.
+        ScoresError: no store, an unfinished one, a damaged shard, or a score that is no probability.
     """
     header = _read_header(folder)
     if not header:
         raise ScoresError(f"{folder}: no scores in it; make some with arena run or arena predict")
     listed = header["tags"]
     tags = TagSpace(*(None if column is None else tuple(column) for column in listed.values()))  # type: ignore[arg-type]
-    parts: list[NDArray[np.float32]] = []
-    image_ids: list[str] = []
-    skipped: dict[str, str] = {}
-    seconds = 0.0
-    for number in range(header["shards"]):
-        rows, values = _read_shard(folder, number)
-        parts.append(values)
-        image_ids += rows["image_ids"]
-        skipped |= rows["skipped"]
-        seconds += rows["seconds"]
-    values = np.concatenate(parts) if parts else np.empty((0, len(tags)), np.float32)
-    return Scores(tuple(image_ids), tags, values, skipped, seconds)
+    shards = [_read_shard(folder, number) for number in range(header["shards"])]
+    image_ids = tuple(image_id for shard in shards for image_id in shard.image_ids)
+    values = np.concatenate([np.empty((0, len(tags)), np.float32), *(shard.values for shard in shards)])
+    check_values(folder, values, image_ids, tags.names)
+    skipped = {image_id: reason for shard in shards for image_id, reason in shard.skipped.items()}
+    return Scores(image_ids, tags, values, skipped, sum(shard.seconds for shard in shards))
 
 
 def read_facts(folder: Path) -> dict[str, Any]:
     """The provenance that was kept with a store; empty where there is none."""
-    header = _read_header(folder)
-    return dict(header["facts"]) if header else {}
+    return dict(_read_header(folder).get("facts", {}))
 
 
-def _read_shard(folder: Path, number: int) -> tuple[dict[str, Any], NDArray[np.float32]]:
+def check_values(where: Path, values: NDArray[Any], image_ids: Sequence[str], tags: Sequence[str]) -> None:
+    """Refuse NaN and values outside [0, 1], naming the first.
+
+    Raises:
+        ScoresError: there is one.
+    """
+    for start in range(0, len(values), CHECK_ROWS):
+        block = values[start : start + CHECK_ROWS]
+        if block.size and not (block.min() >= 0 and block.max() <= 1):  # NaN fails both comparisons
+            row, column = np.argwhere(~((block >= 0) & (block <= 1)))[0]
+            seen = block[row, column]
+            hint = "is the network's output damaged?" if np.isnan(seen) else "does this model need a sigmoid?"
+            raise ScoresError(
+                f"{where}: score {seen:.4g} of image {image_ids[start + row]!r}, tag {tags[column]!r}; "
+                f"scores must lie in [0, 1]: {hint}"
+            )
+
+
+class _Shard(NamedTuple):
+    """One finished shard."""
+
+    image_ids: list[str]
+    skipped: dict[str, str]
+    seconds: float
+    values: NDArray[np.float32]
+
+
+def _read_shard(folder: Path, number: int) -> _Shard:
     path = folder / f"{number:05d}.npy"
     try:
-        rows: dict[str, Any] = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-        values = np.load(path)
-    except (OSError, ValueError, EOFError) as error:
-        raise ScoresError(
-            f"{path}: unfinished or damaged ({error}); delete its .json and run the same command again"
-        ) from None
-    if len(values) != len(rows["image_ids"]):
-        raise ScoresError(
-            f"{path}: {len(values)} rows for {len(rows['image_ids'])} images; delete its .json and run again"
-        )
-    return rows, values
+        rows = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        shard = _Shard(rows["image_ids"], rows["skipped"], rows["seconds"], np.load(path, mmap_mode="r"))
+        columns = len(_read_header(folder)["tags"]["names"])
+        if shard.values.shape == (len(shard.image_ids), columns) and shard.values.dtype == np.float32:
+            return shard
+        reason = f"{shard.values.dtype} {shard.values.shape} for {len(shard.image_ids)} images and {columns} tags"
+    except (OSError, ValueError, EOFError, KeyError, TypeError) as error:
+        reason = str(error)
+    raise ScoresError(f"{path}: unfinished or damaged ({reason}); run the command that made it again")
 
 
-def _read_header(folder: Path) -> dict[str, Any] | None:
+def _read_header(folder: Path) -> dict[str, Any]:
+    """Content of `store.json`; empty where there is none of this schema."""
     try:
-        header: dict[str, Any] = json.loads((folder / "store.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except ValueError:
+        header = json.loads((folder / "store.json").read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
         return {}
-    return header if header.get("schema") == STORE_SCHEMA else {}
+    return header if isinstance(header, dict) and header.get("schema") == STORE_SCHEMA else {}
+
+
+def _remove(folder: Path) -> None:
+    """Remove a store whole: renamed first, so that a kill leaves no part of it behind under its name."""
+    if strange := [path.name for path in folder.iterdir() if not _OWN_FILES.fullmatch(path.name)]:
+        raise ScoresError(
+            f"{folder}: holds {strange[0]}, which is no file of scores; name another folder with --output"
+        )
+    doomed = folder.with_name(folder.name + ".old")
+    shutil.rmtree(doomed, ignore_errors=True)
+    folder.rename(doomed)
+    shutil.rmtree(doomed)
 
 
 def _write_text(path: Path, text: str) -> None:

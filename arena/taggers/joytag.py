@@ -63,13 +63,13 @@ def load(card: ModelCard, files: Mapping[str, Path], *, device: str, precision: 
 def _read_config(path: Path) -> ViTConfig:
     try:
         table: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return ViTConfig.of(table)
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise WeightsError(f"{path}: no readable JSON ({error}); fetch the file again") from None
-    except TypeError as error:
-        raise WeightsError(
-            f"{path}: {str(error).partition('() ')[2] or error}; it must describe a JoyTag ViT"
-        ) from None
+    try:
+        return ViTConfig.of(table)
+    except (TypeError, ValueError, AttributeError) as error:
+        reason = str(error).partition("() ")[2] or error
+        raise WeightsError(f"{path}: {reason}; it must describe a JoyTag ViT") from None
 
 
 def _without_old_rows(state: dict[str, Tensor], config: ViTConfig) -> dict[str, Tensor]:

@@ -46,12 +46,23 @@ class ViTConfig:
     cnn_stem: str | None = None
     patch_dropout: float = 0.0
 
+    def __post_init__(self) -> None:
+        sizes = ("n_tags", "image_size", "num_blocks", "patch_size", "d_model", "mlp_dim", "num_heads")
+        for name in sizes:
+            if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
+                raise ValueError(f"{name} = {getattr(self, name)!r}; it must be a whole number above 0")
+        for part, whole in (("num_heads", "d_model"), ("patch_size", "image_size")):
+            if getattr(self, whole) % getattr(self, part):
+                raise ValueError(f"{whole} = {getattr(self, whole)} is no multiple of {part} = {getattr(self, part)}")
+        if not isinstance(self.cnn_stem, str | None):
+            raise ValueError(f"cnn_stem = {self.cnn_stem!r}; it must be a string or null")
+
     @classmethod
     def of(cls, table: Mapping[str, Any]) -> "ViTConfig":
         """From the content of `config.json`; keys that this network does not use are passed over.
 
         Raises:
-            KeyError: a size that the network needs is missing.
+            TypeError, ValueError: a size that the network needs is missing.
         """
         known = {field.name for field in fields(cls)}
         return cls(**{key: value for key, value in table.items() if key in known})

@@ -69,6 +69,8 @@ def load(card: ModelCard, files: Mapping[str, Path], *, device: str, precision: 
     inputs, output = session.get_inputs(), session.get_outputs()[0]
     if len(inputs) != 1 or len(inputs[0].shape) != 4:
         raise WeightsError(f"{files['model.onnx']}: inputs {[i.shape for i in inputs]}; expected one batch of images")
+    if isinstance(inputs[0].shape[0], int) and inputs[0].shape[0] != 1:
+        raise WeightsError(f"{files['model.onnx']}: batch fixed to {inputs[0].shape[0]}; export it with a free batch")
     if isinstance(output.shape[-1], int) and output.shape[-1] != len(tags):
         raise WeightsError(
             f"{files['selected_tags.csv']}: {len(tags)} tags, but the network of {card.name} has {output.shape[-1]}; "
@@ -81,6 +83,8 @@ def _open(path: Path, device: str) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = ERRORS_ONLY
     options.intra_op_num_threads = os.cpu_count() or 1
+    # Its threads would spin between two batches, and take the cores from the other models' networks.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         session = onnxruntime.InferenceSession(path, options, providers=_providers(device))
     except ArenaError:
@@ -98,13 +102,15 @@ def _open(path: Path, device: str) -> onnxruntime.InferenceSession:
 
 def _providers(device: str) -> list[str | tuple[str, dict[str, str]]]:
     has_cuda = "CUDAExecutionProvider" in onnxruntime.get_available_providers() and _cuda_device_present()
-    if device == "cpu" or (device == "auto" and not has_cuda):
+    kind, _, index = device.partition(":")
+    if kind not in ("auto", "cpu", "cuda"):
+        raise ArenaError(f"--device {device}: no such device; use auto, cpu, cuda or cuda:N")
+    if kind == "cpu" or (kind == "auto" and not has_cuda):
         return ["CPUExecutionProvider"]
     if not has_cuda:
         raise ArenaError(f"--device {device}: onnxruntime finds no CUDA device; use auto or cpu")
     onnxruntime.preload_dlls()
-    index = device.partition(":")[2] or "0"
-    return [("CUDAExecutionProvider", {"device_id": index}), "CPUExecutionProvider"]
+    return [("CUDAExecutionProvider", {"device_id": index or "0"}), "CPUExecutionProvider"]
 
 
 def _cuda_device_present() -> bool:

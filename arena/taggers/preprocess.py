@@ -5,7 +5,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from arena.cards import InputSpec, Preprocess
+from arena.errors import UnreadableImageError
 from arena.images import RGB
+
+MAX_SIDE = 20_000
+"""Longest side that is padded to a square: 1.2 GB of pixels."""
 
 _FILTERS = {
     "bicubic": Image.Resampling.BICUBIC,
@@ -25,10 +29,15 @@ def square(pixels: RGB, preprocess: Preprocess) -> RGB:
 
     Returns: uint8 (size, size, 3).
 
+    Raises:
+        UnreadableImageError: the longer side is above `MAX_SIDE`; padded, a strip of some bytes would fill the memory.
+
     Source: JoyTag's `Models.py` and the WD demo space, whose paths agree pixel for pixel.
     """
     height, width = pixels.shape[:2]
     side = max(height, width)
+    if side > MAX_SIDE:
+        raise UnreadableImageError(f"{width} x {height} pads to a square of more than {MAX_SIDE:,} pixels a side")
     image = Image.fromarray(pixels)
     if height != width:
         canvas = Image.new("RGB", (side, side), preprocess.pad_colour)

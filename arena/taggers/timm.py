@@ -58,9 +58,11 @@ def load(card: ModelCard, files: Mapping[str, Path], *, device: str, precision: 
 def _read_config(path: Path) -> dict[str, Any]:
     try:
         config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        missing = [key for key in ("architecture", "num_classes", "pretrained_cfg") if key not in config]
+        missing = [key for key in ("architecture", "num_classes", "pretrained_cfg") if key not in dict(config)]
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise WeightsError(f"{path}: no readable JSON ({error}); fetch the file again") from None
+    except (TypeError, ValueError):
+        raise WeightsError(f"{path}: no table; it must be timm's config.json") from None
     if missing or "input_size" not in config["pretrained_cfg"]:
         wanted = ", ".join(missing) or "pretrained_cfg.input_size"
         raise WeightsError(f"{path}: no {wanted}; it must be timm's config.json")

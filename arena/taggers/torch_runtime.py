@@ -28,6 +28,8 @@ def choose_runtime(device: str, precision: str) -> Runtime:
         )
     except RuntimeError:
         raise ArenaError(f"--device {device}: no such device; use auto, cpu, cuda or cuda:N") from None
+    if chosen.type not in ("cpu", "cuda"):
+        raise ArenaError(f"--device {device}: no such device; use auto, cpu, cuda or cuda:N")
     if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
         raise ArenaError(
             f"--device {device}: this machine has {torch.cuda.device_count()} CUDA devices; use auto or cpu"

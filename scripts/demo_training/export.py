@@ -35,7 +35,7 @@ def write_joytag(folder: Path, state: dict[str, Tensor], vocabulary: Vocabulary)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps(joytag_config(len(vocabulary.tags)), indent=1) + "\n")
     (folder / "top_tags.txt").write_text("\n".join(vocabulary.spellings) + "\n")
-    save_file(state, folder / "model.safetensors")
+    _write_state(folder / "model.safetensors", state)
 
 
 def write_timm(folder: Path, state: dict[str, Tensor], vocabulary: Vocabulary) -> None:
@@ -50,7 +50,7 @@ def write_timm(folder: Path, state: dict[str, Tensor], vocabulary: Vocabulary) -
         "pretrained_cfg": pretrained,
     }  # fmt: skip
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
-    save_file(state, folder / "model.safetensors")
+    _write_state(folder / "model.safetensors", state)
     write_selected_tags(folder / "selected_tags.csv", vocabulary)
 
 
@@ -62,6 +62,12 @@ def write_selected_tags(path: Path, vocabulary: Vocabulary) -> None:
         rows = zip(vocabulary.spellings, vocabulary.categories, vocabulary.counts, strict=True)
         for place, (name, category, count) in enumerate(rows, 1):
             writer.writerow((place, name, CATEGORY_NUMBERS.get(category, 0), count))
+
+
+def _write_state(path: Path, state: dict[str, Tensor]) -> None:
+    """A safetensors file that everyone may read; the library makes it private."""
+    save_file(state, path)
+    path.chmod(0o644)
 
 
 class Published(nn.Module):

@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import average_precision_score
+
+from arena.metrics.ranking import average_precision, sort_column
 
 THRESHOLDS = np.linspace(0.05, 0.95, 91)
 """Candidates for a card's threshold."""
@@ -28,7 +29,7 @@ def mean_average_precision(scores: NDArray[np.float32], truth: NDArray[np.bool_]
     chosen = np.flatnonzero(truth.sum(0) >= min_positives)
     if not len(chosen):
         return MeanAp(float("nan"), float("nan"), 0)
-    values = [average_precision_score(truth[:, tag], scores[:, tag]) for tag in chosen]
+    values = [average_precision(sort_column(scores[:, tag], truth[:, tag])) for tag in chosen]
     return MeanAp(float(np.mean(values)), float(truth[:, chosen].mean()), len(chosen))
 
 

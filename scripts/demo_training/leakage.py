@@ -17,7 +17,7 @@ from demo_training.vocabulary import MIN_TRAINED
 from numpy.typing import NDArray
 from rich.console import Console
 
-from arena.heldout.duplicates import pairs_within
+from arena.heldout.duplicates import pairs_between
 
 MIN_POSITIVES = 10
 """Positives that a tag needs in both held-out sets."""
@@ -35,6 +35,15 @@ EVERY_IMAGE = 1_000_000
 
 STAGES = ((0.6, 64), (0.4, 96))
 """Sides of the training images: small ones, since only the difference between the two splits counts."""
+
+
+BASELINE = "clustered"
+
+TITLES = {
+    BASELINE: "near-duplicates kept on one side",
+    "random": "random, identical copies merged",
+    "copies": "random, as the packages come",
+}
 
 
 @dataclass(frozen=True)
@@ -63,23 +72,33 @@ class Side:
 
 
 def measure(splits: Mapping[str, tuple[Path, Path]], training: Training) -> dict[str, Any]:
-    """Train on the first folder of the splits `clustered` and `random`, score the second, over the tags that both judge."""
+    """Train on the first folder of each split, score its second, and compare over the tags that every split can judge.
+
+    Args:
+        splits: folders of `BASELINE` and of any others; the names become part of the report.
+    """
     sides = {}
     for name, (train, heldout) in splits.items():
         training.console.print(f"{name} split: {train}")
         sides[name] = train_side(read_examples(train), read_examples(heldout), training, f"leakage-{name}")
     tags = sorted(set.intersection(*(_judged(side) for side in sides.values())))
     figures = {name: _figures(side, tags) for name, side in sides.items()}
-    flatters = {key: figures["random"][key] - figures["clustered"][key] for key in ("map", "macro_f1")}
-    ratio = {key: figures["random"][key] / figures["clustered"][key] for key in ("map", "macro_f1")}
+    others = [name for name in splits if name != BASELINE]
+    device, threads = training.device.type, torch.get_num_threads()
     return {
-        "recipe": asdict(recipe_for(training.epochs)), "network": DEMO, "threshold": THRESHOLD,
-        "min_positives": MIN_POSITIVES, "duplicate_bits": DUPLICATE_BITS, "tags": len(tags), "splits": figures,
-        "random_minus_clustered": flatters, "random_over_clustered": ratio,
-        "within_random": _twins_against_rest(sides["random"]),
-        "machine": f"{platform.machine()}, "
-        f"{torch.get_num_threads()} threads, torch {torch.__version__}, {training.device.type}",
-    }  # fmt: skip
+        "network": DEMO,
+        "recipe": asdict(recipe_for(training.epochs)),
+        "threshold": THRESHOLD,
+        "min_positives": MIN_POSITIVES,
+        "duplicate_bits": DUPLICATE_BITS,
+        "tags": len(tags),
+        "splits": figures,
+        "times_baseline": {
+            name: {key: figures[name][key] / figures[BASELINE][key] for key in ("map", "macro_f1")} for name in others
+        },
+        "by_twin": {name: _twins_against_rest(sides[name]) for name in others},
+        "machine": f"{platform.machine()}, {threads} threads, torch {torch.__version__}, {device}",
+    }
 
 
 def recipe_for(epochs: int) -> Recipe:
@@ -112,7 +131,7 @@ def train_side(train: Examples, heldout: Examples, training: Training, name: str
         report=report,
     )
     scores = predict(subject, subject.network, heldout.squares(SIDE), training.device)
-    pairs = pairs_within(_hashes(heldout), _hashes(train), DUPLICATE_BITS)
+    pairs = pairs_between(_hashes(heldout), _hashes(train), radius=DUPLICATE_BITS)
     twins = np.zeros(len(heldout), dtype=bool)
     twins[pairs.left] = True
     return Side(heldout, tags, scores, twins, sum(row.seconds for row in log))
@@ -137,58 +156,58 @@ def _judged(side: Side) -> set[str]:
 
 
 def _figures(side: Side, tags: list[str]) -> dict[str, float]:
-    scores, truth = side.columns(tags), side.heldout.columns(tags)
-    ap = mean_average_precision(scores, truth, MIN_POSITIVES)
-    return {
-        "images": len(side.heldout), "with_training_twin": float(side.twins.mean()), "map": ap.value,
-        "random_map": ap.chance, "macro_f1": macro_f1(scores, truth, THRESHOLD, MIN_POSITIVES),
-        "seconds": round(side.seconds, 1),
-    }  # fmt: skip
+    everything = np.ones(len(side.heldout), dtype=bool)
+    own = {"with_training_twin": float(side.twins.mean()), "seconds": round(side.seconds, 1)}
+    return own | _score(side, tags, everything)
 
 
 def _twins_against_rest(side: Side) -> dict[str, Any]:
     """The same scores on the held-out images with a near-duplicate in training, and on those without."""
     counts = [side.heldout.columns(side.trained)[rows].sum(0) for rows in (side.twins, ~side.twins)]
     tags = [tag for tag, a, b in zip(side.trained, *counts, strict=True) if min(a, b) >= MIN_POSITIVES]
-    parts: dict[str, Any] = {"tags": len(tags)}
-    for name, rows in (("with_twin", side.twins), ("without_twin", ~side.twins)):
-        scores, truth = side.columns(tags)[rows], side.heldout.columns(tags)[rows]
-        ap = mean_average_precision(scores, truth, MIN_POSITIVES)
-        parts[name] = {
-            "images": int(rows.sum()), "map": ap.value, "random_map": ap.chance,
-            "macro_f1": macro_f1(scores, truth, THRESHOLD, MIN_POSITIVES),
-        }  # fmt: skip
-    return parts
+    return {"tags": len(tags), "with_twin": _score(side, tags, side.twins), "without": _score(side, tags, ~side.twins)}
+
+
+def _score(side: Side, tags: list[str], rows: NDArray[np.bool_]) -> dict[str, float]:
+    scores, truth = side.columns(tags)[rows], side.heldout.columns(tags)[rows]
+    ap = mean_average_precision(scores, truth, MIN_POSITIVES)
+    f1 = macro_f1(scores, truth, THRESHOLD, MIN_POSITIVES)
+    return {"images": int(rows.sum()), "map": ap.value, "random_map": ap.chance, "macro_f1": f1}
 
 
 def _page(report: dict[str, Any]) -> str:
-    splits, within, ratio = report["splits"], report["within_random"], report["random_over_clustered"]
     head = "images | mAP | mAP of random scores | macro F1 |"
-    rule = "|---|---|---|---|---|"
+    rule = "---|---|---|---|---|"
     lines = [
         "# What a random split would have claimed",
         "",
-        f"`{report['network']}`, one recipe, trained once on each split of the same pictures and scored on that split's",
-        f"held-out part: means over the {report['tags']} tags with at least {report['min_positives']} positives in both,",
-        f"macro F1 at {report['threshold']}. A twin is a training image within {report['duplicate_bits']} bits of the",
-        "perceptual hash.",
+        f"`{report['network']}`'s network and recipe, {report['recipe']['epochs']} epochs at small sides, trained once on",
+        "each split of the same library and scored on that split's held-out part: means over the",
+        f"{report['tags']} tags with at least {report['min_positives']} positives in each, macro F1 at the threshold",
+        f"{report['threshold']}. A twin is a training image within {report['duplicate_bits']} bits of the perceptual hash.",
         "",
         f"| split | with a training twin | {head}",
-        f"|---{rule}",
+        f"|---|{rule}",
         *(
-            f"| {name} | {splits[key]['with_training_twin']:.1%} | {_cells(splits[key])}"
-            for name, key in (("near-duplicates kept on one side", "clustered"), ("random", "random"))
+            f"| {TITLES[name]} | {row['with_training_twin']:.1%} | {_cells(row)}"
+            for name, row in report["splits"].items()
         ),
         "",
-        f"The random split shows {ratio['map']:.2f} times the mAP and {ratio['macro_f1']:.2f} times the macro F1.",
+        *(
+            f"- {TITLES[name]}: {times['map']:.2f} times the mAP, {times['macro_f1']:.2f} times the macro F1."
+            for name, times in report["times_baseline"].items()
+        ),
         "",
-        "The two held-out parts hold other pictures. So here is the network of the random split alone, over the",
-        f"{within['tags']} tags with enough positives on both sides of its held-out part:",
+        "The held-out parts hold different pictures. So here is each random split's network alone, on its held-out",
+        "images with a twin and on those without, over the tags with enough positives in both:",
         "",
-        f"| held-out images of the random split | {head}",
-        rule,
-        f"| with a training twin | {_cells(within['with_twin'])}",
-        f"| without | {_cells(within['without_twin'])}",
+        f"| split, held-out images | tags | {head}",
+        f"|---|{rule}",
+        *(
+            f"| {TITLES[name]}: {label} | {parts['tags']} | {_cells(parts[key])}"
+            for name, parts in report["by_twin"].items()
+            for label, key in (("with a twin", "with_twin"), ("without", "without"))
+        ),
         "",
         f"{report['machine']}. Written by `scripts/train_demo_models.py --leakage`.",
     ]

@@ -1,12 +1,14 @@
+import os
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from arena.cards import find_dataset
 from arena.errors import ArenaError
 from arena.heldout.dataset import HeldOut, digest_images, read_frozen
-from arena.heldout.readers import list_images
+from arena.heldout.readers import list_images, truth_from_arrays
 
 from ..conftest import draw
 
@@ -58,6 +60,7 @@ def test_a_changed_table_is_refused(drawn_dataset: Path) -> None:
     [
         (lambda images: images.iloc[:0], "no image in it"),
         (lambda images: images.drop(columns="phash"), "no column phash"),
+        (lambda images: images.assign(tags=None), "40 rows have no tags"),
         (lambda images: pd.concat([images, images.iloc[:1]]), "'0000' is listed twice"),
         (lambda images: images.assign(tags=[["strange"]] * len(images)), "tags that tags.csv lacks: strange"),
     ],
@@ -82,6 +85,29 @@ def test_image_ids_are_paths_without_suffix_unless_shared(tmp_path: Path) -> Non
         draw(1).save(tmp_path / name)
     (tmp_path / "notes.txt").write_text("no image")
     assert list(list_images(tmp_path)) == ["a.jpg", "a.png", "b/c", "z"]
+    draw(2).save(tmp_path / "a.png.webp")
+    assert list(list_images(tmp_path)) == ["a.jpg", "a.png", "a.png.webp", "b/c", "z"], "no image is lost"
+    assert [path.name for path in list_images(tmp_path).values()] == ["a.jpg", "a.png", "a.png.webp", "c.png", "z.png"]
+
+
+def test_a_name_that_is_no_text_can_still_be_an_id(tmp_path: Path) -> None:
+    draw(1).save(tmp_path / os.fsdecode(b"caf\xe9.png"))
+    assert list(list_images(tmp_path)) == ["caf\\xe9"]
+
+
+def test_truth_lists_each_image_and_tag_once(tmp_path: Path) -> None:
+    for tags, ids, what in ((("a", "b"), ("1", "1"), "image '1'"), (("a", "a"), ("1", "2"), "tag 'a'")):
+        with pytest.raises(ArenaError, match=f"{what} is listed twice"):
+            truth_from_arrays(tmp_path, np.zeros((2, 2), bool), tags, ids)
+    with pytest.raises(ArenaError, match="values other than 0 and 1"):
+        truth_from_arrays(tmp_path, np.full((2, 2), 2), ("a", "b"), ("1", "2"))
+    assert truth_from_arrays(tmp_path, np.eye(2), ("a", "b"), ("1", "2")).values.dtype == bool
+
+
+def test_a_truth_tag_that_is_an_alias_is_refused(drawn_dataset: Path) -> None:
+    (drawn_dataset / "tag_aliases.csv").write_text("antecedent_name,consequent_name,status\ntag_2,tag_1,active\n")
+    with pytest.raises(ArenaError, match="lists tag_2, an alias of tag_1; keep only tag_1"):
+        read(drawn_dataset)
 
 
 def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:

@@ -9,13 +9,14 @@ import pytest
 from arena.cards import Thresholds
 from arena.evaluate import Entry, evaluate
 from arena.heldout.dataset import Truth
+from arena.metrics.ranking import average_precision, sort_column
 from arena.report.figures import figure
 from arena.report.plots import write_plots
 from arena.report.text import detailed_metrics, escape_markdown, full_metrics, summary_markdown
 from arena.report.view import page_view
 from arena.result import Result
 from arena.scores.store import Scores
-from arena.tags import TagSpace
+from arena.tags import TagRelations, TagSpace
 
 from ..conftest import DATA
 
@@ -60,6 +61,29 @@ def small() -> Result:
         for n, t in (("first", 0.5), ("second", 1.0))
     ]
     return evaluate(truth, entries, run={"dataset": {"name": "d|e"}, "signature": "s"})
+
+
+def test_full_metrics_keeps_the_place_in_the_models_list_and_lists_thin_tags() -> None:
+    ids = tuple(map(str, range(20)))
+    truth = Truth(ids, TagSpace(("thin", "common")), np.arange(20)[:, None] < [1, 12])
+    scores = Scores(ids, TagSpace(("unknown", "thin", "common")), np.full((20, 3), 0.5, np.float32))
+    text = full_metrics(evaluate(truth, [Entry("m", "m", scores, Thresholds(0.5), "card")]), "m")
+    assert [line for line in text.splitlines() if line.startswith("Tag")] == [
+        "Tag: common (2) (cnt: 12)",
+        "Tag: thin (1) (cnt: 1)",
+    ]
+
+
+def test_the_page_shows_the_even_sweep_and_one_row_a_tag() -> None:
+    ids = tuple(map(str, range(30)))
+    truth = Truth(ids, TagSpace(("dog",)), np.arange(30)[:, None] < 12, TagRelations.of(aliases=[("pup", "dog")]))
+    values = np.stack([np.linspace(1, 0, 30), np.linspace(0, 1, 30)], axis=1).astype(np.float32)
+    scores = Scores(ids, TagSpace(("pup", "dog")), values)
+    view = page_view(evaluate(truth, [Entry("m", "m", scores, Thresholds(0.3537), "card")]))
+    assert len(view["sweep"]["thresholds"]) == 101
+    assert view["tags"]["name"] == ["dog"]
+    exact = average_precision(sort_column(values[:, 1].copy(), truth.values[:, 0]))
+    assert view["tags"]["models"]["m"]["ap"] == [pytest.approx(exact)], "the compared spelling"
 
 
 def test_detailed_metrics_has_a_block_a_common_tag(small: Result) -> None:

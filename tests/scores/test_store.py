@@ -50,12 +50,52 @@ def test_another_key_throws_the_old_scores_away_and_says_so(tmp_path: Path) -> N
     assert other.prepare(TAGS, {}) is False
 
 
-def test_a_truncated_shard_is_told(tmp_path: Path) -> None:
+def test_shards_without_a_header_are_not_adopted(tmp_path: Path) -> None:
     filled(tmp_path)
+    (tmp_path / "store.json").unlink()
+    other = ScoreStore(tmp_path, key="other", shards=SHARDS)
+    assert other.prepare(TAGS, {}) is True
+    assert other.missing() == [0, 1]
+
+
+def test_a_folder_with_other_files_is_never_removed(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(ScoresError, match=r"holds thesis\.txt, which is no file of scores"):
+        ScoreStore(tmp_path, key="k", shards=SHARDS).prepare(TAGS, {})
+    assert (tmp_path / "thesis.txt").exists()
+
+
+def test_skipped_images_of_finished_shards_are_known_and_a_shard_can_be_forgotten(tmp_path: Path) -> None:
+    store = filled(tmp_path)
+    assert store.skipped() == {0: ["2"]}
+    store.forget(0)
+    assert store.missing() == [0]
+
+
+@pytest.mark.parametrize("value", [np.nan, 7.0, -3.0])
+def test_stored_scores_are_checked_when_they_are_read(tmp_path: Path, value: float) -> None:
+    filled(tmp_path)
+    np.save(tmp_path / "00001.npy", np.float32([[0.5, value]]))
+    with pytest.raises(ScoresError, match="of image '4', tag 'b'"):
+        read_store(tmp_path)
+
+
+@pytest.mark.parametrize("damage", ["{}", "[]", '{"image_ids": ["4"]}'])
+def test_a_damaged_shard_is_made_again(tmp_path: Path, damage: str) -> None:
+    store = filled(tmp_path)
+    (tmp_path / "00001.json").write_text(damage)
+    assert store.missing() == [1]
+    np.save(tmp_path / "00000.npy", np.zeros(3, np.float32))
+    assert store.missing() == [0, 1]
+
+
+def test_a_truncated_shard_is_told(tmp_path: Path) -> None:
+    store = filled(tmp_path)
     path = tmp_path / "00000.npy"
     path.write_bytes(path.read_bytes()[:-3])
     with pytest.raises(ScoresError, match=r"00000\.npy: unfinished or damaged"):
         read_store(tmp_path)
+    assert store.missing() == [0]
 
 
 def test_a_damaged_header_counts_as_another_key(tmp_path: Path) -> None:
@@ -101,6 +141,10 @@ def npz(path: Path, **arrays: object) -> Path:
         ({"scores": np.zeros((2, 2), int)}, "must be floating point"),
         ({"image_ids": np.array(["1", "1"])}, "image '1' is listed twice"),
         ({"tags": np.array(["a", "a"])}, "'a' is listed twice"),
+        ({"image_ids": np.array("abc")}, "image_ids is .* must be a one-dimensional array of str"),
+        ({"tags": np.array([0.1, 0.2])}, "tags is float64"),
+        ({"tags": np.array(["a", ""])}, "place 1 is empty"),
+        ({"tag_counts": np.array([1.0, np.nan])}, "tag_counts is float64"),
         ({"tags": None}, "no array tags; it has image_ids, scores"),
         ({"tags": np.array(["a", None], dtype=object)}, "strings as str"),
     ],

@@ -135,7 +135,11 @@ def test_a_missing_tensor_is_named(joytag_folder: Path) -> None:
     ("change", "message"),
     [
         ({"cnn_stem": "conv:c=8;swish"}, "cnn_stem has 'swish'"),
-        ({"d_model": None}, "does not|it must|must"),
+        ({"d_model": None}, "missing 1 required positional argument: 'd_model'"),
+        ({"num_heads": 7}, "d_model = 64 is no multiple of num_heads = 7"),
+        ({"patch_size": 0}, "patch_size = 0; it must be a whole number above 0"),
+        ({"image_size": "64"}, "image_size = '64'"),
+        ({"cnn_stem": 3}, "cnn_stem = 3; it must be a string or null"),
     ],
 )
 def test_a_config_that_cannot_be_built_is_one_line(joytag_folder: Path, change: dict, message: str) -> None:
@@ -151,6 +155,19 @@ def test_a_batch_fixed_to_one_runs_one_by_one(onnx_folder: Wd) -> None:
     write_onnx(onnx_folder.folder / "model.onnx", len(onnx_folder.tags), batch=1)
     pixels = batch(free, 3)
     np.testing.assert_allclose(load(onnx_folder.folder).scores(pixels), free.scores(pixels), atol=1e-6)
+
+
+def test_a_batch_fixed_to_more_than_one_is_refused(onnx_folder: Wd) -> None:
+    write_onnx(onnx_folder.folder / "model.onnx", len(onnx_folder.tags), batch=4)
+    with pytest.raises(WeightsError, match="batch fixed to 4; export it with a free batch"):
+        load(onnx_folder.folder)
+
+
+def test_tags_keep_the_order_of_their_file(joytag_folder: Path, onnx_folder: Wd) -> None:
+    path = joytag_folder / "top_tags.txt"
+    names = path.read_text().split()[::-1]
+    path.write_bytes(b"\xef\xbb\xbf" + "\n".join(names).encode())
+    assert list(load(joytag_folder).tags.names) == names, "a byte order mark is no part of the first name"
 
 
 def test_wd_categories_and_odd_names_survive(onnx_folder: Wd) -> None:

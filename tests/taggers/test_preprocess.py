@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from arena.cards import InputSpec, Preprocess
+from arena.errors import UnreadableImageError
 from arena.images import decode
 from arena.taggers.preprocess import normalise, square
 
@@ -38,6 +39,11 @@ def test_padding_is_centred_with_the_smaller_part_first() -> None:
     padded = square(black, Preprocess(5, pad_colour=(9, 8, 7)))
     assert (padded[1:3] == 0).all()
     assert (padded[[0, 3, 4]] == [9, 8, 7]).all()
+
+
+def test_a_strip_that_would_fill_the_memory_is_refused() -> None:
+    with pytest.raises(UnreadableImageError, match="30000 x 2 pads to a square of more than 20,000 pixels a side"):
+        square(np.zeros((2, 30_000, 3), np.uint8), Preprocess(16))
 
 
 def test_filters_differ() -> None:
