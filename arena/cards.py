@@ -138,12 +138,7 @@ def roots(root: Path | None) -> list[Path]:
 
 def model_cards(root: Path | None = None) -> dict[str, ModelCard]:
     """Every model card by name; a card under the user's root hides a shipped one of the same name."""
-    found: dict[str, ModelCard] = {}
-    for place in roots(root):
-        for path in sorted((place / "models").glob("*.toml")):
-            card = read_model_card(path)
-            found.setdefault(card.name, card)
-    return found
+    return {card.name: card for path in _card_paths(root, "models/*.toml") for card in [read_model_card(path)]}
 
 
 def find_model(spec: str, root: Path | None = None) -> ModelCard:
@@ -188,12 +183,9 @@ def check_name(name: str) -> None:
 
 def dataset_cards(root: Path | None = None) -> dict[str, DatasetCard]:
     """Every dataset card by name, likewise."""
-    found: dict[str, DatasetCard] = {}
-    for place in roots(root):
-        for path in sorted((place / "datasets").glob("*/dataset.toml")):
-            card = read_dataset_card(path)
-            found.setdefault(card.name, card)
-    return found
+    return {
+        card.name: card for path in _card_paths(root, "datasets/*/dataset.toml") for card in [read_dataset_card(path)]
+    }
 
 
 def find_dataset(spec: str, root: Path | None = None) -> DatasetCard:
@@ -254,6 +246,11 @@ def read_dataset_card(path: Path) -> DatasetCard:
         digest=table.text("digest", ""),
         facts=facts,
     )
+
+
+def _card_paths(root: Path | None, pattern: str) -> list[Path]:
+    """The shipped cards, then the user's, which thus come to hold."""
+    return [path for place in reversed(roots(root)) for path in sorted(place.glob(pattern))]
 
 
 def _local_card(name: str, folder: Path, cards: Mapping[str, ModelCard]) -> ModelCard:

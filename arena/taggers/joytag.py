@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,39 +9,20 @@ from torch import Tensor
 
 from arena.cards import ModelCard
 from arena.errors import WeightsError
-from arena.taggers.base import Pixels, Scores
 from arena.taggers.joytag_vit import ViT, ViTConfig
 from arena.taggers.tag_files import read_top_tags
-from arena.taggers.torch_runtime import Runtime, choose_runtime, run_network
+from arena.taggers.torch_runtime import TorchTagger, choose_runtime
 from arena.taggers.weights import load_state, read_state
-from arena.tags import TagSpace
 
 OLD_HEAD_ROWS = 9
 """Rows after the tags in the heads of old checkpoints: 3 ratings and 6 score bands, which are no tags."""
 
 
-class JoyTag:
-    """The adapter; probabilities in the order of `top_tags.txt`.
+def load(card: ModelCard, files: Mapping[str, Path], *, device: str, precision: str) -> TorchTagger:
+    """Build the network that `config.json` describes and fill it.
 
-    Source: JoyTag's reference inference, autocast fp16 on CUDA, sigmoid in float32.
+    Source: JoyTag's reference inference, autocast fp16 on CUDA.
     """
-
-    def __init__(self, card: ModelCard, tags: TagSpace, network: ViT, runtime: Runtime) -> None:
-        self.card = card
-        self.tags = tags
-        self.preprocess = replace(card.preprocess, size=network.config.image_size)
-        self.precision = runtime.precision
-        self.device = str(runtime.device)
-        self._network = network.eval().to(runtime.device)
-        self._runtime = runtime
-
-    def scores(self, batch: Pixels) -> Scores:
-        """Probabilities of a batch, float32 (n, tags)."""
-        return run_network(self._network, batch, self.card.input, self._runtime, logits=self.card.output == "logits")
-
-
-def load(card: ModelCard, files: Mapping[str, Path], *, device: str, precision: str) -> JoyTag:
-    """Build the network that `config.json` describes and fill it."""
     runtime = choose_runtime(device, precision)
     config = _read_config(files["config.json"])
     tags = read_top_tags(files["top_tags.txt"])
@@ -57,7 +37,7 @@ def load(card: ModelCard, files: Mapping[str, Path], *, device: str, precision: 
     except (ValueError, KeyError) as error:
         raise WeightsError(f"{files['config.json']}: {error}") from None
     load_state(network, _without_old_rows(read_state(weights), config), weights)
-    return JoyTag(card, tags, network, runtime)
+    return TorchTagger(card, tags, network, size=config.image_size, runtime=runtime)
 
 
 def _read_config(path: Path) -> ViTConfig:

@@ -2,40 +2,19 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import timm
-from torch import nn
 
 from arena.cards import ModelCard
 from arena.errors import WeightsError
-from arena.taggers.base import Pixels, Scores
 from arena.taggers.tag_files import read_selected_tags
-from arena.taggers.torch_runtime import Runtime, choose_runtime, run_network
+from arena.taggers.torch_runtime import TorchTagger, choose_runtime
 from arena.taggers.weights import load_state, read_state
-from arena.tags import TagSpace
 
 
-class TimmTagger:
-    """The adapter; probabilities in the order of `selected_tags.csv`."""
-
-    def __init__(self, card: ModelCard, tags: TagSpace, network: nn.Module, size: int, runtime: Runtime) -> None:
-        self.card = card
-        self.tags = tags
-        self.preprocess = replace(card.preprocess, size=size)
-        self.precision = runtime.precision
-        self.device = str(runtime.device)
-        self._network = network.eval().to(runtime.device)
-        self._runtime = runtime
-
-    def scores(self, batch: Pixels) -> Scores:
-        """Probabilities of a batch, float32 (n, tags)."""
-        return run_network(self._network, batch, self.card.input, self._runtime, logits=self.card.output == "logits")
-
-
-def load(card: ModelCard, files: Mapping[str, Path], *, device: str, precision: str) -> TimmTagger:
+def load(card: ModelCard, files: Mapping[str, Path], *, device: str, precision: str) -> TorchTagger:
     """Build the architecture that `config.json` names and fill it."""
     runtime = choose_runtime(device, precision)
     config = _read_config(files["config.json"])
@@ -52,7 +31,8 @@ def load(card: ModelCard, files: Mapping[str, Path], *, device: str, precision: 
     except (RuntimeError, TypeError) as error:
         raise WeightsError(f"{files['config.json']}: timm {timm.__version__} cannot build it: {error}") from None
     load_state(network, read_state(files["model.safetensors"]), files["model.safetensors"])
-    return TimmTagger(card, tags, network, int(config["pretrained_cfg"]["input_size"][-1]), runtime)
+    size = int(config["pretrained_cfg"]["input_size"][-1])
+    return TorchTagger(card, tags, network, size=size, runtime=runtime)
 
 
 def _read_config(path: Path) -> dict[str, Any]:

@@ -1,14 +1,16 @@
-"""What the torch adapters share: device, precision, and pixels on the device."""
+"""What the torch adapters share: device, precision, and a network behind the interface."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from arena.cards import InputSpec
+from arena.cards import InputSpec, ModelCard
 from arena.errors import ArenaError
 from arena.taggers.base import Pixels, Scores
+from arena.tags import TagSpace
 
 _DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
@@ -41,20 +43,33 @@ def choose_runtime(device: str, precision: str) -> Runtime:
     return Runtime(chosen, precision)
 
 
-@torch.inference_mode()
-def run_network(network: nn.Module, batch: Pixels, spec: InputSpec, runtime: Runtime, *, logits: bool) -> Scores:
-    """Normalise a batch on the device, run the network under autocast, and give probabilities in float32.
+class TorchTagger:
+    """A network in torch behind the interface; probabilities in the order of `tags`.
+
+    Pixels travel as bytes and are normalised on the device; the network runs under autocast unless in fp32; the sigmoid is
+    taken in float32.
 
     Args:
-        batch: uint8 (n, h, w, 3), red green blue.
-        logits: whether the network ends before its sigmoid.
+        size: side of the square that the network takes, pixels.
     """
-    autocast = torch.autocast(runtime.device.type, _DTYPES[runtime.precision], enabled=runtime.precision != "fp32")
-    with autocast:
-        output = network(_to_input(batch, spec, runtime.device)).float()
-    probabilities = torch.sigmoid(output) if logits else output
-    scores: Scores = probabilities.cpu().numpy().astype(np.float32, copy=False)
-    return scores
+
+    def __init__(self, card: ModelCard, tags: TagSpace, network: nn.Module, *, size: int, runtime: Runtime) -> None:
+        self.card = card
+        self.tags = tags
+        self.preprocess = replace(card.preprocess, size=size)
+        self.precision = runtime.precision
+        self.device = str(runtime.device)
+        self._network = network.eval().to(runtime.device)
+        self._runtime = runtime
+
+    @torch.inference_mode()
+    def scores(self, batch: Pixels) -> Scores:
+        """Probabilities of a batch, float32 (n, tags)."""
+        device, precision = self._runtime
+        with torch.autocast(device.type, _DTYPES[precision], enabled=precision != "fp32"):
+            output: Tensor = self._network(_to_input(batch, self.card.input, device)).float()
+        probabilities = torch.sigmoid(output) if self.card.output == "logits" else output
+        return probabilities.cpu().numpy()
 
 
 def _to_input(batch: Pixels, spec: InputSpec, device: torch.device) -> Tensor:

@@ -4,6 +4,7 @@ import csv
 import json
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -12,6 +13,9 @@ from demo_training.vocabulary import CATEGORY_NUMBERS, Vocabulary
 from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
 
 GRAPH_TOLERANCE = 1e-4
 """Largest difference of a probability between the ONNX graph and the torch network."""
@@ -82,6 +86,16 @@ class Published(nn.Module):
         return torch.sigmoid(self.network((channels_first / 255 - 0.5) / 0.5))
 
 
+def _without_traces(model: "ModelProto") -> "ModelProto":
+    """The graph without the exporter's stack traces, which name paths of the machine and change with every edit."""
+    assert not model.functions, "the exporter inlines its functions"
+    graph = model.graph
+    for part in (model, graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
+        part.ClearField("metadata_props")
+        part.ClearField("doc_string")
+    return model
+
+
 def write_onnx(folder: Path, network: nn.Module, vocabulary: Vocabulary, probe: NDArray[np.uint8]) -> float:
     """`model.onnx` and `selected_tags.csv`, checked against torch on real squares.
 
@@ -108,7 +122,7 @@ def write_onnx(folder: Path, network: nn.Module, vocabulary: Vocabulary, probe: 
         )  # fmt: skip
     assert program is not None
     program.optimize()
-    onnx.save(program.model_proto, folder / "model.onnx")
+    onnx.save(_without_traces(program.model_proto), folder / "model.onnx")
     write_selected_tags(folder / "selected_tags.csv", vocabulary)
     session = onnxruntime.InferenceSession(folder / "model.onnx", providers=["CPUExecutionProvider"])
     bgr = probe[..., ::-1].astype(np.float32)

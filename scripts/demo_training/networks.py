@@ -22,7 +22,7 @@ JOYTAG_MEAN, JOYTAG_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26
 WD_MEAN, WD_STD = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
 
 JOYTAG_CONFIG = ViTConfig(
-    n_tags=0,
+    n_tags=1,
     image_size=SIDE,
     num_blocks=4,
     patch_size=16,
@@ -34,7 +34,7 @@ JOYTAG_CONFIG = ViTConfig(
     loss_type="focal2",
     cnn_stem="conv:c=48;bn;relu;conv:c=96;bn;relu;conv:c=144;bn;relu;conv:c=192;bn;relu;conv:c=192,s=1,k=1,p=0",
 )
-"""JoyTag's architecture, narrow; `n_tags` is filled in."""
+"""JoyTag's architecture, narrow; `n_tags` is replaced by that of the vocabulary."""
 
 WD_ARCHITECTURE = "resnet18"
 WD_MODEL_ARGS: dict[str, Any] = {"channels": [32, 64, 128, 188]}
