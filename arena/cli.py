@@ -366,8 +366,8 @@ def main(arguments: list[str] | None = None) -> None:
         leave(ExitCode.BAD_INPUT, error.format_message())
     except (click.Abort, KeyboardInterrupt):
         leave(ExitCode.INTERRUPTED, "stopped; the same command continues where it was")
-    except SystemExit:  # click and rich leave so, with 1, when nobody reads what they print
-        os._exit(ExitCode.DONE)
+    except SystemExit:  # click and rich leave so, with 1, when nobody reads what they print; the shell's code is 141
+        os._exit(ExitCode.UNREAD)
     except OSError as error:
         named = f"{error.filename}: " if error.filename else ""
         leave(ExitCode.BAD_INPUT, f"{named}{error.strerror or error}")

@@ -19,6 +19,7 @@ class ExitCode(IntEnum):
     INCOMPARABLE = 4
     BUG = 70
     INTERRUPTED = 130
+    UNREAD = 141
 
 
 class ArenaError(Exception):

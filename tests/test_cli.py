@@ -225,10 +225,20 @@ def test_another_schema_exits_4(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert "schema 99" in err
 
 
-def test_a_reader_that_closes_early_is_no_failure(tmp_path: Path) -> None:
-    command = f"{sys.executable} -m arena ls tags | head -1; exit ${{PIPESTATUS[0]}}"
+def test_a_reader_that_leaves_ends_the_listing_quietly() -> None:
+    command = f"{sys.executable} -m arena ls tags | true; exit ${{PIPESTATUS[0]}}"
     result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
-    assert (result.returncode, result.stderr) == (0, "")
+    assert (result.returncode, result.stderr) == (141, "")
+
+
+def test_the_work_goes_on_when_nobody_reads_its_progress(tmp_path: Path) -> None:
+    scores, truth = npz_pair(tmp_path)
+    arena = f"{sys.executable} -m arena score --scores m={scores} --truth {truth} -o {tmp_path / 'run'}"
+    command = f"({arena} >{tmp_path / 'out'}) 2>&1 | true; exit ${{PIPESTATUS[0]}}"
+    result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert result.returncode == 0
+    assert (tmp_path / "run/run.json").exists()
+    assert "macro F1" in (tmp_path / "out").read_text()
 
 
 def test_figures_stay_whole_on_a_narrow_terminal_and_in_ascii(tmp_path: Path) -> None:
