@@ -68,10 +68,16 @@ def average_precision(column: SortedColumn) -> float:
     keys, positions = column
     if not len(positions):
         return float("nan")
+    images, positives = len(keys), len(positions)
+    tied = (keys[positions - 1] | np.uint32(1)) == keys[positions]
+    tied[0] &= positions[0] > 0
+    if not tied.any():
+        return float((np.arange(positives, 0, -1) / (images - positions)).sum() / positives)
     # Images of one score share the first position of their group, and enter the ranking together.
-    starts = np.searchsorted(keys, keys[positions] & ~np.uint32(1))
+    starts = positions.copy()
+    starts[tied] = np.searchsorted(keys, keys[positions[tied]] & ~np.uint32(1))
     first_of_group = np.flatnonzero(np.diff(starts, prepend=-1))
-    hits = len(positions) - first_of_group
-    gained = np.diff(first_of_group, append=len(positions))
-    predicted = len(keys) - starts[first_of_group]
-    return float((hits / predicted * gained).sum() / len(positions))
+    hits = positives - first_of_group
+    gained = np.diff(first_of_group, append=positives)
+    predicted = images - starts[first_of_group]
+    return float((hits / predicted * gained).sum() / positives)
