@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Command = Callable[..., None]
 
 LARGEST_BATCH = 65_536
+"""More is a typing mistake, not a batch."""
 
 
 class Threshold(click.ParamType):  # type: ignore[type-arg]  # generic in newer releases only

@@ -112,8 +112,9 @@ def _joined(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
 def _scored_by_all(truth: Truth, entries: Sequence[Entry]) -> tuple[Truth, dict[str, str]]:
     """The truth without images that some model had to skip; an image that was lost for no reason is an error."""
     skipped: dict[str, str] = {}
+    known = set(truth.image_ids)
     for entry in entries:
-        skipped |= entry.scores.skipped
+        skipped |= {image_id: reason for image_id, reason in entry.scores.skipped.items() if image_id in known}
     for entry in entries:
         scored = set(entry.scores.image_ids)
         lost = [image_id for image_id in truth.image_ids if image_id not in scored and image_id not in skipped]

@@ -118,6 +118,11 @@ def test_skipped_images_are_left_out_for_every_model() -> None:
     assert result.per_tag["support"][0] == VALUES[keep, 0].sum()
 
 
+def test_a_skipped_image_outside_the_truth_is_none_of_ours() -> None:
+    result = evaluate(TRUTH, [entry("s", ("cat",), skipped={"elsewhere": "truncated"})])
+    assert (result.summary["images"], result.summary["skipped"], result.run["skipped"]) == (60, 0, {})
+
+
 def test_conventions_differ_only_in_what_undefined_counts() -> None:
     everything = {name: evaluate(TRUTH, [A], min_positives=0, convention=name) for name in ("arena", "joytag")}
     never = entry("n", ("never", "cat"), threshold=Thresholds(1.0))

@@ -93,7 +93,9 @@ def _sweep(result: Result) -> dict[str, Any]:
 
 def _tags(result: Result) -> dict[str, Any]:
     """A row a tag of the truth that any model knows, by support, then name; null where a model lacks it."""
-    table = result.per_tag.sort_values("compared", ascending=False).drop_duplicates(["model", "truth_tag"])
+    table = result.per_tag.sort_values("compared", ascending=False, kind="stable").drop_duplicates(
+        ["model", "truth_tag"]
+    )
     shared = table.drop_duplicates("truth_tag").sort_values(["support", "truth_tag"], ascending=[False, True])
     names = shared["truth_tag"]
     return {

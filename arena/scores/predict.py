@@ -29,7 +29,8 @@ SHARD_IMAGES = 256
 """Images a shard: what a killed run loses at most, a few seconds to minutes of work."""
 
 AUTO_BATCH = {"cpu": 32, "cuda": 64}
-"""Batch size for `auto`. On two cores the demo run took 37 s with 32 and 47 s with 8; 64 on CUDA is not measured yet."""
+"""Batch size for `auto`. On two cores, one shared with other work, the demo run took 37 s with 32 and 47 s with 8; 64 on
+CUDA is not measured yet."""
 
 
 @dataclass(frozen=True)

@@ -84,15 +84,12 @@ class ScoreStore:
 
     def missing(self) -> list[int]:
         """Numbers of the shards that are not finished, or damaged."""
-        if _read_header(self.folder).get("key") != self.key:
-            return list(range(len(self.shards)))
-        return [number for number in range(len(self.shards)) if not self._is_whole(number)]
+        finished = self._finished()
+        return [number for number in range(len(self.shards)) if number not in finished]
 
     def skipped(self) -> dict[int, list[str]]:
         """The images without scores of each finished shard that has some."""
-        finished = sorted(set(range(len(self.shards))) - set(self.missing()))
-        found = {number: list(_read_shard(self.folder, number).skipped) for number in finished}
-        return {number: image_ids for number, image_ids in found.items() if image_ids}
+        return {number: list(shard.skipped) for number, shard in self._finished().items() if shard.skipped}
 
     def forget(self, number: int) -> None:
         """Make a finished shard count as missing."""
@@ -117,11 +114,18 @@ class ScoreStore:
         rows = {"image_ids": scored, "skipped": dict(skipped), "seconds": seconds}
         _write_text(self._path(number, "json"), json.dumps(rows))
 
-    def _is_whole(self, number: int) -> bool:
-        try:
-            return set(self.shards[number]) >= set(_read_shard(self.folder, number).image_ids)
-        except ScoresError:
-            return False
+    def _finished(self) -> "dict[int, _Shard]":
+        """The shards that are whole, by number; their values stay on disk."""
+        header = _read_header(self.folder)
+        if header.get("key") != self.key:
+            return {}
+        columns, found = len(header["tags"]["names"]), {}
+        for number in range(len(self.shards)):
+            try:
+                found[number] = _read_shard(self.folder, number, columns)
+            except ScoresError:
+                continue
+        return found
 
     def _path(self, number: int, suffix: str) -> Path:
         return self.folder / f"{number:05d}.{suffix}"
@@ -138,7 +142,7 @@ def read_store(folder: Path) -> Scores:
         raise ScoresError(f"{folder}: no scores in it; make some with arena run or arena predict")
     listed = header["tags"]
     tags = TagSpace(*(None if column is None else tuple(column) for column in listed.values()))  # type: ignore[arg-type]
-    shards = [_read_shard(folder, number) for number in range(header["shards"])]
+    shards = [_read_shard(folder, number, len(tags)) for number in range(header["shards"])]
     image_ids = tuple(image_id for shard in shards for image_id in shard.image_ids)
     values = np.concatenate([np.empty((0, len(tags)), np.float32), *(shard.values for shard in shards)])
     check_values(folder, values, image_ids, tags.names)
@@ -178,12 +182,11 @@ class _Shard(NamedTuple):
     values: NDArray[np.float32]
 
 
-def _read_shard(folder: Path, number: int) -> _Shard:
+def _read_shard(folder: Path, number: int, columns: int) -> _Shard:
     path = folder / f"{number:05d}.npy"
     try:
         rows = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
         shard = _Shard(rows["image_ids"], rows["skipped"], rows["seconds"], np.load(path, mmap_mode="r"))
-        columns = len(_read_header(folder)["tags"]["names"])
         if shard.values.shape == (len(shard.image_ids), columns) and shard.values.dtype == np.float32:
             return shard
         reason = f"{shard.values.dtype} {shard.values.shape} for {len(shard.image_ids)} images and {columns} tags"

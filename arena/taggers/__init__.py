@@ -13,7 +13,7 @@ from arena.taggers.base import Tagger
 from arena.taggers.weights import digest_files, fetch
 
 # Idle OpenMP threads would spin on the cores that decode the next images: 47 s instead of 65 s for the demo run on two
-# cores. It is read when torch is first loaded, which only the adapters do.
+# cores, one of them shared with other work. It is read when torch is first loaded, which only the adapters do.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 ADAPTER_VERSION = 1

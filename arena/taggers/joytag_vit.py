@@ -62,7 +62,7 @@ class ViTConfig:
         """From the content of `config.json`; keys that this network does not use are passed over.
 
         Raises:
-            TypeError, ValueError: a size that the network needs is missing.
+            TypeError: a size that the network needs is missing. ValueError: one of them cannot be.
         """
         known = {field.name for field in fields(cls)}
         return cls(**{key: value for key, value in table.items() if key in known})
@@ -92,6 +92,7 @@ class ViT(nn.Module):
         self.head = nn.Linear(width, config.n_tags)
 
     def forward(self, images: Tensor) -> Tensor:
+        """Logits of normalised images."""
         x = self.patch_embeddings(images).flatten(2).transpose(1, 2)
         if self.config.use_sine:
             x = x + sine_positions(self.config.grid, self.config.d_model, x.device)
