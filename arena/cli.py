@@ -124,9 +124,19 @@ min_positives_option = option(
     "--min-positives", type=click.IntRange(min=0), default=10, help="Positives that a tag needs to enter the means."
 )
 convention_option = option(
-    "--convention", type=click.Choice(["arena", "joytag"]), default="arena",
-    help="An undefined figure is left out of the means (arena), or counts as 0 (joytag).",
+    "--convention", type=click.Choice(["arena", "joytag", "smilingwolf", "animetimm"]), default="arena",
+    help="Whose rules decide at the threshold and about undefined figures.",
 )  # fmt: skip
+bootstrap_option = option(
+    "--bootstrap", type=click.IntRange(0, 100_000), default=1000, metavar="N",
+    help="Resamples behind every interval; 0: plain figures only, no tests, no other regimes.",
+)  # fmt: skip
+slices_option = option(
+    "--slices", default="rating,domain,size", help="Columns of images.parquet to part the images by; commas between."
+)
+tag_groups_option = option(
+    "--tag-groups", type=click.Path(path_type=Path), help="TOML file of named tag groups.", show_default=False
+)
 threshold_option = option(
     "--threshold", "-t", type=Threshold(), multiple=True, metavar="NAME=VALUE", show_default=False,
     help="A model's threshold in place of its card's; may be given again.",
@@ -151,17 +161,18 @@ def arena() -> None:
 @option("--dataset", "-d", default="demo", help="Card, or path of a frozen dataset folder.")
 @option("--output", "-o", type=click.Path(path_type=Path), help="Run folder.  [default: runs/NAME]", show_default=False)
 @limit_option
-@option("--seed", type=int, default=0, help="Which random part --limit takes.")
+@option("--seed", type=int, default=0, help="Of the resamples, and of the part that --limit takes.")
 @batch_option
 @device_option
 @precision_option
 @min_positives_option
 @convention_option
+@bootstrap_option
+@slices_option
+@tag_groups_option
 @threshold_option
 @root_option
-def run(
-    models: str, dataset: str, output: Path | None, limit: int | None, seed: int, root: Path | None, **settings: Any
-) -> None:
+def run(models: str, dataset: str, output: Path | None, limit: int | None, root: Path | None, **settings: Any) -> None:
     """Score a held-out dataset with every model and compare them.
 
     Writes a run folder: index.html, summary.json, full-metrics/ and more. Stopped at any point, the same command
@@ -174,7 +185,7 @@ def run(
 
     terminal = Terminal()
     folder = pipeline.run(
-        split_names(models), dataset, output, limit=limit, seed=seed, compute=_compute(settings),
+        split_names(models), dataset, output, limit=limit, seed=settings["seed"], compute=_compute(settings),
         scoring=_scoring(settings), root=root, command=command_line(), progress=terminal,
     )  # fmt: skip
     show_summary(folder)
@@ -218,6 +229,10 @@ def predict(model: str, images: Path, output: Path, limit: int | None, root: Pat
 @option("--output", "-o", required=True, type=click.Path(path_type=Path), help="Run folder.", show_default=False)
 @min_positives_option
 @convention_option
+@bootstrap_option
+@option("--seed", type=int, default=0, help="Of the resamples.")
+@slices_option
+@tag_groups_option
 @threshold_option
 @root_option
 def score(
@@ -326,9 +341,15 @@ def _compute(settings: dict[str, Any]) -> "Compute":
 
 
 def _scoring(settings: dict[str, Any]) -> "Scoring":
+    from arena.evaluate.settings import SLICE_COLUMNS, Settings
     from arena.pipeline import Scoring
 
-    return Scoring(settings["min_positives"], settings["convention"], unique(settings["threshold"]))
+    slices = tuple(split_names(settings["slices"]))
+    chosen = Settings(
+        settings["min_positives"], settings["convention"], settings["bootstrap"], settings["seed"],
+        SLICE_COLUMNS if slices == SLICE_COLUMNS else slices,
+    )  # fmt: skip
+    return Scoring(chosen, unique(settings["threshold"]), settings["tag_groups"])
 
 
 def unique(pairs: tuple[tuple[str, Any], ...]) -> dict[str, Any]:

@@ -7,20 +7,21 @@ import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from arena import __version__, provenance, taggers
-from arena.cards import ModelCard, Thresholds, check_name, find_dataset, find_models, model_cards
+from arena.cards import ModelCard, Thresholds, check_name, find_dataset, find_models, model_cards, roots
 from arena.errors import ArenaError, ScoresError, nearest
-from arena.evaluate import MIN_POSITIVES, Entry, describe_thresholds, evaluate
+from arena.evaluate import Entry, Settings, amount_of_work, describe_thresholds, evaluate
 from arena.heldout.dataset import Truth, read_frozen
-from arena.heldout.readers import list_images, truth_from_arrays
+from arena.heldout.readers import list_images, truth_from_rows
 from arena.result import Result, read_result, write_result
 from arena.scores.npz import as_texts, read_npz, read_scores, write_scores
 from arena.scores.predict import ImageSource, Job, forget_mended, predict
 from arena.scores.store import Scores, ScoreStore, read_facts, read_store
+from arena.tag_groups import read_tag_groups
 from arena.taggers.weights import digest_file
 
 DEMO_MODELS = ("joytag-demo", "wd14-demo")
@@ -28,6 +29,10 @@ DEMO_MODELS = ("joytag-demo", "wd14-demo")
 
 DEMO_DATASET = "demo"
 """The held-out set that ships with the project."""
+
+
+TAG_GROUPS_FILE = "tag_groups.toml"
+"""Named groups of tags, beside a dataset or for all."""
 
 
 class Progress(Protocol):
@@ -69,12 +74,14 @@ class Scoring:
     """How scores become figures.
 
     Attributes:
+        settings: what is computed; its tag groups come on top of those found beside the dataset.
         thresholds: model -> threshold that replaces its card's.
+        tag_groups: a file of named tag groups; None takes the dataset's own, else those that ship with the project.
     """
 
-    min_positives: int = MIN_POSITIVES
-    convention: str = "arena"
+    settings: Settings = field(default_factory=Settings)
     thresholds: Mapping[str, float] = field(default_factory=dict)
+    tag_groups: Path | None = None
 
 
 def run(
@@ -112,7 +119,8 @@ def run(
         "name": heldout.card.name, "title": heldout.card.title, "digest": heldout.digest, "images": len(heldout),
         "licence": heldout.card.licence, "sample": f"{limit} of seed {seed}" if limit else "all",
     }  # fmt: skip
-    _finish(folder, heldout.truth, entries, scoring, facts, command, progress)
+    settings = _settings(scoring, heldout.card.folder, root)
+    _finish(folder, heldout.truth, entries, settings, facts, command, progress)
     return folder
 
 
@@ -139,18 +147,20 @@ def score_files(
     make_folder(output)
     progress.note("reading the truth")
     if truth is not None:
-        arrays = read_npz(truth, ("truth", "tags", "image_ids"))
+        arrays = read_npz(truth, ("truth", "tags", "image_ids"), large="truth")
         names, image_ids = (as_texts(truth, name, arrays[name]) for name in ("tags", "image_ids"))
-        given = truth_from_arrays(truth, arrays["truth"], names, image_ids)
+        given = truth_from_rows(truth, arrays["truth"].shape, arrays["truth"].tiles(), names, image_ids)
         facts: dict[str, Any] = {"name": truth.stem, "title": truth.name, "digest": digest_file(truth)}
+        beside = truth.parent
     else:
         heldout = read_frozen(find_dataset(dataset or DEMO_DATASET, root))
         given, facts = heldout.truth, {"name": heldout.card.name, "title": heldout.card.title, "digest": heldout.digest}
+        beside = heldout.card.folder
     entries = []
     for name, path in files.items():
         progress.note(f"{name}: reading {path}")
         entries.append(_read_entry(name, path, thresholds[name]))
-    _finish(output, given, entries, scoring, facts, command, progress)
+    _finish(output, given, entries, _settings(scoring, beside, root), facts, command, progress)
     return output
 
 
@@ -264,13 +274,12 @@ def _finish(
     folder: Path,
     truth: Truth,
     entries: Sequence[Entry],
-    scoring: Scoring,
+    settings: Settings,
     dataset: dict[str, Any],
     command: str,
     progress: Progress,
 ) -> None:
     """Count, and write the run folder."""
-    progress.note("counting")
     run = {
         "created": provenance.now(),
         "arena_version": __version__,
@@ -279,19 +288,28 @@ def _finish(
         "versions": provenance.versions(),
         "machine": provenance.machine(),
     }
-    result = evaluate(truth, entries, min_positives=scoring.min_positives, convention=scoring.convention, run=run)
+    with progress.count("tags", amount_of_work(truth, settings), 0) as advance:
+        result = evaluate(truth, entries, settings, run=run, advance=advance)
     result.run["signature"] = provenance.signature(
         dataset=f"{dataset['name']}@{dataset['digest'][:8]}",
         images=result.summary["images"],
         tags=result.summary["compared_tags"],
-        min_positives=scoring.min_positives,
-        convention=scoring.convention,
+        min_positives=settings.min_positives,
+        convention=settings.convention,
         models=[f"{e.name}@{e.facts['key'][:8]}>={describe_thresholds(e)}" for e in entries],
     )
     progress.note("writing the reports")
     (folder / "run.json").unlink(missing_ok=True)
     write_reports(result, folder)
     write_result(result, folder)
+
+
+def _settings(scoring: Scoring, beside: Path, root: Path | None) -> Settings:
+    """The settings with the tag groups that were asked for, or lie beside the dataset, or ship with the project."""
+    given = [scoring.tag_groups] if scoring.tag_groups is not None else []
+    known = [beside / TAG_GROUPS_FILE, *(place / "datasets" / TAG_GROUPS_FILE for place in roots(root))]
+    paths = given or [path for path in known if path.exists()][:1]
+    return replace(scoring.settings, tag_groups=[group for path in paths for group in read_tag_groups(path)])
 
 
 class _Own(NamedTuple):

@@ -1,12 +1,12 @@
 """The result of a run: numbers and provenance, written to and read from a run folder.
 
-`run.json` says how it came about, `summary.json` holds the aggregates, `per_tag.parquet` a row a model and tag,
-`sweep.parquet` a row a model and threshold, `tag_sweep.parquet` a row a model, tag and threshold. Every report is made from
-these files alone.
+`run.json` says how it came about, `summary.json` holds the aggregates, and every table of `TABLES` is a file of its own. Every
+report is made from these files alone.
 """
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,30 @@ import pandas as pd
 
 from arena.errors import ArenaError, IncomparableError
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of the run folder's files."""
 
+TABLES: dict[str, str] = {
+    "per_tag": "parquet",
+    "sweep": "parquet",
+    "tag_sweep": "parquet",
+    "slices": "parquet",
+    "differences": "parquet",
+    "tag_differences": "parquet",
+    "calibration": "parquet",
+    "errors": "parquet",
+    "confusions": "parquet",
+    "disagreements": "parquet",
+    "thresholds": "csv",
+    "labels": "csv",
+}
+"""Each table and how it is written. What an undefined figure is, the columns tell: it is null."""
+
 PER_TAG_COLUMNS = (
-    "model", "tag", "truth_tag", "category", "index", "training_count", "support", "threshold",
-    "tp", "fp", "fn", "tn", "precision", "recall", "f1", "ap", "compared",
+    "model", "tag", "truth_tag", "category", "index", "training_count", "support", "threshold", "tp", "fp", "fn", "tn",
+    "precision", "precision_low", "precision_high", "recall", "recall_low", "recall_high", "f1", "f1_low", "f1_high",
+    "ap", "ap_low", "ap_high", "f2", "mcc", "informedness", "roc_auc", "brier", "ece",
+    "best_f1", "best_threshold", "break_even", "break_even_threshold", "compared",
 )  # fmt: skip
 """Columns of `per_tag.parquet`; `index` is the tag's place in the model's list, `training_count` may be null."""
 
@@ -32,16 +50,27 @@ class Result:
     Attributes:
         run: provenance, as in `run.json`: signature, dataset, models, versions, machine, command.
         summary: aggregates, as in `summary.json`; the same for the same scores, wherever and whenever they were made.
-        per_tag: `PER_TAG_COLUMNS`, a row a model and tag that the truth knows; undefined figures are null.
-        sweep: a row a model and threshold: macro and micro figures over the compared tags.
-        tag_sweep: a row a model, tag and threshold: tp, fp, fn, tn.
+        tables: by name of `TABLES`; undefined figures are null.
     """
 
     run: dict[str, Any]
     summary: dict[str, Any]
-    per_tag: pd.DataFrame
-    sweep: pd.DataFrame
-    tag_sweep: pd.DataFrame
+    tables: Mapping[str, pd.DataFrame]
+
+    @property
+    def per_tag(self) -> pd.DataFrame:
+        """`PER_TAG_COLUMNS`, a row a model and tag that the truth knows."""
+        return self.tables["per_tag"]
+
+    @property
+    def sweep(self) -> pd.DataFrame:
+        """A row a model and threshold: macro and micro figures over the compared tags."""
+        return self.tables["sweep"]
+
+    @property
+    def tag_sweep(self) -> pd.DataFrame:
+        """A row a model, tag and threshold: tp, fp, fn, tn."""
+        return self.tables["tag_sweep"]
 
     @property
     def models(self) -> list[str]:
@@ -54,12 +83,16 @@ class Result:
 
 
 def write_result(result: Result, folder: Path) -> None:
-    """Write the five files, `run.json` last: without it a folder holds no finished run.
+    """Write every file, `run.json` last: without it a folder holds no finished run.
 
     A number that is undefined is null in JSON and in Parquet.
     """
-    for name, table in (("per_tag", result.per_tag), ("sweep", result.sweep), ("tag_sweep", result.tag_sweep)):
-        table.to_parquet(folder / f"{name}.parquet", index=False)
+    for name, kind in TABLES.items():
+        path = folder / f"{name}.{kind}"
+        if kind == "csv":
+            result.tables[name].to_csv(path, index=False, lineterminator="\n")
+        else:
+            result.tables[name].to_parquet(path, index=False)
     write_json(folder / "summary.json", result.summary)
     write_json(folder / "run.json", result.run)
 
@@ -80,10 +113,17 @@ def read_result(folder: Path) -> Result:
                 f"{folder}: schema {run.get('schema')}, this version reads {SCHEMA}; score it again"
             )
         summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-        tables = [pd.read_parquet(folder / f"{name}.parquet") for name in ("per_tag", "sweep", "tag_sweep")]
+        tables = {name: _read_table(folder / f"{name}.{kind}") for name, kind in TABLES.items()}
     except (OSError, ValueError) as error:
         raise ArenaError(f"{folder}: damaged run ({str(error).splitlines()[0]}); score it again") from None
-    return Result(run, summary, *tables)
+    return Result(run, summary, tables)
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    """A table; text in CSV stays text, so that a tag called `nan` stays one."""
+    if path.suffix == ".csv":
+        return pd.read_csv(path, keep_default_na=False, na_values={"precision": "", "recall": "", "f1": ""})
+    return pd.read_parquet(path)
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.sparse import coo_array, csc_array
 
 from arena.cards import DatasetCard
 from arena.errors import ArenaError, refuse_twice
@@ -22,6 +23,9 @@ from arena.tags import TagRelations, TagSpace, read_csv
 
 IMAGE_COLUMNS = ("image_id", "path", "sha256", "width", "height", "phash", "dhash", "tags", "rating", "group")
 """Columns of `images.parquet`; it may hold more, and they are kept."""
+
+IDENTIFYING_COLUMNS = ("image_id", "path", "sha256", "phash", "dhash", "tags", "group")
+"""Columns of `images.parquet` that tell images apart; every other one can be a slice."""
 
 NAMED_MISSING_FILES = 5
 """How many missing files an error names before it only counts them."""
@@ -34,14 +38,34 @@ class Truth:
     Attributes:
         image_ids: what the rows are.
         tags: what the columns are.
-        values: bool (images, tags).
+        values: bool (images, tags), sparse by column: a million images carry 30 tags each of thousands.
         relations: aliases by which a tagger's spelling finds its column.
+        images: what else is known of each row, by column name: rating, size, any column of `images.parquet`.
+        groups: which rows belong together (near duplicates, one post): equal labels, one a row; None where unknown.
     """
 
     image_ids: tuple[str, ...]
     tags: TagSpace
-    values: NDArray[np.bool_]
+    values: csc_array
     relations: TagRelations = field(default_factory=TagRelations)
+    images: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    groups: tuple[str, ...] | None = None
+
+    @classmethod
+    def of(cls, image_ids: Sequence[str], tags: TagSpace, values: Any, **more: Any) -> "Truth":
+        """From a matrix, dense or sparse."""
+        sparse = csc_array(values, dtype=np.bool_)
+        sparse.eliminate_zeros()
+        sparse.sort_indices()
+        return cls(tuple(image_ids), tags, sparse, **more)
+
+    def take(self, rows: NDArray[np.int64]) -> "Truth":
+        """Some rows, in the order given."""
+        values = csc_array(self.values.tocsr()[rows])
+        values.sort_indices()
+        images = {name: [column[row] for row in rows] for name, column in self.images.items()}
+        groups = None if self.groups is None else tuple(self.groups[row] for row in rows)
+        return Truth(tuple(self.image_ids[row] for row in rows), self.tags, values, self.relations, images, groups)
 
 
 @dataclass(frozen=True)
@@ -76,10 +100,19 @@ class HeldOut:
     @cached_property
     def truth(self) -> Truth:
         """Which image carries which tag."""
-        values = np.zeros((len(self.images), len(self.tags)), dtype=bool)
-        for row, names in enumerate(self.images["tags"]):
-            values[row, [self.tags.index[name] for name in names]] = True
-        return Truth(self.image_ids, self.tags, values, self.relations)
+        columns = [self.tags.index[name] for names in self.images["tags"] for name in names]
+        rows = np.repeat(np.arange(len(self)), [len(names) for names in self.images["tags"]])
+        values = coo_array((np.ones(len(rows), np.bool_), (rows, columns)), shape=(len(self), len(self.tags)))
+        return Truth.of(
+            self.image_ids,
+            self.tags,
+            values,
+            relations=self.relations,
+            images={
+                name: self.images[name].tolist() for name in self.images.columns if name not in IDENTIFYING_COLUMNS
+            },
+            groups=tuple(map(str, self.images["group"])),
+        )
 
     @cached_property
     def digest(self) -> str:

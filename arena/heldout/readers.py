@@ -2,9 +2,11 @@
 
 import os
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+from scipy.sparse import coo_array
 
 from arena.errors import ArenaError, ScoresError, refuse_twice
 from arena.heldout.dataset import Truth
@@ -12,22 +14,35 @@ from arena.images import IMAGE_SUFFIXES
 from arena.tags import TagSpace
 
 
-def truth_from_arrays(where: Path, truth: np.ndarray, tags: tuple[str, ...], image_ids: tuple[str, ...]) -> Truth:
-    """Truth from the arrays of a truth file.
+def truth_from_rows(
+    where: Path,
+    shape: tuple[int, ...],
+    tiles: Iterable[tuple[int, np.ndarray]],
+    tags: tuple[str, ...],
+    image_ids: tuple[str, ...],
+) -> Truth:
+    """Truth from the rows of a truth file.
 
     Args:
-        truth: (images, tags), bool or 0 and 1.
+        shape: of the whole, (images, tags).
+        tiles: row blocks with the number of each one's first row; bool, or 0 and 1.
 
     Raises:
         ArenaError: shapes disagree, an image or a tag is listed twice, or a value is neither 0 nor 1.
     """
     refuse_twice(where, "image", image_ids)
     refuse_twice(where, "tag", tags)
-    if truth.shape != (len(image_ids), len(tags)):
-        raise ScoresError(f"{where}: truth {truth.shape}, but {len(image_ids)} image_ids and {len(tags)} tags")
-    if truth.dtype != np.bool_ and not np.isin(truth, (0, 1)).all():
-        raise ScoresError(f"{where}: truth holds values other than 0 and 1; it must be bool")
-    return Truth(image_ids, TagSpace(tags), truth.astype(bool, copy=False))
+    if shape != (len(image_ids), len(tags)):
+        raise ScoresError(f"{where}: truth {shape}, but {len(image_ids)} image_ids and {len(tags)} tags")
+    rows, columns = [np.empty(0, np.int32)], [np.empty(0, np.int32)]
+    for start, tile in tiles:
+        if tile.dtype != np.bool_ and not np.isin(tile, (0, 1)).all():
+            raise ScoresError(f"{where}: truth holds values other than 0 and 1; it must be bool")
+        row, column = np.nonzero(tile)
+        rows.append((row + start).astype(np.int32))
+        columns.append(column.astype(np.int32))
+    row, column = np.concatenate(rows), np.concatenate(columns)
+    return Truth.of(image_ids, TagSpace(tags), coo_array((np.ones(len(row), np.bool_), (row, column)), shape=shape))
 
 
 def list_images(folder: Path) -> dict[str, Path]:

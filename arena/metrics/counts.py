@@ -1,28 +1,18 @@
 """Counts: integers that add up over images; every ratio follows from them.
 
 A tag is predicted iff `score >= threshold`, both float32. Undefined is not zero: a figure whose denominator is zero is NaN
-here, and a mean says over how many tags it ran. Published conventions that count it as a number are selectable by name.
+here, and a mean says over how many tags it ran. Published conventions that do otherwise are selectable by name.
 """
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from arena.metrics.ranking import average_precision, count_sorted, sort_column
-
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
-Scalar = TypeVar("Scalar", bound=np.generic)
-
-BLOCK_TAGS = 64
-"""Tags turned tag-major at a time: 8 MB a block for 32,768 images."""
-
-TILE_IMAGES = 256
-"""Images of a block turned at a time: 64 kB, which stay in the second cache; a fifth of the time of the whole at once."""
 
 JOYTAG_EPSILON = np.float32(1e-8)
 """What JoyTag adds to every denominator."""
@@ -43,6 +33,10 @@ class TagCounts:
     fp: Integers
     positives: Integers
     images: int
+
+    def take(self, tags: Integers) -> "TagCounts":
+        """Some tags, in the order given."""
+        return TagCounts(self.thresholds[tags], self.tp[tags], self.fp[tags], self.positives[tags], self.images)
 
     @property
     def fn(self) -> Integers:
@@ -107,72 +101,6 @@ class Counts:
         return TagCounts(thresholds, self.tp[k], self.fp[k], self.positives, self.images)
 
 
-class Tally(NamedTuple):
-    """What one pass over the sorted columns gives."""
-
-    counts: Counts
-    average_precision: Floats
-    """Exact average precision, float64 (tags,); NaN without a positive."""
-
-
-def tally(
-    scores: NDArray[np.floating],
-    truth: NDArray[np.bool_],
-    thresholds: NDArray[np.float32],
-    *,
-    rows: Integers | None = None,
-    columns: Integers | None = None,
-    truth_columns: Integers | None = None,
-    workers: int = 1,
-) -> Tally:
-    """Counts over a threshold sweep, and exact average precision, from one sort a tag.
-
-    Args:
-        scores: (images, model tags), 0 to 1.
-        truth: bool (images, truth tags).
-        thresholds: float32 (k,), strictly increasing.
-        rows: which row of `scores` belongs to each row of `truth`; None where they agree.
-        columns: the score column of each tag wanted; None for all.
-        truth_columns: the truth column of each, likewise.
-        workers: threads.
-
-    Works a block of `BLOCK_TAGS` at a time, so that memory stays bounded by one block a worker.
-    """
-    columns = np.arange(scores.shape[1]) if columns is None else columns
-    truth_columns = np.arange(truth.shape[1]) if truth_columns is None else truth_columns
-    tags, images = len(columns), truth.shape[0]
-    tp, fp = np.zeros((2, len(thresholds), tags), np.int64)
-    ap = np.full(tags, np.nan)
-    positives = np.zeros(tags, np.int64)
-
-    def count_block(start: int) -> None:
-        wanted = slice(start, min(start + BLOCK_TAGS, tags))
-        by_tag = tag_major(scores, rows, columns[wanted], np.float32)
-        labels = tag_major(truth, None, truth_columns[wanted], np.bool_)
-        for tag, (one_tag, label) in enumerate(zip(by_tag, labels, strict=True), start):
-            column = sort_column(one_tag, label)
-            tp[:, tag], fp[:, tag] = count_sorted(column, thresholds)
-            ap[tag] = average_precision(column)
-            positives[tag] = len(column.positions)
-
-    with ThreadPoolExecutor(workers) as pool:
-        list(pool.map(count_block, range(0, tags, BLOCK_TAGS)))
-    return Tally(Counts(thresholds, tp, fp, positives, images), ap)
-
-
-def tag_major(matrix: NDArray[Any], rows: Integers | None, columns: Integers, dtype: type[Scalar]) -> NDArray[Scalar]:
-    """Some columns of an (images, tags) matrix as contiguous rows, (columns, images), its rows in the order given."""
-    images = len(matrix) if rows is None else len(rows)
-    consecutive = bool((np.diff(columns) == 1).all())
-    across = slice(columns[0], columns[-1] + 1) if consecutive else columns
-    turned = np.empty((len(columns), images), dtype)
-    for start in range(0, images, TILE_IMAGES):
-        part = slice(start, start + TILE_IMAGES)
-        down = part if rows is None else (rows[part] if consecutive else rows[part, None])
-        turned[:, part] = matrix[down, across].T
-    return turned
-
-
 class PRF(NamedTuple):
     """Precision, recall and F1, of each tag (float64 (tags,)) or of them all (a number); NaN where undefined."""
 
@@ -207,8 +135,72 @@ def joytag_ratios(counts: TagCounts) -> PRF:
     return PRF(precision.astype(np.float64), recall.astype(np.float64), f1.astype(np.float64))
 
 
-CONVENTIONS: dict[str, Callable[[TagCounts], PRF]] = {"arena": ratios, "joytag": joytag_ratios}
-"""What an undefined figure of a tag counts as: `arena` leaves it out of the means, `joytag` counts it as 0."""
+def animetimm_ratios(counts: TagCounts) -> PRF:
+    """Likewise as animetimm computes them: precision and recall without a denominator are 0, F1 of nothing to find is 1.
+
+    Source: the metrics of animetimm's training code.
+    """
+    plain = ratios(counts)
+    f1 = np.where(np.isnan(plain.f1), 1.0, plain.f1)
+    return PRF(np.nan_to_num(plain.precision), np.nan_to_num(plain.recall), f1)
+
+
+class Convention(NamedTuple):
+    """How a publisher counts."""
+
+    above: bool
+    """Predicted iff the score is greater than the threshold; otherwise iff it is at least so high."""
+    ratios: Callable[[TagCounts], PRF]
+    undefined: str
+    """What an undefined figure counts as, in words."""
+
+    def effective(self, thresholds: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The thresholds for which `score >= threshold` decides as this convention does; float32.
+
+        >>> CONVENTIONS["smilingwolf"].effective(np.float32([0.5])) > np.float32(0.5)
+        array([ True])
+        """
+        return np.nextafter(thresholds, np.float32(np.inf)) if self.above else thresholds
+
+
+CONVENTIONS: dict[str, Convention] = {
+    "arena": Convention(False, ratios, "an undefined figure is left out of its mean"),
+    "joytag": Convention(False, joytag_ratios, "an undefined precision, recall or F1 counts as 0"),
+    "smilingwolf": Convention(
+        True, ratios, "predicted iff above the threshold; an undefined figure is left out of its mean"
+    ),
+    "animetimm": Convention(
+        False,
+        animetimm_ratios,
+        "an undefined precision or recall counts as 0, F1 of nothing predicted and nothing to find as 1",
+    ),
+}
+"""Sources: JoyTag's validation arena, SmilingWolf's model zoo, animetimm's training code."""
+
+
+def f_beta(counts: TagCounts, beta: float) -> Floats:
+    """F-beta (1+b^2)TP / ((1+b^2)TP + b^2 FN + FP) of every tag, recall weighing b times as much as precision.
+
+    >>> float(f_beta(TagCounts(np.float32([0.4]), np.array([6]), np.array([2]), np.array([8]), 100), 2.0)[0])
+    0.75
+    """
+    square = beta * beta
+    return divide((1 + square) * counts.tp, (1 + square) * counts.tp + square * counts.fn + counts.fp)
+
+
+def mcc(counts: TagCounts) -> Floats:
+    """Matthews correlation coefficient of every tag, -1 to 1; NaN where a row or column of its table is empty.
+
+    Source: Matthews 1975; scikit-learn's `matthews_corrcoef`, which says 0 where this is undefined.
+    """
+    tp, fp, fn, tn = (np.asarray(x, np.float64) for x in (counts.tp, counts.fp, counts.fn, counts.tn))
+    product = np.sqrt(tp + fp) * np.sqrt(tp + fn) * np.sqrt(tn + fp) * np.sqrt(tn + fn)
+    return divide(tp * tn - fp * fn, product)
+
+
+def informedness(counts: TagCounts) -> Floats:
+    """Youden's J of every tag: recall less the share of negatives falsely predicted, -1 to 1; NaN without either kind."""
+    return divide(counts.tp, counts.positives) - divide(counts.fp, counts.images - counts.positives)
 
 
 class Mean(NamedTuple):
@@ -240,7 +232,7 @@ def micro(counts: TagCounts) -> PRF:
     return PRF(*(column[0] for column in ratios(total)))
 
 
-def divide(numerator: Integers, denominator: Integers) -> Floats:
+def divide(numerator: Any, denominator: Any) -> Floats:
     """Element by element in float64; NaN where the denominator is 0."""
     result = np.full(np.shape(numerator), np.nan)
     np.divide(numerator, denominator, out=result, where=np.asarray(denominator) != 0)

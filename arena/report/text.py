@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 
-from arena.metrics.counts import TagCounts, joytag_ratios
+from arena.metrics.counts import CONVENTIONS, TagCounts, joytag_ratios
 from arena.report.figures import figure
 from arena.result import Result
 
@@ -107,11 +107,7 @@ def undefined_notes(result: Result) -> list[str]:
 
 def convention_note(summary: dict[str, object]) -> str:
     """What an undefined figure counted as."""
-    return (
-        "an undefined figure is left out of its mean."
-        if summary["convention"] == "arena"
-        else "an undefined precision, recall or F1 counts as 0; AP of a tag that no image carries is left out."
-    )
+    return f"{CONVENTIONS[str(summary['convention'])].undefined}; AP of a tag that no image carries is left out."
 
 
 def skipped_note(skipped: int) -> str:

@@ -13,19 +13,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arena.errors import ScoresError, refuse_twice
+from arena.scores.matrix import Matrix, stored_member
 from arena.scores.store import Scores, check_values
 from arena.tags import TagSpace
 
 
-def read_npz(path: Path, required: Sequence[str]) -> dict[str, NDArray[Any]]:
-    """All arrays of an `.npz` file.
+def read_npz(path: Path, required: Sequence[str], *, large: str) -> dict[str, Any]:
+    """All arrays of an `.npz` file; the large one as a `Matrix`, which stays on disk where it lies uncompressed.
 
     Raises:
         ScoresError: no such file, damaged, pickled, or without a required array.
     """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
+            stored = stored_member(path, large) if large in archive.files else None
+            arrays: dict[str, Any] = {name: archive[name] for name in archive.files if name != large or stored is None}
+            if large in archive.files and (stored is not None or arrays[large].ndim == 2):
+                arrays[large] = Matrix((stored,)) if stored is not None else Matrix.of(arrays[large])
     except FileNotFoundError:
         raise ScoresError(f"{path}: no such file") from None
     except Exception as error:  # zipfile, zlib and numpy each raise their own on damaged bytes
@@ -45,7 +49,7 @@ def read_scores(path: Path) -> Scores:
     Raises:
         ScoresError: shapes disagree, an image is listed twice, or a score is NaN or outside [0, 1].
     """
-    arrays = read_npz(path, ("scores", "tags", "image_ids"))
+    arrays = read_npz(path, ("scores", "tags", "image_ids"), large="scores")
     values, image_ids = arrays["scores"], as_texts(path, "image_ids", arrays["image_ids"])
     names = as_texts(path, "tags", arrays["tags"])
     if values.shape != (len(image_ids), len(names)):
@@ -75,7 +79,7 @@ def write_scores(path: Path, scores: Scores) -> None:
     with temporary.open("wb") as file:
         np.savez(
             file,
-            scores=scores.values,
+            scores=scores.values.read(),
             tags=np.array(scores.tags.names, dtype=str),
             image_ids=np.array(scores.image_ids, dtype=str),
             **optional,  # type: ignore[arg-type]

@@ -6,6 +6,7 @@ shard does not count. Re-scoring needs nothing but this folder.
 """
 
 import json
+import math
 import os
 import re
 import shutil
@@ -18,13 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arena.errors import ScoresError
+from arena.scores.matrix import Matrix, Stored, stored_npy
 from arena.tags import TagSpace
 
 STORE_SCHEMA = 1
 """Version of this layout; another one is computed again."""
-
-CHECK_ROWS = 1024
-"""Rows looked at together for NaN and range; bounds the memory of the check."""
 
 _OWN_FILES = re.compile(r"(store\.json|\d{5}\.(npy|json))(\.part)?")
 
@@ -36,16 +35,21 @@ class Scores:
     Attributes:
         image_ids: what the rows are.
         tags: what the columns are.
-        values: probabilities, float32 (images, tags).
+        values: probabilities, floating point (images, tags), in memory or on disk.
         skipped: image_id -> why it has no scores; such images have no row.
         seconds: how long the network took for all of them, 0 where unknown.
     """
 
     image_ids: tuple[str, ...]
     tags: TagSpace
-    values: NDArray[np.float32]
+    values: Matrix
     skipped: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 0.0
+
+    @classmethod
+    def of(cls, image_ids: Sequence[str], tags: TagSpace, values: NDArray[Any]) -> "Scores":
+        """From a matrix in memory."""
+        return cls(tuple(image_ids), tags, Matrix.of(values))
 
 
 class ScoreStore:
@@ -144,7 +148,7 @@ def read_store(folder: Path) -> Scores:
     tags = TagSpace(*(None if column is None else tuple(column) for column in listed.values()))  # type: ignore[arg-type]
     shards = [_read_shard(folder, number, len(tags)) for number in range(header["shards"])]
     image_ids = tuple(image_id for shard in shards for image_id in shard.image_ids)
-    values = np.concatenate([np.empty((0, len(tags)), np.float32), *(shard.values for shard in shards)])
+    values = Matrix([shard.values for shard in shards])
     check_values(folder, values, image_ids, tags.names)
     skipped = {image_id: reason for shard in shards for image_id, reason in shard.skipped.items()}
     return Scores(image_ids, tags, values, skipped, sum(shard.seconds for shard in shards))
@@ -155,14 +159,13 @@ def read_facts(folder: Path) -> dict[str, Any]:
     return dict(_read_header(folder).get("facts", {}))
 
 
-def check_values(where: Path, values: NDArray[Any], image_ids: Sequence[str], tags: Sequence[str]) -> None:
+def check_values(where: object, values: Matrix, image_ids: Sequence[str], tags: Sequence[str]) -> None:
     """Refuse NaN and values outside [0, 1], naming the first.
 
     Raises:
         ScoresError: there is one.
     """
-    for start in range(0, len(values), CHECK_ROWS):
-        block = values[start : start + CHECK_ROWS]
+    for start, block in values.tiles():
         if block.size and not (block.min() >= 0 and block.max() <= 1):  # NaN fails both comparisons
             row, column = np.argwhere(~((block >= 0) & (block <= 1)))[0]
             seen = block[row, column]
@@ -179,15 +182,18 @@ class _Shard(NamedTuple):
     image_ids: list[str]
     skipped: dict[str, str]
     seconds: float
-    values: NDArray[np.float32]
+    values: Stored
 
 
 def _read_shard(folder: Path, number: int, columns: int) -> _Shard:
     path = folder / f"{number:05d}.npy"
     try:
         rows = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-        shard = _Shard(rows["image_ids"], rows["skipped"], rows["seconds"], np.load(path, mmap_mode="r"))
-        if shard.values.shape == (len(shard.image_ids), columns) and shard.values.dtype == np.float32:
+        stored = stored_npy(path)
+        if stored is None or path.stat().st_size < stored.offset + stored.dtype.itemsize * math.prod(stored.shape):
+            raise ValueError("cut short, or no matrix")
+        shard = _Shard(rows["image_ids"], rows["skipped"], rows["seconds"], stored)
+        if shard.values.shape == (len(shard.image_ids), columns) and shard.values.dtype.kind == "f":
             return shard
         reason = f"{shard.values.dtype} {shard.values.shape} for {len(shard.image_ids)} images and {columns} tags"
     except (OSError, ValueError, EOFError, KeyError, TypeError) as error:

@@ -1,0 +1,214 @@
+"""Aggregates with their intervals, and the paired differences between models."""
+
+from collections.abc import Sequence
+from itertools import combinations
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import norm
+
+from arena.evaluate.passes import Measured
+from arena.evaluate.settings import Settings
+from arena.evaluate.slices import ImageSlice, TagSlice
+from arena.metrics import significance
+from arena.metrics.bootstrap import FIGURES
+from arena.metrics.counts import Convention, Mean, TagCounts, macro, micro
+from arena.metrics.intervals import Interval, bias_corrected_interval, percentile_interval, two_sided_p
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+ALL_FIGURES = (*FIGURES, "map")
+"""Every aggregate."""
+
+HEADLINES = ("macro_f1", "micro_f1", "map")
+"""The figures that may name a winner, each at the models' own thresholds; corrected together."""
+
+ALPHA = 0.05
+"""The chance, over all headline figures and pairs, of naming a winner where there is none."""
+
+
+class Target(NamedTuple):
+    """What an aggregate is of."""
+
+    slice: str
+    value: str
+    title: str
+    regime: str
+    images: int
+    tags: int
+
+
+class Aggregates(NamedTuple):
+    """Figures of every model and target.
+
+    Attributes:
+        estimates, tags: float64, int64 (models, ALL_FIGURES, targets); over how many tags each mean ran.
+        replicates: float64 (models, ALL_FIGURES, targets, replicates), or None where none were asked for.
+        bias: float64 (models, ALL_FIGURES, targets): what a figure is known to exceed the truth by without resamples; NaN
+            where its resamples tell.
+    """
+
+    targets: list[Target]
+    estimates: Floats
+    tags: Integers
+    replicates: Floats | None
+    bias: Floats
+
+    def intervals(self) -> Interval:
+        """Of every figure, (models, ALL_FIGURES, targets); NaN without resamples."""
+        low, high = np.full((2, *self.estimates.shape), np.nan)
+        if self.replicates is None:
+            return Interval(low, high)
+        for place in np.ndindex(self.estimates.shape):
+            estimate, replicates, bias = self.estimates[place], self.replicates[place], self.bias[place]
+            if np.isnan(estimate):
+                continue
+            if np.isnan(bias):
+                found = bias_corrected_interval(estimate, replicates)
+            else:
+                plain = percentile_interval(replicates)
+                found = Interval(plain.low - bias, plain.high - bias)
+            low[place], high[place] = np.clip(found.low, 0, 1), np.clip(found.high, 0, 1)
+        return Interval(low, high)
+
+
+def figures_of(counts: TagCounts, convention: Convention) -> list[Mean]:
+    """FIGURES of some tags' counts, and over how many tags each ran."""
+    per_tag, total = convention.ratios(counts), micro(counts)
+    return [macro(np.asarray(column)) for column in per_tag] + [
+        Mean(float(value), len(counts.positives)) for value in total
+    ]
+
+
+def aggregate(
+    measured: Measured, tag_slices: Sequence[TagSlice], image_slices: Sequence[ImageSlice], settings: Settings
+) -> Aggregates:
+    """Figures of all slices at the models' own thresholds, and of all compared tags under every other regime."""
+    convention, found = settings.counting, measured.uncertainty
+    images = len(measured.truth.image_ids)
+    regimes = [] if found is None else [name for name in found.regimes[0].by_name if name != "own"]
+    parts = image_slices if found is not None else []
+    targets = [Target(one.slice, one.value, one.title, "own", images, len(one.tags)) for one in tag_slices]
+    targets += [Target("all", "all", "all compared tags", name, images, len(measured.compared)) for name in regimes]
+    targets += [
+        Target(one.slice, one.value, one.value, "own", int(one.member.sum()), len(measured.compared)) for one in parts
+    ]
+    shape = (len(measured.models), len(ALL_FIGURES), len(targets))
+    estimates, bias = np.full((2, *shape), np.nan)
+    tags = np.zeros(shape, np.int64)
+    replicates = None if found is None else np.full((*shape, settings.replicates), np.nan)
+    for number, model in enumerate(measured.models):
+        tally, own = measured.tallies.models[number], measured.own[number]
+        counts = [own.take(model.chosen[one.tags]) for one in tag_slices]
+        ap = [tally.average_precision[model.chosen[one.tags]] for one in tag_slices]
+        ap_bias = [tally.ap_bias[model.chosen[one.tags]] for one in tag_slices]
+        influence: list[Floats | None] = list(tally.map_influence) if found is not None else []
+        if found is not None:
+            counts += [
+                found.regimes[number].by_name[name].counts.take(model.chosen[measured.compared]) for name in regimes
+            ]
+            sliced = found.resampled.slices[number]
+            counts += [
+                TagCounts(own.thresholds[model.chosen[measured.compared]], tp, fp, positives, target.images)
+                for tp, fp, positives, target in zip(
+                    sliced.tp, sliced.fp, sliced.positives, targets[len(counts) :], strict=True
+                )
+            ]
+            nothing = np.empty(0)
+            ap += [nothing] * len(regimes) + list(sliced.average_precision)
+            ap_bias += [nothing] * len(regimes) + list(sliced.ap_bias)
+            influence += [None] * len(regimes) + list(sliced.map_influence)
+        for target, some in enumerate(counts):
+            for figure, mean in enumerate([*figures_of(some, convention), macro(ap[target])]):
+                estimates[number, figure, target], tags[number, figure, target] = mean
+            defined = ap_bias[target][~np.isnan(ap_bias[target])]
+            bias[number, -1, target] = defined.mean() if len(defined) else np.nan
+        if found is not None and replicates is not None:
+            replicates[number, :-1] = found.resampled.replicates[number]
+            for target, one in enumerate(influence):
+                if one is not None and tags[number, -1, target]:
+                    moved = one.astype(np.float32) @ found.weights / tags[number, -1, target]
+                    replicates[number, -1, target] = estimates[number, -1, target] + moved
+    return Aggregates(targets, estimates, tags, replicates, bias)
+
+
+def differences(found: Aggregates, models: Sequence[str], images: int) -> pd.DataFrame:
+    """A row a target, figure and pair of models: difference, interval, p, adjusted p, and what could have been seen."""
+    if found.replicates is None or len(models) < 2:
+        return pd.DataFrame(columns=list(DIFFERENCE_COLUMNS))
+    rows: list[dict[str, Any]] = []
+    for place, target in enumerate(found.targets):
+        for figure, name in enumerate(ALL_FIGURES):
+            for a, b in combinations(range(len(models)), 2):
+                difference = found.estimates[a, figure, place] - found.estimates[b, figure, place]
+                if np.isnan(difference):
+                    continue
+                replicates = found.replicates[a, figure, place] - found.replicates[b, figure, place]
+                error = float(np.nanstd(replicates, ddof=1)) if np.isfinite(replicates).sum() > 1 else np.nan
+                low, high = percentile_interval(replicates)
+                rows.append(
+                    {
+                        "slice": target.slice, "value": target.value, "regime": target.regime, "figure": name,
+                        "first": models[a], "second": models[b], "difference": difference,
+                        "low": float(low), "high": float(high), "standard_error": error,
+                        "p": p_of(difference, replicates, error),
+                        "minimum_detectable": significance.minimum_detectable(error),
+                        "images": target.images, "tags": target.tags,
+                    }
+                )  # fmt: skip
+    table = pd.DataFrame(rows, columns=[name for name in DIFFERENCE_COLUMNS if name not in ("p_adjusted", "higher")])
+    return _adjusted(table)
+
+
+DIFFERENCE_COLUMNS = (
+    "slice", "value", "regime", "figure", "first", "second", "difference", "low", "high", "standard_error", "p",
+    "minimum_detectable", "images", "tags", "p_adjusted", "higher",
+)  # fmt: skip
+"""Columns of `differences.parquet`; `higher` is the model whose figure is higher beyond doubt, or `undetermined`."""
+
+
+def p_of(difference: float, replicates: Floats, error: float) -> float:
+    """Two-sided p of a paired difference: the share of resamples beyond 0; where none is, the normal tail if that is less.
+
+    A thousand resamples alone cannot say less than 0.002, which a correction for many pairs would turn into nothing.
+    """
+    known = replicates[np.isfinite(replicates)]
+    if not len(known) or np.isnan(error):
+        return float("nan")
+    if error == 0:
+        return 1.0 if difference == 0 else 2 / (len(known) + 1)
+    p = float(two_sided_p(known))
+    least = 2 / (len(known) + 1)
+    return p if p > least else min(least, float(2 * norm.sf(abs(difference) / error)))
+
+
+def _adjusted(table: pd.DataFrame) -> pd.DataFrame:
+    """Holm's correction: over headline figures and pairs together, else over the parts of a slice and pairs, by figure."""
+    headline = (table["slice"] == "all") & (table["regime"] == "own") & table["figure"].isin(HEADLINES)
+    family = table["slice"] + "|" + table["regime"] + "|" + table["figure"]
+    family[headline] = "headline"
+    adjusted = np.full(len(table), np.nan)
+    for rows in table.groupby(family).indices.values():
+        adjusted[rows] = significance.holm(table["p"].to_numpy(np.float64)[rows])
+    first = np.where(table["difference"] > 0, table["first"], table["second"])
+    return table.assign(p_adjusted=adjusted, higher=np.where(adjusted <= ALPHA, first, "undetermined"))
+
+
+def ranks(table: pd.DataFrame, estimates: Floats, models: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Of each headline figure and model: its rank, with ties, and whether it is tied with the best."""
+    found: dict[str, dict[str, Any]] = {}
+    for name in HEADLINES:
+        rows = table[(table["slice"] == "all") & (table["regime"] == "own") & (table["figure"] == name)]
+        better = np.zeros((len(models), len(models)), np.bool_)
+        for first, second, higher in zip(rows["first"], rows["second"], rows["higher"], strict=True):
+            a, b = models.index(first), models.index(second)
+            better[a, b], better[b, a] = higher == first, higher == second
+        values = estimates[:, ALL_FIGURES.index(name)]
+        found[name] = {
+            model: {"rank": one.rank, "tied_with_best": one.tied_with_best}
+            for model, one in zip(models, significance.ranks(values, better), strict=True)
+        }
+    return found

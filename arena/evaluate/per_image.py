@@ -1,0 +1,109 @@
+"""Figures of images rather than of tags: how good a model's first k tags are, F1 an image, and its rating head."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from arena.evaluate.matching import Matched
+from arena.evaluate.passes import Measured
+from arena.metrics import intervals, per_image
+
+TOP = (1, 5, 10, 20)
+"""How many of the first tags are looked at."""
+
+ROWS = 1024
+"""Images ranked at a time."""
+
+RATING = "rating"
+"""The category of a head that gives every image exactly one class."""
+
+RATING_LETTERS = {"g": "general", "s": "sensitive", "q": "questionable", "e": "explicit"}
+"""Danbooru's letters today."""
+
+
+def figures(measured: Measured, number: int) -> dict[str, Any]:
+    """Precision and recall at k, mean F1 of images at the model's own thresholds, and its ratings where it has any."""
+    model, truth = measured.models[number], measured.truth
+    found: dict[str, Any] = {}
+    if len(measured.compared):
+        carried = csr_array(truth.values[:, measured.compared])
+        hits = _hits(model, model.columns[model.chosen[measured.compared]], carried)
+        positives = np.diff(carried.indptr).astype(np.int64)
+        for one in per_image.at_k(hits, positives, TOP):
+            found |= {f"precision_at_{one.k}": one.precision, f"recall_at_{one.k}": one.recall}
+        found |= {"precision_at_k_images": carried.shape[0], "recall_at_k_images": int((positives > 0).sum())}
+        if measured.uncertainty is not None:
+            predicted = csr_array(measured.uncertainty.resampled.predictions[number])
+            tp = np.asarray(predicted.astype(np.int64).multiply(carried).sum(1))
+            samples = per_image.samples_f1(tp, np.diff(predicted.indptr).astype(np.int64), positives)
+            found |= {"samples_f1": samples.value, "samples_f1_images": samples.images}
+    if (rating := _rating(measured, model)) is not None:
+        found["rating"] = rating
+    return found
+
+
+def _hits(model: Matched, columns: NDArray[np.int64], carried: csr_array) -> NDArray[np.float64]:
+    """Carried tags among the first k of each image; float64 (len(TOP), images)."""
+    place, hits = model.scored.place, np.zeros((len(TOP), carried.shape[0]))
+
+    def rank(start: int, tile: NDArray[Any]) -> None:
+        where = np.arange(start, start + len(tile)) if place is None else place[start : start + len(tile)]
+        kept = where >= 0
+        scores = tile[np.ix_(kept, columns)].astype(np.float32)
+        rows, tags = carried[where[kept]].nonzero()
+        hits[:, where[kept]] = per_image.hits_at_k(scores, rows.astype(np.int64), tags.astype(np.int64), TOP)
+
+    with ThreadPoolExecutor() as pool:
+        jobs = [
+            pool.submit(rank, first + start, tile[start : start + ROWS])
+            for first, tile in model.entry.scores.values.tiles()
+            for start in range(0, len(tile), ROWS)
+        ]
+        for job in jobs:
+            job.result()
+    return hits
+
+
+def _rating(measured: Measured, model: Matched) -> dict[str, Any] | None:
+    """The rating head, where the model has one and the images' ratings are known."""
+    tags = model.entry.scores.tags
+    columns = [c for c in range(len(tags)) if tags.category(c) == RATING]
+    classes = [_class_name(tags.names[c]) for c in columns]
+    label = _rating_labels(measured, classes)
+    if len(columns) < 2 or (label < 0).all():
+        return None
+    scores = model.entry.scores.values.columns(np.array(columns), model.scored.place).astype(np.float32)
+    found = per_image.multi_class(scores, label, classes)
+    right = int(np.trace(found.confusion))
+    interval = intervals.wilson(right, found.images)
+    return {
+        "accuracy": found.accuracy, "accuracy_low": float(interval.low), "accuracy_high": float(interval.high),
+        "macro_f1": found.macro_f1, "images": found.images, "classes": list(found.classes),
+        "confusion": found.confusion.tolist(),
+    }  # fmt: skip
+
+
+def _rating_labels(measured: Measured, classes: Sequence[str]) -> NDArray[np.int64]:
+    """The class of each image, -1 where it is not known: by tags of the truth, else by the images' rating."""
+    truth, places = measured.truth, {name: place for place, name in enumerate(classes)}
+    label = np.full(len(truth.image_ids), -1)
+    columns = [
+        c for c, name in enumerate(truth.tags.names) if truth.tags.category(c) == RATING or name.startswith("rating:")
+    ]
+    if columns:
+        rows, which = truth.values[:, columns].nonzero()
+        single = np.bincount(rows, minlength=len(label)) == 1
+        known = np.array([places.get(_class_name(truth.tags.names[c]), -1) for c in columns])
+        label[rows[single[rows]]] = known[which[single[rows]]]
+    elif RATING in truth.images:
+        label[:] = [places.get(RATING_LETTERS.get(str(one), str(one)), -1) for one in truth.images[RATING]]
+    return label
+
+
+def _class_name(tag: str) -> str:
+    """`rating:general` and `rating_general` as `general`."""
+    return tag.removeprefix("rating:").removeprefix("rating_")

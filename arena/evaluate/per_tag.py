@@ -1,0 +1,189 @@
+"""Figures of every tag with their intervals, and each tag's paired difference between models."""
+
+from collections.abc import Sequence
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import csc_array, csr_array
+from scipy.stats import t as student
+
+from arena.evaluate.passes import Measured
+from arena.evaluate.settings import Settings
+from arena.metrics import calibration, intervals, significance
+from arena.metrics.counts import Floats, divide, f_beta, informedness, mcc
+from arena.metrics.intervals import Interval
+
+Q_LIMIT = 0.05
+"""Share of false discoveries that is allowed among the tags called different."""
+
+BETA = 2.0
+"""F-beta that is printed beside F1, with recall weighing twice."""
+
+
+def per_tag(measured: Measured, settings: Settings) -> pd.DataFrame:
+    """A row a model and tag that the truth knows; see `result.PER_TAG_COLUMNS`."""
+    frames = [_frame(measured, number, settings) for number in range(len(measured.models))]
+    return pd.concat(frames, ignore_index=True)
+
+
+def _frame(measured: Measured, number: int, settings: Settings) -> pd.DataFrame:
+    model, own, tally = measured.models[number], measured.own[number], measured.tallies.models[number]
+    tags, truth = model.entry.scores.tags, measured.truth
+    figures = settings.counting.ratios(own)
+    compared = np.zeros(len(model.columns), dtype=bool)
+    compared[model.chosen[measured.compared]] = True
+    precision, recall, f1, ap = intervals_of(measured, number)
+    frame = pd.DataFrame(
+        {
+            "model": model.entry.name,
+            "tag": model.names,
+            "truth_tag": [truth.tags.names[c] for c in model.scored.truth_columns],
+            "category": model.categories,
+            "index": model.columns,
+            "training_count": pd.array([tags.counts[c] if tags.counts else None for c in model.columns], dtype="Int64"),
+            "support": own.positives,
+            "threshold": model.own,
+            "tp": own.tp, "fp": own.fp, "fn": own.fn, "tn": own.tn,
+            "precision": figures.precision, "precision_low": precision.low, "precision_high": precision.high,
+            "recall": figures.recall, "recall_low": recall.low, "recall_high": recall.high,
+            "f1": figures.f1, "f1_low": f1.low, "f1_high": f1.high,
+            "ap": tally.average_precision, "ap_low": ap.low, "ap_high": ap.high,
+            "f2": f_beta(own, BETA), "mcc": mcc(own), "informedness": informedness(own),
+            "roc_auc": tally.roc_auc, "brier": tally.brier,
+            "ece": calibration.expected_calibration_error(tally.bins),
+            "best_f1": tally.best[1], "best_threshold": tally.best[0],
+            "break_even": tally.break_even[1], "break_even_threshold": tally.break_even[0],
+            "compared": compared,
+        }
+    )  # fmt: skip
+    return frame.sort_values("index", ignore_index=True)
+
+
+def intervals_of(measured: Measured, number: int) -> list[Interval]:
+    """Of precision, recall, F1 and AP of each known tag, (known,) each; NaN where undefined, or without resamples."""
+    own, tally, found = measured.own[number], measured.tallies.models[number], measured.uncertainty
+    if found is None:
+        nothing = np.full(len(own.tp), np.nan)
+        return [Interval(nothing, nothing)] * 4
+    effects = design_effects(measured, number)
+    return [
+        intervals.wilson(own.tp, own.tp + own.fp, design_effect=effects[0]),
+        intervals.wilson(own.tp, own.positives, design_effect=effects[1]),
+        intervals.f1_interval(own.tp, own.fp, own.fn, design_effect=effects[2]),
+        intervals.ap_interval(
+            tally.average_precision, np.sqrt(tally.ap_variance), own.positives / effects[3], bias=tally.ap_bias
+        ),
+    ]
+
+
+def design_effects(measured: Measured, number: int) -> Floats:
+    """What clusters of near duplicates multiply the variance of precision, recall and F1 by; (4, known), 1 or more.
+
+    The last row, which stands for AP, is the mean number of images in the cluster of a positive: the most that clusters can
+    do, and what is used for a tag that is not compared.
+    """
+    model, found = measured.models[number], measured.uncertainty
+    effects = np.ones((4, len(model.columns)))
+    if found is None or measured.truth.groups is None:
+        return effects
+    units = found.sampling.units
+    clusters = csr_array((np.ones(len(units)), (units, np.arange(len(units)))), shape=(units.max() + 1, len(units)))
+    carried = _floats(measured.truth.values)
+    together = _square_sums(clusters @ carried)
+    effects[:] = np.maximum(1.0, np.nan_to_num(divide(together, np.diff(carried.indptr))))[model.scored.truth_columns]
+    compared = measured.compared
+    truth, predicted = _floats(carried[:, compared]), _floats(found.resampled.predictions[number])
+    hits = _floats(predicted.multiply(truth))
+    union = _floats(truth + predicted - hits)
+    for row, base in enumerate((predicted, truth, union)):
+        share = divide(np.asarray(hits.sum(0)), np.asarray(base.sum(0)))
+        spread = hits - base @ _diagonal(np.nan_to_num(share))
+        ratio = divide(_square_sums(clusters @ spread), _square_sums(spread))
+        effects[row, model.chosen[compared]] = np.maximum(1.0, np.nan_to_num(ratio))
+    return effects
+
+
+def _diagonal(values: Floats) -> csr_array:
+    places = np.arange(len(values))
+    return csr_array((values, (places, places)), shape=(len(values), len(values)))
+
+
+def _floats(matrix: csc_array) -> csc_array:
+    return csc_array(matrix, dtype=np.float64)
+
+
+def _square_sums(matrix: csc_array) -> Floats:
+    """Sums of squares of the columns."""
+    return np.asarray(matrix.multiply(matrix).sum(0), np.float64)
+
+
+TAG_DIFFERENCE_COLUMNS = (
+    "first", "second", "tag", "category", "support",
+    "f1_difference", "f1_low", "f1_high", "f1_p", "f1_q", "f1_higher",
+    "ap_difference", "ap_low", "ap_high", "ap_p", "ap_q", "ap_higher",
+)  # fmt: skip
+"""Columns of `tag_differences.parquet`: first less second, on the truth's tags."""
+
+
+def tag_differences(measured: Measured) -> pd.DataFrame:
+    """A row a pair of models and compared tag."""
+    found, models = measured.uncertainty, measured.models
+    frames = [pd.DataFrame(columns=list(TAG_DIFFERENCE_COLUMNS))]
+    if found is not None and len(measured.compared):
+        frames = [_pair_frame(measured, a, b) for a, b in combinations(range(len(models)), 2)] or frames
+    return pd.concat(frames, ignore_index=True)
+
+
+def _pair_frame(measured: Measured, a: int, b: int) -> pd.DataFrame:
+    found, truth, compared = measured.uncertainty, measured.truth, measured.compared
+    assert found is not None
+    first, second = measured.models[a], measured.models[b]
+    paired = found.resampled.paired[a, b]
+    f1 = paired.f1()
+    f1_intervals = [
+        Interval(*(end[model.chosen[compared]] for end in intervals_of(measured, number)[2]))
+        for number, model in ((a, first), (b, second))
+    ]
+    f1_interval = intervals.difference_interval(
+        first=f1.first, first_interval=f1_intervals[0], second=f1.second, second_interval=f1_intervals[1],
+        correlation=intervals.f1_correlation(paired),
+    )  # fmt: skip
+    p = significance.exact_p(paired, found.resampled.clustered[a, b])
+    ap = _ap_differences(measured, a, b)
+    frame = pd.DataFrame(
+        {
+            "first": first.entry.name, "second": second.entry.name,
+            "tag": [truth.tags.names[c] for c in compared],
+            "category": [first.categories[k] for k in first.chosen[compared]],
+            "support": paired.positives,
+            "f1_difference": f1.first - f1.second, "f1_low": f1_interval.low, "f1_high": f1_interval.high,
+            "f1_p": p, "f1_q": significance.benjamini_hochberg(p),
+            "ap_difference": ap[0], "ap_low": ap[1], "ap_high": ap[2],
+            "ap_p": ap[3], "ap_q": significance.benjamini_hochberg(ap[3]),
+        }
+    )  # fmt: skip
+    for figure in ("f1", "ap"):
+        higher = np.where(frame[f"{figure}_difference"] > 0, first.entry.name, second.entry.name)
+        frame[f"{figure}_higher"] = np.where(frame[f"{figure}_q"] <= Q_LIMIT, higher, "undetermined")
+    return frame[list(TAG_DIFFERENCE_COLUMNS)]
+
+
+def _ap_differences(measured: Measured, a: int, b: int) -> Sequence[Floats]:
+    """Difference of AP of each compared tag, both ends of its interval, and p; by the influence of each image on both.
+
+    The distribution is Student's with as many degrees of freedom as there are positives but one.
+    """
+    compared = measured.compared
+    (first, one), (second, two) = ((measured.tallies.models[k], measured.models[k].chosen[compared]) for k in (a, b))
+    difference = first.average_precision[one] - second.average_precision[two]
+    covariance = measured.tallies.ap_covariance[a, b][compared]
+    variance = first.ap_variance[one] + second.ap_variance[two] - 2 * covariance
+    error = np.sqrt(np.maximum(variance, 0.0))
+    positives = measured.own[a].positives[one]
+    freedom = np.maximum(positives - 1, 1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        p = np.where(error > 0, 2 * student.sf(np.abs(difference) / error, freedom), 1.0)
+    p[np.isnan(difference)] = np.nan
+    reach = student.ppf(0.5 + intervals.LEVEL / 2, freedom) * error
+    return difference, np.maximum(difference - reach, -1.0), np.minimum(difference + reach, 1.0), p

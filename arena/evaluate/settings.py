@@ -1,0 +1,44 @@
+"""What a comparison is asked to do."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from arena.metrics.bootstrap import REPLICATES
+from arena.metrics.counts import CONVENTIONS, Convention
+from arena.tag_groups import TagGroup
+
+MIN_POSITIVES = 10
+"""Positives that a tag needs to enter the means."""
+
+SLICE_COLUMNS = ("rating", "domain", "size")
+"""Columns of `images.parquet` that part the images where they are there; `size` comes from width and height."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How scores become figures.
+
+    Attributes:
+        min_positives: positives that a tag needs to enter the means.
+        convention: a name of `CONVENTIONS`.
+        replicates: resamples of every interval; 0 gives the plain figures alone, in a third of the time.
+        seed: of the resamples.
+        slices: columns of the images to part them by.
+        tag_groups: named groups of tags, each a slice.
+    """
+
+    min_positives: int = MIN_POSITIVES
+    convention: str = "arena"
+    replicates: int = REPLICATES
+    seed: int = 0
+    slices: Sequence[str] = SLICE_COLUMNS
+    tag_groups: Sequence[TagGroup] = field(default=())
+
+    @property
+    def counting(self) -> Convention:
+        """The convention itself."""
+        return CONVENTIONS[self.convention]
+
+
+Advance = Callable[[int], None]
+"""Told how much more of the work is done."""

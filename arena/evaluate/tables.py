@@ -1,0 +1,208 @@
+"""The tables of a result beside the per-tag ones: sweeps, regimes, slices, calibration, images, labels, errors."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from arena.evaluate.aggregate import ALL_FIGURES, Aggregates, figures_of
+from arena.evaluate.matching import Matched
+from arena.evaluate.mistakes import find_confusions
+from arena.evaluate.passes import Measured
+from arena.evaluate.settings import Settings
+from arena.metrics import calibration
+from arena.metrics.bootstrap import FIGURES
+from arena.metrics.counts import Counts
+from arena.metrics.intervals import Interval
+
+
+def _nominal(measured: Measured, number: int, settings: Settings) -> np.ndarray:
+    """The thresholds of a sweep as they are named, before a convention moved them."""
+    effective = measured.tallies.models[number].thresholds
+    if not settings.counting.above:
+        return effective
+    return np.nextafter(effective, np.float32(-1))
+
+
+def sweep(measured: Measured, settings: Settings) -> pd.DataFrame:
+    """A row a model and threshold: macro and micro figures over the compared tags."""
+    rows: list[dict[str, Any]] = []
+    for number, model in enumerate(measured.models):
+        counts, compared = measured.tallies.models[number].counts, model.chosen[measured.compared]
+        for k, threshold in enumerate(_nominal(measured, number, settings)):
+            means = figures_of(counts.row(k).take(compared), settings.counting)
+            row: dict[str, Any] = {"model": model.entry.name, "threshold": threshold}
+            for name, mean in zip(FIGURES, means, strict=True):
+                row[name] = mean.value
+                if name.startswith("macro"):
+                    row[f"{name}_tags"] = mean.tags
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def tag_sweep(measured: Measured, settings: Settings) -> pd.DataFrame:
+    """A row a model, tag and threshold: tp, fp, fn, tn."""
+    frames = []
+    for number, model in enumerate(measured.models):
+        counts: Counts = measured.tallies.models[number].counts
+        order = np.argsort(model.columns)
+        tp, fp = counts.tp[:, order], counts.fp[:, order]
+        fn = counts.positives[order] - tp
+        names = pd.Categorical(np.array(model.names, dtype=object)[order])
+        thresholds = _nominal(measured, number, settings)
+        columns = {
+            "model": pd.Categorical.from_codes(np.zeros(tp.size, np.int8), [model.entry.name]),
+            "tag": pd.Categorical.from_codes(np.tile(names.codes, len(thresholds)), names.categories),
+            "threshold": np.repeat(thresholds, len(names)),
+            "tp": tp.ravel(), "fp": fp.ravel(), "fn": fn.ravel(), "tn": (counts.images - tp - fp - fn).ravel(),
+        }  # fmt: skip
+        frames.append(pd.DataFrame(columns))
+    together = pd.concat([frame.astype({"model": object, "tag": object}) for frame in frames], ignore_index=True)
+    return together.astype({"model": "category", "tag": "category"})
+
+
+def slices(found: Aggregates, intervals: Interval, models: Sequence[str]) -> pd.DataFrame:
+    """A row a slice, value and model: figures at the model's own thresholds, with intervals."""
+    rows: list[dict[str, Any]] = []
+    for place, target in enumerate(found.targets):
+        if target.regime != "own":
+            continue
+        for number, model in enumerate(models):
+            row: dict[str, Any] = {
+                "slice": target.slice, "value": target.value, "title": target.title, "model": model,
+                "images": target.images, "tags": target.tags,
+            }  # fmt: skip
+            for figure, name in enumerate(ALL_FIGURES):
+                here = (number, figure, place)
+                row |= {name: found.estimates[here], f"{name}_tags": int(found.tags[here])}
+                row |= {f"{name}_low": intervals.low[here], f"{name}_high": intervals.high[here]}
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def thresholds(measured: Measured, settings: Settings) -> pd.DataFrame:
+    """A row a model, regime and known tag: the threshold for production, and what it gives by the cross-fit."""
+    frames = [pd.DataFrame(columns=["model", "regime", "tag", "category", "threshold", "precision", "recall", "f1"])]
+    for number, model in enumerate(measured.models):
+        if measured.uncertainty is None:
+            break
+        order = np.argsort(model.columns)
+        for name, regime in measured.uncertainty.regimes[number].by_name.items():
+            figures = settings.counting.ratios(regime.counts)
+            final = np.nextafter(regime.final, np.float32(-1)) if settings.counting.above else regime.final
+            frame = pd.DataFrame(
+                {
+                    "model": model.entry.name, "regime": name, "tag": model.names, "category": model.categories,
+                    "threshold": final.astype(str).astype(np.float64), "precision": figures.precision,
+                    "recall": figures.recall, "f1": figures.f1,
+                }
+            )  # fmt: skip
+            frames.append(frame.iloc[order])
+    kept = [frame for frame in frames if len(frame)] or frames
+    return pd.concat(kept, ignore_index=True)
+
+
+def reliability(measured: Measured) -> pd.DataFrame:
+    """A row a model and bin of scores, over the compared tags: mean score, and share of cells that carry the tag."""
+    rows: list[dict[str, Any]] = []
+    for number, model in enumerate(measured.models):
+        total = _compared_bins(measured, number, model)
+        curve = calibration.reliability(total)
+        for place, (count, score, share) in enumerate(zip(*curve, strict=True)):
+            low = place / calibration.RELIABILITY_BINS
+            rows.append(
+                {"model": model.entry.name, "low": low, "high": low + 1 / calibration.RELIABILITY_BINS, "cells": count,
+                 "mean_score": score, "share_positive": share}
+            )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def expected_calibration_error(measured: Measured, number: int) -> float:
+    """Of one model, over all cells of compared tags."""
+    return float(calibration.expected_calibration_error(_compared_bins(measured, number, measured.models[number])))
+
+
+def _compared_bins(measured: Measured, number: int, model: Matched) -> calibration.Bins:
+    chosen = model.chosen[measured.compared]
+    return calibration.Bins(*(column[chosen].sum(0) for column in measured.tallies.models[number].bins))
+
+
+def errors(measured: Measured) -> pd.DataFrame:
+    """A row a model, compared tag and image: the highest-scored images without the tag, the lowest-scored with it."""
+    ids = np.array(measured.truth.image_ids, dtype=object)
+    frames = [pd.DataFrame(columns=["model", "tag", "kind", "rank", "image_id", "score", "predicted"])]
+    for number, model in enumerate(measured.models):
+        tally = measured.tallies.models[number]
+        chosen = model.chosen[measured.compared]
+        names = np.array([measured.truth.tags.names[c] for c in measured.compared], dtype=object)
+        kinds = {
+            "false alarm": (tally.worst_false, tally.worst_false_scores),
+            "miss": (tally.worst_missed, tally.worst_missed_scores),
+        }
+        for kind, (images, scores) in kinds.items():
+            row, rank = np.nonzero(images[chosen] >= 0)
+            score = scores[chosen][row, rank]
+            threshold = tally_threshold(measured, number)[chosen][row]
+            frames.append(
+                pd.DataFrame(
+                    {
+                        "model": model.entry.name, "tag": names[row], "kind": kind, "rank": rank + 1,
+                        "image_id": ids[images[chosen][row, rank]], "score": score, "predicted": score >= threshold,
+                    }
+                )
+            )  # fmt: skip
+    table = pd.concat([frame for frame in frames if len(frame)] or frames, ignore_index=True)
+    wrong = (table["kind"] == "false alarm") == table["predicted"]
+    return table[wrong.astype(bool)].drop(columns="predicted").reset_index(drop=True)
+
+
+def tally_threshold(measured: Measured, number: int) -> np.ndarray:
+    """The model's own threshold of each known tag, as used."""
+    return measured.own[number].thresholds
+
+
+def confusions(measured: Measured) -> pd.DataFrame:
+    """A row a model, tag and tag taken for it: images on which the one is a false alarm and the other a miss."""
+    frames = [pd.DataFrame(columns=["model", "tag", "instead_of", "images", "expected"])]
+    if measured.uncertainty is not None:
+        names = np.array([measured.truth.tags.names[c] for c in measured.compared], dtype=object)
+        truth = measured.truth.values[:, measured.compared]
+        for model, predicted in zip(measured.models, measured.uncertainty.resampled.predictions, strict=True):
+            found = find_confusions(truth, predicted)
+            frames.append(
+                pd.DataFrame(
+                    {
+                        "model": model.entry.name, "tag": names[found.tag], "instead_of": names[found.instead_of],
+                        "images": found.images, "expected": found.expected,
+                    }
+                )
+            )  # fmt: skip
+    return pd.concat([frame for frame in frames if len(frame)] or frames, ignore_index=True)
+
+
+def disagreements(measured: Measured) -> pd.DataFrame:
+    """A row an image on which one model is right about a tag and the other wrong, the widest gaps of each tag."""
+    columns = ["tag", "image_id", "carried", "right", "wrong", "right_score", "wrong_score"]
+    if measured.uncertainty is None:
+        return pd.DataFrame(columns=columns)
+    found, names = measured.uncertainty.disagreements, np.array([m.entry.name for m in measured.models], dtype=object)
+    tags = np.array([measured.truth.tags.names[c] for c in measured.compared], dtype=object)
+    ids = np.array(measured.truth.image_ids, dtype=object)
+    values = (
+        tags[found.tag], ids[found.image], found.carried, names[found.right], names[found.wrong], found.right_score,
+        found.wrong_score,
+    )  # fmt: skip
+    return pd.DataFrame(dict(zip(columns, values, strict=True)))
+
+
+def suspects(measured: Measured) -> pd.DataFrame:
+    """A row a label that every model contradicts: the likely missing, then the likely wrong, the strongest first."""
+    columns = ["kind", "tag", "image_id", "strength"]
+    if measured.uncertainty is None:
+        return pd.DataFrame(columns=columns)
+    found = measured.uncertainty.suspects
+    tags = np.array([measured.truth.tags.names[c] for c in measured.compared], dtype=object)
+    ids = np.array(measured.truth.image_ids, dtype=object)
+    kind = np.where(found.missing, "missing", "wrong")
+    return pd.DataFrame(dict(zip(columns, (kind, tags[found.tag], ids[found.image], found.strength), strict=True)))

@@ -1,0 +1,174 @@
+"""Figures of images rather than of tags: the best k tags of each, F1 image by image, and heads that choose one class.
+
+Where tags are tied across the last place, a figure is its mean over every order of the tied tags, so that the order in
+which a model lists its tags decides nothing.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+
+class AtK(NamedTuple):
+    """Precision and recall of the k tags that a model scores highest in each image; NaN over no image."""
+
+    k: int
+    precision: float
+    recall: float
+    precision_images: int
+    """Images that the mean precision ran over: all."""
+    recall_images: int
+    """Images that the mean recall ran over: those that carry a tag."""
+
+
+def hits_at_k(scores: NDArray[np.float32], rows: Integers, columns: Integers, ks: Sequence[int]) -> Floats:
+    """How many of the k highest-scored tags each image carries; the mean over every order of tied tags.
+
+    Args:
+        scores: float32 (n, t), no NaN. Images are independent, so a matrix may be given in blocks of rows; 1,024 rows of
+            5,813 tags need 24 MB besides.
+        rows, columns: int64 (p,), the image and the tag of every tag carried, each pair once, in any order:
+            `np.nonzero` of a truth matrix.
+        ks: each 1 or more; where k exceeds t, all t tags are taken.
+
+    Returns:
+        float64 (len(ks), n), 0 to min(k, t).
+
+    With a tags strictly above the k-th score, of m tags at it c carried, an image has the hits above, and (k - a) c / m.
+
+    >>> hits_at_k(np.float32([[0.9, 0.5, 0.5, 0.5]]), np.array([0, 0]), np.array([0, 2]), [1, 2, 4]).tolist()
+    [[1.0], [1.3333333333333333], [2.0]]
+    """
+    images, tags = scores.shape
+    assert tags > 0, "no tags to rank"
+    assert min(ks) > 0, "k counts from 1"
+    places = [min(k, tags) for k in ks]
+    top = highest(scores, min(max(places) + 1, tags))  # one further than the last place, to see a tie across it
+    tied_at_end = count_tied_at_end(scores, top)
+    carried = scores[rows, columns]
+    hits = np.empty((len(ks), images))
+    for row, k in enumerate(places):
+        last = top[:, k - 1]
+        above = np.count_nonzero(top[:, :k] > last[:, None], axis=1)
+        tied = np.where(last == top[:, -1], tied_at_end, np.count_nonzero(top == last[:, None], axis=1))
+        sure = np.bincount(rows[carried > last[rows]], minlength=images)
+        tied_carried = np.bincount(rows[carried == last[rows]], minlength=images)
+        hits[row] = sure + (k - above) * tied_carried / tied
+    return hits
+
+
+def highest(scores: NDArray[np.float32], kept: int) -> NDArray[np.float32]:
+    """The highest scores of each image in descending order, float32 (n, kept); a partition takes a tenth of a sort."""
+    start = scores.shape[1] - kept
+    return np.sort(np.partition(scores, start, axis=1)[:, start:], axis=1)[:, ::-1]
+
+
+def count_tied_at_end(scores: NDArray[np.float32], top: NDArray[np.float32]) -> Integers:
+    """How many tags of each image share the last of its highest scores, int64 (n,).
+
+    Only rows whose last two of `top` are tied are read as a whole; in the others no place asked for is tied with the last.
+
+    Args:
+        scores: float32 (n, t).
+        top: float32 (n, kept), from `highest`.
+    """
+    tied: Integers = np.count_nonzero(top == top[:, -1:], axis=1)
+    if top.shape[1] < scores.shape[1]:
+        unsure = np.flatnonzero(top[:, -1] == top[:, -2])
+        tied[unsure] = np.count_nonzero(scores[unsure] == top[unsure, -1:], axis=1)
+    return tied
+
+
+def at_k(hits: Floats, positives: Integers, ks: Sequence[int]) -> list[AtK]:
+    """Mean precision at k over all images, and mean recall at k over the images that carry a tag.
+
+    Args:
+        hits: float64 (len(ks), n), from `hits_at_k`.
+        positives: int64 (n,), how many tags each image carries.
+        ks: as given to `hits_at_k`.
+
+    Precision divides by k even where an image carries fewer tags, or the model knows fewer: the convention of retrieval.
+    A mean over no image is NaN.
+
+    >>> at_k(np.array([[1.0, 0.0]]), np.array([3, 0]), [2])
+    [AtK(k=2, precision=0.25, recall=0.3333333333333333, precision_images=2, recall_images=1)]
+    """
+    tagged = positives > 0
+    recalls = hits[:, tagged] / positives[tagged]
+    return [
+        AtK(k, mean(hit) / k, mean(recall), len(hit), len(recall))
+        for k, hit, recall in zip(ks, hits, recalls, strict=True)
+    ]
+
+
+class SamplesF1(NamedTuple):
+    """Mean F1 of images, and over how many it ran; NaN over none."""
+
+    value: float
+    images: int
+
+
+def samples_f1(tp: Integers, predicted: Integers, positives: Integers) -> SamplesF1:
+    """The mean over images of 2TP/(predicted + carried); an image with neither is undefined and left out.
+
+    Args:
+        tp: int64 (n,), tags both predicted and carried.
+        predicted: int64 (n,), tags predicted.
+        positives: int64 (n,), tags carried.
+
+    Source: scikit-learn's `f1_score(average="samples")`, which counts an undefined image as a number.
+
+    >>> samples_f1(np.array([1, 0, 0]), np.array([2, 1, 0]), np.array([2, 0, 0]))
+    SamplesF1(value=0.25, images=2)
+    """
+    tags = predicted + positives
+    defined = tags > 0
+    return SamplesF1(mean(2 * tp[defined] / tags[defined]), int(defined.sum()))
+
+
+class MultiClass(NamedTuple):
+    """A head that gives every image exactly one class, such as a rating."""
+
+    classes: tuple[str, ...]
+    confusion: Integers
+    """int64 (classes, classes): rows are the truth, columns what was predicted."""
+    accuracy: float
+    """Share of images given their class; NaN without an image."""
+    macro_f1: float
+    """Mean F1 of the classes that occur in truth or prediction; NaN where none does."""
+    images: int
+    """Images whose class is known."""
+
+
+def multi_class(scores: NDArray[np.float32], label: Integers, classes: Sequence[str]) -> MultiClass:
+    """Confusion, accuracy and macro F1 of the highest-scored class of each image; the first class wins a tie.
+
+    Args:
+        scores: float32 (n, c).
+        label: int64 (n,), the class of each image; -1 where it is unknown, and the image is left out.
+        classes: the c names, in the order of the columns.
+
+    >>> head = multi_class(np.float32([[0.9, 0.1], [0.5, 0.5], [0, 1]]), np.array([0, 1, -1]), ["safe", "unsafe"])
+    >>> head.confusion.tolist(), head.accuracy, round(head.macro_f1, 4), head.images
+    ([[1, 0], [1, 0]], 0.5, 0.3333, 2)
+    """
+    count = len(classes)
+    assert scores.shape == (len(label), count)
+    known = label >= 0
+    pairs = label[known] * count + scores[known].argmax(axis=1)
+    confusion = np.bincount(pairs, minlength=count * count).reshape(count, count)
+    right, images = confusion.diagonal(), len(pairs)
+    occurrences = confusion.sum(axis=0) + confusion.sum(axis=1)
+    occurs = occurrences > 0
+    accuracy = float(right.sum() / images) if images else float("nan")
+    return MultiClass(tuple(classes), confusion, accuracy, mean(2 * right[occurs] / occurrences[occurs]), images)
+
+
+def mean(values: Floats) -> float:
+    """The mean as a number; NaN of none."""
+    return float(values.mean()) if len(values) else float("nan")

@@ -1,0 +1,302 @@
+"""Differences: whether two models differ on a tag, how many such findings chance would give, and who ranks where.
+
+What is not significant is undetermined, not equal. The images of one tag on which both models say the same carry no
+weight in a paired test; they enter through F1 only.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import special
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+TOLERANCE = 1e-12
+"""Differences of F1 closer than this are ties: equal fractions differ by some 1e-16 after rounding."""
+
+
+class F1Pair(NamedTuple):
+    """F1 of two models on the same images, float64 (tags,) each; NaN where undefined."""
+
+    first: Floats
+    second: Floats
+
+
+class Paired(NamedTuple):
+    """What two models predict on the same images, int64 (tags,) each; all other images are predicted by neither."""
+
+    both_hit: Integers
+    """Positives that both predict."""
+    first_hit: Integers
+    """Positives that only the first predicts."""
+    second_hit: Integers
+    """Positives that only the second predicts."""
+    positives: Integers
+    """All positives."""
+    both_false: Integers
+    """Negatives that both predict."""
+    first_false: Integers
+    """Negatives that only the first predicts."""
+    second_false: Integers
+    """Negatives that only the second predicts."""
+
+    def f1(self) -> F1Pair:
+        """F1 = 2 TP / (predicted + positives) of each model; NaN where nothing is predicted and nothing is positive."""
+        return F1Pair(
+            _f1(self.both_hit + self.first_hit, self.both_false + self.first_false, self.positives),
+            _f1(self.both_hit + self.second_hit, self.both_false + self.second_false, self.positives),
+        )
+
+
+def exact_p(paired: Paired, clustered: Mapping[int, Integers] | None = None) -> Floats:
+    """Exact paired randomisation test of equal F1, two-sided; float64 (tags,).
+
+    Were the models alike, their names could be swapped on any image. Over all swaps the first model's own hits are
+    binomial, half of the discordant positives, and so are its own false alarms among the discordant negatives,
+    independent of the hits. p is the share of swaps whose |difference of F1| is at least the observed one; ties count.
+    Nothing is sampled or cut off: at a given number of hits the difference falls with the false alarms, so one binomial
+    tail a number of hits holds the whole grid.
+
+    Args:
+        paired: the counts of every tag.
+        clustered: tag -> int (clusters, 4), the discordant images of each cluster of related images that has more
+            than one, in the columns first_hit, second_hit, first_false, second_false. The names are swapped on a
+            cluster as a whole. `paired` counts these images too.
+
+    Returns: p, 0 (below what float64 holds) to 1; 1 where no image is discordant; NaN where the F1 of either is
+    undefined.
+
+    Source: Yeh 2000 (randomisation tests of F1), here enumerated.
+
+    >>> one = (np.array([n]) for n in (5, 3, 0, 10, 0, 0, 0))  # three positives that only the first predicts
+    >>> float(exact_p(Paired(*one)).round(12)[0])
+    0.25
+    """
+    first, second = paired.f1()
+    observed = np.abs(first - second)
+    p = np.where(np.isnan(observed), np.nan, 1.0)
+    clustered = clustered or {}
+    decided = observed > TOLERANCE
+    single = decided.copy()
+    single[list(clustered)] = False
+    p[single] = _p_of_singles(_pick(paired, single), observed[single])
+    for tag, clusters in clustered.items():
+        if decided[tag]:
+            p[tag] = _p_of_clusters(_pick(paired, [tag]), observed[tag], np.asarray(clusters, np.int64).reshape(-1, 4))
+    return p
+
+
+def _p_of_singles(paired: Paired, observed: Floats) -> Floats:
+    """Every image by itself; all tags at once, a row for each number of own hits that the first model could have."""
+    hits, false = paired.first_hit + paired.second_hit, paired.first_false + paired.second_false
+    tags = np.repeat(np.arange(len(hits)), hits + 1)
+    own_hits = np.arange(len(tags)) - np.repeat(np.cumsum(hits + 1) - (hits + 1), hits + 1)
+    most = _most_false(_pick(paired, tags), own_hits, observed[tags])
+    share = _binomial(own_hits, hits[tags]) * _at_most(most, false[tags])
+    return _two_sided(np.bincount(tags, weights=share, minlength=len(hits)).astype(np.float64))
+
+
+def _p_of_clusters(paired: Paired, observed: float, clusters: Integers) -> float:
+    """One tag with clusters: the binomial grid of its single images convolved with every cluster's two outcomes.
+
+    A cluster that adds one hit (or one false alarm) more under one name than under the other is as good as a single
+    image and a constant, so these join the binomials.
+    """
+    hits, false = (int(n[0]) for n in (paired.first_hit + paired.second_hit, paired.first_false + paired.second_false))
+    floor = np.minimum(clusters[:, 0], clusters[:, 1]).sum(), np.minimum(clusters[:, 2], clusters[:, 3]).sum()
+    net = clusters[:, [0, 2]] - clusters[:, [1, 3]]
+    size = np.abs(net).sum(axis=1)
+    single_hits = hits - int(clusters[:, :2].sum()) + int(((size == 1) & (net[:, 0] != 0)).sum())
+    single_false = false - int(clusters[:, 2:].sum()) + int(((size == 1) & (net[:, 1] != 0)).sum())
+    assert single_hits >= 0 <= single_false, "the clusters hold more discordant images than the tag"
+
+    among = _cluster_grid(net[size > 1])
+    hit_share = _binomial(np.arange(single_hits + 1), np.full(single_hits + 1, single_hits))
+    grid = np.zeros((single_hits + len(among), among.shape[1]))
+    for shift, row in enumerate(among):
+        grid[shift : shift + len(hit_share)] += np.multiply.outer(hit_share, row)
+
+    own_hits = floor[0] + np.arange(len(grid))
+    most = _most_false(_pick(paired, np.zeros(len(grid), np.int64)), own_hits, np.full(len(grid), observed))
+    single_most = most[:, None] - floor[1] - np.arange(among.shape[1])
+    share = grid * _at_most(single_most, np.full_like(single_most, single_false))
+    return float(_two_sided(np.asarray(share.sum())))
+
+
+def _cluster_grid(net: Integers) -> Floats:
+    """Joint distribution of what clusters add to hits and false alarms above their floor, (hits + 1, false alarms + 1).
+
+    A cluster adds all its net to each coordinate or nothing: to both at once if its nets have one sign, else to one or
+    the other. Equal clusters are taken together, as a binomial number of them.
+    """
+    step, opposed = np.abs(net), (net[:, 0] * net[:, 1] < 0).astype(np.int64)
+    grid = np.zeros(step.sum(axis=0) + 1)
+    grid[0, 0] = 1.0
+    kinds, times = np.unique(np.column_stack([step, opposed]), axis=0, return_counts=True)
+    for (hits, false, apart), number in zip(kinds.tolist(), times.tolist(), strict=True):
+        chosen = np.arange(number + 1)
+        before, grid = grid, np.zeros_like(grid)
+        for k, share in zip(chosen.tolist(), _binomial(chosen, np.full_like(chosen, number)), strict=True):
+            down, right = hits * k, false * (number - k if apart else k)
+            grid[down:, right:] += share * before[: len(before) - down, : before.shape[1] - right]
+    return grid
+
+
+def _most_false(paired: Paired, own_hits: Integers, observed: Floats) -> Integers:
+    """The most own false alarms at which the first model still leads by the observed difference; -1 where none do.
+
+    Halves an interval, which the difference allows: it falls as false alarms pass from the second model to the first.
+    """
+    hits, false = paired.first_hit + paired.second_hit, paired.first_false + paired.second_false
+
+    def leads(own_false: Integers) -> NDArray[np.bool_]:
+        first = _f1(paired.both_hit + own_hits, paired.both_false + own_false, paired.positives)
+        second = _f1(paired.both_hit + hits - own_hits, paired.both_false + false - own_false, paired.positives)
+        return first - second >= observed - TOLERANCE
+
+    low, high = np.full_like(own_hits, -1), false.copy()
+    for _ in range(int(false.max(initial=0) + 1).bit_length()):
+        middle = (low + high + 1) // 2
+        up = leads(np.maximum(middle, 0))
+        low, high = np.where(up, middle, low), np.where(up, high, middle - 1)
+    return low
+
+
+def _f1(hits: Integers, false: Integers, positives: Integers) -> Floats:
+    """2 TP / (TP + FP + positives), element by element; NaN where that is 0 / 0."""
+    total = np.asarray(hits + false + positives)
+    result = np.full(total.shape, np.nan)
+    np.divide(2.0 * hits, total, out=result, where=total != 0)
+    return result
+
+
+def _pick(paired: Paired, tags: Integers | NDArray[np.bool_] | list[int]) -> Paired:
+    return Paired(*(np.asarray(column, np.int64)[tags] for column in paired))
+
+
+def _binomial(k: Integers, n: Integers) -> Floats:
+    """P(X = k), X binomial with n trials at 1/2."""
+    log: Floats = special.gammaln(n + 1) - special.gammaln(k + 1) - special.gammaln(n - k + 1) - n * math.log(2)
+    return np.exp(log)
+
+
+def _at_most(k: Integers, n: Integers) -> Floats:
+    """P(X <= k), X binomial with n trials at 1/2; 0 below 0, 1 from n on."""
+    inside: Floats = special.bdtr(np.clip(k, 0, n).astype(np.float64), n, 0.5)
+    return np.where(k < 0, 0.0, inside)
+
+
+def _two_sided(one_sided: Floats) -> Floats:
+    """Swapping every name mirrors the difference, so both sides weigh the same; rounding must not pass 1."""
+    return np.asarray(np.minimum(2.0 * one_sided, 1.0))
+
+
+def benjamini_hochberg(p: Floats) -> Floats:
+    """q of each test: the smallest false discovery rate at which it is still a finding; float64 (tests,).
+
+    NaN is no test: it stays NaN and does not count.
+
+    Source: Benjamini and Hochberg 1995, step-up.
+
+    >>> benjamini_hochberg(np.array([0.01, np.nan, 0.04, 0.03])).tolist()
+    [0.03, nan, 0.04, 0.04]
+    """
+    order, tests = _ascending(p)
+    scaled = p[order] * (tests / np.arange(1, tests + 1))
+    q = np.full(len(p), np.nan)
+    q[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
+    return q
+
+
+def holm(p: Floats) -> Floats:
+    """Adjusted p of each test: at or below a level for any true null with at most that probability; float64 (tests,).
+
+    NaN is no test: it stays NaN and does not count.
+
+    Source: Holm 1979, step-down.
+
+    >>> holm(np.array([0.01, np.nan, 0.04, 0.03])).tolist()
+    [0.03, nan, 0.06, 0.06]
+    """
+    order, tests = _ascending(p)
+    adjusted = np.full(len(p), np.nan)
+    adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(tests, 0, -1)), 1.0)
+    return adjusted
+
+
+class _Ascending(NamedTuple):
+    order: NDArray[np.intp]
+    tests: int
+
+
+def _ascending(p: Floats) -> _Ascending:
+    """Where the tests stand by ascending p, and how many there are; NaN sorts last and is left out."""
+    tests = int((~np.isnan(p)).sum())
+    return _Ascending(np.argsort(p, kind="stable")[:tests], tests)
+
+
+class Rank(NamedTuple):
+    """Where a model stands among several."""
+
+    rank: int
+    """1 + the number of models significantly better."""
+    tied_with_best: bool
+    """Not significantly worse than the model of the highest value."""
+
+
+def ranks(values: Floats, better: NDArray[np.bool_]) -> list[Rank]:
+    """The rank of each model by what is significant, and which of them may be the best.
+
+    Args:
+        values: float64 (models,), higher is better; a model without one (NaN) is last and never tied.
+        better: bool (models, models), [i, j] whether i is significantly better than j.
+
+    >>> better = np.array([[False, False, True], [False, False, False], [False, False, False]])
+    >>> ranks(np.array([0.7, 0.6, 0.5]), better)
+    [Rank(rank=1, tied_with_best=True), Rank(rank=1, tied_with_best=True), Rank(rank=2, tied_with_best=False)]
+    """
+    defined = ~np.isnan(values)
+    if not defined.any():
+        return [Rank(len(values), False)] * len(values)
+    best = int(np.nanargmax(values))
+    above = 1 + (better & defined[:, None]).sum(axis=0)
+    return [
+        Rank(int(rank), not loses) if known else Rank(len(values), False)
+        for rank, loses, known in zip(above, better[best], defined, strict=True)
+    ]
+
+
+def minimum_detectable(standard_error: ArrayLike, *, power: float = 0.8, alpha: float = 0.05) -> Floats:
+    """The true difference that a two-sided test at level alpha would find with this power: 2.80 standard errors.
+
+    Args:
+        standard_error: of the difference; a number or an array.
+
+    >>> round(float(minimum_detectable(0.01)), 4)
+    0.028
+    """
+    return np.asarray(standard_error, np.float64) * float(special.ndtri(1 - alpha / 2) + special.ndtri(power))
+
+
+def images_needed(
+    images: int, standard_error: float, difference: float, *, power: float = 0.8, alpha: float = 0.05
+) -> int:
+    """How many images would make this difference detectable, its standard error shrinking with their root.
+
+    Args:
+        images: how many gave this standard error.
+        difference: the true difference to be found; its sign does not matter.
+
+    Raises:
+        ValueError: the difference is 0, which no number of images detects, or a figure is not finite.
+
+    >>> images_needed(1000, 0.01, 0.014)
+    4005
+    """
+    if difference == 0 or not math.isfinite(difference) or not math.isfinite(standard_error):
+        raise ValueError(f"no number of images detects a difference of {difference} (standard error {standard_error})")
+    return math.ceil(images * (float(minimum_detectable(standard_error, power=power, alpha=alpha)) / difference) ** 2)

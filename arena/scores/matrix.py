@@ -1,0 +1,141 @@
+"""Scores by rows, in memory or on disk: read in parts, so that a million images need no more memory than a part."""
+
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+TILE_BYTES = 32 << 20
+"""Bytes of rows that are mapped at a time; a larger tile gains nothing and counts as this process's memory."""
+
+
+class Part(Protocol):
+    """Consecutive rows: an array, or a place in a file."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(rows, columns)."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the scores."""
+
+    def __getitem__(self, rows: slice, /) -> NDArray[Any]:
+        """Some rows."""
+
+
+class Stored(NamedTuple):
+    """A C-ordered matrix inside a file; rows are mapped when they are asked for, and let go with the last view of them."""
+
+    path: Path
+    offset: int
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    def __getitem__(self, rows: slice) -> NDArray[Any]:  # type: ignore[override]
+        """Some rows, mapped."""
+        start, stop, _ = rows.indices(self.shape[0])
+        if start >= stop:
+            return np.empty((0, *self.shape[1:]), self.dtype)
+        row_bytes = self.dtype.itemsize * int(np.prod(self.shape[1:]))
+        shape = (stop - start, *self.shape[1:])
+        return np.memmap(self.path, self.dtype, "r", offset=self.offset + start * row_bytes, shape=shape)
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Scores of many images, one part after the other.
+
+    Attributes:
+        parts: at least one; all have the same columns.
+    """
+
+    parts: Sequence[Part]
+
+    @classmethod
+    def of(cls, values: NDArray[Any]) -> "Matrix":
+        """A matrix in memory."""
+        return cls((values,))
+
+    @cached_property
+    def shape(self) -> tuple[int, int]:
+        """(images, tags)."""
+        return sum(part.shape[0] for part in self.parts), self.parts[0].shape[1]
+
+    @cached_property
+    def dtype(self) -> np.dtype[Any]:
+        """The widest of the parts'."""
+        return np.result_type(*(part.dtype for part in self.parts))
+
+    def tiles(self) -> Iterator[tuple[int, NDArray[Any]]]:
+        """Row blocks of about `TILE_BYTES`, each with the number of its first row."""
+        first = 0
+        for part in self.parts:
+            step = max(1, TILE_BYTES // max(1, part.shape[1] * part.dtype.itemsize))
+            for start in range(0, part.shape[0], step):
+                yield first + start, part[start : start + step]
+            first += part.shape[0]
+
+    def read(self) -> NDArray[Any]:
+        """Everything, in memory."""
+        return self.columns(np.arange(self.shape[1]), None)
+
+    def columns(self, wanted: NDArray[np.int64], place: NDArray[np.int64] | None) -> NDArray[Any]:
+        """Some columns, (images, len(wanted)) in the type of the matrix; a view where that is possible.
+
+        Args:
+            wanted: int64 (k,), which columns.
+            place: int64 (rows of the matrix,), where each row goes, or -1 for a row that is not wanted; None keeps all.
+        """
+        consecutive = len(wanted) > 0 and bool((np.diff(wanted) == 1).all())
+        across = slice(int(wanted[0]), int(wanted[-1]) + 1) if consecutive else wanted
+        if place is None and consecutive and len(self.parts) == 1 and isinstance(self.parts[0], np.ndarray):
+            return self.parts[0][:, across]
+        rows = self.shape[0] if place is None else int((place >= 0).sum())
+        gathered = np.empty((rows, len(wanted)), self.dtype)
+        for start, tile in self.tiles():
+            if place is None:
+                gathered[start : start + len(tile)] = tile[:, across]
+                continue
+            here = place[start : start + len(tile)]
+            kept = here >= 0
+            gathered[here[kept]] = tile[:, across] if kept.all() else tile[kept][:, across]
+        return gathered
+
+
+def stored_npy(path: Path) -> Stored | None:
+    """Where the matrix of an `.npy` file lies; None where it cannot be mapped (Fortran order, objects)."""
+    with path.open("rb") as file:
+        return _stored(path, file, 0)
+
+
+def stored_member(path: Path, member: str) -> Stored | None:
+    """Where an array of an `.npz` file lies; None where it is compressed or cannot be mapped."""
+    with zipfile.ZipFile(path) as archive:
+        info = archive.getinfo(f"{member}.npy")
+        if info.compress_type != zipfile.ZIP_STORED:
+            return None
+        with archive.open(info) as file:
+            inside = _stored(path, file, 0)
+    if inside is None:
+        return None
+    with path.open("rb") as file:  # the local header's own lengths may differ from the directory's
+        file.seek(info.header_offset + 26)
+        lengths = np.frombuffer(file.read(4), "<u2")
+    return inside._replace(offset=info.header_offset + 30 + int(lengths.sum()) + inside.offset)
+
+
+def _stored(path: Path, file: Any, start: int) -> Stored | None:
+    version = np.lib.format.read_magic(file)
+    if version not in ((1, 0), (2, 0)):
+        return None
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, fortran, dtype = read(file)
+    if fortran or dtype.hasobject or len(shape) != 2:
+        return None
+    return Stored(path, start + file.tell(), shape, dtype)

@@ -1,0 +1,1 @@
+"""Taggers whose true figures are known."""

@@ -1,0 +1,233 @@
+"""Three layers: suspects found by hand, the rule written out image by image as the reference, planted label errors."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from arena.metrics.labels import (
+    MIN_POSITIVES_FOR_SUSPECTS,
+    SUSPECTS_PER_TAG,
+    Suspects,
+    find_suspects,
+    rank_suspects,
+)
+
+levels = st.sampled_from([-0.0, 0.0, 1e-30, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0]).map(np.float32)
+Problem = tuple[list[np.ndarray], np.ndarray]
+
+
+@st.composite
+def problems(draw: st.DrawFn, most_models: int = 3) -> Problem:
+    """Models that know the tag somewhat, so that most problems have suspects."""
+    labels = draw(hnp.arrays(bool, draw(st.integers(10, 40))))
+    models = draw(st.integers(1, most_models))
+    noise = [draw(hnp.arrays(np.float32, len(labels), elements=levels)) for _ in range(models)]
+    weight = np.float32(draw(st.sampled_from([0, 0.3])))
+    return [(1 - weight) * one + weight * labels.astype(np.float32) for one in noise], labels
+
+
+def cut_scores(scores: np.ndarray, *, low: float, high: float) -> np.ndarray:
+    return np.unique(scores[(scores >= np.float32(low)) & (scores <= np.float32(high))])
+
+
+def missing_strength(scores: np.ndarray, labels: np.ndarray, image: int) -> float:
+    """The rule's words taken literally: the most over the cuts from t1 to the image's score."""
+    cuts = cut_scores(scores, low=scores[labels].mean(dtype=np.float64), high=scores[image])
+    return max((labels[scores >= cut].sum() + 1) / ((scores >= cut).sum() + 2) for cut in cuts)
+
+
+def wrong_strength(scores: np.ndarray, labels: np.ndarray, image: int) -> float:
+    """Likewise over the cuts from the image's score to t0."""
+    likelier = []
+    for cut in cut_scores(scores, low=scores[image], high=scores[~labels].mean(dtype=np.float64)):
+        with_tag, without = ((chosen & (scores <= cut)).sum() + 1 for chosen in (labels, ~labels))
+        with_tag, without = with_tag / (labels.sum() + 2), without / ((~labels).sum() + 2)
+        likelier.append(without / (without + with_tag))
+    return max(likelier)
+
+
+def literal_suspects(models: list[np.ndarray], labels: np.ndarray) -> dict[tuple[int, bool], float]:
+    """Image by image, each suspect's strength; without the limit of suspects a tag."""
+    if min(labels.sum(), (~labels).sum()) < MIN_POSITIVES_FOR_SUSPECTS:
+        return {}
+    means = [[np.float32(one[part].mean(dtype=np.float64)) for part in (labels, ~labels)] for one in models]
+    if any(t1 <= t0 for t1, t0 in means):
+        return {}
+    found = {}
+    for image, label in enumerate(labels):
+        if not label and all(one[image] >= t1 for one, (t1, _) in zip(models, means, strict=True)):
+            found[image, True] = min(missing_strength(one, labels, image) for one in models)
+        if label and all(one[image] <= t0 for one, (_, t0) in zip(models, means, strict=True)):
+            found[image, False] = min(wrong_strength(one, labels, image) for one in models)
+    return found
+
+
+def as_dict(found: Suspects) -> dict[tuple[int, bool], float]:
+    return {(int(i), bool(m)): float(s) for i, m, s in zip(found.image, found.missing, found.strength, strict=True)}
+
+
+def test_suspects_worked_by_hand() -> None:
+    labels = np.array([True] * 6 + [False] * 6)
+    model = np.float32([0.9, 0.9, 0.9, 0.9, 0.9, 0.0, 0.1, 0.1, 0.1, 0.1, 0.1, 1.0])  # t1 = 0.75, t0 = 0.25
+    found = find_suspects([model], labels, tag=7)
+    assert (found.tag.tolist(), found.image.tolist(), found.missing.tolist()) == ([7, 7], [11, 5], [True, False])
+    missing = (5 + 1) / (6 + 2)  # at the cut 0.9: five carriers among six images
+    wrong = (6 / 8) / (6 / 8 + 2 / 8)  # at the cut 0.1: five of the six others, one of the six carriers
+    assert found.strength.tolist() == [missing, wrong]
+
+
+def test_every_model_must_contradict_the_label() -> None:
+    labels = np.array([True] * 6 + [False] * 6)
+    sure = np.float32([0.9, 0.9, 0.9, 0.9, 0.9, 0.0, 0.1, 0.1, 0.1, 0.1, 0.1, 1.0])
+    other = sure.copy()
+    other[[5, 11]] = 0.5
+    assert len(find_suspects([sure, sure], labels).image) == 2
+    assert len(find_suspects([sure, other], labels).image) == 0
+
+
+def test_a_score_at_the_mean_is_suspected_in_float32() -> None:
+    labels = np.array([True] * 5 + [False] * 5)
+    model = np.float32([0.7] * 5 + [0.1] * 5)
+    high, low = model.copy(), model.copy()
+    high[9] = 0.7
+    assert find_suspects([high], labels).image.tolist() == [9]
+    high[9] = np.nextafter(np.float32(0.7), np.float32(0))
+    assert find_suspects([high], labels).image.tolist() == []
+    low[0] = 0.1
+    assert find_suspects([low], labels).image.tolist() == [0]
+    low[0] = np.nextafter(np.float32(0.1), np.float32(1))
+    assert find_suspects([low], labels).image.tolist() == []
+
+
+def test_scores_at_the_ends_of_the_scale_are_suspected_too() -> None:
+    labels = np.array([True] * 6 + [False] * 6)
+    model = np.float32([1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 1])  # t1 = 1
+    assert as_dict(find_suspects([model], labels)) == {(11, True): 7 / 9}
+    assert as_dict(find_suspects([1 - model], ~labels)) == {(11, False): (7 / 8) / (7 / 8 + 2 / 8)}  # t0 = 0
+
+
+@pytest.mark.parametrize("positives", [0, MIN_POSITIVES_FOR_SUSPECTS - 1, 40 - MIN_POSITIVES_FOR_SUSPECTS + 1, 40])
+def test_a_tag_too_thin_on_either_side_gives_none(positives: int) -> None:
+    labels = np.arange(40) < positives
+    model = np.float32(0.8) * labels + np.float32(0.1)
+    model[[0, 39]] = model[[39, 0]]
+    assert len(find_suspects([model], labels).image) == 0
+
+
+@pytest.mark.parametrize("positives", [MIN_POSITIVES_FOR_SUSPECTS, 40 - MIN_POSITIVES_FOR_SUSPECTS])
+def test_a_tag_just_thick_enough_gives_some(positives: int) -> None:
+    labels = np.arange(40) < positives
+    model = np.float32(0.8) * labels + np.float32(0.1)
+    model[[0, 39]] = model[[39, 0]]
+    assert find_suspects([model], labels).image.tolist() == [39, 0]
+
+
+def test_a_model_that_does_not_know_the_tag_suspects_nothing() -> None:
+    labels = np.arange(20) < 10
+    knows = np.float32(0.8) * labels + np.float32(0.1)
+    knows[[0, 19]] = knows[[19, 0]]
+    assert len(find_suspects([knows], labels).image) == 2
+    for blind in (np.full(20, 0.5, np.float32), 1 - knows):
+        assert len(find_suspects([knows, blind], labels).image) == 0
+
+
+def test_only_the_strongest_are_kept_and_equal_ones_in_order_of_score_then_image() -> None:
+    labels = np.arange(400) < 200
+    scores = np.where(labels, np.float32(0.6), np.float32(0.1))
+    scores[200:280] = 0.7  # missing, all of one strength, above every carrier
+    scores[[270, 271]] = 0.8
+    found = find_suspects([scores.astype(np.float32)], labels)
+    assert found.missing.all()
+    assert found.image.tolist() == [270, 271, *range(200, 200 + SUSPECTS_PER_TAG - 2)]
+
+
+@given(problems())
+def test_suspects_and_strengths_are_those_of_the_rule_taken_literally(problem: Problem) -> None:
+    models, labels = problem
+    found, expected = find_suspects(models, labels), literal_suspects(models, labels)
+    assert as_dict(found) == pytest.approx(expected, abs=1e-12)
+    assert found.strength.dtype == np.float64
+    assert (found.missing == ~labels[found.image]).all()
+    for kind in (True, False):
+        assert (np.diff(found.strength[found.missing == kind]) <= 0).all()
+    assert (np.diff(found.missing.astype(int)) <= 0).all(), "the missing come first"
+
+
+@given(problems(), st.randoms(use_true_random=False))
+def test_order_of_images_and_models_does_not_matter(problem: Problem, random) -> None:
+    models, labels = problem
+    order = list(range(len(labels)))
+    random.shuffle(order)
+    moved = find_suspects([one[order] for one in models[::-1]], labels[order])
+    renamed = {(order[image], missing): strength for (image, missing), strength in as_dict(moved).items()}
+    assert renamed == as_dict(find_suspects(models, labels))
+
+
+@given(problems())
+def test_scores_already_sorted_give_the_same(problem: Problem) -> None:
+    models, labels = problem
+    sorted_here = find_suspects(models, labels)
+    given_sorted = find_suspects(models, labels, ascending=[np.sort(one) for one in models])
+    assert all(np.array_equal(*fields) for fields in zip(sorted_here, given_sorted, strict=True))
+
+
+@given(problems(most_models=1))
+def test_another_model_only_takes_suspects_away_or_weakens_them(problem: Problem) -> None:
+    (first,), labels = problem
+    second = np.sqrt(first)
+    alone, both = as_dict(find_suspects([first], labels)), as_dict(find_suspects([first, second], labels))
+    assert both.keys() <= alone.keys()
+    assert all(strength <= alone[suspect] for suspect, strength in both.items())
+
+
+def test_suspects_of_many_tags_rank_by_kind_then_strength_then_as_given() -> None:
+    def suspects(tag: int, missing: list[bool], strength: list[float]) -> Suspects:
+        return Suspects(np.full(len(missing), tag), np.arange(len(missing)), np.array(missing), np.array(strength))
+
+    ranked = rank_suspects([suspects(0, [True, False], [0.5, 0.9]), suspects(1, [True, True, False], [0.8, 0.5, 0.9])])
+    assert ranked.tag.tolist() == [1, 0, 1, 0, 1]
+    assert ranked.image.tolist() == [0, 0, 1, 1, 2]
+    assert ranked.strength.tolist() == [0.8, 0.5, 0.5, 0.9, 0.9]
+    assert all(len(field) == 0 for field in rank_suspects([]))
+
+
+class Tagged:
+    """Images with the tags that they truly have and those that they are said to have, and what two models say of them.
+
+    Tags differ in frequency (0.1 % to 30 %) and in how well they can be told, so that a strength that cannot be compared
+    between tags ranks badly.
+    """
+
+    def __init__(self, *, missing: float, wrong: float, seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        self.tags = [self.tag(rng, missing, wrong) for _ in range(120)]
+
+    @staticmethod
+    def tag(rng: np.random.Generator, missing: float, wrong: float) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
+        images, share, separation = 4000, 10 ** rng.uniform(-3, -0.5), rng.uniform(2, 7)
+        truth = rng.random(images) < share
+        labels = truth & (rng.random(images) >= missing)
+        lacking = np.flatnonzero(~truth)
+        labels[rng.choice(lacking, rng.binomial(truth.sum(), wrong), replace=False)] = True
+        seen = separation * (truth - 0.35) + 0.7 * np.log(share / (1 - share)) + rng.normal(size=images)
+        models = [1 / (1 + np.exp(-seen - rng.normal(size=images))) for _ in range(2)]
+        return [one.astype(np.float32) for one in models], labels, truth
+
+    def share_planted(self, models: int, *, missing: bool, top: int) -> float:
+        """How many of the strongest suspects of a kind are planted errors."""
+        ranked = rank_suspects(find_suspects(s[:models], labels, tag=t) for t, (s, labels, _) in enumerate(self.tags))
+        chosen = np.flatnonzero(ranked.missing == missing)[:top]
+        assert len(chosen) == top
+        truth = np.stack([truth for _, _, truth in self.tags])[ranked.tag[chosen], ranked.image[chosen]]
+        return float((truth == missing).mean())
+
+
+@pytest.mark.parametrize(("missing", "wrong"), [(0.02, 0.02), (0.1, 0.05), (0.3, 0.2)])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_most_top_suspects_are_planted_errors_at_any_rate(missing: float, wrong: float, seed: int) -> None:
+    images = Tagged(missing=missing, wrong=wrong, seed=seed)
+    for kind in (True, False):
+        assert images.share_planted(2, missing=kind, top=100) >= 0.9
+        assert images.share_planted(1, missing=kind, top=100) >= 0.8
