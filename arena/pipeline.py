@@ -6,6 +6,7 @@ Each stage writes files and can be run again from the files before it.
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -145,12 +146,35 @@ def score_files(
         check_name(name)
     thresholds = _own_thresholds(_thresholds_of_cards(files, root), scoring)
     make_folder(output)
+    with ThreadPoolExecutor() as background:  # a digest takes as long as reading, and does not hold the interpreter
+        digests = {
+            path: background.submit(digest_file, path) for path in (*files.values(), truth) if path and path.is_file()
+        }
+        given, facts, beside, entries = _read_files(files, truth, dataset, thresholds, digests, root, progress)
+    _finish(output, given, entries, _settings(scoring, beside, root), facts, command, progress)
+    return output
+
+
+class _Files(NamedTuple):
+    """What `arena score` was given."""
+
+    truth: Truth
+    facts: dict[str, Any]
+    beside: Path
+    """The folder of the truth."""
+    entries: list[Entry]
+
+
+def _read_files(
+    files: Mapping[str, Path], truth: Path | None, dataset: str | None, thresholds: Mapping[str, "_Own"],
+    digests: Mapping[Path, Future[str]], root: Path | None, progress: Progress,
+) -> _Files:  # fmt: skip
     progress.note("reading the truth")
     if truth is not None:
         arrays = read_npz(truth, ("truth", "tags", "image_ids"), large="truth")
         names, image_ids = (as_texts(truth, name, arrays[name]) for name in ("tags", "image_ids"))
         given = truth_from_rows(truth, arrays["truth"].shape, arrays["truth"].tiles(), names, image_ids)
-        facts: dict[str, Any] = {"name": truth.stem, "title": truth.name, "digest": digest_file(truth)}
+        facts: dict[str, Any] = {"name": truth.stem, "title": truth.name, "digest": digests[truth].result()}
         beside = truth.parent
     else:
         heldout = read_frozen(find_dataset(dataset or DEMO_DATASET, root))
@@ -159,9 +183,8 @@ def score_files(
     entries = []
     for name, path in files.items():
         progress.note(f"{name}: reading {path}")
-        entries.append(_read_entry(name, path, thresholds[name]))
-    _finish(output, given, entries, _settings(scoring, beside, root), facts, command, progress)
-    return output
+        entries.append(_read_entry(name, path, thresholds[name], digests))
+    return _Files(given, facts, beside, entries)
 
 
 def predict_folder(
@@ -349,9 +372,9 @@ def _entry(card: ModelCard, folder: Path, own: _Own) -> Entry:
     return Entry(card.name, card.title, scores, own.thresholds, own.source, facts)
 
 
-def _read_entry(name: str, path: Path, own: _Own) -> Entry:
+def _read_entry(name: str, path: Path, own: _Own, digests: Mapping[Path, Future[str]]) -> Entry:
     scores = read_store(path) if path.is_dir() else read_scores(path)
-    facts = read_facts(path) if path.is_dir() else {"scores": path.name, "key": digest_file(path)}
+    facts = read_facts(path) if path.is_dir() else {"scores": path.name, "key": digests[path].result()}
     return Entry(name, name, scores, own.thresholds, own.source, facts)
 
 

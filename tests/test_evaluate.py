@@ -19,13 +19,13 @@ RNG = np.random.default_rng(7)
 IDS = tuple(f"i{n}" for n in range(60))
 TRUTH_TAGS = ("cat", "dog", "rare", "never", "sun")
 VALUES = RNG.random((60, 5)) < [0.5, 0.4, 0.05, 0.0, 0.6]
-TRUTH = Truth(IDS, TagSpace(TRUTH_TAGS), VALUES, TagRelations.of(aliases=[("pup", "dog")]))
+TRUTH = Truth.of(IDS, TagSpace(TRUTH_TAGS), VALUES, relations=TagRelations.of(aliases=[("pup", "dog")]))
 
 
 def entry(name: str, tags: tuple[str, ...], *, order=slice(None), threshold=Thresholds(0.5), **more) -> Entry:
     values = np.random.default_rng(len(name)).random((60, len(tags))).astype(np.float32)
     ids = tuple(np.array(IDS)[order])
-    scores = Scores(ids, TagSpace(tags, more.get("categories")), values[order], more.get("skipped", {}))
+    scores = Scores.of(ids, TagSpace(tags, more.get("categories")), values[order], more.get("skipped", {}))
     return Entry(name, name, scores, threshold, "card")
 
 
@@ -82,7 +82,7 @@ def test_a_category_has_its_own_threshold() -> None:
 
 
 def test_the_models_category_chooses_its_threshold_and_the_truths_is_shown() -> None:
-    truth = Truth(IDS, TagSpace(("cat", "dog"), ("meta", "general")), VALUES[:, :2])
+    truth = Truth.of(IDS, TagSpace(("cat", "dog"), ("meta", "general")), VALUES[:, :2])
     thresholds = Thresholds(0.3, {"character": 0.85, "meta": 0.6})
     with_own = entry("c", ("cat", "dog"), categories=("general", "character"), threshold=thresholds)
     rows = evaluate(truth, [with_own]).per_tag
@@ -143,12 +143,12 @@ def test_what_cannot_be_compared_is_refused() -> None:
     with pytest.raises(ArenaError, match="none of its 1 tags is a tag of the truth"):
         evaluate(TRUTH, [entry("x", ("strange",))])
     with pytest.raises(ArenaError, match="no image is left"):
-        evaluate(Truth((), TagSpace(("cat",)), np.zeros((0, 1), bool)), [BB])
+        evaluate(Truth.of((), TagSpace(("cat",)), np.zeros((0, 1), bool)), [BB])
 
 
 def test_one_image_one_tag_and_constant_scores_give_defined_answers(tmp_path: Path) -> None:
-    truth = Truth(("i0",), TagSpace(("cat",)), np.array([[True]]))
-    one = Entry("m", "m", Scores(("i0",), TagSpace(("cat",)), np.float32([[0.5]])), Thresholds(), "default")
+    truth = Truth.of(("i0",), TagSpace(("cat",)), np.array([[True]]))
+    one = Entry("m", "m", Scores.of(("i0",), TagSpace(("cat",)), np.float32([[0.5]])), Thresholds(), "default")
     result = evaluate(truth, [one])
     own = result.summary["models"]["m"]["regimes"]["own"]
     assert result.summary["compared_tags"] == own["macro_f1_tags"] == 0

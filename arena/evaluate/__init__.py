@@ -22,7 +22,15 @@ from arena.metrics.counts import divide, macro
 from arena.metrics.intervals import Interval
 from arena.result import SCHEMA, Result
 
-__all__ = ["DEFAULT_THRESHOLD", "MIN_POSITIVES", "Entry", "Settings", "amount_of_work", "describe_thresholds", "evaluate"]
+__all__ = [
+    "DEFAULT_THRESHOLD",
+    "MIN_POSITIVES",
+    "Entry",
+    "Settings",
+    "amount_of_work",
+    "describe_thresholds",
+    "evaluate",
+]
 
 
 def evaluate(

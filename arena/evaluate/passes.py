@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -127,9 +128,11 @@ def measure(
         own = [one.counts.at(thresholds) for one, thresholds in zip(tallies.models, effective, strict=True)]
         uncertainty = None
         if sampling is not None:
-            regimes = [_regimes(*row, compared) for row in zip(models, tallies.models, effective, strict=True)]
+            with ThreadPoolExecutor(workers) as pool:
+                given = (models, tallies.models, effective)
+                regimes = list(pool.map(lambda *row: _regimes(*row, compared), *given))
             uncertainty = _resample(
-                truth, models, compared, image_slices, settings, sampling, regimes, workers, advance
+                truth, models, compared, image_slices, settings, sampling, regimes, tallies.models, workers, advance
             )
     return Measured(truth, list(models), compared, tallies, own, uncertainty)
 
@@ -168,6 +171,7 @@ def _resample(
     settings: Settings,
     sampling: Sampling,
     regimes: Sequence[Regimes],
+    tallies: Sequence[Tally],
     workers: int,
     advance: Advance,
 ) -> Uncertainty:
@@ -190,7 +194,8 @@ def _resample(
         clustered=truth.groups is not None and len(set(truth.groups)) < len(truth.groups),
         slices=[SliceRows(np.flatnonzero(one.member), one.member) for one in image_slices],
     )  # fmt: skip
-    resampler, inspector = Resampler(plan), _Inspector(plan)
+    average_precision = [one.average_precision[k] for one, k in zip(tallies, chosen, strict=True)]
+    resampler, inspector = Resampler(plan), _Inspector(plan, average_precision)
 
     def work(span: slice, blocks: list[Block]) -> tuple[Part, _Inspected]:
         decided = [bootstrap.decide(plan, number, span, block) for number, block in enumerate(blocks)]
@@ -214,13 +219,13 @@ class _Inspected(NamedTuple):
 class _Inspector:
     """Looks at single images: labels that no model believes, and images on which models disagree."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, average_precision: Sequence[Floats]) -> None:
         tags = plan.truth.shape[1]
         self.plan = plan
         self.suspects: list[Suspects] = []
         self.disagreements: list[Disagreements] = []
         self.counts = [np.zeros((3, tags), np.int64) for _ in plan.models]
-        self.ap = [np.full(tags, np.nan) for _ in plan.models]
+        self.ap = [one.copy() for one in average_precision]
 
     def block(self, span: slice, decided: Sequence[Sequence[NDArray[np.bool_]]], blocks: Sequence[Block]) -> _Inspected:
         """Of one block; fills in the counts without suspected cells."""
@@ -248,7 +253,8 @@ class _Inspector:
         hits = labels_of & kept
         tp, predictions = np.count_nonzero(predicted & hits), np.count_nonzero(predicted & kept)
         self.counts[number][:, tag] = tp, predictions - tp, np.count_nonzero(hits)
-        self.ap[number][tag] = ranking.average_precision(ranking.sort_column(scores[kept], labels_of[kept]))
+        if not kept.all():
+            self.ap[number][tag] = ranking.average_precision(ranking.sort_column(scores[kept], labels_of[kept]))
 
     def add(self, found: _Inspected) -> None:
         """Take up the next block's finds."""

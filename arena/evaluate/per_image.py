@@ -52,10 +52,14 @@ def _hits(model: Matched, columns: NDArray[np.int64], carried: csr_array) -> NDA
 
     def rank(start: int, tile: NDArray[Any]) -> None:
         where = np.arange(start, start + len(tile)) if place is None else place[start : start + len(tile)]
-        kept = where >= 0
-        scores = tile[np.ix_(kept, columns)].astype(np.float32)
-        rows, tags = carried[where[kept]].nonzero()
-        hits[:, where[kept]] = per_image.hits_at_k(scores, rows.astype(np.int64), tags.astype(np.int64), TOP)
+        if (where < 0).any():
+            tile, where = tile[where >= 0], where[where >= 0]
+        scores = tile if len(columns) == tile.shape[1] else tile[:, columns]
+        rows, tags = carried[where].nonzero()
+        tags = columns[tags] if scores is tile else tags
+        hits[:, where] = per_image.hits_at_k(
+            scores.astype(np.float32, copy=False), rows.astype(np.int64), tags.astype(np.int64), TOP
+        )
 
     with ThreadPoolExecutor() as pool:
         jobs = [

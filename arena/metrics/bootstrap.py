@@ -248,35 +248,62 @@ def _sum_replicates(
     sums = []
     for regimes, figures in zip(decided, slices, strict=True):
         shares = []
+        drawn: NDArray[np.float32] | None = None
         for number, predicted in enumerate(regimes):
-            rows = [np.flatnonzero(row) for row in predicted]
-            hits = [images[row[images]] for images, row in zip(carrying, predicted, strict=True)]
-            shares.append(_share(plan, rows, hits, positives, whole if number else groups))
+            drawn = _draw_predicted(plan, predicted, carrying, drawn, regimes[number - 1])
+            shares.append(_share(plan, drawn, positives, whole if number else groups))
         for number, part in enumerate(plan.slices):
             rows = [images[part.member[images]] for images in map(np.flatnonzero, regimes[0])]
             hits = [images[row[images]] for images, row in zip(parts[number], regimes[0], strict=True)]
             figures.tp[number, span] = [len(one) for one in hits]
             figures.fp[number, span] = [len(one) - len(hit) for one, hit in zip(rows, hits, strict=True)]
             figures.positives[number, span] = [len(one) for one in parts[number]]
-            shares.append(_share(plan, rows, hits, part_positives[number], whole))
+            shares.append(_share(plan, _draw(plan, [*rows, *hits]), part_positives[number], whole))
         sums.append(np.concatenate(shares, axis=1))
     return sums
 
 
-def _draw(plan: Plan, rows: Sequence[Integers]) -> NDArray[np.float32]:
-    """How many of each tag's images every replicate drew; float32 (tags, replicates), whole numbers."""
+def _draw(plan: Plan, rows: Sequence[Integers], signs: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+    """How many of each row's images every replicate drew; float32 (rows, replicates), whole numbers.
+
+    Args:
+        signs: 1 or -1 for each image of all rows, where they are counted so; None counts all as 1.
+    """
     indptr = np.cumsum([0, *map(len, rows)])
     units = plan.sampling.units[np.concatenate(rows)]
-    ones = np.ones(len(units), np.float32)
-    drawn: NDArray[np.float32] = csr_array((ones, units, indptr), shape=(len(rows), len(plan.weights))) @ plan.weights
+    signs = np.ones(len(units), np.float32) if signs is None else signs
+    drawn: NDArray[np.float32] = csr_array((signs, units, indptr), shape=(len(rows), len(plan.weights))) @ plan.weights
     return drawn
 
 
-def _share(
-    plan: Plan, rows: Sequence[Integers], hits: Sequence[Integers], positives: NDArray[np.float32], groups: Floats
-) -> Floats:
+def _draw_predicted(
+    plan: Plan,
+    predicted: NDArray[np.bool_],
+    carrying: Sequence[Integers],
+    drawn: NDArray[np.float32] | None,
+    before: NDArray[np.bool_],
+) -> NDArray[np.float32]:
+    """Predictions, then hits, of a block as every replicate drew them; float32 (2 x tags, replicates).
+
+    Regimes differ in few predictions, so what another regime's gave is taken over and only the difference is drawn.
+
+    Args:
+        drawn: the same for the predictions `before`; None where there are none.
+    """
+    if drawn is None:
+        rows = [np.flatnonzero(row) for row in predicted]
+        hits = [images[row[images]] for images, row in zip(carrying, predicted, strict=True)]
+        return _draw(plan, [*rows, *hits])
+    changed = predicted != before
+    rows = [np.flatnonzero(row) for row in changed]
+    hits = [images[row[images]] for images, row in zip(carrying, changed, strict=True)]
+    added = [now[some] for part in (rows, hits) for now, some in zip(predicted, part, strict=True)]
+    return drawn + _draw(plan, [*rows, *hits], np.where(np.concatenate(added), np.float32(1), np.float32(-1)))
+
+
+def _share(plan: Plan, drawn: NDArray[np.float32], positives: NDArray[np.float32], groups: Floats) -> Floats:
     """Sums of precision, recall and F1, over how many tags each is defined, and counts: (9, groups, replicates)."""
-    tp, predicted = _draw(plan, hits), _draw(plan, rows)
+    predicted, tp = np.split(drawn, 2)
     counts = TagCounts(np.empty(0, np.float32), tp, predicted - tp, positives, images=0)  # type: ignore[arg-type]
     values = plan.convention.ratios(counts)
     defined = [~np.isnan(value) for value in values]

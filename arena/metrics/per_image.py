@@ -63,7 +63,7 @@ def hits_at_k(scores: NDArray[np.float32], rows: Integers, columns: Integers, ks
 
 
 def highest(scores: NDArray[np.float32], kept: int) -> NDArray[np.float32]:
-    """The highest scores of each image in descending order, float32 (n, kept); a partition takes a tenth of a sort."""
+    """The highest scores of each image in descending order, float32 (n, kept); a partition takes less than half of a sort."""
     start = scores.shape[1] - kept
     return np.sort(np.partition(scores, start, axis=1)[:, start:], axis=1)[:, ::-1]
 

@@ -8,6 +8,7 @@ ratio is taken (means of ratios of folds are biased: Forman and Scholz 2010, App
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -24,7 +25,7 @@ FOLDS = 5
 PRECISION = 0.9
 """The precision that the regime of a fixed precision holds."""
 
-SHRINKAGES = (0.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, np.inf)
+SHRINKAGES = (0.0, 2.0, 5.0, 10.0, 20.0, 50.0, np.inf)
 """Strengths of the pull of a tag's threshold towards the average tag's, in positives; infinite: all share one threshold."""
 
 MIN_CATEGORY_TAGS = 5
@@ -86,12 +87,20 @@ class Training:
     compared: NDArray[np.bool_]
     categories: Integers
 
-    @property
-    def f1(self) -> Floats:
-        """(k, tags); NaN where undefined."""
-        return divide(2 * self.tp, self.tp + self.fp + self.positives)
+    @cached_property
+    def f1(self) -> NDArray[np.float32]:
+        """(k, tags); 0 where undefined: nothing was found."""
+        return 2 * self.tp / np.maximum(self.tp + self.fp + self.positives, 1)
 
-    @property
+    @cached_property
+    def average(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Hits and false alarms of an average compared tag, a positive; (k,) each."""
+        usable = np.flatnonzero(self.compared & (self.positives > 0))
+        if not len(usable):
+            return np.zeros(len(self.tp), np.float32), np.zeros(len(self.tp), np.float32)
+        return tuple((x[:, usable] / self.positives[usable]).mean(1) for x in (self.tp, self.fp))  # type: ignore[return-value]
+
+    @cached_property
     def totals(self) -> TagCounts:
         """Of the compared tags at each step of the sweep, as if each step were a tag."""
         tp, fp = (x[:, self.compared].sum(1, dtype=np.float64) for x in (self.tp, self.fp))
@@ -107,9 +116,9 @@ def _everywhere(train: Training, step: int) -> Integers:
     return np.full(len(train.positives), step, np.int64)
 
 
-def _mean_over(f1: Floats, tags: NDArray[np.bool_]) -> Floats:
-    """Mean F1 at each step over some tags, an undefined one counting 0: nothing was found."""
-    return np.nan_to_num(f1[:, tags]).mean(1) if tags.any() else np.zeros(len(f1))
+def _mean_over(f1: NDArray[np.float32], tags: NDArray[np.bool_]) -> Floats:
+    """Mean F1 at each step over some tags."""
+    return f1[:, tags].mean(1, dtype=np.float64) if tags.any() else np.zeros(len(f1))
 
 
 def choose_macro_f1(train: Training) -> Integers:
@@ -156,14 +165,13 @@ def choose_by_tag(train: Training, shrinkage: float) -> Integers:
     """
     if np.isinf(shrinkage):
         return choose_macro_f1(train)
-    usable = train.compared & (train.positives > 0)
-    true, false = (divide(x[:, usable], train.positives[usable]).mean(1) if usable.any() else np.zeros(len(x))
-                   for x in (train.tp, train.fp))  # fmt: skip
-    tp = train.tp + (shrinkage * true).astype(np.float32)[:, None]
-    predicted = tp + train.fp + (shrinkage * false).astype(np.float32)[:, None]
-    f1 = divide(tp, predicted + train.positives + np.float32(shrinkage))
-    chosen: Integers = np.argmax(np.nan_to_num(f1), axis=0)
-    return np.where(train.positives > 0, chosen, choose_macro_f1(train))
+    if shrinkage == 0:
+        f1 = train.f1
+    else:
+        true, false = (np.float32(shrinkage) * part[:, None] for part in train.average)
+        hits = train.tp + true
+        f1 = hits / (hits + train.fp + false + (train.positives + np.float32(shrinkage)))
+    return np.where(train.positives > 0, np.argmax(f1, axis=0), choose_macro_f1(train))
 
 
 class Chosen(NamedTuple):
@@ -180,7 +188,7 @@ class FoldCounts:
     """One model's counts by fold, over which thresholds are chosen.
 
     Attributes:
-        tp, fp: int64 (folds, k, tags).
+        tp, fp: integers (folds, k, tags).
         positives: int64 (folds, tags).
         images: how many.
         compared, categories: as in `Training`.
@@ -193,11 +201,19 @@ class FoldCounts:
     compared: NDArray[np.bool_]
     categories: Integers
 
+    @cached_property
+    def _kept(self) -> dict[tuple[int, ...], Training]:
+        return {}
+
     def without(self, *folds: int) -> Training:
         """The counts of all folds but these."""
-        kept = [fold for fold in range(len(self.tp)) if fold not in folds]
-        tp, fp, positives = (x[kept].sum(0).astype(np.float32) for x in (self.tp, self.fp, self.positives))
-        return Training(tp, fp, positives, self.compared, self.categories)
+        if folds not in self._kept:
+            tp, fp, positives = (
+                (x.sum(0) - sum(x[fold] for fold in folds)).astype(np.float32)
+                for x in (self.tp, self.fp, self.positives)
+            )
+            self._kept[folds] = Training(tp, fp, positives, self.compared, self.categories)
+        return self._kept[folds]
 
     def cross_fit(self, choice: Choice) -> Chosen:
         """Choose for each fold on the others, and once on all."""

@@ -19,6 +19,9 @@ from arena.result import Result
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#f0e442")
 """Okabe and Ito's palette: told apart with every kind of colour vision."""
 
+MOST_DRAWN = 1000
+"""Dots that an SVG draws one by one; more of them become one picture in it."""
+
 DASHES = ("-", "--", "-.", ":")
 
 _STYLE: Any = {
@@ -64,7 +67,15 @@ def draw_scatter(result: Result) -> Figure:
     support = compared[compared["model"] == first].set_index("truth_tag")["support"].reindex(table.index)
     figure, ax = plt.subplots(figsize=(4.6, 4.6), layout="constrained")
     ax.plot([0, 1], [0, 1], color="#888888", linewidth=0.8)
-    ax.scatter(table[first], table[second], s=4 + 3 * np.sqrt(support), alpha=0.55, color=COLOURS[0], linewidths=0)
+    ax.scatter(
+        table[first],
+        table[second],
+        s=4 + 3 * np.sqrt(support),
+        alpha=0.55,
+        color=COLOURS[0],
+        linewidths=0,
+        rasterized=len(table) > MOST_DRAWN,
+    )
     ax.set(
         xlabel=f"F1 of {one_line(first)}", ylabel=f"F1 of {one_line(second)}", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02)
     )

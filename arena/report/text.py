@@ -47,14 +47,12 @@ def detailed_metrics(result: Result) -> str:
     )
     rank = {model: place for place, model in enumerate(result.models)}
     ordered = compared.assign(rank=compared["model"].map(rank)).sort_values(["truth_tag", "rank"])
-    blocks: list[str] = []
-    for tag, rows in ordered.groupby("truth_tag", sort=False):
-        lines = [
-            f"{model:<20}: Precision {p:.4f}, Recall {r:.4f}, F1 {f1:.4f}, AP {ap:.4f}\n"
-            for model, p, r, f1, ap in rows[["model", "precision", "recall", "f1", "ap"]].itertuples(index=False)
-        ]
-        blocks.append(f"{one_line(str(tag))}\n{''.join(lines)}\n")
-    return "".join(blocks)
+    columns = [ordered[name].tolist() for name in ("truth_tag", "model", "precision", "recall", "f1", "ap")]
+    blocks: dict[str, list[str]] = {}
+    for tag, model, p, r, f1, ap in zip(*columns, strict=True):
+        line = f"{model:<20}: Precision {p:.4f}, Recall {r:.4f}, F1 {f1:.4f}, AP {ap:.4f}\n"
+        blocks.setdefault(tag, [f"{one_line(tag)}\n"]).append(line)
+    return "".join("".join([*lines, "\n"]) for lines in blocks.values())
 
 
 def summary_markdown(result: Result) -> str:

@@ -28,8 +28,8 @@ def read_npz(path: Path, required: Sequence[str], *, large: str) -> dict[str, An
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             stored = stored_member(path, large) if large in archive.files else None
             arrays: dict[str, Any] = {name: archive[name] for name in archive.files if name != large or stored is None}
-            if large in archive.files and (stored is not None or arrays[large].ndim == 2):
-                arrays[large] = Matrix((stored,)) if stored is not None else Matrix.of(arrays[large])
+            if stored is not None:
+                arrays[large] = Matrix((stored,))
     except FileNotFoundError:
         raise ScoresError(f"{path}: no such file") from None
     except Exception as error:  # zipfile, zlib and numpy each raise their own on damaged bytes
@@ -40,6 +40,10 @@ def read_npz(path: Path, required: Sequence[str], *, large: str) -> dict[str, An
     missing = [name for name in required if name not in arrays]
     if missing:
         raise ScoresError(f"{path}: no array {', '.join(missing)}; it has {', '.join(sorted(arrays)) or 'none'}")
+    if not isinstance(arrays[large], Matrix):  # compressed, or in Fortran's order
+        if arrays[large].ndim != 2:
+            raise ScoresError(f"{path}: {large} {arrays[large].shape}; it must be a matrix (images, tags)")
+        arrays[large] = Matrix.of(np.ascontiguousarray(arrays[large]))
     return arrays
 
 

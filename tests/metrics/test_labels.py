@@ -20,12 +20,13 @@ Problem = tuple[list[np.ndarray], np.ndarray]
 
 @st.composite
 def problems(draw: st.DrawFn, most_models: int = 3) -> Problem:
-    """Models that know the tag somewhat, so that most problems have suspects."""
-    labels = draw(hnp.arrays(bool, draw(st.integers(10, 40))))
-    models = draw(st.integers(1, most_models))
-    noise = [draw(hnp.arrays(np.float32, len(labels), elements=levels)) for _ in range(models)]
-    weight = np.float32(draw(st.sampled_from([0, 0.3])))
-    return [(1 - weight) * one + weight * labels.astype(np.float32) for one in noise], labels
+    """Labels that follow what the models see but for some, and models that agree but on some images: with suspects."""
+    images = draw(st.integers(10, 40))
+    seen = draw(hnp.arrays(np.float32, images, elements=levels))
+    labels = (seen > 0.5) ^ draw(hnp.arrays(bool, images, elements=st.sampled_from([False, False, False, True])))
+    others = draw(st.lists(hnp.arrays(np.float32, images, elements=levels), max_size=most_models - 1))
+    differs = draw(hnp.arrays(bool, images, elements=st.sampled_from([False, False, True])))
+    return [seen, *(np.where(differs, other, seen) for other in others)], labels
 
 
 def cut_scores(scores: np.ndarray, *, low: float, high: float) -> np.ndarray:

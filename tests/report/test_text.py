@@ -38,8 +38,8 @@ def published_result(every: int) -> tuple[Result, str]:
     ids = tuple(map(str, range(images)))
     tags = tuple(match[1] for match in by_index)
     space = TagSpace(tags, None, tuple(int(match[3]) for match in by_index))
-    joytag = Entry("joytag", "JoyTag", Scores(ids, space, scores), Thresholds(0.4), "option")
-    result = evaluate(Truth(ids, TagSpace(tags), truth), [joytag], min_positives=0, convention="joytag")
+    joytag = Entry("joytag", "JoyTag", Scores.of(ids, space, scores), Thresholds(0.4), "option")
+    result = evaluate(Truth.of(ids, TagSpace(tags), truth), [joytag], min_positives=0, convention="joytag")
     renumbered = {match[2]: str(place) for place, match in enumerate(by_index)}
     expected = "".join(match[0].replace(f" ({match[2]}) (cnt", f" ({renumbered[match[2]]}) (cnt") for match in blocks)
     return result, expected
@@ -55,9 +55,9 @@ def small() -> Result:
     rng = np.random.default_rng(0)
     ids = tuple(map(str, range(50)))
     tags = ("b", "a", "line\nbreak", "thin")
-    truth = Truth(ids, TagSpace(tags), rng.random((50, 4)) < [0.5, 0.5, 0.5, 0.02])
+    truth = Truth.of(ids, TagSpace(tags), rng.random((50, 4)) < [0.5, 0.5, 0.5, 0.02])
     entries = [
-        Entry(n, n, Scores(ids, TagSpace(tags), rng.random((50, 4), np.float32)), Thresholds(t), "card")
+        Entry(n, n, Scores.of(ids, TagSpace(tags), rng.random((50, 4), np.float32)), Thresholds(t), "card")
         for n, t in (("first", 0.5), ("second", 1.0))
     ]
     return evaluate(truth, entries, run={"dataset": {"name": "d|e"}, "signature": "s"})
@@ -65,8 +65,8 @@ def small() -> Result:
 
 def test_full_metrics_keeps_the_place_in_the_models_list_and_lists_thin_tags() -> None:
     ids = tuple(map(str, range(20)))
-    truth = Truth(ids, TagSpace(("thin", "common")), np.arange(20)[:, None] < [1, 12])
-    scores = Scores(ids, TagSpace(("unknown", "thin", "common")), np.full((20, 3), 0.5, np.float32))
+    truth = Truth.of(ids, TagSpace(("thin", "common")), np.arange(20)[:, None] < [1, 12])
+    scores = Scores.of(ids, TagSpace(("unknown", "thin", "common")), np.full((20, 3), 0.5, np.float32))
     text = full_metrics(evaluate(truth, [Entry("m", "m", scores, Thresholds(0.5), "card")]), "m")
     assert [line for line in text.splitlines() if line.startswith("Tag")] == [
         "Tag: common (2) (cnt: 12)",
@@ -76,9 +76,11 @@ def test_full_metrics_keeps_the_place_in_the_models_list_and_lists_thin_tags() -
 
 def test_the_page_shows_the_even_sweep_and_one_row_a_tag() -> None:
     ids = tuple(map(str, range(30)))
-    truth = Truth(ids, TagSpace(("dog",)), np.arange(30)[:, None] < 12, TagRelations.of(aliases=[("pup", "dog")]))
+    truth = Truth.of(
+        ids, TagSpace(("dog",)), np.arange(30)[:, None] < 12, relations=TagRelations.of(aliases=[("pup", "dog")])
+    )
     values = np.stack([np.linspace(1, 0, 30), np.linspace(0, 1, 30)], axis=1).astype(np.float32)
-    scores = Scores(ids, TagSpace(("pup", "dog")), values)
+    scores = Scores.of(ids, TagSpace(("pup", "dog")), values)
     view = page_view(evaluate(truth, [Entry("m", "m", scores, Thresholds(0.3537), "card")]))
     assert len(view["sweep"]["thresholds"]) == 101
     assert view["tags"]["name"] == ["dog"]
