@@ -1,3 +1,20 @@
 """arena: which image tagger is better, on which tags, at which threshold, and how sure are we?"""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from arena.api import Comparison as Comparison
+    from arena.api import compare as compare
+    from arena.api import score as score
+
 __version__ = "0.1.0"
+
+_API = ("Comparison", "compare", "score")
+"""What a notebook uses; imported when it is asked for, so that `arena --help` stays quick."""
+
+
+def __getattr__(name: str) -> Any:
+    if name in _API:
+        return getattr(import_module("arena.api"), name)
+    raise AttributeError(f"module 'arena' has no attribute {name!r}")

@@ -6,7 +6,7 @@ Each stage writes files and can be run again from the files before it.
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -146,45 +146,53 @@ def score_files(
         check_name(name)
     thresholds = _own_thresholds(_thresholds_of_cards(files, root), scoring)
     make_folder(output)
-    with ThreadPoolExecutor() as background:  # a digest takes as long as reading, and does not hold the interpreter
-        digests = {
-            path: background.submit(digest_file, path) for path in (*files.values(), truth) if path and path.is_file()
-        }
-        given, facts, beside, entries = _read_files(files, truth, dataset, thresholds, digests, root, progress)
-    _finish(output, given, entries, _settings(scoring, beside, root), facts, command, progress)
+    progress.note("reading the truth")
+    with ThreadPoolExecutor() as background:  # a digest takes as long as reading, and lets other threads run
+        paths = [path for path in (*files.values(), truth) if path is not None and path.is_file()]
+        digests = {path: background.submit(digest_file, path) for path in paths}
+        given = read_truth(dataset or DEMO_DATASET if truth is None else truth, root)
+        facts = given.facts if truth is None else {**given.facts, "digest": digests[truth].result()}
+        entries = []
+        for name, path in files.items():
+            progress.note(f"{name}: reading {path}")
+            own, scores = thresholds[name], read_scores_of(path)
+            more = {"scores": path.name, "key": digests[path].result()} if path in digests else read_facts(path)
+            entries.append(Entry(name, name, scores, own.thresholds, own.source, more))
+    _finish(output, given.truth, entries, _settings(scoring, given.folder, root), facts, command, progress)
     return output
 
 
-class _Files(NamedTuple):
-    """What `arena score` was given."""
+class GivenTruth(NamedTuple):
+    """A truth and where it comes from."""
 
     truth: Truth
     facts: dict[str, Any]
-    beside: Path
-    """The folder of the truth."""
-    entries: list[Entry]
+    folder: Path
+    """Where its tag groups may lie."""
 
 
-def _read_files(
-    files: Mapping[str, Path], truth: Path | None, dataset: str | None, thresholds: Mapping[str, "_Own"],
-    digests: Mapping[Path, Future[str]], root: Path | None, progress: Progress,
-) -> _Files:  # fmt: skip
-    progress.note("reading the truth")
-    if truth is not None:
-        arrays = read_npz(truth, ("truth", "tags", "image_ids"), large="truth")
-        names, image_ids = (as_texts(truth, name, arrays[name]) for name in ("tags", "image_ids"))
-        given = truth_from_rows(truth, arrays["truth"].shape, arrays["truth"].tiles(), names, image_ids)
-        facts: dict[str, Any] = {"name": truth.stem, "title": truth.name, "digest": digests[truth].result()}
-        beside = truth.parent
-    else:
-        heldout = read_frozen(find_dataset(dataset or DEMO_DATASET, root))
-        given, facts = heldout.truth, {"name": heldout.card.name, "title": heldout.card.title, "digest": heldout.digest}
-        beside = heldout.card.folder
-    entries = []
-    for name, path in files.items():
-        progress.note(f"{name}: reading {path}")
-        entries.append(_read_entry(name, path, thresholds[name], digests))
-    return _Files(given, facts, beside, entries)
+def read_truth(given: str | Path, root: Path | None = None) -> GivenTruth:
+    """Truth from an `.npz` file with `truth`, `tags`, `image_ids`, or from a dataset by name or folder.
+
+    Raises:
+        ArenaError: neither, or damaged.
+    """
+    path = Path(given)
+    if (isinstance(given, Path) and not path.is_dir()) or path.suffix == ".npz":
+        arrays = read_npz(path, ("truth", "tags", "image_ids"), large="truth")
+        names, image_ids = (as_texts(path, name, arrays[name]) for name in ("tags", "image_ids"))
+        truth = truth_from_rows(
+            path, arrays["truth"].shape, (tile for _, tile in arrays["truth"].tiles()), names, image_ids
+        )
+        return GivenTruth(truth, {"name": path.stem, "title": path.name}, path.parent)
+    heldout = read_frozen(find_dataset(str(given), root))
+    facts = {"name": heldout.card.name, "title": heldout.card.title, "digest": heldout.digest}
+    return GivenTruth(heldout.truth, facts, heldout.card.folder)
+
+
+def read_scores_of(path: Path) -> Scores:
+    """Scores from an `.npz` file, or from the scores folder of a run."""
+    return read_store(path) if path.is_dir() else read_scores(path)
 
 
 def predict_folder(
@@ -370,12 +378,6 @@ def _entry(card: ModelCard, folder: Path, own: _Own) -> Entry:
         **read_facts(folder), "images_per_second": _rate(scores),
     }  # fmt: skip
     return Entry(card.name, card.title, scores, own.thresholds, own.source, facts)
-
-
-def _read_entry(name: str, path: Path, own: _Own, digests: Mapping[Path, Future[str]]) -> Entry:
-    scores = read_store(path) if path.is_dir() else read_scores(path)
-    facts = read_facts(path) if path.is_dir() else {"scores": path.name, "key": digests[path].result()}
-    return Entry(name, name, scores, own.thresholds, own.source, facts)
 
 
 def _rate(scores: Scores) -> float | None:

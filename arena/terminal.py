@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.table import Table
 from rich.text import Text
 
+from arena.power import Power
 from arena.report.figures import figure
 from arena.report.text import one_line
 from arena.result import read_result
@@ -92,6 +93,23 @@ def show_summary(folder: Path) -> None:
     console.print(f"{summary['images']:,} images; means over {compared:,} common tags with {least} positives or more")
     show_skipped(result.run["skipped"])
     console.print(str(folder / "index.html"), markup=False, soft_wrap=True)
+
+
+def show_power(rows: Sequence[Power]) -> None:
+    """What the run could see, and what would be needed."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("figure", "pair", "difference", "s.e.", "detectable", "to decide", "images needed"):
+        table.add_column(name, justify="left" if name in ("figure", "pair") else "right", overflow="fold")
+    for row in rows:
+        needed = "–" if row.needed is None else f"{row.needed:,}"
+        pair = Text(f"{row.first} - {row.second}")
+        figures = (f"{row.difference:+.4f}", f"{row.standard_error:.4f}", f"{row.detectable:.4f}", f"{row.asked:.4f}")
+        table.add_row(row.figure, pair, *figures, needed)
+    console = results_console()
+    console.print(table)
+    console.print(
+        f"of {rows[0].images:,} images; detectable: the least true difference that so many show", markup=False
+    )
 
 
 def show_skipped(skipped: Mapping[str, str]) -> None:

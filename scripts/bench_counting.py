@@ -3,8 +3,8 @@
 Usage: python scripts/bench_counting.py [--images 32768] [--tags 5813]
 
 The peer is what JoyTag's validation arena computes: true and false positives, precision, recall and F1 at one threshold by
-torch, and average precision tag by tag by scikit-learn. Ours are the same figures from one sort a tag, with counts at 101
-thresholds besides. Writes reports/benchmarks/counting.{json,md}.
+torch, and average precision tag by tag by scikit-learn. Ours are the same figures from one sort a tag, and whatever else that
+pass gives: counts at 101 thresholds, ROC AUC, best F1, break-even points, reliability bins. Writes reports/benchmarks/counting.{json,md}.
 """
 
 import argparse
@@ -20,8 +20,12 @@ import sklearn
 import torch
 from sklearn.metrics import average_precision_score
 
-from arena.metrics.counts import joytag_ratios, macro, tally
+from arena.heldout.dataset import Truth
+from arena.metrics.counts import joytag_ratios, macro
+from arena.metrics.tally import Scored, tally
 from arena.metrics.thresholds import sweep_thresholds
+from arena.scores.matrix import Matrix
+from arena.tags import TagSpace
 
 THRESHOLD = 0.4
 EPSILON = 1e-8
@@ -59,11 +63,15 @@ def peer(scores: np.ndarray, truth: np.ndarray) -> Figures:
 
 
 def ours(scores: np.ndarray, truth: np.ndarray) -> Figures:
-    """The same figures, and the whole sweep."""
+    """The same figures, with the whole sweep, ROC AUC, best F1, break-even points and calibration besides."""
+    names = TagSpace(tuple(map(str, range(truth.shape[1]))))
+    carried = Truth.of(tuple(map(str, range(len(truth)))), names, truth).values
+    columns = np.arange(truth.shape[1])
+    scored = Scored(Matrix.of(scores), columns, columns, np.ones(len(columns), np.bool_))
     thresholds = sweep_thresholds()
-    counts, ap = tally(scores, truth, thresholds, workers=os.cpu_count() or 1)
-    at = joytag_ratios(counts.row(int(np.searchsorted(thresholds, np.float32(THRESHOLD)))))
-    return Figures(*(macro(column).value for column in at), macro(ap).value)
+    [found], _ = tally([scored], carried, [thresholds], workers=os.cpu_count() or 1)
+    at = joytag_ratios(found.counts.row(int(np.searchsorted(thresholds, np.float32(THRESHOLD)))))
+    return Figures(*(macro(column).value for column in at), macro(found.average_precision).value)
 
 
 def main() -> None:

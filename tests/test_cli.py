@@ -219,7 +219,7 @@ def test_another_schema_exits_4(tmp_path: Path, capsys: pytest.CaptureFixture[st
     scores, truth = npz_pair(tmp_path)
     arena("score", "--scores", f"m={scores}", "--truth", truth, "-o", tmp_path / "run", capsys=capsys)
     path = tmp_path / "run/run.json"
-    path.write_text(path.read_text().replace('"schema": 1', '"schema": 99'))
+    path.write_text(path.read_text().replace('"schema": 2', '"schema": 99'))
     code, _, err = arena("report", tmp_path / "run", capsys=capsys)
     assert code == 4
     assert "schema 99" in err

@@ -29,7 +29,7 @@ def size_mb(folder: Path) -> float:
 
 
 def test_the_demo_set_is_large_enough_and_small_enough(demo: HeldOut) -> None:
-    positives = demo.truth.values.sum(axis=0)
+    positives = np.diff(demo.truth.values.indptr)
     assert len(demo) >= 1000
     assert (positives >= 10).sum() >= 50
     assert size_mb(demo.card.folder) < 12

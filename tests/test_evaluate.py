@@ -9,12 +9,15 @@ from sklearn.metrics import average_precision_score, f1_score
 
 from arena.cards import Thresholds
 from arena.errors import ArenaError, IncomparableError, ScoresError
-from arena.evaluate import Entry, evaluate
+from arena.evaluate import Entry, Settings, evaluate
+from arena.evaluate.passes import FINE_STEPS
 from arena.heldout.dataset import Truth
 from arena.result import read_result, write_result
+from arena.scores.matrix import Matrix
 from arena.scores.store import Scores
 from arena.tags import TagRelations, TagSpace
 
+PLAIN = Settings(replicates=0)
 RNG = np.random.default_rng(7)
 IDS = tuple(f"i{n}" for n in range(60))
 TRUTH_TAGS = ("cat", "dog", "rare", "never", "sun")
@@ -25,7 +28,7 @@ TRUTH = Truth.of(IDS, TagSpace(TRUTH_TAGS), VALUES, relations=TagRelations.of(al
 def entry(name: str, tags: tuple[str, ...], *, order=slice(None), threshold=Thresholds(0.5), **more) -> Entry:
     values = np.random.default_rng(len(name)).random((60, len(tags))).astype(np.float32)
     ids = tuple(np.array(IDS)[order])
-    scores = Scores.of(ids, TagSpace(tags, more.get("categories")), values[order], more.get("skipped", {}))
+    scores = Scores(ids, TagSpace(tags, more.get("categories")), Matrix.of(values[order]), more.get("skipped", {}))
     return Entry(name, name, scores, threshold, "card")
 
 
@@ -34,12 +37,12 @@ BB = entry("bb", ("cat", "dog", "sun"))
 
 
 def test_figures_are_those_of_the_common_tags() -> None:
-    result = evaluate(TRUTH, [A, BB])
+    result = evaluate(TRUTH, [A, BB], PLAIN)
     assert result.summary["compared_tags"] == 3
     own = result.summary["models"]["a"]["regimes"]["own"]
     columns = {"cat": 2, "dog": 1, "sun": 0}
     truth = VALUES[:, [TRUTH_TAGS.index(name) for name in columns]]
-    scores = A.scores.values[:, list(columns.values())]
+    scores = A.scores.values.read()[:, list(columns.values())]
     predicted = scores >= 0.5
     assert own["macro_f1"] == pytest.approx(f1_score(truth, predicted, average="macro"), abs=1e-12)
     assert own["micro_f1"] == pytest.approx(f1_score(truth, predicted, average="micro"), abs=1e-12)
@@ -49,7 +52,7 @@ def test_figures_are_those_of_the_common_tags() -> None:
 
 
 def test_every_tag_that_the_truth_knows_has_a_row_and_an_alias_finds_its_column() -> None:
-    rows = evaluate(TRUTH, [A, BB]).tags_of("a")
+    rows = evaluate(TRUTH, [A, BB], PLAIN).tags_of("a")
     assert rows["tag"].tolist() == ["sun", "pup", "cat", "rare"]
     assert rows["truth_tag"].tolist() == ["sun", "dog", "cat", "rare"]
     assert rows["compared"].tolist() == [True, True, True, False]
@@ -59,15 +62,15 @@ def test_every_tag_that_the_truth_knows_has_a_row_and_an_alias_finds_its_column(
 
 
 def test_coverage_counts_tags_that_some_image_carries() -> None:
-    summary = evaluate(TRUTH, [A, BB]).summary
+    summary = evaluate(TRUTH, [A, BB], PLAIN).summary
     assert summary["dataset_tags"] == 4
     assert {name: model["known_tags"] for name, model in summary["models"].items()} == {"a": 4, "bb": 3}
-    assert evaluate(TRUTH, [entry("n", ("cat", "never"))]).summary["models"]["n"]["known_tags"] == 1
+    assert evaluate(TRUTH, [entry("n", ("cat", "never"))], PLAIN).summary["models"]["n"]["known_tags"] == 1
 
 
 def test_rows_are_matched_by_id_whatever_their_order() -> None:
-    plain = evaluate(TRUTH, [BB])
-    shuffled = evaluate(TRUTH, [entry("bb", ("cat", "dog", "sun"), order=RNG.permutation(60))])
+    plain = evaluate(TRUTH, [BB], PLAIN)
+    shuffled = evaluate(TRUTH, [entry("bb", ("cat", "dog", "sun"), order=RNG.permutation(60))], PLAIN)
     assert plain.summary == shuffled.summary
     assert plain.per_tag.equals(shuffled.per_tag)
 
@@ -76,62 +79,64 @@ def test_a_category_has_its_own_threshold() -> None:
     one = entry(
         "c", ("cat", "dog"), categories=("general", "character"), threshold=Thresholds(0.3, {"character": 0.85})
     )
-    rows = evaluate(TRUTH, [one]).per_tag
+    rows = evaluate(TRUTH, [one], PLAIN).per_tag
     assert rows["threshold"].tolist() == [np.float32(0.3), np.float32(0.85)]
-    assert rows["tp"][1] == (VALUES[:, 1] & (one.scores.values[:, 1] >= np.float32(0.85))).sum()
+    assert rows["tp"][1] == (VALUES[:, 1] & (one.scores.values.read()[:, 1] >= np.float32(0.85))).sum()
 
 
 def test_the_models_category_chooses_its_threshold_and_the_truths_is_shown() -> None:
     truth = Truth.of(IDS, TagSpace(("cat", "dog"), ("meta", "general")), VALUES[:, :2])
     thresholds = Thresholds(0.3, {"character": 0.85, "meta": 0.6})
     with_own = entry("c", ("cat", "dog"), categories=("general", "character"), threshold=thresholds)
-    rows = evaluate(truth, [with_own]).per_tag
+    rows = evaluate(truth, [with_own], PLAIN).per_tag
     assert rows["threshold"].tolist() == [np.float32(0.3), np.float32(0.85)]
     assert rows["category"].tolist() == ["meta", "general"]
-    without = evaluate(truth, [entry("n", ("cat", "dog"), threshold=thresholds)]).per_tag
+    without = evaluate(truth, [entry("n", ("cat", "dog"), threshold=thresholds)], PLAIN).per_tag
     assert without["threshold"].tolist() == [np.float32(0.6), np.float32(0.3)], "the truth's, where the model has none"
 
 
 def test_a_models_two_spellings_of_a_tag_both_have_a_row_and_the_exact_one_is_compared() -> None:
-    rows = evaluate(TRUTH, [entry("m", ("pup", "dog", "cat"))]).per_tag
+    rows = evaluate(TRUTH, [entry("m", ("pup", "dog", "cat"))], PLAIN).per_tag
     assert rows["tag"].tolist() == ["pup", "dog", "cat"]
     assert rows["truth_tag"].tolist() == ["dog", "dog", "cat"]
     assert rows["compared"].tolist() == [False, True, True]
 
 
-def test_the_sweep_holds_101_thresholds_and_the_own_one() -> None:
-    result = evaluate(TRUTH, [entry("m", ("cat", "dog"), threshold=Thresholds(0.3537))])
-    assert len(result.sweep) == 102
-    at_own = result.sweep[result.sweep["threshold"] == np.float32(0.3537)].iloc[0]
+def test_the_sweep_holds_101_thresholds_the_fine_ones_near_its_ends_and_the_own_one() -> None:
+    result = evaluate(TRUTH, [entry("m", ("cat", "dog"), threshold=Thresholds(0.3537))], PLAIN)
+    thresholds = result.sweep["threshold"].to_numpy()
+    assert len(thresholds) == 101 + len(FINE_STEPS) + 1
+    assert np.isin(np.float32([*FINE_STEPS, 0.3537, *(np.arange(101) / 100)]), thresholds).all()
+    at_own = result.sweep[thresholds == np.float32(0.3537)].iloc[0]
     own = result.summary["models"]["m"]["regimes"]["own"]
     assert at_own["macro_f1"] == own["macro_f1"]
-    assert len(result.tag_sweep) == 102 * 2
+    assert len(result.tag_sweep) == len(thresholds) * 2
 
 
 def test_skipped_images_are_left_out_for_every_model() -> None:
     keep = np.array([name != "i3" for name in IDS])
     short = entry("s", ("cat",), order=keep, skipped={"i3": "truncated"})
-    result = evaluate(TRUTH, [short, BB])
+    result = evaluate(TRUTH, [short, BB], PLAIN)
     assert (result.summary["images"], result.summary["skipped"]) == (59, 1)
-    assert evaluate(TRUTH, [BB, short]).summary["images"] == 59
+    assert evaluate(TRUTH, [BB, short], PLAIN).summary["images"] == 59
     assert result.run["skipped"] == {"i3": "truncated"}
     assert result.per_tag["support"][0] == VALUES[keep, 0].sum()
 
 
 def test_a_skipped_image_outside_the_truth_is_none_of_ours() -> None:
-    result = evaluate(TRUTH, [entry("s", ("cat",), skipped={"elsewhere": "truncated"})])
+    result = evaluate(TRUTH, [entry("s", ("cat",), skipped={"elsewhere": "truncated"})], PLAIN)
     assert (result.summary["images"], result.summary["skipped"], result.run["skipped"]) == (60, 0, {})
 
 
 def test_conventions_differ_only_in_what_undefined_counts() -> None:
-    everything = {name: evaluate(TRUTH, [A], min_positives=0, convention=name) for name in ("arena", "joytag")}
+    everything = {name: evaluate(TRUTH, [A], Settings(0, name, replicates=0)) for name in ("arena", "joytag")}
     never = entry("n", ("never", "cat"), threshold=Thresholds(1.0))
-    arena = evaluate(TRUTH, [never], min_positives=0).summary["models"]["n"]["regimes"]["own"]
-    joytag = evaluate(TRUTH, [never], min_positives=0, convention="joytag").summary["models"]["n"]["regimes"]["own"]
+    arena = evaluate(TRUTH, [never], Settings(0, replicates=0)).summary["models"]["n"]["regimes"]["own"]
+    joytag = evaluate(TRUTH, [never], Settings(0, "joytag", replicates=0)).summary["models"]["n"]["regimes"]["own"]
     assert (arena["macro_f1_tags"], joytag["macro_f1_tags"]) == (1, 2)
     assert np.isnan(arena["macro_precision"])
     assert joytag["macro_precision"] == 0
-    swept = evaluate(TRUTH, [never], min_positives=0, convention="joytag").sweep
+    swept = evaluate(TRUTH, [never], Settings(0, "joytag", replicates=0)).sweep
     assert swept["macro_precision"].iloc[-1] == 0, "the sweep follows the convention too"
     a = everything["arena"].per_tag["f1"].to_numpy()
     np.testing.assert_allclose(everything["joytag"].per_tag["f1"].to_numpy()[~np.isnan(a)], a[~np.isnan(a)], atol=1e-6)
@@ -139,28 +144,28 @@ def test_conventions_differ_only_in_what_undefined_counts() -> None:
 
 def test_what_cannot_be_compared_is_refused() -> None:
     with pytest.raises(ScoresError, match="a: no scores for 59 of 60 images of the truth"):
-        evaluate(TRUTH, [entry("a", ("cat",), order=slice(0, 1))])
+        evaluate(TRUTH, [entry("a", ("cat",), order=slice(0, 1))], PLAIN)
     with pytest.raises(ArenaError, match="none of its 1 tags is a tag of the truth"):
-        evaluate(TRUTH, [entry("x", ("strange",))])
+        evaluate(TRUTH, [entry("x", ("strange",))], PLAIN)
     with pytest.raises(ArenaError, match="no image is left"):
-        evaluate(Truth.of((), TagSpace(("cat",)), np.zeros((0, 1), bool)), [BB])
+        evaluate(Truth.of((), TagSpace(("cat",)), np.zeros((0, 1), bool)), [BB], PLAIN)
 
 
 def test_one_image_one_tag_and_constant_scores_give_defined_answers(tmp_path: Path) -> None:
     truth = Truth.of(("i0",), TagSpace(("cat",)), np.array([[True]]))
     one = Entry("m", "m", Scores.of(("i0",), TagSpace(("cat",)), np.float32([[0.5]])), Thresholds(), "default")
-    result = evaluate(truth, [one])
+    result = evaluate(truth, [one], PLAIN)
     own = result.summary["models"]["m"]["regimes"]["own"]
     assert result.summary["compared_tags"] == own["macro_f1_tags"] == 0
     assert np.isnan(own["macro_f1"])
     write_result(result, tmp_path)
     assert json.loads((tmp_path / "summary.json").read_text())["models"]["m"]["regimes"]["own"]["macro_f1"] is None
-    constant = evaluate(truth, [one], min_positives=1).summary["models"]["m"]["regimes"]["own"]
+    constant = evaluate(truth, [one], Settings(1, replicates=0)).summary["models"]["m"]["regimes"]["own"]
     assert constant["macro_f1"] == constant["map"] == 1.0
 
 
 def test_a_result_reads_back(tmp_path: Path) -> None:
-    result = evaluate(TRUTH, [A, BB], run={"created": "now"})
+    result = evaluate(TRUTH, [A, BB], Settings(replicates=20), run={"created": "now"})
     write_result(result, tmp_path)
     back = read_result(tmp_path)
     assert back.summary == json.loads(json.dumps(result.summary))
@@ -170,10 +175,10 @@ def test_a_result_reads_back(tmp_path: Path) -> None:
 
 
 def test_a_run_of_another_schema_is_incomparable(tmp_path: Path) -> None:
-    write_result(evaluate(TRUTH, [A]), tmp_path)
+    write_result(evaluate(TRUTH, [A], PLAIN), tmp_path)
     path = tmp_path / "run.json"
-    path.write_text(path.read_text().replace('"schema": 1', '"schema": 99'))
-    with pytest.raises(IncomparableError, match="schema 99, this version reads 1"):
+    path.write_text(path.read_text().replace('"schema": 2', '"schema": 99'))
+    with pytest.raises(IncomparableError, match="schema 99, this version reads 2"):
         read_result(tmp_path)
     path.write_text("{")
     with pytest.raises(ArenaError, match="damaged run"):

@@ -16,8 +16,10 @@ import pytest
 from arena import pipeline, taggers
 from arena.cards import InputSpec, Preprocess, find_model
 from arena.errors import ArenaError, ScoresError
+from arena.evaluate import Settings
 from arena.pipeline import Compute, Scoring
 from arena.scores import predict as predict_module
+from arena.scores.matrix import Matrix
 from arena.scores.npz import read_scores, write_scores
 
 from .conftest import GOLDEN, Wd, draw, write_dataset
@@ -43,7 +45,7 @@ def models(joytag_folder: Path, onnx_folder: Wd) -> list[str]:
 
 
 def test_a_run_writes_every_file_of_the_contract(models: list[str], drawn_dataset: Path, tmp_path: Path) -> None:
-    folder = pipeline.run(models, str(drawn_dataset), tmp_path / "run", scoring=Scoring(min_positives=5))
+    folder = pipeline.run(models, str(drawn_dataset), tmp_path / "run", scoring=Scoring(Settings(min_positives=5)))
     written = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert written >= CONTRACT
     summary = json.loads((folder / "summary.json").read_text())
@@ -134,8 +136,9 @@ def test_a_run_stopped_while_it_writes_reports_is_no_finished_run(
 
 
 def test_the_signature_pins_scores_and_thresholds(models: list[str], drawn_dataset: Path, tmp_path: Path) -> None:
-    scores = pipeline.predict_folder(models[0], drawn_dataset / "images", tmp_path / "s.npz")
-    write_scores(tmp_path / "t.npz", replace(scores, values=scores.values * np.float32(0.5)))
+    pipeline.predict_folder(models[0], drawn_dataset / "images", tmp_path / "s.npz")
+    scores = read_scores(tmp_path / "s.npz")
+    write_scores(tmp_path / "t.npz", replace(scores, values=Matrix.of(scores.values.read() * np.float32(0.5))))
 
     def signature(name: str, threshold: float) -> str:
         how = Scoring(thresholds={"m": threshold})
@@ -177,7 +180,7 @@ def test_predict_writes_scores_that_score_takes(joytag_folder: Path, drawn_datas
     scores = pipeline.predict_folder(f"tiny={joytag_folder}", drawn_dataset / "images", tmp_path / "out/s.npz")
     back = read_scores(tmp_path / "out/s.npz")
     assert back.image_ids == tuple(f"{i:04d}" for i in range(40))
-    assert np.array_equal(back.values, scores.values)
+    assert np.array_equal(back.values.read(), scores.values.read())
     assert not list((tmp_path / "out").glob("*.parts"))
     run = pipeline.run([f"tiny={joytag_folder}"], str(drawn_dataset), tmp_path / "run")
     again = pipeline.score_files({"tiny": tmp_path / "out/s.npz"}, tmp_path / "again", dataset=str(drawn_dataset))
@@ -297,4 +300,4 @@ def test_half_precision_on_cuda_is_near_the_cpu(drawn_dataset: Path, tmp_path: P
         pipeline.predict_folder(spec, drawn_dataset / "images", tmp_path / f"{device}.npz", compute=Compute(device))
         for device in ("cpu", "cuda")
     )
-    assert np.abs(cpu.values - cuda.values).max() < 5e-3
+    assert np.abs(cpu.values.read() - cuda.values.read()).max() < 5e-3

@@ -158,6 +158,7 @@ def _regime(measured: Measured, number: int, found: Aggregates, intervals: Inter
             row[f"{name}_tags"] = int(found.tags[here])
         if found.replicates is not None:
             row |= {f"{name}_low": float(intervals.low[here]), f"{name}_high": float(intervals.high[here])}
+            row |= {f"{name}_bias": float(found.bias[here])}
     if measured.uncertainty is not None:
         regime = measured.uncertainty.regimes[number].by_name[found.targets[place].regime]
         final = regime.final[measured.models[number].chosen[measured.compared]]

@@ -14,7 +14,7 @@ from arena.evaluate.settings import Settings
 from arena.evaluate.slices import ImageSlice, TagSlice
 from arena.metrics import significance
 from arena.metrics.bootstrap import FIGURES
-from arena.metrics.counts import Convention, Mean, TagCounts, macro, micro
+from arena.metrics.counts import Convention, Mean, TagCounts, divide, macro, micro
 from arena.metrics.intervals import Interval, bias_corrected_interval, percentile_interval, two_sided_p
 
 Floats = NDArray[np.float64]
@@ -47,8 +47,8 @@ class Aggregates(NamedTuple):
     Attributes:
         estimates, tags: float64, int64 (models, ALL_FIGURES, targets); over how many tags each mean ran.
         replicates: float64 (models, ALL_FIGURES, targets, replicates), or None where none were asked for.
-        bias: float64 (models, ALL_FIGURES, targets): what a figure is known to exceed the truth by without resamples; NaN
-            where its resamples tell.
+        bias: float64 (models, ALL_FIGURES, targets): what a figure exceeds the truth by on average, as its resamples exceed
+            it; for mAP by the second order of each tag's influence.
     """
 
     targets: list[Target]
@@ -63,14 +63,14 @@ class Aggregates(NamedTuple):
         if self.replicates is None:
             return Interval(low, high)
         for place in np.ndindex(self.estimates.shape):
-            estimate, replicates, bias = self.estimates[place], self.replicates[place], self.bias[place]
+            estimate, replicates = self.estimates[place], self.replicates[place]
             if np.isnan(estimate):
                 continue
-            if np.isnan(bias):
-                found = bias_corrected_interval(estimate, replicates)
-            else:
+            if ALL_FIGURES[place[1]] == "map":  # its resamples are linear in the weights, and so have no bias
                 plain = percentile_interval(replicates)
-                found = Interval(plain.low - bias, plain.high - bias)
+                found = Interval(plain.low - self.bias[place], plain.high - self.bias[place])
+            else:
+                found = bias_corrected_interval(estimate, replicates)
             low[place], high[place] = np.clip(found.low, 0, 1), np.clip(found.high, 0, 1)
         return Interval(low, high)
 
@@ -132,6 +132,10 @@ def aggregate(
                 if one is not None and tags[number, -1, target]:
                     moved = one.astype(np.float32) @ found.weights / tags[number, -1, target]
                     replicates[number, -1, target] = estimates[number, -1, target] + moved
+    if replicates is not None:
+        known = np.isfinite(replicates[:, :-1])
+        sums = np.where(known, replicates[:, :-1], 0.0).sum(-1)
+        bias[:, :-1] = divide(sums, known.sum(-1)) - estimates[:, :-1]
     return Aggregates(targets, estimates, tags, replicates, bias)
 
 
@@ -186,10 +190,9 @@ def p_of(difference: float, replicates: Floats, error: float) -> float:
 
 
 def _adjusted(table: pd.DataFrame) -> pd.DataFrame:
-    """Holm's correction: over headline figures and pairs together, else over the parts of a slice and pairs, by figure."""
-    headline = (table["slice"] == "all") & (table["regime"] == "own") & table["figure"].isin(HEADLINES)
-    family = table["slice"] + "|" + table["regime"] + "|" + table["figure"]
-    family[headline] = "headline"
+    """Holm's correction over the parts of a slice and all pairs: for the headline figures together, else by figure."""
+    headline = (table["regime"] == "own") & table["figure"].isin(HEADLINES)
+    family = (table["slice"] + "|" + table["regime"] + "|" + table["figure"]).mask(headline, table["slice"])
     adjusted = np.full(len(table), np.nan)
     for rows in table.groupby(family).indices.values():
         adjusted[rows] = significance.holm(table["p"].to_numpy(np.float64)[rows])

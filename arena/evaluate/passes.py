@@ -116,7 +116,7 @@ def measure(
     advance: Advance,
 ) -> Measured:
     """Run the passes; the first slice of tags is all compared ones."""
-    workers = os.cpu_count() or 1
+    workers = settings.workers or os.cpu_count() or 1
     effective = [settings.counting.effective(one.own) for one in models]
     zero = settings.counting.effective(sweep_thresholds((*FINE_STEPS,)))
     sweeps = [np.unique(np.concatenate([zero, own])) for own in effective]
@@ -129,8 +129,11 @@ def measure(
         uncertainty = None
         if sampling is not None:
             with ThreadPoolExecutor(workers) as pool:
-                given = (models, tallies.models, effective)
-                regimes = list(pool.map(lambda *row: _regimes(*row, compared), *given))
+                jobs = [
+                    pool.submit(_regimes, one, found, thresholds, compared)
+                    for one, found, thresholds in zip(models, tallies.models, effective, strict=True)
+                ]
+                regimes = [job.result() for job in jobs]
             uncertainty = _resample(
                 truth, models, compared, image_slices, settings, sampling, regimes, tallies.models, workers, advance
             )
@@ -266,6 +269,6 @@ class _Inspector:
         images = self.plan.truth.shape[0]
         thresholds = [one[0, 0] for one in self.plan.thresholds]
         return [
-            Cleaned(TagCounts(threshold, *counts, images=images), ap)
+            Cleaned(TagCounts(threshold, counts[0], counts[1], counts[2], images), ap)
             for threshold, counts, ap in zip(thresholds, self.counts, self.ap, strict=True)
         ]

@@ -25,6 +25,7 @@ class Settings:
         seed: of the resamples.
         slices: columns of the images to part them by.
         tag_groups: named groups of tags, each a slice.
+        workers: threads; 0 takes as many as there are cores.
     """
 
     min_positives: int = MIN_POSITIVES
@@ -33,6 +34,7 @@ class Settings:
     seed: int = 0
     slices: Sequence[str] = SLICE_COLUMNS
     tag_groups: Sequence[TagGroup] = field(default=())
+    workers: int = 0
 
     @property
     def counting(self) -> Convention:

@@ -49,17 +49,16 @@ def tag_sweep(measured: Measured, settings: Settings) -> pd.DataFrame:
         order = np.argsort(model.columns)
         tp, fp = counts.tp[:, order], counts.fp[:, order]
         fn = counts.positives[order] - tp
-        names = pd.Categorical(np.array(model.names, dtype=object)[order])
+        names = np.array(model.names, dtype=object)[order]
         thresholds = _nominal(measured, number, settings)
         columns = {
-            "model": pd.Categorical.from_codes(np.zeros(tp.size, np.int8), [model.entry.name]),
-            "tag": pd.Categorical.from_codes(np.tile(names.codes, len(thresholds)), names.categories),
+            "model": np.full(tp.size, model.entry.name, dtype=object),
+            "tag": np.tile(names, len(thresholds)),
             "threshold": np.repeat(thresholds, len(names)),
             "tp": tp.ravel(), "fp": fp.ravel(), "fn": fn.ravel(), "tn": (counts.images - tp - fp - fn).ravel(),
         }  # fmt: skip
         frames.append(pd.DataFrame(columns))
-    together = pd.concat([frame.astype({"model": object, "tag": object}) for frame in frames], ignore_index=True)
-    return together.astype({"model": "category", "tag": "category"})
+    return pd.concat(frames, ignore_index=True).astype({"model": "category", "tag": "category"})
 
 
 def slices(found: Aggregates, intervals: Interval, models: Sequence[str]) -> pd.DataFrame:

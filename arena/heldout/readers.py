@@ -2,14 +2,13 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
-from scipy.sparse import coo_array
 
 from arena.errors import ArenaError, ScoresError, refuse_twice
-from arena.heldout.dataset import Truth
+from arena.heldout.dataset import Truth, sparse_rows
 from arena.images import IMAGE_SUFFIXES
 from arena.tags import TagSpace
 
@@ -17,7 +16,7 @@ from arena.tags import TagSpace
 def truth_from_rows(
     where: Path,
     shape: tuple[int, ...],
-    tiles: Iterable[tuple[int, np.ndarray]],
+    tiles: Iterable[np.ndarray],
     tags: tuple[str, ...],
     image_ids: tuple[str, ...],
 ) -> Truth:
@@ -25,7 +24,7 @@ def truth_from_rows(
 
     Args:
         shape: of the whole, (images, tags).
-        tiles: row blocks with the number of each one's first row; bool, or 0 and 1.
+        tiles: row blocks, one after the other; bool, or 0 and 1.
 
     Raises:
         ArenaError: shapes disagree, an image or a tag is listed twice, or a value is neither 0 nor 1.
@@ -34,15 +33,14 @@ def truth_from_rows(
     refuse_twice(where, "tag", tags)
     if shape != (len(image_ids), len(tags)):
         raise ScoresError(f"{where}: truth {shape}, but {len(image_ids)} image_ids and {len(tags)} tags")
-    rows, columns = [np.empty(0, np.int32)], [np.empty(0, np.int32)]
-    for start, tile in tiles:
-        if tile.dtype != np.bool_ and not np.isin(tile, (0, 1)).all():
-            raise ScoresError(f"{where}: truth holds values other than 0 and 1; it must be bool")
-        row, column = np.divmod(np.flatnonzero(tile), max(1, tile.shape[1]))  # ten times as fast as np.nonzero
-        rows.append((row + start).astype(np.int32))
-        columns.append(column.astype(np.int32))
-    row, column = np.concatenate(rows), np.concatenate(columns)
-    return Truth.of(image_ids, TagSpace(tags), coo_array((np.ones(len(row), np.bool_), (row, column)), shape=shape))
+
+    def checked() -> Iterator[np.ndarray]:
+        for tile in tiles:
+            if tile.dtype != np.bool_ and not np.isin(tile, (0, 1)).all():
+                raise ScoresError(f"{where}: truth holds values other than 0 and 1; it must be bool")
+            yield tile.astype(np.bool_, copy=False)
+
+    return Truth.of(image_ids, TagSpace(tags), sparse_rows(shape, checked()))
 
 
 def list_images(folder: Path) -> dict[str, Path]:

@@ -164,8 +164,9 @@ class Resampler:
 
 
 def _empty_slices(slices: int, tags: int, units: int) -> SliceFigures:
-    integers, floats = np.zeros((3, slices, tags), np.int64), np.full((2, slices, tags), np.nan)
-    return SliceFigures(*integers, *floats, map_influence=np.zeros((slices, units)))
+    tp, fp, positives = np.zeros((3, slices, tags), np.int64)
+    ap, bias = np.full((2, slices, tags), np.nan)
+    return SliceFigures(tp, fp, positives, ap, bias, np.zeros((slices, units)))
 
 
 def decide(plan: Plan, number: int, span: slice, block: Block) -> list[NDArray[np.bool_]]:
@@ -181,7 +182,8 @@ def decide(plan: Plan, number: int, span: slice, block: Block) -> list[NDArray[n
 
 def _carrying(plan: Plan, tag: int) -> Integers:
     """The images that carry a tag."""
-    return plan.truth.indices[plan.truth.indptr[tag] : plan.truth.indptr[tag + 1]]
+    found: Integers = plan.truth.indices[plan.truth.indptr[tag] : plan.truth.indptr[tag + 1]]
+    return found
 
 
 def _pair(

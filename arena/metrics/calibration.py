@@ -16,7 +16,8 @@ RELIABILITY_BINS = 20
 """Bins of equal width in [0, 1]. Each holds its lower edge, and the last holds 1 too."""
 
 EDGES = np.append(np.arange(RELIABILITY_BINS) / RELIABILITY_BINS, np.inf).astype(np.float32)
-"""Where each bin begins, and the last ends; float32 as scores are, so that a score of 0.05 is in the bin that begins there."""
+"""Where each bin begins, and the last ends; float32 as scores are, so that a score of 0.05 is in the bin that begins
+there."""
 
 
 class Bins(NamedTuple):
@@ -49,7 +50,7 @@ def bin_sorted(scores: NDArray[np.float32], positive_scores: NDArray[np.float32]
     score_sum = np.zeros(RELIABILITY_BINS)
     filled = images > 0  # reduceat gives an empty bin the next bin's first score
     if len(scores):
-        score_sum[filled] = np.add.reduceat(scores.astype(np.float64), starts[:-1][filled])
+        score_sum[filled] = np.add.reduceat(scores, starts[:-1][filled], dtype=np.float64)
     return Bins(images, np.diff(np.searchsorted(positive_scores, EDGES)), score_sum)
 
 
@@ -80,8 +81,8 @@ def expected_calibration_error(bins: Bins) -> Floats:
     Returns:
         float64 (...); NaN without an image.
 
-    Source: Naeini, Cooper and Hauskrecht, "Obtaining well calibrated probabilities using Bayesian binning", AAAI 2015, of
-    the probability that the tag is there, not of the likelier answer.
+    Source: Naeini, Cooper and Hauskrecht, "Obtaining well calibrated probabilities using Bayesian binning", AAAI 2015,
+    of the probability that the tag is there, not of the likelier answer.
 
     Two images scored 0.5 of which one carries the tag are calibrated; two scored 1 of which one does are off by a half:
 

@@ -2,10 +2,11 @@
 
 Confident learning's rule (Northcutt, Jiang and Chuang, "Confident learning: estimating uncertainty in dataset labels",
 JAIR 2021), tag by tag: a model expects of an image with the tag the mean score of those that carry it, and of an image
-without it the mean score of those that do not. A label is suspected where every model scores the image as it would expect
-of the other label. Models that err independently seldom agree by chance; with one model the rule stands, but the evidence
-is weaker, and a model trained on these images has learnt some of their errors. The rule is computed here rather than by
-cleanlab because what is wanted is the agreement of several models, over a million images, in one pass over the tags.
+without it the mean score of those that do not. A label is suspected where every model scores the image as it would
+expect of the other label. Models that err independently seldom agree by chance; with one model the rule stands, but the
+evidence is weaker, and a model trained on these images has learnt some of their errors. The rule is computed here
+rather than by cleanlab because what is wanted is the agreement of several models, over a million images, in one pass
+over the tags.
 
 A suspicion is a reason to look, and its strength an order to look in, not a probability.
 """
@@ -49,9 +50,9 @@ class Column(NamedTuple):
     ascending: Scores
     """float32 (images,), all scores in ascending order."""
     mean_carried: np.float32
-    """t1, the mean of those."""
+    """t1, the mean of `carried`."""
     mean_others: np.float32
-    """t0, the mean of the rest."""
+    """t0, the mean of the other images."""
 
 
 def find_suspects(
@@ -66,18 +67,18 @@ def find_suspects(
     Args:
         scores: of one model or more, float32 (images,) each, 0 to 1.
         labels: bool (images,), whether the image is said to carry the tag.
-        ascending: the same scores, each model's in ascending order, where the caller has sorted them: saves 0.1 ms a model
-            for 32,768 images.
+        ascending: the same scores, each model's in ascending order, where the caller has sorted them: saves 0.1 ms a
+            model for 32,768 images.
         tag: the number that the suspects get.
 
     A missing label is suspected where an image without the tag scores t1 or more with every model, a wrong one where an
     image with the tag scores t0 or less (means are rounded to float32). The strength is the least over the models of
-    `share_carried` for the missing, of `likelihood_without` for the wrong: both read off the tag's own images what a score
-    is worth, where the score's distance from the mean is worth more with one tag than with another. Those equally strong
-    come in order of the score that contradicts the label least, then in order of the images.
+    `share_carried` for the missing, of `likelihood_without` for the wrong: both read off the tag's own images what a
+    score is worth, where the score's distance from the mean is worth more with one tag than with another. Those equally
+    strong come in order of how far the score that contradicts the label least does so, then in order of the images.
 
-    None are found where fewer than `MIN_POSITIVES_FOR_SUSPECTS` images have the tag, or lack it, or where a model scores
-    the images that carry it no higher than the others: it does not know the tag.
+    None are found where fewer than `MIN_POSITIVES_FOR_SUSPECTS` images have the tag, or lack it, or where a model
+    scores the images that carry it no higher than the others: it does not know the tag.
 
     >>> labels = np.array([True] * 6 + [False] * 6)
     >>> scores = np.float32([0.9, 0.9, 0.9, 0.9, 0.9, 0, 0.1, 0.1, 0.1, 0.1, 0.1, 1])
@@ -104,13 +105,14 @@ def find_suspects(
 
 
 def rank_suspects(found: Iterable[Suspects]) -> Suspects:
-    """The suspects of many tags as one list; those equally strong stay in the order given."""
+    """The suspects of many tags, in any order, as one list; those equally strong in order of tag, then as found."""
     parts = [no_suspects(), *found]
+    tag = np.concatenate([part.tag for part in parts])
     missing = np.concatenate([part.missing for part in parts])
     strength = np.concatenate([part.strength for part in parts])
-    order = np.lexsort((-strength, ~missing))
+    order = np.lexsort((tag, -strength, ~missing))
     return Suspects(
-        np.concatenate([part.tag for part in parts])[order],
+        tag[order],
         np.concatenate([part.image for part in parts])[order],
         missing[order],
         strength[order],
@@ -173,8 +175,9 @@ def share_carried(column: Column, scores: Scores) -> Floats:
     If every tag lacks the same share of its labels, the odds that an image without the label should have it are that
     share's odds times the odds of the label at its score: so this orders the missing labels of all tags by their odds.
 
-    The share, (carried + 1) / (images + 2) after Laplace, is taken of all images scored x or more, for the x from t1 to the
-    image's score that gives the most. Otherwise the surest suspects, above which few images stand, would be the weakest.
+    The share, (carried + 1) / (images + 2) after Laplace, is taken of all images scored x or more, for the x from t1 to
+    the image's score that gives the most. Otherwise the surest suspects, above which few images stand, would be the
+    weakest.
 
     Args:
         column: one model's.
@@ -194,10 +197,11 @@ def share_carried(column: Column, scores: Scores) -> Floats:
 def likelihood_without(column: Column, scores: Scores) -> Floats:
     """How much likelier so low a score is without the tag than with it: F0 / (F0 + F1).
 
-    F0 and F1 are the shares, (scored at most so low + 1) / (all + 2) after Laplace, of the images without and with the tag.
-    If of every tag the same share of labels is wrong, put on images that lack it, the chance that a label is wrong falls as
-    F1 / F0 rises, whatever the tag's frequency: one minus the share carried would put every rare tag first, because nearly
-    all images lack it. As with `share_carried`, the cut from the image's score to t0 that gives the most is taken.
+    F0 and F1 are the shares, (scored at most so low + 1) / (all + 2) after Laplace, of the images without and with the
+    tag. If of every tag the same share of labels is wrong, put on images that lack it, the chance that a label is wrong
+    falls as F1 / F0 rises, whatever the tag's frequency: one minus the share carried would put every rare tag first,
+    because nearly all images lack it. As with `share_carried`, the cut from the image's score to t0 that gives the most
+    is taken.
 
     Args:
         column: one model's.

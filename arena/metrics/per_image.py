@@ -30,8 +30,8 @@ def hits_at_k(scores: NDArray[np.float32], rows: Integers, columns: Integers, ks
     """How many of the k highest-scored tags each image carries; the mean over every order of tied tags.
 
     Args:
-        scores: float32 (n, t), no NaN. Images are independent, so a matrix may be given in blocks of rows; 1,024 rows of
-            5,813 tags need 24 MB besides.
+        scores: float32 (n, t), no NaN. Images are independent, so a matrix may be given in blocks of rows; 1,024 rows
+            of 5,813 tags need 24 MB besides.
         rows, columns: int64 (p,), the image and the tag of every tag carried, each pair once, in any order:
             `np.nonzero` of a truth matrix.
         ks: each 1 or more; where k exceeds t, all t tags are taken.
@@ -39,7 +39,8 @@ def hits_at_k(scores: NDArray[np.float32], rows: Integers, columns: Integers, ks
     Returns:
         float64 (len(ks), n), 0 to min(k, t).
 
-    With a tags strictly above the k-th score, of m tags at it c carried, an image has the hits above, and (k - a) c / m.
+    With a tags strictly above the k-th score, and m tags at it of which c are carried, an image has the hits above and
+    (k - a) c / m.
 
     >>> hits_at_k(np.float32([[0.9, 0.5, 0.5, 0.5]]), np.array([0, 0]), np.array([0, 2]), [1, 2, 4]).tolist()
     [[1.0], [1.3333333333333333], [2.0]]
@@ -63,15 +64,16 @@ def hits_at_k(scores: NDArray[np.float32], rows: Integers, columns: Integers, ks
 
 
 def highest(scores: NDArray[np.float32], kept: int) -> NDArray[np.float32]:
-    """The highest scores of each image in descending order, float32 (n, kept); a partition takes less than half of a sort."""
-    start = scores.shape[1] - kept
+    """The highest scores of each image in descending order, float32 (n, kept)."""
+    start = scores.shape[1] - kept  # a partition takes less than half the time of a sort
     return np.sort(np.partition(scores, start, axis=1)[:, start:], axis=1)[:, ::-1]
 
 
 def count_tied_at_end(scores: NDArray[np.float32], top: NDArray[np.float32]) -> Integers:
     """How many tags of each image share the last of its highest scores, int64 (n,).
 
-    Only rows whose last two of `top` are tied are read as a whole; in the others no place asked for is tied with the last.
+    Only rows whose last two of `top` are tied are read as a whole; in the others no place is tied with
+    the last.
 
     Args:
         scores: float32 (n, t).
@@ -92,8 +94,8 @@ def at_k(hits: Floats, positives: Integers, ks: Sequence[int]) -> list[AtK]:
         positives: int64 (n,), how many tags each image carries.
         ks: as given to `hits_at_k`.
 
-    Precision divides by k even where an image carries fewer tags, or the model knows fewer: the convention of retrieval.
-    A mean over no image is NaN.
+    Precision divides by k even where an image carries fewer tags, or the model knows fewer: the convention of
+    retrieval. A mean over no image is NaN.
 
     >>> at_k(np.array([[1.0, 0.0]]), np.array([3, 0]), [2])
     [AtK(k=2, precision=0.25, recall=0.3333333333333333, precision_images=2, recall_images=1)]

@@ -43,19 +43,17 @@ class SortedColumn:
     def groups(self) -> "Groups":
         """The distinct scores at which a positive stands."""
         keys, positions = self.keys, self.positions
-        starts = positions.copy()
-        if len(positions):
-            tied = (keys[positions - 1] | _ONE) == keys[positions]
-            tied[0] &= positions[0] > 0
-            if (
-                tied.any()
-            ):  # images of one score share the first position of their group, and enter the ranking together
-                starts[tied] = np.searchsorted(keys, keys[positions[tied]] & ~_ONE)
+        images, positives = len(keys), len(positions)
+        tied = (keys[positions - 1] | _ONE) == keys[positions]
+        tied[:1] &= positions[:1] > 0
+        if not tied.any():
+            each = np.arange(positives)
+            return Groups(positions, each, np.ones(positives, np.int64), (images - positions) * 1.0, positives - each)
+        starts = positions.copy()  # images of one score share its first position, and enter the ranking together
+        starts[tied] = np.searchsorted(keys, keys[positions[tied]] & ~_ONE)
         first = np.flatnonzero(np.diff(starts, prepend=-1))
-        size = np.diff(first, append=len(positions))
-        return Groups(
-            starts[first], first, size, (len(keys) - starts[first]).astype(np.float64), len(positions) - first
-        )
+        size = np.diff(first, append=positives)
+        return Groups(starts[first], first, size, (images - starts[first]) * 1.0, positives - first)
 
 
 class Groups(NamedTuple):
@@ -184,10 +182,9 @@ def break_even(column: SortedColumn) -> Point:
     positives, images = len(column.positions), len(column.keys)
     if not positives:
         return Point(float("nan"), float("nan"))
-    keys = column.keys >> _ONE
-    inside = keys[images - positives]
+    inside = column.scores[images - positives]
     # the threshold that predicts P images, or with ties across that place the nearest below and above it
-    starts = [int(np.searchsorted(keys, inside)), int(np.searchsorted(keys, inside, side="right"))]
+    starts = [int(np.searchsorted(column.scores, inside)), int(np.searchsorted(column.scores, inside, side="right"))]
     points = []
     for start in starts:
         if start < images:

@@ -151,21 +151,19 @@ class Tally:
 
 def _empty_tally(thresholds: NDArray[np.float32], tags: int, images: Integers, groups: int, units: int) -> Tally:
     folds = len(images)
-    nan = np.full(tags, np.nan)
+    tp, fp = np.zeros((2, folds, len(thresholds), tags), np.int64)
+    binned, carried = np.zeros((2, tags, calibration.RELIABILITY_BINS), np.int64)
+    ap, auc, bias, variance = np.full((4, tags), np.nan)
+    best, even = np.full((2, 2, tags), np.nan)
+    false, missed = np.full((2, tags, WORST), -1, np.int32)
+    false_scores, missed_scores = np.zeros((2, tags, WORST), np.float32)
     return Tally(
-        thresholds,
-        *np.zeros((2, folds, len(thresholds), tags), np.int64),
-        np.zeros((folds, tags), np.int64),
-        images,
-        nan, nan.copy(), np.full((2, tags), np.nan), np.full((2, tags), np.nan), np.zeros(tags), np.zeros(tags),
-        calibration.Bins(
-            np.zeros((tags, calibration.RELIABILITY_BINS), np.int64),
-            np.zeros((tags, calibration.RELIABILITY_BINS), np.int64),
-            np.zeros((tags, calibration.RELIABILITY_BINS)),
-        ),
-        nan.copy(), nan.copy(), np.zeros((groups, units)),
-        *np.full((2, tags, WORST), -1, np.int32),
-        *np.zeros((2, tags, WORST), np.float32),
+        thresholds, tp, fp, np.zeros((folds, tags), np.int64), images,
+        average_precision=ap, roc_auc=auc, best=best, break_even=even,
+        squares=np.zeros(tags), positive_scores=np.zeros(tags),
+        bins=calibration.Bins(binned, carried, np.zeros(binned.shape)),
+        ap_bias=bias, ap_variance=variance, map_influence=np.zeros((groups, units)),
+        worst_false=false, worst_missed=missed, worst_false_scores=false_scores, worst_missed_scores=missed_scores,
     )  # fmt: skip
 
 
@@ -248,8 +246,8 @@ def _measure(
     positive_scores = column.scores[column.positions]
     found.squares[known] = np.square(column.scores, dtype=np.float64).sum()
     found.positive_scores[known] = positive_scores.sum(dtype=np.float64)
-    for total, own in zip(found.bins, calibration.bin_sorted(column.scores, positive_scores), strict=True):
-        total[known] = own
+    for total, binned in zip(found.bins, calibration.bin_sorted(column.scores, positive_scores), strict=True):
+        total[known] = binned
     if sampling is None:
         found.tp[0, :, known], found.fp[0, :, known] = count_sorted(column, found.thresholds)
         found.positives[0, known] = len(column.positions)
@@ -260,9 +258,8 @@ def _measure(
         return None
     influence = ranking.influence(column)
     assert column.images is not None
-    own = np.bincount(
-        sampling.units[column.images[influence.start :]], influence.values, minlength=found.map_influence.shape[1]
-    )
+    units = sampling.units[column.images[influence.start :]]
+    own: Floats = np.bincount(units, influence.values, found.map_influence.shape[1]).astype(np.float64, copy=False)
     found.ap_bias[known] = influence.bias
     found.ap_variance[known] = np.square(own).sum()
     return own

@@ -90,22 +90,23 @@ class Training:
     @cached_property
     def f1(self) -> NDArray[np.float32]:
         """(k, tags); 0 where undefined: nothing was found."""
-        return 2 * self.tp / np.maximum(self.tp + self.fp + self.positives, 1)
+        found: NDArray[np.float32] = 2 * self.tp / np.maximum(self.tp + self.fp + self.positives, 1)
+        return found
 
     @cached_property
-    def average(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Hits and false alarms of an average compared tag, a positive; (k,) each."""
+    def average(self) -> NDArray[np.float32]:
+        """Hits, and false alarms, of an average compared tag for each positive; (2, k)."""
         usable = np.flatnonzero(self.compared & (self.positives > 0))
         if not len(usable):
-            return np.zeros(len(self.tp), np.float32), np.zeros(len(self.tp), np.float32)
-        return tuple((x[:, usable] / self.positives[usable]).mean(1) for x in (self.tp, self.fp))  # type: ignore[return-value]
+            return np.zeros((2, len(self.tp)), np.float32)
+        return np.stack([(x[:, usable] / self.positives[usable]).mean(1) for x in (self.tp, self.fp)])
 
     @cached_property
     def totals(self) -> TagCounts:
         """Of the compared tags at each step of the sweep, as if each step were a tag."""
         tp, fp = (x[:, self.compared].sum(1, dtype=np.float64) for x in (self.tp, self.fp))
         positives = np.full(len(tp), self.positives[self.compared].sum(dtype=np.float64))
-        return TagCounts(np.zeros(len(tp), np.float32), tp, fp, positives, 0)  # type: ignore[arg-type]
+        return TagCounts(np.zeros(len(tp), np.float32), tp, fp, positives, 0)
 
 
 Choice = Callable[[Training], Integers]
@@ -223,7 +224,7 @@ class FoldCounts:
         """The counts of all folds summed, each fold at its own thresholds."""
         tags = np.arange(self.tp.shape[2])
         tp, fp = (sum(x[fold, steps, tags] for fold, steps in enumerate(by_fold)) for x in (self.tp, self.fp))
-        return TagCounts(np.full(len(tags), np.nan, np.float32), tp, fp, self.positives.sum(0), self.images)  # type: ignore[arg-type]
+        return TagCounts(np.full(len(tags), np.nan, np.float32), tp, fp, self.positives.sum(0), self.images)
 
     def macro_f1(self, by_fold: Integers) -> float:
         """Over the compared tags, each fold at its own thresholds; an undefined F1 counts 0."""

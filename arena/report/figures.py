@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 UNDEFINED = "–"
 """How an undefined figure is shown to readers; JoyTag's text formats print 0.0000 instead."""
+
+DECIDED = 0.05
+"""Up to which an adjusted p or a q decides, as `arena.evaluate` does it; what is above is undetermined."""
 
 
 def figure(value: float | None) -> str:
@@ -22,6 +26,52 @@ def figure(value: float | None) -> str:
         return "<0.0001"
     if text == "1.0000" and value != 1:
         return ">0.9999"
+    return text
+
+
+def signed(value: float | None) -> str:
+    """A difference with four digits, and always its sign unless it is exactly zero.
+
+    >>> signed(0.0007), signed(-0.0152), signed(0.0), signed(-0.00001), signed(None)
+    ('+0.0007', '−0.0152', '0.0000', '>−0.0001', '–')
+    """
+    if value is None or math.isnan(value):
+        return UNDEFINED
+    if value == 0:
+        return figure(0.0)
+    sign, text = "+" if value > 0 else "−", figure(abs(value))
+    if text[0] not in "<>":
+        return sign + text
+    outwards = text[0] == ">"
+    return (">" if outwards == (value > 0) else "<") + sign + text[1:]
+
+
+def interval(low: float | None, high: float | None, show: Callable[[float | None], str] = figure) -> str:
+    """Both ends in brackets; empty where there is none.
+
+    >>> interval(0.29825, 0.33777), interval(-0.0152, 0.0184, signed), interval(None, None)
+    ('[0.2983, 0.3378]', '[−0.0152, +0.0184]', '')
+    """
+    if low is None or high is None or math.isnan(low) or math.isnan(high):
+        return ""
+    return f"[{show(low)}, {show(high)}]"
+
+
+def probability(value: float | None) -> str:
+    """A p or q with two significant digits; never 0 or 1 for what is not, nor `DECIDED` for what is above it.
+
+    >>> probability(0.93906), probability(0.0019), probability(2e-23), probability(0.0503), probability(1)
+    ('0.94', '0.0019', '<0.0001', '>0.05', '1')
+    """
+    if value is None or math.isnan(value):
+        return UNDEFINED
+    if value < 0.0001:
+        return "<0.0001"
+    text = f"{value:.2f}" if value >= 0.1 else f"{value:.2g}"
+    if value > DECIDED and float(text) <= DECIDED:
+        return f">{DECIDED}"
+    if text == "1.00":
+        return "1" if value == 1 else ">0.99"
     return text
 
 
@@ -66,6 +116,29 @@ def plural(number: int, one: str, many: str) -> str:
     ('1 tag', '1,203 images')
     """
     return f"{count(number)} {one if number == 1 else many}"
+
+
+def listed(items: Sequence[str], *, keep: int = 10, last: str = "and") -> str:
+    """Items as a sentence lists them, the tail counted.
+
+    >>> listed(["a", "b", "c"]), listed(["a", "b", "c", "d"], keep=2), listed(["a", "b"], last="or")
+    ('a, b and c', 'a, b and 2 more', 'a or b')
+    """
+    shown = list(items[:keep])
+    if not shown:
+        return ""
+    if len(items) > keep:
+        shown.append(f"{len(items) - keep} more")
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} {last} {shown[-1]}"
+
+
+def clipped(name: str, length: int = 60) -> str:
+    """A name as a sentence can hold it.
+
+    >>> clipped("joytag"), clipped("y" * 500, 5)
+    ('joytag', 'yyyy…')
+    """
+    return name if len(name) <= length else f"{name[: length - 1]}…"
 
 
 def moment(iso: str) -> str:

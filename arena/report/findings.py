@@ -1,46 +1,29 @@
-"""What the figures of a run say: a leaderboard with its best marked, and findings in words.
+"""What the figures of a run say: who is higher where that is decided, and by how much; the rest is undetermined.
 
-Nothing is computed here: figures are only compared, counted and put into words. No finding names a winner: it says who
-has the higher figure, by how much, over how many tags.
+Nothing is computed here: figures are only compared, counted and put into words. Without intervals no finding decides
+anything: it says whose point estimate is higher.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from arena.report.figures import UNDEFINED, count, figure, percent, plural, rate
-
-MODEL_STYLES = 10
-"""Colours, markers and dash patterns in page.css; an eleventh model shares the first one's."""
+from arena.report.figures import DECIDED, UNDEFINED, clipped, count, figure, listed, plural
+from arena.report.leaderboard import MODEL_STYLES, tags_of, value_of
+from arena.report.uncertainty import HEADLINES, headline_rows, leading, told, with_interval
 
 STATIC_TAGS = 50
 """Rows of the table of tags that a reader without JavaScript sees."""
 
-
-@dataclass(frozen=True)
-class Cell:
-    """One figure of the leaderboard: as shown, over how many tags (None: not said), and whether it is the best."""
-
-    text: str
-    value: float | None = None
-    over: int | None = None
-    best: bool = False
-
-
-@dataclass(frozen=True)
-class Standing:
-    """One model's row of the leaderboard; `style` picks its colour, marker and dash pattern."""
-
-    model: Mapping[str, Any]
-    style: int
-    cells: Mapping[str, Cell]
+PAIRS_SHOWN = 12
+"""Pairs of models whose tag-by-tag verdicts the page lists; more are in `tag_differences.parquet`."""
 
 
 @dataclass(frozen=True)
 class Share:
-    """On how many tags a model has the highest AP (`name` None: equal on these tags)."""
+    """A part of the tags: those of one model, or (`name` None) of none."""
 
     name: str | None
     style: int
@@ -59,64 +42,88 @@ class Finding:
     style: int | None = None
 
 
-_LEADERBOARD: tuple[tuple[str, Callable[[Mapping[str, Any]], float | None]], ...] = (
-    ("map", lambda m: m["map"]),
-    ("macro_f1", lambda m: m["macro"]["f1"]),
-    ("macro_precision", lambda m: m["macro"]["precision"]),
-    ("macro_recall", lambda m: m["macro"]["recall"]),
-    ("micro_f1", lambda m: m["micro"]["f1"]),
-    ("micro_precision", lambda m: m["micro"]["precision"]),
-    ("micro_recall", lambda m: m["micro"]["recall"]),
-)
+@dataclass(frozen=True)
+class TagFinding:
+    """On how many tags which model is higher; `other` says what the remaining tags are."""
 
-
-def leaderboard(models: Sequence[Mapping[str, Any]]) -> list[Standing]:
-    """The models by falling mAP (undefined last, ties in the given order), each figure with its mark as best."""
-    columns = {key: _column(models, key, value) for key, value in _LEADERBOARD}
-    columns["coverage"] = _marked(
-        [Cell(percent(m["known_tags"], m["dataset_tags"]), m["known_tags"]) for m in models],
-    )
-    columns["rate"] = _marked([Cell(rate(m["images_per_second"]), m["images_per_second"]) for m in models])
-    standings = [
-        Standing(model=model, style=i % MODEL_STYLES, cells={key: cells[i] for key, cells in columns.items()})
-        for i, model in enumerate(models)
-    ]
-    return sorted(standings, key=lambda s: -s.model["map"] if s.model["map"] is not None else float("inf"))
-
-
-def _column(
-    models: Sequence[Mapping[str, Any]], key: str, value: Callable[[Mapping[str, Any]], float | None]
-) -> list[Cell]:
-    average, _, name = key.partition("_")
-    over = [m["map_tags"] if key == "map" else m["macro"][f"{name}_tags"] for m in models] if average != "micro" else []
-    return _marked(
-        [Cell(figure(value(m)), value(m), over[i] if over else None) for i, m in enumerate(models)],
-    )
-
-
-def _marked(cells: Sequence[Cell]) -> list[Cell]:
-    """The cells with the best marked; what reads the same is best together, and if all read the same none is."""
-    defined = [cell for cell in cells if cell.value is not None]
-    if len({cell.text for cell in cells}) < 2 or len(defined) < 2:
-        return list(cells)
-    best = max(defined, key=lambda cell: cell.value or 0.0).text
-    return [Cell(c.text, c.value, c.over, best=c.text == best) for c in cells]
+    label: str
+    shares: Sequence[Share]
+    other: str
+    detail: str = ""
 
 
 def findings(payload: Mapping[str, Any]) -> list[Finding]:
-    """Who has the higher mAP and macro F1, by how much and over how many tags; ties and undefined figures said so."""
+    """The headline figures: decided, undetermined, or point estimates where no intervals were computed."""
     models = payload["models"]
-    return [
-        _finding(models, "mAP", lambda m: m["map"], lambda m: m["map_tags"], _chance(models)),
-        _finding(models, "macro F1", lambda m: m["macro"]["f1"], lambda m: m["macro"]["f1_tags"], _at(models)),
-    ]
+    if payload["replicates"] and payload["differences"] and len(models) == 2:
+        return [_pair(models, row) for row in headline_rows(payload)]
+    if payload["replicates"] and len(models) > 2:
+        return [_many(models, key) for key in HEADLINES]
+    return [_point(models, key, aside) for key, aside in (("map", _chance(models)), ("macro_f1", _at(models)))]
+
+
+def _pair(models: Sequence[Mapping[str, Any]], row: Mapping[str, Any]) -> Finding:
+    name, detail = HEADLINES[row["figure"]], told(models, row)
+    if row["figure"] == "map":
+        detail += f"; {_chance(models)}"
+    if row["higher"] is None:
+        return Finding(_title(name), "undetermined", detail)
+    return Finding(f"Higher {name}", row["higher"], detail, _style(models, row["higher"]))
+
+
+def _many(models: Sequence[Mapping[str, Any]], key: str) -> Finding:
+    name, tied = HEADLINES[key], leading(models, key)
+    ordered = sorted((m for m in models if value_of(m, key) is not None), key=lambda m: -(value_of(m, key) or 0.0))
+    detail = listed([f"{with_interval(m, key)} ({clipped(m['name'])})" for m in ordered], keep=4)
+    if not ordered:
+        return Finding(_title(name), UNDEFINED, "undefined: no tag to average over")
+    if len(tied) == 1:
+        return Finding(f"Highest {name}", tied[0], detail, _style(models, tied[0]))
+    whom = "all" if len(tied) == len(ordered) else listed([clipped(one) for one in tied], keep=4)
+    return Finding(f"Highest {name}", "undetermined", f"between {whom}: {detail}")
+
+
+def _point(models: Sequence[Mapping[str, Any]], key: str, aside: str) -> Finding:
+    """Whose point estimate is higher; a single model's own figure, with its interval if it has one."""
+    name = HEADLINES[key]
+    defined = sorted((m for m in models if value_of(m, key) is not None), key=lambda m: -(value_of(m, key) or 0.0))
+    if not defined:
+        return Finding(_title(name), UNDEFINED, "undefined: no tag to average over")
+    best = figure(value_of(defined[0], key))
+    tied = [m for m in defined if figure(value_of(m, key)) == best]
+    over = sorted({tags_of(m, key) or 0 for m in defined})
+    span = (
+        f"over {plural(over[-1], 'tag', 'tags')}" if len(over) == 1 else f"over {count(over[0])} to {over[-1]:,} tags"
+    )
+    if len(models) == 1:
+        ends = with_interval(defined[0], key).partition(" ")[2]
+        return Finding(_title(name), best, f"{f'interval {ends}, ' if ends else ''}{span}; {aside}")
+    others = [*defined[len(tied) :], *(m for m in models if value_of(m, key) is None)]
+    rest = listed([f"{figure(value_of(m, key))} ({clipped(m['name'])})" for m in others], keep=3)
+    if len(tied) > 1:
+        names = listed([clipped(m["name"]) for m in tied])
+        label = f"Highest {name}, shared" if others else f"Same {name} to four digits"
+        return Finding(label, best, f"{names}{f' against {rest}' if others else ''}, {span}; {aside}")
+    label = f"{'Higher' if len(models) == 2 else 'Highest'} {name}"
+    return Finding(
+        label, tied[0]["name"], f"{best} against {rest}, {span}; {aside}", _style(models, str(tied[0]["name"]))
+    )
+
+
+def _title(name: str) -> str:
+    """A figure's name at the start of a line; `mAP` keeps its spelling."""
+    return name if name == "mAP" else name[0].upper() + name[1:]
+
+
+def _style(models: Sequence[Mapping[str, Any]], name: str) -> int:
+    return [model["name"] for model in models].index(name) % MODEL_STYLES
 
 
 def _at(models: Sequence[Mapping[str, Any]]) -> str:
     thresholds = [str(m["threshold"]) for m in models]
     if len(set(thresholds)) == 1:
         return f"{'both ' if len(models) == 2 else 'all ' if len(models) > 2 else ''}at threshold {thresholds[0]}"
-    return f"at their own thresholds{f' ({_listed(thresholds)})' if len(models) <= 3 else ''}"
+    return f"at their own thresholds{f' ({listed(thresholds)})' if len(models) <= 3 else ''}"
 
 
 def _chance(models: Sequence[Mapping[str, Any]]) -> str:
@@ -124,51 +131,41 @@ def _chance(models: Sequence[Mapping[str, Any]]) -> str:
     return f"random scores would reach {' to '.join((shown[0], shown[-1]) if len(shown) > 1 else shown)}"
 
 
-def _finding(
-    models: Sequence[Mapping[str, Any]],
-    name: str,
-    value: Callable[[Mapping[str, Any]], float | None],
-    tags: Callable[[Mapping[str, Any]], int],
-    aside: str,
-) -> Finding:
-    defined = sorted((m for m in models if value(m) is not None), key=lambda m: -(value(m) or 0.0))
-    title = name[0].upper() + name[1:] if name.startswith("macro") else name
-    if not defined:
-        return Finding(title, UNDEFINED, "undefined: no tag to average over")
-    best = figure(value(defined[0]))
-    tied = [m for m in defined if figure(value(m)) == best]
-    over = sorted({tags(m) for m in defined})
-    span = (
-        f"over {plural(over[-1], 'tag', 'tags')}" if len(over) == 1 else f"over {count(over[0])} to {over[-1]:,} tags"
+def tag_findings(payload: Mapping[str, Any]) -> list[TagFinding]:
+    """Tag by tag: on how many each of two models is higher; without intervals, whose AP is the highest."""
+    names = [model["name"] for model in payload["models"]]
+    if len(names) < 2:
+        return []
+    if not payload["replicates"]:
+        label = f"Tags with the {'higher' if len(names) == 2 else 'highest'} AP"
+        return [TagFinding(label, highest_ap(payload), "equal")]
+    return [
+        _tag_finding(names, row) for row in payload["tag_verdicts"] if len(names) == 2 and row["models"] == names
+    ]  # fmt: skip
+
+
+def _tag_finding(names: Sequence[str], row: Mapping[str, Any]) -> TagFinding:
+    name = {"f1": "F1", "ap": "AP"}[row["figure"]]
+    a, b = (clipped(one) for one in names)
+    sentence = (
+        f"On {name}, {a} is higher on {plural(row['first'], 'tag', 'tags')}, {b} on {count(row['second'])}; "
+        f"{count(row['undetermined'])} undetermined (decided: q ≤ {DECIDED}, the share of false discoveries)"
     )
-    if len(models) == 1:
-        return Finding(title, best, f"{span}; {aside}")
-    others = [*defined[len(tied) :], *(m for m in models if value(m) is None)]
-    rest = _listed([f"{figure(value(m))} ({m['name']})" for m in others], keep=3)
-    if len(tied) > 1:
-        names = _listed([m["name"] for m in tied])
-        label = f"Highest {name}, shared" if others else f"Same {name} to four digits"
-        return Finding(label, best, f"{names}{f' against {rest}' if others else ''}, {span}; {aside}")
-    label = f"{'Higher' if len(models) == 2 else 'Highest'} {name}"
-    style = models.index(tied[0]) % MODEL_STYLES
-    return Finding(label, tied[0]["name"], f"{best} against {rest}, {span}; {aside}", style)
+    shares = _shares([*zip(names, (row["first"], row["second"]), strict=True), (None, row["undetermined"])])
+    return TagFinding(f"{name}, tag by tag", shares, "undetermined", sentence)
 
 
-def _listed(items: Sequence[str], *, keep: int = 10) -> str:
-    """Items as a sentence lists them, the tail counted.
-
-    >>> _listed(["a", "b", "c"]), _listed(["a", "b", "c", "d"], keep=2)
-    ('a, b and c', 'a, b and 2 more')
-    """
-    shown = list(items[:keep])
-    if not shown:
-        return ""
-    if len(items) > keep:
-        shown.append(f"{len(items) - keep} more")
-    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
+def tag_pairs(payload: Mapping[str, Any]) -> list[tuple[str, str, dict[str, Mapping[str, Any]]]]:
+    """More than two models: each pair's verdicts by figure, in order; empty otherwise."""
+    if len(payload["models"]) < 3:
+        return []
+    pairs: dict[tuple[str, str], dict[str, Mapping[str, Any]]] = {}
+    for row in payload["tag_verdicts"]:
+        pairs.setdefault((row["models"][0], row["models"][1]), {})[row["figure"]] = row
+    return [(*pair, rows) for pair, rows in pairs.items()]
 
 
-def shares(payload: Mapping[str, Any]) -> list[Share]:
+def highest_ap(payload: Mapping[str, Any]) -> list[Share]:
     """On how many compared tags each model has the highest AP, among tags where every model's AP is defined."""
     tags, names = payload["tags"], [m["name"] for m in payload["models"]]
     wins, equal = [0] * len(names), 0
@@ -181,14 +178,18 @@ def shares(payload: Mapping[str, Any]) -> list[Share]:
             wins[best[0]] += 1
         else:
             equal += 1
-    total = max(sum(wins) + equal, 1)
-    parts: list[Share] = []
-    start = 0.0
-    for i, (name, number) in enumerate([*zip(names, wins, strict=True), (None, equal)]):
+    return _shares([*zip(names, wins, strict=True), (None, equal)])
+
+
+def _shares(parts: Sequence[tuple[str | None, int]]) -> list[Share]:
+    """Numbers of tags as parts of a bar 100 wide."""
+    total = max(sum(number for _, number in parts), 1)
+    shares, start = [], 0.0
+    for i, (name, number) in enumerate(parts):
         width = 100 * number / total
-        parts.append(Share(name=name, style=i % MODEL_STYLES, tags=number, start=start, width=width))
+        shares.append(Share(name=name, style=i % MODEL_STYLES, tags=number, start=start, width=width))
         start += width
-    return parts
+    return shares
 
 
 def subject(payload: Mapping[str, Any]) -> str:

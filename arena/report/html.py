@@ -21,8 +21,13 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from arena.report.figures import count, figure, moment, percent, plural, rate
-from arena.report.findings import MODEL_STYLES, findings, leaderboard, shares, static_tags, subject
+from arena.report.curves import HEIGHT, WIDTH, reliability_curves, x_of, y_of
+from arena.report.figures import count, figure, interval, moment, percent, plural, rate
+from arena.report.findings import PAIRS_SHOWN, findings, static_tags, subject, tag_findings, tag_pairs
+from arena.report.leaderboard import MODEL_STYLES, leaderboard
+from arena.report.regimes import CROSS_FITTED, regime_rows
+from arena.report.slices import slice_groups
+from arena.report.uncertainty import how_sure, verdict
 
 SCRIPTS = (
     "dom.js",
@@ -60,16 +65,31 @@ def render(payload: Mapping[str, Any]) -> str:
             script=Markup(script),
             style=Markup(style),
             data=Markup(embedded_json(payload)),
-            standings=leaderboard(payload["models"]),
-            findings=findings(payload),
-            shares=shares(payload),
+            **_words(payload),
             subject=subject(payload),
             title_parts=_title_parts(payload),
-            static_tags=static_tags(payload),
-            sources=THRESHOLD_SOURCES,
         )
     )
     return _LONE_SURROGATE.sub("\ufffd", page)
+
+
+def _words(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """What the templates show beside the payload itself."""
+    return {
+        "verdict": verdict(payload),
+        "findings": findings(payload),
+        "tag_findings": tag_findings(payload),
+        "tag_pairs": tag_pairs(payload)[:PAIRS_SHOWN],
+        "more_pairs": max(0, len(tag_pairs(payload)) - PAIRS_SHOWN),
+        "how_sure": how_sure(payload) if payload["replicates"] else "",
+        "standings": leaderboard(payload),
+        "regimes": regime_rows(payload),
+        "cross_fitted": CROSS_FITTED,
+        "slice_groups": slice_groups(payload),
+        "curves": reliability_curves(payload["calibration"]),
+        "static_tags": static_tags(payload),
+        "sources": THRESHOLD_SOURCES,
+    }
 
 
 def _title_parts(payload: Mapping[str, Any]) -> list[str]:
@@ -126,5 +146,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(figure=figure, count=count, percent=percent, rate=rate, plural=plural, moment=moment)
-    environment.globals["model_styles"] = MODEL_STYLES
+    environment.globals.update(
+        model_styles=MODEL_STYLES, interval=interval, x_of=x_of, y_of=y_of, drawing=(WIDTH, HEIGHT)
+    )
     return environment

@@ -1,12 +1,14 @@
 """From a result to what a page shows: one JSON value, columns of figures, undefined as null."""
 
-import math
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from arena.metrics.thresholds import on_sweep
+from arena.report import comparisons, leaderboard
+from arena.report.columns import column, number, rounded
+from arena.report.evidence import evidence
 from arena.report.text import convention_note, undefined_notes
 from arena.result import Result
 
@@ -16,8 +18,8 @@ CURVE_METRICS = ("macro_precision", "macro_recall", "macro_f1", "micro_precision
 TAG_FIGURES = ("threshold", "tp", "fp", "fn", "tn", "precision", "recall", "f1", "ap")
 """What the page knows of each tag and model."""
 
-DIGITS = 10
-"""Digits of a figure in the page's data; with fewer, the four that are shown could be rounded twice."""
+INTERVALS = ("precision", "recall", "f1", "ap")
+"""Figures of a tag that have an interval."""
 
 NAMED_SKIPPED = 5
 """Unreadable images that the page names; it counts the others."""
@@ -26,6 +28,8 @@ NAMED_SKIPPED = 5
 def page_view(result: Result) -> dict[str, Any]:
     """Everything that `index.html` shows, ready for JSON."""
     summary, run = result.summary, result.run
+    tags = _tags(result)
+    told = [name for name, compared in zip(tags["name"], tags["compared"], strict=True) if compared]
     return {
         "title": " vs ".join(result.models),
         "created": run.get("created", ""),
@@ -34,9 +38,18 @@ def page_view(result: Result) -> dict[str, Any]:
         "convention": summary["convention"],
         "min_positives": summary["min_positives"],
         "compared_tags": summary["compared_tags"],
+        "replicates": summary["replicates"],
+        "clusters": summary["clusters"],
+        "differences": comparisons.differences(result),
+        "tag_verdicts": comparisons.tag_verdicts(result),
+        "regimes": comparisons.regimes(result),
+        "slices": comparisons.slices(result),
+        "calibration": comparisons.calibration(result),
+        "labels": comparisons.labels(result),
+        "evidence": evidence(result, told),
         "models": [_model(result, name) for name in result.models],
         "sweep": _sweep(result),
-        "tags": _tags(result),
+        "tags": tags,
         "provenance": _provenance(result),
         "notes": _notes(result),
     }
@@ -69,21 +82,30 @@ def _model(result: Result, name: str) -> dict[str, Any]:
         "threshold": model["threshold"],
         "threshold_source": model["threshold_source"],
         "macro": {
-            key: _number(own[f"macro_{key}"])
+            key: number(own[f"macro_{key}"])
             for key in ("precision", "recall", "f1", "precision_tags", "recall_tags", "f1_tags")
         },
-        "micro": {key: _number(own[f"micro_{key}"]) for key in ("precision", "recall", "f1")},
-        "map": _number(own["map"]),
+        "micro": {key: number(own[f"micro_{key}"]) for key in ("precision", "recall", "f1")},
+        "map": number(own["map"]),
         "map_tags": own["map_tags"],
-        "random_map": _number(own["random_map"]),
+        "random_map": number(own["random_map"]),
         "images_per_second": facts.get("images_per_second"),
+        "intervals": {key: _interval(own, key) for key in leaderboard.FIGURES},
+        "ranks": {key: ranks[name] for key, ranks in result.summary["ranks"].items()},
+        "in_sample_best_macro_f1": number(model["in_sample_best_macro_f1"]),
+        "unshrunk_macro_f1": number(model["regimes"].get("tag", {}).get("unshrunk_macro_f1")),
     }
+
+
+def _interval(own: dict[str, Any], key: str) -> list[float | int] | None:
+    low, high = number(own.get(f"{key}_low")), number(own.get(f"{key}_high"))
+    return None if low is None or high is None else [low, high]
 
 
 def _sweep(result: Result) -> dict[str, Any]:
     even = result.sweep[on_sweep(result.sweep["threshold"].to_numpy(np.float32))]
     curves = {
-        name: {metric: _column(rows[metric]) for metric in CURVE_METRICS}
+        name: {metric: column(rows[metric].tolist()) for metric in CURVE_METRICS}
         for name in result.models
         for rows in [even[even["model"] == name]]
     }
@@ -103,12 +125,21 @@ def _tags(result: Result) -> dict[str, Any]:
         "category": shared["category"].tolist(),
         "support": shared["support"].tolist(),
         "compared": [bool(value) for value in shared["compared"]],
+        "pair": comparisons.tag_pair(result, names),
         "models": {
-            name: {figure: _column(rows[figure]) for figure in TAG_FIGURES}
+            name: {figure: column(rows[figure].tolist()) for figure in TAG_FIGURES} | _tag_intervals(rows)
             for name in result.models
             for rows in [table[table["model"] == name].set_index("truth_tag").reindex(names)]
         },
     }
+
+
+def _tag_intervals(rows: pd.DataFrame) -> dict[str, list[float | int | None]]:
+    """Both ends of each figure's interval; nothing where no tag has one."""
+    ends = [f"{figure}_{end}" for figure in INTERVALS for end in ("low", "high")]
+    if rows[ends].isna().all(axis=None):
+        return {}
+    return {end: [rounded(value) for value in rows[end].tolist()] for end in ends}
 
 
 def _provenance(result: Result) -> list[dict[str, Any]]:
@@ -145,14 +176,3 @@ def _shown(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return ", ".join(map(_shown, value))
     return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _column(values: "pd.Series[Any]") -> list[float | int | None]:
-    return [_number(value) for value in values.tolist()]
-
-
-def _number(value: float | int | None) -> float | int | None:
-    """A figure with more digits than a page shows, so that it rounds as the exact one; null where undefined."""
-    if value is None or math.isnan(value):
-        return None
-    return int(value) if float(value).is_integer() else round(value, DIGITS)

@@ -53,6 +53,11 @@ def joytag_supports() -> NDArray[np.int64]:
     return np.array([int(tp) + int(fn) for tp, fn in rows])
 
 
+def true_prevalence(nominal: Floats) -> Floats:
+    """The share of images that carry each tag, the rich ones at most always."""
+    return np.asarray(np.minimum(nominal[:, None] * RICHNESS, 1).mean(1))
+
+
 def make_tagger(prevalence: Floats, rng: np.random.Generator, *, quality: float = 3.9, shift: float = 0.5) -> Tagger:
     """A tagger of about JoyTag's quality, tags differing."""
     return Tagger(np.clip(rng.normal(quality, 0.7, len(prevalence)), 0.5, None), np.full(len(prevalence), shift))
@@ -71,7 +76,7 @@ def draw(prevalence: Floats, taggers: list[Tagger], images: int, rng: np.random.
     scores = [np.empty((tags, len(group)), np.float32) for _ in taggers]
     rows, columns = [], []
     for tag in range(tags):
-        carried = rng.random(pictures) < prevalence[tag] * RICHNESS[rich]
+        carried = rng.random(pictures) < np.minimum(prevalence[tag] * RICHNESS, 1)[rich]
         common = rng.standard_normal(pictures, np.float32) * np.float32(np.sqrt(SHARED))
         common += HARDNESS[hard].astype(np.float32)
         for matrix, tagger in zip(scores, taggers, strict=True):
@@ -134,13 +139,15 @@ class True_:  # noqa: N801
 def true_at(thresholds: Floats, prevalence: Floats, tagger: Tagger) -> True_:
     """True shares of images per tag at one threshold each; a mean over folds if thresholds are (folds, tags)."""
     hit, false = rates(cut(thresholds, prevalence, tagger), tagger)
-    return True_(prevalence * hit, (1 - prevalence) * false, prevalence)
+    share = true_prevalence(prevalence)
+    return True_(share * hit, (1 - share) * false, share)
 
 
 def true_average_precision(prevalence: Floats, tagger: Tagger, steps: int = 4000) -> Floats:
     """Average precision on infinitely many images: precision integrated over recall."""
     grid = np.linspace(-6.5, 6.5, steps)[:, None] + tagger.separation / 2
     hit, false = rates(grid + 0.0, tagger)
-    precision = prevalence * hit / np.maximum(prevalence * hit + (1 - prevalence) * false, 1e-300)
+    share = true_prevalence(prevalence)
+    precision = share * hit / np.maximum(share * hit + (1 - share) * false, 1e-300)
     middle = (precision[1:] + precision[:-1]) / 2
     return np.asarray((middle * -np.diff(hit, axis=0)).sum(0))

@@ -7,8 +7,9 @@ import pytest
 
 from arena.cards import find_dataset
 from arena.errors import ArenaError
-from arena.heldout.dataset import HeldOut, digest_images, read_frozen
-from arena.heldout.readers import list_images, truth_from_arrays
+from arena.heldout.dataset import HeldOut, Truth, digest_images, read_frozen
+from arena.heldout.readers import list_images, truth_from_rows
+from arena.tags import TagSpace
 
 from ..conftest import draw
 
@@ -21,7 +22,7 @@ def test_a_frozen_set_reads_back(drawn_dataset: Path) -> None:
     heldout = read(drawn_dataset)
     assert len(heldout) == 40
     assert heldout.card.digest == heldout.digest
-    row = heldout.truth.values[7]
+    row = heldout.truth.values.toarray()[7]
     named = {name for name, carried in zip(heldout.tags.names, row, strict=True) if carried}
     assert named == set(heldout.images["tags"][7])
 
@@ -95,13 +96,41 @@ def test_a_name_that_is_no_text_can_still_be_an_id(tmp_path: Path) -> None:
     assert list(list_images(tmp_path)) == ["caf\\xe9"]
 
 
-def test_truth_lists_each_image_and_tag_once(tmp_path: Path) -> None:
+def truth_of(values: np.ndarray, tags: tuple[str, ...] = ("a", "b"), ids: tuple[str, ...] = ("1", "2"), step: int = 1):
+    tiles = (values[start : start + step] for start in range(0, len(values), step))
+    return truth_from_rows(Path("t.npz"), values.shape, tiles, tags, ids)
+
+
+def test_truth_lists_each_image_and_tag_once() -> None:
     for tags, ids, what in ((("a", "b"), ("1", "1"), "image '1'"), (("a", "a"), ("1", "2"), "tag 'a'")):
         with pytest.raises(ArenaError, match=f"{what} is listed twice"):
-            truth_from_arrays(tmp_path, np.zeros((2, 2), bool), tags, ids)
+            truth_of(np.zeros((2, 2), bool), tags, ids)
     with pytest.raises(ArenaError, match="values other than 0 and 1"):
-        truth_from_arrays(tmp_path, np.full((2, 2), 2), ("a", "b"), ("1", "2"))
-    assert truth_from_arrays(tmp_path, np.eye(2), ("a", "b"), ("1", "2")).values.dtype == bool
+        truth_of(np.full((2, 2), 2))
+    with pytest.raises(ArenaError, match=r"truth \(2, 3\), but 2 image_ids and 2 tags"):
+        truth_of(np.zeros((2, 3), bool))
+
+
+@pytest.mark.parametrize("kind", [bool, np.uint8, np.float32])
+@pytest.mark.parametrize("step", [1, 3, 50])
+def test_truth_is_the_same_whatever_its_type_and_its_tiles(kind: type, step: int) -> None:
+    dense = np.random.default_rng(0).random((20, 7)) < 0.3
+    dense[:, 3] = False
+    ids, tags = tuple(map(str, range(20))), tuple("abcdefg")
+    truth = truth_of(dense.astype(kind), tags, ids, step)
+    assert truth.values.dtype == bool
+    assert np.array_equal(truth.values.toarray(), dense)
+    assert truth.values.nnz == dense.sum(), "nothing is stored twice, and no zero"
+    assert truth.values.has_sorted_indices
+
+
+def test_some_images_of_a_truth_keep_what_is_known_of_them() -> None:
+    dense = np.random.default_rng(1).random((6, 4)) < 0.5
+    truth = Truth.of("uvwxyz", TagSpace(tuple("abcd")), dense, images={"rating": list("gsqegs")}, groups=tuple("112233"))
+    some = truth.take(np.array([4, 0, 3]))
+    assert np.array_equal(some.values.toarray(), dense[[4, 0, 3]])
+    assert some.values.has_sorted_indices
+    assert (some.image_ids, some.images["rating"], some.groups) == (("y", "u", "x"), ["g", "g", "e"], ("3", "1", "2"))
 
 
 def test_a_truth_tag_that_is_an_alias_is_refused(drawn_dataset: Path) -> None:

@@ -183,22 +183,27 @@ def test_another_model_only_takes_suspects_away_or_weakens_them(problem: Problem
     assert all(strength <= alone[suspect] for suspect, strength in both.items())
 
 
-def test_suspects_of_many_tags_rank_by_kind_then_strength_then_as_given() -> None:
+def test_suspects_of_many_tags_rank_by_kind_then_strength_then_tag() -> None:
     def suspects(tag: int, missing: list[bool], strength: list[float]) -> Suspects:
         return Suspects(np.full(len(missing), tag), np.arange(len(missing)), np.array(missing), np.array(strength))
 
-    ranked = rank_suspects([suspects(0, [True, False], [0.5, 0.9]), suspects(1, [True, True, False], [0.8, 0.5, 0.9])])
-    assert ranked.tag.tolist() == [1, 0, 1, 0, 1]
-    assert ranked.image.tolist() == [0, 0, 1, 1, 2]
-    assert ranked.strength.tolist() == [0.8, 0.5, 0.5, 0.9, 0.9]
+    first, second = (
+        suspects(0, [True, False], [0.5, 0.9]),
+        suspects(1, [True, True, False, False], [0.8, 0.5, 0.9, 0.9]),
+    )
+    ranked = rank_suspects([second, first])
+    assert all(np.array_equal(*fields) for fields in zip(ranked, rank_suspects([first, second]), strict=True))
+    assert ranked.tag.tolist() == [1, 0, 1, 0, 1, 1]
+    assert ranked.image.tolist() == [0, 0, 1, 1, 2, 3]
+    assert ranked.strength.tolist() == [0.8, 0.5, 0.5, 0.9, 0.9, 0.9]
     assert all(len(field) == 0 for field in rank_suspects([]))
 
 
 class Tagged:
     """Images with the tags that they truly have and those that they are said to have, and what two models say of them.
 
-    Tags differ in frequency (0.1 % to 30 %) and in how well they can be told, so that a strength that cannot be compared
-    between tags ranks badly.
+    Tags differ in frequency (0.1 % to 30 %) and in how well they can be told, so that a strength that cannot be
+    compared between tags ranks badly.
     """
 
     def __init__(self, *, missing: float, wrong: float, seed: int) -> None:

@@ -53,7 +53,7 @@ def test_every_image_is_scored_in_order(source: ImageSource, tmp_path: Path) -> 
     scores = read_store(tmp_path / "m")
     assert scores.image_ids == source.image_ids
     assert sum(done) == 10
-    for row, path in zip(scores.values, source.paths, strict=True):
+    for row, path in zip(scores.values.read(), source.paths, strict=True):
         expected = square(decode(path), Preprocess(16)).mean(axis=(0, 1)) / 255
         np.testing.assert_allclose(row, expected, atol=1e-6)
 

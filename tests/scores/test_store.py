@@ -30,7 +30,7 @@ def test_a_finished_store_reads_back(tmp_path: Path) -> None:
     assert scores.tags == TAGS
     assert scores.skipped == {"2": "truncated"}
     assert scores.seconds == 2.0
-    assert scores.values[2].tolist() == [np.float32(0.7), np.float32(0.8)]
+    assert scores.values.read()[2].tolist() == [np.float32(0.7), np.float32(0.8)]
 
 
 def test_a_shard_without_its_last_file_does_not_count(tmp_path: Path) -> None:
@@ -118,11 +118,12 @@ def test_a_folder_without_scores_is_told(tmp_path: Path) -> None:
 def test_npz_keeps_every_name_and_score(tmp_path: Path, names: list[str], images: int) -> None:
     names = sorted({name.rstrip("\0") for name in names})
     values = np.random.default_rng(0).random((images, len(names)), np.float32)
-    scores = Scores(tuple(f"p{i}" for i in range(images)), TagSpace(tuple(names), None, (3,) * len(names)), values)
+    tags = TagSpace(tuple(names), None, (3,) * len(names))
+    scores = Scores.of([f"p{i}" for i in range(images)], tags, values)
     write_scores(tmp_path / "s.npz", scores)
     back = read_scores(tmp_path / "s.npz")
     assert (back.image_ids, back.tags) == (scores.image_ids, scores.tags)
-    assert np.array_equal(back.values, values)
+    assert np.array_equal(back.values.read(), values)
 
 
 def npz(path: Path, **arrays: object) -> Path:

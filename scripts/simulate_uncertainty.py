@@ -1,0 +1,338 @@
+"""Are the intervals, cross-fits and tests true? By simulation where the truth is known.
+
+Usage: python scripts/simulate_uncertainty.py [--experiments 400] [--tags 400] [--images 32768]
+
+Each experiment draws held-out images from a world in which every tagger's true figures are known (`simulation/world.py`;
+supports as JoyTag's), measures them as `arena score` does, and looks whether the intervals hold the truth, how far the
+cross-fitted figures are off, and what is declared different that is not. Writes reports/benchmarks/simulation.{json,md}.
+"""
+
+import argparse
+import json
+import os
+import platform
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from simulation import world
+from simulation.world import Drawn, Tagger
+
+from arena.cards import Thresholds
+from arena.evaluate import Entry, Settings, aggregate
+from arena.evaluate.matching import match
+from arena.evaluate.passes import Measured, measure, order_by_fold
+from arena.evaluate.per_tag import intervals_of, tag_differences
+from arena.evaluate.slices import tag_slices
+from arena.heldout.dataset import Truth
+from arena.metrics.intervals import Interval
+from arena.scores.store import Scores
+from arena.tags import TagSpace
+
+THRESHOLD = 0.4
+BANDS = ((6, 9), (10, 29), (30, 99), (100, 299), (300, 999), (1000, 10**9))
+QUALITY = 3.9
+BETTER = 0.15
+"""How much further the better of two taggers separates a tag that the other knows less well."""
+
+
+class Held(NamedTuple):
+    """One interval of one experiment."""
+
+    estimate: float
+    low: float
+    high: float
+    truth: float
+
+
+Found = dict[str, list[Held]]
+
+
+class Scenario(NamedTuple):
+    """How the two taggers of an experiment differ."""
+
+    name: str
+    differing: float
+    """Share of the tags that the second knows better."""
+    better: float
+    copies: int = 1
+
+
+SCENARIOS = {
+    "differ": Scenario("differ", 1.0, BETTER),
+    "null": Scenario("null", 0.0, 0.0),
+    "mixed": Scenario("mixed", 0.5, 0.8),
+    "copies": Scenario("copies", 1.0, BETTER, copies=2),
+}
+
+
+def tags_of(count: int, images: int) -> np.ndarray:
+    """Prevalences of some tags whose supports are spread as JoyTag's are."""
+    supports = np.sort(world.joytag_supports())
+    chosen = supports[np.linspace(0, len(supports) - 1, count).round().astype(int)]
+    return np.asarray(np.minimum(chosen / images, 0.55) if images != world.JOYTAG_IMAGES else chosen / images)
+
+
+def taggers_of(scenario: Scenario, prevalence: np.ndarray) -> tuple[list[Tagger], np.ndarray]:
+    """Both taggers, and on which tags they differ; the same in every experiment of a scenario."""
+    rng = np.random.default_rng(7)
+    first = world.make_tagger(prevalence, rng, quality=QUALITY)
+    differing = rng.random(len(prevalence)) < scenario.differing
+    second = Tagger(first.separation + scenario.better * differing, first.shift)
+    return [first, second], differing
+
+
+def measured_of(drawn: Drawn, *, clustered: bool) -> tuple[Measured, aggregate.Aggregates, Settings]:
+    """What `arena score` measures."""
+    settings = Settings(min_positives=0, workers=1, slices=())
+    ids = tuple(map(str, range(drawn.truth.shape[0])))
+    tags = TagSpace(tuple(f"t{i:05d}" for i in range(drawn.truth.shape[1])))
+    truth = order_by_fold(Truth.of(ids, tags, drawn.truth, groups=tuple(map(str, drawn.groups)) if clustered else None))
+    models = [
+        match(truth, Entry(name, name, Scores.of(ids, tags, scores), Thresholds(THRESHOLD), "option"))
+        for name, scores in zip("ab", drawn.scores, strict=True)
+    ]
+    compared = np.arange(len(tags))
+    slices = tag_slices(truth, compared, ["general"] * len(tags), settings)
+    measured = measure(truth, models, compared, slices, [], settings, lambda tags: None)
+    return measured, aggregate.aggregate(measured, slices, [], settings), settings
+
+
+def experiment(scenario: Scenario, tags: int, images: int, seed: int) -> dict[str, Any]:
+    """One set of held-out images."""
+    prevalence = tags_of(tags, images)
+    taggers, differing = taggers_of(scenario, prevalence)
+    drawn = world.draw(prevalence, taggers, images, np.random.default_rng([seed, 11]), copies=scenario.copies)
+    measured, found, _ = measured_of(drawn, clustered=scenario.copies > 1)
+    held: Found = defaultdict(list)
+    true_f1 = [world.true_at(np.full(tags, THRESHOLD), prevalence, one) for one in taggers]
+    true_ap = [world.true_average_precision(prevalence, one) for one in taggers]
+    _aggregates(held, found, true_f1, true_ap, "")
+    if scenario.copies > 1:
+        _, naive, _ = measured_of(drawn, clustered=False)
+        _aggregates(held, naive, true_f1, true_ap, "images taken as independent: ")
+    _per_tag(held, measured, true_f1, true_ap, prevalence * images)
+    _cross_fits(held, measured, found, taggers, prevalence)
+    return {"held": dict(held), **_declared(measured, found, differing)}
+
+
+def _aggregates(held: Found, found: aggregate.Aggregates, true: list[Any], ap: list[Any], prefix: str) -> None:
+    """Headline figures of both taggers, and their differences."""
+    intervals = found.intervals()
+    truths = {
+        "macro_f1": [one.f1.mean() for one in true],
+        "micro_f1": [one.micro_f1 for one in true],
+        "map": [one.mean() for one in ap],
+    }
+    table = aggregate.differences(found, ["a", "b"], 0)
+    for name, values in truths.items():
+        figure = aggregate.ALL_FIGURES.index(name)
+        for number, value in enumerate(values):
+            here = (number, figure, 0)
+            held[f"{prefix}{name}"].append(
+                Held(found.estimates[here], intervals.low[here], intervals.high[here], value)
+            )
+        row = table[(table["figure"] == name) & (table["regime"] == "own") & (table["slice"] == "all")].iloc[0]
+        held[f"{prefix}{name} difference"].append(
+            Held(row["difference"], row["low"], row["high"], values[0] - values[1])
+        )
+
+
+def _per_tag(held: Found, measured: Measured, true: list[Any], ap: list[Any], expected: np.ndarray) -> None:
+    """Per-tag intervals by band of the support that is expected."""
+    table = tag_differences(measured)
+    for low, high in BANDS:
+        band = np.flatnonzero((np.round(expected) >= low) & (np.round(expected) <= high))
+        name = f"{low}+" if high >= 10**9 else f"{low}–{high}"
+        for number, tally in enumerate(measured.tallies.models):
+            _, _, f1, average = intervals_of(measured, number)
+            own = measured.own[number]
+            estimate = 2 * own.tp / np.maximum(own.tp + own.fp + own.positives, 1)
+            _spread(held, f"F1 of a tag, {name}", estimate, f1, true[number].f1, band)
+            _spread(held, f"AP of a tag, {name}", tally.average_precision, average, ap[number], band)
+        for figure, truth in (("f1", true[0].f1 - true[1].f1), ("ap", ap[0] - ap[1])):
+            ends = Interval(table[f"{figure}_low"].to_numpy(), table[f"{figure}_high"].to_numpy())
+            difference = table[f"{figure}_difference"].to_numpy()
+            _spread(held, f"{figure.upper()} difference of a tag, {name}", difference, ends, truth, band)
+
+
+def _spread(held: Found, name: str, estimate: Any, ends: Interval, truth: Any, band: np.ndarray) -> None:
+    """One entry an experiment: shares and means over the tags of a band, so that every tag weighs the same."""
+    kept = band[~np.isnan(estimate[band] + ends.low[band])]
+    if len(kept):
+        held[name].extend(Held(estimate[i], ends.low[i], ends.high[i], truth[i]) for i in kept)
+
+
+def _cross_fits(
+    held: Found, measured: Measured, found: aggregate.Aggregates, taggers: list[Tagger], prevalence: np.ndarray
+) -> None:
+    """Cross-fitted macro F1 of each regime against what the thresholds it used are truly worth."""
+    assert measured.uncertainty is not None
+    intervals = found.intervals()
+    figure = aggregate.ALL_FIGURES.index("macro_f1")
+    for number, tagger in enumerate(taggers):
+        for place, target in enumerate(found.targets):
+            if target.slice != "all" or target.regime == "own":
+                continue
+            used = measured.uncertainty.regimes[number].by_name[target.regime].by_fold.astype(np.float64)
+            here = (number, figure, place)
+            worth = _worth(used, prevalence, tagger)
+            ends = intervals.low[here], intervals.high[here]
+            held[f"cross-fit {target.regime}"].append(Held(found.estimates[here], *ends, worth))
+            corrected = found.estimates[here] - found.bias[here]
+            held[f"cross-fit {target.regime}, less its bias"].append(Held(corrected, *ends, worth))
+        tally = measured.tallies.models[number]
+        best = tally.best[0][np.newaxis].astype(np.float64)
+        kept = ~np.isnan(best[0])
+        estimate = float(tally.best[1][kept].mean())
+        worth = _worth(best[:, kept], prevalence[kept], Tagger(tagger.separation[kept], tagger.shift[kept]))
+        held["in-sample best of each tag"].append(Held(estimate, np.nan, np.nan, worth))
+
+
+def _worth(thresholds: np.ndarray, prevalence: np.ndarray, tagger: Tagger) -> float:
+    """True macro F1 of thresholds (folds, tags), each fold as large as the others."""
+    inside = np.clip(thresholds, 1e-9, 1 - 1e-9)
+    true = [world.true_at(row, prevalence, tagger) for row in inside]
+    tp, fp = (np.mean([getattr(one, name) for one in true], axis=0) for name in ("tp", "fp"))
+    return float((2 * tp / (tp + fp + world.true_prevalence(prevalence))).mean())
+
+
+def _declared(measured: Measured, found: aggregate.Aggregates, differing: np.ndarray) -> dict[str, Any]:
+    """What was called different."""
+    table = aggregate.differences(found, ["a", "b"], 0)
+    own = table[(table["regime"] == "own") & (table["higher"] != "undetermined")]
+    headline = own[(own["slice"] == "all") & own["figure"].isin(aggregate.HEADLINES)]
+    grouped = own[(own["slice"] == "support") & own["figure"].isin(aggregate.HEADLINES)]
+    tags = tag_differences(measured)
+    declared: dict[str, Any] = {"headline": len(headline), "grouped": len(grouped)}
+    for figure in ("f1", "ap"):
+        called = (tags[f"{figure}_higher"] != "undetermined").to_numpy()
+        declared[f"{figure}_called"] = int(called.sum())
+        declared[f"{figure}_false"] = int((called & ~differing).sum())
+        declared[f"{figure}_found"] = float(called[differing].mean()) if differing.any() else float("nan")
+    return declared
+
+
+def run_all(scenario: Scenario, experiments: int, tags: int, images: int) -> list[dict[str, Any]]:
+    """Every experiment of a scenario, over all cores."""
+    job: Callable[[int], dict[str, Any]] = partial(experiment, scenario, tags, images)
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        results = []
+        for number, one in enumerate(pool.map(job, range(experiments)), 1):
+            results.append(one)
+            if number % 20 == 0:
+                print(f"{scenario.name}: {number} of {experiments}", flush=True)
+        return results
+
+
+class Row(NamedTuple):
+    """How intervals of one kind did."""
+
+    name: str
+    intervals: int
+    covered: float
+    error: float
+    spread: float
+    width: float
+
+
+def rows_of(results: list[dict[str, Any]]) -> Iterator[Row]:
+    """Coverage, mean error, standard deviation of the error and mean width of each kind of interval."""
+    together: Found = defaultdict(list)
+    for one in results:
+        for name, held in one["held"].items():
+            together[name].extend(held)
+    for name, held in together.items():
+        estimate, low, high, truth = np.array(held).T
+        covered = np.mean((low <= truth) & (truth <= high)) if np.isfinite(low).all() else np.nan
+        yield Row(name, len(held), float(covered), float(np.mean(estimate - truth)), float(np.std(estimate - truth)),
+                  float(np.mean(high - low)))  # fmt: skip
+
+
+def coverage_table(rows: list[Row]) -> list[str]:
+    """Markdown."""
+    lines = [
+        "| figure | intervals | hold the truth | mean error | s.d. of error | mean width |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for row in rows:
+        covered = "–" if np.isnan(row.covered) else f"{100 * row.covered:.1f} %"
+        width = "–" if np.isnan(row.width) else f"{row.width:.4f}"
+        lines.append(f"| {row.name} | {row.intervals:,} | {covered} | {row.error:+.4f} | {row.spread:.4f} | {width} |")
+    return lines
+
+
+def declared_table(results: dict[str, list[dict[str, Any]]]) -> list[str]:
+    """Markdown: what was declared where nothing differs, and where half of the tags do."""
+    null, mixed = results["null"], results["mixed"]
+    share = lambda key, of: np.mean([one[key] > 0 for one in of])  # noqa: E731
+    rate = lambda figure, of: np.mean([one[f"{figure}_false"] / max(1, one[f"{figure}_called"]) for one in of])  # noqa: E731
+    lines = ["| nothing differs | experiments | any declared |", "| --- | --- | --- |"]
+    for title, key in (
+        ("a winner overall (macro F1, micro F1, mAP; Holm)", "headline"),
+        ("a winner on any support band (the same figures; Holm)", "grouped"),
+        ("any tag by F1 (exact test, q ≤ 0.05)", "f1_called"),
+        ("any tag by AP (q ≤ 0.05)", "ap_called"),
+    ):
+        lines.append(f"| {title} | {len(null):,} | {100 * share(key, null):.1f} % |")
+    lines += ["", "| half of the tags differ | experiments | false discoveries among the called | differing tags found |",
+              "| --- | --- | --- | --- |"]  # fmt: skip
+    for title, figure in (("F1, exact test, q ≤ 0.05", "f1"), ("AP, q ≤ 0.05", "ap")):
+        found = np.mean([one[f"{figure}_found"] for one in mixed])
+        lines.append(f"| {title} | {len(mixed):,} | {100 * rate(figure, mixed):.2f} % | {100 * found:.1f} % |")
+    return lines
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--experiments", type=int, default=400)
+    parser.add_argument("--tags", type=int, default=400)
+    parser.add_argument("--images", type=int, default=world.JOYTAG_IMAGES)
+    given = parser.parse_args()
+    start = time.perf_counter()
+    results = {}
+    for name, scenario in SCENARIOS.items():
+        experiments = max(1, given.experiments // 4) if name == "copies" else given.experiments
+        results[name] = run_all(scenario, experiments, given.tags, given.images)
+    minutes = (time.perf_counter() - start) / 60
+    rows = list(rows_of(results["differ"]))
+    copies = [
+        row
+        for row in rows_of(results["copies"])
+        if "of a tag" not in row.name and "cross-fit" not in row.name and "in-sample" not in row.name
+    ]
+    fits = [row for row in rows if row.name.startswith(("cross-fit", "in-sample"))]
+    plain = [row for row in rows if row not in fits]
+    lines = [
+        f"# Are the intervals true? {given.experiments} experiments of {given.images:,} images and {given.tags} tags",
+        "",
+        f"Two simulated taggers, supports spread as JoyTag's, 1,000 resamples each; {minutes:.0f} minutes on {os.cpu_count()} cores.",
+        "The tags are fixed beforehand; nominal coverage 95 %.",
+        "", "## Intervals", "", *coverage_table(plain),
+        "", "## Thresholds chosen on the data", "",
+        "Macro F1 as reported, against what the thresholds in use are truly worth.", "", *coverage_table(fits),
+        "", "## What is declared", "", *declared_table(results),
+        "", "## Every picture twice", "",
+        "Near duplicates as clusters, and as if they were independent images.", "", *coverage_table(copies),
+        "", "Made by `python scripts/simulate_uncertainty.py`.",
+    ]  # fmt: skip
+    facts = {
+        "experiments": given.experiments, "tags": given.tags, "images": given.images, "minutes": minutes,
+        "processor": platform.machine(), "cores": os.cpu_count(), "numpy": np.__version__,
+        "rows": [row._asdict() for row in [*rows, *copies]],
+        "declared": {name: [{k: v for k, v in one.items() if k != "held"} for one in some] for name, some in results.items()},
+    }  # fmt: skip
+    out = Path("reports/benchmarks")
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "simulation.json").write_text(json.dumps(facts, indent=1) + "\n")
+    (out / "simulation.md").write_text("\n".join(lines) + "\n")
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()
