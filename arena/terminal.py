@@ -12,12 +12,18 @@ from rich.table import Table
 from rich.text import Text
 
 from arena.power import Power
-from arena.report.figures import figure
+from arena.report.figures import UNDEFINED, figure
 from arena.report.text import one_line
-from arena.result import read_result
+from arena.result import Result, read_result
 
 MIN_WIDTH = 80
 """Columns that a table of results needs."""
+
+HEADLINES = ("macro_f1", "micro_f1", "map")
+"""Figures of the leaderboard."""
+
+NAMED_DIFFERENCES = 9
+"""Differences that are told; three models have so many."""
 
 NAMED_SKIPPED = 5
 """Unreadable images that are named; the others are counted."""
@@ -77,7 +83,7 @@ def results_console() -> Console:
 
 
 def show_summary(folder: Path) -> None:
-    """The leaderboard of a run, and where its page is."""
+    """The leaderboard of a run with its intervals, what could be told apart, and where its page is."""
     result = read_result(folder)
     summary = result.summary
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -85,14 +91,40 @@ def show_summary(folder: Path) -> None:
         table.add_column(name, justify="left" if name == "model" else "right", no_wrap=name != "model")
     for name, model in summary["models"].items():
         own = model["regimes"]["own"]
-        figures = [figure(own[key]) for key in ("macro_f1", "micro_f1", "map")]
+        figures = [figure(own[key]) for key in HEADLINES]
         table.add_row(Text(name), model["threshold"], *figures, f"{model['known_tags']}/{summary['dataset_tags']}")
+        if summary["replicates"]:
+            ends = [_ends(own[f"{key}_low"], own[f"{key}_high"]) for key in HEADLINES]
+            table.add_row("", "", *(Text(end, style="dim") for end in ends), "")
     console = results_console()
     console.print(table)
     compared, least = summary["compared_tags"], summary["min_positives"]
     console.print(f"{summary['images']:,} images; means over {compared:,} common tags with {least} positives or more")
+    for line in _differences(result):
+        console.print(line, markup=False)
     show_skipped(result.run["skipped"])
     console.print(str(folder / "index.html"), markup=False, soft_wrap=True)
+
+
+def _ends(low: float | None, high: float | None) -> str:
+    """An interval as it fits under a figure."""
+    return UNDEFINED if low is None or high is None else f"{low:.3f}–{high:.3f}"
+
+
+def _differences(result: Result) -> list[str]:
+    """A line a headline figure and pair, of the first pairs: the difference, its interval, and whether it is decided."""
+    table = result.tables["differences"]
+    if table.empty:
+        return []
+    own = table[(table["slice"] == "all") & (table["regime"] == "own") & table["figure"].isin(HEADLINES)]
+    titles = dict(zip(HEADLINES, ("macro F1", "micro F1", "mAP"), strict=True))
+    lines = [
+        f"{titles[row['figure']]}: {one_line(row['first'])} - {one_line(row['second'])} = {row['difference']:+.4f} "
+        f"({row['low']:+.4f} to {row['high']:+.4f}): "
+        + ("undetermined" if row["higher"] == "undetermined" else f"{one_line(row['higher'])} is higher")
+        for row in own.head(NAMED_DIFFERENCES).to_dict("records")
+    ]
+    return lines + ([f"and {len(own) - len(lines)} more in differences.parquet"] if len(own) > len(lines) else [])
 
 
 def show_power(rows: Sequence[Power]) -> None:

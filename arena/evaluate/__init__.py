@@ -55,7 +55,7 @@ def evaluate(
     """
     refuse_twice("models", "model", [entry.name for entry in entries])
     truth, skipped = scored_by_all(truth, entries)
-    truth = order_by_fold(truth)
+    truth = order_by_fold(truth) if settings.replicates else truth
     models = [match(truth, entry) for entry in entries]
     support = np.diff(truth.values.indptr)
     common = (support >= settings.min_positives) & np.all([one.chosen >= 0 for one in models], axis=0)

@@ -5,7 +5,7 @@ by falling support as long as there is room, and the page says for how many ther
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -22,13 +22,13 @@ EVIDENCE_IMAGES = 5
 KINDS = ("false alarm", "miss")
 
 
-def evidence(result: Result, tags: Sequence[str]) -> dict[str, Any]:
+def evidence(result: Result, tags: Mapping[str, int]) -> dict[str, Any]:
     """The evidence of as many tags as fit, of those given in order.
 
     Args:
-        tags: the compared ones, the most important first.
+        tags: the compared ones, the most important first, each with its place on the page.
 
-    Returns: `images` ids, `of` how many tags could have evidence, and `tags` by name, each with
+    Returns: `images` ids, `of` how many tags could have evidence, and `tags` by place, each with
     `errors` (by model, then kind: [image, score] ...), `confusions` (by model: [tag instead of which, images, expected]
     ...) and `disagreements` ([image, carried, right model, its score, wrong model, its score] ...); images and models are
     numbers.
@@ -40,7 +40,7 @@ def evidence(result: Result, tags: Sequence[str]) -> dict[str, Any]:
     images: dict[str, int] = {}
     found: dict[str, Any] = {}
     room = EVIDENCE_BYTES
-    for tag in tags:
+    for tag, place in tags.items():
         seen = len(images)
         entry = {
             "errors": _errors(errors(tag), numbers, images),
@@ -51,7 +51,7 @@ def evidence(result: Result, tags: Sequence[str]) -> dict[str, Any]:
         if room < 0:
             images = dict(list(images.items())[:seen])
             break
-        found[tag] = entry
+        found[str(place)] = entry
     return {"images": list(images), "of": len(tags), "tags": found}
 
 

@@ -21,8 +21,9 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from arena.metrics.labels import SUSPECTS_PER_TAG
 from arena.report.curves import HEIGHT, WIDTH, reliability_curves, x_of, y_of
-from arena.report.figures import count, figure, interval, moment, percent, plural, rate
+from arena.report.figures import count, figure, moment, percent, plural, rate
 from arena.report.findings import PAIRS_SHOWN, findings, static_tags, subject, tag_findings, tag_pairs
 from arena.report.leaderboard import MODEL_STYLES, leaderboard
 from arena.report.regimes import CROSS_FITTED, regime_rows
@@ -33,10 +34,12 @@ SCRIPTS = (
     "dom.js",
     "figures.js",
     "data.js",
+    "told.js",
     "query.js",
     "sweep.js",
     "scatter.js",
     "columns.js",
+    "evidence.js",
     "detail.js",
     "table.js",
     "page.js",
@@ -147,6 +150,6 @@ def _environment() -> Environment:
     )
     environment.filters.update(figure=figure, count=count, percent=percent, rate=rate, plural=plural, moment=moment)
     environment.globals.update(
-        model_styles=MODEL_STYLES, interval=interval, x_of=x_of, y_of=y_of, drawing=(WIDTH, HEIGHT)
+        model_styles=MODEL_STYLES, x_of=x_of, y_of=y_of, drawing=(WIDTH, HEIGHT), suspects_per_tag=SUSPECTS_PER_TAG
     )
     return environment

@@ -29,7 +29,7 @@ def page_view(result: Result) -> dict[str, Any]:
     """Everything that `index.html` shows, ready for JSON."""
     summary, run = result.summary, result.run
     tags = _tags(result)
-    told = [name for name, compared in zip(tags["name"], tags["compared"], strict=True) if compared]
+    compared = {name: place for place, name in enumerate(tags["name"]) if tags["compared"][place]}
     return {
         "title": " vs ".join(result.models),
         "created": run.get("created", ""),
@@ -46,7 +46,7 @@ def page_view(result: Result) -> dict[str, Any]:
         "slices": comparisons.slices(result),
         "calibration": comparisons.calibration(result),
         "labels": comparisons.labels(result),
-        "evidence": evidence(result, told),
+        "evidence": evidence(result, compared),
         "models": [_model(result, name) for name in result.models],
         "sweep": _sweep(result),
         "tags": tags,

@@ -29,7 +29,7 @@ Problem = tuple[np.ndarray, np.ndarray]
 
 @st.composite
 def problems(draw: st.DrawFn) -> Problem:
-    shape = draw(st.tuples(st.integers(1, 30), st.integers(1, 6)))
+    shape = draw(st.tuples(st.integers(1, 30), st.integers(1, 3)))
     return draw(hnp.arrays(np.float32, shape, elements=LEVELS)), draw(hnp.arrays(bool, shape))
 
 
@@ -131,14 +131,14 @@ def test_figures_are_scikit_learns(problem: Problem) -> None:
             assert total.f1 == pytest.approx(sk.f1_score(truth.ravel(), predicted.ravel()), abs=1e-12)
 
 
-tables = hnp.arrays(np.int64, (8, 4), elements=st.one_of(st.integers(0, 5), st.integers(0, 3000)))
+tables = hnp.arrays(np.int64, (4, 4), elements=st.one_of(st.integers(0, 5), st.integers(0, 3000)))
 
 
 def cells(table: np.ndarray) -> TagCounts:
-    """Tags with so many true and false positives, missed positives and negatives left alone; padded to one size."""
-    tp, fp, fn, tn = table.T
+    """Tags with so many true and false positives and missed positives; all of as many images as the largest has."""
+    tp, fp, fn, _ = table.T
     images = int(table.sum(1).max())
-    return TagCounts(np.zeros(len(tp), np.float32), tp, fp, tp + fn, images) if len(tp) else counts_of(0, 0, 0, 0)
+    return TagCounts(np.zeros(len(tp), np.float32), tp, fp, tp + fn, images)
 
 
 @given(tables, st.sampled_from([0.5, 1.0, 2.0, 3.5]))

@@ -1,7 +1,7 @@
 // The columns of the table of tags: what each is called, what it sorts by, and how a cell of it is filled.
 
 const NARROW = window.innerWidth < 640; // a phone: the category is said in the open row instead
-const WIDTHS = { name: NARROW ? 136 : 190, category: 104, support: 88, figure: 76, difference: 104 };
+const WIDTHS = { name: NARROW ? 136 : 190, category: 104, support: 88, figure: 76, difference: 104, q: 76 };
 
 let ranks = null;
 
@@ -28,6 +28,7 @@ function tableColumns(shown, differenceKey) {
     figures.forEach((item, i) => columns.push(figureColumn(model, item, i === 0)));
   });
   if (isPair) columns.push(differenceColumn(differenceKey));
+  if (pair !== null) columns.push(qColumn(differenceKey));
   return columns;
 }
 
@@ -38,7 +39,12 @@ function figureColumn(model, item, first) {
 
 function differenceColumn(key) {
   const hint = `${figureName(key)} of ${models[0].name} minus ${models[1].name}`;
-  return { key: "difference", kind: "difference", label: `Δ ${figureName(key)}`, hint, first: true, value: (tag) => difference(key, tag) };
+  return { key: "difference", kind: "difference", label: `Δ ${figureName(key)}`, hint, figure: key, first: true, value: (tag) => difference(key, tag) };
+}
+
+function qColumn(key) {
+  const hint = `q of the difference in ${figureName(key)}: decided up to ${DECIDED}, else undetermined`;
+  return { key: "q", kind: "q", label: "q", hint, figure: key, value: (tag) => qOf(key, tag) };
 }
 
 /** Tags by a column; undefined last whatever the direction, ties by name. */
@@ -53,9 +59,13 @@ function compareBy(column, descending) {
   };
 }
 
-/** Text starts ascending, numbers descending. */
+function isText(column) {
+  return column.kind === "name" || column.kind === "category";
+}
+
+/** Text starts ascending, numbers descending, but q with the surest. */
 function startsDescending(column) {
-  return column.kind !== "name" && column.kind !== "category";
+  return !isText(column) && column.kind !== "q";
 }
 
 // Head
@@ -67,7 +77,7 @@ function tableHead(columns, sort) {
 
 /** One heading above all columns of a model. */
 function groupCells(columns) {
-  const cells = columns.filter((c) => !("model" in c) && c.kind !== "difference").map((c) => el("td", { class: c.kind === "name" ? "stuck" : null }));
+  const cells = columns.filter((c) => !("model" in c) && c.kind !== "difference" && c.kind !== "q").map((c) => el("td", { class: c.kind === "name" ? "stuck" : null }));
   models.forEach((model, m) => {
     const span = columns.filter((column) => column.model === m).length;
     const heading = { class: "group first", scope: "colgroup", colspan: span };
@@ -75,14 +85,14 @@ function groupCells(columns) {
   });
   if (isPair) {
     const label = el("span", { class: "sr" }, `${models[0].name} minus ${models[1].name}`);
-    cells.push(el("th", { class: "group first num", scope: "col" }, marker(0), `${MINUS} `, marker(1), label));
+    cells.push(el("th", { class: "group first num", scope: "colgroup", colspan: pair === null ? 1 : 2 }, marker(0), `${MINUS} `, marker(1), label));
   }
   return cells;
 }
 
 function headCell(column, sort) {
   const sorted = column.key === sort.key ? (sort.descending ? "descending" : "ascending") : null;
-  const classes = [startsDescending(column) ? "num" : "", column.first ? "first" : "", column.kind === "name" ? "stuck" : ""];
+  const classes = [isText(column) ? "" : "num", column.first ? "first" : "", column.kind === "name" ? "stuck" : ""];
   const whose = "model" in column ? el("span", { class: "sr" }, ` ${column.hint} of ${models[column.model].name}`) : "";
   const button = el("button", { type: "button", "data-key": column.key, title: column.hint ?? null }, column.label, whose);
   return el("th", { scope: "col", class: classes.join(" ").trim() || null, "aria-sort": sorted }, button);
@@ -109,6 +119,7 @@ function bodyCell(column, tag) {
   if (column.kind === "name") return nameCell(tag);
   if (column.kind === "category") return el("td", { class: "quiet" }, el("bdi", {}, tags.category[tag] || UNDEFINED));
   if (column.kind === "support") return el("td", { class: "num" }, count(tags.support[tag]));
+  if (column.kind === "q") return qCell(column, tag);
   return column.kind === "figure" ? figureCell(column, tag) : differenceCell(column, tag);
 }
 
@@ -124,15 +135,29 @@ function figureCell(column, tag) {
   const value = column.value(tag);
   const barred = value !== null && (column.key.startsWith("f1") || column.key.startsWith("ap"));
   const style = barred ? ` figure m${styleOf(column.model)}` : "";
-  const cell = el("td", { class: `num${column.first ? " first" : ""}${style}` }, figure(value));
+  const ends = rangeText(intervalOf(column.model, column.key.split(".")[0], tag));
+  const cell = el("td", { class: `num${column.first ? " first" : ""}${style}`, title: ends ? `95 % interval ${ends}` : null }, figure(value));
   if (barred) cell.style.setProperty("--share", value);
   return cell;
 }
 
-/** The bar runs from the middle towards, and in the colour of, the model that is higher: the first to the right. */
+/** The bar runs from the middle towards, and in the colour of, the model that is higher: the first to the right. What is
+    undetermined has no colour, and is grey. */
 function differenceCell(column, tag) {
   const value = column.value(tag);
-  const cell = el("td", { class: `num first${value ? ` figure ${value > 0 ? "right m0" : "left m1"}` : ""}` }, signed(value));
+  const open = pair !== null && higherOf(column.figure, tag) === null;
+  const bar = value ? ` figure ${value > 0 ? "right" : "left"} ${open ? "open" : value > 0 ? "m0" : "m1"}` : "";
+  const ends = rangeText(differenceInterval(column.figure, tag), signed);
+  const cell = el("td", { class: `num first${bar}${open ? " quiet" : ""}`, title: ends ? `95 % interval ${ends}` : null }, signed(value));
   if (value) cell.style.setProperty("--share", Math.abs(value));
   return cell;
+}
+
+/** Bold where it decides; the verdict is said to screen readers and as a title. */
+function qCell(column, tag) {
+  const value = column.value(tag);
+  const words = verdictOf(column.figure, tag);
+  const decided = higherOf(column.figure, tag) !== null;
+  const aside = words ? el("span", { class: "sr" }, ` ${words}`) : "";
+  return el("td", { class: `num ${decided ? "decided" : "quiet"}`, title: words || null }, probability(value), aside);
 }

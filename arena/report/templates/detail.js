@@ -1,10 +1,6 @@
-// What opens under a row: the whole name, why a tag is not compared, and the counts behind the figures.
+// What opens under a row: the whole name, why a tag is not compared, figures with intervals and counts, and the evidence.
 
 const DETAIL_COLUMNS = [
-  ["P", (columns, tag) => figure(columns.precision[tag])],
-  ["R", (columns, tag) => figure(columns.recall[tag])],
-  ["F1", (columns, tag) => figure(columns.f1[tag])],
-  ["AP", (columns, tag) => figure(columns.ap[tag])],
   ["Threshold", (columns, tag) => columns.threshold[tag] ?? UNDEFINED],
   ["TP", (columns, tag) => count(columns.tp[tag])],
   ["FP", (columns, tag) => count(columns.fp[tag])],
@@ -16,11 +12,28 @@ function detailBox(tag) {
   const why = whyNotCompared(tag);
   return el(
     "div",
-    { class: "detail-box", tabindex: "0", role: "group", "aria-label": "Counts" },
+    { class: "detail-box", tabindex: "0", role: "group", "aria-label": "Counts and evidence" },
     el("p", { class: "full" }, el("bdi", {}, tags.name[tag])),
     el("p", { class: "hint" }, supportSentence(tag), why ? ` ${why}` : ""),
     detailTable(tag),
+    ...differenceLines(tag),
+    ...evidenceOf(tag),
   );
+}
+
+/** F1 and AP of the first tagger minus the second's: interval, q, verdict. */
+function differenceLines(tag) {
+  if (pair === null) return [];
+  const lines = ["f1", "ap"].filter((key) => qOf(key, tag) !== null).map((key) => {
+    const told = `${signed(difference(key, tag))} ${rangeText(differenceInterval(key, tag), signed)}, q ${probability(qOf(key, tag))}`;
+    return el("li", {}, `Difference in ${figureName(key)} ${told}: `, el("b", {}, verdictOf(key, tag)), ".");
+  });
+  return lines.length ? [el("ul", { class: "differences" }, ...lines)] : [];
+}
+
+function figureDetail(model, key, tag) {
+  const ends = rangeText(intervalOf(model, key, tag));
+  return el("td", { class: "num" }, el("span", {}, figure(columnsOf[model][key][tag])), ends ? el("small", {}, ends) : "");
 }
 
 function supportSentence(tag) {
@@ -32,11 +45,12 @@ function supportSentence(tag) {
 }
 
 function detailTable(tag) {
-  const head = el("tr", {}, el("th", { scope: "col" }, "Tagger"), ...DETAIL_COLUMNS.map(([label]) => el("th", { scope: "col", class: "num" }, label)));
+  const head = el("tr", {}, el("th", { scope: "col" }, "Tagger"), ...[...FIGURES.map((item) => item.short), ...DETAIL_COLUMNS.map(([label]) => label)].map((label) => el("th", { scope: "col", class: "num" }, label)));
   const rows = models.map((model, m) => {
     const who = el("span", { class: "who" }, marker(styleOf(m)), isolated(model.name));
     const cells = DETAIL_COLUMNS.map(([, text]) => el("td", { class: "num" }, text(columnsOf[m], tag)));
-    return el("tr", {}, el("th", { scope: "row" }, who), ...cells);
+    const figures = FIGURES.map((item) => figureDetail(m, item.key, tag));
+    return el("tr", {}, el("th", { scope: "row" }, who), ...figures, ...cells);
   });
   return el("table", {}, el("thead", {}, head), el("tbody", {}, ...rows));
 }

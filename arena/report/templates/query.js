@@ -1,7 +1,7 @@
-// The search box: words of a tag's name, and comparisons such as cat:meta sup>50 d<-0.05. All terms must hold.
+// The search box: words of a tag's name, and comparisons such as cat:meta sup>50 d<-0.05 q<=0.05. All terms must hold.
 
 const FIELD_NAMES = {
-  sup: "support", support: "support", d: "difference",
+  sup: "support", support: "support", d: "difference", q: "q",
   p: "precision", precision: "precision", r: "recall", recall: "recall", f1: "f1", ap: "ap",
 };
 const OPERATORS = {
@@ -62,6 +62,8 @@ function comparisonTest(term, [, name, operator, text], differenceKey) {
   if (field === "difference" && !isPair) return { problem: "d compares exactly two taggers" };
   const holds = (value) => value !== null && OPERATORS[operator](value, limit);
   if (field === "support") return { test: (tag) => holds(tags.support[tag]) };
+  if (field === "q" && pair === null) return { problem: "q compares exactly two taggers, in a run with intervals" };
+  if (field === "q") return { test: (tag) => holds(qOf(differenceKey, tag)) };
   if (field === "difference") return { test: (tag) => holds(difference(differenceKey, tag)) };
   return { test: (tag) => columnsOf.some((columns) => holds(columns[field][tag])) };
 }

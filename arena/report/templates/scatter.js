@@ -72,15 +72,22 @@ class Scatter {
     this.byDifference = [...this.points].sort((a, b) => a.x - a.y - (b.x - b.y));
   }
 
+  /** Of a tag, 1 if the tagger across is higher, -1 if the one upwards is, else 0; of two, as far as it is decided. */
+  side({ tag, x, y }) {
+    if (pair === null) return Math.sign(x - y);
+    const higher = higherOf(this.figure, tag);
+    return higher === null ? 0 : higher === this.across ? 1 : -1;
+  }
+
   tally() {
-    const across = this.points.filter((point) => point.x > point.y).length;
-    const up = this.points.filter((point) => point.y > point.x).length;
+    const across = this.points.filter((point) => this.side(point) > 0).length;
+    const up = this.points.filter((point) => this.side(point) < 0).length;
     const [a, b] = [this.across, this.up].map((model) => clipped(models[model].name, 60));
-    const equal = this.points.length - across - up;
+    const rest = this.points.length - across - up;
     const line = byId("scatter-tally");
     line.replaceChildren(
       `${figureName(this.figure)} is higher for `, isolated(a), ` on ${plural(across, "tag", "tags")}, for `,
-      isolated(b), ` on ${count(up)}; equal on ${count(equal)}.`,
+      isolated(b), ` on ${count(up)}; ${pair === null ? "equal on " : "undetermined on "}${count(rest)}.`,
     );
     this.canvas.setAttribute(
       "aria-label",
@@ -139,15 +146,17 @@ class Scatter {
     this.drawRings();
   }
 
-  /** A dot takes the colour of the model that is higher; tags that the search leaves out stay as a faint ground. */
+  /** A dot takes the colour of the model that is higher, grey where that is undetermined; tags that the search leaves out stay as a faint ground. */
   drawDots(pen) {
     const style = getComputedStyle(document.documentElement);
     const colour = (name) => style.getPropertyValue(name).trim();
     const [across, up, even] = [`--m${styleOf(this.across)}`, `--m${styleOf(this.up)}`, "--muted"].map(colour);
     const strength = this.points.length > 1500 ? 0.45 : 0.7;
-    for (const { tag, x, y } of this.points) {
+    for (const point of this.points) {
+      const { tag, x, y } = point;
+      const side = this.side(point);
       pen.globalAlpha = this.shown(tag) ? strength : 0.07;
-      pen.fillStyle = x > y ? across : y > x ? up : even;
+      pen.fillStyle = side > 0 ? across : side < 0 ? up : even;
       pen.beginPath();
       pen.arc(this.px(x), this.py(y), this.radius(tag), 0, 2 * Math.PI);
       pen.fill();
@@ -211,6 +220,7 @@ class Scatter {
       [models[this.across].name, figure(x)],
       [models[this.up].name, figure(y)],
       ["difference", signed(x - y)],
+      ...(pair === null ? [] : [["verdict", verdictOf(this.figure, tag)]]),
     ];
     const list = el("dl", {}, ...rows.flatMap(([name, value]) => [el("dt", {}, el("bdi", {}, name)), el("dd", {}, value)]));
     this.tip.replaceChildren(el("b", {}, el("bdi", {}, tags.name[tag])), list);

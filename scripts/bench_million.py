@@ -1,0 +1,130 @@
+"""A million images by 6,000 tags in float16 from disk: counts, sweep and average precision, and the memory they take.
+
+Usage: python scripts/bench_million.py [--images 1000000] [--tags 6000] [--folder build/million]
+
+Writes a synthetic score store of 12 GB in shards, then measures it in a process of its own as `arena score --bootstrap 0`
+does from a run's scores folder. Writes reports/benchmarks/million.{json,md}.
+"""
+
+import argparse
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from scipy.sparse import csc_array
+
+from arena.cards import Thresholds
+from arena.evaluate import Entry, Settings, evaluate
+from arena.heldout.dataset import Truth
+from arena.scores.store import STORE_SCHEMA, read_store
+from arena.tags import TagSpace
+
+SHARD_ROWS = 20_000
+CHECKED = 5
+"""Tags whose average precision is computed again by scikit-learn."""
+
+
+def write_store(folder: Path, images: int, tags: int) -> None:
+    """Scores in shards, and which images carry which tag: from 30 positives to a twentieth of the images."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(0)
+    prevalence = np.exp(rng.uniform(np.log(30 / images), np.log(1 / 20), tags))
+    carrying = [np.sort(rng.choice(images, rng.poisson(share * images), replace=False)) for share in prevalence]
+    np.savez(folder / "truth.npz", images=np.concatenate(carrying).astype(np.int32), sizes=list(map(len, carrying)))
+    starts = range(0, images, SHARD_ROWS)
+    for number, start in enumerate(starts):
+        rows = min(SHARD_ROWS, images - start)
+        scores = rng.random((rows, tags), np.float32)
+        np.power(scores, 6, out=scores)
+        for tag, some in enumerate(carrying):
+            here = some[np.searchsorted(some, start) : np.searchsorted(some, start + rows)] - start
+            scores[here, tag] = 1 - scores[here, tag] ** 0.3
+        np.save(folder / f"{number:05d}.npy", scores.astype(np.float16))
+        listed = {"image_ids": [f"{i:07d}" for i in range(start, start + rows)], "skipped": {}, "seconds": 0.0}
+        (folder / f"{number:05d}.json").write_text(json.dumps(listed))
+    names = {"names": [f"tag_{tag}" for tag in range(tags)], "categories": None, "counts": None}
+    header = {"schema": STORE_SCHEMA, "key": "synthetic", "facts": {}, "shards": len(starts), "tags": names}
+    (folder / "store.json").write_text(json.dumps(header))
+
+
+def read_truth(folder: Path) -> Truth:
+    """The truth beside the store."""
+    with np.load(folder / "truth.npz") as arrays:
+        images, sizes = arrays["images"], arrays["sizes"]
+    scores = read_store(folder)
+    values = csc_array((np.ones(len(images), np.bool_), images, np.cumsum([0, *sizes])), shape=scores.values.shape)
+    return Truth.of(scores.image_ids, scores.tags, values)
+
+
+def measure(folder: Path) -> dict[str, float]:
+    """Measure the store; in a process of its own, so that its peak memory is that of this work alone."""
+    start = time.perf_counter()
+    truth, scores = read_truth(folder), read_store(folder)
+    read = time.perf_counter()
+    entry = Entry("synthetic", "synthetic", scores, Thresholds(0.4), "option")
+    result = evaluate(truth, [entry], Settings(replicates=0))
+    own = result.summary["models"]["synthetic"]["regimes"]["own"]
+    return {
+        "seconds_reading_and_checking": read - start, "seconds_measuring": time.perf_counter() - read,
+        "peak_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
+        "macro_f1": own["macro_f1"], "map": own["map"], "tags": own["tags"], "tag_sweep_rows": len(result.tag_sweep),
+        "largest_difference_of_ap": check(result.per_tag, truth, scores),
+    }  # fmt: skip
+
+
+def check(per_tag: "object", truth: Truth, scores: "object") -> float:
+    """The largest difference of a few tags' AP from scikit-learn's."""
+    from sklearn.metrics import average_precision_score
+
+    columns = np.linspace(0, len(truth.tags) - 1, CHECKED).astype(np.int64)
+    values = scores.values.columns(columns, None).astype(np.float32)  # type: ignore[attr-defined]
+    labels = truth.values[:, columns].toarray()
+    theirs = [average_precision_score(labels[:, i], values[:, i]) for i in range(CHECKED)]
+    return float(np.abs(per_tag["ap"].to_numpy()[columns] - theirs).max())  # type: ignore[index]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--images", type=int, default=1_000_000)
+    parser.add_argument("--tags", type=int, default=6_000)
+    parser.add_argument("--folder", type=Path, default=Path("build/million"))
+    parser.add_argument("--measure", action="store_true", help="Only measure, and print JSON.")
+    given = parser.parse_args()
+    if given.measure:
+        print(json.dumps(measure(given.folder)))
+        return
+    if not (given.folder / "store.json").exists():
+        write_store(given.folder, given.images, given.tags)
+    command = [sys.executable, __file__, "--measure", "--folder", str(given.folder)]
+    found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    size = sum(path.stat().st_size for path in given.folder.glob("*.npy")) / 1e9
+    facts = {"images": given.images, "tags": given.tags, "gigabytes": size, "cores": os.cpu_count(),
+             "processor": platform.machine(), "numpy": np.__version__, **found}  # fmt: skip
+    lines = [
+        f"# {given.images:,} images x {given.tags:,} tags in float16 from disk ({size:.1f} GB), {os.cpu_count()} cores",
+        "",
+        "| | |", "| --- | --- |",
+        f"| reading and checking every score | {found['seconds_reading_and_checking']:.0f} s |",
+        f"| counts at every threshold, AP, calibration, precision at k | {found['seconds_measuring']:.0f} s |",
+        f"| peak memory | {found['peak_gib']:.2f} GiB |",
+        f"| tags in the means | {found['tags']:,} |",
+        f"| rows of the per-tag sweep | {found['tag_sweep_rows']:,} |",
+        f"| largest difference of AP from scikit-learn's, {CHECKED} tags | {found['largest_difference_of_ap']:.1e} |",
+        "",
+        "Made by `python scripts/bench_million.py`.",
+    ]  # fmt: skip
+    out = Path("reports/benchmarks")
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "million.json").write_text(json.dumps(facts, indent=2) + "\n")
+    (out / "million.md").write_text("\n".join(lines) + "\n")
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()
