@@ -23,7 +23,6 @@ from arena.cards import Thresholds
 from arena.evaluate import Entry, Settings, evaluate
 from arena.heldout.dataset import Truth
 from arena.scores.store import STORE_SCHEMA, read_store
-from arena.tags import TagSpace
 
 SHARD_ROWS = 20_000
 CHECKED = 5

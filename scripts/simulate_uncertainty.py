@@ -312,7 +312,7 @@ def main() -> None:
     lines = [
         f"# Are the intervals true? {given.experiments} experiments of {given.images:,} images and {given.tags} tags",
         "",
-        f"Two simulated taggers, supports spread as JoyTag's, 1,000 resamples each; {minutes:.0f} minutes on {os.cpu_count()} cores.",
+        f"Two simulated taggers, supports spread as JoyTag's, 1,000 resamples; {minutes:.0f} minutes, {os.cpu_count()} cores.",
         "The tags are fixed beforehand; nominal coverage 95 %.",
         "", "## Intervals", "", *coverage_table(plain),
         "", "## Thresholds chosen on the data", "",

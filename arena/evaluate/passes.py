@@ -20,7 +20,7 @@ from arena.metrics import bootstrap, labels, ranking
 from arena.metrics.bootstrap import Part, Plan, Resampled, Resampler, SliceRows
 from arena.metrics.counts import TagCounts
 from arena.metrics.labels import Suspects
-from arena.metrics.tally import Block, Sampling, Scored, Tallies, Tally, over_blocks, tally
+from arena.metrics.tally import Block, Ranked, Sampling, Scored, Tallies, Tally, labels_of, over_blocks, tally
 from arena.metrics.thresholds import CHOICES, FoldCounts, Shrunk, assign_folds, cross_fit_tags, sweep_thresholds
 
 Floats = NDArray[np.float64]
@@ -122,9 +122,11 @@ def measure(
     sweeps = [np.unique(np.concatenate([zero, own])) for own in effective]
     sampling = _sampling(truth, tag_slices) if settings.replicates else None
     with threadpool_limits(1, user_api="blas"):  # the blocks are the threads
+        inspector = _Inspector(compared)
         tallies = tally(
-            [one.scored for one in models], truth.values, sweeps, sampling=sampling, workers=workers, advance=advance
-        )
+            [one.scored for one in models], truth.values, sweeps, sampling=sampling,
+            inspect=inspector.look if sampling is not None else None, workers=workers, advance=advance,
+        )  # fmt: skip
         own = [one.counts.at(thresholds) for one, thresholds in zip(tallies.models, effective, strict=True)]
         uncertainty = None
         if sampling is not None:
@@ -135,7 +137,17 @@ def measure(
                 ]
                 regimes = [job.result() for job in jobs]
             uncertainty = _resample(
-                truth, models, compared, image_slices, settings, sampling, regimes, tallies.models, workers, advance
+                truth,
+                models,
+                compared,
+                image_slices,
+                settings,
+                sampling,
+                regimes,
+                tallies.models,
+                inspector,
+                workers,
+                advance,
             )
     return Measured(truth, list(models), compared, tallies, own, uncertainty)
 
@@ -175,6 +187,7 @@ def _resample(
     sampling: Sampling,
     regimes: Sequence[Regimes],
     tallies: Sequence[Tally],
+    inspector: "_Inspector",
     workers: int,
     advance: Advance,
 ) -> Uncertainty:
@@ -197,78 +210,89 @@ def _resample(
         clustered=truth.groups is not None and len(set(truth.groups)) < len(truth.groups),
         slices=[SliceRows(np.flatnonzero(one.member), one.member) for one in image_slices],
     )  # fmt: skip
-    average_precision = [one.average_precision[k] for one, k in zip(tallies, chosen, strict=True)]
-    resampler, inspector = Resampler(plan), _Inspector(plan, average_precision)
+    resampler = Resampler(plan)
 
-    def work(span: slice, blocks: list[Block]) -> tuple[Part, _Inspected]:
+    def work(span: slice, blocks: list[Block]) -> Part:
         decided = [bootstrap.decide(plan, number, span, block) for number, block in enumerate(blocks)]
-        return resampler.block(span, decided, blocks), inspector.block(span, decided, blocks)
+        inspector.compare(span, labels_of(plan.truth, span), decided, blocks)
+        return resampler.block(span, decided, blocks)
 
-    for done, (part, inspected) in over_blocks(columns, plan.truth.shape, work, workers):
+    for done, part in over_blocks(columns, plan.truth.shape, work, workers):
         resampler.add(part)
-        inspector.add(inspected)
         advance(done)
-    suspects = labels.rank_suspects(inspector.suspects)
-    disagreements = Disagreements.joined(inspector.disagreements)
-    cleaned = inspector.cleaned()
-    return Uncertainty(sampling, weights, list(regimes), resampler.result(), suspects, cleaned, disagreements)
-
-
-class _Inspected(NamedTuple):
-    suspects: list[Suspects]
-    disagreements: list[Disagreements]
+    resampled = resampler.result()
+    cleaned = [
+        inspector.cleaned(number, one.by_name["own"].counts.take(k), found.average_precision[k], predicted)
+        for number, (one, k, found, predicted) in enumerate(
+            zip(regimes, chosen, tallies, resampled.predictions, strict=True)
+        )
+    ]
+    disagreements = inspector.all_disagreements()
+    return Uncertainty(sampling, weights, list(regimes), resampled, inspector.all_suspects(), cleaned, disagreements)
 
 
 class _Inspector:
-    """Looks at single images: labels that no model believes, and images on which models disagree."""
+    """Looks at single images: labels that no model believes, and images on which models disagree.
 
-    def __init__(self, plan: Plan, average_precision: Sequence[Floats]) -> None:
-        tags = plan.truth.shape[1]
-        self.plan = plan
-        self.suspects: list[Suspects] = []
-        self.disagreements: list[Disagreements] = []
-        self.counts = [np.zeros((3, tags), np.int64) for _ in plan.models]
-        self.ap = [one.copy() for one in average_precision]
+    Its results are kept by tag, because threads come to them in any order.
+    """
 
-    def block(self, span: slice, decided: Sequence[Sequence[NDArray[np.bool_]]], blocks: Sequence[Block]) -> _Inspected:
-        """Of one block; fills in the counts without suspected cells."""
-        truth = self.plan.truth
-        found = _Inspected([], [])
-        for row, tag in enumerate(range(span.start, span.stop)):
-            labels_of = np.zeros(truth.shape[0], np.bool_)
-            labels_of[truth.indices[truth.indptr[tag] : truth.indptr[tag + 1]]] = True
-            scores = [block.scores[row] for block in blocks]
-            predicted = [one[0][row] for one in decided]
-            suspects = labels.find_suspects(scores, labels_of, tag=tag)
-            found.suspects.append(suspects)
-            found.disagreements.extend(find_disagreements(scores, predicted, labels_of, tag=tag))
+    def __init__(self, compared: Integers) -> None:
+        self.place = {int(column): place for place, column in enumerate(compared)}
+        self.suspects: dict[int, Suspects] = {}
+        self.ap: dict[int, list[float]] = {}
+        self.disagreements: dict[int, list[Disagreements]] = {}
+
+    def look(self, column: int, ranked: list[Ranked], labels_of: NDArray[np.bool_]) -> None:
+        """Find the suspected labels of a tag of the truth, and each model's AP without them."""
+        tag = self.place.get(column)
+        if tag is None:
+            return
+        scores, ascending = [one.scores for one in ranked], [one.column.scores for one in ranked]
+        found = labels.find_suspects(scores, labels_of, ascending=ascending, tag=tag)
+        self.suspects[tag] = found
+        if len(found.image):
             kept = np.ones(len(labels_of), np.bool_)
-            kept[suspects.image] = False
-            for number, (one, decision) in enumerate(zip(scores, predicted, strict=True)):
-                self._leave_out(number, tag, one, decision, labels_of, kept)
-        return found
+            kept[found.image] = False
+            self.ap[tag] = [_ap_of(one.column, kept) for one in ranked]
 
-    def _leave_out(
-        self, number: int, tag: int, scores: NDArray[np.float32], predicted: NDArray[np.bool_],
-        labels_of: NDArray[np.bool_], kept: NDArray[np.bool_],
+    def compare(
+        self, span: slice, carried: NDArray[np.bool_], decided: Sequence[Sequence[NDArray[np.bool_]]],
+        blocks: Sequence[Block],
     ) -> None:  # fmt: skip
-        """One model's counts and AP of a tag on the cells that are kept."""
-        hits = labels_of & kept
-        tp, predictions = np.count_nonzero(predicted & hits), np.count_nonzero(predicted & kept)
-        self.counts[number][:, tag] = tp, predictions - tp, np.count_nonzero(hits)
-        if not kept.all():
-            self.ap[number][tag] = ranking.average_precision(ranking.sort_column(scores[kept], labels_of[kept]))
+        """Find the images of a block of compared tags on which models disagree."""
+        for row, tag in enumerate(range(span.start, span.stop)):
+            scores, predicted = [block.scores[row] for block in blocks], [one[0][row] for one in decided]
+            self.disagreements[tag] = find_disagreements(scores, predicted, carried[row], tag=tag)
 
-    def add(self, found: _Inspected) -> None:
-        """Take up the next block's finds."""
-        self.suspects.extend(found.suspects)
-        self.disagreements.extend(found.disagreements)
+    def all_suspects(self) -> Suspects:
+        """Of every tag, ranked."""
+        return labels.rank_suspects(self.suspects[tag] for tag in sorted(self.suspects))
 
-    def cleaned(self) -> list[Cleaned]:
-        """Of each model, after the last block."""
-        images = self.plan.truth.shape[0]
-        thresholds = [one[0, 0] for one in self.plan.thresholds]
-        return [
-            Cleaned(TagCounts(threshold, counts[0], counts[1], counts[2], images), ap)
-            for threshold, counts, ap in zip(thresholds, self.counts, self.ap, strict=True)
-        ]
+    def all_disagreements(self) -> Disagreements:
+        """Of every tag, in order."""
+        return Disagreements.joined(one for tag in sorted(self.disagreements) for one in self.disagreements[tag])
+
+    def cleaned(self, number: int, own: TagCounts, ap: Floats, predicted: csc_array) -> Cleaned:
+        """One model's counts and AP of the compared tags without suspected cells.
+
+        Args:
+            own, ap: with them.
+            predicted: bool (images, compared tags), at its own thresholds.
+        """
+        found = self.all_suspects()
+        given = np.asarray(predicted[found.image, found.tag]).ravel().astype(np.bool_)
+        tp, fp, positives = own.tp.copy(), own.fp.copy(), own.positives.copy()
+        np.subtract.at(tp, found.tag[given & ~found.missing], 1)
+        np.subtract.at(fp, found.tag[given & found.missing], 1)
+        np.subtract.at(positives, found.tag[~found.missing], 1)
+        average = ap.copy()
+        for tag, values in self.ap.items():
+            average[tag] = values[number]
+        return Cleaned(TagCounts(own.thresholds, tp, fp, positives, own.images), average)
+
+
+def _ap_of(column: ranking.SortedColumn, kept: NDArray[np.bool_]) -> float:
+    """AP of a tag on some of its images."""
+    assert column.images is not None
+    return ranking.average_precision(ranking.SortedColumn(column.keys[kept[column.images]]))

@@ -9,6 +9,7 @@ Mean average precision, which is no function of counts, follows to first order f
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ from scipy.sparse import csc_array, csr_array
 from arena.metrics import ranking
 from arena.metrics.counts import Convention, Floats, Integers, TagCounts, divide
 from arena.metrics.significance import Paired
-from arena.metrics.tally import Block, Sampling, Scored
+from arena.metrics.tally import Block, Sampling, Scored, labels_of
 
 REPLICATES = 1000
 """Resamples of every interval."""
@@ -142,11 +143,14 @@ class Resampler:
 
     def block(self, span: slice, decided: Sequence[Sequence[NDArray[np.bool_]]], blocks: Sequence[Block]) -> Part:
         """One block's share, of what `decide` gave for each model."""
+        labels = labels_of(self.plan.truth, span)
         for pair, paired in self.paired.items():
-            _pair(self.plan, span, [decided[number][0] for number in pair], paired, self.clustered[pair])
-        influence = [_rank_slices(self.plan, span, one, into) for one, into in zip(blocks, self.slices, strict=True)]
-        own = [[np.flatnonzero(row) for row in one[0]] for one in decided]
-        return Part(_sum_replicates(self.plan, span, decided, self.slices), own, influence)
+            _pair(self.plan, span, labels, [decided[number][0] for number in pair], paired, self.clustered[pair])
+        influence = [
+            _rank_slices(self.plan, span, labels, one, into) for one, into in zip(blocks, self.slices, strict=True)
+        ]
+        own = [_cells(one[0]).by_row() for one in decided]
+        return Part(_sum_replicates(self.plan, span, labels, decided, self.slices), own, influence)
 
     def add(self, part: Part) -> None:
         """Take up the next block's share."""
@@ -180,127 +184,149 @@ def decide(plan: Plan, number: int, span: slice, block: Block) -> list[NDArray[n
     return decided
 
 
-def _carrying(plan: Plan, tag: int) -> Integers:
-    """The images that carry a tag."""
-    found: Integers = plan.truth.indices[plan.truth.indptr[tag] : plan.truth.indptr[tag + 1]]
-    return found
+class _Cells(NamedTuple):
+    """Some cells of a block, in the order of its tags, then images."""
+
+    flat: Integers
+    """tag * images + image."""
+    shape: tuple[int, int]
+    """(tags, images)."""
+
+    @property
+    def ends(self) -> Integers:
+        """Where each tag's cells start, and the last one's end; int64 (tags + 1,)."""
+        return np.searchsorted(self.flat, np.arange(self.shape[0] + 1) * self.shape[1]).astype(np.int64)
+
+    @property
+    def images(self) -> Integers:
+        """The image of each cell."""
+        return self.flat - np.repeat(np.arange(self.shape[0]) * self.shape[1], np.diff(self.ends))
+
+    def where(self, mask: NDArray[np.bool_]) -> "_Cells":
+        """The cells that a mask of the block, (tags, images), holds."""
+        return _Cells(self.flat[mask.ravel()[self.flat]], self.shape)
+
+    def inside(self, part: SliceRows) -> "_Cells":
+        """The cells whose images belong to a slice."""
+        return _Cells(self.flat[part.member[self.images]], self.shape)
+
+    def by_row(self) -> list[Integers]:
+        """The images of each tag."""
+        return np.split(self.images, self.ends[1:-1])
+
+    @property
+    def counts(self) -> Integers:
+        """How many of each tag; int64 (tags,)."""
+        return np.diff(self.ends)
+
+
+def _cells(mask: NDArray[np.bool_]) -> _Cells:
+    return _Cells(np.flatnonzero(mask), (mask.shape[0], mask.shape[1]))
 
 
 def _pair(
-    plan: Plan, span: slice, predicted: Sequence[NDArray[np.bool_]], paired: Paired, clustered: dict[int, Integers]
-) -> None:
+    plan: Plan, span: slice, labels: NDArray[np.bool_], predicted: Sequence[NDArray[np.bool_]], paired: Paired,
+    clustered: dict[int, Integers],
+) -> None:  # fmt: skip
     """Fill in the paired counts of a block."""
-    for row, tag in enumerate(range(span.start, span.stop)):
-        first, second = predicted[0][row], predicted[1][row]
-        carrying = _carrying(plan, tag)
-        hit, other_hit = first[carrying], second[carrying]
-        both, both_hit = np.count_nonzero(first & second), np.count_nonzero(hit & other_hit)
-        one, one_hit = np.count_nonzero(first), np.count_nonzero(hit)
-        other, other_hits = np.count_nonzero(second), np.count_nonzero(other_hit)
-        paired.both_hit[tag], paired.first_hit[tag], paired.second_hit[tag] = (
-            both_hit,
-            one_hit - both_hit,
-            other_hits - both_hit,
-        )
-        paired.positives[tag] = len(carrying)
-        paired.both_false[tag] = both - both_hit
-        paired.first_false[tag] = one - both - (one_hit - both_hit)
-        paired.second_false[tag] = other - both - (other_hits - both_hit)
-        if not plan.clustered:
-            continue
-        discordant = np.flatnonzero(first != second)
-        cluster, member, size = np.unique(plan.sampling.units[discordant], return_inverse=True, return_counts=True)
+    first, second = predicted
+    one = _cells(first)
+    discordant = _cells(first != second)
+    by_first, hits = discordant.where(first), one.where(labels)
+    first_hit, second_hit = by_first.where(labels).counts, discordant.where(labels & ~first).counts
+    both_hit = hits.counts - first_hit
+    columns = (
+        both_hit, first_hit, second_hit, np.diff(plan.truth.indptr[span.start : span.stop + 1]),
+        one.counts - hits.counts - (by_first.counts - first_hit), by_first.counts - first_hit,
+        discordant.counts - by_first.counts - second_hit,
+    )  # fmt: skip
+    for total, own in zip(paired, columns, strict=True):
+        total[span] = own
+    if not plan.clustered:
+        return
+    for row, images in enumerate(discordant.by_row()):
+        cluster, member, size = np.unique(plan.sampling.units[images], return_inverse=True, return_counts=True)
         if (size > 1).any():
-            kind = 2 * ~np.isin(discordant, carrying) + second[discordant]
+            kind = 2 * ~labels[row, images] + second[row, images]
             table = np.bincount(4 * member + kind, minlength=4 * len(cluster)).reshape(-1, 4)
-            clustered[tag] = table[size > 1]
+            clustered[span.start + row] = table[size > 1]
 
 
-def _rank_slices(plan: Plan, span: slice, block: Block, found: SliceFigures) -> Floats:
+def _rank_slices(plan: Plan, span: slice, labels: NDArray[np.bool_], block: Block, found: SliceFigures) -> Floats:
     """Fill in AP of a block on every slice; the influence of each unit, (slices, units), summed over its tags."""
     total = np.zeros((len(plan.slices), len(plan.weights)))
-    labels = np.zeros(block.scores.shape[1], np.bool_)
-    for row, tag in enumerate(range(span.start, span.stop)) if plan.slices else ():
-        carrying = _carrying(plan, tag)
-        labels[carrying] = True
-        for number, part in enumerate(plan.slices):
-            column = ranking.sort_images(block.scores[row][part.images], labels[part.images])
+    for number, part in enumerate(plan.slices):
+        columns = ranking.sort_block(block.scores[:, part.images], labels[:, part.images], images=True)
+        for tag, column in zip(range(span.start, span.stop), columns, strict=True):
             if len(column.positions):
                 assert column.images is not None
                 influence = ranking.influence(column)
-                units = plan.sampling.units[part.images[column.images[influence.start :]]]
-                total[number] += np.bincount(units, influence.values, minlength=total.shape[1])
+                images = part.images[column.images[influence.start :]]
+                total[number] += plan.sampling.by_unit(images, influence.values)
                 found.average_precision[number, tag] = ranking.average_precision(column)
                 found.ap_bias[number, tag] = influence.bias
-        labels[carrying] = False
     return total
 
 
 def _sum_replicates(
-    plan: Plan, span: slice, decided: Sequence[Sequence[NDArray[np.bool_]]], slices: Sequence[SliceFigures]
+    plan: Plan,
+    span: slice,
+    labels: NDArray[np.bool_],
+    decided: Sequence[Sequence[NDArray[np.bool_]]],
+    slices: Sequence[SliceFigures],
 ) -> list[Floats]:
     """Of each model, a block's share in the sums behind each target's figures; float64 (9, targets, replicates)."""
-    tags = range(span.start, span.stop)
-    carrying = [_carrying(plan, tag) for tag in tags]
+    carrying = _cells(labels)
     positives = _draw(plan, carrying)
     groups = plan.sampling.groups[:, span]
     whole = groups[:1]
-    parts = [[rows[part.member[rows]] for rows in carrying] for part in plan.slices]
+    parts = [carrying.inside(part) for part in plan.slices]
     part_positives = [_draw(plan, part) for part in parts]
     sums = []
     for regimes, figures in zip(decided, slices, strict=True):
-        shares = []
-        drawn: NDArray[np.float32] | None = None
-        for number, predicted in enumerate(regimes):
-            drawn = _draw_predicted(plan, predicted, carrying, drawn, regimes[number - 1])
-            shares.append(_share(plan, drawn, positives, whole if number else groups))
+        own = _cells(regimes[0])
+        hits = own.where(labels)
+        drawn = _draw(plan, own, hits)
+        shares = [_share(plan, drawn, positives, groups)]
+        for before, predicted in pairwise(regimes):
+            drawn = drawn + _draw_changes(plan, before, predicted, labels)
+            shares.append(_share(plan, drawn, positives, whole))
         for number, part in enumerate(plan.slices):
-            rows = [images[part.member[images]] for images in map(np.flatnonzero, regimes[0])]
-            hits = [images[row[images]] for images, row in zip(parts[number], regimes[0], strict=True)]
-            figures.tp[number, span] = [len(one) for one in hits]
-            figures.fp[number, span] = [len(one) - len(hit) for one, hit in zip(rows, hits, strict=True)]
-            figures.positives[number, span] = [len(one) for one in parts[number]]
-            shares.append(_share(plan, _draw(plan, [*rows, *hits]), part_positives[number], whole))
+            some, hit = own.inside(part), hits.inside(part)
+            figures.tp[number, span] = hit.counts
+            figures.fp[number, span] = some.counts - hit.counts
+            figures.positives[number, span] = parts[number].counts
+            shares.append(_share(plan, _draw(plan, some, hit), part_positives[number], whole))
         sums.append(np.concatenate(shares, axis=1))
     return sums
 
 
-def _draw(plan: Plan, rows: Sequence[Integers], signs: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
-    """How many of each row's images every replicate drew; float32 (rows, replicates), whole numbers.
+def _draw(plan: Plan, *parts: _Cells, signs: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+    """How many cells of each tag every replicate drew; float32 (tags of all parts, replicates), whole numbers.
 
     Args:
-        signs: 1 or -1 for each image of all rows, where they are counted so; None counts all as 1.
+        signs: 1 or -1 for each cell of all parts, where they are counted so; None counts all as 1.
     """
-    indptr = np.cumsum([0, *map(len, rows)])
-    units = plan.sampling.units[np.concatenate(rows)]
+    before = np.cumsum([0, *(len(part.flat) for part in parts)])
+    indptr = np.concatenate([[0], *(start + part.ends[1:] for start, part in zip(before, parts, strict=False))])
+    units = plan.sampling.units[np.concatenate([part.images for part in parts])]
     signs = np.ones(len(units), np.float32) if signs is None else signs
-    drawn: NDArray[np.float32] = csr_array((signs, units, indptr), shape=(len(rows), len(plan.weights))) @ plan.weights
+    shape = (len(indptr) - 1, len(plan.weights))
+    drawn: NDArray[np.float32] = csr_array((signs, units, indptr), shape=shape) @ plan.weights
     return drawn
 
 
-def _draw_predicted(
-    plan: Plan,
-    predicted: NDArray[np.bool_],
-    carrying: Sequence[Integers],
-    drawn: NDArray[np.float32] | None,
-    before: NDArray[np.bool_],
+def _draw_changes(
+    plan: Plan, before: NDArray[np.bool_], predicted: NDArray[np.bool_], labels: NDArray[np.bool_]
 ) -> NDArray[np.float32]:
-    """Predictions, then hits, of a block as every replicate drew them; float32 (2 x tags, replicates).
+    """What predictions, then hits, of a block gain over those of another regime as every replicate drew them.
 
-    Regimes differ in few predictions, so what another regime's gave is taken over and only the difference is drawn.
-
-    Args:
-        drawn: the same for the predictions `before`; None where there are none.
+    Regimes differ in few predictions, so the difference is quicker to draw than the whole. Float32 (2 x tags, replicates).
     """
-    if drawn is None:
-        rows = [np.flatnonzero(row) for row in predicted]
-        hits = [images[row[images]] for images, row in zip(carrying, predicted, strict=True)]
-        return _draw(plan, [*rows, *hits])
-    changed = predicted != before
-    rows = [np.flatnonzero(row) for row in changed]
-    hits = [images[row[images]] for images, row in zip(carrying, changed, strict=True)]
-    added = [now[some] for part in (rows, hits) for now, some in zip(predicted, part, strict=True)]
-    return drawn + _draw(plan, [*rows, *hits], np.where(np.concatenate(added), np.float32(1), np.float32(-1)))
+    changed = _cells(predicted != before)
+    hits = changed.where(labels)
+    gained = predicted.ravel()[np.concatenate([changed.flat, hits.flat])]
+    return _draw(plan, changed, hits, signs=np.where(gained, np.float32(1), np.float32(-1)))
 
 
 def _share(plan: Plan, drawn: NDArray[np.float32], positives: NDArray[np.float32], groups: Floats) -> Floats:

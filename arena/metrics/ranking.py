@@ -27,17 +27,20 @@ class SortedColumn:
         keys: uint32 (images,): float32 bits of the score shifted left by one, or-ed with the label.
         positions: int64 (positives,): where the images that carry the tag stand; behind the others of equal score.
         images: which image stands where, uint32 (images,); None where it was not asked for.
+        scores: ascending, float32 (images,).
     """
 
-    def __init__(self, keys: NDArray[np.uint32], images: NDArray[np.uint32] | None = None) -> None:
+    def __init__(
+        self,
+        keys: NDArray[np.uint32],
+        images: NDArray[np.uint32] | None = None,
+        positions: NDArray[np.int64] | None = None,
+        scores: NDArray[np.float32] | None = None,
+    ) -> None:
         self.keys = keys
         self.images = images
-        self.positions = np.flatnonzero((keys & _ONE).astype(np.bool_))
-
-    @cached_property
-    def scores(self) -> NDArray[np.float32]:
-        """The scores, ascending; float32 (images,)."""
-        return (self.keys >> _ONE).view(np.float32)
+        self.positions = np.flatnonzero((keys & _ONE).astype(np.bool_)) if positions is None else positions
+        self.scores: NDArray[np.float32] = (keys >> _ONE).view(np.float32) if scores is None else scores
 
     @cached_property
     def groups(self) -> "Groups":
@@ -48,12 +51,14 @@ class SortedColumn:
         tied[:1] &= positions[:1] > 0
         if not tied.any():
             each = np.arange(positives)
-            return Groups(positions, each, np.ones(positives, np.int64), (images - positions) * 1.0, positives - each)
+            return Groups(
+                positions, each, np.ones(positives, np.int64), (images - positions).astype(np.float64), positives - each
+            )
         starts = positions.copy()  # images of one score share its first position, and enter the ranking together
         starts[tied] = np.searchsorted(keys, keys[positions[tied]] & ~_ONE)
         first = np.flatnonzero(np.diff(starts, prepend=-1))
         size = np.diff(first, append=positives)
-        return Groups(starts[first], first, size, (images - starts[first]) * 1.0, positives - first)
+        return Groups(starts[first], first, size, (images - starts[first]).astype(np.float64), positives - first)
 
 
 class Groups(NamedTuple):
@@ -87,13 +92,40 @@ def sort_column(scores: NDArray[np.float32], labels: NDArray[np.bool_]) -> Sorte
 
 def sort_images(scores: NDArray[np.float32], labels: NDArray[np.bool_]) -> SortedColumn:
     """As `sort_column`, and with the images in that order; those of equal score and label by number."""
-    wide = (key_of(scores) | labels).astype(np.uint64)
-    wide <<= _HALF
-    wide |= np.arange(len(wide), dtype=np.uint64)
-    wide.sort()
-    halves = wide.view(np.uint32).reshape(-1, 2)
-    low, high = (0, 1) if np.little_endian else (1, 0)
-    return SortedColumn(halves[:, high].copy(), halves[:, low].copy())
+    [column] = sort_block(scores[None], labels[None], images=True)
+    return column
+
+
+def sort_block(scores: NDArray[np.float32], labels: NDArray[np.bool_], *, images: bool) -> list[SortedColumn]:
+    """Several tags at once, (tags, images); in few calls that let other threads run.
+
+    Args:
+        images: whether the images' order is wanted.
+    """
+    tags, count = scores.shape
+    keys, order = key_of(scores) | labels, None
+    if images:
+        wide = keys.astype(np.uint64)
+        wide <<= _HALF
+        wide |= np.arange(count, dtype=np.uint64)
+        wide.sort(axis=1)
+        halves = wide.view(np.uint32).reshape(tags, count, 2)
+        low, high = (0, 1) if np.little_endian else (1, 0)
+        keys, order = halves[:, :, high].copy(), halves[:, :, low].copy()
+    else:
+        keys.sort(axis=1)
+    ascending = (keys >> _ONE).view(np.float32)
+    carried = np.flatnonzero((keys & _ONE).astype(np.bool_))
+    ends = np.searchsorted(carried, np.arange(tags + 1) * count)
+    return [
+        SortedColumn(
+            keys[tag],
+            None if order is None else order[tag],
+            carried[ends[tag] : ends[tag + 1]] - tag * count,
+            ascending[tag],
+        )
+        for tag in range(tags)
+    ]
 
 
 def key_of(scores: NDArray[np.float32]) -> NDArray[np.uint32]:

@@ -7,6 +7,7 @@ panel and a block a thread, whatever the number of images and tags.
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
@@ -21,7 +22,10 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 Result = TypeVar("Result")
 
 BLOCK_TAGS = 64
-"""Tags turned tag-major at a time: 8 MB a block for 32,768 images."""
+"""Tags turned tag-major and sorted at a time, unless a block would exceed `BLOCK_BYTES`."""
+
+BLOCK_BYTES = 64 << 20
+"""Scores of a block; each thread needs about four times as much."""
 
 TILE_IMAGES = 256
 """Images of a block turned at a time: 64 kB, which stay in the second cache; a fifth of the time of the whole at once."""
@@ -91,7 +95,20 @@ class Sampling:
     units: Integers
     groups: Floats
 
-    @property
+    @cached_property
+    def independent(self) -> bool:
+        """Whether each image is a unit of its own, in the order of the images."""
+        return bool((self.units == np.arange(len(self.units))).all())
+
+    def by_unit(self, images: NDArray[np.integer[Any]], values: Floats) -> Floats:
+        """Values of some different images summed over their units; float64 (units,)."""
+        if self.independent:
+            summed = np.zeros(len(self.units))
+            summed[images] = values
+            return summed
+        return np.bincount(self.units[images], values, int(self.units.max()) + 1).astype(np.float64, copy=False)
+
+    @cached_property
     def bounds(self) -> Integers:
         """Where each fold starts and the last one ends; int64 (folds + 1,)."""
         return np.searchsorted(self.folds, np.arange(int(self.folds.max()) + 2)).astype(np.int64)
@@ -167,6 +184,14 @@ def _empty_tally(thresholds: NDArray[np.float32], tags: int, images: Integers, g
     )  # fmt: skip
 
 
+class Ranked(NamedTuple):
+    """One model's column of a tag."""
+
+    scores: NDArray[np.float32]
+    """In the order of the images."""
+    column: SortedColumn
+
+
 class Tallies(NamedTuple):
     """What the pass gives."""
 
@@ -181,6 +206,7 @@ def tally(
     thresholds: Sequence[NDArray[np.float32]],
     *,
     sampling: Sampling | None = None,
+    inspect: Callable[[int, list[Ranked], NDArray[np.bool_]], None] | None = None,
     workers: int = 1,
     advance: Callable[[int], None] = lambda tags: None,
 ) -> Tallies:
@@ -189,6 +215,7 @@ def tally(
     Args:
         truth: bool (images, truth tags).
         thresholds: one sweep a model, float32 (k,), strictly increasing.
+        inspect: called from the threads with each tag of the truth that all models know, each one's column, and the labels.
         advance: told how many more tags of the truth are done.
     """
     images, tags = truth.shape
@@ -202,30 +229,31 @@ def tally(
     covariance = {pair: np.full(tags, np.nan) for pair in pairs}
 
     def count(truth_tags: slice, blocks: list[Block]) -> list[Floats]:
-        labels = np.zeros(images, np.bool_)
-        size = truth_tags.stop - truth_tags.start
-        influences = [np.zeros((size, units)) for _ in models] if sampling is not None else []
-        defined = np.zeros((len(models), size), np.bool_)
-        for tag in range(truth_tags.start, truth_tags.stop):
-            carrying = truth.indices[truth.indptr[tag] : truth.indptr[tag + 1]]
-            labels[carrying] = True
-            for number, (model, block) in enumerate(zip(models, blocks, strict=True)):
-                within = model.within(slice(tag, tag + 1))
-                for known in range(within.start, within.stop):
-                    scores = block.scores[known - block.known.start]
-                    own = _measure(found[number], known, scores, labels, sampling)
-                    if own is not None and model.first[known]:
-                        influences[number][tag - truth_tags.start] = own
-                        defined[number, tag - truth_tags.start] = True
-            for a, b in pairs:
-                if defined[[a, b], tag - truth_tags.start].all():
-                    first, second = (influences[number][tag - truth_tags.start] for number in (a, b))
-                    covariance[a, b][tag] = (first * second).sum()
-            labels[carrying] = False
-        if sampling is None:
-            return []
-        chosen = sampling.groups[:, truth_tags]
-        return [chosen @ one for one in influences]
+        labels = labels_of(truth, truth_tags)
+        influences = [np.zeros((len(labels), units)) for _ in models] if sampling is not None else []
+        defined = np.zeros((len(models), len(labels)), np.bool_)
+        stand_ins: list[dict[int, Ranked]] = [{} for _ in models]
+        for number, (model, block) in enumerate(zip(models, blocks, strict=True)):
+            rows = model.truth_columns[block.known] - truth_tags.start
+            columns = ranking.sort_block(block.scores, labels[rows], images=sampling is not None)
+            found[number].squares[block.known] = np.einsum(
+                "ij,ij->i", block.scores, block.scores, dtype=np.float64, casting="unsafe"
+            )
+            for known, row, scores, column in zip(_range(block.known), rows, block.scores, columns, strict=True):
+                own = _measure(found[number], known, column, sampling)
+                if model.first[known]:
+                    stand_ins[number][int(row)] = Ranked(scores, column)
+                    if own is not None:
+                        influences[number][row] = own
+                        defined[number, row] = True
+        for a, b in pairs:
+            both = np.flatnonzero(defined[a] & defined[b])
+            products = np.einsum("ij,ij->i", influences[a][both], influences[b][both])
+            covariance[a, b][truth_tags.start + both] = products
+        if inspect is not None:
+            for row in sorted(set.intersection(*(set(one) for one in stand_ins))):
+                inspect(truth_tags.start + row, [one[row] for one in stand_ins], labels[row])
+        return [] if sampling is None else [sampling.groups[:, truth_tags] @ one for one in influences]
 
     for done, partial in over_blocks(models, truth.shape, count, workers):
         for one, total in zip(partial, found, strict=bool(partial)):
@@ -234,17 +262,26 @@ def tally(
     return Tallies(found, covariance)
 
 
-def _measure(
-    found: Tally, known: int, scores: NDArray[np.float32], labels: NDArray[np.bool_], sampling: Sampling | None
-) -> Floats | None:
+def labels_of(truth: csc_array, tags: slice) -> NDArray[np.bool_]:
+    """Which images carry each of some tags; bool (tags, images)."""
+    labels = np.zeros((tags.stop - tags.start, truth.shape[0]), np.bool_)
+    inside = slice(truth.indptr[tags.start], truth.indptr[tags.stop])
+    rows = np.repeat(np.arange(len(labels)), np.diff(truth.indptr[tags.start : tags.stop + 1]))
+    labels[rows, truth.indices[inside]] = True
+    return labels
+
+
+def _range(some: slice) -> range:
+    return range(some.start, some.stop)
+
+
+def _measure(found: Tally, known: int, column: SortedColumn, sampling: Sampling | None) -> Floats | None:
     """All figures of one column; with sampling the influence of each unit on its AP, if that is defined."""
-    column = ranking.sort_column(scores, labels) if sampling is None else ranking.sort_images(scores, labels)
     found.average_precision[known] = ranking.average_precision(column)
     found.roc_auc[known] = ranking.roc_auc(column)
     found.best[:, known] = ranking.best_f1(column)
     found.break_even[:, known] = ranking.break_even(column)
     positive_scores = column.scores[column.positions]
-    found.squares[known] = np.square(column.scores, dtype=np.float64).sum()
     found.positive_scores[known] = positive_scores.sum(dtype=np.float64)
     for total, binned in zip(found.bins, calibration.bin_sorted(column.scores, positive_scores), strict=True):
         total[known] = binned
@@ -258,8 +295,7 @@ def _measure(
         return None
     influence = ranking.influence(column)
     assert column.images is not None
-    units = sampling.units[column.images[influence.start :]]
-    own: Floats = np.bincount(units, influence.values, found.map_influence.shape[1]).astype(np.float64, copy=False)
+    own = sampling.by_unit(column.images[influence.start :], influence.values)
     found.ap_bias[known] = influence.bias
     found.ap_variance[known] = np.square(own).sum()
     return own
@@ -319,8 +355,9 @@ def over_blocks(
     Yields: the number of tags of a block and what `work` gave, in the order of the tags whatever the threads do.
     """
     images, tags = shape
+    step = max(1, min(BLOCK_TAGS, BLOCK_BYTES // max(1, 4 * images)))
     row_bytes = sum(model.matrix.dtype.itemsize * len(model.columns) for model in models) / max(1, tags)
-    panel = max(BLOCK_TAGS, int(PANEL_BYTES / max(1, images) / max(1, row_bytes)) // BLOCK_TAGS * BLOCK_TAGS)
+    panel = max(step, int(PANEL_BYTES / max(1, images) / max(1, row_bytes)) // step * step)
     with ThreadPoolExecutor(workers) as pool:
         for first in range(0, tags, panel):
             span = slice(first, min(first + panel, tags))
@@ -330,16 +367,16 @@ def over_blocks(
             def turned(
                 start: int, span: slice = span, known: list[slice] = known, held: list[NDArray[Any]] = held
             ) -> Result:
-                truth_tags = slice(start, min(start + BLOCK_TAGS, span.stop))
+                truth_tags = slice(start, min(start + step, span.stop))
                 blocks = []
                 for model, k, matrix in zip(models, known, held, strict=True):
                     own = model.within(truth_tags)
                     blocks.append(Block(own, tag_major(matrix[:, own.start - k.start : own.stop - k.start])))
                 return work(truth_tags, blocks)
 
-            starts = range(span.start, span.stop, BLOCK_TAGS)
+            starts = range(span.start, span.stop, step)
             for start, result in zip(starts, pool.map(turned, starts), strict=True):
-                yield min(BLOCK_TAGS, span.stop - start), result
+                yield min(step, span.stop - start), result
 
 
 def tag_major(matrix: NDArray[Any]) -> NDArray[np.float32]:

@@ -10,12 +10,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from arena.report.figures import DECIDED, UNDEFINED, clipped, count, figure, listed, plural
+from arena.report.figures import DECIDED, UNDEFINED, clipped, count, figure, interval, listed, plural
 from arena.report.leaderboard import MODEL_STYLES, tags_of, value_of
-from arena.report.uncertainty import HEADLINES, headline_rows, leading, told, with_interval
+from arena.report.uncertainty import HEADLINES, detectable, difference, headline_rows, leading, with_interval
 
 STATIC_TAGS = 50
 """Rows of the table of tags that a reader without JavaScript sees."""
+
+FIGURES_SHOWN = 6
+"""Models that a finding lists; the leaderboard has all."""
+
+NOTHING = "undefined: no tag to average over"
+"""Why a mean has no figure."""
 
 PAIRS_SHOWN = 12
 """Pairs of models whose tag-by-tag verdicts the page lists; more are in `tag_differences.parquet`."""
@@ -34,12 +40,20 @@ class Share:
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing the figures say: what, who (or the figure itself), and the numbers behind it."""
+    """One thing the figures say.
+
+    Attributes:
+        label, lead: what, and who (or the figure itself).
+        detail: the numbers behind it, as the start of a sentence.
+        style: of the model that `lead` names.
+        figures: each model's name, style, figure and interval, the highest first; empty where `detail` has them.
+    """
 
     label: str
     lead: str
     detail: str
     style: int | None = None
+    figures: Sequence[tuple[str, int, str, str]] = ()
 
 
 @dataclass(frozen=True)
@@ -63,24 +77,39 @@ def findings(payload: Mapping[str, Any]) -> list[Finding]:
 
 
 def _pair(models: Sequence[Mapping[str, Any]], row: Mapping[str, Any]) -> Finding:
-    name, detail = HEADLINES[row["figure"]], told(models, row)
-    if row["figure"] == "map":
-        detail += f"; {_chance(models)}"
+    key = row["figure"]
+    name, over, figures = HEADLINES[key], tags_of(models[0], key), _figures(models, key)
+    span = f", over {plural(over, 'tag', 'tags')}" if over is not None else ""
+    chance = f"; {_chance(models)}" if key == "map" else ""
+    detail = f"{_capital(difference(row))}{span}{chance}{detectable(row)}"
     if row["higher"] is None:
-        return Finding(_title(name), "undetermined", detail)
-    return Finding(f"Higher {name}", row["higher"], detail, _style(models, row["higher"]))
+        return Finding(_capital(name), "undetermined", detail, figures=figures)
+    return Finding(f"Higher {name}", row["higher"], detail, _style(models, row["higher"]), figures)
 
 
 def _many(models: Sequence[Mapping[str, Any]], key: str) -> Finding:
     name, tied = HEADLINES[key], leading(models, key)
-    ordered = sorted((m for m in models if value_of(m, key) is not None), key=lambda m: -(value_of(m, key) or 0.0))
-    detail = listed([f"{with_interval(m, key)} ({clipped(m['name'])})" for m in ordered], keep=4)
+    ordered = [m for m in models if value_of(m, key) is not None]
     if not ordered:
-        return Finding(_title(name), UNDEFINED, "undefined: no tag to average over")
+        return Finding(_capital(name), UNDEFINED, NOTHING)
+    figures = _figures(models, key)[:FIGURES_SHOWN]
     if len(tied) == 1:
-        return Finding(f"Highest {name}", tied[0], detail, _style(models, tied[0]))
-    whom = "all" if len(tied) == len(ordered) else listed([clipped(one) for one in tied], keep=4)
-    return Finding(f"Highest {name}", "undetermined", f"between {whom}: {detail}")
+        detail = f"The only one of {len(models)} taggers that none can be told to match"
+        return Finding(f"Highest {name}", tied[0], detail, _style(models, tied[0]), figures)
+    whom = f"all {len(ordered)}" if len(tied) == len(ordered) else listed([clipped(one) for one in tied], keep=4)
+    return Finding(
+        f"Highest {name}", "undetermined", f"It cannot be told which of {whom} is the highest", None, figures
+    )
+
+
+def _figures(models: Sequence[Mapping[str, Any]], key: str) -> list[tuple[str, int, str, str]]:
+    """Name, style, figure and interval of each model, the highest first, undefined last."""
+    rows = []
+    for place, model in enumerate(models):
+        value, ends = value_of(model, key), model["intervals"][key] or (None, None)
+        shown = (model["name"], place % MODEL_STYLES, figure(value), interval(*ends))
+        rows.append((-1.0 if value is None else value, shown))
+    return [shown for _, shown in sorted(rows, key=lambda row: row[0], reverse=True)]
 
 
 def _point(models: Sequence[Mapping[str, Any]], key: str, aside: str) -> Finding:
@@ -88,7 +117,7 @@ def _point(models: Sequence[Mapping[str, Any]], key: str, aside: str) -> Finding
     name = HEADLINES[key]
     defined = sorted((m for m in models if value_of(m, key) is not None), key=lambda m: -(value_of(m, key) or 0.0))
     if not defined:
-        return Finding(_title(name), UNDEFINED, "undefined: no tag to average over")
+        return Finding(_capital(name), UNDEFINED, NOTHING)
     best = figure(value_of(defined[0], key))
     tied = [m for m in defined if figure(value_of(m, key)) == best]
     over = sorted({tags_of(m, key) or 0 for m in defined})
@@ -97,7 +126,7 @@ def _point(models: Sequence[Mapping[str, Any]], key: str, aside: str) -> Finding
     )
     if len(models) == 1:
         ends = with_interval(defined[0], key).partition(" ")[2]
-        return Finding(_title(name), best, f"{f'interval {ends}, ' if ends else ''}{span}; {aside}")
+        return Finding(_capital(name), best, f"{f'interval {ends}, ' if ends else ''}{span}; {aside}")
     others = [*defined[len(tied) :], *(m for m in models if value_of(m, key) is None)]
     rest = listed([f"{figure(value_of(m, key))} ({clipped(m['name'])})" for m in others], keep=3)
     if len(tied) > 1:
@@ -110,9 +139,9 @@ def _point(models: Sequence[Mapping[str, Any]], key: str, aside: str) -> Finding
     )
 
 
-def _title(name: str) -> str:
-    """A figure's name at the start of a line; `mAP` keeps its spelling."""
-    return name if name == "mAP" else name[0].upper() + name[1:]
+def _capital(text: str) -> str:
+    """Text at the start of a line; `mAP` keeps its spelling."""
+    return text if text.startswith("mAP") else text[0].upper() + text[1:]
 
 
 def _style(models: Sequence[Mapping[str, Any]], name: str) -> int:

@@ -1,5 +1,6 @@
-"""Static pictures of a result: F1 against the threshold, and tag against tag."""
+"""Static pictures of a result: the leaderboard with its intervals, F1 against the threshold, and tag against tag."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,12 @@ matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from arena.metrics.thresholds import on_sweep
+from arena.report.figures import clipped
 from arena.report.text import one_line
+from arena.report.uncertainty import HEADLINES
 from arena.result import Result
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#f0e442")
@@ -31,12 +35,16 @@ _STYLE: Any = {
 
 
 def write_plots(result: Result, folder: Path) -> list[Path]:
-    """Write `sweep` and, for two models or more, `scatter` as SVG and PNG; the same result gives the same bytes."""
+    """Write `sweep` and, of two models or more, `leaderboard` and `scatter` as SVG and PNG.
+
+    The same result gives the same bytes.
+    """
     folder.mkdir(exist_ok=True)
     with matplotlib.rc_context(_STYLE):
         figures = {"sweep": draw_sweep(result)}
         if len(result.models) > 1:
             figures["scatter"] = draw_scatter(result)
+            figures["leaderboard"] = draw_leaderboard(result)
         paths = [_save(figure, folder / name) for name, figure in figures.items()]
     return [path.with_suffix(suffix) for path in paths for suffix in (".svg", ".png")]
 
@@ -82,6 +90,31 @@ def draw_scatter(result: Result) -> Figure:
     ax.set_aspect("equal")
     ax.grid(alpha=0.25)
     return figure
+
+
+def draw_leaderboard(result: Result) -> Figure:
+    """The headline figures of every model at its own thresholds, the first model on top; a whisker is the 95 % interval."""
+    names, height = result.models, 1.1 + 0.34 * len(result.models)
+    figure, axes = plt.subplots(1, len(HEADLINES), figsize=(9, height), sharey=True, layout="constrained")
+    for ax, (key, title) in zip(axes, HEADLINES.items(), strict=True):
+        for place, name in enumerate(names):
+            own = result.summary["models"][name]["regimes"]["own"]
+            value, low, high = (own.get(f"{key}{end}") for end in ("", "_low", "_high"))
+            colour = COLOURS[place % len(COLOURS)]
+            if defined(low) and defined(high):  # not as an error bar: a corrected interval may lie beside its figure
+                ax.plot([low, high], [place, place], "|-", color=colour, linewidth=1.8, markersize=9)
+            if defined(value):
+                ax.plot([value], [place], "o", color=colour, markersize=6)
+        ax.set(xlabel=title, yticks=range(len(names)), yticklabels=[clipped(one_line(name), 30) for name in names])
+        ax.set_ylim(len(names) - 0.5, -0.5)
+        ax.xaxis.set_major_locator(MaxNLocator(5))
+        ax.grid(axis="x", alpha=0.25)
+    return figure
+
+
+def defined(value: float | None) -> bool:
+    """Whether a figure read from a file, or just computed, is one."""
+    return value is not None and not math.isnan(value)
 
 
 def _mark_own(ax: Axes, result: Result, model: str, mean: str, colour: str) -> None:

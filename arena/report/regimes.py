@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from arena.metrics.thresholds import FOLDS, MIN_CATEGORY_TAGS, PRECISION
-from arena.report.figures import UNDEFINED, figure, interval
+from arena.report.figures import UNDEFINED, figure, interval, signed
 
 Words = tuple[str, str]
 """What a regime is called, and is."""
 
 REGIMES: dict[str, Words] = {
-    "own": ("Own", "What the model's card, or this run, sets: chosen on other data than these images."),
+    "own": ("Own", "What the model's card, or an option of the run, sets: not chosen by this run."),
     "macro_f1": ("Global, by macro F1", "One threshold for all tags, that of the highest macro F1; cross-fitted."),
     "micro_f1": ("Global, by micro F1", "One threshold for all tags, that of the highest micro F1; cross-fitted."),
     "break_even": ("Global, P = R", "One threshold for all tags, where micro precision meets recall; cross-fitted."),
@@ -52,10 +52,10 @@ CROSS_FITTED = (
 
 @dataclass(frozen=True)
 class RegimeCell:
-    """One model under one regime, as shown; a mean without an interval has none to show."""
+    """One model under one regime, as shown; `macro_aside` is the interval, or what else there is to say."""
 
     macro_f1: str
-    macro_interval: str
+    macro_aside: str
     micro_f1: str
     micro_interval: str
     thresholds: str
@@ -80,8 +80,14 @@ def regime_rows(payload: Mapping[str, Any]) -> list[RegimeRow]:
         _row(REGIMES.get(one["name"], (one["name"], "")), [_cell(cell) for cell in one["models"]])
         for one in payload["regimes"]
     ]
-    unshrunk = [_macro_only(model["unshrunk_macro_f1"]) for model in models]
-    in_sample = [_macro_only(model["in_sample_best_macro_f1"]) for model in models]
+    pulled = {one["name"]: one["models"] for one in payload["regimes"]}.get("tag", [{"macro_f1": None}] * len(models))
+    unshrunk = [
+        RegimeCell(
+            figure(model["unshrunk_macro_f1"]), _bought(cell["macro_f1"], model["unshrunk_macro_f1"]), "", "", ""
+        )
+        for model, cell in zip(models, pulled, strict=True)
+    ]
+    in_sample = [RegimeCell(figure(model["in_sample_best_macro_f1"]), "", "", "", "") for model in models]
     return [*rows, _row(UNSHRUNK, unshrunk), _row(IN_SAMPLE, in_sample, flatters=True)]
 
 
@@ -97,8 +103,13 @@ def _cell(cell: Mapping[str, Any]) -> RegimeCell:
     )  # fmt: skip
 
 
-def _macro_only(value: float | None) -> RegimeCell:
-    return RegimeCell(figure(value), "", "", "", "")
+def _bought(pulled: float | None, alone: float | None) -> str:
+    """What the pull adds.
+
+    >>> _bought(0.3502, 0.3513)
+    '(the pull adds −0.0011)'
+    """
+    return "" if pulled is None or alone is None else f"(the pull adds {signed(pulled - alone)})"
 
 
 def thresholds(lowest: float | None, highest: float | None) -> str:

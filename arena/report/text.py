@@ -1,11 +1,18 @@
 """A result as text: JoyTag's two published formats, and a Markdown summary."""
 
 import re
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from arena.metrics.counts import CONVENTIONS, TagCounts, joytag_ratios
-from arena.report.figures import figure
+from arena.metrics.counts import TagCounts, joytag_ratios
+from arena.report.figures import figure, interval
+from arena.report.findings import tag_findings
+from arena.report.notes import convention_note, undefined_notes
+from arena.report.regimes import CROSS_FITTED, regime_rows
+from arena.report.uncertainty import HEADLINES, headline_rows, how_sure, told, verdict
+from arena.report.view import headline_view
 from arena.result import Result
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
@@ -56,56 +63,70 @@ def detailed_metrics(result: Result) -> str:
 
 
 def summary_markdown(result: Result) -> str:
-    """`summary.md`: what was compared, a row a model, and how to read it."""
+    """`summary.md`: what was compared, the verdict, a row a model, a row a threshold regime, and how to read it."""
     summary, dataset = result.summary, result.run.get("dataset", {})
-    header = [
-        "model",
-        "threshold",
-        "macro F1",
-        "macro P",
-        "macro R",
-        "micro F1",
-        "micro P",
-        "micro R",
-        "mAP",
-        "tags known",
-    ]
-    keys = ["macro_f1", "macro_precision", "macro_recall", "micro_f1", "micro_precision", "micro_recall", "map"]
-    rows = []
-    for name, model in summary["models"].items():
-        own = model["regimes"]["own"]
-        figures = [figure(own[key]) for key in keys]
-        coverage = f"{model['known_tags']} of {summary['dataset_tags']}"
-        rows.append([name, f"{model['threshold']} ({model['threshold_source']})", *figures, coverage])
-    lines = ["| " + " | ".join(map(escape_markdown, row)) + " |" for row in [header, *rows]]
-    lines.insert(1, "|" + " --- |" * len(header))
+    payload = headline_view(result)
     return (
         f"# {escape_markdown(', '.join(summary['models']))}\n\n"
         f"{summary['images']:,} held-out images of {escape_markdown(str(dataset.get('name', 'the given truth')))}"
         f"{skipped_note(summary['skipped'])}; means over the {summary['compared_tags']:,} tags that every model knows and at "
         f"least {summary['min_positives']} images carry. Convention `{summary['convention']}`: {convention_note(summary)}\n\n"
-        + "\n".join(lines)
-        + "\n\n"
+        + _verdict_lines(payload)
+        + _leaderboard_table(result)
         + "".join(f"- {escape_markdown(note)}\n" for note in undefined_notes(result))
+        + _regimes_table(payload)
         + f"\nSignature: `{result.run.get('signature', '')}`\n"
     )
 
 
-def undefined_notes(result: Result) -> list[str]:
-    """For each model, which means ran over fewer tags than were compared."""
-    notes = []
+def _verdict_lines(payload: Mapping[str, Any]) -> str:
+    """The verdict and the numbers behind it; without intervals, that these are point estimates."""
+    if not payload["replicates"]:
+        return "Point estimates: no intervals were computed for this run, so no difference is decided.\n\n"
+    lines = [f"**{escape_markdown(said)}**\n\n"] if (said := verdict(payload)) else []
+    if said and len(payload["models"]) == 2:
+        told_rows = [f"{HEADLINES[row['figure']]}: {told(payload['models'], row)}." for row in headline_rows(payload)]
+        told_rows += [f"{finding.detail}." for finding in tag_findings(payload)]
+        lines += [f"- {escape_markdown(row)}\n" for row in told_rows] + ["\n"]
+    return "".join([*lines, escape_markdown(how_sure(payload)), "\n\n"])
+
+
+def _leaderboard_table(result: Result) -> str:
+    keys = ["macro_f1", "macro_precision", "macro_recall", "micro_f1", "micro_precision", "micro_recall", "map"]
+    names = ["macro F1", "macro P", "macro R", "micro F1", "micro P", "micro R", "mAP"]
+    rows = []
     for name, model in result.summary["models"].items():
         own = model["regimes"]["own"]
-        short = {key: own[f"macro_{key}_tags"] for key in ("precision", "recall", "f1")} | {"AP": own["map_tags"]}
-        parts = [f"{key} over {tags}" for key, tags in short.items() if tags < own["tags"]]
-        if parts:
-            notes.append(f"{name}: mean {', '.join(parts)} of {own['tags']} tags; undefined on the others.")
-    return notes
+        figures = [
+            f"{figure(own[key])} {interval(own.get(f'{key}_low'), own.get(f'{key}_high'))}".rstrip() for key in keys
+        ]
+        coverage = f"{model['known_tags']} of {result.summary['dataset_tags']}"
+        rows.append([name, f"{model['threshold']} ({model['threshold_source']})", *figures, coverage])
+    return _table([["model", "threshold", *names, "tags known"], *rows])
 
 
-def convention_note(summary: dict[str, object]) -> str:
-    """What an undefined figure counted as."""
-    return f"{CONVENTIONS[str(summary['convention'])].undefined}; AP of a tag that no image carries is left out."
+def _regimes_table(payload: Mapping[str, Any]) -> str:
+    """A row a regime; empty where only the models' own thresholds are known."""
+    if not (regimes := regime_rows(payload)):
+        return ""
+    columns = [
+        f"{model['name']} {name}" for model in payload["models"] for name in ("macro F1", "micro F1", "threshold")
+    ]
+    rows = []
+    for row in regimes:
+        cells = [
+            [f"{cell.macro_f1} {cell.macro_aside}", f"{cell.micro_f1} {cell.micro_interval}", cell.thresholds]
+            for cell in row.cells
+        ]
+        rows.append([row.title, *(text.strip() for cell in cells for text in cell), row.what])
+    return f"\n## Thresholds\n\n{_table([['regime', *columns, 'what it is'], *rows])}{escape_markdown(CROSS_FITTED)}\n"
+
+
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table, the header first, with an empty line after it."""
+    lines = ["| " + " | ".join(map(escape_markdown, row)) + " |" for row in rows]
+    lines.insert(1, "|" + " --- |" * len(rows[0]))
+    return "\n".join(lines) + "\n\n"
 
 
 def skipped_note(skipped: int) -> str:

@@ -82,9 +82,8 @@ def with_interval(model: Model, key: str) -> str:
 
 
 def told(models: Sequence[Model], row: Row) -> str:
-    """The numbers behind a pair's verdict: both figures, their difference (higher first where that is decided), p, power."""
-    swapped = row["higher"] == row["second"]
-    names = [row["second"], row["first"]] if swapped else [row["first"], row["second"]]
+    """The numbers behind a pair's verdict: both figures, the higher first, their difference, p, power."""
+    names = [row["second"], row["first"]] if row["difference"] < 0 else [row["first"], row["second"]]
     first, second = (next(model for model in models if model["name"] == name) for name in names)
     key = row["figure"]
     tags = tags_of(first, key)
@@ -92,18 +91,18 @@ def told(models: Sequence[Model], row: Row) -> str:
     return (
         f"{with_interval(first, key)} ({clipped(first['name'])}) against {with_interval(second, key)} "
         f"({clipped(second['name'])}){over}; "
-        f"{difference(row, swapped=swapped)}{detectable(row)}"
+        f"{difference(row)}{detectable(row)}"
     )
 
 
-def difference(row: Row, *, swapped: bool = False) -> str:
-    """A difference with interval and p.
+def difference(row: Row) -> str:
+    """How far the higher figure of two lies above the other, with interval and p.
 
     >>> difference({"difference": -0.01, "low": -0.02, "high": 0.005, "p": 0.2})
-    'difference −0.0100 [−0.0200, +0.0050], p 0.20'
+    'difference +0.0100 [−0.0050, +0.0200], p 0.20'
     """
     ends = [row["difference"], row["low"], row["high"]]
-    if swapped:
+    if row["difference"] < 0:
         ends = [None if end is None else -end for end in (row["difference"], row["high"], row["low"])]
     shown = f"{signed(ends[0])} {interval(ends[1], ends[2], signed)}".rstrip()
     return f"difference {shown}, p {probability(row['p'])}".replace("p <", "p < ").replace("p >", "p > ")
@@ -124,9 +123,9 @@ def how_sure(payload: Mapping[str, Any]) -> str:
     if units != images:
         drawn = f"{plural(units, 'group', 'groups')} of near duplicates ({drawn})"
     said = (
-        f"Intervals hold the true figure {100 * LEVEL:.0f} % of the time; they come from {count(payload['replicates'])} "
-        f"resamples of {drawn} and are corrected for the bias that rare tags bring, so that a figure need not lie in the "
-        "middle of its interval, and with many rare tags may lie outside it."
+        f"Intervals hold the true figure {100 * LEVEL:.0f} % of the time. Those of means come from "
+        f"{count(payload['replicates'])} resamples of {drawn} and are corrected for the bias that rare tags bring: a mean "
+        "need not lie in the middle of its interval, and with many rare tags may lie outside it."
     )
     if len(payload["models"]) < 2:
         return said

@@ -9,7 +9,7 @@ from arena.metrics.thresholds import on_sweep
 from arena.report import comparisons, leaderboard
 from arena.report.columns import column, number, rounded
 from arena.report.evidence import evidence
-from arena.report.text import convention_note, undefined_notes
+from arena.report.notes import convention_note, undefined_notes
 from arena.result import Result
 
 CURVE_METRICS = ("macro_precision", "macro_recall", "macro_f1", "micro_precision", "micro_recall", "micro_f1")
@@ -27,9 +27,23 @@ NAMED_SKIPPED = 5
 
 def page_view(result: Result) -> dict[str, Any]:
     """Everything that `index.html` shows, ready for JSON."""
-    summary, run = result.summary, result.run
     tags = _tags(result)
     compared = {name: place for place, name in enumerate(tags["name"]) if tags["compared"][place]}
+    return headline_view(result) | {
+        "slices": comparisons.slices(result),
+        "calibration": comparisons.calibration(result),
+        "labels": comparisons.labels(result),
+        "evidence": evidence(result, compared),
+        "sweep": _sweep(result),
+        "tags": tags,
+        "provenance": _provenance(result),
+        "notes": _notes(result),
+    }
+
+
+def headline_view(result: Result) -> dict[str, Any]:
+    """What was compared, and what the findings, the leaderboard and the regimes are made of."""
+    summary, run = result.summary, result.run
     return {
         "title": " vs ".join(result.models),
         "created": run.get("created", ""),
@@ -40,18 +54,10 @@ def page_view(result: Result) -> dict[str, Any]:
         "compared_tags": summary["compared_tags"],
         "replicates": summary["replicates"],
         "clusters": summary["clusters"],
+        "models": [_model(result, name) for name in result.models],
         "differences": comparisons.differences(result),
         "tag_verdicts": comparisons.tag_verdicts(result),
         "regimes": comparisons.regimes(result),
-        "slices": comparisons.slices(result),
-        "calibration": comparisons.calibration(result),
-        "labels": comparisons.labels(result),
-        "evidence": evidence(result, compared),
-        "models": [_model(result, name) for name in result.models],
-        "sweep": _sweep(result),
-        "tags": tags,
-        "provenance": _provenance(result),
-        "notes": _notes(result),
     }
 
 
@@ -127,11 +133,16 @@ def _tags(result: Result) -> dict[str, Any]:
         "compared": [bool(value) for value in shared["compared"]],
         "pair": comparisons.tag_pair(result, names),
         "models": {
-            name: {figure: column(rows[figure].tolist()) for figure in TAG_FIGURES} | _tag_intervals(rows)
+            name: {figure: column(_plain(rows[figure]).tolist()) for figure in TAG_FIGURES} | _tag_intervals(rows)
             for name in result.models
             for rows in [table[table["model"] == name].set_index("truth_tag").reindex(names)]
         },
     }
+
+
+def _plain(values: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Thresholds are float32: as the shortest number that means one, 0.6 rather than 0.6000000238."""
+    return values.astype(str).astype(np.float64) if values.dtype == np.float32 else values
 
 
 def _tag_intervals(rows: pd.DataFrame) -> dict[str, list[float | int | None]]:

@@ -6,18 +6,18 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from arena.report.figures import figure
-from arena.report.findings import findings, leaderboard, shares, subject
+from arena.report.figures import figure, probability
+from arena.report.findings import subject
 from arena.report.html import SCRIPTS, embedded_json, render
 
-Payload = dict[str, Any]
+from .conftest import Opened
+from .payloads import Payload
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -80,96 +80,11 @@ def test_a_name_that_is_not_unicode_does_not_stop_the_page(payload: Payload) -> 
     assert "could not read \ufffd.png" in render(payload).encode().decode()
 
 
-def test_findings_name_the_higher_figure_and_over_how_many_tags(payload: Payload) -> None:
-    for model, value in zip(payload["models"], (0.38, 0.41), strict=True):
-        model.update(map=value, map_tags=93, random_map=0.02)
-    first = findings(payload)[0]
-    assert (first.label, first.lead) == ("Higher mAP", "wd14-demo")
-    assert first.detail == "0.4100 against 0.3800 (joytag-demo), over 93 tags; random scores would reach 0.0200"
-
-
-def test_a_tie_names_no_one(payload: Payload) -> None:
-    for model, value in zip(payload["models"], (0.38001, 0.38002), strict=True):
-        model.update(map=value, map_tags=93)
-    first = findings(payload)[0]
-    assert (first.label, first.lead, first.style) == ("Same mAP to four digits", "0.3800", None)
-    assert not any(standing.cells["map"].best for standing in leaderboard(payload["models"]))
-
-
-def test_a_shared_lead_among_three_says_so(payload_of: Callable[..., Payload]) -> None:
-    payload = payload_of(("a", "b", "c"))
-    for model, value in zip(payload["models"], (0.4, 0.3, 0.4), strict=True):
-        model.update(map=value, map_tags=90)
-    first = findings(payload)[0]
-    assert (first.label, first.lead) == ("Highest mAP, shared", "0.4000")
-    assert first.detail.startswith("a and c against 0.3000 (b), over 90 tags")
-    assert [s.model["name"] for s in leaderboard(payload["models"]) if s.cells["map"].best] == ["a", "c"]
-
-
-def test_undefined_means_are_said_and_never_best(payload: Payload) -> None:
-    payload["models"][0].update(map=None, map_tags=0)
-    assert leaderboard(payload["models"])[-1].model["name"] == "joytag-demo"
-    payload["models"][1].update(map=None, map_tags=0)
-    assert findings(payload)[0].detail == "undefined: no tag to average over"
-    assert ">–<" in render(payload)
-
-
-def test_shares_count_compared_tags_with_every_ap_defined(payload: Payload) -> None:
-    tags = payload["tags"]
-    tags["compared"] = [True, True, True, True, False] + [False] * (len(tags["name"]) - 5)
-    tags["models"]["joytag-demo"]["ap"][:5] = [0.5, 0.2, 0.4, None, 1.0]
-    tags["models"]["wd14-demo"]["ap"][:5] = [0.1, 0.3, 0.4, 0.9, 0.0]
-    assert [(part.name, part.tags) for part in shares(payload)] == [("joytag-demo", 1), ("wd14-demo", 1), (None, 1)]
-
-
 def test_the_subject_fits_one_model_and_no_minimum(payload_of: Callable[..., Payload]) -> None:
     payload = payload_of(("solo",))
     payload.update(min_positives=0, compared_tags=1)
     expected = "1 tagger scored on 1,203 images (Open Clip Art, held out), and measured on the 1 tag that it knows."
     assert subject(payload) == expected
-
-
-class Opened:
-    """A page opened from disk, offline; everything it reports is collected in `reports`."""
-
-    def __init__(self, browser: Any, folder: Path) -> None:
-        self.browser, self.folder = browser, folder
-        self.reports: list[str] = []
-        self.contexts: list[Any] = []
-
-    def __call__(self, payload: Payload, *, address: str = "", **options: Any) -> Any:
-        (self.folder / "index.html").write_text(render(payload), encoding="utf-8")
-        context = self.browser.new_context(**{"viewport": {"width": 1280, "height": 900}, "offline": True, **options})
-        self.contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(15_000)
-        page.on("console", lambda message: self.reports.append(message.text))
-        page.on("pageerror", lambda error: self.reports.append(str(error)))
-        page.on("dialog", self._on_dialog)
-        page.on("request", self._on_request)
-        page.add_init_script(
-            "document.addEventListener('securitypolicyviolation', (e) => console.error('CSP', e.violatedDirective))"
-        )
-        page.goto(f"{(self.folder / 'index.html').as_uri()}{address}")
-        return page
-
-    def _on_dialog(self, dialog: Any) -> None:
-        self.reports.append(f"dialog {dialog.message}")
-        dialog.dismiss()
-
-    def _on_request(self, request: Any) -> None:
-        if not request.url.startswith(("file:", "data:")):
-            self.reports.append(request.url)
-
-
-@pytest.fixture
-def opened(chromium: Any, tmp_path: Path) -> Iterator[Opened]:
-    """Opens payloads as pages; a console message, an error, a dialog or a request fails the test."""
-    opener = Opened(chromium, tmp_path)
-    yield opener
-    for context in opener.contexts:
-        context.close()
-    assert opener.reports == []
 
 
 def column(page: Any, number: int) -> list[str]:
@@ -208,8 +123,10 @@ def test_every_figure_of_the_table_equals_the_payload(opened: Opened, payload: P
             for model in payload["models"]
             for key in ("precision", "recall", "f1", "ap")
         ]
-        assert seen[name][:-1] == [tags["category"][i], f"{tags['support'][i]:,}", *figures], name
-    assert [seen[name][-1] for name in tags["name"][:6]] == [
+        q = probability(tags["pair"]["f1"]["q"][i])
+        assert seen[name][:-2] == [tags["category"][i], f"{tags['support'][i]:,}", *figures], name
+        assert seen[name][-1].split(" ")[0] == q, name
+    assert [seen[name][-2] for name in tags["name"][:6]] == [
         "−0.0312", "+0.0625", ">−0.0001", ">+0.9999", "+1.0000", "0.0000",
     ]  # fmt: skip
 
@@ -218,11 +135,12 @@ def test_the_leaderboard_equals_the_payload(opened: Opened, payload: Payload) ->
     page = opened(payload)
     for model in payload["models"]:
         row = page.locator(f'#leaderboard tr[data-model="{model["name"]}"]')
-        shown = [text.split(" (best)")[0] for text in row.locator(".value").all_text_contents()]
+        shown = [text.split(" (best")[0] for text in row.locator(".value").all_text_contents()]
         macro, micro = model["macro"], model["micro"]
         keys = ("f1", "precision", "recall")
-        figures = [model["map"], model["random_map"], *(macro[k] for k in keys), *(micro[k] for k in keys)]
-        assert shown[:8] == [figure(value) for value in figures]
+        figures = [model["map"], *(macro[k] for k in keys), *(micro[k] for k in keys)]
+        assert f"random {figure(model['random_map'])}" in row.locator("small").all_text_contents()
+        assert shown[:7] == [figure(value) for value in figures]
         assert shown[8] == model["threshold"]
         assert row.locator("small").all_text_contents()[2:3] == [f"over {model['map_tags']}"]
 
@@ -279,7 +197,9 @@ def test_a_row_opens_to_its_counts_and_says_why_it_is_not_compared(opened: Opene
     lacking = tags["models"]["joytag-demo"]["tp"].index(None)
     page = opened(payload)
     page.locator("#tags-box .tag").first.press("Enter")
-    cells = page.locator(".detail-box tbody tr").first.locator("td").all_text_contents()
+    cells = [
+        text.split("[")[0] for text in page.locator(".detail-box tbody tr").first.locator("td").all_text_contents()
+    ]
     first = {key: values[0] for key, values in tags["models"]["joytag-demo"].items()}
     assert cells[:4] == [figure(first[key]) for key in ("precision", "recall", "f1", "ap")]
     assert cells[5:] == [f"{first[key]:,}" for key in ("tp", "fp", "fn", "tn")]

@@ -1,0 +1,21 @@
+"""What a reader has to know beside the figures: where they are undefined, and what that counted as."""
+
+from arena.metrics.counts import CONVENTIONS
+from arena.result import Result
+
+
+def undefined_notes(result: Result) -> list[str]:
+    """For each model, which means ran over fewer tags than were compared."""
+    notes = []
+    for name, model in result.summary["models"].items():
+        own = model["regimes"]["own"]
+        short = {key: own[f"macro_{key}_tags"] for key in ("precision", "recall", "f1")} | {"AP": own["map_tags"]}
+        parts = [f"{key} over {tags}" for key, tags in short.items() if tags < own["tags"]]
+        if parts:
+            notes.append(f"{name}: mean {', '.join(parts)} of {own['tags']} tags; undefined on the others.")
+    return notes
+
+
+def convention_note(summary: dict[str, object]) -> str:
+    """What an undefined figure counted as."""
+    return f"{CONVENTIONS[str(summary['convention'])].undefined}; AP of a tag that no image carries is left out."
