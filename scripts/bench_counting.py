@@ -3,8 +3,9 @@
 Usage: python scripts/bench_counting.py [--images 32768] [--tags 5813]
 
 The peer is what JoyTag's validation arena computes: true and false positives, precision, recall and F1 at one threshold by
-torch, and average precision tag by tag by scikit-learn. Ours are the same figures from one sort a tag, and whatever else that
-pass gives: counts at 101 thresholds, ROC AUC, best F1, break-even points, reliability bins. Writes reports/benchmarks/counting.{json,md}.
+torch, and average precision tag by tag by scikit-learn. Ours are the same figures from one sort a tag, and whatever else
+that pass gives: counts at 101 thresholds, ROC AUC, best F1, break-even points, reliability bins. Writes
+reports/benchmarks/counting.{json,md}.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 import sklearn
 import torch
+from simulation.world import JOYTAG_IMAGES, joytag_supports
 from sklearn.metrics import average_precision_score
 
 from arena.heldout.dataset import Truth
@@ -28,6 +30,7 @@ from arena.scores.matrix import Matrix
 from arena.tags import TagSpace
 
 THRESHOLD = 0.4
+JOYTAG_TAGS = 5_813
 EPSILON = 1e-8
 
 
@@ -41,11 +44,14 @@ class Figures(NamedTuple):
 
 
 def make_arrays(images: int, tags: int) -> tuple[np.ndarray, np.ndarray]:
-    """Scores and truth with a long tail of support: from 10 positives to a third of the images."""
+    """Scores and truth; supports as in JoyTag's published figures."""
     rng = np.random.default_rng(0)
-    prevalence = np.exp(rng.uniform(np.log(10 / images), np.log(1 / 3), tags))
-    truth = rng.random((images, tags), np.float32) < prevalence
+    supports = np.sort(joytag_supports())[np.linspace(0, JOYTAG_TAGS - 1, tags).astype(int)]
+    truth = np.empty((images, tags), np.bool_)
     scores = rng.random((images, tags), np.float32) ** 4
+    for start in range(0, images, 1024):
+        part = slice(start, start + 1024)
+        truth[part] = rng.random((len(truth[part]), tags), np.float32) < supports / JOYTAG_IMAGES
     scores[truth] = 1 - scores[truth] ** 0.5
     return scores, truth
 
@@ -77,7 +83,7 @@ def ours(scores: np.ndarray, truth: np.ndarray) -> Figures:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=32_768)
-    parser.add_argument("--tags", type=int, default=5_813)
+    parser.add_argument("--tags", type=int, default=JOYTAG_TAGS)
     arguments = parser.parse_args()
     scores, truth = make_arrays(arguments.images, arguments.tags)
     seconds, figures = {}, {}

@@ -281,7 +281,9 @@ class _Inspector:
             predicted: bool (images, compared tags), at its own thresholds.
         """
         found = self.all_suspects()
-        given = np.asarray(predicted[found.image, found.tag]).ravel().astype(np.bool_)
+        images, tags = predicted.shape
+        cells = np.repeat(np.arange(tags), np.diff(predicted.indptr)) * images + predicted.indices
+        given = np.isin(found.tag * images + found.image, cells)
         tp, fp, positives = own.tp.copy(), own.fp.copy(), own.positives.copy()
         np.subtract.at(tp, found.tag[given & ~found.missing], 1)
         np.subtract.at(fp, found.tag[given & found.missing], 1)

@@ -8,6 +8,7 @@ follow from normal tails, true average precision from an integral over them.
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,7 @@ class Drawn:
     groups: NDArray[np.int64]
 
 
+@cache
 def joytag_supports() -> NDArray[np.int64]:
     """Positives of each of JoyTag's tags, from its published figures."""
     rows = re.findall(r"^TP: (\d+), TN: \d+, FP: \d+, FN: (\d+)$", FULL_METRICS.read_text(), re.MULTILINE)

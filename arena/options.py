@@ -1,0 +1,135 @@
+"""Options of the verbs: their types, environment variables and configuration file."""
+
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from arena.errors import ArenaError, nearest
+
+Command = Callable[..., None]
+
+LARGEST_BATCH = 65_536
+"""More is a typing mistake, not a batch."""
+
+
+class Threshold(click.ParamType):  # type: ignore[type-arg]  # generic in newer releases only
+    """`NAME=0.4`."""
+
+    name = "name=value"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Any]:
+        name, _, number = str(value).partition("=")
+        try:
+            return name, float(number)
+        except ValueError:
+            self.fail(f"{value!r} is not NAME=NUMBER, such as joytag=0.4", param, ctx)
+
+
+class NamedFile(click.ParamType):  # type: ignore[type-arg]  # generic in newer releases only
+    """`NAME=FILE`."""
+
+    name = "name=file"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Path]:
+        name, separator, path = str(value).partition("=")
+        if not (name and separator and path):
+            self.fail(f"{value!r} is not NAME=FILE, such as joytag=scores.npz", param, ctx)
+        return name, Path(path)
+
+
+class BatchSize(click.ParamType):  # type: ignore[type-arg]  # generic in newer releases only
+    """A whole number from 1 to `LARGEST_BATCH`, or `auto`."""
+
+    name = "n|auto"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
+        if value in (None, "auto"):
+            return None
+        if not (str(value).isdecimal() and 0 < int(value) <= LARGEST_BATCH):
+            self.fail(f"{value!r} is neither auto nor a whole number from 1 to {LARGEST_BATCH}", param, ctx)
+        return int(value)
+
+
+def option(*names: str, **attributes: Any) -> Callable[[Command], Command]:
+    """An option with its environment variable `ARENA_<NAME>`."""
+    long = next(name for name in names if name.startswith("--"))
+    variable = "ARENA_" + long.removeprefix("--").replace("-", "_").upper()
+    return click.option(*names, envvar=variable, show_default=attributes.pop("show_default", True), **attributes)
+
+
+def use_config(ctx: click.Context, param: click.Parameter, path: Path | None) -> None:
+    """Take defaults for the verb's options from a TOML file: keys at the top, or in a table of the verb's name."""
+    if path is None:
+        return
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ArenaError(f"--config {path}: no readable TOML ({error})") from None
+    verb = str(ctx.info_name)
+    verbs = ctx.parent.command.commands if ctx.parent and isinstance(ctx.parent.command, click.Group) else {}
+    own = table.pop(verb, {}) if isinstance(table.get(verb, {}), dict) else None
+    for other in [key for key, value in table.items() if isinstance(value, dict) and key in verbs]:
+        del table[other]
+    options = {str(parameter.name): parameter for parameter in ctx.command.params}
+    defaults: dict[str, Any] = {}
+    for key, value in ({verb: None} if own is None else table | own).items():
+        name = key.replace("-", "_")
+        if name not in options or isinstance(value, dict):
+            raise ArenaError(f"--config {path}: {key} is no option of {verb}. {nearest(key, options)}")
+        defaults[name] = _as_typed(value, bool(getattr(options[name], "multiple", False)))
+    ctx.default_map = {**(ctx.default_map or {}), **defaults}
+
+
+def _as_typed(value: Any, multiple: bool) -> Any:
+    """A value of a configuration file as it would be typed, so that the option itself checks it."""
+    items = [str(item) for item in value] if isinstance(value, list) else [str(value)]
+    return items if multiple else ",".join(items)
+
+
+config_option = click.option(
+    "--config", "-C", type=click.Path(path_type=Path), envvar="ARENA_CONFIG", callback=use_config, is_eager=True,
+    expose_value=False, help="TOML file with defaults for these options.",
+)  # fmt: skip
+root_option = option(
+    "--root", type=click.Path(path_type=Path), help="Folder with further models/ and datasets/.", show_default=False
+)
+device_option = option("--device", default="auto", help="auto, cpu, cuda or cuda:N.")
+precision_option = option(
+    "--precision", type=click.Choice(["auto", "fp32", "fp16", "bf16"]), default="auto",
+    help="auto: fp16 on CUDA, fp32 on the CPU. An ONNX graph runs in its own.",
+)  # fmt: skip
+batch_option = option("--batch-size", "-b", type=BatchSize(), default="auto", help="Images a batch.")
+limit_option = option("--limit", "-L", type=click.IntRange(min=1), help="At most so many images.", show_default=False)
+min_positives_option = option(
+    "--min-positives", type=click.IntRange(min=0), default=10, help="Positives that a tag needs to enter the means."
+)
+convention_option = option(
+    "--convention", type=click.Choice(["arena", "joytag", "smilingwolf", "animetimm"]), default="arena",
+    help="Whose rules decide at the threshold and about undefined figures.",
+)  # fmt: skip
+bootstrap_option = option(
+    "--bootstrap", type=click.IntRange(0, 100_000), default=1000, metavar="N",
+    help="Resamples behind every interval; 0: plain figures only, no tests, no other regimes.",
+)  # fmt: skip
+slices_option = option(
+    "--slices", default="rating,domain,size", help="Columns of images.parquet to part the images by; commas between."
+)
+tag_groups_option = option(
+    "--tag-groups", type=click.Path(path_type=Path), help="TOML file of named tag groups.", show_default=False
+)
+threshold_option = option(
+    "--threshold", "-t", type=Threshold(), multiple=True, metavar="NAME=VALUE", show_default=False,
+    help="A model's threshold in place of its card's; may be given again.",
+)  # fmt: skip
+
+
+def scoring_options(command: Command) -> Command:
+    """What `run` and `score` have in common: how scores become figures."""
+    for one in reversed(
+        (min_positives_option, convention_option, bootstrap_option, slices_option, tag_groups_option, threshold_option)
+    ):
+        command = one(command)
+    return command
