@@ -223,7 +223,7 @@ def predict_folder(
     _refuse_all_skipped(scores)
     write_scores(output, scores)
     shutil.rmtree(parts)
-    return scores
+    return read_scores(output)  # what was read of the parts lies in the file now
 
 
 def render(folder: Path) -> None:

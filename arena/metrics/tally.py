@@ -18,7 +18,6 @@ from arena.metrics import calibration, ranking
 from arena.metrics.counts import Counts, Floats, Integers
 from arena.metrics.ranking import SortedColumn, count_sorted
 
-Scalar = TypeVar("Scalar", bound=np.generic)
 Result = TypeVar("Result")
 
 BLOCK_TAGS = 64
@@ -362,7 +361,7 @@ def over_blocks(
         for first in range(0, tags, panel):
             span = slice(first, min(first + panel, tags))
             known = [model.within(span) for model in models]
-            held = [model.matrix.columns(model.columns[k], model.place) for model, k in zip(models, known, strict=True)]
+            held = list(pool.map(lambda model, k: model.matrix.columns(model.columns[k], model.place), models, known))
 
             def turned(
                 start: int, span: slice = span, known: list[slice] = known, held: list[NDArray[Any]] = held

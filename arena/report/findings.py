@@ -94,7 +94,7 @@ def _many(models: Sequence[Mapping[str, Any]], key: str) -> Finding:
         return Finding(_capital(name), UNDEFINED, NOTHING)
     figures = _figures(models, key)[:FIGURES_SHOWN]
     if len(tied) == 1:
-        detail = f"The only one of {len(models)} taggers that none can be told to match"
+        detail = "Higher than that of every other tagger, beyond doubt"
         return Finding(f"Highest {name}", tied[0], detail, _style(models, tied[0]), figures)
     whom = f"all {len(ordered)}" if len(tied) == len(ordered) else listed([clipped(one) for one in tied], keep=4)
     return Finding(

@@ -57,7 +57,8 @@ def _of_many(models: Sequence[Model]) -> str:
         elif len(names) == len(models):
             parts.append(f"no tagger can be told to have the highest {listed(figures, last='or')}")
         elif names:
-            parts.append(f"the highest {listed(figures, last='or')} is undetermined among {listed(names, keep=4)}")
+            are = "is" if len(figures) == 1 else "are"
+            parts.append(f"the highest {listed(figures)} {are} undetermined among {listed(names, keep=4)}")
     return "; ".join(parts) or "no figure is defined"
 
 
@@ -131,5 +132,6 @@ def how_sure(payload: Mapping[str, Any]) -> str:
         return said
     return (
         f"{said} Both sides of a difference share their images. A difference is called decided where p, corrected for the "
-        f"number of comparisons (Holm), is at most {DECIDED}. Undetermined is not equal: these images cannot tell."
+        f"number of comparisons (Holm), is at most {DECIDED}; that of a single tag where q is. Undetermined is not equal: "
+        "these images cannot tell."
     )

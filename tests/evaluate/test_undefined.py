@@ -215,31 +215,37 @@ CASES: dict[str, Callable[[Truth, list[Entry]], tuple[Truth, list[Entry]]]] = {
 }
 
 
-@pytest.mark.parametrize("replicates", [0, 25])
-@pytest.mark.parametrize("min_positives", [0, 1, 10])
+@pytest.mark.parametrize(("min_positives", "replicates"), [(0, 0), (0, 25), (10, 25)])
 @pytest.mark.parametrize("case", CASES)
-def test_every_null_has_its_reason(case: str, min_positives: int, replicates: int, tmp_path: Path) -> None:
+def test_every_null_has_its_reason(case: str, min_positives: int, replicates: int) -> None:
     truth, models = CASES[case](*world(120))
-    result = evaluate(truth, models, Settings(min_positives, replicates=replicates))
+    result = evaluate(truth, models, Settings(min_positives, replicates=replicates, slices=("rating",)))
     assert_every_null_has_its_reason(result, replicates)
     assert_summary_is_consistent(result, replicates)
     if replicates == 0:
         for name in ("differences", "tag_differences", "thresholds", "labels", "disagreements", "confusions"):
             assert len(result.tables[name]) == 0
         assert (result.summary["ranks"], result.summary["labels"]) == ({}, {})
+
+
+@pytest.mark.parametrize("replicates", [0, 25])
+@pytest.mark.parametrize("case", ["one image, one tag", "no positives", "no tag in common"])
+def test_empty_tables_are_written_with_their_columns_and_read_again(case: str, replicates: int, tmp_path: Path) -> None:
+    truth, models = CASES[case](*world(120))
+    result = evaluate(truth, models, Settings(replicates=replicates))
     write_result(result, tmp_path)
     read = read_result(tmp_path)
     assert "NaN" not in (tmp_path / "summary.json").read_text()
-    assert {name: list(table.columns) for name, table in read.tables.items()} == {
-        name: list(table.columns) for name, table in result.tables.items()
-    }
+    for name, table in result.tables.items():
+        assert read.tables[name].columns.tolist() == table.columns.tolist()
+        assert len(read.tables[name]) == len(table)
 
 
 @pytest.mark.parametrize("convention", ["joytag", "smilingwolf", "animetimm"])
-@pytest.mark.parametrize("case", ["plain", "nothing predicted", "no positives", "all scores 0", "one image"])
+@pytest.mark.parametrize("case", ["nothing predicted", "no positives", "all scores 0"])
 def test_other_conventions_define_what_they_say_they_define(case: str, convention: str) -> None:
     truth, models = CASES[case](*world(120))
-    result = evaluate(truth, models, Settings(0, convention, replicates=25))
+    result = evaluate(truth, models, Settings(0, convention, replicates=25, slices=("rating",)))
     per_tag, own = result.per_tag, [model["regimes"]["own"] for model in result.summary["models"].values()]
     undefined = per_tag[["precision", "recall", "f1"]].isna()
     if convention == "smilingwolf":
@@ -251,7 +257,6 @@ def test_other_conventions_define_what_they_say_they_define(case: str, conventio
         for name in MACRO:
             ends = [row[f"{name}_low"], row[f"{name}_high"]]
             assert [np.isnan(end) for end in ends] == [np.isnan(row[name])] * 2
-    assert len(result.tables["differences"]) > 0 or case != "plain"
 
 
 def test_one_image_and_one_tag_worked_by_hand() -> None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn import metrics as sk
@@ -107,6 +107,7 @@ def test_a_mean_says_over_how_many_tags_it_ran() -> None:
     assert tags == 0
 
 
+@settings(max_examples=25)
 @given(problems())
 def test_figures_are_scikit_learns(problem: Problem) -> None:
     scores, truth = problem
@@ -141,6 +142,7 @@ def cells(table: np.ndarray) -> TagCounts:
     return TagCounts(np.zeros(len(tp), np.float32), tp, fp, tp + fn, images)
 
 
+@settings(max_examples=25)
 @given(tables, st.sampled_from([0.5, 1.0, 2.0, 3.5]))
 def test_f_beta_and_mcc_are_scikit_learns(table: np.ndarray, beta: float) -> None:
     counts = cells(table)

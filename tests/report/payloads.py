@@ -291,7 +291,7 @@ def _add_evidence(payload: Payload) -> None:
     compared = [i for i, use in enumerate(tags["compared"]) if use]
     kept = {
         str(i): {
-            "errors": [[[[0, 0.91], [1, 0.8]], [[2, 0.05]]] for _ in models],
+            "errors": [[[[0, 0.91 - 0.1 * m], [1, 0.5]], [[2, 0.05]]] for m in models],
             "confusions": [[[tags["name"][0], 4, 0.7]] for _ in models],
             "disagreements": [[1, 1, 0, 0.7, len(models) - 1, 0.2]] if len(models) > 1 else [],
         }

@@ -11,7 +11,7 @@ from arena.evaluate import Entry, Settings, evaluate
 from arena.heldout.dataset import Truth
 from arena.metrics.ranking import average_precision, sort_column
 from arena.report.figures import figure
-from arena.report.plots import write_plots
+from arena.report.plots import draw_leaderboard, plt, write_plots
 from arena.report.text import detailed_metrics, escape_markdown, full_metrics, summary_markdown
 from arena.report.view import page_view
 from arena.result import Result
@@ -140,6 +140,16 @@ def test_the_pages_figures_are_the_results(small: Result) -> None:
     assert view["tags"]["models"]["second"]["fn"][place] == rows["fn"]["a"]
     assert view["tags"]["models"]["second"]["precision"][place] is None
     assert view["tags"]["support"] == sorted(view["tags"]["support"], reverse=True)
+
+
+def test_the_pictured_leaderboard_has_each_figure_and_both_ends_of_its_interval(small: Result) -> None:
+    drawn = draw_leaderboard(small)
+    own = small.summary["models"]["second"]["regimes"]["own"]
+    for ax, key in zip(drawn.axes, ("macro_f1", "micro_f1", "map"), strict=True):
+        seen = [list(line.get_xdata()) for line in ax.lines]
+        assert [own[f"{key}_low"], own[f"{key}_high"]] in seen
+        assert [own[key]] in seen
+    plt.close(drawn)
 
 
 def test_pictures_are_written_and_the_same_each_time(small: Result, tmp_path: Path) -> None:

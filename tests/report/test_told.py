@@ -49,7 +49,7 @@ def test_regimes_slices_calibration_and_labels_are_there_without_javascript(open
 
 def test_the_table_shows_q_and_greys_what_is_undetermined(opened: Opened, payload: Payload) -> None:
     told = payload["tags"]["pair"]
-    told["ap"]["q"][0], told["ap"]["higher"][0] = 0.0321, 1
+    told["ap"]["q"][:2], told["ap"]["higher"][0] = [0.0321, 0.0500001], 1
     page = opened(payload)
     assert page.locator("#tags-box thead button[data-key=q]").count() == 1
     rows = page.locator("#tags-box tr.row")
@@ -61,6 +61,7 @@ def test_the_table_shows_q_and_greys_what_is_undetermined(opened: Opened, payloa
     assert rows.nth(0).locator("td.figure").first.get_attribute("title") == f"95 % interval {interval(low, high)}"
     page.check("input[name=difference][value=ap]", force=True)
     assert rows.nth(0).locator("td").last.inner_text() == "0.032\nwd14-demo is higher"
+    assert rows.nth(1).locator("td").last.text_content() == ">0.05 undetermined"
 
 
 def test_q_sorts_the_surest_first_and_is_searched(opened: Opened, payload: Payload) -> None:
@@ -100,7 +101,8 @@ def test_an_open_row_shows_intervals_verdicts_and_images(opened: Opened, payload
     assert lines[0].endswith("[−0.1234, +0.0567], q 0.01: joytag-demo is higher.")
     lists = page.locator(".evidence ol")
     assert lists.count() == 4
-    assert lists.first.locator("li").all_inner_texts() == ["animals-bug_01 0.9100", "people-face_02 0.8000"]
+    assert lists.first.locator("li").all_inner_texts() == ["animals-bug_01 0.9100", "people-face_02 0.5000"]
+    assert lists.nth(2).locator("li").first.inner_text() == "animals-bug_01 0.8100", "the second tagger's"
     assert lists.nth(1).locator("li").all_inner_texts() == ["<b>x</b> 0.0500"]
     name = payload["tags"]["name"][0]
     assert page.locator(".evidence ul li").first.inner_text() == f"{name} 4 images, 0.7 expected by chance"

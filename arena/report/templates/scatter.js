@@ -87,7 +87,7 @@ class Scatter {
     const line = byId("scatter-tally");
     line.replaceChildren(
       `${figureName(this.figure)} is higher for `, isolated(a), ` on ${plural(across, "tag", "tags")}, for `,
-      isolated(b), ` on ${count(up)}; ${pair === null ? "equal on " : "undetermined on "}${count(rest)}.`,
+      isolated(b), ` on ${count(up)}; ${pair === null ? "equal on " : "undetermined on "}${count(rest)}${pair === null ? " (point estimates)" : ""}.`,
     );
     this.canvas.setAttribute(
       "aria-label",
