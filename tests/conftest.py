@@ -152,6 +152,18 @@ def drawn_dataset(tmp_path: Path) -> Path:
     return write_dataset(tmp_path / "drawn")
 
 
+@pytest.fixture
+def no_plots(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs without pictures, which take a second each; a test that names `with_plots` has them after all."""
+    if "with_plots" not in request.fixturenames:
+        monkeypatch.setattr("arena.report.plots.write_plots", lambda result, folder: [])
+
+
+@pytest.fixture
+def with_plots() -> None:
+    """Runs with pictures."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip what needs a GPU where there is none; torch is asked only if something does."""
     marked = [item for item in items if item.get_closest_marker("gpu")]

@@ -12,8 +12,11 @@ from click.testing import CliRunner
 
 from arena import cli
 from arena.errors import ArenaError
+from arena.result import read_result
 
 from .conftest import GOLDEN, Wd
+
+pytestmark = pytest.mark.usefixtures("no_plots")
 
 VERBS = [
     ["run"],
@@ -121,12 +124,45 @@ def test_bad_input_is_one_line_and_exit_2(
         (["score", "--scores", f"m={scores}", "-o", tmp_path / "run"], "give either --truth FILE or --dataset NAME"),
         (["score", "--scores", f"m={scores}", "--truth", truth, "-o", tmp_path / "file/run"], "cannot be written"),
         (["report", tmp_path / "empty"], "no finished run in it"),
+        ([*score, "--scores", f"m={scores}", "--slices", "ratign"], "--slices ratign: no such column of the images"),
+        (
+            [*score, "--scores", f"m={scores}", "--tag-groups", tmp_path / "none"],
+            "no file of tag groups can be read there",
+        ),
+        ([*score, "--scores", f"m={scores}", "--bootstrap", "-1"], "-1 is not in the range"),
+        ([*score, "--scores", f"m={scores}", "--convention", "joytga"], "'joytga' is not one of"),
     ]:
         code, _, err = arena(*arguments, capsys=capsys)
         assert code == 2, (arguments, err)
         assert message in err, (arguments, err)
         assert [line for line in err.splitlines() if line.startswith("arena: ")] == err.splitlines()[-1:], err
         assert "Traceback" not in err
+
+
+def test_options_of_scoring_reach_the_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    scores, truth = npz_pair(tmp_path)
+    groups = tmp_path / "groups.toml"
+    groups.write_text('[some]\ntags = ["a"]\n')
+    score = ["score", "--scores", f"m={scores}", "--truth", truth, "-o", tmp_path / "run"]
+
+    def summary(*more: object) -> dict:
+        assert arena(*score, *more, capsys=capsys)[0] == 0
+        return json.loads((tmp_path / "run/summary.json").read_text())
+
+    plain = summary("--bootstrap", 0)
+    assert plain["replicates"] == 0
+    assert list(plain["models"]["m"]["regimes"]) == ["own"]
+    assert "macro_f1_low" not in plain["models"]["m"]["regimes"]["own"]
+    first, again, other = (
+        summary("--bootstrap", 30, "--seed", seed)["models"]["m"]["regimes"]["own"] for seed in (1, 1, 2)
+    )
+    assert first == again
+    assert first["macro_f1"] == other["macro_f1"] == plain["models"]["m"]["regimes"]["own"]["macro_f1"]
+    assert first["macro_f1_low"] != other["macro_f1_low"]
+    assert summary("--bootstrap", 0, "--convention", "smilingwolf")["convention"] == "smilingwolf"
+    summary("--bootstrap", 0, "--tag-groups", groups)
+    slices = read_result(tmp_path / "run").tables["slices"]
+    assert slices[slices["slice"] == "group"]["value"].tolist() == ["some"]
 
 
 def test_a_configuration_file_gives_defaults_and_is_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,9 +18,11 @@ from arena.cards import InputSpec, Preprocess, find_model
 from arena.errors import ArenaError, ScoresError
 from arena.evaluate import Settings
 from arena.pipeline import Compute, Scoring
+from arena.result import read_result
 from arena.scores import predict as predict_module
 from arena.scores.matrix import Matrix
 from arena.scores.npz import read_scores, write_scores
+from arena.tag_groups import TagGroup
 
 from .conftest import GOLDEN, Wd, draw, write_dataset
 
@@ -29,6 +31,8 @@ CONTRACT = {
     "detailed_metrics.txt", "index.html", "full-metrics/tiny.txt", "full-metrics/wd.txt", "plots/sweep.svg",
     "plots/scatter.png", "scores/tiny/store.json", "scores/wd/00000.npy",
 }  # fmt: skip
+
+pytestmark = pytest.mark.usefixtures("no_plots")
 
 
 class Notes(pipeline.Silent):
@@ -44,6 +48,7 @@ def models(joytag_folder: Path, onnx_folder: Wd) -> list[str]:
     return [f"tiny={joytag_folder}", f"wd={onnx_folder.folder}"]
 
 
+@pytest.mark.usefixtures("with_plots")
 def test_a_run_writes_every_file_of_the_contract(models: list[str], drawn_dataset: Path, tmp_path: Path) -> None:
     folder = pipeline.run(models, str(drawn_dataset), tmp_path / "run", scoring=Scoring(Settings(min_positives=5)))
     written = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
@@ -115,6 +120,7 @@ def test_a_mended_image_is_scored_at_last(models: list[str], drawn_dataset: Path
     assert json.loads((folder / "summary.json").read_text())["images"] == 40
 
 
+@pytest.mark.usefixtures("with_plots")
 def test_a_folder_used_for_fewer_models_keeps_nothing_of_the_others(
     models: list[str], drawn_dataset: Path, tmp_path: Path
 ) -> None:
@@ -250,6 +256,83 @@ def test_reports_can_be_rendered_again(models: list[str], drawn_dataset: Path, t
     (folder / "index.html").unlink()
     pipeline.render(folder)
     assert (folder / "index.html").read_text() == page
+
+
+def npz_pair(folder: Path) -> tuple[Path, Path]:
+    """Scores and truth of forty images and three tags."""
+    rng = np.random.default_rng(0)
+    labels, ids, tags = (
+        rng.random((40, 3)) < 0.5,
+        np.array([str(i) for i in range(40)]),
+        np.array(["cat", "dog", "sun"]),
+    )
+    np.savez(folder / "t.npz", truth=labels, tags=tags, image_ids=ids)
+    scores = np.clip(labels * 0.5 + rng.random((40, 3)) * 0.6, 0, 1).astype(np.float32)
+    np.savez(folder / "s.npz", scores=scores, tags=tags, image_ids=ids)
+    return folder / "s.npz", folder / "t.npz"
+
+
+def groups_of(folder: Path) -> dict[str, int]:
+    table = read_result(folder).tables["slices"].query("slice == 'group'")
+    return dict(zip(table["value"], table["tags"], strict=True))
+
+
+def test_tag_groups_come_from_the_option_else_from_beside_the_truth_else_from_the_project(tmp_path: Path) -> None:
+    data, other, root = tmp_path / "data", tmp_path / "other.toml", tmp_path / "root"
+    data.mkdir()
+    scores, truth = npz_pair(data)
+    plain = Settings(replicates=0)
+
+    def found(scoring: Scoring) -> dict[str, int]:
+        folder = pipeline.score_files({"m": scores}, tmp_path / "run", truth=truth, scoring=scoring, root=root)
+        return groups_of(folder)
+
+    (root / "datasets").mkdir(parents=True)
+    (root / "datasets/tag_groups.toml").write_text('[everything]\ntags = ["*"]\n')
+    assert found(Scoring(plain)) == {"everything": 3}
+    (data / "tag_groups.toml").write_text('[animals]\ntags = ["cat", "dog"]\n')
+    assert found(Scoring(plain)) == {"animals": 2}
+    other.write_text('[sky]\ntitle = "The sky"\ntags = ["sun", "moon"]\n[none]\ntags = ["moon"]\n')
+    assert found(Scoring(plain, tag_groups=other)) == {"sky": 1}, "a group without a compared tag is no slice"
+    with pytest.raises(ArenaError, match="no file of tag groups can be read there"):
+        found(Scoring(plain, tag_groups=tmp_path / "nowhere.toml"))
+
+
+def test_tag_groups_of_the_settings_come_on_top(tmp_path: Path) -> None:
+    scores, truth = npz_pair(tmp_path)
+    (tmp_path / "tag_groups.toml").write_text('[animals]\ntags = ["cat", "dog"]\n')
+    own = Settings(replicates=0, tag_groups=[TagGroup("sky", "Sky", "", ("sun",))])
+    folder = pipeline.score_files({"m": scores}, tmp_path / "run", truth=truth, scoring=Scoring(own))
+    assert groups_of(folder) == {"sky": 1, "animals": 2}
+
+
+def test_what_the_settings_say_reaches_the_run_folder(drawn_dataset: Path, joytag_folder: Path, tmp_path: Path) -> None:
+    settings = Settings(3, "animetimm", replicates=20, seed=5, slices=("rating", "width"))
+    folder = pipeline.run([f"m={joytag_folder}"], str(drawn_dataset), tmp_path / "run", scoring=Scoring(settings))
+    result = read_result(folder)
+    summary = result.summary
+    assert (summary["min_positives"], summary["convention"], summary["replicates"]) == (3, "animetimm", 20)
+    assert set(result.tables["slices"]["slice"]) == {"all", "category", "support"}, (
+        "all images are rated and sized alike"
+    )
+    assert result.run["signature"].count("animetimm") == 1
+    again = pipeline.score_files(
+        {"m": folder / "scores/m"}, tmp_path / "b", dataset=str(drawn_dataset),
+        scoring=Scoring(replace(settings, seed=6), thresholds={"m": 0.4}),
+    )  # fmt: skip
+    own, other = (one["models"]["m"]["regimes"]["own"] for one in (summary, read_result(again).summary))
+    assert own["macro_f1"] == other["macro_f1"]
+    assert own["macro_f1_low"] != other["macro_f1_low"], "another seed"
+
+
+def test_duplicates_of_a_dataset_are_one_cluster(drawn_dataset: Path, joytag_folder: Path, tmp_path: Path) -> None:
+    path = drawn_dataset / "images.parquet"
+    images = pd.read_parquet(path)
+    images.assign(group=[str(n // 4) for n in range(40)]).to_parquet(path)
+    folder = pipeline.run(
+        [f"m={joytag_folder}"], str(drawn_dataset), tmp_path / "run", scoring=Scoring(Settings(replicates=5))
+    )
+    assert read_result(folder).summary["clusters"] == 10
 
 
 SLOW_RUN = """

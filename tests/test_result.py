@@ -38,7 +38,10 @@ def assert_reads_back(ids: list[str], names: list[str], folder: Path) -> None:
         assert len(table) > 0 or name == "confusions"
         texts = [column for column in table.columns if not pd.api.types.is_numeric_dtype(table[column])]
         for column in texts:
-            assert back.tables[name][column].astype(object).tolist() == table[column].astype(object).tolist(), (name, column)
+            assert back.tables[name][column].astype(object).tolist() == table[column].astype(object).tolist(), (
+                name,
+                column,
+            )
         for column in set(table.columns) - set(texts):
             there, here = (one[column].to_numpy(np.float64, na_value=np.nan) for one in (back.tables[name], table))
             np.testing.assert_allclose(there, here, rtol=1e-15, err_msg=f"{name}.{column}")
@@ -47,7 +50,14 @@ def assert_reads_back(ids: list[str], names: list[str], folder: Path) -> None:
 
 @pytest.mark.parametrize(
     "names",
-    [HOSTILE, ["nan", "NA"], ["1", "2", "03"], ["true", "false"], ["1.0", "2.50"], ["return\rhere", "line\nbreak", "\r\n"]],
+    [
+        HOSTILE,
+        ["nan", "NA"],
+        ["1", "2", "03"],
+        ["true", "false"],
+        ["1.0", "2.50"],
+        ["return\rhere", "line\nbreak", "\r\n"],
+    ],
     ids=["many", "like nothing", "like numbers", "like truth values", "like fractions", "line breaks"],
 )
 def test_tags_of_any_name_come_back_as_they_were(names: list[str], tmp_path: Path) -> None:

@@ -262,7 +262,7 @@ def _rank_slices(plan: Plan, span: slice, labels: NDArray[np.bool_], block: Bloc
                 assert column.images is not None
                 influence = ranking.influence(column)
                 images = part.images[column.images[influence.start :]]
-                total[number] += plan.sampling.by_unit(images, influence.values)
+                plan.sampling.add_by_unit(images, influence.values, total[number])
                 found.average_precision[number, tag] = ranking.average_precision(column)
                 found.ap_bias[number, tag] = influence.bias
     return total

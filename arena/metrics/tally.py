@@ -20,8 +20,9 @@ from arena.metrics.ranking import SortedColumn, count_sorted
 
 Result = TypeVar("Result")
 
-BLOCK_TAGS = 64
-"""Tags turned tag-major and sorted at a time, unless a block would exceed `BLOCK_BYTES`."""
+BLOCK_TAGS = 16
+"""Tags turned tag-major and sorted at a time, unless a block would exceed `BLOCK_BYTES`; sorting 64 of 32,768 images takes half
+again as long, because they do not stay in the cache."""
 
 BLOCK_BYTES = 64 << 20
 """Scores of a block; each thread needs about four times as much."""
@@ -99,13 +100,12 @@ class Sampling:
         """Whether each image is a unit of its own, in the order of the images."""
         return bool((self.units == np.arange(len(self.units))).all())
 
-    def by_unit(self, images: NDArray[np.integer[Any]], values: Floats) -> Floats:
-        """Values of some different images summed over their units; float64 (units,)."""
+    def add_by_unit(self, images: NDArray[np.integer[Any]], values: Floats, into: Floats) -> None:
+        """Add values of some different images to their units', float64 (units,)."""
         if self.independent:
-            summed = np.zeros(len(self.units))
-            summed[images] = values
-            return summed
-        return np.bincount(self.units[images], values, int(self.units.max()) + 1).astype(np.float64, copy=False)
+            into[images] += values
+        else:
+            into += np.bincount(self.units[images], values, len(into))
 
     @cached_property
     def bounds(self) -> Integers:
@@ -167,7 +167,8 @@ class Tally:
 
 def _empty_tally(thresholds: NDArray[np.float32], tags: int, images: Integers, groups: int, units: int) -> Tally:
     folds = len(images)
-    tp, fp = np.zeros((2, folds, len(thresholds), tags), np.int64)
+    # a tag's counts lie together while they are filled in; written across the tags each would be a cache miss
+    tp, fp = np.zeros((2, tags, len(thresholds), folds), np.int64).transpose(0, 3, 2, 1)
     binned, carried = np.zeros((2, tags, calibration.RELIABILITY_BINS), np.int64)
     ap, auc, bias, variance = np.full((4, tags), np.nan)
     best, even = np.full((2, 2, tags), np.nan)
@@ -239,12 +240,14 @@ def tally(
                 "ij,ij->i", block.scores, block.scores, dtype=np.float64, casting="unsafe"
             )
             for known, row, scores, column in zip(_range(block.known), rows, block.scores, columns, strict=True):
-                own = _measure(found[number], known, column, sampling)
+                _measure(found[number], known, column, sampling)
+                if sampling is not None and len(column.positions):
+                    first = bool(model.first[known])
+                    own = influences[number][row] if first else np.zeros(units)
+                    _trace(found[number], known, column, sampling, own)
+                    defined[number, row] |= first
                 if model.first[known]:
                     stand_ins[number][int(row)] = Ranked(scores, column)
-                    if own is not None:
-                        influences[number][row] = own
-                        defined[number, row] = True
         for a, b in pairs:
             both = np.flatnonzero(defined[a] & defined[b])
             products = np.einsum("ij,ij->i", influences[a][both], influences[b][both])
@@ -258,6 +261,8 @@ def tally(
         for one, total in zip(partial, found, strict=bool(partial)):
             total.map_influence += one
         advance(done)
+    for total in found:
+        total.tp, total.fp = np.ascontiguousarray(total.tp), np.ascontiguousarray(total.fp)
     return Tallies(found, covariance)
 
 
@@ -274,8 +279,8 @@ def _range(some: slice) -> range:
     return range(some.start, some.stop)
 
 
-def _measure(found: Tally, known: int, column: SortedColumn, sampling: Sampling | None) -> Floats | None:
-    """All figures of one column; with sampling the influence of each unit on its AP, if that is defined."""
+def _measure(found: Tally, known: int, column: SortedColumn, sampling: Sampling | None) -> None:
+    """The figures of one column."""
     found.average_precision[known] = ranking.average_precision(column)
     found.roc_auc[known] = ranking.roc_auc(column)
     found.best[:, known] = ranking.best_f1(column)
@@ -287,17 +292,18 @@ def _measure(found: Tally, known: int, column: SortedColumn, sampling: Sampling 
     if sampling is None:
         found.tp[0, :, known], found.fp[0, :, known] = count_sorted(column, found.thresholds)
         found.positives[0, known] = len(column.positions)
-        return None
+        return
     _count_folds(found, known, column, sampling)
     _keep_worst(found, known, column)
-    if not len(column.positions):
-        return None
-    influence = ranking.influence(column)
+
+
+def _trace(found: Tally, known: int, column: SortedColumn, sampling: Sampling, into: Floats) -> None:
+    """The influence of each unit on one column's AP, float64 (units,), and what follows from it."""
     assert column.images is not None
-    own = sampling.by_unit(column.images[influence.start :], influence.values)
+    influence = ranking.influence(column)
+    sampling.add_by_unit(column.images[influence.start :], influence.values, into)
     found.ap_bias[known] = influence.bias
-    found.ap_variance[known] = np.square(own).sum()
-    return own
+    found.ap_variance[known] = into @ into
 
 
 def _count_folds(found: Tally, known: int, column: SortedColumn, sampling: Sampling) -> None:

@@ -79,7 +79,9 @@ def test_the_order_of_images_and_tags_does_not_matter_to_the_plain_figures() -> 
     plain = replace(SETTINGS, replicates=0)
     first, second = evaluate(truth, models, plain), evaluate(*permuted(truth, models, 3), plain)
     assert_same(first.summary, second.summary)
-    both = [one.per_tag.drop(columns="index").sort_values(["model", "tag"], ignore_index=True) for one in (first, second)]
+    both = [
+        one.per_tag.drop(columns="index").sort_values(["model", "tag"], ignore_index=True) for one in (first, second)
+    ]
     assert_same(*(one.to_dict("list") for one in both))
 
 
@@ -96,10 +98,14 @@ def test_the_order_of_tags_does_not_matter_to_intervals_either() -> None:
     truth, models = world()
     reverse = np.arange(len(truth.tags))[::-1]
     names, categories = (tuple(np.array(x)[reverse]) for x in (truth.tags.names, truth.tags.categories))
-    turned = Truth.of(truth.image_ids, TagSpace(names, categories), truth.values.toarray()[:, reverse], images=truth.images)
+    turned = Truth.of(
+        truth.image_ids, TagSpace(names, categories), truth.values.toarray()[:, reverse], images=truth.images
+    )
     first, second = evaluate(truth, models, SETTINGS), evaluate(turned, models, SETTINGS)
     assert_same(first.summary, second.summary, tolerance=1e-6)
-    assert_same(first.tables["differences"].to_dict("list"), second.tables["differences"].to_dict("list"), tolerance=1e-5)
+    assert_same(
+        first.tables["differences"].to_dict("list"), second.tables["differences"].to_dict("list"), tolerance=1e-5
+    )
 
 
 def test_the_order_of_models_turns_the_differences_and_nothing_else() -> None:
@@ -136,7 +142,9 @@ def test_a_model_does_not_differ_from_itself() -> None:
     assert ((tags["f1_low"] <= 0) & (tags["f1_high"] >= 0)).all()
     np.testing.assert_allclose(tags[["ap_low", "ap_high"]], 0, atol=1e-6)
     assert len(result.tables["disagreements"]) == 0
-    assert all(row == {"rank": 1, "tied_with_best": True} for one in result.summary["ranks"].values() for row in one.values())
+    assert all(
+        row == {"rank": 1, "tied_with_best": True} for one in result.summary["ranks"].values() for row in one.values()
+    )
 
 
 def test_a_third_model_changes_no_figure_of_the_others_on_the_same_tags() -> None:

@@ -60,7 +60,9 @@ def test_confusions_are_those_of_brute_force() -> None:
     expected = np.outer(false.sum(0), missed.sum(0)) / 80
     residual = (together - expected) / np.sqrt(np.maximum(expected, 1e-9))
     for tag in range(12):
-        wanted = [k for k in np.lexsort((np.arange(12), -residual[tag])) if together[tag, k] >= 2 and residual[tag, k] > 0]
+        wanted = [
+            k for k in np.lexsort((np.arange(12), -residual[tag])) if together[tag, k] >= 2 and residual[tag, k] > 0
+        ]
         rows = found.tag == tag
         assert found.instead_of[rows].tolist() == wanted[:SHOWN]
         assert found.images[rows].tolist() == together[tag, wanted[:SHOWN]].tolist()
@@ -77,7 +79,11 @@ def test_no_prediction_and_no_label_confuse_nothing() -> None:
 
 def test_swapped_tags_are_found_as_confused() -> None:
     rng = np.random.default_rng(2)
-    labels, ids, names = labels_of(rng, 300, 6), [f"i{n}" for n in range(300)], ["ant", "bee", "cat", "dog", "elk", "fox"]
+    labels, ids, names = (
+        labels_of(rng, 300, 6),
+        [f"i{n}" for n in range(300)],
+        ["ant", "bee", "cat", "dog", "elk", "fox"],
+    )
     scores = see(rng, labels, 3.0)
     dogs = np.flatnonzero(labels[:, 3])[:20]
     scores[dogs, 3], scores[dogs, 5] = 0.1, 0.9
@@ -113,7 +119,10 @@ def test_disagreements_name_images_tags_and_models() -> None:
     for row in table.itertuples():
         cell = truth.image_ids.index(row.image_id), truth.tags.names.index(row.tag)
         assert labels[cell] == row.carried
-        assert (scores[row.right][cell], scores[row.wrong][cell]) == (np.float32(row.right_score), np.float32(row.wrong_score))
+        assert (scores[row.right][cell], scores[row.wrong][cell]) == (
+            np.float32(row.right_score),
+            np.float32(row.wrong_score),
+        )
         assert (scores[row.right][cell] >= 0.5) == row.carried != (scores[row.wrong][cell] >= 0.5)
 
 
@@ -156,9 +165,7 @@ def test_figures_rise_without_suspected_labels_and_are_those_of_the_cells_left()
         clean = result.summary["labels"]["without_suspects"][model.name]
         assert all(clean[name] > own[name] for name in ("macro_f1", "micro_f1", "map"))
         predicted = model.scores.values.read() >= 0.5
-        tp, fp, fn = (
-            (cells & kept).sum(0) for cells in (predicted & labels, predicted & ~labels, ~predicted & labels)
-        )
+        tp, fp, fn = ((cells & kept).sum(0) for cells in (predicted & labels, predicted & ~labels, ~predicted & labels))
         assert clean["macro_f1"] == pytest.approx((2 * tp / (2 * tp + fp + fn)).mean(), abs=1e-12)
         assert clean["micro_f1"] == pytest.approx(2 * tp.sum() / (2 * tp + fp + fn).sum(), abs=1e-12)
 

@@ -37,7 +37,9 @@ def test_the_first_tags_of_an_image_are_its_highest_scored_of_those_compared(
         hits = np.take_along_axis(labels, ranked[:, :k], axis=1).sum(1)
         assert found[f"precision_at_{k}"] == pytest.approx((hits / k).mean(), abs=1e-12)
         carrying = labels.any(1)
-        assert found[f"recall_at_{k}"] == pytest.approx((hits / np.maximum(labels.sum(1), 1))[carrying].mean(), abs=1e-12)
+        assert found[f"recall_at_{k}"] == pytest.approx(
+            (hits / np.maximum(labels.sum(1), 1))[carrying].mean(), abs=1e-12
+        )
     assert (found["precision_at_k_images"], found["recall_at_k_images"]) == (150, labels.any(1).sum())
     predicted = scores[:150, :25] >= 0.5
     some = (predicted | labels).any(1)
@@ -85,7 +87,9 @@ def test_a_rating_head_is_measured_as_one_choice_of_several(head: str, by_tags: 
     categories = ("rating",) * 4 + ("general",) * 10
     model = entry("m", [truth.image_ids[k] for k in order], names, values[order], categories=categories)
     for replicates in (0, 5):
-        found = evaluate(truth, [model], Settings(1, replicates=replicates)).summary["models"]["m"]["per_image"]["rating"]
+        found = evaluate(truth, [model], Settings(1, replicates=replicates)).summary["models"]["m"]["per_image"][
+            "rating"
+        ]
         chosen = scores.argmax(1)
         right = int((chosen == classes).sum())
         assert (found["accuracy"], found["images"]) == (right / 120, 120)
@@ -102,9 +106,7 @@ def test_an_image_without_a_rating_or_with_two_is_left_out() -> None:
     values[0, -4:] = False
     values[1, -4:] = True
     names = (*HEADS["wd"], "t1")
-    model = entry(
-        "m", truth.image_ids, names, np.c_[scores, scores[:, :1]], categories=("rating",) * 4 + ("general",)
-    )
+    model = entry("m", truth.image_ids, names, np.c_[scores, scores[:, :1]], categories=("rating",) * 4 + ("general",))
     found = evaluate(replace(truth, values=Truth.of(truth.image_ids, truth.tags, values).values), [model], SETTINGS)
     assert found.summary["models"]["m"]["per_image"]["rating"]["images"] == 118
     letters, scores, _ = rated()

@@ -128,7 +128,15 @@ def test_differences_of_f1_are_tested_by_swapping_names(clustered: tuple[Truth, 
     truth, models, result = clustered
     loose = evaluate(replace(truth, groups=None), models, SETTINGS).tables["tag_differences"]
     labels, (a, b) = truth.values.toarray(), (one.scores.values.read() >= 0.5 for one in models)
-    cells = (a & b & labels, a & ~b & labels, ~a & b & labels, labels, a & b & ~labels, a & ~b & ~labels, ~a & b & ~labels)
+    cells = (
+        a & b & labels,
+        a & ~b & labels,
+        ~a & b & labels,
+        labels,
+        a & b & ~labels,
+        a & ~b & ~labels,
+        ~a & b & ~labels,
+    )
     names = np.array(truth.tags.names)
     chosen = np.isin(names, loose["tag"])
     paired = Paired(*(x[:, chosen].sum(0) for x in cells))
@@ -179,7 +187,9 @@ def test_thresholds_for_production_are_a_row_a_model_regime_and_tag() -> None:
     result = evaluate(truth, models, SETTINGS)
     table = result.tables["thresholds"]
     assert len(table) == 2 * 7 * 10
-    assert table.groupby(["model", "regime"])["tag"].apply(list).map(lambda names: names == list(truth.tags.names)).all()
+    assert (
+        table.groupby(["model", "regime"])["tag"].apply(list).map(lambda names: names == list(truth.tags.names)).all()
+    )
     own = table[table["regime"] == "own"].merge(result.per_tag, on=["model", "tag"], suffixes=("", "_there"))
     assert (own["threshold"] == 0.5).all()
     for figure in ("precision", "recall", "f1"):

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn.metrics import average_precision_score
 
 from arena.errors import ArenaError
 from arena.evaluate import Entry, Settings, evaluate
@@ -47,6 +48,10 @@ def test_a_slice_of_images_is_what_these_images_alone_would_give(value: str) -> 
         for name in ALL_FIGURES:
             assert row[name] == pytest.approx(own[name], abs=1e-12)
             assert name.startswith("micro") or row[f"{name}_tags"] == own[f"{name}_tags"]
+        labels, scores = truth.values.toarray()[member], models[0].scores.values.read()[member]
+        known = labels.any(0)
+        expected = average_precision_score(labels[:, known], scores[:, known])
+        assert model != "fine" or row["map"] == pytest.approx(expected, abs=1e-12)
     pair = whole.tables["differences"].query(f"slice == 'rating' and value == '{value}' and figure == 'map'")
     expected = slice_of(whole, "rating", value, "fine")["map"] - slice_of(whole, "rating", value, "poor")["map"]
     assert pair["difference"].tolist() == [pytest.approx(expected, abs=1e-12)]
@@ -129,7 +134,7 @@ def test_a_column_asked_for_must_be_there_and_a_default_one_need_not() -> None:
     truth, models = world()
     bare = Truth.of(truth.image_ids, truth.tags, truth.values)
     assert set(evaluate(bare, models, SETTINGS).tables["slices"]["slice"]) == {"all", "category", "support"}
-    with pytest.raises(ArenaError, match="ratign: no such column of the images. Did you mean rating"):
+    with pytest.raises(ArenaError, match=r"ratign: no such column of the images\. Did you mean rating"):
         evaluate(truth, models, replace(SETTINGS, slices=("ratign",)))
     found = evaluate(truth, models, replace(SETTINGS, slices=("width",))).tables["slices"]
     assert found[found["slice"] == "width"]["value"].unique().tolist() == ["300", "900", "2000"]
@@ -158,7 +163,9 @@ def test_skipped_images_are_in_no_slice() -> None:
     scores = models[0].scores
     short = entry("fine", [truth.image_ids[n] for n in keep], scores.tags.names, scores.values.read()[keep])
     short = replace(short, scores=replace(short.scores, skipped={gone: "broken"}))
-    table = evaluate(truth, [short, models[1]], SETTINGS).tables["slices"].query("slice == 'rating' and model == 'poor'")
+    table = (
+        evaluate(truth, [short, models[1]], SETTINGS).tables["slices"].query("slice == 'rating' and model == 'poor'")
+    )
     assert table["images"].sum() == 239
     member = np.array(truth.images["rating"]) == truth.images["rating"][5]
     assert table.set_index("value")["images"][truth.images["rating"][5]] == member.sum() - 1

@@ -56,7 +56,9 @@ def test_an_image_and_its_copy_say_no_more_than_the_image(three_ways: list[Resul
 
 
 def test_so_it_is_with_differences(three_ways: list[Result]) -> None:
-    alone, clustered, single = (one.tables["differences"].query("regime == 'own' and slice == 'all'") for one in three_ways)
+    alone, clustered, single = (
+        one.tables["differences"].query("regime == 'own' and slice == 'all'") for one in three_ways
+    )
     assert len(alone) == 7
     for column in ("difference", "low", "high", "standard_error", "p"):
         np.testing.assert_allclose(clustered[column], alone[column], atol=1e-6)
@@ -108,7 +110,15 @@ def test_intervals_of_the_mean_hold_the_figure_of_all_images_and_narrow_with_the
 
 def test_a_figure_lies_in_its_interval_whatever_the_regime() -> None:
     for model in evaluate(*world(), SETTINGS).summary["models"].values():
-        assert list(model["regimes"]) == ["own", "macro_f1", "micro_f1", "break_even", "category", "precision_90", "tag"]
+        assert list(model["regimes"]) == [
+            "own",
+            "macro_f1",
+            "micro_f1",
+            "break_even",
+            "category",
+            "precision_90",
+            "tag",
+        ]
         for row in model["regimes"].values():
             for figure in PLAIN_FIGURES:
                 assert row[f"{figure}_low"] - 0.02 <= row[figure] <= row[f"{figure}_high"] + 0.02
@@ -174,7 +184,9 @@ def test_p_of_a_difference_worked_by_hand() -> None:
     replicates = np.r_[np.full(95, 0.1), np.full(4, -0.1)]
     assert p_of(0.09, replicates, 0.04) == pytest.approx(2 * 5 / 100), "four of 99 on the other side"
     all_above = np.linspace(0.4, 0.6, 99)
-    assert p_of(0.5, all_above, 0.05) == pytest.approx(2 * norm.sf(10)), "beyond what resamples can say: the normal tail"
+    assert p_of(0.5, all_above, 0.05) == pytest.approx(2 * norm.sf(10)), (
+        "beyond what resamples can say: the normal tail"
+    )
     assert p_of(0.5, all_above, 0.5) == pytest.approx(2 / 100), "which never makes it worse"
     assert p_of(0.0, np.zeros(99), 0.0) == 1
     assert p_of(0.1, np.full(99, 0.1), 0.0) == pytest.approx(2 / 100)
@@ -189,7 +201,9 @@ def test_alike_models_are_seldom_called_different() -> None:
         rng = np.random.default_rng(seed)
         labels, ids, names = labels_of(rng, 150, 5), [f"{seed}-{n}" for n in range(150)], list("abcde")
         models = [entry(name, ids, names, see(rng, labels)) for name in ("a", "b")]
-        table = evaluate(Truth.of(ids, TagSpace(tuple(names)), labels), models, Settings(1, replicates=99, slices=())).tables["differences"]
+        table = evaluate(
+            Truth.of(ids, TagSpace(tuple(names)), labels), models, Settings(1, replicates=99, slices=())
+        ).tables["differences"]
         headline = table.query("slice == 'all' and regime == 'own' and figure in ('macro_f1', 'micro_f1', 'map')")
         assert len(headline) == 3
         called += (headline["higher"] != "undetermined").any()

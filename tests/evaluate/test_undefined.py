@@ -46,7 +46,8 @@ PER_TAG: dict[str, Rule] = {
     "f2": nothing_found,
     "ap": without("support"),
     "mcc": lambda rows: (
-        (rows["tp"] + rows["fp"]) * (rows["tp"] + rows["fn"]) * (rows["tn"] + rows["fp"]) * (rows["tn"] + rows["fn"]) == 0
+        (rows["tp"] + rows["fp"]) * (rows["tp"] + rows["fn"]) * (rows["tn"] + rows["fp"]) * (rows["tn"] + rows["fn"])
+        == 0
     ),
     "informedness": lambda rows: (rows["support"] == 0) | (rows["fp"] + rows["tn"] == 0),
     "roc_auc": lambda rows: (rows["support"] == 0) | (rows["fp"] + rows["tn"] == 0),
@@ -55,7 +56,6 @@ PER_TAG: dict[str, Rule] = {
 MACRO = ("macro_precision", "macro_recall", "macro_f1")
 MICRO = ("micro_precision", "micro_recall", "micro_f1")
 FIGURES = (*MACRO, *MICRO, "map")
-DIFFERENCES = ("low", "high", "standard_error", "p", "p_adjusted", "minimum_detectable")
 
 
 def rules_of(table: str, replicates: int) -> dict[str, Rule]:
@@ -280,6 +280,15 @@ def test_undefined_means_of_all_tags_are_null_in_the_file(tmp_path: Path, replic
     assert own["map"] is None
     assert own["random_map"] is None
     assert own["tags"] == 0
+
+
+def test_one_resample_says_nothing_of_errors_and_two_do() -> None:
+    truth, models = world(120)
+    for replicates in (1, 2):
+        table = evaluate(truth, models, Settings(1, replicates=replicates)).tables["differences"]
+        undefined = table[["standard_error", "p", "p_adjusted", "minimum_detectable"]].isna()
+        assert undefined.all(axis=None) if replicates == 1 else not undefined["p"].any()
+        assert replicates == 2 or set(table["higher"]) == {"undetermined"}
 
 
 def test_no_image_of_a_slice_may_carry_a_tag() -> None:

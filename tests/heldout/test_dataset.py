@@ -126,7 +126,9 @@ def test_truth_is_the_same_whatever_its_type_and_its_tiles(kind: type, step: int
 
 def test_some_images_of_a_truth_keep_what_is_known_of_them() -> None:
     dense = np.random.default_rng(1).random((6, 4)) < 0.5
-    truth = Truth.of("uvwxyz", TagSpace(tuple("abcd")), dense, images={"rating": list("gsqegs")}, groups=tuple("112233"))
+    truth = Truth.of(
+        "uvwxyz", TagSpace(tuple("abcd")), dense, images={"rating": list("gsqegs")}, groups=tuple("112233")
+    )
     some = truth.take(np.array([4, 0, 3]))
     assert np.array_equal(some.values.toarray(), dense[[4, 0, 3]])
     assert some.values.has_sorted_indices

@@ -22,7 +22,9 @@ from arena.metrics.ranking import (
 
 from .problems import Column, brute_counts, columns, random_column, weighted_ap
 
-CASES = [random_column(seed, share=share, values=v) for seed, (share, v) in enumerate([(0.2, 10), (0.5, 40), (0.02, 5)])]
+CASES = [
+    random_column(seed, share=share, values=v) for seed, (share, v) in enumerate([(0.2, 10), (0.5, 40), (0.02, 5)])
+]
 CASES += [random_column(7, 3000, share=0.01, values=1 << 20)]
 
 
@@ -58,7 +60,11 @@ def test_without_a_positive_or_without_a_negative_a_figure_is_undefined_not_zero
     none, every = sort_column(scores, np.zeros(3, bool)), sort_column(scores, np.ones(3, bool))
     assert np.isnan([average_precision(none), roc_auc(none), *best_f1(none), *break_even(none)]).all()
     assert np.isnan(roc_auc(every))
-    assert (average_precision(every), best_f1(every), break_even(every)) == (1, (np.float32(0.1), 1), (np.float32(0.1), 1))
+    assert (average_precision(every), best_f1(every), break_even(every)) == (
+        1,
+        (np.float32(0.1), 1),
+        (np.float32(0.1), 1),
+    )
 
 
 @given(columns())

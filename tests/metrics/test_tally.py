@@ -1,6 +1,5 @@
 """The pass over the tags against brute force, in every shape that scores may come in."""
 
-from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
@@ -38,12 +37,11 @@ def assert_same(first: Tally, second: Tally, *, but: tuple[str, ...] = ()) -> No
 
 
 @pytest.fixture
-def small_blocks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks of four tags, panels of eight, tiles of seven images."""
     monkeypatch.setattr(module, "BLOCK_TAGS", 4)
     monkeypatch.setattr(module, "PANEL_BYTES", IMAGES * 4 * 8)
     monkeypatch.setattr(module, "TILE_IMAGES", 7)
-    yield
 
 
 @pytest.mark.parametrize("sampling", [None, SAMPLING], ids=["plain", "sampled"])
@@ -218,7 +216,10 @@ def test_influence_on_map_is_the_sum_of_the_tags_and_variance_that_of_their_unit
 
 
 def test_influence_on_map_is_its_derivative_by_the_weight_of_a_unit() -> None:
-    found, tags = tally_of(SCORES, LABELS, SWEEP, sampling=SAMPLING), [t for t in range(3, TAGS) if SAMPLING.groups[1, t]]
+    found, tags = (
+        tally_of(SCORES, LABELS, SWEEP, sampling=SAMPLING),
+        [t for t in range(3, TAGS) if SAMPLING.groups[1, t]],
+    )
     for unit in (0, 8, 77):
         moved = []
         for step in (1e-5, -1e-5):

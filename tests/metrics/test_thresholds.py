@@ -120,7 +120,7 @@ def test_choices_are_the_best_of_every_threshold() -> None:
         assert set(choose_precision(train)) == set(expected)
         by_category = choose_by_category(train)
         for category in range(3):
-            own = np.flatnonzero(CATEGORIES == category)
+            own = np.flatnonzero(np.equal(CATEGORIES, category))
             compared = np.intersect1d(own, everyone)
             enough = len(compared) >= module.MIN_CATEGORY_TAGS
             assert set(by_category[own]) == {argmax(column(table, compared)) if enough else macro}
@@ -184,7 +184,7 @@ def test_much_shrinkage_brings_all_tags_to_the_threshold_of_the_average_tag() ->
 def test_counts_are_summed_over_folds_each_at_its_own_thresholds() -> None:
     by_fold = np.random.default_rng(2).integers(0, len(SWEEP), (5, TAGS))
     found = fold_counts().at(by_fold)
-    predicted = SCORES >= SWEEP[by_fold][FOLD]
+    predicted = SWEEP[by_fold][FOLD] <= SCORES
     assert found.tp.tolist() == (predicted & LABELS).sum(0).tolist()
     assert found.fp.tolist() == (predicted & ~LABELS).sum(0).tolist()
     assert (found.positives.tolist(), found.images) == (LABELS.sum(0).tolist(), IMAGES)
@@ -240,7 +240,7 @@ def test_a_tag_without_positives_takes_the_global_threshold(choice: int, seed: i
     nothing = Training(tp, fp, np.zeros(4, np.float32), np.ones(4, bool), np.zeros(4, np.int64))
     for strength in SHRINKAGES:
         assert choose_by_tag(nothing, strength).tolist() == choose_macro_f1(nothing).tolist()
-    assert ((list(CHOICES.values())[choice](nothing) >= 0)).all()
+    assert (list(CHOICES.values())[choice](nothing) >= 0).all()
 
 
 def test_with_nothing_compared_every_choice_is_a_step_of_the_sweep() -> None:

@@ -166,7 +166,11 @@ class Watched:
 def test_a_large_matrix_is_never_asked_for_as_a_whole(tile_bytes: int) -> None:
     part = Watched(np.tile(VALUES, (40, 1)))
     matrix, step = Matrix([part]), max(1, tile_bytes // 28)
-    for use in (matrix.read, lambda: list(matrix.tiles()), lambda: matrix.columns(np.array([3]), np.arange(2000)[::-1])):
+    for use in (
+        matrix.read,
+        lambda: list(matrix.tiles()),
+        lambda: matrix.columns(np.array([3]), np.arange(2000)[::-1]),
+    ):
         part.most = 0
         use()
         assert 0 < part.most <= step
