@@ -101,9 +101,9 @@ class Measured:
 
 
 def order_by_fold(truth: Truth) -> Truth:
-    """The images, those of a fold together."""
+    """The images, those of a fold together and by identifier, so that no order of a file moves a resample."""
     folds = assign_folds(truth.groups or truth.image_ids)
-    return truth.take(np.argsort(folds, kind="stable"))
+    return truth.take(np.array(sorted(range(len(folds)), key=lambda row: (folds[row], truth.image_ids[row]))))
 
 
 def measure(

@@ -103,7 +103,7 @@ def sort_block(scores: NDArray[np.float32], labels: NDArray[np.bool_], *, images
         images: whether the images' order is wanted.
     """
     tags, count = scores.shape
-    keys, order = key_of(scores) | labels, None
+    keys, order = np.ascontiguousarray(key_of(scores) | labels), None  # a choice of images comes in another order
     if images:
         wide = keys.astype(np.uint64)
         wide <<= _HALF
@@ -206,7 +206,7 @@ def best_f1(column: SortedColumn) -> Point:
 
 def break_even(column: SortedColumn) -> Point:
     """The point where precision and recall are nearest to each other, as it is where as many images are predicted as carry
-    the tag, and their mean there; of two equally near the higher threshold.
+    the tag, and their mean there; of two equally near the higher threshold. Without a hit both are 0, which is no such point.
 
     >>> break_even(sort_column(np.float32([0.75, 0.5, 0.25]), np.array([True, False, True])))
     Point(threshold=0.5, value=0.5)
@@ -216,14 +216,16 @@ def break_even(column: SortedColumn) -> Point:
         return Point(float("nan"), float("nan"))
     inside = column.scores[images - positives]
     # the threshold that predicts P images, or with ties across that place the nearest below and above it
-    starts = [int(np.searchsorted(column.scores, inside)), int(np.searchsorted(column.scores, inside, side="right"))]
+    starts = [int(np.searchsorted(column.scores, inside))]
+    if starts[0] < images - positives:
+        starts.append(int(np.searchsorted(column.scores, inside, side="right")))
     points = []
     for start in starts:
         if start < images:
             hits = positives - int(np.searchsorted(column.positions, start))
             precision, recall = hits / (images - start), hits / positives
-            points.append((abs(precision - recall), -start, (precision + recall) / 2))
-    _, negative, value = min(points)
+            points.append((not hits, abs(precision - recall), -start, (precision + recall) / 2))
+    _, _, negative, value = min(points)
     return Point(float(column.scores[-negative]), float(value))
 
 

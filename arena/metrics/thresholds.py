@@ -256,6 +256,8 @@ def cross_fit_tags(counts: FoldCounts) -> Shrunk:
     }  # fmt: skip
 
     def best(seen: Sequence[int], chosen_for: Callable[[int], list[Integers]]) -> int:
+        if not seen:
+            return len(SHRINKAGES) - 1  # nothing is known of any tag
         inner = FoldCounts(
             counts.tp[seen], counts.fp[seen], counts.positives[seen], counts.images, counts.compared, counts.categories
         )

@@ -1,5 +1,6 @@
 """Scores by rows, in memory or on disk: read in parts, so that a million images need no more memory than a part."""
 
+import math
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -124,6 +125,8 @@ def stored_member(path: Path, member: str) -> Stored | None:
             inside = _stored(path, file, 0)
     if inside is None:
         return None
+    if info.file_size < inside.offset + inside.dtype.itemsize * math.prod(inside.shape):
+        raise ValueError(f"{member} is cut short")
     with path.open("rb") as file:  # the local header's own lengths may differ from the directory's
         file.seek(info.header_offset + 26)
         lengths = np.frombuffer(file.read(4), "<u2")

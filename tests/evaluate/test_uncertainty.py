@@ -7,12 +7,12 @@ import pytest
 from scipy.stats import norm
 
 from arena.evaluate import Entry, Settings, evaluate
-from arena.evaluate.aggregate import ALPHA, p_of
+from arena.evaluate.aggregate import ALL_FIGURES, ALPHA, Aggregates, p_of
 from arena.evaluate.per_tag import Q_LIMIT
 from arena.heldout.dataset import Truth
 from arena.metrics import significance
 from arena.result import Result
-from arena.tags import TagSpace
+from arena.tags import TagRelations, TagSpace
 
 from .worlds import assert_same, entry, labels_of, see, world
 
@@ -192,6 +192,32 @@ def test_p_of_a_difference_worked_by_hand() -> None:
     assert p_of(0.1, np.full(99, 0.1), 0.0) == pytest.approx(2 / 100)
     assert np.isnan(p_of(0.1, np.full(9, np.nan), np.nan))
     assert p_of(0.09, np.r_[replicates, np.nan], 0.04) == pytest.approx(2 * 5 / 100)
+
+
+def test_intervals_are_moved_by_what_resamples_or_influences_say_of_the_bias() -> None:
+    rng = np.random.default_rng(0)
+    estimates, replicates = np.full((1, 7, 2), 0.5), rng.normal(0.52, 0.02, (1, 7, 2, 400))
+    replicates[:, :, 1] += 0.55
+    found = Aggregates([], estimates, np.ones((1, 7, 2), int), replicates, np.full((1, 7, 2), 0.01))
+    low, high = found.intervals()
+    for figure, name in enumerate(ALL_FIGURES):
+        ends = np.quantile(replicates[0, figure, 0], [0.025, 0.975])
+        moved = 0.01 if name == "map" else 2 * (replicates[0, figure, 0].mean() - 0.5)
+        np.testing.assert_allclose([low[0, figure, 0], high[0, figure, 0]], ends - moved, atol=1e-12)
+    assert high[0, -1, 1] == 1, "no figure is above 1"
+    assert np.isnan(found._replace(replicates=None).intervals().low).all()
+
+
+def test_a_second_spelling_of_a_tag_moves_neither_figure_nor_interval() -> None:
+    truth, models = world(relations=TagRelations.of(aliases=[("old_t4", "t4")]))
+    scores, names = models[0].scores.values.read(), (*truth.tags.names, "old_t4")
+    both = entry("fine", truth.image_ids, names, np.c_[scores, 1 - scores[:, 4]])
+    plain, more = (evaluate(truth, [one, models[1]], SETTINGS) for one in (models[0], both))
+    assert_same(plain.summary["models"]["fine"]["regimes"]["own"], more.summary["models"]["fine"]["regimes"]["own"])
+    for name in ("differences", "tag_differences", "slices", "labels"):
+        assert_same(plain.tables[name].to_dict("list"), more.tables[name].to_dict("list"))
+    assert more.tags_of("fine")["tag"].tolist() == list(names)
+    assert not more.tags_of("fine")["compared"].iloc[-1]
 
 
 def test_alike_models_are_seldom_called_different() -> None:

@@ -47,6 +47,12 @@ def test_a_ranking_worked_by_hand() -> None:
     assert break_even(column) == (pytest.approx(0.4), pytest.approx(2 / 3))
 
 
+def test_of_equally_good_thresholds_the_highest_is_the_best() -> None:
+    """At 0.9 one hit of one, at 0.6 two of four: 2 / 3 and 4 / 6."""
+    column = sort_column(np.float32([0.9, 0.8, 0.7, 0.6]), np.array([True, False, False, True]))
+    assert best_f1(column) == (pytest.approx(0.9), 2 / 3)
+
+
 def test_images_come_in_order_of_score_then_label_then_number() -> None:
     scores, labels = np.float32([0.5, 0.0, 0.5, -0.0, 0.5]), np.array([True, False, False, False, False])
     column = sort_images(scores, labels)

@@ -205,10 +205,14 @@ def by_unit(values: np.ndarray, units: np.ndarray) -> np.ndarray:
     return np.array([values[units == unit].sum() for unit in range(units.max() + 1)])
 
 
-def test_influence_on_map_is_the_sum_of_the_tags_and_variance_that_of_their_units() -> None:
-    found = run(SAMPLING, 2)
+@pytest.mark.parametrize(
+    "units", [np.arange(IMAGES), np.arange(IMAGES) // 2, np.arange(IMAGES) % 7], ids=["alone", "pairs", "bags"]
+)
+def test_influence_on_map_is_the_sum_of_the_tags_and_variance_that_of_their_units(units: np.ndarray) -> None:
+    sampling = Sampling(FOLDS, units, SAMPLING.groups)
+    found = run(sampling, 2)
     for scores, one in zip((SCORES, OTHER), found.models, strict=True):
-        per_tag = np.stack([by_unit(influences(scores[:, t], LABELS[:, t]), SAMPLING.units) for t in range(TAGS)])
+        per_tag = np.stack([by_unit(influences(scores[:, t], LABELS[:, t]), units) for t in range(TAGS)])
         np.testing.assert_allclose(one.map_influence, SAMPLING.groups @ per_tag, atol=1e-14)
         known = LABELS.any(0)
         np.testing.assert_allclose(one.ap_variance[known], np.square(per_tag).sum(1)[known], atol=1e-16)
