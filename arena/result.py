@@ -4,6 +4,7 @@
 report is made from these files alone.
 """
 
+import csv
 import json
 import math
 from collections.abc import Mapping
@@ -90,7 +91,7 @@ def write_result(result: Result, folder: Path) -> None:
     for name, kind in TABLES.items():
         path = folder / f"{name}.{kind}"
         if kind == "csv":
-            result.tables[name].to_csv(path, index=False, lineterminator="\n")
+            result.tables[name].to_csv(path, index=False, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
         else:
             result.tables[name].to_parquet(path, index=False)
     write_json(folder / "summary.json", result.summary)
@@ -122,7 +123,9 @@ def read_result(folder: Path) -> Result:
 def _read_table(path: Path) -> pd.DataFrame:
     """A table; text in CSV stays text, so that a tag called `nan` stays one."""
     if path.suffix == ".csv":
-        return pd.read_csv(path, keep_default_na=False, na_values={"precision": "", "recall": "", "f1": ""})
+        empty = dict.fromkeys(("threshold", "precision", "recall", "f1", "strength"), "")
+        texts = dict.fromkeys(("model", "regime", "tag", "category", "kind", "image_id"), str)
+        return pd.read_csv(path, keep_default_na=False, na_values=empty, dtype=texts)
     return pd.read_parquet(path)
 
 
