@@ -340,7 +340,8 @@ def _settings(scoring: Scoring, beside: Path, root: Path | None) -> Settings:
     given = [scoring.tag_groups] if scoring.tag_groups is not None else []
     known = [beside / TAG_GROUPS_FILE, *(place / "datasets" / TAG_GROUPS_FILE for place in roots(root))]
     paths = given or [path for path in known if path.exists()][:1]
-    return replace(scoring.settings, tag_groups=[group for path in paths for group in read_tag_groups(path)])
+    found = [group for path in paths for group in read_tag_groups(path)]
+    return replace(scoring.settings, tag_groups=[*scoring.settings.tag_groups, *found])
 
 
 class _Own(NamedTuple):

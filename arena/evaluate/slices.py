@@ -69,7 +69,7 @@ def image_slices(truth: Truth, settings: Settings) -> list[ImageSlice]:
     for name in settings.slices:
         if name not in columns:
             if settings.slices is not SLICE_COLUMNS:
-                raise ArenaError(f"--slice {name}: no such column of the images. {nearest(name, columns)}")
+                raise ArenaError(f"--slices {name}: no such column of the images. {nearest(name, columns)}")
             continue
         parts = column_slices(columns[name], name=name)
         if len(parts) > 1:

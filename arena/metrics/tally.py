@@ -314,7 +314,7 @@ def _count_folds(found: Tally, known: int, column: SortedColumn, sampling: Sampl
     folds, steps = len(found.images), len(found.thresholds)
     starts = np.searchsorted(column.keys, ranking.key_of(found.thresholds))
     all_reach = int(starts[0] == 0)
-    tail = int(starts[all_reach])
+    tail = int(starts[all_reach]) if all_reach < steps else len(column.keys)
     step_of = np.repeat(np.arange(all_reach, steps) * folds, np.diff(starts[all_reach:], append=len(column.keys)))
     step_of += sampling.folds[column.images[tail:]]
     above = np.bincount(step_of, minlength=steps * folds).reshape(steps, folds)

@@ -65,7 +65,8 @@ def assign_folds(groups: Sequence[str], folds: int = FOLDS) -> NDArray[np.uint8]
     [0, 1, 0]
     """
     fold_of = {
-        group: int.from_bytes(hashlib.sha256(group.encode()).digest()[:8], "big") % folds for group in set(groups)
+        group: int.from_bytes(hashlib.sha256(group.encode("utf-8", "surrogatepass")).digest()[:8], "big") % folds
+        for group in set(groups)
     }
     return np.array([fold_of[group] for group in groups], np.uint8)
 
