@@ -27,7 +27,6 @@ class SortedColumn:
         keys: uint32 (images,): float32 bits of the score shifted left by one, or-ed with the label.
         positions: int64 (positives,): where the images that carry the tag stand; behind the others of equal score.
         images: which image stands where, uint32 (images,); None where it was not asked for.
-        scores: ascending, float32 (images,).
     """
 
     def __init__(
@@ -40,7 +39,13 @@ class SortedColumn:
         self.keys = keys
         self.images = images
         self.positions = np.flatnonzero((keys & _ONE).astype(np.bool_)) if positions is None else positions
-        self.scores: NDArray[np.float32] = (keys >> _ONE).view(np.float32) if scores is None else scores
+        if scores is not None:
+            self.scores = scores
+
+    @cached_property
+    def scores(self) -> NDArray[np.float32]:
+        """Ascending, float32 (images,)."""
+        return (self.keys >> _ONE).view(np.float32)
 
     @cached_property
     def groups(self) -> "Groups":
@@ -114,7 +119,6 @@ def sort_block(scores: NDArray[np.float32], labels: NDArray[np.bool_], *, images
         keys, order = halves[:, :, high].copy(), halves[:, :, low].copy()
     else:
         keys.sort(axis=1)
-    ascending = (keys >> _ONE).view(np.float32)
     carried = np.flatnonzero((keys & _ONE).astype(np.bool_))
     ends = np.searchsorted(carried, np.arange(tags + 1) * count)
     return [
@@ -122,7 +126,6 @@ def sort_block(scores: NDArray[np.float32], labels: NDArray[np.bool_], *, images
             keys[tag],
             None if order is None else order[tag],
             carried[ends[tag] : ends[tag + 1]] - tag * count,
-            ascending[tag],
         )
         for tag in range(tags)
     ]
