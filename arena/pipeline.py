@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Protocol
 from arena import __version__, provenance, taggers
 from arena.cards import ModelCard, Thresholds, check_name, find_dataset, find_models, model_cards, roots
 from arena.errors import ArenaError, ScoresError, nearest
-from arena.evaluate import Entry, Settings, amount_of_work, describe_thresholds, evaluate
+from arena.evaluate import Entry, Settings, amount_of_work, evaluate
 from arena.heldout.dataset import Truth, read_frozen
 from arena.heldout.readers import list_images, truth_from_rows
 from arena.result import Result, read_result, write_result
@@ -121,7 +121,7 @@ def run(
         "licence": heldout.card.licence, "sample": f"{limit} of seed {seed}" if limit else "all",
     }  # fmt: skip
     settings = _settings(scoring, heldout.card.folder, root)
-    _finish(folder, heldout.truth, entries, settings, facts, command, progress)
+    _write(folder, _evaluate(heldout.truth, entries, settings, facts, command, progress), progress)
     return folder
 
 
@@ -147,18 +147,23 @@ def score_files(
     thresholds = _own_thresholds(_thresholds_of_cards(files, root), scoring)
     make_folder(output)
     progress.note("reading the truth")
-    with ThreadPoolExecutor() as background:  # a digest takes as long as reading, and lets other threads run
-        paths = [path for path in (*files.values(), truth) if path is not None and path.is_file()]
-        digests = {path: background.submit(digest_file, path) for path in paths}
-        given = read_truth(dataset or DEMO_DATASET if truth is None else truth, root)
-        facts = given.facts if truth is None else {**given.facts, "digest": digests[truth].result()}
-        entries = []
-        for name, path in files.items():
-            progress.note(f"{name}: reading {path}")
-            own, scores = thresholds[name], read_scores_of(path)
-            more = {"scores": path.name, "key": digests[path].result()} if path in digests else read_facts(path)
-            entries.append(Entry(name, name, scores, own.thresholds, own.source, more))
-    _finish(output, given.truth, entries, _settings(scoring, given.folder, root), facts, command, progress)
+    given = read_truth(dataset or DEMO_DATASET if truth is None else truth, root)
+    entries = []
+    for name, path in files.items():
+        progress.note(f"{name}: reading {path}")
+        own, scores = thresholds[name], read_scores_of(path)
+        facts = {"scores": path.name} if path.is_file() else read_facts(path)
+        entries.append(Entry(name, name, scores, own.thresholds, own.source, facts))
+    with ThreadPoolExecutor() as background:  # digests take seconds, and nothing waits for them until the end
+        digests = {name: background.submit(digest_file, path) for name, path in files.items() if path.is_file()}
+        of_truth = None if truth is None else background.submit(digest_file, truth)
+        settings = _settings(scoring, given.folder, root)
+        result = _evaluate(given.truth, entries, settings, given.facts, command, progress)
+        for name, digest in digests.items():
+            result.run["models"][name]["key"] = digest.result()
+        if of_truth is not None:
+            result.run["dataset"]["digest"] = of_truth.result()
+    _write(output, result, progress)
     return output
 
 
@@ -301,16 +306,15 @@ def write_reports(result: Result, folder: Path) -> None:
     plots.write_plots(result, folder / "plots")
 
 
-def _finish(
-    folder: Path,
+def _evaluate(
     truth: Truth,
     entries: Sequence[Entry],
     settings: Settings,
     dataset: dict[str, Any],
     command: str,
     progress: Progress,
-) -> None:
-    """Count, and write the run folder."""
+) -> Result:
+    """Count, and say how it came about."""
     run = {
         "created": provenance.now(),
         "arena_version": __version__,
@@ -320,14 +324,19 @@ def _finish(
         "machine": provenance.machine(),
     }
     with progress.count("tags", amount_of_work(truth, settings), 0) as advance:
-        result = evaluate(truth, entries, settings, run=run, advance=advance)
+        return evaluate(truth, entries, settings, run=run, advance=advance)
+
+
+def _write(folder: Path, result: Result, progress: Progress) -> None:
+    """Sign the result, and write the run folder."""
+    summary, dataset, facts = result.summary, result.run["dataset"], result.run["models"]
     result.run["signature"] = provenance.signature(
         dataset=f"{dataset['name']}@{dataset['digest'][:8]}",
-        images=result.summary["images"],
-        tags=result.summary["compared_tags"],
-        min_positives=settings.min_positives,
-        convention=settings.convention,
-        models=[f"{e.name}@{e.facts['key'][:8]}>={describe_thresholds(e)}" for e in entries],
+        images=summary["images"],
+        tags=summary["compared_tags"],
+        min_positives=summary["min_positives"],
+        convention=summary["convention"],
+        models=[f"{name}@{facts[name]['key'][:8]}>={one['threshold']}" for name, one in summary["models"].items()],
     )
     progress.note("writing the reports")
     (folder / "run.json").unlink(missing_ok=True)

@@ -5,10 +5,7 @@ from typing import Any, NamedTuple
 
 from arena.errors import ArenaError, nearest
 from arena.metrics.significance import images_needed, minimum_detectable
-from arena.result import Result
-
-FIGURES = ("macro_f1", "micro_f1", "map")
-"""Figures that are asked about when none is named."""
+from arena.result import HEADLINES, Result
 
 
 class Power(NamedTuple):
@@ -32,7 +29,7 @@ def power_of(
     result: Result,
     *,
     difference: float | None = None,
-    figures: Sequence[str] = FIGURES,
+    figures: Sequence[str] = tuple(HEADLINES),
     power: float = 0.8,
     alpha: float = 0.05,
 ) -> list[Power]:
@@ -41,6 +38,7 @@ def power_of(
     The error of a difference shrinks with the root of the number of images, of the same kind as these.
 
     Args:
+        figures: of `differences`; the headline figures unless others are named.
         difference: that is to be decided; None takes the one that was seen.
         power: the chance that a true difference of that size is called one.
         alpha: the chance that none is called one.

@@ -11,7 +11,9 @@ from typing import Any
 
 from arena import __version__
 
-PACKAGES = ("numpy", "pillow", "torch", "timm", "onnxruntime-gpu", "onnxruntime", "scikit-learn", "pandas", "imagehash")
+PACKAGES = (
+    "numpy", "scipy", "pillow", "torch", "timm", "onnxruntime-gpu", "onnxruntime", "scikit-learn", "pandas", "imagehash",
+)  # fmt: skip
 """Packages whose version can move a figure."""
 
 

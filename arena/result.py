@@ -35,6 +35,9 @@ TABLES: dict[str, str] = {
 }
 """Each table and how it is written. What an undefined figure is, the columns tell: it is null."""
 
+HEADLINES = {"macro_f1": "macro F1", "micro_f1": "micro F1", "map": "mAP"}
+"""The figures that may name a winner, each at the models' own thresholds and corrected together; and what they are called."""
+
 PER_TAG_COLUMNS = (
     "model", "tag", "truth_tag", "category", "index", "training_count", "support", "threshold", "tp", "fp", "fn", "tn",
     "precision", "precision_low", "precision_high", "recall", "recall_low", "recall_high", "f1", "f1_low", "f1_high",

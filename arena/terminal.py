@@ -14,13 +14,10 @@ from rich.text import Text
 from arena.power import Power
 from arena.report.figures import UNDEFINED, figure
 from arena.report.text import one_line
-from arena.result import Result, read_result
+from arena.result import HEADLINES, Result, read_result
 
 MIN_WIDTH = 80
 """Columns that a table of results needs."""
-
-HEADLINES = ("macro_f1", "micro_f1", "map")
-"""Figures of the leaderboard."""
 
 NAMED_DIFFERENCES = 9
 """Differences that are told; three models have so many."""
@@ -117,9 +114,8 @@ def _differences(result: Result) -> list[str]:
     if table.empty:
         return []
     own = table[(table["slice"] == "all") & (table["regime"] == "own") & table["figure"].isin(HEADLINES)]
-    titles = dict(zip(HEADLINES, ("macro F1", "micro F1", "mAP"), strict=True))
     lines = [
-        f"{titles[row['figure']]}: {one_line(row['first'])} - {one_line(row['second'])} = {row['difference']:+.4f} "
+        f"{HEADLINES[row['figure']]}: {one_line(row['first'])} - {one_line(row['second'])} = {row['difference']:+.4f} "
         f"({row['low']:+.4f} to {row['high']:+.4f}): "
         + ("undetermined" if row["higher"] == "undetermined" else f"{one_line(row['higher'])} is higher")
         for row in own.head(NAMED_DIFFERENCES).to_dict("records")

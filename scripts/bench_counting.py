@@ -22,8 +22,9 @@ from simulation.world import JOYTAG_IMAGES, joytag_supports
 from sklearn.metrics import average_precision_score
 
 from arena.heldout.dataset import Truth
+from arena.metrics.blocks import Scored
 from arena.metrics.counts import joytag_ratios, macro
-from arena.metrics.tally import Scored, tally
+from arena.metrics.tally import tally
 from arena.metrics.thresholds import sweep_thresholds
 from arena.scores.matrix import Matrix
 from arena.tags import TagSpace

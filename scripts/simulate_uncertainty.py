@@ -27,10 +27,11 @@ from arena.cards import Thresholds
 from arena.evaluate import Entry, Settings, aggregate
 from arena.evaluate.matching import match
 from arena.evaluate.passes import Measured, measure, order_by_fold
-from arena.evaluate.per_tag import intervals_of, tag_differences
+from arena.evaluate.per_tag import tag_differences, tag_intervals
 from arena.evaluate.slices import tag_slices
 from arena.heldout.dataset import Truth
 from arena.metrics.intervals import Interval
+from arena.result import HEADLINES
 from arena.scores.store import Scores
 from arena.tags import TagSpace
 
@@ -125,13 +126,13 @@ def experiment(scenario: Scenario, tags: int, images: int, seed: int) -> dict[st
 
 def _aggregates(held: Found, found: aggregate.Aggregates, true: list[Any], ap: list[Any], prefix: str) -> None:
     """Headline figures of both taggers, and their differences."""
-    intervals = found.intervals()
+    intervals = found.intervals
     truths = {
         "macro_f1": [one.f1.mean() for one in true],
         "micro_f1": [one.micro_f1 for one in true],
         "map": [one.mean() for one in ap],
     }
-    table = aggregate.differences(found, ["a", "b"], 0)
+    table = aggregate.differences(found, ["a", "b"])
     for name, values in truths.items():
         figure = aggregate.ALL_FIGURES.index(name)
         for number, value in enumerate(values):
@@ -147,12 +148,13 @@ def _aggregates(held: Found, found: aggregate.Aggregates, true: list[Any], ap: l
 
 def _per_tag(held: Found, measured: Measured, true: list[Any], ap: list[Any], expected: np.ndarray) -> None:
     """Per-tag intervals by band of the support that is expected."""
-    table = tag_differences(measured)
+    intervals = [tag_intervals(measured, number) for number in range(2)]
+    table = tag_differences(measured, intervals)
     for low, high in BANDS:
         band = np.flatnonzero((np.round(expected) >= low) & (np.round(expected) <= high))
         name = f"{low}+" if high >= 10**9 else f"{low}–{high}"
         for number, tally in enumerate(measured.tallies.models):
-            _, _, f1, average = intervals_of(measured, number)
+            _, _, f1, average = intervals[number]
             own = measured.own[number]
             estimate = 2 * own.tp / np.maximum(own.tp + own.fp + own.positives, 1)
             _spread(held, f"F1 of a tag, {name}", estimate, f1, true[number].f1, band)
@@ -175,7 +177,7 @@ def _cross_fits(
 ) -> None:
     """Cross-fitted macro F1 of each regime against what the thresholds it used are truly worth."""
     assert measured.uncertainty is not None
-    intervals = found.intervals()
+    intervals = found.intervals
     figure = aggregate.ALL_FIGURES.index("macro_f1")
     for number, tagger in enumerate(taggers):
         for place, target in enumerate(found.targets):
@@ -206,11 +208,11 @@ def _worth(thresholds: np.ndarray, prevalence: np.ndarray, tagger: Tagger) -> fl
 
 def _declared(measured: Measured, found: aggregate.Aggregates, differing: np.ndarray) -> dict[str, Any]:
     """What was called different."""
-    table = aggregate.differences(found, ["a", "b"], 0)
+    table = aggregate.differences(found, ["a", "b"])
     own = table[(table["regime"] == "own") & (table["higher"] != "undetermined")]
-    headline = own[(own["slice"] == "all") & own["figure"].isin(aggregate.HEADLINES)]
-    grouped = own[(own["slice"] == "support") & own["figure"].isin(aggregate.HEADLINES)]
-    tags = tag_differences(measured)
+    headline = own[(own["slice"] == "all") & own["figure"].isin(HEADLINES)]
+    grouped = own[(own["slice"] == "support") & own["figure"].isin(HEADLINES)]
+    tags = tag_differences(measured, [tag_intervals(measured, number) for number in range(2)])
     declared: dict[str, Any] = {"headline": len(headline), "grouped": len(grouped)}
     for figure in ("f1", "ap"):
         called = (tags[f"{figure}_higher"] != "undetermined").to_numpy()

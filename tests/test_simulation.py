@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from arena.metrics.ranking import average_precision, sort_column
+from arena.metrics.ranking import average_precision, sort_block
 from tests.conftest import REPOSITORY
 
 sys.path.insert(0, str(REPOSITORY / "scripts"))
@@ -27,7 +27,7 @@ def test_true_figures_are_those_of_a_large_sample(quality: float) -> None:
     true = world.true_at(np.full(4, 0.4), PREVALENCE, tagger)
     assert np.allclose(f1, true.f1, atol=0.02)
     assert np.allclose(truth.mean(0), true.positives, rtol=0.1)
-    average = [average_precision(sort_column(np.ascontiguousarray(scores[:, i]), truth[:, i])) for i in range(4)]
+    average = average_precision(sort_block(scores.T, truth.T))
     assert np.allclose(average, world.true_average_precision(PREVALENCE, tagger), atol=0.03)
 
 

@@ -1,31 +1,28 @@
 """Aggregates with their intervals, and the paired differences between models."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.sparse import csc_array, csr_array
-from scipy.stats import norm
+from scipy import special
+from scipy.sparse import csc_array
 
 from arena.evaluate.passes import Measured
 from arena.evaluate.settings import Settings
 from arena.evaluate.slices import ImageSlice, TagSlice
 from arena.metrics import significance
 from arena.metrics.bootstrap import FIGURES
-from arena.metrics.counts import Convention, Mean, TagCounts, divide, macro, micro
+from arena.metrics.counts import Convention, Floats, Integers, Mean, TagCounts, divide, macro, micro
 from arena.metrics.intervals import Interval, bias_corrected_interval, percentile_interval, two_sided_p
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
+from arena.result import HEADLINES
 
 ALL_FIGURES = (*FIGURES, "map")
 """Every aggregate."""
-
-HEADLINES = ("macro_f1", "micro_f1", "map")
-"""The figures that may name a winner, each at the models' own thresholds; corrected together."""
 
 ALPHA = 0.05
 """The chance, over all headline figures and pairs, of naming a winner where there is none."""
@@ -42,7 +39,8 @@ class Target(NamedTuple):
     tags: int
 
 
-class Aggregates(NamedTuple):
+@dataclass(frozen=True)
+class Aggregates:
     """Figures of every model and target.
 
     Attributes:
@@ -58,6 +56,7 @@ class Aggregates(NamedTuple):
     replicates: Floats | None
     bias: Floats
 
+    @cached_property
     def intervals(self) -> Interval:
         """Of every figure, (models, ALL_FIGURES, targets); NaN without resamples."""
         low, high = np.full((2, *self.estimates.shape), np.nan)
@@ -149,9 +148,8 @@ def images_per_unit(measured: Measured) -> Floats:
     values = measured.truth.values
     if measured.uncertainty is None or measured.uncertainty.sampling.independent:
         return np.ones(values.shape[1])
-    units = measured.uncertainty.sampling.units
-    rows = csr_array((np.ones(len(units)), (units, np.arange(len(units)))), shape=(int(units.max()) + 1, len(units)))
-    carried = np.diff((rows @ csc_array(values, dtype=np.float64)).tocsc().indptr)
+    pooled = measured.uncertainty.sampling.pooling @ csc_array(values, dtype=np.float64)
+    carried = np.diff(pooled.tocsc().indptr)
     return np.maximum(1.0, np.nan_to_num(divide(np.diff(values.indptr), carried), nan=1.0))
 
 
@@ -168,7 +166,7 @@ def small_sample(positives: NDArray[Any]) -> float:
     return float(np.sqrt((1 / (known - 1)).sum() / (1 / known).sum())) if len(known) else 1.0
 
 
-def differences(found: Aggregates, models: Sequence[str], images: int) -> pd.DataFrame:
+def differences(found: Aggregates, models: Sequence[str]) -> pd.DataFrame:
     """A row a target, figure and pair of models: difference, interval, p, adjusted p, and what could have been seen."""
     if found.replicates is None or len(models) < 2:
         return pd.DataFrame(columns=list(DIFFERENCE_COLUMNS))
@@ -215,7 +213,7 @@ def p_of(difference: float, replicates: Floats, error: float) -> float:
         return 1.0 if difference == 0 else 2 / (len(known) + 1)
     p = float(two_sided_p(known))
     least = 2 / (len(known) + 1)
-    return p if p > least else min(least, float(2 * norm.sf(abs(difference) / error)))
+    return p if p > least else min(least, float(2 * special.ndtr(-abs(difference) / error)))
 
 
 def _adjusted(table: pd.DataFrame) -> pd.DataFrame:

@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 from arena.cards import Thresholds
 from arena.errors import ArenaError, ScoresError
 from arena.heldout.dataset import Truth
-from arena.metrics.tally import Scored
+from arena.metrics.blocks import Scored
+from arena.metrics.counts import Integers
 from arena.metrics.thresholds import per_tag
 from arena.scores.store import Scores
 from arena.tags import TagSpace, project
-
-Integers = NDArray[np.int64]
 
 DEFAULT_THRESHOLD = 0.5
 """The threshold of a model for which neither an option nor a card names one."""

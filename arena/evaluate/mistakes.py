@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csc_array
 
-Integers = NDArray[np.int64]
+from arena.metrics.counts import Integers
 
 SHOWN = 5
 """Images kept of each tag and ordered pair of models; confused tags kept of each tag."""

@@ -17,14 +17,12 @@ from arena.evaluate.settings import Advance, Settings
 from arena.evaluate.slices import ImageSlice, TagSlice
 from arena.heldout.dataset import Truth
 from arena.metrics import bootstrap, labels, ranking
+from arena.metrics.blocks import Block, Scored, labels_of, over_blocks
 from arena.metrics.bootstrap import Part, Plan, Resampled, Resampler, SliceRows
-from arena.metrics.counts import TagCounts
+from arena.metrics.counts import Floats, Integers, TagCounts
 from arena.metrics.labels import Suspects
-from arena.metrics.tally import Block, Ranked, Sampling, Scored, Tallies, Tally, labels_of, over_blocks, tally
+from arena.metrics.tally import Ranked, Sampling, Tallies, Tally, tally
 from arena.metrics.thresholds import CHOICES, FoldCounts, Shrunk, assign_folds, cross_fit_tags, sweep_thresholds
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 FINE_STEPS = (0.001, 0.002, 0.005, 0.995, 0.998, 0.999)
 """Thresholds between the ends of the sweep and its next step, where some tags have their best one."""
@@ -220,15 +218,15 @@ def _resample(
     for done, part in over_blocks(columns, plan.truth.shape, work, workers):
         resampler.add(part)
         advance(done)
-    resampled = resampler.result()
+    resampled, suspects = resampler.result(), inspector.all_suspects()
     cleaned = [
-        inspector.cleaned(number, one.by_name["own"].counts.take(k), found.average_precision[k], predicted)
+        inspector.cleaned(number, suspects, one.by_name["own"].counts.take(k), found.average_precision[k], predicted)
         for number, (one, k, found, predicted) in enumerate(
             zip(regimes, chosen, tallies, resampled.predictions, strict=True)
         )
     ]
     disagreements = inspector.all_disagreements()
-    return Uncertainty(sampling, weights, list(regimes), resampled, inspector.all_suspects(), cleaned, disagreements)
+    return Uncertainty(sampling, weights, list(regimes), resampled, suspects, cleaned, disagreements)
 
 
 class _Inspector:
@@ -248,13 +246,17 @@ class _Inspector:
         tag = self.place.get(column)
         if tag is None:
             return
-        scores, ascending = [one.scores for one in ranked], [one.column.scores for one in ranked]
+        scores, ascending = [one.scores for one in ranked], [one.block.scores[one.row] for one in ranked]
         found = labels.find_suspects(scores, labels_of, ascending=ascending, tag=tag)
         self.suspects[tag] = found
         if len(found.image):
-            kept = np.ones(len(labels_of), np.bool_)
-            kept[found.image] = False
-            self.ap[tag] = [_ap_of(one.column, kept) for one in ranked]
+            labelled = labels_of[found.image]
+            self.ap[tag] = [
+                ranking.average_precision_without(
+                    one.block, one.row, ranking.key_of(one.scores[found.image]) | labelled
+                )
+                for one in ranked
+            ]
 
     def compare(
         self, span: slice, carried: NDArray[np.bool_], decided: Sequence[Sequence[NDArray[np.bool_]]],
@@ -273,17 +275,18 @@ class _Inspector:
         """Of every tag, in order."""
         return Disagreements.joined(one for tag in sorted(self.disagreements) for one in self.disagreements[tag])
 
-    def cleaned(self, number: int, own: TagCounts, ap: Floats, predicted: csc_array) -> Cleaned:
+    def cleaned(self, number: int, found: Suspects, own: TagCounts, ap: Floats, predicted: csc_array) -> Cleaned:
         """One model's counts and AP of the compared tags without suspected cells.
 
         Args:
+            found: of every tag.
             own, ap: with them.
             predicted: bool (images, compared tags), at its own thresholds.
         """
-        found = self.all_suspects()
         images, tags = predicted.shape
-        cells = np.repeat(np.arange(tags), np.diff(predicted.indptr)) * images + predicted.indices
-        given = np.isin(found.tag * images + found.image, cells)
+        cells = np.repeat(np.arange(tags), np.diff(predicted.indptr)) * images + predicted.indices  # ascending
+        suspected = found.tag * images + found.image
+        given = np.searchsorted(cells, suspected, side="right") > np.searchsorted(cells, suspected)
         tp, fp, positives = own.tp.copy(), own.fp.copy(), own.positives.copy()
         np.subtract.at(tp, found.tag[given & ~found.missing], 1)
         np.subtract.at(fp, found.tag[given & found.missing], 1)
@@ -292,9 +295,3 @@ class _Inspector:
         for tag, values in self.ap.items():
             average[tag] = values[number]
         return Cleaned(TagCounts(own.thresholds, tp, fp, positives, own.images), average)
-
-
-def _ap_of(column: ranking.SortedColumn, kept: NDArray[np.bool_]) -> float:
-    """AP of a tag on some of its images."""
-    assert column.images is not None
-    return ranking.average_precision(ranking.SortedColumn(column.keys[kept[column.images]]))

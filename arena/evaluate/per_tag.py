@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from itertools import combinations
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy import special
 from scipy.sparse import csc_array, csr_array
-from scipy.stats import t as student
 
 from arena.evaluate.passes import Measured
 from arena.evaluate.settings import Settings
@@ -21,19 +22,28 @@ BETA = 2.0
 """F-beta that is printed beside F1, with recall weighing twice."""
 
 
-def per_tag(measured: Measured, settings: Settings) -> pd.DataFrame:
+class TagIntervals(NamedTuple):
+    """Of one model, (known,) each; NaN where undefined, or without resamples."""
+
+    precision: Interval
+    recall: Interval
+    f1: Interval
+    ap: Interval
+
+
+def per_tag(measured: Measured, intervals_of: Sequence[TagIntervals], settings: Settings) -> pd.DataFrame:
     """A row a model and tag that the truth knows; see `result.PER_TAG_COLUMNS`."""
-    frames = [_frame(measured, number, settings) for number in range(len(measured.models))]
+    frames = [_frame(measured, number, own, settings) for number, own in enumerate(intervals_of)]
     return pd.concat(frames, ignore_index=True)
 
 
-def _frame(measured: Measured, number: int, settings: Settings) -> pd.DataFrame:
+def _frame(measured: Measured, number: int, within: TagIntervals, settings: Settings) -> pd.DataFrame:
     model, own, tally = measured.models[number], measured.own[number], measured.tallies.models[number]
     tags, truth = model.entry.scores.tags, measured.truth
     figures = settings.counting.ratios(own)
     compared = np.zeros(len(model.columns), dtype=bool)
     compared[model.chosen[measured.compared]] = True
-    precision, recall, f1, ap = intervals_of(measured, number)
+    precision, recall, f1, ap = within
     frame = pd.DataFrame(
         {
             "model": model.entry.name,
@@ -60,21 +70,21 @@ def _frame(measured: Measured, number: int, settings: Settings) -> pd.DataFrame:
     return frame.sort_values("index", ignore_index=True)
 
 
-def intervals_of(measured: Measured, number: int) -> list[Interval]:
-    """Of precision, recall, F1 and AP of each known tag, (known,) each; NaN where undefined, or without resamples."""
+def tag_intervals(measured: Measured, number: int) -> TagIntervals:
+    """Of every tag that one model knows."""
     own, tally, found = measured.own[number], measured.tallies.models[number], measured.uncertainty
     if found is None:
         nothing = np.full(len(own.tp), np.nan)
-        return [Interval(nothing, nothing)] * 4
+        return TagIntervals(*[Interval(nothing, nothing)] * 4)
     effects = design_effects(measured, number)
-    return [
+    return TagIntervals(
         intervals.wilson(own.tp, own.tp + own.fp, design_effect=effects[0]),
         intervals.wilson(own.tp, own.positives, design_effect=effects[1]),
         intervals.f1_interval(own.tp, own.fp, own.fn, design_effect=effects[2]),
         intervals.ap_interval(
             tally.average_precision, np.sqrt(tally.ap_variance), own.positives / effects[3], bias=tally.ap_bias
         ),
-    ]
+    )
 
 
 def design_effects(measured: Measured, number: int) -> Floats:
@@ -87,8 +97,7 @@ def design_effects(measured: Measured, number: int) -> Floats:
     effects = np.ones((4, len(model.columns)))
     if found is None or measured.truth.groups is None:
         return effects
-    units = found.sampling.units
-    clusters = csr_array((np.ones(len(units)), (units, np.arange(len(units)))), shape=(units.max() + 1, len(units)))
+    clusters = found.sampling.pooling
     carried = _floats(measured.truth.values)
     together = _square_sums(clusters @ carried)
     effects[:] = np.maximum(1.0, np.nan_to_num(divide(together, np.diff(carried.indptr))))[model.scored.truth_columns]
@@ -126,23 +135,23 @@ TAG_DIFFERENCE_COLUMNS = (
 """Columns of `tag_differences.parquet`: first less second, on the truth's tags."""
 
 
-def tag_differences(measured: Measured) -> pd.DataFrame:
+def tag_differences(measured: Measured, intervals_of: Sequence[TagIntervals]) -> pd.DataFrame:
     """A row a pair of models and compared tag."""
     found, models = measured.uncertainty, measured.models
     frames = [pd.DataFrame(columns=list(TAG_DIFFERENCE_COLUMNS))]
     if found is not None and len(measured.compared):
-        frames = [_pair_frame(measured, a, b) for a, b in combinations(range(len(models)), 2)] or frames
+        frames = [_pair_frame(measured, a, b, intervals_of) for a, b in combinations(range(len(models)), 2)] or frames
     return pd.concat(frames, ignore_index=True)
 
 
-def _pair_frame(measured: Measured, a: int, b: int) -> pd.DataFrame:
+def _pair_frame(measured: Measured, a: int, b: int, intervals_of: Sequence[TagIntervals]) -> pd.DataFrame:
     found, truth, compared = measured.uncertainty, measured.truth, measured.compared
     assert found is not None
     first, second = measured.models[a], measured.models[b]
     paired = found.resampled.paired[a, b]
     f1 = paired.f1()
     f1_intervals = [
-        Interval(*(end[model.chosen[compared]] for end in intervals_of(measured, number)[2]))
+        Interval(*(end[model.chosen[compared]] for end in intervals_of[number].f1))
         for number, model in ((a, first), (b, second))
     ]
     f1_interval = intervals.difference_interval(
@@ -183,7 +192,7 @@ def _ap_differences(measured: Measured, a: int, b: int) -> Sequence[Floats]:
     positives = measured.own[a].positives[one]
     freedom = np.maximum(positives - 1, 1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        p = np.where(error > 0, 2 * student.sf(np.abs(difference) / error, freedom), 1.0)
+        p = np.where(error > 0, 2 * special.stdtr(freedom, -np.abs(difference) / error), 1.0)
     p[np.isnan(difference)] = np.nan
-    reach = student.ppf(0.5 + intervals.LEVEL / 2, freedom) * error
+    reach = special.stdtrit(freedom, (1 + intervals.LEVEL) / 2) * error
     return difference, np.maximum(difference - reach, -1.0), np.minimum(difference + reach, 1.0), p

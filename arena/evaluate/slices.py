@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 from arena.errors import ArenaError, nearest
 from arena.evaluate.settings import SLICE_COLUMNS, Settings
 from arena.heldout.dataset import Truth
+from arena.metrics.counts import Integers
 from arena.metrics.slices import SUPPORT_LABELS, column_slices, size_band, support_band
-
-Integers = NDArray[np.int64]
 
 
 class TagSlice(NamedTuple):

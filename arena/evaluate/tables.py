@@ -14,7 +14,6 @@ from arena.evaluate.settings import Settings
 from arena.metrics import calibration
 from arena.metrics.bootstrap import FIGURES
 from arena.metrics.counts import Counts
-from arena.metrics.intervals import Interval
 
 
 def _nominal(measured: Measured, number: int, settings: Settings) -> np.ndarray:
@@ -61,7 +60,7 @@ def tag_sweep(measured: Measured, settings: Settings) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True).astype({"model": "category", "tag": "category"})
 
 
-def slices(found: Aggregates, intervals: Interval, models: Sequence[str]) -> pd.DataFrame:
+def slices(found: Aggregates, models: Sequence[str]) -> pd.DataFrame:
     """A row a slice, value and model: figures at the model's own thresholds, with intervals."""
     rows: list[dict[str, Any]] = []
     for place, target in enumerate(found.targets):
@@ -75,7 +74,7 @@ def slices(found: Aggregates, intervals: Interval, models: Sequence[str]) -> pd.
             for figure, name in enumerate(ALL_FIGURES):
                 here = (number, figure, place)
                 row |= {name: found.estimates[here], f"{name}_tags": int(found.tags[here])}
-                row |= {f"{name}_low": intervals.low[here], f"{name}_high": intervals.high[here]}
+                row |= {f"{name}_low": found.intervals.low[here], f"{name}_high": found.intervals.high[here]}
             rows.append(row)
     return pd.DataFrame(rows)
 

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from scipy.sparse import csc_array, csr_array
 
 from arena.metrics import ranking
+from arena.metrics.blocks import Block, Scored, labels_of
 from arena.metrics.counts import Convention, Floats, Integers, TagCounts, divide
 from arena.metrics.significance import Paired
-from arena.metrics.tally import Block, Sampling, Scored, labels_of
+from arena.metrics.tally import Sampling
 
 REPLICATES = 1000
 """Resamples of every interval."""
@@ -256,15 +257,14 @@ def _rank_slices(plan: Plan, span: slice, labels: NDArray[np.bool_], block: Bloc
     """Fill in AP of a block on every slice; the influence of each unit, (slices, units), summed over its tags."""
     total = np.zeros((len(plan.slices), len(plan.weights)))
     for number, part in enumerate(plan.slices):
-        columns = ranking.sort_block(block.scores[:, part.images], labels[:, part.images], images=True)
-        for tag, column in zip(range(span.start, span.stop), columns, strict=True):
-            if len(column.positions):
-                assert column.images is not None
-                influence = ranking.influence(column)
-                images = part.images[column.images[influence.start :]]
-                plan.sampling.add_by_unit(images, influence.values, total[number])
-                found.average_precision[number, tag] = ranking.average_precision(column)
-                found.ap_bias[number, tag] = influence.bias
+        ranked = ranking.sort_block(block.scores[:, part.images], labels[:, part.images], images=True)
+        assert ranked.images is not None
+        influence = ranking.influence(ranked)
+        found.average_precision[number, span] = ranking.average_precision(ranked)
+        found.ap_bias[number, span] = influence.bias
+        for row in np.flatnonzero(ranked.positives).tolist():
+            images = part.images[ranked.images[row, influence.start[row] :]]
+            plan.sampling.add_by_unit(images, influence.of(row), total[number])
     return total
 
 

@@ -7,10 +7,9 @@ Brier score, which needs no bins and follows from two sums.
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
+from arena.metrics.counts import Floats, Integers, divide
+from arena.metrics.ranking import SortedBlock
 
 RELIABILITY_BINS = 20
 """Bins of equal width in [0, 1]. Each holds its lower edge, and the last holds 1 too."""
@@ -31,27 +30,27 @@ class Bins(NamedTuple):
     """float64 (..., bins), their scores summed."""
 
 
-def bin_sorted(scores: NDArray[np.float32], positive_scores: NDArray[np.float32]) -> Bins:
-    """Count one tag's images by score.
+def bin_sorted(block: SortedBlock) -> Bins:
+    """Count some tags' images by score.
 
-    Args:
-        scores: float32 (n,), 0 to 1, ascending.
-        positive_scores: float32 (positives,), the scores of the images that carry the tag, ascending.
+    Returns: bins of shape (tags, bins).
 
-    Returns:
-        Bins of shape (bins,).
-
-    >>> bins = bin_sorted(np.float32([0, 0.5, 0.53125, 1]), np.float32([0.5, 1]))
-    >>> bins.images[[0, 10, 19]].tolist(), bins.positives[[0, 10, 19]].tolist(), bins.score_sum[[0, 10, 19]].tolist()
-    ([1, 2, 1], [0, 1, 1], [0.0, 1.03125, 1.0])
+    >>> from arena.metrics.ranking import sort_column
+    >>> block = sort_column(np.float32([0, 0.5, 0.53125, 1]), np.array([False, True, False, True]))
+    >>> bins = bin_sorted(block)
+    >>> for column in bins:
+    ...     print(column[0, [0, 10, 19]].tolist())
+    [1, 2, 1]
+    [0, 1, 1]
+    [0.0, 1.03125, 1.0]
     """
-    starts = np.searchsorted(scores, EDGES)
-    images = np.diff(starts)
-    score_sum = np.zeros(RELIABILITY_BINS)
-    filled = images > 0  # reduceat gives an empty bin the next bin's first score
-    if len(scores):
-        score_sum[filled] = np.add.reduceat(scores, starts[:-1][filled], dtype=np.float64)
-    return Bins(images, np.diff(np.searchsorted(positive_scores, EDGES)), score_sum)
+    below = block.below(EDGES)
+    images = np.diff(below)
+    score_sum = np.zeros(images.shape)
+    for scores, starts, filled, into in zip(block.scores, below, images > 0, score_sum, strict=True):
+        # reduceat gives an empty bin the next bin's first score
+        into[filled] = np.add.reduceat(scores, starts[:-1][filled], dtype=np.float64)
+    return Bins(images, -np.diff(block.hits(below)), score_sum)
 
 
 class Reliability(NamedTuple):
@@ -67,9 +66,7 @@ def reliability(bins: Bins) -> Reliability:
 
     Source: DeGroot and Fienberg, "The comparison and evaluation of forecasters", The Statistician, 1983.
     """
-    return Reliability(
-        bins.images, divide(bins.score_sum, bins.images), divide(bins.positives.astype(np.float64), bins.images)
-    )
+    return Reliability(bins.images, divide(bins.score_sum, bins.images), divide(bins.positives, bins.images))
 
 
 def expected_calibration_error(bins: Bins) -> Floats:
@@ -86,8 +83,10 @@ def expected_calibration_error(bins: Bins) -> Floats:
 
     Two images scored 0.5 of which one carries the tag are calibrated; two scored 1 of which one does are off by a half:
 
-    >>> float(expected_calibration_error(bin_sorted(np.float32([0.5, 0.5, 1, 1]), np.float32([0.5, 1]))))
-    0.25
+    >>> from arena.metrics.ranking import sort_column
+    >>> block = sort_column(np.float32([0.5, 0.5, 1, 1]), np.array([True, False, True, False]))
+    >>> expected_calibration_error(bin_sorted(block))
+    array([0.25])
     """
     return divide(np.abs(bins.positives - bins.score_sum).sum(axis=-1), bins.images.sum(axis=-1))
 
@@ -114,11 +113,4 @@ def brier(score_square_sum: Floats, positive_score_sum: Floats, positives: Integ
     0.15625
     """
     total = score_square_sum - 2 * positive_score_sum + positives
-    return divide(np.maximum(total, 0.0), np.asarray(images))  # rounding must not make a perfect score negative
-
-
-def divide(numerator: Floats, denominator: Integers) -> Floats:
-    """Element by element, as broadcast; NaN where the denominator is 0."""
-    result = np.full(np.broadcast_shapes(np.shape(numerator), np.shape(denominator)), np.nan)
-    np.divide(numerator, denominator, out=result, where=denominator != 0)
-    return result
+    return divide(np.maximum(total, 0.0), images)  # rounding must not make a perfect score negative

@@ -233,7 +233,8 @@ def micro(counts: TagCounts) -> PRF:
 
 
 def divide(numerator: Any, denominator: Any) -> Floats:
-    """Element by element in float64; NaN where the denominator is 0."""
-    result = np.full(np.shape(numerator), np.nan)
-    np.divide(numerator, denominator, out=result, where=np.asarray(denominator) != 0)
+    """Element by element in float64, as broadcast; NaN where the denominator is 0."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        result = np.asarray(np.true_divide(numerator, denominator, dtype=np.float64))
+    np.copyto(result, np.nan, where=np.asarray(denominator) == 0)
     return result

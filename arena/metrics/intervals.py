@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
+from arena.metrics.counts import Floats, divide
 from arena.metrics.significance import Paired
-
-Floats = NDArray[np.float64]
 
 LEVEL = 0.95
 """How often an interval is to hold the true figure."""
@@ -58,7 +57,7 @@ def wilson(
     """
     successes, trials = np.asarray(successes, np.float64), np.asarray(trials, np.float64)
     effective = trials / np.asarray(design_effect, np.float64)
-    return _score_interval(_divide(successes, trials), effective, _normal_quantile(level))
+    return _score_interval(divide(successes, trials), effective, _normal_quantile(level))
 
 
 def f1_interval(
@@ -232,7 +231,7 @@ def bias_corrected_interval(estimate: ArrayLike, replicates: Floats, *, level: f
     """
     low, high = percentile_interval(replicates, level=level)
     defined = ~np.isnan(replicates)
-    mean = _divide(np.where(defined, replicates, 0.0).sum(axis=0), defined.sum(axis=0))
+    mean = divide(np.where(defined, replicates, 0.0).sum(axis=0), defined.sum(axis=0))
     shift = 2 * (mean - np.asarray(estimate, np.float64))
     return Interval(low - shift, high - shift)
 
@@ -279,13 +278,6 @@ def _quantile(ordered: Floats, last: NDArray[np.intp], share: float) -> Floats:
     above = np.minimum(below + 1, np.maximum(last, 0))
     low, high = (np.take_along_axis(ordered, at[None], axis=0)[0] for at in (below, above))
     return np.asarray(low + (high - low) * (place - below))[()]
-
-
-def _divide(numerator: Floats, denominator: ArrayLike) -> Floats:
-    shape = np.broadcast_shapes(numerator.shape, np.shape(denominator))
-    result = np.full(shape, np.nan)
-    np.divide(numerator, denominator, out=result, where=np.asarray(denominator) != 0)
-    return result
 
 
 def _normal_quantile(level: float) -> float:

@@ -18,8 +18,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
+from arena.metrics.counts import Floats, Integers
+
 Scores = NDArray[np.float32]
 
 MIN_POSITIVES_FOR_SUSPECTS = 5

@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
+from arena.metrics.counts import Floats, Integers, divide
 
 TOLERANCE = 1e-12
 """Differences of F1 closer than this are ties: equal fractions differ by some 1e-16 after rounding."""
@@ -168,10 +167,7 @@ def _most_false(paired: Paired, own_hits: Integers, observed: Floats) -> Integer
 
 def _f1(hits: Integers, false: Integers, positives: Integers) -> Floats:
     """2 TP / (TP + FP + positives), element by element; NaN where that is 0 / 0."""
-    total = np.asarray(hits + false + positives)
-    result = np.full(total.shape, np.nan)
-    np.divide(2.0 * hits, total, out=result, where=total != 0)
-    return result
+    return divide(2 * hits, hits + false + positives)
 
 
 def _pick(paired: Paired, tags: Integers | NDArray[np.bool_] | list[int]) -> Paired:

@@ -1,84 +1,21 @@
-"""The pass over the tags: every model's column is sorted once, and all that depends on one tag alone is taken from it.
+"""The pass over the tags: every model's columns are sorted once, and all that depends on one tag alone is taken from them."""
 
-Tags are worked on in blocks, turned tag-major, by several threads; columns come from disk in panels. Memory is bounded by a
-panel and a block a thread, whatever the number of images and tags.
-"""
-
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csc_array
+from scipy.sparse import csc_array, csr_array
 
 from arena.metrics import calibration, ranking
+from arena.metrics.blocks import Block, Scored, labels_of, over_blocks
 from arena.metrics.counts import Counts, Floats, Integers
-from arena.metrics.ranking import SortedColumn, count_sorted
-
-Result = TypeVar("Result")
-
-BLOCK_TAGS = 16
-"""Tags turned tag-major and sorted at a time, unless a block would exceed `BLOCK_BYTES`; sorting 64 of 32,768 images takes half
-again as long, because they do not stay in the cache."""
-
-BLOCK_BYTES = 64 << 20
-"""Scores of a block; each thread needs about four times as much."""
-
-TILE_IMAGES = 256
-"""Images of a block turned at a time: 64 kB, which stay in the second cache; a fifth of the time of the whole at once."""
-
-PANEL_BYTES = 1 << 30
-"""Columns held in memory at a time, over all models; scores of 32,768 images and 6,000 tags come in one or two panels."""
+from arena.metrics.ranking import SortedBlock
 
 WORST = 8
 """Worst false alarms and misses kept for each tag and model."""
-
-
-class Columns(Protocol):
-    """A score matrix that can be read by columns."""
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Of the scores."""
-
-    def columns(self, wanted: Integers, place: Integers | None) -> NDArray[Any]:
-        """Some columns, each row where `place` says, (images, len(wanted))."""
-
-
-@dataclass(frozen=True)
-class Scored:
-    """One model's columns that the truth knows.
-
-    Attributes:
-        matrix: scores, 0 to 1.
-        columns: int64 (known,), the column of each.
-        truth_columns: int64 (known,), the truth's column of each, ascending.
-        first: bool (known,), which of several columns for one tag of the truth stands for it in comparisons.
-        place: int64 (rows of the matrix,), at which image of the truth each row goes, -1 for nowhere; None where they agree.
-    """
-
-    matrix: Columns
-    columns: Integers
-    truth_columns: Integers
-    first: NDArray[np.bool_]
-    place: Integers | None = None
-
-    def within(self, truth_tags: slice) -> slice:
-        """Which of `columns` belong to a range of tags of the truth."""
-        start, stop = np.searchsorted(self.truth_columns, [truth_tags.start, truth_tags.stop])
-        return slice(int(start), int(stop))
-
-
-class Block(NamedTuple):
-    """One model's columns of a block of tags."""
-
-    known: slice
-    """Which of `Scored.columns` they are."""
-    scores: NDArray[np.float32]
-    """(known, images)."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +43,12 @@ class Sampling:
             into[images] += values
         else:
             into += np.bincount(self.units[images], values, len(into))
+
+    @cached_property
+    def pooling(self) -> csr_array:
+        """What adds up values of images by unit; float64 (units, images), 1 where an image is of a unit."""
+        shape = (int(self.units.max()) + 1, len(self.units))
+        return csr_array((np.ones(len(self.units)), (self.units, np.arange(len(self.units)))), shape=shape)
 
     @cached_property
     def bounds(self) -> Integers:
@@ -189,7 +132,9 @@ class Ranked(NamedTuple):
 
     scores: NDArray[np.float32]
     """In the order of the images."""
-    column: SortedColumn
+    block: SortedBlock
+    row: int
+    """Which of the block's tags it is."""
 
 
 class Tallies(NamedTuple):
@@ -200,6 +145,10 @@ class Tallies(NamedTuple):
     """Of each pair of models, first < second: covariance of their AP, float64 (truth tags,); NaN where either lacks it."""
 
 
+Inspect = Callable[[int, list[Ranked], NDArray[np.bool_]], None]
+"""Called with a tag of the truth, each model's column of it, and the labels, bool (images,)."""
+
+
 def tally(
     models: Sequence[Scored],
     truth: csc_array,
@@ -207,7 +156,7 @@ def tally(
     *,
     sampling: Sampling | None = None,
     everything: bool = True,
-    inspect: Callable[[int, list[Ranked], NDArray[np.bool_]], None] | None = None,
+    inspect: Inspect | None = None,
     workers: int = 1,
     advance: Callable[[int], None] = lambda tags: None,
 ) -> Tallies:
@@ -216,8 +165,8 @@ def tally(
     Args:
         truth: bool (images, truth tags).
         thresholds: one sweep a model, float32 (k,), strictly increasing.
-        everything: False leaves out what neither counts nor average precision need, which takes half the time.
-        inspect: called from the threads with each tag of the truth that all models know, each one's column, and the labels.
+        everything: False leaves out what neither counts nor average precision need.
+        inspect: called from the threads with each tag of the truth that all models know.
         advance: told how many more tags of the truth are done.
     """
     images, tags = truth.shape
@@ -231,36 +180,27 @@ def tally(
     covariance = {pair: np.full(tags, np.nan) for pair in pairs}
 
     def count(truth_tags: slice, blocks: list[Block]) -> list[Floats]:
+        """Fill in one block of every model; the share of its tags in `map_influence` is given back, to be added in order."""
         labels = labels_of(truth, truth_tags)
-        influences = [np.zeros((len(labels), units)) for _ in models] if sampling is not None else []
-        defined = np.zeros((len(models), len(labels)), np.bool_)
-        stand_ins: list[dict[int, Ranked]] = [{} for _ in models]
-        for number, (model, block) in enumerate(zip(models, blocks, strict=True)):
-            rows = model.truth_columns[block.known] - truth_tags.start
-            columns = ranking.sort_block(block.scores, labels[rows], images=sampling is not None)
+        ranked = [
+            _rank(model, block, labels, truth_tags.start, images=sampling is not None)
+            for model, block in zip(models, blocks, strict=True)
+        ]
+        for into, one in zip(found, ranked, strict=True):
+            _count(into, one.known, one.sorted, sampling)
             if everything:
-                found[number].squares[block.known] = np.einsum(
-                    "ij,ij->i", block.scores, block.scores, dtype=np.float64, casting="unsafe"
-                )
-            for known, row, scores, column in zip(_range(block.known), rows, block.scores, columns, strict=True):
-                _count(found[number], known, column, sampling)
-                if everything:
-                    _measure(found[number], known, column)
-                if sampling is not None and len(column.positions):
-                    first = bool(model.first[known])
-                    own = influences[number][row] if first else np.zeros(units)
-                    _trace(found[number], known, column, sampling, own)
-                    defined[number, row] |= first
-                if model.first[known]:
-                    stand_ins[number][int(row)] = Ranked(scores, column)
-        for a, b in pairs:
-            both = np.flatnonzero(defined[a] & defined[b])
-            products = np.einsum("ij,ij->i", influences[a][both], influences[b][both])
-            covariance[a, b][truth_tags.start + both] = products
+                _measure(into, one)
         if inspect is not None:
-            for row in sorted(set.intersection(*(set(one) for one in stand_ins))):
-                inspect(truth_tags.start + row, [one[row] for one in stand_ins], labels[row])
-        return [] if sampling is None else [sampling.groups[:, truth_tags] @ one for one in influences]
+            for row in np.flatnonzero(np.all([one.stands_in() >= 0 for one in ranked], axis=0)):
+                inspect(truth_tags.start + int(row), [one.ranked(int(row)) for one in ranked], labels[row])
+        if sampling is None:
+            return []
+        traces = [_trace(into, one, sampling) for into, one in zip(found, ranked, strict=True)]
+        for a, b in pairs:
+            both = np.flatnonzero(traces[a].defined & traces[b].defined)
+            products = np.einsum("ij,ij->i", traces[a].influence[both], traces[b].influence[both])
+            covariance[a, b][truth_tags.start + both] = products
+        return [sampling.groups[:, truth_tags] @ one.influence for one in traces]
 
     for done, partial in over_blocks(models, truth.shape, count, workers):
         for one, total in zip(partial, found, strict=bool(partial)):
@@ -271,133 +211,139 @@ def tally(
     return Tallies(found, covariance)
 
 
-def labels_of(truth: csc_array, tags: slice) -> NDArray[np.bool_]:
-    """Which images carry each of some tags; bool (tags, images)."""
-    labels = np.zeros((tags.stop - tags.start, truth.shape[0]), np.bool_)
-    inside = slice(truth.indptr[tags.start], truth.indptr[tags.stop])
-    rows = np.repeat(np.arange(len(labels)), np.diff(truth.indptr[tags.start : tags.stop + 1]))
-    labels[rows, truth.indices[inside]] = True
-    return labels
+@dataclass(frozen=True)
+class _Columns:
+    """One model's columns of a block of tags.
+
+    Attributes:
+        known: which of `Scored.columns` they are.
+        rows: int64 (known,), which tag of the block each is of.
+        first: bool (known,), whether it stands for that tag.
+        tags: of the block.
+        scores: float32 (known, images).
+    """
+
+    known: slice
+    rows: Integers
+    first: NDArray[np.bool_]
+    tags: int
+    scores: NDArray[np.float32]
+    sorted: SortedBlock
+
+    def stands_in(self) -> Integers:
+        """The column that stands for each tag of the block, -1 where none does; int64 (tags,)."""
+        columns = np.full(self.tags, -1)
+        columns[self.rows[self.first]] = np.flatnonzero(self.first)
+        return columns
+
+    def ranked(self, row: int) -> Ranked:
+        """The column that stands for a tag."""
+        column = int(self.stands_in()[row])
+        return Ranked(self.scores[column], self.sorted, column)
 
 
-def _range(some: slice) -> range:
-    return range(some.start, some.stop)
+def _rank(model: Scored, block: Block, labels: NDArray[np.bool_], start: int, *, images: bool) -> _Columns:
+    rows = model.truth_columns[block.known] - start
+    ranked = ranking.sort_block(block.scores, labels[rows], images=images)
+    return _Columns(block.known, rows, model.first[block.known], len(labels), block.scores, ranked)
 
 
-def _count(found: Tally, known: int, column: SortedColumn, sampling: Sampling | None) -> None:
-    """Counts and average precision of one column; with sampling by fold, and the worst errors."""
-    found.average_precision[known] = ranking.average_precision(column)
+def _count(found: Tally, known: slice, block: SortedBlock, sampling: Sampling | None) -> None:
+    """Counts and average precision; with sampling by fold, and the worst errors."""
+    found.average_precision[known] = ranking.average_precision(block)
     if sampling is None:
-        found.tp[0, :, known], found.fp[0, :, known] = count_sorted(column, found.thresholds)
-        found.positives[0, known] = len(column.positions)
+        tp, fp = ranking.count_sorted(block, found.thresholds)
+        found.tp[0, :, known], found.fp[0, :, known] = tp.T, fp.T
+        found.positives[0, known] = block.positives
         return
-    _count_folds(found, known, column, sampling)
-    _keep_worst(found, known, column)
+    _count_folds(found, known, block, sampling)
+    _keep_worst(found, known, block)
 
 
-def _measure(found: Tally, known: int, column: SortedColumn) -> None:
-    """The other figures of one column."""
-    found.roc_auc[known] = ranking.roc_auc(column)
-    found.best[:, known] = ranking.best_f1(column)
-    found.break_even[:, known] = ranking.break_even(column)
-    positive_scores = column.scores[column.positions]
-    found.positive_scores[known] = positive_scores.sum(dtype=np.float64)
-    for total, binned in zip(found.bins, calibration.bin_sorted(column.scores, positive_scores), strict=True):
+def _measure(found: Tally, one: _Columns) -> None:
+    """The other figures."""
+    block, known = one.sorted, one.known
+    found.roc_auc[known] = ranking.roc_auc(block)
+    found.best[:, known] = ranking.best_f1(block)
+    found.break_even[:, known] = ranking.break_even(block)
+    found.squares[known] = [exact @ exact for exact in (scores.astype(np.float64) for scores in one.scores)]
+    found.positive_scores[known] = ranking.sums(block.carried.astype(np.float64), block.ends)
+    for total, binned in zip(found.bins, calibration.bin_sorted(block), strict=True):
         total[known] = binned
 
 
-def _trace(found: Tally, known: int, column: SortedColumn, sampling: Sampling, into: Floats) -> None:
-    """The influence of each unit on one column's AP, float64 (units,), and what follows from it."""
-    assert column.images is not None
-    influence = ranking.influence(column)
-    sampling.add_by_unit(column.images[influence.start :], influence.values, into)
-    found.ap_bias[known] = influence.bias
-    found.ap_variance[known] = into @ into
+class _Trace(NamedTuple):
+    """What moves one model's AP of a block of tags; of the columns that stand for them."""
+
+    influence: Floats
+    """Of each unit; float64 (tags, units)."""
+    defined: NDArray[np.bool_]
+    """Whether there is an AP; bool (tags,)."""
 
 
-def _count_folds(found: Tally, known: int, column: SortedColumn, sampling: Sampling) -> None:
+def _trace(found: Tally, one: _Columns, sampling: Sampling) -> _Trace:
+    """The influence of each unit on AP, and what follows from it."""
+    block, units = one.sorted, found.map_influence.shape[1]
+    assert block.images is not None
+    influence = ranking.influence(block)
+    found.ap_bias[one.known] = influence.bias
+    trace = _Trace(np.zeros((one.tags, units)), np.zeros(one.tags, np.bool_))
+    for column in np.flatnonzero(block.positives).tolist():
+        row, first = one.rows[column], one.first[column]
+        own = trace.influence[row] if first else np.zeros(units)
+        sampling.add_by_unit(block.images[column, influence.start[column] :], influence.of(column), own)
+        found.ap_variance[one.known.start + column] = own @ own
+        trace.defined[row] |= first
+    return trace
+
+
+def _count_folds(found: Tally, known: slice, block: SortedBlock, sampling: Sampling) -> None:
     """Counts at every threshold fold by fold. All images reach a first threshold of 0, so that only those that reach the
     second one need to be looked at, which are few of a tagger's scores.
     """
-    assert column.images is not None
-    folds, steps = len(found.images), len(found.thresholds)
-    starts = np.searchsorted(column.keys, ranking.key_of(found.thresholds))
-    all_reach = int(starts[0] == 0)
-    tail = int(starts[all_reach]) if all_reach < steps else len(column.keys)
-    step_of = np.repeat(np.arange(all_reach, steps) * folds, np.diff(starts[all_reach:], append=len(column.keys)))
-    step_of += sampling.folds[column.images[tail:]]
-    above = np.bincount(step_of, minlength=steps * folds).reshape(steps, folds)
-    hits = column.positions[np.searchsorted(column.positions, tail) :] - tail
-    true = np.bincount(step_of[hits], minlength=steps * folds).reshape(steps, folds)
-    positives = np.bincount(sampling.folds[column.images[column.positions]], minlength=folds)
-    above, true = (np.cumsum(x[::-1], axis=0)[::-1] for x in (above, true))
+    assert block.images is not None
+    (tags, images), folds, steps = block.keys.shape, len(found.images), len(found.thresholds)
+    below = block.below(found.thresholds)
+    all_reach = int((below[:, 0] == 0).all())
+    tail = below[:, all_reach] if all_reach < steps else np.full(tags, images)
+    parts = [own[start:] for own, start in zip(block.images, tail, strict=True)]
+    looked_at = np.concatenate([block.images[:0].ravel(), *parts])
+    cells = (np.arange(tags)[:, None] * steps + np.arange(all_reach, steps)) * folds
+    cell = np.repeat(cells.ravel(), np.diff(below[:, all_reach:], append=images).ravel())
+    cell += sampling.folds[looked_at]
+    place = block.positions - block.rows[block.tag]
+    inside = place >= tail[block.tag]
+    moved = np.cumsum(images - tail) - images  # from places of a tag's order to those of `looked_at`
+    hits = (place + moved[block.tag])[inside]
+    shape = (tags, steps, folds)
+    above, true = (np.bincount(some, minlength=tags * steps * folds).reshape(shape) for some in (cell, cell[hits]))
+    above, true = (np.cumsum(some[:, ::-1], axis=1)[:, ::-1] for some in (above, true))
+    carriers = sampling.folds[block.images.ravel()[block.positions]]
+    positives = np.bincount(block.tag * folds + carriers, minlength=tags * folds).reshape(tags, folds)
     if all_reach:
-        above[0], true[0] = found.images, positives
-    found.tp[:, :, known] = true.T
-    found.fp[:, :, known] = (above - true).T
-    found.positives[:, known] = positives
+        above[:, 0], true[:, 0] = found.images, positives
+    found.tp[:, :, known] = true.transpose(2, 1, 0)
+    found.fp[:, :, known] = (above - true).transpose(2, 1, 0)
+    found.positives[:, known] = positives.T
 
 
-def _keep_worst(found: Tally, known: int, column: SortedColumn) -> None:
+def _keep_worst(found: Tally, known: slice, block: SortedBlock) -> None:
     """The images of the highest-scored negatives and of the lowest-scored positives."""
-    assert column.images is not None
-    missed = column.positions[:WORST]
-    found.worst_missed[known, : len(missed)] = column.images[missed]
-    found.worst_missed_scores[known, : len(missed)] = column.scores[missed]
-    top, images = 4 * WORST, len(column.keys)
+    assert block.images is not None
+    images = block.keys.shape[1]
+    at = block.ends[:-1, None] + np.arange(WORST)
+    row, rank = np.nonzero(at < block.ends[1:, None])
+    position = block.positions[at[row, rank]]
+    found.worst_missed[known][row, rank] = block.images.ravel()[position]
+    found.worst_missed_scores[known][row, rank] = block.scores.ravel()[position]
+    top = min(images, 4 * WORST)
     while True:
-        start = max(0, images - top)
-        false = np.flatnonzero((column.keys[start:] & np.uint32(1)) == 0)[::-1][:WORST]
-        if len(false) == WORST or not start:
+        negative = (block.keys[:, images - top :][:, ::-1] & np.uint32(1)) == 0
+        order = np.cumsum(negative, axis=1)
+        if top == images or (order[:, -1] >= WORST).all():
             break
-        top *= 8
-    found.worst_false[known, : len(false)] = column.images[start + false]
-    found.worst_false_scores[known, : len(false)] = column.scores[start + false]
-
-
-def over_blocks(
-    models: Sequence[Scored],
-    shape: tuple[int, int],
-    work: Callable[[slice, list[Block]], Result],
-    workers: int,
-) -> Iterator[tuple[int, Result]]:
-    """Call `work` with every block of tags of the truth and every model's columns of it, in threads.
-
-    Args:
-        shape: of the truth, (images, tags).
-
-    Yields: the number of tags of a block and what `work` gave, in the order of the tags whatever the threads do.
-    """
-    images, tags = shape
-    step = max(1, min(BLOCK_TAGS, BLOCK_BYTES // max(1, 4 * images)))
-    row_bytes = sum(model.matrix.dtype.itemsize * len(model.columns) for model in models) / max(1, tags)
-    panel = max(step, int(PANEL_BYTES / max(1, images) / max(1, row_bytes)) // step * step)
-    with ThreadPoolExecutor(workers) as pool:
-        for first in range(0, tags, panel):
-            span = slice(first, min(first + panel, tags))
-            known = [model.within(span) for model in models]
-            held = list(pool.map(lambda model, k: model.matrix.columns(model.columns[k], model.place), models, known))
-
-            def turned(
-                start: int, span: slice = span, known: list[slice] = known, held: list[NDArray[Any]] = held
-            ) -> Result:
-                truth_tags = slice(start, min(start + step, span.stop))
-                blocks = []
-                for model, k, matrix in zip(models, known, held, strict=True):
-                    own = model.within(truth_tags)
-                    blocks.append(Block(own, tag_major(matrix[:, own.start - k.start : own.stop - k.start])))
-                return work(truth_tags, blocks)
-
-            starts = range(span.start, span.stop, step)
-            for start, result in zip(starts, pool.map(turned, starts), strict=True):
-                yield min(step, span.stop - start), result
-
-
-def tag_major(matrix: NDArray[Any]) -> NDArray[np.float32]:
-    """An (images, tags) matrix turned to contiguous rows a tag, float32 (tags, images)."""
-    images, tags = matrix.shape
-    turned = np.empty((tags, images), np.float32)
-    for start in range(0, images, TILE_IMAGES):
-        part = slice(start, start + TILE_IMAGES)
-        turned[:, part] = matrix[part].T
-    return turned
+        top = min(images, 8 * top)
+    row, back = np.nonzero(negative & (order <= WORST))
+    rank, place = order[row, back] - 1, images - 1 - back
+    found.worst_false[known][row, rank] = block.images[row, place]
+    found.worst_false_scores[known][row, rank] = block.scores[row, place]

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from arena.report.columns import column, number, probability, rounded
-from arena.result import Result
+from arena.result import HEADLINES, Result
 
 SLICED = ("macro_f1", "map")
 """Figures that the table of slices shows."""
@@ -136,6 +136,5 @@ def labels(result: Result) -> dict[str, Any] | None:
     for name, model in result.summary["models"].items():
         without = found["without_suspects"].get(name, {})
         own = model["regimes"]["own"]
-        keys = ("macro_f1", "micro_f1", "map")
-        models.append({key: [number(own[key]), number(without.get(key))] for key in keys})
+        models.append({key: [number(own[key]), number(without.get(key))] for key in HEADLINES})
     return {"missing": found["missing"], "wrong": found["wrong"], "models": models}

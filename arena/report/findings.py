@@ -12,7 +12,8 @@ from typing import Any
 
 from arena.report.figures import DECIDED, UNDEFINED, clipped, count, figure, interval, listed, plural
 from arena.report.leaderboard import MODEL_STYLES, tags_of, value_of
-from arena.report.uncertainty import HEADLINES, detectable, difference, headline_rows, leading, with_interval
+from arena.report.uncertainty import detectable, difference, headline_rows, leading, with_interval
+from arena.result import HEADLINES
 
 STATIC_TAGS = 50
 """Rows of the table of tags that a reader without JavaScript sees."""

@@ -17,8 +17,7 @@ from matplotlib.ticker import MaxNLocator
 from arena.metrics.thresholds import on_sweep
 from arena.report.figures import clipped
 from arena.report.text import one_line
-from arena.report.uncertainty import HEADLINES
-from arena.result import Result
+from arena.result import HEADLINES, Result
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#f0e442")
 """Okabe and Ito's palette: told apart with every kind of colour vision."""

@@ -11,9 +11,9 @@ from arena.report.figures import figure, interval
 from arena.report.findings import tag_findings
 from arena.report.notes import convention_note, undefined_notes
 from arena.report.regimes import CROSS_FITTED, regime_rows
-from arena.report.uncertainty import HEADLINES, headline_rows, how_sure, told, verdict
+from arena.report.uncertainty import headline_rows, how_sure, told, verdict
 from arena.report.view import headline_view
-from arena.result import Result
+from arena.result import HEADLINES, Result
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 

@@ -12,9 +12,7 @@ from typing import Any
 from arena.metrics.intervals import LEVEL
 from arena.report.figures import DECIDED, clipped, count, figure, interval, listed, plural, probability, signed
 from arena.report.leaderboard import tags_of, value_of
-
-HEADLINES = {"macro_f1": "macro F1", "micro_f1": "micro F1", "map": "mAP"}
-"""The figures that a verdict is made of, and what they are called."""
+from arena.result import HEADLINES
 
 POWER = "80 %"
 """How often the smallest detectable difference would have been seen."""

@@ -94,18 +94,19 @@ class Matrix:
             place: int64 (rows of the matrix,), where each row goes, or -1 for a row that is not wanted; None keeps all.
         """
         consecutive = len(wanted) > 0 and bool((np.diff(wanted) == 1).all())
-        across = slice(int(wanted[0]), int(wanted[-1]) + 1) if consecutive else wanted
         if place is None and consecutive and len(self.parts) == 1 and isinstance(self.parts[0], np.ndarray):
-            return self.parts[0][:, across]
+            return self.parts[0][:, wanted[0] : wanted[-1] + 1]
         rows = self.shape[0] if place is None else int((place >= 0).sum())
         gathered = np.empty((rows, len(wanted)), self.dtype)
         for start, tile in self.tiles():
+            # to index by numbers would give a transposed copy, which is slow to put in place
+            some = tile[:, wanted[0] : wanted[-1] + 1] if consecutive else np.take(tile, wanted, axis=1)
             if place is None:
-                gathered[start : start + len(tile)] = tile[:, across]
+                gathered[start : start + len(tile)] = some
                 continue
             here = place[start : start + len(tile)]
             kept = here >= 0
-            gathered[here[kept]] = tile[:, across] if kept.all() else tile[kept][:, across]
+            gathered[here[kept]] = some if kept.all() else some[kept]
         return gathered
 
 

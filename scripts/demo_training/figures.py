@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from arena.metrics.ranking import average_precision, sort_column
+from arena.metrics.ranking import average_precision, sort_block
 
 THRESHOLDS = np.linspace(0.05, 0.95, 91)
 """Candidates for a card's threshold."""
@@ -29,8 +29,8 @@ def mean_average_precision(scores: NDArray[np.float32], truth: NDArray[np.bool_]
     chosen = np.flatnonzero(truth.sum(0) >= min_positives)
     if not len(chosen):
         return MeanAp(float("nan"), float("nan"), 0)
-    values = [average_precision(sort_column(scores[:, tag], truth[:, tag])) for tag in chosen]
-    return MeanAp(float(np.mean(values)), float(truth[:, chosen].mean()), len(chosen))
+    values = average_precision(sort_block(scores[:, chosen].T, truth[:, chosen].T))
+    return MeanAp(float(values.mean()), float(truth[:, chosen].mean()), len(chosen))
 
 
 def macro_f1(scores: NDArray[np.float32], truth: NDArray[np.bool_], threshold: float, min_positives: int) -> float:

@@ -10,7 +10,7 @@ from scipy.sparse import csc_array
 
 from arena.evaluate import Entry, Settings, amount_of_work, evaluate
 from arena.heldout.dataset import Truth
-from arena.metrics import tally
+from arena.metrics import blocks
 from arena.scores.matrix import Matrix
 from arena.scores.store import Scores
 from arena.tags import TagSpace
@@ -23,8 +23,8 @@ SETTINGS = Settings(replicates=60)
 @pytest.fixture
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that several threads have something to do, and several panels are read."""
-    monkeypatch.setattr(tally, "BLOCK_TAGS", 2)
-    monkeypatch.setattr(tally, "PANEL_BYTES", 240 * 4 * 2 * 4)
+    monkeypatch.setattr(blocks, "BLOCK_TAGS", 2)
+    monkeypatch.setattr(blocks, "PANEL_BYTES", 240 * 4 * 2 * 4)
 
 
 @pytest.mark.parametrize("settings", [SETTINGS, replace(SETTINGS, replicates=0)], ids=["resampled", "plain"])

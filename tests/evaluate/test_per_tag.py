@@ -65,8 +65,8 @@ def test_figures_of_every_tag_are_those_of_its_column() -> None:
             assert row.ap == pytest.approx(sk.average_precision_score(y, s), abs=1e-12)
             assert row.roc_auc == pytest.approx(sk.roc_auc_score(y, s), abs=1e-12)
             assert row.brier == pytest.approx(sk.brier_score_loss(y, s.astype(np.float64)), abs=1e-12)
-            assert (row.best_threshold, row.best_f1) == ranking.best_f1(column)
-            assert (row.break_even_threshold, row.break_even) == ranking.break_even(column)
+            assert (row.best_threshold, row.best_f1) == tuple(map(np.ndarray.item, ranking.best_f1(column)))
+            assert (row.break_even_threshold, row.break_even) == tuple(map(np.ndarray.item, ranking.break_even(column)))
             bins = np.minimum((s.astype(np.float64) * 20).astype(int), 19)
             ece = sum(abs((y[bins == b] - s[bins == b].astype(np.float64)).sum()) for b in range(20)) / 240
             assert row.ece == pytest.approx(ece, abs=1e-9)
@@ -92,13 +92,13 @@ def test_intervals_of_ap_follow_from_the_influence_of_clusters(clustered: tuple[
     for model in models:
         scores, rows = model.scores.values.read(), result.tags_of(model.name)
         for tag, row in enumerate(rows.itertuples()):
-            column = ranking.sort_images(scores[:, tag].copy(), labels[:, tag])
+            column = ranking.sort_column(scores[:, tag].copy(), labels[:, tag], images=True)
             found, values = ranking.influence(column), np.zeros(240)
-            values[column.images[found.start :]] = found.values
+            values[column.images[0, found.start[0] :]] = found.values
             error = np.sqrt(sum(values[groups == one].sum() ** 2 for one in np.unique(groups)))
             together = sum(labels[groups == one, tag].sum() ** 2 for one in np.unique(groups)) / labels[:, tag].sum()
             positives = row.support / max(1.0, together)
-            interval = intervals.ap_interval(row.ap, error, positives, bias=found.bias)
+            interval = intervals.ap_interval(row.ap, error, positives, bias=found.bias[0])
             assert (row.ap_low, row.ap_high) == (pytest.approx(interval.low), pytest.approx(interval.high))
 
 
@@ -161,9 +161,9 @@ def test_the_error_of_a_difference_of_ap_is_that_of_its_influence(clustered: tup
     for row in result.tables["tag_differences"].itertuples():
         tag, moved = truth.tags.names.index(row.tag), np.zeros(240)
         for model, sign in zip(models, (1, -1), strict=True):
-            column = ranking.sort_images(model.scores.values.read()[:, tag].copy(), labels[:, tag])
+            column = ranking.sort_column(model.scores.values.read()[:, tag].copy(), labels[:, tag], images=True)
             found = ranking.influence(column)
-            moved[column.images[found.start :]] += sign * found.values
+            moved[column.images[0, found.start[0] :]] += sign * found.values
         error = np.sqrt(sum(moved[groups == one].sum() ** 2 for one in np.unique(groups)))
         freedom = row.support - 1
         assert row.ap_p == pytest.approx(2 * student.sf(abs(row.ap_difference) / error, freedom), rel=1e-6)

@@ -199,13 +199,13 @@ def test_intervals_are_moved_by_what_resamples_or_influences_say_of_the_bias() -
     estimates, replicates = np.full((1, 7, 2), 0.5), rng.normal(0.52, 0.02, (1, 7, 2, 400))
     replicates[:, :, 1] += 0.55
     found = Aggregates([], estimates, np.ones((1, 7, 2), int), replicates, np.full((1, 7, 2), 0.01))
-    low, high = found.intervals()
+    low, high = found.intervals
     for figure, name in enumerate(ALL_FIGURES):
         ends = np.quantile(replicates[0, figure, 0], [0.025, 0.975])
         moved = 0.01 if name == "map" else 2 * (replicates[0, figure, 0].mean() - 0.5)
         np.testing.assert_allclose([low[0, figure, 0], high[0, figure, 0]], ends - moved, atol=1e-12)
     assert high[0, -1, 1] == 1, "no figure is above 1"
-    assert np.isnan(found._replace(replicates=None).intervals().low).all()
+    assert np.isnan(replace(found, replicates=None).intervals.low).all()
 
 
 def test_a_second_spelling_of_a_tag_moves_neither_figure_nor_interval() -> None:

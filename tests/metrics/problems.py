@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.sparse import csc_array
 
-from arena.metrics.tally import Scored, Tally, tally
+from arena.metrics.blocks import Scored
+from arena.metrics.tally import Tally, tally
 from arena.scores.matrix import Matrix
 
 # Few distinct values, so that ties and scores equal to thresholds are common; the least float32 above 0, and both zeros.

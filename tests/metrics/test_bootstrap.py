@@ -8,9 +8,10 @@ from scipy.sparse import csc_array
 
 from arena.metrics import bootstrap as module
 from arena.metrics import ranking
+from arena.metrics.blocks import over_blocks
 from arena.metrics.bootstrap import FIGURES, Plan, Resampled, Resampler, SliceRows, decide, draw_weights, units_of
 from arena.metrics.counts import CONVENTIONS, TagCounts, macro, micro
-from arena.metrics.tally import Sampling, over_blocks
+from arena.metrics.tally import Sampling
 
 from .problems import scored
 
@@ -106,11 +107,11 @@ def test_images_of_a_unit_are_drawn_together() -> None:
 
 @pytest.mark.parametrize("clustered", [False, True])
 def test_threads_and_blocks_change_nothing(clustered: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    from arena.metrics import tally
+    from arena.metrics import blocks
 
     given = plan(CLUSTERS, clustered=clustered)
     whole = resample(given)
-    monkeypatch.setattr(tally, "BLOCK_TAGS", 2)
+    monkeypatch.setattr(blocks, "BLOCK_TAGS", 2)
     parts = [resample(given, workers) for workers in (1, 3)]
     for found in parts:
         for one, other in zip(found.replicates, whole.replicates, strict=True):
@@ -173,15 +174,15 @@ def test_slices_are_measured_as_if_they_were_all_there_is() -> None:
             assert found.positives[number].tolist() == TRUTH[member].sum(0).tolist()
             moved = np.zeros(int(CLUSTERS.max()) + 1)
             for tag in range(TAGS):
-                column = ranking.sort_images(SCORES[model][member, tag], TRUTH[member, tag])
-                np.testing.assert_array_equal(found.average_precision[number, tag], ranking.average_precision(column))
+                column = ranking.sort_column(SCORES[model][member, tag], TRUTH[member, tag], images=True)
+                np.testing.assert_array_equal(found.average_precision[number, [tag]], ranking.average_precision(column))
                 if not TRUTH[member, tag].any():
                     assert np.isnan(found.ap_bias[number, tag])
                     continue
                 influence = ranking.influence(column)
                 assert found.ap_bias[number, tag] == influence.bias
                 assert column.images is not None
-                np.add.at(moved, CLUSTERS[member][column.images[influence.start :]], influence.values)
+                np.add.at(moved, CLUSTERS[member][column.images[0, influence.start[0] :]], influence.values)
             np.testing.assert_allclose(found.map_influence[number], moved, atol=1e-14)
 
 

@@ -16,6 +16,7 @@ from arena.metrics.calibration import (
     expected_calibration_error,
     reliability,
 )
+from arena.metrics.ranking import sort_column
 
 edges = st.integers(0, RELIABILITY_BINS).map(lambda b: np.float32(b / RELIABILITY_BINS))
 near_edges = edges.map(lambda edge: np.nextafter(edge, np.float32(0)))
@@ -31,7 +32,7 @@ def problems(draw: st.DrawFn) -> Problem:
 
 
 def bins_of(scores: np.ndarray, labels: np.ndarray) -> Bins:
-    return bin_sorted(np.sort(scores), np.sort(scores[labels]))
+    return Bins(*(column[0] for column in bin_sorted(sort_column(scores, labels))))
 
 
 def bin_of(score: np.float32) -> int:

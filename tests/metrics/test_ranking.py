@@ -17,7 +17,6 @@ from arena.metrics.ranking import (
     key_of,
     roc_auc,
     sort_column,
-    sort_images,
 )
 
 from .problems import Column, brute_counts, columns, random_column, weighted_ap
@@ -39,7 +38,7 @@ def test_a_ranking_worked_by_hand() -> None:
     scores = np.float32([0.9, 0.4, 0.4, 0.1, 0.0])
     labels = np.array([True, True, False, True, False])
     column = sort_column(scores, labels)
-    assert column.scores.tolist() == np.float32([0.0, 0.1, 0.4, 0.4, 0.9]).tolist()
+    assert column.scores[0].tolist() == np.float32([0.0, 0.1, 0.4, 0.4, 0.9]).tolist()
     assert column.positions.tolist() == [1, 3, 4], "of equal score the image that carries the tag stands last"
     assert average_precision(column) == pytest.approx((1 + 2 / 3 + 3 / 4) / 3, abs=1e-15)
     assert roc_auc(column) == pytest.approx((2 + 1.5 + 1) / 6, abs=1e-15)
@@ -55,9 +54,9 @@ def test_of_equally_good_thresholds_the_highest_is_the_best() -> None:
 
 def test_images_come_in_order_of_score_then_label_then_number() -> None:
     scores, labels = np.float32([0.5, 0.0, 0.5, -0.0, 0.5]), np.array([True, False, False, False, False])
-    column = sort_images(scores, labels)
+    column = sort_column(scores, labels, images=True)
     assert column.images is not None
-    assert column.images.tolist() == [1, 3, 2, 4, 0]
+    assert column.images[0].tolist() == [1, 3, 2, 4, 0]
     assert np.array_equal(column.keys, sort_column(scores, labels).keys)
 
 
@@ -117,7 +116,7 @@ def test_break_even_is_at_the_threshold_that_predicts_as_many_as_carry_the_tag_o
     more = [t for t, (n, *_) in near.items() if n >= positives][:1]
     assert found.threshold in [*fewer, *more]
     assert fewer != more or found.threshold == fewer[0]
-    _, precision, recall = near[np.float32(found.threshold)]
+    _, precision, recall = near[np.float32(found.threshold[0])]
     assert found.value == pytest.approx(float(precision + recall) / 2, abs=1e-15)
     assert found.value > 0 or all(near[t][1] == 0 for t in (*fewer, *more)), "no hits at all is no break-even"
 
@@ -133,18 +132,18 @@ def test_counts_at_thresholds_are_those_of_the_images_that_reach_them(problem: C
     thresholds = np.sort(np.float32([*steps, np.nextafter(np.float32(1), np.float32(2))]))
     found = count_sorted(sort_column(*problem), thresholds)
     expected = [brute_counts(*problem, threshold) for threshold in thresholds]
-    assert [tuple(one) for one in np.transpose(found).tolist()] == expected
+    assert [tuple(one) for one in np.stack(found)[:, 0].T.tolist()] == expected
 
 
 @given(columns())
 def test_keys_order_images_as_scores_do(problem: Column) -> None:
     scores, labels = problem
-    column = sort_images(scores, labels)
+    column = sort_column(scores, labels, images=True)
     assert column.images is not None
-    assert sorted(column.images.tolist()) == list(range(len(scores)))
-    assert np.array_equal(column.scores, scores[column.images])
-    assert np.array_equal(column.images[column.positions], [i for i in column.images if labels[i]])
-    assert (np.diff(column.keys.astype(np.int64)) >= 0).all()
+    assert sorted(column.images[0].tolist()) == list(range(len(scores)))
+    assert np.array_equal(column.scores[0], scores[column.images[0]])
+    assert np.array_equal(column.images[0, column.positions], [i for i in column.images[0] if labels[i]])
+    assert (np.diff(column.keys[0].astype(np.int64)) >= 0).all()
     assert np.array_equal(key_of(np.float32([-0.0])), key_of(np.float32([0.0])))
 
 
@@ -182,11 +181,11 @@ def central(problem: Column, step: float, image: int) -> tuple[float, float]:
 def test_influence_and_bias_are_the_derivatives_of_a_weighted_average_precision(seed: int) -> None:
     problem = random_column(seed, 30, share=(0.1, 0.3, 0.9)[seed % 3], values=(4, 12, 1 << 20)[seed // 4])
     problem[1][seed] = True
-    column = sort_images(*problem)
+    column = sort_column(*problem, images=True)
     found = influence(column)
     assert column.images is not None
     values = np.zeros(30)
-    values[column.images[found.start :]] = found.values
+    values[column.images[0, found.start[0] :]] = found.values
     expected = [central(problem, 1e-5, image)[0] for image in range(30)]
     np.testing.assert_allclose(values, expected, atol=1e-8)
     second = sum(central(problem, 1e-3, image)[1] for image in range(30))
@@ -197,7 +196,7 @@ def test_influence_and_bias_are_the_derivatives_of_a_weighted_average_precision(
 def test_influence_worked_by_hand() -> None:
     """Positive, negative, positive: AP = (1 + 2/3) / 2; the negative enters the second precision only, 2/3 -> 2/(3 + w)."""
     found = influence(sort_column(np.float32([0.9, 0.8, 0.7]), np.array([True, False, True])))
-    assert found.start == 0
+    assert found.start.tolist() == [0]
     assert found.values == pytest.approx([-1 / 36, -1 / 9, 5 / 36], abs=1e-15)
 
 
@@ -206,7 +205,7 @@ def test_influences_sum_to_zero_because_only_relative_weights_count(problem: Col
     if not problem[1].any():
         return
     found = influence(sort_column(*problem))
-    assert len(found.values) == len(problem[0]) - found.start
+    assert len(found.values) == len(problem[0]) - found.start[0]
     assert found.values.sum() == pytest.approx(0, abs=1e-12)
 
 

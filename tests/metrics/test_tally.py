@@ -7,10 +7,10 @@ import pytest
 from scipy.sparse import csc_array
 from sklearn import metrics as sk
 
-from arena.metrics import ranking
-from arena.metrics import tally as module
+from arena.metrics import blocks, ranking
+from arena.metrics.blocks import Scored, over_blocks, tag_major
 from arena.metrics.counts import CONVENTIONS
-from arena.metrics.tally import WORST, Sampling, Scored, Tallies, Tally, over_blocks, tag_major, tally
+from arena.metrics.tally import WORST, Sampling, Tallies, Tally, tally
 from arena.metrics.thresholds import sweep_thresholds
 
 from .problems import brute_counts, scored, tally_of, weighted_ap
@@ -39,9 +39,9 @@ def assert_same(first: Tally, second: Tally, *, but: tuple[str, ...] = ()) -> No
 @pytest.fixture
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks of four tags, panels of eight, tiles of seven images."""
-    monkeypatch.setattr(module, "BLOCK_TAGS", 4)
-    monkeypatch.setattr(module, "PANEL_BYTES", IMAGES * 4 * 8)
-    monkeypatch.setattr(module, "TILE_IMAGES", 7)
+    monkeypatch.setattr(blocks, "BLOCK_TAGS", 4)
+    monkeypatch.setattr(blocks, "PANEL_BYTES", IMAGES * 4 * 8)
+    monkeypatch.setattr(blocks, "TILE_IMAGES", 7)
 
 
 @pytest.mark.parametrize("sampling", [None, SAMPLING], ids=["plain", "sampled"])
@@ -64,10 +64,10 @@ def test_figures_are_those_of_each_column_and_of_scikit_learn() -> None:
     found = tally_of(SCORES, LABELS, SWEEP)
     for tag in range(TAGS):
         column = ranking.sort_column(SCORES[:, tag].copy(), LABELS[:, tag])
-        np.testing.assert_array_equal(found.average_precision[tag], ranking.average_precision(column))
-        np.testing.assert_array_equal(found.roc_auc[tag], ranking.roc_auc(column))
-        np.testing.assert_array_equal(found.best[:, tag], ranking.best_f1(column))
-        np.testing.assert_array_equal(found.break_even[:, tag], ranking.break_even(column))
+        np.testing.assert_array_equal(found.average_precision[[tag]], ranking.average_precision(column))
+        np.testing.assert_array_equal(found.roc_auc[[tag]], ranking.roc_auc(column))
+        np.testing.assert_array_equal(found.best[:, [tag]], ranking.best_f1(column))
+        np.testing.assert_array_equal(found.break_even[:, [tag]], ranking.break_even(column))
         reference = sk.brier_score_loss(LABELS[:, tag], SCORES[:, tag].astype(np.float64), pos_label=True)
         assert found.brier[tag] == pytest.approx(reference, abs=1e-12)
         if 0 < LABELS[:, tag].sum() < IMAGES:
@@ -98,8 +98,8 @@ def test_neither_threads_nor_panels_nor_blocks_change_anything(
 ) -> None:
     first, second = run(sampling, 1), run(sampling, 3)
     with monkeypatch.context() as whole:
-        whole.setattr(module, "PANEL_BYTES", 1 << 30)
-        whole.setattr(module, "BLOCK_TAGS", 64)
+        whole.setattr(blocks, "PANEL_BYTES", 1 << 30)
+        whole.setattr(blocks, "BLOCK_TAGS", 64)
         third = run(sampling, 2)
     for a, b, c in zip(first.models, second.models, third.models, strict=True):
         assert_same(a, b)
@@ -192,12 +192,12 @@ def test_one_threshold_and_thresholds_that_nothing_reaches() -> None:
 
 def influences(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """The influence of each image on the AP of one tag."""
-    column = ranking.sort_images(np.ascontiguousarray(scores), labels)
+    column = ranking.sort_column(np.ascontiguousarray(scores), labels, images=True)
     values = np.zeros(len(scores))
     if labels.any():
         found = ranking.influence(column)
         assert column.images is not None
-        values[column.images[found.start :]] = found.values
+        values[column.images[0, found.start[0] :]] = found.values
     return values
 
 

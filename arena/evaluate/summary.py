@@ -1,0 +1,115 @@
+"""The summary of a result: every model's figures over all compared tags, regime by regime, and who ranks where."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from arena.evaluate import aggregate, per_image, tables
+from arena.evaluate.aggregate import ALL_FIGURES, Aggregates
+from arena.evaluate.matching import describe_thresholds
+from arena.evaluate.passes import Measured
+from arena.evaluate.settings import Settings
+from arena.metrics.counts import divide, macro
+from arena.result import SCHEMA
+
+
+def summarise(
+    measured: Measured, found: Aggregates, differences: pd.DataFrame, skipped: int, settings: Settings
+) -> dict[str, Any]:
+    """What `summary.json` holds.
+
+    Args:
+        found, differences: of `measured`.
+        skipped: images that no model could read.
+    """
+    truth, names = measured.truth, [one.entry.name for one in measured.models]
+    ranked = len(names) > 1 and found.replicates is not None
+    return {
+        "schema": SCHEMA,
+        "images": len(truth.image_ids),
+        "skipped": skipped,
+        "dataset_tags": int((np.diff(truth.values.indptr) > 0).sum()),
+        "convention": settings.convention,
+        "min_positives": settings.min_positives,
+        "compared_tags": len(measured.compared),
+        "replicates": settings.replicates,
+        "clusters": len(set(truth.groups or truth.image_ids)),
+        "models": {name: _model_summary(measured, number, found) for number, name in enumerate(names)},
+        "ranks": aggregate.ranks(differences, found.estimates[:, :, 0], names) if ranked else {},
+        "labels": _labels_summary(measured, settings),
+    }
+
+
+def _model_summary(measured: Measured, number: int, found: Aggregates) -> dict[str, Any]:
+    model = measured.models[number]
+    compared, own = model.chosen[measured.compared], measured.own[number]
+    prevalence = macro(divide(own.positives[compared], np.full(len(compared), max(1, own.images))))
+    carried = np.diff(measured.truth.values.indptr)[np.unique(model.scored.truth_columns)] > 0
+    regimes = {
+        target.regime: _regime(measured, number, found, place)
+        for place, target in enumerate(found.targets)
+        if target.slice == "all"
+    }
+    regimes["own"] |= {"random_map": prevalence.value}
+    if measured.uncertainty is not None:
+        shrunk = measured.uncertainty.regimes[number].shrunk
+        strengths = ["infinite" if np.isinf(strength) else strength for strength in shrunk.shrinkage]
+        regimes["tag"] |= {"shrinkage": strengths, "unshrunk_macro_f1": shrunk.unshrunk_macro_f1}
+    best = measured.tallies.models[number].best[1][compared]
+    return {
+        "title": model.entry.title,
+        "tags": len(model.entry.scores.tags),
+        "known_tags": int(carried.sum()),
+        "threshold": describe_thresholds(model.entry),
+        "threshold_source": model.entry.threshold_source,
+        "regimes": regimes,
+        "in_sample_best_macro_f1": macro(best).value,
+        "roc_auc": macro(measured.tallies.models[number].roc_auc[compared]).value,
+        "brier": macro(measured.tallies.models[number].brier[compared]).value,
+        "ece": tables.expected_calibration_error(measured, number),
+        "per_image": per_image.figures(measured, number),
+    }
+
+
+def _regime(measured: Measured, number: int, found: Aggregates, place: int) -> dict[str, Any]:
+    """The figures of all compared tags under one regime, with intervals where there are resamples."""
+    row: dict[str, Any] = {"tags": len(measured.compared)}
+    for figure, name in enumerate(ALL_FIGURES):
+        here = (number, figure, place)
+        if name == "map" and found.targets[place].regime != "own":
+            continue
+        row[name] = float(found.estimates[here])
+        if not name.startswith("micro"):
+            row[f"{name}_tags"] = int(found.tags[here])
+        if found.replicates is not None:
+            row |= {f"{name}_low": float(found.intervals.low[here]), f"{name}_high": float(found.intervals.high[here])}
+            row |= {f"{name}_bias": float(found.bias[here])}
+    if measured.uncertainty is not None:
+        regime = measured.uncertainty.regimes[number].by_name[found.targets[place].regime]
+        final = regime.final[measured.models[number].chosen[measured.compared]]
+        if len(final):
+            row |= {"lowest_threshold": _plain(final.min()), "highest_threshold": _plain(final.max())}
+    return row
+
+
+def _plain(threshold: np.float32) -> float:
+    """A float32 as the shortest number that means it."""
+    return float(str(threshold))
+
+
+def _labels_summary(measured: Measured, settings: Settings) -> dict[str, Any]:
+    """How many labels every model contradicts, and each model's figures where those are left out."""
+    found = measured.uncertainty
+    if found is None:
+        return {}
+    missing = int(found.suspects.missing.sum())
+    cleaned = {}
+    for model, (counts, ap) in zip(measured.models, found.cleaned, strict=True):
+        means = aggregate.figures_of(counts, settings.counting)
+        cleaned[model.entry.name] = {
+            "macro_f1": means[ALL_FIGURES.index("macro_f1")].value,
+            "micro_f1": means[ALL_FIGURES.index("micro_f1")].value,
+            "map": macro(ap).value,
+        }
+    return {"missing": missing, "wrong": len(found.suspects.missing) - missing, "without_suspects": cleaned}
