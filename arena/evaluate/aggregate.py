@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy import special
-from scipy.sparse import csc_array
 
 from arena.evaluate.passes import Measured
 from arena.evaluate.settings import Settings
@@ -99,8 +98,8 @@ def aggregate(
     shape = (len(measured.models), len(ALL_FIGURES), len(targets))
     estimates, bias = np.full((2, *shape), np.nan)
     tags = np.zeros(shape, np.int64)
-    together = images_per_unit(measured)
     replicates = None if found is None else np.full((*shape, settings.replicates), np.nan)
+    everyone = [one.tags for one in tag_slices] + [measured.compared] * (len(targets) - len(tag_slices))
     for number, model in enumerate(measured.models):
         tally, own = measured.tallies.models[number], measured.own[number]
         counts = [own.take(model.chosen[one.tags]) for one in tag_slices]
@@ -125,14 +124,13 @@ def aggregate(
         for target, some in enumerate(counts):
             for figure, mean in enumerate([*figures_of(some, convention), macro(ap[target])]):
                 estimates[number, figure, target], tags[number, figure, target] = mean
-            defined = ap_bias[target][~np.isnan(ap_bias[target])]
-            bias[number, -1, target] = defined.mean() if len(defined) else np.nan
+            if len(ap_bias[target]):
+                bias[number, -1, target] = macro(measured.related[everyone[target]] * ap_bias[target]).value
         if found is not None and replicates is not None:
             replicates[number, :-1] = found.resampled.replicates[number]
             for target, one in enumerate(influence):
                 if one is not None and tags[number, -1, target]:
-                    columns = tag_slices[target].tags if target < len(tag_slices) else measured.compared
-                    apart = counts[target].positives / together[columns]
+                    apart = counts[target].positives / measured.related[everyone[target]]
                     share = small_sample(apart) / tags[number, -1, target]
                     moved = one.astype(np.float32) @ found.weights * share
                     replicates[number, -1, target] = estimates[number, -1, target] + moved
@@ -141,16 +139,6 @@ def aggregate(
         sums = np.where(known, replicates[:, :-1], 0.0).sum(-1)
         bias[:, :-1] = divide(sums, known.sum(-1)) - estimates[:, :-1]
     return Aggregates(targets, estimates, tags, replicates, bias)
-
-
-def images_per_unit(measured: Measured) -> Floats:
-    """How many images that carry a tag share a unit of the resamples, on average; float64 (truth tags,), 1 or more."""
-    values = measured.truth.values
-    if measured.uncertainty is None or measured.uncertainty.sampling.independent:
-        return np.ones(values.shape[1])
-    pooled = measured.uncertainty.sampling.pooling @ csc_array(values, dtype=np.float64)
-    carried = np.diff(pooled.tocsc().indptr)
-    return np.maximum(1.0, np.nan_to_num(divide(np.diff(values.indptr), carried), nan=1.0))
 
 
 def small_sample(positives: NDArray[Any]) -> float:

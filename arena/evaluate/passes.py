@@ -4,11 +4,12 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csc_array
+from scipy.sparse import csc_array, csr_array
 from threadpoolctl import threadpool_limits
 
 from arena.evaluate.matching import Matched
@@ -19,7 +20,7 @@ from arena.heldout.dataset import Truth
 from arena.metrics import bootstrap, labels, ranking
 from arena.metrics.blocks import Block, Scored, labels_of, over_blocks
 from arena.metrics.bootstrap import Part, Plan, Resampled, Resampler, SliceRows
-from arena.metrics.counts import Floats, Integers, TagCounts
+from arena.metrics.counts import Floats, Integers, TagCounts, divide
 from arena.metrics.labels import Suspects
 from arena.metrics.tally import Ranked, Sampling, Tallies, Tally, tally
 from arena.metrics.thresholds import CHOICES, FoldCounts, Shrunk, assign_folds, cross_fit_tags, sweep_thresholds
@@ -96,6 +97,31 @@ class Measured:
     tallies: Tallies
     own: list[TagCounts]
     uncertainty: Uncertainty | None
+
+    @cached_property
+    def pooling(self) -> csr_array | None:
+        """What adds up values of images by duplicate cluster; float64 (clusters, images). None where there are no clusters."""
+        if self.truth.groups is None:
+            return None
+        cluster = np.unique(self.truth.groups, return_inverse=True)[1]
+        images = np.arange(len(cluster))
+        return csr_array((np.ones(len(cluster)), (cluster, images)), shape=(int(cluster.max()) + 1, len(cluster)))
+
+    @cached_property
+    def related(self) -> Floats:
+        """How many of a tag's images are in the cluster of one of them, on average; float64 (truth tags,), 1 or more.
+
+        So many times as often as independent images they count twice: it is Kish's design effect of unequal clusters.
+        """
+        carried = csc_array(self.truth.values, dtype=np.float64)
+        if self.pooling is None:
+            return np.ones(carried.shape[1])
+        return np.fmax(1.0, divide(square_sums(self.pooling @ carried), np.diff(carried.indptr)))
+
+
+def square_sums(matrix: csc_array) -> Floats:
+    """Sums of squares of the columns."""
+    return np.asarray(matrix.multiply(matrix).sum(0), np.float64)
 
 
 def order_by_fold(truth: Truth) -> Truth:

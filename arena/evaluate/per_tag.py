@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import special
 from scipy.sparse import csc_array, csr_array
 
-from arena.evaluate.passes import Measured
+from arena.evaluate.passes import Measured, square_sums
 from arena.evaluate.settings import Settings
 from arena.metrics import calibration, intervals, significance
 from arena.metrics.counts import Floats, divide, f_beta, informedness, mcc
@@ -76,31 +76,27 @@ def tag_intervals(measured: Measured, number: int) -> TagIntervals:
     if found is None:
         nothing = np.full(len(own.tp), np.nan)
         return TagIntervals(*[Interval(nothing, nothing)] * 4)
-    effects = design_effects(measured, number)
+    effects, related = design_effects(measured, number), measured.related[measured.models[number].scored.truth_columns]
     return TagIntervals(
         intervals.wilson(own.tp, own.tp + own.fp, design_effect=effects[0]),
         intervals.wilson(own.tp, own.positives, design_effect=effects[1]),
         intervals.f1_interval(own.tp, own.fp, own.fn, design_effect=effects[2]),
         intervals.ap_interval(
-            tally.average_precision, np.sqrt(tally.ap_variance), own.positives / effects[3], bias=tally.ap_bias
+            tally.average_precision, np.sqrt(tally.ap_variance), own.positives / related, bias=related * tally.ap_bias
         ),
     )
 
 
 def design_effects(measured: Measured, number: int) -> Floats:
-    """What clusters of near duplicates multiply the variance of precision, recall and F1 by; (4, known), 1 or more.
+    """What clusters of near duplicates multiply the variance of precision, recall and F1 by; (3, known), 1 or more.
 
-    The last row, which stands for AP, is the mean number of images in the cluster of a positive: the most that clusters can
-    do, and what is used for a tag that is not compared.
+    Of a tag that is not compared it is `Measured.related`, the most that clusters can do.
     """
-    model, found = measured.models[number], measured.uncertainty
-    effects = np.ones((4, len(model.columns)))
-    if found is None or measured.truth.groups is None:
+    model, found, clusters = measured.models[number], measured.uncertainty, measured.pooling
+    effects = np.tile(measured.related[model.scored.truth_columns], (3, 1))
+    if found is None or clusters is None:
         return effects
-    clusters = found.sampling.pooling
     carried = _floats(measured.truth.values)
-    together = _square_sums(clusters @ carried)
-    effects[:] = np.maximum(1.0, np.nan_to_num(divide(together, np.diff(carried.indptr))))[model.scored.truth_columns]
     compared = measured.compared
     truth, predicted = _floats(carried[:, compared]), _floats(found.resampled.predictions[number])
     hits = _floats(predicted.multiply(truth))
@@ -108,7 +104,7 @@ def design_effects(measured: Measured, number: int) -> Floats:
     for row, base in enumerate((predicted, truth, union)):
         share = divide(np.asarray(hits.sum(0)), np.asarray(base.sum(0)))
         spread = hits - base @ _diagonal(np.nan_to_num(share))
-        ratio = divide(_square_sums(clusters @ spread), _square_sums(spread))
+        ratio = divide(square_sums(clusters @ spread), square_sums(spread))
         effects[row, model.chosen[compared]] = np.maximum(1.0, np.nan_to_num(ratio))
     return effects
 
@@ -120,11 +116,6 @@ def _diagonal(values: Floats) -> csr_array:
 
 def _floats(matrix: csc_array) -> csc_array:
     return csc_array(matrix, dtype=np.float64)
-
-
-def _square_sums(matrix: csc_array) -> Floats:
-    """Sums of squares of the columns."""
-    return np.asarray(matrix.multiply(matrix).sum(0), np.float64)
 
 
 TAG_DIFFERENCE_COLUMNS = (

@@ -53,8 +53,7 @@ class SortedBlock:
     @property
     def rows(self) -> Integers:
         """Where each tag starts in the flattened keys; int64 (tags,)."""
-        tags, images = self.keys.shape
-        return np.arange(0, tags * images, max(images, 1), dtype=np.int64)
+        return np.multiply(np.arange(len(self.keys)), self.keys.shape[1], dtype=np.int64)
 
     @cached_property
     def scores(self) -> NDArray[np.float32]:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csc_array, csr_array
+from scipy.sparse import csc_array
 
 from arena.metrics import calibration, ranking
 from arena.metrics.blocks import Block, Scored, labels_of, over_blocks
@@ -43,12 +43,6 @@ class Sampling:
             into[images] += values
         else:
             into += np.bincount(self.units[images], values, len(into))
-
-    @cached_property
-    def pooling(self) -> csr_array:
-        """What adds up values of images by unit; float64 (units, images), 1 where an image is of a unit."""
-        shape = (int(self.units.max()) + 1, len(self.units))
-        return csr_array((np.ones(len(self.units)), (self.units, np.arange(len(self.units)))), shape=shape)
 
     @cached_property
     def bounds(self) -> Integers:
