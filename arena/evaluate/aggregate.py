@@ -99,7 +99,7 @@ def aggregate(
     estimates, bias = np.full((2, *shape), np.nan)
     tags = np.zeros(shape, np.int64)
     replicates = None if found is None else np.full((*shape, settings.replicates), np.nan)
-    everyone = [one.tags for one in tag_slices] + [measured.compared] * (len(targets) - len(tag_slices))
+    columns = [one.tags for one in tag_slices] + [measured.compared] * (len(targets) - len(tag_slices))
     for number, model in enumerate(measured.models):
         tally, own = measured.tallies.models[number], measured.own[number]
         counts = [own.take(model.chosen[one.tags]) for one in tag_slices]
@@ -125,12 +125,12 @@ def aggregate(
             for figure, mean in enumerate([*figures_of(some, convention), macro(ap[target])]):
                 estimates[number, figure, target], tags[number, figure, target] = mean
             if len(ap_bias[target]):
-                bias[number, -1, target] = macro(measured.related[everyone[target]] * ap_bias[target]).value
+                bias[number, -1, target] = macro(measured.related[columns[target]] * ap_bias[target]).value
         if found is not None and replicates is not None:
             replicates[number, :-1] = found.resampled.replicates[number]
             for target, one in enumerate(influence):
                 if one is not None and tags[number, -1, target]:
-                    apart = counts[target].positives / measured.related[everyone[target]]
+                    apart = counts[target].positives / measured.related[columns[target]]
                     share = small_sample(apart) / tags[number, -1, target]
                     moved = one.astype(np.float32) @ found.weights * share
                     replicates[number, -1, target] = estimates[number, -1, target] + moved
