@@ -161,21 +161,22 @@ def report(runs: tuple[Path, ...]) -> None:
     "--difference", type=click.FloatRange(0, 1, min_open=True), metavar="D", show_default=False,
     help="The difference to decide.  [default: the one that was seen]",
 )  # fmt: skip
-@option("--figure", default="macro_f1,micro_f1,map", help="Figures; commas between.")
+@option("--figure", help="Figures; commas between.  [default: macro F1, micro F1, mAP]", show_default=False)
 @option("--power", type=click.FloatRange(0, 1, True, True), default=0.8, help="Chance to call a true difference one.")
 @option(
     "--alpha", type=click.FloatRange(0, 1, True, True), default=0.05, help="Chance to call one where there is none."
 )
-def power(run: Path, difference: float | None, figure: str, power: float, alpha: float) -> None:
+def power(run: Path, difference: float | None, figure: str | None, power: float, alpha: float) -> None:
     """Say how many images would decide a difference between the models of a run.
 
     Example: arena power runs/demo --difference 0.01
     """
     from arena.power import power_of
-    from arena.result import read_result
+    from arena.result import HEADLINES, read_result
     from arena.terminal import show_power
 
-    show_power(power_of(read_result(run), difference=difference, figures=split_names(figure), power=power, alpha=alpha))
+    figures = split_names(figure) if figure else HEADLINES
+    show_power(power_of(read_result(run), difference=difference, figures=tuple(figures), power=power, alpha=alpha))
 
 
 @arena.command()
