@@ -5,6 +5,7 @@ Canonical: EXIF orientation applied, the first frame of an animation, transparen
 
 import io
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +14,22 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from arena.errors import UnreadableImageError
+
+
+@dataclass(frozen=True)
+class ImagePolicy:
+    """What counts as an image, and what becomes of its transparency.
+
+    Attributes:
+        animated: `first` takes the first frame of an animation, `drop` refuses it.
+        transparent: `white` composites on white, `drop` refuses a picture with any transparent pixel.
+        max_pixels: larger images are refused before a pixel is decoded.
+    """
+
+    animated: str = "first"
+    transparent: str = "white"
+    max_pixels: int = 89_478_485
+
 
 RGB = NDArray[np.uint8]
 """Pixels, (height, width, 3), red green blue, 0 to 255."""

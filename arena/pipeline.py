@@ -5,12 +5,11 @@ Each stage writes files and can be run again from the files before it.
 
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from arena import __version__, provenance, taggers
 from arena.cards import ModelCard, Thresholds, check_name, find_dataset, find_models, model_cards, roots
@@ -18,6 +17,7 @@ from arena.errors import ArenaError, ScoresError, nearest
 from arena.evaluate import Entry, Settings, amount_of_work, evaluate
 from arena.heldout.dataset import Truth, read_frozen
 from arena.heldout.readers import list_images, truth_from_rows
+from arena.progress import Progress, Silent
 from arena.result import Result, read_result, write_result
 from arena.scores.npz import as_texts, read_npz, read_scores, write_scores
 from arena.scores.predict import ImageSource, Job, forget_mended, predict
@@ -34,27 +34,6 @@ DEMO_DATASET = "demo"
 
 TAG_GROUPS_FILE = "tag_groups.toml"
 """Named groups of tags, beside a dataset or for all."""
-
-
-class Progress(Protocol):
-    """What long work reports to; a terminal shows it."""
-
-    def note(self, text: str) -> None:
-        """Say one line."""
-
-    def count(self, what: str, total: int, done: int) -> AbstractContextManager[Callable[[int], None]]:
-        """Count towards a total, some of it done before; yields what to call with each further number."""
-
-
-class Silent:
-    """Reports to nobody."""
-
-    def note(self, text: str) -> None:
-        """Say nothing."""
-
-    def count(self, what: str, total: int, done: int) -> AbstractContextManager[Callable[[int], None]]:
-        """Count nothing."""
-        return nullcontext(lambda number: None)
 
 
 @dataclass(frozen=True)

@@ -194,13 +194,14 @@ def write_frozen(
     Args:
         folder: where `images/` already is.
         card: content of `dataset.toml`; `digest` and the number of images are added.
-        images: a row an image, with `IMAGE_COLUMNS`.
+        images: a row an image, with `IMAGE_COLUMNS` and any others.
         tags: (name, category) of each tag of the truth.
 
     Returns: the digest of the set.
     """
     ordered = images.sort_values("image_id").reset_index(drop=True)
-    ordered[list(IMAGE_COLUMNS)].to_parquet(folder / "images.parquet", index=False)
+    more = [name for name in ordered.columns if name not in IMAGE_COLUMNS]
+    ordered[[*IMAGE_COLUMNS, *more]].to_parquet(folder / "images.parquet", index=False)
     positives = ordered["tags"].explode().value_counts()
     rows = [
         {"name": name, "category": category, "positives": int(positives.get(name, 0))}

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from arena import __version__
-from arena.errors import ArenaError, ExitCode, nearest
-from arena.options import (
+from arena.cli.dataset import dataset
+from arena.cli.options import (
     NamedFile,
     batch_option,
     config_option,
@@ -21,20 +21,11 @@ from arena.options import (
     root_option,
     scoring_options,
 )  # fmt: skip
+from arena.cli.verbs import Verbs, command_line, split_names, unique
+from arena.errors import ArenaError, ExitCode
 
 if TYPE_CHECKING:
     from arena.pipeline import Compute, Scoring
-
-
-class Verbs(click.Group):
-    """A group that suggests the nearest verb for a mistyped one."""
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
-            raise click.UsageError(f"no verb is called {args[0]!r}. {nearest(args[0], self.commands)}", ctx)
-        return super().resolve_command(ctx, args)
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -194,6 +185,9 @@ def pull(models: tuple[str, ...], root: Path | None) -> None:
         click.echo(f"{fetched.name}: {fetched.folder}  ({fetched.size_mb:.0f} MB, sha256 {fetched.digest[:12]})")
 
 
+arena.add_command(dataset)
+
+
 @arena.group("ls", cls=Verbs)
 def ls() -> None:
     """List models, datasets or tags.
@@ -258,26 +252,6 @@ def _scoring(settings: dict[str, Any]) -> "Scoring":
         SLICE_COLUMNS if slices == SLICE_COLUMNS else slices,
     )  # fmt: skip
     return Scoring(chosen, unique(settings["threshold"]), settings["tag_groups"])
-
-
-def unique(pairs: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
-    """Pairs of a repeated option as a mapping; a name given twice is a mistake."""
-    names = [name for name, _ in pairs]
-    if len(set(names)) < len(names):
-        raise ArenaError(f"{max(names, key=names.count)} is named twice; every model needs a name of its own")
-    return dict(pairs)
-
-
-def split_names(text: str) -> list[str]:
-    """`a, b` as a list."""
-    return [name.strip() for name in text.split(",") if name.strip()]
-
-
-def command_line() -> str:
-    """What was typed, as it can be typed again."""
-    import shlex
-
-    return shlex.join(["arena", *sys.argv[1:]])
 
 
 def main(arguments: list[str] | None = None) -> None:
