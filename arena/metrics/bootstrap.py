@@ -261,7 +261,7 @@ def _rank_slices(plan: Plan, span: slice, labels: NDArray[np.bool_], block: Bloc
         assert ranked.images is not None
         influence = ranking.influence(ranked)
         found.average_precision[number, span] = ranking.average_precision(ranked)
-        found.ap_bias[number, span] = influence.bias
+        found.ap_bias[number, span] = ranking.optimism(ranked)
         for row in np.flatnonzero(ranked.positives).tolist():
             images = part.images[ranked.images[row, influence.start[row] :]]
             plan.sampling.add_by_unit(images, influence.of(row), total[number])

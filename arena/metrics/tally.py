@@ -63,7 +63,7 @@ class Tally:
         best, break_even: float64 (2, tags), threshold and value: see `ranking.best_f1` and `ranking.break_even`.
         squares, positive_scores: float64 (tags,), the sum of squared scores, and of the scores of positives.
         bins: reliability bins, (tags, bins).
-        ap_bias, ap_variance: float64 (tags,), see `ranking.influence`; with sampling only.
+        ap_bias, ap_variance: float64 (tags,), see `ranking.optimism` and `ranking.influence`; with sampling only.
         map_influence: float64 (groups, units), the influence of each unit on the sum of AP over a group's tags.
         worst_false, worst_missed: int32 (tags, WORST), images, -1 where there are fewer; with sampling only.
         worst_false_scores, worst_missed_scores: float32 (tags, WORST), their scores.
@@ -280,7 +280,7 @@ def _trace(found: Tally, one: _Columns, sampling: Sampling) -> _Trace:
     block, units = one.sorted, found.map_influence.shape[1]
     assert block.images is not None
     influence = ranking.influence(block)
-    found.ap_bias[one.known] = influence.bias
+    found.ap_bias[one.known] = ranking.optimism(block)
     trace = _Trace(np.zeros((one.tags, units)), np.zeros(one.tags, np.bool_))
     for column in np.flatnonzero(block.positives).tolist():
         row, first = one.rows[column], one.first[column]
