@@ -93,7 +93,7 @@ class _Part(NamedTuple):
     influence: Floats | None
     """Of each unit on the sum of AP; float64 (units,)."""
     independent: Floats
-    """Positives of each tag, those of one cluster as one."""
+    """Positives of each tag, as many as tell as much without clusters."""
 
 
 def aggregate(
@@ -135,14 +135,15 @@ def _parts(measured: Measured, number: int, tag_slices: Sequence[TagSlice], regi
     model, tally, own, found = (
         measured.models[number], measured.tallies.models[number], measured.own[number], measured.uncertainty
     )  # fmt: skip
+    effects = measured.ap_effects(number)
     for place, one in enumerate(tag_slices):
-        columns, related = model.chosen[one.tags], measured.related[one.tags]
+        columns = model.chosen[one.tags]
         counts, influence = own.take(columns), None if found is None else tally.map_influence[place]
-        bias = related * tally.ap_bias[columns]
-        yield _Part(counts, tally.average_precision[columns], bias, influence, counts.positives / related)
+        bias, independent = effects[columns] * tally.ap_bias[columns], counts.positives / effects[columns]
+        yield _Part(counts, tally.average_precision[columns], bias, influence, independent)
     if found is None:
         return
-    columns, related, nothing = model.chosen[measured.compared], measured.related[measured.compared], np.empty(0)
+    columns, nothing = model.chosen[measured.compared], np.empty(0)
     for name in regimes:
         yield _Part(found.regimes[number].by_name[name].counts.take(columns), nothing, nothing, None, nothing)
     sliced, thresholds = found.resampled.slices[number], own.thresholds[columns]
@@ -152,7 +153,7 @@ def _parts(measured: Measured, number: int, tag_slices: Sequence[TagSlice], regi
     )  # fmt: skip
     for tp, fp, positives, images, ap, ap_bias, influence in rows:
         counts = TagCounts(thresholds, tp, fp, positives, int(images))
-        yield _Part(counts, ap, related * ap_bias, influence, positives / related)
+        yield _Part(counts, ap, effects[columns] * ap_bias, influence, positives / effects[columns])
 
 
 def small_sample(positives: NDArray[Any]) -> float:
