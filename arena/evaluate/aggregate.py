@@ -1,6 +1,6 @@
 """Aggregates with their intervals, and the paired differences between models."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
@@ -46,7 +46,7 @@ class Aggregates:
         estimates, tags: float64, int64 (models, ALL_FIGURES, targets); over how many tags each mean ran.
         replicates: float64 (models, ALL_FIGURES, targets, replicates), or None where none were asked for.
         bias: float64 (models, ALL_FIGURES, targets): what a figure exceeds the truth by on average, as its resamples exceed
-            it; for mAP by the second order of each tag's influence.
+            it; for mAP as `ranking.optimism` says of each tag.
     """
 
     targets: list[Target]
@@ -82,58 +82,47 @@ def figures_of(counts: TagCounts, convention: Convention) -> list[Mean]:
     ]
 
 
+class _Part(NamedTuple):
+    """What one target's figures of one model follow from."""
+
+    counts: TagCounts
+    average_precision: Floats
+    """(tags,); empty where a target has no mAP, as it has none under another regime than the model's own."""
+    bias: Floats
+    """Of each average precision, NaN where undefined."""
+    influence: Floats | None
+    """Of each unit on the sum of AP; float64 (units,)."""
+    independent: Floats
+    """Positives of each tag, as many as tell as much without clusters."""
+
+
 def aggregate(
     measured: Measured, tag_slices: Sequence[TagSlice], image_slices: Sequence[ImageSlice], settings: Settings
 ) -> Aggregates:
     """Figures of all slices at the models' own thresholds, and of all compared tags under every other regime."""
-    convention, found = settings.counting, measured.uncertainty
-    images = len(measured.truth.image_ids)
+    found, images, compared = measured.uncertainty, len(measured.truth.image_ids), len(measured.compared)
     regimes = [] if found is None else [name for name in found.regimes[0].by_name if name != "own"]
-    parts = image_slices if found is not None else []
     targets = [Target(one.slice, one.value, one.title, "own", images, len(one.tags)) for one in tag_slices]
-    targets += [Target("all", "all", "all compared tags", name, images, len(measured.compared)) for name in regimes]
-    targets += [
-        Target(one.slice, one.value, one.value, "own", int(one.member.sum()), len(measured.compared)) for one in parts
-    ]
+    targets += [Target("all", "all", "all compared tags", name, images, compared) for name in regimes]
+    if found is not None:
+        targets += [
+            Target(one.slice, one.value, one.value, "own", int(one.member.sum()), compared) for one in image_slices
+        ]
     shape = (len(measured.models), len(ALL_FIGURES), len(targets))
     estimates, bias = np.full((2, *shape), np.nan)
     tags = np.zeros(shape, np.int64)
     replicates = None if found is None else np.full((*shape, settings.replicates), np.nan)
-    columns = [one.tags for one in tag_slices] + [measured.compared] * (len(targets) - len(tag_slices))
-    for number, model in enumerate(measured.models):
-        tally, own = measured.tallies.models[number], measured.own[number]
-        counts = [own.take(model.chosen[one.tags]) for one in tag_slices]
-        ap = [tally.average_precision[model.chosen[one.tags]] for one in tag_slices]
-        ap_bias = [tally.ap_bias[model.chosen[one.tags]] for one in tag_slices]
-        influence: list[Floats | None] = list(tally.map_influence) if found is not None else []
-        if found is not None:
-            counts += [
-                found.regimes[number].by_name[name].counts.take(model.chosen[measured.compared]) for name in regimes
-            ]
-            sliced = found.resampled.slices[number]
-            counts += [
-                TagCounts(own.thresholds[model.chosen[measured.compared]], tp, fp, positives, target.images)
-                for tp, fp, positives, target in zip(
-                    sliced.tp, sliced.fp, sliced.positives, targets[len(counts) :], strict=True
-                )
-            ]
-            nothing = np.empty(0)
-            ap += [nothing] * len(regimes) + list(sliced.average_precision)
-            ap_bias += [nothing] * len(regimes) + list(sliced.ap_bias)
-            influence += [None] * len(regimes) + list(sliced.map_influence)
-        for target, some in enumerate(counts):
-            for figure, mean in enumerate([*figures_of(some, convention), macro(ap[target])]):
-                estimates[number, figure, target], tags[number, figure, target] = mean
-            if len(ap_bias[target]):
-                bias[number, -1, target] = macro(measured.related[columns[target]] * ap_bias[target]).value
+    for number in range(len(measured.models)):
+        for place, part in enumerate(_parts(measured, number, tag_slices, regimes)):
+            means = [*figures_of(part.counts, settings.counting), macro(part.average_precision)]
+            estimates[number, :, place], tags[number, :, place] = zip(*means, strict=True)
+            bias[number, -1, place] = macro(part.bias).value
+            if found is not None and replicates is not None and part.influence is not None and means[-1].tags:
+                moved = part.influence.astype(np.float32) @ found.weights
+                moved *= small_sample(part.independent) / means[-1].tags
+                replicates[number, -1, place] = means[-1].value + moved
         if found is not None and replicates is not None:
             replicates[number, :-1] = found.resampled.replicates[number]
-            for target, one in enumerate(influence):
-                if one is not None and tags[number, -1, target]:
-                    apart = counts[target].positives / measured.related[columns[target]]
-                    share = small_sample(apart) / tags[number, -1, target]
-                    moved = one.astype(np.float32) @ found.weights * share
-                    replicates[number, -1, target] = estimates[number, -1, target] + moved
     if replicates is not None:
         known = np.isfinite(replicates[:, :-1])
         sums = np.where(known, replicates[:, :-1], 0.0).sum(-1)
@@ -141,17 +130,45 @@ def aggregate(
     return Aggregates(targets, estimates, tags, replicates, bias)
 
 
+def _parts(measured: Measured, number: int, tag_slices: Sequence[TagSlice], regimes: Sequence[str]) -> Iterator[_Part]:
+    """One model's, in the order of the targets: slices of tags, regimes, slices of images."""
+    model, tally, own, found = (
+        measured.models[number], measured.tallies.models[number], measured.own[number], measured.uncertainty
+    )  # fmt: skip
+    effects = measured.ap_effects(number)
+    for place, one in enumerate(tag_slices):
+        columns = model.chosen[one.tags]
+        counts, influence = own.take(columns), None if found is None else tally.map_influence[place]
+        bias, independent = effects[columns] * tally.ap_bias[columns], counts.positives / effects[columns]
+        yield _Part(counts, tally.average_precision[columns], bias, influence, independent)
+    if found is None:
+        return
+    columns, nothing = model.chosen[measured.compared], np.empty(0)
+    for name in regimes:
+        yield _Part(found.regimes[number].by_name[name].counts.take(columns), nothing, nothing, None, nothing)
+    sliced, thresholds = found.resampled.slices[number], own.thresholds[columns]
+    rows = zip(
+        sliced.tp, sliced.fp, sliced.positives, sliced.images, sliced.average_precision, sliced.ap_bias,
+        sliced.map_influence, strict=True,
+    )  # fmt: skip
+    for tp, fp, positives, images, ap, ap_bias, influence in rows:
+        counts = TagCounts(thresholds, tp, fp, positives, int(images))
+        yield _Part(counts, ap, effects[columns] * ap_bias, influence, positives / effects[columns])
+
+
 def small_sample(positives: NDArray[Any]) -> float:
     """What the influence of images on mAP is multiplied by, 1 or more, because thin tags show too little of their variance.
 
-    The variance of a tag's AP, taken from P positives, is low by about (P - 1) / P, as any variance about a mean that the
-    same data gave; tags weigh by 1 / P, as their variances do.
+    Squares of the influence of P positives are low by (P - 1) / P, as any variance about a mean that the same data gave, and
+    by as much again because a positive's pull on its own precision is not in them: the jackknife that leaves one out is
+    higher by (P / (P - 1))^2. Tags weigh by 1 / P, as their variances do. Simulated with JoyTag's supports, the standard
+    error was 0.91 of the true one without this, 0.95 with one such factor, 0.99 with both.
 
     >>> round(small_sample(np.array([11, 11])), 4)
-    1.0488
+    1.1
     """
     known = np.asarray(positives, np.float64)[positives > 1]
-    return float(np.sqrt((1 / (known - 1)).sum() / (1 / known).sum())) if len(known) else 1.0
+    return float(np.sqrt((known / (known - 1) ** 2).sum() / (1 / known).sum())) if len(known) else 1.0
 
 
 def differences(found: Aggregates, models: Sequence[str]) -> pd.DataFrame:

@@ -111,12 +111,17 @@ class Measured:
     def related(self) -> Floats:
         """How many of a tag's images are in the cluster of one of them, on average; float64 (truth tags,), 1 or more.
 
-        So many times as often as independent images they count twice: it is Kish's design effect of unequal clusters.
+        It is the most that clusters can multiply a variance by: Kish's design effect, of clusters that are all alike.
         """
         carried = csc_array(self.truth.values, dtype=np.float64)
         if self.pooling is None:
             return np.ones(carried.shape[1])
         return np.fmax(1.0, divide(square_sums(self.pooling @ carried), np.diff(carried.indptr)))
+
+    def ap_effects(self, number: int) -> Floats:
+        """What clusters multiply the variance and the bias of a model's AP by; float64 (known,), 1 to `related`."""
+        most = self.related[self.models[number].scored.truth_columns]
+        return np.fmin(np.fmax(self.tallies.models[number].ap_effect, 1.0), most)
 
 
 def square_sums(matrix: csc_array) -> Floats:

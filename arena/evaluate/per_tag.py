@@ -76,13 +76,16 @@ def tag_intervals(measured: Measured, number: int) -> TagIntervals:
     if found is None:
         nothing = np.full(len(own.tp), np.nan)
         return TagIntervals(*[Interval(nothing, nothing)] * 4)
-    effects, related = design_effects(measured, number), measured.related[measured.models[number].scored.truth_columns]
+    effects, ap_effects = design_effects(measured, number), measured.ap_effects(number)
     return TagIntervals(
         intervals.wilson(own.tp, own.tp + own.fp, design_effect=effects[0]),
         intervals.wilson(own.tp, own.positives, design_effect=effects[1]),
         intervals.f1_interval(own.tp, own.fp, own.fn, design_effect=effects[2]),
         intervals.ap_interval(
-            tally.average_precision, np.sqrt(tally.ap_variance), own.positives / related, bias=related * tally.ap_bias
+            tally.average_precision,
+            np.sqrt(tally.ap_variance),
+            own.positives / ap_effects,
+            bias=ap_effects * tally.ap_bias,
         ),
     )
 

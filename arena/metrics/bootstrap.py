@@ -90,11 +90,13 @@ class SliceFigures:
     """One model on parts of the images, per compared tag.
 
     Attributes:
+        images: int64 (slices,).
         tp, fp, positives: int64 (slices, tags), at its own thresholds.
         average_precision, ap_bias: float64 (slices, tags); NaN without a positive.
         map_influence: float64 (slices, units), on the sum of AP over the tags where it is defined.
     """
 
+    images: Integers
     tp: Integers
     fp: Integers
     positives: Integers
@@ -139,7 +141,7 @@ class Resampler:
         self.totals = [np.zeros((9, targets, replicates)) for _ in models]
         self.paired = {pair: Paired(*np.zeros((7, tags), np.int64)) for pair in pairs}
         self.clustered: dict[tuple[int, int], dict[int, Integers]] = {pair: {} for pair in pairs}
-        self.slices = [_empty_slices(len(plan.slices), tags, units) for _ in models]
+        self.slices = [_empty_slices(plan.slices, tags, units) for _ in models]
         self.predicted: list[list[Integers]] = [[] for _ in models]
 
     def block(self, span: slice, decided: Sequence[Sequence[NDArray[np.bool_]]], blocks: Sequence[Block]) -> Part:
@@ -168,10 +170,11 @@ class Resampler:
         )
 
 
-def _empty_slices(slices: int, tags: int, units: int) -> SliceFigures:
-    tp, fp, positives = np.zeros((3, slices, tags), np.int64)
-    ap, bias = np.full((2, slices, tags), np.nan)
-    return SliceFigures(tp, fp, positives, ap, bias, np.zeros((slices, units)))
+def _empty_slices(slices: Sequence[SliceRows], tags: int, units: int) -> SliceFigures:
+    images = np.array([len(part.images) for part in slices], np.int64)
+    tp, fp, positives = np.zeros((3, len(slices), tags), np.int64)
+    ap, bias = np.full((2, len(slices), tags), np.nan)
+    return SliceFigures(images, tp, fp, positives, ap, bias, np.zeros((len(slices), units)))
 
 
 def decide(plan: Plan, number: int, span: slice, block: Block) -> list[NDArray[np.bool_]]:
@@ -261,7 +264,7 @@ def _rank_slices(plan: Plan, span: slice, labels: NDArray[np.bool_], block: Bloc
         assert ranked.images is not None
         influence = ranking.influence(ranked)
         found.average_precision[number, span] = ranking.average_precision(ranked)
-        found.ap_bias[number, span] = influence.bias
+        found.ap_bias[number, span] = ranking.optimism(ranked)
         for row in np.flatnonzero(ranked.positives).tolist():
             images = part.images[ranked.images[row, influence.start[row] :]]
             plan.sampling.add_by_unit(images, influence.of(row), total[number])

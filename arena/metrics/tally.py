@@ -11,7 +11,7 @@ from scipy.sparse import csc_array
 
 from arena.metrics import calibration, ranking
 from arena.metrics.blocks import Block, Scored, labels_of, over_blocks
-from arena.metrics.counts import Counts, Floats, Integers
+from arena.metrics.counts import Counts, Floats, Integers, divide
 from arena.metrics.ranking import SortedBlock
 
 WORST = 8
@@ -63,7 +63,8 @@ class Tally:
         best, break_even: float64 (2, tags), threshold and value: see `ranking.best_f1` and `ranking.break_even`.
         squares, positive_scores: float64 (tags,), the sum of squared scores, and of the scores of positives.
         bins: reliability bins, (tags, bins).
-        ap_bias, ap_variance: float64 (tags,), see `ranking.influence`; with sampling only.
+        ap_bias, ap_variance: float64 (tags,), see `ranking.optimism` and `ranking.influence`; with sampling only.
+        ap_effect: float64 (tags,), what units of related images multiply the variance of AP by; with sampling only.
         map_influence: float64 (groups, units), the influence of each unit on the sum of AP over a group's tags.
         worst_false, worst_missed: int32 (tags, WORST), images, -1 where there are fewer; with sampling only.
         worst_false_scores, worst_missed_scores: float32 (tags, WORST), their scores.
@@ -83,6 +84,7 @@ class Tally:
     bins: calibration.Bins
     ap_bias: Floats
     ap_variance: Floats
+    ap_effect: Floats
     map_influence: Floats
     worst_false: NDArray[np.int32] = field(repr=False)
     worst_missed: NDArray[np.int32] = field(repr=False)
@@ -107,7 +109,7 @@ def _empty_tally(thresholds: NDArray[np.float32], tags: int, images: Integers, g
     # a tag's counts lie together while they are filled in; written across the tags each would be a cache miss
     tp, fp = np.zeros((2, tags, len(thresholds), folds), np.int64).transpose(0, 3, 2, 1)
     binned, carried = np.zeros((2, tags, calibration.RELIABILITY_BINS), np.int64)
-    ap, auc, bias, variance = np.full((4, tags), np.nan)
+    ap, auc, bias, variance, effect = np.full((5, tags), np.nan)
     best, even = np.full((2, 2, tags), np.nan)
     false, missed = np.full((2, tags, WORST), -1, np.int32)
     false_scores, missed_scores = np.zeros((2, tags, WORST), np.float32)
@@ -116,7 +118,7 @@ def _empty_tally(thresholds: NDArray[np.float32], tags: int, images: Integers, g
         average_precision=ap, roc_auc=auc, best=best, break_even=even,
         squares=np.zeros(tags), positive_scores=np.zeros(tags),
         bins=calibration.Bins(binned, carried, np.zeros(binned.shape)),
-        ap_bias=bias, ap_variance=variance, map_influence=np.zeros((groups, units)),
+        ap_bias=bias, ap_variance=variance, ap_effect=effect, map_influence=np.zeros((groups, units)),
         worst_false=false, worst_missed=missed, worst_false_scores=false_scores, worst_missed_scores=missed_scores,
     )  # fmt: skip
 
@@ -280,13 +282,15 @@ def _trace(found: Tally, one: _Columns, sampling: Sampling) -> _Trace:
     block, units = one.sorted, found.map_influence.shape[1]
     assert block.images is not None
     influence = ranking.influence(block)
-    found.ap_bias[one.known] = influence.bias
+    found.ap_bias[one.known] = ranking.optimism(block)
     trace = _Trace(np.zeros((one.tags, units)), np.zeros(one.tags, np.bool_))
     for column in np.flatnonzero(block.positives).tolist():
         row, first = one.rows[column], one.first[column]
         own = trace.influence[row] if first else np.zeros(units)
-        sampling.add_by_unit(block.images[column, influence.start[column] :], influence.of(column), own)
-        found.ap_variance[one.known.start + column] = own @ own
+        values, place = influence.of(column), one.known.start + column
+        sampling.add_by_unit(block.images[column, influence.start[column] :], values, own)
+        found.ap_variance[place] = own @ own
+        found.ap_effect[place] = divide(own @ own, values @ values)
         trace.defined[row] |= first
     return trace
 

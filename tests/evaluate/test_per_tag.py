@@ -97,8 +97,9 @@ def test_intervals_of_ap_follow_from_the_influence_of_clusters(clustered: tuple[
             values[column.images[0, found.start[0] :]] = found.values
             error = np.sqrt(sum(values[groups == one].sum() ** 2 for one in np.unique(groups)))
             together = sum(labels[groups == one, tag].sum() ** 2 for one in np.unique(groups)) / labels[:, tag].sum()
-            positives = row.support / max(1.0, together)
-            interval = intervals.ap_interval(row.ap, error, positives, bias=found.bias[0] * max(1.0, together))
+            effect = min(max(1.0, error**2 / (values**2).sum()), max(1.0, together))
+            positives = row.support / effect
+            interval = intervals.ap_interval(row.ap, error, positives, bias=ranking.optimism(column)[0] * effect)
             assert (row.ap_low, row.ap_high) == (pytest.approx(interval.low), pytest.approx(interval.high))
 
 
