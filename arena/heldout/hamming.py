@@ -1,9 +1,9 @@
 """Exact search of hashes within a Hamming radius: by multi-index hashing, or by brute force where that is cheaper.
 
-Bits are parted into bands, each with a radius of its own, so that the sum of these radii plus one is the whole radius plus
-one. Two hashes within the whole radius are then within a band's radius in at least one band. A band's table lists hashes by
-the band's bits; a query looks up its own bits with every choice of few of them flipped, and what it finds there is compared
-in full. Nothing is approximate, and a pair that several bands find comes once, from the first of them.
+Bits are parted into bands, each with a radius of its own; two hashes within the whole radius are within a band's radius in at
+least one band. A band's table lists hashes by the band's bits; a query looks up its own bits with every choice of few of them
+flipped, and what it finds there is compared in full. Nothing is approximate, and a pair that several bands find comes once,
+from the first of them.
 
 Source: Norouzi, Punjani, Fleet: Fast Search in Hamming Space with Multi-Index Hashing, CVPR 2012.
 """
@@ -13,69 +13,59 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from itertools import combinations, pairwise
-from math import comb
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from arena.heldout.bands import FLIPS, HASH_BITS, LOOK_UPS, Band, choose_bands
+
 Hashes = NDArray[np.uint64]
 """Perceptual hashes, (n,)."""
 
-HASH_BITS = 64
-
-WIDEST_BAND = 24
-"""Bits of a band; the table of 24 bits takes 128 MiB."""
-
-MOST_BANDS = 8
-"""More, and so narrower, bands find too much to compare at any radius where brute force is not cheaper."""
-
-COMPARE_SECONDS = 0.6e-9
-CANDIDATE_SECONDS = 20e-9
-PROBE_SECONDS = 8e-9
-SORT_SECONDS = 40e-9
-KEY_SECONDS = 5e-9
-CALLS_SECONDS = 60e-6
-"""What one pair in a tile, one candidate, one look-up, one row of a table, one key of it and one round of numpy calls take;
-only their ratios matter, and only for the choice of bands."""
+Ranks = NDArray[np.int64]
+"""Places in an array, (n,)."""
 
 QUERIES = 1 << 16
-"""Queries looked up at a time by one thread."""
+"""Queries that one thread puts in a band's order and looks up."""
 
 TILE_ROWS, TILE_COLUMNS = 64, 2048
 """Hashes compared all with all at a time; 1 MiB of differences stays in the second cache."""
 
 TILED_PAIRS = 4096
-"""Queries of one key times what lies there, from which on they are compared as tiles."""
+"""Queries of one key times the hashes there, from which on they are compared as tiles."""
 
 FEW_QUERIES = 1024
 """Below so many queries a round of calls costs more than to list what they have yet to be compared with."""
 
-START_BITS = 32
-START = (1 << START_BITS) - 1
-"""Where a bucket begins and how many it holds in one number: one look-up instead of two."""
-
 CANDIDATES = 1 << 20
 """Candidates listed at a time."""
+
+START_BITS = 32
+START = (1 << START_BITS) - 1
+"""Where a bucket begins and how many it holds are one number: one look-up instead of two."""
 
 
 class Pairs(NamedTuple):
     """Rows that lie within the radius of each other, with their Hamming distance in bits; all (k,)."""
 
-    left: NDArray[np.int64]
-    right: NDArray[np.int64]
+    left: Ranks
+    right: Ranks
     hamming_bits: NDArray[np.int64]
 
 
-class Band(NamedTuple):
-    """Bits that a table is ordered by."""
+class Search(NamedTuple):
+    """What one search looks for."""
 
-    offset: int
-    """Bits above it."""
-    width: int
+    left: Hashes
+    """Distinct, ascending."""
+    right: Hashes
+    """Distinct, ascending; `left` itself where `within`."""
     radius: int
-    """Bits that may differ within the band."""
+    """Of the whole hash, in bits."""
+    within: bool
+    """One set against itself, each pair once with `left < right`."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +74,7 @@ class Table:
 
     Attributes:
         hashes: uint64 (n,), ascending; turned so that the band's bits are the highest.
-        buckets: int64 (2 ** width,), for each value of the band's bits where it begins, and 2 ** 32 times how many share it.
+        buckets: int64 (2 ** width,), for each value of the band's bits where it begins, plus 2 ** 32 times how many share it.
         fullest: most hashes that share a value.
         before: bits of every earlier band, turned likewise, and its radius.
     """
@@ -106,7 +96,7 @@ class Table:
         buckets -= sizes
         sizes <<= START_BITS
         buckets |= sizes
-        before = tuple((turned(_bits(b), band.offset)[0], b.radius) for b in bands[:number])
+        before = tuple((turned(np.array([b.bits()]), band.offset)[0], b.radius) for b in bands[:number])
         return Table(band, ordered, buckets, fullest, before)
 
 
@@ -118,44 +108,31 @@ class Queries:
         hashes: uint64 (q,), ascending.
         keys: int64 (q,), the band's bits.
         ranks: int64 (q,), which hash of the left side each is.
-        alike: int64 (q,), how many queries share its key.
     """
 
     hashes: Hashes
     keys: NDArray[np.int64]
-    ranks: NDArray[np.int64]
-    alike: NDArray[np.int64]
+    ranks: Ranks
 
     @staticmethod
     def of(hashes: Hashes, first: int, band: Band) -> "Queries":
         """Queries from a slice of the left side that begins at `first`."""
         own = turned(hashes, band.offset)
         order = np.argsort(own)
-        own = own[order]
-        key = keys(own, band.width)
-        runs = np.diff(np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1], [True]])))
-        return Queries(own, key, order + first, np.repeat(runs, runs))
+        return Queries(own[order], keys(own[order], band.width), order + first)
 
-    def without(self, bit: int) -> "Queries":
-        """Those whose key lacks a bit; all of one key stay or go together."""
-        rows = np.flatnonzero((self.keys & bit) == 0)
-        return Queries(self.hashes[rows], self.keys[rows], self.ranks[rows], self.alike[rows])
+    def parts(self, count: int) -> "Iterator[Queries]":
+        """So many at a time."""
+        for first in range(0, len(self.keys), count):
+            part = slice(first, first + count)
+            yield Queries(self.hashes[part], self.keys[part], self.ranks[part])
 
-
-class Search(NamedTuple):
-    """What one search looks for.
-
-    Attributes:
-        left: uint64, distinct, ascending.
-        right: uint64, distinct, ascending; `left` itself where `within`.
-        radius: of the whole hash, in bits.
-        within: one set against itself, each pair once with `left < right`.
-    """
-
-    left: Hashes
-    right: Hashes
-    radius: int
-    within: bool
+    def alike(self) -> NDArray[np.int64]:
+        """How many share its key at the first of each key, 0 at the others; int64 (q,)."""
+        first = np.flatnonzero(np.diff(self.keys, prepend=-1))
+        counts = np.zeros(len(self.keys), np.int64)
+        counts[first] = np.diff(first, append=len(self.keys))
+        return counts
 
 
 def turned(hashes: Hashes, bits: int) -> Hashes:
@@ -164,141 +141,133 @@ def turned(hashes: Hashes, bits: int) -> Hashes:
     >>> [hex(value) for value in turned(np.array([0x8000000000000001], np.uint64), 4)]
     ['0x18']
     """
-    return (hashes << np.uint64(bits)) | (hashes >> np.uint64(HASH_BITS - bits)) if bits else hashes
+    return (hashes << np.uint64(bits)) | (hashes >> np.uint64(HASH_BITS - bits)) if bits % HASH_BITS else hashes
 
 
 def keys(hashes: Hashes, width: int) -> NDArray[np.int64]:
-    """The highest `width` bits of each hash."""
+    """The highest `width` bits of each hash; width is less than 64."""
     if width == 0:
         return np.zeros(len(hashes), np.int64)
     return (hashes >> np.uint64(HASH_BITS - width)).view(np.int64)
 
 
-def choose_bands(left: int, right: int, radius: int) -> tuple[Band, ...]:
-    """The bands that find every pair within the radius in the least estimated time.
-
-    A single band of no bits means brute force.
-
-    Args:
-        left: number of queries.
-        right: number of hashes in each table.
-
-    >>> [(band.width, band.radius) for band in choose_bands(32_768, 4_000_000, 8)]
-    [(21, 2), (21, 2), (21, 2)]
-    >>> choose_bands(100, 100, 8)
-    (Band(offset=0, width=0, radius=0),)
-    """
-    best, least = (Band(0, 0, 0),), left * right * COMPARE_SECONDS
-    for count in range(1, min(radius + 1, MOST_BANDS) + 1):
-        own, wider = divmod(radius + 1, count)
-        for wide in range(1, WIDEST_BAND + 1) if wider else [0]:
-            for narrow in range(1, WIDEST_BAND + 1):
-                if wide * wider + narrow * (count - wider) > HASH_BITS:
-                    break
-                seconds = wider * _seconds(left, right, wide, own) if wider else 0.0
-                seconds += (count - wider) * _seconds(left, right, narrow, own - 1)
-                if seconds < least:
-                    least = seconds
-                    best = _laid_out([(wide, own)] * wider + [(narrow, own - 1)] * (count - wider))
-    return best
-
-
 def search(
-    what: Search, take: Callable[[Pairs], None], *, workers: int = 1, advance: Callable[[float], None] | None = None
+    what: Search,
+    take: Callable[[Pairs], None],
+    *,
+    bands: tuple[Band, ...] | None = None,
+    workers: int = 1,
+    advance: Callable[[float], None] | None = None,
 ) -> None:
-    """Hand every pair within the radius to `take`, a part at a time, in no order; `take` is called by one thread at a time.
+    """Hand every pair within the radius to `take`, part by part, in no order; it is called by one thread at a time.
+
+    Memory is bounded by the tables, which take about twice the memory of the right side for each band.
 
     Args:
+        bands: what the tables are ordered by; None for what takes the least time.
         workers: threads.
-        advance: told the share of the work that is done, each time some is.
+        advance: told each further share of the work; all shares add up to 1.
     """
     if not len(what.left) or not len(what.right):
         return
-    bands = choose_bands(len(what.left), len(what.right), what.radius)
-    tables = [Table.of(what.right, bands, number) for number in range(len(bands))]
-    masks = [_masks(band) for band in bands]
-    step = TILE_ROWS * 4 if bands[0].width == 0 else min(QUERIES, -(-len(what.left) // workers))
-    rounds = sum(map(len, masks)) * -(-len(what.left) // step)
-    lock = threading.Lock()
+    bands = bands or choose_bands(len(what.left), len(what.right), what.radius)
+    flips = [band.flips() for band in bands]
+    total = len(what.left) * sum(map(len, flips))
+    step = min(QUERIES, -(-len(what.left) // workers))
+    lock, stopped = threading.Lock(), threading.Event()
 
     def look_up(first: int) -> None:
-        for table, flips in zip(tables, masks, strict=True):
-            queries = Queries.of(what.left[first : first + step], first, table.band)
-            for flip in flips:
-                for found in _found(what, table, queries, flip):
+        part = what.left[first : first + step]
+        for table, own in zip(tables, flips, strict=True):
+            for queries, flipped in _rounds(Queries.of(part, first, table.band), own):
+                if stopped.is_set():
+                    return
+                for found in _found(what, table, queries, flipped):
                     with lock:
                         take(found)
                 if advance is not None:
                     with lock:
-                        advance(1 / rounds)
+                        advance(len(queries.keys) * len(flipped) / total)
 
-    starts = range(0, len(what.left), step)
-    if workers == 1:
-        for first in starts:
-            look_up(first)
-        return
     with ThreadPoolExecutor(workers) as pool:
         try:
-            for _ in pool.map(look_up, starts):
+            tables = list(pool.map(partial(Table.of, what.right, bands), range(len(bands))))
+            for _ in pool.map(look_up, range(0, len(what.left), step)):
                 pass
         except BaseException:
+            stopped.set()
             pool.shutdown(cancel_futures=True)
             raise
 
 
-def _found(what: Search, table: Table, queries: Queries, flip: int) -> Iterator[Pairs]:
-    """Pairs whose bits in the table's band differ by exactly `flip`."""
-    if what.within and flip:  # either of two keys finds the other: the one without the highest flipped bit looks
-        queries = queries.without(1 << (flip.bit_length() - 1))
-    bucket = table.buckets.take(queries.keys ^ flip)
-    start = bucket & START
-    size = bucket >> START_BITS
-    name = partial(_named, what, table, queries)
-    if len(size) and table.fullest * int(queries.alike.max()) >= TILED_PAIRS:
-        tiled = size * queries.alike >= TILED_PAIRS
-        rows = np.flatnonzero(tiled)
-        for row in rows[np.diff(queries.keys[rows], prepend=-1) != 0].tolist():
-            group = slice(row, row + int(queries.alike[row]))
-            there = table.hashes[start[row] : start[row] + size[row]]
+def _rounds(queries: Queries, flips: NDArray[np.int64]) -> Iterator[tuple[Queries, NDArray[np.int64]]]:
+    """Queries and flips whose every combination is looked up at a time."""
+    together = min(FLIPS, len(flips))
+    for part in queries.parts(LOOK_UPS // together):
+        for first in range(0, len(flips), together):
+            yield part, flips[first : first + together]
+
+
+def _found(what: Search, table: Table, queries: Queries, flips: NDArray[np.int64]) -> Iterator[Pairs]:
+    """Pairs whose bits in the table's band differ by exactly one of `flips`."""
+    bucket = table.buckets.take(queries.keys ^ flips[:, None])
+    start, size = bucket & START, bucket >> START_BITS
+    if what.within:  # either of two keys finds the other: the one without the highest flipped bit looks
+        size *= (queries.keys & _highest_bit(flips)[:, None]) == 0
+    alike = queries.alike()
+    if table.fullest * int(alike.max()) >= TILED_PAIRS:
+        tiled = np.flatnonzero(size * alike >= TILED_PAIRS)
+        for flip, row in zip(*(axis.tolist() for axis in np.divmod(tiled, len(alike))), strict=True):
+            group = slice(row, row + int(alike[row]))
+            first = int(start[flip, row])
+            there = table.hashes[first : first + int(size[flip, row])]
             for who, place in _tiles(queries.hashes[group], there, what.radius):
-                yield name(who + row, place + start[row])
-        size[tiled] = 0
-    for who, place in _candidates(queries.hashes, table.hashes, start, size, what.radius):
-        yield name(who, place)
+                yield _named(what, table, queries, who + row, place + first)
+            size[flip, group] = 0
+    asked = np.broadcast_to(queries.hashes, size.shape).ravel()
+    for who, place in _compared(asked, table.hashes, start.ravel(), size.ravel(), what.radius):
+        yield _named(what, table, queries, who % len(alike), place)
 
 
-def _candidates(
-    queries: Hashes, hashes: Hashes, start: NDArray[np.int64], size: NDArray[np.int64], radius: int
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Which query lies within the radius of which hash, each compared with its bucket.
+def _compared(queries: Hashes, hashes: Hashes, start: Ranks, size: Ranks, radius: int) -> Iterator[tuple[Ranks, Ranks]]:
+    """Which query lies within the radius of which hash, where query i is compared with `size[i]` hashes from `start[i]` on.
 
-    First all with the first of their bucket, then with the second: a bucket that has none gives a comparison in vain, which
-    costs less than to leave it out. Once half are through, they are left out; what then remains of few is listed.
+    All are compared with their first, then all with their second, and so on. One that has no more is compared in vain, which
+    costs less than to leave it out, until they are half of all. What remains of few is listed.
     """
     who = np.arange(len(size))
     done = 0
-    while len(who) >= FEW_QUERIES:
-        bits = np.bitwise_count(queries ^ hashes.take(start, mode="clip"))
-        near = np.flatnonzero(bits <= radius)
+    while True:
+        if 2 * np.count_nonzero(size > done) < len(size):
+            rest = np.flatnonzero(size > done)
+            who, queries, start, size = who[rest], queries[rest], start[rest], size[rest]
+        if len(who) < FEW_QUERIES:
+            break
+        near = np.flatnonzero(np.bitwise_count(queries ^ hashes.take(start, mode="clip")) <= radius)
         near = near[size[near] > done]
         if len(near):
             yield who[near], start[near]
-        done += 1
-        rest = np.flatnonzero(size > done)
-        if 2 * len(rest) < len(who):
-            who, queries, start, size = who[rest], queries[rest], start[rest], size[rest]
         start = start + 1
-    for asking, place in _listed(start, np.maximum(size - done, 0)):
-        bits = np.bitwise_count(queries[asking] ^ hashes[place])
-        near = np.flatnonzero(bits <= radius)
+        done += 1
+    for which, place in _listed(start, np.maximum(size - done, 0)):
+        near = np.flatnonzero(np.bitwise_count(queries[which] ^ hashes[place]) <= radius)
         if len(near):
-            yield who[asking[near]], place[near]
+            yield who[which[near]], place[near]
 
 
-def _tiles(
-    left: Hashes, right: Hashes, radius: int
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Rows within the radius of two sets that are compared all with all."""
+def _listed(start: Ranks, size: Ranks) -> Iterator[tuple[Ranks, Ranks]]:
+    """Each query with each place that it must look at, about `CANDIDATES` at a time."""
+    ends = np.cumsum(size)
+    total = int(ends[-1]) if len(ends) else 0
+    cuts = np.searchsorted(ends, np.arange(CANDIDATES, total, CANDIDATES), "right").tolist()
+    for first, last in pairwise(sorted({0, *cuts, len(size)})):
+        own = size[first:last]
+        who = np.repeat(np.arange(first, last), own)
+        yield who, np.arange(len(who)) + np.repeat(start[first:last] - np.cumsum(own) + own, own)
+
+
+def _tiles(left: Hashes, right: Hashes, radius: int) -> Iterator[tuple[Ranks, Ranks]]:
+    """Which of the left lies within the radius of which of the right, all compared with all."""
     for top in range(0, len(left), TILE_ROWS):
         rows = left[top : top + TILE_ROWS, None]
         for first in range(0, len(right), TILE_COLUMNS):
@@ -309,63 +278,22 @@ def _tiles(
                 yield who + top, place + first
 
 
-def _listed(
-    start: NDArray[np.int64], size: NDArray[np.int64]
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Each query with each place that it must look at, about `CANDIDATES` of them at a time."""
-    ends = np.cumsum(size)
-    total = int(ends[-1]) if len(ends) else 0
-    cuts = np.searchsorted(ends, np.arange(CANDIDATES, total, CANDIDATES), "right").tolist()
-    for first, last in pairwise(sorted({0, *cuts, len(size)})):
-        own = size[first:last]
-        who = np.repeat(np.arange(first, last), own)
-        before = start[first:last] - np.cumsum(own) + own
-        yield who, np.arange(len(who)) + np.repeat(before, own)
-
-
-def _named(what: Search, table: Table, queries: Queries, who: NDArray[np.int64], place: NDArray[np.int64]) -> Pairs:
-    """Candidates within the radius as pairs of ranks, without those that an earlier band finds."""
+def _named(what: Search, table: Table, queries: Queries, who: Ranks, place: Ranks) -> Pairs:
+    """Hashes found near each other as pairs of ranks, without those that an earlier band finds."""
     other = table.hashes[place]
     differing = queries.hashes[who] ^ other
     fresh = np.ones(len(who), np.bool_)
     for bits, radius in table.before:
         fresh &= np.bitwise_count(differing & bits) > radius
-    who, other, differing = who[fresh], other[fresh], differing[fresh]
-    left = queries.ranks[who]
-    right = np.searchsorted(what.right, turned(other, (HASH_BITS - table.band.offset) % HASH_BITS))
-    pairs = Pairs(left, right, np.bitwise_count(differing).astype(np.int64))
+    left = queries.ranks[who[fresh]]
+    right = np.searchsorted(what.right, turned(other[fresh], HASH_BITS - table.band.offset))
+    bits = np.bitwise_count(differing[fresh]).astype(np.int64)
     if not what.within:
-        return pairs
-    # Two of one key find each other; of two keys one finds the other, in whichever order their ranks are.
-    both = (differing >> np.uint64(HASH_BITS - table.band.width)) == 0 if table.band.width else np.True_
-    once = (left < right) | (~both & (left != right))
-    return Pairs(np.minimum(left, right)[once], np.maximum(left, right)[once], pairs.hamming_bits[once])
+        return Pairs(left, right, bits)
+    # Two of one key find each other; of two keys only one finds the other, whichever rank is lower.
+    once = (left < right) | (keys(differing[fresh], table.band.width) != 0)
+    return Pairs(np.minimum(left, right)[once], np.maximum(left, right)[once], bits[once])
 
 
-def _masks(band: Band) -> list[int]:
-    """Every choice of at most `band.radius` bits of the band."""
-    return [
-        sum(1 << bit for bit in chosen)
-        for count in range(min(band.radius, band.width) + 1)
-        for chosen in combinations(range(band.width), count)
-    ]
-
-
-def _bits(band: Band) -> Hashes:
-    """The band's bits within the hash, (1,)."""
-    return np.array([((1 << band.width) - 1) << (HASH_BITS - band.offset - band.width)], np.uint64)
-
-
-def _laid_out(shapes: list[tuple[int, int]]) -> tuple[Band, ...]:
-    """Bands one below the other, from the highest bit."""
-    offsets = np.cumsum([0, *(width for width, _ in shapes)]).tolist()
-    return tuple(Band(offset, width, radius) for offset, (width, radius) in zip(offsets, shapes, strict=False))
-
-
-def _seconds(left: int, right: int, width: int, radius: int) -> float:
-    """What a band costs, for hashes that are spread evenly."""
-    flips = sum(comb(width, bits) for bits in range(radius + 1))
-    shared = right / 2**width
-    tiled = COMPARE_SECONDS + CALLS_SECONDS / max(1.0, min(left, QUERIES) / 2**width * shared)
-    look_ups = flips * left * (PROBE_SECONDS + shared * min(CANDIDATE_SECONDS, tiled))
-    return right * SORT_SECONDS + 2**width * KEY_SECONDS + flips * -(-left // QUERIES) * CALLS_SECONDS + look_ups
+def _highest_bit(flips: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.array([1 << flip.bit_length() >> 1 for flip in flips.tolist()], np.int64)
