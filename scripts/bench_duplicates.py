@@ -1,0 +1,255 @@
+"""Exact search of near duplicates at the size of a training set, beside faiss and brute force, in one run.
+
+Usage: python scripts/bench_duplicates.py [--queries 32768] [--rows 4000000] [--sampled 2048]
+
+Hashes have exactly 32 ones, as median hashes have, and some are planted near copies. A second set is like a real one: flat
+pictures share one hash, templates lie around hubs, copies differ in few bits. Every contestant is a process of its own, on
+one thread unless named otherwise, and its time counts from plain arrays, so with whatever index it builds. What each finds
+is compared pair for pair. Writes reports/benchmarks/duplicates.{json,md}.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import platform
+import resource
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import faiss
+import numpy as np
+
+from arena.heldout.bands import BRUTE_FORCE
+from arena.heldout.duplicates import (
+    Hashes,
+    Pairs,
+    clusters,
+    links_within,
+    neighbours_between,
+    pairs_between,
+    pairs_within,
+)
+from arena.heldout.hamming import Search, search
+
+BETWEEN_RADIUS = 8
+WITHIN_RADIUS = 4
+PLANTED_SHARE = 0.02
+FLAT_ROWS = 100_000
+HUBS, HUB_ROWS, HUB_BITS = 20, 5_000, 3
+COPIED_SHARE = 0.05
+MOST = 10
+WORKERS = 2
+
+BETWEEN, WITHIN = f"between, radius {BETWEEN_RADIUS}", f"within, radius {WITHIN_RADIUS}"
+REAL_BETWEEN, REAL_WITHIN = f"{BETWEEN}, with hubs", f"{WITHIN}, with hubs"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one contestant did; `digest` is of every pair and distance that it found, in order."""
+
+    task: str
+    contestant: str
+    seconds: float
+    peak_mib: float
+    found: int
+    digest: str
+    detail: str = ""
+
+
+def median_hashes(count: int, rng: np.random.Generator) -> Hashes:
+    """Hashes with exactly 32 ones at random."""
+    parts = []
+    for start in range(0, count, 1 << 18):
+        noise = rng.random((min(1 << 18, count - start), 64), np.float32)
+        ones = np.zeros(noise.shape, np.uint8)
+        np.put_along_axis(ones, np.argpartition(noise, 31, axis=1)[:, :32], 1, axis=1)
+        parts.append(np.packbits(ones, axis=1).view(">u8").ravel().astype(np.uint64))
+    return np.concatenate(parts)
+
+
+def copied(hashes: Hashes, rng: np.random.Generator, *, most_bits: int) -> Hashes:
+    """Each hash with up to `most_bits` bits flipped."""
+    bits = np.uint64(1) << rng.integers(0, 64, (most_bits, len(hashes)), np.uint64)
+    bits[rng.integers(0, most_bits + 1, len(hashes)) <= np.arange(most_bits)[:, None]] = 0
+    return hashes ^ np.bitwise_xor.reduce(bits, axis=0)
+
+
+def exchanged(hashes: Hashes, rng: np.random.Generator) -> Hashes:
+    """Each hash with up to four ones exchanged for zeros, so that 32 ones remain: an even distance of up to 8."""
+    bits = np.unpackbits(hashes.astype(">u8").view(np.uint8).reshape(-1, 8), axis=1)
+    noise = rng.random(bits.shape)
+    ranks = [np.argsort(np.argsort(noise + 2 * (bits == value), axis=1), axis=1) for value in (0, 1)]
+    swaps = rng.integers(0, 5, (len(bits), 1))
+    for rank in ranks:
+        bits ^= (rank < swaps).astype(np.uint8)
+    return np.packbits(bits, axis=1).view(">u8").ravel().astype(np.uint64)
+
+
+def make_sets(folder: Path, queries: int, rows: int) -> None:
+    """Random and real-looking hashes, for both sides."""
+    rng = np.random.default_rng(0)
+    right, left = median_hashes(rows, rng), median_hashes(queries, rng)
+    twins = rng.choice(rows, (2, int(rows * PLANTED_SHARE / 2)), replace=False)
+    right[twins[0]] = exchanged(right[twins[1]], rng)
+    planted = rng.choice(queries, int(queries * PLANTED_SHARE), replace=False)
+    left[planted] = exchanged(rng.choice(right, len(planted)), rng)
+    np.save(folder / "left.npy", left)
+    np.save(folder / "right.npy", right)
+    scale = rows / 4_000_000
+    hubs = rng.choice(right, HUBS).repeat(int(HUB_ROWS * scale))
+    real = right.copy()
+    real[: int(FLAT_ROWS * scale)] = np.uint64(1 << 63)
+    real[-len(hubs) :] = copied(hubs, rng, most_bits=HUB_BITS)
+    copies = rng.choice(rows, (2, int(rows * COPIED_SHARE)), replace=False)
+    real[copies[0]] = copied(real[copies[1]], rng, most_bits=WITHIN_RADIUS)
+    left[rng.choice(queries, queries // 40, replace=False)] = np.uint64(1 << 63)
+    np.save(folder / "real_left.npy", left)
+    np.save(folder / "real_right.npy", rng.permutation(real))
+
+
+def digest(pairs: Pairs) -> str:
+    """Of every pair in order of left, then right, whatever order they come in."""
+    order = np.lexsort((pairs.right, pairs.left))
+    told = hashlib.sha256()
+    for column in pairs:
+        told.update(np.ascontiguousarray(column[order], np.int64).tobytes())
+    return told.hexdigest()
+
+
+def by_faiss(left: Hashes, right: Hashes, radius: int) -> Pairs:
+    """`IndexBinaryFlat`, whose range search leaves its radius itself out."""
+    faiss.omp_set_num_threads(1)
+    index = faiss.IndexBinaryFlat(64)
+    index.add(right.view(np.uint8).reshape(-1, 8))
+    limits, bits, rows = index.range_search(left.view(np.uint8).reshape(-1, 8), radius + 1)
+    sizes = np.diff(limits.astype(np.int64))
+    return Pairs(np.repeat(np.arange(len(left)), sizes), rows.astype(np.int64), bits.astype(np.int64))
+
+
+def by_brute_force(left: Hashes, right: Hashes, radius: int) -> Pairs:
+    """`numpy.bitwise_count` of all with all, in tiles that stay in the second cache."""
+    ours, theirs = np.argsort(left), np.argsort(right)
+    parts: list[Pairs] = []
+    search(Search(left[ours], right[theirs], radius, within=False), parts.append, bands=BRUTE_FORCE)
+    found = Pairs(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    return Pairs(ours[found.left], theirs[found.right], found.hamming_bits)
+
+
+def measure(task: str, contestant: str, folder: Path, prefix: str, work: str, workers: int) -> Measured:
+    """One contestant's time and memory, in a process of its own."""
+    left, right = (np.load(folder / f"{prefix}{side}.npy") for side in ("left", "right"))
+    between: dict[str, Callable[[], Pairs]] = {
+        "arena": lambda: pairs_between(left, right, radius=BETWEEN_RADIUS, workers=workers),
+        "faiss": lambda: by_faiss(left, right, BETWEEN_RADIUS),
+        "brute force": lambda: by_brute_force(left, right, BETWEEN_RADIUS),
+        "nearest": lambda: neighbours_between(left, right, radius=BETWEEN_RADIUS, most=MOST, workers=workers).pairs,
+        "within": lambda: pairs_within(right, radius=WITHIN_RADIUS, workers=workers),
+        "links": lambda: links_within(right, radius=WITHIN_RADIUS, workers=workers),
+    }
+    start = time.perf_counter()
+    found = between[work]()
+    seconds = time.perf_counter() - start
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    detail = ""
+    if work == "links":
+        start = time.perf_counter()
+        labels = clusters(len(right), found)
+        detail = f"{labels.max() + 1:,} clusters in another {time.perf_counter() - start:.1f} s"
+    return Measured(task, contestant, seconds, peak, len(found.left), digest(found), detail)
+
+
+def check_sample(folder: Path, count: int) -> int:
+    """Pairs of some rows of the set against itself, by faiss and by us; how many, if they are the same."""
+    rows = np.load(folder / "right.npy")
+    found = pairs_within(rows, radius=WITHIN_RADIUS, workers=WORKERS)
+    sample = np.unique(
+        np.concatenate([found.left[: count // 2], np.random.default_rng(1).choice(len(rows), count // 2)])
+    )
+    theirs = by_faiss(rows[sample], rows, WITHIN_RADIUS)
+    others = sample[theirs.left] != theirs.right
+    expected = Pairs(sample[theirs.left][others], theirs.right[others], theirs.hamming_bits[others])
+    both = Pairs(
+        *(np.concatenate(c) for c in zip(found, Pairs(found.right, found.left, found.hamming_bits), strict=True))
+    )
+    asked = np.isin(both.left, sample)
+    if digest(Pairs(*(column[asked] for column in both))) != digest(expected):
+        raise SystemExit("pairs_within and faiss differ")
+    return len(expected.left)
+
+
+CONTESTS = [
+    (BETWEEN, "arena", "", "arena", 1),
+    (BETWEEN, f"arena, {WORKERS} threads", "", "arena", WORKERS),
+    (BETWEEN, "faiss IndexBinaryFlat", "", "faiss", 1),
+    (BETWEEN, "numpy brute force", "", "brute force", 1),
+    (REAL_BETWEEN, f"arena, {MOST} nearest, all counted", "real_", "nearest", 1),
+    (WITHIN, "arena", "", "within", 1),
+    (WITHIN, f"arena, {WORKERS} threads", "", "within", WORKERS),
+    (REAL_WITHIN, "arena, links that join all", "real_", "links", 1),
+    (REAL_WITHIN, f"arena, links that join all, {WORKERS} threads", "real_", "links", WORKERS),
+]
+
+
+def table(measured: list[Measured], facts: dict[str, Any]) -> list[str]:
+    """The report."""
+    return [
+        f"# Near duplicates of {facts['queries']:,} hashes among {facts['rows']:,}, and of these among themselves",
+        "",
+        "| | | seconds | peak memory, MiB | pairs |",
+        "| --- | --- | --- | --- | --- |",
+        *(f"| {m.task} | {m.contestant} | {m.seconds:.2f} | {m.peak_mib:,.0f} | {m.found:,} |" for m in measured),
+        "",
+        f"One thread each: {facts['ratio_to_faiss']:.1f} times faster than faiss, {facts['ratio_to_brute_force']:.1f} times",
+        "faster than brute force; all found the same pairs with the same distances.",
+        f"Within: the {facts['sampled_pairs']:,} pairs of a sample of rows are those that faiss finds.",
+        *(f"{m.task}, {m.contestant}: {m.detail}." for m in measured if m.detail),
+        f"Peak memory holds the interpreter, its libraries and the hashes; load of the machine {facts['load']:.1f}.",
+        "Made by `python scripts/bench_duplicates.py`.",
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--queries", type=int, default=32_768)
+    parser.add_argument("--rows", type=int, default=4_000_000)
+    parser.add_argument("--sampled", type=int, default=2_048, help="rows of the set against itself that faiss checks")
+    arguments = parser.parse_args()
+    measured = []
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        with ProcessPoolExecutor(1, get_context("spawn")) as alone:  # a process takes over its parent's peak memory
+            alone.submit(make_sets, folder, arguments.queries, arguments.rows).result()
+        for task, contestant, prefix, work, workers in CONTESTS:
+            with ProcessPoolExecutor(1, get_context("spawn")) as alone:
+                measured.append(alone.submit(measure, task, contestant, folder, prefix, work, workers).result())
+            print(measured[-1], flush=True)
+        sampled = check_sample(folder, arguments.sampled)
+    for task in {m.task for m in measured}:
+        if len({m.digest for m in measured if m.task == task}) != 1:
+            raise SystemExit(f"{task}: contestants found different pairs")
+    seconds = {m.contestant: m.seconds for m in measured if m.task == BETWEEN}
+    facts = {
+        "queries": arguments.queries, "rows": arguments.rows, "sampled_pairs": sampled,
+        "ratio_to_faiss": seconds["faiss IndexBinaryFlat"] / seconds["arena"],
+        "ratio_to_brute_force": seconds["numpy brute force"] / seconds["arena"],
+        "measured": [asdict(m) for m in measured], "load": os.getloadavg()[0], "cores": os.cpu_count(),
+        "processor": platform.machine(), "numpy": np.__version__, "faiss": faiss.__version__,
+    }  # fmt: skip
+    lines = table(measured, facts)
+    out = Path("reports/benchmarks")
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "duplicates.json").write_text(json.dumps(facts, indent=2) + "\n")
+    (out / "duplicates.md").write_text("\n".join(lines) + "\n")
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()
