@@ -7,7 +7,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from arena.heldout.duplicates import clusters, pairs_between, pairs_within
-from arena.heldout.phash import dhash, phash
+from arena.heldout.hashes import dhash, phash
 from arena.images import decode
 
 from ..conftest import GOLDEN
