@@ -180,8 +180,8 @@ def trimmed(pixels: RGB) -> RGB:
     (3, 3, 3)
     """
     first, last = _near(pixels, pixels[0, 0]), _near(pixels, pixels[-1, -1])
-    top, left = _leading(first.all(axis=1)), _leading(first.all(axis=0))
-    bottom, right = _leading(last.all(axis=1)[::-1]), _leading(last.all(axis=0)[::-1])
+    top, left = (_leading(first, axis=axis) for axis in (1, 0))
+    bottom, right = (_leading(last[::-1, ::-1], axis=axis) for axis in (1, 0))
     height, width = pixels.shape[:2]
     if top + bottom >= height or left + right >= width:
         return pixels
@@ -192,10 +192,10 @@ def _near(pixels: RGB, colour: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Which pixels are of a colour, or nearly; (height, width)."""
     low = (colour.astype(np.int16) - TRIM_LEVELS).clip(0).astype(np.uint8)
     high = (colour.astype(np.int16) + TRIM_LEVELS).clip(max=255).astype(np.uint8)
-    near: NDArray[np.bool_] = ((pixels >= low) & (pixels <= high)).all(axis=2)
-    return near
+    return np.asarray(((pixels >= low) & (pixels <= high)).all(axis=2))
 
 
-def _leading(border: NDArray[np.bool_]) -> int:
-    """How many are true before the first that is not."""
-    return len(border) if border.all() else int(np.argmin(border))
+def _leading(near: NDArray[np.bool_], *, axis: int) -> int:
+    """How many rows (axis 1) or columns (axis 0) are near throughout, before the first that is not."""
+    border = np.append(near.all(axis=axis), False)
+    return int(np.argmin(border))
