@@ -24,6 +24,7 @@ VERBS = [
     ["score"],
     ["report"],
     ["pull"],
+    ["hash"],
     ["ls"],
     ["ls", "models"],
     ["ls", "datasets"],

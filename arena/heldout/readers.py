@@ -2,8 +2,8 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
@@ -57,10 +57,23 @@ def list_images(folder: Path) -> dict[str, Path]:
     files.sort(key=lambda path: path.relative_to(folder).as_posix())
     if not files:
         raise ArenaError(f"--images {folder}: no image in it (looked for {', '.join(sorted(IMAGE_SUFFIXES))})")
-    names = {
-        path: os.fsencode(path.relative_to(folder).as_posix()).decode("utf-8", "backslashreplace") for path in files
-    }
-    ids = {path: name.removesuffix(path.suffix) for path, name in names.items()}
-    while shared := {name for name, count in Counter(ids.values()).items() if count > 1}:
-        ids = {path: names[path] if name in shared else name for path, name in ids.items()}
-    return {name: path for path, name in ids.items()}
+    names = [path.relative_to(folder).as_posix() for path in files]
+    return dict(zip(identifiers(names), files, strict=True))
+
+
+def identifiers(names: Sequence[str]) -> list[str]:
+    """File names as identifiers: without their suffix, which those keep that would share one otherwise.
+
+    Bytes that are no UTF-8 are written with a backslash.
+
+    >>> identifiers(["a.png", "b.png", "b.jpg"])
+    ['a', 'b.png', 'b.jpg']
+    """
+    whole = [os.fsencode(name).decode("utf-8", "backslashreplace") for name in names]
+    ids = [name.removesuffix(PurePosixPath(name).suffix) for name in whole]
+    while shared := {name for name, count in Counter(ids).items() if count > 1}:
+        longer = [name if short in shared else short for name, short in zip(whole, ids, strict=True)]
+        if longer == ids:  # a name with a backslash, and bytes that are written like it
+            longer = [f"{name}~{place}" if name in shared else name for place, name in enumerate(ids)]
+        ids = longer
+    return ids

@@ -140,3 +140,19 @@ def test_rows_are_found_by_their_hash(own: np.ndarray, wanted: list[bool]) -> No
         of_rank = found.rows[found.starts[rank] : found.starts[rank + 1]].tolist()
         assert of_rank == (np.flatnonzero(own == value).tolist() if asked[rank] else [])
         assert size == (own == value).sum()
+
+
+@given(hashes, st.integers(0, 8))
+def test_clusters_hold_every_pair_together_and_no_others(values: np.ndarray, radius: int) -> None:
+    pairs = pairs_within(values, radius=radius)
+    labels = clusters(len(values), pairs)
+    assert (labels[pairs.left] == labels[pairs.right]).all()
+    reached = {i: {i} for i in range(len(values))}  # transitive closure by hand
+    for left, right in zip(pairs.left.tolist(), pairs.right.tolist(), strict=True):
+        union = reached[left] | reached[right]
+        for member in union:
+            reached[member] = union
+    assert len({frozenset(group) for group in reached.values()}) == len(set(labels.tolist()))
+    assert list(dict.fromkeys(labels.tolist())) == list(range(len(set(labels.tolist())))), (
+        "labels in order of first row"
+    )

@@ -1,0 +1,152 @@
+"""Pillow's LANCZOS of a large grey picture, byte for byte, in a third of Pillow's time.
+
+Shrinking to 32 x 32 takes Pillow as long as decoding the JPEG. Its fixed-point arithmetic (weights of 22 bits, bytes between
+the two passes) is a product of integers that float64 holds exactly, so a matrix product gives the same bytes.
+
+Which pass goes first decides the bytes, and it depends on the release: older ones always go along the rows first, newer ones
+along the columns where a picture is tall. The first call finds out which rule the installed Pillow follows; where it follows
+neither, Pillow does the work.
+
+Source: measured against Pillow 13.0 on 3,000 pictures of any shape.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from arena.images import Size
+
+Grey = NDArray[np.uint8]
+"""Grey levels, (height, width), 0 to 255."""
+
+ColumnsFirst = Callable[[Size, Size], bool]
+"""Whether a picture of the first size is brought to the second along its columns first."""
+
+QUICK_PIXELS = 300 * 300
+"""Smaller pictures go to Pillow: their weights take longer than the work."""
+
+LONGEST_SIDE = 20_000
+"""Pixels; pictures with a longer side go to Pillow, for a hostile one of a million by one would need gigabytes of weights."""
+
+BLOCK_ROWS = 64
+"""Rows multiplied at a time; as float64 they stay in the second cache."""
+
+BAND = 8
+"""New places computed at a time: each needs only the old ones near it, so a whole product would be mostly zeros."""
+
+WEIGHT_BITS = 22
+"""Binary digits of a weight after the point, as Pillow has them."""
+
+LOBES = 3
+"""Of the LANCZOS window."""
+
+
+class Band(NamedTuple):
+    """Neighbouring new places, and the old ones that they are made of.
+
+    `weights` are whole numbers (old, new) in units of 2 ** -WEIGHT_BITS.
+    """
+
+    old: slice
+    new: slice
+    weights: NDArray[np.float64]
+
+
+def shrink(grey: Image.Image, size: Size) -> Grey:
+    """What `grey.resize(size, LANCZOS)` gives, of a picture in mode L; uint8 (height, width)."""
+    quick = grey.width * grey.height >= QUICK_PIXELS and max(grey.size) <= LONGEST_SIDE
+    columns_first = _rule() if quick else None
+    if columns_first is None:
+        return np.asarray(grey.resize(size, Image.Resampling.LANCZOS))
+    return _shrink(np.asarray(grey), size, columns_first)
+
+
+def _shrink(grey: Grey, size: Size, columns_first: ColumnsFirst) -> Grey:
+    if columns_first(Size(grey.shape[1], grey.shape[0]), size):
+        return _along_rows(_along_rows(grey.T, size.height).T, size.width)
+    return _along_rows(_along_rows(grey, size.width).T, size.height).T
+
+
+def _along_rows(grey: Grey, length: int) -> Grey:
+    """Every row brought to a length."""
+    if grey.shape[1] == length:
+        return grey
+    grey, bands = np.ascontiguousarray(grey), _bands(grey.shape[1], length)
+    sums = np.empty((len(grey), length))
+    block = np.empty((min(BLOCK_ROWS, len(grey)), grey.shape[1]))
+    for start in range(0, len(grey), BLOCK_ROWS):
+        part = block[: len(grey) - start]
+        part[:] = grey[start : start + BLOCK_ROWS]
+        for band in bands:
+            np.matmul(part[:, band.old], band.weights, out=sums[start : start + BLOCK_ROWS, band.new])
+    return np.floor(sums * 0.5**WEIGHT_BITS + 0.5).clip(0, 255).astype(np.uint8)
+
+
+@lru_cache(maxsize=64)
+def _bands(old: int, new: int) -> tuple[Band, ...]:
+    """What brings `old` places to `new` ones, a few new ones at a time."""
+    scale = old / new
+    stretch = max(scale, 1.0)
+    centre = (np.arange(new) + 0.5) * scale
+    first = (centre - LOBES * stretch + 0.5).clip(min=0).astype(np.int64)
+    last = (centre + LOBES * stretch + 0.5).astype(np.int64).clip(max=old)
+    place = first[:, None] + np.arange((last - first).max())
+    distance = (place - centre[:, None] + 0.5) / stretch
+    inside = (place < last[:, None]) & (distance >= -LOBES) & (distance < LOBES)
+    window = np.where(inside, np.sinc(distance) * np.sinc(distance / LOBES), 0.0)
+    window /= window.cumsum(axis=1)[:, -1:]  # summed one after the other, as Pillow does
+    weights = np.zeros((old, new))
+    output = np.broadcast_to(np.arange(new)[:, None], place.shape)
+    weights[place[inside], output[inside]] = _round_half_away(window[inside] * 2**WEIGHT_BITS)
+    parts = [(slice(first[at], last[at : at + BAND].max()), slice(at, at + BAND)) for at in range(0, new, BAND)]
+    return tuple(Band(rows, columns, np.ascontiguousarray(weights[rows, columns])) for rows, columns in parts)
+
+
+def _round_half_away(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.trunc(values + np.copysign(0.5, values))
+
+
+def _rows_first(old: Size, new: Size) -> bool:
+    return False
+
+
+def _tall_columns_first(old: Size, new: Size) -> bool:
+    return old.height - new.height > max(0, 2 * (old.width - new.width))
+
+
+RULES: tuple[ColumnsFirst, ...] = (_tall_columns_first, _rows_first)
+"""Of newer and of older releases."""
+
+PROBES = (
+    Size(90, 70),
+    Size(70, 90),
+    Size(40, 120),
+    Size(50, 86),
+    Size(12, 200),
+    Size(50, 87),
+    Size(9, 9),
+    Size(300, 20),
+)
+"""Shapes on both sides of where the rules part."""
+
+
+@lru_cache(maxsize=1)
+def _rule() -> ColumnsFirst | None:
+    """The rule that gives the installed Pillow's bytes on every probe, or None."""
+    rng = np.random.default_rng(0)
+    probes = [rng.choice(np.array([0, 255], np.uint8), (probe.height, probe.width)) for probe in PROBES]
+    sizes = (Size(32, 32), Size(9, 8))
+    for rule in RULES:
+        if all(
+            np.array_equal(_shrink(probe, size, rule), _by_pillow(probe, size)) for probe in probes for size in sizes
+        ):
+            return rule
+    return None
+
+
+def _by_pillow(grey: Grey, size: Size) -> Grey:
+    return np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.LANCZOS))

@@ -1,0 +1,191 @@
+"""Hashing a folder of JPEG files, side by side with a plain imagehash loop and imagededup's PHash.
+
+Usage: python scripts/bench_hashing.py [--images 5000] [--workers N]
+
+The files are made once, below build/, from the demo's drawings: random crops, 700 to 1,400 pixels, qualities 70 to 95, every
+chroma subsampling. Every method runs with one worker and with all of them, in one run, on files that were read before.
+imagehash gets a pool of processes where it runs on several cores. Ours writes an index, with the digest of every file.
+Writes reports/benchmarks/hashing.{json,md}.
+"""
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from importlib.metadata import version
+from pathlib import Path
+from typing import NamedTuple
+
+import imagehash
+import numpy as np
+from PIL import Image
+
+from arena.cards import find_dataset
+from arena.heldout.dataset import read_frozen
+from arena.heldout.hashing import hash_sources
+from arena.heldout.index import read_index
+
+FOLDER = Path("build/bench_hashing")
+SIDES = (700, 1400)
+QUALITIES = (70, 95)
+
+
+class Timed(NamedTuple):
+    """One method with a number of workers; `different` is out of all images, None where its hash is another one."""
+
+    name: str
+    workers: int
+    seconds: float
+    different: int | None
+
+
+def make_files(count: int) -> Path:
+    """A folder of the first `count` files; what an earlier run made is linked, not made again."""
+    originals = read_frozen(find_dataset("demo")).paths
+    library = FOLDER / "library"
+    library.mkdir(parents=True, exist_ok=True)
+    numbers = [number for number in range(count) if not (library / f"{number:05d}.jpg").exists()]
+    with ProcessPoolExecutor() as pool:
+        list(pool.map(_make_file, numbers, [originals[n % len(originals)] for n in numbers], [library] * len(numbers)))
+    folder = FOLDER / f"{count}"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    for number in range(count):
+        os.link(library / f"{number:05d}.jpg", folder / f"{number:05d}.jpg")
+    return folder
+
+
+def _make_file(number: int, original: Path, library: Path) -> None:
+    rng = np.random.default_rng(number)
+    with Image.open(original) as image:
+        picture = image.convert("RGB")
+    width, height = (int(side * rng.uniform(0.6, 1.0)) for side in picture.size)
+    left, top = int(rng.integers(picture.width - width + 1)), int(rng.integers(picture.height - height + 1))
+    scale = rng.integers(*SIDES) / max(width, height)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    picture = picture.resize(size, Image.Resampling.BICUBIC, box=(left, top, left + width, top + height))
+    grain = rng.normal(0, 3, (picture.height, picture.width, 1))  # a photograph's JPEG has no empty blocks
+    pixels = (np.asarray(picture) + grain).round().clip(0, 255).astype(np.uint8)
+    temporary = library / f"{number:05d}.part"
+    Image.fromarray(pixels).save(
+        temporary, "JPEG", quality=int(rng.integers(*QUALITIES)), subsampling=int(rng.integers(3))
+    )
+    temporary.replace(library / f"{number:05d}.jpg")
+
+
+def by_arena(columns: tuple[str, ...]) -> Callable[[Path, int], list[int]]:
+    """The verb's own work; hashes in order of file name."""
+
+    def run(folder: Path, workers: int) -> list[int]:
+        with tempfile.TemporaryDirectory() as place:
+            hash_sources([str(folder)], Path(place) / "index.parquet", columns=columns, workers=workers)
+            return [int(value) for value in read_index(Path(place) / "index.parquet").hashes[columns[0]]]
+
+    return run
+
+
+def by_imagehash(folder: Path, workers: int) -> list[int]:
+    """A plain loop, or the same in a pool of processes."""
+    paths = sorted(folder.iterdir())
+    if workers == 1:
+        return list(map(_imagehash_of, paths))
+    with ProcessPoolExecutor(workers) as pool:
+        return list(pool.map(_imagehash_of, paths, chunksize=16))
+
+
+def _imagehash_of(path: Path) -> int:
+    with Image.open(path) as image:
+        return int(str(imagehash.phash(image)), 16)
+
+
+def by_imagededup(folder: Path, workers: int) -> list[int]:
+    """imagededup's PHash, another hash of the same kind."""
+    from imagededup.methods import PHash
+
+    found = PHash(verbose=False).encode_images(str(folder), num_enc_workers=0 if workers == 1 else workers)
+    return [int(found[name], 16) for name in sorted(found)]
+
+
+METHODS: dict[str, Callable[[Path, int], list[int]]] = {
+    "arena, phash and file digest": by_arena(("phash",)),
+    "arena, phash, dhash and file digest": by_arena(("phash", "dhash")),
+    "arena, scaled and file digest (another hash)": by_arena(("scaled",)),
+    "imagehash.phash, plain loop": by_imagehash,
+    "imagededup PHash (another hash)": by_imagededup,
+}
+
+
+def measure(folder: Path, workers: int, expected: list[int] | None) -> list[Timed]:
+    """Every method once with so many workers."""
+    rows = []
+    for name, method in METHODS.items():
+        start = time.perf_counter()
+        try:
+            found = method(folder, workers)
+        except ImportError as error:
+            print(f"{name}: left out, {error}")
+            continue
+        seconds = time.perf_counter() - start
+        same_hash = expected is not None and "another hash" not in name
+        rows.append(
+            Timed(
+                name, workers, seconds,
+                sum(a != b for a, b in zip(found, expected, strict=True)) if same_hash and expected else None,
+            )
+        )  # fmt: skip
+        print(rows[-1])
+    return rows
+
+
+def report(rows: list[Timed], images: int, size_mb: float) -> str:
+    """The table."""
+    plain = {row.workers: row.seconds for row in rows if row.name.startswith("imagehash")}
+    lines = [
+        f"# Hashing {images:,} JPEG files of {SIDES[0]} to {SIDES[1]} pixels ({size_mb:,.0f} MB), {os.cpu_count()} cores",
+        "",
+        "| | workers | images a second | against imagehash | hashes that differ from imagehash's |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for row in rows:
+        different = "–" if row.different is None else str(row.different)
+        ratio = plain[row.workers] / row.seconds
+        lines.append(f"| {row.name} | {row.workers} | {images / row.seconds:.0f} | {ratio:.2f} | {different} |")
+    return "\n".join([*lines, "", "Ours are threads, the others processes. Made by `python scripts/bench_hashing.py`."])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--images", type=int, default=5_000)
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    arguments = parser.parse_args()
+    folder = make_files(arguments.images)
+    size_mb = sum(len(path.read_bytes()) for path in folder.iterdir()) / 1e6  # read once before any is timed
+    expected = by_imagehash(folder, arguments.workers)
+    rows = [row for workers in sorted({1, arguments.workers}) for row in measure(folder, workers, expected)]
+    text = report(rows, arguments.images, size_mb)
+    packages = ("numpy", "scipy", "pillow", "imagehash", "imagededup")
+    facts = {
+        "images": arguments.images, "megabytes": size_mb, "rows": [row._asdict() for row in rows],
+        "cores": os.cpu_count(), "processor": platform.machine(), "versions": {name: _version(name) for name in packages},
+    }  # fmt: skip
+    out = Path("reports/benchmarks")
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "hashing.json").write_text(json.dumps(facts, indent=2) + "\n")
+    (out / "hashing.md").write_text(text + "\n")
+    print(text)
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except ImportError:
+        return "not installed"
+
+
+if __name__ == "__main__":
+    main()
