@@ -60,7 +60,17 @@ def list_images(folder: Path) -> dict[str, Path]:
     names = {
         path: os.fsencode(path.relative_to(folder).as_posix()).decode("utf-8", "backslashreplace") for path in files
     }
-    ids = {path: name.removesuffix(path.suffix) for path, name in names.items()}
-    while shared := {name for name, count in Counter(ids.values()).items() if count > 1}:
-        ids = {path: names[path] if name in shared else name for path, name in ids.items()}
-    return {name: path for path, name in ids.items()}
+    ids = short_ids(names.values())
+    return {ids[name]: path for path, name in names.items()}
+
+
+def short_ids(names: Iterable[str]) -> dict[str, str]:
+    """An identifier for each file name: the name without its suffix; where two would share one, both keep theirs.
+
+    >>> short_ids(["a.png", "b.png", "b.jpg"])
+    {'a.png': 'a', 'b.png': 'b.png', 'b.jpg': 'b.jpg'}
+    """
+    ids = {name: name.removesuffix(Path(name).suffix) for name in names}
+    while shared := {image_id for image_id, count in Counter(ids.values()).items() if count > 1}:
+        ids = {name: name if image_id in shared else image_id for name, image_id in ids.items()}
+    return ids
