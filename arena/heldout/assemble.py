@@ -14,11 +14,11 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from arena.heldout.dataset import IMAGE_COLUMNS, digest_line
-from arena.heldout.parts import FIXED, read_part
+from arena.heldout.parts import FIXED, UNKEPT, read_part
 from arena.heldout.records import Reject
 from arena.tags import UNKNOWN_CATEGORY
 
-BLOCK_ROWS = 65_536
+BLOCK_ROWS = 16_384
 """Rows written at a time."""
 
 REASONS: Mapping[str, str] = {
@@ -40,6 +40,10 @@ REASONS: Mapping[str, str] = {
     "duplicate id": "another image of this identifier is kept, the one whose SHA-256 comes first",
 }
 """Why a row is rejected, in the order of the steps."""
+
+
+RANKED = ["image_id", "sha256", "rank", "where"]
+"""Columns that order the rows; of those with one identifier the first is kept."""
 
 
 class Assembled(NamedTuple):
@@ -75,32 +79,33 @@ class _Order(NamedTuple):
 def assemble(parts: Sequence[Path], images: Path) -> Assembled:
     """Write `images.parquet` from the parts, sorted by identifier.
 
-    Of several rows with one identifier that with the smallest SHA-256 is kept, then the smallest tags and facts: never the
-    first that was read, so that the order of the source does not matter. Memory grows with identifiers and digests, and
-    with the tags of `BLOCK_ROWS` images, not with the images.
+    Of several rows with one identifier that with the smallest SHA-256 is kept, then the one whose row has the smallest
+    digest: never the first that was read, so that the order of the source does not matter. Memory grows with identifiers
+    and digests, and with the tags of `BLOCK_ROWS` images.
     """
     whole = pa.concat_tables(map(read_part, parts), promote_options="default")
     order = _order(whole)
     positives: Counter[str] = Counter()
-    digest, untagged = hashlib.sha256(), 0
+    digest, untagged, paths = hashlib.sha256(), 0, set[str]()
     with pq.ParquetWriter(images, _schema(whole)) as writer:
         for block in _blocks(whole, order.kept):
             writer.write_table(block)
-            rows = block.select(["image_id", "sha256", "tags"]).to_pylist()
-            for row in rows:
+            paths.update(block["path"].to_pylist())
+            for row in block.select(["image_id", "sha256", "tags"]).to_pylist():
                 digest.update(digest_line(row["image_id"], row["sha256"], row["tags"]))
                 positives.update(row["tags"])
                 untagged += not row["tags"]
     rejected = Counter({row["values"]: row["counts"] for row in pc.value_counts(whole["reason"]).to_pylist()})
     del rejected[""]
     rejected += Counter({"duplicate id": len(order.twice)})
-    paths = frozenset(whole["path"].take(pa.array(order.kept)).to_pylist())
     twice = [
         Reject(row["where"], row["image_id"], "duplicate id", f"sha256 {row['sha256'][:12]}")
         for row in whole.select(["where", "image_id", "sha256"]).take(pa.array(order.twice)).to_pylist()
     ]
     categories = _categories(parts)
-    return Assembled(len(order.kept), digest.hexdigest(), positives, categories, untagged, rejected, paths, twice)
+    return Assembled(
+        len(order.kept), digest.hexdigest(), positives, categories, untagged, rejected, frozenset(paths), twice
+    )
 
 
 def rejects(parts: Sequence[Path], assembled: Assembled) -> Iterator[Reject]:
@@ -124,54 +129,42 @@ def steps(rows: int, found: str, rejected: Mapping[str, int]) -> list[dict[str, 
 
 def _order(whole: pa.Table) -> _Order:
     taken = np.flatnonzero(pc.equal(whole["reason"], "").to_numpy())
-    keys = whole.select(["image_id", "sha256", "where"]).take(pa.array(taken)).combine_chunks()
-    keys = keys.append_column("place", pa.array(taken))
-    order = pc.sort_indices(keys, sort_keys=[("image_id", "ascending"), ("sha256", "ascending")]).to_numpy()
-    ids, digests = (keys[name].take(pa.array(order)) for name in ("image_id", "sha256"))
-    same_id = _same_as_before(ids)
-    if (same_id & _same_as_before(digests)).any():
-        order = _break_ties(whole, taken, order, same_id)
-    places = taken[order]
-    return _Order(places[~same_id], places[same_id])
-
-
-def _same_as_before(column: pa.ChunkedArray) -> NDArray[np.bool_]:
-    same = np.zeros(len(column), bool)
-    if len(column) > 1:
-        same[1:] = pc.equal(column[1:], column[:-1]).to_numpy()
-    return same
-
-
-def _break_ties(
-    whole: pa.Table, taken: NDArray[np.int64], order: NDArray[np.int64], same_id: NDArray[np.bool_]
-) -> NDArray[np.int64]:
-    """Within each identifier that stands several times: by digest, then by everything else that the row says."""
-    ordered = order.copy()
-    ends = np.flatnonzero(np.diff(np.append(same_id, False).astype(np.int8)) < 0) + 1
-    starts = np.flatnonzero(np.diff(np.append(same_id, False).astype(np.int8)) > 0)
-    for start, end in zip(starts, ends, strict=True):
-        rows = order[start:end]
-        values = whole.take(pa.array(taken[rows])).to_pylist()
-        ranks = [_rank(value) for value in values]
-        ordered[start:end] = rows[sorted(range(len(rows)), key=ranks.__getitem__)]
-    return ordered
-
-
-def _rank(row: Mapping[str, Any]) -> tuple[str, str, str]:
-    return row["sha256"], json.dumps({**row, "where": ""}, sort_keys=True), row["where"]
+    keys = whole.select(RANKED).take(pa.array(taken))
+    order = pc.sort_indices(keys, sort_keys=[(name, "ascending") for name in RANKED])
+    ids = keys["image_id"].take(order)
+    again = np.zeros(len(ids), bool)
+    again[1:] = pc.equal(ids[1:], ids[:-1]).to_numpy()
+    places = taken[order.to_numpy()]
+    return _Order(places[~again], places[again])
 
 
 def _schema(whole: pa.Table) -> pa.Schema:
-    names = [name for name, _ in FIXED if name != "where"]
-    facts = sorted(set(whole.schema.names) - {*names, "where", "reason", "detail"})
+    names = [name for name, _ in FIXED]
+    facts = sorted(set(whole.schema.names) - {*names, *(name for name, _ in UNKEPT)})
     ordered = [*IMAGE_COLUMNS, *(name for name in names if name not in IMAGE_COLUMNS), *facts]
     return pa.schema([whole.schema.field(name) for name in ordered])
 
 
 def _blocks(whole: pa.Table, rows: NDArray[np.int64]) -> Iterator[pa.Table]:
-    columns = whole.select(_schema(whole).names).replace_schema_metadata(None)
-    for start in range(0, max(1, len(rows)), BLOCK_ROWS):
-        yield columns.take(pa.array(rows[start : start + BLOCK_ROWS]))
+    """The rows in the order given, `BLOCK_ROWS` at a time.
+
+    Each part gives its few rows by itself: `take` over the whole would first copy every part's texts into one array, for
+    each block again.
+    """
+    batches = whole.select(_schema(whole).names).replace_schema_metadata(None).to_batches()
+    ends = np.cumsum([len(batch) for batch in batches])
+    for start in range(0, len(rows), BLOCK_ROWS):
+        block = rows[start : start + BLOCK_ROWS]
+        owners = np.searchsorted(ends, block, side="right")
+        order = np.argsort(owners, kind="stable")
+        cuts = np.flatnonzero(np.diff(owners[order])) + 1
+        pieces = [
+            batches[owners[group[0]]].take(
+                pa.array(block[group] - (ends[owners[group[0]]] - len(batches[owners[group[0]]])))
+            )
+            for group in np.split(order, cuts)
+        ]
+        yield pa.Table.from_batches(pieces).combine_chunks().take(pa.array(np.argsort(order)))
 
 
 def _categories(parts: Sequence[Path]) -> dict[str, str]:

@@ -20,7 +20,7 @@ from arena.cards import check_name
 from arena.errors import ArenaError
 from arena.heldout.assemble import Assembled, assemble, category_of, rejects, steps
 from arena.heldout.dataset import toml_text, write_tags
-from arena.heldout.examine import Examined, Examiner
+from arena.heldout.examine import Examined, Examiner, admit
 from arena.heldout.parts import Rows, part_path, split_rows, write_part
 from arena.heldout.phash import DHASH, PHASH
 from arena.heldout.records import Reject
@@ -79,7 +79,7 @@ def collect(source: Source, folder: Path, wanted: Wanted = Wanted(), progress: P
     """
     name = wanted.name or folder.resolve().name
     check_name(name)
-    parts = split_rows(islice(source.records(), wanted.limit))
+    parts = split_rows(map(admit, islice(source.records(), wanted.limit)))
     if (first := next(parts, None)) is None:
         raise ArenaError(f"{source.path}: no row in it ({source.found}); an import needs at least one image")
     scratch = prepare(source, folder)

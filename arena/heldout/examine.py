@@ -68,7 +68,6 @@ class Examiner:
             return Reject(where, shown(found.image_id), error.reason, error.detail)
 
     def _take(self, record: Record, where: str) -> Examined:
-        check_text(record)
         content = read_content(record.content)
         pixels, suffix = read_picture(content, self.policy)
         sha256 = hashlib.sha256(content).hexdigest()
@@ -102,12 +101,18 @@ class Examiner:
         temporary.replace(path)
 
 
-def check_text(record: Record) -> None:
-    """Refuse names and tags that are no text, or endless.
+def admit(found: Record | Reject) -> Record | Reject:
+    """A record whose names and tags are text of a bearable length, so that many fit into memory; otherwise a reject."""
+    if isinstance(found, Reject):
+        return Reject(*(shown(text) for text in found))
+    try:
+        _check_text(found)
+    except RefusedError as error:
+        return Reject(shown(found.where), shown(found.image_id), error.reason, error.detail)
+    return found
 
-    Raises:
-        RefusedError: `not text`, `tags too long` or `unreadable row`.
-    """
+
+def _check_text(record: Record) -> None:
     if sum(map(len, record.tags)) + len(record.tags) > MAX_TAG_CHARACTERS:
         raise RefusedError("tags too long", f"{sum(map(len, record.tags)):,} characters")
     facts = [value for value in record.facts.values() if isinstance(value, str)]

@@ -20,16 +20,19 @@ PART_ROWS = 1_024
 """Rows a part: some seconds to minutes of work, which is what a killed import loses at most."""
 
 PART_BYTES = 256_000_000
-"""A part ends earlier where the images that its rows carry with them reach this."""
+"""A part ends earlier where the images and tags that its rows carry with them reach this."""
 
 FIXED = (
-    ("where", pa.large_string()), ("image_id", pa.large_string()), ("path", pa.large_string()),
+    ("image_id", pa.large_string()), ("path", pa.large_string()),
     ("sha256", pa.large_string()), ("pixel_sha256", pa.large_string()), ("width", pa.int64()), ("height", pa.int64()),
     ("phash", pa.uint64()), ("dhash", pa.uint64()), ("tags", pa.large_list(pa.large_string())),
     ("rating", pa.large_string()), ("group", pa.large_string()),
 )  # fmt: skip
-VERDICT = (("reason", pa.large_string()), ("detail", pa.large_string()))
-"""Columns of a reject; `reason` is empty where the image was taken."""
+"""Columns that every dataset has."""
+
+UNKEPT = tuple((name, pa.large_string()) for name in ("where", "reason", "detail", "rank"))
+"""Columns that a dataset does not keep: of a reject, whose `reason` is empty where the image was taken, and `rank`, a digest
+of the row."""
 
 Rows = list[Record | Reject]
 
@@ -40,12 +43,18 @@ def split_rows(found: Found) -> Iterator[Rows]:
     carried = 0
     for row in found:
         rows.append(row)
-        carried += len(row.content) if isinstance(row, Record) and isinstance(row.content, bytes) else 0
+        carried += _carried_bytes(row)
         if len(rows) == PART_ROWS or carried >= PART_BYTES:
             yield rows
             rows, carried = [], 0
     if rows:
         yield rows
+
+
+def _carried_bytes(row: Record | Reject) -> int:
+    if isinstance(row, Reject):
+        return 0
+    return sum(map(len, row.tags)) + (len(row.content) if isinstance(row.content, bytes) else 0)
 
 
 def part_path(folder: Path, number: int, rows: Rows, settings: str) -> Path:
@@ -60,7 +69,7 @@ def write_part(path: Path, rows: Iterable[Examined | Reject]) -> None:
     """Write what was found of the rows of one part."""
     table = [_row(row) for row in rows]
     facts = sorted({name for row in table for name in row["facts"]})
-    columns = {name: pa.array([row.get(name) for row in table], kind) for name, kind in (*FIXED, *VERDICT)}
+    columns = {name: pa.array([row.get(name) for row in table], kind) for name, kind in (*FIXED, *UNKEPT)}
     for name in facts:
         kind = pa.int64() if name in NUMBERS else pa.large_string()
         columns[name] = pa.array([row["facts"].get(name) for row in table], kind)
@@ -97,13 +106,12 @@ def _content_identity(row: Record) -> Sequence[Any]:
 
 def _row(row: Examined | Reject) -> dict[str, Any]:
     if isinstance(row, Examined):
-        return row._asdict() | {"reason": "", "detail": ""}
+        values = row._asdict()
+        rank = hashlib.sha256(json.dumps(values | {"where": ""}, sort_keys=True).encode()).hexdigest()[:16]
+        return values | {"reason": "", "detail": "", "rank": rank}
     # A name from outside may be no text; the row of a reject must be writable all the same.
-    return {name: _writable(text) for name, text in row._asdict().items()} | {"facts": {}, "categories": {}}
-
-
-def _writable(text: str) -> str:
-    return text[:1000].encode("utf-8", "backslashreplace").decode()
+    texts = {name: text.encode("utf-8", "backslashreplace").decode() for name, text in row._asdict().items()}
+    return texts | {"facts": {}, "categories": {}}
 
 
 def _categories(table: Sequence[dict[str, Any]]) -> dict[str, dict[str, int]]:

@@ -91,7 +91,7 @@ def _in_folder(path: Path) -> Source | None:
         if file := next((path / name for name in names if (path / name).is_file()), None):
             return Source(kind, file, f"{kind} in {file.name}", rows=count_rows(file))
     saved = huggingface.files(path)
-    if saved and (saved[0].suffix == ".arrow" or huggingface.image_column(read_schema(saved[0]))):
+    if saved and (saved[0].suffix == ".arrow" or huggingface.image_column(huggingface.first_readable(saved).schema)):
         return Source("huggingface", path, f"a saved dataset of {len(saved)} files", rows=_rows(path, "huggingface"))
     if shards := webdataset.shards(path):
         return Source("webdataset", path, f"{len(shards)} tar files")

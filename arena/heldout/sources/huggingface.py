@@ -6,9 +6,10 @@ names that the dataset's features give them. Neither `datasets` nor a network is
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -18,6 +19,13 @@ from arena.heldout.sources.columns import TAGS, Columns, read_names
 from arena.heldout.sources.hints import Hints
 from arena.heldout.sources.rows import Row, read_rows, read_schema
 from arena.heldout.sources.tree import Tree
+
+
+class Readable(NamedTuple):
+    """A file and its schema."""
+
+    file: Path
+    schema: pa.Schema
 
 
 def read(path: Path, hints: Hints) -> Found:
@@ -31,12 +39,12 @@ def read(path: Path, hints: Hints) -> Found:
         raise ArenaError(f"{path}: neither .arrow nor .parquet files in it")
     root = path if path.is_dir() else path.parent
     tree = Tree.at(hints.images or root)
-    schema = read_schema(found[0])
-    features = _features(found[0], schema)
+    first, schema = first_readable(found)
+    features = _features(first, schema)
     image = hints.path_column or image_column(schema)
     chosen = hints.tags_column or next((name for name in TAGS if name in schema.names), "")
     names = read_names(hints.tag_names) or class_names(features.get(chosen))
-    columns = Columns.choose(found[0], schema.names, replace(hints, path_column=image), names)
+    columns = Columns.choose(first, schema.names, replace(hints, path_column=image), names)
     for file in found:
         for row in read_rows(file, file.relative_to(root).as_posix()):
             yield row if isinstance(row, Reject) else _row(row, columns, tree)
@@ -48,6 +56,18 @@ def files(path: Path) -> list[Path]:
         return [path]
     found = sorted(file for suffix in ("*.arrow", "*.parquet") for file in path.rglob(suffix))
     return [file for file in found if not file.name.startswith("cache-")]
+
+
+def first_readable(found: list[Path]) -> Readable:
+    """The first file that can be opened, and its schema; those that cannot become rejects when they are read.
+
+    Raises:
+        ArenaError: none can.
+    """
+    for file in found[:-1]:
+        with suppress(ArenaError):
+            return Readable(file, read_schema(file))
+    return Readable(found[-1], read_schema(found[-1]))
 
 
 def image_column(schema: pa.Schema) -> str:

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, TextIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -20,6 +20,9 @@ MAX_ROW_BYTES = 64_000_000
 
 JSON_CHUNK = 1 << 20
 """Characters of a JSON array read at a time."""
+
+JSON_HEAD = 4_096
+"""Bytes in which the first sign tells an array from lines."""
 
 BATCH_ROWS = 64
 """Rows of a Parquet file held at a time; they may hold whole images."""
@@ -93,7 +96,10 @@ def columns_of(path: Path) -> list[str]:
 
 def count_rows(path: Path) -> int | None:
     """The number of rows, where a file tells it without being read."""
-    return int(pq.read_metadata(path).num_rows) if _format(path) == "parquet" else None
+    try:
+        return int(pq.read_metadata(path).num_rows) if _format(path) == "parquet" else None
+    except (pa.ArrowException, OSError):
+        return None
 
 
 def first_line(error: Exception) -> str:
@@ -152,7 +158,7 @@ def _lines(file: IO[bytes]) -> Iterator[bytes]:
 def _json_rows(path: Path, name: str) -> Rows:
     with _open(path) as file:
         try:
-            head = file.read(JSON_CHUNK).lstrip(b"\xef\xbb\xbf \t\r\n")
+            head = file.read(JSON_HEAD).lstrip(b"\xef\xbb\xbf \t\r\n")
         except (OSError, EOFError) as error:
             yield _bad(name, error)
             return
@@ -194,25 +200,30 @@ def _mapping(where: str, value: Any) -> Row | Reject:
 
 def _json_array(file: IO[bytes], name: str) -> Rows:
     """The items of one array, decoded as they come, so that the whole never lies in memory."""
-    text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape")
     decoder = json.JSONDecoder()
-    buffer, start, number = text.read(JSON_CHUNK).lstrip(), 1, 0
-    while True:
-        start = _skip_between(buffer, start)
-        if buffer.startswith("]", start):
-            return
-        try:
-            value, start = decoder.raw_decode(buffer, start)
-        except (ValueError, RecursionError) as error:
-            buffer, start = buffer[start:], 0
-            more = text.read(max(JSON_CHUNK, len(buffer))) if len(buffer) <= MAX_ROW_BYTES else ""
-            if not more or isinstance(error, RecursionError):
-                yield _bad(f"{name}:{number + 1}", f"{first_line(error)}; nothing after it can be read")
-                return
-            buffer += more
-            continue
-        number += 1
-        yield _mapping(f"{name}:{number}", value)
+    number = 0
+    with io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape") as text:
+        buffer, start = text.read(JSON_HEAD).lstrip(), 1
+        while not buffer.startswith("]", start := _skip_between(buffer, start)):
+            try:
+                value, start = decoder.raw_decode(buffer, start)
+            except (ValueError, RecursionError) as error:
+                more = "" if isinstance(error, RecursionError) else _read_more(text, len(buffer) - start)
+                if not more:
+                    yield _bad(f"{name}:{number + 1}", f"{first_line(error)}; nothing after it can be read")
+                    return
+                buffer, start = buffer[start:] + more, 0
+                continue
+            number += 1
+            yield _mapping(f"{name}:{number}", value)
+
+
+def _read_more(text: TextIO, held: int) -> str:
+    """As much again as is held already, so that a long item is not decoded often; nothing at the end, or over the limit."""
+    try:
+        return text.read(max(JSON_CHUNK, held)) if held <= MAX_ROW_BYTES else ""
+    except (OSError, EOFError):
+        return ""
 
 
 def _skip_between(buffer: str, start: int) -> int:

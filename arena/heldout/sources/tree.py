@@ -13,6 +13,9 @@ from arena.images import IMAGE_SUFFIXES
 MAX_TEXT_BYTES = 1_000_000
 """Longest text of tags that is taken: a page of tags has some kilobytes."""
 
+MAX_SHOWN = 1_000
+"""Characters of a name that are told."""
+
 DATASET_MARKS = ("dataset.toml", ".parts")
 """What a folder has that an import wrote."""
 
@@ -120,18 +123,13 @@ def _refuse(error: OSError) -> None:
 
 
 def shown(name: str) -> str:
-    """A name as text, whatever its bytes, and not endless.
+    r"""A name as text, whatever its bytes, and not endless.
 
-    >>> shown("caf\\udce9")
-    'caf\\\\xe9'
+    >>> shown("caf\udce9"), shown("\ud800")
+    ('caf\\xe9', '\\ud800')
     """
-    text = os.fsencode(name).decode("utf-8", "backslashreplace") if _is_file_name(name) else repr(name)
-    return text if len(text) <= 200 else f"{text[:200]}..."
-
-
-def _is_file_name(name: str) -> bool:
+    cut = name if len(name) <= MAX_SHOWN else f"{name[:MAX_SHOWN]}..."
     try:
-        os.fsencode(name)
-    except UnicodeEncodeError:
-        return False
-    return True
+        return os.fsencode(cut).decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # a surrogate that no file name has
+        return cut.encode("utf-8", "backslashreplace").decode()
