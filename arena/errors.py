@@ -29,7 +29,20 @@ class ArenaError(Exception):
 
 
 class UnreadableImageError(ArenaError):
-    """One image cannot be decoded; the run goes on without it and counts it."""
+    """One image cannot be decoded; the run goes on without it and counts it.
+
+    Attributes:
+        reason: one of few, to count by; the whole message says more where there is more to say.
+        detail: what was seen, or empty.
+
+    >>> str(UnreadableImageError("truncated", "12 bytes are missing")), str(UnreadableImageError("empty"))
+    ('truncated: 12 bytes are missing', 'empty')
+    """
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason = reason
+        self.detail = detail
 
 
 class WeightsError(ArenaError):

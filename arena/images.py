@@ -3,6 +3,7 @@
 Canonical: EXIF orientation applied, the first frame of an animation, transparency composited on white, 8 bits a channel.
 """
 
+import hashlib
 import io
 import warnings
 from dataclasses import dataclass
@@ -11,28 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
-from arena.errors import UnreadableImageError
-
-
-@dataclass(frozen=True)
-class ImagePolicy:
-    """What counts as an image, and what becomes of its transparency.
-
-    Attributes:
-        animated: `first` takes the first frame of an animation, `drop` refuses it.
-        transparent: `white` composites on white, `drop` refuses a picture with any transparent pixel.
-        max_pixels: larger images are refused before a pixel is decoded.
-    """
-
-    animated: str = "first"
-    transparent: str = "white"
-    max_pixels: int = 89_478_485
-
-
-RGB = NDArray[np.uint8]
-"""Pixels, (height, width, 3), red green blue, 0 to 255."""
+from arena.errors import ArenaError, UnreadableImageError
 
 MAX_PIXELS = 89_478_485
 """Larger images are refused before a pixel is decoded, for a few kilobytes of PNG can hold gigabytes; Pillow's own limit."""
@@ -43,6 +25,46 @@ warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"})
 """Suffixes that a folder scan takes for images; a file named outright may have any."""
 
+FORMAT_SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "TIFF": ".tif", "JPEG2000": ".jp2"}
+"""Suffix of a format by Pillow's name, where it is not that name in small letters."""
+
+DRAWN_FORMATS = frozenset({"EPS", "WMF"})
+"""Formats that are programs: to decode one, Pillow would run Ghostscript or ask the system."""
+
+ANIMATED_FORMATS = frozenset({"GIF", "PNG", "WEBP", "AVIF"})
+"""Formats whose frames are an animation. The pages of a TIFF and the preview in a camera's JPEG (MPO) are none."""
+
+RGB = NDArray[np.uint8]
+"""Pixels, (height, width, 3), red green blue, 0 to 255."""
+
+
+@dataclass(frozen=True)
+class ImagePolicy:
+    """What counts as an image, and what becomes of its transparency.
+
+    Attributes:
+        animated: `first` takes the first frame of an animation, `drop` refuses it.
+        transparent: `white` composites on white, `drop` refuses a picture with any transparent pixel.
+        max_pixels: larger images are refused before a pixel is decoded.
+
+    Raises:
+        ArenaError: another word, or more pixels than twice `MAX_PIXELS`, where Pillow refuses by itself.
+    """
+
+    animated: str = "first"
+    transparent: str = "white"
+    max_pixels: int = MAX_PIXELS
+
+    def __post_init__(self) -> None:
+        for what, value, allowed in (
+            ("animated", self.animated, ("first", "drop")),
+            ("transparent", self.transparent, ("white", "drop")),
+        ):
+            if value not in allowed:
+                raise ArenaError(f"image policy: {what} = {value!r}; allowed: {', '.join(allowed)}")
+        if not 0 < self.max_pixels <= 2 * MAX_PIXELS:
+            raise ArenaError(f"image policy: max_pixels = {self.max_pixels}; it must lie in 1 to {2 * MAX_PIXELS}")
+
 
 class Size(NamedTuple):
     """Width and height in pixels."""
@@ -51,54 +73,98 @@ class Size(NamedTuple):
     height: int
 
 
-def decode(source: Path | bytes) -> RGB:
+class Picture(NamedTuple):
+    """A decoded image."""
+
+    image: Image.Image
+    """Canonical, in mode RGB."""
+    suffix: str
+    """Of its format by content, such as `.jpg`; the name of the file may say another."""
+
+
+def decode(source: Path | bytes, policy: ImagePolicy = ImagePolicy()) -> RGB:
     """Decode a file, or its bytes, to canonical RGB.
 
     Returns: uint8 (height, width, 3).
 
     Raises:
-        UnreadableImageError: as `canonical`.
+        UnreadableImageError: as `read_picture`.
     """
-    return np.asarray(canonical(source))
+    return np.asarray(read_picture(source, policy).image)
 
 
-def canonical(source: Path | bytes, *, least_side: int | None = None) -> Image.Image:
-    """Decode a file, or its bytes, to a canonical picture in mode RGB.
+def read_picture(
+    source: Path | bytes, policy: ImagePolicy = ImagePolicy(), *, least_side: int | None = None
+) -> Picture:
+    """Decode a file, or its bytes, and tell the format that its content has.
 
     Args:
         least_side: a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size, as long as both sides keep so many pixels; other
             pixels, and several times quicker. None: always the whole.
 
     Raises:
-        UnreadableImageError: missing, empty, truncated, no image, or more than `MAX_PIXELS`. The message is the reason
-            alone ("truncated"), for the caller knows the name.
+        UnreadableImageError: its `reason` is one of `missing`, `empty`, `not an image`, `truncated` (the head is that of an
+            image, the rest does not decode), `animated`, `transparent`, `too many pixels`. The name is not in the message,
+            for the caller knows it.
     """
-    try:
-        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
-            refuse_bomb(Size(*image.size))
+    with _open(source) as image:
+        format_name = image.format or ""
+        if format_name in DRAWN_FORMATS:
+            raise UnreadableImageError("not an image", f"{format_name} is a program that draws one")
+        _refuse_bomb(Size(*image.size), policy.max_pixels)
+        try:
+            if policy.animated == "drop" and format_name in ANIMATED_FORMATS and getattr(image, "is_animated", False):
+                raise UnreadableImageError("animated")
             if least_side is not None:
                 image.draft("RGB", (least_side, least_side))
             ImageOps.exif_transpose(image, in_place=True)  # a copy of every picture would take a millisecond
-            return flatten(image)
-    except UnreadableImageError:
-        raise
-    except FileNotFoundError:
-        raise UnreadableImageError("no such file") from None
+            flat = _flatten(image, policy.transparent)
+            flat.load()
+        except UnreadableImageError:
+            raise
+        except Image.DecompressionBombError:
+            raise UnreadableImageError("too many pixels") from None
+        except Exception as error:  # Pillow's plugins raise nearly anything on hostile bytes
+            raise UnreadableImageError("truncated", _first_line(error)) from None
+    return Picture(flat, FORMAT_SUFFIXES.get(format_name, f".{format_name.lower()}"))
+
+
+def pixel_digest(pixels: RGB) -> str:
+    """SHA-256, in hexadecimal, of width, height (4 bytes each, big-endian) and the RGB bytes row by row.
+
+    Two files with one digest show the same picture, whatever their format and metadata.
+    """
+    height, width = pixels.shape[:2]
+    digest = hashlib.sha256(width.to_bytes(4, "big") + height.to_bytes(4, "big"))
+    digest.update(np.ascontiguousarray(pixels).data)
+    return digest.hexdigest()
+
+
+def _open(source: Path | bytes) -> Image.Image:
+    if source == b"":
+        raise UnreadableImageError("empty")
+    try:
+        return Image.open(io.BytesIO(source) if isinstance(source, bytes) else source)
+    except UnidentifiedImageError:
+        empty = isinstance(source, Path) and not source.stat().st_size
+        raise UnreadableImageError("empty" if empty else "not an image") from None
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
-        raise UnreadableImageError(f"more than {MAX_PIXELS:,} pixels") from None
-    except Exception as error:  # Pillow's plugins raise nearly anything on hostile bytes
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UnreadableImageError("not an image" if "cannot identify" in reason else reason) from None
+        raise UnreadableImageError("too many pixels") from None
+    except Exception as error:
+        if isinstance(error, OSError) and error.strerror:
+            raise UnreadableImageError("missing", error.strerror.lower()) from None
+        raise UnreadableImageError("not an image", _first_line(error)) from None
 
 
-def refuse_bomb(size: Size) -> None:
-    """Raise `UnreadableImageError` where an image would decode to more than `MAX_PIXELS`."""
-    if size.width * size.height > MAX_PIXELS:
-        raise UnreadableImageError(f"{size.width} x {size.height} is more than {MAX_PIXELS:,} pixels")
+def _refuse_bomb(size: Size, max_pixels: int) -> None:
+    if size.width * size.height > max_pixels:
+        raise UnreadableImageError(
+            "too many pixels", f"{size.width} x {size.height} is more than {max_pixels:,} pixels"
+        )
 
 
-def flatten(image: Image.Image) -> Image.Image:
-    """Convert a picture of any mode to RGB, its transparency composited on white.
+def _flatten(image: Image.Image, transparent: str) -> Image.Image:
+    """Convert a picture of any mode to RGB, its transparency composited on white, or refused where it is to be dropped.
 
     16-bit greys are scaled to 8 bits; Pillow's own conversion would clip them to white.
     """
@@ -109,6 +175,12 @@ def flatten(image: Image.Image) -> Image.Image:
         ).convert("RGB")
     if "A" in image.getbands() or "transparency" in image.info:
         rgba = image.convert("RGBA")
+        if transparent == "drop" and np.asarray(rgba.getchannel("A")).min(initial=255) < 255:
+            raise UnreadableImageError("transparent")
         white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
         return Image.alpha_composite(white, rgba).convert("RGB")
     return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -11,8 +11,8 @@ class Progress(Protocol):
     def note(self, text: str) -> None:
         """Say one line."""
 
-    def count(self, what: str, total: int, done: int) -> AbstractContextManager[Callable[[int], None]]:
-        """Count towards a total, some of it done before; yields what to call with each further number."""
+    def count(self, what: str, total: int | None, done: int) -> AbstractContextManager[Callable[[int], None]]:
+        """Count towards a total (None where it is not known), some of it done before; yields what to call with each number."""
 
 
 class Silent:
@@ -21,6 +21,6 @@ class Silent:
     def note(self, text: str) -> None:
         """Say nothing."""
 
-    def count(self, what: str, total: int, done: int) -> AbstractContextManager[Callable[[int], None]]:
+    def count(self, what: str, total: int | None, done: int) -> AbstractContextManager[Callable[[int], None]]:
         """Count nothing."""
         return nullcontext(lambda number: None)

@@ -54,10 +54,10 @@ class Terminal:
         self.console.print(text, markup=False, style="dim", soft_wrap=True)
 
     @contextmanager
-    def count(self, what: str, total: int, done: int) -> Iterator[Callable[[int], None]]:
+    def count(self, what: str, total: int | None, done: int) -> Iterator[Callable[[int], None]]:
         """A bar with rate and estimate; without a terminal, a line at the start and one at the end."""
         if not self.console.is_terminal:
-            self.note(f"{what}: {total - done} of {total} to do")
+            self.note(f"{what}: started" if total is None else f"{what}: {total - done} of {total} to do")
             yield lambda number: None
             self.note(f"{what}: done")
             return

@@ -1,8 +1,12 @@
 """The verbs that make a held-out dataset, each from the folder that the one before it wrote."""
 
+from pathlib import Path
+from typing import Any
+
 import click
 
-from arena.cli.verbs import Verbs
+from arena.cli.options import config_option, option
+from arena.cli.verbs import Verbs, split_names
 
 
 @click.group("dataset", cls=Verbs)
@@ -11,3 +15,67 @@ def dataset() -> None:
 
     Example: arena dataset import photos -o datasets/photos
     """
+
+
+HINTS = ("images", "path_column", "tags_column", "id_column", "rating_column", "separator", "tag_names")
+"""Options of `import` that tell what a source does not."""
+
+
+@dataset.command("import")
+@config_option
+@click.argument("source", type=click.Path(path_type=Path))
+@option("--output", "-o", required=True, type=click.Path(path_type=Path), help="Folder to write.", show_default=False)
+@option(
+    "--as", "kind", metavar="KIND", show_default=False,
+    help="folder, table, posts, joytag, webdataset or huggingface.  [default: found out]",
+)  # fmt: skip
+@option("--images", type=click.Path(path_type=Path), help="Folder of the images.", show_default=False)
+@option("--path-column", default="", help="Column of paths.", show_default=False)
+@option("--tags-column", default="", help="Column of tags.", show_default=False)
+@option("--id-column", default="", help="Column of identifiers.", show_default=False)
+@option("--rating-column", default="", help="Column of ratings.", show_default=False)
+@option("--keep", default="", help="Further columns to keep; commas between.", show_default=False)
+@option("--separator", default="auto", help="How tags in one text are parted: auto, comma, line or space.")
+@option("--tag-names", type=click.Path(path_type=Path), help="Tag a line, where tags are numbers.", show_default=False)
+@option("--transparent", type=click.Choice(["white", "drop"]), default="white", help="What becomes of transparency.")
+@option("--animated", type=click.Choice(["drop", "first"]), default="drop", help="What becomes of animations.")
+@option(
+    "--max-pixels", type=click.IntRange(min=1), help="Refuse larger images.  [default: 89478485]", show_default=False
+)
+@option("--aliases", type=click.Path(path_type=Path), help="CSV of tag aliases.", show_default=False)
+@option("--implications", type=click.Path(path_type=Path), help="CSV of tag implications.", show_default=False)
+@option("--blacklist", type=click.Path(path_type=Path), help="CSV of tags that are no labels.", show_default=False)
+@option("--name", default="", help="Of the dataset.  [default: of its folder]", show_default=False)
+@option("--title", default="", help="Of the dataset.", show_default=False)
+@option("--licence", default="unknown", help="Of the images.")
+@option("--workers", type=click.IntRange(min=1), help="Threads.  [default: one a core]", show_default=False)
+@option("--limit", "-L", type=click.IntRange(min=1), help="Read at most so many rows.", show_default=False)
+def import_(source: Path, output: Path, kind: str | None, **settings: Any) -> None:
+    """Make a dataset of images that are there: decode, hash, store and describe each one once.
+
+    Reads a folder with .txt or .json tags beside the images, a table of paths and tags (CSV, TSV, JSON lines, Parquet),
+    Danbooru posts, JoyTag's Parquet, webdataset tars, or a saved Hugging Face dataset. What cannot be taken is named in
+    rejects.csv. Stopped at any point, the same command continues.
+
+    Example: arena dataset import photos -o datasets/photos
+    """
+    from arena.heldout.collect import RELATIONS, Wanted, collect
+    from arena.heldout.sources import open_source
+    from arena.heldout.sources.hints import Hints
+    from arena.images import MAX_PIXELS, ImagePolicy
+    from arena.terminal import Terminal, show_table
+
+    terminal = Terminal()
+    keep = tuple(split_names(settings["keep"]))
+    hints = Hints(keep=keep, **{name: settings[name] for name in HINTS})
+    opened = open_source(source, kind, hints)
+    terminal.note(f"{source}: {opened.kind}, {opened.found}")
+    policy = ImagePolicy(settings["animated"], settings["transparent"], settings["max_pixels"] or MAX_PIXELS)
+    relations = {name: settings[name] for name in RELATIONS if settings[name]}
+    wanted = Wanted(
+        policy, relations, **{name: settings[name] for name in ("name", "title", "licence", "limit", "workers")}
+    )
+    outcome = collect(opened, output, wanted, terminal)
+    rejected = [(reason, f"{count:,}") for reason, count in outcome.rejected.most_common()]
+    show_table(("", "rows"), [("read", f"{outcome.rows:,}"), *rejected, ("kept", f"{outcome.images:,}")])
+    click.echo(f"{output}: {outcome.images:,} images, {outcome.tags:,} tags; rejects in {output / 'rejects.csv'}")

@@ -150,8 +150,13 @@ def digest_images(images: pd.DataFrame) -> str:
     ordered = images.sort_values("image_id")
     digest = hashlib.sha256()
     for image_id, sha256, names in zip(ordered["image_id"], ordered["sha256"], ordered["tags"], strict=True):
-        digest.update(json.dumps([image_id, sha256, sorted(names)]).encode() + b"\n")
+        digest.update(digest_line(image_id, sha256, names))
     return digest.hexdigest()
+
+
+def digest_line(image_id: str, sha256: str, tags: Sequence[str]) -> bytes:
+    """What one image adds to the digest of a set."""
+    return json.dumps([image_id, sha256, sorted(tags)]).encode() + b"\n"
 
 
 def read_frozen(card: DatasetCard) -> HeldOut:
@@ -203,16 +208,21 @@ def write_frozen(
     more = [name for name in ordered.columns if name not in IMAGE_COLUMNS]
     ordered[[*IMAGE_COLUMNS, *more]].to_parquet(folder / "images.parquet", index=False)
     positives = ordered["tags"].explode().value_counts()
-    rows = [
-        {"name": name, "category": category, "positives": int(positives.get(name, 0))}
-        for name, category in sorted(tags)
-    ]
-    pd.DataFrame(rows).to_csv(folder / "tags.csv", index=False, lineterminator="\n")
+    write_tags(folder / "tags.csv", tags, {str(name): int(count) for name, count in positives.items()})
     digest = digest_images(ordered)
     (folder / "dataset.toml").write_text(
         toml_text({**card, "images": len(ordered), "digest": digest}), encoding="utf-8"
     )
     return digest
+
+
+def write_tags(path: Path, tags: Sequence[tuple[str, str]], positives: Mapping[str, int]) -> None:
+    """Write `tags.csv`: name, category and number of positives of each tag, sorted by name."""
+    rows = [
+        {"name": name, "category": category, "positives": int(positives.get(name, 0))}
+        for name, category in sorted(tags)
+    ]
+    pd.DataFrame(rows).to_csv(path, index=False, lineterminator="\n")
 
 
 def toml_text(table: Mapping[str, Any]) -> str:

@@ -9,7 +9,6 @@ grey by Rec. 601, LANCZOS, bits row by row, most significant first.
 Source: the imagehash package; for `joytag` a description only.
 """
 
-import hashlib
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
@@ -138,14 +137,6 @@ def _low_frequencies(small: Grey, *, first: int) -> NDArray[np.float64]:
 
 def _integer(bits: NDArray[np.bool_], order: Literal["big", "little"] = "big") -> int:
     return int.from_bytes(np.packbits(bits.ravel(), bitorder=order).tobytes(), order)
-
-
-def pixel_digest(pixels: RGB) -> str:
-    """SHA-256 over width, height and RGB bytes, in hexadecimal: equal for the same picture in any lossless format."""
-    height, width = pixels.shape[:2]
-    digest = hashlib.sha256(f"{width}x{height}:".encode())
-    digest.update(np.ascontiguousarray(pixels).data)
-    return digest.hexdigest()
 
 
 def flat(pixels: RGB) -> bool:

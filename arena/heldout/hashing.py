@@ -30,13 +30,12 @@ from arena.heldout.hashes import (
     grey_601,
     joytag,
     phash_grey,
-    pixel_digest,
 )  # fmt: skip
 from arena.heldout.index import DIGESTS, HashIndex, count_rows, read_blocks, read_facts, write_blocks
 from arena.heldout.readers import identifiers
 from arena.heldout.records import Reject
 from arena.heldout.rejects import write_rejects
-from arena.images import IMAGE_SUFFIXES, RGB, canonical
+from arena.images import IMAGE_SUFFIXES, RGB, pixel_digest, read_picture
 from arena.progress import Progress, Silent
 
 PART_IMAGES = 1024
@@ -228,7 +227,7 @@ class _Views:
 
     @cached_property
     def picture(self) -> Image.Image:
-        return canonical(self.path)
+        return read_picture(self.path).image
 
     @cached_property
     def grey(self) -> Image.Image:
@@ -240,7 +239,7 @@ class _Views:
 
     @cached_property
     def scaled_grey(self) -> Image.Image:
-        return grey_601(canonical(self.path, least_side=SCALED_SIDE))
+        return grey_601(read_picture(self.path, least_side=SCALED_SIDE).image)
 
     @cached_property
     def file_digest(self) -> str:

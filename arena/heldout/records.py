@@ -19,6 +19,8 @@ class Record:
         tags: as the source spells them, in any order.
         rating: `g`, `s`, `q`, `e`, or empty where unknown.
         facts: what else the source knows, by column name of `images.parquet`: `post_id`, `created_at`, `md5`, `parent_id`.
+        categories: the category of those tags whose category the source knows.
+        where: as `Reject.where`; empty where the content is a file that says it.
     """
 
     image_id: str
@@ -26,6 +28,17 @@ class Record:
     tags: tuple[str, ...]
     rating: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
+    categories: Mapping[str, str] = field(default_factory=dict)
+    where: str = ""
+
+
+class RefusedError(Exception):
+    """One row of a source cannot be taken: why (one of few reasons), and what was seen."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason = reason
+        self.detail = detail
 
 
 class Reject(NamedTuple):

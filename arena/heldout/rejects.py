@@ -6,6 +6,9 @@ from pathlib import Path
 
 from arena.heldout.records import Reject
 
+MAX_CELL = 300
+"""Characters of a cell; a name may be megabytes long."""
+
 FORMULA = ("=", "+", "-", "@")
 """What a spreadsheet would run where a cell starts with it."""
 
@@ -35,6 +38,7 @@ def _cell(text: str) -> str:
     """
     escaped = "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape", "backslashreplace").decode()
-        for letter in text
+        for letter in text[: MAX_CELL + 1]
     )
-    return "'" + escaped if escaped.startswith(FORMULA) else escaped
+    cut = escaped if len(escaped) <= MAX_CELL else f"{escaped[:MAX_CELL]}..."
+    return "'" + cut if cut.startswith(FORMULA) else cut

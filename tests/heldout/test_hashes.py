@@ -14,7 +14,7 @@ from PIL import Image
 from arena.catalogue import find_dataset
 from arena.heldout import hashes
 from arena.heldout.dataset import read_frozen
-from arena.heldout.hashes import ALGORITHMS, dhash, flat, joytag, mirrored, phash, pixel_digest, trimmed
+from arena.heldout.hashes import ALGORITHMS, dhash, flat, joytag, mirrored, phash, trimmed
 from arena.heldout.hashing import hash_file
 from arena.images import RGB, decode
 
@@ -120,20 +120,6 @@ def test_a_scaled_decode_of_what_is_no_jpeg_is_whole(tmp_path: Path) -> None:
     draw(9, (900, 800)).save(tmp_path / "a.png")
     found = hash_file(tmp_path / "a.png", ("phash", "scaled"))
     assert found["phash"] == found["scaled"]
-
-
-def test_pixel_digest_knows_pixels_and_shape_alone() -> None:
-    picture = draw(1)
-    buffers = [io.BytesIO() for _ in range(2)]
-    picture.save(buffers[0], "PNG")
-    picture.save(buffers[1], "BMP")
-    png, bmp = (decode(buffer.getvalue()) for buffer in buffers)
-    assert pixel_digest(png) == pixel_digest(bmp)
-    assert pixel_digest(png) == pixel_digest(np.asfortranarray(png)), "the order in memory does not count"
-    changed = png.copy()
-    changed[3, 4, 1] ^= 1
-    zeros = np.zeros((6, 4, 3), np.uint8)
-    assert len({pixel_digest(p) for p in (png, changed, zeros, zeros.reshape(4, 6, 3), zeros.reshape(3, 8, 3))}) == 5
 
 
 def gradient(angle: float) -> RGB:

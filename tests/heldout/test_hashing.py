@@ -15,10 +15,9 @@ from PIL import Image
 from arena import cli
 from arena.errors import ArenaError
 from arena.heldout import hashing
-from arena.heldout.hashes import pixel_digest
 from arena.heldout.hashing import hash_sources
 from arena.heldout.index import read_facts, read_index
-from arena.images import decode
+from arena.images import decode, pixel_digest
 
 from ..conftest import draw, write_dataset
 
