@@ -13,6 +13,7 @@ from rich.text import Text
 
 from arena.power import Power
 from arena.report.figures import UNDEFINED, figure
+from arena.report.notes import imply_notes
 from arena.report.text import one_line
 from arena.result import HEADLINES, Result, read_result
 
@@ -97,7 +98,7 @@ def show_summary(folder: Path) -> None:
     console.print(table)
     compared, least = summary["compared_tags"], summary["min_positives"]
     console.print(f"{summary['images']:,} images; means over {compared:,} common tags with {least} positives or more")
-    for line in _differences(result):
+    for line in [*imply_notes(summary), *_differences(result)]:
         console.print(line, markup=False)
     show_skipped(result.run["skipped"])
     console.print(str(folder / "index.html"), markup=False, soft_wrap=True)
