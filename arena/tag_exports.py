@@ -27,6 +27,9 @@ DEPRECATED = "deprecated"
 BLACKLISTS: Mapping[str, str] = {"danbooru-meta": "danbooru_meta.csv"}
 """Blacklists that ship with the project, by the name that an option takes -> file below `datasets/`."""
 
+RELATION_FILES = ("tag_aliases.csv", "tag_implications.csv", "tag_blacklist.csv")
+"""What `write_relations` writes into a dataset's folder; their names tell what they hold."""
+
 MERGED_OFFSET = 7
 """What lists that hold both sites' tags add to e621's category numbers."""
 
@@ -83,6 +86,11 @@ def read_relations(
     return TagRelations.of(
         aliases=found.aliases, implications=found.implications, blacklist=found.blacklist, findings=found.findings
     )
+
+
+def relation_files(folder: Path) -> list[Path]:
+    """The files of relations that a dataset's folder has."""
+    return [path for path in (folder / name for name in RELATION_FILES) if path.exists()]
 
 
 def read_categories(paths: Iterable[Path]) -> Categories:
@@ -169,17 +177,18 @@ def find_blacklist(spec: str, root: Path | None = None) -> Path:
 
 
 def write_relations(folder: Path, relations: TagRelations) -> None:
-    """Write `tag_aliases.csv`, `tag_implications.csv` and `tag_blacklist.csv`, each whole or not at all, sorted.
+    """Write the three files of relations into a dataset's folder, each whole or not at all, sorted.
 
     Implications are written closed: a row for every name that a tag implies in any number of steps. Where there is nothing
     to write no file is left.
     """
-    columns = ("antecedent_name", "consequent_name", "status")
+    links = ("antecedent_name", "consequent_name", "status")
     aliases = [(spelling, name, "active") for spelling, name in sorted(relations.aliases.items())]
     implied = [(a, b, "active") for a, names in sorted(relations.implications.items()) for b in sorted(names)]
-    _write(folder / "tag_aliases.csv", columns, aliases)
-    _write(folder / "tag_implications.csv", columns, implied)
-    _write(folder / "tag_blacklist.csv", ("name", "reason"), sorted(relations.blacklist.items()))
+    blacklist = sorted(relations.blacklist.items())
+    _write(folder / RELATION_FILES[0], links, aliases)
+    _write(folder / RELATION_FILES[1], links, implied)
+    _write(folder / RELATION_FILES[2], ("name", "reason"), blacklist)
 
 
 def _write(path: Path, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -26,6 +26,9 @@ NAMED_DIFFERENCES = 9
 NAMED_SKIPPED = 5
 """Unreadable images that are named; the others are counted."""
 
+NAMED_FINDINGS = 10
+"""Findings about relations of tags that are shown; the others are counted."""
+
 
 class _Rate(ProgressColumn):
     """Images a second."""
@@ -148,6 +151,15 @@ def show_skipped(skipped: Mapping[str, str]) -> None:
         console.print(one_line(f"skipped {image_id}: {reason}"), markup=False, soft_wrap=True)
     if len(skipped) > NAMED_SKIPPED:
         console.print(f"skipped {len(skipped) - NAMED_SKIPPED} more", markup=False)
+
+
+def show_findings(findings: Sequence[str]) -> None:
+    """Say what was wrong with relations of tags, and how it was settled."""
+    console = Console(stderr=True, highlight=False)
+    for finding in findings[:NAMED_FINDINGS]:
+        console.print(one_line(finding), markup=False, soft_wrap=True)
+    if len(findings) > NAMED_FINDINGS:
+        console.print(f"and {len(findings) - NAMED_FINDINGS} more such lines", markup=False)
 
 
 def show_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
