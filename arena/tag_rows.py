@@ -152,7 +152,7 @@ def _csv_rows(file: IO[str], tally: Tally, header: tuple[str, ...]) -> Iterator[
         names, rows = TAG_LIST_HEADER, [first]
     elif {"antecedent_name", "consequent_name"} <= set(first) or "name" in first:
         names, rows = tuple(first), []
-    elif len(first) == len(header):
+    elif header and len(first) <= len(header):
         names, rows = header, [first]
     else:
         raise ArenaError(

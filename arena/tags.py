@@ -164,17 +164,14 @@ class TagRelations:
         return (direct | implied) - self.blacklist.keys()
 
     def about(self, names: Iterable[str]) -> "TagRelations":
-        """What matters for some canonical tags: what implies them or they imply, and every other spelling of these.
+        """What matters for some canonical tags and those they imply: what implies them, and every other spelling of all.
 
-        Of the blacklist it keeps what these names are or imply, so that closing their images again changes nothing.
+        Of the blacklist it keeps what is among these, so that closing their images again changes nothing.
         """
-        wanted = set(names)
-        implications = {
-            name: frozenset(kept)
-            for name, implied in self.implications.items()
-            if (kept := implied if name in wanted else implied & wanted)
-        }
-        known = wanted.union(implications, *implications.values())
+        direct = set(names)
+        wanted = direct.union(*(self.implications.get(name, ()) for name in direct))
+        implications = {name: kept for name, implied in self.implications.items() if (kept := implied & wanted)}
+        known = wanted | implications.keys()
         return TagRelations(
             {spelling: name for spelling, name in self.aliases.items() if name in known},
             implications,

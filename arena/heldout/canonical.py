@@ -62,10 +62,9 @@ def canonicalise(dataset: HeldOut, relations: TagRelations, categories: Mapping[
         f"{done['renamed']} labels renamed by aliases, {done['implied']} added by implications, "
         f"{done['blacklisted']} taken out by the blacklist; {done['bare']} images are left without a tag"
     )
+    kept = relations.about(wanted | dataset.relations.blacklist.keys())
     step = {"name": "tags", "kept": len(dataset), "dropped": 0, "why": why}
-    return Canonical(
-        dataset.images.assign(tags=pd.Series(closed, index=dataset.images.index)), tags, relations.about(wanted), step
-    )
+    return Canonical(dataset.images.assign(tags=pd.Series(closed, index=dataset.images.index)), tags, kept, step)
 
 
 def write_canonical(

@@ -63,7 +63,8 @@ class ImpliedPart:
 def close_predictions(scores: Matrix, tags: TagSpace, relations: TagRelations) -> Matrix:
     """Raise the score of every implied tag to that of any tag implying it.
 
-    Two spellings of one tag do not raise each other. Tags that the columns lack are not added. Closing twice changes nothing.
+    Two spellings of one tag do not raise each other, unless a cycle of implications makes them. Tags that the columns lack
+    are not added. Closing twice changes nothing.
 
     Args:
         scores: (images, tags).
@@ -85,11 +86,15 @@ def implying(tags: TagSpace, relations: TagRelations) -> Implying:
     columns: dict[str, list[int]] = {}
     for column, name in enumerate(tags.names):
         columns.setdefault(relations.canonical(name), []).append(column)
-    sources: dict[int, list[int]] = {}
+    sources: dict[int, set[int]] = {}
     for name, given in columns.items():
         for general in relations.implications.get(name, ()):
-            for target in columns.get(general, ()):
-                sources.setdefault(target, [target]).extend(given)
+            own = columns.get(general, [])
+            in_cycle = name in relations.implications.get(
+                general, ()
+            )  # the tag then implies itself, by way of the other
+            for target in own:
+                sources.setdefault(target, {target}).update(given, own if in_cycle else ())
     implied = sorted(sources)
     lengths = [len(sources[column]) for column in implied]
     return Implying(
