@@ -85,7 +85,8 @@ def score(
 
     Args:
         threshold: its own; None is 0.5.
-        settings: fields of `Settings`: `min_positives`, `convention`, `replicates`, `seed`, `slices`, `tag_groups`.
+        settings: fields of `Settings`: `min_positives`, `convention`, `replicates`, `seed`, `slices`, `tag_groups`,
+            `imply`.
 
     Raises:
         ArenaError: scores and truth do not belong together.

@@ -315,6 +315,7 @@ def _write(folder: Path, result: Result, progress: Progress) -> None:
         tags=summary["compared_tags"],
         min_positives=summary["min_positives"],
         convention=summary["convention"],
+        imply=summary["imply"],
         models=[f"{name}@{facts[name]['key'][:8]}>={one['threshold']}" for name, one in summary["models"].items()],
     )
     progress.note("writing the reports")

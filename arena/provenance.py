@@ -44,15 +44,24 @@ def digest(content: Mapping[str, Any]) -> str:
 
 
 def signature(
-    *, dataset: str, images: int, tags: int, min_positives: int, convention: str, models: Sequence[str]
+    *,
+    dataset: str,
+    images: int,
+    tags: int,
+    min_positives: int,
+    convention: str,
+    models: Sequence[str],
+    imply: bool = False,
 ) -> str:
     """One line that pins what was compared, for a paper or a model card.
 
     Args:
         dataset: name and digest; models: name, digest of what its scores depend on, and thresholds.
+        imply: scores were closed over implications; said only where they were.
 
     >>> signature(dataset="demo@12ab", images=9, tags=2, min_positives=1, convention="arena", models=["a@34cd>=0.4"])
     'data:demo@12ab|images:9|tags:2|minpos:1|conv:arena|models:a@34cd>=0.4|v:0.1.0'
     """
     named = ";".join(models)
-    return f"data:{dataset}|images:{images}|tags:{tags}|minpos:{min_positives}|conv:{convention}|models:{named}|v:{__version__}"
+    how = f"minpos:{min_positives}|conv:{convention}" + ("|imply:max" if imply else "")
+    return f"data:{dataset}|images:{images}|tags:{tags}|{how}|models:{named}|v:{__version__}"

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arena.errors import ArenaError, refuse_twice
+from arena.tag_graph import Link, close_implications, link_of, resolve_aliases, shown
 
 CATEGORY_NAMES: Mapping[int, str] = {
     0: "general",
@@ -21,6 +22,19 @@ CATEGORY_NAMES: Mapping[int, str] = {
     9: "rating",
 }
 """Danbooru's category numbers, with 9 as SmilingWolf's files add it."""
+
+E621_CATEGORY_NAMES: Mapping[int, str] = {
+    0: "general",
+    1: "artist",
+    2: "contributor",
+    3: "copyright",
+    4: "character",
+    5: "species",
+    6: "invalid",
+    7: "meta",
+    8: "lore",
+}
+"""e621's category numbers: 5 means another thing than on Danbooru."""
 
 UNKNOWN_CATEGORY = "general"
 """The category of a tag whose tagger and dataset know none; JoyTag's list has no categories."""
@@ -79,40 +93,45 @@ class TagRelations:
         aliases: spelling -> canonical name, already resolved (no chains).
         implications: canonical name -> every name it implies, closed transitively.
         blacklist: canonical name -> why it is no label.
+        findings: what was wrong with the rows and how it was settled, a line each, sorted.
     """
 
     aliases: Mapping[str, str] = field(default_factory=dict)
     implications: Mapping[str, frozenset[str]] = field(default_factory=dict)
     blacklist: Mapping[str, str] = field(default_factory=dict)
+    findings: tuple[str, ...] = ()
 
     @classmethod
     def of(
         cls,
         *,
-        aliases: Iterable[tuple[str, str]] = (),
-        implications: Iterable[tuple[str, str]] = (),
+        aliases: Iterable[tuple[str, str] | Link] = (),
+        implications: Iterable[tuple[str, str] | Link] = (),
         blacklist: Mapping[str, str] | None = None,
+        findings: Iterable[str] = (),
     ) -> "TagRelations":
-        """Resolve alias chains, canonicalise implications, and close them transitively.
+        """Resolve alias chains, canonicalise implications and the blacklist, and close implications transitively.
 
-        A cycle of aliases resolves to the alphabetically first of its names; of two aliases for one spelling the first
-        listed holds.
+        The order of the rows does not matter. Of two aliases for one spelling the newer holds, the alphabetically first where
+        no date is known; a cycle resolves to the name that was aliased first, likewise. Both are told in `findings`, to which
+        those of a reader may be added.
 
         >>> r = TagRelations.of(aliases=[("pup", "doggy"), ("doggy", "dog")], implications=[("doggy", "animal")])
         >>> sorted(r.close(["pup"]))
         ['animal', 'dog']
+        >>> r.findings
+        ('implication doggy -> animal: names an alias; read as dog -> animal',)
         """
-        direct: dict[str, str] = {}
-        for old, new in aliases:
-            direct.setdefault(old, new)
-        resolved = {old: canonical for old in direct if (canonical := _follow(old, direct)) != old}
-        edges: dict[str, set[str]] = {}
-        for specific, general in implications:
-            source, target = resolved.get(specific, specific), resolved.get(general, general)
-            if source != target:
-                edges.setdefault(source, set()).add(target)
-        closed = {name: frozenset(_reachable(name, edges)) for name in edges}
-        return cls(aliases=resolved, implications=closed, blacklist=dict(blacklist or {}))
+        resolved = resolve_aliases(Link(*row) for row in aliases)
+        closed = close_implications((Link(*row) for row in implications), resolved.canonical)
+        reasons: dict[str, str] = {}
+        found = [*findings, *resolved.findings, *closed.findings]
+        for name, reason in sorted((blacklist or {}).items()):
+            canonical = resolved.canonical.get(name, name)
+            reasons.setdefault(canonical, reason)
+            if canonical != name:
+                found.append(f"blacklist {shown(name)}: an alias; read as {shown(canonical)}")
+        return cls(resolved.canonical, closed.implied, reasons, tuple(sorted(set(found))))
 
     @classmethod
     def read(cls, folder: Path) -> "TagRelations":
@@ -121,12 +140,14 @@ class TagRelations:
         The first two have Danbooru's columns `antecedent_name,consequent_name,status`, of which only `active` rows
         count; the last has `name,reason`.
         """
+        aliases, wrong = _read_relation(folder / "tag_aliases.csv")
+        implications, more = _read_relation(folder / "tag_implications.csv")
+        blacklist = read_csv(folder / "tag_blacklist.csv", ("name", "reason"))
         return cls.of(
-            aliases=_read_relation(folder / "tag_aliases.csv"),
-            implications=_read_relation(folder / "tag_implications.csv"),
-            blacklist={
-                row["name"]: row["reason"] for row in read_csv(folder / "tag_blacklist.csv", ("name", "reason"))
-            },
+            aliases=aliases,
+            implications=implications,
+            blacklist={row["name"]: row["reason"] or "" for row in blacklist if row["name"]},
+            findings=wrong + more,
         )
 
     def canonical(self, name: str) -> str:
@@ -134,10 +155,29 @@ class TagRelations:
         return self.aliases.get(name, name)
 
     def close(self, names: Iterable[str]) -> set[str]:
-        """Canonical names of one image with everything they imply, less the blacklist."""
+        """Canonical names of one image with everything they imply, less the blacklist.
+
+        What a blacklisted tag implies stays.
+        """
         direct = {self.canonical(name) for name in names}
         implied = {general for name in direct for general in self.implications.get(name, ())}
         return (direct | implied) - self.blacklist.keys()
+
+    def about(self, names: Iterable[str]) -> "TagRelations":
+        """What matters for some canonical tags and those they imply: what implies them, and every other spelling of all.
+
+        Of the blacklist it keeps what is among these, so that closing their images again changes nothing.
+        """
+        direct = set(names)
+        wanted = direct.union(*(self.implications.get(name, ()) for name in direct))
+        implications = {name: kept for name, implied in self.implications.items() if (kept := implied & wanted)}
+        known = wanted | implications.keys()
+        return TagRelations(
+            {spelling: name for spelling, name in self.aliases.items() if name in known},
+            implications,
+            {name: reason for name, reason in self.blacklist.items() if name in known},
+            self.findings,
+        )
 
 
 def project(source: TagSpace, target: TagSpace, relations: TagRelations) -> NDArray[np.int64]:
@@ -179,27 +219,10 @@ def read_csv(path: Path, required: tuple[str, ...]) -> list[dict[str, str]]:
         raise ArenaError(f"{path}: no readable CSV in UTF-8 ({error})") from None
 
 
-def _read_relation(path: Path) -> list[tuple[str, str]]:
+def _read_relation(path: Path) -> tuple[list[Link], list[str]]:
+    """The active rows of a file, and a line about those that lack a name."""
     rows = read_csv(path, ("antecedent_name", "consequent_name"))
-    return [(r["antecedent_name"], r["consequent_name"]) for r in rows if (r.get("status") or "active") == "active"]
-
-
-def _follow(name: str, direct: Mapping[str, str]) -> str:
-    """The end of an alias chain."""
-    path = [name]
-    while (following := direct.get(path[-1])) is not None:
-        if following in path:
-            return min(path[path.index(following) :])
-        path.append(following)
-    return path[-1]
-
-
-def _reachable(name: str, edges: Mapping[str, set[str]]) -> set[str]:
-    """Everything implied by a name, itself left out."""
-    found: set[str] = set()
-    queue = [name]
-    while queue:
-        new = edges.get(queue.pop(), set()) - found
-        found |= new
-        queue.extend(new)
-    return found - {name}
+    active = [row for row in rows if (row.get("status") or "active") == "active"]
+    named = [row for row in active if row["antecedent_name"] and row["consequent_name"]]
+    nameless = len(active) - len(named)
+    return [link_of(row) for row in named], [f"{path.name}: {nameless} rows lack a name; left out"] if nameless else []

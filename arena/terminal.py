@@ -13,6 +13,7 @@ from rich.text import Text
 
 from arena.power import Power
 from arena.report.figures import UNDEFINED, figure
+from arena.report.notes import imply_notes
 from arena.report.text import one_line
 from arena.result import HEADLINES, Result, read_result
 
@@ -24,6 +25,9 @@ NAMED_DIFFERENCES = 9
 
 NAMED_SKIPPED = 5
 """Unreadable images that are named; the others are counted."""
+
+NAMED_FINDINGS = 10
+"""Findings about relations of tags that are shown; the others are counted."""
 
 
 class _Rate(ProgressColumn):
@@ -97,7 +101,7 @@ def show_summary(folder: Path) -> None:
     console.print(table)
     compared, least = summary["compared_tags"], summary["min_positives"]
     console.print(f"{summary['images']:,} images; means over {compared:,} common tags with {least} positives or more")
-    for line in _differences(result):
+    for line in [*imply_notes(summary), *_differences(result)]:
         console.print(line, markup=False)
     show_skipped(result.run["skipped"])
     console.print(str(folder / "index.html"), markup=False, soft_wrap=True)
@@ -147,6 +151,15 @@ def show_skipped(skipped: Mapping[str, str]) -> None:
         console.print(one_line(f"skipped {image_id}: {reason}"), markup=False, soft_wrap=True)
     if len(skipped) > NAMED_SKIPPED:
         console.print(f"skipped {len(skipped) - NAMED_SKIPPED} more", markup=False)
+
+
+def show_findings(findings: Sequence[str]) -> None:
+    """Say what was wrong with relations of tags, and how it was settled."""
+    console = Console(stderr=True, highlight=False)
+    for finding in findings[:NAMED_FINDINGS]:
+        console.print(one_line(finding), markup=False, soft_wrap=True)
+    if len(findings) > NAMED_FINDINGS:
+        console.print(f"and {len(findings) - NAMED_FINDINGS} more such lines", markup=False)
 
 
 def show_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

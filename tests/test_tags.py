@@ -24,10 +24,11 @@ def test_digest_depends_on_order() -> None:
     assert TagSpace(("a", "b")).digest == TagSpace(("a", "b"), ("general", "meta")).digest
 
 
-def test_alias_chains_resolve_and_first_conflicting_row_holds() -> None:
-    relations = TagRelations.of(aliases=[("a", "b"), ("b", "c"), ("a", "x")])
+def test_alias_chains_resolve_and_the_first_of_conflicting_names_holds() -> None:
+    relations = TagRelations.of(aliases=[("a", "x"), ("b", "c"), ("a", "b")])
     assert relations.canonical("a") == "c"
     assert relations.canonical("x") == "x"
+    assert relations.findings == ("alias a: leads to b, x; b holds",)
 
 
 def test_alias_cycle_resolves_to_one_name() -> None:
@@ -81,3 +82,42 @@ def test_relations_read_only_active_rows(tmp_path) -> None:
     (tmp_path / "tag_aliases.csv").write_text("antecedent_name,consequent_name,status\na,b,active\nc,d,deleted\n")
     assert dict(TagRelations.read(tmp_path).aliases) == {"a": "b"}
     assert np.array_equal(project(TagSpace(("a",)), TagSpace(("b",)), TagRelations.read(tmp_path)), [0])
+
+
+def test_relations_of_a_folder_pass_over_rows_that_lack_a_name(tmp_path) -> None:
+    (tmp_path / "tag_aliases.csv").write_text("antecedent_name,consequent_name,status\na\n,b,active\nc,d,\n")
+    found = TagRelations.read(tmp_path)
+    assert found.aliases == {"c": "d"}
+    assert found.findings == ("tag_aliases.csv: 2 rows lack a name; left out",)
+
+
+@given(pairs, pairs, st.dictionaries(names, st.just("why"), max_size=3), st.lists(names, max_size=4))
+def test_what_is_about_some_tags_closes_them_alike(
+    aliases: list[tuple[str, str]], implications: list[tuple[str, str]], blacklist: dict[str, str], tags: list[str]
+) -> None:
+    relations = TagRelations.of(aliases=aliases, implications=implications, blacklist=blacklist)
+    wanted = {relations.canonical(name) for name in tags}
+    about = relations.about(wanted)
+    spellings = [*tags, *(old for old, new in relations.aliases.items() if new in wanted)]
+    for name in spellings:
+        assert about.close([name]) == relations.close([name])
+    assert about.about(wanted) == about
+    # read again from what would be written, it is the same
+    again = TagRelations.of(
+        aliases=about.aliases.items(),
+        implications=[(a, b) for a, implied in about.implications.items() for b in implied],
+        blacklist=about.blacklist,
+    )
+    assert (again.aliases, again.implications, again.blacklist) == (about.aliases, about.implications, about.blacklist)
+
+
+def test_about_keeps_what_implies_a_tag_and_drops_the_rest() -> None:
+    relations = TagRelations.of(
+        aliases=[("pup", "puppy"), ("kitty", "cat"), ("beast", "animal")],
+        implications=[("puppy", "dog"), ("dog", "animal"), ("cat", "animal"), ("rose", "flower")],
+        blacklist={"animal": "too general", "highres": "meta"},
+    )
+    about = relations.about(["dog"])
+    assert about.implications == {"puppy": {"dog", "animal"}, "dog": {"animal"}, "cat": {"animal"}}
+    assert about.aliases == {"pup": "puppy", "kitty": "cat", "beast": "animal"}
+    assert about.blacklist == {"animal": "too general"}

@@ -278,7 +278,7 @@ def _scoring(settings: dict[str, Any]) -> "Scoring":
     slices = tuple(split_names(settings["slices"]))
     chosen = Settings(
         settings["min_positives"], settings["convention"], settings["bootstrap"], settings["seed"],
-        SLICE_COLUMNS if slices == SLICE_COLUMNS else slices,
+        SLICE_COLUMNS if slices == SLICE_COLUMNS else slices, imply=settings["imply"],
     )  # fmt: skip
     return Scoring(chosen, unique(settings["threshold"]), settings["tag_groups"])
 

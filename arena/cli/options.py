@@ -126,10 +126,23 @@ threshold_option = option(
 )  # fmt: skip
 
 
+imply_option = option(
+    "--imply", is_flag=True, help="Raise an implied tag's score to that of any tag implying it.", show_default=False
+)
+
+
 def scoring_options(command: Command) -> Command:
     """What `run` and `score` have in common: how scores become figures."""
     for one in reversed(
-        (min_positives_option, convention_option, bootstrap_option, slices_option, tag_groups_option, threshold_option)
+        (
+            min_positives_option,
+            convention_option,
+            bootstrap_option,
+            slices_option,
+            tag_groups_option,
+            imply_option,
+            threshold_option,
+        )
     ):
         command = one(command)
     return command

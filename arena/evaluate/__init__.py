@@ -12,7 +12,7 @@ import numpy as np
 from arena.errors import refuse_twice
 from arena.evaluate import aggregate, tables
 from arena.evaluate import per_tag as tag_tables
-from arena.evaluate.matching import DEFAULT_THRESHOLD, Entry, match, scored_by_all
+from arena.evaluate.matching import DEFAULT_THRESHOLD, Entry, close_over, match, scored_by_all
 from arena.evaluate.passes import measure, order_by_fold
 from arena.evaluate.settings import MIN_POSITIVES, Advance, Settings
 from arena.evaluate.slices import image_slices, tag_slices
@@ -48,12 +48,12 @@ def evaluate(
 
     Raises:
         ScoresError: a model lacks images of the truth.
-        ArenaError: no image, or no tag that a model and the truth share.
+        ArenaError: no image, no tag that a model and the truth share, or no implications where the settings want them.
     """
     refuse_twice("models", "model", [entry.name for entry in entries])
     truth, skipped = scored_by_all(truth, entries)
     truth = order_by_fold(truth) if settings.replicates else truth
-    models = [match(truth, entry) for entry in entries]
+    models = [match(truth, close_over(truth, entry) if settings.imply else entry) for entry in entries]
     support = np.diff(truth.values.indptr)
     common = (support >= settings.min_positives) & np.all([one.chosen >= 0 for one in models], axis=0)
     compared = np.flatnonzero(common)

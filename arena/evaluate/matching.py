@@ -1,7 +1,7 @@
 """Which images and tags of several score matrices and one truth belong together."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from arena.heldout.dataset import Truth
 from arena.metrics.blocks import Scored
 from arena.metrics.counts import Integers
 from arena.metrics.thresholds import per_tag
+from arena.scores.implied import close_predictions, implying
 from arena.scores.store import Scores
 from arena.tags import TagSpace, project
 
@@ -89,6 +90,20 @@ def scored_by_all(truth: Truth, entries: Sequence[Entry]) -> tuple[Truth, dict[s
     if not len(kept):
         raise ArenaError("no image is left to compare: the truth is empty, or every image was skipped")
     return (truth if len(kept) == len(truth.image_ids) else truth.take(kept)), skipped
+
+
+def close_over(truth: Truth, entry: Entry) -> Entry:
+    """A model whose scores obey the implications of the truth: an implied tag scores at least what implies it scores.
+
+    Raises:
+        ArenaError: the truth has no implications.
+    """
+    if not truth.relations.implications:
+        raise ArenaError("--imply: the truth has no implications; give a dataset with a tag_implications.csv")
+    scores, relations = entry.scores, truth.relations
+    closed = replace(scores, values=close_predictions(scores.values, scores.tags, relations))
+    facts = {**entry.facts, "implied_tags": len(implying(scores.tags, relations).implied)}
+    return replace(entry, scores=closed, facts=facts)
 
 
 def match(truth: Truth, entry: Entry) -> Matched:

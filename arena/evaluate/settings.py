@@ -25,6 +25,7 @@ class Settings:
         seed: of the resamples.
         slices: columns of the images to part them by.
         tag_groups: named groups of tags, each a slice.
+        imply: raise the score of every implied tag to that of any tag implying it, by the implications of the truth.
         workers: threads; 0 takes as many as there are cores.
     """
 
@@ -34,6 +35,7 @@ class Settings:
     seed: int = 0
     slices: Sequence[str] = SLICE_COLUMNS
     tag_groups: Sequence[TagGroup] = field(default=())
+    imply: bool = False
     workers: int = 0
 
     @property

@@ -32,6 +32,7 @@ def summarise(
         "dataset_tags": int((np.diff(truth.values.indptr) > 0).sum()),
         "convention": settings.convention,
         "min_positives": settings.min_positives,
+        "imply": settings.imply,
         "compared_tags": len(measured.compared),
         "replicates": settings.replicates,
         "clusters": len(set(truth.groups or truth.image_ids)),

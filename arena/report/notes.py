@@ -1,5 +1,8 @@
 """What a reader has to know beside the figures: where they are undefined, and what that counted as."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from arena.metrics.counts import CONVENTIONS
 from arena.result import Result
 
@@ -14,6 +17,12 @@ def undefined_notes(result: Result) -> list[str]:
         if parts:
             notes.append(f"{name}: mean {', '.join(parts)} of {own['tags']} tags; undefined on the others.")
     return notes
+
+
+def imply_notes(summary: Mapping[str, Any]) -> list[str]:
+    """That scores were closed over implications, where they were."""
+    told = "Every model's score of an implied tag was raised to that of any tag implying it (imply)."
+    return [told] if summary.get("imply") else []  # runs from before the option lack it
 
 
 def convention_note(summary: dict[str, object]) -> str:

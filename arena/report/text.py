@@ -9,7 +9,7 @@ import numpy as np
 from arena.metrics.counts import TagCounts, joytag_ratios
 from arena.report.figures import figure, interval
 from arena.report.findings import tag_findings
-from arena.report.notes import convention_note, undefined_notes
+from arena.report.notes import convention_note, imply_notes, undefined_notes
 from arena.report.regimes import CROSS_FITTED, regime_rows
 from arena.report.uncertainty import headline_rows, how_sure, told, verdict
 from arena.report.view import headline_view
@@ -73,7 +73,7 @@ def summary_markdown(result: Result) -> str:
         f"least {summary['min_positives']} images carry. Convention `{summary['convention']}`: {convention_note(summary)}\n\n"
         + _verdict_lines(payload)
         + _leaderboard_table(result)
-        + "".join(f"- {escape_markdown(note)}\n" for note in undefined_notes(result))
+        + "".join(f"- {escape_markdown(note)}\n" for note in [*imply_notes(summary), *undefined_notes(result)])
         + _regimes_table(payload)
         + f"\nSignature: `{result.run.get('signature', '')}`\n"
     )

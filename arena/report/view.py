@@ -9,7 +9,7 @@ from arena.metrics.thresholds import on_sweep
 from arena.report import comparisons, leaderboard
 from arena.report.columns import column, number, rounded
 from arena.report.evidence import evidence
-from arena.report.notes import convention_note, undefined_notes
+from arena.report.notes import convention_note, imply_notes, undefined_notes
 from arena.result import Result
 
 CURVE_METRICS = ("macro_precision", "macro_recall", "macro_f1", "micro_precision", "micro_recall", "micro_f1")
@@ -174,6 +174,7 @@ def _notes(result: Result) -> list[str]:
     notes = [
         f"An undefined figure is shown as –; convention {result.summary['convention']}: {convention_note(result.summary)}"
     ]
+    notes += imply_notes(result.summary)
     if skipped:
         named = "; ".join(f"{image_id}: {reason}" for image_id, reason in list(skipped.items())[:NAMED_SKIPPED])
         more = f"; and {len(skipped) - NAMED_SKIPPED} more" if len(skipped) > NAMED_SKIPPED else ""

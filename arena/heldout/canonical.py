@@ -1,0 +1,144 @@
+"""A dataset's truth by canonical names, closed over implications and without what is no label."""
+
+import os
+import shutil
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from arena.cards import check_name
+from arena.errors import ArenaError
+from arena.heldout.dataset import HeldOut, write_frozen
+from arena.progress import Progress, Silent
+from arena.tag_exports import RELATION_FILES, write_relations
+from arena.tags import UNKNOWN_CATEGORY, TagRelations
+
+WRITTEN = ("dataset.toml", "images.parquet", "tags.csv", *RELATION_FILES)
+"""Files of a dataset folder that are written anew; every other one beside them is taken over."""
+
+NAMED_FINDINGS = 20
+"""Findings that a card holds; it counts the others."""
+
+
+class Canonical(NamedTuple):
+    """A truth that obeys its relations."""
+
+    images: pd.DataFrame
+    """As before, with other `tags`."""
+    tags: list[tuple[str, str]]
+    """(name, category), sorted."""
+    relations: TagRelations
+    """What matters for these tags."""
+    step: dict[str, Any]
+    """What was done, for the card."""
+
+
+def canonicalise(dataset: HeldOut, relations: TagRelations, categories: Mapping[str, str] | None = None) -> Canonical:
+    """Give every image its canonical tags with what they imply, less the blacklist.
+
+    No image is dropped: one without a tag left is still an example of what it does not show.
+
+    Args:
+        relations: all that are known, the dataset's own among them.
+        categories: of tags that come in by implication; a tag of the dataset keeps its own.
+    """
+    done: Counter[str] = Counter()
+    closed = [_close(names, relations, done) for names in dataset.images["tags"]]
+    own = {name: dataset.tags.category(column) for column, name in enumerate(dataset.tags.names)}
+    known = {relations.canonical(name): category for name, category in own.items()} | own
+    wanted = {relations.canonical(name) for name in dataset.tags.names}
+    wanted |= {implied for name in wanted for implied in relations.implications.get(name, ())}
+    other = categories or {}
+    tags = [
+        (name, known.get(name) or other.get(name) or UNKNOWN_CATEGORY)
+        for name in sorted(wanted - relations.blacklist.keys())
+    ]
+    if not tags:
+        raise ArenaError(f"{dataset.card.folder}: the blacklist leaves no tag; name fewer")
+    why = (
+        f"{done['renamed']} labels renamed by aliases, {done['implied']} added by implications, "
+        f"{done['blacklisted']} taken out by the blacklist; {done['bare']} images are left without a tag"
+    )
+    kept = relations.about(wanted | dataset.relations.blacklist.keys())
+    step = {"name": "tags", "kept": len(dataset), "dropped": 0, "why": why}
+    return Canonical(dataset.images.assign(tags=pd.Series(closed, index=dataset.images.index)), tags, kept, step)
+
+
+def write_canonical(
+    dataset: HeldOut, made: Canonical, output: Path, *, name: str = "", progress: Progress = Silent()
+) -> str:
+    """Write the dataset with its new truth into a folder of its own, whole or not at all.
+
+    Image files are hard-linked, and copied where that fails; other files beside the card are copied.
+
+    Args:
+        name: of the new set; empty takes the folder's.
+
+    Returns: the digest of the new set.
+
+    Raises:
+        ArenaError: the folder is there already, the name cannot be one, or an image lies outside the dataset.
+    """
+    check_name(name or output.name)
+    if output.exists():
+        raise ArenaError(f"--output {output}: is there already; name another folder")
+    part = output.with_name(output.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    _take_over(dataset, part, progress)
+    write_relations(part, made.relations)
+    digest = write_frozen(part, card=_card(dataset, made, name or output.name), images=made.images, tags=made.tags)
+    part.rename(output)
+    return digest
+
+
+def _close(names: list[str], relations: TagRelations, done: Counter[str]) -> list[str]:
+    """The tags of one image, sorted; counts what was changed."""
+    direct = {relations.canonical(name) for name in names}
+    closed = relations.close(names)
+    done["renamed"] += sum(relations.canonical(name) != name for name in names)
+    done["implied"] += len(closed - direct)
+    done["blacklisted"] += len(direct - closed)
+    done["bare"] += not closed
+    return sorted(closed)
+
+
+def _card(dataset: HeldOut, made: Canonical, name: str) -> dict[str, Any]:
+    """The card of before, with the step and what was found wrong with the relations."""
+    kept = {key: value for key, value in dataset.card.facts.items() if key not in ("digest", "images", "tag_findings")}
+    findings = made.relations.findings
+    told = [{"found": text} for text in findings[:NAMED_FINDINGS]]
+    if len(findings) > NAMED_FINDINGS:
+        told.append({"found": f"and {len(findings) - NAMED_FINDINGS} more"})
+    steps = [*kept.pop("steps", []), made.step]
+    return {**kept, "name": name, "steps": steps} | ({"tag_findings": told} if told else {})
+
+
+def _take_over(dataset: HeldOut, folder: Path, progress: Progress) -> None:
+    """Every image, and the files beside the card that are not written anew."""
+    source = dataset.card.folder
+    for path in sorted(source.iterdir()):
+        if path.is_file() and not path.is_symlink() and path.name not in WRITTEN:
+            shutil.copy2(path, folder / path.name)
+    with progress.count("images", len(dataset), 0) as advance:
+        for path in dataset.images["path"]:
+            inside = PurePosixPath(path)
+            if inside.is_absolute() or ".." in inside.parts:
+                raise ArenaError(f"{source}: image {path!r} lies outside the folder; take it out of images.parquet")
+            target = folder / inside
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _link(source / inside, target)
+            advance(1)
+
+
+def _link(source: Path, target: Path) -> None:
+    """Hard-link a file, or copy it where the file system cannot; two rows may have one file."""
+    if target.exists():
+        return
+    try:
+        os.link(source.resolve(), target)
+    except OSError:
+        shutil.copy2(source, target)

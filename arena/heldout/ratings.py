@@ -1,0 +1,113 @@
+"""Ratings: one letter an image, and what `s` means, which changed.
+
+Danbooru had safe, questionable and explicit until May 2022. Then what had been safe became *sensitive*, and a new *general*
+was taken out of it. An `s` alone does not tell which of the two it is, so a dataset's card says by what scheme its letters
+are to be read, why, or that it is not known.
+
+Source: Danbooru's forum topic 21277 and its `howto:rate`.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from arena.errors import ArenaError, nearest
+
+UNKNOWN_SCHEME = "unknown"
+"""What `s` means could not be told."""
+
+RATING_SCHEMES: Mapping[str, Mapping[str, str]] = {
+    "danbooru-2022": {"g": "general", "s": "sensitive", "q": "questionable", "e": "explicit"},
+    "danbooru-2021": {"s": "safe", "q": "questionable", "e": "explicit"},
+    "e621": {"s": "safe", "q": "questionable", "e": "explicit"},
+    UNKNOWN_SCHEME: {"s": "safe or sensitive", "q": "questionable", "e": "explicit"},
+}
+"""Scheme -> what each letter means; Danbooru's are named after the year whose posts have them."""
+
+CHANGED_AFTER = datetime(2022, 5, 1, tzinfo=UTC)
+"""Every copy of Danbooru's posts from before has the older scheme."""
+
+CHANGED_BEFORE = datetime(2022, 6, 1, tzinfo=UTC)
+"""Every copy from then on has the newer one."""
+
+TELLING_IMAGES = 100
+"""Images rated `s` among which one `g` would be expected: about a seventh of what had been safe became general."""
+
+
+class Scheme(NamedTuple):
+    """How the letters are to be read, and how that is known."""
+
+    name: str
+    """Of `RATING_SCHEMES`."""
+    why: str
+
+
+def rating_letter(text: str) -> str:
+    """A rating as its letter: `safe`, `rating:s` and `S` are `s`; empty where it is none.
+
+    >>> [rating_letter(text) for text in ("rating:safe", "Explicit", "g", "?")]
+    ['s', 'e', 'g', '']
+    """
+    word = text.strip().lower().removeprefix("rating:").strip()
+    if word in ("g", "s", "q", "e"):
+        return word
+    return {"general": "g", "sensitive": "s", "safe": "s", "questionable": "q", "explicit": "e"}.get(word, "")
+
+
+def detect_scheme(
+    ratings: Iterable[str],
+    *,
+    fetched: datetime | None = None,
+    newest: datetime | None = None,
+) -> Scheme:
+    """Tell by what scheme ratings are meant; `unknown` where nothing tells.
+
+    Args:
+        ratings: as the source has them, letters or words.
+        fetched: when the copy of the posts was made, where that is known.
+        newest: the latest date of any post in it, of creation or change.
+
+    >>> detect_scheme(["s", "q", "g"]).name, detect_scheme(["s", "q"]).name
+    ('danbooru-2022', 'unknown')
+    """
+    words = Counter(text.strip().lower().removeprefix("rating:").strip() for text in ratings)
+    old, new = words["safe"], words["general"] + words["sensitive"]
+    general, ambiguous = words["g"] + words["general"], words["s"] + words["safe"] + words["sensitive"]
+    if old and (new or general):
+        return Scheme(
+            UNKNOWN_SCHEME, "some images are rated safe and some by the newer words; the source mixes schemes"
+        )
+    if old:
+        return Scheme("danbooru-2021", "the source says safe in words")
+    if general or new:
+        return Scheme("danbooru-2022", f"{general or new} images are rated {'general' if general else 'sensitive'}")
+    if not ambiguous:
+        return Scheme(UNKNOWN_SCHEME, "no image is rated g or s, and the other letters mean the same in every scheme")
+    return _by_date(ambiguous, fetched, newest)
+
+
+def _by_date(ambiguous: int, fetched: datetime | None, newest: datetime | None) -> Scheme:
+    """What dates tell of images rated `s`, where none is rated `g`."""
+    if fetched is not None and fetched < CHANGED_AFTER:
+        return Scheme("danbooru-2021", f"fetched on {fetched:%Y-%m-%d}, before Danbooru had other ratings")
+    if fetched is not None and fetched >= CHANGED_BEFORE:
+        return Scheme("danbooru-2022", f"fetched on {fetched:%Y-%m-%d}, when Danbooru had the newer ratings")
+    if newest is not None and newest < CHANGED_AFTER and ambiguous >= TELLING_IMAGES:
+        why = f"none of {ambiguous} images rated s or g is g, and no post is later than {newest:%Y-%m-%d}"
+        return Scheme("danbooru-2021", why)
+    return Scheme(UNKNOWN_SCHEME, f"{ambiguous} images are rated s, none g, and no date tells whether that is safe")
+
+
+def rating_meaning(letter: str, scheme: str) -> str:
+    """What a letter means under a scheme; empty where it means nothing.
+
+    Raises:
+        ArenaError: no such scheme.
+
+    >>> rating_meaning("s", "danbooru-2021"), rating_meaning("s", "danbooru-2022")
+    ('safe', 'sensitive')
+    """
+    if scheme not in RATING_SCHEMES:
+        raise ArenaError(f"rating scheme {scheme!r}: none of that name. {nearest(scheme, RATING_SCHEMES)}")
+    return RATING_SCHEMES[scheme].get(letter, "")

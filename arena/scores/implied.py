@@ -1,0 +1,104 @@
+"""Scores closed over implications: an implied tag scores at least what any tag that implies it scores.
+
+Rows are closed as they are read, so that scores on disk stay there, and no more than a tile of them is held.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from arena.scores.matrix import Matrix, Part
+from arena.tags import TagRelations, TagSpace
+
+GATHERED_BYTES = 8 << 20
+"""Scores of implying tags that are gathered at a time; an implied tag may have hundreds."""
+
+
+class Implying(NamedTuple):
+    """For some columns, those whose scores they have to reach."""
+
+    implied: NDArray[np.int64]
+    """(k,), ascending."""
+    starts: NDArray[np.int64]
+    """(k,), where those of each begin in `sources`."""
+    sources: NDArray[np.int64]
+    """Each column itself, and every column that implies it."""
+
+
+@dataclass(frozen=True)
+class ImpliedPart:
+    """Rows of a matrix, closed when they are asked for."""
+
+    part: Part
+    implying: Implying
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(rows, columns)."""
+        return self.part.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the scores."""
+        return self.part.dtype
+
+    @cached_property
+    def step(self) -> int:
+        """Rows closed at a time."""
+        return max(1, GATHERED_BYTES // (self.dtype.itemsize * len(self.implying.sources)))
+
+    def __getitem__(self, rows: slice) -> NDArray[Any]:
+        """Some rows, a copy."""
+        implied, starts, sources = self.implying
+        closed = np.array(self.part[rows])
+        for start in range(0, len(closed), self.step):
+            few = closed[start : start + self.step]
+            few[:, implied] = np.maximum.reduceat(np.take(few, sources, axis=1), starts, axis=1)
+        return closed
+
+
+def close_predictions(scores: Matrix, tags: TagSpace, relations: TagRelations) -> Matrix:
+    """Raise the score of every implied tag to that of any tag implying it.
+
+    Two spellings of one tag do not raise each other, unless a cycle of implications makes them. Tags that the columns lack
+    are not added. Closing twice changes nothing.
+
+    Args:
+        scores: (images, tags).
+        tags: what the columns are, in any spelling.
+
+    Returns: a matrix of the same shape and type, closed as it is read; the same one where no column implies another.
+
+    >>> tags, relations = TagSpace(("animal", "dog")), TagRelations.of(implications=[("dog", "animal")])
+    >>> close_predictions(Matrix.of(np.array([[0.25, 0.75], [0.5, 0.125]])), tags, relations).read()
+    array([[0.75 , 0.75 ],
+           [0.5  , 0.125]])
+    """
+    found = implying(tags, relations)
+    return Matrix([ImpliedPart(part, found) for part in scores.parts]) if len(found.implied) else scores
+
+
+def implying(tags: TagSpace, relations: TagRelations) -> Implying:
+    """Which columns imply which."""
+    columns: dict[str, list[int]] = {}
+    for column, name in enumerate(tags.names):
+        columns.setdefault(relations.canonical(name), []).append(column)
+    sources: dict[int, set[int]] = {}
+    for name, given in columns.items():
+        for general in relations.implications.get(name, ()):
+            own = columns.get(general, [])
+            in_cycle = name in relations.implications.get(
+                general, ()
+            )  # the tag then implies itself, by way of the other
+            for target in own:
+                sources.setdefault(target, {target}).update(given, own if in_cycle else ())
+    implied = sorted(sources)
+    lengths = [len(sources[column]) for column in implied]
+    return Implying(
+        np.array(implied, np.int64),
+        np.cumsum([0, *lengths[:-1]] if lengths else [], dtype=np.int64),
+        np.array([source for column in implied for source in sorted(sources[column])], np.int64),
+    )
