@@ -155,8 +155,9 @@ def read_blocks(path: Path, *, columns: Sequence[str] | None = None) -> Iterator
     algorithms, digests = header.wanted_algorithms(columns), header.wanted_digests(columns)
     try:
         with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(GROUP_ROWS, columns=["image_id", *algorithms, *digests]):
-                yield _block(path, batch, algorithms, digests)
+            for group in range(file.num_row_groups):
+                table = file.read_row_group(group, columns=["image_id", *algorithms, *digests]).combine_chunks()
+                yield _block(path, table, algorithms, digests)
     except (pa.ArrowException, OSError) as error:
         raise _damaged(path, error) from None
 
@@ -246,18 +247,23 @@ def _table(block: HashIndex, schema: pa.Schema) -> pa.Table:
     return pa.table(columns).select(schema.names).cast(schema)
 
 
-def _block(path: Path, batch: pa.RecordBatch, algorithms: Mapping[str, Algorithm], digests: Sequence[str]) -> HashIndex:
+def _block(path: Path, table: pa.Table, algorithms: Mapping[str, Algorithm], digests: Sequence[str]) -> HashIndex:
     """A row group as the type."""
-    for column in batch.schema.names:
-        if batch.column(column).null_count:
-            raise ArenaError(f"{path}: {batch.column(column).null_count} rows have no {column}; hash it again")
+    for column in table.column_names:
+        if table.column(column).null_count:
+            raise ArenaError(f"{path}: {table.column(column).null_count} rows have no {column}; hash it again")
     return HashIndex(
-        image_ids=tuple(batch.column("image_id").to_pylist()),
-        hashes={name: batch.column(name).to_numpy(zero_copy_only=False).view(np.uint64) for name in algorithms},
+        image_ids=tuple(table.column("image_id").to_numpy()),
+        hashes={name: table.column(name).to_numpy().view(np.uint64) for name in algorithms},
         algorithms=dict(algorithms),
-        digests={name: tuple(value.hex() for value in batch.column(name).to_pylist()) for name in digests},
+        digests={name: _hexadecimal(table.column(name).to_numpy()) for name in digests},
         name=str(path),
     )
+
+
+def _hexadecimal(digests: Iterable[bytes]) -> tuple[str, ...]:
+    text = b"".join(digests).hex()  # at once: a third of the time of one by one
+    return tuple(text[at : at + 64] for at in range(0, len(text), 64))
 
 
 def _regrouped(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:

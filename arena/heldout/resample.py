@@ -1,4 +1,4 @@
-"""Pillow's LANCZOS of a large grey picture, byte for byte, in a third of Pillow's time.
+"""Pillow's LANCZOS of a large grey picture, byte for byte, in half of Pillow's time.
 
 Shrinking to 32 x 32 takes Pillow as long as decoding the JPEG. Its fixed-point arithmetic (weights of 22 bits, bytes between
 the two passes) is a product of integers that float64 holds exactly, so a matrix product gives the same bytes.
@@ -88,7 +88,7 @@ def _along_rows(grey: Grey, length: int) -> Grey:
 
 @lru_cache(maxsize=64)
 def _bands(old: int, new: int) -> tuple[Band, ...]:
-    """What brings `old` places to `new` ones, a few new ones at a time."""
+    """What brings `old` places to `new` ones, `BAND` new ones at a time."""
     scale = old / new
     stretch = max(scale, 1.0)
     centre = (np.arange(new) + 0.5) * scale
@@ -96,18 +96,27 @@ def _bands(old: int, new: int) -> tuple[Band, ...]:
     last = (centre + LOBES * stretch + 0.5).astype(np.int64).clip(max=old)
     place = first[:, None] + np.arange((last - first).max())
     distance = (place - centre[:, None] + 0.5) / stretch
-    inside = (place < last[:, None]) & (distance >= -LOBES) & (distance < LOBES)
-    window = np.where(inside, np.sinc(distance) * np.sinc(distance / LOBES), 0.0)
-    window /= window.cumsum(axis=1)[:, -1:]  # summed one after the other, as Pillow does
-    weights = np.zeros((old, new))
-    output = np.broadcast_to(np.arange(new)[:, None], place.shape)
-    weights[place[inside], output[inside]] = _round_half_away(window[inside] * 2**WEIGHT_BITS)
-    parts = [(slice(first[at], last[at : at + BAND].max()), slice(at, at + BAND)) for at in range(0, new, BAND)]
-    return tuple(Band(rows, columns, np.ascontiguousarray(weights[rows, columns])) for rows, columns in parts)
+    window = np.where((place < last[:, None]) & (np.abs(distance) < LOBES), _lanczos(distance), 0.0)
+    window *= 2**WEIGHT_BITS / window.cumsum(axis=1)[:, -1:]  # summed one after the other, as Pillow does
+    whole = np.trunc(window + np.copysign(0.5, window))  # halves away from zero
+    return tuple(
+        _band(at, first[at : at + BAND], last[at : at + BAND], whole[at : at + BAND]) for at in range(0, new, BAND)
+    )
 
 
-def _round_half_away(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.trunc(values + np.copysign(0.5, values))
+def _lanczos(distance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """sinc(x) sinc(x / 3) by a single sine, for sin 3a = sin a (3 - 4 sin^2 a); sines are most of the work."""
+    lobe = np.sinc(distance / LOBES)
+    return lobe**2 * (1 - 4 / 3 * (lobe * distance * (np.pi / LOBES)) ** 2)
+
+
+def _band(at: int, first: NDArray[np.int64], last: NDArray[np.int64], window: NDArray[np.float64]) -> Band:
+    """The weights of the new places from `at` on, each from its first to before its last old place."""
+    old = slice(int(first[0]), int(last[-1]))
+    weights = np.zeros((old.stop - old.start, len(window)))
+    for column, row in enumerate(window):
+        weights[first[column] - first[0] : last[column] - first[0], column] = row[: last[column] - first[column]]
+    return Band(old, slice(at, at + len(window)), weights)
 
 
 def _rows_first(old: Size, new: Size) -> bool:
