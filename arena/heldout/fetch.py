@@ -135,7 +135,7 @@ def _sift_page(rows: list[Any], before: Checkpoint, query: Query) -> _Page:
         ArenaError: nothing on the page is older than the cursor, so that the next page would be no other.
     """
     where = f"page=b{before.cursor}"
-    after = replace(before, left_out=Counter(before.left_out), ended=not rows)
+    after = replace(before, left_out=Counter(before.left_out))
     taken, rejects, found = list[Post](), list[Reject](), dict[int, Post]()
     for number, row in enumerate(rows, 1):
         post_id = post_id_of(row)
@@ -149,10 +149,7 @@ def _sift_page(rows: list[Any], before: Checkpoint, query: Query) -> _Page:
         raise ArenaError(
             f"{query.host}: {len(rows)} posts on {where}, none of them older than {before.cursor}; does it know page=b<ID>?"
         )
-    for post_id in sorted(found, reverse=True):
-        if post_id <= query.after_id:
-            after.ended = True
-            break
+    for post_id in sorted((one for one in found if one > query.after_id), reverse=True):
         if before.posts + len(taken) == query.count:
             break
         after.cursor = post_id
@@ -163,6 +160,8 @@ def _sift_page(rows: list[Any], before: Checkpoint, query: Query) -> _Page:
                 after.left_out[reason] += 1
             case Wrong(reason, detail):
                 rejects.append(Reject(f"post {post_id}", str(post_id), reason, detail))
+    else:
+        after.ended = not found or min(found) <= query.after_id + 1
     return _Page(taken, rejects, after)
 
 
