@@ -60,6 +60,6 @@ def fetch(
         terminal.note(NO_FILTER_WARNING)
     with PoliteClient(
         base, pace=Pace(1 / settings["rate"]), user_agent=settings["user_agent"] or USER_AGENT, note=terminal.note,
-        credentials=Credentials.from_environment(), file_hosts=tuple(split_names(settings["file_host"])),
+        credentials=Credentials.from_environment(), file_hosts=tuple(split_names(settings["file_host"].lower())),
     ) as client:  # fmt: skip
         click.echo(fetching.fetch(query, output, client=client, progress=terminal).told(output, query))

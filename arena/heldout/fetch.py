@@ -6,6 +6,7 @@ Source of the API: Danbooru's own help pages, `help:api`; `page=b<ID>` asks for 
 import json
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -123,9 +124,11 @@ def fetch(query: Query, folder: Path, *, client: Asker, progress: Progress | Non
 
 
 def _read_page(client: Asker, before: Checkpoint, query: Query) -> _Page:
-    """Ask for the posts before the cursor, and sift them."""
+    """Ask for the posts before the cursor, and sift them; an empty page ends the fetch, so it is believed the second time."""
     address = f"/posts.json?limit={PAGE_POSTS}&page=b{before.cursor}"
-    return _sift_page(client.read(address, _posts, most_bytes=MOST_PAGE_BYTES), before, query)
+    parse = partial(_posts, f"{query.host}/posts.json")
+    rows = client.read(address, parse, most_bytes=MOST_PAGE_BYTES)
+    return _sift_page(rows or client.read(address, parse, most_bytes=MOST_PAGE_BYTES), before, query)
 
 
 def _sift_page(rows: list[Any], before: Checkpoint, query: Query) -> _Page:
@@ -165,7 +168,7 @@ def _sift_page(rows: list[Any], before: Checkpoint, query: Query) -> _Page:
     return _Page(taken, rejects, after)
 
 
-def _posts(body: bytes) -> list[Any]:
+def _posts(where: str, body: bytes) -> list[Any]:
     """The rows of a page.
 
     Raises:
@@ -175,7 +178,9 @@ def _posts(body: bytes) -> list[Any]:
     rows = json.loads(body, parse_constant=_refuse_constant)
     if not isinstance(rows, list):
         said = rows.get("message") if isinstance(rows, dict) else None
-        raise ArenaError(f"no list of posts, but {type(rows).__name__}" + (f": {str(said)[:200]}" if said else ""))
+        raise ArenaError(
+            f"{where}: no list of posts, but {type(rows).__name__}" + (f": {str(said)[:200]!r}" if said else "")
+        )
     return rows
 
 

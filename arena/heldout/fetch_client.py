@@ -22,6 +22,7 @@ from httpx2 import (
     Client,
     ConnectError,
     DecodingError,
+    ProxyError,
     Response,
     Timeout,
     TimeoutException,
@@ -199,6 +200,10 @@ class PoliteClient:
             HostRestsError: the host still asks for fewer requests.
         """
         url = trusted(address, self.base, self.file_hosts)
+        if size_bytes is not None and size_bytes > most_bytes:
+            raise RefusedError(
+                "length", f"{url}: {size_bytes:,} bytes are more than the {most_bytes:,} that are fetched"
+            )
         self._patiently(url, lambda: self._save_once(url, part, size_bytes, most_bytes))
 
     def _save_once(self, url: URL, part: Path, size_bytes: int | None, most_bytes: int) -> None:
@@ -316,4 +321,4 @@ def _told(error: Exception) -> str:
         return "no answer in time"
     if isinstance(error, DecodingError):
         return "sent a damaged body"
-    return f"no connection ({error})" if isinstance(error, ConnectError) else "connection cut"
+    return f"no connection ({error})" if isinstance(error, (ConnectError, ProxyError)) else "connection cut"

@@ -17,17 +17,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from filelock import FileLock
 from filelock import Timeout as LockTimeout
 
 from arena.errors import ArenaError
-from arena.heldout.fetch_filter import Post
+from arena.heldout.fetch_filter import Post, post_id_of
 from arena.heldout.records import Reject
 
 FETCH_SCHEMA = 1
 """Version of this layout."""
+
+LONGEST_DETAIL = 500
+"""Characters of a reject that are kept; an address may have thousands."""
 
 LOCK = ".fetch.lock"
 STATE, POSTS, REJECTS = "fetch.toml", "posts.jsonl", "rejects.csv"
@@ -101,14 +104,9 @@ class FetchFolder:
         """The posts that were taken, in their order, read as they are asked for."""
         if not self.checkpoint.posts:
             return
-        with (self.folder / POSTS).open(encoding="ascii") as file:
+        with (self.folder / POSTS).open("rb") as file:
             for number, line in enumerate(file, 1):
-                try:
-                    yield json.loads(line)
-                except ValueError:
-                    raise ArenaError(
-                        f"{self.folder / POSTS}: line {number} is no JSON; fetch into another folder"
-                    ) from None
+                yield self._post(number, line)
 
     def take(self, posts: Sequence[Post], rejects: Iterable[Reject], checkpoint: Checkpoint) -> None:
         """Add what a page came to; once this returns, it counts."""
@@ -137,11 +135,22 @@ class FetchFolder:
 
     def reject(self, reject: Reject) -> None:
         """Note what could not be taken; written with the next checkpoint."""
-        self.rejects[reject.where, reject.image_id] = reject
+        self.rejects[reject.where, reject.image_id] = reject._replace(detail=reject.detail[:LONGEST_DETAIL])
 
     def forgive(self, reject: Reject) -> None:
         """Take a reject back."""
         del self.rejects[reject.where, reject.image_id]
+
+    def _post(self, number: int, line: bytes) -> Post:
+        try:
+            post = json.loads(line)
+        except (ValueError, RecursionError):
+            post = None
+        if post_id_of(post) is None:
+            raise ArenaError(
+                f"{self.folder / POSTS}: line {number} is no post; restore it, or fetch into another folder"
+            )
+        return cast(Post, post)
 
     def _resume(self) -> None:
         path = self.folder / STATE
@@ -157,6 +166,8 @@ class FetchFolder:
             self._refuse_other(path, table)
             left_out = Counter({row["reason"]: row["posts"] for row in table.get("left_out", [])})
             known = {one.name: table[one.name] for one in fields(Checkpoint) if one.name != "left_out"}
+            if any(type(known[name]) is not int for name in ("cursor", "posts", "posts_bytes")):
+                raise TypeError("cursor, posts and posts_bytes are whole numbers")
             self.checkpoint = Checkpoint(**known, left_out=left_out)
         except (ValueError, KeyError, TypeError) as error:
             raise ArenaError(f"{path}: damaged ({type(error).__name__}: {error}); fetch into another folder") from None
@@ -194,13 +205,11 @@ def read_rejects(path: Path) -> list[Reject]:
     """What `write_rejects` wrote, as it stands in the file."""
     if not path.exists():
         return []
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.reader(file))
-    if any(len(row) != len(Reject._fields) for row in rows):
-        raise ArenaError(
-            f"{path}: a row has not {len(Reject._fields)} cells; delete the file, what is missing is tried again"
-        )
-    return [Reject(*row) for row in rows[1:]]
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return [Reject(*row) for row in csv.reader(file)][1:]
+    except (ValueError, TypeError, csv.Error) as error:
+        raise ArenaError(f"{path}: damaged ({error}); delete it, what is missing is tried again") from None
 
 
 def _safe_cell(text: str) -> str:

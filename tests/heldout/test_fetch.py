@@ -4,12 +4,18 @@ import hashlib
 import json
 import tomllib
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from unittest.mock import patch
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from arena import cli
 from arena.errors import ArenaError
 from arena.heldout.fetch_filter import Wish, unlawful_tags
+from arena.heldout.fetch_folder import read_rejects, write_rejects
+from arena.heldout.records import Reject
 
 from .booru import Booru, other
 from .fetches import contents, images, rejects, run
@@ -119,6 +125,15 @@ def test_repeated_posts_are_taken_once(booru: Booru, tmp_path: Path) -> None:
     assert (result.posts, result.left_out["repeated"]) == (2, 1)
 
 
+def test_an_empty_page_is_believed_the_second_time(booru: Booru, tmp_path: Path) -> None:
+    booru.add(5)
+    booru.faults["posts"] = [other(b"[]", "application/json")]
+    assert run(booru, tmp_path / "f").posts == 1
+    booru.faults["posts"] = [other(b"[]", "application/json")] * 2
+    result = run(booru, tmp_path / "g")
+    assert (result.posts, result.ended) == (0, True)
+
+
 def test_a_host_that_does_not_page_by_identifier_is_refused(booru: Booru, tmp_path: Path) -> None:
     page = json.dumps([booru.add(7)]).encode()
     booru.faults["posts"] = [other(page, "application/json")] * 2
@@ -162,14 +177,19 @@ def test_a_folder_of_another_query_is_left_alone(booru: Booru, tmp_path: Path) -
         ("fetch.toml", "schema = 1\n", "fetch.toml: damaged .*KeyError"),
         ("fetch.toml", "schema = 99\n", "fetched with schema 99, now 1"),
         ("posts.jsonl", "", "posts.jsonl: 0 bytes, fetch.toml says"),
-        ("posts.jsonl", "x" * 10_000, "posts.jsonl: line 1 is no JSON"),
-        ("rejects.csv", '"a"\n', "rejects.csv: a row has not 4 cells"),
+        ("fetch.toml", "\udcff", "fetch.toml: damaged"),
+        ("posts.jsonl", "x" * 10_000, "posts.jsonl: line 1 is no post"),
+        ("posts.jsonl", "[1]\n" * 10_000, "posts.jsonl: line 1 is no post"),
+        ("posts.jsonl", "\udcff" * 10_000, "posts.jsonl: line 1 is no post"),
+        ("rejects.csv", '"a"\n', "rejects.csv: damaged"),
+        ("rejects.csv", "a" * 200_000, "rejects.csv: damaged"),
+        ("rejects.csv", "\udcff", "rejects.csv: damaged"),
     ],
 )
 def test_a_damaged_folder_is_one_line(booru: Booru, tmp_path: Path, name: str, text: str, message: str) -> None:
     booru.add(5)
     run(booru, tmp_path / "f")
-    (tmp_path / "f" / name).write_text(text)
+    (tmp_path / "f" / name).write_text(text, "utf-8", "surrogateescape")
     with pytest.raises(ArenaError, match=message):
         run(booru, tmp_path / "f")
 
@@ -187,14 +207,30 @@ def test_an_image_that_was_lost_or_cut_is_fetched_again(booru: Booru, tmp_path: 
     assert contents(tmp_path / "f") == before
 
 
-def test_rejects_are_one_line_each_and_no_formula(booru: Booru, tmp_path: Path) -> None:
+def test_hostile_text_in_posts_stays_one_line_of_rejects(booru: Booru, tmp_path: Path) -> None:
     booru.add(5, md5="=cmd()\n\x1b[2J")
     booru.add(4, file_url="=1\n+2")
     run(booru, tmp_path / "f")
     text = (tmp_path / "f/rejects.csv").read_text()
     assert len(text.splitlines()) == 3
-    assert text.isprintable() or set(text) - {"\n"} <= set(map(chr, range(32, 127)))
-    assert not any(cell.startswith(tuple("=+-@")) for row in rejects(tmp_path / "f") for cell in row.values())
+    assert set(text) - {"\n"} <= set(map(chr, range(32, 127)))
+
+
+@given(st.lists(st.builds(Reject, *[st.text() | st.sampled_from(["=1", "+1", "-1", "@a", "a\nb"])] * 4), max_size=4))
+def test_rejects_are_one_line_each_and_no_formula(found: list[Reject]) -> None:
+    with TemporaryDirectory() as folder, patch("os.fsync"):
+        path = Path(folder) / "rejects.csv"
+        write_rejects(path, found)
+        rows = read_rejects(path)
+        assert len(rows) == len(found)
+        for row in rows:
+            for cell in row:
+                assert cell.isprintable()
+                assert not cell.startswith(("=", "+", "-", "@"))
+        text = path.read_bytes() if found else b""
+        assert len(text.splitlines()) == len(found) + bool(found)
+        write_rejects(path, rows)
+        assert (path.read_bytes() if found else b"") == text
 
 
 def arena(*arguments: object, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:

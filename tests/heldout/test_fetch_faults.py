@@ -28,7 +28,7 @@ from .fetches import Waits, contents, images, rejects, run
         ([status(500), status(502), status(503), status(504), status(520)], [1.0, 2.0, 4.0, 8.0, 16.0]),
         ([cut(), cut(told=False), other(b"<html>maintenance</html>"), damaged_zip], [1.0, 2.0, 4.0, 8.0]),
         ([other(b"[" * 100_000), other(b"[NaN]"), other(b"\xff")], [1.0, 2.0, 4.0]),
-        ([silent(0.3), status(408)], [1.0, 2.0]),
+        ([silent(0.8), status(408)], [1.0, 2.0]),
         ([zipped], []),
     ],
     ids=["429", "retry-after", "odd retry-after", "5xx", "cut", "no json", "timeout", "gzip"],
@@ -39,7 +39,7 @@ def test_what_passes_on_a_page_is_waited_for(
     booru.add(5)
     booru.faults["posts"] = list(faults)
     waits = Waits()
-    assert run(booru, tmp_path / "f", waits=waits, read_s=0.1).images == 1
+    assert run(booru, tmp_path / "f", waits=waits, read_s=0.5).images == 1
     assert waits == expected
 
 
@@ -66,7 +66,10 @@ def test_jitter_only_lengthens_a_pause() -> None:
         (status(404), "answered 404"),
         (status(302, Location="http://localhost:9/posts.json"), "redirects to another host, http://localhost:9"),
         (status(302, Location="http://[x"), ""),
-        (other(b'{"success": false, "message": "You cannot search"}'), "no list of posts, but dict: You cannot search"),
+        (
+            other(b'{"success": false, "message": "You cannot search"}'),
+            "board/posts.json: no list of posts, but dict: 'You cannot search'",
+        ),
         (endless(), "more than the 100,000 bytes"),
         (status(429, Retry_After="3600"), "asks for 3600 s of rest; run the same command after that"),
     ],
@@ -117,7 +120,7 @@ def test_nobody_listening_is_one_error(tmp_path: Path) -> None:
         [status(500), status(429, Retry_After="2")],
         [cut(), cut(0.3), cut(0.0)],
         [cut(told=False)],
-        [silent(0.3)],
+        [silent(0.8)],
         [zipped],
         [other(b"<html>captcha</html>".ljust(400), "image/jpeg")],
         [status(416)],
@@ -131,7 +134,7 @@ def test_what_passes_on_a_file_is_waited_for(booru: Booru, tmp_path: Path, fault
     post = booru.add(5)
     booru.ranges = ranges
     booru.faults[post["md5"]] = list(faults)
-    assert run(booru, tmp_path / "f", read_s=0.1).images == 1
+    assert run(booru, tmp_path / "f", read_s=0.5).images == 1
     assert images(tmp_path / "f") == {f"{post['md5']}.jpg"}
 
 
@@ -182,8 +185,9 @@ def test_a_file_of_untold_size_has_a_limit(booru: Booru, tmp_path: Path, monkeyp
     monkeypatch.setattr(fetch_images, "MOST_FILE_BYTES", 100_000)
     post = booru.add(5, file_size=None)
     booru.add(4, file_size=None)
+    booru.add(3, file_size=10**13)
     booru.faults[post["md5"]] = [endless()]
-    assert dict(run(booru, tmp_path / "f").rejects) == {"length": 1}
+    assert dict(run(booru, tmp_path / "f").rejects) == {"length": 2}
     assert len(images(tmp_path / "f")) == 1
 
 
@@ -209,7 +213,15 @@ def test_many_failures_in_a_row_stop_and_do_not_count(booru: Booru, tmp_path: Pa
     assert run(booru, tmp_path / "f").images == 30
 
 
-@pytest.mark.parametrize("fault", [status(429), status(503)])
+def test_failures_that_are_not_in_a_row_do_not_stop(booru: Booru, tmp_path: Path) -> None:
+    for post_id in range(1, 25):
+        post = booru.add(post_id)
+        if post_id % 2:
+            booru.faults[post["md5"]] = [status(404)]
+    assert run(booru, tmp_path / "f").rejects == {"status 404": 12}
+
+
+@pytest.mark.parametrize("fault", [status(429), status(503)], ids=["429", "503"])
 def test_a_host_that_is_busy_is_left_alone(booru: Booru, tmp_path: Path, fault: Any) -> None:
     post = booru.add(5)
     booru.add(4)

@@ -53,7 +53,7 @@ def test_a_killed_process_continues(booru: Booru, tmp_path: Path) -> None:
         processes.append(
             subprocess.Popen([sys.executable, "-c", FETCH, booru.url, str(tmp_path / "killed")], env=environment)
         )
-        return processes[-1].wait(timeout=60)
+        return processes[-1].wait(timeout=120)
 
     assert start() == -signal.SIGKILL
     booru.faults["posts"] = late
