@@ -72,8 +72,8 @@ def freeze(
         find_dataset(folder, root), output, about=About(name, title, licence),
         selection=Selection(trained_until=tuple(models), **chosen), workers=workers, progress=Terminal(),
     )  # fmt: skip
-    said = "frozen" if frozen.written else "was frozen already, nothing is changed"
-    click.echo(f"{output}: {frozen.images:,} images {said}, digest {frozen.card.digest[:12]}")
+    said = "" if frozen.written else "; the very same set was there, nothing is changed"
+    click.echo(f"{output}: {frozen.images:,} images, digest {frozen.card.digest[:12]}{said}")
 
 
 @dataset.command()
@@ -116,3 +116,27 @@ def describe(folder: str, as_json: bool, min_positives: int, pairs: int, root: P
 
     description = describe_dataset(folder, root, min_positives=min_positives, pairs=pairs)
     click.echo(json.dumps(description, indent=1) if as_json else dataset_text(description), nl=as_json)
+
+
+@dataset.command()
+@click.argument("folder")
+@option("--output", "-o", required=True, type=click.Path(path_type=Path), show_default=False, help="Page to write.")
+@option(
+    "--pictures", multiple=True, metavar="[SOURCE=]FOLDER", show_default=False,
+    help="Dataset with pictures that this one dropped, or with those of an index; may be given again.",
+)  # fmt: skip
+@option("--blur", default="q,e", help="Ratings blurred until asked: g, s, q, e, unknown; or none.")
+@option("--pairs", type=click.IntRange(0, 500), default=120, help="Pairs of duplicates that are shown.")
+@root_option
+def card(folder: str, output: Path, pictures: tuple[str, ...], blur: str, pairs: int, root: Path | None) -> None:
+    """Write a page that tells a dataset: how it was made, its tags, and the duplicates that were found, side by side.
+
+    Example: arena dataset card datasets/mine-1 -o card.html
+    """
+    from arena.dataset_card import write_card
+    from arena.terminal import Terminal
+
+    page = write_card(
+        folder, output, pictures=pictures, blur=split_names(blur), pairs=pairs, root=root, progress=Terminal()
+    )
+    click.echo(f"{page}")

@@ -191,8 +191,8 @@ def _without_rare(images: pd.DataFrame, kept: Mapping[str, str]) -> pd.DataFrame
 def _why_rare(rare: set[str], min_images: int, images: pd.DataFrame) -> str:
     names = ", ".join(sorted(rare)[:NAMED_TAGS]) + (", ..." if len(rare) > NAMED_TAGS else "")
     bare = sum(not len(names) for names in images["tags"])
-    carried = f"; {bare} images carry none of those that are left" if bare else ""
-    return f"{len(rare)} tags on fewer than {min_images} images are no labels{': ' + names if rare else ''}{carried}"
+    told = f"no labels, as fewer than {min_images} images carry them: {len(rare)}{f' ({names})' if rare else ''}"
+    return f"{told}; images without any label left: {bare}" if bare else told
 
 
 def _sampled(images: pd.DataFrame, selection: Selection, steps: list[Step]) -> pd.DataFrame:

@@ -38,7 +38,7 @@ def dataset_text(description: Mapping[str, Any]) -> str:
         out.print(
             f"no random sample: {count(included['for_a_tag'])} images for a tag, {count(included['random'])} at random"
         )
-    _print(out, "Categories", ("category", "tags", "labels"), _category_rows(description["categories"]))
+    _print(out, "Categories", ("category", "tags", "labels"), category_rows(description["categories"]))
     _print(out, "Tags by number of images", ("images", "tags"), support_rows(description["support"]))
     _print(out, "Most frequent tags", ("tag", "category", "images", "share"), tag_rows(description, SHOWN_TAGS))
     _print(out, _pairs_title(description), ("tag", "and tag", "images", "lift", "phi"), pair_rows(description))
@@ -50,6 +50,11 @@ def dataset_text(description: Mapping[str, Any]) -> str:
     file = out.file
     assert isinstance(file, io.StringIO)
     return "\n".join(line.rstrip() for line in file.getvalue().splitlines()) + "\n"
+
+
+def category_rows(categories: Iterable[Mapping[str, Any]]) -> list[tuple[str, str, str]]:
+    """A row a category: its tags, and how often any of them is carried."""
+    return [(row["category"], count(row["tags"]), count(row["labels"])) for row in categories]
 
 
 def support_rows(classes: Iterable[Mapping[str, Any]]) -> list[tuple[str, str]]:
@@ -100,10 +105,11 @@ def size_rows(description: Mapping[str, Any]) -> list[tuple[str, ...]]:
 
 def step_rows(steps: Iterable[Mapping[str, Any]]) -> list[tuple[str, ...]]:
     """A row a step; a number that a card lacks is a dash."""
-    numbers = (
-        (row, *(UNDEFINED if row[key] is None else count(row[key]) for key in ("kept", "dropped"))) for row in steps
-    )
-    return [(str(row["name"]), kept, dropped, str(row["why"])) for row, kept, dropped in numbers]
+    return [(row["name"], _number(row["kept"]), _number(row["dropped"]), row["why"]) for row in steps]
+
+
+def _number(value: int | None) -> str:
+    return UNDEFINED if value is None else count(value)
 
 
 def group_sentence(groups: Mapping[str, int]) -> str:
@@ -121,10 +127,6 @@ def group_sentence(groups: Mapping[str, int]) -> str:
 
 def _pairs_title(description: Mapping[str, Any]) -> str:
     return f"Tags that go together (each on {description['min_positives']} images or more, none implied)"
-
-
-def _category_rows(categories: Iterable[Mapping[str, Any]]) -> list[tuple[str, str, str]]:
-    return [(row["category"], count(row["tags"]), count(row["labels"])) for row in categories]
 
 
 def _print(
