@@ -57,38 +57,29 @@ def read_cutoff(said: str) -> Cutoff | None:
     return None
 
 
-def last_post(cards: Sequence[ModelCard]) -> int:
-    """The post after which every image is held out for all of these models.
+def cutoffs(cards: Sequence[ModelCard]) -> list[Cutoff]:
+    """The cut-off of every model.
 
     Raises:
-        ArenaError: a card without a cut-off, or with a day only.
+        ArenaError: a card that says none.
     """
-    cutoffs = [_cutoff(card) for card in cards]
-    if (without := next((cutoff for cutoff in cutoffs if cutoff.post_id is None), None)) is not None:
-        raise ArenaError(
-            f"--trained-until: a card says {without.said!r}, no post, while the images are known by post; give --after-id"
-        )
-    return max(cutoff.post_id for cutoff in cutoffs if cutoff.post_id is not None)
+    found = [read_cutoff(card.trained_until) for card in cards]
+    for card, cutoff in zip(cards, found, strict=True):
+        if cutoff is None:
+            raise ArenaError(
+                f"--trained-until {card.name}: its card says trained_until = {card.trained_until!r}, which names no post, no "
+                f"day and none of {', '.join(SNAPSHOTS)}; correct the card, or give --after-id or --since"
+            )
+    return [cutoff for cutoff in found if cutoff is not None]
 
 
-def last_day(cards: Sequence[ModelCard]) -> date:
-    """The day after which every image is held out for all of these models.
-
-    Raises:
-        ArenaError: a card without a cut-off, or with a post only.
-    """
-    cutoffs = [_cutoff(card) for card in cards]
-    if (without := next((cutoff for cutoff in cutoffs if cutoff.day is None), None)) is not None:
-        raise ArenaError(
-            f"--trained-until: a card says {without.said!r}, no day, while the images are known by day; give --since"
-        )
-    return max(cutoff.day for cutoff in cutoffs if cutoff.day is not None)
+def last_post(known: Sequence[Cutoff]) -> int | None:
+    """The post after which an image is held out for all of these; None where one is known by its day only."""
+    posts = [cutoff.post_id for cutoff in known if cutoff.post_id is not None]
+    return max(posts) if len(posts) == len(known) else None
 
 
-def _cutoff(card: ModelCard) -> Cutoff:
-    if (cutoff := read_cutoff(card.trained_until)) is not None:
-        return cutoff
-    raise ArenaError(
-        f"--trained-until {card.name}: its card says trained_until = {card.trained_until!r}, which names no post, no day and "
-        f"none of {', '.join(SNAPSHOTS)}; correct the card, or give --after-id or --since"
-    )
+def last_day(known: Sequence[Cutoff]) -> date | None:
+    """The day after which an image is held out for all of these; None where one is known by its post only."""
+    days = [cutoff.day for cutoff in known if cutoff.day is not None]
+    return max(days) if len(days) == len(known) else None

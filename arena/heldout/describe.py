@@ -103,11 +103,11 @@ def strongest_pairs(
         left, right, together = both.row + start, both.col, both.data.astype(np.float64)
         spread = np.sqrt(n[left] * n[right] * (images - n[left]) * (images - n[right]))
         phi = (images * together - n[left] * n[right]) / spread
-        least = found[-1].phi if len(found) == most else 0.0
+        least = found[-1].phi if found and len(found) == most else 0.0
         wanted = np.flatnonzero((left < right) & (phi > least))
         for one in wanted[np.lexsort((right[wanted], left[wanted], -phi[wanted]))]:
             first, second = tags.names[columns[left[one]]], tags.names[columns[right[one]]]
-            if len(found) >= most and phi[one] <= found[most - 1].phi:
+            if len(found) == most and (not most or phi[one] <= found[-1].phi):
                 break
             if not _implied(first, second, relations):
                 lift = float(images * together[one] / (n[left[one]] * n[right[one]]))
@@ -156,18 +156,13 @@ def _support_classes(support: NDArray[np.int64]) -> list[dict[str, Any]]:
     return rows[: last + 1]
 
 
-def _quantiles(values: NDArray[np.int64]) -> list[float]:
+def _quantiles(values: NDArray[Any]) -> list[float]:
     return [float(value) for value in np.quantile(values, QUANTILES)]
 
 
 def _sizes(heldout: HeldOut) -> dict[str, list[float]]:
     width, height = (heldout.images[name].to_numpy(np.int64) for name in ("width", "height"))
-    megapixels = np.round(np.quantile(width * height / 1e6, QUANTILES), 4)
-    return {
-        "width": _quantiles(width),
-        "height": _quantiles(height),
-        "megapixels": [float(value) for value in megapixels],
-    }
+    return {"width": _quantiles(width), "height": _quantiles(height), "megapixels": _quantiles(width * height / 1e6)}
 
 
 def _counts(values: Sequence[str]) -> list[dict[str, Any]]:

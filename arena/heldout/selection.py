@@ -14,7 +14,7 @@ import pandas as pd
 
 from arena.cards import ModelCard
 from arena.errors import ArenaError
-from arena.heldout.cutoffs import last_day, last_post
+from arena.heldout.cutoffs import cutoffs, last_day, last_post
 from arena.heldout.dataset import random_order
 
 INCLUDED_FOR = "included_for"
@@ -131,15 +131,21 @@ def _bounds(images: pd.DataFrame, selection: Selection) -> Iterable[_Bound]:
 
 
 def _unseen(images: pd.DataFrame, cards: Sequence[ModelCard]) -> _Bound:
-    """Keeps what comes after the training data of every model, by post where the images have posts, or else by day."""
-    names = ", ".join(sorted(card.name for card in cards))
-    if "post_id" in images.columns:
-        post, posts = last_post(cards), _posts(images, "--trained-until")
+    """Keeps what comes after the training data of every model, by post where these are known, or else by day."""
+    names, known = ", ".join(sorted(card.name for card in cards)), cutoffs(cards)
+    if (post := last_post(known)) is not None and "post_id" in images.columns:
+        posts = _posts(images, "--trained-until")
         return _Bound("trained_until", posts > post, f"post {post} or before, in reach of {names}{_blank(posts)}")
-    days = _moments(images, "--trained-until")
-    day = last_day(cards)
-    keep = days >= _start(day + timedelta(days=1))
-    return _Bound("trained_until", keep, f"{day} or before, in reach of {names}{_blank(days)}")
+    if (day := last_day(known)) is not None and "created_at" in images.columns:
+        days = _moments(images, "--trained-until")
+        keep = days >= _start(day + timedelta(days=1))
+        return _Bound("trained_until", keep, f"{day} or before, in reach of {names}{_blank(days)}")
+    there = (
+        " and ".join(name for name in ("post_id", "created_at") if name in images.columns)
+        or "neither post_id nor created_at"
+    )
+    said = "; ".join(f"{card.name}: {card.trained_until}" for card in cards)
+    raise ArenaError(f"--trained-until: the cards say {said}, the images have {there}; give --after-id or --since")
 
 
 def _posts(images: pd.DataFrame, options: str) -> "pd.Series[float]":

@@ -15,7 +15,7 @@ from arena.cards import DatasetCard, find_dataset
 from arena.errors import ArenaError
 from arena.heldout import files
 from arena.heldout.dataset import read_frozen, toml_text, write_frozen
-from arena.heldout.freeze import About, Frozen, digest_rows, freeze, stored_path
+from arena.heldout.freeze import REPRESENTATIVE_NOTE, About, Frozen, digest_rows, freeze, stored_path
 from arena.heldout.selection import INCLUDED_FOR, Selection
 from arena.heldout.verify import fault_lines, verify
 
@@ -34,7 +34,7 @@ selected_representative = 2
 selected_seed = 1
 selected_min_images = 2
 sampling = "representative"
-sampling_note = "chosen tag by tag (column included_for), so this is no random sample: rare tags are more common here than where it was drawn"
+sampling_note = "{note}"
 images = 6
 tags = 3
 digest = "{digest}"
@@ -85,7 +85,13 @@ def make_source(folder: Path, order: list[int] | None = None) -> DatasetCard:
     images = pd.DataFrame(rows).astype({"phash": "uint64", "parent_id": "Int64"})
     (folder / "tag_aliases.csv").write_text("antecedent_name,consequent_name,status\nkitty,cat,active\n")
     steps = [{"name": "import", "kept": 8, "dropped": 1, "why": "truncated"}]
-    facts = {"name": "drawn", "title": 'Drawn "by hand"', "licence": "CC0-1.0", "source": "a test", "phash_radius_bits": 8}
+    facts = {
+        "name": "drawn",
+        "title": 'Drawn "by hand"',
+        "licence": "CC0-1.0",
+        "source": "a test",
+        "phash_radius_bits": 8,
+    }
     names = [(name, "general") for name in ("sun", "cat", "dog", "rare")]
     write_frozen(folder, card={**facts, "steps": steps}, images=images, tags=names)
     return find_dataset(str(folder))
@@ -114,7 +120,7 @@ def test_the_card_is_as_it_was_written_down(tmp_path: Path) -> None:
     folder = tmp_path / "frozen"
     card = frozen(source, folder).card
     expected = GOLDEN_CARD.format(
-        source=source.digest, digest=card.digest, rows=digest_rows(folder / "images.parquet"),
+        source=source.digest, note=REPRESENTATIVE_NOTE, digest=card.digest, rows=digest_rows(folder / "images.parquet"),
         tags=files.digest_file(folder / "tags.csv"), aliases=files.digest_file(folder / "tag_aliases.csv"),
     )  # fmt: skip
     assert (folder / "dataset.toml").read_text() == expected

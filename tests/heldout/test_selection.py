@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from arena.cards import find_model
 from arena.errors import ArenaError
-from arena.heldout.cutoffs import SNAPSHOTS, last_day, last_post, read_cutoff
+from arena.heldout.cutoffs import SNAPSHOTS, cutoffs, last_day, last_post, read_cutoff
 from arena.heldout.selection import INCLUDED_FOR, RANDOM, Selection, represent, select
 
 JOYTAG, WD14, WD_V3, DEMO = (find_model(name) for name in ("joytag", "wd14", "wd-vit-v3", "joytag-demo"))
 
-TAGS = {name: "general" for name in ("cat", "dog", "sun", "sea")}
+TAGS = dict.fromkeys(("cat", "dog", "sun", "sea"), "general")
 
 
 def frame(rows: list[dict[str, object]]) -> pd.DataFrame:
@@ -66,7 +66,9 @@ def test_the_latest_cut_off_of_all_models_counts() -> None:
 def test_images_known_by_day_are_cut_off_by_day() -> None:
     images = frame([{"created_at": f"{day}T12:00:00Z"} for day in ("2021-12-31", "2022-01-01")])
     assert taken(images, Selection(trained_until=(JOYTAG,))) == ["i1"]
-    with pytest.raises(ArenaError, match=r"says 'Danbooru post 5,944,504', no day.*give --since"):
+    with pytest.raises(
+        ArenaError, match=r"the cards say joytag: Danbooru2021; wd14: .*the images have created_at; give"
+    ):
         taken(images, Selection(trained_until=(JOYTAG, WD14)))
 
 
@@ -74,9 +76,13 @@ def test_a_model_without_a_cut_off_is_named() -> None:
     images = frame([{"post_id": 1}])
     with pytest.raises(ArenaError, match=r"--trained-until joytag-demo: its card says trained_until = 'Open Clip Art"):
         taken(images, Selection(trained_until=(JOYTAG, DEMO)))
-    with pytest.raises(ArenaError, match=r"'2022-05-01', no post"):
-        last_post([replace(WD14, trained_until="2022-05-01"), JOYTAG])
-    assert last_day([replace(WD14, trained_until="2022-05-01"), JOYTAG]) == date(2022, 5, 1)
+    by_day = [replace(WD14, trained_until="trained until 2022-05-01"), JOYTAG]
+    assert last_post(cutoffs(by_day)) is None
+    assert last_day(cutoffs(by_day)) == date(2022, 5, 1)
+    with pytest.raises(ArenaError, match="the images have post_id; give --after-id or --since"):
+        taken(images, Selection(trained_until=tuple(by_day)))
+    both = images.assign(created_at="2022-05-02T00:00:00Z")
+    assert taken(both, Selection(trained_until=tuple(by_day))) == ["i0"], "by day where one is known by day only"
 
 
 @pytest.mark.parametrize("said", ["unknown", "", "Danbooru1999", "2022-13-45", "Danbooru2099", "a post"])
@@ -90,7 +96,7 @@ def test_what_names_no_cut_off_has_none(said: str) -> None:
     [
         (Selection(after_id=1), "--after-id, --before-id: the images have no column post_id"),
         (Selection(until=date(2022, 1, 1)), "--since, --until: the images have no column created_at"),
-        (Selection(trained_until=(JOYTAG,)), "--trained-until: the images have no column created_at"),
+        (Selection(trained_until=(JOYTAG,)), "the images have neither post_id nor created_at"),
         (Selection(min_images=7), "no tag is left: min_images left 3"),
         (Selection(sample=1, representative=2), "--sample 1: 2 images of every tag are 2 images"),
     ],
@@ -113,7 +119,9 @@ def test_rare_tags_go_and_their_images_stay_as_negatives() -> None:
     assert selected.images.sort_values("image_id")["tags"].tolist() == [["cat"], ["cat"], []]
     (step,) = selected.steps
     assert step[:3] == ("min_images", 3, 0)
-    assert step.why == "no labels, as fewer than 2 images carry them: 3 (dog, sea, sun); images without any label left: 1"
+    assert (
+        step.why == "no labels, as fewer than 2 images carry them: 3 (dog, sea, sun); images without any label left: 1"
+    )
 
 
 def test_every_tag_is_kept_unless_asked() -> None:
