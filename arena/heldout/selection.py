@@ -145,9 +145,7 @@ def _unseen(images: pd.DataFrame, cards: Sequence[ModelCard]) -> _Bound:
         or "neither post_id nor created_at"
     )
     said = "; ".join(f"{card.name}: {card.trained_until}" for card in cards)
-    raise ArenaError(
-        f"--trained-until: the cards say {said}, the images have {there or 'neither post_id nor created_at'}; give --after-id or --since"
-    )
+    raise ArenaError(f"--trained-until: the cards say {said}, the images have {there}; give --after-id or --since")
 
 
 def _posts(images: pd.DataFrame, options: str) -> "pd.Series[float]":
