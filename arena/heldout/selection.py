@@ -140,10 +140,7 @@ def _unseen(images: pd.DataFrame, cards: Sequence[ModelCard]) -> _Bound:
         days = _moments(images, "--trained-until")
         keep = days >= _start(day + timedelta(days=1))
         return _Bound("trained_until", keep, f"{day} or before, in reach of {names}{_blank(days)}")
-    there = (
-        " and ".join(name for name in ("post_id", "created_at") if name in images.columns)
-        or "neither post_id nor created_at"
-    )
+    there = " and ".join(name for name in ("post_id", "created_at") if name in images.columns) or "no post and no date"
     said = "; ".join(f"{card.name}: {card.trained_until}" for card in cards)
     raise ArenaError(f"--trained-until: the cards say {said}, the images have {there}; give --after-id or --since")
 
