@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from arena.cards import dataset_cards, find_dataset, find_models, model_cards
 from arena.heldout.dataset import read_frozen
+from arena.heldout.describe import describe
 from arena.taggers import weights
 
 
@@ -63,3 +64,8 @@ def list_tags(dataset: str, root: Path | None) -> Listing:
     order = sorted(range(len(truth.tags)), key=lambda column: (-positives[column], truth.tags.names[column]))
     rows = [(truth.tags.names[c], truth.tags.category(c), str(positives[c])) for c in order]
     return Listing(("tag", "category", "positives"), rows)
+
+
+def describe_dataset(dataset: str, root: Path | None, *, min_positives: int, pairs: int) -> dict[str, Any]:
+    """What a dataset is made of, as plain values."""
+    return describe(read_frozen(find_dataset(dataset, root)), min_positives=min_positives, pairs=pairs)

@@ -6,8 +6,10 @@ A folder holds `dataset.toml` (the card), `images.parquet` (one row an image), `
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date, time
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,8 @@ IMAGE_COLUMNS = ("image_id", "path", "sha256", "width", "height", "phash", "dhas
 
 IDENTIFYING_COLUMNS = ("image_id", "path", "sha256", "phash", "dhash", "tags", "group")
 """Columns of `images.parquet` that tell images apart; every other one can be a slice."""
+
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 NAMED_MISSING_FILES = 5
 """How many missing files an error names before it only counts them."""
@@ -140,9 +144,17 @@ class HeldOut:
         """
         if limit is None or limit >= len(self):
             return self
-        order = [hashlib.sha256(f"{seed}:{digest}".encode()).digest() for digest in self.images["sha256"]]
-        chosen = sorted(sorted(range(len(self)), key=order.__getitem__)[:limit])
+        chosen = sorted(random_order(self.images["sha256"], self.image_ids, seed=seed)[:limit])
         return replace(self, images=self.images.iloc[chosen].reset_index(drop=True))
+
+
+def random_order(digests: Iterable[str], image_ids: Iterable[str], *, seed: int) -> list[int]:
+    """Rows in an order that is random, yet the same for the same files: by SHA-256 of seed and digest, ties by identifier."""
+    keys = [
+        (hashlib.sha256(f"{seed}:{digest}".encode()).digest(), image_id)
+        for digest, image_id in zip(digests, image_ids, strict=True)
+    ]
+    return sorted(range(len(keys)), key=keys.__getitem__)
 
 
 def digest_images(images: pd.DataFrame) -> str:
@@ -166,8 +178,8 @@ def read_frozen(card: DatasetCard) -> HeldOut:
         ArenaError: a file is missing or damaged, no image, an identifier twice, a tag that `tags.csv` lacks or that is an
             alias, or a digest other than the card's.
     """
-    images = _read_images(card.folder / "images.parquet")
-    tags = _read_tags(card.folder / "tags.csv")
+    images = read_images(card.folder / "images.parquet")
+    tags = read_tags(card.folder / "tags.csv")
     unknown = sorted({name for names in images["tags"] for name in names} - tags.index.keys())
     if unknown:
         raise ArenaError(f"{card.folder}: images.parquet has tags that tags.csv lacks: {', '.join(unknown[:5])}")
@@ -226,23 +238,46 @@ def write_tags(path: Path, tags: Sequence[tuple[str, str]], positives: Mapping[s
 
 
 def toml_text(table: Mapping[str, Any]) -> str:
-    """A flat table of strings, numbers and booleans, with arrays of such tables, as TOML."""
-    flat = [f"{key} = {_toml_value(value)}" for key, value in table.items() if not isinstance(value, list)]
-    arrays = [
-        "\n".join([f"\n[[{key}]]", *(f"{name} = {_toml_value(value)}" for name, value in row.items())])
-        for key, rows in table.items()
-        if isinstance(rows, list)
-        for row in rows
-    ]
-    return "\n".join(flat + arrays) + "\n"
+    """A flat table of strings, numbers, booleans, dates and lists of them, with arrays of such tables, as TOML.
+
+    Raises:
+        ArenaError: a value that a card cannot hold, such as a table.
+    """
+    arrays = {
+        key: rows for key, rows in table.items() if isinstance(rows, list) and rows and isinstance(rows[0], Mapping)
+    }
+    flat = _toml_lines({key: value for key, value in table.items() if key not in arrays})
+    blocks = ["\n".join([f"\n[[{_toml_key(key)}]]", *_toml_lines(row)]) for key, rows in arrays.items() for row in rows]
+    return "\n".join(flat + blocks) + "\n"
 
 
-def _toml_value(value: str | int | float | bool) -> str:
-    # A TOML basic string and a JSON string agree on every escape that json.dumps writes for such text.
-    return json.dumps(value, ensure_ascii=False)
+def _toml_lines(table: Mapping[str, Any]) -> list[str]:
+    return [f"{_toml_key(key)} = {_toml_value(key, value)}" for key, value in table.items()]
 
 
-def _read_images(path: Path) -> pd.DataFrame:
+def _toml_key(key: str) -> str:
+    return key if _BARE_KEY.fullmatch(key) else _toml_value(key, key)
+
+
+def _toml_value(key: str, value: Any) -> str:
+    if isinstance(value, str):
+        # A TOML basic string and a JSON string agree on every escape that json.dumps writes; TOML wants one more.
+        return json.dumps(value.encode("utf-8", "backslashreplace").decode(), ensure_ascii=False).replace(
+            "\x7f", "\\u007f"
+        )
+    if isinstance(value, bool | int | float):
+        return json.dumps(value).replace("NaN", "nan").replace("Infinity", "inf")
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if isinstance(value, list):
+        return f"[{', '.join(_toml_value(key, item) for item in value)}]"
+    raise ArenaError(
+        f"dataset.toml: {key} is a {type(value).__name__}; a card holds text, numbers, and lists of tables"
+    )
+
+
+def read_images(path: Path) -> pd.DataFrame:
+    """Rows of `images.parquet` in order of identifier, refused where a column or a cell that every row needs is missing."""
     try:
         images = pd.read_parquet(path)
     except FileNotFoundError:
@@ -261,7 +296,8 @@ def _read_images(path: Path) -> pd.DataFrame:
     return images.sort_values("image_id").reset_index(drop=True)
 
 
-def _read_tags(path: Path) -> TagSpace:
+def read_tags(path: Path) -> TagSpace:
+    """The tags of `tags.csv` in order of name."""
     rows = sorted(read_csv(path, ("name", "category")), key=lambda row: row["name"])
     if not rows:
         raise ArenaError(f"{path}: no tag in it; list every tag of the truth as name,category")

@@ -58,9 +58,9 @@ def render(payload: Mapping[str, Any]) -> str:
 
     Raises ValueError where the payload holds a NaN or an infinity: an undefined figure is None.
     """
-    script, style = _script(), _template_text("page.css")
+    script, style = _script(), template_text("page.css")
     page = (
-        _environment()
+        environment()
         .get_template("index.html.j2")
         .render(
             payload=payload,
@@ -73,7 +73,7 @@ def render(payload: Mapping[str, Any]) -> str:
             title_parts=_title_parts(payload),
         )
     )
-    return _LONE_SURROGATE.sub("\ufffd", page)
+    return encodable(page)
 
 
 def _words(payload: Mapping[str, Any]) -> dict[str, Any]:
@@ -104,6 +104,12 @@ def _title_parts(payload: Mapping[str, Any]) -> list[str]:
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 """A file name that is not UTF-8 reaches us with these, and they cannot be written as UTF-8."""
 
+
+def encodable(page: str) -> str:
+    """A page as it can be written in UTF-8."""
+    return _LONE_SURROGATE.sub("\ufffd", page)
+
+
 _JSON_ESCAPES = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
 
 
@@ -130,26 +136,28 @@ def _csp_hash(text: str) -> str:
 
 
 @cache
-def _template_text(name: str) -> str:
+def template_text(name: str) -> str:
+    """A file of the templates as it is."""
     return files("arena.report").joinpath("templates", name).read_text(encoding="utf-8")
 
 
 def _script() -> str:
-    body = "\n".join(_template_text(name) for name in SCRIPTS)
+    body = "\n".join(template_text(name) for name in SCRIPTS)
     return f'(() => {{\n"use strict";\n{body}}})();\n'
 
 
 @cache
-def _environment() -> Environment:
-    environment = Environment(
+def environment() -> Environment:
+    """The templates of every page, with the filters that they use; names in them are escaped."""
+    templates = Environment(
         loader=PackageLoader("arena.report", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(figure=figure, count=count, percent=percent, rate=rate, plural=plural, moment=moment)
-    environment.globals.update(
+    templates.filters.update(figure=figure, count=count, percent=percent, rate=rate, plural=plural, moment=moment)
+    templates.globals.update(
         model_styles=MODEL_STYLES, x_of=x_of, y_of=y_of, drawing=(WIDTH, HEIGHT), suspects_per_tag=SUSPECTS_PER_TAG
     )
-    return environment
+    return templates

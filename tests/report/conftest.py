@@ -55,7 +55,11 @@ class Opened:
         self.contexts: list[Any] = []
 
     def __call__(self, payload: Payload, *, address: str = "", **options: Any) -> Any:
-        (self.folder / "index.html").write_text(render(payload), encoding="utf-8")
+        return self.show(render(payload), address=address, **options)
+
+    def show(self, html: str, *, address: str = "", **options: Any) -> Any:
+        """Open a page that is rendered already."""
+        (self.folder / "index.html").write_text(html, encoding="utf-8")
         context = self.browser.new_context(**{"viewport": {"width": 1280, "height": 900}, "offline": True, **options})
         self.contexts.append(context)
         page = context.new_page()
