@@ -44,15 +44,18 @@ def digest(content: Mapping[str, Any]) -> str:
 
 
 def signature(
-    *, dataset: str, images: int, tags: int, min_positives: int, convention: str, models: Sequence[str]
-) -> str:
+    *, dataset: str, images: int, tags: int, min_positives: int, convention: str, models: Sequence[str],
+    against: Sequence[str] = (),
+) -> str:  # fmt: skip
     """One line that pins what was compared, for a paper or a model card.
 
     Args:
         dataset: name and digest; models: name, digest of what its scores depend on, and thresholds.
+        against: name and digest of each index of training images, if any.
 
     >>> signature(dataset="demo@12ab", images=9, tags=2, min_positives=1, convention="arena", models=["a@34cd>=0.4"])
     'data:demo@12ab|images:9|tags:2|minpos:1|conv:arena|models:a@34cd>=0.4|v:0.1.0'
     """
-    named = ";".join(models)
-    return f"data:{dataset}|images:{images}|tags:{tags}|minpos:{min_positives}|conv:{convention}|models:{named}|v:{__version__}"
+    named, indexes = ";".join(models), f"|against:{';'.join(against)}" if against else ""
+    what = f"data:{dataset}|images:{images}|tags:{tags}|minpos:{min_positives}|conv:{convention}|models:{named}"
+    return f"{what}{indexes}|v:{__version__}"
