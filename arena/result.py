@@ -35,8 +35,11 @@ TABLES: dict[str, str] = {
 }
 """Each table and how it is written. What an undefined figure is, the columns tell: it is null."""
 
-OPTIONAL_TABLES = {"contamination": "parquet"}
-"""Tables of runs that were held against training data; `summary.json` has an entry of the same name where there is one."""
+CONTAMINATION = "contamination"
+"""The table, the entry of the summary and the kind of slice of a run that was held against training data."""
+
+OPTIONAL_TABLES = {CONTAMINATION: "parquet"}
+"""Tables that not every run has; `summary.json` has an entry of the same name where there is one."""
 
 HEADLINES = {"macro_f1": "macro F1", "micro_f1": "micro F1", "map": "mAP"}
 """The figures that may name a winner, each at the models' own thresholds and corrected together; and what they are called."""

@@ -21,7 +21,7 @@ from arena.evaluate.slices import image_slices, tag_slices
 from arena.evaluate.summary import summarise
 from arena.heldout.contamination import Contamination
 from arena.heldout.dataset import Truth
-from arena.result import SCHEMA, Result
+from arena.result import CONTAMINATION, SCHEMA, Result
 
 __all__ = [
     "DEFAULT_THRESHOLD",
@@ -80,8 +80,8 @@ def evaluate(
     summary = summarise(measured, found, differences, len(skipped), settings)
     more = {}
     if against is not None:
-        summary["contamination"] = contamination_summary(against, measured)
-        more["contamination"] = contamination_table(against, found, names)
+        summary[CONTAMINATION] = contamination_summary(against, measured)
+        more[CONTAMINATION] = contamination_table(against, found, names)
     return Result(
         provenance,
         summary,

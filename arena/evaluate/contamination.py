@@ -19,9 +19,7 @@ from arena.evaluate.slices import ImageSlice
 from arena.heldout.contamination import RADIUS, Contamination
 from arena.metrics.counts import Floats
 from arena.metrics.intervals import Interval, bias_corrected_interval, percentile_interval
-
-SLICE = "contamination"
-"""The kind of slice that a level is."""
+from arena.result import CONTAMINATION
 
 ALL_IMAGES = "all images"
 """The level that leaves nothing out."""
@@ -42,12 +40,12 @@ def level_slices(found: Contamination | None, settings: Settings) -> list[ImageS
     """
     if found is None:
         return []
-    if SLICE in settings.slices:
-        raise ArenaError(f"--slices {SLICE}: --against makes slices of that name; leave one of them out")
+    if CONTAMINATION in settings.slices:
+        raise ArenaError(f"--slices {CONTAMINATION}: --against makes slices of that name; leave one of them out")
     distinct = {
         level.kept.sum(): level for level in reversed(found.levels) if level.kept.any() and not level.kept.all()
     }
-    return [ImageSlice(SLICE, level.name, level.kept) for level in reversed(distinct.values())]
+    return [ImageSlice(CONTAMINATION, level.name, level.kept) for level in reversed(distinct.values())]
 
 
 def contamination_table(found: Contamination, aggregates: Aggregates, models: Sequence[str]) -> pd.DataFrame:
@@ -73,7 +71,7 @@ def contamination_table(found: Contamination, aggregates: Aggregates, models: Se
 
 def _places(found: Contamination, aggregates: Aggregates) -> dict[str, int | None]:
     """The target of each level; of one that drops no more than the level before, the same; None where there is none."""
-    targets = {target.value: place for place, target in enumerate(aggregates.targets) if target.slice == SLICE}
+    targets = {target.value: place for place, target in enumerate(aggregates.targets) if target.slice == CONTAMINATION}
     places: dict[str, int | None] = {ALL_IMAGES: 0}
     by_size: dict[int, int] = {len(found.image_ids): 0}
     for level in found.levels:
