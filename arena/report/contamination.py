@@ -202,7 +202,10 @@ def level_groups(payload: Mapping[str, Any]) -> list[LevelGroup]:
     if found is None:
         return []
     pairs = len(payload["models"]) == 2
-    return [LevelGroup(HEADLINES[key].replace("macro", "Macro"), [_row(level, key, pairs) for level in found["levels"]]) for key in SLICED]
+    return [
+        LevelGroup(HEADLINES[key].replace("macro", "Macro"), [_row(level, key, pairs) for level in found["levels"]])
+        for key in SLICED
+    ]
 
 
 def _row(level: Mapping[str, Any], key: str, pairs: bool) -> LevelRow:

@@ -126,7 +126,9 @@ def test_hashes_are_read_as_integers_of_either_sign_and_as_text(form: str) -> No
 
 @pytest.mark.parametrize("bad", [["zz", "1"], [1.5e19, 3.0], ["1" * 17, "1"], [["a"], "1"]])
 def test_a_hash_that_is_none_is_one_clear_line(bad: list[Any]) -> None:
-    with pytest.raises(ArenaError, match=r"set: images\.parquet has a phash that is no hash of 64 bits; write integers"):
+    with pytest.raises(
+        ArenaError, match=r"set: images\.parquet has a phash that is no hash of 64 bits; write integers"
+    ):
         find(heldout(phash=pd.Series(bad)), make_index(1, phash=[HALF]))
 
 
@@ -138,7 +140,9 @@ def test_images_without_a_hash_are_clean_and_told() -> None:
 
 def test_another_algorithm_is_incomparable() -> None:
     index = make_index(1, phash=[HALF], algorithms={"phash": "other.phash/8x8"})
-    with pytest.raises(IncomparableError, match=r"0\.parquet: its phash is other\.phash/8x8, that of dataset set is imageh"):
+    with pytest.raises(
+        IncomparableError, match=r"0\.parquet: its phash is other\.phash/8x8, that of dataset set is imageh"
+    ):
         find(heldout(phash=[HALF]), index)
     assert classes_of(find(heldout({"phash": "other.phash/8x8"}, phash=[HALF]), index)) == ["distance 0"]
 
