@@ -48,14 +48,8 @@ def contamination(result: Result) -> dict[str, Any] | None:
             }
         )  # fmt: skip
     indexes = [{key: one[key] for key in ("name", "digest", "images")} for one in found["indexes"]]
-    classes = [one | {"chance_pairs": number(one["chance_pairs"])} for one in found["classes"]]
-    return {
-        "indexes": indexes,
-        "radius": found["radius"],
-        "classes": classes,
-        "untold": found["untold"],
-        "levels": levels,
-    }
+    told = {key: found[key] for key in ("radius", "classes", "untold")}
+    return {"indexes": indexes, **told, "levels": levels}
 
 
 def _numbers(row: Mapping[Hashable, Any]) -> dict[str, Any]:
