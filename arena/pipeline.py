@@ -15,7 +15,8 @@ from arena import __version__, provenance, taggers
 from arena.cards import ModelCard, Thresholds, check_name, find_dataset, find_models, model_cards, roots
 from arena.errors import ArenaError, ScoresError, nearest
 from arena.evaluate import Entry, Settings, amount_of_work, evaluate
-from arena.heldout.dataset import Truth, read_frozen
+from arena.heldout.contamination import Contamination, hold_against
+from arena.heldout.dataset import HeldOut, Truth, read_frozen
 from arena.heldout.readers import list_images, truth_from_rows
 from arena.progress import Progress, Silent
 from arena.result import Result, read_result, write_result
@@ -57,11 +58,13 @@ class Scoring:
         settings: what is computed; its tag groups come on top of those found beside the dataset.
         thresholds: model -> threshold that replaces its card's.
         tag_groups: a file of named tag groups; None takes the dataset's own, else those that ship with the project.
+        against: index files of training images; the figures come again without the images that are in them.
     """
 
     settings: Settings = field(default_factory=Settings)
     thresholds: Mapping[str, float] = field(default_factory=dict)
     tag_groups: Path | None = None
+    against: Sequence[Path] = ()
 
 
 def run(
@@ -89,6 +92,7 @@ def run(
     cards = find_models(models, root)
     thresholds = _own_thresholds({card.name: card.thresholds for card in cards}, scoring)
     heldout = read_frozen(find_dataset(dataset, root)).sample(limit, seed)
+    against = hold_against(heldout, scoring.against, progress)
     folder = output or Path("runs") / run_name(models, heldout.card.name, limit, seed)
     make_folder(folder)
     source = ImageSource(heldout.image_ids, heldout.paths, tuple(heldout.images["sha256"]), verified=True)
@@ -100,7 +104,7 @@ def run(
         "licence": heldout.card.licence, "sample": f"{limit} of seed {seed}" if limit else "all",
     }  # fmt: skip
     settings = _settings(scoring, heldout.card.folder, root)
-    _write(folder, _evaluate(heldout.truth, entries, settings, facts, command, progress), progress)
+    _write(folder, _evaluate(heldout.truth, entries, settings, facts, command, progress, against), progress)
     return folder
 
 
@@ -120,6 +124,9 @@ def score_files(
     Args:
         files: name -> `.npz` of scores, or the scores folder of an earlier run.
         truth: `.npz` with `truth`, `tags`, `image_ids`; or else `dataset`, a name or a frozen folder.
+
+    Raises:
+        ArenaError: an index of training images is given, but no dataset that has hashes.
     """
     for name in files:
         check_name(name)
@@ -127,6 +134,7 @@ def score_files(
     make_folder(output)
     progress.note("reading the truth")
     given = read_truth(dataset or DEMO_DATASET if truth is None else truth, root)
+    against = hold_against(given.heldout, scoring.against, progress)
     entries = []
     for name, path in files.items():
         progress.note(f"{name}: reading {path}")
@@ -137,7 +145,7 @@ def score_files(
         digests = {name: background.submit(digest_file, path) for name, path in files.items() if path.is_file()}
         of_truth = None if truth is None else background.submit(digest_file, truth)
         settings = _settings(scoring, given.folder, root)
-        result = _evaluate(given.truth, entries, settings, given.facts, command, progress)
+        result = _evaluate(given.truth, entries, settings, given.facts, command, progress, against)
         for name, digest in digests.items():
             result.run["models"][name]["key"] = digest.result()
         if of_truth is not None:
@@ -153,6 +161,8 @@ class GivenTruth(NamedTuple):
     facts: dict[str, Any]
     folder: Path
     """Where its tag groups may lie."""
+    heldout: HeldOut | None = None
+    """The dataset that it is of, if it is of one."""
 
 
 def read_truth(given: str | Path, root: Path | None = None) -> GivenTruth:
@@ -171,7 +181,7 @@ def read_truth(given: str | Path, root: Path | None = None) -> GivenTruth:
         return GivenTruth(truth, {"name": path.stem, "title": path.name}, path.parent)
     heldout = read_frozen(find_dataset(str(given), root))
     facts = {"name": heldout.card.name, "title": heldout.card.title, "digest": heldout.digest}
-    return GivenTruth(heldout.truth, facts, heldout.card.folder)
+    return GivenTruth(heldout.truth, facts, heldout.card.folder, heldout)
 
 
 def read_scores_of(path: Path) -> Scores:
@@ -292,6 +302,7 @@ def _evaluate(
     dataset: dict[str, Any],
     command: str,
     progress: Progress,
+    against: Contamination | None,
 ) -> Result:
     """Count, and say how it came about."""
     run = {
@@ -301,9 +312,10 @@ def _evaluate(
         "dataset": dataset,
         "versions": provenance.versions(),
         "machine": provenance.machine(),
+        **({} if against is None else {"against": list(against.indexes)}),
     }
     with progress.count("tags", amount_of_work(truth, settings), 0) as advance:
-        return evaluate(truth, entries, settings, run=run, advance=advance)
+        return evaluate(truth, entries, settings, against=against, run=run, advance=advance)
 
 
 def _write(folder: Path, result: Result, progress: Progress) -> None:
@@ -317,6 +329,7 @@ def _write(folder: Path, result: Result, progress: Progress) -> None:
         convention=summary["convention"],
         imply=summary["imply"],
         models=[f"{name}@{facts[name]['key'][:8]}>={one['threshold']}" for name, one in summary["models"].items()],
+        against=[f"{one['name']}@{one['digest'][:8]}" for one in result.run.get("against", [])],
     )
     progress.note("writing the reports")
     (folder / "run.json").unlink(missing_ok=True)

@@ -52,16 +52,19 @@ def signature(
     convention: str,
     models: Sequence[str],
     imply: bool = False,
+    against: Sequence[str] = (),
 ) -> str:
     """One line that pins what was compared, for a paper or a model card.
 
     Args:
         dataset: name and digest; models: name, digest of what its scores depend on, and thresholds.
         imply: scores were closed over implications; said only where they were.
+        against: name and digest of each index of training images, if any.
 
     >>> signature(dataset="demo@12ab", images=9, tags=2, min_positives=1, convention="arena", models=["a@34cd>=0.4"])
     'data:demo@12ab|images:9|tags:2|minpos:1|conv:arena|models:a@34cd>=0.4|v:0.1.0'
     """
     named = ";".join(models)
     how = f"minpos:{min_positives}|conv:{convention}" + ("|imply:max" if imply else "")
-    return f"data:{dataset}|images:{images}|tags:{tags}|{how}|models:{named}|v:{__version__}"
+    indexes = f"|against:{';'.join(against)}" if against else ""
+    return f"data:{dataset}|images:{images}|tags:{tags}|{how}|models:{named}{indexes}|v:{__version__}"

@@ -35,6 +35,12 @@ TABLES: dict[str, str] = {
 }
 """Each table and how it is written. What an undefined figure is, the columns tell: it is null."""
 
+CONTAMINATION = "contamination"
+"""The table, the entry of the summary and the kind of slice of a run that was held against training data."""
+
+OPTIONAL_TABLES = {CONTAMINATION: "parquet"}
+"""Tables that not every run has; `summary.json` has an entry of the same name where there is one."""
+
 HEADLINES = {"macro_f1": "macro F1", "micro_f1": "micro F1", "map": "mAP"}
 """The figures that may name a winner, each at the models' own thresholds and corrected together; and what they are called."""
 
@@ -54,7 +60,7 @@ class Result:
     Attributes:
         run: provenance, as in `run.json`: signature, dataset, models, versions, machine, command.
         summary: aggregates, as in `summary.json`; the same for the same scores, wherever and whenever they were made.
-        tables: by name of `TABLES`; undefined figures are null.
+        tables: by name of `TABLES`, and of `OPTIONAL_TABLES` where there is one; undefined figures are null.
     """
 
     run: dict[str, Any]
@@ -91,9 +97,11 @@ def write_result(result: Result, folder: Path) -> None:
 
     A number that is undefined is null in JSON and in Parquet.
     """
-    for name, kind in TABLES.items():
+    for name, kind in (TABLES | OPTIONAL_TABLES).items():
         path = folder / f"{name}.{kind}"
-        if kind == "csv":
+        if name in OPTIONAL_TABLES and name not in result.tables:
+            path.unlink(missing_ok=True)  # of an earlier run
+        elif kind == "csv":
             result.tables[name].to_csv(path, index=False, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
         else:
             result.tables[name].to_parquet(path, index=False)
@@ -117,7 +125,8 @@ def read_result(folder: Path) -> Result:
                 f"{folder}: schema {run.get('schema')}, this version reads {SCHEMA}; score it again"
             )
         summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-        tables = {name: _read_table(folder / f"{name}.{kind}") for name, kind in TABLES.items()}
+        there = TABLES | {name: kind for name, kind in OPTIONAL_TABLES.items() if name in summary}
+        tables = {name: _read_table(folder / f"{name}.{kind}") for name, kind in there.items()}
     except (OSError, ValueError) as error:
         raise ArenaError(f"{folder}: damaged run ({str(error).splitlines()[0]}); score it again") from None
     return Result(run, summary, tables)

@@ -12,9 +12,11 @@ from rich.table import Table
 from rich.text import Text
 
 from arena.power import Power
+from arena.report.contamination import contamination_told
 from arena.report.figures import UNDEFINED, figure
 from arena.report.notes import imply_notes
 from arena.report.text import one_line
+from arena.report.view import headline_view
 from arena.result import HEADLINES, Result, read_result
 
 MIN_WIDTH = 80
@@ -103,6 +105,8 @@ def show_summary(folder: Path) -> None:
     console.print(f"{summary['images']:,} images; means over {compared:,} common tags with {least} positives or more")
     for line in [*imply_notes(summary), *_differences(result)]:
         console.print(line, markup=False)
+    for sentence in contamination_told(headline_view(result)):
+        console.print(one_line(f"memory: {sentence}"), markup=False)
     show_skipped(result.run["skipped"])
     console.print(str(folder / "index.html"), markup=False, soft_wrap=True)
 

@@ -124,6 +124,10 @@ threshold_option = option(
     "--threshold", "-t", type=Threshold(), multiple=True, metavar="NAME=VALUE", show_default=False,
     help="A model's threshold in place of its card's; may be given again.",
 )  # fmt: skip
+against_option = option(
+    "--against", type=click.Path(path_type=Path), multiple=True, metavar="INDEX", show_default=False,
+    help="Index of training images (arena hash): figures also without those in it; may be given again.",
+)  # fmt: skip
 
 
 imply_option = option(
@@ -135,14 +139,9 @@ def scoring_options(command: Command) -> Command:
     """What `run` and `score` have in common: how scores become figures."""
     for one in reversed(
         (
-            min_positives_option,
-            convention_option,
-            bootstrap_option,
-            slices_option,
-            tag_groups_option,
-            imply_option,
-            threshold_option,
+            min_positives_option, convention_option, bootstrap_option, slices_option, tag_groups_option, imply_option,
+            threshold_option, against_option,
         )
-    ):
+    ):  # fmt: skip
         command = one(command)
     return command

@@ -1,7 +1,8 @@
 """From scores and truth to a result: match images and tags, measure, and say how sure it is.
 
 `matching` finds what belongs together, `passes` reads the scores, and the rest is made of its arrays: `aggregate` gives means
-and their differences, `summary` tells of them, `per_tag` of tags, `per_image` of images, and `tables` of all else.
+and their differences, `summary` tells of them, `contamination` what they are without training images, `per_tag` of tags,
+`per_image` of images, and `tables` of all else.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,13 +13,15 @@ import numpy as np
 from arena.errors import refuse_twice
 from arena.evaluate import aggregate, tables
 from arena.evaluate import per_tag as tag_tables
+from arena.evaluate.contamination import contamination_summary, contamination_table, level_slices
 from arena.evaluate.matching import DEFAULT_THRESHOLD, Entry, close_over, match, scored_by_all
 from arena.evaluate.passes import measure, order_by_fold
 from arena.evaluate.settings import MIN_POSITIVES, Advance, Settings
 from arena.evaluate.slices import image_slices, tag_slices
 from arena.evaluate.summary import summarise
+from arena.heldout.contamination import Contamination
 from arena.heldout.dataset import Truth
-from arena.result import SCHEMA, Result
+from arena.result import CONTAMINATION, SCHEMA, Result
 
 __all__ = [
     "DEFAULT_THRESHOLD",
@@ -35,6 +38,7 @@ def evaluate(
     entries: Sequence[Entry],
     settings: Settings = Settings(),
     *,
+    against: Contamination | None = None,
     run: Mapping[str, Any] | None = None,
     advance: Advance = lambda tags: None,
 ) -> Result:
@@ -43,6 +47,7 @@ def evaluate(
     Args:
         truth: which image carries which tag.
         entries: at least one model.
+        against: which of the images are in training data; None where nothing is known of it.
         run: provenance to keep with the result.
         advance: told how many more tags are done, in each of two passes (one without resamples).
 
@@ -58,7 +63,9 @@ def evaluate(
     common = (support >= settings.min_positives) & np.all([one.chosen >= 0 for one in models], axis=0)
     compared = np.flatnonzero(common)
     categories = [models[0].categories[k] for k in models[0].chosen[compared]]
-    by_tags, by_images = tag_slices(truth, compared, categories, settings), image_slices(truth, settings)
+    against = None if against is None else against.take(truth.image_ids)
+    by_tags = tag_slices(truth, compared, categories, settings)
+    by_images = [*image_slices(truth, settings), *level_slices(against, settings)]
     measured = measure(truth, models, compared, by_tags, by_images, settings, advance)
     found = aggregate.aggregate(measured, by_tags, by_images, settings)
     names = [one.entry.name for one in models]
@@ -70,9 +77,14 @@ def evaluate(
         "models": {one.entry.name: dict(one.entry.facts) for one in models},
         "skipped": dict(skipped),
     }
+    summary = summarise(measured, found, differences, len(skipped), settings)
+    more = {}
+    if against is not None:
+        summary[CONTAMINATION] = contamination_summary(against, measured)
+        more[CONTAMINATION] = contamination_table(against, found, names)
     return Result(
         provenance,
-        summarise(measured, found, differences, len(skipped), settings),
+        summary,
         {
             "per_tag": tag_tables.per_tag(measured, intervals, settings),
             "sweep": tables.sweep(measured, settings),
@@ -86,6 +98,7 @@ def evaluate(
             "disagreements": tables.disagreements(measured),
             "thresholds": tables.thresholds(measured, settings),
             "labels": tables.suspects(measured),
+            **more,
         },
     )
 

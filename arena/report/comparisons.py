@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from arena.report.columns import column, number, probability, rounded
-from arena.result import HEADLINES, Result
+from arena.result import CONTAMINATION, HEADLINES, Result
 
 SLICED = ("macro_f1", "map")
 """Figures that the table of slices shows."""
@@ -86,11 +86,15 @@ def regimes(result: Result) -> list[dict[str, Any]]:
 
 
 def slices(result: Result) -> list[dict[str, Any]]:
-    """A row a slice but that of all: kind, title, size, and of `SLICED` figures each model's with interval, and differences."""
+    """A row a slice: kind, title, size, and of `SLICED` figures each model's with interval, and differences.
+
+    The slice of all is the leaderboard, and levels of contamination have a section of their own.
+    """
     table, tested = result.tables["slices"], result.tables["differences"]
     tested = tested[tested["regime"] == "own"]
+    apart = {"all", CONTAMINATION} if CONTAMINATION in result.summary else {"all"}
     found = []
-    for (kind, value), part in table[table["slice"] != "all"].groupby(["slice", "value"], sort=False):
+    for (kind, value), part in table[~table["slice"].isin(apart)].groupby(["slice", "value"], sort=False):
         rows = part.set_index("model").reindex(result.models)
         pairs = _difference_rows(tested[(tested["slice"] == kind) & (tested["value"] == value)])
         found.append(

@@ -22,6 +22,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from arena.metrics.labels import SUSPECTS_PER_TAG
+from arena.report.contamination import CAVEAT, contamination_told, level_groups
 from arena.report.curves import HEIGHT, WIDTH, reliability_curves, x_of, y_of
 from arena.report.figures import count, figure, moment, percent, plural, rate
 from arena.report.findings import PAIRS_SHOWN, findings, static_tags, subject, tag_findings, tag_pairs
@@ -88,6 +89,9 @@ def _words(payload: Mapping[str, Any]) -> dict[str, Any]:
         "standings": leaderboard(payload),
         "regimes": regime_rows(payload),
         "cross_fitted": CROSS_FITTED,
+        "level_groups": level_groups(payload),
+        "contamination_told": contamination_told(payload),
+        "contamination_caveat": CAVEAT,
         "slice_groups": slice_groups(payload),
         "curves": reliability_curves(payload["calibration"]),
         "static_tags": static_tags(payload),

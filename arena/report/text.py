@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from arena.metrics.counts import TagCounts, joytag_ratios
+from arena.report.contamination import CAVEAT, contamination_told
 from arena.report.figures import figure, interval
 from arena.report.findings import tag_findings
 from arena.report.notes import convention_note, imply_notes, undefined_notes
@@ -74,6 +75,7 @@ def summary_markdown(result: Result) -> str:
         + _verdict_lines(payload)
         + _leaderboard_table(result)
         + "".join(f"- {escape_markdown(note)}\n" for note in [*imply_notes(summary), *undefined_notes(result)])
+        + _contamination_lines(payload)
         + _regimes_table(payload)
         + f"\nSignature: `{result.run.get('signature', '')}`\n"
     )
@@ -103,6 +105,14 @@ def _leaderboard_table(result: Result) -> str:
         coverage = f"{model['known_tags']} of {result.summary['dataset_tags']}"
         rows.append([name, f"{model['threshold']} ({model['threshold_source']})", *figures, coverage])
     return _table([["model", "threshold", *names, "tags known"], *rows])
+
+
+def _contamination_lines(payload: Mapping[str, Any]) -> str:
+    """What is in the training data, and what goes with it; empty where the run was held against nothing."""
+    if not (said := contamination_told(payload)):
+        return ""
+    caveat = [CAVEAT] if len(said) > 1 else []
+    return f"\n## Training images in this set\n\n{escape_markdown(' '.join(said + caveat))}\n"
 
 
 def _regimes_table(payload: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ import pandas as pd
 from arena.metrics.thresholds import on_sweep
 from arena.report import comparisons, leaderboard
 from arena.report.columns import column, number, rounded
+from arena.report.contamination import contamination
 from arena.report.evidence import evidence
 from arena.report.notes import convention_note, imply_notes, undefined_notes
 from arena.result import Result
@@ -58,6 +59,7 @@ def headline_view(result: Result) -> dict[str, Any]:
         "differences": comparisons.differences(result),
         "tag_verdicts": comparisons.tag_verdicts(result),
         "regimes": comparisons.regimes(result),
+        "contamination": contamination(result),
     }
 
 
@@ -157,6 +159,7 @@ def _provenance(result: Result) -> list[dict[str, Any]]:
     run = result.run
     sections = [("Run", {key: run.get(key) for key in ("signature", "created", "command", "arena_version")})]
     sections.append(("Dataset", run.get("dataset", {})))
+    sections += [(f"Training index {one['name']}", one) for one in run.get("against", [])]
     sections += [(name, facts) for name, facts in run["models"].items()]
     sections += [("Versions", run.get("versions", {})), ("Machine", run.get("machine", {}))]
     return [

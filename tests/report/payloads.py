@@ -158,6 +158,7 @@ def make_payload(
         "tag_verdicts": [],
         "regimes": [_regime("own", models)],
         "slices": [],
+        "contamination": None,
         "calibration": [_calibration(name) for name in names],
         "labels": None,
         "evidence": {"images": [], "of": 0, "tags": {}},
