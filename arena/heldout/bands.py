@@ -59,6 +59,15 @@ class Band(NamedTuple):
         return np.uint64(((1 << self.width) - 1) << (HASH_BITS - self.offset - self.width))
 
 
+SPREAD = [bit for first in range(3) for bit in range(first, HASH_BITS, 3)]
+"""Which bit, counted from the highest, comes to each place: every third. Bits beside each other come from frequencies or pixels
+beside each other and agree often: of drawings, half again as many pHashes share a band of 21 bits in a row, twice as many
+dHashes."""
+
+BYTES = HASH_BITS // 8
+SPREAD_HASHES = 1 << 16
+"""Hashes spread at a time; they stay in the second cache."""
+
 BRUTE_FORCE: tuple[Band, ...] = (Band(0, 0, 0),)
 """A band of no bits: every hash has the same key, so that all are compared with all."""
 
@@ -91,6 +100,35 @@ def choose_bands(left: int, right: int, radius: int) -> tuple[Band, ...]:
                 if seconds < least:
                     least, best = seconds, _laid_out([(wide, own)] * wider + [(narrow, own - 1)] * (count - wider))
     return best
+
+
+def spread(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Hashes with their bits in another order, that of `SPREAD`; distances stay.
+
+    >>> [hex(value) for value in spread(np.array([1 << 63, 1 << 60, 1 << 62], np.uint64))]
+    ['0x8000000000000000', '0x4000000000000000', '0x20000000000']
+    """
+    return _moved(hashes, SPREAD)
+
+
+def gathered(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """What `spread` made of hashes turned back into them."""
+    return _moved(hashes, np.argsort(SPREAD).tolist())
+
+
+def _moved(hashes: NDArray[np.uint64], order: list[int]) -> NDArray[np.uint64]:
+    """Hashes with bit `order[i]` at place i, both from the highest; a byte at a time, by a table."""
+    values = np.arange(256, dtype=np.uint64)
+    tables = np.zeros((BYTES, 256), np.uint64)
+    for place, bit in enumerate(order):
+        byte, inside = divmod(bit, 8)
+        tables[byte] |= ((values >> np.uint64(7 - inside)) & np.uint64(1)) << np.uint64(HASH_BITS - 1 - place)
+    moved = np.zeros(len(hashes), np.uint64)
+    for start in range(0, len(hashes), SPREAD_HASHES):
+        part = slice(start, start + SPREAD_HASHES)
+        for byte, table in enumerate(tables):
+            moved[part] |= table[(hashes[part] >> np.uint64(8 * (BYTES - 1 - byte))) & np.uint64(255)]
+    return moved
 
 
 def _seconds(left: int, right: int, *, width: int, radius: int) -> float:

@@ -1,6 +1,7 @@
 """Near duplicates by exact Hamming distance of their hashes, how many there are, and the clusters that they form.
 
-Rows that share a hash are searched once: what is found for a hash holds for each of its rows.
+Rows that share a hash are searched once: what is found for a hash holds for each of its rows. Hashes are searched with their
+bits spread, see `arena.heldout.bands.SPREAD`.
 """
 
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 
+from arena.heldout.bands import gathered, spread
 from arena.heldout.distinct import EXPANDED_PAIRS, Distinct, Packing, Rows, expanded
 from arena.heldout.hamming import Hashes, Pairs, Search, search
 
@@ -86,6 +88,7 @@ def pairs_within(hashes: Hashes, *, radius: int, workers: int = 1, advance: Adva
     A hash that k rows share gives k (k - 1) / 2 pairs; for clusters `links_within` does with k - 1.
     Arguments and order are those of `pairs_between`.
     """
+    hashes = spread(hashes)
     ours = Distinct.of(hashes)
     held = _Held(len(ours.hashes))
     _search(Search(ours.hashes, ours.hashes, radius, True), held.take, len(hashes), workers, advance)
@@ -106,7 +109,7 @@ def links_within(hashes: Hashes, *, radius: int, workers: int = 1, advance: Adva
     """The fewest of the pairs of `pairs_within` that join whatever all of them join, at this radius and each smaller one.
 
     They are a minimum spanning forest: fewer pairs than rows, however many near duplicates there are, and memory is bounded
-    likewise. Of equally near pairs of hashes the smaller are taken, and of a hash its first row.
+    likewise. Which of equally near pairs are taken depends on their hashes alone, and for a hash stands its first row.
     Arguments and order are those of `pairs_between`.
 
     Source: single linkage by minimum spanning trees, Gower and Ross, Applied Statistics 18 (1969).
@@ -114,6 +117,7 @@ def links_within(hashes: Hashes, *, radius: int, workers: int = 1, advance: Adva
     >>> links_within(np.array([5, 5, 5, 4], np.uint64), radius=1)
     Pairs(left=array([0, 0, 0]), right=array([1, 2, 3]), hamming_bits=array([0, 0, 1]))
     """
+    hashes = spread(hashes)
     ours = Distinct.of(hashes)
     held = _Held(len(ours.hashes), lambda pairs: _forest(pairs, len(ours.hashes)))
     _search(Search(ours.hashes, ours.hashes, radius, True), held.take, len(hashes), workers, advance)
@@ -190,8 +194,9 @@ def _between(
     advance: Advance | None,
 ) -> Neighbours:
     """The nearest, and how many there are, where they are to be counted."""
+    left, right = spread(left), spread(right)
     ours, theirs = Distinct.of(left), Distinct.of(right)
-    held = _Held(len(theirs.hashes), None if most is None else lambda pairs: _nearest(pairs, theirs.sizes, most))
+    held = _Held(len(theirs.hashes), None if most is None else lambda pairs: _nearest(pairs, theirs, most))
     counts = np.zeros(len(ours.hashes), np.int64)
 
     def take(found: Pairs) -> None:
@@ -262,11 +267,10 @@ def _in_rows(
     return packing.unpack(packed)
 
 
-def _nearest(pairs: Pairs, sizes: NDArray[np.int64], most: int) -> Pairs:
-    """Of each left hash the nearest, until they stand for `most` right rows; in order of left, distance, right."""
-    order = np.lexsort((pairs.right, pairs.hamming_bits, pairs.left))
-    pairs = _chosen(pairs, order)
-    return _chosen(pairs, _before(pairs, sizes[pairs.right]) < most)
+def _nearest(pairs: Pairs, right: Distinct, most: int) -> Pairs:
+    """Of each left hash the nearest, until they stand for `most` right rows; in order of left, distance, right hash."""
+    pairs = _chosen(pairs, np.lexsort((gathered(right.hashes[pairs.right]), pairs.hamming_bits, pairs.left)))
+    return _chosen(pairs, _before(pairs, right.sizes[pairs.right]) < most)
 
 
 def _before(pairs: Pairs, sizes: NDArray[np.int64]) -> NDArray[np.int64]:

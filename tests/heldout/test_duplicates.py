@@ -53,6 +53,7 @@ def test_the_nearest_are_kept_and_all_are_counted(left: np.ndarray, right: np.nd
 
 
 @given(hashes, radii)
+@settings(max_examples=40)
 def test_links_join_what_all_pairs_join_at_every_smaller_radius(own: np.ndarray, radius: int) -> None:
     links, pairs = links_within(own, radius=radius), pairs_within(own, radius=radius)
     assert set(rows(links)) <= set(rows(pairs))
@@ -92,19 +93,20 @@ def with_hubs(count: int, seed: int = 0) -> np.ndarray:
 def test_memory_limits_and_threads_change_nothing(monkeypatch: pytest.MonkeyPatch, workers: int, held: int) -> None:
     left, right = with_hubs(300), with_hubs(500, seed=1)
     every = brute_force(left, right, 6)
-    expected = {
-        "nearest": neighbours_between(left, right, radius=6, most=7),
-        "links": links_within(left, radius=6),
-    }
+    nearest, links = neighbours_between(left, right, radius=6, most=7), links_within(left, radius=6)
+    labels = clusters(len(left), links)
     monkeypatch.setattr(duplicates, "HELD_PAIRS", held)
+    monkeypatch.setattr(duplicates, "JOINED_PAIRS", held)
     monkeypatch.setattr(duplicates, "EXPANDED_PAIRS", max(100, held))
     assert rows(pairs_between(left, right, radius=6, workers=workers)) == every
-    within = rows(pairs_within(left, radius=6, workers=workers))
-    assert within == [row for row in brute_force(left, left, 6) if row[0] < row[1]]
-    nearest = neighbours_between(left, right, radius=6, most=7, workers=workers)
-    assert rows(nearest.pairs) == rows(expected["nearest"].pairs)
-    assert nearest.counts.tolist() == expected["nearest"].counts.tolist()
-    assert rows(links_within(left, radius=6, workers=workers)) == rows(expected["links"])
+    within = pairs_within(left, radius=6, workers=workers)
+    assert rows(within) == [row for row in brute_force(left, left, 6) if row[0] < row[1]]
+    found = neighbours_between(left, right, radius=6, most=7, workers=workers)
+    assert rows(found.pairs) == rows(nearest.pairs)
+    assert found.counts.tolist() == nearest.counts.tolist()
+    assert rows(links_within(left, radius=6, workers=workers)) == rows(links)
+    odd, even = (Pairs(*(column[some::2] for column in within)) for some in (1, 0))
+    assert clusters(len(left), odd, even).tolist() == labels.tolist()
 
 
 def test_a_hub_of_many_rows_is_counted_and_capped() -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from arena.heldout import hamming
-from arena.heldout.bands import BRUTE_FORCE, HASH_BITS, Band, choose_bands
+from arena.heldout.bands import BRUTE_FORCE, HASH_BITS, Band, choose_bands, gathered, spread
 from arena.heldout.hamming import Pairs, Search, search
 
 Found = list[tuple[int, int, int]]
@@ -57,7 +57,7 @@ def bands_for(draw: st.DrawFn, radius: int) -> tuple[Band, ...]:
 
 
 @given(sets(), st.data(), st.booleans())
-@settings(max_examples=200)
+@settings(max_examples=150)
 def test_any_bands_find_what_brute_force_finds(
     both: tuple[np.ndarray, np.ndarray], data: st.DataObject, within: bool
 ) -> None:
@@ -88,7 +88,7 @@ def crowded(count: int, seed: int = 0) -> np.ndarray:
 def test_rounds_tiles_lists_and_threads_change_nothing(
     monkeypatch: pytest.MonkeyPatch, radius: int, within: bool
 ) -> None:
-    left, right = crowded(900), crowded(1500)
+    left, right = crowded(300), crowded(600)
     what = Search(left, left if within else right, radius, within)
     expected = found_by(what, BRUTE_FORCE)
     assert expected == brute_force(what)
@@ -151,3 +151,10 @@ def test_an_empty_side_has_no_pairs() -> None:
     for what in (Search(none, some, 64, False), Search(some, none, 64, False), Search(none, none, 64, True)):
         search(what, take)
     assert not took
+
+
+@given(hnp.arrays(np.uint64, st.integers(0, 50)))
+def test_spreading_bits_keeps_distances_and_can_be_undone(hashes: np.ndarray) -> None:
+    moved = spread(hashes)
+    np.testing.assert_array_equal(gathered(moved), hashes)
+    assert (np.bitwise_count(moved[1:] ^ moved[:-1]) == np.bitwise_count(hashes[1:] ^ hashes[:-1])).all()
