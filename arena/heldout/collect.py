@@ -141,15 +141,19 @@ def _examine_all(
     workers = wanted.workers or os.cpu_count() or 1
     total = expected if wanted.limit is None else min(wanted.limit, expected or wanted.limit)
     paths, count = [], 0
-    with progress.count("import", total, 0) as advance, ThreadPoolExecutor(workers, "import") as pool:
-        for number, rows in enumerate(parts):
-            path = part_path(examiner.scratch, number, rows, settings)
-            if not path.exists():
-                write_part(path, _watched(pool.map(examiner.examine, rows), advance))
-            else:
-                advance(len(rows))
-            paths.append(path)
-            count += len(rows)
+    pool = ThreadPoolExecutor(workers, "import")
+    try:
+        with progress.count("import", total, 0) as advance:
+            for number, rows in enumerate(parts):
+                path = part_path(examiner.scratch, number, rows, settings)
+                if not path.exists():
+                    write_part(path, _watched(pool.map(examiner.examine, rows), advance))
+                else:
+                    advance(len(rows))
+                paths.append(path)
+                count += len(rows)
+    finally:
+        pool.shutdown(cancel_futures=True)  # stopped, it does not decode the rest of a part first
     return _Done(paths, count)
 
 

@@ -1,6 +1,7 @@
 """One image of a source: read, decoded once, described, and its file stored under the name that its content gives it."""
 
 import hashlib
+import os
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,12 +13,10 @@ import numpy as np
 from arena.errors import UnreadableImageError
 from arena.heldout.hashes import dhash, phash
 from arena.heldout.records import Content, Record, RefusedError, Reject
+from arena.heldout.sources.labels import refuse_long
 from arena.heldout.sources.tree import shown
 from arena.images import ImagePolicy, pixel_digest, read_picture
 from arena.tags import TagRelations
-
-MAX_TAG_CHARACTERS = 1_000_000
-"""Longest tags of one image, all together."""
 
 MAX_NAME_CHARACTERS = 1_000
 """Longest identifier and longest fact."""
@@ -99,7 +98,7 @@ class Examiner:
         if path.exists() and path.stat().st_size == len(content):
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.scratch / f"{path.name}.{threading.get_ident()}"
+        temporary = self.scratch / f"{path.name}.{os.getpid()}.{threading.get_ident()}"
         temporary.write_bytes(content)
         temporary.replace(path)
 
@@ -116,8 +115,7 @@ def admit(found: Record | Reject) -> Record | Reject:
 
 
 def _check_text(record: Record) -> None:
-    if sum(map(len, record.tags)) + len(record.tags) > MAX_TAG_CHARACTERS:
-        raise RefusedError("tags too long", f"{sum(map(len, record.tags)):,} characters")
+    refuse_long(sum(map(len, record.tags)) + len(record.tags))
     facts = [value for value in record.facts.values() if isinstance(value, str)]
     if longest := max((len(text) for text in (record.image_id, *facts) if len(text) > MAX_NAME_CHARACTERS), default=0):
         raise RefusedError("unreadable row", f"a name or fact of {longest:,} characters")

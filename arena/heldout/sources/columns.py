@@ -74,12 +74,12 @@ class Columns:
         Raises:
             RefusedError: the row cannot be taken.
         """
-        image_id = str(values.get(self.image_id) or "") if self.image_id else fallback
-        if not image_id:
+        image_id = values.get(self.image_id) if self.image_id else fallback
+        if image_id in (None, ""):
             raise RefusedError("unreadable row", f"column {self.image_id} is empty")
         labels = self._labels(values)
         facts = facts_of(values, self.keep)
-        return Record(image_id, content, labels.tags, labels.rating, facts, labels.categories, where)
+        return Record(str(image_id), content, labels.tags, labels.rating, facts, labels.categories, where)
 
     def _labels(self, values: Mapping[str, Any]) -> Labels:
         rating = rating_letter(values.get(self.rating))

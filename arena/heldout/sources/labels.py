@@ -21,6 +21,9 @@ RATINGS = {"general": "g", "sensitive": "s", "safe": "s", "questionable": "q", "
 
 CATEGORIES = tuple(name for number, name in CATEGORY_NAMES.items() if number < 9)
 
+MAX_TAG_CHARACTERS = 1_000_000
+"""Longest text of the tags of one image: a page of tags has some kilobytes."""
+
 _ESCAPED = re.compile(r"\\([()\[\]{}])")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x7f]")
 
@@ -42,12 +45,23 @@ def tidy(tag: str) -> str:
     return "_".join(_CONTROL.sub("", _ESCAPED.sub(r"\1", tag)).split())
 
 
+def refuse_long(characters: int) -> None:
+    """Refuse tags that no image has.
+
+    Raises:
+        RefusedError: `tags too long`.
+    """
+    if characters > MAX_TAG_CHARACTERS:
+        raise RefusedError("tags too long", f"{characters:,} characters")
+
+
 def split_tags(text: str, separator: str) -> list[str]:
     r"""The tags in a text, tidied, each once, in order.
 
     >>> split_tags("1girl, blue eyes,, 1girl", "comma"), split_tags("blue eyes\nsolo\n", "line"), split_tags("a b", "space")
     (['1girl', 'blue_eyes'], ['blue_eyes', 'solo'], ['a', 'b'])
     """
+    refuse_long(len(text))
     parts = {
         "comma": lambda: re.split(r"[,\n]", text),
         "line": text.splitlines,
@@ -124,6 +138,7 @@ def tags_in(value: Any, separator: str = "auto", names: Sequence[str] = ()) -> l
         return split_tags(value, chosen)
     items: Iterable[Any] = value if isinstance(value, (list, tuple)) else [value]
     tags = [item if isinstance(item, str) else _named(item, names) for item in items]
+    refuse_long(sum(map(len, tags)) + len(tags))
     return list(dict.fromkeys(filter(None, map(tidy, tags))))
 
 

@@ -8,10 +8,8 @@ from typing import NamedTuple
 
 from arena.errors import ArenaError
 from arena.heldout.records import RefusedError
+from arena.heldout.sources.labels import MAX_TAG_CHARACTERS
 from arena.images import IMAGE_SUFFIXES
-
-MAX_TEXT_BYTES = 1_000_000
-"""Longest text of tags that is taken: a page of tags has some kilobytes."""
 
 MAX_SHOWN = 1_000
 """Characters of a name that are told."""
@@ -79,9 +77,9 @@ class Tree:
             RefusedError: as `find`, `tags too long` or `not text`.
         """
         with self.find(name).open("rb") as file:
-            content = file.read(MAX_TEXT_BYTES + 1)
-        if len(content) > MAX_TEXT_BYTES:
-            raise RefusedError("tags too long", f"{shown(name)}: more than {MAX_TEXT_BYTES:,} bytes")
+            content = file.read(MAX_TAG_CHARACTERS + 1)
+        if len(content) > MAX_TAG_CHARACTERS:
+            raise RefusedError("tags too long", f"{shown(name)}: more than {MAX_TAG_CHARACTERS:,} bytes")
         try:
             return content.decode("utf-8-sig")
         except UnicodeDecodeError as error:

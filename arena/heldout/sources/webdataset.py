@@ -14,8 +14,8 @@ from arena.heldout.sources.columns import read_names
 from arena.heldout.sources.facts import facts_of
 from arena.heldout.sources.folder import parse_object, sidecar_labels
 from arena.heldout.sources.hints import Hints
-from arena.heldout.sources.labels import Labels, tags_in
-from arena.heldout.sources.tree import MAX_TEXT_BYTES, shown
+from arena.heldout.sources.labels import MAX_TAG_CHARACTERS, Labels, tags_in
+from arena.heldout.sources.tree import shown
 from arena.images import IMAGE_SUFFIXES
 
 MAX_MEMBER_BYTES = 512_000_000
@@ -82,7 +82,7 @@ def _fault(info: tarfile.TarInfo, suffix: str) -> tuple[str, str] | None:
         return "outside the folder", "a name that leads out of the archive"
     if not info.isreg():
         return "outside the folder", "a link or a device in place of a file"
-    if suffix in TEXT_SUFFIXES and info.size > MAX_TEXT_BYTES:
+    if suffix in TEXT_SUFFIXES and info.size > MAX_TAG_CHARACTERS:
         return "tags too long", f"{info.size:,} bytes"
     if info.size > MAX_MEMBER_BYTES:
         return "file too large", f"{info.size:,} bytes"
