@@ -1,10 +1,9 @@
 """A dataset's truth by canonical names, closed over implications and without what is no label."""
 
-import os
 import shutil
 from collections import Counter
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -12,6 +11,7 @@ import pandas as pd
 from arena.cards import check_name
 from arena.errors import ArenaError
 from arena.heldout.dataset import HeldOut, write_frozen
+from arena.heldout.files import is_inside, place
 from arena.progress import Progress, Silent
 from arena.tag_exports import RELATION_FILES, write_relations
 from arena.tags import UNKNOWN_CATEGORY, TagRelations
@@ -125,20 +125,7 @@ def _take_over(dataset: HeldOut, folder: Path, progress: Progress) -> None:
             shutil.copy2(path, folder / path.name)
     with progress.count("images", len(dataset), 0) as advance:
         for path in dataset.images["path"]:
-            inside = PurePosixPath(path)
-            if inside.is_absolute() or ".." in inside.parts:
+            if not is_inside(path):
                 raise ArenaError(f"{source}: image {path!r} lies outside the folder; take it out of images.parquet")
-            target = folder / inside
-            target.parent.mkdir(parents=True, exist_ok=True)
-            _link(source / inside, target)
+            place(source / path, folder / path)
             advance(1)
-
-
-def _link(source: Path, target: Path) -> None:
-    """Hard-link a file, or copy it where the file system cannot; two rows may have one file."""
-    if target.exists():
-        return
-    try:
-        os.link(source.resolve(), target)
-    except OSError:
-        shutil.copy2(source, target)

@@ -6,8 +6,6 @@ replaced after every page and says how many bytes of `posts.jsonl` count: what a
 with it, is cut off and asked for again. So a fetch that was stopped anywhere ends with the same folder.
 """
 
-import csv
-import io
 import json
 import os
 import tomllib
@@ -25,6 +23,7 @@ from filelock import Timeout as LockTimeout
 from arena.errors import ArenaError
 from arena.heldout.fetch_filter import Post, post_id_of
 from arena.heldout.records import Reject
+from arena.heldout.rejects import read_rejects, write_rejects
 
 FETCH_SCHEMA = 1
 """Version of this layout."""
@@ -126,7 +125,10 @@ class FetchFolder:
         """Write down rejects, and how far the fetch came."""
         from arena.heldout.dataset import toml_text
 
-        write_rejects(self.folder / REJECTS, self.rejects.values())
+        if self.rejects:
+            write_rejects(self.folder / REJECTS, sorted(self.rejects.values()))
+        else:
+            (self.folder / REJECTS).unlink(missing_ok=True)
         flat = {name: value for name, value in vars(checkpoint).items() if name != "left_out"}
         left_out = [{"reason": reason, "posts": count} for reason, count in sorted(checkpoint.left_out.items())]
         table = {"schema": FETCH_SCHEMA, **self.asked, **self.facts, **flat, "updated": utc_now(), "left_out": left_out}
@@ -187,39 +189,6 @@ class FetchFolder:
             raise ArenaError(f"{path}: {size} bytes, {STATE} says {counted}; restore it, or fetch into another folder")
         if size > counted:
             os.truncate(path, counted)
-
-
-def write_rejects(path: Path, rejects: Iterable[Reject]) -> None:
-    """Write rejects as CSV in order of place, safe to open in a spreadsheet; no file where there are none."""
-    rows = sorted(Reject(*map(_safe_cell, row)) for row in rejects)
-    if not rows:
-        path.unlink(missing_ok=True)
-        return
-    text = io.StringIO()
-    writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
-    writer.writerows([Reject._fields, *rows])
-    _write_whole(path, text.getvalue())
-
-
-def read_rejects(path: Path) -> list[Reject]:
-    """What `write_rejects` wrote, as it stands in the file."""
-    if not path.exists():
-        return []
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            return [Reject(*row) for row in csv.reader(file)][1:]
-    except (ValueError, TypeError, csv.Error) as error:
-        raise ArenaError(f"{path}: damaged ({error}); delete it, what is missing is tried again") from None
-
-
-def _safe_cell(text: str) -> str:
-    r"""A cell that is one line, and no formula.
-
-    >>> _safe_cell("=1\n")
-    "'=1\\n"
-    """
-    line = "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
-    return f"'{line}" if line.startswith(("=", "+", "-", "@")) else line
 
 
 def _write_whole(path: Path, text: str) -> None:

@@ -1,9 +1,11 @@
 """The file of what could not be taken, and why."""
 
 import csv
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from arena.errors import ArenaError
 from arena.heldout.records import Reject
 
 MAX_CELL = 300
@@ -26,8 +28,25 @@ def write_rejects(path: Path, rejects: Iterable[Reject]) -> int:
         for reject in rejects:
             writer.writerow(map(_cell, (reject.where, reject.image_id, reject.reason, reject.detail)))
             count += 1
+        file.flush()
+        os.fsync(file.fileno())
     temporary.replace(path)
     return count
+
+
+def read_rejects(path: Path) -> list[Reject]:
+    """What `write_rejects` wrote, as it stands in the file; none where there is no file.
+
+    Raises:
+        ArenaError: damaged.
+    """
+    if not path.exists():
+        return []
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return [Reject(*row) for row in csv.reader(file)][1:]
+    except (ValueError, TypeError, csv.Error) as error:
+        raise ArenaError(f"{path}: damaged ({error}); delete it, what is missing is tried again") from None
 
 
 def _cell(text: str) -> str:

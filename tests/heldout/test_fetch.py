@@ -4,18 +4,12 @@ import hashlib
 import json
 import tomllib
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from unittest.mock import patch
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from arena import cli
 from arena.errors import ArenaError
 from arena.heldout.fetch_filter import Wish, unlawful_tags
-from arena.heldout.fetch_folder import read_rejects, write_rejects
-from arena.heldout.records import Reject
 
 from .booru import Booru, other
 from .fetches import contents, images, rejects, run
@@ -214,23 +208,6 @@ def test_hostile_text_in_posts_stays_one_line_of_rejects(booru: Booru, tmp_path:
     text = (tmp_path / "f/rejects.csv").read_text()
     assert len(text.splitlines()) == 3
     assert set(text) - {"\n"} <= set(map(chr, range(32, 127)))
-
-
-@given(st.lists(st.builds(Reject, *[st.text() | st.sampled_from(["=1", "+1", "-1", "@a", "a\nb"])] * 4), max_size=4))
-def test_rejects_are_one_line_each_and_no_formula(found: list[Reject]) -> None:
-    with TemporaryDirectory() as folder, patch("os.fsync"):
-        path = Path(folder) / "rejects.csv"
-        write_rejects(path, found)
-        rows = read_rejects(path)
-        assert len(rows) == len(found)
-        for row in rows:
-            for cell in row:
-                assert cell.isprintable()
-                assert not cell.startswith(("=", "+", "-", "@"))
-        text = path.read_bytes() if found else b""
-        assert len(text.splitlines()) == len(found) + bool(found)
-        write_rejects(path, rows)
-        assert (path.read_bytes() if found else b"") == text
 
 
 def arena(*arguments: object, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
