@@ -1,5 +1,6 @@
 """What becomes of copies: which pictures stay, with which tags, in which groups."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -144,6 +145,6 @@ def _why_seen(seen: pd.DataFrame, known: NDArray[np.bool_]) -> str:
     if seen.empty:
         return "no index was given, or none of the images is in it"
     own = seen.drop_duplicates(["source", "left"])
-    counts = own.groupby(["source", "class"]).size()
-    found = ", ".join(f"{count} {name} in {source}" for (source, name), count in counts.items())
+    counts = Counter(zip(own["class"], own["source"], strict=True))
+    found = ", ".join(f"{count} {name} in {source}" for (name, source), count in sorted(counts.items()))
     return f"{found}; with them {int(known.sum()) - len(set(seen['left']))} of their copies"

@@ -16,11 +16,12 @@ import pandas as pd
 from PIL import Image
 
 from arena.cards import read_dataset_card
-from arena.errors import ArenaError, IncomparableError, refuse_twice
+from arena.errors import ArenaError, refuse_twice
 from arena.heldout.alignment import Overlay
 from arena.heldout.copies import (
     COPY_COLUMNS,
     Hashed,
+    Pair,
     Signatures,
     candidates_against,
     candidates_within,
@@ -28,10 +29,10 @@ from arena.heldout.copies import (
     equal_hashes,
     identical_against,
     identical_pairs,
+    of_class,
 )
 from arena.heldout.copy_policy import Ledger, Rule, settle
 from arena.heldout.dataset import HeldOut, write_frozen
-from arena.heldout.phash import DHASH, PHASH
 from arena.heldout.records import Reject
 from arena.heldout.signing import Signed, read_thumbnails, sign_images
 from arena.images import decode
@@ -48,7 +49,7 @@ class Source(NamedTuple):
 
     name: str
     digest: str
-    index: Hashed
+    hashed: Hashed
 
 
 def read_sources(paths: Sequence[Path]) -> list[Source]:
@@ -63,13 +64,12 @@ def read_sources(paths: Sequence[Path]) -> list[Source]:
 
 
 def _read_source(path: Path) -> Source:
-    from arena.heldout.index import read_index
+    from arena.heldout.hashes import ALGORITHMS
+    from arena.heldout.index import HashIndex, read_index
 
     index = read_index(path)
-    for kind, ours in (("phash", PHASH), ("dhash", DHASH)):
-        if kind in index.algorithms and index.algorithms[kind].name != ours:
-            theirs = index.algorithms[kind].name
-            raise IncomparableError(f"{path}: {kind} is {theirs}, not {ours}; hash the images again: arena hash")
+    ours = HashIndex((), {}, {name: ALGORITHMS[name] for name in Pair._fields}, name="the images")
+    ours.refuse_unlike(index)
     with path.open("rb") as file:
         return Source(path.name, hashlib.file_digest(file, "sha256").hexdigest(), index)
 
@@ -185,9 +185,9 @@ def _webp(path: Path) -> bytes:
 def find_copies(signed: Signed, folder: Path, work: Path, rule: Rule, progress: Progress) -> pd.DataFrame:
     """Every pair of pictures that a digest or a hash finds, with class and figures; `left` and `right` are rows."""
     signatures = signed.signatures
-    identical = identical_pairs(signatures).assign(**{"class": "identical", "phash_bits": 0, "dhash_bits": 0})
+    identical = of_class(identical_pairs(signatures), "identical").assign(phash_bits=0, dhash_bits=0)
     if rule.radius == 0:
-        equal = equal_hashes(signatures).assign(**{"class": "candidate", "phash_bits": 0})
+        equal = of_class(equal_hashes(signatures), "candidate").assign(phash_bits=0)
         return pd.concat([identical, equal], ignore_index=True).drop_duplicates(["left", "right"])
     rows = np.setdiff1d(np.flatnonzero(~signatures.flat), identical["right"])
     candidates = candidates_within(signatures, rows, radius=rule.radius)
@@ -211,13 +211,16 @@ def find_seen(signatures: Signatures, against: Sequence[Source], rule: Rule, pro
     empty = pd.DataFrame({"left": np.empty(0, np.int64), "right": np.empty(0, np.int64)})
     found = [empty.assign(**dict.fromkeys(("source", "right_id", "class", "found_by"), ""))]
     for source in against:
-        progress.note(f"searching {source.name}: {len(source.index.image_ids):,} hashes")
-        identical = identical_against(signatures, source.index).assign(**{"class": "identical"})
-        candidates = candidates_against(signatures, source.index, radius=rule.radius).assign(**{"class": "candidate"})
+        progress.note(f"searching {source.name}: {len(source.hashed.image_ids):,} hashes")
+        identical = of_class(identical_against(signatures, source.hashed), "identical")
+        candidates = of_class(candidates_against(signatures, source.hashed, radius=rule.radius), "candidate")
         both = pd.concat([identical, candidates], ignore_index=True)
-        both = both.sort_values(["left", "class", "phash_bits", "dhash_bits", "right"], ascending=[1, 0, 1, 1, 1])
-        nearest = both.drop_duplicates("left")
-        ids = [source.index.image_ids[row] for row in nearest["right"]]
+        nearest = (
+            both.sort_values(["left", "phash_bits", "dhash_bits", "right"])
+            .sort_values(["left", "class"], ascending=[True, False], kind="stable")
+            .drop_duplicates("left")
+        )
+        ids = [source.hashed.image_ids[row] for row in nearest["right"]]
         found.append(nearest.assign(source=source.name, right_id=ids))
     return pd.concat(found, ignore_index=True).sort_values(["left", "source"], ignore_index=True)
 

@@ -67,8 +67,10 @@ def variants(pixels: RGB) -> dict[str, RGB]:
 
 
 def pixel_digest(pixels: RGB) -> str:
-    """SHA-256 over height, width and RGB, in hexadecimal: equal for files of other formats with the same picture."""
-    return hashlib.sha256(repr(pixels.shape).encode() + np.ascontiguousarray(pixels).data).hexdigest()
+    """SHA-256 over width, height and RGB bytes, in hexadecimal: equal for the same picture in any lossless format."""
+    digest = hashlib.sha256(f"{pixels.shape[1]}x{pixels.shape[0]}:".encode())
+    digest.update(np.ascontiguousarray(pixels).data)
+    return digest.hexdigest()
 
 
 def mirrored(pixels: RGB) -> RGB:

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -46,7 +46,7 @@ def sign_images(heldout: HeldOut, work: Path, progress: Progress) -> Signed:
     """
     work.mkdir(parents=True, exist_ok=True)
     known = _read_parts(work)
-    files = {sha256: path for sha256, path in zip(heldout.images["sha256"], heldout.paths, strict=True)}
+    files = dict(zip(heldout.images["sha256"], heldout.paths, strict=True))
     new = [(sha256, path) for sha256, path in files.items() if sha256 not in known]
     with progress.count("hashing", len(files), len(files) - len(new)) as advance, _pool() as pool:
         for start in range(0, len(new), IMAGES_A_PART):
@@ -119,13 +119,10 @@ def _parts(work: Path) -> Iterable[Path]:
 
 
 def _read_parts(work: Path) -> dict[str, dict[str, Any]]:
-    rows = (row for path in _parts(work) for row in pd.read_parquet(path).to_dict("records"))
-    return {row["sha256"]: row for row in _of_this_version(rows)}
-
-
-def _of_this_version(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    # A file that was changed or unreadable may have been put right since.
-    return (row for row in rows if row["version"] == SIGNING and not row["problem"])
+    """Rows of earlier parts by digest; a file that was unreadable may have been put right since."""
+    tables = [pd.read_parquet(path) for path in _parts(work)]
+    rows = [{str(name): value for name, value in row.items()} for table in tables for row in table.to_dict("records")]
+    return {row["sha256"]: row for row in rows if row["version"] == SIGNING and not row["problem"]}
 
 
 def _write_part(work: Path, rows: list[dict[str, Any]]) -> None:

@@ -115,12 +115,12 @@ def grey(drawing: Picture, rng: np.random.Generator) -> Picture:
 
 
 def watermark(drawing: Picture, rng: np.random.Generator) -> Picture:
-    """A half transparent line of text over a third of the width, in a corner."""
+    """A half transparent line of text over a half of the width, in a corner."""
     layer = Image.new("RGBA", drawing.size)
     canvas = ImageDraw.Draw(layer)
-    font = ImageFont.load_default(max(6.0, drawing.width / 16))
+    font = ImageFont.load_default(max(8.0, drawing.width / 11))
     text = "example.org"
-    left, top, right, bottom = canvas.textbbox((0, 0), text, font=font)
+    _, _, right, bottom = canvas.textbbox((0, 0), text, font=font)
     x = 2 if rng.random() < 0.5 else max(0, drawing.width - int(right) - 2)
     y = 2 if rng.random() < 0.5 else max(0, drawing.height - int(bottom) - 2)
     canvas.text((x, y), text, font=font, fill=(128, 128, 128, 128))
