@@ -26,8 +26,8 @@ SIDE = 64
 """Rows and columns of a thumbnail."""
 
 STEPS = {32: 10, SIDE: 4}
-"""Gauss-Newton steps at each side, from coarse to fine. At 64 alone it takes 24 until crops of 5 % have settled, three times the
-time; a start at 16 loses one crop in 87."""
+"""Gauss-Newton steps at each side, from coarse to fine. At 64 alone it takes 24 until crops of 5 % have settled, three
+times the time; a start at 16 loses one crop in 87."""
 
 ROBUST_LEVELS = 16.0
 """A pixel that differs by so many grey levels has half the weight of one that agrees."""
@@ -147,10 +147,10 @@ def _step(left: Floats, right: Floats, fit: Floats) -> Floats:
     down, across = (gain * slope for slope in np.gradient(moved, axis=(1, 2)))
     place = _positions(side)
     parts = (across * place, across, down * place[:, None], down, moved, np.ones_like(moved))
-    slopes = np.stack([part.reshape(len(left), -1) for part in parts], axis=1)
-    weighted = slopes * weight.reshape(len(left), 1, -1)
+    slopes = np.stack([part.reshape(-1, side * side) for part in parts], axis=1)
+    weighted = slopes * weight.reshape(-1, 1, side * side)
     normal = weighted @ slopes.transpose(0, 2, 1) + np.eye(6) * DAMPING
-    step: Floats = np.linalg.solve(normal, weighted @ apart.reshape(len(left), -1, 1))[..., 0]
+    step: Floats = np.linalg.solve(normal, weighted @ apart.reshape(-1, side * side, 1))[..., 0]
     return step
 
 

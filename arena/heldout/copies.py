@@ -163,25 +163,29 @@ def equal_hashes(signatures: Signatures) -> pd.DataFrame:
 def confirm(pairs: pd.DataFrame, thumbnails: Thumbnails) -> Iterator[pd.DataFrame]:
     """Class and figures of candidates by their pixels, a block of them at a time.
 
-    A pair is laid over as it is and trimmed, mirrored where a mirrored hash found it; the best of these counts.
+    A pair is laid over as it is, then trimmed, mirrored where a mirrored hash found it, until it is near; the best counts.
 
     Args:
         pairs: with `left` and `right` into the thumbnails, `straight` and `mirrored`: how they were found.
         thumbnails: uint8 (n, 2, SIDE, SIDE, 3): of each picture as it is and trimmed.
     """
     for start in range(0, len(pairs), PAIRS_A_TIME):
-        block = pairs.iloc[start : start + PAIRS_A_TIME]
-        tried = []
-        for way in ("straight", "mirrored"):
-            some = block[block[way]]
-            for trimmed in (0, 1):
-                left = thumbnails[some["left"].to_numpy(), trimmed]
-                right = thumbnails[some["right"].to_numpy(), trimmed]
-                figures = overlay(left[:, :, ::-1] if way == "mirrored" else left, right)
-                tried.append(some.assign(**figures._asdict(), rank=_ranks(figures)))
-        every = pd.concat(tried).sort_values("correlation", ascending=False, kind="stable")
-        best = every.sort_values(["left", "right", "rank"], kind="stable").drop_duplicates(["left", "right"])
-        yield best.assign(**{"class": [CLASSES[rank] for rank in best["rank"]]}).drop(columns="rank")
+        yield _confirmed(pairs.iloc[start : start + PAIRS_A_TIME].reset_index(drop=True), thumbnails)
+
+
+def _confirmed(block: pd.DataFrame, thumbnails: Thumbnails) -> pd.DataFrame:
+    near: set[int] = set()
+    tried = []
+    for way, trimmed in (("straight", 0), ("straight", 1), ("mirrored", 0), ("mirrored", 1)):
+        some = block[block[way] & ~block.index.isin(near)]
+        left, right = (thumbnails[some[end].to_numpy(np.int64), trimmed] for end in ("left", "right"))
+        figures = overlay(left[:, :, ::-1] if way == "mirrored" else left, right)
+        ranks = _ranks(figures)
+        near |= set(some.index[ranks == CLASSES.index("near")])
+        tried.append(some.assign(**figures._asdict(), rank=ranks))
+    every = pd.concat(tried).sort_values("correlation", ascending=False, kind="stable")
+    best = every.sort_values(["left", "right", "rank"], kind="stable").drop_duplicates(["left", "right"])
+    return best.assign(**{"class": [CLASSES[rank] for rank in best["rank"]]}).drop(columns="rank")
 
 
 def _ranks(figures: Overlay) -> NDArray[np.int64]:
