@@ -99,10 +99,11 @@ def _marked(
     surest = ends["class"].map(CLASSES.index).groupby(ends["row"]).min()
     copy = first != np.arange(len(images))
     classes = [CLASSES[surest[row]] if copy[row] else "" for row in range(len(images))]
-    once = seen.drop_duplicates("left").set_index("left").reindex(range(len(images))).fillna("")
+    first_seen = {row["left"]: row for row in reversed(seen.to_dict("records"))}
+    where = [first_seen.get(row, {"source": "", "class": ""}) for row in range(len(images))]
     marked = images.assign(
         group=group, duplicate_of=np.where(copy, ids[first], ""), duplicate_class=classes,
-        seen_in=once["source"].to_numpy(), seen_class=once["class"].to_numpy(),
+        seen_in=[row["source"] for row in where], seen_class=[row["class"] for row in where],
     )  # fmt: skip
     why = f"{int(copy.sum())} copies and {len(set(seen['left']))} seen images are marked, and stay"
     ledger.record("copies", before=len(images), kept=len(images), why=why)

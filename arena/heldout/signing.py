@@ -22,6 +22,9 @@ from arena.progress import Progress
 IMAGES_A_PART = 512
 """Signatures a file; what an interruption loses at most."""
 
+CHANGED, OUTSIDE = "another file than the one that was listed", "a path outside the folder"
+"""Reasons of rejects besides what a decoder says."""
+
 SIGNING = "1"
 """Version of the signatures; parts of another are made again."""
 
@@ -46,7 +49,10 @@ def sign_images(heldout: HeldOut, work: Path, progress: Progress) -> Signed:
     """
     work.mkdir(parents=True, exist_ok=True)
     known = _read_parts(work)
-    files = dict(zip(heldout.images["sha256"], heldout.paths, strict=True))
+    inside = [is_inside(path) for path in heldout.images["path"]]
+    files = {
+        sha256: path for sha256, path, safe in zip(heldout.images["sha256"], heldout.paths, inside, strict=True) if safe
+    }
     new = [(sha256, path) for sha256, path in files.items() if sha256 not in known]
     with progress.count("hashing", len(files), len(files) - len(new)) as advance, _pool() as pool:
         for start in range(0, len(new), IMAGES_A_PART):
@@ -56,7 +62,14 @@ def sign_images(heldout: HeldOut, work: Path, progress: Progress) -> Signed:
                 advance(1)
             _write_part(work, part)
             known |= {row["sha256"]: row for row in part}
-    return _assemble(heldout, [known[sha256] for sha256 in heldout.images["sha256"]])
+    rows = zip(heldout.images["sha256"], inside, strict=True)
+    return _assemble(heldout, [known[sha256] if safe else {"problem": OUTSIDE} for sha256, safe in rows])
+
+
+def is_inside(path: str) -> bool:
+    """Whether a path of `images.parquet` stays below its folder."""
+    parts = Path(path).parts
+    return bool(parts) and not Path(path).is_absolute() and ".." not in parts
 
 
 def read_thumbnails(paths: Sequence[Path], file: Path, progress: Progress) -> Thumbnails:
@@ -83,7 +96,7 @@ def _sign_file(named: tuple[str, Path]) -> dict[str, Any]:
     try:
         content = path.read_bytes()
         if hashlib.sha256(content).hexdigest() != sha256:
-            return row | {"problem": "changed"}
+            return row | {"problem": CHANGED}
         signature = sign(decode(content))
     except (OSError, UnreadableImageError) as error:
         return row | {"problem": str(error)}
@@ -101,7 +114,7 @@ def _thumbnails(path: Path) -> Thumbnails:
 def _assemble(heldout: HeldOut, rows: list[dict[str, Any]]) -> Signed:
     readable = [row for row in rows if not row["problem"]]
     rejects = [
-        Reject(path, image_id, "changed" if row["problem"] == "changed" else "unreadable", row["problem"])
+        Reject(path, image_id, row["problem"] if row["problem"] in (CHANGED, OUTSIDE) else "unreadable", row["problem"])
         for row, image_id, path in zip(rows, heldout.image_ids, heldout.images["path"], strict=True)
         if row["problem"]
     ]
