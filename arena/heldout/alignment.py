@@ -150,8 +150,7 @@ def _step(left: Floats, right: Floats, fit: Floats) -> Floats:
     slopes = np.stack([part.reshape(-1, side * side) for part in parts], axis=1)
     weighted = slopes * weight.reshape(-1, 1, side * side)
     normal = weighted @ slopes.transpose(0, 2, 1) + np.eye(6) * DAMPING
-    step: Floats = np.linalg.solve(normal, weighted @ apart.reshape(-1, side * side, 1))[..., 0]
-    return step
+    return np.asarray(np.linalg.solve(normal, weighted @ apart.reshape(-1, side * side, 1))[..., 0], np.float64)
 
 
 def _positions(side: int) -> Floats:

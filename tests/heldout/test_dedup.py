@@ -8,15 +8,17 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
+from arena import cli
 from arena.cards import find_dataset
-from arena.errors import ArenaError
+from arena.errors import ArenaError, IncomparableError
 from arena.heldout import dedup as flow
 from arena.heldout.copies import COPY_COLUMNS
 from arena.heldout.copy_policy import Ledger, Rule, settle
 from arena.heldout.dataset import HeldOut, read_frozen, write_frozen
-from arena.heldout.dedup import Deduplicated, Source, dedup
+from arena.heldout.dedup import Deduplicated, Source, dedup, read_sources
 from arena.heldout.phash import dhash, phash
 from arena.heldout.signatures import pixel_digest
 from arena.images import decode
@@ -162,13 +164,20 @@ def test_radius_0_is_joytags_rule(tmp_path: Path, pictures) -> None:
     assert "h" not in merged, "two white pictures have one hash, so this rule joins them"
 
 
-def test_copies_of_a_seen_image_go_with_it(tmp_path: Path, pictures) -> None:
-    """The mirrored copy alone is too far from a hash of the original's enlarged one; its cluster is not."""
-    run(write_folder(tmp_path / "in", pictures), tmp_path / "out", [index_of(drawing(1).resize((400, 320)))])
-    assert list(tags_by_id(tmp_path / "out")) == list("befgh") or list(tags_by_id(tmp_path / "out")) == list("bfgh")
-    card = read(tmp_path / "out").card.facts
-    assert card["deduplicated_against"] == "train.parquet 000000000000"
-    assert "candidate in train.parquet" in card["steps"][2]["why"]
+def test_copies_of_a_seen_image_go_with_it() -> None:
+    images = pd.DataFrame({"image_id": list("abcd"), "tags": [[], [], [], []], "group": list("abcd")})
+    pairs = pd.DataFrame({"left": [0, 1], "right": [1, 3], "class": ["near", "alternate"]})
+    seen = pd.DataFrame({"left": [1], "source": ["train"], "class": ["candidate"], "right_id": ["t7"]})
+    ledger = Ledger()
+    settled = settle(images, pairs, seen, Rule(), ledger)
+    assert settled.kept["image_id"].tolist() == ["c", "d"], "another version is not gone with it"
+    assert settled.dropped["why"].tolist() == [
+        "copy of one that is candidate of t7 in train",
+        "candidate of t7 in train",
+    ]
+    [step, _] = ledger.steps
+    assert (step["kept"], step["dropped"]) == (2, 2)
+    assert step["why"] == "1 candidate in train; with them 1 of their copies"
 
 
 @pytest.mark.parametrize("policy", ["merge", "drop", "mark"])
@@ -269,3 +278,54 @@ def test_groups_that_were_known_stay_together() -> None:
     seen = pd.DataFrame({"left": [], "source": [], "class": [], "right_id": []})
     kept = settle(images, pairs, seen, Rule(policy="mark"), Ledger()).kept
     assert kept["group"].tolist() == [0, 0, 0, 1]
+
+
+def test_the_verb_says_what_it_found(tmp_path: Path, pictures, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = write_folder(tmp_path / "in", {name: pictures[name] for name in "ab"} | {"c": pictures["a"]})
+    cli.main(["dataset", "dedup", str(folder), "-o", str(tmp_path / "out"), "--policy", "drop"])
+    said = capsys.readouterr().out.split()
+    assert said[:4] == ["pairs", "class", "1", "identical"]
+    assert [said[said.index("copies") + place] for place in (1, 2)] == ["2", "1"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere"], "no dataset is called 'nowhere'"),
+        (
+            ["demo", "--against", "a/train.parquet", "--against", "b/train.parquet"],
+            "index 'train.parquet' is listed twice",
+        ),
+        (["demo", "--radius", "65"], "65 is not in the range"),
+        (["demo", "--policy", "keep"], "'keep' is not one of"),
+    ],
+)
+def test_mistakes_are_one_line(tmp_path: Path, arguments: list[str], message: str, capsys) -> None:
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["dataset", "dedup", *arguments, "-o", str(tmp_path / "out")])
+    error = capsys.readouterr().err
+    assert stop.value.code == 2
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_help_fits_the_screen_and_has_an_example() -> None:
+    shown = CliRunner().invoke(cli.arena, ["dataset", "dedup", "--help"]).output
+    assert "Example: arena dataset dedup" in shown
+    assert max(map(len, shown.splitlines())) <= 80
+
+
+def test_an_index_file_is_read_and_an_unlike_one_refused(tmp_path: Path) -> None:
+    index = pytest.importorskip("arena.heldout.index")
+    from arena.heldout.hashes import ALGORITHMS
+
+    algorithms = {name: ALGORITHMS[name] for name in ("phash", "dhash")}
+    hashes = {name: np.array([1, 2**64 - 1], np.uint64) for name in algorithms}
+    index.write_index(tmp_path / "train.parquet", index.HashIndex(("=a", "b\n"), hashes, algorithms))
+    [source] = read_sources([tmp_path / "train.parquet"])
+    assert (source.name, source.hashed.image_ids) == ("train.parquet", ("=a", "b\n"))
+    assert source.digest == hashlib.sha256((tmp_path / "train.parquet").read_bytes()).hexdigest()
+    other = {name: made._replace(version=made.version + 1) for name, made in algorithms.items()}
+    index.write_index(tmp_path / "other.parquet", index.HashIndex(("a", "b"), hashes, other))
+    with pytest.raises(IncomparableError, match=r"other\.parquet"):
+        read_sources([tmp_path / "other.parquet"])
