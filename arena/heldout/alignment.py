@@ -150,12 +150,13 @@ def _step(left: Floats, right: Floats, fit: Floats) -> Floats:
     slopes = np.stack([part.reshape(-1, side * side) for part in parts], axis=1)
     weighted = slopes * weight.reshape(-1, 1, side * side)
     normal = weighted @ slopes.transpose(0, 2, 1) + np.eye(6) * DAMPING
-    return np.asarray(np.linalg.solve(normal, weighted @ apart.reshape(-1, side * side, 1))[..., 0], np.float64)
+    step: Floats = np.linalg.solve(normal, weighted @ apart.reshape(-1, side * side, 1))[..., 0]
+    return step
 
 
 def _positions(side: int) -> Floats:
     """Places of the pixels from the centre, (side,)."""
-    return np.arange(side) - (side - 1) / 2
+    return np.arange(side, dtype=np.float64) - (side - 1) / 2
 
 
 def _interpolation(stretch: Floats, shift: Floats, side: int) -> Floats:

@@ -15,11 +15,16 @@ from arena.images import RGB
 BORDER_LEVELS = 16
 """How far from its line's median a pixel of a border may lie; what JPEG leaves of one colour."""
 
-BORDER_SHARE = 0.99
-"""Share of a line's pixels that must be of one colour for it to be border: a speck does not hold it."""
+BORDER_SHARE = 0.97
+"""Share of a line's pixels that must be of one colour for it to be border: neither a speck nor the ringing of JPEG at its ends
+holds it."""
 
 BORDER_SIDE = 256
 """Border is looked for in a picture thinned out to about so many pixels a side: medians of every pixel take 30 ms."""
+
+INNER_SHARE = 0.5
+"""Least share of each side that borders of several colours may leave. Without it a badge was called a copy of the symbol
+on it, at 0.45 of its side."""
 
 FLAT_LEVELS = 2.0
 """Grey levels that a picture must depart from a plane by (root mean square) for its hashes to mean anything."""
@@ -85,33 +90,72 @@ def cropped(pixels: RGB) -> RGB:
 
 
 def trimmed(pixels: RGB) -> RGB:
-    """Without border: lines of one colour are taken from each side until none is left.
+    """Without border: lines of the border's colour on each side, then lines of any one colour.
 
-    The lines may be of different colours, so that a drawing on white gives the same whether a black border was put around it
-    or not. A picture that is border all over stays as it is.
+    So a drawing on white gives the same whether a black border was put around it or not. Where more than half would go in the
+    second turn only the first counts: a symbol in a wide frame is another picture than the symbol. What is border all over
+    stays as it is.
+
+    >>> framed = np.zeros((5, 7, 3), np.uint8)
+    >>> framed[1:4, 2:5] = np.arange(27, dtype=np.uint8).reshape(3, 3, 3) * 9
+    >>> trimmed(framed).shape
+    (3, 3, 3)
     """
     thin = [max(1, side // BORDER_SIDE) for side in pixels.shape[:2]]
     small = pixels[:: thin[0], :: thin[1]].astype(np.int16)
-    top, bottom, left, right = 0, small.shape[0], 0, small.shape[1]
+    outer = _within_border(small, Box(0, small.shape[0], 0, small.shape[1]), of_any_colour=False)
+    inner = _within_border(small, outer, of_any_colour=True)
+    box = inner if inner.high >= INNER_SHARE * outer.high and inner.wide >= INNER_SHARE * outer.wide else outer
+    rows, columns = slice(box.top * thin[0], box.bottom * thin[0]), slice(box.left * thin[1], box.right * thin[1])
+    return np.ascontiguousarray(pixels[rows, columns])
+
+
+class Box(NamedTuple):
+    """A part of a picture, in pixels; the ends are not in it."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+    @property
+    def high(self) -> int:
+        return self.bottom - self.top
+
+    @property
+    def wide(self) -> int:
+        return self.right - self.left
+
+
+def _within_border(small: NDArray[np.int16], box: Box, *, of_any_colour: bool) -> Box:
+    """What is left of a part once its border is taken off in turns from above and below, left and right."""
+    edges = [np.median(lines[[0, -1]], axis=1) for lines in (_cut(small, box), _cut(small, box).transpose(1, 0, 2))]
+    colours = [None, None] if of_any_colour else edges
     while True:
-        rows = np.flatnonzero(~_of_one_colour(small[top:bottom, left:right]))
+        rows = np.flatnonzero(~_is_border(_cut(small, box), colours[0]))
         if not len(rows):
-            return pixels
-        inner = small[top + rows[0] : top + rows[-1] + 1, left:right]
-        columns = np.flatnonzero(~_of_one_colour(inner.transpose(1, 0, 2)))
+            return box
+        flat_rows = Box(box.top + int(rows[0]), box.top + int(rows[-1]) + 1, box.left, box.right)
+        columns = np.flatnonzero(~_is_border(_cut(small, flat_rows).transpose(1, 0, 2), colours[1]))
         if not len(columns):
-            return pixels
-        box = (top + rows[0], top + rows[-1] + 1, left + columns[0], left + columns[-1] + 1)
-        if box == (top, bottom, left, right):
-            break
-        top, bottom, left, right = box
-    return np.ascontiguousarray(pixels[top * thin[0] : bottom * thin[0], left * thin[1] : right * thin[1]])
+            return box
+        inner = flat_rows._replace(left=box.left + int(columns[0]), right=box.left + int(columns[-1]) + 1)
+        if inner == box:
+            return box
+        box = inner
 
 
-def _of_one_colour(lines: NDArray[np.int16]) -> NDArray[np.bool_]:
-    """Which lines are border; (lines, pixels, 3) -> bool (lines,)."""
-    apart = np.abs(lines - np.median(lines, axis=1, keepdims=True)).max(2)
-    return np.asarray((apart <= BORDER_LEVELS).mean(1) >= BORDER_SHARE)
+def _cut(small: NDArray[np.int16], box: Box) -> NDArray[np.int16]:
+    return small[box.top : box.bottom, box.left : box.right]
+
+
+def _is_border(lines: NDArray[np.int16], colours: NDArray[np.float64] | None) -> NDArray[np.bool_]:
+    """Which lines are of one colour, of these if any are given; (lines, pixels, 3) -> bool (lines,)."""
+    own = np.median(lines, axis=1)
+    alike = (np.abs(lines - own[:, None]).max(2) <= BORDER_LEVELS).mean(1) >= BORDER_SHARE
+    if colours is not None:
+        alike &= (np.abs(own[:, None] - colours[None]).max(2) <= BORDER_LEVELS).any(1)
+    return np.asarray(alike)
 
 
 def flat(pixels: RGB) -> bool:

@@ -56,7 +56,8 @@ def plant(drawings: Mapping[str, Picture], *, images: int, seed: int) -> Iterato
     Every original has about the same number of copies, every kind is planted about equally often, and the same seed
     plants the same bytes.
     """
-    names = sorted(drawings)[: max(2, images // COPIES_AN_ORIGINAL)]
+    count = min(len(drawings), max(2, images // COPIES_AN_ORIGINAL))
+    names = [sorted(drawings)[place * len(drawings) // count] for place in range(count)]
     planted = 0
     for name in names:
         yield Planted(f"{name}.original", name, "original", "png", png(drawings[name]))
