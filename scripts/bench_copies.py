@@ -1,0 +1,227 @@
+"""How many planted copies are found, and how many pairs that are found are copies, beside peers on the same files.
+
+Usage: python scripts/bench_copies.py [--images 10000] [--seed 0]
+
+Files with known copies are made of the demo's drawings, one of each of its groups (scripts/planted). The peers are equality of
+`imagehash.phash`, imagededup's PHash at its own threshold of 10 bits, and faiss at the radius of ours. Writes
+reports/benchmarks/copies.{json,md}; pairs of different drawings that were called copies are listed in the JSON, for a person to
+judge. Stopped and started again, it continues.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import platform
+import time
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import PIL
+from PIL import Image
+from planted.copies import CLASSES, Planted, plant
+from planted.peers import Ends, Peer, peers
+from rich.console import Console
+
+from arena.cards import find_dataset
+from arena.heldout.copy_policy import Rule
+from arena.heldout.dataset import read_frozen, write_frozen
+from arena.heldout.dedup import find_copies
+from arena.heldout.signing import sign_images
+from arena.terminal import Terminal
+
+COPY = ("identical", "near")
+LISTED = 40
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--images", type=int, default=10_000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--workdir", type=Path, default=Path("build/copies"))
+    parser.add_argument("--output", type=Path, default=Path("reports/benchmarks"))
+    options = parser.parse_args()
+    folder = options.workdir / f"set-{options.images}-{options.seed}"
+    planted = plant_folder(folder, images=options.images, seed=options.seed)
+    heldout = read_frozen(find_dataset(str(folder)))
+    rows = planted.set_index("image_id").loc[list(heldout.image_ids)].reset_index()
+    rule, work = Rule(), folder / "work"
+    start = time.perf_counter()
+    signed = sign_images(heldout, work, Terminal())
+    pairs = find_copies(signed, heldout.card.folder, work, rule, Terminal())
+    seconds = time.perf_counter() - start
+    found = {
+        (left, right): name for left, right, name in zip(pairs["left"], pairs["right"], pairs["class"], strict=True)
+    }
+    others = peers(heldout, signed.signatures, radius=rule.radius)
+    report = {
+        "images": len(rows), "seed": options.seed, "originals": int((rows["kind"] == "original").sum()),
+        "seconds": seconds, "radius": rule.radius, "kinds": by_kind(rows, found, others),
+        "classes": by_class(rows, found), "peers": by_peer(rows, found, others), "different": different(rows, found),
+        "cores": os.cpu_count(), "processor": platform.machine(), "numpy": np.__version__, "pillow": PIL.__version__,
+        "versions": {peer.name: peer.version for peer in others},
+    }  # fmt: skip
+    options.output.mkdir(parents=True, exist_ok=True)
+    (options.output / "copies.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    (options.output / "copies.md").write_text(page(report), encoding="utf-8")
+    Console().print(page(report), markup=False)
+
+
+def plant_folder(folder: Path, *, images: int, seed: int) -> pd.DataFrame:
+    """Make the files as a frozen folder, and return `image_id`, `family` and `kind` of each."""
+    if (folder / "planted.parquet").exists():
+        return pd.read_parquet(folder / "planted.parquet")
+    (folder / "images").mkdir(parents=True, exist_ok=True)
+    rows, truth = [], []
+    for one in plant(demo_drawings(), images=images, seed=seed):
+        truth.append({"image_id": one.image_id, "family": one.family, "kind": one.kind})
+        rows.append(written(folder, one))
+    write_frozen(folder, card={"name": "planted"}, images=pd.DataFrame(rows), tags=[("drawing", "general")])
+    pd.DataFrame(truth).to_parquet(folder / "planted.parquet", index=False)
+    return pd.DataFrame(truth)
+
+
+def demo_drawings() -> dict[str, Image.Image]:
+    """The first drawing of each group of the demo."""
+    heldout = read_frozen(find_dataset("demo"))
+    chosen = heldout.images.drop_duplicates("group")
+    return {
+        row["image_id"]: Image.open(heldout.card.folder / row["path"]).convert("RGB")
+        for row in chosen.to_dict("records")
+    }
+
+
+def written(folder: Path, one: Planted) -> dict[str, object]:
+    """Write one file; its row of `images.parquet`, hashes left out, for the search makes its own."""
+    path = f"images/{hashlib.sha256(one.image_id.encode()).hexdigest()}.{one.suffix}"
+    (folder / path).write_bytes(one.content)
+    return {
+        "image_id": one.image_id, "path": path, "sha256": hashlib.sha256(one.content).hexdigest(), "width": 0, "height": 0,
+        "phash": 0, "dhash": 0, "tags": ["drawing"], "rating": "g", "group": "",
+    }  # fmt: skip
+
+
+def relation(left: Mapping[str, str], right: Mapping[str, str]) -> str:
+    """What a pair is by how its files were made: copy, alternate, or different."""
+    if left["family"] != right["family"]:
+        return "different"
+    kinds = [CLASSES.get(one["kind"], "identical") for one in (left, right)]
+    return "alternate" if "alternate" in kinds else "copy"
+
+
+def planted_pairs(rows: pd.DataFrame) -> dict[str, list[tuple[int, int]]]:
+    """Row of the original and of the copy, by kind; of badges, the rows of the two."""
+    originals = {row.family: place for place, row in enumerate(rows.itertuples()) if row.kind == "original"}
+    place_of = {image_id: place for place, image_id in enumerate(rows["image_id"])}
+    found: dict[str, list[tuple[int, int]]] = {kind: [] for kind in CLASSES}
+    for place, row in enumerate(rows.itertuples()):
+        if row.kind == "other symbol" and row.image_id.endswith(".a"):
+            found[row.kind].append((place, place_of[row.image_id[:-1] + "b"]))
+        elif row.kind not in ("original", "other symbol"):
+            found[row.kind].append((originals[row.family], place))
+    return {kind: [(min(pair), max(pair)) for pair in pairs] for kind, pairs in found.items()}
+
+
+def by_kind(rows: pd.DataFrame, found: Mapping[Ends, str], others: list[Peer]) -> list[dict[str, object]]:
+    """Of each kind, how many pairs each class and each peer has."""
+    report = []
+    for kind, pairs in planted_pairs(rows).items():
+        classes = Counter(found.get(pair, "not found") for pair in pairs)
+        told = {peer.name: sum(pair in peer.pairs for pair in pairs) for peer in others}
+        report.append({"kind": kind, "expected": CLASSES[kind], "pairs": len(pairs), "classes": classes, "peers": told})
+    return report
+
+
+def by_class(rows: pd.DataFrame, found: Mapping[Ends, str]) -> dict[str, dict[str, int]]:
+    """Of each class, what its pairs are."""
+    records = rows.to_dict("records")
+    report: dict[str, Counter[str]] = {}
+    for (left, right), name in found.items():
+        report.setdefault(name, Counter())[relation(records[left], records[right])] += 1
+    return {name: dict(report.get(name, {})) for name in ("identical", "near", "alternate", "rejected")}
+
+
+def by_peer(rows: pd.DataFrame, found: Mapping[Ends, str], others: list[Peer]) -> dict[str, dict[str, float]]:
+    """Recall of the planted copies, and precision of all pairs, of ours and of each peer."""
+    ours = Peer("arena", "", {pair for pair, name in found.items() if name in COPY})
+    planted = planted_pairs(rows)
+    copies = [pair for kind, pairs in planted.items() if CLASSES[kind] in COPY for pair in pairs]
+    records = rows.to_dict("records")
+    report = {}
+    for peer in (ours, *others):
+        right = sum(relation(records[left], records[last]) == "copy" for left, last in peer.pairs)
+        report[peer.name] = {
+            "recall": sum(pair in peer.pairs for pair in copies) / len(copies),
+            "precision": right / len(peer.pairs) if peer.pairs else float("nan"), "pairs": len(peer.pairs),
+        }  # fmt: skip
+    return report
+
+
+def different(rows: pd.DataFrame, found: Mapping[Ends, str]) -> list[list[str]]:
+    """Pairs of different drawings that were called copies."""
+    records = rows.to_dict("records")
+    wrong = [
+        [records[left]["image_id"], records[right]["image_id"], name]
+        for (left, right), name in sorted(found.items())
+        if name in COPY and relation(records[left], records[right]) == "different"
+    ]
+    return wrong[:LISTED]
+
+
+def page(report: dict) -> str:
+    """The report in words and tables."""
+    names = list(report["versions"])
+    classes = ("identical", "near", "alternate", "rejected", "not found")
+    lines = [
+        f"# Planted copies in {report['images']:,} images of {report['originals']:,} drawings",
+        "",
+        "Share of the planted pairs (a drawing and what was made of it; two badges around different symbols) that each class",
+        f"of `arena dataset dedup --radius {report['radius']}` has, and that each peer calls duplicates.",
+        "",
+        "| made by | is | pairs | " + " | ".join((*classes, *names)) + " |",
+        "|---" * (3 + len(classes) + len(names)) + "|",
+    ]
+    for row in report["kinds"]:
+        pairs = row["pairs"]
+        shares = [row["classes"].get(name, 0) for name in classes] + [row["peers"][name] for name in names]
+        lines.append(
+            f"| {row['kind']} | {row['expected']} | {pairs} | " + " | ".join(share(n, pairs) for n in shares) + " |"
+        )
+    lines += [
+        "", "What the pairs of each class are, by how their files were made (a copy of the copied drawing is a copy too):", "",
+        "| class | copy | alternate | different drawings | right |", "|---|---|---|---|---|",
+    ]  # fmt: skip
+    for name, made in report["classes"].items():
+        counts = [made.get(kind, 0) for kind in ("copy", "alternate", "different")]
+        right = {"identical": counts[0], "near": counts[0], "alternate": counts[1], "rejected": counts[2]}[name]
+        lines.append(f"| {name} | " + " | ".join(f"{n:,}" for n in counts) + f" | {share(right, sum(counts))} |")
+    lines += [
+        "", "Copies (identical and near) against all pairs that are called so:", "",
+        "| | recall of planted copies | precision of all pairs | pairs |", "|---|---|---|---|",
+    ]  # fmt: skip
+    for name, figures in report["peers"].items():
+        lines.append(f"| {name} | {figures['recall']:.4f} | {figures['precision']:.4f} | {figures['pairs']:,} |")
+    lines += [
+        "", f"{report['seconds']:.0f} s on {report['cores']} cores, hashing and comparing; "
+        + ", ".join(f"{name}: {version}" for name, version in report["versions"].items()) + ".",
+        f"Made by `python scripts/bench_copies.py --images {report['images']} --seed {report['seed']}`.", "",
+    ]  # fmt: skip
+    return "\n".join(lines)
+
+
+def share(part: int, whole: int) -> str:
+    """Per cent; never rounded to all or none.
+
+    >>> share(999, 1000), share(0, 9)
+    ('99.9', '0')
+    """
+    if not whole or part in (0, whole):
+        return "–" if not whole else "100" if part else "0"
+    return f"{min(max(100 * part / whole, 0.1), 99.9):.1f}"
+
+
+if __name__ == "__main__":
+    main()

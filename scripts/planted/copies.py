@@ -1,0 +1,203 @@
+"""Pictures with known copies: each made from one drawing, or from two that are no copies of each other."""
+
+import colorsys
+import hashlib
+import io
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+Picture = Image.Image
+Change = Callable[[Picture, np.random.Generator], Picture]
+
+
+class Planted(NamedTuple):
+    """One file of the set.
+
+    Attributes:
+        family: pictures of one family were made from one drawing; of different ones, from different drawings.
+        kind: what was done to the drawing, a key of `CLASSES`, or `original`.
+    """
+
+    image_id: str
+    family: str
+    kind: str
+    suffix: str
+    content: bytes
+
+
+CLASSES: Mapping[str, str] = {
+    "same file": "identical",
+    "same pixels": "identical",
+    "re-encoded": "near",
+    "resized": "near",
+    "grey": "near",
+    "watermarked": "near",
+    "cropped 1 %": "near",
+    "cropped 3 %": "near",
+    "cropped 5 %": "near",
+    "padded": "near",
+    "mirrored": "near",
+    "recoloured": "alternate",
+    "symbol added": "alternate",
+    "other symbol": "rejected",
+}
+"""What each kind is to the drawing that it was made from: the answer that a search should give.
+
+`other symbol` is a pair of badges, one frame in two colours around two different drawings: the same theme, not a copy.
+"""
+
+
+def plant(drawings: Mapping[str, Picture], *, images: int, seed: int) -> Iterator[Planted]:
+    """Originals, and changed copies of each in turn, until there are `images` of them.
+
+    Every original has about the same number of copies, every kind is planted about equally often, and the same seed
+    plants the same bytes.
+    """
+    count = min(len(drawings), max(2, images // COPIES_AN_ORIGINAL))
+    names = [sorted(drawings)[place * len(drawings) // count] for place in range(count)]
+    planted = 0
+    for name in names:
+        yield Planted(f"{name}.original", name, "original", "png", png(drawings[name]))
+        planted += 1
+    kinds = list(CLASSES)
+    for turn in range(len(kinds)):
+        for place, name in enumerate(names):
+            if planted >= images:
+                return
+            kind = kinds[(turn * 5 + place) % len(kinds)]
+            rng = np.random.default_rng(list(hashlib.sha256(f"{seed} {kind} {name}".encode()).digest()))
+            other = drawings[names[(place + int(rng.integers(1, len(names)))) % len(names)]]
+            for one in make(name, kind, drawings[name], other, rng):
+                yield one
+                planted += 1
+
+
+COPIES_AN_ORIGINAL = 8
+"""One image in eight is an original."""
+
+
+def make(name: str, kind: str, drawing: Picture, other: Picture, rng: np.random.Generator) -> list[Planted]:
+    """The files of one kind that a drawing gives: one, or two badges of two families."""
+    image_id = f"{name}.{kind.replace(' ', '_').replace('%', 'percent')}"
+    if kind == "other symbol":
+        frame = float(rng.random())
+        return [
+            Planted(f"{image_id}.{part}", f"{name} badge {part}", kind, "png", png(badge(symbol, hue, frame)))
+            for part, symbol, hue in (("a", drawing, rng.random()), ("b", other, rng.random()))
+        ]
+    if kind == "same file":
+        return [Planted(image_id, name, kind, "png", png(drawing))]
+    if kind == "same pixels":
+        return [Planted(image_id, name, kind, "bmp", encoded(drawing, "BMP"))]
+    if kind == "symbol added":
+        return [Planted(image_id, name, kind, "png", png(with_symbol(drawing, other, rng)))]
+    quality = int(rng.integers(60, 95))
+    return [Planted(image_id, name, kind, "jpg", encoded(CHANGES[kind](drawing, rng), "JPEG", quality=quality))]
+
+
+def reencode(drawing: Picture, rng: np.random.Generator) -> Picture:
+    """Nothing: the JPEG that every changed copy becomes is the change."""
+    return drawing
+
+
+def resize(drawing: Picture, rng: np.random.Generator) -> Picture:
+    """To 0.5 to 1.8 times its size, the filter at random."""
+    factor = float(rng.choice([0.5, 0.66, 0.8, 1.25, 1.8]))
+    method = Image.Resampling(int(rng.choice([Image.Resampling.BILINEAR, Image.Resampling.BICUBIC])))
+    return drawing.resize((max(8, round(drawing.width * factor)), max(8, round(drawing.height * factor))), method)
+
+
+def grey(drawing: Picture, rng: np.random.Generator) -> Picture:
+    """Without its colour."""
+    return drawing.convert("L").convert("RGB")
+
+
+def watermark(drawing: Picture, rng: np.random.Generator) -> Picture:
+    """A half transparent line of text over a half of the width, in a corner."""
+    layer = Image.new("RGBA", drawing.size)
+    canvas = ImageDraw.Draw(layer)
+    font = ImageFont.load_default(max(8.0, drawing.width / 11))
+    text = "example.org"
+    _, _, right, bottom = canvas.textbbox((0, 0), text, font=font)
+    x = 2 if rng.random() < 0.5 else max(0, drawing.width - int(right) - 2)
+    y = 2 if rng.random() < 0.5 else max(0, drawing.height - int(bottom) - 2)
+    canvas.text((x, y), text, font=font, fill=(128, 128, 128, 128))
+    return Image.alpha_composite(drawing.convert("RGBA"), layer).convert("RGB")
+
+
+def crop(share: float) -> Change:
+    """A share of the width and of the height cut off, split at random between the two sides."""
+
+    def cropped(drawing: Picture, rng: np.random.Generator) -> Picture:
+        wide, high = (max(1, round(side * share)) for side in drawing.size)
+        left, top = int(rng.integers(0, wide + 1)), int(rng.integers(0, high + 1))
+        return drawing.crop((left, top, drawing.width - wide + left, drawing.height - high + top))
+
+    return cropped
+
+
+def pad(drawing: Picture, rng: np.random.Generator) -> Picture:
+    """A border of one colour, white, black or grey, 4 to 15 % of the longer side, on all sides or on two."""
+    border = round(max(drawing.size) * float(rng.uniform(0.04, 0.15)))
+    wide, high = [(border, border), (border, 0), (0, border)][int(rng.integers(3))]
+    colour = [(255, 255, 255), (0, 0, 0), (128, 128, 128)][int(rng.integers(3))]
+    canvas = Image.new("RGB", (drawing.width + 2 * wide, drawing.height + 2 * high), colour)
+    canvas.paste(drawing, (wide, high))
+    return canvas
+
+
+def mirror(drawing: Picture, rng: np.random.Generator) -> Picture:
+    """Left and right swapped."""
+    return drawing.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+
+
+def recolour(drawing: Picture, rng: np.random.Generator) -> Picture:
+    """Every hue turned by a third to two thirds of the circle, drawings without colour tinted."""
+    hue, saturation, value = drawing.convert("HSV").split()
+    turned = (np.asarray(hue).astype(int) + int(rng.integers(85, 171))) % 256
+    strong = np.maximum(np.asarray(saturation), 60)
+    bands = [Image.fromarray(band.astype(np.uint8)) for band in (turned, strong)]
+    return Image.merge("HSV", (*bands, value)).convert("RGB")
+
+
+def with_symbol(drawing: Picture, other: Picture, rng: np.random.Generator) -> Picture:
+    """Another drawing pasted over a part of it, 0.25 to 0.4 of its sides."""
+    share = float(rng.uniform(0.25, 0.4))
+    symbol = other.resize((max(4, round(drawing.width * share)), max(4, round(drawing.height * share))))
+    canvas = drawing.copy()
+    x, y = (int(rng.integers(0, max(1, whole - part))) for whole, part in zip(drawing.size, symbol.size, strict=True))
+    canvas.paste(symbol, (x, y))
+    return canvas
+
+
+def badge(symbol: Picture, hue: float, frame: float, side: int = 200) -> Picture:
+    """A round or square frame of one hue with a symbol at its centre."""
+    colour = tuple(round(255 * band) for band in colorsys.hsv_to_rgb(hue, 0.8, 0.8))
+    canvas = Image.new("RGB", (side, side), "white")
+    draw = ImageDraw.Draw(canvas)
+    shape = draw.ellipse if frame < 0.5 else draw.rectangle
+    shape((8, 8, side - 8, side - 8), fill=colour, outline="black", width=4)
+    inner = symbol.copy()
+    inner.thumbnail((side * 0.45, side * 0.45))
+    canvas.paste(inner, ((side - inner.width) // 2, (side - inner.height) // 2))
+    return canvas
+
+
+CHANGES: Mapping[str, Change] = {
+    "re-encoded": reencode, "resized": resize, "grey": grey, "watermarked": watermark, "cropped 1 %": crop(0.01),
+    "cropped 3 %": crop(0.03), "cropped 5 %": crop(0.05), "padded": pad, "mirrored": mirror, "recoloured": recolour,
+}  # fmt: skip
+
+
+def png(picture: Picture) -> bytes:
+    return encoded(picture, "PNG")
+
+
+def encoded(picture: Picture, kind: str, **options: int) -> bytes:
+    """The bytes of a file."""
+    buffer = io.BytesIO()
+    picture.save(buffer, kind, **options)
+    return buffer.getvalue()
