@@ -14,7 +14,7 @@ from arena.heldout.duplicates import (
     pairs_within,
 )
 
-values = [0, 1, 3, 7, 255, 2**63, 2**63 + 1, 2**64 - 1]
+values = [0, 1, 2, 3, 4, 8, 16, 7, 255, 2**62, 2**63, 2**63 + 1, 2**64 - 1]
 hashes = hnp.arrays(np.uint64, st.integers(0, 25), elements=st.sampled_from(values))
 radii = st.integers(0, 64)
 Row = tuple[int, int, int]
