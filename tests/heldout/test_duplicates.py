@@ -142,3 +142,8 @@ def test_rows_are_found_by_their_hash(own: np.ndarray, wanted: list[bool]) -> No
         of_rank = found.rows[found.starts[rank] : found.starts[rank + 1]].tolist()
         assert of_rank == (np.flatnonzero(own == value).tolist() if asked[rank] else [])
         assert size == (own == value).sum()
+
+
+def test_of_equally_near_hashes_the_smaller_comes_first() -> None:
+    right = np.array([2, 1], np.uint64)
+    assert rows(pairs_between(np.zeros(1, np.uint64), right, radius=1, most=1)) == [(0, 1, 1)]
