@@ -14,7 +14,7 @@ from arena.heldout.duplicates import (
     pairs_within,
 )
 
-values = [0, 1, 3, 7, 255, 2**63, 2**63 + 1, 2**64 - 1]
+values = [0, 1, 2, 3, 4, 8, 16, 7, 255, 2**62, 2**63, 2**63 + 1, 2**64 - 1]
 hashes = hnp.arrays(np.uint64, st.integers(0, 25), elements=st.sampled_from(values))
 radii = st.integers(0, 64)
 Row = tuple[int, int, int]
@@ -158,3 +158,8 @@ def test_clusters_hold_every_pair_together_and_no_others(values: np.ndarray, rad
     assert list(dict.fromkeys(labels.tolist())) == list(range(len(set(labels.tolist())))), (
         "labels in order of first row"
     )
+
+
+def test_of_equally_near_hashes_the_smaller_comes_first() -> None:
+    right = np.array([2, 1], np.uint64)
+    assert rows(pairs_between(np.zeros(1, np.uint64), right, radius=1, most=1)) == [(0, 1, 1)]
