@@ -184,7 +184,7 @@ def table(path: Path, rows: list[dict[str, Any]]) -> Path:
 
 def test_the_order_of_the_source_changes_nothing(tmp_path: Path) -> None:
     rows = [{"path": f"{n}.png", "tags": [f"t{n % 5}", "all"], "id": f"i{n % 7}", "post_id": n} for n in range(10)]
-    rows += [{**rows[0], "tags": ["other"]}, {**rows[0], "tags": ["another"]}, dict(rows[1])]
+    rows += [{**rows[n], "tags": [tag]} for n in (0, 7) for tag in ("other", "another")] + [dict(rows[1])]
     for number in range(10):
         put(tmp_path / f"in/{number}.png", number)
     outcomes, folders = [], []
@@ -197,7 +197,7 @@ def test_the_order_of_the_source_changes_nothing(tmp_path: Path) -> None:
         folders.append(files)
     assert all(files == folders[0] for files in folders)
     assert outcomes[0].images == 7
-    assert outcomes[0].rejected == {"duplicate id": 6}
+    assert outcomes[0].rejected == {"duplicate id": 8}
     images = dataset(tmp_path / "set0").images
     kept = images.set_index("image_id").loc["i0"]
     assert kept["sha256"] == min(hashlib.sha256(picture(n)).hexdigest() for n in (0, 7))
@@ -278,19 +278,37 @@ def test_a_stopped_import_continues_where_it_was(
     assert len(decoded) == 13 - after // 4 * 4, "finished parts are not decoded again"
 
 
-def test_parts_of_other_settings_or_files_are_not_taken_up(photos: Path, tmp_path: Path) -> None:
-    target = tmp_path / "target"
-    (target / ".parts").mkdir(parents=True)
-    gather(photos, tmp_path / "kept")
+@pytest.fixture
+def half(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An import of the photos, the first of them transparent, that was stopped after ten."""
+    monkeypatch.setattr("arena.heldout.parts.PART_ROWS", 2)
+    Image.new("RGBA", (4, 4), (0, 0, 0, 0)).save(photos / "00.png")
     with pytest.raises(StoppedError):
-        collect(stopping(open_source(photos), 11), target, Wanted())
+        collect(stopping(open_source(photos), 11), tmp_path / "half", Wanted())
+    assert len(list((tmp_path / "half").glob(".parts/*.arrow"))) == 5
+    return tmp_path / "half"
+
+
+def test_parts_of_another_policy_are_not_taken_up(photos: Path, half: Path) -> None:
+    gather(photos, half, policy=ImagePolicy("drop", "drop"))
+    assert rejected(half) == [["00.png", "00", "transparent", ""]]
+    assert len(list((half / "images").rglob("*.png"))) == 11, "the file of the one that is dropped is gone"
+
+
+def test_parts_of_other_relations_are_not_taken_up(photos: Path, half: Path) -> None:
+    aliases = put(half.parent / "aliases.csv", "antecedent_name,consequent_name\npuppy,dog\n")
+    gather(photos, half, relations={"aliases": aliases})
+    assert all("dog" in tags for tags in dataset(half).images["tags"])
+
+
+def test_parts_of_other_files_or_tags_are_not_taken_up(photos: Path, half: Path) -> None:
     put(photos / "03.png", 99)
     put(photos / "04.txt", "new")
-    gather(photos, target, policy=ImagePolicy("first", "white"))
-    images = dataset(target).images.set_index("image_id")
+    gather(photos, half)
+    images = dataset(half).images.set_index("image_id")
     assert images.loc["03", "sha256"] == hashlib.sha256(picture(99)).hexdigest()
     assert list(images.loc["04", "tags"]) == ["new"]
-    assert len(list((target / "images").rglob("*.png"))) == 12, "the file that changed is gone"
+    assert len(list((half / "images").rglob("*.png"))) == 12, "the file that changed is gone"
 
 
 KILLED = """
