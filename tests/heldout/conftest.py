@@ -1,13 +1,15 @@
-"""A board on loopback for every test that asks for one."""
+"""A board on loopback, and pictures with tags beside them, for every test that asks."""
 
 import os
 import ssl
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 
 import pytest
 
 from .booru import Booru, serving
+from .sources.kinds import put
 
 
 @pytest.fixture
@@ -21,3 +23,11 @@ def booru(monkeypatch: pytest.MonkeyPatch) -> Iterator[Booru]:
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
     with serving() as board:
         yield board
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    for number in range(12):
+        put(tmp_path / f"photos/{number:02d}.png", number)
+        put(tmp_path / f"photos/{number:02d}.txt", f"all, only {number}, puppy")
+    return tmp_path / "photos"

@@ -4,12 +4,7 @@ import io
 import json
 import random
 import shutil
-import signal
-import subprocess
-import sys
 import tarfile
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,45 +16,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from arena.cards import read_dataset_card
 from arena.cli import arena
 from arena.errors import ArenaError
-from arena.heldout.collect import Outcome, Wanted, collect
-from arena.heldout.dataset import HeldOut, digest_images, read_frozen
+from arena.heldout.collect import Outcome, collect
+from arena.heldout.dataset import digest_images
 from arena.heldout.hashes import dhash, phash
-from arena.heldout.records import Record, Reject
+from arena.heldout.records import Reject
 from arena.heldout.rejects import write_rejects
-from arena.heldout.sources import Source, open_source
-from arena.images import ImagePolicy, decode, pixel_digest, read_picture
+from arena.heldout.sources import open_source
+from arena.images import ImagePolicy, decode, pixel_digest
 
+from .imports import contents, dataset, gather, rejected, table
 from .sources.kinds import lines, picture, put
-
-
-def gather(source: Path, folder: Path, **wanted: Any) -> Outcome:
-    return collect(open_source(source), folder, Wanted(**wanted))
-
-
-def dataset(folder: Path) -> HeldOut:
-    return read_frozen(read_dataset_card(folder / "dataset.toml"))
-
-
-def contents(folder: Path) -> dict[str, str]:
-    """Every file of a folder with its digest."""
-    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
-    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
-
-
-def rejected(folder: Path) -> list[list[str]]:
-    with (folder / "rejects.csv").open(newline="", encoding="utf-8") as file:
-        return list(csv.reader(file))[1:]
-
-
-@pytest.fixture
-def photos(tmp_path: Path) -> Path:
-    for number in range(12):
-        put(tmp_path / f"photos/{number:02d}.png", number)
-        put(tmp_path / f"photos/{number:02d}.txt", f"all, only {number}, puppy")
-    return tmp_path / "photos"
 
 
 def test_an_imported_folder_is_a_frozen_dataset(photos: Path, tmp_path: Path) -> None:
@@ -178,13 +146,9 @@ def test_the_policy_is_kept_and_recorded(tmp_path: Path) -> None:
     assert (facts["animated"], facts["transparent"], facts["max_pixels"]) == ("drop", "drop", 5_000)
 
 
-def table(path: Path, rows: list[dict[str, Any]]) -> Path:
-    return put(path, lines(rows))
-
-
 def test_the_order_of_the_source_changes_nothing(tmp_path: Path) -> None:
     rows = [{"path": f"{n}.png", "tags": [f"t{n % 5}", "all"], "id": f"i{n % 7}", "post_id": n} for n in range(10)]
-    rows += [{**rows[0], "tags": ["other"]}, {**rows[0], "tags": ["another"]}, dict(rows[1])]
+    rows += [{**rows[n], "tags": [tag]} for n in (0, 7) for tag in ("other", "another")] + [dict(rows[1])]
     for number in range(10):
         put(tmp_path / f"in/{number}.png", number)
     outcomes, folders = [], []
@@ -197,7 +161,7 @@ def test_the_order_of_the_source_changes_nothing(tmp_path: Path) -> None:
         folders.append(files)
     assert all(files == folders[0] for files in folders)
     assert outcomes[0].images == 7
-    assert outcomes[0].rejected == {"duplicate id": 6}
+    assert outcomes[0].rejected == {"duplicate id": 8}
     images = dataset(tmp_path / "set0").images
     kept = images.set_index("image_id").loc["i0"]
     assert kept["sha256"] == min(hashlib.sha256(picture(n)).hexdigest() for n in (0, 7))
@@ -235,89 +199,6 @@ def test_columns_that_only_some_rows_have_are_kept(tmp_path: Path, monkeypatch: 
     assert images["post_id"].isna().tolist() == [False, True, True, True, True]
     assert images["created_at"][3] == "2024-01-01"
     assert images["group"].tolist() == ["0", "1", "2", "3", "3"], "an image without a parent is a family of its own"
-
-
-class StoppedError(Exception):
-    pass
-
-
-def stopping(source: Source, after: int) -> Any:
-    """A source that fails as it is read."""
-
-    class Failing(Source):
-        def records(self) -> Iterator[Record | Reject]:
-            for number, row in enumerate(super().records()):
-                if number == after:
-                    raise StoppedError
-                yield row
-
-    return Failing(source.kind, source.path, source.found, source.hints, source.rows)
-
-
-@pytest.mark.parametrize("after", [3, 4, 9, 12])
-def test_a_stopped_import_continues_where_it_was(
-    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
-) -> None:
-    monkeypatch.setattr("arena.heldout.parts.PART_ROWS", 4)
-    put(photos / "bad.png", "x")
-    put(photos / "bad.txt", "x")
-    gather(photos, tmp_path / "whole", name="same")
-    target = tmp_path / "target"
-    with pytest.raises(StoppedError):
-        collect(stopping(open_source(photos), after), target, Wanted(name="same"))
-    assert not (target / "dataset.toml").exists()
-    decoded = []
-
-    def counted(content: bytes, policy: ImagePolicy) -> Any:
-        decoded.append(1)
-        return read_picture(content, policy)
-
-    monkeypatch.setattr("arena.heldout.examine.read_picture", counted)
-    gather(photos, target, name="same")
-    assert contents(target) == contents(tmp_path / "whole")
-    assert len(decoded) == 13 - after // 4 * 4, "finished parts are not decoded again"
-
-
-def test_parts_of_other_settings_or_files_are_not_taken_up(photos: Path, tmp_path: Path) -> None:
-    target = tmp_path / "target"
-    (target / ".parts").mkdir(parents=True)
-    gather(photos, tmp_path / "kept")
-    with pytest.raises(StoppedError):
-        collect(stopping(open_source(photos), 11), target, Wanted())
-    put(photos / "03.png", 99)
-    put(photos / "04.txt", "new")
-    gather(photos, target, policy=ImagePolicy("first", "white"))
-    images = dataset(target).images.set_index("image_id")
-    assert images.loc["03", "sha256"] == hashlib.sha256(picture(99)).hexdigest()
-    assert list(images.loc["04", "tags"]) == ["new"]
-    assert len(list((target / "images").rglob("*.png"))) == 12, "the file that changed is gone"
-
-
-KILLED = """
-import sys
-import arena.heldout.parts as parts
-parts.PART_ROWS = 8
-from arena.cli import main
-main(sys.argv[1:])
-"""
-
-
-def test_a_killed_import_ends_with_the_same_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = [{"path": f"{n % 30}.png", "tags": f"t{n % 9}, all", "id": n} for n in range(300)]
-    for number in range(30):
-        put(tmp_path / f"{number}.png", number)
-    source, target = table(tmp_path / "t.jsonl", rows), tmp_path / "target"
-    arguments = ["dataset", "import", str(source), "--name", "same", "--workers", "1", "-o", str(target)]
-    with subprocess.Popen([sys.executable, "-c", KILLED, *arguments], stderr=subprocess.DEVNULL) as running:
-        while len(list(target.glob(".parts/*.arrow"))) < 3 and running.poll() is None:
-            time.sleep(0.002)
-        running.send_signal(signal.SIGKILL)
-    assert running.returncode == -signal.SIGKILL
-    assert not (target / "dataset.toml").exists()
-    monkeypatch.setattr("arena.heldout.parts.PART_ROWS", 8)
-    gather(source, tmp_path / "whole", name="same")
-    gather(source, target, name="same")
-    assert contents(target) == contents(tmp_path / "whole")
 
 
 def test_what_is_in_the_way_is_refused(photos: Path, tmp_path: Path) -> None:

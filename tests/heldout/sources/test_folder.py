@@ -6,6 +6,7 @@ import pytest
 
 from arena.errors import ArenaError
 from arena.heldout.sources import open_source
+from arena.heldout.sources.hints import Hints
 from arena.heldout.sources.labels import labels_of, split_tags, tidy
 
 from .kinds import put, read, reasons, tags_of
@@ -132,7 +133,7 @@ def test_a_separator_may_be_named(tmp_path: Path) -> None:
     put(tmp_path / "a.txt", "1girl solo >_<,\n")
     assert read(tmp_path, separator="space")[0][0].tags == ("1girl", "solo", ">_<,")
     with pytest.raises(ArenaError, match="--separator tab: allowed are auto, comma, line, space"):
-        open_source(tmp_path, hints=read.__globals__["Hints"](separator="tab"))
+        open_source(tmp_path, hints=Hints(separator="tab"))
 
 
 def test_a_tag_has_one_spelling() -> None:
