@@ -108,8 +108,8 @@ def relation(left: Mapping[str, str], right: Mapping[str, str]) -> str:
     """What a pair is by how its files were made: copy, alternate, or different."""
     if left["family"] != right["family"]:
         return "different"
-    kinds = [CLASSES.get(one["kind"], "identical") for one in (left, right)]
-    return "alternate" if "alternate" in kinds else "copy"
+    copies = all(CLASSES.get(one["kind"], "identical") in COPY for one in (left, right))
+    return "copy" if copies else "alternate"  # two badges around one drawing are versions too
 
 
 def planted_pairs(rows: pd.DataFrame) -> dict[str, list[tuple[int, int]]]:

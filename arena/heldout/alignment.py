@@ -41,8 +41,8 @@ TILE = 8
 CHANGED_LEVELS = 24.0
 """A tile whose grey levels differ by so many on average shows something else."""
 
-GREY_LEVELS = 2.0
-"""A picture whose colours lie nearer to grey than this has none."""
+GREY_LEVELS = 4.0
+"""A picture of which no tile lies farther from grey than this has no colour."""
 
 INSIDE = 0.99
 """Sum of the weights of a place that lies wholly inside a picture."""
@@ -69,7 +69,7 @@ class Overlay(NamedTuple):
         difference: mean difference of the grey levels, 0 to 255.
         largest: the same of the tile that differs most.
         changed: share of the tiles that show something else, 0 to 1.
-        colour: mean difference of the colours beyond grey, 0 to 255; 0 where either picture has none.
+        colour: difference of the colours beyond grey in the tile that differs most, 0 to 255; 0 where either picture has none.
     """
 
     correlation: Floats
@@ -106,17 +106,24 @@ def _left_over(left: Floats, right: Floats, seen: NDArray[np.bool_]) -> Overlay:
     correlation = np.divide((a * b).sum((1, 2)), spread, out=np.zeros_like(spread), where=spread > 0)
     apart = np.abs(grey - moved) * seen
     tiles = _shrunk(apart, SIDE // TILE)
-    colours = [picture - levels[..., None] for picture, levels in ((left, grey), (right, moved))]
-    strength = np.minimum(*(np.abs(c).mean((1, 2, 3)) for c in colours))
-    colour = (np.abs(colours[0] - colours[1]).mean(3) * seen).sum((1, 2)) / count
+    colours = _colour_tiles(left, grey, right, moved, seen)
     figures = (
         correlation,
         apart.sum((1, 2)) / count,
         tiles.max((1, 2)),
-        (tiles > CHANGED_LEVELS).mean((1, 2)),
-        np.where(strength > GREY_LEVELS, colour, 0),
+        (np.maximum(tiles, colours) > CHANGED_LEVELS).mean((1, 2)),
+        colours.max((1, 2)),
     )
     return Overlay(*(figure.round(FIGURE_DECIMALS) for figure in figures))
+
+
+def _colour_tiles(left: Floats, grey: Floats, right: Floats, moved: Floats, seen: NDArray[np.bool_]) -> Floats:
+    """Mean difference of the colours beyond grey by tile; none where either picture has no colour anywhere."""
+    beyond = [(picture - levels[..., None]) * seen[..., None] for picture, levels in ((left, grey), (right, moved))]
+    strength = [_shrunk(np.abs(one).mean(3), SIDE // TILE).max((1, 2)) for one in beyond]
+    coloured = np.minimum(*strength) > GREY_LEVELS
+    tiles: Floats = _shrunk(np.abs(beyond[0] - beyond[1]).mean(3), SIDE // TILE) * coloured[:, None, None]
+    return tiles
 
 
 def _fit(left: Floats, right: Floats) -> Floats:

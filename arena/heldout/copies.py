@@ -30,11 +30,11 @@ NEAR_CORRELATION, NEAR_LARGEST = 0.95, 20.0
 """A copy: not one part differs by more levels. Watermarks over half of the width reach 18, and of 87 crops by 5 % two more than
 20; the drawings of the demo that differ by an arrow, a racket or a face begin at 21."""
 
-NEAR_COLOUR = 8.0
-"""Levels of colour in which a copy may differ; re-encoding gives 3 at most, another hue 27 in the median."""
+NEAR_COLOUR = 16.0
+"""Levels of colour that a part of a copy may differ by; resized and re-encoded copies reach 14, another hue begins at 22."""
 
 ALTERNATE_CORRELATION, ALTERNATE_CHANGED = 0.8, 0.25
-"""Another version in the same colours: three quarters of its parts agree. Below 0.8 sparse drawings agree by their white alone:
+"""Another version: three quarters of its parts agree, colours too. Below 0.8 sparse drawings agree by their white alone:
 a rooster and a cube reached 0.63, a cello and a cocktail 0.76."""
 
 RECOLOURED_CORRELATION = 0.93
@@ -190,9 +190,10 @@ def _confirmed(block: pd.DataFrame, thumbnails: Thumbnails) -> pd.DataFrame:
 
 def _ranks(figures: Overlay) -> NDArray[np.int64]:
     """Place in `CLASSES` of each pair."""
-    same_colour = figures.colour <= NEAR_COLOUR
-    near = (figures.correlation >= NEAR_CORRELATION) & (figures.largest <= NEAR_LARGEST) & same_colour
-    most = (figures.correlation >= ALTERNATE_CORRELATION) & (figures.changed <= ALTERNATE_CHANGED) & same_colour
+    near = (
+        (figures.correlation >= NEAR_CORRELATION) & (figures.largest <= NEAR_LARGEST) & (figures.colour <= NEAR_COLOUR)
+    )
+    most = (figures.correlation >= ALTERNATE_CORRELATION) & (figures.changed <= ALTERNATE_CHANGED)
     return np.select([near, most | (figures.correlation >= RECOLOURED_CORRELATION)], [1, 2], 3)
 
 

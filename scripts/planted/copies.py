@@ -69,8 +69,8 @@ def plant(drawings: Mapping[str, Picture], *, images: int, seed: int) -> Iterato
                 return
             kind = kinds[(turn * 5 + place) % len(kinds)]
             rng = np.random.default_rng(list(hashlib.sha256(f"{seed} {kind} {name}".encode()).digest()))
-            other = drawings[names[(place + int(rng.integers(1, len(names)))) % len(names)]]
-            for one in make(name, kind, drawings[name], other, rng):
+            other = names[(place + int(rng.integers(1, len(names)))) % len(names)]
+            for one in make(kind, name, other, drawings, rng):
                 yield one
                 planted += 1
 
@@ -79,23 +79,32 @@ COPIES_AN_ORIGINAL = 8
 """One image in eight is an original."""
 
 
-def make(name: str, kind: str, drawing: Picture, other: Picture, rng: np.random.Generator) -> list[Planted]:
-    """The files of one kind that a drawing gives: one, or two badges of two families."""
+def make(kind: str, name: str, other: str, drawings: Mapping[str, Picture], rng: np.random.Generator) -> list[Planted]:
+    """The files of one kind that a drawing gives: one, none, or two badges, the second around another drawing."""
     image_id = f"{name}.{kind.replace(' ', '_').replace('%', 'percent')}"
+    drawing = drawings[name]
     if kind == "other symbol":
         frame = float(rng.random())
         return [
-            Planted(f"{image_id}.{part}", f"{name} badge {part}", kind, "png", png(badge(symbol, hue, frame)))
-            for part, symbol, hue in (("a", drawing, rng.random()), ("b", other, rng.random()))
+            Planted(f"{image_id}.{part}", f"badge of {symbol}", kind, "png", png(badge(drawings[symbol], hue, frame)))
+            for part, symbol, hue in (("a", name, rng.random()), ("b", other, rng.random()))
         ]
+    if kind == "recoloured" and not coloured(drawing):
+        return []
     if kind == "same file":
         return [Planted(image_id, name, kind, "png", png(drawing))]
     if kind == "same pixels":
         return [Planted(image_id, name, kind, "bmp", encoded(drawing, "BMP"))]
     if kind == "symbol added":
-        return [Planted(image_id, name, kind, "png", png(with_symbol(drawing, other, rng)))]
+        return [Planted(image_id, name, kind, "png", png(with_symbol(drawing, drawings[other], rng)))]
     quality = int(rng.integers(60, 95))
     return [Planted(image_id, name, kind, "jpg", encoded(CHANGES[kind](drawing, rng), "JPEG", quality=quality))]
+
+
+def coloured(drawing: Picture) -> bool:
+    """Whether any pixel is far from grey; a tinted grey drawing would be what its grey copy is, the other way round."""
+    bands = np.asarray(drawing).astype(int)
+    return bool((bands.max(2) - bands.min(2)).max() > 40)
 
 
 def reencode(drawing: Picture, rng: np.random.Generator) -> Picture:
@@ -155,7 +164,7 @@ def mirror(drawing: Picture, rng: np.random.Generator) -> Picture:
 
 
 def recolour(drawing: Picture, rng: np.random.Generator) -> Picture:
-    """Every hue turned by a third to two thirds of the circle, drawings without colour tinted."""
+    """Every hue turned by a third to two thirds of the circle, and no colour weak."""
     hue, saturation, value = drawing.convert("HSV").split()
     turned = (np.asarray(hue).astype(int) + int(rng.integers(85, 171))) % 256
     strong = np.maximum(np.asarray(saturation), 60)

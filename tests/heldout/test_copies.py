@@ -226,6 +226,7 @@ def test_trimming_and_cropping_leave_something() -> None:
         assert cropped(np.full(shape, 9, np.uint8)).size
 
 
+@settings(max_examples=10)
 @given(st.integers(0, 10), st.integers(0, 10))
 def test_an_overlay_of_a_picture_with_itself_leaves_nothing(first: int, second: int) -> None:
     small = np.stack([thumbnail(np.asarray(drawing(seed))) for seed in (first, second)])
