@@ -198,7 +198,9 @@ def test_intervals_are_moved_by_what_resamples_or_influences_say_of_the_bias() -
     rng = np.random.default_rng(0)
     estimates, replicates = np.full((1, 7, 2), 0.5), rng.normal(0.52, 0.02, (1, 7, 2, 400))
     replicates[:, :, 1] += 0.55
-    found = Aggregates([], estimates, np.ones((1, 7, 2), int), replicates, np.full((1, 7, 2), 0.01), np.full((1, 2), 1.5))
+    found = Aggregates(
+        [], estimates, np.ones((1, 7, 2), int), replicates, np.full((1, 7, 2), 0.01), np.full((1, 2), 1.5)
+    )
     low, high = found.intervals
     for figure, name in enumerate(ALL_FIGURES):
         ends = np.quantile(replicates[0, figure, 0], [0.025, 0.975])
