@@ -198,12 +198,16 @@ def test_intervals_are_moved_by_what_resamples_or_influences_say_of_the_bias() -
     rng = np.random.default_rng(0)
     estimates, replicates = np.full((1, 7, 2), 0.5), rng.normal(0.52, 0.02, (1, 7, 2, 400))
     replicates[:, :, 1] += 0.55
-    found = Aggregates([], estimates, np.ones((1, 7, 2), int), replicates, np.full((1, 7, 2), 0.01))
+    found = Aggregates(
+        [], estimates, np.ones((1, 7, 2), int), replicates, np.full((1, 7, 2), 0.01), np.full((1, 2), 1.5)
+    )
     low, high = found.intervals
     for figure, name in enumerate(ALL_FIGURES):
         ends = np.quantile(replicates[0, figure, 0], [0.025, 0.975])
-        moved = 0.01 if name == "map" else 2 * (replicates[0, figure, 0].mean() - 0.5)
-        np.testing.assert_allclose([low[0, figure, 0], high[0, figure, 0]], ends - moved, atol=1e-12)
+        expected = ends - 2 * (replicates[0, figure, 0].mean() - 0.5)
+        if name == "map":  # moved by the bias, and half as wide again
+            expected = 0.5 - 0.01 + 1.5 * (ends - 0.5)
+        np.testing.assert_allclose([low[0, figure, 0], high[0, figure, 0]], expected, atol=1e-12)
     assert high[0, -1, 1] == 1, "no figure is above 1"
     assert np.isnan(replace(found, replicates=None).intervals.low).all()
 
