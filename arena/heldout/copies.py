@@ -27,8 +27,8 @@ DHASH_RADIUS = 4
 """Bits of dHash, or the radius of pHash where that is less."""
 
 NEAR_CORRELATION, NEAR_LARGEST = 0.95, 20.0
-"""A copy: not one part differs by more levels. Watermarks over half of the width reach 18, and of 87 crops by 5 % two more than
-20; the drawings of the demo that differ by an arrow, a racket or a face begin at 21."""
+"""A copy: no part differs by more levels. Watermarks over half of the width reach 18, crops by 5 % mostly stay below 10; the
+drawings of the demo that differ by an arrow, a racket or a face begin at 21."""
 
 NEAR_COLOUR = 16.0
 """Levels of colour that a part of a copy may differ by; resized and re-encoded copies reach 14, another hue begins at 22."""

@@ -33,8 +33,7 @@ VARIANTS = ("as is", "trimmed", "cropped", "mirrored", "mirrored trimmed")
 """How a picture is hashed."""
 
 CROPPED_SHARE = 0.02
-"""What `cropped` loses of each side of the trimmed picture: it lies nearer to a crop of 5 % than the whole does, and finds 9 in
-100 of such crops that nothing else finds."""
+"""What `cropped` loses of each side of the trimmed picture: a crop of 5 % lies nearer to it than to the whole."""
 
 
 class HashPair(NamedTuple):
