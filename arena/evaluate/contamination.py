@@ -122,8 +122,8 @@ def _ends(found: Aggregates, subject: tuple[int, ...], figure: int, signs: Mappi
     if len(subject) == 2:
         return percentile_interval(replicates)
     if ALL_FIGURES[figure] == "map":  # its resamples are linear in the weights, and so have no bias
-        plain = percentile_interval(replicates)
-        return Interval(plain.low - bias, plain.high - bias)
+        wider = max(found.widening[subject[0], place] for place in signs)
+        return percentile_interval(estimate - bias + wider * (replicates - estimate))
     return bias_corrected_interval(estimate, replicates)
 
 

@@ -1,6 +1,5 @@
 """What one picture is looked up by: digests, and perceptual hashes of it as it is, without its border, and mirrored."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -9,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from arena.heldout.hashes import dhash, phash
-from arena.images import RGB
+from arena.heldout.hashes import dhash, mirrored, phash
+from arena.images import RGB, pixel_digest
 
 BORDER_LEVELS = 16
 """How far from its line's median a pixel of a border may lie; what JPEG leaves of one colour."""
@@ -68,18 +67,6 @@ def variants(pixels: RGB) -> dict[str, RGB]:
     """A picture as each of `VARIANTS`."""
     inner = trimmed(pixels)
     return dict(zip(VARIANTS, (pixels, inner, cropped(inner), mirrored(pixels), mirrored(inner)), strict=True))
-
-
-def pixel_digest(pixels: RGB) -> str:
-    """SHA-256 over width, height and RGB bytes, in hexadecimal: equal for the same picture in any lossless format."""
-    digest = hashlib.sha256(f"{pixels.shape[1]}x{pixels.shape[0]}:".encode())
-    digest.update(np.ascontiguousarray(pixels).data)
-    return digest.hexdigest()
-
-
-def mirrored(pixels: RGB) -> RGB:
-    """Left and right swapped."""
-    return np.ascontiguousarray(pixels[:, ::-1])
 
 
 def cropped(pixels: RGB) -> RGB:

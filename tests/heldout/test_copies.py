@@ -20,8 +20,9 @@ from arena.heldout.copies import (
     identical_against,
     identical_pairs,
 )
-from arena.heldout.signatures import VARIANTS, cropped, flat, mirrored, pixel_digest, sign, trimmed
-from arena.images import RGB, decode
+from arena.heldout.hashes import mirrored
+from arena.heldout.signatures import VARIANTS, cropped, flat, sign, trimmed
+from arena.images import RGB, decode, pixel_digest
 
 
 def drawing(seed: int = 0) -> Image.Image:

@@ -20,8 +20,7 @@ from arena.heldout.copy_policy import Ledger, Rule, settle
 from arena.heldout.dataset import HeldOut, read_frozen, write_frozen
 from arena.heldout.dedup import Deduplicated, Source, dedup, read_sources
 from arena.heldout.hashes import dhash, phash
-from arena.heldout.signatures import pixel_digest
-from arena.images import decode
+from arena.images import decode, pixel_digest
 from arena.progress import Silent
 
 from .test_copies import drawing, with_symbol
