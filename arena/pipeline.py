@@ -59,12 +59,14 @@ class Scoring:
         thresholds: model -> threshold that replaces its card's.
         tag_groups: a file of named tag groups; None takes the dataset's own, else those that ship with the project.
         against: index files of training images; the figures come again without the images that are in them.
+        pictures: where pictures of these indexes are, `INDEX=SOURCE` each; what is near is then compared.
     """
 
     settings: Settings = field(default_factory=Settings)
     thresholds: Mapping[str, float] = field(default_factory=dict)
     tag_groups: Path | None = None
     against: Sequence[Path] = ()
+    pictures: Sequence[str] = ()
 
 
 def run(
@@ -92,7 +94,7 @@ def run(
     cards = find_models(models, root)
     thresholds = _own_thresholds({card.name: card.thresholds for card in cards}, scoring)
     heldout = read_frozen(find_dataset(dataset, root)).sample(limit, seed)
-    against = hold_against(heldout, scoring.against, progress)
+    against = hold_against(heldout, scoring.against, progress, pictures=scoring.pictures, root=root)
     folder = output or Path("runs") / run_name(models, heldout.card.name, limit, seed)
     make_folder(folder)
     source = ImageSource(heldout.image_ids, heldout.paths, tuple(heldout.images["sha256"]), verified=True)
@@ -134,7 +136,7 @@ def score_files(
     make_folder(output)
     progress.note("reading the truth")
     given = read_truth(dataset or DEMO_DATASET if truth is None else truth, root)
-    against = hold_against(given.heldout, scoring.against, progress)
+    against = hold_against(given.heldout, scoring.against, progress, pictures=scoring.pictures, root=root)
     entries = []
     for name, path in files.items():
         progress.note(f"{name}: reading {path}")

@@ -26,7 +26,6 @@ from typing import Any
 import faiss
 import numpy as np
 
-from arena.heldout.bands import BRUTE_FORCE
 from arena.heldout.duplicates import (
     Hashes,
     Pairs,
@@ -36,7 +35,6 @@ from arena.heldout.duplicates import (
     pairs_between,
     pairs_within,
 )
-from arena.heldout.hamming import Search, search
 
 BETWEEN_RADIUS = 8
 WITHIN_RADIUS = 4
@@ -45,6 +43,7 @@ FLAT_ROWS = 100_000
 HUBS, HUB_ROWS, HUB_BITS = 20, 5_000, 3
 COPIED_SHARE = 0.05
 MOST = 10
+TILE_ROWS, TILE_COLUMNS = 16, 4_096
 WORKERS = 2
 
 BETWEEN, WITHIN = f"between, radius {BETWEEN_RADIUS}", f"within, radius {WITHIN_RADIUS}"
@@ -136,11 +135,15 @@ def by_faiss(left: Hashes, right: Hashes, radius: int) -> Pairs:
 
 def by_brute_force(left: Hashes, right: Hashes, radius: int) -> Pairs:
     """`numpy.bitwise_count` of all with all, in tiles that stay in the second cache."""
-    ours, theirs = np.argsort(left), np.argsort(right)
-    parts: list[Pairs] = []
-    search(Search(left[ours], right[theirs], radius, within=False), parts.append, bands=BRUTE_FORCE)
-    found = Pairs(*(np.concatenate(column) for column in zip(*parts, strict=True)))
-    return Pairs(ours[found.left], theirs[found.right], found.hamming_bits)
+    found = [np.empty((3, 0), np.int64)]
+    for first in range(0, len(right), TILE_COLUMNS):
+        columns = right[first : first + TILE_COLUMNS]
+        for top in range(0, len(left), TILE_ROWS):
+            bits = np.bitwise_count(left[top : top + TILE_ROWS, None] ^ columns)
+            if len(near := np.flatnonzero(bits <= radius)):
+                row, column = np.divmod(near, len(columns))
+                found.append(np.stack([row + top, column + first, bits.ravel()[near]]))
+    return Pairs(*np.concatenate(found, axis=1))
 
 
 def measure(task: str, contestant: str, folder: Path, prefix: str, work: str, workers: int) -> Measured:

@@ -280,7 +280,9 @@ def _scoring(settings: dict[str, Any]) -> "Scoring":
         settings["min_positives"], settings["convention"], settings["bootstrap"], settings["seed"],
         SLICE_COLUMNS if slices == SLICE_COLUMNS else slices, imply=settings["imply"],
     )  # fmt: skip
-    return Scoring(chosen, unique(settings["threshold"]), settings["tag_groups"], settings["against"])
+    return Scoring(
+        chosen, unique(settings["threshold"]), settings["tag_groups"], settings["against"], settings["pictures"]
+    )
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -1,14 +1,18 @@
 """The verbs that make a held-out dataset, each from the folder that the one before it wrote."""
 
 import json
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from arena.cli.options import config_option, min_positives_option, option, root_option
+from arena.cli.options import config_option, min_positives_option, option, pictures_option, root_option
 from arena.cli.verbs import Verbs, split_names
+
+if TYPE_CHECKING:
+    from arena.tags import TagRelations
 
 
 def day(text: str | date) -> date:
@@ -25,6 +29,51 @@ def dataset() -> None:
 
     Example: arena dataset import photos -o datasets/photos
     """
+
+
+def relation_options(verb: Callable[..., None]) -> Callable[..., None]:
+    """Options that name what sites publish about their tags; `read_given` reads them."""
+    options = [
+        option(
+            "--aliases", multiple=True, type=click.Path(path_type=Path), metavar="FILE", show_default=False,
+            help="Export of aliases, or a tag-complete list; may be given again.",
+        ),
+        option(
+            "--implications", multiple=True, type=click.Path(path_type=Path), metavar="FILE", show_default=False,
+            help="Export of implications; may be given again.",
+        ),
+        option(
+            "--blacklist", multiple=True, metavar="FILE|NAME", show_default=False,
+            help="Tags that are no labels, or an export that tells deprecated ones, or danbooru-meta; may be given again.",
+        ),
+        option(
+            "--categories", multiple=True, type=click.Path(path_type=Path), metavar="FILE", show_default=False,
+            help="Export of tags, for categories that the source does not tell.",
+        ),
+    ]  # fmt: skip
+    for one in reversed(options):
+        verb = one(verb)
+    return verb
+
+
+class Given(NamedTuple):
+    """What the options of `relation_options` name, read."""
+
+    relations: "TagRelations"
+    categories: Mapping[str, str]
+    findings: list[str]
+
+
+def read_given(settings: Mapping[str, Any], root: Path | None, own: Iterable[Path] = ()) -> Given:
+    """Read the files that were given, with those that a dataset has of its own."""
+    from arena.tag_exports import find_blacklist, read_categories, read_relations
+
+    relations = read_relations(
+        own, aliases=settings["aliases"], implications=settings["implications"],
+        blacklist=[find_blacklist(one, root) for one in settings["blacklist"]],
+    )  # fmt: skip
+    known = read_categories(settings["categories"])
+    return Given(relations, known.by_name, [*relations.findings, *known.findings])
 
 
 HINTS = ("images", "path_column", "tags_column", "id_column", "rating_column", "separator", "tag_names")
@@ -52,15 +101,14 @@ HINTS = ("images", "path_column", "tags_column", "id_column", "rating_column", "
 @option(
     "--max-pixels", type=click.IntRange(min=1), help="Refuse larger images.  [default: 89478485]", show_default=False
 )
-@option("--aliases", type=click.Path(path_type=Path), help="CSV of tag aliases.", show_default=False)
-@option("--implications", type=click.Path(path_type=Path), help="CSV of tag implications.", show_default=False)
-@option("--blacklist", type=click.Path(path_type=Path), help="CSV of tags that are no labels.", show_default=False)
+@relation_options
 @option("--name", default="", help="Of the dataset.  [default: of its folder]", show_default=False)
 @option("--title", default="", help="Of the dataset.", show_default=False)
 @option("--licence", default="unknown", help="Of the images.")
 @option("--workers", type=click.IntRange(min=1), help="Threads.  [default: one a core]", show_default=False)
 @option("--limit", "-L", type=click.IntRange(min=1), help="Read at most so many rows.", show_default=False)
-def import_(source: Path, output: Path, kind: str | None, **settings: Any) -> None:
+@root_option
+def import_(source: Path, output: Path, kind: str | None, root: Path | None, **settings: Any) -> None:
     """Make a dataset of images that are there: decode, hash, store and describe each one once.
 
     Reads a folder with .txt or .json tags beside the images, a table of paths and tags (CSV, TSV, JSON lines, Parquet),
@@ -69,11 +117,11 @@ def import_(source: Path, output: Path, kind: str | None, **settings: Any) -> No
 
     Example: arena dataset import photos -o datasets/photos
     """
-    from arena.heldout.collect import RELATIONS, Wanted, collect
+    from arena.heldout.collect import Wanted, collect
     from arena.heldout.sources import open_source
     from arena.heldout.sources.hints import Hints
     from arena.images import MAX_PIXELS, ImagePolicy
-    from arena.terminal import Terminal, show_table
+    from arena.terminal import Terminal, show_findings, show_table
 
     terminal = Terminal()
     keep = tuple(split_names(settings["keep"]))
@@ -81,11 +129,13 @@ def import_(source: Path, output: Path, kind: str | None, **settings: Any) -> No
     opened = open_source(source, kind, hints)
     terminal.note(f"{source}: {opened.kind}, {opened.found}")
     policy = ImagePolicy(settings["animated"], settings["transparent"], settings["max_pixels"] or MAX_PIXELS)
-    relations = {name: settings[name] for name in RELATIONS if settings[name]}
+    given = read_given(settings, root)
     wanted = Wanted(
-        policy, relations, **{name: settings[name] for name in ("name", "title", "licence", "limit", "workers")}
-    )
+        policy, given.relations, given.categories,
+        **{name: settings[name] for name in ("name", "title", "licence", "limit", "workers")},
+    )  # fmt: skip
     outcome = collect(opened, output, wanted, terminal)
+    show_findings(given.findings)
     rejected = [(reason, f"{count:,}") for reason, count in outcome.rejected.most_common()]
     show_table(("", "rows"), [("read", f"{outcome.rows:,}"), *rejected, ("kept", f"{outcome.images:,}")])
     click.echo(f"{output}: {outcome.images:,} images, {outcome.tags:,} tags; rejects in {output / 'rejects.csv'}")
@@ -94,28 +144,10 @@ def import_(source: Path, output: Path, kind: str | None, **settings: Any) -> No
 @dataset.command("tags")
 @click.argument("folder")
 @option("--output", "-o", required=True, type=click.Path(path_type=Path), help="Folder to write.", show_default=False)
-@option(
-    "--aliases", multiple=True, type=click.Path(path_type=Path), metavar="FILE", show_default=False,
-    help="Export of aliases, or a tag-complete list; may be given again.",
-)  # fmt: skip
-@option(
-    "--implications", multiple=True, type=click.Path(path_type=Path), metavar="FILE", show_default=False,
-    help="Export of implications; may be given again.",
-)  # fmt: skip
-@option(
-    "--blacklist", multiple=True, metavar="FILE|NAME", show_default=False,
-    help="Tags that are no labels, or an export that tells deprecated ones, or danbooru-meta; may be given again.",
-)  # fmt: skip
-@option(
-    "--categories", multiple=True, type=click.Path(path_type=Path), metavar="FILE", show_default=False,
-    help="Export of tags, for the category of those that come in.",
-)  # fmt: skip
+@relation_options
 @option("--name", help="Of the new set.  [default: the folder's]", default="", show_default=False)
 @root_option
-def tags(
-    folder: str, output: Path, aliases: tuple[Path, ...], implications: tuple[Path, ...], blacklist: tuple[str, ...],
-    categories: tuple[Path, ...], name: str, root: Path | None,
-) -> None:  # fmt: skip
+def tags(folder: str, output: Path, name: str, root: Path | None, **settings: Any) -> None:
     """Make a dataset's tags canonical, add what they imply, take out what is no label.
 
     FOLDER is a dataset's folder or name. Its own relations hold too. The relations that matter for its tags are written
@@ -126,18 +158,14 @@ def tags(
     from arena.cards import find_dataset
     from arena.heldout.canonical import canonicalise, write_canonical
     from arena.heldout.dataset import read_frozen
-    from arena.tag_exports import find_blacklist, read_categories, read_relations, relation_files
+    from arena.tag_exports import relation_files
     from arena.terminal import Terminal, show_findings
 
     read = read_frozen(find_dataset(folder, root))
-    relations = read_relations(
-        relation_files(read.card.folder), aliases=aliases, implications=implications,
-        blacklist=[find_blacklist(one, root) for one in blacklist],
-    )  # fmt: skip
-    known = read_categories(categories)
-    made = canonicalise(read, relations, known.by_name)
+    given = read_given(settings, root, relation_files(read.card.folder))
+    made = canonicalise(read, given.relations, given.categories)
     digest = write_canonical(read, made, output, name=name, progress=Terminal())
-    show_findings([*relations.findings, *known.findings])
+    show_findings(given.findings)
     click.echo(made.step["why"])
     click.echo(f"{output}: {len(read)} images, {len(made.tags)} tags, digest {digest[:12]}")
 
@@ -312,6 +340,7 @@ def card(folder: str, output: Path, pictures: tuple[str, ...], blur: str, pairs:
     "--against", multiple=True, type=click.Path(path_type=Path), metavar="INDEX", show_default=False,
     help="Index of training hashes; images that it has are dropped. May be given again.",
 )  # fmt: skip
+@pictures_option
 @option(
     "--radius", type=click.IntRange(0, 32), default=8, metavar="BITS",
     help="Of pHash, within which two images are candidates; 0: JoyTag's rule, equal hashes are copies.",
@@ -324,8 +353,9 @@ def card(folder: str, output: Path, pictures: tuple[str, ...], blur: str, pairs:
 @option("--output", "-o", required=True, type=click.Path(path_type=Path), help="New folder.", show_default=False)
 @root_option
 def dedup(
-    folder: str, against: tuple[Path, ...], radius: int, policy: str, alternates: bool, output: Path, root: Path | None
-) -> None:
+    folder: str, against: tuple[Path, ...], pictures: tuple[str, ...], radius: int, policy: str, alternates: bool,
+    output: Path, root: Path | None,
+) -> None:  # fmt: skip
     """Write a dataset without copies: of each other, and of what an index of training images has.
 
     Digests and perceptual hashes find pairs, also of trimmed, cropped and mirrored images; small pixels laid over each
@@ -341,7 +371,7 @@ def dedup(
     from arena.terminal import Terminal, show_table
 
     done = dedup(
-        read_frozen(find_dataset(folder, root)), output, against=read_sources(against),
+        read_frozen(find_dataset(folder, root)), output, against=read_sources(against, pictures, root),
         rule=Rule(radius, policy, alternates), progress=Terminal(),
     )  # fmt: skip
     show_table(("pairs", "class"), [(f"{count:,}", name) for name, count in sorted(done.classes.items())])

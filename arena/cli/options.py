@@ -128,8 +128,10 @@ against_option = option(
     "--against", type=click.Path(path_type=Path), multiple=True, metavar="INDEX", show_default=False,
     help="Index of training images (arena hash): figures also without those in it; may be given again.",
 )  # fmt: skip
-
-
+pictures_option = option(
+    "--pictures", multiple=True, metavar="[INDEX=]FOLDER", show_default=False,
+    help="Pictures of an index, a folder or dataset: what is near is compared; may be given again.",
+)  # fmt: skip
 imply_option = option(
     "--imply", is_flag=True, help="Raise an implied tag's score to that of any tag implying it.", show_default=False
 )
@@ -140,7 +142,7 @@ def scoring_options(command: Command) -> Command:
     for one in reversed(
         (
             min_positives_option, convention_option, bootstrap_option, slices_option, tag_groups_option, imply_option,
-            threshold_option, against_option,
+            threshold_option, against_option, pictures_option,
         )
     ):  # fmt: skip
         command = one(command)

@@ -8,15 +8,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from arena.heldout.cutoffs import moments
 from arena.heldout.dataset import IMAGE_COLUMNS, digest_line
 from arena.heldout.parts import FIXED, UNKEPT, read_part
+from arena.heldout.ratings import Scheme, detect_scheme
 from arena.heldout.records import Reject
-from arena.tags import UNKNOWN_CATEGORY
 
 BLOCK_ROWS = 16_384
 """Rows written at a time."""
@@ -53,6 +55,7 @@ class Assembled(NamedTuple):
         positives: images of each tag.
         untagged: images without a tag.
         rejected: rows by reason.
+        scheme: what the letters of the ratings mean; None where no image is rated.
         paths: the files of the images that are kept.
         twice: the rows whose identifier another row has.
     """
@@ -63,6 +66,7 @@ class Assembled(NamedTuple):
     categories: Mapping[str, str]
     untagged: int
     rejected: Counter[str]
+    scheme: Scheme | None
     paths: frozenset[str]
     twice: list[Reject]
 
@@ -104,8 +108,20 @@ def assemble(parts: Sequence[Path], images: Path) -> Assembled:
     ]
     categories = _categories(parts)
     return Assembled(
-        len(order.kept), digest.hexdigest(), positives, categories, untagged, rejected, frozenset(paths), twice
-    )
+        len(order.kept), digest.hexdigest(), positives, categories, untagged, rejected, _scheme(whole, order.kept),
+        frozenset(paths), twice,
+    )  # fmt: skip
+
+
+def _scheme(whole: pa.Table, kept: NDArray[np.int64]) -> Scheme | None:
+    """What the letters mean, by the words that the source has for them and by the newest date in it."""
+    counted = pc.value_counts(whole["rated"].take(pa.array(kept)))
+    ratings = {row["values"]: row["counts"] for row in counted.to_pylist() if row["values"]}
+    if not ratings:
+        return None
+    dates = whole["created_at"].take(pa.array(kept)).to_pandas() if "created_at" in whole.schema.names else pd.Series()
+    newest = moments(dates).max()
+    return detect_scheme(ratings, newest=None if pd.isna(newest) else newest.to_pydatetime())
 
 
 def rejects(parts: Sequence[Path], assembled: Assembled) -> Iterator[Reject]:
@@ -174,8 +190,3 @@ def _categories(parts: Sequence[Path]) -> dict[str, str]:
         for tag, said in json.loads(read_part(path).schema.metadata[b"categories"]).items():
             counts.setdefault(tag, Counter()).update(said)
     return {tag: min(said, key=lambda name: (-said[name], name)) for tag, said in counts.items()}
-
-
-def category_of(assembled: Assembled, tag: str) -> str:
-    """The category of a tag, `UNKNOWN_CATEGORY` where no source told it."""
-    return assembled.categories.get(tag, UNKNOWN_CATEGORY)

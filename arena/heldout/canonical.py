@@ -109,12 +109,15 @@ def _close(names: list[str], relations: TagRelations, done: Counter[str]) -> lis
 def _card(dataset: HeldOut, made: Canonical, name: str) -> dict[str, Any]:
     """The card of before, with the step and what was found wrong with the relations."""
     kept = {key: value for key, value in dataset.card.facts.items() if key not in ("digest", "images", "tag_findings")}
-    findings = made.relations.findings
-    told = [{"found": text} for text in findings[:NAMED_FINDINGS]]
-    if len(findings) > NAMED_FINDINGS:
-        told.append({"found": f"and {len(findings) - NAMED_FINDINGS} more"})
-    steps = [*kept.pop("steps", []), made.step]
-    return {**kept, "name": name, "steps": steps} | ({"tag_findings": told} if told else {})
+    return {**kept, "name": name, "steps": [*kept.pop("steps", []), made.step], **told_findings(made.relations)}
+
+
+def told_findings(relations: TagRelations) -> dict[str, Any]:
+    """What a card says was wrong with the relations; nothing where nothing was."""
+    told = [{"found": text} for text in relations.findings[:NAMED_FINDINGS]]
+    if len(relations.findings) > NAMED_FINDINGS:
+        told.append({"found": f"and {len(relations.findings) - NAMED_FINDINGS} more"})
+    return {"tag_findings": told} if told else {}
 
 
 def _take_over(dataset: HeldOut, folder: Path, progress: Progress) -> None:

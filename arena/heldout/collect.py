@@ -18,26 +18,27 @@ from typing import Any, NamedTuple
 
 from arena.cards import check_name
 from arena.errors import ArenaError
-from arena.heldout.assemble import Assembled, assemble, category_of, rejects, steps
+from arena.heldout.assemble import Assembled, assemble, rejects, steps
+from arena.heldout.canonical import told_findings
 from arena.heldout.dataset import toml_text, write_tags
 from arena.heldout.examine import Examined, Examiner, admit
+from arena.heldout.fetch_folder import fetched_scheme
 from arena.heldout.hashes import DHASH, PHASH
 from arena.heldout.parts import Rows, part_path, split_rows, write_part
+from arena.heldout.ratings import UNKNOWN_SCHEME, Scheme
 from arena.heldout.records import Reject
 from arena.heldout.rejects import write_rejects
 from arena.heldout.sources import Source
 from arena.heldout.sources.tree import shown
 from arena.images import ImagePolicy
 from arena.progress import Progress, Silent
-from arena.tags import TagRelations
+from arena.tag_exports import RELATION_FILES, write_relations
+from arena.tags import UNKNOWN_CATEGORY, TagRelations
 
 PARTS = ".parts"
 """Folder of an unfinished import inside that of the dataset."""
 
-RELATIONS = {"aliases": "tag_aliases.csv", "implications": "tag_implications.csv", "blacklist": "tag_blacklist.csv"}
-"""What each file of tag relations is called in a dataset folder."""
-
-SETTINGS_VERSION = 1
+SETTINGS_VERSION = 2
 """Raised when what a part holds comes to mean something else, so that older parts are made anew."""
 
 
@@ -47,14 +48,17 @@ class Wanted:
 
     Attributes:
         policy: what counts as an image.
-        relations: files of tag relations, by a key of `RELATIONS`; they are copied into the dataset.
+        relations: of tags; every image gets canonical names with what they imply, and what matters for its tags is written into
+            the dataset.
+        categories: of tags whose category the source does not tell.
         name: of the dataset; its folder's where it is empty.
         limit: at most so many rows of the source are read, the first ones.
         workers: threads; None is one a core.
     """
 
     policy: ImagePolicy = field(default_factory=lambda: ImagePolicy(animated="drop"))
-    relations: Mapping[str, Path] = field(default_factory=dict)
+    relations: TagRelations = field(default_factory=TagRelations)
+    categories: Mapping[str, str] = field(default_factory=dict)
     name: str = ""
     title: str = ""
     licence: str = "unknown"
@@ -83,15 +87,13 @@ def collect(source: Source, folder: Path, wanted: Wanted = Wanted(), progress: P
     if (first := next(parts, None)) is None:
         raise ArenaError(f"{source.path}: no row in it ({source.found}); an import needs at least one image")
     scratch = prepare(source, folder)
-    for key, path in wanted.relations.items():
-        copy_relations(path, scratch / RELATIONS[key])
-    examiner = Examiner(folder, scratch, wanted.policy, TagRelations.read(scratch))
+    examiner = Examiner(folder, scratch, wanted.policy, wanted.relations)
     done = _examine_all(chain([first], parts), examiner, wanted, progress, source.rows)
     assembled = assemble(done.parts, scratch / "images.parquet")
     write_rejects(folder / "rejects.csv", rejects(done.parts, assembled))
     refuse_nothing(source, folder, done.rows, assembled)
     card = describe(source, wanted, name, done.rows, assembled)
-    _finish(folder, scratch, card, assembled)
+    _finish(folder, scratch, card, wanted, assembled)
     return Outcome(done.rows, assembled.images, len(assembled.positives), assembled.rejected)
 
 
@@ -109,23 +111,7 @@ def prepare(source: Source, folder: Path) -> Path:
         what = "a finished dataset" if (folder / "dataset.toml").exists() else "something else"
         raise ArenaError(f"--output {folder}: holds {what} already; name another folder, or remove it")
     scratch.mkdir(parents=True, exist_ok=True)
-    for stale in RELATIONS.values():
-        (scratch / stale).unlink(missing_ok=True)
     return scratch
-
-
-def copy_relations(path: Path, target: Path) -> None:
-    """Take a file of tag relations into the folder.
-
-    Raises:
-        ArenaError: it cannot be read.
-    """
-    try:
-        target.write_bytes(path.read_bytes())
-    except OSError as error:
-        raise ArenaError(
-            f"{path}: {(error.strerror or str(error)).lower()}; name a CSV file of tag relations"
-        ) from None
 
 
 class _Done(NamedTuple):
@@ -137,7 +123,7 @@ def _examine_all(
     parts: Iterable[Rows], examiner: Examiner, wanted: Wanted, progress: Progress, expected: int | None
 ) -> _Done:
     """Examine every row that no part holds yet."""
-    settings = _settings(examiner.scratch, wanted)
+    settings = _settings(wanted)
     workers = wanted.workers or os.cpu_count() or 1
     total = expected if wanted.limit is None else min(wanted.limit, expected or wanted.limit)
     paths, count = [], 0
@@ -163,14 +149,13 @@ def _watched(results: Iterable[Examined | Reject], advance: Callable[[int], None
         advance(1)
 
 
-def _settings(scratch: Path, wanted: Wanted) -> str:
+def _settings(wanted: Wanted) -> str:
     """Everything beside its rows that a part depends on."""
-    files = {
-        name: hashlib.sha256((scratch / name).read_bytes()).hexdigest()
-        for name in RELATIONS.values()
-        if (scratch / name).exists()
-    }
-    return json.dumps([SETTINGS_VERSION, asdict(wanted.policy), files, PHASH, DHASH])
+    known = wanted.relations
+    implied = {name: sorted(names) for name, names in known.implications.items()}
+    related = json.dumps([dict(known.aliases), implied, sorted(known.blacklist)], sort_keys=True)
+    digest = hashlib.sha256(related.encode()).hexdigest()
+    return json.dumps([SETTINGS_VERSION, asdict(wanted.policy), digest, PHASH, DHASH])
 
 
 def refuse_nothing(source: Source, folder: Path, rows: int, assembled: Assembled) -> None:
@@ -198,20 +183,34 @@ def describe(source: Source, wanted: Wanted, name: str, rows: int, assembled: As
         "hashed": "the decoded image",
         "pixel_sha256": "SHA-256 of width, height (4 bytes each, big-endian) and the RGB bytes",
         **({"limit": wanted.limit} if wanted.limit else {}),
+        **_rating_scheme(source, assembled),
         "untagged": assembled.untagged,
         "images": assembled.images,
         "digest": assembled.digest,
         "steps": steps(rows, source.kind, assembled.rejected),
+        **told_findings(wanted.relations),
     }
 
 
-def _finish(folder: Path, scratch: Path, card: Mapping[str, Any], assembled: Assembled) -> None:
+def _rating_scheme(source: Source, assembled: Assembled) -> dict[str, Any]:
+    """What the letters of the ratings mean, and how that is known; nothing where no image is rated."""
+    if assembled.scheme is None:
+        return {}
+    scheme = assembled.scheme
+    if source.kind == "posts" and scheme.name == UNKNOWN_SCHEME and (told := fetched_scheme(source.path.parent)):
+        scheme = Scheme(told, "the fetch of these posts says so")
+    return {"rating_scheme": scheme.name, "rating_scheme_why": scheme.why}
+
+
+def _finish(folder: Path, scratch: Path, card: Mapping[str, Any], wanted: Wanted, assembled: Assembled) -> None:
     """Put every file in its place, the card last: a folder without one is no dataset yet."""
-    tags = [(tag, category_of(assembled, tag)) for tag in assembled.positives]
+    told = {**wanted.categories, **assembled.categories}
+    tags = [(tag, told.get(tag, UNKNOWN_CATEGORY)) for tag in assembled.positives]
+    write_relations(scratch, wanted.relations.about(assembled.positives.keys() | wanted.relations.blacklist.keys()))
     write_tags(scratch / "tags.csv", tags, assembled.positives)
     (scratch / "dataset.toml").write_text(toml_text(card), encoding="utf-8")
     _remove_strays(folder, assembled.paths)
-    for name in (*RELATIONS.values(), "images.parquet", "tags.csv", "dataset.toml"):
+    for name in (*RELATION_FILES, "images.parquet", "tags.csv", "dataset.toml"):
         if (scratch / name).exists():
             (scratch / name).replace(folder / name)
     shutil.rmtree(scratch)

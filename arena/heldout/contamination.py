@@ -6,14 +6,15 @@ and beside it how many pairs unrelated hashes would have brought so near.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy import special
 
@@ -22,6 +23,9 @@ from arena.heldout.dataset import HeldOut
 from arena.heldout.duplicates import Hashes, pairs_between
 from arena.heldout.hashes import ALGORITHMS
 from arena.progress import Progress
+
+if TYPE_CHECKING:
+    from arena.heldout.listing import Listed
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -95,7 +99,8 @@ class Index(Protocol):
 
 
 Confirm = Callable[[Integers, Integers], Sequence[str]]
-"""Rows of held-out images and, of each, the row of a candidate in the index -> `near`, `alternate`, or another word."""
+"""Rows of held-out images and, of each, the row of a candidate in the index -> `near`, `alternate`, `rejected`, or `candidate`
+where its picture is not at hand."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +136,7 @@ class Contamination:
         untold: bool (images,), whether its hashes say nothing, so that only digests could tell.
         classes: those that could be told at all, of `CLASSES` in order.
         chance_pairs: class -> how many pairs of unrelated hashes would fall into it.
-        indexes: name, digest, number of images, algorithms and digests of each index.
+        indexes: name, digest, number of images, algorithms and digests of each index, and whether pictures were compared.
     """
 
     image_ids: tuple[str, ...]
@@ -163,19 +168,29 @@ class Contamination:
         return {one: int((self.place == CLASSES.index(one)).sum()) for one in self.classes}
 
 
-def hold_against(heldout: HeldOut | None, paths: Sequence[Path], progress: Progress) -> Contamination | None:
+def hold_against(
+    heldout: HeldOut | None, paths: Sequence[Path], progress: Progress, *, pictures: Sequence[str] = (),
+    root: Path | None = None,
+) -> Contamination | None:  # fmt: skip
     """Find which held-out images are in index files of training images; None where no index is given.
 
+    Args:
+        pictures: where those of the indexes are, as `find_pictures` takes them; candidates are then compared.
+
     Raises:
-        ArenaError: an index is missing or damaged, or there is no dataset that has hashes.
+        ArenaError: an index is missing or damaged, pictures of none are given, or there is no dataset that has hashes.
         IncomparableError: an index was hashed by other algorithms.
     """
     if not paths:
+        if pictures:
+            raise ArenaError(f"--pictures {pictures[0]}: of which index? Give it with --against")
         return None
     if heldout is None:
         raise ArenaError(f"--against {paths[0]}: a truth file has no hashes; give --dataset, whose images have them")
-    from arena.heldout.index import read_index  # only here: few runs need an index
+    from arena.heldout.at_hand import find_pictures  # only here: few runs need an index
+    from arena.heldout.index import read_index
 
+    at_hand = find_pictures(pictures, paths, root)
     indexes = []
     for path in paths:
         if not path.is_file():
@@ -184,8 +199,26 @@ def hold_against(heldout: HeldOut | None, paths: Sequence[Path], progress: Progr
         progress.note(f"{path.name}: looking for {len(heldout):,} images among {len(index.image_ids):,}")
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        indexes.append(Against(path.name, digest, index))
+        sources = at_hand.get(path.name)
+        confirm = _comparing(heldout, index, sources, progress) if sources else None
+        indexes.append(Against(path.name, digest, index, confirm))
     return find_contamination(heldout, indexes)
+
+
+def _comparing(heldout: HeldOut, index: Index, sources: "Sequence[Listed]", progress: Progress) -> Confirm:
+    """A comparison of held-out pictures with those of an index that are at hand."""
+    from arena.heldout.at_hand import compare, paths_of
+
+    def confirm(rows: Integers, others: Integers) -> Sequence[str]:
+        names = {row: index.image_ids[row] for row in np.unique(others).tolist()}
+        paths = paths_of(names.values(), sources)
+        pairs = pd.DataFrame({"left": rows, "right": others, "straight": True, "mirrored": False, "class": "candidate"})
+        at_hand = {row: paths[name] for row, name in names.items() if name in paths}
+        told = compare(pairs, heldout.paths, at_hand, progress).set_index(["left", "right"])["class"]
+        words: list[str] = told.loc[pd.MultiIndex.from_frame(pairs[["left", "right"]])].tolist()
+        return words
+
+    return confirm
 
 
 def find_contamination(heldout: HeldOut, indexes: Sequence[Against]) -> Contamination:
@@ -236,8 +269,9 @@ def _search(heldout: HeldOut, against: Against) -> _Found:
         ends = np.array([0.0, *(float(expected[use].sum()) for expected in within)])
         chance = {name: chance[name] + more for name, more in zip(chance, np.diff(ends).tolist(), strict=True)}
         searched = _Hashed(left.rows[use], left.hashes[use])
-        for rows, classes in _classify(searched, right, weight, against.confirm):
-            np.minimum.at(place, rows, classes)
+        found = _classify(searched, right, weight, against.confirm)
+        np.minimum.at(place, found.rows, found.places)
+        told |= {CLASSES[one] for one in np.unique(found.places[found.places < len(CLASSES)])}
     if columns:
         told |= set(BAND_CLASSES) if against.confirm is None else {"near", "alternate"}
     return _Found(place, untold, told, chance)
@@ -250,19 +284,23 @@ class _Hashed(NamedTuple):
     hashes: Hashes
 
 
-def _classify(
-    left: _Hashed, right: Hashes, weight: int, confirm: Confirm | None
-) -> Iterator[tuple[Integers, Integers]]:  # fmt: skip
-    """Held-out rows of candidates, and the place of each one's class; equal hashes of the index are looked at once."""
-    if confirm is None:
-        pairs = pairs_between(left.hashes, np.unique(right), radius=RADIUS // weight)
-        band = np.searchsorted(BAND_ENDS, weight * pairs.hamming_bits)
-        yield left.rows[pairs.left], band + CLASSES.index(BAND_CLASSES[0])
-        return
-    pairs = pairs_between(left.hashes, right, radius=RADIUS // weight)
-    words = confirm(left.rows[pairs.left], pairs.right)
-    places = [CLASSES.index(word) if word in CLASSES else len(CLASSES) for word in words]
-    yield left.rows[pairs.left], np.array(places, np.int64)
+class _Classified(NamedTuple):
+    """Held-out rows of candidates, and the place of each one's class in `CLASSES`."""
+
+    rows: Integers
+    places: Integers
+
+
+def _classify(left: _Hashed, right: Hashes, weight: int, confirm: Confirm | None) -> _Classified:
+    """Every candidate by its distance, or by a comparison; without one, equal hashes of the index are looked at once."""
+    pairs = pairs_between(left.hashes, np.unique(right) if confirm is None else right, radius=RADIUS // weight)
+    rows = left.rows[pairs.left]
+    places = np.searchsorted(BAND_ENDS, weight * pairs.hamming_bits) + CLASSES.index(BAND_CLASSES[0])
+    if confirm is not None and len(rows):
+        told = {"candidate": -1, **{name: CLASSES.index(name) for name in ("near", "alternate")}}
+        decided = np.array([told.get(word, len(CLASSES)) for word in confirm(rows, pairs.right)])
+        places = np.where(decided < 0, places, decided)
+    return _Classified(rows, places)
 
 
 def _common(heldout: HeldOut, against: Against) -> dict[str, _Hashed]:
@@ -332,6 +370,7 @@ def _facts(heldout: HeldOut, against: Against) -> dict[str, Any]:
         "images": len(index.image_ids),
         "hashes": {column: one.name + ("" if one.verified else " (unverified)") for column, one in used.items()},
         "digests": _common_digests(heldout, index),
+        "pictures": against.confirm is not None,
     }
 
 

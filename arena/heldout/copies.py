@@ -18,6 +18,9 @@ from arena.heldout.duplicates import Pairs, pairs_between, pairs_within
 CLASSES = ("identical", "near", "alternate", "rejected", "candidate")
 """What a pair is, surest first: the same pixels; a copy; another version of the picture; another picture; not decided."""
 
+SEEN_CLASSES = ("identical", "near", "alternate", "candidate", "rejected")
+"""Classes of pairs with an index in the order in which they count for an image: what may be a copy before what is none."""
+
 COPY_COLUMNS = (
     "left", "right", "source", "class", "found_by", "phash_bits", "dhash_bits", *Overlay._fields,
 )  # fmt: skip

@@ -36,6 +36,11 @@ class Rule:
             return ("identical", "candidate")
         return ("identical", "near", "alternate") if self.alternates else ("identical", "near")
 
+    @property
+    def seen(self) -> tuple[str, ...]:
+        """Classes by which an index has a picture; a candidate that no picture could clear counts as one."""
+        return (*self.joined, "candidate") if self.radius else self.joined
+
     def __str__(self) -> str:
         return f"{self.policy} {', '.join(self.joined) if self.radius else 'equal pHash'} at radius {self.radius}"
 
@@ -67,8 +72,9 @@ def settle(images: pd.DataFrame, copies: pd.DataFrame, seen: pd.DataFrame, rule:
     Args:
         images: in order of `image_id`.
         copies: pairs of rows with `class`.
-        seen: rows (`left`) that an index has, with `source`, `class` and what it is called there (`right_id`).
+        seen: rows (`left`) that an index has or may have, with `source`, `class` and what it is called there (`right_id`).
     """
+    seen = seen[seen["class"].isin(rule.seen)]
     joined = copies[copies["class"].isin(rule.joined)]
     cluster = clusters(len(images), _edges(joined))
     first = np.unique(cluster, return_index=True)[1][cluster]

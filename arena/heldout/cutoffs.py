@@ -8,6 +8,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
+
+import pandas as pd
 
 from arena.cards import ModelCard
 from arena.errors import ArenaError
@@ -83,3 +86,16 @@ def last_day(known: Sequence[Cutoff]) -> date | None:
     """The day after which an image is held out for all of these; None where one is known by its post only."""
     days = [cutoff.day for cutoff in known if cutoff.day is not None]
     return max(days) if len(days) == len(known) else None
+
+
+def moments(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Moments in UTC, of a column of dates, of ISO 8601 text or of seconds since 1970; NaT where it is none of these.
+
+    >>> moments(pd.Series(["2024-05-31T01:00:00+02:00", "soon"])).tolist()
+    [Timestamp('2024-05-30 23:00:00+0000', tz='UTC'), NaT]
+    """
+    if pd.api.types.is_numeric_dtype(column):
+        return pd.to_datetime(column, unit="s", utc=True, errors="coerce")
+    if pd.api.types.is_datetime64_any_dtype(column):
+        return pd.to_datetime(column, utc=True)
+    return pd.to_datetime(column, utc=True, errors="coerce", format="ISO8601")

@@ -16,11 +16,12 @@ from PIL import Image
 from arena.cards import read_dataset_card
 from arena.errors import ArenaError, refuse_twice
 from arena.heldout.alignment import Overlay
+from arena.heldout.at_hand import compare, find_pictures, paths_of
 from arena.heldout.copies import (
     COPY_COLUMNS,
+    SEEN_CLASSES,
     Hashed,
     Pair,
-    Signatures,
     candidates_against,
     candidates_within,
     confirm,
@@ -31,14 +32,14 @@ from arena.heldout.copies import (
 )
 from arena.heldout.copy_policy import Ledger, Rule, settle
 from arena.heldout.dataset import HeldOut, write_frozen
-from arena.heldout.files import digest_file, place
+from arena.heldout.files import CARRIED_FILES, digest_file, place
 from arena.heldout.hashes import ALGORITHMS
 from arena.heldout.index import HashIndex, read_index
+from arena.heldout.listing import Listed
 from arena.heldout.rejects import write_rejects
 from arena.heldout.signing import Signed, read_thumbnails, sign_images
 from arena.images import decode
 from arena.progress import Progress
-from arena.tag_exports import RELATION_FILES
 
 PINNED_KEYS = ("steps", "images", "digest", "rows_digest", "files", "frozen_from", "frozen_from_digest")
 """Keys of a card that say of the source what does not hold of a part of it."""
@@ -53,24 +54,30 @@ class Source(NamedTuple):
     name: str
     digest: str
     hashed: Hashed
+    pictures: Sequence[Listed] = ()
+    """Where its pictures are, as far as they are at hand."""
 
 
-def read_sources(paths: Sequence[Path]) -> list[Source]:
+def read_sources(paths: Sequence[Path], pictures: Sequence[str] = (), root: Path | None = None) -> list[Source]:
     """Indexes of hashes from their files, named by file name, with the SHA-256 of each file.
+
+    Args:
+        pictures: as `find_pictures` takes them.
 
     Raises:
         ArenaError: a file that is no index, or two of one name.
         IncomparableError: an index whose hashes are made otherwise than ours.
     """
     refuse_twice("--against", "index", [path.name for path in paths])
-    return [_read_source(path) for path in paths]
+    at_hand = find_pictures(pictures, paths, root)
+    return [_read_source(path, at_hand.get(path.name, ())) for path in paths]
 
 
-def _read_source(path: Path) -> Source:
+def _read_source(path: Path, pictures: Sequence[Listed]) -> Source:
     index = read_index(path)
     ours = HashIndex((), {}, {name: ALGORITHMS[name] for name in Pair._fields}, name="the images")
     ours.refuse_unlike(index)
-    return Source(path.name, digest_file(path), index)
+    return Source(path.name, digest_file(path), index, pictures)
 
 
 class Deduplicated(NamedTuple):
@@ -101,6 +108,7 @@ def dedup(heldout: HeldOut, output: Path, *, against: Sequence[Source], rule: Ru
         "deduplicated_from": heldout.digest,
         "deduplicated_by": str(rule),
         "deduplicated_against": ", ".join(f"{source.name} {source.digest[:12]}" for source in against),
+        "compared_with_pictures_of": ", ".join(source.name for source in against if source.pictures),
     }
     if finished := _finished(output, shaped_by):
         return finished
@@ -110,7 +118,7 @@ def dedup(heldout: HeldOut, output: Path, *, against: Sequence[Source], rule: Ru
     why = "no readable image, or another file than the one that was listed"
     ledger.record("readable", before=len(heldout), kept=len(signed.images), why=why)
     copies = find_copies(signed, heldout.card.folder, work, rule, progress)
-    seen = find_seen(signed.signatures, against, rule, progress)
+    seen = find_seen(signed, heldout.card.folder, against, rule, progress)
     settled = settle(signed.images, copies, seen, rule, ledger)
     if settled.kept.empty:
         raise ArenaError(f"{heldout.card.folder}: no image would be left ({rule}); see --radius and --against")
@@ -148,7 +156,7 @@ def _write_images(folder: Path, heldout: HeldOut, images: pd.DataFrame, more: Ma
     source = heldout.card.folder
     for path in images["path"]:
         place(source / path, folder / path)
-    for name in RELATION_FILES:
+    for name in CARRIED_FILES:
         if (source / name).exists():
             shutil.copyfile(source / name, folder / name)
     card = {key: value for key, value in heldout.card.facts.items() if key not in PINNED_KEYS}
@@ -181,37 +189,49 @@ def find_copies(signed: Signed, folder: Path, work: Path, rule: Rule, progress: 
     rows = np.setdiff1d(np.flatnonzero(~signatures.flat), identical["right"])
     candidates = candidates_within(signatures, rows, radius=rule.radius)
     involved = np.union1d(candidates["left"], candidates["right"]).astype(np.int64)
-    thumbnails = read_thumbnails(
+    small = read_thumbnails(
         [folder / path for path in signed.images["path"].iloc[involved]], work / "thumbnails.npy", progress
     )
+    if not small.readable.all():
+        changed = signed.images["path"].iloc[involved[~small.readable][0]]
+        raise ArenaError(f"{folder / changed}: changed while it was compared; dedup again")
     among = candidates.assign(
         left=np.searchsorted(involved, candidates["left"]), right=np.searchsorted(involved, candidates["right"])
     )
     parts = [identical]
     with progress.count("comparing candidates", len(among), 0) as advance:
-        for part in confirm(among, thumbnails):
+        for part in confirm(among, small.pixels):
             parts.append(part.assign(left=involved[part["left"]], right=involved[part["right"]]))
             advance(len(part))
     return pd.concat(parts, ignore_index=True).sort_values(["left", "right"], ignore_index=True)
 
 
-def find_seen(signatures: Signatures, against: Sequence[Source], rule: Rule, progress: Progress) -> pd.DataFrame:
-    """Images that an index has: of each image and index the surest and nearest match."""
+def find_seen(
+    signed: Signed, folder: Path, against: Sequence[Source], rule: Rule, progress: Progress
+) -> pd.DataFrame:  # fmt: skip
+    """Images that an index has or may have: of each image and index the surest and nearest match."""
+    signatures, lefts = signed.signatures, [folder / path for path in signed.images["path"]]
     empty = pd.DataFrame({"left": np.empty(0, np.int64), "right": np.empty(0, np.int64)})
     found = [empty.assign(**dict.fromkeys(("source", "right_id", "class", "found_by"), ""))]
     for source in against:
         progress.note(f"searching {source.name}: {len(source.hashed.image_ids):,} hashes")
         identical = of_class(identical_against(signatures, source.hashed), "identical")
         candidates = of_class(candidates_against(signatures, source.hashed, radius=rule.radius), "candidate")
+        if source.pictures and rule.radius:
+            candidates = _compared(candidates, lefts, source, progress)
         both = pd.concat([identical, candidates], ignore_index=True)
-        nearest = (
-            both.sort_values(["left", "phash_bits", "dhash_bits", "right"])
-            .sort_values(["left", "class"], ascending=[True, False], kind="stable")
-            .drop_duplicates("left")
-        )
+        both["rank"] = both["class"].map(SEEN_CLASSES.index)
+        nearest = both.sort_values(["left", "rank", "phash_bits", "dhash_bits", "right"]).drop_duplicates("left")
         ids = [source.hashed.image_ids[row] for row in nearest["right"]]
         found.append(nearest.assign(source=source.name, right_id=ids))
     return pd.concat(found, ignore_index=True).sort_values(["left", "source"], ignore_index=True)
+
+
+def _compared(candidates: pd.DataFrame, lefts: Sequence[Path], source: Source, progress: Progress) -> pd.DataFrame:
+    """Candidates, decided where the picture of the index is at hand."""
+    names = {int(row): source.hashed.image_ids[row] for row in candidates["right"]}
+    paths = paths_of(names.values(), source.pictures)
+    return compare(candidates, lefts, {row: paths[name] for row, name in names.items() if name in paths}, progress)
 
 
 def _named(images: pd.DataFrame, copies: pd.DataFrame, seen: pd.DataFrame) -> pd.DataFrame:

@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from arena.errors import UnreadableImageError
+from arena.heldout.files import stored_path
 from arena.heldout.hashes import dhash, phash
+from arena.heldout.ratings import rating_letter
 from arena.heldout.records import Content, Record, RefusedError, Reject
 from arena.heldout.sources.labels import refuse_long
 from arena.heldout.sources.tree import shown
@@ -26,7 +28,7 @@ MAX_FILE_BYTES = 512_000_000
 
 
 class Examined(NamedTuple):
-    """One image as `images.parquet` has it, and what else is known of it."""
+    """One image as `images.parquet` has it, and what else is known of it: `rated` is its rating as the source spells it."""
 
     where: str
     image_id: str
@@ -39,6 +41,7 @@ class Examined(NamedTuple):
     dhash: int
     tags: list[str]
     rating: str
+    rated: str
     group: str
     facts: Mapping[str, Any]
     categories: Mapping[str, str]
@@ -73,7 +76,7 @@ class Examiner:
         image, suffix = read_picture(content, self.policy)
         pixels = np.asarray(image)
         sha256 = hashlib.sha256(content).hexdigest()
-        path = f"images/{sha256[:2]}/{sha256}{suffix}"
+        path = stored_path(sha256, suffix)
         examined = Examined(
             where=where,
             image_id=record.image_id,
@@ -85,7 +88,8 @@ class Examiner:
             phash=phash(pixels),
             dhash=dhash(pixels),
             tags=sorted(self.relations.close(record.tags)),
-            rating=record.rating,
+            rating=rating_letter(record.rating),
+            rated=record.rating,
             group=str(record.facts.get("parent_id", record.image_id)),
             facts=record.facts,
             categories={self.relations.canonical(tag): kind for tag, kind in record.categories.items()},

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from arena import __version__
 from arena.errors import ArenaError
@@ -24,6 +25,9 @@ PAGE_POSTS = 200
 
 MOST_PAGE_BYTES = 1 << 25
 """32 MiB; a page of Danbooru has half a megabyte."""
+
+DANBOORU, RATING_SCHEME = "donmai.us", "danbooru-2022"
+"""The domain of Danbooru's own hosts, and by which scheme they rate."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +109,8 @@ def fetch(query: Query, folder: Path, *, client: Asker, progress: Progress | Non
         ArenaError: the folder holds something else, or the host cannot be asked, refuses, or answers no posts.
     """
     progress = progress or Silent()
-    store = FetchFolder(folder, query.asked(), facts={"count": query.count, "arena": __version__})
+    rated = {"rating_scheme": RATING_SCHEME} if _host(query).endswith(DANBOORU) else {}
+    store = FetchFolder(folder, query.asked(), facts={"count": query.count, "arena": __version__, **rated})
     with store.opened(), progress.count("posts", max(query.count, store.checkpoint.posts), 0) as advance:
         images = ImageFetch(store, client, query.wish, advance)
         try:
@@ -121,6 +126,10 @@ def fetch(query: Query, folder: Path, *, client: Asker, progress: Progress | Non
             posts=store.checkpoint.posts, images=images.there, left_out=store.checkpoint.left_out,
             rejects=Counter(reject.reason for reject in store.rejects.values()), ended=store.checkpoint.ended,
         )  # fmt: skip
+
+
+def _host(query: Query) -> str:
+    return urlsplit(query.host).hostname or ""
 
 
 def _read_page(client: Asker, before: Checkpoint, query: Query) -> _Page:

@@ -60,6 +60,14 @@ class Checkpoint:
     started: str = field(default_factory=utc_now)
 
 
+def fetched_scheme(folder: Path) -> str:
+    """By which scheme the posts of a fetch are rated; empty where the folder holds no fetch, or one that does not say."""
+    try:
+        return str(tomllib.loads((folder / STATE).read_text(encoding="utf-8")).get("rating_scheme", ""))
+    except (OSError, ValueError):
+        return ""
+
+
 class FetchFolder:
     """A fetch on disk.
 

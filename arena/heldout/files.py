@@ -8,8 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TypeVar
 
+from arena.images import IMAGE_SUFFIXES
+from arena.tag_exports import RELATION_FILES
+
 Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
+
+CARRIED_FILES = (*RELATION_FILES, "tag_groups.toml")
+"""Files beside the images that are part of a set, where there are any."""
 
 BATCH = 1_024
 """Items that wait for a thread at a time: a million files never stand in one queue."""
@@ -35,6 +41,16 @@ def is_inside(path: str) -> bool:
     posix, windows = PurePosixPath(path), PureWindowsPath(path)
     rooted = posix.is_absolute() or bool(windows.anchor)
     return bool(path) and "\0" not in path and not rooted and ".." not in (*posix.parts, *windows.parts)
+
+
+def stored_path(sha256: str, suffix: str) -> str:
+    """Where an image lies in a dataset folder: by its digest, so that no name can harm.
+
+    >>> stored_path("0f3a", ".PNG"), stored_path("0f3a", ".aspx")
+    ('images/0f/0f3a.png', 'images/0f/0f3a')
+    """
+    known = suffix.lower()
+    return f"images/{sha256[:2]}/{sha256}{known if known in IMAGE_SUFFIXES else ''}"
 
 
 def place(source: Path, target: Path) -> None:

@@ -21,13 +21,9 @@ import pyarrow.parquet as pq
 from arena.cards import DatasetCard, check_name, read_dataset_card
 from arena.errors import ArenaError
 from arena.heldout.dataset import NAMED_MISSING_FILES, HeldOut, read_frozen, toml_text, write_frozen
-from arena.heldout.files import default_workers, digest_file, in_threads, is_inside, place
+from arena.heldout.files import CARRIED_FILES, default_workers, digest_file, in_threads, is_inside, place, stored_path
 from arena.heldout.selection import INCLUDED_FOR, Selected, Selection, select
-from arena.images import IMAGE_SUFFIXES
 from arena.progress import Progress, Silent
-
-CARRIED_FILES = ("tag_aliases.csv", "tag_implications.csv", "tag_blacklist.csv", "tag_groups.toml")
-"""Files beside the images that are part of the set, where there are any."""
 
 DUPLICATES_FILE = "duplicates.parquet"
 """The pairs that a search for duplicates found: told on the set's page, no part of the set."""
@@ -105,16 +101,6 @@ def freeze(
     return Frozen(read_dataset_card(output / "dataset.toml"), len(selected.images), written=True)
 
 
-def stored_path(sha256: str, path: str) -> str:
-    """Where an image lies in a frozen folder: by its digest, so that no name can harm.
-
-    >>> stored_path("0f3a", "somewhere/else.PNG"), stored_path("0f3a", "page.aspx")
-    ('images/0f/0f3a.png', 'images/0f/0f3a')
-    """
-    suffix = PurePosixPath(path).suffix.lower()
-    return f"images/{sha256[:2]}/{sha256}{suffix if suffix in IMAGE_SUFFIXES else ''}"
-
-
 def digest_rows(path: Path) -> str:
     """SHA-256, in hexadecimal, over every column of every row of a Parquet file, whatever wrote it.
 
@@ -186,7 +172,7 @@ def _write_tables(partial: Path, heldout: HeldOut, selected: Selected, about: Ab
         if (heldout.card.folder / name).exists():
             shutil.copyfile(heldout.card.folder / name, partial / name)
     images = _whole_numbers(selected.images, heldout.card.folder / "images.parquet").assign(
-        path=[stored_path(*cells) for cells in zip(selected.images["sha256"], selected.images["path"], strict=True)]
+        path=_stored_paths(selected.images)
     )
     card = _card(heldout, selected, about, selection)
     digest = write_frozen(partial, card=card, images=images[sorted(images.columns)], tags=list(selected.tags.items()))
@@ -267,6 +253,12 @@ def _digest_of(card: Path) -> str:
         return "its card cannot be read"
 
 
+def _stored_paths(images: pd.DataFrame) -> list[str]:
+    """Where each image lies in the frozen folder."""
+    named = zip(images["sha256"], images["path"], strict=True)
+    return [stored_path(sha256, PurePosixPath(path).suffix) for sha256, path in named]
+
+
 class _Image(NamedTuple):
     """Where an image lies in the source, and what its digest must be."""
 
@@ -276,10 +268,8 @@ class _Image(NamedTuple):
 
 def _place_images(heldout: HeldOut, images: pd.DataFrame, partial: Path, workers: int, progress: Progress) -> None:
     """Link every image that is as its digest says; one that is not stops the freezing, with those like it named."""
-    plan = {
-        stored_path(sha256, path): _Image(path, sha256)
-        for path, sha256 in zip(images["path"], images["sha256"], strict=True)
-    }
+    named = zip(_stored_paths(images), images["path"], images["sha256"], strict=True)
+    plan = {target: _Image(path, sha256) for target, path, sha256 in named}
     todo = [target for target in plan if not (partial / target).exists()]
 
     def place_one(target: str) -> str:
@@ -292,17 +282,15 @@ def _place_images(heldout: HeldOut, images: pd.DataFrame, partial: Path, workers
     with progress.count("images", len(plan), len(plan) - len(todo)) as advance:
         damaged = [path for path in in_threads(place_one, todo, workers=workers, advance=advance) if path]
     if damaged:
-        named = ", ".join(damaged[:NAMED_MISSING_FILES]) + (" ..." if len(damaged) > NAMED_MISSING_FILES else "")
+        some = ", ".join(damaged[:NAMED_MISSING_FILES]) + (" ..." if len(damaged) > NAMED_MISSING_FILES else "")
         raise ArenaError(
-            f"{heldout.card.folder}: {len(damaged)} images differ from their sha256: {named}. Restore them, or import again"
+            f"{heldout.card.folder}: {len(damaged)} images differ from their sha256: {some}. Restore them, or import again"
         )
 
 
 def _take_away(partial: Path, images: pd.DataFrame) -> None:
     """Remove what an earlier attempt with other options left."""
-    wanted = {
-        partial / stored_path(sha256, path) for path, sha256 in zip(images["path"], images["sha256"], strict=True)
-    }
+    wanted = {partial / path for path in _stored_paths(images)}
     for path in sorted((partial / "images").rglob("*"), reverse=True):
         if path.is_dir() and not path.is_symlink():
             if not any(path.iterdir()):

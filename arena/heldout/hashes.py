@@ -72,12 +72,6 @@ CORNER = 8
 GREY_SIDE = 32
 """Side of the grey square that is transformed."""
 
-FLAT_LEVELS = 1.0
-"""Deviation in grey levels (0 to 255) below which the low frequencies of both axes hold nothing but rounding and noise."""
-
-TRIM_LEVELS = 16
-"""How far from the border's colour a pixel may be, in each channel, to belong to the border."""
-
 
 def phash(pixels: RGB) -> int:
     """The perceptual hash of `imagehash.phash`, as an unsigned 64-bit integer."""
@@ -139,54 +133,6 @@ def _integer(bits: NDArray[np.bool_], order: Literal["big", "little"] = "big") -
     return int.from_bytes(np.packbits(bits.ravel(), bitorder=order).tobytes(), order)
 
 
-def flat(pixels: RGB) -> bool:
-    """Whether the picture has nothing that a hash could tell it by.
-
-    One colour, a gradient or plain stripes have no frequency in both axes at once; whatever they show, most bits of their hash
-    are of rounding and noise, and unlike pictures share one. Only their digests say anything.
-
-    >>> flat(np.full((64, 64, 3), 200, np.uint8))
-    True
-    """
-    corner = _low_frequencies(shrink(grey_601(pixels), Size(GREY_SIDE, GREY_SIDE)), first=1)
-    # An orthonormal coefficient is 1 / (2 * GREY_SIDE) of scipy's; their root mean square is the deviation of the grey levels.
-    deviation = np.sqrt((corner**2).sum()) / (2 * GREY_SIDE) / GREY_SIDE
-    return bool(deviation < FLAT_LEVELS)
-
-
 def mirrored(pixels: RGB) -> RGB:
     """Left and right changed over."""
     return np.ascontiguousarray(pixels[:, ::-1])
-
-
-def trimmed(pixels: RGB) -> RGB:
-    """The picture without a border of one colour, be it all around, bars or padding on one side.
-
-    The colour is that of the upper left corner for the upper and left border, that of the lower right for the others. Unchanged
-    where nothing would be left.
-
-    >>> framed = np.zeros((5, 7, 3), np.uint8)
-    >>> framed[1:4, 2:5] = 255
-    >>> trimmed(framed).shape
-    (3, 3, 3)
-    """
-    first, last = _near(pixels, pixels[0, 0]), _near(pixels, pixels[-1, -1])
-    top, left = (_leading(first, axis=axis) for axis in (1, 0))
-    bottom, right = (_leading(last[::-1, ::-1], axis=axis) for axis in (1, 0))
-    height, width = pixels.shape[:2]
-    if top + bottom >= height or left + right >= width:
-        return pixels
-    return np.ascontiguousarray(pixels[top : height - bottom, left : width - right])
-
-
-def _near(pixels: RGB, colour: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Which pixels are of a colour, or nearly; (height, width)."""
-    low = (colour.astype(np.int16) - TRIM_LEVELS).clip(0).astype(np.uint8)
-    high = (colour.astype(np.int16) + TRIM_LEVELS).clip(max=255).astype(np.uint8)
-    return np.asarray(((pixels >= low) & (pixels <= high)).all(axis=2))
-
-
-def _leading(near: NDArray[np.bool_], *, axis: int) -> int:
-    """How many rows (axis 1) or columns (axis 0) are near throughout, before the first that is not."""
-    border = np.append(near.all(axis=axis), False)
-    return int(np.argmin(border))

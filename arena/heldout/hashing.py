@@ -19,9 +19,7 @@ import numpy as np
 from PIL import Image
 from threadpoolctl import threadpool_limits
 
-from arena.cards import find_dataset
 from arena.errors import ArenaError, UnreadableImageError, nearest, refuse_twice
-from arena.heldout.dataset import read_frozen
 from arena.heldout.hashes import (
     ALGORITHMS,
     SCALED_SIDE,
@@ -32,23 +30,16 @@ from arena.heldout.hashes import (
     phash_grey,
 )  # fmt: skip
 from arena.heldout.index import DIGESTS, HashIndex, count_rows, read_blocks, read_facts, write_blocks
-from arena.heldout.readers import identifiers
+from arena.heldout.listing import Item, Listed, list_source
 from arena.heldout.records import Reject
 from arena.heldout.rejects import write_rejects
-from arena.images import IMAGE_SUFFIXES, RGB, pixel_digest, read_picture
+from arena.images import RGB, pixel_digest, read_picture
 from arena.progress import Progress, Silent
 
 PART_IMAGES = 1024
 """Images of a part: what a stopped run loses at most."""
 
 _PART = re.compile(r"\d{6,}-[0-9a-f]{32}\.parquet(\.part)?")
-
-
-class Item(NamedTuple):
-    """One image file to be hashed."""
-
-    image_id: str
-    path: str
 
 
 class Hashed(NamedTuple):
@@ -81,7 +72,7 @@ def hash_sources(
             or a folder where the output should be.
     """
     columns = _checked_columns(columns)
-    listing = [_list_source(source, root) for source in sources]
+    listing = [list_source(source, root) for source in sources]
     refuse_twice("arena hash", "source", [source.name for source in listing])
     if output.is_dir():
         raise ArenaError(f"-o {output}: a folder; name a file, such as {output / 'index.parquet'}")
@@ -95,14 +86,6 @@ def hash_sources(
     return job.join(parts)
 
 
-class _Source(NamedTuple):
-    """Where images are; `items` can be called again. The prefix sets its identifiers apart from those of other sources."""
-
-    name: str
-    prefix: str
-    items: Callable[[], Iterator[Item]]
-
-
 class _Part(NamedTuple):
     """One part and where it lies."""
 
@@ -113,7 +96,7 @@ class _Part(NamedTuple):
 class _Job:
     """Sources, columns, and the index that is made of them."""
 
-    def __init__(self, output: Path, columns: Sequence[str], sources: Sequence[_Source]) -> None:
+    def __init__(self, output: Path, columns: Sequence[str], sources: Sequence[Listed]) -> None:
         self.output, self.sources = output, sources
         self.folder = output.with_name(output.name + ".parts")
         self.rejects_file = output.with_suffix(".rejects.csv")
@@ -125,7 +108,7 @@ class _Job:
     def items(self) -> Iterator[Item]:
         if len(self.sources) == 1:
             return self.sources[0].items()
-        return (Item(source.prefix + item.image_id, item.path) for source in self.sources for item in source.items())
+        return chain.from_iterable(source.prefixed() for source in self.sources)
 
     def parts(self) -> Iterator[tuple[_Part, list[Item]]]:
         """Every part as the sources are now, in order."""
@@ -299,38 +282,6 @@ def _checked_columns(columns: Sequence[str]) -> tuple[str, ...]:
     if not any(name in ALGORITHMS for name in columns):
         raise ArenaError(f"--algorithms: an index needs a hash besides digests: {', '.join(ALGORITHMS)}")
     return tuple(name for name in (*ALGORITHMS, *DIGESTS) if name in columns or name == "sha256")
-
-
-def _list_source(source: str, root: Path | None) -> _Source:
-    """What a source names: a dataset's folder, a folder of images, a file, or a dataset's card."""
-    path = Path(source)
-    if path.is_file():
-        name = identifiers([path.name])[0]
-        return _Source(name, "", lambda: iter([Item(name, str(path))]))
-    if path.is_dir() and not (path / "dataset.toml").exists():
-        if next(_walk(path), None) is None:
-            raise ArenaError(f"{path}: no image in it (looked for {', '.join(sorted(IMAGE_SUFFIXES))})")
-        name = os.fsencode(path.resolve().name).decode("utf-8", "backslashreplace")
-        return _Source(name, f"{name}/", lambda: _walk(path))
-    dataset = read_frozen(find_dataset(source, root))
-    items = [Item(name, str(path)) for name, path in zip(dataset.image_ids, dataset.paths, strict=True)]
-    return _Source(dataset.card.name, f"{dataset.card.name}/", lambda: iter(items))
-
-
-def _walk(folder: Path) -> Iterator[Item]:
-    """Every image file below a folder, a folder at a time in order of name, its own files before those of the folders in it.
-
-    Links to files are followed, links to folders are not. One folder's names are held at a time, not all.
-    """
-    waiting = [""]
-    while waiting:
-        here = waiting.pop()
-        with os.scandir(folder / here) as found:
-            entries = sorted(found, key=lambda entry: entry.name)
-        waiting += [f"{here}{entry.name}/" for entry in reversed(entries) if entry.is_dir(follow_symlinks=False)]
-        files = [entry for entry in entries if Path(entry.name).suffix.lower() in IMAGE_SUFFIXES and entry.is_file()]
-        names = identifiers([f"{here}{entry.name}" for entry in files])
-        yield from (Item(name, entry.path) for name, entry in zip(names, files, strict=True))
 
 
 def _stamp(path: str) -> tuple[int, int]:

@@ -31,9 +31,9 @@ FIXED = (
 )  # fmt: skip
 """Columns that every dataset has."""
 
-UNKEPT = tuple((name, pa.large_string()) for name in ("where", "reason", "detail", "rank"))
-"""Columns that a dataset does not keep: of a reject, whose `reason` is empty where the image was taken, and `rank`, a digest
-of the row."""
+UNKEPT = tuple((name, pa.large_string()) for name in ("where", "reason", "detail", "rank", "rated"))
+"""Columns that a dataset does not keep: of a reject, whose `reason` is empty where the image was taken; `rank`, a digest of the
+row; and the rating as the source spells it."""
 
 Rows = list[Record | Reject]
 

@@ -8,9 +8,9 @@ Source: Danbooru's forum topic 21277 and its `howto:rate`.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from arena.errors import ArenaError, nearest
 
@@ -35,6 +35,13 @@ TELLING_IMAGES = 100
 """Images rated `s` among which one `g` would be expected: about a seventh of what had been safe became general."""
 
 
+LETTERS: Mapping[str, str] = {
+    **{letter: letter for letter in "gsqe"},
+    **{word: letter for scheme in RATING_SCHEMES.values() for letter, word in scheme.items() if " " not in word},
+}
+"""Every spelling of a rating, and its letter."""
+
+
 class Scheme(NamedTuple):
     """How the letters are to be read, and how that is known."""
 
@@ -43,20 +50,27 @@ class Scheme(NamedTuple):
     why: str
 
 
-def rating_letter(text: str) -> str:
-    """A rating as its letter: `safe`, `rating:s` and `S` are `s`; empty where it is none.
+def rating_word(value: Any) -> str:
+    """A rating as a source spells it, a letter or a word of `LETTERS`; empty where it is none.
+
+    >>> [rating_word(value) for value in ("rating:safe", "Explicit", "g", "?", None)]
+    ['safe', 'explicit', 'g', '', '']
+    """
+    word = str(value or "").strip().lower().removeprefix("rating:").strip()
+    return word if word in LETTERS else ""
+
+
+def rating_letter(word: str) -> str:
+    """The letter of a rating: `safe`, `rating:s` and `S` are `s`; empty where it is none.
 
     >>> [rating_letter(text) for text in ("rating:safe", "Explicit", "g", "?")]
     ['s', 'e', 'g', '']
     """
-    word = text.strip().lower().removeprefix("rating:").strip()
-    if word in ("g", "s", "q", "e"):
-        return word
-    return {"general": "g", "sensitive": "s", "safe": "s", "questionable": "q", "explicit": "e"}.get(word, "")
+    return LETTERS.get(rating_word(word), "")
 
 
 def detect_scheme(
-    ratings: Iterable[str],
+    ratings: Mapping[str, int],
     *,
     fetched: datetime | None = None,
     newest: datetime | None = None,
@@ -64,14 +78,14 @@ def detect_scheme(
     """Tell by what scheme ratings are meant; `unknown` where nothing tells.
 
     Args:
-        ratings: as the source has them, letters or words.
+        ratings: letters or words as the source has them (`rating_word`), and how many images have each.
         fetched: when the copy of the posts was made, where that is known.
         newest: the latest date of any post in it, of creation or change.
 
-    >>> detect_scheme(["s", "q", "g"]).name, detect_scheme(["s", "q"]).name
+    >>> detect_scheme({"s": 1, "g": 2}).name, detect_scheme({"s": 1, "q": 1}).name
     ('danbooru-2022', 'unknown')
     """
-    words = Counter(text.strip().lower().removeprefix("rating:").strip() for text in ratings)
+    words = Counter(ratings)
     old, new = words["safe"], words["general"] + words["sensitive"]
     general, ambiguous = words["g"] + words["general"], words["s"] + words["safe"] + words["sensitive"]
     if old and (new or general):

@@ -17,7 +17,7 @@ class Record:
         image_id: what the source calls it, unique within the source.
         content: its file or bytes, not decoded yet.
         tags: as the source spells them, in any order.
-        rating: `g`, `s`, `q`, `e`, or empty where unknown.
+        rating: a letter or a word as the source has it, such as `s` or `safe`; empty where unknown.
         facts: what else the source knows, by column name of `images.parquet`: `post_id`, `created_at`, `md5`, `parent_id`.
         categories: the category of those tags whose category the source knows.
         where: as `Reject.where`; empty where the content is a file that says it.

@@ -14,7 +14,7 @@ import pandas as pd
 
 from arena.cards import ModelCard
 from arena.errors import ArenaError
-from arena.heldout.cutoffs import cutoffs, last_day, last_post
+from arena.heldout.cutoffs import cutoffs, last_day, last_post, moments
 from arena.heldout.dataset import random_order
 
 INCLUDED_FOR = "included_for"
@@ -153,15 +153,10 @@ def _posts(images: pd.DataFrame, options: str) -> "pd.Series[float]":
 
 
 def _moments(images: pd.DataFrame, options: str) -> Any:
-    """When each row was posted, UTC; NaT where that is unknown. Numbers are seconds since 1970."""
+    """When each row was posted, as `moments` reads it."""
     if "created_at" not in images.columns:
         raise ArenaError(f"{options}: the images have no column created_at; import them from a source that has dates")
-    column = images["created_at"]
-    if pd.api.types.is_numeric_dtype(column):
-        return pd.to_datetime(column, unit="s", utc=True, errors="coerce")
-    if pd.api.types.is_datetime64_any_dtype(column):
-        return pd.to_datetime(column, utc=True)
-    return pd.to_datetime(column, utc=True, errors="coerce", format="ISO8601")
+    return moments(images["created_at"])
 
 
 def _start(day: date) -> datetime:

@@ -26,7 +26,8 @@ INNER_SHARE = 0.5
 on it, at 0.45 of its side."""
 
 FLAT_LEVELS = 2.0
-"""Grey levels that a picture must depart from a plane by (root mean square) for its hashes to mean anything."""
+"""Grey levels that a picture must depart from rows and columns of one grey by (root mean square) for its hashes to mean
+anything."""
 
 VARIANTS = ("as is", "trimmed", "cropped", "mirrored", "mirrored trimmed")
 """How a picture is hashed."""
@@ -145,17 +146,13 @@ def _is_border(lines: NDArray[np.int16], colours: NDArray[np.float64] | None) ->
 
 
 def flat(pixels: RGB) -> bool:
-    """Whether a picture is of one colour or one even gradient, as all of which share a few hashes.
+    """Whether a picture is one colour, one gradient, or plain stripes: what rows and columns of one grey add up to.
+
+    Such a picture has no frequency in both axes at once, so most bits of its pHash are rounding, and unlike ones share it.
 
     >>> flat(np.full((40, 30, 3), 200, np.uint8))
     True
     """
-    grey = np.asarray(
-        Image.fromarray(pixels).convert("L").resize((32, 32), Image.Resampling.BOX), dtype=np.float64
-    ).ravel()
-    beyond = grey - _PLANE @ (_PLANE.T @ grey)
+    grey = np.asarray(Image.fromarray(pixels).convert("L").resize((32, 32), Image.Resampling.BOX), dtype=np.float64)
+    beyond = grey - grey.mean(0) - grey.mean(1)[:, None] + grey.mean()
     return float(np.sqrt((beyond**2).mean())) < FLAT_LEVELS
-
-
-_PLANE = np.linalg.qr(np.stack([np.ones(1024), *np.indices((32, 32)).reshape(2, 1024) - 15.5], axis=1))[0]
-"""Orthonormal columns that span every even gradient over 32 x 32."""

@@ -9,11 +9,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from arena.errors import UnreadableImageError
 from arena.heldout.alignment import SIDE, Thumbnails, thumbnail
 from arena.heldout.copies import Pair, Signatures
 from arena.heldout.dataset import HeldOut
+from arena.heldout.files import is_inside
 from arena.heldout.records import Reject
 from arena.heldout.signatures import VARIANTS, sign, trimmed
 from arena.images import decode
@@ -66,21 +68,24 @@ def sign_images(heldout: HeldOut, work: Path, progress: Progress) -> Signed:
     return _assemble(heldout, [known[sha256] if safe else {"problem": OUTSIDE} for sha256, safe in rows])
 
 
-def is_inside(path: str) -> bool:
-    """Whether a path of `images.parquet` stays below its folder."""
-    parts = Path(path).parts
-    return bool(parts) and not Path(path).is_absolute() and ".." not in parts
+class Small(NamedTuple):
+    """Small pixels of pictures as they are and trimmed, (n, 2, SIDE, SIDE, 3), and which could be read, (n,)."""
+
+    pixels: Thumbnails
+    readable: NDArray[np.bool_]
 
 
-def read_thumbnails(paths: Sequence[Path], file: Path, progress: Progress) -> Thumbnails:
-    """Small pixels of pictures as they are and trimmed, (n, 2, SIDE, SIDE, 3), in a file that is mapped into memory."""
+def read_thumbnails(paths: Sequence[Path], file: Path, progress: Progress) -> Small:
+    """Small pixels of pictures, in a file that is mapped into memory."""
     shape = (len(paths), 2, SIDE, SIDE, 3)
     pixels = np.lib.format.open_memmap(file, mode="w+", dtype=np.uint8, shape=shape)
+    readable = np.zeros(len(paths), np.bool_)
     with progress.count("reading the candidates", len(paths), 0) as advance, _pool() as pool:
         for row, pair in enumerate(pool.map(_thumbnails, paths)):
-            pixels[row] = pair
+            if pair is not None:
+                pixels[row], readable[row] = pair, True
             advance(1)
-    return pixels
+    return Small(pixels, readable)
 
 
 def _pool() -> ThreadPoolExecutor:
@@ -106,8 +111,11 @@ def _sign_file(named: tuple[str, Path]) -> dict[str, Any]:
     return row | {"pixel_sha256": signature.pixel_sha256, "flat": signature.flat} | hashes
 
 
-def _thumbnails(path: Path) -> Thumbnails:
-    pixels = decode(path)
+def _thumbnails(path: Path) -> Thumbnails | None:
+    try:
+        pixels = decode(path)
+    except UnreadableImageError:
+        return None
     return np.stack([thumbnail(pixels), thumbnail(trimmed(pixels))])
 
 

@@ -1,4 +1,5 @@
 import csv
+import gzip
 import hashlib
 import io
 import json
@@ -25,6 +26,7 @@ from arena.heldout.records import Reject
 from arena.heldout.rejects import write_rejects
 from arena.heldout.sources import open_source
 from arena.images import ImagePolicy, decode, pixel_digest
+from arena.tag_exports import read_relations
 
 from .imports import contents, dataset, gather, rejected, table
 from .sources.kinds import lines, picture, put
@@ -36,7 +38,9 @@ def test_an_imported_folder_is_a_frozen_dataset(photos: Path, tmp_path: Path) ->
     put(tmp_path / "aliases.csv", "antecedent_name,consequent_name,status\npuppy,dog,active\n")
     put(tmp_path / "implications.csv", "antecedent_name,consequent_name\ndog,animal\n")
     put(tmp_path / "blacklist.csv", "name,reason\nall,no label\n")
-    relations = {name: tmp_path / f"{name}.csv" for name in ("aliases", "implications", "blacklist")}
+    relations = read_relations(
+        **{name: [tmp_path / f"{name}.csv"] for name in ("aliases", "implications", "blacklist")}
+    )
     outcome = gather(photos, tmp_path / "set", relations=relations, title="Photos", licence="CC0-1.0")
     assert outcome == Outcome(13, 13, 14, outcome.rejected)
     assert not outcome.rejected
@@ -213,8 +217,57 @@ def test_what_is_in_the_way_is_refused(photos: Path, tmp_path: Path) -> None:
             gather(photos, target)
     assert contents(tmp_path / "set") == before
     assert contents(tmp_path / "full").keys() == {"notes.txt"}
-    with pytest.raises(ArenaError, match=r"none\.csv: no such file or directory; name a CSV"):
-        gather(photos, tmp_path / "new", relations={"aliases": tmp_path / "none.csv"})
+
+
+@pytest.mark.parametrize(
+    ("ratings", "scheme"),
+    [
+        (["safe", "explicit"], "danbooru-2021"), (["s", "general"], "danbooru-2022"), (["s", "q"], "unknown"),
+        (["sensitive"], "danbooru-2022"),
+    ],
+)  # fmt: skip
+def test_the_card_says_what_the_letters_of_the_ratings_mean(tmp_path: Path, ratings: list[str], scheme: str) -> None:
+    rows = [{"path": f"{n}.png", "tags": "x", "rating": rating} for n, rating in enumerate(ratings)]
+    table(tmp_path / "in/t.jsonl", rows)
+    for number in range(len(ratings)):
+        put(tmp_path / f"in/{number}.png", number)
+    gather(tmp_path / "in/t.jsonl", tmp_path / "set")
+    made = dataset(tmp_path / "set")
+    assert made.card.facts["rating_scheme"] == scheme
+    assert made.images["rating"].tolist() == [rating[0] for rating in ratings]
+
+
+def test_without_a_rating_no_scheme_is_told(photos: Path, tmp_path: Path) -> None:
+    gather(photos, tmp_path / "set")
+    assert "rating_scheme" not in dataset(tmp_path / "set").card.facts
+
+
+def test_posts_of_a_fetch_have_the_scheme_that_it_names(tmp_path: Path) -> None:
+    put(tmp_path / "in/posts.jsonl", lines([{"id": 1, "tag_string": "x", "rating": "s"}]))
+    put(tmp_path / "in/1.png", 1)
+    put(tmp_path / "in/fetch.toml", 'rating_scheme = "danbooru-2022"\n')
+    gather(tmp_path / "in", tmp_path / "set")
+    assert dataset(tmp_path / "set").card.facts["rating_scheme"] == "danbooru-2022"
+
+
+def test_the_verb_takes_exports_of_tags(photos: Path, tmp_path: Path) -> None:
+    rows = [{"antecedent_name": "puppy", "consequent_name": "dog", "status": "active"},
+            {"antecedent_name": "never_seen", "consequent_name": "nor_this", "status": "active"}]  # fmt: skip
+    with gzip.open(tmp_path / "tag_aliases.jsonl.gz", "wt") as file:
+        file.write(lines(rows))
+    put(tmp_path / "tags.jsonl", lines([{"name": "dog", "category": 4, "is_deprecated": False}]))
+    done = CliRunner().invoke(
+        arena,
+        [
+            "dataset", "import", str(photos), "-o", str(tmp_path / "set"), "--aliases", str(tmp_path / "tag_aliases.jsonl.gz"),
+            "--categories", str(tmp_path / "tags.jsonl"), "--blacklist", "danbooru-meta",
+        ],
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    made = dataset(tmp_path / "set")
+    assert made.relations.aliases == {"puppy": "dog"}, "what matters for its tags alone"
+    assert made.tags.category(made.tags.index["dog"]) == "character"
+    assert "puppy" not in made.tags.names
 
 
 def test_a_source_that_gives_nothing_is_one_line(tmp_path: Path) -> None:

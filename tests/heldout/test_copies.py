@@ -1,6 +1,7 @@
 """Classes of pairs, on pictures that were changed in a known way."""
 
 import io
+import math
 
 import numpy as np
 import pandas as pd
@@ -146,14 +147,36 @@ def test_a_symmetric_picture_does_not_find_itself() -> None:
     assert candidates_within(signatures_of(symmetric, np.asarray(drawing(5))), np.arange(2), radius=4).empty
 
 
-def test_pictures_of_one_colour_or_one_gradient_are_flat() -> None:
-    ramp = np.broadcast_to(np.arange(100, dtype=np.uint8)[:, None, None] * 2, (100, 80, 3))
-    assert flat(np.full((50, 50, 3), 7, np.uint8))
-    assert flat(np.ascontiguousarray(ramp))
-    assert not flat(np.asarray(drawing()))
-    line = np.full((128, 128, 3), 255, np.uint8)
-    line[40:80, 40:80] = 200
-    assert not flat(line), "a pale square is a picture"
+def gradient(angle: float) -> RGB:
+    y, x = np.mgrid[0:200, 0:300]
+    slope = np.cos(angle) * x / 300 + np.sin(angle) * y / 200
+    return np.repeat(((slope - slope.min()) / np.ptp(slope) * 255).astype(np.uint8)[:, :, None], 3, axis=2)
+
+
+def recompressed(pixels: RGB) -> RGB:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=50)
+    return decode(buffer.getvalue())
+
+
+@pytest.mark.parametrize("angle", [0.0, 0.5, 1.0, math.pi / 2])
+def test_gradients_are_flat_even_from_a_jpeg(angle: float) -> None:
+    assert flat(gradient(angle))
+    assert flat(recompressed(gradient(angle)))
+
+
+def test_one_colour_and_stripes_are_flat_and_drawings_are_not() -> None:
+    stripes = np.zeros((200, 200, 3), np.uint8)
+    stripes[:, ::20] = 255
+    assert flat(stripes)
+    assert flat(np.full((1, 1, 3), 9, np.uint8))
+    assert not any(flat(np.asarray(drawing(seed))) for seed in range(20))
+    line = np.full((200, 200, 3), 255, np.uint8)
+    line[np.arange(200), np.arange(200)] = 0
+    assert not flat(line), "a thin line says where it runs"
+    square = np.full((128, 128, 3), 255, np.uint8)
+    square[40:80, 40:80] = 200
+    assert not flat(square), "a pale square is a picture"
 
 
 def test_digests_pair_each_picture_with_the_first_alone() -> None:

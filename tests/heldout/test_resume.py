@@ -14,6 +14,7 @@ from arena.heldout.collect import Wanted, collect
 from arena.heldout.records import Record, Reject
 from arena.heldout.sources import Source, open_source
 from arena.images import ImagePolicy, read_picture
+from arena.tag_exports import read_relations
 
 from .imports import contents, dataset, gather, rejected, table
 from .sources.kinds import picture, put
@@ -79,7 +80,7 @@ def test_parts_of_another_policy_are_not_taken_up(photos: Path, half: Path) -> N
 
 def test_parts_of_other_relations_are_not_taken_up(photos: Path, half: Path) -> None:
     aliases = put(half.parent / "aliases.csv", "antecedent_name,consequent_name\npuppy,dog\n")
-    gather(photos, half, relations={"aliases": aliases})
+    gather(photos, half, relations=read_relations(aliases=[aliases]))
     assert all("dog" in tags for tags in dataset(half).images["tags"])
 
 

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from arena.errors import ArenaError
+from arena.heldout.ratings import rating_word
 from arena.heldout.records import Content, Record, RefusedError
 from arena.heldout.sources.facts import facts_of
 from arena.heldout.sources.hints import Hints
-from arena.heldout.sources.labels import Labels, labels_of, rating_letter, tags_in
+from arena.heldout.sources.labels import Labels, labels_of, tags_in
 from arena.heldout.sources.tree import Tree
 
 PATHS = ("path", "file_name", "filename", "image_path", "file", "image")
@@ -82,7 +83,7 @@ class Columns:
         return Record(str(image_id), content, labels.tags, labels.rating, facts, labels.categories, where)
 
     def _labels(self, values: Mapping[str, Any]) -> Labels:
-        rating = rating_letter(values.get(self.rating))
+        rating = rating_word(values.get(self.rating))
         if self.tags in ("", "tags", "tag_string") and not self.names:
             found = labels_of(values, self.separator)
             if found is None:

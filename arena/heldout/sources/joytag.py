@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from arena.errors import ArenaError
+from arena.heldout.ratings import rating_word
 from arena.heldout.records import Found, Record, RefusedError, Reject
 from arena.heldout.sources.columns import read_names
 from arena.heldout.sources.facts import facts_of
 from arena.heldout.sources.hints import Hints
-from arena.heldout.sources.labels import rating_letter, tags_in
+from arena.heldout.sources.labels import tags_in
 from arena.heldout.sources.posts import find_image
 from arena.heldout.sources.rows import Row, read_rows
 from arena.heldout.sources.tree import Tree
@@ -60,7 +61,7 @@ def _record(row: Row, tree: Tree, files: dict[str, str], names: tuple[str, ...])
         raise RefusedError("no tags", "column tags is empty")
     content = find_image(tree, files, digest, image_id)
     tags = tuple(tags_in(row.values["tags"], names=names))
-    return Record(image_id, content, tags, rating_letter(row.values.get("rating")), facts, where=row.where)
+    return Record(image_id, content, tags, rating_word(row.values.get("rating")), facts, where=row.where)
 
 
 def _hexadecimal(value: Any) -> str:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from arena.heldout.ratings import rating_word
 from arena.heldout.records import RefusedError
 from arena.tags import CATEGORY_NAMES
 
@@ -15,9 +16,6 @@ NAMESPACES = {"creator": "artist", "series": "copyright"} | {
     name: name for name in ("artist", "copyright", "character", "meta")
 }
 """Prefixes of tags written one a line, as hydrus exports them, and the category that each means."""
-
-RATINGS = {"general": "g", "sensitive": "s", "safe": "s", "questionable": "q", "explicit": "e"}
-"""Ratings by their long names. What `s` means depends on the year; the letter is kept as it is."""
 
 CATEGORIES = tuple(name for number, name in CATEGORY_NAMES.items() if number < 9)
 
@@ -34,6 +32,7 @@ class Labels(NamedTuple):
     tags: tuple[str, ...]
     categories: Mapping[str, str] = {}
     rating: str = ""
+    """As `rating_word` gives it."""
 
 
 def tidy(tag: str) -> str:
@@ -76,7 +75,7 @@ def caption(text: str, separator: str = "auto") -> Labels:
     In lines, a prefix such as `character:` tells the category, and `rating:` the rating.
 
     >>> caption("character:hatsune miku\nrating:safe\nre:zero")
-    Labels(tags=('hatsune_miku', 're:zero'), categories={'hatsune_miku': 'character'}, rating='s')
+    Labels(tags=('hatsune_miku', 're:zero'), categories={'hatsune_miku': 'character'}, rating='safe')
     """
     chosen = separator if separator != "auto" else "comma" if "," in text else "line"
     found: dict[str, str] = {}
@@ -84,7 +83,7 @@ def caption(text: str, separator: str = "auto") -> Labels:
     for tag in split_tags(text, chosen):
         prefix, colon, rest = tag.partition(":")
         if chosen == "line" and colon and prefix == "rating":
-            rating = rating_letter(rest)
+            rating = rating_word(rest)
         elif chosen == "line" and colon and prefix in NAMESPACES and rest.strip("_"):
             found[rest.strip("_")] = NAMESPACES[prefix]
         else:
@@ -122,7 +121,7 @@ def labels_of(table: Mapping[str, Any], separator: str = "auto") -> Labels | Non
     if not known:
         return None
     categories = {tag: category for tag, category in found.items() if category}
-    return Labels(tuple(found), categories, rating_letter(table.get("rating")))
+    return Labels(tuple(found), categories, rating_word(table.get("rating")))
 
 
 def tags_in(value: Any, separator: str = "auto", names: Sequence[str] = ()) -> list[str]:
@@ -140,12 +139,6 @@ def tags_in(value: Any, separator: str = "auto", names: Sequence[str] = ()) -> l
     tags = [item if isinstance(item, str) else _named(item, names) for item in items]
     refuse_long(sum(map(len, tags)) + len(tags))
     return list(dict.fromkeys(filter(None, map(tidy, tags))))
-
-
-def rating_letter(value: Any) -> str:
-    """`g`, `s`, `q` or `e`; empty for anything else."""
-    text = str(value or "").strip().lower()
-    return RATINGS.get(text, text if text in RATINGS.values() else "")
 
 
 def _named(item: Any, names: Sequence[str]) -> str:
