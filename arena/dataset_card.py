@@ -51,5 +51,5 @@ def _shelf(text: str, root: Path | None) -> tuple[str, Path]:
     """`FOLDER` or `SOURCE=FOLDER`; a folder whose own name holds `=` is taken as it is."""
     source, separator, folder = text.partition("=")
     if not separator or Path(text).exists():
-        return "", find_dataset(text, root).folder
-    return source, find_dataset(folder, root).folder
+        source, folder = "", text
+    return source, Path(folder) if Path(folder).is_dir() else find_dataset(folder, root).folder

@@ -27,10 +27,10 @@ from planted.peers import Ends, Peer, peers
 from rich.console import Console
 
 from arena.cards import find_dataset
-from arena.heldout.copy_policy import Rule
+from arena.heldout.copies.dedup import find_copies
+from arena.heldout.copies.policy import Rule
+from arena.heldout.copies.signing import sign_images
 from arena.heldout.dataset import read_frozen, write_frozen
-from arena.heldout.dedup import find_copies
-from arena.heldout.signing import sign_images
 from arena.terminal import Terminal
 
 COPY = ("identical", "near")

@@ -27,8 +27,8 @@ from PIL import Image
 
 from arena.cards import find_dataset
 from arena.heldout.dataset import read_frozen
-from arena.heldout.hashing import hash_sources
-from arena.heldout.index import read_index
+from arena.heldout.hashes.build import hash_sources
+from arena.heldout.hashes.index import read_index
 
 FOLDER = Path("build/bench_hashing")
 SIDES = (700, 1400)

@@ -36,7 +36,7 @@ from rich.table import Table
 
 from arena.errors import ArenaError
 from arena.heldout.dataset import write_frozen
-from arena.heldout.hashes import DHASH, PHASH
+from arena.heldout.hashes.algorithms import DHASH, PHASH
 
 HERE = Path(__file__).parent
 TAG_FILES = HERE / "demo_tags"

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import settings
 from PIL import Image, ImageDraw
 
-from arena.heldout import dataset, hashes
+from arena.heldout import dataset
+from arena.heldout.hashes import algorithms
 from arena.images import decode
 
 settings.register_profile("arena", deadline=None, max_examples=60)
@@ -133,7 +134,7 @@ def write_dataset(folder: Path, images: int = 40, tags: int = 12, seed: int = 0)
             {
                 "image_id": f"{i:04d}", "path": f"images/{i:04d}.png",
                 "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "width": rgb.shape[1], "height": rgb.shape[0],
-                "phash": f"{hashes.phash(rgb):016x}", "dhash": f"{hashes.dhash(rgb):016x}",
+                "phash": f"{algorithms.phash(rgb):016x}", "dhash": f"{algorithms.dhash(rgb):016x}",
                 "tags": [f"tag_{t}" for t in range(tags) if rng.random() < 0.4], "rating": "g", "group": str(i),
             }
         )  # fmt: skip

@@ -29,6 +29,8 @@ VERBS = [
     ["ls", "models"],
     ["ls", "datasets"],
     ["ls", "tags"],
+    ["power"],
+    *(["dataset", verb] for verb in ("fetch", "import", "tags", "dedup", "freeze", "verify", "describe", "card")),
 ]
 
 
@@ -56,7 +58,7 @@ def npz_pair(folder: Path, scores: np.ndarray | None = None) -> tuple[Path, Path
 def test_every_verb_has_help_with_an_example(verb: list[str]) -> None:
     result = CliRunner().invoke(cli.arena, [*verb, "--help"])
     assert result.exit_code == 0
-    assert "Example: arena " + verb[0] in result.output
+    assert "Example: arena " + " ".join(verb) in result.output
     assert max(map(len, result.output.splitlines())) <= 80
 
 

@@ -12,7 +12,7 @@ from arena import taggers
 from arena.cards import find_dataset, find_model, model_cards
 from arena.heldout.dataset import HeldOut, read_frozen
 from arena.heldout.duplicates import pairs_within
-from arena.heldout.hashes import dhash, phash
+from arena.heldout.hashes.algorithms import dhash, phash
 from arena.images import decode
 from arena.taggers.preprocess import square
 

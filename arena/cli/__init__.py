@@ -203,7 +203,7 @@ def hash_(sources: tuple[str, ...], output: Path, algorithms: str, workers: int 
 
     Example: arena hash training-images -o training.parquet
     """
-    from arena.heldout.hashing import hash_sources
+    from arena.heldout.hashes.build import hash_sources
     from arena.terminal import Terminal
 
     hashed = hash_sources(

@@ -21,7 +21,7 @@ from scipy import special
 from arena.errors import ArenaError, IncomparableError, refuse_twice
 from arena.heldout.dataset import HeldOut
 from arena.heldout.duplicates import Hashes, pairs_between
-from arena.heldout.hashes import ALGORITHMS
+from arena.heldout.hashes.algorithms import ALGORITHMS
 from arena.progress import Progress
 
 if TYPE_CHECKING:
@@ -187,8 +187,8 @@ def hold_against(
         return None
     if heldout is None:
         raise ArenaError(f"--against {paths[0]}: a truth file has no hashes; give --dataset, whose images have them")
-    from arena.heldout.at_hand import find_pictures  # only here: few runs need an index
-    from arena.heldout.index import read_index
+    from arena.heldout.copies.at_hand import find_pictures  # only here: few runs need an index
+    from arena.heldout.hashes.index import read_index
 
     at_hand = find_pictures(pictures, paths, root)
     indexes = []
@@ -207,7 +207,7 @@ def hold_against(
 
 def _comparing(heldout: HeldOut, index: Index, sources: "Sequence[Listed]", progress: Progress) -> Confirm:
     """A comparison of held-out pictures with those of an index that are at hand."""
-    from arena.heldout.at_hand import compare, paths_of
+    from arena.heldout.copies.at_hand import compare, paths_of
 
     def confirm(rows: Integers, others: Integers) -> Sequence[str]:
         names = {row: index.image_ids[row] for row in np.unique(others).tolist()}

@@ -1,7 +1,7 @@
 """Near duplicates by exact Hamming distance of their hashes, how many there are, and the clusters that they form.
 
 Rows that share a hash are searched once: what is found for a hash holds for each of its rows. Hashes are searched with their
-bits spread, see `arena.heldout.bands.SPREAD`.
+bits spread, see `arena.heldout.hamming.bands.SPREAD`.
 """
 
 from collections.abc import Callable
@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 
-from arena.heldout.bands import gathered, spread
-from arena.heldout.distinct import EXPANDED_PAIRS, Distinct, Packing, Rows, expanded
-from arena.heldout.hamming import Hashes, Pairs, Search, search
+from arena.heldout.hamming.bands import gathered, spread
+from arena.heldout.hamming.distinct import EXPANDED_PAIRS, Distinct, Packing, Rows, expanded
+from arena.heldout.hamming.search import Hashes, Pairs, Search, search
 
 __all__ = [
     "Hashes", "Neighbours", "Pairs", "clusters", "links_within", "neighbours_between", "pairs_between", "pairs_within",

@@ -16,9 +16,11 @@ import pandas as pd
 from PIL import Image
 
 from arena.errors import ArenaError, UnreadableImageError
+from arena.heldout.copies.at_hand import paths_of
 from arena.heldout.dataset import read_images
 from arena.heldout.files import default_workers, in_threads, is_inside
 from arena.heldout.freeze import DUPLICATES_FILE
+from arena.heldout.listing import list_source
 from arena.images import decode
 from arena.progress import Progress, Silent
 
@@ -75,7 +77,7 @@ class Picture(NamedTuple):
 
 
 class Shelf(NamedTuple):
-    """Where pictures of one source are: a dataset folder, and its rows by identifier."""
+    """Where pictures of one source are: a folder, and what is known of those in it, by identifier."""
 
     folder: Path
     rows: Mapping[str, Mapping[str, Any]]
@@ -87,8 +89,8 @@ def gallery(
     """What a page shows of `duplicates.parquet`, or None where the folder has none.
 
     Args:
-        pictures: (source, dataset folder) in which the pictures of that source are looked up; the empty source is the set
-            itself, whose dropped images lie in the folder before.
+        pictures: (source, folder) in which the pictures of that source are looked up, a dataset or images alone; the empty
+            source is the set itself, whose dropped images lie in the folder before.
         most: pairs that are shown in all.
 
     Raises:
@@ -196,7 +198,13 @@ def _classes(pairs: Sequence[Pair], shown: Sequence[Mapping[str, Any]]) -> list[
 
 
 def _shelf(folder: Path, wanted: set[str]) -> Shelf:
-    """The rows of a dataset folder that are asked for."""
+    """The rows of a folder that are asked for; of images alone nothing is known but where they are."""
+    if not (folder / "dataset.toml").exists():
+        found = paths_of(wanted, [list_source(str(folder), None)])
+        unknown = {"tags": [], "rating": "", "width": 0, "height": 0}
+        return Shelf(
+            folder, {name: {**unknown, "path": str(path.relative_to(folder))} for name, path in found.items()}
+        )
     images = read_images(folder / "images.parquet")
     rows = images[images["image_id"].isin(wanted)].to_dict("records")
     return Shelf(folder, {str(row["image_id"]): {str(key): value for key, value in row.items()} for row in rows})

@@ -13,7 +13,7 @@ from PIL import Image
 from rich.progress import track
 
 from arena.errors import UnreadableImageError
-from arena.heldout.hashes import dhash, phash
+from arena.heldout.hashes.algorithms import dhash, phash
 from arena.images import RGB, decode
 
 LONGEST_SIDE = 256

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from arena.heldout.copies import Signatures
+from arena.heldout.copies.pairs import Signatures
 from arena.heldout.dataset import HeldOut
 from arena.heldout.duplicates import Pairs, pairs_within
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from arena.heldout.contamination import OWN_ALGORITHMS
-from arena.heldout.hashes import Algorithm
-from arena.heldout.index import HashIndex
-from arena.heldout.index import write_index as write
+from arena.heldout.hashes.algorithms import Algorithm
+from arena.heldout.hashes.index import HashIndex
+from arena.heldout.hashes.index import write_index as write
 
 
 def make_index(

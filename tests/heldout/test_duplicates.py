@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from arena.heldout import distinct, duplicates
+from arena.heldout import duplicates
 from arena.heldout.duplicates import (
     Pairs,
     clusters,
@@ -13,6 +13,7 @@ from arena.heldout.duplicates import (
     pairs_between,
     pairs_within,
 )
+from arena.heldout.hamming import distinct
 
 values = [0, 1, 2, 3, 4, 8, 16, 7, 255, 2**62, 2**63, 2**63 + 1, 2**64 - 1]
 hashes = hnp.arrays(np.uint64, st.integers(0, 25), elements=st.sampled_from(values))

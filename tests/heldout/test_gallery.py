@@ -60,6 +60,20 @@ def test_nothing_is_shown_of_nothing(tmp_path: Path) -> None:
     assert gallery(folder, [], most=0)["classes"][0]["shown"] == 0
 
 
+def test_pictures_of_an_index_come_from_a_folder_of_images(tmp_path: Path) -> None:
+    folder = write_dataset(tmp_path / "set", images=2)
+    more = {"kind": "candidate", "source": "train.parquet"}
+    write_pairs(folder, [row("0000", "sub/one", bits=4, **more), row("0000", "gone", bits=6, **more)])
+    (tmp_path / "train/sub").mkdir(parents=True)
+    Image.new("RGB", (30, 20), "red").save(tmp_path / "train/sub/one.png")
+    found = gallery(folder, [("train.parquet", tmp_path / "train")], most=9)
+    assert found is not None
+    there, gone = (part["pairs"][0]["pictures"][1] for part in found["classes"][0]["slices"])
+    assert there["thumbnail"]
+    assert (there["rating"], there["tags"]) == ("", [])
+    assert gone["missing"] == "picture not at hand"
+
+
 def test_pictures_come_from_the_folder_that_has_them(tmp_path: Path) -> None:
     own, before, index = (
         write_dataset(tmp_path / name, images=count, seed=seed)

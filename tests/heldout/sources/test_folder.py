@@ -27,7 +27,7 @@ def test_hydrus_writes_a_tag_a_line_with_namespaces(tmp_path: Path) -> None:
     assert record.image_id == "sub/a"
     assert record.tags == ("some_one", "re:zero", "blue_eyes", "^_^")
     assert record.categories == {"some_one": "artist", "re:zero": "copyright"}
-    assert record.rating == "e"
+    assert record.rating == "explicit"
 
 
 @pytest.mark.parametrize(

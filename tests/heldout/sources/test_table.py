@@ -31,7 +31,7 @@ def test_tables_of_text(images: Path, separator: str) -> None:
     put(table, "\ufeff" + "\r\n".join(separator.join(row) for row in rows))
     records, rejects = read(table)
     assert tags_of(records) == {"images/0": ("1girl", "blue_eyes"), "images/1": ("a", "b")}
-    assert [record.rating for record in records] == ["g", "e"]
+    assert [record.rating for record in records] == ["general", "e"]
     assert not rejects
 
 
@@ -46,7 +46,7 @@ def test_parquet_with_lists_and_named_columns(images: Path) -> None:
         rating_column="mature", keep=("source",),
     )  # fmt: skip
     assert tags_of(records) == {"70": ("blue_eyes", "x"), "71": ()}
-    assert [record.rating for record in records] == ["s", ""]
+    assert [record.rating for record in records] == ["safe", ""]
     assert [record.facts for record in records] == [{"post_id": 7, "source": "one"}, {"post_id": 8}]
     assert not rejects
 

@@ -1,0 +1,1 @@
+"""Which pictures are copies of which, and what becomes of them."""

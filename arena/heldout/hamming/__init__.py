@@ -1,0 +1,1 @@
+"""Exact Hamming search among millions of hashes."""

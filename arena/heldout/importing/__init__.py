@@ -1,0 +1,1 @@
+"""From a source to a dataset folder, a part at a time."""
