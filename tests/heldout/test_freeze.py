@@ -132,7 +132,7 @@ def test_a_frozen_set_is_a_dataset_like_any_other(tmp_path: Path) -> None:
     heldout = read_frozen(find_dataset(str(tmp_path / "frozen")))
     assert len(heldout) == 6
     assert set(heldout.images["path"]) == {
-        stored_path(row.sha256, "x.png") for row in heldout.images.itertuples(index=False)
+        stored_path(row.sha256, ".png") for row in heldout.images.itertuples(index=False)
     }
     whole = read_frozen(find_dataset(str(tmp_path / "source"))).images.set_index("image_id")
     for row in heldout.images.to_dict("records"):

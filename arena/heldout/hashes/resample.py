@@ -86,7 +86,7 @@ def _along_rows(grey: Grey, length: int) -> Grey:
     return np.floor(sums * 0.5**WEIGHT_BITS + 0.5).clip(0, 255).astype(np.uint8)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=512)
 def _bands(old: int, new: int) -> tuple[Band, ...]:
     """What brings `old` places to `new` ones, `BAND` new ones at a time."""
     scale = old / new
