@@ -1,0 +1,33 @@
+"""Cards: what is known of a tagger or a dataset, as TOML, read and validated.
+
+Cards lie in `models/` and `datasets/` of a root: the folder that `--root` names, then the checkout, or else the installed
+package. A card that is wrong is refused with the field, what was seen, and what is allowed.
+"""
+
+from arena.cards.dataset import DatasetCard, read_dataset_card
+from arena.cards.find import (
+    LAYOUTS,
+    dataset_cards,
+    find_dataset,
+    find_model,
+    find_models,
+    model_cards,
+    roots,
+)
+from arena.cards.model import (
+    ADAPTERS,
+    CARD_FILE,
+    InputSpec,
+    ModelCard,
+    Preprocess,
+    TagFile,
+    Thresholds,
+    read_model_card,
+)
+from arena.cards.names import check_name
+
+__all__ = [
+    "ADAPTERS", "CARD_FILE", "LAYOUTS", "DatasetCard", "InputSpec", "ModelCard", "Preprocess", "TagFile", "Thresholds",
+    "check_name", "dataset_cards", "find_dataset", "find_model", "find_models", "model_cards", "read_dataset_card", "read_model_card",
+    "roots",
+]  # fmt: skip

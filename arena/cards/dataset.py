@@ -1,0 +1,43 @@
+"""What is known of a frozen dataset."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from arena.cards.names import check_name
+from arena.cards.toml import Table, load_toml
+
+
+@dataclass(frozen=True)
+class DatasetCard:
+    """What is known of one frozen dataset.
+
+    Attributes:
+        folder: where `images.parquet` and `images/` are.
+        digest: SHA-256 of the set when it was frozen, or empty.
+        facts: everything else on the card.
+    """
+
+    name: str
+    title: str
+    folder: Path
+    licence: str = "unknown"
+    digest: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def read_dataset_card(path: Path) -> DatasetCard:
+    """Read `dataset.toml` of a frozen folder."""
+    facts = load_toml(path)
+    table = Table(dict(facts), str(path))
+    name = table.text("name")
+    check_name(name)
+    return DatasetCard(
+        name=name,
+        title=table.text("title", name),
+        folder=path.parent.resolve(),
+        licence=table.text("licence", "unknown"),
+        digest=table.text("digest", ""),
+        facts=facts,
+    )

@@ -1,0 +1,84 @@
+"""TOML tables read field by field, so that a mistake is told with the field, what was seen and what is allowed."""
+
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from arena.errors import ArenaError, nearest
+
+
+def load_toml(path: Path) -> dict[str, Any]:
+    """A whole file.
+
+    Raises:
+        ArenaError: it is no TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ArenaError(f"{path}: no readable TOML ({error})") from None
+
+
+_MISSING: Any = object()
+
+
+class Table:
+    """One TOML table, read field by field; what is left over at `finish` is a mistake."""
+
+    def __init__(self, content: dict[str, Any], where: str) -> None:
+        self.content = content
+        self.where = where
+        self.known: list[str] = []
+
+    def take(self, key: str, kinds: tuple[type, ...], default: Any) -> Any:
+        self.known.append(key)
+        value = self.content.pop(key, default)
+        if value is _MISSING:
+            raise ArenaError(f"{self.where}: no {key}; add it")
+        if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+            raise ArenaError(f"{self.where}: {key} = {value!r}; it must be {kinds[0].__name__}")
+        return value
+
+    def text(self, key: str, default: Any = _MISSING) -> str:
+        return str(self.take(key, (str,), default))
+
+    def texts(self, key: str) -> list[str]:
+        values = self.take(key, (list,), _MISSING)
+        if not values or not all(isinstance(value, str) for value in values):
+            raise ArenaError(f"{self.where}: {key} = {values!r}; it must list at least one name")
+        return list(values)
+
+    def choice(self, key: str, allowed: tuple[str, ...], default: Any = _MISSING) -> str:
+        value = self.text(key, default)
+        if value not in allowed:
+            raise ArenaError(f"{self.where}: {key} = {value!r}; allowed: {', '.join(allowed)}")
+        return value
+
+    def number(self, key: str, default: Any = _MISSING) -> float:
+        return float(self.take(key, (float, int), default))
+
+    def numbers(self, key: str, default: tuple[float, float, float]) -> tuple[float, float, float]:
+        values = self.take(key, (list, tuple), default)
+        if len(values) != 3 or any(isinstance(value, bool) or not isinstance(value, (int, float)) for value in values):
+            raise ArenaError(f"{self.where}: {key} = {values!r}; it must be three numbers, one a channel")
+        return float(values[0]), float(values[1]), float(values[2])
+
+    def flag(self, key: str, default: bool) -> bool:
+        return bool(self.take(key, (bool,), default))
+
+    def table(self, key: str) -> "Table":
+        return Table(self.take(key, (dict,), {}), f"{self.where}: [{key}]")
+
+    def strings(self) -> dict[str, str]:
+        return {key: self.text(key) for key in self.keys()}
+
+    def floats(self) -> dict[str, float]:
+        return {key: self.number(key) for key in self.keys()}
+
+    def keys(self) -> Iterator[str]:
+        return iter(list(self.content))
+
+    def finish(self) -> None:
+        for key in self.content:
+            raise ArenaError(f"{self.where}: {key} is no field of a card. {nearest(key, self.known)}")
