@@ -28,6 +28,6 @@ from arena.cards.names import check_name
 
 __all__ = [
     "ADAPTERS", "CARD_FILE", "LAYOUTS", "DatasetCard", "InputSpec", "ModelCard", "Preprocess", "TagFile", "Thresholds",
-    "check_name", "dataset_cards", "find_dataset", "find_model", "find_models", "model_cards", "read_dataset_card", "read_model_card",
-    "roots",
+    "check_name", "dataset_cards", "find_dataset", "find_model", "find_models", "model_cards", "read_dataset_card",
+    "read_model_card", "roots",
 ]  # fmt: skip
