@@ -202,9 +202,7 @@ def _shelf(folder: Path, wanted: set[str]) -> Shelf:
     if not (folder / "dataset.toml").exists():
         found = paths_of(wanted, [list_source(str(folder), None)])
         unknown = {"tags": [], "rating": "", "width": 0, "height": 0}
-        return Shelf(
-            folder, {name: {**unknown, "path": str(path.relative_to(folder))} for name, path in found.items()}
-        )
+        return Shelf(folder, {name: {**unknown, "path": str(path.relative_to(folder))} for name, path in found.items()})
     images = read_images(folder / "images.parquet")
     rows = images[images["image_id"].isin(wanted)].to_dict("records")
     return Shelf(folder, {str(row["image_id"]): {str(key): value for key, value in row.items()} for row in rows})

@@ -103,9 +103,9 @@ def fetch(
 
     Example: arena dataset fetch danbooru --before-id 6769098 --count 1000 -o danbooru-held-out
     """
+    from arena.heldout.fetch import danbooru as fetching
     from arena.heldout.fetch.address import Credentials, base_of
     from arena.heldout.fetch.client import USER_AGENT, Pace, PoliteClient
-    from arena.heldout.fetch import danbooru as fetching
     from arena.heldout.fetch.filter import NO_FILTER_WARNING, wish_of
     from arena.terminal import Terminal
 
