@@ -1,5 +1,6 @@
 """arena: which image tagger is better, on which tags, at which threshold, and how sure are we?"""
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,10 @@ if TYPE_CHECKING:
     from arena.api import score as score
 
 __version__ = "0.1.0"
+
+# Pillow hands the memory of every picture back; threads that decode then wait for one another to get it again. Read when PIL
+# is first loaded. 500 JPEG in two threads: 4.6 s in place of 6.7 s.
+os.environ.setdefault("PILLOW_BLOCKS_MAX", "16")
 
 _API = ("Comparison", "compare", "score")
 """What a notebook uses; imported when it is asked for, so that `arena --help` stays quick."""

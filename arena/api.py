@@ -19,8 +19,10 @@ from numpy.typing import NDArray
 from arena.cards import Thresholds, check_name
 from arena.errors import ArenaError, ScoresError, nearest
 from arena.evaluate import Entry, Settings, evaluate
+from arena.heldout.contamination import hold_against
 from arena.heldout.dataset import Truth
-from arena.pipeline import make_folder, read_scores_of, read_truth, write_reports
+from arena.pipeline import GivenTruth, make_folder, read_scores_of, read_truth, write_reports
+from arena.progress import Silent
 from arena.result import Result, write_result
 from arena.scores.matrix import Matrix
 from arena.scores.store import Scores, check_values
@@ -86,7 +88,7 @@ def score(
     Args:
         threshold: its own; None is 0.5.
         settings: fields of `Settings`: `min_positives`, `convention`, `replicates`, `seed`, `slices`, `tag_groups`,
-            `imply`.
+            `imply`; and `against` and `pictures` as in `compare`.
 
     Raises:
         ArenaError: scores and truth do not belong together.
@@ -99,6 +101,8 @@ def compare(
     truth: TruthLike,
     *,
     thresholds: Mapping[str, float] | None = None,
+    against: Sequence[str | Path] = (),
+    pictures: Sequence[str] = (),
     **settings: Any,
 ) -> Comparison:
     """Compare models on the same images.
@@ -106,6 +110,8 @@ def compare(
     Args:
         scores: by name of the model.
         thresholds: each model's own; 0.5 where none is given.
+        against: indexes of training images, for a truth that is a dataset; `contamination` then has the figures without them.
+        pictures: where pictures of these indexes are, `INDEX=FOLDER` each.
         settings: as in `score`.
 
     Raises:
@@ -119,9 +125,10 @@ def compare(
             raise ArenaError(f"thresholds: {name} has no scores. {nearest(name, scores)}")
         if not 0 <= thresholds[name] <= 1:
             raise ArenaError(f"thresholds: {name} = {thresholds[name]}; a threshold lies in 0 to 1")
-    known = _truth(truth)
-    entries = [_entry(name, one, known, thresholds.get(name)) for name, one in scores.items()]
-    return Comparison(evaluate(known, entries, _settings(settings)))
+    given = _truth(truth)
+    found = hold_against(given.heldout, [Path(path) for path in against], Silent(), pictures=pictures)
+    entries = [_entry(name, one, given.truth, thresholds.get(name)) for name, one in scores.items()]
+    return Comparison(evaluate(given.truth, entries, _settings(settings), against=found))
 
 
 def _settings(given: Mapping[str, Any]) -> Settings:
@@ -132,15 +139,15 @@ def _settings(given: Mapping[str, Any]) -> Settings:
     return replace(Settings(), **given)
 
 
-def _truth(given: TruthLike) -> Truth:
+def _truth(given: TruthLike) -> GivenTruth:
     if isinstance(given, Truth):
-        return given
+        return GivenTruth(given, {}, Path())
     if isinstance(given, (str, Path)):
-        return read_truth(given).truth
+        return read_truth(given)
     ids, tags, values = _axes("truth", given)
     if not np.isin(values, (0, 1)).all():
         raise ScoresError("truth: holds values other than 0 and 1")
-    return Truth.of(ids, TagSpace(tags), values.astype(np.bool_))
+    return GivenTruth(Truth.of(ids, TagSpace(tags), values.astype(np.bool_)), {}, Path())
 
 
 def _entry(name: str, given: ScoresLike, truth: Truth, threshold: float | None) -> Entry:

@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from arena import api
+from arena.errors import ArenaError
 from arena.result import CONTAMINATION, read_result
 
 from .conftest import Wd, write_dataset
@@ -140,3 +142,11 @@ def test_a_model_run_is_held_against_an_index(leak: World, onnx_folder: Wd, caps
     told = read_result(leak.run).summary[CONTAMINATION]
     assert told["levels"][-1]["images"] + told["levels"][-1]["dropped"] == 30
     assert "memory: Of 30 images against train.parquet" in " ".join(out.split())
+
+
+def test_a_notebook_holds_scores_against_an_index_too(leak: World) -> None:
+    files = {name: leak.run.parent / f"{name}.npz" for name in ("seen", "guess")}
+    found = api.compare(files, leak.dataset, against=[leak.index], replicates=50)
+    assert set(found.contamination["level"]) >= {"all images", "without identical"}
+    with pytest.raises(ArenaError, match="a truth file has no hashes"):
+        api.compare(files, api.read_truth(leak.dataset).truth, against=[leak.index], replicates=50)

@@ -56,7 +56,7 @@ def test_faults_are_lines_and_exit_2(tmp_path: Path, capsys: pytest.CaptureFixtu
     code, out, err = arena("dataset", "verify", folder, capsys=capsys)
     assert code == 2
     assert [line.split(":")[0] for line in out.splitlines()] == ["images/0002.png", "images/0005.png"]
-    assert err.splitlines()[-1].endswith("drawn: 2 faults in 40 images; restore the files, or freeze the set again")
+    assert err.splitlines()[-1].endswith("drawn: faults in 40 images: 2; restore the files, or freeze the set again")
 
 
 def test_a_page_with_pairs_is_written_whole(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

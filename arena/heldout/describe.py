@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csc_array
 
 from arena.heldout.dataset import HeldOut
+from arena.heldout.ratings import RATING_SCHEMES
 from arena.heldout.selection import INCLUDED_FOR, RANDOM
 from arena.tags import TagRelations, TagSpace
 
@@ -65,6 +66,7 @@ def describe(heldout: HeldOut, *, min_positives: int = 10, pairs: int = 20) -> d
         "min_positives": min_positives,
         "pairs": [pair._asdict() for pair in together],
         "ratings": _counts(heldout.images["rating"].fillna("").astype(str).tolist()),
+        "rating_meanings": RATING_SCHEMES.get(str(facts.get("rating_scheme")), {}),
         "formats": _counts([PurePosixPath(path).suffix.lower().lstrip(".") for path in heldout.images["path"]]),
         "sizes": _sizes(heldout),
         "groups": _groups(heldout.images["group"].dropna().tolist()),

@@ -181,6 +181,6 @@ def refuse_faults(card: DatasetCard, verification: Verification) -> None:
     """Raise where a verification found anything."""
     if verification.faults:
         raise ArenaError(
-            f"{card.folder}: {len(verification.faults):,} faults in {verification.images:,} images; restore the files, "
+            f"{card.folder}: faults in {verification.images:,} images: {len(verification.faults):,}; restore the files, "
             "or freeze the set again"
         )

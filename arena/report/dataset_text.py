@@ -42,7 +42,7 @@ def dataset_text(description: Mapping[str, Any]) -> str:
     _print(out, "Tags by number of images", ("images", "tags"), support_rows(description["support"]))
     _print(out, "Most frequent tags", ("tag", "category", "images", "share"), tag_rows(description, SHOWN_TAGS))
     _print(out, _pairs_title(description), ("tag", "and tag", "images", "lift", "phi"), pair_rows(description))
-    _print(out, "Ratings", ("rating", "images", "share"), value_rows(description["ratings"], images))
+    _print(out, "Ratings", ("rating", "images", "share"), rating_rows(description))
     _print(out, "Formats", ("format", "images", "share"), value_rows(description["formats"], images))
     _print(out, "Sizes", ("", "least", "25 %", "median", "75 %", "most"), size_rows(description))
     out.print("\n" + group_sentence(description["groups"]))
@@ -93,6 +93,18 @@ def pair_rows(description: Mapping[str, Any]) -> list[tuple[str, ...]]:
 def value_rows(values: Iterable[Mapping[str, Any]], images: int) -> list[tuple[str, str, str]]:
     """A row a value: how many images, and what share."""
     return [(row["value"] or UNKNOWN, count(row["images"]), percent(row["images"], images)) for row in values]
+
+
+def rating_rows(description: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """A row a rating, its letter with what it means in the scheme of the set.
+
+    >>> rating_rows({"ratings": [{"value": "s", "images": 2}], "rating_meanings": {"s": "sensitive"}, "images": 4})
+    [('s (sensitive)', '2', '50.0 %')]
+    """
+    meanings = description["rating_meanings"]
+    rows = value_rows(description["ratings"], description["images"])
+    named = {value: f"{value} ({meaning})" for value, meaning in meanings.items()}
+    return [(named.get(value, value), images, share) for value, images, share in rows]
 
 
 def size_rows(description: Mapping[str, Any]) -> list[tuple[str, ...]]:

@@ -66,6 +66,7 @@ def page() -> dict[str, Any]:
             "tags_per_image": [0.0, 3.0, 5.0, 8.0, 20.0], "untagged_images": 7, "min_positives": 10,
             "pairs": [{"first": "tag_1", "second": "tag_2", "images": 90, "lift": 12.5, "phi": 0.75}],
             "ratings": [{"value": "g", "images": 900}, {"value": "", "images": 100}],
+            "rating_meanings": {"g": "general"},
             "formats": [{"value": "png", "images": 1000}],
             "sizes": {"width": [1.0, 2.0, 3.0, 4.0, 5000.0], "height": [1.0] * 5, "megapixels": [0.01] * 5},
             "groups": {"groups": 990, "shared": 9, "images_in_shared": 19, "largest": 3},
@@ -153,7 +154,7 @@ def test_the_page_tells_how_the_set_was_made(opened: Opened, page: dict[str, Any
     assert rows == [["import", "1,200", "3", "truncated"], ["by hand", "–", "–", ""]]
     assert shown.locator(".warning").inner_text().startswith("Not a random sample. 1 image was taken")
     assert shown.locator("#tags tbody tr").count() == 60
-    assert shown.locator("#ratings tbody tr").all_inner_texts() == ["g\t900\t90.0 %", "unknown\t100\t10.0 %"]
+    assert shown.locator("#ratings tbody tr").all_inner_texts() == ["g (general)\t900\t90.0 %", "unknown\t100\t10.0 %"]
     shown.locator("#card summary").click()
     assert shown.locator("#card dd").all_inner_texts() == ["a drawer", "8", "true", "a, 1"]
     page["dataset"]["included_for"] = None

@@ -11,9 +11,11 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from arena.heldout.copies.alignment import Overlay, Thumbnails, overlay
 from arena.heldout.duplicates import Pairs, pairs_between, pairs_within
+from arena.heldout.files import default_workers, in_threads
 
 CLASSES = ("identical", "near", "alternate", "rejected", "candidate")
 """What a pair is, surest first: the same pixels; a copy; another version of the picture; another picture; not decided."""
@@ -164,7 +166,7 @@ def equal_hashes(signatures: Signatures) -> pd.DataFrame:
 
 
 def confirm(pairs: pd.DataFrame, thumbnails: Thumbnails) -> Iterator[pd.DataFrame]:
-    """Class and figures of candidates by their pixels, a block of them at a time.
+    """Class and figures of candidates by their pixels, a block of them at a time, in their order; blocks in threads.
 
     A pair is laid over as it is, then trimmed, mirrored where a mirrored hash found it, until it is near; the best counts.
 
@@ -172,8 +174,13 @@ def confirm(pairs: pd.DataFrame, thumbnails: Thumbnails) -> Iterator[pd.DataFram
         pairs: with `left` and `right` into the thumbnails, `straight` and `mirrored`: how they were found.
         thumbnails: uint8 (n, 2, SIDE, SIDE, 3): of each picture as it is and trimmed.
     """
-    for start in range(0, len(pairs), PAIRS_A_TIME):
-        yield _confirmed(pairs.iloc[start : start + PAIRS_A_TIME].reset_index(drop=True), thumbnails)
+
+    def confirmed(start: int) -> pd.DataFrame:
+        return _confirmed(pairs.iloc[start : start + PAIRS_A_TIME].reset_index(drop=True), thumbnails)
+
+    starts = range(0, len(pairs), PAIRS_A_TIME)
+    with threadpool_limits(1):  # each thread multiplies for itself
+        yield from in_threads(confirmed, starts, workers=default_workers(), advance=lambda done: None)
 
 
 def _confirmed(block: pd.DataFrame, thumbnails: Thumbnails) -> pd.DataFrame:
