@@ -264,7 +264,7 @@ def test_thresholds_of_single_tags_go_from_file_to_page(
     assert len((folder / "run.json").read_text()) < 5000, "the thresholds themselves stand in per_tag.parquet"
     show_summary(folder)
     shown = {"page": (folder / "index.html").read_text(), "text": (folder / "summary.md").read_text()}
-    assert "from its files" in shown["page"]
+    assert "<small>19 tags their own</small><small>from its files</small>" in shown["page"]
     assert [place for place, text in shown.items() if told not in text] == []
     lines = capsys.readouterr().out.splitlines()
     at = next(number for number, line in enumerate(lines) if line.startswith("wd"))

@@ -199,6 +199,8 @@ def test_spelling_twice_changes_nothing_and_no_blank_is_left(words: list[str]) -
     spelt = canonical(" ".join(words))
     assert canonical(spelt) == spelt
     assert not any(letter.isspace() for letter in spelt)
+    assert canonical(" long \t  hair ") == "long_hair"
+    assert canonical("__x__") == "__x__"
 
 
 def test_as_many_tags_as_camie_has_are_read_at_once(tmp_path: Path) -> None:
