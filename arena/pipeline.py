@@ -13,11 +13,12 @@ from typing import Any, NamedTuple
 
 from arena import __version__, provenance, taggers
 from arena.cards import ModelCard, Thresholds, check_name, find_dataset, find_models, model_cards, roots
-from arena.errors import ArenaError, ScoresError, nearest
+from arena.errors import ArenaError, ScoresError
 from arena.evaluate import Entry, Settings, amount_of_work, evaluate
 from arena.heldout.contamination import Contamination, hold_against
 from arena.heldout.dataset import HeldOut, Truth, read_frozen
 from arena.heldout.readers import list_images, truth_from_rows
+from arena.own_thresholds import Own, describe_own, own_thresholds, with_files
 from arena.progress import Progress, Silent
 from arena.result import Result, read_result, write_result
 from arena.scores.npz import as_texts, read_npz, read_scores, write_scores
@@ -56,7 +57,7 @@ class Scoring:
 
     Attributes:
         settings: what is computed; its tag groups come on top of those found beside the dataset.
-        thresholds: model -> threshold that replaces its card's.
+        thresholds: model -> threshold that replaces all of its own.
         tag_groups: a file of named tag groups; None takes the dataset's own, else those that ship with the project.
         against: index files of training images; the figures come again without the images that are in them.
         pictures: where pictures of these indexes are, `INDEX=SOURCE` each; what is near is then compared.
@@ -92,11 +93,12 @@ def run(
     Returns: the run folder.
     """
     cards = find_models(models, root)
-    thresholds = _own_thresholds({card.name: card.thresholds for card in cards}, scoring)
+    thresholds = own_thresholds({card.name: card.thresholds for card in cards}, scoring.thresholds)
     heldout = read_frozen(find_dataset(dataset, root)).sample(limit, seed)
     against = hold_against(heldout, scoring.against, progress, pictures=scoring.pictures, root=root)
     folder = output or Path("runs") / run_name(models, heldout.card.name, limit, seed)
     make_folder(folder)
+    thresholds = {card.name: with_files(card, thresholds[card.name]) for card in cards}
     source = ImageSource(heldout.image_ids, heldout.paths, tuple(heldout.images["sha256"]), verified=True)
     score_images(cards, source, folder / "scores", compute=compute, progress=progress)
     entries = [_entry(card, folder / "scores" / card.name, thresholds[card.name]) for card in cards]
@@ -132,7 +134,7 @@ def score_files(
     """
     for name in files:
         check_name(name)
-    thresholds = _own_thresholds(_thresholds_of_cards(files, root), scoring)
+    thresholds = own_thresholds(_thresholds_of_cards(files, root), scoring.thresholds)
     make_folder(output)
     progress.note("reading the truth")
     given = read_truth(dataset or DEMO_DATASET if truth is None else truth, root)
@@ -142,6 +144,7 @@ def score_files(
         progress.note(f"{name}: reading {path}")
         own, scores = thresholds[name], read_scores_of(path)
         facts = {"scores": path.name} if path.is_file() else read_facts(path)
+        facts = {**facts, "thresholds": describe_own(own)}
         entries.append(Entry(name, name, scores, own.thresholds, own.source, facts))
     with ThreadPoolExecutor() as background:  # digests take seconds, and nothing waits for them until the end
         digests = {name: background.submit(digest_file, path) for name, path in files.items() if path.is_file()}
@@ -348,39 +351,17 @@ def _settings(scoring: Scoring, beside: Path, root: Path | None) -> Settings:
     return replace(scoring.settings, tag_groups=[*scoring.settings.tag_groups, *found])
 
 
-class _Own(NamedTuple):
-    """A model's own thresholds, and who says so."""
-
-    thresholds: Thresholds
-    source: str
-
-
-def _own_thresholds(known: Mapping[str, Thresholds], scoring: Scoring) -> dict[str, _Own]:
-    """An option's threshold, else the card's, else the default."""
-    for name, value in scoring.thresholds.items():
-        if name not in known:
-            raise ArenaError(f"--threshold {name}={value:g}: no model of this run. {nearest(name, known)}")
-        if not 0 <= value <= 1:
-            raise ArenaError(f"--threshold {name}={value:g}: a threshold lies in 0 to 1")
-    return {
-        name: _Own(Thresholds(scoring.thresholds[name]), "option")
-        if name in scoring.thresholds
-        else _Own(card, "default" if card.default is None else "card")
-        for name, card in known.items()
-    }
-
-
 def _thresholds_of_cards(names: Mapping[str, Path], root: Path | None) -> dict[str, Thresholds]:
     cards = model_cards(root)
     return {name: cards[name].thresholds if name in cards else Thresholds() for name in names}
 
 
-def _entry(card: ModelCard, folder: Path, own: _Own) -> Entry:
+def _entry(card: ModelCard, folder: Path, own: Own) -> Entry:
     scores = read_store(folder)
     facts = {
         "title": card.title, "adapter": card.adapter, "hub": card.hub, "revision": card.revision,
         "licence": card.licence, "trained_until": card.trained_until, "verified": card.verified, "notes": card.notes or None,
-        **read_facts(folder), "images_per_second": _rate(scores),
+        **read_facts(folder), "images_per_second": _rate(scores), "thresholds": describe_own(own),
     }  # fmt: skip
     return Entry(card.name, card.title, scores, own.thresholds, own.source, facts)
 

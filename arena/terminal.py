@@ -95,10 +95,11 @@ def show_summary(folder: Path) -> None:
     for name, model in summary["models"].items():
         own = model["regimes"]["own"]
         figures = [figure(own[key]) for key in HEADLINES]
-        table.add_row(Text(name), model["threshold"], *figures, f"{model['known_tags']}/{summary['dataset_tags']}")
-        if summary["replicates"]:
-            ends = [_ends(own[f"{key}_low"], own[f"{key}_high"]) for key in HEADLINES]
-            table.add_row("", "", *(Text(end, style="dim") for end in ends), "")
+        threshold, *others = model["threshold"].split(", ")
+        table.add_row(Text(name), threshold, *figures, f"{model['known_tags']}/{summary['dataset_tags']}")
+        ends = [_ends(own[f"{key}_low"], own[f"{key}_high"]) for key in HEADLINES] if summary["replicates"] else []
+        if ends or others:
+            table.add_row("", "\n".join(others), *(Text(end, style="dim") for end in ends))
     console = results_console()
     console.print(table)
     compared, least = summary["compared_tags"], summary["min_positives"]

@@ -186,3 +186,42 @@ def test_a_run_of_another_schema_is_incomparable(tmp_path: Path) -> None:
     path.unlink()
     with pytest.raises(ArenaError, match="no finished run in it"):
         read_result(tmp_path)
+
+
+def test_a_tags_own_threshold_comes_before_its_categorys_and_the_default() -> None:
+    told = Thresholds(0.3, {"character": 0.85}, tags={"pup": 0.123, "cat": 0.77, "unknown": 0.9})
+    tags, kinds = ("sun", "pup", "cat", "unknown", "rare"), ("general", "general", "character", "general", "character")
+    one = entry("a", tags, categories=kinds, threshold=told)
+    result = evaluate(TRUTH, [one], Settings(min_positives=1, replicates=30))
+    rows = result.per_tag.set_index("tag")
+    expected = {"sun": 0.3, "pup": 0.123, "cat": 0.77, "rare": 0.85}
+    assert rows["threshold"].to_dict() == {name: np.float32(value) for name, value in expected.items()}
+    scores = one.scores.values.read()
+    for name, truth_name in (("pup", "dog"), ("cat", "cat"), ("rare", "rare")):
+        carried, predicted = (
+            VALUES[:, TRUTH_TAGS.index(truth_name)],
+            scores[:, tags.index(name)] >= np.float32(expected[name]),
+        )
+        assert rows.loc[name, ["tp", "fp", "fn"]].tolist() == [
+            (carried & predicted).sum(), (~carried & predicted).sum(), (carried & ~predicted).sum(),
+        ]  # fmt: skip
+    model = result.summary["models"]["a"]
+    assert model["threshold"] == "0.3, character 0.85, 3 tags their own"
+    own = model["regimes"]["own"]
+    assert (own["lowest_threshold"], own["highest_threshold"]) == (0.123, 0.85)
+    assert own["macro_f1"] == pytest.approx(rows.loc[rows["compared"], "f1"].mean(), abs=1e-12)
+    chosen = result.tables["thresholds"].query("regime == 'own'").set_index("tag")["threshold"]
+    assert chosen.to_dict() == expected
+
+
+def test_thousands_of_thresholds_make_no_sweep_longer() -> None:
+    names = tuple(f"t{n}" for n in range(3000))
+    scores = Scores.of(IDS, TagSpace(names), RNG.random((60, 3000), np.float32))
+    truth = Truth.of(IDS, TagSpace(names), RNG.random((60, 3000)) < 0.3)
+    told = Thresholds(0.4, tags={name: float(value) for name, value in zip(names[1:], RNG.random(2999), strict=True)})
+    result = evaluate(truth, [Entry("m", "m", scores, told, "file")], PLAIN)
+    assert len(result.sweep) == 101 + len(FINE_STEPS)
+    assert result.summary["models"]["m"]["threshold"] == "0.4, 2,999 tags their own"
+    every = Thresholds(0.4, tags=dict.fromkeys(names, 0.25))
+    summary = evaluate(truth, [Entry("m", "m", scores, every, "file")], PLAIN).summary
+    assert summary["models"]["m"]["threshold"] == "all 3,000 tags their own"

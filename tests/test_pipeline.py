@@ -23,6 +23,7 @@ from arena.scores import predict as predict_module
 from arena.scores.matrix import Matrix
 from arena.scores.npz import read_scores, write_scores
 from arena.tag_groups import TagGroup
+from arena.terminal import show_summary
 
 from .conftest import GOLDEN, Wd, draw, write_dataset
 
@@ -227,6 +228,70 @@ def test_thresholds_come_from_option_card_or_default(models: list[str], drawn_da
     stored = pipeline.score_files({"own": folder / "scores/tiny"}, tmp_path / "s", dataset=str(drawn_dataset))
     model = json.loads((stored / "summary.json").read_text())["models"]["own"]
     assert (model["threshold"], model["threshold_source"]) == ("0.5", "default")
+
+
+def give_own_thresholds(wd: Wd, values: dict[str, str]) -> None:
+    """Write them as animetimm does: a column beside the tags, and a file of categories."""
+    path = wd.folder / "selected_tags.csv"
+    header, *rows = path.read_text().splitlines()
+    lines = [f"{header},best_threshold", *(f"{row},{values.get(row.split(',')[1], '')}" for row in rows)]
+    path.write_text("\n".join(lines) + "\n")
+
+
+def test_thresholds_of_single_tags_go_from_file_to_page(
+    models: list[str], onnx_folder: Wd, drawn_dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = {f"tag_{i}": f"0.{i + 11}" for i in range(0, 37, 2)}
+    give_own_thresholds(onnx_folder, own)
+    folder = pipeline.run(models, str(drawn_dataset), tmp_path / "run", scoring=Scoring(Settings(min_positives=5)))
+    model = json.loads((folder / "summary.json").read_text())["models"]["wd"]
+    told = "0.35, character 0.85, 19 tags their own"
+    assert (model["threshold"], model["threshold_source"]) == (told, "file")
+    rows = read_result(folder).tags_of("wd").set_index("tag")
+    assert rows["threshold"].astype(str).to_dict() == {
+        name: own.get(name, "0.85") for name in ("tag_0", "tag_2", "tag_4", "tag_6", "tag_8", "tag_10", "tag_one")
+    }
+    scores, kept = pipeline.read_store(folder / "scores/wd"), json.loads((folder / "run.json").read_text())
+    column = scores.values.read()[:, scores.tags.index["tag_4"]]
+    assert rows.loc["tag_4", ["tp", "fp"]].sum() == (column >= np.float32(0.15)).sum()
+    facts = kept["models"]["wd"]["thresholds"]
+    assert (facts["source"], facts["default"], facts["categories"], facts["tags"]) == (
+        "file",
+        0.35,
+        {"character": 0.85},
+        19,
+    )
+    assert len((folder / "run.json").read_text()) < 5000, "the thresholds themselves stand in per_tag.parquet"
+    show_summary(folder)
+    shown = {"page": (folder / "index.html").read_text(), "text": (folder / "summary.md").read_text()}
+    assert "<small>19 tags their own</small><small>from its files</small>" in shown["page"]
+    assert [place for place, text in shown.items() if told not in text] == []
+    lines = capsys.readouterr().out.splitlines()
+    at = next(number for number, line in enumerate(lines) if line.startswith("wd"))
+    assert lines[at].split()[1] == "0.35"
+    assert lines[at + 1].split()[:2] == ["character", "0.85"]
+    assert lines[at + 2].strip() == "19 tags their own"
+
+
+def test_an_option_replaces_the_thresholds_of_all_tags(
+    models: list[str], onnx_folder: Wd, drawn_dataset: Path, tmp_path: Path
+) -> None:
+    give_own_thresholds(onnx_folder, {"tag_0": "0.01", "tag_one": "0.02"})
+    folder = pipeline.run(models, str(drawn_dataset), tmp_path / "run", scoring=Scoring(thresholds={"wd": 0.2}))
+    model = json.loads((folder / "summary.json").read_text())["models"]["wd"]
+    assert (model["threshold"], model["threshold_source"]) == ("0.2", "option")
+    assert set(read_result(folder).tags_of("wd")["threshold"]) == {np.float32(0.2)}
+
+
+def test_a_wrong_threshold_in_a_models_file_is_told_before_any_image_is_scored(
+    models: list[str], onnx_folder: Wd, drawn_dataset: Path, tmp_path: Path
+) -> None:
+    give_own_thresholds(onnx_folder, {"tag_0": "1.01"})
+    with pytest.raises(
+        ArenaError, match=r"selected_tags.csv: the threshold of tag 'tag_0' is '1.01'; it must lie in 0 to 1"
+    ):
+        pipeline.run(models, str(drawn_dataset), tmp_path / "run")
+    assert not (tmp_path / "run/scores").exists()
 
 
 @pytest.mark.parametrize(

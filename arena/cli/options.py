@@ -122,7 +122,7 @@ tag_groups_option = option(
 )
 threshold_option = option(
     "--threshold", "-t", type=Threshold(), multiple=True, metavar="NAME=VALUE", show_default=False,
-    help="A model's threshold in place of its card's; may be given again.",
+    help="A model's threshold in place of all of its own; may be given again.",
 )  # fmt: skip
 against_option = option(
     "--against", type=click.Path(path_type=Path), multiple=True, metavar="INDEX", show_default=False,

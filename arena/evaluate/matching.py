@@ -26,7 +26,7 @@ class Entry:
     """One model in a comparison.
 
     Attributes:
-        thresholds: the model's own; `threshold_source` is `card`, `option` or `default`.
+        thresholds: the model's own; `threshold_source` is `option`, `file`, `card` or `default`.
         facts: provenance for `run.json`.
     """
 
@@ -46,6 +46,7 @@ class Matched:
         scored: its columns and rows, as the metrics read them.
         chosen: for each truth tag which of the columns stands for it in comparisons, or -1; int64 (truth tags,).
         own: its own threshold of each column, as it is named; float32 (known,).
+        shared: the different ones of columns that have none to themselves; float32 (few,), ascending.
         categories: of each column, the truth's word, or the model's where the truth has none.
     """
 
@@ -53,6 +54,7 @@ class Matched:
     scored: Scored
     chosen: Integers
     own: NDArray[np.float32]
+    shared: NDArray[np.float32]
     categories: tuple[str, ...]
 
     @property
@@ -67,9 +69,14 @@ class Matched:
 
 
 def describe_thresholds(entry: Entry) -> str:
-    """The thresholds of a model as a reader sees them: `0.35, character 0.85`."""
-    default = DEFAULT_THRESHOLD if entry.thresholds.default is None else entry.thresholds.default
-    return ", ".join([f"{default:g}", *(f"{name} {value:g}" for name, value in entry.thresholds.categories.items())])
+    """The thresholds of a model as a reader sees them: `0.35, character 0.85`, or `0.4, 9,225 tags their own`."""
+    told, tags = entry.thresholds, entry.scores.tags
+    own = sum(name in told.tags for name in tags.names)
+    if own == len(tags):
+        return f"all {own:,} tags their own" if own > 1 else f"{told.tags[tags.names[0]]:g}"
+    default = DEFAULT_THRESHOLD if told.default is None else told.default
+    single = [f"{own:,} {'tags their own' if own > 1 else 'tag its own'}"] if own else []
+    return ", ".join([f"{default:g}", *(f"{name} {value:g}" for name, value in told.categories.items()), *single])
 
 
 def scored_by_all(truth: Truth, entries: Sequence[Entry]) -> tuple[Truth, dict[str, str]]:
@@ -124,14 +131,18 @@ def match(truth: Truth, entry: Entry) -> Matched:
     first = np.zeros(len(columns), np.bool_)
     first[chosen[chosen >= 0]] = True
     categories = tuple(_category(tags, int(c), truth.tags, int(meaning[c])) for c in columns)
+    told, names = entry.thresholds, [tags.names[c] for c in columns]
     thresholds = per_tag(
+        names,
         [tags.category(int(c)) if tags.categories else name for c, name in zip(columns, categories, strict=True)],
-        default=DEFAULT_THRESHOLD if entry.thresholds.default is None else entry.thresholds.default,
-        by_category=entry.thresholds.categories,
+        default=DEFAULT_THRESHOLD if told.default is None else told.default,
+        by_category=told.categories,
+        by_tag=told.tags,
     )
+    shared = np.unique(thresholds[[name not in told.tags for name in names]])
     place = _place(truth.image_ids, entry.scores.image_ids)
     scored = Scored(entry.scores.values, columns, meaning[columns], first, place)
-    return Matched(entry, scored, chosen, thresholds, categories)
+    return Matched(entry, scored, chosen, thresholds, shared, categories)
 
 
 def _place(wanted: tuple[str, ...], given: tuple[str, ...]) -> Integers | None:

@@ -148,21 +148,20 @@ def measure(
     workers = settings.workers or os.cpu_count() or 1
     effective = [settings.counting.effective(one.own) for one in models]
     zero = settings.counting.effective(sweep_thresholds((*FINE_STEPS,)))
-    sweeps = [np.unique(np.concatenate([zero, own])) for own in effective]
+    sweeps = [np.unique(np.concatenate([zero, settings.counting.effective(one.shared)])) for one in models]
     sampling = _sampling(truth, tag_slices) if settings.replicates else None
     with threadpool_limits(1, user_api="blas"):  # the blocks are the threads
         inspector = _Inspector(compared)
         tallies = tally(
-            [one.scored for one in models], truth.values, sweeps, sampling=sampling,
+            [one.scored for one in models], truth.values, sweeps, effective, sampling=sampling,
             inspect=inspector.look if sampling is not None else None, workers=workers, advance=advance,
         )  # fmt: skip
-        own = [one.counts.at(thresholds) for one, thresholds in zip(tallies.models, effective, strict=True)]
         uncertainty = None
         if sampling is not None:
             with ThreadPoolExecutor(workers) as pool:
                 jobs = [
-                    pool.submit(_regimes, one, found, thresholds, compared)
-                    for one, found, thresholds in zip(models, tallies.models, effective, strict=True)
+                    pool.submit(_regimes, one, found, compared)
+                    for one, found in zip(models, tallies.models, strict=True)
                 ]
                 regimes = [job.result() for job in jobs]
             uncertainty = _resample(
@@ -178,7 +177,7 @@ def measure(
                 workers,
                 advance,
             )
-    return Measured(truth, list(models), compared, tallies, own, uncertainty)
+    return Measured(truth, list(models), compared, tallies, [one.own for one in tallies.models], uncertainty)
 
 
 def _sampling(truth: Truth, tag_slices: Sequence[TagSlice]) -> Sampling:
@@ -189,19 +188,17 @@ def _sampling(truth: Truth, tag_slices: Sequence[TagSlice]) -> Sampling:
     return Sampling(assign_folds(names), bootstrap.units_of(names), groups)
 
 
-def _regimes(one: Matched, found: Tally, own: NDArray[np.float32], compared: Integers) -> Regimes:
+def _regimes(one: Matched, found: Tally, compared: Integers) -> Regimes:
     """The vendor's thresholds and the cross-fitted ones."""
     is_compared = np.zeros(len(one.columns), np.bool_)
     is_compared[one.chosen[compared]] = True
     category = np.unique(one.categories, return_inverse=True)[1].astype(np.int64)
     images = int(found.images.sum())
     counts = FoldCounts(found.tp, found.fp, found.positives, images, is_compared, category)
-    own_steps = np.searchsorted(found.thresholds, own)
     shrunk = cross_fit_tags(counts)
     chosen = {name: counts.cross_fit(choice) for name, choice in CHOICES.items()} | {"tag": shrunk.chosen}
-    by_name = {
-        "own": Regime(np.tile(own, (len(found.images), 1)), own, counts.at(np.tile(own_steps, (len(found.images), 1))))
-    }
+    own = found.own.thresholds
+    by_name = {"own": Regime(np.tile(own, (len(found.images), 1)), own, found.own)}
     for name, (by_fold, final) in chosen.items():
         by_name[name] = Regime(found.thresholds[by_fold], found.thresholds[final], counts.at(by_fold))
     return Regimes(by_name, shrunk)

@@ -84,17 +84,6 @@ class Counts:
         assert other == 0, "only sum() starts from a number"
         return self
 
-    def at(self, thresholds: NDArray[np.float32]) -> TagCounts:
-        """One threshold a tag, each of them in the sweep.
-
-        Args:
-            thresholds: float32 (tags,).
-        """
-        rows = np.searchsorted(self.thresholds, thresholds)
-        assert (self.thresholds[rows] == thresholds).all(), "a threshold is not in the sweep"
-        tags = np.arange(len(thresholds))
-        return TagCounts(thresholds, self.tp[rows, tags], self.fp[rows, tags], self.positives, self.images)
-
     def row(self, k: int) -> TagCounts:
         """Every tag at the k-th threshold of the sweep."""
         thresholds = np.full(len(self.positives), self.thresholds[k], np.float32)

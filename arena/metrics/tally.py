@@ -11,7 +11,7 @@ from scipy.sparse import csc_array
 
 from arena.metrics import calibration, ranking
 from arena.metrics.blocks import Block, Scored, labels_of, over_blocks
-from arena.metrics.counts import Counts, Floats, Integers, divide
+from arena.metrics.counts import Counts, Floats, Integers, TagCounts, divide
 from arena.metrics.ranking import SortedBlock
 
 WORST = 8
@@ -57,6 +57,7 @@ class Tally:
     Attributes:
         thresholds: float32 (k,), strictly increasing.
         tp, fp: int64 (folds, k, tags); one fold where none were asked for.
+        own: counts over all folds, each tag at a threshold of its own.
         positives: int64 (folds, tags).
         images: int64 (folds,).
         average_precision, roc_auc: float64 (tags,).
@@ -73,6 +74,7 @@ class Tally:
     thresholds: NDArray[np.float32]
     tp: Integers
     fp: Integers
+    own: TagCounts
     positives: Integers
     images: Integers
     average_precision: Floats
@@ -104,8 +106,10 @@ class Tally:
         return calibration.brier(self.squares, self.positive_scores, self.positives.sum(0), int(self.images.sum()))
 
 
-def _empty_tally(thresholds: NDArray[np.float32], tags: int, images: Integers, groups: int, units: int) -> Tally:
-    folds = len(images)
+def _empty_tally(
+    thresholds: NDArray[np.float32], own: NDArray[np.float32], images: Integers, groups: int, units: int
+) -> Tally:
+    folds, tags = len(images), len(own)
     # a tag's counts lie together while they are filled in; written across the tags each would be a cache miss
     tp, fp = np.zeros((2, tags, len(thresholds), folds), np.int64).transpose(0, 3, 2, 1)
     binned, carried = np.zeros((2, tags, calibration.RELIABILITY_BINS), np.int64)
@@ -113,8 +117,10 @@ def _empty_tally(thresholds: NDArray[np.float32], tags: int, images: Integers, g
     best, even = np.full((2, 2, tags), np.nan)
     false, missed = np.full((2, tags, WORST), -1, np.int32)
     false_scores, missed_scores = np.zeros((2, tags, WORST), np.float32)
+    true, false_alarms, with_tag = np.zeros((3, tags), np.int64)
     return Tally(
-        thresholds, tp, fp, np.zeros((folds, tags), np.int64), images,
+        thresholds, tp, fp, TagCounts(own, true, false_alarms, with_tag, int(images.sum())),
+        np.zeros((folds, tags), np.int64), images,
         average_precision=ap, roc_auc=auc, best=best, break_even=even,
         squares=np.zeros(tags), positive_scores=np.zeros(tags),
         bins=calibration.Bins(binned, carried, np.zeros(binned.shape)),
@@ -149,6 +155,7 @@ def tally(
     models: Sequence[Scored],
     truth: csc_array,
     thresholds: Sequence[NDArray[np.float32]],
+    own: Sequence[NDArray[np.float32]],
     *,
     sampling: Sampling | None = None,
     everything: bool = True,
@@ -161,6 +168,7 @@ def tally(
     Args:
         truth: bool (images, truth tags).
         thresholds: one sweep a model, float32 (k,), strictly increasing.
+        own: of each model one threshold a column, float32 (columns,); they need not be in the sweep.
         everything: False leaves out what neither counts nor average precision need.
         inspect: called from the threads with each tag of the truth that all models know.
         advance: told how many more tags of the truth are done.
@@ -168,10 +176,7 @@ def tally(
     images, tags = truth.shape
     fold_images = np.array([images]) if sampling is None else np.diff(sampling.bounds)
     groups, units = (0, 0) if sampling is None else (len(sampling.groups), int(sampling.units.max(initial=-1)) + 1)
-    found = [
-        _empty_tally(sweep, len(model.columns), fold_images, groups, units)
-        for model, sweep in zip(models, thresholds, strict=True)
-    ]
+    found = [_empty_tally(sweep, each, fold_images, groups, units) for sweep, each in zip(thresholds, own, strict=True)]
     pairs = [(a, b) for a in range(len(models)) for b in range(a + 1, len(models))] if sampling is not None else []
     covariance = {pair: np.full(tags, np.nan) for pair in pairs}
 
@@ -247,6 +252,7 @@ def _rank(model: Scored, block: Block, labels: NDArray[np.bool_], start: int, *,
 def _count(found: Tally, known: slice, block: SortedBlock, sampling: Sampling | None) -> None:
     """Counts and average precision; with sampling by fold, and the worst errors."""
     found.average_precision[known] = ranking.average_precision(block)
+    _count_own(found.own, known, block)
     if sampling is None:
         tp, fp = ranking.count_sorted(block, found.thresholds)
         found.tp[0, :, known], found.fp[0, :, known] = tp.T, fp.T
@@ -254,6 +260,14 @@ def _count(found: Tally, known: slice, block: SortedBlock, sampling: Sampling | 
         return
     _count_folds(found, known, block, sampling)
     _keep_worst(found, known, block)
+
+
+def _count_own(own: TagCounts, known: slice, block: SortedBlock) -> None:
+    """Counts of each tag at its own threshold."""
+    below = block.before(ranking.key_of(own.thresholds[known])[:, None])
+    true = block.hits(below)
+    own.tp[known], own.fp[known] = true[:, 0], (block.keys.shape[1] - below - true)[:, 0]
+    own.positives[known] = block.positives
 
 
 def _measure(found: Tally, one: _Columns) -> None:

@@ -47,13 +47,25 @@ def on_sweep(thresholds: NDArray[np.float32]) -> NDArray[np.bool_]:
     return np.isin(thresholds, sweep_thresholds())
 
 
-def per_tag(categories: Sequence[str], *, default: float, by_category: Mapping[str, float]) -> NDArray[np.float32]:
-    """One threshold a tag: its category's where there is one, else the default; float32 (tags,).
+def per_tag(
+    names: Sequence[str],
+    categories: Sequence[str],
+    *,
+    default: float,
+    by_category: Mapping[str, float],
+    by_tag: Mapping[str, float],
+) -> NDArray[np.float32]:
+    """One threshold a tag: its own where it has one, else its category's, else the default; float32 (tags,).
 
-    >>> per_tag(["general", "character"], default=0.35, by_category={"character": 0.85})
-    array([0.35, 0.85], dtype=float32)
+    Args:
+        names, categories: of each tag.
+
+    >>> kinds = ["general", "character", "character"]
+    >>> per_tag(["sky", "ganyu", "miku"], kinds, default=0.35, by_category={"character": 0.85}, by_tag={"miku": 0.6})
+    array([0.35, 0.85, 0.6 ], dtype=float32)
     """
-    return np.array([by_category.get(category, default) for category in categories], dtype=np.float32)
+    shared = (by_category.get(category, default) for category in categories)
+    return np.array([by_tag.get(name, other) for name, other in zip(names, shared, strict=True)], dtype=np.float32)
 
 
 def assign_folds(groups: Sequence[str], folds: int = FOLDS) -> NDArray[np.uint8]:

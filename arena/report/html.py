@@ -49,6 +49,7 @@ SCRIPTS = (
 
 THRESHOLD_SOURCES = {
     "card": "from its card",
+    "file": "from its files",
     "option": "set for this run",
     "default": "default, none known",
 }

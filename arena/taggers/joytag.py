@@ -10,7 +10,7 @@ from torch import Tensor
 from arena.cards import ModelCard
 from arena.errors import WeightsError
 from arena.taggers.joytag_vit import ViT, ViTConfig
-from arena.taggers.tag_files import read_top_tags
+from arena.taggers.tag_files import read_tags
 from arena.taggers.torch_runtime import TorchTagger, choose_runtime
 from arena.taggers.weights import load_state, read_state
 
@@ -25,7 +25,7 @@ def load(card: ModelCard, files: Mapping[str, Path], *, device: str, precision: 
     """
     runtime = choose_runtime(device, precision)
     config = _read_config(files["config.json"])
-    tags = read_top_tags(files["top_tags.txt"])
+    tags = read_tags(card, files)
     if len(tags) != config.n_tags:
         raise WeightsError(
             f"{files['top_tags.txt']}: {len(tags)} tags, but the network of {card.name} has {config.n_tags} "

@@ -12,7 +12,7 @@ from arena.cards import ModelCard
 from arena.errors import ArenaError, WeightsError
 from arena.taggers.base import Pixels, Scores
 from arena.taggers.preprocess import normalise
-from arena.taggers.tag_files import read_selected_tags
+from arena.taggers.tag_files import read_tags
 from arena.tags import TagSpace
 
 ERRORS_ONLY = 3
@@ -64,7 +64,7 @@ def load(card: ModelCard, files: Mapping[str, Path], *, device: str, precision: 
 
     The precision is the graph's own, whatever is asked.
     """
-    tags = read_selected_tags(files["selected_tags.csv"])
+    tags = read_tags(card, files)
     session = _open(files["model.onnx"], device)
     inputs, output = session.get_inputs(), session.get_outputs()[0]
     if len(inputs) != 1 or len(inputs[0].shape) != 4:

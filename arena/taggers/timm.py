@@ -9,7 +9,7 @@ import timm
 
 from arena.cards import ModelCard
 from arena.errors import WeightsError
-from arena.taggers.tag_files import read_selected_tags
+from arena.taggers.tag_files import read_tags
 from arena.taggers.torch_runtime import TorchTagger, choose_runtime
 from arena.taggers.weights import load_state, read_state
 
@@ -18,7 +18,7 @@ def load(card: ModelCard, files: Mapping[str, Path], *, device: str, precision: 
     """Build the architecture that `config.json` names and fill it."""
     runtime = choose_runtime(device, precision)
     config = _read_config(files["config.json"])
-    tags = read_selected_tags(files["selected_tags.csv"])
+    tags = read_tags(card, files)
     if len(tags) != config["num_classes"]:
         raise WeightsError(
             f"{files['selected_tags.csv']}: {len(tags)} tags, but the network of {card.name} has "

@@ -65,4 +65,5 @@ def scored(
 
 def tally_of(scores: np.ndarray, labels: np.ndarray, thresholds: np.ndarray, **more: Any) -> Tally:
     """The pass over one model's scores."""
-    return tally([scored(scores)], csc_array(labels), [thresholds], **more).models[0]
+    own = more.pop("own", np.full(scores.shape[1], 0.5, np.float32))
+    return tally([scored(scores)], csc_array(labels), [thresholds], [own], **more).models[0]

@@ -47,7 +47,7 @@ def test_a_table_worked_by_hand() -> None:
     counts = sweep(scores, truth, np.float32([0.0, 0.4, 0.5]))
     assert counts.tp[:, 0].tolist() == [3, 2, 1]
     assert counts.fp[:, 0].tolist() == [2, 1, 0]
-    some = counts.at(np.float32([0.4]))
+    some = counts.row(1)
     assert [int(x[0]) for x in (some.tp, some.fp, some.fn, some.tn)] == [2, 1, 1, 1]
 
 
@@ -218,7 +218,7 @@ def test_recall_never_rises_with_the_threshold(problem: Problem) -> None:
 
 
 def test_the_sweep_keeps_a_vendors_threshold_exactly() -> None:
-    own = per_tag(["general", "character"], default=0.3537, by_category={"character": 0.85})
+    own = per_tag(["a", "b"], ["general", "character"], default=0.3537, by_category={"character": 0.85}, by_tag={})
     thresholds = sweep_thresholds(own)
     assert np.isin(own, thresholds).all()
     assert len(thresholds) == 102
@@ -229,7 +229,7 @@ def test_each_tag_can_have_a_threshold_of_its_own() -> None:
     rng = np.random.default_rng(2)
     scores, truth = rng.random((40, 3), np.float32), rng.random((40, 3)) < 0.5
     own = np.float32([0.1, 0.25, 0.9])
-    found = sweep(scores, truth, sweep_thresholds(own)).at(own)
+    found = tally_of(scores, truth, sweep_thresholds(), own=own).own
     assert found.tp.tolist() == ((scores >= own) & truth).sum(0).tolist()
     assert found.take(np.array([2, 0])).fp.tolist() == ((scores >= own) & ~truth).sum(0)[[2, 0]].tolist()
 

@@ -25,7 +25,8 @@ OTHER = (np.floor(RNG.beta(1 + LABELS, 2) * 60) / 60).astype(np.float32)
 SWEEP = sweep_thresholds([0.2537])
 FOLDS = np.repeat(np.arange(5, dtype=np.uint8), [50, 70, 0, 100, 80])
 SAMPLING = Sampling(FOLDS, np.arange(IMAGES) // 2, (RNG.random((3, TAGS)) < 0.5).astype(float))
-FIELDS = [name for name in Tally.__dataclass_fields__ if name != "bins"]
+OWN = np.append(np.float32([0.0, 1.0, 0.5000001]), RNG.random(TAGS - 3, np.float32))
+FIELDS = [name for name in Tally.__dataclass_fields__ if name not in ("bins", "own")]
 
 
 def assert_same(first: Tally, second: Tally, *, but: tuple[str, ...] = ()) -> None:
@@ -34,6 +35,8 @@ def assert_same(first: Tally, second: Tally, *, but: tuple[str, ...] = ()) -> No
             np.testing.assert_array_equal(getattr(first, name), getattr(second, name), err_msg=name)
     for one, other in zip(first.bins, second.bins, strict=True):
         np.testing.assert_array_equal(one, other)
+    for name in ("thresholds", "tp", "fp", "positives", "images"):
+        np.testing.assert_array_equal(getattr(first.own, name), getattr(second.own, name), err_msg=name)
 
 
 @pytest.fixture
@@ -58,6 +61,16 @@ def test_counts_are_those_of_brute_force_and_folds_sum_to_them(sampling: Samplin
     plain = tally_of(SCORES, LABELS, SWEEP).counts
     for field in ("tp", "fp", "positives", "images"):
         assert np.array_equal(getattr(found.counts, field), getattr(plain, field)), field
+
+
+@pytest.mark.parametrize("sampling", [None, SAMPLING], ids=["plain", "sampled"])
+def test_each_tag_is_counted_at_a_threshold_of_its_own(sampling: Sampling | None) -> None:
+    assert not np.isin(OWN[3:], SWEEP).any()
+    found = tally_of(SCORES, LABELS, SWEEP, sampling=sampling, own=OWN).own
+    expected = [brute_counts(SCORES[:, tag], LABELS[:, tag], OWN[tag]) for tag in range(TAGS)]
+    assert list(zip(found.tp.tolist(), found.fp.tolist(), strict=True)) == expected
+    assert (found.positives.tolist(), found.images) == (LABELS.sum(0).tolist(), IMAGES)
+    assert np.array_equal(found.thresholds, OWN)
 
 
 def test_figures_are_those_of_each_column_and_of_scikit_learn() -> None:
@@ -88,7 +101,8 @@ def test_sampling_changes_no_plain_figure() -> None:
 
 def run(sampling: Sampling | None, workers: int, models: list[Scored] | None = None) -> Tallies:
     both = models or [scored(SCORES), scored(OTHER)]
-    return tally(both, csc_array(LABELS), [SWEEP] * len(both), sampling=sampling, workers=workers)
+    own = [OWN[: len(model.columns)] for model in both]
+    return tally(both, csc_array(LABELS), [SWEEP] * len(both), own, sampling=sampling, workers=workers)
 
 
 @pytest.mark.parametrize("sampling", [None, SAMPLING], ids=["plain", "sampled"])
@@ -164,7 +178,7 @@ def test_a_model_with_other_tags_in_another_order_is_measured_on_those_the_truth
     """Its columns 9 and 2 are both the truth's tag 4, of which 2 is compared; tag 5 it lacks."""
     columns, truth_columns = [11, 9, 2, 0], [1, 4, 4, 20]
     model = scored(SCORES, columns, truth_columns, first=[True, False, True, True])
-    found = tally([model, scored(OTHER)], csc_array(LABELS), [SWEEP, SWEEP], sampling=SAMPLING)
+    found = tally([model, scored(OTHER)], csc_array(LABELS), [SWEEP, SWEEP], [OWN[:4], OWN], sampling=SAMPLING)
     for k, (own, theirs) in enumerate(zip(columns, truth_columns, strict=True)):
         column = ranking.sort_column(SCORES[:, own].copy(), LABELS[:, theirs])
         assert found.models[0].average_precision[k] == ranking.average_precision(column)
@@ -275,7 +289,7 @@ def test_worst_false_alarms_are_found_below_many_positives() -> None:
 
 def test_progress_sums_to_the_tags_of_the_truth(small_blocks: None) -> None:
     done: list[int] = []
-    tally([scored(SCORES)], csc_array(LABELS), [SWEEP], workers=2, advance=done.append)
+    tally([scored(SCORES)], csc_array(LABELS), [SWEEP], [OWN], workers=2, advance=done.append)
     assert (sum(done), len(done)) == (TAGS, 6)
 
 

@@ -1,0 +1,64 @@
+"""The thresholds at which a model is compared: those of an option, of its files, of its card, or the default."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from arena import provenance
+from arena.cards import ModelCard, Thresholds
+from arena.errors import ArenaError, nearest
+from arena.taggers.tag_files import read_tags
+from arena.taggers.threshold_files import read_thresholds, tells_thresholds
+from arena.taggers.weights import fetch
+
+
+class Own(NamedTuple):
+    """A model's own thresholds, and who says so."""
+
+    thresholds: Thresholds
+    source: str
+    """`option`, `file`, `card` or `default`."""
+
+
+def own_thresholds(known: Mapping[str, Thresholds], given: Mapping[str, float]) -> dict[str, Own]:
+    """An option's threshold, which replaces all of a model's, else the card's, else the default.
+
+    Args:
+        known: of each model, what its card says.
+        given: of some, what an option says.
+
+    Raises:
+        ArenaError: an option names no model, or its value lies outside 0 to 1.
+    """
+    for name, value in given.items():
+        if name not in known:
+            raise ArenaError(f"--threshold {name}={value:g}: no model of this run. {nearest(name, known)}")
+        if not 0 <= value <= 1:
+            raise ArenaError(f"--threshold {name}={value:g}: a threshold lies in 0 to 1")
+    return {
+        name: Own(Thresholds(given[name]), "option")
+        if name in given
+        else Own(card, "default" if card.default is None else "card")
+        for name, card in known.items()
+    }
+
+
+def with_files(card: ModelCard, own: Own) -> Own:
+    """The thresholds of a model with those that its files tell; an option's stay alone.
+
+    Raises:
+        WeightsError: its files are not to be had, or what they tell is wrong.
+    """
+    if own.source == "option":
+        return own
+    files = fetch(card)
+    if not tells_thresholds(card, files):
+        return own
+    told = read_thresholds(card, files, read_tags(card, files))
+    return own if told == card.thresholds else Own(told, "file")
+
+
+def describe_own(own: Own) -> dict[str, Any]:
+    """What `run.json` keeps of them: those of single tags by their number and digest."""
+    told = own.thresholds
+    single = {"tags": len(told.tags), "digest": provenance.digest(told.tags)} if told.tags else {}
+    return {"source": own.source, "default": told.default, "categories": dict(told.categories), **single}
