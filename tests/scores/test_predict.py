@@ -5,7 +5,7 @@ import pytest
 
 from arena.cards import ModelCard, Preprocess
 from arena.errors import ScoresError
-from arena.images import decode
+from arena.images import decode, decode_on
 from arena.scores import predict as module
 from arena.scores.predict import ImageSource, Job, predict
 from arena.scores.store import ScoreStore, read_store
@@ -70,7 +70,7 @@ def test_models_that_want_the_same_pixels_share_one_decode_and_one_square(
 
         return wrapped
 
-    monkeypatch.setattr(module, "decode", counting("decode", decode))
+    monkeypatch.setattr(module, "decode_on", counting("decode", decode_on))
     monkeypatch.setattr(module, "square", counting("square", square))
     taggers = [MeanColour("a"), MeanColour("b"), MeanColour("other", size=8)]
     predict(source, [job(source, tmp_path, tagger) for tagger in taggers])
