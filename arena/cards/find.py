@@ -48,7 +48,7 @@ def model_groups(root: Path | None = None) -> dict[str, tuple[str, ...]]:
     """Every group of models by name, the user's hiding a shipped one; a group of one is another name of its model.
 
     Raises:
-        ArenaError: a group that is no list of names, or that holds another group.
+        ArenaError: a group that is no list of names.
     """
     groups = {}
     for path in _card_paths(root, f"models/{GROUPS_FILE}"):
@@ -56,10 +56,6 @@ def model_groups(root: Path | None = None) -> dict[str, tuple[str, ...]]:
         for name in list(table.content):
             check_name(name)
             groups[name] = tuple(table.texts(name))
-        for name, members in groups.items():
-            for member in members:
-                if member in groups:
-                    raise ArenaError(f"{path}: {name} holds the group {member}; name the models of it")
     return groups
 
 
@@ -129,6 +125,8 @@ def _find(spec: str, cards: Mapping[str, ModelCard], groups: Iterable[str], root
         return _local_card(name, Path(path), cards)
     card = cards.get(name) or _patterned(name, root)
     if card is None:
+        if name in groups:
+            raise ArenaError(f"{GROUPS_FILE}: a group holds the group {name}; name the models of it")
         suggestion = nearest(name, {*cards, *groups})
         raise ArenaError(f"no model is called {name!r}. {suggestion} A local folder enters as NAME=PATH")
     return card

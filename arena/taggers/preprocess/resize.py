@@ -29,11 +29,27 @@ _OPENCV = {
     "nearest": "INTER_NEAREST",
 }
 
+MODULES = {"pil": "PIL.Image", "opencv": "cv2", "torch": "torch"}
+"""The module of each library."""
+
 INSTALL = {
+    "pil": "Pillow; run: pip install pillow",
     "opencv": 'opencv-python-headless; run: pip install "arena[opencv]"',
     "torch": "torch; run: pip install torch",
 }
-"""What each further library needs."""
+"""How each library is had."""
+
+
+def need_library(library: str) -> ModuleType:
+    """The library that resizes, imported now.
+
+    Raises:
+        ArenaError: it is not installed.
+    """
+    try:
+        return import_module(MODULES[library])
+    except ImportError as error:
+        raise ArenaError(f'library = "{library}": needs {INSTALL[library]} ({error})') from None
 
 
 def resize(pixels: RGB, height: int, width: int, *, filter_name: str, library: str) -> RGB:
