@@ -1,4 +1,5 @@
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -6,12 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from arena import taggers
 from arena.cards import InputSpec, Preprocess, find_model
-from arena.errors import WeightsError
+from arena.errors import ArenaError, WeightsError
 from arena.taggers.preprocess import normalise, square
 from arena.taggers.preprocess_json import follow_preprocess_file, read_preprocess_json
 
-from ..conftest import draw
+from ..conftest import Wd, draw, write_onnx
 
 IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
 PAD = {"type": "pad_to_size", "size": [64, 64], "background_color": "white", "interpolation": "bilinear"}
@@ -151,3 +153,38 @@ def test_a_card_follows_its_file(tmp_path: Path) -> None:
     assert (followed.input.name, followed.input.mean[0]) == ("input", 0.485)
     joytag = find_model("joytag")
     assert follow_preprocess_file(joytag, {}) is joytag
+
+
+def test_a_local_folder_with_a_preprocess_file_follows_it(timm_folder: Wd, tmp_path: Path) -> None:
+    write(timm_folder.folder, {"test": ANIMETIMM})
+    card = find_model(f"x={timm_folder.folder}")
+    assert (card.adapter, card.preprocess_file, card.tag_count, card.verified) == ("timm", "preprocess.json", 0, False)
+    tagger = taggers.load(card, device="cpu")
+    told = tagger.preprocess
+    assert (told.size, told.fit_size, told.pad, told.resize) == (48, 64, "after", "bicubic")
+    assert tagger.card.input.channels == "rgb"
+    assert tagger.scores(square(np.asarray(draw(1)), told)[None]).shape == (1, len(timm_folder.tags))
+    before = taggers.identify(card)
+    write(timm_folder.folder, {"test": PIXAI})
+    assert taggers.identify(card)["weights"] != before["weights"], "another file, another cache"
+    write(timm_folder.folder, {"test": [{"type": "flip"}]})
+    with pytest.raises(WeightsError, match="transform 'flip' is unknown"):
+        taggers.load(card, device="cpu")
+
+
+def test_a_graph_beside_a_preprocess_file_is_of_animetimms_layout(onnx_folder: Wd) -> None:
+    write(onnx_folder.folder, {"test": ANIMETIMM})
+    write_onnx(onnx_folder.folder / "model.onnx", len(onnx_folder.tags))
+    card = find_model(f"x={onnx_folder.folder}")
+    assert (card.adapter, card.output_name, card.input.name) == ("onnx", "prediction", "input")
+    assert card.files == ("model.onnx", "selected_tags.csv", "preprocess.json")
+
+
+def test_a_library_that_is_missing_is_told_when_the_model_is_loaded(
+    onnx_folder: Wd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    text = 'name = "x"\nadapter = "onnx"\nfiles = ["model.onnx", "selected_tags.csv"]\n[preprocess]\nlibrary = "opencv"'
+    (onnx_folder.folder / "card.toml").write_text(text)
+    with pytest.raises(ArenaError, match="opencv-python-headless"):
+        taggers.load(find_model(f"x={onnx_folder.folder}"))

@@ -1,11 +1,12 @@
 """The square of pixels that a tagger wants."""
 
 import numpy as np
+from PIL import Image
 
 from arena.cards import Preprocess
 from arena.images import RGB
 from arena.taggers.preprocess.geometry import Box, place
-from arena.taggers.preprocess.resize import resize
+from arena.taggers.preprocess.resize import Canvas, resize, sides
 
 
 def square(pixels: RGB, preprocess: Preprocess) -> RGB:
@@ -26,27 +27,35 @@ def square(pixels: RGB, preprocess: Preprocess) -> RGB:
     """
     box = place(pixels.shape[0], pixels.shape[1], preprocess)
     first = (preprocess.fit_size and preprocess.fit_resize) or preprocess.resize
+    picture: Canvas = pixels
     if preprocess.pad != "before":
-        pixels = _resized(pixels, box.height, box.width, preprocess, first)
-    canvas = pixels if box.is_whole else _pad(pixels, box, preprocess)
+        picture = _resized(picture, box.height, box.width, preprocess, first)
+    if not box.is_whole:
+        picture = _padded(picture, box, preprocess)
     last = preprocess.crop_from or preprocess.size
-    canvas = _resized(canvas, last, last, preprocess, preprocess.resize)
+    picture = _resized(picture, last, last, preprocess, preprocess.resize)
     start = (last - preprocess.size) // 2
-    return canvas[start : start + preprocess.size, start : start + preprocess.size]
+    return np.asarray(picture)[start : start + preprocess.size, start : start + preprocess.size]
 
 
-def _resized(pixels: RGB, height: int, width: int, preprocess: Preprocess, filter_name: str) -> RGB:
-    larger = height * width > pixels.shape[0] * pixels.shape[1]
+def _resized(picture: Canvas, height: int, width: int, preprocess: Preprocess, filter_name: str) -> Canvas:
+    before = sides(picture)
+    larger = height * width > before.height * before.width
     name = preprocess.resize_up if larger and preprocess.resize_up else filter_name
-    return resize(pixels, height, width, filter_name=name, library=preprocess.library)
+    return resize(picture, height, width, filter_name=name, library=preprocess.library)
 
 
-def _pad(pixels: RGB, box: Box, preprocess: Preprocess) -> RGB:
+def _padded(picture: Canvas, box: Box, preprocess: Preprocess) -> Canvas:
     if preprocess.pad_mode == "edge":
-        above, before = box.top, box.left
-        below, behind = box.side - above - box.height, box.side - before - box.width
-        return np.pad(pixels, ((above, below), (before, behind), (0, 0)), mode="edge")
+        rows, columns = (
+            (start, box.side - start - length) for start, length in ((box.top, box.height), (box.left, box.width))
+        )
+        return np.pad(np.asarray(picture), (rows, columns, (0, 0)), mode="edge")
+    if preprocess.library == "pil":
+        image = Image.new("RGB", (box.side, box.side), preprocess.pad_colour)
+        image.paste(picture if isinstance(picture, Image.Image) else Image.fromarray(picture), (box.left, box.top))
+        return image
     row = np.full((box.side, 3), preprocess.pad_colour, np.uint8)
-    canvas = np.broadcast_to(row, (box.side, box.side, 3)).copy()  # row by row: several times quicker than by pixel
-    canvas[box.top : box.top + box.height, box.left : box.left + box.width] = pixels
+    canvas = np.broadcast_to(row, (box.side, box.side, 3)).copy()
+    canvas[box.top : box.top + box.height, box.left : box.left + box.width] = picture
     return canvas
