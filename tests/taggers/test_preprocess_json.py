@@ -163,7 +163,7 @@ def test_a_local_folder_with_a_preprocess_file_follows_it(timm_folder: Wd, tmp_p
     told = tagger.preprocess
     assert (told.size, told.fit_size, told.pad, told.resize) == (48, 64, "after", "bicubic")
     assert tagger.card.input.channels == "rgb"
-    assert tagger.scores(square(np.asarray(draw(1)), told)[None]).shape == (1, len(timm_folder.tags))
+    assert tagger.scores(np.stack([square(np.asarray(draw(1)), told)])).shape == (1, len(timm_folder.tags))
     before = taggers.identify(card)
     write(timm_folder.folder, {"test": PIXAI})
     assert taggers.identify(card)["weights"] != before["weights"], "another file, another cache"

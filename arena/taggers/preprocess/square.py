@@ -57,5 +57,5 @@ def _padded(picture: Canvas, box: Box, preprocess: Preprocess) -> Canvas:
         return image
     row = np.full((box.side, 3), preprocess.pad_colour, np.uint8)
     canvas = np.broadcast_to(row, (box.side, box.side, 3)).copy()
-    canvas[box.top : box.top + box.height, box.left : box.left + box.width] = picture
+    canvas[box.top : box.top + box.height, box.left : box.left + box.width] = np.asarray(picture)
     return canvas
