@@ -1,11 +1,13 @@
 """Decode any image file to canonical RGB, or say why not.
 
-Canonical: EXIF orientation applied, the first frame of an animation, transparency composited on white, 8 bits a channel.
+Canonical: EXIF orientation applied, the first frame of an animation, transparency composited on white or on another colour
+that is asked for, 8 bits a channel.
 """
 
 import hashlib
 import io
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -36,6 +38,12 @@ ANIMATED_FORMATS = frozenset({"GIF", "PNG", "WEBP", "AVIF"})
 
 RGB = NDArray[np.uint8]
 """Pixels, (height, width, 3), red green blue, 0 to 255."""
+
+Colour = tuple[int, int, int]
+"""Red, green, blue, 0 to 255."""
+
+WHITE: Colour = (255, 255, 255)
+"""What shows through transparency where nothing else is asked for."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +101,22 @@ def decode(source: Path | bytes, policy: ImagePolicy = ImagePolicy()) -> RGB:
     return np.asarray(read_picture(source, policy).image)
 
 
+def decode_on(
+    source: Path | bytes, backgrounds: Iterable[Colour], policy: ImagePolicy = ImagePolicy()
+) -> dict[Colour, RGB]:
+    """Decode a file, or its bytes, once, with each of several colours behind what is transparent.
+
+    Returns: uint8 (height, width, 3) by colour; one array for all where the picture is opaque.
+
+    Raises:
+        UnreadableImageError: as `read_picture`, whether or not a colour is asked for.
+    """
+    image = _read(source, policy).image
+    if image.mode == "RGB":
+        return dict.fromkeys(backgrounds, np.asarray(image))
+    return {colour: np.asarray(_composite(image, colour)) for colour in backgrounds}
+
+
 def read_picture(
     source: Path | bytes, policy: ImagePolicy = ImagePolicy(), *, least_side: int | None = None
 ) -> Picture:
@@ -107,26 +131,8 @@ def read_picture(
             image, the rest does not decode), `animated`, `transparent`, `too many pixels`. The name is not in the message,
             for the caller knows it.
     """
-    with _open(source) as image:
-        format_name = image.format or ""
-        if format_name in DRAWN_FORMATS:
-            raise UnreadableImageError("not an image", f"{format_name} is a program that draws one")
-        _refuse_bomb(Size(*image.size), policy.max_pixels)
-        try:
-            if policy.animated == "drop" and format_name in ANIMATED_FORMATS and getattr(image, "is_animated", False):
-                raise UnreadableImageError("animated")
-            if least_side is not None:
-                image.draft("RGB", (least_side, least_side))
-            ImageOps.exif_transpose(image, in_place=True)  # a copy of every picture would take a millisecond
-            flat = _flatten(image, policy.transparent)
-            flat.load()
-        except UnreadableImageError:
-            raise
-        except Image.DecompressionBombError:
-            raise UnreadableImageError("too many pixels") from None
-        except Exception as error:  # Pillow's plugins raise nearly anything on hostile bytes
-            raise UnreadableImageError("truncated", _first_line(error)) from None
-    return Picture(flat, FORMAT_SUFFIXES.get(format_name, f".{format_name.lower()}"))
+    picture = _read(source, policy, least_side=least_side)
+    return picture if picture.image.mode == "RGB" else picture._replace(image=_composite(picture.image, WHITE))
 
 
 def pixel_digest(pixels: RGB) -> str:
@@ -156,6 +162,30 @@ def _open(source: Path | bytes) -> Image.Image:
         raise UnreadableImageError("not an image", _first_line(error)) from None
 
 
+def _read(source: Path | bytes, policy: ImagePolicy, *, least_side: int | None = None) -> Picture:
+    """A decoded image in mode RGB, or RGBA where it may be transparent."""
+    with _open(source) as image:
+        format_name = image.format or ""
+        if format_name in DRAWN_FORMATS:
+            raise UnreadableImageError("not an image", f"{format_name} is a program that draws one")
+        _refuse_bomb(Size(*image.size), policy.max_pixels)
+        try:
+            if policy.animated == "drop" and format_name in ANIMATED_FORMATS and getattr(image, "is_animated", False):
+                raise UnreadableImageError("animated")
+            if least_side is not None:
+                image.draft("RGB", (least_side, least_side))
+            ImageOps.exif_transpose(image, in_place=True)  # a copy of every picture would take a millisecond
+            plain = _eight_bits(image, policy.transparent)
+            plain.load()
+        except UnreadableImageError:
+            raise
+        except Image.DecompressionBombError:
+            raise UnreadableImageError("too many pixels") from None
+        except Exception as error:  # Pillow's plugins raise nearly anything on hostile bytes
+            raise UnreadableImageError("truncated", _first_line(error)) from None
+    return Picture(plain, FORMAT_SUFFIXES.get(format_name, f".{format_name.lower()}"))
+
+
 def _refuse_bomb(size: Size, max_pixels: int) -> None:
     if size.width * size.height > max_pixels:
         raise UnreadableImageError(
@@ -163,8 +193,8 @@ def _refuse_bomb(size: Size, max_pixels: int) -> None:
         )
 
 
-def _flatten(image: Image.Image, transparent: str) -> Image.Image:
-    """Convert a picture of any mode to RGB, its transparency composited on white, or refused where it is to be dropped.
+def _eight_bits(image: Image.Image, transparent: str) -> Image.Image:
+    """Convert a picture of any mode to RGB, or to RGBA where it has an alpha channel, unless that is to be dropped.
 
     16-bit greys are scaled to 8 bits; Pillow's own conversion would clip them to white.
     """
@@ -175,11 +205,16 @@ def _flatten(image: Image.Image, transparent: str) -> Image.Image:
         ).convert("RGB")
     if "A" in image.getbands() or "transparency" in image.info:
         rgba = image.convert("RGBA")
-        if transparent == "drop" and np.asarray(rgba.getchannel("A")).min(initial=255) < 255:
+        opaque = rgba.getchannel("A").getextrema()[0] == 255
+        if transparent == "drop" and not opaque:
             raise UnreadableImageError("transparent")
-        white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
-        return Image.alpha_composite(white, rgba).convert("RGB")
+        return rgba.convert("RGB") if opaque else rgba
     return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _composite(rgba: Image.Image, colour: Colour) -> Image.Image:
+    """What is seen of a transparent picture on a plain ground."""
+    return Image.alpha_composite(Image.new("RGBA", rgba.size, (*colour, 255)), rgba).convert("RGB")
 
 
 def _first_line(error: Exception) -> str:

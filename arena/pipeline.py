@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from arena import __version__, provenance, taggers
-from arena.cards import ModelCard, Thresholds, check_name, find_dataset, find_models, model_cards, roots
+from arena.cards import ModelCard, Thresholds, check_name, find_dataset, find_model, find_models, model_cards, roots
 from arena.errors import ArenaError, ScoresError
 from arena.evaluate import Entry, Settings, amount_of_work, evaluate
 from arena.heldout.contamination import Contamination, hold_against
@@ -210,7 +210,7 @@ def predict_folder(
     """
     if output.is_dir() or not output.name:
         raise ArenaError(f"--output {output}: a folder; name a file, such as scores.npz")
-    [card] = find_models([model], root)
+    card = find_model(model, root)
     listed = dict(list(list_images(images).items())[:limit])
     stats = [path.stat() for path in listed.values()]
     digests = tuple(f"{stat.st_size}:{stat.st_mtime_ns}" for stat in stats)

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from arena.cards import find_dataset, find_model, find_models, model_cards, read_model_card
+from arena import taggers
+from arena.cards import find_dataset, find_model, find_models, model_cards, model_groups, read_model_card
 from arena.errors import ArenaError
 
 CARD = """
@@ -34,8 +35,104 @@ def test_the_shipped_cards_say_what_the_field_says() -> None:
     assert (cards["wd14"].hub, cards["wd14"].thresholds.default) == ("SmilingWolf/wd-v1-4-vit-tagger-v2", 0.35)
     assert cards["wd14"].thresholds.categories == {"character": 0.85}
     assert cards["joytag"].preprocess == cards["wd14"].preprocess, "they share one decode and one resize"
-    for card in cards.values():
-        assert card.hub is None or card.revision, f"{card.name} is fetched at no pinned revision"
+
+
+SHIPPED = model_cards()
+
+
+def test_every_public_tagger_has_a_card() -> None:
+    public = {card.name for card in SHIPPED.values() if card.hub}
+    assert len(public) >= 25
+    hubs = {card.hub for card in SHIPPED.values()}
+    assert {
+        "fancyfeast/joytag", "SmilingWolf/wd-v1-4-vit-tagger", "SmilingWolf/wd-v1-4-moat-tagger-v2",
+        "SmilingWolf/wd-eva02-large-tagger-v3", "deepghs/idolsankaku-swinv2-tagger-v1", "animetimm/caformer_b36.dbv4-full",
+        "Camais03/camie-tagger", "deepghs/camie_tagger_onnx", "Camais03/camie-tagger-v2", "deepghs/pixai-tagger-v0.9-onnx",
+        "pixai-labs/pixai-tagger-v1.0", "cella110n/cl_tagger", "toynya/Z3D-E621-Convnext", "RedRocket/JointTaggerProject",
+        "deepghs/imgutils-models", "deepghs/ml-danbooru-onnx", "xinyu1205/recognize-anything-plus-model", "Grio43/OppaiOracle",
+    } <= hubs  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_shipped_card_is_of_one_piece(name: str) -> None:
+    card = SHIPPED[name]
+    assert card.verified == (card.hub is None), "only the demo models were run by this project"
+    assert card.hub is None or card.revision or not card.verified, "what was run is pinned"
+    weights = {"onnx": ".onnx", "timm": ".safetensors", "joytag": ".safetensors"}.get(card.adapter, "")
+    assert card.files[0].endswith(weights), "weights come first"
+    assert card.preprocess.size or card.preprocess_file or card.name == "z3d-e621-convnext"
+    assert card.adapter != "timm" or "config.json" in card.files
+    assert not card.tag_count or "tags" not in card.notes or f"{card.tag_count:,} " in card.notes
+    assert card.preprocess.library == "pil" or card.name == "deepdanbooru"
+
+
+def test_a_group_names_several_models() -> None:
+    wd = ["wd-vit-v3", "wd-swinv2-v3", "wd-convnext-v3", "wd-vit-large-v3", "wd-eva02-large-v3"]
+    assert [card.name for card in find_models(["wd-v3"])] == wd
+    assert [card.name for card in find_models(["wd-v3", "joytag", "wd-vit-v3"])] == [*wd[1:], "joytag", "wd-vit-v3"]
+    assert [card.name for card in find_models(["wd-v3", "wd-v3"])] == wd
+    assert find_model("wd-vit-v2").name == "wd14", "a group of one is another name"
+    with pytest.raises(ArenaError, match=r"wd-v3 names 5 models: wd-vit-v3, .*; name one of them"):
+        find_model("wd-v3")
+    with pytest.raises(ArenaError, match=r"no model is called 'wd-v33'\. Did you mean wd-v3"):
+        find_models(["wd-v33"])
+
+
+def test_every_group_holds_models_and_hides_none() -> None:
+    for name, members in model_groups().items():
+        assert name not in SHIPPED
+        assert len(find_models([name])) == len(members)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("all = []", "all = .* it must list at least one name"),
+        ('all = "joytag"', "all = 'joytag'; it must be list"),
+        ('all = ["more"]\nmore = ["joytag", "wd14"]', "a group holds the group more"),
+        ('all = ["all"]', "a group holds the group all"),
+        ('"a b" = ["joytag"]', "a name is made of letters"),
+    ],
+)
+def test_a_wrong_group_is_one_line(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models/groups.toml").write_text(text)
+    with pytest.raises(ArenaError, match=message):
+        find_models(["all"], tmp_path)
+
+
+def test_a_users_groups_and_cards_come_first(tmp_path: Path) -> None:
+    write(tmp_path, CARD)
+    (tmp_path / "models/groups.toml").write_text('wd-v3 = ["mine", "joytag"]\njoytag = ["mine", "wd14"]')
+    assert [card.name for card in find_models(["wd-v3"], tmp_path)] == ["mine", "joytag"]
+    assert find_model("joytag", tmp_path).name == "joytag", "a card is stronger than a group of its name"
+    (tmp_path / "models/groups.toml").write_text('us = ["mine", "nobody"]')
+    with pytest.raises(ArenaError, match="no model is called 'nobody'"):
+        find_models(["us"], tmp_path)
+
+
+def test_a_family_is_named_by_its_pattern() -> None:
+    card = find_model("animetimm-eva02_large_patch14_448")
+    assert (card.hub, card.adapter) == ("animetimm/eva02_large_patch14_448.dbv4-full", "onnx")
+    assert (card.folder.name, card.preprocess_file) == ("animetimm-eva02_large_patch14_448", "preprocess.json")
+    timm = find_model("animetimm-eva02_large_patch14_448-timm")
+    assert (timm.hub, timm.adapter, timm.output) == (card.hub, "timm", "logits")
+    assert find_model("animetimm-caformer_b36").licence == "GPL-3.0", "a card of that name comes before the pattern"
+    for name in ("animetimm-", "xanimetimm-a"):
+        with pytest.raises(ArenaError, match="no model is called"):
+            find_model(name)
+
+
+@pytest.mark.parametrize("name", ["jtp-pilot2", "ram-plus", "pixai-v1.0"])
+def test_a_model_without_an_adapter_says_so_before_anything_is_fetched(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(taggers, "fetch", lambda card: pytest.fail("fetched"))
+    for ask in (taggers.load, taggers.identify):
+        with pytest.raises(
+            ArenaError, match=rf"model {name}: its network \(.*\) has no adapter here, so \S+ cannot be run"
+        ):
+            ask(find_model(name))
 
 
 @pytest.mark.parametrize(
@@ -53,6 +150,37 @@ def test_the_shipped_cards_say_what_the_field_says() -> None:
         (CARD + '[preprocess]\nresize = "magic"', "resize = 'magic'; allowed: bicubic"),
         (CARD + "[input]\nmean = [1.0]", "mean = .* must be three numbers"),
         (CARD + "verified = 1", "verified = 1; it must be bool"),
+        (CARD + "tag_count = 1.5", "tag_count = 1.5; it must be a whole number"),
+        (CARD + 'files_ = "x"', "files_ is no field of a card. Did you mean files"),
+        (
+            CARD.replace("top_tags.txt", "../top_tags.txt"),
+            "files has '../top_tags.txt'; a path below the model's folder",
+        ),
+        (CARD + 'output = "sigmoid"', "output = 'sigmoid'; allowed: logits, probabilities"),
+        (CARD + '[sha256]\n"model.onnx" = "0"', r"sha256.model.onnx = 'model.onnx' is not among files"),
+        (CARD + '[sha256]\n"config.json" = "0"', "sha256 of config.json = '0'; 64 digits"),
+        (CARD + '[tags]\nfile = "tags.csv"\nformat = "top_tags"', "tags.file = 'tags.csv' is not among files"),
+        (CARD + '[tags]\nfile = "top_tags.txt"\nformat = "txt"', "format = 'txt'; allowed: top_tags"),
+        (CARD + '[tags]\nformat = "top_tags"', "no file; add it"),
+        (CARD + '[thresholds]\nfile = "t.csv"', "thresholds.file = 't.csv' is not among files"),
+        (CARD + '[preprocess]\nfile = "preprocess.json"', "preprocess.file = 'preprocess.json' is not among files"),
+        (CARD + "[preprocess]\nsize = -1", "size = -1; it must be a whole number, 0 or more"),
+        (CARD + "[preprocess]\nsize = inf", "size = inf; it must be a finite number"),
+        (CARD + '[preprocess]\npad = "left"', "pad = 'left'; allowed: before, after, none"),
+        (CARD + '[preprocess]\npad_mode = "blur"', "pad_mode = 'blur'; allowed: colour, edge"),
+        (CARD + '[preprocess]\nlibrary = "magick"', "library = 'magick'; allowed: pil, opencv, torch"),
+        (CARD + '[preprocess]\nresize = "area"', "resize = 'area'; allowed: bicubic"),
+        (CARD + '[preprocess]\nlibrary = "opencv"\nresize_up = "box"', "resize_up = 'box'; allowed: , bicubic"),
+        (CARD + '[preprocess]\nrounding = "up"', "rounding = 'up'; allowed: nearest, down"),
+        (CARD + "[preprocess]\nalpha = [0, 0, nan]", "alpha = .* must be three numbers"),
+        (CARD + '[preprocess]\npad = "none"\nenlarge = false', "what is not enlarged is padded"),
+        (CARD + "[preprocess]\nfit_size = 512", "fit_size = 512, pad = 'before'"),
+        (CARD + '[preprocess]\nfit_resize = "box"', "fit_resize = 'box' without fit_size"),
+        (CARD + "[preprocess]\nsize = 9\ncrop_from = 8", "crop_from = 8, size = 9; no 9 can be cut"),
+        (CARD + '[input]\nchannels = "gbr"', "channels = 'gbr'; allowed: rgb, bgr"),
+        (CARD + '[input]\nlayout = "hwc"', "layout = 'hwc'; allowed: auto, nhwc, nchw"),
+        (CARD + "[input]\nscale = 0", "scale = 0; pixels are divided by it"),
+        (CARD + "[input]\nstd = [1, 0, 1]", "std = .* each must be above 0"),
         (CARD.replace('"mine"', '"../mine"'), "a name is made of letters"),
     ],
 )

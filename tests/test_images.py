@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from arena.errors import ArenaError, UnreadableImageError
-from arena.images import ImagePolicy, decode, pixel_digest, read_picture
+from arena.images import ImagePolicy, decode, decode_on, pixel_digest, read_picture
 
 from .conftest import draw
 
@@ -22,6 +22,35 @@ def test_transparency_is_composited_on_white() -> None:
     image = Image.new("RGBA", (2, 1), (200, 0, 0, 0))
     image.putpixel((1, 0), (0, 0, 0, 255))
     assert decode(encoded(image)).tolist() == [[[255, 255, 255], [0, 0, 0]]]
+
+
+def test_one_decode_gives_every_background(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = []
+    monkeypatch.setattr(Image, "open", lambda *given, open_file=Image.open: opened.append(1) or open_file(*given))
+    image = Image.new("RGBA", (2, 1), (200, 0, 0, 0))
+    image.putpixel((1, 0), (0, 0, 0, 255))
+    black, grey = (0, 0, 0), (114, 115, 116)
+    pixels = decode_on(encoded(image), {black, grey, (255, 255, 255)})
+    assert opened == [1]
+    assert {colour: array[0].tolist() for colour, array in pixels.items()} == {
+        black: [[0, 0, 0], [0, 0, 0]],
+        grey: [[114, 115, 116], [0, 0, 0]],
+        (255, 255, 255): [[255, 255, 255], [0, 0, 0]],
+    }
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P", "L", "LA"])
+def test_an_opaque_picture_is_one_array_for_all_backgrounds(mode: str) -> None:
+    content = encoded(draw(1, (9, 5)).convert(mode))
+    black, white = decode_on(content, [(0, 0, 0), (255, 255, 255)]).values()
+    assert black is white
+    assert np.array_equal(white, decode(content))
+
+
+def test_what_cannot_be_decoded_is_told_whatever_is_asked() -> None:
+    with pytest.raises(UnreadableImageError, match="not an image"):
+        decode_on(b"x", ())
+    assert decode_on(encoded(draw(1)), ()) == {}
 
 
 def test_palette_transparency_is_composited_on_white() -> None:

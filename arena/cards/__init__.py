@@ -12,22 +12,23 @@ from arena.cards.find import (
     find_model,
     find_models,
     model_cards,
+    model_groups,
     roots,
 )
 from arena.cards.model import (
     ADAPTERS,
     CARD_FILE,
-    InputSpec,
+    UNBUILT,
     ModelCard,
-    Preprocess,
     TagFile,
     Thresholds,
     read_model_card,
 )
 from arena.cards.names import check_name
+from arena.cards.pixels import FILTERS, InputSpec, Preprocess
 
 __all__ = [
-    "ADAPTERS", "CARD_FILE", "LAYOUTS", "DatasetCard", "InputSpec", "ModelCard", "Preprocess", "TagFile", "Thresholds",
-    "check_name", "dataset_cards", "find_dataset", "find_model", "find_models", "model_cards", "read_dataset_card",
-    "read_model_card", "roots",
+    "ADAPTERS", "CARD_FILE", "FILTERS", "LAYOUTS", "UNBUILT", "DatasetCard", "InputSpec", "ModelCard", "Preprocess", "TagFile",
+    "Thresholds", "check_name", "dataset_cards", "find_dataset", "find_model", "find_models", "model_cards", "model_groups",
+    "read_dataset_card", "read_model_card", "roots",
 ]  # fmt: skip

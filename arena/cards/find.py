@@ -1,17 +1,23 @@
 """Where cards are, and how a user names one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from arena.cards.dataset import DatasetCard, read_dataset_card
 from arena.cards.model import CARD_FILE, ModelCard, read_model_card
 from arena.cards.names import check_name
+from arena.cards.toml import Table, load_toml
 from arena.errors import ArenaError, nearest
+
+GROUPS_FILE = "groups.toml"
+"""Beside the cards: names that stand for several models, `wd-v3 = ["wd-vit-v3", ...]`."""
 
 LAYOUTS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("model.safetensors", "config.json", "top_tags.txt"), "joytag"),
     (("model.pt", "config.json", "top_tags.txt"), "joytag"),
+    (("model.onnx", "selected_tags.csv", "preprocess.json"), "animetimm-caformer_b36"),
+    (("model.safetensors", "config.json", "selected_tags.csv", "preprocess.json"), "animetimm-caformer_b36-timm"),
     (("model.onnx", "selected_tags.csv"), "wd14"),
     (("model.safetensors", "config.json", "selected_tags.csv"), "wd-vit-v3-timm"),
 )
@@ -34,39 +40,57 @@ def roots(root: Path | None) -> list[Path]:
 
 def model_cards(root: Path | None = None) -> dict[str, ModelCard]:
     """Every model card by name; a card under the user's root hides a shipped one of the same name."""
-    return {card.name: card for path in _card_paths(root, "models/*.toml") for card in [read_model_card(path)]}
+    paths = [path for path in _card_paths(root, "models/*.toml") if path.name != GROUPS_FILE]
+    return {card.name: card for path in paths for card in [read_model_card(path)]}
+
+
+def model_groups(root: Path | None = None) -> dict[str, tuple[str, ...]]:
+    """Every group of models by name, the user's hiding a shipped one; a group of one is another name of its model.
+
+    Raises:
+        ArenaError: a group that is no list of names.
+    """
+    groups = {}
+    for path in _card_paths(root, f"models/{GROUPS_FILE}"):
+        table = Table(load_toml(path), str(path))
+        for name in list(table.content):
+            check_name(name)
+            groups[name] = tuple(table.texts(name))
+    return groups
 
 
 def find_model(spec: str, root: Path | None = None) -> ModelCard:
-    """The card of a model named by its card, or by `NAME=PATH` for a local folder.
+    """The card of a model named by its card, by a pattern such as `animetimm-ARCH`, or by `NAME=PATH` for a local folder.
 
     Raises:
-        ArenaError: no such name (the nearest are suggested), no such folder, or a folder in no known layout.
+        ArenaError: no such name (the nearest are suggested), several models, no such folder, or a folder in no known layout.
     """
-    name, separator, path = spec.partition("=")
-    check_name(name)
-    cards = model_cards(root)
-    if separator:
-        return _local_card(name, Path(path), cards)
-    if name not in cards:
-        raise ArenaError(f"no model is called {name!r}. {nearest(name, cards)} A local folder enters as NAME=PATH")
-    return cards[name]
+    cards, groups = model_cards(root), model_groups(root)
+    members = groups.get(spec, ()) if spec not in cards else ()
+    if len(members) > 1:
+        raise ArenaError(f"{spec} names {len(members)} models: {', '.join(members)}; name one of them")
+    return _find(members[0] if members else spec, cards, groups, root)
 
 
 def find_models(specs: Sequence[str], root: Path | None = None) -> list[ModelCard]:
-    """The cards of several models, each named once.
+    """The cards of several models, each named once; a group stands for those of its models that are not named besides.
 
     Raises:
         ArenaError: none, or two of one name.
     """
-    cards = [find_model(spec, root) for spec in specs]
-    names = [card.name for card in cards]
-    if not cards:
+    cards, groups = model_cards(root), model_groups(root)
+    if not specs:
         raise ArenaError("--models: no model is named; name some, separated by commas")
+    single = [spec for spec in specs if spec in cards or spec not in groups]
+    names = [spec.partition("=")[0] for spec in single]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise ArenaError(f"--models: {twice} is named twice; a second one enters as OTHERNAME=PATH")
-    return cards
+    wanted: dict[str, None] = {}
+    for spec in specs:
+        members = (spec,) if spec in single else [member for member in groups[spec] if member not in names]
+        wanted |= dict.fromkeys(members)
+    return [_find(spec, cards, groups, root) for spec in wanted]
 
 
 def dataset_cards(root: Path | None = None) -> dict[str, DatasetCard]:
@@ -94,6 +118,34 @@ def _card_paths(root: Path | None, pattern: str) -> list[Path]:
     return [path for place in reversed(roots(root)) for path in sorted(place.glob(pattern))]
 
 
+def _find(spec: str, cards: Mapping[str, ModelCard], groups: Iterable[str], root: Path | None) -> ModelCard:
+    name, separator, path = spec.partition("=")
+    check_name(name)
+    if separator:
+        return _local_card(name, Path(path), cards)
+    card = cards.get(name) or _patterned(name, root)
+    if card is None:
+        if name in groups:
+            raise ArenaError(f"{GROUPS_FILE}: a group holds the group {name}; name the models of it")
+        suggestion = nearest(name, {*cards, *groups})
+        raise ArenaError(f"no model is called {name!r}. {suggestion} A local folder enters as NAME=PATH")
+    return card
+
+
+def _patterned(name: str, root: Path | None) -> ModelCard | None:
+    """The card of a family whose every member is named alike: `models/patterns/*.toml` with `{arch}` in its name."""
+    fitting = []
+    for path in _card_paths(root, "models/patterns/*.toml"):
+        before, _, behind = Table(load_toml(path), str(path)).text("name").partition("{arch}")
+        arch = name.removeprefix(before).removesuffix(behind)
+        if arch and f"{before}{arch}{behind}" == name:
+            fitting.append((len(before + behind), path, arch))
+    if not fitting:
+        return None
+    _, path, arch = max(fitting, key=lambda pattern: pattern[0])  # `animetimm-X-timm` rather than `animetimm-ARCH`
+    return read_model_card(path, arch=arch)
+
+
 def _local_card(name: str, folder: Path, cards: Mapping[str, ModelCard]) -> ModelCard:
     """A card for a folder: its own, or that of the model whose layout it has."""
     if not folder.is_dir():
@@ -105,7 +157,8 @@ def _local_card(name: str, folder: Path, cards: Mapping[str, ModelCard]) -> Mode
             kin = cards[family]
             return replace(
                 kin, name=name, title=name, folder=folder.resolve(), hub=None, revision=None, sha256={},
-                licence="unknown", trained_until="unknown", verified=False, notes=f"local folder, read as {kin.name}",
+                licence="unknown", trained_until="unknown", verified=False, tag_count=0,
+                notes=f"local folder, read as {kin.name}",
                 files=files,
             )  # fmt: skip
     wanted = "; or ".join(", ".join(files) for files, _ in LAYOUTS)

@@ -1,23 +1,25 @@
 """What is known of a tagger: where its files are, what it wants and what it gives."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from arena.cards.names import check_name
+from arena.cards.pixels import InputSpec, Preprocess, read_input, read_preprocess
 from arena.cards.toml import Table, load_toml
 from arena.errors import ArenaError, nearest
-from arena.tags import CATEGORY_NAMES
+from arena.tags import CATEGORY_NAMES, E621_CATEGORY_NAMES
 
 ADAPTERS = ("joytag", "onnx", "timm")
 """Names of the adapters in `arena.taggers`."""
 
-FILTERS = {
-    "pil": ("bicubic", "bilinear", "lanczos", "box", "nearest"),
-    "opencv": ("bicubic", "bilinear", "lanczos", "area", "nearest"),
-    "torch": ("bicubic", "bilinear"),
+UNBUILT = {
+    "jtp": "a SigLIP ViT with a gated head",
+    "pixai": "PixAI's own network",
+    "ram": "RAM++, a Swin transformer with a text-guided tagging head",
 }
-"""The filters of each library by which a picture is resized."""
+"""Adapters that are not written yet, and what they would run: their cards hold the facts, and say so when they are loaded."""
 
 TAG_FORMATS = (
     "top_tags", "selected_tags", "tags_json", "tag_mapping", "camie_metadata", "classes_json", "deepdanbooru", "config_tags",
@@ -29,54 +31,6 @@ THRESHOLD_FORMATS = ("selected_tags", "thresholds_csv", "threshold_json", "camie
 
 CARD_FILE = "card.toml"
 """A card of this name inside a model's folder speaks for that folder."""
-
-
-@dataclass(frozen=True)
-class Preprocess:
-    """Which pixels a tagger wants; two equal ones are computed once and shared.
-
-    Attributes:
-        size: side of the square, pixels; 0 where the weights tell it.
-        pad: `before` the resize, `after` it, or `none`, which squashes the picture; padded around its centre (offset `//2`).
-        pad_mode: `colour`, or `edge` for the nearest pixel's.
-        pad_colour: red, green, blue, 0 to 255.
-        enlarge: whether a small picture is enlarged; if not, it is padded to the whole size.
-        resize: filter, by its name in the library: `bicubic`, `bilinear`, `lanczos`, `box`, `nearest`, `area`.
-        resize_up: another filter for pictures that are enlarged; empty: the same.
-        library: whose filter: `pil`, `opencv` or `torch` (antialiased, on uint8).
-        alpha: what shows through transparency, 0 to 255.
-    """
-
-    size: int = 0
-    pad: str = "before"
-    pad_mode: str = "colour"
-    pad_colour: tuple[int, int, int] = (255, 255, 255)
-    enlarge: bool = True
-    resize: str = "bicubic"
-    resize_up: str = ""
-    library: str = "pil"
-    alpha: tuple[int, int, int] = (255, 255, 255)
-
-
-@dataclass(frozen=True)
-class InputSpec:
-    """How pixels become the network's input: `(pixels / scale - mean) / std`, channel by channel.
-
-    Attributes:
-        channels: `rgb` or `bgr`, the order that the network wants; mean and std are in this order.
-        scale: divisor, 255 or 1.
-        layout: `nhwc` or `nchw`, or `auto` where the graph tells it.
-        name: of the graph's input; empty: its first.
-        padding_mask: name of a further input, bool (n, size, size), true where a pixel is padding; empty: none.
-    """
-
-    channels: str = "rgb"
-    scale: float = 255.0
-    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
-    layout: str = "auto"
-    name: str = ""
-    padding_mask: str = ""
 
 
 @dataclass(frozen=True)
@@ -117,7 +71,7 @@ class ModelCard:
 
     Attributes:
         name: how users call it.
-        adapter: one of `ADAPTERS`.
+        adapter: one of `ADAPTERS`, or of `UNBUILT`.
         folder: where its files are or may be put.
         hub, revision: where they are fetched, or None.
         files: what it needs, weights first.
@@ -126,6 +80,8 @@ class ModelCard:
         output_name: of the graph's output; empty: its first.
         tags: where its tags are told; None: as the adapter's layout has it.
         verified: whether the published weights were run by this project.
+        tag_count: how many tags it has; 0: unknown.
+        preprocess_file: one of the card's files that tells the preprocessing, in place of the card; empty: none.
     """
 
     name: str
@@ -146,21 +102,32 @@ class ModelCard:
     output_name: str = ""
     tags: TagFile | None = None
     thresholds: Thresholds = field(default_factory=Thresholds)
+    tag_count: int = 0
+    preprocess_file: str = ""
 
 
-def read_model_card(path: Path) -> ModelCard:
+def read_model_card(path: Path, *, arch: str = "") -> ModelCard:
     """Read one model card; its files are expected in the folder of the card's name beside it, or where it says `folder`.
+
+    Args:
+        arch: takes the place of `{arch}` in the name, the title and the hub of a card that is a pattern.
 
     Raises:
         ArenaError: no TOML, a field unknown, missing, or of a value that is not allowed.
     """
-    table = Table(load_toml(path), str(path))
+    content = load_toml(path)
+    for key in ("name", "title", "hub") if arch else ():
+        if isinstance(content.get(key), str):
+            content[key] = content[key].replace("{arch}", arch)
+    table = Table(content, str(path))
     name = table.text("name")
     check_name(name)
+    preprocess = table.table("preprocess")
+    preprocess_file = preprocess.text("file", "")
     card = ModelCard(
         name=name,
         title=table.text("title", name),
-        adapter=table.choice("adapter", ADAPTERS),
+        adapter=table.choice("adapter", (*ADAPTERS, *UNBUILT)),
         folder=(path.parent / table.text("folder", name if path.name != CARD_FILE else ".")).resolve(),
         files=tuple(table.texts("files")),
         hub=table.text("hub", "") or None,
@@ -170,53 +137,34 @@ def read_model_card(path: Path) -> ModelCard:
         trained_until=table.text("trained_until", "unknown"),
         verified=table.flag("verified", False),
         notes=table.text("notes", ""),
-        preprocess=_preprocess(table.table("preprocess")),
-        input=_input(table.table("input")),
+        preprocess=read_preprocess(preprocess),
+        input=read_input(table.table("input")),
         output=table.choice("output", ("logits", "probabilities"), "probabilities"),
         output_name=table.text("output_name", ""),
         tags=_tag_file(table.table("tags")),
         thresholds=_thresholds(table.table("thresholds")),
+        tag_count=table.count("tag_count", 0),
+        preprocess_file=preprocess_file,
     )
     table.finish()
+    _refuse_wrong_files(card, str(path))
     return card
 
 
-def _preprocess(table: Table) -> Preprocess:
-    library = table.choice("library", tuple(FILTERS), "pil")
-    preprocess = Preprocess(
-        size=int(table.number("size", 0)),
-        pad=table.choice("pad", ("before", "after", "none"), "before"),
-        pad_mode=table.choice("pad_mode", ("colour", "edge"), "colour"),
-        pad_colour=_colour(table, "pad_colour"),
-        enlarge=table.flag("enlarge", True),
-        resize=table.choice("resize", FILTERS[library], "bicubic"),
-        resize_up=table.choice("resize_up", ("", *FILTERS[library]), ""),
-        library=library,
-        alpha=_colour(table, "alpha"),
-    )
-    table.finish()
-    return preprocess
-
-
-def _colour(table: Table, key: str) -> tuple[int, int, int]:
-    colour = table.numbers(key, (255, 255, 255))
-    if any(value != int(value) or not 0 <= value <= 255 for value in colour):
-        raise ArenaError(f"{table.where}: {key} = {list(colour)}; three whole numbers from 0 to 255")
-    return int(colour[0]), int(colour[1]), int(colour[2])
-
-
-def _input(table: Table) -> InputSpec:
-    spec = InputSpec(
-        channels=table.choice("channels", ("rgb", "bgr"), "rgb"),
-        scale=table.number("scale", 255.0),
-        mean=table.numbers("mean", (0.0, 0.0, 0.0)),
-        std=table.numbers("std", (1.0, 1.0, 1.0)),
-        layout=table.choice("layout", ("auto", "nhwc", "nchw"), "auto"),
-        name=table.text("name", ""),
-        padding_mask=table.text("padding_mask", ""),
-    )
-    table.finish()
-    return spec
+def _refuse_wrong_files(card: ModelCard, where: str) -> None:
+    """Every file that a field names must be listed, and a digest must be one."""
+    named = {"preprocess.file": card.preprocess_file, "thresholds.file": card.thresholds.file}
+    named |= {"tags.file": card.tags.file} if card.tags else {}
+    named |= {f"sha256.{file}": file for file in card.sha256}
+    for key, file in named.items():
+        if file and file not in card.files:
+            raise ArenaError(f"{where}: {key} = {file!r} is not among files. {nearest(file, card.files)}")
+    for file, digest in card.sha256.items():
+        if not re.fullmatch("[0-9a-f]{64}", digest):
+            raise ArenaError(f"{where}: sha256 of {file} = {digest!r}; 64 digits 0 to 9 and a to f")
+    for file in card.files:
+        if file.startswith("/") or ".." in file.split("/"):
+            raise ArenaError(f"{where}: files has {file!r}; a path below the model's folder")
 
 
 def _tag_file(table: Table) -> TagFile | None:
@@ -233,9 +181,10 @@ def _thresholds(table: Table) -> Thresholds:
     file, profile = table.text("file", ""), table.text("profile", "")
     form = table.choice("format", THRESHOLD_FORMATS, THRESHOLD_FORMATS[0]) if file else ""
     table.finish()
+    known = {*CATEGORY_NAMES.values(), *E621_CATEGORY_NAMES.values()}
     for name in categories:
-        if name not in CATEGORY_NAMES.values():
-            raise ArenaError(f"{table.where}: no category is called {name!r}. {nearest(name, CATEGORY_NAMES.values())}")
+        if name not in known:
+            raise ArenaError(f"{table.where}: no category is called {name!r}. {nearest(name, known)}")
     for name, value in (("default", default), *categories.items()):
         if not 0 <= value <= 1 and (name, value) != ("default", -1.0):
             raise ArenaError(f"{table.where}: threshold {name} = {value}; it must lie in 0 to 1")

@@ -1,5 +1,6 @@
 """TOML tables read field by field, so that a mistake is told with the field, what was seen and what is allowed."""
 
+import math
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,11 +57,20 @@ class Table:
         return value
 
     def number(self, key: str, default: Any = _MISSING) -> float:
-        return float(self.take(key, (float, int), default))
+        value = float(self.take(key, (float, int), default))
+        if not math.isfinite(value):
+            raise ArenaError(f"{self.where}: {key} = {value}; it must be a finite number")
+        return value
+
+    def count(self, key: str, default: Any = _MISSING) -> int:
+        value = self.number(key, default)
+        if value < 0 or not value.is_integer():
+            raise ArenaError(f"{self.where}: {key} = {value:g}; it must be a whole number, 0 or more")
+        return int(value)
 
     def numbers(self, key: str, default: tuple[float, float, float]) -> tuple[float, float, float]:
         values = self.take(key, (list, tuple), default)
-        if len(values) != 3 or any(isinstance(value, bool) or not isinstance(value, (int, float)) for value in values):
+        if len(values) != 3 or not all(type(value) in (int, float) and math.isfinite(value) for value in values):
             raise ArenaError(f"{self.where}: {key} = {values!r}; it must be three numbers, one a channel")
         return float(values[0]), float(values[1]), float(values[2])
 

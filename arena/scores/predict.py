@@ -20,7 +20,7 @@ import numpy as np
 
 from arena.cards import Preprocess
 from arena.errors import UnreadableImageError
-from arena.images import RGB, decode
+from arena.images import RGB, decode_on
 from arena.scores.store import ScoreStore
 from arena.taggers.base import Tagger, check_scores
 from arena.taggers.preprocess import square
@@ -171,8 +171,8 @@ def _prepare(source: ImageSource, row: int, wants: set[Preprocess]) -> _Prepared
         content = source.paths[row].read_bytes()
         if source.verified and hashlib.sha256(content).hexdigest() != source.digests[row]:
             return _Prepared(image_id, {}, "its bytes are not those that were frozen (SHA-256 differs)")
-        rgb = decode(content)
-        return _Prepared(image_id, {want: square(rgb, want) for want in wants}, "")
+        pixels = decode_on(content, {want.alpha for want in wants})
+        return _Prepared(image_id, {want: square(pixels[want.alpha], want) for want in wants}, "")
     except UnreadableImageError as error:
         return _Prepared(image_id, {}, str(error))
     except OSError as error:

@@ -8,8 +8,11 @@ from dataclasses import asdict
 from importlib import import_module
 from typing import Any
 
-from arena.cards import ModelCard
+from arena.cards import UNBUILT, ModelCard
+from arena.errors import ArenaError
 from arena.taggers.base import Tagger
+from arena.taggers.preprocess import need_library
+from arena.taggers.preprocess_json import follow_preprocess_file
 from arena.taggers.weights import digest_files, fetch
 
 # Idle OpenMP threads would spin on the cores that decode the next images: 47 s instead of 65 s for the demo run on two
@@ -29,9 +32,12 @@ def load(card: ModelCard, *, device: str = "auto", precision: str = "auto") -> T
 
     Raises:
         WeightsError: a file is missing, damaged, or disagrees with another.
-        ArenaError: the device or the precision is not to be had.
+        ArenaError: the device or the precision is not to be had, or the adapter is not written yet.
     """
+    refuse_unbuilt(card)
     files = fetch(card)
+    card = follow_preprocess_file(card, files)
+    need_library(card.preprocess.library)
     adapter = import_module(f"arena.taggers.{card.adapter}")
     tagger: Tagger = adapter.load(card, files, device=device, precision=precision)
     return tagger
@@ -45,6 +51,7 @@ def identify(card: ModelCard, *, device: str = "auto", precision: str = "auto") 
     Raises:
         WeightsError: its files are not to be had.
     """
+    refuse_unbuilt(card)
     return {
         "adapter": card.adapter,
         "adapter_version": ADAPTER_VERSION,
@@ -54,6 +61,15 @@ def identify(card: ModelCard, *, device: str = "auto", precision: str = "auto") 
         "input": asdict(card.input),
         "output": card.output,
     }
+
+
+def refuse_unbuilt(card: ModelCard) -> None:
+    """Refuse, before anything is fetched, a model whose network no adapter runs."""
+    if card.adapter in UNBUILT:
+        raise ArenaError(
+            f"model {card.name}: its network ({UNBUILT[card.adapter]}) has no adapter here, so {card.files[0]} cannot be "
+            "run. Score the images elsewhere, and enter the scores with: arena score --scores NAME=FILE.npz"
+        )
 
 
 def _precision(card: ModelCard, device: str, precision: str) -> str:

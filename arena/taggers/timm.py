@@ -31,7 +31,7 @@ def load(card: ModelCard, files: Mapping[str, Path], *, device: str, precision: 
     except (RuntimeError, TypeError) as error:
         raise WeightsError(f"{files['config.json']}: timm {timm.__version__} cannot build it: {error}") from None
     load_state(network, read_state(files["model.safetensors"]), files["model.safetensors"])
-    size = int(config["pretrained_cfg"]["input_size"][-1])
+    size = card.preprocess.size if card.preprocess_file else int(config["pretrained_cfg"]["input_size"][-1])
     return TorchTagger(card, tags, network, size=size, runtime=runtime)
 
 

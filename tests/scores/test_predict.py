@@ -2,10 +2,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from arena.cards import ModelCard, Preprocess
 from arena.errors import ScoresError
-from arena.images import decode
+from arena.images import decode, decode_on
 from arena.scores import predict as module
 from arena.scores.predict import ImageSource, Job, predict
 from arena.scores.store import ScoreStore, read_store
@@ -70,11 +71,24 @@ def test_models_that_want_the_same_pixels_share_one_decode_and_one_square(
 
         return wrapped
 
-    monkeypatch.setattr(module, "decode", counting("decode", decode))
+    monkeypatch.setattr(module, "decode_on", counting("decode", decode_on))
     monkeypatch.setattr(module, "square", counting("square", square))
     taggers = [MeanColour("a"), MeanColour("b"), MeanColour("other", size=8)]
+    taggers[2].preprocess = Preprocess(8, alpha=(0, 0, 0))
     predict(source, [job(source, tmp_path, tagger) for tagger in taggers])
     assert calls == {"decode": 10, "square": 20}
+
+
+def test_a_tagger_sees_what_its_card_says_behind_transparency(source: ImageSource, tmp_path: Path) -> None:
+    for path in source.paths:
+        Image.new("RGBA", (20, 10), (255, 0, 0, 0)).save(path)
+    taggers = [MeanColour("white"), MeanColour("black")]
+    taggers[0].preprocess = Preprocess(16, pad="none")
+    taggers[1].preprocess = Preprocess(16, pad="none", alpha=(0, 0, 0))
+    predict(source, [job(source, tmp_path, tagger) for tagger in taggers])
+    white, black = (read_store(tmp_path / tagger.card.name).values.read() for tagger in taggers)
+    assert (white == 1).all()
+    assert (black == 0).all()
 
 
 def test_only_missing_shards_are_computed(source: ImageSource, tmp_path: Path) -> None:

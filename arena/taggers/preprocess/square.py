@@ -1,0 +1,61 @@
+"""The square of pixels that a tagger wants."""
+
+import numpy as np
+from PIL import Image
+
+from arena.cards import Preprocess
+from arena.images import RGB
+from arena.taggers.preprocess.geometry import Box, place
+from arena.taggers.preprocess.resize import Canvas, resize, sides
+
+
+def square(pixels: RGB, preprocess: Preprocess) -> RGB:
+    """A picture as a tagger wants it: padded or squashed to a square, resized, its middle cut out.
+
+    Args:
+        pixels: canonical RGB, uint8 (height, width, 3), transparency on the colour that `preprocess.alpha` names.
+        preprocess: what the tagger declares; `size` above 0.
+
+    Returns: uint8 (size, size, 3).
+
+    Raises:
+        UnreadableImageError: the longer side is too long to be padded.
+        ArenaError: the library that resizes is not installed.
+
+    Source: JoyTag's `Models.py` and the WD demo space, whose paths agree pixel for pixel, for the defaults; JoyTag's arena
+    and SmilingWolf's model zoo for OpenCV's `area` without enlarging; imgutils' `pad_to_size` for `fit_size`.
+    """
+    box = place(pixels.shape[0], pixels.shape[1], preprocess)
+    first = (preprocess.fit_size and preprocess.fit_resize) or preprocess.resize
+    picture: Canvas = pixels
+    if preprocess.pad != "before":
+        picture = _resized(picture, box.height, box.width, preprocess, first)
+    if not box.is_whole:
+        picture = _padded(picture, box, preprocess)
+    last = preprocess.crop_from or preprocess.size
+    picture = _resized(picture, last, last, preprocess, preprocess.resize)
+    start = (last - preprocess.size) // 2
+    return np.asarray(picture)[start : start + preprocess.size, start : start + preprocess.size]
+
+
+def _resized(picture: Canvas, height: int, width: int, preprocess: Preprocess, filter_name: str) -> Canvas:
+    before = sides(picture)
+    larger = height * width > before.height * before.width
+    name = preprocess.resize_up if larger and preprocess.resize_up else filter_name
+    return resize(picture, height, width, filter_name=name, library=preprocess.library)
+
+
+def _padded(picture: Canvas, box: Box, preprocess: Preprocess) -> Canvas:
+    if preprocess.pad_mode == "edge":
+        rows, columns = (
+            (start, box.side - start - length) for start, length in ((box.top, box.height), (box.left, box.width))
+        )
+        return np.pad(np.asarray(picture), (rows, columns, (0, 0)), mode="edge")
+    if preprocess.library == "pil":
+        image = Image.new("RGB", (box.side, box.side), preprocess.pad_colour)
+        image.paste(picture if isinstance(picture, Image.Image) else Image.fromarray(picture), (box.left, box.top))
+        return image
+    row = np.full((box.side, 3), preprocess.pad_colour, np.uint8)
+    canvas = np.broadcast_to(row, (box.side, box.side, 3)).copy()
+    canvas[box.top : box.top + box.height, box.left : box.left + box.width] = np.asarray(picture)
+    return canvas
