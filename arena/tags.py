@@ -36,6 +36,9 @@ E621_CATEGORY_NAMES: Mapping[int, str] = {
 }
 """e621's category numbers: 5 means another thing than on Danbooru."""
 
+VENDOR_CATEGORIES = ("style", "year", "quality", "model")
+"""Further categories that taggers (Camie, PixAI, cl_tagger) tell by name."""
+
 UNKNOWN_CATEGORY = "general"
 """The category of a tag whose tagger and dataset know none; JoyTag's list has no categories."""
 

@@ -9,7 +9,7 @@ from arena.cards.names import check_name
 from arena.cards.pixels import InputSpec, Preprocess, read_input, read_preprocess
 from arena.cards.toml import Table, load_toml
 from arena.errors import ArenaError, nearest
-from arena.tags import CATEGORY_NAMES, E621_CATEGORY_NAMES
+from arena.tags import CATEGORY_NAMES, E621_CATEGORY_NAMES, VENDOR_CATEGORIES
 
 ADAPTERS = ("joytag", "onnx", "timm")
 """Names of the adapters in `arena.taggers`."""
@@ -26,7 +26,9 @@ TAG_FORMATS = (
 )  # fmt: skip
 """How lists of tags are written; `arena.taggers.tag_files` reads each."""
 
-THRESHOLD_FORMATS = ("selected_tags", "thresholds_csv", "threshold_json", "camie_metadata", "pr_thresholds")
+THRESHOLD_FORMATS = (
+    "selected_tags", "thresholds_csv", "threshold_json", "camie_metadata", "pr_thresholds", "config_tags",
+)  # fmt: skip
 """How files of thresholds are written."""
 
 CARD_FILE = "card.toml"
@@ -181,7 +183,7 @@ def _thresholds(table: Table) -> Thresholds:
     file, profile = table.text("file", ""), table.text("profile", "")
     form = table.choice("format", THRESHOLD_FORMATS, THRESHOLD_FORMATS[0]) if file else ""
     table.finish()
-    known = {*CATEGORY_NAMES.values(), *E621_CATEGORY_NAMES.values()}
+    known = {*CATEGORY_NAMES.values(), *E621_CATEGORY_NAMES.values(), *VENDOR_CATEGORIES}
     for name in categories:
         if name not in known:
             raise ArenaError(f"{table.where}: no category is called {name!r}. {nearest(name, known)}")
