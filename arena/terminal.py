@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
@@ -18,6 +19,9 @@ from arena.report.notes import imply_notes
 from arena.report.text import one_line
 from arena.report.view import headline_view
 from arena.result import HEADLINES, Result, read_result
+
+if TYPE_CHECKING:
+    from arena.bench.costs import Cost
 
 MIN_WIDTH = 80
 """Columns that a table of results needs."""
@@ -146,6 +150,23 @@ def show_power(rows: Sequence[Power]) -> None:
     console.print(
         f"of {rows[0].images:,} images; detectable: the least true difference that so many show", markup=False
     )
+
+
+def show_costs(costs: "Sequence[Cost]") -> None:
+    """What models cost: a row a figure, a column a model."""
+    from arena.bench.table import cost_table
+
+    shown = cost_table(costs)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("", no_wrap=True)
+    for name in shown.header[1:]:
+        table.add_column(Text(name), justify="right", overflow="fold")
+    for row in shown.rows:
+        table.add_row(*map(Text, row))
+    console = results_console()
+    console.print(table)
+    for note in shown.notes:
+        console.print(one_line(note), markup=False, style="dim")
 
 
 def show_skipped(skipped: Mapping[str, str]) -> None:
