@@ -14,6 +14,7 @@ from rich.text import Text
 
 from arena.power import Power
 from arena.report.contamination import contamination_told
+from arena.report.cost import cost_told
 from arena.report.figures import UNDEFINED, figure
 from arena.report.notes import imply_notes
 from arena.report.text import one_line
@@ -109,6 +110,9 @@ def show_summary(folder: Path) -> None:
     console.print(f"{summary['images']:,} images; means over {compared:,} common tags with {least} positives or more")
     for line in [*imply_notes(summary), *_differences(result)]:
         console.print(line, markup=False)
+    for name, model in summary["models"].items():
+        if told := cost_told(name, model, result.run["models"].get(name, {})):
+            console.print(one_line(told), markup=False)
     for sentence in contamination_told(headline_view(result)):
         console.print(one_line(f"memory: {sentence}"), markup=False)
     show_skipped(result.run["skipped"])
