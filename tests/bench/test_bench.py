@@ -63,7 +63,7 @@ def test_a_model_that_needs_more_memory_shows_it_and_the_starting_process_does_n
     ballast = np.ones(10**9, np.uint8)  # the other process must not count it
     small, large = (
         measure_apart(request_for(f"tiny={joytag_folder}", pictures, batch_sizes=(size,), seconds=0.01))
-        for size in (1, 512)
+        for size in (1, 128)
     )
     assert small.peak_bytes is not None
     assert large.peak_bytes is not None
@@ -71,7 +71,7 @@ def test_a_model_that_needs_more_memory_shows_it_and_the_starting_process_does_n
     assert own is not None
     assert own > len(ballast)
     assert small.peak_bytes < own, "what started it is not counted"
-    pixels = 512 * 64 * 64 * 3
+    pixels = 128 * 64 * 64 * 3
     assert large.peak_bytes - small.peak_bytes > 5 * pixels, "the bytes and the float32 input of the batch, at least"
 
 
