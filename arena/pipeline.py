@@ -22,10 +22,12 @@ from arena.own_thresholds import Own, describe_own, own_thresholds, with_files
 from arena.progress import Progress, Silent
 from arena.result import Result, read_result, write_result
 from arena.scores.npz import as_texts, read_npz, read_scores, write_scores
+from arena.scores.pace import describe_pace
 from arena.scores.predict import ImageSource, Job, forget_mended, predict
 from arena.scores.store import Scores, ScoreStore, read_facts, read_store
 from arena.tag_groups import read_tag_groups
-from arena.taggers.weights import digest_file
+from arena.taggers.size import size_of
+from arena.taggers.weights import digest_file, fetch
 
 DEMO_MODELS = ("joytag-demo", "wd14-demo")
 """What `arena run` compares when nothing is named."""
@@ -143,7 +145,7 @@ def score_files(
     for name, path in files.items():
         progress.note(f"{name}: reading {path}")
         own, scores = thresholds[name], read_scores_of(path)
-        facts = {"scores": path.name} if path.is_file() else read_facts(path)
+        facts = {"scores": path.name} if path.is_file() else read_facts(path) | describe_pace(scores.timed)
         facts = {**facts, "thresholds": describe_own(own)}
         entries.append(Entry(name, name, scores, own.thresholds, own.source, facts))
     with ThreadPoolExecutor() as background:  # digests take seconds, and nothing waits for them until the end
@@ -245,10 +247,11 @@ def score_images(
             continue
         progress.note(f"{card.name}: loading")
         tagger = taggers.load(card, device=compute.device, precision=compute.precision)
-        ran = {"weights": facts["weights"], "tags": tagger.tags.digest, "precision": tagger.precision}
+        size = size_of(tagger, fetch(card))
+        ran = {"weights": facts["weights"], "tags": tagger.tags.digest, "precision": tagger.precision, **size._asdict()}
         if store.prepare(tagger.tags, {**ran, "device": tagger.device, "key": key}):
             progress.note(f"{card.name}: what was there is of other weights, images or settings; scoring again")
-        jobs.append(Job(tagger, store))
+        jobs.append(Job(tagger, store, provenance.device_name(tagger.device)))
     if not jobs:
         return
     missing = {number for job in jobs for number in job.store.missing()}
@@ -361,14 +364,9 @@ def _entry(card: ModelCard, folder: Path, own: Own) -> Entry:
     facts = {
         "title": card.title, "adapter": card.adapter, "hub": card.hub, "revision": card.revision,
         "licence": card.licence, "trained_until": card.trained_until, "verified": card.verified, "notes": card.notes or None,
-        **read_facts(folder), "images_per_second": _rate(scores), "thresholds": describe_own(own),
+        **read_facts(folder), **describe_pace(scores.timed), "thresholds": describe_own(own),
     }  # fmt: skip
     return Entry(card.name, card.title, scores, own.thresholds, own.source, facts)
-
-
-def _rate(scores: Scores) -> float | None:
-    """Images a second through the network alone."""
-    return round(len(scores.image_ids) / scores.seconds, 2) if scores.seconds else None
 
 
 def _refuse_all_skipped(scores: Scores) -> None:

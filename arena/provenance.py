@@ -7,6 +7,7 @@ import platform
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from arena import __version__
@@ -36,6 +37,25 @@ def versions() -> dict[str, str]:
 def machine() -> dict[str, str]:
     """What ran it, without its name or its owner's."""
     return {"system": platform.system(), "processor": platform.machine(), "cores": str(os.cpu_count() or 1)}
+
+
+def processor_name() -> str:
+    """The processor as it calls itself, or else its kind."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, "") or platform.processor() or platform.machine()
+
+
+def device_name(device: str) -> str:
+    """What a network runs on: a CUDA device as it calls itself, or the processor and its cores."""
+    if device.startswith("cuda"):
+        import torch
+
+        return str(torch.cuda.get_device_name(device))
+    return f"{processor_name()}, {os.cpu_count() or 1} cores"
 
 
 def digest(content: Mapping[str, Any]) -> str:

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
@@ -13,11 +14,15 @@ from rich.text import Text
 
 from arena.power import Power
 from arena.report.contamination import contamination_told
+from arena.report.cost import cost_told
 from arena.report.figures import UNDEFINED, figure
 from arena.report.notes import imply_notes
 from arena.report.text import one_line
 from arena.report.view import headline_view
 from arena.result import HEADLINES, Result, read_result
+
+if TYPE_CHECKING:
+    from arena.bench.costs import Cost
 
 MIN_WIDTH = 80
 """Columns that a table of results needs."""
@@ -106,6 +111,9 @@ def show_summary(folder: Path) -> None:
     console.print(f"{summary['images']:,} images; means over {compared:,} common tags with {least} positives or more")
     for line in [*imply_notes(summary), *_differences(result)]:
         console.print(line, markup=False)
+    for name, model in summary["models"].items():
+        if told := cost_told(name, model, result.run["models"].get(name, {})):
+            console.print(one_line(told), markup=False)
     for sentence in contamination_told(headline_view(result)):
         console.print(one_line(f"memory: {sentence}"), markup=False)
     show_skipped(result.run["skipped"])
@@ -147,6 +155,23 @@ def show_power(rows: Sequence[Power]) -> None:
     console.print(
         f"of {rows[0].images:,} images; detectable: the least true difference that so many show", markup=False
     )
+
+
+def show_costs(costs: "Sequence[Cost]") -> None:
+    """What models cost: a row a figure, a column a model."""
+    from arena.bench.table import cost_table
+
+    shown = cost_table(costs)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("", no_wrap=True)
+    for name in shown.header[1:]:
+        table.add_column(Text(name), justify="right", overflow="fold")
+    for row in shown.rows:
+        table.add_row(*map(Text, row))
+    console = results_console()
+    console.print(table)
+    for note in shown.notes:
+        console.print(one_line(note), markup=False, style="dim")
 
 
 def show_skipped(skipped: Mapping[str, str]) -> None:

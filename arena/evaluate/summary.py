@@ -61,6 +61,8 @@ def _model_summary(measured: Measured, number: int, found: Aggregates) -> dict[s
     return {
         "title": model.entry.title,
         "tags": len(model.entry.scores.tags),
+        "parameters": model.entry.facts.get("parameters"),
+        "weight_bytes": model.entry.facts.get("weight_bytes"),
         "known_tags": int(carried.sum()),
         "threshold": describe_thresholds(model.entry),
         "threshold_source": model.entry.threshold_source,

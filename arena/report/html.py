@@ -23,6 +23,7 @@ from markupsafe import Markup
 
 from arena.metrics.labels import SUSPECTS_PER_TAG
 from arena.report.contamination import CAVEAT, contamination_told, level_groups
+from arena.report.cost import megabytes
 from arena.report.curves import HEIGHT, WIDTH, reliability_curves, x_of, y_of
 from arena.report.figures import count, figure, moment, percent, plural, rate
 from arena.report.findings import PAIRS_SHOWN, findings, static_tags, subject, tag_findings, tag_pairs
@@ -162,6 +163,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     templates.filters.update(figure=figure, count=count, percent=percent, rate=rate, plural=plural, moment=moment)
+    templates.filters.update(megabytes=megabytes)
     templates.globals.update(
         model_styles=MODEL_STYLES, x_of=x_of, y_of=y_of, drawing=(WIDTH, HEIGHT), suspects_per_tag=SUSPECTS_PER_TAG
     )

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from arena.report.cost import millions
 from arena.report.figures import figure, interval, percent, rate
 
 MODEL_STYLES = 10
@@ -74,7 +75,10 @@ def leaderboard(payload: Mapping[str, Any]) -> list[Standing]:
     columns["coverage"] = _highest(
         [Cell(percent(m["known_tags"], m["dataset_tags"]), m["known_tags"]) for m in models],
     )
-    columns["rate"] = _highest([Cell(rate(m["images_per_second"]), m["images_per_second"]) for m in models])
+    columns["size"] = [Cell(millions(m["parameters"]), m["parameters"]) for m in models]
+    rates = [Cell(rate(m["images_per_second"]), m["images_per_second"]) for m in models]
+    one_machine = len({m["timed_on"] for m in models}) == 1
+    columns["rate"] = _highest(rates) if one_machine else rates
     standings = [
         Standing(model=model, style=i % MODEL_STYLES, cells={key: cells[i] for key, cells in columns.items()})
         for i, model in enumerate(models)

@@ -8,7 +8,8 @@ import numpy as np
 
 from arena.metrics.counts import TagCounts, joytag_ratios
 from arena.report.contamination import CAVEAT, contamination_told
-from arena.report.figures import figure, interval
+from arena.report.cost import cost_notes, megabytes, millions
+from arena.report.figures import figure, interval, rate
 from arena.report.findings import tag_findings
 from arena.report.notes import convention_note, imply_notes, undefined_notes
 from arena.report.regimes import CROSS_FITTED, regime_rows
@@ -74,7 +75,10 @@ def summary_markdown(result: Result) -> str:
         f"least {summary['min_positives']} images carry. Convention `{summary['convention']}`: {convention_note(summary)}\n\n"
         + _verdict_lines(payload)
         + _leaderboard_table(result)
-        + "".join(f"- {escape_markdown(note)}\n" for note in [*imply_notes(summary), *undefined_notes(result)])
+        + "".join(
+            f"- {escape_markdown(note)}\n"
+            for note in [*imply_notes(summary), *undefined_notes(result), *cost_notes(result)]
+        )
         + _contamination_lines(payload)
         + _regimes_table(payload)
         + f"\nSignature: `{result.run.get('signature', '')}`\n"
@@ -103,8 +107,14 @@ def _leaderboard_table(result: Result) -> str:
             f"{figure(own[key])} {interval(own.get(f'{key}_low'), own.get(f'{key}_high'))}".rstrip() for key in keys
         ]
         coverage = f"{model['known_tags']} of {result.summary['dataset_tags']}"
-        rows.append([name, f"{model['threshold']} ({model['threshold_source']})", *figures, coverage])
-    return _table([["model", "threshold", *names, "tags known"], *rows])
+        facts = result.run["models"].get(name, {})
+        cost = (
+            rate(facts.get("images_per_second")),
+            millions(model.get("parameters")),
+            megabytes(model.get("weight_bytes")),
+        )
+        rows.append([name, f"{model['threshold']} ({model['threshold_source']})", *figures, coverage, *cost])
+    return _table([["model", "threshold", *names, "tags known", "images/s", "parameters", "weights"], *rows])
 
 
 def _contamination_lines(payload: Mapping[str, Any]) -> str:

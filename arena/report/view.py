@@ -9,6 +9,7 @@ from arena.metrics.thresholds import on_sweep
 from arena.report import comparisons, leaderboard
 from arena.report.columns import column, number, rounded
 from arena.report.contamination import contamination
+from arena.report.cost import cost_notes
 from arena.report.evidence import evidence
 from arena.report.notes import convention_note, imply_notes, undefined_notes
 from arena.result import Result
@@ -97,7 +98,11 @@ def _model(result: Result, name: str) -> dict[str, Any]:
         "map": number(own["map"]),
         "map_tags": own["map_tags"],
         "random_map": number(own["random_map"]),
+        "parameters": model.get("parameters"),
+        "weight_bytes": model.get("weight_bytes"),
         "images_per_second": facts.get("images_per_second"),
+        "images_timed": facts.get("images_timed"),
+        "timed_on": facts.get("timed_on", ""),
         "intervals": {key: _interval(own, key) for key in leaderboard.FIGURES},
         "ranks": {key: ranks[name] for key, ranks in result.summary["ranks"].items()},
         "in_sample_best_macro_f1": number(model["in_sample_best_macro_f1"]),
@@ -178,6 +183,7 @@ def _notes(result: Result) -> list[str]:
         f"An undefined figure is shown as –; convention {result.summary['convention']}: {convention_note(result.summary)}"
     ]
     notes += imply_notes(result.summary)
+    notes += cost_notes(result)
     if skipped:
         named = "; ".join(f"{image_id}: {reason}" for image_id, reason in list(skipped.items())[:NAMED_SKIPPED])
         more = f"; and {len(skipped) - NAMED_SKIPPED} more" if len(skipped) > NAMED_SKIPPED else ""

@@ -63,10 +63,11 @@ class ImageSource:
 
 
 class Job(NamedTuple):
-    """A loaded tagger and the store that it fills."""
+    """A loaded tagger, the store that it fills, and the machine that its speed is told of."""
 
     tagger: Tagger
     store: ScoreStore
+    machine: str = ""
 
 
 class _Prepared(NamedTuple):
@@ -147,13 +148,14 @@ def _fill(
         advance(len(batch))
     for job, values, seconds in zip(jobs, shard.values, shard.seconds, strict=True):
         rows = np.concatenate(values) if values else np.empty((0, len(job.tagger.tags)), np.float32)
-        job.store.write(number, rows, shard.skipped, seconds=seconds)
+        job.store.write(number, rows, shard.skipped, seconds=seconds, machine=job.machine)
 
 
 def _score_batch(shard: _Shard, images: Sequence[_Prepared]) -> None:
     """Run every job's network on one batch; jobs that want the same pixels share the array."""
     pixels: dict[Preprocess, np.ndarray] = {}
-    for index, (tagger, _) in enumerate(shard.jobs):
+    for index, job in enumerate(shard.jobs):
+        tagger = job.tagger
         want = tagger.preprocess
         if want not in pixels:
             pixels[want] = np.stack([image.squares[want] for image in images])

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from arena.errors import ScoresError
 from arena.scores.matrix import Matrix, Stored, stored_npy
+from arena.scores.pace import Timed, add_up
 from arena.tags import TagSpace
 
 STORE_SCHEMA = 1
@@ -38,6 +39,7 @@ class Scores:
         values: probabilities, floating point (images, tags), in memory or on disk.
         skipped: image_id -> why it has no scores; such images have no row.
         seconds: how long the network took for all of them, 0 where unknown.
+        timed: the same by machine.
     """
 
     image_ids: tuple[str, ...]
@@ -45,6 +47,7 @@ class Scores:
     values: Matrix
     skipped: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 0.0
+    timed: Mapping[str, Timed] = field(default_factory=dict)
 
     @classmethod
     def of(cls, image_ids: Sequence[str], tags: TagSpace, values: NDArray[Any]) -> "Scores":
@@ -100,12 +103,19 @@ class ScoreStore:
         self._path(number, "json").unlink()
 
     def write(
-        self, number: int, values: NDArray[np.float32], skipped: Mapping[str, str], *, seconds: float = 0.0
+        self,
+        number: int,
+        values: NDArray[np.float32],
+        skipped: Mapping[str, str],
+        *,
+        seconds: float = 0.0,
+        machine: str = "",
     ) -> None:
         """Write one shard: rows for its images in order, without those that were skipped.
 
         Args:
             seconds: how long the network took for it; kept, so that a continued run still knows its rate.
+            machine: on what, for a run may be continued on another.
         """
         scored = [image_id for image_id in self.shards[number] if image_id not in skipped]
         assert len(values) == len(scored), "a row an image"
@@ -115,7 +125,7 @@ class ScoreStore:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(self._path(number, "npy"))
-        rows = {"image_ids": scored, "skipped": dict(skipped), "seconds": seconds}
+        rows = {"image_ids": scored, "skipped": dict(skipped), "seconds": seconds, "machine": machine}
         _write_text(self._path(number, "json"), json.dumps(rows))
 
     def _finished(self) -> "dict[int, _Shard]":
@@ -151,7 +161,8 @@ def read_store(folder: Path) -> Scores:
     values = Matrix([shard.values for shard in shards])
     check_values(folder, values, image_ids, tags.names)
     skipped = {image_id: reason for shard in shards for image_id, reason in shard.skipped.items()}
-    return Scores(image_ids, tags, values, skipped, sum(shard.seconds for shard in shards))
+    timed = add_up((shard.machine, len(shard.image_ids), shard.seconds) for shard in shards)
+    return Scores(image_ids, tags, values, skipped, sum(shard.seconds for shard in shards), timed)
 
 
 def read_facts(folder: Path) -> dict[str, Any]:
@@ -183,6 +194,7 @@ class _Shard(NamedTuple):
     skipped: dict[str, str]
     seconds: float
     values: Stored
+    machine: str
 
 
 def _read_shard(folder: Path, number: int, columns: int) -> _Shard:
@@ -192,7 +204,7 @@ def _read_shard(folder: Path, number: int, columns: int) -> _Shard:
         stored = stored_npy(path)
         if stored is None or path.stat().st_size < stored.offset + stored.dtype.itemsize * math.prod(stored.shape):
             raise ValueError("cut short, or no matrix")
-        shard = _Shard(rows["image_ids"], rows["skipped"], rows["seconds"], stored)
+        shard = _Shard(rows["image_ids"], rows["skipped"], rows["seconds"], stored, rows.get("machine", ""))
         if shard.values.shape == (len(shard.image_ids), columns) and shard.values.dtype.kind == "f":
             return shard
         reason = f"{shard.values.dtype} {shard.values.shape} for {len(shard.image_ids)} images and {columns} tags"

@@ -51,6 +51,9 @@ class TorchTagger:
 
     Args:
         size: side of the square that the network takes, pixels.
+
+    Attributes:
+        network: the torch module itself, for whoever counts its parameters or operations.
     """
 
     def __init__(self, card: ModelCard, tags: TagSpace, network: nn.Module, *, size: int, runtime: Runtime) -> None:
@@ -59,7 +62,7 @@ class TorchTagger:
         self.preprocess = replace(card.preprocess, size=size)
         self.precision = runtime.precision
         self.device = str(runtime.device)
-        self._network = network.eval().to(runtime.device)
+        self.network = network.eval().to(runtime.device)
         self._runtime = runtime
 
     @torch.inference_mode()
@@ -67,7 +70,7 @@ class TorchTagger:
         """Probabilities of a batch, float32 (n, tags)."""
         device, precision = self._runtime
         with torch.autocast(device.type, _DTYPES[precision], enabled=precision != "fp32"):
-            output: Tensor = self._network(_to_input(batch, self.card.input, device)).float()
+            output: Tensor = self.network(_to_input(batch, self.card.input, device)).float()
         probabilities = torch.sigmoid(output) if self.card.output == "logits" else output
         return probabilities.cpu().numpy()
 

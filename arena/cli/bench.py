@@ -1,0 +1,70 @@
+"""`arena bench`: what models cost."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from arena.cli.options import LARGEST_BATCH, config_option, device_option, option, precision_option, root_option
+from arena.cli.verbs import split_names
+
+
+class BatchSizes(click.ParamType):  # type: ignore[type-arg]  # generic in newer releases only
+    """Whole numbers from 1 to `LARGEST_BATCH`, commas between."""
+
+    name = "n,n"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        if isinstance(value, tuple):
+            return value
+        parts = split_names(str(value))
+        if not parts or not all(part.isdecimal() and 0 < int(part) <= LARGEST_BATCH for part in parts):
+            self.fail(f"{value!r} is no list of whole numbers from 1 to {LARGEST_BATCH}, such as 1,8,32", param, ctx)
+        return tuple(sorted(set(map(int, parts))))
+
+
+@click.command()
+@config_option
+@option(
+    "--models", "-m", required=True, show_default=False, help="Cards, or NAME=PATH of local folders; commas between."
+)
+@option("--images", type=click.Path(path_type=Path), help="Folder of images to measure on.", show_default=False)
+@option("--dataset", "-d", default="demo", help="Frozen dataset, in place of --images.")
+@option("--batch-sizes", type=BatchSizes(), default="1,8,32", help="Images a batch; commas between.")
+@option("--seconds", type=click.FloatRange(0, 3600, min_open=True), default=5.0, help="To measure each figure.")
+@device_option
+@precision_option
+@option("--json", "as_json", is_flag=True, help="Print JSON in place of a table.", show_default=False)
+@option("--output", "-o", type=click.Path(path_type=Path), help="Write FILE.json or FILE.md too.", show_default=False)
+@root_option
+def bench(
+    models: str, images: Path | None, dataset: str, as_json: bool, output: Path | None, root: Path | None, **how: Any
+) -> None:
+    """Measure what models cost.
+
+    Parameters, operations an image, load time, images a second by batch size, latency of one image, peak memory; decoding
+    and preprocessing apart from the network. Each model runs in a process of its own. Stopped, it still shows the models
+    that are finished.
+
+    Example: arena bench -m joytag,wd14 --batch-sizes 1,8
+    """
+    from arena.bench.document import check_output, document, write_costs
+    from arena.bench.own_process import bench as measure_all
+    from arena.bench.requests import pick_images, requests_for
+    from arena.terminal import Terminal, show_costs
+
+    if output is not None:
+        check_output(output)
+    paths = pick_images(folder=images, dataset=dataset, root=root)
+    costs = []
+    try:
+        for cost in measure_all(requests_for(split_names(models), paths, root=root, **how), Terminal()):
+            costs.append(cost)
+            if output is not None:
+                write_costs(costs, output)
+    finally:
+        if as_json:
+            click.echo(json.dumps(document(costs), ensure_ascii=False, indent=2))
+        elif costs:
+            show_costs(costs)

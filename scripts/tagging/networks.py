@@ -1,0 +1,78 @@
+"""Folders of randomly initialised networks of the real sizes, in the layouts that taggers are published in."""
+
+import csv
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+WD_TAGS = 10_861
+"""Tags of the WD v3 taggers."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """One network of a published tagger's architecture and size, by its name in timm; the weights are drawn."""
+
+    architecture: str
+    arguments: Mapping[str, Any]
+    size: int = 448
+
+
+WD_V3 = {
+    "wd-vit-v3": Published(
+        "vit_base_patch16_224", {"img_size": 448, "class_token": False, "global_pool": "avg", "fc_norm": False}
+    ),
+    "wd-swinv2-v3": Published("swinv2_base_window8_256", {"img_size": 448, "window_size": 14}),
+    "wd-convnext-v3": Published("convnext_base", {}),
+    "wd-eva02-large-v3": Published("eva02_large_patch14_448", {}),
+}  # fmt: skip
+"""The WD v3 taggers: 94.6, 98.0, 98.7 and 315 million parameters, as their pages say. The published ones approximate their
+GELU by a tanh, which costs about the same."""
+
+
+def write_joytag(folder: Path) -> None:
+    """JoyTag at its real size."""
+    from bench_joytag_size import write_random
+
+    write_random(folder)
+
+
+def write_timm(folder: Path, published: Published) -> None:
+    """A timm network in SmilingWolf's safetensors layout."""
+    import timm
+    import torch
+    from safetensors.torch import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(0)
+    network = timm.create_model(published.architecture, num_classes=WD_TAGS, **published.arguments)
+    with (folder / "selected_tags.csv").open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(("tag_id", "name", "category", "count"))
+        rows.writerows((tag, f"tag_{tag}", 0, 0) for tag in range(WD_TAGS))
+    config = {
+        "architecture": published.architecture, "num_classes": WD_TAGS, "model_args": dict(published.arguments),
+        "pretrained_cfg": {"input_size": [3, published.size, published.size]},
+    }  # fmt: skip
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    temporary = folder / "model.safetensors.part"
+    save_file(network.state_dict(), temporary)
+    temporary.replace(folder / "model.safetensors")
+
+
+NETWORKS: dict[str, Callable[[Path], None]] = {
+    "joytag": write_joytag,
+    **{name: partial(write_timm, published=published) for name, published in WD_V3.items()},
+}
+"""Name -> what writes its folder."""
+
+
+def make_folder(name: str, build: Path) -> Path:
+    """The folder of a network, written where it is not there; the weights are written last, so a part of one is none."""
+    folder = build / name
+    if not (folder / "model.safetensors").exists():
+        NETWORKS[name](folder)
+    return folder

@@ -1,0 +1,32 @@
+"""Pictures of the size that image boards hold: the demo set's drawings, enlarged and saved as JPEG."""
+
+from pathlib import Path
+
+from PIL import Image
+
+from arena.cards import find_dataset
+from arena.heldout.dataset import read_frozen
+from arena.images import decode
+
+SIDE = 1024
+"""Longer side, pixels."""
+
+
+def make_pictures(folder: Path, number: int) -> list[Path]:
+    """So many files, written where they are not there; taken again from the start, at another quality, where the set ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    sources = read_frozen(find_dataset("demo")).paths
+    paths = [folder / f"{place:05d}.jpg" for place in range(number)]
+    for place, path in enumerate(paths):
+        if not path.exists():
+            _write(sources[place % len(sources)], path, quality=92 - place // len(sources))
+    return paths
+
+
+def _write(source: Path, path: Path, quality: int) -> None:
+    image = Image.fromarray(decode(source))
+    scale = SIDE / max(image.size)
+    wide, high = (max(1, round(side * scale)) for side in image.size)
+    temporary = path.with_suffix(".part")
+    image.resize((wide, high), Image.Resampling.BICUBIC).save(temporary, "JPEG", quality=quality)
+    temporary.replace(path)

@@ -1,0 +1,94 @@
+"""The loop that taggers are usually scored with, beside the arena's: the same networks, images and machine.
+
+The reference decodes with Pillow in 8 worker processes of a DataLoader, one image an item, normalises there, and runs one
+model after the other under autocast. The arena decodes in threads, shares squares between models, and sends bytes.
+"""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import torch
+from PIL import Image
+from torch.utils.data import DataLoader, Dataset
+
+from arena.scores.predict import ImageSource, Job, predict
+from arena.scores.store import ScoreStore, read_store
+from arena.taggers.torch_runtime import TorchTagger
+
+WORKERS = 8
+
+
+class Pictures(Dataset[torch.Tensor]):
+    """Files as the reference makes them ready: padded white, resized by Pillow, float32, normalised."""
+
+    def __init__(self, paths: Sequence[Path], tagger: TorchTagger) -> None:
+        self.paths = paths
+        self.size = tagger.preprocess.size
+        spec = tagger.card.input
+        self.mean, self.std = np.float32(spec.mean) * spec.scale, np.float32(spec.std) * spec.scale
+        self.flipped = spec.channels == "bgr"
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, place: int) -> torch.Tensor:
+        with Image.open(self.paths[place]) as file:
+            image = file.convert("RGB")
+        side = max(image.size)
+        square = Image.new("RGB", (side, side), (255, 255, 255))
+        square.paste(image, ((side - image.width) // 2, (side - image.height) // 2))
+        pixels = np.asarray(square.resize((self.size, self.size), Image.Resampling.BICUBIC), np.float32)
+        ordered = pixels[..., ::-1] if self.flipped else pixels
+        return torch.from_numpy(np.ascontiguousarray((ordered - self.mean) / self.std)).permute(2, 0, 1)
+
+
+@torch.inference_mode()
+def reference(paths: Sequence[Path], taggers: Sequence[TorchTagger], batch_size: int, workers: int) -> list[np.ndarray]:
+    """Scores of every model, one after the other."""
+    found = []
+    for tagger in taggers:
+        device = torch.device(tagger.device)
+        loader = DataLoader(Pictures(paths, tagger), batch_size, num_workers=workers, pin_memory=device.type == "cuda")
+        parts = []
+        for batch in loader:
+            with torch.autocast(device.type, torch.float16, enabled=device.type == "cuda"):
+                logits = tagger.network(batch.to(device, non_blocking=True))
+            parts.append(torch.sigmoid(logits.float()).cpu().numpy())
+        found.append(np.concatenate(parts))
+    return found
+
+
+def arena(paths: Sequence[Path], taggers: Sequence[TorchTagger], batch_size: int) -> list[np.ndarray]:
+    """The same by the arena, written to disk as a run does and read back."""
+    names = tuple(f"{place:06d}" for place in range(len(paths)))
+    source = ImageSource(names, tuple(paths), ("",) * len(paths), verified=False)
+    with TemporaryDirectory() as folder:
+        jobs = []
+        for place, tagger in enumerate(taggers):
+            store = ScoreStore(Path(folder) / str(place), key="k", shards=source.shards)
+            store.prepare(tagger.tags, {})
+            jobs.append(Job(tagger, store))
+        predict(source, jobs, batch_size=batch_size)
+        return [np.array(read_store(job.store.folder).values.read()) for job in jobs]
+
+
+def compare(
+    paths: Sequence[Path], taggers: Sequence[TorchTagger], *, batch_size: int, workers: int = WORKERS
+) -> dict[str, float]:
+    """Images a second of both loops over all models, and the largest difference of a score."""
+    for tagger in taggers:  # neither side pays for the first call
+        tagger.scores(np.zeros((batch_size, tagger.preprocess.size, tagger.preprocess.size, 3), np.uint8))
+    start = time.perf_counter()
+    theirs = reference(paths, taggers, batch_size, workers)
+    between = time.perf_counter()
+    ours = arena(paths, taggers, batch_size)
+    end = time.perf_counter()
+    difference = max(float(np.abs(a - b).max()) for a, b in zip(theirs, ours, strict=True))
+    return {
+        "images": len(paths), "models": len(taggers), "workers": workers, "batch_size": batch_size,
+        "reference": len(paths) / (between - start), "arena": len(paths) / (end - between),
+        "largest_difference": difference,
+    }  # fmt: skip
