@@ -9,8 +9,9 @@ from importlib import import_module
 from typing import Any
 
 from arena.cards import ModelCard
+from arena.digests import digest_files
 from arena.taggers.base import Tagger
-from arena.taggers.weights import digest_files, fetch
+from arena.taggers.weights import fetch
 
 # Idle OpenMP threads would spin on the cores that decode the next images: 47 s instead of 65 s for the demo run on two
 # cores, one of them shared with other work. It is read when torch is first loaded, which only the adapters do.
