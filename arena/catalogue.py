@@ -1,33 +1,49 @@
 """What there is: models, datasets and tags, and whether a model's files are on this machine."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from arena.cards import dataset_cards, find_dataset, find_models, model_cards
+from arena.cards import ModelCard, dataset_cards, find_dataset, model_cards
+from arena.digests import digest_files
+from arena.errors import ArenaError
 from arena.heldout.dataset import read_frozen
 from arena.heldout.describe import describe
+from arena.progress import Progress, Silent
 from arena.taggers import weights
+from arena.taggers.hub import commit_of
+from arena.taggers.tag_files import read_selected_tags, read_top_tags
 
 
 class Fetched(NamedTuple):
-    """A model's files on this machine."""
+    """A model's files on this machine.
+
+    Attributes:
+        commit: of the hub, or None where they came from elsewhere.
+        pinned: whether the card names this commit.
+    """
 
     name: str
     folder: Path
-    size_mb: float
+    size_bytes: int
     digest: str
+    commit: str | None
+    pinned: bool
 
 
-def pull(
-    models: Sequence[str], root: Path | None, note: Callable[[str], None] = lambda text: None
-) -> Iterator[Fetched]:
-    """Fetch the files of models, one after the other."""
-    for card in find_models(models, root):
-        note(f"{card.name}: fetching {', '.join(card.files)} from {card.hub or card.folder}")
-        files = weights.fetch(card)
-        size = sum(path.stat().st_size for path in files.values()) / 1e6
-        yield Fetched(card.name, next(iter(files.values())).parent, size, weights.digest_files(files))
+def pull(card: ModelCard, progress: Progress = Silent()) -> Fetched:
+    """Fetch the files of a model, and check them.
+
+    Raises:
+        WeightsError: they are not to be had, or not what they should be.
+    """
+    if weights.find(card) is None:
+        progress.note(f"{card.name}: fetching {', '.join(card.files)} from {card.hub or card.folder}")
+    files = weights.fetch(card, progress)
+    size = sum(path.stat().st_size for path in files.values())
+    commit = commit_of(next(iter(files.values())))
+    return Fetched(card.name, weights.folder_of(files), size, digest_files(files), commit, commit == card.revision)
 
 
 class Listing(NamedTuple):
@@ -37,15 +53,61 @@ class Listing(NamedTuple):
     rows: Sequence[tuple[str, ...]]
 
 
-def list_models(root: Path | None) -> Listing:
-    """A row a model card: whether its files are here, and whether its published weights were ever run."""
-    header = ("model", "adapter", "threshold", "files here", "verified", "licence")
-    rows = []
-    for card in sorted(model_cards(root).values(), key=lambda card: card.name):
-        threshold = "–" if card.thresholds.default is None else f"{card.thresholds.default:g}"
-        here = "yes" if weights.find(card) else "no"
-        rows.append((card.name, card.adapter, threshold, here, "yes" if card.verified else "no", card.licence))
-    return Listing(header, rows)
+@dataclass(frozen=True)
+class ListedModel:
+    """What a list of models tells of one.
+
+    Attributes:
+        image_side: pixels, or None where only the weights tell it.
+        tag_count: or None where the files are not here, or not readable.
+        size_bytes: of its files on this machine, or None where they are not here.
+        folder: where its files are, or may be put.
+    """
+
+    name: str
+    title: str
+    adapter: str
+    licence: str
+    image_side: int | None
+    tag_count: int | None
+    threshold: float | None
+    category_thresholds: Mapping[str, float]
+    trained_until: str
+    verified: bool
+    size_bytes: int | None
+    hub: str | None
+    revision: str | None
+    files: Sequence[str]
+    folder: str
+    notes: str
+
+
+def list_models(root: Path | None) -> list[ListedModel]:
+    """Every model that has a card, by name."""
+    return [_listed(card) for card in sorted(model_cards(root).values(), key=lambda card: card.name)]
+
+
+def _listed(card: ModelCard) -> ListedModel:
+    files = weights.find(card)
+    return ListedModel(
+        name=card.name, title=card.title, adapter=card.adapter, licence=card.licence,
+        image_side=card.preprocess.size or None, tag_count=_count_tags(files or {}), threshold=card.thresholds.default,
+        category_thresholds=card.thresholds.categories, trained_until=card.trained_until, verified=card.verified,
+        size_bytes=sum(path.stat().st_size for path in files.values()) if files else None, hub=card.hub,
+        revision=card.revision, files=card.files, folder=str(weights.folder_of(files) if files else card.folder),
+        notes=card.notes,
+    )  # fmt: skip
+
+
+def _count_tags(files: Mapping[str, Path]) -> int | None:
+    readers = {"top_tags.txt": read_top_tags, "selected_tags.csv": read_selected_tags}
+    for name, read in readers.items():
+        if name in files:
+            try:
+                return len(read(files[name]))
+            except ArenaError:
+                return None  # a list goes on; `arena verify` says what is wrong with it
+    return None
 
 
 def list_datasets(root: Path | None) -> Listing:

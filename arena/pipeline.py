@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from arena import __version__, provenance, taggers
 from arena.cards import ModelCard, Thresholds, check_name, find_dataset, find_model, find_models, model_cards, roots
+from arena.digests import digest_file
 from arena.errors import ArenaError, ScoresError
 from arena.evaluate import Entry, Settings, amount_of_work, evaluate
 from arena.heldout.contamination import Contamination, hold_against
@@ -27,7 +28,7 @@ from arena.scores.predict import ImageSource, Job, forget_mended, predict
 from arena.scores.store import Scores, ScoreStore, read_facts, read_store
 from arena.tag_groups import read_tag_groups
 from arena.taggers.size import size_of
-from arena.taggers.weights import digest_file, fetch
+from arena.taggers.weights import fetch
 
 DEMO_MODELS = ("joytag-demo", "wd14-demo")
 """What `arena run` compares when nothing is named."""
@@ -238,6 +239,7 @@ def score_images(
     """Fill `folder/<model>/` with the scores of every model; a model is loaded only where some are missing."""
     jobs: list[Job] = []
     for card in cards:
+        fetch(card, progress)
         facts = taggers.identify(card, device=compute.device, precision=compute.precision)
         key = provenance.digest({**facts, "images": source.digest})
         store = ScoreStore(folder / card.name, key=key, shards=source.shards)

@@ -2,7 +2,10 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Protocol
+from typing import Literal, Protocol
+
+Unit = Literal["items", "bytes"]
+"""What is counted; bytes are shown in megabytes."""
 
 
 class Progress(Protocol):
@@ -11,7 +14,9 @@ class Progress(Protocol):
     def note(self, text: str) -> None:
         """Say one line."""
 
-    def count(self, what: str, total: int | None, done: int) -> AbstractContextManager[Callable[[int], None]]:
+    def count(
+        self, what: str, total: int | None, done: int, *, unit: Unit = "items"
+    ) -> AbstractContextManager[Callable[[int], None]]:
         """Count towards a total (None where it is not known), some of it done before; yields what to call with each number."""
 
 
@@ -21,6 +26,8 @@ class Silent:
     def note(self, text: str) -> None:
         """Say nothing."""
 
-    def count(self, what: str, total: int | None, done: int) -> AbstractContextManager[Callable[[int], None]]:
+    def count(
+        self, what: str, total: int | None, done: int, *, unit: Unit = "items"
+    ) -> AbstractContextManager[Callable[[int], None]]:
         """Count nothing."""
         return nullcontext(lambda number: None)

@@ -8,11 +8,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
 from arena.power import Power
+from arena.progress import Unit
 from arena.report.contamination import contamination_told
 from arena.report.cost import cost_told
 from arena.report.figures import UNDEFINED, figure
@@ -23,6 +34,7 @@ from arena.result import HEADLINES, Result, read_result
 
 if TYPE_CHECKING:
     from arena.bench.costs import Cost
+    from arena.catalogue import ListedModel
 
 MIN_WIDTH = 80
 """Columns that a table of results needs."""
@@ -65,23 +77,39 @@ class Terminal:
         self.console.print(text, markup=False, style="dim", soft_wrap=True)
 
     @contextmanager
-    def count(self, what: str, total: int | None, done: int) -> Iterator[Callable[[int], None]]:
+    def count(
+        self, what: str, total: int | None, done: int, *, unit: Unit = "items"
+    ) -> Iterator[Callable[[int], None]]:
         """A bar with rate and estimate; without a terminal, a line at the start and one at the end."""
+        of_bytes = unit == "bytes"
         if not self.console.is_terminal:
-            self.note(f"{what}: started" if total is None else f"{what}: {total - done} of {total} to do")
+            shown = size_told if of_bytes else str
+            self.note(f"{what}: started" if total is None else f"{what}: {shown(total - done)} of {shown(total)} to do")
             yield lambda number: None
             self.note(f"{what}: done")
             return
         columns = (
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(None),
-            MofNCompleteColumn(),
-            _Rate(),
+            DownloadColumn() if of_bytes else MofNCompleteColumn(),
+            TransferSpeedColumn() if of_bytes else _Rate(),
             TimeRemainingColumn(),
         )
         with Progress(*columns, console=self.console) as progress:
             task = progress.add_task(what, total=total, completed=done)
             yield lambda number: progress.advance(task, number)
+
+
+def size_told(size_bytes: int) -> str:
+    """A size in decimal units, three digits of it.
+
+    >>> size_told(402), size_told(7_853_272), size_told(378_536_310), size_told(1_260_435_999)
+    ('402 B', '7.85 MB', '379 MB', '1.26 GB')
+    """
+    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if size_bytes >= 0.9995 * scale:
+            return f"{size_bytes / scale:.3g} {unit}"
+    return f"{size_bytes} B"
 
 
 def results_console() -> Console:
@@ -190,6 +218,44 @@ def show_findings(findings: Sequence[str]) -> None:
         console.print(one_line(finding), markup=False, soft_wrap=True)
     if len(findings) > NAMED_FINDINGS:
         console.print(f"and {len(findings) - NAMED_FINDINGS} more such lines", markup=False)
+
+
+FIGURE_COLUMNS = ("px", "tags", "threshold", "here")
+"""Columns of the list of models that are never folded."""
+
+WIDE = 140
+"""Columns of a terminal from which on the list of models also tells the hub."""
+
+
+def show_models(models: Sequence["ListedModel"]) -> None:
+    """A row a model; text is folded so that it fits the terminal, figures are not."""
+    console = results_console()
+    columns = ["model", "licence", *FIGURE_COLUMNS[:3], "cut-off", "run", "here"]
+    columns += ["hub"] if console.width >= WIDE else []
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in columns:
+        is_figure = name in FIGURE_COLUMNS
+        table.add_column(
+            name,
+            justify="right" if is_figure else "left",
+            overflow="fold",
+            no_wrap=is_figure or name in ("model", "run"),
+        )
+    for model in models:
+        told = {
+            "model": model.name, "licence": model.licence, "cut-off": model.trained_until, "hub": model.hub or UNDEFINED,
+            "px": UNDEFINED if model.image_side is None else str(model.image_side),
+            "tags": UNDEFINED if model.tag_count is None else f"{model.tag_count:,}",
+            "threshold": UNDEFINED if model.threshold is None else f"{model.threshold:g}",
+            "run": "yes" if model.verified else "no",
+            "here": UNDEFINED if model.size_bytes is None else size_told(model.size_bytes),
+        }  # fmt: skip
+        table.add_row(*(Text(told[name]) for name in columns))
+    console.print(table)
+    if not all(model.verified for model in models):
+        console.print(
+            "run: no where the published weights were not run by this project yet (verified = false)", markup=False
+        )
 
 
 def show_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -1,8 +1,10 @@
 """The command line: parse, call, print, exit. Nothing heavy is imported before a verb needs it."""
 
+import json
 import os
 import sys
 import traceback
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -22,7 +24,9 @@ from arena.cli.options import (
     root_option,
     scoring_options,
 )  # fmt: skip
+from arena.cli.pull import pull
 from arena.cli.verbs import Verbs, command_line, split_names, unique
+from arena.cli.verify import verify
 from arena.errors import ArenaError, ExitCode
 
 if TYPE_CHECKING:
@@ -171,21 +175,6 @@ def power(run: Path, difference: float | None, figure: str | None, power: float,
     show_power(power_of(read_result(run), difference=difference, figures=tuple(figures), power=power, alpha=alpha))
 
 
-@arena.command()
-@click.argument("models", nargs=-1, required=True)
-@root_option
-def pull(models: tuple[str, ...], root: Path | None) -> None:
-    """Fetch the files of models from the hub, at their pinned revision.
-
-    Example: arena pull joytag wd14
-    """
-    from arena import catalogue
-    from arena.terminal import Terminal
-
-    for fetched in catalogue.pull(models, root, Terminal().note):
-        click.echo(f"{fetched.name}: {fetched.folder}  ({fetched.size_mb:.0f} MB, sha256 {fetched.digest[:12]})")
-
-
 @arena.command("hash")
 @config_option
 @click.argument("sources", nargs=-1, required=True)
@@ -217,6 +206,8 @@ def hash_(sources: tuple[str, ...], output: Path, algorithms: str, workers: int 
 
 arena.add_command(dataset)
 arena.add_command(bench)
+arena.add_command(pull)
+arena.add_command(verify)
 
 
 @arena.group("ls", cls=Verbs)
@@ -228,16 +219,23 @@ def ls() -> None:
 
 
 @ls.command("models")
+@option("--json", "as_json", is_flag=True, show_default=False, help="Everything, as JSON.")
 @root_option
-def ls_models(root: Path | None) -> None:
-    """List the models that have a card.
+def ls_models(as_json: bool, root: Path | None) -> None:
+    """List the models that have a card: licence, side of the square, tags, threshold, and until when it saw images.
+
+    "run" tells whether the published weights were run by this project, "here" the size of its files on this machine.
 
     Example: arena ls models
     """
     from arena import catalogue
-    from arena.terminal import show_table
+    from arena.terminal import show_models
 
-    show_table(*catalogue.list_models(root))
+    models = catalogue.list_models(root)
+    if as_json:
+        click.echo(json.dumps([asdict(model) for model in models], indent=1))
+    else:
+        show_models(models)
 
 
 @ls.command("datasets")

@@ -79,7 +79,8 @@ def use_config(ctx: click.Context, param: click.Parameter, path: Path | None) ->
         name = key.replace("-", "_")
         if name not in options or isinstance(value, dict):
             raise ArenaError(f"--config {path}: {key} is no option of {verb}. {nearest(key, options)}")
-        defaults[name] = _as_typed(value, bool(getattr(options[name], "multiple", False)))
+        several = bool(getattr(options[name], "multiple", False)) or options[name].nargs == -1
+        defaults[name] = _as_typed(value, several)
     ctx.default_map = {**(ctx.default_map or {}), **defaults}
 
 

@@ -5,7 +5,6 @@ suggest it. Where both pictures are at hand a comparison of them decides; where 
 and beside it how many pairs unrelated hashes would have brought so near.
 """
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -18,6 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import special
 
+from arena.digests import digest_file
 from arena.errors import ArenaError, IncomparableError, refuse_twice
 from arena.heldout.dataset import HeldOut
 from arena.heldout.duplicates import Hashes, pairs_between
@@ -197,11 +197,9 @@ def hold_against(
             raise ArenaError(f"--against {path}: no such file; name an index that arena hash wrote")
         index = read_index(path)
         progress.note(f"{path.name}: looking for {len(heldout):,} images among {len(index.image_ids):,}")
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
         sources = at_hand.get(path.name)
         confirm = _comparing(heldout, index, sources, progress) if sources else None
-        indexes.append(Against(path.name, digest, index, confirm))
+        indexes.append(Against(path.name, digest_file(path), index, confirm))
     return find_contamination(heldout, indexes)
 
 

@@ -1,6 +1,5 @@
-"""Files of a dataset folder: their digests, whether they lie inside it, placing them elsewhere, and doing so in threads."""
+"""Files of a dataset folder: whether they lie inside it, placing them elsewhere, and doing so in threads."""
 
-import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -24,12 +23,6 @@ BATCH = 1_024
 def default_workers() -> int:
     """Threads for reading files: as many as there are cores, at least 2, for one can wait for the disk."""
     return max(2, os.cpu_count() or 1)
-
-
-def digest_file(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def is_inside(path: str) -> bool:

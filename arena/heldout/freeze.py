@@ -19,9 +19,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from arena.cards import DatasetCard, check_name, read_dataset_card
+from arena.digests import digest_file
 from arena.errors import ArenaError
 from arena.heldout.dataset import NAMED_MISSING_FILES, HeldOut, read_frozen, toml_text, write_frozen
-from arena.heldout.files import CARRIED_FILES, default_workers, digest_file, in_threads, is_inside, place, stored_path
+from arena.heldout.files import CARRIED_FILES, default_workers, in_threads, is_inside, place, stored_path
 from arena.heldout.selection import INCLUDED_FOR, Selected, Selection, select
 from arena.progress import Progress, Silent
 

@@ -10,9 +10,10 @@ from typing import NamedTuple
 import pandas as pd
 
 from arena.cards import DatasetCard
+from arena.digests import digest_file
 from arena.errors import ArenaError, UnreadableImageError
 from arena.heldout.dataset import digest_images, read_images, read_tags
-from arena.heldout.files import default_workers, digest_file, in_threads, is_inside
+from arena.heldout.files import default_workers, in_threads, is_inside
 from arena.heldout.freeze import digest_rows
 from arena.images import decode
 from arena.progress import Progress, Silent

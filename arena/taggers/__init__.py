@@ -9,11 +9,12 @@ from importlib import import_module
 from typing import Any
 
 from arena.cards import UNBUILT, ModelCard
+from arena.digests import digest_files
 from arena.errors import ArenaError
 from arena.taggers.base import Tagger
 from arena.taggers.preprocess import need_library
 from arena.taggers.preprocess_json import follow_preprocess_file
-from arena.taggers.weights import digest_files, fetch
+from arena.taggers.weights import fetch
 
 # Idle OpenMP threads would spin on the cores that decode the next images: 47 s instead of 65 s for the demo run on two
 # cores, one of them shared with other work. It is read when torch is first loaded, which only the adapters do.

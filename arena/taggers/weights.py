@@ -1,22 +1,20 @@
-"""Where a tagger's files are, or how they get here; and what they are, by digest."""
+"""Where a tagger's files are, or how they get here; and whether they are what they are said to be."""
 
-import hashlib
-import socket
+import os
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
-from urllib.request import getproxies
 
 from arena.cards import ModelCard
+from arena.digests import digest_known
 from arena.errors import WeightsError
+from arena.progress import Progress, Silent
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-CONNECT_SECONDS = 10
-"""How long the hub's host may take to answer before it counts as out of reach."""
+RECORD_FILE = "arena.sha256"
+"""Digests of pulled files, beside them, as `sha256sum -c` reads them."""
 
 
 def find(card: ModelCard) -> dict[str, Path] | None:
@@ -33,39 +31,75 @@ def find(card: ModelCard) -> dict[str, Path] | None:
     return paths if len(paths) == len(card.files) else None
 
 
-def fetch(card: ModelCard) -> dict[str, Path]:
+def fetch(card: ModelCard, progress: Progress = Silent()) -> dict[str, Path]:
     """The files of a card by name, downloaded from its hub at its revision where they are not here.
 
     Raises:
-        WeightsError: they are neither here nor to be had, or a digest is not the card's.
+        WeightsError: they are neither here nor to be had, or a digest is not the card's, nor that of when they were pulled.
     """
-    files = find(card) or _download(card)
-    for name, expected in card.sha256.items():
-        seen = digest_file(files[name]) if name in files else expected
-        if seen != expected:
-            raise WeightsError(
-                f"{files[name]}: SHA-256 is {seen[:12]}..., the card of {card.name} says {expected[:12]}...; "
-                "delete the file and pull it again"
-            )
+    files = find(card)
+    if files is None:
+        files = _pull(card, progress)
+        _refuse_others(card, files)
+        record_digests(card, files)
+    else:
+        _refuse_others(card, files)
     return files
 
 
-def digest_file(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal; a file that has not changed since is not read twice."""
-    stat = path.stat()
-    return _digest(path, stat.st_size, stat.st_mtime_ns)
+def folder_of(files: Mapping[str, Path]) -> Path:
+    """The folder that the names of files are relative to.
+
+    >>> folder_of({"onnx/model.onnx": Path("/a/onnx/model.onnx")}).as_posix()
+    '/a'
+    """
+    name, path = next(iter(files.items()))
+    return path.parents[len(Path(name).parts) - 1]
 
 
-@cache
-def _digest(path: Path, size: int, mtime_ns: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def read_recorded(folder: Path) -> dict[str, str]:
+    """Digests by name that were recorded when files were pulled into this folder; empty where none were."""
+    try:
+        lines = (folder / RECORD_FILE).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return {}
+    return {name: digest for digest, separator, name in (line.partition("  ") for line in lines) if separator}
 
 
-def digest_files(files: Mapping[str, Path]) -> str:
-    """One SHA-256 over the names and digests of several files, in order of name."""
-    lines = (f"{name} {digest_file(path)}\n" for name, path in sorted(files.items()))
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+def record_digests(card: ModelCard, files: Mapping[str, Path]) -> None:
+    """Write the digests of pulled files beside them; what another card pulled into the same folder stays recorded.
+
+    Raises:
+        WeightsError: the folder cannot be written to.
+    """
+    folder = folder_of(files)
+    digests = read_recorded(folder) | {name: digest_known(path) for name, path in files.items()}
+    partial = folder / f"{RECORD_FILE}.{os.getpid()}"
+    try:
+        partial.write_text("".join(f"{digest}  {name}\n" for name, digest in sorted(digests.items())), encoding="utf-8")
+        partial.replace(folder / RECORD_FILE)
+    except OSError as error:
+        raise WeightsError(f"{folder}: digests of {card.name} cannot be recorded ({error.strerror})") from None
+
+
+def _refuse_others(card: ModelCard, files: Mapping[str, Path]) -> None:
+    """Refuse files that are not the card's, or not what was pulled."""
+    pulled = ("when it was pulled it was", read_recorded(folder_of(files)), "delete the file and pull it again")
+    of_card = (f"the card of {card.name} says", card.sha256, "mend its revision or its sha256, or pull the file again")
+    for source, digests, fix in (pulled, of_card):
+        for name in sorted(digests.keys() & files.keys()):
+            seen, expected = digest_known(files[name]), digests[name]
+            if seen != expected:
+                raise WeightsError(f"{files[name]}: SHA-256 is {seen[:12]}..., {source} {expected[:12]}...; {fix}")
+
+
+def _pull(card: ModelCard, progress: Progress) -> dict[str, Path]:
+    if card.hub is None:
+        missing = [file for file in card.files if not (card.folder / file).exists()]
+        raise WeightsError(f"model {card.name}: no {', '.join(missing)} in {card.folder}; put the files there")
+    from arena.taggers.hub import pull_files
+
+    return {name: pulled.path for name, pulled in pull_files(card, progress).items()}
 
 
 def read_state(path: Path) -> "dict[str, Tensor]":
@@ -104,45 +138,3 @@ def load_state(network: object, state: "dict[str, Tensor]", path: Path) -> None:
     except RuntimeError as error:
         lines = [line.strip() for line in str(error).splitlines()[1:]] or [str(error)]
         raise WeightsError(f"{path}: does not fit its config.json: {lines[0]}") from None
-
-
-def _download(card: ModelCard) -> dict[str, Path]:
-    if card.hub is None:
-        missing = [file for file in card.files if not (card.folder / file).exists()]
-        raise WeightsError(f"model {card.name}: no {', '.join(missing)} in {card.folder}; put the files there")
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError
-    from huggingface_hub.utils import logging
-
-    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    page = f"https://huggingface.co/{card.hub}"
-    try:
-        _refuse_unreachable_hub()
-        return {file: Path(hf_hub_download(card.hub, file, revision=card.revision)) for file in card.files}
-    except GatedRepoError:
-        raise WeightsError(
-            f"model {card.name}: access to {card.hub} must be asked for at {page}; then: hf auth login"
-        ) from None
-    except (HfHubHTTPError, OSError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise WeightsError(
-            f"model {card.name}: not on this machine, and the hub did not give it ({reason.rstrip('. ')}). Download "
-            f"{', '.join(card.files)} from {page}/tree/{card.revision or 'main'} and put them into {card.folder}"
-        ) from None
-
-
-def _refuse_unreachable_hub() -> None:
-    """Fail at once where the hub's host does not answer; its client would try for half a minute.
-
-    Behind a proxy the host need not answer directly, and nothing is checked.
-    """
-    from huggingface_hub import constants
-
-    if constants.HF_HUB_OFFLINE or getproxies():
-        return
-    address = urlsplit(constants.ENDPOINT)
-    try:
-        port = address.port or (80 if address.scheme == "http" else 443)
-        socket.create_connection((address.hostname or "", port), timeout=CONNECT_SECONDS).close()
-    except OSError as error:
-        raise OSError(f"{address.netloc}: {error.strerror or error}") from None

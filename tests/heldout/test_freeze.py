@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from arena.cards import DatasetCard, find_dataset
+from arena.digests import digest_file
 from arena.errors import ArenaError
 from arena.heldout import files
 from arena.heldout.dataset import read_frozen, toml_text, write_frozen
@@ -78,7 +79,7 @@ def make_source(folder: Path, order: list[int] | None = None) -> DatasetCard:
         path = folder / "images" / f"drawing {i}.PNG"
         draw(i).save(path)
         rows.append({
-            "image_id": f"<b>{i}\n", "path": f"images/{path.name}", "sha256": files.digest_file(path), "width": 90,
+            "image_id": f"<b>{i}\n", "path": f"images/{path.name}", "sha256": digest_file(path), "width": 90,
             "height": 70, "phash": (1 << 63) + i, "dhash": i, "tags": CARRIED[i][:: -1 if order else 1], "rating": "g",
             "group": i, "post_id": 100 + i, "parent_id": pd.NA if i % 2 else (1 << 60) + i,
         })  # fmt: skip
@@ -121,7 +122,7 @@ def test_the_card_is_as_it_was_written_down(tmp_path: Path) -> None:
     card = frozen(source, folder).card
     expected = GOLDEN_CARD.format(
         source=source.digest, note=REPRESENTATIVE_NOTE, digest=card.digest, rows=digest_rows(folder / "images.parquet"),
-        tags=files.digest_file(folder / "tags.csv"), aliases=files.digest_file(folder / "tag_aliases.csv"),
+        tags=digest_file(folder / "tags.csv"), aliases=digest_file(folder / "tag_aliases.csv"),
     )  # fmt: skip
     assert (folder / "dataset.toml").read_text() == expected
     assert (folder / "tags.csv").read_text() == "name,category,positives\ncat,general,2\ndog,general,2\nsun,general,3\n"
@@ -374,7 +375,7 @@ def test_decoding_finds_what_a_digest_cannot(tmp_path: Path) -> None:
     images = pd.read_parquet(path)
     broken = folder / "images/0001.png"
     broken.write_bytes(broken.read_bytes()[:200])
-    images.loc[1, "sha256"] = files.digest_file(broken)
+    images.loc[1, "sha256"] = digest_file(broken)
     images.loc[2, "width"] = 91
     images.to_parquet(path)
     card = folder / "dataset.toml"

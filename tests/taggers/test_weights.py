@@ -111,8 +111,9 @@ def test_files_come_from_the_hub_at_the_pinned_revision_once(hub: Hub, tmp_path:
     second = arena("pull", "tiny", "--root", str(root), hub=hub.url, home=tmp_path / "home")
     assert second.stdout == first.stdout
     assert hub.requests == [], "what is here is not asked for again"
-    listed = arena("ls", "models", "--root", str(root), hub=hub.url, home=tmp_path / "home")
-    assert next(line for line in listed.stdout.splitlines() if line.startswith("tiny")).split()[3] == "yes"
+    listed = arena("ls", "models", "--json", "--root", str(root), hub=hub.url, home=tmp_path / "home")
+    tiny = next(model for model in json.loads(listed.stdout) if model["name"] == "tiny")
+    assert (tiny["tag_count"], tiny["size_bytes"]) == (37, sum(map(len, FILES.values())))
 
 
 def test_a_wrong_digest_is_refused(hub: Hub, tmp_path: Path) -> None:
@@ -144,7 +145,7 @@ def test_what_is_not_to_be_had_says_what_to_download_and_where_to_put_it(
     assert result.returncode == 2
     assert len(result.stderr.strip().splitlines()) == 1, result.stderr
     wanted = ", ".join(changes.get("files", FILES))
-    assert f"Download {wanted} from https://huggingface.co/" in result.stderr
+    assert f"Download {wanted} from {url or hub.url}/" in result.stderr
     assert f"put them into {root / 'models' / 'tiny'}" in result.stderr
 
 

@@ -14,6 +14,7 @@ import pandas as pd
 from PIL import Image
 
 from arena.cards import read_dataset_card
+from arena.digests import digest_file
 from arena.errors import ArenaError, refuse_twice
 from arena.heldout.copies.alignment import Overlay
 from arena.heldout.copies.at_hand import compare, find_pictures, paths_of
@@ -33,7 +34,7 @@ from arena.heldout.copies.pairs import (
 from arena.heldout.copies.policy import Ledger, Rule, settle
 from arena.heldout.copies.signing import Signed, read_thumbnails, sign_images
 from arena.heldout.dataset import HeldOut, write_frozen
-from arena.heldout.files import CARRIED_FILES, digest_file, place
+from arena.heldout.files import CARRIED_FILES, place
 from arena.heldout.hashes.algorithms import ALGORITHMS
 from arena.heldout.hashes.index import HashIndex, read_index
 from arena.heldout.listing import Listed

@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image
 from threadpoolctl import threadpool_limits
 
+from arena.digests import digest_file
 from arena.errors import ArenaError, UnreadableImageError, nearest, refuse_twice
 from arena.heldout.hashes.algorithms import (
     ALGORITHMS,
@@ -226,8 +227,7 @@ class _Views:
 
     @cached_property
     def file_digest(self) -> str:
-        with self.path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return digest_file(self.path)
 
 
 COLUMNS: Mapping[str, Callable[[_Views], int | str]] = {

@@ -1,0 +1,48 @@
+"""`pull`: the files of models, on this machine."""
+
+from pathlib import Path
+
+import click
+
+from arena.cli.options import config_option, root_option
+from arena.cli.verbs import split_names
+from arena.errors import ArenaError, WeightsError
+
+
+@click.command("pull")
+@config_option
+@click.argument("models", nargs=-1, required=True)
+@root_option
+def pull(models: tuple[str, ...], root: Path | None) -> None:
+    """Fetch the files of models from the hub, at the revision that their cards pin, and check them.
+
+    Models are named by their cards, with spaces or commas between. Stopped or cut at any point, the same command continues in
+    the middle of the file. The digests are recorded beside the files, in arena.sha256.
+
+    Example: arena pull joytag,wd14
+    """
+    from arena import catalogue
+    from arena.cards import find_models
+    from arena.terminal import Terminal, size_told
+
+    terminal = Terminal()
+    cards = find_models([name for text in models for name in split_names(text)], root)
+    failed: list[str] = []
+    for card in cards:
+        try:
+            fetched = catalogue.pull(card, terminal)
+        except WeightsError as error:
+            if len(cards) == 1:
+                raise
+            failed.append(card.name)
+            terminal.note(str(error))
+            continue
+        size = size_told(fetched.size_bytes)
+        click.echo(f"{fetched.name}: {fetched.folder}  ({len(card.files)} files, {size}, sha256 {fetched.digest[:12]})")
+        if fetched.commit and not fetched.pinned:
+            click.echo(
+                f"{fetched.name}: {card.revision or 'main'} is commit {fetched.commit}; "
+                f'to stay with it, write revision = "{fetched.commit}" into its card'
+            )
+    if failed:
+        raise ArenaError(f"{len(failed)} of {len(cards)} models could not be pulled: {', '.join(failed)}")
