@@ -4,6 +4,7 @@ Cards lie in `models/` and `datasets/` of a root: the folder that `--root` names
 package. A card that is wrong is refused with the field, what was seen, and what is allowed.
 """
 
+from arena.cards.adapters import ADAPTERS, PLUGIN_GROUP, find_plugin, package_of
 from arena.cards.dataset import DatasetCard, read_dataset_card
 from arena.cards.find import (
     LAYOUTS,
@@ -15,7 +16,6 @@ from arena.cards.find import (
     roots,
 )
 from arena.cards.model import (
-    ADAPTERS,
     CARD_FILE,
     InputSpec,
     ModelCard,
@@ -27,7 +27,7 @@ from arena.cards.model import (
 from arena.cards.names import check_name
 
 __all__ = [
-    "ADAPTERS", "CARD_FILE", "LAYOUTS", "DatasetCard", "InputSpec", "ModelCard", "Preprocess", "TagFile", "Thresholds",
-    "check_name", "dataset_cards", "find_dataset", "find_model", "find_models", "model_cards", "read_dataset_card",
-    "read_model_card", "roots",
+    "ADAPTERS", "CARD_FILE", "LAYOUTS", "PLUGIN_GROUP", "DatasetCard", "InputSpec", "ModelCard", "Preprocess", "TagFile",
+    "Thresholds", "check_name", "dataset_cards", "find_dataset", "find_model", "find_models", "find_plugin", "model_cards",
+    "package_of", "read_dataset_card", "read_model_card", "roots",
 ]  # fmt: skip

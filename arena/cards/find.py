@@ -5,7 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from arena.cards.dataset import DatasetCard, read_dataset_card
-from arena.cards.model import CARD_FILE, ModelCard, read_model_card
+from arena.cards.members import with_members
+from arena.cards.model import CARD_FILE, ModelCard, Thresholds, read_model_card
 from arena.cards.names import check_name
 from arena.errors import ArenaError, nearest
 
@@ -16,6 +17,9 @@ LAYOUTS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("model.safetensors", "config.json", "selected_tags.csv"), "wd-vit-v3-timm"),
 )
 """Files that tell what a local folder holds, weights first -> the card whose preprocessing and thresholds it follows."""
+
+STORE_FILE = "store.json"
+"""A folder that holds this file holds scores of an earlier run."""
 
 
 def roots(root: Path | None) -> list[Path]:
@@ -38,19 +42,20 @@ def model_cards(root: Path | None = None) -> dict[str, ModelCard]:
 
 
 def find_model(spec: str, root: Path | None = None) -> ModelCard:
-    """The card of a model named by its card, or by `NAME=PATH` for a local folder.
+    """The card of a model named by its card, or by `NAME=PATH`: a folder, a card, a file or a run's folder of scores.
 
     Raises:
-        ArenaError: no such name (the nearest are suggested), no such folder, or a folder in no known layout.
+        ArenaError: no such name (the nearest are suggested), nothing at the path, a folder in no known layout, or an
+            ensemble of what there is not.
     """
     name, separator, path = spec.partition("=")
     check_name(name)
     cards = model_cards(root)
     if separator:
-        return _local_card(name, Path(path), cards)
+        return with_members(_local_card(name, Path(path), cards), cards)
     if name not in cards:
         raise ArenaError(f"no model is called {name!r}. {nearest(name, cards)} A local folder enters as NAME=PATH")
-    return cards[name]
+    return with_members(cards[name], cards)
 
 
 def find_models(specs: Sequence[str], root: Path | None = None) -> list[ModelCard]:
@@ -95,7 +100,14 @@ def _card_paths(root: Path | None, pattern: str) -> list[Path]:
 
 
 def _local_card(name: str, folder: Path, cards: Mapping[str, ModelCard]) -> ModelCard:
-    """A card for a folder: its own, or that of the model whose layout it has."""
+    """A card for a path: its own, that of the model whose layout it has, or one of scores that are there already."""
+    if folder.suffix == ".toml" and folder.is_file():
+        return replace(read_model_card(folder), name=name)
+    if folder.suffix == ".npz" and not folder.is_dir():
+        return _card_of_scores(name, folder.parent, (folder.name,), cards)
+    if (folder / STORE_FILE).is_file():
+        shards = sorted({path.name for path in folder.iterdir() if path.suffix in (".json", ".npy")} - {STORE_FILE})
+        return _card_of_scores(name, folder, (STORE_FILE, *shards), cards)
     if not folder.is_dir():
         raise ArenaError(f"model {name}: no folder {folder}; name one in JoyTag's or SmilingWolf's layout")
     if (folder / CARD_FILE).exists():
@@ -110,3 +122,13 @@ def _local_card(name: str, folder: Path, cards: Mapping[str, ModelCard]) -> Mode
             )  # fmt: skip
     wanted = "; or ".join(", ".join(files) for files, _ in LAYOUTS)
     raise ArenaError(f"model {name}: {folder} is in no layout that is known; it needs {wanted}")
+
+
+def _card_of_scores(name: str, folder: Path, files: tuple[str, ...], cards: Mapping[str, ModelCard]) -> ModelCard:
+    """A card for scores of anywhere; the thresholds are those of the card of that name, as `arena score` has it."""
+    if not (folder / files[0]).is_file():
+        raise ArenaError(f"model {name}: no file {folder / files[0]}; name an .npz file of scores")
+    thresholds = cards[name].thresholds if name in cards else Thresholds()
+    return ModelCard(
+        name, name, "precomputed", folder.resolve(), files, notes="scores from a file", thresholds=thresholds
+    )

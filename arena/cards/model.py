@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
+from typing import NamedTuple
 
+from arena.cards.adapters import check_adapter
 from arena.cards.names import check_name
 from arena.cards.toml import Table, load_toml
 from arena.errors import ArenaError, nearest
 from arena.tags import CATEGORY_NAMES
-
-ADAPTERS = ("joytag", "onnx", "timm")
-"""Names of the adapters in `arena.taggers`."""
 
 FILTERS = {
     "pil": ("bicubic", "bilinear", "lanczos", "box", "nearest"),
@@ -117,15 +117,18 @@ class ModelCard:
 
     Attributes:
         name: how users call it.
-        adapter: one of `ADAPTERS`.
+        adapter: one of `ADAPTERS`, or one that an installed package offers.
         folder: where its files are or may be put.
         hub, revision: where they are fetched, or None.
-        files: what it needs, weights first.
+        files: what it needs, weights first; none for an ensemble.
         sha256: digest of some of its files, where it is known.
         output: `logits` or `probabilities`.
         output_name: of the graph's output; empty: its first.
         tags: where its tags are told; None: as the adapter's layout has it.
         verified: whether the published weights were run by this project.
+        members: names of the models of an ensemble, in order; none for any other.
+        weights: how much each of them counts, above 0; all alike where none is told.
+        member_cards: their cards, once they are looked up.
     """
 
     name: str
@@ -146,6 +149,9 @@ class ModelCard:
     output_name: str = ""
     tags: TagFile | None = None
     thresholds: Thresholds = field(default_factory=Thresholds)
+    members: tuple[str, ...] = ()
+    weights: tuple[float, ...] = ()
+    member_cards: "tuple[ModelCard, ...]" = ()
 
 
 def read_model_card(path: Path) -> ModelCard:
@@ -157,12 +163,15 @@ def read_model_card(path: Path) -> ModelCard:
     table = Table(load_toml(path), str(path))
     name = table.text("name")
     check_name(name)
+    adapter = table.text("adapter")
+    check_adapter(adapter, str(path))
+    members = _members(table) if adapter == "ensemble" else _Members()
     card = ModelCard(
         name=name,
         title=table.text("title", name),
-        adapter=table.choice("adapter", ADAPTERS),
+        adapter=adapter,
         folder=(path.parent / table.text("folder", name if path.name != CARD_FILE else ".")).resolve(),
-        files=tuple(table.texts("files")),
+        files=() if members.names else tuple(table.texts("files")),
         hub=table.text("hub", "") or None,
         revision=table.text("revision", "") or None,
         sha256=table.table("sha256").strings(),
@@ -176,9 +185,33 @@ def read_model_card(path: Path) -> ModelCard:
         output_name=table.text("output_name", ""),
         tags=_tag_file(table.table("tags")),
         thresholds=_thresholds(table.table("thresholds")),
+        members=members.names,
+        weights=members.weights,
     )
     table.finish()
     return card
+
+
+class _Members(NamedTuple):
+    """Of an ensemble."""
+
+    names: tuple[str, ...] = ()
+    weights: tuple[float, ...] = ()
+
+
+def _members(table: Table) -> _Members:
+    """`members = ["a", "b"]`, and `weights = [2, 1]` where they do not count alike."""
+    names = tuple(table.texts("members"))
+    if len(names) < 2 or len(set(names)) < len(names):
+        raise ArenaError(f"{table.where}: members = {list(names)}; an ensemble has at least two, each named once")
+    weights = table.take("weights", (list,), [])
+    if any(
+        isinstance(weight, bool) or not isinstance(weight, (int, float)) or not 0 < weight < inf for weight in weights
+    ):
+        raise ArenaError(f"{table.where}: weights = {weights}; each must be a number above 0")
+    if weights and len(weights) != len(names):
+        raise ArenaError(f"{table.where}: {len(weights)} weights for {len(names)} members; give each member one")
+    return _Members(names, tuple(map(float, weights)))
 
 
 def _preprocess(table: Table) -> Preprocess:
