@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from arena import __version__
+from arena.cli.check_adapter import check_adapter
 from arena.cli.dataset import dataset
 from arena.cli.options import (
     NamedFile,
@@ -215,6 +216,7 @@ def hash_(sources: tuple[str, ...], output: Path, algorithms: str, workers: int 
 
 
 arena.add_command(dataset)
+arena.add_command(check_adapter)
 
 
 @arena.group("ls", cls=Verbs)
