@@ -206,22 +206,25 @@ def _input_untouched(subject: Subject) -> str:
 
 
 def _empty(subject: Subject) -> str:
-    return _refused_or_right(subject, lambda pixels: pixels[:0], "a batch of no image", 0)
+    return _refused_or_right(subject, lambda pixels: pixels[:0], "a batch of no image", images=0)
 
 
 def _other_size(subject: Subject) -> str:
     def cut(pixels: Pixels) -> Pixels:
         return np.ascontiguousarray(pixels[:, : pixels.shape[1] // 2 + 1])
 
-    return _refused_or_right(subject, cut, "squares cut to half their height", IMAGES)
+    return _refused_or_right(subject, cut, "squares cut to half their height")
 
 
 def _channels(subject: Subject) -> str:
-    return _refused_or_right(subject, lambda pixels: pixels[..., :2].copy(), "two channels", None)
+    told = _refused_or_right(subject, lambda pixels: pixels[..., :2].copy(), "two channels")
+    if told.startswith("scored"):
+        raise BrokenPromiseError(f"{told}; a tagger takes (n, size, size, 3), and must not answer for less")
+    return told
 
 
 def _float_pixels(subject: Subject) -> str:
-    told = _refused_or_right(subject, lambda pixels: pixels.astype(np.float32), "pixels of float32", IMAGES)
+    told = _refused_or_right(subject, lambda pixels: pixels.astype(np.float32), "pixels of float32")
     if told.startswith("scored"):
         given: dict[Preprocess, Any] = {want: pixels.astype(np.float32) for want, pixels in subject.squares.items()}
         _close(
@@ -253,23 +256,22 @@ CHECKS: Mapping[str, Callable[[Subject], str]] = {
 """Every check that follows loading, by the name that is shown."""
 
 
-def _refused_or_right(subject: Subject, spoil: Callable[[Pixels], Any], what: str, images: int | None) -> str:
-    """Bad input may be refused with any error, or scored as what it is; it must never give what is no score.
+def _refused_or_right(subject: Subject, spoil: Callable[[Pixels], Any], what: str, *, images: int = IMAGES) -> str:
+    """What becomes of bad input: refused with any error, or told by an output that the arena refuses, or scored.
 
-    Args:
-        images: rows of a right answer; None where there is none.
+    Raises:
+        BrokenPromiseError: no image gave something else than no scores.
     """
-    given = {want: spoil(pixels) for want, pixels in subject.squares.items()}
     try:
-        values = score_squares(subject.tagger, given)
+        values = score_squares(subject.tagger, {want: spoil(pixels) for want, pixels in subject.squares.items()})
     except Exception as error:
         return f"{what}: refused ({_short(_reason(error))})"
-    if images is None:
-        raise BrokenPromiseError(f"{what}: neither refused nor told; a tagger takes (n, size, size, 3)")
     try:
         check_scores(what, values, images=images, tags=len(subject.tagger.tags))
     except ScoresError as error:
-        raise BrokenPromiseError(str(error)) from None
+        if not images:
+            raise BrokenPromiseError(str(error)) from None
+        return f"{what}: refused by what comes out ({_short(str(error))})"
     return f"scored {what} as {values.shape[0]} x {values.shape[1]} probabilities"
 
 
