@@ -153,6 +153,11 @@ class ModelCard:
     weights: tuple[float, ...] = ()
     member_cards: "tuple[ModelCard, ...]" = ()
 
+    @property
+    def single(self) -> "tuple[ModelCard, ...]":
+        """The cards that have files: those of an ensemble's members, or this one."""
+        return self.member_cards or (self,)
+
 
 def read_model_card(path: Path) -> ModelCard:
     """Read one model card; its files are expected in the folder of the card's name beside it, or where it says `folder`.

@@ -84,7 +84,7 @@ def refuse_own_scores(card: ModelCard, folder: Path) -> None:
     Raises:
         ArenaError: the card's folder, or that of a member, is this one.
     """
-    for one in (card, *card.member_cards):
+    for one in card.single:
         if one.adapter == "precomputed" and one.folder == folder.resolve():
             raise ArenaError(
                 f"{one.name}: {folder} holds its scores and would hold its new ones; name another --output"

@@ -84,7 +84,7 @@ def check(card: ModelCard, *, device: str = "auto", precision: str = "auto") -> 
     Raises:
         ArenaError: its files are not to be had, or it takes no pixels.
     """
-    for one in (card, *card.member_cards):
+    for one in card.single:
         if one.adapter == "precomputed":
             raise ArenaError(f"{one.name}: scores from a file, looked up by image; there is no adapter to check")
         fetch(one)
