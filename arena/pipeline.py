@@ -24,10 +24,11 @@ from arena.progress import Progress, Silent
 from arena.result import Result, read_result, write_result
 from arena.scores.npz import as_texts, read_npz, read_scores, write_scores
 from arena.scores.pace import describe_pace
-from arena.scores.predict import ImageSource, Job, forget_mended, predict
+from arena.scores.precomputed import refuse_own_scores
+from arena.scores.predict import ImageSource, Job, forget_mended, predict, refuse_missing
 from arena.scores.store import Scores, ScoreStore, read_facts, read_store
 from arena.tag_groups import read_tag_groups
-from arena.taggers.size import size_of
+from arena.taggers.size import size_of_all
 from arena.taggers.weights import fetch
 
 DEMO_MODELS = ("joytag-demo", "wd14-demo")
@@ -35,7 +36,6 @@ DEMO_MODELS = ("joytag-demo", "wd14-demo")
 
 DEMO_DATASET = "demo"
 """The held-out set that ships with the project."""
-
 
 TAG_GROUPS_FILE = "tag_groups.toml"
 """Named groups of tags, beside a dataset or for all."""
@@ -243,13 +243,16 @@ def score_images(
         facts = taggers.identify(card, device=compute.device, precision=compute.precision)
         key = provenance.digest({**facts, "images": source.digest})
         store = ScoreStore(folder / card.name, key=key, shards=source.shards)
+        refuse_own_scores(card, store.folder)
         forget_mended(source, store)
         if not store.missing():
             progress.note(f"{card.name}: all scores are there already")
             continue
         progress.note(f"{card.name}: loading")
-        tagger = taggers.load(card, device=compute.device, precision=compute.precision)
-        size = size_of(tagger, fetch(card))
+        known = [job.tagger for job in jobs]
+        tagger = taggers.load(card, device=compute.device, precision=compute.precision, among=known)
+        refuse_missing(source, tagger)
+        size = size_of_all(tagger, {one.name: fetch(one) for one in card.single})
         ran = {"weights": facts["weights"], "tags": tagger.tags.digest, "precision": tagger.precision, **size._asdict()}
         if store.prepare(tagger.tags, {**ran, "device": tagger.device, "key": key}):
             progress.note(f"{card.name}: what was there is of other weights, images or settings; scoring again")

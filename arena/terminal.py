@@ -211,6 +211,13 @@ def show_skipped(skipped: Mapping[str, str]) -> None:
         console.print(f"skipped {len(skipped) - NAMED_SKIPPED} more", markup=False)
 
 
+def show_outcome(name: str, *, passed: bool, told: str) -> None:
+    """A line about one check."""
+    results_console().print(
+        one_line(f"{'pass' if passed else 'FAIL'}  {name:<20}  {told}"), markup=False, soft_wrap=True
+    )
+
+
 def show_findings(findings: Sequence[str]) -> None:
     """Say what was wrong with relations of tags, and how it was settled."""
     console = Console(stderr=True, highlight=False)

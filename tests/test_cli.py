@@ -31,6 +31,7 @@ VERBS = [
     ["ls", "tags"],
     ["power"],
     ["bench"],
+    ["check-adapter"],
     *(["dataset", verb] for verb in ("fetch", "import", "tags", "dedup", "freeze", "verify", "describe", "card")),
 ]
 

@@ -4,6 +4,7 @@ Cards lie in `models/` and `datasets/` of a root: the folder that `--root` names
 package. A card that is wrong is refused with the field, what was seen, and what is allowed.
 """
 
+from arena.cards.adapters import ADAPTERS, PLUGIN_GROUP, UNBUILT, find_plugin, package_of
 from arena.cards.dataset import DatasetCard, read_dataset_card
 from arena.cards.find import (
     LAYOUTS,
@@ -16,9 +17,7 @@ from arena.cards.find import (
     roots,
 )
 from arena.cards.model import (
-    ADAPTERS,
     CARD_FILE,
-    UNBUILT,
     ModelCard,
     TagFile,
     Thresholds,
@@ -28,7 +27,7 @@ from arena.cards.names import check_name
 from arena.cards.pixels import FILTERS, InputSpec, Preprocess
 
 __all__ = [
-    "ADAPTERS", "CARD_FILE", "FILTERS", "LAYOUTS", "UNBUILT", "DatasetCard", "InputSpec", "ModelCard", "Preprocess", "TagFile",
-    "Thresholds", "check_name", "dataset_cards", "find_dataset", "find_model", "find_models", "model_cards", "model_groups",
-    "read_dataset_card", "read_model_card", "roots",
+    "ADAPTERS", "CARD_FILE", "FILTERS", "LAYOUTS", "PLUGIN_GROUP", "UNBUILT", "DatasetCard", "InputSpec", "ModelCard",
+    "Preprocess", "TagFile", "Thresholds", "check_name", "dataset_cards", "find_dataset", "find_model", "find_models",
+    "find_plugin", "model_cards", "model_groups", "package_of", "read_dataset_card", "read_model_card", "roots",
 ]  # fmt: skip

@@ -5,7 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from arena.cards.dataset import DatasetCard, read_dataset_card
-from arena.cards.model import CARD_FILE, ModelCard, read_model_card
+from arena.cards.members import with_members
+from arena.cards.model import CARD_FILE, ModelCard, Thresholds, read_model_card
 from arena.cards.names import check_name
 from arena.cards.toml import Table, load_toml
 from arena.errors import ArenaError, nearest
@@ -22,6 +23,9 @@ LAYOUTS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("model.safetensors", "config.json", "selected_tags.csv"), "wd-vit-v3-timm"),
 )
 """Files that tell what a local folder holds, weights first -> the card whose preprocessing and thresholds it follows."""
+
+STORE_FILE = "store.json"
+"""A folder that holds this file holds scores of an earlier run."""
 
 
 def roots(root: Path | None) -> list[Path]:
@@ -60,10 +64,13 @@ def model_groups(root: Path | None = None) -> dict[str, tuple[str, ...]]:
 
 
 def find_model(spec: str, root: Path | None = None) -> ModelCard:
-    """The card of a model named by its card, by a pattern such as `animetimm-ARCH`, or by `NAME=PATH` for a local folder.
+    """The card of a model named by its card, by a pattern such as `animetimm-ARCH`, or by `NAME=PATH`.
+
+    A path is a folder, a card, a file of scores, or a run's folder of scores.
 
     Raises:
-        ArenaError: no such name (the nearest are suggested), several models, no such folder, or a folder in no known layout.
+        ArenaError: no such name (the nearest are suggested), several models, nothing at the path, a folder in no known
+            layout, or an ensemble of what there is not.
     """
     cards, groups = model_cards(root), model_groups(root)
     members = groups.get(spec, ()) if spec not in cards else ()
@@ -122,14 +129,14 @@ def _find(spec: str, cards: Mapping[str, ModelCard], groups: Iterable[str], root
     name, separator, path = spec.partition("=")
     check_name(name)
     if separator:
-        return _local_card(name, Path(path), cards)
+        return with_members(_local_card(name, Path(path), cards), cards)
     card = cards.get(name) or _patterned(name, root)
     if card is None:
         if name in groups:
             raise ArenaError(f"{GROUPS_FILE}: a group holds the group {name}; name the models of it")
         suggestion = nearest(name, {*cards, *groups})
         raise ArenaError(f"no model is called {name!r}. {suggestion} A local folder enters as NAME=PATH")
-    return card
+    return with_members(card, cards)
 
 
 def _patterned(name: str, root: Path | None) -> ModelCard | None:
@@ -147,7 +154,14 @@ def _patterned(name: str, root: Path | None) -> ModelCard | None:
 
 
 def _local_card(name: str, folder: Path, cards: Mapping[str, ModelCard]) -> ModelCard:
-    """A card for a folder: its own, or that of the model whose layout it has."""
+    """A card for a path: its own, that of the model whose layout it has, or one of scores that are there already."""
+    if folder.suffix == ".toml" and folder.is_file():
+        return replace(read_model_card(folder), name=name)
+    if folder.suffix == ".npz" and not folder.is_dir():
+        return _card_of_scores(name, folder.parent, (folder.name,), cards)
+    if (folder / STORE_FILE).is_file():
+        shards = sorted({path.name for path in folder.iterdir() if path.suffix in (".json", ".npy")} - {STORE_FILE})
+        return _card_of_scores(name, folder, (STORE_FILE, *shards), cards)
     if not folder.is_dir():
         raise ArenaError(f"model {name}: no folder {folder}; name one in JoyTag's or SmilingWolf's layout")
     if (folder / CARD_FILE).exists():
@@ -163,3 +177,13 @@ def _local_card(name: str, folder: Path, cards: Mapping[str, ModelCard]) -> Mode
             )  # fmt: skip
     wanted = "; or ".join(", ".join(files) for files, _ in LAYOUTS)
     raise ArenaError(f"model {name}: {folder} is in no layout that is known; it needs {wanted}")
+
+
+def _card_of_scores(name: str, folder: Path, files: tuple[str, ...], cards: Mapping[str, ModelCard]) -> ModelCard:
+    """A card for scores of anywhere; the thresholds are those of the card of that name, as `arena score` has it."""
+    if not (folder / files[0]).is_file():
+        raise ArenaError(f"model {name}: no file {folder / files[0]}; name an .npz file of scores")
+    thresholds = cards[name].thresholds if name in cards else Thresholds()
+    return ModelCard(
+        name, name, "precomputed", folder.resolve(), files, notes="scores from a file", thresholds=thresholds
+    )

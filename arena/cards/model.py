@@ -3,23 +3,16 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
+from typing import NamedTuple
 
+from arena.cards.adapters import check_adapter
 from arena.cards.names import check_name
 from arena.cards.pixels import InputSpec, Preprocess, read_input, read_preprocess
 from arena.cards.toml import Table, load_toml
 from arena.errors import ArenaError, nearest
 from arena.tags import CATEGORY_NAMES, E621_CATEGORY_NAMES, VENDOR_CATEGORIES
-
-ADAPTERS = ("joytag", "onnx", "timm")
-"""Names of the adapters in `arena.taggers`."""
-
-UNBUILT = {
-    "jtp": "a SigLIP ViT with a gated head",
-    "pixai": "PixAI's own network",
-    "ram": "RAM++, a Swin transformer with a text-guided tagging head",
-}
-"""Adapters that are not written yet, and what they would run: their cards hold the facts, and say so when they are loaded."""
 
 TAG_FORMATS = (
     "top_tags", "selected_tags", "tags_json", "tag_mapping", "camie_metadata", "classes_json", "deepdanbooru", "config_tags",
@@ -73,10 +66,10 @@ class ModelCard:
 
     Attributes:
         name: how users call it.
-        adapter: one of `ADAPTERS`, or of `UNBUILT`.
+        adapter: one of `ADAPTERS` or of `UNBUILT`, or one that an installed package offers.
         folder: where its files are or may be put.
         hub, revision: where they are fetched, or None.
-        files: what it needs, weights first.
+        files: what it needs, weights first; none for an ensemble.
         sha256: digest of some of its files, where it is known.
         output: `logits` or `probabilities`.
         output_name: of the graph's output; empty: its first.
@@ -84,6 +77,9 @@ class ModelCard:
         verified: whether the published weights were run by this project.
         tag_count: how many tags it has; 0: unknown.
         preprocess_file: one of the card's files that tells the preprocessing, in place of the card; empty: none.
+        members: names of the models of an ensemble, in order; none for any other.
+        weights: how much each of them counts, above 0; all alike where none is told.
+        member_cards: their cards, once they are looked up.
     """
 
     name: str
@@ -106,6 +102,14 @@ class ModelCard:
     thresholds: Thresholds = field(default_factory=Thresholds)
     tag_count: int = 0
     preprocess_file: str = ""
+    members: tuple[str, ...] = ()
+    weights: tuple[float, ...] = ()
+    member_cards: "tuple[ModelCard, ...]" = ()
+
+    @property
+    def single(self) -> "tuple[ModelCard, ...]":
+        """The cards that have files: those of an ensemble's members, or this one."""
+        return self.member_cards or (self,)
 
 
 def read_model_card(path: Path, *, arch: str = "") -> ModelCard:
@@ -126,12 +130,15 @@ def read_model_card(path: Path, *, arch: str = "") -> ModelCard:
     check_name(name)
     preprocess = table.table("preprocess")
     preprocess_file = preprocess.text("file", "")
+    adapter = table.text("adapter")
+    check_adapter(adapter, str(path))
+    members = _members(table) if adapter == "ensemble" else _Members()
     card = ModelCard(
         name=name,
         title=table.text("title", name),
-        adapter=table.choice("adapter", (*ADAPTERS, *UNBUILT)),
+        adapter=adapter,
         folder=(path.parent / table.text("folder", name if path.name != CARD_FILE else ".")).resolve(),
-        files=tuple(table.texts("files")),
+        files=() if members.names else tuple(table.texts("files")),
         hub=table.text("hub", "") or None,
         revision=table.text("revision", "") or None,
         sha256=table.table("sha256").strings(),
@@ -147,6 +154,8 @@ def read_model_card(path: Path, *, arch: str = "") -> ModelCard:
         thresholds=_thresholds(table.table("thresholds")),
         tag_count=table.count("tag_count", 0),
         preprocess_file=preprocess_file,
+        members=members.names,
+        weights=members.weights,
     )
     table.finish()
     _refuse_wrong_files(card, str(path))
@@ -167,6 +176,28 @@ def _refuse_wrong_files(card: ModelCard, where: str) -> None:
     for file in card.files:
         if file.startswith("/") or ".." in file.split("/"):
             raise ArenaError(f"{where}: files has {file!r}; a path below the model's folder")
+
+
+class _Members(NamedTuple):
+    """Of an ensemble."""
+
+    names: tuple[str, ...] = ()
+    weights: tuple[float, ...] = ()
+
+
+def _members(table: Table) -> _Members:
+    """`members = ["a", "b"]`, and `weights = [2, 1]` where they do not count alike."""
+    names = tuple(table.texts("members"))
+    if len(names) < 2 or len(set(names)) < len(names):
+        raise ArenaError(f"{table.where}: members = {list(names)}; an ensemble has at least two, each named once")
+    weights = table.take("weights", (list,), [])
+    if any(
+        isinstance(weight, bool) or not isinstance(weight, (int, float)) or not 0 < weight < inf for weight in weights
+    ):
+        raise ArenaError(f"{table.where}: weights = {weights}; each must be a number above 0")
+    if weights and len(weights) != len(names):
+        raise ArenaError(f"{table.where}: {len(weights)} weights for {len(names)} members; give each member one")
+    return _Members(names, tuple(map(float, weights)))
 
 
 def _tag_file(table: Table) -> TagFile | None:

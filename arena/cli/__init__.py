@@ -12,6 +12,7 @@ import click
 
 from arena import __version__
 from arena.cli.bench import bench
+from arena.cli.check_adapter import check_adapter
 from arena.cli.dataset import dataset
 from arena.cli.options import (
     NamedFile,
@@ -208,6 +209,7 @@ arena.add_command(dataset)
 arena.add_command(bench)
 arena.add_command(pull)
 arena.add_command(verify)
+arena.add_command(check_adapter)
 
 
 @arena.group("ls", cls=Verbs)

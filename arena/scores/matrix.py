@@ -86,6 +86,16 @@ class Matrix:
         """Everything, in memory."""
         return self.columns(np.arange(self.shape[1]), None)
 
+    def rows(self, wanted: NDArray[np.int64]) -> NDArray[Any]:
+        """Some rows in the order asked for, (len(wanted), tags); from disk only what is asked for."""
+        ends = np.cumsum([part.shape[0] for part in self.parts])
+        gathered = np.empty((len(wanted), self.shape[1]), self.dtype)
+        for place, row in enumerate(wanted.tolist()):
+            number = int(np.searchsorted(ends, row, side="right"))
+            local = row - (int(ends[number]) - self.parts[number].shape[0])
+            gathered[place] = self.parts[number][local : local + 1][0]
+        return gathered
+
     def columns(self, wanted: NDArray[np.int64], place: NDArray[np.int64] | None) -> NDArray[Any]:
         """Some columns, (images, len(wanted)) in the type of the matrix; a view where that is possible.
 

@@ -19,10 +19,13 @@ from typing import NamedTuple
 import numpy as np
 
 from arena.cards import Preprocess
-from arena.errors import UnreadableImageError
+from arena.errors import ScoresError, UnreadableImageError
 from arena.images import RGB, decode_on
+from arena.scores.precomputed import Precomputed
 from arena.scores.store import ScoreStore
-from arena.taggers.base import Tagger, check_scores
+from arena.taggers.base import Pixels, Tagger, check_scores
+from arena.taggers.base import Scores as Probabilities
+from arena.taggers.ensemble import Ensemble, single
 from arena.taggers.preprocess import square
 
 SHARD_IMAGES = 256
@@ -116,11 +119,11 @@ def predict(
     }
     first = np.cumsum([0, *map(len, shards)])
     tasks = (
-        partial(_prepare, source, row, {job.tagger.preprocess for job in plans[number]})
+        partial(_prepare, source, row, _wanted(plans[number]))
         for number in wanted
         for row in range(first[number], first[number + 1])
     )
-    size = batch_size or max(AUTO_BATCH[job.tagger.device.partition(":")[0]] for job in jobs)
+    size = batch_size or max(_auto_batch(one) for job in jobs for one in single(job.tagger))
     workers = os.cpu_count() or 1
     with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
         prepared = _ahead(pool, tasks, lead=2 * size + workers)
@@ -134,6 +137,31 @@ def forget_mended(source: ImageSource, store: ScoreStore) -> None:
     for number, image_ids in store.skipped().items():
         if any(not _prepare(source, rows[image_id], set()).reason for image_id in image_ids):
             store.forget(number)
+
+
+def refuse_missing(source: ImageSource, tagger: Tagger) -> None:
+    """Refuse scores from a file that lack an image which can be read, before anything is computed.
+
+    Raises:
+        ScoresError: an image has none; one that cannot be read needs none.
+    """
+    for one in single(tagger):
+        if not isinstance(one, Precomputed):
+            continue
+        lost = [row for row, image_id in enumerate(source.image_ids) if image_id not in one.row_of]
+        readable = next((row for row in lost if not _prepare(source, row, set()).reason), None)
+        if readable is not None:
+            raise ScoresError(one.told_missing(source.image_ids[readable], len(lost), len(source.image_ids)))
+
+
+def _wanted(jobs: Sequence[Job]) -> set[Preprocess]:
+    """Every square that these jobs want; scores from a file want none."""
+    networks = (one for job in jobs for one in single(job.tagger) if not isinstance(one, Precomputed))
+    return {network.preprocess for network in networks}
+
+
+def _auto_batch(tagger: Tagger) -> int:
+    return AUTO_BATCH.get(tagger.device.partition(":")[0], AUTO_BATCH["cpu"])
 
 
 def _fill(
@@ -152,18 +180,52 @@ def _fill(
 
 
 def _score_batch(shard: _Shard, images: Sequence[_Prepared]) -> None:
-    """Run every job's network on one batch; jobs that want the same pixels share the array."""
-    pixels: dict[Preprocess, np.ndarray] = {}
+    """Run every job's network on one batch."""
+    batch = _Batch(images)
     for index, job in enumerate(shard.jobs):
-        tagger = job.tagger
-        want = tagger.preprocess
-        if want not in pixels:
-            pixels[want] = np.stack([image.squares[want] for image in images])
+        timed = batch.score(job.tagger)
+        shard.seconds[index] += timed.seconds
+        shard.values[index].append(timed.values)
+
+
+class _Timed(NamedTuple):
+    """Scores of one batch, and how long the networks took for them."""
+
+    values: Probabilities
+    seconds: float
+
+
+class _Batch:
+    """One batch of images: each square stacked once, each network run once, whoever asks for them."""
+
+    def __init__(self, images: Sequence[_Prepared]) -> None:
+        self.images = images
+        self.pixels: dict[Preprocess, Pixels] = {}
+        self.done: dict[int, _Timed] = {}
+
+    def score(self, tagger: Tagger) -> _Timed:
+        """Checked scores of a tagger; an ensemble's seconds are those of its members, shared or not."""
+        if id(tagger) not in self.done:
+            timed = self._compute(tagger)
+            check_scores(tagger.card.name, timed.values, images=len(self.images), tags=len(tagger.tags))
+            self.done[id(tagger)] = timed
+        return self.done[id(tagger)]
+
+    def _compute(self, tagger: Tagger) -> _Timed:
+        if isinstance(tagger, Precomputed):
+            return _Timed(tagger.look_up([image.image_id for image in self.images]), 0.0)
+        if isinstance(tagger, Ensemble):
+            parts = [self.score(member) for member in tagger.members]
+            return _Timed(tagger.mean([part.values for part in parts]), sum(part.seconds for part in parts))
+        pixels = self._stack(tagger.preprocess)
         start = time.perf_counter()
-        scores = tagger.scores(pixels[want])
-        shard.seconds[index] += time.perf_counter() - start
-        check_scores(tagger.card.name, scores, images=len(images), tags=len(tagger.tags))
-        shard.values[index].append(scores)
+        values = tagger.scores(pixels)
+        return _Timed(values, time.perf_counter() - start)
+
+    def _stack(self, want: Preprocess) -> Pixels:
+        if want not in self.pixels:
+            self.pixels[want] = np.stack([image.squares[want] for image in self.images])
+        return self.pixels[want]
 
 
 def _prepare(source: ImageSource, row: int, wants: set[Preprocess]) -> _Prepared:

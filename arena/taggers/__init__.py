@@ -3,15 +3,19 @@
 `load` is the only way in; an adapter, and the library behind it, is imported when a card asks for it.
 """
 
+import hashlib
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib import import_module
 from typing import Any
 
-from arena.cards import UNBUILT, ModelCard
+from arena.cards import ADAPTERS, UNBUILT, ModelCard, find_plugin, package_of
 from arena.digests import digest_files
 from arena.errors import ArenaError
 from arena.taggers.base import Tagger
+from arena.taggers.ensemble import Ensemble, single
+from arena.taggers.plugins import load_plugin
 from arena.taggers.preprocess import need_library
 from arena.taggers.preprocess_json import follow_preprocess_file
 from arena.taggers.weights import fetch
@@ -23,23 +27,36 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 ADAPTER_VERSION = 1
 """Raised when any adapter's scores change for the same weights and pixels; part of every cache key."""
 
+_HOMES = {"precomputed": "arena.scores.precomputed"}
+"""Modules of adapters that are not named after themselves here; one that reads scores is at home with the scores."""
 
-def load(card: ModelCard, *, device: str = "auto", precision: str = "auto") -> Tagger:
+
+def load(card: ModelCard, *, device: str = "auto", precision: str = "auto", among: Sequence[Tagger] = ()) -> Tagger:
     """Load the tagger of a card, its files fetched where they are not here.
 
     Args:
         device: `auto` (CUDA where there is one), `cpu`, `cuda` or `cuda:N`.
         precision: `auto` (fp16 on CUDA, fp32 on the CPU), `fp32`, `fp16`, `bf16`. An ONNX graph runs in its own.
+        among: taggers of the same device and precision that are loaded already; one of the same card is given again, so
+            that an ensemble and its members, compared in one run, are loaded and run once.
 
     Raises:
         WeightsError: a file is missing, damaged, or disagrees with another.
-        ArenaError: the device or the precision is not to be had, or the adapter is not written yet.
+        ArenaError: the device or the precision is not to be had, the adapter is not written yet, or a plugin is broken.
     """
+    for known in (one for loaded in among for one in (loaded, *single(loaded))):
+        if known.card == card:
+            return known
+    if card.adapter == "ensemble":
+        members = [load(member, device=device, precision=precision, among=among) for member in card.member_cards]
+        return Ensemble(card, members)
     refuse_unbuilt(card)
     files = fetch(card)
     card = follow_preprocess_file(card, files)
     need_library(card.preprocess.library)
-    adapter = import_module(f"arena.taggers.{card.adapter}")
+    if card.adapter not in ADAPTERS and (point := find_plugin(card.adapter)) is not None:
+        return load_plugin(point, card, files, device=device, precision=precision)
+    adapter = import_module(_HOMES.get(card.adapter, f"arena.taggers.{card.adapter}"))
     tagger: Tagger = adapter.load(card, files, device=device, precision=precision)
     return tagger
 
@@ -52,10 +69,13 @@ def identify(card: ModelCard, *, device: str = "auto", precision: str = "auto") 
     Raises:
         WeightsError: its files are not to be had.
     """
+    if card.adapter == "ensemble":
+        members = [identify(member, device=device, precision=precision) for member in card.member_cards]
+        return _identity_of_ensemble(card, members)
     refuse_unbuilt(card)
     return {
         "adapter": card.adapter,
-        "adapter_version": ADAPTER_VERSION,
+        "adapter_version": _adapter_version(card),
         "weights": digest_files(fetch(card)),
         "precision": _precision(card, device, precision),
         "preprocess": asdict(card.preprocess),
@@ -66,16 +86,39 @@ def identify(card: ModelCard, *, device: str = "auto", precision: str = "auto") 
 
 def refuse_unbuilt(card: ModelCard) -> None:
     """Refuse, before anything is fetched, a model whose network no adapter runs."""
-    if card.adapter in UNBUILT:
+    if card.adapter in UNBUILT and find_plugin(card.adapter) is None:
         raise ArenaError(
             f"model {card.name}: its network ({UNBUILT[card.adapter]}) has no adapter here, so {card.files[0]} cannot be "
             "run. Score the images elsewhere, and enter the scores with: arena score --scores NAME=FILE.npz"
         )
 
 
+def _identity_of_ensemble(card: ModelCard, members: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The identities of its members, in order, and how much each counts."""
+    digests = "".join(f"{member['weights']}\n" for member in members)
+    return {
+        "adapter": card.adapter,
+        "adapter_version": ADAPTER_VERSION,
+        "weights": hashlib.sha256(digests.encode()).hexdigest(),
+        "members": list(members),
+        "shares": list(card.weights or (1.0,) * len(members)),
+    }
+
+
+def _adapter_version(card: ModelCard) -> int | str:
+    """The project's own number, or a plugin's package with its version, whose scores may change with it."""
+    point = None if card.adapter in ADAPTERS else find_plugin(card.adapter)
+    return ADAPTER_VERSION if point is None else package_of(point)
+
+
 def _precision(card: ModelCard, device: str, precision: str) -> str:
+    """The precision that a tagger will run in, as far as it is known without loading it."""
     if card.adapter == "onnx":
         return "of the graph"
+    if card.adapter == "precomputed":
+        return "of the file"
+    if card.adapter not in ADAPTERS:
+        return f"{precision} on {device}"  # a plugin decides by itself what auto is
     from arena.taggers.torch_runtime import choose_runtime
 
     return choose_runtime(device, precision).precision

@@ -38,12 +38,15 @@ class Tagger(Protocol):
         ...
 
 
-def check_scores(name: str, scores: Scores, *, images: int, tags: int) -> None:
+def check_scores(name: str, scores: object, *, images: int, tags: int) -> None:
     """Refuse an adapter's output that is no matrix of probabilities; it is never repaired.
 
     Raises:
-        ScoresError: another shape, NaN, or a value outside [0, 1].
+        ScoresError: no array of float32, another shape, NaN, or a value outside [0, 1].
     """
+    if not isinstance(scores, np.ndarray) or scores.dtype != np.float32:
+        seen = f"an array of {scores.dtype}" if isinstance(scores, np.ndarray) else f"a {type(scores).__name__}"
+        raise ScoresError(f"{name}: scores are {seen}; they must be a numpy array of float32")
     if scores.shape != (images, tags):
         raise ScoresError(f"{name}: scores of shape {scores.shape}, expected {(images, tags)}: images x tags")
     if scores.size == 0:

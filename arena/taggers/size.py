@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from arena.taggers.base import Tagger
+from arena.taggers.ensemble import single
 
 TEXT_SUFFIXES = frozenset({".csv", ".json", ".toml", ".txt", ".md"})
 """Files of a model that hold no weights."""
@@ -40,6 +41,20 @@ def size_of(tagger: Tagger, files: Mapping[str, Path]) -> Size:
     elif len(graphs) == 1:
         parameters = graph_parameters(graphs[0])
     return Size(parameters, sum(path.stat().st_size for path in weights.values()))
+
+
+def size_of_all(tagger: Tagger, files: Mapping[str, Mapping[str, Path]]) -> Size:
+    """The same of a tagger that may be made of several; of scores that are there already nothing is known.
+
+    Args:
+        files: of each member, by the name of its card.
+    """
+    sizes = [
+        Size(None, 0) if one.card.adapter == "precomputed" else size_of(one, files[one.card.name])
+        for one in single(tagger)
+    ]
+    known = [size.parameters for size in sizes if size.parameters is not None]
+    return Size(sum(known) if len(known) == len(sizes) else None, sum(size.weight_bytes for size in sizes))
 
 
 def graph_parameters(path: Path) -> int | None:

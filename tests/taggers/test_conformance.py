@@ -1,4 +1,4 @@
-"""One suite for every adapter: shape, range, order, batches, determinism, bad input."""
+"""The suite that every adapter passes, and what each of the project's own does beyond it."""
 
 import json
 import shutil
@@ -14,6 +14,7 @@ from arena.cards import find_model
 from arena.errors import ArenaError, WeightsError
 from arena.images import decode
 from arena.taggers.base import Tagger, check_scores
+from arena.taggers.conformance import CHECKS, check
 from arena.taggers.preprocess import square
 
 from ..conftest import GOLDEN, Wd, draw, write_onnx, write_selected_tags
@@ -36,27 +37,10 @@ def batch(tagger: Tagger, images: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("device", DEVICES)
-def test_scores_are_probabilities_of_the_tags_in_order(folder: Path, device: str) -> None:
-    tagger = load(folder, device=device)
-    scores = tagger.scores(batch(tagger, 5))
-    assert scores.dtype == np.float32
-    check_scores("x", scores, images=5, tags=len(tagger.tags))
-    assert tagger.preprocess.size == 64
-
-
-def test_a_batch_of_seven_equals_seven_of_one(folder: Path) -> None:
-    tagger = load(folder, device="cpu")
-    pixels = batch(tagger, 7)
-    single = np.concatenate([tagger.scores(pixels[i : i + 1]) for i in range(7)])
-    np.testing.assert_allclose(tagger.scores(pixels), single, atol=1e-5)
-    assert single.std(axis=0).max() > 1e-4, "the images are told apart"
-
-
-def test_the_same_pixels_give_the_same_scores(folder: Path) -> None:
-    tagger = load(folder, device="cpu")
-    pixels = batch(tagger, 3)
-    assert np.array_equal(tagger.scores(pixels), tagger.scores(pixels.copy()))
-    assert np.array_equal(tagger.scores(pixels), load(folder, device="cpu").scores(pixels))
+def test_every_adapter_keeps_the_interface(folder: Path, device: str) -> None:
+    outcomes = list(check(find_model(f"x={folder}"), device=device))
+    assert [outcome for outcome in outcomes if not outcome.passed] == []
+    assert [outcome.name for outcome in outcomes] == ["loads", *CHECKS]
 
 
 @pytest.mark.parametrize("count", [-1, 1])

@@ -1,0 +1,23 @@
+"""Ensembles: the cards of the members that a card names."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from arena.cards.model import ModelCard
+from arena.errors import ArenaError, nearest
+
+
+def with_members(card: ModelCard, cards: Mapping[str, ModelCard]) -> ModelCard:
+    """A card with the cards of its members, where it is an ensemble; any other as it is.
+
+    Raises:
+        ArenaError: a member has no card, or is an ensemble, which the ensemble itself would be too.
+    """
+    if card.adapter != "ensemble":
+        return card
+    for name in card.members:
+        if name not in cards:
+            raise ArenaError(f"ensemble {card.name}: no model is called {name!r}. {nearest(name, cards)}")
+        if cards[name].adapter == "ensemble":
+            raise ArenaError(f"ensemble {card.name}: its member {name} is an ensemble; name single models instead")
+    return replace(card, member_cards=tuple(cards[name] for name in card.members))
