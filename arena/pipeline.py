@@ -24,6 +24,7 @@ from arena.scores.npz import as_texts, read_npz, read_scores, write_scores
 from arena.scores.predict import ImageSource, Job, forget_mended, predict
 from arena.scores.store import Scores, ScoreStore, read_facts, read_store
 from arena.tag_groups import read_tag_groups
+from arena.taggers.base import notes_of
 from arena.taggers.weights import digest_file
 
 DEMO_MODELS = ("joytag-demo", "wd14-demo")
@@ -242,6 +243,8 @@ def score_images(
             continue
         progress.note(f"{card.name}: loading")
         tagger = taggers.load(card, device=compute.device, precision=compute.precision)
+        for line in notes_of(tagger):
+            progress.note(f"{card.name}: {line}")
         ran = {"weights": facts["weights"], "tags": tagger.tags.digest, "precision": tagger.precision}
         if store.prepare(tagger.tags, {**ran, "device": tagger.device, "key": key}):
             progress.note(f"{card.name}: what was there is of other weights, images or settings; scoring again")
