@@ -6,6 +6,7 @@ nothing, and run one by one otherwise.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ import onnxruntime
 
 from arena.cards import ModelCard
 from arena.errors import WeightsError
+from arena.taggers.onnx.pictures import proof_pictures
 from arena.taggers.onnx.ports import Ports, read_ports, refuse_other_width
 from arena.taggers.onnx.runners import HostRunner, Runner
 from arena.taggers.onnx.session import CPU, choose_place, open_graph
@@ -41,6 +43,9 @@ def load(card: ModelCard, files: Mapping[str, Path], *, device: str, precision: 
     tags = _read_tags(card, files)
     session = open_graph(path, place)
     ports = read_ports(card, session, path)
+    if ports.width is None:
+        seen = HostRunner(card, path, ports, session)(proof_pictures(card, ports.size)[:1])
+        ports = replace(ports, width=seen.shape[-1])
     refuse_other_width(ports, session, tags_file=_tags_file(card, files), tags=len(tags), model=card.name)
     ready = _widened(card, path, ports, session, place) if ports.one_by_one else _Ready(session, ports, ())
     runner = _runner(card, path, ready, place)

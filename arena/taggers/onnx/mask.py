@@ -29,10 +29,11 @@ def padding_mask(batch: Pixels, preprocess: Preprocess) -> NDArray[np.bool_]:
 
 
 def _mask(plain: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """
+    """The mask of one picture, from which of its pixels have the pad colour.
+
     >>> _mask(np.array([[True, True, True], [True, False, True], [True, True, False]])).astype(int).tolist()
     [[0, 0, 0], [0, 0, 0], [0, 0, 0]]
-    >>> _mask(np.array([[True, True, True], [False, False, True], [True, True, True]])).astype(int).tolist()
+    >>> _mask(np.array([[True, True, True], [False, True, False], [True, True, True]])).astype(int).tolist()
     [[1, 1, 1], [0, 0, 0], [1, 1, 1]]
     """
     mask = np.zeros_like(plain)

@@ -32,7 +32,7 @@ class Ports:
         channels_last: whether pictures are (n, size, size, 3), else (n, 3, size, size).
         dtype: of the pictures.
         one_by_one: whether the batch is fixed to 1.
-        width: columns of the output, or None where the graph leaves them open.
+        width: columns of the output, or None where the graph leaves them open until it runs.
     """
 
     image: str
@@ -61,11 +61,13 @@ def read_ports(card: ModelCard, session: onnxruntime.InferenceSession, path: Pat
     image = inputs[_named(path, "input", card.input.name, candidates, field="input.name")]
     _refuse_other_inputs(path, inputs, known={image.name, mask})
     channels_last = _channels_last(path, image.shape, card.input)
+    size = _side(path, image.shape, card, channels_last=channels_last)
+    output = _output(card, session, path)
     return Ports(
         image=image.name,
         mask=mask,
-        output=(output := _output(card, session, path)).name,
-        size=_side(path, image.shape, card, channels_last=channels_last),
+        output=output.name,
+        size=size,
         channels_last=channels_last,
         dtype=_dtype(path, image, card.input),
         one_by_one=_batch_is_one(path, image.shape),
@@ -80,7 +82,7 @@ def refuse_other_width(
 
     Outputs that would fit are named, for a graph may give embeddings first.
     """
-    if ports.width in (None, tags):
+    if ports.width == tags:
         return
     fitting = [port.name for port in session.get_outputs() if port.shape and port.shape[-1] == tags]
     fix = (

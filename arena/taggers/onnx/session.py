@@ -11,11 +11,8 @@ from arena.errors import ArenaError, WeightsError
 CPU = "cpu"
 """The place that every machine has; the others are `cuda:N`."""
 
-ERRORS_ONLY = 3
-"""onnxruntime's log severity; its warnings about a graph say nothing that a user can act on."""
-
 SILENT = 4
-"""While a graph is opened: what fails is raised as well as logged."""
+"""onnxruntime's log severity: what fails is raised as well, and its warnings say nothing that a user can act on."""
 
 
 def choose_place(device: str) -> str:
@@ -82,9 +79,9 @@ def first_line(message: str) -> str:
 
 def _explain_data(message: str, line: str, folder: Path) -> str:
     """Weights in a file of their own: not there, or not whole."""
-    named = re.search(r'data path: "([^"]+)"', message)
-    if named and not (folder / named[1]).exists():
-        return f"its weights lie in {named[1]} beside it, which is missing; fetch that file into {folder}"
+    named = re.search(r'data path[^"]*: "([^"]+)"', message)
+    if named and not (folder / named[1]).exists():  # an absolute path stays one
+        return f"its weights lie in {Path(named[1]).name} beside it, which is missing; fetch that file into {folder}"
     return f"its weights lie in a further file beside it, which cannot be used ({line}); fetch that file again"
 
 
