@@ -48,7 +48,7 @@ def with_files(card: ModelCard, own: Own) -> Own:
     Raises:
         WeightsError: its files are not to be had, or what they tell is wrong.
     """
-    if own.source == "option":
+    if own.source == "option" or card.adapter in ("ensemble", "precomputed"):
         return own
     files = fetch(card)
     if not tells_thresholds(card, files):

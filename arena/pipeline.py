@@ -28,6 +28,7 @@ from arena.scores.precomputed import refuse_own_scores
 from arena.scores.predict import ImageSource, Job, forget_mended, predict, refuse_missing
 from arena.scores.store import Scores, ScoreStore, read_facts, read_store
 from arena.tag_groups import read_tag_groups
+from arena.taggers.base import notes_of
 from arena.taggers.size import size_of_all
 from arena.taggers.weights import fetch
 
@@ -252,6 +253,8 @@ def score_images(
         known = [job.tagger for job in jobs]
         tagger = taggers.load(card, device=compute.device, precision=compute.precision, among=known)
         refuse_missing(source, tagger)
+        for line in notes_of(tagger):
+            progress.note(f"{card.name}: {line}")
         size = size_of_all(tagger, {one.name: fetch(one) for one in card.single})
         ran = {"weights": facts["weights"], "tags": tagger.tags.digest, "precision": tagger.precision, **size._asdict()}
         if store.prepare(tagger.tags, {**ran, "device": tagger.device, "key": key}):

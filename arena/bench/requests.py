@@ -7,6 +7,7 @@ import numpy as np
 
 from arena.bench.worker import Request
 from arena.cards import find_dataset, find_models
+from arena.errors import ArenaError
 from arena.heldout.dataset import read_frozen
 from arena.heldout.readers import list_images
 from arena.taggers import weights
@@ -42,6 +43,8 @@ def requests_for(
         ArenaError: no such model, or its files are not to be had.
     """
     for card in find_models(models, root):
+        if card.adapter in ("ensemble", "precomputed"):
+            raise ArenaError(f"model {card.name}: {card.adapter}, no network of its own; name those that it is made of")
         weights.fetch(card)
     paths = tuple(str(path) for path in images)
     own_root = None if root is None else str(root)

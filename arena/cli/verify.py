@@ -1,7 +1,6 @@
 """`verify`: whether a model runs here, and whether it gives what it gave elsewhere."""
 
 import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from arena.cli.options import config_option, device_option, option, precision_option, root_option
-from arena.errors import ExitCode
+from arena.errors import FailedError
 
 if TYPE_CHECKING:
     from arena.cards import ModelCard
@@ -54,7 +53,9 @@ def verify(model: str, device: str, precision: str, expect: str | None, as_json:
         _show(examined, agreement)
         _tell_how_to_record(card)
     if agreement and not agreement.equal:
-        sys.exit(ExitCode.FAILED)
+        raise FailedError(
+            f"{card.name}: its scores on the canary images are not those of the fingerprint that is expected"
+        )
 
 
 def _show(examined: "Examined", agreement: "Agreement | None") -> None:

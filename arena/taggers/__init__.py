@@ -24,7 +24,7 @@ from arena.taggers.weights import fetch
 # cores, one of them shared with other work. It is read when torch is first loaded, which only the adapters do.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-ADAPTER_VERSION = 1
+ADAPTER_VERSION = 2
 """Raised when any adapter's scores change for the same weights and pixels; part of every cache key."""
 
 _HOMES = {"precomputed": "arena.scores.precomputed"}
@@ -81,6 +81,8 @@ def identify(card: ModelCard, *, device: str = "auto", precision: str = "auto") 
         "preprocess": asdict(card.preprocess),
         "input": asdict(card.input),
         "output": card.output,
+        "output_name": card.output_name,
+        "tags": None if card.tags is None else asdict(card.tags),
     }
 
 

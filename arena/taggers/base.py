@@ -38,6 +38,11 @@ class Tagger(Protocol):
         ...
 
 
+def notes_of(tagger: Tagger) -> tuple[str, ...]:
+    """What a user should know of how a tagger runs, a line each; most have no `notes`."""
+    return tuple(getattr(tagger, "notes", ()))
+
+
 def check_scores(name: str, scores: object, *, images: int, tags: int) -> None:
     """Refuse an adapter's output that is no matrix of probabilities; it is never repaired.
 

@@ -70,12 +70,12 @@ class TorchTagger:
         """Probabilities of a batch, float32 (n, tags)."""
         device, precision = self._runtime
         with torch.autocast(device.type, _DTYPES[precision], enabled=precision != "fp32"):
-            output: Tensor = self.network(_to_input(batch, self.card.input, device)).float()
+            output: Tensor = self.network(to_input(batch, self.card.input, device)).float()
         probabilities = torch.sigmoid(output) if self.card.output == "logits" else output
         return probabilities.cpu().numpy()
 
 
-def _to_input(batch: Pixels, spec: InputSpec, device: torch.device) -> Tensor:
+def to_input(batch: Pixels, spec: InputSpec, device: torch.device) -> Tensor:
     """The same numbers as `preprocess.normalise`, computed on the device from bytes: a quarter of the transfer."""
     pixels = torch.from_numpy(np.ascontiguousarray(batch)).to(device, non_blocking=True)
     if spec.channels == "bgr":

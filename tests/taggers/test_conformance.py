@@ -22,7 +22,14 @@ from ..conftest import GOLDEN, Wd, draw, write_onnx, write_selected_tags
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
 
 
-@pytest.fixture(params=["joytag", "onnx", "timm"])
+@pytest.fixture
+def onnx_one_folder(onnx_folder: Wd) -> Wd:
+    """A graph that takes one picture at a time."""
+    write_onnx(onnx_folder.folder / "model.onnx", len(onnx_folder.tags), batch=1)
+    return onnx_folder
+
+
+@pytest.fixture(params=["joytag", "onnx", "onnx_one", "timm"])
 def folder(request: pytest.FixtureRequest) -> Path:
     made = request.getfixturevalue(f"{request.param}_folder")
     return made.folder if isinstance(made, Wd) else made
