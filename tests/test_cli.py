@@ -30,6 +30,7 @@ VERBS = [
     ["ls", "datasets"],
     ["ls", "tags"],
     ["power"],
+    ["parity"],
     *(["dataset", verb] for verb in ("fetch", "import", "tags", "dedup", "freeze", "verify", "describe", "card")),
 ]
 
