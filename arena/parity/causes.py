@@ -20,6 +20,12 @@ LEAST_IMAGES = 12
 HALVED = 0.5
 """A change of B that brings the mean difference below this part of what it was is worth a word, if not the whole cause."""
 
+AGREEING = 0.9
+"""The part of the tags that must agree, each in its new column, before their list is blamed."""
+
+SHIFTED = 0.8
+"""The part of the moved tags that must have moved by the same number of columns before it is called a shift."""
+
 DEEP = 25.0
 """Where logits are cut off to tell columns of rare tags apart: float32 holds small probabilities well."""
 
@@ -105,7 +111,7 @@ def _search_columns(pair: Pair, a: Floats, so_far: Search, tolerance: float) -> 
     found = nearest_columns(a, every)
     moved = found != pair.columns_b
     agree = np.abs(a - every[:, found]).max(axis=0) <= tolerance
-    if not moved.any() or agree.mean() < 0.9 or not (agree & moved).any():
+    if not moved.any() or agree.mean() < AGREEING or not (agree & moved).any():
         return so_far
     largest, mean = distances(a, every[:, found])
     return so_far._replace(
@@ -133,8 +139,10 @@ def _how_moved(pair: Pair, found: NDArray[np.int64]) -> str:
     steps = found - pair.columns_b
     moved = np.flatnonzero(steps)
     offsets, counts = np.unique(steps[moved], return_counts=True)
-    offset, first = int(offsets[counts.argmax()]), int(moved[0])
-    name = pair.tags[first]
-    if counts.max() >= 0.8 * len(moved):
-        return f"its tag list is shifted by {offset:+d} from {name!r} (row {int(pair.columns_b[first])}) on"
-    return f"its tag list is put in another order ({len(moved):,} of {len(pair.tags):,} tags, the first {name!r})"
+    offset = int(offsets[counts.argmax()])
+    if counts.max() < SHIFTED * len(moved):
+        name = pair.tags[int(moved[0])]
+        return f"its tag list is put in another order ({len(moved):,} of {len(pair.tags):,} tags, the first {name!r})"
+    rows = np.where(steps == offset, pair.columns_b, len(pair.b.scores.tags))
+    first = int(rows.argmin())
+    return f"its tag list is shifted by {offset:+d} from {pair.tags[first]!r} (row {int(rows[first])}) on"
