@@ -177,7 +177,7 @@ def test_other_thresholds_flip_decisions_of_equal_scores(port: Port, pictures: P
     assert parity.largest == 0
     assert report.verdict.word == "different"
     assert (parity.flips_at_a.flipped, parity.flips_at_b.flipped) == (0, 0)
-    assert parity.flips.flipped == sum(one.flips for one in parity.worst_tags) or parity.flips.flipped > 0
+    assert parity.flips.flipped > 1
     assert report.verdict.reason.endswith("0 if both take a's thresholds")
 
 
