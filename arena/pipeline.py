@@ -240,7 +240,8 @@ def score_images(
     """Fill `folder/<model>/` with the scores of every model; a model is loaded only where some are missing."""
     jobs: list[Job] = []
     for card in cards:
-        fetch(card, progress)
+        for one in card.single:
+            fetch(one, progress)
         facts = taggers.identify(card, device=compute.device, precision=compute.precision)
         key = provenance.digest({**facts, "images": source.digest})
         store = ScoreStore(folder / card.name, key=key, shards=source.shards)

@@ -32,6 +32,7 @@ VERBS = [
     ["power"],
     ["bench"],
     ["check-adapter"],
+    ["parity"],
     *(["dataset", verb] for verb in ("fetch", "import", "tags", "dedup", "freeze", "verify", "describe", "card")),
 ]
 

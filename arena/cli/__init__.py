@@ -25,6 +25,7 @@ from arena.cli.options import (
     root_option,
     scoring_options,
 )  # fmt: skip
+from arena.cli.parity import parity
 from arena.cli.pull import pull
 from arena.cli.verbs import Verbs, command_line, split_names, unique
 from arena.cli.verify import verify
@@ -210,6 +211,7 @@ arena.add_command(bench)
 arena.add_command(pull)
 arena.add_command(verify)
 arena.add_command(check_adapter)
+arena.add_command(parity)
 
 
 @arena.group("ls", cls=Verbs)
@@ -293,7 +295,7 @@ def main(arguments: list[str] | None = None) -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal without a sign shows a question mark
     try:
-        arena.main(args=arguments, prog_name="arena", standalone_mode=False)
+        code = arena.main(args=arguments, prog_name="arena", standalone_mode=False)
     except ArenaError as error:
         leave(ExitCode(error.exit_code), str(error))
     except click.UsageError as error:
@@ -311,6 +313,8 @@ def main(arguments: list[str] | None = None) -> None:
     except Exception:
         traceback.print_exc()
         sys.exit(ExitCode.BUG)
+    if isinstance(code, int) and code:  # what a verb left with by `Context.exit`
+        sys.exit(code)
 
 
 def leave(code: ExitCode, message: str) -> NoReturn:

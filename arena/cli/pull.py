@@ -26,7 +26,8 @@ def pull(models: tuple[str, ...], root: Path | None) -> None:
     from arena.terminal import Terminal, size_told
 
     terminal = Terminal()
-    cards = find_models([name for text in models for name in split_names(text)], root)
+    named = find_models([name for text in models for name in split_names(text)], root)
+    cards = [one for card in named for one in card.single]
     failed: list[str] = []
     for card in cards:
         try:

@@ -41,7 +41,8 @@ def verify(model: str, device: str, precision: str, expect: str | None, as_json:
 
     expected = read_fingerprint(expect) if expect else None
     card = find_model(model, root)
-    fetch(card, Terminal())
+    for one in card.single:
+        fetch(one, Terminal())
     examined = examine(card, device=device, precision=precision)
     agreement = compare(expected=expected, seen=read_fingerprint(examined.fingerprint)) if expected else None
     if as_json:
@@ -79,7 +80,7 @@ def _tell_how_to_record(card: "ModelCard") -> None:
     from arena.digests import digest_known
     from arena.taggers.weights import fetch
 
-    if card.verified:
+    if card.verified or card.adapter in ("ensemble", "precomputed"):
         return
     click.echo(
         "verified = false in its card. If these tags fit the images and its authors' own code agrees, write into it:"

@@ -47,8 +47,11 @@ def read_npz(path: Path, required: Sequence[str], *, large: str) -> dict[str, An
     return arrays
 
 
-def read_scores(path: Path) -> Scores:
+def read_scores(path: Path, *, checked: bool = True) -> Scores:
     """Read and check scores.
+
+    Args:
+        checked: whether a value outside [0, 1] is refused, as it is everywhere but where the fault itself is looked for.
 
     Raises:
         ScoresError: shapes disagree, an image is listed twice, or a score is NaN or outside [0, 1].
@@ -62,7 +65,8 @@ def read_scores(path: Path) -> Scores:
         raise ScoresError(f"{path}: scores are {values.dtype}; they must be floating point, 0 to 1")
     refuse_twice(path, "image", image_ids)
     refuse_twice(path, "tag", names)
-    check_values(path, values, image_ids, names)
+    if checked:
+        check_values(path, values, image_ids, names)
     given = {key: read(path, key, arrays[key]) for key, read in _OPTIONAL.items() if key in arrays}
     tags = TagSpace(names, given.get("tag_categories"), given.get("tag_counts"))
     skipped = dict(zip(given.get("skipped_ids", ()), given.get("skipped_reasons", ()), strict=True))

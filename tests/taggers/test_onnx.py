@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from arena.taggers.onnx.mask import padding_mask
 from onnx import TensorProto, helper, numpy_helper
 
 from arena.cards import InputSpec, ModelCard, Preprocess, find_model
@@ -20,7 +19,7 @@ from arena.taggers.onnx.bound import BoundRunner
 from arena.taggers.onnx.ports import read_ports
 from arena.taggers.onnx.session import open_graph
 from arena.taggers.onnx.tagger import refuse_own_sigmoid
-from arena.taggers.preprocess import square
+from arena.taggers.preprocess import padding_of, square
 
 from ..conftest import Wd, draw, write_onnx
 
@@ -189,7 +188,7 @@ def test_without_the_package_a_batch_of_one_stays(folder: Path, monkeypatch: pyt
 
     monkeypatch.setattr(builtins, "__import__", without_onnx)
     tagger = opened(card_of(folder))
-    assert "pip install onnx" in notes_of(tagger)[0]
+    assert "arena[onnx]" in notes_of(tagger)[0]
     assert_batches_are_alike(tagger)
 
 
@@ -296,14 +295,13 @@ def test_the_mask_covers_centred_bands_and_nothing_of_the_picture() -> None:
     picture = np.full((1, 8, 8, 3), 90, np.uint8)
     wide = picture.copy()
     wide[:, :2] = wide[:, -3:] = 255
-    assert padding_mask(wide, Preprocess())[0].all(axis=1).tolist() == [True] * 2 + [False] * 3 + [True] * 3
+    assert padding_of(wide, Preprocess())[0].all(axis=1).tolist() == [True] * 2 + [False] * 3 + [True] * 3
     tall = np.ascontiguousarray(wide.transpose(0, 2, 1, 3))
-    assert np.array_equal(padding_mask(tall, Preprocess())[0], padding_mask(wide, Preprocess())[0].T)
+    assert np.array_equal(padding_of(tall, Preprocess())[0], padding_of(wide, Preprocess())[0].T)
     sky = picture.copy()
     sky[:, :4] = 255
-    assert not padding_mask(sky, Preprocess()).any(), "a white sky on one side only is no padding"
-    assert not padding_mask(wide, Preprocess(pad="none")).any()
-    assert padding_mask(np.full((1, 8, 8, 3), 255, np.uint8), Preprocess()).all()
+    assert not padding_of(sky, Preprocess()).any(), "a white sky on one side only is no padding"
+    assert not padding_of(wide, Preprocess(pad="none")).any()
 
 
 def test_bytes_are_fed_as_bytes(folder: Path) -> None:

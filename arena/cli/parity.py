@@ -1,0 +1,118 @@
+"""The verb `parity`: two ports of one model."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from arena.cli.options import (
+    NamedFile,
+    batch_option,
+    config_option,
+    device_option,
+    limit_option,
+    option,
+    precision_option,
+    root_option,
+    threshold_option,
+)
+from arena.cli.verbs import unique
+from arena.errors import ArenaError, ExitCode
+
+if TYPE_CHECKING:
+    from arena.parity.verdict import Report
+
+
+@click.command()
+@config_option
+@click.argument("models", nargs=-1, metavar="[A B]")
+@option("--images", type=click.Path(path_type=Path), help="Folder of images.", show_default=False)
+@option("--dataset", "-d", help="Frozen dataset, in place of --images.", show_default=False)
+@option(
+    "--scores", type=NamedFile(), multiple=True, metavar="NAME=FILE", show_default=False,
+    help="In place of a model: scores .npz, or RUN/scores/MODEL; twice.",
+)  # fmt: skip
+@option("--tolerance", type=click.FloatRange(0, 1), default=1e-4, help="Largest difference of scores.")
+@option("--flips", type=click.FloatRange(0, 1), default=0.01, help="Largest share of positive decisions that flip.")
+@option("--common-only", is_flag=True, help="Pass over tags that only one has.", show_default=False)
+@option(
+    "--diagnose", type=click.IntRange(0, 256), default=16, metavar="N", help="Images to look for the cause on; 0: none."
+)
+@option("--json", "as_json", is_flag=True, help="Print JSON.", show_default=False)
+@option("--output", "-o", type=click.Path(path_type=Path), help="Markdown file to write.", show_default=False)
+@option(
+    "--keep",
+    type=click.Path(path_type=Path),
+    help="Folder of scores.  [default: runs/parity-A-B-on-IMAGES]",
+    show_default=False,
+)
+@limit_option
+@option("--seed", type=int, default=0, help="Of the part of a dataset that --limit takes.")
+@threshold_option
+@batch_option
+@device_option
+@precision_option
+@option("--device-b", help="B's, where it is another.", show_default=False)
+@option("--precision-b", type=click.Choice(["auto", "fp32", "fp16", "bf16"]), help="B's, likewise.", show_default=False)
+@root_option
+def parity(
+    models: tuple[str, ...], scores: tuple[tuple[str, Path], ...], output: Path | None, as_json: bool, **settings: Any
+) -> None:
+    """Say whether two ports of one model give the same scores, and if not, why.
+
+    A and B are cards, or NAME=PATH. Tells the largest difference, rank agreement and decisions that flip. Where they differ,
+    looks for the cause: a tag list out of step, a sigmoid too many or too few, swapped channels, another resize, pad or
+    range. Exits 0 if they are the same, 1 if different, 4 if not comparable.
+
+    Example: arena parity wd14-demo wd14-demo-timm -d demo
+    """
+    from arena.parity import text
+    from arena.parity.show import show_report
+
+    report = _report(models, scores, settings)
+    if output is not None:
+        _write(output, text.markdown(report))
+    if as_json:
+        click.echo(text.as_json(report))
+    else:
+        show_report(report)
+    if not report.verdict.same:
+        click.get_current_context().exit(ExitCode.FAILED)
+
+
+def _report(models: tuple[str, ...], scores: tuple[tuple[str, Path], ...], settings: dict[str, Any]) -> "Report":
+    """Compare what was named: two models, or two files."""
+    from arena.parity.run import Chosen, compare_models, compare_scores
+    from arena.parity.verdict import Tolerances
+    from arena.pipeline import Compute
+    from arena.terminal import Terminal
+
+    common = {
+        "thresholds": unique(settings["threshold"]), "root": settings["root"], "progress": Terminal(),
+        "tolerances": Tolerances(settings["tolerance"], settings["flips"], settings["common_only"]),
+    }  # fmt: skip
+    images, dataset = settings["images"], settings["dataset"]
+    if scores:
+        if models or images or dataset:
+            raise ArenaError("arena parity: --scores takes the place of models and images; give one or the other")
+        return compare_scores(unique(scores), **common)
+    if len(models) != 2:
+        raise ArenaError(f"arena parity: {len(models)} models named; give two, or --scores NAME=FILE twice")
+    if (images is None) == (dataset is None):
+        raise ArenaError("arena parity: give either --images FOLDER or --dataset NAME")
+    how = Compute(settings["device"], settings["precision"], settings["batch_size"])
+    how_b = Compute(
+        settings["device_b"] or how.device, settings["precision_b"] or how.precision, settings["batch_size"]
+    )
+    return compare_models(
+        *models, Chosen(images, dataset, settings["limit"], settings["seed"]), folder=settings["keep"],
+        compute=how, compute_b=how_b, diagnose=settings["diagnose"], **common,
+    )  # fmt: skip
+
+
+def _write(path: Path, content: str) -> None:
+    """Write a file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_text(content, encoding="utf-8", newline="\n")
+    temporary.replace(path)
