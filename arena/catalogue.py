@@ -13,7 +13,7 @@ from arena.heldout.describe import describe
 from arena.progress import Progress, Silent
 from arena.taggers import weights
 from arena.taggers.hub import commit_of
-from arena.taggers.tag_files import read_selected_tags, read_top_tags
+from arena.taggers.tag_files import read_tags
 
 
 class Fetched(NamedTuple):
@@ -59,7 +59,7 @@ class ListedModel:
 
     Attributes:
         image_side: pixels, or None where only the weights tell it.
-        tag_count: or None where the files are not here, or not readable.
+        tag_count: or None where neither the card nor files that are here tell it.
         size_bytes: of its files on this machine, or None where they are not here.
         folder: where its files are, or may be put.
     """
@@ -91,7 +91,8 @@ def _listed(card: ModelCard) -> ListedModel:
     files = weights.find(card)
     return ListedModel(
         name=card.name, title=card.title, adapter=card.adapter, licence=card.licence,
-        image_side=card.preprocess.size or None, tag_count=_count_tags(files or {}), threshold=card.thresholds.default,
+        image_side=card.preprocess.size or None, tag_count=card.tag_count or _count_tags(card, files),
+        threshold=card.thresholds.default,
         category_thresholds=card.thresholds.categories, trained_until=card.trained_until, verified=card.verified,
         size_bytes=sum(path.stat().st_size for path in files.values()) if files else None, hub=card.hub,
         revision=card.revision, files=card.files, folder=str(weights.folder_of(files) if files else card.folder),
@@ -99,15 +100,13 @@ def _listed(card: ModelCard) -> ListedModel:
     )  # fmt: skip
 
 
-def _count_tags(files: Mapping[str, Path]) -> int | None:
-    readers = {"top_tags.txt": read_top_tags, "selected_tags.csv": read_selected_tags}
-    for name, read in readers.items():
-        if name in files:
-            try:
-                return len(read(files[name]))
-            except ArenaError:
-                return None  # a list goes on; `arena verify` says what is wrong with it
-    return None
+def _count_tags(card: ModelCard, files: Mapping[str, Path] | None) -> int | None:
+    if not files:
+        return None
+    try:
+        return len(read_tags(card, files))
+    except ArenaError:
+        return None  # a list goes on; `arena verify` says what is wrong with it
 
 
 def list_datasets(root: Path | None) -> Listing:

@@ -235,22 +235,22 @@ WIDE = 140
 
 
 def show_models(models: Sequence["ListedModel"]) -> None:
-    """A row a model; text is folded so that it fits the terminal, figures are not."""
+    """A row a model; on a narrow terminal licence and cut-off stand below the name."""
     console = results_console()
-    columns = ["model", "licence", *FIGURE_COLUMNS[:3], "cut-off", "run", "here"]
-    columns += ["hub"] if console.width >= WIDE else []
+    wide = console.width >= WIDE
+    words = ["licence", "cut-off"]
+    columns = ["model", *(words if wide else []), *FIGURE_COLUMNS[:3], "run", "here", *(["hub"] if wide else [])]
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in columns:
         is_figure = name in FIGURE_COLUMNS
-        table.add_column(
-            name,
-            justify="right" if is_figure else "left",
-            overflow="fold",
-            no_wrap=is_figure or name in ("model", "run"),
-        )
+        table.add_column(name, justify="right" if is_figure else "left", overflow="fold", no_wrap=is_figure)
     for model in models:
+        licence = "licence unknown" if model.licence == "unknown" else model.licence
+        cut_off = "cut-off unknown" if model.trained_until == "unknown" else f"until {model.trained_until}"
+        below = "" if wide else f"\n  {licence}; {cut_off}"
         told = {
-            "model": model.name, "licence": model.licence, "cut-off": model.trained_until, "hub": model.hub or UNDEFINED,
+            "model": model.name + below, "licence": model.licence, "cut-off": model.trained_until,
+            "hub": model.hub or UNDEFINED,
             "px": UNDEFINED if model.image_side is None else str(model.image_side),
             "tags": UNDEFINED if model.tag_count is None else f"{model.tag_count:,}",
             "threshold": UNDEFINED if model.threshold is None else f"{model.threshold:g}",
