@@ -49,6 +49,12 @@ class WeightsError(ArenaError):
     """Files of a model are missing, damaged, or disagree with each other."""
 
 
+class FailedError(ArenaError):
+    """What was checked does not pass; the input itself was fine."""
+
+    exit_code = ExitCode.FAILED
+
+
 class IncomparableError(ArenaError):
     """Two results of other datasets, tag sets or schemas."""
 

@@ -1,7 +1,6 @@
 """`verify`: whether a model runs here, and whether it gives what it gave elsewhere."""
 
 import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from arena.cli.options import config_option, device_option, option, precision_option, root_option
-from arena.errors import ExitCode
+from arena.errors import FailedError
 
 if TYPE_CHECKING:
     from arena.cards import ModelCard
@@ -54,7 +53,7 @@ def verify(model: str, device: str, precision: str, expect: str | None, as_json:
         _show(examined, agreement)
         _tell_how_to_record(card)
     if agreement and not agreement.equal:
-        sys.exit(ExitCode.FAILED)
+        raise FailedError(f"{card.name}: not as expected: {_told(agreement)}")
 
 
 def _show(examined: "Examined", agreement: "Agreement | None") -> None:
@@ -68,9 +67,12 @@ def _show(examined: "Examined", agreement: "Agreement | None") -> None:
     if examined.spread < 0.01:
         click.echo("the scores hardly differ between the images: does the network see them, and are the weights in it?")
     click.echo(f"fingerprint {examined.fingerprint}")
-    if agreement:
-        verdict = "as expected" if agreement.equal else "NOT as expected"
-        click.echo(f"{verdict}: a sum of scores differs by {agreement.largest:.4f}, allowed {agreement.tolerance:g}")
+    if agreement and agreement.equal:
+        click.echo(f"as expected: {_told(agreement)}")
+
+
+def _told(agreement: "Agreement") -> str:
+    return f"a sum of scores differs by {agreement.largest:.4f}; arithmetic explains {agreement.tolerance:g}"
 
 
 def _tell_how_to_record(card: "ModelCard") -> None:
