@@ -24,6 +24,7 @@ VERBS = [
     ["score"],
     ["report"],
     ["pull"],
+    ["verify"],
     ["hash"],
     ["ls"],
     ["ls", "models"],

@@ -54,9 +54,7 @@ def verify(model: str, device: str, precision: str, expect: str | None, as_json:
         _show(examined, agreement)
         _tell_how_to_record(card)
     if agreement and not agreement.equal:
-        raise FailedError(
-            f"{card.name}: its scores on the canary images are not those of the fingerprint that is expected"
-        )
+        raise FailedError(f"{card.name}: not as expected: {_told(agreement)}")
 
 
 def _show(examined: "Examined", agreement: "Agreement | None") -> None:
@@ -70,9 +68,12 @@ def _show(examined: "Examined", agreement: "Agreement | None") -> None:
     if examined.spread < 0.01:
         click.echo("the scores hardly differ between the images: does the network see them, and are the weights in it?")
     click.echo(f"fingerprint {examined.fingerprint}")
-    if agreement:
-        verdict = "as expected" if agreement.equal else "NOT as expected"
-        click.echo(f"{verdict}: a sum of scores differs by {agreement.largest:.4f}, allowed {agreement.tolerance:g}")
+    if agreement and agreement.equal:
+        click.echo(f"as expected: {_told(agreement)}")
+
+
+def _told(agreement: "Agreement") -> str:
+    return f"a sum of scores differs by {agreement.largest:.4f}; arithmetic explains {agreement.tolerance:g}"
 
 
 def _tell_how_to_record(card: "ModelCard") -> None:

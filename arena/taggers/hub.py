@@ -2,7 +2,7 @@
 
 The hub's own client finds the addresses, asks, follows and streams, and its cache is where the files end up. Only the
 unfinished file is kept here, for the client throws it away when it is stopped (huggingface_hub 2.4). Hence plain HTTP, which
-can go on in the middle, and not Xet.
+can go on in the middle (to the last 10 MB, the client's step), and not Xet.
 """
 
 import io
@@ -263,7 +263,7 @@ def _refusal(card: ModelCard, name: str, error: Exception, reason: str) -> str:
     if isinstance(error, GatedRepoError):
         return f"model {card.name}: {card.hub} is gated: ask for access at {page}, then hf auth login, or set HF_TOKEN"
     by_hand = f"Download {', '.join(card.files)} from {page}/tree/{at} and put them into {card.folder}"
-    if isinstance(error, RepositoryNotFoundError):
+    if isinstance(error, RepositoryNotFoundError) or _status(error) in (401, 403):
         return (
             f"model {card.name}: the hub has no {card.hub}, or it is private ({reason}): see the card's hub; for a private "
             f"one, log in with hf auth login, or set HF_TOKEN. {by_hand}"

@@ -1,0 +1,140 @@
+"""Fingerprints: the same for other arithmetic, another for other preprocessing."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from arena import cli
+from arena.cards import find_dataset, find_model
+from arena.digests import digest_file
+from arena.errors import ArenaError, IncomparableError
+from arena.heldout.dataset import read_frozen
+from arena.scores.fingerprint import SUMS, Fingerprint, compare, examine, read_fingerprint, sketch
+
+from ..conftest import REPOSITORY
+
+
+def told(spec: str) -> Fingerprint:
+    return read_fingerprint(examine(find_model(spec), device="cpu").fingerprint)
+
+
+@pytest.fixture(scope="module")
+def onnx() -> Fingerprint:
+    return told("wd14-demo")
+
+
+def changed(folder: Path, old: str, new: str) -> str:
+    """The timm twin with another card."""
+    shutil.copytree(REPOSITORY / "models/wd14-demo-timm", folder)
+    text = (REPOSITORY / "models/wd14-demo-timm.toml").read_text()
+    assert old in text
+    (folder / "card.toml").write_text(text.replace(old, new))
+    return f"changed={folder}"
+
+
+def test_two_ports_of_one_model_agree(onnx: Fingerprint) -> None:
+    agreement = compare(expected=onnx, seen=told("wd14-demo-timm"))
+    assert agreement.equal
+    assert agreement.largest <= 0.002
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('channels = "bgr"', 'channels = "rgb"'),
+        ('resize = "bicubic"', 'resize = "nearest"'),
+        ('resize = "bicubic"', 'resize = "lanczos"'),
+        ("mean = [0.5, 0.5, 0.5]", "mean = [0.4, 0.4, 0.4]"),
+        ("pad_colour = [255, 255, 255]", "pad_colour = [0, 0, 0]"),
+    ],
+)
+def test_another_preprocessing_does_not(onnx: Fingerprint, tmp_path: Path, old: str, new: str) -> None:
+    agreement = compare(expected=onnx, seen=told(changed(tmp_path / "twin", old, new)))
+    assert not agreement.equal, agreement
+
+
+def test_a_shifted_tag_list_does_not(onnx: Fingerprint, tmp_path: Path) -> None:
+    spec = changed(tmp_path / "twin", "mean =", "mean =")
+    path = tmp_path / "twin/selected_tags.csv"
+    header, *rows = path.read_text().splitlines()
+    path.write_text("\n".join([header, *rows[1:], rows[0]]) + "\n")
+    agreement = compare(expected=onnx, seen=told(spec))
+    assert not agreement.equal
+
+
+def test_half_precision_agrees_within_its_own_tolerance() -> None:
+    card = find_model("joytag-demo")
+    full, half = (
+        read_fingerprint(examine(card, device="cpu", precision=name).fingerprint) for name in ("fp32", "bf16")
+    )
+    agreement = compare(expected=full, seen=half)
+    assert 0 < agreement.largest <= agreement.tolerance
+    assert half.precision == "bf16"
+
+
+@given(st.lists(st.floats(0, 1, width=32), min_size=1, max_size=40), st.integers(0, 9))
+def test_noise_moves_no_sum_by_more_than_itself(row: list[float], seed: int) -> None:
+    scores = np.array([row], np.float32)
+    noise = np.random.default_rng(seed).uniform(-1e-6, 1e-6, scores.shape).astype(np.float32)
+    names = [f"tag_{i}" for i in range(len(row))]
+    one, other = (Fingerprint("c", "fp32", "t", sketch(values, names)) for values in (scores, scores + noise))
+    assert len(one.sums) == SUMS
+    assert read_fingerprint(str(one)) == one
+    assert compare(expected=one, seen=other).largest <= 1 / 1024 + len(row) * 2e-6
+
+
+def test_other_tags_and_other_images_are_incomparable(onnx: Fingerprint) -> None:
+    with pytest.raises(IncomparableError, match="it is another model"):
+        compare(expected=onnx, seen=told("joytag-demo"))
+    with pytest.raises(IncomparableError, match="take the same release"):
+        compare(expected=onnx._replace(canary="000000"), seen=onnx)
+    for text in ("abc", "a.b.c.!!!", "a.b.c.AAA=", "a.b.c."):
+        with pytest.raises(ArenaError, match="--expect"):
+            read_fingerprint(text)
+
+
+def test_the_canary_images_are_five_and_as_frozen() -> None:
+    canary = read_frozen(find_dataset("canary"))
+    assert canary.image_ids == ("grey", "mosaic", "tall", "transparent", "wide")
+    sizes = {path.stem: path.stat().st_size for path in canary.paths}
+    assert sum(sizes.values()) < 300_000
+    for path, digest in zip(canary.paths, canary.images["sha256"], strict=True):
+        assert digest_file(path) == digest
+
+
+def run(*arguments: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
+    code = 0
+    try:
+        cli.main(["verify", *arguments, "--device", "cpu"])
+    except SystemExit as stop:
+        code = int(stop.code or 0)
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def test_verify_from_the_command_line(onnx: Fingerprint, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run("wd14-demo", "--expect", str(onnx), capsys=capsys)
+    assert (code, f"fingerprint {onnx}" in out, "as expected: " in out) == (0, True, True)
+    assert "verified = false" not in out
+    other = changed(tmp_path / "twin", "verified = true", "verified = false")
+    code, out, _ = run(other, capsys=capsys)
+    assert code == 0
+    assert '"model.safetensors" = "' in out.split("verified = true")[1]
+    shifted = str(onnx._replace(sums=(onnx.sums[0] + 100, *onnx.sums[1:])))
+    code, out, _ = run("wd14-demo", "--json", "--expect", shifted, capsys=capsys)
+    facts = json.loads(out)
+    assert (code, facts["equal"], facts["fingerprint"]) == (1, False, str(onnx))
+    assert len(facts["images"]) == 5
+    assert run("joytag-demo", "--expect", str(onnx), capsys=capsys)[0] == 4
+    assert run("wd14-demo", "--expect", "nonsense", capsys=capsys)[0] == 2
+
+
+def test_a_fingerprint_needs_probabilities(tmp_path: Path) -> None:
+    spec = changed(tmp_path / "twin", 'output = "logits"', 'output = "probabilities"')
+    with pytest.raises(ArenaError, match="does this model need a sigmoid"):
+        examine(find_model(spec), device="cpu")
