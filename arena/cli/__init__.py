@@ -295,7 +295,7 @@ def main(arguments: list[str] | None = None) -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal without a sign shows a question mark
     try:
-        code = arena.main(args=arguments, prog_name="arena", standalone_mode=False)
+        arena.main(args=arguments, prog_name="arena", standalone_mode=False)
     except ArenaError as error:
         leave(ExitCode(error.exit_code), str(error))
     except click.UsageError as error:
@@ -313,8 +313,6 @@ def main(arguments: list[str] | None = None) -> None:
     except Exception:
         traceback.print_exc()
         sys.exit(ExitCode.BUG)
-    if isinstance(code, int) and code:  # what a verb left with by `Context.exit`
-        sys.exit(code)
 
 
 def leave(code: ExitCode, message: str) -> NoReturn:

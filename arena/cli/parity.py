@@ -17,7 +17,7 @@ from arena.cli.options import (
     threshold_option,
 )
 from arena.cli.verbs import unique
-from arena.errors import ArenaError, ExitCode
+from arena.errors import ArenaError, FailedError
 
 if TYPE_CHECKING:
     from arena.parity.verdict import Report
@@ -77,7 +77,7 @@ def parity(
     else:
         show_report(report)
     if not report.verdict.same:
-        click.get_current_context().exit(ExitCode.FAILED)
+        raise FailedError(f"different: {report.verdict.reason}")
 
 
 def _report(models: tuple[str, ...], scores: tuple[tuple[str, Path], ...], settings: dict[str, Any]) -> "Report":

@@ -130,12 +130,10 @@ def _try_variants(
     rows = [pair.values(rows=slice(row, row + 1)) for row in chosen]
     a, b = (np.concatenate([row[side] for row in rows]) for side in (0, 1))
     images = decode_some(rerun.images.source, [pair.image_ids[row] for row in chosen])
-    bench = Bench(
-        card, images, pair.columns_b, so_far.transform, device=compute.device, precision=compute.precision
-    )  # fmt: skip
+    bench = Bench(card, images, pair.columns_b, so_far.transform, compute=compute)
     largest, mean = distances(a, so_far.transform(b))
     start = so_far._replace(before=distances(a, b).largest, after=largest, mean=mean)
-    total = FAULTS * len(list(variants(card)))
+    total = FAULTS * len(list(variants(bench.card)))
     with progress.count(f"changes of {pair.b.name}", total, 0) as advance:
         return search_variants(bench, a, start, few=FEW, tolerance=tolerance, advance=advance)
 

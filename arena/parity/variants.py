@@ -12,8 +12,9 @@ from arena.cards import InputSpec, ModelCard, Preprocess
 from arena.errors import ArenaError
 from arena.images import RGB
 from arena.parity.causes import HALVED, Search, Transform, distances
-from arena.parity.pairs import Floats
-from arena.taggers.base import Tagger
+from arena.parity.pairs import Floats, Integers
+from arena.pipeline import Compute
+from arena.taggers.base import Pixels, Tagger
 from arena.taggers.preprocess import square
 
 FAULTS = 2
@@ -110,47 +111,43 @@ class Bench:
     Args:
         columns: which of its scores are compared.
         transform: what is done to them.
+
+    Attributes:
+        card: of the model as it is loaded, the side of the square filled in: what changes start from.
     """
 
     def __init__(
-        self,
-        card: ModelCard,
-        images: Sequence[RGB],
-        columns: np.ndarray,
-        transform: Transform,
-        *,
-        device: str,
-        precision: str,
+        self, card: ModelCard, images: Sequence[RGB], columns: Integers, transform: Transform, *, compute: Compute
     ) -> None:
-        self.card = card
-        self.images = images
+        self._compute = compute
+        self._tagger = self._load(card)
+        self.card = replace(self._tagger.card, preprocess=self._tagger.preprocess)
+        self._range = self.card.input
+        self._images = images
         self._columns, self._transform = columns, transform
-        self._device, self._precision = device, precision
-        self._loaded: tuple[InputSpec, Tagger] | None = None
-        self._seen: dict[Preprocess, np.ndarray] = {}
+        self._seen: dict[Preprocess, Pixels] = {}
 
     def scores(self, card: ModelCard, images: slice) -> Floats:
         """What the model gives for some of the images by a changed card, float32 (images, columns)."""
-        spec = replace(card.input, channels=self.card.input.channels)
-        tagger = self._tagger(spec)
-        pixels = self.pixels(card.preprocess, tagger.preprocess.size)[images]
+        self._take_range(replace(card.input, channels=self.card.input.channels))
+        pixels = self.pixels(card.preprocess)[images]
         if card.input.channels != self.card.input.channels:
             pixels = np.ascontiguousarray(pixels[..., ::-1])
-        return self._transform(tagger.scores(pixels)[:, self._columns])
+        return self._transform(self._tagger.scores(pixels)[:, self._columns])
 
-    def pixels(self, preprocess: Preprocess, size: int = 0) -> np.ndarray:
+    def pixels(self, preprocess: Preprocess) -> Pixels:
         """The squares of all images, uint8 (images, size, size, 3)."""
-        want = replace(preprocess, size=size or self._tagger(self.card.input).preprocess.size)
-        if want not in self._seen:
-            self._seen[want] = np.stack([square(image, want) for image in self.images])
-        return self._seen[want]
+        if preprocess not in self._seen:
+            self._seen[preprocess] = np.stack([square(image, preprocess) for image in self._images])
+        return self._seen[preprocess]
 
-    def _tagger(self, spec: InputSpec) -> Tagger:
-        if self._loaded is None or self._loaded[0] != spec:
-            self._loaded = None  # two networks at once may be more than memory holds
-            changed = replace(self.card, input=spec)
-            self._loaded = spec, taggers.load(changed, device=self._device, precision=self._precision)
-        return self._loaded[1]
+    def _take_range(self, spec: InputSpec) -> None:
+        if self._range != spec:
+            self._tagger = self._load(replace(self.card, input=spec))
+            self._range = spec
+
+    def _load(self, card: ModelCard) -> Tagger:
+        return taggers.load(card, device=self._compute.device, precision=self._compute.precision)
 
 
 def search_variants(
