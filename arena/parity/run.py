@@ -10,7 +10,7 @@ import numpy as np
 from arena.parity.causes import LOOKED_AT, Search, distances, search_scores
 from arena.parity.measure import Parity, measure
 from arena.parity.pairs import Pair, Side, pair_up
-from arena.parity.sides import Images, Runner, decode_some, images_of, read_sides, runners, score_both
+from arena.parity.sides import Images, Runner, files_of, images_of, read_sides, runners, score_both
 from arena.parity.variants import FAULTS, Bench, search_variants, variants
 from arena.parity.verdict import Report, Tolerances, judge
 from arena.pipeline import Compute, make_folder
@@ -129,8 +129,8 @@ def _try_variants(
     card, compute = rerun.runner
     rows = [pair.values(rows=slice(row, row + 1)) for row in chosen]
     a, b = (np.concatenate([row[side] for row in rows]) for side in (0, 1))
-    images = decode_some(rerun.images.source, [pair.image_ids[row] for row in chosen])
-    bench = Bench(card, images, pair.columns_b, so_far.transform, compute=compute)
+    files = files_of(rerun.images.source, [pair.image_ids[row] for row in chosen])
+    bench = Bench(card, files, pair.columns_b, so_far.transform, compute=compute)
     largest, mean = distances(a, so_far.transform(b))
     start = so_far._replace(before=distances(a, b).largest, after=largest, mean=mean)
     total = FAULTS * len(list(variants(bench.card)))

@@ -12,7 +12,7 @@ from arena.cards import ModelCard, Thresholds, check_name, find_dataset, find_mo
 from arena.errors import ArenaError, ScoresError, UnreadableImageError, nearest
 from arena.heldout.dataset import read_frozen
 from arena.heldout.readers import list_images
-from arena.images import RGB, decode
+from arena.images import decode_on
 from arena.parity.pairs import Side
 from arena.pipeline import Compute, read_scores_of, score_images
 from arena.progress import Progress
@@ -114,14 +114,10 @@ def read_sides(files: Mapping[str, Path], *, thresholds: Mapping[str, float], ro
     return first, second
 
 
-def decode_some(source: ImageSource, image_ids: Sequence[str]) -> list[RGB]:
-    """The pixels of some images, in their order.
-
-    Raises:
-        UnreadableImageError: one cannot be read.
-    """
+def files_of(source: ImageSource, image_ids: Sequence[str]) -> list[Path]:
+    """The files of some images, in their order."""
     path = dict(zip(source.image_ids, source.paths, strict=True))
-    return [decode(path[image_id]) for image_id in image_ids]
+    return [path[image_id] for image_id in image_ids]
 
 
 def _way(one: Compute, other: Compute, what: str) -> str:
@@ -169,7 +165,8 @@ def _gives_logits(runner: Runner, source: ImageSource) -> bool:
     images = []
     for path in source.paths:
         try:
-            images.append(square(decode(path), tagger.preprocess))
+            behind = tagger.preprocess.alpha
+            images.append(square(decode_on(path, {behind})[behind], tagger.preprocess))
         except (UnreadableImageError, OSError):
             continue
         if len(images) == PROBED:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from arena import taggers
 from arena.cards import InputSpec, ModelCard, Preprocess
 from arena.errors import ArenaError
-from arena.images import RGB
+from arena.images import RGB, Colour, decode_on
 from arena.parity.causes import HALVED, Search, Transform, distances
 from arena.parity.pairs import Floats, Integers
 from arena.pipeline import Compute
@@ -54,7 +55,7 @@ class Variant(NamedTuple):
 
 def variants(card: ModelCard) -> Iterator[Variant]:
     """Every change that is tried, cheap ones first; what the card says already is left out."""
-    changed = chain(_channels(card), _resizes(card), _pads(card), _ranges(card))
+    changed = chain(_channels(card), _resizes(card), _pads(card), _alphas(card), _ranges(card))
     return (one for one in changed if one.card != card)
 
 
@@ -95,6 +96,12 @@ def _pads(card: ModelCard) -> Iterator[Variant]:
     yield Variant("pad", says, _prepared(card, enlarge=not now.enlarge))
 
 
+def _alphas(card: ModelCard) -> Iterator[Variant]:
+    for name in ("white", "black"):
+        says = f"{name} shows through transparency"
+        yield Variant("alpha", says, _prepared(card, alpha=PAD_COLOURS[name]))
+
+
 def _prepared(card: ModelCard, **change: object) -> ModelCard:
     return replace(card, preprocess=replace(card.preprocess, **change))  # type: ignore[arg-type]
 
@@ -109,6 +116,7 @@ class Bench:
     """A model and a few images, on which changed cards are tried; its weights are loaded again only for another range.
 
     Args:
+        images: their files.
         columns: which of its scores are compared.
         transform: what is done to them.
 
@@ -117,13 +125,14 @@ class Bench:
     """
 
     def __init__(
-        self, card: ModelCard, images: Sequence[RGB], columns: Integers, transform: Transform, *, compute: Compute
+        self, card: ModelCard, images: Sequence[Path], columns: Integers, transform: Transform, *, compute: Compute
     ) -> None:
         self._compute = compute
         self._tagger = self._load(card)
-        self.card = replace(self._tagger.card, preprocess=self._tagger.preprocess)
+        self.card = replace(self._tagger.card, preprocess=self._tagger.preprocess, preprocess_file="")
         self._range = self.card.input
-        self._images = images
+        self._paths = images
+        self._decoded: dict[Colour, list[RGB]] = {}
         self._columns, self._transform = columns, transform
         self._seen: dict[Preprocess, Pixels] = {}
 
@@ -138,8 +147,13 @@ class Bench:
     def pixels(self, preprocess: Preprocess) -> Pixels:
         """The squares of all images, uint8 (images, size, size, 3)."""
         if preprocess not in self._seen:
-            self._seen[preprocess] = np.stack([square(image, preprocess) for image in self._images])
+            self._seen[preprocess] = np.stack([square(image, preprocess) for image in self._images(preprocess.alpha)])
         return self._seen[preprocess]
+
+    def _images(self, behind: Colour) -> list[RGB]:
+        if behind not in self._decoded:
+            self._decoded[behind] = [decode_on(path, {behind})[behind] for path in self._paths]
+        return self._decoded[behind]
 
     def _take_range(self, spec: InputSpec) -> None:
         if self._range != spec:
@@ -202,5 +216,5 @@ def _differs(bench: Bench, old: ModelCard, new: ModelCard) -> bool:
         return True
     try:
         return not np.array_equal(bench.pixels(old.preprocess), bench.pixels(new.preprocess))
-    except (ArenaError, ImportError, LookupError):
+    except ArenaError:
         return False

@@ -19,6 +19,7 @@ output = "{output}"
 [preprocess]
 resize = "{resize}"
 pad_colour = {pad}
+alpha = {alpha}
 [input]
 channels = "{channels}"
 scale = {scale}
@@ -28,7 +29,10 @@ default = 0.35
 
 
 def write_card(folder: Path, **change: object) -> None:
-    told = {"output": "probabilities", "resize": "bicubic", "pad": [255, 255, 255], "channels": "bgr", "scale": 1.0}
+    told: dict[str, object] = {
+        "output": "probabilities", "resize": "bicubic", "pad": [255, 255, 255], "alpha": [255, 255, 255],
+        "channels": "bgr", "scale": 1.0,
+    }  # fmt: skip
     (folder / "card.toml").write_text(CARD.format(**(told | change)))
 
 

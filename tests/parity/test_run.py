@@ -7,6 +7,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import numpy_helper
+from PIL import Image
 
 from arena.errors import ArenaError, IncomparableError
 from arena.parity.run import Chosen, compare_models, compare_scores
@@ -53,6 +54,25 @@ def test_a_fault_on_the_card_is_named(
     assert (report.finding.cause, report.finding.says) == (cause, says)
     assert report.finding.agrees
     assert report.finding.after < 1e-5 < 1e-3 < report.finding.before
+
+
+def test_another_colour_behind_transparency_is_named(port: Port, pictures: Path) -> None:
+    for path in pictures.iterdir():
+        image = Image.open(path).convert("RGBA")
+        image.putalpha(120)
+        image.save(path)
+    report = compare(port("a"), port("b", alpha=[0, 0, 0]), pictures)
+    assert report.finding is not None
+    assert (report.finding.cause, report.finding.says) == ("alpha", "white shows through transparency")
+
+
+@pytest.mark.parametrize(("library", "name"), [("pil", "box"), ("torch", "bilinear")])
+def test_the_filter_of_another_library_is_named(port: Port, pictures: Path, library: str, name: str) -> None:
+    a, b = port("a", resize=f'{name}"\nlibrary = "{library}'), port("b")
+    report = compare(a, b, pictures)
+    assert report.finding is not None
+    assert report.finding.cause == "resize"
+    assert report.finding.agrees
 
 
 def test_two_faults_at_once_are_both_named(port: Port, pictures: Path) -> None:
