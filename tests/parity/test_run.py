@@ -9,7 +9,7 @@ import pytest
 from onnx import numpy_helper
 from PIL import Image
 
-from arena.errors import ArenaError, IncomparableError
+from arena.errors import ArenaError, IncomparableError, ScoresError
 from arena.parity.run import Chosen, compare_models, compare_scores
 from arena.parity.verdict import Report, Tolerances
 from arena.pipeline import Compute
@@ -41,7 +41,6 @@ def test_copies_are_identical(port: Port, pictures: Path) -> None:
         ({"resize": "lanczos"}, "resize", "it is resized by BICUBIC, not LANCZOS"),
         ({"pad": [0, 0, 0]}, "pad", "it is padded with white, not black"),
         ({"scale": 255.0}, "range", "its input is scaled to 0 to 255"),
-        ({"output": "logits"}, "sigmoid", "one sigmoid is taken off its scores: they have been through two"),
     ],
     ids=str,
 )
@@ -82,17 +81,20 @@ def test_two_faults_at_once_are_both_named(port: Port, pictures: Path) -> None:
     assert report.finding.agrees
 
 
-def test_a_fault_beside_a_doubled_sigmoid_is_named_too(port: Port, pictures: Path) -> None:
-    report = compare(port("a"), port("b", channels="rgb", output="logits"), pictures)
-    assert report.finding is not None
-    assert report.finding.cause == "sigmoid+channels"
-    assert report.finding.agrees
+def test_a_graph_that_would_get_a_second_sigmoid_is_refused_with_the_cause(port: Port, pictures: Path) -> None:
+    with pytest.raises(ScoresError, match="does this graph hold its own sigmoid"):
+        compare(port("a"), port("b", output="logits"), pictures)
 
 
-def test_the_fault_may_be_on_the_first_side(port: Port, pictures: Path) -> None:
-    report = compare(port("a", output="logits"), port("b"), pictures)
+@pytest.mark.parametrize("faulty", ["a", "b"])
+def test_a_doubled_sigmoid_is_told_from_scores(tmp_path: Path, faulty: str) -> None:
+    once = 1 / (1 + np.exp(-np.random.default_rng(0).normal(-1, 2, (60, 30)).astype(np.float32)))
+    values = {"a": once, "b": once} | {faulty: 1 / (1 + np.exp(-once))}
+    tags = [f"t{i}" for i in range(30)]
+    report = compare_scores({name: save(tmp_path / f"{name}.npz", one, tags) for name, one in values.items()})
     assert report.finding is not None
-    assert report.finding.says.endswith("A's have been through two")
+    assert report.finding.cause == "sigmoid"
+    assert report.finding.says.endswith("been through two")
     assert report.finding.agrees
 
 
