@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 # Pillow hands the memory of every picture back; threads that decode then wait for one another to get it again. Read when PIL
-# is first loaded. 500 JPEG in two threads: 4.6 s in place of 6.7 s.
+# is first loaded.
 os.environ.setdefault("PILLOW_BLOCKS_MAX", "16")
 
 _API = ("Comparison", "compare", "score")
