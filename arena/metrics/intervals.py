@@ -23,6 +23,9 @@ MOST_PER_POSITIVE = 2.0
 0.19 at 10 to 20 positives) and hold the truth in 98 to 99 %; with 3, where positives' scores spread widely, in 93 %
 only."""
 
+LEAST_VARIANCE = 1e-300
+"""What is less counts as none, for a proportion divided by it is more than a float can hold."""
+
 
 UNSEEN_DISCORDANT = 0.5
 """Images added to each of the four discordant counts when two models' F1 are correlated. Where few images are
@@ -117,7 +120,8 @@ def ap_interval(
     )
     centre = np.clip(ap - bias, 0.0, 1.0)
     most = np.maximum(MOST_PER_POSITIVE * positives, 1.0)
-    implied = np.divide(centre * (1 - centre), error**2, out=np.full(ap.shape, np.inf), where=error**2 > 0)
+    variance = error**2
+    implied = np.divide(centre * (1 - centre), variance, out=np.full(ap.shape, np.inf), where=variance > LEAST_VARIANCE)
     effective = np.where(centre * (1 - centre) > 0, np.clip(implied, 1.0, most), most)
     low, high = _score_interval(centre, effective, _student_quantile(level, positives))
     defined = ~np.isnan(ap + error + bias)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import integrate, stats
@@ -94,6 +94,7 @@ def test_average_precision_undefined() -> None:
     assert all(np.isnan(interval).all() for interval in given_nan)
 
 
+@example(ap=0.0, error=4e-162, positives=1, bias=-0.125)
 @given(shares, st.floats(0, 1), st.integers(1, 5000), st.floats(-0.2, 0.2))
 def test_average_precision_lies_inside(ap: float, error: float, positives: int, bias: float) -> None:
     low, high = ap_interval(ap, error, positives, bias=bias)
