@@ -9,13 +9,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from arena.errors import refuse_twice
 from arena.evaluate import aggregate, tables
 from arena.evaluate import per_tag as tag_tables
 from arena.evaluate.contamination import contamination_summary, contamination_table, level_slices
 from arena.evaluate.matching import DEFAULT_THRESHOLD, Entry, close_over, match, scored_by_all
-from arena.evaluate.passes import measure, order_by_fold
+from arena.evaluate.passes import Measured, measure, order_by_fold
 from arena.evaluate.settings import MIN_POSITIVES, Advance, Settings
 from arena.evaluate.slices import image_slices, tag_slices
 from arena.evaluate.summary import summarise
@@ -70,7 +71,6 @@ def evaluate(
     found = aggregate.aggregate(measured, by_tags, by_images, settings)
     names = [one.entry.name for one in models]
     differences = aggregate.differences(found, names)
-    intervals = [tag_tables.tag_intervals(measured, number) for number in range(len(models))]
     provenance = {
         "schema": SCHEMA,
         **(run or {}),
@@ -85,22 +85,25 @@ def evaluate(
     return Result(
         provenance,
         summary,
-        {
-            "per_tag": tag_tables.per_tag(measured, intervals, settings),
-            "sweep": tables.sweep(measured, settings),
-            "tag_sweep": tables.tag_sweep(measured, settings),
-            "slices": tables.slices(found, names),
-            "differences": differences,
-            "tag_differences": tag_tables.tag_differences(measured, intervals),
-            "calibration": tables.reliability(measured),
-            "errors": tables.errors(measured),
-            "confusions": tables.confusions(measured),
-            "disagreements": tables.disagreements(measured),
-            "thresholds": tables.thresholds(measured, settings),
-            "labels": tables.suspects(measured),
-            **more,
-        },
+        {"differences": differences, "slices": tables.slices(found, names), **_tables(measured, settings), **more},
     )
+
+
+def _tables(measured: Measured, settings: Settings) -> dict[str, pd.DataFrame]:
+    """What is told of single tags and images, by the name of its file."""
+    intervals = [tag_tables.tag_intervals(measured, number) for number in range(len(measured.models))]
+    return {
+        "per_tag": tag_tables.per_tag(measured, intervals, settings),
+        "sweep": tables.sweep(measured, settings),
+        "tag_sweep": tables.tag_sweep(measured, settings),
+        "tag_differences": tag_tables.tag_differences(measured, intervals),
+        "calibration": tables.reliability(measured),
+        "errors": tables.errors(measured),
+        "confusions": tables.confusions(measured),
+        "disagreements": tables.disagreements(measured),
+        "thresholds": tables.thresholds(measured, settings),
+        "labels": tables.suspects(measured),
+    }
 
 
 def amount_of_work(truth: Truth, settings: Settings) -> int:

@@ -22,12 +22,18 @@ from arena.cards import DatasetCard, check_name, read_dataset_card
 from arena.digests import digest_file
 from arena.errors import ArenaError
 from arena.heldout.dataset import NAMED_MISSING_FILES, HeldOut, read_frozen, toml_text, write_frozen
-from arena.heldout.files import CARRIED_FILES, default_workers, in_threads, is_inside, place, stored_path
+from arena.heldout.files import (
+    CARRIED_FILES,
+    DROPPED_FILE,
+    DUPLICATES_FILE,
+    default_workers,
+    in_threads,
+    is_inside,
+    place,
+    stored_path,
+)
 from arena.heldout.selection import INCLUDED_FOR, Selected, Selection, select
 from arena.progress import Progress, Silent
-
-DUPLICATES_FILE = "duplicates.parquet"
-"""The pairs that a search for duplicates found: told on the set's page, no part of the set."""
 
 PINNED_FILES = ("tags.csv", *CARRIED_FILES)
 """Files whose digests the card lists."""
@@ -168,7 +174,7 @@ def _whole_numbers(images: pd.DataFrame, path: Path) -> pd.DataFrame:
 
 def _write_tables(partial: Path, heldout: HeldOut, selected: Selected, about: About, selection: Selection) -> None:
     """Everything but the images."""
-    for name in (*CARRIED_FILES, DUPLICATES_FILE):
+    for name in (*CARRIED_FILES, DUPLICATES_FILE, DROPPED_FILE):
         (partial / name).unlink(missing_ok=True)
         if (heldout.card.folder / name).exists():
             shutil.copyfile(heldout.card.folder / name, partial / name)

@@ -6,32 +6,23 @@ as well as what lies far below it.
 
 import base64
 import hashlib
-import io
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
-from PIL import Image
 
 from arena.errors import ArenaError, UnreadableImageError
 from arena.heldout.copies.at_hand import paths_of
 from arena.heldout.dataset import read_images
-from arena.heldout.files import default_workers, in_threads, is_inside
-from arena.heldout.freeze import DUPLICATES_FILE
+from arena.heldout.files import DROPPED_FILE, DUPLICATES_FILE, default_workers, in_threads, is_inside
 from arena.heldout.listing import list_source
-from arena.images import decode
+from arena.heldout.thumbnails import webp_thumbnail
 from arena.progress import Progress, Silent
 
 CLASSES = ("identical", "near", "alternate", "rejected", "candidate")
 """Classes of pairs in the order in which they are shown; others follow by name."""
-
-THUMBNAIL_PIXELS = 176
-"""Longest side of a thumbnail: enough to see a changed eye, and 3 to 8 kB."""
-
-THUMBNAIL_QUALITY = 50
-"""Of WebP."""
 
 SHOWN_TAGS = 8
 """Tags that stand under a picture."""
@@ -90,7 +81,7 @@ def gallery(
 
     Args:
         pictures: (source, folder) in which the pictures of that source are looked up, a dataset or images alone; the empty
-            source is the set itself, whose dropped images lie in the folder before.
+            source is the set itself. Of images that it dropped itself it has thumbnails.
         most: pairs that are shown in all.
 
     Raises:
@@ -203,8 +194,10 @@ def _shelf(folder: Path, wanted: set[str]) -> Shelf:
         found = paths_of(wanted, [list_source(str(folder), None)])
         unknown = {"tags": [], "rating": "", "width": 0, "height": 0}
         return Shelf(folder, {name: {**unknown, "path": str(path.relative_to(folder))} for name, path in found.items()})
-    images = read_images(folder / "images.parquet")
-    rows = images[images["image_id"].isin(wanted)].to_dict("records")
+    tables = [read_images(folder / "images.parquet")]
+    if (folder / DROPPED_FILE).exists():
+        tables.insert(0, pd.read_parquet(folder / DROPPED_FILE))
+    rows = [row for table in tables for row in table[table["image_id"].isin(wanted)].to_dict("records")]
     return Shelf(folder, {str(row["image_id"]): {str(key): value for key, value in row.items()} for row in rows})
 
 
@@ -212,23 +205,28 @@ def _picture(shelves: Sequence[Shelf], image_id: str) -> Picture:
     """The picture of an identifier from the first shelf that has it."""
     for folder, rows in shelves:
         if (row := rows.get(image_id)) is not None:
-            path = str(row["path"])
-            try:
-                image, missing = (thumbnail(folder / path), "") if is_inside(path) else ("", "outside the folder")
-            except UnreadableImageError as error:
-                image, missing = "", str(error)
+            image, missing = _thumbnail(folder, row)
             tags, rating = list(map(str, row["tags"]))[:SHOWN_TAGS], _text(row["rating"])
             return Picture(image_id, rating, int(row["width"]), int(row["height"]), tags, image, missing)
     return Picture(image_id, "", 0, 0, [], "", "picture not at hand")
 
 
-def thumbnail(path: Path) -> str:
-    """A small WebP of an image, in base64."""
-    image = Image.fromarray(decode(path))
-    image.thumbnail((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS))
-    buffer = io.BytesIO()
-    image.save(buffer, "WEBP", quality=THUMBNAIL_QUALITY)
-    return base64.b64encode(buffer.getvalue()).decode()
+class _Thumbnail(NamedTuple):
+    """In base64, or why there is none."""
+
+    image: str
+    missing: str
+
+
+def _thumbnail(folder: Path, row: Mapping[str, Any]) -> _Thumbnail:
+    """The thumbnail that was kept of a dropped image, or one of the file."""
+    path, kept = str(row["path"]), row.get("thumbnail")
+    if not kept and not is_inside(path):
+        return _Thumbnail("", "outside the folder")
+    try:
+        return _Thumbnail(base64.b64encode(kept or webp_thumbnail(folder / path)).decode(), "")
+    except UnreadableImageError as error:
+        return _Thumbnail("", str(error))
 
 
 def _text(value: Any) -> str:

@@ -8,15 +8,9 @@ from typing import NamedTuple
 from arena.cards import find_dataset
 from arena.errors import ArenaError
 from arena.heldout.dataset import read_frozen
+from arena.heldout.hashes.files import Item
 from arena.heldout.readers import identifiers
 from arena.images import IMAGE_SUFFIXES
-
-
-class Item(NamedTuple):
-    """One image file and what it is called."""
-
-    image_id: str
-    path: str
 
 
 class Listed(NamedTuple):

@@ -106,7 +106,7 @@ def test_stopping_ends_the_other_process(joytag_folder: Path, pictures: Path) ->
             raise KeyboardInterrupt
 
         def count(self, what: str, total: int | None, done: int) -> object:
-            raise NotImplementedError
+            pytest.fail("nothing was counted before it stopped")
 
     begin = time.monotonic()
     with pytest.raises(KeyboardInterrupt):

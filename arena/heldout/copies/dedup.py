@@ -1,17 +1,13 @@
 """From a dataset folder to one without copies: of each other, and of what taggers were trained on."""
 
-import io
-import os
 import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 from arena.cards import read_dataset_card
 from arena.digests import digest_file
@@ -34,19 +30,16 @@ from arena.heldout.copies.pairs import (
 from arena.heldout.copies.policy import Ledger, Rule, settle
 from arena.heldout.copies.signing import Signed, read_thumbnails, sign_images
 from arena.heldout.dataset import HeldOut, write_frozen
-from arena.heldout.files import CARRIED_FILES, place
+from arena.heldout.files import CARRIED_FILES, DROPPED_FILE, DUPLICATES_FILE, default_workers, in_threads, place
 from arena.heldout.hashes.algorithms import ALGORITHMS
 from arena.heldout.hashes.index import HashIndex, read_index
 from arena.heldout.listing import Listed
 from arena.heldout.rejects import write_rejects
-from arena.images import decode
+from arena.heldout.thumbnails import webp_thumbnail
 from arena.progress import Progress
 
 PINNED_KEYS = ("steps", "images", "digest", "rows_digest", "files", "frozen_from", "frozen_from_digest")
 """Keys of a card that say of the source what does not hold of a part of it."""
-
-THUMBNAIL_SIDE = 128
-"""Pixels of the longer side of what is kept of a dropped image, so that a page can show its pair."""
 
 
 class Source(NamedTuple):
@@ -125,8 +118,8 @@ def dedup(heldout: HeldOut, output: Path, *, against: Sequence[Source], rule: Ru
         raise ArenaError(f"{heldout.card.folder}: no image would be left ({rule}); see --radius and --against")
     table = _named(signed.images, copies, seen)
     folder = _fresh(work / "folder")
-    table.to_parquet(folder / "duplicates.parquet", index=False)
-    _write_dropped(folder / "dropped.parquet", settled.dropped, heldout.card.folder)
+    table.to_parquet(folder / DUPLICATES_FILE, index=False)
+    _write_dropped(folder / DROPPED_FILE, settled.dropped, heldout.card.folder)
     write_rejects(folder / "rejects.csv", signed.rejects)
     digest = _write_images(folder, heldout, settled.kept, {**shaped_by, "steps": ledger.steps})
     folder.replace(output)
@@ -141,7 +134,7 @@ def _finished(output: Path, shaped_by: Mapping[str, Any]) -> Deduplicated | None
     if (output / "dataset.toml").exists():
         card = read_dataset_card(output / "dataset.toml")
         if all(card.facts.get(key) == value for key, value in shaped_by.items()):
-            table = pd.read_parquet(output / "duplicates.parquet", columns=["class"])
+            table = pd.read_parquet(output / DUPLICATES_FILE, columns=["class"])
             return Deduplicated(card.digest, list(card.facts.get("steps", [])), Counter(table["class"]))
     raise ArenaError(f"-o {output}: is there already and holds something else; name a new folder, or remove it")
 
@@ -167,17 +160,9 @@ def _write_images(folder: Path, heldout: HeldOut, images: pd.DataFrame, more: Ma
 
 def _write_dropped(path: Path, dropped: pd.DataFrame, folder: Path) -> None:
     """Rows that were left out, with why, and a WebP thumbnail of each."""
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        thumbnails = list(pool.map(_webp, [folder / one for one in dropped["path"]]))
+    paths = [folder / one for one in dropped["path"]]
+    thumbnails = list(in_threads(webp_thumbnail, paths, workers=default_workers(), advance=lambda done: None))
     dropped.assign(thumbnail=pd.Series(thumbnails, dtype=object)).to_parquet(path, index=False)
-
-
-def _webp(path: Path) -> bytes:
-    image = Image.fromarray(decode(path))
-    image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
-    buffer = io.BytesIO()
-    image.save(buffer, "WEBP", quality=70)
-    return buffer.getvalue()
 
 
 def find_copies(signed: Signed, folder: Path, work: Path, rule: Rule, progress: Progress) -> pd.DataFrame:

@@ -8,34 +8,24 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
 from importlib.metadata import version
 from itertools import chain, count, islice
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
-from threadpoolctl import threadpool_limits
 
-from arena.digests import digest_file
-from arena.errors import ArenaError, UnreadableImageError, nearest, refuse_twice
-from arena.heldout.hashes.algorithms import (
-    ALGORITHMS,
-    SCALED_SIDE,
-    Algorithm,
-    dhash_grey,
-    grey_601,
-    joytag,
-    phash_grey,
-)  # fmt: skip
+from arena.errors import ArenaError, nearest, refuse_twice
+from arena.heldout.hashes.algorithms import ALGORITHMS, Algorithm
+from arena.heldout.hashes.files import COLUMNS, HashAll, Item, hashing
 from arena.heldout.hashes.index import DIGESTS, HashIndex, count_rows, read_blocks, read_facts, write_blocks
-from arena.heldout.listing import Item, Listed, list_source
+from arena.heldout.listing import Listed, list_source
 from arena.heldout.records import Reject
 from arena.heldout.rejects import write_rejects
-from arena.images import RGB, pixel_digest, read_picture
 from arena.progress import Progress, Silent
+
+POOLED_IMAGES = 256
+"""Images from which on other processes are worth their start, about a second of each; fewer are hashed in this one."""
 
 PART_IMAGES = 1024
 """Images of a part: what a stopped run loses at most."""
@@ -66,7 +56,7 @@ def hash_sources(
         sources: folders, image files, or datasets by card or folder. With several, an identifier starts with its source's name.
         output: the index. Beside it, `.rejects.csv` lists what could not be read.
         columns: names of `ALGORITHMS` and `DIGESTS`; the file's digest is always there.
-        workers: threads; None: one a core.
+        workers: processes; None: one a core.
 
     Raises:
         ArenaError: an unknown column or source, a source without an image, two sources of one name, no image that can be read,
@@ -149,27 +139,25 @@ class _Job:
         done = sum(part.images for part in planned if part.path.exists())
         self.folder.mkdir(exist_ok=True)
         paths = []
-        pool = ThreadPoolExecutor(workers)
-        try:
-            # Each thread multiplies for itself; BLAS threads besides would only wait for one another.
-            with threadpool_limits(1), progress.count("hashing", sum(part.images for part in planned), done) as advance:
-                for part, batch in self.parts():
-                    paths.append(part.path)
-                    if not part.path.exists():
-                        self.write_part(part.path, batch, pool, advance)
-        finally:
-            pool.shutdown(cancel_futures=True)
+        total = sum(part.images for part in planned)
+        with (
+            hashing(workers if total - done >= POOLED_IMAGES else 1) as hashed,
+            progress.count("hashing", total, done) as advance,
+        ):
+            for part, batch in self.parts():
+                paths.append(part.path)
+                if not part.path.exists():
+                    self.write_part(part.path, batch, hashed, advance)
         return paths
 
     def write_part(
-        self, path: Path, batch: Sequence[Item], pool: ThreadPoolExecutor, advance: Callable[[int], None]
-    ) -> None:
+        self, path: Path, batch: Sequence[Item], hashed: HashAll, advance: Callable[[int], None]
+    ) -> None:  # fmt: skip
         """Hash the images of one part, in their order."""
         columns = (*self.algorithms, *self.digests)
         rows: list[tuple[str, Mapping[str, int | str]]] = []
         rejects: list[Reject] = []
-        found = pool.map(lambda item: _hash_or_reject(item, columns), batch)
-        for item, row in zip(batch, found, strict=True):
+        for item, row in zip(batch, hashed(batch, columns), strict=True):
             if isinstance(row, Reject):
                 rejects.append(row)
             else:
@@ -201,66 +189,6 @@ class _Job:
         if not any(self.folder.iterdir()):
             self.folder.rmdir()
         return Hashed(images, rejects, self.rejects_file)
-
-
-class _Views:
-    """One image file as the hashes want it, each view made when it is asked for."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    @cached_property
-    def picture(self) -> Image.Image:
-        return read_picture(self.path).image
-
-    @cached_property
-    def grey(self) -> Image.Image:
-        return grey_601(self.picture)
-
-    @cached_property
-    def pixels(self) -> RGB:
-        return np.asarray(self.picture)
-
-    @cached_property
-    def scaled_grey(self) -> Image.Image:
-        return grey_601(read_picture(self.path, least_side=SCALED_SIDE).image)
-
-    @cached_property
-    def file_digest(self) -> str:
-        return digest_file(self.path)
-
-
-COLUMNS: Mapping[str, Callable[[_Views], int | str]] = {
-    "phash": lambda views: phash_grey(views.grey),
-    "dhash": lambda views: dhash_grey(views.grey),
-    "joytag": lambda views: joytag(views.pixels),
-    "scaled": lambda views: phash_grey(views.scaled_grey),
-    "pixel_sha256": lambda views: pixel_digest(views.pixels),
-    "sha256": lambda views: views.file_digest,
-}
-"""What can be computed, and how; the file's digest comes last, for a file that is no image needs none."""
-
-
-def hash_file(path: Path, columns: Sequence[str]) -> dict[str, int | str]:
-    """Hashes and digests of one image file, by column; it is decoded once for all of them.
-
-    Raises:
-        UnreadableImageError: the file cannot be decoded or read.
-    """
-    views = _Views(path)
-    try:
-        return {name: compute(views) for name, compute in COLUMNS.items() if name in columns}
-    except OSError as error:
-        raise UnreadableImageError(error.strerror or str(error)) from None
-
-
-def _hash_or_reject(item: Item, columns: Sequence[str]) -> dict[str, int | str] | Reject:
-    try:
-        return hash_file(Path(item.path), columns)
-    except UnreadableImageError as error:
-        return Reject(
-            os.fsencode(item.path).decode("utf-8", "backslashreplace"), item.image_id, "unreadable", str(error)
-        )
 
 
 def _block(

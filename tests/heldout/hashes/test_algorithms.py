@@ -14,7 +14,7 @@ from arena.catalogue import find_dataset
 from arena.heldout.dataset import read_frozen
 from arena.heldout.hashes import algorithms as hashes
 from arena.heldout.hashes.algorithms import ALGORITHMS, dhash, joytag, mirrored, phash
-from arena.heldout.hashes.build import hash_file
+from arena.heldout.hashes.files import hash_file
 from arena.images import RGB, decode
 
 from ...conftest import GOLDEN, draw

@@ -15,6 +15,7 @@ from PIL import Image
 from arena import cli
 from arena.errors import ArenaError
 from arena.heldout.hashes import build as hashing
+from arena.heldout.hashes import files
 from arena.heldout.hashes.build import hash_sources
 from arena.heldout.hashes.index import read_facts, read_index
 from arena.images import decode, pixel_digest
@@ -127,7 +128,7 @@ def test_a_finished_index_is_kept_until_something_changes(tmp_path: Path, monkey
     folder, output = fill(tmp_path / "in", 3), tmp_path / "i.parquet"
     first = hash_sources([str(folder)], output)
     with monkeypatch.context() as patch:
-        patch.setattr(hashing, "hash_file", lambda path, columns: pytest.fail("hashed again"))
+        patch.setattr(files, "hash_file", lambda path, columns: pytest.fail("hashed again"))
         assert hash_sources([str(folder)], output) == first
     os.utime(folder / "0001.jpg", (1, 1))
     draw(99).save(folder / "0002.jpg")
@@ -158,10 +159,10 @@ def test_killed_half_way_it_continues_and_ends_with_the_same_bytes(
     folder, whole, stopped = fill(tmp_path / "in", 60), tmp_path / "whole.parquet", tmp_path / "stopped.parquet"
     (folder / "0003.jpg").write_bytes(b"broken")
     slow = (
-        "import sys, time\nfrom pathlib import Path\nfrom arena.heldout.hashes import build as hashing\n"
-        "hashing.PART_IMAGES = 4\nwork = hashing.hash_file\n"
+        "import sys, time\nfrom pathlib import Path\nfrom arena.heldout.hashes import build, files\n"
+        "build.PART_IMAGES = 4\nwork = files.hash_file\n"
         "def slowly(path, columns):\n    time.sleep(0.05)\n    return work(path, columns)\n"
-        "hashing.hash_file = slowly\nhashing.hash_sources([sys.argv[1]], Path(sys.argv[2]), workers=1)"
+        "files.hash_file = slowly\nbuild.hash_sources([sys.argv[1]], Path(sys.argv[2]), workers=1)"
     )
     process = subprocess.Popen([sys.executable, "-c", slow, str(folder), str(stopped)], stdout=subprocess.DEVNULL)
     parts = tmp_path / "stopped.parquet.parts"
@@ -175,8 +176,8 @@ def test_killed_half_way_it_continues_and_ends_with_the_same_bytes(
 
     monkeypatch.setattr(hashing, "PART_IMAGES", 4)
     hash_sources([str(folder)], whole)
-    seen, work = [], hashing.hash_file
-    monkeypatch.setattr(hashing, "hash_file", lambda path, columns: seen.append(path) or work(path, columns))
+    seen, work = [], files.hash_file
+    monkeypatch.setattr(files, "hash_file", lambda path, columns: seen.append(path) or work(path, columns))
     hash_sources([str(folder)], stopped)
     assert 0 < len(seen) <= 60 - 12, "three parts of four were there"
     assert stopped.read_bytes() == whole.read_bytes()
@@ -217,3 +218,37 @@ def test_the_verb_says_what_it_made(tmp_path: Path, capsys: pytest.CaptureFixtur
         f"{tmp_path / 'i.rejects.csv'}: 1 files could not be read",
     ]
     assert list(read_index(tmp_path / "i.parquet").hashes) == ["phash", "scaled"]
+
+
+def test_processes_give_the_bytes_of_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = fill(tmp_path / "in", 40)
+    (folder / "0003.jpg").write_bytes(b"broken")
+    hash_sources([str(folder)], tmp_path / "one.parquet", workers=1)
+    monkeypatch.setattr(hashing, "POOLED_IMAGES", 1)
+    monkeypatch.setattr(files, "hash_file", lambda path, columns: pytest.fail("hashed in this process"))
+    hash_sources([str(folder)], tmp_path / "two.parquet", workers=2)
+    assert (tmp_path / "two.parquet").read_bytes() == (tmp_path / "one.parquet").read_bytes()
+    assert rows_of(tmp_path / "two.rejects.csv") == rows_of(tmp_path / "one.rejects.csv")
+
+
+def test_no_worker_outlives_a_killed_parent(tmp_path: Path) -> None:
+    code = (
+        "import time\nfrom arena.heldout.hashes.files import Item, hashing\n"
+        "if __name__ == '__main__':\n"
+        "    with hashing(2) as hashed:\n"
+        "        list(hashed([Item('a', 'none.png')] * 64, ('phash',)))\n"
+        "        import multiprocessing\n"
+        "        print(*[one.pid for one in multiprocessing.active_children()], flush=True)\n"
+        "        time.sleep(600)\n"
+    )
+    (tmp_path / "parent.py").write_text(code)
+    parent = subprocess.Popen([sys.executable, str(tmp_path / "parent.py")], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    with parent, parent.stdout:
+        workers = [int(text) for text in parent.stdout.readline().split()]
+        assert workers
+        parent.kill()
+    deadline = time.monotonic() + 30
+    while any(Path(f"/proc/{pid}/cmdline").exists() and Path(f"/proc/{pid}/cmdline").read_bytes() for pid in workers):
+        assert time.monotonic() < deadline, "a worker is still there"
+        time.sleep(0.05)
