@@ -94,11 +94,6 @@ class Cost:
     memory: str
     input: Input
 
-    @property
-    def best_rate(self) -> float:
-        """The highest of its rates, images a second; 0 where no batch fitted."""
-        return max((rate.images_per_second or 0.0 for rate in self.rates), default=0.0)
-
 
 def to_json(cost: Cost) -> dict[str, Any]:
     """Plain values, for JSON."""

@@ -5,12 +5,12 @@ suggest it. Where both pictures are at hand a comparison of them decides; where 
 and beside it how many pairs unrelated hashes would have brought so near.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,7 @@ from arena.errors import ArenaError, IncomparableError, refuse_twice
 from arena.heldout.dataset import HeldOut
 from arena.heldout.duplicates import Hashes, pairs_between
 from arena.heldout.hashes.algorithms import ALGORITHMS
+from arena.heldout.hashes.index import DIGESTS, HashIndex, read_index
 from arena.progress import Progress
 
 if TYPE_CHECKING:
@@ -51,9 +52,6 @@ LEVELS = {
 }
 """Class -> the level of a comparison that leaves it out, and all classes before it."""
 
-DIGESTS = ("sha256", "pixel_sha256")
-"""Columns that prove an image to be the same: of the file, of its pixels."""
-
 OWN_ALGORITHMS = {column: one.name for column, one in ALGORITHMS.items()}
 """What the columns of `images.parquet` are where its card does not say."""
 
@@ -64,38 +62,6 @@ MOST_CHANCE = 0.5
 """Matches by chance from which on a hash says nothing of its image: flat pictures and gradients share one hash."""
 
 BITS = 64
-
-
-class HashAlgorithm(Protocol):
-    """How a hash was made, as far as it is told here."""
-
-    @property
-    def name(self) -> str:
-        """Of the algorithm."""
-
-    @property
-    def verified(self) -> bool:
-        """Whether its bits were checked against the reference."""
-
-
-class Index(Protocol):
-    """Hashes and digests of training images; one row an image."""
-
-    @property
-    def image_ids(self) -> Sequence[str]:
-        """What the images are called."""
-
-    @property
-    def hashes(self) -> Mapping[str, Hashes]:
-        """By column, such as `phash`."""
-
-    @property
-    def algorithms(self) -> Mapping[str, Any]:
-        """A `HashAlgorithm` of each column of hashes."""
-
-    @property
-    def digests(self) -> Mapping[str, Sequence[str]]:
-        """By column of `DIGESTS`, in hexadecimal."""
 
 
 Confirm = Callable[[Integers, Integers], Sequence[str]]
@@ -114,7 +80,7 @@ class Against:
 
     name: str
     digest: str
-    index: Index
+    index: HashIndex
     confirm: Confirm | None = None
 
 
@@ -188,7 +154,6 @@ def hold_against(
     if heldout is None:
         raise ArenaError(f"--against {paths[0]}: a truth file has no hashes; give --dataset, whose images have them")
     from arena.heldout.copies.at_hand import find_pictures  # only here: few runs need an index
-    from arena.heldout.hashes.index import read_index
 
     at_hand = find_pictures(pictures, paths, root)
     indexes = []
@@ -203,7 +168,7 @@ def hold_against(
     return find_contamination(heldout, indexes)
 
 
-def _comparing(heldout: HeldOut, index: Index, sources: "Sequence[Listed]", progress: Progress) -> Confirm:
+def _comparing(heldout: HeldOut, index: HashIndex, sources: "Sequence[Listed]", progress: Progress) -> Confirm:
     """A comparison of held-out pictures with those of an index that are at hand."""
     from arena.heldout.copies.at_hand import compare, paths_of
 
@@ -228,16 +193,16 @@ def find_contamination(heldout: HeldOut, indexes: Sequence[Against]) -> Contamin
     """
     refuse_twice("--against", "index", [one.name for one in indexes])
     place, untold = np.full(len(heldout), len(CLASSES)), np.ones(len(heldout), np.bool_)
-    chance, told = dict.fromkeys(BAND_CLASSES, 0.0), set[str]()
+    chance, told, facts = dict.fromkeys(BAND_CLASSES, 0.0), set[str](), list[Mapping[str, Any]]()
     for one in indexes:
         found = _search(heldout, one)
         place, untold = np.minimum(place, found.place), untold & found.untold
         told |= found.told
+        facts.append(found.facts)
         chance = {name: chance[name] + found.chance[name] for name in chance}
     classes = tuple(name for name in CLASSES if name in told)
-    facts = tuple(_facts(heldout, one) for one in indexes)
     chance_pairs = {name: value for name, value in chance.items() if name in told}
-    return Contamination(heldout.image_ids, place, untold, classes, chance_pairs, facts)
+    return Contamination(heldout.image_ids, place, untold, classes, chance_pairs, tuple(facts))
 
 
 class _Found(NamedTuple):
@@ -247,6 +212,7 @@ class _Found(NamedTuple):
     untold: NDArray[np.bool_]
     told: set[str]
     chance: dict[str, float]
+    facts: Mapping[str, Any]
 
 
 def _search(heldout: HeldOut, against: Against) -> _Found:
@@ -272,7 +238,7 @@ def _search(heldout: HeldOut, against: Against) -> _Found:
         told |= {CLASSES[one] for one in np.unique(found.places[found.places < len(CLASSES)])}
     if columns:
         told |= set(BAND_CLASSES) if against.confirm is None else {"near", "alternate"}
-    return _Found(place, untold, told, chance)
+    return _Found(place, untold, told, chance, _facts(against, columns, digests))
 
 
 class _Hashed(NamedTuple):
@@ -327,7 +293,7 @@ def _common(heldout: HeldOut, against: Against) -> dict[str, _Hashed]:
     return found
 
 
-def _common_digests(heldout: HeldOut, index: Index) -> list[str]:
+def _common_digests(heldout: HeldOut, index: HashIndex) -> list[str]:
     return [name for name in DIGESTS if name in index.digests and name in heldout.images]
 
 
@@ -359,15 +325,16 @@ def _hashes_of(heldout: HeldOut, column: str) -> _Hashed:
         ) from None
 
 
-def _facts(heldout: HeldOut, against: Against) -> dict[str, Any]:
+def _facts(against: Against, columns: Iterable[str], digests: Sequence[str]) -> dict[str, Any]:
+    """What a result keeps of an index."""
     index = against.index
-    used = {column: index.algorithms[column] for column in _common(heldout, against)}
+    used = {column: index.algorithms[column] for column in columns}
     return {
         "name": against.name,
         "digest": against.digest,
         "images": len(index.image_ids),
         "hashes": {column: one.name + ("" if one.verified else " (unverified)") for column, one in used.items()},
-        "digests": _common_digests(heldout, index),
+        "digests": list(digests),
         "pictures": against.confirm is not None,
     }
 

@@ -12,8 +12,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from arena.errors import ArenaError, nearest
-
 UNKNOWN_SCHEME = "unknown"
 """What `s` means could not be told."""
 
@@ -111,17 +109,3 @@ def _by_date(ambiguous: int, fetched: datetime | None, newest: datetime | None) 
         why = f"none of {ambiguous} images rated s or g is g, and no post is later than {newest:%Y-%m-%d}"
         return Scheme("danbooru-2021", why)
     return Scheme(UNKNOWN_SCHEME, f"{ambiguous} images are rated s, none g, and no date tells whether that is safe")
-
-
-def rating_meaning(letter: str, scheme: str) -> str:
-    """What a letter means under a scheme; empty where it means nothing.
-
-    Raises:
-        ArenaError: no such scheme.
-
-    >>> rating_meaning("s", "danbooru-2021"), rating_meaning("s", "danbooru-2022")
-    ('safe', 'sensitive')
-    """
-    if scheme not in RATING_SCHEMES:
-        raise ArenaError(f"rating scheme {scheme!r}: none of that name. {nearest(scheme, RATING_SCHEMES)}")
-    return RATING_SCHEMES[scheme].get(letter, "")

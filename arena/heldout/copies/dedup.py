@@ -17,7 +17,6 @@ from arena.heldout.copies.at_hand import compare, find_pictures, paths_of
 from arena.heldout.copies.pairs import (
     COPY_COLUMNS,
     SEEN_CLASSES,
-    Hashed,
     Pair,
     candidates_against,
     candidates_within,
@@ -47,7 +46,7 @@ class Source(NamedTuple):
 
     name: str
     digest: str
-    hashed: Hashed
+    hashed: HashIndex
     pictures: Sequence[Listed] = ()
     """Where its pictures are, as far as they are at hand."""
 

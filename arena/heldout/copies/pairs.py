@@ -6,7 +6,7 @@ as training data mostly is, candidates stay candidates and are told by distance.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 from arena.heldout.copies.alignment import Overlay, Thumbnails, overlay
 from arena.heldout.duplicates import Pairs, pairs_between, pairs_within
 from arena.heldout.files import default_workers, in_threads
+from arena.heldout.hashes.index import HashIndex
 
 CLASSES = ("identical", "near", "alternate", "rejected", "candidate")
 """What a pair is, surest first: the same pixels; a copy; another version of the picture; another picture; not decided."""
@@ -77,22 +78,6 @@ AGAINST = (
 """Against an index, which knows only the hashes of pictures as they are."""
 
 
-class Hashed(Protocol):
-    """What is needed of an index: identifiers, hashes and digests by column name."""
-
-    @property
-    def image_ids(self) -> tuple[str, ...]:
-        """One a row."""
-
-    @property
-    def hashes(self) -> Mapping[str, NDArray[np.uint64]]:
-        """`phash` and `dhash`, as far as it has them."""
-
-    @property
-    def digests(self) -> Mapping[str, tuple[str, ...]]:
-        """`sha256` and `pixel_sha256`, as far as it has them."""
-
-
 class Pair(NamedTuple):
     """The two perceptual hashes of many pictures; uint64 (n,)."""
 
@@ -122,7 +107,7 @@ def identical_pairs(signatures: Signatures) -> pd.DataFrame:
     return pairs.drop_duplicates(["left", "right"]).sort_values(["left", "right"], ignore_index=True)
 
 
-def identical_against(signatures: Signatures, index: Hashed) -> pd.DataFrame:
+def identical_against(signatures: Signatures, index: HashIndex) -> pd.DataFrame:
     """Each picture with the first one of an index that has the same digest, where the index knows digests."""
     shared = [name for name in signatures.digests if name in index.digests]
     found = [_same(signatures.digests[name], index.digests[name], name) for name in shared]
@@ -144,7 +129,7 @@ def candidates_within(signatures: Signatures, rows: NDArray[np.int64], *, radius
     return _first_found(pairs)
 
 
-def candidates_against(signatures: Signatures, index: Hashed, *, radius: int) -> pd.DataFrame:
+def candidates_against(signatures: Signatures, index: HashIndex, *, radius: int) -> pd.DataFrame:
     """Pairs of a picture and a row of an index that a hash finds; at radius 0, equal pHashes alone."""
     empty = np.empty(0, np.uint64)
     right = Pair(index.hashes.get("phash", empty), index.hashes.get("dhash", empty))

@@ -5,31 +5,10 @@ from numpy.typing import NDArray
 
 from arena.cards import Preprocess
 from arena.taggers.base import Pixels
-from arena.taggers.preprocess.geometry import place
-
-
-def padding_mask(shape: tuple[int, ...], preprocess: Preprocess) -> NDArray[np.bool_]:
-    """Where the square of a picture is padding: true where a pixel's centre lies outside the picture.
-
-    Args:
-        shape: of the picture, height and width first.
-
-    Returns: bool (size, size).
-
-    >>> padding_mask((2, 4), Preprocess(size=4)).astype(int).tolist()
-    [[1, 1, 1, 1], [0, 0, 0, 0], [0, 0, 0, 0], [1, 1, 1, 1]]
-    """
-    box = place(shape[0], shape[1], preprocess)
-    last = preprocess.crop_from or preprocess.size
-    start = (last - preprocess.size) // 2
-    centres = (np.arange(start, start + preprocess.size) + 0.5) * box.side / last
-    rows = (centres >= box.top) & (centres < box.top + box.height)
-    columns = (centres >= box.left) & (centres < box.left + box.width)
-    return ~(rows[:, None] & columns)
 
 
 def padding_of(batch: Pixels, preprocess: Preprocess) -> NDArray[np.bool_]:
-    """The same from the squares alone: bars of the padding's colour that lie opposite each other, as centring leaves them.
+    """Where squares are padding, told from them alone: bars of its colour opposite each other, as centring leaves them.
 
     A picture that has such bars of its own is told apart by nothing, and neither can the network see a difference. Where
     the square is resized after padding, pixels that mix both count as the picture's.

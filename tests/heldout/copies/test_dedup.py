@@ -3,7 +3,6 @@
 import hashlib
 import shutil
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -19,7 +18,8 @@ from arena.heldout.copies.dedup import Deduplicated, Source, dedup, read_sources
 from arena.heldout.copies.pairs import COPY_COLUMNS
 from arena.heldout.copies.policy import Ledger, Rule, settle
 from arena.heldout.dataset import HeldOut, read_frozen, write_frozen
-from arena.heldout.hashes.algorithms import dhash, phash
+from arena.heldout.hashes.algorithms import ALGORITHMS, dhash, phash
+from arena.heldout.hashes.index import HashIndex
 from arena.images import decode, pixel_digest
 from arena.progress import Silent
 
@@ -86,11 +86,12 @@ def tags_by_id(folder: Path) -> dict[str, list[str]]:
 
 def index_of(*pictures: Image.Image, name: str = "train.parquet", digests: bool = False) -> Source:
     pixels = [np.asarray(picture) for picture in pictures]
-    hashed = SimpleNamespace(
+    hashed = HashIndex(
         image_ids=tuple(f"t{row}" for row in range(len(pixels))),
         hashes={
             kind: np.array([one(p) for p in pixels], np.uint64) for kind, one in (("phash", phash), ("dhash", dhash))
         },
+        algorithms={kind: ALGORITHMS[kind] for kind in ("phash", "dhash")},
         digests={"pixel_sha256": tuple(map(pixel_digest, pixels))} if digests else {},
     )
     return Source(name, "0" * 64, hashed)
