@@ -155,7 +155,9 @@ def report(rows: list[Timed], images: int, size_mb: float) -> str:
         different = "–" if row.different is None else str(row.different)
         ratio = plain[row.workers] / row.seconds
         lines.append(f"| {row.name} | {row.workers} | {images / row.seconds:.0f} | {ratio:.2f} | {different} |")
-    return "\n".join([*lines, "", "Ours are threads, the others processes. Made by `python scripts/bench_hashing.py`."])
+    return "\n".join(
+        [*lines, "", "With several workers all of them run in processes. Made by `python scripts/bench_hashing.py`."]
+    )
 
 
 def main() -> None:

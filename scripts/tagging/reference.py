@@ -7,16 +7,15 @@ model after the other under autocast. The arena decodes in threads, shares squar
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
-from arena.scores.predict import ImageSource, Job, predict
-from arena.scores.store import ScoreStore, read_store
+from arena.scores.store import read_store
 from arena.taggers.torch_runtime import TorchTagger
+from tagging.stored import prepared
 
 WORKERS = 8
 
@@ -63,16 +62,9 @@ def reference(paths: Sequence[Path], taggers: Sequence[TorchTagger], batch_size:
 
 def arena(paths: Sequence[Path], taggers: Sequence[TorchTagger], batch_size: int) -> list[np.ndarray]:
     """The same by the arena, written to disk as a run does and read back."""
-    names = tuple(f"{place:06d}" for place in range(len(paths)))
-    source = ImageSource(names, tuple(paths), ("",) * len(paths), verified=False)
-    with TemporaryDirectory() as folder:
-        jobs = []
-        for place, tagger in enumerate(taggers):
-            store = ScoreStore(Path(folder) / str(place), key="k", shards=source.shards)
-            store.prepare(tagger.tags, {})
-            jobs.append(Job(tagger, store))
-        predict(source, jobs, batch_size=batch_size)
-        return [np.array(read_store(job.store.folder).values.read()) for job in jobs]
+    with prepared(paths, taggers) as run:
+        run.predict(batch_size)
+        return [np.array(read_store(job.store.folder).values.read()) for job in run.jobs]
 
 
 def compare(

@@ -7,14 +7,12 @@ import statistics
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 
 from arena.cards import ModelCard, Preprocess
-from arena.scores.predict import ImageSource, Job, predict
-from arena.scores.store import ScoreStore
 from arena.tags import TagSpace
+from tagging.stored import prepared
 
 CASES = {"one model": (448,), "two that share preprocessing": (448, 448), "two that do not": (448, 384)}
 """Sides of the squares that the models of each case want."""
@@ -40,16 +38,10 @@ class NoNetwork:
 
 def seconds_of(paths: Sequence[Path], sizes: Sequence[int]) -> float:
     """One pass over all images, for models that want squares of these sides."""
-    names = tuple(str(place) for place in range(len(paths)))
-    source = ImageSource(names, tuple(paths), ("",) * len(paths), verified=False)
-    with TemporaryDirectory() as folder:
-        jobs = []
-        for place, size in enumerate(sizes):
-            store = ScoreStore(Path(folder) / str(place), key="k", shards=source.shards)
-            store.prepare(NoNetwork.tags, {})
-            jobs.append(Job(NoNetwork(str(place), size), store))
+    taggers = [NoNetwork(str(place), size) for place, size in enumerate(sizes)]
+    with prepared(paths, taggers) as run:
         start = time.perf_counter()
-        predict(source, jobs, batch_size=32)
+        run.predict(batch_size=32)
         return time.perf_counter() - start
 
 

@@ -1,0 +1,36 @@
+"""Taggers run over files as a run does it: decoded once for all of them, every one's scores on disk."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+from arena.scores.predict import ImageSource, Job, predict
+from arena.scores.store import ScoreStore
+from arena.taggers.base import Tagger
+
+
+class Prepared(NamedTuple):
+    """What `predict` takes; the stores' folder goes with the context."""
+
+    source: ImageSource
+    jobs: list[Job]
+
+    def predict(self, batch_size: int) -> None:
+        """Score every file with every tagger."""
+        predict(self.source, self.jobs, batch_size=batch_size)
+
+
+@contextmanager
+def prepared(paths: Sequence[Path], taggers: Sequence[Tagger]) -> Iterator[Prepared]:
+    """Empty stores of some taggers for some files."""
+    names = tuple(f"{place:06d}" for place in range(len(paths)))
+    source = ImageSource(names, tuple(paths), ("",) * len(paths), verified=False)
+    with TemporaryDirectory() as folder:
+        jobs = []
+        for place, tagger in enumerate(taggers):
+            store = ScoreStore(Path(folder) / str(place), key="k", shards=source.shards)
+            store.prepare(tagger.tags, {})
+            jobs.append(Job(tagger, store))
+        yield Prepared(source, jobs)
