@@ -8,6 +8,9 @@ from arena.report.figures import DECIDED
 DIGITS = 10
 """Digits of a figure in the page's data; with fewer, the four that are shown could be rounded twice."""
 
+NEARLY = (0.00001, 0.99999, -0.00001, -0.99999)
+"""What `rounded` makes of what is nearly 0 or 1, and would be shown as it."""
+
 Number = float | int | None
 
 
@@ -28,8 +31,8 @@ def rounded(value: float | None) -> Number:
         return None
     short = round(value, 4)
     if short in (-1, 0, 1) and short != value:
-        return math.copysign(0.00001 if short == 0 else 0.99999, value)
-    return int(short) if short.is_integer() else short
+        return math.copysign(NEARLY[0] if short == 0 else NEARLY[1], value)
+    return int(short) if float(short).is_integer() else short
 
 
 def probability(value: float | None) -> Number:
@@ -43,7 +46,7 @@ def probability(value: float | None) -> Number:
     short = float(f"{value:.4g}")
     if (short <= DECIDED) != (value <= DECIDED):
         short = value
-    return int(short) if short.is_integer() else short
+    return int(short) if float(short).is_integer() else short
 
 
 def column(values: Iterable[float | int | None]) -> list[Number]:

@@ -1,6 +1,7 @@
 """What intervals and tests found, for a page: differences, verdicts by tag, regimes, slices, calibration, label quality."""
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from typing import Any
 
 import pandas as pd
@@ -51,25 +52,48 @@ def tag_verdicts(result: Result) -> list[dict[str, Any]]:
     return found
 
 
-def tag_pair(result: Result, names: "pd.Series[Any]") -> dict[str, Any] | None:
-    """Of two models, each tag's interval of the difference, q, and which is higher (0, 1; null: undetermined); else None.
+MOST_PAIRS = 10
+"""Pairs of models that a page compares tag by tag: all of five models; of more, those with the first."""
+
+
+def tag_pairs(result: Result, names: "pd.Series[Any]") -> list[dict[str, Any]]:
+    """Of each pair of models, tag by tag, the difference of F1 and of AP; with resamples its interval, q, and which is higher.
+
+    Models are numbers. A difference is the first's figure less the second's. `higher` is null where it is undetermined.
 
     Args:
         names: the page's tags, in its order.
     """
-    table = result.tables["tag_differences"]
-    if len(result.models) != 2 or table.empty:
-        return None
-    table = table.set_index("tag").reindex(names)
-    numbers = {name: place for place, name in enumerate(result.models)}
-    return {
-        figure: {
-            "low": [rounded(value) for value in table[f"{figure}_low"].tolist()],
-            "high": [rounded(value) for value in table[f"{figure}_high"].tolist()],
-            "q": [probability(value) for value in table[f"{figure}_q"].tolist()],
-            "higher": [numbers.get(name) for name in table[f"{figure}_higher"].tolist()],
+    pairs = list(combinations(range(len(result.models)), 2))
+    if len(pairs) > MOST_PAIRS:
+        pairs = [pair for pair in pairs if pair[0] == 0]
+    figures = {name: _figures_by_tag(result, name, names) for name in result.models}
+    tested = {key: rows.set_index("tag") for key, rows in result.tables["tag_differences"].groupby(["first", "second"])}
+    found = []
+    for first, second in pairs:
+        a, b = result.models[first], result.models[second]
+        rows = tested[a, b].reindex(names) if (a, b) in tested else None
+        told = {
+            key: {"difference": [rounded(x) for x in (figures[a][key] - figures[b][key]).tolist()]}
+            | ({} if rows is None else _tested(rows, key, {a: first, b: second}))
+            for key in TAG_FIGURES
         }
-        for figure in TAG_FIGURES
+        found.append({"first": first, "second": second, **told})
+    return found
+
+
+def _figures_by_tag(result: Result, model: str, names: "pd.Series[Any]") -> pd.DataFrame:
+    """`TAG_FIGURES` of the page's tags; of two tags of a model that are one to the truth, the compared one."""
+    table = result.tags_of(model).sort_values("compared", ascending=False, kind="stable").drop_duplicates("truth_tag")
+    return table.set_index("truth_tag").reindex(names)[list(TAG_FIGURES)]
+
+
+def _tested(rows: pd.DataFrame, key: str, numbers: Mapping[str, int]) -> dict[str, list[Any]]:
+    return {
+        "low": [rounded(value) for value in rows[f"{key}_low"].tolist()],
+        "high": [rounded(value) for value in rows[f"{key}_high"].tolist()],
+        "q": [probability(value) for value in rows[f"{key}_q"].tolist()],
+        "higher": [numbers.get(name) for name in rows[f"{key}_higher"].tolist()],
     }
 
 

@@ -30,11 +30,13 @@ from arena.report.findings import PAIRS_SHOWN, findings, static_tags, subject, t
 from arena.report.leaderboard import MODEL_STYLES, leaderboard
 from arena.report.regimes import CROSS_FITTED, regime_rows
 from arena.report.slices import slice_groups
+from arena.report.tag_block import tag_block
 from arena.report.uncertainty import how_sure, verdict
 
 SCRIPTS = (
     "dom.js",
     "figures.js",
+    "packed.js",
     "data.js",
     "told.js",
     "query.js",
@@ -70,7 +72,8 @@ def render(payload: Mapping[str, Any]) -> str:
             csp=content_security_policy(scripts=[script], styles=[style]),
             script=Markup(script),
             style=Markup(style),
-            data=Markup(embedded_json(payload)),
+            data=Markup(embedded_json(_beside_tags(payload))),
+            tag_block=Markup(tag_block(payload["tags"], payload["dataset"]["images"])),
             **_words(payload),
             subject=subject(payload),
             title_parts=_title_parts(payload),
@@ -98,7 +101,14 @@ def _words(payload: Mapping[str, Any]) -> dict[str, Any]:
         "curves": reliability_curves(payload["calibration"]),
         "static_tags": static_tags(payload),
         "sources": THRESHOLD_SOURCES,
+        "tested": bool(payload["tags"]["pairs"]) and payload["replicates"] > 0,
     }
+
+
+def _beside_tags(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """The payload as JSON holds it: without the columns of tags, which are packed, but with the pairs that they are of."""
+    pairs = [[pair["first"], pair["second"]] for pair in payload["tags"]["pairs"]]
+    return {name: value for name, value in payload.items() if name != "tags"} | {"pairs": pairs}
 
 
 def _title_parts(payload: Mapping[str, Any]) -> list[str]:
@@ -148,8 +158,12 @@ def template_text(name: str) -> str:
 
 
 def _script() -> str:
+    """All scripts in one scope; where they cannot run to their end, the table for readers without them comes back."""
     body = "\n".join(template_text(name) for name in SCRIPTS)
-    return f'(() => {{\n"use strict";\n{body}}})();\n'
+    return (
+        f'(() => {{\n"use strict";\nconst fallback = document.getElementById("static-tags");\nfallback.hidden = true;\n'
+        f"(async () => {{\n{body}}})().catch((error) => {{\nfallback.hidden = false;\nconsole.error(error);\n}});\n}})();\n"
+    )
 
 
 @cache

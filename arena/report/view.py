@@ -138,7 +138,7 @@ def _tags(result: Result) -> dict[str, Any]:
         "category": shared["category"].tolist(),
         "support": shared["support"].tolist(),
         "compared": [bool(value) for value in shared["compared"]],
-        "pair": comparisons.tag_pair(result, names),
+        "pairs": comparisons.tag_pairs(result, names),
         "models": {
             name: {figure: column(_plain(rows[figure]).tolist()) for figure in TAG_FIGURES} | _tag_intervals(rows)
             for name in result.models

@@ -57,8 +57,8 @@ class Opened:
     def __call__(self, payload: Payload, *, address: str = "", **options: Any) -> Any:
         return self.show(render(payload), address=address, **options)
 
-    def show(self, html: str, *, address: str = "", **options: Any) -> Any:
-        """Open a page that is rendered already."""
+    def show(self, html: str, *, address: str = "", wait: bool = True, init: str = "", **options: Any) -> Any:
+        """Open a page that is rendered already, after a script `init`; `wait` until its table of tags is there, if any."""
         (self.folder / "index.html").write_text(html, encoding="utf-8")
         context = self.browser.new_context(**{"viewport": {"width": 1280, "height": 900}, "offline": True, **options})
         self.contexts.append(context)
@@ -71,7 +71,10 @@ class Opened:
         page.add_init_script(
             "document.addEventListener('securitypolicyviolation', (e) => console.error('CSP', e.violatedDirective))"
         )
+        page.add_init_script(init)
         page.goto(f"{(self.folder / 'index.html').as_uri()}{address}")
+        if wait and options.get("java_script_enabled", True) and page.locator("#tags-box").count():
+            page.wait_for_selector("#tags-box tbody tr:not(.pad)", state="attached")
         return page
 
     def _on_dialog(self, dialog: Any) -> None:

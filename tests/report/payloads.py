@@ -167,7 +167,11 @@ def make_payload(
         "labels": None,
         "evidence": {"images": [], "of": 0, "tags": {}},
     }
-    payload["tags"]["pair"] = None
+    payload["tags"]["pairs"] = [
+        {"first": a, "second": b}
+        | {key: {"difference": _differences(by_model, (names[a], names[b]), key)} for key in ("f1", "ap")}
+        for a, b in combinations(range(len(names)), 2)
+    ]
     if replicates:
         add_uncertainty(payload)
     return payload
@@ -278,16 +282,20 @@ def _add_tag_differences(payload: Payload, names: Sequence[str]) -> None:
         }
         for pair in combinations(names, 2) for key in ("f1", "ap") if sum(compared)
     ]  # fmt: skip
-    if len(names) == 2 and sum(compared):
-        tags["pair"] = {
-            key: {
+    for pair in tags["pairs"]:
+        for key in ("f1", "ap"):
+            pair[key] |= {
                 "low": [-0.1234 if use else None for use in compared],
                 "high": [0.0567 if use else None for use in compared],
                 "q": [(0.01 if i in decided else 0.4696) if use else None for i, use in enumerate(compared)],
-                "higher": [0 if i in decided else None for i in range(len(compared))],
+                "higher": [pair["first"] if i in decided else None for i in range(len(compared))],
             }
-            for key in ("f1", "ap")
-        }
+
+
+def _differences(by_model: Payload, names: Sequence[str], key: str) -> list[float | None]:
+    """The first's figure less the second's; null where one of them is."""
+    rows = zip(*(by_model[name][key] for name in names), strict=True)
+    return [None if a is None or b is None else a - b for a, b in rows]
 
 
 def _add_evidence(payload: Payload) -> None:

@@ -108,6 +108,7 @@ def test_every_figure_of_the_table_equals_the_payload(opened: Opened, payload: P
     # Exact ties between two decimals, figures next to 0 and 1, and a difference of each kind.
     tags["models"]["joytag-demo"]["f1"][:6] = [1 / 32, 3 / 32, 0.00001, 0.99999, 1, 0]
     tags["models"]["wd14-demo"]["f1"][:6] = [1 / 16, 1 / 32, 0.00002, 0, 0, 0]
+    tags["pairs"][0]["f1"]["difference"][:6] = [-1 / 32, 1 / 16, -0.00001, 0.99999, 1, 0]
     page = opened(payload)
     seen: dict[str, list[str]] = {}
     for _ in range(7):
@@ -123,7 +124,7 @@ def test_every_figure_of_the_table_equals_the_payload(opened: Opened, payload: P
             for model in payload["models"]
             for key in ("precision", "recall", "f1", "ap")
         ]
-        q = probability(tags["pair"]["f1"]["q"][i])
+        q = probability(tags["pairs"][0]["f1"]["q"][i])
         assert seen[name][:-2] == [tags["category"][i], f"{tags['support'][i]:,}", *figures], name
         assert seen[name][-1].split(" ")[0] == q, name
     assert [seen[name][-2] for name in tags["name"][:6]] == [
@@ -287,10 +288,32 @@ def test_many_tags_need_few_rows_in_the_document(opened: Opened, payload_of: Cal
     page = opened(payload_of(tuple("abcd"), tags=5813, images=32768))
     assert page.text_content("#tags-status") == "5,813 tags"
     assert page.locator("#tags-box tr.row").count() < 60
-    assert page.locator("#scatter-x option").count() == 4
-    assert page.locator('thead button[data-key="difference"]').count() == 0
+    assert page.locator("#tags select.pair option").count() == 6
     page.locator("#tags-box .tag").first.press("End")
     assert page.locator("#tags-box tr.row").last.get_attribute("aria-rowindex") == "5815"
+
+
+def test_the_reader_picks_which_two_taggers_are_compared(opened: Opened, payload_of: Callable[..., Payload]) -> None:
+    payload = payload_of(("a", "b", "c"))
+    told = payload["tags"]["pairs"][2]
+    assert (told["first"], told["second"]) == (1, 2)
+    told["f1"]["difference"][0] = 0.1234
+    page = opened(payload)
+    page.locator("#tags select.pair").select_option("b − c")
+    assert page.locator("#tags-box tr.row").first.locator("td").nth(-2).inner_text() == "+0.1234"
+    assert page.locator("#scatter-section select.pair").evaluate("(e) => e.value") == "1.2", "the scatter follows"
+    assert page.inner_text("#scatter-tally").startswith("F1 is higher for b")
+    page.fill("#query", "d=0.1234")
+    assert page.text_content("#tags-status") == "1 of 150 tags"
+    page.wait_for_url("**pair=1.2**")
+
+
+def test_of_many_taggers_the_first_is_compared_with_each(opened: Opened, payload_of: Callable[..., Payload]) -> None:
+    payload = payload_of(tuple("abcdefg"))
+    payload["tags"]["pairs"] = [pair for pair in payload["tags"]["pairs"] if pair["first"] == 0]
+    page = opened(payload, address="#pair=0.6")
+    assert page.locator("#tags select.pair").evaluate("(e) => [...e.options].map((o) => o.text)")[-1] == "a − g"
+    assert page.locator("#tags select.pair").evaluate("(e) => e.value") == "0.6"
 
 
 def test_one_model_has_no_scatter(opened: Opened, payload_of: Callable[..., Payload]) -> None:

@@ -48,7 +48,7 @@ def test_regimes_slices_calibration_and_labels_are_there_without_javascript(open
 
 
 def test_the_table_shows_q_and_greys_what_is_undetermined(opened: Opened, payload: Payload) -> None:
-    told = payload["tags"]["pair"]
+    told = payload["tags"]["pairs"][0]
     told["ap"]["q"][:2], told["ap"]["higher"][0] = [0.0321, 0.0500001], 1
     page = opened(payload)
     assert page.locator("#tags-box thead button[data-key=q]").count() == 1
@@ -65,7 +65,7 @@ def test_the_table_shows_q_and_greys_what_is_undetermined(opened: Opened, payloa
 
 
 def test_q_sorts_the_surest_first_and_is_searched(opened: Opened, payload: Payload) -> None:
-    q = payload["tags"]["pair"]["f1"]["q"]
+    q = payload["tags"]["pairs"][0]["f1"]["q"]
     q[0] = 0.0004
     page = opened(payload)
     page.locator("#tags-box thead button[data-key=q]").press("Enter")
@@ -82,12 +82,14 @@ def test_q_sorts_the_surest_first_and_is_searched(opened: Opened, payload: Paylo
     assert 0 < expected < 150
 
 
-@pytest.mark.parametrize("names", [("a", "b", "c"), ("solo",)])
-def test_q_says_what_it_needs(opened: Opened, payload_of: Callable[..., Payload], names: tuple[str, ...]) -> None:
-    page = opened(payload_of(names))
+@pytest.mark.parametrize(("names", "replicates"), [(("a", "b", "c"), 0), (("solo",), 1000)])
+def test_q_says_what_it_needs(
+    opened: Opened, payload_of: Callable[..., Payload], names: tuple[str, ...], replicates: int
+) -> None:
+    page = opened(payload_of(names, replicates=replicates))
     assert page.locator("#tags-box thead button[data-key=q]").count() == 0
     page.fill("#query", "q<0.05")
-    assert page.inner_text("#query-problem") == "q compares exactly two taggers, in a run with intervals"
+    assert page.inner_text("#query-problem") == "q compares two taggers, in a run with intervals"
 
 
 def test_an_open_row_shows_intervals_verdicts_and_images(opened: Opened, payload: Payload) -> None:
@@ -120,7 +122,7 @@ def test_where_there_is_no_room_for_images_the_row_says_so(opened: Opened, paylo
 
 
 def test_dots_are_coloured_only_where_decided(opened: Opened, payload: Payload) -> None:
-    decided = sum(side == 0 for side in payload["tags"]["pair"]["f1"]["higher"])
+    decided = sum(side == 0 for side in payload["tags"]["pairs"][0]["f1"]["higher"])
     page = opened(payload)
     tally = page.inner_text("#scatter-tally")
     assert f"joytag-demo on {decided} tags, for wd14-demo on 0; undetermined on" in tally

@@ -73,7 +73,7 @@ def test_intervals_and_verdicts_are_the_results_own(pair: Result) -> None:
     assert view["models"][1]["intervals"]["micro_f1"] == pytest.approx([own["micro_f1_low"], own["micro_f1_high"]])
     table = pair.tables["tag_differences"].set_index("tag")
     place = view["tags"]["name"].index("tag_3")
-    told = view["tags"]["pair"]["f1"]
+    told = view["tags"]["pairs"][0]["f1"]
     assert told["q"][place] == pytest.approx(table["f1_q"]["tag_3"], rel=1e-3)
     assert told["higher"][place] == {"model-0": 0, "model-1": 1, "undetermined": None}[table["f1_higher"]["tag_3"]]
     assert view["tag_verdicts"][0]["second"] == (table["f1_higher"] == "model-1").sum() > 0
@@ -99,7 +99,8 @@ def test_the_page_of_a_result_says_what_it_decides(pair: Result) -> None:
 def test_every_kind_of_run_has_a_page_and_a_summary(models: int, replicates: int) -> None:
     result = small(models, replicates=replicates)
     view = page_view(result)
-    assert (view["tags"]["pair"] is None) == (models != 2 or not replicates)
+    assert len(view["tags"]["pairs"]) == models * (models - 1) // 2
+    assert all(("q" in pair["ap"]) == bool(replicates) for pair in view["tags"]["pairs"])
     assert "intervals were computed" not in render(view) or not replicates
     assert ("Point estimates" in summary_markdown(result)) == (not replicates)
 

@@ -16,8 +16,8 @@ function nameRank(tag) {
   return ranks[tag];
 }
 
-/** Columns in order; `shown` is the set of figures, `differenceKey` the figure of the difference. */
-function tableColumns(shown, differenceKey) {
+/** Columns in order; `shown` is the set of figures, `differenceKey` the figure of the difference between two taggers, if any. */
+function tableColumns({ figures: shown, difference: differenceKey, comparison }) {
   const columns = [{ key: "name", kind: "name", label: "Tag", value: nameRank }];
   if (hasCategories && !NARROW) {
     columns.push({ key: "category", kind: "category", label: "Category", value: (tag) => tags.category[tag] || null });
@@ -27,8 +27,8 @@ function tableColumns(shown, differenceKey) {
   models.forEach((_, model) => {
     figures.forEach((item, i) => columns.push(figureColumn(model, item, i === 0)));
   });
-  if (isPair) columns.push(differenceColumn(differenceKey));
-  if (pair !== null) columns.push(qColumn(differenceKey));
+  if (comparison) columns.push(differenceColumn(differenceKey, comparison));
+  if (comparison?.tested) columns.push(qColumn(differenceKey, comparison));
   return columns;
 }
 
@@ -37,14 +37,15 @@ function figureColumn(model, item, first) {
   return { key: `${item.key}.${model}`, kind: "figure", label: item.short, hint: item.name, model, first, value: (tag) => values[tag] };
 }
 
-function differenceColumn(key) {
-  const hint = `${figureName(key)} of ${models[0].name} minus ${models[1].name}`;
-  return { key: "difference", kind: "difference", label: `Δ ${figureName(key)}`, hint, figure: key, first: true, value: (tag) => difference(key, tag) };
+function differenceColumn(key, comparison) {
+  const hint = `${figureName(key)} of ${models[comparison.first].name} minus ${models[comparison.second].name}`;
+  const value = (tag) => comparison.difference(key, tag);
+  return { key: "difference", kind: "difference", label: `Δ ${figureName(key)}`, hint, figure: key, comparison, first: true, value };
 }
 
-function qColumn(key) {
+function qColumn(key, comparison) {
   const hint = `q of the difference in ${figureName(key)}: decided up to ${DECIDED}, else undetermined`;
-  return { key: "q", kind: "q", label: "q", hint, figure: key, value: (tag) => qOf(key, tag) };
+  return { key: "q", kind: "q", label: "q", hint, figure: key, comparison, value: (tag) => comparison.q(key, tag) };
 }
 
 /** Tags by a column; undefined last whatever the direction, ties by name. */
@@ -83,9 +84,12 @@ function groupCells(columns) {
     const heading = { class: "group first", scope: "colgroup", colspan: span };
     if (span) cells.push(el("th", heading, marker(styleOf(m)), isolated(model.name)));
   });
-  if (isPair) {
-    const label = el("span", { class: "sr" }, `${models[0].name} minus ${models[1].name}`);
-    cells.push(el("th", { class: "group first num", scope: "colgroup", colspan: pair === null ? 1 : 2 }, marker(0), `${MINUS} `, marker(1), label));
+  const comparison = columns[columns.length - 1].comparison;
+  if (comparison) {
+    const { first, second, tested } = comparison;
+    const label = el("span", { class: "sr" }, `${models[first].name} minus ${models[second].name}`);
+    const heading = { class: "group first num", scope: "colgroup", colspan: tested ? 2 : 1 };
+    cells.push(el("th", heading, marker(styleOf(first)), `${MINUS} `, marker(styleOf(second)), label));
   }
   return cells;
 }
@@ -145,9 +149,11 @@ function figureCell(column, tag) {
     undetermined has no colour, and is grey. */
 function differenceCell(column, tag) {
   const value = column.value(tag);
-  const open = pair !== null && higherOf(column.figure, tag) === null;
-  const bar = value ? ` figure ${value > 0 ? "right" : "left"} ${open ? "open" : value > 0 ? "m0" : "m1"}` : "";
-  const ends = rangeText(differenceInterval(column.figure, tag), signed);
+  const { comparison } = column;
+  const open = comparison.tested && comparison.higher(column.figure, tag) === null;
+  const side = `m${styleOf(value > 0 ? comparison.first : comparison.second)}`;
+  const bar = value ? ` figure ${value > 0 ? "right" : "left"} ${open ? "open" : side}` : "";
+  const ends = rangeText(comparison.interval(column.figure, tag), signed);
   const cell = el("td", { class: `num first${bar}${open ? " quiet" : ""}`, title: ends ? `95 % interval ${ends}` : null }, signed(value));
   if (value) cell.style.setProperty("--share", Math.abs(value));
   return cell;
@@ -156,8 +162,8 @@ function differenceCell(column, tag) {
 /** Bold where it decides; the verdict is said to screen readers and as a title. */
 function qCell(column, tag) {
   const value = column.value(tag);
-  const words = verdictOf(column.figure, tag);
-  const decided = higherOf(column.figure, tag) !== null;
+  const words = column.comparison.verdict(column.figure, tag);
+  const decided = column.comparison.higher(column.figure, tag) !== null;
   const aside = words ? el("span", { class: "sr" }, ` ${words}`) : "";
   return el("td", { class: `num ${decided ? "decided" : "quiet"}`, title: words || null }, probability(value), aside);
 }

@@ -1,8 +1,9 @@
-// The payload, read once. Columns stay the arrays they arrive as: a tag is an index into all of them, a model a number.
+// The payload, read once. Columns are arrays: a tag is an index into all of them, a model a number.
 
 const data = JSON.parse(byId("payload").textContent);
 const models = data.models;
-const tags = data.tags;
+const block = new Block(await inflated("tag-block"));
+const tags = Object.fromEntries(["name", "category", "support", "compared"].map((name) => [name, block.column(name)]));
 const tagCount = tags.name.length;
 const MODEL_STYLES = 10;
 
@@ -13,10 +14,37 @@ const FIGURES = [
   { key: "ap", short: "AP", name: "AP" },
 ];
 
-/** By model number: {precision, recall, f1, ap, tp, fp, fn, tn, threshold}, each an array over tags. */
-const columnsOf = models.map((model) => tags.models[model.name]);
+/** What follows from a model's counts of a tag, where the block has no column of it; null where undefined. */
+const DERIVED = {
+  fn: (tp, fp, support) => support - tp,
+  tn: (tp, fp, support) => data.dataset.images - fp - support,
+  precision: (tp, fp) => share(tp, tp + fp),
+  recall: (tp, fp, support) => share(tp, support),
+  f1: (tp, fp, support) => share(2 * tp, tp + fp + support),
+};
+
+function share(part, whole) {
+  return whole === 0 ? null : part / whole;
+}
+
+/** One model's columns over tags: figures, counts and ends of intervals; each is made when it is first asked for. */
+class ModelColumns {
+  constructor(model) {
+    for (const name of ["threshold", "tp", "fp", "ap", ...Object.keys(DERIVED), ...FIGURES.flatMap(({ key }) => [`${key}_low`, `${key}_high`])]) {
+      Object.defineProperty(this, name, { get: () => block.column(`${model}.${name}`) ?? this.derived(name) });
+    }
+  }
+
+  derived(name) {
+    if (!(name in DERIVED)) return undefined;
+    this.made ??= {};
+    this.made[name] ??= this.tp.map((tp, tag) => (tp === null ? null : DERIVED[name](tp, this.fp[tag], tags.support[tag])));
+    return this.made[name];
+  }
+}
+
+const columnsOf = models.map((_, model) => new ModelColumns(model));
 const hasCategories = tags.category.some((category) => category);
-const isPair = models.length === 2;
 
 function styleOf(model) {
   return model % MODEL_STYLES;
@@ -24,12 +52,6 @@ function styleOf(model) {
 
 function figureName(key) {
   return FIGURES.find((item) => item.key === key).name;
-}
-
-/** First model minus second; undefined (null) where one of them is. */
-function difference(key, tag) {
-  const [first, second] = [columnsOf[0][key][tag], columnsOf[1][key][tag]];
-  return first === null || second === null ? null : first - second;
 }
 
 /** A model that lacks a tag has no counts for it; one that has it always has. */

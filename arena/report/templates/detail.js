@@ -8,7 +8,7 @@ const DETAIL_COLUMNS = [
   ["TN", (columns, tag) => count(columns.tn[tag])],
 ];
 
-function detailBox(tag) {
+function detailBox(tag, comparison) {
   const why = whyNotCompared(tag);
   return el(
     "div",
@@ -16,17 +16,19 @@ function detailBox(tag) {
     el("p", { class: "full" }, el("bdi", {}, tags.name[tag])),
     el("p", { class: "hint" }, supportSentence(tag), why ? ` ${why}` : ""),
     detailTable(tag),
-    ...differenceLines(tag),
+    ...differenceLines(tag, comparison),
     ...evidenceOf(tag),
   );
 }
 
 /** F1 and AP of the first tagger minus the second's: interval, q, verdict. */
-function differenceLines(tag) {
-  if (pair === null) return [];
-  const lines = ["f1", "ap"].filter((key) => qOf(key, tag) !== null).map((key) => {
-    const told = `${signed(difference(key, tag))} ${rangeText(differenceInterval(key, tag), signed)}, q ${probability(qOf(key, tag))}`;
-    return el("li", {}, `Difference in ${figureName(key)} ${told}: `, el("b", {}, verdictOf(key, tag)), ".");
+function differenceLines(tag, comparison) {
+  if (!comparison?.tested) return [];
+  const lines = ["f1", "ap"].filter((key) => comparison.q(key, tag) !== null).map((key) => {
+    const ends = rangeText(comparison.interval(key, tag), signed);
+    const told = `${signed(comparison.difference(key, tag))} ${ends}, q ${probability(comparison.q(key, tag))}`;
+    const whose = models.length > 2 ? ` (${comparison.title()})` : "";
+    return el("li", {}, `Difference in ${figureName(key)}${whose} ${told}: `, el("b", {}, comparison.verdict(key, tag)), ".");
   });
   return lines.length ? [el("ul", { class: "differences" }, ...lines)] : [];
 }

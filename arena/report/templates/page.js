@@ -7,7 +7,7 @@ function firstFigures() {
 }
 
 function firstView() {
-  return { query: "", comparedOnly: false, difference: "f1", figures: firstFigures(), sort: { key: "support", descending: true } };
+  return { query: "", comparedOnly: false, comparison: comparisons[0] ?? null, difference: "f1", figures: firstFigures(), sort: { key: "support", descending: true } };
 }
 
 /** The address after #, read over the first view; whatever it does not know is passed over. */
@@ -17,6 +17,7 @@ function viewFromAddress() {
   view.query = given.get("q") ?? "";
   view.comparedOnly = given.get("compared") === "1";
   if (given.get("d") === "ap") view.difference = "ap";
+  view.comparison = comparisons.find(({ place }) => place === given.get("pair")) ?? view.comparison;
   const [, key, direction] = /^(.*)-(up|down)$/.exec(given.get("sort") ?? "") ?? [];
   if (key) view.sort = { key, descending: direction === "down" };
   const figures = (given.get("columns") ?? "").split(" ").filter((name) => FIGURES.some((item) => item.key === name));
@@ -30,6 +31,7 @@ function addressOf(view, open) {
   const kept = new URLSearchParams();
   if (view.query) kept.set("q", view.query);
   if (view.comparedOnly) kept.set("compared", "1");
+  if (view.comparison !== first.comparison) kept.set("pair", view.comparison.place);
   if (view.difference !== first.difference) kept.set("d", view.difference);
   if (view.sort.key !== "support" || !view.sort.descending) kept.set("sort", `${view.sort.key}-${view.sort.descending ? "down" : "up"}`);
   if ([...view.figures].join(" ") !== [...first.figures].join(" ")) kept.set("columns", [...view.figures].join(" "));
@@ -42,9 +44,10 @@ class Page {
     this.view = viewFromAddress();
     for (const id of ["charts", "tags"]) byId(id).hidden = false;
     byId("scatter-section").hidden = models.length < 2;
-    byId("difference").hidden = !isPair;
+    byId("difference").hidden = !this.view.comparison;
+    this.offerPairs();
     this.sweep = new Sweep();
-    this.scatter = models.length > 1 ? new Scatter((tag) => this.reveal(tag)) : null;
+    this.scatter = models.length > 1 ? new Scatter(this.view.comparison, (tag) => this.reveal(tag)) : null;
     this.table = new TagTable(this.view, {
       onArrange: (table) => this.onArrange(table),
       onOpen: (tag) => this.onOpen(tag),
@@ -55,7 +58,23 @@ class Page {
     if (this.view.open >= 0) this.reveal(this.view.open);
   }
 
+  /** More than two taggers: the reader picks which two the scatter and the table's differences compare. */
+  offerPairs() {
+    for (const select of document.querySelectorAll("select.pair")) {
+      select.closest("label").hidden = comparisons.length < 2;
+      select.append(...comparisons.map((one) => el("option", { value: one.place }, one.title())));
+      select.addEventListener("change", () => this.compare(comparisons.find(({ place }) => place === select.value)));
+    }
+  }
+
+  compare(comparison) {
+    this.scatter.show({ comparison });
+    this.reshape({ comparison });
+    this.fillControls();
+  }
+
   fillControls() {
+    for (const select of document.querySelectorAll("select.pair")) select.value = this.view.comparison?.place ?? "";
     byId("query").value = this.view.query;
     byId("compared-only").checked = this.view.comparedOnly;
     choose("difference", this.view.difference);

@@ -21,20 +21,20 @@ function lowerName(tag) {
 }
 
 /** {matches(tag), problem}: terms that cannot be read are left out and named in `problem`. */
-function parseQuery(text, differenceKey) {
+function parseQuery(text, view) {
   const tests = [];
   let problem = "";
   for (const term of text.match(/-?"[^"]*"|\S+/g) ?? []) {
-    const parsed = parseTerm(term, differenceKey);
+    const parsed = parseTerm(term, view);
     if (parsed.problem) problem = parsed.problem;
     else tests.push(parsed.test);
   }
   return { matches: (tag) => tests.every((test) => test(tag)), problem };
 }
 
-function parseTerm(term, differenceKey) {
+function parseTerm(term, view) {
   if (term.length > 1 && term.startsWith("-")) {
-    const inner = parseTerm(term.slice(1), differenceKey);
+    const inner = parseTerm(term.slice(1), view);
     return inner.problem ? inner : { test: (tag) => !inner.test(tag) };
   }
   if (/^".*"$/.test(term)) return nameTest(term.slice(1, -1));
@@ -43,7 +43,7 @@ function parseTerm(term, differenceKey) {
   const comparison = /^([a-z0-9]+)(<=|>=|<|>|=)(.*)$/i.exec(term);
   const field = comparison && Object.hasOwn(FIELD_NAMES, comparison[1].toLowerCase());
   // Only known fields are comparisons: tags such as >_< or a=b must stay searchable.
-  return field ? comparisonTest(term, comparison, differenceKey) : nameTest(term);
+  return field ? comparisonTest(term, comparison, view) : nameTest(term);
 }
 
 function nameTest(text) {
@@ -55,15 +55,15 @@ function categoryTest(wanted) {
   return { test: (tag) => (tags.category[tag] ?? "").toLowerCase().startsWith(wanted) };
 }
 
-function comparisonTest(term, [, name, operator, text], differenceKey) {
+function comparisonTest(term, [, name, operator, text], { difference: key, comparison }) {
   const field = FIELD_NAMES[name.toLowerCase()];
   const limit = Number(text.replace(MINUS, "-"));
   if (text === "" || Number.isNaN(limit)) return { problem: `“${clipped(term, 40)}” needs a number, as in ${name}${operator}0.5` };
-  if (field === "difference" && !isPair) return { problem: "d compares exactly two taggers" };
+  if (field === "difference" && !comparison) return { problem: "d compares two taggers" };
   const holds = (value) => value !== null && OPERATORS[operator](value, limit);
   if (field === "support") return { test: (tag) => holds(tags.support[tag]) };
-  if (field === "q" && pair === null) return { problem: "q compares exactly two taggers, in a run with intervals" };
-  if (field === "q") return { test: (tag) => holds(qOf(differenceKey, tag)) };
-  if (field === "difference") return { test: (tag) => holds(difference(differenceKey, tag)) };
+  if (field === "q" && !comparison?.tested) return { problem: "q compares two taggers, in a run with intervals" };
+  if (field === "q") return { test: (tag) => holds(comparison.q(key, tag)) };
+  if (field === "difference") return { test: (tag) => holds(comparison.difference(key, tag)) };
   return { test: (tag) => columnsOf.some((columns) => holds(columns[field][tag])) };
 }

@@ -5,10 +5,10 @@ const REACH = 24; // pixels between pointer and dot
 
 class Scatter {
   /** `onPick(tag)` is called when a reader chooses a dot. */
-  constructor(onPick) {
+  constructor(comparison, onPick) {
     this.box = byId("scatter");
     this.onPick = onPick;
-    [this.across, this.up] = [0, 1];
+    this.comparison = comparison;
     this.shown = () => true;
     this.chosen = null;
     this.hovered = null;
@@ -26,17 +26,14 @@ class Scatter {
     this.rings = svg("svg", { class: "over", "aria-hidden": "true" });
     this.tip = el("div", { class: "tip", role: "status", hidden: true });
     this.box.append(this.ground, this.canvas, this.rings, this.tip);
-    if (!isPair) this.offerAxes();
   }
 
-  /** More than two models: the reader picks which two. */
-  offerAxes() {
-    byId("scatter-axes").hidden = false;
-    for (const [id, side] of [["scatter-x", "across"], ["scatter-y", "up"]]) {
-      const options = models.map((model, m) => el("option", { value: m, selected: m === this[side] }, clipped(model.name, 40)));
-      byId(id).append(...options);
-      byId(id).addEventListener("change", (event) => this.show({ [side]: Number(event.target.value) }));
-    }
+  get across() {
+    return this.comparison.first;
+  }
+
+  get up() {
+    return this.comparison.second;
   }
 
   listen() {
@@ -74,8 +71,8 @@ class Scatter {
 
   /** Of a tag, 1 if the tagger across is higher, -1 if the one upwards is, else 0; of two, as far as it is decided. */
   side({ tag, x, y }) {
-    if (pair === null) return Math.sign(x - y);
-    const higher = higherOf(this.figure, tag);
+    if (!this.comparison.tested) return Math.sign(x - y);
+    const higher = this.comparison.higher(this.figure, tag);
     return higher === null ? 0 : higher === this.across ? 1 : -1;
   }
 
@@ -84,10 +81,11 @@ class Scatter {
     const up = this.points.filter((point) => this.side(point) < 0).length;
     const [a, b] = [this.across, this.up].map((model) => clipped(models[model].name, 60));
     const rest = this.points.length - across - up;
+    const { tested } = this.comparison;
     const line = byId("scatter-tally");
     line.replaceChildren(
       `${figureName(this.figure)} is higher for `, isolated(a), ` on ${plural(across, "tag", "tags")}, for `,
-      isolated(b), ` on ${count(up)}; ${pair === null ? "equal on " : "undetermined on "}${count(rest)}${pair === null ? " (point estimates)" : ""}.`,
+      isolated(b), ` on ${count(up)}; ${tested ? "undetermined on " : "equal on "}${count(rest)}${tested ? "" : " (point estimates)"}.`,
     );
     this.canvas.setAttribute(
       "aria-label",
@@ -219,8 +217,8 @@ class Scatter {
       ["positive images", count(tags.support[tag])],
       [models[this.across].name, figure(x)],
       [models[this.up].name, figure(y)],
-      ["difference", signed(x - y)],
-      ...(pair === null ? [] : [["verdict", verdictOf(this.figure, tag)]]),
+      ["difference", signed(this.comparison.difference(this.figure, tag))],
+      ...(this.comparison.tested ? [["verdict", this.comparison.verdict(this.figure, tag)]] : []),
     ];
     const list = el("dl", {}, ...rows.flatMap(([name, value]) => [el("dt", {}, el("bdi", {}, name)), el("dd", {}, value)]));
     this.tip.replaceChildren(el("b", {}, el("bdi", {}, tags.name[tag])), list);

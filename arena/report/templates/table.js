@@ -43,7 +43,7 @@ class TagTable {
 
   /** After a change of columns or sorting: head and rows anew. */
   rebuild() {
-    this.columns = tableColumns(this.view.figures, this.view.difference);
+    this.columns = tableColumns(this.view);
     if (!this.columns.some((column) => column.key === this.view.sort.key)) this.view.sort = { key: "support", descending: true };
     const caption = el("caption", { class: "sr" }, "All tags, every tagger side by side. Column buttons sort; a tag’s button opens its counts.");
     this.table.replaceChildren(caption, columnGroup(this.columns), tableHead(this.columns, this.view.sort), this.body);
@@ -62,7 +62,7 @@ class TagTable {
 
   /** After a change of the search or the filter: the sorted tags that pass. */
   arrange() {
-    const { matches, problem } = parseQuery(this.view.query, this.view.difference);
+    const { matches, problem } = parseQuery(this.view.query, this.view);
     this.problem = problem;
     this.rows = this.order.filter((tag) => (tags.compared[tag] || !this.view.comparedOnly) && matches(tag));
     if (this.open !== null && !this.rows.includes(this.open)) this.close();
@@ -181,7 +181,7 @@ class TagTable {
   }
 
   openRow(tag) {
-    this.panel = el("tr", { class: "panel" }, el("td", { colspan: this.columns.length }, detailBox(tag)));
+    this.panel = el("tr", { class: "panel" }, el("td", { colspan: this.columns.length }, detailBox(tag, this.view.comparison)));
     this.open = tag;
     this.onOpen(tag);
   }

@@ -1,9 +1,7 @@
 // How sure the figures are: intervals of each tag's figures, and of two taggers the difference with its q and verdict.
 
-/** {f1, ap}: {low, high, q, higher}, arrays over tags; null unless two taggers were compared with intervals. */
-const pair = tags.pair;
 const DECIDED = 0.05; // as in figures.py
-const hasIntervals = columnsOf.some((columns) => "f1_low" in columns);
+const hasIntervals = columnsOf.some((columns) => columns.f1_low !== undefined);
 
 /** [low, high] of a model's figure, or null. */
 function intervalOf(model, key, tag) {
@@ -16,20 +14,51 @@ function rangeText(ends, show = figure) {
   return ends === null ? "" : `[${show(ends[0])}, ${show(ends[1])}]`;
 }
 
-/** [low, high] of the difference of two taggers, or null. */
-function differenceInterval(key, tag) {
-  const low = pair?.[key].low[tag] ?? null;
-  return low === null ? null : [low, pair[key].high[tag]];
+/** Two taggers tag by tag, by F1 or AP: the first's figure less the second's. */
+class Comparison {
+  constructor(first, second) {
+    Object.assign(this, { first, second, place: `${first}.${second}` });
+    /** Whether the run says how sure a difference is. */
+    this.tested = block.column(`${this.place}.f1.q`) !== undefined;
+  }
+
+  of(key, name, tag) {
+    return block.column(`${this.place}.${key}.${name}`)?.[tag] ?? null;
+  }
+
+  difference(key, tag) {
+    return this.of(key, "difference", tag);
+  }
+
+  /** [low, high] of the difference, or null. */
+  interval(key, tag) {
+    const low = this.of(key, "low", tag);
+    return low === null ? null : [low, this.of(key, "high", tag)];
+  }
+
+  q(key, tag) {
+    return this.of(key, "q", tag);
+  }
+
+  /** The number of the tagger that is higher beyond doubt, or null. */
+  higher(key, tag) {
+    return this.of(key, "higher", tag);
+  }
+
+  /** The verdict on a tag in words; "" where nothing was tested. */
+  verdict(key, tag) {
+    if (this.q(key, tag) === null) return "";
+    const higher = this.higher(key, tag);
+    return higher === null ? "undetermined" : `${clipped(models[higher].name, 60)} is higher`;
+  }
+
+  title() {
+    return `${clipped(models[this.first].name, 40)} ${MINUS} ${clipped(models[this.second].name, 40)}`;
+  }
 }
 
-function qOf(key, tag) {
-  return pair === null ? null : pair[key].q[tag];
-}
-
-/** The number of the tagger that is higher beyond doubt, or null. */
-function higherOf(key, tag) {
-  return pair?.[key].higher[tag] ?? null;
-}
+/** Every pair that the page can compare tag by tag: all of up to five taggers; of more, those with the first. */
+const comparisons = data.pairs.map(([first, second]) => new Comparison(first, second));
 
 /** Two significant digits; never 0 or 1 for what is not, nor 0.05 for what is above it. */
 function probability(value) {
@@ -39,11 +68,4 @@ function probability(value) {
   if (value > DECIDED && Number(text) <= DECIDED) return `>${DECIDED}`;
   if (text === "1.00") return value === 1 ? "1" : ">0.99";
   return text;
-}
-
-/** The verdict on a tag in words; "" where nothing was tested. */
-function verdictOf(key, tag) {
-  if (qOf(key, tag) === null) return "";
-  const higher = higherOf(key, tag);
-  return higher === null ? "undetermined" : `${clipped(models[higher].name, 60)} is higher`;
 }
