@@ -36,17 +36,19 @@ def rounded(value: float | None) -> Number:
 
 
 def probability(value: float | None) -> Number:
-    """A p or q with four significant digits, on the side of `DECIDED` that it is on.
+    """A p or q as far as it is shown: two digits, three where it is about 0.05, to stay on the side of `DECIDED`; at least 0.00001.
 
-    >>> probability(0.46956321), probability(0.0500001), probability(None)
-    (0.4696, 0.0500001, None)
+    >>> probability(0.46956321), probability(0.0500001), probability(2e-23), probability(0.999), probability(None)
+    (0.47, 0.0501, 1e-05, 0.999, None)
     """
     if value is None or math.isnan(value):
         return None
-    short = float(f"{value:.4g}")
-    if (short <= DECIDED) != (value <= DECIDED):
-        short = value
-    return int(short) if float(short).is_integer() else short
+    short = max(float(f"{value:.2f}" if value >= 0.1 else f"{value:.2g}"), 0.00001)
+    if short <= DECIDED < value:
+        short = 0.0501
+    if short == 1 != value:
+        short = 0.999
+    return int(short) if short.is_integer() else short
 
 
 def column(values: Iterable[float | int | None]) -> list[Number]:

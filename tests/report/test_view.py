@@ -14,7 +14,7 @@ from arena.heldout.dataset import Truth
 from arena.report import evidence as evidence_module
 from arena.report.columns import probability, rounded
 from arena.report.evidence import evidence
-from arena.report.figures import figure
+from arena.report.figures import figure, probability
 from arena.report.html import render
 from arena.report.text import summary_markdown
 from arena.report.view import page_view
@@ -74,7 +74,7 @@ def test_intervals_and_verdicts_are_the_results_own(pair: Result) -> None:
     table = pair.tables["tag_differences"].set_index("tag")
     place = view["tags"]["name"].index("tag_3")
     told = view["tags"]["pairs"][0]["f1"]
-    assert told["q"][place] == pytest.approx(table["f1_q"]["tag_3"], rel=1e-3)
+    assert probability(told["q"][place]) == probability(table["f1_q"]["tag_3"])
     assert told["higher"][place] == {"model-0": 0, "model-1": 1, "undetermined": None}[table["f1_higher"]["tag_3"]]
     assert view["tag_verdicts"][0]["second"] == (table["f1_higher"] == "model-1").sum() > 0
     rows = pair.tags_of("model-1").set_index("tag")
