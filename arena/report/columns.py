@@ -36,14 +36,14 @@ def rounded(value: float | None) -> Number:
 
 
 def probability(value: float | None) -> Number:
-    """A p or q as far as it is shown: two digits, three where it is about 0.05, to stay on the side of `DECIDED`; at least 0.00001.
+    """A p or q as far as it is shown: two digits, more only to stay on the side of `DECIDED` and of 1; at least 0.00001.
 
     >>> probability(0.46956321), probability(0.0500001), probability(2e-23), probability(0.999), probability(None)
     (0.47, 0.0501, 1e-05, 0.999, None)
     """
     if value is None or math.isnan(value):
         return None
-    short = max(float(f"{value:.2f}" if value >= 0.1 else f"{value:.2g}"), 0.00001)
+    short = max(float(f"{value:.2f}" if value >= 0.0995 else f"{value:.2g}"), 0.00001)
     if short <= DECIDED < value:
         short = 0.0501
     if short == 1 != value:

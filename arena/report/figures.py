@@ -67,7 +67,7 @@ def probability(value: float | None) -> str:
         return UNDEFINED
     if value < 0.0001:
         return "<0.0001"
-    text = f"{value:.2f}" if value >= 0.1 else f"{value:.2g}"
+    text = f"{value:.2f}" if value >= 0.0995 else f"{value:.2g}"
     if value > DECIDED and float(text) <= DECIDED:
         return f">{DECIDED}"
     if text == "1.00":

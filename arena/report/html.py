@@ -50,6 +50,9 @@ SCRIPTS = (
 )
 """In order of use; they share one scope, because a page opened from a file cannot import modules."""
 
+STYLES = ("page.css", "comparison/css/choice.css")
+"""In order; the first is that of every page."""
+
 THRESHOLD_SOURCES = {
     "card": "from its card",
     "file": "from its files",
@@ -63,10 +66,10 @@ def render(payload: Mapping[str, Any]) -> str:
 
     Raises ValueError where the payload holds a NaN or an infinity: an undefined figure is None.
     """
-    script, style = _script(), template_text("page.css")
+    script, style = _script(), "\n".join(map(template_text, STYLES))
     page = (
         environment()
-        .get_template("index.html.j2")
+        .get_template("comparison/page.html.j2")
         .render(
             payload=payload,
             csp=content_security_policy(scripts=[script], styles=[style]),
@@ -159,7 +162,7 @@ def template_text(name: str) -> str:
 
 def _script() -> str:
     """All scripts in one scope; where they cannot run to their end, the table for readers without them comes back."""
-    body = "\n".join(template_text(name) for name in SCRIPTS)
+    body = "\n".join(template_text(f"comparison/js/{name}") for name in SCRIPTS)
     return (
         f'(() => {{\n"use strict";\nconst fallback = document.getElementById("static-tags");\nfallback.hidden = true;\n'
         f"(async () => {{\n{body}}})().catch((error) => {{\nfallback.hidden = false;\nconsole.error(error);\n}});\n}})();\n"

@@ -14,7 +14,7 @@ import pytest
 
 from arena.report.figures import figure, probability
 from arena.report.findings import subject
-from arena.report.html import SCRIPTS, embedded_json, render
+from arena.report.html import SCRIPTS, STYLES, embedded_json, render
 
 from .conftest import Opened
 from .payloads import Payload
@@ -70,9 +70,11 @@ def test_the_page_refers_to_nothing_outside_itself(payload: Payload) -> None:
     assert not re.search(r"<[^>]+\sstyle=", page.split("<script>")[0])
 
 
-def test_every_script_file_is_part_of_the_page() -> None:
-    templates = files("arena.report").joinpath("templates").iterdir()
-    assert {path.name for path in templates if path.name.endswith(".js")} == set(SCRIPTS)
+def test_every_script_and_style_file_is_part_of_the_page() -> None:
+    templates = files("arena.report").joinpath("templates")
+    assert {path.name for path in templates.joinpath("comparison", "js").iterdir()} == set(SCRIPTS)
+    styles = {f"comparison/css/{path.name}" for path in templates.joinpath("comparison", "css").iterdir()}
+    assert styles | {"page.css"} == set(STYLES)
 
 
 def test_a_name_that_is_not_unicode_does_not_stop_the_page(payload: Payload) -> None:

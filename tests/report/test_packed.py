@@ -71,7 +71,7 @@ def test_the_browser_reads_what_was_packed(opened: Opened) -> None:
     shown = [None, 0, 1, -1, 0.25, -0.1234, *NEARLY]
     names = ["</script>", "é", "🐈", None]
     block = pack({"f": figures(shown), "i": integers([0, None, 70_000, 2**24]), "t": listed(names)})
-    scripts = "\n".join(template_text(name) for name in ("dom.js", "packed.js"))
+    scripts = "\n".join(template_text(f"comparison/js/{name}") for name in ("dom.js", "packed.js"))
     page = opened.show(f'<!doctype html><title>t</title><script type="text/plain" id="b">{block}</script>')
     found = page.evaluate(
         f"(async () => {{ {scripts}; const b = new Block(await inflated('b'));"

@@ -11,8 +11,9 @@ import pytest
 from arena.cards import Thresholds
 from arena.evaluate import Entry, Settings, evaluate
 from arena.heldout.dataset import Truth
+from arena.report import columns
 from arena.report import evidence as evidence_module
-from arena.report.columns import probability, rounded
+from arena.report.columns import rounded
 from arena.report.evidence import evidence
 from arena.report.figures import figure, probability
 from arena.report.html import render
@@ -137,4 +138,9 @@ def test_fewer_digits_show_the_same_figure() -> None:
     rng = np.random.default_rng(1)
     values = [*rng.random(500), 1e-9, 1 - 1e-9, 0.0, 1.0, float("nan")]
     assert [figure(rounded(value)) for value in values] == [figure(value) for value in values]
-    assert [probability(q) <= 0.05 for q in (0.05, 0.0500001, 0.04999)] == [True, False, True]  # type: ignore[operator]
+    chances = [*rng.random(500), *(rng.random(500) / 10), 2e-23, 0.05, 0.0500001, 0.04999, 0.9999, 1.0]
+    for value in chances:
+        short = columns.probability(value)
+        assert short is not None
+        assert probability(short) == probability(value)
+        assert (short <= 0.05) == (value <= 0.05)

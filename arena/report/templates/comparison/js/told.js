@@ -64,7 +64,7 @@ const comparisons = data.pairs.map(([first, second]) => new Comparison(first, se
 function probability(value) {
   if (value === null || value === undefined) return UNDEFINED;
   if (value < 0.0001) return "<0.0001";
-  const text = value >= 0.1 ? value.toFixed(2) : String(Number(value.toPrecision(2)));
+  const text = value >= 0.0995 ? value.toFixed(2) : String(Number(value.toPrecision(2)));
   if (value > DECIDED && Number(text) <= DECIDED) return `>${DECIDED}`;
   if (text === "1.00") return value === 1 ? "1" : ">0.99";
   return text;
