@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from arena.report.columns import column, number, probability, rounded
+from arena.report.leaderboard import THRESHOLDED
 from arena.result import CONTAMINATION, HEADLINES, Result
 
 SLICED = ("macro_f1", "map")
@@ -14,9 +15,6 @@ SLICED = ("macro_f1", "map")
 
 TAG_FIGURES = ("f1", "ap")
 """Figures whose difference is tested on every tag."""
-
-REGIME_FIGURES = ("macro_f1", "micro_f1")
-"""Figures that the table of threshold regimes shows."""
 
 
 def differences(result: Result) -> list[dict[str, Any]]:
@@ -98,15 +96,21 @@ def _tested(rows: pd.DataFrame, key: str, numbers: Mapping[str, int]) -> dict[st
 
 
 def regimes(result: Result) -> list[dict[str, Any]]:
-    """A row a regime: its name, and of each model figures, intervals and the range of thresholds."""
-    models = result.summary["models"]
+    """A row a regime: its name, of each model figures, intervals and the range of thresholds, and the tested differences."""
+    models, tested = result.summary["models"], result.tables["differences"]
     names = next(iter(models.values()))["regimes"] if models else ()
-    keys = [f"{figure}{end}" for figure in REGIME_FIGURES for end in ("", "_low", "_high")]
+    ends = ("", "_low", "_high")
+    keys = [f"{figure}{end}" for figure in THRESHOLDED for end in ends]
+    keys += [f"{figure}_tags" for figure in THRESHOLDED if figure.startswith("macro")]
     keys += ["lowest_threshold", "highest_threshold"]
     return [
-        {"name": name, "models": [{key: number(model["regimes"][name].get(key)) for key in keys} for model in models.values()]}
+        {
+            "name": name,
+            "models": [{key: number(model["regimes"][name].get(key)) for key in keys} for model in models.values()],
+            "differences": _difference_rows(tested[(tested["slice"] == "all") & (tested["regime"] == name)]),
+        }
         for name in names
-    ]  # fmt: skip
+    ]
 
 
 def slices(result: Result) -> list[dict[str, Any]]:

@@ -27,7 +27,7 @@ from arena.report.cost import megabytes
 from arena.report.curves import HEIGHT, WIDTH, reliability_curves, x_of, y_of
 from arena.report.figures import count, figure, moment, percent, plural, rate
 from arena.report.findings import PAIRS_SHOWN, findings, static_tags, subject, tag_findings, tag_pairs
-from arena.report.leaderboard import MODEL_STYLES, leaderboard
+from arena.report.leaderboard import MODEL_STYLES, boards
 from arena.report.regimes import CROSS_FITTED, regime_rows
 from arena.report.slices import slice_groups
 from arena.report.tag_block import tag_block
@@ -50,7 +50,7 @@ SCRIPTS = (
 )
 """In order of use; they share one scope, because a page opened from a file cannot import modules."""
 
-STYLES = ("page.css", "comparison/css/choice.css")
+STYLES = ("page.css", "comparison/css/boards.css", "comparison/css/choice.css", "comparison/css/reproduce.css")
 """In order; the first is that of every page."""
 
 THRESHOLD_SOURCES = {
@@ -58,6 +58,7 @@ THRESHOLD_SOURCES = {
     "file": "from its files",
     "option": "set for this run",
     "default": "default, none known",
+    "cross-fitted": "cross-fitted",
 }
 
 
@@ -94,7 +95,7 @@ def _words(payload: Mapping[str, Any]) -> dict[str, Any]:
         "tag_pairs": tag_pairs(payload)[:PAIRS_SHOWN],
         "more_pairs": max(0, len(tag_pairs(payload)) - PAIRS_SHOWN),
         "how_sure": how_sure(payload) if payload["replicates"] else "",
-        "standings": leaderboard(payload),
+        "boards": boards(payload),
         "regimes": regime_rows(payload),
         "cross_fitted": CROSS_FITTED,
         "level_groups": level_groups(payload),
@@ -104,8 +105,23 @@ def _words(payload: Mapping[str, Any]) -> dict[str, Any]:
         "curves": reliability_curves(payload["calibration"]),
         "static_tags": static_tags(payload),
         "sources": THRESHOLD_SOURCES,
+        "recipe": recipe(payload),
         "tested": bool(payload["tags"]["pairs"]) and payload["replicates"] > 0,
     }
+
+
+def recipe(payload: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What a reader needs to make the run again: each thing's name and text."""
+    facts = {part["section"]: dict(part["rows"]) for part in payload["provenance"]}
+    run, dataset = facts.get("Run", {}), facts.get("Dataset", {})
+    machine = ", ".join(f"{name} {value}" for name, value in facts.get("Machine", {}).items())
+    versions = ", ".join(f"{name} {value}" for name, value in facts.get("Versions", {}).items())
+    told = {
+        "Command": run.get("command"), "Signature": run.get("signature"),
+        "Dataset": " ".join(filter(None, [payload["dataset"]["name"], dataset.get("digest")])),
+        "arena": payload["arena_version"], "Versions": versions, "Machine": machine,
+    }  # fmt: skip
+    return [(name, value) for name, value in told.items() if value]
 
 
 def _beside_tags(payload: Mapping[str, Any]) -> dict[str, Any]:

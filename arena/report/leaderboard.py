@@ -8,6 +8,8 @@ from typing import Any
 
 from arena.report.cost import millions
 from arena.report.figures import figure, interval, percent, rate
+from arena.report.regimes import REGIMES, thresholds
+from arena.result import HEADLINES
 
 MODEL_STYLES = 10
 """Colours, markers and dash patterns in page.css; an eleventh model shares the first one's."""
@@ -64,7 +66,58 @@ def tags_of(model: Mapping[str, Any], key: str) -> int | None:
     return over
 
 
-FIGURES = ("map", "macro_f1", "macro_precision", "macro_recall", "micro_f1", "micro_precision", "micro_recall")
+@dataclass(frozen=True)
+class Board:
+    """The leaderboard under one regime of thresholds; `name` as in `summary.json`."""
+
+    name: str
+    title: str
+    what: str
+    standings: Sequence[Standing]
+
+
+def boards(payload: Mapping[str, Any]) -> list[Board]:
+    """The leaderboard at the models' own thresholds, then under every other regime that the run knows."""
+    found = []
+    for regime in payload["regimes"]:
+        name = regime["name"]
+        title, what = REGIMES.get(name, (name, ""))
+        found.append(Board(name, title, what, leaderboard(payload if name == "own" else _under(payload, regime))))
+    return found
+
+
+def _under(payload: Mapping[str, Any], regime: Mapping[str, Any]) -> dict[str, Any]:
+    """The payload with the models' figures under a regime; mAP needs no threshold, and stays."""
+    rows = [row for row in payload["differences"] if row["figure"] == "map"] + regime["differences"]
+    models = []
+    for model, cell in zip(payload["models"], regime["models"], strict=True):
+        figures: dict[str, dict[str, Any]] = {"macro": {}, "micro": {}}
+        intervals = {"map": model["intervals"]["map"]}
+        for key in THRESHOLDED:
+            average, _, name = key.partition("_")
+            figures[average][name], ends = cell[key], [cell[f"{key}_low"], cell[f"{key}_high"]]
+            intervals[key] = None if None in ends else ends
+            if average == "macro":
+                figures[average][f"{name}_tags"] = cell[f"{key}_tags"]
+        ranks = {key: {"rank": _place(rows, key, model["name"])} for key in HEADLINES} if payload["replicates"] else {}
+        threshold = thresholds(cell["lowest_threshold"], cell["highest_threshold"])
+        models.append(
+            {**model, **figures, "intervals": intervals, "ranks": ranks if len(payload["models"]) > 1 else {},
+             "threshold": threshold, "threshold_source": "cross-fitted"}
+        )  # fmt: skip
+    return {**payload, "models": models, "differences": rows}
+
+
+def _place(rows: Sequence[Mapping[str, Any]], key: str, name: str) -> int:
+    """1 plus the number of models that are higher beyond doubt."""
+    own = (row for row in rows if row["figure"] == key and name in (row["first"], row["second"]))
+    return 1 + sum(1 for row in own if row["higher"] not in (None, name))
+
+
+THRESHOLDED = ("macro_precision", "macro_recall", "macro_f1", "micro_precision", "micro_recall", "micro_f1")
+"""Figures that depend on the threshold."""
+
+FIGURES = ("map", *THRESHOLDED)
 """The figures of the leaderboard."""
 
 

@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import Any
 
 from arena.metrics.intervals import LEVEL
-from arena.report.figures import DECIDED, clipped, count, figure, interval, listed, plural, probability, signed
+from arena.report.figures import DECIDED, clipped, count, figure, interval, listed, percent, plural, probability, signed
 from arena.report.leaderboard import tags_of, value_of
 from arena.result import HEADLINES
 
@@ -25,8 +25,56 @@ def verdict(payload: Mapping[str, Any]) -> str:
     """Who is higher in what, in one sentence; empty where nothing was tested: one model, no resamples, no tag."""
     if not payload["replicates"] or not payload["differences"] or len(payload["models"]) < 2:
         return ""
-    said = _of_two(payload) if len(payload["models"]) == 2 else _of_many(payload["models"])
+    headline = _of_two(payload) if len(payload["models"]) == 2 else _of_many(payload["models"])
+    said = "; ".join(filter(None, [headline, _tag_by_tag(payload), _by_category(payload)]))
     return f"{said[0].upper() if said.startswith('no ') else said[0]}{said[1:]}."
+
+
+def _tag_by_tag(payload: Mapping[str, Any]) -> str:
+    """Of the two with the highest mAP: which leads on AP, on how many of the tags that can be told apart; how many cannot."""
+    row = _closest(payload)
+    if row is None or not row["first"] + row["second"] + row["undetermined"]:
+        return ""
+    decided = row["first"] + row["second"]
+    tested = decided + row["undetermined"]
+    if not decided:
+        return f"on AP no single tag can be told apart (all {plural(tested, 'tag', 'tags')} undetermined)"
+    most = max(row["first"], row["second"])
+    leader, other = (
+        clipped(name) for name in (row["models"] if row["first"] >= row["second"] else row["models"][::-1])
+    )
+    against = f" against {other}" if len(payload["models"]) > 2 else ""
+    apart = f"the {plural(decided, 'tag', 'tags')} that can be told apart"
+    open_ = f"({percent(row['undetermined'], tested)} of {plural(tested, 'tag', 'tags')} undetermined)"
+    if row["first"] == row["second"]:
+        return f"on AP {leader} and {other} each lead on half of {apart} {open_}"
+    share = "all" if most == decided else f"{percent(most, decided)} of"
+    return f"on AP {leader} leads{against} on {share} {apart} {open_}"
+
+
+def _closest(payload: Mapping[str, Any]) -> Row | None:
+    """The verdicts on AP of the two models with the highest mAP."""
+    ranked = sorted(payload["models"], key=lambda model: -1.0 if model["map"] is None else -model["map"])
+    best = {model["name"] for model in ranked[:2]}
+    rows = (row for row in payload["tag_verdicts"] if row["figure"] == "ap" and set(row["models"]) == best)
+    return next(rows, None)
+
+
+def _by_category(payload: Mapping[str, Any]) -> str:
+    """Of two models: on which categories each has the higher macro F1, where that is decided."""
+    if len(payload["models"]) != 2:
+        return ""
+    parts = []
+    for model in payload["models"]:
+        higher = [
+            clipped(one["title"])
+            for one in payload["slices"]
+            if one["slice"] == "category"
+            and any(row["higher"] == model["name"] for row in one["figures"]["macro_f1"]["differences"])
+        ]
+        if higher:
+            parts.append(f"{clipped(model['name'])} is better on {listed(higher)} tags")
+    return f"by category (macro F1) {', '.join(parts)}" if parts else ""
 
 
 def _of_two(payload: Mapping[str, Any]) -> str:

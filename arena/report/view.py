@@ -32,7 +32,6 @@ def page_view(result: Result) -> dict[str, Any]:
     tags = _tags(result)
     compared = {name: place for place, name in enumerate(tags["name"]) if tags["compared"][place]}
     return headline_view(result) | {
-        "slices": comparisons.slices(result),
         "calibration": comparisons.calibration(result),
         "labels": comparisons.labels(result),
         "evidence": evidence(result, compared),
@@ -60,6 +59,7 @@ def headline_view(result: Result) -> dict[str, Any]:
         "differences": comparisons.differences(result),
         "tag_verdicts": comparisons.tag_verdicts(result),
         "regimes": comparisons.regimes(result),
+        "slices": comparisons.slices(result),
         "contamination": contamination(result),
     }
 

@@ -248,15 +248,17 @@ def _difference(key: str, first: str, second: str, models: Sequence[Payload]) ->
 
 
 def _regime(name: str, models: Sequence[Payload]) -> Payload:
+    keys = [key for key in FIGURES if key != "map"]
     cells = [
-        {
-            "macro_f1": m["macro"]["f1"], "macro_f1_low": 0.3, "macro_f1_high": 0.4, "micro_f1": m["micro"]["f1"],
-            "micro_f1_low": 0.5, "micro_f1_high": 0.6, "lowest_threshold": 0.4,
-            "highest_threshold": 0.9 if name == "tag" else 0.4,
-        }
+        {key: value_of(m, key) for key in keys}
+        | {f"{key}_{end}": value for key in keys for end, value in (("low", 0.3), ("high", 0.4))}
+        | {f"{key}_tags": 30 for key in keys if key.startswith("macro")}
+        | {"lowest_threshold": 0.4, "highest_threshold": 0.9 if name == "tag" else 0.4}
         for m in models
-    ]  # fmt: skip
-    return {"name": name, "models": cells}
+    ]
+    names = [m["name"] for m in models]
+    rows = [_difference(key, *pair, models) for key in keys for pair in combinations(names, 2)]
+    return {"name": name, "models": cells, "differences": rows}
 
 
 def _slice(kind: str, title: str, payload: Payload) -> Payload:

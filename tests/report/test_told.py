@@ -23,7 +23,9 @@ def test_verdict_cards_and_leaderboard_show_intervals(opened: Opened, payload: P
         model["intervals"]["map"] = [model["map"] - 0.02, model["map"] + 0.02]
         model["ranks"]["map"] = {"rank": rank, "tied_with_best": rank == 1}
     page = opened(payload)
-    assert page.inner_text(".verdict") == "wd14-demo has the higher mAP; macro F1 and micro F1 are undetermined."
+    assert page.inner_text(".verdict").startswith(
+        "wd14-demo has the higher mAP; macro F1 and micro F1 are undetermined; "
+    )
     assert page.locator(".finding .lead").all_inner_texts() == ["undetermined", "undetermined", "wd14-demo"]
     cell = page.locator('#leaderboard tr[data-model="wd14-demo"] td').first
     assert cell.locator("small").all_inner_texts()[:2] == ["[0.3800, 0.4200]", "rank 1"]
@@ -45,6 +47,22 @@ def test_regimes_slices_calibration_and_labels_are_there_without_javascript(open
     assert "1,894 labels look missing and 1 looks wrong to every model" in labels
     assert "Nothing was removed" in labels
     assert "How sure." in page.inner_text(".caveat")
+
+
+def test_the_leaderboard_of_a_regime_is_chosen_without_javascript(opened: Opened, payload: Payload) -> None:
+    page = opened(payload, java_script_enabled=False)
+    assert page.locator(".board").count() == len(payload["regimes"]) == 7
+    assert page.locator(".board:visible").count() == 1
+    page.check("input[name=board][value=tag]", force=True)
+    assert page.locator(".board:visible").get_attribute("aria-label") == "Leaderboard: By tag, scrolls sideways"
+    assert "0.4–0.9" in page.inner_text(".board:visible tbody tr:first-child td:nth-last-child(4)")
+
+
+def test_the_page_says_how_to_make_it_again(opened: Opened, payload: Payload) -> None:
+    page = opened(payload)
+    recipe = page.locator(".recipe div").all_inner_texts()
+    assert recipe[0] == "Command\narena run"
+    assert any(line.startswith("Dataset\ndemo sha256:ab12") for line in recipe)
 
 
 def test_the_table_shows_q_and_greys_what_is_undetermined(opened: Opened, payload: Payload) -> None:

@@ -1,0 +1,222 @@
+"""How large comparison pages are and how fast they answer, in a real browser: at JoyTag's scale, and at the largest.
+
+Usage: python scripts/bench_pages.py [--folder build/pages] [--cases 3x5813,10x12476] [--again]
+
+Draws truth and taggers' scores (`simulation/world.py`: supports as JoyTag's, repeated where there are more tags), has them
+scored by `arena score` once a case, and opens the page from disk in headless Chromium, each figure the median of several
+fresh openings. Writes reports/benchmarks/pages.{json,md}; a limit that is not kept is marked, and the exit code is 1.
+"""
+
+import argparse
+import json
+import shutil
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from playwright.sync_api import Browser, Page, sync_playwright
+from simulation import world
+
+from arena import pipeline, provenance
+from arena.result import write_json
+
+
+class Case(NamedTuple):
+    """A run: so many taggers, tags and images, and what its page may take."""
+
+    models: int
+    tags: int
+    images: int
+    most_bytes: int | None
+    most_open_ms: float
+
+
+CASES = {
+    "3x5813": Case(3, 5_813, world.JOYTAG_IMAGES, 2_000_000, 1_000),
+    "10x12476": Case(10, 12_476, 4_096, None, 3_000),
+}
+MOST_KEYSTROKE_MS = 50
+MOST_FRAME_MS = 1000 / 30
+TYPED = "tag_12 sup>20 d<-0.01"
+OPENINGS = 5
+
+FIRST_ROW = """
+new MutationObserver((_, observer) => {
+  if (!document.querySelector("#tags-box tr.row")) return;
+  observer.disconnect();
+  requestAnimationFrame(() => setTimeout(() => { window.firstRow = performance.now(); }));
+}).observe(document, { childList: true, subtree: true });
+"""
+
+PAINTED = """
+() => new Promise((done) => {
+  const look = () => (window.firstRow ? done() : setTimeout(look, 5));
+  look();
+})
+"""
+
+KEYSTROKES = """
+async (typed) => {
+  const box = document.querySelector("#query");
+  const taken = [];
+  for (let end = 1; end <= typed.length; end += 1) {
+    box.value = typed.slice(0, end);
+    const start = performance.now();
+    box.dispatchEvent(new Event("input", { bubbles: true }));
+    await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+    taken.push(performance.now() - start);
+  }
+  box.value = "";
+  box.dispatchEvent(new Event("input", { bubbles: true }));
+  return taken;
+}
+"""
+
+SLIDE = """
+async () => {
+  const range = document.querySelector("#sweep-range");
+  range.scrollIntoView();
+  const frame = () => new Promise((done) => requestAnimationFrame(done));
+  await frame();
+  const taken = [];
+  for (let at = 0; at <= Number(range.max); at += 1) {
+    range.value = at;
+    const start = performance.now();
+    range.dispatchEvent(new Event("input", { bubbles: true }));
+    await frame();
+    await new Promise((done) => setTimeout(done));
+    taken.push(performance.now() - start);
+  }
+  return taken;
+}
+"""
+
+
+def make_run(case: Case, folder: Path) -> Path:
+    """Draw and score once; the scores go when the run is there."""
+    run = folder / "run"
+    if (run / "run.json").exists():
+        pipeline.render(run)
+        return run
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(0)
+    supports = np.resize(world.joytag_supports(), case.tags)
+    prevalence = np.minimum(supports / world.JOYTAG_IMAGES, 0.6)
+    taggers = [world.make_tagger(prevalence, rng, quality=3.9 + 0.05 * number) for number in range(case.models)]
+    drawn = world.draw(prevalence, taggers, case.images, rng)
+    axes = {
+        "tags": np.array([f"tag_{tag}" for tag in range(case.tags)]),
+        "image_ids": np.array([f"{image:06d}" for image in range(case.images)]),
+    }
+    names = [f"tagger-{chr(ord('a') + number)}" for number in range(case.models)]
+    for name in names:
+        np.savez(folder / name, scores=drawn.scores.pop(0), **axes)  # type: ignore[arg-type]
+    np.savez(folder / "truth", truth=np.ascontiguousarray(drawn.truth.toarray()), **axes)  # type: ignore[arg-type]
+    scores = [part for name in names for part in ("--scores", f"{name}={folder / name}.npz", "-t", f"{name}=0.4")]
+    command = [sys.executable, "-m", "arena", "score", *scores, "--truth", str(folder / "truth.npz"), "-o", str(run)]
+    subprocess.run(command, check=True)
+    for file in folder.glob("*.npz"):
+        file.unlink()
+    return run
+
+
+def measure(case: Case, run: Path, browser: Browser) -> dict[str, Any]:
+    """Sizes in bytes, times in milliseconds."""
+    page = run / "index.html"
+    opened = [
+        _with_page(browser, page, lambda shown: float(shown.evaluate("window.firstRow"))) for _ in range(OPENINGS)
+    ]
+    typed, slid = _with_page(browser, page, lambda shown: (shown.evaluate(KEYSTROKES, TYPED), shown.evaluate(SLIDE)))
+    return {
+        **case._asdict(),
+        "bytes": page.stat().st_size,
+        "first_row_ms": statistics.median(opened),
+        "keystroke_ms": {"median": statistics.median(typed), "slowest": max(typed)},
+        "slider_ms": {"median": statistics.median(slid), "95 %": float(np.quantile(slid, 0.95))},
+    }
+
+
+def _with_page(browser: Browser, path: Path, read: Callable[[Page], Any]) -> Any:
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, offline=True)
+    page = context.new_page()
+    page.add_init_script(FIRST_ROW)
+    page.goto(path.resolve().as_uri())
+    page.wait_for_selector("#tags-box tr.row", state="attached")
+    page.evaluate(PAINTED)
+    found = read(page)
+    context.close()
+    return found
+
+
+def rows_of(found: dict[str, Any]) -> list[tuple[str, str, str, bool]]:
+    """What is measured, the figure, its limit, and whether it is kept."""
+    size, most = found["bytes"] / 1e6, found["most_bytes"]
+    rows = [
+        (
+            "page, without thumbnails",
+            f"{size:.2f} MB",
+            f"{most / 1e6:g} MB" if most else "–",
+            not most or found["bytes"] < most,
+        )
+    ]
+    for name, value, limit in (
+        ("from opening to the first row of the table", found["first_row_ms"], found["most_open_ms"]),
+        ("a keystroke in the search, to the painted rows: median", found["keystroke_ms"]["median"], MOST_KEYSTROKE_MS),
+        ("a keystroke: slowest", found["keystroke_ms"]["slowest"], MOST_KEYSTROKE_MS),
+        ("a step of the slider, to the painted frame: median", found["slider_ms"]["median"], MOST_FRAME_MS),
+        ("a step of the slider: 95 %", found["slider_ms"]["95 %"], MOST_FRAME_MS),
+    ):
+        rows.append((name, f"{value:.0f} ms", f"{limit:.0f} ms", value <= limit))
+    return rows
+
+
+def as_markdown(report: dict[str, Any]) -> str:
+    """A table a case."""
+    lines = ["# Comparison pages in a browser", "", f"Headless Chromium {report['chromium']}, {report['machine']}.", ""]
+    for found in report["cases"].values():
+        lines += [
+            f"## {found['models']} models × {found['tags']:,} tags ({found['images']:,} images)", "",
+            "| | measured | limit | |", "| --- | ---: | ---: | --- |",
+            *(f"| {name} | {value} | {limit} | {told(kept)} |" for name, value, limit, kept in rows_of(found)),
+            "",
+        ]  # fmt: skip
+    return "\n".join([*lines, "Made by `python scripts/bench_pages.py`."]) + "\n"
+
+
+def told(kept: bool) -> str:
+    """Whether a limit is kept."""
+    return "kept" if kept else "**not kept**"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder", type=Path, default=Path("build/pages"))
+    parser.add_argument("--cases", default=",".join(CASES))
+    parser.add_argument("--again", action="store_true", help="draw and score again")
+    parser.add_argument("--output", type=Path, default=Path("reports/benchmarks/pages.json"))
+    asked = parser.parse_args()
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    report: dict[str, Any] = json.loads(asked.output.read_text()) if asked.output.exists() else {"cases": {}}
+    for name in asked.cases.split(","):
+        if asked.again:
+            shutil.rmtree(asked.folder / name, ignore_errors=True)
+        run = make_run(CASES[name], asked.folder / name)
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+            report["cases"][name] = measure(CASES[name], run, browser)
+            report["chromium"] = browser.version
+            browser.close()
+        report["machine"] = provenance.device_name("cpu")
+        write_json(asked.output, report)
+        asked.output.with_suffix(".md").write_text(as_markdown(report), encoding="utf-8")
+    print(as_markdown(report))
+    if not all(kept for found in report["cases"].values() for *_, kept in rows_of(found)):
+        sys.exit("a limit is not kept")
+
+
+if __name__ == "__main__":
+    main()
