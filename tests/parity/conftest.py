@@ -20,6 +20,7 @@ output = "{output}"
 resize = "{resize}"
 pad_colour = {pad}
 alpha = {alpha}
+{more}
 [input]
 channels = "{channels}"
 scale = {scale}
@@ -31,7 +32,7 @@ default = 0.35
 def write_card(folder: Path, **change: object) -> None:
     told: dict[str, object] = {
         "output": "probabilities", "resize": "bicubic", "pad": [255, 255, 255], "alpha": [255, 255, 255],
-        "channels": "bgr", "scale": 1.0,
+        "channels": "bgr", "scale": 1.0, "more": "",
     }  # fmt: skip
     (folder / "card.toml").write_text(CARD.format(**(told | change)))
 
