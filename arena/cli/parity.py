@@ -95,7 +95,9 @@ def _report(models: tuple[str, ...], scores: tuple[tuple[str, Path], ...], setti
     images, dataset = settings["images"], settings["dataset"]
     files = unique(scores)
     if len(models) + len(files) != 2:
-        seen = f"{len(models)} models and {len(files)} files of scores"
+        from arena.report.figures import plural
+
+        seen = f"{plural(len(models), 'model', 'models')} and {plural(len(files), 'file', 'files')} of scores"
         raise ArenaError(
             f"arena parity: {seen} named; give two models, or one and --scores NAME=FILE, or --scores twice"
         )

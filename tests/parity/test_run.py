@@ -12,23 +12,13 @@ from PIL import Image
 from arena import taggers
 from arena.cards import find_model
 from arena.errors import ArenaError, IncomparableError, ScoresError
-from arena.parity.run import Chosen, compare_models, compare_scores, compare_with_scores
-from arena.parity.verdict import Report, Tolerances
+from arena.parity.run import compare_scores
+from arena.parity.verdict import Tolerances
 from arena.pipeline import Compute
 
-from .conftest import TAGS, rename_tags, write_card, write_sensitive_onnx
+from .conftest import TAGS, compare, hold_against, rename_tags, write_card, write_sensitive_onnx
 
 Port = Callable[..., str]
-
-
-def compare(a: str, b: str, pictures: Path, **how: object) -> Report:
-    folder = pictures.parent / "scores"
-    return compare_models(a, b, Chosen(images=pictures), folder=folder, compute=Compute("cpu"), **how)  # type: ignore[arg-type]
-
-
-def hold_against(files: dict[str, Path], model: str, pictures: Path, **how: object) -> Report:
-    folder = pictures.parent / "scores"
-    return compare_with_scores(model, files, Chosen(images=pictures), folder=folder, compute=Compute("cpu"), **how)  # type: ignore[arg-type]
 
 
 def test_copies_are_identical(port: Port, pictures: Path) -> None:
