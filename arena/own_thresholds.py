@@ -1,11 +1,13 @@
 """The thresholds at which a model is compared: those of an option, of its files, of its card, or the default."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from arena import provenance
-from arena.cards import ModelCard, Thresholds
+from arena.cards import ModelCard, Thresholds, model_cards
 from arena.errors import ArenaError, nearest
+from arena.progress import Progress, Silent
 from arena.taggers.tag_files import read_tags
 from arena.taggers.threshold_files import read_thresholds, tells_thresholds
 from arena.taggers.weights import fetch
@@ -42,15 +44,24 @@ def own_thresholds(known: Mapping[str, Thresholds], given: Mapping[str, float]) 
     }
 
 
-def with_files(card: ModelCard, own: Own) -> Own:
+def thresholds_of_cards(names: Iterable[str], root: Path | None) -> dict[str, Thresholds]:
+    """What the cards of these names say; none for a name without a card, as scores of anywhere may have."""
+    cards = model_cards(root)
+    return {name: cards[name].thresholds if name in cards else Thresholds() for name in names}
+
+
+def with_files(card: ModelCard, own: Own, progress: Progress = Silent()) -> Own:
     """The thresholds of a model with those that its files tell; an option's stay alone.
+
+    Args:
+        progress: told of files that are fetched.
 
     Raises:
         WeightsError: its files are not to be had, or what they tell is wrong.
     """
     if own.source == "option" or card.adapter in ("ensemble", "precomputed"):
         return own
-    files = fetch(card)
+    files = fetch(card, progress)
     if not tells_thresholds(card, files):
         return own
     told = read_thresholds(card, files, read_tags(card, files))

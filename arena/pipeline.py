@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from arena import __version__, provenance, taggers
-from arena.cards import ModelCard, Thresholds, check_name, find_dataset, find_model, find_models, model_cards, roots
+from arena.cards import ModelCard, check_name, find_dataset, find_model, find_models, roots
 from arena.digests import digest_file
 from arena.errors import ArenaError, ScoresError
 from arena.evaluate import Entry, Settings, amount_of_work, evaluate
 from arena.heldout.contamination import Contamination, hold_against
 from arena.heldout.dataset import HeldOut, Truth, read_frozen
 from arena.heldout.readers import list_images, truth_from_rows
-from arena.own_thresholds import Own, describe_own, own_thresholds, with_files
+from arena.own_thresholds import Own, describe_own, own_thresholds, thresholds_of_cards, with_files
 from arena.progress import Progress, Silent
 from arena.result import Result, read_result, write_result
 from arena.scores.npz import as_texts, read_npz, read_scores, write_scores
@@ -31,6 +31,7 @@ from arena.tag_groups import read_tag_groups
 from arena.taggers.base import notes_of
 from arena.taggers.size import size_of_all
 from arena.taggers.weights import fetch
+from arena.tags import TagRelations
 
 DEMO_MODELS = ("joytag-demo", "wd14-demo")
 """What `arena run` compares when nothing is named."""
@@ -102,9 +103,10 @@ def run(
     against = hold_against(heldout, scoring.against, progress, pictures=scoring.pictures, root=root)
     folder = output or Path("runs") / run_name(models, heldout.card.name, limit, seed)
     make_folder(folder)
-    thresholds = {card.name: with_files(card, thresholds[card.name]) for card in cards}
+    thresholds = {card.name: with_files(card, thresholds[card.name], progress) for card in cards}
     source = ImageSource(heldout.image_ids, heldout.paths, tuple(heldout.images["sha256"]), verified=True)
-    score_images(cards, source, folder / "scores", compute=compute, progress=progress)
+    relations = heldout.truth.relations
+    score_images(cards, source, folder / "scores", compute=compute, progress=progress, relations=relations)
     entries = [_entry(card, folder / "scores" / card.name, thresholds[card.name]) for card in cards]
     _refuse_all_skipped(entries[0].scores)
     facts = {
@@ -138,7 +140,7 @@ def score_files(
     """
     for name in files:
         check_name(name)
-    thresholds = own_thresholds(_thresholds_of_cards(files, root), scoring.thresholds)
+    thresholds = own_thresholds(thresholds_of_cards(files, root), scoring.thresholds)
     make_folder(output)
     progress.note("reading the truth")
     given = read_truth(dataset or DEMO_DATASET if truth is None else truth, root)
@@ -235,14 +237,25 @@ def render(folder: Path) -> None:
 
 
 def score_images(
-    cards: Sequence[ModelCard], source: ImageSource, folder: Path, *, compute: Compute, progress: Progress
+    cards: Sequence[ModelCard],
+    source: ImageSource,
+    folder: Path,
+    *,
+    compute: Compute,
+    progress: Progress,
+    relations: TagRelations = TagRelations(),
 ) -> None:
-    """Fill `folder/<model>/` with the scores of every model; a model is loaded only where some are missing."""
+    """Fill `folder/<model>/` with the scores of every model; a model is loaded only where some are missing.
+
+    Args:
+        relations: what is known of the images' tags; an ensemble matches its members' tags by their aliases.
+    """
     jobs: list[Job] = []
     for card in cards:
         for one in card.single:
             fetch(one, progress)
-        facts = taggers.identify(card, device=compute.device, precision=compute.precision)
+        ways = {"device": compute.device, "precision": compute.precision}
+        facts = taggers.identify(card, **ways, relations=relations)
         key = provenance.digest({**facts, "images": source.digest})
         store = ScoreStore(folder / card.name, key=key, shards=source.shards)
         refuse_own_scores(card, store.folder)
@@ -252,7 +265,7 @@ def score_images(
             continue
         progress.note(f"{card.name}: loading")
         known = [job.tagger for job in jobs]
-        tagger = taggers.load(card, device=compute.device, precision=compute.precision, among=known)
+        tagger = taggers.load(card, **ways, among=known, relations=relations)
         refuse_missing(source, tagger)
         for line in notes_of(tagger):
             progress.note(f"{card.name}: {line}")
@@ -361,11 +374,6 @@ def _settings(scoring: Scoring, beside: Path, root: Path | None) -> Settings:
     paths = given or [path for path in known if path.exists()][:1]
     found = [group for path in paths for group in read_tag_groups(path)]
     return replace(scoring.settings, tag_groups=[*scoring.settings.tag_groups, *found])
-
-
-def _thresholds_of_cards(names: Mapping[str, Path], root: Path | None) -> dict[str, Thresholds]:
-    cards = model_cards(root)
-    return {name: cards[name].thresholds if name in cards else Thresholds() for name in names}
 
 
 def _entry(card: ModelCard, folder: Path, own: Own) -> Entry:

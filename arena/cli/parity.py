@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @option("--dataset", "-d", help="Frozen dataset, in place of --images.", show_default=False)
 @option(
     "--scores", type=NamedFile(), multiple=True, metavar="NAME=FILE", show_default=False,
-    help="In place of a model: scores .npz, or RUN/scores/MODEL; twice.",
+    help="In place of a model: scores .npz, or RUN/scores/MODEL; once or twice.",
 )  # fmt: skip
 @option("--tolerance", type=click.FloatRange(0, 1), default=1e-4, help="Largest difference of scores.")
 @option("--flips", type=click.FloatRange(0, 1), default=0.01, help="Largest share of positive decisions that flip.")
@@ -60,9 +60,10 @@ def parity(
 ) -> None:
     """Say whether two ports of one model give the same scores, and if not, why.
 
-    A and B are cards, or NAME=PATH. Tells the largest difference, rank agreement and decisions that flip. Where they differ,
-    looks for the cause: a tag list out of step, a sigmoid too many or too few, swapped channels, another resize, pad or
-    range. Exits 0 if they are the same, 1 if different, 4 if not comparable.
+    A and B are cards, or NAME=PATH; scores that are there already take the place of A, or of both. Tells the largest
+    difference, rank agreement and decisions that flip. Where they differ, looks for the cause: a tag list out of step, a
+    sigmoid too many or too few, swapped channels, another resize, layout, crop, pad or range. Exits 0 if they are the same,
+    1 if different, 4 if not comparable.
 
     Example: arena parity wd14-demo wd14-demo-timm -d demo
     """
@@ -81,8 +82,8 @@ def parity(
 
 
 def _report(models: tuple[str, ...], scores: tuple[tuple[str, Path], ...], settings: dict[str, Any]) -> "Report":
-    """Compare what was named: two models, or two files."""
-    from arena.parity.run import Chosen, compare_models, compare_scores
+    """Compare what was named: two models, two files of scores, or one of each."""
+    from arena.parity.run import Chosen, compare_models, compare_scores, compare_with_scores
     from arena.parity.verdict import Tolerances
     from arena.pipeline import Compute
     from arena.terminal import Terminal
@@ -92,22 +93,30 @@ def _report(models: tuple[str, ...], scores: tuple[tuple[str, Path], ...], setti
         "tolerances": Tolerances(settings["tolerance"], settings["flips"], settings["common_only"]),
     }  # fmt: skip
     images, dataset = settings["images"], settings["dataset"]
-    if scores:
-        if models or images or dataset:
-            raise ArenaError("arena parity: --scores takes the place of models and images; give one or the other")
-        return compare_scores(unique(scores), **common)
-    if len(models) != 2:
-        raise ArenaError(f"arena parity: {len(models)} models named; give two, or --scores NAME=FILE twice")
+    files = unique(scores)
+    if len(models) + len(files) != 2:
+        from arena.report.figures import plural
+
+        seen = f"{plural(len(models), 'model', 'models')} and {plural(len(files), 'file', 'files')} of scores"
+        raise ArenaError(
+            f"arena parity: {seen} named; give two models, or one and --scores NAME=FILE, or --scores twice"
+        )
+    if not models and (images or dataset):
+        raise ArenaError("arena parity: two files of scores need no images; leave out --images and --dataset")
+    if not models:
+        return compare_scores(files, **common)
     if (images is None) == (dataset is None):
-        raise ArenaError("arena parity: give either --images FOLDER or --dataset NAME")
+        raise ArenaError("arena parity: a model needs images; give either --images FOLDER or --dataset NAME")
     how = Compute(settings["device"], settings["precision"], settings["batch_size"])
     how_b = Compute(
         settings["device_b"] or how.device, settings["precision_b"] or how.precision, settings["batch_size"]
     )
-    return compare_models(
-        *models, Chosen(images, dataset, settings["limit"], settings["seed"]), folder=settings["keep"],
-        compute=how, compute_b=how_b, diagnose=settings["diagnose"], **common,
-    )  # fmt: skip
+    chosen = Chosen(images, dataset, settings["limit"], settings["seed"])
+    common |= {"folder": settings["keep"], "diagnose": settings["diagnose"]}
+    if files:
+        return compare_with_scores(models[0], files, chosen, compute=how_b, **common)
+    a, b = models
+    return compare_models(a, b, chosen, compute=how, compute_b=how_b, **common)
 
 
 def _write(path: Path, content: str) -> None:

@@ -28,6 +28,7 @@ class Side:
         name: as it is shown.
         thresholds: its own; 0.5 where it has none.
         missing_sigmoid: whether what it gave were logits, which have been through a sigmoid since.
+        borrowed: whether nobody tells its thresholds, so that it is judged at the other side's.
         ran: in which precision, where that is known.
     """
 
@@ -35,6 +36,7 @@ class Side:
     scores: Scores
     thresholds: Thresholds = field(default_factory=Thresholds)
     missing_sigmoid: bool = False
+    borrowed: bool = False
     ran: str = ""
 
 

@@ -2,24 +2,26 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import cache, lru_cache
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from arena import taggers
 from arena.cards import InputSpec, ModelCard, Preprocess
 from arena.errors import ArenaError
 from arena.images import RGB, Colour, decode_on
 from arena.parity.causes import HALVED, Search, Transform, distances
+from arena.parity.covering import Covering, covering, square_of
 from arena.parity.pairs import Floats, Integers
-from arena.pipeline import Compute
 from arena.taggers.base import Pixels, Tagger
-from arena.taggers.preprocess import square
 
 FAULTS = 2
 """How many faults at once are looked for."""
+
+PASSES = FAULTS + 1
+"""How often all changes are tried at most."""
 
 RESIZES = (
     ("pil", "bicubic"), ("pil", "bilinear"), ("pil", "lanczos"), ("pil", "box"), ("pil", "nearest"),
@@ -33,6 +35,16 @@ PAD_COLOURS = {
 }  # fmt: skip
 """Colours that taggers pad with."""
 
+LAYOUTS = {
+    "before": "padded to a square, then resized",
+    "after": "resized to fit, then padded",
+    "none": "squashed",
+}
+"""How a picture becomes a square, by the card's word."""
+
+CROPS = (1.0, 0.965, 0.95, 0.9, 0.875)
+"""Parts of the resized side that evaluations keep in the middle; 224 of 232 is 0.965, of 256 0.875."""
+
 RANGES = {
     "0 to 1": InputSpec(),
     "0 to 255": InputSpec(scale=1.0),
@@ -45,6 +57,10 @@ RANGES = {
 """How taggers scale their input."""
 
 
+KEPT = 4
+"""Batches of squares that are kept, the one that changes start from among them; a change is looked at twice."""
+
+
 class Variant(NamedTuple):
     """A card with one thing changed."""
 
@@ -55,7 +71,9 @@ class Variant(NamedTuple):
 
 def variants(card: ModelCard) -> Iterator[Variant]:
     """Every change that is tried, cheap ones first; what the card says already is left out."""
-    changed = chain(_channels(card), _resizes(card), _pads(card), _alphas(card), _ranges(card))
+    changed = chain(
+        _channels(card), _resizes(card), _layouts(card), _crops(card), _pads(card), _alphas(card), _ranges(card)
+    )
     return (one for one in changed if one.card != card)
 
 
@@ -78,6 +96,40 @@ def _filter(library: str, name: str) -> str:
     return name.upper() if library == "pil" else f"{library}'s {name.upper()}"
 
 
+def _layouts(card: ModelCard) -> Iterator[Variant]:
+    """Another order of padding and resizing; a squashed picture has no pad colour yet, so that every one is tried with it."""
+    now = card.preprocess
+    for place, says in LAYOUTS.items():
+        told = f"it is {says}, not {LAYOUTS[now.pad]}"
+        if now.pad != "none" or place == now.pad:
+            yield Variant("layout", told, _prepared(card, pad=place))
+            continue
+        for name, colour in PAD_COLOURS.items():
+            told = f"it is {says.replace('padded', f'padded with {name}')}, not squashed"
+            yield Variant("layout", told, _prepared(card, pad=place, pad_mode="colour", pad_colour=colour))
+        yield Variant(
+            "layout", f"it is {says}, with its edges, not squashed", _prepared(card, pad=place, pad_mode="edge")
+        )
+    if now.pad == "after":
+        new, old = ("nearest", "down") if now.rounding == "down" else ("down", "nearest")
+        says = f"the sides of the fitted picture are rounded {new}, not {old}"
+        yield Variant("rounding", says, _prepared(card, rounding=new))
+
+
+def _crops(card: ModelCard) -> Iterator[Variant]:
+    """The middle cut out of the square, or of the picture, whose sides stay as long to each other as they are."""
+    now = card.preprocess
+    if isinstance(now, Covering):
+        return
+    yield Variant("crop", f"its middle is not cut out of {now.crop_from} pixels", _prepared(card, crop_from=0))
+    for side in (int(now.size / part) for part in CROPS):
+        if side > now.size:
+            says = f"the middle {now.size} of {side} pixels is cut out"
+            yield Variant("crop", says, _prepared(card, crop_from=side))
+        says = f"its shorter side is resized to {side} and the middle {now.size} cut out, not {LAYOUTS[now.pad]}"
+        yield Variant("crop", says, replace(card, preprocess=covering(now, side)))
+
+
 def _pads(card: ModelCard) -> Iterator[Variant]:
     now = card.preprocess
     names = {colour: name for name, colour in PAD_COLOURS.items()}
@@ -86,12 +138,6 @@ def _pads(card: ModelCard) -> Iterator[Variant]:
         says = f"it is padded with {name}, not {old}"
         yield Variant("pad", says, _prepared(card, pad_mode="colour", pad_colour=colour))
     yield Variant("pad", f"it is padded with its edges, not {old}", _prepared(card, pad_mode="edge"))
-    for place, says in (
-        ("before", "padded before the resize"),
-        ("after", "padded after the resize"),
-        ("none", "squashed"),
-    ):
-        yield Variant("pad", f"it is {says}", _prepared(card, pad=place))
     says = "small images are padded, not enlarged" if now.enlarge else "small images are enlarged, not padded"
     yield Variant("pad", says, _prepared(card, enlarge=not now.enlarge))
 
@@ -119,55 +165,60 @@ class Bench:
         images: their files.
         columns: which of its scores are compared.
         transform: what is done to them.
+        load: gives the tagger of a card.
 
     Attributes:
         card: of the model as it is loaded, the side of the square filled in: what changes start from.
+        pixels: the squares of the first images, uint8 (images, size, size, 3), by preprocessing and how many.
     """
 
     def __init__(
-        self, card: ModelCard, images: Sequence[Path], columns: Integers, transform: Transform, *, compute: Compute
+        self,
+        card: ModelCard,
+        images: Sequence[Path],
+        columns: Integers,
+        transform: Transform,
+        *,
+        load: Callable[[ModelCard], Tagger],
     ) -> None:
-        self._compute = compute
-        self._tagger = self._load(card)
+        self._load = load
+        self._tagger = load(card)
         self.card = replace(self._tagger.card, preprocess=self._tagger.preprocess, preprocess_file="")
         self._range = self.card.input
         self._paths = images
-        self._decoded: dict[Colour, list[RGB]] = {}
         self._columns, self._transform = columns, transform
-        self._seen: dict[Preprocess, Pixels] = {}
+        self._decoded = cache(self._decode)
+        self.pixels = lru_cache(KEPT)(self._pixels)
 
-    def scores(self, card: ModelCard, images: slice) -> Floats:
-        """What the model gives for some of the images by a changed card, float32 (images, columns)."""
+    def scores(self, card: ModelCard, images: int) -> Floats:
+        """What the model gives for the first images by a changed card, float32 (images, columns)."""
         self._take_range(replace(card.input, channels=self.card.input.channels))
-        pixels = self.pixels(card.preprocess)[images]
+        pixels = self.pixels(card.preprocess, images)
         if card.input.channels != self.card.input.channels:
             pixels = np.ascontiguousarray(pixels[..., ::-1])
         return self._transform(self._tagger.scores(pixels)[:, self._columns])
 
-    def pixels(self, preprocess: Preprocess) -> Pixels:
-        """The squares of all images, uint8 (images, size, size, 3)."""
-        if preprocess not in self._seen:
-            self._seen[preprocess] = np.stack([square(image, preprocess) for image in self._images(preprocess.alpha)])
-        return self._seen[preprocess]
+    def _pixels(self, preprocess: Preprocess, images: int) -> Pixels:
+        decoded = (self._decoded(path, preprocess.alpha) for path in self._paths[:images])
+        return np.stack([square_of(image, preprocess) for image in decoded])
 
-    def _images(self, behind: Colour) -> list[RGB]:
-        if behind not in self._decoded:
-            self._decoded[behind] = [decode_on(path, {behind})[behind] for path in self._paths]
-        return self._decoded[behind]
+    @staticmethod
+    def _decode(path: Path, behind: Colour) -> RGB:
+        return decode_on(path, {behind})[behind]
 
     def _take_range(self, spec: InputSpec) -> None:
         if self._range != spec:
             self._tagger = self._load(replace(self.card, input=spec))
             self._range = spec
 
-    def _load(self, card: ModelCard) -> Tagger:
-        return taggers.load(card, device=self._compute.device, precision=self._compute.precision)
-
 
 def search_variants(
     bench: Bench, wanted: Floats, so_far: Search, *, few: int, tolerance: float, advance: Callable[[int], None]
 ) -> Search:
     """The change of B's preprocessing, or the two, by which it comes nearest to A; the search as it was where none helps.
+
+    The best change is taken first, then the best one on top of it. Where that does not lead to agreement, swapped channels are
+    taken first: alone they may help as little as the other fault.
 
     Args:
         wanted: A's scores of the bench's images, float32 (images, columns).
@@ -177,29 +228,38 @@ def search_variants(
     card, found = bench.card, so_far
     for _ in range(FAULTS):
         best = _best(bench, card, found.cause, wanted[:few], advance)
-        if best is None:
+        changed = found if best is None else _with(bench, best, found, wanted)
+        if best is None or changed.mean >= found.mean:
             break
-        largest, mean = distances(wanted, bench.scores(best.card, slice(None)))
-        if mean >= found.mean:
+        card, found = best.card, changed
+        if found.after <= tolerance:
             break
-        found = found._replace(
-            after=largest, mean=mean, cause=(*found.cause, best.cause), says=(*found.says, best.says)
-        )
-        card = best.card
-        if largest <= tolerance:
-            break
+    if found.after > tolerance and "channels" not in found.cause:
+        swapped = next(_channels(bench.card))
+        best = _best(bench, swapped.card, (*so_far.cause, swapped.cause), wanted[:few], advance)
+        if best is not None:
+            told = so_far._replace(cause=(*so_far.cause, swapped.cause), says=(*so_far.says, swapped.says))
+            found = min(found, _with(bench, best, told, wanted), key=lambda search: search.mean)
     return found if found.mean < HALVED * so_far.mean else so_far
+
+
+def _with(bench: Bench, variant: Variant, found: Search, wanted: Floats) -> Search:
+    """Where the search stands with one more change, on all images."""
+    largest, mean = distances(wanted, bench.scores(variant.card, len(wanted)))
+    return found._replace(
+        after=largest, mean=mean, cause=(*found.cause, variant.cause), says=(*found.says, variant.says)
+    )
 
 
 def _best(
     bench: Bench, card: ModelCard, known: Sequence[str], wanted: Floats, advance: Callable[[int], None]
 ) -> Variant | None:
     """The change of a cause not yet known with the least mean difference."""
-    images = slice(0, len(wanted))
+    images = len(wanted)
     least, best = np.inf, None
     for variant in variants(card):
         advance(1)
-        if variant.cause in known or not _differs(bench, card, variant.card):
+        if variant.cause in known or not _differs(bench, card, variant.card, images):
             continue
         try:
             _, mean = distances(wanted, bench.scores(variant.card, images))
@@ -210,11 +270,11 @@ def _best(
     return best
 
 
-def _differs(bench: Bench, old: ModelCard, new: ModelCard) -> bool:
+def _differs(bench: Bench, old: ModelCard, new: ModelCard, images: int) -> bool:
     """Whether a change shows in the pixels, or is none of pixels; a library that is not installed changes nothing."""
     if old.preprocess == new.preprocess:
         return True
     try:
-        return not np.array_equal(bench.pixels(old.preprocess), bench.pixels(new.preprocess))
+        return not np.array_equal(bench.pixels(old.preprocess, images), bench.pixels(new.preprocess, images))
     except ArenaError:
         return False

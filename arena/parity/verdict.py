@@ -27,7 +27,8 @@ class Finding:
     """What would make B agree with A.
 
     Attributes:
-        cause: `sigmoid`, `tags`, `channels`, `resize`, `pad`, `alpha`, `range`, or several, joined by `+`.
+        cause: `sigmoid`, `tags`, `channels`, `resize`, `layout`, `rounding`, `crop`, `pad`, `alpha`, `range`, or several,
+            joined by `+`.
         says: the change to B, as it stands after "when".
         images: on how many images it was tried.
         before, after: the largest difference there without and with it.

@@ -14,11 +14,12 @@ from arena.cards import ADAPTERS, UNBUILT, ModelCard, find_plugin, package_of
 from arena.digests import digest_files
 from arena.errors import ArenaError
 from arena.taggers.base import Tagger
-from arena.taggers.ensemble import Ensemble, single
+from arena.taggers.ensemble import MATCHING_VERSION, Ensemble, single
 from arena.taggers.plugins import load_plugin
 from arena.taggers.preprocess import need_library
 from arena.taggers.preprocess_json import follow_preprocess_file
 from arena.taggers.weights import fetch
+from arena.tags import TagRelations
 
 # Idle OpenMP threads would spin on the cores that decode the next images: 47 s instead of 65 s for the demo run on two
 # cores, one of them shared with other work. It is read when torch is first loaded, which only the adapters do.
@@ -31,7 +32,14 @@ _HOMES = {"precomputed": "arena.scores.precomputed"}
 """Modules of adapters that are not named after themselves here; one that reads scores is at home with the scores."""
 
 
-def load(card: ModelCard, *, device: str = "auto", precision: str = "auto", among: Sequence[Tagger] = ()) -> Tagger:
+def load(
+    card: ModelCard,
+    *,
+    device: str = "auto",
+    precision: str = "auto",
+    among: Sequence[Tagger] = (),
+    relations: TagRelations = TagRelations(),
+) -> Tagger:
     """Load the tagger of a card, its files fetched where they are not here.
 
     Args:
@@ -39,6 +47,7 @@ def load(card: ModelCard, *, device: str = "auto", precision: str = "auto", amon
         precision: `auto` (fp16 on CUDA, fp32 on the CPU), `fp32`, `fp16`, `bf16`. An ONNX graph runs in its own.
         among: taggers of the same device and precision that are loaded already; one of the same card is given again, so
             that an ensemble and its members, compared in one run, are loaded and run once.
+        relations: what is known of tags' names; an ensemble matches those of its members by their aliases.
 
     Raises:
         WeightsError: a file is missing, damaged, or disagrees with another.
@@ -49,7 +58,7 @@ def load(card: ModelCard, *, device: str = "auto", precision: str = "auto", amon
             return known
     if card.adapter == "ensemble":
         members = [load(member, device=device, precision=precision, among=among) for member in card.member_cards]
-        return Ensemble(card, members)
+        return Ensemble(card, members, relations)
     refuse_unbuilt(card)
     files = fetch(card)
     card = follow_preprocess_file(card, files)
@@ -61,7 +70,9 @@ def load(card: ModelCard, *, device: str = "auto", precision: str = "auto", amon
     return tagger
 
 
-def identify(card: ModelCard, *, device: str = "auto", precision: str = "auto") -> dict[str, Any]:
+def identify(
+    card: ModelCard, *, device: str = "auto", precision: str = "auto", relations: TagRelations = TagRelations()
+) -> dict[str, Any]:
     """Everything that a tagger's scores depend on but the images, without loading it.
 
     Two that are equal give the same scores, to the last bits of the arithmetic of their device.
@@ -71,7 +82,7 @@ def identify(card: ModelCard, *, device: str = "auto", precision: str = "auto") 
     """
     if card.adapter == "ensemble":
         members = [identify(member, device=device, precision=precision) for member in card.member_cards]
-        return _identity_of_ensemble(card, members)
+        return _identity_of_ensemble(card, members, relations)
     refuse_unbuilt(card)
     return {
         "adapter": card.adapter,
@@ -95,8 +106,11 @@ def refuse_unbuilt(card: ModelCard) -> None:
         )
 
 
-def _identity_of_ensemble(card: ModelCard, members: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The identities of its members, in order, and how much each counts."""
+def _identity_of_ensemble(
+    card: ModelCard, members: Sequence[Mapping[str, Any]], relations: TagRelations
+) -> dict[str, Any]:
+    """The identities of its members, in order, how much each counts, and the aliases by which their tags are matched."""
+    aliases = "".join(f"{spelling}\0{name}\n" for spelling, name in sorted(relations.aliases.items()))
     digests = "".join(f"{member['weights']}\n" for member in members)
     return {
         "adapter": card.adapter,
@@ -104,6 +118,8 @@ def _identity_of_ensemble(card: ModelCard, members: Sequence[Mapping[str, Any]])
         "weights": hashlib.sha256(digests.encode()).hexdigest(),
         "members": list(members),
         "shares": list(card.weights or (1.0,) * len(members)),
+        "matching": MATCHING_VERSION,
+        "aliases": hashlib.sha256(aliases.encode()).hexdigest(),
     }
 
 

@@ -7,6 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from arena.parity.run import Chosen, compare_models, compare_with_scores
+from arena.parity.verdict import Report
+from arena.pipeline import Compute
+
 from ..conftest import write_selected_tags
 
 TAGS = 24
@@ -20,6 +24,7 @@ output = "{output}"
 resize = "{resize}"
 pad_colour = {pad}
 alpha = {alpha}
+{more}
 [input]
 channels = "{channels}"
 scale = {scale}
@@ -31,7 +36,7 @@ default = 0.35
 def write_card(folder: Path, **change: object) -> None:
     told: dict[str, object] = {
         "output": "probabilities", "resize": "bicubic", "pad": [255, 255, 255], "alpha": [255, 255, 255],
-        "channels": "bgr", "scale": 1.0,
+        "channels": "bgr", "scale": 1.0, "more": "",
     }  # fmt: skip
     (folder / "card.toml").write_text(CARD.format(**(told | change)))
 
@@ -90,3 +95,15 @@ def rename_tags(spec: str, rename: Callable[[list[str]], list[str]]) -> None:
     """Write a port's tag list again, its graph left as it is."""
     folder = Path(spec.partition("=")[2])
     write_selected_tags(folder, rename([f"tag_{i}" for i in range(TAGS)]))
+
+
+def compare(a: str, b: str, pictures: Path, **how: object) -> Report:
+    """Run two models on the CPU and compare them."""
+    folder = pictures.parent / "scores"
+    return compare_models(a, b, Chosen(images=pictures), folder=folder, compute=Compute("cpu"), **how)  # type: ignore[arg-type]
+
+
+def hold_against(files: dict[str, Path], model: str, pictures: Path, **how: object) -> Report:
+    """Run a model on the CPU and compare it with scores that are there already."""
+    folder = pictures.parent / "scores"
+    return compare_with_scores(model, files, Chosen(images=pictures), folder=folder, compute=Compute("cpu"), **how)  # type: ignore[arg-type]

@@ -9,19 +9,16 @@ import pytest
 from onnx import numpy_helper
 from PIL import Image
 
+from arena import taggers
+from arena.cards import find_model
 from arena.errors import ArenaError, IncomparableError, ScoresError
-from arena.parity.run import Chosen, compare_models, compare_scores
-from arena.parity.verdict import Report, Tolerances
+from arena.parity.run import compare_scores
+from arena.parity.verdict import Tolerances
 from arena.pipeline import Compute
 
-from .conftest import TAGS, rename_tags, write_card, write_sensitive_onnx
+from .conftest import TAGS, compare, hold_against, rename_tags, write_card, write_sensitive_onnx
 
 Port = Callable[..., str]
-
-
-def compare(a: str, b: str, pictures: Path, **how: object) -> Report:
-    folder = pictures.parent / "scores"
-    return compare_models(a, b, Chosen(images=pictures), folder=folder, compute=Compute("cpu"), **how)  # type: ignore[arg-type]
 
 
 def test_copies_are_identical(port: Port, pictures: Path) -> None:
@@ -71,6 +68,72 @@ def test_the_filter_of_another_library_is_named(port: Port, pictures: Path, libr
     report = compare(a, b, pictures)
     assert report.finding is not None
     assert report.finding.cause == "resize"
+    assert report.finding.agrees
+
+
+BEFORE, AFTER, SQUASHED = "padded to a square, then resized", "resized to fit, then padded", "squashed"
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "cause", "says"),
+    [
+        ('pad = "after"', 'pad = "before"', "layout", f"it is {AFTER}, not {BEFORE}"),
+        ('pad = "before"', 'pad = "after"', "layout", f"it is {BEFORE}, not {AFTER}"),
+        ('pad = "none"', 'pad = "before"', "layout", f"it is {SQUASHED}, not {BEFORE}"),
+        ('pad = "none"', 'pad = "after"', "layout", f"it is {SQUASHED}, not {AFTER}"),
+        ('pad = "before"', 'pad = "none"', "layout", "it is padded with white to a square, then resized, not squashed"),
+        ('pad = "after"', 'pad = "none"', "layout", "it is resized to fit, then padded with white, not squashed"),
+        ('pad_mode = "edge"', 'pad = "none"', "layout", f"it is {BEFORE}, with its edges, not squashed"),
+        ('pad = "after"\nrounding = "down"', 'pad = "after"', "rounding",
+         "the sides of the fitted picture are rounded down, not nearest"),
+        ("crop_from = 36", "", "crop", "the middle 32 of 36 pixels is cut out"),
+        ("", "crop_from = 36", "crop", "its middle is not cut out of 36 pixels"),
+        ('pad = "none"\ncrop_from = 36', 'pad = "none"', "crop", "the middle 32 of 36 pixels is cut out"),
+    ],
+)  # fmt: skip
+def test_another_way_to_the_square_is_named(
+    port: Port, pictures: Path, right: str, wrong: str, cause: str, says: str
+) -> None:
+    report = compare(port("a", more=right), port("b", more=wrong), pictures)
+    assert report.finding is not None
+    assert (report.finding.cause, report.finding.says) == (cause, says)
+    assert report.finding.agrees
+    assert report.finding.after < 1e-5 < 1e-3 < report.finding.before
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "cause"),
+    [
+        ({"more": 'pad = "none"'}, {"channels": "rgb"}, "channels+layout"),
+        ({"more": 'pad = "after"', "pad": [0, 0, 0]}, {"more": 'pad = "none"'}, "layout"),
+        ({"more": 'pad = "after"', "pad": [0, 0, 0]}, {}, "layout+pad"),
+        ({"more": "crop_from = 36", "resize": "bilinear"}, {}, "crop+resize"),
+    ],
+)
+def test_a_wrong_way_to_the_square_and_another_fault_are_both_named(
+    port: Port, pictures: Path, right: dict[str, object], wrong: dict[str, object], cause: str
+) -> None:
+    report = compare(port("a", **right), port("b", **wrong), pictures)
+    assert report.finding is not None
+    assert sorted(report.finding.cause.split("+")) == sorted(cause.split("+"))
+    assert report.finding.agrees
+
+
+@pytest.mark.parametrize("shorter", [32, 36])
+def test_the_middle_of_a_picture_that_covers_the_square_is_named(port: Port, pictures: Path, shorter: int) -> None:
+    from torchvision.transforms import CenterCrop, Compose, InterpolationMode, Resize
+
+    spec = port("b")
+    tagger = taggers.load(find_model(spec), device="cpu")
+    paths = sorted(pictures.iterdir())
+    cut = Compose([Resize(shorter, InterpolationMode.BICUBIC), CenterCrop(32)])
+    squares = np.stack([np.asarray(cut(Image.open(path).convert("RGB"))) for path in paths])
+    names, ids = list(tagger.tags.names), [path.stem for path in paths]
+    reference = save(pictures.parent / "reference.npz", tagger.scores(squares), names, ids)
+    report = hold_against({"reference": reference}, spec, pictures)
+    assert report.finding is not None
+    says = f"its shorter side is resized to {shorter} and the middle 32 cut out, not {BEFORE}"
+    assert (report.finding.cause, report.finding.says) == ("crop", says)
     assert report.finding.agrees
 
 
@@ -245,5 +308,5 @@ def test_files_that_cannot_be_compared_say_why(tmp_path: Path) -> None:
         compare_scores({"a": one, "b": save(tmp_path / "n.npz", values * np.nan, ["x", "y"])})
     with pytest.raises(ArenaError, match="1 named; give two"):
         compare_scores({"a": one})
-    with pytest.raises(ArenaError, match="neither side is called so"):
+    with pytest.raises(ArenaError, match="no model of this run"):
         compare_scores({"a": one, "b": one}, thresholds={"c": 0.5})

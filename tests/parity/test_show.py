@@ -59,11 +59,11 @@ def test_bad_input_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
     scores = tmp_path / "s.npz"
     np.savez(scores, scores=np.full((2, 1), 0.5, np.float32), tags=np.array(["x"]), image_ids=np.array(["1", "2"]))
     for arguments, message in [
-        (["wd14-demo", "-d", "demo"], "1 models named; give two"),
+        (["wd14-demo", "-d", "demo"], "1 model and 0 files of scores named; give two models"),
         (["wd14-demo", "wd14-demo", "-d", "demo"], "is named twice"),
         (["wd14-demo", "joytag-demo"], "give either --images FOLDER or --dataset NAME"),
         (["wd14-demo", "joytga-demo", "-d", "demo"], "Did you mean joytag-demo"),
-        (["--scores", f"a={scores}", "-d", "demo"], "--scores takes the place of models and images"),
+        (["--scores", f"a={scores}", "-d", "demo"], "0 models and 1 file of scores named"),
         (["--scores", f"a={scores}", "--scores", f"b={tmp_path / 'none'}"], "no such file"),
         (["--scores", f"a={scores}", "--scores", f"b={scores}", "-t", "b=7"], "a threshold lies in 0 to 1"),
     ]:

@@ -5,16 +5,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from arena import pipeline, taggers
 from arena.cards import ModelCard, Preprocess, find_model
 from arena.errors import ArenaError
+from arena.parity.run import Chosen, compare_models
 from arena.scores.predict import ImageSource, Job, predict
 from arena.scores.store import ScoreStore, read_store
 from arena.taggers.base import Tagger
 from arena.taggers.conformance import CHECKS, check
-from arena.taggers.ensemble import Ensemble
-from arena.tags import TagSpace
+from arena.taggers.ensemble import Ensemble, common_tags, spelling_of
+from arena.tags import TagRelations, TagSpace
 
 from ..conftest import Wd, draw
 
@@ -70,6 +73,57 @@ def test_the_mean_is_over_common_tags_in_the_order_of_the_first() -> None:
     np.testing.assert_allclose(both.scores(np.zeros((2, 8, 8, 3), np.uint8)), [[0.5, 0.3]] * 2, atol=1e-7)
 
 
+def common(*spaces: list[str], relations: TagRelations = TagRelations()) -> dict[str, list[str]]:
+    """Each common tag with the name that every member has for it."""
+    known = [TagSpace(tuple(names)) for names in spaces]
+    tags, columns = common_tags("both", known, relations)
+    rows = zip(*([space.names[c] for c in one] for space, one in zip(known, columns, strict=True)), strict=True)
+    return dict(zip(tags.names, map(list, rows), strict=True))
+
+
+def test_spellings_that_canonicalise_to_one_are_one_tag_without_relations() -> None:
+    names = [["long_hair", "ganyu_(genshin_impact)", ":d"], ["Long Hair", r"Ganyu \(Genshin Impact\)", ":D"]]
+    assert common(*names) == {name: [name, other] for name, other in zip(*names, strict=True)}
+    both = ensemble(Fixed("a", {"x": 0.9, "long_hair": 0.2}), Fixed("b", {"Long Hair": 0.8, "y": 0.1}))
+    np.testing.assert_allclose(both.scores(np.zeros((1, 8, 8, 3), np.uint8)), [[0.5]], atol=1e-7)
+    assert both.tags.names == ("long_hair",)
+    assert both.notes == ("1 of 1 common tags are spelt otherwise by a member: long_hair = Long Hair",)
+    assert ensemble(Fixed("a", {"x": 0.9}), Fixed("b", {"x": 0.8})).notes == ()
+
+
+def test_aliases_make_one_tag_of_two_names_in_any_spelling() -> None:
+    relations = TagRelations.of(aliases=[("pup", "dog"), ("doggy", "dog"), ("big_cat", "lion")])
+    first, second = ["pup", "sun", "Big Cat"], ["doggy", "lion", "moon"]
+    assert common(first, second, relations=relations) == {"pup": ["pup", "doggy"], "Big Cat": ["Big Cat", "lion"]}
+    with pytest.raises(ArenaError, match="no tag in common"):
+        common(first, second)
+
+
+def test_a_column_stands_for_one_tag_its_own_spelling_first() -> None:
+    relations = TagRelations.of(aliases=[("pup", "dog")])
+    assert common(["pup", "dog"], ["dog", "cat"], relations=relations) == {"dog": ["dog", "dog"]}
+    assert common(["pup", "Dog"], ["dog", "cat"], relations=relations) == {"pup": ["pup", "dog"]}
+    assert common([":D", ":d"], [":d", ":D"]) == {":D": [":D", ":D"], ":d": [":d", ":d"]}
+
+
+@given(
+    st.lists(st.lists(st.sampled_from(["a", "A", "a b", "A_b", "b", "B", "c"]), min_size=1, unique=True), min_size=1)
+)
+def test_no_column_is_taken_twice_and_exact_spellings_stay_together(spaces: list[list[str]]) -> None:
+    exact = [name for name in spaces[0] if all(name in names for names in spaces)]
+    try:
+        found = common(*spaces)
+    except ArenaError:
+        assert not exact
+        return
+    for member, names in enumerate(spaces):
+        taken = [others[member] for others in found.values()]
+        assert len(set(taken)) == len(taken)
+        assert set(taken) <= set(names)
+    assert all(found[name] == [name] * len(spaces) for name in exact)
+    assert all(len({spelling_of(other) for other in others}) == 1 for others in found.values())
+
+
 def test_weights_are_shares() -> None:
     both = ensemble(Fixed("a", {"x": 0.2}), Fixed("b", {"x": 0.8}), weights=(3, 1))
     np.testing.assert_allclose(both.scores(np.zeros((1, 8, 8, 3), np.uint8)), [[0.35]], atol=1e-7)
@@ -105,10 +159,35 @@ def test_members_are_run_once_on_squares_of_their_own(tmp_path: Path) -> None:
 def test_a_run_loads_members_once_and_scores_their_mean(root: Path, drawn_dataset: Path, tmp_path: Path) -> None:
     folder = pipeline.run(["a", "both", "b"], str(drawn_dataset), tmp_path / "run", root=root)
     a, b, both = (read_store(folder / "scores" / name) for name in ("a", "b", "both"))
-    assert both.tags.names == tuple(name for name in a.tags.names if name in b.tags.index)
-    columns = [[scores.tags.index[name] for name in both.tags.names] for scores in (a, b)]
+    spelt = {"tag_1": "tag_one"}  # an alias of the dataset, by which b knows the tag
+    assert both.tags.names == tuple(name for name in a.tags.names if spelt.get(name, name) in b.tags.index)
+    assert "tag_1" in both.tags.names
+    columns = [[a.tags.index[name], b.tags.index[spelt.get(name, name)]] for name in both.tags.names]
+    columns = np.array(columns).T.tolist()
     mean = (a.values.read()[:, columns[0]] + b.values.read()[:, columns[1]]) / 2
     np.testing.assert_allclose(both.values.read(), mean, atol=1e-6)
+
+
+def test_scores_are_made_again_when_other_aliases_match_other_tags(
+    root: Path, drawn_dataset: Path, tmp_path: Path
+) -> None:
+    def tags() -> tuple[str, ...]:
+        pipeline.run(["both"], str(drawn_dataset), tmp_path / "run", root=root)
+        return read_store(tmp_path / "run/scores/both").tags.names
+
+    assert "tag_1" in tags()
+    (drawn_dataset / "tag_aliases.csv").unlink()
+    assert "tag_1" not in tags()
+
+
+def test_two_ports_of_an_ensemble_are_matched_by_the_aliases_of_a_dataset(
+    root: Path, drawn_dataset: Path, tmp_path: Path
+) -> None:
+    chosen, cpu = Chosen(dataset=str(drawn_dataset)), pipeline.Compute("cpu")
+    report = compare_models("a", "both", chosen, folder=tmp_path / "kept", compute=cpu, root=root)
+    assert "tag_1" not in report.parity.only_a
+    assert "tag_3" in report.parity.only_a
+    assert report.tried_on > 0
 
 
 def test_a_loaded_member_is_used_again(root: Path) -> None:
@@ -136,6 +215,9 @@ def test_its_identity_follows_members_and_weights(root: Path, onnx_folder: Wd) -
     assert identity() != plain
     write(root, ["a", "b"])
     assert identity() == plain
+    card = find_model("both", root)
+    assert taggers.identify(card, relations=TagRelations.of(aliases=[("tag_one", "tag_1")])) != plain
+    assert taggers.identify(card, relations=TagRelations.of(implications=[("tag_2", "tag_1")])) == plain
     tags = onnx_folder.folder / "selected_tags.csv"
     tags.write_text(tags.read_text().replace("tag_one", "tag_two"))
     assert identity() != plain
