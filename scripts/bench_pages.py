@@ -98,10 +98,22 @@ async () => {
 
 def make_run(case: Case, folder: Path) -> Path:
     """Draw and score once; the scores go when the run is there."""
-    run = folder / "run"
+    run, names = folder / "run", [f"tagger-{chr(ord('a') + number)}" for number in range(case.models)]
     if (run / "run.json").exists():
         pipeline.render(run)
         return run
+    if not (folder / "truth.npz").exists():
+        write_scores(case, folder, names)
+    scores = [part for name in names for part in ("--scores", f"{name}={folder / name}.npz", "-t", f"{name}=0.4")]
+    command = [sys.executable, "-m", "arena", "score", *scores, "--truth", str(folder / "truth.npz"), "-o", str(run)]
+    subprocess.run(command, check=True)
+    for file in folder.glob("*.npz"):
+        file.unlink()
+    return run
+
+
+def write_scores(case: Case, folder: Path, names: list[str]) -> None:
+    """Taggers of about JoyTag's quality, each a little better than the one before; the truth is written last."""
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(0)
     supports = np.resize(world.joytag_supports(), case.tags)
@@ -112,16 +124,9 @@ def make_run(case: Case, folder: Path) -> Path:
         "tags": np.array([f"tag_{tag}" for tag in range(case.tags)]),
         "image_ids": np.array([f"{image:06d}" for image in range(case.images)]),
     }
-    names = [f"tagger-{chr(ord('a') + number)}" for number in range(case.models)]
     for name in names:
         np.savez(folder / name, scores=drawn.scores.pop(0), **axes)  # type: ignore[arg-type]
     np.savez(folder / "truth", truth=np.ascontiguousarray(drawn.truth.toarray()), **axes)  # type: ignore[arg-type]
-    scores = [part for name in names for part in ("--scores", f"{name}={folder / name}.npz", "-t", f"{name}=0.4")]
-    command = [sys.executable, "-m", "arena", "score", *scores, "--truth", str(folder / "truth.npz"), "-o", str(run)]
-    subprocess.run(command, check=True)
-    for file in folder.glob("*.npz"):
-        file.unlink()
-    return run
 
 
 def measure(case: Case, run: Path, browser: Browser) -> dict[str, Any]:
