@@ -185,6 +185,8 @@ def _refuse_wrong_files(card: ModelCard, where: str) -> None:
     for key, file in named.items():
         if file and file not in card.files:
             raise ArenaError(f"{where}: {key} = {file!r} is not among files. {nearest(file, card.files)}")
+    if card.elsewhere and card.hub is None:
+        raise ArenaError(f"{where}: elsewhere = {list(card.elsewhere)}, but no hub of the other files; say hub too")
     for file, digest in card.sha256.items():
         if not re.fullmatch("[0-9a-f]{64}", digest):
             raise ArenaError(f"{where}: sha256 of {file} = {digest!r}; 64 digits 0 to 9 and a to f")

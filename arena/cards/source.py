@@ -34,7 +34,7 @@ class Source:
 def read_elsewhere(table: Table) -> Mapping[str, Source]:
     """The table `[elsewhere."FILE"]` of a card: a file that lies in another repository than the weights."""
     found = {}
-    for file in table.keys():
+    for file in list(table.content):
         told = table.table(file)
         found[file] = Source(told.text("hub"), told.text("revision", "") or None)
         told.finish()

@@ -5,7 +5,8 @@ place (axial rotary positions), scaled so that the whole grid spans what a windo
 the patches, a linear layer gives the logits.
 
 Source: `tagger_pipeline.py` of pixai-labs/pixai-tagger-v1.0 as sln77/ComfyUI-Tagger (MIT) carries it on; the encoder is that of
-facebookresearch/sam3, model/vitdet.py. With the fields that SAM 3 has it counts 486,346,909 parameters, as the hub tells.
+facebookresearch/sam3, model/vitdet.py. With the fields that SAM 3 has it counts 486,346,909 parameters, and a file of 1,945,425,796
+bytes, as the hub tells.
 """
 
 import math
@@ -20,11 +21,14 @@ from torch.nn import functional as F
 ROPE_THETA = 10_000.0
 """Base of the rotary positions' wavelengths."""
 
-WITHOUT: Mapping[str, Any] = {
+BUILT: Mapping[str, Any] = {
     "rel_pos_blocks": [], "retain_cls_token": False, "use_abs_pos": True, "use_rope": True, "in_chans": 3,
     "norm_layer": "LayerNorm", "act_layer": "GELU",
 }  # fmt: skip
 """Fields of `config.json` of which one value is built, that of the release."""
+
+SILENT: Mapping[str, Any] = {"rel_pos_blocks": [2, 5, 8, 11], "retain_cls_token": True, "use_rope": False}
+"""What the release's own code takes for those of them that `config.json` does not tell, where that is another value."""
 
 
 @dataclass(frozen=True)
@@ -77,9 +81,9 @@ class VitDetConfig:
         Raises:
             TypeError: a size that the network needs is missing. ValueError: a value cannot be, or is not built.
         """
-        for name, built in WITHOUT.items():
-            value = table.get(name, built)
-            if (list(value) if isinstance(value, list | tuple) else value) != built:
+        for name, built in BUILT.items():
+            value = table.get(name, SILENT.get(name, built))
+            if value != built:
                 raise ValueError(f"{name} = {value!r}; only {built!r} is built")
         known = {field.name for field in fields(cls)}
         told = {key: value for key, value in table.items() if key in known}
@@ -146,8 +150,8 @@ class Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """The grid after both branches."""
         x = x + self.ls1(self._attended(self.norm1(x)))
-        x = x + self.ls2(self.mlp["fc2"](F.gelu(self.mlp["fc1"](self.norm2(x)))))
-        return x
+        thought: Tensor = self.ls2(self.mlp["fc2"](F.gelu(self.mlp["fc1"](self.norm2(x)))))
+        return x + thought
 
     def _attended(self, x: Tensor) -> Tensor:
         if not self.window:
@@ -229,8 +233,8 @@ def axial_turns(side: int, width: int, scale: float) -> Tensor:
 
     Returns: float32 (2, side * side, width / 2): cosines, then sines.
 
-    >>> axial_turns(2, 4, 1.0)[1].round(decimals=4).tolist()
-    [[0.0, 0.0], [0.8415, 0.0], [0.0, 0.8415], [0.8415, 0.8415]]
+    >>> axial_turns(2, 4, math.pi / 2)[1].tolist()  # sines: a quarter of a turn a step, across first
+    [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]
     """
     speeds = 1.0 / ROPE_THETA ** (torch.arange(0, width, 4).float() / width)
     places = torch.arange(side * side)

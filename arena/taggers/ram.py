@@ -170,7 +170,8 @@ def build(state: Mapping[str, Tensor], *, tags: int, size: int, path: Path) -> R
         WeightsError: they are those of no RAM++.
     """
     try:
-        return RamPlus(_encoder(state, size), _sizes(state, tags))
+        encoder = _encoder(state, size)
+        return RamPlus(encoder, _sizes(state, tags, int(encoder.num_features)))  # type: ignore[arg-type]
     except (KeyError, ValueError, AssertionError, RuntimeError) as error:
         raise WeightsError(f"{path}: does not fit RAM++ ({error})") from None
 
@@ -189,12 +190,14 @@ def _encoder(state: Mapping[str, Tensor], size: int) -> nn.Module:
     return encoder
 
 
-def _sizes(state: Mapping[str, Tensor], tags: int) -> Sizes:
-    width, features = state["image_proj.weight"].shape
+def _sizes(state: Mapping[str, Tensor], tags: int, features: int) -> Sizes:
+    queries = len(state["wordvec_proj.weight"])
+    if queries % QUERY_HEADS:
+        raise ValueError(f"wordvec_proj.weight gives {queries} numbers, no multiple of {QUERY_HEADS} attention heads")
     return Sizes(
         features=features,
-        width=width,
-        queries=len(state["wordvec_proj.weight"]),
+        width=len(state["image_proj.weight"]),
+        queries=queries,
         inner=len(state["tagging_head.encoder.layer.0.intermediate.dense.weight"]),
         layers=sum(name.endswith(".intermediate.dense.weight") for name in state),
         tags=tags,

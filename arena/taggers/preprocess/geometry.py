@@ -65,8 +65,8 @@ def _fitted(height: int, width: int, side: int, rounding: str) -> _Sides:
 
     Step by step as the references reckon in float64, for a last bit of another order can make it another pixel.
 
-    >>> _fitted(100, 49, 1008, "cut"), _fitted(100, 107, 1008, "cut"), _fitted(100, 107, 1008, "down")
-    (_Sides(height=1008, width=493), _Sides(height=942, width=1008), _Sides(height=942, width=1008))
+    >>> _fitted(100, 107, 1008, "down"), _fitted(100, 107, 1008, "cut")
+    (_Sides(height=942, width=1008), _Sides(height=942, width=1007))
 
     Source: `nearest` imgutils' `pad_image_to_size`, `down` Camie's demo, `cut` PixAI's `rescale_pad`.
     """
