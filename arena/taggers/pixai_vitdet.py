@@ -5,8 +5,8 @@ place (axial rotary positions), scaled so that the whole grid spans what a windo
 the patches, a linear layer gives the logits.
 
 Source: `tagger_pipeline.py` of pixai-labs/pixai-tagger-v1.0 as sln77/ComfyUI-Tagger (MIT) carries it on; the encoder is that of
-facebookresearch/sam3, model/vitdet.py. With the fields that SAM 3 has it counts 486,346,909 parameters, and a file of 1,945,425,796
-bytes, as the hub tells.
+facebookresearch/sam3, model/vitdet.py. With the fields that SAM 3 has it counts 486,346,909 parameters and fills a file of
+1,945,425,796 bytes, as the release does.
 """
 
 import math

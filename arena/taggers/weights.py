@@ -1,7 +1,8 @@
 """Where a tagger's files are, or how they get here; and whether they are what they are said to be."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,21 +20,30 @@ RECORD_FILE = "arena.sha256"
 
 def find(card: ModelCard) -> dict[str, Path] | None:
     """The files of a card by name if all are on this machine: in its folder, or in the hub's cache; else None."""
-    local = {file: card.folder / file for file in card.files}
-    if all(path.exists() for path in local.values()):
-        return local
-    paths = {file: path for file in card.files if (path := _cached(card.source(file), file)) is not None}
-    return paths if len(paths) == len(card.files) else None
+    found = _found(card)
+    return found if len(found) == len(card.files) else None
 
 
-def _cached(source: Source | None, file: str) -> Path | None:
-    """A file in the hub's cache."""
+def _found(card: ModelCard) -> dict[str, Path]:
+    """Those of its files that are here; those of one repository from one place, or not at all, lest releases are mixed."""
+    paths: dict[str, Path] = {}
+    for source in dict.fromkeys(map(card.source, card.files)):
+        names = [file for file in card.files if card.source(file) == source]
+        for place in ({name: card.folder / name for name in names}, _cached(source, names)):
+            if len(place) == len(names) and all(path.exists() for path in place.values()):
+                paths |= place
+                break
+    return {name: paths[name] for name in card.files if name in paths}
+
+
+def _cached(source: Source | None, names: Sequence[str]) -> dict[str, Path]:
+    """Files in the hub's cache."""
     if source is None:
-        return None
+        return {}
     from huggingface_hub import try_to_load_from_cache
 
-    path = try_to_load_from_cache(source.hub, file, revision=source.revision)
-    return Path(path) if isinstance(path, str) else None
+    cached = {name: try_to_load_from_cache(source.hub, name, revision=source.revision) for name in names}
+    return {name: Path(path) for name, path in cached.items() if isinstance(path, str)}
 
 
 def fetch(card: ModelCard, progress: Progress = Silent()) -> dict[str, Path]:
@@ -122,7 +132,10 @@ def _pull(card: ModelCard, progress: Progress) -> dict[str, Path]:
         raise WeightsError(f"model {card.name}: no {', '.join(missing)} in {card.folder}; put the files there")
     from arena.taggers.hub import pull_files
 
-    return {name: pulled.path for name, pulled in pull_files(card, progress).items()}
+    here = _found(card)
+    rest = replace(card, files=tuple(file for file in card.files if file not in here))
+    paths = here | {name: pulled.path for name, pulled in pull_files(rest, progress).items()}
+    return {name: paths[name] for name in card.files}
 
 
 def read_state(path: Path) -> "dict[str, Tensor]":

@@ -351,6 +351,7 @@ def test_a_file_of_another_repository_comes_from_there(
     assert code == 2
     assert "the hub has no people/tags" in last_line(err)
     assert "Download top_tags.txt from" in last_line(err)
+    assert last_line(err).endswith(f"and put them into {tmp_path / 'models/tiny'}")
     hub.repositories, hub.main = ("people/tiny", "people/tags"), LATER
     code, out, err = pull(tmp_path, capsys=capsys)
     assert code == 0, err
@@ -363,6 +364,18 @@ def test_a_file_of_another_repository_comes_from_there(
     }  # fmt: skip
     for name, path in files.items():
         assert weights.read_recorded(path.parent)[name] == SHA256[name], "each repository has a record of its own"
+    files["top_tags.txt"].resolve().write_bytes(FILES["top_tags.txt"])
+    folder = tmp_path / "models/tiny"
+    folder.mkdir()
+    (folder / "top_tags.txt").write_bytes(FILES["top_tags.txt"])
+    by_hand = weights.find(find_model("tiny", tmp_path)) or {}
+    assert by_hand["top_tags.txt"] == folder / "top_tags.txt", "what was put there by hand, a repository at a time"
+    assert by_hand[LARGE] == files[LARGE]
+    (folder / "config.json").write_text("{}")
+    assert (weights.find(find_model("tiny", tmp_path)) or {})["config.json"] == files["config.json"], (
+        "no half of a release"
+    )
+    (folder / "top_tags.txt").unlink()
     files["top_tags.txt"].resolve().write_bytes(b"other")
     with pytest.raises(WeightsError, match=r"top_tags\.txt: SHA-256 is .*when it was pulled it was"):
         weights.fetch(find_model("tiny", tmp_path))
