@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from arena.cards import ModelCard, dataset_cards, find_dataset, model_cards
+from arena.cards import ModelCard, Source, dataset_cards, find_dataset, model_cards
 from arena.digests import digest_files
 from arena.errors import ArenaError
 from arena.heldout.dataset import read_frozen
@@ -16,20 +16,25 @@ from arena.taggers.hub import commit_of
 from arena.taggers.tag_files import read_tags
 
 
+class Pulled(NamedTuple):
+    """A repository of the hub, and the commit of it that is here."""
+
+    source: Source
+    commit: str
+
+
 class Fetched(NamedTuple):
     """A model's files on this machine.
 
     Attributes:
-        commit: of the hub, or None where they came from elsewhere.
-        pinned: whether the card names this commit.
+        unpinned: the repositories of the hub that they came from and that may come to hold other ones.
     """
 
     name: str
     folder: Path
     size_bytes: int
     digest: str
-    commit: str | None
-    pinned: bool
+    unpinned: tuple["Pulled", ...]
 
 
 def pull(card: ModelCard, progress: Progress = Silent()) -> Fetched:
@@ -42,8 +47,9 @@ def pull(card: ModelCard, progress: Progress = Silent()) -> Fetched:
         progress.note(f"{card.name}: fetching {', '.join(card.files)} from {card.hub or card.folder}")
     files = weights.fetch(card, progress)
     size = sum(path.stat().st_size for path in files.values())
-    commit = commit_of(next(iter(files.values())))
-    return Fetched(card.name, weights.folder_of(files), size, digest_files(files), commit, commit == card.revision)
+    commits = {card.source(name): commit for name, path in files.items() if (commit := commit_of(path))}
+    unpinned = tuple(Pulled(source, commits[source]) for source in card.unpinned if source in commits)
+    return Fetched(card.name, weights.folder_of(files), size, digest_files(files), unpinned)
 
 
 class Listing(NamedTuple):
@@ -61,6 +67,7 @@ class ListedModel:
         image_side: pixels, or None where only the weights tell it.
         tag_count: or None where neither the card nor files that are here tell it.
         size_bytes: of its files on this machine, or None where they are not here.
+        unpinned: whether the hub may come to hold other files under its name.
         folder: where its files are, or may be put.
     """
 
@@ -77,6 +84,7 @@ class ListedModel:
     size_bytes: int | None
     hub: str | None
     revision: str | None
+    unpinned: bool
     files: Sequence[str]
     folder: str
     notes: str
@@ -95,7 +103,8 @@ def _listed(card: ModelCard) -> ListedModel:
         threshold=card.thresholds.default,
         category_thresholds=card.thresholds.categories, trained_until=card.trained_until, verified=card.verified,
         size_bytes=sum(path.stat().st_size for path in files.values()) if files else None, hub=card.hub,
-        revision=card.revision, files=card.files, folder=str(weights.folder_of(files) if files else card.folder),
+        revision=card.revision, unpinned=bool(card.unpinned), files=card.files,
+        folder=str(weights.folder_of(files) if files else card.folder),
         notes=card.notes,
     )  # fmt: skip
 

@@ -247,10 +247,11 @@ def show_models(models: Sequence["ListedModel"]) -> None:
     for model in models:
         licence = "licence unknown" if model.licence == "unknown" else model.licence
         cut_off = "cut-off unknown" if model.trained_until == "unknown" else f"until {model.trained_until}"
-        below = "" if wide else f"\n  {licence}; {cut_off}"
+        unpinned = ["unpinned"] if model.unpinned else []
+        below = "" if wide else f"\n  {'; '.join([licence, cut_off, *unpinned])}"
         told = {
             "model": model.name + below, "licence": model.licence, "cut-off": model.trained_until,
-            "hub": model.hub or UNDEFINED,
+            "hub": " ".join([model.hub or UNDEFINED, *unpinned]),
             "px": UNDEFINED if model.image_side is None else str(model.image_side),
             "tags": UNDEFINED if model.tag_count is None else f"{model.tag_count:,}",
             "threshold": UNDEFINED if model.threshold is None else f"{model.threshold:g}",
@@ -263,6 +264,8 @@ def show_models(models: Sequence["ListedModel"]) -> None:
         console.print(
             "run: no where the published weights were not run by this project yet (verified = false)", markup=False
         )
+    if any(model.unpinned for model in models):
+        console.print("unpinned: the card names no commit of the hub, which may come to hold other files", markup=False)
 
 
 def show_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

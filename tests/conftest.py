@@ -108,6 +108,114 @@ def timm_folder(tmp_path: Path) -> Wd:
     return Wd(folder, tags)
 
 
+def write_jtp(folder: Path, tags: list[str], *, seed: int = 0) -> Path:
+    """A random ViT in JTP PILOT2's layout: 144 wide, 2 heads, 2 blocks, 4 x 4 patches of 8 pixels; columns out of order."""
+    import timm
+    import torch
+    from safetensors.torch import save_file
+
+    from arena.taggers.jtp import ARCHITECTURE, GatedHead
+
+    folder.mkdir()
+    torch.manual_seed(seed)
+    sizes = {"img_size": 32, "patch_size": 8, "embed_dim": 144, "depth": 2, "num_heads": 2, "mlp_ratio": 200 / 144}
+    network = timm.create_model(ARCHITECTURE, num_classes=0, **sizes)
+    network.head = GatedHead(144, len(tags))
+    torch.nn.init.normal_(network.head.linear.weight, std=0.5)
+    save_file(network.state_dict(), folder / "model.safetensors")
+    columns = dict(sorted((name, column) for column, name in enumerate(tags)))
+    (folder / "tags.json").write_text(json.dumps(columns))
+    (folder / "card.toml").write_text(
+        'name = "jtp-tiny"\nadapter = "jtp"\nfiles = ["model.safetensors", "tags.json"]\noutput = "probabilities"\n'
+        '[preprocess]\nsize = 32\npad = "after"\n[input]\nmean = [0.5, 0.5, 0.5]\nstd = [0.5, 0.5, 0.5]\n'
+    )
+    return folder
+
+
+@pytest.fixture
+def jtp_folder(tmp_path: Path) -> Path:
+    return write_jtp(tmp_path / "jtp-tiny", [f"tag_{i}" for i in range(12)])
+
+
+PIXAI_CONFIG = {
+    "num_classes": 9, "img_size": 48, "patch_size": 8, "in_chans": 3, "embed_dim": 32, "depth": 3, "num_heads": 2,
+    "mlp_ratio": 2.5, "window_size": 4, "global_att_blocks": [0, 2], "pretrain_img_size": 32, "rel_pos_blocks": [],
+    "retain_cls_token": False, "use_rope": True, "use_interp_rope": True, "ln_pre": True, "bias_patch_embed": False,
+    "init_values": None, "model_type": "cls_vitdet", "tags": [f"tag_{i}" for i in range(8)] + ["rating:g"],
+    "tags_split": [["general", 5], ["style", 3], ["rating", 1]],
+    "category_best_threshold": {"general": 0.17, "style": 0.15, "rating": 0.41},
+}  # fmt: skip
+"""Of a small network like PixAI's: a grid of 6 x 6 patches, windows of 4 x 4 that do not divide it."""
+
+
+def write_pixai(folder: Path, **changes: object) -> Path:
+    """A random ViTDet in the layout of PixAI's tagger v1.0."""
+    import torch
+    from safetensors.torch import save_file
+
+    from arena.taggers.pixai_vitdet import VitDet, VitDetConfig
+
+    folder.mkdir()
+    config = PIXAI_CONFIG | changes
+    torch.manual_seed(0)
+    network = VitDet(VitDetConfig.of(config))
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    save_file(network.state_dict(), folder / "model.safetensors")
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "preprocessor_config.json").write_text("{}")
+    return folder
+
+
+@pytest.fixture
+def pixai_folder(tmp_path: Path) -> Path:
+    return write_pixai(tmp_path / "pixai-tiny")
+
+
+def write_ram(folder: Path, tags: list[str], *, descriptions: int = 3) -> Path:
+    """A random RAM++ with the names of the published checkpoint, its optimiser and tensors that are never run beside it."""
+    import re
+
+    import timm
+    import torch
+
+    from arena.taggers.ram import ENCODER, RamPlus, Sizes
+
+    folder.mkdir()
+    torch.manual_seed(0)
+    sizes = {"img_size": 32, "patch_size": 4, "embed_dim": 16, "window_size": 4, "depths": (2, 2), "num_heads": (2, 4)}
+    encoder = timm.create_model(ENCODER, num_classes=0, **sizes)
+    network = RamPlus(encoder, Sizes(32, 12, 16, 24, 2, len(tags), descriptions))
+    for name, parameter in network.named_parameters():
+        if parameter.ndim > 1:
+            torch.nn.init.normal_(parameter, std=1.0 if name == "label_embed" else 0.3)
+    state = network.state_dict()
+    del state["reweight_scale"]
+    step = re.compile(r"(layers\.)(\d+)(\.downsample)")
+    state = {step.sub(lambda m: f"{m[1]}{int(m[2]) - 1}{m[3]}", name): tensor for name, tensor in state.items()}
+    state |= {
+        "logit_scale": torch.zeros(()),
+        "tagging_head.embeddings.word_embeddings.weight": torch.zeros(5, 16),
+        "tagging_head.encoder.layer.1.attention.self.query.weight": torch.zeros(16, 16),
+        "visual_encoder.layers.0.blocks.1.attn_mask": torch.zeros(4, 16, 16),
+        "visual_encoder.layers.0.blocks.0.attn.relative_position_index": torch.zeros(16, 16, dtype=torch.long),
+    }
+    torch.save({"model": state, "optimizer": {"state": {}, "lr": 1e-5}, "epoch": 3}, folder / "ram.pth")
+    (folder / "tags.txt").write_text("\n".join(tags))
+    (folder / "thresholds.txt").write_text("\n".join(str(0.5 + column / 100) for column in range(len(tags))) + "\n")
+    (folder / "card.toml").write_text(
+        'name = "ram-tiny"\nadapter = "ram"\nfiles = ["ram.pth", "tags.txt", "thresholds.txt"]\noutput = "logits"\n'
+        '[preprocess]\nsize = 32\npad = "none"\n[tags]\nfile = "tags.txt"\nformat = "top_tags"\n'
+        '[thresholds]\ndefault = 0.68\nfile = "thresholds.txt"\nformat = "threshold_list"\n'
+    )
+    return folder
+
+
+@pytest.fixture
+def ram_folder(tmp_path: Path) -> Path:
+    return write_ram(tmp_path / "ram-tiny", ["3D CG rendering", "baby shoe", *(f"tag_{i}" for i in range(5))])
+
+
 def draw(seed: int, size: tuple[int, int] = (90, 70)) -> Image.Image:
     """A picture that differs from every other seed's."""
     rng = np.random.default_rng(seed)

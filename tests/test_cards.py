@@ -2,8 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from arena import taggers
-from arena.cards import find_dataset, find_model, find_models, model_cards, model_groups, read_model_card
+from arena.cards import Source, find_dataset, find_model, find_models, model_cards, model_groups, read_model_card
 from arena.errors import ArenaError
 
 CARD = """
@@ -58,12 +57,12 @@ def test_a_shipped_card_is_of_one_piece(name: str) -> None:
     card = SHIPPED[name]
     assert card.verified == (card.hub is None), "only the demo models were run by this project"
     assert card.hub is None or card.revision or not card.verified, "what was run is pinned"
-    weights = {"onnx": ".onnx", "timm": ".safetensors", "joytag": ".safetensors"}.get(card.adapter, "")
+    weights = {"onnx": ".onnx", "ram": ".pth"}.get(card.adapter, ".safetensors")
     assert card.files[0].endswith(weights), "weights come first"
     assert card.preprocess.size or card.preprocess_file or card.name == "z3d-e621-convnext"
     assert card.adapter != "timm" or "config.json" in card.files
     assert not card.tag_count or "tags" not in card.notes or f"{card.tag_count:,} " in card.notes
-    assert card.preprocess.library == "pil" or card.name == "deepdanbooru"
+    assert card.preprocess.library == "pil" or card.name in ("deepdanbooru", "pixai-v1.0")
 
 
 def test_a_group_names_several_models() -> None:
@@ -123,16 +122,21 @@ def test_a_family_is_named_by_its_pattern() -> None:
             find_model(name)
 
 
-@pytest.mark.parametrize("name", ["jtp-pilot2", "ram-plus", "pixai-v1.0"])
-def test_a_model_without_an_adapter_says_so_before_anything_is_fetched(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(taggers, "fetch", lambda card: pytest.fail("fetched"))
-    for ask in (taggers.load, taggers.identify):
-        with pytest.raises(
-            ArenaError, match=rf"model {name}: its network \(.*\) has no adapter here, so \S+ cannot be run"
-        ):
-            ask(find_model(name))
+def test_files_may_lie_in_another_repository_than_the_weights() -> None:
+    ram = SHIPPED["ram-plus"]
+    assert ram.source(ram.files[0]) == Source("xinyu1205/recognize-anything-plus-model", ram.revision)
+    assert ram.source("ram_tag_list.txt") == Source(
+        "CannotFindObject/RAM_ONNX", "6c4ca81fb841e359c043c1e8f92f62bf5c3b8c18"
+    )
+    assert ram.unpinned == ()
+    assert SHIPPED["camie-v1"].unpinned == (Source("deepghs/camie_tagger_onnx"),)
+    assert SHIPPED["joytag-demo"].unpinned == ()
+
+
+def test_most_public_taggers_are_pinned_to_a_commit() -> None:
+    assert {name for name, card in SHIPPED.items() if card.unpinned} == {
+        "camie-v1", "camie-v1-initial-onnx", "camie-v1-refined-onnx", "idolsankaku-swinv2", "jtp-pilot2",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -156,6 +160,16 @@ def test_a_model_without_an_adapter_says_so_before_anything_is_fetched(
             CARD.replace("top_tags.txt", "../top_tags.txt"),
             "files has '../top_tags.txt'; a path below the model's folder",
         ),
+        (CARD + '[elsewhere."a.csv"]\nhub = "a/b"', "elsewhere.a.csv = 'a.csv' is not among files"),
+        (
+            CARD + '[elsewhere."config.json"]\nhub = "a/b"',
+            r"elsewhere = \['config.json'\], but no hub of the other files",
+        ),
+        (CARD + '[elsewhere."config.json"]\nrevision = "a"', r"\[elsewhere\]: \[config.json\]: no hub; add it"),
+        (
+            CARD + '[elsewhere."config.json"]\nhub = "a/b"\nrevison = "a"',
+            "revison is no field .* Did you mean revision",
+        ),
         (CARD + 'output = "sigmoid"', "output = 'sigmoid'; allowed: logits, probabilities"),
         (CARD + '[sha256]\n"model.onnx" = "0"', r"sha256.model.onnx = 'model.onnx' is not among files"),
         (CARD + '[sha256]\n"config.json" = "0"', "sha256 of config.json = '0'; 64 digits"),
@@ -171,7 +185,7 @@ def test_a_model_without_an_adapter_says_so_before_anything_is_fetched(
         (CARD + '[preprocess]\nlibrary = "magick"', "library = 'magick'; allowed: pil, opencv, torch"),
         (CARD + '[preprocess]\nresize = "area"', "resize = 'area'; allowed: bicubic"),
         (CARD + '[preprocess]\nlibrary = "opencv"\nresize_up = "box"', "resize_up = 'box'; allowed: , bicubic"),
-        (CARD + '[preprocess]\nrounding = "up"', "rounding = 'up'; allowed: nearest, down"),
+        (CARD + '[preprocess]\nrounding = "up"', "rounding = 'up'; allowed: nearest, down, cut"),
         (CARD + "[preprocess]\nalpha = [0, 0, nan]", "alpha = .* must be three numbers"),
         (CARD + '[preprocess]\npad = "none"\nenlarge = false', "what is not enlarged is padded"),
         (CARD + "[preprocess]\nfit_size = 512", "fit_size = 512, pad = 'before'"),

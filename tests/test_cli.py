@@ -307,7 +307,14 @@ def test_figures_stay_whole_on_a_narrow_terminal_and_in_ascii(tmp_path: Path) ->
 
 
 def test_listings_show_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "joytag-demo" in arena("ls", "models", capsys=capsys)[1]
+    listed = arena("ls", "models", capsys=capsys)[1]
+    assert "joytag-demo" in listed
+    assert "unpinned: the card names no commit of the hub" in listed
+    models = {model["name"]: model for model in json.loads(arena("ls", "models", "--json", capsys=capsys)[1])}
+    assert (models["joytag"]["unpinned"], models["jtp-pilot2"]["unpinned"]) == (False, True)
+    assert listed.count("; unpinned") + listed.count(" unpinned\n") == sum(
+        model["unpinned"] for model in models.values()
+    )
     assert "demo" in arena("ls", "datasets", capsys=capsys)[1]
     lines = arena("ls", "tags", capsys=capsys)[1].splitlines()
     positives = [int(line.split()[-1]) for line in lines[1:]]

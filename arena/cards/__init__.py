@@ -4,7 +4,7 @@ Cards lie in `models/` and `datasets/` of a root: the folder that `--root` names
 package. A card that is wrong is refused with the field, what was seen, and what is allowed.
 """
 
-from arena.cards.adapters import ADAPTERS, PLUGIN_GROUP, UNBUILT, find_plugin, package_of
+from arena.cards.adapters import ADAPTERS, PLUGIN_GROUP, find_plugin, package_of
 from arena.cards.dataset import DatasetCard, read_dataset_card
 from arena.cards.find import (
     LAYOUTS,
@@ -25,9 +25,10 @@ from arena.cards.model import (
 )
 from arena.cards.names import check_name
 from arena.cards.pixels import FILTERS, InputSpec, Preprocess
+from arena.cards.source import COMMIT, Source
 
 __all__ = [
-    "ADAPTERS", "CARD_FILE", "FILTERS", "LAYOUTS", "PLUGIN_GROUP", "UNBUILT", "DatasetCard", "InputSpec", "ModelCard",
-    "Preprocess", "TagFile", "Thresholds", "check_name", "dataset_cards", "find_dataset", "find_model", "find_models",
+    "ADAPTERS", "CARD_FILE", "COMMIT", "FILTERS", "LAYOUTS", "PLUGIN_GROUP", "DatasetCard", "InputSpec", "ModelCard",
+    "Preprocess", "Source", "TagFile", "Thresholds", "check_name", "dataset_cards", "find_dataset", "find_model", "find_models",
     "find_plugin", "model_cards", "model_groups", "package_of", "read_dataset_card", "read_model_card", "roots",
 ]  # fmt: skip

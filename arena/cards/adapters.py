@@ -7,16 +7,8 @@ from importlib.metadata import EntryPoint, entry_points
 
 from arena.errors import ArenaError
 
-ADAPTERS = ("joytag", "onnx", "timm", "precomputed", "ensemble")
+ADAPTERS = ("joytag", "onnx", "timm", "pixai", "jtp", "ram", "precomputed", "ensemble")
 """The project's own adapters; a plugin cannot take one of these names."""
-
-UNBUILT = {
-    "jtp": "a SigLIP ViT with a gated head",
-    "pixai": "PixAI's own network",
-    "ram": "RAM++, a Swin transformer with a text-guided tagging head",
-}
-"""Adapters that are not written yet, and what they would run: their cards hold the facts, and say so when they are loaded. A
-plugin may bring one."""
 
 PLUGIN_GROUP = "arena.taggers"
 """The group of entry points in which a package names its adapters: `NAME = "module:load"`."""
@@ -31,7 +23,7 @@ def check_adapter(name: str, where: str) -> None:
     Raises:
         ArenaError: there is none, or several packages offer it.
     """
-    if name in ADAPTERS or name in UNBUILT or find_plugin(name) is not None:
+    if name in ADAPTERS or find_plugin(name) is not None:
         return
     offered = sorted({point.name for point in entry_points(group=PLUGIN_GROUP)} - set(ADAPTERS))
     raise ArenaError(

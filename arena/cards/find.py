@@ -20,6 +20,7 @@ LAYOUTS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("model.onnx", "selected_tags.csv", "preprocess.json"), "animetimm-caformer_b36"),
     (("model.safetensors", "config.json", "selected_tags.csv", "preprocess.json"), "animetimm-caformer_b36-timm"),
     (("model.onnx", "selected_tags.csv"), "wd14"),
+    (("model.safetensors", "config.json", "preprocessor_config.json"), "pixai-v1.0"),
     (("model.safetensors", "config.json", "selected_tags.csv"), "wd-vit-v3-timm"),
 )
 """Files that tell what a local folder holds, weights first -> the card whose preprocessing and thresholds it follows."""

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from arena.cards.adapters import check_adapter
 from arena.cards.names import check_name
 from arena.cards.pixels import InputSpec, Preprocess, read_input, read_preprocess
+from arena.cards.source import Source, read_elsewhere
 from arena.cards.toml import Table, load_toml
 from arena.errors import ArenaError, nearest
 from arena.tags import CATEGORY_NAMES, E621_CATEGORY_NAMES, VENDOR_CATEGORIES
@@ -20,7 +21,7 @@ TAG_FORMATS = (
 """How lists of tags are written; `arena.taggers.tag_files` reads each."""
 
 THRESHOLD_FORMATS = (
-    "selected_tags", "thresholds_csv", "threshold_json", "camie_metadata", "pr_thresholds", "config_tags",
+    "selected_tags", "thresholds_csv", "threshold_json", "camie_metadata", "pr_thresholds", "config_tags", "threshold_list",
 )  # fmt: skip
 """How files of thresholds are written."""
 
@@ -66,9 +67,10 @@ class ModelCard:
 
     Attributes:
         name: how users call it.
-        adapter: one of `ADAPTERS` or of `UNBUILT`, or one that an installed package offers.
+        adapter: one of `ADAPTERS`, or one that an installed package offers.
         folder: where its files are or may be put.
         hub, revision: where they are fetched, or None.
+        elsewhere: the files that lie in another repository of the hub, and in which.
         files: what it needs, weights first; none for an ensemble.
         sha256: digest of some of its files, where it is known.
         output: `logits` or `probabilities`.
@@ -89,6 +91,7 @@ class ModelCard:
     files: tuple[str, ...]
     hub: str | None = None
     revision: str | None = None
+    elsewhere: Mapping[str, Source] = field(default_factory=dict)
     sha256: Mapping[str, str] = field(default_factory=dict)
     licence: str = "unknown"
     trained_until: str = "unknown"
@@ -110,6 +113,17 @@ class ModelCard:
     def single(self) -> "tuple[ModelCard, ...]":
         """The cards that have files: those of an ensemble's members, or this one."""
         return self.member_cards or (self,)
+
+    def source(self, file: str) -> Source | None:
+        """Where one of its files is fetched; None where it is not."""
+        own = None if self.hub is None else Source(self.hub, self.revision)
+        return self.elsewhere.get(file, own)
+
+    @property
+    def unpinned(self) -> tuple[Source, ...]:
+        """The repositories of its files that may come to hold other ones, each once."""
+        sources = dict.fromkeys(self.source(file) for file in self.files)
+        return tuple(source for source in sources if source is not None and not source.pinned)
 
 
 def read_model_card(path: Path, *, arch: str = "") -> ModelCard:
@@ -141,6 +155,7 @@ def read_model_card(path: Path, *, arch: str = "") -> ModelCard:
         files=() if members.names else tuple(table.texts("files")),
         hub=table.text("hub", "") or None,
         revision=table.text("revision", "") or None,
+        elsewhere=read_elsewhere(table.table("elsewhere")),
         sha256=table.table("sha256").strings(),
         licence=table.text("licence", "unknown"),
         trained_until=table.text("trained_until", "unknown"),
@@ -166,10 +181,12 @@ def _refuse_wrong_files(card: ModelCard, where: str) -> None:
     """Every file that a field names must be listed, and a digest must be one."""
     named = {"preprocess.file": card.preprocess_file, "thresholds.file": card.thresholds.file}
     named |= {"tags.file": card.tags.file} if card.tags else {}
-    named |= {f"sha256.{file}": file for file in card.sha256}
+    named |= {f"sha256.{file}": file for file in card.sha256} | {f"elsewhere.{file}": file for file in card.elsewhere}
     for key, file in named.items():
         if file and file not in card.files:
             raise ArenaError(f"{where}: {key} = {file!r} is not among files. {nearest(file, card.files)}")
+    if card.elsewhere and card.hub is None:
+        raise ArenaError(f"{where}: elsewhere = {list(card.elsewhere)}, but no hub of the other files; say hub too")
     for file, digest in card.sha256.items():
         if not re.fullmatch("[0-9a-f]{64}", digest):
             raise ArenaError(f"{where}: sha256 of {file} = {digest!r}; 64 digits 0 to 9 and a to f")

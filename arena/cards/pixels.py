@@ -31,7 +31,8 @@ class Preprocess:
         resize_up: another filter for pictures that are enlarged; empty: the same.
         library: whose filter: `pil`, `opencv` or `torch` (antialiased, on uint8).
         alpha: what shows through transparency, 0 to 255.
-        rounding: how the sides of a fitted picture become whole: `nearest` (halves to the even one) or `down`.
+        rounding: how the sides of a fitted picture become whole: `nearest` (halves to the even one), `down` from the aspect, or
+            `cut`, both sides by one ratio, where the longer may lose a pixel too.
         fit_size: side of a first square, into which the picture is fitted and padded before that is resized; 0: none.
         fit_resize: filter of the first square; empty: `resize`.
         crop_from: side to which the square is resized so that the middle `size` of it is cut out; 0: no cut.
@@ -91,7 +92,7 @@ def read_preprocess(table: Table) -> Preprocess:
         resize_up=table.choice("resize_up", ("", *filters), ""),
         library=library,
         alpha=_colour(table, "alpha"),
-        rounding=table.choice("rounding", ("nearest", "down"), "nearest"),
+        rounding=table.choice("rounding", ("nearest", "down", "cut"), "nearest"),
         fit_size=table.count("fit_size", 0),
         fit_resize=table.choice("fit_resize", ("", *filters), ""),
         crop_from=table.count("crop_from", 0),

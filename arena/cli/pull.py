@@ -40,10 +40,10 @@ def pull(models: tuple[str, ...], root: Path | None) -> None:
             continue
         size = size_told(fetched.size_bytes)
         click.echo(f"{fetched.name}: {fetched.folder}  ({len(card.files)} files, {size}, sha256 {fetched.digest[:12]})")
-        if fetched.commit and not fetched.pinned:
+        for source, commit in fetched.unpinned:
             click.echo(
-                f"{fetched.name}: {card.revision or 'main'} is commit {fetched.commit}; "
-                f'to stay with it, write revision = "{fetched.commit}" into its card'
+                f"{fetched.name}: unpinned: {source.hub} at {source.revision or 'main'} is commit {commit}; "
+                f'to stay with it, write revision = "{commit}" into its card'
             )
     if failed:
         raise ArenaError(f"{len(failed)} of {len(cards)} models could not be pulled: {', '.join(failed)}")

@@ -10,9 +10,8 @@ from dataclasses import asdict
 from importlib import import_module
 from typing import Any
 
-from arena.cards import ADAPTERS, UNBUILT, ModelCard, find_plugin, package_of
+from arena.cards import ADAPTERS, ModelCard, find_plugin, package_of
 from arena.digests import digest_files
-from arena.errors import ArenaError
 from arena.taggers.base import Tagger
 from arena.taggers.ensemble import MATCHING_VERSION, Ensemble, single
 from arena.taggers.plugins import load_plugin
@@ -51,7 +50,7 @@ def load(
 
     Raises:
         WeightsError: a file is missing, damaged, or disagrees with another.
-        ArenaError: the device or the precision is not to be had, the adapter is not written yet, or a plugin is broken.
+        ArenaError: the device or the precision is not to be had, or a plugin is broken.
     """
     for known in (one for loaded in among for one in (loaded, *single(loaded))):
         if known.card == card:
@@ -59,7 +58,6 @@ def load(
     if card.adapter == "ensemble":
         members = [load(member, device=device, precision=precision, among=among) for member in card.member_cards]
         return Ensemble(card, members, relations)
-    refuse_unbuilt(card)
     files = fetch(card)
     card = follow_preprocess_file(card, files)
     need_library(card.preprocess.library)
@@ -83,7 +81,6 @@ def identify(
     if card.adapter == "ensemble":
         members = [identify(member, device=device, precision=precision) for member in card.member_cards]
         return _identity_of_ensemble(card, members, relations)
-    refuse_unbuilt(card)
     return {
         "adapter": card.adapter,
         "adapter_version": _adapter_version(card),
@@ -95,15 +92,6 @@ def identify(
         "output_name": card.output_name,
         "tags": None if card.tags is None else asdict(card.tags),
     }
-
-
-def refuse_unbuilt(card: ModelCard) -> None:
-    """Refuse, before anything is fetched, a model whose network no adapter runs."""
-    if card.adapter in UNBUILT and find_plugin(card.adapter) is None:
-        raise ArenaError(
-            f"model {card.name}: its network ({UNBUILT[card.adapter]}) has no adapter here, so {card.files[0]} cannot be "
-            "run. Score the images elsewhere, and enter the scores with: arena score --scores NAME=FILE.npz"
-        )
 
 
 def _identity_of_ensemble(

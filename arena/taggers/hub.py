@@ -12,6 +12,7 @@ import shutil
 import socket
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
@@ -19,7 +20,7 @@ from urllib.request import getproxies
 
 from filelock import FileLock
 
-from arena.cards import ModelCard
+from arena.cards import COMMIT, ModelCard, Source
 from arena.digests import digest_known, git_digest
 from arena.errors import WeightsError
 from arena.progress import Progress, Silent
@@ -33,9 +34,6 @@ CONNECT_SECONDS = 10
 WAITS_SECONDS = (1.0, 3.0, 9.0)
 """Pauses before a file is tried again; they start anew whenever some of it came."""
 
-COMMIT = re.compile(r"[0-9a-f]{40}")
-"""A commit of a repository: the only revision that can never come to mean other files."""
-
 _HEX = {40: "git's SHA-1", 64: "SHA-256"}
 """What an ETag is, by its length: the hub announces git's name of a small file, and the SHA-256 of a large one."""
 
@@ -48,17 +46,20 @@ class PulledFile(NamedTuple):
 
 
 def pull_files(card: ModelCard, progress: Progress = Silent()) -> dict[str, PulledFile]:
-    """All files of a card from its hub, at one commit: its revision, or what `main` is now.
+    """All files of a card from the hub, those of one repository at one commit: its revision, or what `main` is now.
 
     Raises:
         WeightsError: the hub does not have them, does not give them, or gives others than it announced.
     """
-    assert card.hub is not None
     pulled: dict[str, PulledFile] = {}
-    revision = card.revision
+    commits: dict[Source, str] = {}  # or else a push between two files would mix two releases
     for name in card.files:
-        pulled[name] = _pull_patiently(card, name, revision, progress)
-        revision = pulled[name].commit  # or else a push between two files would mix two releases
+        source = card.source(name)
+        assert source is not None
+        of_source = tuple(file for file in card.files if card.source(file) == source)
+        part = replace(card, hub=source.hub, revision=source.revision, files=of_source)
+        pulled[name] = _pull_patiently(part, name, commits.get(source, source.revision), progress)
+        commits[source] = pulled[name].commit
     return pulled
 
 

@@ -5,14 +5,14 @@ purpose are read: `thresholds.csv`, and the thresholds that stand in the list of
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from arena.cards import ModelCard, Thresholds
 from arena.errors import WeightsError, nearest, refuse_twice
-from arena.taggers.tag_files import DANBOORU_NUMBERS, Told, canonical, find_tag_file, named_file, read_json
+from arena.taggers.tag_files import DANBOORU_NUMBERS, Told, canonical, find_tag_file, named_file, read_json, read_text
 from arena.tags import UNKNOWN_CATEGORY, TagSpace, read_csv
 
 CATEGORY_FILE = "thresholds.csv"
@@ -27,15 +27,16 @@ BREAK_EVEN, BEST_F1 = "pr_breakeven", "f1_optimal"
 
 @dataclass(frozen=True)
 class _Found:
-    """What a file tells: of all tags, of categories by name, of tags by name."""
+    """What a file tells: of all tags, of categories by name, of tags by name or in the order of the network."""
 
     default: float | None = None
     categories: Mapping[str, float] = field(default_factory=dict)
     tags: Mapping[str, float] = field(default_factory=dict)
+    columns: Sequence[float] = ()
 
     @property
     def nothing(self) -> bool:
-        return self.default is None and not self.categories and not self.tags
+        return self.default is None and not self.categories and not self.tags and not self.columns
 
 
 def read_thresholds(card: ModelCard, files: Mapping[str, Path], tags: TagSpace) -> Thresholds:
@@ -51,7 +52,7 @@ def read_thresholds(card: ModelCard, files: Mapping[str, Path], tags: TagSpace) 
     """
     told = card.thresholds
     for path, form in _sources(card, files):
-        found = _READERS[form](path, told.profile)
+        found = _named(path, _READERS[form](path, told.profile), tags)
         if found.nothing and told.file:
             raise WeightsError(f"{path}: no threshold in it; name another file in the card, or none: [thresholds] file")
         _check(path, found, tags)
@@ -161,6 +162,15 @@ def _read_pr_thresholds(path: Path, profile: str) -> _Found:
     )
 
 
+def _read_list(path: Path, profile: str) -> _Found:
+    """A threshold a line, in the network's order.
+
+    Source: xinyu1205/recognize-anything, ram/data/ram_tag_list_threshold.txt.
+    """
+    lines = [line for line in read_text(path).splitlines() if line.strip()]
+    return _Found(columns=[_number(path, f"line {number + 1}", line) for number, line in enumerate(lines)])
+
+
 def _read_config_tags(path: Path, profile: str) -> _Found:
     """A `config.json` with `category_best_threshold`, `{category: 0.17}`, or `tags_best_threshold`, a number a tag.
 
@@ -185,6 +195,7 @@ _READERS: Mapping[str, Callable[[Path, str], _Found]] = {
     "camie_metadata": _read_profiles,
     "pr_thresholds": _read_pr_thresholds,
     "config_tags": _read_config_tags,
+    "threshold_list": _read_list,
 }
 
 
@@ -215,6 +226,18 @@ def _number(path: Path, what: str, value: object) -> float:
     if not 0 <= number <= 1:
         raise WeightsError(f"{path}: the threshold of {what} is {value!r}; it must lie in 0 to 1")
     return number
+
+
+def _named(path: Path, found: _Found, tags: TagSpace) -> _Found:
+    """Thresholds in the network's order, by the names of its tags."""
+    if found.columns and len(found.columns) != len(tags):
+        raise WeightsError(
+            f"{path}: {len(found.columns):,} thresholds, but the model has {len(tags):,} tags; take both files from the same "
+            "release"
+        )
+    return (
+        replace(found, tags=dict(zip(tags.names, found.columns, strict=True)), columns=()) if found.columns else found
+    )
 
 
 def _check(path: Path, found: _Found, tags: TagSpace) -> None:

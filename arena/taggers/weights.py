@@ -1,11 +1,12 @@
 """Where a tagger's files are, or how they get here; and whether they are what they are said to be."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from arena.cards import ModelCard
+from arena.cards import ModelCard, Source
 from arena.digests import digest_known
 from arena.errors import WeightsError
 from arena.progress import Progress, Silent
@@ -19,16 +20,30 @@ RECORD_FILE = "arena.sha256"
 
 def find(card: ModelCard) -> dict[str, Path] | None:
     """The files of a card by name if all are on this machine: in its folder, or in the hub's cache; else None."""
-    local = {file: card.folder / file for file in card.files}
-    if all(path.exists() for path in local.values()):
-        return local
-    if card.hub is None:
-        return None
+    found = _found(card)
+    return found if len(found) == len(card.files) else None
+
+
+def _found(card: ModelCard) -> dict[str, Path]:
+    """Those of its files that are here; those of one repository from one place, or not at all, lest releases are mixed."""
+    paths: dict[str, Path] = {}
+    for source in dict.fromkeys(map(card.source, card.files)):
+        names = [file for file in card.files if card.source(file) == source]
+        for place in ({name: card.folder / name for name in names}, _cached(source, names)):
+            if len(place) == len(names) and all(path.exists() for path in place.values()):
+                paths |= place
+                break
+    return {name: paths[name] for name in card.files if name in paths}
+
+
+def _cached(source: Source | None, names: Sequence[str]) -> dict[str, Path]:
+    """Files in the hub's cache."""
+    if source is None:
+        return {}
     from huggingface_hub import try_to_load_from_cache
 
-    cached = {file: try_to_load_from_cache(card.hub, file, revision=card.revision) for file in card.files}
-    paths = {file: Path(path) for file, path in cached.items() if isinstance(path, str)}
-    return paths if len(paths) == len(card.files) else None
+    cached = {name: try_to_load_from_cache(source.hub, name, revision=source.revision) for name in names}
+    return {name: Path(path) for name, path in cached.items() if isinstance(path, str)}
 
 
 def fetch(card: ModelCard, progress: Progress = Silent()) -> dict[str, Path]:
@@ -48,7 +63,7 @@ def fetch(card: ModelCard, progress: Progress = Silent()) -> dict[str, Path]:
 
 
 def folder_of(files: Mapping[str, Path]) -> Path:
-    """The folder that the names of files are relative to.
+    """The folder that the names of files are relative to; that of the first, which are the weights.
 
     >>> folder_of({"onnx/model.onnx": Path("/a/onnx/model.onnx")}).as_posix()
     '/a'
@@ -69,22 +84,40 @@ def read_recorded(folder: Path) -> dict[str, str]:
 def record_digests(card: ModelCard, files: Mapping[str, Path]) -> None:
     """Write the digests of pulled files beside them; what another card pulled into the same folder stays recorded.
 
+    Files of two repositories lie in two folders of the hub's cache, each named after the commit; each has its own record.
+
     Raises:
-        WeightsError: the folder cannot be written to.
+        WeightsError: a folder cannot be written to.
     """
-    folder = folder_of(files)
-    digests = read_recorded(folder) | {name: digest_known(path) for name, path in files.items()}
-    partial = folder / f"{RECORD_FILE}.{os.getpid()}"
-    try:
-        partial.write_text("".join(f"{digest}  {name}\n" for name, digest in sorted(digests.items())), encoding="utf-8")
-        partial.replace(folder / RECORD_FILE)
-    except OSError as error:
-        raise WeightsError(f"{folder}: digests of {card.name} cannot be recorded ({error.strerror})") from None
+    for folder, names in _by_folder(files).items():
+        digests = read_recorded(folder) | {name: digest_known(files[name]) for name in names}
+        partial = folder / f"{RECORD_FILE}.{os.getpid()}"
+        try:
+            partial.write_text(
+                "".join(f"{digest}  {name}\n" for name, digest in sorted(digests.items())), encoding="utf-8"
+            )
+            partial.replace(folder / RECORD_FILE)
+        except OSError as error:
+            raise WeightsError(f"{folder}: digests of {card.name} cannot be recorded ({error.strerror})") from None
+
+
+def _by_folder(files: Mapping[str, Path]) -> dict[Path, list[str]]:
+    """Names of files by the folder that they are relative to."""
+    folders: dict[Path, list[str]] = {}
+    for name, path in files.items():
+        folders.setdefault(folder_of({name: path}), []).append(name)
+    return folders
 
 
 def _refuse_others(card: ModelCard, files: Mapping[str, Path]) -> None:
     """Refuse files that are not the card's, or not what was pulled."""
-    pulled = ("when it was pulled it was", read_recorded(folder_of(files)), "delete the file and pull it again")
+    recorded = {
+        name: digest
+        for folder, names in _by_folder(files).items()
+        for name, digest in read_recorded(folder).items()
+        if name in names
+    }
+    pulled = ("when it was pulled it was", recorded, "delete the file and pull it again")
     of_card = (f"the card of {card.name} says", card.sha256, "mend its revision or its sha256, or pull the file again")
     for source, digests, fix in (pulled, of_card):
         for name in sorted(digests.keys() & files.keys()):
@@ -99,11 +132,16 @@ def _pull(card: ModelCard, progress: Progress) -> dict[str, Path]:
         raise WeightsError(f"model {card.name}: no {', '.join(missing)} in {card.folder}; put the files there")
     from arena.taggers.hub import pull_files
 
-    return {name: pulled.path for name, pulled in pull_files(card, progress).items()}
+    here = _found(card)
+    rest = replace(card, files=tuple(file for file in card.files if file not in here))
+    paths = here | {name: pulled.path for name, pulled in pull_files(rest, progress).items()}
+    return {name: paths[name] for name in card.files}
 
 
 def read_state(path: Path) -> "dict[str, Tensor]":
-    """Tensors of a safetensors file, or of a `model.pt` that holds `{"model": state}`, never an arbitrary pickle.
+    """Tensors of a safetensors file, or of a pickle that holds `{"model": state}`, never of an arbitrary one.
+
+    What else such a pickle holds, as an optimiser's numbers, is mapped and never read.
 
     Raises:
         WeightsError: the file is truncated or of another format.
@@ -115,7 +153,7 @@ def read_state(path: Path) -> "dict[str, Tensor]":
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
         return dict(content["model"])
     except (SafetensorError, OSError, RuntimeError, KeyError, ValueError, EOFError) as error:
         reason = str(error).splitlines()[0]
@@ -124,8 +162,11 @@ def read_state(path: Path) -> "dict[str, Tensor]":
         raise WeightsError(f"{path}: refused ({type(error).__name__}); it must hold tensors only") from None
 
 
-def load_state(network: object, state: "dict[str, Tensor]", path: Path) -> None:
+def load_state(network: object, state: "dict[str, Tensor]", path: Path, *, fits: str = "its config.json") -> None:
     """Put tensors into a torch network, every name and shape being right.
+
+    Args:
+        fits: what they are to fit, as an error tells it.
 
     Raises:
         WeightsError: a tensor is missing, too many, or of another shape.
@@ -137,4 +178,14 @@ def load_state(network: object, state: "dict[str, Tensor]", path: Path) -> None:
         network.load_state_dict(state)
     except RuntimeError as error:
         lines = [line.strip() for line in str(error).splitlines()[1:]] or [str(error)]
-        raise WeightsError(f"{path}: does not fit its config.json: {lines[0]}") from None
+        raise WeightsError(f"{path}: does not fit {fits}: {_first_of(lines[0])}") from None
+
+
+def _first_of(reason: str) -> str:
+    """A reason that lists a thousand tensors, cut after the first.
+
+    >>> _first_of('Missing key(s) in state_dict: "a.bias", "b.bias", "c.bias".')
+    'Missing key(s) in state_dict: "a.bias", ...'
+    """
+    first, comma, _ = reason.partition('", ')
+    return f'{first}", ...' if comma else reason

@@ -31,8 +31,17 @@ def onnx_one_folder(onnx_folder: Wd) -> Wd:
 
 @pytest.fixture(params=["joytag", "onnx", "onnx_one", "timm"])
 def folder(request: pytest.FixtureRequest) -> Path:
-    made = request.getfixturevalue(f"{request.param}_folder")
-    return made.folder if isinstance(made, Wd) else made
+    return made(request)
+
+
+@pytest.fixture(params=["joytag", "onnx", "onnx_one", "timm", "jtp", "pixai", "ram"])
+def any_folder(request: pytest.FixtureRequest) -> Path:
+    return made(request)
+
+
+def made(request: pytest.FixtureRequest) -> Path:
+    folder = request.getfixturevalue(f"{request.param}_folder")
+    return folder.folder if isinstance(folder, Wd) else folder
 
 
 def load(folder: Path, **how: str) -> Tagger:
@@ -44,8 +53,8 @@ def batch(tagger: Tagger, images: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("device", DEVICES)
-def test_every_adapter_keeps_the_interface(folder: Path, device: str) -> None:
-    outcomes = list(check(find_model(f"x={folder}"), device=device))
+def test_every_adapter_keeps_the_interface(any_folder: Path, device: str) -> None:
+    outcomes = list(check(find_model(f"x={any_folder}"), device=device))
     assert [outcome for outcome in outcomes if not outcome.passed] == []
     assert [outcome.name for outcome in outcomes] == ["loads", *CHECKS]
 
@@ -61,11 +70,13 @@ def test_a_tag_list_of_another_length_is_refused(folder: Path, count: int) -> No
         load(folder)
 
 
-def test_truncated_weights_are_one_line(folder: Path) -> None:
-    path = next(p for p in (folder / "model.onnx", folder / "model.safetensors") if p.exists())
+def test_truncated_weights_are_one_line(any_folder: Path) -> None:
+    path = next(
+        any_folder / name for name in ("model.onnx", "model.safetensors", "ram.pth") if (any_folder / name).exists()
+    )
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(WeightsError) as caught:
-        load(folder)
+        load(any_folder)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -83,13 +94,15 @@ def test_joytag_gives_the_references_probabilities(name: str) -> None:
     np.testing.assert_allclose(tagger.scores(pixels), expected["probabilities"], atol=1e-5)
 
 
-def test_bfloat16_on_the_cpu_is_near_float32(joytag_folder: Path) -> None:
-    full, half = load(joytag_folder, device="cpu"), load(joytag_folder, device="cpu", precision="bf16")
+@pytest.mark.parametrize("adapter", ["joytag", "jtp", "pixai", "ram"])
+def test_bfloat16_on_the_cpu_is_near_float32(adapter: str, request: pytest.FixtureRequest) -> None:
+    folder = request.getfixturevalue(f"{adapter}_folder")
+    full, half = load(folder, device="cpu"), load(folder, device="cpu", precision="bf16")
     pixels = batch(full, 4)
     assert half.precision == "bf16"
     assert 0 < np.abs(full.scores(pixels) - half.scores(pixels)).max() < 0.02
     with pytest.raises(ArenaError, match="the CPU runs fp32 or bf16"):
-        load(joytag_folder, device="cpu", precision="fp16")
+        load(folder, device="cpu", precision="fp16")
 
 
 def test_old_checkpoints_lose_their_nine_other_rows(joytag_folder: Path) -> None:

@@ -45,6 +45,7 @@ class SmallHub:
     files: dict[str, bytes] = field(default_factory=lambda: dict(FILES))
     faults: list[tuple[str, Answer]] = field(default_factory=list)
     cdn: str = ""
+    repositories: tuple[str, ...] = ("people/tiny",)
     requests: list[tuple[str, str, str]] = field(default_factory=list)
     tokens: list[str | None] = field(default_factory=list)
 
@@ -72,7 +73,7 @@ class Answering(BaseHTTPRequestHandler):
             return
         _, owner, repository, _, revision, *_ = (self.path + "/////").split("/")
         commit = hub.main if revision == "main" else revision
-        if f"{owner}/{repository}" != "people/tiny" and not self.is_cdn:
+        if f"{owner}/{repository}" not in hub.repositories and not self.is_cdn:
             self.refuse(404, "RepoNotFound")
         elif commit not in (COMMIT, LATER) and not self.is_cdn:
             self.refuse(404, "RevisionNotFound")
@@ -338,6 +339,46 @@ def test_a_card_that_pins_nothing_is_told_its_commit_and_mixes_no_releases(
     assert (
         len({hub_module.commit_of(path) for path in (weights.find(find_model("tiny", tmp_path)) or {}).values()}) == 1
     )
+
+
+def test_a_file_of_another_repository_comes_from_there(
+    hub: SmallHub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_card(tmp_path, sha256=SHA256)
+    path = tmp_path / "models/tiny.toml"
+    path.write_text(path.read_text() + '\n[elsewhere."top_tags.txt"]\nhub = "people/tags"')
+    code, _, err = pull(tmp_path, capsys=capsys)
+    assert code == 2
+    assert "the hub has no people/tags" in last_line(err)
+    assert "Download top_tags.txt from" in last_line(err)
+    assert last_line(err).endswith(f"and put them into {tmp_path / 'models/tiny'}")
+    hub.repositories, hub.main = ("people/tiny", "people/tags"), LATER
+    code, out, err = pull(tmp_path, capsys=capsys)
+    assert code == 0, err
+    assert f'tiny: unpinned: people/tags at main is commit {LATER}; to stay with it, write revision = "{LATER}"' in out
+    assert "people/tiny at" not in out, "the weights are pinned"
+    assert whole(tmp_path)
+    files = weights.find(find_model("tiny", tmp_path)) or {}
+    assert {name: hub_module.commit_of(path) for name, path in files.items()} == {
+        LARGE: COMMIT, "config.json": COMMIT, "top_tags.txt": LATER,
+    }  # fmt: skip
+    for name, path in files.items():
+        assert weights.read_recorded(path.parent)[name] == SHA256[name], "each repository has a record of its own"
+    files["top_tags.txt"].resolve().write_bytes(FILES["top_tags.txt"])
+    folder = tmp_path / "models/tiny"
+    folder.mkdir()
+    (folder / "top_tags.txt").write_bytes(FILES["top_tags.txt"])
+    by_hand = weights.find(find_model("tiny", tmp_path)) or {}
+    assert by_hand["top_tags.txt"] == folder / "top_tags.txt", "what was put there by hand, a repository at a time"
+    assert by_hand[LARGE] == files[LARGE]
+    (folder / "config.json").write_text("{}")
+    assert (weights.find(find_model("tiny", tmp_path)) or {})["config.json"] == files["config.json"], (
+        "no half of a release"
+    )
+    (folder / "top_tags.txt").unlink()
+    files["top_tags.txt"].resolve().write_bytes(b"other")
+    with pytest.raises(WeightsError, match=r"top_tags\.txt: SHA-256 is .*when it was pulled it was"):
+        weights.fetch(find_model("tiny", tmp_path))
 
 
 def test_several_are_pulled_though_one_fails(hub: SmallHub, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -65,14 +65,18 @@ def _fitted(height: int, width: int, side: int, rounding: str) -> _Sides:
 
     Step by step as the references reckon in float64, for a last bit of another order can make it another pixel.
 
-    Source: `nearest` imgutils' `pad_image_to_size`, `down` Camie's demo.
+    >>> _fitted(100, 107, 1008, "down"), _fitted(100, 107, 1008, "cut")
+    (_Sides(height=942, width=1008), _Sides(height=942, width=1007))
+
+    Source: `nearest` imgutils' `pad_image_to_size`, `down` Camie's demo, `cut` PixAI's `rescale_pad`.
     """
     if rounding == "down":
         aspect = width / height
         sides = _Sides(int(side / aspect), side) if aspect > 1 else _Sides(side, int(side * aspect))
     else:
         ratio = min(side / width, side / height)
-        sides = _Sides(round(height * ratio), round(width * ratio))
+        whole = int if rounding == "cut" else round
+        sides = _Sides(whole(height * ratio), whole(width * ratio))
     return _Sides(max(1, sides.height), max(1, sides.width))
 
 
