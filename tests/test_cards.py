@@ -150,6 +150,10 @@ def test_a_model_without_an_adapter_says_so_before_anything_is_fetched(
         (CARD + '[preprocess]\nresize = "magic"', "resize = 'magic'; allowed: bicubic"),
         (CARD + "[input]\nmean = [1.0]", "mean = .* must be three numbers"),
         (CARD + "verified = 1", "verified = 1; it must be bool"),
+        (CARD + 'fingerprint = "229715.fp32.a020549c"', "mine.toml: fingerprint = '229715.*no fingerprint; give what"),
+        (CARD + 'fingerprint = "229715.fp32.a020549c.__qoA"', "fingerprint = .*no fingerprint"),
+        (CARD + 'fingerprint = "229715.fp32.a020549c.__qoAA=="', "fingerprint = .*is cut short"),
+        (CARD + "fingerprint = 229715", "fingerprint = 229715; it must be str"),
         (CARD + "tag_count = 1.5", "tag_count = 1.5; it must be a whole number"),
         (CARD + 'files_ = "x"', "files_ is no field of a card. Did you mean files"),
         (

@@ -16,6 +16,7 @@ from arena.cards.find import (
     model_groups,
     roots,
 )
+from arena.cards.fingerprint import Fingerprint, read_fingerprint
 from arena.cards.model import (
     CARD_FILE,
     ModelCard,
@@ -27,7 +28,8 @@ from arena.cards.names import check_name
 from arena.cards.pixels import FILTERS, InputSpec, Preprocess
 
 __all__ = [
-    "ADAPTERS", "CARD_FILE", "FILTERS", "LAYOUTS", "PLUGIN_GROUP", "UNBUILT", "DatasetCard", "InputSpec", "ModelCard",
-    "Preprocess", "TagFile", "Thresholds", "check_name", "dataset_cards", "find_dataset", "find_model", "find_models",
-    "find_plugin", "model_cards", "model_groups", "package_of", "read_dataset_card", "read_model_card", "roots",
+    "ADAPTERS", "CARD_FILE", "FILTERS", "LAYOUTS", "PLUGIN_GROUP", "UNBUILT", "DatasetCard", "Fingerprint", "InputSpec",
+    "ModelCard", "Preprocess", "TagFile", "Thresholds", "check_name", "dataset_cards", "find_dataset", "find_model",
+    "find_models", "find_plugin", "model_cards", "model_groups", "package_of", "read_dataset_card", "read_fingerprint",
+    "read_model_card", "roots",
 ]  # fmt: skip

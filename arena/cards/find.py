@@ -171,7 +171,7 @@ def _local_card(name: str, folder: Path, cards: Mapping[str, ModelCard]) -> Mode
             kin = cards[family]
             return replace(
                 kin, name=name, title=name, folder=folder.resolve(), hub=None, revision=None, sha256={},
-                licence="unknown", trained_until="unknown", verified=False, tag_count=0,
+                licence="unknown", trained_until="unknown", verified=False, fingerprint=None, tag_count=0,
                 notes=f"local folder, read as {kin.name}",
                 files=files,
             )  # fmt: skip

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from arena.cards.adapters import check_adapter
+from arena.cards.fingerprint import Fingerprint, read_fingerprint
 from arena.cards.names import check_name
 from arena.cards.pixels import InputSpec, Preprocess, read_input, read_preprocess
 from arena.cards.toml import Table, load_toml
@@ -75,6 +76,8 @@ class ModelCard:
         output_name: of the graph's output; empty: its first.
         tags: where its tags are told; None: as the adapter's layout has it.
         verified: whether the published weights were run by this project.
+        fingerprint: of its scores on the canary images, as `arena verify` printed it, which then compares by itself; None:
+            not known.
         tag_count: how many tags it has; 0: unknown.
         preprocess_file: one of the card's files that tells the preprocessing, in place of the card; empty: none.
         members: names of the models of an ensemble, in order; none for any other.
@@ -93,6 +96,7 @@ class ModelCard:
     licence: str = "unknown"
     trained_until: str = "unknown"
     verified: bool = False
+    fingerprint: Fingerprint | None = None
     notes: str = ""
     preprocess: Preprocess = field(default_factory=Preprocess)
     input: InputSpec = field(default_factory=InputSpec)
@@ -145,6 +149,7 @@ def read_model_card(path: Path, *, arch: str = "") -> ModelCard:
         licence=table.text("licence", "unknown"),
         trained_until=table.text("trained_until", "unknown"),
         verified=table.flag("verified", False),
+        fingerprint=_fingerprint(table),
         notes=table.text("notes", ""),
         preprocess=read_preprocess(preprocess),
         input=read_input(table.table("input")),
@@ -198,6 +203,11 @@ def _members(table: Table) -> _Members:
     if weights and len(weights) != len(names):
         raise ArenaError(f"{table.where}: {len(weights)} weights for {len(names)} members; give each member one")
     return _Members(names, tuple(map(float, weights)))
+
+
+def _fingerprint(table: Table) -> Fingerprint | None:
+    text = table.text("fingerprint", "")
+    return read_fingerprint(text, f"{table.where}: fingerprint") if text else None
 
 
 def _tag_file(table: Table) -> TagFile | None:
