@@ -14,6 +14,7 @@ from arena.cards.find import (
     find_models,
     model_cards,
     model_groups,
+    model_patterns,
     roots,
 )
 from arena.cards.fingerprint import Fingerprint, read_fingerprint
@@ -30,6 +31,6 @@ from arena.cards.pixels import FILTERS, InputSpec, Preprocess
 __all__ = [
     "ADAPTERS", "CARD_FILE", "FILTERS", "LAYOUTS", "PLUGIN_GROUP", "UNBUILT", "DatasetCard", "Fingerprint", "InputSpec",
     "ModelCard", "Preprocess", "TagFile", "Thresholds", "check_name", "dataset_cards", "find_dataset", "find_model",
-    "find_models", "find_plugin", "model_cards", "model_groups", "package_of", "read_dataset_card", "read_fingerprint",
-    "read_model_card", "roots",
+    "find_models", "find_plugin", "model_cards", "model_groups", "model_patterns", "package_of", "read_dataset_card",
+    "read_fingerprint", "read_model_card", "roots",
 ]  # fmt: skip

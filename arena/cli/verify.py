@@ -94,13 +94,15 @@ def _print_json(examined: "Examined", agreement: "Agreement | None", *, verified
 
 
 def _show(examined: "Examined") -> None:
+    from arena.report.text import one_line
+
     click.echo(
         f"{examined.model}: {examined.tags:,} tags, {examined.image_side} px, {examined.precision} on {examined.device}; "
         f"loaded in {examined.load_seconds:.1f} s, {len(examined.images)} images in {examined.score_seconds:.2f} s"
     )
     for image in examined.images:
         told = ", ".join(f"{tag} {score:.3f}" for tag, score in zip(image.tags, image.scores, strict=True))
-        click.echo(f"  {image.image_id}: {told}")
+        click.echo(one_line(f"  {image.image_id}: {told}"))  # a tag may be anything, a terminal's commands too
     if examined.spread < 0.01:
         click.echo("the scores hardly differ between the images: does the network see them, and are the weights in it?")
     click.echo(f"fingerprint {examined.fingerprint}")

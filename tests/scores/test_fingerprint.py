@@ -186,6 +186,15 @@ def test_a_card_of_other_images_or_tags_is_incomparable(
     assert len(err.splitlines()) == 1
 
 
+def test_a_tag_cannot_command_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree(REPOSITORY / "models/wd14-demo", tmp_path / "copy")
+    path = tmp_path / "copy/selected_tags.csv"
+    path.write_text(path.read_text().replace(",dessert,", ',"\x1b]0;mine\x07<script>",'))
+    code, out, _ = run(f"copy={tmp_path / 'copy'}", capsys=capsys)
+    assert (code, "<script>" in out) == (0, True)
+    assert out.replace("\n", "").isprintable()
+
+
 def test_a_card_without_a_fingerprint_is_told_what_to_write(
     onnx: Fingerprint, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
