@@ -28,7 +28,7 @@ from arena.progress import Unit
 from arena.report.contamination import contamination_told
 from arena.report.cost import cost_told
 from arena.report.figures import UNDEFINED, figure
-from arena.report.notes import imply_notes
+from arena.report.notes import imply_notes, unverified_notes
 from arena.report.text import one_line
 from arena.report.view import headline_view
 from arena.result import HEADLINES, Result, read_result
@@ -141,7 +141,7 @@ def show_summary(folder: Path) -> None:
     console.print(table)
     compared, least = summary["compared_tags"], summary["min_positives"]
     console.print(f"{summary['images']:,} images; means over {compared:,} common tags with {least} positives or more")
-    for line in [*imply_notes(summary), *_differences(result)]:
+    for line in [*imply_notes(summary), *unverified_notes(result), *_differences(result)]:
         console.print(line, markup=False)
     for name, model in summary["models"].items():
         if told := cost_told(name, model, result.run["models"].get(name, {})):

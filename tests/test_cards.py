@@ -143,6 +143,8 @@ def test_a_model_without_an_adapter_says_so_before_anything_is_fetched(
         (CARD + 'adaptor = "x"', "adaptor is no field of a card. Did you mean adapter?"),
         (CARD.replace('"joytag"', '"tensorflow"'), "adapter = 'tensorflow'; allowed: joytag, onnx, timm"),
         (CARD + "[thresholds]\ndefault = 40", r"threshold default = 40.0; it must lie in 0 to 1"),
+        (CARD + '[thresholds.tags]\n"1girl" = 7', r"threshold 1girl = 7.0; it must lie in 0 to 1"),
+        (CARD + '[thresholds.tags]\n"1girl" = "7"', r"1girl = '7'; it must be float"),
         (CARD + "[thresholds.categories]\ncharacter = -1", "threshold character = -1.0"),
         (CARD + "[thresholds.categories]\ncharcter = 0.8", "no category is called 'charcter'. Did you mean character?"),
         (CARD + "[preprocess]\npad_colour = [300.5, 0, 0]", "three whole numbers from 0 to 255"),

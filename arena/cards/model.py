@@ -50,7 +50,7 @@ class Thresholds:
         file: one of the card's files that tells those of categories or tags; empty: none.
         format: one of `THRESHOLD_FORMATS`.
         profile: which of several sets in the file, such as `balanced`; empty: its only one.
-        tags: by name; read from the file.
+        tags: by name; those that the file tells come before them.
     """
 
     default: float | None = None
@@ -221,6 +221,7 @@ def _tag_file(table: Table) -> TagFile | None:
 def _thresholds(table: Table) -> Thresholds:
     default = table.number("default", -1.0)
     categories = table.table("categories").floats()
+    tags = table.table("tags").floats()
     file, profile = table.text("file", ""), table.text("profile", "")
     form = table.choice("format", THRESHOLD_FORMATS, THRESHOLD_FORMATS[0]) if file else ""
     table.finish()
@@ -228,7 +229,7 @@ def _thresholds(table: Table) -> Thresholds:
     for name in categories:
         if name not in known:
             raise ArenaError(f"{table.where}: no category is called {name!r}. {nearest(name, known)}")
-    for name, value in (("default", default), *categories.items()):
+    for name, value in (("default", default), *categories.items(), *tags.items()):
         if not 0 <= value <= 1 and (name, value) != ("default", -1.0):
             raise ArenaError(f"{table.where}: threshold {name} = {value}; it must lie in 0 to 1")
-    return Thresholds(default if default >= 0 else None, categories, file, form, profile)
+    return Thresholds(default if default >= 0 else None, categories, file, form, profile, tags)

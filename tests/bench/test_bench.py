@@ -194,6 +194,12 @@ def test_the_table_has_a_column_a_model_and_undefined_is_no_zero(cost: Cost) -> 
     partly = cost_table([replace(cost, not_counted=("Einsum",))])
     assert dict(partly.rows)["operations, GFLOP an image"].startswith(">")  # type: ignore[arg-type]
     assert "tiny: operations without those of Einsum" in partly.notes
+    unverified = "unverified, not checked against their authors' own output: tiny"
+    assert unverified in partly.notes, "a folder without a card"
+    for verified in (True, None):
+        assert unverified not in cost_table([replace(cost, verified=verified)]).notes
+    before = {key: value for key, value in to_json(cost).items() if key != "verified"}
+    assert from_json(before).verified is None, "what an earlier version wrote"
 
 
 @pytest.fixture
