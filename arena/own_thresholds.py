@@ -39,7 +39,7 @@ def own_thresholds(known: Mapping[str, Thresholds], given: Mapping[str, float]) 
     return {
         name: Own(Thresholds(given[name]), "option")
         if name in given
-        else Own(card, "default" if card.default is None else "card")
+        else Own(card, "default" if card.default is None and not card.tags else "card")
         for name, card in known.items()
     }
 
@@ -57,15 +57,16 @@ def with_files(card: ModelCard, own: Own, progress: Progress = Silent()) -> Own:
         progress: told of files that are fetched.
 
     Raises:
-        WeightsError: its files are not to be had, or what they tell is wrong.
+        WeightsError: its files are not to be had, or what they tell is wrong, or the card names a tag that it does not have.
     """
     if own.source == "option" or card.adapter in ("ensemble", "precomputed"):
         return own
     files = fetch(card, progress)
-    if not tells_thresholds(card, files):
+    told_by_files = tells_thresholds(card, files)
+    if not told_by_files and not card.thresholds.tags:
         return own
     told = read_thresholds(card, files, read_tags(card, files))
-    return own if told == card.thresholds else Own(told, "file")
+    return own if told == card.thresholds else Own(told, "file" if told_by_files else own.source)
 
 
 def describe_own(own: Own) -> dict[str, Any]:

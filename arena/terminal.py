@@ -2,6 +2,7 @@
 
 import os
 import sys
+import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,7 +28,7 @@ from arena.progress import Unit
 from arena.report.contamination import contamination_told
 from arena.report.cost import cost_told
 from arena.report.figures import UNDEFINED, figure
-from arena.report.notes import imply_notes
+from arena.report.notes import imply_notes, unverified_notes
 from arena.report.text import one_line
 from arena.report.view import headline_view
 from arena.result import HEADLINES, Result, read_result
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
 
 MIN_WIDTH = 80
 """Columns that a table of results needs."""
+
+FACTS_WIDTH = 40
+"""Columns of a model's facts below its name, which leave the figures beside it whole at `MIN_WIDTH`."""
 
 NAMED_DIFFERENCES = 9
 """Differences that are told; three models have so many."""
@@ -137,7 +141,7 @@ def show_summary(folder: Path) -> None:
     console.print(table)
     compared, least = summary["compared_tags"], summary["min_positives"]
     console.print(f"{summary['images']:,} images; means over {compared:,} common tags with {least} positives or more")
-    for line in [*imply_notes(summary), *_differences(result)]:
+    for line in [*imply_notes(summary), *unverified_notes(result), *_differences(result)]:
         console.print(line, markup=False)
     for name, model in summary["models"].items():
         if told := cost_told(name, model, result.run["models"].get(name, {})):
@@ -258,6 +262,7 @@ def show_models(models: Sequence["ListedModel"]) -> None:
             "run": "yes" if model.verified else "no",
             "here": UNDEFINED if model.size_bytes is None else size_told(model.size_bytes),
         }  # fmt: skip
+        told["model"] = _hanging(told["model"])
         table.add_row(*(Text(told[name]) for name in columns))
     console.print(table)
     if not all(model.verified for model in models):
@@ -266,6 +271,28 @@ def show_models(models: Sequence["ListedModel"]) -> None:
         )
     if any(model.unpinned for model in models):
         console.print("unpinned: the card names no commit of the hub, which may come to hold other files", markup=False)
+
+
+def _hanging(text: str) -> str:
+    """A name, and below it facts of at most `FACTS_WIDTH`; what is broken goes on further in, lest it looks like the next row.
+
+    >>> print(_hanging("wd14\\n  Apache-2.0; until Danbooru, about post 5,944,504"))
+    wd14
+      Apache-2.0; until Danbooru, about post
+        5,944,504
+    """
+    name, *facts = text.splitlines()
+    return "\n".join([name, *(textwrap.fill(line, FACTS_WIDTH, subsequent_indent="    ") for line in facts)])
+
+
+def show_groups(groups: Mapping[str, Sequence[str]], patterns: Sequence[str]) -> None:
+    """The further names by which models go."""
+    several = [f"{name} ({len(members)})" for name, members in sorted(groups.items()) if len(members) > 1]
+    others = [f"{name} = {members[0]}" for name, members in sorted(groups.items()) if len(members) == 1]
+    families = [pattern.replace("{arch}", "ARCH") for pattern in patterns]
+    for what, names in (("groups of models", several), ("other names", others), ("families", families)):
+        if names:
+            results_console().print(f"{what}: {', '.join(names)}", markup=False)
 
 
 def show_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

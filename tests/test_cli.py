@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from arena import cli
+from arena.cards import model_cards
 from arena.errors import ArenaError
 from arena.result import read_result
 
@@ -320,6 +321,26 @@ def test_listings_show_what_there_is(capsys: pytest.CaptureFixture[str]) -> None
     positives = [int(line.split()[-1]) for line in lines[1:]]
     assert positives == sorted(positives, reverse=True)
     assert len(positives) > 50
+
+
+def test_models_are_listed_with_their_further_names_and_no_line_looks_like_another_row(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = arena("ls", "models", capsys=capsys)[1].splitlines()
+    assert max(map(len, lines)) <= 80
+    end = next(number for number, line in enumerate(lines) if line.startswith("run: no where"))
+    cards = model_cards()
+    assert [line.split()[0] for line in lines[1:end] if not line.startswith("  ")] == sorted(cards)
+    below = " ".join(lines[end:])
+    assert "wd-v3 (5)" in below
+    assert "wd-vit-v2 = wd14" in below
+    assert "families: animetimm-ARCH, animetimm-ARCH-timm" in below
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models/groups.toml").write_text('ours = ["joytag", "wd14"]')
+    assert "ours (2)" in " ".join(arena("ls", "models", "--root", tmp_path, capsys=capsys)[1].split())
+    (tmp_path / "models/groups.toml").write_text("ours = [")
+    assert arena("ls", "models", "--root", tmp_path, capsys=capsys)[0] == 2
 
 
 def test_errors_know_their_exit_codes() -> None:

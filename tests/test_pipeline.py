@@ -273,6 +273,27 @@ def test_thresholds_of_single_tags_go_from_file_to_page(
     assert lines[at + 2].strip() == "19 tags their own"
 
 
+def test_thresholds_of_single_tags_stand_in_a_card_too_and_what_is_unverified_is_told(
+    models: list[str], onnx_folder: Wd, drawn_dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    card = onnx_folder.folder / "card.toml"
+    files = (
+        'files = ["model.onnx", "selected_tags.csv"]\n[preprocess]\nsize = 64\n[input]\nchannels = "bgr"\nscale = 1\n'
+    )
+    card.write_text(f'name = "x"\nadapter = "onnx"\nverified = true\n{files}[thresholds.tags]\ntag_0 = 0.01\n')
+    folder = pipeline.run(models, str(drawn_dataset), tmp_path / "run")
+    model = json.loads((folder / "summary.json").read_text())["models"]["wd"]
+    assert (model["threshold"], model["threshold_source"]) == ("0.5, 1 tag its own", "card")
+    found = read_result(folder).tags_of("wd").set_index("tag")["threshold"]
+    assert (found["tag_0"], found["tag_2"]) == (np.float32(0.01), 0.5)
+    show_summary(folder)
+    for text in (capsys.readouterr().out, (folder / "summary.md").read_text()):
+        assert "Unverified, not checked against their authors' own output: tiny." in text
+    card.write_text(card.read_text().replace("tag_0 =", "tag_1000 ="))
+    with pytest.raises(ArenaError, match=r"model wd: no tag of it is called 'tag_1000'"):
+        pipeline.run(models, str(drawn_dataset), tmp_path / "run2")
+
+
 def test_an_option_replaces_the_thresholds_of_all_tags(
     models: list[str], onnx_folder: Wd, drawn_dataset: Path, tmp_path: Path
 ) -> None:

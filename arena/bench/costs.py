@@ -72,6 +72,7 @@ class Cost:
         not_counted: operators of the graph whose work is not in `operations`.
         import_s: importing its adapter and the library behind it; load_s: from the files to a tagger that is ready.
         peak_bytes: the highest use of memory with the largest batch; `memory` says of what: `process` or `device`.
+        verified: what its card says; None in what an earlier version measured.
     """
 
     model: str
@@ -93,6 +94,7 @@ class Cost:
     peak_bytes: int | None
     memory: str
     input: Input
+    verified: bool | None = None
 
 
 def to_json(cost: Cost) -> dict[str, Any]:

@@ -71,6 +71,7 @@ def _notes(costs: Sequence[Cost]) -> list[str]:
     one = costs[0].input
     names = sorted({cost.device_name for cost in costs})
     kinds = sorted({cost.memory for cost in costs})
+    unverified = [cost.model for cost in costs if cost.verified is False]
     pictures = f"{one.images} images of {one.median_pixels / 1e6:.2g} megapixels (median), {one.threads} cores"
     return [
         f"{'; '.join(names)}; {pictures}; each model in a process of its own, peak memory of the {' or '.join(kinds)}",
@@ -79,6 +80,11 @@ def _notes(costs: Sequence[Cost]) -> list[str]:
             f"{cost.model}: operations without those of {', '.join(cost.not_counted)}"
             for cost in costs
             if cost.not_counted
+        ),
+        *(
+            [f"unverified, not checked against their authors' own output: {', '.join(unverified)}"]
+            if unverified
+            else []
         ),
         *(f"{cost.model}: too few batches for a 95 % latency" for cost in costs if cost.latency.p95_ms is None),
     ]

@@ -85,7 +85,7 @@ def measure(request: Request, note: Callable[[str], None] = lambda text: None) -
         tags=len(tagger.tags), parameters=size.parameters, operations=operations.number,
         not_counted=operations.not_counted, weight_bytes=size.weight_bytes, import_s=import_s, load_s=load_s,
         latency=latency, rates=rates, peak_bytes=peak, memory=memory.of,
-        input=measure_input(images, tagger.preprocess, request.seconds),
+        input=measure_input(images, tagger.preprocess, request.seconds), verified=card.verified,
     )  # fmt: skip
 
 

@@ -64,6 +64,11 @@ def model_groups(root: Path | None = None) -> dict[str, tuple[str, ...]]:
     return groups
 
 
+def model_patterns(root: Path | None = None) -> tuple[str, ...]:
+    """The names that stand for any member of a family, `{arch}` where its own name goes, in order."""
+    return tuple(sorted({Table(load_toml(path), str(path)).text("name") for path in _pattern_paths(root)}))
+
+
 def find_model(spec: str, root: Path | None = None) -> ModelCard:
     """The card of a model named by its card, by a pattern such as `animetimm-ARCH`, or by `NAME=PATH`.
 
@@ -126,6 +131,10 @@ def _card_paths(root: Path | None, pattern: str) -> list[Path]:
     return [path for place in reversed(roots(root)) for path in sorted(place.glob(pattern))]
 
 
+def _pattern_paths(root: Path | None) -> list[Path]:
+    return _card_paths(root, "models/patterns/*.toml")
+
+
 def _find(spec: str, cards: Mapping[str, ModelCard], groups: Iterable[str], root: Path | None) -> ModelCard:
     name, separator, path = spec.partition("=")
     check_name(name)
@@ -143,7 +152,7 @@ def _find(spec: str, cards: Mapping[str, ModelCard], groups: Iterable[str], root
 def _patterned(name: str, root: Path | None) -> ModelCard | None:
     """The card of a family whose every member is named alike: `models/patterns/*.toml` with `{arch}` in its name."""
     fitting = []
-    for path in _card_paths(root, "models/patterns/*.toml"):
+    for path in _pattern_paths(root):
         before, _, behind = Table(load_toml(path), str(path)).text("name").partition("{arch}")
         arch = name.removeprefix(before).removesuffix(behind)
         if arch and f"{before}{arch}{behind}" == name:
@@ -172,7 +181,7 @@ def _local_card(name: str, folder: Path, cards: Mapping[str, ModelCard]) -> Mode
             kin = cards[family]
             return replace(
                 kin, name=name, title=name, folder=folder.resolve(), hub=None, revision=None, sha256={},
-                licence="unknown", trained_until="unknown", verified=False, tag_count=0,
+                licence="unknown", trained_until="unknown", verified=False, fingerprint=None, tag_count=0,
                 notes=f"local folder, read as {kin.name}",
                 files=files,
             )  # fmt: skip

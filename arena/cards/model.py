@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from arena.cards.adapters import check_adapter
+from arena.cards.fingerprint import Fingerprint, read_fingerprint
 from arena.cards.names import check_name
 from arena.cards.pixels import InputSpec, Preprocess, read_input, read_preprocess
 from arena.cards.source import Source, read_elsewhere
@@ -50,7 +51,7 @@ class Thresholds:
         file: one of the card's files that tells those of categories or tags; empty: none.
         format: one of `THRESHOLD_FORMATS`.
         profile: which of several sets in the file, such as `balanced`; empty: its only one.
-        tags: by name; read from the file.
+        tags: by name; those that the file tells come before them.
     """
 
     default: float | None = None
@@ -77,6 +78,8 @@ class ModelCard:
         output_name: of the graph's output; empty: its first.
         tags: where its tags are told; None: as the adapter's layout has it.
         verified: whether the published weights were run by this project.
+        fingerprint: of its scores on the canary images, as `arena verify` printed it, which then compares by itself; None:
+            not known.
         tag_count: how many tags it has; 0: unknown.
         preprocess_file: one of the card's files that tells the preprocessing, in place of the card; empty: none.
         members: names of the models of an ensemble, in order; none for any other.
@@ -96,6 +99,7 @@ class ModelCard:
     licence: str = "unknown"
     trained_until: str = "unknown"
     verified: bool = False
+    fingerprint: Fingerprint | None = None
     notes: str = ""
     preprocess: Preprocess = field(default_factory=Preprocess)
     input: InputSpec = field(default_factory=InputSpec)
@@ -160,6 +164,7 @@ def read_model_card(path: Path, *, arch: str = "") -> ModelCard:
         licence=table.text("licence", "unknown"),
         trained_until=table.text("trained_until", "unknown"),
         verified=table.flag("verified", False),
+        fingerprint=_fingerprint(table),
         notes=table.text("notes", ""),
         preprocess=read_preprocess(preprocess),
         input=read_input(table.table("input")),
@@ -217,6 +222,11 @@ def _members(table: Table) -> _Members:
     return _Members(names, tuple(map(float, weights)))
 
 
+def _fingerprint(table: Table) -> Fingerprint | None:
+    text = table.text("fingerprint", "")
+    return read_fingerprint(text, f"{table.where}: fingerprint") if text else None
+
+
 def _tag_file(table: Table) -> TagFile | None:
     if not table.content:
         return None
@@ -228,6 +238,7 @@ def _tag_file(table: Table) -> TagFile | None:
 def _thresholds(table: Table) -> Thresholds:
     default = table.number("default", -1.0)
     categories = table.table("categories").floats()
+    tags = table.table("tags").floats()
     file, profile = table.text("file", ""), table.text("profile", "")
     form = table.choice("format", THRESHOLD_FORMATS, THRESHOLD_FORMATS[0]) if file else ""
     table.finish()
@@ -235,7 +246,7 @@ def _thresholds(table: Table) -> Thresholds:
     for name in categories:
         if name not in known:
             raise ArenaError(f"{table.where}: no category is called {name!r}. {nearest(name, known)}")
-    for name, value in (("default", default), *categories.items()):
+    for name, value in (("default", default), *categories.items(), *tags.items()):
         if not 0 <= value <= 1 and (name, value) != ("default", -1.0):
             raise ArenaError(f"{table.where}: threshold {name} = {value}; it must lie in 0 to 1")
-    return Thresholds(default if default >= 0 else None, categories, file, form, profile)
+    return Thresholds(default if default >= 0 else None, categories, file, form, profile, tags)

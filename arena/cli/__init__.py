@@ -228,18 +228,21 @@ def ls() -> None:
 def ls_models(as_json: bool, root: Path | None) -> None:
     """List the models that have a card: licence, side of the square, tags, threshold, and until when it saw images.
 
-    "run" tells whether the published weights were run by this project, "here" the size of its files on this machine.
+    "run" tells whether the published weights were run by this project, "here" the size of its files on this machine. Below
+    stand the names that stand for several of them, and families of which every member goes by its own name, in place of ARCH.
 
     Example: arena ls models
     """
     from arena import catalogue
-    from arena.terminal import show_models
+    from arena.cards import model_groups, model_patterns
+    from arena.terminal import show_groups, show_models
 
     models = catalogue.list_models(root)
     if as_json:
         click.echo(json.dumps([asdict(model) for model in models], indent=1))
     else:
         show_models(models)
+        show_groups(model_groups(root), model_patterns(root))
 
 
 @ls.command("datasets")

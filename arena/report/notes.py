@@ -19,6 +19,12 @@ def undefined_notes(result: Result) -> list[str]:
     return notes
 
 
+def unverified_notes(result: Result) -> list[str]:
+    """Which taggers' cards say that their published weights were not run by who wrote the card; none where it is not known."""
+    names = [name for name in result.models if result.run["models"].get(name, {}).get("verified") is False]
+    return [f"Unverified, not checked against their authors' own output: {', '.join(names)}."] if names else []
+
+
 def imply_notes(summary: Mapping[str, Any]) -> list[str]:
     """That scores were closed over implications, where they were."""
     told = "Every model's score of an implied tag was raised to that of any tag implying it (imply)."

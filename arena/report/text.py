@@ -11,7 +11,7 @@ from arena.report.contamination import CAVEAT, contamination_told
 from arena.report.cost import cost_notes, megabytes, millions
 from arena.report.figures import figure, interval, rate
 from arena.report.findings import tag_findings
-from arena.report.notes import convention_note, imply_notes, undefined_notes
+from arena.report.notes import convention_note, imply_notes, undefined_notes, unverified_notes
 from arena.report.regimes import CROSS_FITTED, regime_rows
 from arena.report.uncertainty import headline_rows, how_sure, told, verdict
 from arena.report.view import headline_view
@@ -77,7 +77,12 @@ def summary_markdown(result: Result) -> str:
         + _leaderboard_table(result)
         + "".join(
             f"- {escape_markdown(note)}\n"
-            for note in [*imply_notes(summary), *undefined_notes(result), *cost_notes(result)]
+            for note in [
+                *imply_notes(summary),
+                *unverified_notes(result),
+                *undefined_notes(result),
+                *cost_notes(result),
+            ]
         )
         + _contamination_lines(payload)
         + _regimes_table(payload)

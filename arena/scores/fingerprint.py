@@ -7,8 +7,6 @@ fingerprint is no digest but a sketch: for each image, two sums of all scores, e
     canary set . precision . names of the tags . sketch
 """
 
-import base64
-import binascii
 import hashlib
 import time
 from collections.abc import Sequence
@@ -19,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arena import taggers
-from arena.cards import ModelCard, find_dataset
-from arena.errors import ArenaError, IncomparableError
+from arena.cards import Fingerprint, ModelCard, find_dataset
+from arena.errors import IncomparableError
 from arena.heldout.dataset import HeldOut, read_frozen
 from arena.images import decode
 from arena.taggers.base import check_scores
@@ -42,50 +40,6 @@ TOP = 5
 """Tags of an image that are shown."""
 
 
-class Fingerprint(NamedTuple):
-    """A fingerprint in its parts.
-
-    Attributes:
-        canary: first digits of the canary set's digest.
-        precision: in which the network ran.
-        tags: first digits of a digest of the tags' names, in any order.
-        sums: steps, int (images * `SUMS`).
-    """
-
-    canary: str
-    precision: str
-    tags: str
-    sums: tuple[int, ...]
-
-    def __str__(self) -> str:
-        packed = b"".join(value.to_bytes(3, "big", signed=True) for value in self.sums)
-        return ".".join((self.canary, self.precision, self.tags, base64.urlsafe_b64encode(packed).decode()))
-
-
-def read_fingerprint(text: str) -> Fingerprint:
-    """A fingerprint from its text.
-
-    Raises:
-        ArenaError: it is none.
-
-    >>> told = str(Fingerprint("0f3a5c", "fp32", "12345678", (1024, -1)))
-    >>> told, read_fingerprint(told).sums
-    ('0f3a5c.fp32.12345678.AAQA____', (1024, -1))
-    """
-    parts = text.strip().split(".")
-    try:
-        canary, precision, tags, sketch = parts
-        packed = base64.b64decode(sketch, altchars=b"-_", validate=True)
-    except (ValueError, binascii.Error):
-        raise ArenaError(
-            f"--expect {text}: no fingerprint; give what arena verify printed, four parts with dots"
-        ) from None
-    if not packed or len(packed) % 3:
-        raise ArenaError(f"--expect {text}: the fingerprint is cut short; give the whole of it")
-    sums = (int.from_bytes(packed[start : start + 3], "big", signed=True) for start in range(0, len(packed), 3))
-    return Fingerprint(canary, precision, tags, tuple(sums))
-
-
 class Agreement(NamedTuple):
     """How near two fingerprints are.
 
@@ -103,18 +57,21 @@ class Agreement(NamedTuple):
         return self.largest <= self.tolerance
 
 
-def compare(*, expected: Fingerprint, seen: Fingerprint) -> Agreement:
+def compare(*, expected: Fingerprint, seen: Fingerprint, where: str) -> Agreement:
     """Hold one fingerprint against another.
+
+    Args:
+        where: what tells the expected one.
 
     Raises:
         IncomparableError: they are of other images or of other tags.
     """
     if expected.canary != seen.canary or len(expected.sums) != len(seen.sums):
         raise IncomparableError(
-            f"--expect: of canary images {expected.canary}, these are {seen.canary}; take the same release"
+            f"{where}: of canary images {expected.canary}, these are {seen.canary}; take the same release, or make it anew"
         )
     if expected.tags != seen.tags:
-        raise IncomparableError(f"--expect: of tags {expected.tags}, this model has {seen.tags}; it is another model")
+        raise IncomparableError(f"{where}: of tags {expected.tags}, this model has {seen.tags}; it is another model")
     largest = max(abs(one - other) for one, other in zip(expected.sums, seen.sums, strict=True)) / STEPS
     coarsest = max(TOLERANCES.get(one.precision, max(TOLERANCES.values())) for one in (expected, seen))
     return Agreement(largest, coarsest)
@@ -164,7 +121,7 @@ class Examined:
     score_seconds: float
     images: tuple[TopTags, ...]
     spread: float
-    fingerprint: str
+    fingerprint: Fingerprint
     exact: str
 
 
@@ -188,7 +145,7 @@ def examine(card: ModelCard, *, device: str = "auto", precision: str = "auto") -
     return Examined(
         model=card.name, tags=len(names), image_side=tagger.preprocess.size, device=tagger.device,
         precision=tagger.precision, load_seconds=loaded - start, score_seconds=time.perf_counter() - loaded,
-        images=_top_tags(canary, scores, names), spread=float(scores.std(axis=0).max()), fingerprint=str(told),
+        images=_top_tags(canary, scores, names), spread=float(scores.std(axis=0).max()), fingerprint=told,
         exact=hashlib.sha256(np.ascontiguousarray(scores, np.dtype("<f4")).tobytes()).hexdigest(),
     )  # fmt: skip
 

@@ -50,7 +50,7 @@ def read_thresholds(card: ModelCard, files: Mapping[str, Path], tags: TagSpace) 
         WeightsError: a file is damaged, tells nothing though the card names it, has a value outside 0 to 1, or names a category
             or a tag that the model does not have.
     """
-    told = card.thresholds
+    told = _of_card(card, tags)
     for path, form in _sources(card, files):
         found = _named(path, _READERS[form](path, told.profile), tags)
         if found.nothing and told.file:
@@ -63,6 +63,14 @@ def read_thresholds(card: ModelCard, files: Mapping[str, Path], tags: TagSpace) 
             tags={**told.tags, **found.tags},
         )
     return told
+
+
+def _of_card(card: ModelCard, tags: TagSpace) -> Thresholds:
+    """What the card itself tells, its tags as the arena spells them."""
+    single = {canonical(name): value for name, value in card.thresholds.tags.items()}
+    for name in single.keys() - tags.index.keys():
+        raise WeightsError(f"model {card.name}: no tag of it is called {name!r}, of which its card tells a threshold")
+    return replace(card.thresholds, tags=single)
 
 
 def tells_thresholds(card: ModelCard, files: Mapping[str, Path]) -> bool:

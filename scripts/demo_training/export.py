@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from arena.cards import read_model_card
+from arena.scores.fingerprint import examine
+
 if TYPE_CHECKING:
     from onnx import ModelProto
 
@@ -162,7 +165,7 @@ default = {threshold}
 def write_card(
     path: Path, *, title: str, adapter: str, files: list[str], notes: str, output: str, entry: str, threshold: float
 ) -> None:
-    """The TOML card of a demo tagger; `entry` is the body of its `[input]` table."""
+    """The TOML card of a demo tagger whose files are there already; `entry` is the body of its `[input]` table."""
     quoted = ", ".join(f'"{file}"' for file in files)
     path.write_text(
         CARD.format(
@@ -171,3 +174,8 @@ def write_card(
         ),
         encoding="utf-8",
     )  # fmt: skip
+    told = examine(read_model_card(path), device="cpu").fingerprint
+    content = path.read_text(encoding="utf-8")
+    path.write_text(
+        content.replace("verified = true\n", f'verified = true\nfingerprint = "{told}"\n'), encoding="utf-8"
+    )

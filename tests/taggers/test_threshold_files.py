@@ -51,6 +51,17 @@ def test_selected_tags_may_hold_the_best_threshold_of_each_tag(tmp_path: Path) -
     assert (found.default, found.categories) == (0.35, {"character": 0.85}), "the card's, where the file is silent"
 
 
+def test_a_card_may_tell_single_tags_and_its_file_comes_first(tmp_path: Path) -> None:
+    told = replace(CARD.thresholds, tags={"1girl": 0.2, "ganyu (genshin impact)": 0.3})
+    card = replace(CARD, files=("model.onnx", "selected_tags.csv"), thresholds=told)
+    (tmp_path / "selected_tags.csv").write_text("name,category,best_threshold\n1girl,0,0.25\n")
+    files = {"selected_tags.csv": tmp_path / "selected_tags.csv"}
+    assert read_thresholds(card, {}, TAGS).tags == {"1girl": 0.2, "ganyu_(genshin_impact)": 0.3}
+    assert read_thresholds(card, files, TAGS).tags == {"1girl": 0.25, "ganyu_(genshin_impact)": 0.3}
+    with pytest.raises(WeightsError, match=r"model m: no tag of it is called '2girls', of which its card tells"):
+        read_thresholds(replace(card, thresholds=replace(told, tags={"2girls": 0.2})), {}, TAGS)
+
+
 def test_thresholds_csv_is_by_category_the_first_row_of_each_and_beats_the_card(tmp_path: Path) -> None:
     text = "category,name,alpha,threshold\n0,general,1,0.39\n0,general,2,0.9\n4,character,1,0.47\n9,rating,1,0.38"
     assert read(tmp_path, "thresholds_csv", text).categories == {"general": 0.39, "character": 0.47, "rating": 0.38}
