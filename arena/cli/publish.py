@@ -24,6 +24,7 @@ def publish(runs: tuple[Path, ...], to: Path, url: str | None, images: bool) -> 
 
     Example: arena publish runs/demo --to site --url https://example.org/arena
     """
+    from arena.report.figures import plural
     from arena.report.site.publish import publish as publish_runs
     from arena.terminal import Terminal
 
@@ -33,7 +34,7 @@ def publish(runs: tuple[Path, ...], to: Path, url: str | None, images: bool) -> 
         terminal.note(f"not in the indexes: {line}")
     click.echo(f"{done.folder / 'index.html'}")
     removed = f", {done.removed:,} removed" if done.removed else ""
-    click.echo(
-        f"{done.runs:,} runs, {done.models:,} models, {done.tags:,} tags: "
-        f"{done.written:,} files written, {done.unchanged:,} unchanged{removed}"
+    holds = ", ".join(
+        (plural(done.runs, "run", "runs"), plural(done.models, "tagger", "taggers"), plural(done.tags, "tag", "tags"))
     )
+    click.echo(f"{holds}: {plural(done.written, 'file', 'files')} written, {done.unchanged:,} unchanged{removed}")

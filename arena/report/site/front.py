@@ -13,6 +13,7 @@ from arena.report.site.render import render
 from arena.report.site.run_page import picture_of
 from arena.report.site.runs import PublishedRun, Shelf
 from arena.report.site.series import HEIGHT, LEFT, RIGHT, TOP, WIDTH, groups
+from arena.report.site.tags import span
 from arena.report.uncertainty import leading, with_interval
 from arena.result import HEADLINES
 
@@ -21,12 +22,11 @@ OPENED = 2
 
 
 class Leader(NamedTuple):
-    """Who leads in a figure; `who` is empty where it is undetermined, and `among` counts those it lies between."""
+    """Who leads in a figure; `who` is empty where it is undetermined, and `told` the figures that it lies between."""
 
     figure: str
     who: str
     told: str
-    among: int
 
 
 def leaders(run: PublishedRun) -> list[Leader]:
@@ -37,9 +37,10 @@ def leaders(run: PublishedRun) -> list[Leader]:
         tied = leading(models, key) if len(models) > 1 else [str(models[0]["name"])]
         who = next((model for model in models if [model["name"]] == tied), None)
         if who is not None and value_of(who, key) is not None:
-            found.append(Leader(name, who["name"], with_interval(who, key), 1))
+            found.append(Leader(name, who["name"], with_interval(who, key)))
         else:
-            found.append(Leader(name, "", "", len(tied)))
+            among = [value_of(model, key) for model in models if not tied or model["name"] in tied]
+            found.append(Leader(name, "", span([value for value in among if value is not None])))
     return found
 
 

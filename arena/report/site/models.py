@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from arena.report.figures import figure, interval, plural
+from arena.report.figures import count, figure, interval, plural
+from arena.report.leaderboard import Cell, leaderboard
 from arena.report.regimes import CROSS_FITTED, RegimeCell, regime_rows
 from arena.report.site.folder import Site
 from arena.report.site.names import slug
 from arena.report.site.render import render
 from arena.report.site.run_page import picture_of
 from arena.report.site.runs import PublishedRun
-from arena.report.site.series import Shown, shown
 from arena.report.uncertainty import with_interval
 from arena.result import HEADLINES
 
@@ -22,14 +22,17 @@ TAGS_SHOWN = 12
 """Best tags, and worst ones."""
 
 
+NAMED = {"tags": "digest of its tags", "weights": "digest of its weights", "key": "digest behind its scores"}
+"""What facts of a run are called, where their own names do not say it."""
+
+
 class InRun(NamedTuple):
     """A tagger in a run."""
 
     run: PublishedRun
     model: Mapping[str, Any]
-    key: str
-    cells: Sequence[Shown]
-    ranks: Sequence[str]
+    weights: str
+    cells: Sequence[Cell]
 
 
 class TagFigure(NamedTuple):
@@ -73,17 +76,12 @@ def models_over_runs(runs: Sequence[PublishedRun]) -> list[ModelOverRuns]:
     """Every tagger of any run, by name."""
     found: dict[str, list[InRun]] = {}
     for run in runs:
-        for model in run.payload["models"]:
-            key = str(run.result.run["models"].get(model["name"], {}).get("key", ""))
-            cells = [shown(model, key) for key in HEADLINES]
-            ranks = [_rank(model, key) for key in HEADLINES]
-            found.setdefault(model["name"], []).append(InRun(run, model, key[:8], cells, ranks))
+        for standing in leaderboard(run.payload):
+            model = standing.model
+            weights = str(run.result.run["models"].get(model["name"], {}).get("key", ""))
+            cells = [standing.cells[key] for key in HEADLINES]
+            found.setdefault(model["name"], []).append(InRun(run, model, weights[:8], cells))
     return [ModelOverRuns(name, found[name]) for name in sorted(found)]
-
-
-def _rank(model: Mapping[str, Any], key: str) -> str:
-    rank = model["ranks"].get(key)
-    return f"rank {rank['rank']}" if rank else ""
 
 
 def render_model(site: Site, model: ModelOverRuns) -> str:
@@ -132,10 +130,13 @@ def _regimes(run: PublishedRun, name: str) -> list[Regime]:
 
 def _facts(newest: InRun, name: str) -> list[tuple[str, str]]:
     """What its card and its files told the newest run."""
-    told = {key: newest.model[key] for key in ("tags", "known_tags", "dataset_tags", "threshold", "threshold_source")}
-    told |= {key: newest.model[key] for key in ("parameters", "weight_bytes")}
-    told |= newest.run.result.run["models"].get(name, {})
-    return [(key.replace("_", " "), _plain(value)) for key, value in told.items() if value not in (None, "", [], {})]
+    model, card = newest.model, newest.run.result.run["models"].get(name, {})
+    told = {
+        "title": model["title"], "tags": f"{count(model['tags'])}, {count(model['known_tags'])} of them in the dataset",
+        "threshold": f"{model['threshold']} ({model['threshold_source']})", "parameters": model["parameters"],
+        **{NAMED.get(key, key.replace("_", " ")): value for key, value in card.items() if key != "title"},
+    }  # fmt: skip
+    return [(key, _plain(value)) for key, value in told.items() if value not in (None, "", [], {})]
 
 
 def _plain(value: Any) -> str:

@@ -7,7 +7,7 @@ from arena.provenance import digest
 from arena.result import Result
 
 _PLAIN = re.compile(r"[a-z0-9][a-z0-9_()-]{0,79}")
-_OTHER = re.compile(r"[^a-z0-9_()]+")
+_OTHER = re.compile(r"[^a-z0-9_]+")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 _RESERVED = frozenset(

@@ -158,7 +158,7 @@ def render_tag(site: Site, name: str, runs: Sequence[TagInRun]) -> str:
     newest = runs[0]
     said = (
         f"{plural(newest.support, 'image', 'images')} of {newest.run.payload['dataset']['name']} carry the tag; "
-        f"AP {_range(newest.ap)}."
+        f"AP {span(newest.ap)}."
     )
     return render(
         site, "tag.html.j2", tag_path(name), title=f"{clipped(name, 100)} · tag", said=f"{clipped(name, 100)}: {said}",
@@ -166,10 +166,10 @@ def render_tag(site: Site, name: str, runs: Sequence[TagInRun]) -> str:
     )  # fmt: skip
 
 
-def _range(values: Sequence[float]) -> str:
+def span(values: Sequence[float]) -> str:
     """The lowest and the highest figure.
 
-    >>> _range([0.5, 0.25]), _range([0.5]), _range([])
+    >>> span([0.5, 0.25]), span([0.5]), span([])
     ('0.2500–0.5000', '0.5000', '–')
     """
     if not values:
@@ -181,7 +181,7 @@ def _range(values: Sequence[float]) -> str:
 def render_index(site: Site, tags: TagsOverRuns) -> dict[str, str]:
     """The pages of the index by path: the search, and behind it the list, `LISTED` tags a page."""
     entries = [
-        Entry(name, slug(name), runs[0].category, runs[0].support, _range(runs[0].ap), len(runs))
+        Entry(name, slug(name), runs[0].category, runs[0].support, span(runs[0].ap), len(runs))
         for name, runs in tags.items()
     ]
     parts = [entries[start : start + LISTED] for start in range(0, len(entries), LISTED)]
