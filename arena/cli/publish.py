@@ -14,8 +14,8 @@ from arena.cli.options import config_option, option
 @option(
     "--url", help="Where it will stand: for canonical addresses, sitemap; kept; none forgets it.", show_default=False
 )
-@option("--images/--no-images", default=True, help="With the thumbnails of the runs.")
-def publish(runs: tuple[Path, ...], to: Path, url: str | None, images: bool) -> None:
+@option("--no-images", is_flag=True, show_default=False, help="Leave out the thumbnails of the runs.")
+def publish(runs: tuple[Path, ...], to: Path, url: str | None, no_images: bool) -> None:
     """Publish runs as a site of static pages, for any host or from disk.
 
     An index of runs, a leaderboard over time, a page a tagger and a page a tag, the runs' own pages and files, a feed. The same
@@ -29,7 +29,7 @@ def publish(runs: tuple[Path, ...], to: Path, url: str | None, images: bool) -> 
     from arena.terminal import Terminal
 
     terminal = Terminal()
-    done = publish_runs(runs, to, url=url, images=images, progress=terminal)
+    done = publish_runs(runs, to, url=url, images=not no_images, progress=terminal)
     for line in done.told:
         terminal.note(f"not in the indexes: {line}")
     click.echo(f"{done.folder / 'index.html'}")

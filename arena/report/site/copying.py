@@ -108,5 +108,3 @@ def as_csv(table: pd.DataFrame) -> str:
     text = StringIO()
     safe.to_csv(text, index=False, lineterminator="\r\n")
     return text.getvalue()
-
-

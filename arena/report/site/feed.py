@@ -1,7 +1,7 @@
 """For readers that are programs: an Atom feed of the runs, and with an address a sitemap and robots.txt.
 
-Ids in the feed are `urn:uuid`, made of what never changes, so an entry stays the same entry wherever the site stands. Without an
-address the feed's links are relative, which Atom allows.
+Ids in the feed are `urn:uuid`, made of what never changes, so an entry stays the same entry wherever the site stands. Without
+an address the feed's links are relative, which Atom allows.
 
 Source: RFC 4287; sitemaps.org, protocol 0.9.
 """

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from arena.report.figures import count, figure, interval, plural
 from arena.report.leaderboard import Cell, leaderboard
-from arena.report.regimes import CROSS_FITTED, RegimeCell, regime_rows
+from arena.report.regimes import RegimeCell, regime_rows
 from arena.report.site.folder import Site
 from arena.report.site.names import slug
 from arena.report.site.render import render
@@ -95,7 +95,7 @@ def render_model(site: Site, model: ModelOverRuns) -> str:
     return render(
         site, "model.html.j2", model.path, title=f"{model.name} · tagger", said=f"{model.name}: {said}",
         picture=picture_of(newest.run), model=model, newest=newest, figures=list(HEADLINES.values()), best=best, worst=worst,
-        facts=_facts(newest, model.name), regimes=_regimes(newest.run, model.name), cross_fitted=CROSS_FITTED,
+        facts=_facts(newest, model.name), regimes=_regimes(newest.run, model.name),
     )  # fmt: skip
 
 
@@ -107,9 +107,7 @@ def best_and_worst(run: PublishedRun, name: str) -> tuple[list[TagFigure], list[
     """
     table = run.result.per_tag
     rows = table[(table["model"] == name) & table["compared"] & table["ap"].notna()]
-    placed = rows.assign(
-        low=rows["ap_low"].fillna(rows["ap"]), high=rows["ap_high"].fillna(rows["ap"])
-    )
+    placed = rows.assign(low=rows["ap_low"].fillna(rows["ap"]), high=rows["ap_high"].fillna(rows["ap"]))
     best = placed.sort_values(["low", "truth_tag"], ascending=[False, True]).head(TAGS_SHOWN)
     worst = placed[~placed["truth_tag"].isin(best["truth_tag"])].sort_values(["high", "truth_tag"]).head(TAGS_SHOWN)
     return _tag_figures(best), _tag_figures(worst)

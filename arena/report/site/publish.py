@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from arena.progress import Progress, Silent
@@ -72,7 +73,7 @@ def publish(
 def _rebuild(site: Site, progress: Progress) -> Published:
     """Every page that is not a run's own; the front page last, so that what it leads to is there."""
     shelf = read_shelf(site)
-    for run in (*shelf.runs, *shelf.others):
+    for run in shelf.all:
         if (page := read_page(run.folder)) is not None:
             site.write(f"runs/{run.id}/index.html", within_site(page, run, site))
     models, tags = models_over_runs(shelf.runs), tags_over_runs(shelf.runs)
@@ -93,17 +94,15 @@ def _rebuild(site: Site, progress: Progress) -> Published:
 
 def _pages(site: Site, models: Sequence[ModelOverRuns], tags: TagsOverRuns) -> Iterator[Page]:
     for name, runs in tags.items():
-        yield tag_path(name), lambda name=name, runs=runs: render_tag(site, name, runs)
+        yield tag_path(name), partial(render_tag, site, name, runs)
     for model in models:
-        yield model.path, lambda model=model: render_model(site, model)
+        yield model.path, partial(render_model, site, model)
 
 
-def _indexes(
-    site: Site, shelf: Shelf, models: Sequence[ModelOverRuns], tags: TagsOverRuns, made: set[str]
-) -> set[str]:
+def _indexes(site: Site, shelf: Shelf, models: Sequence[ModelOverRuns], tags: TagsOverRuns, made: set[str]) -> set[str]:
     """What leads to the other pages."""
     pages: Mapping[str, str] = render_index(site, tags)
-    runs = [f"runs/{run.id}/{FRONT}" for run in (*shelf.runs, *shelf.others)]
+    runs = [f"runs/{run.id}/{FRONT}" for run in shelf.all]
     addresses = [FRONT, *runs, *sorted({*made, *pages})]
     pages = {
         **pages,

@@ -13,7 +13,7 @@ from arena.report.figures import clipped
 from arena.report.html import content_security_policy, encodable, environment, template_text
 from arena.report.site.folder import Site
 
-STYLES = ("page.css", "site/site.css")
+STYLES = ("page.css", "comparison/css/site.css", "site/site.css")
 """Of the site's pages, in order; the first is that of every page."""
 
 SCRIPTS = ("comparison/js/dom.js", "comparison/js/packed.js", "site/search.js")
@@ -26,7 +26,9 @@ MOST_SAID = 300
 """Characters of a title or description that others show of a link."""
 
 
-def render(site: Site, template: str, path: str, *, title: str, said: str, picture: str | None = None, **more: Any) -> str:
+def render(
+    site: Site, template: str, path: str, *, title: str, said: str, picture: str | None = None, **more: Any
+) -> str:
     """A page of the site.
 
     Args:

@@ -19,6 +19,7 @@ from arena.result import CONTAMINATION, Result, read_result
 READ = ("per_tag", "differences", "tag_differences", CONTAMINATION)
 """Tables that the pages of a site are made of."""
 
+
 @dataclass(frozen=True)
 class PublishedRun:
     """A run as the site holds it."""
@@ -59,8 +60,9 @@ class PublishedRun:
         table = self.result.per_tag
         rules = {key: summary.get(key) for key in ("images", "convention", "min_positives", "imply")}
         of = {
-            "dataset": dataset["digest"], "sample": dataset.get("sample"), "skipped": sorted(self.result.run.get("skipped", {})),
-            "tags": sorted(set(table.loc[table["compared"], "truth_tag"])), **rules,
+            "dataset": dataset["digest"], "sample": dataset.get("sample"), **rules,
+            "skipped": sorted(self.result.run.get("skipped", {})),
+            "tags": sorted(set(table.loc[table["compared"], "truth_tag"])),
         }  # fmt: skip
         return digest(of)
 
@@ -94,6 +96,11 @@ class Shelf:
     others: Sequence[OtherRun]
     unfinished: Sequence[str]
 
+    @property
+    def all(self) -> list[PublishedRun | OtherRun]:
+        """Every run that has a page."""
+        return [*self.runs, *self.others]
+
 
 def read_shelf(site: Site) -> Shelf:
     """All runs that a site holds."""
@@ -108,13 +115,20 @@ def read_shelf(site: Site) -> Shelf:
             unfinished.append(folder.name)
             continue
         try:
-            run = PublishedRun(folder.name, folder, read_result(folder, READ))
-            run.payload, run.comparable, run.verdict  # noqa: B018  # read now what may be damaged
-            runs.append(run)
-        except (ArenaError, KeyError, TypeError, ValueError, AttributeError, LookupError) as error:
+            runs.append(_read(folder))
+        except (ArenaError, LookupError, TypeError, ValueError, AttributeError) as error:
             others.append(_other(folder, str(error) if isinstance(error, ArenaError) else f"{folder}: damaged run"))
-    newest = {"key": lambda run: (run.created, run.id), "reverse": True}
-    return Shelf(sorted(runs, **newest), sorted(others, **newest), unfinished)
+    runs.sort(key=lambda run: (run.created, run.id), reverse=True)
+    others.sort(key=lambda run: (run.created, run.id), reverse=True)
+    return Shelf(runs, others, unfinished)
+
+
+def _read(folder: Path) -> PublishedRun:
+    """A published run, with what its headlines are made of: what is damaged in it shows now."""
+    run = PublishedRun(folder.name, folder, read_result(folder, READ))
+    assert run.comparable
+    assert run.verdict
+    return run
 
 
 def _other(folder: Path, reason: str) -> OtherRun:

@@ -206,4 +206,11 @@ def render_index(site: Site, tags: TagsOverRuns) -> dict[str, str]:
 
 def _searched(entry: Entry) -> list[Any]:
     """A tag as the search has it; the address only where it is not the name."""
-    return [entry.name, 0 if entry.slug == entry.name else entry.slug, entry.category, entry.support, entry.ap, entry.runs]
+    return [
+        entry.name,
+        0 if entry.slug == entry.name else entry.slug,
+        entry.category,
+        entry.support,
+        entry.ap,
+        entry.runs,
+    ]

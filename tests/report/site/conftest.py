@@ -87,6 +87,10 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
         write_run(top / "first"),
         write_run(top / "second", created="2026-11-22T10:00:00Z"),
         write_run(
-            top / "third", models=("good", "poor", "new"), created="2026-11-21T10:00:00Z", dataset="e2" * 32, replicates=0
+            top / "third",
+            models=("good", "poor", "new"),
+            created="2026-11-21T10:00:00Z",
+            dataset="e2" * 32,
+            replicates=0,
         ),
     ]

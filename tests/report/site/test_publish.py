@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from filelock import FileLock
 
+from arena import cli
 from arena.errors import ArenaError, IncomparableError
 from arena.report.site.copying import as_csv
 from arena.report.site.folder import LOCK, MARKER, Site, check_url
@@ -67,9 +68,10 @@ def test_stopped_anywhere_no_file_is_half_written_and_the_next_call_completes(
             raise KeyboardInterrupt
         return write(path, data)
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(Path, "write_bytes", cut)
-        publish(runs[1:2], stopped)
+        with pytest.raises(KeyboardInterrupt):
+            publish(runs[1:2], stopped)
     pages = list(stopped.rglob("*.html"))
     assert pages
     assert all(path.read_text().rstrip().endswith("</html>") for path in pages)
@@ -264,3 +266,19 @@ def test_writing_tells_what_changed(tmp_path: Path) -> None:
         site.write("x/y.html", content)
     assert (site.written, site.unchanged) == (2, 1)
     assert json.dumps(sorted(path.name for path in tmp_path.rglob("*.html"))) == '["y.html"]'
+
+
+def test_the_verb_says_what_it_did_and_refuses_in_one_line(
+    runs: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for words in ("1 run, 2 taggers, 5 tags: ", ": 0 files written, "):
+        cli.main(["publish", str(runs[0]), "--to", str(tmp_path / "site"), "--no-images"])
+        told = capsys.readouterr().out.splitlines()
+        assert told[0] == str(tmp_path / "site" / "index.html")
+        assert words in told[1]
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "a.txt").touch()
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["publish", str(runs[0]), "--to", str(tmp_path / "mine")])
+    assert stop.value.code == 2
+    assert capsys.readouterr().err.splitlines()[-1].startswith("arena: --to ")
