@@ -7,7 +7,7 @@ report is made from these files alone.
 import csv
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -109,8 +109,11 @@ def write_result(result: Result, folder: Path) -> None:
     write_json(folder / "run.json", result.run)
 
 
-def read_result(folder: Path) -> Result:
+def read_result(folder: Path, tables: Collection[str] | None = None) -> Result:
     """Read a run folder.
+
+    Args:
+        tables: read only these; None reads all.
 
     Raises:
         ArenaError: it is none, or damaged.
@@ -126,10 +129,11 @@ def read_result(folder: Path) -> Result:
             )
         summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
         there = TABLES | {name: kind for name, kind in OPTIONAL_TABLES.items() if name in summary}
-        tables = {name: _read_table(folder / f"{name}.{kind}") for name, kind in there.items()}
+        wanted = there if tables is None else {name: kind for name, kind in there.items() if name in tables}
+        read = {name: _read_table(folder / f"{name}.{kind}") for name, kind in wanted.items()}
     except (OSError, ValueError) as error:
         raise ArenaError(f"{folder}: damaged run ({str(error).splitlines()[0]}); score it again") from None
-    return Result(run, summary, tables)
+    return Result(run, summary, read)
 
 
 def _read_table(path: Path) -> pd.DataFrame:

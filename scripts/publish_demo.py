@@ -1,8 +1,8 @@
-"""Publish the demo run under reports/demo: page, screenshot, text files, pictures.
+"""Publish the demo run as the site reports/demo, and take the README's screenshot of its page.
 
-Usage: arena run && python scripts/publish_demo.py [--run runs/demo] [--to reports/demo]
+Usage: arena run && python scripts/publish_demo.py [--run runs/demo] [--to reports/demo] [--url https://...]
 
-The screenshot is taken in Chromium (`apt-get install chromium`).
+The repository keeps one run: what was published before goes. The screenshot is taken in Chromium (`apt-get install chromium`).
 """
 
 import argparse
@@ -11,27 +11,36 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-PUBLISHED = ("index.html", "summary.md", "summary.json", "detailed_metrics.txt", "full-metrics", "plots")
+from arena.report.site.folder import refuse_foreign
+from arena.report.site.publish import publish
+
 VIEWPORT = {"width": 1280, "height": 1180}
+SCREENSHOT = "page.png"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", type=Path, default=Path("runs/demo"))
     parser.add_argument("--to", type=Path, default=Path("reports/demo"))
+    parser.add_argument("--url")
     arguments = parser.parse_args()
+    refuse_foreign(arguments.to)
     shutil.rmtree(arguments.to, ignore_errors=True)
-    arguments.to.mkdir(parents=True)
-    for name in PUBLISHED:
-        source = arguments.run / name
-        (shutil.copytree if source.is_dir() else shutil.copy)(source, arguments.to / name)
+    done = publish([arguments.run], arguments.to, url=arguments.url)
+    (page,) = arguments.to.glob("runs/*/index.html")
+    take_screenshot(page, arguments.to / SCREENSHOT)
+    print(f"{done.written} files; the run's page is {page}")
+
+
+def take_screenshot(page: Path, to: Path) -> None:
+    """The top of a page, as a light desktop shows it."""
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-        page = browser.new_page(viewport=VIEWPORT, color_scheme="light")
-        page.goto((arguments.to / "index.html").resolve().as_uri())
-        page.wait_for_selector("#tags")
-        page.screenshot(path=arguments.to / "page.png")
+        opened = browser.new_page(viewport=VIEWPORT, color_scheme="light")
+        opened.goto(page.resolve().as_uri())
+        opened.wait_for_selector("#tags")
+        opened.screenshot(path=to)
         browser.close()
 
 

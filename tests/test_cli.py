@@ -35,6 +35,7 @@ VERBS = [
     ["bench"],
     ["check-adapter"],
     ["parity"],
+    ["publish"],
     *(["dataset", verb] for verb in ("fetch", "import", "tags", "dedup", "freeze", "verify", "describe", "card")),
 ]
 

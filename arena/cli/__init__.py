@@ -26,6 +26,7 @@ from arena.cli.options import (
     scoring_options,
 )  # fmt: skip
 from arena.cli.parity import parity
+from arena.cli.publish import publish
 from arena.cli.pull import pull
 from arena.cli.verbs import Verbs, command_line, split_names, unique
 from arena.cli.verify import verify
@@ -212,6 +213,7 @@ arena.add_command(pull)
 arena.add_command(verify)
 arena.add_command(check_adapter)
 arena.add_command(parity)
+arena.add_command(publish)
 
 
 @arena.group("ls", cls=Verbs)

@@ -50,7 +50,13 @@ SCRIPTS = (
 )
 """In order of use; they share one scope, because a page opened from a file cannot import modules."""
 
-STYLES = ("page.css", "comparison/css/boards.css", "comparison/css/choice.css", "comparison/css/reproduce.css")
+STYLES = (
+    "page.css",
+    "comparison/css/boards.css",
+    "comparison/css/choice.css",
+    "comparison/css/reproduce.css",
+    "comparison/css/site.css",
+)
 """In order; the first is that of every page."""
 
 THRESHOLD_SOURCES = {

@@ -1,0 +1,1 @@
+"""A site of published runs: static pages for any host, from the published runs alone."""

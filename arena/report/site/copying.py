@@ -1,0 +1,110 @@
+"""A run's files into a site: its page, and what a reader may want to download."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+
+import pandas as pd
+
+from arena.errors import ArenaError
+from arena.report.site.folder import Site
+from arena.report.site.names import run_id
+from arena.report.site.run_page import read_page, within_site
+from arena.report.site.runs import READ, PublishedRun
+from arena.result import TABLES, Result, read_result
+
+COPIED = ("summary.md", "summary.json", "detailed_metrics.txt", "full-metrics", "plots")
+"""Files and folders of a run that a reader may want; beside them come the page and the tables that are read again."""
+
+PICTURES = "thumbnails"
+"""The folder of a run's pictures, where it has one."""
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""What a spreadsheet may take for the start of a formula."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A run folder that is to be published."""
+
+    id: str
+    folder: Path
+    result: Result
+
+
+def read_source(folder: Path) -> Source:
+    """A run folder to publish.
+
+    Raises:
+        ArenaError: no finished run, or one without its reports.
+        IncomparableError: another schema.
+    """
+    result = read_result(folder, READ)
+    missing = [name for name in ("index.html", "summary.md", "detailed_metrics.txt") if not (folder / name).is_file()]
+    if missing:
+        raise ArenaError(f"{folder}: no {missing[0]}; write the reports again with arena report {folder}")
+    return Source(run_id(result), folder, result)
+
+
+def copy_run(site: Site, source: Source, *, images: bool) -> None:
+    """The files of a run into the site, `run.json` last: without it the run counts as unfinished.
+
+    Args:
+        images: with the thumbnails, where there are any; without, those of an earlier time go.
+
+    Raises:
+        ArenaError: the page is damaged, or holds pictures where none are wanted.
+    """
+    page = read_page(source.folder)
+    if page is None:
+        raise ArenaError(f"{source.folder}/index.html: damaged; write it again with arena report {source.folder}")
+    if not images:
+        _refuse_pictures(source.folder, page)
+    place = f"runs/{source.id}"
+    names = [*COPIED, *(f"{name}.{TABLES.get(name, 'parquet')}" for name in READ), PICTURES]
+    files = dict(_files(source.folder, names if images else names[:-1]))
+    for path, file in files.items():
+        site.write(f"{place}/{path}", file.read_bytes())
+    site.write(f"{place}/per_tag.csv", as_csv(source.result.per_tag))
+    for path, file in list(_files(site.folder / place, names)):
+        if path not in files:
+            site.remove(file)
+    run = PublishedRun(source.id, site.folder / place, source.result)
+    site.write(f"{place}/index.html", within_site(page, run, site))
+    site.write(f"{place}/run.json", (source.folder / "run.json").read_bytes())
+
+
+def _refuse_pictures(folder: Path, page: str) -> None:
+    if any(f"data:image/{kind}" in page for kind in ("webp", "jpeg", "png")):
+        raise ArenaError(
+            f"{folder}/index.html: holds pictures, and --no-images is given; render the run again without thumbnails"
+        )
+
+
+def _files(folder: Path, names: Sequence[str]) -> Iterator[tuple[str, Path]]:
+    """Plain files by their path below the folder; a link might lead to something that is not meant for everyone."""
+    for name in names:
+        top = folder / name
+        found = [] if top.is_symlink() else sorted(top.rglob("*")) if top.is_dir() else [top]
+        for path in found:
+            if path.is_file() and not path.is_symlink():
+                yield path.relative_to(folder).as_posix(), path
+
+
+def as_csv(table: pd.DataFrame) -> str:
+    """A table for spreadsheets: what they would take for a formula has an apostrophe before it. The Parquet file has none.
+
+    >>> as_csv(pd.DataFrame({"tag": ["=_=", "cat"], "f1": [0.5, None]}))
+    "tag,f1\\r\\n'=_=,0.5\\r\\ncat,\\r\\n"
+    """
+    safe = table.copy()
+    for name in safe.columns:
+        if safe[name].dtype == object or pd.api.types.is_string_dtype(safe[name]):
+            texts = safe[name].astype(object)
+            safe[name] = [f"'{text}" if str(text).startswith(FORMULA) else text for text in texts]
+    text = StringIO()
+    safe.to_csv(text, index=False, lineterminator="\r\n")
+    return text.getvalue()

@@ -1,0 +1,205 @@
+"""A leaderboard over time: each tagger's figures over the runs that may stand side by side, and over no others."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from arena.report.figures import figure, interval
+from arena.report.leaderboard import MODEL_STYLES, value_of
+from arena.report.site.runs import PublishedRun
+from arena.result import HEADLINES
+
+WIDTH, HEIGHT = 360, 220
+LEFT, RIGHT, TOP, BOTTOM = 46, 8, 12, 28
+"""Of the drawing, and of the room around its plane, in its own units."""
+
+STEPS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
+"""Between the lines of a drawing's grid."""
+
+MOST_DATES = 4
+MOST_LINES = 5
+"""Dates below a drawing, and steps of its grid."""
+
+APART = 9.0
+"""Taggers of one run stand so far apart, less where there are many."""
+
+
+class Point(NamedTuple):
+    """One tagger's figure in one run; `low` and `high` are heights of its interval's ends, None without one."""
+
+    x: float
+    y: float
+    low: float | None
+    high: float | None
+    told: str
+
+
+class Line(NamedTuple):
+    """One tagger; `path` joins what follows without a gap."""
+
+    model: str
+    style: int
+    path: str
+    points: Sequence[Point]
+
+
+class Tick(NamedTuple):
+    """A place on an axis."""
+
+    at: float
+    text: str
+
+
+class Chart(NamedTuple):
+    """One figure of all taggers."""
+
+    name: str
+    lines: Sequence[Line]
+    figures: Sequence[Tick]
+    dates: Sequence[Tick]
+
+
+class Shown(NamedTuple):
+    """A figure as text with its interval."""
+
+    text: str
+    range: str
+
+
+class Row(NamedTuple):
+    """One tagger in one run."""
+
+    run: PublishedRun
+    model: str
+    style: int
+    cells: Sequence[Shown]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs that may stand side by side.
+
+    Attributes:
+        runs: the oldest first.
+        styles: each tagger's colour, marker and dash pattern, in order of name.
+    """
+
+    runs: Sequence[PublishedRun]
+    styles: dict[str, int]
+
+    @property
+    def newest(self) -> PublishedRun:
+        """What tells the dataset and the rules of all."""
+        return self.runs[-1]
+
+    @property
+    def charts(self) -> list[Chart]:
+        """One of each headline figure that is defined anywhere."""
+        charts = [_chart(self, key) for key in HEADLINES]
+        return [chart for chart in charts if chart.lines]
+
+    @property
+    def rows(self) -> list[Row]:
+        """Every figure of the charts, the newest run first."""
+        return [
+            Row(run, model["name"], self.styles[model["name"]], [shown(model, key) for key in HEADLINES])
+            for run in reversed(self.runs)
+            for model in sorted(run.payload["models"], key=lambda model: str(model["name"]))
+        ]
+
+
+def groups(runs: Sequence[PublishedRun]) -> list[Group]:
+    """The runs by what they are comparable with: those that make a line first, then the newest."""
+    found: dict[str, list[PublishedRun]] = {}
+    for run in sorted(runs, key=lambda run: (run.created, run.id)):
+        found.setdefault(run.comparable, []).append(run)
+    made = [Group(together, _styles(together)) for together in found.values()]
+    return sorted(made, key=lambda group: (len(group.runs) > 1, group.newest.created, group.newest.id), reverse=True)
+
+
+def _styles(runs: Sequence[PublishedRun]) -> dict[str, int]:
+    names = sorted({str(model["name"]) for run in runs for model in run.payload["models"]})
+    return {name: place % MODEL_STYLES for place, name in enumerate(names)}
+
+
+def shown(model: dict[str, object], key: str) -> Shown:
+    """A headline figure of a model."""
+    low, high = ends(model, key)
+    return Shown(figure(value_of(model, key)), interval(low, high))
+
+
+def ends(model: dict[str, object], key: str) -> tuple[float | None, float | None]:
+    """Both ends of a figure's interval, None without one."""
+    intervals: dict[str, tuple[float, float] | None] = model["intervals"]  # type: ignore[assignment]  # of the payload
+    return intervals.get(key) or (None, None)
+
+
+def _chart(group: Group, key: str) -> Chart:
+    values = [
+        value
+        for run in group.runs
+        for model in run.payload["models"]
+        for value in (value_of(model, key), *ends(model, key))
+        if value is not None
+    ]
+    if not values:
+        return Chart(HEADLINES[key], [], [], [])
+    marks = grid(min(values), max(values))
+    lines = [_line(group, name, key, marks) for name in group.styles]
+    figures = [Tick(_height(mark, marks), f"{mark:.4f}".rstrip("0").ljust(4, "0")) for mark in marks]
+    return Chart(HEADLINES[key], [line for line in lines if line.points], figures, _dates(group.runs))
+
+
+def grid(lowest: float, highest: float) -> list[float]:
+    """Round figures from just below the lowest to just above the highest, within 0 to 1.
+
+    >>> grid(0.31, 0.58), grid(0.5, 0.5)
+    ([0.3, 0.4, 0.5, 0.6], [0.4995, 0.5, 0.5005])
+    """
+    wanted = (highest - lowest) / MOST_LINES
+    step = next((step for step in STEPS if step >= wanted), STEPS[-1])
+    first, last = math.floor(lowest / step + 1e-9), math.ceil(highest / step - 1e-9)
+    if first == last:
+        first, last = first - 1, last + 1
+    marks = [round(place * step, 6) for place in range(first, last + 1)]
+    return [mark for mark in marks if 0 <= mark <= 1]
+
+
+def _height(value: float, marks: Sequence[float]) -> float:
+    plane = HEIGHT - TOP - BOTTOM
+    return round(TOP + plane * (marks[-1] - value) / (marks[-1] - marks[0]), 2)
+
+
+def _across(place: int, runs: int) -> float:
+    return round(LEFT + (WIDTH - LEFT - RIGHT) * (place + 0.5) / runs, 2)
+
+
+def _line(group: Group, name: str, key: str, marks: Sequence[float]) -> Line:
+    """A tagger's points, and the path through them; where its figure is undefined the path has a gap."""
+    slot = (WIDTH - LEFT - RIGHT) / len(group.runs)
+    apart = min(APART, 0.8 * slot / len(group.styles))
+    aside = (list(group.styles).index(name) - (len(group.styles) - 1) / 2) * apart
+    points, path, pen = [], "", "M"
+    for place, run in enumerate(group.runs):
+        for model in run.payload["models"]:
+            if model["name"] != name:
+                continue
+            value = value_of(model, key)
+            if value is None:
+                pen = "M"
+                continue
+            low, high = (None if end is None else _height(end, marks) for end in ends(model, key))
+            x, y = round(_across(place, len(group.runs)) + aside, 2), _height(value, marks)
+            text = shown(model, key)
+            points.append(Point(x, y, low, high, f"{name}, {run.created[:10]}: {text.text} {text.range}".rstrip()))
+            path, pen = f"{path}{pen}{x} {y}", "L"
+    return Line(name, group.styles[name], path, points)
+
+
+def _dates(runs: Sequence[PublishedRun]) -> list[Tick]:
+    number = min(len(runs), MOST_DATES)
+    places = sorted({round(i * (len(runs) - 1) / max(number - 1, 1)) for i in range(number)})
+    return [Tick(_across(place, len(runs)), runs[place].created[:10] or "undated") for place in places]

@@ -1,0 +1,216 @@
+"""Tags over runs: a page for every tag that some run compared, and an index of them.
+
+Other tags have figures, but nothing rests on them: they are too thin, or a tagger lacks them. They are in the runs' tables of
+tags and files. So a site of a vocabulary of 70,000 has some thousand pages of some kilobytes, not 70,000.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from markupsafe import Markup
+
+from arena.report.figures import UNDEFINED, clipped, figure, interval, plural, probability, signed
+from arena.report.packed import compress
+from arena.report.site.folder import Site
+from arena.report.site.names import slug
+from arena.report.site.render import render, search_script, tag_style
+from arena.report.site.runs import PublishedRun
+from arena.report.site.series import Shown
+
+FIGURES = ("precision", "recall", "f1", "ap")
+"""Figures of a tag."""
+
+TESTED = {"f1": "F1", "ap": "AP"}
+"""Figures that taggers are tested on, tag by tag."""
+
+PAIRS_SHOWN = 12
+"""Decided pairs of taggers that a tag's page lists; the others are counted."""
+
+LISTED = 1000
+"""Tags on one page of the list."""
+
+FIRST_SHOWN = 100
+"""Tags with the most images, which the index itself shows."""
+
+
+class Known(NamedTuple):
+    """What one tagger makes of a tag."""
+
+    model: str
+    threshold: str
+    figures: Sequence[Shown]
+
+
+class Decided(NamedTuple):
+    """A difference between two taggers; nobody's where it is undetermined."""
+
+    figure: str
+    higher: str
+    lower: str
+    told: str
+
+
+@dataclass(frozen=True)
+class TagInRun:
+    """A tag in one run; `open` counts the pairs and figures that are undetermined."""
+
+    run: PublishedRun
+    category: str
+    support: int
+    compared: bool
+    models: Sequence[Known]
+    ap: Sequence[float]
+    decided: Sequence[Decided]
+    open: int
+
+
+class Entry(NamedTuple):
+    """A tag in the index."""
+
+    name: str
+    slug: str
+    category: str
+    support: int
+    ap: str
+    runs: int
+
+
+TagsOverRuns = Mapping[str, Sequence[TagInRun]]
+"""By name, in order of name; of each the newest run first."""
+
+
+def tags_over_runs(runs: Sequence[PublishedRun]) -> TagsOverRuns:
+    """Every tag that a run compared, with all runs that know it."""
+    tables = [run.result.per_tag for run in runs]
+    names = sorted({name for table in tables for name in table.loc[table["compared"], "truth_tag"]})
+    found: dict[str, list[TagInRun]] = {name: [] for name in names}
+    for run in runs:
+        for name, one in _of_run(run, frozenset(names)):
+            found[name].append(one)
+    return found
+
+
+def _of_run(run: PublishedRun, names: frozenset[str]) -> Iterator[tuple[str, TagInRun]]:
+    table = run.result.per_tag
+    table = table[table["truth_tag"].isin(names)].sort_values("compared", ascending=False, kind="stable")
+    table = table.drop_duplicates(["model", "truth_tag"])
+    of_tag: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for row in _rows(table):
+        of_tag[row["truth_tag"]].append(row)
+    tested: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for row in _rows(run.result.tables["tag_differences"]):
+        tested[row["tag"]].append(row)
+    order = {model: place for place, model in enumerate(run.result.models)}
+    for name, rows in of_tag.items():
+        rows.sort(key=lambda row: order.get(row["model"], len(order)))
+        yield name, _tag(run, rows, tested[name])
+
+
+def _rows(table: Any) -> Iterator[Mapping[str, Any]]:
+    """The rows of a frame, quicker than it gives them itself."""
+    columns = {str(name): table[name].tolist() for name in table.columns}
+    for values in zip(*columns.values(), strict=True):
+        yield dict(zip(columns, values, strict=True))
+
+
+def _tag(run: PublishedRun, rows: Sequence[Mapping[str, Any]], tested: Sequence[Mapping[str, Any]]) -> TagInRun:
+    models = [
+        Known(
+            row["model"],
+            f"{row['threshold']:g}",
+            [Shown(figure(row[key]), interval(row[f"{key}_low"], row[f"{key}_high"])) for key in FIGURES],
+        )
+        for row in rows
+    ]
+    pairs = [_difference(row, key) for row in tested for key in TESTED if row[f"{key}_q"] == row[f"{key}_q"]]
+    told = [pair for pair in pairs if pair is not None]
+    return TagInRun(
+        run, str(rows[0]["category"]), int(rows[0]["support"]), any(row["compared"] for row in rows), models,
+        [row["ap"] for row in rows if row["ap"] == row["ap"]], told, len(pairs) - len(told),
+    )  # fmt: skip
+
+
+def _difference(row: Mapping[str, Any], key: str) -> Decided | None:
+    """None where it is undetermined."""
+    higher = row[f"{key}_higher"]
+    if higher not in (row["first"], row["second"]):
+        return None
+    value, low, high = (row[f"{key}_{part}"] for part in ("difference", "low", "high"))
+    lower = row["second"]
+    if higher == row["second"]:
+        lower, value, low, high = row["first"], -value, -high, -low
+    told = f"{signed(value)} {interval(low, high, signed)}".rstrip()
+    return Decided(TESTED[key], higher, lower, f"{told}, q {probability(row[f'{key}_q'])}")
+
+
+def tag_path(name: str) -> str:
+    """Where a tag's page is."""
+    return f"tags/{slug(name)}.html"
+
+
+def render_tag(site: Site, name: str, runs: Sequence[TagInRun]) -> str:
+    """The page of a tag: what every tagger made of it, run by run."""
+    newest = runs[0]
+    said = (
+        f"{plural(newest.support, 'image', 'images')} of {newest.run.payload['dataset']['name']} carry the tag; "
+        f"AP {span(newest.ap)}."
+    )
+    return render(
+        site, "tag.html.j2", tag_path(name), title=f"{clipped(name, 100)} · tag", said=f"{clipped(name, 100)}: {said}",
+        style=tag_style(), name=name, runs=runs, tested=list(TESTED.values()), most=PAIRS_SHOWN,
+    )  # fmt: skip
+
+
+def span(values: Sequence[float]) -> str:
+    """The lowest and the highest figure.
+
+    >>> span([0.5, 0.25]), span([0.5]), span([])
+    ('0.2500–0.5000', '0.5000', '–')
+    """
+    if not values:
+        return UNDEFINED
+    low, high = figure(min(values)), figure(max(values))
+    return low if low == high else f"{low}–{high}"
+
+
+def render_index(site: Site, tags: TagsOverRuns) -> dict[str, str]:
+    """The pages of the index by path: the search, and behind it the list, `LISTED` tags a page."""
+    entries = [
+        Entry(name, slug(name), runs[0].category, runs[0].support, span(runs[0].ap), len(runs))
+        for name, runs in tags.items()
+    ]
+    parts = [entries[start : start + LISTED] for start in range(0, len(entries), LISTED)]
+    links = [(f"list/{number}.html", part[0].name, part[-1].name) for number, part in enumerate(parts, 1)]
+    said = f"{plural(len(entries), 'tag', 'tags')} that at least one run compared."
+    most = sorted(entries, key=lambda entry: (-entry.support, entry.name))[:FIRST_SHOWN]
+    block = compress(json.dumps([_searched(entry) for entry in entries], separators=(",", ":")).encode())
+    pages = {
+        "tags/index.html": render(
+            site, "tags.html.j2", "tags/index.html", title="Tags", said=said, script=search_script(),
+            entries=most, links=links, block=Markup(block), total=len(entries),
+        )
+    }  # fmt: skip
+    for number, part in enumerate(parts, 1):
+        path = f"tags/list/{number}.html"
+        title = f"Tags, part {number} of {len(parts)}"
+        pages[path] = render(
+            site, "tag_list.html.j2", path, title=title, said=said, entries=part, number=number, links=links
+        )
+    return pages
+
+
+def _searched(entry: Entry) -> list[Any]:
+    """A tag as the search has it; the address only where it is not the name."""
+    return [
+        entry.name,
+        0 if entry.slug == entry.name else entry.slug,
+        entry.category,
+        entry.support,
+        entry.ap,
+        entry.runs,
+    ]

@@ -1,0 +1,41 @@
+// The search in the index of tags: what has every word that was typed, names that begin with it first.
+
+const SHOWN = 200;
+
+const body = byId("found").tBodies[0];
+const first = [...body.rows];
+const title = byId("most-title").textContent;
+const entries = JSON.parse(new TextDecoder().decode(await inflated("names")));
+const lower = entries.map((entry) => entry[0].toLowerCase());
+
+function found(text) {
+  const words = text.split(/\s+/).filter(Boolean);
+  const begins = [];
+  const holds = [];
+  lower.forEach((name, i) => {
+    if (words.every((word) => name.includes(word))) (name.startsWith(words[0]) ? begins : holds).push(i);
+  });
+  return [...begins, ...holds];
+}
+
+function row([name, slug, category, support, ap, runs]) {
+  const link = el("a", { class: "cut", href: `${slug || name}.html` }, isolated(name));
+  const number = (text) => el("td", { class: "num" }, text);
+  return el(
+    "tr", {}, el("th", { scope: "row" }, link), el("td", {}, isolated(category)), number(support.toLocaleString("en")), number(ap),
+    number(String(runs)),
+  );
+}
+
+function show() {
+  const text = byId("query").value.trim().toLowerCase();
+  const places = text ? found(text) : [];
+  const more = places.length > SHOWN ? `, ${SHOWN} shown` : "";
+  byId("status").textContent = text ? `${places.length.toLocaleString("en")} of ${entries.length.toLocaleString("en")}${more}` : "";
+  byId("most-title").textContent = text ? "Found" : title;
+  body.replaceChildren(...(text ? places.slice(0, SHOWN).map((i) => row(entries[i])) : first));
+}
+
+byId("search").hidden = false;
+byId("query").addEventListener("input", show);
+show(); // a browser may have kept what was typed

@@ -1,0 +1,307 @@
+"""What the pages of a site say and lead to, read by programs and in a real browser."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from arena.report.figures import figure, interval
+from arena.report.site import feed as feed_module
+from arena.report.site.folder import Site
+from arena.report.site.names import slug
+from arena.report.site.publish import publish
+from arena.report.site.runs import PublishedRun
+from arena.report.site.series import Group, groups
+from arena.report.site.tags import tag_path
+from arena.result import read_result
+
+from ..conftest import Opened
+from .conftest import write_run
+
+URL = "https://example.org/arena"
+ATOM = {"a": feed_module.ATOM}
+HOSTILE = [
+    "../../x", "CON", "x" * 500, "\u202ertl\u202c \u05d0\u05d1\u05d2", "🐈‍⬛ emoji", "<script>alert(1)</script>",
+    "</script><img src=x onerror=alert(1)>", "\"quoted\" 'twice'", "=cmd()", "{{ 7 * 7 }}", "a&b", "-->", "con", "thin",
+]  # fmt: skip
+
+
+class Links(HTMLParser):
+    """Addresses and ids of a page."""
+
+    def __init__(self, page: Path) -> None:
+        super().__init__()
+        self.addresses: list[str] = []
+        self.ids: set[str] = set()
+        self.feed(page.read_text())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        self.addresses += [value for key in ("href", "src") if tag != "use" and (value := found.get(key))]
+        if name := found.get("id"):
+            self.ids.add(name)
+
+
+@pytest.fixture(scope="module")
+def site(runs: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("site")
+    publish(runs, folder, url=URL)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A site whose tags, taggers and dataset have names that try to be something else."""
+    top = tmp_path_factory.mktemp("hostile")
+    run = write_run(top / "run", models=(HOSTILE[0], HOSTILE[5], HOSTILE[2]), tags=HOSTILE)
+    (run / "full-metrics" / "<b>'\"&# %.txt").write_text("a name of a file")
+    publish([run], top / "site")
+    return top / "site"
+
+
+@pytest.mark.parametrize("which", ["site", "hostile"])
+def test_every_link_leads_to_a_file_and_every_page_can_be_reached(which: str, request: pytest.FixtureRequest) -> None:
+    folder: Path = request.getfixturevalue(which)
+    pages = {path: Links(path) for path in folder.rglob("*.html")}
+    reached = {folder / "index.html", folder / "404.html"}
+    for page, links in pages.items():
+        for address in links.addresses:
+            parts = urlsplit(address)
+            if parts.scheme in ("data", "https"):
+                continue
+            assert not parts.path.startswith("/"), "a site works from any folder"
+            target = (page.parent / unquote(parts.path)).resolve() if parts.path else page
+            assert target.is_file(), (page, address)
+            assert not parts.fragment or parts.fragment in pages[target].ids
+            reached.add(target)
+    assert set(pages) <= reached
+
+
+def test_hostile_names_are_text_and_leave_no_folder(hostile: Path) -> None:
+    assert {path.name for path in hostile.parent.iterdir()} == {"run", "site"}
+    tags = {path.name for path in (hostile / "tags").glob("*.html")} - {"index.html"}
+    assert tags == {f"{slug(name)}.html" for name in HOSTILE[:-1]}  # the last one is too thin to be compared
+    for path in hostile.rglob("*.html"):
+        markup = path.read_text().split("<script")[0]
+        assert "<img src=x" not in markup
+        assert "<script>alert" not in path.read_text()
+
+
+def test_every_figure_of_a_tag_and_a_tagger_is_the_runs_own(site: Path, runs: list[Path]) -> None:
+    result = read_result(runs[1])
+    for row in result.per_tag[result.per_tag["compared"]].to_dict("records"):
+        page = (site / tag_path(str(row["truth_tag"]))).read_text()
+        part = page.split("<section>")[1]  # the newest run
+        cells = re.search(rf'<th scope="row"><bdi>{row["model"]}</bdi></th>(.*?)</tr>', part)
+        assert cells
+        shown = [
+            f"<td>{figure(row[key])}<small>{interval(row[f'{key}_low'], row[f'{key}_high'])}</small></td>"
+            for key in ("precision", "recall", "f1", "ap") if figure(row[key]) != "–"
+        ]  # fmt: skip
+        assert all(cell in cells[1] for cell in shown)
+    own = result.summary["models"]["poor"]["regimes"]["own"]
+    for page in (site / "index.html", site / "models" / "poor" / "index.html"):
+        for key in ("map", "macro_f1", "micro_f1"):
+            assert figure(own[key]) in page.read_text()
+            assert interval(own[f"{key}_low"], own[f"{key}_high"]) in page.read_text()
+
+
+def test_the_newest_run_is_the_first_and_its_leaders_are_named(site: Path) -> None:
+    front = (site / "index.html").read_text()
+    dates = re.findall(r'<h3><a href="runs/(\d{4}-\d{2}-\d{2})-', front)
+    assert dates == ["2026-11-22", "2026-11-21", "2026-11-20"]
+    first = front.split('<li class="card run">')[1]
+    assert "good has the higher macro F1, micro F1 and mAP." in first
+    assert first.count("<b><bdi>good</bdi></b>") == 3
+
+
+def test_only_comparable_runs_stand_side_by_side(runs: list[Path]) -> None:
+    found = groups([PublishedRun(run.name, run, read_result(run)) for run in runs])
+    assert [[run.id for run in group.runs] for group in found] == [["first", "second"], ["third"]]
+    for line in found[0].charts[0].lines:
+        assert (len(line.points), line.path.count("M"), line.path.count("L")) == (2, 1, 1)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda run, summary: run["dataset"].update(digest="f3" * 32),
+        lambda run, summary: run["dataset"].update(sample="9 of seed 1"),
+        lambda run, summary: run.update(skipped={"image_9": "truncated"}),
+        lambda run, summary: summary.update(convention="joytag"),
+        lambda run, summary: summary.update(min_positives=5),
+        lambda run, summary: summary.update(imply=True),
+        lambda run, summary: run["dataset"].pop("digest"),
+    ],
+)
+def test_other_images_tags_or_rules_are_not_comparable(runs: list[Path], change: Any) -> None:
+    first, second = read_result(runs[0]), read_result(runs[1])
+    assert len(groups([PublishedRun("a", runs[0], first), PublishedRun("b", runs[1], second)])) == 1
+    change(second.run, second.summary)
+    assert len(groups([PublishedRun("a", runs[0], first), PublishedRun("b", runs[1], second)])) == 2
+
+
+def test_other_compared_tags_are_not_comparable(runs: list[Path]) -> None:
+    first, second = read_result(runs[0]), read_result(runs[1])
+    second.per_tag.loc[second.per_tag["truth_tag"] == "cat", "compared"] = False
+    assert len(groups([PublishedRun("a", runs[0], first), PublishedRun("b", runs[1], second)])) == 2
+
+
+def test_a_figure_that_is_undefined_leaves_a_gap(runs: list[Path]) -> None:
+    three = [PublishedRun(f"{i}", runs[0], read_result(runs[0])) for i in range(3)]
+    three[1].payload["models"][0]["map"] = None
+    group = Group(three, {"good": 0, "poor": 1})
+    (chart,) = [chart for chart in group.charts if chart.name == "mAP"]
+    assert [line.path.count("M") for line in chart.lines] == [2, 1]
+
+
+@pytest.mark.parametrize("url", [None, URL])
+def test_the_feed_is_atom(runs: list[Path], hostile: Path, tmp_path: Path, url: str | None) -> None:
+    publish(runs, tmp_path, url=url)
+    for path in (tmp_path / "feed.xml", hostile / "feed.xml"):
+        root = ET.parse(path).getroot()
+        assert root.tag == f"{{{feed_module.ATOM}}}feed"
+        entries = root.findall("a:entry", ATOM)
+        ids = [element.text or "" for element in root.iter(f"{{{feed_module.ATOM}}}id")]
+        assert len(set(ids)) == len(entries) + 1
+        assert all(uuid.UUID(one) for one in ids)
+        assert all(one.startswith("urn:uuid:") for one in ids)
+        assert root.findtext("a:author/a:name", None, ATOM)
+        for element in (root, *entries):
+            assert element.findtext("a:title", None, ATOM)
+            assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\+00:00|Z)", element.findtext("a:updated", "", ATOM))
+            links = [link.get("href", "") for link in element.findall("a:link", ATOM) if link.get("rel") == "alternate"]
+            assert len(links) == 1
+    entries = ET.parse(tmp_path / "feed.xml").getroot().findall("a:entry", ATOM)
+    updated = [entry.findtext("a:updated", "", ATOM) for entry in entries]
+    assert updated == sorted(updated, reverse=True)
+    hrefs = [link.get("href", "") for entry in entries for link in entry.findall("a:link", ATOM)]
+    if url:
+        assert all(href.startswith(f"{url}/runs/") for href in hrefs)
+    else:
+        assert all((tmp_path / href).is_file() for href in hrefs)
+
+
+def test_ids_of_the_feed_stay_when_the_site_moves(runs: list[Path], tmp_path: Path) -> None:
+    found = []
+    for url in (None, URL, "http://localhost:8000"):
+        publish(runs[:2], tmp_path, url=url)
+        found.append([element.text for element in ET.parse(tmp_path / "feed.xml").iter(f"{{{feed_module.ATOM}}}id")])
+    assert found[0] == found[1] == found[2]
+
+
+def test_the_sitemap_lists_every_page(site: Path) -> None:
+    addresses = [
+        element.text or "" for element in ET.parse(site / "sitemap.xml").iter() if element.tag.endswith("}loc")
+    ]
+    files = [site / unquote(address.removeprefix(f"{URL}/")) for address in addresses]
+    paths = {path / "index.html" if path.is_dir() else path for path in files}
+    assert paths == set(site.rglob("*.html")) - {site / "404.html"}
+    assert f"Sitemap: {URL}/sitemap.xml" in (site / "robots.txt").read_text()
+
+
+def test_a_sitemap_that_is_too_long_is_parted(tmp_path: Path) -> None:
+    site = Site(tmp_path, "urn:uuid:0", URL)
+    found = feed_module.sitemaps(site, [f"tags/{i}.html" for i in range(5)], most=2)
+    assert sorted(found) == ["robots.txt", "sitemap-1.xml", "sitemap-2.xml", "sitemap-3.xml", "sitemap.xml"]
+    assert found["sitemap.xml"].count("<loc>") == 3
+    assert f"<loc>{URL}/sitemap-3.xml</loc>" in found["sitemap.xml"]
+
+
+def test_what_others_show_of_a_link(site: Path) -> None:
+    for path in site.rglob("*.html"):
+        page = path.read_text()
+        where = path.relative_to(site).as_posix().removesuffix("index.html")
+        assert page.count('rel="canonical"') == 1
+        assert re.search(rf'<link rel="canonical" href="{re.escape(f"{URL}/{where}")}">', page)
+        for name in ("og:title", "og:description", "og:url"):
+            assert page.count(f'property="{name}"') == 1
+
+
+def test_the_policy_of_every_page_is_strict(site: Path) -> None:
+    for path in site.rglob("*.html"):
+        page = path.read_text()
+        policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)
+        assert policy
+        assert policy[1].startswith("default-src &#39;none&#39;; script-src ")
+        assert "unsafe" not in policy[1]
+        assert not re.search(r"<[^>]+\s(style|on\w+)=", page.split("<script")[0])
+
+
+def test_a_page_of_a_tag_is_small(site: Path) -> None:
+    assert all((site / tag_path(tag)).stat().st_size < 8_000 for tag in ("cat", "1girl"))
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("which", ["site", "hostile"])
+def test_pages_open_from_disk_in_silence_and_fit(
+    opened: Opened, which: str, width: int, request: pytest.FixtureRequest
+) -> None:
+    folder: Path = request.getfixturevalue(which)
+    opened.folder = folder
+    page = opened.show((folder / "index.html").read_text(), viewport={"width": width, "height": 800})
+    models = sorted((folder / "models").rglob("index.html"))
+    tags = sorted((folder / "tags").glob("*.html"))
+    runs = sorted((folder / "runs").rglob("index.html"))
+    for path in (
+        folder / "index.html",
+        *models[:2],
+        *runs[:1],
+        *tags[:4],
+        folder / "tags/index.html",
+        folder / "404.html",
+    ):
+        page.goto(path.as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, path
+
+
+def test_the_search_finds_tags_and_their_pages(opened: Opened, hostile: Path) -> None:
+    opened.folder = hostile
+    page = opened.show((hostile / "index.html").read_text())
+    page.goto((hostile / "tags/index.html").as_uri())
+    rows = page.locator("#found tbody tr")
+    everything = rows.all_text_contents()
+    for name in HOSTILE[:-1]:
+        page.fill("#query", name.strip())
+        page.wait_for_function("document.getElementById('status').textContent !== ''")
+        assert name in page.locator("#found bdi").all_text_contents()
+    page.fill("#query", "alert(1)</script <SCRIPT")
+    assert rows.count() == 1
+    page.locator("#found a").first.click()
+    page.wait_for_url(f"**/{slug(HOSTILE[5])}.html")
+    assert page.locator("h1").text_content() == HOSTILE[5]
+    page.goto((hostile / "tags/index.html").as_uri())
+    page.fill("#query", "nothing is called so")
+    assert page.locator("#status").text_content() == f"0 of {len(HOSTILE) - 1}"
+    page.fill("#query", "")
+    assert rows.all_text_contents() == everything
+
+
+def test_without_a_script_everything_is_there(opened: Opened, site: Path) -> None:
+    opened.folder = site
+    page = opened.show((site / "index.html").read_text(), java_script_enabled=False)
+    assert page.locator(".run").count() == 3
+    assert page.locator(".over-time svg").first.is_visible()
+    page.goto((site / "tags/index.html").as_uri())
+    assert page.locator("#query").is_hidden()
+    assert page.locator("#found tbody tr").count() == 5
+
+
+def test_the_page_of_a_run_leads_back_and_to_its_files(opened: Opened, site: Path) -> None:
+    opened.folder = site
+    page = opened.show((site / "index.html").read_text())
+    page.locator(".run a").first.click()
+    page.wait_for_selector("#tags-box tbody tr.row")
+    page.get_by_text("Files of this run").click()
+    names = page.locator("nav.site li bdi").all_text_contents()
+    assert {"per_tag.csv", "per_tag.parquet", "summary.md", "summary.json", "full-metrics/model-0.txt"} <= set(names)
+    page.get_by_text("All runs").click()
+    page.wait_for_url("**/index.html")
+    assert page.locator("h1").text_content() == "Comparisons of image taggers"
