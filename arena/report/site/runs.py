@@ -16,7 +16,7 @@ from arena.report.uncertainty import verdict
 from arena.report.view import headline_view
 from arena.result import CONTAMINATION, Result, read_result
 
-READ = ("per_tag", "differences", "tag_differences", CONTAMINATION)
+READ = ("per_tag", "slices", "differences", "tag_differences", CONTAMINATION)
 """Tables that the pages of a site are made of."""
 
 
