@@ -142,8 +142,9 @@ def _rows(result: Result) -> pd.DataFrame:
 
 def _own_names(result: Result, rows: pd.DataFrame, names: Sequence[str]) -> dict[str, list[str]]:
     """What each model calls those of some tags that it knows."""
-    by_model = {name: rows[rows["model"] == name].set_index("truth_tag")["tag"] for name in result.models}
-    return {name: own.reindex(names).dropna().tolist() for name, own in by_model.items()}
+    by_model = {name: rows[rows["model"] == name] for name in result.models}
+    called = {name: dict(zip(own["truth_tag"], own["tag"], strict=True)) for name, own in by_model.items()}
+    return {model: [own[name] for name in names if name in own] for model, own in called.items()}
 
 
 def _tags(result: Result, table: pd.DataFrame) -> dict[str, Any]:
