@@ -293,3 +293,35 @@ def test_the_row_under_a_panel_that_grew_comes_into_sight(opened: Opened, payloa
     page.keyboard.press("ArrowDown")
     box, row = (page.locator(what).bounding_box() for what in ("#tags-box", "tr.row:has(:focus)"))
     assert row["y"] + row["height"] <= box["y"] + box["height"]
+
+
+def test_thousands_of_tags_follow_the_slider(
+    opened: Opened, payload_of: Callable[..., Payload], record_property: Callable[[str, object], None]
+) -> None:
+    payload = payload_of(("a", "b", "c"), tags=5813, images=32768)
+    page = opened(payload, address="#over=shown&q=sup>30&average=micro")
+    page.locator("#sweep-over:text('in steps of 0.02')").wait_for()
+    record_property("milliseconds a step", page.evaluate(EVERY_STEP))
+    supports = payload["tags"]["support"]
+    for name, cells in zip("abc", shown(page), strict=True):
+        known = [place for place, tp in enumerate(payload["tags"]["models"][name]["tp"]) if tp is not None]
+        chosen = [n for n, place in enumerate(known) if payload["tags"]["compared"][place] and supports[place] > 30]
+        tp, fp = payload["histograms"]["models"][name][:, 1 + 45 :, chosen].sum((1, 2))
+        positives = sum(supports[known[n]] for n in chosen)
+        ratios = tp / (tp + fp), tp / positives, 2 * tp / (tp + fp + positives)
+        assert cells[3:] == [figure(float(value)) for value in ratios], "at 0.90, where the slider stopped"
+
+
+EVERY_STEP = """async () => {
+    const range = document.getElementById("sweep-range");
+    let spent = 0;
+    for (let place = 0; place <= 45; place += 1) {
+        const start = performance.now();
+        range.value = place;
+        range.dispatchEvent(new Event("input", { bubbles: true }));
+        spent += performance.now() - start;
+        await new Promise(requestAnimationFrame);
+    }
+    return spent / 46;
+}"""
+"""Moves the slider from 0 to its 45th place, a frame each."""

@@ -75,6 +75,7 @@ class Sweep {
 
   async useShown() {
     const rows = this.shown;
+    if (!histogramsRead.size) byId("sweep-over").textContent = "Unpacking the counts…";
     const histograms = await allHistograms();
     if (this.view.shownOnly && rows === this.shown) this.use(shownSource(histograms, rows));
   }
