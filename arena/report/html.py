@@ -27,7 +27,8 @@ from arena.report.cost import megabytes
 from arena.report.curves import HEIGHT, WIDTH, reliability_curves, x_of, y_of
 from arena.report.figures import count, figure, moment, percent, plural, rate
 from arena.report.findings import PAIRS_SHOWN, findings, static_tags, subject, tag_findings, tag_pairs
-from arena.report.leaderboard import MODEL_STYLES, boards
+
+STYLES = ("page.css",)
 from arena.report.regimes import CROSS_FITTED, regime_rows
 from arena.report.slices import slice_groups
 from arena.report.tag_block import tag_block
@@ -40,10 +41,13 @@ SCRIPTS = (
     "data.js",
     "told.js",
     "query.js",
+    "histograms.js",
+    "curve_plot.js",
     "sweep.js",
     "scatter.js",
     "columns.js",
     "evidence.js",
+    "tag_curves.js",
     "detail.js",
     "table.js",
     "page.js",
@@ -54,6 +58,7 @@ STYLES = (
     "page.css",
     "comparison/css/boards.css",
     "comparison/css/choice.css",
+    "comparison/css/curves.css",
     "comparison/css/reproduce.css",
     "comparison/css/site.css",
 )
@@ -84,6 +89,7 @@ def render(payload: Mapping[str, Any]) -> str:
             style=Markup(style),
             data=Markup(embedded_json(_beside_tags(payload))),
             tag_block=Markup(tag_block(payload["tags"], payload["dataset"]["images"])),
+            histogram_blocks=[Markup(histogram_block(bins)) for bins in payload["histograms"]["models"].values()],
             **_words(payload),
             subject=subject(payload),
             title_parts=_title_parts(payload),
@@ -131,9 +137,10 @@ def recipe(payload: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _beside_tags(payload: Mapping[str, Any]) -> dict[str, Any]:
-    """The payload as JSON holds it: without the columns of tags, which are packed, but with the pairs that they are of."""
+    """The payload as JSON holds it: without what is packed, but with the pairs of tags, and how histograms are to be read."""
     pairs = [[pair["first"], pair["second"]] for pair in payload["tags"]["pairs"]]
-    return {name: value for name, value in payload.items() if name != "tags"} | {"pairs": pairs}
+    told = {name: value for name, value in payload["histograms"].items() if name != "models"}
+    return {name: value for name, value in payload.items() if name != "tags"} | {"pairs": pairs, "histograms": told}
 
 
 def _title_parts(payload: Mapping[str, Any]) -> list[str]:

@@ -1,5 +1,6 @@
 """From a result to what a page shows: one JSON value, columns of figures, undefined as null."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,15 @@ from arena.report.columns import column, number, rounded
 from arena.report.contamination import contamination
 from arena.report.cost import cost_notes
 from arena.report.evidence import evidence
+from arena.report.histograms import tag_histograms
 from arena.report.notes import convention_note, imply_notes, undefined_notes
 from arena.result import Result
 
 CURVE_METRICS = ("macro_precision", "macro_recall", "macro_f1", "micro_precision", "micro_recall", "micro_f1")
 """Columns of the sweep that the page draws."""
+
+CURVE_TAGS = ("macro_precision_tags", "macro_recall_tags", "macro_f1_tags")
+"""Columns of the sweep that say over how many tags a mean ran."""
 
 TAG_FIGURES = ("threshold", "tp", "fp", "fn", "tn", "precision", "recall", "f1", "ap")
 """What the page knows of each tag and model."""
@@ -29,7 +34,8 @@ NAMED_SKIPPED = 5
 
 def page_view(result: Result) -> dict[str, Any]:
     """Everything that `index.html` shows, ready for JSON."""
-    tags = _tags(result)
+    rows = _rows(result)
+    tags = _tags(result, rows)
     compared = {name: place for place, name in enumerate(tags["name"]) if tags["compared"][place]}
     return headline_view(result) | {
         "calibration": comparisons.calibration(result),
@@ -37,6 +43,7 @@ def page_view(result: Result) -> dict[str, Any]:
         "evidence": evidence(result, compared),
         "sweep": _sweep(result),
         "tags": tags,
+        "histograms": tag_histograms(result, _own_names(result, rows, tags["name"])),
         "provenance": _provenance(result),
         "notes": _notes(result),
     }
@@ -118,7 +125,7 @@ def _interval(own: dict[str, Any], key: str) -> list[float | int] | None:
 def _sweep(result: Result) -> dict[str, Any]:
     even = result.sweep[on_sweep(result.sweep["threshold"].to_numpy(np.float32))]
     curves = {
-        name: {metric: column(rows[metric].tolist()) for metric in CURVE_METRICS}
+        name: {metric: column(rows[metric].tolist()) for metric in CURVE_METRICS + CURVE_TAGS}
         for name in result.models
         for rows in [even[even["model"] == name]]
     }
@@ -126,11 +133,22 @@ def _sweep(result: Result) -> dict[str, Any]:
     return {"thresholds": [round(float(value), 6) for value in first["threshold"]], "models": curves}
 
 
-def _tags(result: Result) -> dict[str, Any]:
-    """A row a tag of the truth that any model knows, by support, then name; null where a model lacks it."""
-    table = result.per_tag.sort_values("compared", ascending=False, kind="stable").drop_duplicates(
+def _rows(result: Result) -> pd.DataFrame:
+    """Of each model one row a tag of the truth: of two that mean the same, the one that is compared."""
+    return result.per_tag.sort_values("compared", ascending=False, kind="stable").drop_duplicates(
         ["model", "truth_tag"]
     )
+
+
+def _own_names(result: Result, rows: pd.DataFrame, names: Sequence[str]) -> dict[str, list[str]]:
+    """What each model calls those of some tags that it knows."""
+    by_model = {name: rows[rows["model"] == name] for name in result.models}
+    called = {name: dict(zip(own["truth_tag"], own["tag"], strict=True)) for name, own in by_model.items()}
+    return {model: [own[name] for name in names if name in own] for model, own in called.items()}
+
+
+def _tags(result: Result, table: pd.DataFrame) -> dict[str, Any]:
+    """A row a tag of the truth that any model knows, by support, then name; null where a model lacks it."""
     shared = table.drop_duplicates("truth_tag").sort_values(["support", "truth_tag"], ascending=[False, True])
     names = shared["truth_tag"]
     return {

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from itertools import combinations
 from typing import Any
 
+from .drawn_histograms import drawn_histograms
+
 Payload = dict[str, Any]
 
 THEMES = ("animal", "tree", "flag", "arrow", "house", "computer", "food", "car", "music", "people", "weather", "tool")
@@ -98,6 +100,8 @@ def _sweep(model: Payload) -> Payload:
         f1 = [2 * p * r / (p + r) if p and r else 0.0 for r, p in pairs]
         scale = (model[average]["f1"] or 0) / max(f1[round(own * 100)], 1e-9)
         curves[f"{average}_f1"] = [value * scale for value in f1]
+    for key in ("precision", "recall", "f1"):
+        curves[f"macro_{key}_tags"] = [model["macro"][f"{key}_tags"]] * len(THRESHOLDS)
     return curves
 
 
@@ -150,6 +154,7 @@ def make_payload(
             "compared": compared,
             "models": by_model,
         },
+        "histograms": drawn_histograms(by_model),
         "provenance": [
             {"section": "Dataset", "rows": [["digest", "sha256:ab12" + "0" * 60], ["licence", "CC0-1.0"]]},
             *[{"section": n, "rows": [["weights", "sha256:" + "c3" * 32], ["precision", "float32"]]} for n in names],

@@ -36,6 +36,7 @@ HOSTILE = [
 
 def test_embedded_json_is_the_payload_and_holds_no_markup(payload: Payload) -> None:
     payload["tags"]["name"][: len(HOSTILE)] = HOSTILE
+    del payload["histograms"]  # arrays, which the page packs
     text = embedded_json(payload)
     assert json.loads(text) == payload
     assert not set("<>&\u2028\u2029") & set(text)
@@ -252,23 +253,6 @@ def test_a_dot_of_the_scatter_opens_its_tag(opened: Opened, payload: Payload) ->
     canvas.focus()
     page.keyboard.press("ArrowRight")
     assert page.text_content("#scatter .tip b") == tags["name"][wanted]
-
-
-def test_the_curves_are_read_off_by_slider_and_pointer(opened: Opened, payload: Payload) -> None:
-    page = opened(payload)
-    sweep = payload["sweep"]["models"]
-    page.check("input[name=average][value=micro]", force=True)
-    page.check("input[name=sweep-figure][value=precision]", force=True)
-    page.focus("#sweep-range")
-    page.keyboard.press("End")
-    values = page.locator("#sweep-readout tbody td:nth-child(2)").all_text_contents()
-    assert values == ["–", "–"]
-    page.keyboard.press("Home")
-    values = page.locator("#sweep-readout tbody td:nth-child(2)").all_text_contents()
-    assert values == [figure(sweep[model["name"]]["micro_precision"][0]) for model in payload["models"]]
-    box = page.locator("#sweep").bounding_box()
-    page.locator("#sweep").hover(position={"x": 46 + 0.7 * (box["width"] - 62), "y": 100})
-    assert page.text_content("#sweep-at") == "0.7"
 
 
 def test_the_address_keeps_the_view(opened: Opened, payload: Payload) -> None:

@@ -17,6 +17,7 @@ function detailBox(tag, comparison) {
     el("p", { class: "hint" }, supportSentence(tag), why ? ` ${why}` : ""),
     detailTable(tag),
     ...differenceLines(tag, comparison),
+    tagCurves(tag),
     ...evidenceOf(tag),
   );
 }

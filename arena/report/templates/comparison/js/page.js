@@ -22,6 +22,7 @@ function viewFromAddress() {
   if (key) view.sort = { key, descending: direction === "down" };
   const figures = (given.get("columns") ?? "").split(" ").filter((name) => FIGURES.some((item) => item.key === name));
   if (figures.length) view.figures = new Set(figures);
+  Object.assign(view, sweepFromAddress(given));
   view.open = given.has("tag") ? tags.name.indexOf(given.get("tag")) : -1;
   return view;
 }
@@ -35,6 +36,7 @@ function addressOf(view, open) {
   if (view.difference !== first.difference) kept.set("d", view.difference);
   if (view.sort.key !== "support" || !view.sort.descending) kept.set("sort", `${view.sort.key}-${view.sort.descending ? "down" : "up"}`);
   if ([...view.figures].join(" ") !== [...first.figures].join(" ")) kept.set("columns", [...view.figures].join(" "));
+  sweepToAddress(kept, view);
   if (open !== null) kept.set("tag", tags.name[open]);
   return `#${kept}`;
 }
@@ -46,7 +48,7 @@ class Page {
     byId("scatter-section").hidden = models.length < 2;
     byId("difference").hidden = !this.view.comparison;
     this.offerPairs();
-    this.sweep = new Sweep();
+    this.sweep = new Sweep(this.view, () => this.remember());
     this.scatter = models.length > 1 ? new Scatter(this.view.comparison, (tag) => this.reveal(tag)) : null;
     this.table = new TagTable(this.view, {
       onArrange: (table) => this.onArrange(table),
@@ -113,6 +115,7 @@ class Page {
     byId("tags-status").textContent = shown === tagCount ? plural(tagCount, "tag", "tags") : `${count(shown)} of ${plural(tagCount, "tag", "tags")}`;
     byId("query-problem").textContent = table.problem;
     this.scatter?.filter((tag) => table.has(tag));
+    this.sweep.filter(table.rows);
   }
 
   onOpen(tag) {

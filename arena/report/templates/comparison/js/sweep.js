@@ -1,174 +1,274 @@
-// Precision, recall or F1 over the threshold, a curve a model, read off at one threshold by pointer, finger or keyboard.
+// The threshold lab: every model's micro and macro figures at one threshold, which a slider or a pointer moves, and its curves.
+// Over all compared tags they are those of sweep.parquet, over the tags that the table shows they follow from histograms.
 
-const SWEEP_MARGIN = { top: 14, right: 16, bottom: 40, left: 46 };
+const AVERAGES = ["macro", "micro"];
+const SWEEP_FIGURES = ["precision", "recall", "f1"];
+
+/** What the address says of the section; an `at` of null is the first model's own threshold. */
+function sweepFromAddress(given) {
+  const at = given.has("at") ? Number(given.get("at")) : NaN;
+  return {
+    at: at >= 0 && at <= 1 ? at : null,
+    shownOnly: given.get("over") === "shown",
+    average: AVERAGES.includes(given.get("average")) ? given.get("average") : "macro",
+    curve: SWEEP_FIGURES.includes(given.get("curve")) ? given.get("curve") : "f1",
+  };
+}
+
+function sweepToAddress(kept, { at, shownOnly, average, curve }) {
+  if (at !== null) kept.set("at", at);
+  if (shownOnly) kept.set("over", "shown");
+  if (average !== "macro") kept.set("average", average);
+  if (curve !== "f1") kept.set("curve", curve);
+}
 
 class Sweep {
-  constructor() {
-    this.box = byId("sweep");
+  /** `view` is the reader's choice (see page.js); `onChange()` is called when it changes here. */
+  constructor(view, onChange) {
+    Object.assign(this, { view, onChange, shown: [], source: comparedSource() });
     this.range = byId("sweep-range");
-    this.thresholds = data.sweep.thresholds;
-    this.average = onChoice("average", (value) => this.show({ average: value }));
-    this.figure = onChoice("sweep-figure", (value) => this.show({ figure: value }));
-    this.range.max = this.thresholds.length - 1;
-    this.at = this.nearest(Number(models[0].threshold) || 0.5);
-    this.range.addEventListener("input", () => this.read(Number(this.range.value)));
-    this.box.addEventListener("pointermove", (event) => this.follow(event));
-    this.box.addEventListener("pointerdown", (event) => this.follow(event));
-    onResize(this.box, () => this.draw());
+    this.overThreshold = new CurvePlot(byId("sweep"), { across: "threshold", up: "" });
+    this.precisionRecall = new CurvePlot(byId("sweep-pr"), { across: "", up: "" });
+    this.listen();
+    this.restore();
+  }
+
+  listen() {
+    onChoice("average", (average) => this.choose({ average }));
+    onChoice("sweep-figure", (curve) => this.choose({ curve }));
+    byId("sweep-shown").addEventListener("change", (event) => this.choose({ shownOnly: event.target.checked }));
+    this.range.addEventListener("input", () => this.moveTo(Number(this.range.value)));
+    for (const kind of ["pointermove", "pointerdown"]) {
+      this.overThreshold.box.addEventListener(kind, (event) => this.moveTo(this.nearest(this.overThreshold.at(event)[0])));
+      this.precisionRecall.box.addEventListener(kind, (event) => this.moveTo(this.nearestPoint(this.precisionRecall.at(event))));
+    }
+    matchMedia("print").addEventListener("change", (event) => (event.matches ? this.fillOwn() : this.read()));
+  }
+
+  /** Controls and plots as the view has them. */
+  restore() {
+    choose("average", this.view.average);
+    choose("sweep-figure", this.view.curve);
+    byId("sweep-shown").checked = this.view.shownOnly;
+    this.refresh();
+  }
+
+  choose(change) {
+    Object.assign(this.view, change);
+    if ("shownOnly" in change) this.refresh();
+    else this.draw();
+    this.onChange();
+  }
+
+  /** The rows of the table, whenever they change. */
+  filter(rows) {
+    this.shown = rows;
+    if (this.view.shownOnly) this.refresh();
+  }
+
+  /** Over which tags: those of the table only after the search has answered, so that typing does not wait for them. */
+  refresh() {
+    clearTimeout(this.pending);
+    if (this.view.shownOnly) this.pending = setTimeout(() => this.useShown(), 30);
+    else this.use(comparedSource());
+  }
+
+  async useShown() {
+    const rows = this.shown;
+    if (!histogramsRead.size) byId("sweep-over").textContent = "Unpacking the counts…";
+    const histograms = await allHistograms();
+    if (this.view.shownOnly && rows === this.shown) this.use(shownSource(histograms, rows));
+  }
+
+  use(source) {
+    this.source = source;
+    this.range.max = source.thresholds.length - 1;
+    byId("sweep-over").textContent = source.told;
     this.draw();
   }
 
-  show(change) {
-    Object.assign(this, change);
-    this.draw();
-  }
-
-  /** The curve of a model, or null where the sweep has none for it. */
-  curve(model) {
-    return data.sweep.models[models[model].name]?.[`${this.average}_${this.figure}`] ?? null;
-  }
-
-  /** The point a model runs at, if one number is its threshold; its height is the leaderboard's figure, not the curve's. */
-  ownPoint(model) {
-    const threshold = Number(models[model].threshold);
-    const value = models[model][this.average][this.figure];
-    return Number.isFinite(threshold) && value !== null ? { threshold, value } : null;
+  /** A model's figure at each threshold. */
+  column(model, figure, average = this.view.average) {
+    return this.source.curves[model][`${average}_${figure}`];
   }
 
   draw() {
-    const { clientWidth: width, clientHeight: height } = this.box;
-    if (!width || !height) return;
-    this.frame = { width, height, ...SWEEP_MARGIN };
-    this.top = this.ceiling();
-    const drawing = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": this.title() });
-    drawing.append(...this.gridLines(), ...this.curves(), (this.cross = svg("g")), ...this.ownPoints());
-    this.box.replaceChildren(drawing);
-    this.read(this.at);
-  }
-
-  title() {
-    const average = this.average === "macro" ? "Macro" : "Micro";
-    return `${average} ${figureName(this.figure)} against the threshold for ${plural(models.length, "tagger", "taggers")}`;
-  }
-
-  ceiling() {
-    let highest = 0;
-    models.forEach((_, model) => {
-      for (const value of this.curve(model) ?? []) highest = Math.max(highest, value ?? 0);
-      highest = Math.max(highest, this.ownPoint(model)?.value ?? 0);
+    const { average, curve } = this.view;
+    const [name, mean] = [figureName(curve), average === "macro" ? "Macro" : "Micro"];
+    const whose = `of ${plural(models.length, "tagger", "taggers")}`;
+    const own = models.map((_, model) => this.ownPoints(model));
+    const highest = Math.max(0, ...own.map(({ left }) => left?.[1] ?? 0), ...models.flatMap((_, model) => this.column(model, curve)));
+    this.overThreshold.up = `${mean.toLowerCase()} ${curve === "f1" ? name : curve}`;
+    this.overThreshold.show({
+      label: `${mean} ${name} against the threshold ${whose}`, ends: [1, axisEnd(highest)],
+      curves: models.map((_, model) => this.points(model).map(({ left }) => left)), marks: own.map(({ left }) => left),
     });
-    return axisEnd(highest);
-  }
-
-  x(threshold) {
-    const { width, left, right } = this.frame;
-    return left + threshold * (width - left - right);
-  }
-
-  y(value) {
-    const { height, top, bottom } = this.frame;
-    return height - bottom - (value / this.top) * (height - top - bottom);
-  }
-
-  gridLines() {
-    const { width, height, right, left, bottom } = this.frame;
-    const parts = [];
-    for (const { value, text } of axisTicks(this.top)) {
-      const y = this.y(value);
-      parts.push(svg("line", { class: value ? "grid" : "axis", x1: left, x2: width - right, y1: y, y2: y }));
-      parts.push(svg("text", { x: left - 8, y: y + 4, "text-anchor": "end" }, text));
-    }
-    for (const { value, text } of axisTicks(1)) {
-      parts.push(svg("text", { x: this.x(value), y: height - bottom + 18, "text-anchor": "middle" }, text));
-    }
-    parts.push(svg("text", { class: "title", x: (left + width - right) / 2, y: height - 4, "text-anchor": "middle" }, "threshold"));
-    return parts;
-  }
-
-  curves() {
-    return models.map((_, model) => svg("path", { class: `curve m${styleOf(model)}`, d: this.path(this.curve(model) ?? []) }));
-  }
-
-  /** A gap where the figure is undefined, such as precision above the highest score. */
-  path(values) {
-    let pen = "M";
-    let path = "";
-    values.forEach((value, i) => {
-      if (value !== null) path += `${pen}${this.x(this.thresholds[i]).toFixed(1)} ${this.y(value).toFixed(1)}`;
-      pen = value === null ? "M" : "L";
+    Object.assign(this.precisionRecall, { across: `${average} recall`, up: `${average} precision` });
+    this.precisionRecall.show({
+      label: `${mean} precision against recall ${whose}, over the thresholds`,
+      curves: models.map((_, model) => this.points(model).map(({ right }) => right)), marks: own.map(({ right }) => right),
     });
-    return path;
+    this.build();
+    this.read();
   }
 
-  ownPoints() {
-    return models.flatMap((_, model) => {
-      const own = this.ownPoint(model);
-      return own ? [this.point(model, own.threshold, own.value, 18)] : [];
-    });
+  /** Where a model stands in both plots at each threshold; null where undefined, such as precision above the highest score. */
+  points(model) {
+    const [values, precisions, recalls] = [this.view.curve, "precision", "recall"].map((name) => this.column(model, name));
+    return this.source.thresholds.map((threshold, i) => ({
+      left: pointOr(threshold, values[i]), right: pointOr(recalls[i], precisions[i]),
+    }));
   }
 
-  point(model, threshold, value, size) {
-    const [x, y] = [this.x(threshold) - size / 2, this.y(value) - size / 2];
-    return svg("use", { class: `dot m${styleOf(model)}`, href: `#mark-${styleOf(model)}`, x, y, width: size, height: size });
+  /** Where it stands by its own threshold, on the left only if one number is that. */
+  ownPoints(model) {
+    const own = (figure) => this.source.own[model][`${this.view.average}_${figure}`];
+    const threshold = Number(models[model].threshold);
+    return {
+      left: pointOr(Number.isFinite(threshold) ? threshold : null, own(this.view.curve)),
+      right: pointOr(own("recall"), own("precision")),
+    };
   }
+
+  // Reading at a threshold
 
   nearest(threshold) {
-    let best = 0;
-    this.thresholds.forEach((value, i) => {
-      if (Math.abs(value - threshold) < Math.abs(this.thresholds[best] - threshold)) best = i;
+    return nearestOf(this.source.thresholds, (value) => Math.abs(value - threshold));
+  }
+
+  /** The threshold at which a model's curve comes nearest to a point of the plot. */
+  nearestPoint([recall, precision]) {
+    const distances = this.source.thresholds.map((_, i) => {
+      const away = models.map((_, model) => {
+        const [x, y] = [this.column(model, "recall")[i], this.column(model, "precision")[i]];
+        return x === null || y === null ? Infinity : (x - recall) ** 2 + (y - precision) ** 2;
+      });
+      return Math.min(...away);
     });
-    return best;
+    return nearestOf(distances, (distance) => distance);
   }
 
-  follow(event) {
-    const { width, left, right } = this.frame;
-    const threshold = (event.clientX - this.box.getBoundingClientRect().left - left) / (width - left - right);
-    this.read(this.nearest(threshold));
+  moveTo(i) {
+    this.view.at = this.source.thresholds[i];
+    this.read();
+    this.onChange();
   }
 
-  /** Move the crosshair to the i-th threshold of the sweep. */
-  read(i) {
-    this.at = i;
-    const threshold = this.thresholds[i];
-    const values = models.map((_, model) => this.curve(model)?.[i] ?? null);
+  /** Slider, crosshairs and table at the view's threshold; printed, at each model's own. */
+  read() {
+    const i = this.nearest(this.view.at ?? (Number(models[0].threshold) || 0.5));
+    const threshold = this.source.thresholds[i];
+    const { average, curve } = this.view;
     this.range.value = i;
-    byId("sweep-at").textContent = String(threshold);
-    this.range.setAttribute(
-      "aria-valuetext",
-      `${threshold}: ${models.map((model, m) => `${model.name} ${figure(values[m])}`).join(", ")}`,
-    );
-    const { height, top, bottom } = this.frame;
-    const x = this.x(threshold);
-    this.cross.replaceChildren(
-      svg("line", { class: "cross", x1: x, x2: x, y1: top, y2: height - bottom }),
-      ...values.flatMap((value, model) =>
-        value === null ? [] : [svg("circle", { class: `dot m${styleOf(model)}`, cx: x, cy: this.y(value), r: 4 })],
-      ),
-    );
-    this.fillReadout(threshold, values);
+    const told = models.map((model, m) => `${model.name} ${figure(this.column(m, curve)[i])}`);
+    this.range.setAttribute("aria-valuetext", `${threshold}: ${average} ${figureName(curve)} ${told.join(", ")}`);
+    const points = models.map((_, model) => ({
+      left: pointOr(threshold, this.column(model, curve)[i]), right: pointOr(this.column(model, "recall")[i], this.column(model, "precision")[i]),
+    }));
+    this.overThreshold.point({ x: threshold, points: points.map(({ left }) => left) });
+    this.precisionRecall.point({ points: points.map(({ right }) => right) });
+    if (matchMedia("print").matches) this.fillOwn();
+    else this.fill(["At threshold ", el("b", { id: "sweep-at" }, threshold.toFixed(2))], (model, column) => this.source.curves[model][column][i]);
   }
 
-  fillReadout(threshold, values) {
-    const name = figureName(this.figure);
-    const head = ["Tagger", `${name} at ${threshold}`, "Own threshold", `${name} there`];
-    const cells = head.map((text, i) => el("th", { scope: "col", class: i ? "num" : null }, text));
-    const rows = models.map((model, m) => {
-      const own = [figure(values[m]), model.threshold, figure(model[this.average][this.figure])];
-      return el("tr", {}, el("th", { scope: "row" }, this.key(m)), ...own.map((text) => el("td", { class: "num" }, text)));
-    });
-    const table = el("table", {}, el("thead", {}, el("tr", {}, ...cells)), el("tbody", {}, ...rows));
-    byId("sweep-readout").replaceChildren(table);
+  fillOwn() {
+    this.fill(["At each tagger’s own threshold"], (model, column) => this.source.own[model][column]);
   }
 
-  /** The legend's sample: dash pattern and marker together, as in the plot. */
-  key(model) {
-    const style = styleOf(model);
-    const line = svg(
-      "svg",
-      { class: `line m${style}`, viewBox: "0 0 38 12", "aria-hidden": "true" },
-      svg("path", { class: `curve m${style}`, d: "M0 6H38" }),
-      svg("use", { href: `#mark-${style}`, x: 13, y: 0, width: 12, height: 12 }),
-    );
-    return el("span", { class: "who" }, line, isolated(models[model].name));
+  // The table, which is the legend too
+
+  build() {
+    const head = el("tr", {}, (this.heading = el("th", { scope: "col" })));
+    const groups = el("tr", {}, el("td"));
+    for (const average of AVERAGES) {
+      groups.append(el("th", { scope: "colgroup", colspan: 3, class: "first" }, average === "macro" ? "Macro" : "Micro"));
+      head.append(...SWEEP_FIGURES.map((name, i) => heading(figureName(name), numberClass(i))));
+    }
+    groups.append(el("th", { scope: "colgroup", colspan: 2, class: "first unprinted" }, "Own threshold"));
+    head.append(heading("Threshold", "num first unprinted"), heading(`${this.view.average === "macro" ? "Macro" : "Micro"} ${figureName(this.view.curve)}`, "num unprinted"));
+    this.cells = new Map();
+    const rows = models.map((_, model) => this.row(model));
+    byId("sweep-readout").replaceChildren(el("table", {}, el("thead", {}, groups, head), el("tbody", {}, ...rows)));
   }
+
+  row(model) {
+    const cells = AVERAGES.flatMap((average) => SWEEP_FIGURES.map((name, i) => {
+      const [value, tagsOf] = [document.createTextNode(""), average === "macro" ? document.createTextNode("") : null];
+      this.cells.set(`${model}.${average}_${name}`, { value, tagsOf });
+      return el("td", { class: numberClass(i) }, el("span", {}, value), ...(tagsOf ? [el("small", {}, tagsOf)] : []));
+    }));
+    const own = this.source.own[model][`${this.view.average}_${this.view.curve}`];
+    return el("tr", {}, el("th", { scope: "row" }, legendKey(model)), ...cells,
+      el("td", { class: "num first unprinted" }, models[model].threshold), el("td", { class: "num unprinted" }, figure(own)));
+  }
+
+  /** Only texts change, so that the slider moves as quickly as the screen is drawn. */
+  fill(heading, valueOf) {
+    this.heading.replaceChildren(...heading);
+    for (const average of AVERAGES) {
+      for (const name of SWEEP_FIGURES) {
+        models.forEach((_, model) => {
+          const { value, tagsOf } = this.cells.get(`${model}.${average}_${name}`);
+          value.data = figure(valueOf(model, `${average}_${name}`));
+          if (tagsOf) tagsOf.data = `over ${count(valueOf(model, `${average}_${name}_tags`))}`;
+        });
+      }
+    }
+  }
+}
+
+/** Figures over all compared tags, as published. */
+function comparedSource() {
+  return {
+    thresholds: data.sweep.thresholds,
+    curves: models.map(({ name }) => data.sweep.models[name]),
+    own: models.map(({ macro, micro }) => ({ ...named("macro", macro), ...named("micro", micro) })),
+    told: `Over all ${plural(data.compared_tags, "compared tag", "compared tags")}.`,
+  };
+}
+
+function named(average, figures) {
+  return Object.fromEntries(Object.entries(figures).map(([name, value]) => [`${average}_${name}`, value]));
+}
+
+/** Figures over those tags of the table that enter the means; all of them: as published. */
+function shownSource(histograms, rows) {
+  const chosen = rows.filter((tag) => tags.compared[tag]);
+  if (chosen.length === data.compared_tags) return comparedSource();
+  const left = rows.length - chosen.length;
+  const others = left ? `; ${plural(left, "other shown does", "others shown do")} not enter the means` : "";
+  return {
+    thresholds: EDGES,
+    curves: histograms.map((one) => sweepOver(one, chosen)),
+    own: models.map((_, model) => ownOver(model, chosen)),
+    told: `Over ${plural(chosen.length, "tag", "tags")} of ${count(data.compared_tags)}, in steps of ${data.histograms.step}${others}.`,
+  };
+}
+
+function pointOr(x, y) {
+  return x === null || y === null || x === undefined || y === undefined ? null : [x, y];
+}
+
+function nearestOf(values, distance) {
+  let best = 0;
+  values.forEach((value, i) => {
+    if (distance(value) < distance(values[best])) best = i;
+  });
+  return best;
+}
+
+function numberClass(place) {
+  return place === 0 ? "num first" : place === 2 ? "num ends" : "num";
+}
+
+function heading(text, kind) {
+  return el("th", { scope: "col", class: kind }, text);
+}
+
+/** The legend's sample: dash pattern and marker together, as in the plots. */
+function legendKey(model) {
+  const style = styleOf(model);
+  const sample = svg("path", { class: `curve m${style}`, d: "M0 6H38" });
+  const line = svg("svg", { class: `line m${style}`, viewBox: "0 0 38 12", "aria-hidden": "true" }, sample, markAt(style, 19, 6, 12));
+  return el("span", { class: "who" }, line, isolated(models[model].name));
 }

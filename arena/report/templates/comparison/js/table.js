@@ -182,6 +182,7 @@ class TagTable {
 
   openRow(tag) {
     this.panel = el("tr", { class: "panel" }, el("td", { colspan: this.columns.length }, detailBox(tag, this.view.comparison)));
+    onResize(this.panel.firstChild.firstChild, () => this.fit()); // curves come when their block is unpacked
     this.open = tag;
     this.onOpen(tag);
   }

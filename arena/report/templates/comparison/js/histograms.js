@@ -1,0 +1,136 @@
+// How scores of each tag spread, as arena/report/histograms.py packs them; exact at the edges of the bins, between them unknown.
+
+const EDGES = Array.from({ length: Math.round(1 / data.histograms.step) + 1 }, (_, i) => Number((i * data.histograms.step).toFixed(4)));
+
+/** One model's counts of every tag at every edge. */
+class Histograms {
+  constructor(model, bytes) {
+    const known = tags.name.map((_, tag) => tag).filter((tag) => knows(model, tag));
+    const read = varintReader(bytes);
+    this.hits = cumulated(read, known, (tag) => tags.support[tag]);
+    this.falseAlarms = cumulated(read, known, (tag) => data.dataset.images - tags.support[tag]);
+  }
+
+  tp(tag, edge) {
+    return this.hits[tag * EDGES.length + edge];
+  }
+
+  fp(tag, edge) {
+    return this.falseAlarms[tag * EDGES.length + edge];
+  }
+}
+
+/** Counts at or above each edge, tag by tag, from the bins; the lowest bin is what the others leave of all. */
+function cumulated(read, known, all) {
+  const edges = EDGES.length;
+  const counts = new Int32Array(tagCount * edges);
+  for (const tag of known) counts[tag * edges] = all(tag) - read();
+  for (let bin = 1; bin < edges; bin += 1) {
+    for (const tag of known) counts[tag * edges + bin] = read();
+  }
+  for (const tag of known) {
+    for (let at = tag * edges + edges - 2; at > tag * edges; at -= 1) counts[at] += counts[at + 1];
+  }
+  return counts;
+}
+
+/** Integers in groups of seven bits, the lowest first; the highest bit tells that more follow. */
+function varintReader(bytes) {
+  let at = 0;
+  return () => {
+    let value = 0;
+    for (let shift = 0; ; shift += 7) {
+      const byte = bytes[at];
+      at += 1;
+      value |= (byte & 127) << shift;
+      if (byte < 128) return value;
+    }
+  };
+}
+
+const histogramsRead = new Map();
+
+/** A promise of a model's histograms, which are unpacked when they are first asked for. */
+function histogramsOf(model) {
+  if (!histogramsRead.has(model)) {
+    histogramsRead.set(model, inflated(`histogram-${model}`).then((bytes) => new Histograms(model, bytes)));
+  }
+  return histogramsRead.get(model);
+}
+
+function allHistograms() {
+  return Promise.all(models.map((_, model) => histogramsOf(model)));
+}
+
+// Figures of counts, by the run's convention
+
+/** Means of a figure over tags, at several points; a tag counts where its figure is defined, or the convention says what as. */
+class Means {
+  constructor(points, undefinedAs) {
+    this.sums = new Float64Array(points);
+    this.tags = new Int32Array(points);
+    this.undefinedAs = undefinedAs;
+  }
+
+  add(point, part, whole) {
+    if (whole === 0 && this.undefinedAs === null) return;
+    this.sums[point] += whole === 0 ? this.undefinedAs : part / whole;
+    this.tags[point] += 1;
+  }
+
+  value(point) {
+    return share(this.sums[point], this.tags[point]);
+  }
+}
+
+/** Macro and micro figures over tags, at several points: a micro figure is that of the counts of all tags summed. */
+class Totals {
+  constructor(points) {
+    const { precision, recall, f1 } = data.histograms.undefined;
+    this.precision = new Means(points, precision);
+    this.recall = new Means(points, recall);
+    this.f1 = new Means(points, f1);
+    this.tp = new Float64Array(points);
+    this.fp = new Float64Array(points);
+    this.support = new Float64Array(points);
+  }
+
+  add(point, tp, fp, support) {
+    this.tp[point] += tp;
+    this.fp[point] += fp;
+    this.support[point] += support;
+    this.precision.add(point, tp, tp + fp);
+    this.recall.add(point, tp, support);
+    this.f1.add(point, 2 * tp, tp + fp + support);
+  }
+
+  /** At one point, named as the sweep's columns; null where undefined. */
+  figures(point) {
+    const [tp, fp, support] = [this.tp[point], this.fp[point], this.support[point]];
+    const micro = { micro_precision: share(tp, tp + fp), micro_recall: share(tp, support), micro_f1: share(2 * tp, tp + fp + support) };
+    const macro = ["precision", "recall", "f1"].flatMap((name) => [
+      [`macro_${name}`, this[name].value(point)], [`macro_${name}_tags`, this[name].tags[point]],
+    ]);
+    return { ...Object.fromEntries(macro), ...micro };
+  }
+}
+
+/** A model's figures over some tags at every edge: columns named as the sweep's. */
+function sweepOver(histograms, chosen) {
+  const totals = new Totals(EDGES.length);
+  for (const tag of chosen) {
+    for (let edge = 0; edge < EDGES.length; edge += 1) {
+      totals.add(edge, histograms.tp(tag, edge), histograms.fp(tag, edge), tags.support[tag]);
+    }
+  }
+  const rows = EDGES.map((_, edge) => totals.figures(edge));
+  return Object.fromEntries(Object.keys(rows[0]).map((name) => [name, rows.map((row) => row[name])]));
+}
+
+/** A model's figures over some tags at its own thresholds. */
+function ownOver(model, chosen) {
+  const totals = new Totals(1);
+  const { tp, fp } = columnsOf[model];
+  for (const tag of chosen) totals.add(0, tp[tag], fp[tag], tags.support[tag]);
+  return totals.figures(0);
+}

@@ -1,0 +1,327 @@
+"""The threshold lab and the curves of a tag, moved and read off in a real browser."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from arena.cards import Thresholds
+from arena.evaluate import Settings, evaluate
+from arena.heldout.dataset import Truth
+from arena.metrics.counts import CONVENTIONS, TagCounts
+from arena.metrics.thresholds import on_sweep
+from arena.report import histograms
+from arena.report.figures import figure
+from arena.report.html import render
+from arena.report.view import page_view
+from arena.result import Result
+from arena.tags import TagSpace
+
+from ..evaluate.worlds import entry, labels_of, see
+from .conftest import Opened
+from .payloads import Payload
+
+FIGURES = ("precision", "recall", "f1")
+MARGIN = {"left": 46, "right": 16, "top": 14, "bottom": 40}
+
+
+def shown(page: Any) -> list[list[str]]:
+    """A row a model: macro precision, recall and F1, then micro; each macro with what its mean ran over."""
+    script = """(rows) => rows.map((row) => [...row.querySelectorAll("td:not(.unprinted)")].map(
+        (cell) => [...cell.children].map((part) => part.textContent).join(" ")))"""
+    return list(page.locator("#sweep-readout tbody tr").evaluate_all(script))
+
+
+def move(page: Any, place: int) -> None:
+    page.locator("#sweep-range").evaluate(
+        "(range, place) => { range.value = place; range.dispatchEvent(new Event('input', { bubbles: true })); }", place
+    )
+
+
+def published(curves: Payload, place: int) -> list[str]:
+    macro = [f"{figure(curves[f'macro_{name}'][place])} over {curves[f'macro_{name}_tags'][place]}" for name in FIGURES]
+    return macro + [figure(curves[f"micro_{name}"][place]) for name in FIGURES]
+
+
+def test_the_slider_moves_every_figure_to_the_sweeps(opened: Opened, payload: Payload) -> None:
+    page = opened(payload)
+    curves = payload["sweep"]["models"]
+    for place in (0, 35, 97, 100):
+        move(page, place)
+        assert shown(page) == [published(curves[model["name"]], place) for model in payload["models"]]
+        assert page.text_content("#sweep-at") == f"{place / 100:.2f}"
+    assert shown(page)[0][0] == "– over 89", "precision is undefined there"
+    page.focus("#sweep-range")
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowRight")
+    assert shown(page)[1] == published(curves["wd14-demo"], 1)
+    told = page.get_attribute("#sweep-range", "aria-valuetext")
+    assert told == "0.01: macro F1 " + ", ".join(
+        f"{model['name']} {figure(curves[model['name']]['macro_f1'][1])}" for model in payload["models"]
+    )
+
+
+def test_pointer_slider_and_crosshairs_are_in_step(opened: Opened, payload: Payload) -> None:
+    page = opened(payload)
+    box = page.locator("#sweep").bounding_box()
+    width = box["width"] - MARGIN["left"] - MARGIN["right"]
+    page.locator("#sweep").hover(position={"x": MARGIN["left"] + 0.7 * width, "y": 100})
+    assert page.text_content("#sweep-at") == "0.70"
+    assert page.input_value("#sweep-range") == "70"
+    line = page.locator("#sweep .cross")
+    assert float(line.get_attribute("x1")) == pytest.approx(MARGIN["left"] + 0.7 * width, abs=0.5)
+    thumb = page.locator("#sweep-range").bounding_box()
+    centre = thumb["x"] + 8 + 0.7 * (thumb["width"] - 16)
+    assert centre == pytest.approx(box["x"] + MARGIN["left"] + 0.7 * width, abs=1), "under the crosshair"
+    curve = payload["sweep"]["models"]["wd14-demo"]
+    dot = page.locator("#sweep-pr .crosshair circle").nth(1)
+    place = place_of(page.locator("#sweep-pr"), curve["macro_recall"][70], curve["macro_precision"][70])
+    assert (float(dot.get_attribute("cx")), float(dot.get_attribute("cy"))) == pytest.approx(place, abs=0.1)
+    x, y = place_of(page.locator("#sweep-pr"), curve["macro_recall"][20], curve["macro_precision"][20])
+    page.locator("#sweep-pr").hover(position={"x": x, "y": y})
+    assert page.text_content("#sweep-at") == "0.20"
+
+
+def place_of(plot: Any, x: float, y: float, end: float = 1.0) -> tuple[float, float]:
+    """Where a point stands in a plot, in its pixels."""
+    box = plot.evaluate("(box) => ({ width: box.clientWidth, height: box.clientHeight })")
+    return (
+        MARGIN["left"] + x * (box["width"] - MARGIN["left"] - MARGIN["right"]),
+        box["height"] - MARGIN["bottom"] - y / end * (box["height"] - MARGIN["top"] - MARGIN["bottom"]),
+    )
+
+
+def test_the_address_keeps_threshold_and_choices(opened: Opened, payload: Payload) -> None:
+    page = opened(payload, address="#at=0.35&over=shown&average=micro&curve=recall&q=icon")
+    page.locator("#sweep-over:text('12 tags')").wait_for()
+    assert page.text_content("#sweep-at") == "0.35"
+    assert page.locator("#sweep .title").all_text_contents() == ["threshold", "micro recall"]
+    assert page.is_checked("#sweep-shown")
+    move(page, 61)
+    page.check("input[name=average][value=macro]", force=True)
+    page.wait_for_url("**at=0.61&over=shown&curve=recall")
+    page.reload()
+    assert page.text_content("#sweep-at") == "0.61"
+    plain = opened(payload, address="#at=1.5&average=median&curve=__proto__")
+    assert plain.text_content("#sweep-at") == "0.40", "the first model's own"
+
+
+def test_printed_it_shows_each_model_at_its_own_threshold(opened: Opened, payload: Payload) -> None:
+    page = opened(payload)
+    move(page, 80)
+    page.emulate_media(media="print")
+    assert shown(page) == [
+        [f"{figure(model['macro'][name])} over {model['macro'][f'{name}_tags']}" for name in FIGURES]
+        + [figure(model["micro"][name]) for name in FIGURES]
+        for model in payload["models"]
+    ]
+    assert page.text_content("#sweep-readout thead th[scope=col]") == "At each tagger’s own threshold"
+    assert not page.locator("#sweep .crosshair").is_visible()
+    page.emulate_media(media="screen")
+    assert shown(page)[0] == published(payload["sweep"]["models"]["joytag-demo"], 80)
+
+
+def test_a_phone_scrolls_the_table_alone(opened: Opened, payload_of: Callable[..., Payload]) -> None:
+    page = opened(payload_of(("y" * 200, "b", "c")), viewport={"width": 360, "height": 800}, address="#tag=tree")
+    page.locator(".tag-curves .hindsight li").first.wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    assert page.locator("#sweep-range").bounding_box()["width"] > 200
+
+
+# Figures over the tags shown, and a tag's curves, against a brute force over the tables of a real run
+
+WORLD = 24
+
+
+def evaluated(convention: str) -> Result:
+    """Two models of 24 tags: general ones and characters, some too rare to enter means, one that the second lacks."""
+    rng = np.random.default_rng(8)
+    ids, names = [f"i{n}" for n in range(220)], [f"tag_{n}" for n in range(WORLD)]
+    labels = labels_of(rng, len(ids), WORLD)
+    kinds = tuple("character" if n % 3 == 0 else "general" for n in range(WORLD))
+    first = entry("first", ids, names, see(rng, labels), Thresholds(0.35), categories=kinds)
+    kept = [n for n in range(WORLD) if n != 20]
+    second = entry(
+        "second", ids, [names[n] for n in kept], see(rng, labels, 1.2)[:, kept], Thresholds(0.5, {"tag_9": 0.6137})
+    )
+    truth = Truth.of(ids, TagSpace(tuple(names), kinds), labels)
+    return evaluate(truth, [first, second], Settings(convention=convention, replicates=0))
+
+
+def brute_force(result: Result, chosen: Sequence[str], threshold: float, model: str) -> list[str]:
+    """What the table should show, from `tag_sweep.parquet`."""
+    rows = result.tag_sweep
+    rows = rows[(rows["model"] == model) & (rows["threshold"] == np.float32(threshold)) & rows["tag"].isin(chosen)]
+    tp, fp, fn = (rows[name].to_numpy() for name in ("tp", "fp", "fn"))
+    counts = TagCounts(rows["threshold"].to_numpy(), tp, fp, tp + fn, 220)
+    per_tag = CONVENTIONS[result.summary["convention"]].ratios(counts)
+    cells = []
+    for values in per_tag:
+        defined = values[~np.isnan(values)]
+        cells.append(f"{figure(float(np.mean(defined)) if len(defined) else None)} over {len(defined)}")
+    sums = (tp.sum(), tp.sum() + fp.sum()), (tp.sum(), (tp + fn).sum()), (2 * tp.sum(), (2 * tp + fp + fn).sum())
+    return cells + [figure(part / whole if whole else None) for part, whole in sums]
+
+
+@pytest.mark.parametrize(("convention", "width"), [("arena", 1), ("animetimm", 5), ("smilingwolf", 2)])
+def test_over_the_tags_shown_figures_are_those_of_the_counts(
+    opened: Opened, convention: str, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(histograms, "WIDTHS", ((10**9, width),))
+    result = evaluated(convention)
+    compared = result.per_tag[(result.per_tag["model"] == "first") & result.per_tag["compared"]]
+    page = opened(page_view(result))
+    page.fill("#query", "cat:character")
+    page.check("#sweep-shown")
+    chosen = compared[compared["category"] == "character"]["tag"].tolist()
+    assert 3 < len(chosen) < 8
+    page.locator(f"#sweep-over:text('{len(chosen)} tags')").wait_for()
+    assert f"in steps of {width / 100:g}; {8 - len(chosen)} other" in page.text_content("#sweep-over")
+    assert page.get_attribute("#sweep-range", "max") == str(100 // width)
+    for place in (0, 1, 40 // width, 90 // width, 100 // width):
+        move(page, place)
+        threshold = place * width / 100
+        assert page.text_content("#sweep-at") == f"{threshold:.2f}"
+        assert shown(page) == [brute_force(result, chosen, threshold, model) for model in ("first", "second")]
+    page.emulate_media(media="print")
+    own = result.per_tag[(result.per_tag["model"] == "second") & result.per_tag["tag"].isin(chosen)]
+    recall = own["tp"].sum() / own["support"].sum()
+    assert shown(page)[1][4] == figure(recall), "printed at the thresholds of each tag"
+
+
+def test_all_tags_shown_are_as_published_and_none_have_no_figure(opened: Opened) -> None:
+    result = evaluated("joytag")
+    view = page_view(result)
+    page = opened(view, address="#over=shown")
+    page.locator("#sweep-over:text('Over all')").wait_for()
+    move(page, 37)
+    assert shown(page) == [published(view["sweep"]["models"][model], 37) for model in ("first", "second")]
+    even = result.sweep[on_sweep(result.sweep["threshold"].to_numpy(np.float32)) & (result.sweep["model"] == "first")]
+    assert shown(page)[0][3] == figure(even["micro_precision"].iloc[37])
+    page.fill("#query", "no_such_tag")
+    page.locator("#sweep-over:text('0 tags')").wait_for()
+    assert shown(page) == [["– over 0"] * 3 + ["–"] * 3] * 2
+
+
+def vertices(plot: Any, model: int) -> list[tuple[float, float]]:
+    path = plot.locator("path.curve").nth(model).get_attribute("d")
+    return [(float(x), float(y)) for x, y in re.findall(r"[ML]([\d.]+) ([\d.]+)", path)]
+
+
+def own_mark(plot: Any, model: int) -> tuple[float, float]:
+    mark = plot.locator("use.dot").nth(model)
+    x, y, width = (float(mark.get_attribute(name)) for name in ("x", "y", "width"))
+    return x + width / 2, y + width / 2
+
+
+@pytest.mark.parametrize("tag", ["tag_9", "tag_15"])
+def test_a_tags_curves_are_its_counts_and_pass_through_its_own_point(opened: Opened, tag: str) -> None:
+    result = evaluated("arena")
+    page = opened(page_view(result), address=f"#tag={tag}")
+    page.locator(".tag-curves .hindsight li").first.wait_for()
+    plots = page.locator(".tag-curves .plot")
+    own_rows = result.per_tag[result.per_tag["tag"] == tag].set_index("model")
+    panel = page.locator(".detail-box tbody tr")
+    best = []
+    for number, model in enumerate(("first", "second")):
+        rows = result.tag_sweep[(result.tag_sweep["model"] == model) & (result.tag_sweep["tag"] == tag)]
+        rows = rows[on_sweep(rows["threshold"].to_numpy(np.float32))].sort_values("threshold")
+        own = own_rows.loc[model]
+        told = panel.nth(number).locator("td").all_text_contents()
+        assert told[5:8] == [str(own[name]) for name in ("tp", "fp", "fn")], "the panel's counts"
+        both = rows[["threshold", "tp", "fp", "fn"]]
+        if own["threshold"] not in set(rows["threshold"]):
+            both = pd.concat([both, own[["threshold", "tp", "fp", "fn"]].to_frame().T]).sort_values("threshold")
+        tp, fp, fn = (both[name].to_numpy(float) for name in ("tp", "fp", "fn"))
+        precise = tp + fp > 0
+        recall, precision = (tp / (tp + fn))[precise], tp[precise] / (tp + fp)[precise]
+        expected = [place_of(plots.nth(1), x, y) for x, y in zip(recall, precision, strict=True)]
+        assert vertices(plots.nth(1), number) == [pytest.approx(point, abs=0.06) for point in expected]
+        mark = own_mark(plots.nth(1), number)
+        assert mark == pytest.approx(place_of(plots.nth(1), own["recall"], own["precision"]), abs=0.06)
+        assert any(point == pytest.approx(mark, abs=0.11) for point in vertices(plots.nth(1), number))
+        scores = 2 * rows["tp"] / (2 * rows["tp"] + rows["fp"] + rows["fn"])
+        place = int(np.argmax(scores))
+        best.append(
+            f"{model}in hindsight {figure(scores.iloc[place])} at {place / 100:.2f}; {figure(own['f1'])} at its own"
+        )
+    words = page.locator(".tag-curves .hindsight li").all_text_contents()
+    assert all(text.startswith(start) for text, start in zip(words, best, strict=True))
+    assert "so no result" in page.text_content(".tag-curves .hint")
+
+
+def test_a_tag_without_positives_or_that_a_model_lacks(opened: Opened, payload: Payload) -> None:
+    tags = payload["tags"]
+    lacking = tags["models"]["joytag-demo"]["tp"].index(None)
+    empty = tags["support"].index(0) if 0 in tags["support"] else None
+    page = opened(payload, address=f"#tag={tags['name'][lacking]}")
+    page.locator(".tag-curves .hindsight li").wait_for()
+    assert page.locator(".tag-curves .plot").first.locator("path.curve").nth(0).get_attribute("d") == ""
+    assert len(vertices(page.locator(".tag-curves .plot").first, 1)) == 101
+    if empty is not None:
+        page.fill("#query", f'"{tags["name"][empty]}"')
+        page.locator("#tags-box tr.row").first.click()
+        assert page.locator(".tag-curves *").count() == 0
+
+
+def test_histograms_are_unpacked_once_and_only_when_asked_for(opened: Opened, payload: Payload) -> None:
+    count = """window.unpacked = 0; const Stream = DecompressionStream;
+        window.DecompressionStream = class { constructor(kind) { window.unpacked += 1; return new Stream(kind); } };"""
+    page = opened.show(render(payload), init=count)
+    at_first = page.evaluate("window.unpacked")
+    page.locator("#tags-box .tag").first.click()
+    page.locator(".tag-curves .hindsight li").first.wait_for()
+    assert page.evaluate("window.unpacked") == at_first + 2, "one a model"
+    page.locator("#tags-box .tag").nth(1).click()
+    page.locator(".tag-curves .hindsight li").first.wait_for()
+    page.fill("#query", "icon")
+    page.check("#sweep-shown")
+    page.locator("#sweep-over:text('12 tags')").wait_for()
+    assert page.evaluate("window.unpacked") == at_first + 2
+
+
+def test_the_row_under_a_panel_that_grew_comes_into_sight(opened: Opened, payload_of: Callable[..., Payload]) -> None:
+    """The words beside the curves come after the panel is measured."""
+    page = opened(payload_of(tuple("abcd"), tags=60, images=400), viewport={"width": 700, "height": 700})
+    page.locator("#tags-box .tag").nth(3).press("Enter")
+    page.locator(".tag-curves .hindsight li").nth(3).wait_for()
+    page.keyboard.press("ArrowDown")
+    box, row = (page.locator(what).bounding_box() for what in ("#tags-box", "tr.row:has(:focus)"))
+    assert row["y"] + row["height"] <= box["y"] + box["height"]
+
+
+def test_thousands_of_tags_follow_the_slider(
+    opened: Opened, payload_of: Callable[..., Payload], record_property: Callable[[str, object], None]
+) -> None:
+    payload = payload_of(("a", "b", "c"), tags=5813, images=32768)
+    page = opened(payload, address="#over=shown&q=sup>30&average=micro")
+    page.locator("#sweep-over:text('in steps of 0.02')").wait_for()
+    record_property("milliseconds a step", page.evaluate(EVERY_STEP))
+    supports = payload["tags"]["support"]
+    for name, cells in zip("abc", shown(page), strict=True):
+        known = [place for place, tp in enumerate(payload["tags"]["models"][name]["tp"]) if tp is not None]
+        chosen = [n for n, place in enumerate(known) if payload["tags"]["compared"][place] and supports[place] > 30]
+        tp, fp = payload["histograms"]["models"][name][:, 1 + 45 :, chosen].sum((1, 2))
+        positives = sum(supports[known[n]] for n in chosen)
+        ratios = tp / (tp + fp), tp / positives, 2 * tp / (tp + fp + positives)
+        assert cells[3:] == [figure(float(value)) for value in ratios], "at 0.90, where the slider stopped"
+
+
+EVERY_STEP = """async () => {
+    const range = document.getElementById("sweep-range");
+    let spent = 0;
+    for (let place = 0; place <= 45; place += 1) {
+        const start = performance.now();
+        range.value = place;
+        range.dispatchEvent(new Event("input", { bubbles: true }));
+        spent += performance.now() - start;
+        await new Promise(requestAnimationFrame);
+    }
+    return spent / 46;
+}"""
+"""Moves the slider from 0 to its 45th place, a frame each."""
