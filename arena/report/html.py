@@ -41,7 +41,11 @@ SCRIPTS = (
     "told.js",
     "query.js",
     "sweep.js",
+    "axes.js",
+    "brush.js",
+    "plot.js",
     "scatter.js",
+    "funnel.js",
     "columns.js",
     "evidence.js",
     "detail.js",
@@ -50,7 +54,7 @@ SCRIPTS = (
 )
 """In order of use; they share one scope, because a page opened from a file cannot import modules."""
 
-STYLES = ("page.css", "comparison/css/choice.css")
+STYLES = ("page.css", "comparison/css/choice.css", "comparison/css/dots.css")
 """In order; the first is that of every page."""
 
 THRESHOLD_SOURCES = {
