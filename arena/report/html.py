@@ -30,6 +30,7 @@ from arena.report.findings import PAIRS_SHOWN, findings, static_tags, subject, t
 from arena.report.leaderboard import MODEL_STYLES, leaderboard
 from arena.report.regimes import CROSS_FITTED, regime_rows
 from arena.report.slices import slice_groups
+from arena.report.small_multiples import FOLDED_ROWS, level_multiples, slice_multiples
 from arena.report.tag_block import tag_block
 from arena.report.uncertainty import how_sure, verdict
 
@@ -54,7 +55,7 @@ SCRIPTS = (
 )
 """In order of use; they share one scope, because a page opened from a file cannot import modules."""
 
-STYLES = ("page.css", "comparison/css/choice.css", "comparison/css/dots.css")
+STYLES = ("page.css", "comparison/css/choice.css", "comparison/css/dots.css", "comparison/css/multiples.css")
 """In order; the first is that of every page."""
 
 THRESHOLD_SOURCES = {
@@ -105,6 +106,9 @@ def _words(payload: Mapping[str, Any]) -> dict[str, Any]:
         "contamination_told": contamination_told(payload),
         "contamination_caveat": CAVEAT,
         "slice_groups": slice_groups(payload),
+        "slice_multiples": slice_multiples(payload),
+        "level_multiples": level_multiples(payload),
+        "folded": len(payload["slices"]) >= FOLDED_ROWS,
         "curves": reliability_curves(payload["calibration"]),
         "static_tags": static_tags(payload),
         "sources": THRESHOLD_SOURCES,

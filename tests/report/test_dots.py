@@ -81,7 +81,7 @@ def test_a_drag_narrows_the_table_to_the_dots_inside(opened: Opened, named: Payl
     assert page.locator("#funnel .brush").count() == 0
     assert page.locator('.tag[aria-expanded="true"]').count() == 0, "a drag is no click"
     names = page.locator("#tags-box .tag bdi").all_text_contents()
-    assert names == [named["tags"]["name"][i] for i in wanted][: len(names)]
+    assert set(names) < {named["tags"]["name"][i] for i in wanted}
 
 
 def test_a_brush_and_a_search_hold_together_and_go_one_by_one(opened: Opened, named: Payload) -> None:
@@ -139,9 +139,12 @@ def test_the_address_keeps_the_brush(opened: Opened, named: Payload) -> None:
     assert page.locator(".brush").count() == 0
 
 
-@pytest.mark.parametrize(
-    "brush", ["", "scatter", "scatter_f1_0.1_0_1_0", "scatter_f1_0.9_0_1_0_1", "toString_f1_0.1_0_1_0_1", "funnel_f1_0.1_0_x_0_1"]
-)  # fmt: skip
+UNREADABLE = [
+    "", "scatter", "scatter_f1_0.1_0_1_0", "scatter_f1_0.9_0_1_0_1", "toString_f1_0.1_0_1_0_1", "funnel_f1_0.1_0_x_0_1",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("brush", UNREADABLE)
 def test_a_brush_that_cannot_be_read_is_passed_over(opened: Opened, named: Payload, brush: str) -> None:
     page = opened(named, address=f"#brush={brush}")
     assert not page.is_visible("#brush-chip")
@@ -215,7 +218,7 @@ def test_the_funnel_has_the_dots_of_the_scatter_and_their_verdicts(opened: Opene
         assert f"for {sum(counts)} tags" in page.locator(f"#{plot} canvas").get_attribute("aria-label")
     assert page.locator("#funnel text.side").all_text_contents() == ["a higher", "b higher"]
     page.fill("#query", "q<0.05")
-    shown = f"Of the {counts[0] + counts[1]} shown in the table: {counts[0]}, {counts[1]} and 0."
+    shown = f"The table shows {counts[0] + counts[1]} of them: {counts[0]}, {counts[1]} and 0."
     assert page.inner_text("#scatter-tally").endswith(shown)
 
 

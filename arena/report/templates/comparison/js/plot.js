@@ -228,7 +228,7 @@ class DotPlot {
     const [x, y] = [this.px(0.5), this.py(0.5)];
     return [
       svg("text", { class: "title", x, y: this.height - 5, "text-anchor": "middle" }, across),
-      svg("text", { class: "title", x: 14, y, "text-anchor": "middle", transform: `rotate(-90 14 ${y})` }, up),
+      svg("text", { class: "title", x: 11, y, "text-anchor": "middle", transform: `rotate(-90 11 ${y})` }, up),
     ];
   }
 

@@ -54,7 +54,7 @@ class Scatter extends DotPlot {
     ];
     if (shown.length < this.points.length) {
       const [there, above, between] = this.sides(shown).map(count);
-      parts.push(` Of the ${count(shown.length)} shown in the table: ${there}, ${above} and ${between}.`);
+      parts.push(` The table shows ${count(shown.length)} of them: ${there}, ${above} and ${between}.`);
     }
     byId("scatter-tally").replaceChildren(...parts);
   }
