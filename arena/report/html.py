@@ -27,10 +27,11 @@ from arena.report.cost import megabytes
 from arena.report.curves import HEIGHT, WIDTH, reliability_curves, x_of, y_of
 from arena.report.figures import count, figure, moment, percent, plural, rate
 from arena.report.findings import PAIRS_SHOWN, findings, static_tags, subject, tag_findings, tag_pairs
-
-STYLES = ("page.css",)
+from arena.report.histograms import histogram_block
+from arena.report.leaderboard import MODEL_STYLES, boards
 from arena.report.regimes import CROSS_FITTED, regime_rows
 from arena.report.slices import slice_groups
+from arena.report.small_multiples import FOLDED_ROWS, level_multiples, slice_multiples
 from arena.report.tag_block import tag_block
 from arena.report.uncertainty import how_sure, verdict
 
@@ -44,7 +45,11 @@ SCRIPTS = (
     "histograms.js",
     "curve_plot.js",
     "sweep.js",
+    "axes.js",
+    "brush.js",
+    "plot.js",
     "scatter.js",
+    "funnel.js",
     "columns.js",
     "evidence.js",
     "tag_curves.js",
@@ -59,6 +64,8 @@ STYLES = (
     "comparison/css/boards.css",
     "comparison/css/choice.css",
     "comparison/css/curves.css",
+    "comparison/css/dots.css",
+    "comparison/css/multiples.css",
     "comparison/css/reproduce.css",
     "comparison/css/site.css",
 )
@@ -114,6 +121,9 @@ def _words(payload: Mapping[str, Any]) -> dict[str, Any]:
         "contamination_told": contamination_told(payload),
         "contamination_caveat": CAVEAT,
         "slice_groups": slice_groups(payload),
+        "slice_multiples": slice_multiples(payload),
+        "level_multiples": level_multiples(payload),
+        "folded": len(payload["slices"]) >= FOLDED_ROWS,
         "curves": reliability_curves(payload["calibration"]),
         "static_tags": static_tags(payload),
         "sources": THRESHOLD_SOURCES,

@@ -33,6 +33,7 @@ class Verdict:
     interval: str
     words: str
     style: int | None = None
+    decided: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,17 +77,24 @@ def _row(one: Mapping[str, Any], names: Sequence[str]) -> SliceRow:
 
 def _figure(found: Mapping[str, Any], names: Sequence[str]) -> SliceFigure:
     models = [(figure(value), interval(low, high)) for value, low, high in found["models"]]
+    return SliceFigure(models, slice_verdict(found, names))
+
+
+def slice_verdict(found: Mapping[str, Any], names: Sequence[str]) -> Verdict | None:
+    """What is decided of one figure in a slice; None where nothing was tested."""
     rows = found["differences"]
     if not rows:
-        return SliceFigure(models, None)
-    return SliceFigure(models, _of_two(rows[0], names) if len(names) == 2 else _of_many(rows))
+        return None
+    return _of_two(rows[0], names) if len(names) == 2 else _of_many(rows)
 
 
 def _of_two(row: Mapping[str, Any], names: Sequence[str]) -> Verdict:
     p = f"p {probability(row['p'])}"
     style = None if row["higher"] is None else names.index(row["higher"]) % MODEL_STYLES
     words = f"undetermined, {p}" if row["higher"] is None else f"{clipped(row['higher'], 30)} higher, {p}"
-    return Verdict(signed(row["difference"]), interval(row["low"], row["high"], signed), words, style)
+    return Verdict(
+        signed(row["difference"]), interval(row["low"], row["high"], signed), words, style, style is not None
+    )
 
 
 def _of_many(rows: Sequence[Mapping[str, Any]]) -> Verdict:
@@ -100,4 +108,4 @@ def _of_many(rows: Sequence[Mapping[str, Any]]) -> Verdict:
     if not decided:
         return Verdict("", "", "undetermined")
     rest = f"; {plural(undetermined, 'pair', 'pairs')} undetermined" if undetermined else ""
-    return Verdict("", "", listed(decided, keep=4) + rest)
+    return Verdict("", "", listed(decided, keep=4) + rest, decided=True)

@@ -238,6 +238,7 @@ def test_a_dot_of_the_scatter_opens_its_tag(opened: Opened, payload: Payload) ->
     tags["compared"][wanted] = True
     for model, value in zip(payload["models"], (0.02, 0.98), strict=True):  # a corner that no other dot is in
         tags["models"][model["name"]]["f1"][wanted] = value
+    tags["pairs"][0]["f1"]["difference"][wanted] = -0.96
     page = opened(payload, address="#q=nothing_like_it")
     page.fill("#query", "")
     canvas = page.locator("#scatter canvas")

@@ -7,7 +7,7 @@ function firstFigures() {
 }
 
 function firstView() {
-  return { query: "", comparedOnly: false, comparison: comparisons[0] ?? null, difference: "f1", figures: firstFigures(), sort: { key: "support", descending: true } };
+  return { query: "", comparedOnly: false, brush: null, comparison: comparisons[0] ?? null, difference: "f1", figures: firstFigures(), sort: { key: "support", descending: true } };
 }
 
 /** The address after #, read over the first view; whatever it does not know is passed over. */
@@ -23,6 +23,7 @@ function viewFromAddress() {
   const figures = (given.get("columns") ?? "").split(" ").filter((name) => FIGURES.some((item) => item.key === name));
   if (figures.length) view.figures = new Set(figures);
   Object.assign(view, sweepFromAddress(given));
+  view.brush = Brush.read(given.get("brush"));
   view.open = given.has("tag") ? tags.name.indexOf(given.get("tag")) : -1;
   return view;
 }
@@ -32,6 +33,7 @@ function addressOf(view, open) {
   const kept = new URLSearchParams();
   if (view.query) kept.set("q", view.query);
   if (view.comparedOnly) kept.set("compared", "1");
+  if (view.brush) kept.set("brush", view.brush.address());
   if (view.comparison !== first.comparison) kept.set("pair", view.comparison.place);
   if (view.difference !== first.difference) kept.set("d", view.difference);
   if (view.sort.key !== "support" || !view.sort.descending) kept.set("sort", `${view.sort.key}-${view.sort.descending ? "down" : "up"}`);
@@ -45,11 +47,12 @@ class Page {
   constructor() {
     this.view = viewFromAddress();
     for (const id of ["charts", "tags"]) byId(id).hidden = false;
-    byId("scatter-section").hidden = models.length < 2;
+    byId("dots").hidden = !this.view.comparison;
     byId("difference").hidden = !this.view.comparison;
     this.offerPairs();
     this.sweep = new Sweep(this.view, () => this.remember());
-    this.scatter = models.length > 1 ? new Scatter(this.view.comparison, (tag) => this.reveal(tag)) : null;
+    this.plots = this.view.comparison ? this.dotPlots() : [];
+    this.chip = new BrushChip(() => this.brush(null));
     this.table = new TagTable(this.view, {
       onArrange: (table) => this.onArrange(table),
       onOpen: (tag) => this.onOpen(tag),
@@ -58,6 +61,12 @@ class Page {
     this.fillControls();
     this.listen();
     if (this.view.open >= 0) this.reveal(this.view.open);
+  }
+
+  dotPlots() {
+    const calls = { onPick: (tag) => this.reveal(tag), onBrush: (brush) => this.brush(brush) };
+    if (this.view.brush) choose("dots-figure", this.view.brush.figure);
+    return [new Scatter(this.view.comparison, calls), new Funnel(this.view.comparison, calls)];
   }
 
   /** More than two taggers: the reader picks which two the scatter and the table's differences compare. */
@@ -70,7 +79,7 @@ class Page {
   }
 
   compare(comparison) {
-    this.scatter.show({ comparison });
+    for (const plot of this.plots) plot.show({ comparison });
     this.reshape({ comparison });
     this.fillControls();
   }
@@ -79,6 +88,8 @@ class Page {
     for (const select of document.querySelectorAll("select.pair")) select.value = this.view.comparison?.place ?? "";
     byId("query").value = this.view.query;
     byId("compared-only").checked = this.view.comparedOnly;
+    this.chip.show(this.view.brush);
+    for (const plot of this.plots) plot.showBrush(this.view.brush);
     choose("difference", this.view.difference);
     for (const input of byId("figures").querySelectorAll("input")) input.checked = this.view.figures.has(input.value);
   }
@@ -98,6 +109,12 @@ class Page {
     this.remember();
   }
 
+  /** Only the tags inside a range of a plot; null: no longer. */
+  brush(brush) {
+    this.narrow({ brush });
+    this.fillControls();
+  }
+
   /** Other columns. */
   reshape(change) {
     Object.assign(this.view, change);
@@ -114,19 +131,19 @@ class Page {
     const shown = table.rows.length;
     byId("tags-status").textContent = shown === tagCount ? plural(tagCount, "tag", "tags") : `${count(shown)} of ${plural(tagCount, "tag", "tags")}`;
     byId("query-problem").textContent = table.problem;
-    this.scatter?.filter((tag) => table.has(tag));
+    for (const plot of this.plots) plot.filter((tag) => table.has(tag));
     this.sweep.filter(table.rows);
   }
 
   onOpen(tag) {
-    this.scatter?.choose(tag);
+    for (const plot of this.plots) plot.choose(tag);
     this.remember();
   }
 
   /** Show a tag in the table; a search that hides it gives way. */
   reveal(tag) {
     if (!this.table.has(tag)) {
-      Object.assign(this.view, { query: "", comparedOnly: false });
+      Object.assign(this.view, { query: "", comparedOnly: false, brush: null });
       this.fillControls();
       this.table.arrange();
     }

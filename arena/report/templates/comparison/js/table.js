@@ -64,7 +64,8 @@ class TagTable {
   arrange() {
     const { matches, problem } = parseQuery(this.view.query, this.view);
     this.problem = problem;
-    this.rows = this.order.filter((tag) => (tags.compared[tag] || !this.view.comparedOnly) && matches(tag));
+    const { comparedOnly, brush } = this.view;
+    this.rows = this.order.filter((tag) => (tags.compared[tag] || !comparedOnly) && (!brush || brush.has(tag)) && matches(tag));
     if (this.open !== null && !this.rows.includes(this.open)) this.close();
     this.table.setAttribute("aria-rowcount", this.rows.length + 2);
     this.paint();

@@ -19,11 +19,15 @@ class Comparison {
   constructor(first, second) {
     Object.assign(this, { first, second, place: `${first}.${second}` });
     /** Whether the run says how sure a difference is. */
-    this.tested = block.column(`${this.place}.f1.q`) !== undefined;
+    this.tested = this.column("f1", "q") !== undefined;
+  }
+
+  column(key, name) {
+    return block.column(`${this.place}.${key}.${name}`);
   }
 
   of(key, name, tag) {
-    return block.column(`${this.place}.${key}.${name}`)?.[tag] ?? null;
+    return this.column(key, name)?.[tag] ?? null;
   }
 
   difference(key, tag) {

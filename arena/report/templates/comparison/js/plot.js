@@ -1,0 +1,329 @@
+// A plot of tags, a dot a tag: on a canvas, 12,000 of them in a few milliseconds. What lies where, `Scatter` and `Funnel` say.
+
+const PLOT_MARGIN = { top: 12, right: 12, bottom: 42, left: 50 };
+const REACH = 24; // pixels between pointer and dot
+const PAUSE = 30; // milliseconds that dots wait, so that a keystroke in the search paints its rows first
+const MANY = 1500; // dots from which they are smaller and fainter
+
+class DotPlot {
+  /** `name` is a key of `PLACED`; `onPick(tag)`: a reader chose a dot; `onBrush(brush)`: a range, or null to remove it. */
+  constructor(name, comparison, { onPick, onBrush }) {
+    Object.assign(this, { name, comparison, onPick, onBrush });
+    this.box = byId(name);
+    this.shown = () => true;
+    [this.chosen, this.hovered, this.brush] = [null, null, null];
+    this.figure = onChoice("dots-figure", (figure) => this.show({ figure }));
+    this.build();
+    this.listen();
+    this.show({});
+  }
+
+  build() {
+    this.canvas = el("canvas", {
+      tabindex: "0", role: "application", "aria-roledescription": "plot of dots", "aria-describedby": "scatter-tally",
+    });
+    this.ground = svg("svg", { class: "ground", "aria-hidden": "true" });
+    this.over = svg("svg", { class: "over", "aria-hidden": "true" });
+    this.tip = el("div", { class: "tip", role: "status", hidden: true });
+    this.box.append(this.ground, this.canvas, this.over, this.tip);
+    this.ranges = new Ranges(this);
+    this.box.after(this.ranges.box);
+  }
+
+  listen() {
+    this.drag = new Drag(this.canvas, {
+      onHover: (event) => this.hover(this.nearest(event)),
+      onDrag: (from, to) => this.stretch(this.brushBetween(from, to)),
+      onEnd: (from, to) => this.onBrush(this.brushBetween(from, to)),
+      onCancel: () => this.drawOver(),
+      onClick: (event) => this.pick(this.nearest(event)),
+    });
+    this.canvas.addEventListener("pointerleave", () => this.hover(null));
+    this.canvas.addEventListener("keydown", (event) => this.onKey(event));
+    this.canvas.addEventListener("blur", () => this.hover(null));
+    onResize(this.box, () => this.draw());
+    // At once, not after a pause: a printer does not wait for one.
+    for (const query of ["(prefers-color-scheme: dark)", "print"]) {
+      matchMedia(query).addEventListener("change", () => this.paint());
+    }
+  }
+
+  show(change) {
+    Object.assign(this, change);
+    this.collect();
+    this.canvas.setAttribute("aria-label", this.label());
+    this.ranges.fill();
+    this.draw();
+  }
+
+  /** Common tags first, so that rare ones lie on top of them. */
+  collect() {
+    const points = dotsOf(this.name, this.comparison, this.figure).sort((a, b) => tags.support[b.tag] - tags.support[a.tag]);
+    const [difference, higher] = ["difference", "higher"].map((name) => this.comparison.column(this.figure, name));
+    this.axes = this.axesOf(points);
+    this.points = points.map(({ tag, x, y }) => ({
+      tag, x, y, side: this.side(difference[tag], higher?.[tag]), across: this.axes.x.shareOf(x), up: this.axes.y.shareOf(y),
+    }));
+    this.byDifference = [...this.points].sort((a, b) => difference[a.tag] - difference[b.tag]);
+    this.mostSupport = Math.max(1, ...points.slice(0, 1).map(({ tag }) => tags.support[tag]));
+    this.hovered = null;
+    this.tip.hidden = true;
+  }
+
+  /** 1 if the first tagger is higher, -1 if the second is, else 0; as far as it is decided, where that was tested. */
+  side(difference, higher) {
+    const { first, second, tested } = this.comparison;
+    if (!tested) return Math.sign(difference);
+    return { [first]: 1, [second]: -1 }[higher] ?? 0;
+  }
+
+  // Geometry
+
+  get inner() {
+    const { top, right, bottom, left } = PLOT_MARGIN;
+    return { left, top, width: this.width - left - right, height: this.height - top - bottom };
+  }
+
+  /** Pixels of shares of the axes. */
+  px(share) {
+    return this.inner.left + share * this.inner.width;
+  }
+
+  py(share) {
+    return this.inner.top + (1 - share) * this.inner.height;
+  }
+
+  /** 2 to 8 pixels by the logarithm of the support; smaller where dots are many. */
+  radius(tag) {
+    const share = Math.log1p(tags.support[tag]) / Math.log1p(this.mostSupport);
+    return (2 + 6 * share * share) * (this.points.length > MANY ? 0.65 : 1);
+  }
+
+  /** Pointer to [x, y] within the box. */
+  within(event) {
+    const bounds = this.canvas.getBoundingClientRect();
+    return [event.clientX - bounds.left, event.clientY - bounds.top];
+  }
+
+  nearest(event) {
+    const [x, y] = this.within(event);
+    const { left, top, width, height } = this.inner;
+    let best = null;
+    let least = REACH * REACH;
+    for (const point of this.points) {
+      const distance = (left + point.across * width - x) ** 2 + (top + (1 - point.up) * height - y) ** 2;
+      if (distance <= least && this.shown(point.tag)) [best, least] = [point, distance];
+    }
+    return best;
+  }
+
+  // The brush
+
+  /** The rectangle between two pointer events, its edges on values with few digits. */
+  brushBetween(from, to) {
+    const { left, top, width, height } = this.inner;
+    const corners = [from, to].map((event) => this.within(event));
+    const inside = (share) => Math.min(Math.max(share, 0), 1);
+    const across = corners.map(([x]) => this.axes.x.valueAt(inside((x - left) / width)));
+    const up = corners.map(([, y]) => this.axes.y.valueAt(inside(1 - (y - top) / height)));
+    return this.brushOf(across, up);
+  }
+
+  brushOf(across, up) {
+    return new Brush(this.name, this.comparison, this.figure, across, up);
+  }
+
+  /** While it is dragged: the rectangle and how many dots it holds. */
+  stretch(brush) {
+    this.hover(null);
+    this.drawOver(brush);
+  }
+
+  /** The page's brush, of whichever plot, or null. */
+  showBrush(brush) {
+    this.brush = brush;
+    this.ranges.fill();
+    if (this.width) this.drawOver();
+  }
+
+  /** The brush if it is of what this plot shows now: of the same two taggers, by the same figure. */
+  ownBrush() {
+    const { brush } = this;
+    return brush?.plot === this.name && brush.comparison === this.comparison && brush.figure === this.figure ? brush : null;
+  }
+
+  // Drawing
+
+  /** After a pause, once, however many changes ask for it. */
+  draw() {
+    clearTimeout(this.pending);
+    this.pending = setTimeout(() => this.paint(), PAUSE);
+  }
+
+  paint() {
+    clearTimeout(this.pending);
+    this.width = this.box.clientWidth;
+    this.height = this.box.clientHeight;
+    if (!this.width || !this.height) return;
+    const scale = window.devicePixelRatio || 1;
+    this.canvas.width = Math.round(this.width * scale);
+    this.canvas.height = Math.round(this.height * scale);
+    this.drawDots(this.canvas.getContext("2d"), scale);
+    this.drawGround();
+    this.drawOver();
+  }
+
+  /** A dot takes marker and colour of the tagger that is higher, or is a grey ring; tags that the search leaves out stay as a faint ground. */
+  drawDots(pen, scale) {
+    const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+    const [first, second] = [this.comparison.first, this.comparison.second].map(styleOf);
+    const [ring, even] = [markerPath(0), colour("--muted")];
+    const looks = { 1: [markerPath(first), colour(`--m${first}`)], "-1": [markerPath(second), colour(`--m${second}`)] };
+    const strength = this.points.length > MANY ? 0.45 : 0.7;
+    for (const { tag, side, across, up } of this.points) {
+      const size = this.radius(tag) / MARKER_RADIUS;
+      pen.setTransform(scale * size, 0, 0, scale * size, scale * this.px(across), scale * this.py(up));
+      pen.globalAlpha = this.shown(tag) ? strength : 0.07;
+      if (side === 0) {
+        pen.strokeStyle = even;
+        pen.lineWidth = 1.2 / size;
+        pen.stroke(ring);
+      } else {
+        pen.fillStyle = looks[side][1];
+        pen.fill(looks[side][0]);
+      }
+    }
+  }
+
+  drawGround() {
+    this.ground.setAttribute("viewBox", `0 0 ${this.width} ${this.height}`);
+    this.ground.replaceChildren(...this.ticks(), ...this.guides(), ...this.titles());
+  }
+
+  ticks() {
+    const { x, y } = this.axes;
+    const [left, right, bottom, top] = [this.px(0), this.px(1), this.py(0), this.py(1)];
+    return [
+      ...x.ticks.flatMap(({ value, text }) => {
+        const at = this.px(x.shareOf(value));
+        return [
+          svg("line", { class: "grid", x1: at, x2: at, y1: bottom, y2: top }),
+          svg("text", { x: at, y: bottom + 18, "text-anchor": "middle" }, text),
+        ];
+      }),
+      ...y.ticks.flatMap(({ value, text }) => {
+        const at = this.py(y.shareOf(value));
+        return [
+          svg("line", { class: value === 0 ? "axis" : "grid", x1: left, x2: right, y1: at, y2: at }),
+          svg("text", { x: left - 8, y: at + 4, "text-anchor": "end" }, text),
+        ];
+      }),
+      svg("line", { class: "axis", x1: left, x2: left, y1: bottom, y2: top }),
+    ];
+  }
+
+  titles() {
+    const room = Math.floor(this.width / 12);
+    const [across, up] = this.axisTitles(room);
+    const [x, y] = [this.px(0.5), this.py(0.5)];
+    return [
+      svg("text", { class: "title", x, y: this.height - 5, "text-anchor": "middle" }, across),
+      svg("text", { class: "title", x: 11, y, "text-anchor": "middle", transform: `rotate(-90 11 ${y})` }, up),
+    ];
+  }
+
+  /** Where a tagger is higher: its marker and a word, at an end of the plot. */
+  corner(model, { x, y, end }) {
+    const style = styleOf(model);
+    const text = `${clipped(models[model].name, Math.floor(this.width / 22))} higher`;
+    const label = svg("text", { class: "side", x: end ? x - 13 : x + 13, y, "text-anchor": end ? "end" : "start" }, text);
+    return [svg("use", { class: `side m${style}`, href: `#mark-${style}`, x: end ? x - 10 : x, y: y - 9, width: 10, height: 10 }), label];
+  }
+
+  /** What lies over the dots: rings round the chosen ones, and the brush, or one that is being dragged. */
+  drawOver(dragged = null) {
+    this.over.setAttribute("viewBox", `0 0 ${this.width} ${this.height}`);
+    const rings = this.points.filter((point) => point === this.hovered || point.tag === this.chosen);
+    this.over.replaceChildren(
+      ...this.rectangle(dragged ?? this.ownBrush(), dragged !== null),
+      ...rings.map(({ tag, across, up }) =>
+        svg("circle", { class: "ring", cx: this.px(across), cy: this.py(up), r: this.radius(tag) + 3 }),
+      ),
+    );
+  }
+
+  rectangle(brush, dragged) {
+    if (brush === null) return [];
+    const inside = (share) => Math.min(Math.max(share, 0), 1);
+    const [left, right] = brush.across.map((value) => this.px(inside(this.axes.x.shareOf(value))));
+    const [bottom, top] = brush.up.map((value) => this.py(inside(this.axes.y.shareOf(value))));
+    const size = { x: left, y: top, width: Math.max(right - left, 1), height: Math.max(bottom - top, 1) };
+    const said = svg("text", { class: "title", x: left + 5, y: top + 16 }, plural(brush.size, "tag", "tags"));
+    return [svg("rect", { class: "brush", ...size }), ...(dragged ? [said] : [])];
+  }
+
+  // Reading
+
+  hover(point) {
+    if (point === this.hovered) return;
+    this.hovered = point;
+    this.canvas.classList.toggle("over-dot", point !== null);
+    this.drawOver();
+    this.tip.hidden = point === null;
+    if (point) this.fillTip(point);
+  }
+
+  fillTip(point) {
+    const { comparison, figure: key } = this;
+    const rows = [
+      ["positive images", count(tags.support[point.tag])],
+      ...[comparison.first, comparison.second].map((model) => [models[model].name, figure(columnsOf[model][key][point.tag])]),
+      ["difference", signed(comparison.difference(key, point.tag))],
+      ...(comparison.tested ? [["verdict", comparison.verdict(key, point.tag)]] : []),
+    ];
+    const list = el("dl", {}, ...rows.flatMap(([name, value]) => [el("dt", {}, el("bdi", {}, name)), el("dd", {}, value)]));
+    this.tip.replaceChildren(el("b", {}, el("bdi", {}, tags.name[point.tag])), list);
+    this.placeTip(this.px(point.across), this.py(point.up));
+  }
+
+  /** Beside the dot, on the side that has room. */
+  placeTip(x, y) {
+    const { offsetWidth: width, offsetHeight: height } = this.tip;
+    const left = x + width + 14 > this.width ? x - width - 14 : x + 14;
+    const top = Math.min(Math.max(y - height / 2, 0), this.height - height);
+    this.tip.style.transform = `translate(${Math.max(left, 0)}px, ${top}px)`;
+  }
+
+  /** Arrows go through the dots by difference; Escape drops what is dragged, else the tip, else (see BrushChip) the brush. */
+  onKey(event) {
+    if (event.key === "Enter") this.pick(this.hovered);
+    if (event.key === "Escape" && (this.drag.cancel() || this.hovered)) {
+      event.preventDefault();
+      this.hover(null);
+    }
+    const order = this.byDifference.filter((point) => this.shown(point.tag));
+    const here = order.indexOf(this.hovered);
+    const last = order.length - 1;
+    const [next, before] = here < 0 ? [0, last] : [Math.min(here + 1, last), Math.max(here - 1, 0)];
+    const to = { ArrowRight: next, ArrowUp: next, ArrowLeft: before, ArrowDown: before, Home: 0, End: last }[event.key];
+    if (to === undefined || !order.length) return;
+    event.preventDefault();
+    this.hover(order[to]);
+  }
+
+  pick(point) {
+    if (point) this.onPick(point.tag);
+  }
+
+  /** Ring the tag that is open in the table (null: none). */
+  choose(tag) {
+    this.chosen = tag;
+    if (this.width) this.drawOver();
+  }
+
+  /** `shown(tag)`: whether the table's search shows it. */
+  filter(shown) {
+    this.shown = shown;
+    this.draw();
+  }
+}
