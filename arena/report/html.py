@@ -43,6 +43,7 @@ SCRIPTS = (
     "query.js",
     "sweep.js",
     "axes.js",
+    "markers.js",
     "brush.js",
     "plot.js",
     "scatter.js",
