@@ -46,6 +46,7 @@ SCRIPTS = (
     "curve_plot.js",
     "sweep.js",
     "axes.js",
+    "markers.js",
     "brush.js",
     "plot.js",
     "scatter.js",

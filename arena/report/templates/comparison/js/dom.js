@@ -33,19 +33,6 @@ function marker(style, attributes = {}) {
   return svg("svg", box, svg("use", { href: `#mark-${style}` }));
 }
 
-const MARKER_RADIUS = 5; // of the markers in the page's sprite, whose boxes are 12 wide
-
-/** A marker of the sprite for a canvas, about (0, 0). */
-function markerPath(style) {
-  const shape = byId(`mark-${style}`).firstElementChild;
-  const at = (name) => Number(shape.getAttribute(name));
-  if (shape.localName === "path") return new Path2D(shape.getAttribute("d"));
-  const path = new Path2D();
-  if (shape.localName === "rect") path.rect(at("x"), at("y"), at("width"), at("height"));
-  else path.arc(0, 0, at("r"), 0, 2 * Math.PI);
-  return path;
-}
-
 /** The first characters of a name for places that cannot wrap; counted in code points, so no emoji is cut in half. */
 function clipped(text, length) {
   const points = Array.from(text);

@@ -168,29 +168,29 @@ class DotPlot {
     const scale = window.devicePixelRatio || 1;
     this.canvas.width = Math.round(this.width * scale);
     this.canvas.height = Math.round(this.height * scale);
-    this.drawDots(this.canvas.getContext("2d"), scale);
+    const pen = this.canvas.getContext("2d");
+    pen.scale(scale, scale);
+    this.drawDots(pen);
     this.drawGround();
     this.drawOver();
   }
 
-  /** A dot takes marker and colour of the tagger that is higher, or is a grey ring; tags that the search leaves out stay as a faint ground. */
-  drawDots(pen, scale) {
+  /** A dot has marker and colour of the tagger that is higher, or is a grey ring; tags that the search leaves out stay as a faint ground. */
+  drawDots(pen) {
     const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-    const [first, second] = [this.comparison.first, this.comparison.second].map(styleOf);
-    const [ring, even] = [markerPath(0), colour("--muted")];
-    const looks = { 1: [markerPath(first), colour(`--m${first}`)], "-1": [markerPath(second), colour(`--m${second}`)] };
+    const { first, second } = this.comparison;
+    const [above, below] = [first, second].map((model) => ({ trace: markerTracer(styleOf(model)), fill: colour(`--m${styleOf(model)}`) }));
     const strength = this.points.length > MANY ? 0.45 : 0.7;
+    [pen.strokeStyle, pen.lineWidth] = [colour("--muted"), 1.2];
     for (const { tag, side, across, up } of this.points) {
-      const size = this.radius(tag) / MARKER_RADIUS;
-      pen.setTransform(scale * size, 0, 0, scale * size, scale * this.px(across), scale * this.py(up));
+      const look = side > 0 ? above : below;
       pen.globalAlpha = this.shown(tag) ? strength : 0.07;
-      if (side === 0) {
-        pen.strokeStyle = even;
-        pen.lineWidth = 1.2 / size;
-        pen.stroke(ring);
-      } else {
-        pen.fillStyle = looks[side][1];
-        pen.fill(looks[side][0]);
+      pen.beginPath();
+      (side === 0 ? traceCircle : look.trace)(pen, this.px(across), this.py(up), this.radius(tag));
+      if (side === 0) pen.stroke();
+      else {
+        pen.fillStyle = look.fill;
+        pen.fill();
       }
     }
   }
