@@ -12,6 +12,8 @@ from arena.report.contamination import contamination
 from arena.report.cost import cost_notes
 from arena.report.evidence import evidence
 from arena.report.notes import convention_note, imply_notes, undefined_notes
+from arena.report.pictures import Shelf, pictures
+from arena.report.suspects import numbered, suspects
 from arena.result import Result
 
 CURVE_METRICS = ("macro_precision", "macro_recall", "macro_f1", "micro_precision", "micro_recall", "micro_f1")
@@ -27,20 +29,48 @@ NAMED_SKIPPED = 5
 """Unreadable images that the page names; it counts the others."""
 
 
-def page_view(result: Result) -> dict[str, Any]:
-    """Everything that `index.html` shows, ready for JSON."""
+def page_view(result: Result, shelf: Shelf | None = None) -> dict[str, Any]:
+    """Everything that `index.html` shows, ready for JSON; with pictures of the images where there is a shelf of them."""
     tags = _tags(result)
-    compared = {name: place for place, name in enumerate(tags["name"]) if tags["compared"][place]}
     return headline_view(result) | {
         "slices": comparisons.slices(result),
         "calibration": comparisons.calibration(result),
         "labels": comparisons.labels(result),
-        "evidence": evidence(result, compared),
         "sweep": _sweep(result),
         "tags": tags,
         "provenance": _provenance(result),
         "notes": _notes(result),
+        **_images(result, _compared(tags), shelf),
     }
+
+
+def shown_images(result: Result) -> list[str]:
+    """The images that a page names, those first that a reader looks at first."""
+    found: list[str] = _images(result, _compared(_tags(result)), None)["evidence"]["images"]
+    return found
+
+
+def _compared(tags: dict[str, Any]) -> dict[str, int]:
+    """The compared tags by falling support, each with its place on the page."""
+    return {name: place for place, name in enumerate(tags["name"]) if tags["compared"][place]}
+
+
+def _images(result: Result, places: dict[str, int], shelf: Shelf | None) -> dict[str, Any]:
+    """What names images: suspected labels, the evidence of tags, and the pictures of both."""
+    named = names_images(result)
+    rows = suspects(result) if named else []
+    found = evidence(result, places, first=[row["image"] for row in rows], image_ids=named)
+    return {
+        "suspects": numbered(rows, places, found["images"]),
+        "evidence": found,
+        "pictures": pictures(found["images"], shelf),
+        "image_ids": named,
+    }
+
+
+def names_images(result: Result) -> bool:
+    """Whether a page of this run may name its images."""
+    return bool(result.run.get("shows", {}).get("image_ids", True))
 
 
 def headline_view(result: Result) -> dict[str, Any]:
@@ -187,7 +217,8 @@ def _notes(result: Result) -> list[str]:
     if skipped:
         named = "; ".join(f"{image_id}: {reason}" for image_id, reason in list(skipped.items())[:NAMED_SKIPPED])
         more = f"; and {len(skipped) - NAMED_SKIPPED} more" if len(skipped) > NAMED_SKIPPED else ""
-        notes.append(f"{len(skipped)} images could not be scored and are left out for every model: {named}{more}.")
+        which = f": {named}{more}" if names_images(result) else ""
+        notes.append(f"{len(skipped)} images could not be scored and are left out for every model{which}.")
     return notes + undefined_notes(result)
 
 

@@ -34,7 +34,7 @@ from arena.heldout.hashes.algorithms import ALGORITHMS
 from arena.heldout.hashes.index import HashIndex, read_index
 from arena.heldout.listing import Listed
 from arena.heldout.rejects import write_rejects
-from arena.heldout.thumbnails import webp_thumbnail
+from arena.thumbnails import webp_thumbnail
 from arena.progress import Progress
 
 PINNED_KEYS = ("steps", "images", "digest", "rows_digest", "files", "frozen_from", "frozen_from_digest")

@@ -56,6 +56,7 @@ class Page {
     this.fillControls();
     this.listen();
     if (this.view.open >= 0) this.reveal(this.view.open);
+    showSuspects((tag) => this.reveal(tag));
   }
 
   /** More than two taggers: the reader picks which two the scatter and the table's differences compare. */
