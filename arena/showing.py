@@ -25,8 +25,8 @@ class Showing:
     """What pages show of images.
 
     Attributes:
-        thumbnails: of `CHOICES`. `some` unless told otherwise, because a figure is to be followed down to the image, in a folder
-            of the reader's own; `none` where the dataset's card says `private = true`. None leaves it to these.
+        thumbnails: of `CHOICES`; None is `some`, for a figure is to be followed down to the image and the folder is the
+            reader's own, or `none` where the dataset's card says `private = true`.
         image_ids: whether pages name images; where they do not, they show none either.
     """
 
@@ -75,16 +75,12 @@ def shelf_of(result: Result, folder: Path) -> Shelf | None:
 
 
 def _sources(heldout: HeldOut, images: Sequence[str]) -> list[Source]:
-    rows = (
-        heldout.images.set_index("image_id", drop=False)[["path", "sha256", "rating"]]
-        .reindex(images)
-        .dropna(subset="path")
-    )
-    folder, facts = heldout.card.folder, heldout.card.facts
-    return [
-        Source(str(image), folder / row["path"], str(row["sha256"]), rating_told(row["rating"], facts))
-        for image, row in zip(rows.index, rows.to_dict("records"), strict=True)
-    ]
+    place = {image: row for row, image in enumerate(heldout.image_ids)}
+    rows = [place[image] for image in images if image in place]
+    shown = heldout.images.iloc[rows]
+    ratings = [rating_told(rating, heldout.card.facts) for rating in shown["rating"]]
+    paths = [heldout.paths[row] for row in rows]
+    return [Source(*one) for one in zip(shown["image_id"], paths, shown["sha256"], ratings, strict=True)]
 
 
 def rating_told(rating: Any, facts: Mapping[str, Any]) -> str:

@@ -1,7 +1,7 @@
 """Small pictures for a reader of a page: how one is made, and those that a run folder keeps beside its page.
 
-`thumbnails/` holds a WebP of each image, and `thumbnails.parquet` says whose each is. A file is named by a digest of the image's
-identifier and content: the name tells nothing, no identifier can harm, and what is there already is known again.
+`thumbnails/` holds a WebP of each image, and `thumbnails.parquet` says whose each is. A file is named by a digest of the
+image's identifier and content: the name tells nothing, no identifier can harm, and what is there already is known again.
 """
 
 import hashlib
@@ -9,10 +9,10 @@ import io
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 from PIL import Image
@@ -107,9 +107,9 @@ def write_thumbnails(
                 rows.append({"image_id": source.image_id, **made.thumbnail._asdict()})
     _write_table(folder, rows)
     kept = {row["file"] for row in rows}
-    for name in os.listdir(folder):
-        if _OWN.fullmatch(name) and name not in kept:
-            (folder / name).unlink()
+    for path in folder.iterdir():
+        if _OWN.fullmatch(path.name) and path.name not in kept:
+            path.unlink()
     return Written(len(rows), total, unreadable)
 
 
@@ -129,12 +129,13 @@ def read_thumbnails(run: Path) -> dict[str, Thumbnail]:
         raise ArenaError(
             f"{path}: no readable table of thumbnails ({what}); remove the folder, or score again"
         ) from None
-    there = set(os.listdir(path.parent))
-    return {
-        str(row.image_id): Thumbnail(row.file, str(row.rating), int(row.width), int(row.height))
-        for row in table.itertuples()
-        if isinstance(row.file, str) and _OWN.fullmatch(row.file) and row.file in there
-    }
+    there = {one.name for one in path.parent.iterdir()}
+    rows = [(str(row["image_id"]), _of_row(row)) for row in table.to_dict("records")]
+    return {image: one for image, one in rows if _OWN.fullmatch(one.file) and one.file in there}
+
+
+def _of_row(row: Mapping[Hashable, Any]) -> Thumbnail:
+    return Thumbnail(str(row["file"]), str(row["rating"]), int(row["width"]), int(row["height"]))
 
 
 def remove_thumbnails(run: Path) -> None:

@@ -285,7 +285,9 @@ def make_card(*, part: str, split: str, ledger: Ledger) -> Mapping[str, Any]:
         "phash_radius_bits": PHASH_RADIUS,
         "dhash_radius_bits": DHASH_RADIUS,
         "split": by_cluster if split == "cluster" else "each image at random; near duplicates lie on both sides",
-        "rating": "the drawings were not rated",
+        "rating": "the drawings were not rated one by one; all were looked through as contact sheets: icons, flags, animals, "
+        "things",
+        "unrated_is": "general",
         "steps": ledger.steps if split == "cluster" else [],
     }
 
