@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from arena.heldout.dataset import HeldOut
-from arena.heldout.ratings import RATING_SCHEMES, UNKNOWN_SCHEME, rating_letter
+from arena.heldout.files import is_inside
+from arena.heldout.ratings import RATING_SCHEMES, UNKNOWN_SCHEME, rating_word
 from arena.progress import Progress
 from arena.report.pictures import Shelf
 from arena.report.view import shown_images
@@ -75,10 +76,15 @@ def shelf_of(result: Result, folder: Path) -> Shelf | None:
 
 
 def _sources(heldout: HeldOut, images: Sequence[str]) -> list[Source]:
-    place = {image: row for row, image in enumerate(heldout.image_ids)}
+    inside = [is_inside(path) for path in heldout.images["path"]]
+    place = {image: row for row, image in enumerate(heldout.image_ids) if inside[row]}
     rows = [place[image] for image in images if image in place]
     shown = heldout.images.iloc[rows]
-    ratings = [rating_told(rating, heldout.card.facts) for rating in shown["rating"]]
+    facts, sensitive = heldout.card.facts, set(heldout.card.facts.get("sensitive", ()))
+    ratings = [
+        "sensitive" if image in sensitive else rating_told(rating, facts)
+        for image, rating in zip(shown["image_id"], shown["rating"], strict=True)
+    ]
     paths = [heldout.paths[row] for row in rows]
     return [Source(*one) for one in zip(shown["image_id"], paths, shown["sha256"], ratings, strict=True)]
 
@@ -91,6 +97,5 @@ def rating_told(rating: Any, facts: Mapping[str, Any]) -> str:
     """
     scheme = str(facts.get("rating_scheme", UNKNOWN_SCHEME))
     words = {"g": "general"} | dict(RATING_SCHEMES.get(scheme, RATING_SCHEMES[UNKNOWN_SCHEME]))
-    if (letter := rating_letter(rating)) in words:
-        return words[letter]
-    return str(facts.get("unrated_is", "")) or "unknown"
+    word = rating_word(rating) or str(facts.get("unrated_is", "")) or "unknown"
+    return words.get(word, word)

@@ -20,8 +20,11 @@ KINDS = ("missing", "wrong")
 
 
 def suspects(result: Result) -> list[dict[str, Any]]:
-    """The strongest suspicions of each kind: `kind`, `tag`, `image` and each model's score, null where a run has none."""
-    table = result.tables["labels"]
+    """The strongest suspicions of each kind: `kind`, `tag`, `image` and each model's score, null where a run has none.
+
+    Of an image only the strongest of a kind is shown: tags that imply each other are suspected together.
+    """
+    table = result.tables["labels"].drop_duplicates(["kind", "image_id"])
     few = table[table.groupby(["kind", "tag"], sort=False).cumcount() < SUSPECTS_OF_A_TAG]
     columns = [f"score_{model}" for model in result.models]
     return [

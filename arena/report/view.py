@@ -31,32 +31,28 @@ NAMED_SKIPPED = 5
 
 def page_view(result: Result, shelf: Shelf | None = None) -> dict[str, Any]:
     """Everything that `index.html` shows, ready for JSON; with pictures of the images where there is a shelf of them."""
-    tags = _tags(result)
     return headline_view(result) | {
         "slices": comparisons.slices(result),
         "calibration": comparisons.calibration(result),
         "labels": comparisons.labels(result),
         "sweep": _sweep(result),
-        "tags": tags,
+        "tags": _tags(result),
         "provenance": _provenance(result),
         "notes": _notes(result),
-        **_images(result, _compared(tags), shelf),
+        **_images(result, shelf),
     }
 
 
 def shown_images(result: Result) -> list[str]:
     """The images that a page names, those first that a reader looks at first."""
-    found: list[str] = _images(result, _compared(_tags(result)), None)["evidence"]["images"]
+    found: list[str] = _images(result, None)["evidence"]["images"]
     return found
 
 
-def _compared(tags: dict[str, Any]) -> dict[str, int]:
-    """The compared tags by falling support, each with its place on the page."""
-    return {name: place for place, name in enumerate(tags["name"]) if tags["compared"][place]}
-
-
-def _images(result: Result, places: dict[str, int], shelf: Shelf | None) -> dict[str, Any]:
-    """What names images: suspected labels, the evidence of tags, and the pictures of both."""
+def _images(result: Result, shelf: Shelf | None) -> dict[str, Any]:
+    """What names images: suspected labels, the evidence of compared tags by support, and the pictures of both."""
+    rows_of_tags = enumerate(_page_tags(_tag_rows(result)).itertuples())
+    places = {str(row.truth_tag): place for place, row in rows_of_tags if row.compared}
     named = names_images(result)
     rows = suspects(result) if named else []
     found = evidence(result, places, first=[row["image"] for row in rows], image_ids=named)
@@ -158,10 +154,8 @@ def _sweep(result: Result) -> dict[str, Any]:
 
 def _tags(result: Result) -> dict[str, Any]:
     """A row a tag of the truth that any model knows, by support, then name; null where a model lacks it."""
-    table = result.per_tag.sort_values("compared", ascending=False, kind="stable").drop_duplicates(
-        ["model", "truth_tag"]
-    )
-    shared = table.drop_duplicates("truth_tag").sort_values(["support", "truth_tag"], ascending=[False, True])
+    table = _tag_rows(result)
+    shared = _page_tags(table)
     names = shared["truth_tag"]
     return {
         "name": names.tolist(),
@@ -175,6 +169,17 @@ def _tags(result: Result) -> dict[str, Any]:
             for rows in [table[table["model"] == name].set_index("truth_tag").reindex(names)]
         },
     }
+
+
+def _tag_rows(result: Result) -> pd.DataFrame:
+    """A row a model and tag of the truth: of two tags of a model that are one to the truth, the compared one."""
+    ordered = result.per_tag.sort_values("compared", ascending=False, kind="stable")
+    return ordered.drop_duplicates(["model", "truth_tag"])
+
+
+def _page_tags(rows: pd.DataFrame) -> pd.DataFrame:
+    """A row a tag of the page, in its order."""
+    return rows.drop_duplicates("truth_tag").sort_values(["support", "truth_tag"], ascending=[False, True])
 
 
 def _plain(values: "pd.Series[Any]") -> "pd.Series[Any]":

@@ -112,7 +112,7 @@ def test_an_open_row_shows_intervals_verdicts_and_images(opened: Opened, payload
     assert page.locator(".evidence h4").first.inner_text() == "Highest-scored false alarms threshold 0.4"
     parted = page.locator(".evidence").nth(1)
     assert " ".join(parted.locator("h4").inner_text().split()) == "joytag-demo right, wd14-demo wrong"
-    assert parted.locator("li").inner_text() == "people-face_02 tagged, 0.7000 0.2000"
+    assert parted.locator("li").inner_text() == "people-face_02 tagged 0.7000 0.2000"
     assert [one.get_attribute("aria-label") for one in parted.locator("li svg").all()] == ["joytag-demo", "wd14-demo"]
 
 

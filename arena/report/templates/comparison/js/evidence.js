@@ -100,8 +100,13 @@ function disagreementsOf(tag) {
 
 function partedItem(tag, row) {
   const carried = row.carried ? "tagged" : "not tagged";
-  const scores = [[row.right, row.right_score], [row.wrong, row.wrong_score]].flatMap(([model, score]) => [" ", marker(styleOf(model), { "aria-hidden": null, role: "img", "aria-label": models[model].name }), figure(score)]);
-  return imageItem(row.image, `${carried} ${tags.name[tag]}`, el("small", {}, ` ${carried},`, ...scores));
+  const scores = [[row.right, row.right_score], [row.wrong, row.wrong_score]].map(([model, score]) => el("small", {}, " ", markOf(model), figure(score)));
+  return imageItem(row.image, `${carried} ${tags.name[tag]}`, el("small", {}, ` ${carried}`), ...scores);
+}
+
+/** A tagger's marker that stands for its name. */
+function markOf(model) {
+  return marker(styleOf(model), { "aria-hidden": null, role: "img", "aria-label": models[model].name });
 }
 
 function whoIs(model) {
