@@ -5,6 +5,7 @@ order of what a reader looks for as long as there is room, and the page says of 
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from arena.report.columns import rounded
 from arena.report.packed import Packed, figures, integers, listed, pack
 from arena.result import Result
 
-EVIDENCE_BYTES = 300_000
+EVIDENCE_BYTES = 250_000
 """Room in the page for evidence, packed: a page of three models and 5,813 tags stays under 2 MB with it."""
 
 ROW_BYTES = 4
@@ -34,7 +35,7 @@ Columns = dict[str, list[Any]]
 def evidence(
     result: Result, places: Mapping[str, int], *, first: Sequence[str] = (), image_ids: bool = True
 ) -> dict[str, Any]:
-    """The evidence of as many tags as fit, the most changed first.
+    """The evidence of as many tags as fit, `by_interest`.
 
     Args:
         places: the compared tags by falling support, each with its place on the page.
@@ -45,7 +46,7 @@ def evidence(
     stand for, in the order of the tags; and of each of `TABLES` columns, a row an image or confused tag. Models, tags and
     images are numbers.
     """
-    order = most_changed(result, places)
+    order = by_interest(result, places)
     tables = {name: _ranked(result.tables[name], order) for name in TABLES}
     if not image_ids:
         tables |= {name: tables[name].iloc[:0] for name in ("errors", "disagreements")}
@@ -71,8 +72,12 @@ def evidence_block(found: Mapping[str, Any], more: Mapping[str, Packed] | None =
     return pack(columns | dict(more or {}))
 
 
-def most_changed(result: Result, tags: Mapping[str, Any]) -> list[str]:
-    """Tags in the order in which a reader looks: by the largest decided difference of F1 or AP, then as they were given."""
+def by_interest(result: Result, tags: Mapping[str, Any]) -> list[str]:
+    """Tags in the order in which a reader looks at them: in turns by decided difference, largest first, and as given.
+
+    By the largest decided difference of F1 or AP alone, a large run would have no room for its most frequent tags, which
+    are the first of its table.
+    """
     table = result.tables["tag_differences"]
     largest: dict[str, float] = {}
     for figure in ("f1", "ap"):
@@ -80,7 +85,9 @@ def most_changed(result: Result, tags: Mapping[str, Any]) -> list[str]:
         sizes = decided[f"{figure}_difference"].abs()
         for tag, size in zip(decided["tag"].tolist(), sizes.tolist(), strict=True):
             largest[tag] = max(largest.get(tag, 0.0), size)
-    return sorted(tags, key=lambda tag: -largest.get(tag, 0.0))
+    changed = sorted((tag for tag in tags if tag in largest), key=lambda tag: -largest[tag])
+    turns = [tag for pair in zip_longest(changed, tags) for tag in pair if tag is not None]
+    return list(dict.fromkeys(turns))
 
 
 def _ranked(table: pd.DataFrame, order: Sequence[str]) -> pd.DataFrame:

@@ -36,7 +36,7 @@ function tagsWithEvidence() {
 function whyNoEvidence() {
   const shown = `Images are listed for ${count(data.evidence.tags)} of ${plural(data.evidence.of, "compared tag", "compared tags")}`;
   const where = "errors.parquet, confusions.parquet and disagreements.parquet of the run folder have the others";
-  return `${shown}: those that changed most, then those with the most positive images; ${where}.`;
+  return `${shown}: those that differ most beyond doubt, and those with the most positive images; ${where}.`;
 }
 
 /** The rows of a tag in a table of the evidence, as objects; rows of one tag stand together. */
