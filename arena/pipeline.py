@@ -7,7 +7,7 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,6 +27,7 @@ from arena.scores.pace import describe_pace
 from arena.scores.precomputed import refuse_own_scores
 from arena.scores.predict import ImageSource, Job, forget_mended, predict, refuse_missing
 from arena.scores.store import Scores, ScoreStore, read_facts, read_store
+from arena.showing import Showing, shelf_of, show_images
 from arena.tag_groups import read_tag_groups
 from arena.taggers.base import notes_of
 from arena.taggers.size import size_of_all
@@ -84,6 +85,7 @@ def run(
     seed: int = 0,
     compute: Compute = Compute(),
     scoring: Scoring = Scoring(),
+    showing: Showing = Showing(),
     root: Path | None = None,
     command: str = "",
     progress: Progress = Silent(),
@@ -114,7 +116,8 @@ def run(
         "licence": heldout.card.licence, "sample": f"{limit} of seed {seed}" if limit else "all",
     }  # fmt: skip
     settings = _settings(scoring, heldout.card.folder, root)
-    _write(folder, _evaluate(heldout.truth, entries, settings, facts, command, progress, against), progress)
+    result = _evaluate(heldout.truth, entries, settings, facts, command, progress, against)
+    _write(folder, result, heldout, showing, progress)
     return folder
 
 
@@ -125,6 +128,7 @@ def score_files(
     truth: Path | None = None,
     dataset: str | None = None,
     scoring: Scoring = Scoring(),
+    showing: Showing = Showing(),
     root: Path | None = None,
     command: str = "",
     progress: Progress = Silent(),
@@ -161,7 +165,7 @@ def score_files(
             result.run["models"][name]["key"] = digest.result()
         if of_truth is not None:
             result.run["dataset"]["digest"] = of_truth.result()
-    _write(output, result, progress)
+    _write(output, result, given.heldout, showing, progress)
     return output
 
 
@@ -231,9 +235,11 @@ def predict_folder(
     return read_scores(output)  # what was read of the parts lies in the file now
 
 
-def render(folder: Path) -> None:
-    """Write every report of a run again, from its numbers alone."""
-    write_reports(read_result(folder), folder)
+def render(folder: Path, showing: Showing = Showing()) -> None:
+    """Write every report of a run again, from its folder alone."""
+    result = read_result(folder)
+    result.run["shows"] = asdict(showing.again(result.run))
+    write_reports(result, folder)
 
 
 def score_images(
@@ -316,7 +322,7 @@ def write_reports(result: Result, folder: Path) -> None:
 
     texts = {f"full-metrics/{model}.txt": text.full_metrics(result, model) for model in result.models}
     texts |= {"detailed_metrics.txt": text.detailed_metrics(result), "summary.md": text.summary_markdown(result)}
-    texts["index.html"] = html.render(view.page_view(result))
+    texts["index.html"] = html.render(view.page_view(result, shelf_of(result, folder)))
     for name in ("full-metrics", "plots"):  # they may hold models of an earlier run
         shutil.rmtree(folder / name, ignore_errors=True)
         (folder / name).mkdir()
@@ -348,7 +354,7 @@ def _evaluate(
         return evaluate(truth, entries, settings, against=against, run=run, advance=advance)
 
 
-def _write(folder: Path, result: Result, progress: Progress) -> None:
+def _write(folder: Path, result: Result, heldout: HeldOut | None, showing: Showing, progress: Progress) -> None:
     """Sign the result, and write the run folder."""
     summary, dataset, facts = result.summary, result.run["dataset"], result.run["models"]
     result.run["signature"] = provenance.signature(
@@ -361,8 +367,9 @@ def _write(folder: Path, result: Result, progress: Progress) -> None:
         models=[f"{name}@{facts[name]['key'][:8]}>={one['threshold']}" for name, one in summary["models"].items()],
         against=[f"{one['name']}@{one['digest'][:8]}" for one in result.run.get("against", [])],
     )
-    progress.note("writing the reports")
     (folder / "run.json").unlink(missing_ok=True)
+    show_images(result, folder, heldout, showing, progress)
+    progress.note("writing the reports")
     write_reports(result, folder)
     write_result(result, folder)
 

@@ -24,6 +24,7 @@ from arena.cli.options import (
     precision_option,
     root_option,
     scoring_options,
+    showing_options,
 )  # fmt: skip
 from arena.cli.parity import parity
 from arena.cli.publish import publish
@@ -34,6 +35,7 @@ from arena.errors import ArenaError, ExitCode
 
 if TYPE_CHECKING:
     from arena.pipeline import Compute, Scoring
+    from arena.showing import Showing
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -59,6 +61,7 @@ def arena() -> None:
 @device_option
 @precision_option
 @scoring_options
+@showing_options
 @root_option
 def run(models: str, dataset: str, output: Path | None, limit: int | None, root: Path | None, **settings: Any) -> None:
     """Score a held-out dataset with every model and compare them.
@@ -74,7 +77,7 @@ def run(models: str, dataset: str, output: Path | None, limit: int | None, root:
     terminal = Terminal()
     folder = pipeline.run(
         split_names(models), dataset, output, limit=limit, seed=settings["seed"], compute=_compute(settings),
-        scoring=_scoring(settings), root=root, command=command_line(), progress=terminal,
+        scoring=_scoring(settings), showing=_showing(settings), root=root, command=command_line(), progress=terminal,
     )  # fmt: skip
     show_summary(folder)
 
@@ -116,6 +119,7 @@ def predict(model: str, images: Path, output: Path, limit: int | None, root: Pat
 @option("--dataset", "-d", help="Frozen dataset, in place of --truth.", show_default=False)
 @option("--output", "-o", required=True, type=click.Path(path_type=Path), help="Run folder.", show_default=False)
 @scoring_options
+@showing_options
 @option("--seed", type=int, default=0, help="Of the resamples.")
 @root_option
 def score(
@@ -134,23 +138,27 @@ def score(
     if (truth is None) == (dataset is None):
         raise ArenaError("arena score: give either --truth FILE or --dataset NAME")
     folder = pipeline.score_files(
-        unique(scores), output, truth=truth, dataset=dataset, scoring=_scoring(settings), root=root,
-        command=command_line(), progress=Terminal(),
+        unique(scores), output, truth=truth, dataset=dataset, scoring=_scoring(settings), showing=_showing(settings),
+        root=root, command=command_line(), progress=Terminal(),
     )  # fmt: skip
     show_summary(folder)
 
 
 @arena.command()
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
-def report(runs: tuple[Path, ...]) -> None:
-    """Write the reports of finished runs again, from their numbers.
+@showing_options
+def report(runs: tuple[Path, ...], **settings: Any) -> None:
+    """Write the reports of finished runs again, from their folders.
+
+    A page shows no more of the images than was chosen for the run; --thumbnails none makes one without pictures, and
+    leaves the folder thumbnails/ as it is.
 
     Example: arena report runs/demo
     """
     from arena import pipeline
 
     for folder in runs:
-        pipeline.render(folder)
+        pipeline.render(folder, _showing(settings))
         click.echo(f"{folder / 'index.html'}")
 
 
@@ -292,6 +300,12 @@ def _scoring(settings: dict[str, Any]) -> "Scoring":
     return Scoring(
         chosen, unique(settings["threshold"]), settings["tag_groups"], settings["against"], settings["pictures"]
     )
+
+
+def _showing(settings: dict[str, Any]) -> "Showing":
+    from arena.showing import Showing
+
+    return Showing(settings["thumbnails"], not settings["no_image_ids"])
 
 
 def main(arguments: list[str] | None = None) -> None:

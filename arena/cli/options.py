@@ -136,6 +136,18 @@ pictures_option = option(
 imply_option = option(
     "--imply", is_flag=True, help="Raise an implied tag's score to that of any tag implying it.", show_default=False
 )
+thumbnails_option = option(
+    "--thumbnails", type=click.Choice(["none", "some", "all"]), show_default=False,
+    help="Small pictures of the images that the page names.  [default: some; none for a private dataset]",
+)  # fmt: skip
+no_image_ids_option = option(
+    "--no-image-ids", is_flag=True, help="Name and show no image in the page.", show_default=False
+)
+
+
+def showing_options(command: Command) -> Command:
+    """What `run`, `score` and `report` have in common: what pages show of images."""
+    return thumbnails_option(no_image_ids_option(command))
 
 
 def scoring_options(command: Command) -> Command:

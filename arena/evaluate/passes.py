@@ -68,6 +68,7 @@ class Uncertainty:
         regimes: one a model.
         resampled: over the compared tags.
         suspects: likely wrong labels of compared tags; `tag` counts compared tags.
+        suspect_scores: what each model says of them, float32 (suspects, models).
         cleaned: one a model.
         disagreements: images where one model is right and another wrong.
     """
@@ -77,6 +78,7 @@ class Uncertainty:
     regimes: list[Regimes]
     resampled: Resampled
     suspects: Suspects
+    suspect_scores: NDArray[np.float32]
     cleaned: list[Cleaned]
     disagreements: Disagreements
 
@@ -254,7 +256,8 @@ def _resample(
         )
     ]
     disagreements = inspector.all_disagreements()
-    return Uncertainty(sampling, weights, list(regimes), resampled, suspects, cleaned, disagreements)
+    scores = inspector.scores_of(suspects, plan.truth.shape[0], len(models))
+    return Uncertainty(sampling, weights, list(regimes), resampled, suspects, scores, cleaned, disagreements)
 
 
 class _Inspector:
@@ -266,6 +269,7 @@ class _Inspector:
     def __init__(self, compared: Integers) -> None:
         self.place = {int(column): place for place, column in enumerate(compared)}
         self.suspects: dict[int, Suspects] = {}
+        self.scores: dict[int, NDArray[np.float32]] = {}
         self.ap: dict[int, list[float]] = {}
         self.disagreements: dict[int, list[Disagreements]] = {}
 
@@ -277,6 +281,7 @@ class _Inspector:
         scores, ascending = [one.scores for one in ranked], [one.block.scores[one.row] for one in ranked]
         found = labels.find_suspects(scores, labels_of, ascending=ascending, tag=tag)
         self.suspects[tag] = found
+        self.scores[tag] = np.stack([one[found.image] for one in scores], axis=1)
         if len(found.image):
             labelled = labels_of[found.image]
             self.ap[tag] = [
@@ -298,6 +303,14 @@ class _Inspector:
     def all_suspects(self) -> Suspects:
         """Of every tag, ranked."""
         return labels.rank_suspects(self.suspects[tag] for tag in sorted(self.suspects))
+
+    def scores_of(self, found: Suspects, images: int, models: int) -> NDArray[np.float32]:
+        """What each model says of the suspects, in their order: float32 (suspects, models)."""
+        by_tag = sorted(self.suspects)
+        cells = np.concatenate([np.empty(0, np.int64), *(tag * images + self.suspects[tag].image for tag in by_tag)])
+        scores = np.concatenate([np.empty((0, models), np.float32), *(self.scores[tag] for tag in by_tag)])
+        order = np.argsort(cells)
+        return scores[order[np.searchsorted(cells, found.tag * images + found.image, sorter=order)]]
 
     def all_disagreements(self) -> Disagreements:
         """Of every tag, in order."""

@@ -195,12 +195,16 @@ def disagreements(measured: Measured) -> pd.DataFrame:
 
 
 def suspects(measured: Measured) -> pd.DataFrame:
-    """A row a label that every model contradicts: the likely missing, then the likely wrong, the strongest first."""
-    columns = ["kind", "tag", "image_id", "strength"]
+    """A row a label that every model contradicts: the likely missing, then the likely wrong, the strongest first.
+
+    Columns `score_<model>` hold what each model says of the image.
+    """
+    columns = ["kind", "tag", "image_id", "strength", *(f"score_{model.entry.name}" for model in measured.models)]
     if measured.uncertainty is None:
         return pd.DataFrame(columns=columns)
     found = measured.uncertainty.suspects
     tags = np.array([measured.truth.tags.names[c] for c in measured.compared], dtype=object)
     ids = np.array(measured.truth.image_ids, dtype=object)
     kind = np.where(found.missing, "missing", "wrong")
-    return pd.DataFrame(dict(zip(columns, (kind, tags[found.tag], ids[found.image], found.strength), strict=True)))
+    values = (kind, tags[found.tag], ids[found.image], found.strength, *measured.uncertainty.suspect_scores.T)
+    return pd.DataFrame(dict(zip(columns, values, strict=True)))

@@ -18,8 +18,8 @@ from arena.heldout.copies.at_hand import paths_of
 from arena.heldout.dataset import read_images
 from arena.heldout.files import DROPPED_FILE, DUPLICATES_FILE, default_workers, in_threads, is_inside
 from arena.heldout.listing import list_source
-from arena.heldout.thumbnails import webp_thumbnail
 from arena.progress import Progress, Silent
+from arena.thumbnails import webp_thumbnail
 
 CLASSES = ("identical", "near", "alternate", "rejected", "candidate")
 """Classes of pairs in the order in which they are shown; others follow by name."""

@@ -1,104 +1,146 @@
 """What stands behind a tag's figures: images that a model gets most wrong, tags it confuses, and where models part.
 
-Errors are of every model and tag, and name images; a page of thousands of tags would be mostly this. So tags are taken
-by falling support as long as there is room, and the page says for how many there was.
+Errors are of every model and tag, and name images; a page of thousands of tags would be mostly this. So tags are taken in
+order of what a reader looks for as long as there is room, and the page says of how many there was.
 """
 
-import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from arena.report.columns import rounded
+from arena.report.packed import Packed, figures, integers, listed, pack
 from arena.result import Result
 
-EVIDENCE_BYTES = 300_000
-"""Room in the page's data for evidence, which is that of about 300 tags; 5,813 tags of two models need 2 MB without it."""
+EVIDENCE_BYTES = 250_000
+"""Room in the page for evidence, packed: a page of three models and 5,813 tags stays under 2 MB with it."""
+
+ROW_BYTES = 4
+"""What a row takes at least, packed; more rows than have room at that are not tried."""
 
 EVIDENCE_IMAGES = 5
 """Images shown of each kind: false alarms, misses, and of each model that is right where another is wrong."""
 
 KINDS = ("false alarm", "miss")
 
+TABLES = ("errors", "confusions", "disagreements")
+"""Where the evidence comes from; each is a list of rows on the page too."""
 
-def evidence(result: Result, tags: Mapping[str, int]) -> dict[str, Any]:
-    """The evidence of as many tags as fit, of those given in order.
+Columns = dict[str, list[Any]]
+
+
+def evidence(
+    result: Result, places: Mapping[str, int], *, first: Sequence[str] = (), image_ids: bool = True
+) -> dict[str, Any]:
+    """The evidence of as many tags as fit, `by_interest`.
 
     Args:
-        tags: the compared ones, the most important first, each with its place on the page.
+        places: the compared tags by falling support, each with its place on the page.
+        first: images that are numbered before all others.
+        image_ids: whether images are named; else there are only confusions.
 
-    Returns: `images` ids, `of` how many tags could have evidence, and `tags` by place, each with
-    `errors` (by model, then kind: [image, score] ...), `confusions` (by model: [tag instead of which, images, expected]
-    ...) and `disagreements` ([image, carried, right model, its score, wrong model, its score] ...); images and models are
-    numbers.
+    Returns: `of` how many tags have evidence; `tags`, the places of those that are shown; `images`, the ids that numbers
+    stand for, in the order of the tags; and of each of `TABLES` columns, a row an image or confused tag. Models, tags and
+    images are numbers.
     """
-    numbers = {name: place for place, name in enumerate(result.models)}
-    errors, confusions, disagreements = (
-        _by_tag(result.tables[name]) for name in ("errors", "confusions", "disagreements")
-    )
-    images: dict[str, int] = {}
-    found: dict[str, Any] = {}
-    room = EVIDENCE_BYTES
-    for tag, place in tags.items():
-        seen = len(images)
-        entry = {
-            "errors": _errors(errors(tag), numbers, images),
-            "confusions": _confusions(confusions(tag), numbers),
-            "disagreements": _disagreements(disagreements(tag), numbers, images),
-        }
-        room -= _size([tag, entry]) + sum(_size(name) + 1 for name in list(images)[seen:])
-        if room < 0:
-            images = dict(list(images.items())[:seen])
-            break
-        found[str(place)] = entry
-    return {"images": list(images), "of": len(tags), "tags": found}
+    order = by_interest(result, places)
+    tables = {name: _ranked(result.tables[name], order) for name in TABLES}
+    if not image_ids:
+        tables |= {name: tables[name].iloc[:0] for name in ("errors", "disagreements")}
+    if not any(map(len, tables.values())):
+        order = []
+    shown = _first_guess(tables, len(order))
+    while True:
+        kept = {name: table[table["tag_rank"] < shown] for name, table in tables.items()}
+        found = _numbered(kept, result.models, places, first)
+        found |= {"of": len(order), "tags": [places[tag] for tag in order[:shown]]}
+        size = len(evidence_block(found))
+        if size <= EVIDENCE_BYTES or not shown:
+            return found
+        shown = int(shown * min(0.95, EVIDENCE_BYTES / size))
 
 
-def _by_tag(table: pd.DataFrame) -> Callable[[str], list[dict[str, Any]]]:
-    """Reads the rows of a tag, in the table's order; of most tags of a large run they are never asked for."""
-    places = table.groupby("tag", sort=False).indices
-    columns = {str(name): table[name].tolist() for name in table}
-
-    def rows(tag: str) -> list[dict[str, Any]]:
-        return [{name: values[place] for name, values in columns.items()} for place in places.get(tag, ())]
-
-    return rows
+def evidence_block(found: Mapping[str, Any], more: Mapping[str, Packed] | None = None) -> str:
+    """The evidence, packed: `tags`, `images`, `errors.tag` ..., and further columns; the browser reads it when it is needed."""
+    columns = {"tags": integers(found["tags"]), "images": listed(found["images"])}
+    for table in TABLES:
+        for name, values in found[table].items():
+            columns[f"{table}.{name}"] = figures(values) if name.endswith("score") else integers(values)
+    return pack(columns | dict(more or {}))
 
 
-def _number_of(image: str, images: dict[str, int]) -> int:
-    return images.setdefault(image, len(images))
+def by_interest(result: Result, tags: Mapping[str, Any]) -> list[str]:
+    """Tags in the order in which a reader looks at them: in turns by decided difference, largest first, and as given.
+
+    By the largest decided difference of F1 or AP alone, a large run would have no room for its most frequent tags, which
+    are the first of its table.
+    """
+    table = result.tables["tag_differences"]
+    largest: dict[str, float] = {}
+    for figure in ("f1", "ap"):
+        decided = table[table[f"{figure}_q"].notna() & (table[f"{figure}_higher"] != "undetermined")]
+        sizes = decided[f"{figure}_difference"].abs()
+        for tag, size in zip(decided["tag"].tolist(), sizes.tolist(), strict=True):
+            largest[tag] = max(largest.get(tag, 0.0), size)
+    changed = sorted((tag for tag in tags if tag in largest), key=lambda tag: -largest[tag])
+    turns = [tag for pair in zip_longest(changed, tags) for tag in pair if tag is not None]
+    return list(dict.fromkeys(turns))
 
 
-def _errors(rows: Iterable[Mapping[str, Any]], numbers: Mapping[str, int], images: dict[str, int]) -> list[Any]:
-    found: list[list[list[Any]]] = [[[] for _ in KINDS] for _ in numbers]
-    for row in sorted(rows, key=lambda row: row["rank"]):
-        place = found[numbers[row["model"]]][KINDS.index(row["kind"])]
-        if len(place) < EVIDENCE_IMAGES:
-            place.append([_number_of(row["image_id"], images), rounded(row["score"])])
+def _ranked(table: pd.DataFrame, order: Sequence[str]) -> pd.DataFrame:
+    """The rows of tags of that order, in it, with `tag_rank`; at most `EVIDENCE_IMAGES` of each list."""
+    ranks = table["tag"].astype(object).map({tag: rank for rank, tag in enumerate(order)})
+    found = table.assign(tag_rank=ranks)[ranks.notna()].sort_values("tag_rank", kind="stable")
+    if "rank" in found:  # of errors: the worst is 1
+        return found[found["rank"] <= EVIDENCE_IMAGES]
+    if "right" in found:
+        return found[found.groupby(["tag_rank", "right", "wrong"], sort=False).cumcount() < EVIDENCE_IMAGES]
     return found
 
 
-def _confusions(rows: Iterable[Mapping[str, Any]], numbers: Mapping[str, int]) -> list[Any]:
-    found: list[list[Any]] = [[] for _ in numbers]
-    for row in rows:
-        found[numbers[row["model"]]].append([row["instead_of"], int(row["images"]), round(float(row["expected"]), 1)])
-    return found
+def _first_guess(tables: Mapping[str, pd.DataFrame], tags: int) -> int:
+    """So many tags that no more than these can fit."""
+    ranks = np.concatenate([table["tag_rank"].to_numpy(np.int64) for table in tables.values()])
+    rows = np.cumsum(np.bincount(ranks, minlength=tags))
+    return int(np.searchsorted(rows, EVIDENCE_BYTES // ROW_BYTES, side="right"))
 
 
-def _disagreements(rows: Iterable[Mapping[str, Any]], numbers: Mapping[str, int], images: dict[str, int]) -> list[Any]:
-    found: list[Any] = []
-    shown: dict[tuple[str, str], int] = {}
-    for row in rows:
-        pair = (row["right"], row["wrong"])
-        shown[pair] = shown.get(pair, 0) + 1
-        if shown[pair] <= EVIDENCE_IMAGES:
-            scores = (rounded(row["right_score"]), rounded(row["wrong_score"]))
-            models = (numbers[row["right"]], numbers[row["wrong"]])
-            image = _number_of(row["image_id"], images)
-            found.append([image, int(row["carried"]), models[0], scores[0], models[1], scores[1]])
-    return found
+def _numbered(
+    tables: Mapping[str, pd.DataFrame], models: Sequence[str], places: Mapping[str, int], first: Sequence[str]
+) -> dict[str, Any]:
+    """The tables as columns of numbers, and the images that these stand for, by tag."""
+    errors, confusions, disagreements = (tables[name] for name in TABLES)
+    both = pd.concat([one[["tag_rank", "image_id"]] for one in (errors, disagreements)])
+    ids = [*first, *both.sort_values("tag_rank", kind="stable")["image_id"].tolist()]
+    images = {image: number for number, image in enumerate(dict.fromkeys(ids))}
+    numbers = {name: number for number, name in enumerate(models)}
+    return {
+        "images": list(images),
+        "errors": {
+            "tag": _mapped(errors, "tag", places), "model": _mapped(errors, "model", numbers),
+            "kind": _mapped(errors, "kind", {kind: number for number, kind in enumerate(KINDS)}),
+            "image": _mapped(errors, "image_id", images), "score": _scores(errors, "score"),
+        },
+        "confusions": {
+            "tag": _mapped(confusions, "tag", places), "model": _mapped(confusions, "model", numbers),
+            "instead_of": _mapped(confusions, "instead_of", places), "images": confusions["images"].tolist(),
+            "expected_tenths": [round(10 * value) for value in confusions["expected"].tolist()],
+        },
+        "disagreements": {
+            "tag": _mapped(disagreements, "tag", places), "image": _mapped(disagreements, "image_id", images),
+            "carried": [int(value) for value in disagreements["carried"].tolist()],
+            "right": _mapped(disagreements, "right", numbers), "right_score": _scores(disagreements, "right_score"),
+            "wrong": _mapped(disagreements, "wrong", numbers), "wrong_score": _scores(disagreements, "wrong_score"),
+        },
+    }  # fmt: skip
 
 
-def _size(value: Any) -> int:
-    return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass"))
+def _mapped(table: pd.DataFrame, column: str, numbers: Mapping[str, int]) -> list[int]:
+    return [numbers[value] for value in table[column].tolist()]
+
+
+def _scores(table: pd.DataFrame, column: str) -> list[float | int | None]:
+    return [rounded(value) for value in table[column].tolist()]

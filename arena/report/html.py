@@ -25,13 +25,16 @@ from arena.metrics.labels import SUSPECTS_PER_TAG
 from arena.report.contamination import CAVEAT, contamination_told, level_groups
 from arena.report.cost import megabytes
 from arena.report.curves import HEIGHT, WIDTH, reliability_curves, x_of, y_of
+from arena.report.evidence import evidence_block
 from arena.report.figures import count, figure, moment, percent, plural, rate
 from arena.report.findings import PAIRS_SHOWN, findings, static_tags, subject, tag_findings, tag_pairs
 from arena.report.histograms import histogram_block
 from arena.report.leaderboard import MODEL_STYLES, boards
+from arena.report.pictures import picture_columns, picture_facts
 from arena.report.regimes import CROSS_FITTED, regime_rows
 from arena.report.slices import slice_groups
 from arena.report.small_multiples import FOLDED_ROWS, level_multiples, slice_multiples
+from arena.report.suspects import SUSPECTS_OF_A_TAG, by_kind
 from arena.report.tag_block import tag_block
 from arena.report.uncertainty import how_sure, verdict
 
@@ -52,8 +55,10 @@ SCRIPTS = (
     "scatter.js",
     "funnel.js",
     "columns.js",
+    "pictures.js",
     "evidence.js",
     "tag_curves.js",
+    "suspects.js",
     "detail.js",
     "table.js",
     "page.js",
@@ -67,6 +72,7 @@ STYLES = (
     "comparison/css/curves.css",
     "comparison/css/dots.css",
     "comparison/css/multiples.css",
+    "comparison/css/pictures.css",
     "comparison/css/reproduce.css",
     "comparison/css/site.css",
 )
@@ -87,15 +93,20 @@ def render(payload: Mapping[str, Any]) -> str:
     Raises ValueError where the payload holds a NaN or an infinity: an undefined figure is None.
     """
     script, style = _script(), "\n".join(map(template_text, STYLES))
+    facts = picture_facts(payload["pictures"])
     page = (
         environment()
         .get_template("comparison/page.html.j2")
         .render(
             payload=payload,
-            csp=content_security_policy(scripts=[script], styles=[style]),
+            csp=content_security_policy(scripts=[script], styles=[style], beside=facts["beside"] > 0),
             script=Markup(script),
             style=Markup(style),
             data=Markup(embedded_json(_beside_tags(payload))),
+            picture_facts=facts,
+            evidence_block=Markup(evidence_block(payload["evidence"], picture_columns(payload["pictures"]))),
+            picture_block=Markup("\n".join(payload["pictures"]["content"])),
+            suspects=by_kind(payload),
             tag_block=Markup(tag_block(payload["tags"], payload["dataset"]["images"])),
             histogram_blocks=[Markup(histogram_block(bins)) for bins in payload["histograms"]["models"].values()],
             **_words(payload),
@@ -147,11 +158,19 @@ def recipe(payload: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(name, value) for name, value in told.items() if value]
 
 
+PACKED = ("tags", "evidence", "pictures", "suspects")
+"""Parts of the payload that JSON does not hold: they are packed, or shown by a template alone."""
+
+
 def _beside_tags(payload: Mapping[str, Any]) -> dict[str, Any]:
-    """The payload as JSON holds it: without what is packed, but with the pairs of tags, and how histograms are to be read."""
-    pairs = [[pair["first"], pair["second"]] for pair in payload["tags"]["pairs"]]
-    told = {name: value for name, value in payload["histograms"].items() if name != "models"}
-    return {name: value for name, value in payload.items() if name != "tags"} | {"pairs": pairs, "histograms": told}
+    """The payload as JSON holds it: without what is packed, but with what the page needs to know of that at once."""
+    told = {
+        "pairs": [[pair["first"], pair["second"]] for pair in payload["tags"]["pairs"]],
+        "evidence": {"of": payload["evidence"]["of"], "tags": len(payload["evidence"]["tags"])},
+        "pictures": picture_facts(payload["pictures"]),
+        "histograms": {name: value for name, value in payload["histograms"].items() if name != "models"},
+    }
+    return {name: value for name, value in payload.items() if name not in PACKED} | told
 
 
 def _title_parts(payload: Mapping[str, Any]) -> list[str]:
@@ -182,12 +201,18 @@ def embedded_json(payload: Mapping[str, Any]) -> str:
     return text.translate(_JSON_ESCAPES)
 
 
-def content_security_policy(*, scripts: Iterable[str], styles: Iterable[str]) -> str:
-    """A policy that runs exactly these inline scripts and styles, and reaches no network at all."""
+def content_security_policy(*, scripts: Iterable[str], styles: Iterable[str], beside: bool = False) -> str:
+    """A policy that runs exactly these inline scripts and styles, and loads nothing, but for pictures `beside` the page.
+
+    Those are of its own origin (`'self'`), which for a page from disk is what lies on that disk.
+    """
     return (
-        f"default-src 'none'; script-src {' '.join(map(_csp_hash, scripts))}; "
-        f"style-src {' '.join(map(_csp_hash, styles))}; img-src data:; base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; script-src {' '.join(map(_csp_hash, scripts))}; style-src {' '.join(map(_csp_hash, styles))}; "
+        f"img-src data:{' ' + _OWN_ORIGIN if beside else ''}; base-uri 'none'; form-action 'none'"
     )
+
+
+_OWN_ORIGIN = "'self'"
 
 
 def _csp_hash(text: str) -> str:
@@ -222,6 +247,11 @@ def environment() -> Environment:
     templates.filters.update(figure=figure, count=count, percent=percent, rate=rate, plural=plural, moment=moment)
     templates.filters.update(megabytes=megabytes)
     templates.globals.update(
-        model_styles=MODEL_STYLES, x_of=x_of, y_of=y_of, drawing=(WIDTH, HEIGHT), suspects_per_tag=SUSPECTS_PER_TAG
+        model_styles=MODEL_STYLES,
+        x_of=x_of,
+        y_of=y_of,
+        drawing=(WIDTH, HEIGHT),
+        suspects_per_tag=SUSPECTS_PER_TAG,
+        suspects_of_a_tag=SUSPECTS_OF_A_TAG,
     )
     return templates

@@ -14,6 +14,8 @@ from arena.report.cost import cost_notes
 from arena.report.evidence import evidence
 from arena.report.histograms import tag_histograms
 from arena.report.notes import convention_note, imply_notes, undefined_notes
+from arena.report.pictures import Shelf, pictures
+from arena.report.suspects import numbered, suspects
 from arena.result import Result
 
 CURVE_METRICS = ("macro_precision", "macro_recall", "macro_f1", "micro_precision", "micro_recall", "micro_f1")
@@ -32,21 +34,46 @@ NAMED_SKIPPED = 5
 """Unreadable images that the page names; it counts the others."""
 
 
-def page_view(result: Result) -> dict[str, Any]:
-    """Everything that `index.html` shows, ready for JSON."""
-    rows = _rows(result)
+def page_view(result: Result, shelf: Shelf | None = None) -> dict[str, Any]:
+    """Everything that `index.html` shows, ready for JSON; with pictures of the images where there is a shelf of them."""
+    rows = _tag_rows(result)
     tags = _tags(result, rows)
-    compared = {name: place for place, name in enumerate(tags["name"]) if tags["compared"][place]}
     return headline_view(result) | {
         "calibration": comparisons.calibration(result),
         "labels": comparisons.labels(result),
-        "evidence": evidence(result, compared),
         "sweep": _sweep(result),
         "tags": tags,
         "histograms": tag_histograms(result, _own_names(result, rows, tags["name"])),
         "provenance": _provenance(result),
         "notes": _notes(result),
+        **_images(result, shelf),
     }
+
+
+def shown_images(result: Result) -> list[str]:
+    """The images that a page names, those first that a reader looks at first."""
+    found: list[str] = _images(result, None)["evidence"]["images"]
+    return found
+
+
+def _images(result: Result, shelf: Shelf | None) -> dict[str, Any]:
+    """What names images: suspected labels, the evidence of compared tags by support, and the pictures of both."""
+    rows_of_tags = enumerate(_page_tags(_tag_rows(result)).itertuples())
+    places = {str(row.truth_tag): place for place, row in rows_of_tags if row.compared}
+    named = names_images(result)
+    rows = suspects(result) if named else []
+    found = evidence(result, places, first=[row["image"] for row in rows], image_ids=named)
+    return {
+        "suspects": numbered(rows, places, found["images"]),
+        "evidence": found,
+        "pictures": pictures(found["images"], shelf),
+        "image_ids": named,
+    }
+
+
+def names_images(result: Result) -> bool:
+    """Whether a page of this run may name its images."""
+    return bool(result.run.get("shows", {}).get("image_ids", True))
 
 
 def headline_view(result: Result) -> dict[str, Any]:
@@ -133,13 +160,6 @@ def _sweep(result: Result) -> dict[str, Any]:
     return {"thresholds": [round(float(value), 6) for value in first["threshold"]], "models": curves}
 
 
-def _rows(result: Result) -> pd.DataFrame:
-    """Of each model one row a tag of the truth: of two that mean the same, the one that is compared."""
-    return result.per_tag.sort_values("compared", ascending=False, kind="stable").drop_duplicates(
-        ["model", "truth_tag"]
-    )
-
-
 def _own_names(result: Result, rows: pd.DataFrame, names: Sequence[str]) -> dict[str, list[str]]:
     """What each model calls those of some tags that it knows."""
     by_model = {name: rows[rows["model"] == name] for name in result.models}
@@ -149,7 +169,7 @@ def _own_names(result: Result, rows: pd.DataFrame, names: Sequence[str]) -> dict
 
 def _tags(result: Result, table: pd.DataFrame) -> dict[str, Any]:
     """A row a tag of the truth that any model knows, by support, then name; null where a model lacks it."""
-    shared = table.drop_duplicates("truth_tag").sort_values(["support", "truth_tag"], ascending=[False, True])
+    shared = _page_tags(table)
     names = shared["truth_tag"]
     return {
         "name": names.tolist(),
@@ -163,6 +183,17 @@ def _tags(result: Result, table: pd.DataFrame) -> dict[str, Any]:
             for rows in [table[table["model"] == name].set_index("truth_tag").reindex(names)]
         },
     }
+
+
+def _tag_rows(result: Result) -> pd.DataFrame:
+    """A row a model and tag of the truth: of two tags of a model that are one to the truth, the compared one."""
+    ordered = result.per_tag.sort_values("compared", ascending=False, kind="stable")
+    return ordered.drop_duplicates(["model", "truth_tag"])
+
+
+def _page_tags(rows: pd.DataFrame) -> pd.DataFrame:
+    """A row a tag of the page, in its order."""
+    return rows.drop_duplicates("truth_tag").sort_values(["support", "truth_tag"], ascending=[False, True])
 
 
 def _plain(values: "pd.Series[Any]") -> "pd.Series[Any]":
@@ -205,7 +236,8 @@ def _notes(result: Result) -> list[str]:
     if skipped:
         named = "; ".join(f"{image_id}: {reason}" for image_id, reason in list(skipped.items())[:NAMED_SKIPPED])
         more = f"; and {len(skipped) - NAMED_SKIPPED} more" if len(skipped) > NAMED_SKIPPED else ""
-        notes.append(f"{len(skipped)} images could not be scored and are left out for every model: {named}{more}.")
+        which = f": {named}{more}" if names_images(result) else ""
+        notes.append(f"{len(skipped)} images could not be scored and are left out for every model{which}.")
     return notes + undefined_notes(result)
 
 

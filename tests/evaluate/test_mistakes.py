@@ -153,6 +153,14 @@ def test_planted_errors_of_the_labels_come_out_on_top() -> None:
     assert result.summary["labels"]["missing"] + result.summary["labels"]["wrong"] == len(table)
 
 
+def test_every_suspect_has_the_score_that_each_model_gives_it() -> None:
+    truth, models, _, _ = planted()
+    table = evaluate(truth, models, SETTINGS).tables["labels"]
+    rows, columns = table["image_id"].map(truth.image_ids.index), table["tag"].map(truth.tags.names.index)
+    for model in models:
+        assert table[f"score_{model.name}"].tolist() == model.scores.values.read()[rows, columns].tolist()
+
+
 def test_figures_rise_without_suspected_labels_and_are_those_of_the_cells_left() -> None:
     truth, models, _, _ = planted()
     result = evaluate(truth, models, SETTINGS)

@@ -170,7 +170,10 @@ def make_payload(
         "contamination": None,
         "calibration": [_calibration(name) for name in names],
         "labels": None,
-        "evidence": {"images": [], "of": 0, "tags": {}},
+        "evidence": {"images": [], "of": 0, "tags": [], **{name: _rows(keys, []) for name, keys in EVIDENCE.items()}},
+        "suspects": [],
+        "pictures": {"rating": [], "open": [], "file": [], "inside": [], "content": []},
+        "image_ids": True,
     }
     payload["tags"]["pairs"] = [
         {"first": a, "second": b}
@@ -305,20 +308,56 @@ def _differences(by_model: Payload, names: Sequence[str], key: str) -> list[floa
     return [None if a is None or b is None else a - b for a, b in rows]
 
 
+EVIDENCE = {
+    "errors": ("tag", "model", "kind", "image", "score"),
+    "confusions": ("tag", "model", "instead_of", "images", "expected_tenths"),
+    "disagreements": ("tag", "image", "carried", "right", "right_score", "wrong", "wrong_score"),
+}
+
+
+def _rows(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> dict[str, list[Any]]:
+    """Rows as columns."""
+    return {name: [row[place] for row in rows] for place, name in enumerate(names)}
+
+
 def _add_evidence(payload: Payload) -> None:
     """Of the first three compared tags, as if there were room for no more."""
     tags, models = payload["tags"], range(len(payload["models"]))
     compared = [i for i, use in enumerate(tags["compared"]) if use]
-    kept = {
-        str(i): {
-            "errors": [[[[0, 0.91 - 0.1 * m], [1, 0.5]], [[2, 0.05]]] for m in models],
-            "confusions": [[[tags["name"][0], 4, 0.7]] for _ in models],
-            "disagreements": [[1, 1, 0, 0.7, len(models) - 1, 0.2]] if len(models) > 1 else [],
-        }
-        for i in compared[:3]
-    }
+    shown, last = compared[:3], len(models) - 1
+    errors = [
+        (t, m, *one) for t in shown for m in models for one in ((0, 0, 0.91 - 0.1 * m), (0, 1, 0.5), (1, 2, 0.05))
+    ]
+    parted = [(t, 1, 1, 0, 0.7, last, 0.2) for t in shown if last]
+    rows = {"errors": errors, "confusions": [(t, m, 0, 4, 7) for t in shown for m in models], "disagreements": parted}
     payload["evidence"] = {
         "images": ["animals-bug_01", "people-face_02", "<b>x</b>"],
         "of": len(compared),
-        "tags": kept,
+        "tags": shown,
+        **{name: _rows(EVIDENCE[name], rows[name]) for name in EVIDENCE},
+    }
+    payload["pictures"] = {name: [None] * 3 for name in ("rating", "open", "file", "inside")} | {"content": []}
+    payload["suspects"] = [
+        {
+            "kind": kind,
+            "tag": tags["name"][t],
+            "place": t,
+            "image": "<b>x</b>",
+            "number": 2,
+            "scores": [0.81 for _ in models],
+        }
+        for kind, t in zip(["missing"] * 9 + ["wrong"], compared, strict=False)
+    ]
+
+
+def add_pictures(payload: Payload, picture: str, *, ratings: Sequence[str], beside: Sequence[str | None] = ()) -> None:
+    """A picture in the file for each of the first images, WebP in base64; or a file beside the page where one is named."""
+    names = [*beside, *[None] * (len(ratings) - len(beside))]
+    inside = iter(range(len(names)))
+    payload["pictures"] = {
+        "rating": list(ratings),
+        "open": [int(rating in ("general", "safe")) for rating in ratings],
+        "file": names,
+        "inside": [next(inside) if name is None else None for name in names],
+        "content": [picture] * names.count(None),
     }

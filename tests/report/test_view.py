@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from arena.heldout.dataset import Truth
 from arena.report import columns
 from arena.report import evidence as evidence_module
 from arena.report.columns import rounded
-from arena.report.evidence import evidence
+from arena.report.evidence import by_interest, evidence, evidence_block
 from arena.report.figures import figure, probability
 from arena.report.html import render
 from arena.report.text import summary_markdown
@@ -64,8 +64,10 @@ def test_the_synthetic_payload_has_the_shape_of_the_real_one(pair: Result) -> No
         assert made[key][0].keys() == real[key][0].keys(), key
     columns = [next(iter(view["tags"]["models"].values())).keys() for view in (made, real)]
     assert set(columns[0]) == set(columns[1])
-    entries = [next(iter(view["evidence"]["tags"].values())) for view in (made, real)]
-    assert entries[0].keys() == entries[1].keys()
+    for name in ("errors", "confusions", "disagreements"):
+        assert made["evidence"][name].keys() == real["evidence"][name].keys(), name
+    assert made["pictures"].keys() == real["pictures"].keys()
+    assert made["suspects"][0].keys() == real["suspects"][0].keys()
 
 
 def test_intervals_and_verdicts_are_the_results_own(pair: Result) -> None:
@@ -113,25 +115,55 @@ def test_nothing_to_compare_still_has_a_page() -> None:
     assert "## Thresholds" in summary_markdown(result)
 
 
+def rows_of(table: dict[str, list[Any]]) -> list[dict[str, Any]]:
+    return [dict(zip(table, row, strict=True)) for row in zip(*table.values(), strict=True)]
+
+
 def test_evidence_names_the_worst_images_and_stops_where_there_is_no_room(
     pair: Result, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    places = {name: place for place, name in enumerate(TAGS)}
+    places = {name: place + 10 for place, name in enumerate(TAGS)}
     full = evidence(pair, places)
     assert len(full["tags"]) == full["of"] == len(TAGS)
     errors = pair.tables["errors"]
     worst = errors[(errors["model"] == "model-1") & (errors["tag"] == "tag_2") & (errors["kind"] == "miss")]
     first = worst.sort_values("rank").iloc[0]
-    image, score = full["tags"]["2"]["errors"][1][1][0]
-    assert (full["images"][image], score) == (first["image_id"], pytest.approx(first["score"], abs=1e-4))
-    monkeypatch.setattr(evidence_module, "EVIDENCE_BYTES", len(json.dumps(full, separators=(",", ":"))) // 2)
+    told = [row for row in rows_of(full["errors"]) if (row["tag"], row["model"], row["kind"]) == (12, 1, 1)]
+    assert len(told) == min(5, len(worst))
+    assert full["images"][told[0]["image"]] == first["image_id"]
+    assert told[0]["score"] == pytest.approx(first["score"], abs=1e-4)
+    monkeypatch.setattr(evidence_module, "EVIDENCE_BYTES", len(evidence_block(full)) // 2)
     half = evidence(pair, places)
     assert 0 < len(half["tags"]) < len(TAGS)
-    assert list(half["tags"]) == [str(i) for i in range(len(half["tags"]))], "in the order given"
+    assert half["tags"] == full["tags"][: len(half["tags"])]
     assert half["of"] == len(TAGS)
-    used = [image for entry in half["tags"].values() for rows in entry["errors"] for kind in rows for image, _ in kind]
-    assert max(used) < len(half["images"])
-    assert len(json.dumps(half, separators=(",", ":"))) < evidence_module.EVIDENCE_BYTES + 200
+    assert half["images"] == full["images"][: len(half["images"])]
+    assert {row["tag"] for name in evidence_module.TABLES for row in rows_of(half[name])} <= set(half["tags"])
+    assert len(evidence_block(half)) <= evidence_module.EVIDENCE_BYTES
+
+
+def test_a_page_without_ids_still_tells_what_is_confused(pair: Result) -> None:
+    found = evidence(pair, {name: place for place, name in enumerate(TAGS)}, image_ids=False)
+    assert (found["images"], found["errors"]["tag"], found["disagreements"]["tag"]) == ([], [], [])
+    assert found["confusions"]["tag"]
+
+
+def test_tags_come_in_turns_by_decided_difference_and_as_given(pair: Result) -> None:
+    table = pair.tables["tag_differences"].set_index("tag")
+    order = by_interest(pair, dict.fromkeys(reversed(TAGS)))
+    assert sorted(order) == sorted(TAGS)
+
+    def size(tag: str) -> float:
+        row = table.loc[tag]
+        decided = [key for key in ("f1", "ap") if row[f"{key}_higher"] != "undetermined"]
+        return max((abs(row[f"{key}_difference"]) for key in decided), default=0.0)
+
+    largest = max(TAGS, key=size)
+    assert size(largest) > 0
+    assert order[:2] == [largest, next(tag for tag in reversed(TAGS) if tag != largest)]
+    table.loc[:, ["f1_higher", "ap_higher"]] = "undetermined"
+    plain = replace(pair, tables={**pair.tables, "tag_differences": table.reset_index()})
+    assert by_interest(plain, dict.fromkeys(TAGS)) == list(TAGS)
 
 
 def test_fewer_digits_show_the_same_figure() -> None:

@@ -34,8 +34,8 @@ from arena.heldout.hashes.algorithms import ALGORITHMS
 from arena.heldout.hashes.index import HashIndex, read_index
 from arena.heldout.listing import Listed
 from arena.heldout.rejects import write_rejects
-from arena.heldout.thumbnails import webp_thumbnail
 from arena.progress import Progress
+from arena.thumbnails import webp_thumbnail
 
 PINNED_KEYS = ("steps", "images", "digest", "rows_digest", "files", "frozen_from", "frozen_from_digest")
 """Keys of a card that say of the source what does not hold of a part of it."""

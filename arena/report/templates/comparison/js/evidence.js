@@ -1,60 +1,112 @@
 // What stands behind a tag's figures: the images a tagger gets most wrong, what it confuses the tag with, and where two part.
 
-const KINDS = ["Highest-scored false alarms", "Lowest-scored misses"];
+const KINDS = [
+  { title: "Highest-scored false alarms", alt: "not tagged" },
+  { title: "Lowest-scored misses", alt: "tagged" },
+];
 
-/** The evidence of a tag as elements; a sentence where the page has no room for it. */
+/** The evidence of a tag as elements; a sentence where the page has no room for it. It is unpacked when it is first asked for. */
 function evidenceOf(tag) {
-  const found = data.evidence.tags[tag];
-  if (!found) return whyNoEvidence(tag);
+  if (!tags.compared[tag] || !data.evidence.of) return [];
+  const box = el("div", { class: "evidence-box" });
+  if (imageBlock) box.append(...evidenceParts(tag));
+  else {
+    box.append(el("p", { class: "hint" }, "Unpacking the images …"));
+    loadImages().then(() => {
+      box.replaceChildren(...evidenceParts(tag));
+      box.dispatchEvent(new Event("grown", { bubbles: true }));
+    });
+  }
+  return [box];
+}
+
+function evidenceParts(tag) {
+  if (!tagsWithEvidence().has(tag)) return [el("p", { class: "hint" }, whyNoEvidence())];
   return [
-    el("div", { class: "evidence" }, ...models.map((_, model) => errorsOf(found, model))),
-    ...disagreementsOf(found.disagreements),
+    el("div", { class: hasPictures ? "evidence pictured" : "evidence" }, ...models.map((_, model) => errorsOf(tag, model))),
+    ...disagreementsOf(tag),
   ];
 }
 
-function whyNoEvidence(tag) {
-  const shown = Object.keys(data.evidence.tags).length;
-  if (!tags.compared[tag] || !data.evidence.of || shown === data.evidence.of) return [];
+function tagsWithEvidence() {
+  tagsWithEvidence.set ??= new Set(imageBlock.column("tags"));
+  return tagsWithEvidence.set;
+}
+
+function whyNoEvidence() {
+  const shown = `Images are listed for ${count(data.evidence.tags)} of ${plural(data.evidence.of, "compared tag", "compared tags")}`;
   const where = "errors.parquet, confusions.parquet and disagreements.parquet of the run folder have the others";
-  return [el("p", { class: "hint" }, `Images are listed for the ${count(shown)} compared tags with the most positive images; ${where}.`)];
+  return `${shown}: those that differ most beyond doubt, and those with the most positive images; ${where}.`;
 }
 
-function errorsOf(found, model) {
-  const lists = KINDS.map((title, kind) => imageList(title, found.errors[model][kind]));
-  const confused = found.confusions[model];
-  const items = confused.map(([name, images, expected]) =>
-    el("li", {}, isolated(name), el("small", {}, ` ${plural(images, "image", "images")}, ${expected} expected by chance`)),
-  );
-  const confusion = items.length ? [el("h4", {}, "Given where these were missed"), el("ul", {}, ...items)] : [];
-  return el("div", {}, el("p", { class: "who" }, marker(styleOf(model)), isolated(models[model].name)), ...lists.flat(), ...confusion);
+/** The rows of a tag in a table of the evidence, as objects; rows of one tag stand together. */
+function evidenceRows(table, tag, names) {
+  const places = firstRows(table);
+  const of = imageBlock.column(`${table}.tag`);
+  const columns = names.map((name) => [name, imageBlock.column(`${table}.${name}`)]);
+  const rows = [];
+  for (let row = places.get(tag) ?? of.length; of[row] === tag; row += 1) rows.push(Object.fromEntries(columns.map(([name, values]) => [name, values[row]])));
+  return rows;
 }
 
-function imageList(title, rows) {
-  const items = rows.map(([image, score]) => el("li", {}, imageName(image), scoreText(score)));
-  return [el("h4", {}, title), items.length ? el("ol", {}, ...items) : el("p", { class: "hint" }, "None.")];
+/** Where the rows of each tag begin. */
+function firstRows(table) {
+  firstRows[table] ??= new Map(imageBlock.column(`${table}.tag`).map((tag, row) => [tag, row]).reverse());
+  return firstRows[table];
 }
 
-function imageName(image) {
-  return el("bdi", { class: "image" }, data.evidence.images[image]);
+function errorsOf(tag, model) {
+  const wrong = evidenceRows("errors", tag, ["model", "kind", "image", "score"]).filter((row) => row.model === model);
+  const lists = data.image_ids ? KINDS.map((kind, number) => imageList(tag, model, kind, wrong.filter((row) => row.kind === number))) : [];
+  return el("div", {}, el("p", { class: "who" }, marker(styleOf(model)), isolated(models[model].name)), ...lists.flat(), ...confusionsOf(tag, model));
 }
 
-function scoreText(score) {
-  return el("small", {}, ` ${figure(score)}`);
+function imageList(tag, model, { title, alt }, rows) {
+  const threshold = columnsOf[model].threshold[tag];
+  const heading = el("h4", {}, title, el("small", {}, ` threshold ${threshold ?? UNDEFINED}`));
+  const items = rows.map(({ image, score }) => imageItem(image, `${alt} ${tags.name[tag]}`, el("small", {}, ` ${figure(score)}`)));
+  return [heading, items.length ? el("ol", {}, ...items) : el("p", { class: "hint" }, "None.")];
 }
 
-/** Only one of two taggers is right about these images, at their own thresholds. */
-function disagreementsOf(rows) {
+/** An image in a list: its picture, if the page has any, its id, and what is said of it. */
+function imageItem(image, alt, ...told) {
+  const frame = hasPictures ? [pictureFrame(image, clipped(alt, 80))] : [];
+  return el("li", {}, ...frame, el("bdi", { class: "image", title: imageId(image) }, imageId(image)), ...told);
+}
+
+function confusionsOf(tag, model) {
+  const rows = evidenceRows("confusions", tag, ["model", "instead_of", "images", "expected_tenths"]).filter((row) => row.model === model);
   if (!rows.length) return [];
-  const head = ["Image", "Has the tag", "Right", "Score", "Wrong", "Score"];
-  const cells = head.map((text) => el("th", { scope: "col", class: text === "Score" ? "num" : null }, text));
-  const body = rows.map(([image, carried, right, rightScore, wrong, wrongScore]) =>
-    el("tr", {},
-      el("th", { scope: "row" }, imageName(image)), el("td", {}, carried ? "yes" : "no"),
-      el("td", {}, whoIs(right)), el("td", { class: "num" }, figure(rightScore)),
-      el("td", {}, whoIs(wrong)), el("td", { class: "num" }, figure(wrongScore))),
+  const items = rows.map((row) => {
+    const expected = String(row.expected_tenths / 10);
+    return el("li", {}, isolated(tags.name[row.instead_of]), el("small", {}, ` ${plural(row.images, "image", "images")}, ${expected} expected by chance`));
+  });
+  return [el("h4", {}, "Given where these were missed"), el("ul", {}, ...items)];
+}
+
+/** Images that one tagger is right about and another wrong, at their own thresholds, by who is right. */
+function disagreementsOf(tag) {
+  const rows = evidenceRows("disagreements", tag, ["image", "carried", "right", "wrong", "right_score", "wrong_score"]);
+  const pairs = new Map(rows.map(({ right, wrong }) => [`${right} ${wrong}`, [right, wrong]]));
+  const parts = [...pairs.values()].map(([right, wrong]) =>
+    el("div", {},
+      el("h4", {}, whoIs(right), " right, ", whoIs(wrong), " wrong"),
+      el("ol", {}, ...rows.filter((row) => row.right === right && row.wrong === wrong).map((row) => partedItem(tag, row)))),
   );
-  const title = el("caption", {}, "Right against wrong, the widest gaps");
-  return [el("table", { class: "parted" }, title, el("thead", {}, el("tr", {}, ...cells)), el("tbody", {}, ...body))];
+  if (!parts.length) return [];
+  const title = el("h4", { class: "apart" }, "Right against wrong, the widest gaps");
+  return [title, el("div", { class: hasPictures ? "evidence pictured" : "evidence" }, ...parts)];
+}
+
+function partedItem(tag, row) {
+  const carried = row.carried ? "tagged" : "not tagged";
+  const scores = [[row.right, row.right_score], [row.wrong, row.wrong_score]].map(([model, score]) => el("small", {}, " ", markOf(model), figure(score)));
+  return imageItem(row.image, `${carried} ${tags.name[tag]}`, el("small", {}, ` ${carried}`), ...scores);
+}
+
+/** A tagger's marker that stands for its name. */
+function markOf(model) {
+  return marker(styleOf(model), { "aria-hidden": null, role: "img", "aria-label": models[model].name });
 }
 
 function whoIs(model) {

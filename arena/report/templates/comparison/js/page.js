@@ -61,6 +61,7 @@ class Page {
     this.fillControls();
     this.listen();
     if (this.view.open >= 0) this.reveal(this.view.open);
+    showSuspects((tag) => this.reveal(tag));
   }
 
   dotPlots() {

@@ -35,6 +35,7 @@ class TagTable {
     this.body.addEventListener("keydown", (event) => this.onKey(event));
     this.body.addEventListener("focusin", (event) => this.onFocus(event));
     onResize(this.box, () => this.fit());
+    this.box.addEventListener("grown", () => this.fit());
     window.addEventListener("beforeprint", () => this.print(true));
     window.addEventListener("afterprint", () => this.print(false));
   }

@@ -1,0 +1,97 @@
+// Pictures of images: some in this file, the others in a folder beside it. The style sheet blurs every picture that is not
+// known to be general or safe, before any script runs, until the reader asks: for one, or for all.
+
+const hasPictures = data.pictures.inside + data.pictures.beside > 0;
+const REVEALED = "arena: show blurred pictures";
+
+let imageBlock = null;
+let unpacking = null;
+let besideThere = null;
+
+/** Unpack what is known of images and errors, once; then `imageBlock` is there. */
+function loadImages() {
+  unpacking ??= inflated("evidence-block").then((bytes) => {
+    imageBlock = new Block(bytes);
+  });
+  return unpacking;
+}
+
+function imageId(image) {
+  return imageBlock.column("images")[image];
+}
+
+/** The picture of an image in a square frame; where there is none, a frame that says so. */
+function pictureFrame(image, alt) {
+  const [inside, file] = ["inside", "file"].map((name) => imageBlock.column(`picture.${name}`)[image]);
+  if (inside === null && file === null) return emptyFrame();
+  const rating = imageBlock.column("picture.rating")[image];
+  const picture = el("img", { alt: `${clipped(imageId(image), 80)}, ${alt}, rated ${rating}`, loading: "lazy", decoding: "async" });
+  const frame = imageBlock.column("picture.open")[image] ? el("span", { class: "frame open" }, picture) : veiled(picture, rating);
+  if (inside !== null) picture.src = `data:${data.pictures.type};base64,${picturesInside()[inside]}`;
+  else showBeside(picture, `${data.pictures.folder}/${file}`, () => frame.replaceWith(emptyFrame()));
+  return frame;
+}
+
+function emptyFrame() {
+  return el("span", { class: "frame none" }, "no picture");
+}
+
+/** The whole frame is the label of a checkbox, so that a click, a tap and the space bar show the picture, and hide it again. */
+function veiled(picture, rating) {
+  const box = el("input", { type: "checkbox", class: "sr", autocomplete: "off", "aria-label": `Show ${picture.alt}` });
+  return el("label", { class: "frame veiled" }, box, picture, el("span", { class: "veil", "aria-hidden": "true" }, "Show", el("small", {}, rating)));
+}
+
+function picturesInside() {
+  picturesInside.lines ??= byId("picture-block").textContent.split("\n");
+  return picturesInside.lines;
+}
+
+/** Browsers log every file that they miss. So the first is asked for alone: without it the page came without its folder, and
+    asks for no other. */
+function showBeside(picture, address, missing) {
+  besideThere ??= new Promise((resolve) => {
+    const first = new Image();
+    first.addEventListener("load", () => resolve(true));
+    first.addEventListener("error", () => resolve(false));
+    first.src = address;
+  });
+  picture.addEventListener("error", missing);
+  besideThere.then((there) => (there ? (picture.src = address) : missing()));
+}
+
+/** Boxes that show all blurred pictures act as one; a browser that can keep it for this reader does, a link never tells it. */
+function offerReveal() {
+  const boxes = [...document.querySelectorAll(".reveal-all input")];
+  const reveal = (shown) => {
+    document.body.classList.toggle("revealed", shown);
+    for (const box of boxes) box.checked = shown;
+  };
+  for (const box of boxes) {
+    box.parentElement.hidden = false;
+    box.addEventListener("change", () => {
+      reveal(box.checked);
+      keep(REVEALED, box.checked);
+    });
+  }
+  reveal(boxes.length > 0 && kept(REVEALED));
+}
+
+/** Storage may be refused, to pages from disk above all. */
+function kept(name) {
+  try {
+    return window.localStorage.getItem(name) === "true";
+  } catch {
+    return false;
+  }
+}
+
+function keep(name, value) {
+  try {
+    window.localStorage.setItem(name, String(value));
+  } catch {
+    // The choice then holds for this page as long as it is open.
+  }
+}
+
+offerReveal();

@@ -1,0 +1,26 @@
+// Suspected labels: the list is in the page; here its frames get their pictures, and its tags lead to their rows.
+
+/** `reveal(tag)` opens the row of a tag. */
+function showSuspects(reveal) {
+  const section = byId("suspects");
+  if (!section) return;
+  section.addEventListener("click", (event) => {
+    const link = event.target.closest("a[data-tag]");
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    reveal(Number(link.dataset.tag));
+  });
+  if (!hasPictures) return;
+  const near = new IntersectionObserver((entries) => {
+    if (!entries.some((entry) => entry.isIntersecting)) return;
+    near.disconnect();
+    loadImages().then(() => fillFrames(section));
+  }, { rootMargin: "100% 0px" });
+  near.observe(section);
+}
+
+function fillFrames(section) {
+  for (const frame of section.querySelectorAll(".frame[data-image]")) {
+    frame.replaceWith(pictureFrame(Number(frame.dataset.image), clipped(frame.dataset.alt, 80)));
+  }
+}
