@@ -42,11 +42,10 @@ class Showing:
 
     def again(self, run: Mapping[str, Any]) -> "Showing":
         """What a finished run is to show when its reports are written again: no more than was chosen for it."""
-        kept = run.get("shows", {})
-        none = "none" in (self.thumbnails, kept.get("thumbnails")) or not (
-            kept.get("image_ids", True) and self.image_ids
-        )
-        return Showing("none" if none else "some", self.image_ids and kept.get("image_ids", True))
+        kept = Showing(**run.get("shows", {"thumbnails": "none"}))
+        image_ids = kept.image_ids and self.image_ids
+        none = not image_ids or "none" in (kept.thumbnails, self.thumbnails)
+        return Showing("none" if none else "some", image_ids)
 
 
 def show_images(result: Result, folder: Path, heldout: HeldOut | None, showing: Showing, progress: Progress) -> None:
@@ -69,8 +68,8 @@ def show_images(result: Result, folder: Path, heldout: HeldOut | None, showing: 
 
 
 def shelf_of(result: Result, folder: Path) -> Shelf | None:
-    """The thumbnails of a run folder, unless its pages are to show none."""
-    if result.run.get("shows", {}).get("thumbnails") == "none":
+    """The thumbnails of a run folder, if its pages are to show any; those that another run left there are not its own."""
+    if result.run.get("shows", {}).get("thumbnails", "none") == "none":
         return None
     return Shelf(folder, read_thumbnails(folder))
 

@@ -6,13 +6,13 @@ import json
 import re
 import shutil
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from arena import pipeline
+from arena import cli, pipeline
 from arena.cards import find_dataset
 from arena.evaluate import Settings
 from arena.heldout.dataset import read_frozen
@@ -99,7 +99,7 @@ def page_of(run: Path) -> str:
     return (run / "index.html").read_text(encoding="utf-8")
 
 
-def told(page: str) -> dict[str, object]:
+def told(page: str) -> dict[str, Any]:
     return json.loads(page.split('id="payload">')[1].split("</script>")[0])["pictures"]
 
 
@@ -164,7 +164,29 @@ def test_reports_are_written_again_from_the_run_folder_alone(given: Given) -> No
     assert page_of(run) == page
 
 
-def test_a_set_without_readable_files_or_a_truth_without_files_has_no_thumbnails(tmp_path: Path) -> None:
+def test_the_command_line_chooses_by_option_and_by_environment(
+    given: Given, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = show(given)
+    for arguments, environment, pictures in (
+        (["--thumbnails", "none"], "some", False), ([], "none", False), (["--no-image-ids"], "all", False), ([], "some", True),
+    ):  # fmt: skip
+        monkeypatch.setenv("ARENA_THUMBNAILS", environment)
+        cli.main(["report", str(run), *arguments])
+        assert (told(page_of(run))["inside"] > 0) == pictures, arguments
+    assert capsys.readouterr().out.count("index.html") == 4
+
+
+def test_pictures_that_another_run_left_are_not_shown(given: Given) -> None:
+    run = show(given)
+    result = read_result(run)
+    del result.run["shows"]
+    write_result(result, run)
+    pipeline.render(run)
+    assert told(page_of(run))["inside"] == 0
+
+
+def test_a_truth_that_is_no_dataset_has_no_thumbnails(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     ids, tags = np.array([str(i) for i in range(60)]), np.array(["x", "y"])
     truth = rng.random((60, 2)) < 0.5

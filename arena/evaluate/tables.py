@@ -206,5 +206,6 @@ def suspects(measured: Measured) -> pd.DataFrame:
     tags = np.array([measured.truth.tags.names[c] for c in measured.compared], dtype=object)
     ids = np.array(measured.truth.image_ids, dtype=object)
     kind = np.where(found.missing, "missing", "wrong")
-    values = (kind, tags[found.tag], ids[found.image], found.strength, *measured.uncertainty.suspect_scores.T)
+    scores = measured.uncertainty.suspect_scores.astype(str).astype(np.float64)  # as short as float32 is written
+    values = (kind, tags[found.tag], ids[found.image], found.strength, *scores.T)
     return pd.DataFrame(dict(zip(columns, values, strict=True)))

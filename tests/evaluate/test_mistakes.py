@@ -158,7 +158,8 @@ def test_every_suspect_has_the_score_that_each_model_gives_it() -> None:
     table = evaluate(truth, models, SETTINGS).tables["labels"]
     rows, columns = table["image_id"].map(truth.image_ids.index), table["tag"].map(truth.tags.names.index)
     for model in models:
-        assert table[f"score_{model.name}"].tolist() == model.scores.values.read()[rows, columns].tolist()
+        shown = table[f"score_{model.name}"].to_numpy(np.float32)
+        assert shown.tolist() == model.scores.values.read()[rows, columns].tolist()
 
 
 def test_figures_rise_without_suspected_labels_and_are_those_of_the_cells_left() -> None:
