@@ -39,18 +39,23 @@ SCRIPTS = (
     "packed.js",
     "data.js",
     "told.js",
+    "numbers.js",
     "query.js",
     "sweep.js",
     "scatter.js",
     "columns.js",
+    "cells.js",
     "evidence.js",
     "detail.js",
     "table.js",
+    "popover.js",
+    "help.js",
+    "export.js",
     "page.js",
 )
 """In order of use; they share one scope, because a page opened from a file cannot import modules."""
 
-STYLES = ("page.css", "comparison/css/choice.css")
+STYLES = ("page.css", "comparison/css/choice.css", "comparison/css/table.css")
 """In order; the first is that of every page."""
 
 THRESHOLD_SOURCES = {

@@ -5,12 +5,14 @@ const OVERSCAN = 8; // rows kept above and below those in sight
 const PRINTED = 200;
 
 class TagTable {
-  /** `view` is the reader's choice (see page.js); `onArrange(table)` and `onOpen(tag)` tell the rest of the page. */
+  /** `view` is the reader's choice (see page.js). The rest of the page is told by `onArrange(table)`, `onSort()` and
+      `onOpen(tag, asked)`: whether the reader asked for it, or a search closed the row. */
   constructor(view, { onArrange, onOpen, onSort }) {
     Object.assign(this, { view, onArrange, onOpen, onSort });
     this.box = byId("tags-box");
     this.rowHeight = parseFloat(getComputedStyle(document.documentElement).getPropertyValue("--row"));
-    this.rows = [];
+    this.rows = new Int32Array(0);
+    this.shown = new Uint8Array(tagCount);
     this.live = new Map();
     this.open = null;
     this.openHeight = 0;
@@ -41,14 +43,15 @@ class TagTable {
 
   // What is shown
 
-  /** After a change of columns or sorting: head and rows anew. */
+  /** After a change of columns: head and rows anew. */
   rebuild() {
     this.columns = tableColumns(this.view);
-    if (!this.columns.some((column) => column.key === this.view.sort.key)) this.view.sort = { key: "support", descending: true };
+    this.maker = new RowMaker(this.columns);
+    if (!this.columns.some((column) => column.key === this.view.sort.key)) this.view.sort = { ...FIRST_SORT };
     const caption = el("caption", { class: "sr" }, "All tags, every tagger side by side. Column buttons sort; a tag’s button opens its counts.");
-    this.table.replaceChildren(caption, columnGroup(this.columns), tableHead(this.columns, this.view.sort), this.body);
+    this.table.replaceChildren(caption, columnGroup(this.columns), tableHead(this.columns), this.body);
     this.table.style.minWidth = `${tableWidth(this.columns)}px`;
-    for (const pad of [this.above, this.below]) pad.firstChild.colSpan = this.columns.length;
+    for (const pad of [this.above, this.below, ...(this.open === null ? [] : [this.panel])]) pad.firstChild.colSpan = this.columns.length;
     for (const row of this.live.values()) row.remove();
     this.live.clear();
     this.sort();
@@ -56,7 +59,8 @@ class TagTable {
 
   sort() {
     const column = this.columns.find((item) => item.key === this.view.sort.key);
-    this.order = Array.from(tags.name.keys()).sort(compareBy(column, this.view.sort.descending));
+    this.order = orderBy(column.values, this.view.sort.descending);
+    markSorted(this.table.tHead, this.view.sort);
     this.arrange();
   }
 
@@ -64,20 +68,16 @@ class TagTable {
   arrange() {
     const { matches, problem } = parseQuery(this.view.query, this.view);
     this.problem = problem;
-    this.rows = this.order.filter((tag) => (tags.compared[tag] || !this.view.comparedOnly) && matches(tag));
-    if (this.open !== null && !this.rows.includes(this.open)) this.close();
+    for (let tag = 0; tag < tagCount; tag += 1) this.shown[tag] = (tags.compared[tag] || !this.view.comparedOnly) && matches(tag);
+    this.rows = this.order.filter((tag) => this.shown[tag]);
+    if (this.open !== null && !this.has(this.open)) this.close({ asked: false });
     this.table.setAttribute("aria-rowcount", this.rows.length + 2);
     this.paint();
     this.onArrange(this);
   }
 
   has(tag) {
-    return this.rowSet().has(tag);
-  }
-
-  rowSet() {
-    if (this.setOf !== this.rows) [this.set, this.setOf] = [new Set(this.rows), this.rows];
-    return this.set;
+    return this.shown[tag] === 1;
   }
 
   // Painting
@@ -91,7 +91,9 @@ class TagTable {
   }
 
   openAt() {
-    return this.open === null ? Infinity : this.rows.indexOf(this.open);
+    if (this.open === null) return Infinity;
+    if (this.rows[this.openedAt] !== this.open) this.openedAt = this.rows.indexOf(this.open);
+    return this.openedAt;
   }
 
   rowAt(y) {
@@ -139,8 +141,7 @@ class TagTable {
   row(tag, position) {
     let row = this.live.get(tag);
     if (!row) {
-      row = el("tr", { class: tags.compared[tag] ? "row" : "row out" }, ...this.columns.map((column) => bodyCell(column, tag)));
-      row.dataset.tag = tag;
+      row = this.maker.row(tag);
       this.live.set(tag, row);
     }
     row.setAttribute("aria-rowindex", position + 3);
@@ -175,7 +176,7 @@ class TagTable {
   // Opening a row
 
   toggle(tag) {
-    if (this.open === tag) this.close();
+    if (this.open === tag) this.close({ asked: true });
     else this.openRow(tag);
     this.paint();
   }
@@ -183,13 +184,16 @@ class TagTable {
   openRow(tag) {
     this.panel = el("tr", { class: "panel" }, el("td", { colspan: this.columns.length }, detailBox(tag, this.view.comparison)));
     this.open = tag;
-    this.onOpen(tag);
+    this.onOpen(tag, true);
   }
 
-  close() {
+  /** A focus within the panel goes back to the row. */
+  close({ asked }) {
+    const row = this.live.get(this.open);
+    if (row && this.panel.contains(document.activeElement)) row.querySelector("button").focus({ preventScroll: true });
     this.open = null;
     this.openHeight = 0;
-    this.onOpen(null);
+    this.onOpen(null, asked);
   }
 
   /** Open a tag's row and bring it into sight; the caller has made sure that the filter lets it through. */
@@ -214,14 +218,10 @@ class TagTable {
     if (row && !selecting) this.toggle(Number(row.dataset.tag));
   }
 
-  /** A second click turns the direction round. */
   sortBy(key) {
-    const { sort } = this.view;
-    const column = this.columns.find((item) => item.key === key);
-    this.view.sort = { key, descending: sort.key === key ? !sort.descending : startsDescending(column) };
+    this.view.sort = nextSort(this.view.sort, this.columns.find((item) => item.key === key));
     this.box.scrollTop = 0;
-    this.rebuild();
-    this.table.querySelector(`thead button[data-key="${key}"]`).focus({ preventScroll: true });
+    this.sort();
     this.onSort();
   }
 
@@ -231,6 +231,7 @@ class TagTable {
   }
 
   onKey(event) {
+    if (event.key === "Escape" && this.open !== null) this.toggle(this.open);
     if (!event.target.matches("button.tag")) return;
     const here = this.rows.indexOf(this.focused);
     const page = Math.max(1, Math.floor(this.box.clientHeight / this.rowHeight) - 3);

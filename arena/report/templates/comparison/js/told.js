@@ -22,8 +22,13 @@ class Comparison {
     this.tested = block.column(`${this.place}.f1.q`) !== undefined;
   }
 
+  /** A column over tags: difference, low, high, q or higher; undefined where the page has none. */
+  column(key, name) {
+    return block.column(`${this.place}.${key}.${name}`);
+  }
+
   of(key, name, tag) {
-    return block.column(`${this.place}.${key}.${name}`)?.[tag] ?? null;
+    return this.column(key, name)?.[tag] ?? null;
   }
 
   difference(key, tag) {
