@@ -1,4 +1,5 @@
-// The cells of a row of tags. A row is cloned from one that is blank and filled in: building it anew takes twice as long.
+// The cells of a row of tags. Rows are cloned from a blank one and filled in; a row that is in the document already can be
+// filled anew with another tag, which spares the browser most of its work.
 
 /** Rows for these columns. */
 class RowMaker {
@@ -7,8 +8,9 @@ class RowMaker {
     this.blank = el("tr", {}, ...columns.map(blankCell));
   }
 
-  row(tag) {
-    const row = this.blank.cloneNode(true);
+  /** A row of a tag: `old`, if given, with its cells filled anew. */
+  row(tag, old = null) {
+    const row = old ?? this.blank.cloneNode(true);
     row.className = tags.compared[tag] ? "row" : "row out";
     row.dataset.tag = tag;
     let cell = row.firstChild;
@@ -21,9 +23,15 @@ class RowMaker {
 }
 
 function blankCell(column) {
-  if (column.kind === "name") return el("th", { scope: "row" }, el("button", { type: "button", class: "tag", tabindex: "-1" }, el("bdi")));
+  if (column.kind === "name") {
+    return el("th", { scope: "row" }, el("button", { type: "button", class: "tag", tabindex: "-1" }, el("bdi"), el("span", { class: "sr" })));
+  }
   if (column.kind === "category") return el("td", { class: "quiet" }, el("bdi"));
-  return el("td", { class: column.first ? "num first" : "num" });
+  return el("td", { class: plainClass(column) });
+}
+
+function plainClass(column) {
+  return column.first ? "num first" : "num";
 }
 
 const FILLERS = {
@@ -36,52 +44,71 @@ const FILLERS = {
 };
 
 function fillName(cell, tag) {
+  const [name, aside] = cell.firstChild.children;
   cell.title = tags.name[tag];
-  cell.firstChild.firstChild.textContent = tags.name[tag];
-  if (!tags.compared[tag]) cell.firstChild.append(el("span", { class: "sr" }, " (not compared)"));
+  name.textContent = tags.name[tag];
+  aside.textContent = tags.compared[tag] ? "" : " (not compared)";
+}
+
+/** Text, classes, title and style of a cell; none of them stays from a tag before. */
+function fill(cell, text, classes, title = "", style = "") {
+  cell.textContent = text;
+  if (cell.className !== classes) cell.className = classes;
+  if (title) cell.title = title;
+  else cell.removeAttribute("title");
+  cell.style.cssText = style;
 }
 
 /** Under the figure its interval, as a bar from low to high with a tick at the figure; without an interval its length. */
-function fillFigure(cell, tag, { values, low, high, model }) {
+function fillFigure(cell, tag, column) {
+  const { values, low, high, model } = column;
   const value = values[tag];
   if (Number.isNaN(value)) {
-    cell.textContent = UNDEFINED;
+    fill(cell, UNDEFINED, plainClass(column));
     return;
   }
-  cell.textContent = figure(value);
   const ends = low && low[tag] !== null ? [low[tag], high[tag]] : null;
-  if (ends) cell.title = `95 % interval ${rangeText(ends)}`;
-  drawBar(cell, ends ?? [0, value], value, `m${styleOf(model)} ${ends ? "interval" : "length"}`);
+  const classes = `${plainClass(column)} figure m${styleOf(model)}`;
+  fill(cell, figure(value), classes, ends ? `95 % interval ${rangeText(ends)}` : "", barStyle(ends ?? [0, value], value, ends ? SOLID : LENGTH));
 }
 
 /** The bar is the interval around zero, in the middle: solid in the colour of the model that is higher, the first to the
     right; hollow and grey where it is undetermined. Without an interval it runs from zero to the difference. */
 function fillDifference(cell, tag, { values, comparison, figure: key, reach }) {
   const value = values[tag];
-  cell.textContent = signed(Number.isNaN(value) ? null : value);
-  if (Number.isNaN(value)) return;
+  if (Number.isNaN(value)) {
+    fill(cell, UNDEFINED, "num first");
+    return;
+  }
   const ends = comparison.interval(key, tag);
-  const open = comparison.tested && comparison.higher(key, tag) === null;
-  if (ends) cell.title = `95 % interval ${rangeText(ends, signed)}: ${comparison.verdict(key, tag)}`;
-  const side = open ? "open" : `m${styleOf(value > 0 ? comparison.first : comparison.second)}`;
+  const higher = comparison.tested ? comparison.higher(key, tag) : value > 0 ? comparison.first : comparison.second;
   const place = (x) => 0.5 + Math.min(Math.max(x / reach, -1), 1) / 2;
   const drawn = ends ?? [Math.min(value, 0), Math.max(value, 0)];
-  drawBar(cell, drawn.map(place), place(value), `delta ${side} ${ends ? "interval" : "length"}${open ? " quiet" : ""}`);
+  const classes = `num first figure delta ${higher === null ? "open quiet" : `m${styleOf(higher)}`}`;
+  const title = ends ? `95 % interval ${rangeText(ends, signed)}: ${comparison.verdict(key, tag)}` : "";
+  fill(cell, signed(value), classes, title, barStyle(drawn.map(place), place(value), higher === null ? HOLLOW : ends ? SOLID : LENGTH));
 }
 
-function drawBar(cell, [low, high], at, classes) {
-  cell.className += ` figure ${classes}`;
-  cell.style.cssText = `--low:${low};--high:${high};--at:${at}`;
+const SOLID = { tick: "2px 7px", bar: "3px", third: "100% 1px" };
+const HOLLOW = { tick: "2px 7px", bar: "1px" };
+const LENGTH = { ...SOLID, tick: "0 0" };
+
+/** How wide the layers of the background are (see table.css), and where: tick, bar, rail, and the zero of a difference. A
+    place in per cent is that of the room which the layer leaves, hence the division. */
+function barStyle([low, high], at, { tick, bar, third }) {
+  const [width, place] = [`${(100 * (high - low)).toFixed(1)}%`, `${(100 * at).toFixed(1)}%`];
+  const start = `${(high - low < 1 ? (100 * low) / (1 - high + low) : 0).toFixed(1)}%`;
+  const size = `${tick},${width} ${bar},${third ?? `${width} ${bar}`},1px 7px`;
+  return `background-size:${size};background-position-x:${place},${start},${start},50%`;
 }
 
 /** Before q the mark of the model that is higher, or of what is undetermined; the verdict in words for screen readers. */
-function fillQ(cell, tag, { comparison, figure: key }) {
+function fillQ(cell, tag, column) {
+  const { comparison, figure: key } = column;
   const words = comparison.verdict(key, tag);
   const higher = comparison.higher(key, tag);
-  cell.className += higher === null ? " quiet" : " decided";
-  cell.append(probability(comparison.q(key, tag)));
+  fill(cell, probability(comparison.q(key, tag)), `${plainClass(column)} ${higher === null ? "quiet" : "decided"}`, words);
   if (!words) return;
-  cell.title = words;
   cell.prepend(higher === null ? el("span", { class: "undetermined", "aria-hidden": "true" }) : marker(styleOf(higher)));
   cell.append(el("span", { class: "sr" }, ` ${words}`));
 }

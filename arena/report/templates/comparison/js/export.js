@@ -43,7 +43,8 @@ function csvOfPair(comparison) {
       const values = comparison.column(key, name);
       return { title: `${pair} ${key} ${name}`, value: (tag) => values[tag] };
     });
-    const words = (tag) => (comparison.q(key, tag) === null ? null : models[comparison.higher(key, tag)]?.name ?? "undetermined");
+    const [q, higher] = [comparison.column(key, "q"), comparison.column(key, "higher")];
+    const words = (tag) => (q[tag] === null ? null : models[higher[tag]]?.name ?? "undetermined");
     return [...numbers, ...(comparison.tested ? [{ title: `${pair} ${key} higher`, value: words }] : [])];
   });
 }

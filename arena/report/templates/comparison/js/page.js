@@ -163,7 +163,9 @@ class Page {
     byId("query-problem").textContent = table.problem;
     byId("tags-told").textContent = "";
     byId("query").setAttribute("aria-invalid", String(table.problem !== ""));
-    this.scatter?.filter((tag) => table.has(tag));
+    // The rows first: dots are drawn once the reader pauses.
+    clearTimeout(this.dots);
+    this.dots = setTimeout(() => this.scatter?.filter((tag) => table.has(tag)), 80);
   }
 
   /** Opening or closing a tag is a step in the history, so that Back undoes it; every letter of a search is none. */

@@ -1,7 +1,7 @@
 // The table of all tags. Rows have one height, so that only those in sight need to be in the document; one row at a time
 // may be open, and what opens under it has a height of its own.
 
-const OVERSCAN = 8; // rows kept above and below those in sight
+const OVERSCAN = 6; // rows kept above and below those in sight
 const PRINTED = 200;
 
 class TagTable {
@@ -72,6 +72,7 @@ class TagTable {
     this.rows = this.order.filter((tag) => this.shown[tag]);
     if (this.open !== null && !this.has(this.open)) this.close({ asked: false });
     this.table.setAttribute("aria-rowcount", this.rows.length + 2);
+    this.refill();
     this.paint();
     this.onArrange(this);
   }
@@ -121,6 +122,18 @@ class TagTable {
     this.above.firstChild.style.height = `${this.topOf(first)}px`;
     this.below.firstChild.style.height = `${this.printing ? 0 : Math.max(0, this.topOf(this.rows.length) - this.topOf(last))}px`;
     this.setTabStop(first, last);
+  }
+
+  /** Rows in the document take the tags that now stand in their places; not where one is open or has the focus. */
+  refill() {
+    if (this.open !== null || this.body.contains(document.activeElement)) return;
+    const [first, last] = this.sight();
+    const nodes = [...this.body.querySelectorAll("tr.row")].slice(0, last - first);
+    this.live.clear();
+    nodes.forEach((node, i) => {
+      const tag = this.rows[first + i];
+      this.live.set(tag, Number(node.dataset.tag) === tag ? node : this.maker.row(tag, node));
+    });
   }
 
   replaceRows(wanted) {
