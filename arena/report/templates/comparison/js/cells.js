@@ -1,5 +1,4 @@
-// The cells of a row of tags. Rows are cloned from a blank one and filled in; a row that is in the document already can be
-// filled anew with another tag, which spares the browser most of its work.
+// The cells of a row of tags. A row is cloned from a blank one, and filled as far as it is seen.
 
 /** Rows for these columns. */
 class RowMaker {
@@ -8,30 +7,30 @@ class RowMaker {
     this.blank = el("tr", {}, ...columns.map(blankCell));
   }
 
-  /** A row of a tag: `old`, if given, with its cells filled anew. */
-  row(tag, old = null) {
-    const row = old ?? this.blank.cloneNode(true);
+  /** A row of a tag, its cells blank. */
+  row(tag) {
+    const row = this.blank.cloneNode(true);
     row.className = tags.compared[tag] ? "row" : "row out";
     row.dataset.tag = tag;
-    let cell = row.firstChild;
-    for (const column of this.columns) {
-      FILLERS[column.kind](cell, tag, column);
-      cell = cell.nextSibling;
-    }
+    row.filled = 0;
     return row;
+  }
+
+  /** Fill the first cells of a row, as far as they are blank. */
+  fill(row, tag, cells) {
+    for (; row.filled < cells; row.filled += 1) {
+      const column = this.columns[row.filled];
+      FILLERS[column.kind](row.children[row.filled], tag, column);
+    }
   }
 }
 
 function blankCell(column) {
   if (column.kind === "name") {
-    return el("th", { scope: "row" }, el("button", { type: "button", class: "tag", tabindex: "-1" }, el("bdi"), el("span", { class: "sr" })));
+    return el("th", { scope: "row" }, el("button", { type: "button", class: "tag", tabindex: "-1" }, el("bdi")));
   }
   if (column.kind === "category") return el("td", { class: "quiet" }, el("bdi"));
-  return el("td", { class: plainClass(column) });
-}
-
-function plainClass(column) {
-  return column.first ? "num first" : "num";
+  return el("td", { class: column.first ? "num first" : "num" });
 }
 
 const FILLERS = {
@@ -44,32 +43,27 @@ const FILLERS = {
 };
 
 function fillName(cell, tag) {
-  const [name, aside] = cell.firstChild.children;
   cell.title = tags.name[tag];
-  name.textContent = tags.name[tag];
-  aside.textContent = tags.compared[tag] ? "" : " (not compared)";
+  cell.firstChild.firstChild.textContent = tags.name[tag];
+  if (!tags.compared[tag]) cell.firstChild.append(el("span", { class: "sr" }, " (not compared)"));
 }
 
-/** Text, classes, title and style of a cell; none of them stays from a tag before. */
-function fill(cell, text, classes, title = "", style = "") {
+function fill(cell, text, classes = "", title = "", style = "") {
   cell.textContent = text;
-  if (cell.className !== classes) cell.className = classes;
+  if (classes) cell.className += ` ${classes}`;
   if (title) cell.title = title;
-  else cell.removeAttribute("title");
-  cell.style.cssText = style;
+  if (style) cell.style.cssText = style;
 }
 
 /** Under the figure its interval, as a bar from low to high with a tick at the figure; without an interval its length. */
-function fillFigure(cell, tag, column) {
-  const { values, low, high, model } = column;
+function fillFigure(cell, tag, { values, low, high, model }) {
   const value = values[tag];
   if (Number.isNaN(value)) {
-    fill(cell, UNDEFINED, plainClass(column));
+    fill(cell, UNDEFINED);
     return;
   }
   const ends = low && low[tag] !== null ? [low[tag], high[tag]] : null;
-  const classes = `${plainClass(column)} figure m${styleOf(model)}`;
-  fill(cell, figure(value), classes, ends ? `95 % interval ${rangeText(ends)}` : "", barStyle(ends ?? [0, value], value, ends ? SOLID : LENGTH));
+  fill(cell, figure(value), `figure m${styleOf(model)}`, ends ? `95 % interval ${rangeText(ends)}` : "", barStyle(ends ?? [0, value], value, ends ? SOLID : LENGTH));
 }
 
 /** The bar is the interval around zero, in the middle: solid in the colour of the model that is higher, the first to the
@@ -77,14 +71,14 @@ function fillFigure(cell, tag, column) {
 function fillDifference(cell, tag, { values, comparison, figure: key, reach }) {
   const value = values[tag];
   if (Number.isNaN(value)) {
-    fill(cell, UNDEFINED, "num first");
+    fill(cell, UNDEFINED);
     return;
   }
   const ends = comparison.interval(key, tag);
   const higher = comparison.tested ? comparison.higher(key, tag) : value > 0 ? comparison.first : comparison.second;
   const place = (x) => 0.5 + Math.min(Math.max(x / reach, -1), 1) / 2;
   const drawn = ends ?? [Math.min(value, 0), Math.max(value, 0)];
-  const classes = `num first figure delta ${higher === null ? "open quiet" : `m${styleOf(higher)}`}`;
+  const classes = `figure delta ${higher === null ? "open quiet" : `m${styleOf(higher)}`}`;
   const title = ends ? `95 % interval ${rangeText(ends, signed)}: ${comparison.verdict(key, tag)}` : "";
   fill(cell, signed(value), classes, title, barStyle(drawn.map(place), place(value), higher === null ? HOLLOW : ends ? SOLID : LENGTH));
 }
@@ -103,11 +97,10 @@ function barStyle([low, high], at, { tick, bar, third }) {
 }
 
 /** Before q the mark of the model that is higher, or of what is undetermined; the verdict in words for screen readers. */
-function fillQ(cell, tag, column) {
-  const { comparison, figure: key } = column;
+function fillQ(cell, tag, { comparison, figure: key }) {
   const words = comparison.verdict(key, tag);
   const higher = comparison.higher(key, tag);
-  fill(cell, probability(comparison.q(key, tag)), `${plainClass(column)} ${higher === null ? "quiet" : "decided"}`, words);
+  fill(cell, probability(comparison.q(key, tag)), higher === null ? "quiet" : "decided", words);
   if (!words) return;
   cell.prepend(higher === null ? el("span", { class: "undetermined", "aria-hidden": "true" }) : marker(styleOf(higher)));
   cell.append(el("span", { class: "sr" }, ` ${words}`));

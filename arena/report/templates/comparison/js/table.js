@@ -72,8 +72,7 @@ class TagTable {
     this.rows = this.order.filter((tag) => this.shown[tag]);
     if (this.open !== null && !this.has(this.open)) this.close({ asked: false });
     this.table.setAttribute("aria-rowcount", this.rows.length + 2);
-    this.refill();
-    this.paint();
+    this.paint({ hasty: true });
     this.onArrange(this);
   }
 
@@ -84,11 +83,19 @@ class TagTable {
   // Painting
 
   /** First and last row in sight, with some to spare. */
-  sight() {
+  sight(spare) {
     if (this.printing) return [0, Math.min(PRINTED, this.rows.length)];
-    const first = this.rowAt(this.box.scrollTop) - OVERSCAN;
-    const last = this.rowAt(this.box.scrollTop + this.box.clientHeight) + 1 + OVERSCAN;
+    const first = this.rowAt(this.box.scrollTop) - spare;
+    const last = this.rowAt(this.box.scrollTop + this.box.clientHeight) + 1 + spare;
     return [Math.max(first, 0), Math.min(last, this.rows.length)];
+  }
+
+  /** How many columns from the left one has to fill to have all those in sight. */
+  columnsInSight() {
+    const right = this.box.scrollLeft + this.box.clientWidth;
+    let reached = 0;
+    const beyond = this.columns.findIndex(({ kind }) => (reached += WIDTHS[kind]) >= right);
+    return beyond < 0 ? this.columns.length : beyond + 1;
   }
 
   openAt() {
@@ -107,13 +114,17 @@ class TagTable {
     return position * this.rowHeight + (position > this.openAt() ? this.openHeight : 0);
   }
 
-  /** Put the rows in sight into the document; those that stay are not touched, so that they keep the focus. */
-  paint() {
-    const [first, last] = this.sight();
+  /** Put the rows in sight into the document; those that stay are not touched, so that they keep the focus. In haste, which
+      is between two keystrokes, only what can be seen: the rows and cells around it follow at the first pause. */
+  paint({ hasty = false } = {}) {
+    clearTimeout(this.pause);
+    if (hasty) this.pause = setTimeout(() => this.paint(), 60);
+    const [first, last] = this.sight(hasty ? 0 : OVERSCAN);
+    const cells = hasty && !this.printing ? this.columnsInSight() : this.columns.length;
     const wanted = [];
     for (let position = first; position < last; position += 1) {
       const tag = this.rows[position];
-      wanted.push(this.row(tag, position));
+      wanted.push(this.row(tag, position, cells));
       if (tag === this.open) wanted.push(this.panel);
     }
     if (!this.rows.length) wanted.push(this.emptyRow());
@@ -121,19 +132,7 @@ class TagTable {
     this.measurePanel();
     this.above.firstChild.style.height = `${this.topOf(first)}px`;
     this.below.firstChild.style.height = `${this.printing ? 0 : Math.max(0, this.topOf(this.rows.length) - this.topOf(last))}px`;
-    this.setTabStop(first, last);
-  }
-
-  /** Rows in the document take the tags that now stand in their places; not where one is open or has the focus. */
-  refill() {
-    if (this.open !== null || this.body.contains(document.activeElement)) return;
-    const [first, last] = this.sight();
-    const nodes = [...this.body.querySelectorAll("tr.row")].slice(0, last - first);
-    this.live.clear();
-    nodes.forEach((node, i) => {
-      const tag = this.rows[first + i];
-      this.live.set(tag, Number(node.dataset.tag) === tag ? node : this.maker.row(tag, node));
-    });
+    this.setTabStop();
   }
 
   replaceRows(wanted) {
@@ -151,12 +150,10 @@ class TagTable {
     }
   }
 
-  row(tag, position) {
-    let row = this.live.get(tag);
-    if (!row) {
-      row = this.maker.row(tag);
-      this.live.set(tag, row);
-    }
+  row(tag, position, cells) {
+    const row = this.live.get(tag) ?? this.maker.row(tag);
+    this.live.set(tag, row);
+    this.maker.fill(row, tag, cells);
     row.setAttribute("aria-rowindex", position + 3);
     row.classList.toggle("open", tag === this.open);
     row.querySelector("button").setAttribute("aria-expanded", String(tag === this.open));
@@ -269,8 +266,8 @@ class TagTable {
   }
 
   /** Tab enters the table once, at the row last used or else the first in sight. */
-  setTabStop(first, last) {
-    const used = this.live.has(this.focused) ? this.focused : this.rows[Math.min(first + OVERSCAN, last - 1)];
+  setTabStop() {
+    const used = this.live.has(this.focused) ? this.focused : this.rows[this.sight(0)[0]];
     for (const [tag, row] of this.live) row.querySelector("button").tabIndex = tag === used ? 0 : -1;
   }
 }
