@@ -11,7 +11,7 @@ from arena.report.dataset_page import render_dataset
 
 from .conftest import Opened
 from .payloads import Payload
-from .test_dataset_page import page as dataset  # noqa: F401: a fixture
+from .test_dataset_page import page as dataset  # noqa: F401
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 """The rules of WCAG 2.2 at level A and AA."""
@@ -35,7 +35,11 @@ def in_both_schemes(page: Any) -> list[str]:
     return light + dark
 
 
-CASES = [(1, 1000, PHONE), (1, 0, DESK), (2, 1000, DESK), (2, 0, PHONE), (3, 1000, PHONE), (3, 0, DESK), (10, 1000, DESK), (10, 0, PHONE)]  # fmt: skip
+CASES = [
+    (1, 1000, PHONE), (1, 0, DESK), (2, 1000, DESK), (2, 0, PHONE), (3, 1000, PHONE), (3, 0, DESK), (10, 1000, DESK),
+    (10, 0, PHONE),
+]  # fmt: skip
+"""Models, resamples, window: every pair of these."""
 
 
 @pytest.mark.parametrize(("models", "replicates", "viewport"), CASES)
@@ -98,11 +102,23 @@ def test_every_control_of_the_table_is_reached_by_tab(opened: Opened, payload: P
     page = opened(payload)
     page.focus("#query")
     seen = []
-    script = "(() => { const e = document.activeElement; return e.id || e.name || e.dataset.key || e.className || e.closest('details')?.id; })()"
+    script = """(() => {
+      const e = document.activeElement;
+      return e.id || e.name || e.dataset.key || e.className || e.closest('details')?.id;
+    })()"""
     for _ in range(26):
         seen.append(page.evaluate(script))
         page.keyboard.press("Tab")
-    toolbar = ["query", "query-help", "compared-only", "difference", "columns-menu", "save-csv", "copy-link", "tags-box"]
+    toolbar = [
+        "query",
+        "query-help",
+        "compared-only",
+        "difference",
+        "columns-menu",
+        "save-csv",
+        "copy-link",
+        "tags-box",
+    ]
     assert seen[:8] == toolbar
     assert seen[8:21] == page.locator("thead button").evaluate_all("(all) => all.map((b) => b.dataset.key)")
     assert seen[21] == "tag"
@@ -143,9 +159,7 @@ def test_less_motion_moves_nothing(opened: Opened, payload: Payload) -> None:
     assert opened(payload, reduced_motion="reduce").evaluate(script) == "0s"
 
 
-def test_print_is_light_without_controls_and_with_200_rows(
-    opened: Opened, payload_of: Callable[..., Payload]
-) -> None:
+def test_print_is_light_without_controls_and_with_200_rows(opened: Opened, payload_of: Callable[..., Payload]) -> None:
     page = opened(payload_of(tags=230), color_scheme="dark")
     page.emulate_media(media="print", color_scheme="dark")
     page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
@@ -168,7 +182,8 @@ def test_touch_targets_of_a_phone_are_large_enough(opened: Opened, payload_of: C
     page = opened(payload_of(("a", "b", "c"), tags=12), viewport=PHONE, has_touch=True)
     page.locator("#tags-box .tag").first.click()
     page.locator("#query-help").evaluate("(e) => (e.open = true)")
-    script = """() => [...document.querySelectorAll('#tags button, #tags summary, #tags select, #tags label, #tags input[type=search]')]
+    script = """() => ['button', 'summary', 'select', 'label', 'input[type=search]']
+      .flatMap((kind) => [...document.querySelectorAll(`#tags ${kind}`)])
       .filter((e) => e.checkVisibility() && e.offsetWidth > 2)
       .map((e) => [e.tagName, e.textContent.slice(0, 30), e.offsetWidth, e.offsetHeight])
       .filter(([, , width, height]) => width < 24 || height < 24)"""
