@@ -326,6 +326,16 @@ def test_an_edited_address_is_taken_and_a_jump_keeps_the_view(opened: Opened, pa
     assert page.input_value("#query") == "icon"
 
 
+def test_an_open_tag_tells_the_difference_of_the_two_compared_now(
+    opened: Opened, payload_of: Callable[..., Payload]
+) -> None:
+    page = opened(payload_of(("a", "b", "c")))
+    page.locator("#tags-box .tag").first.click()
+    page.locator("#tags select.pair").select_option("b − c")
+    assert page.locator(".detail-box .differences li").first.inner_text().startswith("Difference in F1 (b − c)")
+    assert page.locator(".detail-box").count() == 1
+
+
 def test_the_link_to_the_view_is_copied(opened: Opened, payload: Payload) -> None:
     page = opened(payload)
     page.fill("#query", "cat:meta")

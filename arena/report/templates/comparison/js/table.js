@@ -51,7 +51,8 @@ class TagTable {
     const caption = el("caption", { class: "sr" }, "All tags, every tagger side by side. Column buttons sort; a tag’s button opens its counts.");
     this.table.replaceChildren(caption, columnGroup(this.columns), tableHead(this.columns), this.body);
     this.table.style.minWidth = `${tableWidth(this.columns)}px`;
-    for (const pad of [this.above, this.below, ...(this.open === null ? [] : [this.panel])]) pad.firstChild.colSpan = this.columns.length;
+    for (const pad of [this.above, this.below]) pad.firstChild.colSpan = this.columns.length;
+    if (this.open !== null) this.panel = this.panelOf(this.open); // it tells the difference of the two that are compared now
     for (const row of this.live.values()) row.remove();
     this.live.clear();
     this.sort();
@@ -191,8 +192,12 @@ class TagTable {
     this.paint();
   }
 
+  panelOf(tag) {
+    return el("tr", { class: "panel" }, el("td", { colspan: this.columns.length }, detailBox(tag, this.view.comparison)));
+  }
+
   openRow(tag) {
-    this.panel = el("tr", { class: "panel" }, el("td", { colspan: this.columns.length }, detailBox(tag, this.view.comparison)));
+    this.panel = this.panelOf(tag);
     this.open = tag;
     this.onOpen(tag, true);
   }
