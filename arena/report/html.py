@@ -44,6 +44,7 @@ SCRIPTS = (
     "packed.js",
     "data.js",
     "told.js",
+    "numbers.js",
     "query.js",
     "histograms.js",
     "curve_plot.js",
@@ -55,12 +56,16 @@ SCRIPTS = (
     "scatter.js",
     "funnel.js",
     "columns.js",
+    "cells.js",
     "pictures.js",
     "evidence.js",
     "tag_curves.js",
     "suspects.js",
     "detail.js",
     "table.js",
+    "popover.js",
+    "help.js",
+    "export.js",
     "page.js",
 )
 """In order of use; they share one scope, because a page opened from a file cannot import modules."""
@@ -75,6 +80,7 @@ STYLES = (
     "comparison/css/pictures.css",
     "comparison/css/reproduce.css",
     "comparison/css/site.css",
+    "comparison/css/table.css",
 )
 """In order; the first is that of every page."""
 

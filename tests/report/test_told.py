@@ -76,7 +76,7 @@ def test_the_table_shows_q_and_greys_what_is_undetermined(opened: Opened, payloa
     classes = [rows.nth(i).locator("td.figure").last.get_attribute("class").split() for i in (0, 1)]
     assert ["open" in names for names in classes] == [False, True]
     low, high = (payload["tags"]["models"]["joytag-demo"][f"f1_{end}"][0] for end in ("low", "high"))
-    assert rows.nth(0).locator("td.figure").first.get_attribute("title") == f"95 % interval {interval(low, high)}"
+    assert rows.nth(0).locator("td.figure").nth(2).get_attribute("title") == f"95 % interval {interval(low, high)}"
     page.check("input[name=difference][value=ap]", force=True)
     assert rows.nth(0).locator("td").last.inner_text() == "0.032\nwd14-demo is higher"
     assert rows.nth(1).locator("td").last.text_content() == ">0.05 undetermined"

@@ -1,63 +1,51 @@
-// The columns of the table of tags: what each is called, what it sorts by, and how a cell of it is filled.
+// The columns of the table of tags: what each is called, what it sorts by, and the head of the table.
 
 const NARROW = window.innerWidth < 640; // a phone: the category is said in the open row instead
-const WIDTHS = { name: NARROW ? 136 : 190, category: 104, support: 88, figure: 76, difference: 104, q: 76 };
+const WIDTHS = { name: NARROW ? 136 : 190, category: 100, support: 88, figure: 76, difference: 104, q: 84 };
+const REACHES = [0.1, 0.2, 0.5, 1]; // how far the bars of differences go to either side
 
-let ranks = null;
-
-/** Position of a tag in the order of names, which settles every tie. */
-function nameRank(tag) {
-  if (ranks === null) {
-    const order = Array.from(tags.name.keys());
-    order.sort((a, b) => (tags.name[a] < tags.name[b] ? -1 : 1));
-    ranks = new Int32Array(tagCount);
-    order.forEach((member, rank) => (ranks[member] = rank));
+/** Columns in order; the view tells the figures that are shown, the two taggers compared, and what is left out. */
+function tableColumns({ figures: shown, difference: key, comparison, without }) {
+  const columns = [{ key: "name", kind: "name", label: "Tag", values: nameRanks }];
+  if (hasCategories && !NARROW && !without.has("category")) {
+    columns.push({ key: "category", kind: "category", label: "Category", values: categoryRanks });
   }
-  return ranks[tag];
-}
-
-/** Columns in order; `shown` is the set of figures, `differenceKey` the figure of the difference between two taggers, if any. */
-function tableColumns({ figures: shown, difference: differenceKey, comparison }) {
-  const columns = [{ key: "name", kind: "name", label: "Tag", value: nameRank }];
-  if (hasCategories && !NARROW) {
-    columns.push({ key: "category", kind: "category", label: "Category", value: (tag) => tags.category[tag] || null });
-  }
-  columns.push({ key: "support", kind: "support", label: "Support", hint: "images that have the tag", value: (tag) => tags.support[tag] });
+  columns.push({ key: "support", kind: "support", label: "Support", hint: "images that have the tag", values: numbersOf(tags.support) });
   const figures = FIGURES.filter((item) => shown.has(item.key));
   models.forEach((_, model) => {
-    figures.forEach((item, i) => columns.push(figureColumn(model, item, i === 0)));
+    if (!without.has(String(model))) figures.forEach((item, i) => columns.push(figureColumn(model, item, i === 0)));
   });
-  if (comparison) columns.push(differenceColumn(differenceKey, comparison));
-  if (comparison?.tested) columns.push(qColumn(differenceKey, comparison));
+  if (comparison && !without.has("difference")) columns.push(differenceColumn(key, comparison));
+  if (comparison?.tested && !without.has("q")) columns.push(qColumn(key, comparison, without.has("difference")));
   return columns;
 }
 
 function figureColumn(model, item, first) {
-  const values = columnsOf[model][item.key];
-  return { key: `${item.key}.${model}`, kind: "figure", label: item.short, hint: item.name, model, first, value: (tag) => values[tag] };
+  const columns = columnsOf[model];
+  const [low, high] = [columns[`${item.key}_low`], columns[`${item.key}_high`]];
+  return { key: `${item.key}.${model}`, kind: "figure", label: item.short, hint: item.name, model, first, values: numbersOf(columns[item.key]), low, high };
 }
 
 function differenceColumn(key, comparison) {
-  const hint = `${figureName(key)} of ${models[comparison.first].name} minus ${models[comparison.second].name}`;
-  const value = (tag) => comparison.difference(key, tag);
-  return { key: "difference", kind: "difference", label: `Δ ${figureName(key)}`, hint, figure: key, comparison, first: true, value };
+  const reach = reachOf(key, comparison);
+  const bar = comparison.tested ? `; its bar is the 95 % interval, from ${MINUS}${reach} to +${reach}` : "";
+  const hint = `${figureName(key)} of ${models[comparison.first].name} minus ${models[comparison.second].name}${bar}`;
+  const values = numbersOf(comparison.column(key, "difference"));
+  return { key: "difference", kind: "difference", label: `Δ ${figureName(key)}`, hint, figure: key, comparison, first: true, values, reach };
 }
 
-function qColumn(key, comparison) {
+function qColumn(key, comparison, first) {
   const hint = `q of the difference in ${figureName(key)}: decided up to ${DECIDED}, else undetermined`;
-  return { key: "q", kind: "q", label: "q", hint, figure: key, comparison, value: (tag) => comparison.q(key, tag) };
+  return { key: "q", kind: "q", label: "q", hint, figure: key, comparison, first, values: numbersOf(comparison.column(key, "q")) };
 }
 
-/** Tags by a column; undefined last whatever the direction, ties by name. */
-function compareBy(column, descending) {
-  const { value } = column;
-  const sign = descending ? -1 : 1;
-  return (a, b) => {
-    const [x, y] = [value(a), value(b)];
-    if (x === y) return nameRank(a) - nameRank(b);
-    if (x === null || y === null) return x === null ? 1 : -1;
-    return x < y ? -sign : sign;
-  };
+/** The shortest axis that holds nineteen of twenty intervals (differences, without intervals) whole. */
+function reachOf(key, comparison) {
+  const names = comparison.tested ? ["low", "high"] : ["difference"];
+  const ends = names.map((name) => numbersOf(comparison.column(key, name)));
+  const farthest = ends[0].map((value, tag) => Math.max(...ends.map((end) => Math.abs(end[tag])))).filter((value) => value >= 0).sort();
+  const most = farthest.length ? farthest[Math.floor(0.95 * (farthest.length - 1))] : 1;
+  return REACHES.find((reach) => reach >= most) ?? 1;
 }
 
 function isText(column) {
@@ -69,37 +57,54 @@ function startsDescending(column) {
   return !isText(column) && column.kind !== "q";
 }
 
+const FIRST_SORT = { key: "support", descending: true };
+
+/** A first choice of a column sorts by it, a second turns the direction round, a third goes back to the first order of all. */
+function nextSort(sort, column) {
+  const first = startsDescending(column);
+  if (sort.key !== column.key) return { key: column.key, descending: first };
+  const again = sort.descending !== first && column.key !== FIRST_SORT.key;
+  return again ? { ...FIRST_SORT } : { key: column.key, descending: !sort.descending };
+}
+
 // Head
 
-function tableHead(columns, sort) {
-  const names = el("tr", { "aria-rowindex": 2 }, ...columns.map((column) => headCell(column, sort)));
+function tableHead(columns) {
+  const names = el("tr", { "aria-rowindex": 2 }, ...columns.map(headCell));
   return el("thead", {}, el("tr", { "aria-rowindex": 1 }, ...groupCells(columns)), names);
 }
 
 /** One heading above all columns of a model. */
 function groupCells(columns) {
-  const cells = columns.filter((c) => !("model" in c) && c.kind !== "difference" && c.kind !== "q").map((c) => el("td", { class: c.kind === "name" ? "stuck" : null }));
+  const cells = columns.filter((c) => !("model" in c) && !c.comparison).map((c) => el("td", { class: c.kind === "name" ? "stuck" : null }));
   models.forEach((model, m) => {
     const span = columns.filter((column) => column.model === m).length;
     const heading = { class: "group first", scope: "colgroup", colspan: span };
     if (span) cells.push(el("th", heading, marker(styleOf(m)), isolated(model.name)));
   });
-  const comparison = columns[columns.length - 1].comparison;
-  if (comparison) {
-    const { first, second, tested } = comparison;
+  const compared = columns.filter((column) => column.comparison);
+  if (compared.length) {
+    const { first, second } = compared[0].comparison;
     const label = el("span", { class: "sr" }, `${models[first].name} minus ${models[second].name}`);
-    const heading = { class: "group first num", scope: "colgroup", colspan: tested ? 2 : 1 };
+    const heading = { class: "group first num", scope: "colgroup", colspan: compared.length };
     cells.push(el("th", heading, marker(styleOf(first)), `${MINUS} `, marker(styleOf(second)), label));
   }
   return cells;
 }
 
-function headCell(column, sort) {
-  const sorted = column.key === sort.key ? (sort.descending ? "descending" : "ascending") : null;
+function headCell(column) {
   const classes = [isText(column) ? "" : "num", column.first ? "first" : "", column.kind === "name" ? "stuck" : ""];
   const whose = "model" in column ? el("span", { class: "sr" }, ` ${column.hint} of ${models[column.model].name}`) : "";
   const button = el("button", { type: "button", "data-key": column.key, title: column.hint ?? null }, column.label, whose);
-  return el("th", { scope: "col", class: classes.join(" ").trim() || null, "aria-sort": sorted }, button);
+  return el("th", { scope: "col", class: classes.join(" ").trim() || null }, button);
+}
+
+/** Say in the head by what the rows are sorted. */
+function markSorted(head, sort) {
+  for (const button of head.querySelectorAll("button")) {
+    if (button.dataset.key === sort.key) button.parentNode.setAttribute("aria-sort", sort.descending ? "descending" : "ascending");
+    else button.parentNode.removeAttribute("aria-sort");
+  }
 }
 
 /** Fixed widths: with only the rows in sight in the document, widths by content would jump while scrolling. */
@@ -115,55 +120,4 @@ function columnGroup(columns) {
 
 function tableWidth(columns) {
   return columns.reduce((sum, column) => sum + WIDTHS[column.kind], 0);
-}
-
-// Cells
-
-function bodyCell(column, tag) {
-  if (column.kind === "name") return nameCell(tag);
-  if (column.kind === "category") return el("td", { class: "quiet" }, el("bdi", {}, tags.category[tag] || UNDEFINED));
-  if (column.kind === "support") return el("td", { class: "num" }, count(tags.support[tag]));
-  if (column.kind === "q") return qCell(column, tag);
-  return column.kind === "figure" ? figureCell(column, tag) : differenceCell(column, tag);
-}
-
-function nameCell(tag) {
-  const name = tags.name[tag];
-  const aside = tags.compared[tag] ? "" : el("span", { class: "sr" }, " (not compared)");
-  const button = el("button", { type: "button", class: "tag", tabindex: "-1", "aria-expanded": "false" }, el("bdi", {}, name), aside);
-  return el("th", { scope: "row", title: name }, button);
-}
-
-/** A thin bar under F1 and AP shows the size at a glance. */
-function figureCell(column, tag) {
-  const value = column.value(tag);
-  const barred = value !== null && (column.key.startsWith("f1") || column.key.startsWith("ap"));
-  const style = barred ? ` figure m${styleOf(column.model)}` : "";
-  const ends = rangeText(intervalOf(column.model, column.key.split(".")[0], tag));
-  const cell = el("td", { class: `num${column.first ? " first" : ""}${style}`, title: ends ? `95 % interval ${ends}` : null }, figure(value));
-  if (barred) cell.style.setProperty("--share", value);
-  return cell;
-}
-
-/** The bar runs from the middle towards, and in the colour of, the model that is higher: the first to the right. What is
-    undetermined has no colour, and is grey. */
-function differenceCell(column, tag) {
-  const value = column.value(tag);
-  const { comparison } = column;
-  const open = comparison.tested && comparison.higher(column.figure, tag) === null;
-  const side = `m${styleOf(value > 0 ? comparison.first : comparison.second)}`;
-  const bar = value ? ` figure ${value > 0 ? "right" : "left"} ${open ? "open" : side}` : "";
-  const ends = rangeText(comparison.interval(column.figure, tag), signed);
-  const cell = el("td", { class: `num first${bar}${open ? " quiet" : ""}`, title: ends ? `95 % interval ${ends}` : null }, signed(value));
-  if (value) cell.style.setProperty("--share", Math.abs(value));
-  return cell;
-}
-
-/** Bold where it decides; the verdict is said to screen readers and as a title. */
-function qCell(column, tag) {
-  const value = column.value(tag);
-  const words = column.comparison.verdict(column.figure, tag);
-  const decided = column.comparison.higher(column.figure, tag) !== null;
-  const aside = words ? el("span", { class: "sr" }, ` ${words}`) : "";
-  return el("td", { class: `num ${decided ? "decided" : "quiet"}`, title: words || null }, probability(value), aside);
 }

@@ -13,7 +13,7 @@ function detailBox(tag, comparison) {
   return el(
     "div",
     { class: "detail-box", tabindex: "0", role: "group", "aria-label": "Counts and evidence" },
-    el("p", { class: "full" }, el("bdi", {}, tags.name[tag])),
+    el("h3", { class: "full" }, el("bdi", {}, tags.name[tag])),
     el("p", { class: "hint" }, supportSentence(tag), why ? ` ${why}` : ""),
     detailTable(tag),
     ...differenceLines(tag, comparison),

@@ -1,16 +1,18 @@
 // The table of all tags. Rows have one height, so that only those in sight need to be in the document; one row at a time
 // may be open, and what opens under it has a height of its own.
 
-const OVERSCAN = 8; // rows kept above and below those in sight
+const OVERSCAN = 6; // rows kept above and below those in sight
 const PRINTED = 200;
 
 class TagTable {
-  /** `view` is the reader's choice (see page.js); `onArrange(table)` and `onOpen(tag)` tell the rest of the page. */
+  /** `view` is the reader's choice (see page.js). The rest of the page is told by `onArrange(table)`, `onSort()` and
+      `onOpen(tag, asked)`: whether the reader asked for it, or a search closed the row. */
   constructor(view, { onArrange, onOpen, onSort }) {
     Object.assign(this, { view, onArrange, onOpen, onSort });
     this.box = byId("tags-box");
     this.rowHeight = parseFloat(getComputedStyle(document.documentElement).getPropertyValue("--row"));
-    this.rows = [];
+    this.rows = new Int32Array(0);
+    this.shown = new Uint8Array(tagCount);
     this.live = new Map();
     this.open = null;
     this.openHeight = 0;
@@ -42,14 +44,16 @@ class TagTable {
 
   // What is shown
 
-  /** After a change of columns or sorting: head and rows anew. */
+  /** After a change of columns: head and rows anew. */
   rebuild() {
     this.columns = tableColumns(this.view);
-    if (!this.columns.some((column) => column.key === this.view.sort.key)) this.view.sort = { key: "support", descending: true };
+    this.maker = new RowMaker(this.columns);
+    if (!this.columns.some((column) => column.key === this.view.sort.key)) this.view.sort = { ...FIRST_SORT };
     const caption = el("caption", { class: "sr" }, "All tags, every tagger side by side. Column buttons sort; a tag’s button opens its counts.");
-    this.table.replaceChildren(caption, columnGroup(this.columns), tableHead(this.columns, this.view.sort), this.body);
+    this.table.replaceChildren(caption, columnGroup(this.columns), tableHead(this.columns), this.body);
     this.table.style.minWidth = `${tableWidth(this.columns)}px`;
     for (const pad of [this.above, this.below]) pad.firstChild.colSpan = this.columns.length;
+    if (this.open !== null) this.panel = this.panelOf(this.open); // it tells the difference of the two that are compared now
     for (const row of this.live.values()) row.remove();
     this.live.clear();
     this.sort();
@@ -57,7 +61,8 @@ class TagTable {
 
   sort() {
     const column = this.columns.find((item) => item.key === this.view.sort.key);
-    this.order = Array.from(tags.name.keys()).sort(compareBy(column, this.view.sort.descending));
+    this.order = orderBy(column.values, this.view.sort.descending);
+    markSorted(this.table.tHead, this.view.sort);
     this.arrange();
   }
 
@@ -66,34 +71,42 @@ class TagTable {
     const { matches, problem } = parseQuery(this.view.query, this.view);
     this.problem = problem;
     const { comparedOnly, brush } = this.view;
-    this.rows = this.order.filter((tag) => (tags.compared[tag] || !comparedOnly) && (!brush || brush.has(tag)) && matches(tag));
-    if (this.open !== null && !this.rows.includes(this.open)) this.close();
+    for (let tag = 0; tag < tagCount; tag += 1) {
+      this.shown[tag] = (tags.compared[tag] || !comparedOnly) && (!brush || brush.has(tag)) && matches(tag);
+    }
+    this.rows = this.order.filter((tag) => this.shown[tag]);
+    if (this.open !== null && !this.has(this.open)) this.close({ asked: false });
     this.table.setAttribute("aria-rowcount", this.rows.length + 2);
-    this.paint();
+    this.paint({ hasty: true });
     this.onArrange(this);
   }
 
   has(tag) {
-    return this.rowSet().has(tag);
-  }
-
-  rowSet() {
-    if (this.setOf !== this.rows) [this.set, this.setOf] = [new Set(this.rows), this.rows];
-    return this.set;
+    return this.shown[tag] === 1;
   }
 
   // Painting
 
   /** First and last row in sight, with some to spare. */
-  sight() {
+  sight(spare) {
     if (this.printing) return [0, Math.min(PRINTED, this.rows.length)];
-    const first = this.rowAt(this.box.scrollTop) - OVERSCAN;
-    const last = this.rowAt(this.box.scrollTop + this.box.clientHeight) + 1 + OVERSCAN;
+    const first = this.rowAt(this.box.scrollTop) - spare;
+    const last = this.rowAt(this.box.scrollTop + this.box.clientHeight) + 1 + spare;
     return [Math.max(first, 0), Math.min(last, this.rows.length)];
   }
 
+  /** How many columns from the left one has to fill to have all those in sight. */
+  columnsInSight() {
+    const right = this.box.scrollLeft + this.box.clientWidth;
+    let reached = 0;
+    const beyond = this.columns.findIndex(({ kind }) => (reached += WIDTHS[kind]) >= right);
+    return beyond < 0 ? this.columns.length : beyond + 1;
+  }
+
   openAt() {
-    return this.open === null ? Infinity : this.rows.indexOf(this.open);
+    if (this.open === null) return Infinity;
+    if (this.rows[this.openedAt] !== this.open) this.openedAt = this.rows.indexOf(this.open);
+    return this.openedAt;
   }
 
   rowAt(y) {
@@ -106,13 +119,17 @@ class TagTable {
     return position * this.rowHeight + (position > this.openAt() ? this.openHeight : 0);
   }
 
-  /** Put the rows in sight into the document; those that stay are not touched, so that they keep the focus. */
-  paint() {
-    const [first, last] = this.sight();
+  /** Put the rows in sight into the document; those that stay are not touched, so that they keep the focus. In haste, which
+      is between two keystrokes, only what can be seen: the rows and cells around it follow at the first pause. */
+  paint({ hasty = false } = {}) {
+    clearTimeout(this.pause);
+    if (hasty) this.pause = setTimeout(() => this.paint(), 60);
+    const [first, last] = this.sight(hasty ? 0 : OVERSCAN);
+    const cells = hasty && !this.printing ? this.columnsInSight() : this.columns.length;
     const wanted = [];
     for (let position = first; position < last; position += 1) {
       const tag = this.rows[position];
-      wanted.push(this.row(tag, position));
+      wanted.push(this.row(tag, position, cells));
       if (tag === this.open) wanted.push(this.panel);
     }
     if (!this.rows.length) wanted.push(this.emptyRow());
@@ -120,7 +137,7 @@ class TagTable {
     this.measurePanel();
     this.above.firstChild.style.height = `${this.topOf(first)}px`;
     this.below.firstChild.style.height = `${this.printing ? 0 : Math.max(0, this.topOf(this.rows.length) - this.topOf(last))}px`;
-    this.setTabStop(first, last);
+    this.setTabStop();
   }
 
   replaceRows(wanted) {
@@ -138,13 +155,10 @@ class TagTable {
     }
   }
 
-  row(tag, position) {
-    let row = this.live.get(tag);
-    if (!row) {
-      row = el("tr", { class: tags.compared[tag] ? "row" : "row out" }, ...this.columns.map((column) => bodyCell(column, tag)));
-      row.dataset.tag = tag;
-      this.live.set(tag, row);
-    }
+  row(tag, position, cells) {
+    const row = this.live.get(tag) ?? this.maker.row(tag);
+    this.live.set(tag, row);
+    this.maker.fill(row, tag, cells);
     row.setAttribute("aria-rowindex", position + 3);
     row.classList.toggle("open", tag === this.open);
     row.querySelector("button").setAttribute("aria-expanded", String(tag === this.open));
@@ -177,22 +191,30 @@ class TagTable {
   // Opening a row
 
   toggle(tag) {
-    if (this.open === tag) this.close();
+    if (this.open === tag) this.close({ asked: true });
     else this.openRow(tag);
     this.paint();
   }
 
-  openRow(tag) {
-    this.panel = el("tr", { class: "panel" }, el("td", { colspan: this.columns.length }, detailBox(tag, this.view.comparison)));
-    onResize(this.panel.firstChild.firstChild, () => this.fit()); // curves come when their block is unpacked
-    this.open = tag;
-    this.onOpen(tag);
+  panelOf(tag) {
+    const panel = el("tr", { class: "panel" }, el("td", { colspan: this.columns.length }, detailBox(tag, this.view.comparison)));
+    onResize(panel.firstChild.firstChild, () => this.fit()); // curves come when their block is unpacked
+    return panel;
   }
 
-  close() {
+  openRow(tag) {
+    this.panel = this.panelOf(tag);
+    this.open = tag;
+    this.onOpen(tag, true);
+  }
+
+  /** A focus within the panel goes back to the row. */
+  close({ asked }) {
+    const row = this.live.get(this.open);
+    if (row && this.panel.contains(document.activeElement)) row.querySelector("button").focus({ preventScroll: true });
     this.open = null;
     this.openHeight = 0;
-    this.onOpen(null);
+    this.onOpen(null, asked);
   }
 
   /** Open a tag's row and bring it into sight; the caller has made sure that the filter lets it through. */
@@ -217,14 +239,10 @@ class TagTable {
     if (row && !selecting) this.toggle(Number(row.dataset.tag));
   }
 
-  /** A second click turns the direction round. */
   sortBy(key) {
-    const { sort } = this.view;
-    const column = this.columns.find((item) => item.key === key);
-    this.view.sort = { key, descending: sort.key === key ? !sort.descending : startsDescending(column) };
+    this.view.sort = nextSort(this.view.sort, this.columns.find((item) => item.key === key));
     this.box.scrollTop = 0;
-    this.rebuild();
-    this.table.querySelector(`thead button[data-key="${key}"]`).focus({ preventScroll: true });
+    this.sort();
     this.onSort();
   }
 
@@ -234,6 +252,7 @@ class TagTable {
   }
 
   onKey(event) {
+    if (event.key === "Escape" && this.open !== null) this.toggle(this.open);
     if (!event.target.matches("button.tag")) return;
     const here = this.rows.indexOf(this.focused);
     const page = Math.max(1, Math.floor(this.box.clientHeight / this.rowHeight) - 3);
@@ -258,8 +277,8 @@ class TagTable {
   }
 
   /** Tab enters the table once, at the row last used or else the first in sight. */
-  setTabStop(first, last) {
-    const used = this.live.has(this.focused) ? this.focused : this.rows[Math.min(first + OVERSCAN, last - 1)];
+  setTabStop() {
+    const used = this.live.has(this.focused) ? this.focused : this.rows[this.sight(0)[0]];
     for (const [tag, row] of this.live) row.querySelector("button").tabIndex = tag === used ? 0 : -1;
   }
 }

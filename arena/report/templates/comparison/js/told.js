@@ -26,6 +26,11 @@ class Comparison {
     return block.column(`${this.place}.${key}.${name}`);
   }
 
+  /** A column over tags: difference, low, high, q or higher; undefined where the page has none. */
+  column(key, name) {
+    return block.column(`${this.place}.${key}.${name}`);
+  }
+
   of(key, name, tag) {
     return this.column(key, name)?.[tag] ?? null;
   }

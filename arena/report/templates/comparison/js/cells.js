@@ -1,0 +1,107 @@
+// The cells of a row of tags. A row is cloned from a blank one, and filled as far as it is seen.
+
+/** Rows for these columns. */
+class RowMaker {
+  constructor(columns) {
+    this.columns = columns;
+    this.blank = el("tr", {}, ...columns.map(blankCell));
+  }
+
+  /** A row of a tag, its cells blank. */
+  row(tag) {
+    const row = this.blank.cloneNode(true);
+    row.className = tags.compared[tag] ? "row" : "row out";
+    row.dataset.tag = tag;
+    row.filled = 0;
+    return row;
+  }
+
+  /** Fill the first cells of a row, as far as they are blank. */
+  fill(row, tag, cells) {
+    for (; row.filled < cells; row.filled += 1) {
+      const column = this.columns[row.filled];
+      FILLERS[column.kind](row.children[row.filled], tag, column);
+    }
+  }
+}
+
+function blankCell(column) {
+  if (column.kind === "name") {
+    return el("th", { scope: "row" }, el("button", { type: "button", class: "tag", tabindex: "-1" }, el("bdi")));
+  }
+  if (column.kind === "category") return el("td", { class: "quiet" }, el("bdi"));
+  return el("td", { class: column.first ? "num first" : "num" });
+}
+
+const FILLERS = {
+  name: fillName,
+  category: (cell, tag) => (cell.firstChild.textContent = tags.category[tag] || UNDEFINED),
+  support: (cell, tag) => (cell.textContent = count(tags.support[tag])),
+  figure: fillFigure,
+  difference: fillDifference,
+  q: fillQ,
+};
+
+function fillName(cell, tag) {
+  cell.title = tags.name[tag];
+  cell.firstChild.firstChild.textContent = tags.name[tag];
+  if (!tags.compared[tag]) cell.firstChild.append(el("span", { class: "sr" }, " (not compared)"));
+}
+
+function fill(cell, text, classes = "", title = "", style = "") {
+  cell.textContent = text;
+  if (classes) cell.className += ` ${classes}`;
+  if (title) cell.title = title;
+  if (style) cell.style.cssText = style;
+}
+
+/** Under the figure its interval, as a bar from low to high with a tick at the figure; without an interval its length. */
+function fillFigure(cell, tag, { values, low, high, model }) {
+  const value = values[tag];
+  if (Number.isNaN(value)) {
+    fill(cell, UNDEFINED);
+    return;
+  }
+  const ends = low && low[tag] !== null ? [low[tag], high[tag]] : null;
+  fill(cell, figure(value), `figure m${styleOf(model)}`, ends ? `95 % interval ${rangeText(ends)}` : "", barStyle(ends ?? [0, value], value, ends ? SOLID : LENGTH));
+}
+
+/** The bar is the interval around zero, in the middle: solid in the colour of the model that is higher, the first to the
+    right; hollow and grey where it is undetermined. Without an interval it runs from zero to the difference. */
+function fillDifference(cell, tag, { values, comparison, figure: key, reach }) {
+  const value = values[tag];
+  if (Number.isNaN(value)) {
+    fill(cell, UNDEFINED);
+    return;
+  }
+  const ends = comparison.interval(key, tag);
+  const higher = comparison.tested ? comparison.higher(key, tag) : value > 0 ? comparison.first : comparison.second;
+  const place = (x) => 0.5 + Math.min(Math.max(x / reach, -1), 1) / 2;
+  const drawn = ends ?? [Math.min(value, 0), Math.max(value, 0)];
+  const classes = `figure delta ${higher === null ? "open quiet" : `m${styleOf(higher)}`}`;
+  const title = ends ? `95 % interval ${rangeText(ends, signed)}: ${comparison.verdict(key, tag)}` : "";
+  fill(cell, signed(value), classes, title, barStyle(drawn.map(place), place(value), higher === null ? HOLLOW : ends ? SOLID : LENGTH));
+}
+
+const SOLID = { tick: "2px 7px", bar: "3px", third: "100% 1px" };
+const HOLLOW = { tick: "2px 7px", bar: "1px" };
+const LENGTH = { ...SOLID, tick: "0 0" };
+
+/** How wide the layers of the background are (see table.css), and where: tick, bar, rail, and the zero of a difference. A
+    place in per cent is that of the room which the layer leaves, hence the division. */
+function barStyle([low, high], at, { tick, bar, third }) {
+  const [width, place] = [`${(100 * (high - low)).toFixed(1)}%`, `${(100 * at).toFixed(1)}%`];
+  const start = `${(high - low < 1 ? (100 * low) / (1 - high + low) : 0).toFixed(1)}%`;
+  const size = `${tick},${width} ${bar},${third ?? `${width} ${bar}`},1px 7px`;
+  return `background-size:${size};background-position-x:${place},${start},${start},50%`;
+}
+
+/** Before q the mark of the model that is higher, or of what is undetermined; the verdict in words for screen readers. */
+function fillQ(cell, tag, { comparison, figure: key }) {
+  const words = comparison.verdict(key, tag);
+  const higher = comparison.higher(key, tag);
+  fill(cell, probability(comparison.q(key, tag)), higher === null ? "quiet" : "decided", words);
+  if (!words) return;
+  cell.prepend(higher === null ? el("span", { class: "undetermined", "aria-hidden": "true" }) : marker(styleOf(higher)));
+  cell.append(el("span", { class: "sr" }, ` ${words}`));
+}

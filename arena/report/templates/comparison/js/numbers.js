@@ -1,0 +1,37 @@
+// Columns as typed arrays, for searching and sorting thousands of tags between two keystrokes: NaN is what is undefined.
+
+const typed = new WeakMap();
+const orders = new WeakMap();
+
+/** A column of numbers or null; made once for each column. */
+function numbersOf(column) {
+  if (!typed.has(column)) typed.set(column, Float64Array.from(column, (value) => (value === null ? NaN : value)));
+  return typed.get(column);
+}
+
+/** Places of texts in their order, NaN for the empty ones. */
+function ranksOf(texts) {
+  const sorted = [...new Set(texts)].filter((text) => text).sort((a, b) => (a < b ? -1 : 1));
+  const places = new Map(sorted.map((text, place) => [text, place]));
+  return Float64Array.from(texts, (text) => places.get(text) ?? NaN);
+}
+
+const nameRanks = ranksOf(tags.name); // settles every tie
+const categoryRanks = ranksOf(tags.category);
+
+/** All tags by a typed column: undefined last whatever the direction, ties by name. Kept, so that going back is free. */
+function orderBy(values, descending) {
+  if (!orders.has(values)) orders.set(values, {});
+  const kept = orders.get(values);
+  return (kept[descending] ??= sortedBy(values, descending ? -1 : 1));
+}
+
+function sortedBy(values, sign) {
+  const all = Int32Array.from({ length: tagCount }, (_, tag) => tag);
+  const byName = (a, b) => nameRanks[a] - nameRanks[b];
+  const defined = all.filter((tag) => !Number.isNaN(values[tag])).sort((a, b) => sign * (values[a] - values[b]) || byName(a, b));
+  const undefinedOnes = all.filter((tag) => Number.isNaN(values[tag])).sort(byName);
+  all.set(defined);
+  all.set(undefinedOnes, defined.length);
+  return all;
+}

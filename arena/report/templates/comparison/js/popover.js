@@ -1,0 +1,13 @@
+// Panels that open over the page, as details elements: Escape and a click elsewhere close them.
+
+/** Make a details element such a panel. */
+function popover(details) {
+  const close = () => (details.open = false);
+  details.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !details.open) return;
+    close();
+    details.querySelector("summary").focus();
+  });
+  document.addEventListener("pointerdown", (event) => !details.contains(event.target) && close());
+  details.addEventListener("focusout", ({ relatedTarget: next }) => next && !details.contains(next) && close());
+}

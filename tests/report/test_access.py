@@ -1,0 +1,190 @@
+"""The pages for everyone: axe finds no violation; keyboard, forced colours, less motion, print, phones, no JavaScript."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from arena.report.dataset_page import render_dataset
+
+from .conftest import Opened
+from .payloads import Payload
+from .test_dataset_page import page as dataset  # noqa: F401
+
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+"""The rules of WCAG 2.2 at level A and AA."""
+
+PHONE, DESK = {"width": 360, "height": 740}, {"width": 1280, "height": 900}
+
+
+def violations(page: Any, *, only: dict[str, Any]) -> list[str]:
+    """What axe finds in a page as it is, in short."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    found = axe.run(page, options={"runOnly": only, "resultTypes": ["violations"]}).response["violations"]
+    return [f"{one['id']}: {node['target']} {node['html'][:120]}" for one in found for node in one["nodes"][:3]]
+
+
+def in_both_schemes(page: Any) -> list[str]:
+    """All rules in light; in dark those that colours can break."""
+    light = violations(page, only={"type": "tag", "values": RULES})
+    page.emulate_media(color_scheme="dark")
+    dark = violations(page, only={"type": "rule", "values": ["color-contrast", "link-in-text-block"]})
+    page.emulate_media(color_scheme="light")
+    return light + dark
+
+
+CASES = [
+    (1, 1000, PHONE), (1, 0, DESK), (2, 1000, DESK), (2, 0, PHONE), (3, 1000, PHONE), (3, 0, DESK), (10, 1000, DESK),
+    (10, 0, PHONE),
+]  # fmt: skip
+"""Models, resamples, window: every pair of these."""
+
+
+@pytest.mark.parametrize(("models", "replicates", "viewport"), CASES)
+def test_axe_finds_no_violation_on_a_comparison(
+    opened: Opened, payload_of: Callable[..., Payload], models: int, replicates: int, viewport: dict[str, int]
+) -> None:
+    payload = payload_of(tuple("abcdefghij"[:models]), tags=8, replicates=replicates)
+    page = opened(payload, viewport=viewport)
+    page.locator("#tags-box .tag").first.click()
+    assert page.locator(".detail-box").is_visible()
+    assert in_both_schemes(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
+
+
+@pytest.mark.parametrize("viewport", [PHONE, DESK])
+def test_axe_finds_no_violation_in_open_menus_and_problems(
+    opened: Opened, payload_of: Callable[..., Payload], viewport: dict[str, int]
+) -> None:
+    page = opened(payload_of(("a", "b", "c"), tags=8), viewport=viewport)
+    page.fill("#query", "cat:nope")
+    for menu in ("#query-help", "#columns-menu"):
+        page.locator(f"{menu} summary").click()
+        assert page.locator(f"{menu} .panel-box").is_visible()
+        box = page.locator(f"{menu} .panel-box").bounding_box()
+        assert 0 <= box["x"] <= box["x"] + box["width"] <= viewport["width"]
+        assert in_both_schemes(page) == []
+
+
+@pytest.mark.parametrize("viewport", [PHONE, DESK])
+def test_axe_finds_no_violation_on_a_dataset(opened: Opened, dataset: dict[str, Any], viewport: dict[str, int]) -> None:  # noqa: F811
+    dataset["dataset"]["tags"] = dataset["dataset"]["tags"][:20]
+    page = opened.show(render_dataset(dataset), viewport=viewport)
+    page.locator("details").first.evaluate("(e) => (e.open = true)")
+    assert in_both_schemes(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
+
+
+def test_axe_finds_no_violation_without_javascript(opened: Opened, payload: Payload) -> None:
+    """axe needs scripts, so the page is put as it is without them: its own script is taken away."""
+    from arena.report.html import render
+
+    html = render(payload)
+    start = html.rindex("<script>")
+    page = opened.show(html[:start] + html[html.rindex("</script>") :], wait=False)
+    assert page.locator("#static-tags").is_visible()
+    assert not page.locator("#tags").is_visible()
+    assert in_both_schemes(page) == []
+    assert page.locator(page.locator(".skip").get_attribute("href")).is_visible(), "the skip link leads somewhere"
+    assert "need JavaScript" in page.inner_text("#static-tags .hint")
+
+
+def test_axe_sees_a_fault(opened: Opened, payload_of: Callable[..., Payload]) -> None:
+    page = opened(payload_of(("a",), tags=8, replicates=0))
+    page.evaluate("document.getElementById('query').closest('label').firstElementChild.remove()")
+    page.evaluate("document.getElementById('query').placeholder = ''")
+    assert any(one.startswith("label: ") for one in violations(page, only={"type": "tag", "values": RULES}))
+
+
+def test_every_control_of_the_table_is_reached_by_tab(opened: Opened, payload: Payload) -> None:
+    page = opened(payload)
+    page.focus("#query")
+    seen = []
+    script = """(() => {
+      const e = document.activeElement;
+      return e.id || e.name || e.dataset.key || e.className || e.closest('details')?.id;
+    })()"""
+    for _ in range(26):
+        seen.append(page.evaluate(script))
+        page.keyboard.press("Tab")
+    toolbar = [
+        "query",
+        "query-help",
+        "compared-only",
+        "difference",
+        "columns-menu",
+        "save-csv",
+        "copy-link",
+        "tags-box",
+    ]
+    assert seen[:8] == toolbar
+    assert seen[8:21] == page.locator("thead button").evaluate_all("(all) => all.map((b) => b.dataset.key)")
+    assert seen[21] == "tag"
+    assert "tag" not in seen[22:], "one row is a tab stop, arrow keys go on"
+
+
+def test_menus_work_by_keyboard(opened: Opened, payload: Payload) -> None:
+    page = opened(payload)
+    page.focus("#columns-menu summary")
+    page.keyboard.press("Space")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    assert "Precision" not in " ".join(page.locator("#tags-box thead button").all_text_contents())
+    page.keyboard.press("Escape")
+    assert page.get_attribute("#columns-menu", "open") is None
+    assert page.evaluate("document.activeElement === document.querySelector('#columns-menu summary')")
+    page.keyboard.press("Space")
+    page.locator("#compared-only").focus()
+    assert page.get_attribute("#columns-menu", "open") is None, "it closes when the focus leaves it"
+
+
+def test_bars_and_choices_stay_visible_in_forced_colours(opened: Opened, payload: Payload) -> None:
+    page = opened(payload, forced_colors="active")
+    cell = page.locator("#tags-box td.figure").first
+    image = cell.evaluate("(e) => getComputedStyle(e).backgroundImage")
+    assert image.count("linear-gradient") == 3
+    assert "rgba(0, 0, 0, 0)" not in image
+    chosen, other = (
+        page.locator(f"#difference input[value={value}] + span").evaluate("(e) => getComputedStyle(e).backgroundColor")
+        for value in ("f1", "ap")
+    )
+    assert chosen != other
+
+
+def test_less_motion_moves_nothing(opened: Opened, payload: Payload) -> None:
+    script = "getComputedStyle(document.querySelector('#tags-box .tag'), '::before').transitionDuration"
+    assert opened(payload).evaluate(script) == "0.12s"
+    assert opened(payload, reduced_motion="reduce").evaluate(script) == "0s"
+
+
+def test_print_is_light_without_controls_and_with_200_rows(opened: Opened, payload_of: Callable[..., Payload]) -> None:
+    page = opened(payload_of(tags=230), color_scheme="dark")
+    page.emulate_media(media="print", color_scheme="dark")
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert page.locator("#tags-box tr.row").count() == 200
+    assert page.inner_text("#print-note") == "The first 200 of 230 tags in the order chosen on the page."
+    for selector in (".toolbar", ".controls", "#query-hint", ".skip"):
+        assert not page.locator(selector).first.is_visible(), selector
+    last = page.locator("#tags-box tr.row").last
+    assert last.is_visible()
+    assert "" not in last.locator("td").all_inner_texts()
+    background = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+    assert background == "rgb(255, 255, 255)"
+    assert page.locator("#tags-box").evaluate("(e) => e.scrollHeight <= e.clientHeight + 1"), "nothing is cut off"
+    page.emulate_media(media="screen")
+    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    assert page.locator("#tags-box tr.row").count() < 60
+
+
+def test_touch_targets_of_a_phone_are_large_enough(opened: Opened, payload_of: Callable[..., Payload]) -> None:
+    page = opened(payload_of(("a", "b", "c"), tags=12), viewport=PHONE, has_touch=True)
+    page.locator("#tags-box .tag").first.click()
+    page.locator("#query-help").evaluate("(e) => (e.open = true)")
+    script = """() => ['button', 'summary', 'select', 'label', 'input[type=search]']
+      .flatMap((kind) => [...document.querySelectorAll(`#tags ${kind}`)])
+      .filter((e) => e.checkVisibility() && e.offsetWidth > 2)
+      .map((e) => [e.tagName, e.textContent.slice(0, 30), e.offsetWidth, e.offsetHeight])
+      .filter(([, , width, height]) => width < 24 || height < 24)"""
+    assert page.evaluate(script) == []

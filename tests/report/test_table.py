@@ -1,0 +1,361 @@
+"""The table of all tags in a real browser: bars, search language, columns, CSV, and the view in the address."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import Opened
+from .payloads import Payload
+
+
+def status(page: Any) -> str:
+    return str(page.text_content("#tags-status"))
+
+
+def names(page: Any) -> list[str]:
+    return list(page.locator("#tags-box .tag bdi").all_text_contents())
+
+
+def rendered(page: Any) -> None:
+    """Until the rows and cells that are filled at a pause are there."""
+    page.wait_for_function(
+        "[...document.querySelectorAll('#tags-box tr.row')].every((r) => r.filled === r.children.length)"
+    )
+
+
+def placed(cell: Any) -> list[list[float]]:
+    """[left, right] of tick and bar of a cell, as shares of its rail; read off what the browser lays out."""
+    script = """(cell) => {
+      const style = getComputedStyle(cell);
+      const room = cell.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+      const [sizes, places] = [style.backgroundSize, style.backgroundPositionX].map((text) => text.split(", "));
+      return [0, 1].map((layer) => {
+        const [width] = sizes[layer].split(" ");
+        const wide = width.endsWith("%") ? (parseFloat(width) / 100) * room : parseFloat(width);
+        const left = ((room - wide) * parseFloat(places[layer])) / 100;
+        return [left / room, (left + wide) / room];
+      });
+    }"""
+    return list(cell.evaluate(script))
+
+
+def test_a_bar_runs_from_low_to_high_with_a_tick_at_the_figure(opened: Opened, payload: Payload) -> None:
+    columns, pair = payload["tags"]["models"]["joytag-demo"], payload["tags"]["pairs"][0]["f1"]
+    columns["f1_low"][1], columns["f1"][1], columns["f1_high"][1] = 0.25, 0.4, 0.75
+    columns["f1_low"][2], columns["f1"][2], columns["f1_high"][2] = 0, 1, 1
+    pair["low"][1], pair["difference"][1], pair["high"][1] = -0.1, -0.05, 0.15
+    page = opened(payload)
+    rendered(page)
+    cells = page.locator("#tags-box tr.row").nth(1).locator("td.figure")
+    tick, bar = placed(cells.nth(2))
+    assert bar == pytest.approx([0.25, 0.75], abs=0.005)
+    assert sum(tick) / 2 == pytest.approx(0.4, abs=0.03)
+    assert placed(page.locator("#tags-box tr.row").nth(2).locator("td.figure").nth(2))[1] == pytest.approx([0, 1])
+    tick, bar = placed(cells.last)
+    assert bar == pytest.approx([0.25, 0.875], abs=0.005), "from -0.2 to +0.2"
+    assert sum(tick) / 2 == pytest.approx(0.375, abs=0.03)
+    assert "from −0.2 to +0.2" in page.locator("thead button[data-key=difference]").get_attribute("title")
+
+
+def test_what_is_undetermined_has_a_mark_that_needs_no_colour(opened: Opened, payload: Payload) -> None:
+    page = opened(payload)
+    rendered(page)
+    rows = page.locator("#tags-box tr.row")
+    assert rows.nth(1).locator("td").last.locator(".undetermined").count() == 1
+    assert rows.nth(1).locator("td.delta").evaluate("(e) => getComputedStyle(e).backgroundSize").count(" 1px,") >= 2, (
+        "hollow"
+    )
+    assert rows.nth(0).locator("td").last.locator(".undetermined").count() == 0
+    assert rows.nth(0).locator("td").last.locator("use").get_attribute("href") == "#mark-0"
+    assert page.locator("#query-hint .undetermined").count() == 1
+
+
+def test_without_intervals_a_bar_is_as_long_as_the_figure(opened: Opened, plain: Payload) -> None:
+    plain["tags"]["models"]["joytag-demo"]["f1"][0] = 0.5
+    page = opened(plain)
+    rendered(page)
+    cell = page.locator("#tags-box tr.row").first.locator("td.figure").nth(2)
+    assert placed(cell)[1] == pytest.approx([0, 0.5], abs=0.005)
+    assert cell.get_attribute("title") is None
+    assert page.locator(".undetermined").count() == 0
+
+
+def test_the_search_language(opened: Opened, payload: Payload) -> None:
+    tags, pair = payload["tags"], payload["tags"]["pairs"][0]["f1"]
+    pair["higher"][:8] = [1, None, 1, None, None, None, None, None]
+    a, b = (tags["models"][model["name"]] for model in payload["models"])
+    tested = [q is not None for q in pair["q"]]
+    tags["name"][7] = "-_-"
+    page = opened(payload)
+    cases: dict[str, Callable[[int], bool]] = {
+        "is:undetermined": lambda i: tested[i] and pair["higher"][i] is None,
+        "is:decided": lambda i: tested[i] and pair["higher"][i] is not None,
+        "-is:compared": lambda i: not tags["compared"][i],
+        "better:wd14-demo": lambda i: pair["higher"][i] == 1,
+        "better:joy": lambda i: pair["higher"][i] == 0,
+        "joytag-demo.f1>0.5": lambda i: (a["f1"][i] or 0) > 0.5,
+        '"wd14-demo".r<=0.4': lambda i: b["recall"][i] is not None and b["recall"][i] <= 0.4,
+        "#2.fp>20 #1.tp>=9": lambda i: (b["fp"][i] or 0) > 20 and (a["tp"][i] or 0) >= 9,
+        "|d|>0.2": lambda i: pair["difference"][i] is not None and abs(pair["difference"][i]) > 0.2,
+        'name:tree cat:"general"': lambda i: tags["name"][i] == "tree" and tags["category"][i] == "general",
+        '"-_-"': lambda i: i == 7,
+        '"tree_ico': lambda i: "tree_ico" in tags["name"][i],
+        "f1=0.5": lambda i: any(m["f1"][i] is not None and abs(m["f1"][i] - 0.5) < 0.00005 for m in (a, b)),
+    }
+    for query, passes in cases.items():
+        page.fill("#query", query)
+        assert page.inner_text("#query-problem") == "", query
+        found = sum(map(passes, range(150)))
+        assert status(page) == f"{found} of 150 tags", query
+
+
+def test_what_cannot_be_read_is_told_and_left_out(opened: Opened, payload: Payload) -> None:
+    page = opened(payload)
+    for query, told in {
+        "sup>": "“sup>” needs a number, as in sup>50",
+        "is:good": "is: takes undetermined, decided or compared, not “good”",
+        "better:nobody": "No tagger is called “nobody”; there are joytag-demo and wd14-demo",
+        "cat:": "cat: needs a word after it",
+        "group:hands": "group: finds nothing, since a page knows groups of tags only as slices",
+        "x.f1>1 q<y": "No tagger is called “x”; there are joytag-demo and wd14-demo. “q<y” needs a number, as in q<0.5",
+    }.items():
+        page.fill("#query", query)
+        assert page.inner_text("#query-problem") == told
+        assert status(page) == "150 tags"
+        assert page.get_attribute("#query", "aria-invalid") == "true"
+    page.fill("#query", "cat:nope")
+    assert page.inner_text("#query-problem") == "No category begins with “nope”; there are general, meta and character"
+    assert page.text_content("#tags-box .none") == "No tag matches."
+    page.fill("#query", "")
+    assert page.get_attribute("#query", "aria-invalid") == "false"
+
+
+def test_terms_that_need_two_taggers_say_so(opened: Opened, payload_of: Callable[..., Payload]) -> None:
+    page = opened(payload_of(("solo",)))
+    for query in ("is:decided", "better:solo"):
+        page.fill("#query", query)
+        assert "compares two taggers, in a run with intervals" in page.inner_text("#query-problem")
+    page = opened(payload_of(("a", "ab", "ac")), address="#pair=0.1")
+    page.fill("#query", "better:ac")
+    assert page.inner_text("#query-problem") == "better:ac needs it to be one of the two compared, which are a − ab"
+    page.fill("#query", "a.f1>0.5")
+    assert page.inner_text("#query-problem") == "", "a whole name goes before the beginnings of others"
+
+
+def test_every_example_of_the_help_can_be_read_and_inserts_itself(
+    opened: Opened, payload_of: Callable[..., Payload]
+) -> None:
+    payload = payload_of(('quo"ted', "two words", "plain"), tags=60)
+    page = opened(payload)
+    count = page.locator("#query-examples .example").count()
+    assert count > 12
+    for i in range(count):
+        page.fill("#query", "")
+        page.locator("#query-help summary").press("Enter")
+        example = page.locator("#query-examples .example").nth(i)
+        term = example.inner_text()
+        example.press("Enter")
+        assert page.input_value("#query") == term
+        assert page.evaluate("document.activeElement.id") == "query"
+        assert page.inner_text("#query-problem") == "", term
+    page.locator("#query-help summary").press("Enter")
+    page.keyboard.press("Escape")
+    assert page.get_attribute("#query-help", "open") is None
+    page.fill("#query", "sup>1")
+    page.locator("#query-help summary").click()
+    page.locator(".example", has_text="is:compared").click()
+    assert page.input_value("#query") == "sup>1 is:compared"
+
+
+def test_columns_are_chosen_and_kept_in_the_address(opened: Opened, payload_of: Callable[..., Payload]) -> None:
+    page = opened(payload_of(("a", "b", "c")))
+    page.click("#columns-menu summary")
+    for label in ("Precision (P)", "AP", "Category", "q and verdict"):
+        page.locator("#columns-menu label", has_text=re.compile(f"^\\s*{re.escape(label)}$")).click()
+    page.locator("#others label bdi", has_text="b").click()
+    page.keyboard.press("Escape")
+    heads = ["Tag", "Support", "P Precision of a", "F1 F1 of a", "P Precision of c", "F1 F1 of c", "Δ F1"]
+    assert page.locator("#tags-box thead button").all_text_contents() == heads
+    page.wait_for_url(re.compile("columns=precision\\+f1&without=1\\+category\\+q"))
+    page.reload()
+    assert page.locator("#tags-box thead button").all_text_contents() == heads
+    assert not page.locator("#others input[value=q]").is_checked()
+
+
+def test_sorting_by_any_column_ends_in_its_order(opened: Opened, payload: Payload) -> None:
+    page = opened(payload)
+    keys = page.locator("#tags-box thead button").evaluate_all("(all) => all.map((b) => b.dataset.key)")
+    assert len(keys) == 13
+    tags = payload["tags"]
+    by_name = sorted(range(150), key=lambda i: tags["name"][i])
+    told = {"name": tags["name"], "category": tags["category"], "support": tags["support"]}
+    pair = tags["pairs"][0]["f1"]
+    for key in keys:
+        figure_name, _, model = key.partition(".")
+        values = told.get(key) or pair.get(key) or tags["models"][payload["models"][int(model)]["name"]][figure_name]
+        page.evaluate("location.hash = ''")
+        page.locator(f'thead button[data-key="{key}"]').click()
+        up = page.locator("th[aria-sort]").get_attribute("aria-sort") == "ascending"
+        defined = sorted((i for i in by_name if values[i] is not None), key=lambda i: values[i], reverse=not up)
+        if not up:  # ties by name whatever the direction
+            defined = sorted(defined, key=lambda i: (-values[i], tags["name"][i]))
+        assert names(page)[:12] == [tags["name"][i] for i in defined[:12]], key
+
+
+# CSV
+
+HOSTILE = [
+    "=1+1",
+    "+1",
+    "-1",
+    "@SUM(A1)",
+    "\tx",
+    "\rx",
+    "＝1",
+    " =1",
+    "a,b",
+    'q"uote',
+    "line\nbreak",
+    "猫",
+    "'kept",
+    "a;=1",
+]
+
+
+def saved(page: Any) -> tuple[str, list[list[str]], bytes]:
+    """File name, cells, and the bytes."""
+    with page.expect_download() as waiting:
+        page.click("#save-csv")
+    download = waiting.value
+    content = Path(download.path()).read_bytes()
+    return download.suggested_filename, list(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""))), content
+
+
+def test_the_rows_shown_are_saved_as_csv_in_their_order(opened: Opened, payload: Payload) -> None:
+    page = opened(payload)
+    page.fill("#query", "sup>5 tree")
+    page.locator('thead button[data-key="f1.1"]').click()
+    name, (head, *rows), content = saved(page)
+    assert name == "arena-demo-joytag-demo-wd14-demo-2026-11-22-tags.csv"
+    assert content.startswith(b"\xef\xbb\xbf")
+    assert content.endswith(b"\r\n")
+    shown = [row[0] for row in rows]
+    assert shown == names(page)
+    assert len(shown) == int(status(page).split(" ")[0])
+    tags = payload["tags"]
+    for row in rows:
+        i = tags["name"].index(row[0])
+        cells = dict(zip(head, row, strict=True))
+        assert cells["support"] == str(tags["support"][i])
+        assert cells["compared"] == ("yes" if tags["compared"][i] else "no")
+        for model in payload["models"]:
+            own = tags["models"][model["name"]]
+            for key in ("precision", "recall", "f1", "ap", "f1_low", "f1_high", "threshold", "tp", "fp", "fn", "tn"):
+                text, value = cells[f"{model['name']} {key}"], own[key][i]
+                assert text == "" if value is None else float(text) == pytest.approx(value, abs=0.00005), (row[0], key)
+                assert value is None or key not in ("precision", "f1") or float(text) == pytest.approx(value, abs=1e-12)
+        pair, said = tags["pairs"][0]["ap"], cells["joytag-demo minus wd14-demo ap higher"]
+        assert said == ("" if pair["q"][i] is None else "joytag-demo" if pair["higher"][i] == 0 else "undetermined")
+    assert page.inner_text("#tags-told").startswith(f"{len(shown)} tags saved")
+
+
+def test_no_cell_of_the_csv_is_a_formula(opened: Opened, payload_of: Callable[..., Payload]) -> None:
+    payload = payload_of(("=cmd|'/C calc'!A0", "../../b"), tags=len(HOSTILE))
+    payload["tags"]["name"] = list(HOSTILE)
+    payload["tags"]["category"] = ["@x"] * len(HOSTILE)
+    payload["dataset"]["name"] = '..\\..\\CON<>:"'
+    page = opened(payload)
+    name, (head, *rows), content = saved(page)
+    assert re.fullmatch(r"arena-[A-Za-z0-9.-]+-tags\.csv", name)
+    assert ".." not in name
+    assert {row[0] for row in rows} == {
+        "'=1+1", "'+1", "'-1", "'@SUM(A1)", "'\tx", "'\rx", "'＝1", "' =1", "a,b", 'q"uote', "line\nbreak", "猫", "'kept",
+        "a;=1",
+    }  # fmt: skip
+    assert {row[1] for row in rows} == {"'@x"}
+    assert head[4].startswith("'=cmd|")
+    assert {len(row) for row in rows} == {len(head)}
+    assert b'"a;=1"' in content, "in quotes, so that no other separator can part it"
+    negative = [cell for row in rows for cell in row if cell.startswith("-")]
+    assert negative
+    assert all(re.fullmatch(r"-\d+(\.\d+)?(e-\d+)?", cell) for cell in negative)
+
+
+# The view in the address
+
+
+def test_back_and_forward_open_and_close_tags(opened: Opened, payload: Payload) -> None:
+    page = opened(payload)
+    opener = page.locator('.tag[aria-expanded="true"] bdi')
+    page.fill("#query", "tree")
+    first, second = names(page)[:2]
+    page.locator("#tags-box .tag").nth(0).click()
+    page.locator("#tags-box .tag").nth(1).click()
+    assert opener.all_text_contents() == [second]
+    page.go_back()
+    assert opener.all_text_contents() == [first]
+    page.go_back()
+    assert opener.count() == 0
+    assert page.input_value("#query") == "tree", "a search is no step of its own, and stays"
+    page.go_forward()
+    assert opener.all_text_contents() == [first]
+    page.locator(".detail-box").focus()
+    page.keyboard.press("Escape")
+    assert opener.count() == 0
+    assert page.evaluate("document.activeElement.textContent") == first
+    page.go_back()
+    assert opener.all_text_contents() == [first]
+
+
+def test_an_edited_address_is_taken_and_a_jump_keeps_the_view(opened: Opened, payload: Payload) -> None:
+    page = opened(payload)
+    page.evaluate("location.hash = 'q=icon&sort=name-up&d=ap&compared=1'")
+    page.wait_for_function("document.getElementById('query').value === 'icon'")
+    assert names(page) == sorted(names(page))
+    assert page.locator("input[name=difference][value=ap]").is_checked()
+    assert page.locator("#compared-only").is_checked()
+    page.locator(".skip").press("Enter")
+    page.wait_for_url(re.compile("q=icon"))
+    assert page.input_value("#query") == "icon"
+
+
+def test_an_open_tag_tells_the_difference_of_the_two_compared_now(
+    opened: Opened, payload_of: Callable[..., Payload]
+) -> None:
+    page = opened(payload_of(("a", "b", "c")))
+    page.locator("#tags-box .tag").first.click()
+    page.locator("#tags select.pair").select_option("b − c")
+    assert page.locator(".detail-box .differences li").first.inner_text().startswith("Difference in F1 (b − c)")
+    assert page.locator(".detail-box").count() == 1
+
+
+def test_the_link_to_the_view_is_copied(opened: Opened, payload: Payload) -> None:
+    page = opened(payload)
+    page.fill("#query", "cat:meta")
+    page.click("#copy-link")
+    page.wait_for_function("document.getElementById('tags-told').textContent !== ''")
+    assert page.inner_text("#tags-told") == "Link to this view copied."
+    page.fill("#query", "")
+    page.focus("#query")
+    page.keyboard.press("Control+V")
+    assert page.input_value("#query").endswith("index.html#q=cat%3Ameta")
+
+
+def test_cells_out_of_sight_are_filled_in_after_a_pause(opened: Opened, payload_of: Callable[..., Payload]) -> None:
+    page = opened(payload_of(tuple("abcdefghij"), tags=80))
+    rendered(page)
+    texts = page.evaluate("""() => {
+      document.querySelector('thead button[data-key="f1.0"]').click();
+      return [...document.querySelectorAll('#tags-box tr.row')].map((row) => [...row.children].map((cell) => cell.textContent));
+    }""")
+    assert not any("" in row[:10] for row in texts), "what is in sight is there at once"
+    assert any(row[-1] == "" for row in texts), "the rest is not"
+    rendered(page)
+    assert "" not in page.locator("#tags-box tr.row td").all_text_contents()
