@@ -1,0 +1,46 @@
+"""Static pictures of a result: the leaderboard, the sweep of thresholds, tag against tag, and slices.
+
+Each is an SVG and a PNG for a light and a dark ground, on a ground of its own: a transparent picture cannot be read where the
+page around it is of the other kind. matplotlib is imported only where something is drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from arena.report.pictures import pictures
+from arena.report.styles import THEMES, Theme
+from arena.report.view import headline_view
+from arena.result import Result
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def write_plots(result: Result, folder: Path) -> list[Path]:
+    """Write the pictures that `arena.report.pictures` names; the same result gives the same bytes."""
+    from arena.report.plots.canvas import save, theme_of
+
+    folder.mkdir(exist_ok=True)
+    wanted, draw = pictures(headline_view(result)), drawings(result)
+    paths = []
+    for theme in THEMES:
+        with theme_of(theme):
+            for picture in wanted:
+                paths += save(draw[picture.name](theme), folder / f"{picture.name}{theme.suffix}", title=picture.alt)
+    return paths
+
+
+def drawings(result: Result) -> dict[str, Callable[[Theme], Figure]]:
+    """How each picture is drawn, by its name; inside `theme_of`, which sets fonts and colours."""
+    from arena.report.plots import leaderboard, scatter, slices, sweep
+
+    payload = headline_view(result)
+    return {
+        "leaderboard": lambda theme: leaderboard.draw(payload, theme),
+        "sweep": lambda theme: sweep.draw(payload, result.sweep, theme),
+        "scatter": lambda theme: scatter.draw(payload, result, theme),
+        "slices": lambda theme: slices.draw(payload, theme),
+    }
