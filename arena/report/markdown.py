@@ -11,8 +11,8 @@ from arena.report.styles import DARK, LIGHT
 from arena.report.text import encodable, one_line
 
 _MARKS = re.compile(r"([\\`*_{}\[\]<>|#~$&])")
-_FIRST = re.compile(r"^([-+=]|\d+(?=[.)]))")
-"""What makes a list or a heading of a line that begins with it."""
+_FIRST = re.compile(r"^([-+=](?=[-+=\s]|$)|\d+(?=[.)](?:\s|$)))")
+"""What makes a list, a heading or a rule of a line that begins with it."""
 
 _REFERENCES = re.compile(r"@|#(?=\d)|(?i:\b(?:gh-(?=\d)|www(?=\.))|:(?=//))|:(?=[\w+-]+:)")
 """Where a mention, a number of an issue, an address or an emoji's name begins that GitHub would follow or replace."""

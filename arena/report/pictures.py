@@ -55,7 +55,7 @@ def pictures(payload: Mapping[str, Any]) -> list[Picture]:
             Picture(
                 "scatter",
                 "Tag against tag",
-                f"F1 and AP of {plural(payload['compared_tags'], 'tag', 'tags')}, a dot each: {first} across, {second} upwards.",
+                f"F1 and AP of {plural(payload['compared_tags'], 'tag', 'tags')}, a dot each: {first} across, {second} up.",
             )
         )
     if payload["slices"]:

@@ -63,8 +63,8 @@ LIGHT = Theme(
     suffix="",
     surface="#ffffff", ink="#1a1e22", muted="#59626c", line="#dfe2e4", grid="#e8eaeb",
     models=(
-        "#0067a8", "#c9540a", "#00805f", "#a8478a", "#8a6a00",
-        "#2f8fce", "#5b5f66", "#7a3b2e", "#5a4fcf", "#5f8a1c",
+        "#04559b", "#d75913", "#067d59", "#c36399", "#8c4100",
+        "#1193cc", "#4b4364", "#603136", "#6b5dd4", "#669455",
     ),
 )  # fmt: skip
 
@@ -72,8 +72,8 @@ DARK = Theme(
     suffix="-dark",
     surface="#1a1e22", ink="#e7e9eb", muted="#9ea8b2", line="#31373d", grid="#2a3036",
     models=(
-        "#5ab4f0", "#f5913e", "#3cc79e", "#e592cb", "#e3c04a",
-        "#a6d5ff", "#c3c8ce", "#d99a86", "#a8a0ff", "#a9d05c",
+        "#3d9ed6", "#dc803a", "#18d6a5", "#ffa8de", "#e3c04a",
+        "#96deff", "#dbf3ff", "#f19b7e", "#aeaeff", "#d7dc90",
     ),
 )  # fmt: skip
 

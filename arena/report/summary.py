@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from arena.report.contamination import CAVEAT, contamination_told
 from arena.report.cost import cost_notes, megabytes, millions
-from arena.report.figures import clipped, count, figure, interval, moment, plural, rate
+from arena.report.figures import clipped, count, moment, plural, rate
 from arena.report.findings import subject, tag_findings
 from arena.report.leaderboard import Cell, Standing, leaderboard
 from arena.report.markdown import bullets, code, escape_markdown, folded, picture, table
@@ -67,9 +67,7 @@ def _short_leaderboard(payload: Mapping[str, Any]) -> str:
     columns |= {title: [_starred(s.cells[key]) for s in standings] for key, title in (("map", "mAP"), *_F1)}
     columns["threshold"] = [clipped(str(s.model["threshold"]), NAME) for s in standings]
     columns |= {
-        title: [show(s.model) for s in standings]
-        for title, key, show in _COSTS
-        if any(s.model[key] for s in standings)
+        title: [show(s.model) for s in standings] for title, key, show in _COSTS if any(s.model[key] for s in standings)
     }
     starred = any(s.cells[key].best for s in standings for key in HEADLINES)
     return "\n\n".join(filter(None, [table(_rows(columns), numbers_from=1), _key(payload, starred=starred)]))
@@ -77,7 +75,7 @@ def _short_leaderboard(payload: Mapping[str, Any]) -> str:
 
 _F1 = [(key, title) for key, title in HEADLINES.items() if key != "map"]
 
-_COSTS = (
+_COSTS: Sequence[tuple[str, str, Callable[[Mapping[str, Any]], str]]] = (
     ("images/s", "images_per_second", lambda model: rate(model["images_per_second"])),
     ("parameters", "parameters", lambda model: millions(model["parameters"])),
 )
@@ -165,11 +163,14 @@ def _slices(payload: Mapping[str, Any], drawn: str) -> str:
         for row in group.rows:
             values = [" / ".join(one.models[place][0] for one in row.figures) for place in range(len(names))]
             said = [one.verdict.words for one in row.figures if one.verdict]
-            rows.append([f"{clipped(group.title, 30)}: {clipped(row.title, 40)}", row.size, *values, "; ".join(said)])
+            kind = clipped(group.title.partition(":")[0], 30)
+            rows.append([f"{kind}: {clipped(row.title, 40)}", row.size, *values, "; ".join(said)])
     header = ["slice", "size", *(f"{name}: macro F1 / mAP" for name in names), "macro F1; mAP"]
     more = f"\n\n{count(len(rows) - MOST_SLICES)} more in `slices.parquet`." if len(rows) > MOST_SLICES else ""
     body = table([header, *rows[:MOST_SLICES]]) + more
-    return "\n\n".join(filter(None, ["## Slices", drawn, folded(f"{plural(len(rows), 'slice', 'slices')} in figures", body)]))
+    return "\n\n".join(
+        filter(None, ["## Slices", drawn, folded(f"{plural(len(rows), 'slice', 'slices')} in figures", body)])
+    )
 
 
 def _contamination(payload: Mapping[str, Any]) -> str:
@@ -192,18 +193,30 @@ def _measured(result: Result, payload: Mapping[str, Any]) -> str:
         f"- Images: {images}; tags: {tags}; {least}",
         f"- Convention: {code(payload['convention'])}: {escape_markdown(convention_note(result.summary))}",
         *(f"- Tagger: {escape_markdown(_identity(model, run))}" for model in payload["models"]),
-        *(f"- {title}: {code(str(run[key]))}" for key, title in (("signature", "Signature"), ("command", "Command")) if run.get(key)),
+        *(
+            f"- {title}: {code(str(run[key]))}"
+            for key, title in (("signature", "Signature"), ("command", "Command"))
+            if run.get(key)
+        ),
         f"- Made: {escape_markdown(_made(payload))}" if _made(payload) else "",
         "- Every tag: [the page](index.html), [the text files](full-metrics), [the numbers](summary.json)",
     ]
-    return f"## How it was measured\n\n{folded('Dataset, taggers, signature, command', chr(10).join(filter(None, lines)))}"
+    return (
+        f"## How it was measured\n\n{folded('Dataset, taggers, signature, command', chr(10).join(filter(None, lines)))}"
+    )
 
 
 def _identity(model: Mapping[str, Any], run: Mapping[str, Any]) -> str:
     """A model's whole name, its title and what its scores were made of."""
     facts = run["models"].get(model["name"], {})
     title = model["title"] if model["title"] != model["name"] else ""
-    found = [model["name"], title, facts.get("hub"), facts.get("revision"), f"scores {facts['key'][:8]}" if facts.get("key") else ""]
+    found = [
+        model["name"],
+        title,
+        facts.get("hub"),
+        facts.get("revision"),
+        f"scores {facts['key'][:8]}" if facts.get("key") else "",
+    ]
     return ", ".join(str(one) for one in found if one)
 
 

@@ -15,6 +15,8 @@ from typing import Any
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
@@ -29,11 +31,14 @@ WIDTH = 9.0
 POINTS = 72
 """Points an inch."""
 
-DPI = 160
+DPI, DOTS_DPI = 160, 120
 """Pixels an inch of a PNG, and of dots that an SVG holds as a picture."""
 
 SIZE, SMALL = 9.5, 8.0
 """Points of text, and of quieter text."""
+
+CAPTION = 130
+"""Characters of a line of the caption."""
 
 KEYS_ABREAST = 4
 """Most models side by side in a key."""
@@ -55,8 +60,8 @@ _MISSING = r"Glyph .* missing from|Matplotlib currently does not support"
 def theme_of(theme: Theme) -> Iterator[None]:
     """Draw on a theme's ground, with matplotlib's own font and settings whatever a user's are.
 
-    Text in an SVG stays text: it can be searched, copied and read aloud, and names in scripts that the font lacks are shown with
-    the reader's fonts. It is measured with DejaVu Sans, which is wider than most, so that it fits in another font too.
+    Text in an SVG stays text: it can be searched, copied and read aloud, and names in scripts that the font lacks are shown
+    with the reader's fonts. It is measured with DejaVu Sans, which is wider than most, so that it fits in another font too.
     """
     with matplotlib.rc_context(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", _MISSING, UserWarning)
@@ -65,11 +70,11 @@ def theme_of(theme: Theme) -> Iterator[None]:
         yield
 
 
-def _settings(theme: Theme) -> dict[str, Any]:
+def _settings(theme: Theme) -> Any:
     return {
         "svg.hashsalt": "arena", "svg.fonttype": "none", "text.parse_math": False,
         "font.family": ["sans-serif"], "font.sans-serif": ["DejaVu Sans"], "font.size": SIZE,
-        "figure.facecolor": theme.surface, "axes.facecolor": theme.surface, "savefig.facecolor": theme.surface,
+        "figure.facecolor": theme.surface, "axes.facecolor": theme.surface,
         "text.color": theme.ink, "axes.labelcolor": theme.ink, "axes.titlecolor": theme.ink,
         "xtick.color": theme.line, "ytick.color": theme.line,
         "xtick.labelcolor": theme.muted, "ytick.labelcolor": theme.muted,
@@ -80,8 +85,20 @@ def _settings(theme: Theme) -> dict[str, Any]:
 
 
 def new_figure(height: float) -> Figure:
-    """An empty picture of `WIDTH` by so many inches, whose parts make room for each other."""
-    return Figure(figsize=(WIDTH, height), layout="constrained")
+    """An empty picture of `WIDTH` by so many inches. Its parts are placed by hand: a layout takes longer than drawing does."""
+    return Figure(figsize=(WIDTH, height))
+
+
+def panel(figure: Figure, *, left: float, top: float, width: float, height: float) -> Axes:
+    """Axes at so many inches from the left and the top of the picture."""
+    tall = figure.get_figheight()
+    return figure.add_axes((left / WIDTH, 1 - (top + height) / tall, width / WIDTH, height / tall))
+
+
+def title(ax: Axes, text: str, aside: str = "", *, quiet: str) -> None:
+    """What a panel shows, over its left end, and something less loud over its right one."""
+    ax.set_title(text, loc="left", fontweight="bold", pad=5)
+    ax.set_title(aside, loc="right", fontsize=SMALL, color=quiet, pad=5)
 
 
 def marker(place: int) -> Any:
@@ -117,23 +134,40 @@ def whisker(ax: Axes, theme: Theme, place: int, ends: tuple[float, float] | None
 
 
 def add_key(figure: Figure, keys: Sequence[tuple[dict[str, Any], str]]) -> None:
-    """The key over a picture: how each thing is drawn, and its name.
+    """The key over a picture, `key_height` inches high: how each thing is drawn, and its name.
 
     matplotlib leaves out what is called `_x`, hence the names are set afterwards.
     """
     abreast = min(len(keys), KEYS_ABREAST)
     lines = [Line2D([], [], **style) for style, _ in keys]
     legend = figure.legend(
-        lines, ["?"] * len(keys), loc="outside upper left", ncols=abreast, handlelength=3.2, columnspacing=1.6
-    )
+        lines, ["?"] * len(keys), loc="upper left", bbox_to_anchor=(0, 1), ncols=abreast, borderaxespad=0.15,
+        handlelength=3.2 if any(line.get_linestyle() != "None" for line in lines) else 1.0, columnspacing=1.8,
+    )  # fmt: skip
     for text, (_, name) in zip(legend.get_texts(), keys, strict=True):
         text.set_text(fitted(name, WIDTH * POINTS / abreast - 60))
 
 
-def add_caption(figure: Figure, text: str) -> None:
-    """How to read a picture, below it."""
-    told = "\n".join(textwrap.wrap(text, 130))
-    figure.supxlabel(told, x=0.012, ha="left", fontsize=SMALL, color=matplotlib.rcParams["xtick.labelcolor"])
+def key_height(keys: int) -> float:
+    """Inches that the key of so many things needs."""
+    return 0.12 + 0.2 * -(-keys // KEYS_ABREAST)
+
+
+def add_caption(figure: Figure, lines: Sequence[str]) -> None:
+    """How to read a picture, below it, `caption_height` inches high."""
+    x, y = 0.1 / WIDTH, 0.08 / figure.get_figheight()
+    quiet = matplotlib.rcParams["xtick.labelcolor"]
+    figure.text(x, y, "\n".join(lines), va="bottom", fontsize=SMALL, color=quiet, linespacing=1.35)
+
+
+def caption_lines(*sentences: str) -> list[str]:
+    """Sentences as lines that fit a picture; empty ones are left out."""
+    return textwrap.wrap(" ".join(filter(None, sentences)), CAPTION)
+
+
+def caption_height(lines: Sequence[str]) -> float:
+    """Inches that a caption needs."""
+    return 0.12 + 0.16 * len(lines)
 
 
 def drawable(name: str) -> str:
@@ -156,7 +190,7 @@ def fitted(name: str, points: float, size: float = SIZE) -> str:
     return f"{shown[: max(kept, 1)]}…"
 
 
-def width(text: str, size: float) -> float:
+def width(text: str, size: float = SIZE) -> float:
     """Points across, for a font that may lack some of the signs: such a sign of an Asian script is as wide as it is high."""
     wide = sum(unicodedata.east_asian_width(sign) in "WF" for sign in text)
     measured: float = text_to_path.get_text_width_height_descent(text, _font(size), ismath=False)[0]
@@ -169,14 +203,15 @@ def _font(size: float) -> FontProperties:
 
 
 def save(figure: Figure, path: Path, *, title: str) -> list[Path]:
-    """Write a picture as SVG and PNG, without date or version."""
-    kinds: dict[str, dict[str, Any]] = {
-        ".svg": {"Date": None, "Creator": None, "Title": drawable(title)},
-        ".png": {"Software": None},
-    }
-    paths = []
-    for kind, metadata in kinds.items():
-        paths.append(path.with_name(path.name + kind))
-        figure.savefig(paths[-1], dpi=DPI, metadata=metadata)
-        figure.set_layout_engine("none")  # the second is laid out as the first was
-    return paths
+    """Write a picture as SVG and PNG, without date or version.
+
+    Straight from the two canvases: `Figure.savefig` draws everything twice.
+    """
+    svg, png = (path.with_name(path.name + kind) for kind in (".svg", ".png"))
+    figure.set_dpi(DOTS_DPI)
+    drawing: Any = FigureCanvasSVG(figure)
+    drawing.print_svg(svg, metadata={"Date": None, "Creator": None, "Title": drawable(title)})
+    figure.set_dpi(DPI)
+    drawing = FigureCanvasAgg(figure)
+    drawing.print_png(png, metadata={"Software": None})
+    return [svg, png]

@@ -11,8 +11,23 @@ from matplotlib.ticker import MaxNLocator
 
 from arena.report.cost import megabytes, millions
 from arena.report.figures import rate
-from arena.report.leaderboard import Standing, leaderboard
-from arena.report.plots.canvas import SIZE, SMALL, add_caption, dot, fitted, new_figure, whisker
+from arena.report.leaderboard import Cell, Standing, leaderboard
+from arena.report.plots.canvas import (
+    POINTS,
+    SIZE,
+    SMALL,
+    WIDTH,
+    add_caption,
+    caption_height,
+    caption_lines,
+    dot,
+    fitted,
+    new_figure,
+    panel,
+    title,
+    whisker,
+    width,
+)
 from arena.report.styles import Theme
 from arena.result import HEADLINES
 
@@ -22,21 +37,33 @@ ROW = 0.46
 NAME_POINTS = 130
 """Room for a model's name."""
 
+COST = 0.74
+"""Inches across a column of costs."""
+
+GAP = 0.2
+"""Inches between panels."""
+
 
 def draw(payload: Mapping[str, Any], theme: Theme) -> Figure:
     """The models by falling mAP at their own thresholds; a star stands where no other is known to be higher."""
     standings, costs = leaderboard(payload), _costs(payload)
-    figure = new_figure(1.15 + ROW * len(standings))
-    ratios = [1.0] * len(HEADLINES) + [0.36] * len(costs)
-    panels = figure.subplots(1, len(ratios), sharey=True, width_ratios=ratios)
-    for ax, (key, title) in zip(panels, HEADLINES.items(), strict=False):
+    names = [fitted(standing.model["name"], NAME_POINTS) for standing in standings]
+    caption = _caption(payload, standings)
+    high = ROW * len(standings)
+    figure = new_figure(0.36 + high + 0.26 + caption_height(caption))
+    left = 0.25 + max(map(width, names)) / POINTS
+    wide = (WIDTH - left - COST * len(costs) - GAP * len(HEADLINES)) / len(HEADLINES)
+    for number, (key, name) in enumerate(HEADLINES.items()):
+        ax = panel(figure, left=left + number * (wide + GAP), top=0.36, width=wide, height=high)
         _draw_figures(ax, standings, key, theme)
-        ax.set_title(title, loc="left", fontweight="bold")
-    for ax, (title, cells) in zip(panels[len(HEADLINES) :], costs.items(), strict=True):
-        _draw_cost(ax, title, [cells[standing.model["name"]] for standing in standings], theme)
-    panels[0].set(yticks=range(len(standings)), ylim=(len(standings) - 0.5, -0.62))
-    panels[0].set_yticklabels([fitted(s.model["name"], NAME_POINTS) for s in standings], color=theme.ink, fontsize=SIZE)
-    add_caption(figure, _caption(payload, standings))
+        title(ax, name, quiet=theme.muted)
+        ax.set(yticks=range(len(standings)), ylim=(len(standings) - 0.5, -0.6))
+        ax.set_yticklabels([] if number else names, color=theme.ink, fontsize=SIZE)
+    for number, (name, cells) in enumerate(reversed(costs.items())):
+        ax = panel(figure, left=WIDTH - 0.1 - COST * (number + 1), top=0.36, width=COST, height=high)
+        ax.set(ylim=(len(standings) - 0.5, -0.6))
+        _draw_cost(ax, name, [cells[standing.model["name"]] for standing in standings], theme)
+    add_caption(figure, caption)
     return figure
 
 
@@ -47,11 +74,13 @@ def _draw_figures(ax: Axes, standings: Sequence[Standing], key: str, theme: Them
         ends = None if cell.low is None or cell.high is None else (cell.low, cell.high)
         whisker(ax, theme, standing.style, ends, at=row)
         if cell.value is None:
-            ax.text(0.5, row, cell.text, transform=ax.get_yaxis_transform(), ha="center", va="center", color=theme.muted)
+            ax.text(
+                0.5, row, cell.text, transform=ax.get_yaxis_transform(), ha="center", va="center", color=theme.muted
+            )
             continue
         ax.plot([cell.value], [row], **dot(theme, standing.style))
         label = f"{cell.text} ★" if cell.best else cell.text
-        above = {"xytext": (0, 6), "textcoords": "offset points", "ha": "center", "va": "bottom"}
+        above: Any = {"xytext": (0, 6), "textcoords": "offset points", "ha": "center", "va": "bottom"}
         ax.annotate(label, (cell.value, row), fontsize=SMALL, fontweight="bold" if cell.best else "normal", **above)
     ax.margins(x=0.24)
     ax.xaxis.set_major_locator(MaxNLocator(4))
@@ -71,20 +100,29 @@ def _costs(payload: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     return {title: cells for title, cells in columns.items() if any(m[known[title]] for m in models)}
 
 
-def _draw_cost(ax: Axes, title: str, cells: Sequence[str], theme: Theme) -> None:
+def _draw_cost(ax: Axes, name: str, cells: Sequence[str], theme: Theme) -> None:
     ax.set_axis_off()
-    ax.set_title(title, loc="right", color=theme.muted, fontsize=SMALL)
+    title(ax, "", name, quiet=theme.muted)
     for row, cell in enumerate(cells):
         ax.text(1.0, row, cell, transform=ax.get_yaxis_transform(), ha="right", va="center", fontsize=SMALL)
 
 
-def _caption(payload: Mapping[str, Any], standings: Sequence[Standing]) -> str:
+def _caption(payload: Mapping[str, Any], standings: Sequence[Standing]) -> list[str]:
     """What whiskers and stars are, where there are any."""
-    told = "At each tagger's own threshold."
-    told += " Whiskers: 95 % intervals." if payload["replicates"] else " Point estimates: nothing says how sure they are."
-    if any(standing.cells[key].best for standing in standings for key in HEADLINES):
-        tied = ", or not to be told from it" if payload["replicates"] else ""
-        told += f" ★ the highest{tied}."
-    if len({model["timed_on"] for model in payload["models"] if model["images_per_second"]}) > 1:
-        told += " Speeds are of different machines."
-    return told
+    cells = [standing.cells[key] for standing in standings for key in HEADLINES]
+    tied = ", or not to be told from it" if payload["replicates"] else ""
+    speeds = {model["timed_on"] for model in payload["models"] if model["images_per_second"]}
+    return caption_lines(
+        "At each tagger's own threshold.",
+        "Whiskers: 95 % intervals." if payload["replicates"] else "Point estimates: nothing says how sure they are.",
+        "They are corrected for the bias of rare tags: a figure may lie outside." if any(map(_outside, cells)) else "",
+        f"★ the highest{tied}." if any(cell.best for cell in cells) else "",
+        "Speeds are of different machines." if len(speeds) > 1 else "",
+    )
+
+
+def _outside(cell: Cell) -> bool:
+    """Whether a figure lies beside its own interval."""
+    if cell.value is None or cell.low is None or cell.high is None:
+        return False
+    return not cell.low <= cell.value <= cell.high

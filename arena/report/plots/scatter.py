@@ -10,9 +10,23 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from arena.report.figures import count
+from arena.report.figures import DECIDED, count
 from arena.report.pictures import Pair, best_pair
-from arena.report.plots.canvas import SMALL, add_caption, add_key, colour, dot, fitted, marker, new_figure
+from arena.report.plots.canvas import (
+    WIDTH,
+    add_caption,
+    add_key,
+    caption_height,
+    caption_lines,
+    colour,
+    dot,
+    fitted,
+    key_height,
+    marker,
+    new_figure,
+    panel,
+    title,
+)
 from arena.report.styles import Theme
 from arena.result import Result
 
@@ -23,6 +37,10 @@ MANY = 1000
 
 NAME_POINTS = 200
 """Room for a model's name at an axis."""
+
+
+TOP, ROOM = key_height(3) + 0.3, 0.6
+"""Inches over a panel, for the key and its title, and left of it, for its axis."""
 
 
 class Side(NamedTuple):
@@ -38,14 +56,17 @@ def draw(payload: Mapping[str, Any], result: Result, theme: Theme) -> Figure:
     sides = [Side(name, result.models.index(name)) for name in pair]
     columns = {key: tags_of_pair(result, pair, key) for key in FIGURES}
     tested = any(rows["tested"].any() for rows in columns.values())
-    figure = new_figure(5.0)
-    for ax, (key, rows) in zip(figure.subplots(1, 2), columns.items(), strict=True):
+    caption = _caption(payload, tested=tested)
+    wide = (WIDTH - 0.15) / 2 - ROOM
+    figure = new_figure(TOP + wide + 0.5 + caption_height(caption))
+    for number, (key, rows) in enumerate(columns.items()):
+        ax = panel(figure, left=ROOM + number * (wide + ROOM), top=TOP, width=wide, height=wide)
         _draw_dots(ax, rows, sides, theme)
         _finish(ax, rows, sides, FIGURES[key], theme, tested=tested)
     rest = {"color": theme.muted, "marker": "o", "markersize": 4, "linestyle": "none"}
     keys = [(dot(theme, side.place), f"higher: {side.name}") for side in sides] if tested else []
     add_key(figure, [*keys, (rest, "undetermined" if tested else "not tested")])
-    add_caption(figure, _caption(payload, tested=tested))
+    add_caption(figure, caption)
     return figure
 
 
@@ -74,7 +95,7 @@ def _draw_dots(ax: Axes, rows: pd.DataFrame, sides: Sequence[Side], theme: Theme
         these = (rows["higher"] == name).to_numpy()
         ax.scatter(
             rows["first"][these], rows["second"][these], s=areas[these], color=shade, marker=shape, linewidths=0,
-            alpha=0.5 if many else 0.75, rasterized=many, zorder=2,
+            alpha=(0.5 if name else 0.35) if many else 0.75, rasterized=many, zorder=2,
         )  # fmt: skip
 
 
@@ -85,35 +106,35 @@ def _areas(support: np.ndarray[Any, np.dtype[np.float64]], *, scale: float) -> n
     return areas
 
 
-def _finish(
-    ax: Axes, rows: pd.DataFrame, sides: Sequence[Side], title: str, theme: Theme, *, tested: bool
-) -> None:
+def _finish(ax: Axes, rows: pd.DataFrame, sides: Sequence[Side], name: str, theme: Theme, *, tested: bool) -> None:
     """Axes that are alike, and how many tags are decided for whom: below the line across, above it upwards."""
     across, up = sides
-    end = _axis_end(float(rows[["first", "second"]].max(axis=None)) if len(rows) else 1.0)
+    end = _axis_end(rows[["first", "second"]].to_numpy(np.float64).max(initial=0.0))
     ax.set(xlim=(-0.02 * end, 1.02 * end), ylim=(-0.02 * end, 1.02 * end), aspect="equal")
-    ax.set_xlabel(f"{title} of {fitted(across.name, NAME_POINTS)}")
-    ax.set_ylabel(f"{title} of {fitted(up.name, NAME_POINTS)}")
-    ax.set_title(f"{title}, tag by tag", loc="left", fontweight="bold")
-    if not tested:
-        return
+    ax.set_xlabel(f"{name} of {fitted(across.name, NAME_POINTS)}")
+    ax.set_ylabel(f"{name} of {fitted(up.name, NAME_POINTS)}")
     decided = [int((rows["higher"] == side.name).sum()) for side in sides]
     counts = f"{count(sum(decided))} decided, {count(len(rows) - sum(decided))} undetermined"
-    ax.set_title(counts, loc="right", fontsize=SMALL, color=theme.muted)
+    title(ax, f"{name}, tag by tag", counts if tested else "", quiet=theme.muted)
+    if not tested:
+        return
     box = {"boxstyle": "round,pad=0.3", "facecolor": theme.surface, "edgecolor": "none", "alpha": 0.85}
-    for number, (x, y, ha, va) in zip(decided, ((0.98, 0.02, "right", "bottom"), (0.02, 0.98, "left", "top")), strict=True):
+    for number, (x, y, ha, va) in zip(
+        decided, ((0.98, 0.02, "right", "bottom"), (0.02, 0.98, "left", "top")), strict=True
+    ):
         ax.text(x, y, count(number), transform=ax.transAxes, ha=ha, va=va, fontweight="bold", bbox=box, zorder=4)
 
 
-def _axis_end(highest: float) -> float:
+def _axis_end(highest: np.float64 | float) -> float:
     """The first tenth that leaves room above the highest, as on the page."""
     return min(1.0, float(np.ceil(highest * 10 + 0.2)) / 10)
 
 
-def _caption(payload: Mapping[str, Any], *, tested: bool) -> str:
-    told = "A dot is a tag; its area grows with the images that carry it."
-    if len(payload["models"]) > 2:
-        told += " The two taggers with the highest mAP."
-    if tested:
-        return f"{told} Below the line the tagger across is higher. Counts in the corners: tags where that is decided (q ≤ 0.05)."
-    return f"{told} Below the line the tagger across is higher, as a point estimate: nothing was tested."
+def _caption(payload: Mapping[str, Any], *, tested: bool) -> list[str]:
+    return caption_lines(
+        "A dot is a tag; its area grows with the images that carry it.",
+        "The two taggers with the highest mAP." if len(payload["models"]) > 2 else "",
+        "Below the line the tagger across is higher"
+        + ("." if tested else ", as a point estimate: nothing was tested."),
+        f"Counts in the corners: tags where that is decided (q ≤ {DECIDED})." if tested else "",
+    )

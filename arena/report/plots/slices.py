@@ -13,7 +13,23 @@ from matplotlib.ticker import MaxNLocator
 
 from arena.report.comparisons import SLICED
 from arena.report.figures import UNDEFINED, count, plural
-from arena.report.plots.canvas import SIZE, add_caption, add_key, dot, fitted, new_figure, whisker
+from arena.report.plots.canvas import (
+    POINTS,
+    SMALL,
+    WIDTH,
+    add_caption,
+    add_key,
+    caption_height,
+    caption_lines,
+    dot,
+    fitted,
+    key_height,
+    new_figure,
+    panel,
+    title,
+    whisker,
+    width,
+)
 from arena.report.slices import KINDS, OF_TAGS
 from arena.report.styles import Theme
 from arena.result import HEADLINES
@@ -28,6 +44,10 @@ KIND_POINTS = 220
 """Room for what a column of the images is called."""
 
 
+OVER, UNDER, GAP = 0.25, 0.3, 0.25
+"""Inches over a kind's panels, for their title, under them, for their axis, and between the two."""
+
+
 class Kind(NamedTuple):
     """The slices of one kind that are drawn, and how many there are."""
 
@@ -37,22 +57,40 @@ class Kind(NamedTuple):
 
 
 def draw(payload: Mapping[str, Any], theme: Theme) -> Figure:
-    """Macro F1 and mAP of every model on each slice; all panels of a figure share their axis."""
+    """Macro F1 and mAP of every model on each slice; all panels of a figure have the same axis."""
     models, kinds = payload["models"], kinds_of(payload)
-    row = 0.2 + 0.055 * len(models)
-    heights = [0.5 + row * len(kind.rows) for kind in kinds]
-    figure = new_figure(0.95 + 0.2 * ((len(models) - 1) // 4) + sum(heights))
-    panels = figure.subplots(len(kinds), len(SLICED), squeeze=False, sharex="col", sharey="row", height_ratios=heights)
-    for line, kind in zip(panels, kinds, strict=True):
-        for ax, key in zip(line, SLICED, strict=True):
+    caption, row, top = _caption(payload, kinds), 0.2 + 0.055 * len(models), key_height(len(models))
+    labels = [[_label(one) for one in kind.rows] for kind in kinds]
+    left = 0.25 + max(width(line, SMALL) for group in labels for label in group for line in label.split("\n")) / POINTS
+    wide = (WIDTH - left - 0.15 - GAP) / 2
+    figure = new_figure(top + sum(OVER + UNDER + row * len(kind.rows) for kind in kinds) + caption_height(caption))
+    columns: dict[str, list[Axes]] = {key: [] for key in SLICED}
+    for kind, group in zip(kinds, labels, strict=True):
+        for number, key in enumerate(SLICED):
+            place = {
+                "left": left + number * (wide + GAP),
+                "top": top + OVER,
+                "width": wide,
+                "height": row * len(kind.rows),
+            }
+            ax = panel(figure, **place)
             _draw_kind(ax, kind, key, theme)
-            ax.set_title(HEADLINES[key], loc="right", color=theme.muted, fontsize=SIZE)
-        line[0].set_title(_heading(kind), loc="left", fontweight="bold")
-        line[0].set(yticks=range(len(kind.rows)), ylim=(len(kind.rows) - 0.5, -0.5))
-        line[0].set_yticklabels([_label(one) for one in kind.rows], color=theme.ink)
+            title(ax, "" if number else _heading(kind), HEADLINES[key], quiet=theme.muted)
+            ax.set_yticks(range(len(group)), [""] * len(group) if number else group, color=theme.ink)
+            columns[key].append(ax)
+        top += OVER + UNDER + row * len(kind.rows)
+    for column in columns.values():
+        _share_axis(column)
     add_key(figure, [(dot(theme, place), model["name"]) for place, model in enumerate(models)])
-    add_caption(figure, _caption(payload, kinds))
+    add_caption(figure, caption)
     return figure
+
+
+def _share_axis(column: Sequence[Axes]) -> None:
+    """What can be compared has the same axis."""
+    ends = [ax.get_xlim() for ax in column]
+    for ax in column:
+        ax.set_xlim(min(low for low, _ in ends), max(high for _, high in ends))
 
 
 def kinds_of(payload: Mapping[str, Any]) -> list[Kind]:
@@ -71,14 +109,19 @@ def _draw_kind(ax: Axes, kind: Kind, key: str, theme: Theme) -> None:
         cells = one["figures"][key]["models"]
         shifts = np.linspace(-0.28, 0.28, len(cells)) if len(cells) > 1 else [0.0]
         if all(value is None for value, _, _ in cells):
-            ax.text(0.5, row, UNDEFINED, transform=ax.get_yaxis_transform(), ha="center", va="center", color=theme.muted)
+            ax.text(
+                0.5, row, UNDEFINED, transform=ax.get_yaxis_transform(), ha="center", va="center", color=theme.muted
+            )
         for place, ((value, low, high), shift) in enumerate(zip(cells, shifts, strict=True)):
             whisker(ax, theme, place, None if low is None or high is None else (low, high), at=row + shift)
             if value is not None:
                 ax.plot([value], [row + shift], **dot(theme, place, 6))
     ax.xaxis.set_major_locator(MaxNLocator(5))
+    ax.set_ylim(len(kind.rows) - 0.5, -0.5)
     ax.tick_params(axis="y", length=0)
-    ax.tick_params(axis="x", labelbottom=True)
+    ax.grid(visible=False, axis="y")
+    for row in range(1, len(kind.rows)):
+        ax.axhline(row - 0.5, color=theme.grid, linewidth=0.8, zorder=0)
 
 
 def _heading(kind: Kind) -> str:
@@ -91,7 +134,9 @@ def _label(one: Mapping[str, Any]) -> str:
     return f"{fitted(one['title'], NAME_POINTS)}\n{size}"
 
 
-def _caption(payload: Mapping[str, Any], kinds: Sequence[Kind]) -> str:
-    told = "At each tagger's own threshold. "
-    told += "Whiskers: 95 % intervals." if payload["replicates"] else "Point estimates: nothing says how sure they are."
-    return told + (" All slices: slices.parquet." if any(len(kind.rows) < kind.of for kind in kinds) else "")
+def _caption(payload: Mapping[str, Any], kinds: Sequence[Kind]) -> list[str]:
+    return caption_lines(
+        "At each tagger's own threshold.",
+        "Whiskers: 95 % intervals." if payload["replicates"] else "Point estimates: nothing says how sure they are.",
+        "All slices: slices.parquet." if any(len(kind.rows) < kind.of for kind in kinds) else "",
+    )
