@@ -14,7 +14,7 @@ _MARKS = re.compile(r"([\\`*_{}\[\]<>|#~$&])")
 _FIRST = re.compile(r"^([-+=](?=[-+=\s]|$)|\d+(?=[.)](?:\s|$)))")
 """What makes a list, a heading or a rule of a line that begins with it."""
 
-_REFERENCES = re.compile(r"@|#(?=\d)|(?i:\b(?:gh-(?=\d)|www(?=\.))|:(?=//))|:(?=[\w+-]+:)")
+_REFERENCES = re.compile(r"@|#(?=\d)|(?i:gh-(?=\d)|www(?=\.))|:(?=//)|:(?=[\w+-]+:)")
 """Where a mention, a number of an issue, an address or an emoji's name begins that GitHub would follow or replace."""
 
 _DIRECTIONS = re.compile("[\u202a-\u202e\u2066-\u2069]")

@@ -6,9 +6,9 @@ page around it is of the other kind. matplotlib is imported only where something
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from arena.report.pictures import pictures
 from arena.report.styles import THEMES, Theme
@@ -24,20 +24,19 @@ def write_plots(result: Result, folder: Path) -> list[Path]:
     from arena.report.plots.canvas import save, theme_of
 
     folder.mkdir(exist_ok=True)
-    wanted, draw = pictures(headline_view(result)), drawings(result)
-    paths = []
+    payload, paths = headline_view(result), []
+    draw = drawings(result, payload)
     for theme in THEMES:
         with theme_of(theme):
-            for picture in wanted:
+            for picture in pictures(payload):
                 paths += save(draw[picture.name](theme), folder / f"{picture.name}{theme.suffix}", title=picture.alt)
     return paths
 
 
-def drawings(result: Result) -> dict[str, Callable[[Theme], Figure]]:
+def drawings(result: Result, payload: Mapping[str, Any]) -> dict[str, Callable[[Theme], Figure]]:
     """How each picture is drawn, by its name; inside `theme_of`, which sets fonts and colours."""
     from arena.report.plots import leaderboard, scatter, slices, sweep
 
-    payload = headline_view(result)
     return {
         "leaderboard": lambda theme: leaderboard.draw(payload, theme),
         "sweep": lambda theme: sweep.draw(payload, result.sweep, theme),

@@ -52,6 +52,9 @@ _MARKERS: Mapping[str, Any] = {
 }
 """Shapes that matplotlib does not have, as corners."""
 
+_LARGER = {"*": 1.45, "P": 1.1, "X": 1.1}
+"""Shapes that cover less of their box are drawn larger."""
+
 _MISSING = r"Glyph .* missing from|Matplotlib currently does not support"
 """What matplotlib warns of where its font lacks a character. The PNG shows a box there; the SVG holds the text itself."""
 
@@ -121,8 +124,10 @@ def curve(theme: Theme, place: int) -> dict[str, Any]:
 
 def dot(theme: Theme, place: int, size: float = 7.5) -> dict[str, Any]:
     """A model's marker with a rim of the ground, so that dots on each other stay apart, for `Axes.plot`."""
+    shape = marker(place)
+    across = size * _LARGER.get(shape, 1.0) if isinstance(shape, str) else size
     return {
-        "color": colour(theme, place), "marker": marker(place), "markersize": size, "linestyle": "none",
+        "color": colour(theme, place), "marker": shape, "markersize": across, "linestyle": "none",
         "markeredgecolor": theme.surface, "markeredgewidth": 0.8, "zorder": 3,
     }  # fmt: skip
 

@@ -43,7 +43,6 @@ NAME_POINTS = 130
 KIND_POINTS = 220
 """Room for what a column of the images is called."""
 
-
 OVER, UNDER, GAP = 0.25, 0.3, 0.25
 """Inches over a kind's panels, for their title, under them, for their axis, and between the two."""
 
@@ -59,7 +58,7 @@ class Kind(NamedTuple):
 def draw(payload: Mapping[str, Any], theme: Theme) -> Figure:
     """Macro F1 and mAP of every model on each slice; all panels of a figure have the same axis."""
     models, kinds = payload["models"], kinds_of(payload)
-    caption, row, top = _caption(payload, kinds), 0.2 + 0.055 * len(models), key_height(len(models))
+    caption, row, top = _caption(payload, kinds), 0.26 + 0.055 * len(models), key_height(len(models))
     labels = [[_label(one) for one in kind.rows] for kind in kinds]
     left = 0.25 + max(width(line, SMALL) for group in labels for label in group for line in label.split("\n")) / POINTS
     wide = (WIDTH - left - 0.15 - GAP) / 2

@@ -81,7 +81,7 @@ def _finish(panels: Sequence[Axes], theme: Theme) -> None:
     for ax, name, across in zip(panels, ("macro F1", "micro F1", "micro precision"), _ACROSS, strict=True):
         title(ax, name, quiet=theme.muted)
         ax.set(xlabel=across, xlim=(0, 1.01), ylim=(0, 1.02 if across == _ACROSS[-1] else min(1.02, highest)))
-        ax.yaxis.set_major_locator(MaxNLocator(5))
+        ax.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
 
 
 _ACROSS = ("threshold", "threshold", "micro recall")
