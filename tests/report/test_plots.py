@@ -255,7 +255,7 @@ def hostile() -> tuple[Result, Result]:
     return first, second
 
 
-@pytest.mark.parametrize(("models", "replicates"), [(1, 40), (1, 0), (10, 40)])
+@pytest.mark.parametrize(("models", "replicates"), [(1, 40), (3, 40), (10, 0)])
 def test_every_number_of_models_is_drawn(models: int, replicates: int) -> None:
     result = result_of([f"model number {i}" for i in range(models)], replicates=replicates, images=80)
     wanted = [picture.name for picture in pictures(headline_view(result))]
