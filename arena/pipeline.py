@@ -318,10 +318,10 @@ def make_folder(folder: Path) -> None:
 
 def write_reports(result: Result, folder: Path) -> None:
     """The page, the pictures and the text files of a run folder."""
-    from arena.report import html, plots, text, view
+    from arena.report import html, plots, summary, text, view
 
     texts = {f"full-metrics/{model}.txt": text.full_metrics(result, model) for model in result.models}
-    texts |= {"detailed_metrics.txt": text.detailed_metrics(result), "summary.md": text.summary_markdown(result)}
+    texts |= {"detailed_metrics.txt": text.detailed_metrics(result), "summary.md": summary.summary_markdown(result)}
     texts["index.html"] = html.render(view.page_view(result, shelf_of(result, folder)))
     for name in ("full-metrics", "plots"):  # they may hold models of an earlier run
         shutil.rmtree(folder / name, ignore_errors=True)

@@ -128,7 +128,9 @@ def test_a_folder_used_for_fewer_models_keeps_nothing_of_the_others(
     folder = pipeline.run(models, str(drawn_dataset), tmp_path / "run")
     pipeline.run(models[:1], str(drawn_dataset), tmp_path / "run")
     assert [path.name for path in (folder / "full-metrics").iterdir()] == ["tiny.txt"]
-    assert sorted(path.name for path in (folder / "plots").iterdir()) == ["sweep.png", "sweep.svg"]
+    assert {path.name.partition(".")[0] for path in (folder / "plots").iterdir()} == {
+        f"{name}{suffix}" for name in ("leaderboard", "sweep", "slices") for suffix in ("", "-dark")
+    }
 
 
 def test_a_run_stopped_while_it_writes_reports_is_no_finished_run(

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from arena.bench.costs import Cost
 from arena.report.figures import UNDEFINED, rate
-from arena.report.text import escape_markdown
+from arena.report.markdown import escape_markdown
 
 
 class CostTable(NamedTuple):

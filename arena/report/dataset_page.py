@@ -21,7 +21,8 @@ from arena.report.dataset_text import (
     value_rows,
 )
 from arena.report.figures import UNDEFINED, count, plural
-from arena.report.html import content_security_policy, encodable, environment, template_text
+from arena.report.html import content_security_policy, environment, template_text
+from arena.report.text import encodable
 
 SHOWN_TAGS = 60
 """Tags in the table of the page."""

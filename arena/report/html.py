@@ -12,7 +12,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
@@ -36,6 +35,7 @@ from arena.report.slices import slice_groups
 from arena.report.small_multiples import FOLDED_ROWS, level_multiples, slice_multiples
 from arena.report.suspects import SUSPECTS_OF_A_TAG, by_kind
 from arena.report.tag_block import tag_block
+from arena.report.text import encodable
 from arena.report.uncertainty import how_sure, verdict
 
 SCRIPTS = (
@@ -183,15 +183,6 @@ def _title_parts(payload: Mapping[str, Any]) -> list[str]:
     """The names that the title joins, so that no line breaks within one; another title stays whole."""
     names = [model["name"] for model in payload["models"]]
     return names if payload["title"] == " vs ".join(names) else [payload["title"]]
-
-
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
-"""A file name that is not UTF-8 reaches us with these, and they cannot be written as UTF-8."""
-
-
-def encodable(page: str) -> str:
-    """A page as it can be written in UTF-8."""
-    return _LONE_SURROGATE.sub("\ufffd", page)
 
 
 _JSON_ESCAPES = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}

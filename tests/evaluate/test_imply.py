@@ -11,7 +11,7 @@ from arena.errors import ArenaError
 from arena.evaluate import Settings, evaluate
 from arena.heldout.dataset import read_frozen
 from arena.report.html import render
-from arena.report.text import summary_markdown
+from arena.report.summary import summary_markdown
 from arena.report.view import page_view
 from arena.scores.npz import write_scores
 from arena.scores.store import Scores

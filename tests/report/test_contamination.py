@@ -13,7 +13,7 @@ from arena.evaluate import Settings, evaluate
 from arena.report.contamination import contamination_told, level_groups
 from arena.report.figures import figure, interval, signed
 from arena.report.html import render
-from arena.report.text import summary_markdown
+from arena.report.summary import summary_markdown
 from arena.report.view import page_view
 from arena.result import CONTAMINATION, Result
 

@@ -1,7 +1,6 @@
 """The published formats, byte by byte."""
 
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,8 +10,8 @@ from arena.evaluate import Entry, Settings, evaluate
 from arena.heldout.dataset import Truth
 from arena.metrics.ranking import average_precision, sort_column
 from arena.report.figures import figure
-from arena.report.plots import draw_leaderboard, plt, write_plots
-from arena.report.text import detailed_metrics, escape_markdown, full_metrics, summary_markdown
+from arena.report.summary import summary_markdown
+from arena.report.text import detailed_metrics, full_metrics
 from arena.report.view import page_view
 from arena.result import Result
 from arena.scores.store import Scores
@@ -111,9 +110,10 @@ def test_the_published_detailed_format_is_ours() -> None:
 
 def test_summary_says_over_how_many_tags_each_mean_ran(small: Result) -> None:
     text = summary_markdown(small)
-    assert "50 held-out images of d\\|e" in text
-    assert "means over the 3 tags" in text
+    assert "2 taggers scored on the same 50 images" in text
+    assert "compared on the 3 tags that both know" in text
     assert "second: mean precision over 0 of 3 tags" in text
+    assert "Dataset: d\\|e," in text
     assert re.search(r"\| second \| 1 \(card\) \| 0.0000 \\\[0.0000, [^|]*\| – \|", text)
 
 
@@ -123,10 +123,6 @@ def test_summary_says_over_how_many_tags_each_mean_ran(small: Result) -> None:
 )
 def test_rounding_never_shows_what_is_not(value: float | None, shown: str) -> None:
     assert figure(value) == shown
-
-
-def test_markdown_shows_hostile_names_as_text() -> None:
-    assert escape_markdown("a|b<script>\n`x`") == "a\\|b\\<script\\> \\`x\\`"
 
 
 def test_the_pages_figures_are_the_results(small: Result) -> None:
@@ -140,21 +136,3 @@ def test_the_pages_figures_are_the_results(small: Result) -> None:
     assert view["tags"]["models"]["second"]["fn"][place] == rows["fn"]["a"]
     assert view["tags"]["models"]["second"]["precision"][place] is None
     assert view["tags"]["support"] == sorted(view["tags"]["support"], reverse=True)
-
-
-def test_the_pictured_leaderboard_has_each_figure_and_both_ends_of_its_interval(small: Result) -> None:
-    drawn = draw_leaderboard(small)
-    own = small.summary["models"]["second"]["regimes"]["own"]
-    for ax, key in zip(drawn.axes, ("macro_f1", "micro_f1", "map"), strict=True):
-        seen = [list(line.get_xdata()) for line in ax.lines]
-        assert [own[f"{key}_low"], own[f"{key}_high"]] in seen
-        assert [own[key]] in seen
-    plt.close(drawn)
-
-
-def test_pictures_are_written_and_the_same_each_time(small: Result, tmp_path: Path) -> None:
-    first = {path.name: path.read_bytes() for path in write_plots(small, tmp_path / "one")}
-    second = {path.name: path.read_bytes() for path in write_plots(small, tmp_path / "two")}
-    names = ("sweep", "scatter", "leaderboard")
-    assert set(first) == {f"{name}.{kind}" for name in names for kind in ("svg", "png")}
-    assert first == second

@@ -17,7 +17,7 @@ from arena.report.columns import rounded
 from arena.report.evidence import by_interest, evidence, evidence_block
 from arena.report.figures import figure, probability
 from arena.report.html import render
-from arena.report.text import summary_markdown
+from arena.report.summary import summary_markdown
 from arena.report.view import page_view
 from arena.result import Result
 from arena.scores.store import Scores

@@ -10,8 +10,9 @@ from markupsafe import Markup
 
 from arena import __version__
 from arena.report.figures import clipped
-from arena.report.html import content_security_policy, encodable, environment, template_text
+from arena.report.html import content_security_policy, environment, template_text
 from arena.report.site.folder import Site
+from arena.report.text import encodable
 
 STYLES = ("page.css", "comparison/css/site.css", "site/site.css")
 """Of the site's pages, in order; the first is that of every page."""

@@ -1,0 +1,45 @@
+"""Static pictures of a result: the leaderboard, the sweep of thresholds, tag against tag, and slices.
+
+Each is an SVG and a PNG for a light and a dark ground, on a ground of its own: a transparent picture cannot be read where the
+page around it is of the other kind. matplotlib is imported only where something is drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from arena.report.static_pictures import pictures
+from arena.report.styles import THEMES, Theme
+from arena.report.view import headline_view
+from arena.result import Result
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def write_plots(result: Result, folder: Path) -> list[Path]:
+    """Write the pictures that `arena.report.static_pictures` names; the same result gives the same bytes."""
+    from arena.report.plots.canvas import save, theme_of
+
+    folder.mkdir(exist_ok=True)
+    payload, paths = headline_view(result), []
+    draw = drawings(result, payload)
+    for theme in THEMES:
+        with theme_of(theme):
+            for picture in pictures(payload):
+                paths += save(draw[picture.name](theme), folder / f"{picture.name}{theme.suffix}", title=picture.alt)
+    return paths
+
+
+def drawings(result: Result, payload: Mapping[str, Any]) -> dict[str, Callable[[Theme], Figure]]:
+    """How each picture is drawn, by its name; inside `theme_of`, which sets fonts and colours."""
+    from arena.report.plots import leaderboard, scatter, slices, sweep
+
+    return {
+        "leaderboard": lambda theme: leaderboard.draw(payload, theme),
+        "sweep": lambda theme: sweep.draw(payload, result.sweep, theme),
+        "scatter": lambda theme: scatter.draw(payload, result, theme),
+        "slices": lambda theme: slices.draw(payload, theme),
+    }

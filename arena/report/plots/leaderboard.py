@@ -1,0 +1,128 @@
+"""The leaderboard as a picture: each headline figure with its interval, what is best or tied with it, and the cost beside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from arena.report.cost import megabytes, millions
+from arena.report.figures import rate
+from arena.report.leaderboard import Cell, Standing, leaderboard
+from arena.report.plots.canvas import (
+    POINTS,
+    SIZE,
+    SMALL,
+    WIDTH,
+    add_caption,
+    caption_height,
+    caption_lines,
+    dot,
+    fitted,
+    new_figure,
+    panel,
+    title,
+    whisker,
+    width,
+)
+from arena.report.styles import Theme
+from arena.result import HEADLINES
+
+ROW = 0.46
+"""Inches a model."""
+
+NAME_POINTS = 130
+"""Room for a model's name."""
+
+COST = 0.74
+"""Inches across a column of costs."""
+
+GAP = 0.2
+"""Inches between panels."""
+
+
+def draw(payload: Mapping[str, Any], theme: Theme) -> Figure:
+    """The models by falling mAP at their own thresholds; a star stands where no other is known to be higher."""
+    standings, costs = leaderboard(payload), _costs(payload)
+    names = [fitted(standing.model["name"], NAME_POINTS) for standing in standings]
+    caption = _caption(payload, standings)
+    high = ROW * len(standings)
+    figure = new_figure(0.36 + high + 0.26 + caption_height(caption))
+    left = 0.25 + max(map(width, names)) / POINTS
+    wide = (WIDTH - left - COST * len(costs) - GAP * len(HEADLINES)) / len(HEADLINES)
+    for number, (key, name) in enumerate(HEADLINES.items()):
+        ax = panel(figure, left=left + number * (wide + GAP), top=0.36, width=wide, height=high)
+        _draw_figures(ax, standings, key, theme)
+        title(ax, name, quiet=theme.muted)
+        ax.set(yticks=range(len(standings)), ylim=(len(standings) - 0.5, -0.6))
+        ax.set_yticklabels([] if number else names, color=theme.ink, fontsize=SIZE)
+    for number, (name, cells) in enumerate(reversed(costs.items())):
+        ax = panel(figure, left=WIDTH - 0.1 - COST * (number + 1), top=0.36, width=COST, height=high)
+        ax.set(ylim=(len(standings) - 0.5, -0.6))
+        _draw_cost(ax, name, [cells[standing.model["name"]] for standing in standings], theme)
+    add_caption(figure, caption)
+    return figure
+
+
+def _draw_figures(ax: Axes, standings: Sequence[Standing], key: str, theme: Theme) -> None:
+    """A row a model: whisker, marker, and the figure in digits above it."""
+    for row, standing in enumerate(standings):
+        cell = standing.cells[key]
+        ends = None if cell.low is None or cell.high is None else (cell.low, cell.high)
+        whisker(ax, theme, standing.style, ends, at=row)
+        if cell.value is None:
+            ax.text(
+                0.5, row, cell.text, transform=ax.get_yaxis_transform(), ha="center", va="center", color=theme.muted
+            )
+            continue
+        ax.plot([cell.value], [row], **dot(theme, standing.style))
+        label = f"{cell.text} ★" if cell.best else cell.text
+        above: Any = {"xytext": (0, 6), "textcoords": "offset points", "ha": "center", "va": "bottom"}
+        ax.annotate(label, (cell.value, row), fontsize=SMALL, fontweight="bold" if cell.best else "normal", **above)
+    ax.margins(x=0.24)
+    ax.xaxis.set_major_locator(MaxNLocator(4))
+    ax.grid(visible=False, axis="y")
+    ax.tick_params(axis="y", length=0)
+
+
+def _costs(payload: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """Of each cost that is known of any model, every model's as text."""
+    models = payload["models"]
+    columns = {
+        "images/s": {m["name"]: rate(m["images_per_second"]) for m in models},
+        "parameters": {m["name"]: millions(m["parameters"]) for m in models},
+        "weights": {m["name"]: megabytes(m["weight_bytes"]) for m in models},
+    }
+    known = {"images/s": "images_per_second", "parameters": "parameters", "weights": "weight_bytes"}
+    return {title: cells for title, cells in columns.items() if any(m[known[title]] for m in models)}
+
+
+def _draw_cost(ax: Axes, name: str, cells: Sequence[str], theme: Theme) -> None:
+    ax.set_axis_off()
+    title(ax, "", name, quiet=theme.muted)
+    for row, cell in enumerate(cells):
+        ax.text(1.0, row, cell, transform=ax.get_yaxis_transform(), ha="right", va="center", fontsize=SMALL)
+
+
+def _caption(payload: Mapping[str, Any], standings: Sequence[Standing]) -> list[str]:
+    """What whiskers and stars are, where there are any."""
+    cells = [standing.cells[key] for standing in standings for key in HEADLINES]
+    tied = ", or not to be told from it" if payload["replicates"] else ""
+    speeds = {model["timed_on"] for model in payload["models"] if model["images_per_second"]}
+    return caption_lines(
+        "At each tagger's own threshold.",
+        "Whiskers: 95 % intervals." if payload["replicates"] else "Point estimates: nothing says how sure they are.",
+        "They are corrected for the bias of rare tags: a figure may lie outside." if any(map(_outside, cells)) else "",
+        f"★ the highest{tied}." if any(cell.best for cell in cells) else "",
+        "Speeds are of different machines." if len(speeds) > 1 else "",
+    )
+
+
+def _outside(cell: Cell) -> bool:
+    """Whether a figure lies beside its own interval."""
+    if cell.value is None or cell.low is None or cell.high is None:
+        return False
+    return not cell.low <= cell.value <= cell.high

@@ -1,0 +1,140 @@
+"""Tag against tag: F1 and AP of each compared tag, of one model across and of another upwards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from arena.report.figures import DECIDED, count
+from arena.report.plots.canvas import (
+    WIDTH,
+    add_caption,
+    add_key,
+    caption_height,
+    caption_lines,
+    colour,
+    dot,
+    fitted,
+    key_height,
+    marker,
+    new_figure,
+    panel,
+    title,
+)
+from arena.report.static_pictures import Pair, best_pair
+from arena.report.styles import Theme
+from arena.result import Result
+
+FIGURES = {"f1": "F1", "ap": "AP"}
+
+MANY = 1000
+"""From so many dots on they are smaller and fainter, and one picture inside the SVG."""
+
+NAME_POINTS = 200
+"""Room for a model's name at an axis."""
+
+
+TOP, ROOM = key_height(3) + 0.3, 0.6
+"""Inches over a panel, for the key and its title, and left of it, for its axis."""
+
+
+class Side(NamedTuple):
+    """One of the two models."""
+
+    name: str
+    place: int
+
+
+def draw(payload: Mapping[str, Any], result: Result, theme: Theme) -> Figure:
+    """A dot a compared tag, its area by the images that carry it; decided ones in the colour and shape of the higher model."""
+    pair = best_pair(payload)
+    sides = [Side(name, result.models.index(name)) for name in pair]
+    columns = {key: tags_of_pair(result, pair, key) for key in FIGURES}
+    tested = any(rows["tested"].any() for rows in columns.values())
+    caption = _caption(payload, tested=tested)
+    wide = (WIDTH - 0.15) / 2 - ROOM
+    figure = new_figure(TOP + wide + 0.5 + caption_height(caption))
+    for number, (key, rows) in enumerate(columns.items()):
+        ax = panel(figure, left=ROOM + number * (wide + ROOM), top=TOP, width=wide, height=wide)
+        _draw_dots(ax, rows, sides, theme)
+        _finish(ax, rows, sides, FIGURES[key], theme, tested=tested)
+    rest = {"color": theme.muted, "marker": "o", "markersize": 4, "linestyle": "none"}
+    keys = [(dot(theme, side.place), f"higher: {side.name}") for side in sides] if tested else []
+    add_key(figure, [*keys, (rest, "undetermined" if tested else "not tested")])
+    add_caption(figure, caption)
+    return figure
+
+
+def tags_of_pair(result: Result, pair: Pair, key: str) -> pd.DataFrame:
+    """A row a compared tag that both models have a figure of: `first second support higher tested`, the rarest last.
+
+    `higher` names the model that is higher beyond doubt; it is empty where that is undetermined, or was not tested.
+    """
+    compared = result.per_tag[result.per_tag["compared"]]
+    sides = [compared[compared["model"] == name].set_index("truth_tag") for name in pair]
+    rows = pd.DataFrame({"first": sides[0][key], "second": sides[1][key], "support": sides[0]["support"]}).dropna()
+    told = result.tables["tag_differences"]
+    told = told[told["first"].isin(pair) & told["second"].isin(pair)].set_index("tag").reindex(rows.index)
+    rows["tested"] = told[f"{key}_q"].notna()
+    rows["higher"] = told[f"{key}_higher"].where(told[f"{key}_higher"].isin(pair), "")
+    return rows.sort_values("support", ascending=False, kind="stable")
+
+
+def _draw_dots(ax: Axes, rows: pd.DataFrame, sides: Sequence[Side], theme: Theme) -> None:
+    """Undetermined tags first, so that what is decided lies on top."""
+    many = len(rows) >= MANY
+    ax.plot([0, 1], [0, 1], color=theme.muted, linewidth=0.8, linestyle=(0, (4, 4)), zorder=1)
+    areas = _areas(rows["support"].to_numpy(np.float64), scale=0.42 if many else 1.0)
+    looks = [("", theme.muted, "o"), *((s.name, colour(theme, s.place), marker(s.place)) for s in sides)]
+    for name, shade, shape in looks:
+        these = (rows["higher"] == name).to_numpy()
+        ax.scatter(
+            rows["first"][these], rows["second"][these], s=areas[these], color=shade, marker=shape, linewidths=0,
+            alpha=(0.5 if name else 0.35) if many else 0.75, rasterized=many, zorder=2,
+        )  # fmt: skip
+
+
+def _areas(support: np.ndarray[Any, np.dtype[np.float64]], *, scale: float) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """3 to 12 points across by the logarithm of the support, as on the page."""
+    share = np.log1p(support) / np.log1p(max(support.max(initial=0.0), 1.0))
+    areas: np.ndarray[Any, np.dtype[np.float64]] = scale * (3 + 9 * share**2) ** 2
+    return areas
+
+
+def _finish(ax: Axes, rows: pd.DataFrame, sides: Sequence[Side], name: str, theme: Theme, *, tested: bool) -> None:
+    """Axes that are alike, and how many tags are decided for whom: below the line across, above it upwards."""
+    across, up = sides
+    end = _axis_end(rows[["first", "second"]].to_numpy(np.float64).max(initial=0.0))
+    ax.set(xlim=(-0.02 * end, 1.02 * end), ylim=(-0.02 * end, 1.02 * end), aspect="equal")
+    ax.set_xlabel(f"{name} of {fitted(across.name, NAME_POINTS)}")
+    ax.set_ylabel(f"{name} of {fitted(up.name, NAME_POINTS)}")
+    decided = [int((rows["higher"] == side.name).sum()) for side in sides]
+    counts = f"{count(sum(decided))} decided, {count(len(rows) - sum(decided))} undetermined"
+    title(ax, f"{name}, tag by tag", counts if tested else "", quiet=theme.muted)
+    if not tested:
+        return
+    box = {"boxstyle": "round,pad=0.3", "facecolor": theme.surface, "edgecolor": "none", "alpha": 0.85}
+    for number, (x, y, ha, va) in zip(
+        decided, ((0.98, 0.02, "right", "bottom"), (0.02, 0.98, "left", "top")), strict=True
+    ):
+        ax.text(x, y, count(number), transform=ax.transAxes, ha=ha, va=va, fontweight="bold", bbox=box, zorder=4)
+
+
+def _axis_end(highest: np.float64 | float) -> float:
+    """The first tenth that leaves room above the highest, as on the page."""
+    return min(1.0, float(np.ceil(highest * 10 + 0.2)) / 10)
+
+
+def _caption(payload: Mapping[str, Any], *, tested: bool) -> list[str]:
+    return caption_lines(
+        "A dot is a tag; its area grows with the images that carry it.",
+        "The two taggers with the highest mAP." if len(payload["models"]) > 2 else "",
+        "Below the line the tagger across is higher"
+        + ("." if tested else ", as a point estimate: nothing was tested."),
+        f"Counts in the corners: tags where that is decided (q ≤ {DECIDED})." if tested else "",
+    )

@@ -1,0 +1,97 @@
+"""F1 against the threshold, and precision against recall."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from arena.metrics.thresholds import on_sweep
+from arena.report.plots.canvas import (
+    WIDTH,
+    add_caption,
+    add_key,
+    caption_height,
+    caption_lines,
+    curve,
+    dot,
+    key_height,
+    new_figure,
+    panel,
+    title,
+)
+from arena.report.styles import Theme
+
+HIGH = 2.3
+"""Inches of a panel."""
+
+ROOM = 0.42
+"""Inches left of a panel, for the figures at its axis."""
+
+
+def draw(payload: Mapping[str, Any], sweep: pd.DataFrame, theme: Theme) -> Figure:
+    """Macro and micro F1 of every model over the thresholds, and micro precision over recall; a marker where each runs."""
+    models, caption = payload["models"], _caption(payload)
+    top = key_height(len(models)) + 0.3
+    figure = new_figure(top + HIGH + 0.5 + caption_height(caption))
+    wide = (WIDTH - 0.15) / 3 - ROOM
+    panels = [panel(figure, left=ROOM + i * (wide + ROOM), top=top, width=wide, height=HIGH) for i in range(3)]
+    for place, model in enumerate(models):
+        rows = sweep[sweep["model"] == model["name"]]
+        _draw_model(panels, rows[on_sweep(rows["threshold"].to_numpy(np.float32))], theme, place)
+    for place, model in enumerate(models):
+        _mark_model(panels, model, theme, place, size=9.5 - 3 * place / max(len(models) - 1, 1))
+    _finish(panels, theme)
+    add_key(figure, [({**dot(theme, i), **curve(theme, i)}, model["name"]) for i, model in enumerate(models)])
+    add_caption(figure, caption)
+    return figure
+
+
+def single_threshold(model: Mapping[str, Any]) -> float | None:
+    """A model's own threshold; None where it has one a category or a tag: no single place on the axis."""
+    try:
+        return float(model["threshold"])
+    except ValueError:
+        return None
+
+
+def _draw_model(panels: Sequence[Axes], rows: pd.DataFrame, theme: Theme, place: int) -> None:
+    axes = (("threshold", "macro_f1"), ("threshold", "micro_f1"), ("micro_recall", "micro_precision"))
+    for ax, (across, up) in zip(panels, axes, strict=True):
+        ax.plot(rows[across].to_numpy(np.float64), rows[up].to_numpy(np.float64), **curve(theme, place))
+
+
+def _mark_model(panels: Sequence[Axes], model: Mapping[str, Any], theme: Theme, place: int, *, size: float) -> None:
+    """Where a model runs; the first model's marker is the largest, so that one below another is still seen."""
+    threshold, micro = single_threshold(model), model["micro"]
+    points = ((threshold, model["macro"]["f1"]), (threshold, micro["f1"]), (micro["recall"], micro["precision"]))
+    for ax, (across, up) in zip(panels, points, strict=True):
+        if across is not None and up is not None:
+            ax.plot([across], [up], **dot(theme, place, size))
+
+
+def _finish(panels: Sequence[Axes], theme: Theme) -> None:
+    """Titles and axes; both panels of F1 have the same."""
+    highest = max(ax.get_ylim()[1] for ax in panels[:2])
+    for ax, name, across in zip(panels, ("macro F1", "micro F1", "micro precision"), _ACROSS, strict=True):
+        title(ax, name, quiet=theme.muted)
+        ax.set(xlabel=across, xlim=(0, 1.01), ylim=(0, 1.02 if across == _ACROSS[-1] else min(1.02, highest)))
+        ax.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+
+
+_ACROSS = ("threshold", "threshold", "micro recall")
+
+
+def _caption(payload: Mapping[str, Any]) -> list[str]:
+    many = any(single_threshold(model) is None for model in payload["models"])
+    return caption_lines(
+        "Markers: each tagger's own threshold.",
+        "With thresholds of categories or tags the marker is on the right only, and may lie off the curve."
+        if many
+        else "",
+    )

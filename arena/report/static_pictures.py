@@ -1,0 +1,80 @@
+"""Which pictures a result has, where they lie and what they show in words; `arena.report.plots` draws them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from arena.report.figures import clipped, listed, plural
+
+FOLDER = "plots"
+"""Where a run folder has its pictures."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture.
+
+    Attributes:
+        name: of its files, without theme and format.
+        title: what it is.
+        alt: what it shows, for those who cannot see it.
+    """
+
+    name: str
+    title: str
+    alt: str
+
+
+class Pair(NamedTuple):
+    """Two models by name, in the order of the run."""
+
+    first: str
+    second: str
+
+
+def pictures(payload: Mapping[str, Any]) -> list[Picture]:
+    """The pictures of a result, in the order of a summary; none where no tag was compared."""
+    if not payload["compared_tags"]:
+        return []
+    names = listed([clipped(model["name"], 40) for model in payload["models"]], keep=4)
+    ends = " with their 95 % intervals" if payload["replicates"] else ""
+    found = [
+        Picture("leaderboard", "Leaderboard", f"Macro F1, micro F1 and mAP of {names}{ends}."),
+        Picture(
+            "sweep",
+            "F1 against the threshold",
+            f"Macro and micro F1 of {names} at every threshold, and micro precision against recall; the point where each runs "
+            "is marked.",
+        ),
+    ]
+    if len(payload["models"]) > 1:
+        first, second = (clipped(name, 40) for name in best_pair(payload))
+        found.append(
+            Picture(
+                "scatter",
+                "Tag against tag",
+                f"F1 and AP of {plural(payload['compared_tags'], 'tag', 'tags')}, a dot each: {first} across, {second} up.",
+            )
+        )
+    if payload["slices"]:
+        found.append(Picture("slices", "Slices", f"Macro F1 and mAP of {names}{ends} on parts of the tags and images."))
+    return found
+
+
+def best_pair(payload: Mapping[str, Any]) -> Pair:
+    """The two models with the highest mAP, of two models or more; undefined counts as lowest, ties go to the first."""
+    models = payload["models"]
+    ranked = sorted(models, key=lambda model: -1.0 if model["map"] is None else -model["map"])
+    best = {model["name"] for model in ranked[:2]}
+    return Pair(*(model["name"] for model in models if model["name"] in best))
+
+
+def file_of(picture: Picture, *, suffix: str, kind: str) -> str:
+    """Where a picture lies in the run folder.
+
+    >>> file_of(Picture("sweep", "", ""), suffix="-dark", kind="svg")
+    'plots/sweep-dark.svg'
+    """
+    return f"{FOLDER}/{picture.name}{suffix}.{kind}"

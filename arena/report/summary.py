@@ -1,0 +1,226 @@
+"""`summary.md`: a result for a README or a model card, in GitHub's Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from arena.report.contamination import CAVEAT, contamination_told
+from arena.report.cost import cost_notes, megabytes, millions
+from arena.report.figures import clipped, count, moment, plural, rate
+from arena.report.findings import subject, tag_findings
+from arena.report.leaderboard import Cell, Standing, leaderboard
+from arena.report.markdown import bullets, code, escape_markdown, folded, picture, table
+from arena.report.notes import convention_note, imply_notes, undefined_notes, unverified_notes
+from arena.report.regimes import CROSS_FITTED, regime_rows
+from arena.report.slices import slice_groups
+from arena.report.static_pictures import pictures
+from arena.report.uncertainty import headline_rows, how_sure, told, verdict
+from arena.report.view import headline_view
+from arena.result import HEADLINES, Result
+
+NAME = 60
+"""Characters of a name in a heading or a table; the whole of it stands under how it was measured."""
+
+MOST_SLICES = 24
+"""Slices that the table lists; `slices.parquet` has all."""
+
+POINT_ESTIMATES = "Point estimates: no intervals were computed for this run, so no difference is decided."
+
+
+def summary_markdown(result: Result) -> str:
+    """The verdict, the leaderboard, and folded beneath: numbers, thresholds, slices, and how it was measured."""
+    payload = headline_view(result)
+    shown = {one.name: picture(one) for one in pictures(payload)}
+    parts = [
+        f"# {escape_markdown(' vs '.join(clipped(model['name'], NAME) for model in payload['models']))}",
+        _verdict(payload),
+        escape_markdown(f"{subject(payload)}{skipped_note(payload['dataset']['skipped'])}"),
+        _short_leaderboard(payload),
+        shown.get("leaderboard", ""),
+        folded("All figures, and how sure they are", _all_figures(result, payload)),
+        _thresholds(payload, shown.get("sweep", "")),
+        f"## Tag against tag\n\n{shown['scatter']}" if "scatter" in shown else "",
+        _slices(payload, shown.get("slices", "")),
+        _contamination(payload),
+        _measured(result, payload),
+    ]
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def skipped_note(skipped: int) -> str:
+    """`` or ` (3 more could not be read)`."""
+    return f" ({count(skipped)} more could not be read)" if skipped else ""
+
+
+def _verdict(payload: Mapping[str, Any]) -> str:
+    if not payload["replicates"]:
+        return POINT_ESTIMATES
+    said = verdict(payload)
+    return f"**{escape_markdown(said)}**" if said else ""
+
+
+def _short_leaderboard(payload: Mapping[str, Any]) -> str:
+    """A row a model by falling mAP: the headline figures with intervals, threshold and cost; what is not known is left out."""
+    standings = leaderboard(payload)
+    columns = {"tagger": [clipped(s.model["name"], NAME) for s in standings]}
+    columns |= {title: [_starred(s.cells[key]) for s in standings] for key, title in (("map", "mAP"), *_F1)}
+    columns["threshold"] = [clipped(str(s.model["threshold"]), NAME) for s in standings]
+    columns |= {
+        title: [show(s.model) for s in standings] for title, key, show in _COSTS if any(s.model[key] for s in standings)
+    }
+    starred = any(s.cells[key].best for s in standings for key in HEADLINES)
+    return "\n\n".join(filter(None, [table(_rows(columns), numbers_from=1), _key(payload, starred=starred)]))
+
+
+_F1 = [(key, title) for key, title in HEADLINES.items() if key != "map"]
+
+_COSTS: Sequence[tuple[str, str, Callable[[Mapping[str, Any]], str]]] = (
+    ("images/s", "images_per_second", lambda model: rate(model["images_per_second"])),
+    ("parameters", "parameters", lambda model: millions(model["parameters"])),
+)
+
+
+def _rows(columns: Mapping[str, Sequence[str]]) -> list[Sequence[str]]:
+    return [list(columns), *zip(*columns.values(), strict=True)]
+
+
+def _starred(cell: Cell) -> str:
+    return f"{cell.text} {cell.range}".rstrip() + (" ★" if cell.best else "")
+
+
+def _key(payload: Mapping[str, Any], *, starred: bool) -> str:
+    parts = ["In brackets: 95 % intervals."] if payload["replicates"] else []
+    if starred:
+        parts.append(f"★ the highest{', or not to be told from it' if payload['replicates'] else ''}.")
+    return " ".join(parts)
+
+
+def _all_figures(result: Result, payload: Mapping[str, Any]) -> str:
+    """The numbers behind the verdict, every mean of the leaderboard, and what to know beside them."""
+    behind = []
+    if payload["replicates"] and len(payload["models"]) == 2:
+        behind = [f"{HEADLINES[row['figure']]}: {told(payload['models'], row)}." for row in headline_rows(payload)]
+        behind += [f"{finding.detail}." for finding in tag_findings(payload)]
+    notes = [*imply_notes(result.summary), *unverified_notes(result), *undefined_notes(result), *cost_notes(result)]
+    parts = [
+        bullets(behind),
+        table([_HEADER, *(_full_row(standing) for standing in leaderboard(payload))], numbers_from=1),
+        bullets(notes),
+        escape_markdown(how_sure(payload)) if payload["replicates"] else "",
+    ]
+    return "\n\n".join(filter(None, parts))
+
+
+_FULL = {
+    "macro_f1": "macro F1", "macro_precision": "macro P", "macro_recall": "macro R",
+    "micro_f1": "micro F1", "micro_precision": "micro P", "micro_recall": "micro R", "map": "mAP",
+}  # fmt: skip
+_HEADER = ["model", "threshold", *_FULL.values(), "tags known", "images/s", "parameters", "weights"]
+
+
+def _full_row(standing: Standing) -> list[str]:
+    model = standing.model
+    return [
+        clipped(model["name"], NAME),
+        f"{model['threshold']} ({model['threshold_source']})",
+        *(f"{standing.cells[key].text} {standing.cells[key].range}".rstrip() for key in _FULL),
+        f"{count(model['known_tags'])} of {count(model['dataset_tags'])}",
+        rate(model["images_per_second"]), millions(model["parameters"]), megabytes(model["weight_bytes"]),
+    ]  # fmt: skip
+
+
+def _thresholds(payload: Mapping[str, Any], sweep: str) -> str:
+    """The sweep, and folded a row a regime."""
+    regimes = regime_rows(payload)
+    if not regimes and not sweep:
+        return ""
+    parts = ["## Thresholds", sweep]
+    if regimes:
+        names = [clipped(model["name"], 30) for model in payload["models"]]
+        header = ["regime", *(f"{name} {what}" for name in names for what in ("macro F1", "micro F1", "threshold"))]
+        rows = []
+        for regime in regimes:
+            cells = [
+                [f"{cell.macro_f1} {cell.macro_aside}", f"{cell.micro_f1} {cell.micro_interval}", cell.thresholds]
+                for cell in regime.cells
+            ]
+            rows.append([regime.title, *(text.strip() for cell in cells for text in cell)])
+        what = bullets([f"{regime.title}: {regime.what}" for regime in regimes])
+        body = "\n\n".join([table([header, *rows], numbers_from=1), what, escape_markdown(CROSS_FITTED)])
+        parts.append(folded("What other thresholds would give", body))
+    return "\n\n".join(filter(None, parts))
+
+
+def _slices(payload: Mapping[str, Any], drawn: str) -> str:
+    """The picture, and folded a row a slice: of each model macro F1 and mAP, and what is decided there."""
+    groups = slice_groups(payload)
+    if not groups:
+        return ""
+    names = [clipped(model["name"], 30) for model in payload["models"]]
+    rows = []
+    for group in groups:
+        for row in group.rows:
+            values = [" / ".join(one.models[place][0] for one in row.figures) for place in range(len(names))]
+            said = [one.verdict.words for one in row.figures if one.verdict]
+            kind = clipped(group.title.partition(":")[0], 30)
+            rows.append([f"{kind}: {clipped(row.title, 40)}", row.size, *values, "; ".join(said)])
+    header = ["slice", "size", *(f"{name}: macro F1 / mAP" for name in names), "macro F1; mAP"]
+    more = f"\n\n{count(len(rows) - MOST_SLICES)} more in `slices.parquet`." if len(rows) > MOST_SLICES else ""
+    body = table([header, *rows[:MOST_SLICES]]) + more
+    return "\n\n".join(
+        filter(None, ["## Slices", drawn, folded(f"{plural(len(rows), 'slice', 'slices')} in figures", body)])
+    )
+
+
+def _contamination(payload: Mapping[str, Any]) -> str:
+    """What is in the training data, and what goes with it; empty where the run was held against nothing."""
+    if not (said := contamination_told(payload)):
+        return ""
+    caveat = [CAVEAT] if len(said) > 1 else []
+    return f"## Training images in this set\n\n{escape_markdown(' '.join(said + caveat))}"
+
+
+def _measured(result: Result, payload: Mapping[str, Any]) -> str:
+    """Everything that says what was measured, on what, and how to do it again."""
+    run, dataset = result.run, payload["dataset"]
+    images = f"{count(dataset['images'])}{skipped_note(dataset['skipped'])}"
+    tags = f"{count(payload['compared_tags'])} compared of {count(dataset['tags'])} in the dataset"
+    least = f"a tag is compared if every tagger knows it and at least {count(payload['min_positives'])} images carry it"
+    lines = [
+        f"- Dataset: {escape_markdown(dataset['name'])}, {escape_markdown(dataset['title'])}"
+        + (f"; digest {code(dataset['digest'])}" if dataset["digest"] else ""),
+        f"- Images: {images}; tags: {tags}; {least}",
+        f"- Convention: {code(payload['convention'])}: {escape_markdown(convention_note(result.summary))}",
+        *(f"- Tagger: {escape_markdown(_identity(model, run))}" for model in payload["models"]),
+        *(
+            f"- {title}: {code(str(run[key]))}"
+            for key, title in (("signature", "Signature"), ("command", "Command"))
+            if run.get(key)
+        ),
+        f"- Made: {escape_markdown(_made(payload))}" if _made(payload) else "",
+        "- Every tag: [the page](index.html), [the text files](full-metrics), [the numbers](summary.json)",
+    ]
+    return (
+        f"## How it was measured\n\n{folded('Dataset, taggers, signature, command', chr(10).join(filter(None, lines)))}"
+    )
+
+
+def _identity(model: Mapping[str, Any], run: Mapping[str, Any]) -> str:
+    """A model's whole name, its title and what its scores were made of."""
+    facts = run["models"].get(model["name"], {})
+    title = model["title"] if model["title"] != model["name"] else ""
+    found = [
+        model["name"],
+        title,
+        facts.get("hub"),
+        facts.get("revision"),
+        f"scores {facts['key'][:8]}" if facts.get("key") else "",
+    ]
+    return ", ".join(str(one) for one in found if one)
+
+
+def _made(payload: Mapping[str, Any]) -> str:
+    """When, and with which version."""
+    version = f"with arena {payload['arena_version']}" if payload["arena_version"] else ""
+    return " ".join(filter(None, [moment(payload["created"]) if payload["created"] else "", version]))
