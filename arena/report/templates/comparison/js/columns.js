@@ -1,7 +1,7 @@
 // The columns of the table of tags: what each is called, what it sorts by, and the head of the table.
 
 const NARROW = window.innerWidth < 640; // a phone: the category is said in the open row instead
-const WIDTHS = { name: NARROW ? 136 : 190, category: 100, support: 88, figure: 76, difference: 104, q: 84 };
+const WIDTHS = { name: NARROW ? 136 : 186, category: 92, support: 88, figure: 76, difference: 104, q: 98 };
 const REACHES = [0.1, 0.2, 0.5, 1]; // how far the bars of differences go to either side
 
 /** Columns in order; the view tells the figures that are shown, the two taggers compared, and what is left out. */
