@@ -1,0 +1,94 @@
+"""Every figure that a reader sees on the page stands in the run folder's files: read off the page, in a real browser."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from arena.pipeline import write_reports
+from arena.report.figures import count, figure, interval, probability, signed
+from arena.result import Result, write_result
+
+from .conftest import Opened
+from .test_view import small
+
+FIGURES = ("precision", "recall", "f1", "ap")
+LEADERBOARD = ("map", "macro_f1", "macro_precision", "macro_recall", "micro_f1", "micro_precision", "micro_recall")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three models, written as a run writes them."""
+    folder = tmp_path_factory.mktemp("run")
+    result = small(3)
+    write_reports(result, folder)
+    write_result(Result({"models": {}, **result.run}, result.summary, result.tables), folder)
+    return folder
+
+
+@pytest.fixture
+def page(run: Path, opened: Opened) -> Any:
+    return opened.show((run / "index.html").read_text(encoding="utf-8"), address="#columns=precision+recall+f1+ap")
+
+
+def test_the_leaderboard_under_every_regime_is_that_of_the_summary(run: Path, page: Any) -> None:
+    models = json.loads((run / "summary.json").read_text())["models"]
+    boards = page.locator(".board")
+    regimes = list(models["model-0"]["regimes"])
+    assert boards.count() == len(regimes)
+    for board, regime in enumerate(regimes):
+        for row in boards.nth(board).locator("tbody tr").all():
+            told = models[row.get_attribute("data-model")]["regimes"]
+            for cell, key in zip(row.locator("td").all(), LEADERBOARD, strict=False):
+                own = told["own" if key == "map" else regime]
+                assert cell.locator(".value").text_content().partition(" (")[0] == figure(own[key]), (regime, key)
+                shown = cell.locator(".range").text_content()
+                assert shown == interval(own[f"{key}_low"], own[f"{key}_high"]), (regime, key)
+
+
+def test_every_row_of_the_table_is_that_of_the_files(run: Path, page: Any) -> None:
+    per_tag = pd.read_parquet(run / "per_tag.parquet").set_index(["truth_tag", "model"])
+    tested = pd.read_parquet(run / "tag_differences.parquet").set_index(["tag", "first", "second"])
+    rows = page.locator("#tags-box tr.row")
+    assert rows.count() == per_tag.index.get_level_values(0).nunique()
+    for row in rows.all():
+        tag = row.locator("button.tag bdi").text_content()
+        cells = row.locator("td.num").all()
+        texts = [(cell.text_content() or "").strip() for cell in cells]
+        assert texts[0] == count(int(per_tag.loc[(tag, "model-0"), "support"]))
+        wanted = [figure(per_tag.loc[(tag, f"model-{m}"), key]) for m in range(3) for key in FIGURES]
+        assert [text.split(" ")[0] for text in texts[1:13]] == wanted, tag
+        pair = tested.loc[(tag, "model-0", "model-1")]
+        assert texts[13].split(" ")[0] == signed(pair["f1_difference"]), tag
+        assert probability(pair["f1_q"]) in texts[14], tag
+
+
+def test_the_open_row_holds_the_counts_and_intervals_of_the_files(run: Path, page: Any) -> None:
+    per_tag = pd.read_parquet(run / "per_tag.parquet").set_index(["truth_tag", "model"])
+    page.locator("#tags-box .tag").first.press("Enter")
+    tag = page.locator("#tags-box .tag bdi").first.text_content()
+    for number, row in enumerate(page.locator(".detail-box table").first.locator("tbody tr").all()):
+        own = per_tag.loc[(tag, f"model-{number}")]
+        cells = [" ".join(cell.inner_text().split()) for cell in row.locator("td").all()]
+        assert cells[:4] == [f"{figure(own[k])} {interval(own[f'{k}_low'], own[f'{k}_high'])}" for k in FIGURES]
+        assert cells[5:] == [count(int(own[k])) for k in ("tp", "fp", "fn", "tn")]
+
+
+def test_the_slider_shows_the_sweep(run: Path, page: Any) -> None:
+    sweep = pd.read_parquet(run / "sweep.parquet")
+    for at in (0, 35, 80):
+        page.locator("#sweep-range").evaluate(
+            "(e, at) => { e.value = at; e.dispatchEvent(new Event('input', { bubbles: true })); }", at
+        )
+        threshold = float(page.text_content("#sweep-at"))
+        rows = sweep[(sweep["threshold"] - threshold).abs() < 1e-6].set_index("model")
+        for number, row in enumerate(page.locator("#sweep-readout tbody tr").all()):
+            cells = [cell.text_content().split(" ")[0] for cell in row.locator("td").all()][:6]
+            own = rows.loc[f"model-{number}"]
+            keys = [f"{mean}_{name}" for mean in ("macro", "micro") for name in ("precision", "recall", "f1")]
+            shown = [cell.removesuffix("over") for cell in cells]
+            assert [text[:6] for text in shown] == [figure(own[key])[:6] for key in keys], (at, number)
