@@ -221,6 +221,8 @@ def predict_folder(
     if output.is_dir() or not output.name:
         raise ArenaError(f"--output {output}: a folder; name a file, such as scores.npz")
     card = find_model(model, root)
+    if card.caution:
+        progress.note(card.caution)
     listed = dict(list(list_images(images).items())[:limit])
     stats = [path.stat() for path in listed.values()]
     digests = tuple(f"{stat.st_size}:{stat.st_mtime_ns}" for stat in stats)

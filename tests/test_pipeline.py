@@ -18,6 +18,7 @@ from arena.cards import InputSpec, Preprocess, find_model
 from arena.errors import ArenaError, ScoresError
 from arena.evaluate import Settings
 from arena.pipeline import Compute, Scoring
+from arena.progress import Silent
 from arena.result import read_result
 from arena.scores import predict as predict_module
 from arena.scores.matrix import Matrix
@@ -195,6 +196,20 @@ def test_predict_writes_scores_that_score_takes(joytag_folder: Path, drawn_datas
     again = pipeline.score_files({"tiny": tmp_path / "out/s.npz"}, tmp_path / "again", dataset=str(drawn_dataset))
     assert (run / "full-metrics/tiny.txt").exists()
     assert pd.read_parquet(run / "per_tag.parquet")["ap"].equals(pd.read_parquet(again / "per_tag.parquet")["ap"])
+
+
+def test_predict_tells_whose_output_was_never_checked(joytag_folder: Path, drawn_dataset: Path, tmp_path: Path) -> None:
+    class Notes(Silent):
+        def __init__(self) -> None:
+            self.told: list[str] = []
+
+        def note(self, text: str) -> None:
+            self.told.append(text)
+
+    for model, unverified in ((f"mine={joytag_folder}", True), ("joytag-demo", False)):
+        notes = Notes()
+        pipeline.predict_folder(model, drawn_dataset / "images", tmp_path / "s.npz", limit=2, progress=notes)
+        assert any("unverified" in note for note in notes.told) == unverified
 
 
 def test_truncated_images_are_skipped_counted_and_named(models: list[str], drawn_dataset: Path, tmp_path: Path) -> None:

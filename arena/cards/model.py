@@ -118,6 +118,11 @@ class ModelCard:
         """The cards that have files: those of an ensemble's members, or this one."""
         return self.member_cards or (self,)
 
+    @property
+    def caution(self) -> str:
+        """What has to stand beside its name: that its output was never checked; empty where it was."""
+        return "" if self.verified else f"{self.name}: unverified, not checked against its authors' own output"
+
     def source(self, file: str) -> Source | None:
         """Where one of its files is fetched; None where it is not."""
         own = None if self.hub is None else Source(self.hub, self.revision)

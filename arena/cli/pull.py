@@ -40,6 +40,8 @@ def pull(models: tuple[str, ...], root: Path | None) -> None:
             continue
         size = size_told(fetched.size_bytes)
         click.echo(f"{fetched.name}: {fetched.folder}  ({len(card.files)} files, {size}, sha256 {fetched.digest[:12]})")
+        if card.caution:
+            click.echo(card.caution)
         for source, commit in fetched.unpinned:
             click.echo(
                 f"{fetched.name}: unpinned: {source.hub} at {source.revision or 'main'} is commit {commit}; "

@@ -184,6 +184,8 @@ def score_models(ran: Sequence[Runner], images: Images, folder: Path, progress: 
 
     A model that says it gives probabilities but gives logits is run with a sigmoid, and its side says so.
     """
+    for caution in dict.fromkeys(one.card.caution for one in ran if one.card.caution):
+        progress.note(caution)
     try:
         _run(ran, images, folder, progress)
     except ScoresError as error:

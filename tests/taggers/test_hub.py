@@ -387,6 +387,7 @@ def test_several_are_pulled_though_one_fails(hub: SmallHub, tmp_path: Path, caps
     code, out, err = pull(tmp_path, "none,tiny", capsys=capsys)
     assert code == 2
     assert out.startswith("tiny: ")
+    assert "tiny: unverified, not checked against its authors' own output" in out
     assert "the hub has no people/none" in err
     assert "1 of 2 models could not be pulled: none" in last_line(err)
 
