@@ -1,7 +1,5 @@
 """What a run shows of its images: thumbnails, or names alone, or neither."""
 
-import base64
-import gzip
 import json
 import re
 import shutil
@@ -18,6 +16,7 @@ from arena.evaluate import Settings
 from arena.heldout.dataset import read_frozen
 from arena.pipeline import Scoring
 from arena.progress import Progress, Silent
+from arena.report.packed import decompress
 from arena.result import read_result, write_result
 from arena.showing import LIMITS, Showing, rating_told, show_images
 from arena.thumbnails import Limits, read_thumbnails
@@ -92,7 +91,7 @@ def rate(folder: Path, ratings: list[str], card: str = "") -> None:
 def unpacked(page: str, block: str) -> bytes:
     found = re.search(rf'id="{block}">([^<]*)<', page)
     assert found
-    return gzip.decompress(base64.b64decode(found[1]))
+    return decompress(found[1])
 
 
 def page_of(run: Path) -> str:

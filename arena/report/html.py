@@ -12,7 +12,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -164,19 +165,18 @@ def recipe(payload: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(name, value) for name, value in told.items() if value]
 
 
-PACKED = ("tags", "evidence", "pictures", "suspects")
-"""Parts of the payload that JSON does not hold: they are packed, or shown by a template alone."""
+READ_BY_SCRIPTS = ("dataset", "models", "min_positives", "compared_tags", "created", "image_ids", "sweep")
+"""Parts of the payload that the scripts read as JSON; all others are packed, or shown by the templates alone."""
 
 
 def _beside_tags(payload: Mapping[str, Any]) -> dict[str, Any]:
-    """The payload as JSON holds it: without what is packed, but with what the page needs to know of that at once."""
-    told = {
+    """The payload as JSON holds it: what the scripts read, and what the page needs to know at once of what is packed."""
+    return {name: payload[name] for name in READ_BY_SCRIPTS} | {
         "pairs": [[pair["first"], pair["second"]] for pair in payload["tags"]["pairs"]],
         "evidence": {"of": payload["evidence"]["of"], "tags": len(payload["evidence"]["tags"])},
         "pictures": picture_facts(payload["pictures"]),
         "histograms": {name: value for name, value in payload["histograms"].items() if name != "models"},
     }
-    return {name: value for name, value in payload.items() if name not in PACKED} | told
 
 
 def _title_parts(payload: Mapping[str, Any]) -> list[str]:
@@ -231,11 +231,19 @@ def _script() -> str:
     )
 
 
+class _Flush(PackageLoader):
+    """Templates without the indentation of their lines: a quarter of a page's markup, and nothing to a browser."""
+
+    def get_source(self, environment: Environment, template: str) -> tuple[str, str, Callable[[], bool] | None]:
+        source, filename, uptodate = super().get_source(environment, template)
+        return re.sub(r"(?m)^[ \t]+", "", source), filename, uptodate
+
+
 @cache
 def environment() -> Environment:
     """The templates of every page, with the filters that they use; names in them are escaped."""
     templates = Environment(
-        loader=PackageLoader("arena.report", "templates"),
+        loader=_Flush("arena.report", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

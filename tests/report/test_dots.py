@@ -219,7 +219,7 @@ def test_the_funnel_has_the_dots_of_the_scatter_and_their_verdicts(opened: Opene
     assert page.locator("#funnel text.side").all_text_contents() == ["a higher", "b higher"]
     page.fill("#query", "q<0.05")
     shown = f"The table shows {counts[0] + counts[1]} of them: {counts[0]}, {counts[1]} and 0."
-    assert page.inner_text("#scatter-tally").endswith(shown)
+    page.locator(f"#scatter-tally:text('{shown}')").wait_for()
 
 
 def test_a_dot_of_the_funnel_is_read_and_opened(opened: Opened, named: Payload) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import gzip
 from collections.abc import Iterator
 
 import numpy as np
@@ -19,6 +17,7 @@ from arena.metrics.thresholds import sweep_thresholds
 from arena.report import histograms as histograms_module
 from arena.report.histograms import bin_width, histogram_block, histograms, undefined_figures, varints
 from arena.report.html import embedded_json, render
+from arena.report.packed import compress, decompress
 from arena.report.view import page_view
 from arena.result import Result
 from arena.tags import TagRelations, TagSpace
@@ -69,7 +68,7 @@ def test_sums_of_bins_are_the_counts_at_every_edge(
 def read(block: str) -> Iterator[int]:
     """The integers of a block, by the format's description."""
     value = shift = 0
-    for byte in gzip.decompress(base64.b64decode(block)):
+    for byte in decompress(block):
         value, shift = value | (byte & 127) << shift, shift + 7
         if byte < 128:
             yield value
@@ -78,7 +77,7 @@ def read(block: str) -> Iterator[int]:
 
 @given(st.lists(st.integers(0, 2**31 - 1)))
 def test_varints_come_back(values: list[int]) -> None:
-    block = base64.b64encode(gzip.compress(varints(np.array(values, np.int64)))).decode()
+    block = compress(varints(np.array(values, np.int64)))
     assert list(read(block)) == values
 
 

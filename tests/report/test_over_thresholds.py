@@ -276,13 +276,13 @@ def test_histograms_are_unpacked_once_and_only_when_asked_for(opened: Opened, pa
     at_first = page.evaluate("window.unpacked")
     page.locator("#tags-box .tag").first.click()
     page.locator(".tag-curves .hindsight li").first.wait_for()
-    assert page.evaluate("window.unpacked") == at_first + 2, "one a model"
+    assert page.evaluate("window.unpacked") == at_first + 3, "one a model, and the evidence"
     page.locator("#tags-box .tag").nth(1).click()
     page.locator(".tag-curves .hindsight li").first.wait_for()
     page.fill("#query", "icon")
     page.check("#sweep-shown")
     page.locator("#sweep-over:text('12 tags')").wait_for()
-    assert page.evaluate("window.unpacked") == at_first + 2
+    assert page.evaluate("window.unpacked") == at_first + 3
 
 
 def test_the_row_under_a_panel_that_grew_comes_into_sight(opened: Opened, payload_of: Callable[..., Payload]) -> None:

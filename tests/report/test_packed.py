@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import gzip
 import json
 from typing import Any
 
@@ -12,7 +10,7 @@ from hypothesis import strategies as st
 
 from arena.report.columns import NEARLY, rounded
 from arena.report.html import render, template_text
-from arena.report.packed import compress, figures, integers, listed, pack
+from arena.report.packed import SIGNS, compress, decompress, figures, integers, listed, pack
 from arena.report.tag_block import derive, tag_block
 
 from .conftest import Opened
@@ -23,7 +21,7 @@ FIGURE = st.none() | st.floats(-1, 1)
 
 def read(block: str) -> dict[str, list[Any]]:
     """The browser's side in Python, from the format's description."""
-    head, _, body = gzip.decompress(base64.b64decode(block)).partition(b"\n")
+    head, _, body = decompress(block).partition(b"\n")
     found, start = {}, 0
     for one in json.loads(head):
         length, width = one["length"], one["bytes"]
@@ -47,6 +45,14 @@ def test_columns_come_back_as_they_are_shown(
 ) -> None:
     columns = read(pack({"f": figures(shown), "i": integers(counts), "t": listed(texts)}))
     assert columns == {"f": [rounded(value) for value in shown], "i": counts, "t": texts}
+
+
+@given(st.binary(max_size=200))
+def test_text_of_a_block_is_no_markup_and_comes_back(content: bytes) -> None:
+    text = compress(content)
+    assert set(text) <= set(SIGNS)
+    assert not set(SIGNS) & set("<>&\"'/\\ ")
+    assert decompress(text) == content
 
 
 def test_the_same_columns_give_the_same_bytes() -> None:

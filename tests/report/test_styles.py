@@ -72,7 +72,7 @@ def ciede2000(one: np.ndarray, other: np.ndarray) -> float:
 
 def symbol(place: int) -> np.ndarray:
     """The corners of the page's symbol for a model, upwards positive; a circle and an arc as points on them."""
-    text = template_text("comparison/page.html.j2")
+    text = template_text("sprite.html.j2")
     shape = re.search(rf'id="mark-{place}" viewBox="-6 -6 12 12"><(.*?)/></symbol>', text)
     assert shape
     kind, _, rest = shape[1].partition(" ")

@@ -23,11 +23,14 @@ def names(page: Any) -> list[str]:
     return list(page.locator("#tags-box .tag bdi").all_text_contents())
 
 
+def until(page: Any, condition: str) -> None:
+    """Wait for a condition; Playwright's own waiting evaluates text within the page, which its policy forbids."""
+    page.evaluate(f"async () => {{ while (!({condition})) await new Promise(requestAnimationFrame); }}")
+
+
 def rendered(page: Any) -> None:
     """Until the rows and cells that are filled at a pause are there."""
-    page.wait_for_function(
-        "[...document.querySelectorAll('#tags-box tr.row')].every((r) => r.filled === r.children.length)"
-    )
+    until(page, "[...document.querySelectorAll('#tags-box tr.row')].every((r) => r.filled === r.children.length)")
 
 
 def placed(cell: Any) -> list[list[float]]:
@@ -317,7 +320,7 @@ def test_back_and_forward_open_and_close_tags(opened: Opened, payload: Payload) 
 def test_an_edited_address_is_taken_and_a_jump_keeps_the_view(opened: Opened, payload: Payload) -> None:
     page = opened(payload)
     page.evaluate("location.hash = 'q=icon&sort=name-up&d=ap&compared=1'")
-    page.wait_for_function("document.getElementById('query').value === 'icon'")
+    until(page, "document.getElementById('query').value === 'icon'")
     assert names(page) == sorted(names(page))
     assert page.locator("input[name=difference][value=ap]").is_checked()
     assert page.locator("#compared-only").is_checked()
@@ -340,7 +343,7 @@ def test_the_link_to_the_view_is_copied(opened: Opened, payload: Payload) -> Non
     page = opened(payload)
     page.fill("#query", "cat:meta")
     page.click("#copy-link")
-    page.wait_for_function("document.getElementById('tags-told').textContent !== ''")
+    until(page, "document.getElementById('tags-told').textContent !== ''")
     assert page.inner_text("#tags-told") == "Link to this view copied."
     page.fill("#query", "")
     page.focus("#query")

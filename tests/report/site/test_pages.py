@@ -270,7 +270,7 @@ def test_the_search_finds_tags_and_their_pages(opened: Opened, hostile: Path) ->
     everything = rows.all_text_contents()
     for name in HOSTILE[:-1]:
         page.fill("#query", name.strip())
-        page.wait_for_function("document.getElementById('status').textContent !== ''")
+        page.wait_for_selector("#status:not(:empty)", state="attached")
         assert name in page.locator("#found bdi").all_text_contents()
     page.fill("#query", "alert(1)</script <SCRIPT")
     assert rows.count() == 1

@@ -1,14 +1,28 @@
-// Blocks of packed columns, as arena/report/packed.py writes them: gzip in base64 of a line of JSON and planes of bytes.
+// Blocks of packed columns, as arena/report/packed.py writes them: gzip in base 85 of a line of JSON and planes of bytes.
 
 const NEARLY = [0.00001, 0.99999, -0.00001, -0.99999]; // as in columns.py
 
+const SIGNS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%]()*+-;[=:?@^_`{|}~"; // as in packed.py
+
 /** The bytes of a block in this page. */
 async function inflated(id) {
-  const text = atob(byId(id).textContent);
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i += 1) bytes[i] = text.charCodeAt(i);
+  const bytes = bytesOf(byId(id).textContent);
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
   return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
+/** Base 85: five signs are four bytes; a shorter last group is filled up with the highest sign. */
+function bytesOf(text) {
+  const digits = new Uint8Array(128).fill(84);
+  for (let digit = 0; digit < SIGNS.length; digit += 1) digits[SIGNS.charCodeAt(digit)] = digit;
+  const groups = Math.ceil(text.length / 5);
+  const bytes = new DataView(new ArrayBuffer(4 * groups));
+  for (let group = 0; group < groups; group += 1) {
+    let value = 0;
+    for (let i = 5 * group; i < 5 * group + 5; i += 1) value = 85 * value + (i < text.length ? digits[text.charCodeAt(i)] : 84);
+    bytes.setUint32(4 * group, value);
+  }
+  return new Uint8Array(bytes.buffer, 0, Math.floor((4 * text.length) / 5));
 }
 
 /** Columns by name, each unpacked when it is first asked for; undefined where the block has none of that name. */
