@@ -77,8 +77,8 @@ def test_a_drag_narrows_the_table_to_the_dots_inside(opened: Opened, named: Payl
     assert (page.text_content("#brush-chip") or "").startswith("Remove the brush: F1 a 0.")
     assert f"({len(wanted)} tags)" in page.inner_text("#brush-chip")
     assert page.text_content("#tags-status") == f"{len(wanted)} of 150 tags"
-    assert page.locator("#scatter .brush").count() == 1
-    assert page.locator("#funnel .brush").count() == 0
+    page.locator("#scatter .brush").wait_for(state="attached")
+    page.locator("#funnel .brush").wait_for(state="detached")
     assert page.locator('.tag[aria-expanded="true"]').count() == 0, "a drag is no click"
     names = page.locator("#tags-box .tag bdi").all_text_contents()
     assert set(names) < {named["tags"]["name"][i] for i in wanted}
@@ -105,7 +105,7 @@ def test_a_brush_and_a_search_hold_together_and_go_one_by_one(opened: Opened, na
 def test_escape_drops_a_drag_then_the_tip_then_the_brush(opened: Opened, named: Payload) -> None:
     page = opened(named, address="#brush=funnel_ap_0.1_10_40_-0.2_0.1")
     assert page.locator("input[name=dots-figure][value=ap]").is_checked()
-    assert page.locator("#funnel .brush").count() == 1
+    page.locator("#funnel .brush").wait_for(state="attached")
     start = place(page, 0.2, 0.2)
     page.mouse.move(**start)
     page.mouse.down()
@@ -113,7 +113,7 @@ def test_escape_drops_a_drag_then_the_tip_then_the_brush(opened: Opened, named: 
     assert re.fullmatch(r"\d+ tags?", page.text_content("#scatter .over text") or "")
     page.keyboard.press("Escape")
     page.mouse.up()
-    assert page.locator("#scatter .brush").count() == 0
+    page.locator("#scatter .brush").wait_for(state="detached")
     assert "support 10 to 40" in page.inner_text("#brush-chip")
     page.locator("#scatter canvas").focus()
     page.keyboard.press("Home")
@@ -133,10 +133,10 @@ def test_the_address_keeps_the_brush(opened: Opened, named: Payload) -> None:
     page.wait_for_url("**brush=funnel_ap_0.1_**")
     page.reload()
     assert page.inner_text("#brush-chip") == told
-    assert page.locator("#funnel .brush").count() == 1
+    page.locator("#funnel .brush").wait_for(state="attached")
     page.check("input[name=dots-figure][value=f1]", force=True)
     assert page.inner_text("#brush-chip") == told, "it goes on holding, of the figure that it was of"
-    assert page.locator(".brush").count() == 0
+    page.locator(".brush").wait_for(state="detached")
 
 
 UNREADABLE = [
