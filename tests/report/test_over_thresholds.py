@@ -115,6 +115,7 @@ def test_printed_it_shows_each_model_at_its_own_threshold(opened: Opened, payloa
     page = opened(payload)
     move(page, 80)
     page.emulate_media(media="print")
+    page.locator("#sweep-readout thead th:text('At each tagger’s own threshold')").wait_for()
     assert shown(page) == [
         [f"{figure(model['macro'][name])} over {model['macro'][f'{name}_tags']}" for name in FIGURES]
         + [figure(model["micro"][name]) for name in FIGURES]
@@ -123,6 +124,7 @@ def test_printed_it_shows_each_model_at_its_own_threshold(opened: Opened, payloa
     assert page.text_content("#sweep-readout thead th[scope=col]") == "At each tagger’s own threshold"
     assert not page.locator("#sweep .crosshair").is_visible()
     page.emulate_media(media="screen")
+    page.locator("#sweep-readout thead th:text('At each tagger’s own threshold')").wait_for(state="detached")
     assert shown(page)[0] == published(payload["sweep"]["models"]["joytag-demo"], 80)
 
 
