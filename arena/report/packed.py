@@ -1,7 +1,7 @@
 """Columns of a page's data as bytes: gzip in base 85, a quarter of what they take as JSON, unpacked by the browser itself.
 
 The bytes of a column's numbers lie plane by plane (all first bytes, then all second ones), which gzip shortens best. Null,
-for what is undefined, is code 0 of every column. `templates/packed.js` is the other side.
+for what is undefined, is code 0 of every column. `templates/comparison/js/packed.js` is the other side.
 """
 
 import base64
