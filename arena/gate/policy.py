@@ -156,7 +156,9 @@ def _toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
-        raise ArenaError(f"{path}: no policy can be read there ({error.strerror}); see arena check --show-policy") from None
+        raise ArenaError(
+            f"{path}: no policy can be read there ({error.strerror}); see arena check --show-policy"
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ArenaError(f"{path}: no readable TOML ({error})") from None
 
