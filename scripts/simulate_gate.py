@@ -37,7 +37,7 @@ from arena.scores.store import Scores
 from arena.tags import TagSpace
 
 MIN_POSITIVES = 100
-"""Positives that a tag of this world is expected to have at least: a hundred such tags are known as well as thousands of all."""
+"""Positives that a tag is expected to have at least; means of a hundred such tags are as sure as those of thousands."""
 
 SHARED = 0.75
 """Share of the noise that a retraining has in common with its baseline; two models of other makes have half."""
@@ -238,14 +238,15 @@ def report(found: Sequence[dict[str, Any]], size: Size, minutes: float) -> tuple
     }
     width = {f: float(np.mean([one["width"][f] for one in found])) for f in before}
     rows = list(rows_of(found, kinds))
+    margin = policy.critical[0].margin
     critical = ", ".join(f"{given.prevalence[c] * size.images:,.0f}" for c in given.critical)
     lines = [
         f"# Does the gate fail whom it should? {len(found):,} experiments of {size.images:,} images and {size.tags} tags",
         "",
-        f"A simulated tagger and its retraining, {100 * SHARED:.0f} % of their noise in common; supports spread as JoyTag's, from",
-        f"{MIN_POSITIVES} expected positives on; {losses.CRITICAL} critical tags (of {critical} positives; margin 0.05),",
-        f"{len(losses.CATEGORIES)} categories, {losses.GROUPS} groups of {losses.GROUP_TAGS} tags. {REPLICATES} resamples, evaluated,",
-        f"and judged by the default policy. {minutes:.0f} minutes, {os.cpu_count()} cores. Shares with 95 % intervals.",
+        f"A simulated tagger and its retraining, {100 * SHARED:.0f} % of their noise in common; supports spread as JoyTag's,",
+        f"from {MIN_POSITIVES} expected positives on; critical tags of {critical} positives (margin {margin:g}),",
+        f"{len(losses.CATEGORIES)} categories, {losses.GROUPS} groups of {losses.GROUP_TAGS} tags; {REPLICATES} resamples.",
+        f"Evaluated and judged by the default policy; {minutes:.0f} minutes, {os.cpu_count()} cores. Shares with intervals.",
         "",
         "Mean width of the intervals of differences: " + ", ".join(f"{f} {w:.4f}" for f, w in width.items()) + ".",
         "",
