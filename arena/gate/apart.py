@@ -39,7 +39,7 @@ def common_tags(*, candidate: Published, baseline: Published, aliases: Mapping[s
     ours = candidate.tags.assign(key=candidate.tags["tag"])
     names = set(ours["tag"])
     keys = [aliases.get(tag, tag) if tag not in names else tag for tag in baseline.tags["tag"]]
-    theirs = baseline.tags.assign(key=keys).drop_duplicates("key")
+    theirs = baseline.tags.assign(key=pd.Series(keys, baseline.tags.index, ours["tag"].dtype)).drop_duplicates("key")
     both: pd.DataFrame = ours.merge(theirs, on="key", suffixes=("_candidate", "_baseline"))
     return both.rename(columns={"key": "tag"})
 
