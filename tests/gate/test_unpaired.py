@@ -98,6 +98,7 @@ def figures(value: float, digits: int | None = 4) -> Published:
         (0.0, 0.005, "pass"),
         (0.0052, 0.005, "fail"),
         (0.00505, 0.005, "inconclusive"),  # by less than the files round
+        (0.00495, 0.005, "inconclusive"),
     ],
 )
 def test_points_without_counts(fall: float, points: float | None, outcome: str) -> None:
