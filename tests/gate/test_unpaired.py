@@ -64,7 +64,7 @@ def test_means_over_counts_by_hand() -> None:
 def test_outcomes_with_counts() -> None:
     policy = read_policy()
     worse = judge_unpaired(candidate=many(60), baseline=many(70), policy=policy)
-    assert outcomes(worse, "margins") == {"macro_f1": "fail", "micro_f1": "fail", "map": "inconclusive"}
+    assert outcomes(worse, "margins") == {"macro_f1": "fail", "micro_f1": "fail", "map": "skipped"}
     same = judge_unpaired(candidate=many(70), baseline=many(70), policy=policy)
     assert outcomes(same, "margins")["macro_f1"] == "pass"
     few = judge_unpaired(candidate=many(70, tags=3), baseline=many(70, tags=3), policy=policy)
@@ -72,6 +72,14 @@ def test_outcomes_with_counts() -> None:
     assert "unpaired: what is less than 0." in few[0].message
     assert "0." in unpaired_cost(few)
     assert {"speed", "size", "calibration"} == {case.gate for case in few if case.outcome is Outcome.SKIPPED}
+
+
+def test_map_over_the_tags_whose_ap_both_sides_tell() -> None:
+    rows = [counted("a", 50, 0, 50) | {"ap": 0.8}, counted("b", 50, 0, 50) | {"ap": 0.4}, counted("c", 50, 0, 50)]
+    other = [rows[0] | {"ap": 0.7}, {**rows[1], "ap": None}, rows[2] | {"ap": 0.1}]
+    found = evidence_apart(candidate=published(rows), baseline=published(other), aliases={}).overall["map"]
+    assert (found.candidate, found.baseline) == (0.8, 0.7)
+    assert found.seen.low < 0.1 < found.seen.high
 
 
 def test_categories_tags_and_critical_tags_with_counts(tmp_path: Path) -> None:
