@@ -71,7 +71,7 @@ def test_outcomes_with_counts() -> None:
     assert outcomes(few, "margins")["macro_f1"] == "inconclusive"
     assert "unpaired: what is less than 0." in few[0].message
     assert "0." in unpaired_cost(few)
-    assert {"speed", "size", "calibration"} == {case.gate for case in few if case.outcome is Outcome.SKIPPED}
+    assert {"margins", "speed", "size", "calibration"} == {case.gate for case in few if case.outcome is Outcome.SKIPPED}
 
 
 def test_map_over_the_tags_whose_ap_both_sides_tell() -> None:
