@@ -254,7 +254,7 @@ def report(found: Sequence[dict[str, Any]], size: Size, minutes: float | None) -
         "| true loss | macro F1 | micro F1 | mAP |", "| --- | --- | --- | --- |",
         *[f"| {kinds[n].title} | {t['macro_f1']:.4f} | {t['micro_f1']:.4f} | {t['map']:.4f} |" for n, t in true.items()],
         "",
-        "A loss of one part is a loss of the means over all tags too, so that other gates may rightly fail beside the part's own.",
+        "A loss of one part is one of the means over all tags too, so that other gates may rightly fail beside the part's own.",
         "",
         "| true loss | what happens | experiments | share |", "| --- | --- | --- | --- |",
         *[f"| {kinds[row.scenario].title} | {row.what} | {row.of} | {row.share} |" for row in rows],
