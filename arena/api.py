@@ -71,8 +71,8 @@ class Comparison:
         """Write a run folder with its page, as `arena score` does."""
         path = Path(folder)
         make_folder(path)
-        write_reports(self.result, path)
         write_result(self.result, path)
+        write_reports(self.result, path)
         return path
 
     def _repr_html_(self) -> str:

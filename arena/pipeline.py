@@ -369,11 +369,12 @@ def _write(folder: Path, result: Result, heldout: HeldOut | None, showing: Showi
         models=[f"{name}@{facts[name]['key'][:8]}>={one['threshold']}" for name, one in summary["models"].items()],
         against=[f"{one['name']}@{one['digest'][:8]}" for one in result.run.get("against", [])],
     )
-    (folder / "run.json").unlink(missing_ok=True)
+    for name in ("run.json", "index.html"):  # of an earlier run
+        (folder / name).unlink(missing_ok=True)
     show_images(result, folder, heldout, showing, progress)
+    write_result(result, folder)  # first: reports that fail can be written again from it
     progress.note("writing the reports")
     write_reports(result, folder)
-    write_result(result, folder)
 
 
 def _settings(scoring: Scoring, beside: Path, root: Path | None) -> Settings:

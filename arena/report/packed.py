@@ -35,17 +35,12 @@ def pack(columns: Mapping[str, Packed]) -> str:
 SIGNS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%]()*+-;[=:?@^_`{|}~"
 """Digits of base 85, none of which HTML takes for markup: those of RFC 1924, but `]`, `[` and `:` for `&`, `<` and `>`."""
 
-_TO_SIGNS, _FROM_SIGNS = str.maketrans("&<>", "][:"), str.maketrans("][:", "&<>")
+_TO_SIGNS = str.maketrans("&<>", "][:")
 
 
 def compress(content: bytes) -> str:
     """Gzip in base 85; the same content always gives the same text."""
     return base64.b85encode(gzip.compress(content, compresslevel=9, mtime=0)).decode("ascii").translate(_TO_SIGNS)
-
-
-def decompress(text: str) -> bytes:
-    """What was compressed."""
-    return gzip.decompress(base64.b85decode(text.translate(_FROM_SIGNS)))
 
 
 def integers(values: Column) -> Packed:

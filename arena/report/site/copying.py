@@ -19,6 +19,9 @@ from arena.result import TABLES, Result, read_result
 COPIED = ("summary.md", "summary.json", "detailed_metrics.txt", "full-metrics", "plots")
 """Files and folders of a run that a reader may want; beside them come the page and the tables that are read again."""
 
+SPREADSHEETS = ("per_tag", "thresholds")
+"""Tables that are published as CSV that a spreadsheet may open."""
+
 PICTURES = "thumbnails"
 """The folder of a run's pictures, where it has one."""
 
@@ -42,7 +45,7 @@ def read_source(folder: Path) -> Source:
         ArenaError: no finished run, or one without its reports.
         IncomparableError: another schema.
     """
-    result = read_result(folder, READ)
+    result = read_result(folder, [*READ, *SPREADSHEETS])
     missing = [name for name in ("index.html", "summary.md", "detailed_metrics.txt") if not (folder / name).is_file()]
     if missing:
         raise ArenaError(f"{folder}: no {missing[0]}; write the reports again with arena report {folder}")
@@ -68,7 +71,8 @@ def copy_run(site: Site, source: Source, *, images: bool) -> None:
     files = dict(_files(source.folder, names if images else names[:-1]))
     for path, file in files.items():
         site.write(f"{place}/{path}", file.read_bytes())
-    site.write(f"{place}/per_tag.csv", as_csv(source.result.per_tag))
+    for name in SPREADSHEETS:
+        site.write(f"{place}/{name}.csv", as_csv(source.result.tables[name]))
     for path, file in list(_files(site.folder / place, names)):
         if path not in files:
             site.remove(file)

@@ -26,6 +26,7 @@ FILES = (
     ("per_tag.parquet", "the same, exact"),
     ("detailed_metrics.txt", "every compared tag, as text"),
     ("full-metrics/*.txt", "one tagger, as JoyTag publishes it"),
+    ("thresholds.csv", "the threshold to use of each regime and tag"),
     ("summary.md", "for a README or a model card"),
     ("summary.json", "the aggregates"),
     ("run.json", "where it comes from"),
