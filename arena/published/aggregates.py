@@ -23,7 +23,7 @@ FIGURES = ("macro_precision", "macro_recall", "macro_f1", "micro_precision", "mi
 def aggregates_of(published: Published, convention: str | None = None) -> dict[str, Any]:
     """`FIGURES`, None where unknown, with the number of tags of every mean as `macro_f1_tags`; and how they came about.
 
-    `source` says from what: `file`, its own aggregates; `counts`; or `figures`, means of the tags' published figures, in which
+    `made_of` says from what: `file`, its own aggregates; `counts`; or `figures`, means of the tags' published figures, in which
     a figure that is not told has no part. Micro figures need counts.
 
     Args:
@@ -32,7 +32,7 @@ def aggregates_of(published: Published, convention: str | None = None) -> dict[s
     named = convention or CONVENTION_OF.get(published.format, "arena")
     found: dict[str, Any] = {"convention": named, "tags": len(published.tags)} | dict.fromkeys(FIGURES)
     if convention is None and published.figures:
-        return found | {"source": "file"} | dict(published.figures)
+        return found | {"made_of": "file"} | dict(published.figures)
     tags = published.tags
     counted = len(tags) > 0 and not tags[["tp", "fp", "fn"]].isna().any(axis=None)
     if counted:
@@ -41,7 +41,7 @@ def aggregates_of(published: Published, convention: str | None = None) -> dict[s
         found |= {f"micro_{name}": _number(value) for name, value in micro(counts)._asdict().items()}
     else:
         per_tag = PRF(*(tags[name].to_numpy(np.float64) for name in PRF._fields))
-    found["source"] = "counts" if counted else "figures"
+    found["made_of"] = "counts" if counted else "figures"
     means = {f"macro_{name}": macro(np.asarray(values)) for name, values in per_tag._asdict().items()}
     means["map"] = macro(tags["ap"].to_numpy(np.float64))
     return found | _told(means)
