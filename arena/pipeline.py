@@ -118,7 +118,7 @@ def run(
         "name": heldout.card.name, "title": heldout.card.title, "digest": heldout.digest, "images": len(heldout),
         "licence": heldout.card.licence, "sample": f"{limit} of seed {seed}" if limit else "all",
     }  # fmt: skip
-    settings = _settings(scoring, heldout.card.folder, root)
+    settings = settings_of(scoring, heldout.card.folder, root)
     result = _evaluate(heldout.truth, entries, settings, facts, command, progress, against)
     _write(folder, result, heldout, showing, progress, beside)
     return folder
@@ -163,7 +163,7 @@ def score_files(
     with ThreadPoolExecutor() as background:  # digests take seconds, and nothing waits for them until the end
         digests = {name: background.submit(digest_file, path) for name, path in files.items() if path.is_file()}
         of_truth = None if truth is None else background.submit(digest_file, truth)
-        settings = _settings(scoring, given.folder, root)
+        settings = settings_of(scoring, given.folder, root)
         result = _evaluate(given.truth, entries, settings, given.facts, command, progress, against)
         for name, digest in digests.items():
             result.run["models"][name]["key"] = digest.result()
@@ -324,10 +324,9 @@ def make_folder(folder: Path) -> None:
 
 def write_reports(result: Result, folder: Path) -> None:
     """The page, the pictures and the text files of a run folder."""
-    from arena.report import html, plots, summary, text, view
+    from arena.report import html, plots, view
 
-    texts = {f"full-metrics/{model}.txt": text.full_metrics(result, model) for model in result.models}
-    texts |= {"detailed_metrics.txt": text.detailed_metrics(result), "summary.md": summary.summary_markdown(result)}
+    texts = text_reports(result)
     texts["index.html"] = html.render(view.page_view(result, shelf_of(result, folder)))
     for name in ("full-metrics", "plots"):  # they may hold models of an earlier run
         shutil.rmtree(folder / name, ignore_errors=True)
@@ -335,6 +334,17 @@ def write_reports(result: Result, folder: Path) -> None:
     for name, content in texts.items():
         (folder / name).write_text(content, encoding="utf-8", newline="\n")
     plots.write_plots(result, folder / "plots")
+
+
+def text_reports(result: Result) -> dict[str, str]:
+    """The text files of a run folder by their path in it."""
+    from arena.report import summary, text
+
+    texts = {f"full-metrics/{model}.txt": text.full_metrics(result, model) for model in result.models}
+    return texts | {
+        "detailed_metrics.txt": text.detailed_metrics(result),
+        "summary.md": summary.summary_markdown(result),
+    }
 
 
 def _evaluate(
@@ -354,6 +364,7 @@ def _evaluate(
         "dataset": dataset,
         "versions": provenance.versions(),
         "machine": provenance.machine(),
+        "settings": _described(settings),
         **({} if against is None else {"against": list(against.indexes)}),
     }
     with progress.count("tags", amount_of_work(truth, settings), 0) as advance:
@@ -385,13 +396,19 @@ def _write(
     write_result(result, folder)
 
 
-def _settings(scoring: Scoring, beside: Path, root: Path | None) -> Settings:
+def settings_of(scoring: Scoring, beside: Path, root: Path | None) -> Settings:
     """The settings with the tag groups that were asked for, or lie beside the dataset, or ship with the project."""
     given = [scoring.tag_groups] if scoring.tag_groups is not None else []
     known = [beside / TAG_GROUPS_FILE, *(place / "datasets" / TAG_GROUPS_FILE for place in roots(root))]
     paths = given or [path for path in known if path.exists()][:1]
     found = [group for path in paths for group in read_tag_groups(path)]
     return replace(scoring.settings, tag_groups=[*scoring.settings.tag_groups, *found])
+
+
+def _described(settings: Settings) -> dict[str, Any]:
+    """What `run.json` keeps of the settings beside those that `summary.json` tells: enough to compute the run again."""
+    groups = [asdict(group) for group in settings.tag_groups]
+    return {"seed": settings.seed, "slices": list(settings.slices), "tag_groups": groups}
 
 
 def _entry(card: ModelCard, folder: Path, own: Own) -> Entry:
