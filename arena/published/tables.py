@@ -59,7 +59,7 @@ _ALIASES: Mapping[str, Sequence[str]] = {
     "f1": ("f1_score", "f_score", "fscore", "f1score", "best_f1"),
     "ap": ("average_precision", "avg_precision"),
 }
-"""What the columns of a per-tag table are called elsewhere."""
+"""What the columns of a per-tag table are called elsewhere; a column of our own name comes before those."""
 
 IN_SAMPLE = "each tag's threshold was chosen on the images that it is scored on: figures at it flatter"
 
@@ -150,7 +150,8 @@ def _form(header: Sequence[str]) -> tuple[str, list[str], tuple[str, ...]]:
     if {"name", "category"} <= known and known & {"best_threshold", "best_f1", "test_f1", "val_f1"}:
         return _selected(header)
     ours = {alias: name for name, aliases in _ALIASES.items() for alias in (name, *aliases)}
-    columns = [ours.get(name, "") for name in header]
+    columns = [name if name in _ALIASES else ours.get(name, "") for name in header]
+    columns = [name if name == own or name not in known else "" for name, own in zip(columns, header, strict=True)]
     told = set(columns)
     if "tag" not in told or not told & {"tp", "precision", "recall", "f1", "ap"}:
         return "", [], ()

@@ -12,6 +12,7 @@ from arena.cards import Thresholds
 from arena.digests import digest_file
 from arena.errors import ArenaError, IncomparableError
 from arena.evaluate import Entry, Settings, amount_of_work, evaluate
+from arena.evaluate.settings import SLICE_COLUMNS
 from arena.heldout.dataset import HeldOut
 from arena.pipeline import GivenTruth, Scoring, read_scores_of, read_truth, settings_of
 from arena.progress import Progress
@@ -104,4 +105,8 @@ def _settings(result: Result, beside: Path, root: Path | None) -> Settings:
         TagGroup(one["name"], one["title"], one["why"], tuple(one["tags"]), tuple(one["exceptions"]))
         for one in told["tag_groups"]
     ]
-    return Settings(**known, seed=told["seed"], slices=tuple(told["slices"]), tag_groups=groups)
+    slices = tuple(told["slices"])
+    chosen = (
+        SLICE_COLUMNS if slices == SLICE_COLUMNS else slices
+    )  # the default itself passes over columns that are not there
+    return Settings(**known, seed=told["seed"], slices=chosen, tag_groups=groups)

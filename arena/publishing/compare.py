@@ -22,7 +22,9 @@ KEYS = ("model", "tag", "slice", "value", "regime", "figure", "first", "second",
 
 def differing(published: Result, again: Result) -> Iterator[str]:
     """A line for every part that differs, each with its first difference: the summary, then the tables."""
-    yield from differing_values("summary.json", _comparable(published.summary), _comparable(again.summary))
+    first, *more = [*differing_values("summary.json", _comparable(published.summary), _comparable(again.summary)), ""]
+    if first:
+        yield first + (f"; and {len(more) - 1:,} more figures in it" if len(more) > 1 else "")
     for name, kind in TABLES.items():
         if told := differing_tables(f"{name}.{kind}", _rows(published.tables[name]), _rows(again.tables[name])):
             yield told
