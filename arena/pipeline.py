@@ -364,7 +364,7 @@ def _evaluate(
         "dataset": dataset,
         "versions": provenance.versions(),
         "machine": provenance.machine(),
-        "settings": _described(settings),
+        "settings": describe_settings(settings),
         **({} if against is None else {"against": list(against.indexes)}),
     }
     with progress.count("tags", amount_of_work(truth, settings), 0) as advance:
@@ -405,9 +405,9 @@ def settings_of(scoring: Scoring, beside: Path, root: Path | None) -> Settings:
     return replace(scoring.settings, tag_groups=[*scoring.settings.tag_groups, *found])
 
 
-def _described(settings: Settings) -> dict[str, Any]:
-    """What `run.json` keeps of the settings beside those that `summary.json` tells: enough to compute the run again."""
-    groups = [asdict(group) for group in settings.tag_groups]
+def describe_settings(settings: Settings) -> dict[str, Any]:
+    """What `run.json` keeps of the settings beside those that `summary.json` tells; the tag groups by their digest."""
+    groups = provenance.digest({group.name: asdict(group) for group in settings.tag_groups})
     return {"seed": settings.seed, "slices": list(settings.slices), "tag_groups": groups}
 
 
