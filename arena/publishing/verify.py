@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from arena.digests import digest_file
-from arena.pipeline import text_reports
 from arena.progress import Progress, Silent
 from arena.publishing.again import compute_again
 from arena.publishing.compare import differing, differing_bytes
 from arena.publishing.forms import forms_of
+from arena.report.texts import text_reports
 from arena.result import CONTAMINATION, TABLES, Result, read_result
 from arena.scores.store import read_facts
 
