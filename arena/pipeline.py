@@ -16,11 +16,13 @@ from arena.cards import ModelCard, check_name, find_dataset, find_model, find_mo
 from arena.digests import digest_file
 from arena.errors import ArenaError, ScoresError
 from arena.evaluate import Entry, Settings, amount_of_work, evaluate
+from arena.evaluate.settings import describe_settings
 from arena.heldout.contamination import Contamination, hold_against
 from arena.heldout.dataset import HeldOut, Truth, read_frozen
 from arena.heldout.readers import list_images, truth_from_rows
 from arena.own_thresholds import Own, describe_own, own_thresholds, thresholds_of_cards, with_files
 from arena.progress import Progress, Silent
+from arena.published.column import read_columns
 from arena.result import Result, read_result, write_result
 from arena.scores.npz import as_texts, read_npz, read_scores, write_scores
 from arena.scores.pace import describe_pace
@@ -67,6 +69,7 @@ class Scoring:
         tag_groups: a file of named tag groups; None takes the dataset's own, else those that ship with the project.
         against: index files of training images; the figures come again without the images that are in them.
         pictures: where pictures of these indexes are, `INDEX=SOURCE` each; what is near is then compared.
+        published: files that others published, `NAME=FILE` or `FILE` each; they stand beside the figures, and are in none.
     """
 
     settings: Settings = field(default_factory=Settings)
@@ -74,6 +77,7 @@ class Scoring:
     tag_groups: Path | None = None
     against: Sequence[Path] = ()
     pictures: Sequence[str] = ()
+    published: Sequence[str] = ()
 
 
 def run(
@@ -99,7 +103,7 @@ def run(
 
     Returns: the run folder.
     """
-    cards = find_models(models, root)
+    cards, beside = find_models(models, root), read_columns(scoring.published)
     thresholds = own_thresholds({card.name: card.thresholds for card in cards}, scoring.thresholds)
     heldout = read_frozen(find_dataset(dataset, root)).sample(limit, seed)
     against = hold_against(heldout, scoring.against, progress, pictures=scoring.pictures, root=root)
@@ -115,9 +119,9 @@ def run(
         "name": heldout.card.name, "title": heldout.card.title, "digest": heldout.digest, "images": len(heldout),
         "licence": heldout.card.licence, "sample": f"{limit} of seed {seed}" if limit else "all",
     }  # fmt: skip
-    settings = _settings(scoring, heldout.card.folder, root)
+    settings = settings_of(scoring, heldout.card.folder, root)
     result = _evaluate(heldout.truth, entries, settings, facts, command, progress, against)
-    _write(folder, result, heldout, showing, progress)
+    _write(folder, result, heldout, showing, progress, beside)
     return folder
 
 
@@ -145,6 +149,7 @@ def score_files(
     for name in files:
         check_name(name)
     thresholds = own_thresholds(thresholds_of_cards(files, root), scoring.thresholds)
+    beside = read_columns(scoring.published)
     make_folder(output)
     progress.note("reading the truth")
     given = read_truth(dataset or DEMO_DATASET if truth is None else truth, root)
@@ -159,13 +164,13 @@ def score_files(
     with ThreadPoolExecutor() as background:  # digests take seconds, and nothing waits for them until the end
         digests = {name: background.submit(digest_file, path) for name, path in files.items() if path.is_file()}
         of_truth = None if truth is None else background.submit(digest_file, truth)
-        settings = _settings(scoring, given.folder, root)
+        settings = settings_of(scoring, given.folder, root)
         result = _evaluate(given.truth, entries, settings, given.facts, command, progress, against)
         for name, digest in digests.items():
             result.run["models"][name]["key"] = digest.result()
         if of_truth is not None:
             result.run["dataset"]["digest"] = of_truth.result()
-    _write(output, result, given.heldout, showing, progress)
+    _write(output, result, given.heldout, showing, progress, beside)
     return output
 
 
@@ -320,15 +325,14 @@ def make_folder(folder: Path) -> None:
 
 def write_reports(result: Result, folder: Path) -> None:
     """The page, the pictures and the text files of a run folder."""
-    from arena.report import html, plots, summary, text, view
+    from arena.report import html, plots, texts, view
 
-    texts = {f"full-metrics/{model}.txt": text.full_metrics(result, model) for model in result.models}
-    texts |= {"detailed_metrics.txt": text.detailed_metrics(result), "summary.md": summary.summary_markdown(result)}
-    texts["index.html"] = html.render(view.page_view(result, shelf_of(result, folder)))
+    found = texts.text_reports(result)
+    found["index.html"] = html.render(view.page_view(result, shelf_of(result, folder)))
     for name in ("full-metrics", "plots"):  # they may hold models of an earlier run
         shutil.rmtree(folder / name, ignore_errors=True)
         (folder / name).mkdir()
-    for name, content in texts.items():
+    for name, content in found.items():
         (folder / name).write_text(content, encoding="utf-8", newline="\n")
     plots.write_plots(result, folder / "plots")
 
@@ -350,14 +354,20 @@ def _evaluate(
         "dataset": dataset,
         "versions": provenance.versions(),
         "machine": provenance.machine(),
+        "settings": describe_settings(settings),
         **({} if against is None else {"against": list(against.indexes)}),
     }
     with progress.count("tags", amount_of_work(truth, settings), 0) as advance:
         return evaluate(truth, entries, settings, against=against, run=run, advance=advance)
 
 
-def _write(folder: Path, result: Result, heldout: HeldOut | None, showing: Showing, progress: Progress) -> None:
-    """Sign the result, and write the run folder."""
+def _write(
+    folder: Path, result: Result, heldout: HeldOut | None, showing: Showing, progress: Progress,
+    published: Sequence[dict[str, Any]] = (),
+) -> None:  # fmt: skip
+    """Sign the result, and write the run folder; what others published stands beside it."""
+    if published:
+        result.summary["published"] = list(published)
     summary, dataset, facts = result.summary, result.run["dataset"], result.run["models"]
     result.run["signature"] = provenance.signature(
         dataset=f"{dataset['name']}@{dataset['digest'][:8]}",
@@ -377,7 +387,7 @@ def _write(folder: Path, result: Result, heldout: HeldOut | None, showing: Showi
     write_reports(result, folder)
 
 
-def _settings(scoring: Scoring, beside: Path, root: Path | None) -> Settings:
+def settings_of(scoring: Scoring, beside: Path, root: Path | None) -> Settings:
     """The settings with the tag groups that were asked for, or lie beside the dataset, or ship with the project."""
     given = [scoring.tag_groups] if scoring.tag_groups is not None else []
     known = [beside / TAG_GROUPS_FILE, *(place / "datasets" / TAG_GROUPS_FILE for place in roots(root))]

@@ -36,6 +36,7 @@ VERBS = [
     ["check-adapter"],
     ["parity"],
     ["publish"],
+    ["published"],
     *(["dataset", verb] for verb in ("fetch", "import", "tags", "dedup", "freeze", "verify", "describe", "card")),
 ]
 

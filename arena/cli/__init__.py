@@ -28,6 +28,7 @@ from arena.cli.options import (
 )  # fmt: skip
 from arena.cli.parity import parity
 from arena.cli.publish import publish
+from arena.cli.published import published
 from arena.cli.pull import pull
 from arena.cli.verbs import Verbs, command_line, split_names, unique
 from arena.cli.verify import verify
@@ -222,6 +223,7 @@ arena.add_command(verify)
 arena.add_command(check_adapter)
 arena.add_command(parity)
 arena.add_command(publish)
+arena.add_command(published)
 
 
 @arena.group("ls", cls=Verbs)
@@ -298,7 +300,12 @@ def _scoring(settings: dict[str, Any]) -> "Scoring":
         SLICE_COLUMNS if slices == SLICE_COLUMNS else slices, imply=settings["imply"],
     )  # fmt: skip
     return Scoring(
-        chosen, unique(settings["threshold"]), settings["tag_groups"], settings["against"], settings["pictures"]
+        chosen,
+        unique(settings["threshold"]),
+        settings["tag_groups"],
+        settings["against"],
+        settings["pictures"],
+        settings["published"],
     )
 
 
