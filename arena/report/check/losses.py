@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from arena.gate.verdict import Measure, Outcome, TagLoss, Verdict
-from arena.report.check.words import Figures, figures_of, sides_told
+from arena.report.check.words import measure_told
 from arena.report.columns import number
 from arena.report.evidence import EVIDENCE_IMAGES
 from arena.report.figures import UNDEFINED, figure, plural
@@ -72,14 +72,9 @@ class Loss:
     address: str = ""
 
     @property
-    def shown(self) -> Figures:
-        """Its measure as it is shown."""
-        return figures_of(self.loss.measure)
-
-    @property
-    def sides_told(self) -> str:
-        """Its figure from the baseline to the candidate; empty where neither is known."""
-        return sides_told(self.shown)
+    def told(self) -> str:
+        """Its measure on a line."""
+        return measure_told(self.loss.measure)
 
 
 @dataclass(frozen=True)

@@ -159,6 +159,7 @@ UNITS: Mapping[str, Show] = {
     "images_per_second": rate,
     "weight_bytes": lambda value: UNDEFINED if value is None else megabytes(round(value)),
     "parameters": lambda value: UNDEFINED if value is None else millions(round(value)),
+    "known": lambda value: "no" if value == 0 else "yes" if value == 1 else _general(value),
     "tags": _whole,
     "images": _whole,
 }

@@ -101,6 +101,12 @@ def test_images_are_of_the_candidate_and_of_where_the_baseline_is_right(joint: R
     assert [image.image_id for image in found.images[-1].images] == misses["image_id"].tolist()[:5]
 
 
+def test_a_tag_that_the_candidate_lost_is_told_so() -> None:
+    lost = TagLoss("hat", "", 30, Measure("known", candidate=0.0, baseline=1.0))
+    html = render_check(verdict([case(Outcome.FAIL, gate="coverage", name="tags", tags=[lost], tags_in_all=1)]))
+    assert '<p class="about">30 images. known yes → no. Named by <bdi>tags</bdi>.</p>' in html
+
+
 def test_a_run_that_names_no_image_shows_none(joint: Result, shelf: Shelf) -> None:
     private = Result(joint.run | {"shows": {"thumbnails": "none", "image_ids": False}}, joint.summary, joint.tables)
     html = render_check(judged("hat"), private, shelf)
