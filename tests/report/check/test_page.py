@@ -30,7 +30,7 @@ TAGS = ("hat", '"><script>alert(1)</script>', "a&b #1", "שלום", "tag_4", "ta
 
 @pytest.fixture(scope="module")
 def joint() -> Result:
-    """The baseline first, and better."""
+    """The candidate first, and worse."""
     result = result_of(("joytag-new", "joytag"), tags=TAGS, replicates=60)
     result.run["shows"] = {"thumbnails": "some", "image_ids": True}
     return result
@@ -79,6 +79,14 @@ def test_a_difference_is_candidate_less_baseline_whichever_stands_first(joint: R
     assert one.high is not None
     assert one.difference is not None
     assert one.low < one.difference < one.high < 0
+    table = joint.tables["tag_differences"]
+    swapped = table.rename(columns={"first": "second", "second": "first", "f1_low": "f1_high", "f1_high": "f1_low"})
+    swapped = swapped.assign(**{name: -swapped[name] for name in ("f1_difference", "f1_low", "f1_high")})
+    other = Result(joint.run, joint.summary, {**joint.tables, "tag_differences": swapped})
+    same = Verdict(Side("joytag-new", "a"), Side("joytag", "b"), [PASSED])
+    assert [one.loss for one in losses(same, other, None).shown] == [
+        one.loss for one in losses(same, joint, None).shown
+    ]
 
 
 def test_the_figures_of_a_tag_are_those_of_the_result(joint: Result) -> None:
