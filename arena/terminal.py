@@ -25,12 +25,12 @@ from rich.text import Text
 
 from arena.power import Power
 from arena.progress import Unit
-from arena.report.contamination import contamination_told
-from arena.report.cost import cost_told
 from arena.report.figures import UNDEFINED, figure
-from arena.report.notes import imply_notes, unverified_notes
-from arena.report.published import published_rows, published_told
 from arena.report.text import one_line
+from arena.report.told.contamination import contamination_told
+from arena.report.told.cost import cost_told
+from arena.report.told.notes import imply_notes, unverified_notes
+from arena.report.told.published import published_rows, published_told
 from arena.report.view import headline_view
 from arena.result import HEADLINES, Result, read_result
 

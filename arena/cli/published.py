@@ -58,8 +58,8 @@ def _facts(one: "Published", convention: str | None) -> dict[str, object]:
 
 def _show(one: "Published", convention: str | None) -> None:
     from arena.published.aggregates import FIGURES
-    from arena.report.published import detail
     from arena.report.text import one_line
+    from arena.report.told.published import detail
 
     facts = _facts(one, convention)
     images = "images unknown" if one.images is None else f"{one.images:,} images"

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from arena.report.contamination import CAVEAT, contamination_told
-from arena.report.cost import cost_notes, megabytes, millions
 from arena.report.figures import clipped, count, moment, plural, rate
-from arena.report.findings import subject, tag_findings
-from arena.report.leaderboard import Cell, Standing, leaderboard
 from arena.report.markdown import bullets, code, escape_markdown, folded, picture, table
-from arena.report.notes import convention_note, imply_notes, undefined_notes, unverified_notes
-from arena.report.published import CAVEAT as PUBLISHED_CAVEAT
-from arena.report.published import MARK, published_rows, published_table
-from arena.report.regimes import CROSS_FITTED, regime_rows
-from arena.report.slices import slice_groups
 from arena.report.static_pictures import pictures
-from arena.report.uncertainty import headline_rows, how_sure, told, verdict
+from arena.report.told.contamination import CAVEAT, contamination_told
+from arena.report.told.cost import cost_notes, megabytes, millions
+from arena.report.told.findings import subject, tag_findings
+from arena.report.told.leaderboard import Cell, Standing, leaderboard
+from arena.report.told.notes import convention_note, imply_notes, undefined_notes, unverified_notes
+from arena.report.told.published import CAVEAT as PUBLISHED_CAVEAT
+from arena.report.told.published import MARK, published_rows, published_table
+from arena.report.told.regimes import CROSS_FITTED, regime_rows
+from arena.report.told.slices import slice_groups
+from arena.report.told.uncertainty import headline_rows, how_sure, told, verdict
 from arena.report.view import headline_view
 from arena.result import HEADLINES, Result
 

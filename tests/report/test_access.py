@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from arena.report.dataset_page import render_dataset
+from arena.report.dataset.page import render_dataset
 
 from .conftest import Opened
+from .dataset.test_page import page as dataset  # noqa: F401
 from .payloads import Payload
-from .test_dataset_page import page as dataset  # noqa: F401
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 """The rules of WCAG 2.2 at level A and AA."""

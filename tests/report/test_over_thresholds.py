@@ -15,9 +15,9 @@ from arena.evaluate import Settings, evaluate
 from arena.heldout.dataset import Truth
 from arena.metrics.counts import CONVENTIONS, TagCounts
 from arena.metrics.thresholds import on_sweep
-from arena.report import histograms
 from arena.report.figures import figure
 from arena.report.html import render
+from arena.report.page import histograms
 from arena.report.view import page_view
 from arena.result import Result
 from arena.tags import TagSpace

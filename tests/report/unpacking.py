@@ -1,4 +1,4 @@
-"""The other side of `arena.report.packed`, which in a page is the browser."""
+"""The other side of `arena.report.page.packed`, which in a page is the browser."""
 
 import base64
 import gzip

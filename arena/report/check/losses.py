@@ -14,9 +14,9 @@ import pandas as pd
 from arena.gate.verdict import Measure, Outcome, TagLoss, Verdict
 from arena.report.check.words import measure_told
 from arena.report.columns import number
-from arena.report.evidence import EVIDENCE_IMAGES
 from arena.report.figures import UNDEFINED, figure, plural
-from arena.report.pictures import OPEN_RATINGS, Shelf, pictures
+from arena.report.page.evidence import EVIDENCE_IMAGES
+from arena.report.page.pictures import OPEN_RATINGS, Shelf, pictures
 from arena.report.view import names_images
 from arena.result import Result
 

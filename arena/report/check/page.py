@@ -27,7 +27,7 @@ from arena.report.check.words import (
 )  # fmt: skip
 from arena.report.figures import plural
 from arena.report.html import content_security_policy, environment, template_text
-from arena.report.pictures import Shelf
+from arena.report.page.pictures import Shelf
 from arena.report.text import encodable
 from arena.result import Result
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from arena.gate.verdict import Case, Measure, Outcome, TagLoss, Verdict
-from arena.report.cost import megabytes, millions
 from arena.report.figures import UNDEFINED, clipped, count, figure, interval, listed, plural, probability, rate, signed
 from arena.report.text import encodable, unturned
+from arena.report.told.cost import megabytes, millions
 from arena.result import HEADLINES
 
 NAME = 60

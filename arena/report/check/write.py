@@ -10,7 +10,7 @@ from arena.report.check.document import check_json
 from arena.report.check.junit import junit_xml
 from arena.report.check.markdown import check_markdown
 from arena.report.check.page import render_check
-from arena.report.pictures import Shelf
+from arena.report.page.pictures import Shelf
 from arena.result import Result
 
 FILES = ("check.md", "junit.xml", "badge.svg", "badge.json", "check.html", "check.json")

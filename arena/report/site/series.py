@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from arena.report.figures import figure, interval
-from arena.report.leaderboard import MODEL_STYLES, value_of
 from arena.report.site.runs import PublishedRun
+from arena.report.told.leaderboard import MODEL_STYLES, value_of
 from arena.result import HEADLINES
 
 WIDTH, HEIGHT = 360, 220

@@ -16,7 +16,7 @@ from arena.report.check.drawing import WIDTH, drawing_of, span_of
 from arena.report.check.losses import losses
 from arena.report.check.page import render_check
 from arena.report.check.write import FILES, write_check
-from arena.report.pictures import Shelf
+from arena.report.page.pictures import Shelf
 from arena.result import Result
 from arena.thumbnails import Thumbnail
 

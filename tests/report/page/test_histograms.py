@@ -14,17 +14,17 @@ from arena.evaluate import Settings, evaluate
 from arena.heldout.dataset import Truth
 from arena.metrics.counts import CONVENTIONS
 from arena.metrics.thresholds import sweep_thresholds
-from arena.report import histograms as histograms_module
-from arena.report.histograms import bin_width, histogram_block, histograms, undefined_figures, varints
 from arena.report.html import embedded_json, render
-from arena.report.packed import compress
+from arena.report.page import histograms as histograms_module
+from arena.report.page.histograms import bin_width, histogram_block, histograms, undefined_figures, varints
+from arena.report.page.packed import compress
 from arena.report.view import page_view
 from arena.result import Result
 from arena.tags import TagRelations, TagSpace
 
-from ..evaluate.worlds import entry, labels_of, see
-from .payloads import make_payload
-from .unpacking import decompress
+from ...evaluate.worlds import entry, labels_of, see
+from ..payloads import make_payload
+from ..unpacking import decompress
 
 SWEEP = sweep_thresholds()
 

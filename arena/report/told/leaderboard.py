@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from arena.report.cost import millions
 from arena.report.figures import figure, interval, percent, rate
-from arena.report.regimes import REGIMES, thresholds
+from arena.report.told.cost import millions
+from arena.report.told.regimes import REGIMES, thresholds
 from arena.result import HEADLINES
 
 MODEL_STYLES = 10

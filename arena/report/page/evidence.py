@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from arena.report.columns import rounded
-from arena.report.packed import Packed, figures, integers, listed, pack
+from arena.report.page.packed import Packed, figures, integers, listed, pack
 from arena.result import Result
 
 EVIDENCE_BYTES = 170_000

@@ -11,15 +11,15 @@ from arena.evaluate.aggregate import ALPHA
 from arena.evaluate.per_tag import Q_LIMIT
 from arena.metrics.significance import minimum_detectable
 from arena.report.figures import DECIDED, probability, signed
-from arena.report.findings import findings, highest_ap, tag_findings, tag_pairs
 from arena.report.html import render
-from arena.report.leaderboard import boards, leaderboard
-from arena.report.regimes import regime_rows
-from arena.report.slices import slice_groups
-from arena.report.uncertainty import POWER, how_sure, told, verdict
+from arena.report.told.findings import findings, highest_ap, tag_findings, tag_pairs
+from arena.report.told.leaderboard import boards, leaderboard
+from arena.report.told.regimes import regime_rows
+from arena.report.told.slices import slice_groups
+from arena.report.told.uncertainty import POWER, how_sure, told, verdict
 from arena.result import HEADLINES
 
-from .payloads import Payload, set_value
+from ..payloads import Payload, set_value
 
 TAG_BY_TAG = "on AP joytag-demo leads on all the 23 tags that can be told apart (74.2 % of 89 tags undetermined)"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from arena.report.figures import UNDEFINED, count, figure, plural
-from arena.report.leaderboard import FIGURES, Cell
+from arena.report.told.leaderboard import FIGURES, Cell
 from arena.result import HEADLINES
 
 MARK = "published, other images, unpaired"

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from arena.report.columns import NEARLY, rounded
 from arena.report.html import render, template_text
-from arena.report.packed import SIGNS, compress, figures, integers, listed, pack
-from arena.report.tag_block import derive, tag_block
+from arena.report.page.packed import SIGNS, compress, figures, integers, listed, pack
+from arena.report.page.tag_block import derive, tag_block
 
-from .conftest import Opened
-from .payloads import Payload
-from .unpacking import decompress
+from ..conftest import Opened
+from ..payloads import Payload
+from ..unpacking import decompress
 
 FIGURE = st.none() | st.floats(-1, 1)
 

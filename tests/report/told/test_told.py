@@ -9,8 +9,8 @@ import pytest
 
 from arena.report.figures import figure, interval, probability
 
-from .conftest import Opened
-from .payloads import Payload, set_value
+from ..conftest import Opened
+from ..payloads import Payload, set_value
 
 
 def text_of(page: Any, selector: str) -> str:

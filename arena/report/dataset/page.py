@@ -9,7 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from arena.report.dataset_text import (
+from arena.report.dataset.text import (
     category_rows,
     group_sentence,
     pair_rows,

@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from arena.report import pictures as pictures_module
 from arena.report.html import render
-from arena.report.pictures import Shelf, picture_facts, pictures
-from arena.report.suspects import by_kind
+from arena.report.page import pictures as pictures_module
+from arena.report.page.pictures import Shelf, picture_facts, pictures
+from arena.report.page.suspects import by_kind
 from arena.thumbnails import Thumbnail
 
-from .conftest import Opened
-from .payloads import Payload, add_pictures
+from ..conftest import Opened
+from ..payloads import Payload, add_pictures
 
 NAMES = ("0123456789abcdef.webp", "fedcba9876543210.webp", "00000000ffffffff.webp")
 BLURRED = "(e) => getComputedStyle(e).filter !== 'none'"

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arena.report.figures import figure
-from arena.report.small_multiples import FOLDED_ROWS, MOST_TICKS, axis_over, slice_multiples
+from arena.report.page.small_multiples import FOLDED_ROWS, MOST_TICKS, axis_over, slice_multiples
 
-from .conftest import Opened
-from .payloads import Payload
+from ..conftest import Opened
+from ..payloads import Payload
 
 FIGURES = st.lists(st.none() | st.floats(0, 1), max_size=30)
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from arena.report.columns import number
-from arena.report.comparisons import SLICED
 from arena.report.figures import clipped, count, figure, interval, listed, plural, signed
+from arena.report.told.comparisons import SLICED
 from arena.result import CONTAMINATION, HEADLINES, Result
 
 NUMBERS = ("value", "low", "high", "change", "change_low", "change_high", "tags")

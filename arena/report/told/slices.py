@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from arena.report.comparisons import SLICED
 from arena.report.figures import clipped, figure, interval, listed, plural, probability, signed
-from arena.report.leaderboard import MODEL_STYLES
+from arena.report.told.comparisons import SLICED
+from arena.report.told.leaderboard import MODEL_STYLES
 
 KINDS = {
     "category": "Category",

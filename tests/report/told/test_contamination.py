@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 
 from arena.evaluate import Settings, evaluate
-from arena.report.contamination import contamination_told, level_groups
 from arena.report.figures import figure, interval, signed
 from arena.report.html import render
 from arena.report.summary import summary_markdown
+from arena.report.told.contamination import contamination_told, level_groups
 from arena.report.view import page_view
 from arena.result import CONTAMINATION, Result
 
-from ..evaluate.test_contamination import contamination_of, leaked
-from ..evaluate.worlds import world
-from .conftest import Opened
+from ...evaluate.test_contamination import contamination_of, leaked
+from ...evaluate.worlds import world
+from ..conftest import Opened
 
 HOSTILE = "<script>alert(1)</script>|*x*.parquet"
 

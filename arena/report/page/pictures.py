@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from arena.report.packed import Packed, integers, listed
+from arena.report.page.packed import Packed, integers, listed
 from arena.thumbnails import FOLDER, Thumbnail
 
 PICTURE_BYTES = 1_500_000

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from arena.metrics.counts import CONVENTIONS, Integers, TagCounts
 from arena.metrics.thresholds import SWEEP_STEPS, sweep_thresholds
 from arena.report.columns import number
-from arena.report.packed import compress
+from arena.report.page.packed import compress
 from arena.result import Result
 
 WIDTHS = ((15_000, 1), (60_000, 2))

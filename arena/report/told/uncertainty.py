@@ -11,7 +11,7 @@ from typing import Any
 
 from arena.metrics.intervals import LEVEL
 from arena.report.figures import DECIDED, clipped, count, figure, interval, listed, percent, plural, probability, signed
-from arena.report.leaderboard import tags_of, value_of
+from arena.report.told.leaderboard import tags_of, value_of
 from arena.result import HEADLINES
 
 POWER = "80 %"

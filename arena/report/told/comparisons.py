@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from arena.report.columns import column, number, probability, rounded
-from arena.report.leaderboard import THRESHOLDED
+from arena.report.told.leaderboard import THRESHOLDED
 from arena.result import CONTAMINATION, HEADLINES, Result
 
 SLICED = ("macro_f1", "map")

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from arena.report.comparisons import SLICED
-from arena.report.contamination import shown
 from arena.report.figures import count, figure, plural
-from arena.report.leaderboard import MODEL_STYLES
-from arena.report.slices import KINDS, OF_TAGS, Verdict, slice_verdict
+from arena.report.told.comparisons import SLICED
+from arena.report.told.contamination import shown
+from arena.report.told.leaderboard import MODEL_STYLES
+from arena.report.told.slices import KINDS, OF_TAGS, Verdict, slice_verdict
 from arena.result import HEADLINES
 
 MOST_TICKS = 6

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from arena.report.columns import number
-from arena.report.packed import Column, Packed, figures, integers, listed, pack
+from arena.report.page.packed import Column, Packed, figures, integers, listed, pack
 
 TOLD: dict[str, Callable[[Column], Packed]] = {
     "name": listed, "category": listed, "support": integers, "compared": listed,

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from arena.report.figures import DECIDED, UNDEFINED, clipped, count, figure, interval, listed, plural
-from arena.report.leaderboard import MODEL_STYLES, tags_of, value_of
-from arena.report.uncertainty import detectable, difference, headline_rows, leading, with_interval
+from arena.report.told.leaderboard import MODEL_STYLES, tags_of, value_of
+from arena.report.told.uncertainty import detectable, difference, headline_rows, leading, with_interval
 from arena.result import HEADLINES
 
 STATIC_TAGS = 50

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from arena.report.dataset_page import check_blur, render_dataset
-from arena.report.dataset_text import WIDTH, dataset_text
+from arena.report.dataset.page import check_blur, render_dataset
+from arena.report.dataset.text import WIDTH, dataset_text
 
-from .conftest import Opened
-from .test_html import HOSTILE
+from ..conftest import Opened
+from ..test_html import HOSTILE
 
 
 def picture(image_id: str, rating: str = "g", colour: str = "red", tags: tuple[str, ...] = ("cat",)) -> dict[str, Any]:
