@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from rich.table import Table
 from rich.text import Text
 
+from arena.baselines.bisect import Answer
 from arena.baselines.log import SHORT, Baseline
 from arena.baselines.store import fault
-from arena.report.figures import clipped, figure, interval, moment, signed
+from arena.report.figures import clipped, figure, interval, listed, moment, probability, signed
 from arena.report.history.rows import notes_of, rows_of
 from arena.report.history.series import FIGURES, History
 from arena.report.text import one_line
@@ -30,9 +31,9 @@ def show_baseline(one: Baseline) -> None:
         "dataset": f"{one.dataset.get('title') or one.dataset.get('name')}, {one.dataset['images']:,} images",
         "digest": one.digest[:SHORT], "kept": f"{os.path.relpath(one.copy)}, {kept}", "signature": one.signature,
     }  # fmt: skip
-    for key, value in told.items():
-        if value:
-            console.print(Text(f"  {key:<10}{one_line(str(value))}"), soft_wrap=True)
+    for key, text in told.items():
+        if text:
+            console.print(Text(f"  {key:<10}{one_line(text)}"), soft_wrap=True)
     for key, name in HEADLINES.items():
         value = one.figures[key]
         tags = f"over {value['tags']:,} tags" if value["tags"] is not None else ""
@@ -98,3 +99,49 @@ def _from_here(one: Baseline) -> str:
         return os.path.relpath(one.origin.resolve()) + gone
     except ValueError:
         return f"{one.run}{gone}"
+
+
+def show_answer(answer: Answer) -> None:
+    """The way a bisection took, a row a look, and what was seen on it."""
+    table = _table("", "checkpoint", FIGURES[answer.figure], "less the first", "p", "", right=(0, 2, 4))
+    for look in answer.looks:
+        ends = interval(look.difference_low, look.difference_high, signed)
+        difference = "" if look.difference is None else f"{signed(look.difference)} {ends}"
+        p = "" if look.p is None else probability(look.p)
+        told = look.why if look.place == 0 else f"{look.state}: {look.why}"
+        table.add_row(str(look.place + 1), _name(look.name), figure(look.value), difference, p, told)
+    console = results_console()
+    console.print(table)
+    for line in _seen(answer):
+        console.print(Text(one_line(line)))
+
+
+def _seen(answer: Answer) -> list[str]:
+    name, shown = FIGURES[answer.figure], len(answer.checkpoints)
+    seen = (
+        f"{len(answer.looks)} of {shown} checkpoints were looked at, on {answer.images:,} images of {answer.dataset}, "
+        f"{answer.positives:,} of them with {clipped(answer.tag)}; a loss is {name} below the first by more than "
+        f"{answer.margin:g}, and no chance."
+    )
+    lines = [seen]
+    for lost, again in answer.relapses:
+        lines.append(f"not monotone: {lost} has lost it, {again} after it has it; look at every one with --all")
+    return lines
+
+
+def answer_line(answer: Answer) -> str:
+    """What a bisection found, in one line."""
+    name = FIGURES[answer.figure]
+    if answer.lost is None:
+        last = answer.look_at(answer.checkpoints[-1])
+        return f"undetermined: the last, {last.name}, is not known to have lost {answer.tag} ({last.why})"
+    lost = answer.look_at(answer.lost)
+    before = answer.look_at(answer.kept)
+    change = f"{name} {figure(before.value)} ({before.name}) -> {figure(lost.value)}"
+    p = "its tag list lacks it" if answer.p is None else f"p {probability(answer.p)} over all looks"
+    if answer.open:
+        among = listed([*answer.open, lost.name], last="or")
+        return f"undetermined: one of {among} lost {answer.tag}: {change}; {p}"
+    if not answer.is_found:
+        return f"undetermined: {lost.name} may have lost {answer.tag}: {change}, but {p}"
+    return f"{lost.name} lost {answer.tag}: {change}; {p}"

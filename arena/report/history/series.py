@@ -140,8 +140,8 @@ def _headline(releases: Sequence[Release], key: str, groups: Mapping[str, int]) 
     group = {one.same_means: groups[one.same_images] for one in releases}
     for place, one in enumerate(releases):
         own = one.result.summary["models"][one.model]["regimes"]["own"]
-        values = (_number(own.get(name)) for name in (key, f"{key}_low", f"{key}_high"))
-        found.setdefault(one.same_means, []).append(Point(place, *values, None, None))
+        value, low, high = (_number(own.get(name)) for name in (key, f"{key}_low", f"{key}_high"))
+        found.setdefault(one.same_means, []).append(Point(place, value, low, high, None, None))
     return Track(key, HEADLINES[key], "", [Series(group[means], points) for means, points in found.items()])
 
 
@@ -171,7 +171,7 @@ def _table(
     )
 
 
-def _moves(table: pd.DataFrame) -> "pd.Series[float]":
+def _moves(table: pd.DataFrame) -> pd.Series[float]:
     """Of each compared tag the largest change between two releases of the same images whose intervals do not meet.
 
     Returns: signed change by tag, the largest first, ties by name; tags that did not move so far are left out.
