@@ -36,6 +36,8 @@ VERBS = [
     ["check-adapter"],
     ["parity"],
     ["publish"],
+    ["baseline"],
+    *(["baseline", verb] for verb in ("set", "show", "history", "bisect")),
     *(["dataset", verb] for verb in ("fetch", "import", "tags", "dedup", "freeze", "verify", "describe", "card")),
 ]
 
