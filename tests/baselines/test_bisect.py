@@ -126,6 +126,9 @@ def npz_specs(world: Path, tmp_path: Path) -> "list[str]":
 
 def test_a_tag_that_came_back_is_told(npz_specs: list[str], world: Path, tmp_path: Path) -> None:
     short = bisect(bench_of(npz_specs, world, tmp_path / "out"))
+    single = short.look_at("s4").p
+    assert single is not None
+    assert short.p == single * 3, "s4, s2 and s3 were tested"
     assert (short.lost, list(short.relapses)) == ("s4", []), "s1 was never looked at"
     every = bisect(bench_of(npz_specs, world, tmp_path / "out"), every=True)
     assert (every.lost, list(every.relapses)) == ("s1", [("s1", "s2")])
@@ -166,6 +169,12 @@ def test_too_few_images_are_undetermined_not_kept(npz_specs: list[str], world: P
     answer = bisect(bench)
     assert not answer.is_found
     assert answer.looks[1].state is State.UNDETERMINED
+
+
+def test_a_loss_within_the_margin_is_none(npz_specs: list[str], world: Path, tmp_path: Path) -> None:
+    bench = bench_of([npz_specs[0], npz_specs[4]], world, tmp_path / "out")
+    assert bisect(bench).lost == "s4"
+    assert bisect(bench, margin=1.0).lost is None
 
 
 def test_bad_input_is_refused(world: Path, tmp_path: Path) -> None:

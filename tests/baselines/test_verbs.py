@@ -64,10 +64,11 @@ def test_bisect_names_the_checkpoint_or_exits_with_3(
     monkeypatch.setenv("COLUMNS", "80")
     truth = read_frozen(find_dataset(str(drawn_dataset))).truth
     dense, rng, specs = truth.values.toarray(), np.random.default_rng(0), []
+    column = truth.tags.index["tag_3"]
     for number in range(4):
         seen = dense.copy()
         if number >= 2:
-            seen[:, 3] = ~dense[:, 3]
+            seen[:, column] = ~dense[:, column]
         values = np.clip(0.3 + 0.4 * seen + rng.normal(0, 0.01, dense.shape), 0, 1).astype(np.float32)
         write_scores(tmp_path / f"{number}.npz", Scores.of(truth.image_ids, truth.tags, values))
         specs.append(f"v-{number}={tmp_path / f'{number}.npz'}")
