@@ -66,6 +66,9 @@ def sentence(verdict: Verdict) -> str:
     found = verdict.of(verdict.outcome)
     checked = len(cases) - len(verdict.of(Outcome.SKIPPED))
     of_all = f"{count(len(found))} of {plural(checked, 'requirement', 'requirements')}"
+    if not checked:
+        whole = plural(len(cases), "requirement", "requirements")
+        return f"Whether {new} may replace {old} is undecided: none of {whole} could be checked."
     if verdict.outcome is Outcome.INCOMPARABLE:
         return f"{new} cannot be compared with {old}: {_named(found)}."
     if verdict.outcome is Outcome.FAIL:
@@ -74,9 +77,6 @@ def sentence(verdict: Verdict) -> str:
         return f"{new} may replace {old}: nothing failed, and the policy accepts that {of_all} could not be decided."
     if verdict.outcome is Outcome.INCONCLUSIVE:
         return f"Whether {new} may replace {old} is undecided: {of_all} ({_named(found)}){_needed(found)}."
-    if not checked:
-        whole = plural(len(cases), "requirement", "requirements")
-        return f"Nothing speaks against {new}, but none of {whole} could be checked."
     return f"{new} may replace {old}: {_all_hold(checked)}."
 
 

@@ -58,9 +58,9 @@ def test_each_outcome_is_a_sentence() -> None:
     }
     assert {name: sentence(ALL[name]()) for name in told} == told
     skipped = [case(Outcome.SKIPPED, name=name) for name in "ab"]
-    assert (
-        sentence(verdict(skipped)) == "Nothing speaks against joytag-new, but none of 2 requirements could be checked."
-    )
+    told_of_none = "Whether joytag-new may replace joytag is undecided: none of 2 requirements could be checked."
+    assert sentence(verdict(skipped)) == told_of_none
+    assert verdict(skipped).exit_code == 3
 
 
 def test_the_cost_of_being_unpaired_is_told() -> None:
