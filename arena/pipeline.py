@@ -109,15 +109,15 @@ def run(
     source = ImageSource(heldout.image_ids, heldout.paths, tuple(heldout.images["sha256"]), verified=True)
     relations = heldout.truth.relations
     score_images(cards, source, folder / "scores", compute=compute, progress=progress, relations=relations)
-    entries = [_entry(card, folder / "scores" / card.name, thresholds[card.name]) for card in cards]
+    entries = [scored_entry(card, folder / "scores" / card.name, thresholds[card.name]) for card in cards]
     _refuse_all_skipped(entries[0].scores)
     facts = {
         "name": heldout.card.name, "title": heldout.card.title, "digest": heldout.digest, "images": len(heldout),
         "licence": heldout.card.licence, "sample": f"{limit} of seed {seed}" if limit else "all",
     }  # fmt: skip
-    settings = _settings(scoring, heldout.card.folder, root)
-    result = _evaluate(heldout.truth, entries, settings, facts, command, progress, against)
-    _write(folder, result, heldout, showing, progress)
+    settings = settings_of(scoring, heldout.card.folder, root)
+    result = evaluate_run(heldout.truth, entries, settings, facts, command, progress, against)
+    write_run(folder, result, heldout, showing, progress)
     return folder
 
 
@@ -159,13 +159,13 @@ def score_files(
     with ThreadPoolExecutor() as background:  # digests take seconds, and nothing waits for them until the end
         digests = {name: background.submit(digest_file, path) for name, path in files.items() if path.is_file()}
         of_truth = None if truth is None else background.submit(digest_file, truth)
-        settings = _settings(scoring, given.folder, root)
-        result = _evaluate(given.truth, entries, settings, given.facts, command, progress, against)
+        settings = settings_of(scoring, given.folder, root)
+        result = evaluate_run(given.truth, entries, settings, given.facts, command, progress, against)
         for name, digest in digests.items():
             result.run["models"][name]["key"] = digest.result()
         if of_truth is not None:
             result.run["dataset"]["digest"] = of_truth.result()
-    _write(output, result, given.heldout, showing, progress)
+    write_run(output, result, given.heldout, showing, progress)
     return output
 
 
@@ -278,7 +278,14 @@ def score_images(
         for line in notes_of(tagger):
             progress.note(f"{card.name}: {line}")
         size = size_of_all(tagger, {one.name: fetch(one) for one in card.single})
-        ran = {"weights": facts["weights"], "tags": tagger.tags.digest, "precision": tagger.precision, **size._asdict()}
+        told = {"preprocess": asdict(tagger.preprocess), "input": asdict(tagger.card.input)}
+        ran = {
+            "weights": facts["weights"],
+            "tags": tagger.tags.digest,
+            "precision": tagger.precision,
+            **size._asdict(),
+            **told,
+        }
         if store.prepare(tagger.tags, {**ran, "device": tagger.device, "key": key}):
             progress.note(f"{card.name}: what was there is of other weights, images or settings; scoring again")
         jobs.append(Job(tagger, store, provenance.device_name(tagger.device)))
@@ -333,7 +340,7 @@ def write_reports(result: Result, folder: Path) -> None:
     plots.write_plots(result, folder / "plots")
 
 
-def _evaluate(
+def evaluate_run(
     truth: Truth,
     entries: Sequence[Entry],
     settings: Settings,
@@ -356,7 +363,7 @@ def _evaluate(
         return evaluate(truth, entries, settings, against=against, run=run, advance=advance)
 
 
-def _write(folder: Path, result: Result, heldout: HeldOut | None, showing: Showing, progress: Progress) -> None:
+def write_run(folder: Path, result: Result, heldout: HeldOut | None, showing: Showing, progress: Progress) -> None:
     """Sign the result, and write the run folder."""
     summary, dataset, facts = result.summary, result.run["dataset"], result.run["models"]
     result.run["signature"] = provenance.signature(
@@ -376,7 +383,7 @@ def _write(folder: Path, result: Result, heldout: HeldOut | None, showing: Showi
     write_result(result, folder)
 
 
-def _settings(scoring: Scoring, beside: Path, root: Path | None) -> Settings:
+def settings_of(scoring: Scoring, beside: Path, root: Path | None) -> Settings:
     """The settings with the tag groups that were asked for, or lie beside the dataset, or ship with the project."""
     given = [scoring.tag_groups] if scoring.tag_groups is not None else []
     known = [beside / TAG_GROUPS_FILE, *(place / "datasets" / TAG_GROUPS_FILE for place in roots(root))]
@@ -385,7 +392,8 @@ def _settings(scoring: Scoring, beside: Path, root: Path | None) -> Settings:
     return replace(scoring.settings, tag_groups=[*scoring.settings.tag_groups, *found])
 
 
-def _entry(card: ModelCard, folder: Path, own: Own) -> Entry:
+def scored_entry(card: ModelCard, folder: Path, own: Own) -> Entry:
+    """A model with the scores that are kept of it, ready to be compared."""
     scores = read_store(folder)
     facts = {
         "title": card.title, "adapter": card.adapter, "hub": card.hub, "revision": card.revision,

@@ -34,6 +34,7 @@ VERBS = [
     ["power"],
     ["bench"],
     ["check-adapter"],
+    ["check"],
     ["parity"],
     ["publish"],
     *(["dataset", verb] for verb in ("fetch", "import", "tags", "dedup", "freeze", "verify", "describe", "card")),
