@@ -1,0 +1,114 @@
+"""Evidence of a joint result: both sides' scores on the same images, evaluated together."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from arena.errors import ArenaError, nearest
+from arena.gate.decide import Seen
+from arena.gate.evidence import TAG_COLUMNS, Evidence, Figure, Part
+from arena.result import HEADLINES, Result
+
+NO_INTERVALS = "the result holds no resamples and so no intervals; score it with --bootstrap 1000"
+"""Why nothing can be decided of a joint result, and the fix."""
+
+_TAG_SLICES = ("category", "support", "group")
+
+_UNKNOWN = Seen(np.nan, np.nan, np.nan)
+
+
+def evidence_of(result: Result, *, candidate: str, baseline: str, regime: str) -> Evidence:
+    """What a joint result says of two of its models; whichever of the two comes first in it.
+
+    Raises:
+        ArenaError: it has no such model.
+    """
+    for name in (candidate, baseline):
+        if name not in result.models:
+            raise ArenaError(f"the joint result has no model {name!r}. {nearest(name, result.models)}")
+    differences = oriented(result.tables["differences"], [""], candidate=candidate, baseline=baseline)
+    per_tag = result.per_tag
+    known = {name: per_tag[per_tag["model"] == name] for name in (candidate, baseline)}
+    compared = {name: rows[rows["compared"]].set_index("truth_tag") for name, rows in known.items()}
+    return Evidence(
+        regime,
+        _overall(result, differences, regime, candidate=candidate, baseline=baseline),
+        _parts(result, differences, candidate=candidate, baseline=baseline),
+        _tags(result, candidate=compared[candidate], baseline=compared[baseline], names=(candidate, baseline)),
+        dict(zip(known[baseline]["truth_tag"], known[baseline]["support"].astype(int), strict=True)),
+        frozenset(known[candidate]["truth_tag"]),
+        int(result.summary["images"]),
+        "" if result.summary["replicates"] else NO_INTERVALS,
+    )
+
+
+def oriented(table: pd.DataFrame, figures: list[str], *, candidate: str, baseline: str) -> pd.DataFrame:
+    """The rows of two models with `difference`, `low` and `high` as candidate less baseline.
+
+    Args:
+        table: `differences` or `tag_differences`: first less second.
+        figures: prefixes of the three columns, such as `f1_`.
+    """
+    straight = (table["first"] == candidate) & (table["second"] == baseline)
+    turned = (table["first"] == baseline) & (table["second"] == candidate)
+    rows, same = table[straight | turned], straight[straight | turned].to_numpy(bool)
+    changed = {}
+    for prefix in figures:
+        difference, low, high = (rows[prefix + name].to_numpy(np.float64) for name in ("difference", "low", "high"))
+        changed[f"{prefix}difference"] = np.where(same, difference, -difference)
+        changed[f"{prefix}low"], changed[f"{prefix}high"] = np.where(same, low, -high), np.where(same, high, -low)
+    return rows.assign(**changed)
+
+
+def _seen(differences: pd.DataFrame) -> dict[tuple[str, str, str, str], Seen]:
+    """By slice, value, regime and figure."""
+    keys = zip(*(differences[name] for name in ("slice", "value", "regime", "figure")), strict=True)
+    values = zip(*(differences[name].astype(float) for name in ("difference", "low", "high")), strict=True)
+    return {key: Seen(*value) for key, value in zip(keys, values, strict=True)}
+
+
+def _overall(
+    result: Result, differences: pd.DataFrame, regime: str, *, candidate: str, baseline: str
+) -> dict[str, Figure]:
+    seen = _seen(differences[differences["slice"] == "all"])
+    found = {}
+    for name in HEADLINES:
+        at = "own" if name == "map" else regime  # mAP needs no threshold
+        one, other = (result.summary["models"][side]["regimes"].get(at, {}).get(name) for side in (candidate, baseline))
+        found[name] = Figure(name, _defined(one), _defined(other), seen.get(("all", "all", at, name), _UNKNOWN))
+    return found
+
+
+def _parts(result: Result, differences: pd.DataFrame, *, candidate: str, baseline: str) -> list[Part]:
+    seen, slices = _seen(differences[differences["regime"] == "own"]), result.tables["slices"]
+    rows = {name: slices[slices["model"] == name].to_dict("records") for name in (candidate, baseline)}
+    found = []
+    for one, other in zip(rows[candidate], rows[baseline], strict=True):
+        kind, value = str(one["slice"]), str(one["value"])
+        if kind != "all":
+            figures = {
+                name: Figure(
+                    name, _defined(one[name]), _defined(other[name]), seen.get((kind, value, "own", name), _UNKNOWN)
+                )
+                for name in HEADLINES
+            }
+            of_images = kind not in _TAG_SLICES
+            found.append(Part(kind, value, str(one["title"]), int(one["images"]), int(one["tags"]), figures, of_images))
+    return found
+
+
+def _tags(result: Result, *, candidate: pd.DataFrame, baseline: pd.DataFrame, names: tuple[str, str]) -> pd.DataFrame:
+    rows = oriented(result.tables["tag_differences"], ["f1_", "ap_"], candidate=names[0], baseline=names[1])
+    for figure in ("f1", "ap"):
+        rows = rows.assign(
+            **{
+                f"{figure}_candidate": rows["tag"].map(candidate[figure]).astype(float),
+                f"{figure}_baseline": rows["tag"].map(baseline[figure]).astype(float),
+            }
+        )
+    return rows[list(TAG_COLUMNS)].reset_index(drop=True)
+
+
+def _defined(value: Any) -> float | None:
+    return None if value is None or np.isnan(value) else float(value)
