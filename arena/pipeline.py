@@ -21,6 +21,7 @@ from arena.heldout.dataset import HeldOut, Truth, read_frozen
 from arena.heldout.readers import list_images, truth_from_rows
 from arena.own_thresholds import Own, describe_own, own_thresholds, thresholds_of_cards, with_files
 from arena.progress import Progress, Silent
+from arena.published.column import read_columns
 from arena.result import Result, read_result, write_result
 from arena.scores.npz import as_texts, read_npz, read_scores, write_scores
 from arena.scores.pace import describe_pace
@@ -67,6 +68,7 @@ class Scoring:
         tag_groups: a file of named tag groups; None takes the dataset's own, else those that ship with the project.
         against: index files of training images; the figures come again without the images that are in them.
         pictures: where pictures of these indexes are, `INDEX=SOURCE` each; what is near is then compared.
+        published: files that others published, `NAME=FILE` or `FILE` each; they stand beside the figures, and are in none.
     """
 
     settings: Settings = field(default_factory=Settings)
@@ -74,6 +76,7 @@ class Scoring:
     tag_groups: Path | None = None
     against: Sequence[Path] = ()
     pictures: Sequence[str] = ()
+    published: Sequence[str] = ()
 
 
 def run(
@@ -99,7 +102,7 @@ def run(
 
     Returns: the run folder.
     """
-    cards = find_models(models, root)
+    cards, beside = find_models(models, root), read_columns(scoring.published)
     thresholds = own_thresholds({card.name: card.thresholds for card in cards}, scoring.thresholds)
     heldout = read_frozen(find_dataset(dataset, root)).sample(limit, seed)
     against = hold_against(heldout, scoring.against, progress, pictures=scoring.pictures, root=root)
@@ -117,7 +120,7 @@ def run(
     }  # fmt: skip
     settings = settings_of(scoring, heldout.card.folder, root)
     result = evaluate_run(heldout.truth, entries, settings, facts, command, progress, against)
-    write_run(folder, result, heldout, showing, progress)
+    write_run(folder, result, heldout, showing, progress, beside)
     return folder
 
 
@@ -145,6 +148,7 @@ def score_files(
     for name in files:
         check_name(name)
     thresholds = own_thresholds(thresholds_of_cards(files, root), scoring.thresholds)
+    beside = read_columns(scoring.published)
     make_folder(output)
     progress.note("reading the truth")
     given = read_truth(dataset or DEMO_DATASET if truth is None else truth, root)
@@ -165,7 +169,7 @@ def score_files(
             result.run["models"][name]["key"] = digest.result()
         if of_truth is not None:
             result.run["dataset"]["digest"] = of_truth.result()
-    write_run(output, result, given.heldout, showing, progress)
+    write_run(output, result, given.heldout, showing, progress, beside)
     return output
 
 
@@ -363,8 +367,13 @@ def evaluate_run(
         return evaluate(truth, entries, settings, against=against, run=run, advance=advance)
 
 
-def write_run(folder: Path, result: Result, heldout: HeldOut | None, showing: Showing, progress: Progress) -> None:
-    """Sign the result, and write the run folder."""
+def write_run(
+    folder: Path, result: Result, heldout: HeldOut | None, showing: Showing, progress: Progress,
+    published: Sequence[dict[str, Any]] = (),
+) -> None:  # fmt: skip
+    """Sign the result, and write the run folder; what others published stands beside it."""
+    if published:
+        result.summary["published"] = list(published)
     summary, dataset, facts = result.summary, result.run["dataset"], result.run["models"]
     result.run["signature"] = provenance.signature(
         dataset=f"{dataset['name']}@{dataset['digest'][:8]}",

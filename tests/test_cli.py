@@ -37,6 +37,7 @@ VERBS = [
     ["check"],
     ["parity"],
     ["publish"],
+    ["published"],
     *(["dataset", verb] for verb in ("fetch", "import", "tags", "dedup", "freeze", "verify", "describe", "card")),
 ]
 

@@ -29,6 +29,7 @@ from arena.cli.options import (
 )  # fmt: skip
 from arena.cli.parity import parity
 from arena.cli.publish import publish
+from arena.cli.published import published
 from arena.cli.pull import pull
 from arena.cli.verbs import Verbs, command_line, split_names, unique
 from arena.cli.verify import verify
@@ -224,6 +225,7 @@ arena.add_command(check_adapter)
 arena.add_command(check)
 arena.add_command(parity)
 arena.add_command(publish)
+arena.add_command(published)
 
 
 @arena.group("ls", cls=Verbs)
@@ -300,7 +302,12 @@ def _scoring(settings: dict[str, Any]) -> "Scoring":
         SLICE_COLUMNS if slices == SLICE_COLUMNS else slices, imply=settings["imply"],
     )  # fmt: skip
     return Scoring(
-        chosen, unique(settings["threshold"]), settings["tag_groups"], settings["against"], settings["pictures"]
+        chosen,
+        unique(settings["threshold"]),
+        settings["tag_groups"],
+        settings["against"],
+        settings["pictures"],
+        settings["published"],
     )
 
 

@@ -31,6 +31,8 @@ from arena.report.findings import PAIRS_SHOWN, findings, static_tags, subject, t
 from arena.report.histograms import histogram_block
 from arena.report.leaderboard import MODEL_STYLES, boards
 from arena.report.pictures import picture_columns, picture_facts
+from arena.report.published import CAVEAT as PUBLISHED_CAVEAT
+from arena.report.published import MARK, published_rows
 from arena.report.regimes import CROSS_FITTED, regime_rows
 from arena.report.slices import slice_groups
 from arena.report.small_multiples import FOLDED_ROWS, level_multiples, slice_multiples
@@ -134,6 +136,9 @@ def _words(payload: Mapping[str, Any]) -> dict[str, Any]:
         "more_pairs": max(0, len(tag_pairs(payload)) - PAIRS_SHOWN),
         "how_sure": how_sure(payload) if payload["replicates"] else "",
         "boards": boards(payload),
+        "published": published_rows(payload.get("published", [])),
+        "published_mark": MARK,
+        "published_caveat": PUBLISHED_CAVEAT,
         "regimes": regime_rows(payload),
         "cross_fitted": CROSS_FITTED,
         "level_groups": level_groups(payload),

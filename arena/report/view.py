@@ -95,6 +95,7 @@ def headline_view(result: Result) -> dict[str, Any]:
         "regimes": comparisons.regimes(result),
         "slices": comparisons.slices(result),
         "contamination": contamination(result),
+        "published": result.summary.get("published", []),
     }
 
 
