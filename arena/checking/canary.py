@@ -10,7 +10,7 @@ from arena.gate.verdict import Case, Measure, Outcome
 from arena.parity.pairs import Pair
 from arena.report.figures import clipped, plural
 
-GATE, NAME, TITLE = "canary", "scores", "Scores unmoved by the code"
+GATE, NAME, TITLE = "canary", "scores", "scores that only code could move"
 
 BLOCK_BYTES = 32 << 20
 """Bytes of a side's scores that are looked at together."""
@@ -42,7 +42,7 @@ def canary_case(joint: Joint, *, epsilon: float, wanted: bool) -> Case:
     same = same_weights(joint)
     if not wanted and not same:
         reason = "the weights differ" if same is False else "the weights of one side are not known; ask with --canary"
-        return Case(GATE, NAME, TITLE, Outcome.SKIPPED, f"Not judged: {reason}.")
+        return Case(GATE, NAME, TITLE, Outcome.SKIPPED, f"not judged: {reason}")
     pair = joint.pair
     moved = most_moved(pair)
     passed = moved.largest <= epsilon
@@ -54,7 +54,7 @@ def canary_case(joint: Joint, *, epsilon: float, wanted: bool) -> Case:
         else "every score is the same"
     )
     over = f"over {plural(len(pair.image_ids), 'image', 'images')} and {plural(len(pair.tags), 'tag', 'tags')}"
-    message = f"{seen[0].upper()}{seen[1:]} {over}; {epsilon:g} is allowed{' where the weights are the same' if same else ''}."
+    message = f"{seen} {over}; {epsilon:g} is allowed{', for the weights are the same' if same else ''}"
     measure = Measure(
         "score", moved.candidate, moved.baseline, moved.candidate - moved.baseline,
         limit=epsilon if moved.candidate >= moved.baseline else -epsilon,

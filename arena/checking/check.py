@@ -18,7 +18,7 @@ from arena.gate.policy import Policy, read_aliases, read_policy
 from arena.gate.verdict import Case, Outcome, Side, Verdict
 from arena.pipeline import make_folder
 from arena.progress import Progress, Silent
-from arena.report.check.files import write_check
+from arena.report.check.write import write_check
 from arena.result import Result
 from arena.showing import shelf_of
 
@@ -131,7 +131,7 @@ def _runnable(side: Given, asked: Asked) -> ModelCard | None:
 
 def _incomparable(candidate: str, baseline: str, rules: Policy, message: str) -> Verdict:
     """A verdict of one case: why the two cannot be compared."""
-    case = Case("ground", "comparable", "Same images, labels and tags", Outcome.INCOMPARABLE, f"{message}.")
+    case = Case("ground", "comparable", "same images, labels and tags", Outcome.INCOMPARABLE, message)
     sides = [Side(short_name(spec), spec) for spec in (candidate, baseline)]
     return Verdict(sides[0], sides[1], [case], policy=rules.title, created=provenance.now())
 

@@ -117,6 +117,7 @@ def evaluate_together(
             f"{second.name} and {first.name}: no tag with {settings.min_positives} positives or more is known to both; name "
             "renamed tags in a file old,new with --aliases"
         )
+    make_folder(folder)
     write_run(folder, result, ground.heldout, asked.showing, progress)
     return Joint(result, second, first, ground, settings, (*notes, *_notes((candidate, baseline))))
 

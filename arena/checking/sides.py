@@ -62,8 +62,8 @@ class PublishedSide:
 
 Given = RunSide | ModelSide | ScoresSide | PublishedSide
 
-TABLES_OF_A_RUN = ("per_tag", "calibration")
-"""What is read of a run's tables: its thresholds by tag, and what it is held against where there are no common images."""
+TABLES_OF_A_RUN = ("per_tag",)
+"""What is read of a run's tables: its thresholds by tag, and what it is judged by where nothing is known of single images."""
 
 
 def find_side(spec: str, *, what: str, root: Path | None = None) -> Given:
