@@ -38,6 +38,19 @@ def detailed_metrics(result: Result) -> str:
     return "".join("".join([*lines, "\n"]) for lines in blocks.values())
 
 
+_DIRECTIONS = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""Marks that turn round what stands after a name; the letters themselves have their direction without them."""
+
+
+def unturned(name: str) -> str:
+    """A name on a line without marks of direction, so that what follows it stands where it is.
+
+    >>> unturned("\u202eevil")
+    'evil'
+    """
+    return _DIRECTIONS.sub("", one_line(name))
+
+
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 """A file name that is not UTF-8 reaches us with these, and they cannot be written as UTF-8."""
 
