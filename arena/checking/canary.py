@@ -10,7 +10,7 @@ from arena.gate.verdict import Case, Measure, Outcome
 from arena.parity.pairs import Pair
 from arena.report.figures import clipped, plural
 
-GATE, NAME, TITLE = "canary", "scores", "scores that only code could move"
+GATE, NAME, TITLE = "canary", "scores", "canary: scores where only code changed"
 
 BLOCK_BYTES = 32 << 20
 """Bytes of a side's scores that are looked at together."""

@@ -11,6 +11,7 @@ from arena.checking.causes import causes_of
 from arena.checking.joint import Asked, Joint, evaluate_together
 from arena.checking.recorded import model_at_hand
 from arena.checking.sides import Given, ModelSide, PublishedSide, RunSide, find_side, short_name, told_apart
+from arena.checking.speed import time_again
 from arena.checking.unpaired import check_unpaired, weights_digest
 from arena.errors import ArenaError, IncomparableError
 from arena.gate.judge import judge
@@ -98,8 +99,10 @@ def _paired(
 ) -> _Found:
     """Judge two sides that were scored on the same images."""
     result = joint.result
+    cards = [_runnable(side, asked) for side in (candidate, baseline)]
+    judged = judge(result, rules, candidate=joint.candidate.name, baseline=joint.baseline.name)
     cases = [
-        *judge(result, rules, candidate=joint.candidate.name, baseline=joint.baseline.name),
+        *time_again(judged, joint, rules, cards, asked.compute),
         canary_case(joint, epsilon=rules.epsilon, wanted=asked.canary),
     ]
     models = result.summary["models"]
@@ -115,14 +118,13 @@ def _paired(
     )  # fmt: skip
     if any(case.gate not in COST_GATES for case in verdict.of(Outcome.FAIL)):
         progress.note("looking for the cause")
-        card = _runnable(candidate, asked)
-        causes = causes_of(joint, card=card, compute=asked.compute, diagnose=diagnose, progress=progress)
+        causes = causes_of(joint, card=cards[0], compute=asked.compute, diagnose=diagnose, progress=progress)
         verdict = replace(verdict, causes=causes)
     return _Found(verdict, result)
 
 
 def _runnable(side: Given, asked: Asked) -> ModelCard | None:
-    """The candidate's model, if it can be run here."""
+    """A side's model, if it can be run here."""
     card = side.card if isinstance(side, ModelSide) else None
     if isinstance(side, RunSide):
         card = model_at_hand(side, asked.root)
