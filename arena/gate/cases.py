@@ -64,9 +64,8 @@ def interval_case(
 
 def measure_of(figure: Figure, *, limit: float, p: float | None = None, images_needed: int | None = None) -> Measure:
     """With None for what is undefined."""
-    seen = (None if np.isnan(value) else value for value in figure.seen)
-    p = None if p is None or np.isnan(p) else p
-    return Measure(figure.name, figure.candidate, figure.baseline, *seen, limit, p, images_needed)
+    difference, low, high, p = (None if value is None or np.isnan(value) else value for value in (*figure.seen, p))
+    return Measure(figure.name, figure.candidate, figure.baseline, difference, low, high, limit, p, images_needed)
 
 
 def _sentence(

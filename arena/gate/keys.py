@@ -176,7 +176,7 @@ def checked(where: object, content: Mapping[str, Any]) -> dict[str, dict[str, An
     {'speed': {'min_share': None}}
     >>> checked("gate.toml", {"margins": {"macrof1": 0.1}})
     Traceback (most recent call last):
-    arena.errors.ArenaError: gate.toml: [margins] has no key 'macrof1'. Did you mean macro_f1?
+    arena.errors.ArenaError: gate.toml: [margins] has no key 'macrof1'. Did you mean macro_f1 or micro_f1?
     """
     return {table: _checked_table(where, table, keys) for table, keys in content.items()}
 

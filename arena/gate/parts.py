@@ -43,7 +43,7 @@ def _nothing_common(evidence: Evidence) -> Case:
     return Case(
         "margins", "tags", "tags to compare", Outcome.INCOMPARABLE,
         f"no tag can be compared: of the truth's tags the baseline knows {len(evidence.supports):,}, the candidate "
-        f"{len(evidence.candidate_tags):,}, both {both:,}, none with positives enough; if tags are renamed, give an aliases file",
+        f"{len(evidence.candidate_tags):,}, both {both:,}, none of enough positives; if tags are renamed, give an aliases file",
     )  # fmt: skip
 
 

@@ -65,11 +65,20 @@ def make_tagger(prevalence: Floats, rng: np.random.Generator, *, quality: float 
     return Tagger(np.clip(rng.normal(quality, 0.7, len(prevalence)), 0.5, None), np.full(len(prevalence), shift))
 
 
-def draw(prevalence: Floats, taggers: list[Tagger], images: int, rng: np.random.Generator, *, copies: int = 1) -> Drawn:
+def draw(
+    prevalence: Floats,
+    taggers: list[Tagger],
+    images: int,
+    rng: np.random.Generator,
+    *,
+    copies: int = 1,
+    shared: float = SHARED,
+) -> Drawn:
     """Draw images with their tags and every tagger's scores.
 
     Args:
         copies: each picture comes so many times, with the same tags and nearly the same scores: near duplicates.
+        shared: share of the noise that all taggers have in common.
     """
     pictures = images // copies
     group = np.repeat(np.arange(pictures), copies)
@@ -79,10 +88,10 @@ def draw(prevalence: Floats, taggers: list[Tagger], images: int, rng: np.random.
     rows, columns = [], []
     for tag in range(tags):
         carried = rng.random(pictures) < np.minimum(prevalence[tag] * RICHNESS, 1)[rich]
-        common = rng.standard_normal(pictures, np.float32) * np.float32(np.sqrt(SHARED))
+        common = rng.standard_normal(pictures, np.float32) * np.float32(np.sqrt(shared))
         common += HARDNESS[hard].astype(np.float32)
         for matrix, tagger in zip(scores, taggers, strict=True):
-            own = rng.standard_normal(pictures, np.float32) * np.float32(np.sqrt(1 - SHARED))
+            own = rng.standard_normal(pictures, np.float32) * np.float32(np.sqrt(1 - shared))
             evidence = np.repeat(common + own, copies)
             if copies > 1:
                 evidence += 0.05 * rng.standard_normal(len(group), np.float32)
