@@ -13,6 +13,7 @@ from typing import NamedTuple
 from arena.errors import ArenaError
 from arena.published.record import Published
 from arena.published.rows import FLOATS, Row, decimals, publish_rows, read_text, refuse
+from arena.published.spreadsheet import unguarded
 from arena.tag_graph import shown
 from arena.tags import CATEGORY_NAMES
 
@@ -58,7 +59,7 @@ _ALIASES: Mapping[str, Sequence[str]] = {
     "f1": ("f1_score", "f_score", "fscore", "f1score", "best_f1"),
     "ap": ("average_precision", "avg_precision"),
 }
-"""What the columns of a per-tag table are called elsewhere."""
+"""What the columns of a per-tag table are called elsewhere; a column of our own name comes before those."""
 
 IN_SAMPLE = "each tag's threshold was chosen on the images that it is scored on: figures at it flatter"
 
@@ -69,6 +70,8 @@ class _Table(NamedTuple):
     form: str
     columns: list[str]
     rows: list[tuple[int, list[str]]]
+    ours: bool
+    """Whether a spreadsheet's guard is to be taken off again."""
     notes: tuple[str, ...] = ()
 
 
@@ -88,6 +91,8 @@ def read_table(path: Path) -> dict[str, Published]:
             told = f"{len(cells)} cells, but the header has {len(table.columns)}"
             raise refuse(path, line, f"{told}; the file is cut short or damaged, fetch it again")
         told_cells = {name: cell.strip() for name, cell in zip(table.columns, cells, strict=True) if name}
+        if table.ours:
+            told_cells["tag"] = unguarded(told_cells["tag"])
         written += [told_cells[name] for name in FLOATS if name != "threshold" and _known(told_cells.get(name, ""))]
         by_model.setdefault(told_cells.pop("model", path.stem), []).append(_row(path, line, told_cells))
     if not by_model:
@@ -134,7 +139,7 @@ def _parsed(path: Path, text: str) -> _Table:
         rows += ((reader.line_num, cells) for cells in reader if cells)
     except csv.Error as error:
         raise refuse(path, reader.line_num, f"no readable CSV ({error}); the file is cut short or damaged") from None
-    return _Table(form, columns, rows, notes)
+    return _Table(form, columns, rows, {"truth_tag", "compared"} <= set(_header(first)), notes)
 
 
 def _form(header: Sequence[str]) -> tuple[str, list[str], tuple[str, ...]]:
@@ -145,7 +150,8 @@ def _form(header: Sequence[str]) -> tuple[str, list[str], tuple[str, ...]]:
     if {"name", "category"} <= known and known & {"best_threshold", "best_f1", "test_f1", "val_f1"}:
         return _selected(header)
     ours = {alias: name for name, aliases in _ALIASES.items() for alias in (name, *aliases)}
-    columns = [ours.get(name, "") for name in header]
+    columns = [name if name in _ALIASES else ours.get(name, "") for name in header]
+    columns = [name if name == own or name not in known else "" for name, own in zip(columns, header, strict=True)]
     told = set(columns)
     if "tag" not in told or not told & {"tp", "precision", "recall", "f1", "ap"}:
         return "", [], ()

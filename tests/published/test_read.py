@@ -218,7 +218,7 @@ def test_a_per_tag_table_goes_by_many_names_and_may_hold_several_models(tmp_path
         ("tag,tp,fp,fn\na,-1,0,0\n", "t.csv:2: tag a: tp is -1, but less than 0 is no count"),
         ("tag,tp,fp,fn,support\na,1,0,1,3\n", "TP 1 and FN 1 make 2, but 3 positives are told"),
         ("tag,threshold,tp,fp,fn\na,0.1,1,0,0\na,0.2,1,0,0\n", "t.csv:3: tag a: it stands in line 2 already"),
-        ("tag,name,f1\na,a,0.5\n", "two columns tell tag; keep one"),
+        ("name,label,f1\na,a,0.5\n", "two columns tell tag; keep one"),
         ("tag,f1\n", "no row below its header"),
         ('tag,f1\n"a,0.5\n', "t.csv:2: no readable CSV"),
         ("tag,f1\n,0.5\n", "t.csv:2: a row without the name of a tag"),
