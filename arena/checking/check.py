@@ -87,6 +87,7 @@ def _judged(
     first = find_side(candidate, what="CANDIDATE", root=asked.root)
     second = find_side(baseline, what="--baseline", root=asked.root)
     _refuse_overwriting(folder, first, second)
+    (folder / "check.json").unlink(missing_ok=True)  # of an earlier check; without it a folder holds no finished one
     first, second = told_apart(first, second)
     if isinstance(first, PublishedSide) or isinstance(second, PublishedSide):
         return _Found(check_unpaired(first, second, folder, rules, asked, progress), None)
