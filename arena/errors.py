@@ -55,6 +55,12 @@ class FailedError(ArenaError):
     exit_code = ExitCode.FAILED
 
 
+class InconclusiveError(ArenaError):
+    """What was asked cannot be told from what is there; the input itself was fine."""
+
+    exit_code = ExitCode.INCONCLUSIVE
+
+
 class IncomparableError(ArenaError):
     """Two results of other datasets, tag sets or schemas."""
 

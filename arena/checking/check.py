@@ -84,8 +84,8 @@ def check(
 def _judged(
     candidate: str, baseline: str, folder: Path, rules: Policy, asked: Asked, diagnose: int, progress: Progress
 ) -> _Found:
-    first = find_side(candidate, what="CANDIDATE", root=asked.root)
-    second = find_side(baseline, what="--baseline", root=asked.root)
+    first = find_side(candidate, what="CANDIDATE", root=asked.root, baselines=asked.baselines)
+    second = find_side(baseline, what="--baseline", root=asked.root, baselines=asked.baselines)
     _refuse_overwriting(folder, first, second)
     (folder / "check.json").unlink(missing_ok=True)  # of an earlier check; without it a folder holds no finished one
     first, second = told_apart(first, second)

@@ -8,7 +8,7 @@ from arena.cards import ModelCard
 from arena.checking.aliases import with_aliases
 from arena.checking.ground import find_ground, refuse_missing_images, refuse_no_common_tag, refuse_other_sets
 from arena.checking.recorded import Sample, facts_of, sample_of, scores_of_run, thresholds_of_run
-from arena.checking.sides import Given, ModelSide, PublishedSide, RunSide, ScoresSide
+from arena.checking.sides import BASELINES, Given, ModelSide, PublishedSide, RunSide, ScoresSide
 from arena.digests import digest_file
 from arena.errors import IncomparableError
 from arena.evaluate import Entry, Settings
@@ -61,6 +61,7 @@ class Asked:
     compute: Compute = field(default_factory=Compute)
     showing: Showing = field(default_factory=Showing)
     root: Path | None = None
+    baselines: Path = BASELINES
     command: str = ""
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from arena.cards import ModelCard, Thresholds, find_model
-from arena.checking.sides import RunSide
+from arena.checking.sides import RECORDED, RunSide
 from arena.digests import digest_file, digest_files
 from arena.errors import ArenaError
 from arena.own_thresholds import Own
@@ -67,6 +67,11 @@ def scores_of_run(side: RunSide) -> Scores:
             return read_store(path)
         if path.is_file() and path.name == facts.get("scores") and digest_file(path) == facts.get("key"):
             return read_scores(path)
+    if side.source.startswith(RECORDED):
+        raise ArenaError(
+            f"{side.source}: no scores were kept of {side.model}, and its run is gone or has changed; set it again with "
+            f"--with-scores, or give the scores themselves, as {side.model}=FILE.npz"
+        )
     named = facts.get("scores", f"scores/{side.model}")
     raise ArenaError(
         f"{side.source}: no scores of {side.model} in it, and {named}, which it was made of, is not where it was or has "

@@ -16,6 +16,13 @@ RUN_FILE = "run.json"
 """A folder that holds it is a run."""
 
 
+RECORDED = "@baseline"
+"""What `arena baseline set` recorded."""
+
+BASELINES = Path("baselines")
+"""Where it does, unless another folder is named."""
+
+
 @dataclass(frozen=True)
 class RunSide:
     """A model of a finished run.
@@ -66,16 +73,19 @@ TABLES_OF_A_RUN = ("per_tag",)
 """What is read of a run's tables: its thresholds by tag, and what it is judged by where nothing is known of single images."""
 
 
-def find_side(spec: str, *, what: str, root: Path | None = None) -> Given:
-    """Tell what was named: `RUN`, `RUN:MODEL`, a card, `NAME=PATH`, a published file, or `FILE:MODEL`.
+def find_side(spec: str, *, what: str, root: Path | None = None, baselines: Path = BASELINES) -> Given:
+    """Tell what was named: `RUN`, `RUN:MODEL`, a card, `NAME=PATH`, a published file, `FILE:MODEL`, or `@baseline`.
 
     Args:
         what: which side, for messages: `CANDIDATE` or `--baseline`.
+        baselines: the folder in which `@baseline` was recorded; `@baseline:NAME` is an earlier one.
 
     Raises:
         ArenaError: nothing of the name is there, or several models are, of which none was told.
         IncomparableError: a run of another schema.
     """
+    if spec.partition(":")[0] == RECORDED:
+        return _recorded(spec, baselines)
     name, separator, path = spec.partition("=")
     if separator and not Path(spec).exists():
         return _named(spec, name, Path(path), root)
@@ -122,6 +132,16 @@ def _split(spec: str) -> tuple[Path, str]:
     if Path(spec).exists() or not separator or not Path(place).exists():
         return Path(spec), ""
     return Path(place), model
+
+
+def _recorded(spec: str, home: Path) -> RunSide:
+    """The baseline that holds, or one of a name; its scores are the kept ones, or those of its run if it is as it was."""
+    from arena.baselines.store import current, result_of, scores_of
+
+    found = current(home, spec.partition(":")[2] or None)
+    scores = scores_of(found)
+    folder = found.copy if scores is None else scores.parents[1]
+    return RunSide(spec, found.model, folder, found.model, result_of(found))
 
 
 def _run(spec: str, folder: Path, model: str, what: str) -> RunSide:

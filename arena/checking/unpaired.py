@@ -11,7 +11,7 @@ from arena.checking.recorded import facts_of
 from arena.checking.sides import Given, ModelSide, PublishedSide, RunSide, ScoresSide
 from arena.gate.policy import Policy
 from arena.gate.unpaired import judge_unpaired, unpaired_cost
-from arena.gate.verdict import Side, Verdict
+from arena.gate.verdict import Outcome, Side, Verdict
 from arena.pipeline import Scoring, evaluate_run, make_folder, settings_of, write_run
 from arena.progress import Progress
 from arena.published.of_result import published_of
@@ -30,10 +30,12 @@ def check_unpaired(
         Side(side.name, side.source, one.threshold, one.published.digest or None)
         for side, one in ((candidate, ours), (baseline, theirs))
     ]
+    compared = all(case.outcome is not Outcome.INCOMPARABLE for case in cases)
+    cost = unpaired_cost(cases) if compared else ""
     dataset = "" if result is None else f"{result.run['dataset']['name']}@{result.run['dataset']['digest'][:8]}"
     return Verdict(
         sides[0], sides[1], cases, dataset=dataset, images=ours.published.images, paired=False,
-        unpaired_cost=unpaired_cost(cases), policy=rules.title,
+        unpaired_cost=cost, policy=rules.title,
         signature="" if result is None else result.run.get("signature", ""), created=provenance.now(),
         accept_inconclusive=rules.accept_inconclusive, notes=("no page of images: a published file holds no scores",),
     )  # fmt: skip

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from arena import __version__
+from arena.cli.baseline import baseline
 from arena.cli.bench import bench
 from arena.cli.check import check
 from arena.cli.check_adapter import check_adapter
@@ -226,6 +227,7 @@ arena.add_command(check)
 arena.add_command(parity)
 arena.add_command(publish)
 arena.add_command(published)
+arena.add_command(baseline)
 
 
 @arena.group("ls", cls=Verbs)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @click.command()
 @config_option
 @click.argument("candidate", required=False)
-@option("--baseline", help="What it is to replace: RUN, RUN:MODEL, card, NAME=PATH or file.", show_default=False)
+@option("--baseline", help="What it is to replace: the same, or @baseline.", show_default=False)
 @option("--policy", type=click.Path(path_type=Path), help="TOML file over the default policy.", show_default=False)
 @option("--show-policy", is_flag=True, help="Print the default policy, every key explained.", show_default=False)
 @option(
@@ -41,6 +41,9 @@ if TYPE_CHECKING:
     show_default=False,
 )  # fmt: skip
 @option("--aliases", type=click.Path(path_type=Path), help="CSV file old,new of renamed tags.", show_default=False)
+@option(
+    "--baselines", type=click.Path(path_type=Path), default="baselines", help="Where @baseline is recorded."
+)
 @option("--canary", is_flag=True, help="Scores may not move, even where the weights differ.", show_default=False)
 @option(
     "--diagnose", type=click.IntRange(0, 256), default=16, metavar="N", help="Images to look for a cause on; 0: none."
@@ -56,7 +59,7 @@ if TYPE_CHECKING:
 def check(candidate: str | None, baseline: str | None, show_policy: bool, output: Path | None, **settings: Any) -> None:
     """Say whether a release candidate may replace the baseline, and why.
 
-    Both sides are runs, models to be run now, scores (NAME=FILE) or published files. Writes a run folder of both with
+    Both sides are runs (RUN, RUN:MODEL), models to be run now (a card, NAME=PATH), scores (NAME=FILE) or published files. Writes a run folder of both with
     check.html, check.json, junit.xml, check.md and a badge. Exits 0 if it passes, 1 if it fails, 3 if more images are needed, 4
     if the two cannot be compared. Stopped at any point, the same command continues.
 
@@ -78,7 +81,7 @@ def check(candidate: str | None, baseline: str | None, show_policy: bool, output
 
     asked = Asked(
         settings["dataset"], Sample(settings["limit"], settings["seed"]), settings["bootstrap"], settings["seed"],
-        canary=settings["canary"], root=settings["root"], command=command_line(),
+        canary=settings["canary"], root=settings["root"], baselines=settings["baselines"], command=command_line(),
         compute=Compute(settings["device"], settings["precision"], settings["batch_size"]),
         showing=Showing(settings["thumbnails"], not settings["no_image_ids"]),
     )  # fmt: skip

@@ -1,0 +1,147 @@
+"""What a person sees of baselines in the terminal: which holds, and figures over releases."""
+
+import os
+from collections.abc import Sequence
+
+from rich.table import Table
+from rich.text import Text
+
+from arena.baselines.bisect import Answer
+from arena.baselines.log import SHORT, Baseline
+from arena.baselines.store import fault
+from arena.report.figures import clipped, figure, interval, listed, moment, probability, signed
+from arena.report.history.rows import notes_of, rows_of
+from arena.report.history.series import FIGURES, History
+from arena.report.text import one_line
+from arena.result import HEADLINES
+from arena.terminal import results_console
+
+NAME_WIDTH = 22
+"""Columns of a tag's or a release's name, at most: with four figures beside it a row fits 80."""
+
+
+def show_baseline(one: Baseline) -> None:
+    """One baseline: what, why, when, its digest and its headline figures."""
+    console = results_console()
+    console.print(Text(one_line(one.name), style="bold"), soft_wrap=True)
+    kept = "with its scores" if one.has_scores else "without its scores"
+    told = {
+        "reason": one.reason, "set": moment(one.created), "run": _from_here(one),
+        "model": one.model if one.model != one.name else "",
+        "dataset": f"{one.dataset.get('title') or one.dataset.get('name')}, {one.dataset['images']:,} images",
+        "digest": one.digest[:SHORT], "kept": f"{os.path.relpath(one.copy)}, {kept}", "signature": one.signature,
+    }  # fmt: skip
+    for key, text in told.items():
+        if text:
+            console.print(Text(f"  {key:<10}{one_line(text)}"), soft_wrap=True)
+    for key, name in HEADLINES.items():
+        value = one.figures[key]
+        tags = f"over {value['tags']:,} tags" if value["tags"] is not None else ""
+        told_value = f"  {name:<10}{figure(value['value'])}  {interval(value['low'], value['high'])}  {tags}"
+        console.print(Text(told_value.rstrip()), soft_wrap=True)
+    if wrong := fault(one):
+        console.print(Text(f"  {'CHANGED':<10}{one_line(wrong)}", style="bold red"), soft_wrap=True)
+
+
+def show_earlier(log: Sequence[Baseline]) -> None:
+    """What was set before, the newest first."""
+    if not log:
+        return
+    table = _table("set before", "on", *HEADLINES.values(), "reason")
+    for one in reversed(log):
+        cells = [figure(one.figures[key]["value"]) for key in HEADLINES]
+        table.add_row(_name(one.name), one.created[:10], *cells, Text(clipped(one_line(one.reason), 60)))
+    console = results_console()
+    console.print()
+    console.print(table)
+
+
+def show_history(history: History) -> None:
+    """Every figure of every release: a row each, with its interval and what changed from the one before."""
+    console = results_console()
+    for title, tracks in (("", history.headlines), (f"{FIGURES[history.figure]} of tags", history.tags)):
+        if not tracks:
+            continue
+        table = _table(title or "figure", "release", "", "95 % interval", "change", right=(2, 4))
+        for row in rows_of(history):
+            if row.track not in tracks:
+                continue
+            point = row.point
+            several = f" [{row.series + 1}]" if len(row.track.series) > 1 else ""
+            mark = " *" if row.apart else ""
+            table.add_row(
+                _name(row.track.title) if row.is_first else "", _name(row.release, several), figure(point.value),
+                interval(point.low, point.high), "" if row.change is None else signed(row.change) + mark,
+                end_section=False,
+            )  # fmt: skip
+        console.print(table)
+        console.print()
+    marked = any(row.apart for row in rows_of(history))
+    for note in (["* the intervals of the two do not meet."] if marked else []) + notes_of(history):
+        console.print(Text(one_line(note), style="dim"))
+
+
+def _table(*names: str, right: Sequence[int] = ()) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for place, name in enumerate(names):
+        table.add_column(Text(name), justify="right" if place in right else "left", no_wrap=place in right)
+    return table
+
+
+def _name(name: str, behind: str = "") -> Text:
+    return Text(clipped(one_line(name), NAME_WIDTH - len(behind)) + behind)
+
+
+def _from_here(one: Baseline) -> str:
+    """Where its run lay, from the folder at hand; told where it is gone."""
+    gone = "" if (one.origin / "run.json").is_file() else " (gone)"
+    try:
+        return os.path.relpath(one.origin.resolve()) + gone
+    except ValueError:
+        return f"{one.run}{gone}"
+
+
+def show_answer(answer: Answer) -> None:
+    """The way a bisection took, a row a look, and what was seen on it."""
+    table = _table("", "checkpoint", FIGURES[answer.figure], "less the first", "p", "", right=(0, 2, 4))
+    for look in answer.looks:
+        ends = interval(look.difference_low, look.difference_high, signed)
+        difference = "" if look.difference is None else f"{signed(look.difference)} {ends}"
+        p = "" if look.p is None else probability(look.p)
+        told = look.why if look.place == 0 else f"{look.state}: {look.why}"
+        table.add_row(str(look.place + 1), _name(look.name), figure(look.value), difference, p, told)
+    console = results_console()
+    console.print(table)
+    for line in _seen(answer):
+        console.print(Text(one_line(line)))
+
+
+def _seen(answer: Answer) -> list[str]:
+    name, shown = FIGURES[answer.figure], len(answer.checkpoints)
+    seen = (
+        f"{len(answer.looks)} of {shown} checkpoints were looked at, on {answer.images:,} images of {answer.dataset}, "
+        f"{answer.positives:,} of them with {clipped(answer.tag)}; a loss is {name} below the first by more than "
+        f"{answer.margin:g}, and no chance."
+    )
+    lines = [seen]
+    for lost, again in answer.relapses:
+        lines.append(f"not monotone: {lost} has lost it, {again} after it has it; look at every one with --all")
+    return lines
+
+
+def answer_line(answer: Answer) -> str:
+    """What a bisection found, in one line."""
+    name = FIGURES[answer.figure]
+    if answer.lost is None:
+        last = answer.look_at(answer.checkpoints[-1])
+        return f"undetermined: the last, {last.name}, is not known to have lost {answer.tag} ({last.why})"
+    lost = answer.look_at(answer.lost)
+    before = answer.look_at(answer.kept)
+    change = f"{name} {figure(before.value)} ({before.name}) -> {figure(lost.value)}"
+    p = "its tag list lacks it" if answer.p is None else f"p {probability(answer.p)} over all looks"
+    if answer.open:
+        among = listed([*answer.open, lost.name], last="or")
+        return f"undetermined: one of {among} lost {answer.tag}: {change}; {p}"
+    if not answer.is_found:
+        return f"undetermined: {lost.name} may have lost {answer.tag}: {change}, but {p}"
+    return f"{lost.name} lost {answer.tag}: {change}; {p}"
