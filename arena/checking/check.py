@@ -120,7 +120,7 @@ def _paired(
     if any(case.gate not in COST_GATES for case in verdict.of(Outcome.FAIL)):
         progress.note("looking for the cause")
         causes = causes_of(joint, card=cards[0], compute=asked.compute, diagnose=diagnose, progress=progress)
-        verdict = replace(verdict, causes=causes)
+        verdict = replace(verdict, causes=tuple(causes))
     return _Found(verdict, result)
 
 

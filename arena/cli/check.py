@@ -1,8 +1,7 @@
 """The verb `check`: may a candidate replace the baseline?"""
 
-import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -19,9 +18,6 @@ from arena.cli.options import (
 )
 from arena.cli.verbs import command_line
 from arena.errors import ArenaError, VerdictError
-
-if TYPE_CHECKING:
-    from arena.gate.verdict import Verdict
 
 
 @click.command()
@@ -41,9 +37,7 @@ if TYPE_CHECKING:
     show_default=False,
 )  # fmt: skip
 @option("--aliases", type=click.Path(path_type=Path), help="CSV file old,new of renamed tags.", show_default=False)
-@option(
-    "--baselines", type=click.Path(path_type=Path), default="baselines", help="Where @baseline is recorded."
-)
+@option("--baselines", type=click.Path(path_type=Path), default="baselines", help="Where @baseline is recorded.")
 @option("--canary", is_flag=True, help="Scores may not move, even where the weights differ.", show_default=False)
 @option(
     "--diagnose", type=click.IntRange(0, 256), default=16, metavar="N", help="Images to look for a cause on; 0: none."
@@ -59,9 +53,9 @@ if TYPE_CHECKING:
 def check(candidate: str | None, baseline: str | None, show_policy: bool, output: Path | None, **settings: Any) -> None:
     """Say whether a release candidate may replace the baseline, and why.
 
-    Both sides are runs (RUN, RUN:MODEL), models to be run now (a card, NAME=PATH), scores (NAME=FILE) or published files. Writes a run folder of both with
-    check.html, check.json, junit.xml, check.md and a badge. Exits 0 if it passes, 1 if it fails, 3 if more images are needed, 4
-    if the two cannot be compared. Stopped at any point, the same command continues.
+    Both sides are runs (RUN, RUN:MODEL), models to be run now (a card, NAME=PATH), scores (NAME=FILE) or published files.
+    Writes a run folder of both with check.html, check.json, junit.xml, check.md and a badge. Exits 0 if it passes, 1 if it
+    fails, 3 if more images are needed, 4 if the two cannot be compared. Stopped at any point, the same command continues.
 
     Example: arena check runs/new --baseline runs/old
     """
@@ -75,7 +69,9 @@ def check(candidate: str | None, baseline: str | None, show_policy: bool, output
     from arena.checking.check import check as check_both
     from arena.checking.joint import Asked
     from arena.checking.recorded import Sample
+    from arena.checking.show import show_verdict, tell_ci
     from arena.pipeline import Compute
+    from arena.report.check import words
     from arena.showing import Showing
     from arena.terminal import Terminal
 
@@ -89,19 +85,7 @@ def check(candidate: str | None, baseline: str | None, show_policy: bool, output
         candidate, baseline=baseline, policy=settings["policy"], output=output, aliases=settings["aliases"], asked=asked,
         diagnose=settings["diagnose"], progress=Terminal(),
     )  # fmt: skip
-    _show(found.verdict, found.folder)
-
-
-def _show(verdict: "Verdict", folder: Path) -> None:
-    """Print the verdict, tell the CI server, and leave with the code of the outcome."""
-    from arena.report.check import github, text, words
-
-    click.echo("\n".join(text.lines(verdict)))
-    click.echo(f"{folder / 'check.html'}")
-    if os.environ.get("GITHUB_ACTIONS") == "true":
-        click.echo(github.annotations(verdict))
-    if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
-        with Path(summary).open("a", encoding="utf-8") as file:
-            file.write(github.step_summary(verdict))
-    if verdict.exit_code:
-        raise VerdictError(words.sentence(verdict), verdict.exit_code)
+    show_verdict(found.verdict, found.folder / "check.html")
+    tell_ci(found.verdict)
+    if found.verdict.exit_code:
+        raise VerdictError(words.sentence(found.verdict), found.verdict.exit_code)

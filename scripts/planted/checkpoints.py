@@ -38,19 +38,27 @@ def plain(folder: Path, *, channels: str = "bgr", threshold: float = THRESHOLD) 
     return folder
 
 
+def rounded(folder: Path) -> Path:
+    """Every weight matrix rounded to 16 bits: another file, and hardly another model."""
+    return _changed(folder, lambda values: values.astype(np.float16))
+
+
 def noised(folder: Path, *, share: float = 0.5, seed: int = 0) -> Path:
     """Every weight matrix with normal noise of this share of its own deviation."""
+    rng = np.random.default_rng(seed)
+    return _changed(folder, lambda values: values + rng.normal(0, share * values.std(), values.shape))
+
+
+def _changed(folder: Path, change: Callable[[np.ndarray], np.ndarray]) -> Path:
+    """The model with every weight matrix changed."""
     import onnx
     from onnx import numpy_helper
 
-    plain(folder)
-    rng = np.random.default_rng(seed)
-    model = onnx.load(folder / "model.onnx")
+    model = onnx.load(plain(folder) / "model.onnx")
     for tensor in model.graph.initializer:
         values = numpy_helper.to_array(tensor)
         if values.ndim > 1 and values.dtype.kind == "f":
-            moved = values + rng.normal(0, share * values.std(), values.shape)
-            tensor.CopyFrom(numpy_helper.from_array(moved.astype(values.dtype), tensor.name))
+            tensor.CopyFrom(numpy_helper.from_array(change(values).astype(values.dtype), tensor.name))
     onnx.save(model, folder / "model.onnx")
     return folder
 
@@ -72,6 +80,9 @@ def threshold_halved(folder: Path) -> Path:
     """The same model at half of its threshold."""
     return plain(folder, threshold=THRESHOLD / 2)
 
+
+HONEST: Mapping[str, Callable[[Path], Path]] = {"nothing changed": plain, "weights rounded to 16 bits": rounded}
+"""What a gate must let pass."""
 
 FAULTS: Mapping[str, Callable[[Path], Path]] = {
     "weights noised": noised,

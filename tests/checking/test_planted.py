@@ -29,7 +29,7 @@ pytestmark = pytest.mark.usefixtures("no_plots")
 
 IMAGES, REPLICATES = 300, 200
 
-HOW = ("--bootstrap", REPLICATES, "--thumbnails", "none", "--device", "cpu")
+HOW = ("--bootstrap", REPLICATES, "--thumbnails", "none", "--device", "cpu", "--diagnose", 6)
 
 
 @pytest.fixture(scope="module")
@@ -54,14 +54,22 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         ("threshold halved", "the threshold is halved: 0.28, where the baseline has 0.56", "at the baseline's"),
     ],
 )
-def test_a_planted_fault_fails_and_its_cause_stands_first(
-    home: Path, fault: str, first: str, also: str, capsys: pytest.CaptureFixture[str]
+def test_a_planted_fault_fails_and_its_cause_stands_first_and_a_ci_server_is_told(
+    home: Path, fault: str, first: str, also: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    summary = home / f"{fault}.md"
+    summary.write_text("before\n")
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
     folder = checkpoints.FAULTS[fault](home / fault)
     out = home / f"check {fault}"
     code, told, err = arena("check", f"cand={folder}", "--baseline", home / "base", "-o", out, *HOW, capsys=capsys)
     assert code == 1
-    assert max(map(len, told.splitlines())) <= 80
+    shown, _, annotated = told.partition(f"{out / 'check.html'}\n")
+    assert max(map(len, shown.splitlines())) <= 80
+    assert "::error title=" in annotated
+    assert summary.read_text().startswith("before\n")
+    assert "may not replace" in summary.read_text()
     content = json.loads((out / "check.json").read_text())
     assert content["causes"][0].startswith(first)
     assert also in content["causes"][0]
@@ -143,22 +151,6 @@ def test_damaged_input_exits_2_with_one_line(
     assert code == 2
     assert says in err.splitlines()[-1]
     assert not (out / "check.json").exists()
-
-
-def test_a_github_step_gets_its_summary_and_annotations(
-    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    summary = tmp_path / "summary.md"
-    summary.write_text("before\n")
-    monkeypatch.setenv("GITHUB_ACTIONS", "true")
-    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
-    folder = checkpoints.threshold_halved(tmp_path / "halved")
-    given = (f"cand={folder}", "--baseline", home / "base", "-o", tmp_path / "out", *HOW)
-    code, told, _ = arena("check", *given, capsys=capsys)
-    assert code == 1
-    assert "::error title=" in told
-    assert summary.read_text().startswith("before\n")
-    assert "may not replace" in summary.read_text()
 
 
 def test_the_default_policy_is_shown_and_a_check_needs_both_sides(capsys: pytest.CaptureFixture[str]) -> None:
