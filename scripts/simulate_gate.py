@@ -225,8 +225,9 @@ def rows_of(found: Sequence[dict[str, Any]], all_scenarios: dict[str, Scenario])
             yield Row(name, "a gate on other parts fails", count(other), len(some))
 
 
-def report(found: Sequence[dict[str, Any]], size: Size, minutes: float) -> tuple[list[str], dict[str, Any]]:
-    """Markdown, and what JSON keeps."""
+def report(found: Sequence[dict[str, Any]], size: Size, minutes: float | None) -> tuple[list[str], dict[str, Any]]:
+    """Markdown, and what JSON keeps; the time is not known where a file kept some of the experiments."""
+    took = f"{os.cpu_count()} cores" + (f", {minutes:.0f} minutes" if minutes is not None else "")
     given, policy = _setting(size), policy_of(size)
     kinds = scenarios(given)
     before = losses.true_figures(given.prevalence, given.baseline)
@@ -246,7 +247,7 @@ def report(found: Sequence[dict[str, Any]], size: Size, minutes: float) -> tuple
         f"A simulated tagger and its retraining, {100 * SHARED:.0f} % of their noise in common; supports spread as JoyTag's,",
         f"from {MIN_POSITIVES} expected positives on; critical tags of {critical} positives (margin {margin:g}),",
         f"{len(losses.CATEGORIES)} categories, {losses.GROUPS} groups of {losses.GROUP_TAGS} tags; {REPLICATES} resamples.",
-        f"Evaluated and judged by the default policy; {minutes:.0f} minutes, {os.cpu_count()} cores. Shares with intervals.",
+        f"Evaluated and judged by the default policy; {took}. Shares with 95 % intervals.",
         "",
         "Mean width of the intervals of differences: " + ", ".join(f"{f} {w:.4f}" for f, w in width.items()) + ".",
         "",
@@ -273,10 +274,10 @@ def main() -> None:
     parser.add_argument("--keep", type=Path)
     parser.add_argument("--out", type=Path, default=Path("reports/benchmarks"))
     given = parser.parse_args()
-    start = time.perf_counter()
-    size = Size(given.tags, given.images)
+    start, size = time.perf_counter(), Size(given.tags, given.images)
+    resumed = given.keep is not None and given.keep.exists()
     found = run_all(size, given.experiments, given.keep)
-    lines, facts = report(found, size, (time.perf_counter() - start) / 60)
+    lines, facts = report(found, size, None if resumed else (time.perf_counter() - start) / 60)
     given.out.mkdir(parents=True, exist_ok=True)
     (given.out / "gate.json").write_text(json.dumps(facts, indent=1) + "\n")
     (given.out / "gate.md").write_text("\n".join(lines) + "\n")

@@ -10,7 +10,7 @@ from tests.conftest import REPOSITORY
 
 sys.path.insert(0, str(REPOSITORY / "scripts"))
 
-from simulation import world
+from simulation import losses, world
 
 IMAGES = 400_000
 PREVALENCE = np.array([0.002, 0.05, 0.4, 0.7])
@@ -35,3 +35,14 @@ def test_supports_are_joytags() -> None:
     supports = world.joytag_supports()
     assert len(supports) == 5813
     assert supports.sum() == 920_601
+
+
+def test_a_retraining_loses_what_is_asked_and_where() -> None:
+    given = losses.setting(24, 16_384, 100)
+    columns = given.group(0)
+    worse = losses.worse(given, columns, 0.1)
+    lost = losses.true_f1(given.prevalence, given.baseline) - losses.true_f1(given.prevalence, worse)
+    expected = np.zeros(24)
+    expected[columns] = 0.1
+    assert np.allclose(lost, expected, atol=1e-6)
+    assert (given.prevalence * 16_384 >= 100).all()

@@ -39,7 +39,7 @@ def common_tags(*, candidate: Published, baseline: Published, aliases: Mapping[s
     ours = candidate.tags.assign(key=candidate.tags["tag"])
     names = set(ours["tag"])
     keys = [aliases.get(tag, tag) if tag not in names else tag for tag in baseline.tags["tag"]]
-    theirs = baseline.tags.assign(key=keys).drop_duplicates("key")
+    theirs = baseline.tags.assign(key=pd.Series(keys, baseline.tags.index, ours["tag"].dtype)).drop_duplicates("key")
     both: pd.DataFrame = ours.merge(theirs, on="key", suffixes=("_candidate", "_baseline"))
     return both.rename(columns={"key": "tag"})
 
@@ -105,14 +105,12 @@ def _p(difference: Floats, ends: Interval) -> Floats:
 
 
 def _figures(tags: pd.DataFrame, counts: Mapping[str, Floats], member: Any) -> dict[str, Figure]:
-    """The headline figures over some tags."""
+    """The headline figures over some tags; mAP over those whose AP both sides tell."""
     chosen = tags[member]
     mine = {side: counts[side][:, member] for side in _SIDES}
     f1 = {side: (chosen[f"f1_{side}"].to_numpy(), intervals.f1_interval(*mine[side])) for side in _SIDES}
-    ap = {
-        side: (values, _ap_interval(values, chosen["support"].to_numpy()))
-        for side, values in ((side, chosen[f"ap_{side}"].to_numpy()) for side in _SIDES)
-    }
+    ranked = chosen[chosen[["ap_candidate", "ap_baseline"]].notna().all(axis=1)]
+    positives, ap = ranked["support"].to_numpy(), {side: ranked[f"ap_{side}"].to_numpy() for side in _SIDES}
     sums = {side: mine[side].sum(1) for side in _SIDES}
     micro = {
         side: (float(divide(2 * tp, 2 * tp + fp + fn)), intervals.f1_interval(tp, fp, fn))
@@ -121,7 +119,7 @@ def _figures(tags: pd.DataFrame, counts: Mapping[str, Floats], member: Any) -> d
     return {
         "macro_f1": _difference("macro_f1", {side: _mean(*one) for side, one in f1.items()}),
         "micro_f1": _difference("micro_f1", micro),
-        "map": _difference("map", {side: _mean(*one) for side, one in ap.items()}),
+        "map": _difference("map", {side: _mean(one, _ap_interval(one, positives)) for side, one in ap.items()}),
     }
 
 

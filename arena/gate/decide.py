@@ -50,10 +50,10 @@ def p_of_loss(seen: Seen, margin: float) -> float:
     """
     if not seen.known:
         return math.nan
-    distance, half = (seen.low + seen.high) / 2 + margin, (seen.high - seen.low) / 2
-    if half == 0:
-        return 0.0 if distance < 0 else 1.0
-    return float(special.ndtr(_Z * distance / half))
+    low, high = seen.low + margin, seen.high + margin  # first, so that nothing cancels where an end is close to -margin
+    if low == high:
+        return 0.0 if high < 0 else 1.0
+    return float(special.ndtr(_Z * (low + high) / (high - low)))
 
 
 def decide(seen: Seen, margin: float, *, rule: Rule = Rule.NON_INFERIORITY, p: float | None = None) -> Outcome:

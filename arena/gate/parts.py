@@ -28,6 +28,12 @@ def margin_cases(evidence: Evidence, policy: Policy) -> list[Case]:
             continue
         regime = "" if name == "map" or evidence.regime == "own" else f", thresholds by {evidence.regime}"
         title = f"{FIGURE_TITLES[name]} over all compared tags{regime}"
+        if not evidence.paired and (figure.candidate is None or figure.baseline is None):
+            reason = (
+                f"{FIGURE_TITLES[name]} is not known of both sides; the file of a side tells too little of its tags"
+            )
+            found.append(skipped("margins", name, title, reason))
+            continue
         losses = losses_of(evidence.tags, _of_tags(name), margin=margin)
         found.append(
             interval_case(

@@ -9,6 +9,7 @@ from arena.gate.apart import NO_COUNTS, common_tags, evidence_apart
 from arena.gate.by_tag import critical_cases, tag_cases
 from arena.gate.cases import FIGURE_TITLES, detectable, skipped
 from arena.gate.decide import Seen
+from arena.gate.evidence import Evidence
 from arena.gate.limits import coverage_cases
 from arena.gate.parts import category_cases, margin_cases, slice_cases
 from arena.gate.policy import Policy
@@ -42,8 +43,8 @@ def judge_unpaired(*, candidate: Published, baseline: Published, policy: Policy)
         overall = _point_cases(both, policy, candidate=candidate, baseline=baseline)
     else:
         overall = [*margin_cases(evidence, policy), *category_cases(evidence, policy), *slice_cases(evidence, policy)]
-    more = [] if evidence.why_none else tag_cases(evidence, policy)
-    return [*overall, *critical_cases(evidence, policy), *more, *coverage_cases(evidence, policy), *_skipped(policy)]
+    tags = _untested(policy) if evidence.why_none else tag_cases(evidence, policy)
+    return [*overall, *critical_cases(evidence, policy), *tags, *_coverage(evidence, policy), *_skipped(policy)]
 
 
 def _of_other_images(both: pd.DataFrame, *, candidate: Published, baseline: Published) -> Case | None:
@@ -126,6 +127,21 @@ def _point_message(title: str, measure: Measure, tags: int | None, error: float,
         return f"{seen}; {NO_COUNTS}. Scores of both sides would decide, or an allowance, [unpaired] points"
     held = f"{seen}, held against {figures.signed(measure.limit)} as it stands, without an interval"
     return f"{held}; the files round by more" if outcome is Outcome.INCONCLUSIVE and error else held
+
+
+def _coverage(evidence: Evidence, policy: Policy) -> list[Case]:
+    """Of the tags that the files list; one without tags says nothing of them."""
+    if evidence.candidate_tags or policy.coverage.min_share is None:
+        return coverage_cases(evidence, policy)
+    return [skipped("coverage", "tags", "tags that the baseline knows", "the candidate's file lists no tags")]
+
+
+def _untested(policy: Policy) -> list[Case]:
+    """Single tags without counts."""
+    return [
+        skipped("tags", name, f"regressions of single tags: {FIGURE_TITLES[name]}", NO_COUNTS)
+        for name in policy.tags.figures
+    ]
 
 
 def _skipped(policy: Policy) -> list[Case]:

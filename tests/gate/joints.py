@@ -1,0 +1,131 @@
+"""Joint results made by hand: a few differences that a reader can hold against a margin."""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from arena.gate.policy import Policy, read_policy
+from arena.gate.verdict import Case
+from arena.result import HEADLINES, Result
+
+OLD, NEW = "old", "new"
+
+Seens = Mapping[str, tuple[float, float, float]]
+"""By `slice:value`, or by `slice:value:figure`."""
+
+FINE = (0.0, -0.001, 0.001)
+
+
+class Tag(NamedTuple):
+    """A compared tag: candidate less baseline."""
+
+    name: str
+    difference: float = 0.0
+    low: float = -0.01
+    high: float = 0.01
+    p: float = 1.0
+    support: int = 100
+    category: str = "general"
+
+
+FACTS = {
+    "images_per_second": 100.0, "timed_on": "one", "device": "cpu", "weight_bytes": 1000, "parameters": 500,
+}  # fmt: skip
+
+
+def joint(
+    seen: Seens = MappingProxyType({}),
+    tags: Sequence[Tag] = (Tag("hat"), Tag("cat")),
+    *,
+    regime: str = "own",
+    turned: bool = False,
+    images: int = 1000,
+    replicates: int = 1000,
+    lost: Sequence[str] = (),
+    gained: Sequence[str] = (),
+    summary: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+    facts: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+) -> Result:
+    """A result of two models, the baseline first unless turned; every headline figure is fine where nothing else is said.
+
+    Args:
+        lost: tags that only the baseline knows; gained: only the candidate.
+        summary, facts: what differs, by model.
+    """
+    first, second = (NEW, OLD) if turned else (OLD, NEW)
+    rows, slices = [], []
+    places = dict.fromkeys(["all:all", *(":".join(key.split(":")[:2]) for key in seen)])
+    for place in places:
+        kind, value = place.split(":")
+        figures = {}
+        for figure in HEADLINES:
+            difference, low, high = seen.get(f"{place}:{figure}", seen.get(place, FINE))
+            at = regime if kind == "all" and figure != "map" else "own"
+            ends = (difference, low, high) if turned else (-difference, -high, -low)
+            if replicates and not np.isnan(difference):
+                rows.append([kind, value, at, figure, first, second, *ends])
+            figures[figure] = difference
+        for model in (first, second):
+            values = {name: 0.5 + (value if model == NEW else 0.0) for name, value in figures.items()}
+            count = 40 if value == "thin" else images
+            slices.append(
+                {"slice": kind, "value": value, "title": value, "model": model, "images": count, "tags": 9, **values}
+            )
+    columns = ["slice", "value", "regime", "figure", "first", "second", "difference", "low", "high"]
+    tables = {
+        "differences": pd.DataFrame(rows, columns=columns),
+        "slices": pd.DataFrame(slices),
+        "per_tag": _per_tag(tags, lost, gained),
+        "tag_differences": _tag_differences(tags if replicates else (), first, second, turned=turned),
+    }
+    base = {"ece": 0.1, "brier": 0.05}
+    regimes = dict.fromkeys(("own", regime), dict.fromkeys(HEADLINES, 0.5))
+    models = {model: {**base, **summary.get(model, {}), "regimes": regimes} for model in (first, second)}
+    run = {"models": {model: {**FACTS, **facts.get(model, {})} for model in (first, second)}}
+    return Result(run, {"models": models, "images": images, "replicates": replicates}, tables)
+
+
+def _per_tag(tags: Sequence[Tag], lost: Sequence[str], gained: Sequence[str]) -> pd.DataFrame:
+    rows: list[dict[str, Any]] = []
+    for model, more in ((OLD, lost), (NEW, gained)):
+        known = [(tag.name, tag.support, True) for tag in tags] + [(name, 5, False) for name in more]
+        rows += [
+            {"model": model, "truth_tag": name, "support": support, "compared": compared, "f1": 0.6, "ap": 0.7}
+            for name, support, compared in known
+        ]
+    return pd.DataFrame(rows, columns=["model", "truth_tag", "support", "compared", "f1", "ap"])
+
+
+def _tag_differences(tags: Sequence[Tag], first: str, second: str, *, turned: bool) -> pd.DataFrame:
+    rows = []
+    for tag in tags:
+        ends = (tag.difference, tag.low, tag.high) if turned else (-tag.difference, -tag.high, -tag.low)
+        row: dict[str, Any] = {
+            "first": first,
+            "second": second,
+            "tag": tag.name,
+            "category": tag.category,
+            "support": tag.support,
+        }
+        for figure in ("f1", "ap"):
+            row |= dict(zip((f"{figure}_{key}" for key in ("difference", "low", "high")), ends, strict=True))
+            row[f"{figure}_p"] = tag.p
+        rows.append(row)
+    keys = ("difference", "low", "high", "p")
+    columns = ["first", "second", "tag", "category", "support", *(f"{f}_{key}" for f in ("f1", "ap") for key in keys)]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def policy_of(text: str, folder: Any) -> Policy:
+    """A policy of this text over the defaults."""
+    path = folder / "gate.toml"
+    path.write_text(text, encoding="utf-8")
+    return read_policy(path)
+
+
+def outcomes(cases: Sequence[Case], gate: str) -> dict[str, str]:
+    """Of one gate, by name."""
+    return {case.name: str(case.outcome) for case in cases if case.gate == gate}

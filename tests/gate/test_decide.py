@@ -1,0 +1,102 @@
+"""Intervals against margins: three outcomes, what lies on the edge, Holm by hand, and what must hold of any interval."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from arena.gate.decide import Seen, adjusted, decide, images_to_decide, p_of_loss
+from arena.gate.keys import Rule
+from arena.gate.verdict import Outcome
+from arena.metrics.significance import holm
+
+NAN = math.nan
+numbers = st.floats(-1, 1).map(lambda number: number + 0.0)  # no negative zero
+margins = st.floats(0, 1)
+rules = st.sampled_from(list(Rule))
+
+
+@st.composite
+def intervals(draw: st.DrawFn) -> Seen:
+    low, high = sorted((draw(numbers), draw(numbers)))
+    return Seen(draw(st.floats(low, high)), low, high)
+
+
+@pytest.mark.parametrize(
+    ("seen", "non_inferiority", "regression"),
+    [
+        (Seen(0.0, -0.01, 0.02), "pass", "pass"),  # L = -margin passes
+        (Seen(0.0, -0.0100001, 0.02), "inconclusive", "pass"),
+        (Seen(-0.02, -0.03, -0.01), "inconclusive", "pass"),  # U = -margin does not fail
+        (Seen(-0.02, -0.03, -0.0100001), "fail", "fail"),
+        (Seen(-0.01, -0.01, -0.01), "pass", "pass"),  # a loss of just the margin, known exactly
+        (Seen(NAN, NAN, NAN), "inconclusive", "inconclusive"),
+        (Seen(0.1, NAN, NAN), "inconclusive", "inconclusive"),
+    ],
+)
+def test_outcomes_at_a_margin_of_a_hundredth(seen: Seen, non_inferiority: str, regression: str) -> None:
+    assert decide(seen, 0.01) == non_inferiority
+    assert decide(seen, 0.01, rule=Rule.REGRESSION) == regression
+
+
+def test_holm_by_hand() -> None:
+    # Middles 0.02, 0.015 and 0.012 below the margin with half intervals of 0.01: z of -3.92, -2.94 and -2.35.
+    family = [Seen(-m, -m - 0.01, -m + 0.01) for m in (0.030, 0.025, 0.022)]
+    p = adjusted(family, [0.01] * 3)
+    assert p == pytest.approx([3 * 4.4278e-05, 2 * 0.00164, 0.00933], rel=2e-3)
+    assert [decide(seen, 0.01, p=one) for seen, one in zip(family, p, strict=True)] == ["fail"] * 3
+    # Five that just fail alone do not together: z of -2.156, p 0.0155, times five.
+    five = [Seen(-0.021, -0.031, -0.011)] * 5
+    held = adjusted(five, [0.01] * 5)
+    assert held == pytest.approx([5 * 0.01555] * 5, rel=2e-3)
+    assert {decide(seen, 0.01, p=one) for seen, one in zip(five, held, strict=True)} == {Outcome.INCONCLUSIVE}
+    assert decide(five[0], 0.01, p=held[0], rule=Rule.REGRESSION) is Outcome.PASS
+
+
+def test_an_undefined_part_costs_the_others_nothing() -> None:
+    seen = Seen(-0.02, -0.03, -0.011)
+    alone, with_nothing = adjusted([seen], [0.01]), adjusted([seen, Seen(NAN, NAN, NAN)], [0.01, 0.01])
+    assert with_nothing[0] == alone[0] == p_of_loss(seen, 0.01)
+    assert math.isnan(with_nothing[1])
+
+
+@given(intervals(), margins, margins, rules)
+def test_a_wider_margin_never_makes_it_worse(seen: Seen, one: float, other: float, rule: Rule) -> None:
+    order = [Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.PASS]
+    narrow, wide = sorted((one, other))
+    assert order.index(decide(seen, wide, rule=rule)) >= order.index(decide(seen, narrow, rule=rule))
+    assert p_of_loss(seen, wide) >= p_of_loss(seen, narrow)
+
+
+@given(intervals(), margins)
+def test_alone_the_p_and_the_interval_say_the_same(seen: Seen, margin: float) -> None:
+    [p] = adjusted([seen], [margin])
+    assert decide(seen, margin, p=p) == decide(seen, margin)
+
+
+@given(st.lists(intervals(), min_size=1, max_size=6), margins)
+def test_holm_is_that_of_the_metrics_and_never_makes_a_part_fail(family: list[Seen], margin: float) -> None:
+    p = adjusted(family, [margin] * len(family))
+    assert p == pytest.approx(list(holm(np.array([p_of_loss(seen, margin) for seen in family]))))
+    for seen, one in zip(family, p, strict=True):
+        if decide(seen, margin) is not Outcome.FAIL:
+            assert decide(seen, margin, p=one) is not Outcome.FAIL
+
+
+@given(intervals(), margins)
+def test_so_many_images_decide(seen: Seen, margin: float) -> None:
+    needed = images_to_decide(seen, margin, 1000)
+    if decide(seen, margin) is not Outcome.INCONCLUSIVE or needed is None:
+        return
+    shrink = math.sqrt(1000 / (needed * (1 + 1e-6) + 1))
+    low, high = ((end - seen.difference) * shrink + seen.difference for end in (seen.low, seen.high))
+    assert decide(Seen(seen.difference, low, high), margin) is not Outcome.INCONCLUSIVE
+    assert needed >= 1000
+
+
+def test_what_no_number_of_images_decides() -> None:
+    assert images_to_decide(Seen(-0.01, -0.02, 0.0), 0.01, 100) is None
+    assert images_to_decide(Seen(NAN, NAN, NAN), 0.01, 100) is None
+    assert images_to_decide(Seen(-0.01 + 1e-9, -0.02, 0.0), 0.01, 100) is None

@@ -1,0 +1,244 @@
+"""A joint result held against a policy: each gate's outcomes by hand, then scores of known make."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from arena.errors import ArenaError
+from arena.evaluate import Settings, evaluate
+from arena.gate.judge import judge
+from arena.gate.policy import read_policy
+from arena.gate.verdict import Case, Outcome, Side, Verdict
+from arena.report.figures import UNDEFINED
+from arena.tag_groups import TagGroup
+from tests.evaluate.worlds import entry, see, world
+from tests.gate.joints import NEW, OLD, Tag, joint, outcomes, policy_of
+
+SIDES = {"candidate": NEW, "baseline": OLD}
+NAN = float("nan")
+
+
+def cases_of(text: str, folder: Path, *args: object, **keywords: object) -> list[Case]:
+    return judge(joint(*args, **keywords), policy_of(text, folder), **SIDES)  # type: ignore[arg-type]
+
+
+def only(cases: list[Case], gate: str, name: str) -> Case:
+    [case] = [case for case in cases if (case.gate, case.name) == (gate, name)]
+    return case
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_margins_come_out_three_ways_whoever_stands_first(tmp_path: Path, turned: bool) -> None:
+    seen = {
+        "all:all:macro_f1": (-0.002, -0.01, 0.006),
+        "all:all:micro_f1": (-0.03, -0.04, -0.02),
+        "all:all:map": (-0.005, -0.015, 0.005),
+    }
+    cases = judge(joint(seen, turned=turned), read_policy(), **SIDES)
+    assert outcomes(cases, "margins") == {"macro_f1": "pass", "micro_f1": "fail", "map": "inconclusive"}
+    measure = only(cases, "margins", "micro_f1").measure
+    assert measure is not None
+    assert (measure.difference, measure.low, measure.high, measure.limit) == (-0.03, -0.04, -0.02, -0.01)
+    undecided = only(cases, "margins", "map")
+    assert undecided.measure is not None
+    assert undecided.measure.images_needed == 4000  # half the interval is 0.01, 0.005 are to be shown
+    assert "about 4,000 images would decide, these are 1,000" in undecided.message
+
+
+def test_a_margin_that_is_off_asks_nothing(tmp_path: Path) -> None:
+    cases = cases_of("[margins]\nmap = false", tmp_path, {"all:all:map": (-0.5, -0.6, -0.4)})
+    assert outcomes(cases, "margins") == {"macro_f1": "pass", "micro_f1": "pass"}
+
+
+def test_another_regime_is_read_at_its_thresholds(tmp_path: Path) -> None:
+    cases = cases_of("[margins]\nregime = 'tag'", tmp_path, {"all:all": (-0.05, -0.06, -0.04)}, regime="tag")
+    assert set(outcomes(cases, "margins").values()) == {"fail"}
+    assert "thresholds by tag" in only(cases, "margins", "macro_f1").title
+    assert "thresholds" not in only(cases, "margins", "map").title
+    own = judge(joint({"all:all": (-0.05, -0.06, -0.04)}, regime="tag"), read_policy(), **SIDES)
+    assert outcomes(own, "margins") == {"macro_f1": "inconclusive", "micro_f1": "inconclusive", "map": "fail"}
+
+
+def test_without_resamples_nothing_passes_that_needs_them(tmp_path: Path) -> None:
+    cases = cases_of("[critical]\ntags = ['hat']", tmp_path, {"category:general": (0.1, 0.1, 0.1)}, replicates=0)
+    for case in cases:
+        if case.gate in ("margins", "categories", "critical", "tags"):
+            assert case.outcome is Outcome.INCONCLUSIVE, case
+            assert "--bootstrap 1000" in case.message
+
+
+def test_parts_are_corrected_within_their_kind(tmp_path: Path) -> None:
+    shown, barely = (-0.06, -0.07, -0.05), (-0.031, -0.041, -0.021)
+    alone = {"category:character": barely}
+    many = alone | {f"category:c{place}": (0.0, -0.01, 0.01) for place in range(4)} | {"category:artist": shown}
+    assert outcomes(cases_of("", tmp_path, alone), "categories") == {"character": "fail"}
+    cases = cases_of("", tmp_path, many)
+    found = outcomes(cases, "categories")
+    assert (found["character"], found["artist"]) == ("pass", "fail")
+    assert "after Holm's correction over 6 parts" in only(cases, "categories", "character").message
+    strict = outcomes(cases_of("[categories]\nrule = 'non-inferiority'", tmp_path, many), "categories")
+    assert (strict["character"], strict["artist"], strict["c0"]) == ("inconclusive", "fail", "pass")
+    kinds = alone | {"group:hats": (-0.2, -0.21, -0.19)}
+    assert outcomes(cases_of("", tmp_path, kinds), "categories") == {"character": "fail"}
+
+
+def test_a_part_has_its_own_margin_or_none(tmp_path: Path) -> None:
+    seen = {"category:character": (-0.03, -0.04, -0.025), "category:rating": (-0.5, -0.6, -0.4)}
+    cases = cases_of("[categories.margins]\ncharacter = 0.05\nrating = false", tmp_path, seen)
+    assert outcomes(cases, "categories") == {"character": "pass"}
+    slices = {"rating:g": (-0.05, -0.06, -0.04), "rating:q": (-0.05, -0.06, -0.04), "size:big": (-0.05, -0.06, -0.04)}
+    found = outcomes(cases_of("[slices.margins]\n'rating:g' = 0.2\nsize = 0.3", tmp_path, slices), "slices")
+    assert found == {"rating:g": "pass", "rating:q": "fail", "size:big": "pass"}
+
+
+def test_slices_that_are_thin_undefined_or_not_there_are_skipped_and_say_so(tmp_path: Path) -> None:
+    seen = {"rating:thin": (-0.5, -0.6, -0.4), "rating:q": (NAN, NAN, NAN), "support:10–29": (0.0, -0.01, 0.01)}
+    cases = cases_of("[slices]\nkinds = ['rating', 'support', 'domain']", tmp_path, seen)
+    assert outcomes(cases, "slices") == {
+        "rating:thin": "skipped", "rating:q": "skipped", "support:10–29": "pass", "domain": "skipped"
+    }  # fmt: skip
+    assert "40 images, fewer than the 100" in only(cases, "slices", "rating:thin").message
+    assert "undefined" in only(cases, "slices", "rating:q").message
+    assert "not sliced by domain; there are: rating and support" in only(cases, "slices", "domain").message
+
+
+def test_an_interval_that_is_undefined_decides_nothing(tmp_path: Path) -> None:
+    cases = cases_of("", tmp_path, {"category:general": (-0.4, NAN, NAN)})
+    assert outcomes(cases, "categories") == {"general": "inconclusive"}
+
+
+def test_critical_tags(tmp_path: Path) -> None:
+    tags = [
+        Tag("fine", 0.0, -0.05, 0.05), Tag("worse", -0.2, -0.3, -0.1), Tag("unclear", -0.05, -0.1, 0.0),
+        Tag("loose", -0.05, -0.1, 0.0), Tag("<b>|\n", 0.0, -0.01, 0.01),
+    ]  # fmt: skip
+    loose = '{ tag = "loose", rule = "regression" }'
+    text = f'[critical]\ntags = ["fine", "worse", "unclear", {loose}, "lost", "gained", "no such", "rare", "<b>|\\n"]'
+    result = joint({}, tags, lost=["lost", "rare"], gained=["gained", "rare"])
+    cases = judge(result, policy_of(text, tmp_path), **SIDES)
+    assert outcomes(cases, "critical") == {
+        "fine": "pass", "worse": "fail", "unclear": "inconclusive", "loose": "pass", "lost": "fail",
+        "gained": "incomparable", "no such": "incomparable", "rare": "inconclusive", "<b>|\n": "pass",
+    }  # fmt: skip
+    assert [loss.tag for loss in only(cases, "critical", "worse").tags] == ["worse"]
+    assert "aliases" in only(cases, "critical", "lost").message
+    assert "5 positives, too few" in only(cases, "critical", "rare").message
+    assert all("\n" not in case.message + case.title for case in cases)
+
+
+def test_a_tag_has_regressed_by_effect_and_q(tmp_path: Path) -> None:
+    tags = [
+        Tag("far", -0.3, -0.4, -0.2, p=0.001),
+        Tag("edge", -0.05, -0.08, -0.02, p=0.001),  # just the margin
+        Tag("chance", -0.3, -0.6, 0.0, p=0.06),
+        Tag("thin", -0.9, -1.0, -0.8, p=0.0001, support=19),
+        Tag("better", 0.3, 0.2, 0.4, p=0.001),
+    ]
+    cases = cases_of("", tmp_path, {}, tags)
+    case = only(cases, "tags", "f1")
+    assert (case.outcome, [loss.tag for loss in case.tags], case.tags_in_all) == (Outcome.FAIL, ["far"], 1)
+    [loss] = case.tags
+    assert loss.measure.p == pytest.approx(0.001 * 4 / 3)
+    assert "1 of 4 tags lost more than 0.0500" in case.message
+    assert outcomes(cases_of("[tags]\nallowed = 1", tmp_path, {}, tags), "tags") == {"f1": "pass"}
+    assert outcomes(cases_of("[tags]\nq = 0.001", tmp_path, {}, tags), "tags") == {"f1": "pass"}
+    both = outcomes(cases_of("[tags]\nfigures = ['f1', 'ap']\nmin_support = 19", tmp_path, {}, tags), "tags")
+    assert both == {"f1": "fail", "ap": "fail"}
+    none = cases_of("[tags]\nmin_support = 101", tmp_path, {}, tags)
+    assert outcomes(none, "tags") == {"f1": "skipped"}
+
+
+def test_the_worst_tags_are_named_and_all_are_counted(tmp_path: Path) -> None:
+    tags = [Tag(f"t{place}", -0.1 - place / 100, -0.4, -0.06, p=1e-6) for place in range(9)]
+    case = only(cases_of("[verdict]\nlist_tags = 3", tmp_path, {}, tags), "tags", "f1")
+    assert ([loss.tag for loss in case.tags], case.tags_in_all) == (["t8", "t7", "t6"], 9)
+    failed = only(cases_of("", tmp_path, {"all:all": (-0.1, -0.2, -0.05)}, tags), "margins", "macro_f1")
+    assert (failed.tags[0].tag, failed.tags_in_all) == ("t8", 9)
+
+
+def test_calibration_may_rise_by_its_limit(tmp_path: Path) -> None:
+    text = "[calibration]\nece = 0.25\nbrier = 0.25"
+    at = {OLD: {"ece": 0.25, "brier": 0.25}, NEW: {"ece": 0.5, "brier": 0.5000001}}
+    assert outcomes(cases_of(text, tmp_path, summary=at), "calibration") == {"ece": "pass", "brier": "fail"}
+    none = outcomes(cases_of("", tmp_path, summary={NEW: {"ece": None, "brier": NAN}}), "calibration")
+    assert none == {"ece": "skipped", "brier": "skipped"}
+
+
+def test_tags_that_are_lost_and_those_that_are_renamed(tmp_path: Path) -> None:
+    [case] = [one for one in cases_of("", tmp_path, lost=["hut", "gone"], gained=["house"]) if one.gate == "coverage"]
+    assert (case.outcome, case.tags_in_all) == (Outcome.FAIL, 2)
+    assert "knows 2 of the 4 tags" in case.message
+    assert outcomes(cases_of("[coverage]\nmin_share = 0.5", tmp_path, lost=["hut", "gone"]), "coverage") == {
+        "tags": "pass"
+    }
+    (tmp_path / "renamed.csv").write_text("old,new\nhut,house\n")
+    text = "[coverage]\naliases = 'renamed.csv'"
+    assert outcomes(cases_of(text, tmp_path, lost=["hut"], gained=["house"]), "coverage") == {"tags": "pass"}
+
+
+def test_nothing_in_common_is_incomparable(tmp_path: Path) -> None:
+    cases = cases_of("", tmp_path, {}, (), lost=["a"], gained=["b"])
+    assert outcomes(cases, "margins") == {"tags": "incomparable"}
+    side = Side("", "")
+    assert Verdict(side, side, cases).exit_code == 4
+
+
+def test_speed_only_on_the_same_device(tmp_path: Path) -> None:
+    slow = {NEW: {"images_per_second": 69.9}}
+    assert outcomes(cases_of("", tmp_path, facts=slow), "speed") == {"images_per_second": "fail"}
+    assert (
+        outcomes(cases_of("", tmp_path, facts={NEW: {"images_per_second": 70.0}}), "speed")["images_per_second"]
+        == "pass"
+    )
+    elsewhere = cases_of("", tmp_path, facts={NEW: {"images_per_second": 1.0, "timed_on": "two"}})
+    assert "different devices: the candidate on two (cpu)" in only(elsewhere, "speed", "images_per_second").message
+    untimed = cases_of("", tmp_path, facts={OLD: {"images_per_second": None}})
+    assert outcomes(untimed, "speed") == {"images_per_second": "skipped"}
+
+
+def test_size_against_so_many_times_the_baselines(tmp_path: Path) -> None:
+    found = outcomes(cases_of("", tmp_path, facts={NEW: {"weight_bytes": 1100, "parameters": 551}}), "size")
+    assert found == {"weight_bytes": "pass", "parameters": "fail"}
+    assert outcomes(cases_of("", tmp_path, facts={NEW: {"parameters": None}}), "size")["parameters"] == "skipped"
+
+
+def test_a_model_that_is_not_there() -> None:
+    with pytest.raises(ArenaError, match=r"no model 'nwe'\. Did you mean new"):
+        judge(joint(), read_policy(), candidate="nwe", baseline=OLD)
+
+
+def test_gate_and_name_are_unique_and_nothing_is_undefined(tmp_path: Path) -> None:
+    seen = {"category:a": (0.0, -0.01, 0.01), "support:a": (0.0, -0.01, 0.01), "group:a": (0.0, -0.01, 0.01)}
+    cases = cases_of("[critical]\ntags = ['hat']", tmp_path, seen)
+    assert len({(case.gate, case.name) for case in cases}) == len(cases)
+    assert all(UNDEFINED not in f"{case.message}".replace("10–29", "") for case in cases)
+
+
+def test_scores_of_known_make() -> None:
+    truth, [fine, poor] = world(images=1500, tags=12)
+    settings = Settings(replicates=200, workers=1, tag_groups=[TagGroup("first", "First", "", ("t0", "t1", "t2"))])
+    result = evaluate(truth, [fine, poor, replace(fine, name="again")], settings)
+    worse = judge(result, read_policy(), candidate="poor", baseline="fine")
+    assert {"macro_f1", "micro_f1", "map"} == {case.name for case in worse if case.gate == "margins"}
+    assert {str(case.outcome) for case in worse if case.gate == "margins"} == {"fail"}
+    better = judge(result, read_policy(), candidate="fine", baseline="poor")
+    assert not [case for case in better if case.outcome is Outcome.FAIL]
+    same = judge(result, read_policy(), candidate="again", baseline="fine")
+    assert {case.outcome for case in same} <= {Outcome.PASS, Outcome.SKIPPED}
+    assert {"rating:g", "support:100–299"} <= outcomes(same, "slices").keys()
+    assert outcomes(same, "tag_groups") == {"first": "pass"}
+
+
+def test_a_loss_of_one_category_is_named() -> None:
+    truth, [fine, _] = world(images=3000, tags=12)
+    dense, rng = truth.values.toarray(), np.random.default_rng(5)
+    scores = np.where(np.arange(12) % 3 == 0, see(rng, dense, 1.4), see(rng, dense, 2.0)).astype(np.float32)
+    other = entry("other", truth.image_ids, truth.tags.names, scores)
+    result = evaluate(truth, [fine, other], Settings(replicates=200, workers=1))
+    cases = judge(result, read_policy(), candidate="other", baseline="fine")
+    assert outcomes(cases, "categories") == {"character": "fail", "general": "pass"}
+    named = {loss.tag for loss in only(cases, "categories", "character").tags}
+    assert named <= {"t0", "t3", "t6", "t9"}
+    assert named

@@ -1,0 +1,156 @@
+"""Published figures against each other: intervals from counts, points without them, and what is of other images."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from arena.gate.apart import evidence_apart
+from arena.gate.policy import read_policy
+from arena.gate.unpaired import judge_unpaired, unpaired_cost
+from arena.gate.verdict import Case, Outcome
+from arena.metrics.intervals import f1_interval
+from arena.published.record import PUBLISHED_COLUMNS, Published
+from tests.gate.joints import outcomes, policy_of
+
+INTEGERS = ("index", "training_count", "support", "tp", "fp", "fn", "tn")
+TEXTS = ("tag", "category")
+
+
+def published(rows: Sequence[Mapping[str, object]], **more: object) -> Published:
+    """Tags with what is told of them."""
+    table = pd.DataFrame(rows, columns=list(PUBLISHED_COLUMNS))
+    kinds = {name: "Int64" if name in INTEGERS else "object" if name in TEXTS else "float64" for name in table.columns}
+    return Published("m", "m.txt", "f", "0", table.astype(kinds), **more)  # type: ignore[arg-type]
+
+
+def counted(tag: str, tp: int, fp: int, fn: int, category: str | None = None) -> dict[str, object]:
+    return {
+        "tag": tag,
+        "tp": tp,
+        "fp": fp,
+        "fn": fn,
+        "support": tp + fn,
+        "category": category,
+        "f1": 2 * tp / (2 * tp + fp + fn),
+    }
+
+
+def many(hits: int, *, tags: int = 200, images: int | None = 32_768, category: str | None = None) -> Published:
+    """Tags of a hundred positives each, so many of which are found."""
+    rows = [counted(f"t{place}", hits, 20, 100 - hits, category) for place in range(tags)]
+    return published(rows, images=images)
+
+
+def test_means_over_counts_by_hand() -> None:
+    one = published([counted("a", 8, 1, 2), counted("b", 10, 0, 0), counted("rare", 1, 0, 0)])
+    other = published([counted("a", 5, 1, 5), counted("b", 10, 0, 0), counted("rare", 1, 0, 0)])
+    found = evidence_apart(candidate=one, baseline=other, aliases={})
+    macro, micro = found.overall["macro_f1"], found.overall["micro_f1"]
+    assert list(found.tags["tag"]) == ["a", "b"]  # ten positives at least
+    assert macro.candidate == pytest.approx((16 / 19 + 1) / 2)
+    assert micro.baseline == pytest.approx(30 / (30 + 6))
+    ends = {side: [f1_interval(*counts) for counts in some] for side, some in
+            {"one": [(8, 1, 2), (10, 0, 0)], "other": [(5, 1, 5), (10, 0, 0)]}.items()}  # fmt: skip
+    down = np.hypot(16 / 19 - ends["one"][0].low, 1 - ends["one"][1].low) / 2
+    up = np.hypot(ends["other"][0].high - 10 / 16, ends["other"][1].high - 1) / 2
+    assert macro.seen.difference == pytest.approx((16 / 19 - 10 / 16) / 2)
+    assert macro.seen.low == pytest.approx(macro.seen.difference - np.hypot(down, up))
+
+
+def test_outcomes_with_counts() -> None:
+    policy = read_policy()
+    worse = judge_unpaired(candidate=many(60), baseline=many(70), policy=policy)
+    assert outcomes(worse, "margins") == {"macro_f1": "fail", "micro_f1": "fail", "map": "skipped"}
+    same = judge_unpaired(candidate=many(70), baseline=many(70), policy=policy)
+    assert outcomes(same, "margins")["macro_f1"] == "pass"
+    few = judge_unpaired(candidate=many(70, tags=3), baseline=many(70, tags=3), policy=policy)
+    assert outcomes(few, "margins")["macro_f1"] == "inconclusive"
+    assert "unpaired: what is less than 0." in few[0].message
+    assert "0." in unpaired_cost(few)
+    assert {"margins", "speed", "size", "calibration"} == {case.gate for case in few if case.outcome is Outcome.SKIPPED}
+
+
+def test_map_over_the_tags_whose_ap_both_sides_tell() -> None:
+    rows = [counted("a", 50, 0, 50) | {"ap": 0.8}, counted("b", 50, 0, 50) | {"ap": 0.4}, counted("c", 50, 0, 50)]
+    other = [rows[0] | {"ap": 0.7}, {**rows[1], "ap": None}, rows[2] | {"ap": 0.1}]
+    found = evidence_apart(candidate=published(rows), baseline=published(other), aliases={}).overall["map"]
+    assert (found.candidate, found.baseline) == (0.8, 0.7)
+    assert found.seen.low < 0.1 < found.seen.high
+
+
+def test_categories_tags_and_critical_tags_with_counts(tmp_path: Path) -> None:
+    one, other = many(70, category="general"), many(70, category="general")
+    lost = one.tags.copy()
+    lost.loc[3, ["tp", "fn"]] = [20, 80]
+    one = replace(one, tags=lost)
+    cases = judge_unpaired(candidate=one, baseline=other, policy=policy_of("[critical]\ntags = ['t3', 't4']", tmp_path))
+    assert outcomes(cases, "tags") == {"f1": "fail"}
+    assert [loss.tag for case in cases if case.gate == "tags" for loss in case.tags] == ["t3"]
+    assert outcomes(cases, "critical") == {"t3": "fail", "t4": "inconclusive"}
+    assert outcomes(cases, "categories") == {"general": "pass"}
+    assert outcomes(cases, "slices") == {"support:100–299": "pass"}
+
+
+def figures(value: float, digits: int | None = 4) -> Published:
+    return published([{"tag": f"t{place}", "f1": value, "ap": value} for place in range(5)], digits=digits)
+
+
+@pytest.mark.parametrize(
+    ("fall", "points", "outcome"),
+    [
+        (0.0, None, "inconclusive"),
+        (0.0, 0.005, "pass"),
+        (0.0052, 0.005, "fail"),
+        (0.00505, 0.005, "inconclusive"),  # by less than the files round
+        (0.00495, 0.005, "inconclusive"),
+    ],
+)
+def test_points_without_counts(fall: float, points: float | None, outcome: str) -> None:
+    policy = replace(read_policy(), points=points)
+    cases = judge_unpaired(candidate=figures(0.5 - fall), baseline=figures(0.5), policy=policy)
+    assert outcomes(cases, "margins") == {"macro_f1": outcome, "micro_f1": "skipped", "map": outcome}
+    assert outcomes(cases, "tags") == {"f1": "skipped"}
+    assert "without counts" in unpaired_cost(cases)
+
+
+def test_aggregates_alone() -> None:
+    none: list[dict[str, object]] = []
+    policy = replace(read_policy(), points=0.01)
+    one, other = published(none, figures={"macro_f1": 0.4}), published(none, figures={"macro_f1": 0.5})
+    cases = judge_unpaired(candidate=one, baseline=other, policy=policy)
+    assert outcomes(cases, "margins") == {"macro_f1": "fail", "micro_f1": "skipped", "map": "skipped"}
+
+
+def only(cases: list[Case]) -> Case:
+    [case] = cases
+    assert case.outcome is Outcome.INCOMPARABLE
+    return case
+
+
+def test_other_images_are_incomparable() -> None:
+    policy = read_policy()
+    images = only(judge_unpaired(candidate=many(70, images=100), baseline=many(70, images=200), policy=policy))
+    assert "100 images, the baseline on 200" in images.message
+    shifted = many(70, images=None)
+    rows = shifted.tags.copy()
+    rows.loc[:1, "support"] = 90
+    supports = only(judge_unpaired(candidate=replace(shifted, tags=rows), baseline=many(70), policy=policy))
+    assert "2 of 200 common tags have other numbers of positives, t0 90 and 100" in supports.message
+    apart = published([counted("x", 10, 0, 0)])
+    assert "no tag in common" in only(judge_unpaired(candidate=apart, baseline=many(70), policy=policy)).message
+
+
+def test_a_renamed_tag_is_found_by_its_alias(tmp_path: Path) -> None:
+    (tmp_path / "renamed.csv").write_text("old,new\nt0,new\n")
+    renamed = many(70).tags.copy()
+    renamed.loc[0, "tag"] = "new"
+    one = replace(many(70), tags=renamed)
+    without = judge_unpaired(candidate=one, baseline=many(70), policy=read_policy())
+    assert outcomes(without, "coverage") == {"tags": "fail"}
+    policy = policy_of("[coverage]\naliases = 'renamed.csv'", tmp_path)
+    assert outcomes(judge_unpaired(candidate=one, baseline=many(70), policy=policy), "coverage") == {"tags": "pass"}
+    assert len(evidence_apart(candidate=one, baseline=many(70), aliases=policy.coverage.aliases).tags) == 200
