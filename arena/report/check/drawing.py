@@ -11,6 +11,9 @@ from arena.gate.verdict import Case, Measure
 WIDTH, HEIGHT = 260.0, 34.0
 """Of a drawing, in its own units."""
 
+COUNTED = frozenset({"tags", "images"})
+"""Figures that are a number of things."""
+
 EDGE = 9.0
 """Left free on either side, for marks."""
 
@@ -63,8 +66,8 @@ def span_of(cases: Sequence[Case]) -> Span | None:
 
 
 def drawing_of(measure: Measure | None, span: Span | None) -> Drawing | None:
-    """The line of a case; None without a difference, or where all is exactly zero."""
-    if measure is None or measure.difference is None or span is None:
+    """The line of a case; None without a difference, where all is exactly zero, and of a number of tags, which is no range."""
+    if measure is None or measure.difference is None or span is None or measure.figure in COUNTED:
         return None
     places = (
         None if value is None else round(span.x(value), 1) for value in (measure.limit, measure.low, measure.high)

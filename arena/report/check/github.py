@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from arena.gate.verdict import Case, Outcome, Verdict
 from arena.report.check.markdown import Lists, check_markdown
-from arena.report.check.words import name_of, sentence
+from arena.report.check.words import name_of, ordered, sentence
 from arena.report.figures import clipped, plural
 from arena.report.text import encodable, unturned
 
@@ -17,6 +17,9 @@ ANNOTATIONS = 10
 MESSAGE = 4_000
 """Characters of an annotation: enough for a sentence, whatever the names in it."""
 
+_ROW_BYTES = 70
+"""A row of a tag takes so many at least."""
+
 _FEWER = (Lists(), Lists(200, 20, 1_000), Lists(60, 10, 600), Lists(20, 5, 400), Lists(5, 0, 200), Lists(0, 0, 0))
 """What is listed, ever less until it fits: the last has the verdict alone, which is a few kilobytes."""
 
@@ -26,8 +29,20 @@ def step_summary(verdict: Verdict) -> str:
 
     Source: GitHub's documentation, workflow commands, adding a job summary.
     """
-    forms = (check_markdown(verdict, lists) for lists in _FEWER)
-    return next((text for text in forms if len(text.encode()) <= SUMMARY_BYTES), check_markdown(verdict, _FEWER[-1]))
+    for lists in _FEWER[:-1]:
+        if least_bytes(verdict, lists) <= SUMMARY_BYTES:  # what is far too large takes minutes to escape
+            text = check_markdown(verdict, lists)
+            if len(text.encode()) <= SUMMARY_BYTES:
+                return text
+    return check_markdown(verdict, _FEWER[-1])
+
+
+def least_bytes(verdict: Verdict, lists: Lists) -> int:
+    """What the messages and rows of tags take at least, without markup; quick to say."""
+    cases = [case for found in ordered(verdict.cases).values() for case in found[: lists.cases]]
+    messages = sum(min(len(case.message), lists.characters) for case in cases)
+    listed = (case.tags[: lists.tags] for case in cases if case.outcome not in (Outcome.PASS, Outcome.SKIPPED))
+    return messages + sum(len(tags) for tags in listed) * _ROW_BYTES
 
 
 def annotations(verdict: Verdict) -> str:

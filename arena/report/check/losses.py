@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+import numpy as np
 import pandas as pd
 
 from arena.gate.verdict import Measure, Outcome, TagLoss, Verdict
-from arena.report.check.words import Figures, figures_of
+from arena.report.check.words import measure_told
 from arena.report.columns import number
 from arena.report.evidence import EVIDENCE_IMAGES
-from arena.report.figures import figure, plural
+from arena.report.figures import UNDEFINED, figure, plural
 from arena.report.pictures import OPEN_RATINGS, Shelf, pictures
 from arena.report.view import names_images
 from arena.result import Result
@@ -31,11 +32,13 @@ class Image:
     """An image that shows a loss.
 
     Attributes:
+        what: whether it carries the tag: `tagged`, `not tagged`.
         scores: of the candidate and of the baseline, as far as they are known.
         picture: WebP in base64; None where there is none.
     """
 
     image_id: str
+    what: str
     scores: Sequence[tuple[str, str]]
     picture: str | None = None
     rating: str = ""
@@ -44,11 +47,11 @@ class Image:
 
 @dataclass(frozen=True)
 class ImageList:
-    """Images of one kind, the clearest first."""
+    """Images of one kind, the clearest first; `mixed` if some of them carry the tag and others do not."""
 
     title: str
-    alt: str
     images: Sequence[Image]
+    mixed: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,9 +72,9 @@ class Loss:
     address: str = ""
 
     @property
-    def shown(self) -> Figures:
-        """Its measure as it is shown."""
-        return figures_of(self.loss.measure)
+    def told(self) -> str:
+        """Its measure on a line."""
+        return measure_told(self.loss.measure)
 
 
 @dataclass(frozen=True)
@@ -192,33 +195,29 @@ class _Finder:
 
     def images(self, tag: str) -> list[ImageList]:
         """Where the baseline is right and the candidate wrong, then the candidate's worst false alarms and misses."""
-        new = self.models["candidate"]
-        apart = [
-            Image(
-                str(row["image_id"]),
-                [("candidate", figure(row["wrong_score"])), ("baseline", figure(row["right_score"]))],
-            )
-            for row in self.disagreements.get(tag, [])
-            if row["wrong"] == new and row["right"] == self.models["baseline"]
-        ]
+        new, old = self.models["candidate"], self.models["baseline"]
+        apart = [row for row in self.disagreements.get(tag, []) if row["wrong"] == new and row["right"] == old]
         wrong = [row for row in self.errors.get(tag, []) if row["model"] == new]
-        lists = [ImageList("The baseline is right, the candidate wrong", tag, apart[:EVIDENCE_IMAGES])]
-        for kind, title, alt in _KINDS:
-            rows = [row for row in wrong if row["kind"] == kind][:EVIDENCE_IMAGES]
-            lists.append(
-                ImageList(
-                    title,
-                    alt + tag,
-                    [Image(str(row["image_id"]), [("candidate", figure(row["score"]))]) for row in rows],
-                )
-            )
+        lists = [ImageList("The baseline is right, the candidate wrong", [_apart(row) for row in apart], mixed=True)]
+        for kind, title, what in _KINDS:
+            images = [
+                Image(str(row["image_id"]), what, [("candidate", figure(row["score"]))])
+                for row in wrong
+                if row["kind"] == kind
+            ]
+            lists.append(ImageList(title, images[:EVIDENCE_IMAGES]))
         return [one for one in lists if one.images]
 
 
 _KINDS = (
-    ("false alarm", "Highest-scored false alarms of the candidate", "not tagged "),
-    ("miss", "Lowest-scored misses of the candidate", "tagged "),
+    ("false alarm", "Highest-scored false alarms of the candidate", "not tagged"),
+    ("miss", "Lowest-scored misses of the candidate", "tagged"),
 )
+
+
+def _apart(row: Mapping[Any, Any]) -> Image:
+    scores = [("candidate", figure(row["wrong_score"])), ("baseline", figure(row["right_score"]))]
+    return Image(str(row["image_id"]), "tagged" if row["carried"] else "not tagged", scores)
 
 
 def _by_tag(table: pd.DataFrame, named: bool) -> dict[str, list[Mapping[Any, Any]]]:
@@ -230,7 +229,7 @@ def _by_tag(table: pd.DataFrame, named: bool) -> dict[str, list[Mapping[Any, Any
 
 def _threshold(value: Any) -> str:
     """As the shortest number that means this float32."""
-    return "–" if value is None or math.isnan(value) else str(value)
+    return UNDEFINED if value is None or math.isnan(value) else str(np.float32(value))
 
 
 def _illustrate(shown: Sequence[Loss], shelf: Shelf | None) -> int:

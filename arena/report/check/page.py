@@ -22,6 +22,7 @@ from arena.report.check.words import (
     name_of,
     ordered,
     sentence,
+    sides_told,
     tally,
 )  # fmt: skip
 from arena.report.figures import plural
@@ -45,6 +46,7 @@ class Row:
     title: str
     word: str
     shown: Figures | None
+    sides: str
     drawing: Drawing | None
     needed: str
     more: str
@@ -114,7 +116,8 @@ def _row(case: Case, drawing: Drawing | None) -> Row:
     images = None if case.measure is None else case.measure.images_needed
     needed = "" if images is None else f"about {plural(images, 'image', 'images')} would decide"
     more = more_tags(case, len(case.tags)) if case.tags else ""
-    return Row(case, name_of(case.title, 200), WORDS[case.outcome], shown, drawing, needed, more)
+    sides = "" if shown is None else sides_told(shown)
+    return Row(case, name_of(case.title, 200), WORDS[case.outcome], shown, sides, drawing, needed, more)
 
 
 def _needed(verdict: Verdict) -> str:

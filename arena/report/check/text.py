@@ -20,6 +20,7 @@ from arena.report.check.words import (
     name_of,
     ordered,
     sentence,
+    sides_told,
     tally,
 )  # fmt: skip
 from arena.report.figures import clipped, listed, plural
@@ -101,8 +102,8 @@ def _case(case: Case, width: int) -> Iterator[Line]:
     """Its title and message, the figures, how many images would decide, and its worst tags."""
     style = STYLES[case.outcome] if case.outcome is Outcome.SKIPPED else ""
     yield from _wrapped(f"{name_of(case.title)}: {_clipped(case.message)}", width, first=2, further=4, style=style)
-    if case.measure is not None and case.outcome is not Outcome.SKIPPED:
-        yield from _wrapped(_figures(case), width, first=4, further=6, style="dim")
+    if case.measure is not None and case.outcome is not Outcome.SKIPPED and (told := _figures(case)):
+        yield from _wrapped(told, width, first=4, further=6, style="dim")
     if case.outcome in (Outcome.FAIL, Outcome.INCOMPARABLE, Outcome.INCONCLUSIVE):
         for loss in case.tags[:SHOWN_TAGS]:
             yield from _wrapped(loss_told(loss), width, first=4, further=6)
@@ -113,10 +114,13 @@ def _case(case: Case, width: int) -> Iterator[Line]:
 def _figures(case: Case) -> str:
     assert case.measure is not None
     shown, needed = figures_of(case.measure), case.measure.images_needed
-    told = f"{shown.baseline} → {shown.candidate}"
-    told += f", {shown.difference} {shown.interval}".rstrip() if case.measure.difference is not None else ""
-    told += f", limit {shown.limit}" if case.measure.limit is not None else ""
-    return told + (f"; about {plural(needed, 'image', 'images')} would decide" if needed is not None else "")
+    parts = [
+        sides_told(shown),
+        "" if case.measure.difference is None else f"{shown.difference} {shown.interval}".rstrip(),
+        "" if case.measure.limit is None else f"limit {shown.limit}",
+        "" if needed is None else f"about {plural(needed, 'image', 'images')} would decide",
+    ]
+    return ", ".join(filter(None, parts))
 
 
 def _items(title: str, items: Sequence[str], width: int, style: str = "") -> Iterator[Line]:

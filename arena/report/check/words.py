@@ -133,6 +133,15 @@ def ordered(cases: Sequence[Case]) -> dict[Outcome, list[Case]]:
     return {outcome: cases for outcome, cases in found.items() if cases}
 
 
+def sides_told(shown: Figures) -> str:
+    """From what to what; empty where neither is known.
+
+    >>> sides_told(Figures("", "0.5", "–", "", "", "", "")), sides_told(Figures("", "–", "–", "", "", "", ""))
+    ('0.5 → –', '')
+    """
+    return "" if shown.baseline == shown.candidate == UNDEFINED else f"{shown.baseline} → {shown.candidate}"
+
+
 def _general(value: float | None) -> str:
     """A number of unknown unit, three digits or all of its integer part."""
     if value is None:
@@ -150,6 +159,7 @@ UNITS: Mapping[str, Show] = {
     "images_per_second": rate,
     "weight_bytes": lambda value: UNDEFINED if value is None else megabytes(round(value)),
     "parameters": lambda value: UNDEFINED if value is None else millions(round(value)),
+    "known": lambda value: "no" if value == 0 else "yes" if value == 1 else _general(value),
     "tags": _whole,
     "images": _whole,
 }
@@ -203,9 +213,8 @@ def measure_told(measure: Measure) -> str:
     'mAP 0.5200 → 0.5000, −0.0200 [−0.0300, −0.0100], limit −0.0050'
     """
     shown = figures_of(measure)
-    parts = [f"{shown.name} {shown.baseline} → {shown.candidate}"]
-    if measure.difference is not None:
-        parts.append(f"{shown.difference} {shown.interval}".rstrip())
+    changed = "" if measure.difference is None else f"{shown.difference} {shown.interval}".rstrip()
+    parts = [f"{shown.name} {', '.join(filter(None, [sides_told(shown), changed]))}".rstrip()]
     if measure.limit is not None:
         parts.append(f"limit {shown.limit}")
     if measure.p is not None:

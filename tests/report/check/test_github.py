@@ -5,8 +5,8 @@ import re
 import pytest
 
 from arena.gate.verdict import Outcome
-from arena.report.check.github import ANNOTATIONS, SUMMARY_BYTES, annotations, step_summary
-from arena.report.check.markdown import check_markdown
+from arena.report.check.github import ANNOTATIONS, SUMMARY_BYTES, annotations, least_bytes, step_summary
+from arena.report.check.markdown import Lists, check_markdown
 
 from .verdicts import ALL, case, failing, hostile, incomparable, inconclusive, many, passing, unpaired, verdict
 
@@ -52,16 +52,20 @@ def test_ten_are_sent_whole_and_more_are_summed_up() -> None:
 
 def test_a_summary_is_whole_where_it_fits_and_says_what_was_cut_where_not() -> None:
     assert step_summary(failing()) == check_markdown(failing())
-    whole = check_markdown(many())
-    assert len(whole.encode()) > 3 * SUMMARY_BYTES
-    text = step_summary(many())
+    large = many(400, 100, 9)
+    whole = check_markdown(large)
+    assert least_bytes(large, Lists()) < len(whole.encode())
+    assert len(whole.encode()) > SUMMARY_BYTES
+    text = step_summary(large)
     assert 100_000 < len(text.encode()) <= SUMMARY_BYTES
     assert "it would be too large: `check.json` has all." in text
-    assert text.startswith("# ❌ joytag-new may not replace joytag: it fails 500 of 500 requirements")
+    assert text.startswith("# ❌ joytag-new may not replace joytag: it fails 400 of 400 requirements")
 
 
 def test_the_largest_summary_fits() -> None:
-    assert len(step_summary(many(3_000, 20_000)).encode()) <= SUMMARY_BYTES
+    largest = many(1_500, 5_000, 20)
+    assert least_bytes(largest, Lists()) > SUMMARY_BYTES
+    assert len(step_summary(largest).encode()) <= SUMMARY_BYTES
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -86,11 +86,11 @@ def hostile() -> Verdict:
     return Verdict(*sides, cases, names[1], 5, 5, causes=names, policy=names[2], signature=names[4], notes=names)
 
 
-def many(number: int = 500, characters: int = 300) -> Verdict:
-    """So many cases that failed, each with 20 tags of long names."""
-    tags = [loss("|" * characters + str(i)) for i in range(20)]
+def many(number: int = 500, characters: int = 20, tags_each: int = 2) -> Verdict:
+    """So many cases that failed, each with some tags of long names."""
+    tags = [loss("|" * characters + str(i)) for i in range(tags_each)]
     cases = [
-        Case("critical_tags", f"tag_{i}", f"tag {i}", Outcome.FAIL, "|" * characters, measure(-0.02), tags, 20)
+        Case("critical_tags", f"tag_{i}", f"tag {i}", Outcome.FAIL, "|" * characters, measure(-0.02), tags, tags_each)
         for i in range(number)
     ]
     return verdict(cases)
