@@ -52,6 +52,7 @@ class Look:
     difference_low: float | None = None
     difference_high: float | None = None
     p: float | None = None
+    lacks_tag: bool = False
 
 
 @dataclass(frozen=True)
@@ -143,38 +144,45 @@ class _Witness:
         self.bench.progress.note(f"looking at {name}, {place + 1} of {self.last + 1}")
         entry = self.entry(place)
         if entry is None:
-            self.looks[place] = Look(place, name, State.LOST, "its tag list lacks the tag")
+            self.looks[place] = Look(place, name, State.LOST, "its tag list lacks the tag", lacks_tag=True)
         else:
             self.looks[place] = self._compare(place, entry)
         return self.looks[place].state
 
     def _compare(self, place: int, entry: Entry) -> Look:
-        last = self.entry(self.last) if place != self.last else None
+        last = self.entry(self.last) if self._last_lost() else None
         entries = [self.first, entry, *([] if last is None else [last])]
         settings = Settings(min_positives=1, replicates=RESAMPLES, slices=())
         result = evaluate(self.bench.truth, entries, settings)
         pairs = result.tables["tag_differences"].set_index(["first", "second"])
         lost = self._difference(pairs, self.first, entry)
-        regained = None if last is None else self._difference(pairs, entry, last)
         figures = result.per_tag.set_index("model").loc[entry.name]
         value, low, high = (_number(figures[f"{self.figure}{end}"]) for end in ("", "_low", "_high"))
-        state, why = self._judge(lost, regained)
+        if last is not None:
+            above = self._is_beyond(self._difference(pairs, entry, last))
+        else:  # one whose tag list lacks the tag never predicts it: its figure is 0
+            above = self._last_lost() and low is not None and low > self.margin
+        state, why = self._judge(lost, above)
         return Look(
             place, entry.name, state, why, value, low, high,
             difference=_less(lost["difference"]), difference_low=_less(lost["high"]), difference_high=_less(lost["low"]),
             p=lost["p"],
         )  # fmt: skip
 
+    def _last_lost(self) -> bool:
+        """Whether the last is known to have lost the tag; only then does it say anything to lie above it."""
+        return self.last in self.looks and self.looks[self.last].state is State.LOST
+
     def _difference(self, pairs: pd.DataFrame, first: Entry, second: Entry) -> dict[str, float | None]:
         names = first.name, second.name
         return {end: _number(pairs[f"{self.figure}_{end}"][names]) for end in ("difference", "low", "high", "p")}
 
-    def _judge(self, lost: dict[str, float | None], regained: dict[str, float | None] | None) -> tuple[State, str]:
-        """The state, from the loss against the first and from how far it lies above the last."""
+    def _judge(self, lost: dict[str, float | None], above: bool) -> tuple[State, str]:
+        """The state, from the loss against the first, and from whether it lies above a last one that lost the tag."""
         within = f"{self.margin:g}"
         if self._is_beyond(lost):
             return State.LOST, f"below the first by more than {within}"
-        if regained is not None and self._is_beyond(regained):
+        if above:
             return State.KEPT, f"above the last by more than {within}"
         if lost["high"] is not None and lost["high"] <= self.margin:
             return State.KEPT, f"below the first by no more than {within}"

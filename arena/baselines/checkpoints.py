@@ -13,7 +13,7 @@ from arena.errors import ArenaError, IncomparableError, nearest
 from arena.evaluate import Entry
 from arena.heldout.dataset import HeldOut, Truth, read_frozen
 from arena.own_thresholds import own_thresholds, with_files
-from arena.pipeline import DEMO_DATASET, Compute, score_images
+from arena.pipeline import DEMO_DATASET, Compute, make_folder, score_images
 from arena.progress import Progress
 from arena.scores.matrix import Matrix
 from arena.scores.predict import ImageSource
@@ -85,6 +85,7 @@ class Bench:
         progress: Progress,
     ) -> None:
         self.checkpoints, self.output, self.compute, self.progress = checkpoints, output, compute, progress
+        make_folder(output)
         name = dataset or _dataset_of(checkpoints)
         self.heldout = read_frozen(find_dataset(name, root)).sample(limit, seed)
         self.truth = _of_tag(self.heldout, tag)

@@ -60,13 +60,13 @@ def search(number: int, look: Callable[[int], State]) -> Search:
 
 
 def search_all(number: int, look: Callable[[int], State]) -> Search:
-    """Look at every place; the first loss is the answer.
+    """Look at every place, the last one first; the first loss is the answer.
 
     >>> states = {1: State.KEPT, 2: State.LOST, 3: State.KEPT, 4: State.LOST}
     >>> search_all(5, states.__getitem__)
     Search(kept=1, lost=2, open=())
     """
-    states = {place: look(place) for place in range(1, number)}
+    states = {place: look(place) for place in (number - 1, *range(1, number - 1))}
     lost = min((place for place, state in states.items() if state is State.LOST), default=None)
     if lost is None:
         return Search(0, None)

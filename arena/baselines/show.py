@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from rich.table import Table
 from rich.text import Text
 
-from arena.baselines.bisect import Answer
+from arena.baselines.bisect import ALPHA, Answer
 from arena.baselines.log import SHORT, Baseline
 from arena.baselines.store import fault
 from arena.report.figures import clipped, figure, interval, listed, moment, probability, signed
@@ -16,8 +16,12 @@ from arena.report.text import one_line
 from arena.result import HEADLINES
 from arena.terminal import results_console
 
-NAME_WIDTH = 22
+NAME_WIDTH = 19
 """Columns of a tag's or a release's name, at most: with four figures beside it a row fits 80."""
+
+
+CHECKPOINT_WIDTH = 16
+"""Likewise of a checkpoint's, with six more cells beside it."""
 
 
 def show_baseline(one: Baseline) -> None:
@@ -59,23 +63,21 @@ def show_earlier(log: Sequence[Baseline]) -> None:
 def show_history(history: History) -> None:
     """Every figure of every release: a row each, with its interval and what changed from the one before."""
     console = results_console()
-    for title, tracks in (("", history.headlines), (f"{FIGURES[history.figure]} of tags", history.tags)):
-        if not tracks:
-            continue
-        table = _table(title or "figure", "release", "", "95 % interval", "change", right=(2, 4))
-        for row in rows_of(history):
-            if row.track not in tracks:
-                continue
-            point = row.point
-            several = f" [{row.series + 1}]" if len(row.track.series) > 1 else ""
-            mark = " *" if row.apart else ""
-            table.add_row(
-                _name(row.track.title) if row.is_first else "", _name(row.release, several), figure(point.value),
-                interval(point.low, point.high), "" if row.change is None else signed(row.change) + mark,
-                end_section=False,
-            )  # fmt: skip
-        console.print(table)
-        console.print()
+    table = _table("figure", "release", "", "95 % interval", "change", right=(2, 4))
+    of_tags = False
+    for row in rows_of(history):
+        if row.track in history.tags and not of_tags:
+            of_tags = True
+            table.add_row()
+            table.add_row(Text(f"{FIGURES[history.figure]} of", style="bold"))
+        several = f" [{row.series + 1}]" if len(row.track.series) > 1 else ""
+        table.add_row(
+            _name(row.track.title) if row.is_first else "", _name(row.release, several), figure(row.point.value),
+            interval(row.point.low, row.point.high),
+            "" if row.change is None else signed(row.change) + (" *" if row.apart else ""),
+        )  # fmt: skip
+    console.print(table)
+    console.print()
     marked = any(row.apart for row in rows_of(history))
     for note in (["* the intervals of the two do not meet."] if marked else []) + notes_of(history):
         console.print(Text(one_line(note), style="dim"))
@@ -103,13 +105,13 @@ def _from_here(one: Baseline) -> str:
 
 def show_answer(answer: Answer) -> None:
     """The way a bisection took, a row a look, and what was seen on it."""
-    table = _table("", "checkpoint", FIGURES[answer.figure], "less the first", "p", "", right=(0, 2, 4))
+    table = _table("", "checkpoint", FIGURES[answer.figure], "change", "95 % interval", "p", "", right=(0, 2, 3, 5))
     for look in answer.looks:
+        change = "" if look.difference is None else signed(look.difference)
         ends = interval(look.difference_low, look.difference_high, signed)
-        difference = "" if look.difference is None else f"{signed(look.difference)} {ends}"
         p = "" if look.p is None else probability(look.p)
-        told = look.why if look.place == 0 else f"{look.state}: {look.why}"
-        table.add_row(str(look.place + 1), _name(look.name), figure(look.value), difference, p, told)
+        name, state = Text(clipped(one_line(look.name), CHECKPOINT_WIDTH)), look.state if look.place else "the first"
+        table.add_row(str(look.place + 1), name, figure(look.value), change, ends, p, state)
     console = results_console()
     console.print(table)
     for line in _seen(answer):
@@ -118,12 +120,14 @@ def show_answer(answer: Answer) -> None:
 
 def _seen(answer: Answer) -> list[str]:
     name, shown = FIGURES[answer.figure], len(answer.checkpoints)
-    seen = (
-        f"{len(answer.looks)} of {shown} checkpoints were looked at, on {answer.images:,} images of {answer.dataset}, "
-        f"{answer.positives:,} of them with {clipped(answer.tag)}; a loss is {name} below the first by more than "
-        f"{answer.margin:g}, and no chance."
-    )
-    lines = [seen]
+    tag = clipped(answer.tag)
+    looked = f"{len(answer.looks)} of {shown} checkpoints were looked at"
+    lines = [
+        f"{looked}, on {answer.images:,} images of {answer.dataset}, {answer.positives:,} of them with {tag}.",
+        f"change: from the first. lost: {name} below it by more than {answer.margin:g}, with p of {ALPHA:g} or less.",
+        "kept: surely not below it by more, or as surely above the last, which lost it.",
+    ]
+    lines += [f"{look.name}: its tag list lacks {tag}" for look in answer.looks if look.lacks_tag]
     for lost, again in answer.relapses:
         lines.append(f"not monotone: {lost} has lost it, {again} after it has it; look at every one with --all")
     return lines

@@ -162,13 +162,12 @@ def bisect(checkpoints: tuple[str, ...], tag: str, figure: str, margin: float, a
     from arena.baselines import bisect as bisection
     from arena.baselines.checkpoints import Bench, find_checkpoints
     from arena.baselines.show import answer_line, show_answer
-    from arena.pipeline import Compute, make_folder
+    from arena.pipeline import Compute
     from arena.report.text import one_line
     from arena.terminal import Terminal
 
     found = find_checkpoints(checkpoints, settings["root"])
     output = settings["output"] or Path("runs") / f"bisect-{found[0].name}-to-{found[-1].name}"
-    make_folder(output)
     bench = Bench(
         found, tag, dataset=settings["dataset"], output=output, limit=settings["limit"], seed=settings["seed"],
         compute=Compute(settings["device"], settings["precision"], settings["batch_size"]), root=settings["root"],

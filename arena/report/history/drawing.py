@@ -6,18 +6,29 @@ from collections.abc import Sequence
 from itertools import chain
 
 from arena.report.figures import clipped, figure, interval, plural
+from arena.report.history.release import short_names
 from arena.report.history.series import History, Series, Track
 from arena.report.leaderboard import MODEL_STYLES
-from arena.report.site.series import Chart, Line, Point, Tick, across, figure_ticks, grid, height_of, labelled
+from arena.report.site.series import Chart, Line, Point, Tick, across, figure_ticks, grid, height_of
 
 NAME_LETTERS = 11
-"""Of a release's name below a drawing: four fit."""
+MOST_NAMES = 4
+"""Of a release's name below a drawing, and how many fit side by side."""
 
 
 def charts(history: History, tracks: Sequence[Track]) -> list[Chart]:
     """A drawing a track, without those that are defined nowhere."""
     drawn = [_chart(history, track) for track in tracks]
     return [chart for chart in drawn if chart.lines]
+
+
+def named_places(releases: int) -> range:
+    """Which of so many releases are named below a drawing: every one, every second, ...
+
+    >>> list(named_places(3)), list(named_places(9))
+    ([0, 1, 2], [0, 3, 6])
+    """
+    return range(0, releases, -(-releases // MOST_NAMES) if releases > MOST_NAMES else 1)
 
 
 def _chart(history: History, track: Track) -> Chart:
@@ -27,10 +38,8 @@ def _chart(history: History, track: Track) -> Chart:
         return Chart(track.title, [], [], [])
     marks, releases = grid(min(values), max(values)), history.releases
     lines = [_line(history, track, one, marks) for one in track.series]
-    below = [
-        Tick(across(place, len(releases)), clipped(releases[place].name, NAME_LETTERS))
-        for place in labelled(len(releases))
-    ]
+    names = short_names(releases)
+    below = [Tick(across(place, len(names)), clipped(names[place], NAME_LETTERS)) for place in named_places(len(names))]
     return Chart(track.title, [line for line in lines if line.points], figure_ticks(marks), below)
 
 

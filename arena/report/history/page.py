@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import Any, NamedTuple
 
 from markupsafe import Markup
@@ -40,7 +41,7 @@ def render_history(history: History) -> str:
             title=_title(history),
             subject=_subject(history),
             sections=_sections(history),
-            rows=[_row(row) for row in rows_of(history)],
+            tables=_tables(history),
             notes=notes_of(history),
             drawn={"width": WIDTH, "height": HEIGHT, "left": LEFT, "right": WIDTH - RIGHT, "top": TOP},
             first_line=first_line,
@@ -76,10 +77,17 @@ def _sections(history: History) -> list[Section]:
     return found + ([Section(title, bars, charts(history, history.tags))] if history.tags else [])
 
 
+def _tables(history: History) -> list[tuple[str, str, list[dict[str, Any]]]]:
+    """Title, category and rows of each track."""
+    rows = groupby(rows_of(history), key=lambda row: id(row.track))
+    found = [list(group) for _, group in rows]
+    return [(group[0].track.title, group[0].track.category, [_row(row) for row in group]) for group in found]
+
+
 def _row(row: Row) -> dict[str, Any]:
     point, track = row.point, row.track
     return {
-        "first": row.is_first, "title": track.title, "category": track.category, "release": row.release, "day": row.day,
+        "release": row.release, "day": row.day,
         "style": track.series[row.series].group % MODEL_STYLES,
         "series": row.series + 1 if len(track.series) > 1 else 0,
         "value": figure(point.value), "range": interval(point.low, point.high), "apart": row.apart,

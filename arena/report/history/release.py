@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import takewhile
 
 import pandas as pd
 
 from arena.provenance import digest
 from arena.result import Result
+
+WORD_ENDS = "-_ :/"
+"""Signs behind which another word begins in the name of a release; versions hold dots."""
 
 RULES = ("convention", "imply")
 """Of the summary: what a tag's figures depend on besides images and scores."""
@@ -74,3 +78,22 @@ def numbered(releases: Sequence[Release]) -> dict[str, int]:
     Returns: `same_images` -> 0, 1, ...
     """
     return {key: place for place, key in enumerate(dict.fromkeys(one.same_images for one in releases))}
+
+
+def short_names(releases: Sequence[Release]) -> list[str]:
+    """Names without the words that all of them begin with: what tells them apart stands first."""
+    names = [one.name for one in releases]
+    return [name[len(_shared(names)) :] for name in names]
+
+
+def _shared(names: Sequence[str]) -> str:
+    """The words that all names begin with, with the sign behind them; empty where a name would be left without any.
+
+    >>> _shared(["joytag-1.0", "joytag-1.1"]), _shared(["joytag", "joytag 2"]), _shared(["wd14"])
+    ('joytag-', '', '')
+    """
+    least, most = min(names), max(names)  # what the first and the last in order share, all share
+    same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(least, most, strict=False)))
+    begin = least[:same] if len(names) > 1 else ""
+    cut = max(begin.rfind(sign) for sign in WORD_ENDS) + 1
+    return "" if any(len(name) == cut for name in names) else begin[:cut]

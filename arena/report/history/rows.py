@@ -91,9 +91,9 @@ def _how_chosen(history: History) -> str:
     tags = plural(history.of_tags, "compared tag", "compared tags")
     if not history.moved:
         return f"None of {tags} moved beyond its intervals between two releases of the same images."
-    which = "" if len(history.tags) == history.moved else f" the {len(history.tags)} that moved most of"
-    moved = f"{history.moved:,} of {tags} moved beyond their intervals"
-    return f"Shown are{which or ' all'} {moved}; with so many tags chance moves some: arena check decides."
+    shown = "" if len(history.tags) == history.moved else f"; the {len(history.tags)} that moved most are shown"
+    moved = f"{history.moved:,} of {tags} moved beyond their intervals between two releases of the same images{shown}."
+    return f"{moved} With many tags chance moves some: arena check decides."
 
 
 COLUMNS = (

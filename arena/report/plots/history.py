@@ -8,6 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from arena.report.history.drawing import named_places
+from arena.report.history.release import short_names
 from arena.report.history.rows import notes_of
 from arena.report.history.series import FIGURES, History, Series, Track
 from arena.report.plots.canvas import (
@@ -27,7 +29,6 @@ from arena.report.plots.canvas import (
     panel,
     title,
 )
-from arena.report.site.series import labelled
 from arena.report.styles import Theme
 
 ABREAST = 3
@@ -69,13 +70,13 @@ def draw(history: History, theme: Theme) -> Figure:
 
 
 def _draw_track(ax: Axes, history: History, track: Track, theme: Theme) -> None:
-    releases = history.releases
+    names = short_names(history.releases)
     for one in track.series:
         _draw_series(ax, one, theme)
-    places = labelled(len(releases))
-    room = ax.get_position().width * WIDTH * POINTS / len(places)
-    ax.set_xticks(places, [fitted(releases[place].name, room - 4, SMALL) for place in places])
-    ax.set_xlim(-0.5, len(releases) - 0.5)
+    places = named_places(len(names))
+    room = ax.get_position().width * WIDTH * POINTS * places.step / len(names)
+    ax.set_xticks(list(places), [fitted(names[place], room - 4, SMALL) for place in places])
+    ax.set_xlim(-0.5, len(names) - 0.5)
     ax.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
 
 

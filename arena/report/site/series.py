@@ -206,14 +206,6 @@ def _line(group: Group, name: str, key: str, marks: Sequence[float]) -> Line:
 
 
 def _dates(runs: Sequence[PublishedRun]) -> list[Tick]:
-    return [Tick(across(place, len(runs)), runs[place].created[:10] or "undated") for place in labelled(len(runs))]
-
-
-def labelled(runs: int) -> list[int]:
-    """Which of so many runs are named below a drawing: the first, the last, and some between.
-
-    >>> labelled(3), labelled(9)
-    ([0, 1, 2], [0, 3, 5, 8])
-    """
-    number = min(runs, MOST_DATES)
-    return sorted({round(i * (runs - 1) / max(number - 1, 1)) for i in range(number)})
+    number = min(len(runs), MOST_DATES)
+    places = sorted({round(i * (len(runs) - 1) / max(number - 1, 1)) for i in range(number)})
+    return [Tick(across(place, len(runs)), runs[place].created[:10] or "undated") for place in places]
