@@ -16,6 +16,7 @@ from arena.cards import ModelCard, check_name, find_dataset, find_model, find_mo
 from arena.digests import digest_file
 from arena.errors import ArenaError, ScoresError
 from arena.evaluate import Entry, Settings, amount_of_work, evaluate
+from arena.evaluate.settings import describe_settings
 from arena.heldout.contamination import Contamination, hold_against
 from arena.heldout.dataset import HeldOut, Truth, read_frozen
 from arena.heldout.readers import list_images, truth_from_rows
@@ -331,27 +332,16 @@ def make_folder(folder: Path) -> None:
 
 def write_reports(result: Result, folder: Path) -> None:
     """The page, the pictures and the text files of a run folder."""
-    from arena.report import html, plots, view
+    from arena.report import html, plots, texts, view
 
-    texts = text_reports(result)
-    texts["index.html"] = html.render(view.page_view(result, shelf_of(result, folder)))
+    found = texts.text_reports(result)
+    found["index.html"] = html.render(view.page_view(result, shelf_of(result, folder)))
     for name in ("full-metrics", "plots"):  # they may hold models of an earlier run
         shutil.rmtree(folder / name, ignore_errors=True)
         (folder / name).mkdir()
-    for name, content in texts.items():
+    for name, content in found.items():
         (folder / name).write_text(content, encoding="utf-8", newline="\n")
     plots.write_plots(result, folder / "plots")
-
-
-def text_reports(result: Result) -> dict[str, str]:
-    """The text files of a run folder by their path in it."""
-    from arena.report import summary, text
-
-    texts = {f"full-metrics/{model}.txt": text.full_metrics(result, model) for model in result.models}
-    return texts | {
-        "detailed_metrics.txt": text.detailed_metrics(result),
-        "summary.md": summary.summary_markdown(result),
-    }
 
 
 def evaluate_run(
@@ -371,7 +361,7 @@ def evaluate_run(
         "dataset": dataset,
         "versions": provenance.versions(),
         "machine": provenance.machine(),
-        "settings": _described(settings),
+        "settings": describe_settings(settings),
         **({} if against is None else {"against": list(against.indexes)}),
     }
     with progress.count("tags", amount_of_work(truth, settings), 0) as advance:
@@ -410,12 +400,6 @@ def settings_of(scoring: Scoring, beside: Path, root: Path | None) -> Settings:
     paths = given or [path for path in known if path.exists()][:1]
     found = [group for path in paths for group in read_tag_groups(path)]
     return replace(scoring.settings, tag_groups=[*scoring.settings.tag_groups, *found])
-
-
-def _described(settings: Settings) -> dict[str, Any]:
-    """What `run.json` keeps of the settings beside those that `summary.json` tells: enough to compute the run again."""
-    groups = [asdict(group) for group in settings.tag_groups]
-    return {"seed": settings.seed, "slices": list(settings.slices), "tag_groups": groups}
 
 
 def scored_entry(card: ModelCard, folder: Path, own: Own) -> Entry:

@@ -1,6 +1,7 @@
 """`publish`: runs as a site of static pages, a run in the forms that people publish, and the proof that they hold."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -35,10 +36,11 @@ NAMED_DIFFERENCES = 10
     "--scores", type=NamedFile(), multiple=True, metavar="NAME=FILE", show_default=False,
     help="With --verify: scores that do not lie in the run folder.",
 )  # fmt: skip
+@option("--tag-groups", type=click.Path(path_type=Path), help="With --verify: the run's groups.", show_default=False)
 @root_option
 def publish(
     runs: tuple[Path, ...], to: Path | None, url: str | None, no_images: bool, forms: Path | None, model: tuple[str, ...],
-    verify: bool, dataset: str | None, scores: tuple[tuple[str, Path], ...], root: Path | None,
+    verify: bool, dataset: str | None, scores: tuple[tuple[str, Path], ...], tag_groups: Path | None, root: Path | None,
 ) -> None:  # fmt: skip
     """Publish runs as a site of static pages, or one run in every form that people use; or verify what was published.
 
@@ -57,7 +59,7 @@ def publish(
     if to is None and forms is None and not verify:
         raise ArenaError("arena publish: give --to SITE, --forms FOLDER or --verify")
     if verify:
-        _verify(_only(runs, "--verify"), forms, dataset, scores, root)
+        _verify(_only(runs, "--verify"), forms, dataset=dataset, scores=scores, tag_groups=tag_groups, root=root)
     elif forms is not None:
         _forms(_only(runs, "--forms"), forms, model)
     if to is not None:
@@ -70,15 +72,13 @@ def _only(runs: tuple[Path, ...], wanted: str) -> Path:
     return runs[0]
 
 
-def _verify(
-    run: Path, forms: Path | None, dataset: str | None, scores: tuple[tuple[str, Path], ...], root: Path | None
-) -> None:
+def _verify(run: Path, forms: Path | None, *, scores: tuple[tuple[str, Path], ...], **where: Any) -> None:
     from arena.cli.verbs import unique
     from arena.publishing.verify import verify
     from arena.report.figures import plural
     from arena.terminal import Terminal
 
-    found = verify(run, forms=forms, dataset=dataset, scores=unique(scores), root=root, progress=Terminal())
+    found = verify(run, forms=forms, scores=unique(scores), **where, progress=Terminal())
     for line in found.differences[:NAMED_DIFFERENCES]:
         click.echo(f"DIFFERS  {line}")
     if len(found.differences) > NAMED_DIFFERENCES:

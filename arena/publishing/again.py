@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -12,12 +11,11 @@ from arena.cards import Thresholds
 from arena.digests import digest_file
 from arena.errors import ArenaError, IncomparableError
 from arena.evaluate import Entry, Settings, amount_of_work, evaluate
-from arena.evaluate.settings import SLICE_COLUMNS
+from arena.evaluate.settings import SLICE_COLUMNS, describe_settings
 from arena.heldout.dataset import HeldOut
 from arena.pipeline import GivenTruth, Scoring, read_scores_of, read_truth, settings_of
 from arena.progress import Progress
 from arena.result import Result
-from arena.tag_groups import TagGroup
 
 _SAMPLE = re.compile(r"(\d+) of seed (-?\d+)")
 """How `run.json` tells of a part of a dataset."""
@@ -29,6 +27,7 @@ def compute_again(
     *,
     dataset: str | None,
     scores: Mapping[str, Path],
+    tag_groups: Path | None,
     root: Path | None,
     progress: Progress,
 ) -> Result:
@@ -37,14 +36,15 @@ def compute_again(
     Args:
         dataset: the truth, where it does not go by the name in `run.json`: a card, a frozen folder or an `.npz`.
         scores: of models whose scores do not lie in the run folder.
+        tag_groups: a file of groups, where they are not those beside the dataset or of the project.
 
     Raises:
-        ArenaError: there are no scores of a model, or no such dataset.
+        ArenaError: there are no scores of a model, or no such dataset; or other tag groups.
         IncomparableError: the dataset is another one.
     """
     given = _truth(result, folder, dataset, root)
     entries = [_entry(result, name, scores.get(name, folder / "scores" / name)) for name in result.models]
-    settings = _settings(result, given.folder, root)
+    settings = _settings(result, tag_groups, given.folder, root)
     with progress.count("tags", amount_of_work(given.truth, settings), 0) as advance:
         return evaluate(given.truth, entries, settings, run=result.run, advance=advance)
 
@@ -92,21 +92,21 @@ def _thresholds(result: Result, name: str) -> Thresholds:
     return replace(own, tags={tag: float(threshold) for tag, threshold in single})
 
 
-def _settings(result: Result, beside: Path, root: Path | None) -> Settings:
-    """As `run.json` tells them; of an older run, what is not told is the default."""
-    summary, told = result.summary, result.run.get("settings")
-    known: dict[str, Any] = {
-        "min_positives": summary["min_positives"], "convention": summary["convention"],
-        "replicates": summary["replicates"], "imply": bool(summary.get("imply")),
-    }  # fmt: skip
-    if told is None:
-        return settings_of(Scoring(Settings(**known)), beside, root)
-    groups = [
-        TagGroup(one["name"], one["title"], one["why"], tuple(one["tags"]), tuple(one["exceptions"]))
-        for one in told["tag_groups"]
-    ]
-    slices = tuple(told["slices"])
-    chosen = (
-        SLICE_COLUMNS if slices == SLICE_COLUMNS else slices
-    )  # the default itself passes over columns that are not there
-    return Settings(**known, seed=told["seed"], slices=chosen, tag_groups=groups)
+def _settings(result: Result, tag_groups: Path | None, beside: Path, root: Path | None) -> Settings:
+    """As `run.json` tells them; of an older run, what is not told is the default.
+
+    Raises:
+        ArenaError: the tag groups are other ones.
+    """
+    summary, told = result.summary, result.run.get("settings", {})
+    slices = tuple(told.get("slices", SLICE_COLUMNS))
+    known = Settings(
+        summary["min_positives"], summary["convention"], summary["replicates"], told.get("seed", 0),
+        SLICE_COLUMNS if slices == SLICE_COLUMNS else slices,  # the default itself passes over columns that are not there
+        imply=bool(summary.get("imply")),
+    )  # fmt: skip
+    settings = settings_of(Scoring(known, tag_groups=tag_groups), beside, root)
+    if told and describe_settings(settings)["tag_groups"] != told["tag_groups"]:
+        seen = f"{len(settings.tag_groups)} tag groups are at hand, but the run was made with others"
+        raise ArenaError(f"{seen}; name their file with --tag-groups")
+    return settings

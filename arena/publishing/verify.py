@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from arena.digests import digest_file
-from arena.pipeline import text_reports
 from arena.progress import Progress, Silent
 from arena.publishing.again import compute_again
 from arena.publishing.compare import differing, differing_bytes
 from arena.publishing.forms import forms_of
+from arena.report.texts import text_reports
 from arena.result import CONTAMINATION, TABLES, Result, read_result
 from arena.scores.store import read_facts
 
@@ -35,6 +35,7 @@ def verify(
     forms: Path | None = None,
     dataset: str | None = None,
     scores: Mapping[str, Path] | None = None,
+    tag_groups: Path | None = None,
     root: Path | None = None,
     progress: Progress = Silent(),
 ) -> Verified:
@@ -45,7 +46,7 @@ def verify(
 
     Args:
         forms: a folder that `arena publish --forms` wrote; its forms are compared as well.
-        dataset, scores: the truth and scores, where they are not where the run says.
+        dataset, scores, tag_groups: the truth, scores and groups of tags, where they are not where the run says.
 
     Raises:
         ArenaError: no finished run, no scores or no dataset.
@@ -53,7 +54,9 @@ def verify(
     """
     result = read_result(folder)
     given = scores or {}
-    again = compute_again(result, folder, dataset=dataset, scores=given, root=root, progress=progress)
+    again = compute_again(
+        result, folder, dataset=dataset, scores=given, tag_groups=tag_groups, root=root, progress=progress
+    )
     found = [*_other_scores(result, folder, given), *differing(result, again)]
     files = list(_texts(result, folder))
     if forms is not None:

@@ -136,7 +136,7 @@ def _words(payload: Mapping[str, Any]) -> dict[str, Any]:
         "more_pairs": max(0, len(tag_pairs(payload)) - PAIRS_SHOWN),
         "how_sure": how_sure(payload) if payload["replicates"] else "",
         "boards": boards(payload),
-        "published": published_rows(payload.get("published", [])),
+        "published": published_rows(payload["published"]),
         "published_mark": MARK,
         "published_caveat": PUBLISHED_CAVEAT,
         "regimes": regime_rows(payload),

@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 
 from arena import cli, pipeline
+from arena.errors import ArenaError
 from arena.evaluate import Settings
 from arena.pipeline import Scoring
 from arena.publishing.forms import image_ids_of, publish_forms
 from arena.publishing.verify import verify
 from arena.result import read_result
-from arena.tag_groups import TagGroup
 
 from ..conftest import Wd, write_dataset
 from ..test_cli import npz_pair
@@ -33,8 +33,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     for name in ("config.json", "model.safetensors", "top_tags.txt"):
         shutil.copy(GOLDEN / "joytag-cnn-sine" / name, folder / name)
     dataset = write_dataset(place / "drawn")
-    groups = [TagGroup("some", "Some", "", ("tag_1*",))]
-    scoring = Scoring(Settings(min_positives=3, replicates=20, seed=7, tag_groups=groups), thresholds={"tiny": 0.47})
+    (dataset / "tag_groups.toml").write_text('[some]\ntags = ["tag_1*"]\n')
+    scoring = Scoring(Settings(min_positives=3, replicates=20, seed=7), thresholds={"tiny": 0.47})
     run = pipeline.run([f"tiny={folder}"], str(dataset), place / "run", limit=30, seed=5, scoring=scoring)
     patch.undo()
     return run, dataset
@@ -134,6 +134,13 @@ def test_another_dataset_exits_with_4(run: Path, tmp_path: Path, capsys: pytest.
     other = write_dataset(tmp_path / "other", seed=2)
     assert main("publish", run, "--verify", "-d", other) == 4
     assert "scored on drawn of digest" in capsys.readouterr().err
+
+
+def test_other_tag_groups_are_asked_for(run: Path, made: tuple[Path, Path], tmp_path: Path) -> None:
+    (tmp_path / "other.toml").write_text('[other]\ntags = ["tag_2"]\n')
+    with pytest.raises(ArenaError, match="1 tag groups are at hand, but the run was made with others"):
+        verify(run, dataset=str(made[1]), tag_groups=tmp_path / "other.toml")
+    assert verify(run, dataset=str(made[1]), tag_groups=made[1] / "tag_groups.toml").differences == []
 
 
 def test_scores_of_files_are_verified_where_they_lie(
