@@ -9,7 +9,8 @@ from arena.checking.sides import Given, RunSide
 from arena.digests import digest_file
 from arena.errors import ArenaError, IncomparableError
 from arena.evaluate.matching import Entry
-from arena.pipeline import DEMO_DATASET, GivenTruth, read_truth
+from arena.given import GivenTruth, read_truth
+from arena.pipeline import DEMO_DATASET
 from arena.report.figures import listed, plural
 
 NAMED_IMAGES = 3

@@ -12,17 +12,16 @@ from arena.checking.sides import BASELINES, Given, ModelSide, PublishedSide, Run
 from arena.digests import digest_file
 from arena.errors import IncomparableError
 from arena.evaluate import Entry, Settings
+from arena.given import GivenTruth, read_scores_of
 from arena.heldout.dataset import HeldOut
 from arena.own_thresholds import Own, describe_own, own_thresholds, thresholds_of_cards, with_files
 from arena.parity.pairs import Pair, pair_up
 from arena.parity.pairs import Side as PairSide
 from arena.pipeline import (
     Compute,
-    GivenTruth,
     Scoring,
     evaluate_run,
     make_folder,
-    read_scores_of,
     score_images,
     scored_entry,
     settings_of,
