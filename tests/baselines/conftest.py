@@ -1,11 +1,13 @@
 """Small real runs of releases that see the same images, each with the tags that it lost."""
 
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from arena.baselines.store import set_baseline
 from arena.cards import Thresholds
 from arena.evaluate import Entry, Settings, evaluate
 from arena.heldout.dataset import Truth
@@ -58,3 +60,14 @@ def make_run(tmp_path: Path) -> MakeRun:
         return folder
 
     return make
+
+
+@pytest.fixture
+def releases(make_run: MakeRun, tmp_path: Path) -> Path:
+    """Three releases on the same images, of which the second lost `hat`, and one on others; their runs are gone."""
+    folder = tmp_path / "baselines"
+    for number, name in enumerate(("v-1", "v-2", "v-3", "v-4")):
+        run = make_run(name, lost=["hat"] if number == 1 else [], seed=number, dataset="d2" if number == 3 else "d1")
+        set_baseline(str(run), folder, reason=f"release {number}")
+        shutil.rmtree(run)
+    return folder
