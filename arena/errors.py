@@ -67,6 +67,18 @@ class IncomparableError(ArenaError):
     exit_code = ExitCode.INCOMPARABLE
 
 
+class VerdictError(ArenaError):
+    """A gate did not pass; its outcome says with which code the shell is left.
+
+    >>> VerdictError("undecided: ...", ExitCode.INCONCLUSIVE).exit_code
+    <ExitCode.INCONCLUSIVE: 3>
+    """
+
+    def __init__(self, message: str, exit_code: ExitCode) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
 class ScoresError(ArenaError):
     """Scores are no probabilities, or do not belong to the images or tags they are said to belong to."""
 

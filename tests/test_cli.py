@@ -34,6 +34,7 @@ VERBS = [
     ["power"],
     ["bench"],
     ["check-adapter"],
+    ["check"],
     ["parity"],
     ["publish"],
     ["published"],

@@ -13,6 +13,7 @@ import click
 from arena import __version__
 from arena.cli.baseline import baseline
 from arena.cli.bench import bench
+from arena.cli.check import check
 from arena.cli.check_adapter import check_adapter
 from arena.cli.dataset import dataset
 from arena.cli.options import (
@@ -222,6 +223,7 @@ arena.add_command(bench)
 arena.add_command(pull)
 arena.add_command(verify)
 arena.add_command(check_adapter)
+arena.add_command(check)
 arena.add_command(parity)
 arena.add_command(publish)
 arena.add_command(published)

@@ -12,8 +12,9 @@ from arena.digests import digest_file
 from arena.errors import ArenaError, IncomparableError
 from arena.evaluate import Entry, Settings, amount_of_work, evaluate
 from arena.evaluate.settings import SLICE_COLUMNS, describe_settings
+from arena.given import GivenTruth, read_scores_of, read_truth
 from arena.heldout.dataset import HeldOut
-from arena.pipeline import GivenTruth, Scoring, read_scores_of, read_truth, settings_of
+from arena.pipeline import Scoring, settings_of
 from arena.progress import Progress
 from arena.result import Result
 
