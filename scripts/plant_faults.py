@@ -79,7 +79,7 @@ def report(found: list[Caught], limit: int, bootstrap: int, folder: str) -> str:
         "# Planted faults", "",
         f"Each fault is planted in the demo's WD model or in a run of it, and held against the sound one {how}", "",
         "| planted | exit code asked | exit code | outcome | requirements failed | what is named first |",
-        "|---|---|---|---|---|---|", *rows, "", "Made by `python scripts/plant_faults.py`.",
+        "|---|---|---|---|---|---|", *rows, "", f"Made by `python scripts/plant_faults.py --limit {limit}`.",
     ]  # fmt: skip
     return "\n".join(lines) + "\n"
 
