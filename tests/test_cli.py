@@ -38,6 +38,7 @@ VERBS = [
     ["parity"],
     ["publish"],
     ["published"],
+    ["compare"],
     ["baseline"],
     *(["baseline", verb] for verb in ("set", "show", "history", "bisect")),
     *(["dataset", verb] for verb in ("fetch", "import", "tags", "dedup", "freeze", "verify", "describe", "card")),

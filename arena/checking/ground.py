@@ -87,7 +87,8 @@ def refuse_missing_images(image_ids: Sequence[str], entries: Sequence[Entry]) ->
         IncomparableError: images are missing, or more than `UNREAD_SHARE` of them were skipped by one side alone.
     """
     notes = []
-    for entry, other in zip(entries, reversed(entries), strict=True):
+    for entry in entries:
+        others = [one.scores.skipped for one in entries if one is not entry]
         scored, skipped = set(entry.scores.image_ids), entry.scores.skipped
         lost = [image_id for image_id in image_ids if image_id not in scored and image_id not in skipped]
         if lost:
@@ -95,14 +96,14 @@ def refuse_missing_images(image_ids: Sequence[str], entries: Sequence[Entry]) ->
                 f"{entry.name}: {_missing(lost, len(image_ids))}; score it on all of them, or check both on what is left "
                 "with --dataset"
             )
-        alone = [one for one in image_ids if one in skipped and one not in other.scores.skipped]
+        alone = [one for one in image_ids if one in skipped and not all(one in other for other in others)]
         if len(alone) > UNREAD_SHARE * len(image_ids):
             why = skipped[alone[0]]
             raise IncomparableError(
                 f"{entry.name}: {_missing(alone, len(image_ids))}, which it could not read ({why}); mend them, and score again"
             )
         if alone:
-            notes.append(f"{entry.name} could not read {plural(len(alone), 'image', 'images')}, left out of both sides")
+            notes.append(f"{entry.name} could not read {plural(len(alone), 'image', 'images')}, left out for all")
     return notes
 
 

@@ -28,6 +28,8 @@ from arena.pipeline import (
     write_run,
 )
 from arena.progress import Progress, Silent
+from arena.published.column import read_columns
+from arena.report.figures import listed
 from arena.result import Result
 from arena.scores.pace import describe_pace
 from arena.scores.predict import ImageSource
@@ -89,6 +91,23 @@ class Joint:
         return pair_up(a, b, self.ground.truth.relations)
 
 
+@dataclass(frozen=True)
+class Evaluated:
+    """Several sides on one ground.
+
+    Attributes:
+        result: of all, in their order.
+        entries: their scores, as they were evaluated.
+        notes: as in `Joint`.
+    """
+
+    result: Result
+    entries: tuple[Entry, ...]
+    ground: GivenTruth
+    settings: Settings
+    notes: tuple[str, ...] = ()
+
+
 def evaluate_together(
     candidate: Scored, baseline: Scored, folder: Path, asked: Asked, progress: Progress = Silent()
 ) -> Joint:
@@ -98,28 +117,53 @@ def evaluate_together(
         IncomparableError: other images, labels, or tags.
         ArenaError: what is needed is missing or damaged.
     """
-    read = {side.name: entry_of(side, asked.root, progress) for side in (candidate, baseline) if not _runs(side)}
-    if isinstance(candidate, RunSide) and isinstance(baseline, RunSide) and not asked.part.limit:
-        scored = [read[side.name].scores.image_ids for side in (candidate, baseline)]
-        refuse_other_sets(candidate, baseline, scored)
-    ground = find_ground((baseline, candidate), asked.dataset, asked.part, asked.root)
+    found = evaluate_sides((baseline, candidate), folder, asked, progress, alike=True)
+    first, second = found.entries
+    return Joint(found.result, second, first, found.ground, found.settings, found.notes)
+
+
+def evaluate_sides(
+    sides: Sequence[Scored],
+    folder: Path,
+    asked: Asked,
+    progress: Progress = Silent(),
+    *,
+    alike: bool = False,
+    published: Sequence[str] = (),
+) -> Evaluated:
+    """Evaluate any number of sides together, the first one's ground and ways holding for all, and write a run folder.
+
+    Args:
+        alike: of two sides, one whose thresholds nobody tells takes those of the other.
+        published: published figures to show beside them, as `Scoring` takes them.
+
+    Raises:
+        IncomparableError: other images, labels, or tags.
+        ArenaError: what is needed is missing or damaged.
+    """
+    read = {side.name: entry_of(side, asked.root, progress) for side in sides if not _runs(side)}
+    runs = [side for side in sides if isinstance(side, RunSide)]
+    if not asked.part.limit:
+        for run in runs[1:]:
+            refuse_other_sets(run, runs[0], [read[side.name].scores.image_ids for side in (run, runs[0])])
+    ground = find_ground(sides, asked.dataset, asked.part, asked.root)
     ground = ground._replace(truth=with_aliases(ground.truth, asked.renamed))
-    models = [side for side in (baseline, candidate) if isinstance(side, ModelSide)]
-    read |= score_now(models, ground, folder, asked, progress)
-    second, first = _alike(read[candidate.name], read[baseline.name])
-    notes = refuse_missing_images(ground.truth.image_ids, (second, first))
-    refuse_no_common_tag(ground, (second, first))
-    scoring = Scoring(settings_for((baseline, candidate), asked))
+    read |= score_now([side for side in sides if isinstance(side, ModelSide)], ground, folder, asked, progress)
+    entries = tuple(read[side.name] for side in sides)
+    entries = _alike(*entries) if alike else entries
+    notes = refuse_missing_images(ground.truth.image_ids, entries)
+    refuse_no_common_tag(ground, entries)
+    scoring = Scoring(settings_for(sides, asked), published=published)
     settings = settings_of(scoring, ground.folder, asked.root)
-    result = evaluate_run(ground.truth, [first, second], settings, ground.facts, asked.command, progress, None)
+    result = evaluate_run(ground.truth, entries, settings, ground.facts, asked.command, progress, None)
     if not result.summary["compared_tags"]:
         raise IncomparableError(
-            f"{second.name} and {first.name}: no tag with {settings.min_positives} positives or more is known to both; name "
-            "renamed tags in a file old,new with --aliases"
+            f"{listed([one.name for one in entries])}: no tag with {settings.min_positives} positives or more is known to all; "
+            "name renamed tags in a file old,new with --aliases"
         )
     make_folder(folder)
-    write_run(folder, result, ground.heldout, asked.showing, progress)
-    return Joint(result, second, first, ground, settings, (*notes, *_notes((candidate, baseline))))
+    write_run(folder, result, ground.heldout, asked.showing, progress, read_columns(published))
+    return Evaluated(result, entries, ground, settings, (*notes, *_notes(sides)))
 
 
 def score_now(
@@ -171,18 +215,18 @@ def entry_of(side: Given, root: Path | None, progress: Progress) -> Entry:
     return Entry(side.name, side.name, scores, told.thresholds, told.source, facts)
 
 
-def _alike(candidate: Entry, baseline: Entry) -> tuple[Entry, Entry]:
+def _alike(first: Entry, second: Entry) -> tuple[Entry, Entry]:
     """Scores whose thresholds nobody tells take those of the other side: a default on one side alone flips decisions."""
-    unknown = [one.threshold_source == "default" for one in (candidate, baseline)]
+    unknown = [one.threshold_source == "default" for one in (first, second)]
     if unknown == [True, False]:
-        candidate = replace(candidate, thresholds=baseline.thresholds, threshold_source=baseline.threshold_source)
+        first = replace(first, thresholds=second.thresholds, threshold_source=second.threshold_source)
     if unknown == [False, True]:
-        baseline = replace(baseline, thresholds=candidate.thresholds, threshold_source=candidate.threshold_source)
-    return candidate, baseline
+        second = replace(second, thresholds=first.thresholds, threshold_source=first.threshold_source)
+    return first, second
 
 
 def settings_for(sides: Sequence[Given], asked: Asked) -> Settings:
-    """As the baseline's run was made, or else the candidate's."""
+    """As the first run was made."""
     runs = [side.result.summary for side in sides if isinstance(side, RunSide)]
     told = runs[0] if runs else {}
     return Settings(
@@ -192,17 +236,18 @@ def settings_for(sides: Sequence[Given], asked: Asked) -> Settings:
 
 
 def _notes(sides: Sequence[Given]) -> list[str]:
-    """What differs between the ways of two runs; the baseline's hold for both."""
+    """What differs between the ways of runs; those of the first hold for all."""
     runs = [side for side in sides if isinstance(side, RunSide)]
-    if len(runs) < 2:
-        return []
-    candidate, baseline = (run.result.summary for run in runs)
-    differing = [key for key in ("min_positives", "convention", "imply") if candidate.get(key) != baseline.get(key)]
-    notes = [
-        f"{key} is {baseline[key]}, as in {runs[1].source}; {runs[0].source} had {candidate[key]}" for key in differing
-    ]
-    if sample_of(runs[1]).limit:
+    notes = []
+    for run in runs[1:]:
+        ours, first = run.result.summary, runs[0].result.summary
+        notes += [
+            f"{key} is {first[key]}, as in {runs[0].source}; {run.source} had {ours[key]}"
+            for key in ("min_positives", "convention", "imply")
+            if ours.get(key) != first.get(key)
+        ]
+    if len(runs) > 1 and sample_of(runs[0]).limit:
         notes.append(
-            f"judged on {sample_of(runs[1]).limit:,} images of the dataset, the part that both runs were scored on"
+            f"judged on {sample_of(runs[0]).limit:,} images of the dataset, the part that the runs were scored on"
         )
     return notes

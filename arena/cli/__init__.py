@@ -15,6 +15,7 @@ from arena.cli.baseline import baseline
 from arena.cli.bench import bench
 from arena.cli.check import check
 from arena.cli.check_adapter import check_adapter
+from arena.cli.compare import compare
 from arena.cli.dataset import dataset
 from arena.cli.options import (
     NamedFile,
@@ -224,6 +225,7 @@ arena.add_command(pull)
 arena.add_command(verify)
 arena.add_command(check_adapter)
 arena.add_command(check)
+arena.add_command(compare)
 arena.add_command(parity)
 arena.add_command(publish)
 arena.add_command(published)
