@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from arena.cards import Thresholds, check_name
 from arena.errors import ArenaError, ScoresError, nearest
 from arena.evaluate import Entry, Settings, evaluate
+from arena.given import GivenTruth, read_scores_of, read_truth
 from arena.heldout.contamination import hold_against
 from arena.heldout.dataset import Truth
-from arena.pipeline import GivenTruth, make_folder, read_scores_of, read_truth, write_reports
+from arena.pipeline import make_folder, write_reports
 from arena.progress import Silent
 from arena.result import Result, write_result
 from arena.scores.matrix import Matrix
@@ -71,8 +72,8 @@ class Comparison:
         """Write a run folder with its page, as `arena score` does."""
         path = Path(folder)
         make_folder(path)
-        write_reports(self.result, path)
         write_result(self.result, path)
+        write_reports(self.result, path)
         return path
 
     def _repr_html_(self) -> str:

@@ -10,7 +10,7 @@ from arena.heldout.dataset import read_frozen
 from arena.heldout.describe import describe
 from arena.heldout.gallery import gallery
 from arena.progress import Progress
-from arena.report.dataset_page import RATINGS, check_blur, render_dataset
+from arena.report.dataset.page import RATINGS, check_blur, render_dataset
 
 
 def write_card(

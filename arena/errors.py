@@ -55,10 +55,28 @@ class FailedError(ArenaError):
     exit_code = ExitCode.FAILED
 
 
+class InconclusiveError(ArenaError):
+    """What was asked cannot be told from what is there; the input itself was fine."""
+
+    exit_code = ExitCode.INCONCLUSIVE
+
+
 class IncomparableError(ArenaError):
     """Two results of other datasets, tag sets or schemas."""
 
     exit_code = ExitCode.INCOMPARABLE
+
+
+class VerdictError(ArenaError):
+    """A gate did not pass; its outcome says with which code the shell is left.
+
+    >>> VerdictError("undecided: ...", ExitCode.INCONCLUSIVE).exit_code
+    <ExitCode.INCONCLUSIVE: 3>
+    """
+
+    def __init__(self, message: str, exit_code: ExitCode) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
 
 
 class ScoresError(ArenaError):

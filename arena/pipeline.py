@@ -9,20 +9,23 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from arena import __version__, provenance, taggers
 from arena.cards import ModelCard, check_name, find_dataset, find_model, find_models, roots
 from arena.digests import digest_file
 from arena.errors import ArenaError, ScoresError
 from arena.evaluate import Entry, Settings, amount_of_work, evaluate
+from arena.evaluate.settings import describe_settings
+from arena.given import read_scores_of, read_truth
 from arena.heldout.contamination import Contamination, hold_against
 from arena.heldout.dataset import HeldOut, Truth, read_frozen
-from arena.heldout.readers import list_images, truth_from_rows
+from arena.heldout.readers import list_images
 from arena.own_thresholds import Own, describe_own, own_thresholds, thresholds_of_cards, with_files
 from arena.progress import Progress, Silent
+from arena.published.column import read_columns
 from arena.result import Result, read_result, write_result
-from arena.scores.npz import as_texts, read_npz, read_scores, write_scores
+from arena.scores.npz import read_scores, write_scores
 from arena.scores.pace import describe_pace
 from arena.scores.precomputed import refuse_own_scores
 from arena.scores.predict import ImageSource, Job, forget_mended, predict, refuse_missing
@@ -67,6 +70,7 @@ class Scoring:
         tag_groups: a file of named tag groups; None takes the dataset's own, else those that ship with the project.
         against: index files of training images; the figures come again without the images that are in them.
         pictures: where pictures of these indexes are, `INDEX=SOURCE` each; what is near is then compared.
+        published: files that others published, `NAME=FILE` or `FILE` each; they stand beside the figures, and are in none.
     """
 
     settings: Settings = field(default_factory=Settings)
@@ -74,6 +78,7 @@ class Scoring:
     tag_groups: Path | None = None
     against: Sequence[Path] = ()
     pictures: Sequence[str] = ()
+    published: Sequence[str] = ()
 
 
 def run(
@@ -99,7 +104,7 @@ def run(
 
     Returns: the run folder.
     """
-    cards = find_models(models, root)
+    cards, beside = find_models(models, root), read_columns(scoring.published)
     thresholds = own_thresholds({card.name: card.thresholds for card in cards}, scoring.thresholds)
     heldout = read_frozen(find_dataset(dataset, root)).sample(limit, seed)
     against = hold_against(heldout, scoring.against, progress, pictures=scoring.pictures, root=root)
@@ -109,15 +114,15 @@ def run(
     source = ImageSource(heldout.image_ids, heldout.paths, tuple(heldout.images["sha256"]), verified=True)
     relations = heldout.truth.relations
     score_images(cards, source, folder / "scores", compute=compute, progress=progress, relations=relations)
-    entries = [_entry(card, folder / "scores" / card.name, thresholds[card.name]) for card in cards]
+    entries = [scored_entry(card, folder / "scores" / card.name, thresholds[card.name]) for card in cards]
     _refuse_all_skipped(entries[0].scores)
     facts = {
         "name": heldout.card.name, "title": heldout.card.title, "digest": heldout.digest, "images": len(heldout),
         "licence": heldout.card.licence, "sample": f"{limit} of seed {seed}" if limit else "all",
     }  # fmt: skip
-    settings = _settings(scoring, heldout.card.folder, root)
-    result = _evaluate(heldout.truth, entries, settings, facts, command, progress, against)
-    _write(folder, result, heldout, showing, progress)
+    settings = settings_of(scoring, heldout.card.folder, root)
+    result = evaluate_run(heldout.truth, entries, settings, facts, command, progress, against)
+    write_run(folder, result, heldout, showing, progress, beside)
     return folder
 
 
@@ -145,6 +150,7 @@ def score_files(
     for name in files:
         check_name(name)
     thresholds = own_thresholds(thresholds_of_cards(files, root), scoring.thresholds)
+    beside = read_columns(scoring.published)
     make_folder(output)
     progress.note("reading the truth")
     given = read_truth(dataset or DEMO_DATASET if truth is None else truth, root)
@@ -159,49 +165,14 @@ def score_files(
     with ThreadPoolExecutor() as background:  # digests take seconds, and nothing waits for them until the end
         digests = {name: background.submit(digest_file, path) for name, path in files.items() if path.is_file()}
         of_truth = None if truth is None else background.submit(digest_file, truth)
-        settings = _settings(scoring, given.folder, root)
-        result = _evaluate(given.truth, entries, settings, given.facts, command, progress, against)
+        settings = settings_of(scoring, given.folder, root)
+        result = evaluate_run(given.truth, entries, settings, given.facts, command, progress, against)
         for name, digest in digests.items():
             result.run["models"][name]["key"] = digest.result()
         if of_truth is not None:
             result.run["dataset"]["digest"] = of_truth.result()
-    _write(output, result, given.heldout, showing, progress)
+    write_run(output, result, given.heldout, showing, progress, beside)
     return output
-
-
-class GivenTruth(NamedTuple):
-    """A truth and where it comes from."""
-
-    truth: Truth
-    facts: dict[str, Any]
-    folder: Path
-    """Where its tag groups may lie."""
-    heldout: HeldOut | None = None
-    """The dataset that it is of, if it is of one."""
-
-
-def read_truth(given: str | Path, root: Path | None = None) -> GivenTruth:
-    """Truth from an `.npz` file with `truth`, `tags`, `image_ids`, or from a dataset by name or folder.
-
-    Raises:
-        ArenaError: neither, or damaged.
-    """
-    path = Path(given)
-    if (isinstance(given, Path) and not path.is_dir()) or path.suffix == ".npz":
-        arrays = read_npz(path, ("truth", "tags", "image_ids"), large="truth")
-        names, image_ids = (as_texts(path, name, arrays[name]) for name in ("tags", "image_ids"))
-        truth = truth_from_rows(
-            path, arrays["truth"].shape, (tile for _, tile in arrays["truth"].tiles()), names, image_ids
-        )
-        return GivenTruth(truth, {"name": path.stem, "title": path.name}, path.parent)
-    heldout = read_frozen(find_dataset(str(given), root))
-    facts = {"name": heldout.card.name, "title": heldout.card.title, "digest": heldout.digest}
-    return GivenTruth(heldout.truth, facts, heldout.card.folder, heldout)
-
-
-def read_scores_of(path: Path) -> Scores:
-    """Scores from an `.npz` file, or from the scores folder of a run."""
-    return read_store(path) if path.is_dir() else read_scores(path)
 
 
 def predict_folder(
@@ -278,8 +249,9 @@ def score_images(
         for line in notes_of(tagger):
             progress.note(f"{card.name}: {line}")
         size = size_of_all(tagger, {one.name: fetch(one) for one in card.single})
-        ran = {"weights": facts["weights"], "tags": tagger.tags.digest, "precision": tagger.precision, **size._asdict()}
-        if store.prepare(tagger.tags, {**ran, "device": tagger.device, "key": key}):
+        told = {"preprocess": asdict(tagger.preprocess), "input": asdict(tagger.card.input)}
+        ran = {"weights": facts["weights"], "tags": tagger.tags.digest, "precision": tagger.precision} | told
+        if store.prepare(tagger.tags, {**ran, **size._asdict(), "device": tagger.device, "key": key}):
             progress.note(f"{card.name}: what was there is of other weights, images or settings; scoring again")
         jobs.append(Job(tagger, store, provenance.device_name(tagger.device)))
     if not jobs:
@@ -320,20 +292,19 @@ def make_folder(folder: Path) -> None:
 
 def write_reports(result: Result, folder: Path) -> None:
     """The page, the pictures and the text files of a run folder."""
-    from arena.report import html, plots, summary, text, view
+    from arena.report import html, plots, texts, view
 
-    texts = {f"full-metrics/{model}.txt": text.full_metrics(result, model) for model in result.models}
-    texts |= {"detailed_metrics.txt": text.detailed_metrics(result), "summary.md": summary.summary_markdown(result)}
-    texts["index.html"] = html.render(view.page_view(result, shelf_of(result, folder)))
+    found = texts.text_reports(result)
+    found["index.html"] = html.render(view.page_view(result, shelf_of(result, folder)))
     for name in ("full-metrics", "plots"):  # they may hold models of an earlier run
         shutil.rmtree(folder / name, ignore_errors=True)
         (folder / name).mkdir()
-    for name, content in texts.items():
+    for name, content in found.items():
         (folder / name).write_text(content, encoding="utf-8", newline="\n")
     plots.write_plots(result, folder / "plots")
 
 
-def _evaluate(
+def evaluate_run(
     truth: Truth,
     entries: Sequence[Entry],
     settings: Settings,
@@ -350,14 +321,20 @@ def _evaluate(
         "dataset": dataset,
         "versions": provenance.versions(),
         "machine": provenance.machine(),
+        "settings": describe_settings(settings),
         **({} if against is None else {"against": list(against.indexes)}),
     }
     with progress.count("tags", amount_of_work(truth, settings), 0) as advance:
         return evaluate(truth, entries, settings, against=against, run=run, advance=advance)
 
 
-def _write(folder: Path, result: Result, heldout: HeldOut | None, showing: Showing, progress: Progress) -> None:
-    """Sign the result, and write the run folder."""
+def write_run(
+    folder: Path, result: Result, heldout: HeldOut | None, showing: Showing, progress: Progress,
+    published: Sequence[dict[str, Any]] = (),
+) -> None:  # fmt: skip
+    """Sign the result, and write the run folder; what others published stands beside it."""
+    if published:
+        result.summary["published"] = list(published)
     summary, dataset, facts = result.summary, result.run["dataset"], result.run["models"]
     result.run["signature"] = provenance.signature(
         dataset=f"{dataset['name']}@{dataset['digest'][:8]}",
@@ -369,14 +346,15 @@ def _write(folder: Path, result: Result, heldout: HeldOut | None, showing: Showi
         models=[f"{name}@{facts[name]['key'][:8]}>={one['threshold']}" for name, one in summary["models"].items()],
         against=[f"{one['name']}@{one['digest'][:8]}" for one in result.run.get("against", [])],
     )
-    (folder / "run.json").unlink(missing_ok=True)
+    for name in ("run.json", "index.html"):  # of an earlier run
+        (folder / name).unlink(missing_ok=True)
     show_images(result, folder, heldout, showing, progress)
+    write_result(result, folder)  # first: reports that fail can be written again from it
     progress.note("writing the reports")
     write_reports(result, folder)
-    write_result(result, folder)
 
 
-def _settings(scoring: Scoring, beside: Path, root: Path | None) -> Settings:
+def settings_of(scoring: Scoring, beside: Path, root: Path | None) -> Settings:
     """The settings with the tag groups that were asked for, or lie beside the dataset, or ship with the project."""
     given = [scoring.tag_groups] if scoring.tag_groups is not None else []
     known = [beside / TAG_GROUPS_FILE, *(place / "datasets" / TAG_GROUPS_FILE for place in roots(root))]
@@ -385,7 +363,8 @@ def _settings(scoring: Scoring, beside: Path, root: Path | None) -> Settings:
     return replace(scoring.settings, tag_groups=[*scoring.settings.tag_groups, *found])
 
 
-def _entry(card: ModelCard, folder: Path, own: Own) -> Entry:
+def scored_entry(card: ModelCard, folder: Path, own: Own) -> Entry:
+    """A model with the scores that are kept of it, ready to be compared."""
     scores = read_store(folder)
     facts = {
         "title": card.title, "adapter": card.adapter, "hub": card.hub, "revision": card.revision,

@@ -9,7 +9,7 @@ from arena.heldout.dataset import HeldOut
 from arena.heldout.files import is_inside
 from arena.heldout.ratings import RATING_SCHEMES, UNKNOWN_SCHEME, rating_word
 from arena.progress import Progress
-from arena.report.pictures import Shelf
+from arena.report.page.pictures import Shelf
 from arena.report.view import shown_images
 from arena.result import Result
 from arena.thumbnails import FOLDER, Limits, Source, read_thumbnails, remove_thumbnails, write_thumbnails

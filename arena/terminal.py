@@ -25,11 +25,12 @@ from rich.text import Text
 
 from arena.power import Power
 from arena.progress import Unit
-from arena.report.contamination import contamination_told
-from arena.report.cost import cost_told
 from arena.report.figures import UNDEFINED, figure
-from arena.report.notes import imply_notes, unverified_notes
 from arena.report.text import one_line
+from arena.report.told.contamination import contamination_told
+from arena.report.told.cost import cost_told
+from arena.report.told.notes import imply_notes, unverified_notes
+from arena.report.told.published import published_rows, published_told
 from arena.report.view import headline_view
 from arena.result import HEADLINES, Result, read_result
 
@@ -148,6 +149,8 @@ def show_summary(folder: Path) -> None:
             console.print(one_line(told), markup=False)
     for sentence in contamination_told(headline_view(result)):
         console.print(one_line(f"memory: {sentence}"), markup=False)
+    for row in published_rows(summary.get("published", [])):
+        console.print(one_line(published_told(row)), markup=False)
     show_skipped(result.run["skipped"])
     console.print(str(folder / "index.html"), markup=False, soft_wrap=True)
 

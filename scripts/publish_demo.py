@@ -1,8 +1,8 @@
-"""Publish the demo run as the site reports/demo, and take the README's screenshot of its page.
+"""Publish the demo run as the site reports/demo, and take the README's screenshots of its page.
 
 Usage: arena run && python scripts/publish_demo.py [--run runs/demo] [--to reports/demo] [--url https://...]
 
-The repository keeps one run: what was published before goes. The screenshot is taken in Chromium (`apt-get install chromium`).
+The repository keeps one run: what was published before goes. Screenshots need Chromium (`apt-get install chromium`).
 """
 
 import argparse
@@ -14,8 +14,8 @@ from playwright.sync_api import sync_playwright
 from arena.report.site.folder import refuse_foreign
 from arena.report.site.publish import publish
 
-VIEWPORT = {"width": 1280, "height": 1180}
-SCREENSHOT = "page.png"
+SCREENSHOTS = (("page.png", "", "", 1180), ("tag.png", "#tag=flag", "#tags", 860))
+"""File, address within the page, what is scrolled to the top, and height; all 1,280 pixels wide."""
 
 
 def main() -> None:
@@ -28,19 +28,23 @@ def main() -> None:
     shutil.rmtree(arguments.to, ignore_errors=True)
     done = publish([arguments.run], arguments.to, url=arguments.url)
     (page,) = arguments.to.glob("runs/*/index.html")
-    take_screenshot(page, arguments.to / SCREENSHOT)
+    take_screenshots(page, arguments.to)
     print(f"{done.written} files; the run's page is {page}")
 
 
-def take_screenshot(page: Path, to: Path) -> None:
-    """The top of a page, as a light desktop shows it."""
+def take_screenshots(page: Path, to: Path) -> None:
+    """Parts of a page, as a light desktop shows them."""
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-        opened = browser.new_page(viewport=VIEWPORT, color_scheme="light")
-        opened.goto(page.resolve().as_uri())
-        opened.wait_for_selector("#tags")
-        opened.screenshot(path=to)
+        for name, address, top, height in SCREENSHOTS:
+            opened = browser.new_page(viewport={"width": 1280, "height": height}, color_scheme="light")
+            opened.goto(page.resolve().as_uri() + address)
+            opened.wait_for_selector(".tag-curves .hindsight li" if address else "#tags")
+            if top:
+                opened.locator(top).evaluate("(part) => part.scrollIntoView()")
+            opened.screenshot(path=to / name)
+            opened.close()
         browser.close()
 
 

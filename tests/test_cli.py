@@ -34,8 +34,13 @@ VERBS = [
     ["power"],
     ["bench"],
     ["check-adapter"],
+    ["check"],
     ["parity"],
     ["publish"],
+    ["published"],
+    ["compare"],
+    ["baseline"],
+    *(["baseline", verb] for verb in ("set", "show", "history", "bisect")),
     *(["dataset", verb] for verb in ("fetch", "import", "tags", "dedup", "freeze", "verify", "describe", "card")),
 ]
 

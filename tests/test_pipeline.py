@@ -134,15 +134,18 @@ def test_a_folder_used_for_fewer_models_keeps_nothing_of_the_others(
     }
 
 
-def test_a_run_stopped_while_it_writes_reports_is_no_finished_run(
+def test_a_run_stopped_while_it_writes_reports_keeps_its_figures_and_no_page_of_an_earlier_one(
     models: list[str], drawn_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = pipeline.run(models, str(drawn_dataset), tmp_path / "run")
-    monkeypatch.setattr("arena.report.plots.write_plots", lambda *a: (_ for _ in ()).throw(KeyboardInterrupt))
-    with pytest.raises(KeyboardInterrupt):
-        pipeline.run(models, str(drawn_dataset), folder, scoring=Scoring(thresholds={"tiny": 0.9}))
-    with pytest.raises(ArenaError, match="no finished run in it"):
-        pipeline.render(folder)
+    with monkeypatch.context() as stopped:
+        stopped.setattr("arena.report.html.render", lambda *a: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            pipeline.run(models, str(drawn_dataset), folder, scoring=Scoring(thresholds={"tiny": 0.9}))
+    assert not (folder / "index.html").exists()
+    assert json.loads((folder / "summary.json").read_text())["models"]["tiny"]["threshold"] == "0.9"
+    pipeline.render(folder)
+    assert "&gt;=0.9" in (folder / "index.html").read_text(encoding="utf-8")
 
 
 def test_the_signature_pins_scores_and_thresholds(models: list[str], drawn_dataset: Path, tmp_path: Path) -> None:

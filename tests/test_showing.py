@@ -16,12 +16,12 @@ from arena.evaluate import Settings
 from arena.heldout.dataset import read_frozen
 from arena.pipeline import Scoring
 from arena.progress import Progress, Silent
-from arena.report.packed import decompress
 from arena.result import read_result, write_result
 from arena.showing import LIMITS, Showing, rating_told, show_images
 from arena.thumbnails import Limits, read_thumbnails
 
 from .conftest import write_dataset
+from .report.unpacking import decompress
 
 pytestmark = pytest.mark.usefixtures("no_plots")
 

@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from arena import __version__
+from arena.cli.baseline import baseline
 from arena.cli.bench import bench
+from arena.cli.check import check
 from arena.cli.check_adapter import check_adapter
+from arena.cli.compare import compare
 from arena.cli.dataset import dataset
 from arena.cli.options import (
     NamedFile,
@@ -28,6 +31,7 @@ from arena.cli.options import (
 )  # fmt: skip
 from arena.cli.parity import parity
 from arena.cli.publish import publish
+from arena.cli.published import published
 from arena.cli.pull import pull
 from arena.cli.verbs import Verbs, command_line, split_names, unique
 from arena.cli.verify import verify
@@ -220,8 +224,12 @@ arena.add_command(bench)
 arena.add_command(pull)
 arena.add_command(verify)
 arena.add_command(check_adapter)
+arena.add_command(check)
+arena.add_command(compare)
 arena.add_command(parity)
 arena.add_command(publish)
+arena.add_command(published)
+arena.add_command(baseline)
 
 
 @arena.group("ls", cls=Verbs)
@@ -298,7 +306,12 @@ def _scoring(settings: dict[str, Any]) -> "Scoring":
         SLICE_COLUMNS if slices == SLICE_COLUMNS else slices, imply=settings["imply"],
     )  # fmt: skip
     return Scoring(
-        chosen, unique(settings["threshold"]), settings["tag_groups"], settings["against"], settings["pictures"]
+        chosen,
+        unique(settings["threshold"]),
+        settings["tag_groups"],
+        settings["against"],
+        settings["pictures"],
+        settings["published"],
     )
 
 

@@ -133,6 +133,10 @@ pictures_option = option(
     "--pictures", multiple=True, metavar="[INDEX=]FOLDER", show_default=False,
     help="Pictures of an index, a folder or dataset: what is near is compared; may be given again.",
 )  # fmt: skip
+published_option = option(
+    "--published", multiple=True, metavar="[NAME=]FILE", show_default=False,
+    help="Published figures of others, shown beside the measured ones; may be given again.",
+)  # fmt: skip
 imply_option = option(
     "--imply", is_flag=True, help="Raise an implied tag's score to that of any tag implying it.", show_default=False
 )
@@ -155,7 +159,7 @@ def scoring_options(command: Command) -> Command:
     for one in reversed(
         (
             min_positives_option, convention_option, bootstrap_option, slices_option, tag_groups_option, imply_option,
-            threshold_option, against_option, pictures_option,
+            threshold_option, against_option, pictures_option, published_option,
         )
     ):  # fmt: skip
         command = one(command)

@@ -1,35 +1,109 @@
-"""`publish`: runs as a site of static pages."""
+"""`publish`: runs as a site of static pages, a run in the forms that people publish, and the proof that they hold."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from arena.cli.options import config_option, option
+from arena.cli.options import NamedFile, config_option, option, root_option
+from arena.errors import ArenaError, FailedError
+
+NAMED_DIFFERENCES = 10
+"""Differences that `--verify` names; the others are counted."""
 
 
 @click.command("publish")
 @config_option
 @click.argument("runs", nargs=-1, type=click.Path(path_type=Path))
-@option("--to", "to", required=True, type=click.Path(path_type=Path), help="Folder of the site.", show_default=False)
+@option("--to", "to", type=click.Path(path_type=Path), help="Folder of the site.", show_default=False)
 @option(
     "--url", help="Where it will stand: for canonical addresses, sitemap; kept; none forgets it.", show_default=False
 )
 @option("--no-images", is_flag=True, show_default=False, help="Leave out the thumbnails of the runs.")
-def publish(runs: tuple[Path, ...], to: Path, url: str | None, no_images: bool) -> None:
-    """Publish runs as a site of static pages, for any host or from disk.
+@option(
+    "--forms", type=click.Path(path_type=Path), show_default=False,
+    help="Folder for one run's texts, tables, metadata for the hub, citation.",
+)  # fmt: skip
+@option("--model", "-m", multiple=True, help="With --forms: only this one; may be given again.", show_default=False)
+@option("--verify", is_flag=True, show_default=False, help="Compute one run again from its scores and compare all.")
+@option(
+    "--dataset",
+    "-d",
+    show_default=False,
+    help="With --verify: the truth, where it goes by another name than in the run.",
+)
+@option(
+    "--scores", type=NamedFile(), multiple=True, metavar="NAME=FILE", show_default=False,
+    help="With --verify: scores that do not lie in the run folder.",
+)  # fmt: skip
+@option("--tag-groups", type=click.Path(path_type=Path), help="With --verify: the run's groups.", show_default=False)
+@root_option
+def publish(
+    runs: tuple[Path, ...], to: Path | None, url: str | None, no_images: bool, forms: Path | None, model: tuple[str, ...],
+    verify: bool, dataset: str | None, scores: tuple[tuple[str, Path], ...], tag_groups: Path | None, root: Path | None,
+) -> None:  # fmt: skip
+    """Publish runs as a site of static pages, or one run in every form that people use; or verify what was published.
 
-    An index of runs, a leaderboard over time, a page a tagger and a page a tag, the runs' own pages and files, a feed. The same
-    runs give the same bytes, and runs that are there already stay; without any run the other pages are made anew. Stopped at
-    any point, the same command continues.
+    --to: an index of runs, a leaderboard over time, a page a tagger and a page a tag, the runs' own pages and files, a feed,
+    for any host or from disk. Runs that are there already stay; without any run the other pages are made anew.
+
+    --forms: full-metrics.txt, CSV, Parquet, JSON, model-index, model card, citation, signature.
+
+    --verify: every figure from the stored scores, every file; with --forms those files too. Exits with 1 if one differs, with
+    4 if the dataset is another one.
+
+    Everything gives the same bytes when it is done again.
 
     Example: arena publish runs/demo --to site --url https://example.org/arena
     """
+    if to is None and forms is None and not verify:
+        raise ArenaError("arena publish: give --to SITE, --forms FOLDER or --verify")
+    if verify:
+        _verify(_only(runs, "--verify"), forms, dataset=dataset, scores=scores, tag_groups=tag_groups, root=root)
+    elif forms is not None:
+        _forms(_only(runs, "--forms"), forms, model)
+    if to is not None:
+        _site(runs, to, url, images=not no_images)
+
+
+def _only(runs: tuple[Path, ...], wanted: str) -> Path:
+    if len(runs) != 1:
+        raise ArenaError(f"arena publish {wanted}: name one run, not {len(runs)}")
+    return runs[0]
+
+
+def _verify(run: Path, forms: Path | None, *, scores: tuple[tuple[str, Path], ...], **where: Any) -> None:
+    from arena.cli.verbs import unique
+    from arena.publishing.verify import verify
+    from arena.report.figures import plural
+    from arena.terminal import Terminal
+
+    found = verify(run, forms=forms, scores=unique(scores), **where, progress=Terminal())
+    for line in found.differences[:NAMED_DIFFERENCES]:
+        click.echo(f"DIFFERS  {line}")
+    if len(found.differences) > NAMED_DIFFERENCES:
+        click.echo(f"and {len(found.differences) - NAMED_DIFFERENCES:,} more")
+    for line in found.left_out:
+        click.echo(f"not compared: {line}")
+    if found.differences:
+        raise FailedError(f"{run}: {plural(len(found.differences), 'difference', 'differences')} from its scores")
+    click.echo(f"{run}: equal; {plural(len(found.compared), 'file', 'files')} compared")
+
+
+def _forms(run: Path, to: Path, models: tuple[str, ...]) -> None:
+    from arena.publishing.forms import publish_forms
+
+    done = publish_forms(run, to, models)
+    click.echo(f"{to}: {len(done.files):,} files, {len(done.changed):,} written")
+
+
+def _site(runs: tuple[Path, ...], to: Path, url: str | None, *, images: bool) -> None:
     from arena.report.figures import plural
     from arena.report.site.publish import publish as publish_runs
     from arena.terminal import Terminal
 
     terminal = Terminal()
-    done = publish_runs(runs, to, url=url, images=not no_images, progress=terminal)
+    done = publish_runs(runs, to, url=url, images=images, progress=terminal)
     for line in done.told:
         terminal.note(f"not in the indexes: {line}")
     click.echo(f"{done.folder / 'index.html'}")

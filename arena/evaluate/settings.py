@@ -1,8 +1,10 @@
 """What a comparison is asked to do."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
+from arena import provenance
 from arena.metrics.bootstrap import REPLICATES
 from arena.metrics.counts import CONVENTIONS, Convention
 from arena.tag_groups import TagGroup
@@ -42,6 +44,12 @@ class Settings:
     def counting(self) -> Convention:
         """The convention itself."""
         return CONVENTIONS[self.convention]
+
+
+def describe_settings(settings: Settings) -> dict[str, Any]:
+    """What `run.json` keeps of the settings beside those that `summary.json` tells; the tag groups by their digest."""
+    groups = provenance.digest({group.name: asdict(group) for group in settings.tag_groups})
+    return {"seed": settings.seed, "slices": list(settings.slices), "tag_groups": groups}
 
 
 Advance = Callable[[int], None]

@@ -100,5 +100,8 @@ def images_to_decide(seen: Seen, margin: float, images: int) -> int | None:
     if not seen.known or seen.difference == -margin:
         return None
     side = seen.difference - seen.low if seen.difference > -margin else seen.high - seen.difference
-    needed = images * (side / (seen.difference + margin)) ** 2
+    ratio = side / (seen.difference + margin)
+    needed = (
+        images * ratio * ratio
+    )  # a power would raise where a difference is all but the margin, and this is infinite
     return max(images, math.ceil(round(needed, 6))) if needed <= MOST_IMAGES else None

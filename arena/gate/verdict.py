@@ -142,7 +142,7 @@ class Verdict:
 
     @property
     def outcome(self) -> Outcome:
-        """The worst of all cases; one that was skipped changes nothing.
+        """The worst of all cases; one that was skipped changes nothing, but where all were, nothing was shown.
 
         >>> one = Case("margins", "map", "mAP", Outcome.INCONCLUSIVE, "...")
         >>> side = Side("new", "runs/new")
@@ -150,6 +150,8 @@ class Verdict:
         (<Outcome.INCONCLUSIVE: 'inconclusive'>, <ExitCode.DONE: 0>)
         """
         found = {case.outcome for case in self.cases}
+        if found <= {Outcome.SKIPPED}:
+            return Outcome.INCONCLUSIVE
         return next((one for one in _WORST_FIRST if one in found), Outcome.PASS)
 
     @property

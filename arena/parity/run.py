@@ -87,7 +87,7 @@ def compare_models(
     scores = folder or _home(pair[0].card.name, pair[1].card.name, images)
     make_folder(scores)
     first, second = score_models(pair, images, scores, progress)
-    rerun = _Rerun(_as_ran(pair[1], second), images, diagnose)
+    rerun = Rerun(_as_ran(pair[1], second), images, diagnose)
     return _compare((first, second), images.relations, tolerances, progress, rerun)
 
 
@@ -123,9 +123,7 @@ def compare_with_scores(
     refuse_overwriting(scores, runner, files)
     make_folder(scores)
     (ran,) = score_models([runner], known, scores, progress)
-    report = _compare(
-        (side, ran), images.relations, tolerances, progress, _Rerun(_as_ran(runner, ran), known, diagnose)
-    )
+    report = _compare((side, ran), images.relations, tolerances, progress, Rerun(_as_ran(runner, ran), known, diagnose))
     if left := len(images.source.image_ids) - len(known.source.image_ids):
         note = f"{plural(left, 'image', 'images')} of {images.name} {side.name} has no scores of; left out"
         return replace(report, notes=(*report.notes, note))
@@ -163,7 +161,7 @@ def _as_ran(runner: Runner, side: Side) -> Runner:
     return runner._replace(card=replace(runner.card, output="logits")) if side.missing_sigmoid else runner
 
 
-class _Rerun(NamedTuple):
+class Rerun(NamedTuple):
     """How B can be run again."""
 
     runner: Runner
@@ -177,17 +175,17 @@ class _Rerun(NamedTuple):
 
 
 def _compare(
-    sides: tuple[Side, Side], relations: TagRelations, tolerances: Tolerances, progress: Progress, rerun: _Rerun | None
+    sides: tuple[Side, Side], relations: TagRelations, tolerances: Tolerances, progress: Progress, rerun: Rerun | None
 ) -> Report:
     pair = pair_up(*sides, relations)
     with progress.count("tags", 2 * len(pair.tags), 0) as advance:
         parity = measure(pair, advance)
     verdict = judge(parity, tolerances, tuple(side.name for side in sides if side.missing_sigmoid))
     report = Report(parity, tolerances, verdict, notes=_notes(pair, parity))
-    return report if parity.largest <= tolerances.score else _explain(report, pair, rerun, progress)
+    return report if parity.largest <= tolerances.score else explain(report, pair, rerun, progress)
 
 
-def _explain(report: Report, pair: Pair, rerun: _Rerun | None, progress: Progress) -> Report:
+def explain(report: Report, pair: Pair, rerun: Rerun | None, progress: Progress) -> Report:
     """The report with what was found about the cause: by the scores, else by running B again."""
     tolerance = report.tolerances.score
     found = search_scores(pair, tolerance)
@@ -199,7 +197,7 @@ def _explain(report: Report, pair: Pair, rerun: _Rerun | None, progress: Progres
 
 
 def _try_variants(
-    pair: Pair, rerun: _Rerun, chosen: Sequence[int], so_far: Search, tolerance: float, progress: Progress
+    pair: Pair, rerun: Rerun, chosen: Sequence[int], so_far: Search, tolerance: float, progress: Progress
 ) -> Search:
     """What changes of B's preprocessing do on some images."""
     card, compute = rerun.runner

@@ -10,12 +10,13 @@ import numpy as np
 from arena import taggers
 from arena.cards import ModelCard, check_name, find_dataset, find_model, find_models
 from arena.errors import ArenaError, IncomparableError, ScoresError, UnreadableImageError
+from arena.given import read_scores_of
 from arena.heldout.dataset import read_frozen
 from arena.heldout.readers import list_images
 from arena.images import decode_on
 from arena.own_thresholds import Own, own_thresholds, thresholds_of_cards, with_files
 from arena.parity.pairs import Side
-from arena.pipeline import Compute, read_scores_of, score_images
+from arena.pipeline import Compute, score_images
 from arena.progress import Progress
 from arena.scores.matrix import Matrix
 from arena.scores.npz import read_scores

@@ -22,22 +22,24 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from arena.metrics.labels import SUSPECTS_PER_TAG
-from arena.report.contamination import CAVEAT, contamination_told, level_groups
-from arena.report.cost import megabytes
-from arena.report.curves import HEIGHT, WIDTH, reliability_curves, x_of, y_of
-from arena.report.evidence import evidence_block
 from arena.report.figures import count, figure, moment, percent, plural, rate
-from arena.report.findings import PAIRS_SHOWN, findings, static_tags, subject, tag_findings, tag_pairs
-from arena.report.histograms import histogram_block
-from arena.report.leaderboard import MODEL_STYLES, boards
-from arena.report.pictures import picture_columns, picture_facts
-from arena.report.regimes import CROSS_FITTED, regime_rows
-from arena.report.slices import slice_groups
-from arena.report.small_multiples import FOLDED_ROWS, level_multiples, slice_multiples
-from arena.report.suspects import SUSPECTS_OF_A_TAG, by_kind
-from arena.report.tag_block import tag_block
+from arena.report.page.curves import HEIGHT, WIDTH, reliability_curves, x_of, y_of
+from arena.report.page.evidence import evidence_block
+from arena.report.page.histograms import histogram_block
+from arena.report.page.pictures import picture_columns, picture_facts
+from arena.report.page.small_multiples import FOLDED_ROWS, level_multiples, slice_multiples
+from arena.report.page.suspects import SUSPECTS_OF_A_TAG, by_kind
+from arena.report.page.tag_block import tag_block
 from arena.report.text import encodable
-from arena.report.uncertainty import how_sure, verdict
+from arena.report.told.contamination import CAVEAT, contamination_told, level_groups
+from arena.report.told.cost import megabytes
+from arena.report.told.findings import PAIRS_SHOWN, findings, static_tags, subject, tag_findings, tag_pairs
+from arena.report.told.leaderboard import MODEL_STYLES, boards
+from arena.report.told.published import CAVEAT as PUBLISHED_CAVEAT
+from arena.report.told.published import MARK, published_rows
+from arena.report.told.regimes import CROSS_FITTED, regime_rows
+from arena.report.told.slices import slice_groups
+from arena.report.told.uncertainty import how_sure, verdict
 
 SCRIPTS = (
     "dom.js",
@@ -134,6 +136,9 @@ def _words(payload: Mapping[str, Any]) -> dict[str, Any]:
         "more_pairs": max(0, len(tag_pairs(payload)) - PAIRS_SHOWN),
         "how_sure": how_sure(payload) if payload["replicates"] else "",
         "boards": boards(payload),
+        "published": published_rows(payload["published"]),
+        "published_mark": MARK,
+        "published_caveat": PUBLISHED_CAVEAT,
         "regimes": regime_rows(payload),
         "cross_fitted": CROSS_FITTED,
         "level_groups": level_groups(payload),

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from arena.report.contamination import CAVEAT, contamination_told
-from arena.report.cost import cost_notes, megabytes, millions
 from arena.report.figures import clipped, count, moment, plural, rate
-from arena.report.findings import subject, tag_findings
-from arena.report.leaderboard import Cell, Standing, leaderboard
 from arena.report.markdown import bullets, code, escape_markdown, folded, picture, table
-from arena.report.notes import convention_note, imply_notes, undefined_notes, unverified_notes
-from arena.report.regimes import CROSS_FITTED, regime_rows
-from arena.report.slices import slice_groups
 from arena.report.static_pictures import pictures
-from arena.report.uncertainty import headline_rows, how_sure, told, verdict
+from arena.report.told.contamination import CAVEAT, contamination_told
+from arena.report.told.cost import cost_notes, megabytes, millions
+from arena.report.told.findings import subject, tag_findings
+from arena.report.told.leaderboard import Cell, Standing, leaderboard
+from arena.report.told.notes import convention_note, imply_notes, undefined_notes, unverified_notes
+from arena.report.told.published import CAVEAT as PUBLISHED_CAVEAT
+from arena.report.told.published import MARK, published_rows, published_table
+from arena.report.told.regimes import CROSS_FITTED, regime_rows
+from arena.report.told.slices import slice_groups
+from arena.report.told.uncertainty import headline_rows, how_sure, told, verdict
 from arena.report.view import headline_view
 from arena.result import HEADLINES, Result
 
@@ -37,6 +39,7 @@ def summary_markdown(result: Result) -> str:
         _verdict(payload),
         escape_markdown(f"{subject(payload)}{skipped_note(payload['dataset']['skipped'])}"),
         _short_leaderboard(payload),
+        _published(payload),
         shown.get("leaderboard", ""),
         folded("All figures, and how sure they are", _all_figures(result, payload)),
         _thresholds(payload, shown.get("sweep", "")),
@@ -71,6 +74,18 @@ def _short_leaderboard(payload: Mapping[str, Any]) -> str:
     }
     starred = any(s.cells[key].best for s in standings for key in HEADLINES)
     return "\n\n".join(filter(None, [table(_rows(columns), numbers_from=1), _key(payload, starred=starred)]))
+
+
+def _published(payload: Mapping[str, Any]) -> str:
+    """What others published, apart from what was measured; empty where nothing was named."""
+    rows = published_rows(payload["published"])
+    if not rows:
+        return ""
+    notes = [f"{clipped(row.name, NAME)}: {note}." for row in rows for note in row.notes]
+    header, *others = published_table(rows)
+    cells = [[clipped(one[0], NAME), *one[1:-1], clipped(one[-1], NAME)] for one in others]
+    said = escape_markdown(" ".join([f"{MARK.capitalize()}. {PUBLISHED_CAVEAT}", *notes]))
+    return f"{table([header, *cells], numbers_from=1)}\n\n{said}"
 
 
 _F1 = [(key, title) for key, title in HEADLINES.items() if key != "map"]

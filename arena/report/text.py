@@ -2,12 +2,10 @@
 
 import re
 
-import numpy as np
-
-from arena.metrics.counts import TagCounts, joytag_ratios
+from arena.published.full_metrics import full_metrics_text, one_line
 from arena.result import Result
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
+__all__ = ["detailed_metrics", "encodable", "full_metrics", "one_line"]
 
 
 def full_metrics(result: Result, model: str) -> str:
@@ -19,21 +17,7 @@ def full_metrics(result: Result, model: str) -> str:
     Source: JoyTag's `full-metrics.txt`.
     """
     rows = result.tags_of(model)
-    figures = joytag_ratios(
-        TagCounts(
-            rows["threshold"].to_numpy(), rows["tp"].to_numpy(), rows["fp"].to_numpy(), rows["support"].to_numpy(),
-            images=int(result.summary["images"]),
-        )
-    )  # fmt: skip
-    counts = rows["training_count"].fillna(rows["support"]).astype(int)
-    columns = (rows["tag"], rows["index"], counts, *figures, rows["tp"], rows["tn"], rows["fp"], rows["fn"])
-    blocks = list(zip(*(column.tolist() for column in columns), strict=True))
-    order = np.lexsort((rows["index"].to_numpy(), -figures.f1))
-    return "".join(
-        f"Tag: {one_line(tag)} ({index}) (cnt: {count})\nPrecision: {p:.4f}\nRecall: {r:.4f}\nF1: {f1:.4f}\n"
-        f"TP: {tp}, TN: {tn}, FP: {fp}, FN: {fn}\n\n"
-        for tag, index, count, p, r, f1, tp, tn, fp, fn in (blocks[i] for i in order)
-    )
+    return full_metrics_text(rows.assign(training_count=rows["training_count"].fillna(rows["support"])))
 
 
 def detailed_metrics(result: Result) -> str:
@@ -54,9 +38,17 @@ def detailed_metrics(result: Result) -> str:
     return "".join("".join([*lines, "\n"]) for lines in blocks.values())
 
 
-def one_line(name: str) -> str:
-    """A tag as it can stand on a line: control characters and line separators become spaces."""
-    return _CONTROL.sub(" ", name)
+_DIRECTIONS = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""Marks that turn round what stands after a name; the letters themselves have their direction without them."""
+
+
+def unturned(name: str) -> str:
+    """A name on a line without marks of direction, so that what follows it stands where it is.
+
+    >>> unturned("\u202eevil")
+    'evil'
+    """
+    return _DIRECTIONS.sub("", one_line(name))
 
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")

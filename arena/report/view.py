@@ -7,15 +7,15 @@ import numpy as np
 import pandas as pd
 
 from arena.metrics.thresholds import on_sweep
-from arena.report import comparisons, leaderboard
 from arena.report.columns import column, number, rounded
-from arena.report.contamination import contamination
-from arena.report.cost import cost_notes
-from arena.report.evidence import evidence
-from arena.report.histograms import tag_histograms
-from arena.report.notes import convention_note, imply_notes, undefined_notes
-from arena.report.pictures import Shelf, pictures
-from arena.report.suspects import numbered, suspects
+from arena.report.page.evidence import evidence
+from arena.report.page.histograms import tag_histograms
+from arena.report.page.pictures import Shelf, pictures
+from arena.report.page.suspects import numbered, suspects
+from arena.report.told import comparisons, leaderboard
+from arena.report.told.contamination import contamination
+from arena.report.told.cost import cost_notes
+from arena.report.told.notes import convention_note, imply_notes, undefined_notes
 from arena.result import Result
 
 CURVE_METRICS = ("macro_precision", "macro_recall", "macro_f1", "micro_precision", "micro_recall", "micro_f1")
@@ -95,6 +95,7 @@ def headline_view(result: Result) -> dict[str, Any]:
         "regimes": comparisons.regimes(result),
         "slices": comparisons.slices(result),
         "contamination": contamination(result),
+        "published": result.summary.get("published", []),
     }
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from arena import pipeline, provenance
-from arena.report.leaderboard import leaderboard
+from arena.report.told.leaderboard import leaderboard
 from arena.report.view import headline_view
 from arena.result import read_result
 from arena.scores import predict as predict_module

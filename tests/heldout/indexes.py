@@ -7,8 +7,7 @@ import numpy as np
 
 from arena.heldout.contamination import OWN_ALGORITHMS
 from arena.heldout.hashes.algorithms import Algorithm
-from arena.heldout.hashes.index import HashIndex
-from arena.heldout.hashes.index import write_index as write
+from arena.heldout.hashes.index import HashIndex, write_blocks
 
 
 def make_index(
@@ -30,5 +29,5 @@ def make_index(
 
 def write_index(path: Path, index: HashIndex) -> Path:
     """An index file."""
-    write(path, index)
+    write_blocks(path, [index], algorithms=index.algorithms, digests=tuple(index.digests))
     return path

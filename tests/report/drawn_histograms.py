@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from arena.report.histograms import bin_width, undefined_figures
+from arena.report.page.histograms import bin_width, undefined_figures
 
 OWN = 40
 """The own threshold of every tag in hundredths; bins of 1, 2 and 5 hundredths all have an edge there."""

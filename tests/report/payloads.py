@@ -167,6 +167,7 @@ def make_payload(
         "tag_verdicts": [],
         "regimes": [_regime("own", models)],
         "slices": [],
+        "published": [],
         "contamination": None,
         "calibration": [_calibration(name) for name in names],
         "labels": None,

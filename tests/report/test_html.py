@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from arena.report.figures import figure, probability
-from arena.report.findings import subject
 from arena.report.html import SCRIPTS, STYLES, embedded_json, render
+from arena.report.told.findings import subject
 
 from .conftest import Opened
 from .payloads import Payload

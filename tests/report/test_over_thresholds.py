@@ -15,9 +15,9 @@ from arena.evaluate import Settings, evaluate
 from arena.heldout.dataset import Truth
 from arena.metrics.counts import CONVENTIONS, TagCounts
 from arena.metrics.thresholds import on_sweep
-from arena.report import histograms
 from arena.report.figures import figure
 from arena.report.html import render
+from arena.report.page import histograms
 from arena.report.view import page_view
 from arena.result import Result
 from arena.tags import TagSpace
@@ -191,6 +191,7 @@ def test_over_the_tags_shown_figures_are_those_of_the_counts(
         assert page.text_content("#sweep-at") == f"{threshold:.2f}"
         assert shown(page) == [brute_force(result, chosen, threshold, model) for model in ("first", "second")]
     page.emulate_media(media="print")
+    page.locator("#sweep-readout thead th:text('At each tagger’s own threshold')").wait_for()
     own = result.per_tag[(result.per_tag["model"] == "second") & result.per_tag["tag"].isin(chosen)]
     recall = own["tp"].sum() / own["support"].sum()
     assert shown(page)[1][4] == figure(recall), "printed at the thresholds of each tag"

@@ -12,11 +12,11 @@ from arena.cards import Thresholds
 from arena.evaluate import Entry, Settings, evaluate
 from arena.heldout.dataset import Truth
 from arena.report import columns
-from arena.report import evidence as evidence_module
 from arena.report.columns import rounded
-from arena.report.evidence import by_interest, evidence, evidence_block
 from arena.report.figures import figure, probability
 from arena.report.html import render
+from arena.report.page import evidence as evidence_module
+from arena.report.page.evidence import by_interest, evidence, evidence_block
 from arena.report.summary import summary_markdown
 from arena.report.view import page_view
 from arena.result import Result

@@ -45,7 +45,7 @@ def describe(folder: str, as_json: bool, min_positives: int, pairs: int, root: P
     Example: arena dataset describe demo
     """
     from arena.catalogue import describe_dataset
-    from arena.report.dataset_text import dataset_text
+    from arena.report.dataset.text import dataset_text
 
     description = describe_dataset(folder, root, min_positives=min_positives, pairs=pairs)
     click.echo(json.dumps(description, indent=1) if as_json else dataset_text(description), nl=as_json)

@@ -79,11 +79,6 @@ def _listed(columns: Iterable[str]) -> str:
     return ", ".join(sorted(columns)) or "no hash"
 
 
-def write_index(path: Path, index: HashIndex) -> None:
-    """Write an index, whole or not at all."""
-    write_blocks(path, [index], algorithms=index.algorithms, digests=tuple(index.digests))
-
-
 def write_blocks(
     path: Path,
     blocks: Iterable[HashIndex],

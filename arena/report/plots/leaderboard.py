@@ -9,9 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from arena.report.cost import megabytes, millions
 from arena.report.figures import rate
-from arena.report.leaderboard import Cell, Standing, leaderboard
 from arena.report.plots.canvas import (
     POINTS,
     SIZE,
@@ -29,6 +27,8 @@ from arena.report.plots.canvas import (
     width,
 )
 from arena.report.styles import Theme
+from arena.report.told.cost import megabytes, millions
+from arena.report.told.leaderboard import Cell, Standing, leaderboard
 from arena.result import HEADLINES
 
 ROW = 0.46

@@ -11,7 +11,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from arena.report.comparisons import SLICED
 from arena.report.figures import UNDEFINED, count, plural
 from arena.report.plots.canvas import (
     POINTS,
@@ -30,8 +29,9 @@ from arena.report.plots.canvas import (
     whisker,
     width,
 )
-from arena.report.slices import KINDS, OF_TAGS
 from arena.report.styles import Theme
+from arena.report.told.comparisons import SLICED
+from arena.report.told.slices import KINDS, OF_TAGS
 from arena.result import HEADLINES
 
 MOST_SLICES = 8

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path
 
-import pandas as pd
-
 from arena.errors import ArenaError
+from arena.report.forms.tables import as_csv
 from arena.report.site.folder import Site
 from arena.report.site.names import run_id
 from arena.report.site.run_page import read_page, within_site
@@ -19,11 +17,11 @@ from arena.result import TABLES, Result, read_result
 COPIED = ("summary.md", "summary.json", "detailed_metrics.txt", "full-metrics", "plots")
 """Files and folders of a run that a reader may want; beside them come the page and the tables that are read again."""
 
+SPREADSHEETS = ("per_tag", "thresholds")
+"""Tables that are published as CSV that a spreadsheet may open."""
+
 PICTURES = "thumbnails"
 """The folder of a run's pictures, where it has one."""
-
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""What a spreadsheet may take for the start of a formula."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ def read_source(folder: Path) -> Source:
         ArenaError: no finished run, or one without its reports.
         IncomparableError: another schema.
     """
-    result = read_result(folder, READ)
+    result = read_result(folder, [*READ, *SPREADSHEETS])
     missing = [name for name in ("index.html", "summary.md", "detailed_metrics.txt") if not (folder / name).is_file()]
     if missing:
         raise ArenaError(f"{folder}: no {missing[0]}; write the reports again with arena report {folder}")
@@ -68,7 +66,8 @@ def copy_run(site: Site, source: Source, *, images: bool) -> None:
     files = dict(_files(source.folder, names if images else names[:-1]))
     for path, file in files.items():
         site.write(f"{place}/{path}", file.read_bytes())
-    site.write(f"{place}/per_tag.csv", as_csv(source.result.per_tag))
+    for name in SPREADSHEETS:
+        site.write(f"{place}/{name}.csv", as_csv(source.result.tables[name]))
     for path, file in list(_files(site.folder / place, names)):
         if path not in files:
             site.remove(file)
@@ -92,19 +91,3 @@ def _files(folder: Path, names: Sequence[str]) -> Iterator[tuple[str, Path]]:
         for path in found:
             if path.is_file() and not path.is_symlink():
                 yield path.relative_to(folder).as_posix(), path
-
-
-def as_csv(table: pd.DataFrame) -> str:
-    """A table for spreadsheets: what they would take for a formula has an apostrophe before it. The Parquet file has none.
-
-    >>> as_csv(pd.DataFrame({"tag": ["=_=", "cat"], "f1": [0.5, None]}))
-    "tag,f1\\r\\n'=_=,0.5\\r\\ncat,\\r\\n"
-    """
-    safe = table.copy()
-    for name in safe.columns:
-        if safe[name].dtype == object or pd.api.types.is_string_dtype(safe[name]):
-            texts = safe[name].astype(object)
-            safe[name] = [f"'{text}" if str(text).startswith(FORMULA) else text for text in texts]
-    text = StringIO()
-    safe.to_csv(text, index=False, lineterminator="\r\n")
-    return text.getvalue()

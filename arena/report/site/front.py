@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from arena.report.figures import plural
-from arena.report.leaderboard import value_of
 from arena.report.site.folder import Site
 from arena.report.site.models import ModelOverRuns
 from arena.report.site.render import render
@@ -14,7 +13,8 @@ from arena.report.site.run_page import picture_of
 from arena.report.site.runs import PublishedRun, Shelf
 from arena.report.site.series import HEIGHT, LEFT, RIGHT, TOP, WIDTH, groups
 from arena.report.site.tags import span
-from arena.report.uncertainty import leading, with_interval
+from arena.report.told.leaderboard import value_of
+from arena.report.told.uncertainty import leading, with_interval
 from arena.result import HEADLINES
 
 OPENED = 2

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from arena.report.figures import count, figure, interval, plural
-from arena.report.leaderboard import Cell, leaderboard
-from arena.report.regimes import RegimeCell, regime_rows
 from arena.report.site.folder import Site
 from arena.report.site.names import slug
 from arena.report.site.render import render
 from arena.report.site.run_page import picture_of
 from arena.report.site.runs import PublishedRun
-from arena.report.uncertainty import with_interval
+from arena.report.told.leaderboard import Cell, leaderboard
+from arena.report.told.regimes import RegimeCell, regime_rows
+from arena.report.told.uncertainty import with_interval
 from arena.result import HEADLINES
 
 TAGS_SHOWN = 12

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
-from arena.report.cost import megabytes
 from arena.report.html import environment
 from arena.report.site.folder import Site
 from arena.report.site.render import told_to_others
 from arena.report.site.runs import OtherRun, PublishedRun
 from arena.report.text import encodable
+from arena.report.told.cost import megabytes
 
 _ADDED = re.compile(r"<!--arena site-->.*?<!--/arena site-->\n", re.DOTALL)
 _HEAD, _BODY = "</head>", '<header class="masthead wrap">'
@@ -26,6 +26,7 @@ FILES = (
     ("per_tag.parquet", "the same, exact"),
     ("detailed_metrics.txt", "every compared tag, as text"),
     ("full-metrics/*.txt", "one tagger, as JoyTag publishes it"),
+    ("thresholds.csv", "the threshold to use of each regime and tag"),
     ("summary.md", "for a README or a model card"),
     ("summary.json", "the aggregates"),
     ("run.json", "where it comes from"),

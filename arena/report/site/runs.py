@@ -12,7 +12,7 @@ from typing import Any
 from arena.errors import ArenaError
 from arena.provenance import digest
 from arena.report.site.folder import Site
-from arena.report.uncertainty import verdict
+from arena.report.told.uncertainty import verdict
 from arena.report.view import headline_view
 from arena.result import CONTAMINATION, Result, read_result
 

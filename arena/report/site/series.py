@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from arena.report.figures import figure, interval
-from arena.report.leaderboard import MODEL_STYLES, value_of
 from arena.report.site.runs import PublishedRun
+from arena.report.told.leaderboard import MODEL_STYLES, value_of
 from arena.result import HEADLINES
 
 WIDTH, HEIGHT = 360, 220
@@ -149,8 +149,7 @@ def _chart(group: Group, key: str) -> Chart:
         return Chart(HEADLINES[key], [], [], [])
     marks = grid(min(values), max(values))
     lines = [_line(group, name, key, marks) for name in group.styles]
-    figures = [Tick(_height(mark, marks), f"{mark:.4f}".rstrip("0").ljust(4, "0")) for mark in marks]
-    return Chart(HEADLINES[key], [line for line in lines if line.points], figures, _dates(group.runs))
+    return Chart(HEADLINES[key], [line for line in lines if line.points], figure_ticks(marks), _dates(group.runs))
 
 
 def grid(lowest: float, highest: float) -> list[float]:
@@ -168,12 +167,19 @@ def grid(lowest: float, highest: float) -> list[float]:
     return [mark for mark in marks if 0 <= mark <= 1]
 
 
-def _height(value: float, marks: Sequence[float]) -> float:
+def figure_ticks(marks: Sequence[float]) -> list[Tick]:
+    """The figures at the lines of a grid."""
+    return [Tick(height_of(mark, marks), f"{mark:.4f}".rstrip("0").ljust(4, "0")) for mark in marks]
+
+
+def height_of(value: float, marks: Sequence[float]) -> float:
+    """Where a figure lies on the drawing whose grid is at `marks`."""
     plane = HEIGHT - TOP - BOTTOM
     return round(TOP + plane * (marks[-1] - value) / (marks[-1] - marks[0]), 2)
 
 
-def _across(place: int, runs: int) -> float:
+def across(place: int, runs: int) -> float:
+    """Where the run at a place lies, of so many."""
     return round(LEFT + (WIDTH - LEFT - RIGHT) * (place + 0.5) / runs, 2)
 
 
@@ -191,8 +197,8 @@ def _line(group: Group, name: str, key: str, marks: Sequence[float]) -> Line:
             if value is None:
                 pen = "M"
                 continue
-            low, high = (None if end is None else _height(end, marks) for end in ends(model, key))
-            x, y = round(_across(place, len(group.runs)) + aside, 2), _height(value, marks)
+            low, high = (None if end is None else height_of(end, marks) for end in ends(model, key))
+            x, y = round(across(place, len(group.runs)) + aside, 2), height_of(value, marks)
             text = shown(model, key)
             points.append(Point(x, y, low, high, f"{name}, {run.created[:10]}: {text.text} {text.range}".rstrip()))
             path, pen = f"{path}{pen}{x} {y}", "L"
@@ -202,4 +208,4 @@ def _line(group: Group, name: str, key: str, marks: Sequence[float]) -> Line:
 def _dates(runs: Sequence[PublishedRun]) -> list[Tick]:
     number = min(len(runs), MOST_DATES)
     places = sorted({round(i * (len(runs) - 1) / max(number - 1, 1)) for i in range(number)})
-    return [Tick(_across(place, len(runs)), runs[place].created[:10] or "undated") for place in places]
+    return [Tick(across(place, len(runs)), runs[place].created[:10] or "undated") for place in places]

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from markupsafe import Markup
 
 from arena.report.figures import UNDEFINED, clipped, figure, interval, plural, probability, signed
-from arena.report.packed import compress
+from arena.report.page.packed import compress
 from arena.report.site.folder import Site
 from arena.report.site.names import slug
 from arena.report.site.render import render, search_script, tag_style

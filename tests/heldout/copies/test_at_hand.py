@@ -11,9 +11,10 @@ from arena.heldout.copies.at_hand import find_pictures, paths_of
 from arena.heldout.copies.dedup import dedup, read_sources
 from arena.heldout.copies.policy import Rule
 from arena.heldout.hashes.build import hash_sources
-from arena.heldout.hashes.index import HashIndex, read_index, write_index
+from arena.heldout.hashes.index import HashIndex, read_index
 from arena.progress import Silent
 
+from ..indexes import write_index
 from .test_dedup import read, tags_by_id, write_folder
 from .test_pairs import drawing, with_symbol
 

@@ -23,6 +23,7 @@ from arena.heldout.hashes.index import HashIndex
 from arena.images import decode, pixel_digest
 from arena.progress import Silent
 
+from ..indexes import write_index
 from .test_pairs import drawing, with_symbol
 
 HOSTILE = ["=cmd|'x'!A0", "line\nbreak", "../../up", "ünï 💡", "a" * 300]
@@ -321,11 +322,11 @@ def test_an_index_file_is_read_and_an_unlike_one_refused(tmp_path: Path) -> None
 
     algorithms = {name: ALGORITHMS[name] for name in ("phash", "dhash")}
     hashes = {name: np.array([1, 2**64 - 1], np.uint64) for name in algorithms}
-    index.write_index(tmp_path / "train.parquet", index.HashIndex(("=a", "b\n"), hashes, algorithms))
+    write_index(tmp_path / "train.parquet", index.HashIndex(("=a", "b\n"), hashes, algorithms))
     [source] = read_sources([tmp_path / "train.parquet"])
     assert (source.name, source.hashed.image_ids) == ("train.parquet", ("=a", "b\n"))
     assert source.digest == hashlib.sha256((tmp_path / "train.parquet").read_bytes()).hexdigest()
     other = {name: made._replace(version=made.version + 1) for name, made in algorithms.items()}
-    index.write_index(tmp_path / "other.parquet", index.HashIndex(("a", "b"), hashes, other))
+    write_index(tmp_path / "other.parquet", index.HashIndex(("a", "b"), hashes, other))
     with pytest.raises(IncomparableError, match=r"other\.parquet"):
         read_sources([tmp_path / "other.parquet"])

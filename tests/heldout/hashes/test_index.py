@@ -26,8 +26,9 @@ from arena.heldout.hashes.index import (
     read_facts,
     read_index,
     write_blocks,
-    write_index,
 )
+
+from ..indexes import write_index
 
 HOSTILE = ("a\nb", "=cmd()", "../../etc", "\x00", "ünï/код", "", "a" * 10_000, "<script>", '"', "\u202e")
 

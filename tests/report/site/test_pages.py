@@ -23,6 +23,7 @@ from arena.report.site.tags import tag_path
 from arena.result import read_result
 
 from ..conftest import Opened
+from ..test_access import PHONE, in_both_schemes
 from .conftest import write_run
 
 URL = "https://example.org/arena"
@@ -260,6 +261,15 @@ def test_pages_open_from_disk_in_silence_and_fit(
     ):
         page.goto(path.as_uri())
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, path
+
+
+def test_axe_finds_no_violation_on_any_kind_of_page(opened: Opened, site: Path) -> None:
+    opened.folder = site
+    page = opened.show((site / "index.html").read_text(), viewport=PHONE)
+    model, tag = next((site / "models").rglob("index.html")), next((site / "tags").glob("c*.html"))
+    for path in (site / "index.html", model, tag, site / "tags/index.html", site / "404.html"):
+        page.goto(path.as_uri())
+        assert in_both_schemes(page) == [], path
 
 
 def test_the_search_finds_tags_and_their_pages(opened: Opened, hostile: Path) -> None:

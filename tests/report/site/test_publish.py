@@ -13,7 +13,7 @@ from filelock import FileLock
 
 from arena import cli
 from arena.errors import ArenaError, IncomparableError
-from arena.report.site.copying import as_csv
+from arena.report.forms.tables import as_csv
 from arena.report.site.folder import LOCK, MARKER, Site, check_url
 from arena.report.site.publish import publish
 
@@ -229,6 +229,8 @@ def test_the_spreadsheet_has_every_figure_and_no_formula(runs: list[Path], tmp_p
     read = pd.read_csv(folder / "per_tag.csv", keep_default_na=False, na_values={"ap": ""}, dtype={"ap": float})
     assert read["tag"].tolist() == exact["tag"].tolist()
     assert read["ap"].to_numpy() == pytest.approx(exact["ap"].to_numpy(), nan_ok=True, rel=0, abs=0)
+    offered = pd.read_csv(folder / "thresholds.csv", keep_default_na=False)
+    assert offered["tag"].tolist() == pd.read_csv(runs[0] / "thresholds.csv", keep_default_na=False)["tag"].tolist()
     hostile = ["=1+1", "+1", "-1", "@x", "\t=1", "\uff1d1", 'a"b,c', "nan"]
     text = as_csv(pd.DataFrame({"tag": hostile, "f1": [-0.5] * len(hostile)}))
     lines = text.split("\r\n")

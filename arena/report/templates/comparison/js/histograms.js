@@ -1,4 +1,4 @@
-// How scores of each tag spread, as arena/report/histograms.py packs them; exact at the edges of the bins, between them unknown.
+// How scores of each tag spread, as arena/report/page/histograms.py packs them; exact at the edges of the bins, between them unknown.
 
 const EDGES = Array.from({ length: Math.round(1 / data.histograms.step) + 1 }, (_, i) => Number((i * data.histograms.step).toFixed(4)));
 

@@ -1,4 +1,4 @@
-// Blocks of packed columns, as arena/report/packed.py writes them: gzip in base 85 of a line of JSON and planes of bytes.
+// Blocks of packed columns, as arena/report/page/packed.py writes them: gzip in base 85 of a line of JSON and planes of bytes.
 
 const NEARLY = [0.00001, 0.99999, -0.00001, -0.99999]; // as in columns.py
 

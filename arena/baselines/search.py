@@ -1,0 +1,88 @@
+"""Which of an ordered list is the first that lost something, by as few looks as can be; what a look is, others say."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import pairwise
+
+
+class State(StrEnum):
+    """What a look at a checkpoint tells, held against the first."""
+
+    KEPT = "kept"
+    LOST = "lost"
+    UNDETERMINED = "undetermined"
+
+
+@dataclass(frozen=True)
+class Search:
+    """How far it came.
+
+    Attributes:
+        kept: the last place before the loss that is known to have kept it.
+        lost: the first place that is known to have lost it; None where no loss is known.
+        open: places between the two of which nothing is known.
+    """
+
+    kept: int
+    lost: int | None
+    open: tuple[int, ...] = ()
+
+
+def search(number: int, look: Callable[[int], State]) -> Search:
+    """Halve the list until the loss lies between neighbours; the first has it, and the last is looked at first.
+
+    Where a look tells nothing, the places next to it are tried, the nearest first, and so at worst every one between. It
+    takes for granted that what is lost stays lost: `relapses` tells where what was seen speaks against that.
+
+    Args:
+        number: of checkpoints, at least two.
+        look: is asked about a place at most once.
+
+    >>> search(9, lambda place: State.LOST if place >= 3 else State.KEPT)
+    Search(kept=2, lost=3, open=())
+    """
+    last = number - 1
+    if look(last) is not State.LOST:
+        return Search(0, None)
+    kept, lost, unclear = 0, last, set[int]()
+    while between := [place for place in range(kept + 1, lost) if place not in unclear]:
+        middle = (kept + lost) // 2
+        place = min(between, key=lambda place: (abs(place - middle), place))
+        state = look(place)
+        if state is State.UNDETERMINED:
+            unclear.add(place)
+        elif state is State.KEPT:
+            kept = place
+        else:
+            lost = place
+    return Search(kept, lost, tuple(range(kept + 1, lost)))
+
+
+def search_all(number: int, look: Callable[[int], State]) -> Search:
+    """Look at every place, the last one first; the first loss is the answer.
+
+    >>> states = {1: State.KEPT, 2: State.LOST, 3: State.KEPT, 4: State.LOST}
+    >>> search_all(5, states.__getitem__)
+    Search(kept=1, lost=2, open=())
+    """
+    states = {place: look(place) for place in (number - 1, *range(1, number - 1))}
+    lost = min((place for place, state in states.items() if state is State.LOST), default=None)
+    if lost is None:
+        return Search(0, None)
+    kept = max((place for place in range(1, lost) if states[place] is State.KEPT), default=0)
+    return Search(kept, lost, tuple(range(kept + 1, lost)))
+
+
+def relapses(states: Mapping[int, State]) -> list[tuple[int, int]]:
+    """Where a list is not monotone: each place that lost it, with the next known place after it that has it.
+
+    >>> relapses({1: State.KEPT, 2: State.LOST, 3: State.UNDETERMINED, 4: State.KEPT, 5: State.LOST})
+    [(2, 4)]
+    """
+    known = [(place, state) for place, state in sorted(states.items()) if state is not State.UNDETERMINED]
+    return [
+        (place, after)
+        for (place, state), (after, next_state) in pairwise(known)
+        if state is State.LOST and next_state is State.KEPT
+    ]

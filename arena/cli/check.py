@@ -1,0 +1,91 @@
+"""The verb `check`: may a candidate replace the baseline?"""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from arena.cli.options import (
+    batch_option,
+    bootstrap_option,
+    config_option,
+    device_option,
+    limit_option,
+    option,
+    precision_option,
+    root_option,
+    showing_options,
+)
+from arena.cli.verbs import command_line
+from arena.errors import ArenaError, VerdictError
+
+
+@click.command()
+@config_option
+@click.argument("candidate", required=False)
+@option("--baseline", help="What it is to replace: the same, or @baseline.", show_default=False)
+@option("--policy", type=click.Path(path_type=Path), help="TOML file over the default policy.", show_default=False)
+@option("--show-policy", is_flag=True, help="Print the default policy, every key explained.", show_default=False)
+@option(
+    "--dataset",
+    "-d",
+    help="Card, frozen folder or truth .npz.  [default: that of the runs, or demo]",
+    show_default=False,
+)
+@option(
+    "--output", "-o", type=click.Path(path_type=Path), help="Folder.  [default: checks/CANDIDATE-vs-BASELINE]",
+    show_default=False,
+)  # fmt: skip
+@option("--aliases", type=click.Path(path_type=Path), help="CSV file old,new of renamed tags.", show_default=False)
+@option("--baselines", type=click.Path(path_type=Path), default="baselines", help="Where @baseline is recorded.")
+@option("--canary", is_flag=True, help="Scores may not move, even where the weights differ.", show_default=False)
+@option(
+    "--diagnose", type=click.IntRange(0, 256), default=16, metavar="N", help="Images to look for a cause on; 0: none."
+)
+@limit_option
+@option("--seed", type=int, default=0, help="Of the resamples, and of the part that --limit takes.")
+@bootstrap_option
+@batch_option
+@device_option
+@precision_option
+@showing_options
+@root_option
+def check(candidate: str | None, baseline: str | None, show_policy: bool, output: Path | None, **settings: Any) -> None:
+    """Say whether a release candidate may replace the baseline, and why.
+
+    Both sides are runs (RUN, RUN:MODEL), models to be run now (a card, NAME=PATH), scores (NAME=FILE) or published files.
+    Writes a run folder of both with check.html, check.json, junit.xml, check.md and a badge. Exits 0 if it passes, 1 if it
+    fails, 3 if more images are needed, 4 if the two cannot be compared. Stopped at any point, the same command continues.
+
+    Example: arena check runs/new --baseline runs/old
+    """
+    if show_policy:
+        from arena.gate.policy import DEFAULT
+
+        click.echo(DEFAULT.read_text(encoding="utf-8"), nl=False)
+        return
+    if candidate is None or baseline is None:
+        raise ArenaError("arena check: name a CANDIDATE and --baseline BASE, each a run, a model or a published file")
+    from arena.checking.check import check as check_both
+    from arena.checking.joint import Asked
+    from arena.checking.recorded import Sample
+    from arena.checking.show import show_verdict, tell_ci
+    from arena.pipeline import Compute
+    from arena.report.check import words
+    from arena.showing import Showing
+    from arena.terminal import Terminal
+
+    asked = Asked(
+        settings["dataset"], Sample(settings["limit"], settings["seed"]), settings["bootstrap"], settings["seed"],
+        canary=settings["canary"], root=settings["root"], baselines=settings["baselines"], command=command_line(),
+        compute=Compute(settings["device"], settings["precision"], settings["batch_size"]),
+        showing=Showing(settings["thumbnails"], not settings["no_image_ids"]),
+    )  # fmt: skip
+    found = check_both(
+        candidate, baseline=baseline, policy=settings["policy"], output=output, aliases=settings["aliases"], asked=asked,
+        diagnose=settings["diagnose"], progress=Terminal(),
+    )  # fmt: skip
+    show_verdict(found.verdict, found.folder / "check.html")
+    tell_ci(found.verdict)
+    if found.verdict.exit_code:
+        raise VerdictError(words.sentence(found.verdict), found.verdict.exit_code)

@@ -1,0 +1,71 @@
+"""The verb `compare`: what was scored apart, side by side."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from arena.cli.options import (
+    batch_option,
+    bootstrap_option,
+    config_option,
+    device_option,
+    limit_option,
+    option,
+    precision_option,
+    published_option,
+    root_option,
+    showing_options,
+)
+from arena.cli.verbs import command_line
+from arena.errors import ArenaError
+
+
+@click.command()
+@config_option
+@click.argument("sides", nargs=-1)
+@option(
+    "--dataset",
+    "-d",
+    show_default=False,
+    help="Card, frozen folder or truth .npz.  [default: that of the runs, or demo]",
+)
+@option("--output", "-o", type=click.Path(path_type=Path), help="Run folder.  [default: runs/NAME]", show_default=False)
+@option("--baselines", type=click.Path(path_type=Path), default="baselines", help="Where @baseline is recorded.")
+@limit_option
+@option("--seed", type=int, default=0, help="Of the resamples, and of the part that --limit takes.")
+@bootstrap_option
+@published_option
+@batch_option
+@device_option
+@precision_option
+@showing_options
+@root_option
+def compare(sides: tuple[str, ...], dataset: str | None, output: Path | None, **settings: Any) -> None:
+    """Compare runs that were scored apart, on the same images; models may be run beside them.
+
+    A side is a run (all its models), RUN:MODEL, a card, NAME=PATH of a model or of scores, or @baseline. Finished scores are
+    only read; writes a run folder as arena run does. Exits with 4 where the images or labels are not the same.
+
+    Example: arena compare runs/joytag-1.2 runs/joytag-1.3 wd14
+    """
+    if not sides:
+        raise ArenaError("arena compare: name runs, models or scores, such as runs/old runs/new")
+    from arena.checking.compare import compare as compare_sides
+    from arena.checking.joint import Asked
+    from arena.checking.recorded import Sample
+    from arena.pipeline import Compute
+    from arena.showing import Showing
+    from arena.terminal import Terminal, show_summary
+
+    terminal = Terminal()
+    asked = Asked(
+        dataset, Sample(settings["limit"], settings["seed"]), settings["bootstrap"], settings["seed"],
+        root=settings["root"], baselines=settings["baselines"], command=command_line(),
+        compute=Compute(settings["device"], settings["precision"], settings["batch_size"]),
+        showing=Showing(settings["thumbnails"], not settings["no_image_ids"]),
+    )  # fmt: skip
+    found, folder = compare_sides(sides, output, asked=asked, published=settings["published"], progress=terminal)
+    for note in found.notes:
+        terminal.note(note)
+    show_summary(folder)

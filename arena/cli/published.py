@@ -1,0 +1,90 @@
+"""`published`: what a file of published figures says, and what it does not."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from arena.cli.options import option
+from arena.errors import ArenaError
+
+if TYPE_CHECKING:
+    from arena.published.record import Published
+
+FORMS = ("full-metrics",)
+"""What a file can be written as."""
+
+
+@click.command("published")
+@click.argument("files", nargs=-1, required=True, metavar="[NAME=]FILE...")
+@option("--json", "as_json", is_flag=True, show_default=False, help="Everything but the tags, as JSON.")
+@option(
+    "--convention", type=click.Choice(["arena", "joytag", "smilingwolf", "animetimm"]), show_default=False,
+    help="What an undefined figure counts as.  [default: as its publisher does]",
+)  # fmt: skip
+@option(
+    "--to", "to", nargs=2, type=(click.Choice(FORMS), click.Path(path_type=Path)), metavar="FORM FILE", show_default=False,
+    help="Write the only model in a form: full-metrics FILE.",
+)  # fmt: skip
+def published(files: tuple[str, ...], as_json: bool, convention: str | None, to: tuple[str, Path] | None) -> None:
+    """Read figures that others published: full-metrics.txt, detailed_metrics.txt, report.csv, selected_tags.csv and more.
+
+    Prints each model with its images, tags and means, and what the file does not tell. A file that contradicts itself is told
+    with its line.
+
+    Example: arena published joytag=full-metrics.txt
+    """
+    from arena.published.column import read_given
+
+    found = [one for text in files for one in read_given(text).values()]
+    if to is not None:
+        _write(found, to[1])
+        return
+    if as_json:
+        click.echo(json.dumps([_facts(one, convention) for one in found], indent=1, ensure_ascii=False))
+        return
+    for one in found:
+        _show(one, convention)
+
+
+def _facts(one: "Published", convention: str | None) -> dict[str, object]:
+    from arena.published.aggregates import aggregates_of
+    from arena.published.column import column_of, unknown_of
+
+    told = column_of(one) | ({} if convention is None else aggregates_of(one, convention))
+    return told | {"digits": one.digits, "unknown": unknown_of(one)}
+
+
+def _show(one: "Published", convention: str | None) -> None:
+    from arena.published.aggregates import FIGURES
+    from arena.report.text import one_line
+    from arena.report.told.published import detail
+
+    facts = _facts(one, convention)
+    images = "images unknown" if one.images is None else f"{one.images:,} images"
+    made = {"counts": "means from counts", "figures": "means of the tags' figures", "file": "the file's own means"}
+    click.echo(one_line(f"{one.name}: {one.format} ({one.source}), {images}, {len(one.tags):,} tags"))
+    click.echo(f"  threshold {facts['threshold']}; {made[str(facts['made_of'])]}, convention {facts['convention']}")
+    for key in FIGURES:
+        over = facts.get(f"{key}_tags")
+        told = f"  over {detail(f'{key}_tags', over)} tags" if over and facts[key] is not None else ""
+        click.echo(f"  {key.replace('_', ' '):<16}{detail(key, facts[key])}{told}")
+    if unknown := facts["unknown"]:
+        click.echo(f"  unknown: {', '.join(map(str, unknown))}")  # type: ignore[call-overload]
+    for note in one.notes:
+        click.echo(f"  note: {note}")
+
+
+def _write(found: "list[Published]", path: Path) -> None:
+    """The only model as full-metrics.txt, whole or not at all."""
+    from arena.published.full_metrics import full_metrics_of
+
+    if len(found) != 1:
+        names = ", ".join(one.name for one in found)
+        raise ArenaError(f"--to: {len(found)} models ({names}), but a file holds one; name it: NAME=FILE")
+    text = full_metrics_of(found[0])
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_text(text, encoding="utf-8", newline="\n")
+    temporary.replace(path)
+    click.echo(f"{path}: {len(found[0].tags):,} tags")

@@ -1,0 +1,59 @@
+"""A badge: an SVG of its own that loads nothing, and what shields.io draws one from."""
+
+from __future__ import annotations
+
+import json
+from html import escape
+
+from arena.gate.verdict import Outcome, Verdict
+from arena.report.check.words import headline, sentence
+
+LABEL, INK = "#3b434b", "#ffffff"
+"""Ground of the left part, and the text on both."""
+
+COLOURS = {
+    Outcome.PASS: "#0b6b3a",
+    Outcome.FAIL: "#b3261e",
+    Outcome.INCONCLUSIVE: "#7c5200",
+    Outcome.INCOMPARABLE: "#5a4a8a",
+}
+"""Ground of the right part; white text on each has 4.5:1, by test."""
+
+_WIDE, _NARROW = frozenset("mwMW%"), frozenset("fijlrt.,:;'|I1 ")
+HEIGHT, EDGE = 20, 6
+"""Pixels: of the badge, and on either side of a text."""
+
+
+def badge_svg(verdict: Verdict, label: str = "arena check") -> str:
+    """The badge; its title is the sentence of the verdict."""
+    said = headline(verdict)
+    left, right = _width(label), _width(said)
+    title = escape(sentence(verdict))
+    whole = left + right + 4 * EDGE
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{whole}" height="{HEIGHT}" viewBox="0 0 {whole} {HEIGHT}" '
+        f'role="img" aria-label="{escape(label)}: {escape(said)}"><title>{title}</title>'
+        f'<clipPath id="r"><rect width="{whole}" height="{HEIGHT}" rx="4"/></clipPath><g clip-path="url(#r)">'
+        f'<rect width="{left + 2 * EDGE}" height="{HEIGHT}" fill="{LABEL}"/>'
+        f'<rect x="{left + 2 * EDGE}" width="{right + 2 * EDGE}" height="{HEIGHT}" fill="{COLOURS[verdict.outcome]}"/></g>'
+        f'<g fill="{INK}" font-family="Verdana,DejaVu Sans,Geneva,sans-serif" font-size="11">'
+        f'<text x="{EDGE}" y="14" textLength="{left}">{escape(label)}</text>'
+        f'<text x="{left + 3 * EDGE}" y="14" textLength="{right}">{escape(said)}</text></g></svg>\n'
+    )
+
+
+def badge_json(verdict: Verdict, label: str = "arena check") -> str:
+    """What the endpoint badge of shields.io reads; `isError` keeps a failing one red whatever colour its address asks for.
+
+    Source: shields.io, endpoint badge, schema version 1.
+    """
+    content = {
+        "schemaVersion": 1, "label": label, "message": headline(verdict), "color": COLOURS[verdict.outcome].lstrip("#"),
+        "labelColor": LABEL.lstrip("#"), "isError": int(verdict.exit_code) != 0,
+    }  # fmt: skip
+    return json.dumps(content, ensure_ascii=False, indent=2) + "\n"
+
+
+def _width(text: str) -> int:
+    """About the pixels of a text in Verdana at 11; `textLength` makes the drawn text that wide in any font."""
+    return round(sum(10 if char in _WIDE else 4.2 if char in _NARROW else 7 for char in text))

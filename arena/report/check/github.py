@@ -1,0 +1,93 @@
+"""What GitHub Actions shows: the step's summary in Markdown, and annotations, within their limits."""
+
+from collections.abc import Sequence
+
+from arena.gate.verdict import Case, Outcome, Verdict
+from arena.report.check.markdown import Lists, check_markdown
+from arena.report.check.words import name_of, ordered, sentence
+from arena.report.figures import clipped, plural
+from arena.report.text import encodable, unturned
+
+SUMMARY_BYTES = 1_000_000
+"""Room for the summary of a step: GitHub refuses more than 1 MiB (1,048,576 bytes), and other commands may add to it."""
+
+ANNOTATIONS = 10
+"""Errors, and warnings, that GitHub takes of one step; it drops any more without a word."""
+
+MESSAGE = 4_000
+"""Characters of an annotation: enough for a sentence, whatever the names in it."""
+
+_ROW_BYTES = 70
+"""A row of a tag takes so many at least."""
+
+_FEWER = (Lists(), Lists(200, 20, 1_000), Lists(60, 10, 600), Lists(20, 5, 400), Lists(5, 0, 200), Lists(0, 0, 0))
+"""What is listed, ever less until it fits: the last has the verdict alone, which is a few kilobytes."""
+
+
+def step_summary(verdict: Verdict) -> str:
+    """The verdict in Markdown, for `$GITHUB_STEP_SUMMARY`; where it would be too large the lists are cut, which it says.
+
+    Source: GitHub's documentation, workflow commands, adding a job summary.
+    """
+    for lists in _FEWER[:-1]:
+        if least_bytes(verdict, lists) <= SUMMARY_BYTES:  # what is far too large takes minutes to escape
+            text = check_markdown(verdict, lists)
+            if len(text.encode()) <= SUMMARY_BYTES:
+                return text
+    return check_markdown(verdict, _FEWER[-1])
+
+
+def least_bytes(verdict: Verdict, lists: Lists) -> int:
+    """What the messages and rows of tags take at least, without markup; quick to say."""
+    cases = [case for found in ordered(verdict.cases).values() for case in found[: lists.cases]]
+    messages = sum(min(len(case.message), lists.characters) for case in cases)
+    listed = (case.tags[: lists.tags] for case in cases if case.outcome not in (Outcome.PASS, Outcome.SKIPPED))
+    return messages + sum(len(tags) for tags in listed) * _ROW_BYTES
+
+
+def annotations(verdict: Verdict) -> str:
+    """Workflow commands, a line each: an error for what failed, a warning for what is undecided and accepted.
+
+    At most `ANNOTATIONS` of a kind; the last of them sums up the rest. Empty where all is well.
+
+    Source: GitHub's documentation, workflow commands, setting an error message.
+    """
+    errors = verdict.of(Outcome.INCOMPARABLE) + verdict.of(Outcome.FAIL)
+    undecided = verdict.of(Outcome.INCONCLUSIVE)
+    accepted = undecided if verdict.accept_inconclusive else []
+    lines = _commands("error", errors + ([] if accepted else undecided)) + _commands("warning", accepted)
+    if lines and not verdict.paired:
+        lines.append(
+            _command("notice", "Not paired", verdict.unpaired_cost or "The two sides were scored on different images.")
+        )
+    if errors and verdict.causes:
+        lines.append(_command("notice", "Likely cause", verdict.causes[0]))
+    if lines:
+        lines.append(_command("notice", "arena check", sentence(verdict)))
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _commands(kind: str, cases: Sequence[Case]) -> list[str]:
+    shown = cases if len(cases) <= ANNOTATIONS else cases[: ANNOTATIONS - 1]
+    lines = [_command(kind, f"{case.title}: {case.outcome}", case.message) for case in shown]
+    if rest := cases[len(shown) :]:
+        names = ", ".join(name_of(case.title) for case in rest)
+        lines.append(_command(kind, f"{plural(len(rest), 'more requirement', 'more requirements')}", names))
+    return lines
+
+
+def _command(kind: str, title: str, message: str) -> str:
+    """A command; nothing in its title or message can end it.
+
+    >>> _command("error", "a, b: c", "50 %")
+    '::error title=a%2C b%3A c::50 %25'
+    """
+    return f"::{kind} title={_property(clipped(unturned(title), 200))}::{_data(clipped(unturned(message), MESSAGE))}"
+
+
+def _data(text: str) -> str:
+    return encodable(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

@@ -1,0 +1,124 @@
+"""`junit.xml`: a suite a gate, a case a requirement; Jenkins' junit-10 schema and Ant's JUnit schema both accept it.
+
+The narrower of both decides: no attribute on the root; of each suite `id`, `package`, `hostname`, `time` and a `timestamp`
+without a zone, then properties, cases, what was written; in a case one element at most.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from itertools import groupby
+from xml.etree import ElementTree as ET
+
+from arena.gate.verdict import Case, Outcome, Verdict
+from arena.report.check.words import loss_told, measure_told, more_tags, sentence
+from arena.report.text import one_line
+
+PACKAGE = "arena.check"
+"""What the suites' names begin with."""
+
+_FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What no XML 1.0 document may hold, not even escaped."""
+
+UNKNOWN_TIME = "1970-01-01T00:00:00"
+"""A suite must have a time; this is that of a verdict that does not tell when it was reached."""
+
+
+def junit_xml(verdict: Verdict) -> str:
+    """The verdict as JUnit XML.
+
+    Failed is a failure, undecided a failure of type `inconclusive`, incomparable an error, skipped is skipped. What is
+    undecided and accepted passes; what is said of it stands in the suite's `system-out`, with that of the cases that passed.
+    """
+    root = ET.Element("testsuites")
+    by_gate = sorted(verdict.cases, key=lambda case: _place_of_gate(verdict, case.gate))
+    for number, (gate, cases) in enumerate(groupby(by_gate, key=lambda case: case.gate)):
+        root.append(_suite(verdict, gate, list(cases), number))
+    ET.indent(root, " ")
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
+
+
+def _place_of_gate(verdict: Verdict, gate: str) -> int:
+    """Of its first case: gates stand in the order of the policy, each once."""
+    return next(place for place, case in enumerate(verdict.cases) if case.gate == gate)
+
+
+def _suite(verdict: Verdict, gate: str, cases: list[Case], number: int) -> ET.Element:
+    failed = sum(_kind(case, verdict) == "failure" for case in cases)
+    suite = ET.Element(
+        "testsuite", name=f"{PACKAGE}.{_line(gate)}", package=PACKAGE, id=str(number), timestamp=_timestamp(verdict.created),
+        hostname="localhost", tests=str(len(cases)), failures=str(failed), time="0",
+        errors=str(_number(cases, Outcome.INCOMPARABLE)), skipped=str(_number(cases, Outcome.SKIPPED)),
+    )  # fmt: skip
+    properties = ET.SubElement(suite, "properties")
+    for name, value in _properties(verdict):
+        ET.SubElement(properties, "property", name=name, value=_line(value))
+    suite.extend(_case(verdict, case) for case in cases)
+    said = [f"{case.name}: {case.message}" for case in cases if _kind(case, verdict) is None]
+    ET.SubElement(suite, "system-out").text = _text(said)
+    ET.SubElement(suite, "system-err").text = ""
+    return suite
+
+
+def _properties(verdict: Verdict) -> Iterable[tuple[str, str]]:
+    """What pins the verdict; what is not known is left out."""
+    told = {
+        "verdict": sentence(verdict), "outcome": str(verdict.outcome), "candidate": verdict.candidate.name,
+        "baseline": verdict.baseline.name, "dataset": verdict.dataset, "policy": verdict.policy,
+        "signature": verdict.signature, "images": "" if verdict.images is None else str(verdict.images),
+        "tags": "" if verdict.tags is None else str(verdict.tags), "paired": str(verdict.paired).lower(),
+        "unpaired_cost": verdict.unpaired_cost, "causes": "; ".join(verdict.causes),
+    }  # fmt: skip
+    return [(name, value) for name, value in told.items() if value]
+
+
+def _kind(case: Case, verdict: Verdict) -> str | None:
+    """The element that says what became of a case; None where it passes."""
+    if case.outcome is Outcome.INCONCLUSIVE and verdict.accept_inconclusive:
+        return None
+    return {
+        Outcome.FAIL: "failure", Outcome.INCONCLUSIVE: "failure", Outcome.INCOMPARABLE: "error", Outcome.SKIPPED: "skipped",
+    }.get(case.outcome)  # fmt: skip
+
+
+def _case(verdict: Verdict, case: Case) -> ET.Element:
+    element = ET.Element("testcase", classname=f"{PACKAGE}.{_line(case.gate)}", name=_line(case.name), time="0")
+    if kind := _kind(case, verdict):
+        found = ET.SubElement(element, kind, message=_line(f"{case.title}: {case.message}"))
+        if kind != "skipped":
+            found.set("type", str(case.outcome))
+            found.text = _text(_details(case))
+    return element
+
+
+def _details(case: Case) -> list[str]:
+    lines = [measure_told(case.measure)] if case.measure else []
+    lines += [loss_told(loss) for loss in case.tags]
+    return [line for line in [*lines, more_tags(case, len(case.tags))] if line]
+
+
+def _timestamp(created: str) -> str:
+    """ISO 8601 in UTC without its zone.
+
+    >>> _timestamp("2026-11-02T13:00:00+01:00"), _timestamp("")
+    ('2026-11-02T12:00:00', '1970-01-01T00:00:00')
+    """
+    try:
+        when = datetime.fromisoformat(created)
+    except ValueError:
+        return UNKNOWN_TIME
+    return (when.astimezone(UTC) if when.tzinfo else when).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def _number(cases: list[Case], outcome: Outcome) -> int:
+    return sum(case.outcome is outcome for case in cases)
+
+
+def _line(text: str) -> str:
+    return _FORBIDDEN.sub("\ufffd", one_line(text)).strip() or "-"
+
+
+def _text(lines: list[str]) -> str:
+    return "\n".join(map(_line, lines))

@@ -1,0 +1,125 @@
+"""The regression page, `check.html`: the verdict, every requirement drawn, and what got worse with images; without a script."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from arena import __version__
+from arena.gate.verdict import Case, Outcome, Verdict
+from arena.report.check.drawing import HEIGHT, WIDTH, Drawing, drawing_of, span_of
+from arena.report.check.losses import losses
+from arena.report.check.words import (
+    TITLES,
+    WORDS,
+    Figures,
+    facts,
+    figures_of,
+    more_tags,
+    most_images,
+    name_of,
+    ordered,
+    sentence,
+    sides_told,
+    tally,
+)  # fmt: skip
+from arena.report.figures import plural
+from arena.report.html import content_security_policy, environment, template_text
+from arena.report.page.pictures import Shelf
+from arena.report.text import encodable
+from arena.result import Result
+
+STYLES = ("page.css", "comparison/css/pictures.css", "check/check.css")
+"""In order; the first is that of every page."""
+
+OPEN_CASES = 12
+"""Requirements that passed and are shown at once; more are folded."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A requirement as the page shows it."""
+
+    case: Case
+    title: str
+    word: str
+    shown: Figures | None
+    sides: str
+    drawing: Drawing | None
+    needed: str
+    more: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """The requirements that came out in one way."""
+
+    outcome: Outcome
+    title: str
+    rows: Sequence[Row]
+    folded: bool
+
+
+def render_check(verdict: Verdict, result: Result | None = None, shelf: Shelf | None = None) -> str:
+    """The page as one self-contained HTML document.
+
+    Args:
+        result: the joint result; without it tags have neither figures nor images, and no comparison page is linked.
+        shelf: thumbnails of the folder, if its pages may show any.
+    """
+    style = "\n".join(map(template_text, STYLES))
+    page = (
+        environment()
+        .get_template("check/page.html.j2")
+        .render(
+            verdict=verdict,
+            names=[name_of(side.name) for side in (verdict.candidate, verdict.baseline)],
+            said=sentence(verdict),
+            tally=tally(verdict),
+            facts=facts(verdict),
+            sections=sections(verdict),
+            losses=losses(verdict, result, shelf),
+            needed=_needed(verdict),
+            links=result is not None,
+            size=(WIDTH, HEIGHT),
+            arena_version=__version__,
+            csp=content_security_policy(scripts=[], styles=[style]),
+            style=Markup(style),
+        )
+    )
+    return encodable(page)
+
+
+def sections(verdict: Verdict) -> list[Section]:
+    """The requirements by outcome; those of one gate and figure are drawn to one scale."""
+    spans = {
+        key: span_of([case for case in verdict.cases if _scale(case) == key]) for key in set(map(_scale, verdict.cases))
+    }
+    found = []
+    for outcome, cases in ordered(verdict.cases).items():
+        rows = [_row(case, drawing_of(case.measure, spans[_scale(case)])) for case in cases]
+        folded = outcome is Outcome.SKIPPED or (outcome is Outcome.PASS and len(rows) > OPEN_CASES)
+        found.append(Section(outcome, TITLES[outcome], rows, folded))
+    return found
+
+
+def _scale(case: Case) -> tuple[str, str]:
+    """Shares between 0 and 1 that are judged alike have one scale; every other figure has its own."""
+    figure = "" if case.measure is None else case.measure.figure
+    return case.gate, "share" if figure in ("macro_f1", "micro_f1", "map", "f1", "ap") else figure
+
+
+def _row(case: Case, drawing: Drawing | None) -> Row:
+    shown = None if case.measure is None else figures_of(case.measure)
+    images = None if case.measure is None else case.measure.images_needed
+    needed = "" if images is None else f"about {plural(images, 'image', 'images')} would decide"
+    more = more_tags(case, len(case.tags)) if case.tags else ""
+    sides = "" if shown is None else sides_told(shown)
+    return Row(case, name_of(case.title, 200), WORDS[case.outcome], shown, sides, drawing, needed, more)
+
+
+def _needed(verdict: Verdict) -> str:
+    images = most_images(verdict.of(Outcome.INCONCLUSIVE))
+    return "" if images is None else f"About {plural(images, 'image', 'images')} would decide all of them."

@@ -1,0 +1,142 @@
+"""A verdict for the terminal, and as Markdown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from rich.console import Console
+from rich.text import Text
+
+from arena.gate.verdict import Case, Outcome, Verdict
+from arena.report.check.markdown import check_markdown
+from arena.report.check.words import (
+    TITLES,
+    facts,
+    figures_of,
+    loss_told,
+    more_tags,
+    name_of,
+    ordered,
+    sentence,
+    sides_told,
+    tally,
+)  # fmt: skip
+from arena.report.figures import clipped, listed, plural
+from arena.report.text import encodable, unturned
+
+__all__ = ["Line", "check_markdown", "lines", "styled_lines"]
+
+MESSAGE = 400
+"""Characters of a message, a cause or a note: five lines; the files have the whole of it."""
+
+SHOWN_TAGS = 8
+"""Tags of a case that are told; the others are counted."""
+
+NAMED_PASSED = 6
+"""Requirements that passed, by name."""
+
+STYLES = {
+    Outcome.PASS: "green", Outcome.FAIL: "red", Outcome.INCONCLUSIVE: "yellow", Outcome.INCOMPARABLE: "magenta",
+    Outcome.SKIPPED: "dim",
+}  # fmt: skip
+"""Of what came out so, for a terminal with colours."""
+
+MARKS = {
+    Outcome.PASS: "PASS", Outcome.FAIL: "FAIL", Outcome.INCONCLUSIVE: "UNDECIDED", Outcome.INCOMPARABLE: "INCOMPARABLE",
+}  # fmt: skip
+
+_COMMAND = re.compile(r"^(\s*)::|##\[")
+"""What a CI server takes for a command, wherever a name puts it: `::error::` where a line begins, `##[error]` anywhere."""
+
+
+class Line(NamedTuple):
+    """A line of the terminal and rich's style for it."""
+
+    text: str
+    style: str = ""
+
+
+def lines(verdict: Verdict, width: int = 80) -> list[str]:
+    """The verdict as plain lines of at most `width` columns."""
+    return [line.text for line in styled_lines(verdict, width)]
+
+
+def styled_lines(verdict: Verdict, width: int = 80) -> list[Line]:
+    """The verdict as lines: first in one sentence, then what failed, what is undecided, causes, and what passed as a count."""
+    return [Line(_COMMAND.sub(_harmless, line.text), line.style) for line in _all(verdict, width)]
+
+
+def _harmless(found: re.Match[str]) -> str:
+    return "## [" if found[0] == "##[" else f"{found[1]}: :"
+
+
+def _all(verdict: Verdict, width: int) -> Iterator[Line]:
+    bold = f"bold {STYLES[verdict.outcome]}"
+    yield from _wrapped(f"{MARKS[verdict.outcome]}  {sentence(verdict)}", width, style=bold, further=6)
+    yield from _wrapped(f"{tally(verdict)}.", width, first=6, further=6)
+    yield Line("")
+    for what, text in facts(verdict):
+        yield from _wrapped(f"{what:<10} {text}", width, further=11)
+    if not verdict.paired and verdict.unpaired_cost:
+        yield from _wrapped(f"Not paired {_clipped(verdict.unpaired_cost)}", width, further=11, style="yellow")
+    for outcome, cases in ordered(verdict.cases).items():
+        yield Line("")
+        yield from _section(outcome, cases, width)
+    yield from _items("Likely causes", verdict.causes, width)
+    yield from _items("Notes", verdict.notes, width, style="dim")
+
+
+def _section(outcome: Outcome, cases: Sequence[Case], width: int) -> Iterator[Line]:
+    if outcome is Outcome.PASS:
+        told = listed([name_of(case.title, 30) for case in cases], keep=NAMED_PASSED)
+        yield from _wrapped(f"Passed {len(cases):,}: {told}.", width, further=2, style=STYLES[outcome])
+        return
+    yield Line(f"{TITLES[outcome]} {len(cases):,}", "" if outcome is Outcome.SKIPPED else f"bold {STYLES[outcome]}")
+    for case in cases:
+        yield from _case(case, width)
+
+
+def _case(case: Case, width: int) -> Iterator[Line]:
+    """Its title and message, the figures, how many images would decide, and its worst tags."""
+    style = STYLES[case.outcome] if case.outcome is Outcome.SKIPPED else ""
+    yield from _wrapped(f"{name_of(case.title)}: {_clipped(case.message)}", width, first=2, further=4, style=style)
+    if case.measure is not None and case.outcome is not Outcome.SKIPPED and (told := _figures(case)):
+        yield from _wrapped(told, width, first=4, further=6, style="dim")
+    if case.outcome in (Outcome.FAIL, Outcome.INCOMPARABLE, Outcome.INCONCLUSIVE):
+        for loss in case.tags[:SHOWN_TAGS]:
+            yield from _wrapped(loss_told(loss), width, first=4, further=6)
+        if more := more_tags(case, min(SHOWN_TAGS, len(case.tags))):
+            yield Line(f"    {more}", "dim")
+
+
+def _figures(case: Case) -> str:
+    assert case.measure is not None
+    shown, needed = figures_of(case.measure), case.measure.images_needed
+    parts = [
+        sides_told(shown),
+        "" if case.measure.difference is None else f"{shown.difference} {shown.interval}".rstrip(),
+        "" if case.measure.limit is None else f"limit {shown.limit}",
+        "" if needed is None else f"about {plural(needed, 'image', 'images')} would decide",
+    ]
+    return ", ".join(filter(None, parts))
+
+
+def _items(title: str, items: Sequence[str], width: int, style: str = "") -> Iterator[Line]:
+    if items:
+        yield Line("")
+        yield Line(title, style or "bold")
+    for item in items:
+        yield from _wrapped(f"- {_clipped(item)}", width, first=2, further=4, style=style)
+
+
+def _clipped(text: str) -> str:
+    return clipped(encodable(unturned(text)), MESSAGE)
+
+
+def _wrapped(text: str, width: int, *, first: int = 0, further: int = 0, style: str = "") -> Iterator[Line]:
+    """Lines of at most `width` columns, wide characters counted as two; the first one indented by `first`."""
+    body = Text(text).wrap(Console(width=width, file=None), max(10, width - further))
+    for number, part in enumerate(body):
+        yield Line(" " * (further if number else min(first, further)) + part.plain.rstrip(), style)

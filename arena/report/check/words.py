@@ -1,0 +1,257 @@
+"""A verdict in words: one sentence that a maintainer understands, and figures in the units that they are of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from arena.gate.verdict import Case, Measure, Outcome, TagLoss, Verdict
+from arena.report.figures import UNDEFINED, clipped, count, figure, interval, listed, plural, probability, rate, signed
+from arena.report.text import encodable, unturned
+from arena.report.told.cost import megabytes, millions
+from arena.result import HEADLINES
+
+NAME = 60
+"""Characters of a name within a sentence or a row."""
+
+NAMED_CASES = 4
+"""Requirements that the sentence names."""
+
+WORDS = {
+    Outcome.PASS: "passed",
+    Outcome.FAIL: "failed",
+    Outcome.INCONCLUSIVE: "undecided",
+    Outcome.INCOMPARABLE: "incomparable",
+    Outcome.SKIPPED: "skipped",
+}
+"""What has become of a requirement."""
+
+TITLES = {
+    Outcome.INCOMPARABLE: "Cannot be compared",
+    Outcome.FAIL: "Failed",
+    Outcome.INCONCLUSIVE: "Undecided",
+    Outcome.SKIPPED: "Skipped",
+    Outcome.PASS: "Passed",
+}
+"""Headings, in the order in which a maintainer reads."""
+
+
+class Figures(NamedTuple):
+    """A measure as it is shown; what is unknown is –, and the interval is empty where there is none."""
+
+    name: str
+    baseline: str
+    candidate: str
+    difference: str
+    interval: str
+    limit: str
+    p: str
+
+
+def name_of(text: str, length: int = NAME) -> str:
+    """A name as it stands in a line, whatever it holds."""
+    return clipped(encodable(unturned(text)), length)
+
+
+def sentence(verdict: Verdict) -> str:
+    """The verdict in one sentence.
+
+    >>> from arena.gate.verdict import Side
+    >>> one = Case("margins", "map", "mAP", Outcome.FAIL, "...")
+    >>> sentence(Verdict(Side("new", "runs/new"), Side("old", "runs/old"), [one]))
+    'new may not replace old: it fails 1 of 1 requirement (mAP).'
+    """
+    new, old, cases = name_of(verdict.candidate.name), name_of(verdict.baseline.name), verdict.cases
+    found = verdict.of(verdict.outcome)
+    checked = len(cases) - len(verdict.of(Outcome.SKIPPED))
+    of_all = f"{count(len(found))} of {plural(checked, 'requirement', 'requirements')}"
+    if not checked:
+        whole = plural(len(cases), "requirement", "requirements")
+        return f"Whether {new} may replace {old} is undecided: none of {whole} could be checked."
+    if verdict.outcome is Outcome.INCOMPARABLE:
+        return f"{new} cannot be compared with {old}: {_named(found)}."
+    if verdict.outcome is Outcome.FAIL:
+        return f"{new} may not replace {old}: it fails {of_all} ({_named(found)})."
+    if verdict.outcome is Outcome.INCONCLUSIVE and verdict.accept_inconclusive:
+        return f"{new} may replace {old}: nothing failed, and the policy accepts that {of_all} could not be decided."
+    if verdict.outcome is Outcome.INCONCLUSIVE:
+        return f"Whether {new} may replace {old} is undecided: {of_all} ({_named(found)}){_needed(found)}."
+    return f"{new} may replace {old}: {_all_hold(checked)}."
+
+
+def _named(cases: Sequence[Case]) -> str:
+    return listed([name_of(case.title) for case in cases], keep=NAMED_CASES)
+
+
+def _needed(cases: Sequence[Case]) -> str:
+    images = most_images(cases)
+    return "" if images is None else f"; about {plural(images, 'image', 'images')} would decide"
+
+
+def most_images(cases: Sequence[Case]) -> int | None:
+    """How many images would decide all of these cases; None where that can be told of none of them.
+
+    >>> one = Case("margins", "map", "mAP", Outcome.INCONCLUSIVE, "...", Measure("map", images_needed=9000))
+    >>> most_images([one]), most_images([])
+    (9000, None)
+    """
+    known = [case.measure.images_needed for case in cases if case.measure and case.measure.images_needed is not None]
+    return max(known, default=None)
+
+
+def _all_hold(checked: int) -> str:
+    return "the one requirement holds" if checked == 1 else f"all {count(checked)} requirements hold"
+
+
+def headline(verdict: Verdict) -> str:
+    """The outcome as a badge has it.
+
+    >>> from arena.gate.verdict import Side
+    >>> side = Side("new", "runs/new")
+    >>> headline(Verdict(side, side, [Case("margins", "map", "mAP", Outcome.PASS, "...")]))
+    'passing'
+    """
+    found = len(verdict.of(verdict.outcome))
+    return {
+        Outcome.PASS: "passing",
+        Outcome.FAIL: f"failing, {count(found)} of {count(len(verdict.cases))}",
+        Outcome.INCONCLUSIVE: "passing, undecided" if verdict.accept_inconclusive else "undecided",
+        Outcome.INCOMPARABLE: "incomparable",
+    }[verdict.outcome]
+
+
+def tally(verdict: Verdict) -> str:
+    """How many requirements came out how, the worst first; what no requirement came to is left out."""
+    told = [f"{count(len(verdict.of(one)))} {WORDS[one]}" for one in TITLES if verdict.of(one)]
+    return listed(told)
+
+
+def ordered(cases: Sequence[Case]) -> dict[Outcome, list[Case]]:
+    """The cases by outcome, in the order of `TITLES`, each in the order of the policy; no empty list."""
+    found = {outcome: [case for case in cases if case.outcome is outcome] for outcome in TITLES}
+    return {outcome: cases for outcome, cases in found.items() if cases}
+
+
+def sides_told(shown: Figures) -> str:
+    """From what to what; empty where neither is known.
+
+    >>> sides_told(Figures("", "0.5", "–", "", "", "", "")), sides_told(Figures("", "–", "–", "", "", "", ""))
+    ('0.5 → –', '')
+    """
+    return "" if shown.baseline == shown.candidate == UNDEFINED else f"{shown.baseline} → {shown.candidate}"
+
+
+def _general(value: float | None) -> str:
+    """A number of unknown unit, three digits or all of its integer part."""
+    if value is None:
+        return UNDEFINED
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def _whole(value: float | None) -> str:
+    return UNDEFINED if value is None else f"{value:,.0f}"
+
+
+Show = Callable[[float | None], str]
+
+UNITS: Mapping[str, Show] = {
+    "images_per_second": rate,
+    "weight_bytes": lambda value: UNDEFINED if value is None else megabytes(round(value)),
+    "parameters": lambda value: UNDEFINED if value is None else millions(round(value)),
+    "known": lambda value: "no" if value == 0 else "yes" if value == 1 else _general(value),
+    "tags": _whole,
+    "images": _whole,
+}
+"""Figures that are no share; any other is shown with four digits, if it is no larger than 1."""
+
+
+def figure_title(name: str) -> str:
+    """What a figure is called.
+
+    >>> figure_title("macro_f1"), figure_title("f1"), figure_title("images_per_second")
+    ('macro F1', 'F1', 'images per second')
+    """
+    return HEADLINES.get(name) or {"f1": "F1", "ap": "AP", "ece": "ECE"}.get(name) or name_of(name.replace("_", " "))
+
+
+def figures_of(measure: Measure) -> Figures:
+    """A measure as it is shown.
+
+    >>> figures_of(Measure("macro_f1", 0.401, 0.412, -0.011, -0.016, -0.006, limit=-0.005))[1:6]
+    ('0.4120', '0.4010', '−0.0110', '[−0.0160, −0.0060]', '−0.0050')
+    """
+    show, change = _shows(measure)
+    return Figures(
+        figure_title(measure.figure), show(measure.baseline), show(measure.candidate), change(measure.difference),
+        interval(measure.low, measure.high, change), change(measure.limit), probability(measure.p),
+    )  # fmt: skip
+
+
+def _shows(measure: Measure) -> tuple[Show, Show]:
+    """How values of a figure are shown, and how their differences."""
+    known = [
+        value for value in (measure.candidate, measure.baseline, measure.difference, measure.limit) if value is not None
+    ]
+    unit = UNITS.get(measure.figure)
+    if unit is None and all(abs(value) <= 1 for value in known):
+        return figure, signed
+    show = unit or _general
+    return show, lambda value: _with_sign(value, show)
+
+
+def _with_sign(value: float | None, show: Show) -> str:
+    if not value:
+        return show(value)
+    return f"{'+' if value > 0 else '−'}{show(abs(value))}"
+
+
+def measure_told(measure: Measure) -> str:
+    """A measure on a line: from, to, the difference, its interval and what was asked.
+
+    >>> measure_told(Measure("map", 0.5, 0.52, -0.02, -0.03, -0.01, limit=-0.005))
+    'mAP 0.5200 → 0.5000, −0.0200 [−0.0300, −0.0100], limit −0.0050'
+    """
+    shown = figures_of(measure)
+    changed = "" if measure.difference is None else f"{shown.difference} {shown.interval}".rstrip()
+    parts = [f"{shown.name} {', '.join(filter(None, [sides_told(shown), changed]))}".rstrip()]
+    if measure.limit is not None:
+        parts.append(f"limit {shown.limit}")
+    if measure.p is not None:
+        parts.append(f"q {shown.p}")
+    return ", ".join(parts)
+
+
+def loss_told(loss: TagLoss) -> str:
+    """A tag on a line.
+
+    >>> loss_told(TagLoss("hat", "general", 30, Measure("f1", 0.42, 0.71, -0.29, limit=-0.1, p=0.001)))
+    'hat: F1 0.7100 → 0.4200, −0.2900, q 0.001; 30 images'
+    """
+    told = measure_told(replace(loss.measure, limit=None))  # the same for every tag of a case, which says it
+    return f"{name_of(loss.tag)}: {told}; {plural(loss.support, 'image', 'images')}"
+
+
+def more_tags(case: Case, shown: int) -> str:
+    """That a case names more tags than are shown; empty where it does not."""
+    rest = max(case.tags_in_all, len(case.tags)) - shown
+    return f"and {plural(rest, 'more tag', 'more tags')}" if rest > 0 else ""
+
+
+def facts(verdict: Verdict) -> list[tuple[str, str]]:
+    """What was held against what: each thing's name and text; what is not known is left out."""
+    sides = [(what, side) for what, side in (("Candidate", verdict.candidate), ("Baseline", verdict.baseline))]
+    told = [
+        (what, f"{name_of(side.name)} ({name_of(side.source, 120)}), threshold {name_of(side.threshold)}")
+        for what, side in sides
+    ]
+    told.append(("Dataset", name_of(verdict.dataset)))
+    told.append(("Judged on", _judged_on(verdict)))
+    told.append(("Policy", name_of(verdict.policy)))
+    return [(what, text) for what, text in told if text]
+
+
+def _judged_on(verdict: Verdict) -> str:
+    parts = [] if verdict.images is None else [plural(verdict.images, "image", "images")]
+    parts += [] if verdict.tags is None else [plural(verdict.tags, "tag", "tags")]
+    return listed(parts) + ("" if verdict.paired else ", unpaired" if parts else "unpaired")

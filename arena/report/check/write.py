@@ -1,0 +1,35 @@
+"""Everything that a check leaves in its folder, each file whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from arena.gate.verdict import Verdict
+from arena.report.check.badge import badge_json, badge_svg
+from arena.report.check.document import check_json
+from arena.report.check.junit import junit_xml
+from arena.report.check.markdown import check_markdown
+from arena.report.check.page import render_check
+from arena.report.page.pictures import Shelf
+from arena.result import Result
+
+FILES = ("check.md", "junit.xml", "badge.svg", "badge.json", "check.html", "check.json")
+"""What is written, in this order: with `check.json` the check is there."""
+
+
+def write_check(verdict: Verdict, folder: Path, result: Result | None = None, shelf: Shelf | None = None) -> Path:
+    """Write `FILES`; the page's path.
+
+    Args:
+        result, shelf: of the joint run in the same folder; None where the sides are not paired.
+    """
+    contents = (
+        check_markdown(verdict), junit_xml(verdict), badge_svg(verdict), badge_json(verdict),
+        render_check(verdict, result, shelf), check_json(verdict),
+    )  # fmt: skip
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in zip(FILES, contents, strict=True):
+        temporary = folder / f"{name}.part"
+        temporary.write_text(content, encoding="utf-8", newline="\n")
+        temporary.replace(folder / name)
+    return folder / "check.html"

@@ -1,0 +1,1 @@
+"""A dataset's card, as a page and as text."""

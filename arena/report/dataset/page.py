@@ -1,0 +1,169 @@
+"""The page of a dataset: one HTML file that works from disk, offline, without any script.
+
+`render_dataset` takes plain values: what `describe` found, the gallery of pairs, and what is to be blurred. Pictures of
+these ratings are blurred until the reader ticks a box; without a browser that knows `:has` they stay so.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from markupsafe import Markup
+
+from arena.report.dataset.text import (
+    category_rows,
+    group_sentence,
+    pair_rows,
+    rating_rows,
+    size_rows,
+    step_rows,
+    support_rows,
+    tag_rows,
+    value_rows,
+)
+from arena.report.figures import UNDEFINED, count, plural
+from arena.report.html import content_security_policy, environment, template_text
+from arena.report.text import encodable
+
+SHOWN_TAGS = 60
+"""Tags in the table of the page."""
+
+RATINGS = ("g", "s", "q", "e", "unknown")
+"""What can be blurred, by first letter; any other rating is unknown."""
+
+CLASS_MEANING = {
+    "identical": "the same file or the same pixels",
+    "near": "confirmed copies: re-encoded, resized, cropped a little, marked",
+    "alternate": "similar, yet another version of the picture",
+    "rejected": "candidates by their hashes that are other pictures",
+    "candidate": "near by their hashes; nothing was at hand to confirm it",
+}
+"""What the classes of pairs mean."""
+
+
+def render_dataset(payload: Mapping[str, Any]) -> str:
+    """The page of a dataset as one self-contained HTML document.
+
+    Args:
+        payload: `dataset` (as `describe` gives it), `gallery` (as `gallery` gives it, or None), `blur` (some of `RATINGS`),
+            `arena_version`.
+    """
+    dataset, images = payload["dataset"], payload["dataset"]["images"]
+    style = template_text("page.css") + template_text("dataset/page.css")
+    page = (
+        environment()
+        .get_template("dataset/page.html.j2")
+        .render(
+            dataset=dataset,
+            facts=fact_rows(dataset["facts"]),
+            gallery=_shown(payload["gallery"], frozenset(payload["blur"])),
+            radius=dataset["facts"].get("phash_radius_bits"),
+            meaning=CLASS_MEANING,
+            arena_version=payload["arena_version"],
+            csp=content_security_policy(scripts=[], styles=[style]),
+            style=Markup(style),
+            subject=subject(dataset),
+            tables={
+                "categories": category_rows(dataset["categories"]),
+                "steps": step_rows(dataset["steps"]),
+                "support": support_rows(dataset["support"]),
+                "tags": tag_rows(dataset, SHOWN_TAGS),
+                "pairs": pair_rows(dataset),
+                "ratings": rating_rows(dataset),
+                "formats": value_rows(dataset["formats"], images),
+                "sizes": size_rows(dataset),
+            },
+            groups=group_sentence(dataset["groups"]),
+        )
+    )
+    return encodable(page)
+
+
+def subject(dataset: Mapping[str, Any]) -> str:
+    """One sentence that says what the set is."""
+    told = f"{plural(dataset['images'], 'image', 'images')} with {plural(len(dataset['tags']), 'tag', 'tags')}"
+    if (source := dataset["facts"].get("source")) and isinstance(source, str):
+        told += f", from {source}"
+    return told + "."
+
+
+def rating_class(rating: str) -> str:
+    """The letter that a rating is blurred by.
+
+    >>> [rating_class(text) for text in ("e", "Explicit", "safe", "unrated", "")]
+    ['e', 'e', 's', 'unknown', 'unknown']
+    """
+    words = {"general": "g", "safe": "s", "sensitive": "s", "questionable": "q", "explicit": "e"}
+    known = words.get(rating.strip().lower(), rating.strip().lower())
+    return known if known in RATINGS else "unknown"
+
+
+def fact_rows(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Every plain value of the card, as text."""
+    return [
+        (
+            key,
+            ", ".join(map(str, value))
+            if isinstance(value, list)
+            else str(value).lower()
+            if value is True or value is False
+            else str(value),
+        )
+        for key, value in facts.items()
+    ]
+
+
+def _shown(gallery: Mapping[str, Any] | None, blur: frozenset[str]) -> dict[str, Any] | None:
+    """The gallery with every pair's caption, and whether it is blurred: both pictures are where either is to be."""
+    if gallery is None:
+        return None
+    classes = [
+        {
+            **group,
+            "slices": [{**part, "pairs": [_pair(pair, blur) for pair in part["pairs"]]} for part in group["slices"]],
+        }
+        for group in gallery["classes"]
+    ]
+    blurred = sum(pair["blurred"] for group in classes for part in group["slices"] for pair in part["pairs"])
+    return {**gallery, "classes": classes, "blurred": blurred, "shown": sum(group["shown"] for group in classes)}
+
+
+def _pair(pair: Mapping[str, Any], blur: frozenset[str]) -> dict[str, Any]:
+    pictures = [{**picture, "alt": _alt(picture)} for picture in pair["pictures"]]
+    # A picture that is not at hand cannot be seen, so its unknown rating blurs nothing.
+    ratings = {rating_class(picture["rating"]) for picture in pictures if picture["thumbnail"]}
+    return {**pair, "pictures": pictures, "blurred": bool(ratings & blur), "told": pair_figures(pair)}
+
+
+def pair_figures(pair: Mapping[str, Any]) -> list[str]:
+    """What is known of a pair, in words.
+
+    >>> pair_figures({"phash_bits": 4, "dhash_bits": None, "found_by": "mirrored", "source": "", "figures": {"colour": 2.5}})
+    ['pHash 4', 'dHash –', 'found by mirrored', 'colour 2.5']
+    """
+    told = [f"{name} {_bits(pair[key])}" for name, key in (("pHash", "phash_bits"), ("dHash", "dhash_bits"))]
+    told += [f"found by {pair['found_by']}"] if pair["found_by"] else []
+    told += [f"right one in {pair['source']}"] if pair["source"] else []
+    return told + [f"{name} {value:.3g}" for name, value in sorted(pair["figures"].items())]
+
+
+def _bits(value: int | None) -> str:
+    return UNDEFINED if value is None else count(value)
+
+
+def _alt(picture: Mapping[str, Any]) -> str:
+    size = f", {picture['width']} by {picture['height']} pixels" if picture["width"] else ""
+    rated = f", rated {picture['rating']}" if picture["rating"] else ""
+    return f"{picture['image_id']}{size}{rated}"
+
+
+def check_blur(names: Sequence[str]) -> tuple[str, ...]:
+    """The ratings to blur; `none` is no rating.
+
+    Raises:
+        ValueError: another name.
+    """
+    if list(names) == ["none"]:
+        return ()
+    if unknown := [name for name in names if name not in RATINGS]:
+        raise ValueError(unknown[0])
+    return tuple(names)

@@ -1,0 +1,97 @@
+"""A history as one HTML page that works from disk, offline, without any script."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from markupsafe import Markup
+
+from arena import __version__
+from arena.report.figures import UNDEFINED, count, figure, interval, listed, plural, signed
+from arena.report.history.drawing import charts, first_line
+from arena.report.history.rows import Row, notes_of, rows_of
+from arena.report.history.series import FIGURES, History
+from arena.report.html import content_security_policy, environment, template_text
+from arena.report.site.render import site_style
+from arena.report.site.series import HEIGHT, LEFT, RIGHT, TOP, WIDTH, Chart
+from arena.report.text import encodable
+from arena.report.told.leaderboard import MODEL_STYLES
+
+TITLED = 3
+"""Tags that the title names."""
+
+
+class Section(NamedTuple):
+    """Drawings under one heading."""
+
+    title: str
+    hint: str
+    charts: list[Chart]
+
+
+def render_history(history: History) -> str:
+    """The page: a drawing a headline figure and tag, every figure in a table, and what each release is."""
+    style = f"{site_style()}\n{template_text('history/page.css')}"
+    page = (
+        environment()
+        .get_template("history/page.html.j2")
+        .render(
+            history=history,
+            title=_title(history),
+            subject=_subject(history),
+            sections=_sections(history),
+            tables=_tables(history),
+            notes=notes_of(history),
+            drawn={"width": WIDTH, "height": HEIGHT, "left": LEFT, "right": WIDTH - RIGHT, "top": TOP},
+            first_line=first_line,
+            csp=content_security_policy(scripts=[], styles=[style]),
+            style=Markup(style),
+            arena_version=__version__,
+        )
+    )
+    return encodable(page)
+
+
+def _title(history: History) -> str:
+    if history.chosen:
+        return listed([track.title for track in history.tags], keep=TITLED)
+    names = [one.name for one in history.releases]
+    return names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
+
+
+def _subject(history: History) -> str:
+    releases = plural(len(history.releases), "release", "releases")
+    several = len(history.datasets)
+    of = f" of {several} sets of images, which no line joins" if several > 1 else f" on {history.datasets[0]}"
+    return f"{releases}{of}."
+
+
+def _sections(history: History) -> list[Section]:
+    name = FIGURES[history.figure]
+    means = "Over all compared tags, each release at its own threshold; mAP needs none. Bars are 95 % intervals."
+    own = "" if history.figure == "ap" else " at its own threshold"
+    bars = f"A bar is the 95 % interval of one release{own}; a line joins what was scored on the same images."
+    title = f"{name} of tags" if history.chosen else f"{name} of the tags that moved most"
+    found = [Section("Headline figures", means, charts(history, history.headlines))]
+    return found + ([Section(title, bars, charts(history, history.tags))] if history.tags else [])
+
+
+def _tables(history: History) -> list[tuple[str, str, list[dict[str, Any]]]]:
+    """Title, category and rows of each track."""
+    rows = groupby(rows_of(history), key=lambda row: id(row.track))
+    found = [list(group) for _, group in rows]
+    return [(group[0].track.title, group[0].track.category, [_row(row) for row in group]) for group in found]
+
+
+def _row(row: Row) -> dict[str, Any]:
+    point, track = row.point, row.track
+    return {
+        "release": row.release, "day": row.day,
+        "style": track.series[row.series].group % MODEL_STYLES,
+        "series": row.series + 1 if len(track.series) > 1 else 0,
+        "value": figure(point.value), "range": interval(point.low, point.high), "apart": row.apart,
+        "change": "" if row.change is None else signed(row.change),
+        "support": "" if point.support is None else count(point.support),
+        "threshold": "" if not track.category else UNDEFINED if point.threshold is None else f"{point.threshold:g}",
+    }  # fmt: skip

@@ -1,0 +1,141 @@
+"""A history as rows: for the terminal, for CSV, JSON, and the table of the page."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from arena.report.figures import plural
+from arena.report.history.series import FIGURES, History, Point, Track
+
+
+@dataclass(frozen=True)
+class Row:
+    """A figure of one release.
+
+    Attributes:
+        track: what it is of; `is_first` on the first row of each.
+        release: name of the release; `day` when it was set.
+        series: which line it stands on, from 0 in its track; figures of different ones are not comparable.
+        change: from the point before on the same line; None where there is none.
+        apart: the intervals of the two do not meet.
+    """
+
+    track: Track
+    is_first: bool
+    release: str
+    day: str
+    dataset: str
+    series: int
+    point: Point
+    change: float | None
+    apart: bool
+
+
+def rows_of(history: History) -> list[Row]:
+    """Every point, a track after the other, each in the order of the releases."""
+    return [row for track in history.tracks for row in _rows(history, track)]
+
+
+def _rows(history: History, track: Track) -> Iterator[Row]:
+    before: dict[int, Point] = {}
+    told = sorted(
+        ((point, number, one.group) for number, one in enumerate(track.series) for point in one.points),
+        key=lambda row: row[0].place,
+    )
+    for place, (point, number, group) in enumerate(told):
+        release, last = history.releases[point.place], before.get(number)
+        if point.value is not None:
+            before[number] = point
+        change = None if last is None or point.value is None or last.value is None else point.value - last.value
+        yield Row(
+            track, place == 0, release.name, release.created[:10], history.datasets[group], number, point, change,
+            last is not None and are_apart(last, point),
+        )  # fmt: skip
+
+
+def are_apart(one: Point, other: Point) -> bool:
+    """Whether two intervals do not meet; False where one is missing.
+
+    >>> are_apart(Point(0, 0.7, 0.6, 0.8, 9, 0.5), Point(1, 0.4, 0.3, 0.5, 9, 0.5))
+    True
+    """
+    if one.low is None or one.high is None or other.low is None or other.high is None:
+        return False
+    return other.low > one.high or other.high < one.low
+
+
+def notes_of(history: History) -> list[str]:
+    """What a reader must know: what no line joins, which releases lack a tag, and how the tags were chosen."""
+    notes = []
+    if history.figure != "ap":
+        notes.append(f"{FIGURES[history.figure]} of a tag is at each release's own threshold.")
+    if len(history.datasets) > 1:
+        named = "; ".join(f"{number}: {name}" for number, name in enumerate(history.datasets, 1))
+        notes.append(f"Other images or rules are another series, and no line joins two: {named}.")
+    if any(len(track.series) > len(history.datasets) for track in history.headlines):
+        notes.append("Means over other compared tags are another series too.")
+    if not history.chosen:
+        notes.append(_how_chosen(history))
+    for track in history.tags:
+        if track.unknown:
+            lacking = ", ".join(history.releases[place].name for place in track.unknown)
+            notes.append(f"{track.title}: unknown to {lacking}.")
+    return notes
+
+
+def _how_chosen(history: History) -> str:
+    tags = plural(history.of_tags, "compared tag", "compared tags")
+    if not history.moved:
+        return f"None of {tags} moved beyond its intervals between two releases of the same images."
+    shown = "" if len(history.tags) == history.moved else f"; the {len(history.tags)} that moved most are shown"
+    moved = f"{history.moved:,} of {tags} moved beyond their intervals between two releases of the same images{shown}."
+    return f"{moved} With many tags chance moves some: arena check decides."
+
+
+COLUMNS = (
+    "figure", "tag", "category", "release", "date", "dataset", "series", "support", "threshold", "value", "low", "high",
+    "change", "beyond_intervals",
+)  # fmt: skip
+"""Of the CSV and the JSON; `tag` is empty for a mean."""
+
+
+def records(history: History) -> list[dict[str, Any]]:
+    """Every row as plain values under `COLUMNS`; what is undefined or not known is None."""
+    return [dict(zip(COLUMNS, _record(history, row), strict=True)) for row in rows_of(history)]
+
+
+def _record(history: History, row: Row) -> tuple[Any, ...]:
+    track, point = row.track, row.point
+    of_tag = track in history.tags
+    return (
+        history.figure if of_tag else track.name, track.title if of_tag else None, track.category or None, row.release,
+        row.day, row.dataset, row.series, point.support, point.threshold, point.value, point.low, point.high, row.change,
+        row.apart,
+    )  # fmt: skip
+
+
+def as_csv(history: History) -> str:
+    """The records as CSV; text is quoted, and what a spreadsheet would run as a formula has an apostrophe before it."""
+    out = io.StringIO()
+    writer = csv.writer(out, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for record in records(history):
+        writer.writerow([_cell(value) for value in record.values()])
+    return out.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    """A cell: yes or no for a truth value, nothing for None.
+
+    >>> _cell("=1+1"), _cell(True), _cell(None), _cell(0.5)
+    ("'=1+1", 'yes', '', 0.5)
+    """
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return f"'{value}"
+    return "" if value is None else value

@@ -1,0 +1,65 @@
+"""A history as files: a page, a table, pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from arena.errors import ArenaError, nearest
+from arena.report.history.page import render_history
+from arena.report.history.rows import as_csv, records
+from arena.report.history.series import History
+from arena.result import write_json
+
+PICTURES = (".svg", ".png")
+KINDS = (".html", ".csv", ".json", *PICTURES)
+
+
+def check_outputs(outputs: Sequence[Path]) -> None:
+    """Refuse a file of an unknown kind before any work is done.
+
+    Raises:
+        ArenaError: there is one.
+    """
+    for path in outputs:
+        if path.suffix not in KINDS or path.is_dir():
+            known = nearest(path.suffix, KINDS)
+            raise ArenaError(f"--output {path}: a history is written as a file of one of these kinds. {known}")
+
+
+def write_history(history: History, outputs: Sequence[Path]) -> list[Path]:
+    """Write the files that were asked for, each whole or not at all; a picture comes as SVG and PNG, light and dark.
+
+    Returns: what was written.
+    """
+    written: list[Path] = []
+    for path in outputs:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix in PICTURES:
+            written += [one for one in _write_pictures(history, path.with_suffix("")) if one not in written]
+            continue
+        if path.suffix == ".json":
+            write_json(path, records(history))
+        else:
+            _write_text(path, render_history(history) if path.suffix == ".html" else as_csv(history))
+        written.append(path)
+    return written
+
+
+def _write_pictures(history: History, base: Path) -> list[Path]:
+    from arena.report.plots.canvas import save, theme_of
+    from arena.report.plots.history import draw
+    from arena.report.styles import THEMES
+
+    paths: list[Path] = []
+    for theme in THEMES:
+        with theme_of(theme):
+            picture = draw(history, theme)
+            paths += save(picture, base.with_name(base.name + theme.suffix), title="Figures over releases")
+    return paths
+
+
+def _write_text(path: Path, content: str) -> None:
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_text(content, encoding="utf-8", newline="\n")
+    temporary.replace(path)

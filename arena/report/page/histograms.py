@@ -1,0 +1,106 @@
+"""How a model's scores of each tag spread, over images with the tag and images without it.
+
+The page draws a tag's curves from these, and the figures of any set of tags at any threshold. A count at a threshold is the
+sum of the bins from there up, so it is exact at the bins' edges. The more tags and models, the wider the bins, because
+two histograms of 5,813 tags take 0.39 MB in a page with bins of 0.01 and 0.13 MB with bins of 0.05.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from arena.metrics.counts import CONVENTIONS, Integers, TagCounts
+from arena.metrics.thresholds import SWEEP_STEPS, sweep_thresholds
+from arena.report.columns import number
+from arena.report.page.packed import compress
+from arena.result import Result
+
+WIDTHS = ((15_000, 1), (60_000, 2))
+"""Up to so many cells (models times tags) a bin is so many steps of the sweep wide."""
+
+WIDEST = 5
+"""Steps of the sweep that a bin is wide beyond that."""
+
+
+def tag_histograms(result: Result, names: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """Histograms of every model's tags, with the width of a bin, and what an undefined figure counts as.
+
+    Args:
+        names: of each model, its own names of its tags in the page's order.
+
+    Returns: `step`, `undefined`, and `models`, of each an int64 (2, 1 + bins, tags): positives and negatives, first those
+    that score below every threshold (none, unless predicted means above the threshold), then bin by bin.
+    """
+    width = bin_width(sum(map(len, names.values())))
+    return {
+        "step": width / SWEEP_STEPS,
+        "undefined": undefined_figures(result.summary["convention"]),
+        "models": {
+            model: histograms(rows, own, sweep_thresholds()[::width])
+            for model, own in names.items()
+            for rows in [result.tag_sweep[result.tag_sweep["model"] == model]]
+        },
+    }
+
+
+def bin_width(cells: int) -> int:
+    """The width of a bin in steps of the sweep.
+
+    >>> [bin_width(cells) for cells in (15_000, 17_439, 124_760)]
+    [1, 2, 5]
+    """
+    return next((width for most, width in WIDTHS if cells <= most), WIDEST)
+
+
+def undefined_figures(convention: str) -> dict[str, float | int | None]:
+    """What a tag's figures count as where nothing is predicted and nothing to be found; null: left out of the mean.
+
+    >>> undefined_figures("animetimm")
+    {'precision': 0, 'recall': 0, 'f1': 1}
+    """
+    nothing = np.zeros(1, np.int64)
+    counts = TagCounts(np.zeros(1, np.float32), nothing, nothing, nothing, 0)
+    figures = CONVENTIONS[convention].ratios(counts)._asdict()
+    return {name: number(float(values[0])) for name, values in figures.items()}
+
+
+def histograms(rows: pd.DataFrame, names: Sequence[str], edges: NDArray[np.float32]) -> Integers:
+    """One model's, from its rows of `tag_sweep.parquet`; int64 (2, 1 + bins, tags), see `tag_histograms`."""
+    kept = rows[np.isin(rows["threshold"].to_numpy(np.float32), edges)]
+    of_tags = kept["tag"].astype("category").cat
+    tag = pd.Index(names).get_indexer(pd.Index(of_tags.categories))[of_tags.codes]
+    edge = np.searchsorted(edges, kept["threshold"].to_numpy(np.float32))
+    there = tag >= 0
+    counts = np.zeros((4, len(edges), len(names)), np.int64)
+    for place, column in enumerate(("tp", "fp", "fn", "tn")):
+        counts[place, edge[there], tag[there]] = kept[column].to_numpy()[there]
+    found, below = counts[:2], counts[2:, :1]
+    return np.concatenate([below, -np.diff(found, axis=1, append=0)], axis=1)
+
+
+def histogram_block(bins: Integers) -> str:
+    """One model's histograms as the page holds them: bin by bin, the number of each tag, as varints in gzip in base64.
+
+    Left out is the lowest bin, which holds most images: it follows from the support and the number of images.
+    """
+    return compress(varints(np.delete(bins, 1, axis=1)))
+
+
+def varints(values: Integers) -> bytes:
+    """Integers from 0 on in groups of seven bits, the lowest first, the highest bit telling that more follow (LEB128).
+
+    >>> varints(np.array([5, 300]))
+    b'\\x05\\xac\\x02'
+    """
+    flat = np.asarray(values, np.int64).ravel()
+    groups = np.maximum(1, -(-np.frexp(flat.astype(np.float64))[1] // 7))
+    starts = np.cumsum(groups) - groups
+    coded = np.zeros(int(groups.sum()), np.uint8)
+    for group in range(int(groups.max(initial=0))):
+        some = groups > group
+        more = np.where(groups[some] > group + 1, 128, 0)
+        coded[starts[some] + group] = ((flat[some] >> (7 * group)) & 127) | more
+    return coded.tobytes()

@@ -1,0 +1,181 @@
+"""Small multiples: a panel a kind, a row a part, and in it of each model a dot with its interval, all on one axis.
+
+Places are shares of the axis in percent, so that a drawing can be as wide as the page allows while its text keeps its size.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from arena.report.figures import count, figure, plural
+from arena.report.told.comparisons import SLICED
+from arena.report.told.contamination import shown
+from arena.report.told.leaderboard import MODEL_STYLES
+from arena.report.told.slices import KINDS, OF_TAGS, Verdict, slice_verdict
+from arena.result import HEADLINES
+
+MOST_TICKS = 6
+"""Ticks of an axis, on a panel as narrow as a phone."""
+
+FOLDED_ROWS = 12
+"""Rows from which the table beside the panels is folded: with more it hides what follows."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """From `start` to `end` in steps that a reader would choose; both are figures in [0, 1]."""
+
+    start: float
+    end: float
+    ticks: Sequence[tuple[float, str]]
+    """(percent, label)."""
+
+    def place(self, value: float) -> float:
+        """Where a figure stands, in percent.
+
+        >>> axis_over([0.31, 0.58]).place(0.45)
+        50.0
+        """
+        return round(100 * (value - self.start) / (self.end - self.start), 2)
+
+
+def axis_over(values: Iterable[float | None]) -> Axis:
+    """The shortest axis in round steps that holds every figure; undefined ones are passed over.
+
+    >>> axis = axis_over([0.31, None, 0.58])
+    >>> axis.start, axis.end, [text for _, text in axis.ticks]
+    (0.3, 0.6, ['0.3', '0.4', '0.5', '0.6'])
+    """
+    known = [value for value in values if value is not None] or [0.0, 1.0]
+    step, digits = _step(min(known), max(known))
+    low, high = _ends(min(known), max(known), step)
+    axis = Axis(round(low * step, digits), round(high * step, digits), ())
+    ticks = [(axis.place(number * step), f"{number * step:.{digits}f}") for number in range(low, high + 1)]
+    return Axis(axis.start, axis.end, ticks)
+
+
+_STEPS = ((0.001, 3), (0.002, 3), (0.005, 3), (0.01, 2), (0.02, 2), (0.05, 2), (0.1, 1), (0.2, 1))
+
+
+def _step(least: float, most: float) -> tuple[float, int]:
+    """The smallest round step that needs at most `MOST_TICKS`, and its digits."""
+    for step, digits in _STEPS:
+        low, high = _ends(least, most, step)
+        if high - low < MOST_TICKS:
+            return step, digits
+    return _STEPS[-1]
+
+
+def _ends(least: float, most: float, step: float) -> tuple[int, int]:
+    """Both ends in steps, at least one apart; a figure on a step, but for rounding, lies on it."""
+    low, high = math.floor(least / step + 1e-6), math.ceil(most / step - 1e-6)
+    if high > low:
+        return low, high
+    return (low, low + 1) if (low + 1) * step <= 1 else (low - 1, low)
+
+
+@dataclass(frozen=True)
+class Dot:
+    """A model's figure: places in percent, across and down; `at` is None where it is undefined, the ends without interval."""
+
+    style: int
+    told: str
+    down: float
+    at: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class Row:
+    """A part: its title, how large it is, what is decided there, and a dot a model."""
+
+    title: str
+    size: str
+    verdict: Verdict | None
+    dots: Sequence[Dot]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """The parts of one kind."""
+
+    title: str
+    rows: Sequence[Row]
+
+
+@dataclass(frozen=True)
+class Multiples:
+    """All panels of one figure, on one axis."""
+
+    key: str
+    figure: str
+    axis: Axis
+    panels: Sequence[Panel]
+
+
+Values = Sequence[float | None]
+"""Figure, low and high end."""
+
+
+def slice_multiples(payload: Mapping[str, Any]) -> list[Multiples]:
+    """Of each figure in `SLICED` a panel a kind of slice; empty where there is none."""
+    names = [model["name"] for model in payload["models"]]
+    return [_of_slices(payload["slices"], key, names) for key in SLICED if payload["slices"]]
+
+
+def _of_slices(slices: Sequence[Mapping[str, Any]], key: str, names: Sequence[str]) -> Multiples:
+    axis = axis_over(end for one in slices for values in one["figures"][key]["models"] for end in values)
+    panels = [
+        Panel(KINDS.get(kind, kind), [_slice_row(one, key, names, axis) for one in parts])
+        for kind, parts in groupby(slices, key=lambda one: str(one["slice"]))
+    ]
+    return Multiples(key, _name(key), axis, panels)
+
+
+def _slice_row(one: Mapping[str, Any], key: str, names: Sequence[str], axis: Axis) -> Row:
+    size = plural(one["tags"], "tag", "tags") if one["slice"] in OF_TAGS else plural(one["images"], "image", "images")
+    found = one["figures"][key]
+    return Row(one["title"], size, slice_verdict(found, names), _dots(found["models"], names, axis))
+
+
+def level_multiples(payload: Mapping[str, Any]) -> list[Multiples]:
+    """A panel a figure, a row a level of contamination; each on an axis of its own."""
+    found = payload["contamination"]
+    if found is None:
+        return []
+    names = [model["name"] for model in payload["models"]]
+    return [_of_levels(found["levels"], key, names) for key in SLICED]
+
+
+def _of_levels(levels: Sequence[Mapping[str, Any]], key: str, names: Sequence[str]) -> Multiples:
+    values = [[_ends_of(one) for one in level["figures"][key]["models"]] for level in levels]
+    axis = axis_over(end for models in values for three in models for end in three)
+    rows = []
+    for level, models in zip(levels, values, strict=True):
+        title = shown(level["level"])
+        size = f"{plural(level['images'], 'image', 'images')}, {count(level['dropped'])} left out"
+        rows.append(Row(title[0].upper() + title[1:], size, None, _dots(models, names, axis)))
+    return Multiples(key, _name(key), axis, [Panel(_name(key), rows)])
+
+
+def _ends_of(one: Mapping[str, Any]) -> Values:
+    return [one["value"], one["low"], one["high"]]
+
+
+def _name(key: str) -> str:
+    """`Macro F1`, `mAP`."""
+    return HEADLINES[key].replace("macro", "Macro")
+
+
+def _dots(models: Sequence[Values], names: Sequence[str], axis: Axis) -> list[Dot]:
+    dots = []
+    for number, (name, values) in enumerate(zip(names, models, strict=True)):
+        at, low, high = (None if value is None else axis.place(value) for value in values)
+        down = round(100 * (number + 0.5) / len(names), 2)
+        dots.append(Dot(number % MODEL_STYLES, f"{name} {figure(values[0])}", down, at, low, high))
+    return dots

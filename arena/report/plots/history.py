@@ -1,0 +1,92 @@
+"""Figures over releases as a picture: a panel a headline figure and tag, a line a series, a whisker a release."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from arena.report.history.drawing import named_places
+from arena.report.history.release import short_names
+from arena.report.history.rows import notes_of
+from arena.report.history.series import FIGURES, History, Series, Track
+from arena.report.plots.canvas import (
+    POINTS,
+    SMALL,
+    WIDTH,
+    add_caption,
+    add_key,
+    caption_height,
+    caption_lines,
+    colour,
+    curve,
+    dot,
+    fitted,
+    key_height,
+    new_figure,
+    panel,
+    title,
+)
+from arena.report.styles import Theme
+
+ABREAST = 3
+"""Panels side by side."""
+
+HIGH, OVER, UNDER, ROOM = 1.5, 0.3, 0.3, 0.5
+"""Inches of a panel, over it for its title, under it for its axis, and left of it for its figures."""
+
+
+def draw(history: History, theme: Theme) -> Figure:
+    """Every track; the axes differ, for a tag's figures lie elsewhere than a mean's."""
+    tracks = [
+        track
+        for track in history.tracks
+        if any(point.value is not None for one in track.series for point in one.points)
+    ]
+    caption = caption_lines("Whiskers: 95 % intervals.", *notes_of(history))
+    keyed = len(history.datasets) > 1
+    top = key_height(len(history.datasets)) if keyed else 0.1
+    rows = -(-len(tracks) // ABREAST)
+    figure = new_figure(top + rows * (OVER + HIGH + UNDER) + 0.1 + caption_height(caption))
+    wide = (WIDTH - 0.15) / ABREAST - ROOM
+    for number, track in enumerate(tracks):
+        row, column = divmod(number, ABREAST)
+        ax = panel(
+            figure,
+            left=ROOM + column * (wide + ROOM),
+            top=top + OVER + row * (OVER + HIGH + UNDER),
+            width=wide,
+            height=HIGH,
+        )
+        _draw_track(ax, history, track, theme)
+        aside = FIGURES[history.figure] if track.category else ""
+        title(ax, fitted(track.title, wide * POINTS - 50), aside, quiet=theme.muted)
+    if keyed:
+        add_key(figure, [({**dot(theme, i), **curve(theme, i)}, name) for i, name in enumerate(history.datasets)])
+    add_caption(figure, caption)
+    return figure
+
+
+def _draw_track(ax: Axes, history: History, track: Track, theme: Theme) -> None:
+    names = short_names(history.releases)
+    for one in track.series:
+        _draw_series(ax, one, theme)
+    places = named_places(len(names))
+    room = ax.get_position().width * WIDTH * POINTS * places.step / len(names)
+    ax.set_xticks(list(places), [fitted(names[place], room - 4, SMALL) for place in places])
+    ax.set_xlim(-0.5, len(names) - 0.5)
+    ax.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+
+
+def _draw_series(ax: Axes, series: Series, theme: Theme) -> None:
+    """A line with gaps where a figure is undefined, and an interval at each point."""
+    places: Sequence[int] = [point.place for point in series.points]
+    values = [float("nan") if point.value is None else point.value for point in series.points]
+    ax.plot(places, values, **curve(theme, series.group))
+    ax.plot(places, values, **dot(theme, series.group, 6.5))
+    for point in series.points:
+        if point.value is not None and point.low is not None and point.high is not None:
+            ends, at = (point.low, point.high), (point.place, point.place)
+            ax.plot(at, ends, "_-", color=colour(theme, series.group), linewidth=1.5, markersize=6, zorder=2)

@@ -1,0 +1,113 @@
+"""Does the gate catch what is planted, and name it? Candidates with a known fault, held against the demo's model.
+
+Usage: python scripts/plant_faults.py [--limit 600] [--bootstrap 1000]
+
+Each fault is planted in a copy of the demo's WD model, or of the run of it that is the baseline, and `arena check` is run as a
+user runs it. Exits with 1 if a fault gets another exit code than it should. Writes reports/benchmarks/planted_faults.{json,md}.
+"""
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from planted.checkpoints import FAULTS, HONEST
+
+
+class Planted(NamedTuple):
+    """A candidate, and the exit code that it should get."""
+
+    title: str
+    candidate: str
+    expected: int
+
+
+class Caught(NamedTuple):
+    """What the gate said."""
+
+    title: str
+    expected: int
+    code: int
+    outcome: str
+    failed: int
+    named: str
+
+
+def planted(base: Path, folder: Path, limit: int) -> Iterator[Planted]:
+    for expected, kinds in ((0, HONEST), (1, FAULTS)):
+        for title, plant in kinds.items():
+            yield Planted(title, f"candidate={plant(folder / title.replace(' ', '-'))}", expected)
+    run("run", "-m", "wd14-demo", "-L", limit // 2, "--bootstrap", 0, "--thumbnails", "none", "-o", folder / "half")
+    yield Planted("half of the images missing", str(folder / "half"), 4)
+    older = shutil.copytree(base, folder / "older")
+    (older / "run.json").write_text(json.dumps(json.loads((older / "run.json").read_text()) | {"schema": 1}))
+    yield Planted("an older schema", str(older), 4)
+    damaged = shutil.copytree(base, folder / "damaged")
+    (damaged / "scores" / "wd14-demo" / "00000.npy").write_bytes(b"")
+    yield Planted("a shard of scores cut short", str(damaged), 2)
+
+
+def catch(one: Planted, base: Path, out: Path, bootstrap: int) -> Caught:
+    """Run the check, and read what it left."""
+    done = run("check", one.candidate, "--baseline", base, "-o", out, "--bootstrap", bootstrap, "--thumbnails", "none")
+    if not (out / "check.json").exists():
+        return Caught(one.title, one.expected, done.returncode, "no verdict", 0, done.stderr.splitlines()[-1])
+    told = json.loads((out / "check.json").read_text(encoding="utf-8"))
+    cases = [case for case in told["cases"] if case["outcome"] == told["outcome"]]
+    named = told["causes"][0] if told["causes"] else cases[0]["message"] if done.returncode else ""
+    failed = sum(case["outcome"] == "fail" for case in told["cases"])
+    return Caught(one.title, one.expected, done.returncode, told["outcome"], failed, named)
+
+
+def run(*arguments: object) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "arena", *map(str, arguments)]
+    return subprocess.run(command, check=False, capture_output=True, text=True)
+
+
+def report(found: list[Caught], limit: int, bootstrap: int, folder: str) -> str:
+    rows = [
+        f"| {one.title} | {one.expected} | {one.code} | {one.outcome} | {one.failed} | {one.named.replace(folder + '/', '')} |"
+        for one in found
+    ]
+    how = f"by `arena check` on {limit} images of the demo, with {bootstrap:,} resamples and the default policy."
+    lines = [
+        "# Planted faults", "",
+        f"Each fault is planted in the demo's WD model or in a run of it, and held against the sound one {how}", "",
+        "| planted | exit code asked | exit code | outcome | requirements failed | what is named first |",
+        "|---|---|---|---|---|---|", *rows, "", f"Made by `python scripts/plant_faults.py --limit {limit}`.",
+    ]  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--limit", type=int, default=600)
+    parser.add_argument("--bootstrap", type=int, default=1000)
+    parser.add_argument("--out", type=Path, default=Path("reports/benchmarks"))
+    given = parser.parse_args()
+    found = []
+    with tempfile.TemporaryDirectory() as home:
+        folder = Path(home)
+        base = folder / "base"
+        run("run", "-m", "wd14-demo", "-L", given.limit, "--bootstrap", 0, "--thumbnails", "none", "-o", base)
+        for number, one in enumerate(planted(base, folder, given.limit)):
+            found.append(catch(one, base, folder / f"check-{number}", given.bootstrap))
+            print(found[-1], file=sys.stderr)
+        text = report(found, given.limit, given.bootstrap, str(folder))
+    given.out.mkdir(parents=True, exist_ok=True)
+    facts = {"limit": given.limit, "bootstrap": given.bootstrap, "rows": [one._asdict() for one in found]}
+    (given.out / "planted_faults.json").write_text(
+        json.dumps(facts, indent=1).replace(f"{folder}/", "") + "\n", encoding="utf-8"
+    )
+    (given.out / "planted_faults.md").write_text(text, encoding="utf-8")
+    print(text)
+    return int(any(one.code != one.expected for one in found))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,281 @@
+"""Pictures on the page: blurred until asked, in the file or beside it, silent where there are none."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from arena.report.html import render
+from arena.report.page import pictures as pictures_module
+from arena.report.page.pictures import Shelf, picture_facts, pictures
+from arena.report.page.suspects import by_kind
+from arena.thumbnails import Thumbnail
+
+from ..conftest import Opened
+from ..payloads import Payload, add_pictures
+
+NAMES = ("0123456789abcdef.webp", "fedcba9876543210.webp", "00000000ffffffff.webp")
+BLURRED = "(e) => getComputedStyle(e).filter !== 'none'"
+
+
+def webp(colour: str = "red") -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (40, 30), colour).save(buffer, "WEBP")
+    return buffer.getvalue()
+
+
+PICTURE = base64.b64encode(webp()).decode()
+
+
+@pytest.fixture
+def pictured(payload: Payload) -> Payload:
+    """One picture that is open, one that is not, one whose rating nobody knows; all in the file."""
+    add_pictures(payload, PICTURE, ratings=["general", "questionable", "?"])
+    return payload
+
+
+def open_first(page: Any) -> Any:
+    """The evidence of the first tag."""
+    page.locator("#tags-box .tag").first.press("Enter")
+    page.wait_for_selector(".evidence")
+    return page.locator(".evidence")
+
+
+def blurred(page: Any, selector: str) -> list[bool]:
+    return [image.evaluate(BLURRED) for image in page.locator(selector).all()]
+
+
+def test_only_what_is_known_to_be_general_or_safe_is_shown_at_once(opened: Opened, pictured: Payload) -> None:
+    page = opened(pictured)
+    found = open_first(page).first
+    images = found.locator("img")
+    assert images.count() == 6, "two false alarms and a miss of each tagger"
+    assert blurred(page, ".evidence:first-of-type img") == [False, True, True] * 2
+    assert images.nth(1).evaluate("(e) => e.decode().then(() => e.naturalWidth)") == 40
+    name = pictured["tags"]["name"][0]
+    alts = [image.get_attribute("alt") for image in images.all()[:3]]
+    assert alts == [
+        f"animals-bug_01, not tagged {name}, rated general",
+        f"people-face_02, not tagged {name}, rated questionable",
+        f"<b>x</b>, tagged {name}, rated ?",
+    ]
+    assert found.locator(".veil").all_inner_texts()[:2] == ["Show\nquestionable", "Show\n?"]
+
+
+def test_a_picture_is_shown_and_hidden_by_keyboard_and_by_click(opened: Opened, pictured: Payload) -> None:
+    page = opened(pictured)
+    open_first(page)
+    box = page.locator(".evidence .veiled input").first
+    assert box.get_attribute("aria-label").startswith("Show people-face_02, not tagged")
+    page.locator(".detail-box").focus()
+    page.keyboard.press("Tab")
+    assert box.evaluate("(e) => e === document.activeElement"), "the first that Tab reaches"
+    assert page.locator(".evidence .veiled").first.evaluate("(e) => getComputedStyle(e).outlineStyle") == "solid"
+    page.keyboard.press("Space")
+    assert blurred(page, ".evidence:first-of-type img")[:3] == [False, False, True], "this one alone"
+    assert not page.locator(".evidence .veil").first.is_visible()
+    page.keyboard.press("Space")
+    assert blurred(page, ".evidence:first-of-type img")[1]
+    page.locator(".evidence .veiled").first.click()
+    assert not blurred(page, ".evidence:first-of-type img")[1]
+    assert page.locator(".detail-box").count() == 1, "a click on a picture does not close the row"
+
+
+def test_all_pictures_are_shown_by_one_box_that_this_browser_remembers(opened: Opened, pictured: Payload) -> None:
+    page = opened(pictured)
+    open_first(page)
+    boxes = page.locator(".reveal-all input")
+    assert boxes.count() == 2
+    assert "2 not rated general or safe" in page.locator(".reveal-all").first.inner_text()
+    boxes.first.press("Space")
+    assert [box.is_checked() for box in boxes.all()] == [True, True]
+    assert not any(blurred(page, ".frame img"))
+    assert "arena" not in page.url, "a link tells nobody"
+    page.wait_for_url("**tag=**")
+    page.reload()  # the row is open again, by its address
+    page.wait_for_selector(".evidence")
+    assert not any(blurred(page, ".frame img"))
+    boxes.nth(1).press("Space")
+    page.reload()
+    page.wait_for_selector(".evidence")
+    assert any(blurred(page, ".frame img"))
+
+
+def test_where_nothing_can_be_kept_the_box_still_works(opened: Opened, pictured: Payload) -> None:
+    refuse = (
+        "Object.defineProperty(window, 'localStorage', { get() { throw new DOMException('no', 'SecurityError'); } })"
+    )
+    page = opened.show(render(pictured), init=refuse)
+    page.locator(".reveal-all input").first.press("Space")
+    open_first(page)
+    assert not any(blurred(page, ".frame img"))
+
+
+def test_blur_is_the_style_sheets_default(opened: Opened, pictured: Payload) -> None:
+    page = opened(pictured, java_script_enabled=False)
+    assert page.locator(".reveal-all").first.is_hidden()
+    style = page.locator("style").text_content()
+    shown = opened.show(f"<style>{style}</style><title>t</title><span class=frame><img alt=x></span>", wait=False)
+    assert blurred(shown, "img") == [True]
+
+
+def test_pictures_beside_the_page_are_loaded_when_they_are_needed(
+    opened: Opened, payload: Payload, tmp_path: Path
+) -> None:
+    add_pictures(payload, PICTURE, ratings=["general", "general", "general"], beside=NAMES[:2])
+    (tmp_path / "thumbnails").mkdir()
+    for name in NAMES[:2]:
+        (tmp_path / "thumbnails" / name).write_bytes(webp("blue"))
+    page = opened(payload)
+    loaded: list[str] = []
+    page.on("request", lambda request: loaded.append(request.url.rsplit("/", 1)[-1]))
+    page.wait_for_timeout(100)
+    assert loaded == [], "before a row is opened"
+    images = open_first(page).first.locator("img")
+    page.wait_for_selector(".evidence img[src]")
+    widths = [image.evaluate("(e) => e.decode().then(() => e.naturalWidth)") for image in images.all()]
+    assert widths == [40] * 6
+    assert {name for name in loaded if name in NAMES} == set(NAMES[:2])
+    sources = [image.get_attribute("src")[:12] for image in images.all()[:3]]
+    assert sources == ["thumbnails/0", "thumbnails/f", "data:image/w"]
+    policy = page.locator("meta[http-equiv]").get_attribute("content")
+    assert "img-src data: 'self';" in policy
+    assert "the folder thumbnails beside it" in page.locator("footer").inner_text()
+
+
+def test_a_page_that_came_without_its_folder_shows_names_and_asks_once(opened: Opened, payload: Payload) -> None:
+    add_pictures(payload, PICTURE, ratings=["general", "explicit", "general"], beside=NAMES)
+    page = opened(payload)
+    found = open_first(page).first
+    page.locator(".evidence img").first.wait_for(state="detached")
+    assert found.locator(".frame.none").all_inner_texts() == ["no picture"] * 6
+    assert found.locator(".image").first.inner_text() == "animals-bug_01"
+    assert opened.reports == ["Failed to load resource: net::ERR_FILE_NOT_FOUND"], "one line, not one a picture"
+    opened.reports.clear()
+
+
+def test_an_image_without_a_picture_has_a_plain_frame_and_no_request(opened: Opened, pictured: Payload) -> None:
+    told = pictured["pictures"]
+    told["inside"][0], told["open"][0], told["rating"][0] = None, None, None
+    page = opened(pictured)
+    found = open_first(page).first
+    assert found.locator(".frame").first.inner_text() == "no picture"
+    assert found.locator("li").first.inner_text().split("\n") == ["no picture", "animals-bug_01", "0.9100"]
+
+
+def test_a_page_without_pictures_holds_no_image_at_all(opened: Opened, payload: Payload) -> None:
+    html = render(payload)
+    assert not re.search("<img|data:image/webp|UklGR|'self'|&#39;self", html)
+    page = opened.show(html)
+    assert open_first(page).locator(".image").first.inner_text() == "animals-bug_01"
+    assert page.locator("img, .frame, .reveal-all").count() == 0
+
+
+def test_a_page_may_name_no_image(opened: Opened, payload: Payload) -> None:
+    evidence = payload["evidence"]
+    payload.update(image_ids=False, suspects=[])
+    evidence["images"] = []
+    for table in ("errors", "disagreements"):
+        evidence[table] = {name: [] for name in evidence[table]}
+    payload["pictures"] = {name: [] for name in payload["pictures"]}
+    page = opened(payload)
+    found = open_first(page)
+    assert found.count() == 1
+    assert found.locator("h4").all_inner_texts() == ["Given where these were missed"] * 2
+    assert page.locator("#suspects").count() == 0
+
+
+def test_suspected_labels_are_filtered_by_kind_and_lead_to_their_tags(opened: Opened, pictured: Payload) -> None:
+    page = opened(pictured)
+    section = page.locator("#suspects")
+    assert section.locator("h3").all_inner_texts() == ["Likely missing 9 of 1,894", "Likely wrong 1 of 1"]
+    assert section.locator(".suspect").first.locator(".who").all_inner_texts() == ["joytag-demo", "wd14-demo"]
+    assert section.locator("li li").first.inner_text().split() == ["joytag-demo", "0.8100", "at", "0.4"]
+    section.scroll_into_view_if_needed()
+    page.wait_for_selector("#suspects img")
+    assert section.locator(".suspect img").first.get_attribute("alt").startswith("<b>x</b>, not tagged ")
+    assert section.locator(".suspect:visible").count() == 9, "eight and one; one is folded away"
+    section.locator("input[value=wrong]").press("Space")
+    assert section.locator(".suspect:visible").count() == 1
+    link = section.locator(".suspect:visible a")
+    link.press("Enter")
+    assert page.locator('.tag[aria-expanded="true"]').text_content() == link.inner_text()
+
+
+def test_suspected_labels_are_there_without_javascript(opened: Opened, pictured: Payload) -> None:
+    page = opened(pictured, java_script_enabled=False)
+    assert page.locator("#suspects .suspect .image").first.inner_text() == "<b>x</b>"
+    page.locator("#suspects input[value=wrong]").check(force=True)
+    assert page.locator("#suspects .suspect:visible").count() == 1
+    assert page.locator("img").count() == 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_hostile_names_are_text_and_nothing_widens_a_phone(
+    opened: Opened, payload_of: Callable[..., Payload], scheme: Any
+) -> None:
+    payload = payload_of(("a", "</script><b>bold</b>" + "y" * 500))
+    payload["tags"]["name"][:2] = ['"><img src=x onerror=alert(1)>' + "t" * 400, "x" * 500]
+    for row in payload["suspects"]:
+        row.update(tag=payload["tags"]["name"][row["place"]], image="i" * 300 + "<i>")
+    payload["evidence"]["images"] = ["i" * 400, "\u202e<script>alert(1)</script>", "</script>"]
+    add_pictures(payload, PICTURE, ratings=["general", "<b>" * 60, "explicit"])
+    page = opened(payload, viewport={"width": 360, "height": 800}, color_scheme=scheme)
+    found = open_first(page)
+    assert found.first.locator(".image").all_inner_texts()[:3] == payload["evidence"]["images"]
+    page.locator("#suspects").scroll_into_view_if_needed()
+    page.wait_for_selector("#suspects img")
+    page.locator("#suspects summary").first.click()
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    assert page.locator("main i:not(.out), main script, b:text-is('bold')").count() == 0
+
+
+def shelf_of(folder: Path, sizes: list[int]) -> Shelf:
+    """Thumbnails of so many bytes, of images 0, 1, ..."""
+    (folder / "thumbnails").mkdir()
+    found = {}
+    for number, size in enumerate(sizes):
+        name = f"{number:016x}.webp"
+        (folder / "thumbnails" / name).write_bytes(bytes(size))
+        found[str(number)] = Thumbnail(name, "general" if number % 2 else "unknown", 1, 1)
+    return Shelf(folder, found)
+
+
+def test_the_first_pictures_are_in_the_file_as_far_as_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pictures_module, "PICTURE_BYTES", 3 * 401)
+    shelf = shelf_of(tmp_path, [300] * 5)
+    told = pictures(["0", "lost", "1", "2", "3", "4"], shelf)
+    assert told["inside"] == [0, None, 1, 2, None, None]
+    assert told["file"] == [None, None, None, None, f"{3:016x}.webp", f"{4:016x}.webp"]
+    assert told["open"] == [0, None, 1, 0, 1, 0]
+    assert sum(len(one) + 1 for one in told["content"]) <= 3 * 401
+    assert picture_facts(told) | {"folder": "", "type": ""} == {
+        "inside": 3, "beside": 2, "blurred": 3, "folder": "", "type": "",
+    }  # fmt: skip
+    assert pictures(["0"], None)["inside"] == [None]
+
+
+def test_a_large_picture_goes_beside_and_ends_what_is_in_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pictures_module, "PICTURE_BYTES", 1_000)
+    told = pictures(["0", "1", "2"], shelf_of(tmp_path, [300, 600, 30]))
+    assert told["inside"] == [0, None, None]
+
+
+def test_scores_of_suspects_stand_with_the_threshold_of_their_tag(payload: Payload) -> None:
+    payload["tags"]["models"]["wd14-demo"]["threshold"][payload["suspects"][0]["place"]] = 0.75
+    groups = by_kind(payload)
+    assert groups[0]["rows"][0]["scores"] == [(0.81, 0.4), (0.81, 0.75)]
+    assert [(group["kind"], len(group["rows"]), len(group["more"])) for group in groups] == [
+        ("missing", 8, 1), ("wrong", 1, 0),
+    ]  # fmt: skip
