@@ -15,6 +15,10 @@ from arena.heldout import dataset
 from arena.heldout.hashes import algorithms
 from arena.images import decode
 
+from .browser import chromium, opened
+
+__all__ = ["chromium", "opened"]
+
 settings.register_profile("arena", deadline=None, max_examples=60)
 settings.load_profile("arena")
 

@@ -15,7 +15,6 @@ from arena.report.figures import figure, interval
 from arena.report.history.rows import COLUMNS, as_csv, records, rows_of
 from arena.report.history.series import history_of
 
-from ..report.conftest import Opened, chromium, opened  # noqa: F401
 from .conftest import MakeRun
 
 

@@ -18,12 +18,12 @@ from arena.report.history.rows import as_csv, rows_of
 from arena.report.history.series import History, history_of
 from arena.report.history.write import check_outputs, write_history
 
-from ..report.conftest import Opened, chromium, opened  # noqa: F401
+from ..browser import Opened
 from ..report.results import HOSTILE
 from .conftest import MakeRun
 
 
-def test_page_has_every_figure_and_no_line_between_series(releases: Path, opened: Opened) -> None:  # noqa: F811
+def test_page_has_every_figure_and_no_line_between_series(releases: Path, opened: Opened) -> None:
     found = history_of(releases_of(releases))
     page = opened.show(render_history(found))
     text = page.locator("main").inner_text()
@@ -45,7 +45,7 @@ def hostile_history(make_run: MakeRun, tmp_path: Path) -> History:
 
 
 def test_hostile_names_are_text_everywhere(
-    make_run: MakeRun, tmp_path: Path, opened: Opened, capsys: pytest.CaptureFixture[str]  # noqa: F811
+    make_run: MakeRun, tmp_path: Path, opened: Opened, capsys: pytest.CaptureFixture[str]
 ) -> None:  # fmt: skip
     found = hostile_history(make_run, tmp_path)
     html = render_history(found)

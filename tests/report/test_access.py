@@ -9,7 +9,7 @@ import pytest
 
 from arena.report.dataset.page import render_dataset
 
-from .conftest import Opened
+from ..browser import Opened
 from .dataset.test_page import page as dataset  # noqa: F401
 from .payloads import Payload
 

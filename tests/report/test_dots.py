@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import Opened
+from ..browser import Opened
 from .payloads import Payload
 
 Range = tuple[float, float]

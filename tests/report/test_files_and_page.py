@@ -13,7 +13,7 @@ from arena.pipeline import write_reports
 from arena.report.figures import count, figure, interval, probability, signed
 from arena.result import Result, write_result
 
-from .conftest import Opened
+from ..browser import Opened
 from .test_view import small
 
 FIGURES = ("precision", "recall", "f1", "ap")

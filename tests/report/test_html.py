@@ -16,7 +16,7 @@ from arena.report.figures import figure, probability
 from arena.report.html import SCRIPTS, STYLES, embedded_json, render
 from arena.report.told.findings import subject
 
-from .conftest import Opened
+from ..browser import Opened
 from .payloads import Payload
 
 HOSTILE = [

@@ -22,8 +22,8 @@ from arena.report.view import page_view
 from arena.result import Result
 from arena.tags import TagSpace
 
+from ..browser import Opened
 from ..evaluate.worlds import entry, labels_of, see
-from .conftest import Opened
 from .payloads import Payload
 
 FIGURES = ("precision", "recall", "f1")

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import Opened
+from ..browser import Opened
 from .payloads import Payload
 
 

@@ -20,7 +20,7 @@ from arena.report.page.pictures import Shelf
 from arena.result import Result
 from arena.thumbnails import Thumbnail
 
-from ..conftest import Opened
+from ...browser import Opened
 from ..results import HOSTILE, result_of
 from ..test_access import DESK, PHONE, in_both_schemes
 from .verdicts import ALL, FAILED, PASSED, UNDECIDED, case, failing, hostile, many, measure, unpaired, verdict

@@ -14,7 +14,7 @@ from PIL import Image
 from arena.report.dataset.page import check_blur, render_dataset
 from arena.report.dataset.text import WIDTH, dataset_text
 
-from ..conftest import Opened
+from ...browser import Opened
 from ..test_html import HOSTILE
 
 

@@ -13,7 +13,7 @@ from arena.report.html import render, template_text
 from arena.report.page.packed import SIGNS, compress, figures, integers, listed, pack
 from arena.report.page.tag_block import derive, tag_block
 
-from ..conftest import Opened
+from ...browser import Opened
 from ..payloads import Payload
 from ..unpacking import decompress
 

@@ -18,7 +18,7 @@ from arena.report.page.pictures import Shelf, picture_facts, pictures
 from arena.report.page.suspects import by_kind
 from arena.thumbnails import Thumbnail
 
-from ..conftest import Opened
+from ...browser import Opened
 from ..payloads import Payload, add_pictures
 
 NAMES = ("0123456789abcdef.webp", "fedcba9876543210.webp", "00000000ffffffff.webp")

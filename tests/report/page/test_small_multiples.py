@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from arena.report.figures import figure
 from arena.report.page.small_multiples import FOLDED_ROWS, MOST_TICKS, axis_over, slice_multiples
 
-from ..conftest import Opened
+from ...browser import Opened
 from ..payloads import Payload
 
 FIGURES = st.lists(st.none() | st.floats(0, 1), max_size=30)

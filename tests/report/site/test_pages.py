@@ -22,7 +22,7 @@ from arena.report.site.series import Group, groups
 from arena.report.site.tags import tag_path
 from arena.result import read_result
 
-from ..conftest import Opened
+from ...browser import Opened
 from ..test_access import PHONE, in_both_schemes
 from .conftest import write_run
 

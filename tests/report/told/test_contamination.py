@@ -17,9 +17,9 @@ from arena.report.told.contamination import contamination_told, level_groups
 from arena.report.view import page_view
 from arena.result import CONTAMINATION, Result
 
+from ...browser import Opened
 from ...evaluate.test_contamination import contamination_of, leaked
 from ...evaluate.worlds import world
-from ..conftest import Opened
 
 HOSTILE = "<script>alert(1)</script>|*x*.parquet"
 

@@ -9,7 +9,7 @@ import pytest
 
 from arena.report.figures import figure, interval, probability
 
-from ..conftest import Opened
+from ...browser import Opened
 from ..payloads import Payload, set_value
 
 
