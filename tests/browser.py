@@ -54,7 +54,7 @@ class Opened:
         page.add_init_script(init)
         page.goto(f"{(self.folder / 'index.html').as_uri()}{address}")
         if wait and options.get("java_script_enabled", True) and page.locator("#tags-box").count():
-            page.wait_for_selector("#tags-box tbody tr:not(.pad)", state="attached")
+            page.wait_for_selector("body[data-drawn] #tags-box tbody tr:not(.pad)", state="attached")
         return page
 
     def _on_dialog(self, dialog: Any) -> None:

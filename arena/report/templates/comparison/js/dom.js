@@ -71,3 +71,9 @@ function onResize(box, draw) {
     draw();
   }).observe(box);
 }
+
+/** Once the next frame is painted; a page that nobody sees has no frames. */
+function afterPaint(work) {
+  if (document.hidden) setTimeout(work);
+  else requestAnimationFrame(() => setTimeout(work));
+}

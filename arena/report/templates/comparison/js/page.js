@@ -63,8 +63,7 @@ class Page {
     byId("difference").hidden = !this.view.comparison;
     this.offerPairs();
     this.offerColumns();
-    this.sweep = new Sweep(this.view, () => this.remember());
-    this.plots = this.view.comparison ? this.dotPlots() : [];
+    this.plots = [];
     this.chip = new BrushChip(() => this.brush(null));
     this.table = new TagTable(this.view, {
       onArrange: (table) => this.onArrange(table),
@@ -74,9 +73,20 @@ class Page {
     this.fillControls();
     this.listen();
     if (this.view.open >= 0) this.reveal(this.view.open);
-    showSuspects((tag) => this.reveal(tag));
     this.kept = this.table.open;
     this.restoring = false;
+    afterPaint(() => this.draw());
+  }
+
+  /** The table is there first, and what is drawn once it is painted: a tenth of a second later. */
+  draw() {
+    this.sweep = new Sweep(this.view, () => this.remember());
+    this.plots = this.view.comparison ? this.dotPlots() : [];
+    for (const plot of this.plots) plot.showBrush(this.view.brush);
+    if (this.table.open !== null) for (const plot of this.plots) plot.choose(this.table.open);
+    this.filterPlots(this.table);
+    showSuspects((tag) => this.reveal(tag));
+    document.body.dataset.drawn = "";
   }
 
   dotPlots() {
@@ -193,7 +203,7 @@ class Page {
 
   filterPlots(table) {
     for (const plot of this.plots) plot.filter((tag) => table.has(tag));
-    this.sweep.filter(table.rows);
+    this.sweep?.filter(table.rows);
   }
 
   /** Opening or closing a tag is a step in the history, so that Back undoes it; every letter of a search is none. */
@@ -245,7 +255,7 @@ class Page {
     Object.assign(this.view, viewFromAddress());
     if (this.table.open !== null && this.table.open !== this.view.open) this.table.close({ asked: false });
     for (const plot of this.plots) plot.show({ comparison: this.view.comparison });
-    this.sweep.restore();
+    this.sweep?.restore();
     this.fillControls();
     this.table.rebuild();
     if (this.view.open >= 0) this.reveal(this.view.open);
