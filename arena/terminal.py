@@ -23,9 +23,9 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from arena.figures import UNDEFINED, figure
 from arena.power import Power
 from arena.progress import Unit
-from arena.report.figures import UNDEFINED, figure
 from arena.report.text import one_line
 from arena.report.told.contamination import contamination_told
 from arena.report.told.cost import cost_told

@@ -9,7 +9,7 @@ from rich.text import Text
 from arena.baselines.bisect import ALPHA, Answer
 from arena.baselines.log import SHORT, Baseline
 from arena.baselines.store import fault
-from arena.report.figures import clipped, figure, interval, listed, moment, probability, signed
+from arena.figures import clipped, figure, interval, listed, moment, probability, signed
 from arena.report.history.rows import notes_of, rows_of
 from arena.report.history.series import FIGURES, History
 from arena.report.text import one_line

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from arena.bench.costs import Cost
-from arena.report.figures import UNDEFINED, rate
+from arena.figures import UNDEFINED, rate
 from arena.report.markdown import escape_markdown
 
 

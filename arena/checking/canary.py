@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 
 from arena.checking.joint import Joint
+from arena.figures import clipped, plural
 from arena.gate.verdict import Case, Measure, Outcome
 from arena.parity.pairs import Pair
-from arena.report.figures import clipped, plural
 
 GATE, NAME, TITLE = "canary", "scores", "canary: scores where only code changed"
 

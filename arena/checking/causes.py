@@ -10,6 +10,7 @@ from arena.checking.joint import Joint
 from arena.checking.shifts import find_shift
 from arena.evaluate import Entry, evaluate
 from arena.evaluate.matching import describe_thresholds
+from arena.figures import clipped, figure, plural, signed
 from arena.parity.measure import Parity, measure
 from arena.parity.pairs import Pair
 from arena.parity.run import Rerun, explain
@@ -17,7 +18,6 @@ from arena.parity.sides import Images, Runner
 from arena.parity.verdict import Finding, Report, Tolerances, Verdict
 from arena.pipeline import Compute
 from arena.progress import Progress, Silent
-from arena.report.figures import clipped, figure, plural, signed
 from arena.report.text import one_line
 from arena.scores.predict import ImageSource
 

@@ -9,9 +9,9 @@ from arena.checking.sides import Given, RunSide
 from arena.digests import digest_file
 from arena.errors import ArenaError, IncomparableError
 from arena.evaluate.matching import Entry
+from arena.figures import listed, plural
 from arena.given import GivenTruth, read_truth
 from arena.pipeline import DEMO_DATASET
-from arena.report.figures import listed, plural
 
 NAMED_IMAGES = 3
 """Missing images that are named; the others are counted."""

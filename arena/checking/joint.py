@@ -12,6 +12,7 @@ from arena.checking.sides import BASELINES, Given, ModelSide, PublishedSide, Run
 from arena.digests import digest_file
 from arena.errors import IncomparableError
 from arena.evaluate import Entry, Settings
+from arena.figures import listed
 from arena.given import GivenTruth, read_scores_of
 from arena.heldout.dataset import HeldOut
 from arena.own_thresholds import Own, describe_own, own_thresholds, thresholds_of_cards, with_files
@@ -29,7 +30,6 @@ from arena.pipeline import (
 )
 from arena.progress import Progress, Silent
 from arena.published.column import read_columns
-from arena.report.figures import listed
 from arena.result import Result
 from arena.scores.pace import describe_pace
 from arena.scores.predict import ImageSource

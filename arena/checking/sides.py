@@ -7,9 +7,9 @@ from pathlib import Path
 
 from arena.cards import ModelCard, find_model, model_cards
 from arena.errors import ArenaError, nearest
+from arena.figures import listed
 from arena.published.read import is_published, read_published
 from arena.published.record import Published
-from arena.report.figures import listed
 from arena.result import Result, read_result
 
 RUN_FILE = "run.json"

@@ -10,11 +10,11 @@ import numpy as np
 from arena import taggers
 from arena.cards import ModelCard
 from arena.checking.joint import Joint
+from arena.figures import rate
 from arena.gate.limits import speed_cases
 from arena.gate.policy import Policy
 from arena.gate.verdict import Case, Outcome
 from arena.pipeline import Compute
-from arena.report.figures import rate
 from arena.taggers.base import Tagger
 
 ROUNDS = 5

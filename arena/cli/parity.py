@@ -95,7 +95,7 @@ def _report(models: tuple[str, ...], scores: tuple[tuple[str, Path], ...], setti
     images, dataset = settings["images"], settings["dataset"]
     files = unique(scores)
     if len(models) + len(files) != 2:
-        from arena.report.figures import plural
+        from arena.figures import plural
 
         seen = f"{plural(len(models), 'model', 'models')} and {plural(len(files), 'file', 'files')} of scores"
         raise ArenaError(

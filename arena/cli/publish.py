@@ -74,8 +74,8 @@ def _only(runs: tuple[Path, ...], wanted: str) -> Path:
 
 def _verify(run: Path, forms: Path | None, *, scores: tuple[tuple[str, Path], ...], **where: Any) -> None:
     from arena.cli.verbs import unique
+    from arena.figures import plural
     from arena.publishing.verify import verify
-    from arena.report.figures import plural
     from arena.terminal import Terminal
 
     found = verify(run, forms=forms, scores=unique(scores), **where, progress=Terminal())
@@ -98,7 +98,7 @@ def _forms(run: Path, to: Path, models: tuple[str, ...]) -> None:
 
 
 def _site(runs: tuple[Path, ...], to: Path, url: str | None, *, images: bool) -> None:
-    from arena.report.figures import plural
+    from arena.figures import plural
     from arena.report.site.publish import publish as publish_runs
     from arena.terminal import Terminal
 

@@ -3,13 +3,13 @@
 import numpy as np
 import pandas as pd
 
+from arena import figures
 from arena.gate.cases import FIGURE_TITLES, figure_of, interval_case, losses_of, skipped
 from arena.gate.decide import adjusted
 from arena.gate.evidence import Evidence
 from arena.gate.policy import CriticalTag, Policy
 from arena.gate.verdict import Case, Outcome
 from arena.metrics.significance import benjamini_hochberg
-from arena.report import figures
 from arena.tag_graph import shown
 
 

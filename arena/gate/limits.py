@@ -4,11 +4,11 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from arena import figures
 from arena.gate.cases import FIGURE_TITLES, skipped
 from arena.gate.evidence import Evidence
 from arena.gate.policy import Policy
 from arena.gate.verdict import Case, Measure, Outcome, TagLoss
-from arena.report import figures
 from arena.result import Result
 from arena.tag_graph import shown
 

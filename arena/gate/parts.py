@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from arena import figures
 from arena.gate.cases import FIGURE_TITLES, interval_case, losses_of, skipped
 from arena.gate.decide import adjusted
 from arena.gate.evidence import Evidence, Part
 from arena.gate.policy import Parts, Policy, Slices
 from arena.gate.verdict import Case, Outcome
 from arena.metrics.slices import support_band
-from arena.report import figures
 
 _TABLES = {"category": "categories", "group": "tag_groups"}
 """Kinds of parts that have a table of their own in the policy; all others are slices."""

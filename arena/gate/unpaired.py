@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from arena import figures
 from arena.gate.apart import NO_COUNTS, common_tags, evidence_apart
 from arena.gate.by_tag import critical_cases, tag_cases
 from arena.gate.cases import FIGURE_TITLES, detectable, skipped
@@ -15,7 +16,6 @@ from arena.gate.parts import category_cases, margin_cases, slice_cases
 from arena.gate.policy import Policy
 from arena.gate.verdict import Case, Measure, Outcome
 from arena.published.record import Published
-from arena.report import figures
 from arena.result import HEADLINES
 from arena.tag_graph import shown
 

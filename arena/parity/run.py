@@ -10,6 +10,7 @@ import numpy as np
 
 from arena import taggers
 from arena.errors import ArenaError
+from arena.figures import plural
 from arena.parity.causes import LOOKED_AT, Search, distances, search_scores
 from arena.parity.measure import Parity, measure
 from arena.parity.pairs import Pair, Side, pair_up
@@ -30,7 +31,6 @@ from arena.parity.variants import PASSES, Bench, search_variants, variants
 from arena.parity.verdict import Report, Tolerances, judge
 from arena.pipeline import Compute, make_folder
 from arena.progress import Progress, Silent
-from arena.report.figures import plural
 from arena.tags import TagRelations
 
 FEW = 4

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
+from arena.figures import UNDEFINED, clipped, figure, listed, percent, plural
 from arena.parity.measure import Differing, Flips, Parity, RankAgreement
 from arena.parity.verdict import Report
-from arena.report.figures import UNDEFINED, clipped, figure, listed, percent, plural
 from arena.report.text import one_line
 
 SCHEMA = 1

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from arena.figures import clipped, listed, percent, plural
 from arena.parity.measure import Parity
-from arena.report.figures import clipped, listed, percent, plural
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from arena.report.figures import clipped
+from arena.figures import clipped
 from arena.result import CONTAMINATION, TABLES, Result
 from arena.tag_graph import shown
 

@@ -21,8 +21,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from arena.figures import count, figure, moment, percent, plural, rate
 from arena.metrics.labels import SUSPECTS_PER_TAG
-from arena.report.figures import count, figure, moment, percent, plural, rate
 from arena.report.page.curves import HEIGHT, WIDTH, reliability_curves, x_of, y_of
 from arena.report.page.evidence import evidence_block
 from arena.report.page.histograms import histogram_block

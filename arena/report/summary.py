@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from arena.report.figures import clipped, count, moment, plural, rate
+from arena.figures import clipped, count, moment, plural, rate
 from arena.report.markdown import bullets, code, escape_markdown, folded, picture, table
 from arena.report.static_pictures import pictures
 from arena.report.told.contamination import CAVEAT, contamination_told

@@ -11,7 +11,7 @@ import pytest
 from arena.baselines.releases import read_aliases, releases_of
 from arena.baselines.show import show_history
 from arena.errors import ArenaError
-from arena.report.figures import figure, interval
+from arena.figures import figure, interval
 from arena.report.history.rows import COLUMNS, as_csv, records, rows_of
 from arena.report.history.series import history_of
 

@@ -8,10 +8,10 @@ import pytest
 
 from arena.errors import ArenaError
 from arena.evaluate import Settings, evaluate
+from arena.figures import UNDEFINED
 from arena.gate.judge import judge
 from arena.gate.policy import read_policy
 from arena.gate.verdict import Case, Outcome, Side, Verdict
-from arena.report.figures import UNDEFINED
 from arena.tag_groups import TagGroup
 from tests.evaluate.worlds import entry, see, world
 from tests.gate.joints import NEW, OLD, Tag, joint, outcomes, policy_of

@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from arena.figures import count, figure, interval, probability, signed
 from arena.pipeline import write_reports
-from arena.report.figures import count, figure, interval, probability, signed
 from arena.result import Result, write_result
 
 from ..browser import Opened

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from arena.report.figures import figure, probability
+from arena.figures import figure, probability
 from arena.report.html import SCRIPTS, STYLES, embedded_json, render
 from arena.report.told.findings import subject
 

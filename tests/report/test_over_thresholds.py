@@ -12,10 +12,10 @@ import pytest
 
 from arena.cards import Thresholds
 from arena.evaluate import Settings, evaluate
+from arena.figures import figure
 from arena.heldout.dataset import Truth
 from arena.metrics.counts import CONVENTIONS, TagCounts
 from arena.metrics.thresholds import on_sweep
-from arena.report.figures import figure
 from arena.report.html import render
 from arena.report.page import histograms
 from arena.report.view import page_view

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from markdown_it import MarkdownIt
 
-from arena.report.figures import figure
+from arena.figures import figure
 from arena.report.markdown import APART
 from arena.report.summary import MOST_SLICES, summary_markdown
 from arena.result import HEADLINES, Result

@@ -7,9 +7,9 @@ import pytest
 
 from arena.cards import Thresholds
 from arena.evaluate import Entry, Settings, evaluate
+from arena.figures import figure
 from arena.heldout.dataset import Truth
 from arena.metrics.ranking import average_precision, sort_column
-from arena.report.figures import figure
 from arena.report.summary import summary_markdown
 from arena.report.text import detailed_metrics, full_metrics
 from arena.report.view import page_view

@@ -10,10 +10,10 @@ import pytest
 
 from arena.cards import Thresholds
 from arena.evaluate import Entry, Settings, evaluate
+from arena.figures import figure, probability
 from arena.heldout.dataset import Truth
 from arena.report import columns
 from arena.report.columns import rounded
-from arena.report.figures import figure, probability
 from arena.report.html import render
 from arena.report.page import evidence as evidence_module
 from arena.report.page.evidence import by_interest, evidence, evidence_block

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
+from arena.figures import clipped, plural
 from arena.gate.verdict import Case, Outcome, Verdict
 from arena.report.check.markdown import Lists, check_markdown
 from arena.report.check.words import name_of, ordered, sentence
-from arena.report.figures import clipped, plural
 from arena.report.text import encodable, unturned
 
 SUMMARY_BYTES = 1_000_000

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from arena.figures import clipped, count, plural
 from arena.gate.verdict import Case, Outcome, Verdict
 from arena.report.check.words import (
     TITLES,
@@ -18,7 +19,6 @@ from arena.report.check.words import (
     sentence,
     tally,
 )  # fmt: skip
-from arena.report.figures import clipped, count, plural
 from arena.report.markdown import bullets, code, escape_markdown, folded, table
 
 SIGNS = {

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from arena import __version__
+from arena.figures import plural
 from arena.gate.verdict import Case, Outcome, Verdict
 from arena.report.check.drawing import HEIGHT, WIDTH, Drawing, drawing_of, span_of
 from arena.report.check.losses import losses
@@ -25,7 +26,6 @@ from arena.report.check.words import (
     sides_told,
     tally,
 )  # fmt: skip
-from arena.report.figures import plural
 from arena.report.html import content_security_policy, environment, template_text
 from arena.report.page.pictures import Shelf
 from arena.report.text import encodable

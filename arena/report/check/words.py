@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from arena.figures import UNDEFINED, clipped, count, figure, interval, listed, plural, probability, rate, signed
 from arena.gate.verdict import Case, Measure, Outcome, TagLoss, Verdict
-from arena.report.figures import UNDEFINED, clipped, count, figure, interval, listed, plural, probability, rate, signed
 from arena.report.text import encodable, unturned
 from arena.report.told.cost import megabytes, millions
 from arena.result import HEADLINES

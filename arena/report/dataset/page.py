@@ -9,6 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from arena.figures import UNDEFINED, count, plural
 from arena.report.dataset.text import (
     category_rows,
     group_sentence,
@@ -20,7 +21,6 @@ from arena.report.dataset.text import (
     tag_rows,
     value_rows,
 )
-from arena.report.figures import UNDEFINED, count, plural
 from arena.report.html import content_security_policy, environment, template_text
 from arena.report.text import encodable
 

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from arena.report.figures import UNDEFINED, clipped, count, percent, plural
+from arena.figures import UNDEFINED, clipped, count, percent, plural
 from arena.report.text import one_line
 
 WIDTH = 80

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from arena.report.figures import listed
+from arena.figures import listed
 from arena.report.forms.model_card import escape_latex
 from arena.report.forms.signature import digest_of, signature_line
 from arena.report.text import encodable, one_line

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from arena.errors import ArenaError, nearest
-from arena.report.figures import figure, interval
+from arena.figures import figure, interval
 from arena.report.forms.signature import signature_line
 from arena.result import Result
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from arena.report.figures import clipped, figure
+from arena.figures import clipped, figure
 from arena.report.forms.facts import Facts
 from arena.report.markdown import code, escape_markdown, table
 from arena.report.text import encodable, one_line

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import chain
 
-from arena.report.figures import clipped, figure, interval, plural
+from arena.figures import clipped, figure, interval, plural
 from arena.report.history.release import short_names
 from arena.report.history.series import History, Series, Track
 from arena.report.site.series import Chart, Line, Point, Tick, across, figure_ticks, grid, height_of

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from markupsafe import Markup
 
 from arena import __version__
-from arena.report.figures import UNDEFINED, count, figure, interval, listed, plural, signed
+from arena.figures import UNDEFINED, count, figure, interval, listed, plural, signed
 from arena.report.history.drawing import charts, first_line
 from arena.report.history.rows import Row, notes_of, rows_of
 from arena.report.history.series import FIGURES, History

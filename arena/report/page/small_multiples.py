@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from arena.report.figures import count, figure, plural
+from arena.figures import count, figure, plural
 from arena.report.told.comparisons import SLICED
 from arena.report.told.contamination import shown
 from arena.report.told.leaderboard import MODEL_STYLES

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from arena.report.figures import rate
+from arena.figures import rate
 from arena.report.plots.canvas import (
     POINTS,
     SIZE,

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from arena.report.figures import DECIDED, count
+from arena.figures import DECIDED, count
 from arena.report.plots.canvas import (
     WIDTH,
     add_caption,

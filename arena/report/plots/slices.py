@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from arena.report.figures import UNDEFINED, count, plural
+from arena.figures import UNDEFINED, count, plural
 from arena.report.plots.canvas import (
     POINTS,
     SMALL,

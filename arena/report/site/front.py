@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from arena.report.figures import plural
+from arena.figures import plural
 from arena.report.site.folder import Site
 from arena.report.site.models import ModelOverRuns
 from arena.report.site.render import render

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from arena.report.figures import count, figure, interval, plural
+from arena.figures import count, figure, interval, plural
 from arena.report.site.folder import Site
 from arena.report.site.names import slug
 from arena.report.site.render import render

@@ -9,7 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from arena import __version__
-from arena.report.figures import clipped
+from arena.figures import clipped
 from arena.report.html import content_security_policy, environment, template_text
 from arena.report.site.folder import Site
 from arena.report.text import encodable

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from arena.report.figures import figure, interval
+from arena.figures import figure, interval
 from arena.report.site.runs import PublishedRun
 from arena.report.told.leaderboard import MODEL_STYLES, value_of
 from arena.result import HEADLINES

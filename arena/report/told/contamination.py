@@ -6,8 +6,8 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from arena.figures import clipped, count, figure, interval, listed, plural, signed
 from arena.report.columns import number
-from arena.report.figures import clipped, count, figure, interval, listed, plural, signed
 from arena.report.told.comparisons import SLICED
 from arena.result import CONTAMINATION, HEADLINES, Result
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from arena.report.figures import UNDEFINED, count, rate
+from arena.figures import UNDEFINED, count, rate
 from arena.result import Result
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from arena.report.figures import DECIDED, UNDEFINED, clipped, count, figure, interval, listed, plural
+from arena.figures import DECIDED, UNDEFINED, clipped, count, figure, interval, listed, plural
 from arena.report.told.leaderboard import MODEL_STYLES, tags_of, value_of
 from arena.report.told.uncertainty import detectable, difference, headline_rows, leading, with_interval
 from arena.result import HEADLINES

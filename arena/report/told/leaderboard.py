@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from arena.report.figures import figure, interval, percent, rate
+from arena.figures import figure, interval, percent, rate
 from arena.report.told.cost import millions
 from arena.report.told.regimes import REGIMES, thresholds
 from arena.result import HEADLINES

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from arena.report.figures import UNDEFINED, count, figure, plural
+from arena.figures import UNDEFINED, count, figure, plural
 from arena.report.told.leaderboard import FIGURES, Cell
 from arena.result import HEADLINES
 

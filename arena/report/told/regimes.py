@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from arena.figures import UNDEFINED, figure, interval, signed
 from arena.metrics.thresholds import FOLDS, MIN_CATEGORY_TAGS, PRECISION
-from arena.report.figures import UNDEFINED, figure, interval, signed
 
 Words = tuple[str, str]
 """What a regime is called, and is."""

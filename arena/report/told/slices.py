@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from arena.report.figures import clipped, figure, interval, listed, plural, probability, signed
+from arena.figures import clipped, figure, interval, listed, plural, probability, signed
 from arena.report.told.comparisons import SLICED
 from arena.report.told.leaderboard import MODEL_STYLES
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
+from arena.figures import DECIDED, clipped, count, figure, interval, listed, percent, plural, probability, signed
 from arena.metrics.intervals import LEVEL
-from arena.report.figures import DECIDED, clipped, count, figure, interval, listed, percent, plural, probability, signed
 from arena.report.told.leaderboard import tags_of, value_of
 from arena.result import HEADLINES
 

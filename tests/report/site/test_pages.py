@@ -12,7 +12,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from arena.report.figures import figure, interval
+from arena.figures import figure, interval
 from arena.report.site import feed as feed_module
 from arena.report.site.folder import Site
 from arena.report.site.names import slug

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from arena.evaluate import Settings, evaluate
-from arena.report.figures import figure, interval, signed
+from arena.figures import figure, interval, signed
 from arena.report.html import render
 from arena.report.summary import summary_markdown
 from arena.report.told.contamination import contamination_told, level_groups

@@ -9,8 +9,8 @@ import pytest
 
 from arena.evaluate.aggregate import ALPHA
 from arena.evaluate.per_tag import Q_LIMIT
+from arena.figures import DECIDED, probability, signed
 from arena.metrics.significance import minimum_detectable
-from arena.report.figures import DECIDED, probability, signed
 from arena.report.html import render
 from arena.report.told.findings import findings, highest_ap, tag_findings, tag_pairs
 from arena.report.told.leaderboard import boards, leaderboard
