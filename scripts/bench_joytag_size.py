@@ -19,12 +19,13 @@ from safetensors.torch import save_file
 
 from arena import taggers
 from arena.cards import find_model
-from arena.taggers.joytag_vit import ViT, ViTConfig
+from arena.taggers.joytag_config import ViTConfig
+from arena.taggers.joytag_vit import ViT
 
 CONFIG = ViTConfig(
     n_tags=5813, image_size=448, num_blocks=12, patch_size=16, d_model=768, mlp_dim=3072, num_heads=12, stochdepth_rate=0.05,
     use_sine=True, loss_type="focal2", layerscale_init=None, head_mean_after=False, patch_dropout=0.0,
-    cnn_stem="conv:c=64;bn;relu;conv:c=128;bn;relu;conv:c=256;bn;relu;conv:c=512;bn;relu;conv:c=768,s=1,k=1,p=0",
+    cnn_stem="conv:c=64;ln;relu;conv:c=128;ln;relu;conv:c=256;ln;relu;conv:c=512;ln;relu;conv:c=768,s=1,k=1,p=0",
 )  # fmt: skip
 
 

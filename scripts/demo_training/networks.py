@@ -13,7 +13,8 @@ from demo_training.vocabulary import Vocabulary, choose
 from numpy.typing import NDArray
 from torch import nn
 
-from arena.taggers.joytag_vit import ViT, ViTConfig
+from arena.taggers.joytag_config import ViTConfig
+from arena.taggers.joytag_vit import ViT
 
 SIDE = 128
 """Side of both networks' input, pixels."""
@@ -32,7 +33,7 @@ JOYTAG_CONFIG = ViTConfig(
     stochdepth_rate=0.05,
     use_sine=True,
     loss_type="focal2",
-    cnn_stem="conv:c=48;bn;relu;conv:c=96;bn;relu;conv:c=144;bn;relu;conv:c=192;bn;relu;conv:c=192,s=1,k=1,p=0",
+    cnn_stem="conv:c=48;ln;relu;conv:c=96;ln;relu;conv:c=144;ln;relu;conv:c=192;ln;relu;conv:c=192,s=1,k=1,p=0",
 )
 """JoyTag's architecture, narrow; `n_tags` is replaced by that of the vocabulary."""
 

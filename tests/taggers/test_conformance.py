@@ -139,7 +139,7 @@ def test_a_missing_tensor_is_named(joytag_folder: Path) -> None:
     ("change", "message"),
     [
         ({"cnn_stem": "conv:c=8;swish"}, "cnn_stem has 'swish'"),
-        ({"d_model": None}, "missing 1 required positional argument: 'd_model'"),
+        ({"d_model": None}, "no d_model; it must describe a JoyTag ViT"),
         ({"num_heads": 7}, "d_model = 64 is no multiple of num_heads = 7"),
         ({"patch_size": 0}, "patch_size = 0; it must be a whole number above 0"),
         ({"image_size": "64"}, "image_size = '64'"),
