@@ -2,7 +2,8 @@
 
 A learned query a group of tags attends to all patches; each group then scores its own tags.
 
-Source: Ridnik et al. 2021, "ML-Decoder: Scalable and Versatile Classification Head"; names of tensors as JoyTag's trainer saves them.
+Source: Ridnik et al. 2021, "ML-Decoder: Scalable and Versatile Classification Head"; tensors are named as in JoyTag's
+checkpoints.
 """
 
 import math
