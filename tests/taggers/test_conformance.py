@@ -86,7 +86,10 @@ def test_an_unknown_device_is_refused(folder: Path) -> None:
         load(folder, device="cuda:99")
 
 
-@pytest.mark.parametrize("name", ["joytag-cnn-sine", "joytag-patch-learned"])
+JOYTAG_GOLDENS = ["joytag-ln-sine", "joytag-ln-gelu-meanafter", "joytag-cnn-sine", "joytag-patch-learned"]
+
+
+@pytest.mark.parametrize("name", JOYTAG_GOLDENS)
 def test_joytag_gives_the_references_probabilities(name: str) -> None:
     expected = np.load(GOLDEN / name / "expected.npz")
     tagger = load(GOLDEN / name, device="cpu", precision="fp32")
