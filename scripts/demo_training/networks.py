@@ -33,9 +33,12 @@ JOYTAG_CONFIG = ViTConfig(
     stochdepth_rate=0.05,
     use_sine=True,
     loss_type="focal2",
-    cnn_stem="conv:c=48;ln;relu;conv:c=96;ln;relu;conv:c=144;ln;relu;conv:c=192;ln;relu;conv:c=192,s=1,k=1,p=0",
+    cnn_stem="conv:c=48;bn;relu;conv:c=96;bn;relu;conv:c=144;bn;relu;conv:c=192;bn;relu;conv:c=192,s=1,k=1,p=0",
 )
-"""JoyTag's architecture, narrow; `n_tags` is replaced by that of the vocabulary."""
+"""JoyTag's architecture, narrow; `n_tags` is replaced by that of the vocabulary.
+
+The stem has batch norm, not the LayerNorm of the released JoyTag: trained so short, it is better (see models/TRAINING.md).
+"""
 
 WD_ARCHITECTURE = "resnet18"
 WD_MODEL_ARGS: dict[str, Any] = {"channels": [32, 64, 128, 188]}
