@@ -21,13 +21,13 @@ import torch
 from simulation.world import JOYTAG_IMAGES, joytag_supports
 from sklearn.metrics import average_precision_score
 
-from arena.heldout.dataset import Truth
+from arena.dataset.frozen import Truth
 from arena.metrics.blocks import Scored
 from arena.metrics.counts import joytag_ratios, macro
 from arena.metrics.tally import tally
 from arena.metrics.thresholds import sweep_thresholds
 from arena.scores.matrix import Matrix
-from arena.tags import TagSpace
+from arena.tags.space import TagSpace
 
 THRESHOLD = 0.4
 JOYTAG_TAGS = 5_813

@@ -31,10 +31,10 @@ from arena.gate.judge import judge
 from arena.gate.keys import Rule
 from arena.gate.policy import CriticalTag, Policy, read_policy
 from arena.gate.verdict import Case, Outcome, Side, Verdict
-from arena.heldout.dataset import Truth
+from arena.dataset.frozen import Truth
 from arena.metrics.intervals import wilson
 from arena.scores.store import Scores
-from arena.tags import TagSpace
+from arena.tags.space import TagSpace
 
 MIN_POSITIVES = 100
 """Positives that a tag is expected to have at least; means of a hundred such tags are as sure as those of thousands."""

@@ -29,11 +29,11 @@ from arena.evaluate.matching import match
 from arena.evaluate.passes import Measured, measure, order_by_fold
 from arena.evaluate.per_tag import tag_differences, tag_intervals
 from arena.evaluate.slices import tag_slices
-from arena.heldout.dataset import Truth
+from arena.dataset.frozen import Truth
 from arena.metrics.intervals import Interval
-from arena.result import HEADLINES
+from arena.results.run_folder import HEADLINES
 from arena.scores.store import Scores
-from arena.tags import TagSpace
+from arena.tags.space import TagSpace
 
 THRESHOLD = 0.4
 BANDS = ((6, 9), (10, 29), (30, 99), (100, 299), (300, 999), (1000, 10**9))

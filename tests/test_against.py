@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from arena import api
-from arena.errors import ArenaError
-from arena.result import CONTAMINATION, read_result
+from arena.pipeline import notebook as api
+from arena.base.errors import ArenaError
+from arena.results.run_folder import CONTAMINATION, read_result
 
 from .conftest import Wd, write_dataset
 from .heldout.indexes import make_index, write_index

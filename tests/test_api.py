@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 import arena
-from arena.errors import ArenaError
-from arena.result import read_result
+from arena.base.errors import ArenaError
+from arena.results.run_folder import read_result
 
 RNG = np.random.default_rng(5)
 IDS = [f"i{n}" for n in range(80)]

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from arena.cards import Source, find_dataset, find_model, find_models, model_cards, model_groups, read_model_card
-from arena.errors import ArenaError
+from arena.base.errors import ArenaError
 
 CARD = """
 name = "mine"

@@ -12,8 +12,8 @@ from click.testing import CliRunner
 
 from arena import cli
 from arena.cards import model_cards
-from arena.errors import ArenaError
-from arena.result import read_result
+from arena.base.errors import ArenaError
+from arena.results.run_folder import read_result
 
 from .conftest import GOLDEN, Wd
 
@@ -230,7 +230,7 @@ def test_predict_then_score_from_the_command_line(
 
 
 def test_an_interrupt_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    from arena import pipeline
+    from arena.pipeline import run as pipeline
 
     def interrupted(*arguments: object, **named: object) -> None:
         raise KeyboardInterrupt
@@ -244,7 +244,7 @@ def test_an_interrupt_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, capsys:
 def test_a_bug_keeps_its_traceback_and_has_its_own_code(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from arena import pipeline
+    from arena.pipeline import run as pipeline
 
     monkeypatch.setattr(pipeline, "run", lambda *a, **k: 1 // 0)
     code, _, err = arena("run", capsys=capsys)
@@ -255,7 +255,7 @@ def test_a_bug_keeps_its_traceback_and_has_its_own_code(
 def test_a_full_disk_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from arena import pipeline
+    from arena.pipeline import run as pipeline
 
     def full(*arguments: object, **named: object) -> None:
         raise OSError(28, "No space left on device", "runs/x")

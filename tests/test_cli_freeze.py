@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from arena import cli
 from arena.cards import find_dataset
-from arena.heldout.dataset import read_frozen
+from arena.dataset.frozen import read_frozen
 
 from .conftest import write_dataset
 from .test_cli import arena

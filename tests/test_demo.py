@@ -10,10 +10,10 @@ from PIL import Image
 
 from arena import taggers
 from arena.cards import find_dataset, find_model, model_cards
-from arena.heldout.dataset import HeldOut, read_frozen
-from arena.heldout.duplicates import pairs_within
-from arena.heldout.hashes.algorithms import dhash, phash
-from arena.images import decode
+from arena.dataset.frozen import HeldOut, read_frozen
+from arena.dataset.hamming.duplicates import pairs_within
+from arena.dataset.hashes.algorithms import dhash, phash
+from arena.images.decode import decode
 from arena.taggers.preprocess import square
 
 DEMO_MODELS = ("joytag-demo", "wd14-demo", "wd14-demo-timm")

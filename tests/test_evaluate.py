@@ -8,14 +8,14 @@ import pytest
 from sklearn.metrics import average_precision_score, f1_score
 
 from arena.cards import Thresholds
-from arena.errors import ArenaError, IncomparableError, ScoresError
+from arena.base.errors import ArenaError, IncomparableError, ScoresError
 from arena.evaluate import Entry, Settings, evaluate
 from arena.evaluate.passes import FINE_STEPS
-from arena.heldout.dataset import Truth
-from arena.result import read_result, write_result
+from arena.dataset.frozen import Truth
+from arena.results.run_folder import read_result, write_result
 from arena.scores.matrix import Matrix
 from arena.scores.store import Scores
-from arena.tags import TagRelations, TagSpace
+from arena.tags.space import TagRelations, TagSpace
 
 PLAIN = Settings(replicates=0)
 RNG = np.random.default_rng(7)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from arena.errors import ArenaError, UnreadableImageError
-from arena.images import ImagePolicy, decode, decode_on, pixel_digest, read_picture
+from arena.base.errors import ArenaError, UnreadableImageError
+from arena.images.decode import ImagePolicy, decode, decode_on, pixel_digest, read_picture
 
 from .conftest import draw
 

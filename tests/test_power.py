@@ -9,8 +9,8 @@ from click.testing import CliRunner
 
 import arena
 from arena.cli import arena as command
-from arena.errors import ArenaError
-from arena.power import power_of
+from arena.base.errors import ArenaError
+from arena.evaluate.power import power_of
 
 RNG = np.random.default_rng(3)
 TRUTH = pd.DataFrame(RNG.random((200, 6)) < 0.3, columns=list("abcdef"))

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from arena.evaluate import Settings, evaluate
-from arena.heldout.dataset import Truth
-from arena.result import TABLES, read_result, write_result
-from arena.tags import TagSpace
+from arena.dataset.frozen import Truth
+from arena.results.run_folder import TABLES, read_result, write_result
+from arena.tags.space import TagSpace
 
 from .evaluate.worlds import entry, see
 

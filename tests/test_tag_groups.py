@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arena.errors import ArenaError
-from arena.tag_groups import TagGroup, read_tag_groups
-from arena.tags import TagSpace, read_csv
+from arena.base.errors import ArenaError
+from arena.tags.groups import TagGroup, read_tag_groups
+from arena.tags.space import TagSpace, read_csv
 
 ROOT = Path(__file__).parent.parent
 

@@ -9,7 +9,7 @@ from arena.cards.members import with_members
 from arena.cards.model import CARD_FILE, ModelCard, Thresholds, read_model_card
 from arena.cards.names import check_name
 from arena.cards.toml import Table, load_toml
-from arena.errors import ArenaError, nearest
+from arena.base.errors import ArenaError, nearest
 
 GROUPS_FILE = "groups.toml"
 """Beside the cards: names that stand for several models, `wd-v3 = ["wd-vit-v3", ...]`."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from arena.cards.model import ModelCard
-from arena.errors import ArenaError, nearest
+from arena.base.errors import ArenaError, nearest
 
 
 def with_members(card: ModelCard, cards: Mapping[str, ModelCard]) -> ModelCard:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from arena.cards.toml import Table
-from arena.errors import ArenaError
+from arena.base.errors import ArenaError
 
 FILTERS = {
     "pil": ("bicubic", "bilinear", "lanczos", "box", "nearest"),

@@ -15,7 +15,7 @@ from arena.cli.options import (
     root_option,
 )
 from arena.cli.verbs import Verbs
-from arena.errors import InconclusiveError
+from arena.base.errors import InconclusiveError
 
 baselines_option = option(
     "--baselines", type=click.Path(path_type=Path), default="baselines", help="Folder of baselines."
@@ -46,8 +46,8 @@ def set_(run: str, reason: str, name: str | None, with_scores: bool, baselines: 
 
     Example: arena baseline set runs/joytag-1.2 --reason "release 1.2"
     """
-    from arena.baselines.show import show_baseline
-    from arena.baselines.store import set_baseline
+    from arena.cli.terminal.baseline import show_baseline
+    from arena.results.baselines.store import set_baseline
 
     done = set_baseline(run, baselines, reason=reason, name=name, with_scores=with_scores)
     show_baseline(done.baseline)
@@ -69,9 +69,9 @@ def show(name: str | None, as_json: bool, baselines: Path) -> None:
     import json
     from dataclasses import asdict
 
-    from arena.baselines.log import newest, read_log
-    from arena.baselines.show import show_baseline, show_earlier
-    from arena.baselines.store import fault, refuse_changed
+    from arena.results.baselines.log import newest, read_log
+    from arena.cli.terminal.baseline import show_baseline, show_earlier
+    from arena.results.baselines.store import fault, refuse_changed
 
     log = read_log(baselines)
     found = newest(log, baselines, name)
@@ -108,8 +108,8 @@ def history(
     """
     import json
 
-    from arena.baselines.releases import read_aliases, releases_of
-    from arena.baselines.show import show_history
+    from arena.results.baselines.releases import read_aliases, releases_of
+    from arena.cli.terminal.baseline import show_history
     from arena.report.history.rows import records
     from arena.report.history.series import history_of
     from arena.report.history.write import check_outputs, write_history
@@ -159,12 +159,12 @@ def bisect(checkpoints: tuple[str, ...], tag: str, figure: str, margin: float, a
     import json
     from dataclasses import asdict
 
-    from arena.baselines import bisect as bisection
-    from arena.baselines.checkpoints import Bench, find_checkpoints
-    from arena.baselines.show import answer_line, show_answer
-    from arena.pipeline import Compute
-    from arena.report.text import one_line
-    from arena.terminal import Terminal
+    from arena.pipeline.bisect import bisect as bisection
+    from arena.pipeline.bisect.checkpoints import Bench, find_checkpoints
+    from arena.cli.terminal.baseline import answer_line, show_answer
+    from arena.pipeline.run import Compute
+    from arena.base.format import one_line
+    from arena.cli.terminal.console import Terminal
 
     found = find_checkpoints(checkpoints, settings["root"])
     output = settings["output"] or Path("runs") / f"bisect-{found[0].name}-to-{found[-1].name}"

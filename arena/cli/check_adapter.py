@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from arena.cli.options import config_option, device_option, precision_option, root_option
-from arena.errors import FailedError
+from arena.base.errors import FailedError
 
 
 @click.command("check-adapter")
@@ -24,7 +24,7 @@ def check_adapter(model: str, device: str, precision: str, root: Path | None) ->
     """
     from arena.cards import find_model
     from arena.taggers.conformance import check
-    from arena.terminal import show_outcome
+    from arena.cli.terminal.console import show_outcome
 
     checks, failed = 0, 0
     for outcome in check(find_model(model, root), device=device, precision=precision):

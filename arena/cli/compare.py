@@ -18,7 +18,7 @@ from arena.cli.options import (
     showing_options,
 )
 from arena.cli.verbs import command_line
-from arena.errors import ArenaError
+from arena.base.errors import ArenaError
 
 
 @click.command()
@@ -51,12 +51,12 @@ def compare(sides: tuple[str, ...], dataset: str | None, output: Path | None, **
     """
     if not sides:
         raise ArenaError("arena compare: name runs, models or scores, such as runs/old runs/new")
-    from arena.checking.compare import compare as compare_sides
-    from arena.checking.joint import Asked
-    from arena.checking.recorded import Sample
-    from arena.pipeline import Compute
-    from arena.showing import Showing
-    from arena.terminal import Terminal, show_summary
+    from arena.pipeline.compare import compare as compare_sides
+    from arena.pipeline.paired import Asked
+    from arena.pipeline.recipe import Sample
+    from arena.pipeline.run import Compute
+    from arena.pipeline.display_options import Showing
+    from arena.cli.terminal.console import Terminal, show_summary
 
     terminal = Terminal()
     asked = Asked(

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from arena.errors import ArenaError, nearest
+from arena.base.errors import ArenaError, nearest
 
 Command = Callable[..., None]
 

@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from arena import provenance
+from arena.base import provenance
 from arena.metrics.bootstrap import REPLICATES
 from arena.metrics.counts import CONVENTIONS, Convention
-from arena.tag_groups import TagGroup
+from arena.tags.groups import TagGroup
 
 MIN_POSITIVES = 10
 """Positives that a tag needs to enter the means."""

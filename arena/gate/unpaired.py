@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from arena import figures
-from arena.gate.apart import NO_COUNTS, common_tags, evidence_apart
+from arena.base import format as figures
+from arena.gate.unpaired_evidence import NO_COUNTS, common_tags, evidence_apart
 from arena.gate.by_tag import critical_cases, tag_cases
 from arena.gate.cases import FIGURE_TITLES, detectable, skipped
 from arena.gate.decide import Seen
@@ -15,9 +15,9 @@ from arena.gate.limits import coverage_cases
 from arena.gate.parts import category_cases, margin_cases, slice_cases
 from arena.gate.policy import Policy
 from arena.gate.verdict import Case, Measure, Outcome
-from arena.published.record import Published
-from arena.result import HEADLINES
-from arena.tag_graph import shown
+from arena.results.published.record import Published
+from arena.results.run_folder import HEADLINES
+from arena.base.format import shown
 
 NOT_TOLD = "published figures do not tell"
 """Why what needs scores, or the model itself, is skipped."""

@@ -8,7 +8,7 @@ from html import escape
 
 from arena.report.static_pictures import Picture, file_of
 from arena.report.styles import DARK, LIGHT
-from arena.report.text import encodable, one_line
+from arena.base.format import encodable, one_line
 
 _MARKS = re.compile(r"([\\`*_{}\[\]<>|#~$&])")
 _FIRST = re.compile(r"^([-+=](?=[-+=\s]|$)|\d+(?=[.)](?:\s|$)))")

@@ -2,8 +2,9 @@
 
 import re
 
-from arena.published.full_metrics import full_metrics_text, one_line
-from arena.result import Result
+from arena.results.published.full_metrics import full_metrics_text
+from arena.base.format import one_line
+from arena.results.run_folder import Result
 
 __all__ = ["detailed_metrics", "encodable", "full_metrics", "one_line"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from arena.report.summary import summary_markdown
 from arena.report.text import detailed_metrics, full_metrics
-from arena.result import Result
+from arena.results.run_folder import Result
 
 
 def text_reports(result: Result) -> dict[str, str]:

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from arena.errors import ScoresError, refuse_twice
+from arena.base.errors import ScoresError, refuse_twice
 from arena.scores.matrix import Matrix, stored_member
 from arena.scores.store import Scores, check_values
-from arena.tags import TagSpace
+from arena.tags.space import TagSpace
 
 
 def read_npz(path: Path, required: Sequence[str], *, large: str) -> dict[str, Any]:

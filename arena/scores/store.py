@@ -18,10 +18,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from arena.errors import ScoresError
+from arena.base.errors import ScoresError
 from arena.scores.matrix import Matrix, Stored, stored_npy
 from arena.scores.pace import Timed, add_up
-from arena.tags import TagSpace
+from arena.tags.space import TagSpace
 
 STORE_SCHEMA = 1
 """Version of this layout; another one is computed again."""

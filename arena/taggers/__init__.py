@@ -11,14 +11,14 @@ from importlib import import_module
 from typing import Any
 
 from arena.cards import ADAPTERS, ModelCard, find_plugin, package_of
-from arena.digests import digest_files
+from arena.base.files import digest_files
 from arena.taggers.base import Tagger
-from arena.taggers.ensemble import MATCHING_VERSION, Ensemble, single
+from arena.taggers.adapters.ensemble import MATCHING_VERSION, Ensemble, single
 from arena.taggers.plugins import load_plugin
 from arena.taggers.preprocess import need_library
-from arena.taggers.preprocess_json import follow_preprocess_file
-from arena.taggers.weights import fetch
-from arena.tags import TagRelations
+from arena.taggers.files.preprocess_json import follow_preprocess_file
+from arena.taggers.files.weights import fetch
+from arena.tags.space import TagRelations
 
 # Idle OpenMP threads would spin on the cores that decode the next images: 47 s instead of 65 s for the demo run on two
 # cores, one of them shared with other work. It is read when torch is first loaded, which only the adapters do.
@@ -27,7 +27,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 ADAPTER_VERSION = 2
 """Raised when any adapter's scores change for the same weights and pixels; part of every cache key."""
 
-_HOMES = {"precomputed": "arena.scores.precomputed"}
+_HOMES = {"precomputed": "arena.taggers.adapters.precomputed"}
 """Modules of adapters that are not named after themselves here; one that reads scores is at home with the scores."""
 
 

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arena.cards import ModelCard, Preprocess
-from arena.errors import ScoresError
-from arena.tags import TagSpace
+from arena.base.errors import ScoresError
+from arena.tags.space import TagSpace
 
 Pixels = NDArray[np.uint8]
 """A batch of squares, (n, size, size, 3), red green blue, 0 to 255."""

@@ -15,9 +15,9 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 
 from arena.cards import ModelCard, Preprocess, package_of
-from arena.errors import ArenaError, ScoresError
+from arena.base.errors import ArenaError, ScoresError
 from arena.taggers.base import Pixels, Scores, Tagger, check_scores
-from arena.tags import TagSpace
+from arena.tags.space import TagSpace
 
 INTERFACE: Mapping[str, type] = {"tags": TagSpace, "preprocess": Preprocess, "precision": str, "device": str}
 """What a tagger tells of itself, and how."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from arena.taggers.base import Tagger
-from arena.taggers.ensemble import single
+from arena.taggers.adapters.ensemble import single
 
 TEXT_SUFFIXES = frozenset({".csv", ".json", ".toml", ".txt", ".md"})
 """Files of a model that hold no weights."""

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from arena.cards import InputSpec, ModelCard
-from arena.errors import ArenaError
+from arena.base.errors import ArenaError
 from arena.taggers.base import Pixels, Scores
-from arena.tags import TagSpace
+from arena.tags.space import TagSpace
 
 _DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 

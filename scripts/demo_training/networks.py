@@ -13,7 +13,7 @@ from demo_training.vocabulary import Vocabulary, choose
 from numpy.typing import NDArray
 from torch import nn
 
-from arena.taggers.joytag_vit import ViT, ViTConfig
+from arena.taggers.adapters.joytag_vit import ViT, ViTConfig
 
 SIDE = 128
 """Side of both networks' input, pixels."""

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from arena.baselines.store import set_baseline
+from arena.results.baselines.store import set_baseline
 from arena.cards import Thresholds
 from arena.evaluate import Entry, Settings, evaluate
-from arena.heldout.dataset import Truth
-from arena.result import write_result
+from arena.dataset.frozen import Truth
+from arena.results.run_folder import write_result
 from arena.scores.store import Scores, ScoreStore
-from arena.tags import TagRelations, TagSpace
+from arena.tags.space import TagRelations, TagSpace
 
 TAGS = ("cat", "dog", "hat", "old_hat")
 

@@ -9,20 +9,21 @@ import pandas as pd
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from arena import pipeline, taggers
-from arena.baselines.bisect import bisect
-from arena.baselines.checkpoints import Bench, find_checkpoints
-from arena.baselines.search import State
-from arena.errors import ArenaError, IncomparableError
+from arena.pipeline import run as pipeline
+from arena import taggers
+from arena.pipeline.bisect.bisect import bisect
+from arena.pipeline.bisect.checkpoints import Bench, find_checkpoints
+from arena.pipeline.bisect.search import State
+from arena.base.errors import ArenaError, IncomparableError
 from arena.evaluate import Settings
-from arena.heldout import dataset
-from arena.heldout.dataset import toml_text
-from arena.pipeline import Scoring
-from arena.progress import Silent
+from arena.dataset import frozen as dataset
+from arena.dataset.frozen import toml_text
+from arena.pipeline.run import Scoring
+from arena.base.progress import Silent
 from arena.scores.matrix import Matrix
 from arena.scores.npz import read_scores, write_scores
 from arena.scores.store import Scores
-from arena.tags import TagSpace
+from arena.tags.space import TagSpace
 
 from ..conftest import GOLDEN, write_dataset
 

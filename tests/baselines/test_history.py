@@ -8,10 +8,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from arena.baselines.releases import read_aliases, releases_of
-from arena.baselines.show import show_history
-from arena.errors import ArenaError
-from arena.figures import figure, interval
+from arena.results.baselines.releases import read_aliases, releases_of
+from arena.cli.terminal.baseline import show_history
+from arena.base.errors import ArenaError
+from arena.base.format import figure, interval
 from arena.report.history.rows import COLUMNS, as_csv, records, rows_of
 from arena.report.history.series import history_of
 

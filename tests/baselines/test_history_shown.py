@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from arena.baselines.releases import releases_of
-from arena.baselines.show import show_history
-from arena.baselines.store import set_baseline
-from arena.errors import ArenaError
-from arena.figures import figure, interval
+from arena.results.baselines.releases import releases_of
+from arena.cli.terminal.baseline import show_history
+from arena.results.baselines.store import set_baseline
+from arena.base.errors import ArenaError
+from arena.base.format import figure, interval
 from arena.report.history.drawing import charts
 from arena.report.history.page import render_history
 from arena.report.history.rows import as_csv, rows_of

@@ -6,7 +6,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arena.baselines.search import Search, State, relapses, search, search_all
+from arena.pipeline.bisect.search import Search, State, relapses, search, search_all
 
 
 @given(st.integers(2, 300), st.data())

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from arena.cards import find_dataset
-from arena.heldout.dataset import read_frozen
+from arena.dataset.frozen import read_frozen
 from arena.scores.npz import write_scores
 from arena.scores.store import Scores
 

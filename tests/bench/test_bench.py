@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from arena.bench import worker
-from arena.bench.costs import LEAST_FOR_P95, Cost, from_json, to_json
-from arena.bench.memory import ProcessMemory
-from arena.bench.own_process import bench, measure_apart
-from arena.bench.requests import IMAGES, pick_images, requests_for
-from arena.bench.table import cost_table, markdown
-from arena.bench.timing import Timings, time_calls
-from arena.errors import ArenaError, WeightsError
+from arena.diagnostics.bench import worker
+from arena.diagnostics.bench.costs import LEAST_FOR_P95, Cost, from_json, to_json
+from arena.diagnostics.bench.memory import ProcessMemory
+from arena.diagnostics.bench.own_process import bench, measure_apart
+from arena.diagnostics.bench.requests import IMAGES, pick_images, requests_for
+from arena.diagnostics.bench.table import cost_table, markdown
+from arena.diagnostics.bench.timing import Timings, time_calls
+from arena.base.errors import ArenaError, WeightsError
 
 from ..conftest import Wd, draw, write_onnx, write_selected_tags
 from ..test_cli import arena

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from arena.pipeline import Scoring, score_files
-from arena.showing import Showing
+from arena.pipeline.run import Scoring, score_files
+from arena.pipeline.display_options import Showing
 
 from ..conftest import write_dataset
 
@@ -36,7 +36,7 @@ class World:
 
     def __init__(self, folder: Path) -> None:
         from arena.cards import find_dataset
-        from arena.heldout.dataset import read_frozen
+        from arena.dataset.frozen import read_frozen
 
         self.folder = folder
         self.dataset = write_dataset(folder / "drawn", images=IMAGES, tags=TAGS)

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from arena.baselines.store import set_baseline
-from arena.checking.check import check
-from arena.checking.joint import Asked
-from arena.errors import ArenaError
+from arena.results.baselines.store import set_baseline
+from arena.pipeline.check.check import check
+from arena.pipeline.paired import Asked
+from arena.base.errors import ArenaError
 from arena.gate.verdict import Outcome
 from arena.report.check.document import check_document, read_check
-from arena.showing import Showing
+from arena.pipeline.display_options import Showing
 
 from ..test_cli import arena
 from .conftest import World, scores_of
@@ -131,7 +131,7 @@ def test_an_interrupted_check_leaves_no_old_verdict(world: World, monkeypatch: p
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("arena.checking.joint.write_run", stop)
+    monkeypatch.setattr("arena.pipeline.paired.write_run", stop)
     with pytest.raises(KeyboardInterrupt):
         check(new, baseline=old, output=world.folder / "out", asked=QUICK)
     assert not (found.folder / "check.json").exists()

@@ -7,12 +7,12 @@ import pytest
 from click.testing import CliRunner
 
 from arena import cli
-from arena.checking.compare import compare
-from arena.checking.joint import Asked
-from arena.errors import ArenaError, IncomparableError
-from arena.pipeline import Scoring, score_files
-from arena.result import read_result
-from arena.showing import Showing
+from arena.pipeline.compare import compare
+from arena.pipeline.paired import Asked
+from arena.base.errors import ArenaError, IncomparableError
+from arena.pipeline.run import Scoring, score_files
+from arena.results.run_folder import read_result
+from arena.pipeline.display_options import Showing
 
 from .conftest import World
 

@@ -7,14 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from arena.checking.canary import canary_case
-from arena.checking.joint import Asked, Joint, evaluate_together
-from arena.checking.recorded import Sample
-from arena.checking.sides import find_side, told_apart
-from arena.errors import ArenaError, IncomparableError
+from arena.pipeline.check.canary import canary_case
+from arena.pipeline.paired import Asked, Joint, evaluate_together
+from arena.pipeline.recipe import Sample
+from arena.pipeline.entrants import find_side, told_apart
+from arena.base.errors import ArenaError, IncomparableError
 from arena.gate.verdict import Outcome
-from arena.result import read_result
-from arena.showing import Showing
+from arena.results.run_folder import read_result
+from arena.pipeline.display_options import Showing
 
 from ..conftest import write_dataset
 from .conftest import TAGS, World, scores_of
@@ -56,7 +56,7 @@ def test_a_run_on_half_of_the_set_is_named(world: World) -> None:
     images.to_parquet(smaller / "images.parquet", index=False)
     card = (smaller / "dataset.toml").read_text().splitlines()
     (smaller / "dataset.toml").write_text("\n".join(line for line in card if not line.startswith("digest")))
-    from arena.pipeline import score_files
+    from arena.pipeline.run import score_files
 
     half = world.npz("half", scores_of(0, images=30))
     score_files(

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arena.checking.shifts import find_shift
-from arena.parity.pairs import Pair, Side, pair_up
+from arena.diagnostics.parity.shifts import find_shift
+from arena.diagnostics.parity.pairs import Pair, Side, pair_up
 from arena.scores.store import Scores
-from arena.tags import TagSpace
+from arena.tags.space import TagSpace
 
 IMAGES, TAGS = 200, 30
 

@@ -6,9 +6,9 @@ import shutil
 import pytest
 
 from arena.cards import Thresholds
-from arena.checking.recorded import model_at_hand, scores_of_run, thresholds_of_run
-from arena.checking.sides import ModelSide, PublishedSide, RunSide, ScoresSide, find_side, told_apart
-from arena.errors import ArenaError, IncomparableError
+from arena.pipeline.recipe import model_at_hand, scores_of_run, thresholds_of_run
+from arena.pipeline.entrants import ModelSide, PublishedSide, RunSide, ScoresSide, find_side, told_apart
+from arena.base.errors import ArenaError, IncomparableError
 
 from ..conftest import Wd
 from .conftest import World

@@ -7,15 +7,15 @@ from click.testing import CliRunner
 
 from arena.cards import find_dataset
 from arena.cli import arena
-from arena.errors import ArenaError
+from arena.base.errors import ArenaError
 from arena.evaluate import Settings, evaluate
-from arena.heldout.dataset import read_frozen
+from arena.dataset.frozen import read_frozen
 from arena.report.html import render
 from arena.report.summary import summary_markdown
 from arena.report.view import page_view
 from arena.scores.npz import write_scores
 from arena.scores.store import Scores
-from arena.tags import TagRelations, TagSpace
+from arena.tags.space import TagRelations, TagSpace
 
 from .worlds import assert_same_tables, entry, world
 

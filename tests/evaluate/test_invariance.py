@@ -9,11 +9,11 @@ import pytest
 from scipy.sparse import csc_array
 
 from arena.evaluate import Entry, Settings, amount_of_work, evaluate
-from arena.heldout.dataset import Truth
+from arena.dataset.frozen import Truth
 from arena.metrics import blocks
 from arena.scores.matrix import Matrix
 from arena.scores.store import Scores
-from arena.tags import TagSpace
+from arena.tags.space import TagSpace
 
 from .worlds import assert_same, assert_same_tables, entry, world
 

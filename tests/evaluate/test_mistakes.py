@@ -8,9 +8,9 @@ from scipy.sparse import csc_array
 
 from arena.evaluate import Settings, evaluate
 from arena.evaluate.mistakes import SHOWN, find_confusions, find_disagreements
-from arena.heldout.dataset import Truth
+from arena.dataset.frozen import Truth
 from arena.metrics.tally import WORST
-from arena.tags import TagSpace
+from arena.tags.space import TagSpace
 
 from .worlds import entry, labels_of, see, world
 

@@ -8,9 +8,9 @@ from sklearn import metrics as sk
 
 from arena.evaluate import Settings, evaluate
 from arena.evaluate import per_image as module
-from arena.heldout.dataset import Truth
+from arena.dataset.frozen import Truth
 from arena.metrics import intervals
-from arena.tags import TagSpace
+from arena.tags.space import TagSpace
 
 from .worlds import entry, labels_of, see, world
 

@@ -11,9 +11,9 @@ import pytest
 
 from arena.cards import Thresholds
 from arena.evaluate import Entry, Settings, evaluate
-from arena.heldout.dataset import Truth
-from arena.result import TABLES, Result, read_result, write_result
-from arena.tags import TagSpace
+from arena.dataset.frozen import Truth
+from arena.results.run_folder import TABLES, Result, read_result, write_result
+from arena.tags.space import TagSpace
 
 from .worlds import cells_without_a_number, entry, see, world
 

@@ -9,10 +9,10 @@ import pytest
 
 from arena.cards import Thresholds
 from arena.evaluate import Entry
-from arena.heldout.dataset import Truth
-from arena.result import Result
+from arena.dataset.frozen import Truth
+from arena.results.run_folder import Result
 from arena.scores.store import Scores
-from arena.tags import TagSpace
+from arena.tags.space import TagSpace
 
 RATINGS = ("g", "s", "q", "e")
 

@@ -15,7 +15,7 @@ from .sources.kinds import put
 @pytest.fixture
 def booru(monkeypatch: pytest.MonkeyPatch) -> Iterator[Booru]:
     """An empty board, asked without a proxy; in this process nothing waits for the disk, which others may keep busy."""
-    from arena.heldout.fetch import client as fetch_client
+    from arena.dataset.fetch import client as fetch_client
 
     # Reading the certificates of the system takes a tenth of a second a client; the board has none.
     plain = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

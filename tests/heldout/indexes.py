@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from arena.heldout.contamination import OWN_ALGORITHMS
-from arena.heldout.hashes.algorithms import Algorithm
-from arena.heldout.hashes.index import HashIndex, write_blocks
+from arena.dataset.contamination import OWN_ALGORITHMS
+from arena.dataset.hashes.algorithms import Algorithm
+from arena.dataset.hashes.index import HashIndex, write_blocks
 
 
 def make_index(

@@ -7,10 +7,10 @@ from click.testing import CliRunner
 
 from arena.cards import find_dataset
 from arena.cli import arena
-from arena.errors import ArenaError
-from arena.heldout.canonical import NAMED_FINDINGS, Canonical, canonicalise, write_canonical
-from arena.heldout.dataset import HeldOut, read_frozen
-from arena.tags import TagRelations
+from arena.base.errors import ArenaError
+from arena.dataset.canonical import NAMED_FINDINGS, Canonical, canonicalise, write_canonical
+from arena.dataset.frozen import HeldOut, read_frozen
+from arena.tags.space import TagRelations
 
 RELATIONS = TagRelations.of(
     aliases=[("tag_3", "three"), ("tag_one", "tag_1")],

@@ -13,20 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arena.cards import DatasetCard
-from arena.errors import ArenaError, IncomparableError
-from arena.heldout.contamination import (
-    BAND_CLASSES,
-    CLASSES,
-    Against,
-    Contamination,
-    chance_within,
-    expected_matches,
-    find_contamination,
-    hold_against,
-)
-from arena.heldout.dataset import HeldOut
-from arena.progress import Silent
-from arena.tags import TagRelations, TagSpace
+from arena.base.errors import ArenaError, IncomparableError
+from arena.dataset.contamination import BAND_CLASSES, CLASSES, Against, Contamination, chance_within, expected_matches, find_contamination, hold_against
+from arena.dataset.frozen import HeldOut
+from arena.base.progress import Silent
+from arena.tags.space import TagRelations, TagSpace
 
 from .indexes import make_index
 

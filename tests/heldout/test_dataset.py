@@ -6,10 +6,10 @@ import pandas as pd
 import pytest
 
 from arena.cards import find_dataset
-from arena.errors import ArenaError
-from arena.heldout.dataset import HeldOut, Truth, digest_images, read_frozen
-from arena.heldout.readers import list_images, truth_from_rows
-from arena.tags import TagSpace
+from arena.base.errors import ArenaError
+from arena.dataset.frozen import HeldOut, Truth, digest_images, read_frozen
+from arena.dataset.readers import list_images, truth_from_rows
+from arena.tags.space import TagSpace
 
 from ..conftest import draw
 

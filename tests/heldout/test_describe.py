@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from scipy.sparse import csc_array
 
 from arena.cards import find_dataset
-from arena.heldout import describe as module
-from arena.heldout.dataset import read_frozen, write_frozen
-from arena.heldout.describe import describe, strongest_pairs
-from arena.tags import TagRelations, TagSpace
+from arena.dataset import describe as module
+from arena.dataset.frozen import read_frozen, write_frozen
+from arena.dataset.describe import describe, strongest_pairs
+from arena.tags.space import TagRelations, TagSpace
 
 
 def test_a_small_set_is_told_as_it_was_counted_by_hand(tmp_path: Path) -> None:

@@ -12,13 +12,13 @@ import pandas as pd
 import pytest
 
 from arena.cards import DatasetCard, find_dataset
-from arena.digests import digest_file
-from arena.errors import ArenaError
-from arena.heldout import files
-from arena.heldout.dataset import read_frozen, toml_text, write_frozen
-from arena.heldout.freeze import REPRESENTATIVE_NOTE, About, Frozen, digest_rows, freeze, stored_path
-from arena.heldout.selection import INCLUDED_FOR, Selection
-from arena.heldout.verify import fault_lines, verify
+from arena.base.files import digest_file
+from arena.base.errors import ArenaError
+from arena.dataset import files
+from arena.dataset.frozen import read_frozen, toml_text, write_frozen
+from arena.dataset.freeze import REPRESENTATIVE_NOTE, About, Frozen, digest_rows, freeze, stored_path
+from arena.dataset.selection import INCLUDED_FOR, Selection
+from arena.dataset.verify import fault_lines, verify
 
 from ..conftest import draw, write_dataset
 
@@ -248,8 +248,8 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from arena.cards import find_dataset
-from arena.heldout import freeze as module
-from arena.heldout.selection import Selection
+from arena.dataset import freeze as module
+from arena.dataset.selection import Selection
 
 left, place = [5], module.place
 def few(source, target):

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from arena.errors import ArenaError
-from arena.heldout.gallery import CLASSES, Pair, choose, gallery, read_pairs
+from arena.base.errors import ArenaError
+from arena.dataset.gallery import CLASSES, Pair, choose, gallery, read_pairs
 
 from ..conftest import write_dataset
 

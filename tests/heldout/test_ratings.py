@@ -5,13 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arena.heldout.ratings import (
-    RATING_SCHEMES,
-    UNKNOWN_SCHEME,
-    detect_scheme,
-    rating_letter,
-    rating_word,
-)
+from arena.dataset.ratings import RATING_SCHEMES, UNKNOWN_SCHEME, detect_scheme, rating_letter, rating_word
 
 OLD = datetime(2021, 12, 31, tzinfo=UTC)
 NEW = datetime(2023, 1, 1, tzinfo=UTC)

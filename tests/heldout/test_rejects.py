@@ -6,8 +6,8 @@ from tempfile import TemporaryDirectory
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arena.heldout.records import Reject
-from arena.heldout.rejects import read_rejects, write_rejects
+from arena.dataset.records import Reject
+from arena.dataset.rejects import read_rejects, write_rejects
 
 
 @given(st.lists(st.builds(Reject, *[st.text() | st.sampled_from(["=1", "+1", "-1", "@a", "a\nb"])] * 4), max_size=4))

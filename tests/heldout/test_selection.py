@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arena.cards import find_model
-from arena.errors import ArenaError
-from arena.heldout.cutoffs import SNAPSHOTS, cutoffs, last_day, last_post, read_cutoff
-from arena.heldout.selection import INCLUDED_FOR, RANDOM, Selection, represent, select
+from arena.base.errors import ArenaError
+from arena.dataset.cutoffs import SNAPSHOTS, cutoffs, last_day, last_post, read_cutoff
+from arena.dataset.selection import INCLUDED_FOR, RANDOM, Selection, represent, select
 
 JOYTAG, WD14, WD_V3, DEMO = (find_model(name) for name in ("joytag", "wd14", "wd-vit-v3", "joytag-demo"))
 
@@ -130,7 +130,7 @@ def test_every_tag_is_kept_unless_asked() -> None:
 
 def test_a_random_sample_is_that_of_any_limit(drawn_dataset) -> None:
     from arena.cards import find_dataset
-    from arena.heldout.dataset import read_frozen
+    from arena.dataset.frozen import read_frozen
 
     heldout = read_frozen(find_dataset(str(drawn_dataset)))
     chosen = select(heldout.images, dict.fromkeys(heldout.tags.names, "general"), Selection(sample=12, seed=3))

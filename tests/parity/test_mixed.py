@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from arena.cards import find_model
-from arena.errors import ArenaError, IncomparableError, WeightsError
-from arena.parity.run import Chosen, compare_scores, compare_with_scores
-from arena.pipeline import Compute, predict_folder, run
+from arena.base.errors import ArenaError, IncomparableError, WeightsError
+from arena.pipeline.parity.parity import Chosen, compare_scores, compare_with_scores
+from arena.pipeline.run import Compute, predict_folder, run
 
 from ..test_cli import arena
 from .conftest import TAGS, compare, hold_against, write_card

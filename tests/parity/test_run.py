@@ -11,10 +11,10 @@ from PIL import Image
 
 from arena import taggers
 from arena.cards import find_model
-from arena.errors import ArenaError, IncomparableError, ScoresError
-from arena.parity.run import compare_scores
-from arena.parity.verdict import Tolerances
-from arena.pipeline import Compute
+from arena.base.errors import ArenaError, IncomparableError, ScoresError
+from arena.pipeline.parity.parity import compare_scores
+from arena.diagnostics.parity.verdict import Tolerances
+from arena.pipeline.run import Compute
 
 from .conftest import TAGS, compare, hold_against, rename_tags, write_card, write_sensitive_onnx
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from arena.parity.run import Chosen
-from arena.parity.run import compare_models as compare
+from arena.pipeline.parity.parity import Chosen
+from arena.pipeline.parity.parity import compare_models as compare
 
 from ..test_cli import arena
 from .conftest import rename_tags
@@ -82,7 +82,7 @@ def test_two_files_of_scores_need_no_model(tmp_path: Path, capsys: pytest.Captur
 
 
 def test_odd_names_are_shown_as_they_are(port: Port, pictures: Path, tmp_path: Path) -> None:
-    from arena.parity.text import as_json, markdown
+    from arena.diagnostics.parity.text import as_json, markdown
 
     a, b = port("a"), port("b", pad=[0, 0, 0])
     for spec in (a, b):

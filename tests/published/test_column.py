@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from arena import cli
-from arena.errors import ArenaError
-from arena.published.aggregates import aggregates_of
-from arena.published.column import column_of, read_columns, read_given
-from arena.published.of_result import published_of
-from arena.published.read import read_published
+from arena.base.errors import ArenaError
+from arena.results.published.aggregates import aggregates_of
+from arena.results.published.column import column_of, read_columns, read_given
+from arena.results.published.of_result import published_of
+from arena.results.published.read import read_published
 from arena.report.text import full_metrics
-from arena.result import read_result
+from arena.results.run_folder import read_result
 
 from ..conftest import DATA
 from ..test_cli import npz_pair

@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from arena import cli, pipeline
-from arena.errors import ArenaError
+from arena import cli
+from arena.pipeline import run as pipeline
+from arena.base.errors import ArenaError
 from arena.evaluate import Settings
-from arena.pipeline import Scoring
-from arena.publishing.forms import image_ids_of, publish_forms
-from arena.publishing.verify import verify
-from arena.result import read_result
+from arena.pipeline.run import Scoring
+from arena.pipeline.publish import image_ids_of, publish_forms
+from arena.pipeline.verify import verify
+from arena.results.run_folder import read_result
 
 from ..conftest import Wd, write_dataset
 from ..test_cli import npz_pair

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from arena import cli
 from arena.cards import Fingerprint, find_dataset, find_model, read_fingerprint
-from arena.digests import digest_file
-from arena.errors import ArenaError, IncomparableError
-from arena.heldout.dataset import read_frozen
-from arena.scores.fingerprint import SUMS, Agreement, examine, sketch
-from arena.scores.fingerprint import compare as compare_at
+from arena.base.files import digest_file
+from arena.base.errors import ArenaError, IncomparableError
+from arena.dataset.frozen import read_frozen
+from arena.diagnostics.fingerprint import SUMS, Agreement, examine, sketch
+from arena.diagnostics.fingerprint import compare as compare_at
 
 from ..conftest import REPOSITORY
 

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arena.errors import ScoresError
+from arena.base.errors import ScoresError
 from arena.scores import matrix as module
 from arena.scores.matrix import Matrix, Part, Stored, stored_member, stored_npy
 from arena.scores.npz import read_npz, read_scores, write_scores
 from arena.scores.store import Scores, ScoreStore, read_store
-from arena.tags import TagSpace
+from arena.tags.space import TagSpace
 
 VALUES = np.random.default_rng(0).random((50, 7)).astype(np.float32)
 

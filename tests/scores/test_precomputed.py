@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from arena import pipeline, taggers
+from arena.pipeline import run as pipeline
+from arena import taggers
 from arena.cards import find_model
-from arena.errors import ArenaError, ScoresError
-from arena.result import read_result
+from arena.base.errors import ArenaError, ScoresError
+from arena.results.run_folder import read_result
 from arena.scores.matrix import Matrix
 from arena.scores.store import read_store
 from arena.taggers.conformance import check

@@ -5,13 +5,13 @@ import pytest
 from PIL import Image
 
 from arena.cards import ModelCard, Preprocess
-from arena.errors import ScoresError
-from arena.images import decode, decode_on
-from arena.scores import predict as module
-from arena.scores.predict import ImageSource, Job, predict
+from arena.base.errors import ScoresError
+from arena.images.decode import decode, decode_on
+from arena.taggers import predict as module
+from arena.taggers.predict import ImageSource, Job, predict
 from arena.scores.store import ScoreStore, read_store
 from arena.taggers.preprocess import square
-from arena.tags import TagSpace
+from arena.tags.space import TagSpace
 
 from ..conftest import draw
 

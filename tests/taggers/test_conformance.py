@@ -11,8 +11,8 @@ from safetensors.torch import load_file, save_file
 
 from arena import taggers
 from arena.cards import find_model
-from arena.errors import ArenaError, WeightsError
-from arena.images import decode
+from arena.base.errors import ArenaError, WeightsError
+from arena.images.decode import decode
 from arena.taggers.base import Tagger, check_scores
 from arena.taggers.conformance import CHECKS, check
 from arena.taggers.preprocess import square

@@ -8,16 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arena import pipeline, taggers
+from arena.pipeline import run as pipeline
+from arena import taggers
 from arena.cards import ModelCard, Preprocess, find_model
-from arena.errors import ArenaError
-from arena.parity.run import Chosen, compare_models
-from arena.scores.predict import ImageSource, Job, predict
+from arena.base.errors import ArenaError
+from arena.pipeline.parity.parity import Chosen, compare_models
+from arena.taggers.predict import ImageSource, Job, predict
 from arena.scores.store import ScoreStore, read_store
 from arena.taggers.base import Tagger
 from arena.taggers.conformance import CHECKS, check
-from arena.taggers.ensemble import Ensemble, common_tags, spelling_of
-from arena.tags import TagRelations, TagSpace
+from arena.taggers.adapters.ensemble import Ensemble, common_tags, spelling_of
+from arena.tags.space import TagRelations, TagSpace
 
 from ..conftest import Wd, draw
 

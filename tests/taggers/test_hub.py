@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 from huggingface_hub import constants
 
-from arena import catalogue, cli
+from arena.pipeline import catalogue
+from arena import cli
 from arena.cards import find_model
-from arena.errors import WeightsError
-from arena.taggers import hub as hub_module
-from arena.taggers import weights
+from arena.base.errors import WeightsError
+from arena.taggers.files import hub as hub_module
+from arena.taggers.files import weights
 
 from ..conftest import GOLDEN
 
@@ -403,7 +404,7 @@ def test_a_configuration_file_names_models(hub: SmallHub, tmp_path: Path, capsys
 def test_a_full_disk_is_told_before(hub: SmallHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_card(tmp_path)
     usage = type("Usage", (), {"free": 1000})
-    monkeypatch.setattr("arena.taggers.hub.shutil.disk_usage", lambda path: usage)
+    monkeypatch.setattr("arena.taggers.files.hub.shutil.disk_usage", lambda path: usage)
     with pytest.raises(WeightsError, match=r"are needed, .* are free; make room"):
         catalogue.pull(find_model("tiny", tmp_path))
     assert hub.ranges() == []

@@ -9,8 +9,8 @@ from safetensors.torch import load_file, save_file
 
 from arena import taggers
 from arena.cards import find_model
-from arena.errors import WeightsError
-from arena.taggers.jtp import GatedHead
+from arena.base.errors import WeightsError
+from arena.taggers.adapters.jtp import GatedHead
 from arena.taggers.preprocess import normalise
 
 from ..conftest import write_jtp

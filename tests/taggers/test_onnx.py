@@ -11,14 +11,14 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from arena.cards import InputSpec, ModelCard, Preprocess, find_model
-from arena.errors import ScoresError, WeightsError
+from arena.base.errors import ScoresError, WeightsError
 from arena.taggers import load
 from arena.taggers.base import check_scores, notes_of
-from arena.taggers.onnx import OnnxTagger
-from arena.taggers.onnx.bound import BoundRunner
-from arena.taggers.onnx.ports import read_ports
-from arena.taggers.onnx.session import open_graph
-from arena.taggers.onnx.tagger import refuse_own_sigmoid
+from arena.taggers.adapters.onnx import OnnxTagger
+from arena.taggers.adapters.onnx.bound import BoundRunner
+from arena.taggers.adapters.onnx.ports import read_ports
+from arena.taggers.adapters.onnx.session import open_graph
+from arena.taggers.adapters.onnx.tagger import refuse_own_sigmoid
 from arena.taggers.preprocess import padding_of, square
 
 from ..conftest import Wd, draw, write_onnx
@@ -155,7 +155,7 @@ def test_a_graph_that_would_mix_pictures_runs_one_by_one_and_says_so(folder: Pat
 def test_without_the_check_the_mixing_graph_would_be_wrong(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mixing_graph(folder)
     right = opened(card_of(folder))
-    monkeypatch.setattr("arena.taggers.onnx.widen.EQUAL", 1.0)
+    monkeypatch.setattr("arena.taggers.adapters.onnx.widen.EQUAL", 1.0)
     wrong = opened(card_of(folder))
     pixels = pictures(right)
     assert np.abs(right.scores(pixels) - wrong.scores(pixels)).max() > 0.01

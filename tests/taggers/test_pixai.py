@@ -11,10 +11,10 @@ from safetensors.torch import load_file, save_file
 
 from arena import taggers
 from arena.cards import find_model
-from arena.errors import WeightsError
-from arena.taggers.pixai_vitdet import Block, VitDet, VitDetConfig, axial_turns, turned
-from arena.taggers.threshold_files import read_thresholds
-from arena.taggers.weights import fetch
+from arena.base.errors import WeightsError
+from arena.taggers.adapters.pixai_vitdet import Block, VitDet, VitDetConfig, axial_turns, turned
+from arena.taggers.files.threshold_files import read_thresholds
+from arena.taggers.files.weights import fetch
 
 from ..conftest import PIXAI_CONFIG, write_pixai
 

@@ -8,10 +8,10 @@ import torch
 
 from arena import taggers
 from arena.cards import find_model
-from arena.errors import WeightsError
+from arena.base.errors import WeightsError
 from arena.taggers.preprocess import normalise
-from arena.taggers.threshold_files import read_thresholds
-from arena.taggers.weights import fetch
+from arena.taggers.files.threshold_files import read_thresholds
+from arena.taggers.files.weights import fetch
 
 from ..conftest import write_ram
 
@@ -146,7 +146,7 @@ def test_an_arbitrary_pickle_is_refused(ram_folder: Path) -> None:
 def test_the_release_has_the_parameters_that_it_is_said_to_have(tmp_path: Path) -> None:
     import timm
 
-    from arena.taggers.ram import ENCODER, RamPlus, Sizes
+    from arena.taggers.adapters.ram import ENCODER, RamPlus, Sizes
 
     with torch.device("meta"):
         network = RamPlus(timm.create_model(ENCODER, num_classes=0), Sizes(1536, 512, 768, 3072, 2, 4585, 51))

@@ -8,10 +8,10 @@ import pytest
 
 from arena.cards import ModelCard, TagFile, Thresholds
 from arena.cards.model import THRESHOLD_FORMATS
-from arena.errors import ArenaError, WeightsError
-from arena.taggers import threshold_files
-from arena.taggers.threshold_files import read_thresholds, tells_thresholds
-from arena.tags import TagSpace
+from arena.base.errors import ArenaError, WeightsError
+from arena.taggers.files import threshold_files
+from arena.taggers.files.threshold_files import read_thresholds, tells_thresholds
+from arena.tags.space import TagSpace
 
 TAGS = TagSpace(("1girl", "nan", "ganyu_(genshin_impact)", "safe"), ("general", "general", "character", "rating"))
 CARD = ModelCard("m", "M", "onnx", Path(), ("model.onnx",), thresholds=Thresholds(0.35, {"character": 0.85}))

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from arena.report.history.drawing import named_places
-from arena.report.history.release import short_names
+from arena.results.baselines.release import short_names
 from arena.report.history.rows import notes_of
 from arena.report.history.series import FIGURES, History, Series, Track
 from arena.report.plots.canvas import (

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from arena.tags import TagSpace
+from arena.tags.space import TagSpace
 
 
 class MeanColour:

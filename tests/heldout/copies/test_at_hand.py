@@ -5,14 +5,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from arena.errors import ArenaError
-from arena.heldout.contamination import CLASSES, hold_against
-from arena.heldout.copies.at_hand import find_pictures, paths_of
-from arena.heldout.copies.dedup import dedup, read_sources
-from arena.heldout.copies.policy import Rule
-from arena.heldout.hashes.build import hash_sources
-from arena.heldout.hashes.index import HashIndex, read_index
-from arena.progress import Silent
+from arena.base.errors import ArenaError
+from arena.dataset.contamination import CLASSES, hold_against
+from arena.dataset.copies.at_hand import find_pictures, paths_of
+from arena.dataset.copies.dedup import dedup, read_sources
+from arena.dataset.copies.policy import Rule
+from arena.dataset.hashes.build import hash_sources
+from arena.dataset.hashes.index import HashIndex, read_index
+from arena.base.progress import Silent
 
 from ..indexes import write_index
 from .test_dedup import read, tags_by_id, write_folder

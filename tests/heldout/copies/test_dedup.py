@@ -12,16 +12,16 @@ from PIL import Image
 
 from arena import cli
 from arena.cards import find_dataset
-from arena.errors import ArenaError, IncomparableError
-from arena.heldout.copies import dedup as flow
-from arena.heldout.copies.dedup import Deduplicated, Source, dedup, read_sources
-from arena.heldout.copies.pairs import COPY_COLUMNS
-from arena.heldout.copies.policy import Ledger, Rule, settle
-from arena.heldout.dataset import HeldOut, read_frozen, write_frozen
-from arena.heldout.hashes.algorithms import ALGORITHMS, dhash, phash
-from arena.heldout.hashes.index import HashIndex
-from arena.images import decode, pixel_digest
-from arena.progress import Silent
+from arena.base.errors import ArenaError, IncomparableError
+from arena.dataset.copies import dedup as flow
+from arena.dataset.copies.dedup import Deduplicated, Source, dedup, read_sources
+from arena.dataset.copies.pairs import COPY_COLUMNS
+from arena.dataset.copies.policy import Ledger, Rule, settle
+from arena.dataset.frozen import HeldOut, read_frozen, write_frozen
+from arena.dataset.hashes.algorithms import ALGORITHMS, dhash, phash
+from arena.dataset.hashes.index import HashIndex
+from arena.images.decode import decode, pixel_digest
+from arena.base.progress import Silent
 
 from ..indexes import write_index
 from .test_pairs import drawing, with_symbol
@@ -247,7 +247,7 @@ def test_stopped_and_called_again_it_is_the_same(tmp_path: Path, pictures, monke
                 run(folder, tmp_path / "out")
         assert not (tmp_path / "out").exists()
     with monkeypatch.context() as patch:
-        patch.setattr("arena.heldout.copies.signing.sign", stop)
+        patch.setattr("arena.dataset.copies.signing.sign", stop)
         run(folder, tmp_path / "out")
     for path in (tmp_path / "whole").iterdir():
         if path.is_file():
@@ -317,8 +317,8 @@ def test_help_fits_the_screen_and_has_an_example() -> None:
 
 
 def test_an_index_file_is_read_and_an_unlike_one_refused(tmp_path: Path) -> None:
-    index = pytest.importorskip("arena.heldout.hashes.index")
-    from arena.heldout.hashes.algorithms import ALGORITHMS
+    index = pytest.importorskip("arena.dataset.hashes.index")
+    from arena.dataset.hashes.algorithms import ALGORITHMS
 
     algorithms = {name: ALGORITHMS[name] for name in ("phash", "dhash")}
     hashes = {name: np.array([1, 2**64 - 1], np.uint64) for name in algorithms}

@@ -4,11 +4,11 @@ import csv
 from pathlib import Path
 from typing import Any
 
-from arena.heldout.fetch import folder as fetch_folder
-from arena.heldout.fetch.address import base_of
-from arena.heldout.fetch.client import Pace, PoliteClient
-from arena.heldout.fetch.danbooru import Fetched, Query, fetch
-from arena.heldout.fetch.filter import Wish
+from arena.dataset.fetch import folder as fetch_folder
+from arena.dataset.fetch.address import base_of
+from arena.dataset.fetch.client import Pace, PoliteClient
+from arena.dataset.fetch.danbooru import Fetched, Query, fetch
+from arena.dataset.fetch.filter import Wish
 
 from .booru import Booru
 

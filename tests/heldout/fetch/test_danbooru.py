@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from arena import cli
-from arena.errors import ArenaError
-from arena.heldout.fetch.filter import Wish, unlawful_tags
+from arena.base.errors import ArenaError
+from arena.dataset.fetch.filter import Wish, unlawful_tags
 
 from .booru import Booru, other
 from .fetches import contents, images, rejects, run

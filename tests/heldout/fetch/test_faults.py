@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arena.errors import ArenaError
-from arena.heldout.fetch import client as fetch_client
-from arena.heldout.fetch import danbooru as fetching
-from arena.heldout.fetch import images as fetch_images
-from arena.heldout.fetch.address import Credentials, RefusedError, base_of, trusted
-from arena.heldout.fetch.client import HostRestsError, OutOfReachError, Pace, PoliteClient
+from arena.base.errors import ArenaError
+from arena.dataset.fetch import client as fetch_client
+from arena.dataset.fetch import danbooru as fetching
+from arena.dataset.fetch import images as fetch_images
+from arena.dataset.fetch.address import Credentials, RefusedError, base_of, trusted
+from arena.dataset.fetch.client import HostRestsError, OutOfReachError, Pace, PoliteClient
 
 from .booru import Booru, cut, damaged_zip, endless, other, serving, silent, status, zipped
 from .fetches import Waits, contents, images, rejects, run

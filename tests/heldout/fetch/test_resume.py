@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from arena.errors import ArenaError
-from arena.heldout.fetch.danbooru import Query
-from arena.heldout.fetch.folder import FetchFolder
+from arena.base.errors import ArenaError
+from arena.dataset.fetch.danbooru import Query
+from arena.dataset.fetch.folder import FetchFolder
 
 from .booru import Booru, cut, status
 from .fetches import contents, run
@@ -20,9 +20,9 @@ from .fetches import contents, run
 FETCH = """
 import sys
 from pathlib import Path
-from arena.heldout.fetch.danbooru import Query, fetch
-from arena.heldout.fetch.address import base_of
-from arena.heldout.fetch.client import Pace, PoliteClient
+from arena.dataset.fetch.danbooru import Query, fetch
+from arena.dataset.fetch.address import base_of
+from arena.dataset.fetch.client import Pace, PoliteClient
 with PoliteClient(base_of(sys.argv[1]), pace=Pace(0.0)) as client:
     fetch(Query(host="board", before_id=1000, count=9), Path(sys.argv[2]), client=client)
 """

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from arena.heldout.hamming import search as hamming
-from arena.heldout.hamming.bands import BRUTE_FORCE, HASH_BITS, Band, choose_bands, gathered, spread
-from arena.heldout.hamming.search import Pairs, Search, search
+from arena.dataset.hamming import search as hamming
+from arena.dataset.hamming.bands import BRUTE_FORCE, HASH_BITS, Band, choose_bands, gathered, spread
+from arena.dataset.hamming.search import Pairs, Search, search
 
 Found = list[tuple[int, int, int]]
 

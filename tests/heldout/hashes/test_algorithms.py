@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from arena.catalogue import find_dataset
-from arena.heldout.dataset import read_frozen
-from arena.heldout.hashes import algorithms as hashes
-from arena.heldout.hashes.algorithms import ALGORITHMS, dhash, joytag, mirrored, phash
-from arena.heldout.hashes.files import hash_file
-from arena.images import RGB, decode
+from arena.pipeline.catalogue import find_dataset
+from arena.dataset.frozen import read_frozen
+from arena.dataset.hashes import algorithms as hashes
+from arena.dataset.hashes.algorithms import ALGORITHMS, dhash, joytag, mirrored, phash
+from arena.dataset.hashes.files import hash_file
+from arena.images.decode import RGB, decode
 
 from ...conftest import GOLDEN, draw
 

@@ -13,12 +13,12 @@ import pytest
 from PIL import Image
 
 from arena import cli
-from arena.errors import ArenaError
-from arena.heldout.hashes import build as hashing
-from arena.heldout.hashes import files
-from arena.heldout.hashes.build import hash_sources
-from arena.heldout.hashes.index import read_facts, read_index
-from arena.images import decode, pixel_digest
+from arena.base.errors import ArenaError
+from arena.dataset.hashes import build as hashing
+from arena.dataset.hashes import files
+from arena.dataset.hashes.build import hash_sources
+from arena.dataset.hashes.index import read_facts, read_index
+from arena.images.decode import decode, pixel_digest
 
 from ...conftest import draw, write_dataset
 
@@ -159,7 +159,7 @@ def test_killed_half_way_it_continues_and_ends_with_the_same_bytes(
     folder, whole, stopped = fill(tmp_path / "in", 60), tmp_path / "whole.parquet", tmp_path / "stopped.parquet"
     (folder / "0003.jpg").write_bytes(b"broken")
     slow = (
-        "import sys, time\nfrom pathlib import Path\nfrom arena.heldout.hashes import build, files\n"
+        "import sys, time\nfrom pathlib import Path\nfrom arena.dataset.hashes import build, files\n"
         "build.PART_IMAGES = 4\nwork = files.hash_file\n"
         "def slowly(path, columns):\n    time.sleep(0.05)\n    return work(path, columns)\n"
         "files.hash_file = slowly\nbuild.hash_sources([sys.argv[1]], Path(sys.argv[2]), workers=1)"
@@ -233,7 +233,7 @@ def test_processes_give_the_bytes_of_one(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_no_worker_outlives_a_killed_parent(tmp_path: Path) -> None:
     code = (
-        "import time\nfrom arena.heldout.hashes.files import Item, hashing\n"
+        "import time\nfrom arena.dataset.hashes.files import Item, hashing\n"
         "if __name__ == '__main__':\n"
         "    with hashing(2) as hashed:\n"
         "        list(hashed([Item('a', 'none.png')] * 64, ('phash',)))\n"

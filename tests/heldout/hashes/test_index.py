@@ -14,19 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from arena.errors import ArenaError, IncomparableError
-from arena.heldout.hashes import index as index_module
-from arena.heldout.hashes.algorithms import ALGORITHMS
-from arena.heldout.hashes.index import (
-    DIGESTS,
-    METADATA,
-    HashIndex,
-    count_rows,
-    read_blocks,
-    read_facts,
-    read_index,
-    write_blocks,
-)
+from arena.base.errors import ArenaError, IncomparableError
+from arena.dataset.hashes import index as index_module
+from arena.dataset.hashes.algorithms import ALGORITHMS
+from arena.dataset.hashes.index import DIGESTS, METADATA, HashIndex, count_rows, read_blocks, read_facts, read_index, write_blocks
 
 from ..indexes import write_index
 
@@ -225,7 +216,7 @@ def test_reading_in_blocks_needs_little_memory(tmp_path: Path) -> None:
 
     assert write_blocks(path, blocks(), algorithms=algorithms) == 1_000_000  # type: ignore[arg-type]
     code = (
-        "import resource, sys\nfrom pathlib import Path\nfrom arena.heldout.hashes.index import read_blocks\n"
+        "import resource, sys\nfrom pathlib import Path\nfrom arena.dataset.hashes.index import read_blocks\n"
         "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "blocks = read_blocks(Path(sys.argv[1]))\nnext(blocks)\nbefore = peak()\n"
         "rows = sum(len(block) for block in blocks)\nprint(rows, (peak() - before) // 1024)"

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from arena.heldout.hashes import resample
-from arena.heldout.hashes.resample import RULES, shrink
-from arena.images import Size
+from arena.dataset.hashes import resample
+from arena.dataset.hashes.resample import RULES, shrink
+from arena.images.decode import Size
 
 SIZES = (Size(32, 32), Size(9, 8))
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from arena.cards import read_dataset_card
-from arena.heldout.dataset import HeldOut, read_frozen
-from arena.heldout.importing.collect import Outcome, Wanted, collect
-from arena.heldout.sources import open_source
+from arena.dataset.frozen import HeldOut, read_frozen
+from arena.dataset.importing.collect import Outcome, Wanted, collect
+from arena.dataset.sources import open_source
 
 from ..sources.kinds import lines, put
 

@@ -18,15 +18,15 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from arena.cli import arena
-from arena.errors import ArenaError
-from arena.heldout.dataset import digest_images
-from arena.heldout.hashes.algorithms import dhash, phash
-from arena.heldout.importing.collect import Outcome, collect
-from arena.heldout.records import Reject
-from arena.heldout.rejects import write_rejects
-from arena.heldout.sources import open_source
-from arena.images import ImagePolicy, decode, pixel_digest
-from arena.tag_exports import read_relations
+from arena.base.errors import ArenaError
+from arena.dataset.frozen import digest_images
+from arena.dataset.hashes.algorithms import dhash, phash
+from arena.dataset.importing.collect import Outcome, collect
+from arena.dataset.records import Reject
+from arena.dataset.rejects import write_rejects
+from arena.dataset.sources import open_source
+from arena.images.decode import ImagePolicy, decode, pixel_digest
+from arena.tags.exports import read_relations
 
 from ..sources.kinds import lines, picture, put
 from .imports import contents, dataset, gather, rejected, table
@@ -194,7 +194,7 @@ def test_two_orders_of_shards_are_one_dataset(tmp_path: Path) -> None:
 
 
 def test_columns_that_only_some_rows_have_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("arena.heldout.importing.parts.PART_ROWS", 2)
+    monkeypatch.setattr("arena.dataset.importing.parts.PART_ROWS", 2)
     rows: list[dict[str, Any]] = [{"path": "a.png", "tags": "x", "id": n} for n in range(5)]
     rows[0]["post_id"], rows[3]["created_at"], rows[4]["parent_id"] = 7, "2024-01-01", 3
     put(tmp_path / "a.png", 1)
@@ -328,12 +328,12 @@ def test_rejects_are_one_line_each_and_no_formula(tmp_path_factory: pytest.TempP
 
 
 def test_a_large_import_is_merged_in_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("arena.heldout.importing.parts.PART_ROWS", 7)
+    monkeypatch.setattr("arena.dataset.importing.parts.PART_ROWS", 7)
     rows = [{"path": f"{n % 5}.png", "tags": [f"t{n % 11}"], "id": f"{n * 37 % 101:03d}"} for n in range(101)]
     for number in range(5):
         put(tmp_path / f"{number}.png", number)
     gather(table(tmp_path / "t.jsonl", rows), tmp_path / "one", name="same")
-    monkeypatch.setattr("arena.heldout.importing.assemble.BLOCK_ROWS", 10)
+    monkeypatch.setattr("arena.dataset.importing.assemble.BLOCK_ROWS", 10)
     gather(tmp_path / "t.jsonl", tmp_path / "many", name="same")
     one, many = dataset(tmp_path / "one"), dataset(tmp_path / "many")
     assert one.images.equals(many.images)

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from arena.heldout.importing.collect import Wanted, collect
-from arena.heldout.records import Record, Reject
-from arena.heldout.sources import Source, open_source
-from arena.images import ImagePolicy, read_picture
-from arena.tag_exports import read_relations
+from arena.dataset.importing.collect import Wanted, collect
+from arena.dataset.records import Record, Reject
+from arena.dataset.sources import Source, open_source
+from arena.images.decode import ImagePolicy, read_picture
+from arena.tags.exports import read_relations
 
 from ..sources.kinds import picture, put
 from .imports import contents, dataset, gather, rejected, table
@@ -41,7 +41,7 @@ def stopping(source: Source, after: int) -> Any:
 def test_a_stopped_import_continues_where_it_was(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
 ) -> None:
-    monkeypatch.setattr("arena.heldout.importing.parts.PART_ROWS", 4)
+    monkeypatch.setattr("arena.dataset.importing.parts.PART_ROWS", 4)
     put(photos / "bad.png", "x")
     put(photos / "bad.txt", "x")
     gather(photos, tmp_path / "whole", name="same")
@@ -55,7 +55,7 @@ def test_a_stopped_import_continues_where_it_was(
         decoded.append(1)
         return read_picture(content, policy)
 
-    monkeypatch.setattr("arena.heldout.importing.examine.read_picture", counted)
+    monkeypatch.setattr("arena.dataset.importing.examine.read_picture", counted)
     gather(photos, target, name="same")
     assert contents(target) == contents(tmp_path / "whole")
     assert len(decoded) == 13 - after // 4 * 4, "finished parts are not decoded again"
@@ -64,7 +64,7 @@ def test_a_stopped_import_continues_where_it_was(
 @pytest.fixture
 def half(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An import of the photos, the first of them transparent, that was stopped after ten."""
-    monkeypatch.setattr("arena.heldout.importing.parts.PART_ROWS", 2)
+    monkeypatch.setattr("arena.dataset.importing.parts.PART_ROWS", 2)
     Image.new("RGBA", (4, 4), (0, 0, 0, 0)).save(photos / "00.png")
     with pytest.raises(StoppedError):
         collect(stopping(open_source(photos), 11), tmp_path / "half", Wanted())
@@ -96,7 +96,7 @@ def test_parts_of_other_files_or_tags_are_not_taken_up(photos: Path, half: Path)
 
 KILLED = """
 import sys
-import arena.heldout.importing.parts as parts
+import arena.dataset.importing.parts as parts
 parts.PART_ROWS = 8
 from arena.cli import main
 main(sys.argv[1:])
@@ -115,7 +115,7 @@ def test_a_killed_import_ends_with_the_same_folder(tmp_path: Path, monkeypatch: 
         running.send_signal(signal.SIGKILL)
     assert running.returncode == -signal.SIGKILL
     assert not (target / "dataset.toml").exists()
-    monkeypatch.setattr("arena.heldout.importing.parts.PART_ROWS", 8)
+    monkeypatch.setattr("arena.dataset.importing.parts.PART_ROWS", 8)
     gather(source, tmp_path / "whole", name="same")
     gather(source, target, name="same")
     assert contents(target) == contents(tmp_path / "whole")

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from arena.heldout.records import Record, Reject
-from arena.heldout.sources import open_source
-from arena.heldout.sources.hints import Hints
+from arena.dataset.records import Record, Reject
+from arena.dataset.sources import open_source
+from arena.dataset.sources.hints import Hints
 
 from ...conftest import draw
 

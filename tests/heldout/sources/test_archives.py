@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from arena.errors import ArenaError
-from arena.heldout.sources import open_source
+from arena.base.errors import ArenaError
+from arena.dataset.sources import open_source
 
 from .kinds import picture, put, read, reasons, tags_of
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from arena.errors import ArenaError
-from arena.heldout.sources import open_source
-from arena.heldout.sources.hints import Hints
-from arena.heldout.sources.labels import labels_of, split_tags, tidy
+from arena.base.errors import ArenaError
+from arena.dataset.sources import open_source
+from arena.dataset.sources.hints import Hints
+from arena.dataset.sources.labels import labels_of, split_tags, tidy
 
 from .kinds import put, read, reasons, tags_of
 

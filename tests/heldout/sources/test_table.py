@@ -6,9 +6,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from arena.errors import ArenaError
-from arena.heldout.sources import open_source
-from arena.heldout.sources.rows import JSON_CHUNK, read_rows
+from arena.base.errors import ArenaError
+from arena.dataset.sources import open_source
+from arena.dataset.sources.rows import JSON_CHUNK, read_rows
 
 from .kinds import lines, put, read, reasons, tags_of
 

@@ -17,8 +17,8 @@ from arena.report.check.losses import losses
 from arena.report.check.page import render_check
 from arena.report.check.write import FILES, write_check
 from arena.report.page.pictures import Shelf
-from arena.result import Result
-from arena.thumbnails import Thumbnail
+from arena.results.run_folder import Result
+from arena.images.thumbnails import Thumbnail
 
 from ...browser import Opened
 from ..results import HOSTILE, result_of

@@ -12,15 +12,15 @@ import pytest
 
 from arena.cards import Thresholds
 from arena.evaluate import Entry, Settings, evaluate
-from arena.heldout.dataset import Truth
+from arena.dataset.frozen import Truth
 from arena.report.html import render
 from arena.report.site.publish import publish
 from arena.report.summary import summary_markdown
 from arena.report.text import detailed_metrics, full_metrics
 from arena.report.view import page_view
-from arena.result import write_result
+from arena.results.run_folder import write_result
 from arena.scores.store import Scores
-from arena.tags import TagSpace
+from arena.tags.space import TagSpace
 
 TAGS = ("cat", "dog", "hatsune_miku_(vocaloid)", "Cat", "1girl", "thin")
 

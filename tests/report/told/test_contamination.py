@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from arena.evaluate import Settings, evaluate
-from arena.figures import figure, interval, signed
+from arena.base.format import figure, interval, signed
 from arena.report.html import render
 from arena.report.summary import summary_markdown
-from arena.report.told.contamination import contamination_told, level_groups
+from arena.report.view_model.contamination import contamination_told, level_groups
 from arena.report.view import page_view
-from arena.result import CONTAMINATION, Result
+from arena.results.run_folder import CONTAMINATION, Result
 
 from ...browser import Opened
 from ...evaluate.test_contamination import contamination_of, leaked

@@ -9,15 +9,15 @@ import pytest
 
 from arena.evaluate.aggregate import ALPHA
 from arena.evaluate.per_tag import Q_LIMIT
-from arena.figures import DECIDED, probability, signed
+from arena.base.format import DECIDED, probability, signed
 from arena.metrics.significance import minimum_detectable
 from arena.report.html import render
-from arena.report.told.findings import findings, highest_ap, tag_findings, tag_pairs
-from arena.report.told.leaderboard import boards, leaderboard
-from arena.report.told.regimes import regime_rows
-from arena.report.told.slices import slice_groups
-from arena.report.told.uncertainty import POWER, how_sure, told, verdict
-from arena.result import HEADLINES
+from arena.report.view_model.findings import findings, highest_ap, tag_findings, tag_pairs
+from arena.report.view_model.leaderboard import boards, leaderboard
+from arena.report.view_model.regimes import regime_rows
+from arena.report.view_model.slices import slice_groups
+from arena.report.view_model.uncertainty import POWER, how_sure, told, verdict
+from arena.results.run_folder import HEADLINES
 
 from ..payloads import Payload, set_value
 

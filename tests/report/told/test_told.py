@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from arena.figures import figure, interval, probability
+from arena.base.format import figure, interval, probability
 
 from ...browser import Opened
 from ..payloads import Payload, set_value

@@ -1,0 +1,59 @@
+"""JoyTag: a folder with `config.json`, weights and `top_tags.txt`, run in torch."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from arena.cards import ModelCard
+from arena.base.errors import WeightsError
+from arena.taggers.adapters.joytag_vit import ViT, ViTConfig
+from arena.taggers.files.tag_files import read_tags
+from arena.taggers.torch_runtime import TorchTagger, choose_runtime
+from arena.taggers.files.weights import load_state, read_state
+
+OLD_HEAD_ROWS = 9
+"""Rows after the tags in the heads of old checkpoints: 3 ratings and 6 score bands, which are no tags."""
+
+
+def load(card: ModelCard, files: Mapping[str, Path], *, device: str, precision: str) -> TorchTagger:
+    """Build the network that `config.json` describes and fill it.
+
+    Source: JoyTag's reference inference, autocast fp16 on CUDA.
+    """
+    runtime = choose_runtime(device, precision)
+    config = _read_config(files["config.json"])
+    tags = read_tags(card, files)
+    if len(tags) != config.n_tags:
+        raise WeightsError(
+            f"{files['top_tags.txt']}: {len(tags)} tags, but the network of {card.name} has {config.n_tags} "
+            "(config.json: n_tags); take both files from the same release"
+        )
+    weights = next(path for name, path in files.items() if name.startswith("model."))
+    try:
+        network = ViT(config)
+    except (ValueError, KeyError) as error:
+        raise WeightsError(f"{files['config.json']}: {error}") from None
+    load_state(network, _without_old_rows(read_state(weights), config), weights)
+    return TorchTagger(card, tags, network, size=config.image_size, runtime=runtime)
+
+
+def _read_config(path: Path) -> ViTConfig:
+    try:
+        table: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise WeightsError(f"{path}: no readable JSON ({error}); fetch the file again") from None
+    try:
+        return ViTConfig.of(table)
+    except (TypeError, ValueError, AttributeError) as error:
+        reason = str(error).partition("() ")[2] or error
+        raise WeightsError(f"{path}: {reason}; it must describe a JoyTag ViT") from None
+
+
+def _without_old_rows(state: dict[str, Tensor], config: ViTConfig) -> dict[str, Tensor]:
+    rows = {"head.weight", "head.bias"} & state.keys()
+    if all(len(state[name]) == config.n_tags + OLD_HEAD_ROWS for name in rows):
+        state |= {name: state[name][: config.n_tags] for name in rows}
+    return state
