@@ -4,12 +4,12 @@ import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from arena.base.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from arena.pipeline.notebook import Comparison as Comparison
     from arena.pipeline.notebook import compare as compare
     from arena.pipeline.notebook import score as score
-
-__version__ = "0.1.0"
 
 # Pillow hands the memory of every picture back; threads that decode then wait for one another to get it again. Read when PIL
 # is first loaded.

@@ -26,7 +26,15 @@ from typing import Any
 import faiss
 import numpy as np
 
-from arena.dataset.hamming.duplicates import Hashes, Pairs, clusters, links_within, neighbours_between, pairs_between, pairs_within
+from arena.dataset.hamming.duplicates import (
+    Hashes,
+    Pairs,
+    clusters,
+    links_within,
+    neighbours_between,
+    pairs_between,
+    pairs_within,
+)
 
 BETWEEN_RADIUS = 8
 WITHIN_RADIUS = 4

@@ -22,9 +22,9 @@ import numpy as np
 from playwright.sync_api import Browser, Page, sync_playwright
 from simulation import world
 
-from arena.pipeline import run as pipeline
 from arena.base import provenance
 from arena.base.files import write_json
+from arena.pipeline import run as pipeline
 
 
 class Case(NamedTuple):

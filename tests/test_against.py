@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from arena.pipeline import notebook as api
 from arena.base.errors import ArenaError
+from arena.pipeline import notebook as api
 from arena.results.run_folder import CONTAMINATION, read_result
 
 from .conftest import Wd, write_dataset

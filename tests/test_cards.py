@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from arena.cards import Source, find_dataset, find_model, find_models, model_cards, model_groups, read_model_card
 from arena.base.errors import ArenaError
+from arena.cards import Source, find_dataset, find_model, find_models, model_cards, model_groups, read_model_card
 
 CARD = """
 name = "mine"

@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from arena import cli
-from arena.cards import model_cards
 from arena.base.errors import ArenaError
+from arena.cards import model_cards
 from arena.results.run_folder import read_result
 
 from .conftest import GOLDEN, Wd

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, f1_score
 
-from arena.cards import Thresholds
 from arena.base.errors import ArenaError, IncomparableError, ScoresError
+from arena.cards import Thresholds
+from arena.dataset.frozen import Truth
 from arena.evaluate import Entry, Settings, evaluate
 from arena.evaluate.passes import FINE_STEPS
-from arena.dataset.frozen import Truth
 from arena.results.run_folder import read_result, write_result
 from arena.scores.matrix import Matrix
 from arena.scores.store import Scores

@@ -13,19 +13,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from arena.pipeline import run as pipeline
 from arena import taggers
-from arena.cards import InputSpec, Preprocess, find_model
 from arena.base.errors import ArenaError, ScoresError
-from arena.evaluate import Settings
-from arena.pipeline.run import Compute, Scoring
 from arena.base.progress import Silent
+from arena.cards import InputSpec, Preprocess, find_model
+from arena.cli.terminal.console import show_summary
+from arena.evaluate import Settings
+from arena.pipeline import run as pipeline
+from arena.pipeline.run import Compute, Scoring
 from arena.results.run_folder import read_result
-from arena.taggers import predict as predict_module
 from arena.scores.matrix import Matrix
 from arena.scores.npz import read_scores, write_scores
+from arena.taggers import predict as predict_module
 from arena.tags.groups import TagGroup
-from arena.cli.terminal.console import show_summary
 
 from .conftest import GOLDEN, Wd, draw, write_dataset
 

@@ -8,8 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 import arena
-from arena.cli import arena as command
 from arena.base.errors import ArenaError
+from arena.cli import arena as command
 from arena.evaluate.power import power_of
 
 RNG = np.random.default_rng(3)

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from arena.evaluate import Settings, evaluate
 from arena.dataset.frozen import Truth
+from arena.evaluate import Settings, evaluate
 from arena.results.run_folder import TABLES, read_result, write_result
 from arena.tags.space import TagSpace
 

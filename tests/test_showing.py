@@ -11,15 +11,15 @@ import pandas as pd
 import pytest
 
 from arena import cli
-from arena.pipeline import run as pipeline
-from arena.cards import find_dataset
-from arena.evaluate import Settings
-from arena.dataset.frozen import read_frozen
-from arena.pipeline.run import Scoring
 from arena.base.progress import Progress, Silent
-from arena.results.run_folder import read_result, write_result
-from arena.pipeline.display_options import LIMITS, Showing, rating_told, show_images
+from arena.cards import find_dataset
+from arena.dataset.frozen import read_frozen
+from arena.evaluate import Settings
 from arena.images.thumbnails import Limits, read_thumbnails
+from arena.pipeline import run as pipeline
+from arena.pipeline.display_options import LIMITS, Showing, rating_told, show_images
+from arena.pipeline.run import Scoring
+from arena.results.run_folder import read_result, write_result
 
 from .conftest import write_dataset
 from .report.unpacking import decompress

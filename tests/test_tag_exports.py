@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arena.tags import rows as tag_rows
 from arena.base.errors import ArenaError
-from arena.tags.exports import category_scheme, read_categories, read_relations, relation_files, write_relations
 from arena.dataset.blacklists import find_blacklist
+from arena.tags import rows as tag_rows
+from arena.tags.exports import category_scheme, read_categories, read_relations, relation_files, write_relations
 from arena.tags.space import TagRelations
 
 KAOMOJI = ("0_0", "(o)_(o)", "+_+", "<|>_<|>", "=_=", ">_<", "@_@", "^_^", "|_|", "||_||", ";)", ":3", '"')

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arena.tags import relations as tag_graph
 from arena.base.errors import ArenaError
-from arena.tags.relations import Link, close_implications, link_of, resolve_aliases
 from arena.base.format import shown
+from arena.tags import relations as tag_graph
+from arena.tags.relations import Link, close_implications, link_of, resolve_aliases
 
 names = st.sampled_from(["a", "b", "c", "d", "e", "^_^", "a\nb", "=1+1"])
 links = st.lists(st.builds(Link, names, names, st.sampled_from([0.0, 1.0, 2.0]), st.integers(0, 2)), max_size=14)

@@ -9,9 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from arena.images import thumbnails
 from arena.base.errors import ArenaError
-from arena.images.thumbnails import SIDE, Limits, Source, file_name, read_thumbnails, remove_thumbnails, webp_thumbnail, write_thumbnails
+from arena.images import thumbnails
+from arena.images.thumbnails import (
+    SIDE,
+    Limits,
+    Source,
+    file_name,
+    read_thumbnails,
+    remove_thumbnails,
+    webp_thumbnail,
+    write_thumbnails,
+)
 
 from .conftest import draw
 

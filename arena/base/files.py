@@ -1,9 +1,15 @@
 """Digests of files: what a file is, whatever it is called."""
 
 import hashlib
+import json
+import math
+import os
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
+
+from arena.base.errors import ArenaError
 
 
 def digest_file(path: Path) -> str:
@@ -36,3 +42,34 @@ def git_digest(path: Path) -> str:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
+
+
+def make_folder(folder: Path) -> None:
+    """Create a folder that can be written to.
+
+    Raises:
+        ArenaError: it cannot.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".arena-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise ArenaError(f"{folder}: cannot be written ({error.strerror}); name another with --output") from None
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write indented JSON in UTF-8, whole or not at all; NaN becomes null."""
+    temporary = path.with_name(path.name + ".part")
+    text = json.dumps(_null_for_nan(content), ensure_ascii=False, indent=2, allow_nan=False)
+    temporary.write_text(text + "\n", encoding="utf-8")
+    temporary.replace(path)
+
+
+def _null_for_nan(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {key: _null_for_nan(value) for key, value in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [_null_for_nan(value) for value in content]
+    return None if isinstance(content, float) and math.isnan(content) else content

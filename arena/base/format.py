@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
@@ -153,3 +154,83 @@ def moment(iso: str) -> str:
         return iso
     zone = f" {when.tzname()}" if when.tzinfo else ""
     return f"{when.day} {when:%B %Y, %H:%M}{zone}"
+
+
+NAMED_LENGTH = 80
+"""Characters of a name that a line shows; a hostile one may have millions."""
+
+
+def shown(name: str) -> str:
+    """A name as it fits on a line of text.
+
+    >>> shown("a" + chr(10) + "b")
+    'a\\\\nb'
+    """
+    cut = name if len(name) <= NAMED_LENGTH else name[:NAMED_LENGTH] + "..."
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in cut)
+
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
+
+
+def one_line(name: str) -> str:
+    """A tag as it can stand on a line: control characters and line separators become spaces."""
+    return _CONTROL.sub(" ", name)
+
+
+_DIRECTIONS = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""Marks that turn round what stands after a name; the letters themselves have their direction without them."""
+
+
+def unturned(name: str) -> str:
+    """A name on a line without marks of direction, so that what follows it stands where it is.
+
+    >>> unturned("\u202eevil")
+    'evil'
+    """
+    return _DIRECTIONS.sub("", one_line(name))
+
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+"""A file name that is not UTF-8 reaches us with these, and they cannot be written as UTF-8."""
+
+
+def encodable(text: str) -> str:
+    """Text as it can be written in UTF-8."""
+    return _LONE_SURROGATE.sub("\ufffd", text)
+
+
+_MARKS = re.compile(r"([\\`*_{}\[\]<>|#~$&])")
+
+
+_FIRST = re.compile(r"^([-+=](?=[-+=\s]|$)|\d+(?=[.)](?:\s|$)))")
+"""What makes a list, a heading or a rule of a line that begins with it."""
+
+
+_REFERENCES = re.compile(r"@|#(?=\d)|(?i:gh-(?=\d)|www(?=\.))|:(?=//)|:(?=[\w+-]+:)")
+"""Where a mention, a number of an issue, an address or an emoji's name begins that GitHub would follow or replace."""
+
+
+_MARKDOWN_DIRECTIONS = re.compile("[\u202a-\u202e\u2066-\u2069]")
+"""Marks that turn round what stands after a name; the letters themselves have their direction without them."""
+
+
+APART = "<!-- -->"
+"""A comment: it is not shown, and what stands on either side of it is not read as one word."""
+
+
+def escape_markdown(text: str) -> str:
+    """Text that Markdown shows as it is, on one line: no markup, no HTML, no link, no mention, no cell's end.
+
+    >>> escape_markdown("a|b <b>"), escape_markdown("@x of www.y.z")
+    ('a\\\\|b \\\\<b\\\\>', '@<!-- -->x of www<!-- -->.y.z')
+    """
+    line = re.sub(" +", " ", _MARKDOWN_DIRECTIONS.sub("", encodable(one_line(text)))).strip()
+    parts = (_MARKS.sub(r"\\\1", part) for part in _apart(line))
+    return _FIRST.sub(lambda found: f"\\{found[0]}" if found[0] in "-+=" else f"{found[0]}\\", APART.join(parts))
+
+
+def _apart(line: str) -> list[str]:
+    """The line cut after every character that begins a reference."""
+    ends = [found.end() for found in _REFERENCES.finditer(line)]
+    return [line[start:end] for start, end in zip([0, *ends], [*ends, None], strict=True)]

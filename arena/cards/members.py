@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from arena.cards.model import ModelCard
 from arena.base.errors import ArenaError, nearest
+from arena.cards.model import ModelCard
 
 
 def with_members(card: ModelCard, cards: Mapping[str, ModelCard]) -> ModelCard:

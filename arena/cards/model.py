@@ -7,13 +7,13 @@ from math import inf
 from pathlib import Path
 from typing import NamedTuple
 
+from arena.base.errors import ArenaError, nearest
 from arena.cards.adapters import check_adapter
 from arena.cards.fingerprint import Fingerprint, read_fingerprint
 from arena.cards.names import check_name
 from arena.cards.pixels import InputSpec, Preprocess, read_input, read_preprocess
 from arena.cards.source import Source, read_elsewhere
 from arena.cards.toml import Table, load_toml
-from arena.base.errors import ArenaError, nearest
 from arena.tags.space import CATEGORY_NAMES, E621_CATEGORY_NAMES, VENDOR_CATEGORIES
 
 TAG_FORMATS = (

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from arena.cards.toml import Table
 from arena.base.errors import ArenaError
+from arena.cards.toml import Table
 
 FILTERS = {
     "pil": ("bicubic", "bilinear", "lanczos", "box", "nearest"),

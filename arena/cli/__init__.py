@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from arena.base.errors import ArenaError, ExitCode
 from arena.base.version import __version__
 from arena.cli.baseline import baseline
 from arena.cli.bench import bench
@@ -35,11 +36,10 @@ from arena.cli.published import published
 from arena.cli.pull import pull
 from arena.cli.verbs import Verbs, command_line, split_names, unique
 from arena.cli.verify import verify
-from arena.base.errors import ArenaError, ExitCode
 
 if TYPE_CHECKING:
-    from arena.pipeline.run import Compute, Scoring
     from arena.pipeline.display_options import Showing
+    from arena.pipeline.run import Compute, Scoring
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -75,8 +75,8 @@ def run(models: str, dataset: str, output: Path | None, limit: int | None, root:
 
     Example: arena run --models joytag,wd14 --dataset datasets/mine
     """
-    from arena.pipeline import run as pipeline
     from arena.cli.terminal.console import Terminal, show_summary
+    from arena.pipeline import run as pipeline
 
     terminal = Terminal()
     folder = pipeline.run(
@@ -103,8 +103,8 @@ def predict(model: str, images: Path, output: Path, limit: int | None, root: Pat
 
     Example: arena predict -m joytag --images photos -o scores.npz
     """
-    from arena.pipeline import run as pipeline
     from arena.cli.terminal.console import Terminal, show_skipped
+    from arena.pipeline import run as pipeline
 
     scores = pipeline.predict_folder(
         model, images, output, limit=limit, compute=_compute(settings), root=root, progress=Terminal()
@@ -136,8 +136,8 @@ def score(
 
     Example: arena score --scores a=a.npz --scores b=b.npz --truth truth.npz -o runs/ab
     """
-    from arena.pipeline import run as pipeline
     from arena.cli.terminal.console import Terminal, show_summary
+    from arena.pipeline import run as pipeline
 
     if (truth is None) == (dataset is None):
         raise ArenaError("arena score: give either --truth FILE or --dataset NAME")
@@ -182,9 +182,9 @@ def power(run: Path, difference: float | None, figure: str | None, power: float,
 
     Example: arena power runs/demo --difference 0.01
     """
+    from arena.cli.terminal.console import show_power
     from arena.evaluate.power import power_of
     from arena.results.run_folder import HEADLINES, read_result
-    from arena.cli.terminal.console import show_power
 
     figures = split_names(figure) if figure else HEADLINES
     show_power(power_of(read_result(run), difference=difference, figures=tuple(figures), power=power, alpha=alpha))
@@ -208,8 +208,8 @@ def hash_(sources: tuple[str, ...], output: Path, algorithms: str, workers: int 
 
     Example: arena hash training-images -o training.parquet
     """
-    from arena.dataset.hashes.build import hash_sources
     from arena.cli.terminal.console import Terminal
+    from arena.dataset.hashes.build import hash_sources
 
     hashed = hash_sources(
         sources, output, columns=split_names(algorithms), workers=workers, root=root, progress=Terminal()
@@ -251,9 +251,9 @@ def ls_models(as_json: bool, root: Path | None) -> None:
 
     Example: arena ls models
     """
-    from arena.pipeline import catalogue
     from arena.cards import model_groups, model_patterns
     from arena.cli.terminal.console import show_groups, show_models
+    from arena.pipeline import catalogue
 
     models = catalogue.list_models(root)
     if as_json:
@@ -270,8 +270,8 @@ def ls_datasets(root: Path | None) -> None:
 
     Example: arena ls datasets
     """
-    from arena.pipeline import catalogue
     from arena.cli.terminal.console import show_table
+    from arena.pipeline import catalogue
 
     show_table(*catalogue.list_datasets(root))
 
@@ -284,8 +284,8 @@ def ls_tags(dataset: str, root: Path | None) -> None:
 
     Example: arena ls tags -d demo
     """
-    from arena.pipeline import catalogue
     from arena.cli.terminal.console import show_table
+    from arena.pipeline import catalogue
 
     show_table(*catalogue.list_tags(dataset, root))
 

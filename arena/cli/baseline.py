@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from arena.base.errors import InconclusiveError
 from arena.cli.options import (
     batch_option,
     config_option,
@@ -15,7 +16,6 @@ from arena.cli.options import (
     root_option,
 )
 from arena.cli.verbs import Verbs
-from arena.base.errors import InconclusiveError
 
 baselines_option = option(
     "--baselines", type=click.Path(path_type=Path), default="baselines", help="Folder of baselines."
@@ -69,8 +69,8 @@ def show(name: str | None, as_json: bool, baselines: Path) -> None:
     import json
     from dataclasses import asdict
 
-    from arena.results.baselines.log import newest, read_log
     from arena.cli.terminal.baseline import show_baseline, show_earlier
+    from arena.results.baselines.log import newest, read_log
     from arena.results.baselines.store import fault, refuse_changed
 
     log = read_log(baselines)
@@ -108,11 +108,11 @@ def history(
     """
     import json
 
-    from arena.results.baselines.releases import read_aliases, releases_of
     from arena.cli.terminal.baseline import show_history
     from arena.report.history.rows import records
     from arena.report.history.series import history_of
     from arena.report.history.write import check_outputs, write_history
+    from arena.results.baselines.releases import read_aliases, releases_of
 
     check_outputs(outputs)
     found = history_of(releases_of(baselines, runs), figure=figure, tags=tags, canonical=read_aliases(aliases))
@@ -159,12 +159,12 @@ def bisect(checkpoints: tuple[str, ...], tag: str, figure: str, margin: float, a
     import json
     from dataclasses import asdict
 
+    from arena.base.format import one_line
+    from arena.cli.terminal.baseline import answer_line, show_answer
+    from arena.cli.terminal.console import Terminal
     from arena.pipeline.bisect import bisect as bisection
     from arena.pipeline.bisect.checkpoints import Bench, find_checkpoints
-    from arena.cli.terminal.baseline import answer_line, show_answer
     from arena.pipeline.run import Compute
-    from arena.base.format import one_line
-    from arena.cli.terminal.console import Terminal
 
     found = find_checkpoints(checkpoints, settings["root"])
     output = settings["output"] or Path("runs") / f"bisect-{found[0].name}-to-{found[-1].name}"

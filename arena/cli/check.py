@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from arena.base.errors import ArenaError, VerdictError
 from arena.cli.options import (
     batch_option,
     bootstrap_option,
@@ -17,7 +18,6 @@ from arena.cli.options import (
     showing_options,
 )
 from arena.cli.verbs import command_line
-from arena.base.errors import ArenaError, VerdictError
 
 
 @click.command()
@@ -66,14 +66,14 @@ def check(candidate: str | None, baseline: str | None, show_policy: bool, output
         return
     if candidate is None or baseline is None:
         raise ArenaError("arena check: name a CANDIDATE and --baseline BASE, each a run, a model or a published file")
+    from arena.cli.terminal.check import show_verdict, tell_ci
+    from arena.cli.terminal.console import Terminal
     from arena.pipeline.check.check import check as check_both
+    from arena.pipeline.display_options import Showing
     from arena.pipeline.paired import Asked
     from arena.pipeline.recipe import Sample
-    from arena.cli.terminal.check import show_verdict, tell_ci
     from arena.pipeline.run import Compute
     from arena.report.check import words
-    from arena.pipeline.display_options import Showing
-    from arena.cli.terminal.console import Terminal
 
     asked = Asked(
         settings["dataset"], Sample(settings["limit"], settings["seed"]), settings["bootstrap"], settings["seed"],

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from arena.base.errors import ArenaError
 from arena.cli.options import (
     batch_option,
     bootstrap_option,
@@ -18,7 +19,6 @@ from arena.cli.options import (
     showing_options,
 )
 from arena.cli.verbs import command_line
-from arena.base.errors import ArenaError
 
 
 @click.command()
@@ -51,12 +51,12 @@ def compare(sides: tuple[str, ...], dataset: str | None, output: Path | None, **
     """
     if not sides:
         raise ArenaError("arena compare: name runs, models or scores, such as runs/old runs/new")
+    from arena.cli.terminal.console import Terminal, show_summary
     from arena.pipeline.compare import compare as compare_sides
+    from arena.pipeline.display_options import Showing
     from arena.pipeline.paired import Asked
     from arena.pipeline.recipe import Sample
     from arena.pipeline.run import Compute
-    from arena.pipeline.display_options import Showing
-    from arena.cli.terminal.console import Terminal, show_summary
 
     terminal = Terminal()
     asked = Asked(

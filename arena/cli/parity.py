@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from arena.base.errors import ArenaError, FailedError
 from arena.cli.options import (
     NamedFile,
     batch_option,
@@ -17,7 +18,6 @@ from arena.cli.options import (
     threshold_option,
 )
 from arena.cli.verbs import unique
-from arena.base.errors import ArenaError, FailedError
 
 if TYPE_CHECKING:
     from arena.diagnostics.parity.verdict import Report
@@ -67,8 +67,8 @@ def parity(
 
     Example: arena parity wd14-demo wd14-demo-timm -d demo
     """
-    from arena.diagnostics.parity import text
     from arena.cli.terminal.parity import show_report
+    from arena.diagnostics.parity import text
 
     report = _report(models, scores, settings)
     if output is not None:
@@ -83,10 +83,10 @@ def parity(
 
 def _report(models: tuple[str, ...], scores: tuple[tuple[str, Path], ...], settings: dict[str, Any]) -> "Report":
     """Compare what was named: two models, two files of scores, or one of each."""
-    from arena.pipeline.parity.parity import Chosen, compare_models, compare_scores, compare_with_scores
-    from arena.diagnostics.parity.verdict import Tolerances
-    from arena.pipeline.run import Compute
     from arena.cli.terminal.console import Terminal
+    from arena.diagnostics.parity.verdict import Tolerances
+    from arena.pipeline.parity.parity import Chosen, compare_models, compare_scores, compare_with_scores
+    from arena.pipeline.run import Compute
 
     common = {
         "thresholds": unique(settings["threshold"]), "root": settings["root"], "progress": Terminal(),

@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
-from arena.cli.options import NamedFile, config_option, option, root_option
 from arena.base.errors import ArenaError, FailedError
+from arena.cli.options import NamedFile, config_option, option, root_option
 
 NAMED_DIFFERENCES = 10
 """Differences that `--verify` names; the others are counted."""
@@ -73,10 +73,10 @@ def _only(runs: tuple[Path, ...], wanted: str) -> Path:
 
 
 def _verify(run: Path, forms: Path | None, *, scores: tuple[tuple[str, Path], ...], **where: Any) -> None:
-    from arena.cli.verbs import unique
     from arena.base.format import plural
-    from arena.pipeline.verify import verify
     from arena.cli.terminal.console import Terminal
+    from arena.cli.verbs import unique
+    from arena.pipeline.verify import verify
 
     found = verify(run, forms=forms, scores=unique(scores), **where, progress=Terminal())
     for line in found.differences[:NAMED_DIFFERENCES]:
@@ -99,8 +99,8 @@ def _forms(run: Path, to: Path, models: tuple[str, ...]) -> None:
 
 def _site(runs: tuple[Path, ...], to: Path, url: str | None, *, images: bool) -> None:
     from arena.base.format import plural
-    from arena.report.site.publish import publish as publish_runs
     from arena.cli.terminal.console import Terminal
+    from arena.report.site.publish import publish as publish_runs
 
     terminal = Terminal()
     done = publish_runs(runs, to, url=url, images=images, progress=terminal)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from arena.cli.options import option
 from arena.base.errors import ArenaError
+from arena.cli.options import option
 
 if TYPE_CHECKING:
     from arena.results.published.record import Published
@@ -57,9 +57,9 @@ def _facts(one: "Published", convention: str | None) -> dict[str, object]:
 
 
 def _show(one: "Published", convention: str | None) -> None:
-    from arena.results.published.aggregates import FIGURES
     from arena.base.format import one_line
     from arena.report.view_model.published import detail
+    from arena.results.published.aggregates import FIGURES
 
     facts = _facts(one, convention)
     images = "images unknown" if one.images is None else f"{one.images:,} images"

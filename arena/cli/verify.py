@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from arena.cli.options import config_option, device_option, option, precision_option, root_option
 from arena.base.errors import FailedError
+from arena.cli.options import config_option, device_option, option, precision_option, root_option
 
 if TYPE_CHECKING:
     from arena.cards import Fingerprint, ModelCard
@@ -36,9 +36,9 @@ def verify(model: str, device: str, precision: str, expect: str | None, as_json:
     Example: arena verify joytag-demo
     """
     from arena.cards import find_model
+    from arena.cli.terminal.console import Terminal
     from arena.diagnostics.fingerprint import compare, examine
     from arena.taggers.files.weights import fetch
-    from arena.cli.terminal.console import Terminal
 
     card = find_model(model, root)
     expected = _expected(card, expect)

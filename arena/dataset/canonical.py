@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from arena.cards import check_name
 from arena.base.errors import ArenaError
-from arena.dataset.frozen import HeldOut, write_frozen
-from arena.dataset.files import is_inside, place
 from arena.base.progress import Progress, Silent
+from arena.cards import check_name
+from arena.dataset.files import is_inside, place
+from arena.dataset.frozen import HeldOut, write_frozen
 from arena.tags.exports import RELATION_FILES, write_relations
 from arena.tags.space import UNKNOWN_CATEGORY, TagRelations
 

@@ -17,13 +17,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import special
 
-from arena.base.files import digest_file
 from arena.base.errors import ArenaError, IncomparableError, refuse_twice
+from arena.base.files import digest_file
+from arena.base.progress import Progress
 from arena.dataset.frozen import HeldOut
 from arena.dataset.hamming.duplicates import Hashes, pairs_between
 from arena.dataset.hashes.algorithms import ALGORITHMS
 from arena.dataset.hashes.index import DIGESTS, HashIndex, read_index
-from arena.base.progress import Progress
 
 if TYPE_CHECKING:
     from arena.dataset.listing import Listed

@@ -12,8 +12,8 @@ from typing import Any
 
 import pandas as pd
 
-from arena.cards import ModelCard
 from arena.base.errors import ArenaError
+from arena.cards import ModelCard
 
 
 @dataclass(frozen=True)

@@ -18,13 +18,22 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from arena.cards import DatasetCard, check_name, read_dataset_card
-from arena.base.files import digest_file
 from arena.base.errors import ArenaError
-from arena.dataset.frozen import NAMED_MISSING_FILES, HeldOut, read_frozen, toml_text, write_frozen
-from arena.dataset.files import CARRIED_FILES, DROPPED_FILE, DUPLICATES_FILE, default_workers, in_threads, is_inside, place, stored_path
-from arena.dataset.selection import INCLUDED_FOR, Selected, Selection, select
+from arena.base.files import digest_file
 from arena.base.progress import Progress, Silent
+from arena.cards import DatasetCard, check_name, read_dataset_card
+from arena.dataset.files import (
+    CARRIED_FILES,
+    DROPPED_FILE,
+    DUPLICATES_FILE,
+    default_workers,
+    in_threads,
+    is_inside,
+    place,
+    stored_path,
+)
+from arena.dataset.frozen import NAMED_MISSING_FILES, HeldOut, read_frozen, toml_text, write_frozen
+from arena.dataset.selection import INCLUDED_FOR, Selected, Selection, select
 
 PINNED_FILES = ("tags.csv", *CARRIED_FILES)
 """Files whose digests the card lists."""

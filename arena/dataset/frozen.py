@@ -19,8 +19,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import coo_array, csc_array, csr_array
 
-from arena.cards import DatasetCard
 from arena.base.errors import ArenaError, refuse_twice
+from arena.cards import DatasetCard
 from arena.tags.space import TagRelations, TagSpace, read_csv
 
 IMAGE_COLUMNS = ("image_id", "path", "sha256", "width", "height", "phash", "dhash", "tags", "rating", "group")

@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from arena.base.errors import ArenaError, UnreadableImageError
-from arena.dataset.copies.at_hand import paths_of
-from arena.dataset.frozen import read_images
-from arena.dataset.files import DROPPED_FILE, DUPLICATES_FILE, default_workers, in_threads, is_inside
-from arena.dataset.listing import list_source
 from arena.base.progress import Progress, Silent
+from arena.dataset.copies.at_hand import paths_of
+from arena.dataset.files import DROPPED_FILE, DUPLICATES_FILE, default_workers, in_threads, is_inside
+from arena.dataset.frozen import read_images
+from arena.dataset.listing import list_source
 from arena.images.thumbnails import webp_thumbnail
 
 CLASSES = ("identical", "near", "alternate", "rejected", "candidate")

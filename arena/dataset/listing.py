@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from arena.cards import find_dataset
 from arena.base.errors import ArenaError
+from arena.cards import find_dataset
 from arena.dataset.frozen import read_frozen
 from arena.dataset.hashes.files import Item
 from arena.dataset.readers import identifiers

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from arena.cards import ModelCard
 from arena.base.errors import ArenaError
+from arena.cards import ModelCard
 from arena.dataset.cutoffs import cutoffs, last_day, last_post, moments
 from arena.dataset.frozen import random_order
 

@@ -9,14 +9,14 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from arena.cards import DatasetCard
-from arena.base.files import digest_file
 from arena.base.errors import ArenaError, UnreadableImageError
-from arena.dataset.frozen import digest_images, read_images, read_tags
+from arena.base.files import digest_file
+from arena.base.progress import Progress, Silent
+from arena.cards import DatasetCard
 from arena.dataset.files import default_workers, in_threads, is_inside
 from arena.dataset.freeze import digest_rows
+from arena.dataset.frozen import digest_images, read_images, read_tags
 from arena.images.decode import decode
-from arena.base.progress import Progress, Silent
 from arena.tags.space import TagRelations, read_csv
 
 NAMED_FAULTS = 20

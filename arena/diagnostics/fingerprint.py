@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arena import taggers
-from arena.cards import Fingerprint, ModelCard, find_dataset
 from arena.base.errors import IncomparableError
+from arena.cards import Fingerprint, ModelCard, find_dataset
 from arena.dataset.frozen import HeldOut, read_frozen
 from arena.images.decode import decode
 from arena.taggers.base import check_scores

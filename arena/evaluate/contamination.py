@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 
 from arena.base.errors import ArenaError
+from arena.dataset.contamination import RADIUS, Contamination
 from arena.evaluate.aggregate import ALL_FIGURES, Aggregates
 from arena.evaluate.passes import Measured
 from arena.evaluate.settings import Settings
 from arena.evaluate.slices import ImageSlice
-from arena.dataset.contamination import RADIUS, Contamination
 from arena.metrics.counts import Floats
 from arena.metrics.intervals import Interval, bias_corrected_interval, percentile_interval
 from arena.results.run_folder import CONTAMINATION

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arena.base.errors import ArenaError, nearest
-from arena.evaluate.settings import SLICE_COLUMNS, Settings
 from arena.dataset.frozen import Truth
+from arena.evaluate.settings import SLICE_COLUMNS, Settings
 from arena.metrics.counts import Integers
 from arena.metrics.slices import SUPPORT_LABELS, column_slices, size_band, support_band
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from arena.base import format as figures
-from arena.gate.unpaired_evidence import NO_COUNTS, common_tags, evidence_apart
+from arena.base.format import shown
 from arena.gate.by_tag import critical_cases, tag_cases
 from arena.gate.cases import FIGURE_TITLES, detectable, skipped
 from arena.gate.decide import Seen
@@ -14,10 +14,10 @@ from arena.gate.evidence import Evidence
 from arena.gate.limits import coverage_cases
 from arena.gate.parts import category_cases, margin_cases, slice_cases
 from arena.gate.policy import Policy
+from arena.gate.unpaired_evidence import NO_COUNTS, common_tags, evidence_apart
 from arena.gate.verdict import Case, Measure, Outcome
 from arena.results.published.record import Published
 from arena.results.run_folder import HEADLINES
-from arena.base.format import shown
 
 NOT_TOLD = "published figures do not tell"
 """Why what needs scores, or the model itself, is skipped."""

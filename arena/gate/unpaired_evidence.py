@@ -12,11 +12,10 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from arena.metrics.counts import MIN_POSITIVES
 from arena.gate.decide import Seen
 from arena.gate.evidence import TAG_COLUMNS, Evidence, Figure, Part
 from arena.metrics import intervals
-from arena.metrics.counts import Floats, divide
+from arena.metrics.counts import MIN_POSITIVES, Floats, divide
 from arena.metrics.intervals import Interval
 from arena.metrics.slices import SUPPORT_LABELS, support_band
 from arena.results.published.record import Published

@@ -18,8 +18,8 @@ import pandas as pd
 from PIL import Image
 
 from arena.base.errors import ArenaError, UnreadableImageError
-from arena.images.decode import read_picture
 from arena.base.progress import Progress, Silent
+from arena.images.decode import read_picture
 
 SIDE = 160
 """Longest side, pixels: enough to see what is drawn, and 2 to 6 kB."""

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
-from arena.cards import Thresholds
-from arena.base.files import digest_file
 from arena.base.errors import ArenaError, IncomparableError
+from arena.base.files import digest_file
+from arena.base.progress import Progress
+from arena.cards import Thresholds
+from arena.dataset.frozen import HeldOut
 from arena.evaluate import Entry, Settings, amount_of_work, evaluate
 from arena.evaluate.settings import SLICE_COLUMNS, describe_settings
-from arena.pipeline.truth import GivenTruth, read_scores_of, read_truth
-from arena.dataset.frozen import HeldOut
 from arena.pipeline.run import Scoring, settings_of
-from arena.base.progress import Progress
+from arena.pipeline.truth import GivenTruth, read_scores_of, read_truth
 from arena.results.run_folder import Result
 
 _SAMPLE = re.compile(r"(\d+) of seed (-?\d+)")

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from arena.cards import ModelCard, Source, dataset_cards, find_dataset, model_cards
-from arena.base.files import digest_files
 from arena.base.errors import ArenaError
-from arena.dataset.frozen import read_frozen
-from arena.dataset.describe import describe
+from arena.base.files import digest_files
 from arena.base.progress import Progress, Silent
+from arena.cards import ModelCard, Source, dataset_cards, find_dataset, model_cards
+from arena.dataset.describe import describe
+from arena.dataset.frozen import read_frozen
 from arena.taggers.files import weights
 from arena.taggers.files.hub import commit_of
 from arena.taggers.files.tag_files import read_tags

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from arena.cards import check_name
-from arena.pipeline.paired import Asked, Evaluated, Scored, evaluate_sides
-from arena.pipeline.entrants import RUN_FILE, Given, PublishedSide, find_side, short_name
 from arena.base.errors import ArenaError
 from arena.base.progress import Progress, Silent
+from arena.cards import check_name
+from arena.pipeline.entrants import RUN_FILE, Given, PublishedSide, find_side, short_name
+from arena.pipeline.paired import Asked, Evaluated, Scored, evaluate_sides
 from arena.results.run_folder import read_result
 
 WHAT = "SIDE"

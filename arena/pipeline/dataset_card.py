@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from arena.base.errors import ArenaError
+from arena.base.progress import Progress
 from arena.base.version import __version__
 from arena.cards import find_dataset
-from arena.base.errors import ArenaError
-from arena.dataset.frozen import read_frozen
 from arena.dataset.describe import describe
+from arena.dataset.frozen import read_frozen
 from arena.dataset.gallery import gallery
-from arena.base.progress import Progress
 from arena.report.dataset.page import RATINGS, check_blur, render_dataset
 
 

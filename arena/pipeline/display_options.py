@@ -5,14 +5,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from arena.dataset.frozen import HeldOut
-from arena.dataset.files import is_inside
-from arena.dataset.ratings import RATING_SCHEMES, UNKNOWN_SCHEME, rating_word
 from arena.base.progress import Progress
+from arena.dataset.files import is_inside
+from arena.dataset.frozen import HeldOut
+from arena.dataset.ratings import RATING_SCHEMES, UNKNOWN_SCHEME, rating_word
+from arena.images.thumbnails import FOLDER, Limits, Source, read_thumbnails, remove_thumbnails, write_thumbnails
 from arena.report.page.pictures import Shelf
 from arena.report.view import shown_images
 from arena.results.run_folder import Result
-from arena.images.thumbnails import FOLDER, Limits, Source, read_thumbnails, remove_thumbnails, write_thumbnails
 
 LIMITS = {"some": Limits(2_000, 16_000_000), "all": Limits(1_000_000, 4_000_000_000)}
 """Thumbnails that a run folder gets: of the first images that its page shows, or of all of them."""

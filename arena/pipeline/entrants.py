@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from arena.cards import ModelCard, find_model, model_cards
 from arena.base.errors import ArenaError, nearest
 from arena.base.format import listed
+from arena.cards import ModelCard, find_model, model_cards
 from arena.results.published.read import is_published, read_published
 from arena.results.published.record import Published
 from arena.results.run_folder import Result, read_result

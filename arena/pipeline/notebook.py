@@ -16,15 +16,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from arena.cards import Thresholds, check_name
 from arena.base.errors import ArenaError, ScoresError, nearest
-from arena.evaluate import Entry, Settings, evaluate
-from arena.pipeline.truth import GivenTruth, read_scores_of, read_truth
+from arena.base.files import make_folder
+from arena.base.progress import Silent
+from arena.cards import Thresholds, check_name
 from arena.dataset.contamination import hold_against
 from arena.dataset.frozen import Truth
-from arena.base.files import make_folder
+from arena.evaluate import Entry, Settings, evaluate
 from arena.pipeline.run import write_reports
-from arena.base.progress import Silent
+from arena.pipeline.truth import GivenTruth, read_scores_of, read_truth
 from arena.results.run_folder import Result, write_result
 from arena.scores.matrix import Matrix
 from arena.scores.store import Scores, check_values

@@ -4,29 +4,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from arena.cards import ModelCard
-from arena.pipeline.renamed_tags import with_aliases
-from arena.pipeline.same_images import find_ground, refuse_missing_images, refuse_no_common_tag, refuse_other_sets
-from arena.pipeline.recipe import Sample, facts_of, sample_of, scores_of_run, thresholds_of_run
-from arena.pipeline.entrants import BASELINES, Given, ModelSide, PublishedSide, RunSide, ScoresSide
-from arena.base.files import digest_file
 from arena.base.errors import IncomparableError
-from arena.evaluate import Entry, Settings
+from arena.base.files import digest_file, make_folder
 from arena.base.format import listed
-from arena.pipeline.truth import GivenTruth, read_scores_of
+from arena.base.progress import Progress, Silent
+from arena.cards import ModelCard
 from arena.dataset.frozen import HeldOut
-from arena.pipeline.thresholds import Own, describe_own, own_thresholds, thresholds_of_cards, with_files
 from arena.diagnostics.parity.pairs import Pair, pair_up
 from arena.diagnostics.parity.pairs import Side as PairSide
+from arena.evaluate import Entry, Settings
+from arena.pipeline.display_options import Showing
+from arena.pipeline.entrants import BASELINES, Given, ModelSide, PublishedSide, RunSide, ScoresSide
+from arena.pipeline.recipe import Sample, facts_of, sample_of, scores_of_run, thresholds_of_run
+from arena.pipeline.renamed_tags import with_aliases
 from arena.pipeline.run import Compute, Scoring, evaluate_run, score_images, scored_entry, settings_of, write_run
-from arena.base.files import make_folder
-from arena.base.progress import Progress, Silent
+from arena.pipeline.same_images import find_ground, refuse_missing_images, refuse_no_common_tag, refuse_other_sets
+from arena.pipeline.thresholds import Own, describe_own, own_thresholds, thresholds_of_cards, with_files
+from arena.pipeline.truth import GivenTruth, read_scores_of
 from arena.results.published.column import read_columns
 from arena.results.run_folder import Result
 from arena.scores.pace import describe_pace
-from arena.taggers.predict import ImageSource
 from arena.scores.store import read_facts
-from arena.pipeline.display_options import Showing
+from arena.taggers.predict import ImageSource
 
 Scored = RunSide | ScoresSide | ModelSide
 """A side that has scores, or gets them."""

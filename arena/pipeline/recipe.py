@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from arena.base.errors import ArenaError
+from arena.base.files import digest_file, digest_files
 from arena.cards import ModelCard, Thresholds, find_model
 from arena.pipeline.entrants import RECORDED, RunSide
-from arena.base.files import digest_file, digest_files
-from arena.base.errors import ArenaError
 from arena.pipeline.thresholds import Own
 from arena.scores.npz import read_scores
 from arena.scores.store import Scores, read_facts, read_store

@@ -3,7 +3,6 @@
 Each stage writes files and can be run again from the files before it.
 """
 
-import os
 import shutil
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,32 +10,32 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from arena.base.version import __version__
-from arena.base import provenance
 from arena import taggers
-from arena.cards import ModelCard, check_name, find_dataset, find_model, find_models, roots
-from arena.base.files import digest_file
+from arena.base import provenance
 from arena.base.errors import ArenaError, ScoresError
-from arena.evaluate import Entry, Settings, amount_of_work, evaluate
-from arena.evaluate.settings import describe_settings
-from arena.pipeline.truth import read_scores_of, read_truth
+from arena.base.files import digest_file, make_folder
+from arena.base.progress import Progress, Silent
+from arena.base.version import __version__
+from arena.cards import ModelCard, check_name, find_dataset, find_model, find_models, roots
 from arena.dataset.contamination import Contamination, hold_against
 from arena.dataset.frozen import HeldOut, Truth, read_frozen
 from arena.dataset.readers import list_images
+from arena.evaluate import Entry, Settings, amount_of_work, evaluate
+from arena.evaluate.settings import describe_settings
+from arena.pipeline.display_options import Showing, shelf_of, show_images
 from arena.pipeline.thresholds import Own, describe_own, own_thresholds, thresholds_of_cards, with_files
-from arena.base.progress import Progress, Silent
+from arena.pipeline.truth import read_scores_of, read_truth
 from arena.results.published.column import read_columns
 from arena.results.run_folder import Result, read_result, write_result
 from arena.scores.npz import read_scores, write_scores
 from arena.scores.pace import describe_pace
-from arena.taggers.adapters.precomputed import refuse_own_scores
-from arena.taggers.predict import ImageSource, Job, forget_mended, predict, refuse_missing
 from arena.scores.store import Scores, ScoreStore, read_facts, read_store
-from arena.pipeline.display_options import Showing, shelf_of, show_images
-from arena.tags.groups import read_tag_groups
+from arena.taggers.adapters.precomputed import refuse_own_scores
 from arena.taggers.base import notes_of
-from arena.taggers.size import size_of_all
 from arena.taggers.files.weights import fetch
+from arena.taggers.predict import ImageSource, Job, forget_mended, predict, refuse_missing
+from arena.taggers.size import size_of_all
+from arena.tags.groups import read_tag_groups
 from arena.tags.space import TagRelations
 
 DEMO_MODELS = ("joytag-demo", "wd14-demo")
@@ -275,21 +274,6 @@ def run_name(models: Sequence[str], dataset: str, limit: int | None, seed: int) 
     plain = (tuple(models), dataset) == (DEMO_MODELS, DEMO_DATASET)
     base = "demo" if plain else f"{'-vs-'.join(names)}-on-{dataset}"
     return base + (f"-{limit}-seed-{seed}" if limit else "")
-
-
-def make_folder(folder: Path) -> None:
-    """Create a folder that can be written to.
-
-    Raises:
-        ArenaError: it cannot.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".arena-{os.getpid()}"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise ArenaError(f"{folder}: cannot be written ({error.strerror}); name another with --output") from None
 
 
 def write_reports(result: Result, folder: Path) -> None:

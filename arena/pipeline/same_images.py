@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from arena.pipeline.recipe import Sample, recorded_paths, sample_of
-from arena.pipeline.entrants import Given, RunSide
-from arena.base.files import digest_file
 from arena.base.errors import ArenaError, IncomparableError
-from arena.evaluate.matching import Entry
+from arena.base.files import digest_file
 from arena.base.format import listed, plural
-from arena.pipeline.truth import GivenTruth, read_truth
+from arena.evaluate.matching import Entry
+from arena.pipeline.entrants import Given, RunSide
+from arena.pipeline.recipe import Sample, recorded_paths, sample_of
 from arena.pipeline.run import DEMO_DATASET
+from arena.pipeline.truth import GivenTruth, read_truth
 
 NAMED_IMAGES = 3
 """Missing images that are named; the others are counted."""

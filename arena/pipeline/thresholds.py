@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from arena.base import provenance
-from arena.cards import ModelCard, Thresholds, model_cards
 from arena.base.errors import ArenaError, nearest
 from arena.base.progress import Progress, Silent
+from arena.cards import ModelCard, Thresholds, model_cards
 from arena.taggers.files.tag_files import read_tags
 from arena.taggers.files.threshold_files import read_thresholds, tells_thresholds
 from arena.taggers.files.weights import fetch

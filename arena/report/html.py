@@ -21,16 +21,15 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from arena.base.format import count, figure, moment, percent, plural, rate
+from arena.base.format import count, encodable, figure, moment, percent, plural, rate
 from arena.metrics.labels import SUSPECTS_PER_TAG
 from arena.report.page.curves import HEIGHT, WIDTH, reliability_curves, x_of, y_of
 from arena.report.page.evidence import evidence_block
 from arena.report.page.histograms import histogram_block
+from arena.report.page.label_issues import SUSPECTS_OF_A_TAG, by_kind
 from arena.report.page.pictures import picture_columns, picture_facts
 from arena.report.page.small_multiples import FOLDED_ROWS, level_multiples, slice_multiples
-from arena.report.page.label_issues import SUSPECTS_OF_A_TAG, by_kind
 from arena.report.page.tag_block import tag_block
-from arena.base.format import encodable
 from arena.report.view_model.contamination import CAVEAT, contamination_told, level_groups
 from arena.report.view_model.cost import megabytes
 from arena.report.view_model.findings import PAIRS_SHOWN, findings, static_tags, subject, tag_findings, tag_pairs

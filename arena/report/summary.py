@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from arena.base.format import clipped, count, moment, plural, rate
+from arena.base.format import clipped, count, escape_markdown, moment, plural, rate
 from arena.report.markdown import bullets, code, folded, picture, table
-from arena.base.format import escape_markdown
 from arena.report.static_pictures import pictures
+from arena.report.view import headline_view
 from arena.report.view_model.contamination import CAVEAT, contamination_told
 from arena.report.view_model.cost import cost_notes, megabytes, millions
 from arena.report.view_model.findings import subject, tag_findings
@@ -19,7 +19,6 @@ from arena.report.view_model.published import MARK, published_rows, published_ta
 from arena.report.view_model.regimes import CROSS_FITTED, regime_rows
 from arena.report.view_model.slices import slice_groups
 from arena.report.view_model.uncertainty import headline_rows, how_sure, told, verdict
-from arena.report.view import headline_view
 from arena.results.run_folder import HEADLINES, Result
 
 NAME = 60

@@ -10,8 +10,8 @@ from arena.metrics.thresholds import on_sweep
 from arena.report.columns import column, number, rounded
 from arena.report.page.evidence import evidence
 from arena.report.page.histograms import tag_histograms
-from arena.report.page.pictures import Shelf, pictures
 from arena.report.page.label_issues import numbered, suspects
+from arena.report.page.pictures import Shelf, pictures
 from arena.report.view_model import comparisons, leaderboard
 from arena.report.view_model.contamination import contamination
 from arena.report.view_model.cost import cost_notes

@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from arena.base.format import clipped
+from arena.base.format import clipped, shown
 from arena.results.run_folder import CONTAMINATION, TABLES, Result
-from arena.base.format import shown
 
 TOLERANCE = 1e-9
 """By how much a figure may differ, as it does between releases of numpy and orders of summing."""

@@ -6,7 +6,6 @@ report is made from these files alone.
 
 import csv
 import json
-import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from arena.base.errors import ArenaError, IncomparableError
+from arena.base.files import write_json
 
 SCHEMA = 2
 """Version of the run folder's files."""
@@ -143,19 +143,3 @@ def _read_table(path: Path) -> pd.DataFrame:
         texts = dict.fromkeys(("model", "regime", "tag", "category", "kind", "image_id"), str)
         return pd.read_csv(path, keep_default_na=False, na_values=empty, dtype=texts)
     return pd.read_parquet(path)
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write indented JSON in UTF-8, whole or not at all; NaN becomes null."""
-    temporary = path.with_name(path.name + ".part")
-    text = json.dumps(_null_for_nan(content), ensure_ascii=False, indent=2, allow_nan=False)
-    temporary.write_text(text + "\n", encoding="utf-8")
-    temporary.replace(path)
-
-
-def _null_for_nan(content: Any) -> Any:
-    if isinstance(content, dict):
-        return {key: _null_for_nan(value) for key, value in content.items()}
-    if isinstance(content, (list, tuple)):
-        return [_null_for_nan(value) for value in content]
-    return None if isinstance(content, float) and math.isnan(content) else content

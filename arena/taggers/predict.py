@@ -18,14 +18,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from arena.cards import Preprocess
 from arena.base.errors import ScoresError, UnreadableImageError
+from arena.cards import Preprocess
 from arena.images.decode import RGB, decode_on
-from arena.taggers.adapters.precomputed import Precomputed
 from arena.scores.store import ScoreStore
+from arena.taggers.adapters.ensemble import Ensemble, single
+from arena.taggers.adapters.precomputed import Precomputed
 from arena.taggers.base import Pixels, Tagger, check_scores
 from arena.taggers.base import Scores as Probabilities
-from arena.taggers.adapters.ensemble import Ensemble, single
 from arena.taggers.preprocess import square
 
 SHARD_IMAGES = 256

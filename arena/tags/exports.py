@@ -15,18 +15,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from arena.cards import roots
-from arena.base.errors import ArenaError, nearest
-from arena.tags.relations import Link, link_of
+from arena.base.errors import ArenaError
 from arena.base.format import shown
+from arena.tags.relations import Link, link_of
 from arena.tags.rows import Row, Tally, read_rows
 from arena.tags.space import CATEGORY_NAMES, E621_CATEGORY_NAMES, UNKNOWN_CATEGORY, TagRelations
 
 DEPRECATED = "deprecated"
 """Why a deprecated tag is no label."""
 
-BLACKLISTS: Mapping[str, str] = {"danbooru-meta": "danbooru_meta.csv"}
-"""Blacklists that ship with the project, by the name that an option takes -> file below `datasets/`."""
 
 RELATION_FILES = ("tag_aliases.csv", "tag_implications.csv", "tag_blacklist.csv")
 """What `write_relations` writes into a dataset's folder; their names tell what they hold."""
@@ -159,22 +156,6 @@ def category_scheme(numbers: Iterable[str], *, danbooru: bool = False) -> Catego
     return CategoryScheme(
         own, "category 5 read as Danbooru's meta, for no number of e621's own occurs" if "5" in seen else ""
     )
-
-
-def find_blacklist(spec: str, root: Path | None = None) -> Path:
-    """The file of a blacklist that ships with the project, by its name, or any file by its path.
-
-    Raises:
-        ArenaError: neither; the nearest names are suggested.
-    """
-    if spec in BLACKLISTS:
-        places = [place / "datasets" / BLACKLISTS[spec] for place in roots(root)]
-        return next((place for place in places if place.exists()), places[-1])
-    if not Path(spec).is_file():
-        raise ArenaError(
-            f"--blacklist {spec}: no such file, and no blacklist of that name. {nearest(spec, BLACKLISTS)}"
-        )
-    return Path(spec)
 
 
 def write_relations(folder: Path, relations: TagRelations) -> None:

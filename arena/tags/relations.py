@@ -8,12 +8,10 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from arena.base.errors import ArenaError
+from arena.base.format import shown
 
 MAX_IMPLIED = 20_000_000
 """Pairs of a tag and one that it implies, all steps taken; Danbooru has some hundred thousand, and so many take gigabytes."""
-
-NAMED_LENGTH = 80
-"""Characters of a name that a line shows; a hostile one may have millions."""
 
 
 class Link(NamedTuple):
@@ -118,16 +116,6 @@ def close_implications(links: Iterable[Link], canonical: Mapping[str, str]) -> C
             )
     findings += (f"implications in a cycle: {cycle}; each implies the others" for cycle in _cycles(implied))
     return Closed({name: names - {name} for name, names in implied.items()}, sorted(set(findings)))
-
-
-def shown(name: str) -> str:
-    """A name as it fits on a line of text.
-
-    >>> shown("a" + chr(10) + "b")
-    'a\\\\nb'
-    """
-    cut = name if len(name) <= NAMED_LENGTH else name[:NAMED_LENGTH] + "..."
-    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in cut)
 
 
 def _newest_first(link: Link) -> tuple[float, int, str]:

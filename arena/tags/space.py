@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arena.base.errors import ArenaError, refuse_twice
-from arena.tags.relations import Link, close_implications, link_of, resolve_aliases
 from arena.base.format import shown
+from arena.tags.relations import Link, close_implications, link_of, resolve_aliases
 
 CATEGORY_NAMES: Mapping[int, str] = {
     0: "general",

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from arena.results.baselines.store import set_baseline
 from arena.cards import Thresholds
-from arena.evaluate import Entry, Settings, evaluate
 from arena.dataset.frozen import Truth
+from arena.evaluate import Entry, Settings, evaluate
+from arena.results.baselines.store import set_baseline
 from arena.results.run_folder import write_result
 from arena.scores.store import Scores, ScoreStore
 from arena.tags.space import TagRelations, TagSpace

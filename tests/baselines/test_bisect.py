@@ -9,17 +9,17 @@ import pandas as pd
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from arena.pipeline import run as pipeline
 from arena import taggers
+from arena.base.errors import ArenaError, IncomparableError
+from arena.base.progress import Silent
+from arena.dataset import frozen as dataset
+from arena.dataset.frozen import toml_text
+from arena.evaluate import Settings
+from arena.pipeline import run as pipeline
 from arena.pipeline.bisect.bisect import bisect
 from arena.pipeline.bisect.checkpoints import Bench, find_checkpoints
 from arena.pipeline.bisect.search import State
-from arena.base.errors import ArenaError, IncomparableError
-from arena.evaluate import Settings
-from arena.dataset import frozen as dataset
-from arena.dataset.frozen import toml_text
 from arena.pipeline.run import Scoring
-from arena.base.progress import Silent
 from arena.scores.matrix import Matrix
 from arena.scores.npz import read_scores, write_scores
 from arena.scores.store import Scores

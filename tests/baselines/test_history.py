@@ -8,12 +8,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from arena.results.baselines.releases import read_aliases, releases_of
-from arena.cli.terminal.baseline import show_history
 from arena.base.errors import ArenaError
 from arena.base.format import figure, interval
+from arena.cli.terminal.baseline import show_history
 from arena.report.history.rows import COLUMNS, as_csv, records, rows_of
 from arena.report.history.series import history_of
+from arena.results.baselines.releases import read_aliases, releases_of
 
 from .conftest import MakeRun
 

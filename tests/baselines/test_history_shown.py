@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from arena.results.baselines.releases import releases_of
-from arena.cli.terminal.baseline import show_history
-from arena.results.baselines.store import set_baseline
 from arena.base.errors import ArenaError
 from arena.base.format import figure, interval
+from arena.cli.terminal.baseline import show_history
 from arena.report.history.drawing import charts
 from arena.report.history.page import render_history
 from arena.report.history.rows import as_csv, rows_of
 from arena.report.history.series import History, history_of
 from arena.report.history.write import check_outputs, write_history
+from arena.results.baselines.releases import releases_of
+from arena.results.baselines.store import set_baseline
 
 from ..browser import Opened
 from ..report.results import HOSTILE

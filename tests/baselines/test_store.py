@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from arena.results.baselines.log import LOG, read_log
-from arena.results.named import read_named
-from arena.results.baselines.store import current, fault, result_of, scores_of, set_baseline
 from arena.base.errors import ArenaError, IncomparableError
+from arena.results.baselines.log import LOG, read_log
+from arena.results.baselines.store import current, fault, result_of, scores_of, set_baseline
+from arena.results.named import read_named
 from arena.scores.store import read_store
 
 from .conftest import MakeRun

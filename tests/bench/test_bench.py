@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from arena.base.errors import ArenaError, WeightsError
 from arena.diagnostics.bench import worker
 from arena.diagnostics.bench.costs import LEAST_FOR_P95, Cost, from_json, to_json
 from arena.diagnostics.bench.memory import ProcessMemory
@@ -18,7 +19,6 @@ from arena.diagnostics.bench.own_process import bench, measure_apart
 from arena.diagnostics.bench.requests import IMAGES, pick_images, requests_for
 from arena.diagnostics.bench.table import cost_table, markdown
 from arena.diagnostics.bench.timing import Timings, time_calls
-from arena.base.errors import ArenaError, WeightsError
 
 from ..conftest import Wd, draw, write_onnx, write_selected_tags
 from ..test_cli import arena

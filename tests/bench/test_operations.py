@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arena import taggers
-from arena.diagnostics.bench.operations import count_operations, graph_operations
 from arena.cards import find_model
+from arena.diagnostics.bench.operations import count_operations, graph_operations
 from arena.taggers.files import weights
 from arena.taggers.size import graph_parameters, size_of
 

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from arena.pipeline import run as pipeline
 from arena.base import provenance
-from arena.report.view_model.leaderboard import leaderboard
+from arena.cli.terminal.console import show_summary
+from arena.pipeline import run as pipeline
 from arena.report.view import headline_view
+from arena.report.view_model.leaderboard import leaderboard
 from arena.results.run_folder import read_result
 from arena.taggers import predict as predict_module
-from arena.cli.terminal.console import show_summary
 
 pytestmark = pytest.mark.usefixtures("no_plots")
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from arena.pipeline.run import Scoring, score_files
 from arena.pipeline.display_options import Showing
+from arena.pipeline.run import Scoring, score_files
 
 from ..conftest import write_dataset
 

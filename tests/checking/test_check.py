@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from arena.results.baselines.store import set_baseline
-from arena.pipeline.check.check import check
-from arena.pipeline.paired import Asked
 from arena.base.errors import ArenaError
 from arena.gate.verdict import Outcome
-from arena.report.check.document import check_document, read_check
+from arena.pipeline.check.check import check
 from arena.pipeline.display_options import Showing
+from arena.pipeline.paired import Asked
+from arena.report.check.document import check_document, read_check
+from arena.results.baselines.store import set_baseline
 
 from ..test_cli import arena
 from .conftest import World, scores_of

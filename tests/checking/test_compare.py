@@ -7,12 +7,12 @@ import pytest
 from click.testing import CliRunner
 
 from arena import cli
-from arena.pipeline.compare import compare
-from arena.pipeline.paired import Asked
 from arena.base.errors import ArenaError, IncomparableError
+from arena.pipeline.compare import compare
+from arena.pipeline.display_options import Showing
+from arena.pipeline.paired import Asked
 from arena.pipeline.run import Scoring, score_files
 from arena.results.run_folder import read_result
-from arena.pipeline.display_options import Showing
 
 from .conftest import World
 

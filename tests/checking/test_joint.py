@@ -7,14 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from arena.pipeline.check.canary import canary_case
-from arena.pipeline.paired import Asked, Joint, evaluate_together
-from arena.pipeline.recipe import Sample
-from arena.pipeline.entrants import find_side, told_apart
 from arena.base.errors import ArenaError, IncomparableError
 from arena.gate.verdict import Outcome
-from arena.results.run_folder import read_result
+from arena.pipeline.check.canary import canary_case
 from arena.pipeline.display_options import Showing
+from arena.pipeline.entrants import find_side, told_apart
+from arena.pipeline.paired import Asked, Joint, evaluate_together
+from arena.pipeline.recipe import Sample
+from arena.results.run_folder import read_result
 
 from ..conftest import write_dataset
 from .conftest import TAGS, World, scores_of

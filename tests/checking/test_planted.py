@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from arena.pipeline.check.check import check
-from arena.pipeline.paired import Asked
 from arena.evaluate import Settings
 from arena.gate.verdict import Outcome
+from arena.pipeline.check.check import check
+from arena.pipeline.display_options import Showing
+from arena.pipeline.paired import Asked
 from arena.pipeline.run import Compute, Scoring, run
 from arena.scores.npz import write_scores
 from arena.scores.store import read_store
-from arena.pipeline.display_options import Showing
 
 from ..conftest import REPOSITORY
 from ..test_cli import arena

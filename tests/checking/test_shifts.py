@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arena.diagnostics.parity.shifts import find_shift
 from arena.diagnostics.parity.pairs import Pair, Side, pair_up
+from arena.diagnostics.parity.shifts import find_shift
 from arena.scores.store import Scores
 from arena.tags.space import TagSpace
 

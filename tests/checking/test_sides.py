@@ -5,10 +5,10 @@ import shutil
 
 import pytest
 
-from arena.cards import Thresholds
-from arena.pipeline.recipe import model_at_hand, scores_of_run, thresholds_of_run
-from arena.pipeline.entrants import ModelSide, PublishedSide, RunSide, ScoresSide, find_side, told_apart
 from arena.base.errors import ArenaError, IncomparableError
+from arena.cards import Thresholds
+from arena.pipeline.entrants import ModelSide, PublishedSide, RunSide, ScoresSide, find_side, told_apart
+from arena.pipeline.recipe import model_at_hand, scores_of_run, thresholds_of_run
 
 from ..conftest import Wd
 from .conftest import World

@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 
 from arena.base.errors import ArenaError
+from arena.dataset.contamination import BAND_CLASSES, CLASSES, Contamination
+from arena.dataset.frozen import Truth
 from arena.evaluate import Entry, Settings, evaluate
 from arena.evaluate.aggregate import ALL_FIGURES, Aggregates, Target
 from arena.evaluate.contamination import ALL_IMAGES, contamination_table
-from arena.dataset.contamination import BAND_CLASSES, CLASSES, Contamination
-from arena.dataset.frozen import Truth
 from arena.metrics.intervals import percentile_interval
 from arena.results.run_folder import CONTAMINATION, Result, read_result, write_result
 

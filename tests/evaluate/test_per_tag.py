@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from arena.evaluate import Entry, Settings, evaluate
 from arena.dataset.frozen import Truth
+from arena.evaluate import Entry, Settings, evaluate
 from arena.metrics import intervals, ranking, significance
 from arena.metrics.counts import TagCounts, f_beta, informedness, mcc
 from arena.metrics.significance import Paired

@@ -7,9 +7,9 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from arena.base.errors import ArenaError
+from arena.dataset.frozen import Truth
 from arena.evaluate import Entry, Settings, evaluate
 from arena.evaluate.aggregate import ALL_FIGURES
-from arena.dataset.frozen import Truth
 from arena.metrics.slices import support_band
 from arena.results.run_folder import Result
 from arena.tags.groups import TagGroup

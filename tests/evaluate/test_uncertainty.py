@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+from arena.dataset.frozen import Truth
 from arena.evaluate import Entry, Settings, evaluate
 from arena.evaluate.aggregate import ALL_FIGURES, ALPHA, Aggregates, p_of
 from arena.evaluate.per_tag import Q_LIMIT
-from arena.dataset.frozen import Truth
 from arena.metrics import significance
 from arena.results.run_folder import Result
 from arena.tags.space import TagRelations, TagSpace

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from arena.cards import Thresholds
-from arena.evaluate import Entry, Settings, evaluate
 from arena.dataset.frozen import Truth
+from arena.evaluate import Entry, Settings, evaluate
 from arena.results.run_folder import TABLES, Result, read_result, write_result
 from arena.tags.space import TagSpace
 

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from arena.cards import Thresholds
-from arena.evaluate import Entry
 from arena.dataset.frozen import Truth
+from arena.evaluate import Entry
 from arena.results.run_folder import Result
 from arena.scores.store import Scores
 from arena.tags.space import TagSpace

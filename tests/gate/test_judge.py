@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from arena.base.errors import ArenaError
-from arena.evaluate import Settings, evaluate
 from arena.base.format import UNDEFINED
+from arena.evaluate import Settings, evaluate
 from arena.gate.judge import judge
 from arena.gate.policy import read_policy
 from arena.gate.verdict import Case, Outcome, Side, Verdict

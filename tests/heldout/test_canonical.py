@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
+from arena.base.errors import ArenaError
 from arena.cards import find_dataset
 from arena.cli import arena
-from arena.base.errors import ArenaError
 from arena.dataset.canonical import NAMED_FINDINGS, Canonical, canonicalise, write_canonical
 from arena.dataset.frozen import HeldOut, read_frozen
 from arena.tags.space import TagRelations

@@ -12,11 +12,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arena.cards import DatasetCard
 from arena.base.errors import ArenaError, IncomparableError
-from arena.dataset.contamination import BAND_CLASSES, CLASSES, Against, Contamination, chance_within, expected_matches, find_contamination, hold_against
-from arena.dataset.frozen import HeldOut
 from arena.base.progress import Silent
+from arena.cards import DatasetCard
+from arena.dataset.contamination import (
+    BAND_CLASSES,
+    CLASSES,
+    Against,
+    Contamination,
+    chance_within,
+    expected_matches,
+    find_contamination,
+    hold_against,
+)
+from arena.dataset.frozen import HeldOut
 from arena.tags.space import TagRelations, TagSpace
 
 from .indexes import make_index

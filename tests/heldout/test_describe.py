@@ -13,8 +13,8 @@ from scipy.sparse import csc_array
 
 from arena.cards import find_dataset
 from arena.dataset import describe as module
-from arena.dataset.frozen import read_frozen, write_frozen
 from arena.dataset.describe import describe, strongest_pairs
+from arena.dataset.frozen import read_frozen, write_frozen
 from arena.tags.space import TagRelations, TagSpace
 
 

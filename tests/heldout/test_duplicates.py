@@ -4,9 +4,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from arena.dataset.hamming import duplicates
-from arena.dataset.hamming.duplicates import Pairs, clusters, links_within, neighbours_between, pairs_between, pairs_within
-from arena.dataset.hamming import distinct
+from arena.dataset.hamming import distinct, duplicates
+from arena.dataset.hamming.duplicates import (
+    Pairs,
+    clusters,
+    links_within,
+    neighbours_between,
+    pairs_between,
+    pairs_within,
+)
 
 values = [0, 1, 2, 3, 4, 8, 16, 7, 255, 2**62, 2**63, 2**63 + 1, 2**64 - 1]
 hashes = hnp.arrays(np.uint64, st.integers(0, 25), elements=st.sampled_from(values))

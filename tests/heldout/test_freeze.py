@@ -11,12 +11,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from arena.cards import DatasetCard, find_dataset
-from arena.base.files import digest_file
 from arena.base.errors import ArenaError
+from arena.base.files import digest_file
+from arena.cards import DatasetCard, find_dataset
 from arena.dataset import files
-from arena.dataset.frozen import read_frozen, toml_text, write_frozen
 from arena.dataset.freeze import REPRESENTATIVE_NOTE, About, Frozen, digest_rows, freeze, stored_path
+from arena.dataset.frozen import read_frozen, toml_text, write_frozen
 from arena.dataset.selection import INCLUDED_FOR, Selection
 from arena.dataset.verify import fault_lines, verify
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from arena.cards import find_model
 from arena.base.errors import ArenaError
+from arena.cards import find_model
 from arena.dataset.cutoffs import SNAPSHOTS, cutoffs, last_day, last_post, read_cutoff
 from arena.dataset.selection import INCLUDED_FOR, RANDOM, Selection, represent, select
 

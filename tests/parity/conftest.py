@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from arena.pipeline.parity.parity import Chosen, compare_models, compare_with_scores
 from arena.diagnostics.parity.verdict import Report
+from arena.pipeline.parity.parity import Chosen, compare_models, compare_with_scores
 from arena.pipeline.run import Compute
 
 from ..conftest import write_selected_tags

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from arena.cards import find_model
 from arena.base.errors import ArenaError, IncomparableError, WeightsError
+from arena.cards import find_model
 from arena.pipeline.parity.parity import Chosen, compare_scores, compare_with_scores
 from arena.pipeline.run import Compute, predict_folder, run
 

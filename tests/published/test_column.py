@@ -8,11 +8,11 @@ import pytest
 
 from arena import cli
 from arena.base.errors import ArenaError
+from arena.report.text import full_metrics
 from arena.results.published.aggregates import aggregates_of
 from arena.results.published.column import column_of, read_columns, read_given
 from arena.results.published.of_result import published_of
 from arena.results.published.read import read_published
-from arena.report.text import full_metrics
 from arena.results.run_folder import read_result
 
 from ..conftest import DATA

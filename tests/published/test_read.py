@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arena.base.errors import ArenaError
+from arena.base.format import one_line
 from arena.results.published.aggregates import aggregates_of
 from arena.results.published.full_metrics import full_metrics_of, full_metrics_text
-from arena.base.format import one_line
 from arena.results.published.read import is_published, read_published
 from arena.results.published.record import PUBLISHED_COLUMNS
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from arena.cards import Thresholds
-from arena.evaluate import Entry, Settings, evaluate
 from arena.dataset.frozen import Truth
+from arena.evaluate import Entry, Settings, evaluate
 from arena.results.run_folder import Result
 from arena.scores.store import Scores
 from arena.tags.groups import TagGroup

@@ -8,10 +8,9 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from arena.base.format import APART, escape_markdown
+from arena.base.format import APART, escape_markdown, one_line
 from arena.report.markdown import bullets, code, folded, picture, table
 from arena.report.static_pictures import Picture
-from arena.base.format import one_line
 
 from .results import HOSTILE
 

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from arena.cards import Thresholds
-from arena.evaluate import Settings, evaluate
 from arena.base.format import figure
+from arena.cards import Thresholds
 from arena.dataset.frozen import Truth
+from arena.evaluate import Settings, evaluate
 from arena.metrics.counts import CONVENTIONS, TagCounts
 from arena.metrics.thresholds import on_sweep
 from arena.report.html import render

@@ -8,8 +8,7 @@ import pandas as pd
 import pytest
 from markdown_it import MarkdownIt
 
-from arena.base.format import figure
-from arena.base.format import APART
+from arena.base.format import APART, figure
 from arena.report.summary import MOST_SLICES, summary_markdown
 from arena.results.run_folder import HEADLINES, Result
 

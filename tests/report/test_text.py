@@ -5,10 +5,10 @@ import re
 import numpy as np
 import pytest
 
-from arena.cards import Thresholds
-from arena.evaluate import Entry, Settings, evaluate
 from arena.base.format import figure
+from arena.cards import Thresholds
 from arena.dataset.frozen import Truth
+from arena.evaluate import Entry, Settings, evaluate
 from arena.metrics.ranking import average_precision, sort_column
 from arena.report.summary import summary_markdown
 from arena.report.text import detailed_metrics, full_metrics

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from arena.cards import Thresholds
-from arena.evaluate import Entry, Settings, evaluate
 from arena.base.format import figure, probability
+from arena.cards import Thresholds
 from arena.dataset.frozen import Truth
+from arena.evaluate import Entry, Settings, evaluate
 from arena.report import columns
 from arena.report.columns import rounded
 from arena.report.html import render

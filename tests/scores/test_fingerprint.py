@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arena import cli
-from arena.cards import Fingerprint, find_dataset, find_model, read_fingerprint
-from arena.base.files import digest_file
 from arena.base.errors import ArenaError, IncomparableError
+from arena.base.files import digest_file
+from arena.cards import Fingerprint, find_dataset, find_model, read_fingerprint
 from arena.dataset.frozen import read_frozen
 from arena.diagnostics.fingerprint import SUMS, Agreement, examine, sketch
 from arena.diagnostics.fingerprint import compare as compare_at

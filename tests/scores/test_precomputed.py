@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from arena.pipeline import run as pipeline
 from arena import taggers
-from arena.cards import find_model
 from arena.base.errors import ArenaError, ScoresError
+from arena.cards import find_model
+from arena.pipeline import run as pipeline
 from arena.results.run_folder import read_result
 from arena.scores.matrix import Matrix
 from arena.scores.store import read_store

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from arena.cards import ModelCard, Preprocess
 from arena.base.errors import ScoresError
+from arena.cards import ModelCard, Preprocess
 from arena.images.decode import decode, decode_on
+from arena.scores.store import ScoreStore, read_store
 from arena.taggers import predict as module
 from arena.taggers.predict import ImageSource, Job, predict
-from arena.scores.store import ScoreStore, read_store
 from arena.taggers.preprocess import square
 from arena.tags.space import TagSpace
 

@@ -10,8 +10,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from arena import taggers
-from arena.cards import find_model
 from arena.base.errors import ArenaError, WeightsError
+from arena.cards import find_model
 from arena.images.decode import decode
 from arena.taggers.base import Tagger, check_scores
 from arena.taggers.conformance import CHECKS, check

@@ -8,16 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arena.pipeline import run as pipeline
 from arena import taggers
-from arena.cards import ModelCard, Preprocess, find_model
 from arena.base.errors import ArenaError
+from arena.cards import ModelCard, Preprocess, find_model
+from arena.pipeline import run as pipeline
 from arena.pipeline.parity.parity import Chosen, compare_models
-from arena.taggers.predict import ImageSource, Job, predict
 from arena.scores.store import ScoreStore, read_store
+from arena.taggers.adapters.ensemble import Ensemble, common_tags, spelling_of
 from arena.taggers.base import Tagger
 from arena.taggers.conformance import CHECKS, check
-from arena.taggers.adapters.ensemble import Ensemble, common_tags, spelling_of
+from arena.taggers.predict import ImageSource, Job, predict
 from arena.tags.space import TagRelations, TagSpace
 
 from ..conftest import Wd, draw

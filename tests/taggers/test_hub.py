@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from huggingface_hub import constants
 
-from arena.pipeline import catalogue
 from arena import cli
-from arena.cards import find_model
 from arena.base.errors import WeightsError
+from arena.cards import find_model
+from arena.pipeline import catalogue
 from arena.taggers.files import hub as hub_module
 from arena.taggers.files import weights
 

@@ -8,8 +8,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from arena import taggers
-from arena.cards import find_model
 from arena.base.errors import WeightsError
+from arena.cards import find_model
 from arena.taggers.adapters.jtp import GatedHead
 from arena.taggers.preprocess import normalise
 

@@ -10,15 +10,15 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from arena.cards import InputSpec, ModelCard, Preprocess, find_model
 from arena.base.errors import ScoresError, WeightsError
+from arena.cards import InputSpec, ModelCard, Preprocess, find_model
 from arena.taggers import load
-from arena.taggers.base import check_scores, notes_of
 from arena.taggers.adapters.onnx import OnnxTagger
 from arena.taggers.adapters.onnx.bound import BoundRunner
 from arena.taggers.adapters.onnx.ports import read_ports
 from arena.taggers.adapters.onnx.session import open_graph
 from arena.taggers.adapters.onnx.tagger import refuse_own_sigmoid
+from arena.taggers.base import check_scores, notes_of
 from arena.taggers.preprocess import padding_of, square
 
 from ..conftest import Wd, draw, write_onnx

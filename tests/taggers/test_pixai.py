@@ -10,8 +10,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from arena import taggers
-from arena.cards import find_model
 from arena.base.errors import WeightsError
+from arena.cards import find_model
 from arena.taggers.adapters.pixai_vitdet import Block, VitDet, VitDetConfig, axial_turns, turned
 from arena.taggers.files.threshold_files import read_thresholds
 from arena.taggers.files.weights import fetch

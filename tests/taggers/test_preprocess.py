@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from arena.cards import FILTERS, InputSpec, Preprocess
 from arena.base.errors import ArenaError, UnreadableImageError
+from arena.cards import FILTERS, InputSpec, Preprocess
 from arena.images.decode import decode
 from arena.taggers.preprocess import need_library, normalise, padding_of, square
 from arena.taggers.preprocess.geometry import place

@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 
 from arena import taggers
-from arena.cards import InputSpec, Preprocess, find_model
 from arena.base.errors import ArenaError, WeightsError
-from arena.taggers.preprocess import normalise, square
+from arena.cards import InputSpec, Preprocess, find_model
 from arena.taggers.files.preprocess_json import follow_preprocess_file, read_preprocess_json
+from arena.taggers.preprocess import normalise, square
 
 from ..conftest import Wd, draw, write_onnx
 

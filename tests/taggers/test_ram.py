@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from arena import taggers
-from arena.cards import find_model
 from arena.base.errors import WeightsError
-from arena.taggers.preprocess import normalise
+from arena.cards import find_model
 from arena.taggers.files.threshold_files import read_thresholds
 from arena.taggers.files.weights import fetch
+from arena.taggers.preprocess import normalise
 
 from ..conftest import write_ram
 

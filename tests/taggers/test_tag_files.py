@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from arena.base.errors import ArenaError, WeightsError
 from arena.cards import ModelCard, TagFile
 from arena.cards.model import TAG_FORMATS
-from arena.base.errors import ArenaError, WeightsError
 from arena.taggers.files.tag_files import READERS, canonical, find_tag_file, read_tags
 from arena.tags.space import TagSpace
 

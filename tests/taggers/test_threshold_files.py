@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from arena.base.errors import ArenaError, WeightsError
 from arena.cards import ModelCard, TagFile, Thresholds
 from arena.cards.model import THRESHOLD_FORMATS
-from arena.base.errors import ArenaError, WeightsError
 from arena.taggers.files import threshold_files
 from arena.taggers.files.threshold_files import read_thresholds, tells_thresholds
 from arena.tags.space import TagSpace

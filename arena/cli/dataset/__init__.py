@@ -2,9 +2,9 @@
 
 import click
 
-from arena.cli.dataset.import_ import fetch, import_
-from arena.cli.dataset.freeze import dedup, freeze, tags
 from arena.cli.dataset.describe import card, describe, verify
+from arena.cli.dataset.freeze import dedup, freeze, tags
+from arena.cli.dataset.import_ import fetch, import_
 from arena.cli.verbs import Verbs
 
 

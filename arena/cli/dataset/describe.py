@@ -22,8 +22,8 @@ def verify(folder: str, decode: bool, workers: int | None, root: Path | None) ->
     Example: arena dataset verify datasets/mine-1
     """
     from arena.cards import find_dataset
-    from arena.dataset import verify as verifying
     from arena.cli.terminal.console import Terminal
+    from arena.dataset import verify as verifying
 
     card = find_dataset(folder, root)
     found = verifying.verify(card, decoding=decode, workers=workers, progress=Terminal())
@@ -66,8 +66,8 @@ def card(folder: str, output: Path, pictures: tuple[str, ...], blur: str, pairs:
 
     Example: arena dataset card datasets/mine-1 -o card.html
     """
-    from arena.pipeline.dataset_card import write_card
     from arena.cli.terminal.console import Terminal
+    from arena.pipeline.dataset_card import write_card
 
     page = write_card(
         folder, output, pictures=pictures, blur=split_names(blur), pairs=pairs, root=root, progress=Terminal()

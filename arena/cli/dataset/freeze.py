@@ -34,10 +34,10 @@ def tags(folder: str, output: Path, name: str, root: Path | None, **settings: An
     Example: arena dataset tags mine --aliases tag_aliases.csv.gz --blacklist danbooru-meta -o datasets/mine-canonical
     """
     from arena.cards import find_dataset
+    from arena.cli.terminal.console import Terminal, show_findings
     from arena.dataset.canonical import canonicalise, write_canonical
     from arena.dataset.frozen import read_frozen
     from arena.tags.exports import relation_files
-    from arena.cli.terminal.console import Terminal, show_findings
 
     read = read_frozen(find_dataset(folder, root))
     given = read_given(settings, root, relation_files(read.card.folder))
@@ -80,10 +80,10 @@ def dedup(
     Example: arena dataset dedup datasets/mine --against training.parquet -o datasets/mine-clean
     """
     from arena.cards import find_dataset
+    from arena.cli.terminal.console import Terminal, show_table
     from arena.dataset.copies.dedup import dedup, read_sources
     from arena.dataset.copies.policy import Rule
     from arena.dataset.frozen import read_frozen
-    from arena.cli.terminal.console import Terminal, show_table
 
     done = dedup(
         read_frozen(find_dataset(folder, root)), output, against=read_sources(against, pictures, root),
@@ -129,10 +129,10 @@ def freeze(
     Example: arena dataset freeze datasets/mine -o datasets/mine-1 --name mine-1
     """
     from arena.cards import find_dataset, find_models
+    from arena.cli.terminal.console import Terminal
     from arena.dataset.freeze import About
     from arena.dataset.freeze import freeze as freeze_dataset
     from arena.dataset.selection import Selection
-    from arena.cli.terminal.console import Terminal
 
     models = find_models(split_names(trained_until), root) if split_names(trained_until) else []
     frozen = freeze_dataset(

@@ -50,11 +50,11 @@ def import_(source: Path, output: Path, kind: str | None, root: Path | None, **s
 
     Example: arena dataset import photos -o datasets/photos
     """
+    from arena.cli.terminal.console import Terminal, show_findings, show_table
     from arena.dataset.importing.collect import Wanted, collect
     from arena.dataset.sources import open_source
     from arena.dataset.sources.hints import Hints
     from arena.images.decode import MAX_PIXELS, ImagePolicy
-    from arena.cli.terminal.console import Terminal, show_findings, show_table
 
     terminal = Terminal()
     keep = tuple(split_names(settings["keep"]))
@@ -103,11 +103,11 @@ def fetch(
 
     Example: arena dataset fetch danbooru --before-id 6769098 --count 1000 -o danbooru-held-out
     """
+    from arena.cli.terminal.console import Terminal
     from arena.dataset.fetch import danbooru as fetching
     from arena.dataset.fetch.address import Credentials, base_of
     from arena.dataset.fetch.client import USER_AGENT, Pace, PoliteClient
     from arena.dataset.fetch.filter import NO_FILTER_WARNING, wish_of
-    from arena.cli.terminal.console import Terminal
 
     terminal = Terminal()
     wish = wish_of(split_names(settings["ratings"]), split_names(settings["types"]), tag_filter=not no_tag_filter)

@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from rich.table import Table
 from rich.text import Text
 
+from arena.base.format import clipped, figure, interval, listed, moment, one_line, probability, signed
+from arena.cli.terminal.console import results_console
 from arena.pipeline.bisect.bisect import ALPHA, Answer
-from arena.results.baselines.log import SHORT, Baseline
-from arena.results.baselines.store import fault
-from arena.base.format import clipped, figure, interval, listed, moment, probability, signed
 from arena.report.history.rows import notes_of, rows_of
 from arena.report.history.series import FIGURES, History
-from arena.base.format import one_line
+from arena.results.baselines.log import SHORT, Baseline
+from arena.results.baselines.store import fault
 from arena.results.run_folder import HEADLINES
-from arena.cli.terminal.console import results_console
 
 NAME_WIDTH = 19
 """Columns of a tag's or a release's name, at most: with four figures beside it a row fits 80."""

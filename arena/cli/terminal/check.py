@@ -6,10 +6,10 @@ from pathlib import Path
 import click
 from rich.text import Text
 
+from arena.cli.terminal.console import results_console
 from arena.gate.verdict import Verdict
 from arena.report.check import github
 from arena.report.check.text import styled_lines
-from arena.cli.terminal.console import results_console
 
 
 def show_verdict(verdict: Verdict, page: Path) -> None:

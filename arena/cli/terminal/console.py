@@ -23,15 +23,14 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from arena.base.format import UNDEFINED, figure
-from arena.evaluate.power import Power
+from arena.base.format import UNDEFINED, figure, one_line
 from arena.base.progress import Unit
-from arena.base.format import one_line
+from arena.evaluate.power import Power
+from arena.report.view import headline_view
 from arena.report.view_model.contamination import contamination_told
 from arena.report.view_model.cost import cost_told
 from arena.report.view_model.notes import imply_notes, unverified_notes
 from arena.report.view_model.published import published_rows, published_told
-from arena.report.view import headline_view
 from arena.results.run_folder import HEADLINES, Result, read_result
 
 if TYPE_CHECKING:

@@ -3,9 +3,9 @@
 from rich.table import Table
 from rich.text import Text
 
+from arena.cli.terminal.console import results_console
 from arena.diagnostics.parity.text import cause, differing, figures, headline
 from arena.diagnostics.parity.verdict import Report
-from arena.cli.terminal.console import results_console
 
 COLOURS = {"identical": "green", "same": "green", "different": "red"}
 """Of the verdicts."""

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from arena.base.errors import ArenaError, nearest
+from arena.base.progress import Progress
 from arena.dataset.copies.pairs import confirm
 from arena.dataset.copies.signing import read_thumbnails
 from arena.dataset.listing import Listed, list_source
-from arena.base.progress import Progress
 
 
 def find_pictures(given: Sequence[str], indexes: Sequence[Path], root: Path | None = None) -> dict[str, list[Listed]]:

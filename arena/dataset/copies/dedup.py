@@ -9,21 +9,32 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from arena.cards import read_dataset_card
-from arena.base.files import digest_file
 from arena.base.errors import ArenaError, refuse_twice
+from arena.base.files import digest_file
+from arena.base.progress import Progress
+from arena.cards import read_dataset_card
 from arena.dataset.copies.alignment import Overlay
 from arena.dataset.copies.at_hand import compare, find_pictures, paths_of
-from arena.dataset.copies.pairs import COPY_COLUMNS, SEEN_CLASSES, Pair, candidates_against, candidates_within, confirm, equal_hashes, identical_against, identical_pairs, of_class
+from arena.dataset.copies.pairs import (
+    COPY_COLUMNS,
+    SEEN_CLASSES,
+    Pair,
+    candidates_against,
+    candidates_within,
+    confirm,
+    equal_hashes,
+    identical_against,
+    identical_pairs,
+    of_class,
+)
 from arena.dataset.copies.policy import Ledger, Rule, settle
 from arena.dataset.copies.signing import Signed, read_thumbnails, sign_images
-from arena.dataset.frozen import HeldOut, write_frozen
 from arena.dataset.files import CARRIED_FILES, DROPPED_FILE, DUPLICATES_FILE, default_workers, in_threads, place
+from arena.dataset.frozen import HeldOut, write_frozen
 from arena.dataset.hashes.algorithms import ALGORITHMS
 from arena.dataset.hashes.index import HashIndex, read_index
 from arena.dataset.listing import Listed
 from arena.dataset.rejects import write_rejects
-from arena.base.progress import Progress
 from arena.images.thumbnails import webp_thumbnail
 
 PINNED_KEYS = ("steps", "images", "digest", "rows_digest", "files", "frozen_from", "frozen_from_digest")

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from arena.dataset.copies.alignment import Overlay, Thumbnails, overlay
-from arena.dataset.hamming.duplicates import Pairs, pairs_between, pairs_within
 from arena.dataset.files import default_workers, in_threads
+from arena.dataset.hamming.duplicates import Pairs, pairs_between, pairs_within
 from arena.dataset.hashes.index import HashIndex
 
 CLASSES = ("identical", "near", "alternate", "rejected", "candidate")

@@ -12,14 +12,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from arena.base.errors import UnreadableImageError
+from arena.base.progress import Progress
 from arena.dataset.copies.alignment import SIDE, Thumbnails, thumbnail
 from arena.dataset.copies.pairs import Pair, Signatures
 from arena.dataset.copies.signatures import VARIANTS, sign, trimmed
-from arena.dataset.frozen import HeldOut
 from arena.dataset.files import is_inside
+from arena.dataset.frozen import HeldOut
 from arena.dataset.records import Reject
 from arena.images.decode import decode
-from arena.base.progress import Progress
 
 IMAGES_A_PART = 512
 """Signatures a file; what an interruption loses at most."""

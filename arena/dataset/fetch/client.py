@@ -29,8 +29,8 @@ from httpx2 import (
     TransportError,
 )
 
-from arena.base.version import __version__
 from arena.base.errors import ArenaError
+from arena.base.version import __version__
 from arena.dataset.fetch.address import Credentials, RefusedError, is_loopback, origin, redirected, trusted
 
 USER_AGENT = f"arena/{__version__} (evaluation of image taggers; slow, resumable fetch of held-out images)"

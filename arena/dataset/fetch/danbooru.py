@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from arena.base.version import __version__
 from arena.base.errors import ArenaError
+from arena.base.progress import Progress, Silent
+from arena.base.version import __version__
 from arena.dataset.fetch.client import Asker
 from arena.dataset.fetch.filter import REPEATED, UNLAWFUL, LeftOut, Post, PostFile, Wish, Wrong, post_id_of, sift
 from arena.dataset.fetch.folder import REJECTS, Checkpoint, FetchFolder
 from arena.dataset.fetch.images import ImageFetch
 from arena.dataset.records import Reject
-from arena.base.progress import Progress, Silent
 
 PAGE_POSTS = 200
 """Posts a page; the most that Danbooru gives to any account."""

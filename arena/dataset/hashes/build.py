@@ -16,13 +16,13 @@ from typing import NamedTuple
 import numpy as np
 
 from arena.base.errors import ArenaError, nearest, refuse_twice
+from arena.base.progress import Progress, Silent
 from arena.dataset.hashes.algorithms import ALGORITHMS, Algorithm
 from arena.dataset.hashes.files import COLUMNS, HashAll, Item, hashing
 from arena.dataset.hashes.index import DIGESTS, HashIndex, count_rows, read_blocks, read_facts, write_blocks
 from arena.dataset.listing import Listed, list_source
 from arena.dataset.records import Reject
 from arena.dataset.rejects import write_rejects
-from arena.base.progress import Progress, Silent
 
 POOLED_IMAGES = 256
 """Images from which on other processes are worth their start, about a second of each; fewer are hashed in this one."""

@@ -19,8 +19,8 @@ import numpy as np
 from PIL import Image
 from threadpoolctl import threadpool_limits
 
-from arena.base.files import digest_file
 from arena.base.errors import UnreadableImageError
+from arena.base.files import digest_file
 from arena.dataset.hashes.algorithms import SCALED_SIDE, dhash_grey, grey_601, joytag, phash_grey
 from arena.dataset.records import Reject
 from arena.images.decode import RGB, pixel_digest, read_picture

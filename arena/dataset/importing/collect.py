@@ -16,11 +16,12 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from arena.cards import check_name
 from arena.base.errors import ArenaError
+from arena.base.progress import Progress, Silent
+from arena.cards import check_name
 from arena.dataset.canonical import told_findings
-from arena.dataset.frozen import toml_text, write_tags
 from arena.dataset.fetch.folder import fetched_scheme
+from arena.dataset.frozen import toml_text, write_tags
 from arena.dataset.hashes.algorithms import DHASH, PHASH
 from arena.dataset.importing.assemble import Assembled, assemble, rejects, steps
 from arena.dataset.importing.examine import Examined, Examiner, admit
@@ -31,7 +32,6 @@ from arena.dataset.rejects import write_rejects
 from arena.dataset.sources import Source
 from arena.dataset.sources.tree import shown
 from arena.images.decode import ImagePolicy
-from arena.base.progress import Progress, Silent
 from arena.tags.exports import RELATION_FILES, write_relations
 from arena.tags.space import UNKNOWN_CATEGORY, TagRelations
 

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from arena.base.version import __version__
 from arena.base import provenance
-from arena.diagnostics.bench.costs import SCHEMA, Cost, to_json
-from arena.diagnostics.bench.table import markdown
 from arena.base.errors import ArenaError
 from arena.base.files import write_json
+from arena.base.version import __version__
+from arena.diagnostics.bench.costs import SCHEMA, Cost, to_json
+from arena.diagnostics.bench.table import markdown
 
 SUFFIXES = (".json", ".md")
 """Kinds of file that `write_costs` knows."""

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import arena
-from arena.diagnostics.bench.costs import Cost, from_json
-from arena.diagnostics.bench.worker import Request, as_json
 from arena.base.errors import ArenaError
 from arena.base.progress import Progress, Silent
+from arena.diagnostics.bench.costs import Cost, from_json
+from arena.diagnostics.bench.worker import Request, as_json
 
 
 def bench(requests: Iterable[Request], progress: Progress = Silent()) -> Iterator[Cost]:
@@ -34,8 +34,8 @@ def measure_apart(request: Request, progress: Progress = Silent()) -> Cost:
     """
     name = request.model.partition("=")[0]
     process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "arena.diagnostics.bench.worker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        encoding="utf-8", env=os.environ | {"PYTHONPATH": _module_path()},
+        [sys.executable, "-P", "-m", "arena.diagnostics.bench.worker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        text=True, encoding="utf-8", env=os.environ | {"PYTHONPATH": _module_path()},
     )  # fmt: skip
     assert process.stdin is not None
     assert process.stdout is not None

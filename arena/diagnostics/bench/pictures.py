@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from arena.base.errors import ArenaError, UnreadableImageError
+from arena.cards import Preprocess
 from arena.diagnostics.bench.costs import Input
 from arena.diagnostics.bench.timing import time_calls
-from arena.cards import Preprocess
-from arena.base.errors import ArenaError, UnreadableImageError
 from arena.images.decode import RGB, decode
 from arena.taggers.base import Pixels
 from arena.taggers.preprocess import square

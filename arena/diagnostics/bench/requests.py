@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from arena.diagnostics.bench.worker import Request
-from arena.cards import find_dataset, find_models
 from arena.base.errors import ArenaError
+from arena.cards import find_dataset, find_models
 from arena.dataset.frozen import read_frozen
 from arena.dataset.readers import list_images
+from arena.diagnostics.bench.worker import Request
 from arena.taggers.files import weights
 
 IMAGES = 64

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from arena.base.format import UNDEFINED, escape_markdown, rate
 from arena.diagnostics.bench.costs import Cost
-from arena.base.format import UNDEFINED, rate
-from arena.base.format import escape_markdown
 
 
 class CostTable(NamedTuple):

@@ -1,7 +1,7 @@
 """Measure one model, in the process that this module is run in.
 
-`python -m arena.diagnostics.bench.worker` reads a `Request` as JSON from standard input and writes lines of JSON to standard output: notes
-on the way, and at the end what was found, or why not. `own_process` is who starts it.
+`python -m arena.diagnostics.bench.worker` reads a `Request` as JSON from standard input and writes lines of JSON to standard
+output: notes on the way, and at the end what was found, or why not. `own_process` is who starts it.
 """
 
 import json
@@ -16,8 +16,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TextIO
 
-from arena.diagnostics.bench.costs import Cost, Latency, Rate, to_json
 from arena.base.errors import ArenaError
+from arena.diagnostics.bench.costs import Cost, Latency, Rate, to_json
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,12 @@ def measure(request: Request, note: Callable[[str], None] = lambda text: None) -
         ArenaError: as `arena.taggers.load`, or none of the images can be read.
     """
     from arena import taggers
+    from arena.base.provenance import device_name
+    from arena.cards import find_model
     from arena.diagnostics.bench.memory import device_memory, memory_of
     from arena.diagnostics.bench.operations import count_operations
     from arena.diagnostics.bench.pictures import make_batch, measure_input, read_images
-    from arena.cards import find_model
     from arena.images.decode import decode
-    from arena.base.provenance import device_name
     from arena.taggers.files import weights
     from arena.taggers.preprocess import square
     from arena.taggers.size import size_of

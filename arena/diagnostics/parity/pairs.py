@@ -7,10 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from arena.cards import Thresholds
 from arena.base.errors import IncomparableError
-from arena.metrics.thresholds import DEFAULT_THRESHOLD
-from arena.metrics.thresholds import per_tag
+from arena.cards import Thresholds
+from arena.metrics.thresholds import DEFAULT_THRESHOLD, per_tag
 from arena.scores.store import Scores
 from arena.tags.space import TagRelations, TagSpace, project
 

@@ -4,8 +4,8 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from arena.cards import Preprocess
 from arena.base.errors import UnreadableImageError
+from arena.cards import Preprocess
 from arena.images.decode import RGB
 from arena.taggers.preprocess import MAX_SIDE, square
 from arena.taggers.preprocess.resize import resize

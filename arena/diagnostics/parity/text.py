@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
-from arena.base.format import UNDEFINED, clipped, figure, listed, percent, plural
+from arena.base.format import UNDEFINED, clipped, figure, listed, one_line, percent, plural
 from arena.diagnostics.parity.measure import Differing, Flips, Parity, RankAgreement
 from arena.diagnostics.parity.verdict import Report
-from arena.base.format import one_line
 
 SCHEMA = 1
 """Version of the JSON."""

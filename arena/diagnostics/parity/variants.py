@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from arena.cards import InputSpec, ModelCard, Preprocess
 from arena.base.errors import ArenaError
-from arena.images.decode import RGB, Colour, decode_on
+from arena.cards import InputSpec, ModelCard, Preprocess
 from arena.diagnostics.parity.causes import HALVED, Search, Transform, distances
-from arena.diagnostics.parity.resize_and_crop import Covering, covering, square_of
 from arena.diagnostics.parity.pairs import Floats, Integers
+from arena.diagnostics.parity.resize_and_crop import Covering, covering, square_of
+from arena.images.decode import RGB, Colour, decode_on
 from arena.taggers.base import Pixels, Tagger
 
 FAULTS = 2

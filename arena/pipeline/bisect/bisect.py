@@ -11,11 +11,11 @@ from typing import Any
 
 import pandas as pd
 
+from arena.base.errors import ArenaError
+from arena.base.files import write_json
+from arena.evaluate import Entry, Settings, evaluate
 from arena.pipeline.bisect.checkpoints import Bench
 from arena.pipeline.bisect.search import Search, State, relapses, search, search_all
-from arena.base.errors import ArenaError
-from arena.evaluate import Entry, Settings, evaluate
-from arena.base.files import write_json
 
 FIGURES = ("f1", "ap")
 """Figures that a paired test of a tag is known for."""

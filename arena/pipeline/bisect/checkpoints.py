@@ -7,18 +7,18 @@ from pathlib import Path
 
 import numpy as np
 
-from arena.results.named import NamedRun, is_run, read_named
-from arena.cards import ModelCard, Thresholds, find_dataset, find_model
 from arena.base.errors import ArenaError, IncomparableError, nearest
-from arena.evaluate import Entry
-from arena.dataset.frozen import HeldOut, Truth, read_frozen
-from arena.pipeline.thresholds import own_thresholds, with_files
-from arena.pipeline.run import DEMO_DATASET, Compute, score_images
 from arena.base.files import make_folder
 from arena.base.progress import Progress
+from arena.cards import ModelCard, Thresholds, find_dataset, find_model
+from arena.dataset.frozen import HeldOut, Truth, read_frozen
+from arena.evaluate import Entry
+from arena.pipeline.run import DEMO_DATASET, Compute, score_images
+from arena.pipeline.thresholds import own_thresholds, with_files
+from arena.results.named import NamedRun, is_run, read_named
 from arena.scores.matrix import Matrix
-from arena.taggers.predict import ImageSource
 from arena.scores.store import Scores, ScoreStore, read_store
+from arena.taggers.predict import ImageSource
 from arena.tags.space import TagSpace, project
 
 
@@ -146,8 +146,8 @@ class Bench:
         return read_store(folder / card.name), own.thresholds
 
     def _store(self, card: ModelCard) -> ScoreStore:
-        from arena.base import provenance
         from arena import taggers
+        from arena.base import provenance
 
         ways = {"device": self.compute.device, "precision": self.compute.precision}
         facts = taggers.identify(card, **ways, relations=self.heldout.truth.relations)

@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from arena.pipeline.paired import Joint
 from arena.base.format import clipped, plural
-from arena.gate.verdict import Case, Measure, Outcome
 from arena.diagnostics.parity.pairs import Pair
+from arena.gate.verdict import Case, Measure, Outcome
+from arena.pipeline.paired import Joint
 
 GATE, NAME, TITLE = "canary", "scores", "canary: scores where only code changed"
 

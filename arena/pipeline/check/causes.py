@@ -5,20 +5,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from arena.base.format import clipped, figure, one_line, plural, signed
+from arena.base.progress import Progress, Silent
 from arena.cards import ModelCard
-from arena.pipeline.paired import Joint
-from arena.diagnostics.parity.shifts import find_shift
-from arena.evaluate import Entry, evaluate
-from arena.evaluate.matching import describe_thresholds
-from arena.base.format import clipped, figure, plural, signed
 from arena.diagnostics.parity.measure import Parity, measure
 from arena.diagnostics.parity.pairs import Pair
-from arena.pipeline.parity.parity import Rerun, explain
-from arena.pipeline.parity.entrants import Images, Runner
+from arena.diagnostics.parity.shifts import find_shift
 from arena.diagnostics.parity.verdict import Finding, Report, Tolerances, Verdict
+from arena.evaluate import Entry, evaluate
+from arena.evaluate.matching import describe_thresholds
+from arena.pipeline.paired import Joint
+from arena.pipeline.parity.entrants import Images, Runner
+from arena.pipeline.parity.parity import Rerun, explain
 from arena.pipeline.run import Compute
-from arena.base.progress import Progress, Silent
-from arena.base.format import one_line
 from arena.taggers.predict import ImageSource
 
 MOST_IMAGES = 1024

@@ -5,23 +5,23 @@ from pathlib import Path
 from typing import NamedTuple
 
 from arena.base import provenance
-from arena.cards import ModelCard
-from arena.pipeline.check.canary import canary_case
-from arena.pipeline.check.causes import causes_of
-from arena.pipeline.paired import Asked, Joint, evaluate_together
-from arena.pipeline.recipe import model_at_hand
-from arena.pipeline.entrants import Given, ModelSide, PublishedSide, RunSide, find_side, short_name, told_apart
-from arena.pipeline.check.speed import time_again
-from arena.pipeline.check.unpaired import check_unpaired, weights_digest
 from arena.base.errors import ArenaError, IncomparableError
+from arena.base.files import make_folder
+from arena.base.progress import Progress, Silent
+from arena.cards import ModelCard
 from arena.gate.judge import judge
 from arena.gate.policy import Policy, read_aliases, read_policy
 from arena.gate.verdict import Case, Outcome, Side, Verdict
-from arena.base.files import make_folder
-from arena.base.progress import Progress, Silent
+from arena.pipeline.check.canary import canary_case
+from arena.pipeline.check.causes import causes_of
+from arena.pipeline.check.speed import time_again
+from arena.pipeline.check.unpaired import check_unpaired, weights_digest
+from arena.pipeline.display_options import shelf_of
+from arena.pipeline.entrants import Given, ModelSide, PublishedSide, RunSide, find_side, short_name, told_apart
+from arena.pipeline.paired import Asked, Joint, evaluate_together
+from arena.pipeline.recipe import model_at_hand
 from arena.report.check.write import write_check
 from arena.results.run_folder import Result
-from arena.pipeline.display_options import shelf_of
 
 COST_GATES = ("speed", "size")
 """What fails by these says nothing about scores; no cause is looked for."""

@@ -8,12 +8,12 @@ from typing import NamedTuple
 import numpy as np
 
 from arena import taggers
-from arena.cards import ModelCard
-from arena.pipeline.paired import Joint
 from arena.base.format import rate
+from arena.cards import ModelCard
 from arena.gate.limits import speed_cases
 from arena.gate.policy import Policy
 from arena.gate.verdict import Case, Outcome
+from arena.pipeline.paired import Joint
 from arena.pipeline.run import Compute
 from arena.taggers.base import Tagger
 

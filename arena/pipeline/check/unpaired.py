@@ -5,16 +5,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 from arena.base import provenance
-from arena.pipeline.same_images import find_ground
-from arena.pipeline.paired import Asked, entry_of, score_now, settings_for
-from arena.pipeline.recipe import facts_of
-from arena.pipeline.entrants import Given, ModelSide, PublishedSide, RunSide, ScoresSide
+from arena.base.files import make_folder
+from arena.base.progress import Progress
 from arena.gate.policy import Policy
 from arena.gate.unpaired import judge_unpaired, unpaired_cost
 from arena.gate.verdict import Outcome, Side, Verdict
+from arena.pipeline.entrants import Given, ModelSide, PublishedSide, RunSide, ScoresSide
+from arena.pipeline.paired import Asked, entry_of, score_now, settings_for
+from arena.pipeline.recipe import facts_of
 from arena.pipeline.run import Scoring, evaluate_run, settings_of, write_run
-from arena.base.files import make_folder
-from arena.base.progress import Progress
+from arena.pipeline.same_images import find_ground
 from arena.results.published.of_result import published_of
 from arena.results.published.record import Published
 from arena.results.run_folder import Result

@@ -8,20 +8,20 @@ from typing import NamedTuple
 import numpy as np
 
 from arena import taggers
-from arena.cards import ModelCard, check_name, find_dataset, find_model, find_models
 from arena.base.errors import ArenaError, IncomparableError, ScoresError, UnreadableImageError
-from arena.pipeline.truth import read_scores_of
+from arena.base.progress import Progress
+from arena.cards import ModelCard, check_name, find_dataset, find_model, find_models
 from arena.dataset.frozen import read_frozen
 from arena.dataset.readers import list_images
-from arena.images.decode import decode_on
-from arena.pipeline.thresholds import Own, own_thresholds, thresholds_of_cards, with_files
 from arena.diagnostics.parity.pairs import Side
+from arena.images.decode import decode_on
 from arena.pipeline.run import Compute, score_images
-from arena.base.progress import Progress
+from arena.pipeline.thresholds import Own, own_thresholds, thresholds_of_cards, with_files
+from arena.pipeline.truth import read_scores_of
 from arena.scores.matrix import Matrix
 from arena.scores.npz import read_scores
-from arena.taggers.predict import ImageSource
 from arena.scores.store import Scores, read_facts, read_store
+from arena.taggers.predict import ImageSource
 from arena.taggers.preprocess import square
 from arena.tags.space import TagRelations
 

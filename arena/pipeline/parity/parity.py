@@ -10,16 +10,28 @@ import numpy as np
 
 from arena import taggers
 from arena.base.errors import ArenaError
+from arena.base.files import make_folder
 from arena.base.format import plural
+from arena.base.progress import Progress, Silent
 from arena.diagnostics.parity.causes import LOOKED_AT, Search, distances, search_scores
 from arena.diagnostics.parity.measure import Parity, measure
 from arena.diagnostics.parity.pairs import Pair, Side, pair_up
-from arena.pipeline.parity.entrants import Images, Runner, files_of, images_of, mixed, read_sides, refuse_overwriting, runners, score_models, sort_out, those_scored
 from arena.diagnostics.parity.variants import PASSES, Bench, search_variants, variants
 from arena.diagnostics.parity.verdict import Report, Tolerances, judge
+from arena.pipeline.parity.entrants import (
+    Images,
+    Runner,
+    files_of,
+    images_of,
+    mixed,
+    read_sides,
+    refuse_overwriting,
+    runners,
+    score_models,
+    sort_out,
+    those_scored,
+)
 from arena.pipeline.run import Compute
-from arena.base.files import make_folder
-from arena.base.progress import Progress, Silent
 from arena.tags.space import TagRelations
 
 FEW = 4

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from arena.base.format import clipped, count, plural
+from arena.base.format import clipped, count, escape_markdown, plural
 from arena.gate.verdict import Case, Outcome, Verdict
 from arena.report.check.words import (
     TITLES,
@@ -20,7 +20,6 @@ from arena.report.check.words import (
     tally,
 )  # fmt: skip
 from arena.report.markdown import bullets, code, folded, table
-from arena.base.format import escape_markdown
 
 SIGNS = {
     Outcome.PASS: "✅", Outcome.FAIL: "❌", Outcome.INCONCLUSIVE: "❔", Outcome.INCOMPARABLE: "⛔", Outcome.SKIPPED: "➖",

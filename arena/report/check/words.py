@@ -6,9 +6,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from arena.base.format import UNDEFINED, clipped, count, figure, interval, listed, plural, probability, rate, signed
+from arena.base.format import (
+    UNDEFINED,
+    clipped,
+    count,
+    encodable,
+    figure,
+    interval,
+    listed,
+    plural,
+    probability,
+    rate,
+    signed,
+    unturned,
+)
 from arena.gate.verdict import Case, Measure, Outcome, TagLoss, Verdict
-from arena.base.format import encodable, unturned
 from arena.report.view_model.cost import megabytes, millions
 from arena.results.run_folder import HEADLINES
 

@@ -6,10 +6,9 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from arena.base.format import listed
+from arena.base.format import encodable, listed, one_line
 from arena.report.exports.model_card import escape_latex
 from arena.report.exports.signature import digest_of, signature_line
-from arena.base.format import encodable, one_line
 from arena.results.run_folder import Result
 
 AUTHOR = "The arena of image taggers"

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from arena.report.exports.facts import TITLES, Facts, Told
 from arena.base.format import encodable, one_line
+from arena.report.exports.facts import TITLES, Facts, Told
 
 TASK = "image-classification"
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from arena.base.format import clipped, figure
+from arena.base.format import clipped, encodable, escape_markdown, figure, one_line
 from arena.report.exports.facts import Facts
 from arena.report.markdown import code, table
-from arena.base.format import escape_markdown
-from arena.base.format import encodable, one_line
 
 NAME = 60
 """Characters of a name in a table."""

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from arena.results.published.spreadsheet import guarded
-from arena.report.exports.facts import Facts
 from arena.base.format import encodable
+from arena.report.exports.facts import Facts
+from arena.results.published.spreadsheet import guarded
 
 JSON_SCHEMA = 1
 """Version of the JSON form."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from arena.base.errors import ArenaError
+from arena.base.format import encodable, one_line
 from arena.report.exports.citation import citation_bib, citation_cff
 from arena.report.exports.facts import facts_of
 from arena.report.exports.hugging_face import eval_results_yaml, model_index_yaml
@@ -14,7 +15,6 @@ from arena.report.exports.model_card import model_card_latex, model_card_markdow
 from arena.report.exports.signature import plain_name, signature_line
 from arena.report.exports.tables import SCHEMA_FILE, per_tag_csv, per_tag_parquet, results_json, schema_text
 from arena.report.text import detailed_metrics, full_metrics
-from arena.base.format import encodable, one_line
 from arena.results.run_folder import Result
 
 POST_IDS = "validation_post_ids.txt"

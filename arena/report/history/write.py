@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from arena.base.errors import ArenaError, nearest
+from arena.base.files import write_json
 from arena.report.history.page import render_history
 from arena.report.history.rows import as_csv, records
 from arena.report.history.series import History
-from arena.base.files import write_json
 
 PICTURES = (".svg", ".png")
 KINDS = (".html", ".csv", ".json", *PICTURES)

@@ -12,8 +12,8 @@ from typing import Any
 from arena.base.errors import ArenaError
 from arena.base.provenance import digest
 from arena.report.site.folder import Site
-from arena.report.view_model.uncertainty import verdict
 from arena.report.view import headline_view
+from arena.report.view_model.uncertainty import verdict
 from arena.results.run_folder import CONTAMINATION, Result, read_result
 
 READ = ("per_tag", "slices", "differences", "tag_differences", CONTAMINATION)

@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from arena.results.baselines.log import SHORT, read_log
-from arena.results.named import read_named
-from arena.results.baselines.store import result_of
 from arena.base.errors import ArenaError
+from arena.results.baselines.log import SHORT, read_log
 from arena.results.baselines.release import Release
+from arena.results.baselines.store import result_of
+from arena.results.named import read_named
 from arena.tags.relations import Link
 from arena.tags.space import TagRelations, read_csv
 

@@ -14,12 +14,11 @@ from typing import NamedTuple
 
 from filelock import FileLock, Timeout
 
+from arena.base.errors import ArenaError
+from arena.base.files import digest_file, make_folder
+from arena.base.provenance import digest, now
 from arena.results.baselines.log import SHORT, Baseline, add_line, newest, read_log
 from arena.results.named import NamedRun, headlines, read_named, read_sound
-from arena.base.files import digest_file
-from arena.base.errors import ArenaError
-from arena.base.files import make_folder
-from arena.base.provenance import digest, now
 from arena.results.run_folder import Result
 from arena.scores.store import read_store
 

@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
+from arena.base.format import shown
 from arena.results.published.record import Published
 from arena.results.published.rows import Row, decimals, publish_rows, read_text, refuse
-from arena.base.format import shown
 
 FORM = "detailed-metrics"
 

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 
 from arena.base.errors import ArenaError
+from arena.base.format import one_line, shown
 from arena.metrics.counts import TagCounts, joytag_ratios
 from arena.results.published.record import Published
 from arena.results.published.rows import Row, decimals, publish_rows, read_text, refuse
-from arena.base.format import shown
 
 FORM = "full-metrics"
 
@@ -25,8 +25,6 @@ _REST = (
     (re.compile(r"TP: (?P<tp>\d+), TN: (?P<tn>\d+), FP: (?P<fp>\d+), FN: (?P<fn>\d+)"), "TP: 0, TN: 0, FP: 0, FN: 0"),
 )
 """The other lines of a block, and what each looks like."""
-
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 
 
 def read_full_metrics(path: Path) -> dict[str, Published]:
@@ -120,8 +118,3 @@ def full_metrics_text(tags: pd.DataFrame) -> str:
             blocks[i] for i in np.lexsort((index, -figures.f1))
         )
     )
-
-
-def one_line(name: str) -> str:
-    """A tag as it can stand on a line: control characters and line separators become spaces."""
-    return _CONTROL.sub(" ", name)

@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from arena.base.files import digest_file
 from arena.base.errors import ArenaError
+from arena.base.files import digest_file
 from arena.results.published.record import PUBLISHED_COLUMNS, Published
 from arena.results.published.rows import FLOATS, INTEGERS, read_text
 

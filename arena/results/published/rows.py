@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from arena.base.files import digest_file
 from arena.base.errors import ArenaError
-from arena.results.published.record import PUBLISHED_COLUMNS, Published
+from arena.base.files import digest_file
 from arena.base.format import shown
+from arena.results.published.record import PUBLISHED_COLUMNS, Published
 
 INTEGERS = ("tp", "fp", "fn", "tn", "support", "index", "training_count")
 FLOATS = ("threshold", "precision", "recall", "f1", "ap")

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from arena.cards import ModelCard, Preprocess
 from arena.base.errors import ArenaError
+from arena.cards import ModelCard, Preprocess
 from arena.taggers.base import Pixels, Scores, Tagger
 from arena.taggers.files.tag_files import canonical
 from arena.tags.space import TagRelations, TagSpace, project

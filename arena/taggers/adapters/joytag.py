@@ -7,12 +7,12 @@ from typing import Any
 
 from torch import Tensor
 
-from arena.cards import ModelCard
 from arena.base.errors import WeightsError
+from arena.cards import ModelCard
 from arena.taggers.adapters.joytag_vit import ViT, ViTConfig
 from arena.taggers.files.tag_files import read_tags
-from arena.taggers.torch_runtime import TorchTagger, choose_runtime
 from arena.taggers.files.weights import load_state, read_state
+from arena.taggers.torch_runtime import TorchTagger, choose_runtime
 
 OLD_HEAD_ROWS = 9
 """Rows after the tags in the heads of old checkpoints: 3 ratings and 6 score bands, which are no tags."""

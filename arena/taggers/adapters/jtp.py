@@ -15,11 +15,11 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from arena.cards import ModelCard
 from arena.base.errors import WeightsError
+from arena.cards import ModelCard
 from arena.taggers.files.tag_files import read_tags
-from arena.taggers.torch_runtime import TorchTagger, choose_runtime
 from arena.taggers.files.weights import load_state, read_state
+from arena.taggers.torch_runtime import TorchTagger, choose_runtime
 
 ARCHITECTURE = "vit_so400m_patch14_siglip_384"
 """timm's name of the network; 1,152 wide, 27 blocks, 16 heads."""

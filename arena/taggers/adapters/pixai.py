@@ -8,12 +8,12 @@ Source: pixai-labs/pixai-tagger-v1.0 at 9fe10ad.
 from collections.abc import Mapping
 from pathlib import Path
 
-from arena.cards import ModelCard
 from arena.base.errors import WeightsError
+from arena.cards import ModelCard
 from arena.taggers.adapters.pixai_vitdet import VitDet, VitDetConfig
 from arena.taggers.files.tag_files import read_json, read_tags
-from arena.taggers.torch_runtime import TorchTagger, choose_runtime
 from arena.taggers.files.weights import load_state, read_state
+from arena.taggers.torch_runtime import TorchTagger, choose_runtime
 
 
 def load(card: ModelCard, files: Mapping[str, Path], *, device: str, precision: str) -> TorchTagger:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from arena.cards import ModelCard
 from arena.base.errors import ArenaError, ScoresError
+from arena.cards import ModelCard
 from arena.scores.npz import read_scores
 from arena.scores.store import Scores, read_store
 from arena.taggers.base import Pixels

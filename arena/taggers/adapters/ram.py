@@ -21,11 +21,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from arena.cards import ModelCard
 from arena.base.errors import WeightsError
+from arena.cards import ModelCard
 from arena.taggers.files.tag_files import read_tags
-from arena.taggers.torch_runtime import TorchTagger, choose_runtime
 from arena.taggers.files.weights import load_state, read_state
+from arena.taggers.torch_runtime import TorchTagger, choose_runtime
 
 ENCODER = "swin_large_patch4_window12_384"
 """timm's name of the picture's encoder."""

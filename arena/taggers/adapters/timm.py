@@ -7,11 +7,11 @@ from typing import Any
 
 import timm
 
-from arena.cards import ModelCard
 from arena.base.errors import WeightsError
+from arena.cards import ModelCard
 from arena.taggers.files.tag_files import read_tags
-from arena.taggers.torch_runtime import TorchTagger, choose_runtime
 from arena.taggers.files.weights import load_state, read_state
+from arena.taggers.torch_runtime import TorchTagger, choose_runtime
 
 
 def load(card: ModelCard, files: Mapping[str, Path], *, device: str, precision: str) -> TorchTagger:

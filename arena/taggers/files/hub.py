@@ -20,10 +20,10 @@ from urllib.request import getproxies
 
 from filelock import FileLock
 
-from arena.cards import COMMIT, ModelCard, Source
-from arena.base.files import digest_known, git_digest
 from arena.base.errors import WeightsError
+from arena.base.files import digest_known, git_digest
 from arena.base.progress import Progress, Silent
+from arena.cards import COMMIT, ModelCard, Source
 
 if TYPE_CHECKING:
     from huggingface_hub import HfFileMetadata

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 from PIL import ImageColor
 
-from arena.cards import FILTERS, InputSpec, ModelCard, Preprocess
 from arena.base.errors import WeightsError, nearest
+from arena.cards import FILTERS, InputSpec, ModelCard, Preprocess
 
 SECTIONS = ("test", "stages", "val")
 """Lists of transforms in one file, the one that counts first: `test` is what the vendor's figures were measured with."""

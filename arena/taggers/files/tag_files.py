@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-from arena.cards import ModelCard
 from arena.base.errors import ArenaError, WeightsError
+from arena.cards import ModelCard
 from arena.tags.space import CATEGORY_NAMES, E621_CATEGORY_NAMES, UNKNOWN_CATEGORY, TagSpace, read_csv
 
 DANBOORU_NUMBERS: Mapping[int, str] = {**CATEGORY_NAMES, 10: "year"}

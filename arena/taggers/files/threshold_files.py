@@ -10,9 +10,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from arena.cards import ModelCard, Thresholds
 from arena.base.errors import WeightsError, nearest, refuse_twice
-from arena.taggers.files.tag_files import DANBOORU_NUMBERS, Told, canonical, find_tag_file, named_file, read_json, read_text
+from arena.cards import ModelCard, Thresholds
+from arena.taggers.files.tag_files import (
+    DANBOORU_NUMBERS,
+    Told,
+    canonical,
+    find_tag_file,
+    named_file,
+    read_json,
+    read_text,
+)
 from arena.tags.space import UNKNOWN_CATEGORY, TagSpace, read_csv
 
 CATEGORY_FILE = "thresholds.csv"

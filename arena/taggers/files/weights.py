@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from arena.cards import ModelCard, Source
-from arena.base.files import digest_known
 from arena.base.errors import WeightsError
+from arena.base.files import digest_known
 from arena.base.progress import Progress, Silent
+from arena.cards import ModelCard, Source
 
 if TYPE_CHECKING:
     from torch import Tensor

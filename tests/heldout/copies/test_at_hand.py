@@ -6,13 +6,13 @@ import pandas as pd
 import pytest
 
 from arena.base.errors import ArenaError
+from arena.base.progress import Silent
 from arena.dataset.contamination import CLASSES, hold_against
 from arena.dataset.copies.at_hand import find_pictures, paths_of
 from arena.dataset.copies.dedup import dedup, read_sources
 from arena.dataset.copies.policy import Rule
 from arena.dataset.hashes.build import hash_sources
 from arena.dataset.hashes.index import HashIndex, read_index
-from arena.base.progress import Silent
 
 from ..indexes import write_index
 from .test_dedup import read, tags_by_id, write_folder

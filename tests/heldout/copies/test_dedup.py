@@ -11,8 +11,9 @@ from click.testing import CliRunner
 from PIL import Image
 
 from arena import cli
-from arena.cards import find_dataset
 from arena.base.errors import ArenaError, IncomparableError
+from arena.base.progress import Silent
+from arena.cards import find_dataset
 from arena.dataset.copies import dedup as flow
 from arena.dataset.copies.dedup import Deduplicated, Source, dedup, read_sources
 from arena.dataset.copies.pairs import COPY_COLUMNS
@@ -21,7 +22,6 @@ from arena.dataset.frozen import HeldOut, read_frozen, write_frozen
 from arena.dataset.hashes.algorithms import ALGORITHMS, dhash, phash
 from arena.dataset.hashes.index import HashIndex
 from arena.images.decode import decode, pixel_digest
-from arena.base.progress import Silent
 
 from ..indexes import write_index
 from .test_pairs import drawing, with_symbol

@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from arena.dataset.copies.alignment import Overlay, overlay, thumbnail
-from arena.dataset.copies.pairs import Pair, Signatures, candidates_against, candidates_within, confirm, equal_hashes, identical_against, identical_pairs
+from arena.dataset.copies.pairs import (
+    Pair,
+    Signatures,
+    candidates_against,
+    candidates_within,
+    confirm,
+    equal_hashes,
+    identical_against,
+    identical_pairs,
+)
 from arena.dataset.copies.signatures import VARIANTS, cropped, flat, sign, trimmed
 from arena.dataset.hashes.algorithms import mirrored
 from arena.images.decode import RGB, decode, pixel_digest

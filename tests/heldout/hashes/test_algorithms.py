@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from arena.pipeline.catalogue import find_dataset
 from arena.dataset.frozen import read_frozen
 from arena.dataset.hashes import algorithms as hashes
 from arena.dataset.hashes.algorithms import ALGORITHMS, dhash, joytag, mirrored, phash
 from arena.dataset.hashes.files import hash_file
 from arena.images.decode import RGB, decode
+from arena.pipeline.catalogue import find_dataset
 
 from ...conftest import GOLDEN, draw
 

@@ -17,7 +17,16 @@ from hypothesis import strategies as st
 from arena.base.errors import ArenaError, IncomparableError
 from arena.dataset.hashes import index as index_module
 from arena.dataset.hashes.algorithms import ALGORITHMS
-from arena.dataset.hashes.index import DIGESTS, METADATA, HashIndex, count_rows, read_blocks, read_facts, read_index, write_blocks
+from arena.dataset.hashes.index import (
+    DIGESTS,
+    METADATA,
+    HashIndex,
+    count_rows,
+    read_blocks,
+    read_facts,
+    read_index,
+    write_blocks,
+)
 
 from ..indexes import write_index
 

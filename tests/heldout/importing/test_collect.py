@@ -17,8 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from arena.cli import arena
 from arena.base.errors import ArenaError
+from arena.cli import arena
 from arena.dataset.frozen import digest_images
 from arena.dataset.hashes.algorithms import dhash, phash
 from arena.dataset.importing.collect import Outcome, collect

@@ -15,12 +15,12 @@ from huggingface_hub import parse_eval_result_entries
 from huggingface_hub.repocard_data import ModelCardData, model_index_to_eval_results
 from markdown_it import MarkdownIt
 
-from arena.results.published.of_result import published_of
-from arena.results.published.read import read_published
 from arena.report.exports.facts import facts_of
 from arena.report.exports.model_card import escape_latex
 from arena.report.exports.signature import signature_line
 from arena.report.exports.write import all_forms, model_forms, run_forms, write_forms
+from arena.results.published.of_result import published_of
+from arena.results.published.read import read_published
 from arena.results.run_folder import Result
 
 from ..results import HOSTILE, result_of

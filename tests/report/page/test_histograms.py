@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arena.evaluate import Settings, evaluate
 from arena.dataset.frozen import Truth
+from arena.evaluate import Settings, evaluate
 from arena.metrics.counts import CONVENTIONS
 from arena.metrics.thresholds import sweep_thresholds
 from arena.report.html import embedded_json, render

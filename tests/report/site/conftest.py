@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from arena.cards import Thresholds
-from arena.evaluate import Entry, Settings, evaluate
 from arena.dataset.frozen import Truth
+from arena.evaluate import Entry, Settings, evaluate
 from arena.report.html import render
 from arena.report.site.publish import publish
 from arena.report.summary import summary_markdown

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from arena.evaluate import Settings, evaluate
 from arena.base.format import figure, interval, signed
+from arena.evaluate import Settings, evaluate
 from arena.report.html import render
 from arena.report.summary import summary_markdown
-from arena.report.view_model.contamination import contamination_told, level_groups
 from arena.report.view import page_view
+from arena.report.view_model.contamination import contamination_told, level_groups
 from arena.results.run_folder import CONTAMINATION, Result
 
 from ...browser import Opened

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
+from arena.base.format import DECIDED, probability, signed
 from arena.evaluate.aggregate import ALPHA
 from arena.evaluate.per_tag import Q_LIMIT
-from arena.base.format import DECIDED, probability, signed
 from arena.metrics.significance import minimum_detectable
 from arena.report.html import render
 from arena.report.view_model.findings import findings, highest_ap, tag_findings, tag_pairs

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import onnxruntime
 
-from arena.cards import ModelCard
 from arena.base.errors import WeightsError
+from arena.cards import ModelCard
 from arena.taggers.adapters.onnx.pictures import proof_pictures
 from arena.taggers.adapters.onnx.ports import Ports, read_ports, refuse_other_width
 from arena.taggers.adapters.onnx.runners import HostRunner, Runner

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from arena.cards import ModelCard
-from arena.taggers.base import Pixels
 from arena.taggers.adapters.onnx.ports import Ports
 from arena.taggers.adapters.onnx.runners import Outputs, joined, parts, run_error
+from arena.taggers.base import Pixels
 from arena.taggers.preprocess import padding_of
 from arena.taggers.torch_runtime import to_input
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from arena.cards import InputSpec, ModelCard
 from arena.base.errors import WeightsError, nearest
+from arena.cards import InputSpec, ModelCard
 
 DTYPES: dict[str, np.dtype[Any]] = {
     "tensor(float)": np.dtype(np.float32),

@@ -7,11 +7,11 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from arena.cards import ModelCard
 from arena.base.errors import WeightsError
-from arena.taggers.base import Pixels
+from arena.cards import ModelCard
 from arena.taggers.adapters.onnx.ports import Ports
 from arena.taggers.adapters.onnx.session import first_line
+from arena.taggers.base import Pixels
 from arena.taggers.preprocess import normalise, padding_of
 
 Outputs = NDArray[np.float32]

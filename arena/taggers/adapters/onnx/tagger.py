@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from arena.cards import ModelCard
 from arena.base.errors import ScoresError
-from arena.taggers.base import Pixels, Scores
+from arena.cards import ModelCard
 from arena.taggers.adapters.onnx.ports import Ports
 from arena.taggers.adapters.onnx.runners import Outputs, Runner
+from arena.taggers.base import Pixels, Scores
 from arena.tags.space import TagSpace
 
 ENOUGH_LOGITS = 64

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import onnxruntime
 
-from arena.cards import ModelCard
 from arena.base.errors import WeightsError
-from arena.taggers.base import Scores
+from arena.cards import ModelCard
 from arena.taggers.adapters.onnx.pictures import proof_pictures
 from arena.taggers.adapters.onnx.ports import Ports
 from arena.taggers.adapters.onnx.runners import HostRunner, Outputs
 from arena.taggers.adapters.onnx.session import CPU, open_graph
 from arena.taggers.adapters.onnx.tagger import sigmoid
+from arena.taggers.base import Scores
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto
