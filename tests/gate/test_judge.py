@@ -14,7 +14,8 @@ from arena.gate.policy import read_policy
 from arena.gate.verdict import Case, Outcome, Side, Verdict
 from arena.tags.groups import TagGroup
 from tests.evaluate.worlds import entry, see, world
-from tests.gate.joints import NEW, OLD, Tag, joint, outcomes, policy_of
+
+from .joints import NEW, OLD, Tag, joint, outcomes, policy_of
 
 SIDES = {"candidate": NEW, "baseline": OLD}
 NAN = float("nan")

@@ -8,7 +8,8 @@ import pytest
 from arena.base.errors import ArenaError
 from arena.gate.keys import KEYS, Rule
 from arena.gate.policy import DEFAULT, read_aliases, read_policy
-from tests.gate.joints import policy_of
+
+from .joints import policy_of
 
 
 def test_the_defaults_hold_every_key() -> None:

@@ -14,7 +14,8 @@ from arena.gate.unpaired_evidence import evidence_apart
 from arena.gate.verdict import Case, Outcome
 from arena.metrics.intervals import f1_interval
 from arena.results.published.record import PUBLISHED_COLUMNS, Published
-from tests.gate.joints import outcomes, policy_of
+
+from .joints import outcomes, policy_of
 
 INTEGERS = ("index", "training_count", "support", "tp", "fp", "fn", "tn")
 TEXTS = ("tag", "category")
