@@ -27,7 +27,7 @@ from arena.metrics.counts import joytag_ratios, macro
 from arena.metrics.tally import tally
 from arena.metrics.thresholds import sweep_thresholds
 from arena.scores.matrix import Matrix
-from arena.tags.space import TagSpace
+from arena.tags import TagSpace
 
 THRESHOLD = 0.4
 JOYTAG_TAGS = 5_813

@@ -34,7 +34,7 @@ from arena.gate.policy import CriticalTag, Policy, read_policy
 from arena.gate.verdict import Case, Outcome, Side, Verdict
 from arena.metrics.intervals import wilson
 from arena.scores.store import Scores
-from arena.tags.space import TagSpace
+from arena.tags import TagSpace
 
 MIN_POSITIVES = 100
 """Positives that a tag is expected to have at least; means of a hundred such tags are as sure as those of thousands."""

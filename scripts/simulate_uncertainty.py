@@ -33,7 +33,7 @@ from arena.evaluate.slices import tag_slices
 from arena.metrics.intervals import Interval
 from arena.results.run_folder import HEADLINES
 from arena.scores.store import Scores
-from arena.tags.space import TagSpace
+from arena.tags import TagSpace
 
 THRESHOLD = 0.4
 BANDS = ((6, 9), (10, 29), (30, 99), (100, 299), (300, 999), (1000, 10**9))

@@ -14,7 +14,8 @@ from arena.cards.names import check_name
 from arena.cards.pixels import InputSpec, Preprocess, read_input, read_preprocess
 from arena.cards.source import Source, read_elsewhere
 from arena.cards.toml import Table, load_toml
-from arena.tags.space import CATEGORY_NAMES, E621_CATEGORY_NAMES, VENDOR_CATEGORIES
+from arena.tags import CATEGORY_NAMES, E621_CATEGORY_NAMES
+from arena.tags.space import VENDOR_CATEGORIES
 
 TAG_FORMATS = (
     "top_tags", "selected_tags", "tags_json", "tag_mapping", "camie_metadata", "classes_json", "deepdanbooru", "config_tags",

@@ -13,8 +13,8 @@ from arena.base.progress import Progress, Silent
 from arena.cards import check_name
 from arena.dataset.files import is_inside, place
 from arena.dataset.frozen import HeldOut, write_frozen
+from arena.tags import UNKNOWN_CATEGORY, TagRelations
 from arena.tags.exports import RELATION_FILES, write_relations
-from arena.tags.space import UNKNOWN_CATEGORY, TagRelations
 
 WRITTEN = ("dataset.toml", "images.parquet", "tags.csv", *RELATION_FILES)
 """Files of a dataset folder that are written anew; every other one beside them is taken over."""

@@ -12,7 +12,7 @@ from scipy.sparse import csc_array
 from arena.dataset.frozen import HeldOut
 from arena.dataset.ratings import RATING_SCHEMES
 from arena.dataset.selection import INCLUDED_FOR, RANDOM
-from arena.tags.space import TagRelations, TagSpace
+from arena.tags import TagRelations, TagSpace
 
 SUPPORT_BOUNDS = (0, 1, 3, 10, 30, 100, 300, 1_000, 10_000)
 """Where the classes of tags by number of images begin; the last has no end."""

@@ -21,7 +21,8 @@ from scipy.sparse import coo_array, csc_array, csr_array
 
 from arena.base.errors import ArenaError, refuse_twice
 from arena.cards import DatasetCard
-from arena.tags.space import TagRelations, TagSpace, read_csv
+from arena.tags import TagRelations, TagSpace
+from arena.tags.rows import read_csv
 
 IMAGE_COLUMNS = ("image_id", "path", "sha256", "width", "height", "phash", "dhash", "tags", "rating", "group")
 """Columns of `images.parquet`; it may hold more, and they are kept."""

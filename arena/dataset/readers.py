@@ -10,7 +10,7 @@ import numpy as np
 from arena.base.errors import ArenaError, ScoresError, refuse_twice
 from arena.dataset.frozen import Truth, sparse_rows
 from arena.images.decode import IMAGE_SUFFIXES
-from arena.tags.space import TagSpace
+from arena.tags import TagSpace
 
 
 def truth_from_rows(

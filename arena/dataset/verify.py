@@ -17,7 +17,8 @@ from arena.dataset.files import default_workers, in_threads, is_inside
 from arena.dataset.freeze import digest_rows
 from arena.dataset.frozen import digest_images, read_images, read_tags
 from arena.images.decode import decode
-from arena.tags.space import TagRelations, read_csv
+from arena.tags import TagRelations
+from arena.tags.rows import read_csv
 
 NAMED_FAULTS = 20
 """Faults that are told; the others are counted."""

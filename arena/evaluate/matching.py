@@ -15,7 +15,7 @@ from arena.metrics.counts import Integers
 from arena.metrics.thresholds import DEFAULT_THRESHOLD, per_tag
 from arena.scores.implied import close_predictions, implying
 from arena.scores.store import Scores
-from arena.tags.space import TagSpace, project
+from arena.tags import TagSpace, project
 
 
 @dataclass(frozen=True)

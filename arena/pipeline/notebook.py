@@ -28,7 +28,7 @@ from arena.pipeline.truth import GivenTruth, read_scores_of, read_truth
 from arena.results.run_folder import Result, write_result
 from arena.scores.matrix import Matrix
 from arena.scores.store import Scores, check_values
-from arena.tags.space import TagSpace
+from arena.tags import TagSpace
 
 ScoresLike = pd.DataFrame | NDArray[Any] | Scores | str | Path
 """A frame (index: image ids, columns: tags), an array (images, tags), or the path of an `.npz` or a run's scores folder."""

@@ -35,8 +35,8 @@ from arena.taggers.base import notes_of
 from arena.taggers.files.weights import fetch
 from arena.taggers.predict import ImageSource, Job, forget_mended, predict, refuse_missing
 from arena.taggers.size import size_of_all
+from arena.tags import TagRelations
 from arena.tags.groups import read_tag_groups
-from arena.tags.space import TagRelations
 
 DEMO_MODELS = ("joytag-demo", "wd14-demo")
 """What `arena run` compares when nothing is named."""

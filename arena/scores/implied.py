@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arena.scores.matrix import Matrix, Part
-from arena.tags.space import TagRelations, TagSpace
+from arena.tags import TagRelations, TagSpace
 
 GATHERED_BYTES = 8 << 20
 """Scores of implying tags that are gathered at a time; an implied tag may have hundreds."""

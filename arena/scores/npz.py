@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from arena.base.errors import ScoresError, refuse_twice
 from arena.scores.matrix import Matrix, stored_member
 from arena.scores.store import Scores, check_values
-from arena.tags.space import TagSpace
+from arena.tags import TagSpace
 
 
 def read_npz(path: Path, required: Sequence[str], *, large: str) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from arena.base.errors import ScoresError
 from arena.scores.matrix import Matrix, Stored, stored_npy
 from arena.scores.pace import Timed, add_up
-from arena.tags.space import TagSpace
+from arena.tags import TagSpace
 
 STORE_SCHEMA = 1
 """Version of this layout; another one is computed again."""

@@ -18,7 +18,7 @@ from arena.taggers.files.preprocess_json import follow_preprocess_file
 from arena.taggers.files.weights import fetch
 from arena.taggers.plugins import load_plugin
 from arena.taggers.preprocess import need_library
-from arena.tags.space import TagRelations
+from arena.tags import TagRelations
 
 # Idle OpenMP threads would spin on the cores that decode the next images: 47 s instead of 65 s for the demo run on two
 # cores, one of them shared with other work. It is read when torch is first loaded, which only the adapters do.

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from arena.base.errors import ScoresError
 from arena.cards import ModelCard, Preprocess
-from arena.tags.space import TagSpace
+from arena.tags import TagSpace
 
 Pixels = NDArray[np.uint8]
 """A batch of squares, (n, size, size, 3), red green blue, 0 to 255."""

@@ -17,7 +17,7 @@ from pathlib import Path
 from arena.base.errors import ArenaError, ScoresError
 from arena.cards import ModelCard, Preprocess, package_of
 from arena.taggers.base import Pixels, Scores, Tagger, check_scores
-from arena.tags.space import TagSpace
+from arena.tags import TagSpace
 
 INTERFACE: Mapping[str, type] = {"tags": TagSpace, "preprocess": Preprocess, "precision": str, "device": str}
 """What a tagger tells of itself, and how."""

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from arena.base.errors import ArenaError
 from arena.cards import InputSpec, ModelCard
 from arena.taggers.base import Pixels, Scores
-from arena.tags.space import TagSpace
+from arena.tags import TagSpace
 
 _DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 

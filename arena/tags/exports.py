@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 
 from arena.base.errors import ArenaError
 from arena.base.format import shown
-from arena.tags.relations import Link, link_of
+from arena.tags.relations import Link, TagRelations, link_of
 from arena.tags.rows import Row, Tally, read_rows
-from arena.tags.space import CATEGORY_NAMES, E621_CATEGORY_NAMES, UNKNOWN_CATEGORY, TagRelations
+from arena.tags.space import CATEGORY_NAMES, E621_CATEGORY_NAMES, UNKNOWN_CATEGORY
 
 DEPRECATED = "deprecated"
 """Why a deprecated tag is no label."""

@@ -1,14 +1,17 @@
-"""The graphs behind tag relations: where every alias ends, what every tag implies, and what was wrong with the rows.
+"""Relations between tags: aliases, implications and the blacklist, from rows to resolved graphs.
 
-The order of the rows never matters: whatever has to be settled is settled by dates and names, and told in a line.
+The order of the rows never matters: conflicts are settled by dates and names, and each is listed as a finding.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from arena.base.errors import ArenaError
 from arena.base.format import shown
+from arena.tags.rows import read_csv
 
 MAX_IMPLIED = 20_000_000
 """Pairs of a tag and one that it implies, all steps taken; Danbooru has some hundred thousand, and so many take gigabytes."""
@@ -39,6 +42,101 @@ class Closed(NamedTuple):
     implied: dict[str, frozenset[str]]
     """Canonical name -> every name it implies, itself left out."""
     findings: list[str]
+
+
+@dataclass(frozen=True)
+class TagRelations:
+    """What one tag says about another.
+
+    Attributes:
+        aliases: spelling -> canonical name, already resolved (no chains).
+        implications: canonical name -> every name it implies, closed transitively.
+        blacklist: canonical name -> why it is no label.
+        findings: what was wrong with the rows and how it was settled, a line each, sorted.
+    """
+
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    implications: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    blacklist: Mapping[str, str] = field(default_factory=dict)
+    findings: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        aliases: Iterable[tuple[str, str] | Link] = (),
+        implications: Iterable[tuple[str, str] | Link] = (),
+        blacklist: Mapping[str, str] | None = None,
+        findings: Iterable[str] = (),
+    ) -> "TagRelations":
+        """Resolve alias chains, canonicalise implications and the blacklist, and close implications transitively.
+
+        The order of the rows does not matter. Of two aliases for one spelling the newer holds, the alphabetically first where
+        no date is known; a cycle resolves to the name that was aliased first, likewise. Both are told in `findings`, to which
+        those of a reader may be added.
+
+        >>> r = TagRelations.of(aliases=[("pup", "doggy"), ("doggy", "dog")], implications=[("doggy", "animal")])
+        >>> sorted(r.close(["pup"]))
+        ['animal', 'dog']
+        >>> r.findings
+        ('implication doggy -> animal: names an alias; read as dog -> animal',)
+        """
+        resolved = resolve_aliases(Link(*row) for row in aliases)
+        closed = close_implications((Link(*row) for row in implications), resolved.canonical)
+        reasons: dict[str, str] = {}
+        found = [*findings, *resolved.findings, *closed.findings]
+        for name, reason in sorted((blacklist or {}).items()):
+            canonical = resolved.canonical.get(name, name)
+            reasons.setdefault(canonical, reason)
+            if canonical != name:
+                found.append(f"blacklist {shown(name)}: an alias; read as {shown(canonical)}")
+        return cls(resolved.canonical, closed.implied, reasons, tuple(sorted(set(found))))
+
+    @classmethod
+    def read(cls, folder: Path) -> "TagRelations":
+        """Read `tag_aliases.csv`, `tag_implications.csv` and `tag_blacklist.csv`; an absent file is an empty one.
+
+        The first two have Danbooru's columns `antecedent_name,consequent_name,status`, of which only `active` rows
+        count; the last has `name,reason`.
+        """
+        aliases, wrong = _read_relation(folder / "tag_aliases.csv")
+        implications, more = _read_relation(folder / "tag_implications.csv")
+        blacklist = read_csv(folder / "tag_blacklist.csv", ("name", "reason"))
+        return cls.of(
+            aliases=aliases,
+            implications=implications,
+            blacklist={row["name"]: row["reason"] or "" for row in blacklist if row["name"]},
+            findings=wrong + more,
+        )
+
+    def canonical(self, name: str) -> str:
+        """The name that stands for this spelling; itself where no alias is known."""
+        return self.aliases.get(name, name)
+
+    def close(self, names: Iterable[str]) -> set[str]:
+        """Canonical names of one image with everything they imply, less the blacklist.
+
+        What a blacklisted tag implies stays.
+        """
+        direct = {self.canonical(name) for name in names}
+        implied = {general for name in direct for general in self.implications.get(name, ())}
+        return (direct | implied) - self.blacklist.keys()
+
+    def about(self, names: Iterable[str]) -> "TagRelations":
+        """What matters for some canonical tags and those they imply: what implies them, and every other spelling of all.
+
+        Of the blacklist it keeps what is among these, so that closing their images again changes nothing.
+        """
+        direct = set(names)
+        wanted = direct.union(*(self.implications.get(name, ()) for name in direct))
+        implications = {name: kept for name, implied in self.implications.items() if (kept := implied & wanted)}
+        known = wanted | implications.keys()
+        return TagRelations(
+            {spelling: name for spelling, name in self.aliases.items() if name in known},
+            implications,
+            {name: reason for name, reason in self.blacklist.items() if name in known},
+            self.findings,
+        )
 
 
 def link_of(row: Mapping[str, Any]) -> Link:
@@ -168,3 +266,12 @@ def _seconds(text: str) -> float:
     except ValueError:
         return 0.0
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _read_relation(path: Path) -> tuple[list[Link], list[str]]:
+    """The active rows of a file, and a line about those that lack a name."""
+    rows = read_csv(path, ("antecedent_name", "consequent_name"))
+    active = [row for row in rows if (row.get("status") or "active") == "active"]
+    named = [row for row in active if row["antecedent_name"] and row["consequent_name"]]
+    nameless = len(active) - len(named)
+    return [link_of(row) for row in named], [f"{path.name}: {nameless} rows lack a name; left out"] if nameless else []

@@ -67,6 +67,25 @@ class Tally:
         return "" if fault else str(value).strip()
 
 
+def read_csv(path: Path, required: tuple[str, ...]) -> list[dict[str, str]]:
+    """Rows of a CSV file as text, so that a tag called `nan` stays one; an absent file has none.
+
+    Raises:
+        ArenaError: a required column is missing, or the file is no CSV.
+    """
+    if not path.exists():
+        return []
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            missing = [name for name in required if name not in (reader.fieldnames or ())]
+            if missing:
+                raise ArenaError(f"{path}: no column {', '.join(missing)}; its header is {reader.fieldnames}")
+            return list(reader)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ArenaError(f"{path}: no readable CSV in UTF-8 ({error})") from None
+
+
 def read_rows(path: Path, tally: Tally, *, header: tuple[str, ...] = ()) -> Iterator[Row]:
     """The rows of a file, one after the other.
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from arena.cards import ModelCard, Preprocess
-from arena.tags.space import TagSpace
+from arena.tags import TagSpace
 from tagging.stored import prepared
 
 CASES = {"one model": (448,), "two that share preprocessing": (448, 448), "two that do not": (448, 384)}

@@ -10,7 +10,7 @@ from arena.cards import find_dataset
 from arena.cli import arena
 from arena.dataset.canonical import NAMED_FINDINGS, Canonical, canonicalise, write_canonical
 from arena.dataset.frozen import HeldOut, read_frozen
-from arena.tags.space import TagRelations
+from arena.tags import TagRelations
 
 RELATIONS = TagRelations.of(
     aliases=[("tag_3", "three"), ("tag_one", "tag_1")],

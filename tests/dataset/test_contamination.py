@@ -26,7 +26,7 @@ from arena.dataset.contamination import (
     hold_against,
 )
 from arena.dataset.frozen import HeldOut
-from arena.tags.space import TagRelations, TagSpace
+from arena.tags import TagRelations, TagSpace
 
 from .indexes import make_index
 

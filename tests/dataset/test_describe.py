@@ -15,7 +15,7 @@ from arena.cards import find_dataset
 from arena.dataset import describe as module
 from arena.dataset.describe import describe, strongest_pairs
 from arena.dataset.frozen import read_frozen, write_frozen
-from arena.tags.space import TagRelations, TagSpace
+from arena.tags import TagRelations, TagSpace
 
 
 def test_a_small_set_is_told_as_it_was_counted_by_hand(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from arena.base.errors import ArenaError
 from arena.cards import find_dataset
 from arena.dataset.frozen import HeldOut, Truth, digest_images, read_frozen
 from arena.dataset.readers import list_images, truth_from_rows
-from arena.tags.space import TagSpace
+from arena.tags import TagSpace
 
 from ..conftest import draw
 

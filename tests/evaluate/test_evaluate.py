@@ -15,7 +15,7 @@ from arena.evaluate.passes import FINE_STEPS
 from arena.results.run_folder import read_result, write_result
 from arena.scores.matrix import Matrix
 from arena.scores.store import Scores
-from arena.tags.space import TagRelations, TagSpace
+from arena.tags import TagRelations, TagSpace
 
 PLAIN = Settings(replicates=0)
 RNG = np.random.default_rng(7)

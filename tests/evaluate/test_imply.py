@@ -15,7 +15,7 @@ from arena.report.summary import summary_markdown
 from arena.report.view import page_view
 from arena.scores.npz import write_scores
 from arena.scores.store import Scores
-from arena.tags.space import TagRelations, TagSpace
+from arena.tags import TagRelations, TagSpace
 
 from .worlds import assert_same_tables, entry, world
 

@@ -13,7 +13,7 @@ from arena.evaluate import Entry, Settings, amount_of_work, evaluate
 from arena.metrics import blocks
 from arena.scores.matrix import Matrix
 from arena.scores.store import Scores
-from arena.tags.space import TagSpace
+from arena.tags import TagSpace
 
 from .worlds import assert_same, assert_same_tables, entry, world
 

@@ -10,7 +10,7 @@ from arena.dataset.frozen import Truth
 from arena.evaluate import Settings, evaluate
 from arena.evaluate.mistakes import SHOWN, find_confusions, find_disagreements
 from arena.metrics.tally import WORST
-from arena.tags.space import TagSpace
+from arena.tags import TagSpace
 
 from .worlds import entry, labels_of, see, world
 

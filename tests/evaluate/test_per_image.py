@@ -10,7 +10,7 @@ from arena.dataset.frozen import Truth
 from arena.evaluate import Settings, evaluate
 from arena.evaluate import per_image as module
 from arena.metrics import intervals
-from arena.tags.space import TagSpace
+from arena.tags import TagSpace
 
 from .worlds import entry, labels_of, see, world
 

@@ -12,7 +12,7 @@ from arena.metrics import intervals, ranking, significance
 from arena.metrics.counts import TagCounts, f_beta, informedness, mcc
 from arena.metrics.significance import Paired
 from arena.results.run_folder import PER_TAG_COLUMNS, Result
-from arena.tags.space import TagSpace
+from arena.tags import TagSpace
 
 from .worlds import entry, labels_of, see, world
 

@@ -12,8 +12,8 @@ from arena.evaluate import Entry, Settings, evaluate
 from arena.evaluate.aggregate import ALL_FIGURES
 from arena.metrics.slices import support_band
 from arena.results.run_folder import Result
+from arena.tags import TagRelations, TagSpace
 from arena.tags.groups import TagGroup
-from arena.tags.space import TagRelations, TagSpace
 
 from .worlds import assert_same, entry, see, world
 

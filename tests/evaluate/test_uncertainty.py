@@ -12,7 +12,7 @@ from arena.evaluate.aggregate import ALL_FIGURES, ALPHA, Aggregates, p_of
 from arena.evaluate.per_tag import Q_LIMIT
 from arena.metrics import significance
 from arena.results.run_folder import Result
-from arena.tags.space import TagRelations, TagSpace
+from arena.tags import TagRelations, TagSpace
 
 from .worlds import assert_same, entry, labels_of, see, world
 

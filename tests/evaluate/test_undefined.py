@@ -13,7 +13,7 @@ from arena.cards import Thresholds
 from arena.dataset.frozen import Truth
 from arena.evaluate import Entry, Settings, evaluate
 from arena.results.run_folder import TABLES, Result, read_result, write_result
-from arena.tags.space import TagSpace
+from arena.tags import TagSpace
 
 from .worlds import cells_without_a_number, entry, see, world
 

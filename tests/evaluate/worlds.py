@@ -12,7 +12,7 @@ from arena.dataset.frozen import Truth
 from arena.evaluate import Entry
 from arena.results.run_folder import Result
 from arena.scores.store import Scores
-from arena.tags.space import TagSpace
+from arena.tags import TagSpace
 
 RATINGS = ("g", "s", "q", "e")
 

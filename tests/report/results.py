@@ -9,8 +9,8 @@ from arena.dataset.frozen import Truth
 from arena.evaluate import Entry, Settings, evaluate
 from arena.results.run_folder import Result
 from arena.scores.store import Scores
+from arena.tags import TagSpace
 from arena.tags.groups import TagGroup
-from arena.tags.space import TagSpace
 
 HOSTILE = (
     "<script>alert(1)</script>", "</details></picture>", "[x](https://example.org) ![y](z)", "a|b|c", "`code``", "@someone #1",

@@ -20,7 +20,7 @@ from arena.report.html import render
 from arena.report.page import histograms
 from arena.report.view import page_view
 from arena.results.run_folder import Result
-from arena.tags.space import TagSpace
+from arena.tags import TagSpace
 
 from ..browser import Opened
 from ..evaluate.worlds import entry, labels_of, see

@@ -15,7 +15,7 @@ from arena.report.text import detailed_metrics, full_metrics
 from arena.report.view import page_view
 from arena.results.run_folder import Result
 from arena.scores.store import Scores
-from arena.tags.space import TagRelations, TagSpace
+from arena.tags import TagRelations, TagSpace
 
 from ..conftest import DATA
 

@@ -21,8 +21,8 @@ from arena.report.summary import summary_markdown
 from arena.report.view import page_view
 from arena.results.run_folder import Result
 from arena.scores.store import Scores
+from arena.tags import TagSpace
 from arena.tags.groups import TagGroup
-from arena.tags.space import TagSpace
 
 from .payloads import make_payload
 

@@ -10,7 +10,7 @@ import pytest
 from arena.dataset.frozen import Truth
 from arena.evaluate import Settings, evaluate
 from arena.results.run_folder import TABLES, read_result, write_result
-from arena.tags.space import TagSpace
+from arena.tags import TagSpace
 from tests.evaluate.worlds import entry, see
 
 HOSTILE = [

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from arena.scores import implied, matrix
 from arena.scores.implied import close_predictions, implying
 from arena.scores.matrix import Matrix, stored_npy
-from arena.tags.space import TagRelations, TagSpace
+from arena.tags import TagRelations, TagSpace
 
 names = st.sampled_from("abcdefgh")
 pairs = st.lists(st.tuples(names, names), max_size=14)

@@ -13,7 +13,7 @@ from arena.scores import matrix as module
 from arena.scores.matrix import Matrix, Part, Stored, stored_member, stored_npy
 from arena.scores.npz import read_npz, read_scores, write_scores
 from arena.scores.store import Scores, ScoreStore, read_store
-from arena.tags.space import TagSpace
+from arena.tags import TagSpace
 
 VALUES = np.random.default_rng(0).random((50, 7)).astype(np.float32)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from arena.base.errors import ScoresError
 from arena.scores.npz import read_scores, write_scores
 from arena.scores.store import Scores, ScoreStore, read_store
-from arena.tags.space import TagSpace
+from arena.tags import TagSpace
 
 TAGS = TagSpace(("a", "b"), ("general", "meta"), (5, 6))
 SHARDS = [("1", "2", "3"), ("4",)]

@@ -11,7 +11,7 @@ from arena.scores.store import ScoreStore, read_store
 from arena.taggers import predict as module
 from arena.taggers.predict import ImageSource, Job, predict
 from arena.taggers.preprocess import square
-from arena.tags.space import TagSpace
+from arena.tags import TagSpace
 
 from ..conftest import draw
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from arena.base.errors import ArenaError
 from arena.dataset.blacklists import find_blacklist
+from arena.tags import TagRelations
 from arena.tags import rows as tag_rows
 from arena.tags.exports import category_scheme, read_categories, read_relations, relation_files, write_relations
-from arena.tags.space import TagRelations
 
 KAOMOJI = ("0_0", "(o)_(o)", "+_+", "<|>_<|>", "=_=", ">_<", "@_@", "^_^", "|_|", "||_||", ";)", ":3", '"')
 """Names that look like something else to a CSV, a spreadsheet or a shell."""

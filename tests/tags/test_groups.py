@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arena.base.errors import ArenaError
+from arena.tags import TagSpace
 from arena.tags.groups import TagGroup, read_tag_groups
-from arena.tags.space import TagSpace, read_csv
+from arena.tags.rows import read_csv
 
 ROOT = Path(__file__).parents[2]
 

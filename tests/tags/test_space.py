@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arena.base.errors import ArenaError
-from arena.tags.space import TagRelations, TagSpace, project, read_csv
+from arena.tags import TagRelations, TagSpace, project
+from arena.tags.rows import read_csv
 
 names = st.text("abcdef", min_size=1, max_size=3)
 pairs = st.lists(st.tuples(names, names), max_size=12)

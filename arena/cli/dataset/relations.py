@@ -9,7 +9,7 @@ import click
 from arena.cli.options import option
 
 if TYPE_CHECKING:
-    from arena.tags.space import TagRelations
+    from arena.tags import TagRelations
 
 
 def relation_options(verb: Callable[..., None]) -> Callable[..., None]:

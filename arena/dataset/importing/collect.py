@@ -32,8 +32,8 @@ from arena.dataset.rejects import write_rejects
 from arena.dataset.sources import Source
 from arena.dataset.sources.tree import shown
 from arena.images.decode import ImagePolicy
+from arena.tags import UNKNOWN_CATEGORY, TagRelations
 from arena.tags.exports import RELATION_FILES, write_relations
-from arena.tags.space import UNKNOWN_CATEGORY, TagRelations
 
 PARTS = ".parts"
 """Folder of an unfinished import inside that of the dataset."""

@@ -18,7 +18,7 @@ from arena.dataset.records import Content, Record, RefusedError, Reject
 from arena.dataset.sources.labels import refuse_long
 from arena.dataset.sources.tree import shown
 from arena.images.decode import ImagePolicy, pixel_digest, read_picture
-from arena.tags.space import TagRelations
+from arena.tags import TagRelations
 
 MAX_NAME_CHARACTERS = 1_000
 """Longest identifier and longest fact."""

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from arena.dataset.ratings import rating_word
 from arena.dataset.records import RefusedError
-from arena.tags.space import CATEGORY_NAMES
+from arena.tags import CATEGORY_NAMES
 
 NAMESPACES = {"creator": "artist", "series": "copyright"} | {
     name: name for name in ("artist", "copyright", "character", "meta")

@@ -11,7 +11,7 @@ from arena.base.errors import IncomparableError
 from arena.cards import Thresholds
 from arena.metrics.thresholds import DEFAULT_THRESHOLD, per_tag
 from arena.scores.store import Scores
-from arena.tags.space import TagRelations, TagSpace, project
+from arena.tags import TagRelations, TagSpace, project
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float32]

@@ -19,7 +19,7 @@ from arena.results.named import NamedRun, is_run, read_named
 from arena.scores.matrix import Matrix
 from arena.scores.store import Scores, ScoreStore, read_store
 from arena.taggers.predict import ImageSource
-from arena.tags.space import TagSpace, project
+from arena.tags import TagSpace, project
 
 
 @dataclass(frozen=True)

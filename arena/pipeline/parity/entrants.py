@@ -23,7 +23,7 @@ from arena.scores.npz import read_scores
 from arena.scores.store import Scores, read_facts, read_store
 from arena.taggers.predict import ImageSource
 from arena.taggers.preprocess import square
-from arena.tags.space import TagRelations
+from arena.tags import TagRelations
 
 PROBED = 4
 """Images by which is told whether a network gives logits."""

@@ -32,7 +32,7 @@ from arena.pipeline.parity.entrants import (
     those_scored,
 )
 from arena.pipeline.run import Compute
-from arena.tags.space import TagRelations
+from arena.tags import TagRelations
 
 FEW = 4
 """Images by which changes of B are told apart; the best is tried on all that are given to it."""

@@ -10,8 +10,9 @@ from arena.results.baselines.log import SHORT, read_log
 from arena.results.baselines.release import Release
 from arena.results.baselines.store import result_of
 from arena.results.named import read_named
+from arena.tags import TagRelations
 from arena.tags.relations import Link
-from arena.tags.space import TagRelations, read_csv
+from arena.tags.rows import read_csv
 
 
 def releases_of(home: Path, runs: Sequence[str] = ()) -> list[Release]:

@@ -15,7 +15,7 @@ from arena.base.format import shown
 from arena.results.published.record import Published
 from arena.results.published.rows import FLOATS, Row, decimals, publish_rows, read_text, refuse
 from arena.results.published.spreadsheet import unguarded
-from arena.tags.space import CATEGORY_NAMES
+from arena.tags import CATEGORY_NAMES
 
 REPORT, SELECTED, COUNTS, PER_TAG = "report-csv", "selected-tags", "counts-csv", "per-tag-csv"
 

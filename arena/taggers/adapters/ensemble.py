@@ -10,7 +10,7 @@ from arena.base.errors import ArenaError
 from arena.cards import ModelCard, Preprocess
 from arena.taggers.base import Pixels, Scores, Tagger
 from arena.taggers.files.tag_files import canonical
-from arena.tags.space import TagRelations, TagSpace, project
+from arena.tags import TagRelations, TagSpace, project
 
 MATCHING_VERSION = 2
 """Raised when other tags of members are found to be the same; part of every ensemble's cache key."""

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 from arena.base.errors import ArenaError, WeightsError
 from arena.cards import ModelCard
-from arena.tags.space import CATEGORY_NAMES, E621_CATEGORY_NAMES, UNKNOWN_CATEGORY, TagSpace, read_csv
+from arena.tags import CATEGORY_NAMES, E621_CATEGORY_NAMES, UNKNOWN_CATEGORY, TagSpace
+from arena.tags.rows import read_csv
 
 DANBOORU_NUMBERS: Mapping[int, str] = {**CATEGORY_NAMES, 10: "year"}
 """Danbooru's numbers, 9 for ratings as SmilingWolf adds it, and 10 for years as the port of Camie's tagger adds it."""

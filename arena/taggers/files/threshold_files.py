@@ -21,7 +21,8 @@ from arena.taggers.files.tag_files import (
     read_json,
     read_text,
 )
-from arena.tags.space import UNKNOWN_CATEGORY, TagSpace, read_csv
+from arena.tags import UNKNOWN_CATEGORY, TagSpace
+from arena.tags.rows import read_csv
 
 CATEGORY_FILE = "thresholds.csv"
 """What animetimm and PixAI call theirs."""

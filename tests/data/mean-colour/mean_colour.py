@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from arena.tags.space import TagSpace
+from arena.tags import TagSpace
 
 
 class MeanColour:

@@ -13,7 +13,7 @@ from arena.diagnostics.parity.measure import Parity, measure
 from arena.diagnostics.parity.pairs import Side, pair_up, thresholds_of
 from arena.metrics.ranks import spearman
 from arena.scores.store import Scores
-from arena.tags.space import TagRelations, TagSpace
+from arena.tags import TagRelations, TagSpace
 
 FEW_VALUES = st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.75, 1.0])
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from arena.diagnostics.parity.pairs import Pair, Side, pair_up
 from arena.diagnostics.parity.shifts import find_shift
 from arena.scores.store import Scores
-from arena.tags.space import TagSpace
+from arena.tags import TagSpace
 
 IMAGES, TAGS = 200, 30
 

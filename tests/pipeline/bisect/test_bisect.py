@@ -23,7 +23,7 @@ from arena.pipeline.run import Scoring
 from arena.scores.matrix import Matrix
 from arena.scores.npz import read_scores, write_scores
 from arena.scores.store import Scores
-from arena.tags.space import TagSpace
+from arena.tags import TagSpace
 from tests.conftest import GOLDEN, write_dataset
 
 pytestmark = pytest.mark.usefixtures("no_plots")

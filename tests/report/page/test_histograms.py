@@ -20,7 +20,7 @@ from arena.report.page.histograms import bin_width, histogram_block, histograms,
 from arena.report.page.packed import compress
 from arena.report.view import page_view
 from arena.results.run_folder import Result
-from arena.tags.space import TagRelations, TagSpace
+from arena.tags import TagRelations, TagSpace
 
 from ...evaluate.worlds import entry, labels_of, see
 from ..payloads import make_payload

@@ -20,7 +20,7 @@ from arena.report.text import detailed_metrics, full_metrics
 from arena.report.view import page_view
 from arena.results.run_folder import write_result
 from arena.scores.store import Scores
-from arena.tags.space import TagSpace
+from arena.tags import TagSpace
 
 TAGS = ("cat", "dog", "hatsune_miku_(vocaloid)", "Cat", "1girl", "thin")
 

@@ -13,7 +13,7 @@ from arena.evaluate import Entry, Settings, evaluate
 from arena.results.baselines.store import set_baseline
 from arena.results.run_folder import write_result
 from arena.scores.store import Scores, ScoreStore
-from arena.tags.space import TagRelations, TagSpace
+from arena.tags import TagRelations, TagSpace
 
 TAGS = ("cat", "dog", "hat", "old_hat")
 

@@ -18,7 +18,7 @@ from arena.taggers.adapters.ensemble import Ensemble, common_tags, spelling_of
 from arena.taggers.base import Tagger
 from arena.taggers.conformance import CHECKS, check
 from arena.taggers.predict import ImageSource, Job, predict
-from arena.tags.space import TagRelations, TagSpace
+from arena.tags import TagRelations, TagSpace
 from tests.conftest import Wd, draw
 
 pytestmark = pytest.mark.usefixtures("no_plots")

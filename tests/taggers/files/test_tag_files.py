@@ -13,7 +13,7 @@ from arena.base.errors import ArenaError, WeightsError
 from arena.cards import ModelCard, TagFile
 from arena.cards.model import TAG_FORMATS
 from arena.taggers.files.tag_files import READERS, canonical, find_tag_file, read_tags
-from arena.tags.space import TagSpace
+from arena.tags import TagSpace
 
 KAOMOJI = (
     "0_0 (o)_(o) +_+ +_- ._. <o>_<o> <|>_<| =_= >_< 3_3 6_9 >_o @_@ ^_^ o_o u_u x_x |_| ||_|| \\||/ \\m/ :\\ \\(o)/"

@@ -11,7 +11,7 @@ from arena.cards import ModelCard, TagFile, Thresholds
 from arena.cards.model import THRESHOLD_FORMATS
 from arena.taggers.files import threshold_files
 from arena.taggers.files.threshold_files import read_thresholds, tells_thresholds
-from arena.tags.space import TagSpace
+from arena.tags import TagSpace
 
 TAGS = TagSpace(("1girl", "nan", "ganyu_(genshin_impact)", "safe"), ("general", "general", "character", "rating"))
 CARD = ModelCard("m", "M", "onnx", Path(), ("model.onnx",), thresholds=Thresholds(0.35, {"character": 0.85}))

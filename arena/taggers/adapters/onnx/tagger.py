@@ -9,7 +9,7 @@ from arena.cards import ModelCard
 from arena.taggers.adapters.onnx.ports import Ports
 from arena.taggers.adapters.onnx.runners import Outputs, Runner
 from arena.taggers.base import Pixels, Scores
-from arena.tags.space import TagSpace
+from arena.tags import TagSpace
 
 ENOUGH_LOGITS = 64
 """So many logits never all lie in 0 to 1: half of a tagger's are below 0, and most are below -2."""
