@@ -39,7 +39,7 @@ from arena.cli.verify import verify
 
 if TYPE_CHECKING:
     from arena.pipeline.display_options import Showing
-    from arena.pipeline.run import Compute, Scoring
+    from arena.pipeline.stages import Compute, Scoring
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -291,14 +291,14 @@ def ls_tags(dataset: str, root: Path | None) -> None:
 
 
 def _compute(settings: dict[str, Any]) -> "Compute":
-    from arena.pipeline.run import Compute
+    from arena.pipeline.stages import Compute
 
     return Compute(settings["device"], settings["precision"], settings["batch_size"])
 
 
 def _scoring(settings: dict[str, Any]) -> "Scoring":
     from arena.evaluate.settings import SLICE_COLUMNS, Settings
-    from arena.pipeline.run import Scoring
+    from arena.pipeline.stages import Scoring
 
     slices = tuple(split_names(settings["slices"]))
     chosen = Settings(

@@ -164,7 +164,7 @@ def bisect(checkpoints: tuple[str, ...], tag: str, figure: str, margin: float, a
     from arena.cli.terminal.console import Terminal
     from arena.pipeline.bisect import bisect as bisection
     from arena.pipeline.bisect.checkpoints import Bench, find_checkpoints
-    from arena.pipeline.run import Compute
+    from arena.pipeline.stages import Compute
 
     found = find_checkpoints(checkpoints, settings["root"])
     output = settings["output"] or Path("runs") / f"bisect-{found[0].name}-to-{found[-1].name}"

@@ -72,7 +72,7 @@ def check(candidate: str | None, baseline: str | None, show_policy: bool, output
     from arena.pipeline.display_options import Showing
     from arena.pipeline.paired import Asked
     from arena.pipeline.recipe import Sample
-    from arena.pipeline.run import Compute
+    from arena.pipeline.stages import Compute
     from arena.report.check import words
 
     asked = Asked(

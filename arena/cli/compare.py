@@ -56,7 +56,7 @@ def compare(sides: tuple[str, ...], dataset: str | None, output: Path | None, **
     from arena.pipeline.display_options import Showing
     from arena.pipeline.paired import Asked
     from arena.pipeline.recipe import Sample
-    from arena.pipeline.run import Compute
+    from arena.pipeline.stages import Compute
 
     terminal = Terminal()
     asked = Asked(

@@ -86,7 +86,7 @@ def _report(models: tuple[str, ...], scores: tuple[tuple[str, Path], ...], setti
     from arena.cli.terminal.console import Terminal
     from arena.diagnostics.parity.verdict import Tolerances
     from arena.pipeline.parity.parity import Chosen, compare_models, compare_scores, compare_with_scores
-    from arena.pipeline.run import Compute
+    from arena.pipeline.stages import Compute
 
     common = {
         "thresholds": unique(settings["threshold"]), "root": settings["root"], "progress": Terminal(),

@@ -14,7 +14,7 @@ from arena.cards import Thresholds
 from arena.dataset.frozen import HeldOut
 from arena.evaluate import Entry, Settings, amount_of_work, evaluate
 from arena.evaluate.settings import SLICE_COLUMNS, describe_settings
-from arena.pipeline.run import Scoring, settings_of
+from arena.pipeline.stages import Scoring, settings_of
 from arena.pipeline.truth import GivenTruth, read_scores_of, read_truth
 from arena.results.run_folder import Result
 

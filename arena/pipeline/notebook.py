@@ -23,7 +23,7 @@ from arena.cards import Thresholds, check_name
 from arena.dataset.contamination import hold_against
 from arena.dataset.frozen import Truth
 from arena.evaluate import Entry, Settings, evaluate
-from arena.pipeline.run import write_reports
+from arena.pipeline.stages import write_reports
 from arena.pipeline.truth import GivenTruth, read_scores_of, read_truth
 from arena.results.run_folder import Result, write_result
 from arena.scores.matrix import Matrix

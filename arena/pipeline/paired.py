@@ -17,8 +17,8 @@ from arena.pipeline.display_options import Showing
 from arena.pipeline.entrants import BASELINES, Given, ModelSide, PublishedSide, RunSide, ScoresSide
 from arena.pipeline.recipe import Sample, facts_of, sample_of, scores_of_run, thresholds_of_run
 from arena.pipeline.renamed_tags import with_aliases
-from arena.pipeline.run import Compute, Scoring, evaluate_run, score_images, scored_entry, settings_of, write_run
 from arena.pipeline.same_images import find_ground, refuse_missing_images, refuse_no_common_tag, refuse_other_sets
+from arena.pipeline.stages import Compute, Scoring, evaluate_run, score_images, scored_entry, settings_of, write_run
 from arena.pipeline.thresholds import Own, describe_own, own_thresholds, thresholds_of_cards, with_files
 from arena.pipeline.truth import GivenTruth, read_scores_of
 from arena.results.published.column import read_columns

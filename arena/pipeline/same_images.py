@@ -10,7 +10,7 @@ from arena.base.format import listed, plural
 from arena.evaluate.matching import Entry
 from arena.pipeline.entrants import Given, RunSide
 from arena.pipeline.recipe import Sample, recorded_paths, sample_of
-from arena.pipeline.run import DEMO_DATASET
+from arena.pipeline.stages import DEMO_DATASET
 from arena.pipeline.truth import GivenTruth, read_truth
 
 NAMED_IMAGES = 3

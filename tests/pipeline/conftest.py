@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from arena.pipeline.display_options import Showing
-from arena.pipeline.run import Scoring, score_files
+from arena.pipeline.score import score_files
+from arena.pipeline.stages import Scoring
 
 from ..conftest import write_dataset
 

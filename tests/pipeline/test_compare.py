@@ -11,7 +11,8 @@ from arena.base.errors import ArenaError, IncomparableError
 from arena.pipeline.compare import compare
 from arena.pipeline.display_options import Showing
 from arena.pipeline.paired import Asked
-from arena.pipeline.run import Scoring, score_files
+from arena.pipeline.score import score_files
+from arena.pipeline.stages import Scoring
 from arena.results.run_folder import read_result
 
 from .conftest import World

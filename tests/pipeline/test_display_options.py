@@ -16,9 +16,10 @@ from arena.cards import find_dataset
 from arena.dataset.frozen import read_frozen
 from arena.evaluate import Settings
 from arena.images.thumbnails import Limits, read_thumbnails
-from arena.pipeline import run as pipeline
 from arena.pipeline.display_options import LIMITS, Showing, rating_told, show_images
-from arena.pipeline.run import Scoring
+from arena.pipeline.report import render
+from arena.pipeline.score import score_files
+from arena.pipeline.stages import Scoring, write_reports
 from arena.results.run_folder import read_result, write_result
 from tests.conftest import write_dataset
 from tests.report.unpacking import decompress
@@ -58,7 +59,7 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Given:
         np.savez(files[name], scores=values, tags=np.array(heldout.tags.names), image_ids=np.array(heldout.image_ids))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("arena.report.plots.write_plots", lambda result, folder: [])
-        run = pipeline.score_files(
+        run = score_files(
             files, folder / "run", dataset=str(dataset), scoring=SCORING, showing=Showing("none"), command="x"
         )
     return Given(dataset, files, run)
@@ -76,7 +77,7 @@ def show(given: Given, showing: Showing = Showing(), progress: Progress = Silent
     """What a run does once its figures are there."""
     result = read_result(given.run)
     show_images(result, given.run, read_frozen(find_dataset(str(given.dataset))), showing, progress)
-    pipeline.write_reports(result, given.run)
+    write_reports(result, given.run)
     write_result(result, given.run)
     return given.run
 
@@ -126,7 +127,7 @@ def test_a_private_set_leaves_no_image_anywhere(given: Given, how: str) -> None:
         rate(given.dataset, ["g"], "private = true\n")
     run = show(given, {"option": Showing("none"), "card": Showing(), "no ids": Showing(image_ids=False)}[how])
     assert not (run / "thumbnails").exists()
-    pipeline.render(run, Showing("all"))
+    render(run, Showing("all"))
     page = page_of(run)
     assert not re.search("<img|data:image/webp|UklGR|'self'", page)
     assert told(page) == {"inside": 0, "beside": 0, "folder": "thumbnails", "type": "image/webp", "blurred": 0}
@@ -134,7 +135,7 @@ def test_a_private_set_leaves_no_image_anywhere(given: Given, how: str) -> None:
 
 def test_a_page_without_ids_names_no_image(given: Given) -> None:
     (given.dataset / "images/0007.png").write_bytes(b"broken")
-    run = pipeline.score_files(
+    run = score_files(
         given.files, given.run, dataset=str(given.dataset), scoring=SCORING, showing=Showing(image_ids=False)
     )
     page = page_of(run)
@@ -142,7 +143,7 @@ def test_a_page_without_ids_names_no_image(given: Given) -> None:
     everything = page + unpacked(page, "evidence-block").decode("latin-1") + (run / "summary.md").read_text()
     assert [image for image in ids if f'"{image}"' in everything or f">{image}<" in everything] == []
     assert 'id="suspects"' not in page
-    pipeline.render(run)
+    render(run)
     assert page_of(run) == page, "the choice is the run's own"
     assert show(given) == run
     assert f'"{ids[0]}"' in unpacked(page_of(run), "evidence-block").decode("latin-1")
@@ -152,14 +153,14 @@ def test_reports_are_written_again_from_the_run_folder_alone(given: Given) -> No
     run = show(given)
     page = page_of(run)
     given.dataset.rename(given.dataset.with_name("gone"))
-    pipeline.render(run)
+    render(run)
     assert page_of(run) == page
-    pipeline.render(run, Showing("none"))
+    render(run, Showing("none"))
     assert told(page_of(run))["inside"] == 0
     assert read_thumbnails(run), "the pictures are still there"
-    pipeline.render(run, Showing(image_ids=False))
+    render(run, Showing(image_ids=False))
     assert 'id="suspects"' not in page_of(run)
-    pipeline.render(run)
+    render(run)
     assert page_of(run) == page
 
 
@@ -181,7 +182,7 @@ def test_pictures_that_another_run_left_are_not_shown(given: Given) -> None:
     result = read_result(run)
     del result.run["shows"]
     write_result(result, run)
-    pipeline.render(run)
+    render(run)
     assert told(page_of(run))["inside"] == 0
 
 
@@ -191,7 +192,7 @@ def test_a_truth_that_is_no_dataset_has_no_thumbnails(tmp_path: Path) -> None:
     truth = rng.random((60, 2)) < 0.5
     np.savez(tmp_path / "t.npz", truth=truth, tags=tags, image_ids=ids)
     np.savez(tmp_path / "s.npz", scores=np.float32(0.5 * truth + 0.3 * rng.random((60, 2))), tags=tags, image_ids=ids)
-    run = pipeline.score_files({"s": tmp_path / "s.npz"}, tmp_path / "of", truth=tmp_path / "t.npz", scoring=SCORING)
+    run = score_files({"s": tmp_path / "s.npz"}, tmp_path / "of", truth=tmp_path / "t.npz", scoring=SCORING)
     assert not (run / "thumbnails").exists()
     assert "<img" not in page_of(run)
 

@@ -56,7 +56,7 @@ def test_a_run_on_half_of_the_set_is_named(world: World) -> None:
     images.to_parquet(smaller / "images.parquet", index=False)
     card = (smaller / "dataset.toml").read_text().splitlines()
     (smaller / "dataset.toml").write_text("\n".join(line for line in card if not line.startswith("digest")))
-    from arena.pipeline.run import score_files
+    from arena.pipeline.score import score_files
 
     half = world.npz("half", scores_of(0, images=30))
     score_files(

@@ -20,10 +20,14 @@ from arena.cards import InputSpec, Preprocess, find_model
 from arena.cli.terminal.console import show_summary
 from arena.evaluate import Settings
 from arena.pipeline import run as pipeline
-from arena.pipeline.run import Compute, Scoring
+from arena.pipeline.predict import predict_folder
+from arena.pipeline.report import render
+from arena.pipeline.score import score_files
+from arena.pipeline.stages import Compute, Scoring
 from arena.results.run_folder import read_result
 from arena.scores.matrix import Matrix
 from arena.scores.npz import read_scores, write_scores
+from arena.scores.store import read_store
 from arena.taggers import predict as predict_module
 from arena.tags.groups import TagGroup
 from tests.conftest import GOLDEN, Wd, draw, write_dataset
@@ -37,7 +41,7 @@ CONTRACT = {
 pytestmark = pytest.mark.usefixtures("no_plots")
 
 
-class Notes(pipeline.Silent):
+class Notes(Silent):
     def __init__(self) -> None:
         self.lines: list[str] = []
 
@@ -144,18 +148,18 @@ def test_a_run_stopped_while_it_writes_reports_keeps_its_figures_and_no_page_of_
             pipeline.run(models, str(drawn_dataset), folder, scoring=Scoring(thresholds={"tiny": 0.9}))
     assert not (folder / "index.html").exists()
     assert json.loads((folder / "summary.json").read_text())["models"]["tiny"]["threshold"] == "0.9"
-    pipeline.render(folder)
+    render(folder)
     assert "&gt;=0.9" in (folder / "index.html").read_text(encoding="utf-8")
 
 
 def test_the_signature_pins_scores_and_thresholds(models: list[str], drawn_dataset: Path, tmp_path: Path) -> None:
-    pipeline.predict_folder(models[0], drawn_dataset / "images", tmp_path / "s.npz")
+    predict_folder(models[0], drawn_dataset / "images", tmp_path / "s.npz")
     scores = read_scores(tmp_path / "s.npz")
     write_scores(tmp_path / "t.npz", replace(scores, values=Matrix.of(scores.values.read() * np.float32(0.5))))
 
     def signature(name: str, threshold: float) -> str:
         how = Scoring(thresholds={"m": threshold})
-        folder = pipeline.score_files({"m": tmp_path / name}, tmp_path / "run", dataset=str(drawn_dataset), scoring=how)
+        folder = score_files({"m": tmp_path / name}, tmp_path / "run", dataset=str(drawn_dataset), scoring=how)
         return json.loads((folder / "run.json").read_text())["signature"]
 
     assert len({signature("s.npz", 0.4), signature("t.npz", 0.4), signature("s.npz", 0.6)}) == 3
@@ -166,8 +170,8 @@ def test_predict_then_score_agree_on_an_unreadable_image(
     models: list[str], drawn_dataset: Path, tmp_path: Path
 ) -> None:
     (drawn_dataset / "images/0007.png").write_bytes(b"broken")
-    pipeline.predict_folder(models[0], drawn_dataset / "images", tmp_path / "s.npz")
-    folder = pipeline.score_files({"m": tmp_path / "s.npz"}, tmp_path / "run", dataset=str(drawn_dataset))
+    predict_folder(models[0], drawn_dataset / "images", tmp_path / "s.npz")
+    folder = score_files({"m": tmp_path / "s.npz"}, tmp_path / "run", dataset=str(drawn_dataset))
     assert json.loads((folder / "summary.json").read_text())["images"] == 39
 
 
@@ -178,7 +182,7 @@ def test_stored_scores_can_be_scored_again_without_the_model_and_give_the_same(
         models, str(drawn_dataset), tmp_path / "run", scoring=Scoring(thresholds={"tiny": 0.4, "wd": 0.4})
     )
     stored = {name: run / "scores" / name for name in ("tiny", "wd")}
-    again = pipeline.score_files(
+    again = score_files(
         stored, tmp_path / "again", dataset=str(drawn_dataset), scoring=Scoring(thresholds={"tiny": 0.4, "wd": 0.4})
     )
     first, second = (json.loads((folder / "summary.json").read_text()) for folder in (run, again))
@@ -190,13 +194,13 @@ def test_stored_scores_can_be_scored_again_without_the_model_and_give_the_same(
 
 
 def test_predict_writes_scores_that_score_takes(joytag_folder: Path, drawn_dataset: Path, tmp_path: Path) -> None:
-    scores = pipeline.predict_folder(f"tiny={joytag_folder}", drawn_dataset / "images", tmp_path / "out/s.npz")
+    scores = predict_folder(f"tiny={joytag_folder}", drawn_dataset / "images", tmp_path / "out/s.npz")
     back = read_scores(tmp_path / "out/s.npz")
     assert back.image_ids == tuple(f"{i:04d}" for i in range(40))
     assert np.array_equal(back.values.read(), scores.values.read())
     assert not list((tmp_path / "out").glob("*.parts"))
     run = pipeline.run([f"tiny={joytag_folder}"], str(drawn_dataset), tmp_path / "run")
-    again = pipeline.score_files({"tiny": tmp_path / "out/s.npz"}, tmp_path / "again", dataset=str(drawn_dataset))
+    again = score_files({"tiny": tmp_path / "out/s.npz"}, tmp_path / "again", dataset=str(drawn_dataset))
     assert (run / "full-metrics/tiny.txt").exists()
     assert pd.read_parquet(run / "per_tag.parquet")["ap"].equals(pd.read_parquet(again / "per_tag.parquet")["ap"])
 
@@ -211,7 +215,7 @@ def test_predict_tells_whose_output_was_never_checked(joytag_folder: Path, drawn
 
     for model, unverified in ((f"mine={joytag_folder}", True), ("joytag-demo", False)):
         notes = Notes()
-        pipeline.predict_folder(model, drawn_dataset / "images", tmp_path / "s.npz", limit=2, progress=notes)
+        predict_folder(model, drawn_dataset / "images", tmp_path / "s.npz", limit=2, progress=notes)
         assert any("unverified" in note for note in notes.told) == unverified
 
 
@@ -221,13 +225,13 @@ def test_truncated_images_are_skipped_counted_and_named(models: list[str], drawn
     for i in range(3):
         draw(i).save(images / f"{i}.png")
     (images / "1.png").write_bytes((images / "1.png").read_bytes()[:90])
-    scores = pipeline.predict_folder(models[0], images, tmp_path / "s.npz")
+    scores = predict_folder(models[0], images, tmp_path / "s.npz")
     assert scores.image_ids == ("0", "2")
     assert "truncated" in scores.skipped["1"]
     for path in images.iterdir():
         path.write_bytes(b"nothing")
     with pytest.raises(ScoresError, match="none of 3 images could be read; the first, 0: not an image"):
-        pipeline.predict_folder(models[0], images, tmp_path / "t.npz")
+        predict_folder(models[0], images, tmp_path / "t.npz")
 
 
 def test_a_broken_frozen_image_is_left_out_for_every_model(
@@ -245,7 +249,7 @@ def test_thresholds_come_from_option_card_or_default(models: list[str], drawn_da
     summary = json.loads((folder / "summary.json").read_text())["models"]
     assert (summary["tiny"]["threshold"], summary["tiny"]["threshold_source"]) == ("0.4", "card")
     assert (summary["wd"]["threshold"], summary["wd"]["threshold_source"]) == ("0.2", "option")
-    stored = pipeline.score_files({"own": folder / "scores/tiny"}, tmp_path / "s", dataset=str(drawn_dataset))
+    stored = score_files({"own": folder / "scores/tiny"}, tmp_path / "s", dataset=str(drawn_dataset))
     model = json.loads((stored / "summary.json").read_text())["models"]["own"]
     assert (model["threshold"], model["threshold_source"]) == ("0.5", "default")
 
@@ -271,7 +275,7 @@ def test_thresholds_of_single_tags_go_from_file_to_page(
     assert rows["threshold"].astype(str).to_dict() == {
         name: own.get(name, "0.85") for name in ("tag_0", "tag_2", "tag_4", "tag_6", "tag_8", "tag_10", "tag_one")
     }
-    scores, kept = pipeline.read_store(folder / "scores/wd"), json.loads((folder / "run.json").read_text())
+    scores, kept = read_store(folder / "scores/wd"), json.loads((folder / "run.json").read_text())
     column = scores.values.read()[:, scores.tags.index["tag_4"]]
     assert rows.loc["tag_4", ["tp", "fp"]].sum() == (column >= np.float32(0.15)).sum()
     facts = kept["models"]["wd"]["thresholds"]
@@ -360,7 +364,7 @@ def test_reports_can_be_rendered_again(models: list[str], drawn_dataset: Path, t
     folder = pipeline.run(models, str(drawn_dataset), tmp_path / "run")
     page = (folder / "index.html").read_text()
     (folder / "index.html").unlink()
-    pipeline.render(folder)
+    render(folder)
     assert (folder / "index.html").read_text() == page
 
 
@@ -390,7 +394,7 @@ def test_tag_groups_come_from_the_option_else_from_beside_the_truth_else_from_th
     plain = Settings(replicates=0)
 
     def found(scoring: Scoring) -> dict[str, int]:
-        folder = pipeline.score_files({"m": scores}, tmp_path / "run", truth=truth, scoring=scoring, root=root)
+        folder = score_files({"m": scores}, tmp_path / "run", truth=truth, scoring=scoring, root=root)
         return groups_of(folder)
 
     (root / "datasets").mkdir(parents=True)
@@ -408,7 +412,7 @@ def test_tag_groups_of_the_settings_come_on_top(tmp_path: Path) -> None:
     scores, truth = npz_pair(tmp_path)
     (tmp_path / "tag_groups.toml").write_text('[animals]\ntags = ["cat", "dog"]\n')
     own = Settings(replicates=0, tag_groups=[TagGroup("sky", "Sky", "", ("sun",))])
-    folder = pipeline.score_files({"m": scores}, tmp_path / "run", truth=truth, scoring=Scoring(own))
+    folder = score_files({"m": scores}, tmp_path / "run", truth=truth, scoring=Scoring(own))
     assert groups_of(folder) == {"sky": 1, "animals": 2}
 
 
@@ -422,7 +426,7 @@ def test_what_the_settings_say_reaches_the_run_folder(drawn_dataset: Path, joyta
         "all images are rated and sized alike"
     )
     assert result.run["signature"].count("animetimm") == 1
-    again = pipeline.score_files(
+    again = score_files(
         {"m": folder / "scores/m"}, tmp_path / "b", dataset=str(drawn_dataset),
         scoring=Scoring(replace(settings, seed=6), thresholds={"m": 0.4}),
     )  # fmt: skip
@@ -486,7 +490,7 @@ def test_a_killed_run_continues_and_equals_an_undisturbed_one(
 def test_half_precision_on_cuda_is_near_the_cpu(drawn_dataset: Path, tmp_path: Path) -> None:
     spec = f"m={GOLDEN / 'joytag-cnn-sine'}"
     cpu, cuda = (
-        pipeline.predict_folder(spec, drawn_dataset / "images", tmp_path / f"{device}.npz", compute=Compute(device))
+        predict_folder(spec, drawn_dataset / "images", tmp_path / f"{device}.npz", compute=Compute(device))
         for device in ("cpu", "cuda")
     )
     assert np.abs(cpu.values.read() - cuda.values.read()).max() < 5e-3

@@ -13,7 +13,7 @@ from arena.base.errors import ArenaError
 from arena.evaluate import Settings
 from arena.pipeline import run as pipeline
 from arena.pipeline.publish import image_ids_of, publish_forms
-from arena.pipeline.run import Scoring
+from arena.pipeline.stages import Scoring
 from arena.pipeline.verify import verify
 from arena.results.run_folder import read_result
 from tests.cli.test_cli import npz_pair

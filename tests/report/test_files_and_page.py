@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from arena.base.format import count, figure, interval, probability, signed
-from arena.pipeline.run import write_reports
+from arena.pipeline.stages import write_reports
 from arena.results.run_folder import Result, write_result
 
 from ..browser import Opened

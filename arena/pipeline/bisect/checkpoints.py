@@ -13,7 +13,7 @@ from arena.base.progress import Progress
 from arena.cards import ModelCard, Thresholds, find_dataset, find_model
 from arena.dataset.frozen import HeldOut, Truth, read_frozen
 from arena.evaluate import Entry
-from arena.pipeline.run import DEMO_DATASET, Compute, score_images
+from arena.pipeline.stages import DEMO_DATASET, Compute, score_images
 from arena.pipeline.thresholds import own_thresholds, with_files
 from arena.results.named import NamedRun, is_run, read_named
 from arena.scores.matrix import Matrix

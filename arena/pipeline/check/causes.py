@@ -17,7 +17,7 @@ from arena.evaluate.matching import describe_thresholds
 from arena.pipeline.paired import Joint
 from arena.pipeline.parity.entrants import Images, Runner
 from arena.pipeline.parity.parity import Rerun, explain
-from arena.pipeline.run import Compute
+from arena.pipeline.stages import Compute
 from arena.taggers.predict import ImageSource
 
 MOST_IMAGES = 1024

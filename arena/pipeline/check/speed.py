@@ -14,7 +14,7 @@ from arena.gate.limits import speed_cases
 from arena.gate.policy import Policy
 from arena.gate.verdict import Case, Outcome
 from arena.pipeline.paired import Joint
-from arena.pipeline.run import Compute
+from arena.pipeline.stages import Compute
 from arena.taggers.base import Tagger
 
 ROUNDS = 5

@@ -15,7 +15,7 @@ from arena.dataset.frozen import read_frozen
 from arena.dataset.readers import list_images
 from arena.diagnostics.parity.pairs import Side
 from arena.images.decode import decode_on
-from arena.pipeline.run import Compute, score_images
+from arena.pipeline.stages import Compute, score_images
 from arena.pipeline.thresholds import Own, own_thresholds, thresholds_of_cards, with_files
 from arena.pipeline.truth import read_scores_of
 from arena.scores.matrix import Matrix

@@ -31,7 +31,7 @@ from arena.pipeline.parity.entrants import (
     sort_out,
     those_scored,
 )
-from arena.pipeline.run import Compute
+from arena.pipeline.stages import Compute
 from arena.tags import TagRelations
 
 FEW = 4

@@ -19,7 +19,8 @@ from arena.pipeline import run as pipeline
 from arena.pipeline.bisect.bisect import bisect
 from arena.pipeline.bisect.checkpoints import Bench, find_checkpoints
 from arena.pipeline.bisect.search import State
-from arena.pipeline.run import Scoring
+from arena.pipeline.predict import predict_folder
+from arena.pipeline.stages import Scoring
 from arena.scores.matrix import Matrix
 from arena.scores.npz import read_scores, write_scores
 from arena.scores.store import Scores
@@ -50,7 +51,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
             noised["head.weight"][5] *= -1
         save_file(noised, folder / "model.safetensors")
     write_dataset(top / "drawn", images=60, tags=12)
-    pipeline.predict_folder(f"first={top / 'ckpt-0'}", top / "drawn/images", top / "first.npz")
+    predict_folder(f"first={top / 'ckpt-0'}", top / "drawn/images", top / "first.npz")
     scores = read_scores(top / "first.npz")
     values = scores.values.read()
     columns = [scores.tags.index[f"tag_{n}"] for n in range(12)]

@@ -15,7 +15,8 @@ from arena.gate.verdict import Outcome
 from arena.pipeline.check.check import check
 from arena.pipeline.display_options import Showing
 from arena.pipeline.paired import Asked
-from arena.pipeline.run import Compute, Scoring, run
+from arena.pipeline.run import run
+from arena.pipeline.stages import Compute, Scoring
 from arena.scores.npz import write_scores
 from arena.scores.store import read_store
 from tests.cli.test_cli import arena

@@ -9,7 +9,7 @@ from PIL import Image
 
 from arena.diagnostics.parity.verdict import Report
 from arena.pipeline.parity.parity import Chosen, compare_models, compare_with_scores
-from arena.pipeline.run import Compute
+from arena.pipeline.stages import Compute
 from tests.conftest import write_selected_tags
 
 TAGS = 24

@@ -9,7 +9,9 @@ import pytest
 from arena.base.errors import ArenaError, IncomparableError, WeightsError
 from arena.cards import find_model
 from arena.pipeline.parity.parity import Chosen, compare_scores, compare_with_scores
-from arena.pipeline.run import Compute, predict_folder, run
+from arena.pipeline.predict import predict_folder
+from arena.pipeline.run import run
+from arena.pipeline.stages import Compute
 from tests.cli.test_cli import arena
 
 from .conftest import TAGS, compare, hold_against, write_card

@@ -14,7 +14,7 @@ from arena.base.errors import ArenaError, IncomparableError, ScoresError
 from arena.cards import find_model
 from arena.diagnostics.parity.verdict import Tolerances
 from arena.pipeline.parity.parity import compare_scores
-from arena.pipeline.run import Compute
+from arena.pipeline.stages import Compute
 
 from .conftest import TAGS, compare, hold_against, rename_tags, write_card, write_sensitive_onnx
 
