@@ -16,15 +16,19 @@ from arena.evaluate import Entry, Settings
 from arena.pipeline.display_options import Showing
 from arena.pipeline.entrants import BASELINES, Given, ModelSide, PublishedSide, RunSide, ScoresSide
 from arena.pipeline.recipe import Sample, facts_of, sample_of, scores_of_run, thresholds_of_run
-from arena.pipeline.renamed_tags import with_aliases
-from arena.pipeline.same_images import find_ground, refuse_missing_images, refuse_no_common_tag, refuse_other_sets
+from arena.pipeline.same_images import (
+    find_ground,
+    refuse_missing_images,
+    refuse_no_common_tag,
+    refuse_other_sets,
+    with_aliases,
+)
 from arena.pipeline.stages import Compute, Scoring, evaluate_run, score_images, scored_entry, settings_of, write_run
 from arena.pipeline.thresholds import Own, describe_own, own_thresholds, thresholds_of_cards, with_files
 from arena.pipeline.truth import GivenTruth, read_scores_of
 from arena.results.published.column import read_columns
 from arena.results.run_folder import Result
-from arena.scores.pace import describe_pace
-from arena.scores.store import read_facts
+from arena.scores.store import describe_throughput, read_facts
 from arena.taggers.predict import ImageSource
 
 Scored = RunSide | ScoresSide | ModelSide
@@ -202,7 +206,7 @@ def entry_of(side: Given, root: Path | None, progress: Progress) -> Entry:
     scores = read_scores_of(side.path)
     told = own_thresholds(thresholds_of_cards([side.name], root), {})[side.name]
     known = {"scores": side.path.name, "key": digest_file(side.path)} if side.path.is_file() else read_facts(side.path)
-    facts = {**known, **describe_pace(scores.timed), "thresholds": describe_own(told)}
+    facts = {**known, **describe_throughput(scores.timed), "thresholds": describe_own(told)}
     return Entry(side.name, side.name, scores, told.thresholds, told.source, facts)
 
 

@@ -1,12 +1,14 @@
-"""The images and labels that both sides stand on, and the refusal of sides that stand on others."""
+"""Check that all models were scored on the same images and labels, and refuse those that were not."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from arena.base.errors import ArenaError, IncomparableError
 from arena.base.files import digest_file
 from arena.base.format import listed, plural
+from arena.dataset.frozen import Truth
 from arena.evaluate.matching import Entry
 from arena.pipeline.entrants import Given, RunSide
 from arena.pipeline.recipe import Sample, recorded_paths, sample_of
@@ -121,6 +123,26 @@ def refuse_no_common_tag(truth: GivenTruth, entries: Sequence[Entry]) -> None:
                 f"{entry.name}: none of its {len(names):,} tags ({listed(list(names), keep=3)}) is a tag of "
                 f"{truth.facts['name']}; name renamed ones in a file old,new with --aliases"
             )
+
+
+def with_aliases(truth: Truth, renamed: Mapping[str, str]) -> Truth:
+    """A truth by whose relations a tag is found under its old name and its new one.
+
+    The truth's own spelling stands for both; where it has neither, the new one does.
+
+    >>> from arena.tags import TagSpace
+    >>> import numpy as np
+    >>> truth = Truth.of(["a"], TagSpace(("hat",)), np.array([[True]]))
+    >>> dict(with_aliases(truth, {"hat": "headwear"}).relations.aliases)
+    {'headwear': 'hat'}
+    """
+    known = truth.tags.index
+    aliases = dict(truth.relations.aliases)
+    for old, new in renamed.items():
+        kept = old if old in known and new not in known else new
+        other = old if kept == new else new
+        aliases[other] = aliases.get(kept, kept)
+    return replace(truth, relations=replace(truth.relations, aliases=aliases))
 
 
 def _read(dataset: str | None, runs: Sequence[RunSide], root: Path | None) -> GivenTruth:

@@ -14,8 +14,7 @@ from arena.pipeline.stages import DEMO_DATASET, Scoring, evaluate_run, settings_
 from arena.pipeline.thresholds import describe_own, own_thresholds, thresholds_of_cards
 from arena.pipeline.truth import read_scores_of, read_truth
 from arena.results.published.column import read_columns
-from arena.scores.pace import describe_pace
-from arena.scores.store import read_facts
+from arena.scores.store import describe_throughput, read_facts
 
 
 def score_files(
@@ -51,7 +50,7 @@ def score_files(
     for name, path in files.items():
         progress.note(f"{name}: reading {path}")
         own, scores = thresholds[name], read_scores_of(path)
-        facts = {"scores": path.name} if path.is_file() else read_facts(path) | describe_pace(scores.timed)
+        facts = {"scores": path.name} if path.is_file() else read_facts(path) | describe_throughput(scores.timed)
         facts = {**facts, "thresholds": describe_own(own)}
         entries.append(Entry(name, name, scores, own.thresholds, own.source, facts))
     with ThreadPoolExecutor() as background:  # digests take seconds, and nothing waits for them until the end

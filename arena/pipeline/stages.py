@@ -22,8 +22,7 @@ from arena.evaluate.settings import describe_settings
 from arena.pipeline.display_options import Showing, shelf_of, show_images
 from arena.pipeline.thresholds import Own, describe_own
 from arena.results.run_folder import Result, write_result
-from arena.scores.pace import describe_pace
-from arena.scores.store import Scores, ScoreStore, read_facts, read_store
+from arena.scores.store import Scores, ScoreStore, describe_throughput, read_facts, read_store
 from arena.taggers.adapters.precomputed import refuse_own_scores
 from arena.taggers.base import notes_of
 from arena.taggers.files.weights import fetch
@@ -127,7 +126,7 @@ def scored_entry(card: ModelCard, folder: Path, own: Own) -> Entry:
     facts = {
         "title": card.title, "adapter": card.adapter, "hub": card.hub, "revision": card.revision,
         "licence": card.licence, "trained_until": card.trained_until, "verified": card.verified, "notes": card.notes or None,
-        **read_facts(folder), **describe_pace(scores.timed), "thresholds": describe_own(own),
+        **read_facts(folder), **describe_throughput(scores.timed), "thresholds": describe_own(own),
     }  # fmt: skip
     return Entry(card.name, card.title, scores, own.thresholds, own.source, facts)
 
@@ -193,9 +192,9 @@ def write_run(
 
 def write_reports(result: Result, folder: Path) -> None:
     """The page, the pictures and the text files of a run folder."""
-    from arena.report import html, plots, texts, view
+    from arena.report import html, plots, text, view
 
-    found = texts.text_reports(result)
+    found = text.text_reports(result)
     found["index.html"] = html.render(view.page_view(result, shelf_of(result, folder)))
     for name in ("full-metrics", "plots"):  # they may hold models of an earlier run
         shutil.rmtree(folder / name, ignore_errors=True)

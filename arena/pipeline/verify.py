@@ -6,9 +6,9 @@ from pathlib import Path
 
 from arena.base.files import digest_file
 from arena.base.progress import Progress, Silent
-from arena.pipeline.again import compute_again
 from arena.pipeline.publish import forms_of
-from arena.report.texts import text_reports
+from arena.pipeline.recipe import compute_again
+from arena.report.text import text_reports
 from arena.results.differences import differing, differing_bytes
 from arena.results.run_folder import CONTAMINATION, TABLES, Result, read_result
 from arena.scores.store import read_facts

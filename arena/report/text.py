@@ -1,8 +1,15 @@
-"""A result as text: JoyTag's two published formats."""
+"""The text files of a run folder: a summary, and JoyTag's two published formats."""
 
 from arena.base.format import one_line
+from arena.report.summary import summary_markdown
 from arena.results.published.full_metrics import full_metrics_text
 from arena.results.run_folder import Result
+
+
+def text_reports(result: Result) -> dict[str, str]:
+    """What each text file of a run folder holds, by its path there."""
+    found = {f"full-metrics/{model}.txt": full_metrics(result, model) for model in result.models}
+    return found | {"detailed_metrics.txt": detailed_metrics(result), "summary.md": summary_markdown(result)}
 
 
 def full_metrics(result: Result, model: str) -> str:

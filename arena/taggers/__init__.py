@@ -7,11 +7,11 @@ import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from importlib import import_module
 from typing import Any
 
 from arena.base.files import digest_files
 from arena.cards import ADAPTERS, ModelCard, find_plugin, package_of
+from arena.taggers.adapters import adapter_module
 from arena.taggers.adapters.ensemble import MATCHING_VERSION, Ensemble, single
 from arena.taggers.base import Tagger
 from arena.taggers.files.preprocess_json import follow_preprocess_file
@@ -60,8 +60,7 @@ def load(
     need_library(card.preprocess.library)
     if card.adapter not in ADAPTERS and (point := find_plugin(card.adapter)) is not None:
         return load_plugin(point, card, files, device=device, precision=precision)
-    adapter = import_module(f"arena.taggers.adapters.{card.adapter}")
-    tagger: Tagger = adapter.load(card, files, device=device, precision=precision)
+    tagger: Tagger = adapter_module(card.adapter).load(card, files, device=device, precision=precision)
     return tagger
 
 

@@ -11,8 +11,6 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TextIO
 
@@ -115,9 +113,11 @@ def _measure_network(
 
 def _import_adapter(adapter: str) -> None:
     """Import an adapter's module where it is one of ours; a plugin's is imported when it is loaded."""
-    name = f"arena.taggers.{adapter}"
-    if find_spec(name) is not None:
-        import_module(name)
+    from arena.cards import ADAPTERS
+    from arena.taggers.adapters import adapter_module
+
+    if adapter in ADAPTERS:
+        adapter_module(adapter)
 
 
 def _seconds(call: Callable[[], object]) -> float:

@@ -15,8 +15,8 @@ from arena.pipeline.paired import Asked, entry_of, score_now, settings_for
 from arena.pipeline.recipe import facts_of
 from arena.pipeline.same_images import find_ground
 from arena.pipeline.stages import Scoring, evaluate_run, settings_of, write_run
-from arena.results.published.of_result import published_of
 from arena.results.published.record import Published
+from arena.results.published.rows import published_of
 from arena.results.run_folder import Result
 
 

@@ -19,8 +19,8 @@ from arena.report.exports.facts import facts_of
 from arena.report.exports.model_card import escape_latex
 from arena.report.exports.signature import signature_line
 from arena.report.exports.write import all_forms, model_forms, run_forms, write_forms
-from arena.results.published.of_result import published_of
 from arena.results.published.read import read_published
+from arena.results.published.rows import published_of
 from arena.results.run_folder import Result
 
 from ..results import HOSTILE, result_of

@@ -11,8 +11,8 @@ from arena.base.errors import ArenaError
 from arena.report.text import full_metrics
 from arena.results.published.aggregates import aggregates_of
 from arena.results.published.column import column_of, read_columns, read_given
-from arena.results.published.of_result import published_of
 from arena.results.published.read import read_published
+from arena.results.published.rows import published_of
 from arena.results.run_folder import read_result
 from tests.cli.test_cli import npz_pair
 from tests.conftest import DATA
