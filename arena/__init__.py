@@ -4,12 +4,12 @@ import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from arena.api import Comparison as Comparison
-    from arena.api import compare as compare
-    from arena.api import score as score
+from arena.base.version import __version__ as __version__
 
-__version__ = "0.1.0"
+if TYPE_CHECKING:
+    from arena.pipeline.notebook import Comparison as Comparison
+    from arena.pipeline.notebook import compare as compare
+    from arena.pipeline.notebook import score as score
 
 # Pillow hands the memory of every picture back; threads that decode then wait for one another to get it again. Read when PIL
 # is first loaded.
@@ -21,5 +21,5 @@ _API = ("Comparison", "compare", "score")
 
 def __getattr__(name: str) -> Any:
     if name in _API:
-        return getattr(import_module("arena.api"), name)
+        return getattr(import_module("arena.pipeline.notebook"), name)
     raise AttributeError(f"module 'arena' has no attribute {name!r}")

@@ -27,11 +27,11 @@ from planted.peers import Ends, Peer, peers
 from rich.console import Console
 
 from arena.cards import find_dataset
-from arena.heldout.copies.dedup import find_copies
-from arena.heldout.copies.policy import Rule
-from arena.heldout.copies.signing import sign_images
-from arena.heldout.dataset import read_frozen, write_frozen
-from arena.terminal import Terminal
+from arena.cli.terminal.console import Terminal
+from arena.dataset.copies.dedup import find_copies
+from arena.dataset.copies.policy import Rule
+from arena.dataset.copies.signing import sign_images
+from arena.dataset.frozen import read_frozen, write_frozen
 
 COPY = ("identical", "near")
 LISTED = 40

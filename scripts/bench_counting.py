@@ -21,7 +21,7 @@ import torch
 from simulation.world import JOYTAG_IMAGES, joytag_supports
 from sklearn.metrics import average_precision_score
 
-from arena.heldout.dataset import Truth
+from arena.dataset.frozen import Truth
 from arena.metrics.blocks import Scored
 from arena.metrics.counts import joytag_ratios, macro
 from arena.metrics.tally import tally

@@ -26,7 +26,7 @@ from typing import Any
 import faiss
 import numpy as np
 
-from arena.heldout.duplicates import (
+from arena.dataset.hamming.duplicates import (
     Hashes,
     Pairs,
     clusters,

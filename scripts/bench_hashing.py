@@ -26,9 +26,9 @@ import numpy as np
 from PIL import Image
 
 from arena.cards import find_dataset
-from arena.heldout.dataset import read_frozen
-from arena.heldout.hashes.build import hash_sources
-from arena.heldout.hashes.index import read_index
+from arena.dataset.frozen import read_frozen
+from arena.dataset.hashes.build import hash_sources
+from arena.dataset.hashes.index import read_index
 
 FOLDER = Path("build/bench_hashing")
 SIDES = (700, 1400)

@@ -25,8 +25,8 @@ from safetensors.torch import save_file
 
 from arena import taggers
 from arena.cards import find_model
-from arena.taggers.joytag_config import ViTConfig
-from arena.taggers.joytag_vit import ViT
+from arena.taggers.adapters.joytag.config import ViTConfig
+from arena.taggers.adapters.joytag.vit import ViT
 
 CONFIG = ViTConfig(
     n_tags=5813, image_size=448, num_blocks=12, patch_size=16, d_model=768, mlp_dim=3072, num_heads=12, stochdepth_rate=0.05,

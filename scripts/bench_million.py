@@ -20,8 +20,8 @@ import numpy as np
 from scipy.sparse import csc_array
 
 from arena.cards import Thresholds
+from arena.dataset.frozen import Truth
 from arena.evaluate import Entry, Settings, evaluate
-from arena.heldout.dataset import Truth
 from arena.scores.store import STORE_SCHEMA, read_store
 
 SHARD_ROWS = 20_000

@@ -22,8 +22,9 @@ import numpy as np
 from playwright.sync_api import Browser, Page, sync_playwright
 from simulation import world
 
-from arena import pipeline, provenance
-from arena.result import write_json
+from arena.base import provenance
+from arena.base.files import write_json
+from arena.pipeline.report import render
 
 
 class Case(NamedTuple):
@@ -101,7 +102,7 @@ def make_run(case: Case, folder: Path) -> Path:
     """Draw and score once; the scores go when the run is there."""
     run, names = folder / "run", [f"tagger-{chr(ord('a') + number)}" for number in range(case.models)]
     if (run / "run.json").exists():
-        pipeline.render(run)
+        render(run)
         return run
     if not (folder / "truth.npz").exists():
         write_scores(case, folder, names)

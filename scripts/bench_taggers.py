@@ -19,13 +19,13 @@ from typing import Any
 
 from tagging import networks, pictures, shared_input
 
-from arena import provenance
-from arena.bench.costs import from_json, to_json
-from arena.bench.own_process import measure_apart
-from arena.bench.table import markdown
-from arena.bench.worker import Request
-from arena.result import write_json
-from arena.terminal import Terminal
+from arena.base import provenance
+from arena.base.files import write_json
+from arena.cli.terminal.console import Terminal
+from arena.diagnostics.bench.costs import from_json, to_json
+from arena.diagnostics.bench.own_process import measure_apart
+from arena.diagnostics.bench.table import markdown
+from arena.diagnostics.bench.worker import Request
 
 DEMO = ("joytag-demo", "wd14-demo", "wd14-demo-timm")
 COMPARED = ("joytag", "wd-vit-v3")

@@ -15,9 +15,9 @@ import pandas as pd
 from PIL import Image
 
 from arena.cards import find_dataset
-from arena.heldout.dataset import HeldOut, read_frozen, write_frozen
-from arena.heldout.hashes.algorithms import dhash, phash
-from arena.images import decode
+from arena.dataset.frozen import HeldOut, read_frozen, write_frozen
+from arena.dataset.hashes.algorithms import dhash, phash
+from arena.images.decode import decode
 
 FOLDER = Path(__file__).parent.parent / "datasets/canary"
 

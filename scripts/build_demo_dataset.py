@@ -34,9 +34,9 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from arena.errors import ArenaError
-from arena.heldout.dataset import write_frozen
-from arena.heldout.hashes.algorithms import DHASH, PHASH
+from arena.base.errors import ArenaError
+from arena.dataset.frozen import write_frozen
+from arena.dataset.hashes.algorithms import DHASH, PHASH
 
 HERE = Path(__file__).parent
 TAG_FILES = HERE / "demo_tags"

@@ -26,12 +26,12 @@ from simulation.losses import Setting, setting
 from simulation.world import Tagger
 
 from arena.cards import Thresholds
+from arena.dataset.frozen import Truth
 from arena.evaluate import Entry, Settings, evaluate
 from arena.gate.judge import judge
 from arena.gate.keys import Rule
 from arena.gate.policy import CriticalTag, Policy, read_policy
 from arena.gate.verdict import Case, Outcome, Side, Verdict
-from arena.heldout.dataset import Truth
 from arena.metrics.intervals import wilson
 from arena.scores.store import Scores
 from arena.tags import TagSpace

@@ -24,14 +24,14 @@ from simulation import world
 from simulation.world import Drawn, Tagger
 
 from arena.cards import Thresholds
+from arena.dataset.frozen import Truth
 from arena.evaluate import Entry, Settings, aggregate
 from arena.evaluate.matching import match
 from arena.evaluate.passes import Measured, measure, order_by_fold
 from arena.evaluate.per_tag import tag_differences, tag_intervals
 from arena.evaluate.slices import tag_slices
-from arena.heldout.dataset import Truth
 from arena.metrics.intervals import Interval
-from arena.result import HEADLINES
+from arena.results.run_folder import HEADLINES
 from arena.scores.store import Scores
 from arena.tags import TagSpace
 

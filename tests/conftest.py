@@ -11,9 +11,9 @@ import pytest
 from hypothesis import settings
 from PIL import Image, ImageDraw
 
-from arena.heldout import dataset
-from arena.heldout.hashes import algorithms
-from arena.images import decode
+from arena.dataset import frozen as dataset
+from arena.dataset.hashes import algorithms
+from arena.images.decode import decode
 
 from .browser import chromium, opened
 
@@ -118,7 +118,7 @@ def write_jtp(folder: Path, tags: list[str], *, seed: int = 0) -> Path:
     import torch
     from safetensors.torch import save_file
 
-    from arena.taggers.jtp import ARCHITECTURE, GatedHead
+    from arena.taggers.adapters.jtp import ARCHITECTURE, GatedHead
 
     folder.mkdir()
     torch.manual_seed(seed)
@@ -157,7 +157,7 @@ def write_pixai(folder: Path, **changes: object) -> Path:
     import torch
     from safetensors.torch import save_file
 
-    from arena.taggers.pixai_vitdet import VitDet, VitDetConfig
+    from arena.taggers.adapters.pixai.vitdet import VitDet, VitDetConfig
 
     folder.mkdir()
     config = PIXAI_CONFIG | changes
@@ -183,7 +183,7 @@ def write_ram(folder: Path, tags: list[str], *, descriptions: int = 3) -> Path:
     import timm
     import torch
 
-    from arena.taggers.ram import ENCODER, RamPlus, Sizes
+    from arena.taggers.adapters.ram import ENCODER, RamPlus, Sizes
 
     folder.mkdir()
     torch.manual_seed(0)

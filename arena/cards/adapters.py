@@ -5,7 +5,7 @@ A package is asked for its name and version only; nothing of it is imported befo
 
 from importlib.metadata import EntryPoint, entry_points
 
-from arena.errors import ArenaError
+from arena.base.errors import ArenaError
 
 ADAPTERS = ("joytag", "onnx", "timm", "pixai", "jtp", "ram", "precomputed", "ensemble")
 """The project's own adapters; a plugin cannot take one of these names."""

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from arena.base.errors import ArenaError, nearest
 from arena.cards.dataset import DatasetCard, read_dataset_card
 from arena.cards.members import with_members
 from arena.cards.model import CARD_FILE, ModelCard, Thresholds, read_model_card
 from arena.cards.names import check_name
 from arena.cards.toml import Table, load_toml
-from arena.errors import ArenaError, nearest
 
 GROUPS_FILE = "groups.toml"
 """Beside the cards: names that stand for several models, `wd-v3 = ["wd-vit-v3", ...]`."""

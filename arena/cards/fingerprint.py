@@ -5,11 +5,11 @@ import binascii
 import re
 from typing import NamedTuple
 
-from arena.errors import ArenaError
+from arena.base.errors import ArenaError
 
 
 class Fingerprint(NamedTuple):
-    """A fingerprint in its parts; `arena.scores.fingerprint` makes and compares them.
+    """A fingerprint in its parts; `arena.diagnostics.fingerprint` makes and compares them.
 
     Attributes:
         canary: first digits of the canary set's digest.

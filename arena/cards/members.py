@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from arena.base.errors import ArenaError, nearest
 from arena.cards.model import ModelCard
-from arena.errors import ArenaError, nearest
 
 
 def with_members(card: ModelCard, cards: Mapping[str, ModelCard]) -> ModelCard:

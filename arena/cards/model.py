@@ -7,19 +7,20 @@ from math import inf
 from pathlib import Path
 from typing import NamedTuple
 
+from arena.base.errors import ArenaError, nearest
 from arena.cards.adapters import check_adapter
 from arena.cards.fingerprint import Fingerprint, read_fingerprint
 from arena.cards.names import check_name
 from arena.cards.pixels import InputSpec, Preprocess, read_input, read_preprocess
 from arena.cards.source import Source, read_elsewhere
 from arena.cards.toml import Table, load_toml
-from arena.errors import ArenaError, nearest
-from arena.tags import CATEGORY_NAMES, E621_CATEGORY_NAMES, VENDOR_CATEGORIES
+from arena.tags import CATEGORY_NAMES, E621_CATEGORY_NAMES
+from arena.tags.space import VENDOR_CATEGORIES
 
 TAG_FORMATS = (
     "top_tags", "selected_tags", "tags_json", "tag_mapping", "camie_metadata", "classes_json", "deepdanbooru", "config_tags",
 )  # fmt: skip
-"""How lists of tags are written; `arena.taggers.tag_files` reads each."""
+"""How lists of tags are written; `arena.taggers.files.tag_files` reads each."""
 
 THRESHOLD_FORMATS = (
     "selected_tags", "thresholds_csv", "threshold_json", "camie_metadata", "pr_thresholds", "config_tags", "threshold_list",

@@ -2,7 +2,7 @@
 
 import re
 
-from arena.errors import ArenaError
+from arena.base.errors import ArenaError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
 

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from arena.base.errors import ArenaError
 from arena.cards.toml import Table
-from arena.errors import ArenaError
 
 FILTERS = {
     "pil": ("bicubic", "bilinear", "lanczos", "box", "nearest"),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from arena.errors import ArenaError, nearest
+from arena.base.errors import ArenaError, nearest
 
 
 def load_toml(path: Path) -> dict[str, Any]:

@@ -49,10 +49,10 @@ def bench(
 
     Example: arena bench -m joytag,wd14 --batch-sizes 1,8
     """
-    from arena.bench.document import check_output, document, write_costs
-    from arena.bench.own_process import bench as measure_all
-    from arena.bench.requests import pick_images, requests_for
-    from arena.terminal import Terminal, show_costs
+    from arena.cli.terminal.console import Terminal, show_costs
+    from arena.diagnostics.bench.document import check_output, document, write_costs
+    from arena.diagnostics.bench.own_process import bench as measure_all
+    from arena.diagnostics.bench.requests import pick_images, requests_for
 
     if output is not None:
         check_output(output)

@@ -5,19 +5,21 @@ from typing import Any
 
 import click
 
+from arena.base.errors import ArenaError, VerdictError
 from arena.cli.options import (
     batch_option,
     bootstrap_option,
+    compute_of,
     config_option,
     device_option,
     limit_option,
     option,
     precision_option,
     root_option,
+    showing_of,
     showing_options,
 )
 from arena.cli.verbs import command_line
-from arena.errors import ArenaError, VerdictError
 
 
 @click.command()
@@ -66,20 +68,18 @@ def check(candidate: str | None, baseline: str | None, show_policy: bool, output
         return
     if candidate is None or baseline is None:
         raise ArenaError("arena check: name a CANDIDATE and --baseline BASE, each a run, a model or a published file")
-    from arena.checking.check import check as check_both
-    from arena.checking.joint import Asked
-    from arena.checking.recorded import Sample
-    from arena.checking.show import show_verdict, tell_ci
-    from arena.pipeline import Compute
+    from arena.cli.terminal.check import show_verdict, tell_ci
+    from arena.cli.terminal.console import Terminal
+    from arena.pipeline.check.check import check as check_both
+    from arena.pipeline.paired import Asked
+    from arena.pipeline.recipe import Sample
     from arena.report.check import words
-    from arena.showing import Showing
-    from arena.terminal import Terminal
 
     asked = Asked(
         settings["dataset"], Sample(settings["limit"], settings["seed"]), settings["bootstrap"], settings["seed"],
         canary=settings["canary"], root=settings["root"], baselines=settings["baselines"], command=command_line(),
-        compute=Compute(settings["device"], settings["precision"], settings["batch_size"]),
-        showing=Showing(settings["thumbnails"], not settings["no_image_ids"]),
+        compute=compute_of(settings),
+        showing=showing_of(settings),
     )  # fmt: skip
     found = check_both(
         candidate, baseline=baseline, policy=settings["policy"], output=output, aliases=settings["aliases"], asked=asked,

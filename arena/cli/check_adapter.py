@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
+from arena.base.errors import FailedError
 from arena.cli.options import config_option, device_option, precision_option, root_option
-from arena.errors import FailedError
 
 
 @click.command("check-adapter")
@@ -23,8 +23,8 @@ def check_adapter(model: str, device: str, precision: str, root: Path | None) ->
     Example: arena check-adapter mine=./checkpoint
     """
     from arena.cards import find_model
+    from arena.cli.terminal.console import show_outcome
     from arena.taggers.conformance import check
-    from arena.terminal import show_outcome
 
     checks, failed = 0, 0
     for outcome in check(find_model(model, root), device=device, precision=precision):

@@ -5,9 +5,11 @@ from typing import Any
 
 import click
 
+from arena.base.errors import ArenaError
 from arena.cli.options import (
     batch_option,
     bootstrap_option,
+    compute_of,
     config_option,
     device_option,
     limit_option,
@@ -15,10 +17,10 @@ from arena.cli.options import (
     precision_option,
     published_option,
     root_option,
+    showing_of,
     showing_options,
 )
 from arena.cli.verbs import command_line
-from arena.errors import ArenaError
 
 
 @click.command()
@@ -51,19 +53,17 @@ def compare(sides: tuple[str, ...], dataset: str | None, output: Path | None, **
     """
     if not sides:
         raise ArenaError("arena compare: name runs, models or scores, such as runs/old runs/new")
-    from arena.checking.compare import compare as compare_sides
-    from arena.checking.joint import Asked
-    from arena.checking.recorded import Sample
-    from arena.pipeline import Compute
-    from arena.showing import Showing
-    from arena.terminal import Terminal, show_summary
+    from arena.cli.terminal.console import Terminal, show_summary
+    from arena.pipeline.compare import compare as compare_sides
+    from arena.pipeline.paired import Asked
+    from arena.pipeline.recipe import Sample
 
     terminal = Terminal()
     asked = Asked(
         dataset, Sample(settings["limit"], settings["seed"]), settings["bootstrap"], settings["seed"],
         root=settings["root"], baselines=settings["baselines"], command=command_line(),
-        compute=Compute(settings["device"], settings["precision"], settings["batch_size"]),
-        showing=Showing(settings["thumbnails"], not settings["no_image_ids"]),
+        compute=compute_of(settings),
+        showing=showing_of(settings),
     )  # fmt: skip
     found, folder = compare_sides(sides, output, asked=asked, published=settings["published"], progress=terminal)
     for note in found.notes:

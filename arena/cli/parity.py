@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from arena.base.errors import ArenaError, FailedError
 from arena.cli.options import (
     NamedFile,
     batch_option,
+    compute_of,
     config_option,
     device_option,
     limit_option,
@@ -17,10 +19,9 @@ from arena.cli.options import (
     threshold_option,
 )
 from arena.cli.verbs import unique
-from arena.errors import ArenaError, FailedError
 
 if TYPE_CHECKING:
-    from arena.parity.verdict import Report
+    from arena.diagnostics.parity.verdict import Report
 
 
 @click.command()
@@ -67,8 +68,8 @@ def parity(
 
     Example: arena parity wd14-demo wd14-demo-timm -d demo
     """
-    from arena.parity import text
-    from arena.parity.show import show_report
+    from arena.cli.terminal.parity import show_report
+    from arena.diagnostics.parity import text
 
     report = _report(models, scores, settings)
     if output is not None:
@@ -83,10 +84,10 @@ def parity(
 
 def _report(models: tuple[str, ...], scores: tuple[tuple[str, Path], ...], settings: dict[str, Any]) -> "Report":
     """Compare what was named: two models, two files of scores, or one of each."""
-    from arena.parity.run import Chosen, compare_models, compare_scores, compare_with_scores
-    from arena.parity.verdict import Tolerances
-    from arena.pipeline import Compute
-    from arena.terminal import Terminal
+    from arena.cli.terminal.console import Terminal
+    from arena.diagnostics.parity.verdict import Tolerances
+    from arena.pipeline.parity.parity import Chosen, compare_models, compare_scores, compare_with_scores
+    from arena.pipeline.stages import Compute
 
     common = {
         "thresholds": unique(settings["threshold"]), "root": settings["root"], "progress": Terminal(),
@@ -95,7 +96,7 @@ def _report(models: tuple[str, ...], scores: tuple[tuple[str, Path], ...], setti
     images, dataset = settings["images"], settings["dataset"]
     files = unique(scores)
     if len(models) + len(files) != 2:
-        from arena.figures import plural
+        from arena.base.format import plural
 
         seen = f"{plural(len(models), 'model', 'models')} and {plural(len(files), 'file', 'files')} of scores"
         raise ArenaError(
@@ -107,7 +108,7 @@ def _report(models: tuple[str, ...], scores: tuple[tuple[str, Path], ...], setti
         return compare_scores(files, **common)
     if (images is None) == (dataset is None):
         raise ArenaError("arena parity: a model needs images; give either --images FOLDER or --dataset NAME")
-    how = Compute(settings["device"], settings["precision"], settings["batch_size"])
+    how = compute_of(settings)
     how_b = Compute(
         settings["device_b"] or how.device, settings["precision_b"] or how.precision, settings["batch_size"]
     )

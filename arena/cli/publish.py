@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
+from arena.base.errors import ArenaError, FailedError
 from arena.cli.options import NamedFile, config_option, option, root_option
-from arena.errors import ArenaError, FailedError
 
 NAMED_DIFFERENCES = 10
 """Differences that `--verify` names; the others are counted."""
@@ -73,10 +73,10 @@ def _only(runs: tuple[Path, ...], wanted: str) -> Path:
 
 
 def _verify(run: Path, forms: Path | None, *, scores: tuple[tuple[str, Path], ...], **where: Any) -> None:
+    from arena.base.format import plural
+    from arena.cli.terminal.console import Terminal
     from arena.cli.verbs import unique
-    from arena.figures import plural
-    from arena.publishing.verify import verify
-    from arena.terminal import Terminal
+    from arena.pipeline.verify import verify
 
     found = verify(run, forms=forms, scores=unique(scores), **where, progress=Terminal())
     for line in found.differences[:NAMED_DIFFERENCES]:
@@ -91,16 +91,16 @@ def _verify(run: Path, forms: Path | None, *, scores: tuple[tuple[str, Path], ..
 
 
 def _forms(run: Path, to: Path, models: tuple[str, ...]) -> None:
-    from arena.publishing.forms import publish_forms
+    from arena.pipeline.publish import publish_forms
 
     done = publish_forms(run, to, models)
     click.echo(f"{to}: {len(done.files):,} files, {len(done.changed):,} written")
 
 
 def _site(runs: tuple[Path, ...], to: Path, url: str | None, *, images: bool) -> None:
-    from arena.figures import plural
+    from arena.base.format import plural
+    from arena.cli.terminal.console import Terminal
     from arena.report.site.publish import publish as publish_runs
-    from arena.terminal import Terminal
 
     terminal = Terminal()
     done = publish_runs(runs, to, url=url, images=images, progress=terminal)

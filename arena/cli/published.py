@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from arena.base.errors import ArenaError
 from arena.cli.options import option
-from arena.errors import ArenaError
 
 if TYPE_CHECKING:
-    from arena.published.record import Published
+    from arena.results.published.record import Published
 
 FORMS = ("full-metrics",)
 """What a file can be written as."""
@@ -35,7 +35,7 @@ def published(files: tuple[str, ...], as_json: bool, convention: str | None, to:
 
     Example: arena published joytag=full-metrics.txt
     """
-    from arena.published.column import read_given
+    from arena.results.published.column import read_given
 
     found = [one for text in files for one in read_given(text).values()]
     if to is not None:
@@ -49,17 +49,17 @@ def published(files: tuple[str, ...], as_json: bool, convention: str | None, to:
 
 
 def _facts(one: "Published", convention: str | None) -> dict[str, object]:
-    from arena.published.aggregates import aggregates_of
-    from arena.published.column import column_of, unknown_of
+    from arena.results.published.aggregates import aggregates_of
+    from arena.results.published.column import column_of, unknown_of
 
     told = column_of(one) | ({} if convention is None else aggregates_of(one, convention))
     return told | {"digits": one.digits, "unknown": unknown_of(one)}
 
 
 def _show(one: "Published", convention: str | None) -> None:
-    from arena.published.aggregates import FIGURES
-    from arena.report.text import one_line
-    from arena.report.told.published import detail
+    from arena.base.format import one_line
+    from arena.report.view_model.published import detail
+    from arena.results.published.aggregates import FIGURES
 
     facts = _facts(one, convention)
     images = "images unknown" if one.images is None else f"{one.images:,} images"
@@ -78,7 +78,7 @@ def _show(one: "Published", convention: str | None) -> None:
 
 def _write(found: "list[Published]", path: Path) -> None:
     """The only model as full-metrics.txt, whole or not at all."""
-    from arena.published.full_metrics import full_metrics_of
+    from arena.results.published.full_metrics import full_metrics_of
 
     if len(found) != 1:
         names = ", ".join(one.name for one in found)

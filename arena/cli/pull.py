@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
+from arena.base.errors import ArenaError, WeightsError
 from arena.cli.options import config_option, root_option
 from arena.cli.verbs import split_names
-from arena.errors import ArenaError, WeightsError
 
 
 @click.command("pull")
@@ -21,9 +21,9 @@ def pull(models: tuple[str, ...], root: Path | None) -> None:
 
     Example: arena pull joytag,wd14
     """
-    from arena import catalogue
     from arena.cards import find_models
-    from arena.terminal import Terminal, size_told
+    from arena.cli.terminal.console import Terminal, size_told
+    from arena.pipeline import catalogue
 
     terminal = Terminal()
     named = find_models([name for text in models for name in split_names(text)], root)

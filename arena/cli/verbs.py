@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from arena.errors import ArenaError, nearest
+from arena.base.errors import ArenaError, nearest
 
 
 class Verbs(click.Group):

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from arena.cli.options import config_option, device_option, option, precision_option, root_option
-from arena.errors import FailedError
+from arena.base.errors import FailedError
+from arena.cli.options import config_option, device_option, json_option, option, precision_option, root_option
 
 if TYPE_CHECKING:
     from arena.cards import Fingerprint, ModelCard
-    from arena.scores.fingerprint import Agreement, Examined
+    from arena.diagnostics.fingerprint import Agreement, Examined
 
 
 @click.command("verify")
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     "--expect", metavar="FINGERPRINT", show_default=False,
     help="Exit with 1 if the scores are not those of this one.  [default: its card's, if it has one]",
 )  # fmt: skip
-@option("--json", "as_json", is_flag=True, show_default=False, help="Everything, as JSON.")
+@json_option
 @root_option
 def verify(model: str, device: str, precision: str, expect: str | None, as_json: bool, root: Path | None) -> None:
     """Load a model, score the bundled canary images, and print their highest tags and a fingerprint.
@@ -36,9 +36,9 @@ def verify(model: str, device: str, precision: str, expect: str | None, as_json:
     Example: arena verify joytag-demo
     """
     from arena.cards import find_model
-    from arena.scores.fingerprint import compare, examine
-    from arena.taggers.weights import fetch
-    from arena.terminal import Terminal
+    from arena.cli.terminal.console import Terminal
+    from arena.diagnostics.fingerprint import compare, examine
+    from arena.taggers.files.weights import fetch
 
     card = find_model(model, root)
     expected = _expected(card, expect)
@@ -84,7 +84,7 @@ def _expected(card: "ModelCard", expect: str | None) -> _Expected | None:
 
 
 def _print_json(examined: "Examined", agreement: "Agreement | None", *, verified: bool) -> None:
-    from arena import provenance
+    from arena.base import provenance
 
     facts = asdict(examined) | {"fingerprint": str(examined.fingerprint), "verified": verified}
     facts["versions"] = provenance.versions()
@@ -94,7 +94,7 @@ def _print_json(examined: "Examined", agreement: "Agreement | None", *, verified
 
 
 def _show(examined: "Examined") -> None:
-    from arena.report.text import one_line
+    from arena.base.format import one_line
 
     click.echo(
         f"{examined.model}: {examined.tags:,} tags, {examined.image_side} px, {examined.precision} on {examined.device}; "
@@ -110,8 +110,8 @@ def _show(examined: "Examined") -> None:
 
 def _tell_how_to_record(card: "ModelCard", examined: "Examined") -> None:
     """Cards are written by people: say what to write."""
-    from arena.digests import digest_known
-    from arena.taggers.weights import fetch
+    from arena.base.files import digest_known
+    from arena.taggers.files.weights import fetch
 
     if card.verified or card.adapter in ("ensemble", "precomputed"):
         return

@@ -11,18 +11,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from arena.errors import refuse_twice
+from arena.base.errors import refuse_twice
+from arena.dataset.contamination import Contamination
+from arena.dataset.frozen import Truth
 from arena.evaluate import aggregate, tables
 from arena.evaluate import per_tag as tag_tables
 from arena.evaluate.contamination import contamination_summary, contamination_table, level_slices
-from arena.evaluate.matching import DEFAULT_THRESHOLD, Entry, close_over, match, scored_by_all
+from arena.evaluate.matching import Entry, close_over, match, scored_by_all
 from arena.evaluate.passes import Measured, measure, order_by_fold
-from arena.evaluate.settings import MIN_POSITIVES, Advance, Settings
+from arena.evaluate.settings import Advance, Settings
 from arena.evaluate.slices import image_slices, tag_slices
 from arena.evaluate.summary import summarise
-from arena.heldout.contamination import Contamination
-from arena.heldout.dataset import Truth
-from arena.result import CONTAMINATION, SCHEMA, Result
+from arena.metrics.counts import MIN_POSITIVES
+from arena.metrics.thresholds import DEFAULT_THRESHOLD
+from arena.results.run_folder import CONTAMINATION, SCHEMA, Result
 
 __all__ = [
     "DEFAULT_THRESHOLD",

@@ -18,7 +18,7 @@ from arena.metrics import significance
 from arena.metrics.bootstrap import FIGURES
 from arena.metrics.counts import Convention, Floats, Integers, Mean, TagCounts, divide, macro, micro
 from arena.metrics.intervals import Interval, bias_corrected_interval, percentile_interval, two_sided_p
-from arena.result import HEADLINES
+from arena.results.run_folder import HEADLINES
 
 ALL_FIGURES = (*FIGURES, "map")
 """Every aggregate."""

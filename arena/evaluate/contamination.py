@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from arena.errors import ArenaError
+from arena.base.errors import ArenaError
+from arena.dataset.contamination import RADIUS, Contamination
 from arena.evaluate.aggregate import ALL_FIGURES, Aggregates
 from arena.evaluate.passes import Measured
 from arena.evaluate.settings import Settings
 from arena.evaluate.slices import ImageSlice
-from arena.heldout.contamination import RADIUS, Contamination
 from arena.metrics.counts import Floats
 from arena.metrics.intervals import Interval, bias_corrected_interval, percentile_interval
-from arena.result import CONTAMINATION
+from arena.results.run_folder import CONTAMINATION
 
 ALL_IMAGES = "all images"
 """The level that leaves nothing out."""

@@ -7,18 +7,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from arena.base.errors import ArenaError, ScoresError
 from arena.cards import Thresholds
-from arena.errors import ArenaError, ScoresError
-from arena.heldout.dataset import Truth
+from arena.dataset.frozen import Truth
 from arena.metrics.blocks import Scored
 from arena.metrics.counts import Integers
-from arena.metrics.thresholds import per_tag
+from arena.metrics.thresholds import DEFAULT_THRESHOLD, per_tag
 from arena.scores.implied import close_predictions, implying
 from arena.scores.store import Scores
 from arena.tags import TagSpace, project
-
-DEFAULT_THRESHOLD = 0.5
-"""The threshold of a model for which neither an option nor a card names one."""
 
 
 @dataclass(frozen=True)

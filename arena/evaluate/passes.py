@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from scipy.sparse import csc_array, csr_array
 from threadpoolctl import threadpool_limits
 
+from arena.dataset.frozen import Truth
 from arena.evaluate.matching import Matched
 from arena.evaluate.mistakes import Disagreements, find_disagreements
 from arena.evaluate.settings import Advance, Settings
 from arena.evaluate.slices import ImageSlice, TagSlice
-from arena.heldout.dataset import Truth
 from arena.metrics import bootstrap, labels, ranking
 from arena.metrics.blocks import Block, Scored, labels_of, over_blocks
 from arena.metrics.bootstrap import Part, Plan, Resampled, Resampler, SliceRows

@@ -4,13 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from arena import provenance
+from arena.base import provenance
 from arena.metrics.bootstrap import REPLICATES
-from arena.metrics.counts import CONVENTIONS, Convention
-from arena.tag_groups import TagGroup
-
-MIN_POSITIVES = 10
-"""Positives that a tag needs to enter the means."""
+from arena.metrics.counts import CONVENTIONS, MIN_POSITIVES, Convention
+from arena.tags.groups import TagGroup
 
 SLICE_COLUMNS = ("rating", "domain", "size")
 """Columns of `images.parquet` that part the images where they are there; `size` comes from width and height."""

@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from arena.errors import ArenaError, nearest
+from arena.base.errors import ArenaError, nearest
+from arena.dataset.frozen import Truth
 from arena.evaluate.settings import SLICE_COLUMNS, Settings
-from arena.heldout.dataset import Truth
 from arena.metrics.counts import Integers
 from arena.metrics.slices import SUPPORT_LABELS, column_slices, size_band, support_band
 

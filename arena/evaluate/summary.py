@@ -11,7 +11,7 @@ from arena.evaluate.matching import describe_thresholds
 from arena.evaluate.passes import Measured
 from arena.evaluate.settings import Settings
 from arena.metrics.counts import divide, macro
-from arena.result import SCHEMA
+from arena.results.run_folder import SCHEMA
 
 
 def summarise(

@@ -3,14 +3,14 @@
 import numpy as np
 import pandas as pd
 
-from arena import figures
+from arena.base import format as figures
+from arena.base.format import shown
 from arena.gate.cases import FIGURE_TITLES, figure_of, interval_case, losses_of, skipped
 from arena.gate.decide import adjusted
 from arena.gate.evidence import Evidence
 from arena.gate.policy import CriticalTag, Policy
 from arena.gate.verdict import Case, Outcome
 from arena.metrics.significance import benjamini_hochberg
-from arena.tag_graph import shown
 
 
 def critical_cases(evidence: Evidence, policy: Policy) -> list[Case]:

@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from arena import figures
+from arena.base import format as figures
 from arena.gate.decide import ONE_SIDED, Seen, decide, images_to_decide
 from arena.gate.evidence import Evidence, Figure
 from arena.gate.keys import TAG_FIGURES, Rule
 from arena.gate.verdict import Case, Measure, Outcome, TagLoss
 from arena.metrics.intervals import LEVEL
 from arena.metrics.significance import minimum_detectable
-from arena.result import HEADLINES
+from arena.results.run_folder import HEADLINES
 
 FIGURE_TITLES: Mapping[str, str] = {
     **HEADLINES,

@@ -6,7 +6,7 @@ from arena.gate.paired import evidence_of
 from arena.gate.parts import category_cases, group_cases, margin_cases, slice_cases
 from arena.gate.policy import Policy
 from arena.gate.verdict import Case
-from arena.result import Result
+from arena.results.run_folder import Result
 
 
 def judge(result: Result, policy: Policy, *, candidate: str, baseline: str) -> list[Case]:

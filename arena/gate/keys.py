@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any
 
-from arena.errors import ArenaError, nearest
+from arena.base.errors import ArenaError, nearest
 from arena.metrics.thresholds import CHOICES
-from arena.result import HEADLINES
+from arena.results.run_folder import HEADLINES
 
 REGIMES = ("own", *CHOICES, "tag")
 """Whose thresholds margins can be asked at."""
@@ -176,7 +176,7 @@ def checked(where: object, content: Mapping[str, Any]) -> dict[str, dict[str, An
     {'speed': {'min_share': None}}
     >>> checked("gate.toml", {"margins": {"macrof1": 0.1}})
     Traceback (most recent call last):
-    arena.errors.ArenaError: gate.toml: [margins] has no key 'macrof1'. Did you mean macro_f1 or micro_f1?
+    arena.base.errors.ArenaError: gate.toml: [margins] has no key 'macrof1'. Did you mean macro_f1 or micro_f1?
     """
     return {table: _checked_table(where, table, keys) for table, keys in content.items()}
 

@@ -4,13 +4,13 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from arena import figures
+from arena.base import format as figures
+from arena.base.format import shown
 from arena.gate.cases import FIGURE_TITLES, skipped
 from arena.gate.evidence import Evidence
 from arena.gate.policy import Policy
 from arena.gate.verdict import Case, Measure, Outcome, TagLoss
-from arena.result import Result
-from arena.tag_graph import shown
+from arena.results.run_folder import Result
 
 
 def calibration_cases(result: Result, policy: Policy, *, candidate: str, baseline: str) -> list[Case]:

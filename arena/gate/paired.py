@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from arena.errors import ArenaError, nearest
+from arena.base.errors import ArenaError, nearest
 from arena.gate.decide import Seen
 from arena.gate.evidence import TAG_COLUMNS, Evidence, Figure, Part
-from arena.result import HEADLINES, Result
+from arena.results.run_folder import HEADLINES, Result
 
 NO_INTERVALS = "the result holds no resamples and so no intervals; score it with --bootstrap 1000"
 """Why nothing can be decided of a joint result, and the fix."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from arena import figures
+from arena.base import format as figures
 from arena.gate.cases import FIGURE_TITLES, interval_case, losses_of, skipped
 from arena.gate.decide import adjusted
 from arena.gate.evidence import Evidence, Part

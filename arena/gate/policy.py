@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from arena.errors import ArenaError
+from arena.base.errors import ArenaError
 from arena.gate.keys import Rule, checked
 
 DEFAULT = Path(__file__).parent / "default.toml"

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from arena import figures
-from arena.gate.apart import NO_COUNTS, common_tags, evidence_apart
+from arena.base import format as figures
+from arena.base.format import shown
 from arena.gate.by_tag import critical_cases, tag_cases
 from arena.gate.cases import FIGURE_TITLES, detectable, skipped
 from arena.gate.decide import Seen
@@ -14,10 +14,10 @@ from arena.gate.evidence import Evidence
 from arena.gate.limits import coverage_cases
 from arena.gate.parts import category_cases, margin_cases, slice_cases
 from arena.gate.policy import Policy
+from arena.gate.unpaired_evidence import NO_COUNTS, common_tags, evidence_apart
 from arena.gate.verdict import Case, Measure, Outcome
-from arena.published.record import Published
-from arena.result import HEADLINES
-from arena.tag_graph import shown
+from arena.results.published.record import Published
+from arena.results.run_folder import HEADLINES
 
 NOT_TOLD = "published figures do not tell"
 """Why what needs scores, or the model itself, is skipped."""
@@ -29,8 +29,8 @@ _COLUMNS: Mapping[str, str] = {"macro_f1": "f1", "map": "ap"}
 def judge_unpaired(*, candidate: Published, baseline: Published, policy: Policy) -> list[Case]:
     """Every case that published figures can answer.
 
-    Where both sides have the counts of their tags, figures get intervals (see `apart`); where not, they are compared as they
-    stand, which is inconclusive unless the policy has an allowance for it. The thresholds are the models' own.
+    Where both sides have the counts of their tags, figures get intervals (see `unpaired_evidence`); where not, they are
+    compared as they stand, which is inconclusive unless the policy has an allowance for it. The thresholds are the models' own.
 
     Returns: one incomparable case alone where both are plainly of other images.
     """

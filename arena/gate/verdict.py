@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from arena.errors import ExitCode
+from arena.base.errors import ExitCode
 
 
 class Outcome(StrEnum):

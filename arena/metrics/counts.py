@@ -227,3 +227,7 @@ def divide(numerator: Any, denominator: Any) -> Floats:
         result = np.asarray(np.true_divide(numerator, denominator, dtype=np.float64))
     np.copyto(result, np.nan, where=np.asarray(denominator) == 0)
     return result
+
+
+MIN_POSITIVES = 10
+"""Positives that a tag needs to enter the means."""

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from arena.errors import ArenaError
+from arena.base.errors import ArenaError
 
 SUPPORT_BANDS = ((1, 9), (10, 29), (30, 99), (100, 299), (300, 999), (1000, None))
 """Positives of a tag, first and last of each band; half of JoyTag's tags have fewer than 30 on 32,768 images."""

@@ -292,3 +292,7 @@ CHOICES: dict[str, Choice] = {
     "precision_90": choose_precision,
 }
 """Cross-fitted regimes by name, beside `own`, a vendor's thresholds, and `tag`, one threshold a tag."""
+
+
+DEFAULT_THRESHOLD = 0.5
+"""The threshold of a model for which neither an option nor a card names one."""

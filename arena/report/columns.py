@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable
 
-from arena.figures import DECIDED
+from arena.base.format import DECIDED
 
 DIGITS = 10
 """Digits of a figure in the page's data; with fewer, the four that are shown could be rounded twice."""

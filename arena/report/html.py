@@ -21,32 +21,31 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from arena.figures import count, figure, moment, percent, plural, rate
+from arena.base.format import count, encodable, figure, moment, percent, plural, rate
 from arena.metrics.labels import SUSPECTS_PER_TAG
 from arena.report.page.curves import HEIGHT, WIDTH, reliability_curves, x_of, y_of
 from arena.report.page.evidence import evidence_block
 from arena.report.page.histograms import histogram_block
+from arena.report.page.label_issues import SUSPECTS_OF_A_TAG, by_kind
 from arena.report.page.pictures import picture_columns, picture_facts
 from arena.report.page.small_multiples import FOLDED_ROWS, level_multiples, slice_multiples
-from arena.report.page.suspects import SUSPECTS_OF_A_TAG, by_kind
 from arena.report.page.tag_block import tag_block
-from arena.report.text import encodable
-from arena.report.told.contamination import CAVEAT, contamination_told, level_groups
-from arena.report.told.cost import megabytes
-from arena.report.told.findings import PAIRS_SHOWN, findings, static_tags, subject, tag_findings, tag_pairs
-from arena.report.told.leaderboard import MODEL_STYLES, boards
-from arena.report.told.published import CAVEAT as PUBLISHED_CAVEAT
-from arena.report.told.published import MARK, published_rows
-from arena.report.told.regimes import CROSS_FITTED, regime_rows
-from arena.report.told.slices import slice_groups
-from arena.report.told.uncertainty import how_sure, verdict
+from arena.report.view_model.contamination import CAVEAT, contamination_told, level_groups
+from arena.report.view_model.cost import megabytes
+from arena.report.view_model.findings import PAIRS_SHOWN, findings, static_tags, subject, tag_findings, tag_pairs
+from arena.report.view_model.leaderboard import MODEL_STYLES, boards
+from arena.report.view_model.published import CAVEAT as PUBLISHED_CAVEAT
+from arena.report.view_model.published import MARK, published_rows
+from arena.report.view_model.regimes import CROSS_FITTED, regime_rows
+from arena.report.view_model.slices import slice_groups
+from arena.report.view_model.uncertainty import how_sure, verdict
 
 SCRIPTS = (
     "dom.js",
-    "figures.js",
+    "format.js",
     "packed.js",
     "data.js",
-    "told.js",
+    "comparison.js",
     "numbers.js",
     "query.js",
     "histograms.js",
@@ -63,7 +62,7 @@ SCRIPTS = (
     "pictures.js",
     "evidence.js",
     "tag_curves.js",
-    "suspects.js",
+    "label_issues.js",
     "detail.js",
     "table.js",
     "popover.js",

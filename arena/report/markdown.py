@@ -6,39 +6,9 @@ import re
 from collections.abc import Sequence
 from html import escape
 
+from arena.base.format import encodable, escape_markdown, one_line
 from arena.report.static_pictures import Picture, file_of
 from arena.report.styles import DARK, LIGHT
-from arena.report.text import encodable, one_line
-
-_MARKS = re.compile(r"([\\`*_{}\[\]<>|#~$&])")
-_FIRST = re.compile(r"^([-+=](?=[-+=\s]|$)|\d+(?=[.)](?:\s|$)))")
-"""What makes a list, a heading or a rule of a line that begins with it."""
-
-_REFERENCES = re.compile(r"@|#(?=\d)|(?i:gh-(?=\d)|www(?=\.))|:(?=//)|:(?=[\w+-]+:)")
-"""Where a mention, a number of an issue, an address or an emoji's name begins that GitHub would follow or replace."""
-
-_DIRECTIONS = re.compile("[\u202a-\u202e\u2066-\u2069]")
-"""Marks that turn round what stands after a name; the letters themselves have their direction without them."""
-
-APART = "<!-- -->"
-"""A comment: it is not shown, and what stands on either side of it is not read as one word."""
-
-
-def escape_markdown(text: str) -> str:
-    """Text that Markdown shows as it is, on one line: no markup, no HTML, no link, no mention, no cell's end.
-
-    >>> escape_markdown("a|b <b>"), escape_markdown("@x of www.y.z")
-    ('a\\\\|b \\\\<b\\\\>', '@<!-- -->x of www<!-- -->.y.z')
-    """
-    line = re.sub(" +", " ", _DIRECTIONS.sub("", encodable(one_line(text)))).strip()
-    parts = (_MARKS.sub(r"\\\1", part) for part in _apart(line))
-    return _FIRST.sub(lambda found: f"\\{found[0]}" if found[0] in "-+=" else f"{found[0]}\\", APART.join(parts))
-
-
-def _apart(line: str) -> list[str]:
-    """The line cut after every character that begins a reference."""
-    ends = [found.end() for found in _REFERENCES.finditer(line)]
-    return [line[start:end] for start, end in zip([0, *ends], [*ends, None], strict=True)]
 
 
 def code(text: str) -> str:

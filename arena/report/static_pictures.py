@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from arena.figures import clipped, listed, plural
+from arena.base.format import clipped, listed, plural
 
 FOLDER = "plots"
 """Where a run folder has its pictures."""

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from arena.figures import clipped, count, moment, plural, rate
-from arena.report.markdown import bullets, code, escape_markdown, folded, picture, table
+from arena.base.format import clipped, count, escape_markdown, moment, plural, rate
+from arena.report.markdown import bullets, code, folded, picture, table
 from arena.report.static_pictures import pictures
-from arena.report.told.contamination import CAVEAT, contamination_told
-from arena.report.told.cost import cost_notes, megabytes, millions
-from arena.report.told.findings import subject, tag_findings
-from arena.report.told.leaderboard import Cell, Standing, leaderboard
-from arena.report.told.notes import convention_note, imply_notes, undefined_notes, unverified_notes
-from arena.report.told.published import CAVEAT as PUBLISHED_CAVEAT
-from arena.report.told.published import MARK, published_rows, published_table
-from arena.report.told.regimes import CROSS_FITTED, regime_rows
-from arena.report.told.slices import slice_groups
-from arena.report.told.uncertainty import headline_rows, how_sure, told, verdict
 from arena.report.view import headline_view
-from arena.result import HEADLINES, Result
+from arena.report.view_model.contamination import CAVEAT, contamination_told
+from arena.report.view_model.cost import cost_notes, megabytes, millions
+from arena.report.view_model.findings import subject, tag_findings
+from arena.report.view_model.leaderboard import Cell, Standing, leaderboard
+from arena.report.view_model.notes import convention_note, imply_notes, undefined_notes, unverified_notes
+from arena.report.view_model.published import CAVEAT as PUBLISHED_CAVEAT
+from arena.report.view_model.published import MARK, published_rows, published_table
+from arena.report.view_model.regimes import CROSS_FITTED, regime_rows
+from arena.report.view_model.slices import slice_groups
+from arena.report.view_model.uncertainty import headline_rows, how_sure, told, verdict
+from arena.results.run_folder import HEADLINES, Result
 
 NAME = 60
 """Characters of a name in a heading or a table; the whole of it stands under how it was measured."""

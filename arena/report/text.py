@@ -1,11 +1,15 @@
-"""A result as text: JoyTag's two published formats."""
+"""The text files of a run folder: a summary, and JoyTag's two published formats."""
 
-import re
+from arena.base.format import one_line
+from arena.report.summary import summary_markdown
+from arena.results.published.full_metrics import full_metrics_text
+from arena.results.run_folder import Result
 
-from arena.published.full_metrics import full_metrics_text, one_line
-from arena.result import Result
 
-__all__ = ["detailed_metrics", "encodable", "full_metrics", "one_line"]
+def text_reports(result: Result) -> dict[str, str]:
+    """What each text file of a run folder holds, by its path there."""
+    found = {f"full-metrics/{model}.txt": full_metrics(result, model) for model in result.models}
+    return found | {"detailed_metrics.txt": detailed_metrics(result), "summary.md": summary_markdown(result)}
 
 
 def full_metrics(result: Result, model: str) -> str:
@@ -36,25 +40,3 @@ def detailed_metrics(result: Result) -> str:
         line = f"{model:<20}: Precision {p:.4f}, Recall {r:.4f}, F1 {f1:.4f}, AP {ap:.4f}\n"
         blocks.setdefault(tag, [f"{one_line(tag)}\n"]).append(line)
     return "".join("".join([*lines, "\n"]) for lines in blocks.values())
-
-
-_DIRECTIONS = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-"""Marks that turn round what stands after a name; the letters themselves have their direction without them."""
-
-
-def unturned(name: str) -> str:
-    """A name on a line without marks of direction, so that what follows it stands where it is.
-
-    >>> unturned("\u202eevil")
-    'evil'
-    """
-    return _DIRECTIONS.sub("", one_line(name))
-
-
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
-"""A file name that is not UTF-8 reaches us with these, and they cannot be written as UTF-8."""
-
-
-def encodable(text: str) -> str:
-    """Text as it can be written in UTF-8."""
-    return _LONE_SURROGATE.sub("\ufffd", text)

@@ -10,13 +10,13 @@ from arena.metrics.thresholds import on_sweep
 from arena.report.columns import column, number, rounded
 from arena.report.page.evidence import evidence
 from arena.report.page.histograms import tag_histograms
+from arena.report.page.label_issues import numbered, suspects
 from arena.report.page.pictures import Shelf, pictures
-from arena.report.page.suspects import numbered, suspects
-from arena.report.told import comparisons, leaderboard
-from arena.report.told.contamination import contamination
-from arena.report.told.cost import cost_notes
-from arena.report.told.notes import convention_note, imply_notes, undefined_notes
-from arena.result import Result
+from arena.report.view_model import comparisons, leaderboard
+from arena.report.view_model.contamination import contamination
+from arena.report.view_model.cost import cost_notes
+from arena.report.view_model.notes import convention_note, imply_notes, undefined_notes
+from arena.results.run_folder import Result
 
 CURVE_METRICS = ("macro_precision", "macro_recall", "macro_f1", "micro_precision", "micro_recall", "micro_f1")
 """Columns of the sweep that the page draws."""

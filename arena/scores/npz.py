@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from arena.errors import ScoresError, refuse_twice
+from arena.base.errors import ScoresError, refuse_twice
 from arena.scores.matrix import Matrix, stored_member
 from arena.scores.store import Scores, check_values
 from arena.tags import TagSpace

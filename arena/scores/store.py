@@ -10,7 +10,7 @@ import math
 import os
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,15 +18,21 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from arena.errors import ScoresError
+from arena.base.errors import ScoresError
 from arena.scores.matrix import Matrix, Stored, stored_npy
-from arena.scores.pace import Timed, add_up
 from arena.tags import TagSpace
 
 STORE_SCHEMA = 1
 """Version of this layout; another one is computed again."""
 
 _OWN_FILES = re.compile(r"(store\.json|\d{5}\.(npy|json))(\.part)?")
+
+
+class Timed(NamedTuple):
+    """Images that one machine scored, and how long its network took for them."""
+
+    images: int
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -185,6 +191,36 @@ def check_values(where: object, values: Matrix, image_ids: Sequence[str], tags: 
                 f"{where}: score {seen:.4g} of image {image_ids[start + row]!r}, tag {tags[column]!r}; "
                 f"scores must lie in [0, 1]: {hint}"
             )
+
+
+def add_up(shards: Iterable[tuple[str, int, float]]) -> dict[str, Timed]:
+    """Machine, images and seconds of each shard, summed by machine; shards without a time are left out.
+
+    >>> add_up([("a", 8, 2.0), ("b", 4, 1.0), ("a", 8, 1.0), ("a", 8, 0.0)])
+    {'a': Timed(images=16, seconds=3.0), 'b': Timed(images=4, seconds=1.0)}
+    """
+    found: dict[str, Timed] = {}
+    for machine, images, seconds in shards:
+        if images and seconds:
+            before = found.get(machine, Timed(0, 0.0))
+            found[machine] = Timed(before.images + images, before.seconds + seconds)
+    return found
+
+
+def describe_throughput(timed: Mapping[str, Timed]) -> dict[str, float | int | str]:
+    """Images a second through the network alone, on the machine that scored the most; empty where no time is known.
+
+    Where several machines shared a run, those of the others do not enter: a mean over machines is the speed of none.
+
+    >>> describe_throughput({"a": Timed(16, 3.0), "b": Timed(4, 1.0)})
+    {'images_per_second': 5.33, 'images_timed': 16, 'timed_on': 'a'}
+    """
+    if not timed:
+        return {}
+    machine = max(timed, key=lambda name: timed[name].images)
+    images, seconds = timed[machine]
+    told: dict[str, float | int | str] = {"images_per_second": round(images / seconds, 2), "images_timed": images}
+    return told | ({"timed_on": machine} if machine else {})
 
 
 class _Shard(NamedTuple):

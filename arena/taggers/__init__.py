@@ -7,17 +7,17 @@ import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from importlib import import_module
 from typing import Any
 
+from arena.base.files import digest_files
 from arena.cards import ADAPTERS, ModelCard, find_plugin, package_of
-from arena.digests import digest_files
+from arena.taggers.adapters import adapter_module
+from arena.taggers.adapters.ensemble import MATCHING_VERSION, Ensemble, single
 from arena.taggers.base import Tagger
-from arena.taggers.ensemble import MATCHING_VERSION, Ensemble, single
+from arena.taggers.files.preprocess_json import follow_preprocess_file
+from arena.taggers.files.weights import fetch
 from arena.taggers.plugins import load_plugin
 from arena.taggers.preprocess import need_library
-from arena.taggers.preprocess_json import follow_preprocess_file
-from arena.taggers.weights import fetch
 from arena.tags import TagRelations
 
 # Idle OpenMP threads would spin on the cores that decode the next images: 47 s instead of 65 s for the demo run on two
@@ -26,9 +26,6 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 ADAPTER_VERSION = 2
 """Raised when any adapter's scores change for the same weights and pixels; part of every cache key."""
-
-_HOMES = {"precomputed": "arena.scores.precomputed"}
-"""Modules of adapters that are not named after themselves here; one that reads scores is at home with the scores."""
 
 
 def load(
@@ -63,8 +60,7 @@ def load(
     need_library(card.preprocess.library)
     if card.adapter not in ADAPTERS and (point := find_plugin(card.adapter)) is not None:
         return load_plugin(point, card, files, device=device, precision=precision)
-    adapter = import_module(_HOMES.get(card.adapter, f"arena.taggers.{card.adapter}"))
-    tagger: Tagger = adapter.load(card, files, device=device, precision=precision)
+    tagger: Tagger = adapter_module(card.adapter).load(card, files, device=device, precision=precision)
     return tagger
 
 

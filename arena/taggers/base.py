@@ -5,8 +5,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from arena.base.errors import ScoresError
 from arena.cards import ModelCard, Preprocess
-from arena.errors import ScoresError
 from arena.tags import TagSpace
 
 Pixels = NDArray[np.uint8]

@@ -16,14 +16,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from arena import taggers
+from arena.base.errors import ArenaError, ScoresError
 from arena.cards import ModelCard, Preprocess
-from arena.errors import ArenaError, ScoresError
-from arena.images import RGB
+from arena.images.decode import RGB
+from arena.taggers.adapters.ensemble import Ensemble, score_squares, single, wanted
 from arena.taggers.base import Pixels, Scores, Tagger, check_scores
-from arena.taggers.ensemble import Ensemble, score_squares, single, wanted
+from arena.taggers.files.weights import fetch
 from arena.taggers.plugins import PluginTagger, check_interface, tell
 from arena.taggers.preprocess import square
-from arena.taggers.weights import fetch
 
 IMAGES = 7
 """Images of the batch that is checked."""

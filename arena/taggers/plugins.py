@@ -14,8 +14,8 @@ from collections.abc import Callable, Mapping
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
+from arena.base.errors import ArenaError, ScoresError
 from arena.cards import ModelCard, Preprocess, package_of
-from arena.errors import ArenaError, ScoresError
 from arena.taggers.base import Pixels, Scores, Tagger, check_scores
 from arena.tags import TagSpace
 

@@ -6,8 +6,8 @@ from math import prod
 from pathlib import Path
 from typing import NamedTuple
 
+from arena.taggers.adapters.ensemble import single
 from arena.taggers.base import Tagger
-from arena.taggers.ensemble import single
 
 TEXT_SUFFIXES = frozenset({".csv", ".json", ".toml", ".txt", ".md"})
 """Files of a model that hold no weights."""

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from arena.base.errors import ArenaError
 from arena.cards import InputSpec, ModelCard
-from arena.errors import ArenaError
 from arena.taggers.base import Pixels, Scores
 from arena.tags import TagSpace
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
 
-from arena.tags import TagRelations, read_csv
+from arena.tags import TagRelations
+from arena.tags.rows import read_csv
 
 SUBJECT = "{http://purl.org/dc/elements/1.1/}subject"
 """Where an SVG's RDF keeps keywords: `dc:subject/rdf:Bag/rdf:li`."""

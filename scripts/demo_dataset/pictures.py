@@ -12,9 +12,9 @@ import pandas as pd
 from PIL import Image
 from rich.progress import track
 
-from arena.errors import UnreadableImageError
-from arena.heldout.hashes.algorithms import dhash, phash
-from arena.images import RGB, decode
+from arena.base.errors import UnreadableImageError
+from arena.dataset.hashes.algorithms import dhash, phash
+from arena.images.decode import RGB, decode
 
 LONGEST_SIDE = 256
 """Pixels; larger drawings are shrunk, smaller ones kept."""

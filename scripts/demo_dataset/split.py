@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from arena.heldout.duplicates import Hashes, Pairs, clusters, pairs_between, pairs_within
+from arena.dataset.hamming.duplicates import Hashes, Pairs, clusters, pairs_between, pairs_within
 
 PHASH_RADIUS = 8
 DHASH_RADIUS = 4

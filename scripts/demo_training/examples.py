@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from arena.cards import Preprocess
-from arena.images import decode
+from arena.images.decode import decode
 from arena.taggers.preprocess import square
 
 CACHE = Path("build/training/cache")

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from arena.cards import read_model_card
-from arena.scores.fingerprint import examine
+from arena.diagnostics.fingerprint import examine
 
 if TYPE_CHECKING:
     from onnx import ModelProto

@@ -17,7 +17,7 @@ from demo_training.vocabulary import MIN_TRAINED
 from numpy.typing import NDArray
 from rich.console import Console
 
-from arena.heldout.duplicates import pairs_between
+from arena.dataset.hamming.duplicates import pairs_between
 
 MIN_POSITIVES = 10
 """Positives that a tag needs in both held-out sets."""

@@ -13,8 +13,8 @@ from demo_training.vocabulary import Vocabulary, choose
 from numpy.typing import NDArray
 from torch import nn
 
-from arena.taggers.joytag_config import ViTConfig
-from arena.taggers.joytag_vit import ViT
+from arena.taggers.adapters.joytag.config import ViTConfig
+from arena.taggers.adapters.joytag.vit import ViT
 
 SIDE = 128
 """Side of both networks' input, pixels."""

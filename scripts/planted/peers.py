@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from arena.heldout.copies.pairs import Signatures
-from arena.heldout.dataset import HeldOut
-from arena.heldout.duplicates import Pairs, pairs_within
+from arena.dataset.copies.pairs import Signatures
+from arena.dataset.frozen import HeldOut
+from arena.dataset.hamming.duplicates import Pairs, pairs_within
 
 Ends = tuple[int, int]
 

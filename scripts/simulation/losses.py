@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from arena.tag_groups import TagGroup
+from arena.tags.groups import TagGroup
 from simulation import world
 from simulation.world import Floats, Tagger
 

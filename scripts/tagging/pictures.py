@@ -5,8 +5,8 @@ from pathlib import Path
 from PIL import Image
 
 from arena.cards import find_dataset
-from arena.heldout.dataset import read_frozen
-from arena.images import decode
+from arena.dataset.frozen import read_frozen
+from arena.images.decode import decode
 
 SIDE = 1024
 """Longer side, pixels."""

@@ -6,9 +6,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from arena.scores.predict import ImageSource, Job, predict
 from arena.scores.store import ScoreStore
 from arena.taggers.base import Tagger
+from arena.taggers.predict import ImageSource, Job, predict
 
 
 class Prepared(NamedTuple):

@@ -6,14 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from arena.errors import ArenaError
+from arena.base.errors import ArenaError
+from arena.dataset.contamination import BAND_CLASSES, CLASSES, Contamination
+from arena.dataset.frozen import Truth
 from arena.evaluate import Entry, Settings, evaluate
 from arena.evaluate.aggregate import ALL_FIGURES, Aggregates, Target
 from arena.evaluate.contamination import ALL_IMAGES, contamination_table
-from arena.heldout.contamination import BAND_CLASSES, CLASSES, Contamination
-from arena.heldout.dataset import Truth
 from arena.metrics.intervals import percentile_interval
-from arena.result import CONTAMINATION, Result, read_result, write_result
+from arena.results.run_folder import CONTAMINATION, Result, read_result, write_result
 
 from .test_slices import images_where
 from .worlds import assert_same, assert_same_tables, entry, world

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from arena.base.errors import ArenaError
 from arena.cards import find_dataset
 from arena.cli import arena
-from arena.errors import ArenaError
+from arena.dataset.frozen import read_frozen
 from arena.evaluate import Settings, evaluate
-from arena.heldout.dataset import read_frozen
 from arena.report.html import render
 from arena.report.summary import summary_markdown
 from arena.report.view import page_view

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from scipy.sparse import csc_array
 
+from arena.dataset.frozen import Truth
 from arena.evaluate import Entry, Settings, amount_of_work, evaluate
-from arena.heldout.dataset import Truth
 from arena.metrics import blocks
 from arena.scores.matrix import Matrix
 from arena.scores.store import Scores

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.sparse import csc_array
 
+from arena.dataset.frozen import Truth
 from arena.evaluate import Settings, evaluate
 from arena.evaluate.mistakes import SHOWN, find_confusions, find_disagreements
-from arena.heldout.dataset import Truth
 from arena.metrics.tally import WORST
 from arena.tags import TagSpace
 

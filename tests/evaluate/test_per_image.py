@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
+from arena.dataset.frozen import Truth
 from arena.evaluate import Settings, evaluate
 from arena.evaluate import per_image as module
-from arena.heldout.dataset import Truth
 from arena.metrics import intervals
 from arena.tags import TagSpace
 

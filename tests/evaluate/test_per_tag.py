@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
+from arena.dataset.frozen import Truth
 from arena.evaluate import Entry, Settings, evaluate
-from arena.heldout.dataset import Truth
 from arena.metrics import intervals, ranking, significance
 from arena.metrics.counts import TagCounts, f_beta, informedness, mcc
 from arena.metrics.significance import Paired
-from arena.result import PER_TAG_COLUMNS, Result
+from arena.results.run_folder import PER_TAG_COLUMNS, Result
 from arena.tags import TagSpace
 
 from .worlds import entry, labels_of, see, world

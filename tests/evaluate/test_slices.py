@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from arena.errors import ArenaError
+from arena.base.errors import ArenaError
+from arena.dataset.frozen import Truth
 from arena.evaluate import Entry, Settings, evaluate
 from arena.evaluate.aggregate import ALL_FIGURES
-from arena.heldout.dataset import Truth
 from arena.metrics.slices import support_band
-from arena.result import Result
-from arena.tag_groups import TagGroup
+from arena.results.run_folder import Result
 from arena.tags import TagRelations, TagSpace
+from arena.tags.groups import TagGroup
 
 from .worlds import assert_same, entry, see, world
 

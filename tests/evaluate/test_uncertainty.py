@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+from arena.dataset.frozen import Truth
 from arena.evaluate import Entry, Settings, evaluate
 from arena.evaluate.aggregate import ALL_FIGURES, ALPHA, Aggregates, p_of
 from arena.evaluate.per_tag import Q_LIMIT
-from arena.heldout.dataset import Truth
 from arena.metrics import significance
-from arena.result import Result
+from arena.results.run_folder import Result
 from arena.tags import TagRelations, TagSpace
 
 from .worlds import assert_same, entry, labels_of, see, world

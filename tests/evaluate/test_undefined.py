@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 from arena.cards import Thresholds
+from arena.dataset.frozen import Truth
 from arena.evaluate import Entry, Settings, evaluate
-from arena.heldout.dataset import Truth
-from arena.result import TABLES, Result, read_result, write_result
+from arena.results.run_folder import TABLES, Result, read_result, write_result
 from arena.tags import TagSpace
 
 from .worlds import cells_without_a_number, entry, see, world

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from arena.cards import Thresholds
+from arena.dataset.frozen import Truth
 from arena.evaluate import Entry
-from arena.heldout.dataset import Truth
-from arena.result import Result
+from arena.results.run_folder import Result
 from arena.scores.store import Scores
 from arena.tags import TagSpace
 

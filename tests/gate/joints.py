@@ -9,7 +9,7 @@ import pandas as pd
 
 from arena.gate.policy import Policy, read_policy
 from arena.gate.verdict import Case
-from arena.result import HEADLINES, Result
+from arena.results.run_folder import HEADLINES, Result
 
 OLD, NEW = "old", "new"
 

@@ -6,15 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from arena.errors import ArenaError
+from arena.base.errors import ArenaError
+from arena.base.format import UNDEFINED
 from arena.evaluate import Settings, evaluate
-from arena.figures import UNDEFINED
 from arena.gate.judge import judge
 from arena.gate.policy import read_policy
 from arena.gate.verdict import Case, Outcome, Side, Verdict
-from arena.tag_groups import TagGroup
+from arena.tags.groups import TagGroup
 from tests.evaluate.worlds import entry, see, world
-from tests.gate.joints import NEW, OLD, Tag, joint, outcomes, policy_of
+
+from .joints import NEW, OLD, Tag, joint, outcomes, policy_of
 
 SIDES = {"candidate": NEW, "baseline": OLD}
 NAN = float("nan")

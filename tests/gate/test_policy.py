@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from arena.errors import ArenaError
+from arena.base.errors import ArenaError
 from arena.gate.keys import KEYS, Rule
 from arena.gate.policy import DEFAULT, read_aliases, read_policy
-from tests.gate.joints import policy_of
+
+from .joints import policy_of
 
 
 def test_the_defaults_hold_every_key() -> None:

@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from arena.gate.apart import evidence_apart
 from arena.gate.policy import read_policy
 from arena.gate.unpaired import judge_unpaired, unpaired_cost
+from arena.gate.unpaired_evidence import evidence_apart
 from arena.gate.verdict import Case, Outcome
 from arena.metrics.intervals import f1_interval
-from arena.published.record import PUBLISHED_COLUMNS, Published
-from tests.gate.joints import outcomes, policy_of
+from arena.results.published.record import PUBLISHED_COLUMNS, Published
+
+from .joints import outcomes, policy_of
 
 INTEGERS = ("index", "training_count", "support", "tp", "fp", "fn", "tn")
 TEXTS = ("tag", "category")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from arena.errors import ArenaError
+from arena.base.errors import ArenaError
 from arena.metrics.slices import MAX_VALUES, SUPPORT_BANDS, column_slices, size_band, support_band
 
 numbers = st.one_of(st.integers(-40, 40), st.floats(-3, 3, width=16), st.sampled_from([np.nan, np.inf, None]))

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from arena.cards import Thresholds
+from arena.dataset.frozen import Truth
 from arena.evaluate import Entry, Settings, evaluate
-from arena.heldout.dataset import Truth
-from arena.result import Result
+from arena.results.run_folder import Result
 from arena.scores.store import Scores
-from arena.tag_groups import TagGroup
 from arena.tags import TagSpace
+from arena.tags.groups import TagGroup
 
 HOSTILE = (
     "<script>alert(1)</script>", "</details></picture>", "[x](https://example.org) ![y](z)", "a|b|c", "`code``", "@someone #1",

@@ -9,9 +9,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from arena.figures import count, figure, interval, probability, signed
-from arena.pipeline import write_reports
-from arena.result import Result, write_result
+from arena.base.format import count, figure, interval, probability, signed
+from arena.pipeline.stages import write_reports
+from arena.results.run_folder import Result, write_result
 
 from ..browser import Opened
 from .test_view import small

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from arena.figures import figure, probability
+from arena.base.format import figure, probability
 from arena.report.html import SCRIPTS, STYLES, embedded_json, render
-from arena.report.told.findings import subject
+from arena.report.view_model.findings import subject
 
 from ..browser import Opened
 from .payloads import Payload

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from arena.report.markdown import APART, bullets, code, escape_markdown, folded, picture, table
+from arena.base.format import APART, escape_markdown, one_line
+from arena.report.markdown import bullets, code, folded, picture, table
 from arena.report.static_pictures import Picture
-from arena.report.text import one_line
 
 from .results import HOSTILE
 

@@ -10,16 +10,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from arena.base.format import figure
 from arena.cards import Thresholds
+from arena.dataset.frozen import Truth
 from arena.evaluate import Settings, evaluate
-from arena.figures import figure
-from arena.heldout.dataset import Truth
 from arena.metrics.counts import CONVENTIONS, TagCounts
 from arena.metrics.thresholds import on_sweep
 from arena.report.html import render
 from arena.report.page import histograms
 from arena.report.view import page_view
-from arena.result import Result
+from arena.results.run_folder import Result
 from arena.tags import TagSpace
 
 from ..browser import Opened

@@ -28,7 +28,7 @@ from arena.report.plots.slices import MOST_SLICES, kinds_of
 from arena.report.static_pictures import best_pair, pictures
 from arena.report.styles import DARK, LIGHT, THEMES
 from arena.report.view import headline_view
-from arena.result import HEADLINES, Result
+from arena.results.run_folder import HEADLINES, Result
 
 from .results import HOSTILE, result_of
 

@@ -11,7 +11,7 @@ from matplotlib.path import Path as Outline
 from arena.report.html import template_text
 from arena.report.plots.canvas import marker
 from arena.report.styles import DARK, LIGHT, LINE, STYLES, THEMES, Theme
-from arena.report.told.leaderboard import MODEL_STYLES
+from arena.report.view_model.leaderboard import MODEL_STYLES
 
 PAGE = template_text("page.css")
 LINEAR_TO_XYZ = [

@@ -8,10 +8,9 @@ import pandas as pd
 import pytest
 from markdown_it import MarkdownIt
 
-from arena.figures import figure
-from arena.report.markdown import APART
+from arena.base.format import APART, figure
 from arena.report.summary import MOST_SLICES, summary_markdown
-from arena.result import HEADLINES, Result
+from arena.results.run_folder import HEADLINES, Result
 
 from .results import HOSTILE, result_of
 

@@ -5,15 +5,15 @@ import re
 import numpy as np
 import pytest
 
+from arena.base.format import figure
 from arena.cards import Thresholds
+from arena.dataset.frozen import Truth
 from arena.evaluate import Entry, Settings, evaluate
-from arena.figures import figure
-from arena.heldout.dataset import Truth
 from arena.metrics.ranking import average_precision, sort_column
 from arena.report.summary import summary_markdown
 from arena.report.text import detailed_metrics, full_metrics
 from arena.report.view import page_view
-from arena.result import Result
+from arena.results.run_folder import Result
 from arena.scores.store import Scores
 from arena.tags import TagRelations, TagSpace
 

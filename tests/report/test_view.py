@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from arena.base.format import figure, probability
 from arena.cards import Thresholds
+from arena.dataset.frozen import Truth
 from arena.evaluate import Entry, Settings, evaluate
-from arena.figures import figure, probability
-from arena.heldout.dataset import Truth
 from arena.report import columns
 from arena.report.columns import rounded
 from arena.report.html import render
@@ -19,10 +19,10 @@ from arena.report.page import evidence as evidence_module
 from arena.report.page.evidence import by_interest, evidence, evidence_block
 from arena.report.summary import summary_markdown
 from arena.report.view import page_view
-from arena.result import Result
+from arena.results.run_folder import Result
 from arena.scores.store import Scores
-from arena.tag_groups import TagGroup
 from arena.tags import TagSpace
+from arena.tags.groups import TagGroup
 
 from .payloads import make_payload
 

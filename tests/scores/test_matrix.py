@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arena.errors import ScoresError
+from arena.base.errors import ScoresError
 from arena.scores import matrix as module
 from arena.scores.matrix import Matrix, Part, Stored, stored_member, stored_npy
 from arena.scores.npz import read_npz, read_scores, write_scores

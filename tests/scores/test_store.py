@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from arena.errors import ScoresError
+from arena.base.errors import ScoresError
 from arena.scores.npz import read_scores, write_scores
 from arena.scores.store import Scores, ScoreStore, read_store
 from arena.tags import TagSpace

@@ -10,9 +10,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from arena import taggers
+from arena.base.errors import ArenaError, WeightsError
 from arena.cards import find_model
-from arena.errors import ArenaError, WeightsError
-from arena.images import decode
+from arena.images.decode import decode
 from arena.taggers.base import Tagger, check_scores
 from arena.taggers.conformance import CHECKS, check
 from arena.taggers.preprocess import square

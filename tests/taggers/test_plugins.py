@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from arena import cli, pipeline, taggers
+from arena import cli, taggers
+from arena.base.errors import ArenaError, ScoresError
 from arena.cards import ModelCard, Preprocess, find_model, read_model_card
-from arena.errors import ArenaError, ScoresError
-from arena.images import decode
-from arena.result import read_result
+from arena.images.decode import decode
+from arena.pipeline import run as pipeline
+from arena.results.run_folder import read_result
 from arena.scores.npz import read_scores
 from arena.taggers.conformance import CHECKS, check
 from arena.taggers.plugins import PluginTagger

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from arena.base.errors import ArenaError, UnreadableImageError
 from arena.cards import FILTERS, InputSpec, Preprocess
-from arena.errors import ArenaError, UnreadableImageError
-from arena.images import decode
+from arena.images.decode import decode
 from arena.taggers.preprocess import need_library, normalise, padding_of, square
 from arena.taggers.preprocess.geometry import place
 

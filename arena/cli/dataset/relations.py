@@ -47,7 +47,8 @@ class Given(NamedTuple):
 
 def read_given(settings: Mapping[str, Any], root: Path | None, own: Iterable[Path] = ()) -> Given:
     """Read the files that were given, with those that a dataset has of its own."""
-    from arena.tag_exports import find_blacklist, read_categories, read_relations
+    from arena.dataset.blacklists import find_blacklist
+    from arena.tags.exports import read_categories, read_relations
 
     relations = read_relations(
         own, aliases=settings["aliases"], implications=settings["implications"],

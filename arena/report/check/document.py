@@ -13,10 +13,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from arena.errors import ArenaError, IncomparableError
+from arena.base.errors import ArenaError, IncomparableError
+from arena.base.format import encodable
 from arena.gate.verdict import Outcome, Verdict
 from arena.report.check.words import sentence
-from arena.report.text import encodable
 
 SCHEMA = 1
 """Version of `check.json`."""

@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 
-from arena.figures import clipped, plural
+from arena.base.format import clipped, encodable, plural, unturned
 from arena.gate.verdict import Case, Outcome, Verdict
 from arena.report.check.markdown import Lists, check_markdown
 from arena.report.check.words import name_of, ordered, sentence
-from arena.report.text import encodable, unturned
 
 SUMMARY_BYTES = 1_000_000
 """Room for the summary of a step: GitHub refuses more than 1 MiB (1,048,576 bytes), and other commands may add to it."""

@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from itertools import groupby
 from xml.etree import ElementTree as ET
 
+from arena.base.format import one_line
 from arena.gate.verdict import Case, Outcome, Verdict
 from arena.report.check.words import loss_told, measure_told, more_tags, sentence
-from arena.report.text import one_line
 
 PACKAGE = "arena.check"
 """What the suites' names begin with."""

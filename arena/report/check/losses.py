@@ -11,14 +11,14 @@ from urllib.parse import quote
 import numpy as np
 import pandas as pd
 
-from arena.figures import UNDEFINED, figure, plural
+from arena.base.format import UNDEFINED, figure, plural
 from arena.gate.verdict import Measure, Outcome, TagLoss, Verdict
 from arena.report.check.words import measure_told
 from arena.report.columns import number
 from arena.report.page.evidence import EVIDENCE_IMAGES
 from arena.report.page.pictures import OPEN_RATINGS, Shelf, pictures
 from arena.report.view import names_images
-from arena.result import Result
+from arena.results.run_folder import Result
 
 SHOWN_LOSSES = 30
 """Tags that the page shows, the worst first; 15 images each are about what its file has room for."""

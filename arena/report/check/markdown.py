@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from arena.figures import clipped, count, plural
+from arena.base.format import clipped, count, escape_markdown, plural
 from arena.gate.verdict import Case, Outcome, Verdict
 from arena.report.check.words import (
     TITLES,
@@ -19,7 +19,7 @@ from arena.report.check.words import (
     sentence,
     tally,
 )  # fmt: skip
-from arena.report.markdown import bullets, code, escape_markdown, folded, table
+from arena.report.markdown import bullets, code, folded, table
 
 SIGNS = {
     Outcome.PASS: "✅", Outcome.FAIL: "❌", Outcome.INCONCLUSIVE: "❔", Outcome.INCOMPARABLE: "⛔", Outcome.SKIPPED: "➖",

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from arena import __version__
-from arena.figures import plural
+from arena.base.format import encodable, plural
+from arena.base.version import __version__
 from arena.gate.verdict import Case, Outcome, Verdict
 from arena.report.check.drawing import HEIGHT, WIDTH, Drawing, drawing_of, span_of
 from arena.report.check.losses import losses
@@ -28,8 +28,7 @@ from arena.report.check.words import (
 )  # fmt: skip
 from arena.report.html import content_security_policy, environment, template_text
 from arena.report.page.pictures import Shelf
-from arena.report.text import encodable
-from arena.result import Result
+from arena.results.run_folder import Result
 
 STYLES = ("page.css", "comparison/css/pictures.css", "check/check.css")
 """In order; the first is that of every page."""

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.text import Text
 
-from arena.figures import clipped, listed, plural
+from arena.base.format import clipped, encodable, listed, plural, unturned
 from arena.gate.verdict import Case, Outcome, Verdict
 from arena.report.check.markdown import check_markdown
 from arena.report.check.words import (
@@ -24,7 +24,6 @@ from arena.report.check.words import (
     sides_told,
     tally,
 )  # fmt: skip
-from arena.report.text import encodable, unturned
 
 __all__ = ["Line", "check_markdown", "lines", "styled_lines"]
 

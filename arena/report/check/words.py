@@ -6,11 +6,23 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from arena.figures import UNDEFINED, clipped, count, figure, interval, listed, plural, probability, rate, signed
+from arena.base.format import (
+    UNDEFINED,
+    clipped,
+    count,
+    encodable,
+    figure,
+    interval,
+    listed,
+    plural,
+    probability,
+    rate,
+    signed,
+    unturned,
+)
 from arena.gate.verdict import Case, Measure, Outcome, TagLoss, Verdict
-from arena.report.text import encodable, unturned
-from arena.report.told.cost import megabytes, millions
-from arena.result import HEADLINES
+from arena.report.view_model.cost import megabytes, millions
+from arena.results.run_folder import HEADLINES
 
 NAME = 60
 """Characters of a name within a sentence or a row."""

@@ -11,7 +11,7 @@ from arena.report.check.junit import junit_xml
 from arena.report.check.markdown import check_markdown
 from arena.report.check.page import render_check
 from arena.report.page.pictures import Shelf
-from arena.result import Result
+from arena.results.run_folder import Result
 
 FILES = ("check.md", "junit.xml", "badge.svg", "badge.json", "check.html", "check.json")
 """What is written, in this order: with `check.json` the check is there."""

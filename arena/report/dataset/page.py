@@ -9,7 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from arena.figures import UNDEFINED, count, plural
+from arena.base.format import UNDEFINED, count, encodable, plural
 from arena.report.dataset.text import (
     category_rows,
     group_sentence,
@@ -22,7 +22,6 @@ from arena.report.dataset.text import (
     value_rows,
 )
 from arena.report.html import content_security_policy, environment, template_text
-from arena.report.text import encodable
 
 SHOWN_TAGS = 60
 """Tags in the table of the page."""

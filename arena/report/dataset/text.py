@@ -8,8 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from arena.figures import UNDEFINED, clipped, count, percent, plural
-from arena.report.text import one_line
+from arena.base.format import UNDEFINED, clipped, count, one_line, percent, plural
 
 WIDTH = 80
 """Columns of a terminal."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import chain
 
-from arena.figures import clipped, figure, interval, plural
-from arena.report.history.release import short_names
+from arena.base.format import clipped, figure, interval, plural
 from arena.report.history.series import History, Series, Track
 from arena.report.site.series import Chart, Line, Point, Tick, across, figure_ticks, grid, height_of
-from arena.report.told.leaderboard import MODEL_STYLES
+from arena.report.view_model.leaderboard import MODEL_STYLES
+from arena.results.baselines.release import short_names
 
 NAME_LETTERS = 11
 MOST_NAMES = 4

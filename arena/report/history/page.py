@@ -7,16 +7,15 @@ from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
-from arena import __version__
-from arena.figures import UNDEFINED, count, figure, interval, listed, plural, signed
+from arena.base.format import UNDEFINED, count, encodable, figure, interval, listed, plural, signed
+from arena.base.version import __version__
 from arena.report.history.drawing import charts, first_line
 from arena.report.history.rows import Row, notes_of, rows_of
 from arena.report.history.series import FIGURES, History
 from arena.report.html import content_security_policy, environment, template_text
 from arena.report.site.render import site_style
 from arena.report.site.series import HEIGHT, LEFT, RIGHT, TOP, WIDTH, Chart
-from arena.report.text import encodable
-from arena.report.told.leaderboard import MODEL_STYLES
+from arena.report.view_model.leaderboard import MODEL_STYLES
 
 TITLED = 3
 """Tags that the title names."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from arena.figures import plural
+from arena.base.format import plural
 from arena.report.history.series import FIGURES, History, Point, Track
 
 

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from arena.errors import ArenaError, nearest
-from arena.report.history.release import Release, numbered
-from arena.result import HEADLINES
+from arena.base.errors import ArenaError, nearest
+from arena.results.baselines.release import Release, numbered
+from arena.results.run_folder import HEADLINES
 
 FIGURES = {"f1": "F1", "ap": "AP", "precision": "precision", "recall": "recall"}
 """Figures of a tag that a history can be of, and what they are called; all but AP are at the release's own threshold."""

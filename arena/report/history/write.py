@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from arena.errors import ArenaError, nearest
+from arena.base.errors import ArenaError, nearest
+from arena.base.files import write_json
 from arena.report.history.page import render_history
 from arena.report.history.rows import as_csv, records
 from arena.report.history.series import History
-from arena.result import write_json
 
 PICTURES = (".svg", ".png")
 KINDS = (".html", ".csv", ".json", *PICTURES)

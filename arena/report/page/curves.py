@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from arena.report.told.leaderboard import MODEL_STYLES
+from arena.report.view_model.leaderboard import MODEL_STYLES
 
 LEAST_CELLS = 10
 """Cells that a bin needs to be drawn: with fewer its share says nothing. The table below the drawing has them all."""

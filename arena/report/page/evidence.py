@@ -13,7 +13,7 @@ import pandas as pd
 
 from arena.report.columns import rounded
 from arena.report.page.packed import Packed, figures, integers, listed, pack
-from arena.result import Result
+from arena.results.run_folder import Result
 
 EVIDENCE_BYTES = 170_000
 """Room in the page for evidence, packed: a page of three models and 5,813 tags stays under 2 MB with it."""

@@ -16,7 +16,7 @@ from arena.metrics.counts import CONVENTIONS, Integers, TagCounts
 from arena.metrics.thresholds import SWEEP_STEPS, sweep_thresholds
 from arena.report.columns import number
 from arena.report.page.packed import compress
-from arena.result import Result
+from arena.results.run_folder import Result
 
 WIDTHS = ((15_000, 1), (60_000, 2))
 """Up to so many cells (models times tags) a bin is so many steps of the sweep wide."""

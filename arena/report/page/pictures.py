@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from arena.images.thumbnails import FOLDER, Thumbnail
 from arena.report.page.packed import Packed, integers, listed
-from arena.thumbnails import FOLDER, Thumbnail
 
 PICTURE_BYTES = 1_500_000
 """Room in the page's file for pictures, in base64: about 700. The page's budget of 2 MB counts without them."""

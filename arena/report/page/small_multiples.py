@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from arena.figures import count, figure, plural
-from arena.report.told.comparisons import SLICED
-from arena.report.told.contamination import shown
-from arena.report.told.leaderboard import MODEL_STYLES
-from arena.report.told.slices import KINDS, OF_TAGS, Verdict, slice_verdict
-from arena.result import HEADLINES
+from arena.base.format import count, figure, plural
+from arena.report.view_model.comparisons import SLICED
+from arena.report.view_model.contamination import shown
+from arena.report.view_model.leaderboard import MODEL_STYLES
+from arena.report.view_model.slices import KINDS, OF_TAGS, Verdict, slice_verdict
+from arena.results.run_folder import HEADLINES
 
 MOST_TICKS = 6
 """Ticks of an axis, on a panel as narrow as a phone."""

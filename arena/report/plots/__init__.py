@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from arena.report.static_pictures import pictures
 from arena.report.styles import THEMES, Theme
 from arena.report.view import headline_view
-from arena.result import Result
+from arena.results.run_folder import Result
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

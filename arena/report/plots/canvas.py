@@ -22,8 +22,8 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
 from matplotlib.textpath import text_to_path
 
+from arena.base.format import encodable, one_line
 from arena.report.styles import LINE, STYLES, Theme
-from arena.report.text import encodable, one_line
 
 WIDTH = 9.0
 """Inches across every picture; what is drawn fits in, whatever its names."""

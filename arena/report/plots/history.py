@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from arena.report.history.drawing import named_places
-from arena.report.history.release import short_names
 from arena.report.history.rows import notes_of
 from arena.report.history.series import FIGURES, History, Series, Track
 from arena.report.plots.canvas import (
@@ -30,6 +29,7 @@ from arena.report.plots.canvas import (
     title,
 )
 from arena.report.styles import Theme
+from arena.results.baselines.release import short_names
 
 ABREAST = 3
 """Panels side by side."""

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from arena.figures import rate
+from arena.base.format import rate
 from arena.report.plots.canvas import (
     POINTS,
     SIZE,
@@ -27,9 +27,9 @@ from arena.report.plots.canvas import (
     width,
 )
 from arena.report.styles import Theme
-from arena.report.told.cost import megabytes, millions
-from arena.report.told.leaderboard import Cell, Standing, leaderboard
-from arena.result import HEADLINES
+from arena.report.view_model.cost import megabytes, millions
+from arena.report.view_model.leaderboard import Cell, Standing, leaderboard
+from arena.results.run_folder import HEADLINES
 
 ROW = 0.46
 """Inches a model."""

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from arena.figures import DECIDED, count
+from arena.base.format import DECIDED, count
 from arena.report.plots.canvas import (
     WIDTH,
     add_caption,
@@ -28,7 +28,7 @@ from arena.report.plots.canvas import (
 )
 from arena.report.static_pictures import Pair, best_pair
 from arena.report.styles import Theme
-from arena.result import Result
+from arena.results.run_folder import Result
 
 FIGURES = {"f1": "F1", "ap": "AP"}
 

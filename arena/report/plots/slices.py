@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from arena.figures import UNDEFINED, count, plural
+from arena.base.format import UNDEFINED, count, plural
 from arena.report.plots.canvas import (
     POINTS,
     SMALL,
@@ -30,9 +30,9 @@ from arena.report.plots.canvas import (
     width,
 )
 from arena.report.styles import Theme
-from arena.report.told.comparisons import SLICED
-from arena.report.told.slices import KINDS, OF_TAGS
-from arena.result import HEADLINES
+from arena.report.view_model.comparisons import SLICED
+from arena.report.view_model.slices import KINDS, OF_TAGS
+from arena.results.run_folder import HEADLINES
 
 MOST_SLICES = 8
 """Slices of a kind that are drawn: the largest."""

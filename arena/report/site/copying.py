@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from arena.errors import ArenaError
-from arena.report.forms.tables import as_csv
+from arena.base.errors import ArenaError
+from arena.report.exports.tables import as_csv
 from arena.report.site.folder import Site
 from arena.report.site.names import run_id
 from arena.report.site.run_page import read_page, within_site
 from arena.report.site.runs import READ, PublishedRun
-from arena.result import TABLES, Result, read_result
+from arena.results.run_folder import TABLES, Result, read_result
 
 COPIED = ("summary.md", "summary.json", "detailed_metrics.txt", "full-metrics", "plots")
 """Files and folders of a run that a reader may want; beside them come the page and the tables that are read again."""

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from xml.etree import ElementTree as ET
 
-from arena import __version__
+from arena.base.version import __version__
 from arena.report.site.folder import Site
 from arena.report.site.runs import PublishedRun
 

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from filelock import FileLock, Timeout
 
-from arena.errors import ArenaError, IncomparableError
+from arena.base.errors import ArenaError, IncomparableError
 
 SITE = 1
 """Version of a site's layout."""

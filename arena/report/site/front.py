@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from arena.figures import plural
+from arena.base.format import plural
 from arena.report.site.folder import Site
 from arena.report.site.models import ModelOverRuns
 from arena.report.site.render import render
@@ -13,9 +13,9 @@ from arena.report.site.run_page import picture_of
 from arena.report.site.runs import PublishedRun, Shelf
 from arena.report.site.series import HEIGHT, LEFT, RIGHT, TOP, WIDTH, groups
 from arena.report.site.tags import span
-from arena.report.told.leaderboard import value_of
-from arena.report.told.uncertainty import leading, with_interval
-from arena.result import HEADLINES
+from arena.report.view_model.leaderboard import value_of
+from arena.report.view_model.uncertainty import leading, with_interval
+from arena.results.run_folder import HEADLINES
 
 OPENED = 2
 """Groups of a single run that are shown at once; a reader opens the others."""

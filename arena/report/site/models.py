@@ -7,16 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from arena.figures import count, figure, interval, plural
+from arena.base.format import count, figure, interval, plural
 from arena.report.site.folder import Site
 from arena.report.site.names import slug
 from arena.report.site.render import render
 from arena.report.site.run_page import picture_of
 from arena.report.site.runs import PublishedRun
-from arena.report.told.leaderboard import Cell, leaderboard
-from arena.report.told.regimes import RegimeCell, regime_rows
-from arena.report.told.uncertainty import with_interval
-from arena.result import HEADLINES
+from arena.report.view_model.leaderboard import Cell, leaderboard
+from arena.report.view_model.regimes import RegimeCell, regime_rows
+from arena.report.view_model.uncertainty import with_interval
+from arena.results.run_folder import HEADLINES
 
 TAGS_SHOWN = 12
 """Best tags, and worst ones."""

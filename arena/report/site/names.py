@@ -3,8 +3,8 @@
 import hashlib
 import re
 
-from arena.provenance import digest
-from arena.result import Result
+from arena.base.provenance import digest
+from arena.results.run_folder import Result
 
 _PLAIN = re.compile(r"[a-z0-9][a-z0-9_()-]{0,79}")
 _OTHER = re.compile(r"[^a-z0-9_]+")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from arena.progress import Progress, Silent
+from arena.base.progress import Progress, Silent
 from arena.report.site.copying import copy_run, read_source
 from arena.report.site.feed import feed, sitemaps
 from arena.report.site.folder import Site, open_site

@@ -8,11 +8,10 @@ from typing import Any
 
 from markupsafe import Markup
 
-from arena import __version__
-from arena.figures import clipped
+from arena.base.format import clipped, encodable
+from arena.base.version import __version__
 from arena.report.html import content_security_policy, environment, template_text
 from arena.report.site.folder import Site
-from arena.report.text import encodable
 
 STYLES = ("page.css", "comparison/css/site.css", "site/site.css")
 """Of the site's pages, in order; the first is that of every page."""

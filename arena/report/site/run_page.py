@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
+from arena.base.format import encodable
 from arena.report.html import environment
 from arena.report.site.folder import Site
 from arena.report.site.render import told_to_others
 from arena.report.site.runs import OtherRun, PublishedRun
-from arena.report.text import encodable
-from arena.report.told.cost import megabytes
+from arena.report.view_model.cost import megabytes
 
 _ADDED = re.compile(r"<!--arena site-->.*?<!--/arena site-->\n", re.DOTALL)
 _HEAD, _BODY = "</head>", '<header class="masthead wrap">'

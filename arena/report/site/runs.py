@@ -9,12 +9,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from arena.errors import ArenaError
-from arena.provenance import digest
+from arena.base.errors import ArenaError
+from arena.base.provenance import digest
 from arena.report.site.folder import Site
-from arena.report.told.uncertainty import verdict
 from arena.report.view import headline_view
-from arena.result import CONTAMINATION, Result, read_result
+from arena.report.view_model.uncertainty import verdict
+from arena.results.run_folder import CONTAMINATION, Result, read_result
 
 READ = ("per_tag", "slices", "differences", "tag_differences", CONTAMINATION)
 """Tables that the pages of a site are made of."""

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from arena.figures import figure, interval
+from arena.base.format import figure, interval
 from arena.report.site.runs import PublishedRun
-from arena.report.told.leaderboard import MODEL_STYLES, value_of
-from arena.result import HEADLINES
+from arena.report.view_model.leaderboard import MODEL_STYLES, value_of
+from arena.results.run_folder import HEADLINES
 
 WIDTH, HEIGHT = 360, 220
 LEFT, RIGHT, TOP, BOTTOM = 46, 8, 12, 28

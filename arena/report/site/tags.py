@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
-from arena.figures import UNDEFINED, clipped, figure, interval, plural, probability, signed
+from arena.base.format import UNDEFINED, clipped, figure, interval, plural, probability, signed
 from arena.report.page.packed import compress
 from arena.report.site.folder import Site
 from arena.report.site.names import slug

@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
+from arena.base.errors import UnreadableImageError
 from arena.cards import Preprocess
-from arena.errors import UnreadableImageError
 
 MAX_SIDE = 20_000
 """Longest side that is padded to a square: 1.2 GB of pixels."""

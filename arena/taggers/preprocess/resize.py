@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from arena.errors import ArenaError
-from arena.images import RGB
+from arena.base.errors import ArenaError
+from arena.images.decode import RGB
 
 Canvas = RGB | Image.Image
 """Pixels on their way. Between Pillow's steps they stay an image of its own: a copy to an array and back would cost a fifth

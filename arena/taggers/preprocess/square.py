@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image
 
 from arena.cards import Preprocess
-from arena.images import RGB
+from arena.images.decode import RGB
 from arena.taggers.preprocess.geometry import Box, place
 from arena.taggers.preprocess.resize import Canvas, resize, sides
 

@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 from hypothesis import given
 
-from arena.errors import ArenaError, IncomparableError
+from arena.base.errors import ArenaError, IncomparableError
 from arena.gate.verdict import Measure, Outcome, Verdict
 from arena.report.check.document import check_document, check_json, check_schema, read_check
 

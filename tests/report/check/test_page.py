@@ -11,14 +11,14 @@ import pytest
 from PIL import Image
 
 from arena.gate.verdict import Case, Measure, Outcome, Side, TagLoss, Verdict
+from arena.images.thumbnails import Thumbnail
 from arena.report.check import losses as losses_module
 from arena.report.check.drawing import WIDTH, drawing_of, span_of
 from arena.report.check.losses import losses
 from arena.report.check.page import render_check
 from arena.report.check.write import FILES, write_check
 from arena.report.page.pictures import Shelf
-from arena.result import Result
-from arena.thumbnails import Thumbnail
+from arena.results.run_folder import Result
 
 from ...browser import Opened
 from ..results import HOSTILE, result_of

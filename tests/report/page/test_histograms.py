@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from arena.dataset.frozen import Truth
 from arena.evaluate import Settings, evaluate
-from arena.heldout.dataset import Truth
 from arena.metrics.counts import CONVENTIONS
 from arena.metrics.thresholds import sweep_thresholds
 from arena.report.html import embedded_json, render
@@ -19,7 +19,7 @@ from arena.report.page import histograms as histograms_module
 from arena.report.page.histograms import bin_width, histogram_block, histograms, undefined_figures, varints
 from arena.report.page.packed import compress
 from arena.report.view import page_view
-from arena.result import Result
+from arena.results.run_folder import Result
 from arena.tags import TagRelations, TagSpace
 
 from ...evaluate.worlds import entry, labels_of, see

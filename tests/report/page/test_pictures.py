@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from arena.images.thumbnails import Thumbnail
 from arena.report.html import render
 from arena.report.page import pictures as pictures_module
+from arena.report.page.label_issues import by_kind
 from arena.report.page.pictures import Shelf, picture_facts, pictures
-from arena.report.page.suspects import by_kind
-from arena.thumbnails import Thumbnail
 
 from ...browser import Opened
 from ..payloads import Payload, add_pictures

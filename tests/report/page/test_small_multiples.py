@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arena.figures import figure
+from arena.base.format import figure
 from arena.report.page.small_multiples import FOLDED_ROWS, MOST_TICKS, axis_over, slice_multiples
 
 from ...browser import Opened

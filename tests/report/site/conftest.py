@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 
 from arena.cards import Thresholds
+from arena.dataset.frozen import Truth
 from arena.evaluate import Entry, Settings, evaluate
-from arena.heldout.dataset import Truth
 from arena.report.html import render
 from arena.report.site.publish import publish
 from arena.report.summary import summary_markdown
 from arena.report.text import detailed_metrics, full_metrics
 from arena.report.view import page_view
-from arena.result import write_result
+from arena.results.run_folder import write_result
 from arena.scores.store import Scores
 from arena.tags import TagSpace
 

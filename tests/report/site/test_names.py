@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arena.report.site.names import run_id, slug
-from arena.result import read_result
+from arena.results.run_folder import read_result
 
 from .conftest import change_json
 

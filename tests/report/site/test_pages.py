@@ -12,7 +12,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from arena.figures import figure, interval
+from arena.base.format import figure, interval
 from arena.report.site import feed as feed_module
 from arena.report.site.folder import Site
 from arena.report.site.names import slug
@@ -20,7 +20,7 @@ from arena.report.site.publish import publish
 from arena.report.site.runs import PublishedRun
 from arena.report.site.series import Group, groups
 from arena.report.site.tags import tag_path
-from arena.result import read_result
+from arena.results.run_folder import read_result
 
 from ...browser import Opened
 from ..test_access import PHONE, in_both_schemes

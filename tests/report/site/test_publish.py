@@ -12,8 +12,8 @@ import pytest
 from filelock import FileLock
 
 from arena import cli
-from arena.errors import ArenaError, IncomparableError
-from arena.report.forms.tables import as_csv
+from arena.base.errors import ArenaError, IncomparableError
+from arena.report.exports.tables import as_csv
 from arena.report.site.folder import LOCK, MARKER, Site, check_url
 from arena.report.site.publish import publish
 

@@ -1,0 +1,111 @@
+"""The error tree and the exit codes.
+
+An expected failure is an `ArenaError`: one clear line that says what, where, what was seen, and the fix. Anything else that
+reaches a user is a bug and keeps its traceback.
+"""
+
+import difflib
+from collections.abc import Iterable, Sequence
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """Exit codes of every verb; other tools rely on them."""
+
+    DONE = 0
+    FAILED = 1
+    BAD_INPUT = 2
+    INCONCLUSIVE = 3
+    INCOMPARABLE = 4
+    BUG = 70
+    INTERRUPTED = 130
+    UNREAD = 141
+
+
+class ArenaError(Exception):
+    """Bad input, usage or configuration, told in one line."""
+
+    exit_code = ExitCode.BAD_INPUT
+
+
+class UnreadableImageError(ArenaError):
+    """One image cannot be decoded; the run goes on without it and counts it.
+
+    Attributes:
+        reason: one of few, to count by; the whole message says more where there is more to say.
+        detail: what was seen, or empty.
+
+    >>> str(UnreadableImageError("truncated", "12 bytes are missing")), str(UnreadableImageError("empty"))
+    ('truncated: 12 bytes are missing', 'empty')
+    """
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason = reason
+        self.detail = detail
+
+
+class WeightsError(ArenaError):
+    """Files of a model are missing, damaged, or disagree with each other."""
+
+
+class FailedError(ArenaError):
+    """What was checked does not pass; the input itself was fine."""
+
+    exit_code = ExitCode.FAILED
+
+
+class InconclusiveError(ArenaError):
+    """What was asked cannot be told from what is there; the input itself was fine."""
+
+    exit_code = ExitCode.INCONCLUSIVE
+
+
+class IncomparableError(ArenaError):
+    """Two results of other datasets, tag sets or schemas."""
+
+    exit_code = ExitCode.INCOMPARABLE
+
+
+class VerdictError(ArenaError):
+    """A gate did not pass; its outcome says with which code the shell is left.
+
+    >>> VerdictError("undecided: ...", ExitCode.INCONCLUSIVE).exit_code
+    <ExitCode.INCONCLUSIVE: 3>
+    """
+
+    def __init__(self, message: str, exit_code: ExitCode) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+class ScoresError(ArenaError):
+    """Scores are no probabilities, or do not belong to the images or tags they are said to belong to."""
+
+
+def refuse_twice(where: object, what: str, names: Sequence[str]) -> None:
+    """Raise where a name stands twice in a list that needs each once.
+
+    >>> refuse_twice("truth.npz", "image", ["a", "b", "a"])
+    Traceback (most recent call last):
+    arena.base.errors.ArenaError: truth.npz: image 'a' is listed twice; each needs a name of its own
+    """
+    last = {name: place for place, name in enumerate(names)}
+    if len(last) != len(names):
+        twice = next(name for place, name in enumerate(names) if last[name] != place)
+        raise ArenaError(f"{where}: {what} {twice!r} is listed twice; each needs a name of its own")
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Say which known names are close to a mistyped one, or list them all where none is.
+
+    >>> nearest("joytga", ["joytag", "wd14"])
+    'Did you mean joytag?'
+    >>> nearest("x", ["joytag", "wd14"])
+    'Known: joytag, wd14.'
+    """
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    if close:
+        return f"Did you mean {' or '.join(close)}?"
+    return f"Known: {', '.join(names)}." if names else "None is known."

@@ -1,0 +1,90 @@
+"""How a result came about: versions, machine, signature."""
+
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from arena.base.version import __version__
+
+PACKAGES = (
+    "numpy", "scipy", "pillow", "torch", "timm", "onnxruntime-gpu", "onnxruntime", "scikit-learn", "pandas", "imagehash",
+)  # fmt: skip
+"""Packages whose version can move a figure."""
+
+
+def now() -> str:
+    """The time in UTC, to the second."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of every installed package that can move a figure."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def machine() -> dict[str, str]:
+    """What ran it, without its name or its owner's."""
+    return {"system": platform.system(), "processor": platform.machine(), "cores": str(os.cpu_count() or 1)}
+
+
+def processor_name() -> str:
+    """The processor as it calls itself, or else its kind."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, "") or platform.processor() or platform.machine()
+
+
+def device_name(device: str) -> str:
+    """What a network runs on: a CUDA device as it calls itself, or the processor and its cores."""
+    if device.startswith("cuda"):
+        import torch
+
+        return str(torch.cuda.get_device_name(device))
+    return f"{processor_name()}, {os.cpu_count() or 1} cores"
+
+
+def digest(content: Mapping[str, Any]) -> str:
+    """SHA-256 of a mapping, whatever the order of its keys, in hexadecimal."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def signature(
+    *,
+    dataset: str,
+    images: int,
+    tags: int,
+    min_positives: int,
+    convention: str,
+    models: Sequence[str],
+    imply: bool = False,
+    against: Sequence[str] = (),
+) -> str:
+    """One line that pins what was compared, for a paper or a model card.
+
+    Args:
+        dataset: name and digest; models: name, digest of what its scores depend on, and thresholds.
+        imply: scores were closed over implications; said only where they were.
+        against: name and digest of each index of training images, if any.
+
+    >>> signature(dataset="demo@12ab", images=9, tags=2, min_positives=1, convention="arena", models=["a@34cd>=0.4"])
+    'data:demo@12ab|images:9|tags:2|minpos:1|conv:arena|models:a@34cd>=0.4|v:0.1.0'
+    """
+    named = ";".join(models)
+    how = f"minpos:{min_positives}|conv:{convention}" + ("|imply:max" if imply else "")
+    indexes = f"|against:{';'.join(against)}" if against else ""
+    return f"data:{dataset}|images:{images}|tags:{tags}|{how}|models:{named}{indexes}|v:{__version__}"

@@ -1,0 +1,1 @@
+"""What is printed: progress on standard error, results on standard output."""

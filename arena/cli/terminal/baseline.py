@@ -1,0 +1,150 @@
+"""What a person sees of baselines in the terminal: which holds, and figures over releases."""
+
+import os
+from collections.abc import Sequence
+
+from rich.table import Table
+from rich.text import Text
+
+from arena.base.format import clipped, figure, interval, listed, moment, one_line, probability, signed
+from arena.cli.terminal.console import results_console
+from arena.pipeline.bisect.bisect import ALPHA, Answer
+from arena.report.history.rows import notes_of, rows_of
+from arena.report.history.series import FIGURES, History
+from arena.results.baselines.log import SHORT, Baseline
+from arena.results.baselines.store import fault
+from arena.results.run_folder import HEADLINES
+
+NAME_WIDTH = 19
+"""Columns of a tag's or a release's name, at most: with four figures beside it a row fits 80."""
+
+
+CHECKPOINT_WIDTH = 16
+"""Likewise of a checkpoint's, with six more cells beside it."""
+
+
+def show_baseline(one: Baseline) -> None:
+    """One baseline: what, why, when, its digest and its headline figures."""
+    console = results_console()
+    console.print(Text(one_line(one.name), style="bold"), soft_wrap=True)
+    kept = "with its scores" if one.has_scores else "without its scores"
+    told = {
+        "reason": one.reason, "set": moment(one.created), "run": _from_here(one),
+        "model": one.model if one.model != one.name else "",
+        "dataset": f"{one.dataset.get('title') or one.dataset.get('name')}, {one.dataset['images']:,} images",
+        "digest": one.digest[:SHORT], "kept": f"{os.path.relpath(one.copy)}, {kept}", "signature": one.signature,
+    }  # fmt: skip
+    for key, text in told.items():
+        if text:
+            console.print(Text(f"  {key:<10}{one_line(text)}"), soft_wrap=True)
+    for key, name in HEADLINES.items():
+        value = one.figures[key]
+        tags = f"over {value['tags']:,} tags" if value["tags"] is not None else ""
+        told_value = f"  {name:<10}{figure(value['value'])}  {interval(value['low'], value['high'])}  {tags}"
+        console.print(Text(told_value.rstrip()), soft_wrap=True)
+    if wrong := fault(one):
+        console.print(Text(f"  {'CHANGED':<10}{one_line(wrong)}", style="bold red"), soft_wrap=True)
+
+
+def show_earlier(log: Sequence[Baseline]) -> None:
+    """What was set before, the newest first."""
+    if not log:
+        return
+    table = _table("set before", "on", *HEADLINES.values(), "reason")
+    for one in reversed(log):
+        cells = [figure(one.figures[key]["value"]) for key in HEADLINES]
+        table.add_row(_name(one.name), one.created[:10], *cells, Text(clipped(one_line(one.reason), 60)))
+    console = results_console()
+    console.print()
+    console.print(table)
+
+
+def show_history(history: History) -> None:
+    """Every figure of every release: a row each, with its interval and what changed from the one before."""
+    console = results_console()
+    table = _table("figure", "release", "", "95 % interval", "change", right=(2, 4))
+    of_tags = False
+    for row in rows_of(history):
+        if row.track in history.tags and not of_tags:
+            of_tags = True
+            table.add_row()
+            table.add_row(Text(f"{FIGURES[history.figure]} of", style="bold"))
+        several = f" [{row.series + 1}]" if len(row.track.series) > 1 else ""
+        table.add_row(
+            _name(row.track.title) if row.is_first else "", _name(row.release, several), figure(row.point.value),
+            interval(row.point.low, row.point.high),
+            "" if row.change is None else signed(row.change) + (" *" if row.apart else ""),
+        )  # fmt: skip
+    console.print(table)
+    console.print()
+    marked = any(row.apart for row in rows_of(history))
+    for note in (["* the intervals of the two do not meet."] if marked else []) + notes_of(history):
+        console.print(Text(one_line(note), style="dim"))
+
+
+def _table(*names: str, right: Sequence[int] = ()) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for place, name in enumerate(names):
+        table.add_column(Text(name), justify="right" if place in right else "left", no_wrap=place in right)
+    return table
+
+
+def _name(name: str, behind: str = "") -> Text:
+    return Text(clipped(one_line(name), NAME_WIDTH - len(behind)) + behind)
+
+
+def _from_here(one: Baseline) -> str:
+    """Where its run lay, from the folder at hand; told where it is gone."""
+    gone = "" if (one.origin / "run.json").is_file() else " (gone)"
+    try:
+        return os.path.relpath(one.origin.resolve()) + gone
+    except ValueError:
+        return f"{one.run}{gone}"
+
+
+def show_answer(answer: Answer) -> None:
+    """The way a bisection took, a row a look, and what was seen on it."""
+    table = _table("", "checkpoint", FIGURES[answer.figure], "change", "95 % interval", "p", "", right=(0, 2, 3, 5))
+    for look in answer.looks:
+        change = "" if look.difference is None else signed(look.difference)
+        ends = interval(look.difference_low, look.difference_high, signed)
+        p = "" if look.p is None else probability(look.p)
+        name, state = Text(clipped(one_line(look.name), CHECKPOINT_WIDTH)), look.state if look.place else "the first"
+        table.add_row(str(look.place + 1), name, figure(look.value), change, ends, p, state)
+    console = results_console()
+    console.print(table)
+    for line in _seen(answer):
+        console.print(Text(one_line(line)))
+
+
+def _seen(answer: Answer) -> list[str]:
+    name, shown = FIGURES[answer.figure], len(answer.checkpoints)
+    tag = clipped(answer.tag)
+    looked = f"{len(answer.looks)} of {shown} checkpoints were looked at"
+    lines = [
+        f"{looked}, on {answer.images:,} images of {answer.dataset}, {answer.positives:,} of them with {tag}.",
+        f"change: from the first. lost: {name} below it by more than {answer.margin:g}, with p of {ALPHA:g} or less.",
+        "kept: surely not below it by more, or as surely above the last, which lost it.",
+    ]
+    lines += [f"{look.name}: its tag list lacks {tag}" for look in answer.looks if look.lacks_tag]
+    for lost, again in answer.relapses:
+        lines.append(f"not monotone: {lost} has lost it, {again} after it has it; look at every one with --all")
+    return lines
+
+
+def answer_line(answer: Answer) -> str:
+    """What a bisection found, in one line."""
+    name = FIGURES[answer.figure]
+    if answer.lost is None:
+        last = answer.look_at(answer.checkpoints[-1])
+        return f"undetermined: the last, {last.name}, is not known to have lost {answer.tag} ({last.why})"
+    lost = answer.look_at(answer.lost)
+    before = answer.look_at(answer.kept)
+    change = f"{name} {figure(before.value)} ({before.name}) -> {figure(lost.value)}"
+    p = "its tag list lacks it" if answer.p is None else f"p {probability(answer.p)} over all looks"
+    if answer.open:
+        among = listed([*answer.open, lost.name], last="or")
+        return f"undetermined: one of {among} lost {answer.tag}: {change}; {p}"
+    if not answer.is_found:
+        return f"undetermined: {lost.name} may have lost {answer.tag}: {change}, but {p}"
+    return f"{lost.name} lost {answer.tag}: {change}; {p}"

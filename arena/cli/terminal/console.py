@@ -1,0 +1,307 @@
+"""What a person sees in the terminal: progress on standard error, results on standard output."""
+
+import os
+import sys
+import textwrap
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from arena.base.format import UNDEFINED, figure, one_line
+from arena.base.progress import Unit
+from arena.evaluate.power import Power
+from arena.report.view import headline_view
+from arena.report.view_model.contamination import contamination_told
+from arena.report.view_model.cost import cost_told
+from arena.report.view_model.notes import imply_notes, unverified_notes
+from arena.report.view_model.published import published_rows, published_told
+from arena.results.run_folder import HEADLINES, Result, read_result
+
+if TYPE_CHECKING:
+    from arena.diagnostics.bench.costs import Cost
+    from arena.pipeline.catalogue import ListedModel
+
+MIN_WIDTH = 80
+"""Columns that a table of results needs."""
+
+FACTS_WIDTH = 40
+"""Columns of a model's facts below its name, which leave the figures beside it whole at `MIN_WIDTH`."""
+
+NAMED_DIFFERENCES = 9
+"""Differences that are told; three models have so many."""
+
+NAMED_SKIPPED = 5
+"""Unreadable images that are named; the others are counted."""
+
+NAMED_FINDINGS = 10
+"""Findings about relations of tags that are shown; the others are counted."""
+
+
+class _Rate(ProgressColumn):
+    """Images a second."""
+
+    def render(self, task: Task) -> Text:
+        """The rate, or nothing until it is known."""
+        return Text(f"{task.speed:.1f}/s" if task.speed else "", style="progress.data.speed")
+
+
+class _Unread(Console):
+    """A console whose reader may leave: the work goes on in silence."""
+
+    def on_broken_pipe(self) -> None:
+        """Stop printing, where rich would end the process."""
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+
+
+class Terminal:
+    """Progress of long work, on standard error."""
+
+    def __init__(self) -> None:
+        self.console = _Unread(stderr=True, highlight=False)
+
+    def note(self, text: str) -> None:
+        """Print one line."""
+        self.console.print(text, markup=False, style="dim", soft_wrap=True)
+
+    @contextmanager
+    def count(
+        self, what: str, total: int | None, done: int, *, unit: Unit = "items"
+    ) -> Iterator[Callable[[int], None]]:
+        """A bar with rate and estimate; without a terminal, a line at the start and one at the end."""
+        of_bytes = unit == "bytes"
+        if not self.console.is_terminal:
+            shown = size_told if of_bytes else str
+            self.note(f"{what}: started" if total is None else f"{what}: {shown(total - done)} of {shown(total)} to do")
+            yield lambda number: None
+            self.note(f"{what}: done")
+            return
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(None),
+            DownloadColumn() if of_bytes else MofNCompleteColumn(),
+            TransferSpeedColumn() if of_bytes else _Rate(),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=self.console) as progress:
+            task = progress.add_task(what, total=total, completed=done)
+            yield lambda number: progress.advance(task, number)
+
+
+def size_told(size_bytes: int) -> str:
+    """A size in decimal units, three digits of it.
+
+    >>> size_told(402), size_told(7_853_272), size_told(378_536_310), size_told(1_260_435_999)
+    ('402 B', '7.85 MB', '379 MB', '1.26 GB')
+    """
+    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if size_bytes >= 0.9995 * scale:
+            return f"{size_bytes / scale:.3g} {unit}"
+    return f"{size_bytes} B"
+
+
+def results_console() -> Console:
+    """Standard output; a table is never squeezed below `MIN_WIDTH`, for half a figure is worse than a wrapped line."""
+    console = Console(highlight=False)
+    return console if console.width >= MIN_WIDTH else Console(highlight=False, width=MIN_WIDTH)
+
+
+def show_summary(folder: Path) -> None:
+    """The leaderboard of a run with its intervals, what could be told apart, and where its page is."""
+    result = read_result(folder)
+    summary = result.summary
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("model", "threshold", "macro F1", "micro F1", "mAP", "tags known"):
+        table.add_column(name, justify="left" if name == "model" else "right", no_wrap=name != "model")
+    for name, model in summary["models"].items():
+        own = model["regimes"]["own"]
+        figures = [figure(own[key]) for key in HEADLINES]
+        threshold, *others = model["threshold"].split(", ")
+        table.add_row(Text(name), threshold, *figures, f"{model['known_tags']}/{summary['dataset_tags']}")
+        ends = [_ends(own[f"{key}_low"], own[f"{key}_high"]) for key in HEADLINES] if summary["replicates"] else []
+        if ends or others:
+            table.add_row("", "\n".join(others), *(Text(end, style="dim") for end in ends))
+    console = results_console()
+    console.print(table)
+    compared, least = summary["compared_tags"], summary["min_positives"]
+    console.print(f"{summary['images']:,} images; means over {compared:,} common tags with {least} positives or more")
+    for line in [*imply_notes(summary), *unverified_notes(result), *_differences(result)]:
+        console.print(line, markup=False)
+    for name, model in summary["models"].items():
+        if told := cost_told(name, model, result.run["models"].get(name, {})):
+            console.print(one_line(told), markup=False)
+    for sentence in contamination_told(headline_view(result)):
+        console.print(one_line(f"memory: {sentence}"), markup=False)
+    for row in published_rows(summary.get("published", [])):
+        console.print(one_line(published_told(row)), markup=False)
+    show_skipped(result.run["skipped"])
+    console.print(str(folder / "index.html"), markup=False, soft_wrap=True)
+
+
+def _ends(low: float | None, high: float | None) -> str:
+    """An interval as it fits under a figure."""
+    return UNDEFINED if low is None or high is None else f"{low:.3f}–{high:.3f}"
+
+
+def _differences(result: Result) -> list[str]:
+    """A line a headline figure and pair, of the first pairs: the difference, its interval, and whether it is decided."""
+    table = result.tables["differences"]
+    if table.empty:
+        return []
+    own = table[(table["slice"] == "all") & (table["regime"] == "own") & table["figure"].isin(HEADLINES)]
+    lines = [
+        f"{HEADLINES[row['figure']]}: {one_line(row['first'])} - {one_line(row['second'])} = {row['difference']:+.4f} "
+        f"({row['low']:+.4f} to {row['high']:+.4f}): "
+        + ("undetermined" if row["higher"] == "undetermined" else f"{one_line(row['higher'])} is higher")
+        for row in own.head(NAMED_DIFFERENCES).to_dict("records")
+    ]
+    return lines + ([f"and {len(own) - len(lines)} more in differences.parquet"] if len(own) > len(lines) else [])
+
+
+def show_power(rows: Sequence[Power]) -> None:
+    """What the run could see, and what would be needed."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("figure", "pair", "difference", "s.e.", "detectable", "to decide", "images needed"):
+        table.add_column(name, justify="left" if name in ("figure", "pair") else "right", overflow="fold")
+    for row in rows:
+        needed = "–" if row.needed is None else f"{row.needed:,}"
+        pair = Text(f"{row.first} - {row.second}")
+        figures = (f"{row.difference:+.4f}", f"{row.standard_error:.4f}", f"{row.detectable:.4f}", f"{row.asked:.4f}")
+        table.add_row(row.figure, pair, *figures, needed)
+    console = results_console()
+    console.print(table)
+    console.print(
+        f"of {rows[0].images:,} images; detectable: the least true difference that so many show", markup=False
+    )
+
+
+def show_costs(costs: "Sequence[Cost]") -> None:
+    """What models cost: a row a figure, a column a model."""
+    from arena.diagnostics.bench.table import cost_table
+
+    shown = cost_table(costs)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("", no_wrap=True)
+    for name in shown.header[1:]:
+        table.add_column(Text(name), justify="right", overflow="fold")
+    for row in shown.rows:
+        table.add_row(*map(Text, row))
+    console = results_console()
+    console.print(table)
+    for note in shown.notes:
+        console.print(one_line(note), markup=False, style="dim")
+
+
+def show_skipped(skipped: Mapping[str, str]) -> None:
+    """Say which images had no scores, and why."""
+    console = Console(stderr=True, highlight=False)
+    for image_id, reason in list(skipped.items())[:NAMED_SKIPPED]:
+        console.print(one_line(f"skipped {image_id}: {reason}"), markup=False, soft_wrap=True)
+    if len(skipped) > NAMED_SKIPPED:
+        console.print(f"skipped {len(skipped) - NAMED_SKIPPED} more", markup=False)
+
+
+def show_outcome(name: str, *, passed: bool, told: str) -> None:
+    """A line about one check."""
+    results_console().print(
+        one_line(f"{'pass' if passed else 'FAIL'}  {name:<20}  {told}"), markup=False, soft_wrap=True
+    )
+
+
+def show_findings(findings: Sequence[str]) -> None:
+    """Say what was wrong with relations of tags, and how it was settled."""
+    console = Console(stderr=True, highlight=False)
+    for finding in findings[:NAMED_FINDINGS]:
+        console.print(one_line(finding), markup=False, soft_wrap=True)
+    if len(findings) > NAMED_FINDINGS:
+        console.print(f"and {len(findings) - NAMED_FINDINGS} more such lines", markup=False)
+
+
+FIGURE_COLUMNS = ("px", "tags", "threshold", "here")
+"""Columns of the list of models that are never folded."""
+
+WIDE = 140
+"""Columns of a terminal from which on the list of models also tells the hub."""
+
+
+def show_models(models: Sequence["ListedModel"]) -> None:
+    """A row a model; on a narrow terminal licence and cut-off stand below the name."""
+    console = results_console()
+    wide = console.width >= WIDE
+    words = ["licence", "cut-off"]
+    columns = ["model", *(words if wide else []), *FIGURE_COLUMNS[:3], "run", "here", *(["hub"] if wide else [])]
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in columns:
+        is_figure = name in FIGURE_COLUMNS
+        table.add_column(name, justify="right" if is_figure else "left", overflow="fold", no_wrap=is_figure)
+    for model in models:
+        licence = "licence unknown" if model.licence == "unknown" else model.licence
+        cut_off = "cut-off unknown" if model.trained_until == "unknown" else f"until {model.trained_until}"
+        unpinned = ["unpinned"] if model.unpinned else []
+        below = "" if wide else f"\n  {'; '.join([licence, cut_off, *unpinned])}"
+        told = {
+            "model": model.name + below, "licence": model.licence, "cut-off": model.trained_until,
+            "hub": " ".join([model.hub or UNDEFINED, *unpinned]),
+            "px": UNDEFINED if model.image_side is None else str(model.image_side),
+            "tags": UNDEFINED if model.tag_count is None else f"{model.tag_count:,}",
+            "threshold": UNDEFINED if model.threshold is None else f"{model.threshold:g}",
+            "run": "yes" if model.verified else "no",
+            "here": UNDEFINED if model.size_bytes is None else size_told(model.size_bytes),
+        }  # fmt: skip
+        told["model"] = _hanging(told["model"])
+        table.add_row(*(Text(told[name]) for name in columns))
+    console.print(table)
+    if not all(model.verified for model in models):
+        console.print(
+            "run: no where the published weights were not run by this project yet (verified = false)", markup=False
+        )
+    if any(model.unpinned for model in models):
+        console.print("unpinned: the card names no commit of the hub, which may come to hold other files", markup=False)
+
+
+def _hanging(text: str) -> str:
+    """A name, and below it facts of at most `FACTS_WIDTH`; what is broken goes on further in, lest it looks like the next row.
+
+    >>> print(_hanging("wd14\\n  Apache-2.0; until Danbooru, about post 5,944,504"))
+    wd14
+      Apache-2.0; until Danbooru, about post
+        5,944,504
+    """
+    name, *facts = text.splitlines()
+    return "\n".join([name, *(textwrap.fill(line, FACTS_WIDTH, subsequent_indent="    ") for line in facts)])
+
+
+def show_groups(groups: Mapping[str, Sequence[str]], patterns: Sequence[str]) -> None:
+    """The further names by which models go."""
+    several = [f"{name} ({len(members)})" for name, members in sorted(groups.items()) if len(members) > 1]
+    others = [f"{name} = {members[0]}" for name, members in sorted(groups.items()) if len(members) == 1]
+    families = [pattern.replace("{arch}", "ARCH") for pattern in patterns]
+    for what, names in (("groups of models", several), ("other names", others), ("families", families)):
+        if names:
+            results_console().print(f"{what}: {', '.join(names)}", markup=False)
+
+
+def show_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Rows of text under a header."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in header:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    results_console().print(table)

@@ -1,0 +1,232 @@
+"""From a dataset folder to one without copies: of each other, and of what taggers were trained on."""
+
+import shutil
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from arena.base.errors import ArenaError, refuse_twice
+from arena.base.files import digest_file
+from arena.base.progress import Progress
+from arena.cards import read_dataset_card
+from arena.dataset.copies.alignment import Overlay
+from arena.dataset.copies.at_hand import compare, find_pictures, paths_of
+from arena.dataset.copies.pairs import (
+    COPY_COLUMNS,
+    SEEN_CLASSES,
+    Pair,
+    candidates_against,
+    candidates_within,
+    confirm,
+    equal_hashes,
+    identical_against,
+    identical_pairs,
+    of_class,
+)
+from arena.dataset.copies.policy import Ledger, Rule, settle
+from arena.dataset.copies.signing import Signed, read_thumbnails, sign_images
+from arena.dataset.files import CARRIED_FILES, DROPPED_FILE, DUPLICATES_FILE, default_workers, in_threads, place
+from arena.dataset.frozen import HeldOut, write_frozen
+from arena.dataset.hashes.algorithms import ALGORITHMS
+from arena.dataset.hashes.index import HashIndex, read_index
+from arena.dataset.listing import Listed
+from arena.dataset.rejects import write_rejects
+from arena.images.thumbnails import webp_thumbnail
+
+PINNED_KEYS = ("steps", "images", "digest", "rows_digest", "files", "frozen_from", "frozen_from_digest")
+"""Keys of a card that say of the source what does not hold of a part of it."""
+
+
+class Source(NamedTuple):
+    """An index of hashes that held-out images must not be in."""
+
+    name: str
+    digest: str
+    hashed: HashIndex
+    pictures: Sequence[Listed] = ()
+    """Where its pictures are, as far as they are at hand."""
+
+
+def read_sources(paths: Sequence[Path], pictures: Sequence[str] = (), root: Path | None = None) -> list[Source]:
+    """Indexes of hashes from their files, named by file name, with the SHA-256 of each file.
+
+    Args:
+        pictures: as `find_pictures` takes them.
+
+    Raises:
+        ArenaError: a file that is no index, or two of one name.
+        IncomparableError: an index whose hashes are made otherwise than ours.
+    """
+    refuse_twice("--against", "index", [path.name for path in paths])
+    at_hand = find_pictures(pictures, paths, root)
+    return [_read_source(path, at_hand.get(path.name, ())) for path in paths]
+
+
+def _read_source(path: Path, pictures: Sequence[Listed]) -> Source:
+    index = read_index(path)
+    ours = HashIndex((), {}, {name: ALGORITHMS[name] for name in Pair._fields}, name="the images")
+    ours.refuse_unlike(index)
+    return Source(path.name, digest_file(path), index, pictures)
+
+
+class Deduplicated(NamedTuple):
+    """What came out.
+
+    Attributes:
+        digest: of the new set.
+        steps: what each step kept and dropped.
+        classes: pairs by class.
+    """
+
+    digest: str
+    steps: list[dict[str, Any]]
+    classes: Mapping[str, int]
+
+
+def dedup(heldout: HeldOut, output: Path, *, against: Sequence[Source], rule: Rule, progress: Progress) -> Deduplicated:
+    """Write a folder without the copies that a rule finds, every pair in its `duplicates.parquet`.
+
+    What was left out is in `dropped.parquet`, with a thumbnail and the reason. The result does not depend on the order of the
+    images. Stopped and called again, it continues; the folder appears whole.
+
+    Raises:
+        ArenaError: the output holds something else already, or nothing would be left.
+    """
+    shaped_by = {
+        "phash_radius_bits": rule.radius,
+        "deduplicated_from": heldout.digest,
+        "deduplicated_by": str(rule),
+        "deduplicated_against": ", ".join(f"{source.name} {source.digest[:12]}" for source in against),
+        "compared_with_pictures_of": ", ".join(source.name for source in against if source.pictures),
+    }
+    if finished := _finished(output, shaped_by):
+        return finished
+    work = output.parent / f".{output.name}.part"
+    signed = sign_images(heldout, work, progress)
+    ledger = Ledger([dict(step) for step in heldout.card.facts.get("steps", [])])
+    why = "no readable image, or another file than the one that was listed"
+    ledger.record("readable", before=len(heldout), kept=len(signed.images), why=why)
+    copies = find_copies(signed, heldout.card.folder, work, rule, progress)
+    seen = find_seen(signed, heldout.card.folder, against, rule, progress)
+    settled = settle(signed.images, copies, seen, rule, ledger)
+    if settled.kept.empty:
+        raise ArenaError(f"{heldout.card.folder}: no image would be left ({rule}); see --radius and --against")
+    table = _named(signed.images, copies, seen)
+    folder = _fresh(work / "folder")
+    table.to_parquet(folder / DUPLICATES_FILE, index=False)
+    _write_dropped(folder / DROPPED_FILE, settled.dropped, heldout.card.folder)
+    write_rejects(folder / "rejects.csv", signed.rejects)
+    digest = _write_images(folder, heldout, settled.kept, {**shaped_by, "steps": ledger.steps})
+    folder.replace(output)
+    shutil.rmtree(work)
+    return Deduplicated(digest, ledger.steps, Counter(table["class"]))
+
+
+def _finished(output: Path, shaped_by: Mapping[str, Any]) -> Deduplicated | None:
+    """What an earlier call of the same kind wrote; None where there is nothing yet."""
+    if not output.exists() or (output.is_dir() and not any(output.iterdir())):
+        return None
+    if (output / "dataset.toml").exists():
+        card = read_dataset_card(output / "dataset.toml")
+        if all(card.facts.get(key) == value for key, value in shaped_by.items()):
+            table = pd.read_parquet(output / DUPLICATES_FILE, columns=["class"])
+            return Deduplicated(card.digest, list(card.facts.get("steps", [])), Counter(table["class"]))
+    raise ArenaError(f"-o {output}: is there already and holds something else; name a new folder, or remove it")
+
+
+def _fresh(folder: Path) -> Path:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def _write_images(folder: Path, heldout: HeldOut, images: pd.DataFrame, more: Mapping[str, Any]) -> str:
+    """The frozen part of the folder; image files are links where the file system can."""
+    source = heldout.card.folder
+    for path in images["path"]:
+        place(source / path, folder / path)
+    for name in CARRIED_FILES:
+        if (source / name).exists():
+            shutil.copyfile(source / name, folder / name)
+    card = {key: value for key, value in heldout.card.facts.items() if key not in PINNED_KEYS}
+    tags = [(name, heldout.tags.category(column)) for column, name in enumerate(heldout.tags.names)]
+    return write_frozen(folder, card={**card, **more}, images=images, tags=tags)
+
+
+def _write_dropped(path: Path, dropped: pd.DataFrame, folder: Path) -> None:
+    """Rows that were left out, with why, and a WebP thumbnail of each."""
+    paths = [folder / one for one in dropped["path"]]
+    thumbnails = list(in_threads(webp_thumbnail, paths, workers=default_workers(), advance=lambda done: None))
+    dropped.assign(thumbnail=pd.Series(thumbnails, dtype=object)).to_parquet(path, index=False)
+
+
+def find_copies(signed: Signed, folder: Path, work: Path, rule: Rule, progress: Progress) -> pd.DataFrame:
+    """Every pair of pictures that a digest or a hash finds, with class and figures; `left` and `right` are rows."""
+    signatures = signed.signatures
+    identical = of_class(identical_pairs(signatures), "identical").assign(phash_bits=0, dhash_bits=0)
+    if rule.radius == 0:
+        equal = of_class(equal_hashes(signatures), "candidate").assign(phash_bits=0)
+        return pd.concat([identical, equal], ignore_index=True).drop_duplicates(["left", "right"])
+    rows = np.setdiff1d(np.flatnonzero(~signatures.flat), identical["right"])
+    candidates = candidates_within(signatures, rows, radius=rule.radius)
+    involved = np.union1d(candidates["left"], candidates["right"]).astype(np.int64)
+    small = read_thumbnails(
+        [folder / path for path in signed.images["path"].iloc[involved]], work / "thumbnails.npy", progress
+    )
+    if not small.readable.all():
+        changed = signed.images["path"].iloc[involved[~small.readable][0]]
+        raise ArenaError(f"{folder / changed}: changed while it was compared; dedup again")
+    among = candidates.assign(
+        left=np.searchsorted(involved, candidates["left"]), right=np.searchsorted(involved, candidates["right"])
+    )
+    parts = [identical]
+    with progress.count("comparing candidates", len(among), 0) as advance:
+        for part in confirm(among, small.pixels):
+            parts.append(part.assign(left=involved[part["left"]], right=involved[part["right"]]))
+            advance(len(part))
+    return pd.concat(parts, ignore_index=True).sort_values(["left", "right"], ignore_index=True)
+
+
+def find_seen(
+    signed: Signed, folder: Path, against: Sequence[Source], rule: Rule, progress: Progress
+) -> pd.DataFrame:  # fmt: skip
+    """Images that an index has or may have: of each image and index the surest and nearest match."""
+    signatures, lefts = signed.signatures, [folder / path for path in signed.images["path"]]
+    empty = pd.DataFrame({"left": np.empty(0, np.int64), "right": np.empty(0, np.int64)})
+    found = [empty.assign(**dict.fromkeys(("source", "right_id", "class", "found_by"), ""))]
+    for source in against:
+        progress.note(f"searching {source.name}: {len(source.hashed.image_ids):,} hashes")
+        identical = of_class(identical_against(signatures, source.hashed), "identical")
+        candidates = of_class(candidates_against(signatures, source.hashed, radius=rule.radius), "candidate")
+        if source.pictures and rule.radius:
+            candidates = _compared(candidates, lefts, source, progress)
+        both = pd.concat([identical, candidates], ignore_index=True)
+        both["rank"] = both["class"].map(SEEN_CLASSES.index)
+        nearest = both.sort_values(["left", "rank", "phash_bits", "dhash_bits", "right"]).drop_duplicates("left")
+        ids = [source.hashed.image_ids[row] for row in nearest["right"]]
+        found.append(nearest.assign(source=source.name, right_id=ids))
+    return pd.concat(found, ignore_index=True).sort_values(["left", "source"], ignore_index=True)
+
+
+def _compared(candidates: pd.DataFrame, lefts: Sequence[Path], source: Source, progress: Progress) -> pd.DataFrame:
+    """Candidates, decided where the picture of the index is at hand."""
+    names = {int(row): source.hashed.image_ids[row] for row in candidates["right"]}
+    paths = paths_of(names.values(), source.pictures)
+    return compare(candidates, lefts, {row: paths[name] for row, name in names.items() if name in paths}, progress)
+
+
+def _named(images: pd.DataFrame, copies: pd.DataFrame, seen: pd.DataFrame) -> pd.DataFrame:
+    """All pairs by identifier, in the columns of `duplicates.parquet`; pairs within the folder have no source."""
+    ids = images["image_id"].to_numpy(object)
+    within = copies.assign(left=ids[copies["left"]], right=ids[copies["right"]], source="")
+    outside = seen.assign(left=ids[seen["left"]], right=seen["right_id"])
+    table = pd.concat([within, outside], ignore_index=True).reindex(columns=list(COPY_COLUMNS))
+    for name in ("phash_bits", "dhash_bits"):
+        table[name] = table[name].astype("Int64")
+    for name in Overlay._fields:
+        table[name] = table[name].astype("Float32")
+    return table.sort_values(["source", "left", "right"], ignore_index=True)

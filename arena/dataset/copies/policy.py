@@ -1,0 +1,157 @@
+"""What becomes of copies: which pictures stay, with which tags, in which groups."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from arena.dataset.copies.pairs import CLASSES
+from arena.dataset.hamming.duplicates import Pairs, clusters
+
+POLICIES = ("merge", "drop", "mark")
+"""One copy stays and takes the tags of all, one stays as it is, or all stay, marked."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What counts as a copy, and what becomes of it.
+
+    Attributes:
+        radius: bits of pHash within which two pictures are candidates; 0 joins equal hashes and asks no more.
+        policy: one of `POLICIES`.
+        alternates: whether other versions of a picture count as its copies.
+    """
+
+    radius: int = 8
+    policy: str = "merge"
+    alternates: bool = False
+
+    @property
+    def joined(self) -> tuple[str, ...]:
+        """Classes whose pairs are one cluster."""
+        if self.radius == 0:
+            return ("identical", "candidate")
+        return ("identical", "near", "alternate") if self.alternates else ("identical", "near")
+
+    @property
+    def seen(self) -> tuple[str, ...]:
+        """Classes by which an index has a picture; a candidate that no picture could clear counts as one."""
+        return (*self.joined, "candidate") if self.radius else self.joined
+
+    def __str__(self) -> str:
+        return f"{self.policy} {', '.join(self.joined) if self.radius else 'equal pHash'} at radius {self.radius}"
+
+
+@dataclass
+class Ledger:
+    """What each step kept and dropped."""
+
+    steps: list[dict[str, Any]] = field(default_factory=list)
+
+    def record(self, name: str, *, before: int, kept: int, why: str) -> None:
+        """Add one step."""
+        self.steps.append({"name": name, "kept": kept, "dropped": before - kept, "why": why})
+
+
+class Settled(NamedTuple):
+    """Images that stay, and those that do not with `why`; both as rows of `images.parquet`."""
+
+    kept: pd.DataFrame
+    dropped: pd.DataFrame
+
+
+def settle(images: pd.DataFrame, copies: pd.DataFrame, seen: pd.DataFrame, rule: Rule, ledger: Ledger) -> Settled:
+    """Drop, merge or mark what the pairs join.
+
+    A picture that an index knows goes together with all its copies, for they were seen with it. Of the others the first of
+    each cluster by `image_id` stays.
+
+    Args:
+        images: in order of `image_id`.
+        copies: pairs of rows with `class`.
+        seen: rows (`left`) that an index has or may have, with `source`, `class` and what it is called there (`right_id`).
+    """
+    seen = seen[seen["class"].isin(rule.seen)]
+    joined = copies[copies["class"].isin(rule.joined)]
+    cluster = clusters(len(images), _edges(joined))
+    first = np.unique(cluster, return_index=True)[1][cluster]
+    group = clusters(len(images), _edges(joined), _same_group(images))
+    if rule.policy == "mark":
+        return _marked(images, joined, seen, first, group, ledger)
+    known = np.isin(cluster, cluster[seen["left"].to_numpy(np.int64)])
+    alone = first == np.arange(len(images))
+    ledger.record("seen", before=len(images), kept=int((~known).sum()), why=_why_seen(seen, known))
+    why = f"{rule}: of a cluster the first by image_id stays" + (", with the tags of all" * (rule.policy == "merge"))
+    ledger.record("copies", before=int((~known).sum()), kept=int((alone & ~known).sum()), why=why)
+    kept = alone & ~known
+    if rule.policy == "merge":
+        images = images.assign(tags=_merged_tags(images, cluster))
+    reason = np.where(known, _reasons(images, seen, cluster), "copy of " + images["image_id"].to_numpy(str)[first])
+    out = images.assign(why=reason)[~kept].reset_index(drop=True)
+    return Settled(images[kept].assign(group=pd.factorize(group[kept])[0]).reset_index(drop=True), out)
+
+
+def _marked(
+    images: pd.DataFrame, joined: pd.DataFrame, seen: pd.DataFrame, first: NDArray[np.int64], group: NDArray[np.int64],
+    ledger: Ledger,
+) -> Settled:  # fmt: skip
+    """All images, each with the first of its cluster and how surely, and where it was seen."""
+    ids = images["image_id"].to_numpy(object)
+    ends = pd.concat([joined[["left", "class"]].set_axis(["row", "class"], axis=1),
+                      joined[["right", "class"]].set_axis(["row", "class"], axis=1)])  # fmt: skip
+    surest = ends["class"].map(CLASSES.index).groupby(ends["row"]).min()
+    copy = first != np.arange(len(images))
+    classes = [CLASSES[surest[row]] if copy[row] else "" for row in range(len(images))]
+    first_seen = {row["left"]: row for row in reversed(seen.to_dict("records"))}
+    where = [first_seen.get(row, {"source": "", "class": ""}) for row in range(len(images))]
+    marked = images.assign(
+        group=group, duplicate_of=np.where(copy, ids[first], ""), duplicate_class=classes,
+        seen_in=[row["source"] for row in where], seen_class=[row["class"] for row in where],
+    )  # fmt: skip
+    why = f"{int(copy.sum())} copies and {len(set(seen['left']))} seen images are marked, and stay"
+    ledger.record("copies", before=len(images), kept=len(images), why=why)
+    return Settled(marked, images.iloc[:0].assign(why=""))
+
+
+def _edges(pairs: pd.DataFrame) -> Pairs:
+    left, right = (pairs[end].to_numpy(np.int64) for end in ("left", "right"))
+    return Pairs(left, right, np.zeros(len(pairs), np.int64))
+
+
+def _same_group(images: pd.DataFrame) -> Pairs:
+    """Rows that were of one group before, joined to its first; rows without a group are not."""
+    known = images.reset_index(drop=True)["group"]
+    known = known[known.notna() & (known.astype(str) != "")].astype(str)
+    left = known.index.to_series().groupby(known).transform("min").to_numpy(np.int64)
+    return Pairs(left, known.index.to_numpy(np.int64), np.zeros(len(left), np.int64))
+
+
+def _merged_tags(images: pd.DataFrame, cluster: NDArray[np.int64]) -> pd.Series:
+    """The tags of all images of the same cluster, sorted, for each image."""
+    unions: dict[int, set[str]] = {}
+    for label, names in zip(cluster.tolist(), images["tags"], strict=True):
+        unions.setdefault(label, set()).update(names)
+    return pd.Series([sorted(unions[label]) for label in cluster.tolist()], index=images.index)
+
+
+def _reasons(images: pd.DataFrame, seen: pd.DataFrame, cluster: NDArray[np.int64]) -> NDArray[np.str_]:
+    """Why each image whose cluster was seen is left out; empty for others."""
+    told = {
+        int(cluster[row["left"]]): f"{row['class']} of {row['right_id']} in {row['source']}"
+        for row in reversed(seen.to_dict("records"))
+    }
+    own = set(seen["left"])
+    texts = [told.get(label, "") for label in cluster.tolist()]
+    return np.array([t if row in own or not t else f"copy of one that is {t}" for row, t in enumerate(texts)], np.str_)
+
+
+def _why_seen(seen: pd.DataFrame, known: NDArray[np.bool_]) -> str:
+    if seen.empty:
+        return "no index was given, or none of the images is in it"
+    own = seen.drop_duplicates(["source", "left"])
+    counts = Counter(zip(own["class"], own["source"], strict=True))
+    found = ", ".join(f"{count} {name} in {source}" for (name, source), count in sorted(counts.items()))
+    return f"{found}; with them {int(known.sum()) - len(set(seen['left']))} of their copies"

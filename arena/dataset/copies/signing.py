@@ -1,0 +1,154 @@
+"""Decode the pictures of a frozen folder: their signatures, kept in parts as they are made, and small pixels of some."""
+
+import hashlib
+import os
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from arena.base.errors import UnreadableImageError
+from arena.base.progress import Progress
+from arena.dataset.copies.alignment import SIDE, Thumbnails, thumbnail
+from arena.dataset.copies.pairs import Pair, Signatures
+from arena.dataset.copies.signatures import VARIANTS, sign, trimmed
+from arena.dataset.files import is_inside
+from arena.dataset.frozen import HeldOut
+from arena.dataset.records import Reject
+from arena.images.decode import decode
+
+IMAGES_A_PART = 512
+"""Signatures a file; what an interruption loses at most."""
+
+CHANGED, OUTSIDE = "another file than the one that was listed", "a path outside the folder"
+"""Reasons of rejects besides what a decoder says."""
+
+SIGNING = "1"
+"""Version of the signatures; parts of another are made again."""
+
+
+class Signed(NamedTuple):
+    """Signatures of the readable pictures, and what is wrong with the others.
+
+    Attributes:
+        images: the rows of `images.parquet` that they belong to, in order.
+    """
+
+    images: pd.DataFrame
+    signatures: Signatures
+    rejects: list[Reject]
+
+
+def sign_images(heldout: HeldOut, work: Path, progress: Progress) -> Signed:
+    """Signatures of every picture, those of an earlier, interrupted call taken from its parts.
+
+    Args:
+        work: folder for the parts.
+    """
+    work.mkdir(parents=True, exist_ok=True)
+    known = _read_parts(work)
+    inside = [is_inside(path) for path in heldout.images["path"]]
+    files = {
+        sha256: path for sha256, path, safe in zip(heldout.images["sha256"], heldout.paths, inside, strict=True) if safe
+    }
+    new = [(sha256, path) for sha256, path in files.items() if sha256 not in known]
+    with progress.count("hashing", len(files), len(files) - len(new)) as advance, _pool() as pool:
+        for start in range(0, len(new), IMAGES_A_PART):
+            part = []
+            for row in pool.map(_sign_file, new[start : start + IMAGES_A_PART]):
+                part.append(row)
+                advance(1)
+            _write_part(work, part)
+            known |= {row["sha256"]: row for row in part}
+    rows = zip(heldout.images["sha256"], inside, strict=True)
+    return _assemble(heldout, [known[sha256] if safe else {"problem": OUTSIDE} for sha256, safe in rows])
+
+
+class Small(NamedTuple):
+    """Small pixels of pictures as they are and trimmed, (n, 2, SIDE, SIDE, 3), and which could be read, (n,)."""
+
+    pixels: Thumbnails
+    readable: NDArray[np.bool_]
+
+
+def read_thumbnails(paths: Sequence[Path], file: Path, progress: Progress) -> Small:
+    """Small pixels of pictures, in a file that is mapped into memory."""
+    shape = (len(paths), 2, SIDE, SIDE, 3)
+    pixels = np.lib.format.open_memmap(file, mode="w+", dtype=np.uint8, shape=shape)
+    readable = np.zeros(len(paths), np.bool_)
+    with progress.count("reading the candidates", len(paths), 0) as advance, _pool() as pool:
+        for row, pair in enumerate(pool.map(_thumbnails, paths)):
+            if pair is not None:
+                pixels[row], readable[row] = pair, True
+            advance(1)
+    return Small(pixels, readable)
+
+
+def _pool() -> ThreadPoolExecutor:
+    """Threads: Pillow and numpy release the interpreter's lock where the time goes."""
+    return ThreadPoolExecutor(os.cpu_count())
+
+
+def _sign_file(named: tuple[str, Path]) -> dict[str, Any]:
+    """One row of a part."""
+    sha256, path = named
+    row: dict[str, Any] = {"sha256": sha256, "version": SIGNING, "problem": "", "pixel_sha256": "", "flat": True}
+    row |= {f"{name} {kind}": 0 for name in VARIANTS for kind in Pair._fields}
+    try:
+        content = path.read_bytes()
+        if hashlib.sha256(content).hexdigest() != sha256:
+            return row | {"problem": CHANGED}
+        signature = sign(decode(content))
+    except (OSError, UnreadableImageError) as error:
+        return row | {"problem": str(error)}
+    hashes = {
+        f"{name} {kind}": value for name, pair in signature.hashes.items() for kind, value in pair._asdict().items()
+    }
+    return row | {"pixel_sha256": signature.pixel_sha256, "flat": signature.flat} | hashes
+
+
+def _thumbnails(path: Path) -> Thumbnails | None:
+    try:
+        pixels = decode(path)
+    except UnreadableImageError:
+        return None
+    return np.stack([thumbnail(pixels), thumbnail(trimmed(pixels))])
+
+
+def _assemble(heldout: HeldOut, rows: list[dict[str, Any]]) -> Signed:
+    readable = [row for row in rows if not row["problem"]]
+    rejects = [
+        Reject(path, image_id, row["problem"] if row["problem"] in (CHANGED, OUTSIDE) else "unreadable", row["problem"])
+        for row, image_id, path in zip(rows, heldout.image_ids, heldout.images["path"], strict=True)
+        if row["problem"]
+    ]
+    hashes = {
+        name: Pair(*(np.array([row[f"{name} {kind}"] for row in readable], np.uint64) for kind in Pair._fields))
+        for name in VARIANTS
+    }
+    digests = {name: tuple(row[name] for row in readable) for name in ("sha256", "pixel_sha256")}
+    images = heldout.images[[not row["problem"] for row in rows]].reset_index(drop=True)
+    return Signed(images, Signatures(digests, hashes, np.array([row["flat"] for row in readable], np.bool_)), rejects)
+
+
+def _parts(work: Path) -> Iterable[Path]:
+    return sorted(work.glob("signatures-*.parquet"))
+
+
+def _read_parts(work: Path) -> dict[str, dict[str, Any]]:
+    """Rows of earlier parts by digest; a file that was unreadable may have been put right since."""
+    tables = [pd.read_parquet(path) for path in _parts(work)]
+    rows = [{str(name): value for name, value in row.items()} for table in tables for row in table.to_dict("records")]
+    return {row["sha256"]: row for row in rows if row["version"] == SIGNING and not row["problem"]}
+
+
+def _write_part(work: Path, rows: list[dict[str, Any]]) -> None:
+    table = pd.DataFrame(rows)
+    hashes = [f"{name} {kind}" for name in VARIANTS for kind in Pair._fields]
+    place = work / f"signatures-{hashlib.sha256(rows[0]['sha256'].encode()).hexdigest()[:16]}.parquet"
+    table.astype(dict.fromkeys(hashes, np.uint64)).to_parquet(place.with_suffix(".part"), index=False)
+    place.with_suffix(".part").replace(place)

@@ -1,0 +1,78 @@
+"""Files of a dataset folder: whether they lie inside it, placing them elsewhere, and doing so in threads."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import TypeVar
+
+from arena.images.decode import IMAGE_SUFFIXES
+from arena.tags.exports import RELATION_FILES
+
+Item = TypeVar("Item")
+Outcome = TypeVar("Outcome")
+
+CARRIED_FILES = (*RELATION_FILES, "tag_groups.toml")
+"""Files beside the images that are part of a set, where there are any."""
+
+DUPLICATES_FILE, DROPPED_FILE = "duplicates.parquet", "dropped.parquet"
+"""The pairs that a search for duplicates found, and what it left out, with thumbnails: for the set's page, no part of it."""
+
+BATCH = 1_024
+"""Items that wait for a thread at a time: a million files never stand in one queue."""
+
+
+def default_workers() -> int:
+    """Threads for reading files: as many as there are cores, at least 2, for one can wait for the disk."""
+    return max(2, os.cpu_count() or 1)
+
+
+def is_inside(path: str) -> bool:
+    """Whether a path of `images.parquet` names a place below the dataset folder, on any system.
+
+    >>> is_inside("images/0f/a.png"), is_inside("../a.png"), is_inside("/etc/passwd"), is_inside("C:\\\\a.png"), is_inside("")
+    (True, False, False, False, False)
+    """
+    posix, windows = PurePosixPath(path), PureWindowsPath(path)
+    rooted = posix.is_absolute() or bool(windows.anchor)
+    return bool(path) and "\0" not in path and not rooted and ".." not in (*posix.parts, *windows.parts)
+
+
+def stored_path(sha256: str, suffix: str) -> str:
+    """Where an image lies in a dataset folder: by its digest, so that no name can harm.
+
+    >>> stored_path("0f3a", ".PNG"), stored_path("0f3a", ".aspx")
+    ('images/0f/0f3a.png', 'images/0f/0f3a')
+    """
+    known = suffix.lower()
+    return f"images/{sha256[:2]}/{sha256}{known if known in IMAGE_SUFFIXES else ''}"
+
+
+def place(source: Path, target: Path) -> None:
+    """Put a file at another place by a hard link, or by a copy where no link can be made; a file that is there stays."""
+    if target.exists():
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source.resolve(), target)
+    except FileExistsError:
+        return
+    except OSError:
+        partial = target.with_name(f"{target.name}.partial")
+        shutil.copyfile(source, partial)
+        partial.replace(target)
+
+
+def in_threads(
+    work: Callable[[Item], Outcome], items: Sequence[Item], *, workers: int, advance: Callable[[int], None]
+) -> Iterator[Outcome]:
+    """What `work` gives for each item, in order; `advance` is called with 1 after each."""
+    with ThreadPoolExecutor(workers, thread_name_prefix="files") as pool:
+        try:
+            for start in range(0, len(items), BATCH):
+                for outcome in pool.map(work, items[start : start + BATCH]):
+                    advance(1)
+                    yield outcome
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)

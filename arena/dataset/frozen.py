@@ -1,0 +1,306 @@
+"""A frozen held-out dataset: images, the tags each carries, and the digest that pins both.
+
+A folder holds `dataset.toml` (the card), `images.parquet` (one row an image), `tags.csv` (the tags of its truth), optional
+`tag_aliases.csv` and `tag_implications.csv`, and `images/`.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, time
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.sparse import coo_array, csc_array, csr_array
+
+from arena.base.errors import ArenaError, refuse_twice
+from arena.cards import DatasetCard
+from arena.tags import TagRelations, TagSpace
+from arena.tags.rows import read_csv
+
+IMAGE_COLUMNS = ("image_id", "path", "sha256", "width", "height", "phash", "dhash", "tags", "rating", "group")
+"""Columns of `images.parquet`; it may hold more, and they are kept."""
+
+IDENTIFYING_COLUMNS = ("image_id", "path", "sha256", "phash", "dhash", "tags", "group")
+"""Columns of `images.parquet` that tell images apart; every other one can be a slice."""
+
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+
+NAMED_MISSING_FILES = 5
+"""How many missing files an error names before it only counts them."""
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Which image carries which tag.
+
+    Attributes:
+        image_ids: what the rows are.
+        tags: what the columns are.
+        values: bool (images, tags), sparse by column: a million images carry 30 tags each of thousands.
+        relations: aliases by which a tagger's spelling finds its column.
+        images: what else is known of each row, by column name: rating, size, any column of `images.parquet`.
+        groups: which rows belong together (near duplicates, one post): equal labels, one a row; None where unknown.
+    """
+
+    image_ids: tuple[str, ...]
+    tags: TagSpace
+    values: csc_array
+    relations: TagRelations = field(default_factory=TagRelations)
+    images: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    groups: tuple[str, ...] | None = None
+
+    @classmethod
+    def of(cls, image_ids: Sequence[str], tags: TagSpace, values: Any, **more: Any) -> "Truth":
+        """From a matrix of bool, dense or sparse."""
+        if isinstance(values, np.ndarray):
+            values = sparse_rows(values.shape, [values])
+        sparse = csc_array(values, dtype=np.bool_)
+        sparse.eliminate_zeros()
+        sparse.sort_indices()
+        return cls(tuple(image_ids), tags, sparse, **more)
+
+    def take(self, rows: NDArray[np.int64]) -> "Truth":
+        """Some rows, in the order given."""
+        values = csc_array(self.values.tocsr()[rows])
+        values.sort_indices()
+        images = {name: [column[row] for row in rows] for name, column in self.images.items()}
+        groups = None if self.groups is None else tuple(self.groups[row] for row in rows)
+        return Truth(tuple(self.image_ids[row] for row in rows), self.tags, values, self.relations, images, groups)
+
+
+def sparse_rows(shape: tuple[int, ...], tiles: Iterable[NDArray[np.bool_]]) -> csr_array:
+    """The rows of a dense matrix of bool, given in blocks, as a sparse one; a third of the time of scipy's own conversion."""
+    columns, counts = [np.empty(0, np.int32)], [np.zeros(1, np.int64)]
+    for tile in tiles:
+        carried = np.count_nonzero(tile, axis=1)
+        first = np.repeat(np.arange(len(tile)) * shape[1], carried)
+        columns.append((np.flatnonzero(tile) - first).astype(np.int32))
+        counts.append(carried)
+    indices = np.concatenate(columns)
+    return csr_array((np.ones(len(indices), np.bool_), indices, np.cumsum(np.concatenate(counts))), shape=shape)
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Held-out images with their truth.
+
+    Attributes:
+        card: what the card says.
+        images: one row an image with `IMAGE_COLUMNS`, sorted by `image_id`.
+        tags: the tags of the truth, sorted by name.
+        relations: aliases and implications of the tag vocabulary.
+    """
+
+    card: DatasetCard
+    images: pd.DataFrame
+    tags: TagSpace
+    relations: TagRelations
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @cached_property
+    def image_ids(self) -> tuple[str, ...]:
+        """Identifiers in the order of the rows."""
+        return tuple(self.images["image_id"])
+
+    @cached_property
+    def paths(self) -> tuple[Path, ...]:
+        """The file of each image, in the order of the rows."""
+        return tuple(self.card.folder / path for path in self.images["path"])
+
+    @cached_property
+    def truth(self) -> Truth:
+        """Which image carries which tag."""
+        columns = [self.tags.index[name] for names in self.images["tags"] for name in names]
+        rows = np.repeat(np.arange(len(self)), [len(names) for names in self.images["tags"]])
+        values = coo_array((np.ones(len(rows), np.bool_), (rows, columns)), shape=(len(self), len(self.tags)))
+        return Truth.of(
+            self.image_ids,
+            self.tags,
+            values,
+            relations=self.relations,
+            images={
+                name: self.images[name].tolist() for name in self.images.columns if name not in IDENTIFYING_COLUMNS
+            },
+            groups=tuple(map(str, self.images["group"])),
+        )
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over every image's identifier, file digest and tags: the same set has the same digest anywhere."""
+        return digest_images(self.images)
+
+    def sample(self, limit: int | None, seed: int) -> "HeldOut":
+        """A random part of at most `limit` images: those whose digests, hashed with the seed, come first.
+
+        The part of a larger limit contains that of a smaller one.
+        """
+        if limit is None or limit >= len(self):
+            return self
+        chosen = sorted(random_order(self.images["sha256"], self.image_ids, seed=seed)[:limit])
+        return replace(self, images=self.images.iloc[chosen].reset_index(drop=True))
+
+
+def random_order(digests: Iterable[str], image_ids: Iterable[str], *, seed: int) -> list[int]:
+    """Rows in an order that is random, yet the same for the same files: by SHA-256 of seed and digest, ties by identifier."""
+    keys = [
+        (hashlib.sha256(f"{seed}:{digest}".encode()).digest(), image_id)
+        for digest, image_id in zip(digests, image_ids, strict=True)
+    ]
+    return sorted(range(len(keys)), key=keys.__getitem__)
+
+
+def digest_images(images: pd.DataFrame) -> str:
+    """SHA-256, in hexadecimal, over identifier, file digest and sorted tags of every row, in order of identifier."""
+    ordered = images.sort_values("image_id")
+    digest = hashlib.sha256()
+    for image_id, sha256, names in zip(ordered["image_id"], ordered["sha256"], ordered["tags"], strict=True):
+        digest.update(digest_line(image_id, sha256, names))
+    return digest.hexdigest()
+
+
+def digest_line(image_id: str, sha256: str, tags: Sequence[str]) -> bytes:
+    """What one image adds to the digest of a set."""
+    return json.dumps([image_id, sha256, sorted(tags)]).encode() + b"\n"
+
+
+def read_frozen(card: DatasetCard) -> HeldOut:
+    """Read the frozen dataset that a card names, and check that its parts agree.
+
+    Raises:
+        ArenaError: a file is missing or damaged, no image, an identifier twice, a tag that `tags.csv` lacks or that is an
+            alias, or a digest other than the card's.
+    """
+    images = read_images(card.folder / "images.parquet")
+    tags = read_tags(card.folder / "tags.csv")
+    unknown = sorted({name for names in images["tags"] for name in names} - tags.index.keys())
+    if unknown:
+        raise ArenaError(f"{card.folder}: images.parquet has tags that tags.csv lacks: {', '.join(unknown[:5])}")
+    missing = [path for path in images["path"] if not (card.folder / path).exists()]
+    if missing:
+        named = ", ".join(missing[:NAMED_MISSING_FILES]) + (" ..." if len(missing) > NAMED_MISSING_FILES else "")
+        raise ArenaError(
+            f"{card.folder}: lists {len(images)} images, {len(images) - len(missing)} found; missing {named}. "
+            f"Restore the folder images/ of dataset {card.name}"
+        )
+    relations = TagRelations.read(card.folder)
+    if aliased := [name for name in tags.names if relations.canonical(name) != name]:
+        canonical = relations.canonical(aliased[0])
+        raise ArenaError(f"{card.folder}: tags.csv lists {aliased[0]}, an alias of {canonical}; keep only {canonical}")
+    dataset = HeldOut(card, images, tags, relations)
+    if card.digest and card.digest != dataset.digest:
+        raise ArenaError(
+            f"{card.folder}: digest is {dataset.digest[:12]}, the card says {card.digest[:12]}; "
+            "the set was changed after it was frozen. Restore it, or freeze it under a new name"
+        )
+    return dataset
+
+
+def write_frozen(
+    folder: Path, *, card: Mapping[str, Any], images: pd.DataFrame, tags: Sequence[tuple[str, str]]
+) -> str:
+    """Write `images.parquet`, `tags.csv` and `dataset.toml` of a frozen dataset, its images being in place.
+
+    Args:
+        folder: where `images/` already is.
+        card: content of `dataset.toml`; `digest` and the number of images are added.
+        images: a row an image, with `IMAGE_COLUMNS` and any others.
+        tags: (name, category) of each tag of the truth.
+
+    Returns: the digest of the set.
+    """
+    ordered = images.sort_values("image_id").reset_index(drop=True)
+    more = [name for name in ordered.columns if name not in IMAGE_COLUMNS]
+    ordered[[*IMAGE_COLUMNS, *more]].to_parquet(folder / "images.parquet", index=False)
+    positives = ordered["tags"].explode().value_counts()
+    write_tags(folder / "tags.csv", tags, {str(name): int(count) for name, count in positives.items()})
+    digest = digest_images(ordered)
+    (folder / "dataset.toml").write_text(
+        toml_text({**card, "images": len(ordered), "digest": digest}), encoding="utf-8"
+    )
+    return digest
+
+
+def write_tags(path: Path, tags: Sequence[tuple[str, str]], positives: Mapping[str, int]) -> None:
+    """Write `tags.csv`: name, category and number of positives of each tag, sorted by name."""
+    rows = [
+        {"name": name, "category": category, "positives": int(positives.get(name, 0))}
+        for name, category in sorted(tags)
+    ]
+    pd.DataFrame(rows).to_csv(path, index=False, lineterminator="\n")
+
+
+def toml_text(table: Mapping[str, Any]) -> str:
+    """A flat table of strings, numbers, booleans, dates and lists of them, with arrays of such tables, as TOML.
+
+    Raises:
+        ArenaError: a value that a card cannot hold, such as a table.
+    """
+    arrays = {
+        key: rows for key, rows in table.items() if isinstance(rows, list) and rows and isinstance(rows[0], Mapping)
+    }
+    flat = _toml_lines({key: value for key, value in table.items() if key not in arrays})
+    blocks = ["\n".join([f"\n[[{_toml_key(key)}]]", *_toml_lines(row)]) for key, rows in arrays.items() for row in rows]
+    return "\n".join(flat + blocks) + "\n"
+
+
+def _toml_lines(table: Mapping[str, Any]) -> list[str]:
+    return [f"{_toml_key(key)} = {_toml_value(key, value)}" for key, value in table.items()]
+
+
+def _toml_key(key: str) -> str:
+    return key if _BARE_KEY.fullmatch(key) else _toml_value(key, key)
+
+
+def _toml_value(key: str, value: Any) -> str:
+    if isinstance(value, str):
+        # A TOML basic string and a JSON string agree on every escape that json.dumps writes; TOML wants one more.
+        return json.dumps(value.encode("utf-8", "backslashreplace").decode(), ensure_ascii=False).replace(
+            "\x7f", "\\u007f"
+        )
+    if isinstance(value, bool | int | float):
+        return json.dumps(value).replace("NaN", "nan").replace("Infinity", "inf")
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if isinstance(value, list):
+        return f"[{', '.join(_toml_value(key, item) for item in value)}]"
+    raise ArenaError(
+        f"dataset.toml: {key} is a {type(value).__name__}; a card holds text, numbers, and lists of tables"
+    )
+
+
+def read_images(path: Path) -> pd.DataFrame:
+    """Rows of `images.parquet` in order of identifier, refused where a column or a cell that every row needs is missing."""
+    try:
+        images = pd.read_parquet(path)
+    except FileNotFoundError:
+        raise ArenaError(f"{path}: no such file; a frozen dataset needs one") from None
+    except (OSError, ValueError) as error:
+        raise ArenaError(f"{path}: no readable Parquet file ({str(error).splitlines()[0]}); restore it") from None
+    missing = [name for name in IMAGE_COLUMNS if name not in images.columns]
+    if missing:
+        raise ArenaError(f"{path}: no column {', '.join(missing)}; it has {', '.join(images.columns)}")
+    if images.empty:
+        raise ArenaError(f"{path}: no image in it; a held-out dataset needs at least one")
+    for name in ("image_id", "path", "sha256", "tags"):
+        if images[name].isna().any():
+            raise ArenaError(f"{path}: {int(images[name].isna().sum())} rows have no {name}")
+    refuse_twice(path, "image_id", images["image_id"].tolist())
+    return images.sort_values("image_id").reset_index(drop=True)
+
+
+def read_tags(path: Path) -> TagSpace:
+    """The tags of `tags.csv` in order of name."""
+    rows = sorted(read_csv(path, ("name", "category")), key=lambda row: row["name"])
+    if not rows:
+        raise ArenaError(f"{path}: no tag in it; list every tag of the truth as name,category")
+    refuse_twice(path, "tag", [row["name"] for row in rows])
+    return TagSpace(tuple(row["name"] for row in rows), tuple(row["category"] for row in rows))

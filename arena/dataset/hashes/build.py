@@ -1,0 +1,225 @@
+"""From folders, files and datasets to an index of hashes, in parts that a stopped run finds again.
+
+Parts of `PART_IMAGES` lie in `INDEX.parquet.parts/` until the last one is there; each is an index with its rejects, named by
+a digest of what it depends on: identifier, size and time of every file, and how it is hashed.
+"""
+
+import hashlib
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from importlib.metadata import version
+from itertools import chain, count, islice
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from arena.base.errors import ArenaError, nearest, refuse_twice
+from arena.base.progress import Progress, Silent
+from arena.dataset.hashes.algorithms import ALGORITHMS, Algorithm
+from arena.dataset.hashes.files import COLUMNS, HashAll, Item, hashing
+from arena.dataset.hashes.index import DIGESTS, HashIndex, count_rows, read_blocks, read_facts, write_blocks
+from arena.dataset.listing import Listed, list_source
+from arena.dataset.records import Reject
+from arena.dataset.rejects import write_rejects
+
+POOLED_IMAGES = 256
+"""Images from which on other processes are worth their start, about a second of each; fewer are hashed in this one."""
+
+PART_IMAGES = 1024
+"""Images of a part: what a stopped run loses at most."""
+
+_PART = re.compile(r"\d{6,}-[0-9a-f]{32}\.parquet(\.part)?")
+
+
+class Hashed(NamedTuple):
+    """What came of it."""
+
+    images: int
+    rejects: int
+    rejects_file: Path
+
+
+def hash_sources(
+    sources: Sequence[str],
+    output: Path,
+    *,
+    columns: Sequence[str] = ("phash", "dhash"),
+    workers: int | None = None,
+    root: Path | None = None,
+    progress: Progress | None = None,
+) -> Hashed:
+    """Hash every image of some sources into one index; stopped at any point, the same call continues.
+
+    Args:
+        sources: folders, image files, or datasets by card or folder. With several, an identifier starts with its source's name.
+        output: the index. Beside it, `.rejects.csv` lists what could not be read.
+        columns: names of `ALGORITHMS` and `DIGESTS`; the file's digest is always there.
+        workers: processes; None: one a core.
+
+    Raises:
+        ArenaError: an unknown column or source, a source without an image, two sources of one name, no image that can be read,
+            or a folder where the output should be.
+    """
+    columns = _checked_columns(columns)
+    listing = [list_source(source, root) for source in sources]
+    refuse_twice("arena hash", "source", [source.name for source in listing])
+    if output.is_dir():
+        raise ArenaError(f"-o {output}: a folder; name a file, such as {output / 'index.parquet'}")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    job = _Job(output, columns, listing)
+    finished = job.finished()
+    if finished is not None:
+        (progress or Silent()).note(f"{output}: nothing has changed")
+        return finished
+    parts = job.hash(workers or os.cpu_count() or 1, progress or Silent())
+    return job.join(parts)
+
+
+class _Part(NamedTuple):
+    """One part and where it lies."""
+
+    path: Path
+    images: int
+
+
+class _Job:
+    """Sources, columns, and the index that is made of them."""
+
+    def __init__(self, output: Path, columns: Sequence[str], sources: Sequence[Listed]) -> None:
+        self.output, self.sources = output, sources
+        self.folder = output.with_name(output.name + ".parts")
+        self.rejects_file = output.with_suffix(".rejects.csv")
+        self.algorithms = {name: ALGORITHMS[name] for name in columns if name in ALGORITHMS}
+        self.digests = tuple(name for name in DIGESTS if name in columns)
+        # Pillow's release decides bits of tall pictures, see `arena.dataset.hashes.resample`.
+        self.made_with = {"pillow": version("pillow")}
+
+    def items(self) -> Iterator[Item]:
+        if len(self.sources) == 1:
+            return self.sources[0].items()
+        return chain.from_iterable(source.prefixed() for source in self.sources)
+
+    def parts(self) -> Iterator[tuple[_Part, list[Item]]]:
+        """Every part as the sources are now, in order."""
+        items = self.items()
+        for number in count():
+            batch = list(islice(items, PART_IMAGES))
+            if not batch:
+                return
+            yield _Part(self.folder / f"{number:06d}-{self.key(batch)}.parquet", len(batch)), batch
+
+    def key(self, batch: Iterable[Item]) -> str:
+        """Digest of all that the rows of a part depend on."""
+        digest = hashlib.sha256(repr((self.algorithms, self.digests, self.made_with)).encode())
+        for item in batch:
+            digest.update(repr((item.image_id, *_stamp(item.path))).encode())
+        return digest.hexdigest()[:32]
+
+    def finished(self) -> Hashed | None:
+        """What is there already, where it was made of exactly this."""
+        if not self.output.exists():
+            return None
+        try:
+            facts, images = read_facts(self.output), count_rows(self.output)
+        except ArenaError:
+            return None  # foreign or damaged: it is made anew
+        if facts.get("key") != _digest(part.path.name for part, _ in self.parts()):
+            return None
+        if facts["rejects"] and not self.rejects_file.exists():
+            return None
+        return Hashed(images, int(facts["rejects"]), self.rejects_file)
+
+    def hash(self, workers: int, progress: Progress) -> list[Path]:
+        """Hash what is missing; the paths of all parts, in order."""
+        planned = [part for part, _ in self.parts()]
+        if not planned:
+            raise ArenaError("arena hash: no image in any source")
+        done = sum(part.images for part in planned if part.path.exists())
+        self.folder.mkdir(exist_ok=True)
+        paths = []
+        total = sum(part.images for part in planned)
+        with (
+            hashing(workers if total - done >= POOLED_IMAGES else 1) as hashed,
+            progress.count("hashing", total, done) as advance,
+        ):
+            for part, batch in self.parts():
+                paths.append(part.path)
+                if not part.path.exists():
+                    self.write_part(part.path, batch, hashed, advance)
+        return paths
+
+    def write_part(
+        self, path: Path, batch: Sequence[Item], hashed: HashAll, advance: Callable[[int], None]
+    ) -> None:  # fmt: skip
+        """Hash the images of one part, in their order."""
+        columns = (*self.algorithms, *self.digests)
+        rows: list[tuple[str, Mapping[str, int | str]]] = []
+        rejects: list[Reject] = []
+        for item, row in zip(batch, hashed(batch, columns), strict=True):
+            if isinstance(row, Reject):
+                rejects.append(row)
+            else:
+                rows.append((item.image_id, row))
+            advance(1)
+        write_blocks(
+            path, [_block(rows, self.algorithms, self.digests)], algorithms=self.algorithms, digests=self.digests,
+            facts={"rejects": rejects},
+        )  # fmt: skip
+
+    def join(self, parts: Sequence[Path]) -> Hashed:
+        """The index of all parts; they are removed when it is there."""
+        rejects = sum(len(read_facts(part)["rejects"]) for part in parts)
+        if rejects:
+            write_rejects(
+                self.rejects_file, (Reject(*reject) for part in parts for reject in read_facts(part)["rejects"])
+            )
+        else:
+            self.rejects_file.unlink(missing_ok=True)
+        if not any(count_rows(part) for part in parts):
+            raise ArenaError(f"arena hash: none of {rejects} files can be read; {self.rejects_file} says why")
+        images = write_blocks(
+            self.output, chain.from_iterable(map(read_blocks, parts)), algorithms=self.algorithms, digests=self.digests,
+            facts={"key": _digest(part.name for part in parts), "rejects": rejects, "made_with": self.made_with},
+        )  # fmt: skip
+        for path in self.folder.iterdir():
+            if _PART.fullmatch(path.name):
+                path.unlink()
+        if not any(self.folder.iterdir()):
+            self.folder.rmdir()
+        return Hashed(images, rejects, self.rejects_file)
+
+
+def _block(
+    rows: Sequence[tuple[str, Mapping[str, int | str]]], algorithms: Mapping[str, Algorithm], digests: Sequence[str]
+) -> HashIndex:
+    return HashIndex(
+        image_ids=tuple(image_id for image_id, _ in rows),
+        hashes={name: np.array([row[name] for _, row in rows], np.uint64) for name in algorithms},
+        algorithms=algorithms,
+        digests={name: tuple(str(row[name]) for _, row in rows) for name in digests},
+    )
+
+
+def _checked_columns(columns: Sequence[str]) -> tuple[str, ...]:
+    """The columns asked for and the file's digest, in the order of the file."""
+    for name in columns:
+        if name not in COLUMNS:
+            raise ArenaError(f"--algorithms {name}: no such hash. {nearest(name, COLUMNS)}")
+    if not any(name in ALGORITHMS for name in columns):
+        raise ArenaError(f"--algorithms: an index needs a hash besides digests: {', '.join(ALGORITHMS)}")
+    return tuple(name for name in (*ALGORITHMS, *DIGESTS) if name in columns or name == "sha256")
+
+
+def _stamp(path: str) -> tuple[int, int]:
+    """Size and time of a file; zeros where it is gone."""
+    try:
+        status = os.stat(path)  # noqa: PTH116  # a Path for each of millions would take as long as the call
+    except OSError:
+        return 0, 0
+    return status.st_size, status.st_mtime_ns
+
+
+def _digest(names: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()

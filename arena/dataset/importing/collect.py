@@ -1,0 +1,226 @@
+"""Import: from a source to a dataset folder.
+
+Every image is read and decoded once, in threads; what was found is written in parts, so that an import that was killed
+continues, and ends with the same folder bit for bit. The order of the source does not matter for the dataset.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from arena.base.errors import ArenaError
+from arena.base.progress import Progress, Silent
+from arena.cards import check_name
+from arena.dataset.canonical import told_findings
+from arena.dataset.fetch.folder import fetched_scheme
+from arena.dataset.frozen import toml_text, write_tags
+from arena.dataset.hashes.algorithms import DHASH, PHASH
+from arena.dataset.importing.assemble import Assembled, assemble, rejects, steps
+from arena.dataset.importing.examine import Examined, Examiner, admit
+from arena.dataset.importing.parts import Rows, part_path, split_rows, write_part
+from arena.dataset.ratings import UNKNOWN_SCHEME, Scheme
+from arena.dataset.records import Reject
+from arena.dataset.rejects import write_rejects
+from arena.dataset.sources import Source
+from arena.dataset.sources.tree import shown
+from arena.images.decode import ImagePolicy
+from arena.tags import UNKNOWN_CATEGORY, TagRelations
+from arena.tags.exports import RELATION_FILES, write_relations
+
+PARTS = ".parts"
+"""Folder of an unfinished import inside that of the dataset."""
+
+SETTINGS_VERSION = 2
+"""Raised when what a part holds comes to mean something else, so that older parts are made anew."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What an import shall make.
+
+    Attributes:
+        policy: what counts as an image.
+        relations: of tags; every image gets canonical names with what they imply, and what matters for its tags is written into
+            the dataset.
+        categories: of tags whose category the source does not tell.
+        name: of the dataset; its folder's where it is empty.
+        limit: at most so many rows of the source are read, the first ones.
+        workers: threads; None is one a core.
+    """
+
+    policy: ImagePolicy = field(default_factory=lambda: ImagePolicy(animated="drop"))
+    relations: TagRelations = field(default_factory=TagRelations)
+    categories: Mapping[str, str] = field(default_factory=dict)
+    name: str = ""
+    title: str = ""
+    licence: str = "unknown"
+    limit: int | None = None
+    workers: int | None = None
+
+
+class Outcome(NamedTuple):
+    """What an import made."""
+
+    rows: int
+    images: int
+    tags: int
+    rejected: Counter[str]
+
+
+def collect(source: Source, folder: Path, wanted: Wanted = Wanted(), progress: Progress = Silent()) -> Outcome:
+    """Import a source into a dataset folder, or go on with an import that was stopped.
+
+    Raises:
+        ArenaError: the folder holds something else, lies inside the source, no image is left, or none has a tag.
+    """
+    name = wanted.name or folder.resolve().name
+    check_name(name)
+    parts = split_rows(map(admit, islice(source.records(), wanted.limit)))
+    if (first := next(parts, None)) is None:
+        raise ArenaError(f"{source.path}: no row in it ({source.found}); an import needs at least one image")
+    scratch = prepare(source, folder)
+    examiner = Examiner(folder, scratch, wanted.policy, wanted.relations)
+    done = _examine_all(chain([first], parts), examiner, wanted, progress, source.rows)
+    assembled = assemble(done.parts, scratch / "images.parquet")
+    write_rejects(folder / "rejects.csv", rejects(done.parts, assembled))
+    refuse_nothing(source, folder, done.rows, assembled)
+    card = describe(source, wanted, name, done.rows, assembled)
+    _finish(folder, scratch, card, wanted, assembled)
+    return Outcome(done.rows, assembled.images, len(assembled.positives), assembled.rejected)
+
+
+def prepare(source: Source, folder: Path) -> Path:
+    """Make the folder ready, and return that of its unfinished parts.
+
+    Raises:
+        ArenaError: it holds something that no unfinished import put there, or lies inside the source.
+    """
+    inside = source.path.is_dir() and folder.resolve().is_relative_to(source.path.resolve())
+    if inside:
+        raise ArenaError(f"--output {folder}: lies inside the source {source.path}; name a folder beside it")
+    scratch = folder / PARTS
+    if not scratch.is_dir() and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        what = "a finished dataset" if (folder / "dataset.toml").exists() else "something else"
+        raise ArenaError(f"--output {folder}: holds {what} already; name another folder, or remove it")
+    scratch.mkdir(parents=True, exist_ok=True)
+    return scratch
+
+
+class _Done(NamedTuple):
+    parts: list[Path]
+    rows: int
+
+
+def _examine_all(
+    parts: Iterable[Rows], examiner: Examiner, wanted: Wanted, progress: Progress, expected: int | None
+) -> _Done:
+    """Examine every row that no part holds yet."""
+    settings = _settings(wanted)
+    workers = wanted.workers or os.cpu_count() or 1
+    total = expected if wanted.limit is None else min(wanted.limit, expected or wanted.limit)
+    paths, count = [], 0
+    pool = ThreadPoolExecutor(workers, "import")
+    try:
+        with progress.count("import", total, 0) as advance:
+            for number, rows in enumerate(parts):
+                path = part_path(examiner.scratch, number, rows, settings)
+                if not path.exists():
+                    write_part(path, _watched(pool.map(examiner.examine, rows), advance))
+                else:
+                    advance(len(rows))
+                paths.append(path)
+                count += len(rows)
+    finally:
+        pool.shutdown(cancel_futures=True)  # stopped, it does not decode the rest of a part first
+    return _Done(paths, count)
+
+
+def _watched(results: Iterable[Examined | Reject], advance: Callable[[int], None]) -> Iterator[Examined | Reject]:
+    for result in results:
+        yield result
+        advance(1)
+
+
+def _settings(wanted: Wanted) -> str:
+    """Everything beside its rows that a part depends on."""
+    known = wanted.relations
+    implied = {name: sorted(names) for name, names in known.implications.items()}
+    related = json.dumps([dict(known.aliases), implied, sorted(known.blacklist)], sort_keys=True)
+    digest = hashlib.sha256(related.encode()).hexdigest()
+    return json.dumps([SETTINGS_VERSION, asdict(wanted.policy), digest, PHASH, DHASH])
+
+
+def refuse_nothing(source: Source, folder: Path, rows: int, assembled: Assembled) -> None:
+    """Raise where no image, or no tag, is left."""
+    if not assembled.images:
+        told = ", ".join(f"{count:,} {reason}" for reason, count in assembled.rejected.most_common(4))
+        raise ArenaError(f"{source.path}: none of {rows:,} rows became an image ({told}); see {folder / 'rejects.csv'}")
+    if not assembled.positives:
+        raise ArenaError(
+            f"{source.path}: none of {assembled.images:,} images has a tag ({source.found}); a truth needs some"
+        )
+
+
+def describe(source: Source, wanted: Wanted, name: str, rows: int, assembled: Assembled) -> dict[str, Any]:
+    """The card: it says what was done, and nothing of this machine."""
+    return {
+        "name": name,
+        "title": wanted.title or name,
+        "licence": wanted.licence,
+        "source": shown(source.path.name),
+        "source_kind": source.kind,
+        **asdict(wanted.policy),
+        "phash": PHASH,
+        "dhash": DHASH,
+        "hashed": "the decoded image",
+        "pixel_sha256": "SHA-256 of width, height (4 bytes each, big-endian) and the RGB bytes",
+        **({"limit": wanted.limit} if wanted.limit else {}),
+        **_rating_scheme(source, assembled),
+        "untagged": assembled.untagged,
+        "images": assembled.images,
+        "digest": assembled.digest,
+        "steps": steps(rows, source.kind, assembled.rejected),
+        **told_findings(wanted.relations),
+    }
+
+
+def _rating_scheme(source: Source, assembled: Assembled) -> dict[str, Any]:
+    """What the letters of the ratings mean, and how that is known; nothing where no image is rated."""
+    if assembled.scheme is None:
+        return {}
+    scheme = assembled.scheme
+    if source.kind == "posts" and scheme.name == UNKNOWN_SCHEME and (told := fetched_scheme(source.path.parent)):
+        scheme = Scheme(told, "the fetch of these posts says so")
+    return {"rating_scheme": scheme.name, "rating_scheme_why": scheme.why}
+
+
+def _finish(folder: Path, scratch: Path, card: Mapping[str, Any], wanted: Wanted, assembled: Assembled) -> None:
+    """Put every file in its place, the card last: a folder without one is no dataset yet."""
+    told = {**wanted.categories, **assembled.categories}
+    tags = [(tag, told.get(tag, UNKNOWN_CATEGORY)) for tag in assembled.positives]
+    write_relations(scratch, wanted.relations.about(assembled.positives.keys() | wanted.relations.blacklist.keys()))
+    write_tags(scratch / "tags.csv", tags, assembled.positives)
+    (scratch / "dataset.toml").write_text(toml_text(card), encoding="utf-8")
+    _remove_strays(folder, assembled.paths)
+    for name in (*RELATION_FILES, "images.parquet", "tags.csv", "dataset.toml"):
+        if (scratch / name).exists():
+            (scratch / name).replace(folder / name)
+    shutil.rmtree(scratch)
+
+
+def _remove_strays(folder: Path, paths: frozenset[str]) -> None:
+    """Remove image files that no row names: of duplicate identifiers, and of rows that changed while the import was stopped."""
+    for part in sorted((folder / "images").iterdir()):
+        for file in part.iterdir():
+            if f"images/{part.name}/{file.name}" not in paths:
+                file.unlink()
+        if not any(part.iterdir()):
+            part.rmdir()

@@ -1,0 +1,61 @@
+"""The image files that a folder, a file or a dataset names, each with its identifier."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from arena.base.errors import ArenaError
+from arena.cards import find_dataset
+from arena.dataset.frozen import read_frozen
+from arena.dataset.hashes.files import Item
+from arena.dataset.readers import identifiers
+from arena.images.decode import IMAGE_SUFFIXES
+
+
+class Listed(NamedTuple):
+    """Where images are; `items` can be called again. The prefix sets its identifiers apart from those of other sources."""
+
+    name: str
+    prefix: str
+    items: Callable[[], Iterator[Item]]
+
+    def prefixed(self) -> Iterator[Item]:
+        """The images as they are called among those of other sources."""
+        return (Item(self.prefix + item.image_id, item.path) for item in self.items())
+
+
+def list_source(source: str, root: Path | None) -> Listed:
+    """What a source names: a dataset's folder, a folder of images, a file, or a dataset's card.
+
+    Raises:
+        ArenaError: it names nothing, or a folder without an image.
+    """
+    path = Path(source)
+    if path.is_file():
+        name = identifiers([path.name])[0]
+        return Listed(name, "", lambda: iter([Item(name, str(path))]))
+    if path.is_dir() and not (path / "dataset.toml").exists():
+        if next(_walk(path), None) is None:
+            raise ArenaError(f"{path}: no image in it (looked for {', '.join(sorted(IMAGE_SUFFIXES))})")
+        name = os.fsencode(path.resolve().name).decode("utf-8", "backslashreplace")
+        return Listed(name, f"{name}/", lambda: _walk(path))
+    dataset = read_frozen(find_dataset(source, root))
+    items = [Item(name, str(path)) for name, path in zip(dataset.image_ids, dataset.paths, strict=True)]
+    return Listed(dataset.card.name, f"{dataset.card.name}/", lambda: iter(items))
+
+
+def _walk(folder: Path) -> Iterator[Item]:
+    """Every image file below a folder, a folder at a time in order of name, its own files before those of the folders in it.
+
+    Links to files are followed, links to folders are not. One folder's names are held at a time, not all.
+    """
+    waiting = [""]
+    while waiting:
+        here = waiting.pop()
+        with os.scandir(folder / here) as found:
+            entries = sorted(found, key=lambda entry: entry.name)
+        waiting += [f"{here}{entry.name}/" for entry in reversed(entries) if entry.is_dir(follow_symlinks=False)]
+        files = [entry for entry in entries if Path(entry.name).suffix.lower() in IMAGE_SUFFIXES and entry.is_file()]
+        names = identifiers([f"{here}{entry.name}" for entry in files])
+        yield from (Item(name, entry.path) for name, entry in zip(names, files, strict=True))

@@ -1,0 +1,79 @@
+"""Truth and images from places other than a frozen dataset."""
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from arena.base.errors import ArenaError, ScoresError, refuse_twice
+from arena.dataset.frozen import Truth, sparse_rows
+from arena.images.decode import IMAGE_SUFFIXES
+from arena.tags import TagSpace
+
+
+def truth_from_rows(
+    where: Path,
+    shape: tuple[int, ...],
+    tiles: Iterable[np.ndarray],
+    tags: tuple[str, ...],
+    image_ids: tuple[str, ...],
+) -> Truth:
+    """Truth from the rows of a truth file.
+
+    Args:
+        shape: of the whole, (images, tags).
+        tiles: row blocks, one after the other; bool, or 0 and 1.
+
+    Raises:
+        ArenaError: shapes disagree, an image or a tag is listed twice, or a value is neither 0 nor 1.
+    """
+    refuse_twice(where, "image", image_ids)
+    refuse_twice(where, "tag", tags)
+    if shape != (len(image_ids), len(tags)):
+        raise ScoresError(f"{where}: truth {shape}, but {len(image_ids)} image_ids and {len(tags)} tags")
+
+    def checked() -> Iterator[np.ndarray]:
+        for tile in tiles:
+            if tile.dtype != np.bool_ and not np.isin(tile, (0, 1)).all():
+                raise ScoresError(f"{where}: truth holds values other than 0 and 1; it must be bool")
+            yield tile.astype(np.bool_, copy=False)
+
+    return Truth.of(image_ids, TagSpace(tags), sparse_rows(shape, checked()))
+
+
+def list_images(folder: Path) -> dict[str, Path]:
+    """Every image file below a folder by identifier, in sorted order of file name.
+
+    An identifier is the path below the folder without its suffix; where two files would share one, both keep theirs.
+
+    Raises:
+        ArenaError: no such folder, or no image in it.
+    """
+    if not folder.is_dir():
+        raise ArenaError(f"--images {folder}: no such folder")
+    files = [path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()]
+    files.sort(key=lambda path: path.relative_to(folder).as_posix())
+    if not files:
+        raise ArenaError(f"--images {folder}: no image in it (looked for {', '.join(sorted(IMAGE_SUFFIXES))})")
+    names = [path.relative_to(folder).as_posix() for path in files]
+    return dict(zip(identifiers(names), files, strict=True))
+
+
+def identifiers(names: Sequence[str]) -> list[str]:
+    """File names as identifiers: without their suffix, which those keep that would share one otherwise.
+
+    Bytes that are no UTF-8 are written with a backslash.
+
+    >>> identifiers(["a.png", "b.png", "b.jpg"])
+    ['a', 'b.png', 'b.jpg']
+    """
+    whole = [os.fsencode(name).decode("utf-8", "backslashreplace") for name in names]
+    ids = [name.removesuffix(PurePosixPath(name).suffix) for name in whole]
+    while shared := {name for name, count in Counter(ids).items() if count > 1}:
+        longer = [name if short in shared else short for name, short in zip(whole, ids, strict=True)]
+        if longer == ids:  # a name with a backslash, and bytes that are written like it
+            longer = [f"{name}~{place}" if name in shared else name for place, name in enumerate(ids)]
+        ids = longer
+    return ids

@@ -1,0 +1,253 @@
+"""Which images of a dataset are held out, and which tags are labels: by post, by day, by chance, or by tag.
+
+Every choice depends on what an image is, never on the order in which it came: two people with the same images and the same
+options choose the same ones.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from arena.base.errors import ArenaError
+from arena.cards import ModelCard
+from arena.dataset.cutoffs import cutoffs, last_day, last_post, moments
+from arena.dataset.frozen import random_order
+
+INCLUDED_FOR = "included_for"
+"""Column of `images.parquet`: the tag for whose sake an image was taken, or `RANDOM`."""
+
+RANDOM = "random"
+"""Why an image is in that no tag asked for."""
+
+NAMED_TAGS = 10
+"""How many dropped tags a step names before it only counts them."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What to take of a dataset; None takes no notice.
+
+    Attributes:
+        after_id, before_id: posts strictly between, by column `post_id`.
+        since, until: first and last day taken, UTC, by column `created_at`.
+        trained_until: models that must not have seen an image: only what comes after the latest of their cut-offs.
+        sample: how many images.
+        representative: images that every tag gets where there are so many, before the rest of the sample is drawn.
+        seed: of the sample.
+        min_images: images that a tag needs to stay a label.
+    """
+
+    after_id: int | None = None
+    before_id: int | None = None
+    since: date | None = None
+    until: date | None = None
+    trained_until: tuple[ModelCard, ...] = ()
+    sample: int | None = None
+    representative: int | None = None
+    seed: int = 0
+    min_images: int = 0
+
+
+class Step(NamedTuple):
+    """A row of `[[steps]]`: how many images were left, how many went, and why."""
+
+    name: str
+    kept: int
+    dropped: int
+    why: str
+
+
+class Selected(NamedTuple):
+    """What was taken of a dataset.
+
+    Attributes:
+        images: the rows taken, with `INCLUDED_FOR` where the sample is representative.
+        tags: category of each name that is a label.
+        steps: what every step dropped.
+    """
+
+    images: pd.DataFrame
+    tags: dict[str, str]
+    steps: list[Step]
+
+
+def select(images: pd.DataFrame, tags: Mapping[str, str], selection: Selection) -> Selected:
+    """Take what a selection says: posts and days, then the models' cut-off, then the sample; rare tags go at both ends.
+
+    An image whose last label went with `min_images` stays: it is a negative of every tag that is left.
+
+    Args:
+        images: with `IMAGE_COLUMNS`, in any order.
+        tags: name -> category.
+
+    Raises:
+        ArenaError: a column is missing that an option needs, a model has no cut-off, the sample is smaller than its tags
+            need, or nothing is left.
+    """
+    steps: list[Step] = []
+    for step, keep, why in _bounds(images, selection):
+        images = _keep(images, keep, steps, step, why)
+    kept = _frequent(images, tags, selection.min_images)
+    images = _sampled(_without_rare(images, kept), selection, steps)
+    if selection.min_images:
+        kept = _frequent(images, kept, selection.min_images)
+        images = _without_rare(images, kept)
+        steps.append(Step("min_images", len(images), 0, _why_rare(set(tags) - set(kept), selection.min_images, images)))
+    _refuse_empty(images, kept, steps)
+    return Selected(images, kept, steps)
+
+
+class _Bound(NamedTuple):
+    """A step that keeps rows by what is known of each: whether it is kept, by index of the images."""
+
+    step: str
+    keep: "pd.Series[bool]"
+    why: str
+
+
+def _bounds(images: pd.DataFrame, selection: Selection) -> Iterable[_Bound]:
+    """Every bound that was asked for, in one order."""
+    if selection.after_id is not None or selection.before_id is not None:
+        posts = _posts(images, "--after-id, --before-id")
+        if selection.after_id is not None:
+            yield _Bound("after_id", posts > selection.after_id, f"post {selection.after_id} or before{_blank(posts)}")
+        if selection.before_id is not None:
+            yield _Bound(
+                "before_id", posts < selection.before_id, f"post {selection.before_id} or after{_blank(posts)}"
+            )
+    if selection.since is not None or selection.until is not None:
+        days = _moments(images, "--since, --until")
+        if selection.since is not None:
+            yield _Bound("since", days >= _start(selection.since), f"before {selection.since}{_blank(days)}")
+        if selection.until is not None:
+            end = _start(selection.until + timedelta(days=1))
+            yield _Bound("until", days < end, f"after {selection.until}{_blank(days)}")
+    if selection.trained_until:
+        yield _unseen(images, selection.trained_until)
+
+
+def _unseen(images: pd.DataFrame, cards: Sequence[ModelCard]) -> _Bound:
+    """Keeps what comes after the training data of every model, by post where these are known, or else by day."""
+    names, known = ", ".join(sorted(card.name for card in cards)), cutoffs(cards)
+    if (post := last_post(known)) is not None and "post_id" in images.columns:
+        posts = _posts(images, "--trained-until")
+        return _Bound("trained_until", posts > post, f"post {post} or before, in reach of {names}{_blank(posts)}")
+    if (day := last_day(known)) is not None and "created_at" in images.columns:
+        days = _moments(images, "--trained-until")
+        keep = days >= _start(day + timedelta(days=1))
+        return _Bound("trained_until", keep, f"{day} or before, in reach of {names}{_blank(days)}")
+    there = " and ".join(name for name in ("post_id", "created_at") if name in images.columns) or "no post and no date"
+    said = "; ".join(f"{card.name}: {card.trained_until}" for card in cards)
+    raise ArenaError(f"--trained-until: the cards say {said}, the images have {there}; give --after-id or --since")
+
+
+def _posts(images: pd.DataFrame, options: str) -> "pd.Series[float]":
+    """Post of each row; NaN where it is no number. Posts are far below 2**53."""
+    if "post_id" not in images.columns:
+        raise ArenaError(f"{options}: the images have no column post_id; import them from a source that has posts")
+    return pd.to_numeric(images["post_id"], errors="coerce").astype("float64")
+
+
+def _moments(images: pd.DataFrame, options: str) -> Any:
+    """When each row was posted, as `moments` reads it."""
+    if "created_at" not in images.columns:
+        raise ArenaError(f"{options}: the images have no column created_at; import them from a source that has dates")
+    return moments(images["created_at"])
+
+
+def _start(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
+
+
+def _blank(column: Any) -> str:
+    """What a step says of rows that cannot be compared; a comparison with nothing is never true, so they go."""
+    blank = int(column.isna().sum())
+    return f"; {blank} without {'a post' if column.dtype == 'float64' else 'a date'}" if blank else ""
+
+
+def _keep(images: pd.DataFrame, keep: "pd.Series[bool]", steps: list[Step], name: str, why: str) -> pd.DataFrame:
+    kept = images[keep.reindex(images.index)]
+    steps.append(Step(name, len(kept), len(images) - len(kept), why))
+    return kept
+
+
+def _frequent(images: pd.DataFrame, tags: Mapping[str, str], min_images: int) -> dict[str, str]:
+    """The tags that enough images carry."""
+    counts = Counter(name for names in images["tags"] for name in set(names))
+    return {name: category for name, category in tags.items() if counts[name] >= min_images}
+
+
+def _without_rare(images: pd.DataFrame, kept: Mapping[str, str]) -> pd.DataFrame:
+    carried = [sorted(kept.keys() & set(names)) for names in images["tags"].tolist()]
+    return images.assign(tags=pd.Series(carried, index=images.index, dtype=object))
+
+
+def _why_rare(rare: set[str], min_images: int, images: pd.DataFrame) -> str:
+    names = ", ".join(sorted(rare)[:NAMED_TAGS]) + (", ..." if len(rare) > NAMED_TAGS else "")
+    bare = sum(not len(names) for names in images["tags"])
+    told = f"no labels, as fewer than {min_images} images carry them: {len(rare)}{f' ({names})' if rare else ''}"
+    return f"{told}; images without any label left: {bare}" if bare else told
+
+
+def _sampled(images: pd.DataFrame, selection: Selection, steps: list[Step]) -> pd.DataFrame:
+    """The sample that was asked for."""
+    order = random_order(images["sha256"], images["image_id"], seed=selection.seed)
+    size = len(images) if selection.sample is None else selection.sample
+    if selection.representative is None:
+        chosen = images.iloc[order[:size]]
+        if selection.sample is not None:
+            why = f"a random sample of {selection.sample} images, seed {selection.seed}"
+            steps.append(Step("sample", len(chosen), len(images) - len(chosen), why))
+        return chosen
+    carried: list[list[str]] = images["tags"].tolist()
+    reasons = represent([carried[row] for row in order], least=selection.representative)
+    if selection.sample is not None and len(reasons) > selection.sample:
+        raise ArenaError(
+            f"--sample {selection.sample}: {selection.representative} images of every tag are {len(reasons)} images; "
+            "ask for so many, or for fewer with --representative"
+        )
+    wanted = len(reasons) if selection.sample is None else size
+    rest = [place for place in range(len(order)) if place not in reasons][: wanted - len(reasons)]
+    reasons |= dict.fromkeys(rest, RANDOM)
+    chosen = images.iloc[[order[place] for place in reasons]].assign(**{INCLUDED_FOR: list(reasons.values())})
+    why = (
+        f"not a random sample: {len(reasons) - len(rest)} images so that every tag has {selection.representative} where "
+        f"there are so many, then {len(rest)} at random; seed {selection.seed}"
+    )
+    steps.append(Step("representative", len(chosen), len(images) - len(chosen), why))
+    return chosen
+
+
+def represent(images: Sequence[Iterable[str]], *, least: int) -> dict[int, str]:
+    """The first images that give every tag at least so many, or all that there are, and the tag each was taken for.
+
+    Tags are served from the rarest, ties by name, so that images taken for rare tags serve common ones too.
+
+    Args:
+        images: tags of each image, in the order in which they are to be taken.
+
+    Returns: place of an image -> tag.
+
+    >>> represent([["dog"], ["dog", "cat"], ["dog"], []], least=2)
+    {1: 'cat', 0: 'dog'}
+    """
+    places: dict[str, list[int]] = {}
+    for place, names in enumerate(images):
+        for name in sorted(set(names)):
+            places.setdefault(name, []).append(place)
+    reasons: dict[int, str] = {}
+    for name in sorted(places, key=lambda name: (len(places[name]), name)):
+        lacking = least - sum(place in reasons for place in places[name])
+        fresh = [place for place in places[name] if place not in reasons]
+        reasons |= dict.fromkeys(fresh[: max(0, lacking)], name)
+    return reasons
+
+
+def _refuse_empty(images: pd.DataFrame, tags: Mapping[str, str], steps: Sequence[Step]) -> None:
+    if images.empty or not tags:
+        lost = "; ".join(f"{step.name} left {step.kept} ({step.why})" for step in steps)
+        raise ArenaError(f"no {'image' if images.empty else 'tag'} is left: {lost or 'the dataset has none'}")

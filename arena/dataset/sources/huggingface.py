@@ -1,0 +1,125 @@
+"""A Hugging Face dataset on disk: saved by `save_to_disk` (Arrow files), or exported as Parquet.
+
+The image is a struct of `bytes` and `path`; a path without bytes names a file below the folder. Labels by number get the
+names that the dataset's features give them. Neither `datasets` nor a network is needed.
+"""
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+from arena.base.errors import ArenaError
+from arena.dataset.records import Content, Found, RefusedError, Reject
+from arena.dataset.sources.columns import TAGS, Columns, read_names
+from arena.dataset.sources.hints import Hints
+from arena.dataset.sources.rows import Row, read_rows, read_schema
+from arena.dataset.sources.tree import Tree
+
+
+class Readable(NamedTuple):
+    """A file and its schema."""
+
+    file: Path
+    schema: pa.Schema
+
+
+def read(path: Path, hints: Hints) -> Found:
+    """Every row of every file, in sorted order of file name.
+
+    An image's identifier is the column `image_id` or `id`, or else the path in the struct without its suffix, or else the
+    file and row.
+    """
+    found = files(path)
+    if not found:
+        raise ArenaError(f"{path}: neither .arrow nor .parquet files in it")
+    root = path if path.is_dir() else path.parent
+    tree = Tree.at(hints.images or root)
+    first, schema = first_readable(found)
+    features = _features(first, schema)
+    image = hints.path_column or image_column(schema)
+    chosen = hints.tags_column or next((name for name in TAGS if name in schema.names), "")
+    names = read_names(hints.tag_names) or class_names(features.get(chosen))
+    columns = Columns.choose(first, schema.names, replace(hints, path_column=image), names)
+    for file in found:
+        for row in read_rows(file, file.relative_to(root).as_posix()):
+            yield row if isinstance(row, Reject) else _row(row, columns, tree)
+
+
+def files(path: Path) -> list[Path]:
+    """The data files of a dataset, of all its splits; those that a cache left behind are not among them."""
+    if path.is_file():
+        return [path]
+    found = sorted(file for suffix in ("*.arrow", "*.parquet") for file in path.rglob(suffix))
+    return [file for file in found if not file.name.startswith("cache-")]
+
+
+def first_readable(found: list[Path]) -> Readable:
+    """The first file that can be opened, and its schema; those that cannot become rejects when they are read.
+
+    Raises:
+        ArenaError: none can.
+    """
+    for file in found[:-1]:
+        with suppress(ArenaError):
+            return Readable(file, read_schema(file))
+    return Readable(found[-1], read_schema(found[-1]))
+
+
+def image_column(schema: pa.Schema) -> str:
+    """The column whose values are structs with `bytes`, or empty."""
+    for field in schema:
+        if pa.types.is_struct(field.type) and "bytes" in [part.name for part in field.type]:
+            return str(field.name)
+    return ""
+
+
+def class_names(feature: Any) -> tuple[str, ...]:
+    """The names of a label, alone or in a list.
+
+    >>> class_names({"feature": {"names": ["cat", "dog"], "_type": "ClassLabel"}, "_type": "Sequence"})
+    ('cat', 'dog')
+    """
+    if isinstance(feature, list):
+        feature = feature[0] if feature else None
+    if not isinstance(feature, Mapping):
+        return ()
+    if feature.get("_type") == "ClassLabel":
+        return tuple(map(str, feature.get("names") or ()))
+    return class_names(feature.get("feature"))
+
+
+def _features(file: Path, schema: pa.Schema) -> Mapping[str, Any]:
+    """What the dataset says of its columns: in the file's own schema, or in `dataset_info.json` beside it."""
+    described = (schema.metadata or {}).get(b"huggingface", b"")
+    beside = file.parent / "dataset_info.json"
+    try:
+        info = json.loads(described)["info"] if described else json.loads(beside.read_bytes())
+        features = info["features"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return features if isinstance(features, dict) else {}
+
+
+def _row(row: Row, columns: Columns, tree: Tree) -> Any:
+    value = row.values.get(columns.path)
+    named = value.get("path") if isinstance(value, Mapping) else value
+    name = named if isinstance(named, str) and named else ""
+    image_id = name.removesuffix(Path(name).suffix) or row.where
+    try:
+        return columns.record(row.where, row.values, _content(value, name, tree), image_id)
+    except RefusedError as error:
+        return Reject(row.where, image_id, error.reason, error.detail)
+
+
+def _content(value: Any, name: str, tree: Tree) -> Content:
+    content = value.get("bytes") if isinstance(value, Mapping) else None
+    if isinstance(content, bytes):
+        return content
+    if not name:
+        raise RefusedError("missing", "the row holds no image")
+    return tree.find(name)

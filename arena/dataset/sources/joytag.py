@@ -1,0 +1,68 @@
+"""JoyTag's Parquet: `post_id`, `tags` as a list of int16, and `hash`, the SHA-256 of the image file.
+
+The numbers in `tags` are places in a list of tag names beside the file (`top_tags.txt`, or `--tag-names`). The image is the
+file named by the hash in hexadecimal, or else by the post.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from arena.base.errors import ArenaError
+from arena.dataset.ratings import rating_word
+from arena.dataset.records import Found, Record, RefusedError, Reject
+from arena.dataset.sources.columns import read_names
+from arena.dataset.sources.facts import facts_of
+from arena.dataset.sources.hints import Hints
+from arena.dataset.sources.labels import tags_in
+from arena.dataset.sources.posts import find_image
+from arena.dataset.sources.rows import Row, read_rows
+from arena.dataset.sources.tree import Tree
+
+NAME_FILES = ("top_tags.txt", "tags.txt")
+"""What the list of names is called, the first that is there."""
+
+
+def read(path: Path, hints: Hints) -> Found:
+    """Every row, in the order of the file.
+
+    Raises:
+        ArenaError: no list of tag names is beside the file.
+    """
+    names = read_names(hints.tag_names or name_list(path))
+    tree = Tree.at(hints.images or path.parent)
+    files = tree.by_stem()
+    for row in read_rows(path, path.name):
+        if isinstance(row, Reject):
+            yield row
+            continue
+        try:
+            yield _record(row, tree, files, names)
+        except RefusedError as error:
+            yield Reject(row.where, str(row.values.get("post_id") or "")[:100], error.reason, error.detail)
+
+
+def name_list(path: Path) -> Path:
+    """The list of tag names beside a Parquet file."""
+    for name in NAME_FILES:
+        if (path.parent / name).is_file():
+            return path.parent / name
+    raise ArenaError(
+        f"{path}: its tags are numbers, and no {' or '.join(NAME_FILES)} beside it names them; give --tag-names FILE"
+    )
+
+
+def _record(row: Row, tree: Tree, files: dict[str, str], names: tuple[str, ...]) -> Record:
+    facts = facts_of(row.values)
+    digest = _hexadecimal(row.values.get("hash"))
+    image_id = str(facts.get("post_id", digest))
+    if not image_id:
+        raise RefusedError("unreadable row", "neither post_id nor hash")
+    if row.values.get("tags") is None:
+        raise RefusedError("no tags", "column tags is empty")
+    content = find_image(tree, files, digest, image_id)
+    tags = tuple(tags_in(row.values["tags"], names=names))
+    return Record(image_id, content, tags, rating_word(row.values.get("rating")), facts, where=row.where)
+
+
+def _hexadecimal(value: Any) -> str:
+    return value.hex() if isinstance(value, bytes) else value if isinstance(value, str) else ""

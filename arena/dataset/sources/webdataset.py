@@ -1,0 +1,126 @@
+"""Webdataset: tar files in which the members of one image share a key, `000123.jpg` with `000123.json`, `.txt` or `.cls`.
+
+Shards are read as a stream, one member at a time. The key, the name up to the first dot of its last part, is the identifier.
+"""
+
+import tarfile
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from arena.dataset.records import Found, Record, RefusedError, Reject
+from arena.dataset.sources.columns import read_names
+from arena.dataset.sources.facts import facts_of
+from arena.dataset.sources.folder import parse_object, sidecar_labels
+from arena.dataset.sources.hints import Hints
+from arena.dataset.sources.labels import MAX_TAG_CHARACTERS, Labels, tags_in
+from arena.dataset.sources.tree import shown
+from arena.images.decode import IMAGE_SUFFIXES
+
+MAX_MEMBER_BYTES = 512_000_000
+"""Largest image file that is read."""
+
+TEXT_SUFFIXES = (".json", ".txt", ".cls")
+
+
+class _Member(NamedTuple):
+    """A file of a shard, or the reject that it is."""
+
+    key: str
+    suffix: str
+    content: bytes
+    reject: Reject | None = None
+
+
+def read(path: Path, hints: Hints) -> Found:
+    """Every image of a tar file, or of all that lie below a folder, in sorted order."""
+    names = read_names(hints.tag_names)
+    for shard in shards(path):
+        for key, members in groupby(_members(shard), key=lambda member: member.key):
+            yield from _image(shard.name, key, list(members), hints, names)
+
+
+def shards(path: Path) -> list[Path]:
+    """The tar files of a source."""
+    return [path] if path.is_file() else sorted(path.rglob("*.tar"))
+
+
+def _members(shard: Path) -> Iterator[_Member]:
+    """Members in order. Links, devices and names that lead elsewhere are rejects; other files than an image's are left out."""
+    where = shard.name
+    try:
+        with tarfile.open(shard, "r|") as tar:
+            for info in tar:
+                if info.isdir():
+                    continue
+                where = f"{shard.name}:{shown(info.name)}"
+                key, suffix = _split(info.name)
+                if reason := _fault(info, suffix):
+                    yield _Member(key, "", b"", Reject(where, key, *reason))
+                elif suffix in IMAGE_SUFFIXES or suffix in TEXT_SUFFIXES:
+                    yield _Member(key, suffix, _content(tar, info))
+    except (tarfile.TarError, OSError, EOFError, ValueError) as error:
+        detail = f"{str(error)[:100]}; nothing after it can be read"
+        yield _Member("", "", b"", Reject(where, "", "unreadable row", detail))
+
+
+def _content(tar: tarfile.TarFile, info: tarfile.TarInfo) -> bytes:
+    file = tar.extractfile(info)
+    return file.read() if file is not None else b""
+
+
+def _split(name: str) -> tuple[str, str]:
+    """Key and suffix; of `a/b.seg.png` they are `a/b` and `.png`, though `.seg` makes it no plain image."""
+    folder, slash, last = name.rpartition("/")
+    stem, dot, rest = last.partition(".")
+    return shown(f"{folder}{slash}{stem}"), f"{dot}{rest}".lower()
+
+
+def _fault(info: tarfile.TarInfo, suffix: str) -> tuple[str, str] | None:
+    if PurePosixPath(info.name).is_absolute() or ".." in PurePosixPath(info.name).parts:
+        return "outside the folder", "a name that leads out of the archive"
+    if not info.isreg():
+        return "outside the folder", "a link or a device in place of a file"
+    if suffix in TEXT_SUFFIXES and info.size > MAX_TAG_CHARACTERS:
+        return "tags too long", f"{info.size:,} bytes"
+    if info.size > MAX_MEMBER_BYTES:
+        return "file too large", f"{info.size:,} bytes"
+    return None
+
+
+def _image(shard: str, key: str, members: list[_Member], hints: Hints, names: tuple[str, ...]) -> Found:
+    """The record of the members that share a key."""
+    rejects = [member.reject for member in members if member.reject]
+    yield from rejects
+    files = {member.suffix: member.content for member in members if not member.reject}
+    images = [suffix for suffix in files if suffix in IMAGE_SUFFIXES]
+    where = f"{shard}:{key}"
+    if not images:
+        if files and not rejects:
+            yield Reject(where, key, "missing", f"{', '.join(sorted(files))} without an image")
+        return
+    try:
+        table = parse_object(_text(files[".json"], where), where) if ".json" in files else None
+        labels = _labels(files, table, where, hints, names)
+        facts = facts_of(table or {})
+        yield Record(key, files[images[0]], labels.tags, labels.rating, facts, labels.categories, where)
+    except RefusedError as error:
+        if not rejects:
+            yield Reject(where, key, error.reason, error.detail)
+
+
+def _labels(files: dict[str, bytes], table: object, where: str, hints: Hints, names: tuple[str, ...]) -> Labels:
+    """From the text and the object, or else the class."""
+    if ".cls" in files and ".txt" not in files and not (isinstance(table, dict) and "tags" in table):
+        number = _text(files[".cls"], where).strip()
+        return Labels(tuple(tags_in(int(number) if names and number.isdecimal() else number, "line", names)))
+    text = _text(files[".txt"], where) if ".txt" in files else None
+    return sidecar_labels(text, table if isinstance(table, dict) else None, hints.separator)
+
+
+def _text(content: bytes, where: str) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise RefusedError("not text", f"{where}: byte {error.start} is not UTF-8") from None

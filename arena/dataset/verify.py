@@ -1,0 +1,188 @@
+"""Check a frozen dataset, byte for byte: every file against its digest, every table against the card."""
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from arena.base.errors import ArenaError, UnreadableImageError
+from arena.base.files import digest_file
+from arena.base.progress import Progress, Silent
+from arena.cards import DatasetCard
+from arena.dataset.files import default_workers, in_threads, is_inside
+from arena.dataset.freeze import digest_rows
+from arena.dataset.frozen import digest_images, read_images, read_tags
+from arena.images.decode import decode
+from arena.tags import TagRelations
+from arena.tags.rows import read_csv
+
+NAMED_FAULTS = 20
+"""Faults that are told; the others are counted."""
+
+
+class Fault(NamedTuple):
+    """What is wrong with a file of the folder, as `path: what`."""
+
+    path: str
+    what: str
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What was read, and every fault that was found, tables first, then images by path, then surplus files.
+
+    Attributes:
+        size_bytes: of the image files that were read.
+    """
+
+    images: int
+    size_bytes: int
+    digest: str
+    faults: tuple[Fault, ...]
+
+
+class _Image(NamedTuple):
+    """A row of `images.parquet`, as far as its file can be checked."""
+
+    path: str
+    sha256: str
+    width: int
+    height: int
+
+
+class _Checked(NamedTuple):
+    size_bytes: int
+    what: str
+
+
+def verify(
+    card: DatasetCard, *, decoding: bool = False, workers: int | None = None, progress: Progress | None = None
+) -> Verification:
+    """Compare a frozen folder with what its card and its table say of it.
+
+    Args:
+        decoding: also decode every image and compare its size in pixels.
+
+    Raises:
+        ArenaError: `images.parquet` or `tags.csv` cannot be read at all.
+    """
+    folder = card.folder
+    images = read_images(folder / "images.parquet")
+    faults = [*_table_faults(card, images), *_tag_faults(folder, images)]
+    rows = [_Image(*cells) for cells in zip(*(images[name].tolist() for name in _Image._fields), strict=True)]
+    rows.sort()
+
+    def check(row: _Image) -> _Checked:
+        return _check_image(folder, row, decoding)
+
+    with (progress or Silent()).count("images", len(rows), 0) as advance:
+        checked = list(in_threads(check, rows, workers=workers or default_workers(), advance=advance))
+    faults += [Fault(row.path, one.what) for row, one in zip(rows, checked, strict=True) if one.what]
+    faults += [
+        Fault(path, "no row of images.parquet names it") for path in _surplus(folder, {row.path for row in rows})
+    ]
+    return Verification(len(rows), sum(one.size_bytes for one in checked), digest_images(images), tuple(faults))
+
+
+def _table_faults(card: DatasetCard, images: pd.DataFrame) -> Iterator[Fault]:
+    """What the card says, where the files say something else."""
+    if not card.digest:
+        yield Fault("dataset.toml", "it has no digest, so nothing pins the set; freeze it")
+    elif card.digest != (seen := digest_images(images)):
+        yield Fault("images.parquet", f"its digest is {seen[:12]}, the card says {card.digest[:12]}")
+    said = card.facts.get("images", len(images))
+    if said != len(images):
+        yield Fault("images.parquet", f"it has {len(images)} rows, the card says {said}")
+    pinned = card.facts.get("rows_digest")
+    if pinned and pinned != (rows := digest_rows(card.folder / "images.parquet")):
+        yield Fault("images.parquet", f"the digest of all its columns is {rows[:12]}, the card says {str(pinned)[:12]}")
+    for row in card.facts.get("files", []):
+        yield from _file_faults(card.folder, row)
+
+
+def _file_faults(folder: Path, row: object) -> Iterator[Fault]:
+    """A row of `[[files]]`: a name and a digest."""
+    name, sha256 = (row.get("name"), row.get("sha256")) if isinstance(row, Mapping) else (None, None)
+    if not isinstance(name, str) or not is_inside(name) or not isinstance(sha256, str):
+        yield Fault("dataset.toml", f"a row of files is {row!r}; it must be a name and its sha256")
+    elif not (folder / name).is_file():
+        yield Fault(name, "missing")
+    elif (seen := digest_file(folder / name)) != sha256:
+        yield Fault(name, f"its sha256 is {seen[:12]}, the card says {sha256[:12]}")
+
+
+def _tag_faults(folder: Path, images: pd.DataFrame) -> Iterator[Fault]:
+    """Where `tags.csv`, the relations and the tags of the images do not agree."""
+    tags, relations = read_tags(folder / "tags.csv"), TagRelations.read(folder)
+    carried = Counter(name for names in images["tags"] for name in set(names))
+    for name in sorted(carried.keys() - tags.index.keys()):
+        yield Fault("tags.csv", f"it lacks {name}, which {carried[name]} images carry")
+    for name in tags.names:
+        if relations.canonical(name) != name:
+            yield Fault("tags.csv", f"{name} is an alias of {relations.canonical(name)}")
+    for row in read_csv(folder / "tags.csv", ("name",)):
+        said = row.get("positives")
+        if said and said != str(carried[row["name"]]):
+            yield Fault("tags.csv", f"{row['name']} has {said} positives, but {carried[row['name']]} images carry it")
+
+
+def _check_image(folder: Path, row: _Image, decoding: bool) -> _Checked:
+    """One image file; an empty text where nothing is wrong with it."""
+    path = folder / row.path if is_inside(row.path) else None
+    if path is None:
+        return _Checked(0, "this is no place below the folder")
+    if not path.exists():
+        return _Checked(0, "missing")
+    if not path.is_file():
+        return _Checked(0, "no regular file")
+    if not path.resolve().is_relative_to(folder.resolve()):
+        return _Checked(0, "a link that leaves the folder")
+    try:
+        size, seen = path.stat().st_size, digest_file(path)
+    except OSError as error:
+        return _Checked(0, f"not readable ({error.strerror})")
+    if seen != row.sha256:
+        return _Checked(size, f"its sha256 is {seen[:12]}, images.parquet says {row.sha256[:12]} ({size:,} bytes)")
+    return _Checked(size, _decode_fault(path, row) if decoding else "")
+
+
+def _decode_fault(path: Path, row: _Image) -> str:
+    try:
+        height, width, _ = decode(path).shape
+    except UnreadableImageError as error:
+        return f"it does not decode: {error}"
+    if (width, height) != (row.width, row.height):
+        return f"it is {width} x {height}, images.parquet says {row.width} x {row.height}"
+    return ""
+
+
+def _surplus(folder: Path, named: set[str]) -> list[str]:
+    """Files below `images/` that no row names."""
+    found = []
+    for place, _, files in os.walk(folder / "images"):
+        below = Path(place).relative_to(folder)
+        found += [path for name in files if (path := (below / name).as_posix()) not in named]
+    return sorted(found)
+
+
+def fault_lines(verification: Verification) -> list[str]:
+    """A line a fault, at most `NAMED_FAULTS`; a name with control characters stays on its line."""
+    lines = [
+        "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in f"{path}: {what}")
+        for path, what in verification.faults[:NAMED_FAULTS]
+    ]
+    more = len(verification.faults) - len(lines)
+    return [*lines, f"and {more:,} more"] if more else lines
+
+
+def refuse_faults(card: DatasetCard, verification: Verification) -> None:
+    """Raise where a verification found anything."""
+    if verification.faults:
+        raise ArenaError(
+            f"{card.folder}: faults in {verification.images:,} images: {len(verification.faults):,}; restore the files, "
+            "or freeze the set again"
+        )

@@ -1,0 +1,62 @@
+"""The images that a measurement runs on, and what it takes to make them ready."""
+
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from arena.base.errors import ArenaError, UnreadableImageError
+from arena.cards import Preprocess
+from arena.diagnostics.bench.costs import Input
+from arena.diagnostics.bench.timing import time_calls
+from arena.images.decode import RGB, decode
+from arena.taggers.base import Pixels
+from arena.taggers.preprocess import square
+
+
+def read_images(paths: Sequence[Path]) -> dict[Path, bytes]:
+    """The bytes of those files that can be decoded.
+
+    Raises:
+        ArenaError: none can.
+    """
+    contents, refused = {}, ""
+    for path in paths:
+        try:
+            content = path.read_bytes()
+            decode(content)
+            contents[path] = content
+        except (UnreadableImageError, OSError) as error:
+            refused = f"{path.name}: {error}"
+    if not contents:
+        raise ArenaError(f"none of {len(paths)} images can be read; the last, {refused}")
+    return contents
+
+
+def make_batch(squares: Sequence[RGB], size: int) -> Pixels:
+    """A batch of that size, the images taken again from the start where there are too few."""
+    return np.stack([squares[place % len(squares)] for place in range(size)])
+
+
+def measure_input(images: Mapping[Path, bytes], preprocess: Preprocess, seconds: float) -> Input:
+    """How many images a second are decoded, made square, and both at once in all threads; whole passes over all images."""
+    decoded = [decode(content) for content in images.values()]
+    threads = os.cpu_count() or 1
+
+    def prepare(path: Path) -> RGB:
+        return square(decode(path.read_bytes()), preprocess)
+
+    decoding = time_calls(lambda: [decode(content) for content in images.values()], seconds=seconds)
+    squaring = time_calls(lambda: [square(rgb, preprocess) for rgb in decoded], seconds=seconds)
+    with ThreadPoolExecutor(threads) as pool:
+        together = time_calls(lambda: list(pool.map(prepare, images)), seconds=seconds)
+    return Input(
+        decode=len(images) / decoding.mean,
+        square=len(images) / squaring.mean,
+        together=len(images) / together.mean,
+        threads=threads,
+        images=len(images),
+        median_pixels=int(np.median([rgb.shape[0] * rgb.shape[1] for rgb in decoded])),
+    )

@@ -1,0 +1,140 @@
+"""Two sides of a comparison with their common images and tags put beside each other."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from arena.base.errors import IncomparableError
+from arena.cards import Thresholds
+from arena.metrics.thresholds import DEFAULT_THRESHOLD, per_tag
+from arena.scores.store import Scores
+from arena.tags import TagRelations, TagSpace, project
+
+Integers = NDArray[np.int64]
+Floats = NDArray[np.float32]
+
+ALL = slice(None)
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two.
+
+    Attributes:
+        name: as it is shown.
+        thresholds: its own; 0.5 where it has none.
+        missing_sigmoid: whether what it gave were logits, which have been through a sigmoid since.
+        borrowed: whether nobody tells its thresholds, so that it is judged at the other side's.
+        ran: in which precision, where that is known.
+    """
+
+    name: str
+    scores: Scores
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    missing_sigmoid: bool = False
+    borrowed: bool = False
+    ran: str = ""
+
+
+class Values(NamedTuple):
+    """Scores of the same images and tags, float32 (images, tags) each."""
+
+    a: Floats
+    b: Floats
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two sides on the images and tags that both have; the scores stay where they are until a block is read.
+
+    Attributes:
+        image_ids: common, in the order of A's rows.
+        tags: common, by A's names, in the order of A's columns.
+        columns_a, columns_b: int64 (tags,), where they are.
+        rows_a, rows_b: int64 (rows of that side,), the place of each row among the common images, or -1.
+        thresholds_a, thresholds_b: float32 (tags,).
+        only_a, only_b: tags that the other side has not, each in the order of its list.
+    """
+
+    a: Side
+    b: Side
+    image_ids: tuple[str, ...]
+    tags: tuple[str, ...]
+    columns_a: Integers
+    columns_b: Integers
+    rows_a: Integers
+    rows_b: Integers
+    thresholds_a: Floats
+    thresholds_b: Floats
+    only_a: tuple[str, ...]
+    only_b: tuple[str, ...]
+
+    def values(self, rows: slice = ALL, columns: slice = ALL) -> Values:
+        """The scores of some common images and tags."""
+        return Values(
+            _read(self.a, self.rows_a, rows, self.columns_a[columns], len(self.image_ids)),
+            _read(self.b, self.rows_b, rows, self.columns_b[columns], len(self.image_ids)),
+        )
+
+
+def pair_up(a: Side, b: Side, relations: TagRelations = TagRelations()) -> Pair:
+    """Match images by identifier and tags by name, or by alias where the relations know some.
+
+    Raises:
+        IncomparableError: no image or no tag is common.
+    """
+    image_ids = _common_images(a, b)
+    matched = project(b.scores.tags, a.scores.tags, relations)
+    columns_a = np.flatnonzero(matched >= 0)
+    if not len(columns_a):
+        raise IncomparableError(
+            f"{a.name} and {b.name} have no tag in common ({a.scores.tags.names[0]!r} ... and "
+            f"{b.scores.tags.names[0]!r} ...); are they ports of one model?"
+        )
+    columns_b, names_a, names_b = matched[columns_a], a.scores.tags.names, b.scores.tags.names
+    matched_b = set(columns_b.tolist())
+    return Pair(
+        a, b, image_ids,
+        tags=tuple(names_a[column] for column in columns_a),
+        columns_a=columns_a, columns_b=columns_b,
+        rows_a=_places(a, image_ids), rows_b=_places(b, image_ids),
+        thresholds_a=thresholds_of(a.thresholds, a.scores.tags)[columns_a],
+        thresholds_b=thresholds_of(b.thresholds, b.scores.tags)[columns_b],
+        only_a=tuple(names_a[column] for column in np.flatnonzero(matched < 0)),
+        only_b=tuple(name for column, name in enumerate(names_b) if column not in matched_b),
+    )  # fmt: skip
+
+
+def thresholds_of(thresholds: Thresholds, tags: TagSpace) -> Floats:
+    """The threshold of every tag: its own where it has one, else its category's, else the default; float32 (tags,)."""
+    default = DEFAULT_THRESHOLD if thresholds.default is None else thresholds.default
+    categories = [tags.category(column) for column in range(len(tags))]
+    return per_tag(tags.names, categories, default=default, by_category=thresholds.categories, by_tag=thresholds.tags)
+
+
+def _common_images(a: Side, b: Side) -> tuple[str, ...]:
+    in_b = set(b.scores.image_ids)
+    common = tuple(image_id for image_id in a.scores.image_ids if image_id in in_b)
+    if not common:
+        raise IncomparableError(
+            f"{a.name} and {b.name} have no image in common ({_first(a)} and {_first(b)}); score the same images with both"
+        )
+    return common
+
+
+def _first(side: Side) -> str:
+    return f"{side.scores.image_ids[0]!r} ..." if side.scores.image_ids else "none at all"
+
+
+def _places(side: Side, image_ids: Sequence[str]) -> Integers:
+    place = {image_id: row for row, image_id in enumerate(image_ids)}
+    return np.array([place.get(image_id, -1) for image_id in side.scores.image_ids], np.int64)
+
+
+def _read(side: Side, places: Integers, rows: slice, columns: Integers, images: int) -> Floats:
+    start, stop, _ = rows.indices(images)
+    place: NDArray[Any] = np.where((places >= start) & (places < stop), places - start, -1)
+    return side.scores.values.columns(columns, place).astype(np.float32, copy=False)

@@ -1,0 +1,133 @@
+"""A report as lines, as Markdown, and as plain values for JSON."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any, NamedTuple
+
+from arena.base.format import UNDEFINED, clipped, figure, listed, one_line, percent, plural
+from arena.diagnostics.parity.measure import Differing, Flips, Parity, RankAgreement
+from arena.diagnostics.parity.verdict import Report
+
+SCHEMA = 1
+"""Version of the JSON."""
+
+
+class Line(NamedTuple):
+    """A figure with its name."""
+
+    what: str
+    seen: str
+
+
+def headline(report: Report) -> str:
+    """The verdict in one line.
+
+    With its reason, as in `same: the largest difference, 3e-06, is within 0.0001; 0 of 512 positive decisions flip`.
+    """
+    return one_line(f"{report.verdict.word}: {report.verdict.reason}")
+
+
+def cause(report: Report) -> list[str]:
+    """What was found about the cause, a sentence each; nothing where nothing was looked for."""
+    parity, finding = report.parity, report.finding
+    if finding is not None:
+        verb = "agrees" if finding.agrees else "comes nearer"
+        on = plural(finding.images, "image", "images")
+        distance = (
+            f"to {_small(finding.after)}"
+            if finding.agrees
+            else f"({_small(finding.before)} to {_small(finding.after)})"
+        )
+        return [one_line(f"{parity.b} {verb} {distance} when {finding.says} (on {on})")]
+    if parity.largest <= report.tolerances.score:
+        return []
+    tried = (
+        f" and changes of its preprocessing on {plural(report.tried_on, 'image', 'images')}" if report.tried_on else ""
+    )
+    return [f"no cause was found: another sigmoid, another order of tags{tried} explain nothing"]
+
+
+def figures(parity: Parity) -> list[Line]:
+    """The figures of a comparison, in the order in which they are read."""
+    at = parity.at
+    place = f" ({clipped(at.tag, 24)}, image {clipped(at.image_id, 24)})" if parity.largest else ""
+    rows = [
+        Line("images, tags", f"{parity.images:,} x {parity.tags:,} in common"),
+        Line("largest difference", f"{_small(parity.largest)}{place}"),
+        Line("mean difference", _small(parity.mean)),
+        Line("of logits", f"largest {_small(parity.logit_largest)}, mean {_small(parity.logit_mean)}"),
+        Line("Spearman, by image", _ranks(parity.ranks_by_image)),
+        Line("Spearman, by tag", _ranks(parity.ranks_by_tag)),
+        Line("decisions that flip", _flips(parity.flips)),
+    ]
+    if not parity.same_thresholds:
+        rows.append(Line(f"  at {clipped(parity.a, 12)}'s", _flips(parity.flips_at_a)))
+        rows.append(Line(f"  at {clipped(parity.b, 12)}'s", _flips(parity.flips_at_b)))
+    for name, names in ((parity.a, parity.only_a), (parity.b, parity.only_b)):
+        if names:
+            some = listed([clipped(tag, 24) for tag in names], keep=3)
+            rows.append(Line(f"only {clipped(name, 14)}", f"{plural(len(names), 'tag', 'tags')}: {some}"))
+    return [Line(one_line(what), one_line(seen)) for what, seen in rows]
+
+
+def markdown(report: Report) -> str:
+    """The report as a Markdown page."""
+    parity = report.parity
+    lines = [f"# {_cell(parity.a)} and {_cell(parity.b)}", "", f"**{_cell(headline(report))}**", ""]
+    lines += [line for sentence in cause(report) for line in (f"{_cell(sentence)}.", "")]
+    lines += _table(("figure", "value"), [(line.what.strip(), line.seen) for line in figures(parity)])
+    for title, worst in (("Tags", parity.worst_tags), ("Images", parity.worst_images)):
+        if worst:
+            lines += ["", f"## {title} that differ most", ""]
+            lines += _table((title.lower()[:-1], "largest", "mean", "flips"), [differing(one) for one in worst])
+    if report.notes:
+        lines += ["", "## Notes", "", *(f"- {_cell(note)}." for note in report.notes)]
+    return "\n".join(lines) + "\n"
+
+
+def differing(one: Differing) -> tuple[str, str, str, str]:
+    """A row of the tables of what differs most."""
+    return one_line(clipped(one.name, 40)), _small(one.largest), _small(one.mean), f"{one.flips:,}"
+
+
+def as_json(report: Report) -> str:
+    """Everything, for other programs; undefined is null."""
+    content: dict[str, Any] = {"schema": SCHEMA, **asdict(report)}
+    for name in ("flips", "flips_at_a", "flips_at_b"):
+        content["parity"][name]["share"] = getattr(report.parity, name).share
+    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def _small(value: float) -> str:
+    """A difference with two significant digits.
+
+    >>> _small(0.0), _small(2.861e-06), _small(0.31)
+    ('0', '2.9e-06', '0.31')
+    """
+    return f"{value:.2g}"
+
+
+def _ranks(ranks: RankAgreement) -> str:
+    if ranks.mean is None:
+        return f"{UNDEFINED} (every one is constant)"
+    undefined = f"; {ranks.undefined:,} undefined" if ranks.undefined else ""
+    least = "" if ranks.least == 1 else f" ({clipped(ranks.least_of, 30)})"
+    return f"mean {figure(ranks.mean)}, least {figure(ranks.least)}{least}{undefined}"
+
+
+def _flips(flips: Flips) -> str:
+    share = f", {percent(flips.flipped, flips.positives)}" if flips.positives else ""
+    return f"{flips.flipped:,} of {flips.positives:,} positive{share}"
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    body = [f"| {' | '.join(map(_cell, row))} |" for row in rows]
+    return [f"| {' | '.join(header)} |", f"|{' --- |' * len(header)}", *body]
+
+
+def _cell(text: str) -> str:
+    """Text that Markdown shows as it is."""
+    for sign in "\\|`*_<[#":
+        text = text.replace(sign, f"\\{sign}")
+    return text

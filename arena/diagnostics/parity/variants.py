@@ -1,0 +1,280 @@
+"""Causes that only pixels can show: B is run again with its preprocessing changed, one thing at a time."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import cache, lru_cache
+from itertools import chain
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from arena.base.errors import ArenaError
+from arena.cards import InputSpec, ModelCard, Preprocess
+from arena.diagnostics.parity.causes import HALVED, Search, Transform, distances
+from arena.diagnostics.parity.pairs import Floats, Integers
+from arena.diagnostics.parity.resize_and_crop import Covering, covering, square_of
+from arena.images.decode import RGB, Colour, decode_on
+from arena.taggers.base import Pixels, Tagger
+
+FAULTS = 2
+"""How many faults at once are looked for."""
+
+PASSES = FAULTS + 1
+"""How often all changes are tried at most."""
+
+RESIZES = (
+    ("pil", "bicubic"), ("pil", "bilinear"), ("pil", "lanczos"), ("pil", "box"), ("pil", "nearest"),
+    ("opencv", "bicubic"), ("opencv", "bilinear"), ("opencv", "area"), ("torch", "bicubic"), ("torch", "bilinear"),
+)  # fmt: skip
+"""Filters in use, by library."""
+
+PAD_COLOURS = {
+    "white": (255, 255, 255), "black": (0, 0, 0), "grey": (128, 128, 128), "grey 114": (114, 114, 114),
+    "the ImageNet mean": (124, 116, 104),
+}  # fmt: skip
+"""Colours that taggers pad with."""
+
+LAYOUTS = {
+    "before": "padded to a square, then resized",
+    "after": "resized to fit, then padded",
+    "none": "squashed",
+}
+"""How a picture becomes a square, by the card's word."""
+
+CROPS = (1.0, 0.965, 0.95, 0.9, 0.875)
+"""Parts of the resized side that evaluations keep in the middle; 224 of 232 is 0.965, of 256 0.875."""
+
+RANGES = {
+    "0 to 1": InputSpec(),
+    "0 to 255": InputSpec(scale=1.0),
+    "-1 to 1": InputSpec(mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
+    "ImageNet's mean and std": InputSpec(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)),
+    "CLIP's mean and std": InputSpec(
+        mean=(0.48145466, 0.4578275, 0.40821073), std=(0.26862954, 0.26130258, 0.27577711)
+    ),
+}
+"""How taggers scale their input."""
+
+
+KEPT = 4
+"""Batches of squares that are kept, the one that changes start from among them; a change is looked at twice."""
+
+
+class Variant(NamedTuple):
+    """A card with one thing changed."""
+
+    cause: str
+    says: str
+    card: ModelCard
+
+
+def variants(card: ModelCard) -> Iterator[Variant]:
+    """Every change that is tried, cheap ones first; what the card says already is left out."""
+    changed = chain(
+        _channels(card), _resizes(card), _layouts(card), _crops(card), _pads(card), _alphas(card), _ranges(card)
+    )
+    return (one for one in changed if one.card != card)
+
+
+def _channels(card: ModelCard) -> Iterator[Variant]:
+    old = card.input.channels
+    new = "rgb" if old == "bgr" else "bgr"
+    says = f"its channels are swapped ({new.upper()}, where it has {old.upper()})"
+    yield Variant("channels", says, replace(card, input=replace(card.input, channels=new)))
+
+
+def _resizes(card: ModelCard) -> Iterator[Variant]:
+    now = card.preprocess
+    for library, name in RESIZES:
+        says = f"it is resized by {_filter(library, name)}, not {_filter(now.library, now.resize)}"
+        yield Variant("resize", says, _prepared(card, library=library, resize=name, resize_up=""))
+
+
+def _filter(library: str, name: str) -> str:
+    """A filter as readers know it: Pillow's names stand alone."""
+    return name.upper() if library == "pil" else f"{library}'s {name.upper()}"
+
+
+def _layouts(card: ModelCard) -> Iterator[Variant]:
+    """Another order of padding and resizing; a squashed picture has no pad colour yet, so that every one is tried with it."""
+    now = card.preprocess
+    for place, says in LAYOUTS.items():
+        told = f"it is {says}, not {LAYOUTS[now.pad]}"
+        if now.pad != "none" or place == now.pad:
+            yield Variant("layout", told, _prepared(card, pad=place))
+            continue
+        for name, colour in PAD_COLOURS.items():
+            told = f"it is {says.replace('padded', f'padded with {name}')}, not squashed"
+            yield Variant("layout", told, _prepared(card, pad=place, pad_mode="colour", pad_colour=colour))
+        yield Variant(
+            "layout", f"it is {says}, with its edges, not squashed", _prepared(card, pad=place, pad_mode="edge")
+        )
+    if now.pad == "after":
+        new, old = ("nearest", "down") if now.rounding == "down" else ("down", "nearest")
+        says = f"the sides of the fitted picture are rounded {new}, not {old}"
+        yield Variant("rounding", says, _prepared(card, rounding=new))
+
+
+def _crops(card: ModelCard) -> Iterator[Variant]:
+    """The middle cut out of the square, or of the picture, whose sides stay as long to each other as they are."""
+    now = card.preprocess
+    if isinstance(now, Covering):
+        return
+    yield Variant("crop", f"its middle is not cut out of {now.crop_from} pixels", _prepared(card, crop_from=0))
+    for side in (int(now.size / part) for part in CROPS):
+        if side > now.size:
+            says = f"the middle {now.size} of {side} pixels is cut out"
+            yield Variant("crop", says, _prepared(card, crop_from=side))
+        says = f"its shorter side is resized to {side} and the middle {now.size} cut out, not {LAYOUTS[now.pad]}"
+        yield Variant("crop", says, replace(card, preprocess=covering(now, side)))
+
+
+def _pads(card: ModelCard) -> Iterator[Variant]:
+    now = card.preprocess
+    names = {colour: name for name, colour in PAD_COLOURS.items()}
+    old = names.get(now.pad_colour, str(now.pad_colour)) if now.pad_mode == "colour" else "its edges"
+    for name, colour in PAD_COLOURS.items():
+        says = f"it is padded with {name}, not {old}"
+        yield Variant("pad", says, _prepared(card, pad_mode="colour", pad_colour=colour))
+    yield Variant("pad", f"it is padded with its edges, not {old}", _prepared(card, pad_mode="edge"))
+    says = "small images are padded, not enlarged" if now.enlarge else "small images are enlarged, not padded"
+    yield Variant("pad", says, _prepared(card, enlarge=not now.enlarge))
+
+
+def _alphas(card: ModelCard) -> Iterator[Variant]:
+    for name in ("white", "black"):
+        says = f"{name} shows through transparency"
+        yield Variant("alpha", says, _prepared(card, alpha=PAD_COLOURS[name]))
+
+
+def _prepared(card: ModelCard, **change: object) -> ModelCard:
+    return replace(card, preprocess=replace(card.preprocess, **change))  # type: ignore[arg-type]
+
+
+def _ranges(card: ModelCard) -> Iterator[Variant]:
+    for name, spec in RANGES.items():
+        scaled = replace(card.input, scale=spec.scale, mean=spec.mean, std=spec.std)
+        yield Variant("range", f"its input is scaled to {name}", replace(card, input=scaled))
+
+
+class Bench:
+    """A model and a few images, on which changed cards are tried; its weights are loaded again only for another range.
+
+    Args:
+        images: their files.
+        columns: which of its scores are compared.
+        transform: what is done to them.
+        load: gives the tagger of a card.
+
+    Attributes:
+        card: of the model as it is loaded, the side of the square filled in: what changes start from.
+        pixels: the squares of the first images, uint8 (images, size, size, 3), by preprocessing and how many.
+    """
+
+    def __init__(
+        self,
+        card: ModelCard,
+        images: Sequence[Path],
+        columns: Integers,
+        transform: Transform,
+        *,
+        load: Callable[[ModelCard], Tagger],
+    ) -> None:
+        self._load = load
+        self._tagger = load(card)
+        self.card = replace(self._tagger.card, preprocess=self._tagger.preprocess, preprocess_file="")
+        self._range = self.card.input
+        self._paths = images
+        self._columns, self._transform = columns, transform
+        self._decoded = cache(self._decode)
+        self.pixels = lru_cache(KEPT)(self._pixels)
+
+    def scores(self, card: ModelCard, images: int) -> Floats:
+        """What the model gives for the first images by a changed card, float32 (images, columns)."""
+        self._take_range(replace(card.input, channels=self.card.input.channels))
+        pixels = self.pixels(card.preprocess, images)
+        if card.input.channels != self.card.input.channels:
+            pixels = np.ascontiguousarray(pixels[..., ::-1])
+        return self._transform(self._tagger.scores(pixels)[:, self._columns])
+
+    def _pixels(self, preprocess: Preprocess, images: int) -> Pixels:
+        decoded = (self._decoded(path, preprocess.alpha) for path in self._paths[:images])
+        return np.stack([square_of(image, preprocess) for image in decoded])
+
+    @staticmethod
+    def _decode(path: Path, behind: Colour) -> RGB:
+        return decode_on(path, {behind})[behind]
+
+    def _take_range(self, spec: InputSpec) -> None:
+        if self._range != spec:
+            self._tagger = self._load(replace(self.card, input=spec))
+            self._range = spec
+
+
+def search_variants(
+    bench: Bench, wanted: Floats, so_far: Search, *, few: int, tolerance: float, advance: Callable[[int], None]
+) -> Search:
+    """The change of B's preprocessing, or the two, by which it comes nearest to A; the search as it was where none helps.
+
+    The best change is taken first, then the best one on top of it. Where that does not lead to agreement, swapped channels are
+    taken first: alone they may help as little as the other fault.
+
+    Args:
+        wanted: A's scores of the bench's images, float32 (images, columns).
+        few: so many images decide which change is best; all then tell how well it does.
+        advance: called with 1 for each change that was tried.
+    """
+    card, found = bench.card, so_far
+    for _ in range(FAULTS):
+        best = _best(bench, card, found.cause, wanted[:few], advance)
+        changed = found if best is None else _with(bench, best, found, wanted)
+        if best is None or changed.mean >= found.mean:
+            break
+        card, found = best.card, changed
+        if found.after <= tolerance:
+            break
+    if found.after > tolerance and "channels" not in found.cause:
+        swapped = next(_channels(bench.card))
+        best = _best(bench, swapped.card, (*so_far.cause, swapped.cause), wanted[:few], advance)
+        if best is not None:
+            told = so_far._replace(cause=(*so_far.cause, swapped.cause), says=(*so_far.says, swapped.says))
+            found = min(found, _with(bench, best, told, wanted), key=lambda search: search.mean)
+    return found if found.mean < HALVED * so_far.mean else so_far
+
+
+def _with(bench: Bench, variant: Variant, found: Search, wanted: Floats) -> Search:
+    """Where the search stands with one more change, on all images."""
+    largest, mean = distances(wanted, bench.scores(variant.card, len(wanted)))
+    return found._replace(
+        after=largest, mean=mean, cause=(*found.cause, variant.cause), says=(*found.says, variant.says)
+    )
+
+
+def _best(
+    bench: Bench, card: ModelCard, known: Sequence[str], wanted: Floats, advance: Callable[[int], None]
+) -> Variant | None:
+    """The change of a cause not yet known with the least mean difference."""
+    images = len(wanted)
+    least, best = np.inf, None
+    for variant in variants(card):
+        advance(1)
+        if variant.cause in known or not _differs(bench, card, variant.card, images):
+            continue
+        try:
+            _, mean = distances(wanted, bench.scores(variant.card, images))
+        except ArenaError:  # a range that the network cannot take
+            continue
+        if mean < least:
+            least, best = mean, variant
+    return best
+
+
+def _differs(bench: Bench, old: ModelCard, new: ModelCard, images: int) -> bool:
+    """Whether a change shows in the pixels, or is none of pixels; a library that is not installed changes nothing."""
+    if old.preprocess == new.preprocess:
+        return True
+    try:
+        return not np.array_equal(bench.pixels(old.preprocess, images), bench.pixels(new.preprocess, images))
+    except ArenaError:
+        return False

@@ -1,1 +1,0 @@
-"""From a dataset card to frozen held-out images: types, perceptual hashes, duplicate search."""

@@ -1,0 +1,221 @@
+"""Decode any image file to canonical RGB, or say why not.
+
+Canonical: EXIF orientation applied, the first frame of an animation, transparency composited on white or on another colour
+that is asked for, 8 bits a channel.
+"""
+
+import hashlib
+import io
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from arena.base.errors import ArenaError, UnreadableImageError
+
+MAX_PIXELS = 89_478_485
+"""Larger images are refused before a pixel is decoded, for a few kilobytes of PNG can hold gigabytes; Pillow's own limit."""
+
+# Pillow only warns at that limit, and a warning filter set around each decode would not be safe in threads.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"})
+"""Suffixes that a folder scan takes for images; a file named outright may have any."""
+
+FORMAT_SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "TIFF": ".tif", "JPEG2000": ".jp2"}
+"""Suffix of a format by Pillow's name, where it is not that name in small letters."""
+
+DRAWN_FORMATS = frozenset({"EPS", "WMF"})
+"""Formats that are programs: to decode one, Pillow would run Ghostscript or ask the system."""
+
+ANIMATED_FORMATS = frozenset({"GIF", "PNG", "WEBP", "AVIF"})
+"""Formats whose frames are an animation. The pages of a TIFF and the preview in a camera's JPEG (MPO) are none."""
+
+RGB = NDArray[np.uint8]
+"""Pixels, (height, width, 3), red green blue, 0 to 255."""
+
+Colour = tuple[int, int, int]
+"""Red, green, blue, 0 to 255."""
+
+WHITE: Colour = (255, 255, 255)
+"""What shows through transparency where nothing else is asked for."""
+
+
+@dataclass(frozen=True)
+class ImagePolicy:
+    """What counts as an image, and what becomes of its transparency.
+
+    Attributes:
+        animated: `first` takes the first frame of an animation, `drop` refuses it.
+        transparent: `white` composites on white, `drop` refuses a picture with any transparent pixel.
+        max_pixels: larger images are refused before a pixel is decoded.
+
+    Raises:
+        ArenaError: another word, or more pixels than twice `MAX_PIXELS`, where Pillow refuses by itself.
+    """
+
+    animated: str = "first"
+    transparent: str = "white"
+    max_pixels: int = MAX_PIXELS
+
+    def __post_init__(self) -> None:
+        for what, value, allowed in (
+            ("animated", self.animated, ("first", "drop")),
+            ("transparent", self.transparent, ("white", "drop")),
+        ):
+            if value not in allowed:
+                raise ArenaError(f"image policy: {what} = {value!r}; allowed: {', '.join(allowed)}")
+        if not 0 < self.max_pixels <= 2 * MAX_PIXELS:
+            raise ArenaError(f"image policy: max_pixels = {self.max_pixels}; it must lie in 1 to {2 * MAX_PIXELS}")
+
+
+class Size(NamedTuple):
+    """Width and height in pixels."""
+
+    width: int
+    height: int
+
+
+class Picture(NamedTuple):
+    """A decoded image."""
+
+    image: Image.Image
+    """Canonical, in mode RGB."""
+    suffix: str
+    """Of its format by content, such as `.jpg`; the name of the file may say another."""
+
+
+def decode(source: Path | bytes, policy: ImagePolicy = ImagePolicy()) -> RGB:
+    """Decode a file, or its bytes, to canonical RGB.
+
+    Returns: uint8 (height, width, 3).
+
+    Raises:
+        UnreadableImageError: as `read_picture`.
+    """
+    return np.asarray(read_picture(source, policy).image)
+
+
+def decode_on(
+    source: Path | bytes, backgrounds: Iterable[Colour], policy: ImagePolicy = ImagePolicy()
+) -> dict[Colour, RGB]:
+    """Decode a file, or its bytes, once, with each of several colours behind what is transparent.
+
+    Returns: uint8 (height, width, 3) by colour; one array for all where the picture is opaque.
+
+    Raises:
+        UnreadableImageError: as `read_picture`, whether or not a colour is asked for.
+    """
+    image = _read(source, policy).image
+    if image.mode == "RGB":
+        return dict.fromkeys(backgrounds, np.asarray(image))
+    return {colour: np.asarray(_composite(image, colour)) for colour in backgrounds}
+
+
+def read_picture(
+    source: Path | bytes, policy: ImagePolicy = ImagePolicy(), *, least_side: int | None = None
+) -> Picture:
+    """Decode a file, or its bytes, and tell the format that its content has.
+
+    Args:
+        least_side: a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size, as long as both sides keep so many pixels; other
+            pixels, and several times quicker. None: always the whole.
+
+    Raises:
+        UnreadableImageError: its `reason` is one of `missing`, `empty`, `not an image`, `truncated` (the head is that of an
+            image, the rest does not decode), `animated`, `transparent`, `too many pixels`. The name is not in the message,
+            for the caller knows it.
+    """
+    picture = _read(source, policy, least_side=least_side)
+    return picture if picture.image.mode == "RGB" else picture._replace(image=_composite(picture.image, WHITE))
+
+
+def pixel_digest(pixels: RGB) -> str:
+    """SHA-256, in hexadecimal, of width, height (4 bytes each, big-endian) and the RGB bytes row by row.
+
+    Two files with one digest show the same picture, whatever their format and metadata.
+    """
+    height, width = pixels.shape[:2]
+    digest = hashlib.sha256(width.to_bytes(4, "big") + height.to_bytes(4, "big"))
+    digest.update(np.ascontiguousarray(pixels).data)
+    return digest.hexdigest()
+
+
+def _open(source: Path | bytes) -> Image.Image:
+    if source == b"":
+        raise UnreadableImageError("empty")
+    try:
+        return Image.open(io.BytesIO(source) if isinstance(source, bytes) else source)
+    except UnidentifiedImageError:
+        empty = isinstance(source, Path) and not source.stat().st_size
+        raise UnreadableImageError("empty" if empty else "not an image") from None
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError):
+        raise UnreadableImageError("too many pixels") from None
+    except Exception as error:
+        if isinstance(error, OSError) and error.strerror:
+            raise UnreadableImageError("missing", error.strerror.lower()) from None
+        raise UnreadableImageError("not an image", _first_line(error)) from None
+
+
+def _read(source: Path | bytes, policy: ImagePolicy, *, least_side: int | None = None) -> Picture:
+    """A decoded image in mode RGB, or RGBA where it may be transparent."""
+    with _open(source) as image:
+        format_name = image.format or ""
+        if format_name in DRAWN_FORMATS:
+            raise UnreadableImageError("not an image", f"{format_name} is a program that draws one")
+        _refuse_bomb(Size(*image.size), policy.max_pixels)
+        try:
+            if policy.animated == "drop" and format_name in ANIMATED_FORMATS and getattr(image, "is_animated", False):
+                raise UnreadableImageError("animated")
+            if least_side is not None:
+                image.draft("RGB", (least_side, least_side))
+            ImageOps.exif_transpose(image, in_place=True)  # a copy of every picture would take a millisecond
+            plain = _eight_bits(image, policy.transparent)
+            plain.load()
+        except UnreadableImageError:
+            raise
+        except Image.DecompressionBombError:
+            raise UnreadableImageError("too many pixels") from None
+        except Exception as error:  # Pillow's plugins raise nearly anything on hostile bytes
+            raise UnreadableImageError("truncated", _first_line(error)) from None
+    return Picture(plain, FORMAT_SUFFIXES.get(format_name, f".{format_name.lower()}"))
+
+
+def _refuse_bomb(size: Size, max_pixels: int) -> None:
+    if size.width * size.height > max_pixels:
+        raise UnreadableImageError(
+            "too many pixels", f"{size.width} x {size.height} is more than {max_pixels:,} pixels"
+        )
+
+
+def _eight_bits(image: Image.Image, transparent: str) -> Image.Image:
+    """Convert a picture of any mode to RGB, or to RGBA where it has an alpha channel, unless that is to be dropped.
+
+    16-bit greys are scaled to 8 bits; Pillow's own conversion would clip them to white.
+    """
+    if image.mode.startswith("I;16") or image.mode == "I":
+        grey = np.asarray(image, dtype=np.int64)
+        return Image.fromarray(
+            (grey >> 8 if grey.max(initial=0) > 255 else grey).clip(0, 255).astype(np.uint8)
+        ).convert("RGB")
+    if "A" in image.getbands() or "transparency" in image.info:
+        rgba = image.convert("RGBA")
+        opaque = rgba.getchannel("A").getextrema()[0] == 255
+        if transparent == "drop" and not opaque:
+            raise UnreadableImageError("transparent")
+        return rgba.convert("RGB") if opaque else rgba
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _composite(rgba: Image.Image, colour: Colour) -> Image.Image:
+    """What is seen of a transparent picture on a plain ground."""
+    return Image.alpha_composite(Image.new("RGBA", rgba.size, (*colour, 255)), rgba).convert("RGB")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -1,0 +1,205 @@
+"""Small pictures for a reader of a page: how one is made, and those that a run folder keeps beside its page.
+
+`thumbnails/` holds a WebP of each image, and `thumbnails.parquet` says whose each is. A file is named by a digest of the
+image's identifier and content: the name tells nothing, no identifier can harm, and what is there already is known again.
+"""
+
+import hashlib
+import io
+import os
+import re
+import shutil
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+from PIL import Image
+
+from arena.base.errors import ArenaError, UnreadableImageError
+from arena.base.progress import Progress, Silent
+from arena.images.decode import read_picture
+
+SIDE = 160
+"""Longest side, pixels: enough to see what is drawn, and 2 to 6 kB."""
+
+QUALITY = 50
+"""Of WebP."""
+
+FOLDER, TABLE = "thumbnails", "thumbnails.parquet"
+"""Where a run folder has them; the table lies in the folder."""
+
+BATCH = 64
+"""Images that wait for a thread at a time; so many more than asked for are made at most where there is no room for more."""
+
+_OWN = re.compile(r"[0-9a-f]{16}\.(webp|part)")
+"""Names of files that are written here; no other file is touched."""
+
+
+class Source(NamedTuple):
+    """An image of which a thumbnail is wanted."""
+
+    image_id: str
+    path: Path
+    sha256: str
+    """Of the file: another content is another thumbnail."""
+    rating: str
+
+
+class Thumbnail(NamedTuple):
+    """A picture in the folder."""
+
+    file: str
+    rating: str
+    """In words, as the dataset has it."""
+    width: int
+    height: int
+
+
+class Limits(NamedTuple):
+    """What a run folder may hold."""
+
+    images: int
+    bytes: int
+
+
+class Written(NamedTuple):
+    """What came of it."""
+
+    images: int
+    bytes: int
+    unreadable: int
+    """Images that have none because their files could not be read."""
+
+
+def webp_thumbnail(path: Path) -> bytes:
+    """A small WebP of an image file.
+
+    Raises:
+        UnreadableImageError: the file cannot be decoded.
+    """
+    image = read_picture(path, least_side=SIDE).image
+    image.thumbnail((SIDE, SIDE))
+    buffer = io.BytesIO()
+    image.save(buffer, "WEBP", quality=QUALITY)
+    return buffer.getvalue()
+
+
+def write_thumbnails(
+    run: Path, sources: Sequence[Source], *, limits: Limits, progress: Progress | None = None
+) -> Written:
+    """Write the folder of a run: thumbnails of the first sources that are readable, as many as the limits allow.
+
+    What is there already is kept, what belongs to none of these images is removed; the table is written last.
+    """
+    folder, sources = run / FOLDER, sources[: limits.images]
+    folder.mkdir(parents=True, exist_ok=True)
+    rows, total, unreadable = [], 0, 0
+    with (progress or Silent()).count("thumbnails", len(sources), 0) as advance:
+        for source, made in _in_threads(lambda source: _make(folder, source), sources, advance):
+            if made is None:
+                unreadable += 1
+            elif total + made.bytes > limits.bytes:
+                break
+            else:
+                total += made.bytes
+                rows.append({"image_id": source.image_id, **made.thumbnail._asdict()})
+    _write_table(folder, rows)
+    kept = {row["file"] for row in rows}
+    for path in folder.iterdir():
+        if _OWN.fullmatch(path.name) and path.name not in kept:
+            path.unlink()
+    return Written(len(rows), total, unreadable)
+
+
+def read_thumbnails(run: Path) -> dict[str, Thumbnail]:
+    """The thumbnails of a run folder by image, those whose files are there; none where it has no such folder.
+
+    Raises:
+        ArenaError: the table cannot be read.
+    """
+    path = run / FOLDER / TABLE
+    if not path.exists():
+        return {}
+    try:
+        table = pd.read_parquet(path, columns=["image_id", *Thumbnail._fields])
+    except (OSError, ValueError) as error:
+        what = str(error).splitlines()[0]
+        raise ArenaError(
+            f"{path}: no readable table of thumbnails ({what}); remove the folder, or score again"
+        ) from None
+    there = {one.name for one in path.parent.iterdir()}
+    rows = [(str(row["image_id"]), _of_row(row)) for row in table.to_dict("records")]
+    return {image: one for image, one in rows if _OWN.fullmatch(one.file) and one.file in there}
+
+
+def _of_row(row: Mapping[Hashable, Any]) -> Thumbnail:
+    return Thumbnail(str(row["file"]), str(row["rating"]), int(row["width"]), int(row["height"]))
+
+
+def remove_thumbnails(run: Path) -> None:
+    """A run folder without pictures."""
+    shutil.rmtree(run / FOLDER, ignore_errors=True)
+
+
+def file_name(source: Source) -> str:
+    """The name of its thumbnail: 16 hexadecimal digits.
+
+    >>> file_name(Source("../a", Path("a.png"), "ab" * 32, "general"))
+    '74818781f1b55dc4.webp'
+    """
+    told = "\0".join((source.image_id, source.sha256, str(SIDE), str(QUALITY)))
+    return f"{hashlib.sha256(told.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}.webp"
+
+
+class _Made(NamedTuple):
+    """A thumbnail and the size of its file."""
+
+    thumbnail: Thumbnail
+    bytes: int
+
+
+def _make(folder: Path, source: Source) -> _Made | None:
+    """The thumbnail that is there, or a new one, written whole or not at all; None where the file cannot be read."""
+    path = folder / file_name(source)
+    try:
+        size = _size_of(path)
+    except (OSError, SyntaxError):  # not there, or damaged
+        try:
+            content = webp_thumbnail(source.path)
+        except UnreadableImageError:
+            return None
+        partial = path.with_suffix(".part")
+        partial.write_bytes(content)
+        partial.replace(path)
+        size = _size_of(path)
+    return _Made(Thumbnail(path.name, source.rating, *size), path.stat().st_size)
+
+
+def _size_of(path: Path) -> tuple[int, int]:
+    """Width and height by the head of a file."""
+    with Image.open(path, formats=("WEBP",)) as image:
+        return image.size
+
+
+def _in_threads(
+    make: Callable[[Source], _Made | None], sources: Sequence[Source], advance: Callable[[int], None]
+) -> Iterator[tuple[Source, _Made | None]]:
+    """Each source with what is made of it, in order; a reader who stops early lets one batch finish at most."""
+    with ThreadPoolExecutor(max(2, os.cpu_count() or 1), thread_name_prefix="thumbnails") as pool:
+        try:
+            for start in range(0, len(sources), BATCH):
+                batch = sources[start : start + BATCH]
+                for pair in zip(batch, pool.map(make, batch), strict=True):
+                    advance(1)
+                    yield pair
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _write_table(folder: Path, rows: Sequence[dict[str, object]]) -> None:
+    table = pd.DataFrame(rows, columns=["image_id", *Thumbnail._fields])
+    partial = folder / f"{TABLE}.part"
+    table.to_parquet(partial, index=False)
+    partial.replace(folder / TABLE)

@@ -1,0 +1,77 @@
+"""Where only the code changed, scores may not move: the largest difference over all common images and tags."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from arena.base.format import clipped, plural
+from arena.diagnostics.parity.pairs import Pair
+from arena.gate.verdict import Case, Measure, Outcome
+from arena.pipeline.paired import Joint
+
+GATE, NAME, TITLE = "canary", "scores", "canary: scores where only code changed"
+
+BLOCK_BYTES = 32 << 20
+"""Bytes of a side's scores that are looked at together."""
+
+
+class Moved(NamedTuple):
+    """The score that moved most."""
+
+    largest: float
+    image_id: str
+    tag: str
+    candidate: float
+    baseline: float
+
+
+def same_weights(joint: Joint) -> bool | None:
+    """Whether both sides are of one set of weights; None where that is not known of both."""
+    ours, theirs = (one.facts.get("weights") for one in (joint.candidate, joint.baseline))
+    return None if not ours or not theirs else bool(ours == theirs)
+
+
+def canary_case(joint: Joint, *, epsilon: float, wanted: bool) -> Case:
+    """Hold the scores of both sides against each other, where the weights are the same or it was asked for.
+
+    Args:
+        epsilon: the largest difference of scores that passes; equal to it passes.
+        wanted: judge, whatever the weights are.
+    """
+    same = same_weights(joint)
+    if not wanted and not same:
+        reason = "the weights differ" if same is False else "the weights of one side are not known; ask with --canary"
+        return Case(GATE, NAME, TITLE, Outcome.SKIPPED, f"not judged: {reason}")
+    pair = joint.pair
+    moved = most_moved(pair)
+    passed = moved.largest <= epsilon
+    where = f"{clipped(moved.tag, 40)} of image {clipped(moved.image_id, 40)}"
+    scores = f"{moved.baseline:.6g} in the baseline, {moved.candidate:.6g} now"
+    seen = (
+        f"the largest difference is {moved.largest:.2g} ({where}: {scores})"
+        if moved.largest
+        else "every score is the same"
+    )
+    over = f"over {plural(len(pair.image_ids), 'image', 'images')} and {plural(len(pair.tags), 'tag', 'tags')}"
+    message = f"{seen} {over}; {epsilon:g} is allowed{', for the weights are the same' if same else ''}"
+    measure = Measure(
+        "score", moved.candidate, moved.baseline, moved.candidate - moved.baseline,
+        limit=epsilon if moved.candidate >= moved.baseline else -epsilon,
+    )  # fmt: skip
+    return Case(GATE, NAME, TITLE, Outcome.PASS if passed else Outcome.FAIL, message, measure)
+
+
+def most_moved(pair: Pair, advance: Callable[[int], None] = lambda tags: None) -> Moved:
+    """The largest absolute difference of all common scores, read in blocks of tags; the first of equal ones."""
+    step = max(1, BLOCK_BYTES // max(1, 4 * len(pair.image_ids)))
+    worst = Moved(-1.0, "", "", 0.0, 0.0)
+    for start in range(0, len(pair.tags), step):
+        a, b = pair.values(columns=slice(start, start + step))
+        difference = np.abs(a.astype(np.float64) - b)
+        row, column = np.unravel_index(int(difference.argmax()), difference.shape)
+        if difference[row, column] > worst.largest:
+            names = pair.image_ids[int(row)], pair.tags[start + int(column)]
+            worst = Moved(float(difference[row, column]), *names, float(b[row, column]), float(a[row, column]))
+        advance(a.shape[1])
+    return worst

@@ -1,0 +1,219 @@
+"""What explains a loss, likeliest first: what makes the candidate agree with the baseline, then what else differs."""
+
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from arena.base.format import clipped, figure, one_line, plural, signed
+from arena.base.progress import Progress, Silent
+from arena.cards import ModelCard
+from arena.diagnostics.parity.measure import Parity, measure
+from arena.diagnostics.parity.pairs import Pair
+from arena.diagnostics.parity.shifts import find_shift
+from arena.diagnostics.parity.verdict import Finding, Report, Tolerances, Verdict
+from arena.evaluate import Entry, evaluate
+from arena.evaluate.matching import describe_thresholds
+from arena.pipeline.paired import Joint
+from arena.pipeline.parity.entrants import Images, Runner
+from arena.pipeline.parity.parity import Rerun, explain
+from arena.pipeline.stages import Compute
+from arena.taggers.predict import ImageSource
+
+MOST_IMAGES = 1024
+"""Images by which scores are held against each other for a cause."""
+
+EXPLAINS = 0.5
+"""The part of a loss that a change must give back before it is called the cause rather than a difference."""
+
+EVEN = 0.75
+"""The part of the tags that must have lost before the network as a whole is blamed."""
+
+NAMES = {
+    "sigmoid": "a sigmoid too many or too few", "tags": "the tag list is out of step with its columns",
+    "channels": "colour channels are swapped", "resize": "images are resized by another filter",
+    "layout": "images become squares in another way", "rounding": "fitted sides are rounded another way",
+    "crop": "another part of the image is cut out", "pad": "another padding", "alpha": "another colour behind transparency",
+    "range": "the input is scaled to another range",
+}  # fmt: skip
+"""What `arena.diagnostics.parity` finds, in words."""
+
+FACTS = {"tags": "the tag list", "precision": "the precision", "device": "the device", "adapter": "the adapter"}
+"""What a run records beside its preprocessing, and may differ."""
+
+
+class Cause(NamedTuple):
+    """One explanation.
+
+    Attributes:
+        share: how much of the loss it explains, 0 to 1; 0 where it only may.
+    """
+
+    share: float
+    says: str
+
+
+def causes_of(
+    joint: Joint,
+    *,
+    card: ModelCard | None = None,
+    compute: Compute = Compute(),
+    diagnose: int = 16,
+    progress: Progress = Silent(),
+) -> list[str]:
+    """What explains that the candidate is worse, a sentence each, likeliest first.
+
+    Args:
+        card: the candidate's model, if it can be run; its preprocessing is then changed, one thing at a time.
+        diagnose: on how many images that is tried; 0 tries nothing.
+    """
+    found = [*_of_thresholds(joint), *_of_scores(joint, card, compute, diagnose, progress), *_of_records(joint)]
+    found.sort(key=lambda cause: -cause.share)  # stable: what explains as much stays in its order
+    return list(dict.fromkeys(cause.says for cause in found))
+
+
+def _of_thresholds(joint: Joint) -> list[Cause]:
+    """Other thresholds, and what the candidate's macro F1 would be at the baseline's."""
+    candidate, baseline = joint.candidate, joint.baseline
+    ours, theirs = describe_thresholds(candidate), describe_thresholds(baseline)
+    if candidate.thresholds == baseline.thresholds:
+        return []
+    moved = replace(candidate, thresholds=baseline.thresholds)
+    what_if = evaluate(joint.ground.truth, [baseline, moved], replace(joint.settings, replicates=0)).summary["models"]
+    best: tuple[float, str] = (0.0, "")
+    for name, title in (("macro_f1", "macro F1"), ("micro_f1", "micro F1")):
+        own = {one.name: _own(joint.result.summary, one)[name] for one in (candidate, baseline)}
+        would = what_if[candidate.name]["regimes"]["own"][name]
+        lost = own[baseline.name] - own[candidate.name]
+        share = (would - own[candidate.name]) / lost if lost > 0 else 0.0
+        told = f"at the baseline's its {title} is {figure(would)}, not {figure(own[candidate.name])}"
+        best = max(best, (min(share, 1.0), f"{told} ({figure(own[baseline.name])} in the baseline)"))
+    kind = _how_moved(candidate, baseline)
+    says = f"the threshold is {kind}: {ours}, where the baseline has {theirs}"
+    return [Cause(best[0], f"{says}; {best[1]}")] if best[0] >= EXPLAINS else [Cause(0.0, says)]
+
+
+def _own(summary: dict[str, Any], entry: Entry) -> dict[str, float]:
+    regimes: dict[str, dict[str, float]] = summary["models"][entry.name]["regimes"]
+    return regimes["own"]
+
+
+def _how_moved(candidate: Entry, baseline: Entry) -> str:
+    """`halved`, `doubled`, or another one."""
+    ours, theirs = candidate.thresholds.default, baseline.thresholds.default
+    if not ours or not theirs:
+        return "another one"
+    factor = ours / theirs
+    known = {0.5: "halved", 2.0: "doubled"}
+    return next(
+        (word for at, word in known.items() if np.isclose(factor, at, rtol=0.02)), "lower" if factor < 1 else "higher"
+    )
+
+
+def _of_scores(
+    joint: Joint, card: ModelCard | None, compute: Compute, diagnose: int, progress: Progress
+) -> list[Cause]:
+    """What the scores of both sides show, and the candidate run again in another way."""
+    pair = _few(joint.pair, MOST_IMAGES)
+    parity = measure(pair)
+    if parity.largest == 0:
+        return []
+    tolerances = Tolerances()
+    report = Report(parity, tolerances, Verdict("different", ""))
+    rerun = None if card is None else _rerun(joint, card, compute, diagnose)
+    finding = explain(report, pair, rerun, progress).finding if parity.largest > tolerances.score else None
+    if finding is not None:
+        found = [Cause(1.0 if finding.agrees else EXPLAINS, _told(finding))]
+        if finding.agrees or "tags" in finding.cause:
+            return found
+    else:
+        found = []
+    if shift := find_shift(pair):
+        says = (
+            f"{NAMES['tags']}: it is shifted by {shift.columns:+d} from {clipped(shift.first, 40)!r} on; moved back, the "
+            f"scores of {plural(shift.tags, 'tag', 'tags')} go with the baseline's by {shift.after:.2f}, not {shift.before:.2f}"
+        )
+        return [*found, Cause(0.9, says)]
+    return [*found, *_of_weights(joint, parity)]
+
+
+def _few(pair: Pair, most: int) -> Pair:
+    """The same on some of the images, taken from all over."""
+    if len(pair.image_ids) <= most:
+        return pair
+    rows = np.linspace(0, len(pair.image_ids) - 1, num=most).round().astype(np.int64)
+    place = np.full(len(pair.image_ids) + 1, -1, np.int64)  # the last stands for rows that are not common
+    place[rows] = np.arange(most)
+    kept = tuple(pair.image_ids[row] for row in rows)
+    return replace(pair, image_ids=kept, rows_a=place[pair.rows_a], rows_b=place[pair.rows_b])
+
+
+def _rerun(joint: Joint, card: ModelCard, compute: Compute, diagnose: int) -> Rerun | None:
+    heldout = joint.ground.heldout
+    if heldout is None:
+        return None
+    source = ImageSource(heldout.image_ids, heldout.paths, tuple(heldout.images["sha256"]), verified=True)
+    images = Images(heldout.card.name, source, joint.ground.truth.relations)
+    return Rerun(Runner(card, compute), images, diagnose)
+
+
+def _told(finding: Finding) -> str:
+    """What was found, and how near the candidate then comes."""
+    named = " and ".join(NAMES[cause] for cause in finding.cause.split("+"))
+    then = f"differ by {finding.after:.2g} at most, not {finding.before:.2g}"
+    if finding.agrees:
+        then = "are the baseline's" + (f" to within {finding.after:.2g}" if finding.after else " exactly")
+    return one_line(f"{named}: when {finding.says}, its scores {then} (on {plural(finding.images, 'image', 'images')})")
+
+
+def _of_weights(joint: Joint, parity: Parity) -> list[Cause]:
+    """Other weights, and whether the loss lies on the network as a whole."""
+    ours, theirs = (str(one.facts.get("weights") or "")[:8] for one in (joint.candidate, joint.baseline))
+    if ours == theirs:
+        return []
+    told = f"the model's files differ ({theirs or 'unknown'} in the baseline, {ours or 'unknown'} now)"
+    table = joint.result.tables["tag_differences"]
+    changes = -table["ap_difference"].dropna()  # first less second, and the baseline stands first
+    ranks = parity.ranks_by_tag.mean
+    agree = "" if ranks is None else f", and the scores of a tag go with the baseline's by {ranks:.2f} on average"
+    lost = int((changes < 0).sum())
+    if len(changes) and lost >= EVEN * len(changes):
+        share = f"{lost:,} of {plural(len(changes), 'tag', 'tags')} lose AP, {signed(float(changes.median()))} in the middle"
+        says = (
+            f"{told}: {share}{agree}: the whole network is worse, as by noise or too little training, not single tags"
+        )
+        return [Cause(0.4, says)]
+    return [Cause(0.0, f"{told}{agree}")]
+
+
+def _of_records(joint: Joint) -> list[Cause]:
+    """What was recorded of both and differs."""
+    candidate, baseline = joint.candidate.facts, joint.baseline.facts
+    found = []
+    for name, title in FACTS.items():
+        ours, theirs = candidate.get(name), baseline.get(name)
+        if ours and theirs and ours != theirs:
+            found.append(
+                Cause(0.0, f"{title} differs: {_short(name, theirs)} in the baseline, {_short(name, ours)} now")
+            )
+    for part, title in (("preprocess", "preprocessing"), ("input", "the input")):
+        ours, theirs = candidate.get(part), baseline.get(part)
+        if isinstance(ours, dict) and isinstance(theirs, dict) and ours != theirs:
+            keys = [key for key in ours if key in theirs and ours[key] != theirs[key]]
+            told = ", ".join(f"{key} {theirs[key]} in the baseline, {ours[key]} now" for key in keys)
+            found.append(Cause(0.1, f"{title} differs: {told}"))
+    return [*found, *_of_tags(joint.pair)]
+
+
+def _of_tags(pair: Pair) -> list[Cause]:
+    if not pair.only_a:
+        return []
+    some = ", ".join(clipped(tag, 30) for tag in pair.only_a[:3])
+    return [
+        Cause(0.0, f"{plural(len(pair.only_a), 'tag', 'tags')} of the baseline are not in the candidate's list ({some}); name "
+              "renamed ones with --aliases")
+    ]  # fmt: skip
+
+
+def _short(name: str, value: object) -> str:
+    return str(value)[:8] if name == "tags" else str(value)

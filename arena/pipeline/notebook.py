@@ -1,0 +1,185 @@
+"""The arena in a notebook: scores and truth as frames, arrays or files in, pandas frames out.
+
+>>> import pandas as pd
+>>> truth = pd.DataFrame({"cat": [True, False, True], "dog": [False, False, True]}, index=["a", "b", "c"])
+>>> scores = pd.DataFrame({"cat": [0.9, 0.2, 0.4], "dog": [0.1, 0.6, 0.8]}, index=["a", "b", "c"])
+>>> score(scores, truth, min_positives=1).per_tag.set_index("tag")[["tp", "fp", "fn"]].loc["cat"].tolist()
+[1, 0, 1]
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from arena.base.errors import ArenaError, ScoresError, nearest
+from arena.base.files import make_folder
+from arena.base.progress import Silent
+from arena.cards import Thresholds, check_name
+from arena.dataset.contamination import hold_against
+from arena.dataset.frozen import Truth
+from arena.evaluate import Entry, Settings, evaluate
+from arena.pipeline.stages import write_reports
+from arena.pipeline.truth import GivenTruth, read_scores_of, read_truth
+from arena.results.run_folder import Result, write_result
+from arena.scores.matrix import Matrix
+from arena.scores.store import Scores, check_values
+from arena.tags import TagSpace
+
+ScoresLike = pd.DataFrame | NDArray[Any] | Scores | str | Path
+"""A frame (index: image ids, columns: tags), an array (images, tags), or the path of an `.npz` or a run's scores folder."""
+
+TruthLike = pd.DataFrame | NDArray[Any] | Truth | str | Path
+"""A frame or array of the same kind holding 0 and 1, the path of an `.npz`, or a dataset by name or folder."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Everything a run folder holds, as frames; undefined figures are NaN."""
+
+    result: Result
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """As in `summary.json`."""
+        return self.result.summary
+
+    @property
+    def leaderboard(self) -> pd.DataFrame:
+        """A row a model and threshold regime: aggregates with both ends of their intervals."""
+        rows = [
+            {"model": model, "regime": regime, **figures}
+            for model, content in self.summary["models"].items()
+            for regime, figures in content["regimes"].items()
+        ]
+        return pd.DataFrame(rows).set_index(["model", "regime"])
+
+    def __getattr__(self, name: str) -> pd.DataFrame:
+        """A table of the run folder by its name: `per_tag`, `differences`, `tag_differences`, `slices`, ..."""
+        tables = self.__dict__["result"].tables if "result" in self.__dict__ else {}
+        if name.startswith("_") or name not in tables:
+            raise AttributeError(f"no table is called {name!r}. {nearest(name, tables)}")
+        found: pd.DataFrame = tables[name]
+        return found
+
+    def __dir__(self) -> list[str]:
+        return sorted([*super().__dir__(), *self.result.tables])
+
+    def save(self, folder: str | Path) -> Path:
+        """Write a run folder with its page, as `arena score` does."""
+        path = Path(folder)
+        make_folder(path)
+        write_result(self.result, path)
+        write_reports(self.result, path)
+        return path
+
+    def _repr_html_(self) -> str:
+        shown = [name for name in self.leaderboard if str(name).startswith(("macro_f1", "micro_f1", "map"))]
+        return str(self.leaderboard[shown].to_html(float_format="{:.4f}".format, na_rep="–"))
+
+
+def score(
+    scores: ScoresLike, truth: TruthLike, *, name: str = "model", threshold: float | None = None, **settings: Any
+) -> Comparison:
+    """Score one model.
+
+    Args:
+        threshold: its own; None is 0.5.
+        settings: fields of `Settings`: `min_positives`, `convention`, `replicates`, `seed`, `slices`, `tag_groups`,
+            `imply`; and `against` and `pictures` as in `compare`.
+
+    Raises:
+        ArenaError: scores and truth do not belong together.
+    """
+    return compare({name: scores}, truth, thresholds={} if threshold is None else {name: threshold}, **settings)
+
+
+def compare(
+    scores: Mapping[str, ScoresLike],
+    truth: TruthLike,
+    *,
+    thresholds: Mapping[str, float] | None = None,
+    against: Sequence[str | Path] = (),
+    pictures: Sequence[str] = (),
+    **settings: Any,
+) -> Comparison:
+    """Compare models on the same images.
+
+    Args:
+        scores: by name of the model.
+        thresholds: each model's own; 0.5 where none is given.
+        against: indexes of training images, for a truth that is a dataset; `contamination` then has the figures without them.
+        pictures: where pictures of these indexes are, `INDEX=FOLDER` each.
+        settings: as in `score`.
+
+    Raises:
+        ArenaError: scores and truth do not belong together.
+    """
+    if not scores:
+        raise ArenaError("arena.compare: no scores; give at least one model")
+    thresholds = thresholds or {}
+    for name in thresholds:
+        if name not in scores:
+            raise ArenaError(f"thresholds: {name} has no scores. {nearest(name, scores)}")
+        if not 0 <= thresholds[name] <= 1:
+            raise ArenaError(f"thresholds: {name} = {thresholds[name]}; a threshold lies in 0 to 1")
+    given = _truth(truth)
+    found = hold_against(given.heldout, [Path(path) for path in against], Silent(), pictures=pictures)
+    entries = [_entry(name, one, given.truth, thresholds.get(name)) for name, one in scores.items()]
+    return Comparison(evaluate(given.truth, entries, _settings(settings), against=found))
+
+
+def _settings(given: Mapping[str, Any]) -> Settings:
+    fields = Settings.__dataclass_fields__
+    for name in given:
+        if name not in fields:
+            raise ArenaError(f"{name}: no setting. {nearest(name, fields)}")
+    return replace(Settings(), **given)
+
+
+def _truth(given: TruthLike) -> GivenTruth:
+    if isinstance(given, Truth):
+        return GivenTruth(given, {}, Path())
+    if isinstance(given, (str, Path)):
+        return read_truth(given)
+    ids, tags, values = _axes("truth", given)
+    if not np.isin(values, (0, 1)).all():
+        raise ScoresError("truth: holds values other than 0 and 1")
+    return GivenTruth(Truth.of(ids, TagSpace(tags), values.astype(np.bool_)), {}, Path())
+
+
+def _entry(name: str, given: ScoresLike, truth: Truth, threshold: float | None) -> Entry:
+    check_name(name)
+    if isinstance(given, (str, Path)):
+        scores = read_scores_of(Path(given))
+    elif isinstance(given, Scores):
+        scores = given
+    else:
+        ids, tags, values = _axes(name, given)
+        matrix = Matrix.of(np.asarray(values, np.float32))
+        if isinstance(given, np.ndarray) and given.shape == truth.values.shape:
+            ids, tags = truth.image_ids, truth.tags.names
+        scores = Scores(ids, TagSpace(tuple(tags)), matrix)
+        check_values(name, matrix, ids, tags)
+    return Entry(name, name, scores, Thresholds(threshold), "default" if threshold is None else "option")
+
+
+def _axes(name: str, given: pd.DataFrame | NDArray[Any]) -> tuple[tuple[str, ...], tuple[str, ...], NDArray[Any]]:
+    """Image ids, tags and values of a frame or an array; an array's are numbered."""
+    if isinstance(given, pd.DataFrame):
+        values = given.to_numpy()
+        ids: Sequence[Any] = given.index.tolist()
+        tags: Sequence[Any] = given.columns.tolist()
+    else:
+        values = np.asarray(given)
+        if values.ndim != 2:
+            raise ScoresError(f"{name}: shape {values.shape}; it must be a matrix (images, tags)")
+        ids, tags = range(values.shape[0]), range(values.shape[1])
+    for what, names in (("image", ids), ("tag", tags)):
+        if len(set(names)) < len(names):
+            raise ScoresError(f"{name}: an {what} is listed twice; each needs a name of its own")
+    return tuple(map(str, ids)), tuple(map(str, tags)), values

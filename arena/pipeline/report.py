@@ -1,0 +1,15 @@
+"""`arena report`: write the reports of a finished run again."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+from arena.pipeline.display_options import Showing
+from arena.pipeline.stages import write_reports
+from arena.results.run_folder import read_result
+
+
+def render(folder: Path, showing: Showing = Showing()) -> None:
+    """Write every report of a run again, from its folder alone."""
+    result = read_result(folder)
+    result.run["shows"] = asdict(showing.again(result.run))
+    write_reports(result, folder)

@@ -1,0 +1,85 @@
+"""`arena run`: score a held-out dataset with every model, evaluate, and write a run folder."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from arena.base.files import make_folder
+from arena.base.progress import Progress, Silent
+from arena.cards import find_dataset, find_models
+from arena.dataset.contamination import hold_against
+from arena.dataset.frozen import read_frozen
+from arena.pipeline.display_options import Showing
+from arena.pipeline.stages import (
+    DEMO_DATASET,
+    Compute,
+    Scoring,
+    evaluate_run,
+    refuse_all_skipped,
+    score_images,
+    scored_entry,
+    settings_of,
+    write_run,
+)
+from arena.pipeline.thresholds import own_thresholds, with_files
+from arena.results.published.column import read_columns
+from arena.taggers.predict import ImageSource
+
+DEMO_MODELS = ("joytag-demo", "wd14-demo")
+"""What `arena run` compares when nothing is named."""
+
+
+def run(
+    models: Sequence[str],
+    dataset: str,
+    output: Path | None = None,
+    *,
+    limit: int | None = None,
+    seed: int = 0,
+    compute: Compute = Compute(),
+    scoring: Scoring = Scoring(),
+    showing: Showing = Showing(),
+    root: Path | None = None,
+    command: str = "",
+    progress: Progress = Silent(),
+) -> Path:
+    """All stages: score the dataset with every model, count, write the run folder and its reports.
+
+    Args:
+        models: names of cards, or NAME=PATH.
+        output: the run folder; None is `runs/` and a name made of the models and the dataset.
+        limit: at most so many images, a random part told by `seed`.
+
+    Returns: the run folder.
+    """
+    cards, beside = find_models(models, root), read_columns(scoring.published)
+    thresholds = own_thresholds({card.name: card.thresholds for card in cards}, scoring.thresholds)
+    heldout = read_frozen(find_dataset(dataset, root)).sample(limit, seed)
+    against = hold_against(heldout, scoring.against, progress, pictures=scoring.pictures, root=root)
+    folder = output or Path("runs") / run_name(models, heldout.card.name, limit, seed)
+    make_folder(folder)
+    thresholds = {card.name: with_files(card, thresholds[card.name], progress) for card in cards}
+    source = ImageSource(heldout.image_ids, heldout.paths, tuple(heldout.images["sha256"]), verified=True)
+    relations = heldout.truth.relations
+    score_images(cards, source, folder / "scores", compute=compute, progress=progress, relations=relations)
+    entries = [scored_entry(card, folder / "scores" / card.name, thresholds[card.name]) for card in cards]
+    refuse_all_skipped(entries[0].scores)
+    facts = {
+        "name": heldout.card.name, "title": heldout.card.title, "digest": heldout.digest, "images": len(heldout),
+        "licence": heldout.card.licence, "sample": f"{limit} of seed {seed}" if limit else "all",
+    }  # fmt: skip
+    settings = settings_of(scoring, heldout.card.folder, root)
+    result = evaluate_run(heldout.truth, entries, settings, facts, command, progress, against)
+    write_run(folder, result, heldout, showing, progress, beside)
+    return folder
+
+
+def run_name(models: Sequence[str], dataset: str, limit: int | None, seed: int) -> str:
+    """The folder of a run that names none: `demo`, or `joytag-vs-wd14-on-dan`, with `-200-seed-3` for a sample.
+
+    >>> run_name(["joytag", "new=./latest"], "dan", 200, 3)
+    'joytag-vs-new-on-dan-200-seed-3'
+    """
+    names = [spec.partition("=")[0] for spec in models]
+    plain = (tuple(models), dataset) == (DEMO_MODELS, DEMO_DATASET)
+    base = "demo" if plain else f"{'-vs-'.join(names)}-on-{dataset}"
+    return base + (f"-{limit}-seed-{seed}" if limit else "")

@@ -1,0 +1,67 @@
+"""How a run is cited: `CITATION.cff` and BibTeX."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from arena.base.format import encodable, listed, one_line
+from arena.report.exports.model_card import escape_latex
+from arena.report.exports.signature import digest_of, signature_line
+from arena.results.run_folder import Result
+
+AUTHOR = "The arena of image taggers"
+"""Who made the figures, where a run names nobody: the program."""
+
+
+def citation_cff(result: Result) -> str:
+    """`CITATION.cff`, version 1.2.0, of the run as a dataset of figures."""
+    import yaml
+
+    created = str(result.run.get("created", ""))[:10]
+    content: dict[str, Any] = {
+        "cff-version": "1.2.0",
+        "message": "If you use these figures, please cite them with their signature.",
+        "type": "dataset",
+        "title": _title(result),
+        "authors": [{"name": AUTHOR}],
+        "version": _version(result),
+        "abstract": f"{result.summary['images']:,} images, {result.summary['compared_tags']:,} tags.",
+        "keywords": ["image tagging", "multilabel", "benchmark"],
+        "identifiers": [
+            {"type": "other", "value": signature_line(result), "description": "what the figures were made of"}
+        ],
+    }
+    if _is_date(created):
+        content["date-released"] = created
+    return encodable(str(yaml.safe_dump(content, sort_keys=False, allow_unicode=True)))
+
+
+def citation_bib(result: Result) -> str:
+    """A BibTeX entry `@misc` of the run."""
+    created = str(result.run.get("created", ""))[:10]
+    line = signature_line(result)
+    fields = {"title": f"{{{escape_latex(_title(result))}}}", "author": f"{{{AUTHOR}}}"}
+    if _is_date(created):
+        fields |= {"year": created[:4], "month": str(int(created[5:7]))}
+    fields |= {"version": escape_latex(_version(result)), "note": escape_latex(line)}
+    body = "".join(f"  {name} = {{{value}}},\n" for name, value in fields.items())
+    return encodable(f"@misc{{arena-{digest_of(line)},\n{body}}}\n")
+
+
+def _title(result: Result) -> str:
+    dataset = result.run.get("dataset", {}).get("title", "truth given as a file")
+    return encodable(one_line(f"{_models(result.models)} on {dataset}"))
+
+
+def _models(models: Sequence[str]) -> str:
+    return listed(models, keep=8)
+
+
+def _version(result: Result) -> str:
+    return str(result.run.get("arena_version", "unknown"))
+
+
+def _is_date(text: str) -> bool:
+    return re.fullmatch(r"\d{4}-\d\d-\d\d", text) is not None

@@ -1,0 +1,128 @@
+"""What every form tells of one model of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from arena.base.errors import ArenaError, nearest
+from arena.base.format import figure, interval
+from arena.report.exports.signature import signature_line
+from arena.results.run_folder import Result
+
+TITLES = {
+    "map": "mAP",
+    "macro_f1": "macro F1", "macro_precision": "macro precision", "macro_recall": "macro recall",
+    "micro_f1": "micro F1", "micro_precision": "micro precision", "micro_recall": "micro recall",
+}  # fmt: skip
+"""The figures that are published, at the model's own thresholds."""
+
+WEAKEST = 10
+"""Tags that a model's page names as its weakest."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """One figure; None where undefined. `tags` says over how many a mean ran, None for micro figures."""
+
+    key: str
+    title: str
+    value: float | None
+    low: float | None
+    high: float | None
+    tags: int | None
+
+    @property
+    def text(self) -> str:
+        """As shown."""
+        return figure(self.value)
+
+    @property
+    def range(self) -> str:
+        """Its interval as shown; empty without one."""
+        return interval(self.low, self.high)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """One model of a run, as it is published.
+
+    Attributes:
+        digest: of the dataset; empty where it has none.
+        images, tags: how many images, and how many tags entered the means.
+        created: when, ISO 8601; empty where unknown.
+        per_tag: its rows of `per_tag`, in the order of its list.
+    """
+
+    model: str
+    title: str
+    dataset: str
+    dataset_title: str
+    digest: str
+    images: int
+    tags: int
+    min_positives: int
+    convention: str
+    threshold: str
+    created: str
+    version: str
+    signature: str
+    figures: Sequence[Told]
+    per_tag: pd.DataFrame
+
+    @property
+    def known(self) -> list[Told]:
+        """The figures that are defined."""
+        return [one for one in self.figures if one.value is not None]
+
+    @property
+    def measured_on(self) -> str:
+        """What it was measured on, in a sentence."""
+        return (
+            f"{self.images:,} images of {self.dataset_title}, {self.tags:,} tags with at least {self.min_positives} positives, "
+            f"threshold {self.threshold}, convention {self.convention}"
+        )
+
+    def weakest(self) -> pd.DataFrame:
+        """The compared tags of lowest F1, undefined first, then by support and name; at most `WEAKEST`."""
+        compared = self.per_tag[self.per_tag["compared"]]
+        order = compared.assign(lowest=compared["f1"].fillna(-1.0)).sort_values(
+            ["lowest", "support", "tag"], ascending=[True, False, True]
+        )
+        return order.head(WEAKEST)
+
+
+def facts_of(result: Result, model: str) -> Facts:
+    """One model of a run.
+
+    Raises:
+        ArenaError: the run has no such model.
+    """
+    if model not in result.models:
+        raise ArenaError(f"--model {model}: no model of the run. {nearest(model, result.models)}")
+    summary, own = result.summary, result.summary["models"][model]
+    dataset = result.run.get("dataset", {})
+    return Facts(
+        model=model,
+        title=own["title"],
+        dataset=dataset.get("name", "truth"),
+        dataset_title=dataset.get("title", "truth given as a file"),
+        digest=dataset.get("digest", ""),
+        images=summary["images"],
+        tags=summary["compared_tags"],
+        min_positives=summary["min_positives"],
+        convention=summary["convention"],
+        threshold=own["threshold"],
+        created=result.run.get("created", ""),
+        version=result.run.get("arena_version", ""),
+        signature=signature_line(result),
+        figures=[_told(own["regimes"]["own"], key, title) for key, title in TITLES.items()],
+        per_tag=result.tags_of(model),
+    )
+
+
+def _told(own: dict[str, Any], key: str, title: str) -> Told:
+    return Told(key, title, own[key], own.get(f"{key}_low"), own.get(f"{key}_high"), own.get(f"{key}_tags"))

@@ -1,0 +1,92 @@
+"""A section of a model's page: figures with intervals, where it is weakest, and what pins them; in Markdown and LaTeX."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from arena.base.format import clipped, encodable, escape_markdown, figure, one_line
+from arena.report.exports.facts import Facts
+from arena.report.markdown import code, table
+
+NAME = 60
+"""Characters of a name in a table."""
+
+_LATEX = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
+    "|": r"\textbar{}", '"': r"\textquotedbl{}", "–": "--", "−": "$-$", "[": "{[}", "]": "{]}", "*": "{*}",
+    "`": r"\textasciigrave{}",
+}  # fmt: skip
+"""Signs that LaTeX takes for something else; brackets and stars too, which a line break of a table would take for its own."""
+
+_SPECIAL = re.compile("[" + re.escape("".join(_LATEX)) + "]")
+
+_TURNING = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""Marks of direction, which show nothing."""
+
+
+def model_card_markdown(facts: Facts) -> str:
+    """A section for a README."""
+    figures = [["figure", "value", "95 % interval", "tags"], *_figures(facts)]
+    weakest = [["tag", "F1", "precision", "recall", "images"], *_weakest(facts)]
+    parts = [
+        f"## Evaluation of {escape_markdown(clipped(facts.model, NAME))}",
+        escape_markdown(f"{facts.measured_on[0].upper()}{facts.measured_on[1:]}."),
+        table(figures, numbers_from=1),
+        "### Where it is weakest" if len(weakest) > 1 else "",
+        table(weakest, numbers_from=1) if len(weakest) > 1 else "",
+        f"Signature: {code(facts.signature)}",
+    ]
+    return encodable("\n\n".join(filter(None, parts)) + "\n")
+
+
+def model_card_latex(facts: Facts) -> str:
+    r"""Two tables with `booktabs`; `\usepackage{booktabs}` and `\usepackage[T1]{fontenc}` are needed."""
+    caption = f"{clipped(facts.model, NAME)}: {facts.measured_on}."
+    parts = ["% needs \\usepackage{booktabs} and \\usepackage[T1]{fontenc}"]
+    parts.append(_tabular(caption, ["figure", "value", "95 % interval", "tags"], _figures(facts)))
+    if rows := _weakest(facts):
+        parts.append(_tabular("Where it is weakest.", ["tag", "F1", "precision", "recall", "images"], rows))
+    parts.append(f"% {latex_comment(facts.signature)}")
+    return encodable("\n".join(parts) + "\n")
+
+
+def escape_latex(text: str) -> str:
+    r"""Text that LaTeX shows as it is, on one line.
+
+    >>> escape_latex("50% of a_b & {c}")
+    '50\\% of a\\_b \\& \\{c\\}'
+    """
+    plain = _TURNING.sub("", encodable(one_line(text)))
+    return _SPECIAL.sub(lambda found: _LATEX[found[0]], plain)
+
+
+def latex_comment(text: str) -> str:
+    """Text that stays within a comment."""
+    return encodable(one_line(text))
+
+
+def _figures(facts: Facts) -> list[list[str]]:
+    return [
+        [one.title, one.text, one.range or "–", "–" if one.tags is None else f"{one.tags:,}"] for one in facts.figures
+    ]
+
+
+def _weakest(facts: Facts) -> list[list[str]]:
+    columns = [facts.weakest()[name].tolist() for name in ("tag", "f1", "precision", "recall", "support")]
+    return [
+        [clipped(str(tag), NAME), figure(f1), figure(precision), figure(recall), f"{support:,}"]
+        for tag, f1, precision, recall, support in zip(*columns, strict=True)
+    ]
+
+
+def _tabular(caption: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [" & ".join(map(escape_latex, row)) + r" \\" for row in (header, *rows)]
+    body = [r"\toprule", lines[0], r"\midrule", *lines[1:], r"\bottomrule"]
+    return "\n".join(
+        [
+            r"\begin{table}", r"\centering", rf"\caption{{{escape_latex(caption)}}}",
+            rf"\begin{{tabular}}{{l{'r' * (len(header) - 1)}}}", *body, r"\end{tabular}", r"\end{table}",
+        ]
+    )  # fmt: skip

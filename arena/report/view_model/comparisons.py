@@ -1,0 +1,172 @@
+"""What intervals and tests found, for a page: differences, verdicts by tag, regimes, slices, calibration, label quality."""
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import Any
+
+import pandas as pd
+
+from arena.report.columns import column, number, probability, rounded
+from arena.report.view_model.leaderboard import THRESHOLDED
+from arena.results.run_folder import CONTAMINATION, HEADLINES, Result
+
+SLICED = ("macro_f1", "map")
+"""Figures that the table of slices shows."""
+
+TAG_FIGURES = ("f1", "ap")
+"""Figures whose difference is tested on every tag."""
+
+
+def differences(result: Result) -> list[dict[str, Any]]:
+    """Every figure of all compared tags and each pair of models, at the models' own thresholds."""
+    table = result.tables["differences"]
+    return _difference_rows(table[(table["slice"] == "all") & (table["regime"] == "own")])
+
+
+def _difference_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [
+        {
+            "figure": row["figure"], "first": row["first"], "second": row["second"],
+            "difference": number(row["difference"]), "low": number(row["low"]), "high": number(row["high"]),
+            "p": probability(row["p_adjusted"]), "minimum_detectable": number(row["minimum_detectable"]),
+            "higher": None if row["higher"] == "undetermined" else row["higher"],
+        }
+        for row in table.to_dict("records")
+    ]  # fmt: skip
+
+
+def tag_verdicts(result: Result) -> list[dict[str, Any]]:
+    """Of each figure and pair of models: on how many tags the first is higher, the second, and on how many neither is told."""
+    table = result.tables["tag_differences"]
+    found = []
+    for (first, second), rows in table.groupby(["first", "second"], sort=False):
+        for figure in TAG_FIGURES:
+            higher = rows[f"{figure}_higher"].where(rows[f"{figure}_q"].notna(), None)
+            counts = {"first": int((higher == first).sum()), "second": int((higher == second).sum())}
+            undetermined = int(rows[f"{figure}_q"].notna().sum()) - sum(counts.values())
+            found.append(
+                {"figure": figure, "models": [first, second], **counts, "undetermined": undetermined, "tags": len(rows)}
+            )
+    return found
+
+
+MOST_PAIRS = 10
+"""Pairs of models that a page compares tag by tag: all of five models; of more, those with the first."""
+
+
+def tag_pairs(result: Result, names: "pd.Series[Any]") -> list[dict[str, Any]]:
+    """Of each pair of models, tag by tag, the difference of F1 and of AP; with resamples its interval, q, and which is higher.
+
+    Models are numbers. A difference is the first's figure less the second's. `higher` is null where it is undetermined.
+
+    Args:
+        names: the page's tags, in its order.
+    """
+    pairs = list(combinations(range(len(result.models)), 2))
+    if len(pairs) > MOST_PAIRS:
+        pairs = [pair for pair in pairs if pair[0] == 0]
+    figures = {name: _figures_by_tag(result, name, names) for name in result.models}
+    tested = {key: rows.set_index("tag") for key, rows in result.tables["tag_differences"].groupby(["first", "second"])}
+    found = []
+    for first, second in pairs:
+        a, b = result.models[first], result.models[second]
+        rows = tested[a, b].reindex(names) if (a, b) in tested else None
+        told = {
+            key: {"difference": [rounded(x) for x in (figures[a][key] - figures[b][key]).tolist()]}
+            | ({} if rows is None else _tested(rows, key, {a: first, b: second}))
+            for key in TAG_FIGURES
+        }
+        found.append({"first": first, "second": second, **told})
+    return found
+
+
+def _figures_by_tag(result: Result, model: str, names: "pd.Series[Any]") -> pd.DataFrame:
+    """`TAG_FIGURES` of the page's tags; of two tags of a model that are one to the truth, the compared one."""
+    table = result.tags_of(model).sort_values("compared", ascending=False, kind="stable").drop_duplicates("truth_tag")
+    return table.set_index("truth_tag").reindex(names)[list(TAG_FIGURES)]
+
+
+def _tested(rows: pd.DataFrame, key: str, numbers: Mapping[str, int]) -> dict[str, list[Any]]:
+    return {
+        "low": [rounded(value) for value in rows[f"{key}_low"].tolist()],
+        "high": [rounded(value) for value in rows[f"{key}_high"].tolist()],
+        "q": [probability(value) for value in rows[f"{key}_q"].tolist()],
+        "higher": [numbers.get(name) for name in rows[f"{key}_higher"].tolist()],
+    }
+
+
+def regimes(result: Result) -> list[dict[str, Any]]:
+    """A row a regime: its name, of each model figures, intervals and the range of thresholds, and the tested differences."""
+    models, tested = result.summary["models"], result.tables["differences"]
+    names = next(iter(models.values()))["regimes"] if models else ()
+    ends = ("", "_low", "_high")
+    keys = [f"{figure}{end}" for figure in THRESHOLDED for end in ends]
+    keys += [f"{figure}_tags" for figure in THRESHOLDED if figure.startswith("macro")]
+    keys += ["lowest_threshold", "highest_threshold"]
+    return [
+        {
+            "name": name,
+            "models": [{key: number(model["regimes"][name].get(key)) for key in keys} for model in models.values()],
+            "differences": _difference_rows(tested[(tested["slice"] == "all") & (tested["regime"] == name)]),
+        }
+        for name in names
+    ]
+
+
+def slices(result: Result) -> list[dict[str, Any]]:
+    """A row a slice: kind, title, size, and of `SLICED` figures each model's with interval, and differences.
+
+    The slice of all is the leaderboard, and levels of contamination have a section of their own.
+    """
+    table, tested = result.tables["slices"], result.tables["differences"]
+    tested = tested[tested["regime"] == "own"]
+    apart = {"all", CONTAMINATION} if CONTAMINATION in result.summary else {"all"}
+    found = []
+    for (kind, value), part in table[~table["slice"].isin(apart)].groupby(["slice", "value"], sort=False):
+        rows = part.set_index("model").reindex(result.models)
+        pairs = _difference_rows(tested[(tested["slice"] == kind) & (tested["value"] == value)])
+        found.append(
+            {
+                "slice": kind, "title": str(rows["title"].iloc[0]), "images": int(rows["images"].iloc[0]),
+                "tags": int(rows["tags"].iloc[0]),
+                "figures": {name: _sliced(rows, name, pairs) for name in SLICED},
+            }
+        )  # fmt: skip
+    return found
+
+
+def _sliced(rows: pd.DataFrame, name: str, pairs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    columns = [column(rows[f"{name}{end}"].tolist()) for end in ("", "_low", "_high")]
+    return {
+        "models": [list(cell) for cell in zip(*columns, strict=True)],
+        "differences": [pair for pair in pairs if pair["figure"] == name],
+    }
+
+
+def calibration(result: Result) -> list[dict[str, Any]]:
+    """Of each model the Brier score, the calibration error, and each bin's mean score, share that carry the tag, and cells."""
+    table = result.tables["calibration"]
+    found = []
+    for name, model in result.summary["models"].items():
+        rows = table[table["model"] == name]
+        bins = zip(
+            *(column(rows[key].tolist()) for key in ("low", "high", "mean_score", "share_positive", "cells")),
+            strict=True,
+        )
+        found.append(
+            {"model": name, "ece": number(model["ece"]), "brier": number(model["brier"]), "bins": [list(one) for one in bins]}
+        )  # fmt: skip
+    return found
+
+
+def labels(result: Result) -> dict[str, Any] | None:
+    """How many labels every model contradicts, and each model's figures with and without them; None where none were sought."""
+    found = result.summary["labels"]
+    if not found:
+        return None
+    models = []
+    for name, model in result.summary["models"].items():
+        without = found["without_suspects"].get(name, {})
+        own = model["regimes"]["own"]
+        models.append({key: [number(own[key]), number(without.get(key))] for key in HEADLINES})
+    return {"missing": found["missing"], "wrong": found["wrong"], "models": models}

@@ -1,0 +1,244 @@
+"""What the figures of a run say: who is higher where that is decided, and by how much; the rest is undetermined.
+
+Nothing is computed here: figures are only compared, counted and put into words. Without intervals no finding decides
+anything: it says whose point estimate is higher.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from arena.base.format import DECIDED, UNDEFINED, clipped, count, figure, interval, listed, plural
+from arena.report.view_model.leaderboard import MODEL_STYLES, tags_of, value_of
+from arena.report.view_model.uncertainty import detectable, difference, headline_rows, leading, with_interval
+from arena.results.run_folder import HEADLINES
+
+STATIC_TAGS = 50
+"""Rows of the table of tags that a reader without JavaScript sees."""
+
+FIGURES_SHOWN = 6
+"""Models that a finding lists; the leaderboard has all."""
+
+NOTHING = "undefined: no tag to average over"
+"""Why a mean has no figure."""
+
+PAIRS_SHOWN = 12
+"""Pairs of models whose tag-by-tag verdicts the page lists; more are in `tag_differences.parquet`."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """A part of the tags: those of one model, or (`name` None) of none."""
+
+    name: str | None
+    style: int
+    tags: int
+    start: float
+    width: float
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing the figures say.
+
+    Attributes:
+        label, lead: what, and who (or the figure itself).
+        detail: the numbers behind it, as the start of a sentence.
+        style: of the model that `lead` names.
+        figures: each model's name, style, figure and interval, the highest first; empty where `detail` has them.
+    """
+
+    label: str
+    lead: str
+    detail: str
+    style: int | None = None
+    figures: Sequence[tuple[str, int, str, str]] = ()
+
+
+@dataclass(frozen=True)
+class TagFinding:
+    """On how many tags which model is higher; `other` says what the remaining tags are."""
+
+    label: str
+    shares: Sequence[Share]
+    other: str
+    detail: str = ""
+
+
+def findings(payload: Mapping[str, Any]) -> list[Finding]:
+    """The headline figures: decided, undetermined, or point estimates where no intervals were computed."""
+    models = payload["models"]
+    if payload["replicates"] and payload["differences"] and len(models) == 2:
+        return [_pair(models, row) for row in headline_rows(payload)]
+    if payload["replicates"] and len(models) > 2:
+        return [_many(models, key) for key in HEADLINES]
+    return [_point(models, key, aside) for key, aside in (("map", _chance(models)), ("macro_f1", _at(models)))]
+
+
+def _pair(models: Sequence[Mapping[str, Any]], row: Mapping[str, Any]) -> Finding:
+    key = row["figure"]
+    name, over, figures = HEADLINES[key], tags_of(models[0], key), _figures(models, key)
+    span = f", over {plural(over, 'tag', 'tags')}" if over is not None else ""
+    chance = f"; {_chance(models)}" if key == "map" else ""
+    detail = f"{_capital(difference(row))}{span}{chance}{detectable(row)}"
+    if row["higher"] is None:
+        return Finding(_capital(name), "undetermined", detail, figures=figures)
+    return Finding(f"Higher {name}", row["higher"], detail, _style(models, row["higher"]), figures)
+
+
+def _many(models: Sequence[Mapping[str, Any]], key: str) -> Finding:
+    name, tied = HEADLINES[key], leading(models, key)
+    ordered = [m for m in models if value_of(m, key) is not None]
+    if not ordered:
+        return Finding(_capital(name), UNDEFINED, NOTHING)
+    figures = _figures(models, key)[:FIGURES_SHOWN]
+    if len(tied) == 1:
+        detail = "Higher than that of every other tagger, beyond doubt"
+        return Finding(f"Highest {name}", tied[0], detail, _style(models, tied[0]), figures)
+    whom = f"all {len(ordered)}" if len(tied) == len(ordered) else listed([clipped(one) for one in tied], keep=4)
+    return Finding(
+        f"Highest {name}", "undetermined", f"It cannot be told which of {whom} is the highest", None, figures
+    )
+
+
+def _figures(models: Sequence[Mapping[str, Any]], key: str) -> list[tuple[str, int, str, str]]:
+    """Name, style, figure and interval of each model, the highest first, undefined last."""
+    rows = []
+    for place, model in enumerate(models):
+        value, ends = value_of(model, key), model["intervals"][key] or (None, None)
+        shown = (model["name"], place % MODEL_STYLES, figure(value), interval(*ends))
+        rows.append((-1.0 if value is None else value, shown))
+    return [shown for _, shown in sorted(rows, key=lambda row: row[0], reverse=True)]
+
+
+def _point(models: Sequence[Mapping[str, Any]], key: str, aside: str) -> Finding:
+    """Whose point estimate is higher; a single model's own figure, with its interval if it has one."""
+    name = HEADLINES[key]
+    defined = sorted((m for m in models if value_of(m, key) is not None), key=lambda m: -(value_of(m, key) or 0.0))
+    if not defined:
+        return Finding(_capital(name), UNDEFINED, NOTHING)
+    best = figure(value_of(defined[0], key))
+    tied = [m for m in defined if figure(value_of(m, key)) == best]
+    over = sorted({tags_of(m, key) or 0 for m in defined})
+    span = (
+        f"over {plural(over[-1], 'tag', 'tags')}" if len(over) == 1 else f"over {count(over[0])} to {over[-1]:,} tags"
+    )
+    if len(models) == 1:
+        ends = with_interval(defined[0], key).partition(" ")[2]
+        return Finding(_capital(name), best, f"{f'interval {ends}, ' if ends else ''}{span}; {aside}")
+    others = [*defined[len(tied) :], *(m for m in models if value_of(m, key) is None)]
+    rest = listed([f"{figure(value_of(m, key))} ({clipped(m['name'])})" for m in others], keep=3)
+    if len(tied) > 1:
+        names = listed([clipped(m["name"]) for m in tied])
+        label = f"Highest {name}, shared" if others else f"Same {name} to four digits"
+        return Finding(label, best, f"{names}{f' against {rest}' if others else ''}, {span}; {aside}")
+    label = f"{'Higher' if len(models) == 2 else 'Highest'} {name}"
+    return Finding(
+        label, tied[0]["name"], f"{best} against {rest}, {span}; {aside}", _style(models, str(tied[0]["name"]))
+    )
+
+
+def _capital(text: str) -> str:
+    """Text at the start of a line; `mAP` keeps its spelling."""
+    return text if text.startswith("mAP") else text[0].upper() + text[1:]
+
+
+def _style(models: Sequence[Mapping[str, Any]], name: str) -> int:
+    return [model["name"] for model in models].index(name) % MODEL_STYLES
+
+
+def _at(models: Sequence[Mapping[str, Any]]) -> str:
+    thresholds = [str(m["threshold"]) for m in models]
+    if len(set(thresholds)) == 1:
+        return f"{'both ' if len(models) == 2 else 'all ' if len(models) > 2 else ''}at threshold {thresholds[0]}"
+    return f"at their own thresholds{f' ({listed(thresholds)})' if len(models) <= 3 else ''}"
+
+
+def _chance(models: Sequence[Mapping[str, Any]]) -> str:
+    shown = sorted({figure(m["random_map"]) for m in models})
+    return f"random scores would reach {' to '.join((shown[0], shown[-1]) if len(shown) > 1 else shown)}"
+
+
+def tag_findings(payload: Mapping[str, Any]) -> list[TagFinding]:
+    """Tag by tag: on how many each of two models is higher; without intervals, whose AP is the highest."""
+    names = [model["name"] for model in payload["models"]]
+    if len(names) < 2:
+        return []
+    if not payload["replicates"]:
+        label = f"Tags with the {'higher' if len(names) == 2 else 'highest'} AP"
+        return [TagFinding(label, highest_ap(payload), "equal")]
+    return [
+        _tag_finding(names, row) for row in payload["tag_verdicts"] if len(names) == 2 and row["models"] == names
+    ]  # fmt: skip
+
+
+def _tag_finding(names: Sequence[str], row: Mapping[str, Any]) -> TagFinding:
+    name = {"f1": "F1", "ap": "AP"}[row["figure"]]
+    a, b = (clipped(one) for one in names)
+    sentence = (
+        f"On {name}, {a} is higher on {plural(row['first'], 'tag', 'tags')}, {b} on {count(row['second'])}; "
+        f"{count(row['undetermined'])} undetermined (decided: q ≤ {DECIDED}, the share of false discoveries)"
+    )
+    shares = _shares([*zip(names, (row["first"], row["second"]), strict=True), (None, row["undetermined"])])
+    return TagFinding(f"{name}, tag by tag", shares, "undetermined", sentence)
+
+
+def tag_pairs(payload: Mapping[str, Any]) -> list[tuple[str, str, dict[str, Mapping[str, Any]]]]:
+    """More than two models: each pair's verdicts by figure, in order; empty otherwise."""
+    if len(payload["models"]) < 3:
+        return []
+    pairs: dict[tuple[str, str], dict[str, Mapping[str, Any]]] = {}
+    for row in payload["tag_verdicts"]:
+        pairs.setdefault((row["models"][0], row["models"][1]), {})[row["figure"]] = row
+    return [(*pair, rows) for pair, rows in pairs.items()]
+
+
+def highest_ap(payload: Mapping[str, Any]) -> list[Share]:
+    """On how many compared tags each model has the highest AP, among tags where every model's AP is defined."""
+    tags, names = payload["tags"], [m["name"] for m in payload["models"]]
+    wins, equal = [0] * len(names), 0
+    columns = zip(*(tags["models"][name]["ap"] for name in names), strict=True)
+    for compared, row in zip(tags["compared"], columns, strict=True):
+        if not compared or None in row:
+            continue
+        best = [i for i, value in enumerate(row) if value == max(row)]
+        if len(best) == 1:
+            wins[best[0]] += 1
+        else:
+            equal += 1
+    return _shares([*zip(names, wins, strict=True), (None, equal)])
+
+
+def _shares(parts: Sequence[tuple[str | None, int]]) -> list[Share]:
+    """Numbers of tags as parts of a bar 100 wide."""
+    total = max(sum(number for _, number in parts), 1)
+    shares, start = [], 0.0
+    for i, (name, number) in enumerate(parts):
+        width = 100 * number / total
+        shares.append(Share(name=name, style=i % MODEL_STYLES, tags=number, start=start, width=width))
+        start += width
+    return shares
+
+
+def subject(payload: Mapping[str, Any]) -> str:
+    """The one sentence that says what was compared with what, on what."""
+    dataset, models, least = payload["dataset"], payload["models"], payload["min_positives"]
+    taggers = plural(len(models), "tagger", "taggers")
+    who = "that it knows" if len(models) == 1 else "that " + ("both" if len(models) == 2 else "all") + " know"
+    thick = f" and that have at least {plural(least, 'positive image', 'positive images')}" if least else ""
+    return (
+        f"{taggers} scored on {'' if len(models) == 1 else 'the same '}{plural(dataset['images'], 'image', 'images')} "
+        f"({dataset['title']}), and {'measured' if len(models) == 1 else 'compared'} on the "
+        f"{plural(payload['compared_tags'], 'tag', 'tags')} {who}{thick}."
+    )
+
+
+def static_tags(payload: Mapping[str, Any]) -> list[int]:
+    """Positions of the tags that a reader without JavaScript sees: compared first, then support, then name."""
+    tags = payload["tags"]
+    order = sorted(
+        range(len(tags["name"])), key=lambda i: (not tags["compared"][i], -tags["support"][i], tags["name"][i])
+    )
+    return order[:STATIC_TAGS]

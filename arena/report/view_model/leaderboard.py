@@ -1,0 +1,195 @@
+"""The leaderboard: a row a model, each figure with its interval, and a mark on what no other is known to exceed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from arena.base.format import figure, interval, percent, rate
+from arena.report.view_model.cost import millions
+from arena.report.view_model.regimes import REGIMES, thresholds
+from arena.results.run_folder import HEADLINES
+
+MODEL_STYLES = 10
+"""Colours, markers and dash patterns in page.css; an eleventh model shares the first one's."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One figure of the leaderboard.
+
+    Attributes:
+        text, value: as shown, and itself.
+        over: over how many tags (None: not said).
+        best: whether it carries the mark.
+        low, high, range: both ends of its interval, and these as shown; None and empty without one.
+        rank: its place among the models, empty where none is told.
+    """
+
+    text: str
+    value: float | None = None
+    over: int | None = None
+    best: bool = False
+    low: float | None = None
+    high: float | None = None
+    range: str = ""
+    rank: str = ""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One model's row of the leaderboard; `style` picks its colour, marker and dash pattern."""
+
+    model: Mapping[str, Any]
+    style: int
+    cells: Mapping[str, Cell]
+
+
+def value_of(model: Mapping[str, Any], key: str) -> float | None:
+    """A figure of a model by its name in `FIGURES`.
+
+    >>> value_of({"map": 0.5, "macro": {"f1": 0.4}}, "macro_f1")
+    0.4
+    """
+    average, _, name = key.partition("_")
+    value: float | None = model["map"] if key == "map" else model[average][name]
+    return value
+
+
+def tags_of(model: Mapping[str, Any], key: str) -> int | None:
+    """Over how many tags a mean ran; None for micro figures, which are none."""
+    average, _, name = key.partition("_")
+    if average == "micro":
+        return None
+    over: int = model["map_tags"] if key == "map" else model["macro"][f"{name}_tags"]
+    return over
+
+
+@dataclass(frozen=True)
+class Board:
+    """The leaderboard under one regime of thresholds; `name` as in `summary.json`."""
+
+    name: str
+    title: str
+    what: str
+    standings: Sequence[Standing]
+
+
+def boards(payload: Mapping[str, Any]) -> list[Board]:
+    """The leaderboard at the models' own thresholds, then under every other regime that the run knows."""
+    found = []
+    for regime in payload["regimes"]:
+        name = regime["name"]
+        title, what = REGIMES.get(name, (name, ""))
+        found.append(Board(name, title, what, leaderboard(payload if name == "own" else _under(payload, regime))))
+    return found
+
+
+def _under(payload: Mapping[str, Any], regime: Mapping[str, Any]) -> dict[str, Any]:
+    """The payload with the models' figures under a regime; mAP needs no threshold, and stays."""
+    rows = [row for row in payload["differences"] if row["figure"] == "map"] + regime["differences"]
+    models = []
+    for model, cell in zip(payload["models"], regime["models"], strict=True):
+        figures: dict[str, dict[str, Any]] = {"macro": {}, "micro": {}}
+        intervals = {"map": model["intervals"]["map"]}
+        for key in THRESHOLDED:
+            average, _, name = key.partition("_")
+            figures[average][name], ends = cell[key], [cell[f"{key}_low"], cell[f"{key}_high"]]
+            intervals[key] = None if None in ends else ends
+            if average == "macro":
+                figures[average][f"{name}_tags"] = cell[f"{key}_tags"]
+        ranks = {key: {"rank": _place(rows, key, model["name"])} for key in HEADLINES} if payload["replicates"] else {}
+        threshold = thresholds(cell["lowest_threshold"], cell["highest_threshold"])
+        models.append(
+            {**model, **figures, "intervals": intervals, "ranks": ranks if len(payload["models"]) > 1 else {},
+             "threshold": threshold, "threshold_source": "cross-fitted"}
+        )  # fmt: skip
+    return {**payload, "models": models, "differences": rows}
+
+
+def _place(rows: Sequence[Mapping[str, Any]], key: str, name: str) -> int:
+    """1 plus the number of models that are higher beyond doubt."""
+    own = (row for row in rows if row["figure"] == key and name in (row["first"], row["second"]))
+    return 1 + sum(1 for row in own if row["higher"] not in (None, name))
+
+
+THRESHOLDED = ("macro_precision", "macro_recall", "macro_f1", "micro_precision", "micro_recall", "micro_f1")
+"""Figures that depend on the threshold."""
+
+FIGURES = ("map", *THRESHOLDED)
+"""The figures of the leaderboard."""
+
+
+def leaderboard(payload: Mapping[str, Any]) -> list[Standing]:
+    """The models by falling mAP (undefined last, ties in the given order), each figure with interval, rank and mark."""
+    models: Sequence[Mapping[str, Any]] = payload["models"]
+    columns = {key: _column(payload, key) for key in FIGURES}
+    columns["coverage"] = _highest(
+        [Cell(percent(m["known_tags"], m["dataset_tags"]), m["known_tags"]) for m in models],
+    )
+    columns["size"] = [Cell(millions(m["parameters"]), m["parameters"]) for m in models]
+    rates = [Cell(rate(m["images_per_second"]), m["images_per_second"]) for m in models]
+    one_machine = len({m["timed_on"] for m in models}) == 1
+    columns["rate"] = _highest(rates) if one_machine else rates
+    standings = [
+        Standing(model=model, style=i % MODEL_STYLES, cells={key: cells[i] for key, cells in columns.items()})
+        for i, model in enumerate(models)
+    ]
+    return sorted(standings, key=lambda s: -s.model["map"] if s.model["map"] is not None else float("inf"))
+
+
+def _column(payload: Mapping[str, Any], key: str) -> list[Cell]:
+    models = payload["models"]
+    cells = []
+    for model in models:
+        value, (low, high) = value_of(model, key), model["intervals"].get(key) or (None, None)
+        cells.append(
+            Cell(
+                figure(value), value, tags_of(model, key), low=low, high=high, range=interval(low, high),
+                rank=_rank(models, model, key),
+            )
+        )  # fmt: skip
+    if not payload["replicates"]:
+        return _highest(cells)
+    names = [model["name"] for model in models]
+    return _marked(cells, not_exceeded(payload["differences"], key, dict(zip(names, cells, strict=True))))
+
+
+def _rank(models: Sequence[Mapping[str, Any]], model: Mapping[str, Any], key: str) -> str:
+    if key not in model["ranks"] or value_of(model, key) is None:
+        return ""
+    rank = model["ranks"][key]["rank"]
+    shared = sum(m["ranks"][key]["rank"] == rank for m in models) > 1
+    return f"rank {rank}{', shared' if shared else ''}"
+
+
+def not_exceeded(differences: Sequence[Mapping[str, Any]], key: str, cells: Mapping[str, Cell]) -> list[bool]:
+    """Of each model, whether the highest figure is not known to exceed its own: those tied with the best, and the best."""
+    defined = {name: cell.value for name, cell in cells.items() if cell.value is not None}
+    if not defined:
+        return [False] * len(cells)
+    top = max(defined, key=lambda name: defined[name])
+    below = {
+        row["second"] if row["first"] == top else row["first"]
+        for row in differences
+        if row["figure"] == key and row["higher"] == top
+    }
+    return [name in defined and name not in below for name in cells]
+
+
+def _highest(cells: Sequence[Cell]) -> list[Cell]:
+    """Point estimates with the highest marked; what reads the same is highest together, if all read the same none is."""
+    defined = [cell for cell in cells if cell.value is not None]
+    if len({cell.text for cell in cells}) < 2 or len(defined) < 2:
+        return list(cells)
+    best = max(defined, key=lambda cell: cell.value or 0.0).text
+    return _marked(cells, [cell.text == best for cell in cells])
+
+
+def _marked(cells: Sequence[Cell], best: Sequence[bool]) -> list[Cell]:
+    """Cells with marks; where every one would carry it, or it is the only figure, none does."""
+    defined = [cell for cell in cells if cell.value is not None]
+    if len(defined) < 2 or sum(best) == len(defined):
+        return list(cells)
+    return [replace(cell, best=mark) for cell, mark in zip(cells, best, strict=True)]

@@ -1,0 +1,111 @@
+"""The table of slices: parts of the tags or of the images, each model's figures there, and what is decided there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from arena.base.format import clipped, figure, interval, listed, plural, probability, signed
+from arena.report.view_model.comparisons import SLICED
+from arena.report.view_model.leaderboard import MODEL_STYLES
+
+KINDS = {
+    "category": "Category",
+    "support": "Support: images that have the tag",
+    "group": "Groups of tags",
+    "rating": "Rating of the image",
+    "domain": "Domain of the image",
+    "size": "Size of the image",
+}
+"""Headings of the kinds of slice; another kind is a column of the images, named as it is."""
+
+OF_TAGS = ("category", "support", "group")
+"""Kinds that part the tags; the others part the images."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a slice says of one figure: of two models the difference, then who is higher and with which p."""
+
+    difference: str
+    interval: str
+    words: str
+    style: int | None = None
+    decided: bool = False
+
+
+@dataclass(frozen=True)
+class SliceFigure:
+    """One figure of a slice: (figure, interval) of each model, and the verdict, if anything was tested."""
+
+    models: Sequence[tuple[str, str]]
+    verdict: Verdict | None
+
+
+@dataclass(frozen=True)
+class SliceRow:
+    """One slice: its title, how large it is, and its `SLICED` figures in order."""
+
+    title: str
+    size: str
+    figures: Sequence[SliceFigure]
+
+
+@dataclass(frozen=True)
+class SliceGroup:
+    """The slices of one kind."""
+
+    title: str
+    rows: Sequence[SliceRow]
+
+
+def slice_groups(payload: Mapping[str, Any]) -> list[SliceGroup]:
+    """The slices by kind, in the order of the result."""
+    names = [model["name"] for model in payload["models"]]
+    return [
+        SliceGroup(KINDS.get(kind, kind), [_row(one, names) for one in rows])
+        for kind, rows in groupby(payload["slices"], key=lambda one: str(one["slice"]))
+    ]
+
+
+def _row(one: Mapping[str, Any], names: Sequence[str]) -> SliceRow:
+    size = plural(one["tags"], "tag", "tags") if one["slice"] in OF_TAGS else plural(one["images"], "image", "images")
+    return SliceRow(one["title"], size, [_figure(one["figures"][key], names) for key in SLICED])
+
+
+def _figure(found: Mapping[str, Any], names: Sequence[str]) -> SliceFigure:
+    models = [(figure(value), interval(low, high)) for value, low, high in found["models"]]
+    return SliceFigure(models, slice_verdict(found, names))
+
+
+def slice_verdict(found: Mapping[str, Any], names: Sequence[str]) -> Verdict | None:
+    """What is decided of one figure in a slice; None where nothing was tested."""
+    rows = found["differences"]
+    if not rows:
+        return None
+    return _of_two(rows[0], names) if len(names) == 2 else _of_many(rows)
+
+
+def _of_two(row: Mapping[str, Any], names: Sequence[str]) -> Verdict:
+    p = f"p {probability(row['p'])}"
+    style = None if row["higher"] is None else names.index(row["higher"]) % MODEL_STYLES
+    words = f"undetermined, {p}" if row["higher"] is None else f"{clipped(row['higher'], 30)} higher, {p}"
+    return Verdict(
+        signed(row["difference"]), interval(row["low"], row["high"], signed), words, style, style is not None
+    )
+
+
+def _of_many(rows: Sequence[Mapping[str, Any]]) -> Verdict:
+    """Only the decided pairs, the higher model first."""
+    decided = [
+        f"{clipped(row['higher'], 20)} over {clipped(row['second'] if row['higher'] == row['first'] else row['first'], 20)}"
+        for row in rows
+        if row["higher"] is not None
+    ]
+    undetermined = len(rows) - len(decided)
+    if not decided:
+        return Verdict("", "", "undetermined")
+    rest = f"; {plural(undetermined, 'pair', 'pairs')} undetermined" if undetermined else ""
+    return Verdict("", "", listed(decided, keep=4) + rest, decided=True)

@@ -1,0 +1,1 @@
+"""Baselines: what releases are compared with, and their metrics over releases."""

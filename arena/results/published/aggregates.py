@@ -1,0 +1,64 @@
+"""Macro and micro figures of a published result, and over how many tags they ran."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from arena.metrics.counts import CONVENTIONS, PRF, Mean, TagCounts, macro, micro
+from arena.results.published.record import Published
+
+CONVENTION_OF: Mapping[str, str] = {
+    "full-metrics": "joytag",
+    "detailed-metrics": "joytag",
+    "report-csv": "smilingwolf",
+    "selected-tags": "animetimm",
+    "metrics-json": "animetimm",
+}
+"""Whose rules say what an undefined figure counts as in each format; others: `arena`."""
+
+FIGURES = ("macro_precision", "macro_recall", "macro_f1", "micro_precision", "micro_recall", "micro_f1", "map")
+
+
+def aggregates_of(published: Published, convention: str | None = None) -> dict[str, Any]:
+    """`FIGURES`, None where unknown, with the number of tags of every mean as `macro_f1_tags`; and how they came about.
+
+    `made_of` says from what: `file`, its own aggregates; `counts`; or `figures`, means of the tags' published figures, in which
+    a figure that is not told has no part. Micro figures need counts.
+
+    Args:
+        convention: of `CONVENTIONS`; None takes that of the format, and the file's own aggregates before all.
+    """
+    named = convention or CONVENTION_OF.get(published.format, "arena")
+    found: dict[str, Any] = {"convention": named, "tags": len(published.tags)} | dict.fromkeys(FIGURES)
+    if convention is None and published.figures:
+        return found | {"made_of": "file"} | dict(published.figures)
+    tags = published.tags
+    counted = len(tags) > 0 and not tags[["tp", "fp", "fn"]].isna().any(axis=None)
+    if counted:
+        counts = counts_of(published)
+        per_tag = CONVENTIONS[named].ratios(counts)
+        found |= {f"micro_{name}": _number(value) for name, value in micro(counts)._asdict().items()}
+    else:
+        per_tag = PRF(*(tags[name].to_numpy(np.float64) for name in PRF._fields))
+    found["made_of"] = "counts" if counted else "figures"
+    means = {f"macro_{name}": macro(np.asarray(values)) for name, values in per_tag._asdict().items()}
+    means["map"] = macro(tags["ap"].to_numpy(np.float64))
+    return found | _told(means)
+
+
+def counts_of(published: Published) -> TagCounts:
+    """The counts of every tag; an unknown threshold is NaN, an unknown number of images 0."""
+    tags = published.tags
+    tp, fp, fn = (tags[name].to_numpy(np.int64) for name in ("tp", "fp", "fn"))
+    return TagCounts(tags["threshold"].to_numpy(np.float32), tp, fp, tp + fn, published.images or 0)
+
+
+def _told(means: Mapping[str, Mean]) -> dict[str, Any]:
+    """Means with their numbers of tags; one over no tag is unknown."""
+    values = {name: _number(mean.value) for name, mean in means.items()}
+    return values | {f"{name}_tags": mean.tags for name, mean in means.items()}
+
+
+def _number(value: Any) -> float | None:
+    return None if np.isnan(value) else float(value)

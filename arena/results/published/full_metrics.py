@@ -1,0 +1,120 @@
+"""JoyTag's `full-metrics.txt`: a block a tag with its counts; read, and written byte for byte."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from arena.base.errors import ArenaError
+from arena.base.format import one_line, shown
+from arena.metrics.counts import TagCounts, joytag_ratios
+from arena.results.published.record import Published
+from arena.results.published.rows import Row, decimals, publish_rows, read_text, refuse
+
+FORM = "full-metrics"
+
+FIRST = re.compile(r"Tag: (?P<tag>.*) \((?P<index>\d+)\) \(cnt: (?P<training_count>\d+)\)")
+"""The first line of a block."""
+
+_FIGURE = r"(?P<{}>\d(?:\.\d+)?|nan)"
+_REST = (
+    (re.compile("Precision: " + _FIGURE.format("precision")), "Precision: 0.0000"),
+    (re.compile("Recall: " + _FIGURE.format("recall")), "Recall: 0.0000"),
+    (re.compile("F1: " + _FIGURE.format("f1")), "F1: 0.0000"),
+    (re.compile(r"TP: (?P<tp>\d+), TN: (?P<tn>\d+), FP: (?P<fp>\d+), FN: (?P<fn>\d+)"), "TP: 0, TN: 0, FP: 0, FN: 0"),
+)
+"""The other lines of a block, and what each looks like."""
+
+
+def read_full_metrics(path: Path) -> dict[str, Published]:
+    """The file's only model, called as the file; the threshold is not told, nor any average precision.
+
+    Raises:
+        ArenaError: a block is damaged or cut short, or contradicts itself.
+
+    Source: JoyTag's `full-metrics.txt`; its `cnt` is the training count.
+    """
+    lines = read_text(path).split("\n")
+    rows: list[Row] = []
+    written: list[str] = []
+    place = 0
+    while place < len(lines):
+        if not lines[place]:
+            place += 1
+            continue
+        found = _block(path, lines, place)
+        written += [found[name] for name in ("precision", "recall", "f1") if found[name] != "nan"]
+        rows.append(_row(place + 1, found))
+        place += 1 + len(_REST)
+    published = publish_rows(path, rows, name=path.stem, form=FORM, digits=decimals(written))
+    return {published.name: published}
+
+
+def _block(path: Path, lines: list[str], place: int) -> dict[str, str]:
+    """The cells of the block that begins at a line."""
+    first = FIRST.fullmatch(lines[place])
+    if first is None:
+        seen = shown(lines[place])
+        raise refuse(path, place + 1, f"no 'Tag: name (0) (cnt: 0)' but {seen}; the file is damaged, fetch it again")
+    found = first.groupdict()
+    for step, (pattern, example) in enumerate(_REST, place + 1):
+        line = lines[step] if step < len(lines) else ""
+        match = pattern.fullmatch(line)
+        if match is None:
+            seen = "the end of the block" if not line else shown(line)
+            told = f"tag {shown(found['tag'])}: no '{example}' but {seen}; the file is cut short or damaged, fetch it again"
+            raise refuse(path, step + 1, told)
+        found |= match.groupdict()
+    return found
+
+
+def _row(line: int, found: dict[str, str]) -> Row:
+    figures = {name: None if found[name] == "nan" else float(found[name]) for name in ("precision", "recall", "f1")}
+    counts = {name: int(found[name]) for name in ("index", "training_count", "tp", "fp", "fn", "tn")}
+    return Row(line, found["tag"], **counts, **figures)  # type: ignore[arg-type]  # by name, each of its own type
+
+
+def full_metrics_of(published: Published) -> str:
+    """`full-metrics.txt` of a published result, as JoyTag writes it; an imported one comes out byte for byte.
+
+    Where no training count is told, `cnt` is the support; where no index is, the tag's place in the file.
+
+    Raises:
+        ArenaError: counts or the number of images are unknown.
+    """
+    tags = published.tags
+    unknown = [name for name in ("tp", "fp", "fn", "tn") if tags[name].isna().any()]
+    if unknown:
+        raise ArenaError(
+            f"{published.source}: {published.name} has no {', '.join(unknown)} of every tag, which "
+            "full-metrics.txt holds; publish a file with counts and the number of images"
+        )
+    place = pd.Series(range(len(tags)), index=tags.index, dtype="Int64")
+    return full_metrics_text(
+        tags.assign(
+            index=tags["index"].fillna(place), training_count=tags["training_count"].fillna(tags["support"])
+        )
+    )  # fmt: skip
+
+
+def full_metrics_text(tags: pd.DataFrame) -> str:
+    """A block for every row of `tag index training_count tp fp fn tn`, by F1 descending, then index.
+
+    Figures are as `joytag_ratios` gives them, undefined as 0.0000.
+
+    Source: JoyTag's `full-metrics.txt`.
+    """
+    tp, fp, fn, tn, index, training = (
+        tags[name].to_numpy(np.int64) for name in ("tp", "fp", "fn", "tn", "index", "training_count")
+    )
+    figures = joytag_ratios(TagCounts(np.zeros(len(tp), np.float32), tp, fp, tp + fn, images=0))
+    columns = (index, training, *figures, tp, tn, fp, fn)
+    blocks = list(zip(tags["tag"].tolist(), *(column.tolist() for column in columns), strict=True))
+    return "".join(
+        f"Tag: {one_line(tag)} ({place}) (cnt: {count})\nPrecision: {p:.4f}\nRecall: {r:.4f}\nF1: {f1:.4f}\n"
+        f"TP: {hits}, TN: {left}, FP: {wrong}, FN: {missed}\n\n"
+        for tag, place, count, p, r, f1, hits, left, wrong, missed in (
+            blocks[i] for i in np.lexsort((index, -figures.f1))
+        )
+    )

@@ -1,0 +1,72 @@
+"""Which format a published file has, told by its content, and what it says."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from arena.base.errors import ArenaError, nearest
+from arena.results.published.detailed_metrics import LINE, read_detailed_metrics
+from arena.results.published.full_metrics import FIRST, read_full_metrics
+from arena.results.published.metrics_json import is_metrics_json, read_metrics_json
+from arena.results.published.record import Published
+from arena.results.published.rows import read_text
+from arena.results.published.tables import is_table, read_table
+
+FORMATS = (
+    "JoyTag's full-metrics.txt and detailed_metrics.txt, a report.csv, animetimm's selected_tags.csv and metrics.json, "
+    "or a CSV file with tag and its counts or figures"
+)
+
+BEGINNING = 1 << 16
+"""Characters that tell the format."""
+
+Reader = Callable[[Path], dict[str, Published]]
+
+
+def read_published(path: Path, name: str | None = None) -> dict[str, Published]:
+    """What a published file says, by model, in the order of the file.
+
+    Args:
+        name: of several models only this one; the only model of a file is called so, whatever the file calls it.
+
+    Raises:
+        ArenaError: no such file, no format that is known, damaged, or without a model of that name.
+    """
+    if path.is_dir() or not path.exists():
+        raise ArenaError(f"{path}: {'a folder' if path.is_dir() else 'no such file'}; name a published file: {FORMATS}")
+    reader = _reader(read_text(path)[:BEGINNING])
+    if reader is None:
+        raise ArenaError(f"{path}: no published figures in a format that is known: {FORMATS}")
+    found = reader(path)
+    if name is None or name in found:
+        return found if name is None else {name: found[name]}
+    if len(found) > 1:
+        raise ArenaError(f"{path}: several models, none is called {name!r}. {nearest(name, found)}")
+    (only,) = found.values()
+    return {name: renamed(only, name)}
+
+
+def renamed(published: Published, name: str) -> Published:
+    """The same under another name."""
+    return Published(**{**vars(published), "name": name})
+
+
+def is_published(path: Path) -> bool:
+    """Whether a path is a file that looks like published figures; it may be damaged all the same."""
+    try:
+        with path.open("rb") as file:
+            text = file.read(BEGINNING).decode("utf-8-sig", errors="ignore")
+    except OSError:
+        return False
+    return "\0" not in text and _reader(text.replace("\r\n", "\n")) is not None
+
+
+def _reader(text: str) -> Reader | None:
+    """The reader of a file that begins so."""
+    lines = text.lstrip("\n").split("\n", 2)
+    if FIRST.fullmatch(lines[0]):
+        return read_full_metrics
+    if is_metrics_json(text):
+        return read_metrics_json
+    if len(lines) > 1 and LINE.fullmatch(lines[1]):
+        return read_detailed_metrics
+    return read_table if is_table(text) else None

@@ -1,0 +1,145 @@
+"""The result of a run: numbers and provenance, written to and read from a run folder.
+
+`run.json` says how it came about, `summary.json` holds the aggregates, and every table of `TABLES` is a file of its own. Every
+report is made from these files alone.
+"""
+
+import csv
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from arena.base.errors import ArenaError, IncomparableError
+from arena.base.files import write_json
+
+SCHEMA = 2
+"""Version of the run folder's files."""
+
+TABLES: dict[str, str] = {
+    "per_tag": "parquet",
+    "sweep": "parquet",
+    "tag_sweep": "parquet",
+    "slices": "parquet",
+    "differences": "parquet",
+    "tag_differences": "parquet",
+    "calibration": "parquet",
+    "errors": "parquet",
+    "confusions": "parquet",
+    "disagreements": "parquet",
+    "thresholds": "csv",
+    "labels": "csv",
+}
+"""Each table and how it is written. What an undefined figure is, the columns tell: it is null."""
+
+CONTAMINATION = "contamination"
+"""The table, the entry of the summary and the kind of slice of a run that was held against training data."""
+
+OPTIONAL_TABLES = {CONTAMINATION: "parquet"}
+"""Tables that not every run has; `summary.json` has an entry of the same name where there is one."""
+
+HEADLINES = {"macro_f1": "macro F1", "micro_f1": "micro F1", "map": "mAP"}
+"""The figures that may name a winner, each at the models' own thresholds and corrected together; and what they are called."""
+
+PER_TAG_COLUMNS = (
+    "model", "tag", "truth_tag", "category", "index", "training_count", "support", "threshold", "tp", "fp", "fn", "tn",
+    "precision", "precision_low", "precision_high", "recall", "recall_low", "recall_high", "f1", "f1_low", "f1_high",
+    "ap", "ap_low", "ap_high", "f2", "mcc", "informedness", "roc_auc", "brier", "ece",
+    "best_f1", "best_threshold", "break_even", "break_even_threshold", "compared",
+)  # fmt: skip
+"""Columns of `per_tag.parquet`; `index` is the tag's place in the model's list, `training_count` may be null."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run found.
+
+    Attributes:
+        run: provenance, as in `run.json`: signature, dataset, models, versions, machine, command.
+        summary: aggregates, as in `summary.json`; the same for the same scores, wherever and whenever they were made.
+        tables: by name of `TABLES`, and of `OPTIONAL_TABLES` where there is one; undefined figures are null.
+    """
+
+    run: dict[str, Any]
+    summary: dict[str, Any]
+    tables: Mapping[str, pd.DataFrame]
+
+    @property
+    def per_tag(self) -> pd.DataFrame:
+        """`PER_TAG_COLUMNS`, a row a model and tag that the truth knows."""
+        return self.tables["per_tag"]
+
+    @property
+    def sweep(self) -> pd.DataFrame:
+        """A row a model and threshold: macro and micro figures over the compared tags."""
+        return self.tables["sweep"]
+
+    @property
+    def tag_sweep(self) -> pd.DataFrame:
+        """A row a model, tag and threshold: tp, fp, fn, tn."""
+        return self.tables["tag_sweep"]
+
+    @property
+    def models(self) -> list[str]:
+        """Names of the models, in the order in which they were asked for."""
+        return list(self.summary["models"])
+
+    def tags_of(self, model: str) -> pd.DataFrame:
+        """The rows of one model, in the order of its tag list."""
+        return self.per_tag[self.per_tag["model"] == model].sort_values("index")
+
+
+def write_result(result: Result, folder: Path) -> None:
+    """Write every file, `run.json` last: without it a folder holds no finished run.
+
+    A number that is undefined is null in JSON and in Parquet.
+    """
+    for name, kind in (TABLES | OPTIONAL_TABLES).items():
+        path = folder / f"{name}.{kind}"
+        if name in OPTIONAL_TABLES and name not in result.tables:
+            path.unlink(missing_ok=True)  # of an earlier run
+        elif kind == "csv":
+            result.tables[name].to_csv(path, index=False, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+        else:
+            result.tables[name].to_parquet(path, index=False)
+    write_json(folder / "summary.json", result.summary)
+    write_json(folder / "run.json", result.run)
+
+
+def read_result(folder: Path, tables: Collection[str] | None = None) -> Result:
+    """Read a run folder.
+
+    Args:
+        tables: read only these; None reads all.
+
+    Raises:
+        ArenaError: it is none, or damaged.
+        IncomparableError: another schema.
+    """
+    if not (folder / "run.json").exists():
+        raise ArenaError(f"{folder}: no finished run in it (no run.json); make one with arena run or arena score")
+    try:
+        run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        if run.get("schema") != SCHEMA:
+            raise IncomparableError(
+                f"{folder}: schema {run.get('schema')}, this version reads {SCHEMA}; score it again"
+            )
+        summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+        there = TABLES | {name: kind for name, kind in OPTIONAL_TABLES.items() if name in summary}
+        wanted = there if tables is None else {name: kind for name, kind in there.items() if name in tables}
+        read = {name: _read_table(folder / f"{name}.{kind}") for name, kind in wanted.items()}
+    except (OSError, ValueError) as error:
+        raise ArenaError(f"{folder}: damaged run ({str(error).splitlines()[0]}); score it again") from None
+    return Result(run, summary, read)
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    """A table; text in CSV stays text, so that a tag called `nan` stays one."""
+    if path.suffix == ".csv":
+        empty = dict.fromkeys(("threshold", "precision", "recall", "f1", "strength"), "")
+        texts = dict.fromkeys(("model", "regime", "tag", "category", "kind", "image_id"), str)
+        return pd.read_csv(path, keep_default_na=False, na_values=empty, dtype=texts)
+    return pd.read_parquet(path)

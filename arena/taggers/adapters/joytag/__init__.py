@@ -1,0 +1,67 @@
+"""JoyTag: a folder with `config.json`, weights and `top_tags.txt`, run in torch."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from arena.base.errors import WeightsError
+from arena.cards import ModelCard
+from arena.taggers.adapters.joytag.config import ViTConfig, unknown_keys
+from arena.taggers.adapters.joytag.vit import ViT
+from arena.taggers.files.tag_files import read_tags
+from arena.taggers.files.weights import load_state, read_state
+from arena.taggers.torch_runtime import TorchTagger, choose_runtime
+
+OLD_HEAD_ROWS = 9
+"""Rows after the tags in the heads of old checkpoints: 3 ratings and 6 score bands, which are no tags."""
+
+
+def load(card: ModelCard, files: Mapping[str, Path], *, device: str, precision: str) -> TorchTagger:
+    """Build the network that `config.json` describes and fill it.
+
+    Source: JoyTag's reference inference, autocast fp16 on CUDA.
+    """
+    runtime = choose_runtime(device, precision)
+    table = _read_table(files["config.json"])
+    config = _read_config(table, files["config.json"])
+    tags = read_tags(card, files)
+    if len(tags) != config.n_tags:
+        raise WeightsError(
+            f"{files['top_tags.txt']}: {len(tags)} tags, but the network of {card.name} has {config.n_tags} "
+            "(config.json: n_tags); take both files from the same release"
+        )
+    weights = next(path for name, path in files.items() if name.startswith("model."))
+    with torch.device("meta"):  # sizes only; the checkpoint brings the numbers
+        network = ViT(config)
+    load_state(network, _without_old_rows(read_state(weights), config), weights)
+    unknown = unknown_keys(table)
+    notes = (f"config.json has keys that are not used: {', '.join(unknown)}",) if unknown else ()
+    return TorchTagger(card, tags, network.float(), size=config.image_size, runtime=runtime, notes=notes)
+
+
+def _read_table(path: Path) -> dict[str, Any]:
+    try:
+        table = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise WeightsError(f"{path}: no readable JSON ({error}); fetch the file again") from None
+    if not isinstance(table, dict):
+        raise WeightsError(f"{path}: holds a {type(table).__name__}; it must be the table that describes a JoyTag ViT")
+    return table
+
+
+def _read_config(table: Mapping[str, Any], path: Path) -> ViTConfig:
+    try:
+        return ViTConfig.of(table)
+    except ValueError as error:
+        raise WeightsError(f"{path}: {error}") from None
+
+
+def _without_old_rows(state: dict[str, Tensor], config: ViTConfig) -> dict[str, Tensor]:
+    rows = {"head.weight", "head.bias"} & state.keys()
+    if all(len(state[name]) == config.n_tags + OLD_HEAD_ROWS for name in rows):
+        state |= {name: state[name][: config.n_tags] for name in rows}
+    return state

@@ -1,0 +1,1 @@
+"""Files of taggers: fetched, and read: weights, tag lists, thresholds, preprocessing."""

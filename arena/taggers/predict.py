@@ -1,0 +1,258 @@
+"""Score images with several taggers: each image decoded once, each distinct square computed once.
+
+Decoding runs in threads ahead of the networks (Pillow releases the interpreter lock); the networks run one after the other
+on each batch; every shard is stored as soon as it is whole.
+"""
+
+import hashlib
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from arena.base.errors import ScoresError, UnreadableImageError
+from arena.cards import Preprocess
+from arena.images.decode import RGB, decode_on
+from arena.scores.store import ScoreStore
+from arena.taggers.adapters.ensemble import Ensemble, single
+from arena.taggers.adapters.precomputed import Precomputed
+from arena.taggers.base import Pixels, Tagger, check_scores
+from arena.taggers.base import Scores as Probabilities
+from arena.taggers.preprocess import square
+
+SHARD_IMAGES = 256
+"""Images a shard: what a killed run loses at most, a few seconds to minutes of work."""
+
+AUTO_BATCH = {"cpu": 32, "cuda": 64}
+"""Batch size for `auto`. On two cores, one shared with other work, the demo run took 37 s with 32 and 47 s with 8; 64 on
+CUDA is not measured yet."""
+
+
+@dataclass(frozen=True)
+class ImageSource:
+    """Images to score.
+
+    Attributes:
+        image_ids: unique, in the order of the rows to come.
+        paths: their files.
+        digests: what the cache key says of each file; SHA-256 of its bytes where `verified`.
+        verified: whether a file whose bytes have another SHA-256 is skipped.
+    """
+
+    image_ids: tuple[str, ...]
+    paths: tuple[Path, ...]
+    digests: tuple[str, ...]
+    verified: bool
+
+    @property
+    def digest(self) -> str:
+        """One SHA-256 over identifiers and digests, in order."""
+        lines = "".join(f"{name}\0{digest}\n" for name, digest in zip(self.image_ids, self.digests, strict=True))
+        return hashlib.sha256(lines.encode()).hexdigest()
+
+    @property
+    def shards(self) -> list[tuple[str, ...]]:
+        """The identifiers in shards of `SHARD_IMAGES`."""
+        ids = iter(self.image_ids)
+        return list(iter(lambda: tuple(islice(ids, SHARD_IMAGES)), ()))
+
+
+class Job(NamedTuple):
+    """A loaded tagger, the store that it fills, and the machine that its speed is told of."""
+
+    tagger: Tagger
+    store: ScoreStore
+    machine: str = ""
+
+
+class _Prepared(NamedTuple):
+    """One image ready for every tagger that wants it, or the reason why not."""
+
+    image_id: str
+    squares: Mapping[Preprocess, RGB]
+    reason: str
+
+
+@dataclass
+class _Shard:
+    """The growing scores of one shard, a job each."""
+
+    jobs: Sequence[Job]
+    values: list[list[np.ndarray]] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.values = [[] for _ in self.jobs]
+        self.seconds = [0.0 for _ in self.jobs]
+
+
+def predict(
+    source: ImageSource,
+    jobs: Sequence[Job],
+    *,
+    batch_size: int | None = None,
+    advance: Callable[[int], None] = lambda images: None,
+) -> None:
+    """Fill every job's store with the shards that it lacks.
+
+    Args:
+        batch_size: images a batch; None is `AUTO_BATCH` of the device.
+        advance: called with the number of images just finished.
+
+    Raises:
+        ScoresError: a tagger's output is no matrix of probabilities.
+    """
+    lacking = [set(job.store.missing()) for job in jobs]
+    shards = source.shards
+    wanted = [number for number in range(len(shards)) if any(number in missing for missing in lacking)]
+    plans = {
+        number: [job for job, missing in zip(jobs, lacking, strict=True) if number in missing] for number in wanted
+    }
+    first = np.cumsum([0, *map(len, shards)])
+    tasks = (
+        partial(_prepare, source, row, _wanted(plans[number]))
+        for number in wanted
+        for row in range(first[number], first[number + 1])
+    )
+    size = batch_size or max(_auto_batch(one) for job in jobs for one in single(job.tagger))
+    workers = os.cpu_count() or 1
+    with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
+        prepared = _ahead(pool, tasks, lead=2 * size + workers)
+        for number in wanted:
+            _fill(number, plans[number], islice(prepared, len(shards[number])), size, advance)
+
+
+def forget_mended(source: ImageSource, store: ScoreStore) -> None:
+    """Make a shard count as missing where an image that had to be skipped can be read by now."""
+    rows = {image_id: row for row, image_id in enumerate(source.image_ids)}
+    for number, image_ids in store.skipped().items():
+        if any(not _prepare(source, rows[image_id], set()).reason for image_id in image_ids):
+            store.forget(number)
+
+
+def refuse_missing(source: ImageSource, tagger: Tagger) -> None:
+    """Refuse scores from a file that lack an image which can be read, before anything is computed.
+
+    Raises:
+        ScoresError: an image has none; one that cannot be read needs none.
+    """
+    for one in single(tagger):
+        if not isinstance(one, Precomputed):
+            continue
+        lost = [row for row, image_id in enumerate(source.image_ids) if image_id not in one.row_of]
+        readable = next((row for row in lost if not _prepare(source, row, set()).reason), None)
+        if readable is not None:
+            raise ScoresError(one.told_missing(source.image_ids[readable], len(lost), len(source.image_ids)))
+
+
+def _wanted(jobs: Sequence[Job]) -> set[Preprocess]:
+    """Every square that these jobs want; scores from a file want none."""
+    networks = (one for job in jobs for one in single(job.tagger) if not isinstance(one, Precomputed))
+    return {network.preprocess for network in networks}
+
+
+def _auto_batch(tagger: Tagger) -> int:
+    return AUTO_BATCH.get(tagger.device.partition(":")[0], AUTO_BATCH["cpu"])
+
+
+def _fill(
+    number: int, jobs: Sequence[Job], images: Iterator[_Prepared], size: int, advance: Callable[[int], None]
+) -> None:
+    """Score and store one shard."""
+    shard = _Shard(jobs)
+    while batch := list(islice(images, size)):
+        shard.skipped |= {image.image_id: image.reason for image in batch if image.reason}
+        if readable := [image for image in batch if not image.reason]:
+            _score_batch(shard, readable)
+        advance(len(batch))
+    for job, values, seconds in zip(jobs, shard.values, shard.seconds, strict=True):
+        rows = np.concatenate(values) if values else np.empty((0, len(job.tagger.tags)), np.float32)
+        job.store.write(number, rows, shard.skipped, seconds=seconds, machine=job.machine)
+
+
+def _score_batch(shard: _Shard, images: Sequence[_Prepared]) -> None:
+    """Run every job's network on one batch."""
+    batch = _Batch(images)
+    for index, job in enumerate(shard.jobs):
+        timed = batch.score(job.tagger)
+        shard.seconds[index] += timed.seconds
+        shard.values[index].append(timed.values)
+
+
+class _Timed(NamedTuple):
+    """Scores of one batch, and how long the networks took for them."""
+
+    values: Probabilities
+    seconds: float
+
+
+class _Batch:
+    """One batch of images: each square stacked once, each network run once, whoever asks for them."""
+
+    def __init__(self, images: Sequence[_Prepared]) -> None:
+        self.images = images
+        self.pixels: dict[Preprocess, Pixels] = {}
+        self.done: dict[int, _Timed] = {}
+
+    def score(self, tagger: Tagger) -> _Timed:
+        """Checked scores of a tagger; an ensemble's seconds are those of its members, shared or not."""
+        if id(tagger) not in self.done:
+            timed = self._compute(tagger)
+            check_scores(tagger.card.name, timed.values, images=len(self.images), tags=len(tagger.tags))
+            self.done[id(tagger)] = timed
+        return self.done[id(tagger)]
+
+    def _compute(self, tagger: Tagger) -> _Timed:
+        if isinstance(tagger, Precomputed):
+            return _Timed(tagger.look_up([image.image_id for image in self.images]), 0.0)
+        if isinstance(tagger, Ensemble):
+            parts = [self.score(member) for member in tagger.members]
+            return _Timed(tagger.mean([part.values for part in parts]), sum(part.seconds for part in parts))
+        pixels = self._stack(tagger.preprocess)
+        start = time.perf_counter()
+        values = tagger.scores(pixels)
+        return _Timed(values, time.perf_counter() - start)
+
+    def _stack(self, want: Preprocess) -> Pixels:
+        if want not in self.pixels:
+            self.pixels[want] = np.stack([image.squares[want] for image in self.images])
+        return self.pixels[want]
+
+
+def _prepare(source: ImageSource, row: int, wants: set[Preprocess]) -> _Prepared:
+    """Read, verify and decode one image, and make the squares that are wanted of it."""
+    image_id = source.image_ids[row]
+    try:
+        content = source.paths[row].read_bytes()
+        if source.verified and hashlib.sha256(content).hexdigest() != source.digests[row]:
+            return _Prepared(image_id, {}, "its bytes are not those that were frozen (SHA-256 differs)")
+        pixels = decode_on(content, {want.alpha for want in wants})
+        return _Prepared(image_id, {want: square(pixels[want.alpha], want) for want in wants}, "")
+    except UnreadableImageError as error:
+        return _Prepared(image_id, {}, str(error))
+    except OSError as error:
+        return _Prepared(image_id, {}, error.strerror or "cannot be read")
+
+
+def _ahead(pool: ThreadPoolExecutor, tasks: Iterable[Callable[[], _Prepared]], lead: int) -> Iterator[_Prepared]:
+    """Results of the tasks in order, at most `lead` of them running or waiting ahead."""
+    waiting: deque[Future[_Prepared]] = deque()
+    remaining = iter(tasks)
+    try:
+        waiting.extend(pool.submit(task) for task in islice(remaining, lead))
+        while waiting:
+            result = waiting.popleft().result()
+            waiting.extend(pool.submit(task) for task in islice(remaining, 1))
+            yield result
+    finally:
+        for future in waiting:
+            future.cancel()

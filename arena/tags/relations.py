@@ -1,0 +1,277 @@
+"""Relations between tags: aliases, implications and the blacklist, from rows to resolved graphs.
+
+The order of the rows never matters: conflicts are settled by dates and names, and each is listed as a finding.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from arena.base.errors import ArenaError
+from arena.base.format import shown
+from arena.tags.rows import read_csv
+
+MAX_IMPLIED = 20_000_000
+"""Pairs of a tag and one that it implies, all steps taken; Danbooru has some hundred thousand, and so many take gigabytes."""
+
+
+class Link(NamedTuple):
+    """One row of an export: the antecedent is another name of the consequent, or implies it."""
+
+    antecedent: str
+    consequent: str
+    when: float = 0.0
+    """Creation in seconds since 1970; 0 where unknown, which is older than any date."""
+    number: int = 0
+    """Identifier, which grows with time too; 0 where unknown."""
+
+
+class Resolved(NamedTuple):
+    """Aliases without chains."""
+
+    canonical: dict[str, str]
+    """Spelling -> canonical name, which is never a spelling itself."""
+    findings: list[str]
+
+
+class Closed(NamedTuple):
+    """Implications with all their consequences."""
+
+    implied: dict[str, frozenset[str]]
+    """Canonical name -> every name it implies, itself left out."""
+    findings: list[str]
+
+
+@dataclass(frozen=True)
+class TagRelations:
+    """What one tag says about another.
+
+    Attributes:
+        aliases: spelling -> canonical name, already resolved (no chains).
+        implications: canonical name -> every name it implies, closed transitively.
+        blacklist: canonical name -> why it is no label.
+        findings: what was wrong with the rows and how it was settled, a line each, sorted.
+    """
+
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    implications: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    blacklist: Mapping[str, str] = field(default_factory=dict)
+    findings: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        aliases: Iterable[tuple[str, str] | Link] = (),
+        implications: Iterable[tuple[str, str] | Link] = (),
+        blacklist: Mapping[str, str] | None = None,
+        findings: Iterable[str] = (),
+    ) -> "TagRelations":
+        """Resolve alias chains, canonicalise implications and the blacklist, and close implications transitively.
+
+        The order of the rows does not matter. Of two aliases for one spelling the newer holds, the alphabetically first where
+        no date is known; a cycle resolves to the name that was aliased first, likewise. Both are told in `findings`, to which
+        those of a reader may be added.
+
+        >>> r = TagRelations.of(aliases=[("pup", "doggy"), ("doggy", "dog")], implications=[("doggy", "animal")])
+        >>> sorted(r.close(["pup"]))
+        ['animal', 'dog']
+        >>> r.findings
+        ('implication doggy -> animal: names an alias; read as dog -> animal',)
+        """
+        resolved = resolve_aliases(Link(*row) for row in aliases)
+        closed = close_implications((Link(*row) for row in implications), resolved.canonical)
+        reasons: dict[str, str] = {}
+        found = [*findings, *resolved.findings, *closed.findings]
+        for name, reason in sorted((blacklist or {}).items()):
+            canonical = resolved.canonical.get(name, name)
+            reasons.setdefault(canonical, reason)
+            if canonical != name:
+                found.append(f"blacklist {shown(name)}: an alias; read as {shown(canonical)}")
+        return cls(resolved.canonical, closed.implied, reasons, tuple(sorted(set(found))))
+
+    @classmethod
+    def read(cls, folder: Path) -> "TagRelations":
+        """Read `tag_aliases.csv`, `tag_implications.csv` and `tag_blacklist.csv`; an absent file is an empty one.
+
+        The first two have Danbooru's columns `antecedent_name,consequent_name,status`, of which only `active` rows
+        count; the last has `name,reason`.
+        """
+        aliases, wrong = _read_relation(folder / "tag_aliases.csv")
+        implications, more = _read_relation(folder / "tag_implications.csv")
+        blacklist = read_csv(folder / "tag_blacklist.csv", ("name", "reason"))
+        return cls.of(
+            aliases=aliases,
+            implications=implications,
+            blacklist={row["name"]: row["reason"] or "" for row in blacklist if row["name"]},
+            findings=wrong + more,
+        )
+
+    def canonical(self, name: str) -> str:
+        """The name that stands for this spelling; itself where no alias is known."""
+        return self.aliases.get(name, name)
+
+    def close(self, names: Iterable[str]) -> set[str]:
+        """Canonical names of one image with everything they imply, less the blacklist.
+
+        What a blacklisted tag implies stays.
+        """
+        direct = {self.canonical(name) for name in names}
+        implied = {general for name in direct for general in self.implications.get(name, ())}
+        return (direct | implied) - self.blacklist.keys()
+
+    def about(self, names: Iterable[str]) -> "TagRelations":
+        """What matters for some canonical tags and those they imply: what implies them, and every other spelling of all.
+
+        Of the blacklist it keeps what is among these, so that closing their images again changes nothing.
+        """
+        direct = set(names)
+        wanted = direct.union(*(self.implications.get(name, ()) for name in direct))
+        implications = {name: kept for name, implied in self.implications.items() if (kept := implied & wanted)}
+        known = wanted | implications.keys()
+        return TagRelations(
+            {spelling: name for spelling, name in self.aliases.items() if name in known},
+            implications,
+            {name: reason for name, reason in self.blacklist.items() if name in known},
+            self.findings,
+        )
+
+
+def link_of(row: Mapping[str, Any]) -> Link:
+    """The link in a row with `antecedent_name`, `consequent_name` and, where it is known, `created_at` and `id`.
+
+    >>> link_of({"antecedent_name": "pup", "consequent_name": "dog", "created_at": "1970-01-01T00:01:00Z", "id": "7"})
+    Link(antecedent='pup', consequent='dog', when=60.0, number=7)
+    """
+    number = str(row.get("id") or "")
+    return Link(
+        row["antecedent_name"],
+        row["consequent_name"],
+        _seconds(str(row.get("created_at") or row.get("updated_at") or "")),
+        int(number) if number.isascii() and number.isdecimal() and len(number) < 20 else 0,
+    )
+
+
+def resolve_aliases(links: Iterable[Link]) -> Resolved:
+    """Follow every alias to its end.
+
+    Of several targets of one spelling the newest row's holds, or the alphabetically first of equally new ones. In a cycle
+    the name whose own alias is the oldest stands for all, or the alphabetically first of equally old ones.
+
+    >>> resolve_aliases([Link("pup", "doggy"), Link("doggy", "dog"), Link("pup", "puppy")])
+    Resolved(canonical={'doggy': 'dog', 'pup': 'dog'}, findings=['alias pup: leads to doggy, puppy; doggy holds'])
+    """
+    rows: dict[str, set[Link]] = {}
+    findings: list[str] = []
+    for link in links:
+        if link.antecedent == link.consequent:
+            findings.append(f"alias {shown(link.antecedent)}: leads to itself; left out")
+        else:
+            rows.setdefault(link.antecedent, set()).add(link)
+    direct = {spelling: min(links, key=_newest_first) for spelling, links in rows.items()}
+    for spelling, link in direct.items():
+        if len(targets := {one.consequent for one in rows[spelling]}) > 1:
+            named = ", ".join(map(shown, sorted(targets)))
+            findings.append(f"alias {shown(spelling)}: leads to {named}; {shown(link.consequent)} holds")
+    ends = _ends(direct, findings)
+    canonical = {spelling: ends[spelling] for spelling in sorted(direct) if ends[spelling] != spelling}
+    return Resolved(canonical, sorted(set(findings)))
+
+
+def close_implications(links: Iterable[Link], canonical: Mapping[str, str]) -> Closed:
+    """Read every implication by canonical names, and add what follows from it in any number of steps.
+
+    Names in a cycle imply each other.
+
+    Raises:
+        ArenaError: more than `MAX_IMPLIED` pairs follow.
+
+    >>> closed = close_implications([Link("puppy", "doggy"), Link("dog", "animal")], {"doggy": "dog"})
+    >>> sorted(closed.implied["puppy"])
+    ['animal', 'dog']
+    """
+    edges: dict[str, set[str]] = {}
+    findings: list[str] = []
+    for link in links:
+        source, target = (canonical.get(name, name) for name in link[:2])
+        told = f"implication {shown(link.antecedent)} -> {shown(link.consequent)}"
+        if source == target:
+            findings.append(f"{told}: both are {shown(source)}; left out")
+            continue
+        if (source, target) != link[:2]:
+            findings.append(f"{told}: names an alias; read as {shown(source)} -> {shown(target)}")
+        edges.setdefault(source, set()).add(target)
+    implied: dict[str, frozenset[str]] = {}
+    pairs = 0
+    for name in sorted(edges):
+        implied[name] = frozenset(_reachable(name, edges))
+        pairs += len(implied[name])
+        if pairs > MAX_IMPLIED:
+            raise ArenaError(
+                f"implications: more than {MAX_IMPLIED:,} follow from them; is that a file of implications?"
+            )
+    findings += (f"implications in a cycle: {cycle}; each implies the others" for cycle in _cycles(implied))
+    return Closed({name: names - {name} for name, names in implied.items()}, sorted(set(findings)))
+
+
+def _newest_first(link: Link) -> tuple[float, int, str]:
+    return -link.when, -link.number, link.consequent
+
+
+def _ends(direct: Mapping[str, Link], findings: list[str]) -> dict[str, str]:
+    """Where each chain of aliases ends."""
+    ends: dict[str, str] = {}
+    for start in direct:
+        place: dict[str, int] = {}
+        name = start
+        while name in direct and name not in ends and name not in place:
+            place[name] = len(place)
+            name = direct[name].consequent
+        end = ends.get(name, name)
+        if name in place:
+            cycle = list(place)[place[name] :]
+            end = min(cycle, key=lambda one: (direct[one].when, direct[one].number, one))
+            findings.append(f"aliases in a cycle: {', '.join(map(shown, sorted(cycle)))}; {shown(end)} stands for all")
+        ends |= dict.fromkeys(place, end)
+    return ends
+
+
+def _reachable(name: str, edges: Mapping[str, set[str]]) -> set[str]:
+    """Every name that follows from one, in any number of steps; itself only where a cycle leads back."""
+    found: set[str] = set()
+    queue = [name]
+    while queue:
+        new = edges.get(queue.pop(), set()) - found
+        found |= new
+        queue.extend(new)
+    return found
+
+
+def _cycles(implied: Mapping[str, frozenset[str]]) -> Iterator[str]:
+    """The names of each cycle; a name that follows from itself is in one."""
+    told: set[str] = set()
+    for name, names in implied.items():
+        if name in names and name not in told:
+            cycle = sorted(other for other in names if name in implied.get(other, ()))
+            told |= set(cycle)
+            yield ", ".join(map(shown, cycle))
+
+
+def _seconds(text: str) -> float:
+    """An ISO date and time, UTC where it names no zone, in seconds since 1970; 0 for any other text."""
+    try:
+        moment = datetime.fromisoformat(text.removesuffix(" UTC"))
+    except ValueError:
+        return 0.0
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _read_relation(path: Path) -> tuple[list[Link], list[str]]:
+    """The active rows of a file, and a line about those that lack a name."""
+    rows = read_csv(path, ("antecedent_name", "consequent_name"))
+    active = [row for row in rows if (row.get("status") or "active") == "active"]
+    named = [row for row in active if row["antecedent_name"] and row["consequent_name"]]
+    nameless = len(active) - len(named)
+    return [link_of(row) for row in named], [f"{path.name}: {nameless} rows lack a name; left out"] if nameless else []

@@ -1,0 +1,116 @@
+"""Candidates of an index are decided by their pictures where these are at hand, and stay candidates where they are not."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from arena.base.errors import ArenaError
+from arena.base.progress import Silent
+from arena.dataset.contamination import CLASSES, hold_against
+from arena.dataset.copies.at_hand import find_pictures, paths_of
+from arena.dataset.copies.dedup import dedup, read_sources
+from arena.dataset.copies.policy import Rule
+from arena.dataset.hashes.build import hash_sources
+from arena.dataset.hashes.index import HashIndex, read_index
+from tests.dataset.indexes import write_index
+
+from .test_dedup import read, tags_by_id, write_folder
+from .test_pairs import drawing, with_symbol
+
+NAMES = ["near", "alternate", "other", "gone", "clean"]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Path:
+    """A dataset, and training pictures: a smaller copy, another version, one that is gone, and two that are unlike.
+
+    `other` has a candidate by its hash alone: the index says that an unlike picture has its hash.
+    """
+    write_folder(tmp_path / "in", {name: (drawing(2 * seed), [name]) for seed, name in enumerate(NAMES)})
+    (tmp_path / "train/sub").mkdir(parents=True)
+    drawing(0).resize((150, 120)).save(tmp_path / "train/copy.png")
+    with_symbol(drawing(2)).save(tmp_path / "train/sub/version.png")
+    drawing(41).save(tmp_path / "train/unlike.png")
+    drawing(6).save(tmp_path / "train/soon_gone.webp", lossless=True)
+    hash_sources([str(tmp_path / "train")], tmp_path / "plain.parquet")
+    (tmp_path / "train/soon_gone.webp").unlink()
+    index, images = read_index(tmp_path / "plain.parquet"), read(tmp_path / "in").images.set_index("image_id")
+    hashes = {name: values.copy() for name, values in index.hashes.items()}
+    for name, values in hashes.items():
+        values[index.image_ids.index("unlike")] = images[name]["other"]
+    write_index(tmp_path / "train.parquet", HashIndex(index.image_ids, hashes, index.algorithms, index.digests))
+    return tmp_path
+
+
+def classes_of(world: Path, *pictures: str) -> dict[str, str]:
+    heldout = read(world / "in")
+    found = hold_against(heldout, [world / "train.parquet"], Silent(), pictures=pictures)
+    assert found is not None
+    return {name: [*CLASSES, "clean"][place] for name, place in zip(found.image_ids, found.place.tolist(), strict=True)}
+
+
+def test_what_is_near_is_compared_in_a_run(world: Path) -> None:
+    blind = classes_of(world)
+    assert blind["other"] == blind["gone"] == "distance 0"
+    assert blind["near"].startswith("distance")
+    told = classes_of(world, str(world / "train"))
+    assert told["near"] == "near"
+    assert told["other"] == "clean", "an unlike picture of the same hash"
+    assert told["gone"] == "distance 0", "its picture cannot be looked at any more"
+    assert told["clean"] == "clean"
+
+
+def test_dedup_drops_what_no_picture_clears(world: Path) -> None:
+    def left(pictures: list[str], output: str, **rule: bool) -> set[str]:
+        sources = read_sources([world / "train.parquet"], pictures)
+        dedup(read(world / "in"), world / output, against=sources, rule=Rule(**rule), progress=Silent())
+        return set(tags_by_id(world / output))
+
+    assert left([], "blind") <= {"alternate", "clean"}
+    assert left([f"train.parquet={world / 'train'}"], "seen") == {"alternate", "other", "clean"}
+    table = pd.read_parquet(world / "seen/duplicates.parquet").set_index("left")
+    assert table["class"].to_dict() | {"alternate": ""} == {
+        "near": "near", "other": "rejected", "gone": "candidate", "alternate": "",
+    }  # fmt: skip
+    assert table["correlation"]["near"] > 0.95
+    assert read(world / "seen").card.facts["compared_with_pictures_of"] == "train.parquet"
+
+
+def test_alternates_go_where_they_are_asked_to(world: Path) -> None:
+    table = []
+    for alternates in (False, True):
+        sources = read_sources([world / "train.parquet"], [str(world / "train")])
+        output = world / f"out-{alternates}"
+        dedup(read(world / "in"), output, against=sources, rule=Rule(alternates=alternates), progress=Silent())
+        pairs = pd.read_parquet(output / "duplicates.parquet").set_index("left")["class"].to_dict()
+        table.append((pairs.get("alternate"), "alternate" in tags_by_id(output)))
+    assert table in ([("alternate", True), ("alternate", False)], [(None, True), (None, True)])
+
+
+def test_names_are_those_of_the_index_with_one_source_or_several(world: Path) -> None:
+    (world / "more").mkdir()
+    drawing(50).save(world / "more/copy.png")
+    one = find_pictures([str(world / "train")], [world / "train.parquet"])["train.parquet"]
+    assert paths_of(["copy", "sub/version", "none"], one) == {
+        "copy": world / "train/copy.png", "sub/version": world / "train/sub/version.png",
+    }  # fmt: skip
+    two = find_pictures([f"b={world / 'train'}", f"b={world / 'more'}"], [world / "a", world / "b"])["b"]
+    assert paths_of(["train/copy", "more/copy"], two) == {
+        "train/copy": world / "train/copy.png", "more/copy": world / "more/copy.png",
+    }  # fmt: skip
+
+
+def test_an_unreadable_picture_stays_a_candidate(world: Path) -> None:
+    (world / "train/unlike.png").write_bytes((world / "train/unlike.png").read_bytes()[:60])
+    assert classes_of(world, str(world / "train"))["other"] == "distance 0"
+
+
+def test_pictures_of_no_index_are_one_line(world: Path) -> None:
+    heldout, two = read(world / "in"), [world / "train.parquet", world / "plain.parquet"]
+    with pytest.raises(ArenaError, match=r"--pictures .*train: of which index\? Write INDEX="):
+        hold_against(heldout, two, Silent(), pictures=[str(world / "train")])
+    with pytest.raises(ArenaError, match=r"Give it with --against"):
+        hold_against(heldout, [], Silent(), pictures=["x"])
+    with pytest.raises(ArenaError, match="nowhere"):
+        hold_against(heldout, two[:1], Silent(), pictures=[str(world / "nowhere")])

@@ -1,0 +1,148 @@
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from arena.base.errors import ArenaError
+from arena.cards import find_dataset
+from arena.dataset.frozen import HeldOut, Truth, digest_images, read_frozen
+from arena.dataset.readers import list_images, truth_from_rows
+from arena.tags import TagSpace
+
+from ..conftest import draw
+
+
+def read(folder: Path) -> HeldOut:
+    return read_frozen(find_dataset(str(folder)))
+
+
+def test_a_frozen_set_reads_back(drawn_dataset: Path) -> None:
+    heldout = read(drawn_dataset)
+    assert len(heldout) == 40
+    assert heldout.card.digest == heldout.digest
+    row = heldout.truth.values.toarray()[7]
+    named = {name for name, carried in zip(heldout.tags.names, row, strict=True) if carried}
+    assert named == set(heldout.images["tags"][7])
+
+
+def test_digest_does_not_depend_on_order_but_on_tags(drawn_dataset: Path) -> None:
+    images = read(drawn_dataset).images
+    assert digest_images(images.sample(frac=1, random_state=1)) == digest_images(images)
+    changed = images.copy()
+    changed["tags"] = [["tag_0"], *images["tags"][1:]]
+    assert digest_images(changed) != digest_images(images)
+
+
+def test_a_sample_is_random_reproducible_and_nested(drawn_dataset: Path) -> None:
+    heldout = read(drawn_dataset)
+    ten, twenty = heldout.sample(10, 0), heldout.sample(20, 0)
+    assert set(ten.image_ids) < set(twenty.image_ids)
+    assert ten.image_ids == heldout.sample(10, 0).image_ids != heldout.sample(10, 1).image_ids
+    assert heldout.sample(None, 0) is heldout
+
+
+def test_missing_images_are_named(drawn_dataset: Path) -> None:
+    (drawn_dataset / "images/0003.png").unlink()
+    with pytest.raises(ArenaError, match=r"lists 40 images, 39 found; missing images/0003.png"):
+        read(drawn_dataset)
+
+
+def test_a_changed_table_is_refused(drawn_dataset: Path) -> None:
+    path = drawn_dataset / "images.parquet"
+    pd.read_parquet(path).iloc[:-1].to_parquet(path)
+    with pytest.raises(ArenaError, match="the set was changed after it was frozen"):
+        read(drawn_dataset)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda images: images.iloc[:0], "no image in it"),
+        (lambda images: images.drop(columns="phash"), "no column phash"),
+        (lambda images: images.assign(tags=None), "40 rows have no tags"),
+        (lambda images: pd.concat([images, images.iloc[:1]]), "'0000' is listed twice"),
+        (lambda images: images.assign(tags=[["strange"]] * len(images)), "tags that tags.csv lacks: strange"),
+    ],
+)
+def test_damaged_tables_are_refused(drawn_dataset: Path, change, message: str) -> None:
+    path = drawn_dataset / "images.parquet"
+    change(pd.read_parquet(path)).to_parquet(path)
+    with pytest.raises(ArenaError, match=message):
+        read(drawn_dataset)
+
+
+def test_a_truncated_table_is_one_line(drawn_dataset: Path) -> None:
+    path = drawn_dataset / "images.parquet"
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(ArenaError, match="no readable Parquet file"):
+        read(drawn_dataset)
+
+
+def test_image_ids_are_paths_without_suffix_unless_shared(tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    for name in ("z.png", "a.png", "a.jpg", "b/c.png"):
+        draw(1).save(tmp_path / name)
+    (tmp_path / "notes.txt").write_text("no image")
+    assert list(list_images(tmp_path)) == ["a.jpg", "a.png", "b/c", "z"]
+    draw(2).save(tmp_path / "a.png.webp")
+    assert list(list_images(tmp_path)) == ["a.jpg", "a.png", "a.png.webp", "b/c", "z"], "no image is lost"
+    assert [path.name for path in list_images(tmp_path).values()] == ["a.jpg", "a.png", "a.png.webp", "c.png", "z.png"]
+
+
+def test_a_name_that_is_no_text_can_still_be_an_id(tmp_path: Path) -> None:
+    draw(1).save(tmp_path / os.fsdecode(b"caf\xe9.png"))
+    assert list(list_images(tmp_path)) == ["caf\\xe9"]
+
+
+def truth_of(values: np.ndarray, tags: tuple[str, ...] = ("a", "b"), ids: tuple[str, ...] = ("1", "2"), step: int = 1):
+    tiles = (values[start : start + step] for start in range(0, len(values), step))
+    return truth_from_rows(Path("t.npz"), values.shape, tiles, tags, ids)
+
+
+def test_truth_lists_each_image_and_tag_once() -> None:
+    for tags, ids, what in ((("a", "b"), ("1", "1"), "image '1'"), (("a", "a"), ("1", "2"), "tag 'a'")):
+        with pytest.raises(ArenaError, match=f"{what} is listed twice"):
+            truth_of(np.zeros((2, 2), bool), tags, ids)
+    with pytest.raises(ArenaError, match="values other than 0 and 1"):
+        truth_of(np.full((2, 2), 2))
+    with pytest.raises(ArenaError, match=r"truth \(2, 3\), but 2 image_ids and 2 tags"):
+        truth_of(np.zeros((2, 3), bool))
+
+
+@pytest.mark.parametrize("kind", [bool, np.uint8, np.float32])
+@pytest.mark.parametrize("step", [1, 3, 50])
+def test_truth_is_the_same_whatever_its_type_and_its_tiles(kind: type, step: int) -> None:
+    dense = np.random.default_rng(0).random((20, 7)) < 0.3
+    dense[:, 3] = False
+    ids, tags = tuple(map(str, range(20))), tuple("abcdefg")
+    truth = truth_of(dense.astype(kind), tags, ids, step)
+    assert truth.values.dtype == bool
+    assert np.array_equal(truth.values.toarray(), dense)
+    assert truth.values.nnz == dense.sum(), "nothing is stored twice, and no zero"
+    assert truth.values.has_sorted_indices
+
+
+def test_some_images_of_a_truth_keep_what_is_known_of_them() -> None:
+    dense = np.random.default_rng(1).random((6, 4)) < 0.5
+    truth = Truth.of(
+        "uvwxyz", TagSpace(tuple("abcd")), dense, images={"rating": list("gsqegs")}, groups=tuple("112233")
+    )
+    some = truth.take(np.array([4, 0, 3]))
+    assert np.array_equal(some.values.toarray(), dense[[4, 0, 3]])
+    assert some.values.has_sorted_indices
+    assert (some.image_ids, some.images["rating"], some.groups) == (("y", "u", "x"), ["g", "g", "e"], ("3", "1", "2"))
+
+
+def test_a_truth_tag_that_is_an_alias_is_refused(drawn_dataset: Path) -> None:
+    (drawn_dataset / "tag_aliases.csv").write_text("antecedent_name,consequent_name,status\ntag_2,tag_1,active\n")
+    with pytest.raises(ArenaError, match="lists tag_2, an alias of tag_1; keep only tag_1"):
+        read(drawn_dataset)
+
+
+def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ArenaError, match="no image in it"):
+        list_images(tmp_path)
+    with pytest.raises(ArenaError, match="no such folder"):
+        list_images(tmp_path / "none")

@@ -1,0 +1,64 @@
+"""Runs of small real scores: two models on twelve tags, and what a check is asked."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from arena.pipeline.display_options import Showing
+from arena.pipeline.score import score_files
+from arena.pipeline.stages import Scoring
+
+from ..conftest import write_dataset
+
+IMAGES, TAGS = 60, 12
+
+
+def scores_of(seed: int, *, skill: float = 2.0, images: int = IMAGES, truth: np.ndarray | None = None) -> np.ndarray:
+    """Scores that know the truth by their skill, in standard deviations."""
+    rng = np.random.default_rng(seed)
+    drawn = rng.normal(0, 1, (images, TAGS)) - 1
+    return (1 / (1 + np.exp(-(drawn + (0 if truth is None else skill * truth))))).astype(np.float32)
+
+
+def write_npz(path: Path, values: np.ndarray, ids: Sequence[str], tags: Sequence[str]) -> Path:
+    np.savez(path, scores=values, image_ids=np.array(ids), tags=np.array(tags))
+    return path
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> "World":
+    return World(tmp_path)
+
+
+class World:
+    """A frozen dataset, and runs on it that `arena score` would make."""
+
+    def __init__(self, folder: Path) -> None:
+        from arena.cards import find_dataset
+        from arena.dataset.frozen import read_frozen
+
+        self.folder = folder
+        self.dataset = write_dataset(folder / "drawn", images=IMAGES, tags=TAGS)
+        self.heldout = read_frozen(find_dataset(str(self.dataset)))
+        self.truth = self.heldout.truth.values.toarray()
+        self.ids, self.tags = list(self.heldout.image_ids), list(self.heldout.tags.names)
+
+    def npz(self, name: str, values: np.ndarray | None = None, *, seed: int = 0) -> Path:
+        """A file of scores, its name told by its path."""
+        made = scores_of(seed, truth=self.truth) if values is None else values
+        return write_npz(self.folder / f"{name}.npz", made, self.ids[: len(made)], self.tags)
+
+    def run(self, folder: str, *names: str, threshold: float = 0.5, seed: int = 0) -> Path:
+        """A run folder of models of these names."""
+        files = {name: self.npz(f"{folder}-{name}", seed=seed + place) for place, name in enumerate(names)}
+        scoring = Scoring(thresholds=dict.fromkeys(names, threshold))
+        command = "arena score " + " ".join(f"--scores {name}={path}" for name, path in files.items())
+        return score_files(
+            files, self.folder / folder, dataset=str(self.dataset), scoring=scoring, showing=Showing("none"),
+            command=f"{command} -d {self.dataset}",
+        )  # fmt: skip
+
+
+Make = Callable[..., Path]

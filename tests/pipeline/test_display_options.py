@@ -1,0 +1,222 @@
+"""What a run shows of its images: thumbnails, or names alone, or neither."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from arena import cli
+from arena.base.progress import Progress, Silent
+from arena.cards import find_dataset
+from arena.dataset.frozen import read_frozen
+from arena.evaluate import Settings
+from arena.images.thumbnails import Limits, read_thumbnails
+from arena.pipeline.display_options import LIMITS, Showing, rating_told, show_images
+from arena.pipeline.report import render
+from arena.pipeline.score import score_files
+from arena.pipeline.stages import Scoring, write_reports
+from arena.results.run_folder import read_result, write_result
+from tests.conftest import write_dataset
+from tests.report.unpacking import decompress
+
+pytestmark = pytest.mark.usefixtures("no_plots")
+
+
+class Notes(Silent):
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.lines.append(text)
+
+
+SCORING = Scoring(Settings(min_positives=5, replicates=60))
+
+
+class Given(NamedTuple):
+    """A dataset of 40 drawings, two files of scores, and the run folder that they were scored into."""
+
+    dataset: Path
+    files: dict[str, Path]
+    run: Path
+
+
+@pytest.fixture(scope="module")
+def scored(tmp_path_factory: pytest.TempPathFactory) -> Given:
+    """Scores of two models that see much of the truth; the run has no thumbnails yet."""
+    folder = tmp_path_factory.mktemp("showing")
+    dataset = write_dataset(folder / "drawn")
+    heldout = read_frozen(find_dataset(str(dataset)))
+    rng, truth, files = np.random.default_rng(1), heldout.truth.values.toarray(), {}
+    for name in ("a", "b"):
+        values = np.clip(0.3 + 0.4 * truth + rng.normal(0, 0.25, truth.shape), 0, 1).astype(np.float32)
+        files[name] = folder / f"{name}.npz"
+        np.savez(files[name], scores=values, tags=np.array(heldout.tags.names), image_ids=np.array(heldout.image_ids))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("arena.report.plots.write_plots", lambda result, folder: [])
+        run = score_files(
+            files, folder / "run", dataset=str(dataset), scoring=SCORING, showing=Showing("none"), command="x"
+        )
+    return Given(dataset, files, run)
+
+
+@pytest.fixture
+def given(scored: Given, tmp_path: Path) -> Given:
+    """A copy of its own."""
+    for source in (scored.dataset, scored.run):
+        shutil.copytree(source, tmp_path / source.name)
+    return Given(tmp_path / "drawn", scored.files, tmp_path / "run")
+
+
+def show(given: Given, showing: Showing = Showing(), progress: Progress = Silent()) -> Path:
+    """What a run does once its figures are there."""
+    result = read_result(given.run)
+    show_images(result, given.run, read_frozen(find_dataset(str(given.dataset))), showing, progress)
+    write_reports(result, given.run)
+    write_result(result, given.run)
+    return given.run
+
+
+def rate(folder: Path, ratings: list[str], card: str = "") -> None:
+    table = pd.read_parquet(folder / "images.parquet")
+    table["rating"] = [ratings[row % len(ratings)] for row in range(len(table))]
+    table.to_parquet(folder / "images.parquet")
+    (folder / "dataset.toml").write_text((folder / "dataset.toml").read_text() + card)
+
+
+def unpacked(page: str, block: str) -> bytes:
+    found = re.search(rf'id="{block}">([^<]*)<', page)
+    assert found
+    return decompress(found[1])
+
+
+def page_of(run: Path) -> str:
+    return (run / "index.html").read_text(encoding="utf-8")
+
+
+def told(page: str) -> dict[str, Any]:
+    return json.loads(page.split('id="payload">')[1].split("</script>")[0])["pictures"]
+
+
+def test_a_run_keeps_thumbnails_of_the_images_that_its_page_names(given: Given) -> None:
+    rate(given.dataset, ["g", "q", "?"])
+    notes = Notes()
+    run = show(given, progress=notes)
+    found, page = read_thumbnails(run), page_of(run)
+    named = json.loads(unpacked(page, "evidence-block").partition(b"\n")[0])
+    images = next(one["of"] for one in named if one["name"] == "images")
+    assert set(images) == set(found) > set(read_result(run).tables["labels"]["image_id"][:1])
+    ratings = pd.read_parquet(given.dataset / "images.parquet").set_index("image_id")["rating"]
+    words = {"g": "general", "q": "questionable", "?": "unknown"}
+    assert {image: one.rating for image, one in found.items()} == {image: words[ratings[image]] for image in found}
+    assert any(f"{len(found)} thumbnails" in line for line in notes.lines)
+    assert told(page)["inside"] == len(found)
+    assert page.split('id="picture-block">')[1].split("<")[0].count("\n") == len(found) - 1
+
+
+@pytest.mark.parametrize("how", ["option", "card", "no ids"])
+def test_a_private_set_leaves_no_image_anywhere(given: Given, how: str) -> None:
+    first = show(given)
+    assert "UklGR" in page_of(first), "a WebP in base64"
+    if how == "card":
+        rate(given.dataset, ["g"], "private = true\n")
+    run = show(given, {"option": Showing("none"), "card": Showing(), "no ids": Showing(image_ids=False)}[how])
+    assert not (run / "thumbnails").exists()
+    render(run, Showing("all"))
+    page = page_of(run)
+    assert not re.search("<img|data:image/webp|UklGR|'self'", page)
+    assert told(page) == {"inside": 0, "beside": 0, "folder": "thumbnails", "type": "image/webp", "blurred": 0}
+
+
+def test_a_page_without_ids_names_no_image(given: Given) -> None:
+    (given.dataset / "images/0007.png").write_bytes(b"broken")
+    run = score_files(
+        given.files, given.run, dataset=str(given.dataset), scoring=SCORING, showing=Showing(image_ids=False)
+    )
+    page = page_of(run)
+    ids = pd.read_parquet(given.dataset / "images.parquet")["image_id"]
+    everything = page + unpacked(page, "evidence-block").decode("latin-1") + (run / "summary.md").read_text()
+    assert [image for image in ids if f'"{image}"' in everything or f">{image}<" in everything] == []
+    assert 'id="suspects"' not in page
+    render(run)
+    assert page_of(run) == page, "the choice is the run's own"
+    assert show(given) == run
+    assert f'"{ids[0]}"' in unpacked(page_of(run), "evidence-block").decode("latin-1")
+
+
+def test_reports_are_written_again_from_the_run_folder_alone(given: Given) -> None:
+    run = show(given)
+    page = page_of(run)
+    given.dataset.rename(given.dataset.with_name("gone"))
+    render(run)
+    assert page_of(run) == page
+    render(run, Showing("none"))
+    assert told(page_of(run))["inside"] == 0
+    assert read_thumbnails(run), "the pictures are still there"
+    render(run, Showing(image_ids=False))
+    assert 'id="suspects"' not in page_of(run)
+    render(run)
+    assert page_of(run) == page
+
+
+def test_the_command_line_chooses_by_option_and_by_environment(
+    given: Given, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = show(given)
+    for arguments, environment, pictures in (
+        (["--thumbnails", "none"], "some", False), ([], "none", False), (["--no-image-ids"], "all", False), ([], "some", True),
+    ):  # fmt: skip
+        monkeypatch.setenv("ARENA_THUMBNAILS", environment)
+        cli.main(["report", str(run), *arguments])
+        assert (told(page_of(run))["inside"] > 0) == pictures, arguments
+    assert capsys.readouterr().out.count("index.html") == 4
+
+
+def test_pictures_that_another_run_left_are_not_shown(given: Given) -> None:
+    run = show(given)
+    result = read_result(run)
+    del result.run["shows"]
+    write_result(result, run)
+    render(run)
+    assert told(page_of(run))["inside"] == 0
+
+
+def test_a_truth_that_is_no_dataset_has_no_thumbnails(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    ids, tags = np.array([str(i) for i in range(60)]), np.array(["x", "y"])
+    truth = rng.random((60, 2)) < 0.5
+    np.savez(tmp_path / "t.npz", truth=truth, tags=tags, image_ids=ids)
+    np.savez(tmp_path / "s.npz", scores=np.float32(0.5 * truth + 0.3 * rng.random((60, 2))), tags=tags, image_ids=ids)
+    run = score_files({"s": tmp_path / "s.npz"}, tmp_path / "of", truth=tmp_path / "t.npz", scoring=SCORING)
+    assert not (run / "thumbnails").exists()
+    assert "<img" not in page_of(run)
+
+
+def test_a_path_outside_the_set_gets_no_thumbnail(given: Given, tmp_path: Path) -> None:
+    table = pd.read_parquet(given.dataset / "images.parquet")
+    (tmp_path / "secret.png").write_bytes((given.dataset / table["path"][0]).read_bytes())
+    inside = list(table["path"])
+    table["path"] = ["../secret.png" if row % 2 else path for row, path in enumerate(inside)]
+    table.to_parquet(given.dataset / "images.parquet")
+    assert set(read_thumbnails(show(given))) <= set(table["image_id"][::2])
+
+
+def test_all_is_more_than_some(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(LIMITS, "some", Limits(3, 10**6))
+    assert len(read_thumbnails(show(given))) == 3
+    assert len(read_thumbnails(show(given, Showing("all")))) > 3
+
+
+def test_what_a_rating_means_is_the_cards_to_say() -> None:
+    scheme = {"rating_scheme": "danbooru-2022"}
+    assert [rating_told(one, scheme) for one in "gsqe"] == ["general", "sensitive", "questionable", "explicit"]
+    assert rating_told("s", {"rating_scheme": "danbooru-2021"}) == "safe"
+    assert rating_told("safe", {}) == "safe"
+    assert [rating_told(one, {}) for one in ("s", "g", "", None, "unrated")] == [
+        "safe or sensitive", "general", "unknown", "unknown", "unknown",
+    ]  # fmt: skip

@@ -1,0 +1,496 @@
+"""The stages together, as a user runs them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from arena import taggers
+from arena.base.errors import ArenaError, ScoresError
+from arena.base.progress import Silent
+from arena.cards import InputSpec, Preprocess, find_model
+from arena.cli.terminal.console import show_summary
+from arena.evaluate import Settings
+from arena.pipeline import run as pipeline
+from arena.pipeline.predict import predict_folder
+from arena.pipeline.report import render
+from arena.pipeline.score import score_files
+from arena.pipeline.stages import Compute, Scoring
+from arena.results.run_folder import read_result
+from arena.scores.matrix import Matrix
+from arena.scores.npz import read_scores, write_scores
+from arena.scores.store import read_store
+from arena.taggers import predict as predict_module
+from arena.tags.groups import TagGroup
+from tests.conftest import GOLDEN, Wd, draw, write_dataset
+
+CONTRACT = {
+    "run.json", "summary.json", "per_tag.parquet", "sweep.parquet", "tag_sweep.parquet", "summary.md",
+    "detailed_metrics.txt", "index.html", "full-metrics/tiny.txt", "full-metrics/wd.txt", "plots/sweep.svg",
+    "plots/scatter.png", "scores/tiny/store.json", "scores/wd/00000.npy",
+}  # fmt: skip
+
+pytestmark = pytest.mark.usefixtures("no_plots")
+
+
+class Notes(Silent):
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.lines.append(text)
+
+
+@pytest.fixture
+def models(joytag_folder: Path, onnx_folder: Wd) -> list[str]:
+    return [f"tiny={joytag_folder}", f"wd={onnx_folder.folder}"]
+
+
+@pytest.mark.usefixtures("with_plots")
+def test_a_run_writes_every_file_of_the_contract(models: list[str], drawn_dataset: Path, tmp_path: Path) -> None:
+    folder = pipeline.run(models, str(drawn_dataset), tmp_path / "run", scoring=Scoring(Settings(min_positives=5)))
+    written = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert written >= CONTRACT
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["images"] == 40
+    assert summary["compared_tags"] == 7, "tag_0 2 4 6 8 10, and tag_1 by its alias"
+    per_tag = pd.read_parquet(folder / "per_tag.parquet")
+    assert per_tag[per_tag["model"] == "wd"]["truth_tag"].isin(per_tag[per_tag["compared"]]["truth_tag"]).sum() == 7
+    run = json.loads((folder / "run.json").read_text())
+    assert run["signature"].startswith("data:drawn@")
+    assert set(run["models"]) == {"tiny", "wd"}
+
+
+def test_a_finished_run_is_scored_again_without_loading_a_model(
+    models: list[str], drawn_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline.run(models, str(drawn_dataset), tmp_path / "run")
+    first = (tmp_path / "run/summary.json").read_bytes()
+    monkeypatch.setattr(taggers, "load", lambda *a, **k: pytest.fail("a model was loaded"))
+    notes = Notes()
+    pipeline.run(models, str(drawn_dataset), tmp_path / "run", progress=notes)
+    assert (tmp_path / "run/summary.json").read_bytes() == first
+    assert "tiny: all scores are there already" in notes.lines
+
+
+def test_scores_are_made_again_when_weights_tags_images_or_precision_change(
+    models: list[str], joytag_folder: Path, drawn_dataset: Path, tmp_path: Path
+) -> None:
+    pipeline.run(models, str(drawn_dataset), tmp_path / "run")
+    tags = joytag_folder / "top_tags.txt"
+    tags.write_text(tags.read_text().replace("tag_36", "tag_last"))
+    notes = Notes()
+    pipeline.run(models, str(drawn_dataset), tmp_path / "run", progress=notes)
+    assert "wd: all scores are there already" in notes.lines
+    assert "tiny: what was there is of other weights, images or settings; scoring again" in notes.lines
+    notes = Notes()
+    pipeline.run(models, str(drawn_dataset), tmp_path / "run", progress=notes, compute=Compute(precision="bf16"))
+    assert "tiny: what was there is of other weights, images or settings; scoring again" in notes.lines
+    notes = Notes()
+    pipeline.run(models, str(drawn_dataset), tmp_path / "run", progress=notes, limit=30)
+    assert "wd: what was there is of other weights, images or settings; scoring again" in notes.lines
+
+
+@pytest.mark.parametrize(
+    "change", [{"preprocess": Preprocess(64, resize="lanczos")}, {"input": InputSpec("bgr")}, {"output": "x"}]
+)
+def test_the_identity_of_scores_covers_preprocessing_and_input(joytag_folder: Path, change: dict) -> None:
+    card = find_model(f"x={joytag_folder}")
+    assert taggers.identify(card) != taggers.identify(replace(card, **change))
+
+
+def test_the_identity_of_scores_covers_the_adapters_version(
+    joytag_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = find_model(f"x={joytag_folder}")
+    before = taggers.identify(card)
+    monkeypatch.setattr(taggers, "ADAPTER_VERSION", taggers.ADAPTER_VERSION + 1)
+    assert taggers.identify(card) != before
+
+
+def test_a_mended_image_is_scored_at_last(models: list[str], drawn_dataset: Path, tmp_path: Path) -> None:
+    path = drawn_dataset / "images/0005.png"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:80])
+    pipeline.run(models, str(drawn_dataset), tmp_path / "run")
+    path.write_bytes(whole)
+    folder = pipeline.run(models, str(drawn_dataset), tmp_path / "run")
+    assert json.loads((folder / "summary.json").read_text())["images"] == 40
+
+
+@pytest.mark.usefixtures("with_plots")
+def test_a_folder_used_for_fewer_models_keeps_nothing_of_the_others(
+    models: list[str], drawn_dataset: Path, tmp_path: Path
+) -> None:
+    folder = pipeline.run(models, str(drawn_dataset), tmp_path / "run")
+    pipeline.run(models[:1], str(drawn_dataset), tmp_path / "run")
+    assert [path.name for path in (folder / "full-metrics").iterdir()] == ["tiny.txt"]
+    assert {path.name.partition(".")[0] for path in (folder / "plots").iterdir()} == {
+        f"{name}{suffix}" for name in ("leaderboard", "sweep", "slices") for suffix in ("", "-dark")
+    }
+
+
+def test_a_run_stopped_while_it_writes_reports_keeps_its_figures_and_no_page_of_an_earlier_one(
+    models: list[str], drawn_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = pipeline.run(models, str(drawn_dataset), tmp_path / "run")
+    with monkeypatch.context() as stopped:
+        stopped.setattr("arena.report.html.render", lambda *a: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            pipeline.run(models, str(drawn_dataset), folder, scoring=Scoring(thresholds={"tiny": 0.9}))
+    assert not (folder / "index.html").exists()
+    assert json.loads((folder / "summary.json").read_text())["models"]["tiny"]["threshold"] == "0.9"
+    render(folder)
+    assert "&gt;=0.9" in (folder / "index.html").read_text(encoding="utf-8")
+
+
+def test_the_signature_pins_scores_and_thresholds(models: list[str], drawn_dataset: Path, tmp_path: Path) -> None:
+    predict_folder(models[0], drawn_dataset / "images", tmp_path / "s.npz")
+    scores = read_scores(tmp_path / "s.npz")
+    write_scores(tmp_path / "t.npz", replace(scores, values=Matrix.of(scores.values.read() * np.float32(0.5))))
+
+    def signature(name: str, threshold: float) -> str:
+        how = Scoring(thresholds={"m": threshold})
+        folder = score_files({"m": tmp_path / name}, tmp_path / "run", dataset=str(drawn_dataset), scoring=how)
+        return json.loads((folder / "run.json").read_text())["signature"]
+
+    assert len({signature("s.npz", 0.4), signature("t.npz", 0.4), signature("s.npz", 0.6)}) == 3
+    assert signature("s.npz", 0.4) == signature("s.npz", 0.4)
+
+
+def test_predict_then_score_agree_on_an_unreadable_image(
+    models: list[str], drawn_dataset: Path, tmp_path: Path
+) -> None:
+    (drawn_dataset / "images/0007.png").write_bytes(b"broken")
+    predict_folder(models[0], drawn_dataset / "images", tmp_path / "s.npz")
+    folder = score_files({"m": tmp_path / "s.npz"}, tmp_path / "run", dataset=str(drawn_dataset))
+    assert json.loads((folder / "summary.json").read_text())["images"] == 39
+
+
+def test_stored_scores_can_be_scored_again_without_the_model_and_give_the_same(
+    models: list[str], drawn_dataset: Path, tmp_path: Path
+) -> None:
+    run = pipeline.run(
+        models, str(drawn_dataset), tmp_path / "run", scoring=Scoring(thresholds={"tiny": 0.4, "wd": 0.4})
+    )
+    stored = {name: run / "scores" / name for name in ("tiny", "wd")}
+    again = score_files(
+        stored, tmp_path / "again", dataset=str(drawn_dataset), scoring=Scoring(thresholds={"tiny": 0.4, "wd": 0.4})
+    )
+    first, second = (json.loads((folder / "summary.json").read_text()) for folder in (run, again))
+    for summary in (first, second):
+        for model in summary["models"].values():
+            model.pop("title")
+    assert first == second
+    assert (run / "full-metrics/wd.txt").read_bytes() == (again / "full-metrics/wd.txt").read_bytes()
+
+
+def test_predict_writes_scores_that_score_takes(joytag_folder: Path, drawn_dataset: Path, tmp_path: Path) -> None:
+    scores = predict_folder(f"tiny={joytag_folder}", drawn_dataset / "images", tmp_path / "out/s.npz")
+    back = read_scores(tmp_path / "out/s.npz")
+    assert back.image_ids == tuple(f"{i:04d}" for i in range(40))
+    assert np.array_equal(back.values.read(), scores.values.read())
+    assert not list((tmp_path / "out").glob("*.parts"))
+    run = pipeline.run([f"tiny={joytag_folder}"], str(drawn_dataset), tmp_path / "run")
+    again = score_files({"tiny": tmp_path / "out/s.npz"}, tmp_path / "again", dataset=str(drawn_dataset))
+    assert (run / "full-metrics/tiny.txt").exists()
+    assert pd.read_parquet(run / "per_tag.parquet")["ap"].equals(pd.read_parquet(again / "per_tag.parquet")["ap"])
+
+
+def test_predict_tells_whose_output_was_never_checked(joytag_folder: Path, drawn_dataset: Path, tmp_path: Path) -> None:
+    class Notes(Silent):
+        def __init__(self) -> None:
+            self.told: list[str] = []
+
+        def note(self, text: str) -> None:
+            self.told.append(text)
+
+    for model, unverified in ((f"mine={joytag_folder}", True), ("joytag-demo", False)):
+        notes = Notes()
+        predict_folder(model, drawn_dataset / "images", tmp_path / "s.npz", limit=2, progress=notes)
+        assert any("unverified" in note for note in notes.told) == unverified
+
+
+def test_truncated_images_are_skipped_counted_and_named(models: list[str], drawn_dataset: Path, tmp_path: Path) -> None:
+    images = tmp_path / "pictures"
+    images.mkdir()
+    for i in range(3):
+        draw(i).save(images / f"{i}.png")
+    (images / "1.png").write_bytes((images / "1.png").read_bytes()[:90])
+    scores = predict_folder(models[0], images, tmp_path / "s.npz")
+    assert scores.image_ids == ("0", "2")
+    assert "truncated" in scores.skipped["1"]
+    for path in images.iterdir():
+        path.write_bytes(b"nothing")
+    with pytest.raises(ScoresError, match="none of 3 images could be read; the first, 0: not an image"):
+        predict_folder(models[0], images, tmp_path / "t.npz")
+
+
+def test_a_broken_frozen_image_is_left_out_for_every_model(
+    models: list[str], drawn_dataset: Path, tmp_path: Path
+) -> None:
+    (drawn_dataset / "images/0005.png").write_bytes(b"broken")
+    folder = pipeline.run(models, str(drawn_dataset), tmp_path / "run")
+    assert json.loads((folder / "summary.json").read_text())["images"] == 39
+    assert list(json.loads((folder / "run.json").read_text())["skipped"]) == ["0005"]
+    assert "0005" in (folder / "index.html").read_text()
+
+
+def test_thresholds_come_from_option_card_or_default(models: list[str], drawn_dataset: Path, tmp_path: Path) -> None:
+    folder = pipeline.run(models, str(drawn_dataset), tmp_path / "run", scoring=Scoring(thresholds={"wd": 0.2}))
+    summary = json.loads((folder / "summary.json").read_text())["models"]
+    assert (summary["tiny"]["threshold"], summary["tiny"]["threshold_source"]) == ("0.4", "card")
+    assert (summary["wd"]["threshold"], summary["wd"]["threshold_source"]) == ("0.2", "option")
+    stored = score_files({"own": folder / "scores/tiny"}, tmp_path / "s", dataset=str(drawn_dataset))
+    model = json.loads((stored / "summary.json").read_text())["models"]["own"]
+    assert (model["threshold"], model["threshold_source"]) == ("0.5", "default")
+
+
+def give_own_thresholds(wd: Wd, values: dict[str, str]) -> None:
+    """Write them as animetimm does: a column beside the tags, and a file of categories."""
+    path = wd.folder / "selected_tags.csv"
+    header, *rows = path.read_text().splitlines()
+    lines = [f"{header},best_threshold", *(f"{row},{values.get(row.split(',')[1], '')}" for row in rows)]
+    path.write_text("\n".join(lines) + "\n")
+
+
+def test_thresholds_of_single_tags_go_from_file_to_page(
+    models: list[str], onnx_folder: Wd, drawn_dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = {f"tag_{i}": f"0.{i + 11}" for i in range(0, 37, 2)}
+    give_own_thresholds(onnx_folder, own)
+    folder = pipeline.run(models, str(drawn_dataset), tmp_path / "run", scoring=Scoring(Settings(min_positives=5)))
+    model = json.loads((folder / "summary.json").read_text())["models"]["wd"]
+    told = "0.35, character 0.85, 19 tags their own"
+    assert (model["threshold"], model["threshold_source"]) == (told, "file")
+    rows = read_result(folder).tags_of("wd").set_index("tag")
+    assert rows["threshold"].astype(str).to_dict() == {
+        name: own.get(name, "0.85") for name in ("tag_0", "tag_2", "tag_4", "tag_6", "tag_8", "tag_10", "tag_one")
+    }
+    scores, kept = read_store(folder / "scores/wd"), json.loads((folder / "run.json").read_text())
+    column = scores.values.read()[:, scores.tags.index["tag_4"]]
+    assert rows.loc["tag_4", ["tp", "fp"]].sum() == (column >= np.float32(0.15)).sum()
+    facts = kept["models"]["wd"]["thresholds"]
+    assert (facts["source"], facts["default"], facts["categories"], facts["tags"]) == (
+        "file",
+        0.35,
+        {"character": 0.85},
+        19,
+    )
+    assert len((folder / "run.json").read_text()) < 5000, "the thresholds themselves stand in per_tag.parquet"
+    show_summary(folder)
+    shown = {"page": (folder / "index.html").read_text(), "text": (folder / "summary.md").read_text()}
+    assert "<small>19 tags their own</small><small>from its files</small>" in shown["page"]
+    assert [place for place, text in shown.items() if told not in text] == []
+    lines = capsys.readouterr().out.splitlines()
+    at = next(number for number, line in enumerate(lines) if line.startswith("wd"))
+    assert lines[at].split()[1] == "0.35"
+    assert lines[at + 1].split()[:2] == ["character", "0.85"]
+    assert lines[at + 2].strip() == "19 tags their own"
+
+
+def test_thresholds_of_single_tags_stand_in_a_card_too_and_what_is_unverified_is_told(
+    models: list[str], onnx_folder: Wd, drawn_dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    card = onnx_folder.folder / "card.toml"
+    files = (
+        'files = ["model.onnx", "selected_tags.csv"]\n[preprocess]\nsize = 64\n[input]\nchannels = "bgr"\nscale = 1\n'
+    )
+    card.write_text(f'name = "x"\nadapter = "onnx"\nverified = true\n{files}[thresholds.tags]\ntag_0 = 0.01\n')
+    folder = pipeline.run(models, str(drawn_dataset), tmp_path / "run")
+    model = json.loads((folder / "summary.json").read_text())["models"]["wd"]
+    assert (model["threshold"], model["threshold_source"]) == ("0.5, 1 tag its own", "card")
+    found = read_result(folder).tags_of("wd").set_index("tag")["threshold"]
+    assert (found["tag_0"], found["tag_2"]) == (np.float32(0.01), 0.5)
+    show_summary(folder)
+    for text in (capsys.readouterr().out, (folder / "summary.md").read_text()):
+        assert "Unverified, not checked against their authors' own output: tiny." in text
+    card.write_text(card.read_text().replace("tag_0 =", "tag_1000 ="))
+    with pytest.raises(ArenaError, match=r"model wd: no tag of it is called 'tag_1000'"):
+        pipeline.run(models, str(drawn_dataset), tmp_path / "run2")
+
+
+def test_an_option_replaces_the_thresholds_of_all_tags(
+    models: list[str], onnx_folder: Wd, drawn_dataset: Path, tmp_path: Path
+) -> None:
+    give_own_thresholds(onnx_folder, {"tag_0": "0.01", "tag_one": "0.02"})
+    folder = pipeline.run(models, str(drawn_dataset), tmp_path / "run", scoring=Scoring(thresholds={"wd": 0.2}))
+    model = json.loads((folder / "summary.json").read_text())["models"]["wd"]
+    assert (model["threshold"], model["threshold_source"]) == ("0.2", "option")
+    assert set(read_result(folder).tags_of("wd")["threshold"]) == {np.float32(0.2)}
+
+
+def test_a_wrong_threshold_in_a_models_file_is_told_before_any_image_is_scored(
+    models: list[str], onnx_folder: Wd, drawn_dataset: Path, tmp_path: Path
+) -> None:
+    give_own_thresholds(onnx_folder, {"tag_0": "1.01"})
+    with pytest.raises(
+        ArenaError, match=r"selected_tags.csv: the threshold of tag 'tag_0' is '1.01'; it must lie in 0 to 1"
+    ):
+        pipeline.run(models, str(drawn_dataset), tmp_path / "run")
+    assert not (tmp_path / "run/scores").exists()
+
+
+@pytest.mark.parametrize(
+    ("scoring", "message"),
+    [
+        (Scoring(thresholds={"tiny": 1.2}), "a threshold lies in 0 to 1"),
+        (Scoring(thresholds={"tyni": 0.5}), "no model of this run. Did you mean tiny"),
+    ],
+)
+def test_wrong_thresholds_are_refused_before_any_work(
+    models: list[str], drawn_dataset: Path, tmp_path: Path, scoring: Scoring, message: str
+) -> None:
+    with pytest.raises(ArenaError, match=message):
+        pipeline.run(models, str(drawn_dataset), tmp_path / "run", scoring=scoring)
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_output_that_cannot_be_written_is_one_line(models: list[str], drawn_dataset: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(ArenaError, match=r"cannot be written .*; name another with --output"):
+        pipeline.run(models, str(drawn_dataset), tmp_path / "file" / "run")
+
+
+def test_reports_can_be_rendered_again(models: list[str], drawn_dataset: Path, tmp_path: Path) -> None:
+    folder = pipeline.run(models, str(drawn_dataset), tmp_path / "run")
+    page = (folder / "index.html").read_text()
+    (folder / "index.html").unlink()
+    render(folder)
+    assert (folder / "index.html").read_text() == page
+
+
+def npz_pair(folder: Path) -> tuple[Path, Path]:
+    """Scores and truth of forty images and three tags."""
+    rng = np.random.default_rng(0)
+    labels, ids, tags = (
+        rng.random((40, 3)) < 0.5,
+        np.array([str(i) for i in range(40)]),
+        np.array(["cat", "dog", "sun"]),
+    )
+    np.savez(folder / "t.npz", truth=labels, tags=tags, image_ids=ids)
+    scores = np.clip(labels * 0.5 + rng.random((40, 3)) * 0.6, 0, 1).astype(np.float32)
+    np.savez(folder / "s.npz", scores=scores, tags=tags, image_ids=ids)
+    return folder / "s.npz", folder / "t.npz"
+
+
+def groups_of(folder: Path) -> dict[str, int]:
+    table = read_result(folder).tables["slices"].query("slice == 'group'")
+    return dict(zip(table["value"], table["tags"], strict=True))
+
+
+def test_tag_groups_come_from_the_option_else_from_beside_the_truth_else_from_the_project(tmp_path: Path) -> None:
+    data, other, root = tmp_path / "data", tmp_path / "other.toml", tmp_path / "root"
+    data.mkdir()
+    scores, truth = npz_pair(data)
+    plain = Settings(replicates=0)
+
+    def found(scoring: Scoring) -> dict[str, int]:
+        folder = score_files({"m": scores}, tmp_path / "run", truth=truth, scoring=scoring, root=root)
+        return groups_of(folder)
+
+    (root / "datasets").mkdir(parents=True)
+    (root / "datasets/tag_groups.toml").write_text('[everything]\ntags = ["*"]\n')
+    assert found(Scoring(plain)) == {"everything": 3}
+    (data / "tag_groups.toml").write_text('[animals]\ntags = ["cat", "dog"]\n')
+    assert found(Scoring(plain)) == {"animals": 2}
+    other.write_text('[sky]\ntitle = "The sky"\ntags = ["sun", "moon"]\n[none]\ntags = ["moon"]\n')
+    assert found(Scoring(plain, tag_groups=other)) == {"sky": 1}, "a group without a compared tag is no slice"
+    with pytest.raises(ArenaError, match="no file of tag groups can be read there"):
+        found(Scoring(plain, tag_groups=tmp_path / "nowhere.toml"))
+
+
+def test_tag_groups_of_the_settings_come_on_top(tmp_path: Path) -> None:
+    scores, truth = npz_pair(tmp_path)
+    (tmp_path / "tag_groups.toml").write_text('[animals]\ntags = ["cat", "dog"]\n')
+    own = Settings(replicates=0, tag_groups=[TagGroup("sky", "Sky", "", ("sun",))])
+    folder = score_files({"m": scores}, tmp_path / "run", truth=truth, scoring=Scoring(own))
+    assert groups_of(folder) == {"sky": 1, "animals": 2}
+
+
+def test_what_the_settings_say_reaches_the_run_folder(drawn_dataset: Path, joytag_folder: Path, tmp_path: Path) -> None:
+    settings = Settings(3, "animetimm", replicates=20, seed=5, slices=("rating", "width"))
+    folder = pipeline.run([f"m={joytag_folder}"], str(drawn_dataset), tmp_path / "run", scoring=Scoring(settings))
+    result = read_result(folder)
+    summary = result.summary
+    assert (summary["min_positives"], summary["convention"], summary["replicates"]) == (3, "animetimm", 20)
+    assert set(result.tables["slices"]["slice"]) == {"all", "category", "support"}, (
+        "all images are rated and sized alike"
+    )
+    assert result.run["signature"].count("animetimm") == 1
+    again = score_files(
+        {"m": folder / "scores/m"}, tmp_path / "b", dataset=str(drawn_dataset),
+        scoring=Scoring(replace(settings, seed=6), thresholds={"m": 0.4}),
+    )  # fmt: skip
+    own, other = (one["models"]["m"]["regimes"]["own"] for one in (summary, read_result(again).summary))
+    assert own["macro_f1"] == other["macro_f1"]
+    assert own["macro_f1_low"] != other["macro_f1_low"], "another seed"
+
+
+def test_duplicates_of_a_dataset_are_one_cluster(drawn_dataset: Path, joytag_folder: Path, tmp_path: Path) -> None:
+    path = drawn_dataset / "images.parquet"
+    images = pd.read_parquet(path)
+    images.assign(group=[str(n // 4) for n in range(40)]).to_parquet(path)
+    folder = pipeline.run(
+        [f"m={joytag_folder}"], str(drawn_dataset), tmp_path / "run", scoring=Scoring(Settings(replicates=5))
+    )
+    assert read_result(folder).summary["clusters"] == 10
+
+
+SLOW_RUN = """
+import sys, time
+from arena.taggers import predict
+from arena import cli
+predict.SHARD_IMAGES = 8
+write = predict.ScoreStore.write
+def slow(*arguments, **named):
+    write(*arguments, **named)
+    time.sleep(0.3)
+predict.ScoreStore.write = slow
+cli.main(sys.argv[1:])
+"""
+
+
+def test_a_killed_run_continues_and_equals_an_undisturbed_one(
+    models: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = write_dataset(tmp_path / "many", images=64)
+    folder = tmp_path / "killed"
+    command = ["run", "-m", ",".join(models), "-d", str(dataset), "-o", str(folder), "--device", "cpu"]
+    process = subprocess.Popen([sys.executable, "-c", SLOW_RUN, *command], stderr=subprocess.PIPE)
+    finished = lambda: sorted((folder / "scores").glob("*/0*.json"))  # noqa: E731
+    deadline = time.monotonic() + 120
+    while len(finished()) < 4 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    times = {path: path.stat().st_mtime_ns for path in finished()}
+    assert 4 <= len(times) < 16, "killed in the middle"
+    assert not (folder / "run.json").exists()
+
+    monkeypatch.setattr(predict_module, "SHARD_IMAGES", 8)
+    pipeline.run(models, str(dataset), folder, compute=Compute(device="cpu"))
+    assert all(path.stat().st_mtime_ns == stamp for path, stamp in times.items()), "finished shards are kept"
+    whole = pipeline.run(models, str(dataset), tmp_path / "whole", compute=Compute(device="cpu"))
+    for name in ("summary.json", "full-metrics/tiny.txt", "full-metrics/wd.txt", "detailed_metrics.txt"):
+        assert (folder / name).read_bytes() == (whole / name).read_bytes()
+    for name in ("per_tag", "sweep", "tag_sweep"):
+        assert pd.read_parquet(folder / f"{name}.parquet").equals(pd.read_parquet(whole / f"{name}.parquet"))
+
+
+@pytest.mark.gpu
+def test_half_precision_on_cuda_is_near_the_cpu(drawn_dataset: Path, tmp_path: Path) -> None:
+    spec = f"m={GOLDEN / 'joytag-cnn-sine'}"
+    cpu, cuda = (
+        predict_folder(spec, drawn_dataset / "images", tmp_path / f"{device}.npz", compute=Compute(device))
+        for device in ("cpu", "cuda")
+    )
+    assert np.abs(cpu.values.read() - cuda.values.read()).max() < 5e-3

@@ -1,0 +1,183 @@
+"""A published run is what its scores give: any figure, score, form or dataset that is another is found."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from arena import cli
+from arena.base.errors import ArenaError
+from arena.evaluate import Settings
+from arena.pipeline import run as pipeline
+from arena.pipeline.publish import image_ids_of, publish_forms
+from arena.pipeline.stages import Scoring
+from arena.pipeline.verify import verify
+from arena.results.run_folder import read_result
+from tests.cli.test_cli import npz_pair
+
+from ..conftest import Wd, write_dataset
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A run of a random network on a part of a drawn dataset, and the dataset."""
+    from ..conftest import GOLDEN
+
+    place = tmp_path_factory.mktemp("made")
+    patch = pytest.MonkeyPatch()
+    patch.setattr("arena.report.plots.write_plots", lambda result, folder: [])
+    folder = place / "tiny"
+    folder.mkdir()
+    for name in ("config.json", "model.safetensors", "top_tags.txt"):
+        shutil.copy(GOLDEN / "joytag-ln-sine" / name, folder / name)
+    dataset = write_dataset(place / "drawn")
+    (dataset / "tag_groups.toml").write_text('[some]\ntags = ["tag_1*"]\n')
+    scoring = Scoring(Settings(min_positives=3, replicates=20, seed=7), thresholds={"tiny": 0.47})
+    run = pipeline.run([f"tiny={folder}"], str(dataset), place / "run", limit=30, seed=5, scoring=scoring)
+    patch.undo()
+    return run, dataset
+
+
+@pytest.fixture
+def run(made: tuple[Path, Path], tmp_path: Path) -> Path:
+    return Path(shutil.copytree(made[0], tmp_path / "run"))
+
+
+def main(*arguments: object) -> int:
+    try:
+        cli.main([str(one) for one in arguments])
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    return 0
+
+
+def test_a_run_and_its_forms_are_equal_to_what_its_scores_give(
+    run: Path, made: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    forms = tmp_path / "forms"
+    assert main("publish", run, "--forms", forms) == 0
+    assert len((forms / "validation_post_ids.txt").read_text().splitlines()) == 30
+    assert main("publish", run, "--forms", forms, "--verify", "-d", made[1]) == 0
+    assert f"{run}: equal;" in capsys.readouterr().out
+    found = verify(run, forms=forms, dataset=str(made[1]))
+    assert {"summary.json", "per_tag.parquet", "full-metrics/tiny.txt", "forms/tiny/results.json"} <= set(
+        found.compared
+    )
+
+
+def change_summary(run: Path) -> None:
+    content = json.loads((run / "summary.json").read_text())
+    content["models"]["tiny"]["regimes"]["own"]["macro_f1"] += 1e-6
+    (run / "summary.json").write_text(json.dumps(content))
+
+
+def change_table(run: Path) -> None:
+    table = pd.read_parquet(run / "per_tag.parquet")
+    table.loc[4, "tp"] += 1
+    table.to_parquet(run / "per_tag.parquet", index=False)
+
+
+def change_scores(run: Path) -> None:
+    path = run / "scores/tiny/00000.npy"
+    scores = np.load(path)
+    scores[3] = 1 - scores[3]
+    np.save(path, scores)
+
+
+def change_text(run: Path) -> None:
+    path = run / "full-metrics/tiny.txt"
+    path.write_text(path.read_text().replace("Precision: 0.", "Precision: 1.", 1))
+
+
+def change_key(run: Path) -> None:
+    content = json.loads((run / "run.json").read_text())
+    content["models"]["tiny"]["key"] = "f" * 64
+    (run / "run.json").write_text(json.dumps(content))
+
+
+def change_form(run: Path) -> None:
+    path = run.parent / "forms/tiny/model-index.yaml"
+    path.write_text(path.read_text().replace("value: 0.", "value: 0.9", 1))
+
+
+def lose_form(run: Path) -> None:
+    (run.parent / "forms/citation.bib").unlink()
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (change_summary, "summary.json: models.tiny.regimes.own.macro_f1 is 0."),
+        (change_table, "per_tag.parquet: row 5 (tiny, tag_"),
+        (change_scores, "per_tag.parquet: row"),
+        (change_text, "full-metrics/tiny.txt: line 2 is 'Precision: 1."),
+        (change_key, "but the run names ffffffffffff"),
+        (change_form, "forms/tiny/model-index.yaml: line"),
+        (lose_form, "forms/citation.bib: not there"),
+    ],
+)
+def test_every_planted_fault_is_named_and_exits_with_1(
+    change: object, told: str, run: Path, made: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    publish_forms(run, run.parent / "forms")
+    assert callable(change)
+    change(run)
+    assert main("publish", run, "--forms", run.parent / "forms", "--verify", "-d", made[1]) == 1
+    out = capsys.readouterr()
+    assert told in out.out
+    assert "from its scores" in out.err
+
+
+def test_another_dataset_exits_with_4(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = write_dataset(tmp_path / "other", seed=2)
+    assert main("publish", run, "--verify", "-d", other) == 4
+    assert "scored on drawn of digest" in capsys.readouterr().err
+
+
+def test_other_tag_groups_are_asked_for(run: Path, made: tuple[Path, Path], tmp_path: Path) -> None:
+    (tmp_path / "other.toml").write_text('[other]\ntags = ["tag_2"]\n')
+    with pytest.raises(ArenaError, match="1 tag groups are at hand, but the run was made with others"):
+        verify(run, dataset=str(made[1]), tag_groups=tmp_path / "other.toml")
+    assert verify(run, dataset=str(made[1]), tag_groups=made[1] / "tag_groups.toml").differences == []
+
+
+def test_scores_of_files_are_verified_where_they_lie(
+    tmp_path: Path, no_plots: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scores, truth = npz_pair(tmp_path)
+    given = ["--scores", f"m={scores}"]
+    assert main("score", *given, "--truth", truth, "--min-positives", 1, "--bootstrap", 10, "-o", tmp_path / "r") == 0
+    assert main("publish", tmp_path / "r", "--verify", "-d", truth) == 2
+    assert "say where they are with --scores m=FILE" in capsys.readouterr().err
+    assert main("publish", tmp_path / "r", "--verify", "-d", truth, *given) == 0
+    assert image_ids_of(read_result(tmp_path / "r"), tmp_path / "r") is None
+    with np.load(scores) as arrays:
+        np.savez(tmp_path / "other.npz", **{**arrays, "scores": arrays["scores"] * np.float32(0.9)})
+    assert main("publish", tmp_path / "r", "--verify", "-d", truth, "--scores", f"m={tmp_path / 'other.npz'}") == 1
+    assert main("publish", tmp_path / "r", "--verify", "-d", scores, *given) in (2, 4)
+
+
+def test_tags_with_thresholds_of_their_own_and_a_convention_are_computed_again_alike(
+    onnx_folder: Wd, drawn_dataset: Path, tmp_path: Path, no_plots: None
+) -> None:
+    table = onnx_folder.folder / "selected_tags.csv"
+    lines = table.read_text().splitlines()
+    table.write_text(
+        "\n".join([f"{lines[0]},best_threshold", *(f"{line},0.{30 + i}" for i, line in enumerate(lines[1:]))])
+    )
+    settings = Settings(min_positives=3, replicates=0, convention="smilingwolf")
+    run = pipeline.run([f"wd={onnx_folder.folder}"], str(drawn_dataset), tmp_path / "run", scoring=Scoring(settings))
+    assert read_result(run).run["models"]["wd"]["thresholds"]["tags"]
+    assert verify(run, dataset=str(drawn_dataset)).differences == []
+
+
+def test_what_cannot_be_published_is_said(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main("publish", run) == 2
+    assert "give --to SITE, --forms FOLDER or --verify" in capsys.readouterr().err
+    assert main("publish", run, run, "--verify") == 2
+    assert main("publish", run, "--forms", tmp_path / "f", "-m", "tony") == 2
+    assert "--model tony: no model of the run. Did you mean tiny?" in capsys.readouterr().err
+    assert not (tmp_path / "f").exists()

@@ -1,0 +1,99 @@
+"""Figures over releases: which stand on one line, which tags moved, and as text and tables."""
+
+import csv
+import json
+from io import StringIO
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from arena.base.errors import ArenaError
+from arena.base.format import figure, interval
+from arena.cli.terminal.baseline import show_history
+from arena.report.history.rows import COLUMNS, as_csv, records, rows_of
+from arena.report.history.series import history_of
+from arena.results.baselines.releases import read_aliases, releases_of
+from tests.results.baselines.conftest import MakeRun
+
+
+def test_figures_are_the_runs_own_and_other_images_are_another_series(releases: Path, make_run: MakeRun) -> None:
+    again = make_run("v-1", seed=0)
+    table = pd.read_parquet(again / "per_tag.parquet").set_index("tag")
+    found = history_of(releases_of(releases), tags=["hat"], figure="recall")
+    (track,) = found.tags
+    assert [[point.place for point in one.points] for one in track.series] == [[0, 1, 2], [3]]
+    first = track.series[0].points[0]
+    assert (first.value, first.low, first.high) == tuple(table.loc["hat", ["recall", "recall_low", "recall_high"]])
+    assert (first.support, first.threshold) == (table.loc["hat", "support"], 0.5)
+    rows = [row for row in rows_of(found) if row.track is track]
+    assert [row.change is None for row in rows] == [True, False, False, True], "no change across series"
+    assert [row.apart for row in rows] == [False, True, True, False]
+    for headline in found.headlines:
+        assert [len(one.points) for one in headline.series] == [3, 1]
+
+
+def test_without_a_tag_those_that_moved_beyond_their_intervals_are_shown(releases: Path) -> None:
+    found = history_of(releases_of(releases))
+    assert [track.title for track in found.tags] == ["hat"]
+    assert (found.moved, found.of_tags) == (1, 4)
+
+
+def test_other_compared_tags_part_the_means_but_not_the_tags(make_run: MakeRun, tmp_path: Path) -> None:
+    whole, part = make_run("a"), make_run("b", seed=2)
+    table = pd.read_parquet(part / "per_tag.parquet")
+    table.loc[table["tag"] == "dog", "compared"] = False
+    table.to_parquet(part / "per_tag.parquet")
+    found = history_of(releases_of(tmp_path / "none", [str(whole), str(part)]), tags=["cat"])
+    assert [len(track.series) for track in found.tracks] == [2, 2, 2, 1]
+
+
+def test_a_renamed_tag_is_followed(make_run: MakeRun, tmp_path: Path) -> None:
+    old = make_run("a", tags=("cat", "dog", "hat"))
+    new = make_run("b", tags=("cat", "dog", "headwear"), dataset="d2")
+    own = make_run("c", tags=("cat", "dog", "headwear"), dataset="d2", spelt={"headwear": "cap"})
+    found_releases = releases_of(tmp_path / "none", [str(old), str(new), str(own)])
+    (plain,) = history_of(found_releases, tags=["cap"]).tags
+    assert (plain.title, list(plain.unknown)) == ("headwear", [0]), "by a release's own spelling"
+    aliases = tmp_path / "aliases.csv"
+    aliases.write_text("antecedent_name,consequent_name\nhat,headwear\n")
+    for name in ("hat", "headwear", "cap"):
+        (track,) = history_of(found_releases, tags=[name], canonical=read_aliases(aliases)).tags
+        assert (track.title, list(track.unknown)) == ("headwear", [])
+    with pytest.raises(ArenaError, match=r"--tag hta: no release knows it\. Did you mean hat"):
+        history_of(found_releases, tags=["hta"])
+    with pytest.raises(ArenaError, match=r"--aliases .*: no such file"):
+        read_aliases(tmp_path / "no.csv")
+
+
+def test_releases_of_one_name_are_told_apart(make_run: MakeRun, tmp_path: Path) -> None:
+    runs = [make_run(f"r{n}", models=("same",), seed=n) for n in range(3)]
+    names = [one.name for one in releases_of(tmp_path / "none", list(map(str, runs)))]
+    assert names == ["same r0", "same r1", "same r2"]
+    with pytest.raises(ArenaError, match="no baseline is set, and no run is named"):
+        releases_of(tmp_path / "none")
+
+
+def test_terminal_fits_80_columns(
+    releases: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    found = history_of(releases_of(releases))
+    show_history(found)
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) <= 80
+    point = found.tags[0].series[0].points[1]
+    (line,) = [line for line in out.splitlines() if interval(point.low, point.high) in line]
+    assert figure(point.value) in line
+    assert line.endswith("*")
+    assert "no line joins two" in out
+
+
+def test_csv_and_json_hold_every_row(releases: Path) -> None:
+    found = history_of(releases_of(releases))
+    rows = records(found)
+    assert len(rows) == 4 * 4
+    assert json.loads(json.dumps(rows)) == rows
+    read = list(csv.DictReader(StringIO(as_csv(found))))
+    assert list(read[0]) == list(COLUMNS)
+    assert [float(row["value"]) for row in read] == [row["value"] for row in rows]

@@ -1,0 +1,160 @@
+"""Files of a model: found, fetched through the real client from a small hub on loopback, or told where to put them."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.conftest import GOLDEN
+
+COMMIT = "a" * 40
+FILES = {
+    name: (GOLDEN / "joytag-ln-sine" / name).read_bytes()
+    for name in ("model.safetensors", "config.json", "top_tags.txt")
+}
+
+
+class Hub(NamedTuple):
+    """A hub on loopback."""
+
+    url: str
+    requests: list[str]
+    cut: set[str]
+
+
+@pytest.fixture
+def hub() -> Iterator[Hub]:
+    """Serves `people/tiny` at one commit; a file named in `cut` loses its second half on the way, once."""
+    requests: list[str] = []
+    cut: set[str] = set()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            self.respond(body=False)
+
+        def do_GET(self) -> None:
+            self.respond(body=True)
+
+        def respond(self, body: bool) -> None:
+            requests.append(f"{self.command} {self.path}")
+            prefix = f"/people/tiny/resolve/{COMMIT}/"
+            name = self.path.removeprefix(prefix)
+            if not self.path.startswith(prefix) or name not in FILES:
+                self.send_response(404)
+                self.send_header("X-Error-Code", "RepoNotFound")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
+            content = FILES[name]
+            start = int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").partition("-")[0] or 0)
+            self.send_response(206 if start else 200)
+            self.send_header("ETag", f'"{hashlib.sha256(content).hexdigest()}"')
+            self.send_header("X-Repo-Commit", COMMIT)
+            self.send_header("Accept-Ranges", "bytes")
+            self.send_header("Content-Length", str(len(content) - start))
+            if start:
+                self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+            self.end_headers()
+            if body and name in cut:
+                cut.discard(name)
+                self.wfile.write(content[start : len(content) // 2])
+                self.close_connection = True
+            elif body:
+                self.wfile.write(content[start:])
+
+        def log_message(self, *arguments: object) -> None:
+            return
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield Hub(f"http://127.0.0.1:{server.server_port}", requests, cut)
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def card(root: Path, **changes: object) -> Path:
+    fields: dict[str, object] = {
+        "name": "tiny", "adapter": "joytag", "hub": "people/tiny", "revision": COMMIT, "files": list(FILES), "output": "logits",
+    }  # fmt: skip
+    digests = changes.pop("sha256", {})
+    lines = [f"{key} = {json.dumps(value)}" for key, value in (fields | changes).items()]
+    lines += ["[sha256]", *(f'"{name}" = "{digest}"' for name, digest in digests.items())]  # type: ignore[attr-defined]
+    (root / "models").mkdir(exist_ok=True)
+    (root / "models" / "tiny.toml").write_text("\n".join(lines))
+    return root
+
+
+def arena(*arguments: str, hub: str, home: Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "HF_ENDPOINT": hub, "HF_HOME": str(home), "HF_HUB_DISABLE_XET": "1"}
+    environment |= {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
+    command = [sys.executable, "-m", "arena", *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_files_come_from_the_hub_at_the_pinned_revision_once(hub: Hub, tmp_path: Path) -> None:
+    root = card(tmp_path, sha256={"config.json": hashlib.sha256(FILES["config.json"]).hexdigest()})
+    first = arena("pull", "tiny", "--root", str(root), hub=hub.url, home=tmp_path / "home")
+    assert first.returncode == 0, first.stderr
+    assert f"snapshots/{COMMIT}" in first.stdout
+    assert any(line == f"GET /people/tiny/resolve/{COMMIT}/model.safetensors" for line in hub.requests)
+    hub.requests.clear()
+    second = arena("pull", "tiny", "--root", str(root), hub=hub.url, home=tmp_path / "home")
+    assert second.stdout == first.stdout
+    assert hub.requests == [], "what is here is not asked for again"
+    listed = arena("ls", "models", "--json", "--root", str(root), hub=hub.url, home=tmp_path / "home")
+    tiny = next(model for model in json.loads(listed.stdout) if model["name"] == "tiny")
+    assert (tiny["tag_count"], tiny["size_bytes"]) == (37, sum(map(len, FILES.values())))
+
+
+def test_a_wrong_digest_is_refused(hub: Hub, tmp_path: Path) -> None:
+    root = card(tmp_path, sha256={"config.json": "0" * 64})
+    result = arena("pull", "tiny", "--root", str(root), hub=hub.url, home=tmp_path / "home")
+    assert result.returncode == 2
+    assert "config.json: SHA-256 is" in result.stderr
+    assert "the card of tiny says 000000000000" in result.stderr
+
+
+def test_a_cut_connection_leaves_no_half_file_behind(hub: Hub, tmp_path: Path) -> None:
+    hub.cut.add("model.safetensors")
+    root = card(tmp_path)
+    first = arena("pull", "tiny", "--root", str(root), hub=hub.url, home=tmp_path / "home")
+    second = arena("pull", "tiny", "--root", str(root), hub=hub.url, home=tmp_path / "home")
+    assert second.returncode == 0, (first.stderr, second.stderr)
+    fetched = next((tmp_path / "home").rglob("snapshots/*/model.safetensors"))
+    assert fetched.read_bytes() == FILES["model.safetensors"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "url"), [({"hub": "people/none"}, None), ({}, "http://127.0.0.1:9"), ({"files": ["absent.bin"]}, None)]
+)
+def test_what_is_not_to_be_had_says_what_to_download_and_where_to_put_it(
+    hub: Hub, tmp_path: Path, changes: dict, url: str | None
+) -> None:
+    root = card(tmp_path, **changes)
+    result = arena("run", "-m", "tiny", "--root", str(root), hub=url or hub.url, home=tmp_path / "home")
+    assert result.returncode == 2
+    assert len(result.stderr.strip().splitlines()) == 1, result.stderr
+    wanted = ", ".join(changes.get("files", FILES))
+    assert f"Download {wanted} from {url or hub.url}/" in result.stderr
+    assert f"put them into {root / 'models' / 'tiny'}" in result.stderr
+
+
+def test_files_put_into_the_folder_are_used(tmp_path: Path) -> None:
+    root = card(tmp_path)
+    folder = root / "models" / "tiny"
+    folder.mkdir()
+    for name, content in FILES.items():
+        (folder / name).write_bytes(content)
+    result = arena("pull", "tiny", "--root", str(root), hub="http://127.0.0.1:9", home=tmp_path / "home")
+    assert result.returncode == 0
+    assert str(folder) in result.stdout
