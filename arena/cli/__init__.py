@@ -29,7 +29,6 @@ from arena.cli.score import score
 from arena.cli.verbs import Verbs
 from arena.cli.verify import verify
 
-
 SECTIONS = {
     "Run and compare": ("run", "predict", "score", "compare", "report", "power"),
     "Datasets": ("dataset", "hash"),
