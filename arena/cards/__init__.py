@@ -20,6 +20,7 @@ from arena.cards.find import (
 from arena.cards.fingerprint import Fingerprint, read_fingerprint
 from arena.cards.model import (
     CARD_FILE,
+    TIMM_CONFIG,
     ModelCard,
     TagFile,
     Thresholds,
@@ -30,8 +31,8 @@ from arena.cards.pixels import FILTERS, InputSpec, Preprocess
 from arena.cards.source import COMMIT, Source
 
 __all__ = [
-    "ADAPTERS", "CARD_FILE", "COMMIT", "FILTERS", "LAYOUTS", "PLUGIN_GROUP", "DatasetCard", "Fingerprint", "InputSpec",
-    "ModelCard", "Preprocess", "Source", "TagFile", "Thresholds", "check_name", "dataset_cards", "find_dataset", "find_model",
-    "find_models", "find_plugin", "model_cards", "model_groups", "model_patterns", "package_of", "read_dataset_card",
-    "read_fingerprint", "read_model_card", "roots",
+    "ADAPTERS", "CARD_FILE", "COMMIT", "FILTERS", "LAYOUTS", "PLUGIN_GROUP", "TIMM_CONFIG", "DatasetCard", "Fingerprint",
+    "InputSpec", "ModelCard", "Preprocess", "Source", "TagFile", "Thresholds", "check_name", "dataset_cards", "find_dataset",
+    "find_model", "find_models", "find_plugin", "model_cards", "model_groups", "model_patterns", "package_of",
+    "read_dataset_card", "read_fingerprint", "read_model_card", "roots",
 ]  # fmt: skip

@@ -11,6 +11,7 @@ from arena.base.errors import WeightsError
 from arena.base.files import digest_known
 from arena.base.progress import Progress, Silent
 from arena.cards import ModelCard, Source
+from arena.taggers.files.graph_data import explain_missing, with_graph_data
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,9 +21,15 @@ RECORD_FILE = "arena.sha256"
 
 
 def find(card: ModelCard) -> dict[str, Path] | None:
-    """The files of a card by name if all are on this machine: in its folder, or in the hub's cache; else None."""
+    """The files of a card by name if all are on this machine: in its folder, or in the hub's cache; else None.
+
+    Files that hold a graph's weights beside it belong to them, whether the card lists them or not.
+
+    Raises:
+        WeightsError: a graph names a file outside its folder.
+    """
     found = _found(card)
-    return found if len(found) == len(card.files) else None
+    return found if all(name in found for name in card.files) else None
 
 
 def _found(card: ModelCard) -> dict[str, Path]:
@@ -31,10 +38,16 @@ def _found(card: ModelCard) -> dict[str, Path]:
     for source in dict.fromkeys(map(card.source, card.files)):
         names = [file for file in card.files if card.source(file) == source]
         for place in ({name: card.folder / name for name in names}, _cached(source, names)):
-            if len(place) == len(names) and all(path.exists() for path in place.values()):
-                paths |= place
+            whole = len(place) == len(names) and all(path.exists() for path in place.values())
+            if whole and not explain_missing(place):
+                paths |= with_graph_data(place)
                 break
-    return {name: paths[name] for name in card.files if name in paths}
+    return _in_order(card, paths)
+
+
+def _in_order(card: ModelCard, paths: Mapping[str, Path]) -> dict[str, Path]:
+    """Those that the card lists in its order, weights first; then what lies beside graphs."""
+    return {name: paths[name] for name in card.files if name in paths} | dict(paths)
 
 
 def _cached(source: Source | None, names: Sequence[str]) -> dict[str, Path]:
@@ -128,15 +141,34 @@ def _refuse_others(card: ModelCard, files: Mapping[str, Path]) -> None:
 
 
 def _pull(card: ModelCard, progress: Progress) -> dict[str, Path]:
+    in_folder = {file: card.folder / file for file in card.files if (card.folder / file).exists()}
+    lacks_data = explain_missing(in_folder)
     if card.hub is None:
-        missing = [file for file in card.files if not (card.folder / file).exists()]
-        raise WeightsError(f"model {card.name}: no {', '.join(missing)} in {card.folder}; put the files there")
+        missing = ", ".join(file for file in card.files if file not in in_folder)
+        raise WeightsError(
+            f"model {card.name}: no {missing} in {card.folder}; put the files there" if missing else lacks_data
+        )
+    here = _found(card)
+    rest = tuple(file for file in card.files if file not in here)
+    try:
+        return _in_order(card, here | _pull_with_data(replace(card, files=rest), progress))
+    except WeightsError as error:
+        raise WeightsError(f"{error}. {lacks_data}" if lacks_data else str(error)) from None
+
+
+def _pull_with_data(card: ModelCard, progress: Progress) -> dict[str, Path]:
+    """Files of a card from the hub, and then what their graphs name, of the same commit."""
     from arena.taggers.files.hub import pull_files
 
-    here = _found(card)
-    rest = replace(card, files=tuple(file for file in card.files if file not in here))
-    paths = here | {name: pulled.path for name, pulled in pull_files(rest, progress).items()}
-    return {name: paths[name] for name in card.files}
+    pulled = pull_files(card, progress)
+    paths = {name: file.path for name, file in pulled.items()}
+    for name in pulled:
+        source = card.source(name)
+        assert source is not None
+        beside = tuple(file for file in with_graph_data({name: paths[name]}) if file not in paths)
+        part = replace(card, hub=source.hub, revision=pulled[name].commit, elsewhere={}, files=beside)
+        paths |= {file: one.path for file, one in pull_files(part, progress).items()}
+    return paths
 
 
 CONTAINERS = ("model", "state_dict", "model_state_dict", "module")

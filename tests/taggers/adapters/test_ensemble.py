@@ -1,6 +1,7 @@
 """Ensembles: the mean over common tags, members that are run once, and cards that are refused."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -197,6 +198,12 @@ def test_a_loaded_member_is_used_again(root: Path) -> None:
     assert isinstance(both, Ensemble)
     assert both.members[0] is a
     assert taggers.load(find_model("b", root), among=[both]) is both.members[1]
+
+
+def test_an_ensemble_tells_what_its_members_tell() -> None:
+    a, b = Fixed("a", {"x": 0.2}), Fixed("b", {"x": 0.6})
+    b.card = replace(b.card, preprocess_notes=("config.json: no mean in it",))
+    assert ensemble(a, b).notes == ("b: config.json: no mean in it",)
 
 
 def test_an_ensemble_passes_every_check(root: Path) -> None:
