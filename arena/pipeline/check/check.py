@@ -119,13 +119,13 @@ def _paired(
         canary_case(joint, epsilon=rules.epsilon, wanted=asked.canary),
     ]
     models = result.summary["models"]
-    judged_models = [
+    ours, theirs = (
         JudgedModel(one.name, one.source, models[one.name]["threshold"], weights_digest(result, one.name))
         for one in (candidate, baseline)
-    ]
+    )
     dataset = result.run["dataset"]
     verdict = Verdict(
-        *judged_models, cases, dataset=f"{dataset['name']}@{dataset['digest'][:8]}", images=result.summary["images"],
+        ours, theirs, cases, dataset=f"{dataset['name']}@{dataset['digest'][:8]}", images=result.summary["images"],
         tags=result.summary["compared_tags"], policy=rules.title, signature=result.run["signature"],
         created=result.run["created"], accept_inconclusive=rules.accept_inconclusive, notes=joint.notes,
     )  # fmt: skip
@@ -147,8 +147,8 @@ def _runnable(entrant: Entrant, asked: Asked) -> ModelCard | None:
 def _incomparable(candidate: str, baseline: str, rules: Policy, message: str) -> Verdict:
     """A verdict of one case: why the two cannot be compared."""
     case = Case("ground", "comparable", "same images, labels and tags", Outcome.INCOMPARABLE, message)
-    judged_models = [JudgedModel(short_name(spec), spec) for spec in (candidate, baseline)]
-    return Verdict(*judged_models, [case], policy=rules.title, created=provenance.now())
+    ours, theirs = (JudgedModel(short_name(spec), spec) for spec in (candidate, baseline))
+    return Verdict(ours, theirs, [case], policy=rules.title, created=provenance.now())
 
 
 def _refuse_overwriting(folder: Path, entrants: Sequence[Entrant]) -> None:

@@ -34,15 +34,15 @@ def check_unpaired(
     ours, theirs = (_published(one, folder, asked, progress) for one in (candidate, baseline))
     cases = judge_unpaired(candidate=ours.published, baseline=theirs.published, policy=rules)
     result = ours.result or theirs.result
-    judged_models = [
+    first, second = (
         JudgedModel(entrant.name, entrant.source, one.threshold, one.published.digest or None)
         for entrant, one in ((candidate, ours), (baseline, theirs))
-    ]
+    )
     compared = all(case.outcome is not Outcome.INCOMPARABLE for case in cases)
     cost = unpaired_cost(cases) if compared else ""
     dataset = "" if result is None else f"{result.run['dataset']['name']}@{result.run['dataset']['digest'][:8]}"
     return Verdict(
-        *judged_models, cases, dataset=dataset, images=ours.published.images, paired=False,
+        first, second, cases, dataset=dataset, images=ours.published.images, paired=False,
         unpaired_cost=cost, policy=rules.title,
         signature="" if result is None else result.run.get("signature", ""), created=provenance.now(),
         accept_inconclusive=rules.accept_inconclusive, notes=("no page of images: a published file holds no scores",),
