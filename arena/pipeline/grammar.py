@@ -67,5 +67,5 @@ def split_model(spec: str) -> tuple[str, str]:
     if not is_place or re.search(r"[/\\]", model) or Path(spec).exists():
         return spec, ""
     if not model.strip():
-        raise ArenaError(f"{spec}: no name behind the colon; write {place}:NAME, or {place} alone")
+        raise ArenaError(f"{spec!r}: no name behind the colon; write {place}:NAME, or {place} alone")
     return place, model
