@@ -4,6 +4,7 @@ Cards lie in `models/` and `datasets/` of a root: the folder that `--root` names
 package. A card that is wrong is refused with the field, what was seen, and what is allowed.
 """
 
+from arena.base.names import check_name
 from arena.cards.adapters import ADAPTERS, PLUGIN_GROUP, find_plugin, package_of
 from arena.cards.dataset import DatasetCard, read_dataset_card
 from arena.cards.find import (
@@ -26,7 +27,6 @@ from arena.cards.model import (
     Thresholds,
     read_model_card,
 )
-from arena.cards.names import check_name
 from arena.cards.pixels import FILTERS, InputSpec, Preprocess
 from arena.cards.source import COMMIT, Source
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from arena.base.errors import ArenaError, nearest
+from arena.base.names import check_name
 from arena.cards.adapters import check_adapter
 from arena.cards.fingerprint import Fingerprint, read_fingerprint
-from arena.cards.names import check_name
 from arena.cards.pixels import InputSpec, Preprocess, read_input, read_preprocess
 from arena.cards.source import Source, read_elsewhere
 from arena.cards.toml import Table, load_toml

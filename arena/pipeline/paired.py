@@ -8,13 +8,18 @@ from arena.base.errors import IncomparableError
 from arena.base.files import digest_file, make_folder
 from arena.base.format import listed
 from arena.base.progress import Progress, Silent
-from arena.cards import ModelCard
 from arena.dataset.frozen import HeldOut
-from arena.diagnostics.parity.pairs import Pair, pair_up
-from arena.diagnostics.parity.pairs import Side as PairSide
+from arena.diagnostics.parity.pairs import Pair, ScoredModel, pair_up
 from arena.evaluate import Entry, Settings
 from arena.pipeline.display_options import Showing
-from arena.pipeline.entrants import BASELINES, Given, ModelSide, PublishedSide, RunSide, ScoresSide
+from arena.pipeline.entrants import (
+    BASELINES,
+    Entrant,
+    ModelEntrant,
+    RunEntrant,
+    ScoredEntrant,
+    ScoresEntrant,
+)
 from arena.pipeline.recipe import Sample, facts_of, sample_of, scores_of_run, thresholds_of_run
 from arena.pipeline.same_images import (
     find_ground,
@@ -24,15 +29,20 @@ from arena.pipeline.same_images import (
     with_aliases,
 )
 from arena.pipeline.stages import Compute, Scoring, evaluate_run, score_images, scored_entry, settings_of, write_run
-from arena.pipeline.thresholds import Own, describe_own, own_thresholds, thresholds_of_cards, with_files
+from arena.pipeline.thresholds import (
+    Own,
+    describe_own,
+    own_thresholds,
+    refuse_thresholds,
+    with_files,
+    with_option,
+)
 from arena.pipeline.truth import GivenTruth, read_scores_of
-from arena.results.published.column import read_columns
+from arena.results.published.column import columns_of
+from arena.results.published.record import Published
 from arena.results.run_folder import Result
 from arena.scores.store import describe_throughput, read_facts
 from arena.taggers.predict import ImageSource
-
-Scored = RunSide | ScoresSide | ModelSide
-"""A side that has scores, or gets them."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +55,7 @@ class Asked:
         replicates: resamples behind every interval.
         seed: of them.
         renamed: old name -> new name of tags that were renamed.
+        thresholds: name of an entrant -> threshold that replaces all of its own.
         canary: whether scores may not move though weights differ, or are not known to be the same.
     """
 
@@ -53,6 +64,7 @@ class Asked:
     replicates: int = Settings.replicates
     seed: int = 0
     renamed: Mapping[str, str] = field(default_factory=dict)
+    thresholds: Mapping[str, float] = field(default_factory=dict)
     canary: bool = False
     compute: Compute = field(default_factory=Compute)
     showing: Showing = field(default_factory=Showing)
@@ -82,7 +94,7 @@ class Joint:
     @property
     def pair(self) -> Pair:
         """The scores beside each other: the baseline is A, the candidate B."""
-        a, b = (PairSide(one.name, one.scores, one.thresholds) for one in (self.baseline, self.candidate))
+        a, b = (ScoredModel(one.name, one.scores, one.thresholds) for one in (self.baseline, self.candidate))
         return pair_up(a, b, self.ground.truth.relations)
 
 
@@ -104,7 +116,7 @@ class Evaluated:
 
 
 def evaluate_together(
-    candidate: Scored, baseline: Scored, folder: Path, asked: Asked, progress: Progress = Silent()
+    candidate: ScoredEntrant, baseline: ScoredEntrant, folder: Path, asked: Asked, progress: Progress = Silent()
 ) -> Joint:
     """Read the scores of both sides, or make them, evaluate them together, and write a run folder.
 
@@ -112,44 +124,44 @@ def evaluate_together(
         IncomparableError: other images, labels, or tags.
         ArenaError: what is needed is missing or damaged.
     """
-    found = evaluate_sides((baseline, candidate), folder, asked, progress, alike=True)
+    found = evaluate_entrants((baseline, candidate), folder, asked, progress, alike=True)
     first, second = found.entries
     return Joint(found.result, second, first, found.ground, found.settings, found.notes)
 
 
-def evaluate_sides(
-    sides: Sequence[Scored],
+def evaluate_entrants(
+    sides: Sequence[ScoredEntrant],
     folder: Path,
     asked: Asked,
     progress: Progress = Silent(),
     *,
     alike: bool = False,
-    published: Sequence[str] = (),
+    published: Sequence[Published] = (),
 ) -> Evaluated:
     """Evaluate any number of sides together, the first one's ground and ways holding for all, and write a run folder.
 
     Args:
         alike: of two sides, one whose thresholds nobody tells takes those of the other.
-        published: published figures to show beside them, as `Scoring` takes them.
+        published: published figures to show beside them.
 
     Raises:
         IncomparableError: other images, labels, or tags.
         ArenaError: what is needed is missing or damaged.
     """
-    read = {side.name: entry_of(side, asked.root, progress) for side in sides if not _runs(side)}
-    runs = [side for side in sides if isinstance(side, RunSide)]
+    refuse_thresholds(asked.thresholds, [side.name for side in sides])
+    read = {side.name: entry_of(side, asked, progress) for side in sides if not isinstance(side, ModelEntrant)}
+    runs = [side for side in sides if isinstance(side, RunEntrant)]
     if not asked.part.limit:
         for run in runs[1:]:
             refuse_other_sets(run, runs[0], [read[side.name].scores.image_ids for side in (run, runs[0])])
     ground = find_ground(sides, asked.dataset, asked.part, asked.root)
     ground = ground._replace(truth=with_aliases(ground.truth, asked.renamed))
-    read |= score_now([side for side in sides if isinstance(side, ModelSide)], ground, folder, asked, progress)
+    read |= score_now([side for side in sides if isinstance(side, ModelEntrant)], ground, folder, asked, progress)
     entries = tuple(read[side.name] for side in sides)
     entries = _alike(*entries) if alike else entries
     notes = refuse_missing_images(ground.truth.image_ids, entries)
     refuse_no_common_tag(ground, entries)
-    scoring = Scoring(settings_for(sides, asked), published=published)
-    settings = settings_of(scoring, ground.folder, asked.root)
+    settings = settings_of(Scoring(settings_for(sides, asked)), ground.folder, asked.root)
     result = evaluate_run(ground.truth, entries, settings, ground.facts, asked.command, progress, None)
     if not result.summary["compared_tags"]:
         raise IncomparableError(
@@ -157,12 +169,12 @@ def evaluate_sides(
             "name renamed tags in a file old,new with --aliases"
         )
     make_folder(folder)
-    write_run(folder, result, ground.heldout, asked.showing, progress, read_columns(published))
+    write_run(folder, result, ground.heldout, asked.showing, progress, columns_of(published))
     return Evaluated(result, entries, ground, settings, (*notes, *_notes(sides)))
 
 
 def score_now(
-    sides: Sequence[ModelSide], ground: GivenTruth, folder: Path, asked: Asked, progress: Progress
+    sides: Sequence[ModelEntrant], ground: GivenTruth, folder: Path, asked: Asked, progress: Progress
 ) -> dict[str, Entry]:
     """Run models on the images of the ground; their scores are kept below the folder, and a second time only read."""
     if not sides:
@@ -170,18 +182,14 @@ def score_now(
     heldout = _images(ground, sides[0])
     make_folder(folder)
     cards = [replace(side.card, name=side.name) for side in sides]
-    own = {card.name: with_files(card, one, progress) for card, one in zip(cards, _own(cards), strict=True)}
+    own = {side.name: own_thresholds_of(side, asked.thresholds.get(side.name), progress) for side in sides}
     source = ImageSource(heldout.image_ids, heldout.paths, tuple(heldout.images["sha256"]), verified=True)
     relations = ground.truth.relations
     score_images(cards, source, folder / "scores", compute=asked.compute, progress=progress, relations=relations)
     return {card.name: scored_entry(card, folder / "scores" / card.name, own[card.name]) for card in cards}
 
 
-def _own(cards: Sequence[ModelCard]) -> list[Own]:
-    return list(own_thresholds({card.name: card.thresholds for card in cards}, {}).values())
-
-
-def _images(ground: GivenTruth, side: ModelSide) -> HeldOut:
+def _images(ground: GivenTruth, side: ModelEntrant) -> HeldOut:
     if ground.heldout is None:
         raise IncomparableError(
             f"{side.source}: a model cannot be run on {ground.facts['title']}, which holds no images; score it elsewhere, and "
@@ -190,24 +198,33 @@ def _images(ground: GivenTruth, side: ModelSide) -> HeldOut:
     return ground.heldout
 
 
-def _runs(side: Given) -> bool:
-    return isinstance(side, (ModelSide, PublishedSide))
+def own_thresholds_of(entrant: ScoredEntrant, option: float | None, progress: Progress) -> Own:
+    """The thresholds of an option, else of the run, else of the model's files or its card.
+
+    Raises:
+        WeightsError: a model's files cannot be had, or the thresholds in them are wrong.
+    """
+    if isinstance(entrant, RunEntrant):
+        return with_option(thresholds_of_run(entrant), option)
+    card = entrant.card
+    own = own_thresholds({card.name: card.thresholds}, {})[card.name]
+    return with_files(card, with_option(own, option), progress)
 
 
-def entry_of(side: Given, root: Path | None, progress: Progress) -> Entry:
-    """The stored scores of a side, at the thresholds of its run or of the card of its name."""
-    if isinstance(side, RunSide):
-        own, facts = thresholds_of_run(side), facts_of(side)
+def entry_of(side: RunEntrant | ScoresEntrant, asked: Asked, progress: Progress) -> Entry:
+    """The stored scores of a side, at the thresholds of an option, of its run, or of the card of its name."""
+    option = asked.thresholds.get(side.name)
+    own = own_thresholds_of(side, option, progress)
+    if isinstance(side, RunEntrant):
+        facts = facts_of(side) | ({} if option is None else {"thresholds": describe_own(own)})
         progress.note(f"{side.name}: reading the scores of {side.folder}")
         scores = scores_of_run(side)
         return Entry(side.name, str(facts.get("title", side.model)), scores, own.thresholds, own.source, facts)
-    assert isinstance(side, ScoresSide)
     progress.note(f"{side.name}: reading {side.path}")
     scores = read_scores_of(side.path)
-    told = own_thresholds(thresholds_of_cards([side.name], root), {})[side.name]
     known = {"scores": side.path.name, "key": digest_file(side.path)} if side.path.is_file() else read_facts(side.path)
-    facts = {**known, **describe_throughput(scores.timed), "thresholds": describe_own(told)}
-    return Entry(side.name, side.name, scores, told.thresholds, told.source, facts)
+    facts = {**known, **describe_throughput(scores.timed), "thresholds": describe_own(own)}
+    return Entry(side.name, side.name, scores, own.thresholds, own.source, facts)
 
 
 def _alike(first: Entry, second: Entry) -> tuple[Entry, Entry]:
@@ -220,9 +237,9 @@ def _alike(first: Entry, second: Entry) -> tuple[Entry, Entry]:
     return first, second
 
 
-def settings_for(sides: Sequence[Given], asked: Asked) -> Settings:
+def settings_for(sides: Sequence[Entrant], asked: Asked) -> Settings:
     """As the first run was made."""
-    runs = [side.result.summary for side in sides if isinstance(side, RunSide)]
+    runs = [side.result.summary for side in sides if isinstance(side, RunEntrant)]
     told = runs[0] if runs else {}
     return Settings(
         told.get("min_positives", Settings.min_positives), told.get("convention", Settings.convention), asked.replicates,
@@ -230,9 +247,9 @@ def settings_for(sides: Sequence[Given], asked: Asked) -> Settings:
     )  # fmt: skip
 
 
-def _notes(sides: Sequence[Given]) -> list[str]:
+def _notes(sides: Sequence[Entrant]) -> list[str]:
     """What differs between the ways of runs; those of the first hold for all."""
-    runs = [side for side in sides if isinstance(side, RunSide)]
+    runs = [side for side in sides if isinstance(side, RunEntrant)]
     notes = []
     for run in runs[1:]:
         ours, first = run.result.summary, runs[0].result.summary

@@ -16,7 +16,8 @@ from arena.cards import ModelCard, Thresholds, find_model
 from arena.dataset.frozen import HeldOut
 from arena.evaluate import Entry, Settings, amount_of_work, evaluate
 from arena.evaluate.settings import SLICE_COLUMNS, describe_settings
-from arena.pipeline.entrants import RECORDED, RunSide
+from arena.pipeline.entrants import RunEntrant
+from arena.pipeline.grammar import RECORDED, parse
 from arena.pipeline.stages import Scoring, settings_of
 from arena.pipeline.thresholds import Own
 from arena.pipeline.truth import GivenTruth, read_scores_of, read_truth
@@ -36,18 +37,18 @@ class Sample(NamedTuple):
     seed: int = 0
 
 
-def facts_of(side: RunSide) -> dict[str, Any]:
+def facts_of(side: RunEntrant) -> dict[str, Any]:
     """What `run.json` says of the model."""
     return dict(side.result.run["models"][side.model])
 
 
-def sample_of(side: RunSide) -> Sample:
+def sample_of(side: RunEntrant) -> Sample:
     """The part of its dataset that a run was scored on."""
-    found = _SAMPLE.fullmatch(str(side.result.run["dataset"].get("sample", "")))
+    found = _SAMPLE.fullmatch(str(side.result.run.get("dataset", {}).get("sample", "")))
     return Sample(int(found[1]), int(found[2])) if found else Sample()
 
 
-def thresholds_of_run(side: RunSide) -> Own:
+def thresholds_of_run(side: RunEntrant) -> Own:
     """The thresholds of a run's predictions: `run.json` has those of all tags and of categories, the table those of each."""
     told = facts_of(side).get("thresholds", {})
     categories = dict(told.get("categories", {}))
@@ -60,7 +61,7 @@ def thresholds_of_run(side: RunSide) -> Own:
     return Own(Thresholds(common, categories, tags=single), str(told.get("source", "option")))
 
 
-def scores_of_run(side: RunSide) -> Scores:
+def scores_of_run(side: RunEntrant) -> Scores:
     """The scores that a run was made of: its own, or those of the file that it was given, if that is unchanged.
 
     Raises:
@@ -76,7 +77,7 @@ def scores_of_run(side: RunSide) -> Scores:
             return read_store(path)
         if path.is_file() and path.name == facts.get("scores") and digest_file(path) == facts.get("key"):
             return read_scores(path)
-    if side.source.startswith(RECORDED):
+    if parse(side.source).place == RECORDED:
         raise ArenaError(
             f"{side.source}: no scores were kept of {side.model}, and its run is gone or has changed; set it again with "
             f"--with-scores, or give the scores themselves, as {side.model}=FILE.npz"
@@ -88,14 +89,14 @@ def scores_of_run(side: RunSide) -> Scores:
     )
 
 
-def recorded_paths(side: RunSide) -> Iterator[Path]:
+def recorded_paths(side: RunEntrant) -> Iterator[Path]:
     """Files and folders that the command of a run named and that are there, and those beside the run; to be verified."""
     named = facts_of(side).get("scores")
     beside = [side.folder / named, side.folder.parent / named] if named else []
     yield from (path for path in (*_typed(side), *beside) if path.exists())
 
 
-def model_at_hand(side: RunSide, root: Path | None) -> ModelCard | None:
+def model_at_hand(side: RunEntrant, root: Path | None) -> ModelCard | None:
     """The card of the model whose scores a run holds, if files with the digest of its weights are on this machine."""
     wanted = facts_of(side).get("weights")
     specs = [side.model, *(f"{side.model}={path}" for path in _typed(side))]
@@ -110,7 +111,7 @@ def model_at_hand(side: RunSide, root: Path | None) -> ModelCard | None:
     return None
 
 
-def _typed(side: RunSide) -> list[Path]:
+def _typed(side: RunEntrant) -> list[Path]:
     """What looks like a path in the command that made a run."""
     try:
         words = shlex.split(str(side.result.run.get("command", "")))

@@ -10,7 +10,7 @@ from arena.base.files import digest_file
 from arena.base.format import listed, plural
 from arena.dataset.frozen import Truth
 from arena.evaluate.matching import Entry
-from arena.pipeline.entrants import Given, RunSide
+from arena.pipeline.entrants import Entrant, RunEntrant
 from arena.pipeline.recipe import Sample, recorded_paths, sample_of
 from arena.pipeline.stages import DEMO_DATASET
 from arena.pipeline.truth import GivenTruth, read_truth
@@ -22,7 +22,7 @@ UNREAD_SHARE = 0.01
 """The part of the images that one side alone may have failed to read: they are left out of both, and it is noted."""
 
 
-def find_ground(sides: Sequence[Given], dataset: str | None, part: Sample, root: Path | None) -> GivenTruth:
+def find_ground(sides: Sequence[Entrant], dataset: str | None, part: Sample, root: Path | None) -> GivenTruth:
     """The truth of a check: the dataset that was told, else that of the runs, else the demo's.
 
     Args:
@@ -32,7 +32,7 @@ def find_ground(sides: Sequence[Given], dataset: str | None, part: Sample, root:
         IncomparableError: a run was scored on another set than this one.
         ArenaError: no such dataset, or a part is asked of a truth that has no dataset.
     """
-    runs = [side for side in sides if isinstance(side, RunSide)]
+    runs = [side for side in sides if isinstance(side, RunEntrant)]
     given = _read(dataset, runs, root)
     if given.heldout is None:
         _refuse_other_file(runs, given)
@@ -57,7 +57,7 @@ def find_ground(sides: Sequence[Given], dataset: str | None, part: Sample, root:
     return GivenTruth(heldout.truth, facts, given.folder, heldout)
 
 
-def refuse_other_sets(candidate: RunSide, baseline: RunSide, scored: Sequence[Sequence[str]]) -> None:
+def refuse_other_sets(candidate: RunEntrant, baseline: RunEntrant, scored: Sequence[Sequence[str]]) -> None:
     """Refuse two runs of different sets, and say what differs.
 
     Args:
@@ -145,7 +145,7 @@ def with_aliases(truth: Truth, renamed: Mapping[str, str]) -> Truth:
     return replace(truth, relations=replace(truth.relations, aliases=aliases))
 
 
-def _read(dataset: str | None, runs: Sequence[RunSide], root: Path | None) -> GivenTruth:
+def _read(dataset: str | None, runs: Sequence[RunEntrant], root: Path | None) -> GivenTruth:
     """The dataset that was told, or what a run was scored on, looked for by its name and where its command found it."""
     if dataset is not None or not runs:
         return _opened(dataset or DEMO_DATASET, root)
@@ -173,7 +173,7 @@ def _opened(place: str, root: Path | None) -> GivenTruth:
     )
 
 
-def _refuse_other_file(runs: Sequence[RunSide], given: GivenTruth) -> None:
+def _refuse_other_file(runs: Sequence[RunEntrant], given: GivenTruth) -> None:
     for run in runs:
         if _told(run, "digest") != given.facts["digest"]:
             raise IncomparableError(
@@ -188,6 +188,6 @@ def _missing(image_ids: Sequence[str], whole: int) -> str:
     return f"no scores of {len(image_ids):,} of the {plural(whole, 'image', 'images')} ({some})"
 
 
-def _told(run: RunSide, what: str) -> str:
+def _told(run: RunEntrant, what: str) -> str:
     found: Any = run.result.run["dataset"].get(what, "")
     return str(found)

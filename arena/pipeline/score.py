@@ -10,10 +10,11 @@ from arena.cards import check_name
 from arena.dataset.contamination import hold_against
 from arena.evaluate import Entry
 from arena.pipeline.display_options import Showing
+from arena.pipeline.entrants import find_metrics
 from arena.pipeline.stages import DEMO_DATASET, Scoring, evaluate_run, settings_of, write_run
 from arena.pipeline.thresholds import describe_own, own_thresholds, thresholds_of_cards
 from arena.pipeline.truth import read_scores_of, read_truth
-from arena.results.published.column import read_columns
+from arena.results.published.column import columns_of
 from arena.scores.store import describe_throughput, read_facts
 
 
@@ -41,7 +42,7 @@ def score_files(
     for name in files:
         check_name(name)
     thresholds = own_thresholds(thresholds_of_cards(files, root), scoring.thresholds)
-    beside = read_columns(scoring.published)
+    beside = columns_of(find_metrics(scoring.published))
     make_folder(output)
     progress.note("reading the truth")
     given = read_truth(dataset or DEMO_DATASET if truth is None else truth, root)
