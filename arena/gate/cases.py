@@ -9,15 +9,15 @@ import pandas as pd
 from arena.base import format as figures
 from arena.gate.decide import ONE_SIDED, Seen, decide, images_to_decide
 from arena.gate.evidence import Evidence, Figure
-from arena.gate.keys import TAG_FIGURES, Rule
+from arena.gate.keys import Rule
 from arena.gate.verdict import Case, Measure, Outcome, TagLoss
 from arena.metrics.intervals import LEVEL
+from arena.metrics.registry import HEADLINES, TESTED
 from arena.metrics.significance import minimum_detectable
-from arena.results.run_folder import HEADLINES
 
 FIGURE_TITLES: Mapping[str, str] = {
     **HEADLINES,
-    **TAG_FIGURES,
+    **TESTED,
     "ece": "calibration error",
     "brier": "Brier score",
     "images_per_second": "images a second",

@@ -6,14 +6,11 @@ from enum import StrEnum
 from typing import Any
 
 from arena.base.errors import ArenaError, nearest
+from arena.metrics.registry import HEADLINES, TESTED
 from arena.metrics.thresholds import CHOICES
-from arena.results.run_folder import HEADLINES
 
 REGIMES = ("own", *CHOICES, "tag")
 """Whose thresholds margins can be asked at."""
-
-TAG_FIGURES = {"f1": "F1", "ap": "AP"}
-"""Figures of single tags, and what they are called."""
 
 
 class Rule(StrEnum):
@@ -139,7 +136,7 @@ def _entry(one: Any) -> dict[str, Any]:
 
 _MARGIN = _number(0, 1, off=True)
 _FIGURE, _RULE = _one_of(*HEADLINES), _one_of(*Rule)
-_ENTRY: dict[str, Check] = {"tag": str, "margin": _number(0, 1), "figure": _one_of(*TAG_FIGURES), "rule": _RULE}
+_ENTRY: dict[str, Check] = {"tag": str, "margin": _number(0, 1), "figure": _one_of(*TESTED), "rule": _RULE}
 _PARTS: dict[str, Check] = {"figure": _FIGURE, "margin": _MARGIN, "rule": _RULE, "margins": _margins}
 
 KEYS: dict[str, dict[str, Check]] = {
@@ -149,7 +146,7 @@ KEYS: dict[str, dict[str, Check]] = {
     "tag_groups": _PARTS,
     "critical": {"tags": _critical, **{key: check for key, check in _ENTRY.items() if key != "tag"}},
     "tags": {
-        "figures": _some_of(*TAG_FIGURES), "margin": _number(0, 1), "q": _number(0, 1), "min_support": _count,
+        "figures": _some_of(*TESTED), "margin": _number(0, 1), "q": _number(0, 1), "min_support": _count,
         "allowed": _count,
     },
     "calibration": {"ece": _MARGIN, "brier": _MARGIN},

@@ -11,6 +11,7 @@ from arena.gate.decide import adjusted
 from arena.gate.evidence import Evidence, Part
 from arena.gate.policy import Parts, Policy, Slices
 from arena.gate.verdict import Case, Outcome
+from arena.metrics.registry import METRICS
 from arena.metrics.slices import support_band
 
 _TABLES = {"category": "categories", "group": "tag_groups"}
@@ -26,7 +27,8 @@ def margin_cases(evidence: Evidence, policy: Policy) -> list[Case]:
         margin: float | None = getattr(policy.margins, name)
         if margin is None:
             continue
-        regime = "" if name == "map" or evidence.regime == "own" else f", thresholds by {evidence.regime}"
+        at_regime = METRICS[name].needs_threshold and evidence.regime != "own"
+        regime = f", thresholds by {evidence.regime}" if at_regime else ""
         title = f"{FIGURE_TITLES[name]} over all compared tags{regime}"
         if not evidence.paired and (figure.candidate is None or figure.baseline is None):
             reason = (
@@ -34,7 +36,7 @@ def margin_cases(evidence: Evidence, policy: Policy) -> list[Case]:
             )
             found.append(skipped("margins", name, title, reason))
             continue
-        losses = losses_of(evidence.tags, _of_tags(name), margin=margin)
+        losses = losses_of(evidence.tags, METRICS[name].base, margin=margin)
         found.append(
             interval_case(
                 "margins", name, title, figure, margin, evidence,
@@ -94,7 +96,7 @@ def _family(evidence: Evidence, gate: str, asked: Parts, parts: Sequence[Part], 
         if reason is not None:
             found.append(skipped(gate, name, title, reason))
             continue
-        losses = losses_of(_members(evidence.tags, part), _of_tags(asked.figure), margin=margin)
+        losses = losses_of(_members(evidence.tags, part), METRICS[asked.figure].base, margin=margin)
         found.append(
             interval_case(
                 gate, name, title, part.figures[asked.figure], margin, evidence, rule=asked.rule, p=next(each),
@@ -134,8 +136,3 @@ def _members(tags: pd.DataFrame, part: Part) -> pd.DataFrame:
     else:
         member = np.zeros(len(tags), bool)
     return tags.loc[member]
-
-
-def _of_tags(figure: str) -> str:
-    """The figure of single tags that a headline figure is made of."""
-    return "ap" if figure == "map" else "f1"

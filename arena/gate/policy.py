@@ -34,7 +34,7 @@ class Parts:
     """Of categories, or of groups of tags.
 
     Attributes:
-        figure: a name of `result.HEADLINES`.
+        figure: a key of `registry.HEADLINES`.
         margins: by name, where a part has its own.
     """
 

@@ -1,6 +1,6 @@
 """Hold published figures against a policy: no scores, so no pairs of predictions, and wider intervals or none at all."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -16,14 +16,11 @@ from arena.gate.parts import category_cases, margin_cases, slice_cases
 from arena.gate.policy import Policy
 from arena.gate.unpaired_evidence import NO_COUNTS, common_tags, evidence_apart
 from arena.gate.verdict import Case, Measure, Outcome
+from arena.metrics.registry import HEADLINES, METRICS
 from arena.results.published.record import Published
-from arena.results.run_folder import HEADLINES
 
 NOT_TOLD = "published figures do not tell"
 """Why what needs scores, or the model itself, is skipped."""
-
-_COLUMNS: Mapping[str, str] = {"macro_f1": "f1", "map": "ap"}
-"""The column of a published file that each mean is over."""
 
 
 def judge_unpaired(*, candidate: Published, baseline: Published, policy: Policy) -> list[Case]:
@@ -100,9 +97,9 @@ def _points(
     both: pd.DataFrame, name: str, *, candidate: Published, baseline: Published
 ) -> tuple[float | None, float | None, int | None]:
     """A figure of both sides, over the tags that both tell; else their own aggregates, over whatever tags these ran."""
-    column = _COLUMNS.get(name)
-    if column is not None and len(both):
-        values = both[[f"{column}_candidate", f"{column}_baseline"]].dropna().to_numpy(np.float64)
+    metric = METRICS[name]
+    if metric.average == "macro" and len(both):
+        values = both[[f"{metric.base}_candidate", f"{metric.base}_baseline"]].dropna().to_numpy(np.float64)
         if len(values):
             return float(values[:, 0].mean()), float(values[:, 1].mean()), len(values)
     return candidate.figures.get(name), baseline.figures.get(name), None

@@ -84,6 +84,15 @@ class Metric:
         """Its columns in `per_tag.parquet`."""
         return (self.key, f"{self.key}_low", f"{self.key}_high") if self.has_interval else (self.key,)
 
+    @property
+    def heading(self) -> str:
+        """The title at the start of a line.
+
+        >>> METRICS["macro_f1"].heading, METRICS["map"].heading
+        ('Macro F1', 'mAP')
+        """
+        return self.title if self.title[1].isupper() else self.title[0].upper() + self.title[1:]
+
 
 _ALL = (
     Metric(

@@ -12,7 +12,7 @@ from arena.cli.options import baselines_option, config_option, json_option, opti
 @config_option
 @click.argument("runs", nargs=-1, metavar="[RUN[:MODEL]]...")
 @option("--tag", "-T", "tags", multiple=True, show_default=False, help="Tag to follow; may be given again.")
-@option("--figure", default="f1", help="f1, ap, precision or recall of the tags.")
+@option("--figure", default="f1", help="Metric of the tags: f1, ap, precision, recall, mcc or another.")
 @option("--aliases", type=click.Path(path_type=Path), show_default=False, help="CSV of renamed tags: old, new name.")
 @option(
     "--output", "-o", "outputs", multiple=True, type=click.Path(path_type=Path), show_default=False,
