@@ -7,6 +7,7 @@ import click
 
 from arena.base.errors import ArenaError, VerdictError
 from arena.cli.options import (
+    aliases_option,
     batch_option,
     bootstrap_option,
     compute_of,
@@ -38,7 +39,7 @@ from arena.cli.verbs import command_line
     "--output", "-o", type=click.Path(path_type=Path), help="Folder.  [default: checks/CANDIDATE-vs-BASELINE]",
     show_default=False,
 )  # fmt: skip
-@option("--aliases", type=click.Path(path_type=Path), help="CSV file old,new of renamed tags.", show_default=False)
+@aliases_option
 @option("--baselines", type=click.Path(path_type=Path), default="baselines", help="Where @baseline is recorded.")
 @option("--canary", is_flag=True, help="Scores may not move, even where the weights differ.", show_default=False)
 @option(

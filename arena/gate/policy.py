@@ -1,6 +1,5 @@
 """The policy: what a candidate must satisfy, as data. `default.toml` documents every key, a user's file overlays it."""
 
-import csv
 import hashlib
 import json
 import tomllib
@@ -11,6 +10,7 @@ from typing import Any
 
 from arena.base.errors import ArenaError
 from arena.gate.keys import Rule, checked
+from arena.tags.relations import read_aliases
 
 DEFAULT = Path(__file__).parent / "default.toml"
 """The policy that holds where none is given."""
@@ -191,28 +191,3 @@ def _policy(tables: Mapping[str, Mapping[str, Any]], name: str) -> Policy:
 
 def _with_rule(table: Mapping[str, Any]) -> dict[str, Any]:
     return {**table, "rule": Rule(table["rule"])}
-
-
-def read_aliases(path: Path) -> dict[str, str]:
-    """Read a CSV file of renamed tags, `old,new`; old name -> new name.
-
-    Raises:
-        ArenaError: no such file, other columns, an empty name, or an old name that stands there twice.
-    """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.reader(file, strict=True))
-    except OSError as error:
-        raise ArenaError(f"{path}: no aliases can be read there ({error.strerror})") from None
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise ArenaError(f"{path}: no readable CSV ({error})") from None
-    if not rows or rows[0] != ["old", "new"]:
-        raise ArenaError(f"{path}: line 1: {','.join(rows[0]) if rows else 'nothing'!r}; it must be old,new")
-    found: dict[str, str] = {}
-    for line, row in enumerate(rows[1:], 2):
-        if row and (len(row) != 2 or not all(row)):
-            raise ArenaError(f"{path}: line {line}: {','.join(row)!r}; it must be two names, old,new")
-        if row and row[0] in found:
-            raise ArenaError(f"{path}: line {line}: {row[0]!r} is renamed twice; each old name needs one new one")
-        found |= dict([row]) if row else {}
-    return found

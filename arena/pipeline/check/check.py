@@ -10,7 +10,7 @@ from arena.base.files import make_folder
 from arena.base.progress import Progress, Silent
 from arena.cards import ModelCard
 from arena.gate.judge import judge
-from arena.gate.policy import Policy, read_aliases, read_policy
+from arena.gate.policy import Policy, read_policy
 from arena.gate.verdict import Case, Outcome, Side, Verdict
 from arena.pipeline.check.canary import canary_case
 from arena.pipeline.check.causes import causes_of
@@ -22,6 +22,7 @@ from arena.pipeline.paired import Asked, Joint, evaluate_together
 from arena.pipeline.recipe import model_at_hand
 from arena.report.check.write import write_check
 from arena.results.run_folder import Result
+from arena.tags.relations import read_aliases
 
 COST_GATES = ("speed", "size")
 """What fails by these says nothing about scores; no cause is looked for."""
@@ -59,7 +60,7 @@ def check(
             scores (NAME=FILE), or a published file (`FILE`, or `FILE:MODEL`).
         policy: a TOML file over the defaults.
         output: the folder; None is below `checks/`. Scores that are made are kept there, so that a stopped check continues.
-        aliases: CSV file `old,new` of renamed tags, on top of the policy's.
+        aliases: file of renamed tags, see `read_aliases`, on top of the policy's.
         diagnose: on how many images changes of the candidate's preprocessing are tried where it fails; 0 tries none.
 
     Raises:

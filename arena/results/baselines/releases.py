@@ -1,7 +1,7 @@
 """Which releases a history is of: the baselines in order, and runs beside them."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,9 +10,6 @@ from arena.results.baselines.log import SHORT, read_log
 from arena.results.baselines.release import Release
 from arena.results.baselines.store import result_of
 from arena.results.named import read_named
-from arena.tags import TagRelations
-from arena.tags.relations import Link
-from arena.tags.rows import read_csv
 
 
 def releases_of(home: Path, runs: Sequence[str] = ()) -> list[Release]:
@@ -63,18 +60,3 @@ def _dated(release: Release, beside: str) -> str:
 
 def _beside(release: Release, beside: str) -> str:
     return f"{release.name} {beside}"
-
-
-def read_aliases(path: Path | None) -> Callable[[str], str]:
-    """What a spelling is called now, by a file with the columns `antecedent_name,consequent_name`; without one, itself.
-
-    Raises:
-        ArenaError: no such file, or no such columns.
-    """
-    if path is None:
-        return lambda name: name
-    if not path.is_file():
-        raise ArenaError(f"--aliases {path}: no such file; give a CSV with antecedent_name,consequent_name")
-    rows = read_csv(path, ("antecedent_name", "consequent_name"))
-    links = [Link(row["antecedent_name"], row["consequent_name"]) for row in rows]
-    return TagRelations.of(aliases=[link for link in links if all(link[:2])]).canonical
