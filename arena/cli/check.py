@@ -63,9 +63,9 @@ def check(candidate: str | None, baseline: str | None, show_policy: bool, output
     Example: arena check runs/new --baseline runs/old
     """
     if show_policy:
-        from arena.gate.policy import DEFAULT
+        from arena.gate.policy import default_policy
 
-        click.echo(DEFAULT.read_text(encoding="utf-8"), nl=False)
+        click.echo(default_policy(), nl=False)
         return
     if candidate is None or baseline is None:
         raise ArenaError("arena check: name a CANDIDATE and --baseline BASE, each a run, a model or a published file")

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from arena.base.errors import ArenaError
 from arena.base.format import shown
+from arena.gate.limits import COVERAGE
 from arena.gate.policy import read_policy
 from arena.tags import relations as tag_graph
 from arena.tags.exports import read_relations
@@ -84,7 +85,7 @@ def test_one_file_of_aliases_serves_every_verb(tmp_path: Path, header: str, pack
     assert read_aliases(path) == wanted
     assert read_relations(aliases=[path]).aliases == wanted, "arena dataset tags --aliases"
     (tmp_path / "gate.toml").write_text(f"[coverage]\naliases = '{path.name}'")
-    assert read_policy(tmp_path / "gate.toml").coverage.aliases == wanted
+    assert read_policy(tmp_path / "gate.toml").of(COVERAGE).renamed == wanted
     if not packed:
         path.rename(tmp_path / "tag_aliases.csv")
         assert TagRelations.read(tmp_path).aliases == wanted, "the file of a frozen dataset"

@@ -10,6 +10,8 @@ from arena.base.files import make_folder
 from arena.base.progress import Progress, Silent
 from arena.cards import ModelCard
 from arena.gate.judge import judge
+from arena.gate.limits import COVERAGE
+from arena.gate.options import CANARY, VERDICT
 from arena.gate.policy import Policy, read_policy
 from arena.gate.verdict import Case, Outcome, Side, Verdict
 from arena.pipeline.check.canary import canary_case
@@ -67,8 +69,8 @@ def check(
         ArenaError: something is missing or damaged. What cannot be compared is no error but a verdict.
     """
     rules = read_policy(policy)
-    renamed = {**rules.coverage.aliases, **(read_aliases(aliases) if aliases else {})}
-    rules = replace(rules, coverage=replace(rules.coverage, aliases=renamed))
+    renamed = {**rules.of(COVERAGE).renamed, **(read_aliases(aliases) if aliases else {})}
+    rules = rules.changed(COVERAGE, aliases=renamed)
     asked = replace(asked, renamed=renamed)
     folder = output or Path("checks") / f"{short_name(candidate)}-vs-{short_name(baseline)}"
     try:
@@ -105,7 +107,7 @@ def _paired(
     judged = judge(result, rules, candidate=joint.candidate.name, baseline=joint.baseline.name)
     cases = [
         *time_again(judged, joint, rules, cards, asked.compute),
-        canary_case(joint, epsilon=rules.epsilon, wanted=asked.canary),
+        canary_case(joint, epsilon=rules.of(CANARY).epsilon, wanted=asked.canary),
     ]
     models = result.summary["models"]
     sides = [
@@ -116,7 +118,7 @@ def _paired(
     verdict = Verdict(
         sides[0], sides[1], cases, dataset=f"{dataset['name']}@{dataset['digest'][:8]}", images=result.summary["images"],
         tags=result.summary["compared_tags"], policy=rules.title, signature=result.run["signature"],
-        created=result.run["created"], accept_inconclusive=rules.accept_inconclusive, notes=joint.notes,
+        created=result.run["created"], accept_inconclusive=rules.of(VERDICT).accept_inconclusive, notes=joint.notes,
     )  # fmt: skip
     if any(case.gate not in COST_GATES for case in verdict.of(Outcome.FAIL)):
         progress.note("looking for the cause")
