@@ -121,7 +121,7 @@ def refuse_no_common_tag(truth: GivenTruth, entries: Sequence[Entry]) -> None:
         if known.isdisjoint(names):
             raise IncomparableError(
                 f"{entry.name}: none of its {len(names):,} tags ({listed(list(names), keep=3)}) is a tag of "
-                f"{truth.facts['name']}; name renamed ones in a file old,new with --aliases"
+                f"{truth.facts['name']}; name renamed ones in a CSV with the columns old,new with --aliases"
             )
 
 
