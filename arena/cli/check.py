@@ -72,8 +72,8 @@ def check(candidate: str | None, baseline: str | None, show_policy: bool, output
     from arena.cli.terminal.console import Terminal
     from arena.pipeline.check.check import check as check_both
     from arena.pipeline.paired import Asked
-    from arena.pipeline.recipe import Sample
     from arena.report.check import words
+    from arena.results.recipe import Sample
 
     asked = Asked(
         settings["dataset"], Sample(settings["limit"], settings["seed"]), settings["bootstrap"], settings["seed"],

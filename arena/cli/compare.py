@@ -56,7 +56,7 @@ def compare(sides: tuple[str, ...], dataset: str | None, output: Path | None, **
     from arena.cli.terminal.console import Terminal, show_summary
     from arena.pipeline.compare import compare as compare_sides
     from arena.pipeline.paired import Asked
-    from arena.pipeline.recipe import Sample
+    from arena.results.recipe import Sample
 
     terminal = Terminal()
     asked = Asked(

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from scipy import special
 
 from arena.evaluate.passes import Measured
-from arena.evaluate.settings import Settings
 from arena.evaluate.slices import ImageSlice, TagSlice
 from arena.metrics import significance
 from arena.metrics.bootstrap import FIGURES
 from arena.metrics.counts import Convention, Floats, Integers, Mean, TagCounts, divide, macro, micro
 from arena.metrics.intervals import Interval, bias_corrected_interval, percentile_interval, two_sided_p
+from arena.results.recipe import Settings
 from arena.results.run_folder import HEADLINES
 
 ALL_FIGURES = (*FIGURES, "map")

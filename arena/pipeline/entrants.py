@@ -31,6 +31,7 @@ class RunSide:
         source: what was given, as it was typed; `name` is what the model is called in the comparison.
         model: what its run calls it.
         result: of the run, with the tables that a check reads of it.
+        origin: where the run lay when a baseline was made of it; None for a run that is named by its folder.
     """
 
     source: str
@@ -38,6 +39,12 @@ class RunSide:
     folder: Path
     model: str
     result: Result
+    origin: Path | None = None
+
+    @property
+    def folders(self) -> list[Path]:
+        """From where the recipe may name its inputs."""
+        return [self.folder] if self.origin is None else [self.folder, self.origin]
 
 
 @dataclass(frozen=True)
@@ -141,7 +148,7 @@ def _recorded(spec: str, home: Path) -> RunSide:
     found = current(home, spec.partition(":")[2] or None)
     scores = scores_of(found)
     folder = found.copy if scores is None else scores.parents[1]
-    return RunSide(spec, found.model, folder, found.model, result_of(found))
+    return RunSide(spec, found.model, folder, found.model, result_of(found), found.origin)
 
 
 def _run(spec: str, folder: Path, model: str, what: str) -> RunSide:

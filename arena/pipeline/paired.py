@@ -1,11 +1,12 @@
 """Both sides' scores, evaluated together: one result in which the baseline stands first and the candidate second."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from arena.base.errors import IncomparableError
-from arena.base.files import digest_file, make_folder
+from arena.base import provenance
+from arena.base.errors import ArenaError, IncomparableError
+from arena.base.files import make_folder
 from arena.base.format import listed
 from arena.base.progress import Progress, Silent
 from arena.cards import ModelCard
@@ -14,21 +15,21 @@ from arena.diagnostics.parity.pairs import Pair, pair_up
 from arena.diagnostics.parity.pairs import Side as PairSide
 from arena.evaluate import Entry, Settings
 from arena.pipeline.display_options import Showing
-from arena.pipeline.entrants import BASELINES, Given, ModelSide, PublishedSide, RunSide, ScoresSide
-from arena.pipeline.recipe import Sample, facts_of, sample_of, scores_of_run, thresholds_of_run
+from arena.pipeline.entrants import BASELINES, RECORDED, Given, ModelSide, PublishedSide, RunSide, ScoresSide
+from arena.pipeline.inputs import digest_of_scores, find_scores
+from arena.pipeline.recipe import file_inputs, make_recipe, model_inputs, scores_input
 from arena.pipeline.same_images import (
     find_ground,
     refuse_missing_images,
     refuse_no_common_tag,
     refuse_other_sets,
-    with_aliases,
 )
 from arena.pipeline.stages import Compute, Scoring, evaluate_run, score_images, scored_entry, settings_of, write_run
-from arena.pipeline.thresholds import Own, describe_own, own_thresholds, thresholds_of_cards, with_files
-from arena.pipeline.truth import GivenTruth, read_scores_of
+from arena.pipeline.thresholds import Own, own_thresholds, thresholds_of_cards, with_files
+from arena.pipeline.truth import GivenTruth, describe_scores, read_scores_of
 from arena.results.published.column import read_columns
+from arena.results.recipe import Input, Recipe, Sample, digest_groups
 from arena.results.run_folder import Result
-from arena.scores.store import describe_throughput, read_facts
 from arena.taggers.predict import ImageSource
 
 Scored = RunSide | ScoresSide | ModelSide
@@ -136,29 +137,31 @@ def evaluate_sides(
         IncomparableError: other images, labels, or tags.
         ArenaError: what is needed is missing or damaged.
     """
+    started = provenance.now()
     read = {side.name: entry_of(side, asked.root, progress) for side in sides if not _runs(side)}
     runs = [side for side in sides if isinstance(side, RunSide)]
     if not asked.part.limit:
         for run in runs[1:]:
             refuse_other_sets(run, runs[0], [read[side.name].scores.image_ids for side in (run, runs[0])])
     ground = find_ground(sides, asked.dataset, asked.part, asked.root)
-    ground = ground._replace(truth=with_aliases(ground.truth, asked.renamed))
+    ground = ground.with_renamed({**_first_recipe(sides).renamed, **asked.renamed})
     read |= score_now([side for side in sides if isinstance(side, ModelSide)], ground, folder, asked, progress)
     entries = tuple(read[side.name] for side in sides)
     entries = _alike(*entries) if alike else entries
     notes = refuse_missing_images(ground.truth.image_ids, entries)
     refuse_no_common_tag(ground, entries)
-    scoring = Scoring(settings_for(sides, asked), published=published)
-    settings = settings_of(scoring, ground.folder, asked.root)
-    result = evaluate_run(ground.truth, entries, settings, ground.facts, asked.command, progress, None)
+    settings = settings_for(sides, asked, ground.folder)
+    result = evaluate_run(ground.truth, entries, settings, progress)
     if not result.summary["compared_tags"]:
         raise IncomparableError(
             f"{listed([one.name for one in entries])}: no tag with {settings.min_positives} positives or more is known to all; "
             "name renamed tags in a file old,new with --aliases"
         )
     make_folder(folder)
-    write_run(folder, result, ground.heldout, asked.showing, progress, read_columns(published))
-    return Evaluated(result, entries, ground, settings, (*notes, *_notes(sides)))
+    inputs = (*inputs_of_sides(sides, entries), *file_inputs("published", published))
+    recipe = make_recipe(ground, settings, entries, inputs, command=asked.command, started=started)
+    result = write_run(folder, result, recipe, ground.heldout, asked.showing, progress, read_columns(published))
+    return Evaluated(result, entries, ground, settings, (*notes, *_notes(sides, settings)))
 
 
 def score_now(
@@ -184,7 +187,7 @@ def _own(cards: Sequence[ModelCard]) -> list[Own]:
 def _images(ground: GivenTruth, side: ModelSide) -> HeldOut:
     if ground.heldout is None:
         raise IncomparableError(
-            f"{side.source}: a model cannot be run on {ground.facts['title']}, which holds no images; score it elsewhere, and "
+            f"{side.source}: a model cannot be run on {ground.dataset.title}, which holds no images; score it elsewhere, and "
             f"give {side.name}=FILE.npz"
         )
     return ground.heldout
@@ -197,16 +200,15 @@ def _runs(side: Given) -> bool:
 def entry_of(side: Given, root: Path | None, progress: Progress) -> Entry:
     """The stored scores of a side, at the thresholds of its run or of the card of its name."""
     if isinstance(side, RunSide):
-        own, facts = thresholds_of_run(side), facts_of(side)
+        facts = dict(side.result.run["models"][side.model])
         progress.note(f"{side.name}: reading the scores of {side.folder}")
-        scores = scores_of_run(side)
-        return Entry(side.name, str(facts.get("title", side.model)), scores, own.thresholds, own.source, facts)
+        scores, thresholds = read_scores_of(scores_of_run(side)), side.result.thresholds_of(side.model)
+        return Entry(side.name, str(facts.get("title", side.model)), scores, thresholds, _source_of(side), facts)
     assert isinstance(side, ScoresSide)
     progress.note(f"{side.name}: reading {side.path}")
     scores = read_scores_of(side.path)
     told = own_thresholds(thresholds_of_cards([side.name], root), {})[side.name]
-    known = {"scores": side.path.name, "key": digest_file(side.path)} if side.path.is_file() else read_facts(side.path)
-    facts = {**known, **describe_throughput(scores.timed), "thresholds": describe_own(told)}
+    facts = {**describe_scores(side.path, scores), "key": digest_of_scores(side.path)}
     return Entry(side.name, side.name, scores, told.thresholds, told.source, facts)
 
 
@@ -220,29 +222,85 @@ def _alike(first: Entry, second: Entry) -> tuple[Entry, Entry]:
     return first, second
 
 
-def settings_for(sides: Sequence[Given], asked: Asked) -> Settings:
-    """As the first run was made."""
-    runs = [side.result.summary for side in sides if isinstance(side, RunSide)]
-    told = runs[0] if runs else {}
-    return Settings(
-        told.get("min_positives", Settings.min_positives), told.get("convention", Settings.convention), asked.replicates,
-        asked.seed, imply=bool(told.get("imply", False)),
-    )  # fmt: skip
+def scores_of_run(side: RunSide) -> Path:
+    """Where the scores of a run lie: in it, or where it took them from, if they are unchanged.
+
+    Raises:
+        ArenaError: there are none, or they are other ones by now.
+    """
+    found = find_scores(side.result, side.model, side.folders)
+    if found is not None:
+        return found
+    if side.source.startswith(RECORDED):
+        raise ArenaError(
+            f"{side.source}: no scores were kept of {side.model}, and its run is gone or has changed; set it again with "
+            f"--with-scores, or give the scores themselves, as {side.model}=FILE.npz"
+        )
+    made_of = [one for one in side.result.recipe.inputs if (one.kind, one.name) == ("scores", side.model)]
+    named = f"{Path(made_of[-1].path).name}, which it was made of," if made_of else f"scores/{side.model}"
+    raise ArenaError(
+        f"{side.source}: no scores of {side.model} in it, and {named} is not where it was or has changed; "
+        f"give the scores themselves, as {side.model}=FILE.npz"
+    )
 
 
-def _notes(sides: Sequence[Given]) -> list[str]:
+def inputs_of_sides(sides: Sequence[Scored], entries: Sequence[Entry]) -> Iterator[Input]:
+    """The scores that were read, and the paths of models: those that are run now, and those that runs were made with."""
+    for side, entry in zip(sides, entries, strict=True):
+        if isinstance(side, RunSide):
+            yield scores_input(side.name, scores_of_run(side))
+            for one in side.result.recipe.inputs:
+                if (one.kind, one.name) == ("model", side.model) and one.digest:
+                    yield one._replace(path=str((side.folders[-1] / one.path).absolute()), name=side.name)
+        elif isinstance(side, ScoresSide):
+            yield scores_input(side.name, side.path)
+        else:
+            spec = side.source if "=" not in side.source else f"{side.name}={side.source.partition('=')[2]}"
+            yield from model_inputs([spec], entry)
+
+
+def settings_for(sides: Sequence[Given], asked: Asked, beside: Path) -> Settings:
+    """As the first run was made, slices and tag groups included; without a run, as `arena run` does without options.
+
+    Args:
+        beside: the folder of the dataset, whose tag groups hold where no run names any.
+    """
+    recipe = _first_recipe(sides)
+    settings = replace(recipe.settings, replicates=asked.replicates, seed=asked.seed)
+    return settings if recipe.groups_digest is None else settings_of(Scoring(settings), beside, asked.root)
+
+
+def _first_recipe(sides: Sequence[Given]) -> Recipe:
+    """Of the first run; without a run, one of defaults."""
+    return next((side.result.recipe for side in sides if isinstance(side, RunSide)), Recipe(groups_digest=""))
+
+
+def _source_of(side: RunSide) -> str:
+    """Who named the thresholds of a run's model."""
+    return str(side.result.summary["models"][side.model]["threshold_source"])
+
+
+def _notes(sides: Sequence[Given], settings: Settings) -> list[str]:
     """What differs between the ways of runs; those of the first hold for all."""
     runs = [side for side in sides if isinstance(side, RunSide)]
-    notes = []
-    for run in runs[1:]:
-        ours, first = run.result.summary, runs[0].result.summary
-        notes += [
-            f"{key} is {first[key]}, as in {runs[0].source}; {run.source} had {ours[key]}"
-            for key in ("min_positives", "convention", "imply")
-            if ours.get(key) != first.get(key)
-        ]
-    if len(runs) > 1 and sample_of(runs[0]).limit:
-        notes.append(
-            f"judged on {sample_of(runs[0]).limit:,} images of the dataset, the part that the runs were scored on"
-        )
+    notes = [note for run in runs[1:] for note in _other_settings(run, runs[0], settings)]
+    groups = digest_groups(settings.tag_groups)
+    for run in runs:
+        if run.result.recipe.tag_groups_digest not in ("", groups):
+            whose = "those at hand" if runs[0].result.recipe.groups_digest is not None else f"those of {runs[0].source}"
+            notes.append(f"the tag groups are {whose}; {run.source} was made with others")
+    taken = runs[0].result.recipe.dataset.sample if len(runs) > 1 else Sample()
+    if taken.limit:
+        notes.append(f"judged on {taken.limit:,} images of the dataset, the part that the runs were scored on")
     return notes
+
+
+def _other_settings(run: RunSide, first: RunSide, settings: Settings) -> Iterator[str]:
+    """A note on every setting of a run that is not used; tag groups aside."""
+    ours = run.result.recipe.settings
+    for key in ("min_positives", "convention", "imply"):
+        if getattr(ours, key) != getattr(settings, key):
+            yield f"{key} is {getattr(settings, key)}, as in {first.source}; {run.source} had {getattr(ours, key)}"
+    if set(ours.slices) != set(settings.slices):
+        used, other = (", ".join(one.slices) or "nothing" for one in (settings, ours))
+        yield f"images are sliced by {used}, as in {first.source}; {run.source} had {other}"

@@ -8,7 +8,9 @@ import pytest
 from arena.base.errors import ArenaError, IncomparableError
 from arena.cards import Thresholds
 from arena.pipeline.entrants import ModelSide, PublishedSide, RunSide, ScoresSide, find_side, told_apart
-from arena.pipeline.recipe import model_at_hand, scores_of_run, thresholds_of_run
+from arena.pipeline.inputs import find_model_of
+from arena.pipeline.paired import scores_of_run
+from arena.scores.npz import read_scores
 
 from ..conftest import Wd
 from .conftest import World
@@ -80,12 +82,12 @@ def test_two_of_one_name_get_names_of_their_own(world: World) -> None:
 
 
 def test_a_run_remembers_its_threshold(world: World) -> None:
-    assert thresholds_of_run(run_side(world.run("one", "a", threshold=0.3))).thresholds == Thresholds(0.3)
+    assert run_side(world.run("one", "a", threshold=0.3)).result.thresholds_of("a") == Thresholds(0.3)
 
 
-def test_scores_of_a_run_are_found_where_its_command_had_them_if_unchanged(world: World) -> None:
+def test_scores_of_a_run_are_found_where_it_took_them_from_if_unchanged(world: World) -> None:
     run = run_side(world.run("one", "a"))
-    assert scores_of_run(run).values.shape == world.truth.shape
+    assert read_scores(scores_of_run(run)).values.shape == world.truth.shape
     world.npz("one-a", seed=9)
     with pytest.raises(
         ArenaError, match=r"one-a.npz, which it was made of, is not where it was or has changed; give .* a=FILE.npz"
@@ -95,13 +97,13 @@ def test_scores_of_a_run_are_found_where_its_command_had_them_if_unchanged(world
 
 def test_scores_beside_the_run_are_found_too(world: World) -> None:
     folder = world.run("one", "a")
-    content = json.loads((folder / "run.json").read_text())
-    (folder / "run.json").write_text(json.dumps(content | {"command": ""}))
     (world.folder / "elsewhere").mkdir()
     shutil.move(folder, world.folder / "elsewhere" / "one")
     shutil.move(world.folder / "one-a.npz", world.folder / "elsewhere")
-    assert len(scores_of_run(run_side(world.folder / "elsewhere" / "one")).image_ids) == len(world.ids)
+    found = scores_of_run(run_side(world.folder / "elsewhere" / "one"))
+    assert found.samefile(world.folder / "elsewhere" / "one-a.npz")
 
 
 def test_no_model_is_at_hand_for_scores_of_a_file(world: World) -> None:
-    assert model_at_hand(run_side(world.run("one", "a")), None) is None
+    one = run_side(world.run("one", "a"))
+    assert find_model_of(one.result, "a", one.folders, None) is None

@@ -125,7 +125,7 @@ class Bench:
         return self._column(checkpoint.name, scores, thresholds)
 
     def _of_run(self, run: NamedRun) -> tuple[Scores, Thresholds | None]:
-        digest = run.result.run.get("dataset", {}).get("digest", "")
+        digest = run.result.recipe.dataset.digest
         if digest and digest != self.heldout.digest:
             raise IncomparableError(
                 f"{run.folder}: scored on other images ({digest[:12]}) than {self.heldout.card.name} "
@@ -167,7 +167,7 @@ class Bench:
 
 def _dataset_of(checkpoints: Sequence[Checkpoint]) -> str:
     runs = [one.source for one in checkpoints if isinstance(one.source, NamedRun)]
-    return str(runs[0].result.run.get("dataset", {}).get("name", DEMO_DATASET)) if runs else DEMO_DATASET
+    return (runs[0].result.recipe.dataset.name if runs else "") or DEMO_DATASET
 
 
 def _of_tag(heldout: HeldOut, tag: str) -> Truth:

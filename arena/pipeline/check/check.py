@@ -18,8 +18,8 @@ from arena.pipeline.check.speed import time_again
 from arena.pipeline.check.unpaired import check_unpaired, weights_digest
 from arena.pipeline.display_options import shelf_of
 from arena.pipeline.entrants import Given, ModelSide, PublishedSide, RunSide, find_side, short_name, told_apart
+from arena.pipeline.inputs import find_model_of
 from arena.pipeline.paired import Asked, Joint, evaluate_together
-from arena.pipeline.recipe import model_at_hand
 from arena.report.check.write import write_check
 from arena.results.run_folder import Result
 
@@ -111,9 +111,8 @@ def _paired(
         Side(side.name, side.source, models[side.name]["threshold"], weights_digest(result, side.name))
         for side in (candidate, baseline)
     ]
-    dataset = result.run["dataset"]
     verdict = Verdict(
-        sides[0], sides[1], cases, dataset=f"{dataset['name']}@{dataset['digest'][:8]}", images=result.summary["images"],
+        sides[0], sides[1], cases, dataset=result.recipe.dataset.label(8), images=result.summary["images"],
         tags=result.summary["compared_tags"], policy=rules.title, signature=result.run["signature"],
         created=result.run["created"], accept_inconclusive=rules.accept_inconclusive, notes=joint.notes,
     )  # fmt: skip
@@ -128,7 +127,7 @@ def _runnable(side: Given, asked: Asked) -> ModelCard | None:
     """A side's model, if it can be run here."""
     card = side.card if isinstance(side, ModelSide) else None
     if isinstance(side, RunSide):
-        card = model_at_hand(side, asked.root)
+        card = find_model_of(side.result, side.model, side.folders, asked.root)
     return card if card and all(one.adapter != "precomputed" for one in card.single) else None
 
 

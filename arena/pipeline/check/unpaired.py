@@ -11,10 +11,10 @@ from arena.gate.policy import Policy
 from arena.gate.unpaired import judge_unpaired, unpaired_cost
 from arena.gate.verdict import Outcome, Side, Verdict
 from arena.pipeline.entrants import Given, ModelSide, PublishedSide, RunSide, ScoresSide
-from arena.pipeline.paired import Asked, entry_of, score_now, settings_for
-from arena.pipeline.recipe import facts_of
+from arena.pipeline.paired import Asked, entry_of, inputs_of_sides, score_now, settings_for
+from arena.pipeline.recipe import make_recipe
 from arena.pipeline.same_images import find_ground
-from arena.pipeline.stages import Scoring, evaluate_run, settings_of, write_run
+from arena.pipeline.stages import evaluate_run, write_run
 from arena.results.published.record import Published
 from arena.results.published.rows import published_of
 from arena.results.run_folder import Result
@@ -33,7 +33,7 @@ def check_unpaired(
     ]
     compared = all(case.outcome is not Outcome.INCOMPARABLE for case in cases)
     cost = unpaired_cost(cases) if compared else ""
-    dataset = "" if result is None else f"{result.run['dataset']['name']}@{result.run['dataset']['digest'][:8]}"
+    dataset = "" if result is None else result.recipe.dataset.label(8)
     return Verdict(
         sides[0], sides[1], cases, dataset=dataset, images=ours.published.images, paired=False,
         unpaired_cost=cost, policy=rules.title,
@@ -56,7 +56,7 @@ def _published(side: Given, folder: Path, asked: Asked, progress: Progress) -> _
         return _Side(side.published, _threshold_of(side.published))
     if isinstance(side, RunSide):
         told = side.result.summary["models"][side.model]["threshold"]
-        digest = str(facts_of(side).get("weights") or "")
+        digest = str(side.result.run["models"][side.model].get("weights") or "")
         return _Side(replace(published_of(side.result, side.model), digest=digest), told, side.result)
     result = _alone(side, folder, asked, progress)
     told = result.summary["models"][side.name]["threshold"]
@@ -65,17 +65,19 @@ def _published(side: Given, folder: Path, asked: Asked, progress: Progress) -> _
 
 def _alone(side: ModelSide | ScoresSide, folder: Path, asked: Asked, progress: Progress) -> Result:
     """A run folder of one side."""
+    started = provenance.now()
     ground = find_ground((side,), asked.dataset, asked.part, asked.root)
     entry = (
         score_now([side], ground, folder, asked, progress)[side.name]
         if isinstance(side, ModelSide)
         else entry_of(side, asked.root, progress)
     )
-    settings = settings_of(Scoring(settings_for((side,), asked)), ground.folder, asked.root)
+    settings = settings_for((side,), asked, ground.folder)
     make_folder(folder)
-    result = evaluate_run(ground.truth, [entry], settings, ground.facts, asked.command, progress, None)
-    write_run(folder, result, ground.heldout, asked.showing, progress)
-    return result
+    result = evaluate_run(ground.truth, [entry], settings, progress)
+    inputs = inputs_of_sides((side,), [entry])
+    recipe = make_recipe(ground, settings, [entry], inputs, command=asked.command, started=started)
+    return write_run(folder, result, recipe, ground.heldout, asked.showing, progress)
 
 
 def _threshold_of(published: Published) -> str:

@@ -30,7 +30,7 @@ def releases_of(home: Path, runs: Sequence[str] = ()) -> list[Release]:
     ]
     for spec in runs:
         named = read_named(spec)
-        created = str(named.result.run.get("created", ""))
+        created = named.result.recipe.created
         found.append((Release(named.model, named.model, created, "", named.result), named.folder.name))
     if not found:
         raise ArenaError(
