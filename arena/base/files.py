@@ -1,4 +1,4 @@
-"""Digests of files: what a file is, whatever it is called."""
+"""Files: digests, folders that can be written to, and JSON that is written whole or not at all."""
 
 import hashlib
 import json

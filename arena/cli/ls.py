@@ -6,11 +6,7 @@ from pathlib import Path
 
 import click
 
-from arena.cli.options import (
-    json_option,
-    option,
-    root_option,
-)
+from arena.cli.options import json_option, option, root_option
 from arena.cli.verbs import Verbs
 
 

@@ -5,12 +5,7 @@ from pathlib import Path
 
 import click
 
-from arena.cli.options import (
-    baselines_option,
-    config_option,
-    json_option,
-    option,
-)
+from arena.cli.options import baselines_option, config_option, json_option, option
 
 
 @click.command("history")

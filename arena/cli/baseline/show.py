@@ -6,10 +6,7 @@ from pathlib import Path
 
 import click
 
-from arena.cli.options import (
-    baselines_option,
-    json_option,
-)
+from arena.cli.options import baselines_option, json_option
 
 
 @click.command("show")
