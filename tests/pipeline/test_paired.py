@@ -81,8 +81,7 @@ def test_a_set_that_is_not_found_asks_for_its_folder(world: World) -> None:
     with pytest.raises(ArenaError, match="scored on drawn, which is not found here; name its folder"):
         together(world, f"new={world.npz('new')}", old)
     assert (
-        together(world, f"new={world.npz('new')}", old, dataset=str(world.folder / "moved")).ground.dataset.images
-        == 60
+        together(world, f"new={world.npz('new')}", old, dataset=str(world.folder / "moved")).ground.dataset.images == 60
     )
 
 

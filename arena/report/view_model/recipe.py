@@ -11,8 +11,8 @@ SHORT = 12
 """Digits of an input's digest."""
 
 
-def reproduce(result: Result) -> list[tuple[str, str]]:
-    """What a reader needs to make the run again: each thing's name and text; what is not known is left out."""
+def reproduce(result: Result) -> list[list[str]]:
+    """What a reader needs to make the run again: rows of (name, text); what is not known is left out."""
     recipe, dataset = result.recipe, result.recipe.dataset
     lines = {
         "Command": recipe.command,
@@ -25,7 +25,7 @@ def reproduce(result: Result) -> list[tuple[str, str]]:
         "Versions": _listed(recipe.versions),
         "Machine": _listed(recipe.machine),
     }
-    return [(name, value) for name, value in lines.items() if value]
+    return [[name, value] for name, value in lines.items() if value]
 
 
 def provenance(result: Result) -> list[dict[str, Any]]:
