@@ -31,7 +31,7 @@ from arena.evaluate import Entry, Settings, evaluate
 from arena.gate.judge import judge
 from arena.gate.keys import Rule
 from arena.gate.policy import CriticalTag, Policy, read_policy
-from arena.gate.verdict import Case, Outcome, Side, Verdict
+from arena.gate.verdict import Case, JudgedModel, Outcome, Verdict
 from arena.metrics.intervals import wilson
 from arena.scores.store import Scores
 from arena.tags import TagSpace
@@ -138,7 +138,7 @@ def cases_of(scenario: str, size: Size, seed: int) -> dict[str, list[Case]]:
 def experiment(job: tuple[str, Size, int]) -> dict[str, Any]:
     """What one experiment came to."""
     scenario, size, seed = job
-    side = Side("", "")
+    side = JudgedModel("", "")
     found: dict[str, Any] = {"scenario": scenario, "seed": seed, **size._asdict()}
     for policy, cases in cases_of(scenario, size, seed).items():
         verdict = Verdict(side, side, cases)

@@ -4,6 +4,7 @@ Cards lie in `models/` and `datasets/` of a root: the folder that `--root` names
 package. A card that is wrong is refused with the field, what was seen, and what is allowed.
 """
 
+from arena.base.names import check_name
 from arena.cards.adapters import ADAPTERS, PLUGIN_GROUP, find_plugin, package_of
 from arena.cards.dataset import DatasetCard, read_dataset_card
 from arena.cards.find import (
@@ -20,18 +21,18 @@ from arena.cards.find import (
 from arena.cards.fingerprint import Fingerprint, read_fingerprint
 from arena.cards.model import (
     CARD_FILE,
+    TIMM_CONFIG,
     ModelCard,
     TagFile,
     Thresholds,
     read_model_card,
 )
-from arena.cards.names import check_name
 from arena.cards.pixels import FILTERS, InputSpec, Preprocess
 from arena.cards.source import COMMIT, Source
 
 __all__ = [
-    "ADAPTERS", "CARD_FILE", "COMMIT", "FILTERS", "LAYOUTS", "PLUGIN_GROUP", "DatasetCard", "Fingerprint", "InputSpec",
-    "ModelCard", "Preprocess", "Source", "TagFile", "Thresholds", "check_name", "dataset_cards", "find_dataset", "find_model",
-    "find_models", "find_plugin", "model_cards", "model_groups", "model_patterns", "package_of", "read_dataset_card",
-    "read_fingerprint", "read_model_card", "roots",
+    "ADAPTERS", "CARD_FILE", "COMMIT", "FILTERS", "LAYOUTS", "PLUGIN_GROUP", "TIMM_CONFIG", "DatasetCard", "Fingerprint",
+    "InputSpec", "ModelCard", "Preprocess", "Source", "TagFile", "Thresholds", "check_name", "dataset_cards", "find_dataset",
+    "find_model", "find_models", "find_plugin", "model_cards", "model_groups", "model_patterns", "package_of",
+    "read_dataset_card", "read_fingerprint", "read_model_card", "roots",
 ]  # fmt: skip

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from arena.cards.names import check_name
+from arena.base.names import check_name
 from arena.cards.toml import Table, load_toml
 
 

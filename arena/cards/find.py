@@ -5,10 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from arena.base.errors import ArenaError, nearest
+from arena.base.names import check_name, split_named
 from arena.cards.dataset import DatasetCard, read_dataset_card
 from arena.cards.members import with_members
 from arena.cards.model import CARD_FILE, ModelCard, Thresholds, read_model_card
-from arena.cards.names import check_name
 from arena.cards.toml import Table, load_toml
 
 GROUPS_FILE = "groups.toml"
@@ -95,7 +95,7 @@ def find_models(specs: Sequence[str], root: Path | None = None) -> list[ModelCar
     if not specs:
         raise ArenaError("--models: no model is named; name some, separated by commas")
     single = [spec for spec in specs if spec in cards or spec not in groups]
-    names = [spec.partition("=")[0] for spec in single]
+    names = [split_named(spec).name for spec in single]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise ArenaError(f"--models: {twice} is named twice; a second one enters as OTHERNAME=PATH")
@@ -136,9 +136,9 @@ def _pattern_paths(root: Path | None) -> list[Path]:
 
 
 def _find(spec: str, cards: Mapping[str, ModelCard], groups: Iterable[str], root: Path | None) -> ModelCard:
-    name, separator, path = spec.partition("=")
+    name, path = split_named(spec)
     check_name(name)
-    if separator:
+    if path:
         return with_members(_local_card(name, Path(path), cards), cards)
     card = cards.get(name) or _patterned(name, root)
     if card is None:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from arena.base.errors import ArenaError, nearest
+from arena.base.names import check_name
 from arena.cards.adapters import check_adapter
 from arena.cards.fingerprint import Fingerprint, read_fingerprint
-from arena.cards.names import check_name
 from arena.cards.pixels import InputSpec, Preprocess, read_input, read_preprocess
 from arena.cards.source import Source, read_elsewhere
 from arena.cards.toml import Table, load_toml
@@ -26,6 +26,9 @@ THRESHOLD_FORMATS = (
     "selected_tags", "thresholds_csv", "threshold_json", "camie_metadata", "pr_thresholds", "config_tags", "threshold_list",
 )  # fmt: skip
 """How files of thresholds are written."""
+
+TIMM_CONFIG = "config.json"
+"""timm's file beside the weights, which also tells the preprocessing."""
 
 CARD_FILE = "card.toml"
 """A card of this name inside a model's folder speaks for that folder."""
@@ -83,6 +86,7 @@ class ModelCard:
             not known.
         tag_count: how many tags it has; 0: unknown.
         preprocess_file: one of the card's files that tells the preprocessing, in place of the card; empty: none.
+        preprocess_notes: once that file is read, where it differs from the card and what it leaves to it, a line each.
         members: names of the models of an ensemble, in order; none for any other.
         weights: how much each of them counts, above 0; all alike where none is told.
         member_cards: their cards, once they are looked up.
@@ -110,6 +114,7 @@ class ModelCard:
     thresholds: Thresholds = field(default_factory=Thresholds)
     tag_count: int = 0
     preprocess_file: str = ""
+    preprocess_notes: tuple[str, ...] = ()
     members: tuple[str, ...] = ()
     weights: tuple[float, ...] = ()
     member_cards: "tuple[ModelCard, ...]" = ()
@@ -152,10 +157,11 @@ def read_model_card(path: Path, *, arch: str = "") -> ModelCard:
     table = Table(content, str(path))
     name = table.text("name")
     check_name(name)
-    preprocess = table.table("preprocess")
-    preprocess_file = preprocess.text("file", "")
     adapter = table.text("adapter")
     check_adapter(adapter, str(path))
+    preprocess, network_input = table.table("preprocess"), table.table("input")
+    silent = not preprocess.content and not network_input.content
+    preprocess_file = preprocess.text("file", TIMM_CONFIG if silent and adapter == "timm" else "")
     members = _members(table) if adapter == "ensemble" else _Members()
     card = ModelCard(
         name=name,
@@ -173,7 +179,7 @@ def read_model_card(path: Path, *, arch: str = "") -> ModelCard:
         fingerprint=_fingerprint(table),
         notes=table.text("notes", ""),
         preprocess=read_preprocess(preprocess),
-        input=read_input(table.table("input")),
+        input=read_input(network_input),
         output=table.choice("output", ("logits", "probabilities"), "probabilities"),
         output_name=table.text("output_name", ""),
         tags=_tag_file(table.table("tags")),

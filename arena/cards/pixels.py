@@ -6,7 +6,7 @@ from arena.base.errors import ArenaError
 from arena.cards.toml import Table
 
 FILTERS = {
-    "pil": ("bicubic", "bilinear", "lanczos", "box", "nearest"),
+    "pil": ("bicubic", "bilinear", "lanczos", "box", "hamming", "nearest"),
     "opencv": ("bicubic", "bilinear", "lanczos", "area", "nearest"),
     "torch": ("bicubic", "bilinear"),
 }
@@ -27,7 +27,7 @@ class Preprocess:
         pad_mode: `colour`, or `edge` for the nearest pixel's.
         pad_colour: red, green, blue, 0 to 255.
         enlarge: whether a small picture is enlarged; if not, it is padded to the whole size.
-        resize: filter, by its name in the library: `bicubic`, `bilinear`, `lanczos`, `box`, `nearest`, `area`.
+        resize: filter, by its name in the library: `bicubic`, `bilinear`, `lanczos`, `box`, `hamming`, `nearest`, `area`.
         resize_up: another filter for pictures that are enlarged; empty: the same.
         library: whose filter: `pil`, `opencv` or `torch` (antialiased, on uint8).
         alpha: what shows through transparency, 0 to 255.
@@ -36,6 +36,7 @@ class Preprocess:
         fit_size: side of a first square, into which the picture is fitted and padded before that is resized; 0: none.
         fit_resize: filter of the first square; empty: `resize`.
         crop_from: side to which the square is resized so that the middle `size` of it is cut out; 0: no cut.
+        crop_rounding: where the middle of an odd rest starts: `down`, or `nearest` (halves to the even one).
     """
 
     size: int = 0
@@ -51,6 +52,7 @@ class Preprocess:
     fit_size: int = 0
     fit_resize: str = ""
     crop_from: int = 0
+    crop_rounding: str = "down"
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,7 @@ def read_preprocess(table: Table) -> Preprocess:
         fit_size=table.count("fit_size", 0),
         fit_resize=table.choice("fit_resize", ("", *filters), ""),
         crop_from=table.count("crop_from", 0),
+        crop_rounding=table.choice("crop_rounding", ("down", "nearest"), "down"),
     )
     table.finish()
     _refuse_contradiction(preprocess, table.where)

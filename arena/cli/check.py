@@ -7,25 +7,27 @@ import click
 
 from arena.base.errors import ArenaError, VerdictError
 from arena.cli.options import (
+    asked_of,
+    baselines_option,
     batch_option,
     bootstrap_option,
-    compute_of,
     config_option,
     device_option,
     limit_option,
+    names_entrants,
     option,
     precision_option,
     root_option,
-    showing_of,
     showing_options,
+    threshold_option,
 )
-from arena.cli.verbs import command_line
+from arena.pipeline.grammar import GRAMMAR
 
 
 @click.command()
 @config_option
 @click.argument("candidate", required=False)
-@option("--baseline", help="What it is to replace: the same, or @baseline.", show_default=False)
+@option("--baseline", help="Entrant that it is to replace.", show_default=False)
 @option("--policy", type=click.Path(path_type=Path), help="TOML file over the default policy.", show_default=False)
 @option("--show-policy", is_flag=True, help="Print the default policy, every key explained.", show_default=False)
 @option(
@@ -39,7 +41,7 @@ from arena.cli.verbs import command_line
     show_default=False,
 )  # fmt: skip
 @option("--aliases", type=click.Path(path_type=Path), help="CSV file old,new of renamed tags.", show_default=False)
-@option("--baselines", type=click.Path(path_type=Path), default="baselines", help="Where @baseline is recorded.")
+@baselines_option
 @option("--canary", is_flag=True, help="Scores may not move, even where the weights differ.", show_default=False)
 @option(
     "--diagnose", type=click.IntRange(0, 256), default=16, metavar="N", help="Images to look for a cause on; 0: none."
@@ -47,15 +49,18 @@ from arena.cli.verbs import command_line
 @limit_option
 @option("--seed", type=int, default=0, help="Of the resamples, and of the part that --limit takes.")
 @bootstrap_option
+@threshold_option
 @batch_option
 @device_option
 @precision_option
 @showing_options
 @root_option
+@names_entrants
 def check(candidate: str | None, baseline: str | None, show_policy: bool, output: Path | None, **settings: Any) -> None:
     """Say whether a release candidate may replace the baseline, and why.
 
-    Both sides are runs (RUN, RUN:MODEL), models to be run now (a card, NAME=PATH), scores (NAME=FILE) or published files.
+    {entrants} Both must name one model each; a published file is judged unpaired, with less certainty.
+
     Writes a run folder of both with check.html, check.json, junit.xml, check.md and a badge. Exits 0 if it passes, 1 if it
     fails, 3 if more images are needed, 4 if the two cannot be compared. Stopped at any point, the same command continues.
 
@@ -67,23 +72,15 @@ def check(candidate: str | None, baseline: str | None, show_policy: bool, output
         click.echo(DEFAULT.read_text(encoding="utf-8"), nl=False)
         return
     if candidate is None or baseline is None:
-        raise ArenaError("arena check: name a CANDIDATE and --baseline BASE, each a run, a model or a published file")
+        raise ArenaError(f"arena check: name CANDIDATE and --baseline BASE, an entrant each: {GRAMMAR}")
     from arena.cli.terminal.check import show_verdict, tell_ci
     from arena.cli.terminal.console import Terminal
     from arena.pipeline.check.check import check as check_both
-    from arena.pipeline.paired import Asked
     from arena.report.check import words
-    from arena.results.recipe import Sample
 
-    asked = Asked(
-        settings["dataset"], Sample(settings["limit"], settings["seed"]), settings["bootstrap"], settings["seed"],
-        canary=settings["canary"], root=settings["root"], baselines=settings["baselines"], command=command_line(),
-        compute=compute_of(settings),
-        showing=showing_of(settings),
-    )  # fmt: skip
     found = check_both(
-        candidate, baseline=baseline, policy=settings["policy"], output=output, aliases=settings["aliases"], asked=asked,
-        diagnose=settings["diagnose"], progress=Terminal(),
+        candidate, baseline=baseline, policy=settings["policy"], output=output, aliases=settings["aliases"],
+        asked=asked_of(settings), diagnose=settings["diagnose"], progress=Terminal(),
     )  # fmt: skip
     show_verdict(found.verdict, found.folder / "check.html")
     tell_ci(found.verdict)

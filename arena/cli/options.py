@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from arena.base.errors import ArenaError, nearest
-from arena.cli.verbs import split_names, unique
+from arena.cli.verbs import command_line, split_names, unique
+from arena.pipeline.grammar import GRAMMAR
 
 if TYPE_CHECKING:
     from arena.pipeline.display_options import Showing
+    from arena.pipeline.paired import Asked
     from arena.pipeline.stages import Compute, Scoring
 
 Command = Callable[..., None]
@@ -56,6 +58,12 @@ class BatchSize(click.ParamType):  # type: ignore[type-arg]  # generic in newer 
         if not (str(value).isdecimal() and 0 < int(value) <= LARGEST_BATCH):
             self.fail(f"{value!r} is neither auto nor a whole number from 1 to {LARGEST_BATCH}", param, ctx)
         return int(value)
+
+
+def names_entrants(command: Command) -> Command:
+    """Replace `{entrants}` in the help of a verb by the sentence on what can be named."""
+    command.__doc__ = (command.__doc__ or "").replace("{entrants}", f"An entrant is {GRAMMAR}.")
+    return command
 
 
 def option(*names: str, **attributes: Any) -> Callable[[Command], Command]:
@@ -103,7 +111,10 @@ root_option = option(
     "--root", type=click.Path(path_type=Path), help="Folder with further models/ and datasets/.", show_default=False
 )
 baselines_option = option(
-    "--baselines", type=click.Path(path_type=Path), default="baselines", help="Folder of baselines."
+    "--baselines",
+    type=click.Path(path_type=Path),
+    default="baselines",
+    help="Folder of baselines, where @baseline is found.",
 )
 json_option = option("--json", "as_json", is_flag=True, show_default=False, help="Everything, as JSON.")
 device_option = option("--device", default="auto", help="auto, cpu, cuda or cuda:N.")
@@ -199,6 +210,18 @@ def scoring_of(settings: Mapping[str, Any]) -> "Scoring":
         settings["pictures"],
         settings["published"],
     )
+
+
+def asked_of(settings: Mapping[str, Any]) -> "Asked":
+    """How entrants are evaluated together, by the options that `check` and `compare` have in common."""
+    from arena.pipeline.paired import Asked
+    from arena.results.recipe import Sample
+
+    return Asked(
+        settings["dataset"], Sample(settings["limit"], settings["seed"]), settings["bootstrap"], settings["seed"],
+        thresholds=unique(settings["threshold"]), canary=settings.get("canary", False), root=settings["root"],
+        baselines=settings["baselines"], command=command_line(), compute=compute_of(settings), showing=showing_of(settings),
+    )  # fmt: skip
 
 
 def showing_of(settings: Mapping[str, Any]) -> "Showing":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from arena.base.errors import ArenaError
-from arena.cli.options import option
+from arena.cli.options import baselines_option, names_entrants, option
 
 if TYPE_CHECKING:
     from arena.results.published.record import Published
@@ -17,7 +17,7 @@ FORMS = ("full-metrics",)
 
 
 @click.command("published")
-@click.argument("files", nargs=-1, required=True, metavar="[NAME=]FILE...")
+@click.argument("entrants", nargs=-1, required=True, metavar="ENTRANT...")
 @option("--json", "as_json", is_flag=True, show_default=False, help="Everything but the tags, as JSON.")
 @option(
     "--convention", type=click.Choice(["arena", "joytag", "smilingwolf", "animetimm"]), show_default=False,
@@ -27,17 +27,23 @@ FORMS = ("full-metrics",)
     "--to", "to", nargs=2, type=(click.Choice(FORMS), click.Path(path_type=Path)), metavar="FORM FILE", show_default=False,
     help="Write the only model in a form: full-metrics FILE.",
 )  # fmt: skip
-def published(files: tuple[str, ...], as_json: bool, convention: str | None, to: tuple[str, Path] | None) -> None:
-    """Read figures that others published: full-metrics.txt, detailed_metrics.txt, report.csv, selected_tags.csv and more.
+@baselines_option
+@names_entrants
+def published(
+    entrants: tuple[str, ...], as_json: bool, convention: str | None, to: tuple[str, Path] | None, baselines: Path
+) -> None:
+    """Read metrics that others published: full-metrics.txt, detailed_metrics.txt, report.csv, selected_tags.csv and more.
 
-    Prints each model with its images, tags and means, and what the file does not tell. A file that contradicts itself is told
-    with its line.
+    {entrants} Only those with metrics can be read: published files, finished runs and baselines.
+
+    Prints each model with its images, tags and means, and what the file does not say. A file that contradicts itself is
+    reported with its line.
 
     Example: arena published joytag=full-metrics.txt
     """
-    from arena.results.published.column import read_given
+    from arena.pipeline.entrants import find_metrics
 
-    found = [one for text in files for one in read_given(text).values()]
+    found = find_metrics(entrants, baselines=baselines)
     if to is not None:
         _write(found, to[1])
         return

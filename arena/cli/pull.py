@@ -39,7 +39,7 @@ def pull(models: tuple[str, ...], root: Path | None) -> None:
             terminal.note(str(error))
             continue
         size = size_told(fetched.size_bytes)
-        click.echo(f"{fetched.name}: {fetched.folder}  ({len(card.files)} files, {size}, sha256 {fetched.digest[:12]})")
+        click.echo(f"{fetched.name}: {fetched.folder}  ({fetched.files} files, {size}, sha256 {fetched.digest[:12]})")
         if card.caution:
             click.echo(card.caution)
         for source, commit in fetched.unpinned:

@@ -121,7 +121,10 @@ def _tell_how_to_record(card: "ModelCard", examined: "Examined") -> None:
     click.echo("  verified = true")
     if not card.fingerprint:
         click.echo(f'  fingerprint = "{examined.fingerprint}"')
-    if lacking := {name: path for name, path in fetch(card).items() if name not in card.sha256}:
+    files = fetch(card)
+    if any(name not in card.files for name in files):
+        click.echo(f"  files = {json.dumps(list(files))}")
+    if lacking := {name: path for name, path in files.items() if name not in card.sha256}:
         click.echo("  [sha256]")
         for name, path in lacking.items():
             click.echo(f'  "{name}" = "{digest_known(path)}"')

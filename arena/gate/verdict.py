@@ -96,8 +96,8 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Side:
-    """What was held against what.
+class JudgedModel:
+    """One of the two models that a verdict is of.
 
     Attributes:
         name: of the model.
@@ -125,8 +125,8 @@ class Verdict:
         accept_inconclusive: inconclusive counts as a pass.
     """
 
-    candidate: Side
-    baseline: Side
+    candidate: JudgedModel
+    baseline: JudgedModel
     cases: Sequence[Case]
     dataset: str = ""
     images: int | None = None
@@ -145,8 +145,8 @@ class Verdict:
         """The worst of all cases; one that was skipped changes nothing, but where all were, nothing was shown.
 
         >>> one = Case("margins", "map", "mAP", Outcome.INCONCLUSIVE, "...")
-        >>> side = Side("new", "runs/new")
-        >>> Verdict(side, side, [one]).outcome, Verdict(side, side, [one], accept_inconclusive=True).exit_code
+        >>> model = JudgedModel("new", "runs/new")
+        >>> Verdict(model, model, [one]).outcome, Verdict(model, model, [one], accept_inconclusive=True).exit_code
         (<Outcome.INCONCLUSIVE: 'inconclusive'>, <ExitCode.DONE: 0>)
         """
         found = {case.outcome for case in self.cases}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from arena.base.errors import ArenaError
+from arena.base.errors import ArenaError, WeightsError
 from arena.base.files import digest_files
 from arena.base.progress import Progress, Silent
 from arena.cards import ModelCard, Source, dataset_cards, find_dataset, model_cards
@@ -32,6 +32,7 @@ class Fetched(NamedTuple):
 
     name: str
     folder: Path
+    files: int
     size_bytes: int
     digest: str
     unpinned: tuple["Pulled", ...]
@@ -49,7 +50,7 @@ def pull(card: ModelCard, progress: Progress = Silent()) -> Fetched:
     size = sum(path.stat().st_size for path in files.values())
     commits = {card.source(name): commit for name, path in files.items() if (commit := commit_of(path))}
     unpinned = tuple(Pulled(source, commits[source]) for source in card.unpinned if source in commits)
-    return Fetched(card.name, weights.folder_of(files), size, digest_files(files), unpinned)
+    return Fetched(card.name, weights.folder_of(files), len(files), size, digest_files(files), unpinned)
 
 
 class Listing(NamedTuple):
@@ -96,7 +97,7 @@ def list_models(root: Path | None) -> list[ListedModel]:
 
 
 def _listed(card: ModelCard) -> ListedModel:
-    files = weights.find(card)
+    files = _files_here(card)
     return ListedModel(
         name=card.name, title=card.title, adapter=card.adapter, licence=card.licence,
         image_side=card.preprocess.size or None, tag_count=card.tag_count or _count_tags(card, files),
@@ -109,13 +110,20 @@ def _listed(card: ModelCard) -> ListedModel:
     )  # fmt: skip
 
 
+def _files_here(card: ModelCard) -> Mapping[str, Path] | None:
+    try:
+        return weights.find(card)
+    except WeightsError:
+        return None  # a list goes on; `arena verify` says what is wrong with it
+
+
 def _count_tags(card: ModelCard, files: Mapping[str, Path] | None) -> int | None:
     if not files:
         return None
     try:
         return len(read_tags(card, files))
     except ArenaError:
-        return None  # a list goes on; `arena verify` says what is wrong with it
+        return None
 
 
 def list_datasets(root: Path | None) -> Listing:

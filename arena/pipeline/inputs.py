@@ -6,9 +6,11 @@ from pathlib import Path
 from arena.base.errors import ArenaError
 from arena.base.files import digest_files, digest_known
 from arena.cards import ModelCard, find_model
-from arena.pipeline.truth import GivenTruth, read_truth, with_digest
+from arena.pipeline.entrants import RunEntrant
+from arena.pipeline.grammar import RECORDED, parse
+from arena.pipeline.truth import GivenTruth, read_scores_of, read_truth, with_digest
 from arena.results.run_folder import Result
-from arena.scores.store import read_facts
+from arena.scores.store import Scores, read_facts
 from arena.taggers.files import weights
 
 
@@ -24,6 +26,38 @@ def find_scores(result: Result, model: str, folders: Sequence[Path]) -> Path | N
     key = result.run["models"][model].get("key")
     paths = result.recipe.paths(("scores",), folders, model)
     return next((path for path in paths if key and digest_of_scores(path) == key), None)
+
+
+def locate_scores(run: RunEntrant) -> Path:
+    """Where the scores of a run's model lie.
+
+    Raises:
+        ArenaError: there are none, or they are other ones by now.
+    """
+    found = find_scores(run.result, run.model, run.folders)
+    if found is not None:
+        return found
+    if parse(run.source).place == RECORDED:
+        raise ArenaError(
+            f"{run.source}: no scores were kept of {run.model}, and its run is gone or has changed; set it again with "
+            f"--with-scores, or give the scores themselves, as {run.model}=FILE.npz"
+        )
+    made_of = [one for one in run.result.recipe.inputs if (one.kind, one.name) == ("scores", run.model)]
+    named = f"{Path(made_of[-1].path).name}, which it was made of," if made_of else f"scores/{run.model}"
+    raise ArenaError(
+        f"{run.source}: no scores of {run.model} in it, and {named} is not where it was or has changed; "
+        f"give the scores themselves, as {run.model}=FILE.npz"
+    )
+
+
+def scores_of_run(run: RunEntrant) -> Scores:
+    """The scores of a run's model.
+
+    Raises:
+        ArenaError: there are none, or they are other ones by now.
+        ScoresError: they are damaged.
+    """
+    return read_scores_of(locate_scores(run))
 
 
 def digest_of_scores(path: Path) -> str:

@@ -5,19 +5,25 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from arena.base import provenance
-from arena.base.errors import ArenaError, IncomparableError
+from arena.base.errors import IncomparableError
 from arena.base.files import make_folder
 from arena.base.format import listed
 from arena.base.progress import Progress, Silent
-from arena.cards import ModelCard
 from arena.dataset.frozen import HeldOut
-from arena.diagnostics.parity.pairs import Pair, pair_up
-from arena.diagnostics.parity.pairs import Side as PairSide
+from arena.diagnostics.parity.pairs import Pair, ScoredModel, pair_up
 from arena.evaluate import Entry, Settings
 from arena.pipeline.display_options import Showing
-from arena.pipeline.entrants import BASELINES, RECORDED, Given, ModelSide, PublishedSide, RunSide, ScoresSide
-from arena.pipeline.inputs import digest_of_scores, find_scores
-from arena.pipeline.recipe import file_inputs, make_recipe, model_inputs, scores_input
+from arena.pipeline.entrants import (
+    BASELINES,
+    Entrant,
+    ModelEntrant,
+    RunEntrant,
+    ScoredEntrant,
+    ScoresEntrant,
+)
+from arena.pipeline.grammar import parse
+from arena.pipeline.inputs import digest_of_scores, locate_scores
+from arena.pipeline.recipe import make_recipe, model_inputs, scores_input
 from arena.pipeline.same_images import (
     find_ground,
     refuse_missing_images,
@@ -25,15 +31,19 @@ from arena.pipeline.same_images import (
     refuse_other_sets,
 )
 from arena.pipeline.stages import Compute, Scoring, evaluate_run, score_images, scored_entry, settings_of, write_run
-from arena.pipeline.thresholds import Own, own_thresholds, thresholds_of_cards, with_files
+from arena.pipeline.thresholds import (
+    Own,
+    own_thresholds,
+    refuse_thresholds,
+    with_files,
+    with_option,
+)
 from arena.pipeline.truth import GivenTruth, describe_scores, read_scores_of
-from arena.results.published.column import read_columns
+from arena.results.published.column import columns_of
+from arena.results.published.record import Published
 from arena.results.recipe import Input, Recipe, Sample, digest_groups
 from arena.results.run_folder import Result
 from arena.taggers.predict import ImageSource
-
-Scored = RunSide | ScoresSide | ModelSide
-"""A side that has scores, or gets them."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +56,7 @@ class Asked:
         replicates: resamples behind every interval.
         seed: of them.
         renamed: old name -> new name of tags that were renamed.
+        thresholds: name of an entrant -> threshold that replaces all of its own.
         canary: whether scores may not move though weights differ, or are not known to be the same.
     """
 
@@ -54,6 +65,7 @@ class Asked:
     replicates: int = Settings.replicates
     seed: int = 0
     renamed: Mapping[str, str] = field(default_factory=dict)
+    thresholds: Mapping[str, float] = field(default_factory=dict)
     canary: bool = False
     compute: Compute = field(default_factory=Compute)
     showing: Showing = field(default_factory=Showing)
@@ -83,7 +95,7 @@ class Joint:
     @property
     def pair(self) -> Pair:
         """The scores beside each other: the baseline is A, the candidate B."""
-        a, b = (PairSide(one.name, one.scores, one.thresholds) for one in (self.baseline, self.candidate))
+        a, b = (ScoredModel(one.name, one.scores, one.thresholds) for one in (self.baseline, self.candidate))
         return pair_up(a, b, self.ground.truth.relations)
 
 
@@ -105,7 +117,7 @@ class Evaluated:
 
 
 def evaluate_together(
-    candidate: Scored, baseline: Scored, folder: Path, asked: Asked, progress: Progress = Silent()
+    candidate: ScoredEntrant, baseline: ScoredEntrant, folder: Path, asked: Asked, progress: Progress = Silent()
 ) -> Joint:
     """Read the scores of both sides, or make them, evaluate them together, and write a run folder.
 
@@ -113,39 +125,40 @@ def evaluate_together(
         IncomparableError: other images, labels, or tags.
         ArenaError: what is needed is missing or damaged.
     """
-    found = evaluate_sides((baseline, candidate), folder, asked, progress, alike=True)
+    found = evaluate_entrants((baseline, candidate), folder, asked, progress, alike=True)
     first, second = found.entries
     return Joint(found.result, second, first, found.ground, found.settings, found.notes)
 
 
-def evaluate_sides(
-    sides: Sequence[Scored],
+def evaluate_entrants(
+    sides: Sequence[ScoredEntrant],
     folder: Path,
     asked: Asked,
     progress: Progress = Silent(),
     *,
     alike: bool = False,
-    published: Sequence[str] = (),
+    published: Sequence[Published] = (),
 ) -> Evaluated:
     """Evaluate any number of sides together, the first one's ground and ways holding for all, and write a run folder.
 
     Args:
         alike: of two sides, one whose thresholds nobody tells takes those of the other.
-        published: published figures to show beside them, as `Scoring` takes them.
+        published: published figures to show beside them.
 
     Raises:
         IncomparableError: other images, labels, or tags.
         ArenaError: what is needed is missing or damaged.
     """
     started = provenance.now()
-    read = {side.name: entry_of(side, asked.root, progress) for side in sides if not _runs(side)}
-    runs = [side for side in sides if isinstance(side, RunSide)]
+    refuse_thresholds(asked.thresholds, [side.name for side in sides])
+    read = {side.name: entry_of(side, asked, progress) for side in sides if not isinstance(side, ModelEntrant)}
+    runs = [side for side in sides if isinstance(side, RunEntrant)]
     if not asked.part.limit:
         for run in runs[1:]:
             refuse_other_sets(run, runs[0], [read[side.name].scores.image_ids for side in (run, runs[0])])
     ground = find_ground(sides, asked.dataset, asked.part, asked.root)
     ground = ground.with_renamed({**_first_recipe(sides).renamed, **asked.renamed})
-    read |= score_now([side for side in sides if isinstance(side, ModelSide)], ground, folder, asked, progress)
+    read |= score_now([side for side in sides if isinstance(side, ModelEntrant)], ground, folder, asked, progress)
     entries = tuple(read[side.name] for side in sides)
     entries = _alike(*entries) if alike else entries
     notes = refuse_missing_images(ground.truth.image_ids, entries)
@@ -158,14 +171,14 @@ def evaluate_sides(
             "name renamed tags in a file old,new with --aliases"
         )
     make_folder(folder)
-    inputs = (*inputs_of_sides(sides, entries), *file_inputs("published", published))
+    inputs = inputs_of_entrants(sides, entries)
     recipe = make_recipe(ground, settings, entries, inputs, command=asked.command, started=started)
-    result = write_run(folder, result, recipe, ground.heldout, asked.showing, progress, read_columns(published))
+    result = write_run(folder, result, recipe, ground.heldout, asked.showing, progress, columns_of(published))
     return Evaluated(result, entries, ground, settings, (*notes, *_notes(sides, settings)))
 
 
 def score_now(
-    sides: Sequence[ModelSide], ground: GivenTruth, folder: Path, asked: Asked, progress: Progress
+    sides: Sequence[ModelEntrant], ground: GivenTruth, folder: Path, asked: Asked, progress: Progress
 ) -> dict[str, Entry]:
     """Run models on the images of the ground; their scores are kept below the folder, and a second time only read."""
     if not sides:
@@ -173,18 +186,14 @@ def score_now(
     heldout = _images(ground, sides[0])
     make_folder(folder)
     cards = [replace(side.card, name=side.name) for side in sides]
-    own = {card.name: with_files(card, one, progress) for card, one in zip(cards, _own(cards), strict=True)}
+    own = {side.name: own_thresholds_of(side, asked.thresholds.get(side.name), progress) for side in sides}
     source = ImageSource(heldout.image_ids, heldout.paths, tuple(heldout.images["sha256"]), verified=True)
     relations = ground.truth.relations
     score_images(cards, source, folder / "scores", compute=asked.compute, progress=progress, relations=relations)
     return {card.name: scored_entry(card, folder / "scores" / card.name, own[card.name]) for card in cards}
 
 
-def _own(cards: Sequence[ModelCard]) -> list[Own]:
-    return list(own_thresholds({card.name: card.thresholds for card in cards}, {}).values())
-
-
-def _images(ground: GivenTruth, side: ModelSide) -> HeldOut:
+def _images(ground: GivenTruth, side: ModelEntrant) -> HeldOut:
     if ground.heldout is None:
         raise IncomparableError(
             f"{side.source}: a model cannot be run on {ground.dataset.title}, which holds no images; score it elsewhere, and "
@@ -193,23 +202,31 @@ def _images(ground: GivenTruth, side: ModelSide) -> HeldOut:
     return ground.heldout
 
 
-def _runs(side: Given) -> bool:
-    return isinstance(side, (ModelSide, PublishedSide))
+def own_thresholds_of(entrant: ScoredEntrant, option: float | None, progress: Progress) -> Own:
+    """The thresholds of an option, else of the run, else of the model's files or its card.
+
+    Raises:
+        WeightsError: a model's files cannot be had, or the thresholds in them are wrong.
+    """
+    if isinstance(entrant, RunEntrant):
+        source = str(entrant.result.summary["models"][entrant.model]["threshold_source"])
+        return with_option(Own(entrant.result.thresholds_of(entrant.model), source), option)
+    card = entrant.card
+    own = own_thresholds({card.name: card.thresholds}, {})[card.name]
+    return with_files(card, with_option(own, option), progress)
 
 
-def entry_of(side: Given, root: Path | None, progress: Progress) -> Entry:
-    """The stored scores of a side, at the thresholds of its run or of the card of its name."""
-    if isinstance(side, RunSide):
+def entry_of(side: RunEntrant | ScoresEntrant, asked: Asked, progress: Progress) -> Entry:
+    """The stored scores of a side, at the thresholds of an option, of its run, or of the card of its name."""
+    own = own_thresholds_of(side, asked.thresholds.get(side.name), progress)
+    path = locate_scores(side) if isinstance(side, RunEntrant) else side.path
+    progress.note(f"{side.name}: reading {path}")
+    scores = read_scores_of(path)
+    if isinstance(side, RunEntrant):
         facts = dict(side.result.run["models"][side.model])
-        progress.note(f"{side.name}: reading the scores of {side.folder}")
-        scores, thresholds = read_scores_of(scores_of_run(side)), side.result.thresholds_of(side.model)
-        return Entry(side.name, str(facts.get("title", side.model)), scores, thresholds, _source_of(side), facts)
-    assert isinstance(side, ScoresSide)
-    progress.note(f"{side.name}: reading {side.path}")
-    scores = read_scores_of(side.path)
-    told = own_thresholds(thresholds_of_cards([side.name], root), {})[side.name]
-    facts = {**describe_scores(side.path, scores), "key": digest_of_scores(side.path)}
-    return Entry(side.name, side.name, scores, told.thresholds, told.source, facts)
+        return Entry(side.name, str(facts.get("title", side.model)), scores, own.thresholds, own.source, facts)
+    facts = {**describe_scores(path, scores), "key": digest_of_scores(path)}
+    return Entry(side.name, side.name, scores, own.thresholds, own.source, facts)
 
 
 def _alike(first: Entry, second: Entry) -> tuple[Entry, Entry]:
@@ -222,44 +239,23 @@ def _alike(first: Entry, second: Entry) -> tuple[Entry, Entry]:
     return first, second
 
 
-def scores_of_run(side: RunSide) -> Path:
-    """Where the scores of a run lie: in it, or where it took them from, if they are unchanged.
-
-    Raises:
-        ArenaError: there are none, or they are other ones by now.
-    """
-    found = find_scores(side.result, side.model, side.folders)
-    if found is not None:
-        return found
-    if side.source.startswith(RECORDED):
-        raise ArenaError(
-            f"{side.source}: no scores were kept of {side.model}, and its run is gone or has changed; set it again with "
-            f"--with-scores, or give the scores themselves, as {side.model}=FILE.npz"
-        )
-    made_of = [one for one in side.result.recipe.inputs if (one.kind, one.name) == ("scores", side.model)]
-    named = f"{Path(made_of[-1].path).name}, which it was made of," if made_of else f"scores/{side.model}"
-    raise ArenaError(
-        f"{side.source}: no scores of {side.model} in it, and {named} is not where it was or has changed; "
-        f"give the scores themselves, as {side.model}=FILE.npz"
-    )
-
-
-def inputs_of_sides(sides: Sequence[Scored], entries: Sequence[Entry]) -> Iterator[Input]:
+def inputs_of_entrants(sides: Sequence[ScoredEntrant], entries: Sequence[Entry]) -> Iterator[Input]:
     """The scores that were read, and the paths of models: those that are run now, and those that runs were made with."""
     for side, entry in zip(sides, entries, strict=True):
-        if isinstance(side, RunSide):
-            yield scores_input(side.name, scores_of_run(side))
+        if isinstance(side, RunEntrant):
+            yield scores_input(side.name, locate_scores(side))
             for one in side.result.recipe.inputs:
                 if (one.kind, one.name) == ("model", side.model) and one.digest:
                     yield one._replace(path=str((side.folders[-1] / one.path).absolute()), name=side.name)
-        elif isinstance(side, ScoresSide):
+        elif isinstance(side, ScoresEntrant):
             yield scores_input(side.name, side.path)
         else:
-            spec = side.source if "=" not in side.source else f"{side.name}={side.source.partition('=')[2]}"
+            parts = parse(side.source)
+            spec = f"{side.name}={parts.place}" if parts.name else ""
             yield from model_inputs([spec], entry)
 
 
-def settings_for(sides: Sequence[Given], asked: Asked, beside: Path) -> Settings:
+def settings_for(sides: Sequence[Entrant], asked: Asked, beside: Path) -> Settings:
     """As the first run was made, slices and tag groups included; without a run, as `arena run` does without options.
 
     Args:
@@ -270,19 +266,14 @@ def settings_for(sides: Sequence[Given], asked: Asked, beside: Path) -> Settings
     return settings if recipe.groups_digest is None else settings_of(Scoring(settings), beside, asked.root)
 
 
-def _first_recipe(sides: Sequence[Given]) -> Recipe:
+def _first_recipe(sides: Sequence[Entrant]) -> Recipe:
     """Of the first run; without a run, one of defaults."""
-    return next((side.result.recipe for side in sides if isinstance(side, RunSide)), Recipe(groups_digest=""))
+    return next((side.result.recipe for side in sides if isinstance(side, RunEntrant)), Recipe(groups_digest=""))
 
 
-def _source_of(side: RunSide) -> str:
-    """Who named the thresholds of a run's model."""
-    return str(side.result.summary["models"][side.model]["threshold_source"])
-
-
-def _notes(sides: Sequence[Given], settings: Settings) -> list[str]:
+def _notes(sides: Sequence[Entrant], settings: Settings) -> list[str]:
     """What differs between the ways of runs; those of the first hold for all."""
-    runs = [side for side in sides if isinstance(side, RunSide)]
+    runs = [side for side in sides if isinstance(side, RunEntrant)]
     notes = [note for run in runs[1:] for note in _other_settings(run, runs[0], settings)]
     groups = digest_groups(settings.tag_groups)
     for run in runs:
@@ -295,7 +286,7 @@ def _notes(sides: Sequence[Given], settings: Settings) -> list[str]:
     return notes
 
 
-def _other_settings(run: RunSide, first: RunSide, settings: Settings) -> Iterator[str]:
+def _other_settings(run: RunEntrant, first: RunEntrant, settings: Settings) -> Iterator[str]:
     """A note on every setting of a run that is not used; tag groups aside."""
     ours = run.result.recipe.settings
     for key in ("min_positives", "convention", "imply"):

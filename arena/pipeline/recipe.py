@@ -67,10 +67,9 @@ def model_inputs(specs: Iterable[str], entry: Entry) -> Iterator[Input]:
 
 
 def inputs_of(scoring: Scoring) -> Iterator[Input]:
-    """The indexes of training images, their pictures, and the published files that options name."""
+    """The indexes of training images and their pictures; `summary.json` names published files with their digests."""
     yield from file_inputs("index", scoring.against)
     yield from file_inputs("pictures", scoring.pictures)
-    yield from file_inputs("published", scoring.published)
 
 
 def file_inputs(kind: str, given: Iterable[str | Path]) -> Iterator[Input]:

@@ -5,11 +5,13 @@ from pathlib import Path
 
 from arena.base import provenance
 from arena.base.files import make_folder
+from arena.base.names import split_named
 from arena.base.progress import Progress, Silent
 from arena.cards import find_dataset, find_models
 from arena.dataset.contamination import hold_against
 from arena.dataset.frozen import read_frozen
 from arena.pipeline.display_options import Showing
+from arena.pipeline.entrants import find_metrics
 from arena.pipeline.recipe import inputs_of, make_recipe, model_inputs
 from arena.pipeline.stages import (
     DEMO_DATASET,
@@ -24,7 +26,7 @@ from arena.pipeline.stages import (
 )
 from arena.pipeline.thresholds import own_thresholds, with_files
 from arena.pipeline.truth import truth_of_dataset
-from arena.results.published.column import read_columns
+from arena.results.published.column import columns_of
 from arena.results.recipe import Sample
 from arena.taggers.predict import ImageSource
 
@@ -56,7 +58,7 @@ def run(
     Returns: the run folder.
     """
     started = provenance.now()
-    cards, beside = find_models(models, root), read_columns(scoring.published)
+    cards, beside = find_models(models, root), columns_of(find_metrics(scoring.published))
     thresholds = own_thresholds({card.name: card.thresholds for card in cards}, scoring.thresholds)
     given = truth_of_dataset(read_frozen(find_dataset(dataset, root))).sampled(Sample(limit, seed))
     heldout = given.heldout
@@ -84,7 +86,7 @@ def run_name(models: Sequence[str], dataset: str, limit: int | None, seed: int) 
     >>> run_name(["joytag", "new=./latest"], "dan", 200, 3)
     'joytag-vs-new-on-dan-200-seed-3'
     """
-    names = [spec.partition("=")[0] for spec in models]
+    names = [split_named(spec).name for spec in models]
     plain = (tuple(models), dataset) == (DEMO_MODELS, DEMO_DATASET)
     base = "demo" if plain else f"{'-vs-'.join(names)}-on-{dataset}"
     return base + (f"-{limit}-seed-{seed}" if limit else "")

@@ -6,7 +6,7 @@ from pathlib import Path
 from arena.base.errors import ArenaError, IncomparableError
 from arena.base.format import listed, plural
 from arena.evaluate.matching import Entry
-from arena.pipeline.entrants import Given, RunSide
+from arena.pipeline.entrants import Entrant, RunEntrant
 from arena.pipeline.inputs import find_truth
 from arena.pipeline.stages import DEMO_DATASET
 from arena.pipeline.truth import GivenTruth, read_truth, with_digest
@@ -19,7 +19,7 @@ UNREAD_SHARE = 0.01
 """The part of the images that one side alone may have failed to read: they are left out of both, and it is noted."""
 
 
-def find_ground(sides: Sequence[Given], dataset: str | None, part: Sample, root: Path | None) -> GivenTruth:
+def find_ground(sides: Sequence[Entrant], dataset: str | None, part: Sample, root: Path | None) -> GivenTruth:
     """The truth of a check: the dataset that was told, else that of the runs, else the demo's.
 
     Args:
@@ -29,7 +29,7 @@ def find_ground(sides: Sequence[Given], dataset: str | None, part: Sample, root:
         IncomparableError: a run was scored on another set than this one.
         ArenaError: no such dataset, or a part is asked of a truth that has no dataset.
     """
-    runs = [side for side in sides if isinstance(side, RunSide)]
+    runs = [side for side in sides if isinstance(side, RunEntrant)]
     given = _read(dataset, runs, root)
     if given.heldout is None:
         _refuse_other_file(runs, given)
@@ -49,7 +49,7 @@ def find_ground(sides: Sequence[Given], dataset: str | None, part: Sample, root:
     return given.sampled(part if part.limit or not runs else _dataset(runs[0]).sample)
 
 
-def refuse_other_sets(candidate: RunSide, baseline: RunSide, scored: Sequence[Sequence[str]]) -> None:
+def refuse_other_sets(candidate: RunEntrant, baseline: RunEntrant, scored: Sequence[Sequence[str]]) -> None:
     """Refuse two runs of different sets, and say what differs.
 
     Args:
@@ -117,7 +117,7 @@ def refuse_no_common_tag(truth: GivenTruth, entries: Sequence[Entry]) -> None:
             )
 
 
-def _read(dataset: str | None, runs: Sequence[RunSide], root: Path | None) -> GivenTruth:
+def _read(dataset: str | None, runs: Sequence[RunEntrant], root: Path | None) -> GivenTruth:
     """The dataset that was named, or what a run was scored on."""
     if dataset is not None or not runs:
         return with_digest(read_truth(dataset or DEMO_DATASET, root))
@@ -130,7 +130,7 @@ def _read(dataset: str | None, runs: Sequence[RunSide], root: Path | None) -> Gi
     return found
 
 
-def _refuse_other_file(runs: Sequence[RunSide], given: GivenTruth) -> None:
+def _refuse_other_file(runs: Sequence[RunEntrant], given: GivenTruth) -> None:
     for run in runs:
         scored = _dataset(run)
         if scored.digest != given.dataset.digest:
@@ -146,5 +146,5 @@ def _missing(image_ids: Sequence[str], whole: int) -> str:
     return f"no scores of {len(image_ids):,} of the {plural(whole, 'image', 'images')} ({some})"
 
 
-def _dataset(run: RunSide) -> DatasetUsed:
+def _dataset(run: RunEntrant) -> DatasetUsed:
     return run.result.recipe.dataset

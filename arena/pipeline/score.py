@@ -11,11 +11,12 @@ from arena.cards import check_name
 from arena.dataset.contamination import hold_against
 from arena.evaluate import Entry
 from arena.pipeline.display_options import Showing
+from arena.pipeline.entrants import find_metrics
 from arena.pipeline.recipe import inputs_of, make_recipe, scores_input
 from arena.pipeline.stages import DEMO_DATASET, Scoring, evaluate_run, settings_of, write_run
 from arena.pipeline.thresholds import own_thresholds, thresholds_of_cards
 from arena.pipeline.truth import describe_scores, read_scores_of, read_truth, with_digest
-from arena.results.published.column import read_columns
+from arena.results.published.column import columns_of
 
 
 def score_files(
@@ -43,7 +44,7 @@ def score_files(
     for name in files:
         check_name(name)
     thresholds = own_thresholds(thresholds_of_cards(files, root), scoring.thresholds)
-    beside = read_columns(scoring.published)
+    beside = columns_of(find_metrics(scoring.published))
     make_folder(output)
     progress.note("reading the truth")
     given = read_truth(dataset or DEMO_DATASET if truth is None else truth, root)

@@ -30,17 +30,30 @@ def own_thresholds(known: Mapping[str, Thresholds], given: Mapping[str, float]) 
     Raises:
         ArenaError: an option names no model, or its value lies outside 0 to 1.
     """
+    refuse_thresholds(given, known)
+    return {
+        name: with_option(Own(card, "default" if card.default is None and not card.tags else "card"), given.get(name))
+        for name, card in known.items()
+    }
+
+
+def refuse_thresholds(given: Mapping[str, float], names: Iterable[str]) -> None:
+    """Refuse thresholds of an option that belong to no model, or lie outside 0 to 1.
+
+    Raises:
+        ArenaError: one does.
+    """
+    known = list(names)
     for name, value in given.items():
         if name not in known:
             raise ArenaError(f"--threshold {name}={value:g}: no model of this run. {nearest(name, known)}")
         if not 0 <= value <= 1:
             raise ArenaError(f"--threshold {name}={value:g}: a threshold lies in 0 to 1")
-    return {
-        name: Own(Thresholds(given[name]), "option")
-        if name in given
-        else Own(card, "default" if card.default is None and not card.tags else "card")
-        for name, card in known.items()
-    }
+
+
+def with_option(own: Own, value: float | None) -> Own:
+    """A model's own thresholds, or that of an option in place of all of them."""
+    return own if value is None else Own(Thresholds(value), "option")
 
 
 def thresholds_of_cards(names: Iterable[str], root: Path | None) -> dict[str, Thresholds]:

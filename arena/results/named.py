@@ -1,45 +1,30 @@
-"""A run as a user names it: its folder, and which of its models is meant."""
+"""One model of a finished run, and its headline metrics."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from arena.base.errors import ArenaError, nearest
+from arena.base.errors import ArenaError
 from arena.results.run_folder import HEADLINES, PER_TAG_COLUMNS, Result, read_result
 
 TABLES = ("per_tag",)
 """What is read of a run."""
 
 
-class NamedRun(NamedTuple):
-    """One model of a finished run."""
+@dataclass(frozen=True)
+class NamedRun:
+    """One model of a finished run.
+
+    Attributes:
+        model: what its run calls it.
+        name: what it is called now; the same unless the user gave it another name.
+        result: of the run, with the table `per_tag` at least.
+    """
 
     folder: Path
     model: str
+    name: str
     result: Result
-
-
-def is_run(spec: str) -> bool:
-    """Whether `RUN` or `RUN:MODEL` names a folder that holds a run."""
-    return _split(spec) is not None
-
-
-def read_named(spec: str) -> NamedRun:
-    """A run by `RUN`, or by `RUN:MODEL` where it holds several models.
-
-    Raises:
-        ArenaError: no run there, a damaged one, no such model, or several and none named.
-        IncomparableError: a run of another schema.
-    """
-    folder, model = _split(spec) or (Path(spec), "")
-    result = read_sound(folder)
-    models = result.models
-    if not model and len(models) > 1:
-        which = ", ".join(f"{folder}:{name}" for name in models)
-        raise ArenaError(f"{folder}: holds {len(models)} models; name one of {which}")
-    model = model or models[0]
-    if model not in models:
-        raise ArenaError(f"{folder}: holds no model {model}. {nearest(model, models)}")
-    return NamedRun(folder, model, result)
 
 
 def read_sound(folder: Path) -> Result:
@@ -50,6 +35,16 @@ def read_sound(folder: Path) -> Result:
         IncomparableError: a run of another schema.
     """
     result = read_result(folder, TABLES)
+    refuse_damaged(folder, result)
+    return result
+
+
+def refuse_damaged(folder: Path, result: Result) -> None:
+    """Refuse a run that lacks what metrics over releases are made of.
+
+    Raises:
+        ArenaError: it does.
+    """
     missing = [name for name in PER_TAG_COLUMNS if name not in result.per_tag.columns]
     try:
         _ = result.run["signature"], result.run["models"], result.summary["images"]
@@ -59,7 +54,6 @@ def read_sound(folder: Path) -> Result:
     if missing or not owned:
         seen = f"per_tag.parquet lacks {', '.join(missing)}" if missing else "it names no model"
         raise ArenaError(f"{folder}: damaged run ({seen}); score it again")
-    return result
 
 
 def headlines(result: Result, model: str) -> dict[str, dict[str, Any]]:
@@ -69,11 +63,3 @@ def headlines(result: Result, model: str) -> dict[str, dict[str, Any]]:
         key: {"value": own[key], "low": own.get(f"{key}_low"), "high": own.get(f"{key}_high"), "tags": own.get(f"{key}_tags")}
         for key in HEADLINES
     }  # fmt: skip
-
-
-def _split(spec: str) -> tuple[Path, str] | None:
-    """Folder and model; the folder alone where all of it is one, as a path may hold a colon. None where there is no run."""
-    whole, (head, colon, tail) = Path(spec), spec.rpartition(":")
-    if (whole / "run.json").is_file():
-        return whole, ""
-    return (Path(head), tail) if colon and (Path(head) / "run.json").is_file() else None

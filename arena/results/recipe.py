@@ -130,7 +130,7 @@ class Input(NamedTuple):
     """A file or folder that a run was made from.
 
     Attributes:
-        kind: `dataset`, `truth`, `scores`, `model`, `index`, `pictures` or `published`.
+        kind: `dataset`, `truth`, `scores`, `model`, `index` or `pictures`.
         path: in `run.json` from the run folder, with slashes; absolute before the run is written.
         name: of the model, or of the index.
         digest: SHA-256 of the content; empty where unknown.

@@ -22,6 +22,9 @@ from arena.results.recipe import Recipe, read_recipe
 SCHEMA = 2
 """Version of the run folder's files."""
 
+RUN_FILE = "run.json"
+"""Provenance; written last, so that a folder that holds it is a finished run."""
+
 TABLES: dict[str, str] = {
     "per_tag": "parquet",
     "sweep": "parquet",
@@ -129,7 +132,7 @@ def write_result(result: Result, folder: Path) -> None:
         else:
             result.tables[name].to_parquet(path, index=False)
     write_json(folder / "summary.json", result.summary)
-    write_json(folder / "run.json", result.run)
+    write_json(folder / RUN_FILE, result.run)
 
 
 def read_result(folder: Path, tables: Collection[str] | None = None) -> Result:
@@ -142,10 +145,10 @@ def read_result(folder: Path, tables: Collection[str] | None = None) -> Result:
         ArenaError: it is none, or damaged.
         IncomparableError: another schema.
     """
-    if not (folder / "run.json").exists():
-        raise ArenaError(f"{folder}: no finished run in it (no run.json); make one with arena run or arena score")
+    if not (folder / RUN_FILE).exists():
+        raise ArenaError(f"{folder}: no finished run in it (no {RUN_FILE}); make one with arena run or arena score")
     try:
-        run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        run = json.loads((folder / RUN_FILE).read_text(encoding="utf-8"))
         if run.get("schema") != SCHEMA:
             raise IncomparableError(
                 f"{folder}: schema {run.get('schema')}, this version reads {SCHEMA}; score it again"

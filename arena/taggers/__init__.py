@@ -14,7 +14,7 @@ from arena.cards import ADAPTERS, ModelCard, find_plugin, package_of
 from arena.taggers.adapters import adapter_module
 from arena.taggers.adapters.ensemble import MATCHING_VERSION, Ensemble, single
 from arena.taggers.base import Tagger
-from arena.taggers.files.preprocess_json import follow_preprocess_file
+from arena.taggers.files.preprocess_files import follow_preprocess_file
 from arena.taggers.files.weights import fetch
 from arena.taggers.plugins import load_plugin
 from arena.taggers.preprocess import need_library
@@ -49,19 +49,26 @@ def load(
         WeightsError: a file is missing, damaged, or disagrees with another.
         ArenaError: the device or the precision is not to be had, or a plugin is broken.
     """
-    for known in (one for loaded in among for one in (loaded, *single(loaded))):
-        if known.card == card:
-            return known
     if card.adapter == "ensemble":
+        if (known := _loaded(card, among)) is not None:
+            return known
         members = [load(member, device=device, precision=precision, among=among) for member in card.member_cards]
         return Ensemble(card, members, relations)
     files = fetch(card)
     card = follow_preprocess_file(card, files)
+    if (known := _loaded(card, among)) is not None:
+        return known
     need_library(card.preprocess.library)
     if card.adapter not in ADAPTERS and (point := find_plugin(card.adapter)) is not None:
         return load_plugin(point, card, files, device=device, precision=precision)
     tagger: Tagger = adapter_module(card.adapter).load(card, files, device=device, precision=precision)
     return tagger
+
+
+def _loaded(card: ModelCard, among: Sequence[Tagger]) -> Tagger | None:
+    """The tagger of this card, its files followed, if it is there already."""
+    taggers = (one for loaded in among for one in (loaded, *single(loaded)))
+    return next((known for known in taggers if known.card == card), None)
 
 
 def identify(
@@ -77,10 +84,12 @@ def identify(
     if card.adapter == "ensemble":
         members = [identify(member, device=device, precision=precision) for member in card.member_cards]
         return _identity_of_ensemble(card, members, relations)
+    files = fetch(card)
+    card = follow_preprocess_file(card, files)
     return {
         "adapter": card.adapter,
         "adapter_version": _adapter_version(card),
-        "weights": digest_files(fetch(card)),
+        "weights": digest_files(files),
         "precision": _precision(card, device, precision),
         "preprocess": asdict(card.preprocess),
         "input": asdict(card.input),

@@ -39,8 +39,8 @@ class Tagger(Protocol):
 
 
 def notes_of(tagger: Tagger) -> tuple[str, ...]:
-    """What a user should know of how a tagger runs, a line each; most have no `notes`."""
-    return tuple(getattr(tagger, "notes", ()))
+    """What a user should know of how a tagger runs, a line each: of its preprocessing, and its `notes`, which most have not."""
+    return (*tagger.card.preprocess_notes, *getattr(tagger, "notes", ()))
 
 
 def check_scores(name: str, scores: object, *, images: int, tags: int) -> None:

@@ -1,13 +1,13 @@
 """How large a tagger is: its parameters, and the bytes of its weights."""
 
-import mmap
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from math import prod
 from pathlib import Path
 from typing import NamedTuple
 
 from arena.taggers.adapters.ensemble import single
 from arena.taggers.base import Tagger
+from arena.taggers.files.protobuf import fields, mapped, parts, varints
 
 TEXT_SUFFIXES = frozenset({".csv", ".json", ".toml", ".txt", ".md"})
 """Files of a model that hold no weights."""
@@ -63,94 +63,27 @@ def graph_parameters(path: Path) -> int | None:
     The file is mapped and its weights are stepped over, so that it costs neither the time nor the memory of reading them; a
     graph whose weights lie in a file beside it is counted as well.
     """
-    with path.open("rb") as file:
+    with mapped(path) as content:
         try:
-            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        except ValueError:  # an empty file
-            return None
-        with mapped, memoryview(mapped) as content:
-            try:
-                return sum(
-                    _tensor_numbers(tensor)
-                    for graph in _parts(content, _GRAPH)
-                    for tensor in _parts(graph, _INITIALIZER)
+            return (
+                sum(
+                    _tensor_numbers(tensor) for graph in parts(content, _GRAPH) for tensor in parts(graph, _INITIALIZER)
                 )
-            except (IndexError, ValueError):
-                return None
-
-
-class _Field(NamedTuple):
-    """One field of a message: a whole number, or the place of its bytes."""
-
-    number: int
-    value: int
-    start: int
-    end: int
-
-
-def _parts(message: memoryview, number: int) -> Iterator[memoryview]:
-    """The messages inside a message that stand in the field of that number."""
-    return (message[field.start : field.end] for field in _fields(message) if field.number == number and field.end)
+                if content
+                else None
+            )
+        except (IndexError, ValueError):
+            return None
 
 
 def _tensor_numbers(tensor: memoryview) -> int:
     dims: list[int] = []
     kind = 0
-    for field in _fields(tensor):
+    for field in fields(tensor):
         if field.number == _TYPE:
             kind = field.value
         elif field.number == _DIMS and field.end:
-            dims += _varints(tensor[field.start : field.end])
+            dims += varints(tensor[field.start : field.end])
         elif field.number == _DIMS:
             dims.append(field.value)
     return prod(dims) if kind in _NUMBERS else 0
-
-
-def _fields(message: memoryview) -> Iterator[_Field]:
-    """The fields of a message in protocol buffers' encoding, in order.
-
-    Raises:
-        ValueError: it is no such message.
-        IndexError: it is cut short.
-    """
-    place = 0
-    while place < len(message):
-        key, place = _varint(message, place)
-        number, wire = key >> 3, key & 7
-        value = start = end = 0
-        if wire == 0:
-            value, place = _varint(message, place)
-        elif wire in (1, 5):
-            place += 8 if wire == 1 else 4
-        elif wire == 2:
-            length, start = _varint(message, place)
-            place = end = start + length
-        else:
-            raise ValueError(f"wire type {wire}")
-        if place > len(message) or not number:
-            raise ValueError("cut short")
-        yield _Field(number, value, start, end)
-
-
-def _varints(packed: memoryview) -> Iterator[int]:
-    place = 0
-    while place < len(packed):
-        value, place = _varint(packed, place)
-        yield value
-
-
-class _Varint(NamedTuple):
-    """A whole number, and the place after it."""
-
-    value: int
-    end: int
-
-
-def _varint(message: memoryview, place: int) -> _Varint:
-    value = shift = 0
-    while True:
-        byte = message[place]
-        value |= (byte & 127) << shift
-        place, shift = place + 1, shift + 7
-        if byte < 128:
-            return _Varint(value, place)

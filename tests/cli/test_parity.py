@@ -7,9 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from arena.pipeline.parity.parity import Chosen
-from arena.pipeline.parity.parity import compare_models as compare
-from tests.pipeline.parity.conftest import rename_tags
+from tests.pipeline.parity.conftest import compare, rename_tags
 
 from .test_cli import arena
 
@@ -59,11 +57,11 @@ def test_bad_input_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
     scores = tmp_path / "s.npz"
     np.savez(scores, scores=np.full((2, 1), 0.5, np.float32), tags=np.array(["x"]), image_ids=np.array(["1", "2"]))
     for arguments, message in [
-        (["wd14-demo", "-d", "demo"], "1 model and 0 files of scores named; give two models"),
+        (["wd14-demo", "-d", "demo"], "1 entrant is named; name two"),
         (["wd14-demo", "wd14-demo", "-d", "demo"], "is named twice"),
         (["wd14-demo", "joytag-demo"], "give either --images FOLDER or --dataset NAME"),
         (["wd14-demo", "joytga-demo", "-d", "demo"], "Did you mean joytag-demo"),
-        (["--scores", f"a={scores}", "-d", "demo"], "0 models and 1 file of scores named"),
+        (["--scores", f"a={scores}", "-d", "demo"], "1 entrant is named; name two"),
         (["--scores", f"a={scores}", "--scores", f"b={tmp_path / 'none'}"], "no such file"),
         (["--scores", f"a={scores}", "--scores", f"b={scores}", "-t", "b=7"], "a threshold lies in 0 to 1"),
     ]:
@@ -87,7 +85,7 @@ def test_odd_names_are_shown_as_they_are(port: Port, pictures: Path, tmp_path: P
     a, b = port("a"), port("b", pad=[0, 0, 0])
     for spec in (a, b):
         rename_tags(spec, lambda names: ["|_|", "<|>_<|>", "[bold]", *names[3:]])
-    report = compare(a, b, Chosen(images=pictures), folder=tmp_path / "kept", diagnose=0)
+    report = compare(a, b, pictures, diagnose=0)
     assert report.finding is None
     assert all(line.count(" | ") == 3 for line in markdown(report).splitlines() if line.startswith("| tag"))
     assert json.loads(as_json(report))["tried_on"] == 0

@@ -11,7 +11,7 @@ from arena.base.format import UNDEFINED
 from arena.evaluate import Settings, evaluate
 from arena.gate.judge import judge
 from arena.gate.policy import read_policy
-from arena.gate.verdict import Case, Outcome, Side, Verdict
+from arena.gate.verdict import Case, JudgedModel, Outcome, Verdict
 from arena.tags.groups import TagGroup
 from tests.evaluate.worlds import entry, see, world
 
@@ -182,7 +182,7 @@ def test_tags_that_are_lost_and_those_that_are_renamed(tmp_path: Path) -> None:
 def test_nothing_in_common_is_incomparable(tmp_path: Path) -> None:
     cases = cases_of("", tmp_path, {}, (), lost=["a"], gained=["b"])
     assert outcomes(cases, "margins") == {"tags": "incomparable"}
-    side = Side("", "")
+    side = JudgedModel("", "")
     assert Verdict(side, side, cases).exit_code == 4
 
 

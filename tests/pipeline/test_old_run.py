@@ -10,6 +10,7 @@ from arena.base.errors import ArenaError
 from arena.pipeline.check.check import check
 from arena.pipeline.compare import compare
 from arena.pipeline.display_options import Showing
+from arena.pipeline.entrants import find_run
 from arena.pipeline.paired import Asked
 from arena.pipeline.report import render
 from arena.pipeline.verify import verify
@@ -69,9 +70,9 @@ def test_a_note_says_where_its_tag_groups_are_not_those_at_hand(old: Path) -> No
 
 def test_it_is_a_baseline_with_a_history(old: Path) -> None:
     home = Path("baselines")
-    set_baseline(f"{old}:first", home, reason="released")
+    set_baseline(find_run(f"{old}:first"), home, reason="released")
     assert current(home).dataset["name"] == "truth"
-    history = history_of(releases_of(home, [f"{old}:second"]), figure="f1", tags=["cat"])
+    history = history_of(releases_of(home, [find_run(f"{old}:second")]), figure="f1", tags=["cat"])
     assert len(history.releases) == 2
     verdict = check(f"{old}:second", baseline="@baseline", output=Path("checked"), asked=QUICK).verdict
     assert verdict.paired

@@ -11,7 +11,7 @@ from arena.base.errors import ArenaError, IncomparableError
 from arena.gate.verdict import Outcome
 from arena.pipeline.check.canary import canary_case
 from arena.pipeline.display_options import Showing
-from arena.pipeline.entrants import find_side, told_apart
+from arena.pipeline.entrants import find_entrant, give_unique_names, require_scores
 from arena.pipeline.paired import Asked, Joint, evaluate_together
 from arena.results.recipe import Sample
 from arena.results.run_folder import read_result
@@ -24,8 +24,9 @@ pytestmark = pytest.mark.usefixtures("no_plots")
 
 def together(world: World, candidate: object, baseline: object, **asked: object) -> Joint:
     given = {"replicates": 50, "showing": Showing("none")} | asked
-    sides = told_apart(find_side(str(candidate), what="CANDIDATE"), find_side(str(baseline), what="--baseline"))
-    return evaluate_together(*sides, world.folder / "checked", Asked(**given))  # type: ignore[arg-type]
+    found = [require_scores(find_entrant(str(spec)), "test") for spec in (candidate, baseline)]
+    first, second = give_unique_names(found, ("candidate", "baseline"))
+    return evaluate_together(first, second, world.folder / "checked", Asked(**given))  # type: ignore[arg-type]
 
 
 def test_the_baseline_stands_first_and_each_side_keeps_its_thresholds(world: World) -> None:

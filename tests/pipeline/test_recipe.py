@@ -18,6 +18,7 @@ from arena.pipeline import run as pipeline
 from arena.pipeline.check.check import check
 from arena.pipeline.compare import compare
 from arena.pipeline.display_options import Showing
+from arena.pipeline.entrants import find_run
 from arena.pipeline.inputs import find_model_of, find_scores, find_truth
 from arena.pipeline.paired import Asked
 from arena.pipeline.verify import verify
@@ -98,7 +99,7 @@ def test_every_path_writes_the_whole_recipe(verb: str, world: World, home: Path,
     assert Path(given.source.path).samefile(world.dataset)
     assert all(find_scores(result, name, folders) for name in result.models)
     assert verify(home / "made").differences == []
-    assert set_baseline(f"{home / 'made'}:{result.models[0]}", home / "baselines", reason="r").is_new
+    assert set_baseline(find_run(f"{home / 'made'}:{result.models[0]}"), home / "baselines", reason="r").is_new
 
 
 def test_files_and_folders_are_kept_with_path_and_digest(world: World, home: Path, onnx_folder: Wd) -> None:
@@ -201,7 +202,7 @@ def test_a_notebook_run_of_frames_is_a_whole_run(world: World, home: Path) -> No
     result = read_result(folder)
     assert result.run["signature"].startswith("data:truth@")
     assert (result.recipe.dataset.images, result.recipe.thresholds["model"].default) == (len(world.ids), 0.4)
-    assert set_baseline(str(folder), home / "baselines", reason="in a notebook").is_new
+    assert set_baseline(find_run(str(folder)), home / "baselines", reason="in a notebook").is_new
     moved = arena.score(scores * np.float32(0.5), truth, replicates=20, threshold=0.4)
     flipped = arena.score(scores, ~truth, replicates=20, threshold=0.4)
     signatures = [one.result.run["signature"].split("|models")[0] for one in (found, moved, flipped)]

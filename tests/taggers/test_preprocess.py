@@ -128,6 +128,9 @@ def test_torch_resizes_within_two_steps_of_pillow() -> None:
 def test_the_middle_is_cut_out() -> None:
     pixels = np.asarray(draw(6, (20, 20)))
     assert np.array_equal(square(pixels, Preprocess(16, crop_from=20)), pixels[2:18, 2:18])
+    assert np.array_equal(square(pixels, Preprocess(13, crop_from=20)), pixels[3:16, 3:16])
+    assert np.array_equal(square(pixels, Preprocess(13, crop_from=20, crop_rounding="nearest")), pixels[4:17, 4:17])
+    assert np.array_equal(square(pixels, Preprocess(15, crop_from=20, crop_rounding="nearest")), pixels[2:17, 2:17])
 
 
 @given(st.integers(1, 3000), st.integers(1, 3000), st.sampled_from(["nearest", "down", "cut"]), st.booleans())

@@ -9,12 +9,14 @@ import click
 
 from arena.base.errors import InconclusiveError
 from arena.cli.options import (
+    baselines_option,
     batch_option,
     compute_of,
     config_option,
     device_option,
     json_option,
     limit_option,
+    names_entrants,
     option,
     precision_option,
     root_option,
@@ -23,7 +25,7 @@ from arena.cli.options import (
 
 @click.command("bisect")
 @config_option
-@click.argument("checkpoints", nargs=-1, required=True, metavar="CHECKPOINT...")
+@click.argument("checkpoints", nargs=-1, required=True, metavar="ENTRANT...")
 @option("--tag", "-T", required=True, show_default=False, help="Tag that was lost.")
 @option("--figure", default="f1", help="f1 or ap.")
 @option("--margin", type=click.FloatRange(0, 1), default=0.05, help="Loss of the figure that counts as none.")
@@ -43,13 +45,17 @@ from arena.cli.options import (
 @device_option
 @precision_option
 @json_option
+@baselines_option
 @root_option
+@names_entrants
 def bisect(checkpoints: tuple[str, ...], tag: str, figure: str, margin: float, as_json: bool, **settings: Any) -> None:
     """Find which checkpoint of an ordered list lost a tag.
 
-    A checkpoint is a card, NAME=PATH, or a run; the first one is good. Only those that decide are scored, and scores are
-    kept: stopped at any point, the same command continues. Each decision is a paired test of the tag against the first.
-    Exits with 0 if one checkpoint is named, 3 if it stays undetermined.
+    {entrants} Each checkpoint is an entrant with scores, so no published file; the first one is good.
+
+    Only checkpoints that decide are scored, and scores are kept: stopped at any point, the same command continues. Each
+    decision is a paired test of the tag against the first checkpoint. Exits with 0 if one checkpoint is found, 3 if it
+    stays undetermined.
 
     Example: arena baseline bisect a=ckpt-1 b=ckpt-2 c=ckpt-3 d=ckpt-4 --tag hat
     """
@@ -59,7 +65,7 @@ def bisect(checkpoints: tuple[str, ...], tag: str, figure: str, margin: float, a
     from arena.pipeline.bisect import bisect as bisection
     from arena.pipeline.bisect.checkpoints import Bench, find_checkpoints
 
-    found = find_checkpoints(checkpoints, settings["root"])
+    found = find_checkpoints(checkpoints, root=settings["root"], baselines=settings["baselines"])
     output = settings["output"] or Path("runs") / f"bisect-{found[0].name}-to-{found[-1].name}"
     bench = Bench(
         found, tag, dataset=settings["dataset"], output=output, limit=settings["limit"], seed=settings["seed"],

@@ -31,13 +31,15 @@ def history(
     Example: arena baseline history --tag hat --tag smile -o history.html
     """
     from arena.cli.terminal.baseline import show_history
+    from arena.pipeline.entrants import find_run
     from arena.report.history.rows import records
     from arena.report.history.series import history_of
     from arena.report.history.write import check_outputs, write_history
     from arena.results.baselines.releases import read_aliases, releases_of
 
     check_outputs(outputs)
-    found = history_of(releases_of(baselines, runs), figure=figure, tags=tags, canonical=read_aliases(aliases))
+    releases = releases_of(baselines, [find_run(run, baselines=baselines) for run in runs])
+    found = history_of(releases, figure=figure, tags=tags, canonical=read_aliases(aliases))
     if as_json:
         click.echo(json.dumps(records(found), ensure_ascii=False, indent=1))
     else:

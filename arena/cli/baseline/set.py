@@ -23,9 +23,12 @@ def set_(run: str, reason: str, name: str | None, with_scores: bool, baselines: 
     Example: arena baseline set runs/joytag-1.2 --reason "release 1.2"
     """
     from arena.cli.terminal.baseline import show_baseline
+    from arena.pipeline.entrants import find_run
     from arena.results.baselines.store import set_baseline
 
-    done = set_baseline(run, baselines, reason=reason, name=name, with_scores=with_scores)
+    done = set_baseline(
+        find_run(run, baselines=baselines), baselines, reason=reason, name=name, with_scores=with_scores
+    )
     show_baseline(done.baseline)
     if not done.is_new:
         click.echo("this was the baseline already; nothing changed")

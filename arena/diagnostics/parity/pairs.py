@@ -1,4 +1,4 @@
-"""Two sides of a comparison with their common images and tags put beside each other."""
+"""Two models with scores, matched on their common images and tags."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,14 +20,14 @@ ALL = slice(None)
 
 
 @dataclass(frozen=True)
-class Side:
-    """One of the two.
+class ScoredModel:
+    """One of the two models that are compared, with its scores.
 
     Attributes:
         name: as it is shown.
         thresholds: its own; 0.5 where it has none.
         missing_sigmoid: whether what it gave were logits, which have been through a sigmoid since.
-        borrowed: whether nobody tells its thresholds, so that it is judged at the other side's.
+        borrowed: whether its thresholds are not known, so that the other model's are used.
         ran: in which precision, where that is known.
     """
 
@@ -48,19 +48,19 @@ class Values(NamedTuple):
 
 @dataclass(frozen=True)
 class Pair:
-    """Two sides on the images and tags that both have; the scores stay where they are until a block is read.
+    """Two models on the images and tags that both have; the scores stay where they are until a block is read.
 
     Attributes:
         image_ids: common, in the order of A's rows.
         tags: common, by A's names, in the order of A's columns.
         columns_a, columns_b: int64 (tags,), where they are.
-        rows_a, rows_b: int64 (rows of that side,), the place of each row among the common images, or -1.
+        rows_a, rows_b: int64 (rows of that model,), the place of each row among the common images, or -1.
         thresholds_a, thresholds_b: float32 (tags,).
-        only_a, only_b: tags that the other side has not, each in the order of its list.
+        only_a, only_b: tags that the other model does not have, each in the order of its list.
     """
 
-    a: Side
-    b: Side
+    a: ScoredModel
+    b: ScoredModel
     image_ids: tuple[str, ...]
     tags: tuple[str, ...]
     columns_a: Integers
@@ -80,7 +80,7 @@ class Pair:
         )
 
 
-def pair_up(a: Side, b: Side, relations: TagRelations = TagRelations()) -> Pair:
+def pair_up(a: ScoredModel, b: ScoredModel, relations: TagRelations = TagRelations()) -> Pair:
     """Match images by identifier and tags by name, or by alias where the relations know some.
 
     Raises:
@@ -115,7 +115,7 @@ def thresholds_of(thresholds: Thresholds, tags: TagSpace) -> Floats:
     return per_tag(tags.names, categories, default=default, by_category=thresholds.categories, by_tag=thresholds.tags)
 
 
-def _common_images(a: Side, b: Side) -> tuple[str, ...]:
+def _common_images(a: ScoredModel, b: ScoredModel) -> tuple[str, ...]:
     in_b = set(b.scores.image_ids)
     common = tuple(image_id for image_id in a.scores.image_ids if image_id in in_b)
     if not common:
@@ -125,16 +125,16 @@ def _common_images(a: Side, b: Side) -> tuple[str, ...]:
     return common
 
 
-def _first(side: Side) -> str:
+def _first(side: ScoredModel) -> str:
     return f"{side.scores.image_ids[0]!r} ..." if side.scores.image_ids else "none at all"
 
 
-def _places(side: Side, image_ids: Sequence[str]) -> Integers:
+def _places(side: ScoredModel, image_ids: Sequence[str]) -> Integers:
     place = {image_id: row for row, image_id in enumerate(image_ids)}
     return np.array([place.get(image_id, -1) for image_id in side.scores.image_ids], np.int64)
 
 
-def _read(side: Side, places: Integers, rows: slice, columns: Integers, images: int) -> Floats:
+def _read(side: ScoredModel, places: Integers, rows: slice, columns: Integers, images: int) -> Floats:
     start, stop, _ = rows.indices(images)
     place: NDArray[Any] = np.where((places >= start) & (places < stop), places - start, -1)
     return side.scores.values.columns(columns, place).astype(np.float32, copy=False)

@@ -1,8 +1,7 @@
-"""Checkpoints as a user names them, models or runs, and their scores of one tag on one set of images."""
+"""Checkpoints, which are entrants in their order, and their scores of one tag on one set of images."""
 
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,55 +9,43 @@ import numpy as np
 from arena.base.errors import ArenaError, IncomparableError, nearest
 from arena.base.files import make_folder
 from arena.base.progress import Progress
-from arena.cards import ModelCard, Thresholds, find_dataset, find_model
+from arena.cards import ModelCard, Thresholds, find_dataset
 from arena.dataset.frozen import HeldOut, Truth, read_frozen
 from arena.evaluate import Entry
+from arena.pipeline.entrants import (
+    BASELINES,
+    ModelEntrant,
+    RunEntrant,
+    ScoredEntrant,
+    ScoresEntrant,
+    find_entrant,
+    give_unique_names,
+    require_scores,
+)
+from arena.pipeline.inputs import find_truth, scores_of_run
+from arena.pipeline.paired import own_thresholds_of
 from arena.pipeline.stages import DEMO_DATASET, Compute, score_images
-from arena.pipeline.thresholds import own_thresholds, with_files
-from arena.results.named import NamedRun, is_run, read_named
+from arena.results.recipe import Sample
 from arena.scores.matrix import Matrix
 from arena.scores.store import Scores, ScoreStore, read_store
 from arena.taggers.predict import ImageSource
 from arena.tags import TagSpace, project
 
 
-@dataclass(frozen=True)
-class Checkpoint:
-    """One of the list: a model that may have to be run, or a run whose scores are there.
-
-    Attributes:
-        name: unique in the list.
-        source: a model's card, or one model of a run.
-    """
-
-    name: str
-    source: ModelCard | NamedRun
-
-
-def find_checkpoints(specs: Sequence[str], root: Path | None = None) -> list[Checkpoint]:
-    """The checkpoints of a list, in its order: `RUN`, `RUN:MODEL`, a card, or `NAME=` before a path to any of these.
+def find_checkpoints(
+    specs: Sequence[str], *, root: Path | None = None, baselines: Path = BASELINES
+) -> list[ScoredEntrant]:
+    """The checkpoints of a list, in its order, under names of which no two are equal.
 
     Raises:
-        ArenaError: less than two, one that is not there, or two of one name.
+        ArenaError: less than two, one that is not there, one that is named twice, or a published file.
     """
     if len(specs) < 2:
         raise ArenaError("arena baseline bisect: name two checkpoints or more, the first one good, in their order")
-    found = [_find(spec, root) for spec in specs]
-    twice = [name for name, number in Counter(one.name for one in found).items() if number > 1]
-    if twice:
-        raise ArenaError(f"checkpoints: {twice[0]} is named twice; give each a name of its own, as in NAME=PATH")
-    return found
-
-
-def _find(spec: str, root: Path | None) -> Checkpoint:
-    if is_run(spec):
-        run = read_named(spec)
-        return Checkpoint(run.model if len(run.result.models) > 1 else run.folder.resolve().name, run)
-    name, separator, path = spec.partition("=")
-    if separator and is_run(path):
-        return Checkpoint(name, read_named(path))
-    card = find_model(spec, root)
-    return Checkpoint(card.name, card)
+    found = [
+        require_scores(find_entrant(spec, root=root, baselines=baselines), "arena baseline bisect") for spec in specs
+    ]
+    return give_unique_names(found)
 
 
 class Bench:
@@ -66,6 +53,7 @@ class Bench:
 
     Args:
         dataset: a name or a frozen folder; None is that of the first run among the checkpoints, else the demo's.
+        limit, seed: a random part of it; without a limit, the part that the first run was scored on.
         output: where scores are kept, so that the same command continues.
 
     Raises:
@@ -74,7 +62,7 @@ class Bench:
 
     def __init__(
         self,
-        checkpoints: Sequence[Checkpoint],
+        checkpoints: Sequence[ScoredEntrant],
         tag: str,
         *,
         dataset: str | None,
@@ -87,8 +75,9 @@ class Bench:
     ) -> None:
         self.checkpoints, self.output, self.compute, self.progress = checkpoints, output, compute, progress
         make_folder(output)
-        name = dataset or _dataset_of(checkpoints)
-        self.heldout = read_frozen(find_dataset(name, root)).sample(limit, seed)
+        runs = [one for one in checkpoints if isinstance(one, RunEntrant)]
+        part = runs[0].result.recipe.dataset.sample if runs and not limit else Sample(limit, seed)
+        self.heldout = _images_of(dataset, runs, root).sample(*part)
         self.truth = _of_tag(self.heldout, tag)
         self.tag = self.truth.tags.names[0]
         self.images, self.positives = len(self.heldout), int(self.truth.values.sum())
@@ -102,11 +91,11 @@ class Bench:
     def is_at_hand(self, place: int) -> bool:
         """Whether its scores are there already, so that a look at it costs no run of a model."""
         checkpoint = self.checkpoints[place]
-        if isinstance(checkpoint.source, NamedRun):
+        if isinstance(checkpoint, RunEntrant):
             return True
         folder = self.output / "scores" / checkpoint.name
         try:
-            return len(read_store(folder).image_ids) > 0 and not self._store(checkpoint.source).missing()
+            return len(read_store(folder).image_ids) > 0 and not self._store(_card_of(checkpoint)).missing()
         except ArenaError:
             return False
 
@@ -118,32 +107,28 @@ class Bench:
             IncomparableError: its run is of other images.
         """
         checkpoint = self.checkpoints[place]
-        if isinstance(checkpoint.source, NamedRun):
-            scores, thresholds = self._of_run(checkpoint.source)
+        if isinstance(checkpoint, RunEntrant):
+            scores, thresholds = self._of_run(checkpoint)
         else:
-            scores, thresholds = self._of_model(checkpoint.source)
+            scores, thresholds = self._of_model(checkpoint)
         return self._column(checkpoint.name, scores, thresholds)
 
-    def _of_run(self, run: NamedRun) -> tuple[Scores, Thresholds | None]:
+    def _of_run(self, run: RunEntrant) -> tuple[Scores, Thresholds | None]:
         digest = run.result.recipe.dataset.digest
         if digest and digest != self.heldout.digest:
             raise IncomparableError(
-                f"{run.folder}: scored on other images ({digest[:12]}) than {self.heldout.card.name} "
+                f"{run.source}: scored on other images ({digest[:12]}) than {self.heldout.card.name} "
                 f"({self.heldout.digest[:12]}); give checkpoints of one dataset, or its name with --dataset"
             )
-        folder = run.folder / "scores" / run.model
-        if not (folder / "store.json").is_file():
-            raise ArenaError(f"{folder}: the run keeps no scores of {run.model}; name its model as NAME=PATH instead")
         rows = run.result.tags_of(run.model)
         own = rows.loc[rows["truth_tag"] == self.tag, "threshold"]
-        return read_store(folder), Thresholds(float(str(own.iloc[0]))) if len(own) else None
+        return scores_of_run(run), Thresholds(float(str(own.iloc[0]))) if len(own) else None
 
-    def _of_model(self, card: ModelCard) -> tuple[Scores, Thresholds]:
-        relations = self.heldout.truth.relations
+    def _of_model(self, checkpoint: ModelEntrant | ScoresEntrant) -> tuple[Scores, Thresholds]:
+        card, relations = _card_of(checkpoint), self.heldout.truth.relations
         folder = self.output / "scores"
         score_images([card], self.source, folder, compute=self.compute, progress=self.progress, relations=relations)
-        own = with_files(card, own_thresholds({card.name: card.thresholds}, {})[card.name], self.progress)
-        return read_store(folder / card.name), own.thresholds
+        return read_store(folder / card.name), own_thresholds_of(checkpoint, None, self.progress).thresholds
 
     def _store(self, card: ModelCard) -> ScoreStore:
         from arena import taggers
@@ -165,9 +150,18 @@ class Bench:
         return Entry(name, name, replace(scores, tags=one, values=values), thresholds, "card")
 
 
-def _dataset_of(checkpoints: Sequence[Checkpoint]) -> str:
-    runs = [one.source for one in checkpoints if isinstance(one.source, NamedRun)]
-    return (runs[0].result.recipe.dataset.name if runs else "") or DEMO_DATASET
+def _card_of(checkpoint: ModelEntrant | ScoresEntrant) -> ModelCard:
+    """The card of a model, or of stored scores behind the interface of one."""
+    return replace(checkpoint.card, name=checkpoint.name)
+
+
+def _images_of(dataset: str | None, runs: Sequence[RunEntrant], root: Path | None) -> HeldOut:
+    """The dataset that is named, else that of the first run, else the demo's."""
+    found = find_truth(runs[0].result, runs[0].folders, root) if runs and dataset is None else None
+    if found is not None and found.heldout is not None:
+        return found.heldout
+    named = runs[0].result.recipe.dataset.name if runs else ""
+    return read_frozen(find_dataset(dataset or named or DEMO_DATASET, root))
 
 
 def _of_tag(heldout: HeldOut, tag: str) -> Truth:

@@ -15,8 +15,8 @@ from arena.diagnostics.parity.verdict import Finding, Report, Tolerances, Verdic
 from arena.evaluate import Entry, evaluate
 from arena.evaluate.matching import describe_thresholds
 from arena.pipeline.paired import Joint
-from arena.pipeline.parity.entrants import Images, Runner
 from arena.pipeline.parity.parity import Rerun, explain
+from arena.pipeline.parity.scoring import Images, Runner
 from arena.pipeline.stages import Compute
 from arena.taggers.predict import ImageSource
 

@@ -1,5 +1,6 @@
 """From two names to a verdict, and the folder that holds it."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -11,17 +12,29 @@ from arena.base.progress import Progress, Silent
 from arena.cards import ModelCard
 from arena.gate.judge import judge
 from arena.gate.policy import Policy, read_aliases, read_policy
-from arena.gate.verdict import Case, Outcome, Side, Verdict
+from arena.gate.verdict import Case, JudgedModel, Outcome, Verdict
 from arena.pipeline.check.canary import canary_case
 from arena.pipeline.check.causes import causes_of
 from arena.pipeline.check.speed import time_again
 from arena.pipeline.check.unpaired import check_unpaired, weights_digest
 from arena.pipeline.display_options import shelf_of
-from arena.pipeline.entrants import Given, ModelSide, PublishedSide, RunSide, find_side, short_name, told_apart
+from arena.pipeline.entrants import (
+    Entrant,
+    ModelEntrant,
+    PublishedEntrant,
+    RunEntrant,
+    find_entrant,
+    give_unique_names,
+    short_name,
+)
 from arena.pipeline.inputs import find_model_of
 from arena.pipeline.paired import Asked, Joint, evaluate_together
+from arena.pipeline.thresholds import refuse_thresholds
 from arena.report.check.write import write_check
 from arena.results.run_folder import Result
+
+ROLES = ("candidate", "baseline")
+"""What follows the name of a model that is on both sides."""
 
 COST_GATES = ("speed", "size")
 """What fails by these says nothing about scores; no cause is looked for."""
@@ -55,8 +68,7 @@ def check(
     """Judge whether one model may replace another, and write what was found.
 
     Args:
-        candidate, baseline: a run (`RUN`, or `RUN:MODEL` where it has several), a model to be run now (card or NAME=PATH),
-            scores (NAME=FILE), or a published file (`FILE`, or `FILE:MODEL`).
+        candidate, baseline: as `grammar.GRAMMAR` says, one model each.
         policy: a TOML file over the defaults.
         output: the folder; None is below `checks/`. Scores that are made are kept there, so that a stopped check continues.
         aliases: CSV file `old,new` of renamed tags, on top of the policy's.
@@ -84,35 +96,35 @@ def check(
 def _judged(
     candidate: str, baseline: str, folder: Path, rules: Policy, asked: Asked, diagnose: int, progress: Progress
 ) -> _Found:
-    first = find_side(candidate, what="CANDIDATE", root=asked.root, baselines=asked.baselines)
-    second = find_side(baseline, what="--baseline", root=asked.root, baselines=asked.baselines)
-    _refuse_overwriting(folder, first, second)
+    found = [find_entrant(spec, root=asked.root, baselines=asked.baselines) for spec in (candidate, baseline)]
+    _refuse_overwriting(folder, found)
+    first, second = give_unique_names(found, ROLES)
+    refuse_thresholds(asked.thresholds, [first.name, second.name])
     (folder / "check.json").unlink(missing_ok=True)  # of an earlier check; without it a folder holds no finished one
-    first, second = told_apart(first, second)
-    if isinstance(first, PublishedSide) or isinstance(second, PublishedSide):
+    if isinstance(first, PublishedEntrant) or isinstance(second, PublishedEntrant):
         return _Found(check_unpaired(first, second, folder, rules, asked, progress), None)
     joint = evaluate_together(first, second, folder, asked, progress)
     return _paired(joint, first, second, rules, asked, diagnose, progress)
 
 
 def _paired(
-    joint: Joint, candidate: Given, baseline: Given, rules: Policy, asked: Asked, diagnose: int, progress: Progress
+    joint: Joint, candidate: Entrant, baseline: Entrant, rules: Policy, asked: Asked, diagnose: int, progress: Progress
 ) -> _Found:
-    """Judge two sides that were scored on the same images."""
+    """Judge two entrants that were scored on the same images."""
     result = joint.result
-    cards = [_runnable(side, asked) for side in (candidate, baseline)]
+    cards = [_runnable(one, asked) for one in (candidate, baseline)]
     judged = judge(result, rules, candidate=joint.candidate.name, baseline=joint.baseline.name)
     cases = [
         *time_again(judged, joint, rules, cards, asked.compute),
         canary_case(joint, epsilon=rules.epsilon, wanted=asked.canary),
     ]
     models = result.summary["models"]
-    sides = [
-        Side(side.name, side.source, models[side.name]["threshold"], weights_digest(result, side.name))
-        for side in (candidate, baseline)
-    ]
+    ours, theirs = (
+        JudgedModel(one.name, one.source, models[one.name]["threshold"], weights_digest(result, one.name))
+        for one in (candidate, baseline)
+    )
     verdict = Verdict(
-        sides[0], sides[1], cases, dataset=result.recipe.dataset.label(8), images=result.summary["images"],
+        ours, theirs, cases, dataset=result.recipe.dataset.label(8), images=result.summary["images"],
         tags=result.summary["compared_tags"], policy=rules.title, signature=result.run["signature"],
         created=result.run["created"], accept_inconclusive=rules.accept_inconclusive, notes=joint.notes,
     )  # fmt: skip
@@ -123,23 +135,23 @@ def _paired(
     return _Found(verdict, result)
 
 
-def _runnable(side: Given, asked: Asked) -> ModelCard | None:
-    """A side's model, if it can be run here."""
-    card = side.card if isinstance(side, ModelSide) else None
-    if isinstance(side, RunSide):
-        card = find_model_of(side.result, side.model, side.folders, asked.root)
+def _runnable(entrant: Entrant, asked: Asked) -> ModelCard | None:
+    """The model of an entrant, if it can be run here."""
+    card = entrant.card if isinstance(entrant, ModelEntrant) else None
+    if isinstance(entrant, RunEntrant):
+        card = find_model_of(entrant.result, entrant.model, entrant.folders, asked.root)
     return card if card and all(one.adapter != "precomputed" for one in card.single) else None
 
 
 def _incomparable(candidate: str, baseline: str, rules: Policy, message: str) -> Verdict:
     """A verdict of one case: why the two cannot be compared."""
     case = Case("ground", "comparable", "same images, labels and tags", Outcome.INCOMPARABLE, message)
-    sides = [Side(short_name(spec), spec) for spec in (candidate, baseline)]
-    return Verdict(sides[0], sides[1], [case], policy=rules.title, created=provenance.now())
+    ours, theirs = (JudgedModel(short_name(spec), spec) for spec in (candidate, baseline))
+    return Verdict(ours, theirs, [case], policy=rules.title, created=provenance.now())
 
 
-def _refuse_overwriting(folder: Path, *sides: Given) -> None:
+def _refuse_overwriting(folder: Path, entrants: Sequence[Entrant]) -> None:
     """Refuse a folder that holds what is judged: its run would be replaced by that of the check."""
-    for side in sides:
-        if isinstance(side, RunSide) and side.folder.resolve() == folder.resolve():
-            raise ArenaError(f"--output {folder}: holds {side.source}, which is judged; name another folder")
+    for one in entrants:
+        if isinstance(one, RunEntrant) and one.folder.resolve() == folder.resolve():
+            raise ArenaError(f"--output {folder}: holds {one.source}, which is judged; name another folder")

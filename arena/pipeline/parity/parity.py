@@ -1,7 +1,7 @@
-"""From two names to a report: run or read both sides, measure, judge, and look for the cause of a difference."""
+"""From two entrants to a report: run them or read their scores, measure, judge, and look for the cause of a difference."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -15,141 +15,148 @@ from arena.base.format import plural
 from arena.base.progress import Progress, Silent
 from arena.diagnostics.parity.causes import LOOKED_AT, Search, distances, search_scores
 from arena.diagnostics.parity.measure import Parity, measure
-from arena.diagnostics.parity.pairs import Pair, Side, pair_up
+from arena.diagnostics.parity.pairs import Pair, ScoredModel, pair_up
 from arena.diagnostics.parity.variants import PASSES, Bench, search_variants, variants
 from arena.diagnostics.parity.verdict import Report, Tolerances, judge
-from arena.pipeline.parity.entrants import (
+from arena.pipeline.entrants import Entrant, ModelEntrant, ScoredEntrant, give_unique_names, require_scores
+from arena.pipeline.paired import own_thresholds_of
+from arena.pipeline.parity.scoring import (
     Images,
     Runner,
+    StoredEntrant,
+    at_thresholds,
     files_of,
     images_of,
-    mixed,
-    read_sides,
+    read_stored,
     refuse_overwriting,
-    runners,
+    runner_of,
     score_models,
-    sort_out,
     those_scored,
 )
 from arena.pipeline.stages import Compute
+from arena.pipeline.thresholds import Own, refuse_thresholds
 from arena.tags import TagRelations
+
+VERB = "arena parity"
 
 FEW = 4
 """Images by which changes of B are told apart; the best is tried on all that are given to it."""
 
 
-class Chosen(NamedTuple):
-    """What models are run on."""
+@dataclass(frozen=True)
+class ParityOptions:
+    """How two models are compared.
+
+    Attributes:
+        images: folder of images that models are run on; or else `dataset`, a name or a frozen folder. Neither where both
+            entrants are stored scores.
+        limit, seed: at most so many images; a random part of a dataset.
+        folder: where new scores are kept, so that a stopped comparison continues; None is below `runs/`.
+        compute_b: how B runs, where it runs in another way than A.
+        thresholds: name of an entrant -> threshold that replaces all of its own.
+        diagnose: images on which changes of B are tried where the two differ; 0 tries none.
+    """
 
     images: Path | None = None
     dataset: str | None = None
     limit: int | None = None
     seed: int = 0
+    root: Path | None = None
+    folder: Path | None = None
+    compute: Compute = field(default_factory=Compute)
+    compute_b: Compute | None = None
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    tolerances: Tolerances = field(default_factory=Tolerances)
+    diagnose: int = 16
 
 
-def compare_models(
-    a: str,
-    b: str,
-    chosen: Chosen,
-    *,
-    folder: Path | None = None,
-    compute: Compute = Compute(),
-    compute_b: Compute | None = None,
-    thresholds: Mapping[str, float] | None = None,
-    tolerances: Tolerances = Tolerances(),
-    diagnose: int = 16,
-    root: Path | None = None,
-    progress: Progress = Silent(),
+def compare_ports(
+    a: Entrant, b: Entrant, options: ParityOptions = ParityOptions(), progress: Progress = Silent()
 ) -> Report:
-    """Run two models on the same images and compare their scores.
+    """Compare the scores of two models: models are run on the same images, stored scores are read.
 
-    Args:
-        a, b: names of cards, or NAME=PATH. Where one stands for scores that are there already, it is `compare_with_scores`.
-        folder: where scores are kept, so that a stopped comparison continues; None is below `runs/`.
-        compute_b: how B runs, where it runs in another way than A.
-        thresholds: name -> threshold that replaces its card's.
-        diagnose: images on which changes of B are tried where the two differ; 0 tries none.
-
-    Raises:
-        IncomparableError: no common tag.
-        ArenaError: a name is unknown, or files are missing or damaged.
-    """
-    named = sort_out([a, b], root)
-    if named.files:
-        if not named.models:
-            raise ArenaError(f"{a} and {b}: both are scores that need no images; name each with --scores NAME=FILE")
-        return compare_with_scores(
-            named.models[0], named.files, chosen, folder=folder, compute=compute_b or compute, thresholds=thresholds,
-            tolerances=tolerances, diagnose=diagnose, root=root, progress=progress,
-        )  # fmt: skip
-    images = images_of(chosen.images, chosen.dataset, limit=chosen.limit, seed=chosen.seed, root=root)
-    ways = {"compute": compute, "compute_b": compute_b or compute}
-    pair = runners(a, b, **ways, root=root, thresholds=thresholds or {}, progress=progress)
-    scores = folder or _home(pair[0].card.name, pair[1].card.name, images)
-    make_folder(scores)
-    first, second = score_models(pair, images, scores, progress)
-    rerun = Rerun(_as_ran(pair[1], second), images, diagnose)
-    return _compare((first, second), images.relations, tolerances, progress, rerun)
-
-
-def compare_with_scores(
-    model: str,
-    files: Mapping[str, Path],
-    chosen: Chosen,
-    *,
-    folder: Path | None = None,
-    compute: Compute = Compute(),
-    thresholds: Mapping[str, float] | None = None,
-    tolerances: Tolerances = Tolerances(),
-    diagnose: int = 16,
-    root: Path | None = None,
-    progress: Progress = Silent(),
-) -> Report:
-    """Run a model on the images that scores are of, and compare it with them: the scores are A, the model is B.
-
-    Args:
-        model: name of a card, or NAME=PATH.
-        files: name -> `.npz` of scores, or the scores folder of a run; one. Its rows are found by image id.
-        chosen: images of which the scores may know some only; others are left out.
-        folder, thresholds, diagnose: as of `compare_models`.
+    Where one is a model and the other stored scores, the scores are A and the model is B. Without a model, only causes that
+    the scores show can be found.
 
     Raises:
         IncomparableError: no common tag or image.
-        ArenaError: a name is unknown or stands for both, or files are missing or damaged.
+        ArenaError: a published file, one entrant twice, images missing or not needed, or files missing or damaged.
     """
-    images = images_of(chosen.images, chosen.dataset, limit=chosen.limit, seed=chosen.seed, root=root)
-    side, runner = mixed(model, files, compute=compute, root=root, thresholds=thresholds or {}, progress=progress)
-    known = those_scored(images, side)
-    scores = folder or _home(side.name, runner.card.name, images)
-    refuse_overwriting(scores, runner, files)
-    make_folder(scores)
-    (ran,) = score_models([runner], known, scores, progress)
-    report = _compare((side, ran), images.relations, tolerances, progress, Rerun(_as_ran(runner, ran), known, diagnose))
+    a, b = _with_unique_names(require_scores(a, VERB), require_scores(b, VERB), options)
+    refuse_thresholds(options.thresholds, [a.name, b.name])
+    models = [one for one in (a, b) if isinstance(one, ModelEntrant)]
+    stored = [one for one in (a, b) if not isinstance(one, ModelEntrant)]
+    _refuse_images(options, needed=bool(models))
+    own = {one.name: own_thresholds_of(one, options.thresholds.get(one.name), progress) for one in (a, b)}
+    if not models:
+        return _compare_stored(stored, own, options.tolerances, progress)
+    images = images_of(options.images, options.dataset, limit=options.limit, seed=options.seed, root=options.root)
+    if not stored:
+        return _compare_models(models, own, images, options, progress)
+    return _compare_with_stored(models[0], stored[0], own, images, options, progress)
+
+
+def _with_unique_names(a: ScoredEntrant, b: ScoredEntrant, options: ParityOptions) -> list[ScoredEntrant]:
+    """Names of which no two are equal; one model may run in two ways, and B is then followed by its way."""
+    if not (isinstance(a, ModelEntrant) and isinstance(b, ModelEntrant) and a.source == b.source):
+        return give_unique_names([a, b])
+    ours, theirs = options.compute, options.compute_b or options.compute
+    if ours == theirs:
+        raise ArenaError(f"{a.source} is named twice; a second one enters as OTHERNAME=PATH, or give --precision-b")
+    way = theirs.precision if theirs.precision != ours.precision else theirs.device
+    return give_unique_names([a, b], ("", way.replace(":", "-")))
+
+
+def _refuse_images(options: ParityOptions, *, needed: bool) -> None:
+    given = (options.images is not None) + (options.dataset is not None)
+    if needed and given != 1:
+        raise ArenaError(f"{VERB}: a model needs images; give either --images FOLDER or --dataset NAME")
+    if given and not needed:
+        raise ArenaError(f"{VERB}: stored scores need no images; leave out --images and --dataset")
+
+
+def _compare_stored(
+    stored: Sequence[StoredEntrant], own: Mapping[str, Own], tolerances: Tolerances, progress: Progress
+) -> Report:
+    a, b = (read_stored(one) for one in stored)
+    first, second = at_thresholds(a, own[a.name], other=own[b.name]), at_thresholds(b, own[b.name], other=own[a.name])
+    return _compare((first, second), TagRelations(), tolerances, progress, None)
+
+
+def _compare_models(
+    models: Sequence[ModelEntrant], own: Mapping[str, Own], images: Images, options: ParityOptions, progress: Progress
+) -> Report:
+    computes = options.compute, options.compute_b or options.compute
+    first, second = (runner_of(one, own[one.name], how) for one, how in zip(models, computes, strict=True))
+    folder = options.folder or _home(first.card.name, second.card.name, images)
+    make_folder(folder)
+    a, b = score_models([first, second], images, folder, progress)
+    rerun = Rerun(_as_ran(second, b), images, options.diagnose)
+    return _compare((a, b), images.relations, options.tolerances, progress, rerun)
+
+
+def _compare_with_stored(
+    model: ModelEntrant,
+    stored: StoredEntrant,
+    own: Mapping[str, Own],
+    images: Images,
+    options: ParityOptions,
+    progress: Progress,
+) -> Report:
+    """Run a model, B, on the images that stored scores, A, are of; other images are left out."""
+    runner = runner_of(model, own[model.name], options.compute_b or options.compute)
+    a = at_thresholds(read_stored(stored), own[stored.name], other=own[model.name])
+    known = those_scored(images, a)
+    folder = options.folder or _home(a.name, model.name, images)
+    refuse_overwriting(folder, runner, stored)
+    make_folder(folder)
+    (b,) = score_models([runner], known, folder, progress)
+    rerun = Rerun(_as_ran(runner, b), known, options.diagnose)
+    report = _compare((a, b), images.relations, options.tolerances, progress, rerun)
     if left := len(images.source.image_ids) - len(known.source.image_ids):
-        note = f"{plural(left, 'image', 'images')} of {images.name} {side.name} has no scores of; left out"
+        note = f"{plural(left, 'image', 'images')} of {images.name} {a.name} has no scores of; left out"
         return replace(report, notes=(*report.notes, note))
     return report
-
-
-def compare_scores(
-    files: Mapping[str, Path],
-    *,
-    thresholds: Mapping[str, float] | None = None,
-    tolerances: Tolerances = Tolerances(),
-    root: Path | None = None,
-    progress: Progress = Silent(),
-) -> Report:
-    """Compare scores that are there already; only causes that scores show can be found.
-
-    Args:
-        files: name -> `.npz` of scores, or the scores folder of a run; A first.
-
-    Raises:
-        IncomparableError: no common tag or image.
-        ArenaError: not two, or damaged.
-    """
-    sides = read_sides(files, thresholds=thresholds or {}, root=root)
-    return _compare(sides, TagRelations(), tolerances, progress, None)
 
 
 def _home(a: str, b: str, images: Images) -> Path:
@@ -157,7 +164,7 @@ def _home(a: str, b: str, images: Images) -> Path:
     return Path("runs") / f"parity-{a}-{b}-on-{images.name}"
 
 
-def _as_ran(runner: Runner, side: Side) -> Runner:
+def _as_ran(runner: Runner, side: ScoredModel) -> Runner:
     """The model as its scores were made: with the sigmoid that it turned out to lack."""
     return runner._replace(card=replace(runner.card, output="logits")) if side.missing_sigmoid else runner
 
@@ -176,7 +183,11 @@ class Rerun(NamedTuple):
 
 
 def _compare(
-    sides: tuple[Side, Side], relations: TagRelations, tolerances: Tolerances, progress: Progress, rerun: Rerun | None
+    sides: tuple[ScoredModel, ScoredModel],
+    relations: TagRelations,
+    tolerances: Tolerances,
+    progress: Progress,
+    rerun: Rerun | None,
 ) -> Report:
     pair = pair_up(*sides, relations)
     with progress.count("tags", 2 * len(pair.tags), 0) as advance:
@@ -231,7 +242,7 @@ def _notes(pair: Pair, parity: Parity) -> tuple[str, ...]:
         )
     for own, other in ((pair.a, pair.b), (pair.b, pair.a)):
         if own.borrowed:
-            notes.append(f"nobody tells thresholds of {own.name}; its decisions are taken at {other.name}'s")
+            notes.append(f"{own.name} has no known thresholds; its decisions are taken at those of {other.name}")
     if not parity.same_thresholds:
         notes.append("their thresholds differ; decisions are taken at each one's own")
     if not parity.same_columns:

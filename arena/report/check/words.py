@@ -69,9 +69,9 @@ def name_of(text: str, length: int = NAME) -> str:
 def sentence(verdict: Verdict) -> str:
     """The verdict in one sentence.
 
-    >>> from arena.gate.verdict import Side
+    >>> from arena.gate.verdict import JudgedModel
     >>> one = Case("margins", "map", "mAP", Outcome.FAIL, "...")
-    >>> sentence(Verdict(Side("new", "runs/new"), Side("old", "runs/old"), [one]))
+    >>> sentence(Verdict(JudgedModel("new", "runs/new"), JudgedModel("old", "runs/old"), [one]))
     'new may not replace old: it fails 1 of 1 requirement (mAP).'
     """
     new, old, cases = name_of(verdict.candidate.name), name_of(verdict.baseline.name), verdict.cases
@@ -119,8 +119,8 @@ def _all_hold(checked: int) -> str:
 def headline(verdict: Verdict) -> str:
     """The outcome as a badge has it.
 
-    >>> from arena.gate.verdict import Side
-    >>> side = Side("new", "runs/new")
+    >>> from arena.gate.verdict import JudgedModel
+    >>> side = JudgedModel("new", "runs/new")
     >>> headline(Verdict(side, side, [Case("margins", "map", "mAP", Outcome.PASS, "...")]))
     'passing'
     """

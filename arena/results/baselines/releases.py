@@ -6,17 +6,18 @@ from dataclasses import replace
 from pathlib import Path
 
 from arena.base.errors import ArenaError
+from arena.base.names import disambiguate
 from arena.results.baselines.log import SHORT, read_log
 from arena.results.baselines.release import Release
 from arena.results.baselines.store import result_of
-from arena.results.named import read_named
+from arena.results.named import NamedRun, refuse_damaged
 from arena.tags import TagRelations
 from arena.tags.relations import Link
 from arena.tags.rows import read_csv
 
 
-def releases_of(home: Path, runs: Sequence[str] = ()) -> list[Release]:
-    """Every baseline in the order in which they were set, each once, then the runs as they were named.
+def releases_of(home: Path, runs: Sequence[NamedRun] = ()) -> list[Release]:
+    """Every baseline in the order in which they were set, each once, then the runs.
 
     Raises:
         ArenaError: neither a baseline nor a run, or one that is damaged.
@@ -28,41 +29,29 @@ def releases_of(home: Path, runs: Sequence[str] = ()) -> list[Release]:
         (Release(one.name, one.model, one.created, one.reason, result_of(one)), one.digest[:SHORT])
         for one in latest.values()
     ]
-    for spec in runs:
-        named = read_named(spec)
-        created = named.result.recipe.created
-        found.append((Release(named.model, named.model, created, "", named.result), named.folder.name))
+    for run in runs:
+        refuse_damaged(run.folder, run.result)
+        created = run.result.recipe.created
+        found.append((Release(run.name, run.model, created, "", run.result), run.folder.name))
     if not found:
         raise ArenaError(
             f"{home}: no baseline is set, and no run is named; set one with arena baseline set, or name runs"
         )
-    return _told_apart(found)
+    return _with_unique_names(found)
 
 
-def _told_apart(found: Sequence[tuple[Release, str]]) -> list[Release]:
-    """Releases of one name are told apart by what else is known of them, then by number."""
-    for tell in (_plain, _dated, _beside):
-        names = [tell(release, beside) for release, beside in found]
-        if len(set(names)) == len(names):
-            break
+def _with_unique_names(found: Sequence[tuple[Release, str]]) -> list[Release]:
+    """Releases of one name are followed by their date, else by the name of their folder, else by a number."""
     seen: Counter[str] = Counter()
-    made = []
-    for name, (release, _) in zip(names, found, strict=True):
-        seen[name] += 1
-        made.append(replace(release, name=name if seen[name] == 1 else f"{name} ({seen[name]})"))
-    return made
-
-
-def _plain(release: Release, beside: str) -> str:
-    return release.name
-
-
-def _dated(release: Release, beside: str) -> str:
-    return f"{release.name} {release.created[:10]}".rstrip()
-
-
-def _beside(release: Release, beside: str) -> str:
-    return f"{release.name} {beside}"
+    placed, numbered = [], []
+    for release, folder in found:
+        placed.append(f"{release.name} {folder}")
+        seen[placed[-1]] += 1
+        numbered.append(f"{placed[-1]} ({seen[placed[-1]]})" if seen[placed[-1]] > 1 else placed[-1])
+    plain = [release.name for release, _ in found]
+    dated = [f"{release.name} {release.created[:10]}".rstrip() for release, _ in found]
+    names = disambiguate(plain, dated, placed, numbered)
+    return [replace(release, name=name) for name, (release, _) in zip(names, found, strict=True)]
 
 
 def read_aliases(path: Path | None) -> Callable[[str], str]:

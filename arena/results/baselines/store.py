@@ -18,7 +18,7 @@ from arena.base.errors import ArenaError
 from arena.base.files import digest_file, make_folder
 from arena.base.provenance import digest, now
 from arena.results.baselines.log import SHORT, Baseline, add_line, newest, read_log
-from arena.results.named import NamedRun, headlines, read_named, read_sound
+from arena.results.named import NamedRun, headlines, read_sound, refuse_damaged
 from arena.results.run_folder import Result
 from arena.scores.store import read_store
 
@@ -35,31 +35,29 @@ class Set(NamedTuple):
     is_new: bool
 
 
-def set_baseline(run: str, home: Path, *, reason: str, name: str | None = None, with_scores: bool = False) -> Set:
+def set_baseline(run: NamedRun, home: Path, *, reason: str, name: str | None = None, with_scores: bool = False) -> Set:
     """Declare a run what releases are held against from now on.
 
     Args:
-        run: `RUN`, or `RUN:MODEL`.
         home: the folder of baselines; made where there is none.
         reason: why; one line that is kept.
-        name: of the release; None takes the model's.
+        name: of the release; None takes that of the run.
         with_scores: keep the model's scores too, so that later candidates can be compared image by image.
 
     Returns: the baseline; where the same one holds already, nothing is written but files of it that were changed since.
 
     Raises:
-        ArenaError: no reason, no such run, a damaged one, or no scores to keep.
-        IncomparableError: a run of another schema.
+        ArenaError: no reason, a damaged run, or no scores to keep.
     """
     why = " ".join(reason.split())
     if not why:
         raise ArenaError('--reason: empty; say why this run is the baseline, as in --reason "release 1.2"')
-    named = read_named(run)
-    files = _files(named, with_scores)
+    refuse_damaged(run.folder, run.result)
+    files = _files(run, with_scores)
     make_folder(home)
     with _alone(home):
         log = read_log(home)
-        made = _baseline(named, home, files, why, name or named.model)
+        made = _baseline(run, home, files, why, name or run.name)
         holds = log[-1] if log and (log[-1].digest, log[-1].name) == (made.digest, made.name) else None
         kept = next((one for one in reversed(log) if one.digest == made.digest and not fault(one)), None)
         if kept is None or (with_scores and not kept.has_scores):
@@ -104,7 +102,8 @@ def scores_of(baseline: Baseline) -> Path | None:
         refuse_changed(baseline)
         return baseline.copy / inside
     try:
-        untouched = _digest(read_named(f"{baseline.origin}:{baseline.model}")) == baseline.digest
+        origin = NamedRun(baseline.origin, baseline.model, baseline.name, read_sound(baseline.origin))
+        untouched = _digest(origin) == baseline.digest
     except ArenaError:
         return None
     return baseline.origin / inside if untouched and (baseline.origin / inside / "store.json").is_file() else None

@@ -1,38 +1,23 @@
 """A published result beside measured ones: what a comparison keeps of it."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from arena.base.errors import refuse_twice
 from arena.results.published.aggregates import aggregates_of
-from arena.results.published.read import read_published
 from arena.results.published.record import Published
 
 UNKNOWN = "unknown"
 
 
-def read_given(given: str) -> dict[str, Published]:
-    """The models of `FILE`, or of `NAME=FILE` the one of that name, or the only one called so.
+def columns_of(published: Sequence[Published]) -> list[dict[str, Any]]:
+    """The entries of `summary.json` of several published results, in their order.
 
     Raises:
-        ArenaError: no published file, or without a model of that name.
+        ArenaError: two models have one name.
     """
-    name, separator, path = given.partition("=")
-    if not separator or Path(given).exists():
-        return read_published(Path(given))
-    return read_published(Path(path), name or None)
-
-
-def read_columns(given: Sequence[str]) -> list[dict[str, Any]]:
-    """The entries of `summary.json` of several files, in their order.
-
-    Raises:
-        ArenaError: a file is none, or two models have one name.
-    """
-    found = [one for text in given for one in read_given(text).values()]
-    refuse_twice("--published", "model", [one.name for one in found])
-    return [column_of(one) for one in found]
+    refuse_twice("--published", "model", [one.name for one in published])
+    return [column_of(one) for one in published]
 
 
 def column_of(published: Published) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from arena.base.errors import ArenaError
 from arena.cards import ModelCard, Preprocess
-from arena.taggers.base import Pixels, Scores, Tagger
+from arena.taggers.base import Pixels, Scores, Tagger, notes_of
 from arena.taggers.files.tag_files import canonical
 from arena.tags import TagRelations, TagSpace, project
 
@@ -28,7 +28,7 @@ class Ensemble:
         relations: what is known of tags' names; without aliases, spellings that differ in case, spaces or escapes still match.
 
     Attributes:
-        notes: what a user should know of the match.
+        notes: what a user should know of the match, and of the members.
 
     Raises:
         ArenaError: the members have no tag in common.
@@ -39,7 +39,7 @@ class Ensemble:
         self.members = tuple(members)
         spaces = [member.tags for member in members]
         self.tags, self._columns = common_tags(card.name, spaces, relations)
-        self.notes = _notes(self.tags, spaces, self._columns)
+        self.notes = (*_notes(self.tags, spaces, self._columns), *_notes_of_members(members))
         self.preprocess = members[0].preprocess
         self.precision = _all_of([member.precision for member in members])
         self.device = _all_of([member.device for member in members])
@@ -142,6 +142,10 @@ def _notes(tags: TagSpace, spaces: Sequence[TagSpace], columns: Sequence[Columns
     few = ", ".join(f"{name} = {spelling}" for name, spelling in list(other.items())[:3])
     more = ", ..." if len(other) > 3 else ""
     return (f"{len(other):,} of {len(tags):,} common tags are spelt otherwise by a member: {few}{more}",)
+
+
+def _notes_of_members(members: Sequence[Tagger]) -> tuple[str, ...]:
+    return tuple(f"{member.card.name}: {note}" for member in members for note in notes_of(member))
 
 
 def single(tagger: Tagger) -> tuple[Tagger, ...]:

@@ -1,49 +1,70 @@
 """SmilingWolf's timm layout: `model.safetensors`, `config.json` and `selected_tags.csv`, run in torch."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import timm
+from torch import nn
 
 from arena.base.errors import WeightsError
-from arena.cards import ModelCard
+from arena.cards import TIMM_CONFIG, ModelCard
+from arena.taggers.files.preprocess_values import UnclearError, read_json
 from arena.taggers.files.tag_files import read_tags
+from arena.taggers.files.timm_config import TimmConfig, parse_timm_config
 from arena.taggers.files.weights import load_state, read_state
 from arena.taggers.torch_runtime import TorchTagger, choose_runtime
 
 
 def load(card: ModelCard, files: Mapping[str, Path], *, device: str, precision: str) -> TorchTagger:
-    """Build the architecture that `config.json` names and fill it."""
+    """Build the architecture that `config.json` names and fill it.
+
+    Raises:
+        WeightsError: a file is damaged or disagrees with another, or timm does not know the network.
+    """
     runtime = choose_runtime(device, precision)
-    config = _read_config(files["config.json"])
+    path = files[TIMM_CONFIG]
+    config = _read_config(path)
     tags = read_tags(card, files)
-    if len(tags) != config["num_classes"]:
+    if len(tags) != config.num_classes:
         raise WeightsError(
             f"{files['selected_tags.csv']}: {len(tags)} tags, but the network of {card.name} has "
-            f"{config['num_classes']} (config.json: num_classes); take both files from the same release"
+            f"{config.num_classes} (config.json: num_classes); take both files from the same release"
         )
-    try:
-        network = timm.create_model(
-            config["architecture"], pretrained=False, num_classes=config["num_classes"], **config.get("model_args", {})
-        )
-    except (RuntimeError, TypeError) as error:
-        raise WeightsError(f"{files['config.json']}: timm {timm.__version__} cannot build it: {error}") from None
+    network = _build(config, path)
+    _refuse_other_side(network, card.preprocess.size, path)
     load_state(network, read_state(files["model.safetensors"]), files["model.safetensors"])
-    size = card.preprocess.size if card.preprocess_file else int(config["pretrained_cfg"]["input_size"][-1])
-    return TorchTagger(card, tags, network, size=size, runtime=runtime)
+    return TorchTagger(card, tags, network, size=card.preprocess.size, runtime=runtime)
 
 
-def _read_config(path: Path) -> dict[str, Any]:
+def _read_config(path: Path) -> TimmConfig:
     try:
-        config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        missing = [key for key in ("architecture", "num_classes", "pretrained_cfg") if key not in dict(config)]
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise WeightsError(f"{path}: no readable JSON ({error}); fetch the file again") from None
-    except (TypeError, ValueError):
-        raise WeightsError(f"{path}: no table; it must be timm's config.json") from None
-    if missing or "input_size" not in config["pretrained_cfg"]:
-        wanted = ", ".join(missing) or "pretrained_cfg.input_size"
-        raise WeightsError(f"{path}: no {wanted}; it must be timm's config.json")
-    return config
+        return parse_timm_config(read_json(path))
+    except UnclearError as error:
+        raise WeightsError(f"{path}: {error}") from None
+
+
+def _build(config: TimmConfig, path: Path) -> nn.Module:
+    if not timm.is_model(config.architecture):  # another name may be an address, which timm would fetch
+        raise WeightsError(
+            f"{path}: architecture = {config.architecture!r}; timm {timm.__version__} has no such network"
+        )
+    try:
+        network: nn.Module = timm.create_model(
+            config.architecture, pretrained=False, num_classes=config.num_classes, **config.model_args
+        )
+    except Exception as error:  # networks raise what they like for arguments that they cannot take
+        raise WeightsError(f"{path}: timm {timm.__version__} cannot build it: {error}") from None
+    return network
+
+
+def _refuse_other_side(network: nn.Module, size: int, path: Path) -> None:
+    """Refuse squares of another side than the network is built for, where it takes only that."""
+    patches = getattr(network, "patch_embed", None)
+    if not getattr(patches, "strict_img_size", False):
+        return
+    built = getattr(patches, "img_size", None)
+    if built is not None and tuple(built) != (size, size):
+        raise WeightsError(
+            f"{path}: the network is built for {built[1]} x {built[0]} pixels, but its pictures are {size} x {size}; "
+            "mend input_size, or img_size in model_args"
+        )

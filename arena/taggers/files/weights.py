@@ -1,6 +1,7 @@
 """Where a tagger's files are, or how they get here; and whether they are what they are said to be."""
 
 import os
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from arena.base.errors import WeightsError
 from arena.base.files import digest_known
 from arena.base.progress import Progress, Silent
 from arena.cards import ModelCard, Source
+from arena.taggers.files.graph_data import explain_missing, with_graph_data
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -19,9 +21,15 @@ RECORD_FILE = "arena.sha256"
 
 
 def find(card: ModelCard) -> dict[str, Path] | None:
-    """The files of a card by name if all are on this machine: in its folder, or in the hub's cache; else None."""
+    """The files of a card by name if all are on this machine: in its folder, or in the hub's cache; else None.
+
+    Files that hold a graph's weights beside it belong to them, whether the card lists them or not.
+
+    Raises:
+        WeightsError: a graph names a file outside its folder.
+    """
     found = _found(card)
-    return found if len(found) == len(card.files) else None
+    return found if all(name in found for name in card.files) else None
 
 
 def _found(card: ModelCard) -> dict[str, Path]:
@@ -30,10 +38,16 @@ def _found(card: ModelCard) -> dict[str, Path]:
     for source in dict.fromkeys(map(card.source, card.files)):
         names = [file for file in card.files if card.source(file) == source]
         for place in ({name: card.folder / name for name in names}, _cached(source, names)):
-            if len(place) == len(names) and all(path.exists() for path in place.values()):
-                paths |= place
+            whole = len(place) == len(names) and all(path.exists() for path in place.values())
+            if whole and not explain_missing(place):
+                paths |= with_graph_data(place)
                 break
-    return {name: paths[name] for name in card.files if name in paths}
+    return _in_order(card, paths)
+
+
+def _in_order(card: ModelCard, paths: Mapping[str, Path]) -> dict[str, Path]:
+    """Those that the card lists in its order, weights first; then what lies beside graphs."""
+    return {name: paths[name] for name in card.files if name in paths} | dict(paths)
 
 
 def _cached(source: Source | None, names: Sequence[str]) -> dict[str, Path]:
@@ -127,43 +141,110 @@ def _refuse_others(card: ModelCard, files: Mapping[str, Path]) -> None:
 
 
 def _pull(card: ModelCard, progress: Progress) -> dict[str, Path]:
+    in_folder = {file: card.folder / file for file in card.files if (card.folder / file).exists()}
+    lacks_data = explain_missing(in_folder)
     if card.hub is None:
-        missing = [file for file in card.files if not (card.folder / file).exists()]
-        raise WeightsError(f"model {card.name}: no {', '.join(missing)} in {card.folder}; put the files there")
+        missing = ", ".join(file for file in card.files if file not in in_folder)
+        raise WeightsError(
+            f"model {card.name}: no {missing} in {card.folder}; put the files there" if missing else lacks_data
+        )
+    here = _found(card)
+    rest = tuple(file for file in card.files if file not in here)
+    try:
+        return _in_order(card, here | _pull_with_data(replace(card, files=rest), progress))
+    except WeightsError as error:
+        raise WeightsError(f"{error}. {lacks_data}" if lacks_data else str(error)) from None
+
+
+def _pull_with_data(card: ModelCard, progress: Progress) -> dict[str, Path]:
+    """Files of a card from the hub, and then what their graphs name, of the same commit."""
     from arena.taggers.files.hub import pull_files
 
-    here = _found(card)
-    rest = replace(card, files=tuple(file for file in card.files if file not in here))
-    paths = here | {name: pulled.path for name, pulled in pull_files(rest, progress).items()}
-    return {name: paths[name] for name in card.files}
+    pulled = pull_files(card, progress)
+    paths = {name: file.path for name, file in pulled.items()}
+    for name in pulled:
+        source = card.source(name)
+        assert source is not None
+        beside = tuple(file for file in with_graph_data({name: paths[name]}) if file not in paths)
+        part = replace(card, hub=source.hub, revision=pulled[name].commit, elsewhere={}, files=beside)
+        paths |= {file: one.path for file, one in pull_files(part, progress).items()}
+    return paths
+
+
+CONTAINERS = ("model", "state_dict", "model_state_dict", "module")
+"""Keys under which training code saves a state dict beside its optimiser and counters; the first that is there is read."""
+
+WRAPPER_PREFIXES = ("module.", "_orig_mod.", "model.")
+"""What DataParallel, torch.compile and wrapping classes put before every key of a state dict."""
 
 
 def read_state(path: Path) -> "dict[str, Tensor]":
-    """Tensors of a safetensors file, or of a pickle that holds `{"model": state}`, never of an arbitrary one.
+    """Tensors by name of a safetensors file, or of a pickle, read with weights only.
 
-    What else such a pickle holds, as an optimiser's numbers, is mapped and never read.
+    A pickle holds the state dict itself, or a state dict under one of `CONTAINERS`. What else it holds, such as an
+    optimiser's numbers, is mapped and never read. A prefix of `WRAPPER_PREFIXES` that all names share is taken off.
 
     Raises:
-        WeightsError: the file is truncated or of another format.
+        WeightsError: the file is truncated, of another format, or holds no state dict.
     """
-    import torch
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
         if path.suffix == ".safetensors":
-            return load_file(path)
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        return dict(content["model"])
-    except (SafetensorError, OSError, RuntimeError, KeyError, ValueError, EOFError) as error:
+            return _unwrapped(load_file(path))
+        return _unwrapped(_state_of(_read_pickle(path), path))
+    except WeightsError:
+        raise
+    except (SafetensorError, OSError, RuntimeError, ValueError, EOFError) as error:
         reason = str(error).splitlines()[0]
         raise WeightsError(f"{path}: no readable weights ({reason}); truncated? Fetch the file again") from None
     except Exception as error:  # torch.load raises UnpicklingError for what weights_only refuses
         raise WeightsError(f"{path}: refused ({type(error).__name__}); it must hold tensors only") from None
 
 
+def _read_pickle(path: Path) -> object:
+    """The content of a file that torch saved; one in the format before torch 1.6 is no zip archive and cannot be mapped."""
+    import torch
+
+    return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+
+
+def _state_of(content: object, path: Path) -> "dict[str, Tensor]":
+    """The state dict that a checkpoint is or holds."""
+    if isinstance(content, Mapping):
+        for state in (content, *(content[key] for key in CONTAINERS if key in content)):
+            if _is_state(state):
+                return dict(state)
+    seen = f"a table of {', '.join(map(repr, content))}" if isinstance(content, Mapping) else type(content).__name__
+    raise WeightsError(
+        f"{path}: holds no state dict, but {seen[:200]}; save the state dict itself, or one under {CONTAINERS[0]!r}"
+    )
+
+
+def _is_state(content: object) -> bool:
+    from torch import Tensor
+
+    return (
+        isinstance(content, Mapping)
+        and len(content) > 0
+        and all(isinstance(key, str) and isinstance(value, Tensor) for key, value in content.items())
+    )
+
+
+def _unwrapped(state: "dict[str, Tensor]") -> "dict[str, Tensor]":
+    """The state without the prefixes that all of its names share, outermost first."""
+    while state and (
+        prefix := next((one for one in WRAPPER_PREFIXES if all(key.startswith(one) for key in state)), "")
+    ):
+        state = {key.removeprefix(prefix): value for key, value in state.items()}
+    return state
+
+
 def load_state(network: object, state: "dict[str, Tensor]", path: Path, *, fits: str = "its config.json") -> None:
     """Put tensors into a torch network, every name and shape being right.
+
+    A network on the meta device takes the tensors as they are, in their own dtype.
 
     Args:
         fits: what they are to fit, as an error tells it.
@@ -175,7 +256,7 @@ def load_state(network: object, state: "dict[str, Tensor]", path: Path, *, fits:
 
     assert isinstance(network, nn.Module)
     try:
-        network.load_state_dict(state)
+        network.load_state_dict(state, assign=next(network.parameters()).is_meta)
     except RuntimeError as error:
         lines = [line.strip() for line in str(error).splitlines()[1:]] or [str(error)]
         raise WeightsError(f"{path}: does not fit {fits}: {_first_of(lines[0])}") from None

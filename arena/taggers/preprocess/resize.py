@@ -31,6 +31,7 @@ _PIL = {
     "bilinear": Image.Resampling.BILINEAR,
     "lanczos": Image.Resampling.LANCZOS,
     "box": Image.Resampling.BOX,
+    "hamming": Image.Resampling.HAMMING,
     "nearest": Image.Resampling.NEAREST,
 }
 

@@ -23,7 +23,8 @@ def square(pixels: RGB, preprocess: Preprocess) -> RGB:
         ArenaError: the library that resizes is not installed.
 
     Source: JoyTag's `Models.py` and the WD demo space, whose paths agree pixel for pixel, for the defaults; JoyTag's arena
-    and SmilingWolf's model zoo for OpenCV's `area` without enlarging; imgutils' `pad_to_size` for `fit_size`.
+    and SmilingWolf's model zoo for OpenCV's `area` without enlarging; imgutils' `pad_to_size` for `fit_size`, and its
+    `center_crop` for `crop_rounding` down, torchvision's for nearest.
     """
     box = place(pixels.shape[0], pixels.shape[1], preprocess)
     first = (preprocess.fit_size and preprocess.fit_resize) or preprocess.resize
@@ -34,8 +35,17 @@ def square(pixels: RGB, preprocess: Preprocess) -> RGB:
         picture = _padded(picture, box, preprocess)
     last = preprocess.crop_from or preprocess.size
     picture = _resized(picture, last, last, preprocess, preprocess.resize)
-    start = (last - preprocess.size) // 2
+    start = _middle(last - preprocess.size, preprocess.crop_rounding)
     return np.asarray(picture)[start : start + preprocess.size, start : start + preprocess.size]
+
+
+def _middle(rest: int, rounding: str) -> int:
+    """How much of what is cut off lies before the middle, pixels.
+
+    >>> [_middle(rest, "down") for rest in (5, 6, 7)], [_middle(rest, "nearest") for rest in (5, 6, 7)]
+    ([2, 3, 3], [2, 3, 4])
+    """
+    return rest // 2 if rounding == "down" else round(rest / 2)
 
 
 def _resized(picture: Canvas, height: int, width: int, preprocess: Preprocess, filter_name: str) -> Canvas:

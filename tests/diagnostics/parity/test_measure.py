@@ -10,7 +10,7 @@ from scipy.stats import spearmanr
 from arena.cards import Thresholds
 from arena.diagnostics.parity import measure as module
 from arena.diagnostics.parity.measure import Parity, measure
-from arena.diagnostics.parity.pairs import Side, pair_up, thresholds_of
+from arena.diagnostics.parity.pairs import ScoredModel, pair_up, thresholds_of
 from arena.metrics.ranks import spearman
 from arena.scores.store import Scores
 from arena.tags import TagRelations, TagSpace
@@ -20,13 +20,13 @@ FEW_VALUES = st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.75, 1.0])
 
 def side(
     name: str, values: list[list[float]] | np.ndarray, tags: str = "xyz", ids: str = "pqr", default: float = 0.5
-) -> Side:
+) -> ScoredModel:
     matrix = np.asarray(values, np.float32)
     space = TagSpace(tuple(tags[: matrix.shape[1]]))
-    return Side(name, Scores.of(tuple(ids[: len(matrix)]), space, matrix), Thresholds(default))
+    return ScoredModel(name, Scores.of(tuple(ids[: len(matrix)]), space, matrix), Thresholds(default))
 
 
-def compare(a: Side, b: Side) -> Parity:
+def compare(a: ScoredModel, b: ScoredModel) -> Parity:
     return measure(pair_up(a, b))
 
 

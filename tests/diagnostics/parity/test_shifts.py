@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arena.diagnostics.parity.pairs import Pair, Side, pair_up
+from arena.diagnostics.parity.pairs import Pair, ScoredModel, pair_up
 from arena.diagnostics.parity.shifts import find_shift
 from arena.scores.store import Scores
 from arena.tags import TagSpace
@@ -28,7 +28,8 @@ def pair_of(a: np.ndarray, b: np.ndarray, names_b: Sequence[str]) -> Pair:
     ids = tuple(f"i{row}" for row in range(IMAGES))
     names = tuple(f"t{column}" for column in range(TAGS))
     return pair_up(
-        Side("a", Scores.of(ids, TagSpace(names), a)), Side("b", Scores.of(ids, TagSpace(tuple(names_b)), b))
+        ScoredModel("a", Scores.of(ids, TagSpace(names), a)),
+        ScoredModel("b", Scores.of(ids, TagSpace(tuple(names_b)), b)),
     )
 
 

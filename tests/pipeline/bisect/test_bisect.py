@@ -142,7 +142,7 @@ def test_runs_are_held_together_by_their_scores(npz_specs: list[str], world: Pat
         for spec in npz_specs[2:]
     ]
     answer = bisect(bench_of(list(map(str, runs)), world, tmp_path / "out"))
-    assert (answer.kept, answer.lost, answer.is_found) == ("run-s3", "run-s4", True)
+    assert (answer.kept, answer.lost, answer.is_found) == ("s3", "s4", True)
     content = json.loads((runs[0] / "run.json").read_text())
     content["dataset"]["digest"] = "0" * 64
     (runs[0] / "run.json").write_text(json.dumps(content))

@@ -10,6 +10,7 @@ from arena.base.errors import ArenaError
 from arena.gate.verdict import Outcome
 from arena.pipeline.check.check import check
 from arena.pipeline.display_options import Showing
+from arena.pipeline.entrants import find_run
 from arena.pipeline.paired import Asked
 from arena.report.check.document import check_document, read_check
 from arena.results.baselines.store import set_baseline
@@ -40,7 +41,7 @@ def test_a_verdict_is_of_the_candidate_less_the_baseline(world: World) -> None:
 
 def test_the_recorded_baseline_is_found_by_its_name_and_by_being_the_last(world: World) -> None:
     home, old = world.folder / "baselines", world.run("old", "a")
-    set_baseline(str(old), home, reason="the first", name="first")
+    set_baseline(find_run(str(old)), home, reason="the first", name="first")
     asked = Asked(replicates=60, showing=Showing("none"), baselines=home)
     found = check(f"new={world.npz('new')}", baseline="@baseline", output=world.folder / "out", asked=asked)
     assert found.verdict.paired

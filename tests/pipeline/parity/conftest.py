@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from arena.diagnostics.parity.verdict import Report
-from arena.pipeline.parity.parity import Chosen, compare_models, compare_with_scores
+from arena.pipeline.entrants import find_entrant
+from arena.pipeline.parity.parity import ParityOptions, compare_ports
 from arena.pipeline.stages import Compute
 from tests.conftest import write_selected_tags
 
@@ -96,13 +97,18 @@ def rename_tags(spec: str, rename: Callable[[list[str]], list[str]]) -> None:
     write_selected_tags(folder, rename([f"tag_{i}" for i in range(TAGS)]))
 
 
-def compare(a: str, b: str, pictures: Path, **how: object) -> Report:
-    """Run two models on the CPU and compare them."""
-    folder = pictures.parent / "scores"
-    return compare_models(a, b, Chosen(images=pictures), folder=folder, compute=Compute("cpu"), **how)  # type: ignore[arg-type]
+def compare_named(a: str, b: str, **options: object) -> Report:
+    """Compare two entrants by what a user would type; models run on the CPU."""
+    how = ParityOptions(compute=Compute("cpu"), **options)  # type: ignore[arg-type]
+    return compare_ports(find_entrant(a, root=how.root), find_entrant(b, root=how.root), how)
 
 
-def hold_against(files: dict[str, Path], model: str, pictures: Path, **how: object) -> Report:
-    """Run a model on the CPU and compare it with scores that are there already."""
-    folder = pictures.parent / "scores"
-    return compare_with_scores(model, files, Chosen(images=pictures), folder=folder, compute=Compute("cpu"), **how)  # type: ignore[arg-type]
+def compare(a: str, b: str, pictures: Path, **options: object) -> Report:
+    """Compare two entrants, of which models are run on pictures."""
+    return compare_named(a, b, images=pictures, folder=pictures.parent / "scores", **options)
+
+
+def compare_scores(files: dict[str, Path], **options: object) -> Report:
+    """Compare two files of scores."""
+    a, b = (f"{name}={path}" for name, path in files.items())
+    return compare_named(a, b, **options)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from arena.gate.verdict import Case, Measure, Outcome, Side, TagLoss, Verdict
+from arena.gate.verdict import Case, JudgedModel, Measure, Outcome, TagLoss, Verdict
 from arena.images.thumbnails import Thumbnail
 from arena.report.check import losses as losses_module
 from arena.report.check.drawing import WIDTH, drawing_of, span_of
@@ -71,10 +71,14 @@ def test_the_named_tags_come_first_then_all_others_that_are_lower_beyond_doubt(j
 
 
 def test_a_difference_is_candidate_less_baseline_whichever_stands_first(joint: Result) -> None:
-    turned = Verdict(Side("joytag", "a"), Side("joytag-new", "b"), [PASSED])
+    turned = Verdict(JudgedModel("joytag", "a"), JudgedModel("joytag-new", "b"), [PASSED])
     assert losses(turned, joint, None).of == 0
     assert " 0 lower beyond doubt" in losses(turned, joint, None).told
-    one = losses(Verdict(Side("joytag-new", "a"), Side("joytag", "b"), [PASSED]), joint, None).shown[0].loss.measure
+    one = (
+        losses(Verdict(JudgedModel("joytag-new", "a"), JudgedModel("joytag", "b"), [PASSED]), joint, None)
+        .shown[0]
+        .loss.measure
+    )
     assert one.low is not None
     assert one.high is not None
     assert one.difference is not None
@@ -83,7 +87,7 @@ def test_a_difference_is_candidate_less_baseline_whichever_stands_first(joint: R
     swapped = table.rename(columns={"first": "second", "second": "first", "f1_low": "f1_high", "f1_high": "f1_low"})
     swapped = swapped.assign(**{name: -swapped[name] for name in ("f1_difference", "f1_low", "f1_high")})
     other = Result(joint.run, joint.summary, {**joint.tables, "tag_differences": swapped})
-    same = Verdict(Side("joytag-new", "a"), Side("joytag", "b"), [PASSED])
+    same = Verdict(JudgedModel("joytag-new", "a"), JudgedModel("joytag", "b"), [PASSED])
     assert [one.loss for one in losses(same, other, None).shown] == [
         one.loss for one in losses(same, joint, None).shown
     ]

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
-from arena.gate.verdict import Case, Measure, Outcome, Side, TagLoss, Verdict
+from arena.gate.verdict import Case, JudgedModel, Measure, Outcome, TagLoss, Verdict
 
 from ..results import HOSTILE
 
-NEW = Side("joytag-new", "runs/new", "0.4", "ab" * 32)
-OLD = Side("joytag", "runs/old", "per tag", "cd" * 32)
+NEW = JudgedModel("joytag-new", "runs/new", "0.4", "ab" * 32)
+OLD = JudgedModel("joytag", "runs/old", "per tag", "cd" * 32)
 
 
 def measure(
@@ -82,7 +82,7 @@ def hostile() -> Verdict:
             names, [Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.PASS, Outcome.SKIPPED] * 9, strict=False
         )
     ]
-    sides = [Side(name, name, name, name) for name in (HOSTILE[0], "W" * 500)]
+    sides = [JudgedModel(name, name, name, name) for name in (HOSTILE[0], "W" * 500)]
     return Verdict(*sides, cases, names[1], 5, 5, causes=names, policy=names[2], signature=names[4], notes=names)
 
 
@@ -110,7 +110,7 @@ _cases = st.builds(
     Case, _text, _text, _text, st.sampled_from(Outcome), _text, st.none() | _measures,
     st.lists(_losses, max_size=2).map(tuple), st.integers(0, 99),
 )  # fmt: skip
-_sides = st.builds(Side, _text, _text, _text, st.none() | _text)
+_sides = st.builds(JudgedModel, _text, _text, _text, st.none() | _text)
 _texts = st.lists(_text, max_size=2).map(tuple)
 
 verdicts = st.builds(

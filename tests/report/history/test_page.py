@@ -10,6 +10,7 @@ import pytest
 from arena.base.errors import ArenaError
 from arena.base.format import figure, interval
 from arena.cli.terminal.baseline import show_history
+from arena.pipeline.entrants import find_run
 from arena.report.history.drawing import charts
 from arena.report.history.page import render_history
 from arena.report.history.rows import as_csv, rows_of
@@ -38,8 +39,8 @@ def test_page_has_every_figure_and_no_line_between_series(releases: Path, opened
 
 def hostile_history(make_run: MakeRun, tmp_path: Path) -> History:
     run = make_run("x", models=("m",), tags=HOSTILE)
-    set_baseline(str(run), tmp_path / "b", reason=HOSTILE[0], name=HOSTILE[12])
-    set_baseline(str(run), tmp_path / "b", reason="=1+1", name="=cmd()")
+    set_baseline(find_run(str(run)), tmp_path / "b", reason=HOSTILE[0], name=HOSTILE[12])
+    set_baseline(find_run(str(run)), tmp_path / "b", reason="=1+1", name="=cmd()")
     return history_of(releases_of(tmp_path / "b"), tags=HOSTILE)
 
 
@@ -60,7 +61,7 @@ def test_hostile_names_are_text_everywhere(
 
 def test_pictures_are_the_same_bytes_each_time(make_run: MakeRun, tmp_path: Path) -> None:
     run = make_run("x", models=("m",), tags=("<b>$x_1^2$", HOSTILE[11]))
-    found = history_of(releases_of(tmp_path / "none", [str(run)]), tags=[HOSTILE[11]])
+    found = history_of(releases_of(tmp_path / "none", [find_run(str(run))]), tags=[HOSTILE[11]])
     written = write_history(found, [tmp_path / "h.svg", tmp_path / "h.png"])
     assert [path.name for path in written] == ["h.svg", "h.png", "h-dark.svg", "h-dark.png"]
     before = written[0].read_bytes()

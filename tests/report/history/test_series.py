@@ -11,6 +11,7 @@ import pytest
 from arena.base.errors import ArenaError
 from arena.base.format import figure, interval
 from arena.cli.terminal.baseline import show_history
+from arena.pipeline.entrants import find_run
 from arena.report.history.rows import COLUMNS, as_csv, records, rows_of
 from arena.report.history.series import history_of
 from arena.results.baselines.releases import read_aliases, releases_of
@@ -44,7 +45,7 @@ def test_other_compared_tags_part_the_means_but_not_the_tags(make_run: MakeRun, 
     table = pd.read_parquet(part / "per_tag.parquet")
     table.loc[table["tag"] == "dog", "compared"] = False
     table.to_parquet(part / "per_tag.parquet")
-    found = history_of(releases_of(tmp_path / "none", [str(whole), str(part)]), tags=["cat"])
+    found = history_of(releases_of(tmp_path / "none", [find_run(str(whole)), find_run(str(part))]), tags=["cat"])
     assert [len(track.series) for track in found.tracks] == [2, 2, 2, 1]
 
 
@@ -52,7 +53,7 @@ def test_a_renamed_tag_is_followed(make_run: MakeRun, tmp_path: Path) -> None:
     old = make_run("a", tags=("cat", "dog", "hat"))
     new = make_run("b", tags=("cat", "dog", "headwear"), dataset="d2")
     own = make_run("c", tags=("cat", "dog", "headwear"), dataset="d2", spelt={"headwear": "cap"})
-    found_releases = releases_of(tmp_path / "none", [str(old), str(new), str(own)])
+    found_releases = releases_of(tmp_path / "none", [find_run(str(run)) for run in (old, new, own)])
     (plain,) = history_of(found_releases, tags=["cap"]).tags
     assert (plain.title, list(plain.unknown)) == ("headwear", [0]), "by a release's own spelling"
     aliases = tmp_path / "aliases.csv"
@@ -68,7 +69,7 @@ def test_a_renamed_tag_is_followed(make_run: MakeRun, tmp_path: Path) -> None:
 
 def test_releases_of_one_name_are_told_apart(make_run: MakeRun, tmp_path: Path) -> None:
     runs = [make_run(f"r{n}", models=("same",), seed=n) for n in range(3)]
-    names = [one.name for one in releases_of(tmp_path / "none", list(map(str, runs)))]
+    names = [one.name for one in releases_of(tmp_path / "none", [find_run(str(run)) for run in runs])]
     assert names == ["same r0", "same r1", "same r2"]
     with pytest.raises(ArenaError, match="no baseline is set, and no run is named"):
         releases_of(tmp_path / "none")

@@ -10,6 +10,7 @@ import pytest
 from arena.cards import Thresholds
 from arena.dataset.frozen import Truth
 from arena.evaluate import Entry, Settings, evaluate
+from arena.pipeline.entrants import find_run
 from arena.results.baselines.store import set_baseline
 from arena.results.run_folder import write_result
 from arena.scores.store import Scores, ScoreStore
@@ -68,6 +69,6 @@ def releases(make_run: MakeRun, tmp_path: Path) -> Path:
     folder = tmp_path / "baselines"
     for number, name in enumerate(("v-1", "v-2", "v-3", "v-4")):
         run = make_run(name, lost=["hat"] if number == 1 else [], seed=number, dataset="d2" if number == 3 else "d1")
-        set_baseline(str(run), folder, reason=f"release {number}")
+        set_baseline(find_run(str(run)), folder, reason=f"release {number}")
         shutil.rmtree(run)
     return folder

@@ -8,9 +8,10 @@ import pytest
 
 from arena import cli
 from arena.base.errors import ArenaError
+from arena.pipeline.entrants import find_metrics
 from arena.report.text import full_metrics
 from arena.results.published.aggregates import aggregates_of
-from arena.results.published.column import column_of, read_columns, read_given
+from arena.results.published.column import column_of, columns_of
 from arena.results.published.read import read_published
 from arena.results.published.rows import published_of
 from arena.results.run_folder import read_result
@@ -24,10 +25,9 @@ HOSTILE = "<script>alert(1)</script>|@x\u202e"
 
 def test_a_file_goes_by_its_own_name_or_the_one_given(tmp_path: Path) -> None:
     path = write(tmp_path, BLOCK, "a=b.txt")
-    assert list(read_given(str(path))) == ["a=b"]
-    assert list(read_given(f"mine={path}")) == ["mine"]
+    assert [one.name for one in find_metrics([str(path), f"mine={path}"])] == ["a=b", "mine"]
     with pytest.raises(ArenaError, match="model 'x' is listed twice"):
-        read_columns([f"x={path}", f"x={path}"])
+        columns_of(find_metrics([f"x={path}", f"x={path}"]))
 
 
 def test_a_column_tells_what_is_known_and_null_for_the_rest(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Ensembles: the mean over common tags, members that are run once, and cards that are refused."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,8 @@ from arena import taggers
 from arena.base.errors import ArenaError
 from arena.cards import ModelCard, Preprocess, find_model
 from arena.pipeline import run as pipeline
-from arena.pipeline.parity.parity import Chosen, compare_models
+from arena.pipeline.entrants import find_entrant
+from arena.pipeline.parity.parity import ParityOptions, compare_ports
 from arena.pipeline.stages import Compute
 from arena.scores.store import ScoreStore, read_store
 from arena.taggers.adapters.ensemble import Ensemble, common_tags, spelling_of
@@ -184,8 +186,8 @@ def test_scores_are_made_again_when_other_aliases_match_other_tags(
 def test_two_ports_of_an_ensemble_are_matched_by_the_aliases_of_a_dataset(
     root: Path, drawn_dataset: Path, tmp_path: Path
 ) -> None:
-    chosen, cpu = Chosen(dataset=str(drawn_dataset)), Compute("cpu")
-    report = compare_models("a", "both", chosen, folder=tmp_path / "kept", compute=cpu, root=root)
+    how = ParityOptions(dataset=str(drawn_dataset), root=root, folder=tmp_path / "kept", compute=Compute("cpu"))
+    report = compare_ports(find_entrant("a", root=root), find_entrant("both", root=root), how)
     assert "tag_1" not in report.parity.only_a
     assert "tag_3" in report.parity.only_a
     assert report.tried_on > 0
@@ -197,6 +199,12 @@ def test_a_loaded_member_is_used_again(root: Path) -> None:
     assert isinstance(both, Ensemble)
     assert both.members[0] is a
     assert taggers.load(find_model("b", root), among=[both]) is both.members[1]
+
+
+def test_an_ensemble_tells_what_its_members_tell() -> None:
+    a, b = Fixed("a", {"x": 0.2}), Fixed("b", {"x": 0.6})
+    b.card = replace(b.card, preprocess_notes=("config.json: no mean in it",))
+    assert ensemble(a, b).notes == ("b: config.json: no mean in it",)
 
 
 def test_an_ensemble_passes_every_check(root: Path) -> None:

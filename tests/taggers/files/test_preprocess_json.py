@@ -10,7 +10,7 @@ from PIL import Image
 from arena import taggers
 from arena.base.errors import ArenaError, WeightsError
 from arena.cards import InputSpec, Preprocess, find_model
-from arena.taggers.files.preprocess_json import follow_preprocess_file, read_preprocess_json
+from arena.taggers.files.preprocess_files import follow_preprocess_file, read_preprocess_file
 from arena.taggers.preprocess import normalise, square
 from tests.conftest import Wd, draw, write_onnx
 
@@ -72,17 +72,17 @@ def step_by_step(image: Image.Image, steps: list[dict[str, Any]]) -> np.ndarray:
 def test_a_list_of_transforms_gives_what_its_steps_give(
     tmp_path: Path, steps: list[dict[str, Any]], size: tuple[int, int]
 ) -> None:
-    told = read_preprocess_json(write(tmp_path, {"val": PIXAI, "test": steps}))
+    told = read_preprocess_file(write(tmp_path, {"val": PIXAI, "test": steps}))
     image = draw(3, size)
     ready = normalise(square(np.asarray(image), told.preprocess)[None], told.input)
     assert np.array_equal(ready[0].transpose(2, 0, 1), step_by_step(image, steps))
 
 
 def test_what_animetimm_and_pixai_say_is_told_in_fields(tmp_path: Path) -> None:
-    anime = read_preprocess_json(write(tmp_path, {"test": ANIMETIMM}))
+    anime = read_preprocess_file(write(tmp_path, {"test": ANIMETIMM}))
     assert anime.preprocess == Preprocess(48, pad="after", resize="bicubic", fit_size=64, fit_resize="bilinear")
     assert anime.input == InputSpec(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
-    pixai = read_preprocess_json(
+    pixai = read_preprocess_file(
         write(tmp_path, {"stages": PIXAI}), Preprocess(alpha=(1, 2, 3)), InputSpec(name="input")
     )
     assert pixai.preprocess == Preprocess(48, pad="none", resize="bilinear", alpha=(1, 2, 3))
@@ -96,7 +96,7 @@ def test_oppai_oracles_table_leaves_to_the_card_what_it_does_not_say(tmp_path: P
         "normalize_mean": [0.5] * 3,
         "normalize_std": [0.5] * 3,
     }
-    told = read_preprocess_json(write(tmp_path, table), Preprocess(enlarge=False, resize="bilinear"))
+    told = read_preprocess_file(write(tmp_path, table), Preprocess(enlarge=False, resize="bilinear"))
     expected = Preprocess(48, pad="after", pad_colour=(114, 114, 114), enlarge=False, resize="bilinear")
     assert told.preprocess == expected
     assert told.input == InputSpec(mean=(0.5,) * 3, std=(0.5,) * 3)
@@ -111,7 +111,7 @@ def test_oppai_oracles_table_leaves_to_the_card_what_it_does_not_say(tmp_path: P
         ({"test": [{"type": "resise", "size": [8, 8]}]}, "transform 'resise' is unknown. Did you mean resize"),
         ({"test": [{"type": "resize", "size": 8}]}, "resize to 8 alone scales the shorter side"),
         ({"test": [{"type": "resize", "size": [8, 9]}]}, r"size = \[8, 9\]; it must be one side of a square"),
-        ({"test": [{"type": "resize", "size": [8, 8], "interpolation": "hamming"}]}, "interpolation = 'hamming'"),
+        ({"test": [{"type": "resize", "size": [8, 8], "interpolation": "area"}]}, "interpolation = 'area'"),
         ({"test": [{"type": "resize", "size": [8, 8], "antialias": False}]}, "antialias = false"),
         ({"test": [PAD, {"type": "center_crop", "size": 65}]}, "center_crop to 65 of a square of 64"),
         ({"test": [PIXAI[0], PAD]}, "it must come first"),
@@ -128,7 +128,7 @@ def test_oppai_oracles_table_leaves_to_the_card_what_it_does_not_say(tmp_path: P
 def test_what_cannot_be_followed_is_one_line(tmp_path: Path, content: object, message: str) -> None:
     path = write(tmp_path, content)
     with pytest.raises(WeightsError, match=message) as caught:
-        read_preprocess_json(path)
+        read_preprocess_file(path)
     assert str(caught.value).startswith(f"{path}: ")
     assert "\n" not in str(caught.value)
 
@@ -137,12 +137,12 @@ def test_no_json_is_one_line(tmp_path: Path) -> None:
     path = tmp_path / "preprocess.json"
     path.write_text("{")
     with pytest.raises(WeightsError, match="no readable JSON"):
-        read_preprocess_json(path)
+        read_preprocess_file(path)
 
 
 def test_rescaling_by_a_float32_is_a_division_by_255(tmp_path: Path) -> None:
     rescale = {"type": "rescale", "rescale_factor": float(np.float32(1 / 255))}
-    assert read_preprocess_json(write(tmp_path, [PAD, rescale])).input.scale == 255
+    assert read_preprocess_file(write(tmp_path, [PAD, rescale])).input.scale == 255
 
 
 def test_a_card_follows_its_file(tmp_path: Path) -> None:

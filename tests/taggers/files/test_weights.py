@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.conftest import GOLDEN
+from tests.conftest import GOLDEN, write_onnx, write_selected_tags
 
 COMMIT = "a" * 40
 FILES = {
-    name: (GOLDEN / "joytag-cnn-sine" / name).read_bytes()
+    name: (GOLDEN / "joytag-ln-sine" / name).read_bytes()
     for name in ("model.safetensors", "config.json", "top_tags.txt")
 }
 
@@ -28,11 +28,13 @@ class Hub(NamedTuple):
     url: str
     requests: list[str]
     cut: set[str]
+    files: dict[str, bytes]
 
 
 @pytest.fixture
 def hub() -> Iterator[Hub]:
-    """Serves `people/tiny` at one commit; a file named in `cut` loses its second half on the way, once."""
+    """Serves `files` as `people/tiny` at one commit; one named in `cut` loses its second half on the way, once."""
+    files = dict(FILES)
     requests: list[str] = []
     cut: set[str] = set()
 
@@ -45,15 +47,15 @@ def hub() -> Iterator[Hub]:
 
         def respond(self, body: bool) -> None:
             requests.append(f"{self.command} {self.path}")
-            prefix = f"/people/tiny/resolve/{COMMIT}/"
-            name = self.path.removeprefix(prefix)
-            if not self.path.startswith(prefix) or name not in FILES:
+            of_main = self.path.replace("/resolve/main/", f"/resolve/{COMMIT}/")
+            name = of_main.removeprefix(f"/people/tiny/resolve/{COMMIT}/")
+            if name not in files:
                 self.send_response(404)
-                self.send_header("X-Error-Code", "RepoNotFound")
+                self.send_header("X-Error-Code", "RepoNotFound" if name == of_main else "EntryNotFound")
                 self.send_header("Content-Length", "0")
                 self.end_headers()
                 return
-            content = FILES[name]
+            content = files[name]
             start = int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").partition("-")[0] or 0)
             self.send_response(206 if start else 200)
             self.send_header("ETag", f'"{hashlib.sha256(content).hexdigest()}"')
@@ -76,7 +78,7 @@ def hub() -> Iterator[Hub]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    yield Hub(f"http://127.0.0.1:{server.server_port}", requests, cut)
+    yield Hub(f"http://127.0.0.1:{server.server_port}", requests, cut, files)
     server.shutdown()
     thread.join()
     server.server_close()
@@ -158,3 +160,75 @@ def test_files_put_into_the_folder_are_used(tmp_path: Path) -> None:
     result = arena("pull", "tiny", "--root", str(root), hub="http://127.0.0.1:9", home=tmp_path / "home")
     assert result.returncode == 0
     assert str(folder) in result.stdout
+
+
+@pytest.fixture
+def graph(tmp_path: Path) -> dict[str, bytes]:
+    """A graph with its weights in a file beside it, and its tags, as a repository of the hub holds them."""
+    import onnx
+
+    folder = tmp_path / "made"
+    folder.mkdir()
+    write_selected_tags(folder, [f"tag_{i}" for i in range(5)])
+    write_onnx(folder / "whole.onnx", 5)
+    onnx.save(
+        onnx.load(folder / "whole.onnx"), folder / "model.onnx",
+        save_as_external_data=True, location="model.onnx_data", size_threshold=0,
+    )  # fmt: skip
+    names = {
+        "onnx/model.onnx": "model.onnx",
+        "onnx/model.onnx_data": "model.onnx_data",
+        "selected_tags.csv": "selected_tags.csv",
+    }
+    return {name: (folder / file).read_bytes() for name, file in names.items()}
+
+
+LISTED = ["onnx/model.onnx", "selected_tags.csv"]
+"""What the card lists: not the file that only the graph names."""
+
+
+@pytest.mark.parametrize("revision", [COMMIT, "main"])
+def test_weights_beside_a_graph_are_pulled_with_it(
+    hub: Hub, graph: dict[str, bytes], tmp_path: Path, revision: str
+) -> None:
+    hub.files.update(graph)
+    root = card(tmp_path, adapter="onnx", files=LISTED, output="probabilities", revision=revision)
+    first = arena("pull", "tiny", "--root", str(root), hub=hub.url, home=tmp_path / "home")
+    assert first.returncode == 0, first.stderr
+    assert "(3 files, " in first.stdout
+    data = next((tmp_path / "home").rglob(f"snapshots/{COMMIT}/onnx/model.onnx_data"))
+    assert data.read_bytes() == graph["onnx/model.onnx_data"]
+    assert hashlib.sha256(data.read_bytes()).hexdigest() in (data.parents[1] / "arena.sha256").read_text()
+    hub.requests.clear()
+    again = arena("pull", "tiny", "--root", str(root), hub=hub.url, home=tmp_path / "home")
+    assert (again.stdout, hub.requests) == (first.stdout, [])
+    ran = arena("verify", "tiny", "--root", str(root), hub="http://127.0.0.1:9", home=tmp_path / "home")
+    assert ran.returncode == 0, ran.stderr
+    assert "tiny: 5 tags" in ran.stdout
+
+
+def test_weights_beside_a_graph_that_the_hub_does_not_have_are_named(
+    hub: Hub, graph: dict[str, bytes], tmp_path: Path
+) -> None:
+    hub.files.update({name: graph[name] for name in LISTED})
+    root = card(tmp_path, adapter="onnx", files=LISTED)
+    result = arena("pull", "tiny", "--root", str(root), hub=hub.url, home=tmp_path / "home")
+    assert result.returncode == 2
+    assert "has no onnx/model.onnx_data at" in result.stderr
+
+
+def test_a_folder_that_lacks_only_the_weights_beside_its_graph_is_told_so(
+    graph: dict[str, bytes], tmp_path: Path
+) -> None:
+    root = card(tmp_path, adapter="onnx", files=LISTED)
+    for name in LISTED:
+        path = root / "models" / "tiny" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(graph[name])
+    result = arena("run", "-m", "tiny", "--root", str(root), hub="http://127.0.0.1:9", home=tmp_path / "home")
+    assert result.returncode == 2
+    assert len(result.stderr.strip().splitlines()) == 1, result.stderr
+    assert "its weights lie in model.onnx_data beside it, which is missing" in result.stderr
+    (root / "models/tiny/onnx/model.onnx_data").write_bytes(graph["onnx/model.onnx_data"])
+    result = arena("pull", "tiny", "--root", str(root), hub="http://127.0.0.1:9", home=tmp_path / "home")
+    assert result.returncode == 0, result.stderr

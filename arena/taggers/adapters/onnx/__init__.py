@@ -80,7 +80,7 @@ def _runner(card: ModelCard, path: Path, ready: _Ready, place: str) -> Runner:
 
 
 def _graph_file(card: ModelCard, files: Mapping[str, Path]) -> Path:
-    graphs = [name for name in files if name.endswith(".onnx")]
+    graphs = [name for name in card.files if name.endswith(".onnx")]
     if len(graphs) != 1:
         raise WeightsError(f"model {card.name}: files name {len(graphs)} graphs (.onnx); its card must name one")
     return files[graphs[0]]

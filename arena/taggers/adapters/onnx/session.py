@@ -46,18 +46,18 @@ def open_graph(path: Path, place: str, *, content: bytes | None = None) -> onnxr
     try:
         session = onnxruntime.InferenceSession(content or path, options, providers=_providers(place))
     except Exception as error:  # onnxruntime's own exceptions have no common base but Exception
-        raise WeightsError(f"{path}: {explain(str(error), path.parent)}") from None
+        raise WeightsError(f"{path}: {explain(str(error))}") from None
     if place != CPU and session.get_providers()[0] != "CUDAExecutionProvider":
         raise ArenaError(f"--device {place}: onnxruntime could not start CUDA; use --device cpu, or mend its libraries")
     return session
 
 
-def explain(message: str, folder: Path) -> str:
+def explain(message: str) -> str:
     """onnxruntime's complaint about a graph as what was seen and the fix."""
     ours = f"onnxruntime {onnxruntime.__version__}"
     line = first_line(message)
     if re.search(r"external (data|initializer)", message, re.IGNORECASE):
-        return _explain_data(message, line, folder)
+        return f"its weights lie in a further file beside it, which cannot be used ({line}); fetch that file again"
     if told := re.search(r"opset \d+|IR version: \d+", message, re.IGNORECASE):
         return f"{told[0]} is too new for {ours}; install a newer one"
     if re.search(r"is not a registered function|No Op registered|NOT_IMPLEMENTED", message):
@@ -75,14 +75,6 @@ def first_line(message: str) -> str:
     line = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : (Load model from .*? failed:)?", "", line)
     line = re.sub(r"\S+\.(cc|h):\d+ \S+ ", "", line)
     return line.rstrip(". ")
-
-
-def _explain_data(message: str, line: str, folder: Path) -> str:
-    """Weights in a file of their own: not there, or not whole."""
-    named = re.search(r'data path[^"]*: "([^"]+)"', message)
-    if named and not (folder / named[1]).exists():  # an absolute path stays one
-        return f"its weights lie in {Path(named[1]).name} beside it, which is missing; fetch that file into {folder}"
-    return f"its weights lie in a further file beside it, which cannot be used ({line}); fetch that file again"
 
 
 def _refuse_stand_ins(path: Path) -> None:

@@ -8,13 +8,12 @@ import pytest
 
 from arena.base.errors import ArenaError, IncomparableError, WeightsError
 from arena.cards import find_model
-from arena.pipeline.parity.parity import Chosen, compare_scores, compare_with_scores
 from arena.pipeline.predict import predict_folder
 from arena.pipeline.run import run
 from arena.pipeline.stages import Compute
 from tests.cli.test_cli import arena
 
-from .conftest import TAGS, compare, hold_against, write_card
+from .conftest import TAGS, compare, compare_named, compare_scores, write_card
 
 Port = Callable[..., str]
 CPU = Compute("cpu")
@@ -58,23 +57,23 @@ def test_a_wrong_threshold_in_a_file_is_told_before_anything_is_scored(port: Por
 
 
 def test_a_model_is_held_against_scores_of_a_file(port: Port, pictures: Path, last: Path) -> None:
-    report = hold_against({"last": last}, port("now"), pictures)
+    report = compare(f"last={last}", port("now"), pictures)
     parity = report.parity
     assert (parity.a, parity.b, parity.images, parity.tags) == ("last", "now", 20, TAGS)
     assert report.verdict.word == "identical"
     assert parity.same_thresholds
     assert report.notes == (
         "last ran in an unknown way, now in fp32 on cpu",
-        "nobody tells thresholds of last; its decisions are taken at now's",
+        "last has no known thresholds; its decisions are taken at those of now",
     )
 
 
 def test_a_file_borrows_thresholds_of_files_and_of_options(port: Port, pictures: Path, last: Path) -> None:
     now = port("now")
     give_thresholds(now, {"tag_3": "0.01"})
-    assert hold_against({"last": last}, now, pictures).verdict.word == "identical"
-    assert hold_against({"last": last}, now, pictures, thresholds={"now": 0.2}).verdict.word == "identical"
-    own = hold_against({"last": last}, now, pictures, thresholds={"last": 0.9})
+    assert compare(f"last={last}", now, pictures).verdict.word == "identical"
+    assert compare(f"last={last}", now, pictures, thresholds={"now": 0.2}).verdict.word == "identical"
+    own = compare(f"last={last}", now, pictures, thresholds={"last": 0.9})
     assert not own.parity.same_thresholds
     assert own.parity.flips.flipped > 1
 
@@ -82,7 +81,7 @@ def test_a_file_borrows_thresholds_of_files_and_of_options(port: Port, pictures:
 def test_of_two_files_one_borrows_what_the_other_tells(last: Path) -> None:
     report = compare_scores({"a": last, "b": last}, thresholds={"b": 0.2})
     assert report.parity.same_thresholds
-    assert report.notes == ("nobody tells thresholds of a; its decisions are taken at b's",)
+    assert report.notes == ("a has no known thresholds; its decisions are taken at those of b",)
     assert compare_scores({"a": last, "b": last}).notes == (), "0.5 both"
 
 
@@ -93,7 +92,7 @@ def test_of_two_files_one_borrows_what_the_other_tells(last: Path) -> None:
 def test_a_fault_of_the_model_is_named(
     port: Port, pictures: Path, last: Path, change: dict[str, object], cause: str
 ) -> None:
-    report = hold_against({"last": last}, port("now", **change), pictures)
+    report = compare(f"last={last}", port("now", **change), pictures)
     assert report.finding is not None
     assert (report.finding.cause, report.finding.agrees, report.tried_on) == (cause, True, 16)
 
@@ -101,13 +100,16 @@ def test_a_fault_of_the_model_is_named(
 @pytest.mark.usefixtures("no_plots")
 def test_a_model_is_held_against_scores_of_a_run(port: Port, drawn_dataset: Path, tmp_path: Path) -> None:
     first = run([port("first"), port("other")], str(drawn_dataset), tmp_path / "run", compute=CPU)
-    chosen = Chosen(dataset=str(drawn_dataset))
-    kept = {"last": first / "scores/first"}
-    report = compare_with_scores(port("now"), kept, chosen, folder=tmp_path / "kept", compute=CPU)
+    how = {"dataset": str(drawn_dataset), "folder": tmp_path / "kept"}
+    kept = f"last={first / 'scores/first'}"
+    report = compare_named(port("now"), kept, **how)
     assert report.verdict.word == "identical"
-    assert report.notes == ("nobody tells thresholds of last; its decisions are taken at now's",)
+    assert report.notes == ("last has no known thresholds; its decisions are taken at those of now",)
+    for named in (f"{first}:first", f"last={first}:first"):
+        report = compare_named(named, f"now={tmp_path / 'now'}", **how)
+        assert (report.verdict.word, report.notes) == ("identical", ()), "a run knows its thresholds, and how it ran"
     write_card(tmp_path / "now", channels="rgb")
-    report = compare_with_scores(f"now={tmp_path / 'now'}", kept, chosen, folder=tmp_path / "kept", compute=CPU)
+    report = compare_named(f"now={tmp_path / 'now'}", kept, **how)
     assert report.finding is not None
     assert report.finding.cause == "channels"
 
@@ -119,7 +121,7 @@ def test_rows_are_matched_by_image_and_others_are_left_out(port: Port, pictures:
     ids[1] = "elsewhere"
     np.savez(last, **(arrays | {"scores": arrays["scores"][rows], "image_ids": ids}))
     now = port("now")
-    report = hold_against({"last": last}, now, pictures)
+    report = compare(f"last={last}", now, pictures)
     assert (report.parity.images, report.verdict.word) == (3, "identical")
     assert report.notes[-2:] == (
         "1 image only last has scores of; left out",
@@ -129,7 +131,7 @@ def test_rows_are_matched_by_image_and_others_are_left_out(port: Port, pictures:
     with pytest.raises(
         IncomparableError, match=r"last has scores of none of the images of pictures \(its first is 'x0', theirs '00'"
     ):
-        hold_against({"last": last}, now, pictures)
+        compare(f"last={last}", now, pictures)
 
 
 @pytest.mark.parametrize("first", ["model", "scores"])
@@ -139,7 +141,7 @@ def test_scores_may_be_named_as_a_model_is(port: Port, pictures: Path, last: Pat
     assert (report.parity.a, report.parity.b) == ("last", "now")
     assert report.finding is not None
     assert report.finding.cause == "channels"
-    with pytest.raises(ArenaError, match="both are scores that need no images"):
+    with pytest.raises(ArenaError, match="stored scores need no images; leave out --images"):
         compare(old, f"other={last}", pictures)
 
 
@@ -153,13 +155,13 @@ def test_scores_behind_a_card_are_a_model_whose_pixels_tell_nothing(port: Port, 
 
 def test_what_cannot_be_held_against_each_other_is_one_line(port: Port, pictures: Path, last: Path) -> None:
     now = port("now")
-    with pytest.raises(ArenaError, match="now names the model and the scores; give the scores another name"):
-        hold_against({"now": last}, now, pictures)
+    with pytest.raises(ArenaError, match="now is named twice; name each entrant once, or give it another name"):
+        compare(f"now={last}", now, pictures)
     with pytest.raises(ArenaError, match="no model of this run"):
-        hold_against({"last": last}, now, pictures, thresholds={"then": 0.4})
+        compare(f"last={last}", now, pictures, thresholds={"then": 0.4})
     compare(now, port("b"), pictures)
     with pytest.raises(ArenaError, match=r"new scores of now would replace .*name another folder"):
-        hold_against({"last": pictures.parent / "scores/now"}, now, pictures)
+        compare(f"last={pictures.parent / 'scores/now'}", now, pictures)
 
 
 def test_one_call_on_the_command_line(
@@ -179,12 +181,12 @@ def test_one_call_on_the_command_line(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["now", "--scores", "a=LAST"], "a model needs images; give either --images FOLDER or --dataset NAME"),
-        (["now", "then", "--scores", "a=LAST", "-d", "demo"], "2 models and 1 file of scores named; give two models,"),
-        (["now", "--scores", "a=LAST", "--scores", "b=LAST"], "1 model and 2 files of scores named"),
+        (["wd14-demo", "--scores", "a=LAST"], "a model needs images; give either --images FOLDER or --dataset NAME"),
+        (["now", "then", "--scores", "a=LAST", "-d", "demo"], "3 entrants are named; name two"),
+        (["now", "--scores", "a=LAST", "--scores", "b=LAST"], "3 entrants are named; name two"),
         (["--scores", "a=LAST", "--scores", "a=LAST"], "a is named twice"),
-        (["--scores", "a=LAST", "--scores", "b=LAST", "-d", "demo"], "two files of scores need no images"),
-        (["--scores", "a=LAST", "-d", "demo"], "0 models and 1 file of scores named"),
+        (["--scores", "a=LAST", "--scores", "b=LAST", "-d", "demo"], "stored scores need no images"),
+        (["--scores", "a=LAST", "-d", "demo"], "1 entrant is named; name two"),
         (["wd14-dmeo", "--scores", "a=LAST", "-d", "demo"], "Did you mean wd14-demo"),
     ],
 )

@@ -1,22 +1,24 @@
-"""The two sides: models that are run, or scores that are there already; a missing sigmoid is seen and told."""
+"""Scores of the two models: run them, or read stored scores; a missing sigmoid is detected."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from arena import taggers
 from arena.base.errors import ArenaError, IncomparableError, ScoresError, UnreadableImageError
 from arena.base.progress import Progress
-from arena.cards import ModelCard, check_name, find_dataset, find_model, find_models
+from arena.cards import ModelCard, find_dataset
 from arena.dataset.frozen import read_frozen
 from arena.dataset.readers import list_images
-from arena.diagnostics.parity.pairs import Side
+from arena.diagnostics.parity.pairs import ScoredModel
 from arena.images.decode import decode_on
+from arena.pipeline.entrants import ModelEntrant, RunEntrant, ScoresEntrant
+from arena.pipeline.inputs import scores_of_run
 from arena.pipeline.stages import Compute, score_images
-from arena.pipeline.thresholds import Own, own_thresholds, thresholds_of_cards, with_files
+from arena.pipeline.thresholds import Own
 from arena.pipeline.truth import read_scores_of
 from arena.scores.matrix import Matrix
 from arena.scores.npz import read_scores
@@ -44,91 +46,33 @@ class Images(NamedTuple):
     relations: TagRelations
 
 
-class Mixed(NamedTuple):
-    """Scores that are there already, and the model that is held against them."""
-
-    side: Side
-    runner: Runner
+StoredEntrant = RunEntrant | ScoresEntrant
+"""An entrant whose scores are only read."""
 
 
-class Named(NamedTuple):
-    """What names of models stand for."""
-
-    models: list[str]
-    files: dict[str, Path]
-    """Name -> scores that are there already, named by their path."""
+def runner_of(entrant: ModelEntrant, own: Own, compute: Compute) -> Runner:
+    """A model under the entrant's name, at these thresholds."""
+    return Runner(replace(entrant.card, name=entrant.name, thresholds=own.thresholds), compute)
 
 
-def sort_out(specs: Sequence[str], root: Path | None) -> Named:
-    """Tell models that are run from `NAME=scores.npz` and `NAME=RUN/scores/MODEL`; a card of scores is run as a model.
+def read_stored(entrant: StoredEntrant) -> ScoredModel:
+    """Stored scores, without thresholds yet; values of a file outside [0, 1] are taken for logits.
 
     Raises:
-        ArenaError: a name is unknown.
+        ArenaError: no scores, damaged ones, or NaN.
     """
-    named = Named([], {})
-    for spec in specs:
-        name, _, path = spec.partition("=")
-        if path and Path(path).suffix != ".toml" and find_model(spec, root).adapter == "precomputed":
-            named.files[name] = Path(path)
-        else:
-            named.models.append(spec)
-    return named
+    if isinstance(entrant, RunEntrant):
+        return ScoredModel(entrant.name, scores_of_run(entrant), ran=_ran(entrant.result.run["models"][entrant.model]))
+    return _read_scores(entrant.name, entrant.path)
 
 
-def runners(
-    a: str,
-    b: str,
-    *,
-    compute: Compute,
-    compute_b: Compute,
-    root: Path | None,
-    thresholds: Mapping[str, float],
-    progress: Progress,
-) -> tuple[Runner, Runner]:
-    """The two models, each at the thresholds that it is run at; one may stand on both sides where it runs in two ways.
+def at_thresholds(scored: ScoredModel, own: Own, *, other: Own) -> ScoredModel:
+    """Stored scores at their own thresholds, or at those of the other model where their own are not known.
 
-    Raises:
-        ArenaError: a name is unknown, or both sides are one and the same, or a threshold is for neither.
-        WeightsError: a model's files are not to be had, or the thresholds that they tell are wrong.
+    A default of 0.5 for one of the two alone would flip decisions of equal scores.
     """
-    if a == b and compute != compute_b:
-        card = find_model(a, root)
-        way = next(filter(None, (_way(compute, compute_b, what) for what in ("precision", "device"))), "again")
-        cards = [card, replace(card, name=f"{card.name}-{way}".replace(":", "-"))]
-    elif a == b:
-        raise ArenaError(f"{a} is named twice; a second one enters as OTHERNAME=PATH, or give --precision-b")
-    else:
-        cards = find_models([a, b], root)
-    own = own_thresholds({card.name: card.thresholds for card in cards}, thresholds)
-    first, second = (replace(card, thresholds=with_files(card, own[card.name], progress).thresholds) for card in cards)
-    return Runner(first, compute), Runner(second, compute_b)
-
-
-def mixed(
-    model: str,
-    files: Mapping[str, Path],
-    *,
-    compute: Compute,
-    root: Path | None,
-    thresholds: Mapping[str, float],
-    progress: Progress,
-) -> Mixed:
-    """A model, and the one side whose scores are read; that one borrows the model's thresholds where nobody tells its own.
-
-    Raises:
-        ArenaError: a name is unknown, both are called alike, or a threshold is for neither; the scores are damaged.
-        WeightsError: the model's files are not to be had, or the thresholds that they tell are wrong.
-    """
-    card = find_model(model, root)
-    ((name, path),) = files.items()
-    check_name(name)
-    if name == card.name:
-        raise ArenaError(f"{name} names the model and the scores; give the scores another name: last={path}")
-    own = own_thresholds({card.name: card.thresholds, **thresholds_of_cards(files, root)}, thresholds)
-    side = _read_side(name, path)
-    told = with_files(card, own[card.name], progress)
-    runner = Runner(replace(card, thresholds=told.thresholds), compute)
-    return Mixed(_at(side, own[name], other=told), runner)
+    borrowed = own.source == "default" != other.source
+    return replace(scored, thresholds=(other if borrowed else own).thresholds, borrowed=borrowed)
 
 
 def images_of(images: Path | None, dataset: str | None, *, limit: int | None, seed: int, root: Path | None) -> Images:
@@ -148,7 +92,7 @@ def images_of(images: Path | None, dataset: str | None, *, limit: int | None, se
     return Images(images.resolve().name, source, TagRelations())
 
 
-def those_scored(images: Images, side: Side) -> Images:
+def those_scored(images: Images, side: ScoredModel) -> Images:
     """The images of which a side has scores.
 
     Raises:
@@ -166,21 +110,18 @@ def those_scored(images: Images, side: Side) -> Images:
     return images._replace(source=replace(old, image_ids=ids, paths=paths, digests=digests))
 
 
-def refuse_overwriting(folder: Path, runner: Runner, files: Mapping[str, Path]) -> None:
-    """Refuse a folder in which the model's scores would take the place of those that it is held against.
+def refuse_overwriting(folder: Path, runner: Runner, stored: StoredEntrant) -> None:
+    """Refuse a folder in which the model's scores would replace those that it is compared with.
 
     Raises:
         ArenaError: it is such a one.
     """
-    new = (folder / runner.card.name).resolve()
-    for path in files.values():
-        if path.resolve().is_relative_to(new):
-            raise ArenaError(
-                f"--keep {folder}: new scores of {runner.card.name} would replace {path}; name another folder"
-            )
+    path = stored.folder / "scores" / stored.model if isinstance(stored, RunEntrant) else stored.path
+    if path.resolve().is_relative_to((folder / runner.card.name).resolve()):
+        raise ArenaError(f"--keep {folder}: new scores of {runner.card.name} would replace {path}; name another folder")
 
 
-def score_models(ran: Sequence[Runner], images: Images, folder: Path, progress: Progress) -> list[Side]:
+def score_models(ran: Sequence[Runner], images: Images, folder: Path, progress: Progress) -> list[ScoredModel]:
     """Run the models; each image is decoded once for all that run alike. Continues where it was stopped.
 
     A model that says it gives probabilities but gives logits is run with a sigmoid, and its side says so.
@@ -199,45 +140,14 @@ def score_models(ran: Sequence[Runner], images: Images, folder: Path, progress: 
     return [_side(one, folder) for one in ran]
 
 
-def read_sides(files: Mapping[str, Path], *, thresholds: Mapping[str, float], root: Path | None) -> tuple[Side, Side]:
-    """Two sides from files of scores, or scores folders of runs; values outside [0, 1] are taken for logits.
-
-    Where the thresholds of one are told, by an option or the card of its name, the other borrows them if it has none.
-
-    Raises:
-        ArenaError: not two, damaged, or NaN.
-    """
-    if len(files) != 2:
-        raise ArenaError(f"--scores: {len(files)} named; give two, NAME=FILE each, or two models")
-    for name in files:
-        check_name(name)
-    a, b = own_thresholds(thresholds_of_cards(files, root), thresholds).values()
-    first, second = (_read_side(name, path) for name, path in files.items())
-    return _at(first, a, other=b), _at(second, b, other=a)
-
-
 def files_of(source: ImageSource, image_ids: Sequence[str]) -> list[Path]:
     """The files of some images, in their order."""
     path = dict(zip(source.image_ids, source.paths, strict=True))
     return [path[image_id] for image_id in image_ids]
 
 
-def _way(one: Compute, other: Compute, what: str) -> str:
-    """How the second side runs, where it is another way."""
-    return str(getattr(other, what)) if getattr(one, what) != getattr(other, what) else ""
-
-
 def _first(image_ids: Sequence[str]) -> str:
     return repr(image_ids[0]) if image_ids else "none"
-
-
-def _at(side: Side, own: Own, *, other: Own) -> Side:
-    """Scores that were read, at their own thresholds, or at the other side's where nobody tells their own.
-
-    A default of 0.5 on one side alone would flip decisions of equal scores.
-    """
-    borrowed = own.source == "default" != other.source
-    return replace(side, thresholds=(other if borrowed else own).thresholds, borrowed=borrowed)
 
 
 def _run(ran: Sequence[Runner], images: Images, folder: Path, progress: Progress) -> None:
@@ -246,14 +156,15 @@ def _run(ran: Sequence[Runner], images: Images, folder: Path, progress: Progress
         score_images(cards, images.source, folder, compute=compute, progress=progress, relations=images.relations)
 
 
-def _side(runner: Runner, folder: Path, missing_sigmoid: bool = False) -> Side:
+def _side(runner: Runner, folder: Path, missing_sigmoid: bool = False) -> ScoredModel:
     name = runner.card.name
-    return Side(name, read_store(folder / name), runner.card.thresholds, missing_sigmoid, ran=_ran(folder / name))
+    return ScoredModel(
+        name, read_store(folder / name), runner.card.thresholds, missing_sigmoid, ran=_ran(read_facts(folder / name))
+    )
 
 
-def _ran(folder: Path) -> str:
-    """How a model ran whose scores are kept in a folder; empty where that is not told."""
-    facts = read_facts(folder)
+def _ran(facts: Mapping[str, Any]) -> str:
+    """How a model ran whose scores are kept with these facts; empty where that is not known."""
     return f"{facts['precision']} on {facts['device']}" if {"precision", "device"} <= facts.keys() else ""
 
 
@@ -280,16 +191,16 @@ def _gives_logits(runner: Runner, source: ImageSource) -> bool:
     return bool(np.isfinite(values).all() and ((values < 0) | (values > 1)).any())
 
 
-def _read_side(name: str, path: Path) -> Side:
+def _read_scores(name: str, path: Path) -> ScoredModel:
     """Scores of anywhere, what lies outside [0, 1] through a sigmoid; without thresholds yet."""
     if path.is_dir():
-        return Side(name, read_scores_of(path), ran=_ran(path))
+        return ScoredModel(name, read_scores_of(path), ran=_ran(read_facts(path)))
     scores = read_scores(path, checked=False)
     low, high = _range(scores, path)
     if low >= 0 and high <= 1:
-        return Side(name, scores)
+        return ScoredModel(name, scores)
     probabilities = 0.5 + 0.5 * np.tanh(0.5 * scores.values.read().astype(np.float32))
-    return Side(name, replace(scores, values=Matrix.of(probabilities)), missing_sigmoid=True)
+    return ScoredModel(name, replace(scores, values=Matrix.of(probabilities)), missing_sigmoid=True)
 
 
 def _range(scores: Scores, path: Path) -> tuple[float, float]:
