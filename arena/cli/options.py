@@ -199,13 +199,12 @@ def compute_of(settings: Mapping[str, Any]) -> "Compute":
 
 def scoring_of(settings: Mapping[str, Any]) -> "Scoring":
     """How scores become metrics, by `scoring_options`."""
-    from arena.evaluate.settings import SLICE_COLUMNS, Settings
     from arena.pipeline.stages import Scoring
+    from arena.results.recipe import Settings
 
-    slices = tuple(split_names(settings["slices"]))
     chosen = Settings(
         settings["min_positives"], settings["convention"], settings["bootstrap"], settings["seed"],
-        SLICE_COLUMNS if slices == SLICE_COLUMNS else slices, imply=settings["imply"],
+        tuple(split_names(settings["slices"])), imply=settings["imply"],
     )  # fmt: skip
     return Scoring(
         chosen,
@@ -220,7 +219,7 @@ def scoring_of(settings: Mapping[str, Any]) -> "Scoring":
 def asked_of(settings: Mapping[str, Any]) -> "Asked":
     """How entrants are evaluated together, by the options that `check` and `compare` have in common."""
     from arena.pipeline.paired import Asked
-    from arena.pipeline.recipe import Sample
+    from arena.results.recipe import Sample
 
     return Asked(
         settings["dataset"], Sample(settings["limit"], settings["seed"]), settings["bootstrap"], settings["seed"],

@@ -18,12 +18,12 @@ from arena.evaluate import aggregate, tables
 from arena.evaluate import per_tag as tag_tables
 from arena.evaluate.contamination import contamination_summary, contamination_table, level_slices
 from arena.evaluate.matching import Entry, close_over, match, scored_by_all
-from arena.evaluate.passes import Measured, measure, order_by_fold
-from arena.evaluate.settings import Advance, Settings
+from arena.evaluate.passes import Advance, Measured, measure, order_by_fold
 from arena.evaluate.slices import image_slices, tag_slices
 from arena.evaluate.summary import summarise
 from arena.metrics.counts import MIN_POSITIVES
 from arena.metrics.thresholds import DEFAULT_THRESHOLD
+from arena.results.recipe import Settings
 from arena.results.run_folder import CONTAMINATION, SCHEMA, Result
 
 __all__ = [

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from scipy import special
 
 from arena.evaluate.passes import Measured
-from arena.evaluate.settings import Settings
 from arena.evaluate.slices import ImageSlice, TagSlice
 from arena.metrics import significance
 from arena.metrics.counts import Convention, Floats, Integers, Mean, TagCounts, divide, macro, micro
 from arena.metrics.intervals import Interval, bias_corrected_interval, percentile_interval, two_sided_p
 from arena.metrics.registry import AGGREGATES, HEADLINES
+from arena.results.recipe import Settings
 
 ALPHA = 0.05
 """The chance, over all headline figures and pairs, of naming a winner where there is none."""

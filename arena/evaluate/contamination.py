@@ -15,11 +15,11 @@ from arena.base.errors import ArenaError
 from arena.dataset.contamination import RADIUS, Contamination
 from arena.evaluate.aggregate import Aggregates
 from arena.evaluate.passes import Measured
-from arena.evaluate.settings import Settings
 from arena.evaluate.slices import ImageSlice
 from arena.metrics.counts import Floats
 from arena.metrics.intervals import Interval, bias_corrected_interval, percentile_interval
 from arena.metrics.registry import AGGREGATES
+from arena.results.recipe import Settings
 from arena.results.run_folder import CONTAMINATION
 
 ALL_IMAGES = "all images"

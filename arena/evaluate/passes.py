@@ -1,7 +1,7 @@
 """The passes over scores and truth: rankings and counts first, then thresholds, then decisions, resamples and errors."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,7 +15,6 @@ from threadpoolctl import threadpool_limits
 from arena.dataset.frozen import Truth
 from arena.evaluate.matching import Matched
 from arena.evaluate.mistakes import Disagreements, find_disagreements
-from arena.evaluate.settings import Advance, Settings
 from arena.evaluate.slices import ImageSlice, TagSlice
 from arena.metrics import bootstrap, labels, ranking
 from arena.metrics.blocks import Block, Scored, labels_of, over_blocks
@@ -24,6 +23,10 @@ from arena.metrics.counts import Floats, Integers, TagCounts, divide
 from arena.metrics.labels import Suspects
 from arena.metrics.tally import Ranked, Sampling, Tallies, Tally, tally
 from arena.metrics.thresholds import CHOICES, FoldCounts, Shrunk, assign_folds, cross_fit_tags, sweep_thresholds
+from arena.results.recipe import Settings
+
+Advance = Callable[[int], None]
+"""Called with how many more tags are done."""
 
 FINE_STEPS = (0.001, 0.002, 0.005, 0.995, 0.998, 0.999)
 """Thresholds between the ends of the sweep and its next step, where some tags have their best one."""

@@ -10,12 +10,12 @@ from scipy import special
 from scipy.sparse import csc_array, csr_array
 
 from arena.evaluate.passes import Measured, square_sums
-from arena.evaluate.settings import Settings
 from arena.metrics import intervals, significance
 from arena.metrics.counts import Floats, TagCounts, divide
 from arena.metrics.intervals import Interval
 from arena.metrics.registry import TAG_COLUMNS, TESTED
 from arena.metrics.tally import Tally
+from arena.results.recipe import Settings
 
 Q_LIMIT = 0.05
 """Share of false discoveries that is allowed among the tags called different."""

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from arena.base.errors import ArenaError, nearest
 from arena.dataset.frozen import Truth
-from arena.evaluate.settings import SLICE_COLUMNS, Settings
 from arena.metrics.counts import Integers
 from arena.metrics.slices import SUPPORT_LABELS, column_slices, size_band, support_band
+from arena.results.recipe import SLICE_COLUMNS, Settings
 
 
 class TagSlice(NamedTuple):
@@ -67,7 +67,7 @@ def image_slices(truth: Truth, settings: Settings) -> list[ImageSlice]:
     found = []
     for name in settings.slices:
         if name not in columns:
-            if settings.slices is not SLICE_COLUMNS:
+            if tuple(settings.slices) != SLICE_COLUMNS:
                 raise ArenaError(f"--slices {name}: no such column of the images. {nearest(name, columns)}")
             continue
         parts = column_slices(columns[name], name=name)

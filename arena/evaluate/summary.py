@@ -9,9 +9,9 @@ from arena.evaluate import aggregate, per_image, tables
 from arena.evaluate.aggregate import Aggregates
 from arena.evaluate.matching import describe_thresholds
 from arena.evaluate.passes import Measured
-from arena.evaluate.settings import Settings
 from arena.metrics.counts import divide, macro
 from arena.metrics.registry import AGGREGATES
+from arena.results.recipe import Settings
 from arena.results.run_folder import SCHEMA
 
 

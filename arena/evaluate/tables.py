@@ -10,10 +10,10 @@ from arena.evaluate.aggregate import Aggregates, figures_of
 from arena.evaluate.matching import Matched
 from arena.evaluate.mistakes import find_confusions
 from arena.evaluate.passes import Measured
-from arena.evaluate.settings import Settings
 from arena.metrics import calibration
 from arena.metrics.counts import Counts
 from arena.metrics.registry import AGGREGATES, MACRO_THRESHOLDED, THRESHOLDED
+from arena.results.recipe import Settings
 
 
 def _nominal(measured: Measured, number: int, settings: Settings) -> np.ndarray:

@@ -34,9 +34,16 @@ class RunEntrant(NamedRun):
 
     Attributes:
         source: as it was typed.
+        origin: where the run lay when a baseline was made of it; None for a run that is named by its folder.
     """
 
     source: str
+    origin: Path | None = None
+
+    @property
+    def folders(self) -> list[Path]:
+        """The folders from which the recipe may name its inputs."""
+        return [self.folder] if self.origin is None else [self.folder, self.origin]
 
 
 @dataclass(frozen=True)
@@ -277,7 +284,7 @@ def _recorded(spec: str, parts: Spec, home: Path) -> RunEntrant:
     found = current(home, parts.model or None)
     scores = scores_of(found)
     folder = found.copy if scores is None else scores.parents[1]
-    return RunEntrant(folder, found.model, parts.name or found.model, result_of(found), spec)
+    return RunEntrant(folder, found.model, parts.name or found.model, result_of(found), spec, found.origin)
 
 
 def _path_with_name(spec: str, parts: Spec, root: Path | None) -> Entrant:

@@ -7,15 +7,18 @@
 [1, 0, 1]
 """
 
-from collections.abc import Mapping, Sequence
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from arena.base import provenance
 from arena.base.errors import ArenaError, ScoresError, nearest
 from arena.base.files import make_folder
 from arena.base.progress import Silent
@@ -23,9 +26,12 @@ from arena.cards import Thresholds, check_name
 from arena.dataset.contamination import hold_against
 from arena.dataset.frozen import Truth
 from arena.evaluate import Entry, Settings, evaluate
-from arena.pipeline.stages import write_reports
-from arena.pipeline.truth import GivenTruth, read_scores_of, read_truth
-from arena.results.run_folder import Result, write_result
+from arena.pipeline.display_options import Showing
+from arena.pipeline.recipe import file_inputs, make_recipe, scores_input
+from arena.pipeline.stages import signed, write_run
+from arena.pipeline.truth import GivenTruth, describe_scores, read_scores_of, read_truth, with_digest
+from arena.results.recipe import DatasetUsed, Input
+from arena.results.run_folder import Result
 from arena.scores.matrix import Matrix
 from arena.scores.store import Scores, check_values
 from arena.tags import TagSpace
@@ -70,11 +76,10 @@ class Comparison:
         return sorted([*super().__dir__(), *self.result.tables])
 
     def save(self, folder: str | Path) -> Path:
-        """Write a run folder with its page, as `arena score` does."""
+        """Write a run folder with its page, as `arena score` does; it holds no thumbnails."""
         path = Path(folder)
         make_folder(path)
-        write_result(self.result, path)
-        write_reports(self.result, path)
+        write_run(path, self.result, self.result.recipe, None, Showing("none"), Silent())
         return path
 
     def _repr_html_(self) -> str:
@@ -127,10 +132,16 @@ def compare(
             raise ArenaError(f"thresholds: {name} has no scores. {nearest(name, scores)}")
         if not 0 <= thresholds[name] <= 1:
             raise ArenaError(f"thresholds: {name} = {thresholds[name]}; a threshold lies in 0 to 1")
+    started = provenance.now()
     given = _truth(truth)
     found = hold_against(given.heldout, [Path(path) for path in against], Silent(), pictures=pictures)
-    entries = [_entry(name, one, given.truth, thresholds.get(name)) for name, one in scores.items()]
-    return Comparison(evaluate(given.truth, entries, _settings(settings), against=found))
+    sides = [_entry(name, one, given.truth, thresholds.get(name)) for name, one in scores.items()]
+    entries, chosen = [side.entry for side in sides], _settings(settings)
+    inputs = [side.source for side in sides if side.source is not None]
+    inputs += [*file_inputs("index", against), *file_inputs("pictures", pictures)]
+    result = evaluate(given.truth, entries, chosen, against=found)
+    recipe = make_recipe(given, chosen, entries, inputs, command="", started=started, against=found)
+    return Comparison(signed(result, recipe))
 
 
 def _settings(given: Mapping[str, Any]) -> Settings:
@@ -142,20 +153,35 @@ def _settings(given: Mapping[str, Any]) -> Settings:
 
 
 def _truth(given: TruthLike) -> GivenTruth:
-    if isinstance(given, Truth):
-        return GivenTruth(given, {}, Path())
     if isinstance(given, (str, Path)):
-        return read_truth(given)
-    ids, tags, values = _axes("truth", given)
-    if not np.isin(values, (0, 1)).all():
-        raise ScoresError("truth: holds values other than 0 and 1")
-    return GivenTruth(Truth.of(ids, TagSpace(tags), values.astype(np.bool_)), {}, Path())
+        return with_digest(read_truth(given))
+    if not isinstance(given, Truth):
+        ids, tags, values = _axes("truth", given)
+        if not np.isin(values, (0, 1)).all():
+            raise ScoresError("truth: holds values other than 0 and 1")
+        given = Truth.of(ids, TagSpace(tags), values.astype(np.bool_))
+    digest = _digest(
+        given.image_ids,
+        given.tags.names,
+        [part.astype(np.int64) for part in (given.values.indptr, given.values.indices)],
+    )
+    dataset = DatasetUsed("truth", "truth in memory", digest, len(given.image_ids))
+    return GivenTruth(given, dataset, Path())
 
 
-def _entry(name: str, given: ScoresLike, truth: Truth, threshold: float | None) -> Entry:
+class _Side(NamedTuple):
+    """A model, and the file or folder of its scores, if it has one."""
+
+    entry: Entry
+    source: Input | None
+
+
+def _entry(name: str, given: ScoresLike, truth: Truth, threshold: float | None) -> _Side:
     check_name(name)
+    source, facts = None, dict[str, Any]()
     if isinstance(given, (str, Path)):
-        scores = read_scores_of(Path(given))
+        scores, source = read_scores_of(Path(given)), scores_input(name, Path(given))
+        facts = describe_scores(Path(given), scores)
     elif isinstance(given, Scores):
         scores = given
     else:
@@ -165,7 +191,18 @@ def _entry(name: str, given: ScoresLike, truth: Truth, threshold: float | None) 
             ids, tags = truth.image_ids, truth.tags.names
         scores = Scores(ids, TagSpace(tuple(tags)), matrix)
         check_values(name, matrix, ids, tags)
-    return Entry(name, name, scores, Thresholds(threshold), "default" if threshold is None else "option")
+    tiles = (tile for _, tile in scores.values.tiles())
+    key = _digest(scores.image_ids, scores.tags.names, tiles) if source is None else source.digest
+    chosen = Thresholds(threshold), "default" if threshold is None else "option"
+    return _Side(Entry(name, name, scores, *chosen, {**facts, "key": key}), source)
+
+
+def _digest(image_ids: Sequence[str], tags: Sequence[str], parts: Iterable[NDArray[Any]]) -> str:
+    """SHA-256 over the names of rows and columns and the bytes of arrays in memory, in hexadecimal."""
+    digest = hashlib.sha256(json.dumps([image_ids, tags]).encode())
+    for part in parts:
+        digest.update(part.tobytes())
+    return digest.hexdigest()
 
 
 def _axes(name: str, given: pd.DataFrame | NDArray[Any]) -> tuple[tuple[str, ...], tuple[str, ...], NDArray[Any]]:

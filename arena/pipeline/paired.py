@@ -1,11 +1,12 @@
 """Both sides' scores, evaluated together: one result in which the baseline stands first and the candidate second."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from arena.base import provenance
 from arena.base.errors import IncomparableError
-from arena.base.files import digest_file, make_folder
+from arena.base.files import make_folder
 from arena.base.format import listed
 from arena.base.progress import Progress, Silent
 from arena.dataset.frozen import HeldOut
@@ -20,28 +21,28 @@ from arena.pipeline.entrants import (
     ScoredEntrant,
     ScoresEntrant,
 )
-from arena.pipeline.recipe import Sample, facts_of, sample_of, scores_of_run, thresholds_of_run
+from arena.pipeline.grammar import parse
+from arena.pipeline.inputs import digest_of_scores, locate_scores
+from arena.pipeline.recipe import make_recipe, model_inputs, scores_input
 from arena.pipeline.same_images import (
     find_ground,
     refuse_missing_images,
     refuse_no_common_tag,
     refuse_other_sets,
-    with_aliases,
 )
 from arena.pipeline.stages import Compute, Scoring, evaluate_run, score_images, scored_entry, settings_of, write_run
 from arena.pipeline.thresholds import (
     Own,
-    describe_own,
     own_thresholds,
     refuse_thresholds,
     with_files,
     with_option,
 )
-from arena.pipeline.truth import GivenTruth, read_scores_of
+from arena.pipeline.truth import GivenTruth, describe_scores, read_scores_of
 from arena.results.published.column import columns_of
 from arena.results.published.record import Published
+from arena.results.recipe import Input, Recipe, Sample, digest_groups
 from arena.results.run_folder import Result
-from arena.scores.store import describe_throughput, read_facts
 from arena.taggers.predict import ImageSource
 
 
@@ -148,6 +149,7 @@ def evaluate_entrants(
         IncomparableError: other images, labels, or tags.
         ArenaError: what is needed is missing or damaged.
     """
+    started = provenance.now()
     refuse_thresholds(asked.thresholds, [side.name for side in sides])
     read = {side.name: entry_of(side, asked, progress) for side in sides if not isinstance(side, ModelEntrant)}
     runs = [side for side in sides if isinstance(side, RunEntrant)]
@@ -155,22 +157,24 @@ def evaluate_entrants(
         for run in runs[1:]:
             refuse_other_sets(run, runs[0], [read[side.name].scores.image_ids for side in (run, runs[0])])
     ground = find_ground(sides, asked.dataset, asked.part, asked.root)
-    ground = ground._replace(truth=with_aliases(ground.truth, asked.renamed))
+    ground = ground.with_renamed({**_first_recipe(sides).renamed, **asked.renamed})
     read |= score_now([side for side in sides if isinstance(side, ModelEntrant)], ground, folder, asked, progress)
     entries = tuple(read[side.name] for side in sides)
     entries = _alike(*entries) if alike else entries
     notes = refuse_missing_images(ground.truth.image_ids, entries)
     refuse_no_common_tag(ground, entries)
-    settings = settings_of(Scoring(settings_for(sides, asked)), ground.folder, asked.root)
-    result = evaluate_run(ground.truth, entries, settings, ground.facts, asked.command, progress, None)
+    settings = settings_for(sides, asked, ground.folder)
+    result = evaluate_run(ground.truth, entries, settings, progress)
     if not result.summary["compared_tags"]:
         raise IncomparableError(
             f"{listed([one.name for one in entries])}: no tag with {settings.min_positives} positives or more is known to all; "
             "name renamed tags in a CSV with the columns old,new with --aliases"
         )
     make_folder(folder)
-    write_run(folder, result, ground.heldout, asked.showing, progress, columns_of(published))
-    return Evaluated(result, entries, ground, settings, (*notes, *_notes(sides)))
+    inputs = inputs_of_entrants(sides, entries)
+    recipe = make_recipe(ground, settings, entries, inputs, command=asked.command, started=started)
+    result = write_run(folder, result, recipe, ground.heldout, asked.showing, progress, columns_of(published))
+    return Evaluated(result, entries, ground, settings, (*notes, *_notes(sides, settings)))
 
 
 def score_now(
@@ -192,7 +196,7 @@ def score_now(
 def _images(ground: GivenTruth, side: ModelEntrant) -> HeldOut:
     if ground.heldout is None:
         raise IncomparableError(
-            f"{side.source}: a model cannot be run on {ground.facts['title']}, which holds no images; score it elsewhere, and "
+            f"{side.source}: a model cannot be run on {ground.dataset.title}, which holds no images; score it elsewhere, and "
             f"give {side.name}=FILE.npz"
         )
     return ground.heldout
@@ -205,7 +209,8 @@ def own_thresholds_of(entrant: ScoredEntrant, option: float | None, progress: Pr
         WeightsError: a model's files cannot be had, or the thresholds in them are wrong.
     """
     if isinstance(entrant, RunEntrant):
-        return with_option(thresholds_of_run(entrant), option)
+        source = str(entrant.result.summary["models"][entrant.model]["threshold_source"])
+        return with_option(Own(entrant.result.thresholds_of(entrant.model), source), option)
     card = entrant.card
     own = own_thresholds({card.name: card.thresholds}, {})[card.name]
     return with_files(card, with_option(own, option), progress)
@@ -213,17 +218,14 @@ def own_thresholds_of(entrant: ScoredEntrant, option: float | None, progress: Pr
 
 def entry_of(side: RunEntrant | ScoresEntrant, asked: Asked, progress: Progress) -> Entry:
     """The stored scores of a side, at the thresholds of an option, of its run, or of the card of its name."""
-    option = asked.thresholds.get(side.name)
-    own = own_thresholds_of(side, option, progress)
+    own = own_thresholds_of(side, asked.thresholds.get(side.name), progress)
+    path = locate_scores(side) if isinstance(side, RunEntrant) else side.path
+    progress.note(f"{side.name}: reading {path}")
+    scores = read_scores_of(path)
     if isinstance(side, RunEntrant):
-        facts = facts_of(side) | ({} if option is None else {"thresholds": describe_own(own)})
-        progress.note(f"{side.name}: reading the scores of {side.folder}")
-        scores = scores_of_run(side)
+        facts = dict(side.result.run["models"][side.model])
         return Entry(side.name, str(facts.get("title", side.model)), scores, own.thresholds, own.source, facts)
-    progress.note(f"{side.name}: reading {side.path}")
-    scores = read_scores_of(side.path)
-    known = {"scores": side.path.name, "key": digest_file(side.path)} if side.path.is_file() else read_facts(side.path)
-    facts = {**known, **describe_throughput(scores.timed), "thresholds": describe_own(own)}
+    facts = {**describe_scores(path, scores), "key": digest_of_scores(path)}
     return Entry(side.name, side.name, scores, own.thresholds, own.source, facts)
 
 
@@ -237,29 +239,59 @@ def _alike(first: Entry, second: Entry) -> tuple[Entry, Entry]:
     return first, second
 
 
-def settings_for(sides: Sequence[Entrant], asked: Asked) -> Settings:
-    """As the first run was made."""
-    runs = [side.result.summary for side in sides if isinstance(side, RunEntrant)]
-    told = runs[0] if runs else {}
-    return Settings(
-        told.get("min_positives", Settings.min_positives), told.get("convention", Settings.convention), asked.replicates,
-        asked.seed, imply=bool(told.get("imply", False)),
-    )  # fmt: skip
+def inputs_of_entrants(sides: Sequence[ScoredEntrant], entries: Sequence[Entry]) -> Iterator[Input]:
+    """The scores that were read, and the paths of models: those that are run now, and those that runs were made with."""
+    for side, entry in zip(sides, entries, strict=True):
+        if isinstance(side, RunEntrant):
+            yield scores_input(side.name, locate_scores(side))
+            for one in side.result.recipe.inputs:
+                if (one.kind, one.name) == ("model", side.model) and one.digest:
+                    yield one._replace(path=str((side.folders[-1] / one.path).absolute()), name=side.name)
+        elif isinstance(side, ScoresEntrant):
+            yield scores_input(side.name, side.path)
+        else:
+            parts = parse(side.source)
+            spec = f"{side.name}={parts.place}" if parts.name else ""
+            yield from model_inputs([spec], entry)
 
 
-def _notes(sides: Sequence[Entrant]) -> list[str]:
+def settings_for(sides: Sequence[Entrant], asked: Asked, beside: Path) -> Settings:
+    """As the first run was made, slices and tag groups included; without a run, as `arena run` does without options.
+
+    Args:
+        beside: the folder of the dataset, whose tag groups hold where no run names any.
+    """
+    recipe = _first_recipe(sides)
+    settings = replace(recipe.settings, replicates=asked.replicates, seed=asked.seed)
+    return settings if recipe.groups_digest is None else settings_of(Scoring(settings), beside, asked.root)
+
+
+def _first_recipe(sides: Sequence[Entrant]) -> Recipe:
+    """Of the first run; without a run, one of defaults."""
+    return next((side.result.recipe for side in sides if isinstance(side, RunEntrant)), Recipe(groups_digest=""))
+
+
+def _notes(sides: Sequence[Entrant], settings: Settings) -> list[str]:
     """What differs between the ways of runs; those of the first hold for all."""
     runs = [side for side in sides if isinstance(side, RunEntrant)]
-    notes = []
-    for run in runs[1:]:
-        ours, first = run.result.summary, runs[0].result.summary
-        notes += [
-            f"{key} is {first[key]}, as in {runs[0].source}; {run.source} had {ours[key]}"
-            for key in ("min_positives", "convention", "imply")
-            if ours.get(key) != first.get(key)
-        ]
-    if len(runs) > 1 and sample_of(runs[0]).limit:
-        notes.append(
-            f"judged on {sample_of(runs[0]).limit:,} images of the dataset, the part that the runs were scored on"
-        )
+    notes = [note for run in runs[1:] for note in _other_settings(run, runs[0], settings)]
+    groups = digest_groups(settings.tag_groups)
+    for run in runs:
+        if run.result.recipe.tag_groups_digest not in ("", groups):
+            whose = "those at hand" if runs[0].result.recipe.groups_digest is not None else f"those of {runs[0].source}"
+            notes.append(f"the tag groups are {whose}; {run.source} was made with others")
+    taken = runs[0].result.recipe.dataset.sample if len(runs) > 1 else Sample()
+    if taken.limit:
+        notes.append(f"judged on {taken.limit:,} images of the dataset, the part that the runs were scored on")
     return notes
+
+
+def _other_settings(run: RunEntrant, first: RunEntrant, settings: Settings) -> Iterator[str]:
+    """A note on every setting of a run that is not used; tag groups aside."""
+    ours = run.result.recipe.settings
+    for key in ("min_positives", "convention", "imply"):
+        if getattr(ours, key) != getattr(settings, key):
+            yield f"{key} is {getattr(settings, key)}, as in {first.source}; {run.source} had {getattr(ours, key)}"
+    if set(ours.slices) != set(settings.slices):
+        used, other = (", ".join(one.slices) or "nothing" for one in (settings, ours))
+        yield f"images are sliced by {used}, as in {first.source}; {run.source} had {other}"

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from arena.base import provenance
 from arena.base.files import make_folder
 from arena.base.names import split_named
 from arena.base.progress import Progress, Silent
@@ -11,6 +12,7 @@ from arena.dataset.contamination import hold_against
 from arena.dataset.frozen import read_frozen
 from arena.pipeline.display_options import Showing
 from arena.pipeline.entrants import find_metrics
+from arena.pipeline.recipe import inputs_of, make_recipe, model_inputs
 from arena.pipeline.stages import (
     DEMO_DATASET,
     Compute,
@@ -23,7 +25,9 @@ from arena.pipeline.stages import (
     write_run,
 )
 from arena.pipeline.thresholds import own_thresholds, with_files
+from arena.pipeline.truth import truth_of_dataset
 from arena.results.published.column import columns_of
+from arena.results.recipe import Sample
 from arena.taggers.predict import ImageSource
 
 DEMO_MODELS = ("joytag-demo", "wd14-demo")
@@ -53,25 +57,26 @@ def run(
 
     Returns: the run folder.
     """
+    started = provenance.now()
     cards, beside = find_models(models, root), columns_of(find_metrics(scoring.published))
     thresholds = own_thresholds({card.name: card.thresholds for card in cards}, scoring.thresholds)
-    heldout = read_frozen(find_dataset(dataset, root)).sample(limit, seed)
+    given = truth_of_dataset(read_frozen(find_dataset(dataset, root))).sampled(Sample(limit, seed))
+    heldout = given.heldout
+    assert heldout is not None
     against = hold_against(heldout, scoring.against, progress, pictures=scoring.pictures, root=root)
     folder = output or Path("runs") / run_name(models, heldout.card.name, limit, seed)
     make_folder(folder)
     thresholds = {card.name: with_files(card, thresholds[card.name], progress) for card in cards}
     source = ImageSource(heldout.image_ids, heldout.paths, tuple(heldout.images["sha256"]), verified=True)
-    relations = heldout.truth.relations
+    relations = given.truth.relations
     score_images(cards, source, folder / "scores", compute=compute, progress=progress, relations=relations)
     entries = [scored_entry(card, folder / "scores" / card.name, thresholds[card.name]) for card in cards]
     refuse_all_skipped(entries[0].scores)
-    facts = {
-        "name": heldout.card.name, "title": heldout.card.title, "digest": heldout.digest, "images": len(heldout),
-        "licence": heldout.card.licence, "sample": f"{limit} of seed {seed}" if limit else "all",
-    }  # fmt: skip
-    settings = settings_of(scoring, heldout.card.folder, root)
-    result = evaluate_run(heldout.truth, entries, settings, facts, command, progress, against)
-    write_run(folder, result, heldout, showing, progress, beside)
+    settings = settings_of(scoring, given.folder, root)
+    result = evaluate_run(given.truth, entries, settings, progress, against)
+    inputs = [*(one for entry in entries for one in model_inputs(models, entry)), *inputs_of(scoring)]
+    recipe = make_recipe(given, settings, entries, inputs, command=command, started=started, against=against)
+    write_run(folder, result, recipe, heldout, showing, progress, beside)
     return folder
 
 

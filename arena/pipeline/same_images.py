@@ -1,19 +1,16 @@
 """Check that all models were scored on the same images and labels, and refuse those that were not."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from arena.base.errors import ArenaError, IncomparableError
-from arena.base.files import digest_file
 from arena.base.format import listed, plural
-from arena.dataset.frozen import Truth
 from arena.evaluate.matching import Entry
 from arena.pipeline.entrants import Entrant, RunEntrant
-from arena.pipeline.recipe import Sample, recorded_paths, sample_of
+from arena.pipeline.inputs import find_truth
 from arena.pipeline.stages import DEMO_DATASET
-from arena.pipeline.truth import GivenTruth, read_truth
+from arena.pipeline.truth import GivenTruth, read_truth, with_digest
+from arena.results.recipe import DatasetUsed, Sample
 
 NAMED_IMAGES = 3
 """Missing images that are named; the others are counted."""
@@ -38,23 +35,18 @@ def find_ground(sides: Sequence[Entrant], dataset: str | None, part: Sample, roo
         _refuse_other_file(runs, given)
         if part.limit:
             raise ArenaError(
-                f"--limit {part.limit}: {given.facts['title']} is a truth file; a part is taken of a dataset only"
+                f"--limit {part.limit}: {given.dataset.title} is a truth file; a part is taken of a dataset only"
             )
         return given
     for run in runs:
-        seen, recorded = given.heldout.sample(*sample_of(run)).digest, _told(run, "digest")
-        if seen != recorded:
+        scored = _dataset(run)
+        seen = given.sampled(scored.sample).dataset
+        if seen.digest != scored.digest:
             raise IncomparableError(
-                f"{run.source}: scored on {_told(run, 'name')}@{recorded[:12]}, but {dataset or given.facts['name']} here is "
-                f"{given.facts['name']}@{seen[:12]}; name the set that it was scored on with --dataset, or score it again"
+                f"{run.source}: scored on {scored.label(12)}, but {dataset or given.dataset.name} here is "
+                f"{seen.label(12)}; name the set that it was scored on with --dataset, or score it again"
             )
-    taken = part if part.limit else sample_of(runs[0]) if runs else Sample()
-    heldout = given.heldout.sample(*taken)
-    told = f"{taken.limit} of seed {taken.seed}" if taken.limit else "all"
-    facts = given.facts | {
-        "digest": heldout.digest, "images": len(heldout), "licence": heldout.card.licence, "sample": told,
-    }  # fmt: skip
-    return GivenTruth(heldout.truth, facts, given.folder, heldout)
+    return given.sampled(part if part.limit or not runs else _dataset(runs[0]).sample)
 
 
 def refuse_other_sets(candidate: RunEntrant, baseline: RunEntrant, scored: Sequence[Sequence[str]]) -> None:
@@ -66,12 +58,12 @@ def refuse_other_sets(candidate: RunEntrant, baseline: RunEntrant, scored: Seque
     Raises:
         IncomparableError: their datasets have other digests.
     """
-    ours, theirs = (_told(side, "digest") for side in (candidate, baseline))
-    if ours == theirs:
+    ours, theirs = _dataset(candidate), _dataset(baseline)
+    if ours.digest == theirs.digest:
         return
     of_candidate, of_baseline = (set(image_ids) for image_ids in scored)
     missing = [image_id for image_id in scored[1] if image_id not in of_candidate]
-    sets = f"datasets {_told(candidate, 'name')}@{ours[:12]} and {_told(baseline, 'name')}@{theirs[:12]}"
+    sets = f"datasets {ours.label(12)} and {theirs.label(12)}"
     if missing and of_candidate < of_baseline:
         raise IncomparableError(
             f"{candidate.source}: {_missing(missing, len(of_baseline))} that {baseline.source} was scored on ({sets}); "
@@ -121,64 +113,30 @@ def refuse_no_common_tag(truth: GivenTruth, entries: Sequence[Entry]) -> None:
         if known.isdisjoint(names):
             raise IncomparableError(
                 f"{entry.name}: none of its {len(names):,} tags ({listed(list(names), keep=3)}) is a tag of "
-                f"{truth.facts['name']}; name renamed ones in a CSV with the columns old,new with --aliases"
+                f"{truth.dataset.name}; name renamed ones in a CSV with the columns old,new with --aliases"
             )
 
 
-def with_aliases(truth: Truth, renamed: Mapping[str, str]) -> Truth:
-    """A truth by whose relations a tag is found under its old name and its new one.
-
-    The truth's own spelling stands for both; where it has neither, the new one does.
-
-    >>> from arena.tags import TagSpace
-    >>> import numpy as np
-    >>> truth = Truth.of(["a"], TagSpace(("hat",)), np.array([[True]]))
-    >>> dict(with_aliases(truth, {"hat": "headwear"}).relations.aliases)
-    {'headwear': 'hat'}
-    """
-    known = truth.tags.index
-    aliases = dict(truth.relations.aliases)
-    for old, new in renamed.items():
-        kept = old if old in known and new not in known else new
-        other = old if kept == new else new
-        aliases[other] = aliases.get(kept, kept)
-    return replace(truth, relations=replace(truth.relations, aliases=aliases))
-
-
 def _read(dataset: str | None, runs: Sequence[RunEntrant], root: Path | None) -> GivenTruth:
-    """The dataset that was told, or what a run was scored on, looked for by its name and where its command found it."""
+    """The dataset that was named, or what a run was scored on."""
     if dataset is not None or not runs:
-        return _opened(dataset or DEMO_DATASET, root)
-    name = _told(runs[0], "name")
-    places = [name, *map(str, recorded_paths(runs[0]))]
-    for place in places:
-        try:
-            given = _opened(place, root)
-        except ArenaError:
-            continue
-        if given.facts["name"] == name:
-            return given
-    raise ArenaError(
-        f"{runs[0].source}: scored on {name}, which is not found here; name its folder, or its truth file, with --dataset"
-    )
-
-
-def _opened(place: str, root: Path | None) -> GivenTruth:
-    """A truth with the digest of what it was read from."""
-    given = read_truth(place, root)
-    if given.heldout is not None:
-        return given
-    return given._replace(
-        facts=given.facts | {"digest": digest_file(Path(place)), "images": len(given.truth.image_ids)}
-    )
+        return with_digest(read_truth(dataset or DEMO_DATASET, root))
+    found = find_truth(runs[0].result, runs[0].folders, root)
+    if found is None:
+        raise ArenaError(
+            f"{runs[0].source}: scored on {_dataset(runs[0]).name}, which is not found here; name its folder, or its truth "
+            "file, with --dataset"
+        )
+    return found
 
 
 def _refuse_other_file(runs: Sequence[RunEntrant], given: GivenTruth) -> None:
     for run in runs:
-        if _told(run, "digest") != given.facts["digest"]:
+        scored = _dataset(run)
+        if scored.digest != given.dataset.digest:
             raise IncomparableError(
-                f"{run.source}: scored on {_told(run, 'title')}@{_told(run, 'digest')[:12]}, but {given.facts['title']} here "
-                f"is @{given.facts['digest'][:12]}; name the truth that it was scored on with --dataset, or score it again"
+                f"{run.source}: scored on {scored.title}@{scored.digest[:12]}, but {given.dataset.title} here is "
+                f"@{given.dataset.digest[:12]}; name the truth that it was scored on with --dataset, or score it again"
             )
 
 
@@ -188,6 +146,5 @@ def _missing(image_ids: Sequence[str], whole: int) -> str:
     return f"no scores of {len(image_ids):,} of the {plural(whole, 'image', 'images')} ({some})"
 
 
-def _told(run: RunEntrant, what: str) -> str:
-    found: Any = run.result.run["dataset"].get(what, "")
-    return str(found)
+def _dataset(run: RunEntrant) -> DatasetUsed:
+    return run.result.recipe.dataset

@@ -4,18 +4,19 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from arena.base.files import digest_file, make_folder
+from arena.base import provenance
+from arena.base.files import make_folder
 from arena.base.progress import Progress, Silent
 from arena.cards import check_name
 from arena.dataset.contamination import hold_against
 from arena.evaluate import Entry
 from arena.pipeline.display_options import Showing
 from arena.pipeline.entrants import find_metrics
+from arena.pipeline.recipe import inputs_of, make_recipe, scores_input
 from arena.pipeline.stages import DEMO_DATASET, Scoring, evaluate_run, settings_of, write_run
-from arena.pipeline.thresholds import describe_own, own_thresholds, thresholds_of_cards
-from arena.pipeline.truth import read_scores_of, read_truth
+from arena.pipeline.thresholds import own_thresholds, thresholds_of_cards
+from arena.pipeline.truth import describe_scores, read_scores_of, read_truth, with_digest
 from arena.results.published.column import columns_of
-from arena.scores.store import describe_throughput, read_facts
 
 
 def score_files(
@@ -39,6 +40,7 @@ def score_files(
     Raises:
         ArenaError: an index of training images is given, but no dataset that has hashes.
     """
+    started = provenance.now()
     for name in files:
         check_name(name)
     thresholds = own_thresholds(thresholds_of_cards(files, root), scoring.thresholds)
@@ -51,17 +53,16 @@ def score_files(
     for name, path in files.items():
         progress.note(f"{name}: reading {path}")
         own, scores = thresholds[name], read_scores_of(path)
-        facts = {"scores": path.name} if path.is_file() else read_facts(path) | describe_throughput(scores.timed)
-        facts = {**facts, "thresholds": describe_own(own)}
-        entries.append(Entry(name, name, scores, own.thresholds, own.source, facts))
+        entries.append(Entry(name, name, scores, own.thresholds, own.source, describe_scores(path, scores)))
     with ThreadPoolExecutor() as background:  # digests take seconds, and nothing waits for them until the end
-        digests = {name: background.submit(digest_file, path) for name, path in files.items() if path.is_file()}
-        of_truth = None if truth is None else background.submit(digest_file, truth)
+        digested = [background.submit(scores_input, name, path) for name, path in files.items()]
+        digested_truth = background.submit(with_digest, given)
         settings = settings_of(scoring, given.folder, root)
-        result = evaluate_run(given.truth, entries, settings, given.facts, command, progress, against)
-        for name, digest in digests.items():
-            result.run["models"][name]["key"] = digest.result()
-        if of_truth is not None:
-            result.run["dataset"]["digest"] = of_truth.result()
-    write_run(output, result, given.heldout, showing, progress, beside)
+        result = evaluate_run(given.truth, entries, settings, progress, against)
+        inputs, given = [one.result() for one in digested], digested_truth.result()
+    for one in inputs:
+        result.run["models"][one.name]["key"] = one.digest
+    more = inputs_of(scoring)
+    recipe = make_recipe(given, settings, entries, [*inputs, *more], command=command, started=started, against=against)
+    write_run(output, result, recipe, given.heldout, showing, progress, beside)
     return output

@@ -13,14 +13,13 @@ from arena import taggers
 from arena.base import provenance
 from arena.base.errors import ScoresError
 from arena.base.progress import Progress
-from arena.base.version import __version__
 from arena.cards import ModelCard, roots
 from arena.dataset.contamination import Contamination
 from arena.dataset.frozen import HeldOut, Truth
 from arena.evaluate import Entry, Settings, amount_of_work, evaluate
-from arena.evaluate.settings import describe_settings
 from arena.pipeline.display_options import Showing, shelf_of, show_images
-from arena.pipeline.thresholds import Own, describe_own
+from arena.pipeline.thresholds import Own
+from arena.results.recipe import Recipe, write_recipe
 from arena.results.run_folder import Result, write_result
 from arena.scores.store import Scores, ScoreStore, describe_throughput, read_facts, read_store
 from arena.taggers.adapters.precomputed import refuse_own_scores
@@ -126,7 +125,7 @@ def scored_entry(card: ModelCard, folder: Path, own: Own) -> Entry:
     facts = {
         "title": card.title, "adapter": card.adapter, "hub": card.hub, "revision": card.revision,
         "licence": card.licence, "trained_until": card.trained_until, "verified": card.verified, "notes": card.notes or None,
-        **read_facts(folder), **describe_throughput(scores.timed), "thresholds": describe_own(own),
+        **read_facts(folder), **describe_throughput(scores.timed),
     }  # fmt: skip
     return Entry(card.name, card.title, scores, own.thresholds, own.source, facts)
 
@@ -141,53 +140,52 @@ def settings_of(scoring: Scoring, beside: Path, root: Path | None) -> Settings:
 
 
 def evaluate_run(
-    truth: Truth,
-    entries: Sequence[Entry],
-    settings: Settings,
-    dataset: dict[str, Any],
-    command: str,
-    progress: Progress,
-    against: Contamination | None,
-) -> Result:
-    """Count, and say how it came about."""
-    run = {
-        "created": provenance.now(),
-        "arena_version": __version__,
-        "command": command,
-        "dataset": dataset,
-        "versions": provenance.versions(),
-        "machine": provenance.machine(),
-        "settings": describe_settings(settings),
-        **({} if against is None else {"against": list(against.indexes)}),
-    }
+    truth: Truth, entries: Sequence[Entry], settings: Settings, progress: Progress, against: Contamination | None = None
+) -> Result:  # fmt: skip
+    """Evaluate, and report how far it is."""
     with progress.count("tags", amount_of_work(truth, settings), 0) as advance:
-        return evaluate(truth, entries, settings, against=against, run=run, advance=advance)
+        return evaluate(truth, entries, settings, against=against, advance=advance)
 
 
-def write_run(
-    folder: Path, result: Result, heldout: HeldOut | None, showing: Showing, progress: Progress,
-    published: Sequence[dict[str, Any]] = (),
-) -> None:  # fmt: skip
-    """Sign the result, and write the run folder; what others published stands beside it."""
-    if published:
-        result.summary["published"] = list(published)
-    summary, dataset, facts = result.summary, result.run["dataset"], result.run["models"]
-    result.run["signature"] = provenance.signature(
-        dataset=f"{dataset['name']}@{dataset['digest'][:8]}",
+def signed(result: Result, recipe: Recipe, folder: Path | None = None) -> Result:
+    """The result with its recipe, and the line that pins what was compared.
+
+    Args:
+        folder: the run folder, from which the recipe then names its inputs.
+    """
+    summary, facts = result.summary, result.run["models"]
+    models = [f"{name}@{facts[name].get('key', '')[:8]}>={one['threshold']}" for name, one in summary["models"].items()]
+    signature = provenance.signature(
+        dataset=recipe.dataset.label(8),
         images=summary["images"],
         tags=summary["compared_tags"],
         min_positives=summary["min_positives"],
         convention=summary["convention"],
         imply=summary["imply"],
-        models=[f"{name}@{facts[name]['key'][:8]}>={one['threshold']}" for name, one in summary["models"].items()],
-        against=[f"{one['name']}@{one['digest'][:8]}" for one in result.run.get("against", [])],
+        models=models,
+        against=[f"{one['name']}@{one['digest'][:8]}" for one in recipe.against],
     )
+    return replace(result, run={**write_recipe(recipe, result.run, folder), "signature": signature})
+
+
+def write_run(
+    folder: Path, result: Result, recipe: Recipe, heldout: HeldOut | None, showing: Showing, progress: Progress,
+    published: Sequence[dict[str, Any]] = (),
+) -> Result:  # fmt: skip
+    """Sign the result, and write the run folder; what others published stands beside it.
+
+    Returns: the result as it was written.
+    """
+    if published:
+        result.summary["published"] = list(published)
+    result = signed(result, recipe, folder)
     for name in ("run.json", "index.html"):  # of an earlier run
         (folder / name).unlink(missing_ok=True)
     show_images(result, folder, heldout, showing, progress)
     write_result(result, folder)  # first: reports that fail can be written again from it
     progress.note("writing the reports")
     write_reports(result, folder)
+    return result
 
 
 def write_reports(result: Result, folder: Path) -> None:

@@ -2,9 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from arena.base import provenance
 from arena.base.errors import ArenaError, nearest
 from arena.base.progress import Progress, Silent
 from arena.cards import ModelCard, Thresholds, model_cards
@@ -80,10 +79,3 @@ def with_files(card: ModelCard, own: Own, progress: Progress = Silent()) -> Own:
         return own
     told = read_thresholds(card, files, read_tags(card, files))
     return own if told == card.thresholds else Own(told, "file" if told_by_files else own.source)
-
-
-def describe_own(own: Own) -> dict[str, Any]:
-    """What `run.json` keeps of them: those of single tags by their number and digest."""
-    told = own.thresholds
-    single = {"tags": len(told.tags), "digest": provenance.digest(told.tags)} if told.tags else {}
-    return {"source": own.source, "default": told.default, "categories": dict(told.categories), **single}

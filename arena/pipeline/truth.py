@@ -1,28 +1,55 @@
 """Truth and scores that somebody names: a dataset, an `.npz` file, or the scores folder of a run."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from arena.base.files import digest_known
 from arena.cards import find_dataset
 from arena.dataset.frozen import HeldOut, Truth, read_frozen
 from arena.dataset.readers import truth_from_rows
+from arena.results.recipe import DatasetUsed, Input, Sample
 from arena.scores.npz import as_texts, read_npz, read_scores
-from arena.scores.store import Scores, read_store
+from arena.scores.store import Scores, describe_throughput, read_facts, read_store
 
 
 class GivenTruth(NamedTuple):
-    """A truth and where it comes from."""
+    """A truth and where it comes from.
+
+    Attributes:
+        dataset: what a recipe keeps of it.
+        folder: where its tag groups may lie.
+        heldout: the dataset that it is of, if it is of one.
+        renamed: old name -> new name of tags that are taken for one.
+        source: the dataset folder or the truth file; None for a truth in memory.
+    """
 
     truth: Truth
-    facts: dict[str, Any]
+    dataset: DatasetUsed
     folder: Path
-    """Where its tag groups may lie."""
     heldout: HeldOut | None = None
-    """The dataset that it is of, if it is of one."""
+    source: Input | None = None
+    renamed: Mapping[str, str] = {}
+
+    def with_renamed(self, renamed: Mapping[str, str]) -> "GivenTruth":
+        """The same, by whose relations a tag is found under its old name and its new one."""
+        return self._replace(truth=with_aliases(self.truth, renamed), renamed=renamed)
+
+    def sampled(self, sample: Sample) -> "GivenTruth":
+        """A sample of a dataset; one that is not smaller than the dataset is all of it."""
+        if self.heldout is None:
+            return self
+        part = self.heldout.sample(*sample)
+        taken = Sample() if part is self.heldout else sample
+        dataset = replace(self.dataset, digest=part.digest, images=len(part), sample=taken)
+        return self._replace(truth=part.truth, dataset=dataset, heldout=part)
 
 
 def read_truth(given: str | Path, root: Path | None = None) -> GivenTruth:
     """Truth from an `.npz` file with `truth`, `tags`, `image_ids`, or from a dataset by name or folder.
+
+    The digest of a file is left empty, for it takes seconds; `with_digest` adds it.
 
     Raises:
         ArenaError: neither, or damaged.
@@ -34,12 +61,54 @@ def read_truth(given: str | Path, root: Path | None = None) -> GivenTruth:
         truth = truth_from_rows(
             path, arrays["truth"].shape, (tile for _, tile in arrays["truth"].tiles()), names, image_ids
         )
-        return GivenTruth(truth, {"name": path.stem, "title": path.name}, path.parent)
-    heldout = read_frozen(find_dataset(str(given), root))
-    facts = {"name": heldout.card.name, "title": heldout.card.title, "digest": heldout.digest}
-    return GivenTruth(heldout.truth, facts, heldout.card.folder, heldout)
+        dataset = DatasetUsed(path.stem, path.name, images=len(image_ids))
+        return GivenTruth(truth, dataset, path.parent, source=Input("truth", str(path.absolute())))
+    return truth_of_dataset(read_frozen(find_dataset(str(given), root)))
+
+
+def truth_of_dataset(heldout: HeldOut) -> GivenTruth:
+    """The truth of a whole frozen dataset."""
+    card = heldout.card
+    private = card.facts.get("private") is True
+    dataset = DatasetUsed(card.name, card.title, heldout.digest, len(heldout), card.licence, private)
+    source = Input("dataset", str(card.folder), digest=heldout.digest)
+    return GivenTruth(heldout.truth, dataset, card.folder, heldout, source)
+
+
+def with_digest(given: GivenTruth) -> GivenTruth:
+    """The same, a truth file with its digest."""
+    if given.source is None or given.source.kind != "truth":
+        return given
+    digest = digest_known(Path(given.source.path))
+    return given._replace(dataset=replace(given.dataset, digest=digest), source=given.source._replace(digest=digest))
+
+
+def with_aliases(truth: Truth, renamed: Mapping[str, str]) -> Truth:
+    """A truth by whose relations a tag is found under its old name and its new one.
+
+    The truth's own spelling stands for both; where it has neither, the new one does.
+
+    >>> from arena.tags import TagSpace
+    >>> import numpy as np
+    >>> truth = Truth.of(["a"], TagSpace(("hat",)), np.array([[True]]))
+    >>> dict(with_aliases(truth, {"hat": "headwear"}).relations.aliases)
+    {'headwear': 'hat'}
+    """
+    known = truth.tags.index
+    aliases = dict(truth.relations.aliases)
+    for old, new in renamed.items():
+        kept = old if old in known and new not in known else new
+        other = old if kept == new else new
+        aliases[other] = aliases.get(kept, kept)
+    return replace(truth, relations=replace(truth.relations, aliases=aliases))
 
 
 def read_scores_of(path: Path) -> Scores:
     """Scores from an `.npz` file, or from the scores folder of a run."""
     return read_store(path) if path.is_dir() else read_scores(path)
+
+
+def describe_scores(path: Path, scores: Scores) -> dict[str, Any]:
+    """What `run.json` keeps of scores that were read: the name of their file, or what their folder says of the model."""
+    known = {"scores": path.name} if path.is_file() else read_facts(path)
+    return known | describe_throughput(scores.timed)

@@ -152,23 +152,9 @@ def _words(payload: Mapping[str, Any]) -> dict[str, Any]:
         "static_tags": static_tags(payload),
         "metrics": table_metrics(payload),
         "sources": THRESHOLD_SOURCES,
-        "recipe": recipe(payload),
+        "recipe": payload["reproduce"],
         "tested": bool(payload["tags"]["pairs"]) and payload["replicates"] > 0,
     }
-
-
-def recipe(payload: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What a reader needs to make the run again: each thing's name and text."""
-    facts = {part["section"]: dict(part["rows"]) for part in payload["provenance"]}
-    run, dataset = facts.get("Run", {}), facts.get("Dataset", {})
-    machine = ", ".join(f"{name} {value}" for name, value in facts.get("Machine", {}).items())
-    versions = ", ".join(f"{name} {value}" for name, value in facts.get("Versions", {}).items())
-    told = {
-        "Command": run.get("command"), "Signature": run.get("signature"),
-        "Dataset": " ".join(filter(None, [payload["dataset"]["name"], dataset.get("digest")])),
-        "arena": payload["arena_version"], "Versions": versions, "Machine": machine,
-    }  # fmt: skip
-    return [(name, value) for name, value in told.items() if value]
 
 
 READ_BY_SCRIPTS = ("dataset", "models", "min_positives", "compared_tags", "created", "image_ids", "sweep")

@@ -18,6 +18,7 @@ from arena.report.view_model import comparisons
 from arena.report.view_model.contamination import contamination
 from arena.report.view_model.cost import cost_notes
 from arena.report.view_model.notes import convention_note, imply_notes, undefined_notes
+from arena.report.view_model.recipe import provenance, reproduce
 from arena.results.run_folder import Result
 
 CURVES = (*THRESHOLDED, *(f"{key}_tags" for key in MACRO_THRESHOLDED))
@@ -40,7 +41,8 @@ def page_view(result: Result, shelf: Shelf | None = None) -> dict[str, Any]:
         "sweep": _sweep(result),
         "tags": tags,
         "histograms": tag_histograms(result, _own_names(result, rows, tags["name"])),
-        "provenance": _provenance(result),
+        "provenance": provenance(result),
+        "reproduce": reproduce(result),
         "notes": _notes(result),
         **_images(result, shelf),
     }
@@ -74,11 +76,11 @@ def names_images(result: Result) -> bool:
 
 def headline_view(result: Result) -> dict[str, Any]:
     """What was compared, and what the findings, the leaderboard and the regimes are made of."""
-    summary, run = result.summary, result.run
+    summary, recipe = result.summary, result.recipe
     return {
         "title": " vs ".join(result.models),
-        "created": run.get("created", ""),
-        "arena_version": run.get("arena_version", ""),
+        "created": recipe.created,
+        "arena_version": recipe.arena_version,
         "dataset": _dataset(result),
         "convention": summary["convention"],
         "min_positives": summary["min_positives"],
@@ -96,15 +98,15 @@ def headline_view(result: Result) -> dict[str, Any]:
 
 
 def _dataset(result: Result) -> dict[str, Any]:
-    facts = result.run.get("dataset", {})
+    dataset = result.recipe.dataset
     return {
-        "name": facts.get("name", "truth"),
-        "title": facts.get("title", "truth given as a file"),
+        "name": dataset.name or "truth",
+        "title": dataset.title or "truth given as a file",
         "images": result.summary["images"],
         "skipped": result.summary["skipped"],
         "tags": result.summary["dataset_tags"],
-        "digest": facts.get("digest", ""),
-        "licence": facts.get("licence", "unknown"),
+        "digest": dataset.digest,
+        "licence": dataset.licence or "unknown",
     }
 
 
@@ -205,23 +207,6 @@ def _tag_intervals(rows: pd.DataFrame) -> dict[str, list[float | int | None]]:
     return {end: [rounded(value) for value in rows[end].tolist()] for end in ends}
 
 
-def _provenance(result: Result) -> list[dict[str, Any]]:
-    run = result.run
-    sections = [("Run", {key: run.get(key) for key in ("signature", "created", "command", "arena_version")})]
-    sections.append(("Dataset", run.get("dataset", {})))
-    sections += [(f"Training index {one['name']}", one) for one in run.get("against", [])]
-    sections += [(name, facts) for name, facts in run["models"].items()]
-    sections += [("Versions", run.get("versions", {})), ("Machine", run.get("machine", {}))]
-    return [
-        {
-            "section": title,
-            "rows": [[key.replace("_", " "), _shown(value)] for key, value in facts.items() if value is not None],
-        }
-        for title, facts in sections
-        if facts
-    ]
-
-
 def _notes(result: Result) -> list[str]:
     skipped = result.run.get("skipped", {})
     notes = [
@@ -235,11 +220,3 @@ def _notes(result: Result) -> list[str]:
         which = f": {named}{more}" if names_images(result) else ""
         notes.append(f"{len(skipped)} images could not be scored and are left out for every model{which}.")
     return notes + undefined_notes(result)
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {_shown(item)}" for key, item in value.items())
-    if isinstance(value, (list, tuple)):
-        return ", ".join(map(_shown, value))
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,6 +1,6 @@
 """The result of a run: numbers and provenance, written to and read from a run folder.
 
-`run.json` says how it came about, `summary.json` holds the aggregates, and every table of `TABLES` is a file of its own. Every
+`run.json` says how it was made, `summary.json` holds the aggregates, and every table of `TABLES` is a file of its own. Every
 report is made from these files alone.
 """
 
@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from arena.base.errors import ArenaError, IncomparableError
 from arena.base.files import write_json
+from arena.cards import Thresholds
 from arena.metrics.registry import TAG_COLUMNS
+from arena.results.recipe import Recipe, read_recipe
 
 SCHEMA = 2
 """Version of the run folder's files."""
@@ -57,7 +60,7 @@ class Result:
     """What a run found.
 
     Attributes:
-        run: provenance, as in `run.json`: signature, dataset, models, versions, machine, command.
+        run: as in `run.json`: signature, models, skipped, and the recipe, which `recipe` reads.
         summary: aggregates, as in `summary.json`; the same for the same scores, wherever and whenever they were made.
         tables: by name of `TABLES`, and of `OPTIONAL_TABLES` where there is one; undefined figures are null.
     """
@@ -65,6 +68,15 @@ class Result:
     run: dict[str, Any]
     summary: dict[str, Any]
     tables: Mapping[str, pd.DataFrame]
+
+    @property
+    def recipe(self) -> Recipe:
+        """How the run was made.
+
+        Raises:
+            ValueError: `run` is damaged; that of a run folder never is, for `read_result` refuses one.
+        """
+        return read_recipe(self.run, self.summary)
 
     @property
     def per_tag(self) -> pd.DataFrame:
@@ -89,6 +101,17 @@ class Result:
     def tags_of(self, model: str) -> pd.DataFrame:
         """The rows of one model, in the order of its tag list."""
         return self.per_tag[self.per_tag["model"] == model].sort_values("index")
+
+    def thresholds_of(self, model: str) -> Thresholds:
+        """The thresholds at which a model was counted: those of single tags from `per_tag`, all others from the recipe."""
+        used = self.recipe.thresholds.get(model)
+        if used is not None and not used.tags:
+            return Thresholds(used.default, dict(used.categories))
+        rows = self.tags_of(model)
+        single = dict(zip(rows["tag"], (float(str(np.float32(one))) for one in rows["threshold"]), strict=True))
+        if used is not None:
+            return Thresholds(used.default, dict(used.categories), tags=single)
+        return Thresholds(next(iter(single.values()))) if len(set(single.values())) == 1 else Thresholds(tags=single)
 
 
 def write_result(result: Result, folder: Path) -> None:
@@ -130,9 +153,11 @@ def read_result(folder: Path, tables: Collection[str] | None = None) -> Result:
         there = TABLES | {name: kind for name, kind in OPTIONAL_TABLES.items() if name in summary}
         wanted = there if tables is None else {name: kind for name, kind in there.items() if name in tables}
         read = {name: _read_table(folder / f"{name}.{kind}") for name, kind in wanted.items()}
+        result = Result(run, summary, read)
+        _ = result.recipe  # refuses a damaged one
     except (OSError, ValueError) as error:
         raise ArenaError(f"{folder}: damaged run ({str(error).splitlines()[0]}); score it again") from None
-    return Result(run, summary, read)
+    return result
 
 
 def _read_table(path: Path) -> pd.DataFrame:

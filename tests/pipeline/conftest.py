@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -50,13 +51,13 @@ class World:
         made = scores_of(seed, truth=self.truth) if values is None else values
         return write_npz(self.folder / f"{name}.npz", made, self.ids[: len(made)], self.tags)
 
-    def run(self, folder: str, *names: str, threshold: float = 0.5, seed: int = 0) -> Path:
-        """A run folder of models of these names."""
+    def run(self, folder: str, *names: str, threshold: float = 0.5, seed: int = 0, **scoring: Any) -> Path:
+        """A run folder of models of these names; further arguments are those of `Scoring`."""
         files = {name: self.npz(f"{folder}-{name}", seed=seed + place) for place, name in enumerate(names)}
-        scoring = Scoring(thresholds=dict.fromkeys(names, threshold))
+        how = Scoring(thresholds=dict.fromkeys(names, threshold), **scoring)
         command = "arena score " + " ".join(f"--scores {name}={path}" for name, path in files.items())
         return score_files(
-            files, self.folder / folder, dataset=str(self.dataset), scoring=scoring, showing=Showing("none"),
+            files, self.folder / folder, dataset=str(self.dataset), scoring=how, showing=Showing("none"),
             command=f"{command} -d {self.dataset}",
         )  # fmt: skip
 

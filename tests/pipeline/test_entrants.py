@@ -23,7 +23,7 @@ from arena.pipeline.entrants import (
     require_scores,
     short_name,
 )
-from arena.pipeline.recipe import model_at_hand, scores_of_run, thresholds_of_run
+from arena.pipeline.inputs import find_model_of, locate_scores, scores_of_run
 from arena.results.baselines.store import set_baseline
 
 from ..conftest import Wd
@@ -231,10 +231,10 @@ def test_a_folder_is_called_after_an_entrant(world: World, monkeypatch: pytest.M
 
 
 def test_a_run_remembers_its_threshold(world: World) -> None:
-    assert thresholds_of_run(run_entrant(world.run("one", "a", threshold=0.3))).thresholds == Thresholds(0.3)
+    assert run_entrant(world.run("one", "a", threshold=0.3)).result.thresholds_of("a") == Thresholds(0.3)
 
 
-def test_scores_of_a_run_are_found_where_its_command_had_them_if_unchanged(world: World) -> None:
+def test_scores_of_a_run_are_found_where_it_took_them_from_if_unchanged(world: World) -> None:
     run = run_entrant(world.run("one", "a"))
     assert scores_of_run(run).values.shape == world.truth.shape
     world.npz("one-a", seed=9)
@@ -246,13 +246,13 @@ def test_scores_of_a_run_are_found_where_its_command_had_them_if_unchanged(world
 
 def test_scores_beside_the_run_are_found_too(world: World) -> None:
     folder = world.run("one", "a")
-    content = json.loads((folder / "run.json").read_text())
-    (folder / "run.json").write_text(json.dumps(content | {"command": ""}))
     (world.folder / "elsewhere").mkdir()
     shutil.move(folder, world.folder / "elsewhere" / "one")
     shutil.move(world.folder / "one-a.npz", world.folder / "elsewhere")
-    assert len(scores_of_run(run_entrant(world.folder / "elsewhere" / "one")).image_ids) == len(world.ids)
+    found = locate_scores(run_entrant(world.folder / "elsewhere" / "one"))
+    assert found.samefile(world.folder / "elsewhere" / "one-a.npz")
 
 
 def test_no_model_is_at_hand_for_scores_of_a_file(world: World) -> None:
-    assert model_at_hand(run_entrant(world.run("one", "a")), None) is None
+    one = run_entrant(world.run("one", "a"))
+    assert find_model_of(one.result, "a", one.folders, None) is None

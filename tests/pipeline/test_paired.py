@@ -13,7 +13,7 @@ from arena.pipeline.check.canary import canary_case
 from arena.pipeline.display_options import Showing
 from arena.pipeline.entrants import find_entrant, give_unique_names, require_scores
 from arena.pipeline.paired import Asked, Joint, evaluate_together
-from arena.pipeline.recipe import Sample
+from arena.results.recipe import Sample
 from arena.results.run_folder import read_result
 
 from ..conftest import write_dataset
@@ -82,15 +82,14 @@ def test_a_set_that_is_not_found_asks_for_its_folder(world: World) -> None:
     with pytest.raises(ArenaError, match="scored on drawn, which is not found here; name its folder"):
         together(world, f"new={world.npz('new')}", old)
     assert (
-        together(world, f"new={world.npz('new')}", old, dataset=str(world.folder / "moved")).ground.facts["images"]
-        == 60
+        together(world, f"new={world.npz('new')}", old, dataset=str(world.folder / "moved")).ground.dataset.images == 60
     )
 
 
 def test_both_can_be_checked_on_a_part(world: World) -> None:
     joint = together(world, world.run("new", "a", seed=1), world.run("old", "a"), part=Sample(25, 3))
     assert joint.result.summary["images"] == 25
-    assert joint.result.run["dataset"]["sample"] == "25 of seed 3"
+    assert joint.result.run["recipe"]["sample"] == {"limit": 25, "seed": 3}
 
 
 @pytest.mark.parametrize("truth_has", ["old", "new"])

@@ -150,9 +150,12 @@ def test_scores_of_files_are_verified_where_they_lie(
     scores, truth = npz_pair(tmp_path)
     given = ["--scores", f"m={scores}"]
     assert main("score", *given, "--truth", truth, "--min-positives", 1, "--bootstrap", 10, "-o", tmp_path / "r") == 0
-    assert main("publish", tmp_path / "r", "--verify", "-d", truth) == 2
+    assert main("publish", tmp_path / "r", "--verify") == 0, "the recipe names the files"
+    moved = scores.rename(tmp_path / "moved.npz")
+    assert main("publish", tmp_path / "r", "--verify") == 2
     assert "say where they are with --scores m=FILE" in capsys.readouterr().err
-    assert main("publish", tmp_path / "r", "--verify", "-d", truth, *given) == 0
+    assert main("publish", tmp_path / "r", "--verify", "--scores", f"m={moved}") == 0
+    moved.rename(scores)
     assert image_ids_of(read_result(tmp_path / "r"), tmp_path / "r") is None
     with np.load(scores) as arrays:
         np.savez(tmp_path / "other.npz", **{**arrays, "scores": arrays["scores"] * np.float32(0.9)})

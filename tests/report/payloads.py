@@ -179,6 +179,7 @@ def make_payload(
             *[{"section": n, "rows": [["weights", "sha256:" + "c3" * 32], ["precision", "float32"]]} for n in names],
             {"section": "Run", "rows": [["command", "arena run"], ["python", "3.11.2"]]},
         ],
+        "reproduce": [["Command", "arena run"], ["Dataset", "demo sha256:ab12" + "0" * 60]],
         "notes": ["3 images could not be read: a.png (truncated), b.png (169 million pixels), c.gif (no frame)."],
         "replicates": replicates,
         "clusters": images - 50,

@@ -22,9 +22,10 @@ from arena.pipeline.entrants import (
     give_unique_names,
     require_scores,
 )
+from arena.pipeline.inputs import find_truth, scores_of_run
 from arena.pipeline.paired import own_thresholds_of
-from arena.pipeline.recipe import Sample, sample_of, scores_of_run
 from arena.pipeline.stages import DEMO_DATASET, Compute, score_images
+from arena.results.recipe import Sample
 from arena.scores.matrix import Matrix
 from arena.scores.store import Scores, ScoreStore, read_store
 from arena.taggers.predict import ImageSource
@@ -75,11 +76,8 @@ class Bench:
         self.checkpoints, self.output, self.compute, self.progress = checkpoints, output, compute, progress
         make_folder(output)
         runs = [one for one in checkpoints if isinstance(one, RunEntrant)]
-        name = dataset or (
-            str(runs[0].result.run.get("dataset", {}).get("name", DEMO_DATASET)) if runs else DEMO_DATASET
-        )
-        part = sample_of(runs[0]) if runs and not limit else Sample(limit, seed)
-        self.heldout = read_frozen(find_dataset(name, root)).sample(*part)
+        part = runs[0].result.recipe.dataset.sample if runs and not limit else Sample(limit, seed)
+        self.heldout = _images_of(dataset, runs, root).sample(*part)
         self.truth = _of_tag(self.heldout, tag)
         self.tag = self.truth.tags.names[0]
         self.images, self.positives = len(self.heldout), int(self.truth.values.sum())
@@ -116,7 +114,7 @@ class Bench:
         return self._column(checkpoint.name, scores, thresholds)
 
     def _of_run(self, run: RunEntrant) -> tuple[Scores, Thresholds | None]:
-        digest = run.result.run.get("dataset", {}).get("digest", "")
+        digest = run.result.recipe.dataset.digest
         if digest and digest != self.heldout.digest:
             raise IncomparableError(
                 f"{run.source}: scored on other images ({digest[:12]}) than {self.heldout.card.name} "
@@ -155,6 +153,15 @@ class Bench:
 def _card_of(checkpoint: ModelEntrant | ScoresEntrant) -> ModelCard:
     """The card of a model, or of stored scores behind the interface of one."""
     return replace(checkpoint.card, name=checkpoint.name)
+
+
+def _images_of(dataset: str | None, runs: Sequence[RunEntrant], root: Path | None) -> HeldOut:
+    """The dataset that is named, else that of the first run, else the demo's."""
+    found = find_truth(runs[0].result, runs[0].folders, root) if runs and dataset is None else None
+    if found is not None and found.heldout is not None:
+        return found.heldout
+    named = runs[0].result.recipe.dataset.name if runs else ""
+    return read_frozen(find_dataset(dataset or named or DEMO_DATASET, root))
 
 
 def _of_tag(heldout: HeldOut, tag: str) -> Truth:

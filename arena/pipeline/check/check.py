@@ -29,8 +29,8 @@ from arena.pipeline.entrants import (
     give_unique_names,
     short_name,
 )
+from arena.pipeline.inputs import find_model_of
 from arena.pipeline.paired import Asked, Joint, evaluate_together
-from arena.pipeline.recipe import model_at_hand
 from arena.pipeline.thresholds import refuse_thresholds
 from arena.report.check.write import write_check
 from arena.results.run_folder import Result
@@ -126,9 +126,8 @@ def _paired(
         JudgedModel(one.name, one.source, models[one.name]["threshold"], weights_digest(result, one.name))
         for one in (candidate, baseline)
     )
-    dataset = result.run["dataset"]
     verdict = Verdict(
-        ours, theirs, cases, dataset=f"{dataset['name']}@{dataset['digest'][:8]}", images=result.summary["images"],
+        ours, theirs, cases, dataset=result.recipe.dataset.label(8), images=result.summary["images"],
         tags=result.summary["compared_tags"], policy=rules.title, signature=result.run["signature"],
         created=result.run["created"], accept_inconclusive=rules.of(VERDICT).accept_inconclusive, notes=joint.notes,
     )  # fmt: skip
@@ -143,7 +142,7 @@ def _runnable(entrant: Entrant, asked: Asked) -> ModelCard | None:
     """The model of an entrant, if it can be run here."""
     card = entrant.card if isinstance(entrant, ModelEntrant) else None
     if isinstance(entrant, RunEntrant):
-        card = model_at_hand(entrant, asked.root)
+        card = find_model_of(entrant.result, entrant.model, entrant.folders, asked.root)
     return card if card and all(one.adapter != "precomputed" for one in card.single) else None
 
 

@@ -14,10 +14,10 @@ from arena.gate.policy import Policy
 from arena.gate.unpaired import judge_unpaired, unpaired_cost
 from arena.gate.verdict import JudgedModel, Outcome, Verdict
 from arena.pipeline.entrants import Entrant, ModelEntrant, PublishedEntrant, RunEntrant, ScoredEntrant
-from arena.pipeline.paired import Asked, entry_of, score_now, settings_for
-from arena.pipeline.recipe import facts_of
+from arena.pipeline.paired import Asked, entry_of, inputs_of_entrants, score_now, settings_for
+from arena.pipeline.recipe import make_recipe
 from arena.pipeline.same_images import find_ground
-from arena.pipeline.stages import Scoring, evaluate_run, settings_of, write_run
+from arena.pipeline.stages import evaluate_run, write_run
 from arena.results.published.record import Published
 from arena.results.published.rows import published_of
 from arena.results.run_folder import Result
@@ -41,7 +41,7 @@ def check_unpaired(
     )
     compared = all(case.outcome is not Outcome.INCOMPARABLE for case in cases)
     cost = unpaired_cost(cases) if compared else ""
-    dataset = "" if result is None else f"{result.run['dataset']['name']}@{result.run['dataset']['digest'][:8]}"
+    dataset = "" if result is None else result.recipe.dataset.label(8)
     return Verdict(
         first, second, cases, dataset=dataset, images=ours.published.images, paired=False,
         unpaired_cost=cost, policy=rules.title,
@@ -68,7 +68,7 @@ def _published(entrant: Entrant, folder: Path, asked: Asked, progress: Progress)
         return _Metrics(entrant.published, _threshold_of(entrant.published))
     if isinstance(entrant, RunEntrant) and entrant.name not in asked.thresholds:
         told = entrant.result.summary["models"][entrant.model]["threshold"]
-        digest = str(facts_of(entrant).get("weights") or "")
+        digest = str(entrant.result.run["models"][entrant.model].get("weights") or "")
         return _Metrics(replace(published_of(entrant.result, entrant.model), digest=digest), told, entrant.result)
     result = _alone(entrant, folder, asked, progress)
     told = result.summary["models"][entrant.name]["threshold"]
@@ -87,17 +87,19 @@ def _refuse_thresholds_of_files(entrants: Sequence[Entrant], asked: Asked) -> No
 
 def _alone(entrant: ScoredEntrant, folder: Path, asked: Asked, progress: Progress) -> Result:
     """A run folder of one entrant."""
+    started = provenance.now()
     ground = find_ground((entrant,), asked.dataset, asked.part, asked.root)
     entry = (
         score_now([entrant], ground, folder, asked, progress)[entrant.name]
         if isinstance(entrant, ModelEntrant)
         else entry_of(entrant, asked, progress)
     )
-    settings = settings_of(Scoring(settings_for((entrant,), asked)), ground.folder, asked.root)
+    settings = settings_for((entrant,), asked, ground.folder)
     make_folder(folder)
-    result = evaluate_run(ground.truth, [entry], settings, ground.facts, asked.command, progress, None)
-    write_run(folder, result, ground.heldout, asked.showing, progress)
-    return result
+    result = evaluate_run(ground.truth, [entry], settings, progress)
+    inputs = inputs_of_entrants((entrant,), [entry])
+    recipe = make_recipe(ground, settings, [entry], inputs, command=asked.command, started=started)
+    return write_run(folder, result, recipe, ground.heldout, asked.showing, progress)
 
 
 def _threshold_of(published: Published) -> str:

@@ -16,7 +16,7 @@ from arena.dataset.readers import list_images
 from arena.diagnostics.parity.pairs import ScoredModel
 from arena.images.decode import decode_on
 from arena.pipeline.entrants import ModelEntrant, RunEntrant, ScoresEntrant
-from arena.pipeline.recipe import facts_of, scores_of_run
+from arena.pipeline.inputs import scores_of_run
 from arena.pipeline.stages import Compute, score_images
 from arena.pipeline.thresholds import Own
 from arena.pipeline.truth import read_scores_of
@@ -62,7 +62,7 @@ def read_stored(entrant: StoredEntrant) -> ScoredModel:
         ArenaError: no scores, damaged ones, or NaN.
     """
     if isinstance(entrant, RunEntrant):
-        return ScoredModel(entrant.name, scores_of_run(entrant), ran=_ran(facts_of(entrant)))
+        return ScoredModel(entrant.name, scores_of_run(entrant), ran=_ran(entrant.result.run["models"][entrant.model]))
     return _read_scores(entrant.name, entrant.path)
 
 

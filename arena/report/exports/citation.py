@@ -19,7 +19,7 @@ def citation_cff(result: Result) -> str:
     """`CITATION.cff`, version 1.2.0, of the run as a dataset of figures."""
     import yaml
 
-    created = str(result.run.get("created", ""))[:10]
+    created = result.recipe.created[:10]
     content: dict[str, Any] = {
         "cff-version": "1.2.0",
         "message": "If you use these figures, please cite them with their signature.",
@@ -40,7 +40,7 @@ def citation_cff(result: Result) -> str:
 
 def citation_bib(result: Result) -> str:
     """A BibTeX entry `@misc` of the run."""
-    created = str(result.run.get("created", ""))[:10]
+    created = result.recipe.created[:10]
     line = signature_line(result)
     fields = {"title": f"{{{escape_latex(_title(result))}}}", "author": f"{{{AUTHOR}}}"}
     if _is_date(created):
@@ -51,7 +51,7 @@ def citation_bib(result: Result) -> str:
 
 
 def _title(result: Result) -> str:
-    dataset = result.run.get("dataset", {}).get("title", "truth given as a file")
+    dataset = result.recipe.dataset.title or "truth given as a file"
     return encodable(one_line(f"{_models(result.models)} on {dataset}"))
 
 
@@ -60,7 +60,7 @@ def _models(models: Sequence[str]) -> str:
 
 
 def _version(result: Result) -> str:
-    return str(result.run.get("arena_version", "unknown"))
+    return result.recipe.arena_version or "unknown"
 
 
 def _is_date(text: str) -> bool:

@@ -98,20 +98,20 @@ def facts_of(result: Result, model: str) -> Facts:
     if model not in result.models:
         raise ArenaError(f"--model {model}: no model of the run. {nearest(model, result.models)}")
     summary, own = result.summary, result.summary["models"][model]
-    dataset = result.run.get("dataset", {})
+    recipe, dataset = result.recipe, result.recipe.dataset
     return Facts(
         model=model,
         title=own["title"],
-        dataset=dataset.get("name", "truth"),
-        dataset_title=dataset.get("title", "truth given as a file"),
-        digest=dataset.get("digest", ""),
+        dataset=dataset.name or "truth",
+        dataset_title=dataset.title or "truth given as a file",
+        digest=dataset.digest,
         images=summary["images"],
         tags=summary["compared_tags"],
         min_positives=summary["min_positives"],
         convention=summary["convention"],
         threshold=own["threshold"],
-        created=result.run.get("created", ""),
-        version=result.run.get("arena_version", ""),
+        created=recipe.created,
+        version=recipe.arena_version,
         signature=signature_line(result),
         figures=[_told(own["regimes"]["own"], key, title) for key, title in LEADERBOARD.items()],
         per_tag=result.tags_of(model),

@@ -24,20 +24,20 @@ def signature_line(result: Result) -> str:
     The tag set is that of the compared tags, `thr` those of every tag of a model that the truth knows, `key` all that its
     scores depend on.
     """
-    run, summary = result.run, result.summary
-    dataset, versions = run.get("dataset", {}), run.get("versions", {})
+    recipe, summary = result.recipe, result.summary
+    dataset, versions = recipe.dataset, recipe.versions
     compared = result.per_tag[result.per_tag["compared"]]
     parts = [
-        f"data:{plain_name(dataset.get('name', 'truth'))}@{_short(dataset.get('digest', ''))}",
+        f"data:{plain_name(dataset.name or 'truth')}@{_short(dataset.digest)}",
         f"images:{summary['images']}",
         f"tagset:{summary['compared_tags']}@{digest_of(sorted(set(compared['truth_tag'])))}",
         f"minpos:{summary['min_positives']}",
         f"conv:{summary['convention']}",
         *(["imply:max"] if summary.get("imply") else []),
         *(_model(result, name) for name in result.models),
-        *(f"against:{plain_name(one['name'])}@{_short(one['digest'])}" for one in run.get("against", [])),
+        *(f"against:{plain_name(one['name'])}@{_short(one['digest'])}" for one in recipe.against),
         *(f"{name}:{versions[name]}" for name in VERSIONED if name in versions),
-        f"arena:{run.get('arena_version', '')}",
+        f"arena:{recipe.arena_version}",
     ]
     return "|".join(parts)
 

@@ -41,6 +41,6 @@ def run_id(result: Result) -> str:
 
     Rendering a run again does not move it. Another run, even of the same signature, has another address.
     """
-    created = str(result.run.get("created", ""))[:10]
+    created = result.recipe.created[:10]
     date = created if _DATE.fullmatch(created) else "undated"
     return f"{date}-{digest({'run': result.run, 'summary': result.summary})[:12]}"

@@ -54,13 +54,13 @@ class PublishedRun:
 
         A run that does not say which images it was made of is comparable with no other.
         """
-        summary, dataset = self.result.summary, self.result.run.get("dataset", {})
-        if not dataset.get("digest"):
+        summary, dataset = self.result.summary, self.result.recipe.dataset
+        if not dataset.digest:
             return self.id
         table = self.result.per_tag
         rules = {key: summary.get(key) for key in ("images", "convention", "min_positives", "imply")}
         of = {
-            "dataset": dataset["digest"], "sample": dataset.get("sample"), **rules,
+            "dataset": dataset.digest, "sample": dataset.sample, **rules,
             "skipped": sorted(self.result.run.get("skipped", {})),
             "tags": sorted(set(table.loc[table["compared"], "truth_tag"])),
         }  # fmt: skip

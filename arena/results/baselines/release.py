@@ -45,8 +45,8 @@ class Release:
     @property
     def dataset(self) -> str:
         """What its images are called."""
-        facts = self.result.run.get("dataset", {})
-        return str(facts.get("title") or facts.get("name") or "truth given as a file")
+        dataset = self.result.recipe.dataset
+        return dataset.title or dataset.name or "truth given as a file"
 
     @property
     def images(self) -> int:
@@ -59,12 +59,12 @@ class Release:
 
         A run that does not say which images it was made of stands alone.
         """
-        facts = self.result.run.get("dataset", {})
-        if not facts.get("digest"):
+        dataset = self.result.recipe.dataset
+        if not dataset.digest:
             return f"{self.name} alone"
         rules = {key: self.result.summary.get(key) for key in (*RULES, "images")}
         skipped = sorted(self.result.run.get("skipped", {}))
-        return digest({"dataset": facts["digest"], "sample": facts.get("sample"), "skipped": skipped, **rules})
+        return digest({"dataset": dataset.digest, "sample": dataset.sample, "skipped": skipped, **rules})
 
     @cached_property
     def same_means(self) -> str:

@@ -28,7 +28,7 @@ def releases_of(home: Path, runs: Sequence[NamedRun] = ()) -> list[Release]:
     ]
     for run in runs:
         refuse_damaged(run.folder, run.result)
-        created = str(run.result.run.get("created", ""))
+        created = run.result.recipe.created
         found.append((Release(run.name, run.model, created, "", run.result), run.folder.name))
     if not found:
         raise ArenaError(

@@ -127,11 +127,11 @@ def refuse_changed(baseline: Baseline) -> None:
 
 
 def _baseline(named: NamedRun, home: Path, files: dict[str, Path], why: str, name: str) -> Baseline:
-    run, summary = named.result.run, named.result.summary
-    dataset = {key: run.get("dataset", {}).get(key, "") for key in ("name", "title", "digest")}
+    scored, summary = named.result.recipe.dataset, named.result.summary
+    dataset = {"name": scored.name, "title": scored.title, "digest": scored.digest, "images": summary["images"]}
     return Baseline(
         name=_one_line(name), model=named.model, run=_relative(named.folder, home), digest=_digest(named),
-        signature=run["signature"], dataset={**dataset, "images": summary["images"]}, created=now(), reason=why,
+        signature=named.result.run["signature"], dataset=dataset, created=now(), reason=why,
         figures=headlines(named.result, named.model), home=home,
         files={inside: digest_file(path) for inside, path in files.items()},
     )  # fmt: skip

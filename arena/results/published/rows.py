@@ -92,10 +92,8 @@ def published_of(result: Result, model: str) -> Published:
     own = result.summary["models"][model]["regimes"]["own"]
     keys = [key for name in AGGREGATES for key in (name, f"{name}_tags")]
     figures = {key: own[key] for key in keys if own.get(key) is not None}
-    run = result.run
-    source = run.get("dataset", {}).get("name", "")
-    digest = run.get("models", {}).get(model, {}).get("key", "")
-    return Published(model, source, "result", digest, tags, int(result.summary["images"]), figures)
+    digest = result.run.get("models", {}).get(model, {}).get("key", "")
+    return Published(model, result.recipe.dataset.name, "result", digest, tags, int(result.summary["images"]), figures)
 
 
 def refuse(path: Path, line: int, what: str) -> ArenaError:

@@ -72,7 +72,7 @@ def test_a_baseline_that_lacks_a_newer_column_stays_readable(make_run: MakeRun, 
     table = pd.read_parquet(kept)
     table.drop(columns="support").to_parquet(tmp_path / "older" / "per_tag.parquet")
     with pytest.raises(ArenaError, match=r"damaged run \(per_tag.parquet lacks support\); score it again"):
-        releases_of(tmp_path / "none", [str(tmp_path / "older")])
+        releases_of(tmp_path / "none", [find_run(str(tmp_path / "older"))])
 
 
 def test_without_a_tag_those_that_moved_beyond_their_intervals_are_shown(releases: Path) -> None:
