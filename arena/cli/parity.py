@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from arena.base.errors import ArenaError, FailedError
+from arena.base.files import write_whole
 from arena.cli.options import (
     NamedFile,
     batch_option,
@@ -72,7 +73,8 @@ def parity(
 
     report = _report(models, scores, settings)
     if output is not None:
-        _write(output, text.markdown(report))
+        output.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(output, text.markdown(report))
     if as_json:
         click.echo(text.as_json(report))
     else:
@@ -117,11 +119,3 @@ def _report(models: tuple[str, ...], scores: tuple[tuple[str, Path], ...], setti
         return compare_with_scores(models[0], files, chosen, compute=how_b, **common)
     a, b = models
     return compare_models(a, b, chosen, compute=how, compute_b=how_b, **common)
-
-
-def _write(path: Path, content: str) -> None:
-    """Write a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(content, encoding="utf-8", newline="\n")
-    temporary.replace(path)
