@@ -1,4 +1,4 @@
-"""Digests of files, and the one way to write a file whole or not at all."""
+"""Files: digests, folders that can be written to, and the one way to write a file whole or not at all."""
 
 import errno
 import hashlib

@@ -1,4 +1,7 @@
-"""Figures as they are shown: four digits, thousands separators, and no rounding that says 0 or 1 for what is not."""
+"""How numbers and names are written: digits, separators, names on one line, Markdown escapes.
+
+Rounding never shows 0 or 1 for a value that is neither.
+"""
 
 from __future__ import annotations
 
@@ -202,18 +205,14 @@ def encodable(text: str) -> str:
 
 _MARKS = re.compile(r"([\\`*_{}\[\]<>|#~$&])")
 
-
 _FIRST = re.compile(r"^([-+=](?=[-+=\s]|$)|\d+(?=[.)](?:\s|$)))")
 """What makes a list, a heading or a rule of a line that begins with it."""
-
 
 _REFERENCES = re.compile(r"@|#(?=\d)|(?i:gh-(?=\d)|www(?=\.))|:(?=//)|:(?=[\w+-]+:)")
 """Where a mention, a number of an issue, an address or an emoji's name begins that GitHub would follow or replace."""
 
-
-_MARKDOWN_DIRECTIONS = re.compile("[\u202a-\u202e\u2066-\u2069]")
-"""Marks that turn round what stands after a name; the letters themselves have their direction without them."""
-
+_EMBEDDINGS = re.compile("[\u202a-\u202e\u2066-\u2069]")
+"""Marks of direction that embed or override; the two plain marks (U+200E, U+200F) stay."""
 
 APART = "<!-- -->"
 """A comment: it is not shown, and what stands on either side of it is not read as one word."""
@@ -225,7 +224,7 @@ def escape_markdown(text: str) -> str:
     >>> escape_markdown("a|b <b>"), escape_markdown("@x of www.y.z")
     ('a\\\\|b \\\\<b\\\\>', '@<!-- -->x of www<!-- -->.y.z')
     """
-    line = re.sub(" +", " ", _MARKDOWN_DIRECTIONS.sub("", encodable(one_line(text)))).strip()
+    line = re.sub(" +", " ", _EMBEDDINGS.sub("", encodable(one_line(text)))).strip()
     parts = (_MARKS.sub(r"\\\1", part) for part in _apart(line))
     return _FIRST.sub(lambda found: f"\\{found[0]}" if found[0] in "-+=" else f"{found[0]}\\", APART.join(parts))
 

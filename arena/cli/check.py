@@ -9,12 +9,14 @@ from arena.base.errors import ArenaError, VerdictError
 from arena.cli.options import (
     batch_option,
     bootstrap_option,
+    compute_of,
     config_option,
     device_option,
     limit_option,
     option,
     precision_option,
     root_option,
+    showing_of,
     showing_options,
 )
 from arena.cli.verbs import command_line
@@ -69,17 +71,15 @@ def check(candidate: str | None, baseline: str | None, show_policy: bool, output
     from arena.cli.terminal.check import show_verdict, tell_ci
     from arena.cli.terminal.console import Terminal
     from arena.pipeline.check.check import check as check_both
-    from arena.pipeline.display_options import Showing
     from arena.pipeline.paired import Asked
     from arena.pipeline.recipe import Sample
-    from arena.pipeline.stages import Compute
     from arena.report.check import words
 
     asked = Asked(
         settings["dataset"], Sample(settings["limit"], settings["seed"]), settings["bootstrap"], settings["seed"],
         canary=settings["canary"], root=settings["root"], baselines=settings["baselines"], command=command_line(),
-        compute=Compute(settings["device"], settings["precision"], settings["batch_size"]),
-        showing=Showing(settings["thumbnails"], not settings["no_image_ids"]),
+        compute=compute_of(settings),
+        showing=showing_of(settings),
     )  # fmt: skip
     found = check_both(
         candidate, baseline=baseline, policy=settings["policy"], output=output, aliases=settings["aliases"], asked=asked,

@@ -9,6 +9,7 @@ from arena.base.errors import ArenaError
 from arena.cli.options import (
     batch_option,
     bootstrap_option,
+    compute_of,
     config_option,
     device_option,
     limit_option,
@@ -16,6 +17,7 @@ from arena.cli.options import (
     precision_option,
     published_option,
     root_option,
+    showing_of,
     showing_options,
 )
 from arena.cli.verbs import command_line
@@ -53,17 +55,15 @@ def compare(sides: tuple[str, ...], dataset: str | None, output: Path | None, **
         raise ArenaError("arena compare: name runs, models or scores, such as runs/old runs/new")
     from arena.cli.terminal.console import Terminal, show_summary
     from arena.pipeline.compare import compare as compare_sides
-    from arena.pipeline.display_options import Showing
     from arena.pipeline.paired import Asked
     from arena.pipeline.recipe import Sample
-    from arena.pipeline.stages import Compute
 
     terminal = Terminal()
     asked = Asked(
         dataset, Sample(settings["limit"], settings["seed"]), settings["bootstrap"], settings["seed"],
         root=settings["root"], baselines=settings["baselines"], command=command_line(),
-        compute=Compute(settings["device"], settings["precision"], settings["batch_size"]),
-        showing=Showing(settings["thumbnails"], not settings["no_image_ids"]),
+        compute=compute_of(settings),
+        showing=showing_of(settings),
     )  # fmt: skip
     found, folder = compare_sides(sides, output, asked=asked, published=settings["published"], progress=terminal)
     for note in found.notes:

@@ -1,13 +1,18 @@
 """Options of the verbs: their types, environment variables and configuration file."""
 
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from arena.base.errors import ArenaError, nearest
+from arena.cli.verbs import split_names, unique
+
+if TYPE_CHECKING:
+    from arena.pipeline.display_options import Showing
+    from arena.pipeline.stages import Compute, Scoring
 
 Command = Callable[..., None]
 
@@ -97,6 +102,10 @@ config_option = click.option(
 root_option = option(
     "--root", type=click.Path(path_type=Path), help="Folder with further models/ and datasets/.", show_default=False
 )
+baselines_option = option(
+    "--baselines", type=click.Path(path_type=Path), default="baselines", help="Folder of baselines."
+)
+json_option = option("--json", "as_json", is_flag=True, show_default=False, help="Everything, as JSON.")
 device_option = option("--device", default="auto", help="auto, cpu, cuda or cuda:N.")
 precision_option = option(
     "--precision", type=click.Choice(["auto", "fp32", "fp16", "bf16"]), default="auto",
@@ -164,3 +173,37 @@ def scoring_options(command: Command) -> Command:
     ):  # fmt: skip
         command = one(command)
     return command
+
+
+def compute_of(settings: Mapping[str, Any]) -> "Compute":
+    """How the networks run, by the options `--device`, `--precision` and `--batch-size`."""
+    from arena.pipeline.stages import Compute
+
+    return Compute(settings["device"], settings["precision"], settings["batch_size"])
+
+
+def scoring_of(settings: Mapping[str, Any]) -> "Scoring":
+    """How scores become metrics, by `scoring_options`."""
+    from arena.evaluate.settings import SLICE_COLUMNS, Settings
+    from arena.pipeline.stages import Scoring
+
+    slices = tuple(split_names(settings["slices"]))
+    chosen = Settings(
+        settings["min_positives"], settings["convention"], settings["bootstrap"], settings["seed"],
+        SLICE_COLUMNS if slices == SLICE_COLUMNS else slices, imply=settings["imply"],
+    )  # fmt: skip
+    return Scoring(
+        chosen,
+        unique(settings["threshold"]),
+        settings["tag_groups"],
+        settings["against"],
+        settings["pictures"],
+        settings["published"],
+    )
+
+
+def showing_of(settings: Mapping[str, Any]) -> "Showing":
+    """What pages show of images, by `showing_options`."""
+    from arena.pipeline.display_options import Showing
+
+    return Showing(settings["thumbnails"], not settings["no_image_ids"])

@@ -10,6 +10,7 @@ from arena.base.files import write_whole
 from arena.cli.options import (
     NamedFile,
     batch_option,
+    compute_of,
     config_option,
     device_option,
     limit_option,
@@ -109,7 +110,7 @@ def _report(models: tuple[str, ...], scores: tuple[tuple[str, Path], ...], setti
         return compare_scores(files, **common)
     if (images is None) == (dataset is None):
         raise ArenaError("arena parity: a model needs images; give either --images FOLDER or --dataset NAME")
-    how = Compute(settings["device"], settings["precision"], settings["batch_size"])
+    how = compute_of(settings)
     how_b = Compute(
         settings["device_b"] or how.device, settings["precision_b"] or how.precision, settings["batch_size"]
     )

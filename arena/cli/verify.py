@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from arena.base.errors import FailedError
-from arena.cli.options import config_option, device_option, option, precision_option, root_option
+from arena.cli.options import config_option, device_option, json_option, option, precision_option, root_option
 
 if TYPE_CHECKING:
     from arena.cards import Fingerprint, ModelCard
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     "--expect", metavar="FINGERPRINT", show_default=False,
     help="Exit with 1 if the scores are not those of this one.  [default: its card's, if it has one]",
 )  # fmt: skip
-@option("--json", "as_json", is_flag=True, show_default=False, help="Everything, as JSON.")
+@json_option
 @root_option
 def verify(model: str, device: str, precision: str, expect: str | None, as_json: bool, root: Path | None) -> None:
     """Load a model, score the bundled canary images, and print their highest tags and a fingerprint.

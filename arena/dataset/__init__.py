@@ -1,1 +1,1 @@
-"""From a dataset card to frozen held-out images: types, perceptual hashes, duplicate search."""
+"""Held-out datasets: read, frozen, verified, described, cleared of copies and of training images."""

@@ -1,1 +1,1 @@
-"""images."""
+"""Images: decoding, thumbnails."""

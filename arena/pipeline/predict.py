@@ -8,11 +8,7 @@ from arena.base.files import make_folder
 from arena.base.progress import Progress, Silent
 from arena.cards import find_model
 from arena.dataset.readers import list_images
-from arena.pipeline.stages import (
-    Compute,
-    refuse_all_skipped,
-    score_images,
-)
+from arena.pipeline.stages import Compute, refuse_all_skipped, score_images
 from arena.scores.npz import read_scores, write_scores
 from arena.scores.store import Scores, read_store
 from arena.taggers.predict import ImageSource

@@ -42,10 +42,10 @@ from arena.report.view_model.uncertainty import how_sure, verdict
 
 SCRIPTS = (
     "dom.js",
-    "figures.js",
+    "format.js",
     "packed.js",
     "data.js",
-    "told.js",
+    "comparison.js",
     "numbers.js",
     "query.js",
     "histograms.js",
@@ -62,7 +62,7 @@ SCRIPTS = (
     "pictures.js",
     "evidence.js",
     "tag_curves.js",
-    "suspects.js",
+    "label_issues.js",
     "detail.js",
     "table.js",
     "popover.js",

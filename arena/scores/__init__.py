@@ -1,1 +1,1 @@
-"""From images to stored scores: the sharded store and the predictor that fills it."""
+"""Scores at rest: matrices on disk, stores, `.npz` files, and scores raised by implications."""

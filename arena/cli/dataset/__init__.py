@@ -2,9 +2,14 @@
 
 import click
 
-from arena.cli.dataset.describe import card, describe, verify
-from arena.cli.dataset.freeze import dedup, freeze, tags
-from arena.cli.dataset.import_ import fetch, import_
+from arena.cli.dataset.card import card
+from arena.cli.dataset.dedup import dedup
+from arena.cli.dataset.describe import describe
+from arena.cli.dataset.fetch import fetch
+from arena.cli.dataset.freeze import freeze
+from arena.cli.dataset.import_ import import_
+from arena.cli.dataset.tags import tags
+from arena.cli.dataset.verify import verify
 from arena.cli.verbs import Verbs
 
 

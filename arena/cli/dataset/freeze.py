@@ -1,4 +1,4 @@
-"""`tags`, `dedup` and `freeze`: from one dataset folder to the next."""
+"""`dataset freeze`: choose images and pin every byte of them."""
 
 from datetime import date
 from pathlib import Path
@@ -6,8 +6,7 @@ from typing import Any
 
 import click
 
-from arena.cli.dataset.relations import read_given, relation_options
-from arena.cli.options import config_option, option, pictures_option, root_option
+from arena.cli.options import option, root_option
 from arena.cli.verbs import split_names
 
 
@@ -17,81 +16,6 @@ def day(text: str | date) -> date:
         return text if isinstance(text, date) else date.fromisoformat(text)
     except ValueError:
         raise click.BadParameter(f"{text!r} is no day such as 2024-05-31") from None
-
-
-@click.command("tags")
-@click.argument("folder")
-@option("--output", "-o", required=True, type=click.Path(path_type=Path), help="Folder to write.", show_default=False)
-@relation_options
-@option("--name", help="Of the new set.  [default: the folder's]", default="", show_default=False)
-@root_option
-def tags(folder: str, output: Path, name: str, root: Path | None, **settings: Any) -> None:
-    """Make a dataset's tags canonical, add what they imply, take out what is no label.
-
-    FOLDER is a dataset's folder or name. Its own relations hold too. The relations that matter for its tags are written
-    beside the new truth.
-
-    Example: arena dataset tags mine --aliases tag_aliases.csv.gz --blacklist danbooru-meta -o datasets/mine-canonical
-    """
-    from arena.cards import find_dataset
-    from arena.cli.terminal.console import Terminal, show_findings
-    from arena.dataset.canonical import canonicalise, write_canonical
-    from arena.dataset.frozen import read_frozen
-    from arena.tags.exports import relation_files
-
-    read = read_frozen(find_dataset(folder, root))
-    given = read_given(settings, root, relation_files(read.card.folder))
-    made = canonicalise(read, given.relations, given.categories)
-    digest = write_canonical(read, made, output, name=name, progress=Terminal())
-    show_findings(given.findings)
-    click.echo(made.step["why"])
-    click.echo(f"{output}: {len(read)} images, {len(made.tags)} tags, digest {digest[:12]}")
-
-
-@click.command("dedup")
-@config_option
-@click.argument("folder")
-@option(
-    "--against", multiple=True, type=click.Path(path_type=Path), metavar="INDEX", show_default=False,
-    help="Index of training hashes; images that it has are dropped. May be given again.",
-)  # fmt: skip
-@pictures_option
-@option(
-    "--radius", type=click.IntRange(0, 32), default=8, metavar="BITS",
-    help="Of pHash, within which two images are candidates; 0: JoyTag's rule, equal hashes are copies.",
-)  # fmt: skip
-@option(
-    "--policy", type=click.Choice(["merge", "drop", "mark"]), default="merge",
-    help="Of copies the first stays and takes the tags of all; stays as it is; or all stay, marked.",
-)  # fmt: skip
-@option("--alternates", is_flag=True, default=False, help="Other versions of a picture are copies too.")
-@option("--output", "-o", required=True, type=click.Path(path_type=Path), help="New folder.", show_default=False)
-@root_option
-def dedup(
-    folder: str, against: tuple[Path, ...], pictures: tuple[str, ...], radius: int, policy: str, alternates: bool,
-    output: Path, root: Path | None,
-) -> None:  # fmt: skip
-    """Write a dataset without copies: of each other, and of what an index of training images has.
-
-    Digests and perceptual hashes find pairs, also of trimmed, cropped and mirrored images; small pixels laid over each
-    other decide: identical, near, alternate or rejected. All pairs are in duplicates.parquet. Stopped at any point, the
-    same command continues.
-
-    Example: arena dataset dedup datasets/mine --against training.parquet -o datasets/mine-clean
-    """
-    from arena.cards import find_dataset
-    from arena.cli.terminal.console import Terminal, show_table
-    from arena.dataset.copies.dedup import dedup, read_sources
-    from arena.dataset.copies.policy import Rule
-    from arena.dataset.frozen import read_frozen
-
-    done = dedup(
-        read_frozen(find_dataset(folder, root)), output, against=read_sources(against, pictures, root),
-        rule=Rule(radius, policy, alternates), progress=Terminal(),
-    )  # fmt: skip
-    show_table(("pairs", "class"), [(f"{count:,}", name) for name, count in sorted(done.classes.items())])
-    show_table(("step", "kept", "dropped"), [(s["name"], f"{s['kept']:,}", f"{s['dropped']:,}") for s in done.steps])
-    click.echo(f"{output}: {done.steps[-1]['kept']:,} images, digest {done.digest[:12]}")
 
 
 @click.command("freeze")

@@ -1,4 +1,4 @@
-"""`import` and `fetch`: images and tags from where they are."""
+"""`dataset import`: images and tags from files that exist already."""
 
 from pathlib import Path
 from typing import Any
@@ -72,51 +72,3 @@ def import_(source: Path, output: Path, kind: str | None, root: Path | None, **s
     rejected = [(reason, f"{count:,}") for reason, count in outcome.rejected.most_common()]
     show_table(("", "rows"), [("read", f"{outcome.rows:,}"), *rejected, ("kept", f"{outcome.images:,}")])
     click.echo(f"{output}: {outcome.images:,} images, {outcome.tags:,} tags; rejects in {output / 'rejects.csv'}")
-
-
-@click.command("fetch")
-@config_option
-@click.argument("api", metavar="danbooru", type=click.Choice(["danbooru"]))
-@option("--before-id", type=click.IntRange(min=1), required=True, help="Only older posts.", show_default=False)
-@option("--after-id", type=click.IntRange(min=0), default=0, help="Only newer posts.")
-@option("--count", type=click.IntRange(min=1), required=True, help="Posts to take.", show_default=False)
-@option(
-    "--output", "-o", type=click.Path(path_type=Path), required=True, help="Folder to fetch into.", show_default=False
-)
-@option("--ratings", default="g,s", help="Of g, s, q, e; commas between.")
-@option("--types", default="jpg,jpeg,png,webp,gif,avif", help="Suffixes of files to take; commas between.")
-@option(
-    "--rate", type=click.FloatRange(0, 10, min_open=True), default=1.0, metavar="N",
-    help="Requests a second, for posts and files together; at most 10.",
-)  # fmt: skip
-@option("--base-url", default="https://danbooru.donmai.us", help="Another host with this API.")
-@option("--file-host", default="", help="Hosts of files outside the domain; commas between.", show_default=False)
-@option("--user-agent", help="Who asks.  [default: arena and its version]", show_default=False)
-@click.option("--no-tag-filter", is_flag=True, help="Also take posts with tags that are unlawful in many places.")
-def fetch(
-    api: str, before_id: int, after_id: int, count: int, output: Path, no_tag_filter: bool, **settings: Any
-) -> None:
-    """Fetch posts and images older than a post, slowly; stopped, the same command continues.
-
-    Writes posts.jsonl, images/, fetch.toml and rejects.csv. An account, if you have one, goes into the environment:
-    ARENA_DANBOORU_LOGIN and ARENA_DANBOORU_API_KEY.
-
-    Example: arena dataset fetch danbooru --before-id 6769098 --count 1000 -o danbooru-held-out
-    """
-    from arena.cli.terminal.console import Terminal
-    from arena.dataset.fetch import danbooru as fetching
-    from arena.dataset.fetch.address import Credentials, base_of
-    from arena.dataset.fetch.client import USER_AGENT, Pace, PoliteClient
-    from arena.dataset.fetch.filter import NO_FILTER_WARNING, wish_of
-
-    terminal = Terminal()
-    wish = wish_of(split_names(settings["ratings"]), split_names(settings["types"]), tag_filter=not no_tag_filter)
-    base = base_of(settings["base_url"])
-    query = fetching.Query(host=str(base), before_id=before_id, after_id=after_id, count=count, wish=wish)
-    if no_tag_filter:
-        terminal.note(NO_FILTER_WARNING)
-    with PoliteClient(
-        base, pace=Pace(1 / settings["rate"]), user_agent=settings["user_agent"] or USER_AGENT, note=terminal.note,
-        credentials=Credentials.from_environment(), file_hosts=tuple(split_names(settings["file_host"].lower())),
-    ) as client:  # fmt: skip
-        click.echo(fetching.fetch(query, output, client=client, progress=terminal).told(output, query))

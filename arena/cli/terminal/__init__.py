@@ -1,1 +1,1 @@
-"""terminal."""
+"""What is printed: progress on standard error, results on standard output."""

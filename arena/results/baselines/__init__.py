@@ -1,1 +1,1 @@
-"""baselines."""
+"""Baselines: what releases are compared with, and their metrics over releases."""

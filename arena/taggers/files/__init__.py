@@ -1,1 +1,1 @@
-"""files."""
+"""Files of taggers: fetched, and read: weights, tag lists, thresholds, preprocessing."""

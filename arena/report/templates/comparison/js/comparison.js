@@ -1,6 +1,6 @@
 // How sure the figures are: intervals of each tag's figures, and of two taggers the difference with its q and verdict.
 
-const DECIDED = 0.05; // as in figures.py
+const DECIDED = 0.05; // as in arena/base/format.py
 const hasIntervals = columnsOf.some((columns) => columns.f1_low !== undefined);
 
 /** [low, high] of a model's figure, or null. */

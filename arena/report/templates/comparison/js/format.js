@@ -1,4 +1,4 @@
-// Figures as shown. The same rules as arena/figures.py, so that page and text files agree to the last digit.
+// Figures as shown. The same rules as arena/base/format.py, so that page and text files agree to the last digit.
 
 const UNDEFINED = "–";
 const MINUS = "−";

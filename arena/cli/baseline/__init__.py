@@ -1,0 +1,21 @@
+"""The verbs of baselines: what releases are compared with, metrics over releases, and which checkpoint lost a tag."""
+
+import click
+
+from arena.cli.baseline.bisect import bisect
+from arena.cli.baseline.history import history
+from arena.cli.baseline.set import set_
+from arena.cli.baseline.show import show
+from arena.cli.verbs import Verbs
+
+
+@click.group("baseline", cls=Verbs)
+def baseline() -> None:
+    """Say what releases are held against, follow figures over releases, find who lost a tag.
+
+    Example: arena baseline set runs/joytag-1.2 --reason "release 1.2"
+    """
+
+
+for verb in (set_, show, history, bisect):
+    baseline.add_command(verb)

@@ -1,0 +1,77 @@
+"""`baseline bisect`: which checkpoint lost a tag."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from arena.base.errors import InconclusiveError
+from arena.cli.options import (
+    batch_option,
+    compute_of,
+    config_option,
+    device_option,
+    json_option,
+    limit_option,
+    option,
+    precision_option,
+    root_option,
+)
+
+
+@click.command("bisect")
+@config_option
+@click.argument("checkpoints", nargs=-1, required=True, metavar="CHECKPOINT...")
+@option("--tag", "-T", required=True, show_default=False, help="Tag that was lost.")
+@option("--figure", default="f1", help="f1 or ap.")
+@option("--margin", type=click.FloatRange(0, 1), default=0.05, help="Loss of the figure that counts as none.")
+@option("--all", "every", is_flag=True, show_default=False, help="Look at every checkpoint.")
+@option(
+    "--dataset",
+    "-d",
+    help="Card, or path of a frozen dataset folder.  [default: the runs', or demo]",
+    show_default=False,
+)
+@option(
+    "--output", "-o", type=click.Path(path_type=Path), show_default=False, help="Folder.  [default: runs/bisect-A-to-Z]"
+)
+@limit_option
+@option("--seed", type=int, default=0, help="Of the part that --limit takes.")
+@batch_option
+@device_option
+@precision_option
+@json_option
+@root_option
+def bisect(checkpoints: tuple[str, ...], tag: str, figure: str, margin: float, as_json: bool, **settings: Any) -> None:
+    """Find which checkpoint of an ordered list lost a tag.
+
+    A checkpoint is a card, NAME=PATH, or a run; the first one is good. Only those that decide are scored, and scores are
+    kept: stopped at any point, the same command continues. Each decision is a paired test of the tag against the first.
+    Exits with 0 if one checkpoint is named, 3 if it stays undetermined.
+
+    Example: arena baseline bisect a=ckpt-1 b=ckpt-2 c=ckpt-3 d=ckpt-4 --tag hat
+    """
+    from arena.base.format import one_line
+    from arena.cli.terminal.baseline import answer_line, show_answer
+    from arena.cli.terminal.console import Terminal
+    from arena.pipeline.bisect import bisect as bisection
+    from arena.pipeline.bisect.checkpoints import Bench, find_checkpoints
+
+    found = find_checkpoints(checkpoints, settings["root"])
+    output = settings["output"] or Path("runs") / f"bisect-{found[0].name}-to-{found[-1].name}"
+    bench = Bench(
+        found, tag, dataset=settings["dataset"], output=output, limit=settings["limit"], seed=settings["seed"],
+        compute=compute_of(settings), root=settings["root"],
+        progress=Terminal(),
+    )  # fmt: skip
+    answer = bisection.bisect(bench, figure=figure, margin=margin, every=settings["every"])
+    if as_json:
+        click.echo(json.dumps(asdict(answer), ensure_ascii=False, indent=1))
+    else:
+        show_answer(answer)
+    told = one_line(answer_line(answer))
+    if not answer.is_found:
+        raise InconclusiveError(told)
+    click.echo(told, err=as_json)

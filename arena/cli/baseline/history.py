@@ -1,0 +1,46 @@
+"""`baseline history`: metrics over releases."""
+
+import json
+from pathlib import Path
+
+import click
+
+from arena.cli.options import baselines_option, config_option, json_option, option
+
+
+@click.command("history")
+@config_option
+@click.argument("runs", nargs=-1, metavar="[RUN[:MODEL]]...")
+@option("--tag", "-T", "tags", multiple=True, show_default=False, help="Tag to follow; may be given again.")
+@option("--figure", default="f1", help="f1, ap, precision or recall of the tags.")
+@option("--aliases", type=click.Path(path_type=Path), show_default=False, help="CSV of renamed tags: old, new name.")
+@option(
+    "--output", "-o", "outputs", multiple=True, type=click.Path(path_type=Path), show_default=False,
+    help="File to write: .html, .csv, .json, .svg or .png; may be given again.",
+)  # fmt: skip
+@json_option
+@baselines_option
+def history(
+    runs: tuple[str, ...], tags: tuple[str, ...], figure: str, aliases: Path | None, outputs: tuple[Path, ...],
+    as_json: bool, baselines: Path,
+) -> None:  # fmt: skip
+    """Follow figures over releases: the baselines in order, then the runs that are named.
+
+    Without --tag the tags that moved most. Releases of other images are another series; no line joins them.
+
+    Example: arena baseline history --tag hat --tag smile -o history.html
+    """
+    from arena.cli.terminal.baseline import show_history
+    from arena.report.history.rows import records
+    from arena.report.history.series import history_of
+    from arena.report.history.write import check_outputs, write_history
+    from arena.results.baselines.releases import read_aliases, releases_of
+
+    check_outputs(outputs)
+    found = history_of(releases_of(baselines, runs), figure=figure, tags=tags, canonical=read_aliases(aliases))
+    if as_json:
+        click.echo(json.dumps(records(found), ensure_ascii=False, indent=1))
+    else:
+        show_history(found)
+    for path in write_history(found, outputs):
+        click.echo(str(path), err=as_json)

@@ -1,0 +1,35 @@
+"""`baseline show`: which baseline holds."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from arena.cli.options import baselines_option, json_option
+
+
+@click.command("show")
+@click.argument("name", required=False)
+@json_option
+@baselines_option
+def show(name: str | None, as_json: bool, baselines: Path) -> None:
+    """Show which baseline holds: what it is, why, since when, its figures.
+
+    NAME is that of a release, or the first digits of a digest. Exits with 2 if a file of it was changed since.
+
+    Example: arena baseline show
+    """
+    from arena.cli.terminal.baseline import show_baseline, show_earlier
+    from arena.results.baselines.log import newest, read_log
+    from arena.results.baselines.store import fault, refuse_changed
+
+    log = read_log(baselines)
+    found = newest(log, baselines, name)
+    if as_json:
+        content = {**asdict(found), "home": str(found.home), "kept": str(found.copy), "fault": fault(found) or None}
+        click.echo(json.dumps(content, ensure_ascii=False, indent=1))
+    else:
+        show_baseline(found)
+        show_earlier([one for one in log if one is not found] if name is None else [])
+    refuse_changed(found)

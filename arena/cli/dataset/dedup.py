@@ -1,0 +1,53 @@
+"""`dataset dedup`: take copies out of a dataset."""
+
+from pathlib import Path
+
+import click
+
+from arena.cli.options import config_option, option, pictures_option, root_option
+
+
+@click.command("dedup")
+@config_option
+@click.argument("folder")
+@option(
+    "--against", multiple=True, type=click.Path(path_type=Path), metavar="INDEX", show_default=False,
+    help="Index of training hashes; images that it has are dropped. May be given again.",
+)  # fmt: skip
+@pictures_option
+@option(
+    "--radius", type=click.IntRange(0, 32), default=8, metavar="BITS",
+    help="Of pHash, within which two images are candidates; 0: JoyTag's rule, equal hashes are copies.",
+)  # fmt: skip
+@option(
+    "--policy", type=click.Choice(["merge", "drop", "mark"]), default="merge",
+    help="Of copies the first stays and takes the tags of all; stays as it is; or all stay, marked.",
+)  # fmt: skip
+@option("--alternates", is_flag=True, default=False, help="Other versions of a picture are copies too.")
+@option("--output", "-o", required=True, type=click.Path(path_type=Path), help="New folder.", show_default=False)
+@root_option
+def dedup(
+    folder: str, against: tuple[Path, ...], pictures: tuple[str, ...], radius: int, policy: str, alternates: bool,
+    output: Path, root: Path | None,
+) -> None:  # fmt: skip
+    """Write a dataset without copies: of each other, and of what an index of training images has.
+
+    Digests and perceptual hashes find pairs, also of trimmed, cropped and mirrored images; small pixels laid over each
+    other decide: identical, near, alternate or rejected. All pairs are in duplicates.parquet. Stopped at any point, the
+    same command continues.
+
+    Example: arena dataset dedup datasets/mine --against training.parquet -o datasets/mine-clean
+    """
+    from arena.cards import find_dataset
+    from arena.cli.terminal.console import Terminal, show_table
+    from arena.dataset.copies.dedup import dedup, read_sources
+    from arena.dataset.copies.policy import Rule
+    from arena.dataset.frozen import read_frozen
+
+    done = dedup(
+        read_frozen(find_dataset(folder, root)), output, against=read_sources(against, pictures, root),
+        rule=Rule(radius, policy, alternates), progress=Terminal(),
+    )  # fmt: skip
+    show_table(("pairs", "class"), [(f"{count:,}", name) for name, count in sorted(done.classes.items())])
+    show_table(("step", "kept", "dropped"), [(s["name"], f"{s['kept']:,}", f"{s['dropped']:,}") for s in done.steps])
+    click.echo(f"{output}: {done.steps[-1]['kept']:,} images, digest {done.digest[:12]}")

@@ -1,0 +1,32 @@
+"""`power`: how many images would decide a difference."""
+
+from pathlib import Path
+
+import click
+
+from arena.cli.options import option
+from arena.cli.verbs import split_names
+
+
+@click.command("power")
+@click.argument("run", type=click.Path(path_type=Path))
+@option(
+    "--difference", type=click.FloatRange(0, 1, min_open=True), metavar="D", show_default=False,
+    help="The difference to decide.  [default: the one that was seen]",
+)  # fmt: skip
+@option("--figure", help="Figures; commas between.  [default: macro F1, micro F1, mAP]", show_default=False)
+@option("--power", type=click.FloatRange(0, 1, True, True), default=0.8, help="Chance to call a true difference one.")
+@option(
+    "--alpha", type=click.FloatRange(0, 1, True, True), default=0.05, help="Chance to call one where there is none."
+)
+def power(run: Path, difference: float | None, figure: str | None, power: float, alpha: float) -> None:
+    """Say how many images would decide a difference between the models of a run.
+
+    Example: arena power runs/demo --difference 0.01
+    """
+    from arena.cli.terminal.console import show_power
+    from arena.evaluate.power import power_of
+    from arena.results.run_folder import HEADLINES, read_result
+
+    figures = split_names(figure) if figure else HEADLINES
+    show_power(power_of(read_result(run), difference=difference, figures=tuple(figures), power=power, alpha=alpha))

@@ -1,0 +1,44 @@
+"""`predict`: score a folder of images with one model."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from arena.cli.options import (
+    batch_option,
+    compute_of,
+    config_option,
+    device_option,
+    limit_option,
+    option,
+    precision_option,
+    root_option,
+)
+
+
+@click.command("predict")
+@config_option
+@option("--model", "-m", required=True, help="Card, or NAME=PATH of a local folder.", show_default=False)
+@option("--images", required=True, type=click.Path(path_type=Path), help="Folder of images.", show_default=False)
+@option("--output", "-o", required=True, type=click.Path(path_type=Path), help="File to write.", show_default=False)
+@limit_option
+@batch_option
+@device_option
+@precision_option
+@root_option
+def predict(model: str, images: Path, output: Path, limit: int | None, root: Path | None, **settings: Any) -> None:
+    """Score a folder of images with one model.
+
+    Writes an .npz file: scores float32 (images, tags), tags, image_ids (paths below the folder without suffix).
+
+    Example: arena predict -m joytag --images photos -o scores.npz
+    """
+    from arena.cli.terminal.console import Terminal, show_skipped
+    from arena.pipeline.predict import predict_folder
+
+    scores = predict_folder(
+        model, images, output, limit=limit, compute=compute_of(settings), root=root, progress=Terminal()
+    )
+    show_skipped(scores.skipped)
+    click.echo(f"{output}: {len(scores.image_ids)} images x {len(scores.tags)} tags")

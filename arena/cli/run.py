@@ -1,0 +1,53 @@
+"""`run`: score a held-out dataset with every model and compare them."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from arena.cli.options import (
+    batch_option,
+    compute_of,
+    config_option,
+    device_option,
+    limit_option,
+    option,
+    precision_option,
+    root_option,
+    scoring_of,
+    scoring_options,
+    showing_of,
+    showing_options,
+)
+from arena.cli.verbs import command_line, split_names
+
+
+@click.command("run")
+@config_option
+@option("--models", "-m", default="joytag-demo,wd14-demo", help="Cards, or NAME=PATH of local folders; commas between.")
+@option("--dataset", "-d", default="demo", help="Card, or path of a frozen dataset folder.")
+@option("--output", "-o", type=click.Path(path_type=Path), help="Run folder.  [default: runs/NAME]", show_default=False)
+@limit_option
+@option("--seed", type=int, default=0, help="Of the resamples, and of the part that --limit takes.")
+@batch_option
+@device_option
+@precision_option
+@scoring_options
+@showing_options
+@root_option
+def run(models: str, dataset: str, output: Path | None, limit: int | None, root: Path | None, **settings: Any) -> None:
+    """Score a held-out dataset with every model and compare them.
+
+    Writes a run folder: index.html, summary.json, full-metrics/ and more. Stopped at any point, the same command
+    continues; finished scores are never computed again.
+
+    Example: arena run --models joytag,wd14 --dataset datasets/mine
+    """
+    from arena.cli.terminal.console import Terminal, show_summary
+    from arena.pipeline.run import run as run_all
+
+    folder = run_all(
+        split_names(models), dataset, output, limit=limit, seed=settings["seed"], compute=compute_of(settings),
+        scoring=scoring_of(settings), showing=showing_of(settings), root=root, command=command_line(), progress=Terminal(),
+    )  # fmt: skip
+    show_summary(folder)
