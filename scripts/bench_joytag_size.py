@@ -1,17 +1,23 @@
-"""Seconds an image for JoyTag's network at its real size, random weights, in float32 and bfloat16.
+"""Seconds an image and peak memory for JoyTag's network at its real size, random weights, in float32 and bfloat16.
 
-Usage: python scripts/bench_joytag_size.py [--device auto] [--batch-size 4] [--batches 3]
+Usage: python scripts/bench_joytag_size.py [--device auto] [--batch-size 4] [--batches 3] [--tiny]
 
-Writes a folder in JoyTag's layout (91.5 M parameters, 448 pixels, 5,813 tags), loads it through the adapter as a user's
-checkpoint would be, scores random pixels, and writes reports/benchmarks/joytag_size.{json,md}.
+Writes a folder in the released JoyTag's layout (LayerNorm stem, 91.5 M parameters, 448 pixels, 5,813 tags), loads it through
+the adapter as a user's checkpoint would be, scores random pixels, and writes reports/benchmarks/joytag_size.{json,md} with
+the names of its tensors beside those of the reference.
 """
 
 import argparse
 import json
 import platform
+import resource
 import time
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, replace
+from multiprocessing import get_context
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -19,38 +25,114 @@ from safetensors.torch import save_file
 
 from arena import taggers
 from arena.cards import find_model
-from arena.taggers.adapters.joytag_vit import ViT, ViTConfig
+from arena.taggers.adapters.joytag.config import ViTConfig
+from arena.taggers.adapters.joytag.vit import ViT
 
 CONFIG = ViTConfig(
     n_tags=5813, image_size=448, num_blocks=12, patch_size=16, d_model=768, mlp_dim=3072, num_heads=12, stochdepth_rate=0.05,
     use_sine=True, loss_type="focal2", layerscale_init=None, head_mean_after=False, patch_dropout=0.0,
-    cnn_stem="conv:c=64;bn;relu;conv:c=128;bn;relu;conv:c=256;bn;relu;conv:c=512;bn;relu;conv:c=768,s=1,k=1,p=0",
+    cnn_stem="conv:c=64;ln;relu;conv:c=128;ln;relu;conv:c=256;ln;relu;conv:c=512;ln;relu;conv:c=768,s=1,k=1,p=0",
 )  # fmt: skip
+"""The released network."""
+
+TINY = replace(
+    CONFIG, n_tags=37, image_size=64, num_blocks=2, d_model=64, mlp_dim=96, num_heads=4,
+    cnn_stem="conv:c=8;ln;relu;conv:c=8;ln;relu;conv:c=16;ln;relu;conv:c=16;ln;relu;conv:c=64,s=1,k=1,p=0",
+)  # fmt: skip
+"""The same layout, small."""
+
+REFERENCE = Path(__file__).parent.parent / "tests" / "data" / "joytag" / "trainer.json"
+"""Names of tensors as the reference's trainer saves them."""
+
+REFERENCE_CONFIGURATION = "SWModel20"
+"""The trainer's default."""
 
 
-def write_random(folder: Path) -> int:
-    """Write the folder; returns the number of parameters."""
+def write_random(folder: Path, config: ViTConfig = CONFIG) -> int:
+    """Write a network with random weights in JoyTag's layout; returns the number of parameters."""
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(0)
-    network = ViT(CONFIG)
+    network = ViT(config)
     save_file(network.state_dict(), folder / "model.safetensors")
-    (folder / "config.json").write_text(json.dumps({"class": "ViT", **asdict(CONFIG)}))
-    (folder / "top_tags.txt").write_text("".join(f"tag_{i}\n" for i in range(CONFIG.n_tags)))
+    (folder / "config.json").write_text(json.dumps({"class": "ViT", **asdict(config)}))
+    (folder / "top_tags.txt").write_text("".join(f"tag_{i}\n" for i in range(config.n_tags)))
     return sum(parameter.numel() for parameter in network.parameters())
 
 
-def measure(folder: Path, device: str, precision: str, batch_size: int, batches: int) -> dict[str, float | str]:
-    """Load time, and seconds an image over several batches after one to warm up."""
+class Cost(NamedTuple):
+    """What one precision costs; the peak is that of a process that does nothing else."""
+
+    precision: str
+    device: str
+    load_s: float
+    seconds_an_image: float
+    peak_gib: float
+
+
+def measure(folder: Path, device: str, precision: str, batch_size: int, batches: int) -> Cost:
+    """Load time, seconds an image over several batches after one to warm up, and the peak memory of this process."""
     start = time.perf_counter()
     tagger = taggers.load(find_model(f"random={folder}"), device=device, precision=precision)
     loaded = time.perf_counter() - start
-    pixels = np.random.default_rng(0).integers(0, 256, (batch_size, 448, 448, 3), np.uint8)
+    side = tagger.preprocess.size
+    pixels = np.random.default_rng(0).integers(0, 256, (batch_size, side, side, 3), np.uint8)
     tagger.scores(pixels)
     start = time.perf_counter()
     for _ in range(batches):
         tagger.scores(pixels)
     seconds = (time.perf_counter() - start) / (batches * batch_size)
-    return {"precision": tagger.precision, "device": tagger.device, "load_s": loaded, "seconds_an_image": seconds}
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return Cost(tagger.precision, tagger.device, loaded, seconds, peak)
+
+
+def measure_alone(*arguments: object) -> Cost:
+    """`measure` in a process of its own, so that the peak is its own."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(measure, *arguments).result()  # type: ignore[arg-type]
+
+
+def tensor_names(config: ViTConfig) -> list[str]:
+    """Names and shapes of the tensors of our network, one a line, the blocks folded into one."""
+    with torch.device("meta"):
+        state = ViT(config).state_dict()
+    return [
+        f"{name.replace('blocks.0.', 'blocks.*.')} {tuple(tensor.shape)}"
+        for name, tensor in state.items()
+        if not name.startswith("blocks.") or name.startswith("blocks.0.")
+    ]
+
+
+def reference_names(path: Path) -> set[str]:
+    """Names of the tensors that the reference's default configuration saves, the blocks folded into one."""
+    tensors = json.loads(path.read_text())[REFERENCE_CONFIGURATION]["tensors"]
+    return {name.replace("blocks.0.", "blocks.*.") for name in tensors}
+
+
+def as_markdown(config: ViTConfig, facts: Mapping[str, Any], rows: Sequence[Cost], reference: set[str]) -> str:
+    names = tensor_names(config)
+    ours = {name.partition(" ")[0] for name in names}
+    agree = "the same names" if ours == reference else f"other names: {sorted(ours ^ reference)}"
+    return "\n".join(
+        [
+            f"# JoyTag's network: {facts['parameters']:,} parameters, {config.image_size} px, random weights",
+            "",
+            f"Stem `{config.cnn_stem}`, {config.n_tags:,} tags.",
+            f"Batch {facts['batch_size']}, {facts['threads']} threads, torch {torch.__version__}, {facts['processor']}.",
+            "Made by `python scripts/bench_joytag_size.py`; each row is a process of its own.",
+            "",
+            "| precision | device | load, s | seconds an image | peak memory, GiB |",
+            "| --- | --- | --- | --- | --- |",
+            *(
+                f"| {row.precision} | {row.device} | {row.load_s:.1f} | {row.seconds_an_image:.2f} | {row.peak_gib:.2f} |"
+                for row in rows
+            ),
+            "",
+            f"Tensors of the checkpoint (blocks 0 to {config.num_blocks - 1} are alike). The default configuration of JoyTag's",
+            f"trainer saves {agree}.",
+            "",
+            *(f"- `{name}`" for name in names),
+        ]
+    )
 
 
 def main() -> None:
@@ -58,30 +140,26 @@ def main() -> None:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--batch-size", type=int, default=4)
     parser.add_argument("--batches", type=int, default=3)
+    parser.add_argument("--tiny", action="store_true", help="A network of a thousandth of the size, to try the script.")
+    parser.add_argument("--build", type=Path, default=Path("build/joytag-random"), help="Where the network is written.")
+    parser.add_argument("--out", type=Path, default=Path("reports/benchmarks"), help="Where the figures are written.")
     arguments = parser.parse_args()
-    folder = Path("build/joytag-random")
-    parameters = write_random(folder)
-    kinds = ["fp32", "bf16"]
-    rows = [measure(folder, arguments.device, kind, arguments.batch_size, arguments.batches) for kind in kinds]
-    facts = {
-        "parameters": parameters, "image_size": CONFIG.image_size, "batch_size": arguments.batch_size,
-        "threads": torch.get_num_threads(), "torch": torch.__version__, "processor": platform.machine(), "rows": rows,
-    }  # fmt: skip
-    out = Path("reports/benchmarks")
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "joytag_size.json").write_text(json.dumps(facts, indent=2) + "\n")
-    lines = [
-        f"# JoyTag's network at its real size: {parameters / 1e6:.1f} M parameters, {CONFIG.image_size} px, random weights",
-        "",
-        f"Batch {arguments.batch_size}, {facts['threads']} threads, torch {torch.__version__}, {facts['processor']}.",
-        "Made by `python scripts/bench_joytag_size.py`.",
-        "",
-        "| precision | device | load, s | seconds an image |",
-        "| --- | --- | --- | --- |",
-        *(f"| {r['precision']} | {r['device']} | {r['load_s']:.1f} | {r['seconds_an_image']:.2f} |" for r in rows),
+    config = TINY if arguments.tiny else CONFIG
+    parameters = write_random(arguments.build, config)
+    rows = [
+        measure_alone(arguments.build, arguments.device, precision, arguments.batch_size, arguments.batches)
+        for precision in ("fp32", "bf16")
     ]
-    (out / "joytag_size.md").write_text("\n".join(lines) + "\n")
-    print("\n".join(lines))
+    facts = {
+        "parameters": parameters, "image_size": config.image_size, "batch_size": arguments.batch_size,
+        "threads": torch.get_num_threads(), "torch": torch.__version__, "processor": platform.machine(),
+        "rows": [row._asdict() for row in rows],
+    }  # fmt: skip
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    (arguments.out / "joytag_size.json").write_text(json.dumps(facts, indent=2) + "\n")
+    text = as_markdown(config, facts, rows, reference_names(REFERENCE))
+    (arguments.out / "joytag_size.md").write_text(text + "\n")
+    print(text)
 
 
 if __name__ == "__main__":

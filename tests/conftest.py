@@ -34,11 +34,11 @@ def golden() -> Path:
 
 @pytest.fixture
 def joytag_folder(tmp_path: Path) -> Path:
-    """A network in JoyTag's layout, 64 pixels, 37 tags."""
+    """A network with the layout of the released JoyTag (LayerNorm in its stem), 64 pixels, 37 tags."""
     folder = tmp_path / "joytag-tiny"
     folder.mkdir()
     for name in ("config.json", "model.safetensors", "top_tags.txt"):
-        shutil.copy(GOLDEN / "joytag-cnn-sine" / name, folder / name)
+        shutil.copy(GOLDEN / "joytag-ln-sine" / name, folder / name)
     return folder
 
 
@@ -157,7 +157,7 @@ def write_pixai(folder: Path, **changes: object) -> Path:
     import torch
     from safetensors.torch import save_file
 
-    from arena.taggers.adapters.pixai_vitdet import VitDet, VitDetConfig
+    from arena.taggers.adapters.pixai.vitdet import VitDet, VitDetConfig
 
     folder.mkdir()
     config = PIXAI_CONFIG | changes

@@ -29,8 +29,20 @@ from arena.cli.score import score
 from arena.cli.verbs import Verbs
 from arena.cli.verify import verify
 
+SECTIONS = {
+    "Run and compare": ("run", "predict", "score", "compare", "report", "power"),
+    "Datasets": ("dataset", "hash"),
+    "Models": ("ls", "pull", "verify", "parity", "bench", "check-adapter"),
+    "Release and publish": ("check", "baseline", "publish", "published"),
+}
+"""The verbs by purpose, as `arena --help` lists them."""
 
-@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+
+@click.group(
+    cls=Verbs,
+    sections=SECTIONS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(__version__, prog_name="arena")
 def arena() -> None:
     """Which image tagger is better, on which tags, at which threshold?

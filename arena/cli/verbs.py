@@ -1,6 +1,7 @@
 """What the verbs share: groups that suggest the nearest verb, and how their arguments are read."""
 
 import sys
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -9,7 +10,30 @@ from arena.base.errors import ArenaError, nearest
 
 
 class Verbs(click.Group):
-    """A group that suggests the nearest verb for a mistyped one."""
+    """A group that prints its help when called alone, suggests the nearest verb, and lists its verbs by purpose.
+
+    Args:
+        sections: title of a section of the help -> names of its verbs, in order; the verbs of no section come last.
+    """
+
+    def __init__(self, *arguments: Any, sections: Mapping[str, Sequence[str]] | None = None, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self.sections = dict(sections or {})
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args:
+            click.echo(ctx.get_help(), color=ctx.color)
+            ctx.exit()
+        return super().parse_args(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        listed = {name for names in self.sections.values() for name in names}
+        rest = [name for name in self.list_commands(ctx) if name not in listed]
+        for title, names in (*self.sections.items(), ("Verbs", rest)):
+            rows = [(name, self.commands[name].get_short_help_str(limit=1_000)) for name in names]
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

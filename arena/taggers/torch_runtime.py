@@ -51,17 +51,28 @@ class TorchTagger:
 
     Args:
         size: side of the square that the network takes, pixels.
+        notes: what a user should know of how the network was read, a line each.
 
     Attributes:
         network: the torch module itself, for whoever counts its parameters or operations.
     """
 
-    def __init__(self, card: ModelCard, tags: TagSpace, network: nn.Module, *, size: int, runtime: Runtime) -> None:
+    def __init__(
+        self,
+        card: ModelCard,
+        tags: TagSpace,
+        network: nn.Module,
+        *,
+        size: int,
+        runtime: Runtime,
+        notes: tuple[str, ...] = (),
+    ) -> None:
         self.card = card
         self.tags = tags
         self.preprocess = replace(card.preprocess, size=size)
         self.precision = runtime.precision
         self.device = str(runtime.device)
+        self.notes = notes
         self.network = network.eval().to(runtime.device)
         self._runtime = runtime
 

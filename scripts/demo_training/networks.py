@@ -13,7 +13,8 @@ from demo_training.vocabulary import Vocabulary, choose
 from numpy.typing import NDArray
 from torch import nn
 
-from arena.taggers.adapters.joytag_vit import ViT, ViTConfig
+from arena.taggers.adapters.joytag.config import ViTConfig
+from arena.taggers.adapters.joytag.vit import ViT
 
 SIDE = 128
 """Side of both networks' input, pixels."""
@@ -34,7 +35,10 @@ JOYTAG_CONFIG = ViTConfig(
     loss_type="focal2",
     cnn_stem="conv:c=48;bn;relu;conv:c=96;bn;relu;conv:c=144;bn;relu;conv:c=192;bn;relu;conv:c=192,s=1,k=1,p=0",
 )
-"""JoyTag's architecture, narrow; `n_tags` is replaced by that of the vocabulary."""
+"""JoyTag's architecture, narrow; `n_tags` is replaced by that of the vocabulary.
+
+The stem has batch norm, not the LayerNorm of the released JoyTag: trained so short, it is better (see models/TRAINING.md).
+"""
 
 WD_ARCHITECTURE = "resnet18"
 WD_MODEL_ARGS: dict[str, Any] = {"channels": [32, 64, 128, 188]}

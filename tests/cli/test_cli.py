@@ -72,6 +72,19 @@ def test_every_verb_has_help_with_an_example(verb: list[str]) -> None:
     assert max(map(len, result.output.splitlines())) <= 80
 
 
+def test_every_verb_stands_in_one_section_of_the_help() -> None:
+    listed = [name for names in cli.SECTIONS.values() for name in names]
+    assert sorted(listed) == sorted(cli.arena.commands)
+
+
+@pytest.mark.parametrize("group", [[], ["dataset"], ["baseline"], ["ls"]], ids=" ".join)
+def test_a_group_alone_prints_its_help_and_whole_summaries(group: list[str]) -> None:
+    result = CliRunner().invoke(cli.arena, group, terminal_width=80)
+    assert result.exit_code == 0
+    assert "..." not in result.output.partition("Options:")[2]
+    assert len(result.output.splitlines()) > 8
+
+
 def test_help_imports_nothing_heavy() -> None:
     code = (
         "import sys\nfrom arena import cli\n"

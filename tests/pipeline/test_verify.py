@@ -32,7 +32,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     folder = place / "tiny"
     folder.mkdir()
     for name in ("config.json", "model.safetensors", "top_tags.txt"):
-        shutil.copy(GOLDEN / "joytag-cnn-sine" / name, folder / name)
+        shutil.copy(GOLDEN / "joytag-ln-sine" / name, folder / name)
     dataset = write_dataset(place / "drawn")
     (dataset / "tag_groups.toml").write_text('[some]\ntags = ["tag_1*"]\n')
     scoring = Scoring(Settings(min_positives=3, replicates=20, seed=7), thresholds={"tiny": 0.47})

@@ -86,7 +86,10 @@ def test_an_unknown_device_is_refused(folder: Path) -> None:
         load(folder, device="cuda:99")
 
 
-@pytest.mark.parametrize("name", ["joytag-cnn-sine", "joytag-patch-learned"])
+JOYTAG_GOLDENS = ["joytag-ln-sine", "joytag-ln-gelu-meanafter", "joytag-cnn-sine", "joytag-patch-learned"]
+
+
+@pytest.mark.parametrize("name", JOYTAG_GOLDENS)
 def test_joytag_gives_the_references_probabilities(name: str) -> None:
     expected = np.load(GOLDEN / name / "expected.npz")
     tagger = load(GOLDEN / name, device="cpu", precision="fp32")
@@ -139,7 +142,7 @@ def test_a_missing_tensor_is_named(joytag_folder: Path) -> None:
     ("change", "message"),
     [
         ({"cnn_stem": "conv:c=8;swish"}, "cnn_stem has 'swish'"),
-        ({"d_model": None}, "missing 1 required positional argument: 'd_model'"),
+        ({"d_model": None}, "no d_model; it must describe a JoyTag ViT"),
         ({"num_heads": 7}, "d_model = 64 is no multiple of num_heads = 7"),
         ({"patch_size": 0}, "patch_size = 0; it must be a whole number above 0"),
         ({"image_size": "64"}, "image_size = '64'"),

@@ -1,5 +1,6 @@
 """Where a tagger's files are, or how they get here; and whether they are what they are said to be."""
 
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -130,32 +131,80 @@ def _pull(card: ModelCard, progress: Progress) -> dict[str, Path]:
     return {name: paths[name] for name in card.files}
 
 
-def read_state(path: Path) -> "dict[str, Tensor]":
-    """Tensors of a safetensors file, or of a pickle that holds `{"model": state}`, never of an arbitrary one.
+CONTAINERS = ("model", "state_dict", "model_state_dict", "module")
+"""Keys under which training code saves a state dict beside its optimiser and counters; the first that is there is read."""
 
-    What else such a pickle holds, as an optimiser's numbers, is mapped and never read.
+WRAPPER_PREFIXES = ("module.", "_orig_mod.", "model.")
+"""What DataParallel, torch.compile and wrapping classes put before every key of a state dict."""
+
+
+def read_state(path: Path) -> "dict[str, Tensor]":
+    """Tensors by name of a safetensors file, or of a pickle, read with weights only.
+
+    A pickle holds the state dict itself, or a state dict under one of `CONTAINERS`. What else it holds, such as an
+    optimiser's numbers, is mapped and never read. A prefix of `WRAPPER_PREFIXES` that all names share is taken off.
 
     Raises:
-        WeightsError: the file is truncated or of another format.
+        WeightsError: the file is truncated, of another format, or holds no state dict.
     """
-    import torch
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
         if path.suffix == ".safetensors":
-            return load_file(path)
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        return dict(content["model"])
-    except (SafetensorError, OSError, RuntimeError, KeyError, ValueError, EOFError) as error:
+            return _unwrapped(load_file(path))
+        return _unwrapped(_state_of(_read_pickle(path), path))
+    except WeightsError:
+        raise
+    except (SafetensorError, OSError, RuntimeError, ValueError, EOFError) as error:
         reason = str(error).splitlines()[0]
         raise WeightsError(f"{path}: no readable weights ({reason}); truncated? Fetch the file again") from None
     except Exception as error:  # torch.load raises UnpicklingError for what weights_only refuses
         raise WeightsError(f"{path}: refused ({type(error).__name__}); it must hold tensors only") from None
 
 
+def _read_pickle(path: Path) -> object:
+    """The content of a file that torch saved; one in the format before torch 1.6 is no zip archive and cannot be mapped."""
+    import torch
+
+    return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+
+
+def _state_of(content: object, path: Path) -> "dict[str, Tensor]":
+    """The state dict that a checkpoint is or holds."""
+    if isinstance(content, Mapping):
+        for state in (content, *(content[key] for key in CONTAINERS if key in content)):
+            if _is_state(state):
+                return dict(state)
+    seen = f"a table of {', '.join(map(repr, content))}" if isinstance(content, Mapping) else type(content).__name__
+    raise WeightsError(
+        f"{path}: holds no state dict, but {seen[:200]}; save the state dict itself, or one under {CONTAINERS[0]!r}"
+    )
+
+
+def _is_state(content: object) -> bool:
+    from torch import Tensor
+
+    return (
+        isinstance(content, Mapping)
+        and len(content) > 0
+        and all(isinstance(key, str) and isinstance(value, Tensor) for key, value in content.items())
+    )
+
+
+def _unwrapped(state: "dict[str, Tensor]") -> "dict[str, Tensor]":
+    """The state without the prefixes that all of its names share, outermost first."""
+    while state and (
+        prefix := next((one for one in WRAPPER_PREFIXES if all(key.startswith(one) for key in state)), "")
+    ):
+        state = {key.removeprefix(prefix): value for key, value in state.items()}
+    return state
+
+
 def load_state(network: object, state: "dict[str, Tensor]", path: Path, *, fits: str = "its config.json") -> None:
     """Put tensors into a torch network, every name and shape being right.
+
+    A network on the meta device takes the tensors as they are, in their own dtype.
 
     Args:
         fits: what they are to fit, as an error tells it.
@@ -167,7 +216,7 @@ def load_state(network: object, state: "dict[str, Tensor]", path: Path, *, fits:
 
     assert isinstance(network, nn.Module)
     try:
-        network.load_state_dict(state)
+        network.load_state_dict(state, assign=next(network.parameters()).is_meta)
     except RuntimeError as error:
         lines = [line.strip() for line in str(error).splitlines()[1:]] or [str(error)]
         raise WeightsError(f"{path}: does not fit {fits}: {_first_of(lines[0])}") from None

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from arena import taggers
 from arena.base.errors import WeightsError
 from arena.cards import find_model
-from arena.taggers.adapters.pixai_vitdet import Block, VitDet, VitDetConfig, axial_turns, turned
+from arena.taggers.adapters.pixai.vitdet import Block, VitDet, VitDetConfig, axial_turns, turned
 from arena.taggers.files.threshold_files import read_thresholds
 from arena.taggers.files.weights import fetch
 from tests.conftest import PIXAI_CONFIG, write_pixai

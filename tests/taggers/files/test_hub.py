@@ -23,7 +23,7 @@ from tests.conftest import GOLDEN
 
 COMMIT, LATER = "a" * 40, "b" * 40
 LARGE = "model.safetensors"
-FILES = {name: (GOLDEN / "joytag-cnn-sine" / name).read_bytes() for name in (LARGE, "config.json", "top_tags.txt")}
+FILES = {name: (GOLDEN / "joytag-ln-sine" / name).read_bytes() for name in (LARGE, "config.json", "top_tags.txt")}
 SHA256 = {name: hashlib.sha256(content).hexdigest() for name, content in FILES.items()}
 
 Answer = Callable[["Answering", str], bool]

@@ -17,7 +17,7 @@ from tests.conftest import GOLDEN
 
 COMMIT = "a" * 40
 FILES = {
-    name: (GOLDEN / "joytag-cnn-sine" / name).read_bytes()
+    name: (GOLDEN / "joytag-ln-sine" / name).read_bytes()
     for name in ("model.safetensors", "config.json", "top_tags.txt")
 }
 

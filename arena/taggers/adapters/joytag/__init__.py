@@ -5,11 +5,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from arena.base.errors import WeightsError
 from arena.cards import ModelCard
-from arena.taggers.adapters.joytag_vit import ViT, ViTConfig
+from arena.taggers.adapters.joytag.config import ViTConfig, unknown_keys
+from arena.taggers.adapters.joytag.vit import ViT
 from arena.taggers.files.tag_files import read_tags
 from arena.taggers.files.weights import load_state, read_state
 from arena.taggers.torch_runtime import TorchTagger, choose_runtime
@@ -24,7 +26,8 @@ def load(card: ModelCard, files: Mapping[str, Path], *, device: str, precision: 
     Source: JoyTag's reference inference, autocast fp16 on CUDA.
     """
     runtime = choose_runtime(device, precision)
-    config = _read_config(files["config.json"])
+    table = _read_table(files["config.json"])
+    config = _read_config(table, files["config.json"])
     tags = read_tags(card, files)
     if len(tags) != config.n_tags:
         raise WeightsError(
@@ -32,24 +35,29 @@ def load(card: ModelCard, files: Mapping[str, Path], *, device: str, precision: 
             "(config.json: n_tags); take both files from the same release"
         )
     weights = next(path for name, path in files.items() if name.startswith("model."))
-    try:
+    with torch.device("meta"):  # sizes only; the checkpoint brings the numbers
         network = ViT(config)
-    except (ValueError, KeyError) as error:
-        raise WeightsError(f"{files['config.json']}: {error}") from None
     load_state(network, _without_old_rows(read_state(weights), config), weights)
-    return TorchTagger(card, tags, network, size=config.image_size, runtime=runtime)
+    unknown = unknown_keys(table)
+    notes = (f"config.json has keys that are not used: {', '.join(unknown)}",) if unknown else ()
+    return TorchTagger(card, tags, network.float(), size=config.image_size, runtime=runtime, notes=notes)
 
 
-def _read_config(path: Path) -> ViTConfig:
+def _read_table(path: Path) -> dict[str, Any]:
     try:
-        table: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        table = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (ValueError, RecursionError) as error:
         raise WeightsError(f"{path}: no readable JSON ({error}); fetch the file again") from None
+    if not isinstance(table, dict):
+        raise WeightsError(f"{path}: holds a {type(table).__name__}; it must be the table that describes a JoyTag ViT")
+    return table
+
+
+def _read_config(table: Mapping[str, Any], path: Path) -> ViTConfig:
     try:
         return ViTConfig.of(table)
-    except (TypeError, ValueError, AttributeError) as error:
-        reason = str(error).partition("() ")[2] or error
-        raise WeightsError(f"{path}: {reason}; it must describe a JoyTag ViT") from None
+    except ValueError as error:
+        raise WeightsError(f"{path}: {error}") from None
 
 
 def _without_old_rows(state: dict[str, Tensor], config: ViTConfig) -> dict[str, Tensor]:

@@ -1,76 +1,19 @@
 """JoyTag's vision transformer in torch, with the names of its published checkpoint.
 
-Convolutional or plain patch stem, sine or learned positions, pre-norm blocks with fused qkv, a head on the mean of the
-patches. Stochastic depth and patch dropout act in training only.
+Convolutional or plain patch stem, sine or learned positions, pre-norm blocks with fused qkv, a linear head on the mean of
+the patches or an ML-Decoder on all of them. Stochastic depth and patch dropout act in training only.
 
 Source: the layout of `fancyfeast/joytag`'s `model.safetensors` and `config.json`.
 """
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-STEM_DEFAULTS = {"k": 3, "s": 2, "p": 1}
-"""Kernel, stride and padding of a stem convolution that does not name them."""
-
-
-@dataclass(frozen=True)
-class ViTConfig:
-    """`config.json` of a JoyTag checkpoint, without `class`.
-
-    Attributes:
-        image_size, patch_size: pixels.
-        cnn_stem: `;`-separated list of `conv:c=..,k=..,s=..,p=..`, `bn`, `ln`, `relu`, `gelu`; None is one convolution of
-            kernel and stride `patch_size`.
-        layerscale_init: starting value of the learned skip scales; None starts at 1.
-        head_mean_after: the mean over patches follows the head.
-    """
-
-    n_tags: int
-    image_size: int
-    num_blocks: int
-    patch_size: int
-    d_model: int
-    mlp_dim: int
-    num_heads: int
-    stochdepth_rate: float = 0.0
-    use_sine: bool = True
-    loss_type: str = "ce"
-    layerscale_init: float | None = None
-    head_mean_after: bool = False
-    cnn_stem: str | None = None
-    patch_dropout: float = 0.0
-
-    def __post_init__(self) -> None:
-        sizes = ("n_tags", "image_size", "num_blocks", "patch_size", "d_model", "mlp_dim", "num_heads")
-        for name in sizes:
-            if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
-                raise ValueError(f"{name} = {getattr(self, name)!r}; it must be a whole number above 0")
-        for part, whole in (("num_heads", "d_model"), ("patch_size", "image_size")):
-            if getattr(self, whole) % getattr(self, part):
-                raise ValueError(f"{whole} = {getattr(self, whole)} is no multiple of {part} = {getattr(self, part)}")
-        if not isinstance(self.cnn_stem, str | None):
-            raise ValueError(f"cnn_stem = {self.cnn_stem!r}; it must be a string or null")
-
-    @classmethod
-    def of(cls, table: Mapping[str, Any]) -> "ViTConfig":
-        """From the content of `config.json`; keys that this network does not use are passed over.
-
-        Raises:
-            TypeError: a size that the network needs is missing. ValueError: one of them cannot be.
-        """
-        known = {field.name for field in fields(cls)}
-        return cls(**{key: value for key, value in table.items() if key in known})
-
-    @property
-    def grid(self) -> int:
-        """Patches along one side."""
-        return self.image_size // self.patch_size
+from arena.taggers.adapters.joytag.config import StemLayer, ViTConfig, read_stem
+from arena.taggers.adapters.joytag.ml_decoder import MLDecoder
 
 
 class ViT(nn.Module):
@@ -89,7 +32,7 @@ class ViT(nn.Module):
         rates = [config.stochdepth_rate * i / max(1, config.num_blocks - 1) for i in range(config.num_blocks)]
         self.blocks = nn.ModuleList(Block(config, rate) for rate in rates)
         self.norm = nn.LayerNorm(width)
-        self.head = nn.Linear(width, config.n_tags)
+        self.head = MLDecoder(config.n_tags, width) if config.ml_decoder_head else nn.Linear(width, config.n_tags)
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits of normalised images."""
@@ -103,6 +46,8 @@ class ViT(nn.Module):
         for block in self.blocks:
             x = block(x)
         x = self.norm(x)
+        if self.config.ml_decoder_head:
+            return self.head(x)  # type: ignore[no-any-return]
         logits: Tensor = self.head(x).mean(1) if self.config.head_mean_after else self.head(x.mean(1))
         return logits
 
@@ -112,39 +57,39 @@ class CNNStem(nn.Module):
 
     def __init__(self, layout: str) -> None:
         super().__init__()
-        layers: list[nn.Module] = []
-        channels = 3
-        for item in layout.split(";"):
-            kind, _, options = item.partition(":")
-            if kind == "conv":
-                given = (option.split("=") for option in options.split(","))
-                o = STEM_DEFAULTS | {key: int(value) for key, value in given}
-                layers.append(nn.Conv2d(channels, o["c"], o["k"], o["s"], o["p"]))
-                channels = o["c"]
-            elif kind in STEM_LAYERS:
-                layers.append(STEM_LAYERS[kind](channels))
-            else:
-                raise ValueError(f"cnn_stem has {item!r}; known: conv, {', '.join(STEM_LAYERS)}")
+        channels, layers = 3, []
+        for layer in read_stem(layout):
+            layers.append(_build_layer(layer, channels))
+            channels = layer.channels
         self.conv = nn.Sequential(*layers)
 
     def forward(self, images: Tensor) -> Tensor:
         return self.conv(images)  # type: ignore[no-any-return]
 
 
-class ChannelNorm(nn.LayerNorm):
+def _build_layer(layer: StemLayer, channels: int) -> nn.Module:
+    match layer.kind:
+        case "conv":
+            return nn.Conv2d(channels, layer.channels, layer.kernel, layer.stride, layer.padding)
+        case "bn":
+            return nn.BatchNorm2d(channels)
+        case "ln":
+            return ChannelNorm(channels)
+        case "relu":
+            return nn.ReLU()
+        case _:
+            return nn.GELU()
+
+
+class ChannelNorm(nn.Module):
     """Layer normalisation over the channels of (n, c, h, w)."""
 
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(channels)
+
     def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
-
-
-STEM_LAYERS: dict[str, Callable[[int], nn.Module]] = {
-    "bn": nn.BatchNorm2d,
-    "ln": ChannelNorm,
-    "relu": lambda channels: nn.ReLU(),
-    "gelu": lambda channels: nn.GELU(),
-}
-"""Layers of a stem that follow a convolution, by the name that `config.json` has for them."""
+        return self.norm(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)  # type: ignore[no-any-return]
 
 
 class LearnedPositions(nn.Module):

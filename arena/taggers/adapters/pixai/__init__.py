@@ -10,7 +10,7 @@ from pathlib import Path
 
 from arena.base.errors import WeightsError
 from arena.cards import ModelCard
-from arena.taggers.adapters.pixai_vitdet import VitDet, VitDetConfig
+from arena.taggers.adapters.pixai.vitdet import VitDet, VitDetConfig
 from arena.taggers.files.tag_files import read_json, read_tags
 from arena.taggers.files.weights import load_state, read_state
 from arena.taggers.torch_runtime import TorchTagger, choose_runtime

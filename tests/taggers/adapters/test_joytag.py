@@ -1,0 +1,201 @@
+"""Checkpoints as JoyTag's trainer writes them, for every configuration of it that has the class ViT.
+
+`trainer.json` holds each configuration with its sizes cut down, the names and shapes of the tensors in its checkpoint, and
+the probabilities that the reference network gives for `pixels()` with the tensors of `state_of()`; null where it cannot run.
+"""
+
+import json
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from arena import taggers
+from arena.base.errors import WeightsError
+from arena.cards import find_model
+from arena.taggers.adapters.joytag.config import ViTConfig
+from arena.taggers.adapters.joytag.vit import ViT
+from arena.taggers.base import Tagger, notes_of
+
+from ...conftest import DATA
+
+TRAINER: dict[str, dict[str, Any]] = json.loads((DATA / "joytag" / "trainer.json").read_text())
+RUNNING = [name for name, entry in TRAINER.items() if entry["probabilities"] is not None]
+DEFAULT = "SWModel20"
+"""The configuration that the trainer takes unless told otherwise."""
+
+
+def state_of(shapes: dict[str, list[int]]) -> dict[str, torch.Tensor]:
+    """Tensors whose numbers follow from their names, so that no weights need to be kept."""
+    state = {}
+    for name, shape in shapes.items():
+        rng = np.random.default_rng(zlib.crc32(name.encode()))
+        values = rng.standard_normal(shape).astype(np.float32) * 0.1
+        if name.endswith("position_ids"):
+            state[name] = torch.arange(shape[0])
+        elif name.endswith("num_batches_tracked"):
+            state[name] = torch.tensor(7)
+        elif name.endswith(("running_var", "skip")) or ("norm" in name and name.endswith("weight")):
+            state[name] = torch.from_numpy(1 + np.abs(values))
+        else:
+            state[name] = torch.from_numpy(values)
+    return state
+
+
+def pixels(size: int) -> np.ndarray:
+    return np.random.default_rng(1).integers(0, 256, (2, size, size, 3), np.uint8)
+
+
+def write_checkpoint(folder: Path, name: str) -> Path:
+    """The folder as the trainer leaves it, counters of the training included."""
+    entry = TRAINER[name]
+    folder.mkdir()
+    torch.save(state_of(entry["tensors"]), folder / "model.pt")
+    (folder / "config.json").write_text(json.dumps(entry["config"]))
+    (folder / "top_tags.txt").write_text("\n".join(f"tag_{i}" for i in range(entry["config"]["n_tags"])))
+    torch.save({"global_step": 3, "optimizer": {"state": {}}}, folder / "training_state.pt")
+    return folder
+
+
+def load(folder: Path) -> Tagger:
+    return taggers.load(find_model(f"new={folder}"), device="cpu", precision="fp32")
+
+
+@pytest.mark.parametrize("name", RUNNING)
+def test_every_configuration_of_the_trainer_gives_the_references_probabilities(name: str, tmp_path: Path) -> None:
+    tagger = load(write_checkpoint(tmp_path / "checkpoint", name))
+    seen = tagger.scores(pixels(TRAINER[name]["config"]["image_size"]))
+    np.testing.assert_allclose(seen, TRAINER[name]["probabilities"], atol=1e-5)
+    assert notes_of(tagger) == ()
+
+
+def test_all_configurations_are_here() -> None:
+    assert len(TRAINER) == 28
+    assert [name for name in TRAINER if name not in RUNNING] == ["SWModel18"]
+
+
+def test_a_stem_whose_patches_do_not_fit_the_positions_is_refused(tmp_path: Path) -> None:
+    folder = write_checkpoint(tmp_path / "checkpoint", "SWModel18")
+    with pytest.raises(WeightsError, match=r"config\.json: cnn_stem makes 6 x 6 patches of 64 pixels, .* 4 x 4"):
+        load(folder)
+
+
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "model.", "module._orig_mod.", "model.module."])
+@pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
+def test_prefixes_of_wrappers_are_taken_off(prefix: str, suffix: str, tmp_path: Path) -> None:
+    folder = write_checkpoint(tmp_path / "checkpoint", DEFAULT)
+    state = {prefix + key: value for key, value in state_of(TRAINER[DEFAULT]["tensors"]).items()}
+    (folder / "model.pt").unlink()
+    if suffix == ".pt":
+        torch.save(state, folder / "model.pt")
+    else:
+        save_file(state, folder / "model.safetensors")
+    np.testing.assert_allclose(load(folder).scores(pixels(64)), TRAINER[DEFAULT]["probabilities"], atol=1e-5)
+
+
+def test_a_prefix_that_only_some_names_have_stays(tmp_path: Path) -> None:
+    folder = write_checkpoint(tmp_path / "checkpoint", DEFAULT)
+    state = state_of(TRAINER[DEFAULT]["tensors"])
+    torch.save(
+        {key if key == "norm.bias" else f"module.{key}": value for key, value in state.items()}, folder / "model.pt"
+    )
+    with pytest.raises(WeightsError, match=r"does not fit its config\.json: Missing key"):
+        load(folder)
+
+
+@pytest.mark.parametrize("container", ["model", "state_dict", "model_state_dict", "module"])
+def test_a_state_dict_beside_an_optimiser_is_found(container: str, tmp_path: Path) -> None:
+    folder = write_checkpoint(tmp_path / "checkpoint", DEFAULT)
+    state = state_of(TRAINER[DEFAULT]["tensors"])
+    torch.save({"optimizer": {"lr": 0.1, "moments": torch.ones(3)}, "epoch": 3, container: state}, folder / "model.pt")
+    np.testing.assert_allclose(load(folder).scores(pixels(64)), TRAINER[DEFAULT]["probabilities"], atol=1e-5)
+
+
+def test_a_file_of_the_old_format_of_torch_loads(tmp_path: Path) -> None:
+    folder = write_checkpoint(tmp_path / "checkpoint", DEFAULT)
+    state = state_of(TRAINER[DEFAULT]["tensors"])
+    torch.save(state, folder / "model.pt", _use_new_zipfile_serialization=False)
+    np.testing.assert_allclose(load(folder).scores(pixels(64)), TRAINER[DEFAULT]["probabilities"], atol=1e-5)
+
+
+def test_half_precision_weights_run_in_float32(tmp_path: Path) -> None:
+    folder = write_checkpoint(tmp_path / "checkpoint", DEFAULT)
+    torch.save({key: value.half() for key, value in state_of(TRAINER[DEFAULT]["tensors"]).items()}, folder / "model.pt")
+    np.testing.assert_allclose(load(folder).scores(pixels(64)), TRAINER[DEFAULT]["probabilities"], atol=2e-3)
+
+
+@pytest.mark.parametrize("content", [{"optimizer": {"lr": 0.1}, "epoch": 3}, [torch.ones(2)], {}, 3])
+def test_a_pickle_without_a_state_dict_says_what_it_holds(content: object, tmp_path: Path) -> None:
+    folder = write_checkpoint(tmp_path / "checkpoint", DEFAULT)
+    torch.save(content, folder / "model.pt")
+    with pytest.raises(WeightsError, match=r"model\.pt: holds no state dict, but"):
+        load(folder)
+
+
+def test_keys_that_are_not_used_are_named_in_a_note(tmp_path: Path) -> None:
+    folder = write_checkpoint(tmp_path / "checkpoint", DEFAULT)
+    config = TRAINER[DEFAULT]["config"] | {"window_size": 7, "attention": "local"}
+    (folder / "config.json").write_text(json.dumps(config))
+    assert notes_of(load(folder)) == ("config.json has keys that are not used: attention, window_size",)
+
+
+@pytest.mark.parametrize("name", ["CLIPLikeModel", "MaskedAutoEncoderViT", None, 3])
+def test_another_class_is_refused_by_name(name: object) -> None:
+    with pytest.raises(ValueError, match=f"class = {name!r}; this adapter runs the class ViT only"):
+        ViTConfig.of(TRAINER[DEFAULT]["config"] | {"class": name})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"d_model": 66, "num_heads": 2, "cnn_stem": None}, "d_model = 66; sine positions .* need a multiple of 4"),
+        ({"d_model": 4, "num_heads": 2, "cnn_stem": None}, "d_model = 4; sine positions"),
+        ({"d_model": 32}, "cnn_stem ends with 64 channels, but d_model is 32"),
+        ({"cnn_stem": "conv:c=64,k=x"}, "c, k, s and p must be whole numbers"),
+        ({"cnn_stem": "conv:k=3"}, "a conv has c"),
+        ({"cnn_stem": "conv:c=64,groups=2"}, "a conv has c .*, and may have k, s, p"),
+        ({"cnn_stem": "conv:c=64,s=0"}, "c, k and s must be 1 or more"),
+        ({"cnn_stem": "conv:c=64,k=99,s=4"}, "cnn_stem makes 0 x 0 patches"),
+        ({"cnn_stem": "ln"}, "cnn_stem ends with 3 channels"),
+        ({"cnn_stem": ""}, "cnn_stem has ''"),
+        ({"stochdepth_rate": [0.1]}, r"stochdepth_rate = \[0.1\]; it must be a number"),
+        ({"use_sine": "yes"}, "use_sine = 'yes'; it must be true or false"),
+        ({"layerscale_init": "1e-1"}, "layerscale_init = '1e-1'; it must be a number or null"),
+        ({"patch_dropout": 1.0}, "patch_dropout = 1.0; it must be a number from 0 to below 1"),
+        ({"n_tags": True}, "n_tags = True; it must be a whole number above 0"),
+        ({"ml_decoder_head": True, "head_mean_after": True}, "leaves no patches to average"),
+        (
+            {"ml_decoder_head": True, "d_model": 12, "num_heads": 2, "cnn_stem": None},
+            "ml_decoder_head needs a multiple of 8",
+        ),
+    ],
+)
+def test_a_value_that_the_network_cannot_have_is_refused(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        ViTConfig.of(TRAINER[DEFAULT]["config"] | change)
+
+
+@pytest.mark.parametrize("text", ["[]", "3", "{", "null", '{"a": ' * 100_000])
+def test_a_config_that_is_no_table_is_one_line(text: str, tmp_path: Path) -> None:
+    folder = write_checkpoint(tmp_path / "checkpoint", DEFAULT)
+    (folder / "config.json").write_text(text)
+    with pytest.raises(WeightsError) as caught:
+        load(folder)
+    assert str(folder / "config.json") in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_released_layout_has_its_published_size_and_the_trainers_names() -> None:
+    stem = "conv:c=64;ln;relu;conv:c=128;ln;relu;conv:c=256;ln;relu;conv:c=512;ln;relu;conv:c=768,s=1,k=1,p=0"
+    sizes = {"n_tags": 5813, "image_size": 448, "num_blocks": 12, "d_model": 768, "mlp_dim": 3072, "num_heads": 12}
+    with torch.device("meta"):
+        network = ViT(ViTConfig.of(TRAINER[DEFAULT]["config"] | sizes | {"cnn_stem": stem}))
+    assert sum(parameter.numel() for parameter in network.parameters()) == 91_491_509
+    names = TRAINER[DEFAULT]["tensors"]
+    assert set(network.state_dict()) == {
+        name.replace("blocks.0.", f"blocks.{block}.") for name in names for block in range(12)
+    }
