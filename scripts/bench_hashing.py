@@ -25,6 +25,7 @@ import imagehash
 import numpy as np
 from PIL import Image
 
+from arena.base.files import open_whole
 from arena.cards import find_dataset
 from arena.dataset.frozen import read_frozen
 from arena.dataset.hashes.build import hash_sources
@@ -71,11 +72,9 @@ def _make_file(number: int, original: Path, library: Path) -> None:
     picture = picture.resize(size, Image.Resampling.BICUBIC, box=(left, top, left + width, top + height))
     grain = rng.normal(0, 3, (picture.height, picture.width, 1))  # a photograph's JPEG has no empty blocks
     pixels = (np.asarray(picture) + grain).round().clip(0, 255).astype(np.uint8)
-    temporary = library / f"{number:05d}.part"
-    Image.fromarray(pixels).save(
-        temporary, "JPEG", quality=int(rng.integers(*QUALITIES)), subsampling=int(rng.integers(3))
-    )
-    temporary.replace(library / f"{number:05d}.jpg")
+    how = {"quality": int(rng.integers(*QUALITIES)), "subsampling": int(rng.integers(3))}
+    with open_whole(library / f"{number:05d}.jpg") as file:
+        Image.fromarray(pixels).save(file, "JPEG", **how)
 
 
 def by_arena(columns: tuple[str, ...]) -> Callable[[Path, int], list[int]]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from arena.base.errors import ArenaError, FailedError
+from arena.base.files import write_whole
 from arena.cli.options import (
     NamedFile,
     baselines_option,
@@ -84,7 +85,8 @@ def parity(
         raise ArenaError(f"arena parity: {seen}; name two, each {GRAMMAR}")
     report = _report(named, settings)
     if output is not None:
-        _write(output, text.markdown(report))
+        output.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(output, text.markdown(report))
     if as_json:
         click.echo(text.as_json(report))
     else:
@@ -110,11 +112,3 @@ def _report(entrants: tuple[str, ...], settings: dict[str, Any]) -> "Report":
     )  # fmt: skip
     a, b = (find_entrant(spec, root=root, baselines=settings["baselines"]) for spec in entrants)
     return compare_ports(a, b, options, Terminal())
-
-
-def _write(path: Path, content: str) -> None:
-    """Write a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(content, encoding="utf-8", newline="\n")
-    temporary.replace(path)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from arena.base.errors import ArenaError
+from arena.base.files import write_whole
 from arena.cli.options import baselines_option, names_entrants, option
 
 if TYPE_CHECKING:
@@ -90,7 +91,5 @@ def _write(found: "list[Published]", path: Path) -> None:
         names = ", ".join(one.name for one in found)
         raise ArenaError(f"--to: {len(found)} models ({names}), but a file holds one; name it: NAME=FILE")
     text = full_metrics_of(found[0])
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(text, encoding="utf-8", newline="\n")
-    temporary.replace(path)
+    write_whole(path, text)
     click.echo(f"{path}: {len(found[0].tags):,} tags")

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TypeVar
 
+from arena.base.files import open_whole
 from arena.images.decode import IMAGE_SUFFIXES
 from arena.tags.exports import RELATION_FILES
 
@@ -59,9 +60,8 @@ def place(source: Path, target: Path) -> None:
     except FileExistsError:
         return
     except OSError:
-        partial = target.with_name(f"{target.name}.partial")
-        shutil.copyfile(source, partial)
-        partial.replace(target)
+        with source.open("rb") as content, open_whole(target) as file:
+            shutil.copyfileobj(content, file)
 
 
 def in_threads(

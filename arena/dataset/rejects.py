@@ -1,11 +1,12 @@
 """The file of what could not be taken, and why."""
 
 import csv
-import os
+import io
 from collections.abc import Iterable
 from pathlib import Path
 
 from arena.base.errors import ArenaError
+from arena.base.files import open_whole
 from arena.dataset.records import Reject
 
 MAX_CELL = 300
@@ -20,17 +21,15 @@ def write_rejects(path: Path, rejects: Iterable[Reject]) -> int:
 
     Newlines and control characters are escaped, and a cell that a spreadsheet would take for a formula starts with a quote.
     """
-    temporary = path.with_name(path.name + ".part")
     count = 0
-    with temporary.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, quoting=csv.QUOTE_ALL, lineterminator="\n")
+    with open_whole(path, durable=True) as file:
+        text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
+        writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
         writer.writerow(("where", "image_id", "reason", "detail"))
         for reject in rejects:
             writer.writerow(map(_cell, (reject.where, reject.image_id, reject.reason, reject.detail)))
             count += 1
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+        text.detach()  # or else it closes the file
     return count
 
 

@@ -18,6 +18,7 @@ import pandas as pd
 from PIL import Image
 
 from arena.base.errors import ArenaError, UnreadableImageError
+from arena.base.files import open_whole, remove_temporary, write_whole
 from arena.base.progress import Progress, Silent
 from arena.images.decode import read_picture
 
@@ -33,7 +34,7 @@ FOLDER, TABLE = "thumbnails", "thumbnails.parquet"
 BATCH = 64
 """Images that wait for a thread at a time; so many more than asked for are made at most where there is no room for more."""
 
-_OWN = re.compile(r"[0-9a-f]{16}\.(webp|part)")
+_OWN = re.compile(r"[0-9a-f]{16}\.webp")
 """Names of files that are written here; no other file is touched."""
 
 
@@ -110,6 +111,7 @@ def write_thumbnails(
     for path in folder.iterdir():
         if _OWN.fullmatch(path.name) and path.name not in kept:
             path.unlink()
+    remove_temporary(folder)
     return Written(len(rows), total, unreadable)
 
 
@@ -170,9 +172,7 @@ def _make(folder: Path, source: Source) -> _Made | None:
             content = webp_thumbnail(source.path)
         except UnreadableImageError:
             return None
-        partial = path.with_suffix(".part")
-        partial.write_bytes(content)
-        partial.replace(path)
+        write_whole(path, content)
         size = _size_of(path)
     return _Made(Thumbnail(path.name, source.rating, *size), path.stat().st_size)
 
@@ -200,6 +200,5 @@ def _in_threads(
 
 def _write_table(folder: Path, rows: Sequence[dict[str, object]]) -> None:
     table = pd.DataFrame(rows, columns=["image_id", *Thumbnail._fields])
-    partial = folder / f"{TABLE}.part"
-    table.to_parquet(partial, index=False)
-    partial.replace(folder / TABLE)
+    with open_whole(folder / TABLE) as file:
+        table.to_parquet(file, index=False)

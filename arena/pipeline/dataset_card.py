@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from arena.base.errors import ArenaError
+from arena.base.files import write_whole
 from arena.base.progress import Progress
 from arena.base.version import __version__
 from arena.cards import find_dataset
@@ -41,9 +42,7 @@ def write_card(
         {"dataset": describe(heldout), "gallery": found, "blur": veiled, "arena_version": __version__}
     )
     output.parent.mkdir(parents=True, exist_ok=True)
-    partial = output.with_name(f".{output.name}.partial")
-    partial.write_text(page, encoding="utf-8")
-    partial.replace(output)
+    write_whole(output, page)
     return output
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from arena import taggers
 from arena.base import provenance
 from arena.base.errors import ScoresError
+from arena.base.files import write_whole
 from arena.base.progress import Progress
 from arena.cards import ModelCard, roots
 from arena.dataset.contamination import Contamination
@@ -198,7 +199,7 @@ def write_reports(result: Result, folder: Path) -> None:
         shutil.rmtree(folder / name, ignore_errors=True)
         (folder / name).mkdir()
     for name, content in found.items():
-        (folder / name).write_text(content, encoding="utf-8", newline="\n")
+        write_whole(folder / name, content)
     plots.write_plots(result, folder / "plots")
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from arena.base.errors import ArenaError, IncomparableError
-from arena.base.files import write_json
+from arena.base.files import open_whole, write_json, write_whole
 from arena.cards import Thresholds
 from arena.metrics.registry import TAG_COLUMNS
 from arena.results.recipe import Recipe, read_recipe
@@ -124,9 +124,11 @@ def write_result(result: Result, folder: Path) -> None:
         if name in OPTIONAL_TABLES and name not in result.tables:
             path.unlink(missing_ok=True)  # of an earlier run
         elif kind == "csv":
-            result.tables[name].to_csv(path, index=False, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+            text = result.tables[name].to_csv(index=False, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+            write_whole(path, text)
         else:
-            result.tables[name].to_parquet(path, index=False)
+            with open_whole(path) as file:
+                result.tables[name].to_parquet(file, index=False)
     write_json(folder / "summary.json", result.summary)
     write_json(folder / RUN_FILE, result.run)
 

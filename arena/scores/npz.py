@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arena.base.errors import ScoresError, refuse_twice
+from arena.base.files import open_whole
 from arena.scores.matrix import Matrix, stored_member
 from arena.scores.store import Scores, check_values
 from arena.tags import TagSpace
@@ -83,8 +84,7 @@ def write_scores(path: Path, scores: Scores) -> None:
         optional["tag_categories"] = np.array(scores.tags.categories, dtype=str)
     if scores.tags.counts is not None:
         optional["tag_counts"] = np.array(scores.tags.counts, dtype=np.int64)
-    temporary = path.with_name(path.name + ".part")
-    with temporary.open("wb") as file:
+    with open_whole(path) as file:
         np.savez(
             file,
             scores=scores.values.read(),
@@ -92,7 +92,6 @@ def write_scores(path: Path, scores: Scores) -> None:
             image_ids=np.array(scores.image_ids, dtype=str),
             **optional,  # type: ignore[arg-type]
         )
-    temporary.replace(path)
 
 
 def as_texts(path: Path, name: str, array: NDArray[Any]) -> tuple[str, ...]:

@@ -7,7 +7,6 @@ shard does not count. Re-scoring needs nothing but this folder.
 
 import json
 import math
-import os
 import re
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,13 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arena.base.errors import ScoresError
+from arena.base.files import is_temporary, open_whole, remove_temporary, write_whole
 from arena.scores.matrix import Matrix, Stored, stored_npy
 from arena.tags import TagSpace
 
 STORE_SCHEMA = 1
 """Version of this layout; another one is computed again."""
 
-_OWN_FILES = re.compile(r"(store\.json|\d{5}\.(npy|json))(\.part)?")
+_OWN_FILES = re.compile(r"store\.json|\d{5}\.(npy|json)")
 
 
 class Timed(NamedTuple):
@@ -85,6 +85,7 @@ class ScoreStore:
         Returns: whether shards of another key lay there and were removed.
         """
         if _read_header(self.folder).get("key") == self.key:
+            remove_temporary(self.folder)
             return False
         stale = self.folder.exists() and any(self.folder.iterdir())
         if stale:
@@ -92,7 +93,8 @@ class ScoreStore:
         self.folder.mkdir(parents=True, exist_ok=True)
         columns = {"names": tags.names, "categories": tags.categories, "counts": tags.counts}
         content = {"schema": STORE_SCHEMA, "key": self.key, "facts": dict(facts), "shards": len(self.shards)}
-        _write_text(self.folder / "store.json", json.dumps({**content, "tags": columns}, ensure_ascii=False))
+        text = json.dumps({**content, "tags": columns}, ensure_ascii=False)
+        write_whole(self.folder / "store.json", text, durable=True)
         return stale
 
     def missing(self) -> list[int]:
@@ -125,14 +127,10 @@ class ScoreStore:
         """
         scored = [image_id for image_id in self.shards[number] if image_id not in skipped]
         assert len(values) == len(scored), "a row an image"
-        temporary = self._path(number, "npy.part")
-        with temporary.open("wb") as file:
+        with open_whole(self._path(number, "npy"), durable=True) as file:
             np.save(file, values.astype(np.float32, copy=False))
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(self._path(number, "npy"))
         rows = {"image_ids": scored, "skipped": dict(skipped), "seconds": seconds, "machine": machine}
-        _write_text(self._path(number, "json"), json.dumps(rows))
+        write_whole(self._path(number, "json"), json.dumps(rows), durable=True)
 
     def _finished(self) -> "dict[int, _Shard]":
         """The shards that are whole, by number; their values stay on disk."""
@@ -260,7 +258,8 @@ def _read_header(folder: Path) -> dict[str, Any]:
 
 def _remove(folder: Path) -> None:
     """Remove a store whole: renamed first, so that a kill leaves no part of it behind under its name."""
-    if strange := [path.name for path in folder.iterdir() if not _OWN_FILES.fullmatch(path.name)]:
+    names = [path.name for path in folder.iterdir()]
+    if strange := [name for name in names if not (_OWN_FILES.fullmatch(name) or is_temporary(name))]:
         raise ScoresError(
             f"{folder}: holds {strange[0]}, which is no file of scores; name another folder with --output"
         )
@@ -268,12 +267,3 @@ def _remove(folder: Path) -> None:
     shutil.rmtree(doomed, ignore_errors=True)
     folder.rename(doomed)
     shutil.rmtree(doomed)
-
-
-def _write_text(path: Path, text: str) -> None:
-    temporary = path.with_name(path.name + ".part")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)

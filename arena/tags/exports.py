@@ -9,13 +9,13 @@ Sources: Danbooru's API of `tag_aliases`, `tag_implications`, `tags`; e621's `db
 
 import csv
 import io
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from arena.base.errors import ArenaError
+from arena.base.files import write_whole
 from arena.base.format import shown
 from arena.tags.relations import Link, TagRelations, active_link, is_link
 from arena.tags.rows import Row, Tally, read_rows
@@ -179,9 +179,7 @@ def _write(path: Path, columns: Sequence[str], rows: Sequence[Sequence[str]]) ->
         return
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([columns, *rows])
-    part = path.with_name(path.name + ".part")
-    part.write_text(text.getvalue(), encoding="utf-8", newline="")
-    os.replace(part, path)  # noqa: PTH105
+    write_whole(path, text.getvalue())
 
 
 def _read(path: Path, role: str, found: _Collected) -> None:

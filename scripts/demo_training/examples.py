@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from arena.base.files import open_whole
 from arena.cards import Preprocess
 from arena.images.decode import decode
 from arena.taggers.preprocess import square
@@ -54,8 +55,8 @@ class Examples:
                     pool.map(lambda name: square(decode(self.folder / name), preprocess), self.images["path"])
                 )
             path.parent.mkdir(parents=True, exist_ok=True)
-            np.save(path.with_suffix(".part.npy"), np.stack(pixels))
-            path.with_suffix(".part.npy").replace(path)
+            with open_whole(path) as file:
+                np.save(file, np.stack(pixels))
         loaded: NDArray[np.uint8] = np.load(path)
         return loaded
 

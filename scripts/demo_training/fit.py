@@ -16,6 +16,8 @@ from demo_training.figures import mean_average_precision
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from arena.base.files import open_whole
+
 SOURCE_SIDE = 144
 """Side of the cached training squares; the warp samples the network's size from them."""
 
@@ -264,15 +266,15 @@ class _Trainer:
         return json.dumps([asdict(self.recipe), self.material.tags, len(self.truth), shapes], sort_keys=True)
 
     def save(self, path: Path, log: list[Epoch]) -> None:
-        """Write everything that the next epoch depends on, atomically."""
+        """Write everything that the next epoch depends on."""
         state = {
             "identity": self._identity(), "log": [asdict(row) for row in log], "network": self.network.state_dict(),
             "average": self.average.state_dict(), "optimiser": self.optimiser.state_dict(),
             "rng": self.rng.get_state(), "global_rng": torch.get_rng_state(),
         }  # fmt: skip
         path.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(state, path.with_suffix(".part"))
-        path.with_suffix(".part").replace(path)
+        with open_whole(path, durable=True) as file:
+            torch.save(state, file)
 
     def restore(self, path: Path) -> list[Epoch]:
         """Continue from a checkpoint of this very training; the log so far, empty where there is none."""

@@ -8,6 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from arena.base.files import write_whole
+
 WD_TAGS = 10_861
 """Tags of the WD v3 taggers."""
 
@@ -44,7 +46,7 @@ def write_timm(folder: Path, published: Published) -> None:
     """A timm network in SmilingWolf's safetensors layout."""
     import timm
     import torch
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(0)
@@ -58,9 +60,7 @@ def write_timm(folder: Path, published: Published) -> None:
         "pretrained_cfg": {"input_size": [3, published.size, published.size]},
     }  # fmt: skip
     (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
-    temporary = folder / "model.safetensors.part"
-    save_file(network.state_dict(), temporary)
-    temporary.replace(folder / "model.safetensors")
+    write_whole(folder / "model.safetensors", save(network.state_dict()))
 
 
 NETWORKS: dict[str, Callable[[Path], None]] = {

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from arena.base.files import open_whole
 from arena.cards import find_dataset
 from arena.dataset.frozen import read_frozen
 from arena.images.decode import decode
@@ -27,6 +28,5 @@ def _write(source: Path, path: Path, quality: int) -> None:
     image = Image.fromarray(decode(source))
     scale = SIDE / max(image.size)
     wide, high = (max(1, round(side * scale)) for side in image.size)
-    temporary = path.with_suffix(".part")
-    image.resize((wide, high), Image.Resampling.BICUBIC).save(temporary, "JPEG", quality=quality)
-    temporary.replace(path)
+    with open_whole(path) as file:
+        image.resize((wide, high), Image.Resampling.BICUBIC).save(file, "JPEG", quality=quality)

@@ -92,7 +92,7 @@ def test_what_is_there_is_kept_and_what_belongs_to_nothing_goes(
     write_thumbnails(run, given, limits=MANY)
     before = {path: path.stat().st_mtime_ns for path in (run / "thumbnails").glob("*.webp")}
     (run / "thumbnails" / file_name(given[1])).write_bytes(b"cut sho")
-    (run / "thumbnails" / "0123456789abcdef.part").write_bytes(b"of a run that was stopped")
+    (run / "thumbnails" / ".arena-1-0123456789abcdef.part").write_bytes(b"of a run that was stopped")
     (run / "thumbnails" / "notes.txt").write_text("mine")
     opened: list[Path] = []
     whole = thumbnails.webp_thumbnail

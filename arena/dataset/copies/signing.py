@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from arena.base.errors import UnreadableImageError
+from arena.base.files import open_whole
 from arena.base.progress import Progress
 from arena.dataset.copies.alignment import SIDE, Thumbnails, thumbnail
 from arena.dataset.copies.pairs import Pair, Signatures
@@ -150,5 +151,5 @@ def _write_part(work: Path, rows: list[dict[str, Any]]) -> None:
     table = pd.DataFrame(rows)
     hashes = [f"{name} {kind}" for name in VARIANTS for kind in Pair._fields]
     place = work / f"signatures-{hashlib.sha256(rows[0]['sha256'].encode()).hexdigest()[:16]}.parquet"
-    table.astype(dict.fromkeys(hashes, np.uint64)).to_parquet(place.with_suffix(".part"), index=False)
-    place.with_suffix(".part").replace(place)
+    with open_whole(place) as file:
+        table.astype(dict.fromkeys(hashes, np.uint64)).to_parquet(file, index=False)

@@ -21,6 +21,7 @@ from filelock import FileLock
 from filelock import Timeout as LockTimeout
 
 from arena.base.errors import ArenaError
+from arena.base.files import remove_temporary, write_whole
 from arena.dataset.fetch.filter import Post, post_id_of
 from arena.dataset.records import Reject
 from arena.dataset.rejects import read_rejects, write_rejects
@@ -140,7 +141,7 @@ class FetchFolder:
         flat = {name: value for name, value in vars(checkpoint).items() if name != "left_out"}
         left_out = [{"reason": reason, "posts": count} for reason, count in sorted(checkpoint.left_out.items())]
         table = {"schema": FETCH_SCHEMA, **self.asked, **self.facts, **flat, "updated": utc_now(), "left_out": left_out}
-        _write_whole(self.folder / STATE, toml_text(table))
+        write_whole(self.folder / STATE, toml_text(table), durable=True)
         self.checkpoint = checkpoint
 
     def reject(self, reject: Reject) -> None:
@@ -163,11 +164,10 @@ class FetchFolder:
         return cast(Post, post)
 
     def _resume(self) -> None:
+        remove_temporary(self.folder)
         path = self.folder / STATE
         if not path.exists():
-            if others := sorted(
-                entry.name for entry in self.folder.iterdir() if entry.name not in (LOCK, f"{STATE}.part")
-            ):
+            if others := sorted(entry.name for entry in self.folder.iterdir() if entry.name != LOCK):
                 raise ArenaError(f"{self.folder}: not empty ({others[0]}), and no fetch is in it; use another folder")
             self.save(self.checkpoint)
             return
@@ -197,12 +197,3 @@ class FetchFolder:
             raise ArenaError(f"{path}: {size} bytes, {STATE} says {counted}; restore it, or fetch into another folder")
         if size > counted:
             os.truncate(path, counted)
-
-
-def _write_whole(path: Path, text: str) -> None:
-    part = path.with_name(f"{path.name}.part")
-    with part.open("w", encoding="utf-8", newline="") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)

@@ -76,7 +76,7 @@ def fetch_checked(client: Asker, file: PostFile, path: Path) -> None:
         RefusedError, OutOfReachError: as `Asker.save`; or another MD5, twice.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.part")
+    part = path.with_name(f"{path.name}.part")  # of a fixed name, unlike `write_whole`'s: a later fetch continues it
     for _ in range(2):
         try:
             client.save(file.url, part, size_bytes=file.size_bytes, most_bytes=MOST_FILE_BYTES)

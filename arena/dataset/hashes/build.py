@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from arena.base.errors import ArenaError, nearest, refuse_twice
+from arena.base.files import remove_temporary
 from arena.base.progress import Progress, Silent
 from arena.dataset.hashes.algorithms import ALGORITHMS, Algorithm
 from arena.dataset.hashes.files import COLUMNS, HashAll, Item, hashing
@@ -30,7 +31,7 @@ POOLED_IMAGES = 256
 PART_IMAGES = 1024
 """Images of a part: what a stopped run loses at most."""
 
-_PART = re.compile(r"\d{6,}-[0-9a-f]{32}\.parquet(\.part)?")
+_PART = re.compile(r"\d{6,}-[0-9a-f]{32}\.parquet")
 
 
 class Hashed(NamedTuple):
@@ -186,6 +187,7 @@ class _Job:
         for path in self.folder.iterdir():
             if _PART.fullmatch(path.name):
                 path.unlink()
+        remove_temporary(self.folder)
         if not any(self.folder.iterdir()):
             self.folder.rmdir()
         return Hashed(images, rejects, self.rejects_file)

@@ -6,7 +6,6 @@ belong to the file. Row groups are written and read one at a time, so that milli
 """
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +17,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from arena.base.errors import ArenaError, IncomparableError
+from arena.base.files import open_whole
 from arena.dataset.hashes.algorithms import Algorithm
 
 INDEX_SCHEMA = 1
@@ -96,16 +96,8 @@ def write_blocks(
     Returns: the number of rows.
     """
     schema = _schema(algorithms, digests, facts or {})
-    temporary = path.with_name(path.name + ".part")
-    try:
-        with temporary.open("wb") as file:
-            rows = _write_tables(file, schema, (_table(block, schema) for block in blocks))
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return rows
+    with open_whole(path, durable=True) as file:
+        return _write_tables(file, schema, (_table(block, schema) for block in blocks))
 
 
 def _write_tables(file: BinaryIO, schema: pa.Schema, tables: Iterable[pa.Table]) -> int:

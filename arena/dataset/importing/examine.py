@@ -1,8 +1,6 @@
 """One image of a source: read, decoded once, described, and its file stored under the name that its content gives it."""
 
 import hashlib
-import os
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from arena.base.errors import UnreadableImageError
+from arena.base.files import write_whole
 from arena.dataset.files import stored_path
 from arena.dataset.hashes.algorithms import dhash, phash
 from arena.dataset.ratings import rating_letter
@@ -53,7 +52,7 @@ class Examiner:
 
     Attributes:
         folder: where `images/` is made.
-        scratch: for files that are not whole yet; on the same file system.
+        scratch: for the parts of the unfinished import.
     """
 
     folder: Path
@@ -102,9 +101,7 @@ class Examiner:
         if path.exists() and path.stat().st_size == len(content):
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.scratch / f"{path.name}.{os.getpid()}.{threading.get_ident()}"
-        temporary.write_bytes(content)
-        temporary.replace(path)
+        write_whole(path, content)
 
 
 def admit(found: Record | Reject) -> Record | Reject:

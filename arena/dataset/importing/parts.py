@@ -6,13 +6,13 @@ file's size and time, and the settings. So a continued import takes up the parts
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
+from arena.base.files import open_whole
 from arena.dataset.importing.examine import Examined
 from arena.dataset.records import Found, Record, Reject
 from arena.dataset.sources.facts import NUMBERS
@@ -76,10 +76,8 @@ def write_part(path: Path, rows: Iterable[Examined | Reject]) -> None:
         columns[name] = pa.array([row["facts"].get(name) for row in table], kind)
     described = {b"categories": json.dumps(_categories(table), sort_keys=True).encode()}
     whole = pa.table(columns).replace_schema_metadata(described)
-    temporary = path.with_suffix(f".{os.getpid()}.part")
-    with pa.OSFile(str(temporary), "wb") as file, pa.ipc.new_file(file, whole.schema) as writer:
+    with open_whole(path) as file, pa.ipc.new_file(file, whole.schema) as writer:
         writer.write_table(whole)
-    temporary.replace(path)
 
 
 def read_part(path: Path) -> pa.Table:

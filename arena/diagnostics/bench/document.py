@@ -6,7 +6,7 @@ from typing import Any
 
 from arena.base import provenance
 from arena.base.errors import ArenaError
-from arena.base.files import write_json
+from arena.base.files import write_json, write_whole
 from arena.base.version import __version__
 from arena.diagnostics.bench.costs import SCHEMA, Cost, to_json
 from arena.diagnostics.bench.table import markdown
@@ -44,6 +44,4 @@ def write_costs(costs: Sequence[Cost], path: Path) -> None:
     if path.suffix == ".json":
         write_json(path, document(costs))
         return
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(f"# What taggers cost\n\n{markdown(costs)}", encoding="utf-8", newline="\n")
-    temporary.replace(path)
+    write_whole(path, f"# What taggers cost\n\n{markdown(costs)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from arena.base.files import write_whole
 from arena.gate.verdict import Verdict
 from arena.report.check.badge import badge_json, badge_svg
 from arena.report.check.document import check_json
@@ -29,7 +30,5 @@ def write_check(verdict: Verdict, folder: Path, result: Result | None = None, sh
     )  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in zip(FILES, contents, strict=True):
-        temporary = folder / f"{name}.part"
-        temporary.write_text(content, encoding="utf-8", newline="\n")
-        temporary.replace(folder / name)
+        write_whole(folder / name, content)
     return folder / "check.html"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from arena.base.errors import ArenaError
+from arena.base.files import write_whole
 from arena.base.format import encodable, one_line
 from arena.report.exports.citation import citation_bib, citation_cff
 from arena.report.exports.facts import facts_of
@@ -91,11 +92,9 @@ def write_forms(files: Mapping[str, bytes], folder: Path) -> Written:
         changed.append(name)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = path.with_name(path.name + ".part")
-            temporary.write_bytes(content)
-            temporary.replace(path)
         except OSError as error:
             raise ArenaError(
                 f"{path}: cannot be written ({error.strerror}); name another folder with --forms"
             ) from None
+        write_whole(path, content)
     return Written(list(files), changed)

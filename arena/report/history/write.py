@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from arena.base.errors import ArenaError, nearest
-from arena.base.files import write_json
+from arena.base.files import write_json, write_whole
 from arena.report.history.page import render_history
 from arena.report.history.rows import as_csv, records
 from arena.report.history.series import History
@@ -41,7 +41,7 @@ def write_history(history: History, outputs: Sequence[Path]) -> list[Path]:
         if path.suffix == ".json":
             write_json(path, records(history))
         else:
-            _write_text(path, render_history(history) if path.suffix == ".html" else as_csv(history))
+            write_whole(path, render_history(history) if path.suffix == ".html" else as_csv(history))
         written.append(path)
     return written
 
@@ -57,9 +57,3 @@ def _write_pictures(history: History, base: Path) -> list[Path]:
             picture = draw(history, theme)
             paths += save(picture, base.with_name(base.name + theme.suffix), title="Figures over releases")
     return paths
-
-
-def _write_text(path: Path, content: str) -> None:
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(content, encoding="utf-8", newline="\n")
-    temporary.replace(path)

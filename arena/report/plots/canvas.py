@@ -22,6 +22,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
 from matplotlib.textpath import text_to_path
 
+from arena.base.files import open_whole
 from arena.base.format import encodable, one_line
 from arena.report.styles import LINE, STYLES, Theme
 
@@ -215,8 +216,10 @@ def save(figure: Figure, path: Path, *, title: str) -> list[Path]:
     svg, png = (path.with_name(path.name + kind) for kind in (".svg", ".png"))
     figure.set_dpi(DOTS_DPI)
     drawing: Any = FigureCanvasSVG(figure)
-    drawing.print_svg(svg, metadata={"Date": None, "Creator": None, "Title": drawable(title)})
+    with open_whole(svg) as file:
+        drawing.print_svg(file, metadata={"Date": None, "Creator": None, "Title": drawable(title)})
     figure.set_dpi(DPI)
     drawing = FigureCanvasAgg(figure)
-    drawing.print_png(png, metadata={"Software": None})
+    with open_whole(png) as file:
+        drawing.print_png(file, metadata={"Software": None})
     return [svg, png]

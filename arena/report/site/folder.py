@@ -14,6 +14,7 @@ from urllib.parse import quote
 from filelock import FileLock, Timeout
 
 from arena.base.errors import ArenaError, IncomparableError
+from arena.base.files import remove_temporary, write_whole
 
 SITE = 1
 """Version of a site's layout."""
@@ -54,7 +55,7 @@ class Site:
     _folders: set[Path] = field(default_factory=set)
 
     def write(self, path: str, content: str | bytes) -> None:
-        """A file, unless it is there already with the same bytes; written beside, then put in its place."""
+        """A file, unless it is there already with the same bytes; whole or not at all."""
         data = content.encode() if isinstance(content, str) else content
         target = self.folder / path
         if target.is_file() and target.stat().st_size == len(data) and target.read_bytes() == data:
@@ -63,9 +64,7 @@ class Site:
         if target.parent not in self._folders:
             target.parent.mkdir(parents=True, exist_ok=True)
             self._folders.add(target.parent)
-        beside = target.with_name(target.name + ".part")
-        beside.write_bytes(data)
-        beside.replace(target)
+        write_whole(target, data)
         self.written += 1
 
     def remove(self, path: Path) -> None:
@@ -78,11 +77,12 @@ class Site:
             folder.rmdir()
 
     def sweep(self, made: set[str]) -> None:
-        """Remove pages that an earlier state had and this one has not; only what arena made."""
+        """Remove pages that an earlier state had and this one has not, and what a killed process left; only what arena made."""
         for pattern in ("tags/**/*.html", "models/*/index.html", "sitemap*.xml", "robots.txt"):
             for path in sorted(self.folder.glob(pattern)):
                 if path.relative_to(self.folder).as_posix() not in made and _made_by_arena(path):
                     self.remove(path)
+        remove_temporary(self.folder, recursive=True)
 
     def address(self, path: str) -> str | None:
         """Where a page will stand; None where the site's own address is not known."""

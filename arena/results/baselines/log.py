@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from arena.base.errors import ArenaError, IncomparableError, nearest
+from arena.base.files import write_whole
 
 LOG = "baselines.jsonl"
 """In the folder of baselines, beside a folder for each that was set."""
@@ -88,9 +89,7 @@ def add_line(baseline: Baseline) -> None:
     before = path.read_text(encoding="utf-8") if path.exists() else ""
     if before and not before.endswith("\n"):
         before += "\n"
-    temporary = path.with_name(LOG + ".part")
-    temporary.write_text(f"{before}{baseline.line()}\n", encoding="utf-8", newline="\n")
-    temporary.replace(path)
+    write_whole(path, f"{before}{baseline.line()}\n", durable=True)
 
 
 def newest(log: Sequence[Baseline], home: Path, name: str | None = None) -> Baseline:

@@ -1,6 +1,5 @@
 """Where a tagger's files are, or how they get here; and whether they are what they are said to be."""
 
-import os
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -8,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from arena.base.errors import WeightsError
-from arena.base.files import digest_known
+from arena.base.files import digest_known, write_whole
 from arena.base.progress import Progress, Silent
 from arena.cards import ModelCard, Source
 from arena.taggers.files.graph_data import explain_missing, with_graph_data
@@ -101,18 +100,11 @@ def record_digests(card: ModelCard, files: Mapping[str, Path]) -> None:
     Files of two repositories lie in two folders of the hub's cache, each named after the commit; each has its own record.
 
     Raises:
-        WeightsError: a folder cannot be written to.
+        ArenaError: a folder cannot be written to.
     """
     for folder, names in _by_folder(files).items():
         digests = read_recorded(folder) | {name: digest_known(files[name]) for name in names}
-        partial = folder / f"{RECORD_FILE}.{os.getpid()}"
-        try:
-            partial.write_text(
-                "".join(f"{digest}  {name}\n" for name, digest in sorted(digests.items())), encoding="utf-8"
-            )
-            partial.replace(folder / RECORD_FILE)
-        except OSError as error:
-            raise WeightsError(f"{folder}: digests of {card.name} cannot be recorded ({error.strerror})") from None
+        write_whole(folder / RECORD_FILE, "".join(f"{digest}  {name}\n" for name, digest in sorted(digests.items())))
 
 
 def _by_folder(files: Mapping[str, Path]) -> dict[Path, list[str]]:

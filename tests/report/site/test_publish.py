@@ -13,7 +13,9 @@ from filelock import FileLock
 
 from arena import cli
 from arena.base.errors import ArenaError, IncomparableError
+from arena.base.files import write_whole
 from arena.report.exports.tables import as_csv
+from arena.report.site import folder
 from arena.report.site.folder import LOCK, MARKER, Site, check_url
 from arena.report.site.publish import publish
 
@@ -58,18 +60,18 @@ def test_stopped_anywhere_no_file_is_half_written_and_the_next_call_completes(
 ) -> None:
     stopped = tmp_path / "stopped"
     publish(runs[:1], stopped)
-    write, calls = Path.write_bytes, 0
+    calls = 0
 
-    def cut(path: Path, data: bytes) -> int:
+    def killed(path: Path, data: bytes) -> None:
         nonlocal calls
         calls += 1
         if calls == stop:
-            write(path, data[: len(data) // 2])
+            path.with_name(".arena-1-0123456789abcdef.part").write_bytes(data[: len(data) // 2])
             raise KeyboardInterrupt
-        return write(path, data)
+        write_whole(path, data)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "write_bytes", cut)
+        patch.setattr(folder, "write_whole", killed)
         with pytest.raises(KeyboardInterrupt):
             publish(runs[1:2], stopped)
     pages = list(stopped.rglob("*.html"))
