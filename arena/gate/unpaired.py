@@ -27,8 +27,8 @@ NOT_TOLD = "published files do not hold it; judge runs of both models"
 def judge_unpaired(*, candidate: Published, baseline: Published, policy: Policy) -> list[Case]:
     """Every case that published figures can answer.
 
-    Where both sides have the counts of their tags, figures get intervals (see `apart`); where not, they are compared as they
-    stand, which is inconclusive unless the policy has an allowance for it. The thresholds are the models' own.
+    Where both sides have the counts of their tags, figures get intervals (see `unpaired_evidence`); where not, they are
+    compared as they stand, which is inconclusive unless the policy has an allowance for it. The thresholds are the models' own.
 
     Returns: one incomparable case alone where both are plainly of other images.
     """

@@ -447,7 +447,7 @@ def test_duplicates_of_a_dataset_are_one_cluster(drawn_dataset: Path, joytag_fol
 
 SLOW_RUN = """
 import sys, time
-from arena.scores import predict
+from arena.taggers import predict
 from arena import cli
 predict.SHARD_IMAGES = 8
 write = predict.ScoreStore.write

@@ -9,7 +9,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import arena
 from arena.base.errors import ArenaError
 from arena.base.progress import Progress, Silent
 from arena.diagnostics.bench.costs import Cost, from_json
@@ -68,5 +67,5 @@ def _why_it_ended(code: int) -> str:
 
 def _module_path() -> str:
     """Where the other process finds this package, and all that this one finds."""
-    own = str(Path(arena.__file__).parent.parent)
+    own = str(Path(__file__).parents[3])
     return os.pathsep.join([own, *filter(None, [os.environ.get("PYTHONPATH")])])
