@@ -26,6 +26,7 @@ from arena.cards import Thresholds, check_name
 from arena.dataset.contamination import hold_against
 from arena.dataset.frozen import Truth
 from arena.evaluate import Entry, Settings, evaluate
+from arena.metrics.registry import HEADLINES
 from arena.pipeline.display_options import Showing
 from arena.pipeline.recipe import file_inputs, make_recipe, scores_input
 from arena.pipeline.stages import signed, write_run
@@ -83,7 +84,7 @@ class Comparison:
         return path
 
     def _repr_html_(self) -> str:
-        shown = [name for name in self.leaderboard if str(name).startswith(("macro_f1", "micro_f1", "map"))]
+        shown = [name for name in self.leaderboard if str(name).startswith(tuple(HEADLINES))]
         return str(self.leaderboard[shown].to_html(float_format="{:.4f}".format, na_rep="–"))
 
 
