@@ -15,7 +15,6 @@ import platform
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,9 +27,11 @@ from simulation.world import Tagger
 from arena.cards import Thresholds
 from arena.dataset.frozen import Truth
 from arena.evaluate import Entry, Settings, evaluate
+from arena.gate.by_tag import CRITICAL
 from arena.gate.judge import judge
 from arena.gate.keys import Rule
-from arena.gate.policy import CriticalTag, Policy, read_policy
+from arena.gate.parts import CATEGORIES, MARGINS, SLICES, TAG_GROUPS
+from arena.gate.policy import Policy, read_policy
 from arena.gate.verdict import Case, JudgedModel, Outcome, Verdict
 from arena.metrics.intervals import wilson
 from arena.scores.store import Scores
@@ -88,7 +89,7 @@ def policy_of(size: Size) -> Policy:
     """The defaults, with critical tags."""
     given = _setting(size)
     names = [given.names[column] for column in given.critical]
-    return replace(read_policy(), critical=tuple(CriticalTag(n, 0.05, "f1", Rule.NON_INFERIORITY) for n in names))
+    return read_policy().changed(CRITICAL, tags=tuple({"tag": name} for name in names))
 
 
 @cache
@@ -96,7 +97,7 @@ def retrained(scenario: str, size: Size) -> Tagger:
     """The candidate of a scenario; the same in each of its experiments."""
     given, policy = _setting(size), policy_of(size)
     every = range(size.tags)
-    overall, category, group = policy.margins, policy.categories.margin, policy.tag_groups.margin
+    overall, category, group = policy.of(MARGINS), policy.of(CATEGORIES).margin, policy.of(TAG_GROUPS).margin
     assert overall.macro_f1 is not None and overall.map is not None and category is not None and group is not None  # noqa: PT018
     if scenario == "none":
         return given.baseline
@@ -109,7 +110,7 @@ def retrained(scenario: str, size: Size) -> Tagger:
         return losses.worse(given, members, 2 * category)
     if scenario == "group":
         return losses.worse(given, given.group(GROUP), 2 * group)
-    return losses.worse(given, [given.critical[TAG]], 2 * policy.critical[TAG].margin)
+    return losses.worse(given, [given.critical[TAG]], 2 * policy.of(CRITICAL).margin)
 
 
 def cases_of(scenario: str, size: Size, seed: int) -> dict[str, list[Case]]:
@@ -125,12 +126,9 @@ def cases_of(scenario: str, size: Size, seed: int) -> dict[str, list[Case]]:
     ]
     settings = Settings(replicates=REPLICATES, seed=seed, workers=1, slices=(), tag_groups=given.groups)
     result = evaluate(Truth.of(ids, tags, drawn.truth), entries, settings)
-    strict = replace(
-        policy,
-        categories=replace(policy.categories, rule=Rule.NON_INFERIORITY),
-        slices=replace(policy.slices, rule=Rule.NON_INFERIORITY),
-        tag_groups=replace(policy.tag_groups, rule=Rule.NON_INFERIORITY),
-    )
+    strict = policy
+    for parts in (CATEGORIES, SLICES, TAG_GROUPS):
+        strict = strict.changed(parts, rule=Rule.NON_INFERIORITY)
     sides = {"candidate": "candidate", "baseline": "baseline"}
     return {"default": judge(result, policy, **sides), "strict": judge(result, strict, **sides)}
 
@@ -239,7 +237,7 @@ def report(found: Sequence[dict[str, Any]], size: Size, minutes: float | None) -
     }
     width = {f: float(np.mean([one["width"][f] for one in found])) for f in before}
     rows = list(rows_of(found, kinds))
-    margin = policy.critical[0].margin
+    margin = policy.of(CRITICAL).margin
     critical = ", ".join(f"{given.prevalence[c] * size.images:,.0f}" for c in given.critical)
     lines = [
         f"# Does the gate fail whom it should? {len(found):,} experiments of {size.images:,} images and {size.tags} tags",

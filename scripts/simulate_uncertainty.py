@@ -31,7 +31,7 @@ from arena.evaluate.passes import Measured, measure, order_by_fold
 from arena.evaluate.per_tag import tag_differences, tag_intervals
 from arena.evaluate.slices import tag_slices
 from arena.metrics.intervals import Interval
-from arena.results.run_folder import HEADLINES
+from arena.metrics.registry import AGGREGATES, HEADLINES
 from arena.scores.store import Scores
 from arena.tags import TagSpace
 
@@ -134,7 +134,7 @@ def _aggregates(held: Found, found: aggregate.Aggregates, true: list[Any], ap: l
     }
     table = aggregate.differences(found, ["a", "b"])
     for name, values in truths.items():
-        figure = aggregate.ALL_FIGURES.index(name)
+        figure = AGGREGATES.index(name)
         for number, value in enumerate(values):
             here = (number, figure, 0)
             held[f"{prefix}{name}"].append(
@@ -178,7 +178,7 @@ def _cross_fits(
     """Cross-fitted macro F1 of each regime against what the thresholds it used are truly worth."""
     assert measured.uncertainty is not None
     intervals = found.intervals
-    figure = aggregate.ALL_FIGURES.index("macro_f1")
+    figure = AGGREGATES.index("macro_f1")
     for number, tagger in enumerate(taggers):
         for place, target in enumerate(found.targets):
             if target.slice != "all" or target.regime == "own":

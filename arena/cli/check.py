@@ -7,6 +7,7 @@ import click
 
 from arena.base.errors import ArenaError, VerdictError
 from arena.cli.options import (
+    aliases_option,
     asked_of,
     baselines_option,
     batch_option,
@@ -40,7 +41,7 @@ from arena.pipeline.grammar import GRAMMAR
     "--output", "-o", type=click.Path(path_type=Path), help="Folder.  [default: checks/CANDIDATE-vs-BASELINE]",
     show_default=False,
 )  # fmt: skip
-@option("--aliases", type=click.Path(path_type=Path), help="CSV file old,new of renamed tags.", show_default=False)
+@aliases_option
 @baselines_option
 @option("--canary", is_flag=True, help="Scores may not move, even where the weights differ.", show_default=False)
 @option(
@@ -67,9 +68,9 @@ def check(candidate: str | None, baseline: str | None, show_policy: bool, output
     Example: arena check runs/new --baseline runs/old
     """
     if show_policy:
-        from arena.gate.policy import DEFAULT
+        from arena.gate.policy import default_policy
 
-        click.echo(DEFAULT.read_text(encoding="utf-8"), nl=False)
+        click.echo(default_policy(), nl=False)
         return
     if candidate is None or baseline is None:
         raise ArenaError(f"arena check: name CANDIDATE and --baseline BASE, an entrant each: {GRAMMAR}")

@@ -116,6 +116,10 @@ baselines_option = option(
     default="baselines",
     help="Folder of baselines, where @baseline is found.",
 )
+aliases_option = option(
+    "--aliases", type=click.Path(path_type=Path), metavar="FILE", show_default=False,
+    help="CSV of renamed tags with the columns antecedent_name,consequent_name or old,new; may be gzipped.",
+)  # fmt: skip
 json_option = option("--json", "as_json", is_flag=True, show_default=False, help="Everything, as JSON.")
 device_option = option("--device", default="auto", help="auto, cpu, cuda or cuda:N.")
 precision_option = option(

@@ -26,7 +26,8 @@ def power(run: Path, difference: float | None, figure: str | None, power: float,
     """
     from arena.cli.terminal.console import show_power
     from arena.evaluate.power import power_of
-    from arena.results.run_folder import HEADLINES, read_result
+    from arena.metrics.registry import HEADLINES
+    from arena.results.run_folder import read_result
 
     figures = split_names(figure) if figure else HEADLINES
     show_power(power_of(read_result(run), difference=difference, figures=tuple(figures), power=power, alpha=alpha))

@@ -64,15 +64,15 @@ def _facts(one: "Published", convention: str | None) -> dict[str, object]:
 
 def _show(one: "Published", convention: str | None) -> None:
     from arena.base.format import one_line
+    from arena.metrics.registry import AGGREGATES
     from arena.report.view_model.published import detail
-    from arena.results.published.aggregates import FIGURES
 
     facts = _facts(one, convention)
     images = "images unknown" if one.images is None else f"{one.images:,} images"
     made = {"counts": "means from counts", "figures": "means of the tags' figures", "file": "the file's own means"}
     click.echo(one_line(f"{one.name}: {one.format} ({one.source}), {images}, {len(one.tags):,} tags"))
     click.echo(f"  threshold {facts['threshold']}; {made[str(facts['made_of'])]}, convention {facts['convention']}")
-    for key in FIGURES:
+    for key in AGGREGATES:
         over = facts.get(f"{key}_tags")
         told = f"  over {detail(f'{key}_tags', over)} tags" if over and facts[key] is not None else ""
         click.echo(f"  {key.replace('_', ' '):<16}{detail(key, facts[key])}{told}")

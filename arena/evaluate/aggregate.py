@@ -14,14 +14,10 @@ from scipy import special
 from arena.evaluate.passes import Measured
 from arena.evaluate.slices import ImageSlice, TagSlice
 from arena.metrics import significance
-from arena.metrics.bootstrap import FIGURES
 from arena.metrics.counts import Convention, Floats, Integers, Mean, TagCounts, divide, macro, micro
 from arena.metrics.intervals import Interval, bias_corrected_interval, percentile_interval, two_sided_p
+from arena.metrics.registry import AGGREGATES, HEADLINES
 from arena.results.recipe import Settings
-from arena.results.run_folder import HEADLINES
-
-ALL_FIGURES = (*FIGURES, "map")
-"""Every aggregate."""
 
 ALPHA = 0.05
 """The chance, over all headline figures and pairs, of naming a winner where there is none."""
@@ -52,9 +48,9 @@ class Aggregates:
     """Figures of every model and target.
 
     Attributes:
-        estimates, tags: float64, int64 (models, ALL_FIGURES, targets); over how many tags each mean ran.
-        replicates: float64 (models, ALL_FIGURES, targets, replicates), or None where none were asked for.
-        bias: float64 (models, ALL_FIGURES, targets): what a figure exceeds the truth by on average, as its resamples exceed
+        estimates, tags: float64, int64 (models, AGGREGATES, targets); over how many tags each mean ran.
+        replicates: float64 (models, AGGREGATES, targets, replicates), or None where none were asked for.
+        bias: float64 (models, AGGREGATES, targets): what a figure exceeds the truth by on average, as its resamples exceed
             it; for mAP as `ranking.optimism` says of each tag.
         widening: float64 (models, targets): how much wider mAP spreads where its bias is taken off.
     """
@@ -68,7 +64,7 @@ class Aggregates:
 
     @cached_property
     def intervals(self) -> Interval:
-        """Of every figure, (models, ALL_FIGURES, targets); NaN without resamples."""
+        """Of every figure, (models, AGGREGATES, targets); NaN without resamples."""
         low, high = np.full((2, *self.estimates.shape), np.nan)
         if self.replicates is None:
             return Interval(low, high)
@@ -76,7 +72,7 @@ class Aggregates:
             estimate, replicates = self.estimates[place], self.replicates[place]
             if np.isnan(estimate):
                 continue
-            if ALL_FIGURES[place[1]] == "map":  # its resamples are linear in the weights, and so have no bias
+            if AGGREGATES[place[1]] == "map":  # its resamples are linear in the weights, and so have no bias
                 wider = self.widening[place[0], place[2]]
                 found = percentile_interval(estimate - self.bias[place] + wider * (replicates - estimate))
             else:
@@ -86,7 +82,7 @@ class Aggregates:
 
 
 def figures_of(counts: TagCounts, convention: Convention) -> list[Mean]:
-    """FIGURES of some tags' counts, and over how many tags each ran."""
+    """`THRESHOLDED` of some tags' counts, and over how many tags each ran."""
     per_tag, total = convention.ratios(counts), micro(counts)
     return [macro(np.asarray(column)) for column in per_tag] + [
         Mean(float(value), len(counts.positives)) for value in total
@@ -119,7 +115,7 @@ def aggregate(
         targets += [
             Target(one.slice, one.value, one.value, "own", int(one.member.sum()), compared) for one in image_slices
         ]
-    shape = (len(measured.models), len(ALL_FIGURES), len(targets))
+    shape = (len(measured.models), len(AGGREGATES), len(targets))
     estimates, bias = np.full((2, *shape), np.nan)
     tags, widening = np.zeros(shape, np.int64), np.ones((shape[0], shape[2]))
     replicates = None if found is None else np.full((*shape, settings.replicates), np.nan)
@@ -189,7 +185,7 @@ def differences(found: Aggregates, models: Sequence[str]) -> pd.DataFrame:
         return pd.DataFrame(columns=list(DIFFERENCE_COLUMNS))
     rows: list[dict[str, Any]] = []
     for place, target in enumerate(found.targets):
-        for figure, name in enumerate(ALL_FIGURES):
+        for figure, name in enumerate(AGGREGATES):
             for a, b in combinations(range(len(models)), 2):
                 difference = found.estimates[a, figure, place] - found.estimates[b, figure, place]
                 if np.isnan(difference):
@@ -253,7 +249,7 @@ def ranks(table: pd.DataFrame, estimates: Floats, models: Sequence[str]) -> dict
         for first, second, higher in zip(rows["first"], rows["second"], rows["higher"], strict=True):
             a, b = models.index(first), models.index(second)
             better[a, b], better[b, a] = higher == first, higher == second
-        values = estimates[:, ALL_FIGURES.index(name)]
+        values = estimates[:, AGGREGATES.index(name)]
         found[name] = {
             model: {"rank": one.rank, "tied_with_best": one.tied_with_best}
             for model, one in zip(models, significance.ranks(values, better), strict=True)

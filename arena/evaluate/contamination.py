@@ -13,11 +13,12 @@ import pandas as pd
 
 from arena.base.errors import ArenaError
 from arena.dataset.contamination import RADIUS, Contamination
-from arena.evaluate.aggregate import ALL_FIGURES, Aggregates
+from arena.evaluate.aggregate import Aggregates
 from arena.evaluate.passes import Measured
 from arena.evaluate.slices import ImageSlice
 from arena.metrics.counts import Floats
 from arena.metrics.intervals import Interval, bias_corrected_interval, percentile_interval
+from arena.metrics.registry import AGGREGATES
 from arena.results.recipe import Settings
 from arena.results.run_folder import CONTAMINATION
 
@@ -61,7 +62,7 @@ def contamination_table(found: Contamination, aggregates: Aggregates, models: Se
     for level, left in kept.items():
         for subject in subjects:
             named = {"first": models[subject[0]], "second": models[subject[1]] if len(subject) > 1 else ""}
-            for figure, name in enumerate(ALL_FIGURES):
+            for figure, name in enumerate(AGGREGATES):
                 known = _row(aggregates, subject, figure, places[level])
                 rows.append(
                     {"level": level, **named, "figure": name, **known, "images": left, "dropped": images - left}
@@ -121,7 +122,7 @@ def _ends(found: Aggregates, subject: tuple[int, ...], figure: int, signs: Mappi
     replicates = sum(sign * _of(found.replicates, subject, figure, place) for place, sign in signs.items())
     if len(subject) == 2:
         return percentile_interval(replicates)
-    if ALL_FIGURES[figure] == "map":  # its resamples are linear in the weights, and so have no bias
+    if AGGREGATES[figure] == "map":  # its resamples are linear in the weights, and so have no bias
         wider = max(found.widening[subject[0], place] for place in signs)
         return percentile_interval(estimate - bias + wider * (replicates - estimate))
     return bias_corrected_interval(estimate, replicates)

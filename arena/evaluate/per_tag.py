@@ -10,16 +10,15 @@ from scipy import special
 from scipy.sparse import csc_array, csr_array
 
 from arena.evaluate.passes import Measured, square_sums
-from arena.metrics import calibration, intervals, significance
-from arena.metrics.counts import Floats, divide, f_beta, informedness, mcc
+from arena.metrics import intervals, significance
+from arena.metrics.counts import Floats, TagCounts, divide
 from arena.metrics.intervals import Interval
+from arena.metrics.registry import TAG_COLUMNS, TESTED
+from arena.metrics.tally import Tally
 from arena.results.recipe import Settings
 
 Q_LIMIT = 0.05
 """Share of false discoveries that is allowed among the tags called different."""
-
-BETA = 2.0
-"""F-beta that is printed beside F1, with recall weighing twice."""
 
 
 class TagIntervals(NamedTuple):
@@ -32,7 +31,7 @@ class TagIntervals(NamedTuple):
 
 
 def per_tag(measured: Measured, intervals_of: Sequence[TagIntervals], settings: Settings) -> pd.DataFrame:
-    """A row a model and tag that the truth knows; see `result.PER_TAG_COLUMNS`."""
+    """A row a model and tag that the truth knows; see `PER_TAG_COLUMNS`."""
     frames = [_frame(measured, number, own, settings) for number, own in enumerate(intervals_of)]
     return pd.concat(frames, ignore_index=True)
 
@@ -40,10 +39,8 @@ def per_tag(measured: Measured, intervals_of: Sequence[TagIntervals], settings: 
 def _frame(measured: Measured, number: int, within: TagIntervals, settings: Settings) -> pd.DataFrame:
     model, own, tally = measured.models[number], measured.own[number], measured.tallies.models[number]
     tags, truth = model.entry.scores.tags, measured.truth
-    figures = settings.counting.ratios(own)
     compared = np.zeros(len(model.columns), dtype=bool)
     compared[model.chosen[measured.compared]] = True
-    precision, recall, f1, ap = within
     frame = pd.DataFrame(
         {
             "model": model.entry.name,
@@ -55,19 +52,27 @@ def _frame(measured: Measured, number: int, within: TagIntervals, settings: Sett
             "support": own.positives,
             "threshold": model.own,
             "tp": own.tp, "fp": own.fp, "fn": own.fn, "tn": own.tn,
-            "precision": figures.precision, "precision_low": precision.low, "precision_high": precision.high,
-            "recall": figures.recall, "recall_low": recall.low, "recall_high": recall.high,
-            "f1": figures.f1, "f1_low": f1.low, "f1_high": f1.high,
-            "ap": tally.average_precision, "ap_low": ap.low, "ap_high": ap.high,
-            "f2": f_beta(own, BETA), "mcc": mcc(own), "informedness": informedness(own),
-            "roc_auc": tally.roc_auc, "brier": tally.brier,
-            "ece": calibration.expected_calibration_error(tally.bins),
-            "best_f1": tally.best[1], "best_threshold": tally.best[0],
-            "break_even": tally.break_even[1], "break_even_threshold": tally.break_even[0],
+            **_metrics(own, tally, within, settings),
             "compared": compared,
         }
     )  # fmt: skip
     return frame.sort_values("index", ignore_index=True)
+
+
+def _metrics(own: TagCounts, tally: Tally, within: TagIntervals, settings: Settings) -> dict[str, Floats]:
+    """The columns of `registry.TAG_COLUMNS`, (known,) each."""
+    by_convention, intervals_of = settings.counting.ratios(own)._asdict(), within._asdict()
+    columns: dict[str, Floats] = {}
+    for metric in TAG_COLUMNS:
+        if metric.of_counts is not None:
+            columns[metric.key] = metric.of_counts(own)
+        elif metric.of_tally is not None:
+            columns[metric.key] = metric.of_tally(tally)
+        else:
+            columns[metric.key] = by_convention[metric.key]
+        if metric.has_interval:
+            columns |= {f"{metric.key}_{end}": values for end, values in intervals_of[metric.key]._asdict().items()}
+    return columns
 
 
 def tag_intervals(measured: Measured, number: int) -> TagIntervals:
@@ -123,8 +128,7 @@ def _floats(matrix: csc_array) -> csc_array:
 
 TAG_DIFFERENCE_COLUMNS = (
     "first", "second", "tag", "category", "support",
-    "f1_difference", "f1_low", "f1_high", "f1_p", "f1_q", "f1_higher",
-    "ap_difference", "ap_low", "ap_high", "ap_p", "ap_q", "ap_higher",
+    *(f"{key}_{name}" for key in TESTED for name in ("difference", "low", "high", "p", "q", "higher")),
 )  # fmt: skip
 """Columns of `tag_differences.parquet`: first less second, on the truth's tags."""
 
@@ -166,7 +170,7 @@ def _pair_frame(measured: Measured, a: int, b: int, intervals_of: Sequence[TagIn
             "ap_p": ap[3], "ap_q": significance.benjamini_hochberg(ap[3]),
         }
     )  # fmt: skip
-    for figure in ("f1", "ap"):
+    for figure in TESTED:
         higher = np.where(frame[f"{figure}_difference"] > 0, first.entry.name, second.entry.name)
         frame[f"{figure}_higher"] = np.where(frame[f"{figure}_q"] <= Q_LIMIT, higher, "undetermined")
     return frame[list(TAG_DIFFERENCE_COLUMNS)]

@@ -4,8 +4,9 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from arena.base.errors import ArenaError, nearest
+from arena.metrics.registry import HEADLINES
 from arena.metrics.significance import images_needed, minimum_detectable
-from arena.results.run_folder import HEADLINES, Result
+from arena.results.run_folder import Result
 
 
 class Power(NamedTuple):

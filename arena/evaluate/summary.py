@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 
 from arena.evaluate import aggregate, per_image, tables
-from arena.evaluate.aggregate import ALL_FIGURES, Aggregates
+from arena.evaluate.aggregate import Aggregates
 from arena.evaluate.matching import describe_thresholds
 from arena.evaluate.passes import Measured
 from arena.metrics.counts import divide, macro
+from arena.metrics.registry import AGGREGATES
 from arena.results.recipe import Settings
 from arena.results.run_folder import SCHEMA
 
@@ -78,7 +79,7 @@ def _model_summary(measured: Measured, number: int, found: Aggregates) -> dict[s
 def _regime(measured: Measured, number: int, found: Aggregates, place: int) -> dict[str, Any]:
     """The figures of all compared tags under one regime, with intervals where there are resamples."""
     row: dict[str, Any] = {"tags": len(measured.compared)}
-    for figure, name in enumerate(ALL_FIGURES):
+    for figure, name in enumerate(AGGREGATES):
         here = (number, figure, place)
         if name == "map" and found.targets[place].regime != "own":
             continue
@@ -111,8 +112,8 @@ def _labels_summary(measured: Measured, settings: Settings) -> dict[str, Any]:
     for model, (counts, ap) in zip(measured.models, found.cleaned, strict=True):
         means = aggregate.figures_of(counts, settings.counting)
         cleaned[model.entry.name] = {
-            "macro_f1": means[ALL_FIGURES.index("macro_f1")].value,
-            "micro_f1": means[ALL_FIGURES.index("micro_f1")].value,
+            "macro_f1": means[AGGREGATES.index("macro_f1")].value,
+            "micro_f1": means[AGGREGATES.index("micro_f1")].value,
             "map": macro(ap).value,
         }
     return {"missing": missing, "wrong": len(found.suspects.missing) - missing, "without_suspects": cleaned}

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from arena.evaluate.aggregate import ALL_FIGURES, Aggregates, figures_of
+from arena.evaluate.aggregate import Aggregates, figures_of
 from arena.evaluate.matching import Matched
 from arena.evaluate.mistakes import find_confusions
 from arena.evaluate.passes import Measured
 from arena.metrics import calibration
-from arena.metrics.bootstrap import FIGURES
 from arena.metrics.counts import Counts
+from arena.metrics.registry import AGGREGATES, MACRO_THRESHOLDED, THRESHOLDED
 from arena.results.recipe import Settings
 
 
@@ -32,9 +32,9 @@ def sweep(measured: Measured, settings: Settings) -> pd.DataFrame:
         for k, threshold in enumerate(_nominal(measured, number, settings)):
             means = figures_of(counts.row(k).take(compared), settings.counting)
             row: dict[str, Any] = {"model": model.entry.name, "threshold": threshold}
-            for name, mean in zip(FIGURES, means, strict=True):
+            for name, mean in zip(THRESHOLDED, means, strict=True):
                 row[name] = mean.value
-                if name.startswith("macro"):
+                if name in MACRO_THRESHOLDED:
                     row[f"{name}_tags"] = mean.tags
             rows.append(row)
     return pd.DataFrame(rows)
@@ -71,7 +71,7 @@ def slices(found: Aggregates, models: Sequence[str]) -> pd.DataFrame:
                 "slice": target.slice, "value": target.value, "title": target.title, "model": model,
                 "images": target.images, "tags": target.tags,
             }  # fmt: skip
-            for figure, name in enumerate(ALL_FIGURES):
+            for figure, name in enumerate(AGGREGATES):
                 here = (number, figure, place)
                 row |= {name: found.estimates[here], f"{name}_tags": int(found.tags[here])}
                 row |= {f"{name}_low": found.intervals.low[here], f"{name}_high": found.intervals.high[here]}

@@ -9,22 +9,11 @@ import pandas as pd
 from arena.base import format as figures
 from arena.gate.decide import ONE_SIDED, Seen, decide, images_to_decide
 from arena.gate.evidence import Evidence, Figure
-from arena.gate.keys import TAG_FIGURES, Rule
+from arena.gate.keys import Rule
 from arena.gate.verdict import Case, Measure, Outcome, TagLoss
 from arena.metrics.intervals import LEVEL
+from arena.metrics.registry import METRICS
 from arena.metrics.significance import minimum_detectable
-from arena.results.run_folder import HEADLINES
-
-FIGURE_TITLES: Mapping[str, str] = {
-    **HEADLINES,
-    **TAG_FIGURES,
-    "ece": "calibration error",
-    "brier": "Brier score",
-    "images_per_second": "images a second",
-    "weight_bytes": "bytes of weights",
-    "parameters": "parameters",
-}
-"""What figures are called in a sentence."""
 
 
 def interval_case(
@@ -52,7 +41,7 @@ def interval_case(
     outcome = decide(figure.seen, margin, rule=rule, p=p)
     undecided = outcome is Outcome.INCONCLUSIVE and images is not None
     needed = images_to_decide(figure.seen, margin, images) if undecided and images is not None else None
-    message = _sentence(FIGURE_TITLES[figure.name], figure, margin, outcome, p, family, evidence)
+    message = _sentence(METRICS[figure.name].title, figure, margin, outcome, p, family, evidence)
     if undecided and figure.seen.known:
         message += _how_many(needed, images)
     if not evidence.paired and figure.seen.known:

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from arena.gate.decide import Seen
+from arena.metrics.registry import TESTED
 
 TAG_COLUMNS = (
     "tag", "category", "support",
-    "f1_candidate", "f1_baseline", "f1_difference", "f1_low", "f1_high", "f1_p",
-    "ap_candidate", "ap_baseline", "ap_difference", "ap_low", "ap_high", "ap_p",
+    *(f"{key}_{name}" for key in TESTED for name in ("candidate", "baseline", "difference", "low", "high", "p")),
 )  # fmt: skip
 """Columns of `Evidence.tags`: candidate less baseline, NaN where undefined; p is two-sided and of this tag alone."""
 

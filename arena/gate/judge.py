@@ -1,10 +1,11 @@
 """Hold a joint result against a policy: a case for every requirement, in the order of the policy."""
 
-from arena.gate.by_tag import critical_cases, tag_cases
-from arena.gate.limits import calibration_cases, coverage_cases, size_cases, speed_cases
+from arena.gate.options import VERDICT
 from arena.gate.paired import evidence_of
-from arena.gate.parts import category_cases, group_cases, margin_cases, slice_cases
+from arena.gate.parts import MARGINS
 from arena.gate.policy import Policy
+from arena.gate.requirement import Judged
+from arena.gate.requirements import REQUIREMENTS
 from arena.gate.verdict import Case
 from arena.results.run_folder import Result
 
@@ -19,17 +20,6 @@ def judge(result: Result, policy: Policy, *, candidate: str, baseline: str) -> l
     Raises:
         ArenaError: it has no such model.
     """
-    sides = {"candidate": candidate, "baseline": baseline}
-    evidence = evidence_of(result, regime=policy.margins.regime, **sides)
-    return [
-        *margin_cases(evidence, policy),
-        *category_cases(evidence, policy),
-        *slice_cases(evidence, policy),
-        *group_cases(evidence, policy),
-        *critical_cases(evidence, policy),
-        *tag_cases(evidence, policy),
-        *calibration_cases(result, policy, **sides),
-        *coverage_cases(evidence, policy),
-        *speed_cases(result, policy, **sides),
-        *size_cases(result, policy, **sides),
-    ]
+    evidence = evidence_of(result, candidate=candidate, baseline=baseline, regime=policy.of(MARGINS).regime)
+    judged = Judged(evidence, policy.of(VERDICT).list_tags, result, candidate, baseline)
+    return [case for one in REQUIREMENTS if one.cases is not None for case in one.cases(judged, policy.of(one))]

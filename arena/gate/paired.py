@@ -8,7 +8,8 @@ import pandas as pd
 from arena.base.errors import ArenaError, nearest
 from arena.gate.decide import Seen
 from arena.gate.evidence import TAG_COLUMNS, Evidence, Figure, Part
-from arena.results.run_folder import HEADLINES, Result
+from arena.metrics.registry import HEADLINES, METRICS, TESTED
+from arena.results.run_folder import Result
 
 NO_INTERVALS = "the result holds no resamples and so no intervals; score it with --bootstrap 1000"
 """Why nothing can be decided of a joint result, and the fix."""
@@ -74,7 +75,7 @@ def _overall(
     seen = _seen(differences[differences["slice"] == "all"])
     found = {}
     for name in HEADLINES:
-        at = "own" if name == "map" else regime  # mAP needs no threshold
+        at = regime if METRICS[name].needs_threshold else "own"
         one, other = (result.summary["models"][side]["regimes"].get(at, {}).get(name) for side in (candidate, baseline))
         found[name] = Figure(name, _defined(one), _defined(other), seen.get(("all", "all", at, name), _UNKNOWN))
     return found
@@ -99,8 +100,10 @@ def _parts(result: Result, differences: pd.DataFrame, *, candidate: str, baselin
 
 
 def _tags(result: Result, *, candidate: pd.DataFrame, baseline: pd.DataFrame, names: tuple[str, str]) -> pd.DataFrame:
-    rows = oriented(result.tables["tag_differences"], ["f1_", "ap_"], candidate=names[0], baseline=names[1])
-    for figure in ("f1", "ap"):
+    rows = oriented(
+        result.tables["tag_differences"], [f"{key}_" for key in TESTED], candidate=names[0], baseline=names[1]
+    )
+    for figure in TESTED:
         rows = rows.assign(
             **{
                 f"{figure}_candidate": rows["tag"].map(candidate[figure]).astype(float),

@@ -1,96 +1,28 @@
-"""The policy: what a candidate must satisfy, as data. `default.toml` documents every key, a user's file overlays it."""
+"""The policy: the settings of every requirement. A user's file overlays the defaults, key by key."""
 
-import csv
 import hashlib
 import json
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from arena.base.errors import ArenaError
-from arena.gate.keys import Rule, checked
+from arena.base.errors import ArenaError, nearest
+from arena.gate.keys import checked_keys, defaults_of
+from arena.gate.requirement import Requirement, T
+from arena.gate.requirements import REQUIREMENTS
 
-DEFAULT = Path(__file__).parent / "default.toml"
-"""The policy that holds where none is given."""
-
-Margin = float | None
-"""How far a figure may fall, 0 to 1; None asks for nothing."""
-
-
-@dataclass(frozen=True)
-class Margins:
-    """Of the figures over all compared tags."""
-
-    regime: str
-    macro_f1: Margin
-    micro_f1: Margin
-    map: Margin
-
-
-@dataclass(frozen=True)
-class Parts:
-    """Of categories, or of groups of tags.
-
-    Attributes:
-        figure: a name of `result.HEADLINES`.
-        margins: by name, where a part has its own.
-    """
-
-    figure: str
-    margin: Margin
-    rule: Rule
-    margins: Mapping[str, Margin]
-
-    def margin_of(self, *names: str) -> Margin:
-        """Of a part, by the first of its names that has its own."""
-        return next((self.margins[name] for name in names if name in self.margins), self.margin)
-
-
-@dataclass(frozen=True)
-class Slices(Parts):
-    """Of slices of tags and images; `kinds` is None for all that there are."""
-
-    kinds: tuple[str, ...] | None
-    min_images: int
-
-
-@dataclass(frozen=True)
-class CriticalTag:
-    """A tag that must not get worse."""
-
-    tag: str
-    margin: float
-    figure: str
-    rule: Rule
-
-
-@dataclass(frozen=True)
-class Tags:
-    """Of any tag."""
-
-    figures: tuple[str, ...]
-    margin: float
-    q: float
-    min_support: int
-    allowed: int
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """How much each error may rise."""
-
-    ece: Margin
-    brier: Margin
-
-
-@dataclass(frozen=True)
-class Coverage:
-    """Of the baseline's tags; `aliases` is old name -> new name."""
-
-    min_share: Margin
-    aliases: Mapping[str, str]
+HEAD = """\
+# What a candidate must satisfy to replace a baseline. A policy of your own (arena check --policy gate.toml) holds only what it
+# changes: every key that it leaves out is as here. `false` turns a requirement off where a number is asked for.
+#
+# Differences are candidate less baseline on the same images, with a 95 % interval from L to U. Two rules decide:
+#   non-inferiority   pass where L >= -margin, fail where U < -margin, else inconclusive: the loss may be above or below it
+#   regression        fail where U < -margin, else pass: no loss beyond the margin is shown, though none may be ruled out either
+# Where a table asks about several parts at once, a part fails only if it does so after Holm's correction over all of them: of
+# candidates without a loss beyond a margin at most 5 % fail by any part of a table. To pass, each must do so by itself.
+"""
 
 
 @dataclass(frozen=True)
@@ -98,32 +30,12 @@ class Policy:
     """What a candidate must satisfy.
 
     Attributes:
-        critical: in the order of the file.
-        speed: images a second, at least this share of the baseline's.
-        weight_bytes, parameters: at most so many times the baseline's.
-        epsilon: how far a score may move where only the code changed.
-        points: how far a figure may fall that is known without counts.
-        accept_inconclusive: inconclusive counts as a pass.
-        list_tags: how many tags a case names.
+        tables: the settings of each requirement by the name of its table; read them with `of`.
         name: of the file, or `default`.
-        digest: SHA-256 of everything above.
+        digest: SHA-256 of all settings.
     """
 
-    margins: Margins
-    categories: Parts
-    slices: Slices
-    tag_groups: Parts
-    critical: tuple[CriticalTag, ...]
-    tags: Tags
-    calibration: Calibration
-    coverage: Coverage
-    speed: float | None
-    weight_bytes: float | None
-    parameters: float | None
-    epsilon: float
-    points: Margin
-    accept_inconclusive: bool
-    list_tags: int
+    tables: Mapping[str, Any]
     name: str = field(default="default", compare=False)
     digest: str = field(default="", compare=False)
 
@@ -132,24 +44,40 @@ class Policy:
         """For people: `gate.toml (3f2a90c1)`."""
         return f"{self.name} ({self.digest[:8]})"
 
+    def of(self, requirement: Requirement[T]) -> T:
+        """The settings of a requirement."""
+        found: T = self.tables[requirement.table]
+        return found
+
+    def changed(self, requirement: Requirement[Any], **values: Any) -> "Policy":
+        """The same policy but for some settings of a requirement; name and digest stay those of the file."""
+        return replace(self, tables={**self.tables, requirement.table: replace(self.of(requirement), **values)})
+
 
 def read_policy(path: Path | None = None) -> Policy:
     """Read a policy file over the defaults, key by key; None gives the defaults.
 
     Raises:
-        ArenaError: no such file, no TOML, a table, key or value that no policy has, or aliases that cannot be read.
+        ArenaError: no such file, no TOML, a table, key or value that no policy has, or a file of it that cannot be read.
 
-    >>> read_policy().margins
+    >>> from arena.gate.parts import MARGINS
+    >>> read_policy().of(MARGINS)
     Margins(regime='own', macro_f1=0.01, micro_f1=0.01, map=0.01)
     """
-    tables = checked(DEFAULT, _toml(DEFAULT))
-    if path is not None:
-        for table, keys in checked(path, _toml(path)).items():
-            tables[table] |= keys
-    folder = DEFAULT.parent if path is None else path.parent
-    file = tables["coverage"]["aliases"]
-    tables["coverage"]["aliases"] = {} if file is None else read_aliases(folder / file)
-    return _policy(tables, "default" if path is None else path.name)
+    content = {} if path is None else _toml(path)
+    known = [requirement.table for requirement in REQUIREMENTS]
+    for table in content:
+        if table not in known:
+            raise ArenaError(f"{path}: a policy has no table [{table}]. {nearest(table, known)}")
+    folder = Path() if path is None else path.parent
+    tables = {one.table: _settings(path, one, content.get(one.table, {}), folder) for one in REQUIREMENTS}
+    text = json.dumps({table: asdict(settings) for table, settings in tables.items()}, sort_keys=True)
+    return Policy(tables, "default" if path is None else path.name, hashlib.sha256(text.encode()).hexdigest())
+
+
+def _settings(where: object, requirement: Requirement[T], keys: Any, folder: Path) -> T:
+    values = checked_keys(where, requirement.table, requirement.settings, keys)
+    return requirement.prepared(requirement.settings(**values), folder)
 
 
 def _toml(path: Path) -> dict[str, Any]:
@@ -163,56 +91,21 @@ def _toml(path: Path) -> dict[str, Any]:
         raise ArenaError(f"{path}: no readable TOML ({error})") from None
 
 
-def _policy(tables: Mapping[str, Mapping[str, Any]], name: str) -> Policy:
-    """From tables in which every key is there and checked."""
-    critical = dict(tables["critical"])
-    entries = critical.pop("tags")
-    slices = tables["slices"]
-    return Policy(
-        margins=Margins(**tables["margins"]),
-        categories=Parts(**_with_rule(tables["categories"])),
-        slices=Slices(**_with_rule(slices)),
-        tag_groups=Parts(**_with_rule(tables["tag_groups"])),
-        critical=tuple(CriticalTag(**_with_rule({**critical, **entry})) for entry in entries),
-        tags=Tags(**tables["tags"]),
-        calibration=Calibration(**tables["calibration"]),
-        coverage=Coverage(**tables["coverage"]),
-        speed=tables["speed"]["min_share"],
-        weight_bytes=tables["size"]["weight_bytes"],
-        parameters=tables["size"]["parameters"],
-        epsilon=tables["canary"]["epsilon"],
-        points=tables["unpaired"]["points"],
-        accept_inconclusive=tables["verdict"]["accept_inconclusive"],
-        list_tags=tables["verdict"]["list_tags"],
-        name=name,
-        digest=hashlib.sha256(json.dumps(tables, sort_keys=True).encode()).hexdigest(),
-    )
+def default_policy() -> str:
+    """The default policy as a TOML file that explains every key."""
+    return "\n".join([HEAD, *map(_as_toml, REQUIREMENTS)])
 
 
-def _with_rule(table: Mapping[str, Any]) -> dict[str, Any]:
-    return {**table, "rule": Rule(table["rule"])}
+def _as_toml(requirement: Requirement[Any]) -> str:
+    explained = [f"# {line}" for line in requirement.about.splitlines()]
+    keys = [f"{name} = {_value(value)}" for name, value in defaults_of(requirement.settings).items()]
+    return "\n".join([f"[{requirement.table}]", *explained, *keys, ""])
 
 
-def read_aliases(path: Path) -> dict[str, str]:
-    """Read a CSV file of renamed tags, `old,new`; old name -> new name.
+def _value(value: Any) -> str:
+    """A default as TOML: text, numbers, flags, lists and an empty table are written as in JSON.
 
-    Raises:
-        ArenaError: no such file, other columns, an empty name, or an old name that stands there twice.
+    >>> _value(0.0001), _value(False), _value(["f1"]), _value({})
+    ('0.0001', 'false', '["f1"]', '{}')
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.reader(file, strict=True))
-    except OSError as error:
-        raise ArenaError(f"{path}: no aliases can be read there ({error.strerror})") from None
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise ArenaError(f"{path}: no readable CSV ({error})") from None
-    if not rows or rows[0] != ["old", "new"]:
-        raise ArenaError(f"{path}: line 1: {','.join(rows[0]) if rows else 'nothing'!r}; it must be old,new")
-    found: dict[str, str] = {}
-    for line, row in enumerate(rows[1:], 2):
-        if row and (len(row) != 2 or not all(row)):
-            raise ArenaError(f"{path}: line {line}: {','.join(row)!r}; it must be two names, old,new")
-        if row and row[0] in found:
-            raise ArenaError(f"{path}: line {line}: {row[0]!r} is renamed twice; each old name needs one new one")
-        found |= dict([row]) if row else {}
-    return found
+    return json.dumps(value, ensure_ascii=False)

@@ -1,29 +1,27 @@
 """Hold published figures against a policy: no scores, so no pairs of predictions, and wider intervals or none at all."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 from arena.base import format as figures
 from arena.base.format import shown
-from arena.gate.by_tag import critical_cases, tag_cases
-from arena.gate.cases import FIGURE_TITLES, detectable, skipped
+from arena.gate.cases import detectable, skipped
 from arena.gate.decide import Seen
-from arena.gate.evidence import Evidence
-from arena.gate.limits import coverage_cases
-from arena.gate.parts import category_cases, margin_cases, slice_cases
+from arena.gate.limits import COVERAGE
+from arena.gate.options import UNPAIRED, VERDICT
+from arena.gate.parts import MARGINS
 from arena.gate.policy import Policy
+from arena.gate.requirement import Judged, Needs, Requirement, T
+from arena.gate.requirements import REQUIREMENTS
 from arena.gate.unpaired_evidence import NO_COUNTS, common_tags, evidence_apart
 from arena.gate.verdict import Case, Measure, Outcome
+from arena.metrics.registry import HEADLINES, METRICS
 from arena.results.published.record import Published
-from arena.results.run_folder import HEADLINES
 
-NOT_TOLD = "published figures do not tell"
-"""Why what needs scores, or the model itself, is skipped."""
-
-_COLUMNS: Mapping[str, str] = {"macro_f1": "f1", "map": "ap"}
-"""The column of a published file that each mean is over."""
+NOT_TOLD = "published files do not hold it; judge runs of both models"
+"""Why what needs a run is skipped."""
 
 
 def judge_unpaired(*, candidate: Published, baseline: Published, policy: Policy) -> list[Case]:
@@ -34,17 +32,28 @@ def judge_unpaired(*, candidate: Published, baseline: Published, policy: Policy)
 
     Returns: one incomparable case alone where both are plainly of other images.
     """
-    both = common_tags(candidate=candidate, baseline=baseline, aliases=policy.coverage.aliases)
+    aliases = policy.of(COVERAGE).renamed
+    both = common_tags(candidate=candidate, baseline=baseline, aliases=aliases)
     other = _of_other_images(both, candidate=candidate, baseline=baseline)
     if other is not None:
         return [other]
-    evidence = evidence_apart(candidate=candidate, baseline=baseline, aliases=policy.coverage.aliases)
-    if evidence.why_none:
-        overall = _point_cases(both, policy, candidate=candidate, baseline=baseline)
-    else:
-        overall = [*margin_cases(evidence, policy), *category_cases(evidence, policy), *slice_cases(evidence, policy)]
-    tags = _untested(policy) if evidence.why_none else tag_cases(evidence, policy)
-    return [*overall, *critical_cases(evidence, policy), *tags, *_coverage(evidence, policy), *_skipped(policy)]
+    judged = Judged(
+        evidence_apart(candidate=candidate, baseline=baseline, aliases=aliases), policy.of(VERDICT).list_tags
+    )
+    if not judged.evidence.why_none:
+        return [case for one in REQUIREMENTS for case in _cases(one, judged, policy)]
+    points = _point_cases(both, policy, candidate=candidate, baseline=baseline)
+    return points + [case for one in REQUIREMENTS if one is not MARGINS for case in _cases(one, judged, policy)]
+
+
+def _cases(requirement: Requirement[T], judged: Judged, policy: Policy) -> list[Case]:
+    """The cases of a requirement; skipped where published files do not hold what it needs."""
+    asked = policy.of(requirement)
+    if requirement.needs is Needs.RUN:
+        return [skipped(requirement.table, name, title, NOT_TOLD) for name, title in requirement.names(asked).items()]
+    if requirement.needs is Needs.INTERVALS and judged.evidence.why_none:
+        return [skipped(requirement.table, name, title, NO_COUNTS) for name, title in requirement.names(asked).items()]
+    return [] if requirement.cases is None else requirement.cases(judged, asked)
 
 
 def _of_other_images(both: pd.DataFrame, *, candidate: Published, baseline: Published) -> Case | None:
@@ -78,18 +87,17 @@ def _incomparable(name: str, message: str) -> Case:
 def _point_cases(both: pd.DataFrame, policy: Policy, *, candidate: Published, baseline: Published) -> list[Case]:
     """Of each headline figure without an interval."""
     found = []
-    for name, title in HEADLINES.items():
-        if getattr(policy.margins, name) is None:
-            continue
+    allowance = policy.of(UNPAIRED).points
+    for name in policy.of(MARGINS).asked:
+        title = METRICS[name].title
         whole = f"{title} over all common tags"
         one, other, tags = _points(both, name, candidate=candidate, baseline=baseline)
         if one is None or other is None:
             found.append(skipped("margins", name, whole, f"{title} is not known of both sides"))
             continue
         error = sum(0.5 * 10.0**-side.digits for side in (candidate, baseline) if side.digits is not None)
-        outcome = _point_outcome(one - other, policy.points, error)
-        limit = policy.points
-        measure = Measure(name, one, other, one - other, limit=None if limit is None else -limit)
+        outcome = _point_outcome(one - other, allowance, error)
+        measure = Measure(name, one, other, one - other, limit=None if allowance is None else -allowance)
         found.append(
             Case("margins", name, whole, outcome, _point_message(title, measure, tags, error, outcome), measure)
         )
@@ -100,9 +108,9 @@ def _points(
     both: pd.DataFrame, name: str, *, candidate: Published, baseline: Published
 ) -> tuple[float | None, float | None, int | None]:
     """A figure of both sides, over the tags that both tell; else their own aggregates, over whatever tags these ran."""
-    column = _COLUMNS.get(name)
-    if column is not None and len(both):
-        values = both[[f"{column}_candidate", f"{column}_baseline"]].dropna().to_numpy(np.float64)
+    metric = METRICS[name]
+    if metric.average == "macro" and len(both):
+        values = both[[f"{metric.base}_candidate", f"{metric.base}_baseline"]].dropna().to_numpy(np.float64)
         if len(values):
             return float(values[:, 0].mean()), float(values[:, 1].mean()), len(values)
     return candidate.figures.get(name), baseline.figures.get(name), None
@@ -129,37 +137,6 @@ def _point_message(title: str, measure: Measure, tags: int | None, error: float,
     return f"{held}; the files round by more" if outcome is Outcome.INCONCLUSIVE and error else held
 
 
-def _coverage(evidence: Evidence, policy: Policy) -> list[Case]:
-    """Of the tags that the files list; one without tags says nothing of them."""
-    if evidence.candidate_tags or policy.coverage.min_share is None:
-        return coverage_cases(evidence, policy)
-    return [skipped("coverage", "tags", "tags that the baseline knows", "the candidate's file lists no tags")]
-
-
-def _untested(policy: Policy) -> list[Case]:
-    """Single tags without counts."""
-    return [
-        skipped("tags", name, f"regressions of single tags: {FIGURE_TITLES[name]}", NO_COUNTS)
-        for name in policy.tags.figures
-    ]
-
-
-def _skipped(policy: Policy) -> list[Case]:
-    """What the policy asks for and no file of figures tells."""
-    asked = {
-        ("calibration", "ece", "calibration"): policy.calibration.ece,
-        ("calibration", "brier", "calibration"): policy.calibration.brier,
-        ("speed", "images_per_second", "speed"): policy.speed,
-        ("size", "weight_bytes", "size"): policy.weight_bytes,
-        ("size", "parameters", "size"): policy.parameters,
-    }
-    return [
-        skipped(gate, name, f"{title}: {FIGURE_TITLES[name]}", f"{NOT_TOLD} {FIGURE_TITLES[name]}")
-        for (gate, name, title), limit in asked.items()
-        if limit is not None
-    ]
-
-
 def unpaired_cost(cases: Sequence[Case]) -> str:
     """What is lost by having no pairs, in a sentence.
 
@@ -172,7 +149,7 @@ def unpaired_cost(cases: Sequence[Case]) -> str:
         if case.gate != "margins" or one is None or one.difference is None or one.low is None or one.high is None:
             continue
         told.append(
-            f"{figures.figure(detectable(Seen(one.difference, one.low, one.high)))} of {FIGURE_TITLES[one.figure]}"
+            f"{figures.figure(detectable(Seen(one.difference, one.low, one.high)))} of {METRICS[one.figure].title}"
         )
     if not told:
         return "Unpaired, and without counts: nothing says how sure any difference is."

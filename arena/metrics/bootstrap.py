@@ -28,9 +28,6 @@ REPLICATES = 1000
 MAX_UNITS = 1 << 15
 """Units that are resampled; more clusters than that are dealt into so many bags, which bounds the memory of the weights."""
 
-FIGURES = ("macro_precision", "macro_recall", "macro_f1", "micro_precision", "micro_recall", "micro_f1")
-"""Aggregates of counts, in the order of the arrays here."""
-
 
 def units_of(groups: Sequence[str]) -> Integers:
     """A number for each image's group, dealt into at most `MAX_UNITS` bags in order of first appearance; int64 (images,).
@@ -109,8 +106,8 @@ class Resampled(NamedTuple):
     """What the second pass gives."""
 
     replicates: list[Floats]
-    """One a model: float64 (FIGURES, targets, replicates). Targets are first the groups at the model's own thresholds, then
-    the other regimes over all compared tags, then the slices at its own thresholds over all compared tags."""
+    """One a model: float64 (`registry.THRESHOLDED`, targets, replicates). Targets are first the groups at the model's own
+    thresholds, then the other regimes over all compared tags, then the slices at its own thresholds over all compared tags."""
     predictions: list[csc_array]
     """One a model: which images it predicts each compared tag for at its own thresholds; bool (images, compared tags)."""
     paired: dict[tuple[int, int], Paired]
@@ -343,7 +340,7 @@ def _share(plan: Plan, drawn: NDArray[np.float32], positives: NDArray[np.float32
 
 
 def _figures(sums: Floats) -> Floats:
-    """From sums to FIGURES, (6, targets, replicates); NaN where undefined."""
+    """From sums to `registry.THRESHOLDED`, (6, targets, replicates); NaN where undefined."""
     macro = divide(sums[:3], sums[3:6])
     tp, predicted, positives = sums[6:]
     micro = [divide(tp, predicted), divide(tp, positives), divide(2 * tp, predicted + positives)]

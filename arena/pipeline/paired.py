@@ -168,7 +168,7 @@ def evaluate_entrants(
     if not result.summary["compared_tags"]:
         raise IncomparableError(
             f"{listed([one.name for one in entries])}: no tag with {settings.min_positives} positives or more is known to all; "
-            "name renamed tags in a file old,new with --aliases"
+            "name renamed tags in a CSV with the columns old,new with --aliases"
         )
     make_folder(folder)
     inputs = inputs_of_entrants(sides, entries)

@@ -113,7 +113,7 @@ def refuse_no_common_tag(truth: GivenTruth, entries: Sequence[Entry]) -> None:
         if known.isdisjoint(names):
             raise IncomparableError(
                 f"{entry.name}: none of its {len(names):,} tags ({listed(list(names), keep=3)}) is a tag of "
-                f"{truth.dataset.name}; name renamed ones in a file old,new with --aliases"
+                f"{truth.dataset.name}; name renamed ones in a CSV with the columns old,new with --aliases"
             )
 
 

@@ -23,6 +23,7 @@ from markupsafe import Markup
 
 from arena.base.format import count, encodable, figure, moment, percent, plural, rate
 from arena.metrics.labels import SUSPECTS_PER_TAG
+from arena.metrics.registry import HEADLINES, METRICS, SLICED, TAG_METRICS, TAG_TABLE, TESTED
 from arena.report.page.curves import HEIGHT, WIDTH, reliability_curves, x_of, y_of
 from arena.report.page.evidence import evidence_block
 from arena.report.page.histograms import histogram_block
@@ -149,6 +150,7 @@ def _words(payload: Mapping[str, Any]) -> dict[str, Any]:
         "folded": len(payload["slices"]) >= FOLDED_ROWS,
         "curves": reliability_curves(payload["calibration"]),
         "static_tags": static_tags(payload),
+        "metrics": table_metrics(payload),
         "sources": THRESHOLD_SOURCES,
         "recipe": payload["reproduce"],
         "tested": bool(payload["tags"]["pairs"]) and payload["replicates"] > 0,
@@ -162,11 +164,25 @@ READ_BY_SCRIPTS = ("dataset", "models", "min_positives", "compared_tags", "creat
 def _beside_tags(payload: Mapping[str, Any]) -> dict[str, Any]:
     """The payload as JSON holds it: what the scripts read, and what the page needs to know at once of what is packed."""
     return {name: payload[name] for name in READ_BY_SCRIPTS} | {
+        "metrics": table_metrics(payload),
         "pairs": [[pair["first"], pair["second"]] for pair in payload["tags"]["pairs"]],
         "evidence": {"of": payload["evidence"]["of"], "tags": len(payload["evidence"]["tags"])},
         "pictures": picture_facts(payload["pictures"]),
         "histograms": {name: value for name, value in payload["histograms"].items() if name != "models"},
     }
+
+
+def table_metrics(payload: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The metrics that a reader can choose as columns of the table of tags: those that the run has of every model."""
+    owned: list[Mapping[str, Any]] = list(payload["tags"]["models"].values())
+    return [
+        {
+            "key": one.key, "short": one.short, "name": one.heading, "about": one.about, "standard": one.in_table,
+            "tested": one.tested,
+        }
+        for one in TAG_METRICS
+        if one.on_page and all(one.key in columns for columns in owned)
+    ]  # fmt: skip
 
 
 def _title_parts(payload: Mapping[str, Any]) -> list[str]:
@@ -242,6 +258,10 @@ def environment() -> Environment:
     templates.filters.update(figure=figure, count=count, percent=percent, rate=rate, plural=plural, moment=moment)
     templates.filters.update(megabytes=megabytes)
     templates.globals.update(
+        headlines=[METRICS[key] for key in HEADLINES],
+        sliced=[METRICS[key] for key in SLICED],
+        tag_table=[METRICS[key] for key in TAG_TABLE],
+        tested_metrics=[METRICS[key] for key in TESTED],
         model_styles=MODEL_STYLES,
         x_of=x_of,
         y_of=y_of,

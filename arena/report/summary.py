@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from arena.base.format import clipped, count, escape_markdown, moment, plural, rate
+from arena.metrics.registry import HEADLINES, LEADERBOARD, METRICS
 from arena.report.markdown import bullets, code, folded, picture, table
 from arena.report.static_pictures import pictures
 from arena.report.view import headline_view
@@ -19,7 +20,7 @@ from arena.report.view_model.published import MARK, published_rows, published_ta
 from arena.report.view_model.regimes import CROSS_FITTED, regime_rows
 from arena.report.view_model.slices import slice_groups
 from arena.report.view_model.uncertainty import headline_rows, how_sure, told, verdict
-from arena.results.run_folder import HEADLINES, Result
+from arena.results.run_folder import Result
 
 NAME = 60
 """Characters of a name in a heading or a table; the whole of it stands under how it was measured."""
@@ -67,7 +68,9 @@ def _short_leaderboard(payload: Mapping[str, Any]) -> str:
     """A row a model by falling mAP: the headline figures with intervals, threshold and cost; what is not known is left out."""
     standings = leaderboard(payload)
     columns = {"tagger": [clipped(s.model["name"], NAME) for s in standings]}
-    columns |= {title: [_starred(s.cells[key]) for s in standings] for key, title in (("map", "mAP"), *_F1)}
+    columns |= {
+        title: [_starred(s.cells[key]) for s in standings] for key, title in LEADERBOARD.items() if key in HEADLINES
+    }
     columns["threshold"] = [clipped(str(s.model["threshold"]), NAME) for s in standings]
     columns |= {
         title: [show(s.model) for s in standings] for title, key, show in _COSTS if any(s.model[key] for s in standings)
@@ -87,8 +90,6 @@ def _published(payload: Mapping[str, Any]) -> str:
     said = escape_markdown(" ".join([f"{MARK.capitalize()}. {PUBLISHED_CAVEAT}", *notes]))
     return f"{table([header, *cells], numbers_from=1)}\n\n{said}"
 
-
-_F1 = [(key, title) for key, title in HEADLINES.items() if key != "map"]
 
 _COSTS: Sequence[tuple[str, str, Callable[[Mapping[str, Any]], str]]] = (
     ("images/s", "images_per_second", lambda model: rate(model["images_per_second"])),
@@ -127,10 +128,7 @@ def _all_figures(result: Result, payload: Mapping[str, Any]) -> str:
     return "\n\n".join(filter(None, parts))
 
 
-_FULL = {
-    "macro_f1": "macro F1", "macro_precision": "macro P", "macro_recall": "macro R",
-    "micro_f1": "micro F1", "micro_precision": "micro P", "micro_recall": "micro R", "map": "mAP",
-}  # fmt: skip
+_FULL = {key: METRICS[key].short for key in sorted(LEADERBOARD, key=lambda key: not METRICS[key].needs_threshold)}
 _HEADER = ["model", "threshold", *_FULL.values(), "tags known", "images/s", "parameters", "weights"]
 
 

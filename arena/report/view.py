@@ -6,30 +6,26 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from arena.metrics.counts import PRF
+from arena.metrics.registry import LEADERBOARD, MACRO_THRESHOLDED, TAG_INTERVALS, TAG_METRICS, THRESHOLDED
 from arena.metrics.thresholds import on_sweep
 from arena.report.columns import column, number, rounded
 from arena.report.page.evidence import evidence
 from arena.report.page.histograms import tag_histograms
 from arena.report.page.label_issues import numbered, suspects
 from arena.report.page.pictures import Shelf, pictures
-from arena.report.view_model import comparisons, leaderboard
+from arena.report.view_model import comparisons
 from arena.report.view_model.contamination import contamination
 from arena.report.view_model.cost import cost_notes
 from arena.report.view_model.notes import convention_note, imply_notes, undefined_notes
 from arena.report.view_model.recipe import provenance, reproduce
 from arena.results.run_folder import Result
 
-CURVE_METRICS = ("macro_precision", "macro_recall", "macro_f1", "micro_precision", "micro_recall", "micro_f1")
-"""Columns of the sweep that the page draws."""
+CURVES = (*THRESHOLDED, *(f"{key}_tags" for key in MACRO_THRESHOLDED))
+"""Columns of the sweep that the page draws, and over how many tags each mean ran."""
 
-CURVE_TAGS = ("macro_precision_tags", "macro_recall_tags", "macro_f1_tags")
-"""Columns of the sweep that say over how many tags a mean ran."""
-
-TAG_FIGURES = ("threshold", "tp", "fp", "fn", "tn", "precision", "recall", "f1", "ap")
-"""What the page knows of each tag and model."""
-
-INTERVALS = ("precision", "recall", "f1", "ap")
-"""Figures of a tag that have an interval."""
+TAG_COUNTS = ("threshold", "tp", "fp", "fn", "tn")
+"""What the page knows of each tag and model beside the metrics that it offers."""
 
 NAMED_SKIPPED = 5
 """Unreadable images that the page names; it counts the others."""
@@ -127,11 +123,8 @@ def _model(result: Result, name: str) -> dict[str, Any]:
         "dataset_tags": result.summary["dataset_tags"],
         "threshold": model["threshold"],
         "threshold_source": model["threshold_source"],
-        "macro": {
-            key: number(own[f"macro_{key}"])
-            for key in ("precision", "recall", "f1", "precision_tags", "recall_tags", "f1_tags")
-        },
-        "micro": {key: number(own[f"micro_{key}"]) for key in ("precision", "recall", "f1")},
+        "macro": {key: number(own[f"macro_{key}"]) for name in PRF._fields for key in (name, f"{name}_tags")},
+        "micro": {key: number(own[f"micro_{key}"]) for key in PRF._fields},
         "map": number(own["map"]),
         "map_tags": own["map_tags"],
         "random_map": number(own["random_map"]),
@@ -140,7 +133,7 @@ def _model(result: Result, name: str) -> dict[str, Any]:
         "images_per_second": facts.get("images_per_second"),
         "images_timed": facts.get("images_timed"),
         "timed_on": facts.get("timed_on", ""),
-        "intervals": {key: _interval(own, key) for key in leaderboard.FIGURES},
+        "intervals": {key: _interval(own, key) for key in LEADERBOARD},
         "ranks": {key: ranks[name] for key, ranks in result.summary["ranks"].items()},
         "in_sample_best_macro_f1": number(model["in_sample_best_macro_f1"]),
         "unshrunk_macro_f1": number(model["regimes"].get("tag", {}).get("unshrunk_macro_f1")),
@@ -155,7 +148,7 @@ def _interval(own: dict[str, Any], key: str) -> list[float | int] | None:
 def _sweep(result: Result) -> dict[str, Any]:
     even = result.sweep[on_sweep(result.sweep["threshold"].to_numpy(np.float32))]
     curves = {
-        name: {metric: column(rows[metric].tolist()) for metric in CURVE_METRICS + CURVE_TAGS}
+        name: {metric: column(rows[metric].tolist()) for metric in CURVES}
         for name in result.models
         for rows in [even[even["model"] == name]]
     }
@@ -174,6 +167,7 @@ def _tags(result: Result, table: pd.DataFrame) -> dict[str, Any]:
     """A row a tag of the truth that any model knows, by support, then name; null where a model lacks it."""
     shared = _page_tags(table)
     names = shared["truth_tag"]
+    offered = [one.key for one in TAG_METRICS if one.on_page and one.key in table]  # an older run may lack a newer one
     return {
         "name": names.tolist(),
         "category": shared["category"].tolist(),
@@ -181,7 +175,8 @@ def _tags(result: Result, table: pd.DataFrame) -> dict[str, Any]:
         "compared": [bool(value) for value in shared["compared"]],
         "pairs": comparisons.tag_pairs(result, names),
         "models": {
-            name: {figure: column(_plain(rows[figure]).tolist()) for figure in TAG_FIGURES} | _tag_intervals(rows)
+            name: {figure: column(_plain(rows[figure]).tolist()) for figure in (*TAG_COUNTS, *offered)}
+            | _tag_intervals(rows)
             for name in result.models
             for rows in [table[table["model"] == name].set_index("truth_tag").reindex(names)]
         },
@@ -206,7 +201,7 @@ def _plain(values: "pd.Series[Any]") -> "pd.Series[Any]":
 
 def _tag_intervals(rows: pd.DataFrame) -> dict[str, list[float | int | None]]:
     """Both ends of each figure's interval; nothing where no tag has one."""
-    ends = [f"{figure}_{end}" for figure in INTERVALS for end in ("low", "high")]
+    ends = [f"{figure}_{end}" for figure in TAG_INTERVALS for end in ("low", "high")]
     if rows[ends].isna().all(axis=None):
         return {}
     return {end: [rounded(value) for value in rows[end].tolist()] for end in ends}

@@ -5,10 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from arena.base.errors import ArenaError
-from arena.results.run_folder import HEADLINES, PER_TAG_COLUMNS, Result, read_result
+from arena.metrics.registry import HEADLINES
+from arena.results.run_folder import Result, read_result
 
 TABLES = ("per_tag",)
 """What is read of a run."""
+
+COLUMNS = ("model", "tag", "truth_tag", "category", "index", "support", "threshold", "compared")
+"""Columns of `per_tag` that every reader of releases needs. Metrics are not among them: an older run may lack a newer one."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ def refuse_damaged(folder: Path, result: Result) -> None:
     Raises:
         ArenaError: it does.
     """
-    missing = [name for name in PER_TAG_COLUMNS if name not in result.per_tag.columns]
+    missing = [name for name in COLUMNS if name not in result.per_tag.columns]
     try:
         _ = result.run["signature"], result.run["models"], result.summary["images"]
         owned = [headlines(result, model) for model in result.models]

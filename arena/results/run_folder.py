@@ -17,6 +17,7 @@ import pandas as pd
 from arena.base.errors import ArenaError, IncomparableError
 from arena.base.files import write_json
 from arena.cards import Thresholds
+from arena.metrics.registry import TAG_COLUMNS
 from arena.results.recipe import Recipe, read_recipe
 
 SCHEMA = 2
@@ -47,14 +48,9 @@ CONTAMINATION = "contamination"
 OPTIONAL_TABLES = {CONTAMINATION: "parquet"}
 """Tables that not every run has; `summary.json` has an entry of the same name where there is one."""
 
-HEADLINES = {"macro_f1": "macro F1", "micro_f1": "micro F1", "map": "mAP"}
-"""The figures that may name a winner, each at the models' own thresholds and corrected together; and what they are called."""
-
 PER_TAG_COLUMNS = (
     "model", "tag", "truth_tag", "category", "index", "training_count", "support", "threshold", "tp", "fp", "fn", "tn",
-    "precision", "precision_low", "precision_high", "recall", "recall_low", "recall_high", "f1", "f1_low", "f1_high",
-    "ap", "ap_low", "ap_high", "f2", "mcc", "informedness", "roc_auc", "brier", "ece",
-    "best_f1", "best_threshold", "break_even", "break_even_threshold", "compared",
+    *(column for metric in TAG_COLUMNS for column in metric.columns), "compared",
 )  # fmt: skip
 """Columns of `per_tag.parquet`; `index` is the tag's place in the model's list, `training_count` may be null."""
 

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from arena.base.errors import ArenaError
 from arena.base.format import shown
-from arena.tags.relations import Link, TagRelations, link_of
+from arena.tags.relations import Link, TagRelations, active_link, is_link
 from arena.tags.rows import Row, Tally, read_rows
 from arena.tags.space import CATEGORY_NAMES, E621_CATEGORY_NAMES, UNKNOWN_CATEGORY
 
@@ -188,11 +188,14 @@ def _read(path: Path, role: str, found: _Collected) -> None:
     """Take what one file says."""
     tally = Tally(path)
     for row in read_rows(path, tally, header=("name",) if role == "blacklist" else ()):
-        if "antecedent_name" in row:
-            kind = role or _role_of(path)
+        if is_link(row):
+            kind = role or ("aliases" if "old" in row else _role_of(path))
             if kind == "blacklist":
                 raise ArenaError(f"{path}: holds aliases or implications, no names for a blacklist")
-            _take_link(row, found.aliases if kind == "aliases" else found.implications, tally)
+            if kind == "implications" and "old" in row:
+                raise ArenaError(f"{path}: old,new are columns of aliases, not of implications")
+            if link := active_link(row, tally):
+                (found.aliases if kind == "aliases" else found.implications).append(link)
         elif "category" in row or "is_deprecated" in row:
             if role and _TELLING[role] not in row:
                 raise ArenaError(f"{path}: a list of tags; without a column {_TELLING[role]} it tells no {role}")
@@ -216,16 +219,6 @@ def _role_of(path: Path) -> str:
             "give it as the one or the other"
         )
     return "aliases" if "alias" in name else "implications"
-
-
-def _take_link(row: Row, links: list[Link], tally: Tally) -> None:
-    """An active link; others were turned down or are not decided."""
-    if str(row.get("status") or "active") != "active":
-        return
-    antecedent = tally.name(row["antecedent_name"])
-    consequent = tally.name(row.get("consequent_name")) if antecedent else ""
-    if consequent:
-        links.append(link_of({**row, "antecedent_name": antecedent, "consequent_name": consequent}))
 
 
 def _take_tag(row: Row, found: _Collected, tally: Tally) -> None:

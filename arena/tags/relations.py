@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from arena.base.errors import ArenaError
 from arena.base.format import shown
-from arena.tags.rows import read_csv
+from arena.tags.rows import LINK_HEADERS, Row, Tally, read_csv, read_rows
 
 MAX_IMPLIED = 20_000_000
 """Pairs of a tag and one that it implies, all steps taken; Danbooru has some hundred thousand, and so many take gigabytes."""
@@ -97,7 +97,7 @@ class TagRelations:
         """Read `tag_aliases.csv`, `tag_implications.csv` and `tag_blacklist.csv`; an absent file is an empty one.
 
         The first two have Danbooru's columns `antecedent_name,consequent_name,status`, of which only `active` rows
-        count; the last has `name,reason`.
+        count (aliases may have `old,new` instead); the last has `name,reason`.
         """
         aliases, wrong = _read_relation(folder / "tag_aliases.csv")
         implications, more = _read_relation(folder / "tag_implications.csv")
@@ -137,6 +137,60 @@ class TagRelations:
             {name: reason for name, reason in self.blacklist.items() if name in known},
             self.findings,
         )
+
+
+def read_aliases(path: Path) -> dict[str, str]:
+    """Read a file of renamed tags: CSV, gzipped or not, with the columns `antecedent_name,consequent_name` or `old,new`.
+
+    Other columns are allowed. Of rows with a `status` only the active ones count.
+
+    Returns: old name -> new name, chains followed to their end.
+
+    Raises:
+        ArenaError: no such file, damaged, other columns, a row without two names, an old name with two new ones, or a cycle.
+    """
+    tally, renamed = Tally(path), dict[str, str]()
+    for link in read_links(path, tally):
+        other = renamed.setdefault(link.antecedent, link.consequent)
+        if other != link.consequent:
+            both = f"{shown(other)} and to {shown(link.consequent)}"
+            raise ArenaError(f"{path}: {shown(link.antecedent)} is renamed to {both}; each old name needs one new name")
+    if tally.bad:
+        raise ArenaError(f"{path}: {tally.first}; each row needs two names")
+    resolved = resolve_aliases(Link(*names) for names in renamed.items())
+    for finding in resolved.findings:
+        if "in a cycle" in finding:
+            raise ArenaError(f"{path}: {finding.partition(';')[0]}; leave out the row of the name that stays")
+    return resolved.canonical
+
+
+def read_links(path: Path, tally: Tally) -> Iterator[Link]:
+    """The active links of a file with the columns of `LINK_HEADERS`; a row that lacks a name is counted.
+
+    Raises:
+        ArenaError: no such file, damaged, or other columns.
+    """
+    for row in read_rows(path, tally):
+        if not is_link(row):
+            columns = " or ".join(map(",".join, LINK_HEADERS))
+            raise ArenaError(f"{path}: its columns are {', '.join(map(shown, row))}; give a CSV with {columns}")
+        if link := active_link(row, tally):
+            yield link
+
+
+def is_link(row: Row) -> bool:
+    """Whether a row has the columns of a link."""
+    return any(set(columns) <= row.keys() for columns in LINK_HEADERS)
+
+
+def active_link(row: Row, tally: Tally) -> Link | None:
+    """The link in a row with the columns of `LINK_HEADERS`; None where it was turned down, is undecided, or lacks a name."""
+    if str(row.get("status") or "active") != "active":
+        return None
+    first, second = next(columns for columns in LINK_HEADERS if set(columns) <= row.keys())
+    antecedent = tally.name(row[first])
+    consequent = tally.name(row[second]) if antecedent else ""
+    return link_of({**row, "antecedent_name": antecedent, "consequent_name": consequent}) if consequent else None
 
 
 def link_of(row: Mapping[str, Any]) -> Link:
@@ -269,9 +323,7 @@ def _seconds(text: str) -> float:
 
 
 def _read_relation(path: Path) -> tuple[list[Link], list[str]]:
-    """The active rows of a file, and a line about those that lack a name."""
-    rows = read_csv(path, ("antecedent_name", "consequent_name"))
-    active = [row for row in rows if (row.get("status") or "active") == "active"]
-    named = [row for row in active if row["antecedent_name"] and row["consequent_name"]]
-    nameless = len(active) - len(named)
-    return [link_of(row) for row in named], [f"{path.name}: {nameless} rows lack a name; left out"] if nameless else []
+    """The active links of a file, and a line about the rows that lack a name; an absent file has none."""
+    tally = Tally(path)
+    links = list(read_links(path, tally)) if path.exists() else []
+    return links, tally.findings()

@@ -21,6 +21,9 @@ from arena.base.format import shown
 TAG_LIST_HEADER = ("name", "category", "post_count", "aliases")
 """What the columns of a tag-complete CSV are; the file itself has no header. Its aliases stand in one cell, with commas."""
 
+LINK_HEADERS = (("antecedent_name", "consequent_name"), ("old", "new"))
+"""The columns of a relation of two tags: those of Danbooru and e621, and short ones, which are aliases."""
+
 LONGEST_LINE = 1 << 20
 """Characters of a line; what comes after is passed over, so that a hostile file cannot fill the memory."""
 
@@ -106,6 +109,8 @@ def read_rows(path: Path, tally: Tally, *, header: tuple[str, ...] = ()) -> Iter
                 yield from _json_array(file, tally)
             else:
                 yield from _csv_rows(file, tally, header)
+    except FileNotFoundError:
+        raise ArenaError(f"{path}: no such file") from None
     except (OSError, EOFError, zlib.error) as error:
         raise ArenaError(f"{path}: cannot be read ({error.__class__.__name__}: {error}); fetch it again") from None
 
@@ -169,14 +174,14 @@ def _csv_rows(file: IO[str], tally: Tally, header: tuple[str, ...]) -> Iterator[
     names: tuple[str, ...]
     if len(first) >= 3 and _is_number(first[1]) and _is_number(first[2]):
         names, rows = TAG_LIST_HEADER, [first]
-    elif {"antecedent_name", "consequent_name"} <= set(first) or "name" in first:
+    elif any(set(columns) <= set(first) for columns in LINK_HEADERS) or "name" in first:
         names, rows = tuple(first), []
     elif header and len(first) <= len(header):
         names, rows = header, [first]
     else:
         raise ArenaError(
-            f"{tally.path}: its first row is {shown(','.join(first))!r}; known are CSV with antecedent_name,consequent_name or "
-            "name,..., tag-complete lists (name,category,count,aliases), and JSON lines of these"
+            f"{tally.path}: its first row is {shown(','.join(first))!r}; known are CSV with antecedent_name,consequent_name, "
+            "old,new or name,..., tag-complete lists (name,category,count,aliases), and JSON lines of these"
         )
     tally.rows = len(rows)
     for cells in chain(rows, _cells(reader, tally)):

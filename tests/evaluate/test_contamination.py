@@ -10,9 +10,10 @@ from arena.base.errors import ArenaError
 from arena.dataset.contamination import BAND_CLASSES, CLASSES, Contamination
 from arena.dataset.frozen import Truth
 from arena.evaluate import Entry, Settings, evaluate
-from arena.evaluate.aggregate import ALL_FIGURES, Aggregates, Target
+from arena.evaluate.aggregate import Aggregates, Target
 from arena.evaluate.contamination import ALL_IMAGES, contamination_table
 from arena.metrics.intervals import percentile_interval
+from arena.metrics.registry import AGGREGATES
 from arena.results.run_folder import CONTAMINATION, Result, read_result, write_result
 
 from .test_slices import images_where
@@ -57,7 +58,7 @@ def rows_of(result: Result, first: str, second: str = "", figure: str = "macro_f
     return rows.set_index("level")
 
 
-@pytest.mark.parametrize("figure", ALL_FIGURES)
+@pytest.mark.parametrize("figure", AGGREGATES)
 def test_a_model_that_remembers_loses_exactly_there(leak: Result, figure: str) -> None:
     own, other, lead = (rows_of(leak, *who, figure=figure) for who in (("leaked",), ("poor",), ("leaked", "poor")))
     assert list(lead.index) == LEVELS
@@ -83,7 +84,7 @@ def test_the_clean_figures_are_those_of_the_clean_images_alone(leak: Result) -> 
         alone = evaluate(*images_where(truth, models, level.kept), replace(SETTINGS, replicates=0))
         for model in ("leaked", "poor"):
             own = alone.summary["models"][model]["regimes"]["own"]
-            for figure in ALL_FIGURES:
+            for figure in AGGREGATES:
                 assert rows_of(leak, model, figure=figure)["value"][level.name] == pytest.approx(own[figure], abs=1e-12)
 
 
@@ -114,7 +115,7 @@ def test_without_a_training_image_every_level_is_all_images() -> None:
     truth, models = world()
     plain, held = evaluate(truth, models, SETTINGS), evaluate(truth, models, SETTINGS, against=contamination_of(truth))
     table = held.tables[CONTAMINATION]
-    assert len(table) == 4 * 3 * len(ALL_FIGURES)
+    assert len(table) == 4 * 3 * len(AGGREGATES)
     assert (table[["change", "change_low", "change_high", "dropped"]] == 0).all(axis=None)
     assert table.groupby(["first", "second", "figure"])["value"].nunique().eq(1).all()
     assert set(plain.summary) == set(held.summary) - {CONTAMINATION}
@@ -173,7 +174,7 @@ def test_the_interval_of_a_change_worked_by_hand() -> None:
     )
     truth = world(4, 2)[0]
     table = contamination_table(contamination_of(truth, identical=1), found, ["a", "b"])
-    for figure, name in enumerate(ALL_FIGURES):
+    for figure, name in enumerate(AGGREGATES):
         moved = replicates[:, figure, 0] - replicates[:, figure, 1]
         change = table[(table["level"] == LEVELS[1]) & (table["figure"] == name)].set_index(["first", "second"])
         low, high = percentile_interval(moved[0] - moved[1])

@@ -9,7 +9,7 @@ from sklearn.metrics import average_precision_score
 from arena.base.errors import ArenaError
 from arena.dataset.frozen import Truth
 from arena.evaluate import Entry, Settings, evaluate
-from arena.evaluate.aggregate import ALL_FIGURES
+from arena.metrics.registry import AGGREGATES
 from arena.metrics.slices import support_band
 from arena.results.run_folder import Result
 from arena.tags import TagRelations, TagSpace
@@ -18,7 +18,7 @@ from arena.tags.groups import TagGroup
 from .worlds import assert_same, entry, see, world
 
 SETTINGS = Settings(0, replicates=40)
-OF_COUNTS = [name for name in ALL_FIGURES if name != "map"]
+OF_COUNTS = [name for name in AGGREGATES if name != "map"]
 
 
 def slice_of(result: Result, kind: str, value: str, model: str) -> dict:
@@ -45,7 +45,7 @@ def test_a_slice_of_images_is_what_these_images_alone_would_give(value: str) -> 
     for model in ("fine", "poor"):
         row, own = slice_of(whole, "rating", value, model), alone.summary["models"][model]["regimes"]["own"]
         assert row["images"] == member.sum() == alone.summary["images"]
-        for name in ALL_FIGURES:
+        for name in AGGREGATES:
             assert row[name] == pytest.approx(own[name], abs=1e-12)
             assert name.startswith("micro") or row[f"{name}_tags"] == own[f"{name}_tags"]
         labels, scores = truth.values.toarray()[member], models[0].scores.values.read()[member]
@@ -81,7 +81,7 @@ def test_a_slice_of_tags_is_what_these_tags_alone_would_give() -> None:
         for model in ("fine", "poor"):
             row, own = slice_of(whole, kind, value, model), alone.summary["models"][model]["regimes"]["own"]
             assert (row["tags"], row["images"]) == (member.sum(), 240)
-            for name in ALL_FIGURES:
+            for name in AGGREGATES:
                 assert row[name] == pytest.approx(own[name], abs=1e-12)
 
 
@@ -89,7 +89,7 @@ def test_the_slice_of_all_is_the_summary() -> None:
     result = evaluate(*world(), Settings(replicates=40))
     for model in ("fine", "poor"):
         row, own = slice_of(result, "all", "all", model), result.summary["models"][model]["regimes"]["own"]
-        ends = [f"{name}{end}" for name in ALL_FIGURES for end in ("", "_low", "_high")]
+        ends = [f"{name}{end}" for name in AGGREGATES for end in ("", "_low", "_high")]
         assert {name: row[name] for name in ends} == {name: own[name] for name in ends}
         assert row["title"] == "all compared tags"
 

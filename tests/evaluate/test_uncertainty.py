@@ -8,9 +8,10 @@ from scipy.stats import norm
 
 from arena.dataset.frozen import Truth
 from arena.evaluate import Entry, Settings, evaluate
-from arena.evaluate.aggregate import ALL_FIGURES, ALPHA, Aggregates, p_of
+from arena.evaluate.aggregate import ALPHA, Aggregates, p_of
 from arena.evaluate.per_tag import Q_LIMIT
 from arena.metrics import significance
+from arena.metrics.registry import AGGREGATES
 from arena.results.run_folder import Result
 from arena.tags import TagRelations, TagSpace
 
@@ -202,7 +203,7 @@ def test_intervals_are_moved_by_what_resamples_or_influences_say_of_the_bias() -
         [], estimates, np.ones((1, 7, 2), int), replicates, np.full((1, 7, 2), 0.01), np.full((1, 2), 1.5)
     )
     low, high = found.intervals
-    for figure, name in enumerate(ALL_FIGURES):
+    for figure, name in enumerate(AGGREGATES):
         ends = np.quantile(replicates[0, figure, 0], [0.025, 0.975])
         expected = ends - 2 * (replicates[0, figure, 0].mean() - 0.5)
         if name == "map":  # moved by the bias, and half as wide again

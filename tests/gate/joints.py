@@ -9,7 +9,8 @@ import pandas as pd
 
 from arena.gate.policy import Policy, read_policy
 from arena.gate.verdict import Case
-from arena.results.run_folder import HEADLINES, Result
+from arena.metrics.registry import HEADLINES
+from arena.results.run_folder import Result
 
 OLD, NEW = "old", "new"
 

@@ -1,26 +1,54 @@
 """What a policy file may say, and what is said of one that says it wrong."""
 
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from arena.base.errors import ArenaError
-from arena.gate.keys import KEYS, Rule
-from arena.gate.policy import DEFAULT, read_aliases, read_policy
+from arena.gate.by_tag import CRITICAL
+from arena.gate.keys import Rule, defaults_of
+from arena.gate.limits import COVERAGE
+from arena.gate.parts import MARGINS, SLICES
+from arena.gate.policy import default_policy, read_policy
+from arena.gate.requirement import Needs
+from arena.gate.requirements import REQUIREMENTS
+from arena.metrics.registry import HEADLINES
 
 from .joints import policy_of
 
 
-def test_the_defaults_hold_every_key() -> None:
-    written = tomllib.loads(DEFAULT.read_text(encoding="utf-8"))
-    assert {table: set(keys) for table, keys in written.items()} == {table: set(keys) for table, keys in KEYS.items()}
+def test_the_default_policy_holds_every_key_and_changes_nothing(tmp_path: Path) -> None:
+    text = default_policy()
+    assert tomllib.loads(text) == {one.table: defaults_of(one.settings) for one in REQUIREMENTS}
+    assert policy_of(text, tmp_path) == read_policy()
+    assert policy_of(text, tmp_path).digest == read_policy().digest
+    assert max(map(len, text.splitlines())) <= 130
+
+
+def test_a_requirement_says_what_its_readers_need() -> None:
+    tables = [one.table for one in REQUIREMENTS]
+    assert len(set(tables)) == len(tables)
+    for one in REQUIREMENTS:
+        assert one.about, "the default policy explains every table"
+        settings = read_policy().of(one)
+        if one.needs is Needs.RUN:
+            assert one.names(settings), "what published files lack is told by name"
+        off = {name: None for name, value in defaults_of(one.settings).items() if isinstance(value, float)}
+        if one.needs is Needs.RUN:
+            assert not one.names(replace(settings, **off)), "what is turned off is not told"
+
+
+def test_every_headline_metric_has_a_margin() -> None:
+    assert set(read_policy().of(MARGINS).asked) == set(HEADLINES)
 
 
 def test_a_file_changes_only_what_it_says(tmp_path: Path) -> None:
     found = policy_of("[margins]\nmap = 0.02\nmicro_f1 = false\n[slices]\nkinds = ['support']\n", tmp_path)
-    assert (found.margins.map, found.margins.micro_f1, found.margins.macro_f1) == (0.02, None, 0.01)
-    assert (found.slices.kinds, found.slices.min_images) == (("support",), 100)
+    margins, slices = found.of(MARGINS), found.of(SLICES)
+    assert (margins.map, margins.micro_f1, margins.macro_f1) == (0.02, None, 0.01)
+    assert (slices.kinds, slices.min_images) == (("support",), 100)
     assert found.name == "gate.toml"
     assert found.digest != read_policy().digest
 
@@ -32,7 +60,7 @@ def test_an_empty_file_is_the_default_policy(tmp_path: Path) -> None:
 
 def test_critical_tags_take_what_they_do_not_say_from_the_table(tmp_path: Path) -> None:
     text = '[critical]\nmargin = 0.04\ntags = ["solo", { tag = "1girl", margin = 0, figure = "ap", rule = "regression" }]\n'
-    solo, girl = policy_of(text, tmp_path).critical
+    solo, girl = policy_of(text, tmp_path).of(CRITICAL).each
     assert (solo.tag, solo.margin, solo.figure, solo.rule) == ("solo", 0.04, "f1", Rule.NON_INFERIORITY)
     assert (girl.tag, girl.margin, girl.figure, girl.rule) == ("1girl", 0, "ap", Rule.REGRESSION)
 
@@ -63,7 +91,7 @@ def test_critical_tags_take_what_they_do_not_say_from_the_table(tmp_path: Path) 
         ("[verdict]\naccept_inconclusive = 1", "must be true or false"),
         ("[speed]\nmin_share = inf", "must be a number of 0 or more"),
         ("[coverage]\naliases = 3", "the name of a file, or false"),
-        ("[coverage]\naliases = 'none.csv'", "no aliases can be read there"),
+        ("[coverage]\naliases = 'none.csv'", "none.csv: no such file"),
         ("[margins", "no readable TOML"),
     ],
 )  # fmt: skip
@@ -82,22 +110,8 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 def test_aliases_stand_beside_the_policy(tmp_path: Path) -> None:
     (tmp_path / "renamed.csv").write_text('old,new\nhat,headwear\n"a,b",c\n')
     found = policy_of("[coverage]\naliases = 'renamed.csv'", tmp_path)
-    assert found.coverage.aliases == {"hat": "headwear", "a,b": "c"}
+    assert found.of(COVERAGE).renamed == {"hat": "headwear", "a,b": "c"}
+    (tmp_path / "renamed.csv").write_text('antecedent_name,consequent_name\nhat,headwear\n"a,b",c\n')
+    assert policy_of("[coverage]\naliases = 'renamed.csv'", tmp_path) == found
     (tmp_path / "renamed.csv").write_text("old,new\nhat,cap\n")
     assert policy_of("[coverage]\naliases = 'renamed.csv'", tmp_path).digest != found.digest
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("", "line 1"),
-        ("new,old\na,b\n", "line 1: 'new,old'; it must be old,new"),
-        ("old,new\na\n", "line 2: 'a'; it must be two names"),
-        ("old,new\na,\n", "line 2"),
-        ("old,new\na,b\na,c\n", "line 3: 'a' is renamed twice"),
-    ],
-)
-def test_wrong_aliases(tmp_path: Path, text: str, said: str) -> None:
-    (tmp_path / "renamed.csv").write_text(text)
-    with pytest.raises(ArenaError, match=said):
-        read_aliases(tmp_path / "renamed.csv")

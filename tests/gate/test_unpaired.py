@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from arena.gate.limits import COVERAGE
+from arena.gate.options import UNPAIRED
 from arena.gate.policy import read_policy
 from arena.gate.unpaired import judge_unpaired, unpaired_cost
 from arena.gate.unpaired_evidence import evidence_apart
@@ -111,7 +113,7 @@ def figures(value: float, digits: int | None = 4) -> Published:
     ],
 )
 def test_points_without_counts(fall: float, points: float | None, outcome: str) -> None:
-    policy = replace(read_policy(), points=points)
+    policy = read_policy().changed(UNPAIRED, points=points)
     cases = judge_unpaired(candidate=figures(0.5 - fall), baseline=figures(0.5), policy=policy)
     assert outcomes(cases, "margins") == {"macro_f1": outcome, "micro_f1": "skipped", "map": outcome}
     assert outcomes(cases, "tags") == {"f1": "skipped"}
@@ -120,7 +122,7 @@ def test_points_without_counts(fall: float, points: float | None, outcome: str) 
 
 def test_aggregates_alone() -> None:
     none: list[dict[str, object]] = []
-    policy = replace(read_policy(), points=0.01)
+    policy = read_policy().changed(UNPAIRED, points=0.01)
     one, other = published(none, figures={"macro_f1": 0.4}), published(none, figures={"macro_f1": 0.5})
     cases = judge_unpaired(candidate=one, baseline=other, policy=policy)
     assert outcomes(cases, "margins") == {"macro_f1": "fail", "micro_f1": "skipped", "map": "skipped"}
@@ -154,4 +156,4 @@ def test_a_renamed_tag_is_found_by_its_alias(tmp_path: Path) -> None:
     assert outcomes(without, "coverage") == {"tags": "fail"}
     policy = policy_of("[coverage]\naliases = 'renamed.csv'", tmp_path)
     assert outcomes(judge_unpaired(candidate=one, baseline=many(70), policy=policy), "coverage") == {"tags": "pass"}
-    assert len(evidence_apart(candidate=one, baseline=many(70), aliases=policy.coverage.aliases).tags) == 200
+    assert len(evidence_apart(candidate=one, baseline=many(70), aliases=policy.of(COVERAGE).renamed).tags) == 200

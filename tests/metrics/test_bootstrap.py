@@ -9,8 +9,9 @@ from scipy.sparse import csc_array
 from arena.metrics import bootstrap as module
 from arena.metrics import ranking
 from arena.metrics.blocks import over_blocks
-from arena.metrics.bootstrap import FIGURES, Plan, Resampled, Resampler, SliceRows, decide, draw_weights, units_of
+from arena.metrics.bootstrap import Plan, Resampled, Resampler, SliceRows, decide, draw_weights, units_of
 from arena.metrics.counts import CONVENTIONS, TagCounts, macro, micro
+from arena.metrics.registry import THRESHOLDED
 from arena.metrics.tally import Sampling
 
 from .problems import scored
@@ -55,7 +56,7 @@ def predicted(model: int, regime: int) -> np.ndarray:
 
 
 def weighted(decision: np.ndarray, weights: np.ndarray, tags: np.ndarray, convention: str = "arena") -> list[float]:
-    """FIGURES of images that count so often each, over some tags."""
+    """THRESHOLDED of images that count so often each, over some tags."""
     truth = TRUTH
     counts = [(weights[:, None] * x)[:, tags].sum(0) for x in (decision & truth, decision & ~truth, truth)]
     given = TagCounts(np.zeros(len(tags), np.float32), *(x.astype(np.int64) for x in counts), images=int(weights.sum()))
@@ -70,7 +71,7 @@ def test_every_replicate_is_that_of_images_drawn_so_often(units: np.ndarray, con
     found, everyone = resample(given), np.arange(TAGS)
     targets = len(GROUPS) + REGIMES - 1 + len(SLICES)
     for model, replicates in enumerate(found.replicates):
-        assert replicates.shape == (len(FIGURES), targets, REPLICATES)
+        assert replicates.shape == (len(THRESHOLDED), targets, REPLICATES)
         for replicate in range(REPLICATES):
             weights = given.weights[units, replicate]
             own = predicted(model, 0)

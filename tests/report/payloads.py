@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from itertools import combinations
 from typing import Any
 
+from arena.metrics.registry import TAG_METRICS
+
 from .drawn_histograms import drawn_histograms
 
 Payload = dict[str, Any]
@@ -14,6 +16,7 @@ Payload = dict[str, Any]
 THEMES = ("animal", "tree", "flag", "arrow", "house", "computer", "food", "car", "music", "people", "weather", "tool")
 SHAPES = ("", "_icon", "_outline", "_black", "_round", "_with_text", "_small", "_cartoon", "_symbol", "_sign", "_set")
 CATEGORIES = ("general", "meta", "character")
+OFFERED = tuple(metric.key for metric in TAG_METRICS if metric.on_page)
 THRESHOLDS = [round(i / 100, 2) for i in range(101)]
 
 
@@ -32,15 +35,31 @@ def _tag_column(rng: random.Random, support: int, images: int, skill: float) -> 
     precision = tp / (tp + fp) if tp + fp else None
     f1 = 2 * tp / (2 * tp + fp + fn) if tp + fp + fn else None
     ap = min(1.0, max(support / images, rng.gauss(f1 or 0.05, 0.06))) if support else None
-    return {
+    return dict.fromkeys(OFFERED, f1) | {
         "precision": precision,
         "recall": tp / support if support else None,
         "f1": f1,
         "ap": ap,
+        **_further(tp, fp, support, images),
+        "roc_auc": None if ap is None else (1 + ap) / 2,
+        "best_f1": None if f1 is None else (1 + 3 * f1) / 4,
+        "break_even": None if f1 is None else (1 + 7 * f1) / 8,
         "tp": tp,
         "fp": fp,
         "fn": fn,
         "tn": images - tp - fp - fn,
+    }
+
+
+def _further(tp: int, fp: int, support: int, images: int) -> dict[str, float | None]:
+    """F2, MCC and informedness by their definitions."""
+    fn, negatives = support - tp, images - support
+    tn = negatives - fp
+    sides = (tp + fp) * support * negatives * (tn + fn)
+    return {
+        "f2": 5 * tp / (5 * tp + 4 * fn + fp) if tp + fp + fn else None,
+        "mcc": (tp * tn - fp * fn) / sides**0.5 if sides else None,
+        "informedness": tp / support - fp / negatives if support and negatives else None,
     }
 
 
@@ -121,7 +140,7 @@ def make_payload(
     by_model: Payload = {}
     for m, name in enumerate(names):
         rows = [_tag_column(rng, s, images, 0.42 + 0.03 * m) if known[m][i] else None for i, s in enumerate(supports)]
-        keys = ("precision", "recall", "f1", "ap", "tp", "fp", "fn", "tn")
+        keys = (*OFFERED, "tp", "fp", "fn", "tn")
         columns = {key: [row[key] if row else None for row in rows] for key in keys}
         columns["threshold"] = [0.4 if row else None for row in rows]
         by_model[name] = columns

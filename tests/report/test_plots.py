@@ -21,6 +21,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from PIL import Image
 
+from arena.metrics.registry import HEADLINES
 from arena.report.plots import drawings, write_plots
 from arena.report.plots.canvas import DPI, WIDTH, drawable, fitted, theme_of, width
 from arena.report.plots.scatter import tags_of_pair
@@ -28,7 +29,7 @@ from arena.report.plots.slices import MOST_SLICES, kinds_of
 from arena.report.static_pictures import best_pair, pictures
 from arena.report.styles import DARK, LIGHT, THEMES
 from arena.report.view import headline_view
-from arena.results.run_folder import HEADLINES, Result
+from arena.results.run_folder import Result
 
 from .results import HOSTILE, result_of
 

@@ -9,8 +9,9 @@ import pytest
 from markdown_it import MarkdownIt
 
 from arena.base.format import APART, figure
+from arena.metrics.registry import HEADLINES
 from arena.report.summary import MOST_SLICES, summary_markdown
-from arena.results.run_folder import HEADLINES, Result
+from arena.results.run_folder import Result
 
 from .results import HOSTILE, result_of
 

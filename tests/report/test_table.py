@@ -11,8 +11,13 @@ from typing import Any
 
 import pytest
 
+from arena.base.format import figure
+from arena.metrics.registry import TAG_METRICS, TAG_TABLE, TESTED
+from arena.report.view import page_view
+
 from ..browser import Opened
 from .payloads import Payload
+from .results import result_of
 
 
 def status(page: Any) -> str:
@@ -190,6 +195,62 @@ def test_columns_are_chosen_and_kept_in_the_address(opened: Opened, payload_of: 
     page.reload()
     assert page.locator("#tags-box thead button").all_text_contents() == heads
     assert not page.locator("#others input[value=q]").is_checked()
+
+
+def test_further_metrics_are_offered_and_hidden_at_first(opened: Opened, payload: Payload) -> None:
+    tags = payload["tags"]
+    own = tags["models"]["joytag-demo"]
+    page = opened(payload)
+    keys = page.locator("#figures input").evaluate_all("(all) => all.map((box) => box.value)")
+    assert keys == [metric.key for metric in TAG_METRICS if metric.on_page]
+    assert {"f2", "mcc", "informedness", "roc_auc", "best_f1", "break_even"} <= set(keys)
+    assert page.locator("#figures input:checked").count() == len(TAG_TABLE)
+    assert not page.locator('thead button[data-key="mcc.0"]').count()
+    page.click("#columns-menu summary")
+    for key in ("mcc", "roc_auc"):
+        page.locator(f"#figures input[value={key}]").check()
+    page.keyboard.press("Escape")
+    heads = page.locator('thead button[data-key$=".0"]')
+    assert heads.all_text_contents()[-2:] == ["MCC MCC of joytag-demo", "AUC ROC AUC of joytag-demo"]
+    assert "Matthews" in str(heads.nth(4).get_attribute("title"))
+    page.fill("#query", "joytag-demo.mcc<0.35 joytag-demo.auc>0.6")
+    mcc, auc = own["mcc"], own["roc_auc"]
+    pairs = zip(mcc, auc, strict=True)
+    fitting = {tags["name"][i] for i, (m, a) in enumerate(pairs) if m is not None and m < 0.35 and (a or 0) > 0.6}
+    assert set(names(page)) <= fitting
+    assert status(page).startswith(f"{len(fitting)} of")
+    rendered(page)
+    shown = dict(zip(names(page), page.locator("tr.row td.figure:nth-child(8)").all_text_contents(), strict=False))
+    assert shown
+    assert all(text == figure(mcc[tags["name"].index(name)]) for name, text in shown.items())
+
+
+def test_a_negative_figure_has_a_bar_of_no_length(opened: Opened, plain: Payload) -> None:
+    plain["tags"]["models"]["joytag-demo"]["mcc"][0] = -0.25
+    page = opened(plain, address="#columns=mcc")
+    rendered(page)
+    cell = page.locator("#tags-box tr.row").first.locator("td.figure").first
+    assert cell.text_content() == "-0.2500"
+    assert placed(cell)[1] == pytest.approx([0, 0], abs=0.005)
+
+
+def test_the_browser_derives_the_columns_that_are_not_packed(opened: Opened) -> None:
+    view = page_view(result_of(("a", "b"), images=300, replicates=20))
+    page = opened(view)
+    _, (head, *rows), _ = saved(page)
+    tags = view["tags"]
+    for row in rows:
+        cells, tag = dict(zip(head, row, strict=True)), tags["name"].index(row[0])
+        for model, own in tags["models"].items():
+            for key in {*own} - {"threshold"}:
+                text, value = cells[f"{model} {key}"], own[key][tag]
+                assert text == "" if value is None else float(text) == pytest.approx(value, abs=0.0000501), (
+                    row[0],
+                    key,
+                )
+        for key in TESTED:
+            told = float(cells[f"a minus b {key} difference"])
+            assert told == pytest.approx(tags["pairs"][0][key]["difference"][tag], abs=0.0000501)
 
 
 def test_sorting_by_any_column_ends_in_its_order(opened: Opened, payload: Payload) -> None:

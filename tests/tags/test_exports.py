@@ -195,6 +195,8 @@ def test_a_file_given_as_what_it_is_not_is_refused(tmp_path: Path) -> None:
         read_relations(implications=[tags])
     with pytest.raises(ArenaError, match="has names but no aliases"):
         read_relations(aliases=[reasons])
+    with pytest.raises(ArenaError, match="old,new are columns of aliases, not of implications"):
+        read_relations(implications=[write(tmp_path / "renamed.csv", "old,new\na,b\n")])
     with pytest.raises(ArenaError, match="no column category"):
         read_categories([reasons])
 
@@ -204,7 +206,7 @@ def test_a_damaged_archive_and_a_missing_file_are_told(tmp_path: Path) -> None:
     (tmp_path / "tag_aliases.csv.gz").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(ArenaError, match=r"tag_aliases\.csv\.gz: cannot be read"):
         read_relations([tmp_path / "tag_aliases.csv.gz"])
-    with pytest.raises(ArenaError, match="cannot be read"):
+    with pytest.raises(ArenaError, match=r"absent\.csv: no such file"):
         read_relations([tmp_path / "absent.csv"])
 
 

@@ -1,4 +1,8 @@
+import csv
+import gzip
+import io
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -6,8 +10,11 @@ from hypothesis import strategies as st
 
 from arena.base.errors import ArenaError
 from arena.base.format import shown
+from arena.gate.limits import COVERAGE
+from arena.gate.policy import read_policy
 from arena.tags import relations as tag_graph
-from arena.tags.relations import Link, close_implications, link_of, resolve_aliases
+from arena.tags.exports import read_relations
+from arena.tags.relations import Link, TagRelations, close_implications, link_of, read_aliases, resolve_aliases
 
 names = st.sampled_from(["a", "b", "c", "d", "e", "^_^", "a\nb", "=1+1"])
 links = st.lists(st.builds(Link, names, names, st.sampled_from([0.0, 1.0, 2.0]), st.integers(0, 2)), max_size=14)
@@ -50,6 +57,69 @@ def test_a_long_chain_ends_where_it_ends() -> None:
     chain = [Link(f"n{k}", f"n{k + 1}") for k in range(50_000)]
     canonical = resolve_aliases(chain[::-1]).canonical
     assert canonical["n0"] == canonical["n49999"] == "n50000"
+
+
+HEADERS = ("antecedent_name,consequent_name", "old,new", "id,antecedent_name,consequent_name", "new,old")
+
+
+def written(folder: Path, header: str, rows: Sequence[tuple[str, str]], *, packed: bool = False) -> Path:
+    """A file of aliases with such a header."""
+    text = io.StringIO()
+    columns = header.split(",")
+    first, second = ("old", "new") if "old" in columns else ("antecedent_name", "consequent_name")
+    rows_of = csv.DictWriter(text, columns, restval="7", lineterminator="\n")
+    rows_of.writeheader()
+    rows_of.writerows({first: old, second: new} for old, new in rows)
+    content = text.getvalue().encode()
+    path = folder / f"renamed.csv{'.gz' * packed}"
+    path.write_bytes(gzip.compress(content) if packed else content)
+    return path
+
+
+@pytest.mark.parametrize("header", HEADERS)
+@pytest.mark.parametrize("packed", [False, True])
+def test_one_file_of_aliases_serves_every_verb(tmp_path: Path, header: str, packed: bool) -> None:
+    rows = [("hat", "headwear"), ("a,b", "c"), ("nan", "^_^"), ("old_hat", "hat"), ("hat", "headwear"), ("x", "x")]
+    path = written(tmp_path, header, rows, packed=packed)
+    wanted = {"hat": "headwear", "a,b": "c", "nan": "^_^", "old_hat": "headwear"}
+    assert read_aliases(path) == wanted
+    assert read_relations(aliases=[path]).aliases == wanted, "arena dataset tags --aliases"
+    (tmp_path / "gate.toml").write_text(f"[coverage]\naliases = '{path.name}'")
+    assert read_policy(tmp_path / "gate.toml").of(COVERAGE).renamed == wanted
+    if not packed:
+        path.rename(tmp_path / "tag_aliases.csv")
+        assert TagRelations.read(tmp_path).aliases == wanted, "the file of a frozen dataset"
+
+
+def test_only_active_aliases_count(tmp_path: Path) -> None:
+    path = tmp_path / "tag_aliases.csv"
+    path.write_text("antecedent_name,consequent_name,status\na,b,active\nc,d,deleted\ne,f,\n")
+    assert read_aliases(path) == {"a": "b", "e": "f"}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "its first row is ''"),
+        ("from,to\na,b\n", "its first row is 'from,to'; known are CSV with antecedent_name,consequent_name, old,new"),
+        ("name,category\nhat,0\n", "its columns are name, category; give a CSV with antecedent_name,consequent_name or"),
+        ("hat,0,12,headwear\n", "its columns are name, category, post_count, aliases; give a CSV"),
+        ("old,new\na,b\nc\n", "row 2: a name is missing; each row needs two names"),
+        ("old,new\na,\n", "row 1: a name is missing"),
+        ("old,new\na,\x01b\n", "row 1: a name with control characters"),
+        ("old,new\na,b\na,c\n", "a is renamed to b and to c; each old name needs one new name"),
+        ("old,new\na,b\nb,a\n", "aliases in a cycle: a, b; leave out the row of the name that stays"),
+        (None, "no such file"),
+    ],
+)  # fmt: skip
+def test_wrong_aliases_are_told_in_one_line(tmp_path: Path, text: str | None, said: str) -> None:
+    path = tmp_path / "renamed.csv"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(ArenaError) as raised:
+        read_aliases(path)
+    assert str(raised.value).startswith(f"{path}: {said}")
+    assert "\n" not in str(raised.value)
 
 
 def test_an_alias_of_an_implied_tag_is_read_through_and_told() -> None:

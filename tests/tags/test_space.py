@@ -89,7 +89,7 @@ def test_relations_of_a_folder_pass_over_rows_that_lack_a_name(tmp_path) -> None
     (tmp_path / "tag_aliases.csv").write_text("antecedent_name,consequent_name,status\na\n,b,active\nc,d,\n")
     found = TagRelations.read(tmp_path)
     assert found.aliases == {"c": "d"}
-    assert found.findings == ("tag_aliases.csv: 2 rows lack a name; left out",)
+    assert found.findings == ("tag_aliases.csv: 2 of 3 rows left out; row 1: a name is missing",)
 
 
 @given(pairs, pairs, st.dictionaries(names, st.just("why"), max_size=3), st.lists(names, max_size=4))

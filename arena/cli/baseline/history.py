@@ -5,15 +5,15 @@ from pathlib import Path
 
 import click
 
-from arena.cli.options import baselines_option, config_option, json_option, option
+from arena.cli.options import aliases_option, baselines_option, config_option, json_option, option
 
 
 @click.command("history")
 @config_option
 @click.argument("runs", nargs=-1, metavar="[RUN[:MODEL]]...")
 @option("--tag", "-T", "tags", multiple=True, show_default=False, help="Tag to follow; may be given again.")
-@option("--figure", default="f1", help="f1, ap, precision or recall of the tags.")
-@option("--aliases", type=click.Path(path_type=Path), show_default=False, help="CSV of renamed tags: old, new name.")
+@option("--figure", default="f1", help="Metric of the tags: f1, ap, precision, recall, mcc or another.")
+@aliases_option
 @option(
     "--output", "-o", "outputs", multiple=True, type=click.Path(path_type=Path), show_default=False,
     help="File to write: .html, .csv, .json, .svg or .png; may be given again.",
@@ -35,11 +35,13 @@ def history(
     from arena.report.history.rows import records
     from arena.report.history.series import history_of
     from arena.report.history.write import check_outputs, write_history
-    from arena.results.baselines.releases import read_aliases, releases_of
+    from arena.results.baselines.releases import releases_of
+    from arena.tags.relations import TagRelations, read_aliases
 
     check_outputs(outputs)
+    renamed = TagRelations(read_aliases(aliases)) if aliases else TagRelations()
     releases = releases_of(baselines, [find_run(run, baselines=baselines) for run in runs])
-    found = history_of(releases, figure=figure, tags=tags, canonical=read_aliases(aliases))
+    found = history_of(releases, figure=figure, tags=tags, canonical=renamed.canonical)
     if as_json:
         click.echo(json.dumps(records(found), ensure_ascii=False, indent=1))
     else:

@@ -17,7 +17,8 @@ def relation_options(verb: Callable[..., None]) -> Callable[..., None]:
     options = [
         option(
             "--aliases", multiple=True, type=click.Path(path_type=Path), metavar="FILE", show_default=False,
-            help="Export of aliases, or a tag-complete list; may be given again.",
+            help="CSV with antecedent_name,consequent_name or old,new, an export of a site, or a tag-complete list; may be "
+            "given again.",
         ),
         option(
             "--implications", multiple=True, type=click.Path(path_type=Path), metavar="FILE", show_default=False,

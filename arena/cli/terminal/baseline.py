@@ -8,12 +8,12 @@ from rich.text import Text
 
 from arena.base.format import clipped, figure, interval, listed, moment, one_line, probability, signed
 from arena.cli.terminal.console import results_console
+from arena.metrics.registry import HEADLINES, METRICS
 from arena.pipeline.bisect.bisect import ALPHA, Answer
 from arena.report.history.rows import notes_of, rows_of
-from arena.report.history.series import FIGURES, History
+from arena.report.history.series import History
 from arena.results.baselines.log import SHORT, Baseline
 from arena.results.baselines.store import fault
-from arena.results.run_folder import HEADLINES
 
 NAME_WIDTH = 19
 """Columns of a tag's or a release's name, at most: with four figures beside it a row fits 80."""
@@ -68,7 +68,7 @@ def show_history(history: History) -> None:
         if row.track in history.tags and not of_tags:
             of_tags = True
             table.add_row()
-            table.add_row(Text(f"{FIGURES[history.figure]} of", style="bold"))
+            table.add_row(Text(f"{METRICS[history.figure].title} of", style="bold"))
         several = f" [{row.series + 1}]" if len(row.track.series) > 1 else ""
         table.add_row(
             _name(row.track.title) if row.is_first else "", _name(row.release, several), figure(row.point.value),
@@ -104,7 +104,9 @@ def _from_here(one: Baseline) -> str:
 
 def show_answer(answer: Answer) -> None:
     """The way a bisection took, a row a look, and what was seen on it."""
-    table = _table("", "checkpoint", FIGURES[answer.figure], "change", "95 % interval", "p", "", right=(0, 2, 3, 5))
+    table = _table(
+        "", "checkpoint", METRICS[answer.figure].title, "change", "95 % interval", "p", "", right=(0, 2, 3, 5)
+    )
     for look in answer.looks:
         change = "" if look.difference is None else signed(look.difference)
         ends = interval(look.difference_low, look.difference_high, signed)
@@ -118,7 +120,7 @@ def show_answer(answer: Answer) -> None:
 
 
 def _seen(answer: Answer) -> list[str]:
-    name, shown = FIGURES[answer.figure], len(answer.checkpoints)
+    name, shown = METRICS[answer.figure].title, len(answer.checkpoints)
     tag = clipped(answer.tag)
     looked = f"{len(answer.looks)} of {shown} checkpoints were looked at"
     lines = [
@@ -134,7 +136,7 @@ def _seen(answer: Answer) -> list[str]:
 
 def answer_line(answer: Answer) -> str:
     """What a bisection found, in one line."""
-    name = FIGURES[answer.figure]
+    name = METRICS[answer.figure].title
     if answer.lost is None:
         last = answer.look_at(answer.checkpoints[-1])
         return f"undetermined: the last, {last.name}, is not known to have lost {answer.tag} ({last.why})"

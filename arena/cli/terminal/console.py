@@ -26,12 +26,13 @@ from rich.text import Text
 from arena.base.format import UNDEFINED, figure, one_line
 from arena.base.progress import Unit
 from arena.evaluate.power import Power
+from arena.metrics.registry import HEADLINES
 from arena.report.view import headline_view
 from arena.report.view_model.contamination import contamination_told
 from arena.report.view_model.cost import cost_told
 from arena.report.view_model.notes import imply_notes, unverified_notes
 from arena.report.view_model.published import published_rows, published_told
-from arena.results.run_folder import HEADLINES, Result, read_result
+from arena.results.run_folder import Result, read_result
 
 if TYPE_CHECKING:
     from arena.diagnostics.bench.costs import Cost
@@ -127,7 +128,7 @@ def show_summary(folder: Path) -> None:
     result = read_result(folder)
     summary = result.summary
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("model", "threshold", "macro F1", "micro F1", "mAP", "tags known"):
+    for name in ("model", "threshold", *HEADLINES.values(), "tags known"):
         table.add_column(name, justify="left" if name == "model" else "right", no_wrap=name != "model")
     for name, model in summary["models"].items():
         own = model["regimes"]["own"]

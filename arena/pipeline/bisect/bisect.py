@@ -14,11 +14,9 @@ import pandas as pd
 from arena.base.errors import ArenaError
 from arena.base.files import write_json
 from arena.evaluate import Entry, Settings, evaluate
+from arena.metrics.registry import TESTED
 from arena.pipeline.bisect.checkpoints import Bench
 from arena.pipeline.bisect.search import Search, State, relapses, search, search_all
-
-FIGURES = ("f1", "ap")
-"""Figures that a paired test of a tag is known for."""
 
 MARGIN = 0.05
 """What a tag may lose without having lost it."""
@@ -96,7 +94,7 @@ def bisect(bench: Bench, *, figure: str = "f1", margin: float = MARGIN, every: b
     """Find the checkpoint that lost the tag; only those that decide are scored.
 
     Args:
-        figure: of `FIGURES`.
+        figure: of `registry.TESTED`.
         margin: what counts as no loss, 0 to 1.
         every: look at all of them, which also tells a tag that was lost and came back.
 
@@ -104,8 +102,8 @@ def bisect(bench: Bench, *, figure: str = "f1", margin: float = MARGIN, every: b
         ArenaError: no such figure, or the first checkpoint does not know the tag.
         IncomparableError: a run of other images.
     """
-    if figure not in FIGURES:
-        raise ArenaError(f"--figure {figure}: a paired test is known for {' and '.join(FIGURES)}")
+    if figure not in TESTED:
+        raise ArenaError(f"--figure {figure}: a paired test is known for {' and '.join(TESTED)}")
     witness = _Witness(bench, figure, margin)
     number = len(bench.checkpoints)
     found = (search_all if every else search)(number, witness.look)

@@ -11,7 +11,9 @@ from arena.base.files import make_folder
 from arena.base.progress import Progress, Silent
 from arena.cards import ModelCard
 from arena.gate.judge import judge
-from arena.gate.policy import Policy, read_aliases, read_policy
+from arena.gate.limits import COVERAGE
+from arena.gate.options import CANARY, VERDICT
+from arena.gate.policy import Policy, read_policy
 from arena.gate.verdict import Case, JudgedModel, Outcome, Verdict
 from arena.pipeline.check.canary import canary_case
 from arena.pipeline.check.causes import causes_of
@@ -32,6 +34,7 @@ from arena.pipeline.paired import Asked, Joint, evaluate_together
 from arena.pipeline.thresholds import refuse_thresholds
 from arena.report.check.write import write_check
 from arena.results.run_folder import Result
+from arena.tags.relations import read_aliases
 
 ROLES = ("candidate", "baseline")
 """What follows the name of a model that is on both sides."""
@@ -71,15 +74,15 @@ def check(
         candidate, baseline: as `grammar.GRAMMAR` says, one model each.
         policy: a TOML file over the defaults.
         output: the folder; None is below `checks/`. Scores that are made are kept there, so that a stopped check continues.
-        aliases: CSV file `old,new` of renamed tags, on top of the policy's.
+        aliases: file of renamed tags, see `read_aliases`, on top of the policy's.
         diagnose: on how many images changes of the candidate's preprocessing are tried where it fails; 0 tries none.
 
     Raises:
         ArenaError: something is missing or damaged. What cannot be compared is no error but a verdict.
     """
     rules = read_policy(policy)
-    renamed = {**rules.coverage.aliases, **(read_aliases(aliases) if aliases else {})}
-    rules = replace(rules, coverage=replace(rules.coverage, aliases=renamed))
+    renamed = {**rules.of(COVERAGE).renamed, **(read_aliases(aliases) if aliases else {})}
+    rules = rules.changed(COVERAGE, aliases=renamed)
     asked = replace(asked, renamed=renamed)
     folder = output or Path("checks") / f"{short_name(candidate)}-vs-{short_name(baseline)}"
     try:
@@ -116,7 +119,7 @@ def _paired(
     judged = judge(result, rules, candidate=joint.candidate.name, baseline=joint.baseline.name)
     cases = [
         *time_again(judged, joint, rules, cards, asked.compute),
-        canary_case(joint, epsilon=rules.epsilon, wanted=asked.canary),
+        canary_case(joint, epsilon=rules.of(CANARY).epsilon, wanted=asked.canary),
     ]
     models = result.summary["models"]
     ours, theirs = (
@@ -126,7 +129,7 @@ def _paired(
     verdict = Verdict(
         ours, theirs, cases, dataset=result.recipe.dataset.label(8), images=result.summary["images"],
         tags=result.summary["compared_tags"], policy=rules.title, signature=result.run["signature"],
-        created=result.run["created"], accept_inconclusive=rules.accept_inconclusive, notes=joint.notes,
+        created=result.run["created"], accept_inconclusive=rules.of(VERDICT).accept_inconclusive, notes=joint.notes,
     )  # fmt: skip
     if any(case.gate not in COST_GATES for case in verdict.of(Outcome.FAIL)):
         progress.note("looking for the cause")

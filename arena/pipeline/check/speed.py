@@ -10,7 +10,7 @@ import numpy as np
 from arena import taggers
 from arena.base.format import rate
 from arena.cards import ModelCard
-from arena.gate.limits import speed_cases
+from arena.gate.limits import SPEED, speed_case
 from arena.gate.policy import Policy
 from arena.gate.verdict import Case, Outcome
 from arena.pipeline.paired import Joint
@@ -71,12 +71,14 @@ def _noise(tagger: Tagger) -> np.ndarray:
 
 def _judged(joint: Joint, rules: Policy, rates: Rates) -> Case:
     """The case by these rates; what the runs recorded is told behind it."""
-    models = dict(joint.result.run["models"])
     names = (joint.candidate.name, joint.baseline.name)
-    recorded = [models[name]["images_per_second"] for name in names]
-    for name, seen in zip(names, rates, strict=True):
-        models[name] = models[name] | {"images_per_second": seen, "timed_on": "here"}
-    result = replace(joint.result, run=joint.result.run | {"models": models})
-    (case,) = speed_cases(result, rules, candidate=names[0], baseline=names[1])
-    before = f"timed side by side, for apart they had {rate(recorded[0])} and {rate(recorded[1])}"
-    return replace(case, message=f"{case.message}; {before}")
+    recorded = [joint.result.run["models"][name] for name in names]
+    seen = [
+        facts | {"images_per_second": rate_now, "timed_on": "here"}
+        for facts, rate_now in zip(recorded, rates, strict=True)
+    ]
+    min_share = rules.of(SPEED).min_share
+    assert min_share is not None, "a case of speed failed"
+    case = speed_case(min_share, *seen)
+    before = " and ".join(rate(facts["images_per_second"]) for facts in recorded)
+    return replace(case, message=f"{case.message}; timed side by side, for apart they had {before}")

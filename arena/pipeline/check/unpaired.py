@@ -9,6 +9,7 @@ from arena.base import provenance
 from arena.base.errors import ArenaError
 from arena.base.files import make_folder
 from arena.base.progress import Progress
+from arena.gate.options import VERDICT
 from arena.gate.policy import Policy
 from arena.gate.unpaired import judge_unpaired, unpaired_cost
 from arena.gate.verdict import JudgedModel, Outcome, Verdict
@@ -45,7 +46,8 @@ def check_unpaired(
         first, second, cases, dataset=dataset, images=ours.published.images, paired=False,
         unpaired_cost=cost, policy=rules.title,
         signature="" if result is None else result.run.get("signature", ""), created=provenance.now(),
-        accept_inconclusive=rules.accept_inconclusive, notes=("no page of images: a published file holds no scores",),
+        accept_inconclusive=rules.of(VERDICT).accept_inconclusive,
+        notes=("no page of images: a published file holds no scores",),
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 
 from arena.base.format import UNDEFINED, figure, plural
 from arena.gate.verdict import Measure, Outcome, TagLoss, Verdict
+from arena.metrics.registry import TAG_TABLE
 from arena.report.check.words import measure_told
 from arena.report.columns import number
 from arena.report.page.evidence import EVIDENCE_IMAGES
@@ -22,9 +23,6 @@ from arena.results.run_folder import Result
 
 SHOWN_LOSSES = 30
 """Tags that the page shows, the worst first; 15 images each are about what its file has room for."""
-
-FIGURES = ("precision", "recall", "f1", "ap")
-"""Of each side and tag."""
 
 
 @dataclass
@@ -61,7 +59,7 @@ class Loss:
     Attributes:
         loss: what was measured of it.
         named_by: titles of the cases that name it; empty where no requirement does.
-        sides: a row a side: whose it is, its threshold, true positives, false positives, misses, and `FIGURES`.
+        sides: a row a side: whose it is, its threshold, true positives, false positives, misses, and those of `TAG_TABLE`.
         address: of the tag in the comparison page; empty where there is none.
     """
 
@@ -189,7 +187,7 @@ class _Finder:
             if row := self.rows.get((self.models[side], tag)):
                 counts = [f"{int(row[name]):,}" for name in ("tp", "fp", "fn")]
                 found.append(
-                    [side, _threshold(row["threshold"]), *counts, *(figure(number(row[name])) for name in FIGURES)]
+                    [side, _threshold(row["threshold"]), *counts, *(figure(number(row[name])) for name in TAG_TABLE)]
                 )
         return found
 

@@ -10,6 +10,7 @@ from markupsafe import Markup
 from arena.base.format import encodable, plural
 from arena.base.version import __version__
 from arena.gate.verdict import Case, Outcome, Verdict
+from arena.metrics.registry import HEADLINES, TESTED
 from arena.report.check.drawing import HEIGHT, WIDTH, Drawing, drawing_of, span_of
 from arena.report.check.losses import losses
 from arena.report.check.words import (
@@ -107,7 +108,7 @@ def sections(verdict: Verdict) -> list[Section]:
 def _scale(case: Case) -> tuple[str, str]:
     """Shares between 0 and 1 that are judged alike have one scale; every other figure has its own."""
     figure = "" if case.measure is None else case.measure.figure
-    return case.gate, "share" if figure in ("macro_f1", "micro_f1", "map", "f1", "ap") else figure
+    return case.gate, "share" if figure in HEADLINES or figure in TESTED else figure
 
 
 def _row(case: Case, drawing: Drawing | None) -> Row:

@@ -21,8 +21,8 @@ from arena.base.format import (
     unturned,
 )
 from arena.gate.verdict import Case, Measure, Outcome, TagLoss, Verdict
+from arena.metrics.registry import METRICS
 from arena.report.view_model.cost import megabytes, millions
-from arena.results.run_folder import HEADLINES
 
 NAME = 60
 """Characters of a name within a sentence or a row."""
@@ -184,7 +184,7 @@ def figure_title(name: str) -> str:
     >>> figure_title("macro_f1"), figure_title("f1"), figure_title("images_per_second")
     ('macro F1', 'F1', 'images per second')
     """
-    return HEADLINES.get(name) or {"f1": "F1", "ap": "AP", "ece": "ECE"}.get(name) or name_of(name.replace("_", " "))
+    return METRICS[name].title if name in METRICS else name_of(name.replace("_", " "))
 
 
 def figures_of(measure: Measure) -> Figures:

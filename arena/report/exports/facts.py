@@ -10,15 +10,9 @@ import pandas as pd
 
 from arena.base.errors import ArenaError, nearest
 from arena.base.format import figure, interval
+from arena.metrics.registry import LEADERBOARD
 from arena.report.exports.signature import signature_line
 from arena.results.run_folder import Result
-
-TITLES = {
-    "map": "mAP",
-    "macro_f1": "macro F1", "macro_precision": "macro precision", "macro_recall": "macro recall",
-    "micro_f1": "micro F1", "micro_precision": "micro precision", "micro_recall": "micro recall",
-}  # fmt: skip
-"""The figures that are published, at the model's own thresholds."""
 
 WEAKEST = 10
 """Tags that a model's page names as its weakest."""
@@ -119,7 +113,7 @@ def facts_of(result: Result, model: str) -> Facts:
         created=recipe.created,
         version=recipe.arena_version,
         signature=signature_line(result),
-        figures=[_told(own["regimes"]["own"], key, title) for key, title in TITLES.items()],
+        figures=[_told(own["regimes"]["own"], key, title) for key, title in LEADERBOARD.items()],
         per_tag=result.tags_of(model),
     )
 

@@ -8,16 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 from arena.base.format import encodable, one_line
-from arena.report.exports.facts import TITLES, Facts, Told
+from arena.metrics.registry import METRICS
+from arena.report.exports.facts import Facts, Told
 
 TASK = "image-classification"
-
-METRIC_IDS = {
-    "map": "average_precision",
-    "macro_f1": "f1", "macro_precision": "precision", "macro_recall": "recall",
-    "micro_f1": "f1", "micro_precision": "precision", "micro_recall": "recall",
-}  # fmt: skip
-"""What the hub calls the figures."""
 
 
 def model_index_yaml(facts: Facts) -> str:
@@ -34,7 +28,7 @@ def model_index_yaml(facts: Facts) -> str:
     }  # fmt: skip
     results = [
         EvalResult(
-            task_type=TASK, task_name="multilabel image tagging", metric_type=METRIC_IDS[one.key],
+            task_type=TASK, task_name="multilabel image tagging", metric_type=METRICS[METRICS[one.key].base].hub,
             metric_name=one.title, metric_value=_rounded(one), metric_args=_arguments(facts, one), **dataset,
         )
         for one in facts.known
@@ -78,9 +72,9 @@ def _rounded(one: Told) -> float:
 
 
 def _arguments(facts: Facts, one: Told) -> dict[str, Any]:
-    average = one.key.partition("_")[0]
-    told: dict[str, Any] = {"average": "macro" if average == "map" else average}
-    if one.key != "map":
+    metric = METRICS[one.key]
+    told: dict[str, Any] = {"average": metric.average}
+    if metric.needs_threshold:
         told["threshold"] = _line(facts.threshold)
     if one.low is not None and one.high is not None:
         told["interval"] = [round(one.low, 6), round(one.high, 6)]
@@ -89,6 +83,3 @@ def _arguments(facts: Facts, one: Told) -> dict[str, Any]:
 
 def _line(text: str) -> str:
     return encodable(one_line(text)).strip()
-
-
-assert METRIC_IDS.keys() == TITLES.keys()

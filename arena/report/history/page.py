@@ -9,9 +9,10 @@ from markupsafe import Markup
 
 from arena.base.format import UNDEFINED, count, encodable, figure, interval, listed, plural, signed
 from arena.base.version import __version__
+from arena.metrics.registry import METRICS
 from arena.report.history.drawing import charts, first_line
 from arena.report.history.rows import Row, notes_of, rows_of
-from arena.report.history.series import FIGURES, History
+from arena.report.history.series import History
 from arena.report.html import content_security_policy, environment, template_text
 from arena.report.site.render import site_style
 from arena.report.site.series import HEIGHT, LEFT, RIGHT, TOP, WIDTH, Chart
@@ -67,11 +68,11 @@ def _subject(history: History) -> str:
 
 
 def _sections(history: History) -> list[Section]:
-    name = FIGURES[history.figure]
+    metric = METRICS[history.figure]
     means = "Over all compared tags, each release at its own threshold; mAP needs none. Bars are 95 % intervals."
-    own = "" if history.figure == "ap" else " at its own threshold"
+    own = " at its own threshold" if metric.needs_threshold else ""
     bars = f"A bar is the 95 % interval of one release{own}; a line joins what was scored on the same images."
-    title = f"{name} of tags" if history.chosen else f"{name} of the tags that moved most"
+    title = f"{metric.heading} of tags" if history.chosen else f"{metric.heading} of the tags that moved most"
     found = [Section("Headline figures", means, charts(history, history.headlines))]
     return found + ([Section(title, bars, charts(history, history.tags))] if history.tags else [])
 

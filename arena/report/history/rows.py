@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from arena.base.format import plural
-from arena.report.history.series import FIGURES, History, Point, Track
+from arena.base.format import listed, plural
+from arena.metrics.registry import METRICS
+from arena.report.history.series import History, Point, Track
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,11 @@ def are_apart(one: Point, other: Point) -> bool:
 def notes_of(history: History) -> list[str]:
     """What a reader must know: what no line joins, which releases lack a tag, and how the tags were chosen."""
     notes = []
-    if history.figure != "ap":
-        notes.append(f"{FIGURES[history.figure]} of a tag is at each release's own threshold.")
+    metric = METRICS[history.figure]
+    if metric.needs_threshold:
+        notes.append(f"{metric.heading} of a tag is at each release's own threshold.")
+    if without := [one.name for one in history.releases if metric.key not in one.tags]:
+        notes.append(f"{metric.heading} is not in the run of {listed(without)}, which an older version made.")
     if len(history.datasets) > 1:
         named = "; ".join(f"{number}: {name}" for number, name in enumerate(history.datasets, 1))
         notes.append(f"Other images or rules are another series, and no line joins two: {named}.")

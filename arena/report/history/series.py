@@ -11,11 +11,8 @@ import numpy as np
 import pandas as pd
 
 from arena.base.errors import ArenaError, nearest
+from arena.metrics.registry import HEADLINES, METRICS, TAG_METRICS, titles
 from arena.results.baselines.release import Release, numbered
-from arena.results.run_folder import HEADLINES
-
-FIGURES = {"f1": "F1", "ap": "AP", "precision": "precision", "recall": "recall"}
-"""Figures of a tag that a history can be of, and what they are called; all but AP are at the release's own threshold."""
 
 MOST_MOVED = 10
 """Tags that are shown where none are named."""
@@ -75,7 +72,7 @@ class History:
     Attributes:
         releases: in the order in which they were set.
         datasets: what the images of each group are called, with their number.
-        figure: of `FIGURES`, that of all tags here.
+        figure: key of a metric of a tag, the one of all tags here.
         headlines, tags: tracks; the tags as they were named, or those that moved most first.
         chosen: whether the tags were named; otherwise they moved most, out of `of_tags`.
         moved: how many tags moved beyond their intervals.
@@ -107,15 +104,19 @@ def history_of(
 
     Args:
         releases: at least one, in order.
-        figure: of `FIGURES`.
+        figure: key of a metric of a tag.
         tags: to follow, in any spelling that a release or `canonical` knows; none takes those that moved most.
         canonical: the name that stands for a spelling, for tags that were renamed.
 
     Raises:
-        ArenaError: a figure or a tag that is not there.
+        ArenaError: a metric or a tag that is not there.
     """
-    if figure not in FIGURES:
-        raise ArenaError(f"--figure {figure}: no figure of a tag. {nearest(figure, FIGURES)}")
+    if figure not in titles(TAG_METRICS):
+        raise ArenaError(f"--figure {figure}: no metric of a tag. {nearest(figure, titles(TAG_METRICS))}")
+    if not any(figure in one.tags for one in releases):
+        raise ArenaError(f"--figure {figure}: no release has it; score the runs again with this version")
+    if not tags and not METRICS[figure].has_interval:
+        raise ArenaError(f"--figure {figure}: has no intervals to show which tags moved; name tags with --tag")
     groups = numbered(releases)
     table = _table(releases, figure, groups, canonical)
     changes = _moves(table)
@@ -152,16 +153,15 @@ def _table(
     frames = []
     for place, one in enumerate(releases):
         rows = one.tags
-        has_ends = f"{figure}_low" in rows
+        at_threshold = METRICS[figure].needs_threshold
         frames.append(
             pd.DataFrame(
                 {
                     "place": place, "group": groups[one.same_images], "tag": [canonical(name) for name in rows.index],
                     "truth_tag": rows.index, "spelt": rows["tag"], "category": rows["category"], "support": rows["support"],
-                    "threshold": np.nan if figure == "ap" else rows["threshold"].astype(str).astype(np.float64),
-                    "compared": rows["compared"], "value": rows[figure],
-                    "low": rows[f"{figure}_low"] if has_ends else np.nan,
-                    "high": rows[f"{figure}_high"] if has_ends else np.nan,
+                    "threshold": rows["threshold"].astype(str).astype(np.float64) if at_threshold else np.nan,
+                    "compared": rows["compared"], "value": rows.get(figure, np.nan),
+                    "low": rows.get(f"{figure}_low", np.nan), "high": rows.get(f"{figure}_high", np.nan),
                 }
             )
         )  # fmt: skip

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from arena.metrics.registry import TESTED
 from arena.report.columns import rounded
 from arena.report.page.packed import Packed, figures, integers, listed, pack
 from arena.results.run_folder import Result
@@ -80,7 +81,7 @@ def by_interest(result: Result, tags: Mapping[str, Any]) -> list[str]:
     """
     table = result.tables["tag_differences"]
     largest: dict[str, float] = {}
-    for figure in ("f1", "ap"):
+    for figure in TESTED:
         decided = table[table[f"{figure}_q"].notna() & (table[f"{figure}_higher"] != "undetermined")]
         sizes = decided[f"{figure}_difference"].abs()
         for tag, size in zip(decided["tag"].tolist(), sizes.tolist(), strict=True):

@@ -12,11 +12,10 @@ from itertools import groupby
 from typing import Any
 
 from arena.base.format import count, figure, plural
-from arena.report.view_model.comparisons import SLICED
+from arena.metrics.registry import METRICS, SLICED
 from arena.report.view_model.contamination import shown
 from arena.report.view_model.leaderboard import MODEL_STYLES
 from arena.report.view_model.slices import KINDS, OF_TAGS, Verdict, slice_verdict
-from arena.results.run_folder import HEADLINES
 
 MOST_TICKS = 6
 """Ticks of an axis, on a panel as narrow as a phone."""
@@ -169,7 +168,7 @@ def _ends_of(one: Mapping[str, Any]) -> Values:
 
 def _name(key: str) -> str:
     """`Macro F1`, `mAP`."""
-    return HEADLINES[key].replace("macro", "Macro")
+    return METRICS[key].heading
 
 
 def _dots(models: Sequence[Values], names: Sequence[str], axis: Axis) -> list[Dot]:

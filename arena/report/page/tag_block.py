@@ -1,13 +1,18 @@
 """The page's table of tags as one packed block.
 
-What follows from counts is not packed: the browser computes it as it was computed here. Where a convention counts otherwise
-the figures differ from that, and are packed.
+What follows from counts is not packed: the browser computes it as it was computed here. Where a convention counts otherwise,
+or related images widen an interval, the column differs from that, and is packed.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from arena.report.columns import number
+import numpy as np
+
+from arena.metrics.counts import Floats, Integers, TagCounts, ratios
+from arena.metrics.intervals import f1_interval, wilson
+from arena.metrics.registry import METRICS, TESTED
+from arena.report.columns import number, rounded
 from arena.report.page.packed import Column, Packed, figures, integers, listed, pack
 
 TOLD: dict[str, Callable[[Column], Packed]] = {
@@ -18,19 +23,23 @@ TOLD: dict[str, Callable[[Column], Packed]] = {
 COUNTED = ("tp", "fp", "fn", "tn")
 """Columns of a model that are integers; all its others are figures, but for the threshold."""
 
-DERIVED = ("fn", "tn", "precision", "recall", "f1")
-"""Columns of a model that follow from TP, FP, the support and the number of images."""
+DERIVED = ("f2", "mcc", "informedness")
+"""Metrics that the browser computes from counts, in `js/data.js`, beside precision, recall and F1 with their intervals."""
 
 
 def tag_block(tags: Mapping[str, Any], images: int) -> str:
     """The tags of a payload, packed: `name` ..., `0.tp` ... of the first model, `0.1.f1.q` ... of the first two."""
     columns = {name: how(tags[name]) for name, how in TOLD.items()}
-    for place, own in enumerate(tags["models"].values()):
-        kept = _without_derived(own, tags["support"], images)
-        columns |= {f"{place}.{name}": _packed(name, values) for name, values in kept.items()}
+    models: list[Mapping[str, Column]] = list(tags["models"].values())
+    derived = [_derived(own, tags["support"], images) for own in models]
+    for place, own in enumerate(models):
+        columns |= {f"{place}.{name}": _packed(name, own[name]) for name in own if name not in derived[place]}
     for pair in tags["pairs"]:
-        which = f"{pair['first']}.{pair['second']}"
-        columns |= {f"{which}.{key}.{name}": _packed(name, values) for key, name, values in _of_pair(pair)}
+        first, second = pair["first"], pair["second"]
+        for key, name, values in _of_pair(pair):
+            exact = name == "difference" and key in derived[first] & derived[second]
+            if not (exact and _as_shown(values) == _differences(models[first][key], models[second][key])):
+                columns[f"{first}.{second}.{key}.{name}"] = _packed(name, values)
     return pack(columns)
 
 
@@ -41,12 +50,27 @@ def _packed(name: str, values: Column) -> Packed:
 
 
 def _of_pair(pair: Mapping[str, Any]) -> list[tuple[str, str, Column]]:
-    return [(key, name, values) for key in ("f1", "ap") for name, values in pair[key].items()]
+    return [(key, name, values) for key in TESTED for name, values in pair[key].items()]
 
 
-def _without_derived(own: Mapping[str, Column], support: Column, images: int) -> dict[str, Column]:
-    derived = derive(own["tp"], own["fp"], support, images)
-    return {name: values for name, values in own.items() if not (name in derived and _same(values, derived[name]))}
+def _differences(first: Column, second: Column) -> list[Any]:
+    """The first's less the second's, as shown."""
+    return _as_shown([None if a is None or b is None else a - b for a, b in zip(first, second, strict=True)])
+
+
+def _as_shown(values: Column) -> list[Any]:
+    return [rounded(value) for value in values]
+
+
+def _derived(own: Mapping[str, Column], support: Column, images: int) -> set[str]:
+    """The columns of a model that equal what the browser derives: intervals as shown, all others in every digit of the page."""
+    counts = tag_counts(own["tp"], own["fp"], support, images)
+    known = [count is not None for count in own["tp"]]
+    found = {
+        name for name, values in derive(counts).items() if name in own and _same(own[name], defined(values, known))
+    }
+    ends = {name: defined(values, known) for name, values in derive_ends(counts).items() if name in own}
+    return found | {name for name, values in ends.items() if _as_shown(own[name]) == _as_shown(values)}
 
 
 def _same(values: Column, others: Column) -> bool:
@@ -57,22 +81,33 @@ def _same(values: Column, others: Column) -> bool:
     )
 
 
-def derive(tp: Column, fp: Column, support: Column, images: int) -> dict[str, list[Any]]:
-    """False negatives, true negatives, precision, recall and F1 of every tag; null where a model lacks it, or undefined.
+def tag_counts(tp: Column, fp: Column, support: Column, images: int) -> TagCounts:
+    """Columns of a page as counts; those of a tag that the model lacks are 0."""
+    hits, alarms = (np.array([count or 0 for count in column], np.int64) for column in (tp, fp))
+    return TagCounts(np.zeros(len(hits), np.float32), hits, alarms, np.array(support, np.int64), images)
 
-    >>> derive([6, None], [2, None], [8, 3], 100)["f1"]
-    [0.75, None]
+
+def derive(counts: TagCounts) -> dict[str, Floats | Integers]:
+    """False negatives, true negatives, precision, recall, F1 and `DERIVED` of every tag; NaN where undefined.
+
+    >>> found = derive(tag_counts([6], [2], [8], 100))
+    >>> int(found["tn"][0]), float(found["f1"][0]), round(float(found["informedness"][0]), 4)
+    (90, 0.75, 0.7283)
     """
-    rows = [_derived(*counts, images) for counts in zip(tp, fp, support, strict=True)]
-    return {name: [row[place] for row in rows] for place, name in enumerate(DERIVED)}
+    more = {key: of_counts(counts) for key in DERIVED if (of_counts := METRICS[key].of_counts) is not None}
+    return {"fn": counts.fn, "tn": counts.tn, **ratios(counts)._asdict(), **more}
 
 
-def _derived(tp: int | None, fp: int | None, support: int, images: int) -> tuple[Any, ...]:
-    if tp is None or fp is None:
-        return (None,) * len(DERIVED)
-    fn = support - tp
-    return fn, images - tp - fp - fn, _share(tp, tp + fp), _share(tp, support), _share(2 * tp, tp + fp + support)
+def derive_ends(counts: TagCounts) -> dict[str, Floats]:
+    """Both ends of the intervals of precision, recall and F1 of every tag, all images independent; NaN where undefined."""
+    intervals = {
+        "precision": wilson(counts.tp, counts.tp + counts.fp),
+        "recall": wilson(counts.tp, counts.positives),
+        "f1": f1_interval(counts.tp, counts.fp, counts.fn),
+    }
+    return {f"{key}_{end}": values for key, ends in intervals.items() for end, values in ends._asdict().items()}
 
 
-def _share(part: int, whole: int) -> float | None:
-    return part / whole if whole else None
+def defined(values: Floats | Integers, known: Sequence[bool]) -> list[Any]:
+    """A column of the page: null where a model lacks a tag, or the value is undefined."""
+    return [value if here and value == value else None for value, here in zip(values.tolist(), known, strict=True)]

@@ -8,9 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from arena.metrics.registry import METRICS
 from arena.report.history.drawing import named_places
 from arena.report.history.rows import notes_of
-from arena.report.history.series import FIGURES, History, Series, Track
+from arena.report.history.series import History, Series, Track
 from arena.report.plots.canvas import (
     POINTS,
     SMALL,
@@ -61,7 +62,7 @@ def draw(history: History, theme: Theme) -> Figure:
             height=HIGH,
         )
         _draw_track(ax, history, track, theme)
-        aside = FIGURES[history.figure] if track.category else ""
+        aside = METRICS[history.figure].title if track.category else ""
         title(ax, fitted(track.title, wide * POINTS - 50), aside, quiet=theme.muted)
     if keyed:
         add_key(figure, [({**dot(theme, i), **curve(theme, i)}, name) for i, name in enumerate(history.datasets)])

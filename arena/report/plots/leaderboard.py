@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from arena.base.format import rate
+from arena.metrics.registry import HEADLINES
 from arena.report.plots.canvas import (
     POINTS,
     SIZE,
@@ -29,7 +30,6 @@ from arena.report.plots.canvas import (
 from arena.report.styles import Theme
 from arena.report.view_model.cost import megabytes, millions
 from arena.report.view_model.leaderboard import Cell, Standing, leaderboard
-from arena.results.run_folder import HEADLINES
 
 ROW = 0.46
 """Inches a model."""

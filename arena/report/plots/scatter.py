@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from arena.base.format import DECIDED, count
+from arena.metrics.registry import TESTED
 from arena.report.plots.canvas import (
     WIDTH,
     add_caption,
@@ -29,8 +30,6 @@ from arena.report.plots.canvas import (
 from arena.report.static_pictures import Pair, best_pair
 from arena.report.styles import Theme
 from arena.results.run_folder import Result
-
-FIGURES = {"f1": "F1", "ap": "AP"}
 
 MANY = 1000
 """From so many dots on they are smaller and fainter, and one picture inside the SVG."""
@@ -54,7 +53,7 @@ def draw(payload: Mapping[str, Any], result: Result, theme: Theme) -> Figure:
     """A dot a compared tag, its area by the images that carry it; decided ones in the colour and shape of the higher model."""
     pair = best_pair(payload)
     sides = [Side(name, result.models.index(name)) for name in pair]
-    columns = {key: tags_of_pair(result, pair, key) for key in FIGURES}
+    columns = {key: tags_of_pair(result, pair, key) for key in TESTED}
     tested = any(rows["tested"].any() for rows in columns.values())
     caption = _caption(payload, tested=tested)
     wide = (WIDTH - 0.15) / 2 - ROOM
@@ -62,7 +61,7 @@ def draw(payload: Mapping[str, Any], result: Result, theme: Theme) -> Figure:
     for number, (key, rows) in enumerate(columns.items()):
         ax = panel(figure, left=ROOM + number * (wide + ROOM), top=TOP, width=wide, height=wide)
         _draw_dots(ax, rows, sides, theme)
-        _finish(ax, rows, sides, FIGURES[key], theme, tested=tested)
+        _finish(ax, rows, sides, TESTED[key], theme, tested=tested)
     rest = {"color": theme.muted, "marker": "o", "markersize": 4, "linestyle": "none"}
     keys = [(dot(theme, side.place), f"higher: {side.name}") for side in sides] if tested else []
     add_key(figure, [*keys, (rest, "undetermined" if tested else "not tested")])

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from arena.base.format import UNDEFINED, count, plural
+from arena.metrics.registry import HEADLINES, SLICED
 from arena.report.plots.canvas import (
     POINTS,
     SMALL,
@@ -30,9 +31,7 @@ from arena.report.plots.canvas import (
     width,
 )
 from arena.report.styles import Theme
-from arena.report.view_model.comparisons import SLICED
 from arena.report.view_model.slices import KINDS, OF_TAGS
-from arena.results.run_folder import HEADLINES
 
 MOST_SLICES = 8
 """Slices of a kind that are drawn: the largest."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from arena.base.format import plural
+from arena.metrics.registry import HEADLINES
 from arena.report.site.folder import Site
 from arena.report.site.models import ModelOverRuns
 from arena.report.site.render import render
@@ -15,7 +16,6 @@ from arena.report.site.series import HEIGHT, LEFT, RIGHT, TOP, WIDTH, groups
 from arena.report.site.tags import span
 from arena.report.view_model.leaderboard import value_of
 from arena.report.view_model.uncertainty import leading, with_interval
-from arena.results.run_folder import HEADLINES
 
 OPENED = 2
 """Groups of a single run that are shown at once; a reader opens the others."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from arena.base.format import count, figure, interval, plural
+from arena.metrics.registry import HEADLINES
 from arena.report.site.folder import Site
 from arena.report.site.names import slug
 from arena.report.site.render import render
@@ -16,7 +17,6 @@ from arena.report.site.runs import PublishedRun
 from arena.report.view_model.leaderboard import Cell, leaderboard
 from arena.report.view_model.regimes import RegimeCell, regime_rows
 from arena.report.view_model.uncertainty import with_interval
-from arena.results.run_folder import HEADLINES
 
 TAGS_SHOWN = 12
 """Best tags, and worst ones."""

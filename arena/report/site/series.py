@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from arena.base.format import figure, interval
+from arena.metrics.registry import HEADLINES
 from arena.report.site.runs import PublishedRun
 from arena.report.view_model.leaderboard import MODEL_STYLES, value_of
-from arena.results.run_folder import HEADLINES
 
 WIDTH, HEIGHT = 360, 220
 LEFT, RIGHT, TOP, BOTTOM = 46, 8, 12, 28
@@ -153,7 +153,7 @@ def _chart(group: Group, key: str) -> Chart:
 
 
 def grid(lowest: float, highest: float) -> list[float]:
-    """Round figures from just below the lowest to just above the highest, within 0 to 1.
+    """Round figures from just below the lowest to just above the highest, within 0 to 1, or -1 to 1 where one is negative.
 
     >>> grid(0.31, 0.58), grid(0.5, 0.5)
     ([0.3, 0.4, 0.5, 0.6], [0.4995, 0.5, 0.5005])
@@ -164,7 +164,7 @@ def grid(lowest: float, highest: float) -> list[float]:
     if first == last:
         first, last = first - 1, last + 1
     marks = [round(place * step, 6) for place in range(first, last + 1)]
-    return [mark for mark in marks if 0 <= mark <= 1]
+    return [mark for mark in marks if (-1 if lowest < 0 else 0) <= mark <= 1]
 
 
 def figure_ticks(marks: Sequence[float]) -> list[Tick]:

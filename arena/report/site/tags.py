@@ -15,18 +15,13 @@ from typing import Any, NamedTuple
 from markupsafe import Markup
 
 from arena.base.format import UNDEFINED, clipped, figure, interval, plural, probability, signed
+from arena.metrics.registry import TAG_TABLE, TESTED
 from arena.report.page.packed import compress
 from arena.report.site.folder import Site
 from arena.report.site.names import slug
 from arena.report.site.render import render, search_script, tag_style
 from arena.report.site.runs import PublishedRun
 from arena.report.site.series import Shown
-
-FIGURES = ("precision", "recall", "f1", "ap")
-"""Figures of a tag."""
-
-TESTED = {"f1": "F1", "ap": "AP"}
-"""Figures that taggers are tested on, tag by tag."""
 
 PAIRS_SHOWN = 12
 """Decided pairs of taggers that a tag's page lists; the others are counted."""
@@ -123,7 +118,7 @@ def _tag(run: PublishedRun, rows: Sequence[Mapping[str, Any]], tested: Sequence[
         Known(
             row["model"],
             f"{row['threshold']:g}",
-            [Shown(figure(row[key]), interval(row[f"{key}_low"], row[f"{key}_high"])) for key in FIGURES],
+            [Shown(figure(row[key]), interval(row[f"{key}_low"], row[f"{key}_high"])) for key in TAG_TABLE],
         )
         for row in rows
     ]

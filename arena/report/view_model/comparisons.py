@@ -6,15 +6,9 @@ from typing import Any
 
 import pandas as pd
 
+from arena.metrics.registry import HEADLINES, MACRO_THRESHOLDED, SLICED, TESTED, THRESHOLDED
 from arena.report.columns import column, number, probability, rounded
-from arena.report.view_model.leaderboard import THRESHOLDED
-from arena.results.run_folder import CONTAMINATION, HEADLINES, Result
-
-SLICED = ("macro_f1", "map")
-"""Figures that the table of slices shows."""
-
-TAG_FIGURES = ("f1", "ap")
-"""Figures whose difference is tested on every tag."""
+from arena.results.run_folder import CONTAMINATION, Result
 
 
 def differences(result: Result) -> list[dict[str, Any]]:
@@ -40,7 +34,7 @@ def tag_verdicts(result: Result) -> list[dict[str, Any]]:
     table = result.tables["tag_differences"]
     found = []
     for (first, second), rows in table.groupby(["first", "second"], sort=False):
-        for figure in TAG_FIGURES:
+        for figure in TESTED:
             higher = rows[f"{figure}_higher"].where(rows[f"{figure}_q"].notna(), None)
             counts = {"first": int((higher == first).sum()), "second": int((higher == second).sum())}
             undetermined = int(rows[f"{figure}_q"].notna().sum()) - sum(counts.values())
@@ -74,16 +68,16 @@ def tag_pairs(result: Result, names: "pd.Series[Any]") -> list[dict[str, Any]]:
         told = {
             key: {"difference": [rounded(x) for x in (figures[a][key] - figures[b][key]).tolist()]}
             | ({} if rows is None else _tested(rows, key, {a: first, b: second}))
-            for key in TAG_FIGURES
+            for key in TESTED
         }
         found.append({"first": first, "second": second, **told})
     return found
 
 
 def _figures_by_tag(result: Result, model: str, names: "pd.Series[Any]") -> pd.DataFrame:
-    """`TAG_FIGURES` of the page's tags; of two tags of a model that are one to the truth, the compared one."""
+    """`TESTED` of the page's tags; of two tags of a model that are one to the truth, the compared one."""
     table = result.tags_of(model).sort_values("compared", ascending=False, kind="stable").drop_duplicates("truth_tag")
-    return table.set_index("truth_tag").reindex(names)[list(TAG_FIGURES)]
+    return table.set_index("truth_tag").reindex(names)[list(TESTED)]
 
 
 def _tested(rows: pd.DataFrame, key: str, numbers: Mapping[str, int]) -> dict[str, list[Any]]:
@@ -101,7 +95,7 @@ def regimes(result: Result) -> list[dict[str, Any]]:
     names = next(iter(models.values()))["regimes"] if models else ()
     ends = ("", "_low", "_high")
     keys = [f"{figure}{end}" for figure in THRESHOLDED for end in ends]
-    keys += [f"{figure}_tags" for figure in THRESHOLDED if figure.startswith("macro")]
+    keys += [f"{figure}_tags" for figure in MACRO_THRESHOLDED]
     keys += ["lowest_threshold", "highest_threshold"]
     return [
         {

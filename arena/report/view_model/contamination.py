@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from arena.base.format import clipped, count, figure, interval, listed, plural, signed
+from arena.metrics.registry import HEADLINES, METRICS, SLICED
 from arena.report.columns import number
-from arena.report.view_model.comparisons import SLICED
-from arena.results.run_folder import CONTAMINATION, HEADLINES, Result
+from arena.results.run_folder import CONTAMINATION, Result
 
 NUMBERS = ("value", "low", "high", "change", "change_low", "change_high", "tags")
 """What the page knows of each level, model or pair, and figure."""
@@ -196,10 +196,7 @@ def level_groups(payload: Mapping[str, Any]) -> list[LevelGroup]:
     if found is None:
         return []
     pairs = len(payload["models"]) == 2
-    return [
-        LevelGroup(HEADLINES[key].replace("macro", "Macro"), [_row(level, key, pairs) for level in found["levels"]])
-        for key in SLICED
-    ]
+    return [LevelGroup(METRICS[key].heading, [_row(level, key, pairs) for level in found["levels"]]) for key in SLICED]
 
 
 def _row(level: Mapping[str, Any], key: str, pairs: bool) -> LevelRow:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from arena.base.format import DECIDED, UNDEFINED, clipped, count, figure, interval, listed, plural
+from arena.metrics.registry import HEADLINES, TESTED
 from arena.report.view_model.leaderboard import MODEL_STYLES, tags_of, value_of
 from arena.report.view_model.uncertainty import detectable, difference, headline_rows, leading, with_interval
-from arena.results.run_folder import HEADLINES
 
 STATIC_TAGS = 50
 """Rows of the table of tags that a reader without JavaScript sees."""
@@ -175,7 +175,7 @@ def tag_findings(payload: Mapping[str, Any]) -> list[TagFinding]:
 
 
 def _tag_finding(names: Sequence[str], row: Mapping[str, Any]) -> TagFinding:
-    name = {"f1": "F1", "ap": "AP"}[row["figure"]]
+    name = TESTED[row["figure"]]
     a, b = (clipped(one) for one in names)
     sentence = (
         f"On {name}, {a} is higher on {plural(row['first'], 'tag', 'tags')}, {b} on {count(row['second'])}; "

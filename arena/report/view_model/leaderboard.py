@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from arena.base.format import figure, interval, percent, rate
+from arena.metrics.registry import HEADLINES, LEADERBOARD, THRESHOLDED
 from arena.report.view_model.cost import millions
 from arena.report.view_model.regimes import REGIMES, thresholds
-from arena.results.run_folder import HEADLINES
 
 MODEL_STYLES = 10
 """Colours, markers and dash patterns in page.css; an eleventh model shares the first one's."""
@@ -47,7 +47,7 @@ class Standing:
 
 
 def value_of(model: Mapping[str, Any], key: str) -> float | None:
-    """A figure of a model by its name in `FIGURES`.
+    """A figure of a model by its key in `LEADERBOARD`.
 
     >>> value_of({"map": 0.5, "macro": {"f1": 0.4}}, "macro_f1")
     0.4
@@ -114,17 +114,10 @@ def _place(rows: Sequence[Mapping[str, Any]], key: str, name: str) -> int:
     return 1 + sum(1 for row in own if row["higher"] not in (None, name))
 
 
-THRESHOLDED = ("macro_precision", "macro_recall", "macro_f1", "micro_precision", "micro_recall", "micro_f1")
-"""Figures that depend on the threshold."""
-
-FIGURES = ("map", *THRESHOLDED)
-"""The figures of the leaderboard."""
-
-
 def leaderboard(payload: Mapping[str, Any]) -> list[Standing]:
     """The models by falling mAP (undefined last, ties in the given order), each figure with interval, rank and mark."""
     models: Sequence[Mapping[str, Any]] = payload["models"]
-    columns = {key: _column(payload, key) for key in FIGURES}
+    columns = {key: _column(payload, key) for key in LEADERBOARD}
     columns["coverage"] = _highest(
         [Cell(percent(m["known_tags"], m["dataset_tags"]), m["known_tags"]) for m in models],
     )

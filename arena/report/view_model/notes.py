@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from arena.metrics.counts import CONVENTIONS
+from arena.metrics.counts import CONVENTIONS, PRF
 from arena.results.run_folder import Result
 
 
@@ -12,7 +12,7 @@ def undefined_notes(result: Result) -> list[str]:
     notes = []
     for name, model in result.summary["models"].items():
         own = model["regimes"]["own"]
-        short = {key: own[f"macro_{key}_tags"] for key in ("precision", "recall", "f1")} | {"AP": own["map_tags"]}
+        short = {key: own[f"macro_{key}_tags"] for key in PRF._fields} | {"AP": own["map_tags"]}
         parts = [f"{key} over {tags}" for key, tags in short.items() if tags < own["tags"]]
         if parts:
             notes.append(f"{name}: mean {', '.join(parts)} of {own['tags']} tags; undefined on the others.")

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from arena.base.format import UNDEFINED, count, figure, plural
-from arena.report.view_model.leaderboard import FIGURES, Cell
-from arena.results.run_folder import HEADLINES
+from arena.metrics.registry import HEADLINES, LEADERBOARD
+from arena.report.view_model.leaderboard import Cell
 
 MARK = "published, other images, unpaired"
 """How such a row is marked wherever it stands."""
@@ -21,7 +21,7 @@ CAVEAT = (
 
 @dataclass(frozen=True)
 class PublishedRow:
-    """One published model as a row; `cells` by name of `FIGURES`, none of them ranked or marked."""
+    """One published model as a row; `cells` by key of `LEADERBOARD`, none of them ranked or marked."""
 
     name: str
     source: str
@@ -43,7 +43,7 @@ def published_rows(entries: Sequence[Mapping[str, Any]]) -> list[PublishedRow]:
             images=plural(one["images"], "image", "images") if one["images"] else "images unknown",
             tags=plural(one["tags"], "tag", "tags") if one["tags"] else "tags unknown",
             convention=one["convention"],
-            cells={key: Cell(figure(one[key]), one[key], one.get(f"{key}_tags") or None) for key in FIGURES},
+            cells={key: Cell(figure(one[key]), one[key], one.get(f"{key}_tags") or None) for key in LEADERBOARD},
             notes=one["notes"],
         )
         for one in entries

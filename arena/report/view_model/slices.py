@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from arena.base.format import clipped, figure, interval, listed, plural, probability, signed
-from arena.report.view_model.comparisons import SLICED
+from arena.metrics.registry import SLICED
 from arena.report.view_model.leaderboard import MODEL_STYLES
 
 KINDS = {

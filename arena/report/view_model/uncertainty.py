@@ -11,8 +11,8 @@ from typing import Any
 
 from arena.base.format import DECIDED, clipped, count, figure, interval, listed, percent, plural, probability, signed
 from arena.metrics.intervals import LEVEL
+from arena.metrics.registry import HEADLINES
 from arena.report.view_model.leaderboard import tags_of, value_of
-from arena.results.run_folder import HEADLINES
 
 POWER = "80 %"
 """How often the smallest detectable difference would have been seen."""

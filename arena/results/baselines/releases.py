@@ -1,7 +1,7 @@
 """Which releases a history is of: the baselines in order, and runs beside them."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,9 +11,6 @@ from arena.results.baselines.log import SHORT, read_log
 from arena.results.baselines.release import Release
 from arena.results.baselines.store import result_of
 from arena.results.named import NamedRun, refuse_damaged
-from arena.tags import TagRelations
-from arena.tags.relations import Link
-from arena.tags.rows import read_csv
 
 
 def releases_of(home: Path, runs: Sequence[NamedRun] = ()) -> list[Release]:
@@ -52,18 +49,3 @@ def _with_unique_names(found: Sequence[tuple[Release, str]]) -> list[Release]:
     dated = [f"{release.name} {release.created[:10]}".rstrip() for release, _ in found]
     names = disambiguate(plain, dated, placed, numbered)
     return [replace(release, name=name) for name, (release, _) in zip(names, found, strict=True)]
-
-
-def read_aliases(path: Path | None) -> Callable[[str], str]:
-    """What a spelling is called now, by a file with the columns `antecedent_name,consequent_name`; without one, itself.
-
-    Raises:
-        ArenaError: no such file, or no such columns.
-    """
-    if path is None:
-        return lambda name: name
-    if not path.is_file():
-        raise ArenaError(f"--aliases {path}: no such file; give a CSV with antecedent_name,consequent_name")
-    rows = read_csv(path, ("antecedent_name", "consequent_name"))
-    links = [Link(row["antecedent_name"], row["consequent_name"]) for row in rows]
-    return TagRelations.of(aliases=[link for link in links if all(link[:2])]).canonical

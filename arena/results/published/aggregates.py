@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from arena.metrics.counts import CONVENTIONS, PRF, Mean, TagCounts, macro, micro
+from arena.metrics.registry import AGGREGATES
 from arena.results.published.record import Published
 
 CONVENTION_OF: Mapping[str, str] = {
@@ -17,11 +18,9 @@ CONVENTION_OF: Mapping[str, str] = {
 }
 """Whose rules say what an undefined figure counts as in each format; others: `arena`."""
 
-FIGURES = ("macro_precision", "macro_recall", "macro_f1", "micro_precision", "micro_recall", "micro_f1", "map")
-
 
 def aggregates_of(published: Published, convention: str | None = None) -> dict[str, Any]:
-    """`FIGURES`, None where unknown, with the number of tags of every mean as `macro_f1_tags`; and how they came about.
+    """`registry.AGGREGATES`, None where unknown; the number of tags of every mean (`macro_f1_tags`); and how they came about.
 
     `made_of` says from what: `file`, its own aggregates; `counts`; or `figures`, means of the tags' published figures, in which
     a figure that is not told has no part. Micro figures need counts.
@@ -30,7 +29,7 @@ def aggregates_of(published: Published, convention: str | None = None) -> dict[s
         convention: of `CONVENTIONS`; None takes that of the format, and the file's own aggregates before all.
     """
     named = convention or CONVENTION_OF.get(published.format, "arena")
-    found: dict[str, Any] = {"convention": named, "tags": len(published.tags)} | dict.fromkeys(FIGURES)
+    found: dict[str, Any] = {"convention": named, "tags": len(published.tags)} | dict.fromkeys(AGGREGATES)
     if convention is None and published.figures:
         return found | {"made_of": "file"} | dict(published.figures)
     tags = published.tags

@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from arena.metrics.registry import TAG_TABLE
+
 PUBLISHED_COLUMNS = (
     "tag", "category", "index", "training_count", "support", "threshold", "tp", "fp", "fn", "tn",
-    "precision", "recall", "f1", "ap",
+    *TAG_TABLE,
 )  # fmt: skip
 """Columns of a published result's tags; counts are nullable integers (`Int64`), figures float64, unknown is null."""
 

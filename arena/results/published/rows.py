@@ -11,11 +11,12 @@ import pandas as pd
 from arena.base.errors import ArenaError, nearest
 from arena.base.files import digest_file
 from arena.base.format import shown
+from arena.metrics.registry import AGGREGATES, TAG_TABLE
 from arena.results.published.record import PUBLISHED_COLUMNS, Published
 from arena.results.run_folder import Result
 
 INTEGERS = ("tp", "fp", "fn", "tn", "support", "index", "training_count")
-FLOATS = ("threshold", "precision", "recall", "f1", "ap")
+FLOATS = ("threshold", *TAG_TABLE)
 
 FLOAT32_SLACK = 2e-6
 """How far a figure that others computed in float32, or with an epsilon, may lie from ours beyond its rounding."""
@@ -89,8 +90,7 @@ def published_of(result: Result, model: str) -> Published:
     kinds = dict.fromkeys(INTEGERS, "Int64") | dict.fromkeys(FLOATS, "float64")
     tags: pd.DataFrame = result.tags_of(model)[list(PUBLISHED_COLUMNS)].reset_index(drop=True).astype(kinds)
     own = result.summary["models"][model]["regimes"]["own"]
-    names = [f"{mean}_{name}" for mean in ("macro", "micro") for name in ("precision", "recall", "f1")] + ["map"]
-    keys = [key for name in names for key in (name, f"{name}_tags")]
+    keys = [key for name in AGGREGATES for key in (name, f"{name}_tags")]
     figures = {key: own[key] for key in keys if own.get(key) is not None}
     digest = result.run.get("models", {}).get(model, {}).get("key", "")
     return Published(model, result.recipe.dataset.name, "result", digest, tags, int(result.summary["images"]), figures)

@@ -12,9 +12,11 @@ from arena.base.errors import ArenaError
 from arena.base.format import figure, interval
 from arena.cli.terminal.baseline import show_history
 from arena.pipeline.entrants import find_run
-from arena.report.history.rows import COLUMNS, as_csv, records, rows_of
+from arena.report.history.rows import COLUMNS, as_csv, notes_of, records, rows_of
 from arena.report.history.series import history_of
-from arena.results.baselines.releases import read_aliases, releases_of
+from arena.results.baselines.releases import releases_of
+from arena.results.baselines.store import current, set_baseline
+from arena.tags.relations import TagRelations, read_aliases
 from tests.results.baselines.conftest import MakeRun
 
 
@@ -32,6 +34,45 @@ def test_figures_are_the_runs_own_and_other_images_are_another_series(releases: 
     assert [row.apart for row in rows] == [False, True, True, False]
     for headline in found.headlines:
         assert [len(one.points) for one in headline.series] == [3, 1]
+
+
+def test_any_metric_of_a_tag_can_be_followed(releases: Path) -> None:
+    found = history_of(releases_of(releases), tags=["hat"], figure="mcc")
+    (track,) = found.tags
+    values = [point.value for point in track.series[0].points]
+    assert values == [one.tags.loc["hat", "mcc"] for one in releases_of(releases)[:3]]
+    assert min(value for value in values if value is not None) < 0.2, "v-2 lost it"
+    with pytest.raises(
+        ArenaError, match="--figure mcc: has no intervals to show which tags moved; name tags with --tag"
+    ):
+        history_of(releases_of(releases), figure="mcc")
+
+
+def test_a_baseline_that_lacks_a_newer_column_stays_readable(make_run: MakeRun, tmp_path: Path) -> None:
+    home = tmp_path / "baselines"
+    for number, name in enumerate(("older", "newer")):
+        run = make_run(name, seed=number)
+        if name == "older":  # as a version wrote it that did not know these metrics
+            table = pd.read_parquet(run / "per_tag.parquet")
+            table.drop(columns=["mcc", "roc_auc", "ece"]).to_parquet(run / "per_tag.parquet")
+        set_baseline(find_run(str(run), baselines=home), home, reason=name)
+    releases = releases_of(home)
+    assert [point.value is None for one in history_of(releases).headlines[0].series for point in one.points] == [
+        False
+    ] * 2
+    assert all(
+        point.value is not None for one in history_of(releases, tags=["cat"]).tags[0].series for point in one.points
+    )
+    found = history_of(releases, tags=["cat"], figure="mcc")
+    assert [point.value is None for point in found.tags[0].series[0].points] == [True, False]
+    assert "MCC is not in the run of older, which an older version made." in notes_of(found)
+    with pytest.raises(ArenaError, match="--figure mcc: no release has it; score the runs again"):
+        history_of(releases[:1], tags=["cat"], figure="mcc")
+    kept = current(home, "older").copy / "per_tag.parquet"
+    table = pd.read_parquet(kept)
+    table.drop(columns="support").to_parquet(tmp_path / "older" / "per_tag.parquet")
+    with pytest.raises(ArenaError, match=r"damaged run \(per_tag.parquet lacks support\); score it again"):
+        releases_of(tmp_path / "none", [str(tmp_path / "older")])
 
 
 def test_without_a_tag_those_that_moved_beyond_their_intervals_are_shown(releases: Path) -> None:
@@ -59,12 +100,10 @@ def test_a_renamed_tag_is_followed(make_run: MakeRun, tmp_path: Path) -> None:
     aliases = tmp_path / "aliases.csv"
     aliases.write_text("antecedent_name,consequent_name\nhat,headwear\n")
     for name in ("hat", "headwear", "cap"):
-        (track,) = history_of(found_releases, tags=[name], canonical=read_aliases(aliases)).tags
+        (track,) = history_of(found_releases, tags=[name], canonical=TagRelations(read_aliases(aliases)).canonical).tags
         assert (track.title, list(track.unknown)) == ("headwear", [])
     with pytest.raises(ArenaError, match=r"--tag hta: no release knows it\. Did you mean hat"):
         history_of(found_releases, tags=["hta"])
-    with pytest.raises(ArenaError, match=r"--aliases .*: no such file"):
-        read_aliases(tmp_path / "no.csv")
 
 
 def test_releases_of_one_name_are_told_apart(make_run: MakeRun, tmp_path: Path) -> None:

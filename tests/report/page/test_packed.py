@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from arena.report.columns import NEARLY, rounded
 from arena.report.html import render, template_text
 from arena.report.page.packed import SIGNS, compress, figures, integers, listed, pack
-from arena.report.page.tag_block import derive, tag_block
+from arena.report.page.tag_block import tag_block
+from arena.report.view import page_view
 
 from ...browser import Opened
 from ..payloads import Payload
+from ..results import result_of
 from ..unpacking import decompress
 
 FIGURE = st.none() | st.floats(-1, 1)
@@ -63,15 +65,20 @@ def test_the_same_columns_give_the_same_bytes() -> None:
 def test_what_follows_from_counts_is_not_packed(payload: Payload) -> None:
     images = payload["dataset"]["images"]
     names = read(tag_block(payload["tags"], images))
-    assert not {"0.f1", "0.fn", "0.tn", "0.precision", "1.recall"} & set(names)
+    assert not {"0.f1", "0.fn", "0.tn", "0.precision", "1.recall", "0.f2", "0.mcc", "1.informedness"} & set(names)
+    assert "0.1.f1.difference" not in names
+    assert {"0.f1_low", "0.ap", "0.roc_auc", "0.1.ap.difference"} <= set(names), "the intervals are drawn, not Wilson's"
     payload["tags"]["models"]["joytag-demo"]["f1"][0] = 0.5
-    assert read(tag_block(payload["tags"], images))["0.f1"][0] == 0.5
+    changed = read(tag_block(payload["tags"], images))
+    assert changed["0.f1"][0] == 0.5
+    assert "0.1.f1.difference" in changed, "the browser's F1 has four digits now"
 
 
-def test_derived_figures_are_the_ratios_of_the_counts() -> None:
-    derived = derive([6, 0, None], [2, 0, None], [8, 0, 3], 100)
-    assert derived["precision"] == [0.75, None, None]
-    assert (derived["fn"], derived["tn"]) == ([2, 0, None], [90, 100, None])
+def test_intervals_of_independent_images_are_not_packed() -> None:
+    view = page_view(result_of(("a", "b")))
+    names = read(tag_block(view["tags"], view["dataset"]["images"]))
+    assert {"0.ap_low", "0.ap_high"} <= set(names)
+    assert not {f"0.{key}_{end}" for key in ("precision", "recall", "f1") for end in ("low", "high")} & set(names)
 
 
 def test_the_browser_reads_what_was_packed(opened: Opened) -> None:

@@ -10,6 +10,7 @@ import pytest
 from arena.base.format import DECIDED, probability, signed
 from arena.evaluate.aggregate import ALPHA
 from arena.evaluate.per_tag import Q_LIMIT
+from arena.metrics.registry import HEADLINES
 from arena.metrics.significance import minimum_detectable
 from arena.report.html import render
 from arena.report.view_model.findings import findings, highest_ap, tag_findings, tag_pairs
@@ -17,7 +18,6 @@ from arena.report.view_model.leaderboard import boards, leaderboard
 from arena.report.view_model.regimes import regime_rows
 from arena.report.view_model.slices import slice_groups
 from arena.report.view_model.uncertainty import POWER, how_sure, told, verdict
-from arena.results.run_folder import HEADLINES
 
 from ..payloads import Payload, set_value
 

@@ -46,7 +46,7 @@ class Brush {
     const [plot, figure, place, ...edges] = (text ?? "").split("_");
     const comparison = comparisons.find((one) => one.place === place);
     const values = edges.map((edge) => (edge === "" ? NaN : Number(edge)));
-    if (!Object.hasOwn(PLACED, plot) || !["f1", "ap"].includes(figure) || !comparison) return null;
+    if (!Object.hasOwn(PLACED, plot) || !TESTED.includes(figure) || !comparison) return null;
     if (values.length !== 4 || !values.every(Number.isFinite)) return null;
     return new Brush(plot, comparison, figure, values.slice(0, 2), values.slice(2));
   }

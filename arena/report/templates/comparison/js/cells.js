@@ -63,7 +63,8 @@ function fillFigure(cell, tag, { values, low, high, model }) {
     return;
   }
   const ends = low && low[tag] !== null ? [low[tag], high[tag]] : null;
-  fill(cell, figure(value), `figure m${styleOf(model)}`, ends ? `95 % interval ${rangeText(ends)}` : "", barStyle(ends ?? [0, value], value, ends ? SOLID : LENGTH));
+  const length = Math.max(value, 0); // of MCC and informedness, which may be negative
+  fill(cell, figure(value), `figure m${styleOf(model)}`, ends ? `95 % interval ${rangeText(ends)}` : "", barStyle(ends ?? [0, length], ends ? value : length, ends ? SOLID : LENGTH));
 }
 
 /** The bar is the interval around zero, in the middle: solid in the colour of the model that is higher, the first to the

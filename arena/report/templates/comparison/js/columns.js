@@ -23,7 +23,7 @@ function tableColumns({ figures: shown, difference: key, comparison, without }) 
 function figureColumn(model, item, first) {
   const columns = columnsOf[model];
   const [low, high] = [columns[`${item.key}_low`], columns[`${item.key}_high`]];
-  return { key: `${item.key}.${model}`, kind: "figure", label: item.short, hint: item.name, model, first, values: numbersOf(columns[item.key]), low, high };
+  return { key: `${item.key}.${model}`, kind: "figure", label: item.short, hint: item.name, about: item.about, model, first, values: numbersOf(columns[item.key]), low, high };
 }
 
 function differenceColumn(key, comparison) {
@@ -95,7 +95,7 @@ function groupCells(columns) {
 function headCell(column) {
   const classes = [isText(column) ? "" : "num", column.first ? "first" : "", column.kind === "name" ? "stuck" : ""];
   const whose = "model" in column ? el("span", { class: "sr" }, ` ${column.hint} of ${models[column.model].name}`) : "";
-  const button = el("button", { type: "button", "data-key": column.key, title: column.hint ?? null }, column.label, whose);
+  const button = el("button", { type: "button", "data-key": column.key, title: [column.hint, column.about].filter((text) => text).join(": ") || null }, column.label, whose);
   return el("th", { scope: "col", class: classes.join(" ").trim() || null }, button);
 }
 

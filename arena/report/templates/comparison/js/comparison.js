@@ -22,13 +22,15 @@ class Comparison {
     this.tested = this.column("f1", "q") !== undefined;
   }
 
-  column(key, name) {
-    return block.column(`${this.place}.${key}.${name}`);
-  }
-
   /** A column over tags: difference, low, high, q or higher; undefined where the page has none. */
   column(key, name) {
-    return block.column(`${this.place}.${key}.${name}`);
+    return block.column(`${this.place}.${key}.${name}`) ?? (name === "difference" ? this.derived(key) : undefined);
+  }
+
+  derived(key) {
+    this.made ??= {};
+    this.made[key] ??= columnsOf[this.first][key].map((value, tag) => difference(value, columnsOf[this.second][key][tag]));
+    return this.made[key];
   }
 
   of(key, name, tag) {

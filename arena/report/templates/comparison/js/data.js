@@ -7,12 +7,10 @@ const tags = Object.fromEntries(["name", "category", "support", "compared"].map(
 const tagCount = tags.name.length;
 const MODEL_STYLES = 10;
 
-const FIGURES = [
-  { key: "precision", short: "P", name: "Precision" },
-  { key: "recall", short: "R", name: "Recall" },
-  { key: "f1", short: "F1", name: "F1" },
-  { key: "ap", short: "AP", name: "AP" },
-];
+/** Metrics of a tag that can be a column of the table: {key, short, name, about, standard, tested}. */
+const FIGURES = data.metrics;
+const STANDARD = FIGURES.filter(({ standard }) => standard);
+const TESTED = FIGURES.filter(({ tested }) => tested).map(({ key }) => key);
 
 /** What follows from a model's counts of a tag, where the block has no column of it; null where undefined. */
 const DERIVED = {
@@ -21,7 +19,39 @@ const DERIVED = {
   precision: (tp, fp) => share(tp, tp + fp),
   recall: (tp, fp, support) => share(tp, support),
   f1: (tp, fp, support) => share(2 * tp, tp + fp + support),
+  f2: (tp, fp, support) => share(5 * tp, tp + fp + 4 * support),
+  mcc: matthews,
+  informedness: (tp, fp, support) => difference(share(tp, support), share(fp, data.dataset.images - support)),
 };
+
+function matthews(tp, fp, support) {
+  const [fn, negatives] = [support - tp, data.dataset.images - support];
+  const tn = negatives - fp;
+  return share(tp * tn - fp * fn, Math.sqrt(tp + fp) * Math.sqrt(support) * Math.sqrt(negatives) * Math.sqrt(tn + fn));
+}
+
+function difference(one, other) {
+  return one === null || other === null ? null : one - other;
+}
+
+/** Ends of intervals, likewise, in a run with intervals whose images are all independent. */
+const DERIVED_ENDS = {
+  precision: (tp, fp) => wilson(tp, tp + fp),
+  recall: (tp, fp, support) => wilson(tp, support),
+  f1: (tp, fp, support) => wilson(tp, fp + support).map((end) => (end === null ? null : (2 * end) / (1 + end))),
+};
+const SPREAD = 1.959963984540054 ** 2; // of the normal quantile of 95 %
+
+/** [low, high] of Wilson's interval, in the steps of arena/metrics/intervals.py. */
+function wilson(successes, trials) {
+  if (trials === 0) return [null, null];
+  const proportion = successes / trials;
+  const whole = trials + SPREAD;
+  const centre = (trials * proportion + SPREAD / 2) / whole;
+  const half = Math.sqrt(SPREAD * (trials * proportion * (1 - proportion) + SPREAD / 4)) / whole;
+  const low = proportion === 0 ? 0 : Math.min(Math.max(centre - half, 0), proportion);
+  return [low, proportion === 1 ? 1 : Math.min(Math.max(centre + half, proportion), 1)];
+}
 
 function share(part, whole) {
   return whole === 0 ? null : part / whole;
@@ -30,16 +60,25 @@ function share(part, whole) {
 /** One model's columns over tags: figures, counts and ends of intervals; each is made when it is first asked for. */
 class ModelColumns {
   constructor(model) {
-    for (const name of ["threshold", "tp", "fp", "ap", ...Object.keys(DERIVED), ...FIGURES.flatMap(({ key }) => [`${key}_low`, `${key}_high`])]) {
+    const names = ["threshold", "tp", "fp", ...Object.keys(DERIVED), ...FIGURES.flatMap(({ key }) => [key, `${key}_low`, `${key}_high`])];
+    for (const name of new Set(names)) {
       Object.defineProperty(this, name, { get: () => block.column(`${model}.${name}`) ?? this.derived(name) });
     }
   }
 
   derived(name) {
-    if (!(name in DERIVED)) return undefined;
+    const formula = this.formula(name);
+    if (!formula) return undefined;
     this.made ??= {};
-    this.made[name] ??= this.tp.map((tp, tag) => (tp === null ? null : DERIVED[name](tp, this.fp[tag], tags.support[tag])));
+    this.made[name] ??= this.tp.map((tp, tag) => (tp === null ? null : formula(tp, this.fp[tag], tags.support[tag])));
     return this.made[name];
+  }
+
+  /** AP has an interval wherever the run has any. */
+  formula(name) {
+    const [, key, end] = /^(.*)_(low|high)$/.exec(name) ?? [];
+    if (!Object.hasOwn(DERIVED_ENDS, key ?? "")) return DERIVED[name];
+    return this.ap_low && ((...counts) => DERIVED_ENDS[key](...counts)[end === "low" ? 0 : 1]);
   }
 }
 

@@ -25,7 +25,7 @@ function detailBox(tag, comparison) {
 /** F1 and AP of the first tagger minus the second's: interval, q, verdict. */
 function differenceLines(tag, comparison) {
   if (!comparison?.tested) return [];
-  const lines = ["f1", "ap"].filter((key) => comparison.q(key, tag) !== null).map((key) => {
+  const lines = TESTED.filter((key) => comparison.q(key, tag) !== null).map((key) => {
     const ends = rangeText(comparison.interval(key, tag), signed);
     const told = `${signed(comparison.difference(key, tag))} ${ends}, q ${probability(comparison.q(key, tag))}`;
     const whose = models.length > 2 ? ` (${comparison.title()})` : "";
@@ -48,11 +48,11 @@ function supportSentence(tag) {
 }
 
 function detailTable(tag) {
-  const head = el("tr", {}, el("th", { scope: "col" }, "Tagger"), ...[...FIGURES.map((item) => item.short), ...DETAIL_COLUMNS.map(([label]) => label)].map((label) => el("th", { scope: "col", class: "num" }, label)));
+  const head = el("tr", {}, el("th", { scope: "col" }, "Tagger"), ...[...STANDARD.map((item) => item.short), ...DETAIL_COLUMNS.map(([label]) => label)].map((label) => el("th", { scope: "col", class: "num" }, label)));
   const rows = models.map((model, m) => {
     const who = el("span", { class: "who" }, marker(styleOf(m)), isolated(model.name));
     const cells = DETAIL_COLUMNS.map(([, text]) => el("td", { class: "num" }, text(columnsOf[m], tag)));
-    const figures = FIGURES.map((item) => figureDetail(m, item.key, tag));
+    const figures = STANDARD.map((item) => figureDetail(m, item.key, tag));
     return el("tr", {}, el("th", { scope: "row" }, who), ...figures, ...cells);
   });
   return el("table", {}, el("thead", {}, head), el("tbody", {}, ...rows));

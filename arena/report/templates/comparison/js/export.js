@@ -38,7 +38,7 @@ function csvOfModel(model) {
 /** The verdict in words: the name of the tagger that is higher, "undetermined", or nothing where nothing was tested. */
 function csvOfPair(comparison) {
   const pair = `${models[comparison.first].name} minus ${models[comparison.second].name}`;
-  return ["f1", "ap"].flatMap((key) => {
+  return TESTED.flatMap((key) => {
     const numbers = ["difference", "low", "high", "q"].filter((name) => comparison.column(key, name)).map((name) => {
       const values = comparison.column(key, name);
       return { title: `${pair} ${key} ${name}`, value: (tag) => values[tag] };

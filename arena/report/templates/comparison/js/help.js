@@ -13,7 +13,7 @@ function queryExamples() {
     ...(category ? [[`cat:${category}`, "tags of a category"]] : []), ["is:compared", "tags that enter the means"],
   ];
   const numbers = [
-    ["sup>50", "more than 50 positive images"], ["f1>=0.8", "F1 of any tagger; likewise p, r, ap, tp, fp, fn, tn"],
+    ["sup>50", "more than 50 positive images"], ["f1>=0.8", `F1 of any tagger; likewise ${[...FIGURES.map(({ key }) => key).filter((key) => key !== "f1"), "tp", "fp", "fn", "tn"].join(", ")}`],
     [`${calledInQueries(last)}.ap<0.5`, "AP of this tagger; #1 is the first, #2 the second"],
   ];
   const differences = comparison ? [["d<-0.05", "difference between the two compared"], ["|d|>0.1", "the same, whichever is higher"]] : [];

@@ -1,9 +1,9 @@
 // The page: one view (what the reader chose), kept in the address so that a link shows the same rows.
 
-/** Figures shown at first: all for two taggers on a wide screen, else the two that matter most. */
+/** Metrics shown at first: the standard ones for two taggers on a wide screen, else the two that matter most. */
 function firstFigures() {
   const roomy = models.length <= 2 && !NARROW;
-  return new Set(roomy ? FIGURES.map((item) => item.key) : ["f1", "ap"]);
+  return new Set(roomy ? STANDARD.map((item) => item.key) : TESTED);
 }
 
 function firstView() {
@@ -19,7 +19,7 @@ function viewFromAddress() {
   const given = new URLSearchParams(window.location.hash.slice(1));
   view.query = given.get("q") ?? "";
   view.comparedOnly = given.get("compared") === "1";
-  if (given.get("d") === "ap") view.difference = "ap";
+  if (TESTED.includes(given.get("d"))) view.difference = given.get("d");
   view.comparison = comparisons.find(({ place }) => place === given.get("pair")) ?? view.comparison;
   const [, key, direction] = /^(.*)-(up|down)$/.exec(given.get("sort") ?? "") ?? [];
   if (key) view.sort = { key, descending: direction === "down" };

@@ -2,7 +2,7 @@
 
 const FIELD_NAMES = {
   sup: "support", support: "support", d: "difference", "|d|": "distance", q: "q",
-  p: "precision", precision: "precision", r: "recall", recall: "recall", f1: "f1", ap: "ap", tp: "tp", fp: "fp", fn: "fn", tn: "tn",
+  tp: "tp", fp: "fp", fn: "fn", tn: "tn", ...Object.fromEntries(FIGURES.flatMap(({ key, short }) => [[key, key], [short.toLowerCase(), key]])),
 };
 const COUNTED = ["support", "tp", "fp", "fn", "tn"];
 const SHOWN_ALIKE = 0.00005; // figures have four digits on the page, and = means as shown
@@ -17,7 +17,7 @@ const KEYWORDS = { cat: categoryTest, category: categoryTest, name: wholeNameTes
 
 /** A quoted text goes on to its closing quote, or, while it is being typed, to the end. */
 const TERM = /-?(?:[a-z]+:)?"[^"]*(?:"\S*|$)|\S+/gi;
-const COMPARISON = /^(?:(.+)\.)?(\|d\||[a-z0-9]+)(<=|>=|<|>|=)(.*)$/i;
+const COMPARISON = /^(?:(.+)\.)?(\|d\||[a-z0-9_]+)(<=|>=|<|>|=)(.*)$/i;
 
 let lowerNames = null;
 

@@ -1,0 +1,25 @@
+"""Every table of a policy, in the order in which its cases are judged and the default policy lists it."""
+
+from typing import Any
+
+from arena.gate.by_tag import CRITICAL, TAGS
+from arena.gate.limits import CALIBRATION, COVERAGE, SIZE, SPEED
+from arena.gate.options import CANARY, UNPAIRED, VERDICT
+from arena.gate.parts import CATEGORIES, MARGINS, SLICES, TAG_GROUPS
+from arena.gate.requirement import Requirement
+
+REQUIREMENTS: tuple[Requirement[Any], ...] = (
+    MARGINS,
+    CATEGORIES,
+    SLICES,
+    TAG_GROUPS,
+    CRITICAL,
+    TAGS,
+    CALIBRATION,
+    COVERAGE,
+    SPEED,
+    SIZE,
+    CANARY,
+    UNPAIRED,
+    VERDICT,
+)
