@@ -16,7 +16,7 @@ from arena.report.view_model import comparisons, leaderboard
 from arena.report.view_model.contamination import contamination
 from arena.report.view_model.cost import cost_notes
 from arena.report.view_model.notes import convention_note, imply_notes, undefined_notes
-from arena.results.run_folder import Result
+from arena.results.run_folder import CONTAMINATION, Result
 
 CURVE_METRICS = ("macro_precision", "macro_recall", "macro_f1", "micro_precision", "micro_recall", "micro_f1")
 """Columns of the sweep that the page draws."""
@@ -29,6 +29,9 @@ TAG_FIGURES = ("threshold", "tp", "fp", "fn", "tn", "precision", "recall", "f1",
 
 INTERVALS = ("precision", "recall", "f1", "ap")
 """Figures of a tag that have an interval."""
+
+HEADLINE_TABLES = ("differences", "tag_differences", "slices", CONTAMINATION)
+"""Tables that `headline_view` is made of."""
 
 NAMED_SKIPPED = 5
 """Unreadable images that the page names; it counts the others."""
