@@ -25,6 +25,10 @@ from arena.metrics.tally import Sampling
 REPLICATES = 1000
 """Resamples of every interval."""
 
+DRAWN_TOGETHER = 32
+"""Resamples drawn before they are written across the weights: 0.25 s for 1,000 of 32,768 units, where turning all of them at
+the end takes 0.85 s and twice the memory."""
+
 MAX_UNITS = 1 << 15
 """Units that are resampled; more clusters than that are dealt into so many bags, which bounds the memory of the weights."""
 
@@ -42,10 +46,14 @@ def units_of(groups: Sequence[str]) -> Integers:
 def draw_weights(units: int, replicates: int, seed: int) -> NDArray[np.float32]:
     """How often each replicate draws each unit, with replacement, as many as there are; float32 (units, replicates)."""
     rng = np.random.default_rng(seed)
-    weights = np.empty((replicates, units), np.float32)
-    for row in weights:
-        row[:] = np.bincount(rng.integers(0, units, units), minlength=units)
-    return np.ascontiguousarray(weights.T)
+    weights = np.empty((units, replicates), np.float32)
+    some = np.empty((DRAWN_TOGETHER, units), np.float32)
+    for start in range(0, replicates, DRAWN_TOGETHER):
+        rows = some[: replicates - start]
+        for row in rows:
+            row[:] = np.bincount(rng.integers(0, units, units), minlength=units)
+        weights[:, start : start + len(rows)] = rows.T
+    return weights
 
 
 class SliceRows(NamedTuple):

@@ -37,7 +37,9 @@ class SortedBlock:
     def __init__(self, keys: NDArray[np.uint32], images: NDArray[np.uint32] | None = None) -> None:
         self.keys = keys
         self.images = images
-        self.positions = np.flatnonzero((keys & _ONE).astype(np.bool_))
+        carried = np.empty(keys.shape, np.bool_)
+        np.bitwise_and(keys, _ONE, out=carried, casting="unsafe")  # without a block of integers between: half the time
+        self.positions = np.flatnonzero(carried)
         self.ends: Integers = np.searchsorted(self.positions, np.arange(len(keys) + 1) * keys.shape[1]).astype(np.int64)
 
     @property

@@ -199,8 +199,10 @@ def tally(
         traces = [_trace(into, one, sampling) for into, one in zip(found, ranked, strict=True)]
         for a, b in pairs:
             both = np.flatnonzero(traces[a].defined & traces[b].defined)
-            products = np.einsum("ij,ij->i", traces[a].influence[both], traces[b].influence[both])
-            covariance[a, b][truth_tags.start + both] = products
+            products = np.einsum(
+                "ij,ij->i", traces[a].influence, traces[b].influence
+            )  # of all rows: `both` would copy them
+            covariance[a, b][truth_tags.start + both] = products[both]
         return [sampling.groups[:, truth_tags] @ one.influence for one in traces]
 
     for done, partial in over_blocks(models, truth.shape, count, workers):

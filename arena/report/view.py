@@ -19,13 +19,16 @@ from arena.report.view_model.contamination import contamination
 from arena.report.view_model.cost import cost_notes
 from arena.report.view_model.notes import convention_note, imply_notes, undefined_notes
 from arena.report.view_model.recipe import provenance, reproduce
-from arena.results.run_folder import Result
+from arena.results.run_folder import CONTAMINATION, Result
 
 CURVES = (*THRESHOLDED, *(f"{key}_tags" for key in MACRO_THRESHOLDED))
 """Columns of the sweep that the page draws, and over how many tags each mean ran."""
 
 TAG_COUNTS = ("threshold", "tp", "fp", "fn", "tn")
 """What the page knows of each tag and model beside the metrics that it offers."""
+
+HEADLINE_TABLES = ("differences", "tag_differences", "slices", CONTAMINATION)
+"""Tables that `headline_view` is made of."""
 
 NAMED_SKIPPED = 5
 """Unreadable images that the page names; it counts the others."""

@@ -21,6 +21,9 @@ from arena.results.run_folder import Result
 WIDTHS = ((15_000, 1), (60_000, 2))
 """Up to so many cells (models times tags) a bin is so many steps of the sweep wide."""
 
+HISTOGRAM_LEVEL = 8
+"""Level of gzip: 0.33 s for 5,813 tags, where level 9 takes 0.74 s to make the block 1.5 % shorter."""
+
 WIDEST = 5
 """Steps of the sweep that a bin is wide beyond that."""
 
@@ -86,7 +89,7 @@ def histogram_block(bins: Integers) -> str:
 
     Left out is the lowest bin, which holds most images: it follows from the support and the number of images.
     """
-    return compress(varints(np.delete(bins, 1, axis=1)))
+    return compress(varints(np.delete(bins, 1, axis=1)), level=HISTOGRAM_LEVEL)
 
 
 def varints(values: Integers) -> bytes:

@@ -38,9 +38,9 @@ SIGNS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%]()*+
 _TO_SIGNS = str.maketrans("&<>", "][:")
 
 
-def compress(content: bytes) -> str:
+def compress(content: bytes, *, level: int = 9) -> str:
     """Gzip in base 85; the same content always gives the same text."""
-    return base64.b85encode(gzip.compress(content, compresslevel=9, mtime=0)).decode("ascii").translate(_TO_SIGNS)
+    return base64.b85encode(gzip.compress(content, compresslevel=level, mtime=0)).decode("ascii").translate(_TO_SIGNS)
 
 
 def integers(values: Column) -> Packed:
