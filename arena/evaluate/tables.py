@@ -53,7 +53,7 @@ def tag_sweep(measured: Measured, settings: Settings) -> pd.DataFrame:
         order = np.argsort(model.columns)
         tp, fp = counts.tp[:, order], counts.fp[:, order]
         fn = counts.positives[order] - tp
-        thresholds, which = _nominal(measured, number, settings), tags.get_indexer(model.names)[order]
+        thresholds, which = _nominal(measured, number, settings), tags.get_indexer(pd.Index(model.names))[order]
         columns = {
             "model": pd.Categorical.from_codes(np.full(tp.size, models.get_loc(model.entry.name)), models),
             "tag": pd.Categorical.from_codes(np.tile(which, len(thresholds)), tags),
