@@ -8,15 +8,14 @@ reports/benchmarks/copies.{json,md}; pairs of different drawings that were calle
 judge. Stopped and started again, it continues.
 """
 
-import argparse
 import hashlib
-import json
 import os
 import platform
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,7 +23,7 @@ import PIL
 from PIL import Image
 from planted.copies import CLASSES, Planted, plant
 from planted.peers import Ends, Peer, peers
-from rich.console import Console
+from reporting import Options, write_report
 
 from arena.cards import find_dataset
 from arena.cli.terminal.console import Terminal
@@ -37,14 +36,12 @@ COPY = ("identical", "near")
 LISTED = 40
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=10_000)
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = Options(__doc__, build="copies")
+    parser.add_size("--images", 10_000, tiny=40)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--workdir", type=Path, default=Path("build/copies"))
-    parser.add_argument("--output", type=Path, default=Path("reports/benchmarks"))
-    options = parser.parse_args()
-    folder = options.workdir / f"set-{options.images}-{options.seed}"
+    options = parser.read(arguments)
+    folder = options.build / f"set-{options.images}-{options.seed}"
     planted = plant_folder(folder, images=options.images, seed=options.seed)
     heldout = read_frozen(find_dataset(str(folder)))
     rows = planted.set_index("image_id").loc[list(heldout.image_ids)].reset_index()
@@ -64,10 +61,7 @@ def main() -> None:
         "cores": os.cpu_count(), "processor": platform.machine(), "numpy": np.__version__, "pillow": PIL.__version__,
         "versions": {peer.name: peer.version for peer in others},
     }  # fmt: skip
-    options.output.mkdir(parents=True, exist_ok=True)
-    (options.output / "copies.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    (options.output / "copies.md").write_text(page(report), encoding="utf-8")
-    Console().print(page(report), markup=False)
+    write_report(options.out, "copies", report, page(report).splitlines())
 
 
 def plant_folder(folder: Path, *, images: int, seed: int) -> pd.DataFrame:
@@ -114,14 +108,15 @@ def relation(left: Mapping[str, str], right: Mapping[str, str]) -> str:
 
 def planted_pairs(rows: pd.DataFrame) -> dict[str, list[tuple[int, int]]]:
     """Row of the original and of the copy, by kind; of badges, the rows of the two."""
-    originals = {row.family: place for place, row in enumerate(rows.itertuples()) if row.kind == "original"}
+    planted = list(zip(rows["image_id"].astype(str), rows["family"].astype(str), rows["kind"].astype(str), strict=True))
+    originals = {family: place for place, (_, family, kind) in enumerate(planted) if kind == "original"}
     place_of = {image_id: place for place, image_id in enumerate(rows["image_id"])}
     found: dict[str, list[tuple[int, int]]] = {kind: [] for kind in CLASSES}
-    for place, row in enumerate(rows.itertuples()):
-        if row.kind == "other symbol" and row.image_id.endswith(".a"):
-            found[row.kind].append((place, place_of[row.image_id[:-1] + "b"]))
-        elif row.kind not in ("original", "other symbol"):
-            found[row.kind].append((originals[row.family], place))
+    for place, (image_id, family, kind) in enumerate(planted):
+        if kind == "other symbol" and image_id.endswith(".a"):
+            found[kind].append((place, place_of[image_id[:-1] + "b"]))
+        elif kind not in ("original", "other symbol"):
+            found[kind].append((originals[family], place))
     return {kind: [(min(pair), max(pair)) for pair in pairs] for kind, pairs in found.items()}
 
 
@@ -135,9 +130,14 @@ def by_kind(rows: pd.DataFrame, found: Mapping[Ends, str], others: list[Peer]) -
     return report
 
 
+def records_of(rows: pd.DataFrame) -> list[dict[str, str]]:
+    """A row a record; `image_id`, `family` and `kind` are text."""
+    return [{str(key): value for key, value in record.items()} for record in rows.to_dict("records")]
+
+
 def by_class(rows: pd.DataFrame, found: Mapping[Ends, str]) -> dict[str, dict[str, int]]:
     """Of each class, what its pairs are."""
-    records = rows.to_dict("records")
+    records = records_of(rows)
     report: dict[str, Counter[str]] = {}
     for (left, right), name in found.items():
         report.setdefault(name, Counter())[relation(records[left], records[right])] += 1
@@ -149,7 +149,7 @@ def by_peer(rows: pd.DataFrame, found: Mapping[Ends, str], others: list[Peer]) -
     ours = Peer("arena", "", {pair for pair, name in found.items() if name in COPY})
     planted = planted_pairs(rows)
     copies = [pair for kind, pairs in planted.items() if CLASSES[kind] in COPY for pair in pairs]
-    records = rows.to_dict("records")
+    records = records_of(rows)
     report = {}
     for peer in (ours, *others):
         right = sum(relation(records[left], records[last]) == "copy" for left, last in peer.pairs)
@@ -162,7 +162,7 @@ def by_peer(rows: pd.DataFrame, found: Mapping[Ends, str], others: list[Peer]) -
 
 def different(rows: pd.DataFrame, found: Mapping[Ends, str]) -> list[list[str]]:
     """Pairs of different drawings that were called copies."""
-    records = rows.to_dict("records")
+    records = records_of(rows)
     wrong = [
         [records[left]["image_id"], records[right]["image_id"], name]
         for (left, right), name in sorted(found.items())
@@ -171,7 +171,7 @@ def different(rows: pd.DataFrame, found: Mapping[Ends, str]) -> list[list[str]]:
     return wrong[:LISTED]
 
 
-def page(report: dict) -> str:
+def page(report: Mapping[str, Any]) -> str:
     """The report in words and tables."""
     names = list(report["versions"])
     classes = ("identical", "near", "alternate", "rejected", "not found")

@@ -1,23 +1,20 @@
 """Counting at JoyTag's scale against JoyTag's own calculation, side by side in one run on the same arrays.
 
-Usage: python scripts/bench_counting.py [--images 32768] [--tags 5813]
+Usage: python scripts/bench_counting.py [--images 32768] [--tags 5813] [--rounds 3] [--tiny]
 
 The peer is what JoyTag's validation arena computes: true and false positives, precision, recall and F1 at one threshold by
 torch, and average precision tag by tag by scikit-learn. Ours are the same figures from one sort a tag, with counts at 101
 thresholds. Writes reports/benchmarks/counting.{json,md}.
 """
 
-import argparse
-import json
 import os
-import platform
-import time
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
-import sklearn
 import torch
+from numpy.typing import NDArray
+from reporting import Options, Rounds, machine_facts, machine_line, take_turns, write_report
 from simulation.world import JOYTAG_IMAGES, joytag_supports
 from sklearn.metrics import average_precision_score
 
@@ -29,9 +26,12 @@ from arena.metrics.thresholds import sweep_thresholds
 from arena.scores.matrix import Matrix
 from arena.tags import TagSpace
 
-THRESHOLD = 0.4
+THRESHOLD = np.float32(0.4)
 JOYTAG_TAGS = 5_813
 EPSILON = 1e-8
+
+AGREEMENT = 1e-6
+"""The figures of both calculations may differ by this much: the peer computes in float32."""
 
 
 class Figures(NamedTuple):
@@ -43,7 +43,7 @@ class Figures(NamedTuple):
     mean_average_precision: float
 
 
-def make_arrays(images: int, tags: int) -> tuple[np.ndarray, np.ndarray]:
+def make_arrays(images: int, tags: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Scores and truth; supports as in JoyTag's published figures."""
     rng = np.random.default_rng(0)
     supports = np.sort(joytag_supports())[np.linspace(0, JOYTAG_TAGS - 1, tags).astype(int)]
@@ -52,13 +52,16 @@ def make_arrays(images: int, tags: int) -> tuple[np.ndarray, np.ndarray]:
     for start in range(0, images, 1024):
         part = slice(start, start + 1024)
         truth[part] = rng.random((len(truth[part]), tags), np.float32) < supports / JOYTAG_IMAGES
+    truth[rng.integers(0, images, tags), np.arange(tags)] = (
+        True  # without a positive the peer calls AP 0, and arena undefined
+    )
     scores[truth] = 1 - scores[truth] ** 0.5
     return scores, truth
 
 
-def peer(scores: np.ndarray, truth: np.ndarray) -> Figures:
+def peer(scores: NDArray[np.float32], truth: NDArray[np.bool_]) -> Figures:
     """JoyTag's calculation."""
-    predicted, labels = torch.from_numpy(scores) >= THRESHOLD, torch.from_numpy(truth)
+    predicted, labels = torch.from_numpy(scores) >= float(THRESHOLD), torch.from_numpy(truth)
     tp = (predicted & labels).sum(0).float()
     fp = (predicted & ~labels).sum(0).float()
     fn = (~predicted & labels).sum(0).float()
@@ -68,51 +71,62 @@ def peer(scores: np.ndarray, truth: np.ndarray) -> Figures:
     return Figures(precision.mean().item(), recall.mean().item(), f1.mean().item(), float(np.mean(ap)))
 
 
-def ours(scores: np.ndarray, truth: np.ndarray) -> Figures:
+def ours(scores: NDArray[np.float32], truth: NDArray[np.bool_]) -> Figures:
     """The same figures, with the whole sweep."""
     names = TagSpace(tuple(map(str, range(truth.shape[1]))))
     carried = Truth.of(tuple(map(str, range(len(truth)))), names, truth).values
     columns = np.arange(truth.shape[1])
     scored = Scored(Matrix.of(scores), columns, columns, np.ones(len(columns), np.bool_))
     thresholds = sweep_thresholds()
-    [found], _ = tally([scored], carried, [thresholds], everything=False, workers=os.cpu_count() or 1)
-    at = joytag_ratios(found.counts.row(int(np.searchsorted(thresholds, np.float32(THRESHOLD)))))
-    return Figures(*(macro(column).value for column in at), macro(found.average_precision).value)
+    own = np.full(len(columns), THRESHOLD)
+    [found], _ = tally([scored], carried, [thresholds], [own], everything=False, workers=os.cpu_count() or 1)
+    at = joytag_ratios(found.counts.row(int(np.searchsorted(thresholds, THRESHOLD))))
+    precision, recall, f1 = (macro(column).value for column in (at.precision, at.recall, at.f1))
+    return Figures(precision, recall, f1, macro(found.average_precision).value)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=32_768)
-    parser.add_argument("--tags", type=int, default=JOYTAG_TAGS)
-    arguments = parser.parse_args()
-    scores, truth = make_arrays(arguments.images, arguments.tags)
-    seconds, figures = {}, {}
-    for name, function in (("arena", ours), ("JoyTag's calculation", peer)):
-        start = time.perf_counter()
-        figures[name] = function(scores, truth)
-        seconds[name] = time.perf_counter() - start
-    largest = max(abs(a - b) for a, b in zip(*figures.values(), strict=True))
-    ratio = seconds["JoyTag's calculation"] / seconds["arena"]
-    facts = {
-        "images": arguments.images, "tags": arguments.tags, "seconds": seconds, "ratio": ratio,
-        "largest_difference": largest, "cores": os.cpu_count(), "processor": platform.machine(),
-        "numpy": np.__version__, "torch": torch.__version__, "scikit-learn": sklearn.__version__,
-    }  # fmt: skip
-    lines = [
-        f"# Counting {arguments.images:,} images x {arguments.tags:,} tags, {os.cpu_count()} cores",
+def report(found: Mapping[str, Rounds[Figures]], facts: Mapping[str, Any]) -> list[str]:
+    """A row a contestant, and how they compare."""
+    rows = [
+        f"| {name} | {one.median.wall_s:.2f} | {one.median.cpu_s:.2f} | {one.result.f1:.6f} | "
+        f"{one.result.mean_average_precision:.6f} |"
+        for name, one in found.items()
+    ]
+    return [
+        f"# Counting {facts['images']:,} images x {facts['tags']:,} tags",
         "",
-        "| | seconds | macro F1 | mAP |",
-        "| --- | --- | --- | --- |",
-        *(f"| {n} | {seconds[n]:.2f} | {f.f1:.6f} | {f.mean_average_precision:.6f} |" for n, f in figures.items()),
+        f"| median of {facts['rounds']} rounds | seconds | CPU seconds | macro F1 | mAP |",
+        "| --- | --- | --- | --- | --- |",
+        *rows,
         "",
-        f"{ratio:.1f} times faster, with 101 thresholds instead of one; largest difference of a figure {largest:.1e}.",
+        f"{facts['ratio']:.1f} times faster, with {facts['cpu_ratio']:.1f} times less CPU, at 101 thresholds instead of one;",
+        f"largest difference of a figure {facts['largest_difference']:.1e}.",
+        "",
+        machine_line(facts),
         "Made by `python scripts/bench_counting.py`.",
     ]
-    out = Path("reports/benchmarks")
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "counting.json").write_text(json.dumps(facts, indent=2) + "\n")
-    (out / "counting.md").write_text("\n".join(lines) + "\n")
-    print("\n".join(lines))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = Options(__doc__)
+    options.add_size("--images", JOYTAG_IMAGES, tiny=500)
+    options.add_size("--tags", JOYTAG_TAGS, tiny=40)
+    options.add_size("--rounds", 3, tiny=2)
+    given = options.read(arguments)
+    scores, truth = make_arrays(given.images, given.tags)
+    contestants = {"arena": lambda: ours(scores, truth), "JoyTag's calculation": lambda: peer(scores, truth)}
+    found = take_turns(contestants, given.rounds)
+    mine, theirs = found.values()
+    facts = {
+        "images": given.images, "tags": given.tags, "rounds": given.rounds,
+        "timings": {name: one.facts() for name, one in found.items()},
+        "ratio": theirs.median.wall_s / mine.median.wall_s, "cpu_ratio": theirs.median.cpu_s / mine.median.cpu_s,
+        "largest_difference": max(abs(a - b) for a, b in zip(mine.result, theirs.result, strict=True)),
+        **machine_facts("numpy", "torch", "scikit-learn"),
+    }  # fmt: skip
+    if facts["largest_difference"] > AGREEMENT:
+        raise SystemExit(f"the figures differ by {facts['largest_difference']:.1e}; at most {AGREEMENT:.0e} is allowed")
+    write_report(given.out, "counting", facts, report(found, facts))
 
 
 if __name__ == "__main__":

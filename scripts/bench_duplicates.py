@@ -8,15 +8,13 @@ one thread unless named otherwise, and its time counts from plain arrays, so wit
 is compared pair for pair. Writes reports/benchmarks/duplicates.{json,md}.
 """
 
-import argparse
 import hashlib
-import json
 import os
 import platform
 import resource
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
@@ -25,6 +23,7 @@ from typing import Any
 
 import faiss
 import numpy as np
+from reporting import Options, write_report
 
 from arena.dataset.hamming.duplicates import (
     Hashes,
@@ -78,7 +77,7 @@ def copied(hashes: Hashes, rng: np.random.Generator, *, most_bits: int) -> Hashe
     """Each hash with up to `most_bits` bits flipped."""
     bits = np.uint64(1) << rng.integers(0, 64, (most_bits, len(hashes)), np.uint64)
     bits[rng.integers(0, most_bits + 1, len(hashes)) <= np.arange(most_bits)[:, None]] = 0
-    return hashes ^ np.bitwise_xor.reduce(bits, axis=0)
+    return np.asarray(hashes ^ np.bitwise_xor.reduce(bits, axis=0), np.uint64)
 
 
 def exchanged(hashes: Hashes, rng: np.random.Generator) -> Hashes:
@@ -219,39 +218,34 @@ def table(measured: list[Measured], facts: dict[str, Any]) -> list[str]:
     ]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--queries", type=int, default=32_768)
-    parser.add_argument("--rows", type=int, default=4_000_000)
-    parser.add_argument("--sampled", type=int, default=2_048, help="rows of the set against itself that faiss checks")
-    arguments = parser.parse_args()
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = Options(__doc__)
+    parser.add_size("--queries", 32_768, tiny=200)
+    parser.add_size("--rows", 4_000_000, tiny=4_000)
+    parser.add_size("--sampled", 2_048, tiny=100, help="rows of the set against itself that faiss checks")
+    options = parser.read(arguments)
     measured = []
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         with ProcessPoolExecutor(1, get_context("spawn")) as alone:  # a process takes over its parent's peak memory
-            alone.submit(make_sets, folder, arguments.queries, arguments.rows).result()
+            alone.submit(make_sets, folder, options.queries, options.rows).result()
         for task, contestant, prefix, work, workers in CONTESTS:
             with ProcessPoolExecutor(1, get_context("spawn")) as alone:
                 measured.append(alone.submit(measure, task, contestant, folder, prefix, work, workers).result())
             print(measured[-1], flush=True)
-        sampled = check_sample(folder, arguments.sampled)
+        sampled = check_sample(folder, options.sampled)
     for task in {m.task for m in measured}:
         if len({m.digest for m in measured if m.task == task}) != 1:
             raise SystemExit(f"{task}: contestants found different pairs")
     seconds = {m.contestant: m.seconds for m in measured if m.task == BETWEEN}
     facts = {
-        "queries": arguments.queries, "rows": arguments.rows, "sampled_pairs": sampled,
+        "queries": options.queries, "rows": options.rows, "sampled_pairs": sampled,
         "ratio_to_faiss": seconds["faiss IndexBinaryFlat"] / seconds["arena"],
         "ratio_to_brute_force": seconds["numpy brute force"] / seconds["arena"],
         "measured": [asdict(m) for m in measured], "load": os.getloadavg()[0], "cores": os.cpu_count(),
         "processor": platform.machine(), "numpy": np.__version__, "faiss": faiss.__version__,
     }  # fmt: skip
-    lines = table(measured, facts)
-    out = Path("reports/benchmarks")
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "duplicates.json").write_text(json.dumps(facts, indent=2) + "\n")
-    (out / "duplicates.md").write_text("\n".join(lines) + "\n")
-    print("\n".join(lines))
+    write_report(options.out, "duplicates", facts, table(measured, facts))
 
 
 if __name__ == "__main__":

@@ -8,22 +8,20 @@ imagehash gets a pool of processes where it runs on several cores. Ours writes a
 Writes reports/benchmarks/hashing.{json,md}.
 """
 
-import argparse
-import json
 import os
 import platform
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
 import imagehash
 import numpy as np
 from PIL import Image
+from reporting import Options, version_of, write_report
 
 from arena.base.files import open_whole
 from arena.cards import find_dataset
@@ -45,15 +43,15 @@ class Timed(NamedTuple):
     different: int | None
 
 
-def make_files(count: int) -> Path:
+def make_files(count: int, home: Path) -> Path:
     """A folder of the first `count` files; what an earlier run made is linked, not made again."""
     originals = read_frozen(find_dataset("demo")).paths
-    library = FOLDER / "library"
+    library = home / "library"
     library.mkdir(parents=True, exist_ok=True)
     numbers = [number for number in range(count) if not (library / f"{number:05d}.jpg").exists()]
     with ProcessPoolExecutor() as pool:
         list(pool.map(_make_file, numbers, [originals[n % len(originals)] for n in numbers], [library] * len(numbers)))
-    folder = FOLDER / f"{count}"
+    folder = home / f"{count}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     for number in range(count):
@@ -159,33 +157,22 @@ def report(rows: list[Timed], images: int, size_mb: float) -> str:
     )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=5_000)
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
-    arguments = parser.parse_args()
-    folder = make_files(arguments.images)
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = Options(__doc__, build="hashing")
+    parser.add_size("--images", 5_000, tiny=6)
+    parser.add_size("--workers", os.cpu_count() or 1, tiny=1)
+    options = parser.read(arguments)
+    folder = make_files(options.images, options.build)
     size_mb = sum(len(path.read_bytes()) for path in folder.iterdir()) / 1e6  # read once before any is timed
-    expected = by_imagehash(folder, arguments.workers)
-    rows = [row for workers in sorted({1, arguments.workers}) for row in measure(folder, workers, expected)]
-    text = report(rows, arguments.images, size_mb)
+    expected = by_imagehash(folder, options.workers)
+    rows = [row for workers in sorted({1, options.workers}) for row in measure(folder, workers, expected)]
+    text = report(rows, options.images, size_mb)
     packages = ("numpy", "scipy", "pillow", "imagehash", "imagededup")
     facts = {
-        "images": arguments.images, "megabytes": size_mb, "rows": [row._asdict() for row in rows],
-        "cores": os.cpu_count(), "processor": platform.machine(), "versions": {name: _version(name) for name in packages},
+        "images": options.images, "megabytes": size_mb, "rows": [row._asdict() for row in rows],
+        "cores": os.cpu_count(), "processor": platform.machine(), "versions": {name: version_of(name) for name in packages},
     }  # fmt: skip
-    out = Path("reports/benchmarks")
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "hashing.json").write_text(json.dumps(facts, indent=2) + "\n")
-    (out / "hashing.md").write_text(text + "\n")
-    print(text)
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except ImportError:
-        return "not installed"
+    write_report(options.out, "hashing", facts, text.splitlines())
 
 
 if __name__ == "__main__":

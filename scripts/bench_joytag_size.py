@@ -7,20 +7,17 @@ the adapter as a user's checkpoint would be, scores random pixels, and writes re
 the names of its tensors beside those of the reference.
 """
 
-import argparse
 import json
 import platform
-import resource
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, replace
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from reporting import Options, in_own_process, peak_gib, write_report
 from safetensors.torch import save_file
 
 from arena import taggers
@@ -81,14 +78,7 @@ def measure(folder: Path, device: str, precision: str, batch_size: int, batches:
     for _ in range(batches):
         tagger.scores(pixels)
     seconds = (time.perf_counter() - start) / (batches * batch_size)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    return Cost(tagger.precision, tagger.device, loaded, seconds, peak)
-
-
-def measure_alone(*arguments: object) -> Cost:
-    """`measure` in a process of its own, so that the peak is its own."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(measure, *arguments).result()  # type: ignore[arg-type]
+    return Cost(tagger.precision, tagger.device, loaded, seconds, peak_gib())
 
 
 def tensor_names(config: ViTConfig) -> list[str]:
@@ -135,31 +125,25 @@ def as_markdown(config: ViTConfig, facts: Mapping[str, Any], rows: Sequence[Cost
     )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = Options(__doc__, build="joytag-random")
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--batch-size", type=int, default=4)
-    parser.add_argument("--batches", type=int, default=3)
-    parser.add_argument("--tiny", action="store_true", help="A network of a thousandth of the size, to try the script.")
-    parser.add_argument("--build", type=Path, default=Path("build/joytag-random"), help="Where the network is written.")
-    parser.add_argument("--out", type=Path, default=Path("reports/benchmarks"), help="Where the figures are written.")
-    arguments = parser.parse_args()
-    config = TINY if arguments.tiny else CONFIG
-    parameters = write_random(arguments.build, config)
+    parser.add_size("--batch-size", 4, tiny=2)
+    parser.add_size("--batches", 3, tiny=1)
+    options = parser.read(arguments)
+    config = TINY if options.tiny else CONFIG
+    parameters = write_random(options.build, config)
     rows = [
-        measure_alone(arguments.build, arguments.device, precision, arguments.batch_size, arguments.batches)
+        in_own_process(measure, options.build, options.device, precision, options.batch_size, options.batches)
         for precision in ("fp32", "bf16")
     ]
     facts = {
-        "parameters": parameters, "image_size": config.image_size, "batch_size": arguments.batch_size,
+        "parameters": parameters, "image_size": config.image_size, "batch_size": options.batch_size,
         "threads": torch.get_num_threads(), "torch": torch.__version__, "processor": platform.machine(),
         "rows": [row._asdict() for row in rows],
     }  # fmt: skip
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    (arguments.out / "joytag_size.json").write_text(json.dumps(facts, indent=2) + "\n")
     text = as_markdown(config, facts, rows, reference_names(REFERENCE))
-    (arguments.out / "joytag_size.md").write_text(text + "\n")
-    print(text)
+    write_report(options.out, "joytag_size", facts, text.splitlines())
 
 
 if __name__ == "__main__":

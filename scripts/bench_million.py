@@ -6,17 +6,15 @@ Writes a synthetic score store of 12 GB in shards, then measures it in a process
 does from a run's scores folder. Writes reports/benchmarks/million.{json,md}.
 """
 
-import argparse
 import json
 import os
 import platform
-import resource
-import subprocess
-import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from reporting import Options, in_own_process, peak_gib, write_report
 from scipy.sparse import csc_array
 
 from arena.cards import Thresholds
@@ -75,7 +73,7 @@ def measure(folder: Path) -> dict[str, float]:
     own = result.summary["models"]["synthetic"]["regimes"]["own"]
     return {
         "seconds_reading_and_checking": read - start, "seconds_measuring": time.perf_counter() - read,
-        "peak_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
+        "peak_gib": peak_gib(),
         "macro_f1": own["macro_f1"], "map": own["map"], "tags": own["tags"], "tag_sweep_rows": len(result.tag_sweep),
         "largest_difference_of_ap": check(result.per_tag, truth, scores),
     }  # fmt: skip
@@ -92,21 +90,15 @@ def check(per_tag: "object", truth: Truth, scores: "object") -> float:
     return float(np.abs(per_tag["ap"].to_numpy()[columns] - theirs).max())  # type: ignore[index]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=1_000_000)
-    parser.add_argument("--tags", type=int, default=6_000)
-    parser.add_argument("--folder", type=Path, default=Path("build/million"))
-    parser.add_argument("--measure", action="store_true", help="Only measure, and print JSON.")
-    given = parser.parse_args()
-    if given.measure:
-        print(json.dumps(measure(given.folder)))
-        return
-    if not (given.folder / "store.json").exists():
-        write_store(given.folder, given.images, given.tags)
-    command = [sys.executable, __file__, "--measure", "--folder", str(given.folder)]
-    found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    size = sum(path.stat().st_size for path in given.folder.glob("*.npy")) / 1e9
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = Options(__doc__, build="million")
+    parser.add_size("--images", 1_000_000, tiny=2_000)
+    parser.add_size("--tags", 6_000, tiny=40)
+    given = parser.read(arguments)
+    if not (given.build / "store.json").exists():
+        write_store(given.build, given.images, given.tags)
+    found = in_own_process(measure, given.build)
+    size = sum(path.stat().st_size for path in given.build.glob("*.npy")) / 1e9
     facts = {"images": given.images, "tags": given.tags, "gigabytes": size, "cores": os.cpu_count(),
              "processor": platform.machine(), "numpy": np.__version__, **found}  # fmt: skip
     lines = [
@@ -122,11 +114,7 @@ def main() -> None:
         "",
         "Made by `python scripts/bench_million.py`.",
     ]  # fmt: skip
-    out = Path("reports/benchmarks")
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "million.json").write_text(json.dumps(facts, indent=2) + "\n")
-    (out / "million.md").write_text("\n".join(lines) + "\n")
-    print("\n".join(lines))
+    write_report(given.out, "million", facts, lines)
 
 
 if __name__ == "__main__":

@@ -8,22 +8,21 @@ keystroke and of each step of the slider is the median of five fresh openings. W
 limit that is not kept is marked, and the exit code is 1.
 """
 
-import argparse
 import json
 import shutil
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
+from reporting import Options, chromium, write_report
 from simulation import world
 
 from arena.base import provenance
-from arena.base.files import write_json
 from arena.pipeline.report import render
 
 
@@ -43,8 +42,10 @@ CASES = {
     "3x5813": Case(3, 5_813, world.JOYTAG_IMAGES, 2_000_000, 1_000, 50, 1_000 / 30),
     "10x12476": Case(10, 12_476, 4_096, None, 3_000, None, None),
 }
+ALL_CASES = CASES | {"2x60": Case(2, 60, 400, None, 60_000, None, None)}
+"""These, and one to try the script."""
+
 TYPED = "tag_12 sup>20 d<-0.01"
-OPENINGS = 5
 
 FIRST_ROW = """
 new MutationObserver((_, observer) => {
@@ -131,15 +132,15 @@ def write_scores(case: Case, folder: Path, names: list[str]) -> None:
     np.savez(folder / "truth", truth=np.ascontiguousarray(drawn.truth.toarray()), **axes)  # type: ignore[arg-type]
 
 
-def measure(case: Case, run: Path, browser: Browser) -> dict[str, Any]:
-    """Sizes in bytes, times in milliseconds."""
+def measure(case: Case, run: Path, browser: Browser, openings: int) -> dict[str, Any]:
+    """Sizes in bytes, times in milliseconds; medians over so many openings of the page."""
     page = run / "index.html"
     opened = [
-        _with_page(browser, page, lambda shown: float(shown.evaluate("window.firstRow"))) for _ in range(OPENINGS)
+        _with_page(browser, page, lambda shown: float(shown.evaluate("window.firstRow"))) for _ in range(openings)
     ]
     used = [
         _with_page(browser, page, lambda shown: (shown.evaluate(KEYSTROKES, TYPED), shown.evaluate(SLIDE)))
-        for _ in range(OPENINGS)
+        for _ in range(openings)
     ]
     typed, slid = ([statistics.median(step) for step in zip(*one, strict=True)] for one in zip(*used, strict=True))
     return {
@@ -201,28 +202,23 @@ def told(limit: str, kept: bool) -> str:
     return "kept" if kept else "**not kept**"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--folder", type=Path, default=Path("build/pages"))
-    parser.add_argument("--cases", default=",".join(CASES))
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = Options(__doc__, build="pages")
+    parser.add_size("--cases", ",".join(CASES), tiny="2x60")
+    parser.add_size("--openings", 5, tiny=1)
     parser.add_argument("--again", action="store_true", help="draw and score again")
-    parser.add_argument("--output", type=Path, default=Path("reports/benchmarks/pages.json"))
-    asked = parser.parse_args()
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    report: dict[str, Any] = json.loads(asked.output.read_text()) if asked.output.exists() else {"cases": {}}
+    asked = parser.read(arguments)
+    kept = asked.out / "pages.json"
+    report: dict[str, Any] = json.loads(kept.read_text()) if kept.exists() else {"cases": {}}
     for name in asked.cases.split(","):
         if asked.again:
-            shutil.rmtree(asked.folder / name, ignore_errors=True)
-        run = make_run(CASES[name], asked.folder / name)
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-            report["cases"][name] = measure(CASES[name], run, browser)
+            shutil.rmtree(asked.build / name, ignore_errors=True)
+        run = make_run(ALL_CASES[name], asked.build / name)
+        with chromium() as browser:
+            report["cases"][name] = measure(ALL_CASES[name], run, browser, asked.openings)
             report["chromium"] = browser.version
-            browser.close()
         report["machine"] = provenance.device_name("cpu")
-        write_json(asked.output, report)
-        asked.output.with_suffix(".md").write_text(as_markdown(report), encoding="utf-8")
-    print(as_markdown(report))
+        write_report(asked.out, "pages", report, as_markdown(report).splitlines())
     if not all(kept for found in report["cases"].values() for *_, kept in rows_of(found)):
         sys.exit("a limit is not kept")
 

@@ -1,84 +1,76 @@
 """`arena score` with everything on, at JoyTag's scale: two models, 32,768 images, 5,813 tags, 1,000 resamples.
 
-Usage: python scripts/bench_score.py [--folder build/score]
+Usage: python scripts/bench_score.py [--build build/score] [--rounds 3] [--tiny]
 
 Draws truth and two taggers' scores once (`simulation/world.py`: supports as JoyTag's), then runs the command as a user would,
-in a process of its own. Writes reports/benchmarks/score.{json,md}.
+each time in a process of its own. Writes reports/benchmarks/score.{json,md}.
 """
 
-import argparse
 import json
-import os
-import platform
-import resource
-import subprocess
-import sys
-import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from reporting import Options, arena, in_own_process, machine_facts, machine_line, peak_gib, take_turns, write_report
 from simulation import world
 
-FILES = ("truth.npz", "a.npz", "b.npz")
 
-
-def write_files(folder: Path) -> None:
-    """Truth and scores of two taggers of about JoyTag's quality."""
-    folder.mkdir(parents=True, exist_ok=True)
+def write_files(folder: Path, images: int, tags: int) -> None:
+    """Truth and scores of two taggers of about JoyTag's quality; the truth is written last."""
     rng = np.random.default_rng(0)
-    prevalence = np.minimum(world.joytag_supports() / world.JOYTAG_IMAGES, 0.6)
-    taggers = [world.make_tagger(prevalence, rng), world.make_tagger(prevalence, rng, quality=3.95)]
-    drawn = world.draw(prevalence, taggers, world.JOYTAG_IMAGES, rng)
-    axes = {
-        "tags": np.array([f"tag_{tag}" for tag in range(len(prevalence))]),
-        "image_ids": np.array([f"{image:06d}" for image in range(world.JOYTAG_IMAGES)]),
-    }
-    for name, scores in zip(FILES[1:], drawn.scores, strict=True):
-        np.savez(folder / name, scores=scores, **axes)  # type: ignore[arg-type]
-    np.savez(folder / FILES[0], truth=np.ascontiguousarray(drawn.truth.toarray()), **axes)  # type: ignore[arg-type]
+    supports = world.joytag_supports()[:tags]
+    prevalence = np.minimum(supports / world.JOYTAG_IMAGES, 0.6)
+    taggers = [world.make_tagger(prevalence, rng, quality=quality) for quality in (3.9, 3.95)]
+    drawn = world.draw(prevalence, taggers, images, rng)
+    world.write_npz(folder, dict(zip("ab", drawn.scores, strict=True)), drawn.truth)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--folder", type=Path, default=Path("build/score"))
-    folder = parser.parse_args().folder
-    if not all((folder / name).exists() for name in FILES):
-        write_files(folder)
-    run = folder / "run"
-    command = [
-        sys.executable, "-m", "arena", "score", "--scores", f"a={folder / 'a.npz'}", "--scores", f"b={folder / 'b.npz'}",
-        "--truth", str(folder / "truth.npz"), "-t", "a=0.4", "-t", "b=0.4", "-o", str(run),
-    ]  # fmt: skip
-    start = time.perf_counter()
-    subprocess.run(command, check=True)
-    seconds = time.perf_counter() - start
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
-    summary = json.loads((run / "summary.json").read_text())
-    facts = {
-        "images": summary["images"], "tags": summary["compared_tags"], "replicates": summary["replicates"],
-        "seconds": seconds, "peak_gib": peak, "cores": os.cpu_count(), "processor": platform.machine(),
-        "numpy": np.__version__,
-    }  # fmt: skip
-    regimes = list(summary["models"]["a"]["regimes"])
-    lines = [
-        f"# `arena score`: two models, {summary['images']:,} images, 5,813 tags, {os.cpu_count()} cores",
+def score(folder: Path) -> dict[str, Any]:
+    """Run the command; the summary that it wrote."""
+    scores = [part for name in "ab" for part in ("--scores", f"{name}={folder / name}.npz", "-t", f"{name}=0.4")]
+    arena("score", *scores, "--truth", folder / "truth.npz", "-o", folder / "run")
+    summary: dict[str, Any] = json.loads((folder / "run/summary.json").read_text(encoding="utf-8"))
+    return summary
+
+
+def report(summary: Mapping[str, Any], facts: Mapping[str, Any]) -> list[str]:
+    """What the command took, and what it did."""
+    return [
+        f"# `arena score`: two models, {summary['images']:,} images, {facts['all_tags']:,} tags",
         "",
         "| | |", "| --- | --- |",
-        f"| whole command, reading to reports | {seconds:.1f} s |",
-        f"| peak memory | {peak:.2f} GiB |",
+        f"| whole command, reading to reports: median of {len(facts['taken']['rounds'])} runs | {facts['seconds']:.1f} s |",
+        f"| of the processor's cores | {facts['taken']['cpu_s']:.1f} s |",
+        f"| peak memory | {facts['peak_gib']:.2f} GiB |",
         f"| tags with {summary['min_positives']} positives or more | {summary['compared_tags']:,} |",
         f"| resamples | {summary['replicates']:,} |",
-        f"| threshold regimes | {', '.join(regimes)} |",
+        f"| threshold regimes | {', '.join(summary['models']['a']['regimes'])} |",
         "",
         "With it: the sweep, cross-fitted thresholds, intervals of every aggregate and tag, exact tests of every tag, slices,",
         "calibration, precision at k, suspected labels, worst errors, confusions, the page and the text files.",
-        "", "Made by `python scripts/bench_score.py`.",
+        "", machine_line(facts), "Made by `python scripts/bench_score.py`.",
     ]  # fmt: skip
-    out = Path("reports/benchmarks")
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "score.json").write_text(json.dumps(facts, indent=2) + "\n")
-    (out / "score.md").write_text("\n".join(lines) + "\n")
-    print("\n".join(lines))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = Options(__doc__, build="score")
+    options.add_size("--images", world.JOYTAG_IMAGES, tiny=300)
+    options.add_size("--tags", len(world.joytag_supports()), tiny=30)
+    options.add_size("--rounds", 3, tiny=1)
+    given = options.read(arguments)
+    if not (given.build / "truth.npz").exists():
+        in_own_process(
+            write_files, given.build, given.images, given.tags
+        )  # a child counts the peak of its parent as its own
+    found = take_turns({"arena score": lambda: score(given.build)}, given.rounds)["arena score"]
+    summary = found.result
+    facts = {
+        "images": summary["images"], "tags": summary["compared_tags"], "all_tags": given.tags,
+        "replicates": summary["replicates"], "seconds": found.median.wall_s, "taken": found.facts(),
+        "peak_gib": peak_gib(of_children=True), **machine_facts("numpy"),
+    }  # fmt: skip
+    write_report(given.out, "score", facts, report(summary, facts))
 
 
 if __name__ == "__main__":

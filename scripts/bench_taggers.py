@@ -9,7 +9,6 @@ loop is compared where there is a GPU, or with --reference. Exits 1 where two mo
 the input time of one, or more.
 """
 
-import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -17,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from reporting import Options
 from tagging import networks, pictures, shared_input
 
 from arena.base import provenance
@@ -128,29 +128,26 @@ def device_of(asked: str) -> str:
     )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--models", default=",".join([*DEMO, *networks.NETWORKS]))
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = Options(__doc__, build="taggers")
+    parser.add_size("--models", ",".join([*DEMO, *networks.NETWORKS]), tiny="wd14-demo")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--precision", default="auto")
-    parser.add_argument("--batch-sizes", default="1,8", help="for the demo models and on a GPU also 32")
-    parser.add_argument("--seconds", type=float, default=10.0, help="to measure each figure")
-    parser.add_argument("--images", type=int, default=512, help="files for the input and the loops")
-    parser.add_argument("--rounds", type=int, default=5, help="of the input's cases")
+    parser.add_size("--batch-sizes", "1,8", tiny="1", help="for the demo models and on a GPU also 32")
+    parser.add_size("--seconds", 10.0, tiny=0.01, help="to measure each figure")
+    parser.add_size("--images", 512, tiny=4, help="files for the input and the loops")
+    parser.add_size("--rounds", 5, tiny=1, help="of the input's cases")
     parser.add_argument("--reference", action="store_true", help="compare the loops without a GPU, too")
     parser.add_argument("--loop-models", default=",".join(COMPARED))
     parser.add_argument("--workers", type=int, default=8)
     parser.add_argument("--again", action="store_true", help="forget what was measured on this device")
-    parser.add_argument("--build", type=Path, default=Path("build/taggers"))
-    parser.add_argument("--output", type=Path, default=Path("reports/benchmarks/taggers.json"))
-    asked = parser.parse_args()
-    device = device_of(asked.device)
-    asked.output.parent.mkdir(parents=True, exist_ok=True)
-    report = read_report(asked.output)
+    asked = parser.read(arguments)
+    device, kept = device_of(asked.device), asked.out / "taggers.json"
+    report = read_report(kept)
     if asked.again:
         report.pop(device, None)
     paths = pictures.make_pictures(asked.build / "pictures", asked.images)
-    done = partial(finish, report, asked.output, device)
+    done = partial(finish, report, kept, device)
     settings = {"images": asked.images, "rounds": asked.rounds}
     done("shared input", settings, lambda: shared_input.measure(paths, asked.rounds))
     on_gpu = not device.endswith("cores")
@@ -167,7 +164,7 @@ def main() -> None:
     print(as_markdown(report))
     found = report[device]["shared input"]["found"]
     ratio = found["two that share preprocessing"] / found["one model"]
-    if ratio >= shared_input.LIMIT:
+    if ratio >= shared_input.LIMIT and not asked.tiny:
         sys.exit(f"two models that share preprocessing take {ratio:.2f} times the input time of one: too much")
 
 

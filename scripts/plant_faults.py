@@ -6,17 +6,18 @@ Each fault is planted in a copy of the demo's WD model, or of the run of it that
 user runs it. Exits with 1 if a fault gets another exit code than it should. Writes reports/benchmarks/planted_faults.{json,md}.
 """
 
-import argparse
 import json
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 from planted.checkpoints import FAULTS, HONEST
+from reporting import Options
 
 
 class Planted(NamedTuple):
@@ -84,22 +85,21 @@ def report(found: list[Caught], limit: int, bootstrap: int, folder: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--limit", type=int, default=600)
-    parser.add_argument("--bootstrap", type=int, default=1000)
-    parser.add_argument("--out", type=Path, default=Path("reports/benchmarks"))
-    given = parser.parse_args()
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = Options(__doc__)
+    parser.add_size("--limit", 600, tiny=120)
+    parser.add_size("--bootstrap", 1000, tiny=50)
+    parser.add_size("--most", 99, tiny=2, help="faults to plant")
+    given = parser.read(arguments)
     found = []
     with tempfile.TemporaryDirectory() as home:
         folder = Path(home)
         base = folder / "base"
         run("run", "-m", "wd14-demo", "-L", given.limit, "--bootstrap", 0, "--thumbnails", "none", "-o", base)
-        for number, one in enumerate(planted(base, folder, given.limit)):
+        for number, one in enumerate(islice(planted(base, folder, given.limit), given.most)):
             found.append(catch(one, base, folder / f"check-{number}", given.bootstrap))
             print(found[-1], file=sys.stderr)
         text = report(found, given.limit, given.bootstrap, str(folder))
-    given.out.mkdir(parents=True, exist_ok=True)
     facts = {"limit": given.limit, "bootstrap": given.bootstrap, "rows": [one._asdict() for one in found]}
     (given.out / "planted_faults.json").write_text(
         json.dumps(facts, indent=1).replace(f"{folder}/", "") + "\n", encoding="utf-8"

@@ -6,17 +6,18 @@ Every tag gets random scores such that its true and false positives, false and t
 published ones; the file that comes out must equal the published one byte for byte. Prints time and peak memory.
 """
 
-import argparse
 import json
 import re
 import resource
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
+from reporting import Options
 
 THRESHOLD = np.float32(0.4)
 BLOCK = re.compile(
@@ -25,7 +26,8 @@ BLOCK = re.compile(
 )
 
 
-class Published(NamedTuple):
+@dataclass(frozen=True)
+class Published:
     """One block of the published file."""
 
     tag: str
@@ -64,22 +66,20 @@ def write_inputs(rows: list[Published], folder: Path, seed: int = 0) -> None:
     np.savez(folder / "truth.npz", truth=truth[shuffled], tags=tags, image_ids=image_ids[shuffled])
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = Options(__doc__, build="joytag-metrics")
     parser.add_argument("published", type=Path)
-    parser.add_argument("--folder", type=Path, default=Path("build/joytag-metrics"))
-    arguments = parser.parse_args()
-    arguments.folder.mkdir(parents=True, exist_ok=True)
-    if not (arguments.folder / "truth.npz").exists():
-        write_inputs(read_published(arguments.published), arguments.folder)
-    command = [sys.executable, "-m", "arena", "score", "--scores", f"joytag={arguments.folder / 'scores.npz'}"]
-    command += ["--truth", str(arguments.folder / "truth.npz"), "--threshold", "joytag=0.4", "--min-positives", "0"]
+    options = parser.read(arguments)
+    if not (options.build / "truth.npz").exists():
+        write_inputs(read_published(options.published), options.build)
+    command = [sys.executable, "-m", "arena", "score", "--scores", f"joytag={options.build / 'scores.npz'}"]
+    command += ["--truth", str(options.build / "truth.npz"), "--threshold", "joytag=0.4", "--min-positives", "0"]
     start = time.perf_counter()
-    subprocess.run([*command, "--convention", "joytag", "-o", str(arguments.folder / "run")], check=True)
+    subprocess.run([*command, "--convention", "joytag", "-o", str(options.build / "run")], check=True)
     seconds = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
-    own = json.loads((arguments.folder / "run/summary.json").read_text())["models"]["joytag"]["regimes"]["own"]
-    equal = (arguments.folder / "run/full-metrics/joytag.txt").read_bytes() == arguments.published.read_bytes()
+    own = json.loads((options.build / "run/summary.json").read_text())["models"]["joytag"]["regimes"]["own"]
+    equal = (options.build / "run/full-metrics/joytag.txt").read_bytes() == options.published.read_bytes()
     print(f"byte for byte equal: {equal}; macro F1 {own['macro_f1']:.6f}, micro F1 {own['micro_f1']:.6f}")
     print(f"{seconds:.1f} s, peak {peak:.2f} GiB")
     return 0 if equal else 1

@@ -8,7 +8,6 @@ margin that it is held against. --keep writes each experiment to a file as it en
 reports/benchmarks/gate.{json,md}.
 """
 
-import argparse
 import json
 import os
 import platform
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from reporting import Options, write_report
 from simulation import losses, world
 from simulation.losses import Setting, setting
 from simulation.world import Tagger
@@ -199,28 +199,25 @@ def rows_of(found: Sequence[dict[str, Any]], all_scenarios: dict[str, Scenario])
     """Shares of the experiments of each scenario."""
     for name, scenario in all_scenarios.items():
         some = [one for one in found if one["scenario"] == name]
-        count = lambda test, some=some: sum(map(bool, map(test, some)))  # noqa: E731
         for outcome in ("pass", "fail", "inconclusive"):
-            yield Row(name, outcome, count(lambda one, o=outcome: one["default"] == o), len(some))
+            yield Row(name, outcome, sum(one["default"] == outcome for one in some), len(some))
         if name == "none":
-            strict = count(lambda one: one["strict"] == "inconclusive")
+            strict = sum(one["strict"] == "inconclusive" for one in some)
             yield Row(name, "inconclusive where every part must show non-inferiority", strict, len(some))
-            yield Row(name, "fail likewise", count(lambda one: one["strict"] == "fail"), len(some))
+            yield Row(name, "fail likewise", sum(one["strict"] == "fail" for one in some), len(some))
         if name in ("f1", "map", "edge"):
             for figure in ("macro_f1", "micro_f1", "map"):
-                yield Row(
-                    name, f"{figure} fails", count(lambda one, f=figure: ["margins", f] in one["failed"]), len(some)
-                )
-            named = count(lambda one: any(gate != "margins" for gate, _ in one["failed"]))
+                yield Row(name, f"{figure} fails", sum(["margins", figure] in one["failed"] for one in some), len(some))
+            named = sum(any(gate != "margins" for gate, _ in one["failed"]) for one in some)
             yield Row(name, "another gate fails", named, len(some))
         if scenario.target is not None and name not in ("f1", "map"):
             target = list(scenario.target)
             gate = target[0]
-            yield Row(name, f"{gate}: {target[1]} fails", count(lambda one, t=target: t in one["failed"]), len(some))
-            alone = lambda one, t=target, g=gate: [case for case in one["failed"] if case[0] == g] == [t]  # noqa: E731
-            yield Row(name, f"and no other of {gate}", count(alone), len(some))
-            other = lambda one, g=gate: any(case[0] not in (g, "tags") for case in one["failed"])  # noqa: E731
-            yield Row(name, "a gate on other parts fails", count(other), len(some))
+            yield Row(name, f"{gate}: {target[1]} fails", sum(target in one["failed"] for one in some), len(some))
+            alone = sum([case for case in one["failed"] if case[0] == gate] == [target] for one in some)
+            yield Row(name, f"and no other of {gate}", alone, len(some))
+            other = sum(any(case[0] not in (gate, "tags") for case in one["failed"]) for one in some)
+            yield Row(name, "a gate on other parts fails", other, len(some))
 
 
 def report(found: Sequence[dict[str, Any]], size: Size, minutes: float | None) -> tuple[list[str], dict[str, Any]]:
@@ -266,22 +263,18 @@ def report(found: Sequence[dict[str, Any]], size: Size, minutes: float | None) -
     return lines, facts
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--experiments", type=int, default=400)
-    parser.add_argument("--tags", type=int, default=96)
-    parser.add_argument("--images", type=int, default=world.JOYTAG_IMAGES // 2)
-    parser.add_argument("--keep", type=Path)
-    parser.add_argument("--out", type=Path, default=Path("reports/benchmarks"))
-    given = parser.parse_args()
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = Options(__doc__)
+    parser.add_size("--experiments", 400, tiny=2)
+    parser.add_size("--tags", 96, tiny=48)
+    parser.add_size("--images", world.JOYTAG_IMAGES // 2, tiny=2_048)
+    parser.add_argument("--keep", type=Path, help="file of finished experiments; the same command continues")
+    given = parser.read(arguments)
     start, size = time.perf_counter(), Size(given.tags, given.images)
     resumed = given.keep is not None and given.keep.exists()
     found = run_all(size, given.experiments, given.keep)
     lines, facts = report(found, size, None if resumed else (time.perf_counter() - start) / 60)
-    given.out.mkdir(parents=True, exist_ok=True)
-    (given.out / "gate.json").write_text(json.dumps(facts, indent=1) + "\n")
-    (given.out / "gate.md").write_text("\n".join(lines) + "\n")
-    print("\n".join(lines))
+    write_report(given.out, "gate", facts, lines)
 
 
 if __name__ == "__main__":

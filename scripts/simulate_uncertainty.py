@@ -7,19 +7,17 @@ supports as JoyTag's), measures them as `arena score` does, and looks whether th
 cross-fitted figures are off, and what is declared different that is not. Writes reports/benchmarks/simulation.{json,md}.
 """
 
-import argparse
-import json
 import os
 import platform
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from reporting import Options, write_report
 from simulation import world
 from simulation.world import Drawn, Tagger
 
@@ -271,11 +269,17 @@ def coverage_table(rows: list[Row]) -> list[str]:
     return lines
 
 
+def _share_declared(key: str, results: list[dict[str, Any]]) -> float:
+    return float(np.mean([one[key] > 0 for one in results]))
+
+
+def _false_rate(figure: str, results: list[dict[str, Any]]) -> float:
+    return float(np.mean([one[f"{figure}_false"] / max(1, one[f"{figure}_called"]) for one in results]))
+
+
 def declared_table(results: dict[str, list[dict[str, Any]]]) -> list[str]:
     """Markdown: what was declared where nothing differs, and where half of the tags do."""
     null, mixed = results["null"], results["mixed"]
-    share = lambda key, of: np.mean([one[key] > 0 for one in of])  # noqa: E731
-    rate = lambda figure, of: np.mean([one[f"{figure}_false"] / max(1, one[f"{figure}_called"]) for one in of])  # noqa: E731
     lines = ["| nothing differs | experiments | any declared |", "| --- | --- | --- |"]
     for title, key in (
         ("a winner overall (macro F1, micro F1, mAP; Holm)", "headline"),
@@ -283,21 +287,21 @@ def declared_table(results: dict[str, list[dict[str, Any]]]) -> list[str]:
         ("any tag by F1 (exact test, q ≤ 0.05)", "f1_called"),
         ("any tag by AP (q ≤ 0.05)", "ap_called"),
     ):
-        lines.append(f"| {title} | {len(null):,} | {100 * share(key, null):.1f} % |")
+        lines.append(f"| {title} | {len(null):,} | {100 * _share_declared(key, null):.1f} % |")
     lines += ["", "| half of the tags differ | experiments | false discoveries among the called | differing tags found |",
               "| --- | --- | --- | --- |"]  # fmt: skip
     for title, figure in (("F1, exact test, q ≤ 0.05", "f1"), ("AP, q ≤ 0.05", "ap")):
         found = np.mean([one[f"{figure}_found"] for one in mixed])
-        lines.append(f"| {title} | {len(mixed):,} | {100 * rate(figure, mixed):.2f} % | {100 * found:.1f} % |")
+        lines.append(f"| {title} | {len(mixed):,} | {100 * _false_rate(figure, mixed):.2f} % | {100 * found:.1f} % |")
     return lines
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--experiments", type=int, default=400)
-    parser.add_argument("--tags", type=int, default=300)
-    parser.add_argument("--images", type=int, default=world.JOYTAG_IMAGES // 2)
-    given = parser.parse_args()
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = Options(__doc__)
+    parser.add_size("--experiments", 400, tiny=2)
+    parser.add_size("--tags", 300, tiny=30)
+    parser.add_size("--images", world.JOYTAG_IMAGES // 2, tiny=1_024)
+    given = parser.read(arguments)
     start = time.perf_counter()
     results = {}
     for name, scenario in SCENARIOS.items():
@@ -333,11 +337,7 @@ def main() -> None:
             for name, some in results.items()
         },
     }  # fmt: skip
-    out = Path("reports/benchmarks")
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "simulation.json").write_text(json.dumps(facts, indent=1) + "\n")
-    (out / "simulation.md").write_text("\n".join(lines) + "\n")
-    print("\n".join(lines))
+    write_report(given.out, "simulation", facts, lines)
 
 
 if __name__ == "__main__":

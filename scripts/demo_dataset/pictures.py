@@ -106,7 +106,7 @@ def _make(path: Path, png_sha256: str, folder: Path) -> Picture:
 def _trim(pixels: RGB) -> RGB:
     """Pixels without their white border; unchanged where all is white."""
     ink = (pixels < 256 - TRIM_LEVELS).any(axis=2)
-    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
+    rows, columns = np.flatnonzero(np.any(ink, axis=1)), np.flatnonzero(np.any(ink, axis=0))
     if not len(rows):
         return pixels
     return np.ascontiguousarray(pixels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])

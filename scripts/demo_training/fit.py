@@ -239,7 +239,7 @@ class _Trainer:
             logits = self.network(self.subject.prepare(images))
         loss = focal_loss(logits.float(), truth, self.recipe.gamma, self.weight)
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
         self.optimiser.step()
         self._follow(min(self.recipe.average, (1 + done) / (10 + done)))

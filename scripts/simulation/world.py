@@ -7,14 +7,18 @@ follow from normal tails, true average precision from an integral over them.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csc_array
 from scipy.stats import norm
+
+from arena.base.files import open_whole
 
 Floats = NDArray[np.float64]
 
@@ -106,10 +110,24 @@ def draw(
     return Drawn(truth, [np.ascontiguousarray(matrix.T) for matrix in scores], group)
 
 
+def write_npz(folder: Path, scores: Mapping[str, NDArray[np.float32]], truth: csc_array) -> None:
+    """Write drawn scores as NAME.npz, and then their truth as truth.npz, as `arena score` reads them."""
+    images, tags = truth.shape
+    axes = {
+        "tags": np.array([f"tag_{tag}" for tag in range(tags)]),
+        "image_ids": np.array([f"{image:06d}" for image in range(images)]),
+    }
+    content: dict[str, dict[str, NDArray[Any]]] = {name: {"scores": values} for name, values in scores.items()}
+    content["truth"] = {"truth": np.ascontiguousarray(truth.toarray())}
+    for name, arrays in content.items():
+        with open_whole(folder / f"{name}.npz") as file:
+            np.savez(file, **arrays, **axes)  # type: ignore[arg-type]
+
+
 def _score(evidence: NDArray[np.float32], prevalence: float, separation: float, shift: float) -> NDArray[np.float32]:
     odds = np.log(prevalence / (1 - prevalence)) - separation**2 / 2 + shift
     with np.errstate(over="ignore"):
-        return (1 / (1 + np.exp(-(np.float32(separation) * evidence + np.float32(odds))))).astype(np.float32)
+        return np.asarray(1 / (1 + np.exp(-(np.float32(separation) * evidence + np.float32(odds)))), np.float32)
 
 
 def cut(thresholds: Floats, prevalence: Floats, tagger: Tagger) -> Floats:

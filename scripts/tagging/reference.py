@@ -27,7 +27,7 @@ class Pictures(Dataset[torch.Tensor]):
         self.paths = paths
         self.size = tagger.preprocess.size
         spec = tagger.card.input
-        self.mean, self.std = np.float32(spec.mean) * spec.scale, np.float32(spec.std) * spec.scale
+        self.mean, self.std = np.array(spec.mean, np.float32) * spec.scale, np.array(spec.std, np.float32) * spec.scale
         self.flipped = spec.channels == "bgr"
 
     def __len__(self) -> int:

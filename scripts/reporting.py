@@ -1,0 +1,194 @@
+"""Shared by the scripts: their options, timing in alternating rounds, the machine, and the report as JSON and Markdown."""
+
+import argparse
+import os
+import platform
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+
+from arena.base import provenance
+from arena.base.files import write_json, write_whole
+from arena.base.version import __version__
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+T = TypeVar("T")
+
+OUT, BUILD, TINY = Path("reports/benchmarks"), Path("build"), Path("build/tiny")
+
+
+class Options(argparse.ArgumentParser):
+    """The options of a script: `--tiny`, `--out`, `--build`, and its own.
+
+    Args:
+        description: the script's docstring.
+        build: name of the folder below `build/` for what is made once; empty where nothing is.
+    """
+
+    def __init__(self, description: str | None, *, build: str = "") -> None:
+        super().__init__(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+        self._build = build
+        self._sizes: dict[str, tuple[Any, Any]] = {}
+        self.add_argument("--tiny", action="store_true", help="a size of seconds, to try the script")
+        self.add_argument("--out", type=Path, help=f"folder of the report (default {OUT}; with --tiny {TINY})")
+        if build:
+            default = f"(default {BUILD / build}; with --tiny {TINY / build})"
+            self.add_argument("--build", type=Path, help=f"folder for what is made once {default}")
+
+    def add_size(self, name: str, full: T, *, tiny: T, help: str = "") -> None:  # noqa: A002
+        """An option of which `--tiny` changes the default."""
+        help_text = f"{help} (default {full}; with --tiny {tiny})".strip()
+        action = self.add_argument(name, type=type(full), help=help_text)
+        self._sizes[action.dest] = (full, tiny)
+
+    def read(self, arguments: Sequence[str] | None = None) -> argparse.Namespace:
+        """The options as given, the others by their default; the folder of the report is made."""
+        options = self.parse_args(arguments)
+        for name, (full, tiny) in self._sizes.items():
+            if getattr(options, name) is None:
+                setattr(options, name, tiny if options.tiny else full)
+        options.out = options.out or (TINY if options.tiny else OUT)
+        options.out.mkdir(parents=True, exist_ok=True)
+        if self._build:
+            options.build = options.build or (TINY if options.tiny else BUILD) / self._build
+            options.build.mkdir(parents=True, exist_ok=True)
+        return options
+
+
+class Timing(NamedTuple):
+    """The time that one piece of work took.
+
+    Attributes:
+        wall_s: seconds on the clock.
+        cpu_s: seconds of all processor cores, user and system, of this process and of its children that have ended.
+    """
+
+    wall_s: float
+    cpu_s: float
+
+
+def timed(work: Callable[[], T]) -> tuple[T, Timing]:
+    """Return the result of some work, and its timing."""
+    cpu, wall = _cpu_seconds(), time.perf_counter()
+    result = work()
+    return result, Timing(time.perf_counter() - wall, _cpu_seconds() - cpu)
+
+
+def _cpu_seconds() -> float:
+    """User and system seconds of this process and of its children that have ended."""
+    usages = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+
+
+@dataclass(frozen=True)
+class Rounds(Generic[T]):
+    """The last result of one contestant, and its timing in every round."""
+
+    result: T
+    timings: Sequence[Timing]
+
+    @property
+    def median(self) -> Timing:
+        """Median of the wall seconds, and of the CPU seconds."""
+        return Timing(*(statistics.median(column) for column in zip(*self.timings, strict=True)))
+
+    def facts(self) -> dict[str, Any]:
+        """For JSON: the medians and every round."""
+        return {**self.median._asdict(), "rounds": [one._asdict() for one in self.timings]}
+
+
+def take_turns(contestants: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, Rounds[T]]:
+    """Time every contestant in every round; each second round is in reverse order, so that none always runs first."""
+    names = list(contestants)
+    results: dict[str, T] = {}
+    timings: dict[str, list[Timing]] = {name: [] for name in names}
+    for number in range(rounds):
+        for name in names if number % 2 == 0 else reversed(names):
+            results[name], one = timed(contestants[name])
+            timings[name].append(one)
+            print(f"round {number + 1}: {name}: {one.wall_s:.2f} s, {one.cpu_s:.2f} CPU s", file=sys.stderr, flush=True)
+    return {name: Rounds(results[name], timings[name]) for name in names}
+
+
+def in_own_process(work: Callable[..., T], *arguments: object) -> T:
+    """Run a function of a module in a fresh process, so that its peak memory is its own."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(work, *arguments).result()
+
+
+def peak_gib(*, of_children: bool = False) -> float:
+    """Largest memory of this process so far, or of the largest child that has ended, GiB."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN if of_children else resource.RUSAGE_SELF)
+    return usage.ru_maxrss / (2**30 if platform.system() == "Darwin" else 2**20)
+
+
+def arena(*arguments: object, check: bool = True, quiet: bool = False) -> "subprocess.CompletedProcess[str]":
+    """Run the command `arena` as a user does, in a process of its own."""
+    command = [sys.executable, "-m", "arena", *map(str, arguments)]
+    return subprocess.run(command, check=check, capture_output=quiet, text=True)
+
+
+def machine_facts(*packages: str) -> dict[str, Any]:
+    """When, where and by which versions something was measured.
+
+    Args:
+        packages: whose versions matter, beside those of Python and arena.
+    """
+    versions = {"python": platform.python_version(), "arena": __version__}
+    return {
+        "when": provenance.now(),
+        "processor": provenance.processor_name(),
+        "cores": os.cpu_count() or 1,
+        "versions": versions | {package: version_of(package) for package in packages},
+    }
+
+
+def version_of(package: str) -> str:
+    """The installed version of a package."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def machine_line(facts: Mapping[str, Any]) -> str:
+    """`machine_facts` as a sentence.
+
+    >>> machine_line({"processor": "x86", "cores": 2, "versions": {"python": "3.11.9", "numpy": "2.1.0"}})
+    'x86, 2 cores; python 3.11.9, numpy 2.1.0.'
+    """
+    versions = ", ".join(f"{name} {one}" for name, one in facts["versions"].items())
+    return f"{facts['processor']}, {facts['cores']} cores; {versions}."
+
+
+def write_report(out: Path, name: str, facts: Mapping[str, Any], lines: Sequence[str]) -> None:
+    """Write `NAME.json` and `NAME.md`, and print the latter."""
+    text = "\n".join(lines) + "\n"
+    write_json(out / f"{name}.json", facts)
+    write_whole(out / f"{name}.md", text)
+    print(text)
+
+
+@contextmanager
+def chromium() -> Iterator["Browser"]:
+    """A headless browser: the installed Chromium or Chrome, or else playwright's own."""
+    from playwright.sync_api import sync_playwright
+
+    path = shutil.which("chromium") or shutil.which("google-chrome")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()

@@ -1,0 +1,88 @@
+"""Every script starts, and runs to its end at a tiny size."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import DATA, REPOSITORY
+
+TINY = {
+    "bench_copies": "copies",
+    "bench_counting": "counting",
+    "bench_duplicates": "duplicates",
+    "bench_hashing": "hashing",
+    "bench_joytag_size": "joytag_size",
+    "bench_million": "million",
+    "bench_pages": "pages",
+    "bench_score": "score",
+    "bench_taggers": "taggers",
+    "plant_faults": "planted_faults",
+    "simulate_gate": "gate",
+    "simulate_uncertainty": "simulation",
+}
+"""Scripts that take `--tiny`, and the report that each of them writes."""
+
+OTHERS = ("build_demo_dataset", "publish_demo", "rebuild_joytag_metrics", "train_demo_models")
+"""Scripts that need what cannot be made here: packages of drawings, a run, hours."""
+
+WITHOUT_OPTIONS = ("build_canary", "reporting")
+"""A script without options, and the module that the others share."""
+
+PEERS = {"bench_copies": "imagededup", "bench_duplicates": "faiss"}
+"""Libraries of the extra `bench` without which a script cannot run."""
+
+WITHOUT_BUILD = {"bench_counting", "bench_duplicates", "plant_faults", "simulate_gate", "simulate_uncertainty"}
+"""Scripts that keep nothing for a second run."""
+
+
+def run(script: str, *arguments: object) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, str(REPOSITORY / "scripts" / f"{script}.py"), *map(str, arguments)]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "PYTHONWARNINGS": "default"}
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=240, env=environment)
+
+
+def skip_without_peer(script: str) -> None:
+    if (peer := PEERS.get(script)) is not None and find_spec(peer) is None:
+        pytest.skip(f"{peer} is not installed; it comes with the extra bench")
+
+
+def test_every_script_is_tried_here() -> None:
+    scripts = {path.stem for path in (REPOSITORY / "scripts").glob("*.py")}
+    assert scripts == {*TINY, *OTHERS, *WITHOUT_OPTIONS}
+
+
+@pytest.mark.parametrize("script", OTHERS)
+def test_a_script_says_how_it_is_used(script: str) -> None:
+    done = run(script, "--help")
+    assert done.returncode == 0, done.stderr
+    assert "usage" in done.stdout.lower()
+
+
+@pytest.mark.parametrize(("script", "report"), TINY.items())
+def test_a_benchmark_runs_to_its_end_at_a_tiny_size(script: str, report: str, tmp_path: Path) -> None:
+    skip_without_peer(script)
+    build = [] if script in WITHOUT_BUILD else ["--build", tmp_path / "build"]
+    done = run(script, "--tiny", "--out", tmp_path, *build)
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / f"{report}.json").read_text())
+    text = (tmp_path / f"{report}.md").read_text()
+    assert text.startswith("# ")
+    assert f"`python scripts/{script}.py" in text, "a report names the command that makes it"
+
+
+def test_a_published_file_is_made_again_byte_for_byte(tmp_path: Path) -> None:
+    whole = (DATA / "joytag" / "full-metrics.txt").read_text(encoding="utf-8")
+    blocks = [
+        re.sub(r" \(\d+\) \(cnt", f" ({number}) (cnt", block)  # the tag list of this file has three tags
+        for number, block in enumerate(whole.split("\n\n")[:3])
+    ]
+    published = tmp_path / "full-metrics.txt"
+    published.write_text("".join(f"{block}\n\n" for block in blocks), encoding="utf-8")
+    done = run("rebuild_joytag_metrics", published, "--build", tmp_path / "build")
+    assert "byte for byte equal: True" in done.stdout, done.stdout + done.stderr
