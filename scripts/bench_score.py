@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from reporting import Options, arena, in_own_process, machine_facts, machine_line, peak_gib, take_turns, write_report
+from reporting import Options, arena_peak_gib, in_own_process, machine_facts, machine_line, take_turns, write_report
 from simulation import world
 
 
@@ -26,12 +26,10 @@ def write_files(folder: Path, images: int, tags: int) -> None:
     world.write_npz(folder, dict(zip("ab", drawn.scores, strict=True)), drawn.truth)
 
 
-def score(folder: Path) -> dict[str, Any]:
-    """Run the command; the summary that it wrote."""
+def score(folder: Path) -> float:
+    """Run the command; return its peak memory, GiB."""
     scores = [part for name in "ab" for part in ("--scores", f"{name}={folder / name}.npz", "-t", f"{name}=0.4")]
-    arena("score", *scores, "--truth", folder / "truth.npz", "-o", folder / "run")
-    summary: dict[str, Any] = json.loads((folder / "run/summary.json").read_text(encoding="utf-8"))
-    return summary
+    return arena_peak_gib("score", *scores, "--truth", folder / "truth.npz", "-o", folder / "run")
 
 
 def report(summary: Mapping[str, Any], facts: Mapping[str, Any]) -> list[str]:
@@ -40,8 +38,8 @@ def report(summary: Mapping[str, Any], facts: Mapping[str, Any]) -> list[str]:
         f"# `arena score`: two models, {summary['images']:,} images, {facts['all_tags']:,} tags",
         "",
         "| | |", "| --- | --- |",
-        f"| whole command, reading to reports: median of {len(facts['taken']['rounds'])} runs | {facts['seconds']:.1f} s |",
-        f"| of the processor's cores | {facts['taken']['cpu_s']:.1f} s |",
+        f"| whole command, reading to reports: median of {len(facts['timings']['rounds'])} runs | {facts['seconds']:.1f} s |",
+        f"| CPU seconds | {facts['timings']['cpu_s']:.1f} s |",
         f"| peak memory | {facts['peak_gib']:.2f} GiB |",
         f"| tags with {summary['min_positives']} positives or more | {summary['compared_tags']:,} |",
         f"| resamples | {summary['replicates']:,} |",
@@ -60,15 +58,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options.add_size("--rounds", 3, tiny=1)
     given = options.read(arguments)
     if not (given.build / "truth.npz").exists():
-        in_own_process(
-            write_files, given.build, given.images, given.tags
-        )  # a child counts the peak of its parent as its own
+        in_own_process(write_files, given.build, given.images, given.tags)  # so that this process stays small
     found = take_turns({"arena score": lambda: score(given.build)}, given.rounds)["arena score"]
-    summary = found.result
+    summary = json.loads((given.build / "run/summary.json").read_text(encoding="utf-8"))
     facts = {
         "images": summary["images"], "tags": summary["compared_tags"], "all_tags": given.tags,
-        "replicates": summary["replicates"], "seconds": found.median.wall_s, "taken": found.facts(),
-        "peak_gib": peak_gib(of_children=True), **machine_facts("numpy"),
+        "replicates": summary["replicates"], "seconds": found.median.wall_s, "timings": found.facts(),
+        "peak_gib": found.result, **machine_facts("numpy"),
     }  # fmt: skip
     write_report(given.out, "score", facts, report(summary, facts))
 

@@ -129,16 +129,30 @@ def in_own_process(work: Callable[..., T], *arguments: object) -> T:
         return pool.submit(work, *arguments).result()
 
 
-def peak_gib(*, of_children: bool = False) -> float:
-    """Largest memory of this process so far, or of the largest child that has ended, GiB."""
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN if of_children else resource.RUSAGE_SELF)
-    return usage.ru_maxrss / (2**30 if platform.system() == "Darwin" else 2**20)
+_RSS_UNITS = 2**30 if platform.system() == "Darwin" else 2**20
+"""What `ru_maxrss` counts in one GiB: bytes on macOS, KiB elsewhere."""
 
 
-def arena(*arguments: object, check: bool = True, quiet: bool = False) -> "subprocess.CompletedProcess[str]":
-    """Run the command `arena` as a user does, in a process of its own."""
+def peak_gib() -> float:
+    """Largest memory of this process so far, GiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _RSS_UNITS
+
+
+def arena_peak_gib(*arguments: object) -> float:
+    """Run the command `arena`, and return its peak memory, GiB.
+
+    Linux counts the peak of the process that starts another one as the peak of the started one too: the caller must be small.
+
+    Raises:
+        CalledProcessError: the command failed.
+    """
     command = [sys.executable, "-m", "arena", *map(str, arguments)]
-    return subprocess.run(command, check=check, capture_output=quiet, text=True)
+    with subprocess.Popen(command) as process:
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    return usage.ru_maxrss / _RSS_UNITS
 
 
 def machine_facts(*packages: str) -> dict[str, Any]:
