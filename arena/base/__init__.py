@@ -1,1 +1,1 @@
-"""What every other package may use: errors, files, formatting, progress, provenance, version."""
+"""The lowest layer, which every other package may import: errors, files, formatting, progress, provenance, version."""

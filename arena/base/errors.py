@@ -1,7 +1,7 @@
 """The error tree and the exit codes.
 
-An expected failure is an `ArenaError`: one clear line that says what, where, what was seen, and the fix. Anything else that
-reaches a user is a bug and keeps its traceback.
+An expected failure is an `ArenaError`. Its message is one clear line with the problem, its place, the value found, and the
+fix. Any other exception that reaches a user is a bug and keeps its traceback.
 """
 
 import difflib
@@ -23,17 +23,17 @@ class ExitCode(IntEnum):
 
 
 class ArenaError(Exception):
-    """Bad input, usage or configuration, told in one line."""
+    """Bad input, usage or configuration, described in one line."""
 
     exit_code = ExitCode.BAD_INPUT
 
 
 class UnreadableImageError(ArenaError):
-    """One image cannot be decoded; the run goes on without it and counts it.
+    """One image cannot be decoded; the run continues without it and counts it.
 
     Attributes:
-        reason: one of few, to count by; the whole message says more where there is more to say.
-        detail: what was seen, or empty.
+        reason: one of a few fixed texts, to count by.
+        detail: what was found in the file, or empty; the message appends it to the reason.
 
     >>> str(UnreadableImageError("truncated", "12 bytes are missing")), str(UnreadableImageError("empty"))
     ('truncated: 12 bytes are missing', 'empty')
@@ -46,29 +46,29 @@ class UnreadableImageError(ArenaError):
 
 
 class WeightsError(ArenaError):
-    """Files of a model are missing, damaged, or disagree with each other."""
+    """Files of a model are missing, damaged or inconsistent."""
 
 
 class FailedError(ArenaError):
-    """What was checked does not pass; the input itself was fine."""
+    """A check failed; the input itself is valid."""
 
     exit_code = ExitCode.FAILED
 
 
 class InconclusiveError(ArenaError):
-    """What was asked cannot be told from what is there; the input itself was fine."""
+    """The data do not decide the question; the input itself is valid."""
 
     exit_code = ExitCode.INCONCLUSIVE
 
 
 class IncomparableError(ArenaError):
-    """Two results of other datasets, tag sets or schemas."""
+    """Two results have different datasets, tag sets or schemas."""
 
     exit_code = ExitCode.INCOMPARABLE
 
 
 class VerdictError(ArenaError):
-    """A gate did not pass; its outcome says with which code the shell is left.
+    """A gate did not pass; its outcome sets the exit code.
 
     >>> VerdictError("undecided: ...", ExitCode.INCONCLUSIVE).exit_code
     <ExitCode.INCONCLUSIVE: 3>
@@ -80,11 +80,11 @@ class VerdictError(ArenaError):
 
 
 class ScoresError(ArenaError):
-    """Scores are no probabilities, or do not belong to the images or tags they are said to belong to."""
+    """Scores are not probabilities, or do not match the named images or tags."""
 
 
 def refuse_twice(where: object, what: str, names: Sequence[str]) -> None:
-    """Raise where a name stands twice in a list that needs each once.
+    """Raise if a name occurs twice in a list of unique names.
 
     >>> refuse_twice("truth.npz", "image", ["a", "b", "a"])
     Traceback (most recent call last):
@@ -97,7 +97,7 @@ def refuse_twice(where: object, what: str, names: Sequence[str]) -> None:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Say which known names are close to a mistyped one, or list them all where none is.
+    """Suggest the known names that are close to a mistyped one, or list all names if none is close.
 
     >>> nearest("joytga", ["joytag", "wd14"])
     'Did you mean joytag?'

@@ -1,4 +1,4 @@
-"""Files: digests, folders that can be written to, and the one way to write a file whole or not at all."""
+"""Files: digests, writable folders, and the only writer of files, which writes a file whole or not at all."""
 
 import errno
 import hashlib
@@ -27,7 +27,7 @@ _FIXES = {
     errno.ENOENT: "create the folder, or name another place",
     errno.ENOTDIR: "a file is where its folder should be; name another place",
 }
-"""What a user can do where a file cannot be written."""
+"""Error number -> what a user can do if a file cannot be written."""
 
 
 def digest_file(path: Path) -> str:
@@ -37,7 +37,7 @@ def digest_file(path: Path) -> str:
 
 
 def digest_known(path: Path) -> str:
-    """As `digest_file`, but a file of the same size and time of change is not read twice: for weights of gigabytes."""
+    """Return `digest_file`, cached by path, size and modification time, because weights have gigabytes."""
     stat = path.stat()
     return _digest(path, stat.st_size, stat.st_mtime_ns)
 
@@ -54,7 +54,7 @@ def digest_files(files: Mapping[str, Path]) -> str:
 
 
 def git_digest(path: Path) -> str:
-    """SHA-1 of a file as git names its content: of `blob`, its size and its bytes."""
+    """SHA-1 by which git names a file's content: the digest of `blob`, its size and its bytes."""
     digest = hashlib.sha1(f"blob {path.stat().st_size}\0".encode(), usedforsecurity=False)
     with path.open("rb") as file:
         while block := file.read(1 << 20):
@@ -63,10 +63,10 @@ def git_digest(path: Path) -> str:
 
 
 def make_folder(folder: Path) -> None:
-    """Create a folder that can be written to.
+    """Create a folder if needed, and check that it is writable.
 
     Raises:
-        ArenaError: it cannot.
+        ArenaError: the folder cannot be created or written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -79,15 +79,15 @@ def make_folder(folder: Path) -> None:
 
 @contextmanager
 def open_whole(path: Path, *, durable: bool = False) -> Iterator[BinaryIO]:
-    """A binary file to write into, which appears under its name when the block ends without an error, or not at all.
+    """Open a binary file for writing; it appears under its name only if the block ends without an error.
 
-    The bytes go into a temporary file of a unique name in the same folder, which is then renamed. So an earlier file stays as
-    it was until the new one is whole, and of two writers at once the last one wins with a whole file. A killed process leaves
-    its temporary file; see `remove_temporary`.
+    The bytes go into a temporary file with a unique name in the same folder. That file is then renamed. An earlier file stays
+    unchanged until the new one is complete. If two processes write at once, the last one wins with a complete file. A killed
+    process leaves its temporary file; see `remove_temporary`.
 
     Args:
-        durable: whether the bytes are on the disk before the file has its name. For files that later files rely on, such as
-            the parts of a run that is continued after a power failure.
+        durable: flush the bytes to the disk before the rename. For files that other files rely on, such as the parts of a
+            run that continues after a power failure.
 
     Raises:
         ArenaError: the file cannot be written: no space, no permission, no folder.
@@ -102,7 +102,7 @@ def open_whole(path: Path, *, durable: bool = False) -> Iterator[BinaryIO]:
         temporary.replace(path)
     except OSError as error:
         if error.errno is None or error.filename not in (None, str(temporary)):
-            raise  # of another file, which the block reads
+            raise  # the error concerns another file, which the block reads
         fix = _FIXES.get(error.errno, "name another place")
         raise ArenaError(f"{path}: cannot be written ({error.strerror}); {fix}") from None
     finally:
@@ -111,13 +111,13 @@ def open_whole(path: Path, *, durable: bool = False) -> Iterator[BinaryIO]:
 
 
 def write_whole(path: Path, content: str | bytes, *, durable: bool = False) -> None:
-    """Write a file whole or not at all, text as UTF-8 with its line ends as they are; see `open_whole`."""
+    """Write a file whole or not at all; text as UTF-8 with unchanged line ends. See `open_whole`."""
     with open_whole(path, durable=durable) as file:
         file.write(content.encode() if isinstance(content, str) else content)
 
 
 def is_temporary(name: str) -> bool:
-    """Whether a file's name is that of a temporary file of `open_whole`.
+    """Return whether a file name is that of a temporary file of `open_whole`.
 
     >>> is_temporary(".arena-812-00c0ffee00c0ffee.part"), is_temporary("scores.npz.part")
     (True, False)
@@ -128,10 +128,10 @@ def is_temporary(name: str) -> bool:
 def remove_temporary(folder: Path, *, recursive: bool = False) -> None:
     """Remove the temporary files that a killed process left in a folder.
 
-    Only for a folder that no other process writes to.
+    Call it only if no other process writes to the folder.
 
     Args:
-        recursive: whether folders inside it are cleared as well.
+        recursive: also clear the folders inside it.
     """
     for path in folder.rglob(".*") if recursive else folder.iterdir():
         if is_temporary(path.name):

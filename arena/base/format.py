@@ -1,4 +1,4 @@
-"""How numbers and names are written: digits, separators, names on one line, Markdown escapes.
+"""Formatting of numbers and names: digits, separators, names on one line, Markdown escapes.
 
 Rounding never shows 0 or 1 for a value that is neither.
 """
@@ -11,14 +11,14 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 UNDEFINED = "–"
-"""How an undefined figure is shown to readers; JoyTag's text formats print 0.0000 instead."""
+"""Text for an undefined metric; JoyTag's text formats print 0.0000 instead."""
 
 DECIDED = 0.05
-"""Up to which an adjusted p or a q decides, as `arena.evaluate` does it; what is above is undetermined."""
+"""Largest adjusted p or q that decides a difference, as in `arena.evaluate`; a larger one leaves it undetermined."""
 
 
 def figure(value: float | None) -> str:
-    """A figure with four digits; rounding never shows 0 or 1 for what is not.
+    """Format a metric with four digits; only exact values show as 0 or 1.
 
     >>> figure(0.03125), figure(0.00001), figure(0.99999), figure(1), figure(None)
     ('0.0312', '<0.0001', '>0.9999', '1.0000', '–')
@@ -34,7 +34,7 @@ def figure(value: float | None) -> str:
 
 
 def signed(value: float | None) -> str:
-    """A difference with four digits, and always its sign unless it is exactly zero.
+    """Format a difference with four digits and its sign; zero has no sign.
 
     >>> signed(0.0007), signed(-0.0152), signed(0.0), signed(-0.00001), signed(None)
     ('+0.0007', '−0.0152', '0.0000', '>−0.0001', '–')
@@ -51,7 +51,7 @@ def signed(value: float | None) -> str:
 
 
 def interval(low: float | None, high: float | None, show: Callable[[float | None], str] = figure) -> str:
-    """Both ends in brackets; empty where there is none.
+    """Format both ends in brackets; empty if an end is missing.
 
     >>> interval(0.29825, 0.33777), interval(-0.0152, 0.0184, signed), interval(None, None)
     ('[0.2983, 0.3378]', '[−0.0152, +0.0184]', '')
@@ -62,7 +62,7 @@ def interval(low: float | None, high: float | None, show: Callable[[float | None
 
 
 def probability(value: float | None) -> str:
-    """A p or q with two significant digits; never 0 or 1 for what is not, nor `DECIDED` for what is above it.
+    """Format a p or q with two significant digits; only exact values show as 1, and none above `DECIDED` shows as `DECIDED`.
 
     >>> probability(0.93906), probability(0.0019), probability(2e-23), probability(0.0503), probability(1)
     ('0.94', '0.0019', '<0.0001', '>0.05', '1')
@@ -80,7 +80,7 @@ def probability(value: float | None) -> str:
 
 
 def percent(part: int, whole: int) -> str:
-    """A share with one digit; never 0 or 100 for what is not; undefined without a whole.
+    """Format a share with one digit; only exact values show as 0 or 100; undefined if `whole` is 0.
 
     >>> percent(110, 140), percent(139_999, 140_000), percent(140, 140), percent(0, 0)
     ('78.6 %', '>99.9 %', '100 %', '–')
@@ -96,7 +96,7 @@ def percent(part: int, whole: int) -> str:
 
 
 def rate(value: float | None) -> str:
-    """Images a second with three significant digits.
+    """Format images per second with three significant digits.
 
     >>> rate(55.04), rate(1234.5), rate(0.1234), rate(None)
     ('55.0', '1,234', '0.123', '–')
@@ -109,12 +109,12 @@ def rate(value: float | None) -> str:
 
 
 def count(value: int) -> str:
-    """An integer with thousands separators."""
+    """Format an integer with thousands separators."""
     return f"{value:,}"
 
 
 def plural(number: int, one: str, many: str) -> str:
-    """A count with its noun.
+    """Format a count with its noun.
 
     >>> plural(1, "tag", "tags"), plural(1203, "image", "images")
     ('1 tag', '1,203 images')
@@ -123,7 +123,7 @@ def plural(number: int, one: str, many: str) -> str:
 
 
 def listed(items: Sequence[str], *, keep: int = 10, last: str = "and") -> str:
-    """Items as a sentence lists them, the tail counted.
+    """Join items for a sentence; items after the first `keep` are counted.
 
     >>> listed(["a", "b", "c"]), listed(["a", "b", "c", "d"], keep=2), listed(["a", "b"], last="or")
     ('a, b and c', 'a, b and 2 more', 'a or b')
@@ -137,7 +137,7 @@ def listed(items: Sequence[str], *, keep: int = 10, last: str = "and") -> str:
 
 
 def clipped(name: str, length: int = 60) -> str:
-    """A name as a sentence can hold it.
+    """Cut a name to a length that fits a sentence.
 
     >>> clipped("joytag"), clipped("y" * 500, 5)
     ('joytag', 'yyyy…')
@@ -146,7 +146,7 @@ def clipped(name: str, length: int = 60) -> str:
 
 
 def moment(iso: str) -> str:
-    """A time stamp as a reader would write it; unchanged where it is not ISO 8601.
+    """Format an ISO 8601 time for readers; return any other text unchanged.
 
     >>> moment("2026-11-02T12:00:00Z")
     '2 November 2026, 12:00 UTC'
@@ -160,11 +160,11 @@ def moment(iso: str) -> str:
 
 
 NAMED_LENGTH = 80
-"""Characters of a name that a line shows; a hostile one may have millions."""
+"""Largest number of characters of a name on a line; a hostile name may have millions."""
 
 
 def shown(name: str) -> str:
-    """A name as it fits on a line of text.
+    """Cut a name to `NAMED_LENGTH` and escape unprintable characters.
 
     >>> shown("a" + chr(10) + "b")
     'a\\\\nb'
@@ -177,16 +177,16 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 
 
 def one_line(name: str) -> str:
-    """A tag as it can stand on a line: control characters and line separators become spaces."""
+    """Replace control characters and line separators by spaces."""
     return _CONTROL.sub(" ", name)
 
 
 _DIRECTIONS = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-"""Marks that turn round what stands after a name; the letters themselves have their direction without them."""
+"""Direction marks, which reverse the text after a name; letters keep their own direction without them."""
 
 
 def unturned(name: str) -> str:
-    """A name on a line without marks of direction, so that what follows it stands where it is.
+    """Remove direction marks and line breaks, so that a name does not reorder the text after it.
 
     >>> unturned("\u202eevil")
     'evil'
@@ -195,31 +195,31 @@ def unturned(name: str) -> str:
 
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
-"""A file name that is not UTF-8 reaches us with these, and they cannot be written as UTF-8."""
+"""Python decodes a file name that is not UTF-8 to these; they cannot be encoded as UTF-8."""
 
 
 def encodable(text: str) -> str:
-    """Text as it can be written in UTF-8."""
+    """Replace characters that cannot be encoded as UTF-8."""
     return _LONE_SURROGATE.sub("\ufffd", text)
 
 
 _MARKS = re.compile(r"([\\`*_{}\[\]<>|#~$&])")
 
 _FIRST = re.compile(r"^([-+=](?=[-+=\s]|$)|\d+(?=[.)](?:\s|$)))")
-"""What makes a list, a heading or a rule of a line that begins with it."""
+"""Start of a line that Markdown reads as a list, a heading or a rule."""
 
 _REFERENCES = re.compile(r"@|#(?=\d)|(?i:gh-(?=\d)|www(?=\.))|:(?=//)|:(?=[\w+-]+:)")
-"""Where a mention, a number of an issue, an address or an emoji's name begins that GitHub would follow or replace."""
+"""Start of a mention, an issue number, an address or an emoji name, which GitHub would link or replace."""
 
 _EMBEDDINGS = re.compile("[\u202a-\u202e\u2066-\u2069]")
-"""Marks of direction that embed or override; the two plain marks (U+200E, U+200F) stay."""
+"""Direction marks that embed or override; the two plain marks (U+200E, U+200F) are kept."""
 
 APART = "<!-- -->"
-"""A comment: it is not shown, and what stands on either side of it is not read as one word."""
+"""An HTML comment: it is invisible and keeps Markdown from joining the text before and after it."""
 
 
 def escape_markdown(text: str) -> str:
-    """Text that Markdown shows as it is, on one line: no markup, no HTML, no link, no mention, no cell's end.
+    """Escape text so that Markdown shows it literally on one line: no markup, HTML, link, mention or end of a table cell.
 
     >>> escape_markdown("a|b <b>"), escape_markdown("@x of www.y.z")
     ('a\\\\|b \\\\<b\\\\>', '@<!-- -->x of www<!-- -->.y.z')
@@ -230,6 +230,6 @@ def escape_markdown(text: str) -> str:
 
 
 def _apart(line: str) -> list[str]:
-    """The line cut after every character that begins a reference."""
+    """Split the line after each match of `_REFERENCES`."""
     ends = [found.end() for found in _REFERENCES.finditer(line)]
     return [line[start:end] for start, end in zip([0, *ends], [*ends, None], strict=True)]

@@ -1,4 +1,4 @@
-"""Names of models and datasets: which are allowed, `NAME=PATH`, and names that collide."""
+"""Names of models and datasets: allowed names, `NAME=PATH`, and duplicate names."""
 
 import re
 from collections import Counter
@@ -11,14 +11,14 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
 
 
 class Named(NamedTuple):
-    """`NAME=PATH` in its two parts."""
+    """The two parts of `NAME=PATH`."""
 
     name: str
     path: str
 
 
 def check_name(name: str) -> None:
-    """Refuse a name of a model or a dataset that cannot be the name of a file."""
+    """Refuse a model or dataset name that cannot be a file name."""
     if not _NAME.fullmatch(name):
         raise ArenaError(
             f"{name!r}: a name is made of letters, digits and . _ + - and starts with one of the first two"
@@ -43,12 +43,12 @@ def split_named(spec: str) -> Named:
 
 
 def disambiguate(names: Sequence[str], *longer: Sequence[str]) -> list[str]:
-    """Replace each name that occurs more than once by a longer one; names that are still equal by the next longer one.
+    """Replace each name that occurs more than once by a longer one, and repeat with the next list of longer names.
 
     Args:
         longer: lists as long as `names`.
 
-    Returns: as many names; equal ones remain where no list tells them apart.
+    Returns: as many names; duplicates remain if no list distinguishes them.
 
     >>> disambiguate(["joytag", "wd14", "joytag"], ["joytag-old", "wd14-old", "joytag-new"])
     ['joytag-old', 'wd14', 'joytag-new']

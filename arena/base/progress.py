@@ -1,33 +1,38 @@
-"""What long work reports to, whoever shows it."""
+"""Interface for progress reports of long work."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Literal, Protocol
 
 Unit = Literal["items", "bytes"]
-"""What is counted; bytes are shown in megabytes."""
+"""Unit of a count; bytes are shown in megabytes."""
 
 
 class Progress(Protocol):
-    """What long work reports to; a terminal shows it."""
+    """Receiver of progress reports, such as a terminal."""
 
     def note(self, text: str) -> None:
-        """Say one line."""
+        """Show one line of text."""
 
     def count(
         self, what: str, total: int | None, done: int, *, unit: Unit = "items"
     ) -> AbstractContextManager[Callable[[int], None]]:
-        """Count towards a total (None where it is not known), some of it done before; yields what to call with each number."""
+        """Start a count and yield a function that advances it.
+
+        Args:
+            total: end of the count; None if unknown.
+            done: part of the total that was finished before.
+        """
 
 
 class Silent:
-    """Reports to nobody."""
+    """A Progress that discards everything."""
 
     def note(self, text: str) -> None:
-        """Say nothing."""
+        """Discard the text."""
 
     def count(
         self, what: str, total: int | None, done: int, *, unit: Unit = "items"
     ) -> AbstractContextManager[Callable[[int], None]]:
-        """Count nothing."""
+        """Yield a function that does nothing."""
         return nullcontext(lambda number: None)

@@ -1,4 +1,4 @@
-"""How a result came about: versions, machine, signature."""
+"""Provenance of a result: versions, machine, signature."""
 
 import hashlib
 import json
@@ -15,16 +15,16 @@ from arena.base.version import __version__
 PACKAGES = (
     "numpy", "scipy", "pillow", "torch", "timm", "onnxruntime-gpu", "onnxruntime", "scikit-learn", "pandas", "imagehash",
 )  # fmt: skip
-"""Packages whose version can move a figure."""
+"""Packages whose version can change a metric."""
 
 
 def now() -> str:
-    """The time in UTC, to the second."""
+    """Return the current time in UTC, to the second."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python and of every installed package that can move a figure."""
+    """Return the versions of Python and of every installed package that can change a metric."""
     found = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
@@ -35,12 +35,12 @@ def versions() -> dict[str, str]:
 
 
 def machine() -> dict[str, str]:
-    """What ran it, without its name or its owner's."""
+    """Describe the machine without host or user names."""
     return {"system": platform.system(), "processor": platform.machine(), "cores": str(os.cpu_count() or 1)}
 
 
 def processor_name() -> str:
-    """The processor as it calls itself, or else its kind."""
+    """Return the processor's model name, or its architecture if unknown."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -50,7 +50,7 @@ def processor_name() -> str:
 
 
 def device_name(device: str) -> str:
-    """What a network runs on: a CUDA device as it calls itself, or the processor and its cores."""
+    """Return the name of a CUDA device, or the processor and its number of cores."""
     if device.startswith("cuda"):
         import torch
 
@@ -59,7 +59,7 @@ def device_name(device: str) -> str:
 
 
 def digest(content: Mapping[str, Any]) -> str:
-    """SHA-256 of a mapping, whatever the order of its keys, in hexadecimal."""
+    """SHA-256 of a mapping in hexadecimal, independent of the order of its keys."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -74,11 +74,12 @@ def signature(
     imply: bool = False,
     against: Sequence[str] = (),
 ) -> str:
-    """One line that pins what was compared, for a paper or a model card.
+    """Return one line that identifies a comparison, for a paper or a model card.
 
     Args:
-        dataset: name and digest; models: name, digest of what its scores depend on, and thresholds.
-        imply: scores were closed over implications; said only where they were.
+        dataset: name and digest.
+        models: for each model its name, the digest of all inputs of its scores, and its thresholds.
+        imply: whether implications raised the scores; the line mentions it only if true.
         against: name and digest of each index of training images, if any.
 
     >>> signature(dataset="demo@12ab", images=9, tags=2, min_positives=1, convention="arena", models=["a@34cd>=0.4"])

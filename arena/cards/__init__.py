@@ -1,7 +1,7 @@
-"""Cards: what is known of a tagger or a dataset, as TOML, read and validated.
+"""Cards: TOML files that describe a tagger or a dataset, read and validated.
 
-Cards lie in `models/` and `datasets/` of a root: the folder that `--root` names, then the checkout, or else the installed
-package. A card that is wrong is refused with the field, what was seen, and what is allowed.
+Cards are in the folders `models/` and `datasets/` of a root. The roots are the folder of `--root`, then the checkout or else
+the installed package. The error for a wrong card names the field, its value, and the allowed values.
 """
 
 from arena.base.names import check_name

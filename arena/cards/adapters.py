@@ -1,6 +1,6 @@
-"""Which adapters there are: the project's own, and those that installed packages offer as entry points.
+"""Available adapters: the project's own, and entry points of installed packages.
 
-A package is asked for its name and version only; nothing of it is imported before a model needs it.
+Only the name and version of a package are read. Its code is imported when a model needs it.
 """
 
 from importlib.metadata import EntryPoint, entry_points
@@ -11,32 +11,32 @@ ADAPTERS = ("joytag", "onnx", "timm", "pixai", "jtp", "ram", "precomputed", "ens
 """The project's own adapters; a plugin cannot take one of these names."""
 
 PLUGIN_GROUP = "arena.taggers"
-"""The group of entry points in which a package names its adapters: `NAME = "module:load"`."""
+"""Entry-point group in which a package declares its adapters: `NAME = "module:load"`."""
 
 
-def check_adapter(name: str, where: str) -> None:
+def refuse_unknown_adapter(name: str, where: str) -> None:
     """Refuse an adapter that neither the project nor an installed package has.
 
     Args:
-        where: which card says so.
+        where: path of the card, for the error.
 
     Raises:
-        ArenaError: there is none, or several packages offer it.
+        ArenaError: no package has the adapter, or several packages have it.
     """
     if name in ADAPTERS or find_plugin(name) is not None:
         return
     offered = sorted({point.name for point in entry_points(group=PLUGIN_GROUP)} - set(ADAPTERS))
     raise ArenaError(
-        f"{where}: adapter = {name!r}; allowed: {', '.join([*ADAPTERS, *offered])}. Another one comes with a package "
-        f"that has the entry point {name} in {PLUGIN_GROUP}; is it installed?"
+        f"{where}: adapter = {name!r}; allowed: {', '.join([*ADAPTERS, *offered])}. Another adapter needs an installed "
+        f"package with the entry point {name} in {PLUGIN_GROUP}"
     )
 
 
 def find_plugin(name: str) -> EntryPoint | None:
-    """The entry point of an adapter in somebody else's package, not yet imported; None where none is installed.
+    """Return the entry point of an adapter in another package, not yet imported; None if none is installed.
 
     Raises:
-        ArenaError: two packages offer the name.
+        ArenaError: two packages have an adapter of this name.
     """
     found = list(entry_points(group=PLUGIN_GROUP, name=name))
     if len(found) > 1:
@@ -45,5 +45,5 @@ def find_plugin(name: str) -> EntryPoint | None:
 
 
 def package_of(point: EntryPoint) -> str:
-    """The package that offers an adapter, with its version: `mean-colour 1.0`."""
+    """Return the name and version of the package with an adapter: `mean-colour 1.0`."""
     return f"{point.dist.name} {point.dist.version}" if point.dist is not None else point.module

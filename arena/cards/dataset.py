@@ -1,4 +1,4 @@
-"""What is known of a frozen dataset."""
+"""The card of a frozen dataset."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,12 +11,12 @@ from arena.cards.toml import Table, load_toml
 
 @dataclass(frozen=True)
 class DatasetCard:
-    """What is known of one frozen dataset.
+    """Description of one frozen dataset.
 
     Attributes:
-        folder: where `images.parquet` and `images/` are.
-        digest: SHA-256 of the set when it was frozen, or empty.
-        facts: everything else on the card.
+        folder: folder of `images.parquet` and `images/`.
+        digest: SHA-256 of the dataset when it was frozen, or empty.
+        facts: all fields of the card.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Where cards are, and how a user names one."""
+"""Find the card that a user names."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -12,7 +12,7 @@ from arena.cards.model import CARD_FILE, ModelCard, Thresholds, read_model_card
 from arena.cards.toml import Table, load_toml
 
 GROUPS_FILE = "groups.toml"
-"""Beside the cards: names that stand for several models, `wd-v3 = ["wd-vit-v3", ...]`."""
+"""File in the folder of the cards with names of groups of models, such as `wd-v3 = ["wd-vit-v3", ...]`."""
 
 LAYOUTS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("model.safetensors", "config.json", "top_tags.txt"), "joytag"),
@@ -23,17 +23,17 @@ LAYOUTS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("model.safetensors", "config.json", "preprocessor_config.json"), "pixai-v1.0"),
     (("model.safetensors", "config.json", "selected_tags.csv"), "wd-vit-v3-timm"),
 )
-"""Files that tell what a local folder holds, weights first -> the card whose preprocessing and thresholds it follows."""
+"""Files that identify the layout of a local folder, weights first -> card with its preprocessing and thresholds."""
 
 STORE_FILE = "store.json"
-"""A folder that holds this file holds scores of an earlier run."""
+"""File that marks a folder of scores from an earlier run."""
 
 
 def roots(root: Path | None) -> list[Path]:
-    """Folders that hold `models/` and `datasets/`: the user's, then the checkout's or the installed package's.
+    """Return the folders with `models/` and `datasets/`: the user's, then the checkout's or the installed package's.
 
     Raises:
-        ArenaError: the user's root is no folder.
+        ArenaError: the user's root is not a folder.
     """
     if root is not None and not root.is_dir():
         raise ArenaError(f"--root {root}: no such folder; name one that holds models/ or datasets/")
@@ -44,16 +44,16 @@ def roots(root: Path | None) -> list[Path]:
 
 
 def model_cards(root: Path | None = None) -> dict[str, ModelCard]:
-    """Every model card by name; a card under the user's root hides a shipped one of the same name."""
+    """Return every model card by name; a card in the user's root hides a bundled one of the same name."""
     paths = [path for path in _card_paths(root, "models/*.toml") if path.name != GROUPS_FILE]
     return {card.name: card for path in paths for card in [read_model_card(path)]}
 
 
 def model_groups(root: Path | None = None) -> dict[str, tuple[str, ...]]:
-    """Every group of models by name, the user's hiding a shipped one; a group of one is another name of its model.
+    """Return every group of models by name; a user's group hides a bundled one. A group of one is an alias of its model.
 
     Raises:
-        ArenaError: a group that is no list of names.
+        ArenaError: a group is not a list of names.
     """
     groups = {}
     for path in _card_paths(root, f"models/{GROUPS_FILE}"):
@@ -65,18 +65,18 @@ def model_groups(root: Path | None = None) -> dict[str, tuple[str, ...]]:
 
 
 def model_patterns(root: Path | None = None) -> tuple[str, ...]:
-    """The names that stand for any member of a family, `{arch}` where its own name goes, in order."""
+    """Return the name patterns of families of models, sorted; `{arch}` stands for the member's own name."""
     return tuple(sorted({Table(load_toml(path), str(path)).text("name") for path in _pattern_paths(root)}))
 
 
 def find_model(spec: str, root: Path | None = None) -> ModelCard:
-    """The card of a model named by its card, by a pattern such as `animetimm-ARCH`, or by `NAME=PATH`.
+    """Return the card of a model named by its card, by a pattern such as `animetimm-ARCH`, or by `NAME=PATH`.
 
     A path is a folder, a card, a file of scores, or a run's folder of scores.
 
     Raises:
-        ArenaError: no such name (the nearest are suggested), several models, nothing at the path, a folder in no known
-            layout, or an ensemble of what there is not.
+        ArenaError: the name is unknown (the nearest are suggested) or names several models; the path does not exist or its
+            layout is unknown; or a member of an ensemble is unknown.
     """
     cards, groups = model_cards(root), model_groups(root)
     members = groups.get(spec, ()) if spec not in cards else ()
@@ -86,10 +86,10 @@ def find_model(spec: str, root: Path | None = None) -> ModelCard:
 
 
 def find_models(specs: Sequence[str], root: Path | None = None) -> list[ModelCard]:
-    """The cards of several models, each named once; a group stands for those of its models that are not named besides.
+    """Return the cards of several models; a group stands for its models that are not also named singly.
 
     Raises:
-        ArenaError: none, or two of one name.
+        ArenaError: no model is named, or a name occurs twice.
     """
     cards, groups = model_cards(root), model_groups(root)
     if not specs:
@@ -98,7 +98,7 @@ def find_models(specs: Sequence[str], root: Path | None = None) -> list[ModelCar
     names = [split_named(spec).name for spec in single]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise ArenaError(f"--models: {twice} is named twice; a second one enters as OTHERNAME=PATH")
+        raise ArenaError(f"--models: {twice} is named twice; give the second one another name: OTHERNAME=PATH")
     wanted: dict[str, None] = {}
     for spec in specs:
         members = (spec,) if spec in single else [member for member in groups[spec] if member not in names]
@@ -107,27 +107,29 @@ def find_models(specs: Sequence[str], root: Path | None = None) -> list[ModelCar
 
 
 def dataset_cards(root: Path | None = None) -> dict[str, DatasetCard]:
-    """Every dataset card by name, likewise."""
+    """Return every dataset card by name; a card in the user's root hides a bundled one of the same name."""
     return {
         card.name: card for path in _card_paths(root, "datasets/*/dataset.toml") for card in [read_dataset_card(path)]
     }
 
 
 def find_dataset(spec: str, root: Path | None = None) -> DatasetCard:
-    """The card of a dataset named by its card, or by the path of a frozen folder."""
+    """Return the card of a dataset named by its card, or by the path of a frozen folder."""
     folder = Path(spec)
     if (folder / "dataset.toml").exists():
         return read_dataset_card(folder / "dataset.toml")
     cards = dataset_cards(root)
     if spec not in cards:
         if folder.is_dir():
-            raise ArenaError(f"{folder}: no dataset.toml in it, so it is no frozen dataset")
-        raise ArenaError(f"no dataset is called {spec!r}. {nearest(spec, cards)} A folder is named by its path")
+            raise ArenaError(
+                f"{folder}: no dataset.toml in it, so it is not a frozen dataset; make one: arena dataset freeze"
+            )
+        raise ArenaError(f"no dataset is called {spec!r}. {nearest(spec, cards)} Name a folder by its path")
     return cards[spec]
 
 
 def _card_paths(root: Path | None, pattern: str) -> list[Path]:
-    """The shipped cards, then the user's, which thus come to hold."""
+    """Return the bundled cards, then the user's, so that the user's replace bundled ones of the same name."""
     return [path for place in reversed(roots(root)) for path in sorted(place.glob(pattern))]
 
 
@@ -143,14 +145,14 @@ def _find(spec: str, cards: Mapping[str, ModelCard], groups: Iterable[str], root
     card = cards.get(name) or _patterned(name, root)
     if card is None:
         if name in groups:
-            raise ArenaError(f"{GROUPS_FILE}: a group holds the group {name}; name the models of it")
+            raise ArenaError(f"{GROUPS_FILE}: a group contains the group {name}; list its models instead")
         suggestion = nearest(name, {*cards, *groups})
-        raise ArenaError(f"no model is called {name!r}. {suggestion} A local folder enters as NAME=PATH")
+        raise ArenaError(f"no model is called {name!r}. {suggestion} Name a local folder as NAME=PATH")
     return with_members(card, cards)
 
 
 def _patterned(name: str, root: Path | None) -> ModelCard | None:
-    """The card of a family whose every member is named alike: `models/patterns/*.toml` with `{arch}` in its name."""
+    """Return the card of a family's member; a family is a card in `models/patterns/` with `{arch}` in its name."""
     fitting = []
     for path in _pattern_paths(root):
         before, _, behind = Table(load_toml(path), str(path)).text("name").partition("{arch}")
@@ -159,12 +161,12 @@ def _patterned(name: str, root: Path | None) -> ModelCard | None:
             fitting.append((len(before + behind), path, arch))
     if not fitting:
         return None
-    _, path, arch = max(fitting, key=lambda pattern: pattern[0])  # `animetimm-X-timm` rather than `animetimm-ARCH`
+    _, path, arch = max(fitting, key=lambda pattern: pattern[0])  # prefer `animetimm-ARCH-timm` to `animetimm-ARCH`
     return read_model_card(path, arch=arch)
 
 
 def _local_card(name: str, folder: Path, cards: Mapping[str, ModelCard]) -> ModelCard:
-    """A card for a path: its own, that of the model whose layout it has, or one of scores that are there already."""
+    """Return the card of a path: its own, the card of the model with the same layout, or a card of existing scores."""
     if folder.suffix == ".toml" and folder.is_file():
         return replace(read_model_card(folder), name=name)
     if folder.suffix == ".npz" and not folder.is_dir():
@@ -186,11 +188,11 @@ def _local_card(name: str, folder: Path, cards: Mapping[str, ModelCard]) -> Mode
                 files=files,
             )  # fmt: skip
     wanted = "; or ".join(", ".join(files) for files, _ in LAYOUTS)
-    raise ArenaError(f"model {name}: {folder} is in no layout that is known; it needs {wanted}")
+    raise ArenaError(f"model {name}: {folder} has no known layout; it needs {wanted}")
 
 
 def _card_of_scores(name: str, folder: Path, files: tuple[str, ...], cards: Mapping[str, ModelCard]) -> ModelCard:
-    """A card for scores of anywhere; the thresholds are those of the card of that name, as `arena score` has it."""
+    """Return a card of existing scores; it takes the thresholds of the card with the same name, as `arena score` does."""
     if not (folder / files[0]).is_file():
         raise ArenaError(f"model {name}: no file {folder / files[0]}; name an .npz file of scores")
     thresholds = cards[name].thresholds if name in cards else Thresholds()

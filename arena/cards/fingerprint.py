@@ -1,4 +1,4 @@
-"""A fingerprint in its parts: what a card expects of its model's scores on the canary images."""
+"""Parts of a fingerprint: the scores that a card expects from its model on the canary images."""
 
 import base64
 import binascii
@@ -9,12 +9,12 @@ from arena.base.errors import ArenaError
 
 
 class Fingerprint(NamedTuple):
-    """A fingerprint in its parts; `arena.diagnostics.fingerprint` makes and compares them.
+    """Parts of a fingerprint; `arena.diagnostics.fingerprint` computes and compares fingerprints.
 
     Attributes:
         canary: first digits of the canary set's digest.
-        precision: in which the network ran.
-        tags: first digits of a digest of the tags' names, in any order.
+        precision: precision of the network.
+        tags: first digits of a digest of the tag names; independent of their order.
         sums: steps, int (images * sums an image).
     """
 
@@ -29,16 +29,16 @@ class Fingerprint(NamedTuple):
 
 
 def read_fingerprint(text: str, where: str) -> Fingerprint:
-    """A fingerprint from its text.
+    """Parse the text of a fingerprint.
 
     Args:
-        where: which option or card has it.
+        where: option or card that contains it, for the error.
 
     Raises:
-        ArenaError: it is none.
+        ArenaError: the text is not a fingerprint.
 
-    >>> told = str(Fingerprint("0f3a5c", "fp32", "12345678", (1024, -1)))
-    >>> told, read_fingerprint(told, "--expect").sums
+    >>> text = str(Fingerprint("0f3a5c", "fp32", "12345678", (1024, -1)))
+    >>> text, read_fingerprint(text, "--expect").sums
     ('0f3a5c.fp32.12345678.AAQA____', (1024, -1))
     """
     parts = re.fullmatch(r"([0-9a-f]{6})\.(\w+)\.([0-9a-f]{8})\.(.*)", text.strip(), re.ASCII)
@@ -47,8 +47,10 @@ def read_fingerprint(text: str, where: str) -> Fingerprint:
     except (ValueError, binascii.Error):
         parts = None
     if parts is None:
-        raise ArenaError(f"{where} = {text!r}: no fingerprint; give what arena verify printed, four parts with dots")
+        raise ArenaError(
+            f"{where} = {text!r}: not a fingerprint; copy the line of arena verify, four parts separated by dots"
+        )
     if not packed or len(packed) % 3:
-        raise ArenaError(f"{where} = {text!r}: the fingerprint is cut short; give the whole of it")
+        raise ArenaError(f"{where} = {text!r}: the fingerprint is cut short; copy all of it")
     sums = (int.from_bytes(packed[start : start + 3], "big", signed=True) for start in range(0, len(packed), 3))
     return Fingerprint(parts[1], parts[2], parts[3], tuple(sums))

@@ -1,4 +1,4 @@
-"""Ensembles: the cards of the members that a card names."""
+"""Ensembles: look up the cards of the members."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -8,10 +8,10 @@ from arena.cards.model import ModelCard
 
 
 def with_members(card: ModelCard, cards: Mapping[str, ModelCard]) -> ModelCard:
-    """A card with the cards of its members, where it is an ensemble; any other as it is.
+    """Return an ensemble's card with the cards of its members; return any other card unchanged.
 
     Raises:
-        ArenaError: a member has no card, or is an ensemble, which the ensemble itself would be too.
+        ArenaError: a member has no card, or is itself an ensemble.
     """
     if card.adapter != "ensemble":
         return card

@@ -1,4 +1,4 @@
-"""What is known of a tagger: where its files are, what it wants and what it gives."""
+"""The card of a tagger: its files, input and output."""
 
 import re
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from arena.base.errors import ArenaError, nearest
 from arena.base.names import check_name
-from arena.cards.adapters import check_adapter
+from arena.cards.adapters import refuse_unknown_adapter
 from arena.cards.fingerprint import Fingerprint, read_fingerprint
 from arena.cards.pixels import InputSpec, Preprocess, read_input, read_preprocess
 from arena.cards.source import Source, read_elsewhere
@@ -20,23 +20,23 @@ from arena.tags.space import VENDOR_CATEGORIES
 TAG_FORMATS = (
     "top_tags", "selected_tags", "tags_json", "tag_mapping", "camie_metadata", "classes_json", "deepdanbooru", "config_tags",
 )  # fmt: skip
-"""How lists of tags are written; `arena.taggers.files.tag_files` reads each."""
+"""File formats of tag lists; `arena.taggers.files.tag_files` reads them."""
 
 THRESHOLD_FORMATS = (
     "selected_tags", "thresholds_csv", "threshold_json", "camie_metadata", "pr_thresholds", "config_tags", "threshold_list",
 )  # fmt: skip
-"""How files of thresholds are written."""
+"""File formats of thresholds."""
 
 TIMM_CONFIG = "config.json"
-"""timm's file beside the weights, which also tells the preprocessing."""
+"""timm's file in the folder of the weights; it also describes the preprocessing."""
 
 CARD_FILE = "card.toml"
-"""A card of this name inside a model's folder speaks for that folder."""
+"""Name of the card inside a model's folder."""
 
 
 @dataclass(frozen=True)
 class TagFile:
-    """Which file tells the tags, and how it is written.
+    """The file with the tag list, and its format.
 
     Attributes:
         file: one of the card's files.
@@ -49,13 +49,13 @@ class TagFile:
 
 @dataclass(frozen=True)
 class Thresholds:
-    """The vendor's thresholds: one for all tags, another for some categories, and another for single tags.
+    """The vendor's thresholds: a default, and thresholds of categories and of single tags.
 
     Attributes:
-        file: one of the card's files that tells those of categories or tags; empty: none.
+        file: one of the card's files, with thresholds of categories or tags; empty: none.
         format: one of `THRESHOLD_FORMATS`.
-        profile: which of several sets in the file, such as `balanced`; empty: its only one.
-        tags: by name; those that the file tells come before them.
+        profile: name of one of several sets in the file, such as `balanced`; empty: its only set.
+        tags: tag -> threshold; a threshold in the file has precedence.
     """
 
     default: float | None = None
@@ -68,28 +68,29 @@ class Thresholds:
 
 @dataclass(frozen=True)
 class ModelCard:
-    """What is known of one tagger.
+    """Description of one tagger.
 
     Attributes:
-        name: how users call it.
-        adapter: one of `ADAPTERS`, or one that an installed package offers.
-        folder: where its files are or may be put.
-        hub, revision: where they are fetched, or None.
-        elsewhere: the files that lie in another repository of the hub, and in which.
-        files: what it needs, weights first; none for an ensemble.
-        sha256: digest of some of its files, where it is known.
+        name: name for users.
+        adapter: one of `ADAPTERS`, or an adapter of an installed package.
+        folder: folder of its files; downloads go there.
+        hub, revision: repository of its files, or None.
+        elsewhere: file -> source, for files in another repository of the hub.
+        files: files that the model needs, weights first; empty for an ensemble.
+        sha256: file -> known digest.
         output: `logits` or `probabilities`.
-        output_name: of the graph's output; empty: its first.
-        tags: where its tags are told; None: as the adapter's layout has it.
-        verified: whether the published weights were run by this project.
-        fingerprint: of its scores on the canary images, as `arena verify` printed it, which then compares by itself; None:
-            not known.
-        tag_count: how many tags it has; 0: unknown.
-        preprocess_file: one of the card's files that tells the preprocessing, in place of the card; empty: none.
-        preprocess_notes: once that file is read, where it differs from the card and what it leaves to it, a line each.
-        members: names of the models of an ensemble, in order; none for any other.
-        weights: how much each of them counts, above 0; all alike where none is told.
-        member_cards: their cards, once they are looked up.
+        output_name: name of the graph's output; empty: its first.
+        tags: file with the tag list; None: the file of the adapter's layout.
+        verified: whether this project has run the published weights.
+        fingerprint: fingerprint of its scores on the canary images, as `arena verify` prints it; `arena verify` compares with
+            it; None: unknown.
+        tag_count: number of tags; 0: unknown.
+        preprocess_file: one of the card's files, which replaces the card's preprocessing; empty: none.
+        preprocess_notes: one line for each difference between that file and the card, and for each field that the file
+            lacks; empty until the file is read.
+        members: names of an ensemble's models, in order; empty for any other model.
+        weights: weight of each member, above 0; empty: equal weights.
+        member_cards: cards of the members, once they are looked up.
     """
 
     name: str
@@ -121,34 +122,34 @@ class ModelCard:
 
     @property
     def single(self) -> "tuple[ModelCard, ...]":
-        """The cards that have files: those of an ensemble's members, or this one."""
+        """Cards with files: those of an ensemble's members, or this card."""
         return self.member_cards or (self,)
 
     @property
     def caution(self) -> str:
-        """What has to stand beside its name: that its output was never checked; empty where it was."""
+        """Warning to show with the name of an unverified model; empty if it is verified."""
         return "" if self.verified else f"{self.name}: unverified, not checked against its authors' own output"
 
     def source(self, file: str) -> Source | None:
-        """Where one of its files is fetched; None where it is not."""
+        """Return the repository of one of its files; None if it is not downloaded."""
         own = None if self.hub is None else Source(self.hub, self.revision)
         return self.elsewhere.get(file, own)
 
     @property
     def unpinned(self) -> tuple[Source, ...]:
-        """The repositories of its files that may come to hold other ones, each once."""
+        """Repositories of its files without a fixed commit, each once; their files may change."""
         sources = dict.fromkeys(self.source(file) for file in self.files)
         return tuple(source for source in sources if source is not None and not source.pinned)
 
 
 def read_model_card(path: Path, *, arch: str = "") -> ModelCard:
-    """Read one model card; its files are expected in the folder of the card's name beside it, or where it says `folder`.
+    """Read one model card; the model's folder is the card's field `folder`, or the sibling folder with the card's name.
 
     Args:
-        arch: takes the place of `{arch}` in the name, the title and the hub of a card that is a pattern.
+        arch: replaces `{arch}` in the name, the title and the hub of a pattern card.
 
     Raises:
-        ArenaError: no TOML, a field unknown, missing, or of a value that is not allowed.
+        ArenaError: the file is not TOML, or a field is unknown, missing or has a value that is not allowed.
     """
     content = load_toml(path)
     for key in ("name", "title", "hub") if arch else ():
@@ -158,7 +159,7 @@ def read_model_card(path: Path, *, arch: str = "") -> ModelCard:
     name = table.text("name")
     check_name(name)
     adapter = table.text("adapter")
-    check_adapter(adapter, str(path))
+    refuse_unknown_adapter(adapter, str(path))
     preprocess, network_input = table.table("preprocess"), table.table("input")
     silent = not preprocess.content and not network_input.content
     preprocess_file = preprocess.text("file", TIMM_CONFIG if silent and adapter == "timm" else "")
@@ -195,7 +196,7 @@ def read_model_card(path: Path, *, arch: str = "") -> ModelCard:
 
 
 def _refuse_wrong_files(card: ModelCard, where: str) -> None:
-    """Every file that a field names must be listed, and a digest must be one."""
+    """Refuse a file that is named in a field but not in `files`, a wrong digest, and a path outside the model's folder."""
     named = {"preprocess.file": card.preprocess_file, "thresholds.file": card.thresholds.file}
     named |= {"tags.file": card.tags.file} if card.tags else {}
     named |= {f"sha256.{file}": file for file in card.sha256} | {f"elsewhere.{file}": file for file in card.elsewhere}
@@ -203,7 +204,7 @@ def _refuse_wrong_files(card: ModelCard, where: str) -> None:
         if file and file not in card.files:
             raise ArenaError(f"{where}: {key} = {file!r} is not among files. {nearest(file, card.files)}")
     if card.elsewhere and card.hub is None:
-        raise ArenaError(f"{where}: elsewhere = {list(card.elsewhere)}, but no hub of the other files; say hub too")
+        raise ArenaError(f"{where}: elsewhere = {list(card.elsewhere)}, but no hub of the other files; add hub")
     for file, digest in card.sha256.items():
         if not re.fullmatch("[0-9a-f]{64}", digest):
             raise ArenaError(f"{where}: sha256 of {file} = {digest!r}; 64 digits 0 to 9 and a to f")
@@ -213,14 +214,14 @@ def _refuse_wrong_files(card: ModelCard, where: str) -> None:
 
 
 class _Members(NamedTuple):
-    """Of an ensemble."""
+    """Members of an ensemble and their weights."""
 
     names: tuple[str, ...] = ()
     weights: tuple[float, ...] = ()
 
 
 def _members(table: Table) -> _Members:
-    """`members = ["a", "b"]`, and `weights = [2, 1]` where they do not count alike."""
+    """Read `members = ["a", "b"]` and, for unequal weights, `weights = [2, 1]`."""
     names = tuple(table.texts("members"))
     if len(names) < 2 or len(set(names)) < len(names):
         raise ArenaError(f"{table.where}: members = {list(names)}; an ensemble has at least two, each named once")
@@ -230,7 +231,7 @@ def _members(table: Table) -> _Members:
     ):
         raise ArenaError(f"{table.where}: weights = {weights}; each must be a number above 0")
     if weights and len(weights) != len(names):
-        raise ArenaError(f"{table.where}: {len(weights)} weights for {len(names)} members; give each member one")
+        raise ArenaError(f"{table.where}: {len(weights)} weights for {len(names)} members; give one weight per member")
     return _Members(names, tuple(map(float, weights)))
 
 
@@ -242,9 +243,9 @@ def _fingerprint(table: Table) -> Fingerprint | None:
 def _tag_file(table: Table) -> TagFile | None:
     if not table.content:
         return None
-    told = TagFile(table.text("file"), table.choice("format", TAG_FORMATS))
+    tag_file = TagFile(table.text("file"), table.choice("format", TAG_FORMATS))
     table.finish()
-    return told
+    return tag_file
 
 
 def _thresholds(table: Table) -> Thresholds:

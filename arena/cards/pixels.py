@@ -1,4 +1,4 @@
-"""What a tagger wants to see: which square of pixels, and how it becomes the network's input."""
+"""Preprocessing of a tagger: the square of pixels, and its conversion to the network's input."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ FILTERS = {
     "opencv": ("bicubic", "bilinear", "lanczos", "area", "nearest"),
     "torch": ("bicubic", "bilinear"),
 }
-"""The filters of each library by which a picture is resized."""
+"""Library -> its resize filters."""
 
 Colour = tuple[int, int, int]
 """Red, green, blue, 0 to 255."""
@@ -18,25 +18,25 @@ Colour = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Preprocess:
-    """Which pixels a tagger wants; two equal ones are computed once and shared.
+    """How an image becomes a square of pixels; models with equal values share the computed squares.
 
     Attributes:
-        size: side of the square, pixels; 0 where the weights tell it.
-        pad: `before` the resize, `after` it (fitted into the square, then padded), or `none`, which squashes the picture;
-            padded around its centre (offset `//2`).
-        pad_mode: `colour`, or `edge` for the nearest pixel's.
+        size: side of the square, pixels; 0: read from the weights.
+        pad: `before` the resize, `after` it (the image is fitted into the square, then padded), or `none`, which ignores the
+            aspect ratio; the image is centred (offset `//2`).
+        pad_mode: `colour`, or `edge` for the colour of the nearest pixel.
         pad_colour: red, green, blue, 0 to 255.
-        enlarge: whether a small picture is enlarged; if not, it is padded to the whole size.
+        enlarge: whether a small image is enlarged; if not, it is padded to the full size.
         resize: filter, by its name in the library: `bicubic`, `bilinear`, `lanczos`, `box`, `hamming`, `nearest`, `area`.
-        resize_up: another filter for pictures that are enlarged; empty: the same.
-        library: whose filter: `pil`, `opencv` or `torch` (antialiased, on uint8).
-        alpha: what shows through transparency, 0 to 255.
-        rounding: how the sides of a fitted picture become whole: `nearest` (halves to the even one), `down` from the aspect, or
-            `cut`, both sides by one ratio, where the longer may lose a pixel too.
-        fit_size: side of a first square, into which the picture is fitted and padded before that is resized; 0: none.
+        resize_up: filter for images that are enlarged; empty: `resize`.
+        library: library of the filter: `pil`, `opencv` or `torch` (antialiased, on uint8).
+        alpha: background colour of transparent pixels, 0 to 255.
+        rounding: rounding of the sides of a fitted image: `nearest` (halves to even), `down` from the aspect ratio, or `cut`,
+            which scales both sides by one ratio, so that the longer side may also lose a pixel.
+        fit_size: side of a first square; the image is fitted into it and padded before the resize; 0: none.
         fit_resize: filter of the first square; empty: `resize`.
-        crop_from: side to which the square is resized so that the middle `size` of it is cut out; 0: no cut.
-        crop_rounding: where the middle of an odd rest starts: `down`, or `nearest` (halves to the even one).
+        crop_from: side to which the square is resized before its centre of side `size` is cropped; 0: no crop.
+        crop_rounding: rounding of the crop's offset if the margin is odd: `down`, or `nearest` (halves to even).
     """
 
     size: int = 0
@@ -57,14 +57,14 @@ class Preprocess:
 
 @dataclass(frozen=True)
 class InputSpec:
-    """How pixels become the network's input: `(pixels / scale - mean) / std`, channel by channel.
+    """Conversion of pixels to the network's input: `(pixels / scale - mean) / std` for each channel.
 
     Attributes:
-        channels: `rgb` or `bgr`, the order that the network wants; mean and std are in this order.
+        channels: `rgb` or `bgr`, the network's channel order; mean and std are in this order.
         scale: divisor, 255 or 1.
-        layout: `nhwc` or `nchw`, or `auto` where the graph tells it.
-        name: of the graph's input; empty: its first.
-        padding_mask: name of a further input, bool (n, size, size), true where a pixel is padding; empty: none.
+        layout: `nhwc` or `nchw`; `auto`: read from the graph.
+        name: name of the graph's input; empty: its first.
+        padding_mask: name of a further input, bool (n, size, size), true for padding pixels; empty: none.
     """
 
     channels: str = "rgb"
@@ -77,10 +77,10 @@ class InputSpec:
 
 
 def read_preprocess(table: Table) -> Preprocess:
-    """The `[preprocess]` table of a card; its `file` is another reader's.
+    """Read the `[preprocess]` table of a card, except its field `file`.
 
     Raises:
-        ArenaError: a field unknown, of a value that is not allowed, or two that contradict each other.
+        ArenaError: a field is unknown, has a value that is not allowed, or contradicts another field.
     """
     library = table.choice("library", tuple(FILTERS), "pil")
     filters = FILTERS[library]
@@ -106,7 +106,7 @@ def read_preprocess(table: Table) -> Preprocess:
 
 
 def read_input(table: Table) -> InputSpec:
-    """The `[input]` table of a card."""
+    """Read the `[input]` table of a card."""
     spec = InputSpec(
         channels=table.choice("channels", ("rgb", "bgr"), "rgb"),
         scale=table.number("scale", 255.0),
@@ -127,18 +127,18 @@ def read_input(table: Table) -> InputSpec:
 def _colour(table: Table, key: str) -> Colour:
     colour = table.numbers(key, (255, 255, 255))
     if any(not value.is_integer() or not 0 <= value <= 255 for value in colour):
-        raise ArenaError(f"{table.where}: {key} = {list(colour)}; three whole numbers from 0 to 255")
+        raise ArenaError(f"{table.where}: {key} = {list(colour)}; it must be three whole numbers from 0 to 255")
     return int(colour[0]), int(colour[1]), int(colour[2])
 
 
-def _refuse_contradiction(told: Preprocess, where: str) -> None:
-    if told.pad == "none" and not told.enlarge:
-        raise ArenaError(f'{where}: enlarge = false, pad = "none"; what is not enlarged is padded: say pad = "after"')
-    if told.fit_size and told.pad != "after":
-        raise ArenaError(f'{where}: fit_size = {told.fit_size}, pad = {told.pad!r}; it is padded: say pad = "after"')
-    if told.fit_resize and not told.fit_size:
-        raise ArenaError(f"{where}: fit_resize = {told.fit_resize!r} without fit_size; say which side it has")
-    if told.crop_from and told.crop_from < told.size:
+def _refuse_contradiction(read: Preprocess, where: str) -> None:
+    if read.pad == "none" and not read.enlarge:
+        raise ArenaError(f'{where}: enlarge = false, pad = "none"; a small image must be padded: write pad = "after"')
+    if read.fit_size and read.pad != "after":
         raise ArenaError(
-            f"{where}: crop_from = {told.crop_from}, size = {told.size}; no {told.size} can be cut from it"
+            f'{where}: fit_size = {read.fit_size}, pad = {read.pad!r}; the image must be padded: write pad = "after"'
         )
+    if read.fit_resize and not read.fit_size:
+        raise ArenaError(f"{where}: fit_resize = {read.fit_resize!r} without fit_size; add fit_size")
+    if read.crop_from and read.crop_from < read.size:
+        raise ArenaError(f"{where}: crop_from = {read.crop_from}, size = {read.size}; crop_from must be at least size")

@@ -1,4 +1,4 @@
-"""Where a model's files are fetched: a repository of the hub, at a revision."""
+"""Source of a model's files: a repository of the hub at a revision."""
 
 import re
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from arena.cards.toml import Table
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
-"""A commit of a repository: the only revision that can never come to mean other files."""
+"""A commit of a repository: the only revision whose files can never change."""
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class Source:
     """A repository of the hub.
 
     Attributes:
-        revision: a commit, a branch or a tag; None: what `main` is when files are pulled.
+        revision: a commit, a branch or a tag; None: the state of `main` at the time of the download.
     """
 
     hub: str
@@ -23,7 +23,7 @@ class Source:
 
     @property
     def pinned(self) -> bool:
-        """Whether it can never come to mean other files.
+        """Whether the revision is a commit, so that its files can never change.
 
         >>> Source("people/tiny", "a" * 40).pinned, Source("people/tiny", "main").pinned
         (True, False)
@@ -32,11 +32,11 @@ class Source:
 
 
 def read_elsewhere(table: Table) -> Mapping[str, Source]:
-    """The table `[elsewhere."FILE"]` of a card: a file that lies in another repository than the weights."""
+    """Read the tables `[elsewhere."FILE"]` of a card: files in another repository than the weights."""
     found = {}
     for file in list(table.content):
-        told = table.table(file)
-        found[file] = Source(told.text("hub"), told.text("revision", "") or None)
-        told.finish()
+        entry = table.table(file)
+        found[file] = Source(entry.text("hub"), entry.text("revision", "") or None)
+        entry.finish()
     table.finish()
     return found

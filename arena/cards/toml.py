@@ -1,4 +1,4 @@
-"""TOML tables read field by field, so that a mistake is told with the field, what was seen and what is allowed."""
+"""Read TOML tables field by field, so that an error names the field, its value and the allowed values."""
 
 import math
 import tomllib
@@ -10,10 +10,10 @@ from arena.base.errors import ArenaError, nearest
 
 
 def load_toml(path: Path) -> dict[str, Any]:
-    """A whole file.
+    """Read a TOML file.
 
     Raises:
-        ArenaError: it is no TOML.
+        ArenaError: the file is not TOML.
     """
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
@@ -25,7 +25,7 @@ _MISSING: Any = object()
 
 
 class Table:
-    """One TOML table, read field by field; what is left over at `finish` is a mistake."""
+    """One TOML table, read field by field; `finish` refuses the fields that were not read."""
 
     def __init__(self, content: dict[str, Any], where: str) -> None:
         self.content = content
@@ -71,7 +71,7 @@ class Table:
     def numbers(self, key: str, default: tuple[float, float, float]) -> tuple[float, float, float]:
         values = self.take(key, (list, tuple), default)
         if len(values) != 3 or not all(type(value) in (int, float) and math.isfinite(value) for value in values):
-            raise ArenaError(f"{self.where}: {key} = {values!r}; it must be three numbers, one a channel")
+            raise ArenaError(f"{self.where}: {key} = {values!r}; it must be three numbers, one per channel")
         return float(values[0]), float(values[1]), float(values[2])
 
     def flag(self, key: str, default: bool) -> bool:
@@ -91,4 +91,4 @@ class Table:
 
     def finish(self) -> None:
         for key in self.content:
-            raise ArenaError(f"{self.where}: {key} is no field of a card. {nearest(key, self.known)}")
+            raise ArenaError(f"{self.where}: {key} is not a field of a card. {nearest(key, self.known)}")

@@ -35,7 +35,7 @@ SECTIONS = {
     "Models": ("ls", "pull", "verify", "parity", "bench", "check-adapter"),
     "Release and publish": ("check", "baseline", "publish", "published"),
 }
-"""The verbs by purpose, as `arena --help` lists them."""
+"""Title of each section of `arena --help` and the verbs it lists."""
 
 
 @click.group(
@@ -62,32 +62,32 @@ for verb in (
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Entry point: every expected failure is one line on standard error and its exit code."""
+    """Run the command line; print an expected failure as one line on standard error and exit with its code."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # a terminal without a sign shows a question mark
+            stream.reconfigure(errors="replace")  # print "?" for a character that the terminal lacks
     try:
         arena.main(args=arguments, prog_name="arena", standalone_mode=False)
     except ArenaError as error:
-        leave(ExitCode(error.exit_code), str(error))
+        _exit_with(ExitCode(error.exit_code), str(error))
     except click.UsageError as error:
         where = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
-        leave(ExitCode.BAD_INPUT, " ".join(error.format_message().split()) + where)
+        _exit_with(ExitCode.BAD_INPUT, " ".join(error.format_message().split()) + where)
     except click.ClickException as error:
-        leave(ExitCode.BAD_INPUT, error.format_message())
+        _exit_with(ExitCode.BAD_INPUT, error.format_message())
     except (click.Abort, KeyboardInterrupt):
-        leave(ExitCode.INTERRUPTED, "stopped; the same command continues where it was")
-    except SystemExit:  # click and rich leave so, with 1, when nobody reads what they print; the shell's code is 141
+        _exit_with(ExitCode.INTERRUPTED, "stopped; the same command continues where it was")
+    except SystemExit:  # click and rich exit with 1 when the reader of a pipe closes it; shells use 141
         os._exit(ExitCode.UNREAD)
     except OSError as error:
         named = f"{error.filename}: " if error.filename else ""
-        leave(ExitCode.BAD_INPUT, f"{named}{error.strerror or error}")
+        _exit_with(ExitCode.BAD_INPUT, f"{named}{error.strerror or error}")
     except Exception:
         traceback.print_exc()
         sys.exit(ExitCode.BUG)
 
 
-def leave(code: ExitCode, message: str) -> NoReturn:
-    """Say one line on standard error and exit."""
+def _exit_with(code: ExitCode, message: str) -> NoReturn:
+    """Print one line on standard error and exit."""
     click.echo(f"arena: {message}", err=True)
     sys.exit(code)

@@ -1,4 +1,4 @@
-"""`arena bench`: what models cost."""
+"""The verb `bench`: measure speed and memory of models."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ from arena.cli.verbs import split_names
 
 
 class BatchSizes(click.ParamType):  # type: ignore[type-arg]  # generic in newer releases only
-    """Whole numbers from 1 to `LARGEST_BATCH`, commas between."""
+    """Comma-separated whole numbers from 1 to `LARGEST_BATCH`."""
 
     name = "n,n"
 
@@ -20,32 +20,32 @@ class BatchSizes(click.ParamType):  # type: ignore[type-arg]  # generic in newer
             return value
         parts = split_names(str(value))
         if not parts or not all(part.isdecimal() and 0 < int(part) <= LARGEST_BATCH for part in parts):
-            self.fail(f"{value!r} is no list of whole numbers from 1 to {LARGEST_BATCH}, such as 1,8,32", param, ctx)
+            self.fail(f"{value!r} is not a list of whole numbers from 1 to {LARGEST_BATCH}, such as 1,8,32", param, ctx)
         return tuple(sorted(set(map(int, parts))))
 
 
 @click.command()
 @config_option
 @option(
-    "--models", "-m", required=True, show_default=False, help="Cards, or NAME=PATH of local folders; commas between."
+    "--models", "-m", required=True, show_default=False, help="Comma-separated cards, or NAME=PATH of local folders."
 )
 @option("--images", type=click.Path(path_type=Path), help="Folder of images to measure on.", show_default=False)
-@option("--dataset", "-d", default="demo", help="Frozen dataset, in place of --images.")
-@option("--batch-sizes", type=BatchSizes(), default="1,8,32", help="Images a batch; commas between.")
-@option("--seconds", type=click.FloatRange(0, 3600, min_open=True), default=5.0, help="To measure each figure.")
+@option("--dataset", "-d", default="demo", help="Frozen dataset, used if --images is absent.")
+@option("--batch-sizes", type=BatchSizes(), default="1,8,32", help="Comma-separated batch sizes.")
+@option("--seconds", type=click.FloatRange(0, 3600, min_open=True), default=5.0, help="Measuring time of each metric.")
 @device_option
 @precision_option
-@option("--json", "as_json", is_flag=True, help="Print JSON in place of a table.", show_default=False)
-@option("--output", "-o", type=click.Path(path_type=Path), help="Write FILE.json or FILE.md too.", show_default=False)
+@option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.", show_default=False)
+@option("--output", "-o", type=click.Path(path_type=Path), help="Also write FILE.json or FILE.md.", show_default=False)
 @root_option
 def bench(
     models: str, images: Path | None, dataset: str, as_json: bool, output: Path | None, root: Path | None, **how: Any
 ) -> None:
-    """Measure what models cost.
+    """Measure the speed and memory use of models.
 
-    Parameters, operations an image, load time, images a second by batch size, latency of one image, peak memory; decoding
-    and preprocessing apart from the network. Each model runs in a process of its own. Stopped, it still shows the models
-    that are finished.
+    Reports parameters, operations per image, load time, images per second at each batch size, latency of one image and peak
+    memory. Decoding and preprocessing are measured separately from the network. Each model runs in its own process. If the
+    command is stopped, it shows the models that it has measured.
 
     Example: arena bench -m joytag,wd14 --batch-sizes 1,8
     """

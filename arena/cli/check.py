@@ -1,4 +1,4 @@
-"""The verb `check`: may a candidate replace the baseline?"""
+"""The verb `check`: decide whether a candidate may replace the baseline."""
 
 from pathlib import Path
 from typing import Any
@@ -28,13 +28,18 @@ from arena.pipeline.grammar import GRAMMAR
 @click.command()
 @config_option
 @click.argument("candidate", required=False)
-@option("--baseline", help="Entrant that it is to replace.", show_default=False)
-@option("--policy", type=click.Path(path_type=Path), help="TOML file over the default policy.", show_default=False)
-@option("--show-policy", is_flag=True, help="Print the default policy, every key explained.", show_default=False)
+@option("--baseline", help="Entrant that the candidate would replace.", show_default=False)
+@option(
+    "--policy",
+    type=click.Path(path_type=Path),
+    help="TOML file whose keys override the default policy.",
+    show_default=False,
+)
+@option("--show-policy", is_flag=True, help="Print the default policy with comments and exit.", show_default=False)
 @option(
     "--dataset",
     "-d",
-    help="Card, frozen folder or truth .npz.  [default: that of the runs, or demo]",
+    help="Card, frozen folder or truth .npz.  [default: the runs' dataset, or demo]",
     show_default=False,
 )
 @option(
@@ -43,12 +48,18 @@ from arena.pipeline.grammar import GRAMMAR
 )  # fmt: skip
 @aliases_option
 @baselines_option
-@option("--canary", is_flag=True, help="Scores may not move, even where the weights differ.", show_default=False)
 @option(
-    "--diagnose", type=click.IntRange(0, 256), default=16, metavar="N", help="Images to look for a cause on; 0: none."
+    "--canary", is_flag=True, help="Fail if the canary scores change, even for different weights.", show_default=False
+)
+@option(
+    "--diagnose",
+    type=click.IntRange(0, 256),
+    default=16,
+    metavar="N",
+    help="Images used to search for a cause; 0: no search.",
 )
 @limit_option
-@option("--seed", type=int, default=0, help="Of the resamples, and of the part that --limit takes.")
+@option("--seed", type=int, default=0, help="Seed of the bootstrap and of --limit.")
 @bootstrap_option
 @threshold_option
 @batch_option
@@ -60,10 +71,11 @@ from arena.pipeline.grammar import GRAMMAR
 def check(candidate: str | None, baseline: str | None, show_policy: bool, output: Path | None, **settings: Any) -> None:
     """Say whether a release candidate may replace the baseline, and why.
 
-    {entrants} Both must name one model each; a published file is judged unpaired, with less certainty.
+    {entrants} Each of the two must name one model. A published file is compared unpaired, with less certainty.
 
-    Writes a run folder of both with check.html, check.json, junit.xml, check.md and a badge. Exits 0 if it passes, 1 if it
-    fails, 3 if more images are needed, 4 if the two cannot be compared. Stopped at any point, the same command continues.
+    Writes a run folder of both models with check.html, check.json, junit.xml, check.md and a badge. Exits with 0 if the
+    candidate passes, 1 if it fails, 3 if more images are needed, 4 if the two cannot be compared. After an interruption, the
+    same command continues.
 
     Example: arena check runs/new --baseline runs/old
     """
@@ -73,7 +85,7 @@ def check(candidate: str | None, baseline: str | None, show_policy: bool, output
         click.echo(default_policy(), nl=False)
         return
     if candidate is None or baseline is None:
-        raise ArenaError(f"arena check: name CANDIDATE and --baseline BASE, an entrant each: {GRAMMAR}")
+        raise ArenaError(f"arena check: name CANDIDATE and --baseline BASE; each is an entrant: {GRAMMAR}")
     from arena.cli.terminal.check import show_verdict, tell_ci
     from arena.cli.terminal.console import Terminal
     from arena.pipeline.check.check import check as check_both

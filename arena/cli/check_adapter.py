@@ -1,4 +1,4 @@
-"""`arena check-adapter`: whether an adapter keeps the interface."""
+"""The verb `check-adapter`: run the conformance checks on a model's adapter."""
 
 from pathlib import Path
 
@@ -15,10 +15,10 @@ from arena.cli.options import config_option, device_option, precision_option, ro
 @precision_option
 @root_option
 def check_adapter(model: str, device: str, precision: str, root: Path | None) -> None:
-    """Check that a model's adapter does what every adapter must.
+    """Check that a model's adapter conforms to the interface.
 
-    MODEL is a card, or NAME=PATH. Prints a line a check with what was seen; exit code 1 if one fails. Shapes, types, ranges
-    and the order of tags are checked, that a score does not depend on the batch, and what becomes of bad input.
+    MODEL is a card, or NAME=PATH. Prints one line per check with its result. Exits with 1 if a check fails. The checks cover
+    shapes, types, ranges, the order of tags, bad input, and that a score does not depend on the batch.
 
     Example: arena check-adapter mine=./checkpoint
     """
@@ -29,7 +29,7 @@ def check_adapter(model: str, device: str, precision: str, root: Path | None) ->
     checks, failed = 0, 0
     for outcome in check(find_model(model, root), device=device, precision=precision):
         checks, failed = checks + 1, failed + (not outcome.passed)
-        show_outcome(outcome.name, passed=outcome.passed, told=outcome.told)
+        show_outcome(outcome.name, passed=outcome.passed, detail=outcome.told)
     if failed:
         raise FailedError(f"{model}: {failed} of {checks} checks failed")
     click.echo(f"{model}: {checks} checks passed")

@@ -1,4 +1,4 @@
-"""The verb `compare`: what was scored at different times, on the same images."""
+"""The verb `compare`: compare entrants that were scored at different times on the same images."""
 
 from pathlib import Path
 from typing import Any
@@ -32,12 +32,12 @@ from arena.pipeline.grammar import GRAMMAR
     "--dataset",
     "-d",
     show_default=False,
-    help="Card, frozen folder or truth .npz.  [default: that of the runs, or demo]",
+    help="Card, frozen folder or truth .npz.  [default: the runs' dataset, or demo]",
 )
 @option("--output", "-o", type=click.Path(path_type=Path), help="Run folder.  [default: runs/NAME]", show_default=False)
 @baselines_option
 @limit_option
-@option("--seed", type=int, default=0, help="Of the resamples, and of the part that --limit takes.")
+@option("--seed", type=int, default=0, help="Seed of the bootstrap and of --limit.")
 @bootstrap_option
 @threshold_option
 @published_option
@@ -48,10 +48,10 @@ from arena.pipeline.grammar import GRAMMAR
 @root_option
 @names_entrants
 def compare(entrants: tuple[str, ...], output: Path | None, **settings: Any) -> None:
-    """Compare entrants that were scored at different times, on the same images.
+    """Compare entrants that were scored at different times on the same images.
 
-    {entrants} RUN stands for all its models. A model is run now, finished scores are only read, a published file is shown
-    beside the others. Writes a run folder as arena run does. Exits with 4 if the images or labels are not the same.
+    {entrants} RUN names all models of the run. A model is run now. Finished scores are read. The metrics of a published file
+    are shown next to the others. Writes a run folder, as arena run does. Exits with 4 if the images or labels differ.
 
     Example: arena compare runs/joytag-1.2 runs/joytag-1.3 wd14
     """

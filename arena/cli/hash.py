@@ -1,4 +1,4 @@
-"""`hash`: an index of image hashes that duplicates are searched in."""
+"""The verb `hash`: write an index of image hashes for the duplicate search."""
 
 from pathlib import Path
 
@@ -14,15 +14,15 @@ from arena.cli.verbs import split_names
 @option("--output", "-o", required=True, type=click.Path(path_type=Path), help="Index to write.", show_default=False)
 @option(
     "--algorithms", default="phash,dhash", metavar="NAMES",
-    help="phash, dhash, joytag (unverified), scaled, pixel_sha256; commas between.",
+    help="Comma-separated names of phash, dhash, joytag (unverified), scaled, pixel_sha256.",
 )  # fmt: skip
-@option("--workers", type=click.IntRange(min=1), help="Threads.  [default: one a core]", show_default=False)
+@option("--workers", type=click.IntRange(min=1), help="Threads.  [default: one per core]", show_default=False)
 @root_option
 def hash_(sources: tuple[str, ...], output: Path, algorithms: str, workers: int | None, root: Path | None) -> None:
-    """Hash images into an index that duplicates are searched in.
+    """Hash images into an index for the duplicate search.
 
-    A source is a folder, an image file, or a dataset. Writes a Parquet file, a row an image, and beside it a .rejects.csv of
-    what could not be read. Stopped at any point, the same command continues.
+    A source is a folder, an image file, or a dataset. Writes a Parquet file with one row per image, and a .rejects.csv file
+    that lists the unreadable images. After an interruption, the same command continues.
 
     Example: arena hash training-images -o training.parquet
     """

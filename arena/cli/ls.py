@@ -1,4 +1,4 @@
-"""`ls`: list models, datasets or tags."""
+"""The verb `ls`: list models, datasets or tags."""
 
 import json
 from dataclasses import asdict
@@ -22,10 +22,11 @@ def ls() -> None:
 @json_option
 @root_option
 def ls_models(as_json: bool, root: Path | None) -> None:
-    """List the models that have a card: licence, side of the square, tags, threshold, and until when it saw images.
+    """List the models that have a card, with licence, input size, number of tags, threshold and training cut-off.
 
-    "run" tells whether the published weights were run by this project, "here" the size of its files on this machine. Below
-    stand the names that stand for several of them, and families of which every member goes by its own name, in place of ARCH.
+    Column "run" says whether this project has run the published weights. Column "here" is the size of the model's files on
+    this machine. The lines below the table list groups of models, other names, and families. A family covers many models:
+    replace ARCH with a model's own name.
 
     Example: arena ls models
     """
@@ -58,7 +59,7 @@ def ls_datasets(root: Path | None) -> None:
 @option("--dataset", "-d", default="demo", help="Card, or path of a frozen dataset folder.")
 @root_option
 def ls_tags(dataset: str, root: Path | None) -> None:
-    """List a dataset's tags with category and number of positives.
+    """List the tags of a dataset with category and number of positives.
 
     Example: arena ls tags -d demo
     """

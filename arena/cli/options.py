@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Command = Callable[..., None]
 
 LARGEST_BATCH = 65_536
-"""More is a typing mistake, not a batch."""
+"""Largest accepted batch size; a larger number is assumed to be a typing mistake."""
 
 
 class Threshold(click.ParamType):  # type: ignore[type-arg]  # generic in newer releases only
@@ -61,20 +61,20 @@ class BatchSize(click.ParamType):  # type: ignore[type-arg]  # generic in newer 
 
 
 def names_entrants(command: Command) -> Command:
-    """Replace `{entrants}` in the help of a verb by the sentence on what can be named."""
+    """Replace `{entrants}` in a verb's help with the sentence that defines an entrant."""
     command.__doc__ = (command.__doc__ or "").replace("{entrants}", f"An entrant is {GRAMMAR}.")
     return command
 
 
 def option(*names: str, **attributes: Any) -> Callable[[Command], Command]:
-    """An option with its environment variable `ARENA_<NAME>`."""
+    """Decorator that adds an option with the environment variable `ARENA_<NAME>`."""
     long = next(name for name in names if name.startswith("--"))
     variable = "ARENA_" + long.removeprefix("--").replace("-", "_").upper()
     return click.option(*names, envvar=variable, show_default=attributes.pop("show_default", True), **attributes)
 
 
 def use_config(ctx: click.Context, param: click.Parameter, path: Path | None) -> None:
-    """Take defaults for the verb's options from a TOML file: keys at the top, or in a table of the verb's name."""
+    """Read defaults of the verb's options from a TOML file: from top-level keys and from the table named like the verb."""
     if path is None:
         return
     try:
@@ -98,7 +98,7 @@ def use_config(ctx: click.Context, param: click.Parameter, path: Path | None) ->
 
 
 def _as_typed(value: Any, multiple: bool) -> Any:
-    """A value of a configuration file as it would be typed, so that the option itself checks it."""
+    """Convert a value of the configuration file to the text that a user would type, so that the option checks it."""
     items = [str(item) for item in value] if isinstance(value, list) else [str(value)]
     return items if multiple else ",".join(items)
 
@@ -108,78 +108,81 @@ config_option = click.option(
     expose_value=False, help="TOML file with defaults for these options.",
 )  # fmt: skip
 root_option = option(
-    "--root", type=click.Path(path_type=Path), help="Folder with further models/ and datasets/.", show_default=False
+    "--root", type=click.Path(path_type=Path), help="Folder with more models/ and datasets/.", show_default=False
 )
 baselines_option = option(
     "--baselines",
     type=click.Path(path_type=Path),
     default="baselines",
-    help="Folder of baselines, where @baseline is found.",
+    help="Folder of baselines; @baseline is read from it.",
 )
 aliases_option = option(
     "--aliases", type=click.Path(path_type=Path), metavar="FILE", show_default=False,
-    help="CSV of renamed tags with the columns antecedent_name,consequent_name or old,new; may be gzipped.",
+    help="CSV of renamed tags with columns antecedent_name,consequent_name or old,new; may be gzipped.",
 )  # fmt: skip
-json_option = option("--json", "as_json", is_flag=True, show_default=False, help="Everything, as JSON.")
+json_option = option("--json", "as_json", is_flag=True, show_default=False, help="Print everything as JSON.")
 device_option = option("--device", default="auto", help="auto, cpu, cuda or cuda:N.")
 precision_option = option(
     "--precision", type=click.Choice(["auto", "fp32", "fp16", "bf16"]), default="auto",
-    help="auto: fp16 on CUDA, fp32 on the CPU. An ONNX graph runs in its own.",
+    help="auto: fp16 on CUDA, fp32 on the CPU. An ONNX graph runs in its own precision.",
 )  # fmt: skip
-batch_option = option("--batch-size", "-b", type=BatchSize(), default="auto", help="Images a batch.")
-limit_option = option("--limit", "-L", type=click.IntRange(min=1), help="At most so many images.", show_default=False)
+batch_option = option("--batch-size", "-b", type=BatchSize(), default="auto", help="Images per batch.")
+limit_option = option("--limit", "-L", type=click.IntRange(min=1), help="Maximum number of images.", show_default=False)
 min_positives_option = option(
-    "--min-positives", type=click.IntRange(min=0), default=10, help="Positives that a tag needs to enter the means."
+    "--min-positives", type=click.IntRange(min=0), default=10, help="Positives that a tag needs to count in the means."
 )
 convention_option = option(
     "--convention", type=click.Choice(["arena", "joytag", "smilingwolf", "animetimm"]), default="arena",
-    help="Whose rules decide at the threshold and about undefined figures.",
+    help="Rules for scores equal to the threshold and for undefined metrics.",
 )  # fmt: skip
 bootstrap_option = option(
     "--bootstrap", type=click.IntRange(0, 100_000), default=1000, metavar="N",
-    help="Resamples behind every interval; 0: plain figures only, no tests, no other regimes.",
+    help="Bootstrap resamples for each interval; 0: no intervals, no tests, own thresholds only.",
 )  # fmt: skip
 slices_option = option(
-    "--slices", default="rating,domain,size", help="Columns of images.parquet to part the images by; commas between."
+    "--slices", default="rating,domain,size", help="Comma-separated columns of images.parquet that define slices."
 )
 tag_groups_option = option(
     "--tag-groups", type=click.Path(path_type=Path), help="TOML file of named tag groups.", show_default=False
 )
 threshold_option = option(
     "--threshold", "-t", type=Threshold(), multiple=True, metavar="NAME=VALUE", show_default=False,
-    help="A model's threshold in place of all of its own; may be given again.",
+    help="Threshold of a model; replaces all of its own. Repeatable.",
 )  # fmt: skip
 against_option = option(
     "--against", type=click.Path(path_type=Path), multiple=True, metavar="INDEX", show_default=False,
-    help="Index of training images (arena hash): figures also without those in it; may be given again.",
+    help="Index of training images (arena hash); metrics are also computed without these images. Repeatable.",
 )  # fmt: skip
 pictures_option = option(
     "--pictures", multiple=True, metavar="[INDEX=]FOLDER", show_default=False,
-    help="Pictures of an index, a folder or dataset: what is near is compared; may be given again.",
+    help="Folder or dataset with the images of an index, to compare near pairs pixel by pixel. Repeatable.",
 )  # fmt: skip
 published_option = option(
     "--published", multiple=True, metavar="[NAME=]FILE", show_default=False,
-    help="Published figures of others, shown beside the measured ones; may be given again.",
+    help="File of published metrics to show next to the measured ones. Repeatable.",
 )  # fmt: skip
 imply_option = option(
-    "--imply", is_flag=True, help="Raise an implied tag's score to that of any tag implying it.", show_default=False
+    "--imply",
+    is_flag=True,
+    help="Raise the score of an implied tag to the highest score of the tags that imply it.",
+    show_default=False,
 )
 thumbnails_option = option(
     "--thumbnails", type=click.Choice(["none", "some", "all"]), show_default=False,
-    help="Small pictures of the images that the page names.  [default: some; none for a private dataset]",
+    help="Thumbnails of the images named on the page.  [default: some; none for a private dataset]",
 )  # fmt: skip
 no_image_ids_option = option(
-    "--no-image-ids", is_flag=True, help="Name and show no image in the page.", show_default=False
+    "--no-image-ids", is_flag=True, help="Neither name nor show images on the page.", show_default=False
 )
 
 
 def showing_options(command: Command) -> Command:
-    """What `run`, `score` and `report` have in common: what pages show of images."""
+    """Add the display options: which images pages name and show."""
     return thumbnails_option(no_image_ids_option(command))
 
 
 def scoring_options(command: Command) -> Command:
-    """What `run` and `score` have in common: how scores become figures."""
+    """Add the options of `run` and `score` that say how metrics are computed from scores."""
     for one in reversed(
         (
             min_positives_option, convention_option, bootstrap_option, slices_option, tag_groups_option, imply_option,
@@ -191,14 +194,14 @@ def scoring_options(command: Command) -> Command:
 
 
 def compute_of(settings: Mapping[str, Any]) -> "Compute":
-    """How the networks run, by the options `--device`, `--precision` and `--batch-size`."""
+    """Compute settings from the options `--device`, `--precision` and `--batch-size`."""
     from arena.pipeline.stages import Compute
 
     return Compute(settings["device"], settings["precision"], settings["batch_size"])
 
 
 def scoring_of(settings: Mapping[str, Any]) -> "Scoring":
-    """How scores become metrics, by `scoring_options`."""
+    """Scoring settings from the options of `scoring_options`."""
     from arena.pipeline.stages import Scoring
     from arena.results.recipe import Settings
 
@@ -217,7 +220,7 @@ def scoring_of(settings: Mapping[str, Any]) -> "Scoring":
 
 
 def asked_of(settings: Mapping[str, Any]) -> "Asked":
-    """How entrants are evaluated together, by the options that `check` and `compare` have in common."""
+    """Settings of a paired evaluation from the options that `check` and `compare` share."""
     from arena.pipeline.paired import Asked
     from arena.results.recipe import Sample
 
@@ -229,7 +232,7 @@ def asked_of(settings: Mapping[str, Any]) -> "Asked":
 
 
 def showing_of(settings: Mapping[str, Any]) -> "Showing":
-    """What pages show of images, by `showing_options`."""
+    """Display options from the options of `showing_options`."""
     from arena.pipeline.display_options import Showing
 
     return Showing(settings["thumbnails"], not settings["no_image_ids"])

@@ -1,4 +1,4 @@
-"""The verb `parity`: two ports of one model."""
+"""The verb `parity`: check that two ports of one model give the same scores."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,47 +32,55 @@ if TYPE_CHECKING:
 @config_option
 @click.argument("entrants", nargs=-1, metavar="A B")
 @option("--images", type=click.Path(path_type=Path), help="Folder of images.", show_default=False)
-@option("--dataset", "-d", help="Frozen dataset, in place of --images.", show_default=False)
+@option("--dataset", "-d", help="Frozen dataset, used instead of --images.", show_default=False)
 @option(
     "--scores", type=NamedFile(), multiple=True, metavar="NAME=FILE", show_default=False,
-    help="The same as an entrant NAME=FILE; once or twice.",
+    help="Same as an entrant NAME=FILE. Repeatable.",
 )  # fmt: skip
-@option("--tolerance", type=click.FloatRange(0, 1), default=1e-4, help="Largest difference of scores.")
-@option("--flips", type=click.FloatRange(0, 1), default=0.01, help="Largest share of positive decisions that flip.")
-@option("--common-only", is_flag=True, help="Pass over tags that only one has.", show_default=False)
+@option("--tolerance", type=click.FloatRange(0, 1), default=1e-4, help="Largest allowed difference of a score.")
 @option(
-    "--diagnose", type=click.IntRange(0, 256), default=16, metavar="N", help="Images to look for the cause on; 0: none."
+    "--flips", type=click.FloatRange(0, 1), default=0.01, help="Largest allowed share of positive decisions that flip."
+)
+@option("--common-only", is_flag=True, help="Ignore tags that only one of the two has.", show_default=False)
+@option(
+    "--diagnose",
+    type=click.IntRange(0, 256),
+    default=16,
+    metavar="N",
+    help="Images used to search for the cause; 0: no search.",
 )
 @option("--json", "as_json", is_flag=True, help="Print JSON.", show_default=False)
 @option("--output", "-o", type=click.Path(path_type=Path), help="Markdown file to write.", show_default=False)
 @option(
     "--keep",
     type=click.Path(path_type=Path),
-    help="Folder of scores.  [default: runs/parity-A-B-on-IMAGES]",
+    help="Folder to keep scores in.  [default: runs/parity-A-B-on-IMAGES]",
     show_default=False,
 )
 @limit_option
-@option("--seed", type=int, default=0, help="Of the part of a dataset that --limit takes.")
+@option("--seed", type=int, default=0, help="Seed of --limit on a dataset.")
 @threshold_option
 @batch_option
 @device_option
 @precision_option
-@option("--device-b", help="B's, where it is another.", show_default=False)
-@option("--precision-b", type=click.Choice(["auto", "fp32", "fp16", "bf16"]), help="B's, likewise.", show_default=False)
+@option("--device-b", help="Device for B, if different.", show_default=False)
+@option(
+    "--precision-b", type=click.Choice(["auto", "fp32", "fp16", "bf16"]), help="Precision for B.", show_default=False
+)
 @baselines_option
 @root_option
 @names_entrants
 def parity(
     entrants: tuple[str, ...], scores: tuple[tuple[str, Path], ...], output: Path | None, as_json: bool, **settings: Any
 ) -> None:
-    """Say whether two ports of one model give the same scores, and if not, why.
+    """Check whether two ports of one model give the same scores, and if not, find the cause.
 
-    {entrants} A and B are entrants with scores, so no published file. A model is run on --images or --dataset, finished
-    scores are only read; of a model and scores, the scores are A.
+    {entrants} A and B need scores, so a published file is refused. A model is run on --images or --dataset. Finished scores
+    are read. If one is a model and the other is scores, the scores are A.
 
-    Prints the largest difference, the rank agreement and the decisions that flip. If they differ, looks for the cause: a
-    shifted tag list, a missing sigmoid, swapped channels, another resize, layout, crop, pad or range. Exits 0 if they are
-    the same, 1 if different, 4 if not comparable.
+    Prints the largest difference, the rank agreement and the decisions that flip. If the scores differ, searches for the
+    cause: a shifted tag list, a missing sigmoid, swapped channels, or a different resize, layout, crop, pad or range. Exits
+    with 0 if the scores are the same, 1 if they differ, 4 if they cannot be compared.
 
     Example: arena parity wd14-demo wd14-demo-timm -d demo
     """
@@ -81,8 +89,8 @@ def parity(
 
     named = (*entrants, *(f"{name}={path}" for name, path in scores))
     if len(named) != 2:
-        seen = "1 entrant is named" if len(named) == 1 else f"{len(named)} entrants are named"
-        raise ArenaError(f"arena parity: {seen}; name two, each {GRAMMAR}")
+        number = "1 entrant is named" if len(named) == 1 else f"{len(named)} entrants are named"
+        raise ArenaError(f"arena parity: {number}; name two, each {GRAMMAR}")
     report = _report(named, settings)
     if output is not None:
         output.parent.mkdir(parents=True, exist_ok=True)
@@ -96,7 +104,7 @@ def parity(
 
 
 def _report(entrants: tuple[str, ...], settings: dict[str, Any]) -> "Report":
-    """Compare the two that were named."""
+    """Compare the two named entrants."""
     from arena.cli.terminal.console import Terminal
     from arena.diagnostics.parity.verdict import Tolerances
     from arena.pipeline.entrants import find_entrant

@@ -1,4 +1,4 @@
-"""`power`: how many images would decide a difference."""
+"""The verb `power`: compute the number of images that would decide a difference."""
 
 from pathlib import Path
 
@@ -12,15 +12,20 @@ from arena.cli.verbs import split_names
 @click.argument("run", type=click.Path(path_type=Path))
 @option(
     "--difference", type=click.FloatRange(0, 1, min_open=True), metavar="D", show_default=False,
-    help="The difference to decide.  [default: the one that was seen]",
+    help="Difference to decide.  [default: the observed one]",
 )  # fmt: skip
-@option("--figure", help="Figures; commas between.  [default: macro F1, micro F1, mAP]", show_default=False)
-@option("--power", type=click.FloatRange(0, 1, True, True), default=0.8, help="Chance to call a true difference one.")
+@option("--figure", help="Comma-separated metrics.  [default: macro F1, micro F1, mAP]", show_default=False)
 @option(
-    "--alpha", type=click.FloatRange(0, 1, True, True), default=0.05, help="Chance to call one where there is none."
+    "--power", type=click.FloatRange(0, 1, True, True), default=0.8, help="Probability of detecting a true difference."
+)
+@option(
+    "--alpha",
+    type=click.FloatRange(0, 1, True, True),
+    default=0.05,
+    help="Probability of a false detection (significance level).",
 )
 def power(run: Path, difference: float | None, figure: str | None, power: float, alpha: float) -> None:
-    """Say how many images would decide a difference between the models of a run.
+    """Compute how many images would decide a difference between the models of a run.
 
     Example: arena power runs/demo --difference 0.01
     """

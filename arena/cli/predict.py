@@ -1,4 +1,4 @@
-"""`predict`: score a folder of images with one model."""
+"""The verb `predict`: score a folder of images with one model."""
 
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,8 @@ from arena.cli.options import (
 def predict(model: str, images: Path, output: Path, limit: int | None, root: Path | None, **settings: Any) -> None:
     """Score a folder of images with one model.
 
-    Writes an .npz file: scores float32 (images, tags), tags, image_ids (paths below the folder without suffix).
+    Writes an .npz file with the arrays scores (float32, images x tags), tags, and image_ids (paths below the folder without
+    suffix).
 
     Example: arena predict -m joytag --images photos -o scores.npz
     """

@@ -1,4 +1,4 @@
-"""`publish`: runs as a site of static pages, a run in the forms that people publish, and the proof that they hold."""
+"""The verb `publish`: write a site of runs, export a run, or verify published metrics."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from arena.base.errors import ArenaError, FailedError
 from arena.cli.options import NamedFile, config_option, option, root_option
 
 NAMED_DIFFERENCES = 10
-"""Differences that `--verify` names; the others are counted."""
+"""Largest number of differences that `--verify` lists; the rest are counted."""
 
 
 @click.command("publish")
@@ -17,42 +17,46 @@ NAMED_DIFFERENCES = 10
 @click.argument("runs", nargs=-1, type=click.Path(path_type=Path))
 @option("--to", "to", type=click.Path(path_type=Path), help="Folder of the site.", show_default=False)
 @option(
-    "--url", help="Where it will stand: for canonical addresses, sitemap; kept; none forgets it.", show_default=False
-)
+    "--url", help="Public address of the site, for canonical links and the sitemap. Remembered; none removes it.",
+    show_default=False,
+)  # fmt: skip
 @option("--no-images", is_flag=True, show_default=False, help="Leave out the thumbnails of the runs.")
 @option(
     "--forms", type=click.Path(path_type=Path), show_default=False,
-    help="Folder for one run's texts, tables, metadata for the hub, citation.",
+    help="Folder for the exports of one run: texts, tables, hub metadata, citation.",
 )  # fmt: skip
-@option("--model", "-m", multiple=True, help="With --forms: only this one; may be given again.", show_default=False)
-@option("--verify", is_flag=True, show_default=False, help="Compute one run again from its scores and compare all.")
+@option("--model", "-m", multiple=True, help="With --forms: export only this model. Repeatable.", show_default=False)
+@option("--verify", is_flag=True, show_default=False, help="Recompute one run from its scores and compare all files.")
 @option(
     "--dataset",
     "-d",
     show_default=False,
-    help="With --verify: the truth, where it goes by another name than in the run.",
+    help="With --verify: dataset with the ground truth, if its name differs from the run's.",
 )
 @option(
     "--scores", type=NamedFile(), multiple=True, metavar="NAME=FILE", show_default=False,
-    help="With --verify: scores that do not lie in the run folder.",
+    help="With --verify: scores that are not in the run folder. Repeatable.",
 )  # fmt: skip
-@option("--tag-groups", type=click.Path(path_type=Path), help="With --verify: the run's groups.", show_default=False)
+@option(
+    "--tag-groups", type=click.Path(path_type=Path), help="With --verify: tag groups of the run.", show_default=False
+)
 @root_option
 def publish(
     runs: tuple[Path, ...], to: Path | None, url: str | None, no_images: bool, forms: Path | None, model: tuple[str, ...],
     verify: bool, dataset: str | None, scores: tuple[tuple[str, Path], ...], tag_groups: Path | None, root: Path | None,
 ) -> None:  # fmt: skip
-    """Publish runs as a site of static pages, or one run in every form that people use; or verify what was published.
+    """Publish runs as a site of static pages, export one run in every common format, or verify published metrics.
 
-    --to: an index of runs, a leaderboard over time, a page a tagger and a page a tag, the runs' own pages and files, a feed,
-    for any host or from disk. Runs that are there already stay; without any run the other pages are made anew.
+    --to writes an index of runs, a leaderboard over time, one page per tagger and per tag, the runs' own pages and files, and
+    a feed. The site works on any host and from disk. Runs that are already in the site stay. Without a run, only the other
+    pages are written again.
 
-    --forms: full-metrics.txt, CSV, Parquet, JSON, model-index, model card, citation, signature.
+    --forms writes full-metrics.txt, CSV, Parquet, JSON, model-index, model card, citation and signature.
 
-    --verify: every figure from the stored scores, every file; with --forms those files too. Exits with 1 if one differs, with
-    4 if the dataset is another one.
+    --verify recomputes every metric from the stored scores and compares every file; with --forms, the exports too. Exits with
+    1 if a file differs, with 4 if the dataset is not the run's.
 
-    Everything gives the same bytes when it is done again.
+    The same input always gives the same bytes.
 
     Example: arena publish runs/demo --to site --url https://example.org/arena
     """

@@ -1,4 +1,4 @@
-"""`published`: what a file of published figures says, and what it does not."""
+"""The verb `published`: print the metrics of published files, and list what they leave out."""
 
 import json
 from pathlib import Path
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
     from arena.results.published.record import Published
 
 FORMS = ("full-metrics",)
-"""What a file can be written as."""
+"""File formats that `--to` can write."""
 
 
 @click.command("published")
 @click.argument("entrants", nargs=-1, required=True, metavar="ENTRANT...")
-@option("--json", "as_json", is_flag=True, show_default=False, help="Everything but the tags, as JSON.")
+@option("--json", "as_json", is_flag=True, show_default=False, help="Print everything except the tags as JSON.")
 @option(
     "--convention", type=click.Choice(["arena", "joytag", "smilingwolf", "animetimm"]), show_default=False,
-    help="What an undefined figure counts as.  [default: as its publisher does]",
+    help="Rule for undefined metrics.  [default: the publisher's]",
 )  # fmt: skip
 @option(
     "--to", "to", nargs=2, type=(click.Choice(FORMS), click.Path(path_type=Path)), metavar="FORM FILE", show_default=False,
-    help="Write the only model in a form: full-metrics FILE.",
+    help="Write the model in a format: full-metrics FILE.",
 )  # fmt: skip
 @baselines_option
 @names_entrants
@@ -35,10 +35,10 @@ def published(
 ) -> None:
     """Read metrics that others published: full-metrics.txt, detailed_metrics.txt, report.csv, selected_tags.csv and more.
 
-    {entrants} Only those with metrics can be read: published files, finished runs and baselines.
+    {entrants} This verb needs entrants with metrics: published files, finished runs and baselines.
 
-    Prints each model with its images, tags and means, and what the file does not say. A file that contradicts itself is
-    reported with its line.
+    Prints each model with its images, tags and means, and lists what the file leaves out. If a file contradicts itself, the
+    error names the line.
 
     Example: arena published joytag=full-metrics.txt
     """
@@ -59,8 +59,8 @@ def _facts(one: "Published", convention: str | None) -> dict[str, object]:
     from arena.results.published.aggregates import aggregates_of
     from arena.results.published.column import column_of, unknown_of
 
-    told = column_of(one) | ({} if convention is None else aggregates_of(one, convention))
-    return told | {"digits": one.digits, "unknown": unknown_of(one)}
+    facts = column_of(one) | ({} if convention is None else aggregates_of(one, convention))
+    return facts | {"digits": one.digits, "unknown": unknown_of(one)}
 
 
 def _show(one: "Published", convention: str | None) -> None:
@@ -75,8 +75,8 @@ def _show(one: "Published", convention: str | None) -> None:
     click.echo(f"  threshold {facts['threshold']}; {made[str(facts['made_of'])]}, convention {facts['convention']}")
     for key in AGGREGATES:
         over = facts.get(f"{key}_tags")
-        told = f"  over {detail(f'{key}_tags', over)} tags" if over and facts[key] is not None else ""
-        click.echo(f"  {key.replace('_', ' '):<16}{detail(key, facts[key])}{told}")
+        tags = f"  over {detail(f'{key}_tags', over)} tags" if over and facts[key] is not None else ""
+        click.echo(f"  {key.replace('_', ' '):<16}{detail(key, facts[key])}{tags}")
     if unknown := facts["unknown"]:
         click.echo(f"  unknown: {', '.join(map(str, unknown))}")  # type: ignore[call-overload]
     for note in one.notes:
@@ -84,12 +84,12 @@ def _show(one: "Published", convention: str | None) -> None:
 
 
 def _write(found: "list[Published]", path: Path) -> None:
-    """The only model as full-metrics.txt, whole or not at all."""
+    """Write the only model as full-metrics.txt; refuse several models."""
     from arena.results.published.full_metrics import full_metrics_of
 
     if len(found) != 1:
         names = ", ".join(one.name for one in found)
-        raise ArenaError(f"--to: {len(found)} models ({names}), but a file holds one; name it: NAME=FILE")
+        raise ArenaError(f"--to: {len(found)} models are named ({names}), but the file holds one; name one model")
     text = full_metrics_of(found[0])
     write_whole(path, text)
     click.echo(f"{path}: {len(found[0].tags):,} tags")

@@ -1,4 +1,4 @@
-"""`pull`: the files of models, on this machine."""
+"""The verb `pull`: download the files of models."""
 
 from pathlib import Path
 
@@ -14,10 +14,10 @@ from arena.cli.verbs import split_names
 @click.argument("models", nargs=-1, required=True)
 @root_option
 def pull(models: tuple[str, ...], root: Path | None) -> None:
-    """Fetch the files of models from the hub, at the revision that their cards pin, and check them.
+    """Download the files of models from the hub at the revision pinned in their cards, and check them.
 
-    Models are named by their cards, with spaces or commas between. Stopped or cut at any point, the same command continues in
-    the middle of the file. The digests are recorded beside the files, in arena.sha256.
+    Models are named by their cards, separated by spaces or commas. After an interruption, the same command continues in the
+    middle of the file. The digests are recorded next to the files, in arena.sha256.
 
     Example: arena pull joytag,wd14
     """
@@ -45,7 +45,7 @@ def pull(models: tuple[str, ...], root: Path | None) -> None:
         for source, commit in fetched.unpinned:
             click.echo(
                 f"{fetched.name}: unpinned: {source.hub} at {source.revision or 'main'} is commit {commit}; "
-                f'to stay with it, write revision = "{commit}" into its card'
+                f'to pin it, write revision = "{commit}" into the card'
             )
     if failed:
         raise ArenaError(f"{len(failed)} of {len(cards)} models could not be pulled: {', '.join(failed)}")

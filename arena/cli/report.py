@@ -1,4 +1,4 @@
-"""`report`: write the reports of finished runs again."""
+"""The verb `report`: write the reports of finished runs again."""
 
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,8 @@ from arena.cli.options import showing_of, showing_options
 def report(runs: tuple[Path, ...], **settings: Any) -> None:
     """Write the reports of finished runs again, from their folders.
 
-    A page shows no more of the images than was chosen for the run; --thumbnails none makes one without pictures, and
-    leaves the folder thumbnails/ as it is.
+    A page never shows more of the images than the run allowed. --thumbnails none writes a page without images and keeps the
+    folder thumbnails/ unchanged.
 
     Example: arena report runs/demo
     """

@@ -1,4 +1,4 @@
-"""`run`: score a held-out dataset with every model and compare them."""
+"""The verb `run`: score a held-out dataset with every model and compare the models."""
 
 from pathlib import Path
 from typing import Any
@@ -24,11 +24,11 @@ from arena.cli.verbs import command_line, split_names
 
 @click.command("run")
 @config_option
-@option("--models", "-m", default="joytag-demo,wd14-demo", help="Cards, or NAME=PATH of local folders; commas between.")
+@option("--models", "-m", default="joytag-demo,wd14-demo", help="Comma-separated cards, or NAME=PATH of local folders.")
 @option("--dataset", "-d", default="demo", help="Card, or path of a frozen dataset folder.")
 @option("--output", "-o", type=click.Path(path_type=Path), help="Run folder.  [default: runs/NAME]", show_default=False)
 @limit_option
-@option("--seed", type=int, default=0, help="Of the resamples, and of the part that --limit takes.")
+@option("--seed", type=int, default=0, help="Seed of the bootstrap and of --limit.")
 @batch_option
 @device_option
 @precision_option
@@ -36,10 +36,10 @@ from arena.cli.verbs import command_line, split_names
 @showing_options
 @root_option
 def run(models: str, dataset: str, output: Path | None, limit: int | None, root: Path | None, **settings: Any) -> None:
-    """Score a held-out dataset with every model and compare them.
+    """Score a held-out dataset with every model and compare the models.
 
-    Writes a run folder: index.html, summary.json, full-metrics/ and more. Stopped at any point, the same command
-    continues; finished scores are never computed again.
+    Writes a run folder: index.html, summary.json, full-metrics/ and more. After an interruption, the same command continues.
+    Finished scores are never computed again.
 
     Example: arena run --models joytag,wd14 --dataset datasets/mine
     """

@@ -1,4 +1,4 @@
-"""`score`: compare scores that exist already."""
+"""The verb `score`: compare existing scores."""
 
 from pathlib import Path
 from typing import Any
@@ -23,22 +23,24 @@ from arena.cli.verbs import command_line, unique
 @config_option
 @option(
     "--scores", type=NamedFile(), multiple=True, required=True, metavar="NAME=FILE", show_default=False,
-    help="Scores .npz, or RUN/scores/MODEL; may be given again.",
+    help="Scores .npz, or RUN/scores/MODEL. Repeatable.",
 )  # fmt: skip
-@option("--truth", type=click.Path(path_type=Path), help="Truth .npz: truth, tags, image_ids.", show_default=False)
-@option("--dataset", "-d", help="Frozen dataset, in place of --truth.", show_default=False)
+@option(
+    "--truth", type=click.Path(path_type=Path), help="Ground truth .npz: truth, tags, image_ids.", show_default=False
+)
+@option("--dataset", "-d", help="Frozen dataset, used instead of --truth.", show_default=False)
 @option("--output", "-o", required=True, type=click.Path(path_type=Path), help="Run folder.", show_default=False)
 @scoring_options
 @showing_options
-@option("--seed", type=int, default=0, help="Of the resamples.")
+@option("--seed", type=int, default=0, help="Seed of the bootstrap.")
 @root_option
 def score(
     scores: tuple[tuple[str, Path], ...], truth: Path | None, dataset: str | None, output: Path, root: Path | None,
     **settings: Any,
 ) -> None:  # fmt: skip
-    """Compare scores that are there already; no model is needed.
+    """Compare existing scores without running a model.
 
-    A scores file holds scores (images, tags), tags, image_ids, and may hold tag_counts.
+    A scores file holds the arrays scores (images x tags), tags and image_ids. It may hold tag_counts.
 
     Example: arena score --scores a=a.npz --scores b=b.npz --truth truth.npz -o runs/ab
     """

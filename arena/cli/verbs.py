@@ -1,4 +1,4 @@
-"""What the verbs share: groups that suggest the nearest verb, and how their arguments are read."""
+"""Shared parts of the verbs: groups that suggest the nearest verb, and readers of their arguments."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -10,10 +10,10 @@ from arena.base.errors import ArenaError, nearest
 
 
 class Verbs(click.Group):
-    """A group that prints its help when called alone, suggests the nearest verb, and lists its verbs by purpose.
+    """A group that prints its help without arguments, suggests the nearest verb, and lists its verbs by purpose.
 
     Args:
-        sections: title of a section of the help -> names of its verbs, in order; the verbs of no section come last.
+        sections: title of a help section -> names of its verbs, in order. Verbs in no section come last.
     """
 
     def __init__(self, *arguments: Any, sections: Mapping[str, Sequence[str]] | None = None, **settings: Any) -> None:
@@ -39,25 +39,25 @@ class Verbs(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
-            raise click.UsageError(f"no verb is called {args[0]!r}. {nearest(args[0], self.commands)}", ctx)
+            raise click.UsageError(f"there is no verb {args[0]!r}. {nearest(args[0], self.commands)}", ctx)
         return super().resolve_command(ctx, args)
 
 
 def unique(pairs: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
-    """Pairs of a repeated option as a mapping; a name given twice is a mistake."""
+    """Return the pairs of a repeated option as a mapping; refuse a name that occurs twice."""
     names = [name for name, _ in pairs]
     if len(set(names)) < len(names):
-        raise ArenaError(f"{max(names, key=names.count)} is named twice; every model needs a name of its own")
+        raise ArenaError(f"{max(names, key=names.count)} is named twice; every model needs its own name")
     return dict(pairs)
 
 
 def split_names(text: str) -> list[str]:
-    """`a, b` as a list."""
+    """Split a comma-separated list; empty names are dropped."""
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def command_line() -> str:
-    """What was typed, as it can be typed again."""
+    """Return the command line quoted for a shell."""
     import shlex
 
     return shlex.join(["arena", *sys.argv[1:]])

@@ -1,4 +1,4 @@
-"""`verify`: whether a model runs here, and whether it gives what it gave elsewhere."""
+"""The verb `verify`: check that a model runs on this machine and gives its known scores."""
 
 import json
 from dataclasses import asdict
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 @precision_option
 @option(
     "--expect", metavar="FINGERPRINT", show_default=False,
-    help="Exit with 1 if the scores are not those of this one.  [default: its card's, if it has one]",
+    help="Exit with 1 if the scores differ from this fingerprint.  [default: the card's, if any]",
 )  # fmt: skip
 @json_option
 @root_option
 def verify(model: str, device: str, precision: str, expect: str | None, as_json: bool, root: Path | None) -> None:
     """Load a model, score the bundled canary images, and print their highest tags and a fingerprint.
 
-    The fingerprint is the same on other machines, ports and releases but for the last digits of the arithmetic. It is compared
-    with that of --expect, or else of the card (fingerprint = "..."), and the last digits are allowed for. Exits with 1 if it
-    differs, with 4 if it is of another model or of other images.
+    The fingerprint is the same on other machines, ports and releases, except for the last digits of the arithmetic. It is
+    compared with --expect, or else with the card (fingerprint = "..."), with a tolerance for the last digits. Exits with 1 if
+    it differs, with 4 if it belongs to another model or other images.
 
     Example: arena verify joytag-demo
     """
@@ -46,7 +46,7 @@ def verify(model: str, device: str, precision: str, expect: str | None, as_json:
         fetch(one, Terminal())
     examined = examine(card, device=device, precision=precision)
     agreement = None
-    try:  # what was scored is shown though it cannot be compared
+    try:  # the scores are shown even if they cannot be compared
         if expected:
             agreement = compare(expected=expected.fingerprint, seen=examined.fingerprint, where=expected.where)
     finally:
@@ -55,17 +55,17 @@ def verify(model: str, device: str, precision: str, expect: str | None, as_json:
         else:
             _show(examined)
     if expected and agreement:
-        told = f"sums of scores differ by at most {agreement.largest:.4f} ({agreement.tolerance:g} is allowed)"
+        detail = f"sums of scores differ by at most {agreement.largest:.4f} ({agreement.tolerance:g} is allowed)"
         if not agreement.equal:
-            raise FailedError(f"{card.name}: not as {expected.by} expects: {told}")
+            raise FailedError(f"{card.name}: not as {expected.by} expects: {detail}")
         if not as_json:
-            click.echo(f"as {expected.by} expects: {told}")
+            click.echo(f"as {expected.by} expects: {detail}")
     if not as_json:
-        _tell_how_to_record(card, examined)
+        _explain_recording(card, examined)
 
 
 class _Expected(NamedTuple):
-    """A fingerprint, who expects it, and where it stands."""
+    """A fingerprint, the option or card that expects it, and its place for error messages."""
 
     fingerprint: "Fingerprint"
     by: str
@@ -73,7 +73,7 @@ class _Expected(NamedTuple):
 
 
 def _expected(card: "ModelCard", expect: str | None) -> _Expected | None:
-    """What the option says, or else the card."""
+    """Return the fingerprint of the option, or else of the card."""
     from arena.cards import read_fingerprint
 
     if expect:
@@ -101,22 +101,22 @@ def _show(examined: "Examined") -> None:
         f"loaded in {examined.load_seconds:.1f} s, {len(examined.images)} images in {examined.score_seconds:.2f} s"
     )
     for image in examined.images:
-        told = ", ".join(f"{tag} {score:.3f}" for tag, score in zip(image.tags, image.scores, strict=True))
-        click.echo(one_line(f"  {image.image_id}: {told}"))  # a tag may be anything, a terminal's commands too
+        highest = ", ".join(f"{tag} {score:.3f}" for tag, score in zip(image.tags, image.scores, strict=True))
+        click.echo(one_line(f"  {image.image_id}: {highest}"))  # a tag may contain terminal control codes
     if examined.spread < 0.01:
         click.echo("the scores hardly differ between the images: does the network see them, and are the weights in it?")
     click.echo(f"fingerprint {examined.fingerprint}")
 
 
-def _tell_how_to_record(card: "ModelCard", examined: "Examined") -> None:
-    """Cards are written by people: say what to write."""
+def _explain_recording(card: "ModelCard", examined: "Examined") -> None:
+    """Print the lines that a person should write into the card."""
     from arena.base.files import digest_known
     from arena.taggers.files.weights import fetch
 
     if card.verified or card.adapter in ("ensemble", "precomputed"):
         return
     click.echo(
-        "verified = false in its card. If these tags fit the images and its authors' own code agrees, write into it:"
+        "The card says verified = false. If these tags fit the images and the authors' own code agrees, write into the card:"
     )
     click.echo("  verified = true")
     if not card.fingerprint:

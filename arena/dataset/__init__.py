@@ -1,1 +1,1 @@
-"""Held-out datasets: read, frozen, verified, described, cleared of copies and of training images."""
+"""Held-out datasets: read, freeze, verify, describe, and remove duplicates and training images."""

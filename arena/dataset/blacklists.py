@@ -1,4 +1,4 @@
-"""Blacklists that ship with the project."""
+"""Bundled blacklists of tags."""
 
 from collections.abc import Mapping
 from pathlib import Path

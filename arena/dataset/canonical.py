@@ -1,4 +1,4 @@
-"""A dataset's truth by canonical names, closed over implications and without what is no label."""
+"""Labels of a dataset with canonical names, with implied tags and without tags that are not labels."""
 
 import shutil
 from collections import Counter

@@ -1,4 +1,4 @@
-"""What a dataset is made of: tags, pairs of tags, ratings, sizes, formats, groups, and what every step dropped."""
+"""Description of a dataset: tags, tag pairs, ratings, sizes, formats, groups, and the images dropped at each step."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

@@ -15,13 +15,13 @@ Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
 
 CARRIED_FILES = (*RELATION_FILES, "tag_groups.toml")
-"""Files beside the images that are part of a set, where there are any."""
+"""Optional files of a dataset that are copied together with its images."""
 
 DUPLICATES_FILE, DROPPED_FILE = "duplicates.parquet", "dropped.parquet"
 """The pairs that a search for duplicates found, and what it left out, with thumbnails: for the set's page, no part of it."""
 
 BATCH = 1_024
-"""Items that wait for a thread at a time: a million files never stand in one queue."""
+"""Items queued for the threads at a time; it bounds the queue for a million files."""
 
 
 def default_workers() -> int:

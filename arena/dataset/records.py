@@ -1,4 +1,4 @@
-"""What a source says of one image, and what is wrong with one."""
+"""The record of one image in a source, and the reject of one that cannot be taken."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -42,7 +42,7 @@ class RefusedError(Exception):
 
 
 class Reject(NamedTuple):
-    """What could not be taken, and why."""
+    """A rejected row and the reason."""
 
     where: str
     """File, and line or row where there are several in one."""

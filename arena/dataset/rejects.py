@@ -1,4 +1,4 @@
-"""The file of what could not be taken, and why."""
+"""The file of rejected images and the reasons."""
 
 import csv
 import io
@@ -13,7 +13,7 @@ MAX_CELL = 300
 """Characters of a cell; a name may be megabytes long."""
 
 FORMULA = ("=", "+", "-", "@")
-"""What a spreadsheet would run where a cell starts with it."""
+"""First characters that make a spreadsheet run a cell as a formula."""
 
 
 def write_rejects(path: Path, rejects: Iterable[Reject]) -> int:

@@ -1,4 +1,4 @@
-"""Decode any image file to canonical RGB, or say why not.
+"""Decode any image file to canonical RGB, or raise an error with the reason.
 
 Canonical: EXIF orientation applied, the first frame of an animation, transparency composited on white or on another colour
 that is asked for, 8 bits a channel.
@@ -25,13 +25,13 @@ MAX_PIXELS = 89_478_485
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"})
-"""Suffixes that a folder scan takes for images; a file named outright may have any."""
+"""Suffixes that a folder scan treats as images; a file named directly may have any suffix."""
 
 FORMAT_SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "TIFF": ".tif", "JPEG2000": ".jp2"}
-"""Suffix of a format by Pillow's name, where it is not that name in small letters."""
+"""Pillow's format name -> suffix, if the suffix is not the name in lower case."""
 
 DRAWN_FORMATS = frozenset({"EPS", "WMF"})
-"""Formats that are programs: to decode one, Pillow would run Ghostscript or ask the system."""
+"""Formats that are programs; Pillow would run Ghostscript or the system to decode them."""
 
 ANIMATED_FORMATS = frozenset({"GIF", "PNG", "WEBP", "AVIF"})
 """Formats whose frames are an animation. The pages of a TIFF and the preview in a camera's JPEG (MPO) are none."""
@@ -120,7 +120,7 @@ def decode_on(
 def read_picture(
     source: Path | bytes, policy: ImagePolicy = ImagePolicy(), *, least_side: int | None = None
 ) -> Picture:
-    """Decode a file, or its bytes, and tell the format that its content has.
+    """Decode a file, or its bytes, and return the format of its content too.
 
     Args:
         least_side: a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size, as long as both sides keep so many pixels; other
@@ -213,7 +213,7 @@ def _eight_bits(image: Image.Image, transparent: str) -> Image.Image:
 
 
 def _composite(rgba: Image.Image, colour: Colour) -> Image.Image:
-    """What is seen of a transparent picture on a plain ground."""
+    """Composite a transparent image on a plain background."""
     return Image.alpha_composite(Image.new("RGBA", rgba.size, (*colour, 255)), rgba).convert("RGB")
 
 

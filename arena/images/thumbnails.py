@@ -1,7 +1,7 @@
-"""Small pictures for a reader of a page: how one is made, and those that a run folder keeps beside its page.
+"""Thumbnails for pages: create one, and write and read the thumbnails of a run folder.
 
-`thumbnails/` holds a WebP of each image, and `thumbnails.parquet` says whose each is. A file is named by a digest of the
-image's identifier and content: the name tells nothing, no identifier can harm, and what is there already is known again.
+`thumbnails/` holds a WebP of each image, and `thumbnails.parquet` maps images to files. A file is named by a digest of the
+image's identifier and content. The name reveals nothing, is safe for any identifier, and identifies an existing thumbnail.
 """
 
 import hashlib
@@ -26,56 +26,56 @@ SIDE = 160
 """Longest side, pixels: enough to see what is drawn, and 2 to 6 kB."""
 
 QUALITY = 50
-"""Of WebP."""
+"""WebP quality, 0 to 100."""
 
 FOLDER, TABLE = "thumbnails", "thumbnails.parquet"
-"""Where a run folder has them; the table lies in the folder."""
+"""Folder of the thumbnails in a run folder, and the table in that folder."""
 
 BATCH = 64
-"""Images that wait for a thread at a time; so many more than asked for are made at most where there is no room for more."""
+"""Images queued at a time; at most this many thumbnails too many are made when the size limit is reached."""
 
 _OWN = re.compile(r"[0-9a-f]{16}\.webp")
-"""Names of files that are written here; no other file is touched."""
+"""Names of the files written here; other files are never removed."""
 
 
 class Source(NamedTuple):
-    """An image of which a thumbnail is wanted."""
+    """An image that needs a thumbnail."""
 
     image_id: str
     path: Path
     sha256: str
-    """Of the file: another content is another thumbnail."""
+    """Digest of the file; a changed file gets a new thumbnail."""
     rating: str
 
 
 class Thumbnail(NamedTuple):
-    """A picture in the folder."""
+    """A thumbnail in the folder."""
 
     file: str
     rating: str
-    """In words, as the dataset has it."""
+    """Rating of the image, as a word of the dataset."""
     width: int
     height: int
 
 
 class Limits(NamedTuple):
-    """What a run folder may hold."""
+    """Largest number and total size of a run folder's thumbnails."""
 
     images: int
     bytes: int
 
 
 class Written(NamedTuple):
-    """What came of it."""
+    """Result of `write_thumbnails`."""
 
     images: int
     bytes: int
     unreadable: int
-    """Images that have none because their files could not be read."""
+    """Images without a thumbnail because their files could not be read."""
 
 
 def webp_thumbnail(path: Path) -> bytes:
-    """A small WebP of an image file.
+    """Return the thumbnail of an image file as WebP bytes.
 
     Raises:
         UnreadableImageError: the file cannot be decoded.
@@ -90,9 +90,9 @@ def webp_thumbnail(path: Path) -> bytes:
 def write_thumbnails(
     run: Path, sources: Sequence[Source], *, limits: Limits, progress: Progress | None = None
 ) -> Written:
-    """Write the folder of a run: thumbnails of the first sources that are readable, as many as the limits allow.
+    """Write thumbnails of the first readable sources to a run folder, as many as the limits allow.
 
-    What is there already is kept, what belongs to none of these images is removed; the table is written last.
+    Existing thumbnails are kept. Thumbnails of other images are removed. The table is written last.
     """
     folder, sources = run / FOLDER, sources[: limits.images]
     folder.mkdir(parents=True, exist_ok=True)
@@ -116,7 +116,7 @@ def write_thumbnails(
 
 
 def read_thumbnails(run: Path) -> dict[str, Thumbnail]:
-    """The thumbnails of a run folder by image, those whose files are there; none where it has no such folder.
+    """Return the thumbnails of a run folder by image, without missing files; empty if the run has no thumbnails.
 
     Raises:
         ArenaError: the table cannot be read.
@@ -141,18 +141,18 @@ def _of_row(row: Mapping[Hashable, Any]) -> Thumbnail:
 
 
 def remove_thumbnails(run: Path) -> None:
-    """A run folder without pictures."""
+    """Remove the thumbnails of a run folder."""
     shutil.rmtree(run / FOLDER, ignore_errors=True)
 
 
 def file_name(source: Source) -> str:
-    """The name of its thumbnail: 16 hexadecimal digits.
+    """Return the file name of an image's thumbnail: 16 hexadecimal digits and the suffix.
 
     >>> file_name(Source("../a", Path("a.png"), "ab" * 32, "general"))
     '74818781f1b55dc4.webp'
     """
-    told = "\0".join((source.image_id, source.sha256, str(SIDE), str(QUALITY)))
-    return f"{hashlib.sha256(told.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}.webp"
+    identity = "\0".join((source.image_id, source.sha256, str(SIDE), str(QUALITY)))
+    return f"{hashlib.sha256(identity.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}.webp"
 
 
 class _Made(NamedTuple):
@@ -163,7 +163,7 @@ class _Made(NamedTuple):
 
 
 def _make(folder: Path, source: Source) -> _Made | None:
-    """The thumbnail that is there, or a new one, written whole or not at all; None where the file cannot be read."""
+    """Return the existing thumbnail, or write a new one; None if the image cannot be read."""
     path = folder / file_name(source)
     try:
         size = _size_of(path)
@@ -178,7 +178,7 @@ def _make(folder: Path, source: Source) -> _Made | None:
 
 
 def _size_of(path: Path) -> tuple[int, int]:
-    """Width and height by the head of a file."""
+    """Read width and height from the header of a file."""
     with Image.open(path, formats=("WEBP",)) as image:
         return image.size
 
@@ -186,7 +186,7 @@ def _size_of(path: Path) -> tuple[int, int]:
 def _in_threads(
     make: Callable[[Source], _Made | None], sources: Sequence[Source], advance: Callable[[int], None]
 ) -> Iterator[tuple[Source, _Made | None]]:
-    """Each source with what is made of it, in order; a reader who stops early lets one batch finish at most."""
+    """Yield each source with its thumbnail, in order; if the caller stops early, at most one more batch is finished."""
     with ThreadPoolExecutor(max(2, os.cpu_count() or 1), thread_name_prefix="thumbnails") as pool:
         try:
             for start in range(0, len(sources), BATCH):

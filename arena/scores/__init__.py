@@ -1,1 +1,1 @@
-"""Scores at rest: matrices on disk, stores, `.npz` files, and scores raised by implications."""
+"""Stored scores: matrices on disk, stores, `.npz` files, and scores raised by implications."""

@@ -1,4 +1,4 @@
-"""Scores closed over implications: an implied tag scores at least what any tag that implies it scores.
+"""Scores raised by implications: an implied tag scores at least as high as each tag that implies it.
 
 Rows are closed as they are read, so that scores on disk stay there, and no more than a tile of them is held.
 """
@@ -30,7 +30,7 @@ class Implying(NamedTuple):
 
 @dataclass(frozen=True)
 class ImpliedPart:
-    """Rows of a matrix, closed when they are asked for."""
+    """Rows of a matrix; implications are applied when rows are read."""
 
     part: Part
     implying: Implying
@@ -42,16 +42,16 @@ class ImpliedPart:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Of the scores."""
+        """Data type of the scores."""
         return self.part.dtype
 
     @cached_property
     def step(self) -> int:
-        """Rows closed at a time."""
+        """Number of rows processed at a time."""
         return max(1, GATHERED_BYTES // (self.dtype.itemsize * len(self.implying.sources)))
 
     def __getitem__(self, rows: slice) -> NDArray[Any]:
-        """Some rows, a copy."""
+        """Return a copy of some rows."""
         implied, starts, sources = self.implying
         closed = np.array(self.part[rows])
         for start in range(0, len(closed), self.step):
@@ -61,14 +61,14 @@ class ImpliedPart:
 
 
 def close_predictions(scores: Matrix, tags: TagSpace, relations: TagRelations) -> Matrix:
-    """Raise the score of every implied tag to that of any tag implying it.
+    """Raise the score of every implied tag to the highest score of the tags that imply it.
 
     Two spellings of one tag do not raise each other, unless a cycle of implications makes them. Tags that the columns lack
     are not added. Closing twice changes nothing.
 
     Args:
         scores: (images, tags).
-        tags: what the columns are, in any spelling.
+        tags: tags of the columns, in any spelling.
 
     Returns: a matrix of the same shape and type, closed as it is read; the same one where no column implies another.
 

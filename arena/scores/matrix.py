@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 TILE_BYTES = 32 << 20
-"""Bytes of rows that are mapped at a time; a larger tile gains nothing and counts as this process's memory."""
+"""Bytes of rows mapped at a time; a larger tile is not faster and counts as memory of this process."""
 
 
 class Part(Protocol):
@@ -60,7 +60,7 @@ class Matrix:
 
     @classmethod
     def of(cls, values: NDArray[Any]) -> "Matrix":
-        """A matrix in memory."""
+        """Wrap an array in memory."""
         return cls((values,))
 
     @cached_property
@@ -83,11 +83,11 @@ class Matrix:
             first += part.shape[0]
 
     def read(self) -> NDArray[Any]:
-        """Everything, in memory."""
+        """Read the whole matrix into memory."""
         return self.columns(np.arange(self.shape[1]), None)
 
     def rows(self, wanted: NDArray[np.int64]) -> NDArray[Any]:
-        """Some rows in the order asked for, (len(wanted), tags); from disk only what is asked for."""
+        """Return the wanted rows in that order, (len(wanted), tags); only these rows are read from disk."""
         ends = np.cumsum([part.shape[0] for part in self.parts])
         gathered = np.empty((len(wanted), self.shape[1]), self.dtype)
         for place, row in enumerate(wanted.tolist()):
@@ -97,7 +97,7 @@ class Matrix:
         return gathered
 
     def columns(self, wanted: NDArray[np.int64], place: NDArray[np.int64] | None) -> NDArray[Any]:
-        """Some columns, (images, len(wanted)) in the type of the matrix; a view where that is possible.
+        """Return the wanted columns, (images, len(wanted)), in the type of the matrix; a view if possible.
 
         Args:
             wanted: int64 (k,), which columns.
@@ -121,13 +121,13 @@ class Matrix:
 
 
 def stored_npy(path: Path) -> Stored | None:
-    """Where the matrix of an `.npy` file lies; None where it cannot be mapped (Fortran order, objects)."""
+    """Return the location of an `.npy` file's matrix; None if it cannot be mapped (Fortran order, objects)."""
     with path.open("rb") as file:
         return _stored(path, file, 0)
 
 
 def stored_member(path: Path, member: str) -> Stored | None:
-    """Where an array of an `.npz` file lies; None where it is compressed or cannot be mapped."""
+    """Return the location of an array in an `.npz` file; None if it is compressed or cannot be mapped."""
     with zipfile.ZipFile(path) as archive:
         info = archive.getinfo(f"{member}.npy")
         if info.compress_type != zipfile.ZIP_STORED:

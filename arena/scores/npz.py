@@ -20,10 +20,10 @@ from arena.tags import TagSpace
 
 
 def read_npz(path: Path, required: Sequence[str], *, large: str) -> dict[str, Any]:
-    """All arrays of an `.npz` file; the large one as a `Matrix`, which stays on disk where it lies uncompressed.
+    """Read all arrays of an `.npz` file; the large one as a `Matrix`, which stays on disk if it is uncompressed.
 
     Raises:
-        ScoresError: no such file, damaged, pickled, or without a required array.
+        ScoresError: the file is missing, damaged or pickled, or lacks a required array.
     """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
@@ -52,7 +52,7 @@ def read_scores(path: Path, *, checked: bool = True) -> Scores:
     """Read and check scores.
 
     Args:
-        checked: whether a value outside [0, 1] is refused, as it is everywhere but where the fault itself is looked for.
+        checked: refuse values outside [0, 1]; only the search for the cause of such values turns this off.
 
     Raises:
         ScoresError: shapes disagree, an image is listed twice, or a score is NaN or outside [0, 1].
@@ -75,7 +75,7 @@ def read_scores(path: Path, *, checked: bool = True) -> Scores:
 
 
 def write_scores(path: Path, scores: Scores) -> None:
-    """Write scores whole or not at all; categories and counts where the tagger has them."""
+    """Write scores whole or not at all, with categories and counts if the tagger has them."""
     optional: dict[str, NDArray[Any]] = {}
     if scores.skipped:
         optional["skipped_ids"] = np.array(list(scores.skipped), dtype=str)
@@ -95,7 +95,7 @@ def write_scores(path: Path, scores: Scores) -> None:
 
 
 def as_texts(path: Path, name: str, array: NDArray[Any]) -> tuple[str, ...]:
-    """A list of strings, or of integer post ids, as Python strings.
+    """Convert an array of strings, or of integer post ids, to Python strings.
 
     Raises:
         ScoresError: the array is of another kind or shape.

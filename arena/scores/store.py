@@ -23,13 +23,13 @@ from arena.scores.matrix import Matrix, Stored, stored_npy
 from arena.tags import TagSpace
 
 STORE_SCHEMA = 1
-"""Version of this layout; another one is computed again."""
+"""Version of this layout; a store of another version is computed again."""
 
 _OWN_FILES = re.compile(r"store\.json|\d{5}\.(npy|json)")
 
 
 class Timed(NamedTuple):
-    """Images that one machine scored, and how long its network took for them."""
+    """Number of images that one machine scored, and the time of its network."""
 
     images: int
     seconds: float
@@ -40,12 +40,12 @@ class Scores:
     """Scores with their axes.
 
     Attributes:
-        image_ids: what the rows are.
-        tags: what the columns are.
+        image_ids: image of each row.
+        tags: tag of each column.
         values: probabilities, floating point (images, tags), in memory or on disk.
-        skipped: image_id -> why it has no scores; such images have no row.
-        seconds: how long the network took for all of them, 0 where unknown.
-        timed: the same by machine.
+        skipped: image_id -> reason for missing scores; such images have no row.
+        seconds: time of the network for all images; 0 if unknown.
+        timed: time of the network by machine.
     """
 
     image_ids: tuple[str, ...]
@@ -57,7 +57,7 @@ class Scores:
 
     @classmethod
     def of(cls, image_ids: Sequence[str], tags: TagSpace, values: NDArray[Any]) -> "Scores":
-        """From a matrix in memory."""
+        """Make scores from a matrix in memory."""
         return cls(tuple(image_ids), tags, Matrix.of(values))
 
 
@@ -76,11 +76,11 @@ class ScoreStore:
         self.shards = shards
 
     def prepare(self, tags: TagSpace, facts: Mapping[str, Any]) -> bool:
-        """Make the folder ready for shards of this key.
+        """Prepare the folder for shards of this key.
 
         Args:
-            tags: the columns to come.
-            facts: provenance, kept beside the scores.
+            tags: tags of the columns.
+            facts: provenance, stored with the scores.
 
         Returns: whether shards of another key lay there and were removed.
         """
@@ -98,7 +98,7 @@ class ScoreStore:
         return stale
 
     def missing(self) -> list[int]:
-        """Numbers of the shards that are not finished, or damaged."""
+        """Return the numbers of the shards that are unfinished or damaged."""
         finished = self._finished()
         return [number for number in range(len(self.shards)) if number not in finished]
 
@@ -122,8 +122,8 @@ class ScoreStore:
         """Write one shard: rows for its images in order, without those that were skipped.
 
         Args:
-            seconds: how long the network took for it; kept, so that a continued run still knows its rate.
-            machine: on what, for a run may be continued on another.
+            seconds: time of the network for this shard; stored, so that a continued run still knows its rate.
+            machine: machine of the network; a run may continue on another machine.
         """
         scored = [image_id for image_id in self.shards[number] if image_id not in skipped]
         assert len(values) == len(scored), "a row an image"
@@ -133,7 +133,7 @@ class ScoreStore:
         write_whole(self._path(number, "json"), json.dumps(rows), durable=True)
 
     def _finished(self) -> "dict[int, _Shard]":
-        """The shards that are whole, by number; their values stay on disk."""
+        """Return the complete shards by number; their values stay on disk."""
         header = _read_header(self.folder)
         if header.get("key") != self.key:
             return {}
@@ -170,7 +170,7 @@ def read_store(folder: Path) -> Scores:
 
 
 def read_facts(folder: Path) -> dict[str, Any]:
-    """The provenance that was kept with a store; empty where there is none."""
+    """Return the provenance stored with the scores; empty if there is none."""
     return dict(_read_header(folder).get("facts", {}))
 
 

@@ -27,7 +27,7 @@ def test_set_show_and_history(make_run: MakeRun, tmp_path: Path, capsys: pytest.
         assert code == 0
         assert "macro F1" in out
     code, out, _ = arena("baseline", "set", run, "--reason", "again", *home, capsys=capsys)
-    assert (code, out.splitlines()[-1]) == (0, "this was the baseline already; nothing changed")
+    assert (code, out.splitlines()[-1]) == (0, "this run is already the baseline; nothing changed")
     code, out, _ = arena("baseline", "set", run, *home, capsys=capsys)
     assert code == 2
     code, out, _ = arena("baseline", "show", *home, capsys=capsys)

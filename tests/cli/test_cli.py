@@ -347,7 +347,7 @@ def test_models_are_listed_with_their_further_names_and_no_line_looks_like_anoth
     monkeypatch.setenv("COLUMNS", "80")
     lines = arena("ls", "models", capsys=capsys)[1].splitlines()
     assert max(map(len, lines)) <= 80
-    end = next(number for number, line in enumerate(lines) if line.startswith("run: no where"))
+    end = next(number for number, line in enumerate(lines) if line.startswith("run: no = "))
     cards = model_cards()
     assert [line.split()[0] for line in lines[1:end] if not line.startswith("  ")] == sorted(cards)
     below = " ".join(lines[end:])

@@ -109,7 +109,7 @@ def test_a_malformed_sketch_is_told_with_its_place(sketch_of: str) -> None:
 
 @pytest.mark.parametrize("text", ["abc", "a.b.c.AAAA", "0f3a5g.fp32.01234567.AAAA", "0f3a5c.fp32.0123456.AAAA"])
 def test_a_malformed_fingerprint_is_told_with_its_place(text: str) -> None:
-    with pytest.raises(ArenaError, match=r"^--expect = .*no fingerprint; give what arena verify printed"):
+    with pytest.raises(ArenaError, match=r"^--expect = .*not a fingerprint; copy the line of arena verify"):
         read_fingerprint(text, "--expect")
 
 

@@ -127,7 +127,7 @@ def test_a_damaged_run_is_one_line(world: World) -> None:
         ("{folder}", "no finished run in it"),
         ("{folder}/drawn:a", "neither a finished run nor a published file, so it has no :a"),
         ("{folder}/one-a.npz", "scores and models enter as NAME="),
-        ("new={folder}", "in no layout that is known"),
+        ("new={folder}", "has no known layout"),
         ("@baseline", "no baseline is set; set one: arena baseline set"),
     ],
 )

@@ -215,5 +215,5 @@ def test_identity_follows_every_file_and_setting(joytag_folder: Path, tmp_path: 
 
 def test_a_local_folder_in_no_layout_says_what_is_missing(tmp_path: Path) -> None:
     write_selected_tags(tmp_path, ["a"])
-    with pytest.raises(ArenaError, match=r"in no layout that is known; it needs .*model\.onnx, selected_tags\.csv"):
+    with pytest.raises(ArenaError, match=r"has no known layout; it needs .*model\.onnx, selected_tags\.csv"):
         load(tmp_path)

@@ -1,4 +1,4 @@
-"""The verbs of baselines: what releases are compared with, metrics over releases, and which checkpoint lost a tag."""
+"""The verbs below `baseline`: set and show the baseline, follow metrics over releases, bisect checkpoints."""
 
 import click
 
@@ -11,7 +11,7 @@ from arena.cli.verbs import Verbs
 
 @click.group("baseline", cls=Verbs)
 def baseline() -> None:
-    """Say what releases are held against, follow figures over releases, find who lost a tag.
+    """Set the baseline for releases, follow metrics over releases, find the checkpoint that lost a tag.
 
     Example: arena baseline set runs/joytag-1.2 --reason "release 1.2"
     """

@@ -1,4 +1,4 @@
-"""`baseline bisect`: which checkpoint lost a tag."""
+"""The verb `baseline bisect`: find the checkpoint that lost a tag."""
 
 import json
 from dataclasses import asdict
@@ -27,20 +27,20 @@ from arena.cli.options import (
 @config_option
 @click.argument("checkpoints", nargs=-1, required=True, metavar="ENTRANT...")
 @option("--tag", "-T", required=True, show_default=False, help="Tag that was lost.")
-@option("--figure", default="f1", help="f1 or ap.")
-@option("--margin", type=click.FloatRange(0, 1), default=0.05, help="Loss of the figure that counts as none.")
-@option("--all", "every", is_flag=True, show_default=False, help="Look at every checkpoint.")
+@option("--figure", default="f1", help="Metric: f1 or ap.")
+@option("--margin", type=click.FloatRange(0, 1), default=0.05, help="Largest loss of the metric that is ignored.")
+@option("--all", "every", is_flag=True, show_default=False, help="Score every checkpoint.")
 @option(
     "--dataset",
     "-d",
-    help="Card, or path of a frozen dataset folder.  [default: the runs', or demo]",
+    help="Card, or path of a frozen dataset folder.  [default: the runs' dataset, or demo]",
     show_default=False,
 )
 @option(
     "--output", "-o", type=click.Path(path_type=Path), show_default=False, help="Folder.  [default: runs/bisect-A-to-Z]"
 )
 @limit_option
-@option("--seed", type=int, default=0, help="Of the part that --limit takes.")
+@option("--seed", type=int, default=0, help="Seed of --limit.")
 @batch_option
 @device_option
 @precision_option
@@ -51,11 +51,11 @@ from arena.cli.options import (
 def bisect(checkpoints: tuple[str, ...], tag: str, figure: str, margin: float, as_json: bool, **settings: Any) -> None:
     """Find which checkpoint of an ordered list lost a tag.
 
-    {entrants} Each checkpoint is an entrant with scores, so no published file; the first one is good.
+    {entrants} Each checkpoint needs scores, so a published file is refused. The first checkpoint must be good.
 
-    Only checkpoints that decide are scored, and scores are kept: stopped at any point, the same command continues. Each
-    decision is a paired test of the tag against the first checkpoint. Exits with 0 if one checkpoint is found, 3 if it
-    stays undetermined.
+    Only the checkpoints that the search needs are scored. Scores are kept: after an interruption, the same command continues.
+    Each decision is a paired test of the tag against the first checkpoint. Exits with 0 if one checkpoint is found, 3 if the
+    result is undetermined.
 
     Example: arena baseline bisect a=ckpt-1 b=ckpt-2 c=ckpt-3 d=ckpt-4 --tag hat
     """
@@ -77,7 +77,7 @@ def bisect(checkpoints: tuple[str, ...], tag: str, figure: str, margin: float, a
         click.echo(json.dumps(asdict(answer), ensure_ascii=False, indent=1))
     else:
         show_answer(answer)
-    told = one_line(answer_line(answer))
+    line = one_line(answer_line(answer))
     if not answer.is_found:
-        raise InconclusiveError(told)
-    click.echo(told, err=as_json)
+        raise InconclusiveError(line)
+    click.echo(line, err=as_json)

@@ -1,4 +1,4 @@
-"""`baseline history`: metrics over releases."""
+"""The verb `baseline history`: show metrics over releases."""
 
 import json
 from pathlib import Path
@@ -11,12 +11,12 @@ from arena.cli.options import aliases_option, baselines_option, config_option, j
 @click.command("history")
 @config_option
 @click.argument("runs", nargs=-1, metavar="[RUN[:MODEL]]...")
-@option("--tag", "-T", "tags", multiple=True, show_default=False, help="Tag to follow; may be given again.")
-@option("--figure", default="f1", help="Metric of the tags: f1, ap, precision, recall, mcc or another.")
+@option("--tag", "-T", "tags", multiple=True, show_default=False, help="Tag to follow. Repeatable.")
+@option("--figure", default="f1", help="Metric of the tags: f1, ap, precision, recall, mcc, ...")
 @aliases_option
 @option(
     "--output", "-o", "outputs", multiple=True, type=click.Path(path_type=Path), show_default=False,
-    help="File to write: .html, .csv, .json, .svg or .png; may be given again.",
+    help="File to write: .html, .csv, .json, .svg or .png. Repeatable.",
 )  # fmt: skip
 @json_option
 @baselines_option
@@ -24,9 +24,9 @@ def history(
     runs: tuple[str, ...], tags: tuple[str, ...], figure: str, aliases: Path | None, outputs: tuple[Path, ...],
     as_json: bool, baselines: Path,
 ) -> None:  # fmt: skip
-    """Follow figures over releases: the baselines in order, then the runs that are named.
+    """Follow metrics over releases: the baselines in order, then the named runs.
 
-    Without --tag the tags that moved most. Releases of other images are another series; no line joins them.
+    Without --tag, shows the tags that changed most. Releases scored on other images form a separate series.
 
     Example: arena baseline history --tag hat --tag smile -o history.html
     """

@@ -1,4 +1,4 @@
-"""`baseline set`: declare what releases are compared with."""
+"""The verb `baseline set`: record the run that releases are compared with."""
 
 from pathlib import Path
 
@@ -10,15 +10,15 @@ from arena.cli.options import baselines_option, config_option, option
 @click.command("set")
 @config_option
 @click.argument("run", metavar="RUN[:MODEL]")
-@option("--reason", default="", show_default=False, metavar="TEXT", help="Why; one line that is kept.")
-@option("--name", help="Of the release.  [default: the model's]", show_default=False)
-@option("--with-scores", is_flag=True, show_default=False, help="Keep its scores too, for paired tests.")
+@option("--reason", default="", show_default=False, metavar="TEXT", help="Reason, one line; stored with the baseline.")
+@option("--name", help="Name of the release.  [default: the model's name]", show_default=False)
+@option("--with-scores", is_flag=True, show_default=False, help="Also keep its scores, for paired tests.")
 @baselines_option
 def set_(run: str, reason: str, name: str | None, with_scores: bool, baselines: Path) -> None:
-    """Declare a run what releases are held against.
+    """Record the run that releases are compared with.
 
-    Writes a line to baselines.jsonl, and keeps run.json, summary.json and per_tag.parquet beside it, so that history can be
-    read when the run is gone. Nothing is ever overwritten; setting the same again changes nothing.
+    Appends a line to baselines.jsonl and copies run.json, summary.json and per_tag.parquet, so that the history stays
+    readable after the run is deleted. Nothing is ever overwritten. Setting the same run again changes nothing.
 
     Example: arena baseline set runs/joytag-1.2 --reason "release 1.2"
     """
@@ -31,4 +31,4 @@ def set_(run: str, reason: str, name: str | None, with_scores: bool, baselines: 
     )
     show_baseline(done.baseline)
     if not done.is_new:
-        click.echo("this was the baseline already; nothing changed")
+        click.echo("this run is already the baseline; nothing changed")

@@ -1,4 +1,4 @@
-"""`baseline show`: which baseline holds."""
+"""The verb `baseline show`: show the current baseline."""
 
 import json
 from dataclasses import asdict
@@ -14,9 +14,9 @@ from arena.cli.options import baselines_option, json_option
 @json_option
 @baselines_option
 def show(name: str | None, as_json: bool, baselines: Path) -> None:
-    """Show which baseline holds: what it is, why, since when, its figures.
+    """Show the current baseline with its reason, date and metrics.
 
-    NAME is that of a release, or the first digits of a digest. Exits with 2 if a file of it was changed since.
+    NAME is the name of a release, or the first digits of a digest. Exits with 2 if one of its files has changed since.
 
     Example: arena baseline show
     """

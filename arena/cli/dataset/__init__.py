@@ -1,4 +1,4 @@
-"""The verbs that make a held-out dataset, each from the folder that the one before it wrote."""
+"""The verbs below `dataset`; each reads the folder that the previous one wrote."""
 
 import click
 

@@ -1,4 +1,4 @@
-"""`dataset card`: the page of a dataset."""
+"""The verb `dataset card`: write the page of a dataset."""
 
 from pathlib import Path
 
@@ -13,13 +13,13 @@ from arena.cli.verbs import split_names
 @option("--output", "-o", required=True, type=click.Path(path_type=Path), show_default=False, help="Page to write.")
 @option(
     "--pictures", multiple=True, metavar="[SOURCE=]FOLDER", show_default=False,
-    help="Dataset with pictures that this one dropped, or with those of an index; may be given again.",
+    help="Dataset with the images that this one dropped, or folder with the images of an index. Repeatable.",
 )  # fmt: skip
-@option("--blur", default="q,e", help="Ratings blurred until asked: g, s, q, e, unknown; or none.")
-@option("--pairs", type=click.IntRange(0, 500), default=120, help="Pairs of duplicates that are shown.")
+@option("--blur", default="q,e", help="Comma-separated ratings to blur until clicked: g, s, q, e, unknown; or none.")
+@option("--pairs", type=click.IntRange(0, 500), default=120, help="Maximum number of duplicate pairs shown.")
 @root_option
 def card(folder: str, output: Path, pictures: tuple[str, ...], blur: str, pairs: int, root: Path | None) -> None:
-    """Write a page that tells a dataset: how it was made, its tags, and the duplicates that were found, side by side.
+    """Write a page that describes a dataset: how it was made, its tags, and pairs of duplicates side by side.
 
     Example: arena dataset card datasets/mine-1 -o card.html
     """

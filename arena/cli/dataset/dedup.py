@@ -1,4 +1,4 @@
-"""`dataset dedup`: take copies out of a dataset."""
+"""The verb `dataset dedup`: remove duplicates from a dataset."""
 
 from pathlib import Path
 
@@ -12,29 +12,29 @@ from arena.cli.options import config_option, option, pictures_option, root_optio
 @click.argument("folder")
 @option(
     "--against", multiple=True, type=click.Path(path_type=Path), metavar="INDEX", show_default=False,
-    help="Index of training hashes; images that it has are dropped. May be given again.",
+    help="Index of training images (arena hash); images found in it are dropped. Repeatable.",
 )  # fmt: skip
 @pictures_option
 @option(
     "--radius", type=click.IntRange(0, 32), default=8, metavar="BITS",
-    help="Of pHash, within which two images are candidates; 0: JoyTag's rule, equal hashes are copies.",
+    help="Largest pHash distance of a candidate pair; 0: JoyTag's rule, equal hashes are duplicates.",
 )  # fmt: skip
 @option(
     "--policy", type=click.Choice(["merge", "drop", "mark"]), default="merge",
-    help="Of copies the first stays and takes the tags of all; stays as it is; or all stay, marked.",
+    help="merge: keep the first with the tags of all; drop: keep the first unchanged; mark: keep all, marked.",
 )  # fmt: skip
-@option("--alternates", is_flag=True, default=False, help="Other versions of a picture are copies too.")
+@option("--alternates", is_flag=True, default=False, help="Count other versions of a picture as duplicates.")
 @option("--output", "-o", required=True, type=click.Path(path_type=Path), help="New folder.", show_default=False)
 @root_option
 def dedup(
     folder: str, against: tuple[Path, ...], pictures: tuple[str, ...], radius: int, policy: str, alternates: bool,
     output: Path, root: Path | None,
 ) -> None:  # fmt: skip
-    """Write a dataset without copies: of each other, and of what an index of training images has.
+    """Write a dataset without duplicates and without images from an index of training images.
 
-    Digests and perceptual hashes find pairs, also of trimmed, cropped and mirrored images; small pixels laid over each
-    other decide: identical, near, alternate or rejected. All pairs are in duplicates.parquet. Stopped at any point, the
-    same command continues.
+    Digests and perceptual hashes find candidate pairs, also of trimmed, cropped and mirrored images. A comparison of scaled
+    pixels then classifies each pair: identical, near, alternate or rejected. All pairs are in duplicates.parquet. After an
+    interruption, the same command continues.
 
     Example: arena dataset dedup datasets/mine --against training.parquet -o datasets/mine-clean
     """

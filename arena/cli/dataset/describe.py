@@ -1,4 +1,4 @@
-"""`dataset describe`: what a dataset is made of."""
+"""The verb `dataset describe`: print the contents of a dataset."""
 
 import json
 from pathlib import Path
@@ -12,10 +12,10 @@ from arena.cli.options import json_option, min_positives_option, option, root_op
 @click.argument("folder")
 @json_option
 @min_positives_option
-@option("--pairs", type=click.IntRange(min=0), default=15, help="Pairs of tags that are listed.")
+@option("--pairs", type=click.IntRange(min=0), default=15, help="Number of tag pairs listed.")
 @root_option
 def describe(folder: str, as_json: bool, min_positives: int, pairs: int, root: Path | None) -> None:
-    """Tell what a dataset is made of: tags, pairs, ratings, sizes, and what every step dropped.
+    """Describe a dataset: tags, tag pairs, ratings, sizes, and the images dropped at each step.
 
     Example: arena dataset describe demo
     """

@@ -1,4 +1,4 @@
-"""`dataset fetch`: posts and images of a site, slowly."""
+"""The verb `dataset fetch`: download posts and images of a site at a low rate."""
 
 from pathlib import Path
 from typing import Any
@@ -12,29 +12,35 @@ from arena.cli.verbs import split_names
 @click.command("fetch")
 @config_option
 @click.argument("api", metavar="danbooru", type=click.Choice(["danbooru"]))
-@option("--before-id", type=click.IntRange(min=1), required=True, help="Only older posts.", show_default=False)
-@option("--after-id", type=click.IntRange(min=0), default=0, help="Only newer posts.")
-@option("--count", type=click.IntRange(min=1), required=True, help="Posts to take.", show_default=False)
+@option(
+    "--before-id",
+    type=click.IntRange(min=1),
+    required=True,
+    help="Take only posts with a lower id.",
+    show_default=False,
+)
+@option("--after-id", type=click.IntRange(min=0), default=0, help="Take only posts with a higher id.")
+@option("--count", type=click.IntRange(min=1), required=True, help="Number of posts.", show_default=False)
 @option(
     "--output", "-o", type=click.Path(path_type=Path), required=True, help="Folder to fetch into.", show_default=False
 )
-@option("--ratings", default="g,s", help="Of g, s, q, e; commas between.")
-@option("--types", default="jpg,jpeg,png,webp,gif,avif", help="Suffixes of files to take; commas between.")
+@option("--ratings", default="g,s", help="Comma-separated ratings: g, s, q, e.")
+@option("--types", default="jpg,jpeg,png,webp,gif,avif", help="Comma-separated file suffixes.")
 @option(
     "--rate", type=click.FloatRange(0, 10, min_open=True), default=1.0, metavar="N",
-    help="Requests a second, for posts and files together; at most 10.",
+    help="Requests per second, posts and files together; at most 10.",
 )  # fmt: skip
-@option("--base-url", default="https://danbooru.donmai.us", help="Another host with this API.")
-@option("--file-host", default="", help="Hosts of files outside the domain; commas between.", show_default=False)
-@option("--user-agent", help="Who asks.  [default: arena and its version]", show_default=False)
+@option("--base-url", default="https://danbooru.donmai.us", help="Host with this API.")
+@option("--file-host", default="", help="Comma-separated hosts of files outside the domain.", show_default=False)
+@option("--user-agent", help="Client name sent to the site.  [default: arena and its version]", show_default=False)
 @click.option("--no-tag-filter", is_flag=True, help="Also take posts with tags that are unlawful in many places.")
 def fetch(
     api: str, before_id: int, after_id: int, count: int, output: Path, no_tag_filter: bool, **settings: Any
 ) -> None:
-    """Fetch posts and images older than a post, slowly; stopped, the same command continues.
+    """Download posts and images older than a given post, at a low rate.
 
-    Writes posts.jsonl, images/, fetch.toml and rejects.csv. An account, if you have one, goes into the environment:
-    ARENA_DANBOORU_LOGIN and ARENA_DANBOORU_API_KEY.
+    Writes posts.jsonl, images/, fetch.toml and rejects.csv. After an interruption, the same command continues. The
+    environment variables ARENA_DANBOORU_LOGIN and ARENA_DANBOORU_API_KEY name an account; an account is optional.
 
     Example: arena dataset fetch danbooru --before-id 6769098 --count 1000 -o danbooru-held-out
     """

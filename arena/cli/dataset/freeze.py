@@ -1,4 +1,4 @@
-"""`dataset freeze`: choose images and pin every byte of them."""
+"""The verb `dataset freeze`: select images and record the digest of each file."""
 
 from datetime import date
 from pathlib import Path
@@ -11,44 +11,50 @@ from arena.cli.verbs import split_names
 
 
 def day(text: str | date) -> date:
-    """A day as `2024-05-31`."""
+    """Parse a day such as `2024-05-31`."""
     try:
         return text if isinstance(text, date) else date.fromisoformat(text)
     except ValueError:
-        raise click.BadParameter(f"{text!r} is no day such as 2024-05-31") from None
+        raise click.BadParameter(f"{text!r} is not a day such as 2024-05-31") from None
 
 
 @click.command("freeze")
 @click.argument("folder")
 @option("--output", "-o", required=True, type=click.Path(path_type=Path), show_default=False, help="Folder to write.")
 @option("--name", required=True, show_default=False, help="Name of the frozen set.")
-@option("--title", default="", show_default=False, help="In place of the source's.")
-@option("--licence", default="", show_default=False, help="In place of the source's.")
-@option("--after-id", type=int, metavar="N", show_default=False, help="Posts after this one only.")
-@option("--before-id", type=int, metavar="N", show_default=False, help="Posts before this one only.")
-@option("--since", type=day, metavar="DAY", show_default=False, help="Posts of this day or later (UTC), as 2024-05-31.")
-@option("--until", type=day, metavar="DAY", show_default=False, help="Posts of this day or earlier.")
+@option("--title", default="", show_default=False, help="Title.  [default: the source's]")
+@option("--licence", default="", show_default=False, help="Licence of the images.  [default: the source's]")
+@option("--after-id", type=int, metavar="N", show_default=False, help="Only posts with a higher id.")
+@option("--before-id", type=int, metavar="N", show_default=False, help="Only posts with a lower id.")
+@option(
+    "--since",
+    type=day,
+    metavar="DAY",
+    show_default=False,
+    help="Only posts of this day or later (UTC), such as 2024-05-31.",
+)
+@option("--until", type=day, metavar="DAY", show_default=False, help="Only posts of this day or earlier.")
 @option(
     "--trained-until", default="", metavar="MODELS", show_default=False,
-    help="Only what came after the training data of all these models; commas between.",
+    help="Only posts newer than the training data of all these models; comma-separated.",
 )  # fmt: skip
-@option("--sample", type=click.IntRange(min=1), metavar="N", show_default=False, help="At most so many images.")
+@option("--sample", type=click.IntRange(min=1), metavar="N", show_default=False, help="Maximum number of images.")
 @option(
     "--representative", type=click.IntRange(min=1), metavar="K", show_default=False,
-    help="First K images of every tag, then the rest of --sample at random.",
+    help="Take K images of every tag first, then fill --sample at random.",
 )  # fmt: skip
-@option("--seed", type=int, default=0, help="Of the sample.")
-@option("--min-images", type=click.IntRange(min=0), default=0, help="Images that a tag needs to stay a label.")
-@option("--workers", type=click.IntRange(min=1), show_default=False, help="Threads.  [default: one a core]")
+@option("--seed", type=int, default=0, help="Seed of the sample.")
+@option("--min-images", type=click.IntRange(min=0), default=0, help="Images that a tag needs to remain a label.")
+@option("--workers", type=click.IntRange(min=1), show_default=False, help="Threads.  [default: one per core]")
 @root_option
 def freeze(
     folder: str, output: Path, name: str, title: str, licence: str, trained_until: str, workers: int | None,
     root: Path | None, **chosen: Any,
 ) -> None:  # fmt: skip
-    """Choose images of a dataset, pin every byte of them, and write them as a frozen folder.
+    """Select images of a dataset, record the digest of each file, and write a frozen folder.
 
-    The same images and options give the same folder anywhere. Stopped at any point, the same command continues; done
-    again, it changes nothing.
+    The same images and options give the same folder on any machine. After an interruption, the same command continues.
+    Repeating a finished command changes nothing.
 
     Example: arena dataset freeze datasets/mine -o datasets/mine-1 --name mine-1
     """
@@ -63,5 +69,5 @@ def freeze(
         find_dataset(folder, root), output, about=About(name, title, licence),
         selection=Selection(trained_until=tuple(models), **chosen), workers=workers, progress=Terminal(),
     )  # fmt: skip
-    said = "" if frozen.written else "; the very same set was there, nothing is changed"
-    click.echo(f"{output}: {frozen.images:,} images, digest {frozen.card.digest[:12]}{said}")
+    note = "" if frozen.written else "; the same set is already there, nothing is changed"
+    click.echo(f"{output}: {frozen.images:,} images, digest {frozen.card.digest[:12]}{note}")

@@ -1,16 +1,16 @@
-"""`dataset import`: images and tags from files that exist already."""
+"""The verb `dataset import`: make a dataset from existing images and tags."""
 
 from pathlib import Path
 from typing import Any
 
 import click
 
-from arena.cli.dataset.relations import read_given, relation_options
+from arena.cli.dataset.relations import read_relation_options, relation_options
 from arena.cli.options import config_option, option, root_option
 from arena.cli.verbs import split_names
 
 HINTS = ("images", "path_column", "tags_column", "id_column", "rating_column", "separator", "tag_names")
-"""Options of `import` that tell what a source does not."""
+"""Options of `import` that describe the layout of a source."""
 
 
 @click.command("import")
@@ -19,34 +19,49 @@ HINTS = ("images", "path_column", "tags_column", "id_column", "rating_column", "
 @option("--output", "-o", required=True, type=click.Path(path_type=Path), help="Folder to write.", show_default=False)
 @option(
     "--as", "kind", metavar="KIND", show_default=False,
-    help="folder, table, posts, joytag, webdataset or huggingface.  [default: found out]",
+    help="folder, table, posts, joytag, webdataset or huggingface.  [default: detected]",
 )  # fmt: skip
 @option("--images", type=click.Path(path_type=Path), help="Folder of the images.", show_default=False)
 @option("--path-column", default="", help="Column of paths.", show_default=False)
 @option("--tags-column", default="", help="Column of tags.", show_default=False)
 @option("--id-column", default="", help="Column of identifiers.", show_default=False)
 @option("--rating-column", default="", help="Column of ratings.", show_default=False)
-@option("--keep", default="", help="Further columns to keep; commas between.", show_default=False)
-@option("--separator", default="auto", help="How tags in one text are parted: auto, comma, line or space.")
-@option("--tag-names", type=click.Path(path_type=Path), help="Tag a line, where tags are numbers.", show_default=False)
-@option("--transparent", type=click.Choice(["white", "drop"]), default="white", help="What becomes of transparency.")
-@option("--animated", type=click.Choice(["drop", "first"]), default="drop", help="What becomes of animations.")
+@option("--keep", default="", help="Comma-separated further columns to keep.", show_default=False)
+@option("--separator", default="auto", help="Separator of tags in one text: auto, comma, line or space.")
+@option(
+    "--tag-names",
+    type=click.Path(path_type=Path),
+    help="File with one tag per line, if tags are numbers.",
+    show_default=False,
+)
+@option(
+    "--transparent",
+    type=click.Choice(["white", "drop"]),
+    default="white",
+    help="Put transparent images on white, or drop them.",
+)
+@option(
+    "--animated",
+    type=click.Choice(["drop", "first"]),
+    default="drop",
+    help="Drop animated images, or take the first frame.",
+)
 @option(
     "--max-pixels", type=click.IntRange(min=1), help="Refuse larger images.  [default: 89478485]", show_default=False
 )
 @relation_options
-@option("--name", default="", help="Of the dataset.  [default: of its folder]", show_default=False)
-@option("--title", default="", help="Of the dataset.", show_default=False)
-@option("--licence", default="unknown", help="Of the images.")
-@option("--workers", type=click.IntRange(min=1), help="Threads.  [default: one a core]", show_default=False)
-@option("--limit", "-L", type=click.IntRange(min=1), help="Read at most so many rows.", show_default=False)
+@option("--name", default="", help="Name of the dataset.  [default: its folder's name]", show_default=False)
+@option("--title", default="", help="Title of the dataset.", show_default=False)
+@option("--licence", default="unknown", help="Licence of the images.")
+@option("--workers", type=click.IntRange(min=1), help="Threads.  [default: one per core]", show_default=False)
+@option("--limit", "-L", type=click.IntRange(min=1), help="Maximum number of rows to read.", show_default=False)
 @root_option
 def import_(source: Path, output: Path, kind: str | None, root: Path | None, **settings: Any) -> None:
-    """Make a dataset of images that are there: decode, hash, store and describe each one once.
+    """Make a dataset from existing images: decode, hash, store and describe each image once.
 
-    Reads a folder with .txt or .json tags beside the images, a table of paths and tags (CSV, TSV, JSON lines, Parquet),
-    Danbooru posts, JoyTag's Parquet, webdataset tars, or a saved Hugging Face dataset. What cannot be taken is named in
-    rejects.csv. Stopped at any point, the same command continues.
+    Reads a folder with a .txt or .json tag file for each image, a table of paths and tags (CSV, TSV, JSON lines, Parquet),
+    Danbooru posts, JoyTag's Parquet, webdataset tars, or a saved Hugging Face dataset. rejects.csv lists the images that
+    could not be taken. After an interruption, the same command continues.
 
     Example: arena dataset import photos -o datasets/photos
     """
@@ -62,13 +77,13 @@ def import_(source: Path, output: Path, kind: str | None, root: Path | None, **s
     opened = open_source(source, kind, hints)
     terminal.note(f"{source}: {opened.kind}, {opened.found}")
     policy = ImagePolicy(settings["animated"], settings["transparent"], settings["max_pixels"] or MAX_PIXELS)
-    given = read_given(settings, root)
+    tag_facts = read_relation_options(settings, root)
     wanted = Wanted(
-        policy, given.relations, given.categories,
+        policy, tag_facts.relations, tag_facts.categories,
         **{name: settings[name] for name in ("name", "title", "licence", "limit", "workers")},
     )  # fmt: skip
     outcome = collect(opened, output, wanted, terminal)
-    show_findings(given.findings)
+    show_findings(tag_facts.findings)
     rejected = [(reason, f"{count:,}") for reason, count in outcome.rejected.most_common()]
     show_table(("", "rows"), [("read", f"{outcome.rows:,}"), *rejected, ("kept", f"{outcome.images:,}")])
     click.echo(f"{output}: {outcome.images:,} images, {outcome.tags:,} tags; rejects in {output / 'rejects.csv'}")

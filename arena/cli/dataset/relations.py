@@ -1,4 +1,4 @@
-"""Options that name what sites publish about their tags, and what is read from them."""
+"""Options for the tag files that sites publish: aliases, implications, blacklists and categories."""
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -13,24 +13,24 @@ if TYPE_CHECKING:
 
 
 def relation_options(verb: Callable[..., None]) -> Callable[..., None]:
-    """Options that name what sites publish about their tags; `read_given` reads them."""
+    """Add the options for tag files; `read_relation_options` reads the files."""
     options = [
         option(
             "--aliases", multiple=True, type=click.Path(path_type=Path), metavar="FILE", show_default=False,
-            help="CSV with antecedent_name,consequent_name or old,new, an export of a site, or a tag-complete list; may be "
-            "given again.",
+            help="CSV with columns antecedent_name,consequent_name or old,new, an export of a site, or a tag-complete list. "
+            "Repeatable.",
         ),
         option(
             "--implications", multiple=True, type=click.Path(path_type=Path), metavar="FILE", show_default=False,
-            help="Export of implications; may be given again.",
+            help="Export of implications. Repeatable.",
         ),
         option(
             "--blacklist", multiple=True, metavar="FILE|NAME", show_default=False,
-            help="Tags that are no labels, or an export that tells deprecated ones, or danbooru-meta; may be given again.",
+            help="List of tags that are not labels, export with deprecated tags, or danbooru-meta. Repeatable.",
         ),
         option(
             "--categories", multiple=True, type=click.Path(path_type=Path), metavar="FILE", show_default=False,
-            help="Export of tags, for categories that the source does not tell.",
+            help="Export of tags, for categories that the source lacks. Repeatable.",
         ),
     ]  # fmt: skip
     for one in reversed(options):
@@ -38,16 +38,16 @@ def relation_options(verb: Callable[..., None]) -> Callable[..., None]:
     return verb
 
 
-class Given(NamedTuple):
-    """What the options of `relation_options` name, read."""
+class TagFacts(NamedTuple):
+    """Contents of the files that the options of `relation_options` name."""
 
     relations: "TagRelations"
     categories: Mapping[str, str]
     findings: list[str]
 
 
-def read_given(settings: Mapping[str, Any], root: Path | None, own: Iterable[Path] = ()) -> Given:
-    """Read the files that were given, with those that a dataset has of its own."""
+def read_relation_options(settings: Mapping[str, Any], root: Path | None, own: Iterable[Path] = ()) -> TagFacts:
+    """Read the files named by the options, and the dataset's own relation files `own`."""
     from arena.dataset.blacklists import find_blacklist
     from arena.tags.exports import read_categories, read_relations
 
@@ -56,4 +56,4 @@ def read_given(settings: Mapping[str, Any], root: Path | None, own: Iterable[Pat
         blacklist=[find_blacklist(one, root) for one in settings["blacklist"]],
     )  # fmt: skip
     known = read_categories(settings["categories"])
-    return Given(relations, known.by_name, [*relations.findings, *known.findings])
+    return TagFacts(relations, known.by_name, [*relations.findings, *known.findings])

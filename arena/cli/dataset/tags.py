@@ -1,11 +1,11 @@
-"""`dataset tags`: make the tags of a dataset canonical."""
+"""The verb `dataset tags`: make the tags of a dataset canonical."""
 
 from pathlib import Path
 from typing import Any
 
 import click
 
-from arena.cli.dataset.relations import read_given, relation_options
+from arena.cli.dataset.relations import read_relation_options, relation_options
 from arena.cli.options import option, root_option
 
 
@@ -13,13 +13,13 @@ from arena.cli.options import option, root_option
 @click.argument("folder")
 @option("--output", "-o", required=True, type=click.Path(path_type=Path), help="Folder to write.", show_default=False)
 @relation_options
-@option("--name", help="Of the new set.  [default: the folder's]", default="", show_default=False)
+@option("--name", help="Name of the new dataset.  [default: the folder's name]", default="", show_default=False)
 @root_option
 def tags(folder: str, output: Path, name: str, root: Path | None, **settings: Any) -> None:
-    """Make a dataset's tags canonical, add what they imply, take out what is no label.
+    """Make a dataset's tags canonical, add implied tags, and remove tags that are not labels.
 
-    FOLDER is a dataset's folder or name. Its own relations hold too. The relations that matter for its tags are written
-    beside the new truth.
+    FOLDER is a dataset's folder or name. The dataset's own relations also apply. The relations that concern its tags are
+    written next to the new labels.
 
     Example: arena dataset tags mine --aliases tag_aliases.csv.gz --blacklist danbooru-meta -o datasets/mine-canonical
     """
@@ -30,9 +30,9 @@ def tags(folder: str, output: Path, name: str, root: Path | None, **settings: An
     from arena.tags.exports import relation_files
 
     read = read_frozen(find_dataset(folder, root))
-    given = read_given(settings, root, relation_files(read.card.folder))
-    made = canonicalise(read, given.relations, given.categories)
+    tag_facts = read_relation_options(settings, root, relation_files(read.card.folder))
+    made = canonicalise(read, tag_facts.relations, tag_facts.categories)
     digest = write_canonical(read, made, output, name=name, progress=Terminal())
-    show_findings(given.findings)
+    show_findings(tag_facts.findings)
     click.echo(made.step["why"])
     click.echo(f"{output}: {len(read)} images, {len(made.tags)} tags, digest {digest[:12]}")

@@ -1,4 +1,4 @@
-"""`dataset verify`: check every byte of a frozen dataset."""
+"""The verb `dataset verify`: check every byte of a frozen dataset."""
 
 from pathlib import Path
 
@@ -10,12 +10,12 @@ from arena.cli.options import option, root_option
 @click.command("verify")
 @click.argument("folder")
 @option("--decode", is_flag=True, show_default=False, help="Also decode every image.")
-@option("--workers", type=click.IntRange(min=1), show_default=False, help="Threads.  [default: one a core]")
+@option("--workers", type=click.IntRange(min=1), show_default=False, help="Threads.  [default: one per core]")
 @root_option
 def verify(folder: str, decode: bool, workers: int | None, root: Path | None) -> None:
     """Check every byte of a frozen dataset against its card and its table.
 
-    Prints a line a fault, at most 20, and how many there are; exits with 2 if there is any.
+    Prints one line per fault, at most 20, and the number of faults. Exits with 2 if there is a fault.
 
     Example: arena dataset verify datasets/mine-1
     """

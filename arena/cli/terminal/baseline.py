@@ -1,4 +1,4 @@
-"""What a person sees of baselines in the terminal: which holds, and figures over releases."""
+"""Terminal output of the `baseline` verbs: the baseline, metrics over releases, bisections."""
 
 import os
 from collections.abc import Sequence
@@ -16,38 +16,37 @@ from arena.results.baselines.log import SHORT, Baseline
 from arena.results.baselines.store import fault
 
 NAME_WIDTH = 19
-"""Columns of a tag's or a release's name, at most: with four figures beside it a row fits 80."""
-
+"""Largest width of a tag's or release's name; a row with four metrics then fits 80 columns."""
 
 CHECKPOINT_WIDTH = 16
-"""Likewise of a checkpoint's, with six more cells beside it."""
+"""Largest width of a checkpoint's name; a row with six more cells then fits 80 columns."""
 
 
 def show_baseline(one: Baseline) -> None:
-    """One baseline: what, why, when, its digest and its headline figures."""
+    """Print one baseline: run, reason, date, digest and headline metrics."""
     console = results_console()
     console.print(Text(one_line(one.name), style="bold"), soft_wrap=True)
     kept = "with its scores" if one.has_scores else "without its scores"
-    told = {
+    lines = {
         "reason": one.reason, "set": moment(one.created), "run": _from_here(one),
         "model": one.model if one.model != one.name else "",
         "dataset": f"{one.dataset.get('title') or one.dataset.get('name')}, {one.dataset['images']:,} images",
         "digest": one.digest[:SHORT], "kept": f"{os.path.relpath(one.copy)}, {kept}", "signature": one.signature,
     }  # fmt: skip
-    for key, text in told.items():
+    for key, text in lines.items():
         if text:
             console.print(Text(f"  {key:<10}{one_line(text)}"), soft_wrap=True)
     for key, name in HEADLINES.items():
         value = one.figures[key]
         tags = f"over {value['tags']:,} tags" if value["tags"] is not None else ""
-        told_value = f"  {name:<10}{figure(value['value'])}  {interval(value['low'], value['high'])}  {tags}"
-        console.print(Text(told_value.rstrip()), soft_wrap=True)
+        line = f"  {name:<10}{figure(value['value'])}  {interval(value['low'], value['high'])}  {tags}"
+        console.print(Text(line.rstrip()), soft_wrap=True)
     if wrong := fault(one):
         console.print(Text(f"  {'CHANGED':<10}{one_line(wrong)}", style="bold red"), soft_wrap=True)
 
 
 def show_earlier(log: Sequence[Baseline]) -> None:
-    """What was set before, the newest first."""
+    """Print the earlier baselines, newest first."""
     if not log:
         return
     table = _table("set before", "on", *HEADLINES.values(), "reason")
@@ -60,7 +59,7 @@ def show_earlier(log: Sequence[Baseline]) -> None:
 
 
 def show_history(history: History) -> None:
-    """Every figure of every release: a row each, with its interval and what changed from the one before."""
+    """Print one row per metric and release, with the interval and the change from the previous release."""
     console = results_console()
     table = _table("figure", "release", "", "95 % interval", "change", right=(2, 4))
     of_tags = False
@@ -78,7 +77,7 @@ def show_history(history: History) -> None:
     console.print(table)
     console.print()
     marked = any(row.apart for row in rows_of(history))
-    for note in (["* the intervals of the two do not meet."] if marked else []) + notes_of(history):
+    for note in (["* the two intervals do not overlap."] if marked else []) + notes_of(history):
         console.print(Text(one_line(note), style="dim"))
 
 
@@ -94,7 +93,7 @@ def _name(name: str, behind: str = "") -> Text:
 
 
 def _from_here(one: Baseline) -> str:
-    """Where its run lay, from the folder at hand; told where it is gone."""
+    """Path of the baseline's run relative to the current folder; marked "(gone)" if it no longer exists."""
     gone = "" if (one.origin / "run.json").is_file() else " (gone)"
     try:
         return os.path.relpath(one.origin.resolve()) + gone
@@ -103,7 +102,7 @@ def _from_here(one: Baseline) -> str:
 
 
 def show_answer(answer: Answer) -> None:
-    """The way a bisection took, a row a look, and what was seen on it."""
+    """Print the steps of a bisection, one row per examined checkpoint, and the notes on them."""
     table = _table(
         "", "checkpoint", METRICS[answer.figure].title, "change", "95 % interval", "p", "", right=(0, 2, 3, 5)
     )
@@ -115,27 +114,29 @@ def show_answer(answer: Answer) -> None:
         table.add_row(str(look.place + 1), name, figure(look.value), change, ends, p, state)
     console = results_console()
     console.print(table)
-    for line in _seen(answer):
+    for line in _notes(answer):
         console.print(Text(one_line(line)))
 
 
-def _seen(answer: Answer) -> list[str]:
+def _notes(answer: Answer) -> list[str]:
     name, shown = METRICS[answer.figure].title, len(answer.checkpoints)
     tag = clipped(answer.tag)
-    looked = f"{len(answer.looks)} of {shown} checkpoints were looked at"
+    looked = f"{len(answer.looks)} of {shown} checkpoints were scored"
     lines = [
         f"{looked}, on {answer.images:,} images of {answer.dataset}, {answer.positives:,} of them with {tag}.",
-        f"change: from the first. lost: {name} below it by more than {answer.margin:g}, with p of {ALPHA:g} or less.",
-        "kept: surely not below it by more, or as surely above the last, which lost it.",
+        f"change: from the first. lost: {name} is lower by more than {answer.margin:g}, with p of {ALPHA:g} or less.",
+        "kept: not lower by more, or above the last, which lost the tag; as significant.",
     ]
     lines += [f"{look.name}: its tag list lacks {tag}" for look in answer.looks if look.lacks_tag]
     for lost, again in answer.relapses:
-        lines.append(f"not monotone: {lost} has lost it, {again} after it has it; look at every one with --all")
+        lines.append(
+            f"not monotone: {lost} has lost the tag, the later {again} has it; score every checkpoint with --all"
+        )
     return lines
 
 
 def answer_line(answer: Answer) -> str:
-    """What a bisection found, in one line."""
+    """Result of a bisection in one line."""
     name = METRICS[answer.figure].title
     if answer.lost is None:
         last = answer.look_at(answer.checkpoints[-1])

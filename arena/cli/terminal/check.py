@@ -1,4 +1,4 @@
-"""A verdict as a person sees it in the terminal, and as a CI server is told of it."""
+"""Terminal output and CI annotations of a verdict."""
 
 import os
 from pathlib import Path
@@ -13,7 +13,7 @@ from arena.report.check.text import styled_lines
 
 
 def show_verdict(verdict: Verdict, page: Path) -> None:
-    """The verdict at 80 columns, in colours where there are any, and last where its page is."""
+    """Print the verdict at 80 columns, with colours if supported, and the path of its page."""
     console = results_console()
     for line in styled_lines(verdict):
         console.print(Text(line.text, style=line.style), soft_wrap=True)
@@ -21,7 +21,7 @@ def show_verdict(verdict: Verdict, page: Path) -> None:
 
 
 def tell_ci(verdict: Verdict) -> None:
-    """Print annotations in a GitHub workflow, and append to the summary of its step."""
+    """In a GitHub workflow, print annotations and append to the step's summary."""
     if os.environ.get("GITHUB_ACTIONS") == "true":
         click.echo(github.annotations(verdict))
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):

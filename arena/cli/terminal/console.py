@@ -1,4 +1,4 @@
-"""What a person sees in the terminal: progress on standard error, results on standard output."""
+"""Terminal output: progress on standard error, results on standard output."""
 
 import os
 import sys
@@ -39,40 +39,40 @@ if TYPE_CHECKING:
     from arena.pipeline.catalogue import ListedModel
 
 MIN_WIDTH = 80
-"""Columns that a table of results needs."""
+"""Smallest width of a table of results, in columns."""
 
 FACTS_WIDTH = 40
-"""Columns of a model's facts below its name, which leave the figures beside it whole at `MIN_WIDTH`."""
+"""Width of a model's facts below its name; the numbers in the same row then fit `MIN_WIDTH`."""
 
 NAMED_DIFFERENCES = 9
-"""Differences that are told; three models have so many."""
+"""Largest number of differences listed; three models have this many."""
 
 NAMED_SKIPPED = 5
-"""Unreadable images that are named; the others are counted."""
+"""Largest number of unreadable images listed; the rest are counted."""
 
 NAMED_FINDINGS = 10
-"""Findings about relations of tags that are shown; the others are counted."""
+"""Largest number of findings about tag relations listed; the rest are counted."""
 
 
 class _Rate(ProgressColumn):
-    """Images a second."""
+    """Column of images per second."""
 
     def render(self, task: Task) -> Text:
-        """The rate, or nothing until it is known."""
+        """Return the rate, or an empty text until it is known."""
         return Text(f"{task.speed:.1f}/s" if task.speed else "", style="progress.data.speed")
 
 
 class _Unread(Console):
-    """A console whose reader may leave: the work goes on in silence."""
+    """A console that goes silent when its reader closes the pipe; the work continues."""
 
     def on_broken_pipe(self) -> None:
-        """Stop printing, where rich would end the process."""
+        """Stop printing; rich would end the process."""
         self.quiet = True
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 class Terminal:
-    """Progress of long work, on standard error."""
+    """A Progress that prints on standard error."""
 
     def __init__(self) -> None:
         self.console = _Unread(stderr=True, highlight=False)
@@ -85,7 +85,7 @@ class Terminal:
     def count(
         self, what: str, total: int | None, done: int, *, unit: Unit = "items"
     ) -> Iterator[Callable[[int], None]]:
-        """A bar with rate and estimate; without a terminal, a line at the start and one at the end."""
+        """Show a bar with rate and remaining time; without a terminal, print a line at the start and at the end."""
         of_bytes = unit == "bytes"
         if not self.console.is_terminal:
             shown = size_told if of_bytes else str
@@ -106,7 +106,7 @@ class Terminal:
 
 
 def size_told(size_bytes: int) -> str:
-    """A size in decimal units, three digits of it.
+    """Format a size in decimal units with three significant digits.
 
     >>> size_told(402), size_told(7_853_272), size_told(378_536_310), size_told(1_260_435_999)
     ('402 B', '7.85 MB', '379 MB', '1.26 GB')
@@ -118,13 +118,13 @@ def size_told(size_bytes: int) -> str:
 
 
 def results_console() -> Console:
-    """Standard output; a table is never squeezed below `MIN_WIDTH`, for half a figure is worse than a wrapped line."""
+    """Console on standard output, at least `MIN_WIDTH` wide, because a cut number is worse than a wrapped line."""
     console = Console(highlight=False)
     return console if console.width >= MIN_WIDTH else Console(highlight=False, width=MIN_WIDTH)
 
 
 def show_summary(folder: Path) -> None:
-    """The leaderboard of a run with its intervals, what could be told apart, and where its page is."""
+    """Print the leaderboard of a run with intervals, the differences between models, and the path of its page."""
     result = read_result(folder, HEADLINE_TABLES)  # all of them, of 5,813 tags and two models, take 0.5 s
     summary = result.summary
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -145,8 +145,8 @@ def show_summary(folder: Path) -> None:
     for line in [*imply_notes(summary), *unverified_notes(result), *_differences(result)]:
         console.print(line, markup=False)
     for name, model in summary["models"].items():
-        if told := cost_told(name, model, result.run["models"].get(name, {})):
-            console.print(one_line(told), markup=False)
+        if cost := cost_told(name, model, result.run["models"].get(name, {})):
+            console.print(one_line(cost), markup=False)
     for sentence in contamination_told(headline_view(result)):
         console.print(one_line(f"memory: {sentence}"), markup=False)
     for row in published_rows(summary.get("published", [])):
@@ -156,12 +156,12 @@ def show_summary(folder: Path) -> None:
 
 
 def _ends(low: float | None, high: float | None) -> str:
-    """An interval as it fits under a figure."""
+    """Format an interval to fit under a metric."""
     return UNDEFINED if low is None or high is None else f"{low:.3f}–{high:.3f}"
 
 
 def _differences(result: Result) -> list[str]:
-    """A line a headline figure and pair, of the first pairs: the difference, its interval, and whether it is decided."""
+    """One line per headline metric and pair, at most `NAMED_DIFFERENCES`: difference, interval and decision."""
     table = result.tables["differences"]
     if table.empty:
         return []
@@ -176,7 +176,7 @@ def _differences(result: Result) -> list[str]:
 
 
 def show_power(rows: Sequence[Power]) -> None:
-    """What the run could see, and what would be needed."""
+    """Print the detectable difference of a run and the number of images needed."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("figure", "pair", "difference", "s.e.", "detectable", "to decide", "images needed"):
         table.add_column(name, justify="left" if name in ("figure", "pair") else "right", overflow="fold")
@@ -188,12 +188,13 @@ def show_power(rows: Sequence[Power]) -> None:
     console = results_console()
     console.print(table)
     console.print(
-        f"of {rows[0].images:,} images; detectable: the least true difference that so many show", markup=False
+        f"{rows[0].images:,} images; detectable: the smallest true difference that this many images reveal",
+        markup=False,
     )
 
 
 def show_costs(costs: "Sequence[Cost]") -> None:
-    """What models cost: a row a figure, a column a model."""
+    """Print the costs of models: one row per metric, one column per model."""
     from arena.diagnostics.bench.table import cost_table
 
     shown = cost_table(costs)
@@ -210,7 +211,7 @@ def show_costs(costs: "Sequence[Cost]") -> None:
 
 
 def show_skipped(skipped: Mapping[str, str]) -> None:
-    """Say which images had no scores, and why."""
+    """Print the images without scores and the reasons."""
     console = Console(stderr=True, highlight=False)
     for image_id, reason in list(skipped.items())[:NAMED_SKIPPED]:
         console.print(one_line(f"skipped {image_id}: {reason}"), markup=False, soft_wrap=True)
@@ -218,15 +219,15 @@ def show_skipped(skipped: Mapping[str, str]) -> None:
         console.print(f"skipped {len(skipped) - NAMED_SKIPPED} more", markup=False)
 
 
-def show_outcome(name: str, *, passed: bool, told: str) -> None:
-    """A line about one check."""
+def show_outcome(name: str, *, passed: bool, detail: str) -> None:
+    """Print one line about one check."""
     results_console().print(
-        one_line(f"{'pass' if passed else 'FAIL'}  {name:<20}  {told}"), markup=False, soft_wrap=True
+        one_line(f"{'pass' if passed else 'FAIL'}  {name:<20}  {detail}"), markup=False, soft_wrap=True
     )
 
 
 def show_findings(findings: Sequence[str]) -> None:
-    """Say what was wrong with relations of tags, and how it was settled."""
+    """Print the faults found in tag relations and how each was resolved."""
     console = Console(stderr=True, highlight=False)
     for finding in findings[:NAMED_FINDINGS]:
         console.print(one_line(finding), markup=False, soft_wrap=True)
@@ -235,14 +236,14 @@ def show_findings(findings: Sequence[str]) -> None:
 
 
 FIGURE_COLUMNS = ("px", "tags", "threshold", "here")
-"""Columns of the list of models that are never folded."""
+"""Columns in the list of models that are never wrapped."""
 
 WIDE = 140
-"""Columns of a terminal from which on the list of models also tells the hub."""
+"""Terminal width from which the list of models also shows the hub."""
 
 
 def show_models(models: Sequence["ListedModel"]) -> None:
-    """A row a model; on a narrow terminal licence and cut-off stand below the name."""
+    """Print one row per model; on a narrow terminal, licence and cut-off are below the name."""
     console = results_console()
     wide = console.width >= WIDE
     words = ["licence", "cut-off"]
@@ -256,7 +257,7 @@ def show_models(models: Sequence["ListedModel"]) -> None:
         cut_off = "cut-off unknown" if model.trained_until == "unknown" else f"until {model.trained_until}"
         unpinned = ["unpinned"] if model.unpinned else []
         below = "" if wide else f"\n  {'; '.join([licence, cut_off, *unpinned])}"
-        told = {
+        cells = {
             "model": model.name + below, "licence": model.licence, "cut-off": model.trained_until,
             "hub": " ".join([model.hub or UNDEFINED, *unpinned]),
             "px": UNDEFINED if model.image_side is None else str(model.image_side),
@@ -265,19 +266,17 @@ def show_models(models: Sequence["ListedModel"]) -> None:
             "run": "yes" if model.verified else "no",
             "here": UNDEFINED if model.size_bytes is None else size_told(model.size_bytes),
         }  # fmt: skip
-        told["model"] = _hanging(told["model"])
-        table.add_row(*(Text(told[name]) for name in columns))
+        cells["model"] = _hanging(cells["model"])
+        table.add_row(*(Text(cells[name]) for name in columns))
     console.print(table)
     if not all(model.verified for model in models):
-        console.print(
-            "run: no where the published weights were not run by this project yet (verified = false)", markup=False
-        )
+        console.print("run: no = this project has not run the published weights yet (verified = false)", markup=False)
     if any(model.unpinned for model in models):
-        console.print("unpinned: the card names no commit of the hub, which may come to hold other files", markup=False)
+        console.print("unpinned: the card names no commit of the hub, so the files may change", markup=False)
 
 
 def _hanging(text: str) -> str:
-    """A name, and below it facts of at most `FACTS_WIDTH`; what is broken goes on further in, lest it looks like the next row.
+    """Wrap the facts below a name to `FACTS_WIDTH`; continuation lines are indented more than a new fact.
 
     >>> print(_hanging("wd14\\n  Apache-2.0; until Danbooru, about post 5,944,504"))
     wd14
@@ -289,7 +288,7 @@ def _hanging(text: str) -> str:
 
 
 def show_groups(groups: Mapping[str, Sequence[str]], patterns: Sequence[str]) -> None:
-    """The further names by which models go."""
+    """Print groups of models, other names and families."""
     several = [f"{name} ({len(members)})" for name, members in sorted(groups.items()) if len(members) > 1]
     others = [f"{name} = {members[0]}" for name, members in sorted(groups.items()) if len(members) == 1]
     families = [pattern.replace("{arch}", "ARCH") for pattern in patterns]
@@ -299,7 +298,7 @@ def show_groups(groups: Mapping[str, Sequence[str]], patterns: Sequence[str]) ->
 
 
 def show_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Rows of text under a header."""
+    """Print rows of text under a header."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in header:
         table.add_column(name, overflow="fold")

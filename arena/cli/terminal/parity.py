@@ -1,4 +1,4 @@
-"""A report as a person sees it in the terminal."""
+"""Terminal output of a parity report."""
 
 from rich.table import Table
 from rich.text import Text
@@ -8,11 +8,11 @@ from arena.diagnostics.parity.text import cause, differing, figures, headline
 from arena.diagnostics.parity.verdict import Report
 
 COLOURS = {"identical": "green", "same": "green", "different": "red"}
-"""Of the verdicts."""
+"""Colour of each verdict."""
 
 
 def show_report(report: Report) -> None:
-    """The figures, what differs most, and last the verdict with its reason and cause."""
+    """Print the measurements, the largest differences, and the verdict with its reason and cause."""
     console, parity = results_console(), report.parity
     console.print(Text(f"{parity.a} (A) and {parity.b} (B)", style="bold"))
     table = Table(box=None, pad_edge=False, show_header=False)

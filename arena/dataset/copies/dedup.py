@@ -1,4 +1,4 @@
-"""From a dataset folder to one without copies: of each other, and of what taggers were trained on."""
+"""Write a dataset without duplicates and without training images of taggers."""
 
 import shutil
 from collections import Counter
@@ -38,7 +38,7 @@ from arena.dataset.rejects import write_rejects
 from arena.images.thumbnails import webp_thumbnail
 
 PINNED_KEYS = ("steps", "images", "digest", "rows_digest", "files", "frozen_from", "frozen_from_digest")
-"""Keys of a card that say of the source what does not hold of a part of it."""
+"""Keys of the source's card that do not apply to a part of its images."""
 
 
 class Source(NamedTuple):

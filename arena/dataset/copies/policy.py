@@ -1,4 +1,4 @@
-"""What becomes of copies: which pictures stay, with which tags, in which groups."""
+"""Policy for duplicates: which images are kept, with which tags, in which groups."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ POLICIES = ("merge", "drop", "mark")
 
 @dataclass(frozen=True)
 class Rule:
-    """What counts as a copy, and what becomes of it.
+    """Definition of a duplicate, and the policy for it.
 
     Attributes:
         radius: bits of pHash within which two pictures are candidates; 0 joins equal hashes and asks no more.
@@ -47,7 +47,7 @@ class Rule:
 
 @dataclass
 class Ledger:
-    """What each step kept and dropped."""
+    """Number of images kept and dropped at each step."""
 
     steps: list[dict[str, Any]] = field(default_factory=list)
 

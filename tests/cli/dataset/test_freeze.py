@@ -81,7 +81,7 @@ def test_a_page_with_pairs_is_written_whole(tmp_path: Path, capsys: pytest.Captu
     [
         (("--trained-until", "joytag-demo"), "names no post, no day"),
         (("--trained-until", "joytga"), "Did you mean joytag"),
-        (("--since", "yesterday"), "'yesterday' is no day such as 2024-05-31"),
+        (("--since", "yesterday"), "'yesterday' is not a day such as 2024-05-31"),
         (("--after-id", 5), "no column post_id"),
         (("--name", "../x"), "a name is made of"),
         (("--sample", 0), "0 is not in the range"),

@@ -250,8 +250,8 @@ def test_bad_options_are_one_line(pictures: Path, tmp_path: Path, capsys: pytest
     empty.mkdir()
     (empty / "x.png").write_bytes(b"")
     for arguments, message in [
-        (["-m", "joytag-demo", "--batch-sizes", "1,x"], "is no list of whole numbers from 1 to 65536"),
-        (["-m", "joytag-demo", "--batch-sizes", "0"], "is no list of whole numbers"),
+        (["-m", "joytag-demo", "--batch-sizes", "1,x"], "is not a list of whole numbers from 1 to 65536"),
+        (["-m", "joytag-demo", "--batch-sizes", "0"], "is not a list of whole numbers"),
         (["-m", "joytag-demo", "-o", tmp_path / "costs.txt"], "name a file that ends in .json or .md"),
         (["-m", "joytag-demo", "-o", tmp_path / "nowhere/costs.md"], "no file can be written there"),
         (["-m", "joytga"], "Did you mean joytag"),

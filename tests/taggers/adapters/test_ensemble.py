@@ -244,7 +244,7 @@ def test_its_identity_follows_members_and_weights(root: Path, onnx_folder: Wd) -
         (["a", "b"], "weights = [1, 0]", "each must be a number above 0"),
         (["a", "b"], "weights = [1, inf]", "each must be a number above 0"),
         (["a", "b"], 'weights = ["1", 2]', "each must be a number above 0"),
-        (["a", "b"], 'files = ["model.onnx"]', "files is no field of a card"),
+        (["a", "b"], 'files = ["model.onnx"]', "files is not a field of a card"),
     ],
 )
 def test_a_wrong_ensemble_is_one_line(root: Path, members: list[str], more: str, message: str) -> None:

@@ -334,7 +334,7 @@ def test_a_card_that_pins_nothing_is_told_its_commit_and_mixes_no_releases(
     hub.faults = [("HEAD", lambda *asked: False), ("GET", lambda *asked: False), ("HEAD", push)]
     code, out, err = pull(tmp_path, capsys=capsys)
     assert code == 0, err
-    assert f'main is commit {COMMIT}; to stay with it, write revision = "{COMMIT}" into its card' in out
+    assert f'main is commit {COMMIT}; to pin it, write revision = "{COMMIT}" into the card' in out
     assert not [path for _, path, _ in hub.requests if LATER in path]
     assert (
         len({hub_module.commit_of(path) for path in (weights.find(find_model("tiny", tmp_path)) or {}).values()}) == 1
@@ -355,7 +355,7 @@ def test_a_file_of_another_repository_comes_from_there(
     hub.repositories, hub.main = ("people/tiny", "people/tags"), LATER
     code, out, err = pull(tmp_path, capsys=capsys)
     assert code == 0, err
-    assert f'tiny: unpinned: people/tags at main is commit {LATER}; to stay with it, write revision = "{LATER}"' in out
+    assert f'tiny: unpinned: people/tags at main is commit {LATER}; to pin it, write revision = "{LATER}"' in out
     assert "people/tiny at" not in out, "the weights are pinned"
     assert whole(tmp_path)
     files = weights.find(find_model("tiny", tmp_path)) or {}
