@@ -105,7 +105,10 @@ def test_the_identity_holds_the_package_and_its_version(installed: Install) -> N
 
 
 def test_an_adapter_that_nobody_offers_is_refused() -> None:
-    with pytest.raises(ArenaError, match=r"adapter = 'mean-colour'; allowed: joytag, .*is it installed\?"):
+    with pytest.raises(
+        ArenaError,
+        match=r"adapter = 'mean-colour'; allowed: joytag, .*needs an installed package with the entry point mean-colour",
+    ):
         read_model_card(EXAMPLE / "models/mean-colour.toml")
 
 

@@ -236,7 +236,8 @@ def _unwrapped(state: "dict[str, Tensor]") -> "dict[str, Tensor]":
 def load_state(network: object, state: "dict[str, Tensor]", path: Path, *, fits: str = "its config.json") -> None:
     """Put tensors into a torch network, every name and shape being right.
 
-    A network on the meta device takes the tensors as they are, in their own dtype.
+    A network on the meta device takes copies of the tensors, in their own dtype. The tensors of a file are mapped: without a
+    copy, a file that is overwritten during a run would change the scores.
 
     Args:
         fits: what they are to fit, as an error tells it.
@@ -248,7 +249,10 @@ def load_state(network: object, state: "dict[str, Tensor]", path: Path, *, fits:
 
     assert isinstance(network, nn.Module)
     try:
-        network.load_state_dict(state, assign=next(network.parameters()).is_meta)
+        if next(network.parameters()).is_meta:
+            network.load_state_dict({name: tensor.clone() for name, tensor in state.items()}, assign=True)
+        else:
+            network.load_state_dict(state)
     except RuntimeError as error:
         lines = [line.strip() for line in str(error).splitlines()[1:]] or [str(error)]
         raise WeightsError(f"{path}: does not fit {fits}: {_first_of(lines[0])}") from None

@@ -159,7 +159,7 @@ def test_the_default_policy_is_shown_and_a_check_needs_both_sides(capsys: pytest
     assert "[margins]" in told
     code, _, err = arena("check", "joytag-demo", capsys=capsys)
     assert code == 2
-    assert "name CANDIDATE and --baseline BASE, an entrant each: RUN" in err
+    assert "name CANDIDATE and --baseline BASE; each is an entrant: RUN" in err
 
 
 def test_a_check_never_writes_over_what_it_judges(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -122,6 +122,18 @@ def test_a_file_of_the_old_format_of_torch_loads(tmp_path: Path) -> None:
     np.testing.assert_allclose(load(folder).scores(pixels(64)), TRAINER[DEFAULT]["probabilities"], atol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["model.pt", "model.safetensors"])
+def test_weights_that_are_overwritten_after_loading_change_no_score(name: str, tmp_path: Path) -> None:
+    folder = write_checkpoint(tmp_path / "checkpoint", DEFAULT)
+    if name == "model.safetensors":
+        save_file(state_of(TRAINER[DEFAULT]["tensors"]), folder / name)
+    tagger = load(folder)
+    with (folder / name).open("r+b") as file:
+        file.seek(size := (folder / name).stat().st_size // 4)
+        file.write(bytes(2 * size))
+    np.testing.assert_allclose(tagger.scores(pixels(64)), TRAINER[DEFAULT]["probabilities"], atol=1e-5)
+
+
 def test_half_precision_weights_run_in_float32(tmp_path: Path) -> None:
     folder = write_checkpoint(tmp_path / "checkpoint", DEFAULT)
     torch.save({key: value.half() for key, value in state_of(TRAINER[DEFAULT]["tensors"]).items()}, folder / "model.pt")
