@@ -28,13 +28,13 @@ class UnclearError(Exception):
 
 
 def read_json(path: Path) -> Any:
-    """The content of a JSON file.
+    """The content of a JSON file; a byte-order mark is skipped.
 
     Raises:
         WeightsError: no readable JSON.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise WeightsError(f"{path}: no readable JSON ({error}); fetch the file again") from None
 

@@ -191,6 +191,12 @@ def test_a_value_that_the_network_cannot_have_is_refused(change: dict[str, Any],
         ViTConfig.of(TRAINER[DEFAULT]["config"] | change)
 
 
+def test_a_byte_order_mark_before_the_config_is_skipped(tmp_path: Path) -> None:
+    folder = write_checkpoint(tmp_path / "checkpoint", DEFAULT)
+    (folder / "config.json").write_text(json.dumps(TRAINER[DEFAULT]["config"]), encoding="utf-8-sig")
+    np.testing.assert_allclose(load(folder).scores(pixels(64)), TRAINER[DEFAULT]["probabilities"], atol=1e-5)
+
+
 @pytest.mark.parametrize("text", ["[]", "3", "{", "null", '{"a": ' * 100_000])
 def test_a_config_that_is_no_table_is_one_line(text: str, tmp_path: Path) -> None:
     folder = write_checkpoint(tmp_path / "checkpoint", DEFAULT)

@@ -1,6 +1,5 @@
 """JoyTag: a folder with `config.json`, weights and `top_tags.txt`, run in torch."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from arena.base.errors import WeightsError
 from arena.cards import ModelCard
 from arena.taggers.adapters.joytag.config import ViTConfig, unknown_keys
 from arena.taggers.adapters.joytag.vit import ViT
+from arena.taggers.files.preprocess_values import read_json
 from arena.taggers.files.tag_files import read_tags
 from arena.taggers.files.weights import load_state, read_state
 from arena.taggers.torch_runtime import TorchTagger, choose_runtime
@@ -44,10 +44,7 @@ def load(card: ModelCard, files: Mapping[str, Path], *, device: str, precision: 
 
 
 def _read_table(path: Path) -> dict[str, Any]:
-    try:
-        table = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        raise WeightsError(f"{path}: no readable JSON ({error}); fetch the file again") from None
+    table = read_json(path)
     if not isinstance(table, dict):
         raise WeightsError(f"{path}: holds a {type(table).__name__}; it must be the table that describes a JoyTag ViT")
     return table
