@@ -218,7 +218,7 @@ def likelihood_without(column: Column, scores: Scores) -> Floats:
     ends = np.append(low, np.nextafter(column.mean_others, np.float32(2)))  # the ratio rises up to just below each end
     carried_below = np.searchsorted(low, ends)
     others_below = np.searchsorted(column.ascending, ends) - carried_below
-    share_carried = (carried_below + 1) / (len(column.carried) + 2)
-    share_others = (others_below + 1) / (len(column.scores) - len(column.carried) + 2)
-    best = np.maximum.accumulate((share_others / (share_others + share_carried))[::-1])[::-1]
+    share_with = (carried_below + 1) / (len(column.carried) + 2)
+    share_without = (others_below + 1) / (len(column.scores) - len(column.carried) + 2)
+    best = np.maximum.accumulate((share_without / (share_without + share_with))[::-1])[::-1]
     return best[np.searchsorted(ends, scores, side="right")]
