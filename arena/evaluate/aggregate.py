@@ -1,6 +1,6 @@
 """Aggregate metrics with their intervals, and paired differences between models."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import special
 
 from arena.evaluate.passes import Measured
 from arena.evaluate.slices import ImageSlice, TagSlice
 from arena.metrics import significance
+from arena.metrics.bootstrap import PairedPrecision
 from arena.metrics.counts import Convention, Floats, Integers, Mean, TagCounts, divide, macro, micro
-from arena.metrics.intervals import Interval, bias_corrected_interval, percentile_interval, two_sided_p
+from arena.metrics.intervals import Interval, resampled_interval, resampled_p
 from arena.metrics.registry import AGGREGATES, HEADLINES
 from arena.results.recipe import Settings
 
@@ -59,6 +59,8 @@ class Aggregates:
         bias: float64 (models, AGGREGATES, targets), expected excess over the true value: mean of the resamples minus the
             estimate; for mAP the mean of `ranking.optimism` over the tags.
         widening: float64 (models, targets), factor by which the spread of mAP grows when its bias is subtracted.
+        unseen: float64 (models, targets), variance of macro precision that resamples do not show: see `unseen_variance`.
+        paired_precision: of each pair of models; empty without resamples.
     """
 
     targets: list[Target]
@@ -68,23 +70,89 @@ class Aggregates:
     bias: Floats
     widening: Floats
 
+    unseen: Floats
+    paired_precision: dict[tuple[int, int], "PairedMeans"]
+
+    @cached_property
+    def corrected(self) -> Floats:
+        """Estimates minus their bias, within 0 to 1; (models, AGGREGATES, targets). The estimates without resamples."""
+        return self.estimates if self.replicates is None else np.clip(self.estimates - np.nan_to_num(self.bias), 0, 1)
+
     @cached_property
     def intervals(self) -> Interval:
         """Intervals of every metric, (models, AGGREGATES, targets); NaN without resamples."""
         low, high = np.full((2, *self.estimates.shape), np.nan)
-        if self.replicates is None:
-            return Interval(low, high)
-        for place in np.ndindex(self.estimates.shape):
-            estimate, replicates = self.estimates[place], self.replicates[place]
-            if np.isnan(estimate):
-                continue
-            if AGGREGATES[place[1]] == "map":  # its resamples are linear in the weights, so they have no bias
-                wider = self.widening[place[0], place[2]]
-                found = percentile_interval(estimate - self.bias[place] + wider * (replicates - estimate))
-            else:
-                found = bias_corrected_interval(estimate, replicates)
-            low[place], high[place] = np.clip(found.low, 0, 1), np.clip(found.high, 0, 1)
+        if self.replicates is not None:
+            for model, figure, place in np.ndindex(self.estimates.shape):
+                found = self.estimate([model], figure, {place: 1.0}).interval
+                low[model, figure, place], high[model, figure, place] = np.clip(found, 0, 1)
         return Interval(low, high)
+
+    def estimate(self, subject: Sequence[int], figure: int, signs: Mapping[int, float]) -> "Estimate":
+        """Return a signed sum of one metric over targets, of a model or of the first of two models minus the second.
+
+        The two models of macro precision are averaged over the tags where both have one.
+
+        Args:
+            subject: one model or two.
+            figure: index in `registry.AGGREGATES`.
+            signs: target -> factor.
+        """
+        name, value, bias, variance, tags = AGGREGATES[figure], 0.0, 0.0, 0.0, []
+        moved = None if self.replicates is None else np.zeros(self.replicates.shape[-1])
+        for place, sign in signs.items():
+            values, biases = (array[list(subject), figure, place] for array in (self.estimates, self.bias))
+            replicates = None if self.replicates is None else self.replicates[list(subject), figure, place]
+            unseen, counted = self.unseen[list(subject), place].sum(), self.tags[list(subject), figure, place].min()
+            if name == "macro_precision" and len(subject) == 2 and self.paired_precision:
+                paired = self.paired_precision[subject[0], subject[1]]
+                values, replicates = paired.estimates[:, place], paired.replicates[:, place]
+                unseen, counted = paired.unseen[place], paired.tags[place]
+            factors = [sign, -sign][: len(subject)]
+            value += float(values @ factors)
+            bias += float(biases @ factors)
+            variance += float(sign**2 * unseen) if name == "macro_precision" else 0.0
+            tags.append(int(counted))
+            if moved is not None and replicates is not None:
+                moved = moved + np.asarray(factors) @ replicates
+        known = np.array([]) if moved is None else moved[np.isfinite(moved)]
+        error = float("nan") if len(known) < 2 else float(np.sqrt(np.var(known, ddof=1) + variance))
+        if len(subject) == 1 and name == "map":
+            error *= max((float(self.widening[subject[0], place]) for place in signs), default=1.0)
+        return Estimate(value, bias if len(subject) == 1 else 0.0, error, len(known), min(tags, default=0))
+
+
+class Estimate(NamedTuple):
+    """One metric, or a difference."""
+
+    value: float
+    """NaN where undefined."""
+    bias: float
+    """Expected excess over the true value; 0 for a difference of two models, whose biases cancel."""
+    error: float
+    """Standard error; NaN without resamples."""
+    resamples: int
+    """Number of resamples where it is defined."""
+    tags: int
+    """Number of tags in the means."""
+
+    @property
+    def interval(self) -> Interval:
+        """Not limited to the range of the metric; NaN without resamples."""
+        return resampled_interval(self.value, self.error, self.resamples, bias=np.nan_to_num(self.bias))
+
+
+class PairedMeans(NamedTuple):
+    """Macro precision of two models over the tags where both have one."""
+
+    estimates: Floats
+    """float64 (2, targets)."""
+    replicates: Floats
+    """float64 (2, targets, replicates)."""
+    unseen: Floats
+    """As `Aggregates.unseen`, of both models together; (targets,)."""
+    tags: Integers
+    """int64 (targets,)."""
 
 
 def figures_of(counts: TagCounts, convention: Convention) -> list[Mean]:
@@ -107,6 +175,8 @@ class _Part(NamedTuple):
     """Influence of each unit on the sum of AP; float64 (units,). None without resamples, or without mAP."""
     independent: Floats
     """Effective number of positives of each tag: positives divided by the design effect; float64 (tags,)."""
+    reachable: bool = True
+    """Whether the rule of the regime holds at some threshold."""
 
 
 def aggregate(
@@ -125,9 +195,15 @@ def aggregate(
     estimates, bias = np.full((2, *shape), np.nan)
     tags, widening = np.zeros(shape, np.int64), np.ones((shape[0], shape[2]))
     replicates = None if found is None else np.full((*shape, settings.replicates), np.nan)
+    precisions: list[list[Floats]] = [[] for _ in measured.models]
+    thin: list[list[Floats]] = [[] for _ in measured.models]
     for number in range(len(measured.models)):
-        for place, part in enumerate(_parts(measured, number, tag_slices, regimes)):
+        for place, part in enumerate(_parts(measured, number, tag_slices, regimes, settings)):
             means = [*figures_of(part.counts, settings.counting), macro(part.average_precision)]
+            if not part.reachable:
+                means = [Mean(float("nan"), 0)] * len(means)
+            precisions[number].append(settings.counting.ratios(part.counts).precision)
+            thin[number].append(_unseen(part.counts))
             estimates[number, :, place], tags[number, :, place] = zip(*means, strict=True)
             bias[number, -1, place] = macro(part.bias).value
             if found is not None and replicates is not None and part.influence is not None and means[-1].tags:
@@ -142,10 +218,49 @@ def aggregate(
         known = np.isfinite(replicates[:, :-1])
         sums = np.where(known, replicates[:, :-1], 0.0).sum(-1)
         bias[:, :-1] = divide(sums, known.sum(-1)) - estimates[:, :-1]
-    return Aggregates(targets, estimates, tags, replicates, bias, widening)
+    unseen = np.array([[_mean_variance(x, ~np.isnan(p)) for x, p in zip(*both, strict=True)]
+                       for both in zip(thin, precisions, strict=True)])  # fmt: skip
+    targets = [target._replace(tags=int(tags[:, -2, place].max())) for place, target in enumerate(targets)]
+    pairs = {} if found is None else {
+        pair: _paired_means(pair, precisions, thin, paired)
+        for pair, paired in found.resampled.paired_precision.items()
+    }  # fmt: skip
+    return Aggregates(targets, estimates, tags, replicates, bias, widening, unseen, pairs)
 
 
-def _parts(measured: Measured, number: int, tag_slices: Sequence[TagSlice], regimes: Sequence[str]) -> Iterator[_Part]:
+def _paired_means(
+    pair: tuple[int, int],
+    precisions: Sequence[Sequence[Floats]],
+    thin: Sequence[Sequence[Floats]],
+    found: PairedPrecision,
+) -> PairedMeans:
+    estimates, unseen = np.full((2, len(found.tags)), np.nan), np.zeros(len(found.tags))
+    for place, of_pair in enumerate(zip(*(precisions[number] for number in pair), strict=True)):
+        both = ~np.isnan(np.sum(of_pair, axis=0))
+        estimates[:, place] = [macro(values[both]).value for values in of_pair]
+        unseen[place] = sum(_mean_variance(thin[number][place], both) for number in pair)
+    return PairedMeans(estimates, found.replicates, unseen, found.tags)
+
+
+def _unseen(counts: TagCounts) -> Floats:
+    """Return the variance of each tag's precision that resamples do not show, float64 (tags,).
+
+    A tag with n predictions shows a variance of P (1 - P) / n, which is 0 where it is predicted once. Its true variance is
+    taken at one more hit and one more false positive (Laplace's rule of succession).
+    """
+    predicted = counts.tp + counts.fp
+    precision, smooth = divide(counts.tp, predicted), (counts.tp + 1) / (predicted + 2)
+    return np.maximum(np.nan_to_num(divide(smooth * (1 - smooth) - precision * (1 - precision), predicted)), 0.0)
+
+
+def _mean_variance(variances: Floats, kept: NDArray[np.bool_]) -> float:
+    """Return the variance of the mean of independent values."""
+    return float(variances[kept].sum() / max(1, kept.sum()) ** 2)
+
+
+def _parts(
+    measured: Measured, number: int, tag_slices: Sequence[TagSlice], regimes: Sequence[str], settings: Settings
+) -> Iterator[_Part]:
     """Yield the inputs of one model in the order of the targets: slices of tags, regimes, slices of images."""
     model, tally, own, found = (
         measured.models[number], measured.tallies.models[number], measured.own[number], measured.uncertainty
@@ -160,15 +275,17 @@ def _parts(measured: Measured, number: int, tag_slices: Sequence[TagSlice], regi
         return
     columns, nothing = model.chosen[measured.compared], np.empty(0)
     for name in regimes:
-        yield _Part(found.regimes[number].by_name[name].counts.take(columns), nothing, nothing, None, nothing)
+        regime = found.regimes[number].by_name[name]
+        yield _Part(regime.counts.take(columns), nothing, nothing, None, nothing, regime.reachable)
     sliced, thresholds = found.resampled.slices[number], own.thresholds[columns]
     rows = zip(
         sliced.tp, sliced.fp, sliced.positives, sliced.images, sliced.average_precision, sliced.ap_bias,
         sliced.map_influence, strict=True,
     )  # fmt: skip
     for tp, fp, positives, images, ap, ap_bias, influence in rows:
-        counts = TagCounts(thresholds, tp, fp, positives, int(images))
-        yield _Part(counts, ap, effects[columns] * ap_bias, influence, positives / effects[columns])
+        counts, enough = TagCounts(thresholds, tp, fp, positives, int(images)), positives >= settings.min_positives
+        bias, independent = effects[columns] * ap_bias, positives / effects[columns]
+        yield _Part(counts.take(np.flatnonzero(enough)), ap[enough], bias[enough], influence, independent[enough])
 
 
 def small_sample(positives: NDArray[Any], power: int) -> float:
@@ -200,20 +317,18 @@ def differences(found: Aggregates, models: Sequence[str]) -> pd.DataFrame:
     for place, target in enumerate(found.targets):
         for figure, name in enumerate(AGGREGATES):
             for a, b in combinations(range(len(models)), 2):
-                difference = found.estimates[a, figure, place] - found.estimates[b, figure, place]
-                if np.isnan(difference):
+                seen = found.estimate([a, b], figure, {place: 1.0})
+                if np.isnan(seen.value):
                     continue
-                replicates = found.replicates[a, figure, place] - found.replicates[b, figure, place]
-                error = float(np.nanstd(replicates, ddof=1)) if np.isfinite(replicates).sum() > 1 else np.nan
-                low, high = percentile_interval(replicates)
+                low, high = np.clip(seen.interval, -1, 1)
                 rows.append(
                     {
                         "slice": target.slice, "value": target.value, "regime": target.regime, "figure": name,
-                        "first": models[a], "second": models[b], "difference": difference,
-                        "low": float(low), "high": float(high), "standard_error": error,
-                        "p": p_of(difference, replicates, error),
-                        "minimum_detectable": significance.minimum_detectable(error),
-                        "images": target.images, "tags": target.tags,
+                        "first": models[a], "second": models[b], "difference": seen.value,
+                        "low": float(low), "high": float(high), "standard_error": seen.error,
+                        "p": float(resampled_p(seen.value, seen.error, seen.resamples)),
+                        "minimum_detectable": significance.minimum_detectable(seen.error),
+                        "images": target.images, "tags": seen.tags,
                     }
                 )  # fmt: skip
     table = pd.DataFrame(rows, columns=[name for name in DIFFERENCE_COLUMNS if name not in ("p_adjusted", "higher")])
@@ -227,36 +342,12 @@ DIFFERENCE_COLUMNS = (
 """Columns of `differences.parquet`; `higher` is the model that is significantly higher, or `undetermined`."""
 
 
-def p_of(difference: float, replicates: Floats, error: float) -> float:
-    """Return the two-sided p of a paired difference, from its resamples; if none is beyond 0, the normal tail if smaller.
-
-    With 1,000 resamples alone p cannot be below 0.002, which is not significant after a correction for many pairs.
-
-    Args:
-        difference: the estimate.
-        replicates: float64 (replicates,); NaN are left out.
-        error: standard error of the difference, for the normal tail.
-
-    Returns: 0 to 1; NaN without a replicate or a standard error.
-    """
-    known = replicates[np.isfinite(replicates)]
-    if not len(known) or np.isnan(error):
-        return float("nan")
-    if error == 0:
-        return 1.0 if difference == 0 else 2 / (len(known) + 1)
-    p = float(two_sided_p(known))
-    least = 2 / (len(known) + 1)
-    return p if p > least else min(least, float(2 * special.ndtr(-abs(difference) / error)))
-
-
 def _adjusted(table: pd.DataFrame) -> pd.DataFrame:
     """Add Holm's correction and the higher model to the table of differences.
 
-    A family holds all values of a slice and all pairs of models. At the models' own thresholds the headline metrics form one
-    family together; every other metric and regime has its own family.
+    A family is what a reader sees in one table: all values, metrics and pairs of models of a slice under one regime.
     """
-    headline = (table["regime"] == "own") & table["figure"].isin(HEADLINES)
-    family = (table["slice"] + "|" + table["regime"] + "|" + table["figure"]).mask(headline, table["slice"])
+    family = table["slice"] + "|" + table["regime"]
     adjusted = np.full(len(table), np.nan)
     for rows in table.groupby(family).indices.values():
         adjusted[rows] = significance.holm(table["p"].to_numpy(np.float64)[rows])

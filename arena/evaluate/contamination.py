@@ -5,7 +5,7 @@ levels share the same resamples. So the change between two levels has its own in
 two values.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import combinations
 from typing import Any
 
@@ -17,8 +17,7 @@ from arena.dataset.contamination import RADIUS, Contamination
 from arena.evaluate.aggregate import Aggregates
 from arena.evaluate.passes import Measured
 from arena.evaluate.slices import ImageSlice
-from arena.metrics.counts import Floats
-from arena.metrics.intervals import Interval, bias_corrected_interval, percentile_interval
+from arena.metrics.intervals import Interval
 from arena.metrics.registry import AGGREGATES
 from arena.results.recipe import Settings
 from arena.results.run_folder import CONTAMINATION
@@ -93,45 +92,18 @@ def _row(found: Aggregates, subject: tuple[int, ...], figure: int, place: int | 
     """Return value and change, with intervals, of a model or of the difference of two models."""
     if place is None:
         return dict.fromkeys(("value", "low", "high", "change", "change_low", "change_high"), np.nan) | {"tags": 0}
-    value = _of(found.estimates, subject, figure, place)
-    change = _of(found.estimates, subject, figure, 0) - value
-    low, high = _ends(found, subject, figure, {place: 1.0})
-    change_low, change_high = _ends(found, subject, figure, {0: 1.0, place: -1.0} if place else {})
-    if len(subject) == 1:
-        low, high = (end[subject[0], figure, place] for end in found.intervals)
+    here = found.estimate(subject, figure, {place: 1.0})
+    low, high = np.clip(here.interval, 0 if len(subject) == 1 else -1, 1)
+    if place:
+        change = found.estimate(subject, figure, {0: 1.0, place: -1.0})
+        ends, changed = change.interval, change.value
+    else:
+        exact = np.float64(0.0 if found.replicates is not None else np.nan)
+        ends, changed = Interval(exact, exact), 0.0  # type: ignore[arg-type]
     return {
-        "value": value, "low": low, "high": high, "change": change, "change_low": change_low, "change_high": change_high,
-        "tags": min(int(found.tags[number, figure, place]) for number in subject),
+        "value": here.value, "low": low, "high": high, "change": changed, "change_low": ends.low, "change_high": ends.high,
+        "tags": here.tags,
     }  # fmt: skip
-
-
-def _of(array: Floats, subject: tuple[int, ...], figure: int, place: int) -> Any:
-    """Return the entry of a model, or of two models the entry of the first minus that of the second."""
-    values = [array[number, figure, place] for number in subject]
-    return values[0] if len(values) == 1 else values[0] - values[1]
-
-
-def _ends(found: Aggregates, subject: tuple[int, ...], figure: int, signs: Mapping[int, float]) -> Interval:
-    """Return the interval of a signed sum of targets; for a single model corrected for the bias that rare tags cause.
-
-    For a difference of two models the biases cancel, as in `aggregate.differences`.
-    """
-    if found.replicates is None or not signs:
-        exact = 0.0 if found.replicates is not None else np.nan
-        return Interval(np.float64(exact), np.float64(exact))  # type: ignore[arg-type]
-    estimate, bias = (
-        sum(sign * _of(array, subject, figure, place) for place, sign in signs.items())
-        for array in (found.estimates, found.bias)
-    )
-    if np.isnan(estimate):
-        return Interval(np.float64(np.nan), np.float64(np.nan))  # type: ignore[arg-type]
-    replicates = sum(sign * _of(found.replicates, subject, figure, place) for place, sign in signs.items())
-    if len(subject) == 2:
-        return percentile_interval(replicates)
-    if AGGREGATES[figure] == "map":  # its resamples are linear in the weights, so they have no bias
-        wider = max(found.widening[subject[0], place] for place in signs)
-        return percentile_interval(estimate - bias + wider * (replicates - estimate))
-    return bias_corrected_interval(estimate, replicates)
 
 
 def contamination_summary(found: Contamination, measured: Measured) -> dict[str, Any]:

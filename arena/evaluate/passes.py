@@ -1,7 +1,7 @@
 """The two passes over scores and ground truth: rankings and counts first; then predictions, resamples and errors."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,7 +22,17 @@ from arena.metrics.bootstrap import Part, Plan, Resampled, Resampler, SliceRows
 from arena.metrics.counts import Floats, Integers, TagCounts, divide
 from arena.metrics.labels import Suspects
 from arena.metrics.tally import Ranked, Sampling, Tallies, Tally, tally
-from arena.metrics.thresholds import CHOICES, FoldCounts, Shrunk, assign_folds, cross_fit_tags, sweep_thresholds
+from arena.metrics.threshold_replicates import ThresholdModel
+from arena.metrics.thresholds import (
+    CHOICES,
+    UNREACHABLE,
+    Chosen,
+    FoldCounts,
+    Shrunk,
+    assign_folds,
+    cross_fit_tags,
+    sweep_thresholds,
+)
 from arena.results.recipe import Settings
 
 Advance = Callable[[int], None]
@@ -38,6 +48,7 @@ class Regime:
 
     Attributes:
         by_fold: float32 (folds, known), thresholds used in this run: chosen on the other folds, except in the regime `own`.
+            NaN where no threshold satisfies the rule of the regime.
         final: float32 (known,), thresholds for production: chosen on all images, except in the regime `own`.
         counts: counts of each known tag, (known,), summed over the folds, each fold at its own thresholds.
     """
@@ -46,6 +57,11 @@ class Regime:
     final: NDArray[np.float32]
     counts: TagCounts
 
+    @property
+    def reachable(self) -> bool:
+        """Whether the rule of the regime holds at some threshold in every fold. All metrics are undefined where it does not."""
+        return not np.isnan(self.by_fold).any()
+
 
 class Regimes(NamedTuple):
     """All regimes of one model."""
@@ -53,6 +69,8 @@ class Regimes(NamedTuple):
     by_name: dict[str, Regime]
     shrunk: Shrunk
     """Details of the regime `tag`."""
+    cross_fit: ThresholdModel
+    """What the thresholds were chosen on, over the compared tags."""
 
 
 class Cleaned(NamedTuple):
@@ -220,8 +238,24 @@ def _regimes(one: Matched, found: Tally, compared: Integers) -> Regimes:
     own = found.own.thresholds
     by_name = {"own": Regime(np.tile(own, (len(found.images), 1)), own, found.own)}
     for name, (by_fold, final) in chosen.items():
-        by_name[name] = Regime(found.thresholds[by_fold], found.thresholds[final], counts.at(by_fold))
-    return Regimes(by_name, shrunk)
+        by_name[name] = Regime(_at(found, by_fold), _at(found, final), counts.at(by_fold))
+    return Regimes(by_name, shrunk, _cross_fit(found, counts, shrunk, chosen, one.chosen[compared]))
+
+
+def _at(found: Tally, steps: Integers) -> NDArray[np.float32]:
+    """Return the thresholds at some steps of the sweep, NaN at `UNREACHABLE`."""
+    return np.where(steps == UNREACHABLE, np.float32(np.nan), found.thresholds[steps])
+
+
+def _cross_fit(
+    found: Tally, counts: FoldCounts, shrunk: Shrunk, chosen: Mapping[str, Chosen], columns: Integers
+) -> ThresholdModel:
+    """Return what the resamples choose thresholds on, over the compared tags."""
+    tp, fp, positives = counts.tp[:, :, columns], counts.fp[:, :, columns], counts.positives[:, columns]
+    all_compared = np.ones(len(columns), np.bool_)
+    compared = FoldCounts(tp, fp, positives, counts.images, all_compared, counts.categories[columns])
+    steps = {name: one.by_fold[:, columns] for name, one in chosen.items()}
+    return ThresholdModel(found.thresholds, compared, found.images, steps, shrunk.shrinkage[:-1])
 
 
 def _resample(
@@ -253,8 +287,10 @@ def _resample(
     narrowed = Sampling(sampling.folds, sampling.units, sampling.groups[:, compared])
     plan = Plan(
         csc_array(truth.values[:, compared]), columns, thresholds, narrowed, weights, settings.counting,
+        cross_fits=[one.cross_fit for one in regimes],
         clustered=truth.groups is not None and len(set(truth.groups)) < len(truth.groups),
         slices=[SliceRows(np.flatnonzero(one.member), one.member) for one in image_slices],
+        min_positives=settings.min_positives,
     )  # fmt: skip
     resampler = Resampler(plan)
 

@@ -7,8 +7,9 @@ holds how often a replicate drew each unit. Mean average precision is not a func
 order from the influence of each unit (see `ranking.influence`) under the same weights.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -18,9 +19,10 @@ from scipy.sparse import csc_array, csr_array
 
 from arena.metrics import ranking
 from arena.metrics.blocks import Block, Scored, labels_of
-from arena.metrics.counts import Convention, Floats, Integers, TagCounts, divide
+from arena.metrics.counts import Convention, Floats, Integers, TagCounts, divide, mean_terms, means_of_terms
 from arena.metrics.significance import Paired
 from arena.metrics.tally import Sampling
+from arena.metrics.threshold_replicates import RECHOSEN, Drawn, ThresholdModel, changes, draw_block
 
 REPLICATES = 1000
 """Default number of resamples."""
@@ -82,8 +84,10 @@ class Plan:
         sampling: its groups are over the compared tags; the first group holds all of them.
         weights: float32 (units, replicates).
         convention: how precision, recall and F1 follow from counts.
+        cross_fits: one per model, on what the thresholds of the other regimes were chosen.
         clustered: whether some duplicate cluster holds more than one image.
         slices: subsets of the images.
+        min_positives: positives that a tag needs within a slice to enter its means.
     """
 
     truth: csc_array
@@ -92,8 +96,15 @@ class Plan:
     sampling: Sampling
     weights: NDArray[np.float32]
     convention: Convention
+    cross_fits: Sequence[ThresholdModel] = ()
     clustered: bool = False
     slices: Sequence[SliceRows] = ()
+    min_positives: int = 0
+
+    @cached_property
+    def first_weights(self) -> NDArray[np.float32]:
+        """The weights of the resamples that choose their thresholds again; float32 (units, at most `RECHOSEN`)."""
+        return np.ascontiguousarray(self.weights[:, :RECHOSEN])
 
 
 @dataclass
@@ -122,7 +133,7 @@ class Resampled(NamedTuple):
     replicates: list[Floats]
     """One per model: float64 (`registry.THRESHOLDED`, targets, replicates). The targets are the groups of tags at the model's
     own thresholds, then the other regimes over all compared tags, then the slices of images at the model's own thresholds
-    over all compared tags."""
+    over the tags with enough positives in the slice. The other regimes have `RECHOSEN` replicates, then NaN."""
     predictions: list[csc_array]
     """One per model: its predictions at its own thresholds; bool (images, compared tags)."""
     paired: dict[tuple[int, int], Paired]
@@ -132,6 +143,17 @@ class Resampled(NamedTuple):
     them."""
     slices: list[SliceFigures]
     """One per model."""
+    paired_precision: dict[tuple[int, int], "PairedPrecision"]
+    """Of each pair of models."""
+
+
+class PairedPrecision(NamedTuple):
+    """Macro precision of two models over the tags where it is defined for both, so that both means run over the same tags."""
+
+    replicates: Floats
+    """float64 (2, targets, replicates); NaN where no tag is in both."""
+    tags: Integers
+    """Number of tags; int64 (targets,)."""
 
 
 class Part(NamedTuple):
@@ -140,6 +162,8 @@ class Part(NamedTuple):
     sums: list[Floats]
     predicted: list[list[Integers]]
     influence: list[Floats]
+    drawn: list[Drawn]
+    precision: dict[tuple[int, int], "_PrecisionSums"]
 
 
 class Resampler:
@@ -161,6 +185,8 @@ class Resampler:
         self.clustered: dict[tuple[int, int], dict[int, Integers]] = {pair: {} for pair in pairs}
         self.slices = [_empty_slices(plan.slices, tags, units) for _ in models]
         self.predicted: list[list[Integers]] = [[] for _ in models]
+        self.drawn: list[Drawn] = []
+        self.precision = {pair: _PrecisionSums(np.zeros((2, targets, replicates)), np.zeros(targets)) for pair in pairs}
 
     def block(self, span: slice, decided: Sequence[Sequence[NDArray[np.bool_]]], blocks: Sequence[Block]) -> Part:
         """Compute the contribution of one block from the predictions that `decide` returned for each model."""
@@ -171,7 +197,13 @@ class Resampler:
             _rank_slices(self.plan, span, labels, one, into) for one, into in zip(blocks, self.slices, strict=True)
         ]
         own = [_cells(one[0]).by_row() for one in decided]
-        return Part(_sum_replicates(self.plan, span, labels, decided, self.slices), own, influence)
+        images = np.stack([self.plan.sampling.folds.astype(np.int64), self.plan.sampling.units])
+        drawn = [
+            draw_block(model, span, one.scores, labels, images, self.plan.first_weights, self.plan.convention)
+            for model, one in zip(self.plan.cross_fits, blocks, strict=bool(self.plan.cross_fits))
+        ]
+        sums, precision = _sum_replicates(self.plan, span, labels, decided, self.slices)
+        return Part(sums, own, influence, drawn, precision)
 
     def add(self, part: Part) -> None:
         """Add the contribution of the next block."""
@@ -179,13 +211,34 @@ class Resampler:
             self.totals[number] += part.sums[number]
             self.predicted[number].extend(part.predicted[number])
             figures.map_influence += part.influence[number]
+        for pair, sums in part.precision.items():
+            _add(self.precision[pair], sums)
+        if self.drawn:
+            for total, drawn in zip(self.drawn, part.drawn, strict=True):
+                _add(total, drawn)
+        else:
+            self.drawn = part.drawn
 
     def result(self) -> Resampled:
         """Return the result; call it after the last block."""
         predictions = [_by_tag(rows, self.images) for rows in self.predicted]
-        return Resampled(
-            [_figures(total) for total in self.totals], predictions, self.paired, self.clustered, self.slices
-        )
+        replicates = [means_of_terms(total) for total in self.totals]
+        precision = {pair: PairedPrecision(divide(sums, tags[:, None]), tags.astype(np.int64))
+                     for pair, (sums, tags) in self.precision.items()}  # fmt: skip
+        for number, (model, drawn) in enumerate(zip(self.plan.cross_fits, self.drawn, strict=False)):
+            first = len(self.plan.sampling.groups)
+            for place, change in enumerate(changes(model, drawn).values(), first):
+                replicates[number][:, place] += _padded(change, len(self.plan.weights[0]))
+                for pair, found in precision.items():
+                    if number in pair:
+                        found.replicates[pair.index(number), place] += _padded(change, len(self.plan.weights[0]))[0]
+        return Resampled(replicates, predictions, self.paired, self.clustered, self.slices, precision)
+
+
+def _add(totals: Iterable[Floats], arrays: Iterable[Floats]) -> None:
+    """Add arrays to their totals, in place."""
+    for total, array in zip(totals, arrays, strict=True):
+        np.add(total, array, out=total)
 
 
 def _empty_slices(slices: Sequence[SliceRows], tags: int, units: int) -> SliceFigures:
@@ -283,10 +336,32 @@ def _rank_slices(plan: Plan, span: slice, labels: NDArray[np.bool_], block: Bloc
         influence = ranking.influence(ranked)
         found.average_precision[number, span] = ranking.average_precision(ranked)
         found.ap_bias[number, span] = ranking.optimism(ranked)
-        for row in np.flatnonzero(ranked.positives).tolist():
+        for row in np.flatnonzero(ranked.positives >= max(1, plan.min_positives)).tolist():
             images = part.images[ranked.images[row, influence.start[row] :]]
             plan.sampling.add_by_unit(images, influence.of(row), total[number])
     return total
+
+
+class _PrecisionSums(NamedTuple):
+    """Sums over the tags where precision is defined for both models of a pair."""
+
+    values: Floats
+    """float64 (2, targets, replicates)."""
+    tags: Floats
+    """float64 (targets,), number of tags."""
+
+
+class _Share(NamedTuple):
+    """Contribution of a block to some targets of one model."""
+
+    sums: Floats
+    """Sums of `counts.mean_terms`; float64 (9, targets, replicates)."""
+    precision: NDArray[np.float32]
+    """float32 (tags, replicates)."""
+    defined: NDArray[np.bool_]
+    """bool (tags,), where precision is defined on all images."""
+    members: Floats
+    """float64 (targets, tags), 1 where a tag enters the means of a target."""
 
 
 def _sum_replicates(
@@ -295,38 +370,65 @@ def _sum_replicates(
     labels: NDArray[np.bool_],
     decided: Sequence[Sequence[NDArray[np.bool_]]],
     slices: Sequence[SliceFigures],
-) -> list[Floats]:
-    """Return the contribution of a block to the sums of `_share` for each model; float64 (9, targets, replicates)."""
+) -> tuple[list[Floats], dict[tuple[int, int], _PrecisionSums]]:
+    """Return the contribution of a block to the sums of each model, float64 (9, targets, replicates), and of each pair."""
     carrying = _cells(labels)
-    positives = _draw(plan, carrying)
+    positives = _draw(plan.weights, plan, carrying)
     groups = plan.sampling.groups[:, span]
     whole = groups[:1]
     parts = [carrying.inside(part) for part in plan.slices]
-    part_positives = [_draw(plan, part) for part in parts]
-    sums = []
+    part_positives = [_draw(plan.weights, plan, part) for part in parts]
+    shares = []
     for regimes, figures in zip(decided, slices, strict=True):
         own = _cells(regimes[0])
         hits = own.where(labels)
-        drawn = _draw(plan, own, hits)
-        shares = [_share(plan, drawn, positives, groups)]
+        drawn = _draw(plan.weights, plan, own, hits)
+        of_model = [_share(plan, drawn, positives, groups, own.counts, hits.counts)]
+        rechosen = plan.first_weights.shape[1]
+        drawn = drawn[:, :rechosen]
         for before, predicted in pairwise(regimes):
             drawn = drawn + _draw_changes(plan, before, predicted, labels)
-            shares.append(_share(plan, drawn, positives, whole))
+            counts = (np.count_nonzero(some, axis=1) for some in (predicted, predicted & labels))
+            of_model.append(_share(plan, drawn, positives[:, :rechosen], whole, *counts))
         for number, part in enumerate(plan.slices):
             some, hit = own.inside(part), hits.inside(part)
             figures.tp[number, span] = hit.counts
             figures.fp[number, span] = some.counts - hit.counts
             figures.positives[number, span] = parts[number].counts
-            shares.append(_share(plan, _draw(plan, some, hit), part_positives[number], whole))
-        sums.append(np.concatenate(shares, axis=1))
-    return sums
+            enough = whole * (parts[number].counts >= plan.min_positives)
+            drawn = _draw(plan.weights, plan, some, hit)
+            of_model.append(_share(plan, drawn, part_positives[number], enough, some.counts, hit.counts))
+        shares.append(of_model)
+    replicates = plan.weights.shape[1]
+    sums = [np.concatenate([_padded(one.sums, replicates) for one in of_model], axis=1) for of_model in shares]
+    pairs = [(a, b) for a in range(len(shares)) for b in range(a + 1, len(shares))]
+    return sums, {(a, b): _sum_precision(shares[a], shares[b], replicates) for a, b in pairs}
 
 
-def _draw(plan: Plan, *parts: _Cells, signs: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+def _sum_precision(first: Sequence[_Share], second: Sequence[_Share], replicates: int) -> _PrecisionSums:
+    """Sum the precision of two models over the tags where both have one."""
+    values, tags = [], []
+    for one, other in zip(first, second, strict=True):
+        both = one.members * (one.defined & other.defined)
+        values.append(_padded(np.stack([both @ one.precision, both @ other.precision]), replicates))
+        tags.append(both.sum(1))
+    return _PrecisionSums(np.concatenate(values, axis=1), np.concatenate(tags))
+
+
+def _padded(values: Floats, replicates: int) -> Floats:
+    """Fill up the last axis with NaN to the number of replicates."""
+    missing = replicates - values.shape[-1]
+    return np.pad(values, [(0, 0)] * (values.ndim - 1) + [(0, missing)], constant_values=np.nan) if missing else values
+
+
+def _draw(
+    weights: NDArray[np.float32], plan: Plan, *parts: _Cells, signs: NDArray[np.float32] | None = None
+) -> NDArray[np.float32]:
     """Return how many cells of each tag every replicate drew; float32 (tags of all parts, replicates), whole numbers.
 
     Args:
-        plan: its sampling and weights are used.
+        weights: how often each replicate drew each unit.
+        plan: its sampling is used.
         parts: sets of cells; their tags are concatenated.
         signs: 1 or -1 for each cell of all parts; None counts each cell as 1.
     """
@@ -334,8 +436,8 @@ def _draw(plan: Plan, *parts: _Cells, signs: NDArray[np.float32] | None = None) 
     indptr = np.concatenate([[0], *(start + part.ends[1:] for start, part in zip(before, parts, strict=False))])
     units = plan.sampling.units[np.concatenate([part.images for part in parts])]
     signs = np.ones(len(units), np.float32) if signs is None else signs
-    shape = (len(indptr) - 1, len(plan.weights))
-    drawn: NDArray[np.float32] = csr_array((signs, units, indptr), shape=shape) @ plan.weights
+    shape = (len(indptr) - 1, len(weights))
+    drawn: NDArray[np.float32] = csr_array((signs, units, indptr), shape=shape) @ weights
     return drawn
 
 
@@ -349,28 +451,34 @@ def _draw_changes(
     changed = _cells(predicted != before)
     hits = changed.where(labels)
     gained = predicted.ravel()[np.concatenate([changed.flat, hits.flat])]
-    return _draw(plan, changed, hits, signs=np.where(gained, np.float32(1), np.float32(-1)))
+    return _draw(plan.first_weights, plan, changed, hits, signs=np.where(gained, np.float32(1), np.float32(-1)))
 
 
-def _share(plan: Plan, drawn: NDArray[np.float32], positives: NDArray[np.float32], groups: Floats) -> Floats:
-    """Return sums over the tags of each group, float64 (9, groups, replicates).
+def _share(
+    plan: Plan, drawn: NDArray[np.float32], positives: NDArray[np.float32], members: Floats,
+    predicted_images: Integers, true_images: Integers,
+) -> _Share:  # fmt: skip
+    """Return the contribution of a block to some targets.
 
-    The rows are precision, recall and F1, then the number of tags where each is defined, then TP, predicted and positives.
+    A replicate that draws no prediction of a tag has no precision of it. It takes the precision on all images, so that all
+    replicates average the same tags.
+
+    Args:
+        plan: its convention is used.
+        drawn: predictions, then hits, float32 (2 * tags, replicates).
+        positives: float32 (tags, replicates).
+        members: float64 (targets, tags).
+        predicted_images, true_images: int64 (tags,), predictions and hits on all images.
     """
     predicted, tp = np.split(drawn, 2)
     counts = TagCounts(np.empty(0, np.float32), tp, predicted - tp, positives, images=0)  # type: ignore[arg-type]
-    values = plan.convention.ratios(counts)
-    defined = [~np.isnan(value) for value in values]
-    filled = [np.where(known, value, 0.0) for known, value in zip(defined, values, strict=True)]
-    return np.stack([groups @ column for column in (*filled, *defined, tp, predicted, positives)])
-
-
-def _figures(sums: Floats) -> Floats:
-    """Return `registry.THRESHOLDED` from the sums of `_share`, (6, targets, replicates); NaN where undefined."""
-    macro = divide(sums[:3], sums[3:6])
-    tp, predicted, positives = sums[6:]
-    micro = [divide(tp, predicted), divide(tp, positives), divide(2 * tp, predicted + positives)]
-    return np.concatenate([macro, np.stack(micro)])
+    terms = mean_terms(counts, plan.convention)
+    on_all = TagCounts(counts.thresholds, true_images, predicted_images - true_images, true_images, images=0)
+    precision = plan.convention.ratios(on_all).precision
+    defined = ~np.isnan(precision)
+    terms[0] = np.where((terms[3] == 0) & defined[:, None], precision[:, None], terms[0])
+    terms[3] = defined[:, None]
+    return _Share(np.stack([members @ term for term in terms]), terms[0].astype(np.float32), defined, members)
 
 
 def _by_tag(rows: Sequence[Integers], images: int) -> csc_array:

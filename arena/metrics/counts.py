@@ -228,6 +228,24 @@ def micro(counts: TagCounts) -> PRF:
     return PRF(*(column[0] for column in ratios(total)))
 
 
+def mean_terms(counts: TagCounts, convention: Convention) -> Floats:
+    """Return what the means of some tags follow from, float64 (9, tags, ...); sums over tags go to `means_of_terms`.
+
+    The terms are precision, recall and F1 (0 where undefined), 1 where each is defined, TP, predictions, and positives.
+    """
+    values = convention.ratios(counts)
+    defined = [~np.isnan(value) for value in values]
+    filled = [np.where(known, value, 0.0) for known, value in zip(defined, values, strict=True)]
+    return np.stack([*filled, *defined, counts.tp, counts.tp + counts.fp, counts.positives])
+
+
+def means_of_terms(sums: Floats) -> Floats:
+    """Return macro P, R, F1 and micro P, R, F1 from sums of `mean_terms`, (6, ...); NaN where undefined."""
+    tp, predicted, positives = sums[6:]
+    micro_f1 = divide(2 * tp, predicted + positives)
+    return np.stack([*divide(sums[:3], sums[3:6]), divide(tp, predicted), divide(tp, positives), micro_f1])
+
+
 def divide(numerator: Any, denominator: Any) -> Floats:
     """Return numerator / denominator element by element in float64, with broadcasting; NaN where the denominator is 0."""
     with np.errstate(invalid="ignore", divide="ignore"):

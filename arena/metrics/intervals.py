@@ -8,7 +8,7 @@ metric is NaN.
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import special
 
 from arena.metrics.counts import Floats, divide
@@ -205,63 +205,55 @@ def f1_correlation(paired: Paired) -> Floats:
     return np.clip(correlation, -1.0, 1.0)
 
 
-def percentile_interval(replicates: Floats, *, level: float = LEVEL) -> Interval:
-    """Return the percentile interval of a bootstrap distribution. It suits differences, where biases cancel.
+def resampled_interval(
+    estimate: ArrayLike, standard_error: ArrayLike, resamples: ArrayLike, *, bias: ArrayLike = 0.0, level: float = LEVEL
+) -> Interval:
+    """Return the interval of a metric or of a difference from the standard error of its resamples.
+
+    The centre is the estimate minus its bias, and the quantile is Student's, because a standard error from some resamples is
+    itself uncertain. `resampled_p` is the test of the same interval. Where the bias is larger than the interval is wide, the
+    interval is extended to the estimate: no printed interval excludes its own estimate.
 
     Args:
-        replicates: (replicates, ...); NaN are left out.
-        level: confidence level.
+        estimate: the metric on all images.
+        standard_error: standard deviation over the resamples; 0 or more.
+        resamples: number of resamples, 2 or more.
+        bias: expected excess of the estimate over the true value.
+        level: 0 to 1.
 
-    Returns: (...); NaN where every replicate is NaN. Quantiles are interpolated linearly, as by numpy's default.
+    Returns: NaN where an argument is. Not limited to the range of the metric.
 
-    >>> [round(float(end), 4) for end in percentile_interval(np.arange(101.0), level=0.9)]
-    [5.0, 95.0]
+    >>> [round(float(end), 3) for end in resampled_interval(0.5, 0.1, 1000)]
+    [0.304, 0.696]
+    >>> [round(float(end), 3) for end in resampled_interval(0.5, 0.1, 1000, bias=-0.3)]
+    [0.5, 0.996]
     """
-    ordered = np.sort(replicates, axis=0)  # NaN last
-    last = (~np.isnan(ordered)).sum(axis=0) - 1
-    return Interval(_quantile(ordered, last, (1 - level) / 2), _quantile(ordered, last, (1 + level) / 2))
+    estimate, centre = np.asarray(estimate, np.float64), np.asarray(estimate, np.float64) - np.asarray(bias, np.float64)
+    reach = special.stdtrit(np.maximum(np.asarray(resamples, np.float64) - 1, 1), (1 + level) / 2) * standard_error
+    return Interval(np.minimum(centre - reach, estimate)[()], np.maximum(centre + reach, estimate)[()])
 
 
-def bias_corrected_interval(estimate: ArrayLike, replicates: Floats, *, level: float = LEVEL) -> Interval:
-    """Return the interval of a macro average: the percentile interval, corrected for the bias that rare tags cause.
-
-    Over samples from the population a macro average is biased by some b. Over resamples it is biased against the estimate
-    by about the same b. So b is estimated as the mean of the replicates minus the estimate, the replicates lie around the
-    truth + 2b, and their percentiles are shifted by -2b.
+def resampled_p(difference: ArrayLike, standard_error: ArrayLike, resamples: ArrayLike) -> Floats:
+    """Return the two-sided p of a difference against 0: at most 0.05 exactly where the 95 % `resampled_interval` excludes 0.
 
     Args:
-        estimate: (...), the value on all images.
-        replicates: (replicates, ...); NaN are left out.
-        level: confidence level.
+        difference: the estimate.
+        standard_error: standard deviation over the resamples. Where it is 0, p is 1 for no difference, else the least that
+            the resamples can show: 2 / (resamples + 1).
+        resamples: number of resamples, 2 or more.
 
-    Returns: (...); NaN where the estimate or every replicate is NaN. Not clipped: the caller knows the range of the metric.
+    Returns: 0 to 1; NaN where an argument is.
 
-    >>> [round(float(end), 4) for end in bias_corrected_interval(52.0, np.arange(101.0), level=0.9)]  # b = -2
-    [9.0, 99.0]
+    >>> round(float(resampled_p(0.2, 0.1, 1000)), 4)
+    0.0458
     """
-    low, high = percentile_interval(replicates, level=level)
-    defined = ~np.isnan(replicates)
-    mean = divide(np.where(defined, replicates, 0.0).sum(axis=0), defined.sum(axis=0))
-    shift = 2 * (mean - np.asarray(estimate, np.float64))
-    return Interval(low - shift, high - shift)
-
-
-def two_sided_p(replicates: Floats) -> Floats:
-    """Return the two-sided p of a difference from its bootstrap distribution: twice the smaller share at or beyond 0.
-
-    Args:
-        replicates: (replicates, ...); NaN are left out.
-
-    Returns: (...), greater than 0 and at most 1, because one replicate is added to each tail; NaN without a replicate.
-
-    Source: Davison and Hinkley 1997, with their (1 + extreme) / (1 + replicates).
-
-    >>> float(two_sided_p(np.array([0.1, 0.2, 0.3, -0.1, 0.2, 0.1, 0.4, 0.2, 0.1])))  # 2 (1 + 1) / 10
-    0.4
-    """
-    number = (~np.isnan(replicates)).sum(axis=0)
-    fewer = 1.0 + np.minimum((replicates <= 0).sum(axis=0), (replicates >= 0).sum(axis=0))
-    return np.where(number > 0, np.minimum(2 * fewer / (number + 1), 1.0), np.nan)[()]
+    difference, error, number = np.broadcast_arrays(
+        *(np.asarray(x, np.float64) for x in (difference, standard_error, resamples))
+    )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        p = 2 * special.stdtr(np.maximum(number - 1, 1), -np.abs(difference) / error)
+    exact = np.where(difference == 0, 1.0, 2 / (number + 1))
+    return np.where(np.isnan(difference + error), np.nan, np.where(error > 0, p, exact))[()]
 
 
 def _score_interval(proportion: Floats, trials: Floats, quantile: ArrayLike) -> Interval:
@@ -281,15 +273,6 @@ def _distance(down: Floats, up: Floats, correlation: Floats) -> Floats:
     The variance is kept at 0 or more despite rounding.
     """
     return np.sqrt(np.maximum(down**2 - 2 * correlation * down * up + up**2, 0.0))
-
-
-def _quantile(ordered: Floats, last: NDArray[np.intp], share: float) -> Floats:
-    """Return the interpolated quantile along axis 0 of the sorted values up to index `last`; NaN where there are none."""
-    place = np.maximum(last, 0) * share
-    below = np.floor(place).astype(np.intp)
-    above = np.minimum(below + 1, np.maximum(last, 0))
-    low, high = (np.take_along_axis(ordered, at[None], axis=0)[0] for at in (below, above))
-    return np.asarray(low + (high - low) * (place - below))[()]
 
 
 def _normal_quantile(level: float) -> float:

@@ -9,8 +9,8 @@ Apples-to-apples in cross-validation studies).
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import NamedTuple
+from functools import cached_property, partial
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -119,51 +119,79 @@ class Training:
             return np.zeros((2, len(self.tp)), np.float32)
         return np.stack([(x[:, usable] / self.positives[usable]).mean(1) for x in (self.tp, self.fp)])
 
-    @cached_property
-    def totals(self) -> TagCounts:
-        """Counts summed over the compared tags at each step of the sweep; each step takes the place of a tag."""
-        tp, fp = (x[:, self.compared].sum(1, dtype=np.float64) for x in (self.tp, self.fp))
-        positives = np.full(len(tp), self.positives[self.compared].sum(dtype=np.float64))
-        return TagCounts(np.zeros(len(tp), np.float32), tp, fp, positives, 0)
+    def curve(self, tags: NDArray[np.bool_]) -> "Curve":
+        """Return the curves of some tags over the sweep."""
+        tp, fp = (x[:, tags].sum(1, dtype=np.float64) for x in (self.tp, self.fp))
+        macro_f1 = self.f1[:, tags].mean(1, dtype=np.float64) if tags.any() else np.zeros(len(tp))
+        return Curve(macro_f1, tp, fp, self.positives[tags].sum(dtype=np.float64))
 
+
+class Curve(NamedTuple):
+    """Metrics of a set of tags that share a threshold, at each step of the sweep; float64 (k, ...).
+
+    The further axes are resamples, if there are any.
+    """
+
+    macro_f1: Floats
+    """Mean F1 of the tags; an undefined F1 counts as 0."""
+    tp: Floats
+    """True positives, summed over the tags."""
+    fp: Floats
+    """False positives, summed over the tags."""
+    positives: Any
+    """Positives, summed over the tags; (...)."""
+
+
+UNREACHABLE = -1
+"""The step of a regime whose rule holds at no threshold."""
+
+Rule = Callable[[Curve], Integers]
+"""Chooses a step of the sweep from a curve; int64 (...), `UNREACHABLE` if no step satisfies the rule."""
+
+
+def highest_macro_f1(curve: Curve) -> Integers:
+    """Choose the step with the highest macro F1."""
+    return np.argmax(curve.macro_f1, axis=0)
+
+
+def highest_micro_f1(curve: Curve) -> Integers:
+    """Choose the step with the highest micro F1."""
+    f1 = divide(2 * curve.tp, curve.tp + curve.fp + curve.positives)
+    return np.argmax(np.nan_to_num(f1), axis=0)
+
+
+def nearest_break_even(curve: Curve) -> Integers:
+    """Choose the step where micro precision and micro recall are nearest to each other (FP = FN)."""
+    return np.argmin(np.abs(curve.tp + curve.fp - curve.positives), axis=0)
+
+
+def lowest_precise(curve: Curve) -> Integers:
+    """Choose the lowest step with a micro precision of `PRECISION` or more; `UNREACHABLE` if there is none."""
+    enough = np.nan_to_num(divide(curve.tp, curve.tp + curve.fp)) >= PRECISION
+    return np.where(enough.any(axis=0), np.argmax(enough, axis=0), UNREACHABLE)
+
+
+RULES: dict[str, Rule] = {
+    "macro_f1": highest_macro_f1,
+    "micro_f1": highest_micro_f1,
+    "break_even": nearest_break_even,
+    "precision_90": lowest_precise,
+}
+"""Regimes with one threshold for all tags, by name."""
 
 Choice = Callable[[Training], Integers]
 """Chooses a step of the sweep for each tag, int64 (tags,)."""
 
 
-def _everywhere(train: Training, step: int) -> Integers:
-    return np.full(len(train.positives), step, np.int64)
+def _for_all_tags(rule: Rule, train: Training) -> Integers:
+    """Choose one threshold for all tags from the curve of the compared ones."""
+    return np.full(len(train.positives), rule(train.curve(train.compared)), np.int64)
 
 
-def _mean_over(f1: NDArray[np.float32], tags: NDArray[np.bool_]) -> Floats:
-    """Return the mean F1 at each step over some tags."""
-    return f1[:, tags].mean(1, dtype=np.float64) if tags.any() else np.zeros(len(f1))
-
-
-def choose_macro_f1(train: Training) -> Integers:
-    """Choose one threshold for all tags: that of the highest macro F1."""
-    return _everywhere(train, int(np.argmax(_mean_over(train.f1, train.compared))))
-
-
-def choose_micro_f1(train: Training) -> Integers:
-    """Choose one threshold for all tags: that of the highest micro F1."""
-    totals = train.totals
-    f1 = divide(2 * totals.tp, totals.tp + totals.fp + totals.positives)
-    return _everywhere(train, int(np.argmax(np.nan_to_num(f1))))
-
-
-def choose_break_even(train: Training) -> Integers:
-    """Choose one threshold for all tags: where micro precision and micro recall are nearest to each other (FP = FN)."""
-    totals = train.totals
-    return _everywhere(train, int(np.argmin(np.abs(totals.tp + totals.fp - totals.positives))))
-
-
-def choose_precision(train: Training) -> Integers:
-    """Choose one threshold for all tags: the lowest with micro precision of `PRECISION` or more, else the most precise."""
-    totals = train.totals
-    precision = np.nan_to_num(divide(totals.tp, totals.tp + totals.fp))
-    enough = np.flatnonzero(precision >= PRECISION)
-    return _everywhere(train, int(enough[0]) if len(enough) else int(np.argmax(precision)))
+def choosing_categories(categories: Integers, compared: NDArray[np.bool_]) -> list[int]:
+    """Return the categories with a threshold of their own: those with `MIN_CATEGORY_TAGS` compared tags or more."""
+    numbers, counts = np.unique(categories[compared], return_counts=True)
+    return [int(number) for number in numbers[counts >= MIN_CATEGORY_TAGS]]
 
 
 def choose_by_category(train: Training) -> Integers:
@@ -171,11 +199,10 @@ def choose_by_category(train: Training) -> Integers:
 
     A category is small if it has fewer than `MIN_CATEGORY_TAGS` compared tags.
     """
-    chosen, f1 = choose_macro_f1(train), train.f1
-    for category in np.unique(train.categories):
+    chosen = _for_all_tags(highest_macro_f1, train)
+    for category in choosing_categories(train.categories, train.compared):
         members = train.categories == category
-        if (members & train.compared).sum() >= MIN_CATEGORY_TAGS:
-            chosen[members] = np.argmax(_mean_over(f1, members & train.compared))
+        chosen[members] = highest_macro_f1(train.curve(members & train.compared))
     return chosen
 
 
@@ -187,14 +214,14 @@ def choose_by_tag(train: Training, shrinkage: float) -> Integers:
     positive uses that threshold too.
     """
     if np.isinf(shrinkage):
-        return choose_macro_f1(train)
+        return _for_all_tags(highest_macro_f1, train)
     if shrinkage == 0:
         f1 = train.f1
     else:
         true, false = (np.float32(shrinkage) * part[:, None] for part in train.average)
         hits = train.tp + true
         f1 = hits / (hits + train.fp + false + (train.positives + np.float32(shrinkage)))
-    return np.where(train.positives > 0, np.argmax(f1, axis=0), choose_macro_f1(train))
+    return np.where(train.positives > 0, np.argmax(f1, axis=0), _for_all_tags(highest_macro_f1, train))
 
 
 class Chosen(NamedTuple):
@@ -293,11 +320,11 @@ def cross_fit_tags(counts: FoldCounts) -> Shrunk:
 
 
 CHOICES: dict[str, Choice] = {
-    "macro_f1": choose_macro_f1,
-    "micro_f1": choose_micro_f1,
-    "break_even": choose_break_even,
+    "macro_f1": partial(_for_all_tags, highest_macro_f1),
+    "micro_f1": partial(_for_all_tags, highest_micro_f1),
+    "break_even": partial(_for_all_tags, nearest_break_even),
     "category": choose_by_category,
-    "precision_90": choose_precision,
+    "precision_90": partial(_for_all_tags, lowest_precise),
 }
 """Cross-fitted regimes by name. Two more regimes are not here: `own`, the model's own thresholds, and `tag`, one per tag."""
 

@@ -1,0 +1,323 @@
+"""Resamples of cross-fitted metrics: each resample chooses its thresholds again.
+
+A threshold that is chosen on the images varies with the images, and so does every metric at it. Resamples at fixed thresholds
+leave this out: their spread is a fifth to a half of the true spread. Here each resample chooses from its own curves over the
+sweep, which follow from its counts of each tag at each step. The result is the change from the same resample at the
+thresholds of the run, to be added to the exact resamples at these thresholds.
+
+Micro metrics are exact. Macro metrics of a shared threshold are linear in the counts of a resample (first order), so that no
+count of a single tag has to be kept. Those of one threshold per tag are exact.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from arena.metrics.counts import Convention, Floats, Integers, TagCounts, divide, mean_terms, means_of_terms
+from arena.metrics.thresholds import RULES, UNREACHABLE, Curve, FoldCounts, Rule, choosing_categories, highest_macro_f1
+
+RECHOSEN = 200
+"""Resamples that choose again. Their number gives a standard error to 5 %; their counts take most of the time."""
+
+LOWEST_SHARE = 0.5
+"""No resample chooses a threshold below this share of the lowest one of the run: most scores are below, and not counted."""
+
+_MACRO = 3
+"""Macro precision, recall and F1 are the first figures, micro precision, recall and F1 the others."""
+
+
+@dataclass(frozen=True)
+class ThresholdModel:
+    """The cross-fit of one model, over the compared tags.
+
+    Attributes:
+        steps: float32 (k,), the sweep.
+        counts: counts by fold.
+        fold_images: int64 (folds,).
+        chosen: int64 (folds, tags) of each cross-fitted regime, `tag` included: steps of the sweep.
+        shrinkage: strength of the regime `tag` in each fold.
+    """
+
+    steps: NDArray[np.float32]
+    counts: FoldCounts
+    fold_images: Integers
+    chosen: Mapping[str, Integers]
+    shrinkage: Sequence[float]
+
+    @cached_property
+    def groups(self) -> Integers:
+        """Group of each tag, int64 (tags,): 0 for the small categories, then one per category with its own threshold."""
+        groups = np.zeros(len(self.counts.compared), np.int64)
+        for number, category in enumerate(choosing_categories(self.counts.categories, self.counts.compared), 1):
+            groups[self.counts.categories == category] = number
+        return groups
+
+    @cached_property
+    def group_sizes(self) -> Integers:
+        """Number of tags of each group."""
+        return np.bincount(self.groups, minlength=1)
+
+    @cached_property
+    def lowest_shared(self) -> int:
+        """Lowest step that a resample may choose for several tags."""
+        chosen = np.concatenate([steps.ravel() for name, steps in self.chosen.items() if name != "tag"])
+        return self._lowered(chosen[chosen != UNREACHABLE].min(initial=len(self.steps) - 1))
+
+    @cached_property
+    def lowest(self) -> Integers:
+        """Lowest step that a resample may choose for each tag; int64 (tags,)."""
+        return np.minimum(self.lowest_shared, self._lowered(self.chosen["tag"].min(axis=0)))
+
+    def _lowered(self, step: Any) -> Any:
+        return np.searchsorted(self.steps, np.float32(LOWEST_SHARE) * self.steps[step])
+
+    @cached_property
+    def coefficients(self) -> Floats:
+        """Derivative of precision, recall and F1 by TP, FP and positives at the counts of all images; (3, 3, k, tags).
+
+        The first axis is the metric, the second the count. 0 where the metric is undefined.
+        """
+        tp, fp = (x.sum(0).astype(np.float64) for x in (self.counts.tp, self.counts.fp))
+        positives = np.broadcast_to(self.counts.positives.sum(0).astype(np.float64), tp.shape)
+        per_predicted, per_positive, per_union = (
+            np.nan_to_num(divide(1.0, total)) for total in (tp + fp, positives, tp + fp + positives)
+        )
+        precision, recall, f1, none = tp * per_predicted, tp * per_positive, 2 * tp * per_union, np.zeros_like(tp)
+        return np.array(
+            [
+                [(1 - precision) * per_predicted, -precision * per_predicted, none],
+                [per_positive, none, -recall * per_positive],
+                [(2 - f1) * per_union, -f1 * per_union, -f1 * per_union],
+            ]
+        )
+
+    @cached_property
+    def metrics(self) -> Floats:
+        """Sums of precision, recall and F1 over the tags of each group, on all images; (groups, 3, k)."""
+        tp, fp, positives = self.counts.tp.sum(0), self.counts.fp.sum(0), self.counts.positives.sum(0)
+        values = [divide(tp, tp + fp), divide(tp, positives), divide(2 * tp, tp + fp + positives)]
+        return np.stack([self.by_group(np.nan_to_num(value)) for value in values], axis=1)
+
+    def by_group(self, values: Floats) -> Floats:
+        """Sum over the tags of each group, from (k, tags) to (groups, k)."""
+        return np.stack([values[:, self.groups == number].sum(1) for number in range(len(self.group_sizes))])
+
+
+class Drawn(NamedTuple):
+    """Sums over a block of tags, in the resamples that choose again."""
+
+    curves: Floats
+    """float64 (groups, 5, k, folds, resamples): linear terms of precision, recall and F1; TP and FP."""
+    positives: Floats
+    """float64 (groups, folds, resamples)."""
+    by_tag: Floats
+    """float64 (2, 9, resamples): sums of `counts.mean_terms` at the run's thresholds for each tag, then at those chosen again."""
+
+
+def draw_block(
+    model: ThresholdModel, span: slice, scores: NDArray[np.float32], labels: NDArray[np.bool_],
+    fold_units: Integers, weights: NDArray[np.float32], convention: Convention,
+) -> Drawn:  # fmt: skip
+    """Count a block of tags in every resample, and choose the thresholds of single tags.
+
+    Args:
+        model: its cross-fit.
+        span: which of the compared tags the block holds.
+        scores: float32 (tags, images).
+        labels: bool (tags, images).
+        fold_units: int64 (2, images), fold and unit of each image.
+        weights: float32 (units, resamples), how often each resample drew each unit.
+        convention: how undefined metrics of a tag count.
+    """
+    above, positives = _counts(model, span, scores, labels, fold_units, weights)
+    curves, group_positives = _curves(model, span, above, positives)
+    return Drawn(curves, group_positives, _by_tag(model, span, above, positives, convention))
+
+
+def _counts(
+    model: ThresholdModel, span: slice, scores: NDArray[np.float32], labels: NDArray[np.bool_],
+    fold_units: Integers, weights: NDArray[np.float32],
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:  # fmt: skip
+    """Return FP and TP at each step, float32 (2, k, tags, folds, resamples), and positives, (tags, folds, resamples)."""
+    (tags, images), size, folds = scores.shape, len(model.steps), len(model.fold_images)
+    cells = np.flatnonzero(scores >= model.steps[model.lowest[span]][:, None])
+    tag = cells // images
+    image = cells - tag * images
+    last = np.searchsorted(model.steps, scores.ravel()[cells], side="right") - 1
+    fold, unit = fold_units
+    kind = ((labels.ravel()[cells] * size + last) * tags + tag) * folds + fold[image]
+    drawn = _weighted(kind, unit[image], 2 * size * tags * folds, weights).reshape(2, size, tags, folds, -1)
+    above = np.cumsum(drawn[:, ::-1], axis=1)[:, ::-1]
+    tag, image = np.nonzero(labels)
+    positives = _weighted(tag * folds + fold[image], unit[image], tags * folds, weights).reshape(tags, folds, -1)
+    return above, positives
+
+
+def _weighted(kind: Integers, unit: Integers, kinds: int, weights: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return how many cells of each kind every resample drew; float32 (kinds, resamples)."""
+    ones = np.ones(len(kind), np.float32)
+    found: NDArray[np.float32] = csr_array((ones, (kind, unit)), shape=(kinds, len(weights))) @ weights
+    return found
+
+
+def _curves(
+    model: ThresholdModel, span: slice, above: NDArray[np.float32], positives: NDArray[np.float32]
+) -> tuple[Floats, Floats]:
+    """Return the first two fields of `Drawn`."""
+    (_, size, tags, folds, resamples), groups = above.shape, len(model.group_sizes)
+    member = (model.groups[span] == np.arange(groups)[:, None]).astype(np.float32)  # (groups, tags)
+    by_metric = model.coefficients[:, :, :, span].astype(np.float32)  # (3, 3, k, tags)
+    ones, none = np.ones((size, tags), np.float32), np.zeros((size, tags), np.float32)
+    of_tp = np.stack([*by_metric[:, 0], ones, none])  # (5, k, tags)
+    of_fp = np.stack([*by_metric[:, 1], none, ones])
+    of_positives = np.stack([*by_metric[:, 2], none, none])
+    flat = [x.reshape(size, tags, folds * resamples) for x in above]
+    wide = positives.reshape(tags, folds * resamples)
+    total = np.zeros((groups, 5, size, folds * resamples))
+    for number in np.flatnonzero(member.any(1)):
+        for values, coefficients in ((flat[1], of_tp), (flat[0], of_fp), (wide, of_positives)):
+            weighted = (coefficients * member[number]).transpose(1, 0, 2)  # (k, 5, tags)
+            total[number] += (weighted @ values).transpose(1, 0, 2)
+    summed = member @ wide
+    return total.reshape(groups, 5, size, folds, resamples), summed.reshape(groups, folds, resamples).astype(np.float64)
+
+
+def _by_tag(
+    model: ThresholdModel,
+    span: slice,
+    above: NDArray[np.float32],
+    positives: NDArray[np.float32],
+    convention: Convention,
+) -> Floats:
+    """Return the last field of `Drawn`. A fold whose tags share a threshold keeps that of the run."""
+    tags, resamples = above.shape[2], above.shape[4]
+    chosen = model.chosen["tag"][:, span]
+    fixed, again = np.zeros((2, 2, tags, resamples))
+    total = above.sum(axis=3)
+    all_positives = positives.sum(axis=1)
+    least = model.lowest[span]
+    for fold, strength in enumerate(model.shrinkage):
+        at = np.broadcast_to(chosen[fold][:, None], (tags, resamples))
+        fixed += _take(above[..., fold, :], at)
+        if np.isfinite(strength):
+            fp, tp = total - above[:, :, :, fold]
+            trained = all_positives - positives[:, fold]
+            true, false = np.float32(strength) * model.counts.without(fold).average
+            hits = tp + true[:, None, None]
+            f1 = hits / np.maximum(hits + fp + false[:, None, None] + (trained + np.float32(strength)), 1)
+            best = np.maximum(np.argmax(f1, axis=0), least[:, None])
+            at = np.where(trained > 0, best, at)
+        again += _take(above[..., fold, :], at)
+    no_threshold = np.empty(0, np.float32)
+    both = (TagCounts(no_threshold, tp, fp, all_positives, images=0) for fp, tp in (fixed, again))  # type: ignore[arg-type]
+    return np.stack([mean_terms(counts, convention).sum(1) for counts in both])
+
+
+def _take(above: NDArray[np.float32], at: Integers) -> Floats:
+    """Return FP and TP at one step per tag and resample: from (2, k, tags, resamples) to float64 (2, tags, resamples)."""
+    return np.take_along_axis(above, at[None, None], axis=1)[:, 0].astype(np.float64)
+
+
+def changes(model: ThresholdModel, drawn: Drawn) -> dict[str, Floats]:
+    """Return by how much each metric of each resample changes where it chooses again: regime to float64 (6, resamples).
+
+    Each has a mean of 0: the resamples tell the spread of the choice, not its bias. NaN where a resample, or the run, finds
+    no threshold.
+
+    Args:
+        model: the cross-fit.
+        drawn: summed over all blocks.
+    """
+    found = {}
+    for name, steps in model.chosen.items():
+        if name == "tag":
+            continue
+        again = _choose_again(model, drawn, name)
+        found[name] = _change(model, drawn, _group_steps(model, steps), again)
+    found["tag"] = means_of_terms(drawn.by_tag[1]) - means_of_terms(drawn.by_tag[0])
+    shared = [fold for fold, strength in enumerate(model.shrinkage) if not np.isfinite(strength)]
+    if shared:
+        steps = _group_steps(model, model.chosen["macro_f1"])
+        again = np.broadcast_to(steps[..., None], (*steps.shape, drawn.curves.shape[-1])).copy()
+        again[:, shared] = _choose_again(model, drawn, "macro_f1")[:, shared]
+        found["tag"] = found["tag"] + _change(model, drawn, steps, again)
+    return {name: change - _mean(change) for name, change in found.items()}
+
+
+def _mean(change: Floats) -> Floats:
+    """The mean over the resamples where it is defined, (6, 1)."""
+    known = ~np.isnan(change)
+    return divide(np.where(known, change, 0).sum(-1, keepdims=True), known.sum(-1, keepdims=True))
+
+
+def _group_steps(model: ThresholdModel, steps: Integers) -> Integers:
+    """The steps of each group and fold, (groups, folds), from those of each tag; an empty group has 0."""
+    found = np.zeros((len(model.group_sizes), len(steps)), np.int64)
+    for number in np.flatnonzero(model.group_sizes):
+        found[number] = steps[:, np.argmax(model.groups == number)]
+    return found
+
+
+def _choose_again(model: ThresholdModel, drawn: Drawn, regime: str) -> Integers:
+    """Return the step of each group and fold in each resample; int64 (groups, folds, resamples)."""
+    groups, folds = len(model.group_sizes), len(model.fold_images)
+    everything = np.arange(groups)
+    again = np.empty((groups, folds, drawn.curves.shape[-1]), np.int64)
+    for fold in range(folds):
+        rule = RULES.get(regime, highest_macro_f1)
+        again[:, fold] = _choose(model, drawn, everything, fold, rule)
+        if regime == "category":
+            for number in everything[1:]:
+                again[number, fold] = _choose(model, drawn, everything[number : number + 1], fold, rule)
+    return again
+
+
+def _choose(model: ThresholdModel, drawn: Drawn, groups: Integers, fold: int, rule: Rule) -> Integers:
+    """Choose one step for some groups from all folds but one; int64 (resamples,)."""
+    tags = np.isin(model.groups, groups)
+    start = model.lowest_shared
+    train = model.counts.without(fold)
+    others = np.arange(len(model.fold_images)) != fold
+    f1, tp, fp = (drawn.curves[groups, row].sum(0)[:, others].sum(1) for row in (2, 3, 4))  # (k, resamples)
+    share = model.fold_images[others].sum() / model.fold_images.sum()
+    linear = (f1 - _linear_f1(model, tags, others)[:, None]) / share
+    macro = train.curve(tags).macro_f1[:, None] + linear / max(1, int(tags.sum()))
+    curve = Curve(macro[start:], tp[start:], fp[start:], drawn.positives[groups][:, others].sum((0, 1)))
+    chosen = rule(curve)
+    return np.where(chosen == UNREACHABLE, UNREACHABLE, chosen + start)
+
+
+def _linear_f1(model: ThresholdModel, tags: NDArray[np.bool_], folds: NDArray[np.bool_]) -> Floats:
+    """The linear term of F1 of some tags and folds, as the run counted them; float64 (k,)."""
+    columns = (model.counts.tp[folds].sum(0), model.counts.fp[folds].sum(0), model.counts.positives[folds].sum(0)[None])
+    terms = (by * x for by, x in zip(model.coefficients[2], columns, strict=True))
+    return np.asarray(sum(term[:, tags].sum(1) for term in terms))
+
+
+def _change(model: ThresholdModel, drawn: Drawn, steps: Integers, again: Integers) -> Floats:
+    """Return the metrics at the steps of each resample less those at the steps of the run, (6, resamples)."""
+    if (steps[model.group_sizes > 0] == UNREACHABLE).any():
+        return np.full((2 * _MACRO, drawn.curves.shape[-1]), np.nan)
+    unreachable = (again[model.group_sizes > 0] == UNREACHABLE).any(axis=(0, 1))
+    fixed = np.broadcast_to(steps[..., None], again.shape)
+    change = _metrics_at(model, drawn, np.maximum(again, 0)) - _metrics_at(model, drawn, fixed)
+    return np.where(unreachable, np.nan, change)
+
+
+def _metrics_at(model: ThresholdModel, drawn: Drawn, at: Integers) -> Floats:
+    """Return the metrics at one step per group, fold and resample, (6, resamples); macro ones but for a constant."""
+    groups, folds, resamples = at.shape
+    g, f, r = np.ogrid[:groups, :folds, :resamples]
+    shares = (model.fold_images / model.fold_images.sum())[:, None]
+    taken = drawn.curves[g, :, at, f, r]  # (groups, folds, resamples, 5)
+    base = model.metrics[g, :, at]  # (groups, folds, resamples, 3)
+    macro = (taken[..., :_MACRO] + base * shares[..., None]).sum((0, 1)).T / max(1, len(model.groups))
+    tp, fp = taken[..., 3:].sum((0, 1)).T
+    positives = drawn.positives.sum((0, 1))
+    micro = np.stack([divide(tp, tp + fp), divide(tp, positives), divide(2 * tp, tp + fp + positives)])
+    return np.concatenate([macro, micro])
