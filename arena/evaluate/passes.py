@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -28,9 +28,8 @@ from arena.metrics.thresholds import (
     UNREACHABLE,
     Chosen,
     FoldCounts,
-    Shrunk,
     assign_folds,
-    cross_fit_tags,
+    choose_by_tag,
     sweep_thresholds,
 )
 from arena.results.recipe import Settings
@@ -67,8 +66,8 @@ class Regimes(NamedTuple):
     """All regimes of one model."""
 
     by_name: dict[str, Regime]
-    shrunk: Shrunk
-    """Details of the regime `tag`."""
+    unshrunk_macro_f1: float
+    """Cross-fitted macro F1 of one threshold per tag without shrinkage."""
     cross_fit: ThresholdModel
     """What the thresholds were chosen on, over the compared tags."""
 
@@ -145,6 +144,14 @@ class Measured:
         if self.pooling is None:
             return np.ones(carried.shape[1])
         return np.fmax(1.0, divide(square_sums(self.pooling @ carried), np.diff(carried.indptr)))
+
+    @cached_property
+    def positive_units(self) -> Integers:
+        """Number of images, or of duplicate clusters, with each tag; int64 (truth tags,)."""
+        carried = csc_array(self.truth.values, dtype=np.float64)
+        if self.pooling is None:
+            return np.asarray(np.diff(carried.indptr), np.int64)
+        return np.asarray(np.diff(csc_array(self.pooling @ carried).indptr), np.int64)
 
     def ap_effects(self, number: int) -> Floats:
         """Return the design effect of clusters on variance and bias of a model's AP; float64 (known,), 1 to `related`."""
@@ -233,13 +240,13 @@ def _regimes(one: Matched, found: Tally, compared: Integers) -> Regimes:
     category = np.unique(one.categories, return_inverse=True)[1].astype(np.int64)
     images = int(found.images.sum())
     counts = FoldCounts(found.tp, found.fp, found.positives, images, is_compared, category)
-    shrunk = cross_fit_tags(counts)
-    chosen = {name: counts.cross_fit(choice) for name, choice in CHOICES.items()} | {"tag": shrunk.chosen}
+    chosen = {name: counts.cross_fit(choice) for name, choice in CHOICES.items()}
+    unshrunk = counts.cross_fit(partial(choose_by_tag, shrinkage=0.0))
     own = found.own.thresholds
     by_name = {"own": Regime(np.tile(own, (len(found.images), 1)), own, found.own)}
     for name, (by_fold, final) in chosen.items():
         by_name[name] = Regime(_at(found, by_fold), _at(found, final), counts.at(by_fold))
-    return Regimes(by_name, shrunk, _cross_fit(found, counts, shrunk, chosen, one.chosen[compared]))
+    return Regimes(by_name, counts.macro_f1(unshrunk.by_fold), _cross_fit(found, counts, chosen, one.chosen[compared]))
 
 
 def _at(found: Tally, steps: Integers) -> NDArray[np.float32]:
@@ -247,15 +254,13 @@ def _at(found: Tally, steps: Integers) -> NDArray[np.float32]:
     return np.where(steps == UNREACHABLE, np.float32(np.nan), found.thresholds[steps])
 
 
-def _cross_fit(
-    found: Tally, counts: FoldCounts, shrunk: Shrunk, chosen: Mapping[str, Chosen], columns: Integers
-) -> ThresholdModel:
+def _cross_fit(found: Tally, counts: FoldCounts, chosen: Mapping[str, Chosen], columns: Integers) -> ThresholdModel:
     """Return what the resamples choose thresholds on, over the compared tags."""
     tp, fp, positives = counts.tp[:, :, columns], counts.fp[:, :, columns], counts.positives[:, columns]
     all_compared = np.ones(len(columns), np.bool_)
     compared = FoldCounts(tp, fp, positives, counts.images, all_compared, counts.categories[columns])
     steps = {name: one.by_fold[:, columns] for name, one in chosen.items()}
-    return ThresholdModel(found.thresholds, compared, found.images, steps, shrunk.shrinkage[:-1])
+    return ThresholdModel(found.thresholds, compared, found.images, steps)
 
 
 def _resample(

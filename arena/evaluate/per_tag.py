@@ -17,6 +17,9 @@ from arena.metrics.registry import TAG_COLUMNS, TESTED
 from arena.metrics.tally import Tally
 from arena.results.recipe import Settings
 
+LEAST_UNITS = 5
+"""Images, or duplicate clusters, with a tag that a test of average precision needs."""
+
 Q_LIMIT = 0.05
 """False discovery rate that is allowed among the tags called different."""
 
@@ -95,7 +98,9 @@ def tag_intervals(measured: Measured, number: int) -> TagIntervals:
         intervals.ap_interval(
             tally.average_precision,
             np.sqrt(tally.ap_variance),
-            own.positives / ap_effects,
+            np.minimum(
+                own.positives / ap_effects, measured.positive_units[measured.models[number].scored.truth_columns]
+            ),
             bias=ap_effects * tally.ap_bias,
         ),
     )
@@ -145,7 +150,18 @@ def tag_differences(measured: Measured, intervals_of: Sequence[TagIntervals]) ->
     frames = [pd.DataFrame(columns=list(TAG_DIFFERENCE_COLUMNS))]
     if found is not None and len(measured.compared):
         frames = [_pair_frame(measured, a, b, intervals_of) for a, b in combinations(range(len(models)), 2)] or frames
-    return pd.concat(frames, ignore_index=True)
+    return _corrected(pd.concat(frames, ignore_index=True))
+
+
+def _corrected(table: pd.DataFrame) -> pd.DataFrame:
+    """Add q and the higher model. All tags, metrics and pairs of models are one family, as a reader sees them in one table."""
+    tests = [table[f"{figure}_p"].to_numpy(np.float64) for figure in TESTED]
+    by_figure = np.split(significance.benjamini_hochberg(np.concatenate(tests)), len(tests))
+    for figure, q in zip(TESTED, by_figure, strict=True):
+        higher = np.where(table[f"{figure}_difference"] > 0, table["first"], table["second"])
+        table[f"{figure}_q"] = q
+        table[f"{figure}_higher"] = np.where(q <= Q_LIMIT, higher, "undetermined")
+    return table[list(TAG_DIFFERENCE_COLUMNS)]
 
 
 def _pair_frame(measured: Measured, a: int, b: int, intervals_of: Sequence[TagIntervals]) -> pd.DataFrame:
@@ -163,29 +179,27 @@ def _pair_frame(measured: Measured, a: int, b: int, intervals_of: Sequence[TagIn
         correlation=intervals.f1_correlation(paired),
     )  # fmt: skip
     p = significance.exact_p(paired, found.resampled.clustered[a, b])
+    f1_interval = intervals.agreeing_interval(f1.first - f1.second, f1_interval, p)
     ap = _ap_differences(measured, a, b)
-    frame = pd.DataFrame(
+    return pd.DataFrame(
         {
             "first": first.entry.name, "second": second.entry.name,
             "tag": [truth.tags.names[c] for c in compared],
             "category": [first.categories[k] for k in first.chosen[compared]],
             "support": paired.positives,
             "f1_difference": f1.first - f1.second, "f1_low": f1_interval.low, "f1_high": f1_interval.high,
-            "f1_p": p, "f1_q": significance.benjamini_hochberg(p),
+            "f1_p": p,
             "ap_difference": ap[0], "ap_low": ap[1], "ap_high": ap[2],
-            "ap_p": ap[3], "ap_q": significance.benjamini_hochberg(ap[3]),
+            "ap_p": ap[3],
         }
     )  # fmt: skip
-    for figure in TESTED:
-        higher = np.where(frame[f"{figure}_difference"] > 0, first.entry.name, second.entry.name)
-        frame[f"{figure}_higher"] = np.where(frame[f"{figure}_q"] <= Q_LIMIT, higher, "undetermined")
-    return frame[list(TAG_DIFFERENCE_COLUMNS)]
 
 
 def _ap_differences(measured: Measured, a: int, b: int) -> Sequence[Floats]:
     """Return the difference of AP of each compared tag, both ends of its interval, and p; from the influence of each unit.
 
-    The distribution is Student's with positives - 1 degrees of freedom.
+    The distribution is Student's with one degree of freedom less than there are units (images, or duplicate clusters) among
+    the positives. Interval and p are NaN below `LEAST_UNITS`: so few units do not show their variance.
     """
     compared = measured.compared
     (first, one), (second, two) = ((measured.tallies.models[k], measured.models[k].chosen[compared]) for k in (a, b))
@@ -193,10 +207,11 @@ def _ap_differences(measured: Measured, a: int, b: int) -> Sequence[Floats]:
     covariance = measured.tallies.ap_covariance[a, b][compared]
     variance = first.ap_variance[one] + second.ap_variance[two] - 2 * covariance
     error = np.sqrt(np.maximum(variance, 0.0))
-    positives = measured.own[a].positives[one]
-    freedom = np.maximum(positives - 1, 1)
+    units = measured.positive_units[compared]
+    error[units < LEAST_UNITS] = np.nan
+    freedom = np.maximum(units - 1, 1)
     with np.errstate(invalid="ignore", divide="ignore"):
         p = np.where(error > 0, 2 * special.stdtr(freedom, -np.abs(difference) / error), 1.0)
-    p[np.isnan(difference)] = np.nan
+    p[np.isnan(difference + error)] = np.nan
     reach = special.stdtrit(freedom, (1 + intervals.LEVEL) / 2) * error
     return difference, np.maximum(difference - reach, -1.0), np.minimum(difference + reach, 1.0), p

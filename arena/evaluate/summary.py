@@ -11,6 +11,7 @@ from arena.evaluate.matching import describe_thresholds
 from arena.evaluate.passes import Measured
 from arena.metrics.counts import divide, macro
 from arena.metrics.registry import AGGREGATES
+from arena.metrics.thresholds import SHRINKAGE
 from arena.results.recipe import Settings
 from arena.results.run_folder import SCHEMA
 
@@ -57,9 +58,8 @@ def _model_summary(measured: Measured, number: int, found: Aggregates) -> dict[s
     }
     regimes["own"] |= {"random_map": prevalence.value}
     if measured.uncertainty is not None:
-        shrunk = measured.uncertainty.regimes[number].shrunk
-        strengths = ["infinite" if np.isinf(strength) else strength for strength in shrunk.shrinkage]
-        regimes["tag"] |= {"shrinkage": strengths, "unshrunk_macro_f1": shrunk.unshrunk_macro_f1}
+        unshrunk = measured.uncertainty.regimes[number].unshrunk_macro_f1
+        regimes["tag"] |= {"shrinkage": SHRINKAGE, "unshrunk_macro_f1": unshrunk}
     best = measured.tallies.models[number].best[1][compared]
     return {
         "title": model.entry.title,

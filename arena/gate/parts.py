@@ -18,7 +18,7 @@ from arena.metrics.registry import HEADLINES, METRICS
 from arena.metrics.slices import support_band
 from arena.metrics.thresholds import CHOICES
 
-REGIMES = ("own", *CHOICES, "tag")
+REGIMES = ("own", *CHOICES)
 """Whose thresholds margins can be asked at."""
 
 _TABLES = {"category": "categories", "group": "tag_groups"}

@@ -170,6 +170,37 @@ def difference_interval(
     return Interval(np.where(defined, low, np.nan)[()], np.where(defined, high, np.nan)[()])
 
 
+def agreeing_interval(difference: ArrayLike, interval: Interval, p: ArrayLike, *, level: float = LEVEL) -> Interval:
+    """Return intervals of differences that agree with their tests: 0 is outside exactly where p is at most 1 - level.
+
+    Where interval and test disagree, the end next to 0 is moved to where a normal statistic with this p puts it.
+
+    Args:
+        difference: the estimates, -1 to 1.
+        interval: of the differences.
+        p: two-sided p against 0; where it is NaN, the interval stays.
+        level: of the interval, 0 to 1.
+
+    Returns: each interval with its difference inside, -1 to 1.
+
+    >>> low, high = agreeing_interval(0.16, Interval(np.float64(-0.01), np.float64(0.32)), 0.01)
+    >>> round(float(low), 3), float(high)
+    (0.038, 0.32)
+    """
+    difference, low, high, p = np.broadcast_arrays(
+        *(np.asarray(x, np.float64) for x in (difference, interval.low, interval.high, p))
+    )
+    decided, outside = p <= 1 - level, (low > 0) | (high < 0)
+    statistic = special.ndtri(1 - np.clip(p, 1e-300, 1) / 2)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = _normal_quantile(level) / statistic  # 0 for the least p, infinite for p = 1
+        near = difference * (1 - np.minimum(ratio, 2.0))
+    moved = ~np.isnan(p) & (decided != outside) & (difference != 0)
+    low = np.where(moved & (difference > 0), near, low)
+    high = np.where(moved & (difference < 0), near, high)
+    return Interval(low[()], high[()])
+
+
 def f1_correlation(paired: Paired) -> Floats:
     """Return the correlation of the F1 of two models over samples of images; float64 (tags,), -1 to 1.
 

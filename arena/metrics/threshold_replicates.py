@@ -9,7 +9,7 @@ Micro metrics are exact. Macro metrics of a shared threshold are linear in the c
 count of a single tag has to be kept. Those of one threshold per tag are exact.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -19,7 +19,16 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from arena.metrics.counts import Convention, Floats, Integers, TagCounts, divide, mean_terms, means_of_terms
-from arena.metrics.thresholds import RULES, UNREACHABLE, Curve, FoldCounts, Rule, choosing_categories, highest_macro_f1
+from arena.metrics.thresholds import (
+    RULES,
+    SHRINKAGE,
+    UNREACHABLE,
+    Curve,
+    FoldCounts,
+    Rule,
+    choosing_categories,
+    highest_macro_f1,
+)
 
 RECHOSEN = 200
 """Resamples that choose again. Their number gives a standard error to 5 %; their counts take most of the time."""
@@ -40,14 +49,12 @@ class ThresholdModel:
         counts: counts by fold.
         fold_images: int64 (folds,).
         chosen: int64 (folds, tags) of each cross-fitted regime, `tag` included: steps of the sweep.
-        shrinkage: strength of the regime `tag` in each fold.
     """
 
     steps: NDArray[np.float32]
     counts: FoldCounts
     fold_images: Integers
     chosen: Mapping[str, Integers]
-    shrinkage: Sequence[float]
 
     @cached_property
     def groups(self) -> Integers:
@@ -66,12 +73,12 @@ class ThresholdModel:
     def lowest_shared(self) -> int:
         """Lowest step that a resample may choose for several tags."""
         chosen = np.concatenate([steps.ravel() for name, steps in self.chosen.items() if name != "tag"])
-        return self._lowered(chosen[chosen != UNREACHABLE].min(initial=len(self.steps) - 1))
+        return int(self._lowered(chosen[chosen != UNREACHABLE].min(initial=len(self.steps) - 1)))
 
     @cached_property
     def lowest(self) -> Integers:
         """Lowest step that a resample may choose for each tag; int64 (tags,)."""
-        return np.minimum(self.lowest_shared, self._lowered(self.chosen["tag"].min(axis=0)))
+        return np.asarray(np.minimum(self.lowest_shared, self._lowered(self.chosen["tag"].min(axis=0))))
 
     def _lowered(self, step: Any) -> Any:
         return np.searchsorted(self.steps, np.float32(LOWEST_SHARE) * self.steps[step])
@@ -116,7 +123,7 @@ class Drawn(NamedTuple):
     positives: Floats
     """float64 (groups, folds, resamples)."""
     by_tag: Floats
-    """float64 (2, 9, resamples): sums of `counts.mean_terms` at the run's thresholds for each tag, then at those chosen again."""
+    """float64 (2, 9, resamples): sums of `counts.mean_terms` at one threshold per tag, the run's, then one chosen again."""
 
 
 def draw_block(
@@ -194,27 +201,22 @@ def _by_tag(
     positives: NDArray[np.float32],
     convention: Convention,
 ) -> Floats:
-    """Return the last field of `Drawn`. A fold whose tags share a threshold keeps that of the run."""
+    """Return the last field of `Drawn`."""
     tags, resamples = above.shape[2], above.shape[4]
-    chosen = model.chosen["tag"][:, span]
     fixed, again = np.zeros((2, 2, tags, resamples))
-    total = above.sum(axis=3)
-    all_positives = positives.sum(axis=1)
-    least = model.lowest[span]
-    for fold, strength in enumerate(model.shrinkage):
-        at = np.broadcast_to(chosen[fold][:, None], (tags, resamples))
+    total, all_positives = above.sum(axis=3), positives.sum(axis=1)
+    for fold, chosen in enumerate(model.chosen["tag"][:, span]):
+        at = np.broadcast_to(chosen[:, None], (tags, resamples))
         fixed += _take(above[..., fold, :], at)
-        if np.isfinite(strength):
-            fp, tp = total - above[:, :, :, fold]
-            trained = all_positives - positives[:, fold]
-            true, false = np.float32(strength) * model.counts.without(fold).average
-            hits = tp + true[:, None, None]
-            f1 = hits / np.maximum(hits + fp + false[:, None, None] + (trained + np.float32(strength)), 1)
-            best = np.maximum(np.argmax(f1, axis=0), least[:, None])
-            at = np.where(trained > 0, best, at)
-        again += _take(above[..., fold, :], at)
+        fp, tp = total - above[:, :, :, fold]
+        trained = all_positives - positives[:, fold]
+        true, false = np.float32(SHRINKAGE) * model.counts.without(fold).average
+        hits = tp + true[:, None, None]
+        f1 = hits / (hits + fp + false[:, None, None] + (trained + np.float32(SHRINKAGE)))
+        best = np.maximum(np.argmax(f1, axis=0), model.lowest[span][:, None])
+        again += _take(above[..., fold, :], np.where(trained > 0, best, at))
     no_threshold = np.empty(0, np.float32)
-    both = (TagCounts(no_threshold, tp, fp, all_positives, images=0) for fp, tp in (fixed, again))  # type: ignore[arg-type]
+    both = (TagCounts(no_threshold, tp, fp, all_positives, images=0) for fp, tp in (fixed, again))
     return np.stack([mean_terms(counts, convention).sum(1) for counts in both])
 
 
@@ -240,12 +242,6 @@ def changes(model: ThresholdModel, drawn: Drawn) -> dict[str, Floats]:
         again = _choose_again(model, drawn, name)
         found[name] = _change(model, drawn, _group_steps(model, steps), again)
     found["tag"] = means_of_terms(drawn.by_tag[1]) - means_of_terms(drawn.by_tag[0])
-    shared = [fold for fold, strength in enumerate(model.shrinkage) if not np.isfinite(strength)]
-    if shared:
-        steps = _group_steps(model, model.chosen["macro_f1"])
-        again = np.broadcast_to(steps[..., None], (*steps.shape, drawn.curves.shape[-1])).copy()
-        again[:, shared] = _choose_again(model, drawn, "macro_f1")[:, shared]
-        found["tag"] = found["tag"] + _change(model, drawn, steps, again)
     return {name: change - _mean(change) for name, change in found.items()}
 
 
@@ -285,8 +281,8 @@ def _choose(model: ThresholdModel, drawn: Drawn, groups: Integers, fold: int, ru
     others = np.arange(len(model.fold_images)) != fold
     f1, tp, fp = (drawn.curves[groups, row].sum(0)[:, others].sum(1) for row in (2, 3, 4))  # (k, resamples)
     share = model.fold_images[others].sum() / model.fold_images.sum()
-    linear = (f1 - _linear_f1(model, tags, others)[:, None]) / share
-    macro = train.curve(tags).macro_f1[:, None] + linear / max(1, int(tags.sum()))
+    linear = divide(f1 - _linear_f1(model, tags, others)[:, None], share)
+    macro = train.curve(tags).macro_f1[:, None] + np.nan_to_num(linear) / max(1, int(tags.sum()))
     curve = Curve(macro[start:], tp[start:], fp[start:], drawn.positives[groups][:, others].sum((0, 1)))
     chosen = rule(curve)
     return np.where(chosen == UNREACHABLE, UNREACHABLE, chosen + start)
