@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from arena.evaluate.passes import Measured
 from arena.evaluate.slices import ImageSlice, TagSlice
 from arena.metrics import significance
-from arena.metrics.bootstrap import PairedPrecision
+from arena.metrics.bootstrap import Resampled
 from arena.metrics.counts import Convention, Floats, Integers, Mean, TagCounts, divide, macro, micro
 from arena.metrics.intervals import Interval, resampled_interval, resampled_p
 from arena.metrics.registry import AGGREGATES, HEADLINES
@@ -202,7 +202,8 @@ def aggregate(
             means = [*figures_of(part.counts, settings.counting), macro(part.average_precision)]
             if not part.reachable:
                 means = [Mean(float("nan"), 0)] * len(means)
-            precisions[number].append(settings.counting.ratios(part.counts).precision)
+            precision = settings.counting.ratios(part.counts).precision
+            precisions[number].append(precision if part.reachable else np.full(len(precision), np.nan))
             thin[number].append(_unseen(part.counts))
             estimates[number, :, place], tags[number, :, place] = zip(*means, strict=True)
             bias[number, -1, place] = macro(part.bias).value
@@ -222,8 +223,8 @@ def aggregate(
                        for both in zip(thin, precisions, strict=True)])  # fmt: skip
     targets = [target._replace(tags=int(tags[:, -2, place].max())) for place, target in enumerate(targets)]
     pairs = {} if found is None else {
-        pair: _paired_means(pair, precisions, thin, paired)
-        for pair, paired in found.resampled.paired_precision.items()
+        pair: _paired_means(pair, precisions, thin, found.resampled)
+        for pair in found.resampled.paired
     }  # fmt: skip
     return Aggregates(targets, estimates, tags, replicates, bias, widening, unseen, pairs)
 
@@ -232,14 +233,21 @@ def _paired_means(
     pair: tuple[int, int],
     precisions: Sequence[Sequence[Floats]],
     thin: Sequence[Sequence[Floats]],
-    found: PairedPrecision,
+    found: Resampled,
 ) -> PairedMeans:
-    estimates, unseen = np.full((2, len(found.tags)), np.nan), np.zeros(len(found.tags))
+    """Return macro precision of two models over the tags where both have one.
+
+    The variance that resamples do not show is multiplied by the share of discordant predictions: models that predict the same
+    do not differ.
+    """
+    paired = found.paired_precision[pair]
+    estimates, unseen = np.full((2, len(paired.tags)), np.nan), np.zeros(len(paired.tags))
+    discordance = found.paired[pair].discordance
     for place, of_pair in enumerate(zip(*(precisions[number] for number in pair), strict=True)):
         both = ~np.isnan(np.sum(of_pair, axis=0))
         estimates[:, place] = [macro(values[both]).value for values in of_pair]
-        unseen[place] = sum(_mean_variance(thin[number][place], both) for number in pair)
-    return PairedMeans(estimates, found.replicates, unseen, found.tags)
+        unseen[place] = sum(_mean_variance(thin[number][place], both) for number in pair) * discordance
+    return PairedMeans(estimates, paired.replicates, unseen, paired.tags)
 
 
 def _unseen(counts: TagCounts) -> Floats:

@@ -43,6 +43,15 @@ class Paired(NamedTuple):
     second_false: Integers
     """False positives of the second model only."""
 
+    @property
+    def discordance(self) -> float:
+        """Share of the predictions that only one of the two models makes, over all tags; 0 to 1, 0 without a prediction."""
+        only_one = sum(
+            column.sum() for column in (self.first_hit, self.second_hit, self.first_false, self.second_false)
+        )
+        both = self.both_hit.sum() + self.both_false.sum()
+        return float(only_one / max(1, only_one + 2 * both))
+
     def f1(self) -> F1Pair:
         """Return F1 = 2 TP / (predicted + positives) of each model; NaN where nothing is predicted and nothing positive."""
         return F1Pair(
