@@ -347,7 +347,8 @@ def differences(
                 seen = found.estimate([a, b], figure, {place: 1.0})
                 if np.isnan(seen.value):
                     continue
-                (low, high), p = np.clip(seen.interval, -1, 1), resampled_p(seen.value, seen.error, seen.resamples)
+                p = float(resampled_p(seen.value, seen.error, seen.resamples))
+                low, high = (float(end) for end in np.clip(seen.interval, -1, 1))
                 if place in tests and (base := METRICS[name].base) in TESTED:
                     test = tests[place][models[a], models[b]]
                     low, high, p = (test[f"{base}_{column}"] for column in ("low", "high", "p"))
@@ -355,8 +356,7 @@ def differences(
                     {
                         "slice": target.slice, "value": target.value, "regime": target.regime, "figure": name,
                         "first": models[a], "second": models[b], "difference": seen.value,
-                        "low": float(low), "high": float(high), "standard_error": seen.error,
-                        "p": float(p),
+                        "low": low, "high": high, "standard_error": seen.error, "p": p,
                         "minimum_detectable": significance.minimum_detectable(seen.error),
                         "images": target.images, "tags": seen.tags,
                     }
