@@ -16,10 +16,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 from scipy.sparse import csr_array
 
 from arena.metrics.counts import Convention, Floats, Integers, TagCounts, divide, mean_terms, means_of_terms
 from arena.metrics.thresholds import (
+    PRECISION,
     RULES,
     SHRINKAGE,
     UNREACHABLE,
@@ -243,6 +245,28 @@ def changes(model: ThresholdModel, drawn: Drawn) -> dict[str, Floats]:
         found[name] = _change(model, drawn, _group_steps(model, steps), again)
     found["tag"] = means_of_terms(drawn.by_tag[1]) - means_of_terms(drawn.by_tag[0])
     return {name: change - _mean(change) for name, change in found.items()}
+
+
+def confident_threshold(model: ThresholdModel, drawn: Drawn) -> float:
+    """Return the lowest threshold whose micro precision is `PRECISION` or more with 95 % confidence; NaN if there is none.
+
+    The threshold that has `PRECISION` on these images has it on new images only about every second time.
+
+    Args:
+        model: the cross-fit.
+        drawn: summed over all blocks.
+    """
+    resamples = drawn.curves.shape[-1]
+    if resamples < 2:
+        return float("nan")
+    tp, fp = drawn.curves[:, 3:].sum(axis=(0, 3))  # (k, resamples)
+    observed = model.counts.without().curve(model.counts.compared)
+    precision = divide(observed.tp, observed.tp + observed.fp)
+    drawn_precision = np.nan_to_num(divide(tp, tp + fp))
+    lower = precision - special.stdtrit(resamples - 1, 0.95) * drawn_precision.std(axis=1, ddof=1)
+    enough = np.flatnonzero(np.nan_to_num(lower) >= PRECISION)
+    enough = enough[enough >= model.lowest_shared]
+    return float(str(model.steps[enough[0]])) if len(enough) else float("nan")
 
 
 def _mean(change: Floats) -> Floats:
