@@ -71,7 +71,7 @@ class HashIndex:
             if differing:
                 details = "; ".join(f"{key} {getattr(others, key)!r}, not {getattr(mine, key)!r}" for key in differing)
                 raise IncomparableError(
-                    f"{other.name}: {column} was computed differently in {self.name} ({details}). Hash one of them again"
+                    f"{other.name}: its {column} has another algorithm than in {self.name} ({details}). Hash one of them again"
                 )
 
 

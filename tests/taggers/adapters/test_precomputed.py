@@ -99,7 +99,7 @@ def test_bad_files_are_one_line(drawn_dataset: Path, tmp_path: Path) -> None:
     with pytest.raises(ArenaError, match=r"model mine: no file .*none\.npz; name an \.npz file of scores"):
         find_model(f"mine={tmp_path / 'none.npz'}")
     (tmp_path / "bad.npz").write_bytes(b"no zip")
-    with pytest.raises(ScoresError, match="no readable npz file"):
+    with pytest.raises(ScoresError, match="not a readable npz file"):
         pipeline.run([f"mine={tmp_path / 'bad.npz'}"], str(drawn_dataset), tmp_path / "run")
 
 
