@@ -38,7 +38,7 @@ RADIUS = BAND_ENDS[-1]
 """Largest distance of a candidate, in bits of pHash."""
 
 BAND_CLASSES = ("distance 0", *(f"distance {low + 1}-{high}" for low, high in pairwise(BAND_ENDS)))
-"""Classes of candidates for which no pictures can be compared: one a distance band."""
+"""Classes of candidates for which no pictures can be compared: one per distance band."""
 
 CLASSES = ("identical", "near", "alternate", *BAND_CLASSES)
 """Classes from the most to the least certain; an image gets the first that applies. An image of no class is clean."""
@@ -97,7 +97,7 @@ class Contamination:
     """Which held-out images are in the indexes, and with what certainty.
 
     Attributes:
-        image_ids: the held-out images, one a row.
+        image_ids: the held-out images, one per row.
         place: int64 (images,), position of each image's class in `CLASSES`; `len(CLASSES)` for a clean image.
         untold: bool (images,), whether no hash of the image could be used, so that only digests were compared.
         classes: the classes that this search can assign, in the order of `CLASSES`.

@@ -26,7 +26,7 @@ BATCH = 1_024
 
 
 def default_workers() -> int:
-    """Return the number of threads for reading files: one a core, at least 2, because a thread may wait for the disk."""
+    """Return the number of threads for reading files: one per core, at least 2, because a thread may wait for the disk."""
     return max(2, os.cpu_count() or 1)
 
 

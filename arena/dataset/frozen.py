@@ -1,6 +1,6 @@
 """A frozen held-out dataset: images, their ground-truth tags, and the digest that pins both.
 
-A folder holds `dataset.toml` (the card), `images.parquet` (one row an image), `tags.csv` (the tags of the ground truth),
+A folder holds `dataset.toml` (the card), `images.parquet` (one row per image), `tags.csv` (the tags of the ground truth),
 optional `tag_aliases.csv` and `tag_implications.csv`, and `images/`.
 """
 
@@ -93,7 +93,7 @@ class HeldOut:
 
     Attributes:
         card: the dataset card.
-        images: one row an image with `IMAGE_COLUMNS`, sorted by `image_id`.
+        images: one row per image with `IMAGE_COLUMNS`, sorted by `image_id`.
         tags: the tags of the ground truth, sorted by name.
         relations: aliases and implications of the tag vocabulary.
     """
@@ -212,7 +212,7 @@ def write_frozen(
     Args:
         folder: the folder that holds `images/`.
         card: content of `dataset.toml`; `digest` and the number of images are added.
-        images: one row an image, with `IMAGE_COLUMNS` and any further columns.
+        images: one row per image, with `IMAGE_COLUMNS` and any further columns.
         tags: (name, category) of each tag of the ground truth.
 
     Returns: the digest of the dataset.

@@ -159,7 +159,7 @@ def _random_key(pair: Pair) -> bytes:
 
 
 def _per_slice(sizes: Sequence[int], most: int) -> int:
-    """Return the largest number of pairs a slice that keeps the total within `most`; at least 1.
+    """Return the largest number of pairs per slice that keeps the total within `most`; at least 1.
 
     >>> _per_slice([100, 2, 100], 12), _per_slice([3, 3], 100), _per_slice([5, 5, 5], 2)
     (5, 3, 1)

@@ -17,7 +17,7 @@ FORMULA = ("=", "+", "-", "@")
 
 
 def write_rejects(path: Path, rejects: Iterable[Reject]) -> int:
-    """Write one row a reject, completely or not at all, and return the number of rows.
+    """Write one row per reject, completely or not at all, and return the number of rows.
 
     Newlines and control characters are escaped. A cell that a spreadsheet would evaluate as a formula starts with a quote.
     """

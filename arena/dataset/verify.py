@@ -175,7 +175,7 @@ def _surplus(folder: Path, named: set[str]) -> list[str]:
 
 
 def fault_lines(verification: Verification) -> list[str]:
-    """Return one line a fault, at most `NAMED_FAULTS`, then a count of the others; control characters are escaped."""
+    """Return one line per fault, at most `NAMED_FAULTS`, then a count of the others; control characters are escaped."""
     lines = [
         "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in f"{path}: {what}")
         for path, what in verification.faults[:NAMED_FAULTS]

@@ -1,7 +1,7 @@
 """Decode any image file to canonical RGB, or raise an error with the reason.
 
 Canonical: EXIF orientation applied, the first frame of an animation, transparency composited on white or on a requested
-colour, 8 bits a channel.
+colour, 8 bits per channel.
 """
 
 import hashlib
@@ -175,9 +175,7 @@ def _read(source: Path | bytes, policy: ImagePolicy, *, least_side: int | None =
                 raise UnreadableImageError("animated")
             if least_side is not None:
                 image.draft("RGB", (least_side, least_side))
-            ImageOps.exif_transpose(
-                image, in_place=True
-            )  # in place, because a copy of every picture takes a millisecond
+            ImageOps.exif_transpose(image, in_place=True)  # a copy of every picture would take a millisecond
             plain = _eight_bits(image, policy.transparent)
             plain.load()
         except UnreadableImageError:

@@ -126,7 +126,7 @@ class ScoreStore:
             machine: machine of the network; a run may continue on another machine.
         """
         scored = [image_id for image_id in self.shards[number] if image_id not in skipped]
-        assert len(values) == len(scored), "a row an image"
+        assert len(values) == len(scored), "one row per image"
         with open_whole(self._path(number, "npy"), durable=True) as file:
             np.save(file, values.astype(np.float32, copy=False))
         rows = {"image_ids": scored, "skipped": dict(skipped), "seconds": seconds, "machine": machine}
@@ -206,7 +206,7 @@ def add_up(shards: Iterable[tuple[str, int, float]]) -> dict[str, Timed]:
 
 
 def describe_throughput(timed: Mapping[str, Timed]) -> dict[str, float | int | str]:
-    """Return the images a second of the network alone, on the machine that scored the most images; empty if no time is known.
+    """Return the images per second of the network alone, on the machine that scored the most images; empty if no time is known.
 
     Other machines of a shared run are left out, because a mean over machines is the speed of none of them.
 

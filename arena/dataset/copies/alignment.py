@@ -64,7 +64,7 @@ BOUNDS = np.array([LARGEST_STRETCH, LARGEST_SHIFT, LARGEST_STRETCH, LARGEST_SHIF
 
 
 class Overlay(NamedTuple):
-    """Differences of aligned pictures, one row a pair; all float64 (k,).
+    """Differences of aligned pictures, one row per pair; all float64 (k,).
 
     Attributes:
         correlation: correlation of the grey levels, -1 to 1; 0 if either picture has only one grey level.

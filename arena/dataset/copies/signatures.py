@@ -19,7 +19,7 @@ BORDER_SHARE = 0.97
 of JPEG at the ends does not stop the trimming."""
 
 BORDER_SIDE = 256
-"""The border is searched in a picture subsampled to about this many pixels a side; medians over every pixel take 30 ms."""
+"""The border is searched in a picture subsampled to about this many pixels per side; medians over every pixel take 30 ms."""
 
 INNER_SHARE = 0.5
 """Least share of each side that must remain when borders of several colours are trimmed. Without this limit a badge was

@@ -23,7 +23,7 @@ from arena.dataset.records import Reject
 from arena.images.decode import decode
 
 IMAGES_A_PART = 512
-"""Signatures a file; an interruption loses at most this many."""
+"""Signatures per file; an interruption loses at most this many."""
 
 CHANGED, OUTSIDE = "the file differs from its sha256", "a path outside the folder"
 """Reasons of rejects other than `unreadable`."""

@@ -29,7 +29,7 @@ POOLED_IMAGES = 256
 """Least number of images for which worker processes are started (about a second each); fewer are hashed in this process."""
 
 PART_IMAGES = 1024
-"""Images a part; an interruption loses at most this many."""
+"""Images per part; an interruption loses at most this many."""
 
 _PART = re.compile(r"\d{6,}-[0-9a-f]{32}\.parquet")
 
@@ -58,7 +58,7 @@ def hash_sources(
             of its source.
         output: the index file. A file with suffix `.rejects.csv` next to it lists the unreadable images.
         columns: names of `ALGORITHMS` and `DIGESTS`; `sha256` is always included.
-        workers: number of processes; None: one a core.
+        workers: number of processes; None: one per core.
 
     Raises:
         ArenaError: a column or source is unknown, a source has no image, two sources have the same name, no image is readable,
