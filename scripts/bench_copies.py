@@ -1,11 +1,11 @@
-"""How many planted copies are found, and how many pairs that are found are copies, beside peers on the same files.
+"""Recall and precision of the search for copies, compared with other tools on the same files with planted copies.
 
 Usage: python scripts/bench_copies.py [--images 10000] [--seed 0]
 
-Files with known copies are made of the demo's drawings, one of each of its groups (scripts/planted). The peers are equality of
-`imagehash.phash`, imagededup's PHash at its own threshold of 10 bits, and faiss at the radius of ours. Writes
-reports/benchmarks/copies.{json,md}; pairs of different drawings that were called copies are listed in the JSON, for a person to
-judge. Stopped and started again, it continues.
+Files with known copies are made from the drawings of the demo set, one drawing per group (scripts/planted). The other tools
+are equality of `imagehash.phash`, imagededup's PHash at its default threshold of 10 bits, and faiss at the same radius as
+arena. Writes reports/benchmarks/copies.{json,md}. The JSON lists pairs of different drawings that were called copies, for
+manual review. An interrupted run continues when it is started again.
 """
 
 import hashlib
@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def plant_folder(folder: Path, *, images: int, seed: int) -> pd.DataFrame:
-    """Make the files as a frozen folder, and return `image_id`, `family` and `kind` of each."""
+    """Write the files as a frozen dataset; return `image_id`, `family` and `kind` of each."""
     if (folder / "planted.parquet").exists():
         return pd.read_parquet(folder / "planted.parquet")
     (folder / "images").mkdir(parents=True, exist_ok=True)
@@ -79,7 +79,7 @@ def plant_folder(folder: Path, *, images: int, seed: int) -> pd.DataFrame:
 
 
 def demo_drawings() -> dict[str, Image.Image]:
-    """The first drawing of each group of the demo."""
+    """Return the first drawing of each group of the demo set, by image_id."""
     heldout = read_frozen(find_dataset("demo"))
     chosen = heldout.images.drop_duplicates("group")
     return {
@@ -89,7 +89,7 @@ def demo_drawings() -> dict[str, Image.Image]:
 
 
 def written(folder: Path, one: Planted) -> dict[str, object]:
-    """Write one file; its row of `images.parquet`, hashes left out, for the search makes its own."""
+    """Write one file; return its row of `images.parquet`, with hashes of 0, because the search computes its own."""
     path = f"images/{hashlib.sha256(one.image_id.encode()).hexdigest()}.{one.suffix}"
     (folder / path).write_bytes(one.content)
     return {
@@ -99,15 +99,15 @@ def written(folder: Path, one: Planted) -> dict[str, object]:
 
 
 def relation(left: Mapping[str, str], right: Mapping[str, str]) -> str:
-    """What a pair is by how its files were made: copy, alternate, or different."""
+    """Return the true relation of a pair from how its files were made: copy, alternate or different."""
     if left["family"] != right["family"]:
         return "different"
     copies = all(CLASSES.get(one["kind"], "identical") in COPY for one in (left, right))
-    return "copy" if copies else "alternate"  # two badges around one drawing are versions too
+    return "copy" if copies else "alternate"  # two badges around the same drawing are alternates too
 
 
 def planted_pairs(rows: pd.DataFrame) -> dict[str, list[tuple[int, int]]]:
-    """Row of the original and of the copy, by kind; of badges, the rows of the two."""
+    """Return the rows of original and copy of each planted pair, by kind; for badges, the rows of the two badges."""
     planted = list(zip(rows["image_id"].astype(str), rows["family"].astype(str), rows["kind"].astype(str), strict=True))
     originals = {family: place for place, (_, family, kind) in enumerate(planted) if kind == "original"}
     place_of = {image_id: place for place, image_id in enumerate(rows["image_id"])}
@@ -121,22 +121,24 @@ def planted_pairs(rows: pd.DataFrame) -> dict[str, list[tuple[int, int]]]:
 
 
 def by_kind(rows: pd.DataFrame, found: Mapping[Ends, str], others: list[Peer]) -> list[dict[str, object]]:
-    """Of each kind, how many pairs each class and each peer has."""
+    """Return, for each kind, how many of its pairs are in each class, and how many each peer found."""
     report = []
     for kind, pairs in planted_pairs(rows).items():
         classes = Counter(found.get(pair, "not found") for pair in pairs)
-        told = {peer.name: sum(pair in peer.pairs for pair in pairs) for peer in others}
-        report.append({"kind": kind, "expected": CLASSES[kind], "pairs": len(pairs), "classes": classes, "peers": told})
+        found_by = {peer.name: sum(pair in peer.pairs for pair in pairs) for peer in others}
+        report.append(
+            {"kind": kind, "expected": CLASSES[kind], "pairs": len(pairs), "classes": classes, "peers": found_by}
+        )
     return report
 
 
 def records_of(rows: pd.DataFrame) -> list[dict[str, str]]:
-    """A row a record; `image_id`, `family` and `kind` are text."""
+    """Return one record per row; `image_id`, `family` and `kind` are text."""
     return [{str(key): value for key, value in record.items()} for record in rows.to_dict("records")]
 
 
 def by_class(rows: pd.DataFrame, found: Mapping[Ends, str]) -> dict[str, dict[str, int]]:
-    """Of each class, what its pairs are."""
+    """Return, for each class, the number of its pairs by true relation."""
     records = records_of(rows)
     report: dict[str, Counter[str]] = {}
     for (left, right), name in found.items():
@@ -145,7 +147,7 @@ def by_class(rows: pd.DataFrame, found: Mapping[Ends, str]) -> dict[str, dict[st
 
 
 def by_peer(rows: pd.DataFrame, found: Mapping[Ends, str], others: list[Peer]) -> dict[str, dict[str, float]]:
-    """Recall of the planted copies, and precision of all pairs, of ours and of each peer."""
+    """Return recall of the planted copies and precision of all pairs, of arena and of each peer."""
     ours = Peer("arena", "", {pair for pair, name in found.items() if name in COPY})
     planted = planted_pairs(rows)
     copies = [pair for kind, pairs in planted.items() if CLASSES[kind] in COPY for pair in pairs]
@@ -161,7 +163,7 @@ def by_peer(rows: pd.DataFrame, found: Mapping[Ends, str], others: list[Peer]) -
 
 
 def different(rows: pd.DataFrame, found: Mapping[Ends, str]) -> list[list[str]]:
-    """Pairs of different drawings that were called copies."""
+    """Return the first `LISTED` pairs of different drawings that were called copies."""
     records = records_of(rows)
     wrong = [
         [records[left]["image_id"], records[right]["image_id"], name]
@@ -172,16 +174,17 @@ def different(rows: pd.DataFrame, found: Mapping[Ends, str]) -> list[list[str]]:
 
 
 def page(report: Mapping[str, Any]) -> str:
-    """The report in words and tables."""
+    """Return the report as Markdown."""
     names = list(report["versions"])
     classes = ("identical", "near", "alternate", "rejected", "not found")
     lines = [
         f"# Planted copies in {report['images']:,} images of {report['originals']:,} drawings",
         "",
-        "Share of the planted pairs (a drawing and what was made of it; two badges around different symbols) that each class",
-        f"of `arena dataset dedup --radius {report['radius']}` has, and that each peer calls duplicates.",
+        "A planted pair is a drawing and a file made from it, or two badges around different symbols. The table shows, in",
+        f"percent of the pairs, the class of `arena dataset dedup --radius {report['radius']}`, and what each other tool calls",
+        "duplicates.",
         "",
-        "| made by | is | pairs | " + " | ".join((*classes, *names)) + " |",
+        "| change | expected class | pairs | " + " | ".join((*classes, *names)) + " |",
         "|---" * (3 + len(classes) + len(names)) + "|",
     ]
     for row in report["kinds"]:
@@ -191,21 +194,21 @@ def page(report: Mapping[str, Any]) -> str:
             f"| {row['kind']} | {row['expected']} | {pairs} | " + " | ".join(share(n, pairs) for n in shares) + " |"
         )
     lines += [
-        "", "What the pairs of each class are, by how their files were made (a copy of the copied drawing is a copy too):", "",
-        "| class | copy | alternate | different drawings | right |", "|---|---|---|---|---|",
+        "", "True relation of the pairs in each class, from how the files were made (two copies of a drawing are copies too):",
+        "", "| class | copy | alternate | different drawings | correct, % |", "|---|---|---|---|---|",
     ]  # fmt: skip
     for name, made in report["classes"].items():
         counts = [made.get(kind, 0) for kind in ("copy", "alternate", "different")]
         right = {"identical": counts[0], "near": counts[0], "alternate": counts[1], "rejected": counts[2]}[name]
         lines.append(f"| {name} | " + " | ".join(f"{n:,}" for n in counts) + f" | {share(right, sum(counts))} |")
     lines += [
-        "", "Copies (identical and near) against all pairs that are called so:", "",
+        "", "Recall and precision of pairs called copies (identical or near):", "",
         "| | recall of planted copies | precision of all pairs | pairs |", "|---|---|---|---|",
     ]  # fmt: skip
     for name, figures in report["peers"].items():
         lines.append(f"| {name} | {figures['recall']:.4f} | {figures['precision']:.4f} | {figures['pairs']:,} |")
     lines += [
-        "", f"{report['seconds']:.0f} s on {report['cores']} cores, hashing and comparing; "
+        "", f"{report['seconds']:.0f} s on {report['cores']} cores for hashing and comparing; "
         + ", ".join(f"{name}: {version}" for name, version in report["versions"].items()) + ".",
         f"Made by `python scripts/bench_copies.py --images {report['images']} --seed {report['seed']}`.", "",
     ]  # fmt: skip
@@ -213,7 +216,7 @@ def page(report: Mapping[str, Any]) -> str:
 
 
 def share(part: int, whole: int) -> str:
-    """Per cent; never rounded to all or none.
+    """Return a share in percent as text; only an exact 0 or 100 is shown as such.
 
     >>> share(999, 1000), share(0, 9)
     ('99.9', '0')

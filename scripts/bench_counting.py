@@ -1,10 +1,10 @@
-"""Counting at JoyTag's scale against JoyTag's own calculation, side by side in one run on the same arrays.
+"""Counting at JoyTag's scale, compared with JoyTag's own calculation on the same arrays in one run.
 
 Usage: python scripts/bench_counting.py [--images 32768] [--tags 5813] [--rounds 3] [--tiny]
 
-The peer is what JoyTag's validation arena computes: true and false positives, precision, recall and F1 at one threshold by
-torch, and average precision tag by tag by scikit-learn. Ours are the same figures from one sort a tag, with counts at 101
-thresholds. Writes reports/benchmarks/counting.{json,md}.
+The reference computes what JoyTag's validation arena computes: true and false positives, precision, recall and F1 at one
+threshold with torch, and average precision of each tag with scikit-learn. Arena computes the same metrics from one sort per
+tag, with counts at 101 thresholds. Writes reports/benchmarks/counting.{json,md}.
 """
 
 import os
@@ -31,7 +31,7 @@ JOYTAG_TAGS = 5_813
 EPSILON = 1e-8
 
 AGREEMENT = 1e-6
-"""The figures of both calculations may differ by this much: the peer computes in float32."""
+"""Largest allowed difference of a metric between both calculations; the reference computes in float32."""
 
 
 class Figures(NamedTuple):
@@ -44,7 +44,7 @@ class Figures(NamedTuple):
 
 
 def make_arrays(images: int, tags: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Scores and truth; supports as in JoyTag's published figures."""
+    """Return scores and labels, (images, tags); supports are spread as in JoyTag's published metrics."""
     rng = np.random.default_rng(0)
     supports = np.sort(joytag_supports())[np.linspace(0, JOYTAG_TAGS - 1, tags).astype(int)]
     truth = np.empty((images, tags), np.bool_)
@@ -53,14 +53,14 @@ def make_arrays(images: int, tags: int) -> tuple[NDArray[np.float32], NDArray[np
         part = slice(start, start + 1024)
         truth[part] = rng.random((len(truth[part]), tags), np.float32) < supports / JOYTAG_IMAGES
     truth[rng.integers(0, images, tags), np.arange(tags)] = (
-        True  # without a positive the peer calls AP 0, and arena undefined
+        True  # without a positive AP is 0 in the reference, and undefined in arena
     )
     scores[truth] = 1 - scores[truth] ** 0.5
     return scores, truth
 
 
 def peer(scores: NDArray[np.float32], truth: NDArray[np.bool_]) -> Figures:
-    """JoyTag's calculation."""
+    """Compute the metrics as JoyTag does."""
     predicted, labels = torch.from_numpy(scores) >= float(THRESHOLD), torch.from_numpy(truth)
     tp = (predicted & labels).sum(0).float()
     fp = (predicted & ~labels).sum(0).float()
@@ -72,7 +72,7 @@ def peer(scores: NDArray[np.float32], truth: NDArray[np.bool_]) -> Figures:
 
 
 def ours(scores: NDArray[np.float32], truth: NDArray[np.bool_]) -> Figures:
-    """The same figures, with the whole sweep."""
+    """Compute the same metrics with arena, over the whole sweep."""
     names = TagSpace(tuple(map(str, range(truth.shape[1]))))
     carried = Truth.of(tuple(map(str, range(len(truth)))), names, truth).values
     columns = np.arange(truth.shape[1])
@@ -86,7 +86,7 @@ def ours(scores: NDArray[np.float32], truth: NDArray[np.bool_]) -> Figures:
 
 
 def report(found: Mapping[str, Rounds[Figures]], facts: Mapping[str, Any]) -> list[str]:
-    """A row a contestant, and how they compare."""
+    """Return the report as lines of Markdown, one table row per contestant."""
     rows = [
         f"| {name} | {one.median.wall_s:.2f} | {one.median.cpu_s:.2f} | {one.result.f1:.6f} | "
         f"{one.result.mean_average_precision:.6f} |"
@@ -99,8 +99,8 @@ def report(found: Mapping[str, Rounds[Figures]], facts: Mapping[str, Any]) -> li
         "| --- | --- | --- | --- | --- |",
         *rows,
         "",
-        f"{facts['ratio']:.1f} times faster, with {facts['cpu_ratio']:.1f} times less CPU, at 101 thresholds instead of one;",
-        f"largest difference of a figure {facts['largest_difference']:.1e}.",
+        f"Arena is {facts['ratio']:.1f} times faster, with {facts['cpu_ratio']:.1f} times less CPU time, at 101 thresholds",
+        f"instead of one. The largest difference of a metric is {facts['largest_difference']:.1e}.",
         "",
         machine_line(facts),
         "Made by `python scripts/bench_counting.py`.",
@@ -108,25 +108,25 @@ def report(found: Mapping[str, Rounds[Figures]], facts: Mapping[str, Any]) -> li
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    options = Options(__doc__)
-    options.add_size("--images", JOYTAG_IMAGES, tiny=500)
-    options.add_size("--tags", JOYTAG_TAGS, tiny=40)
-    options.add_size("--rounds", 3, tiny=2)
-    given = options.read(arguments)
-    scores, truth = make_arrays(given.images, given.tags)
+    parser = Options(__doc__)
+    parser.add_size("--images", JOYTAG_IMAGES, tiny=500)
+    parser.add_size("--tags", JOYTAG_TAGS, tiny=40)
+    parser.add_size("--rounds", 3, tiny=2)
+    options = parser.read(arguments)
+    scores, truth = make_arrays(options.images, options.tags)
     contestants = {"arena": lambda: ours(scores, truth), "JoyTag's calculation": lambda: peer(scores, truth)}
-    found = take_turns(contestants, given.rounds)
+    found = take_turns(contestants, options.rounds)
     mine, theirs = found.values()
     facts = {
-        "images": given.images, "tags": given.tags, "rounds": given.rounds,
+        "images": options.images, "tags": options.tags, "rounds": options.rounds,
         "timings": {name: one.facts() for name, one in found.items()},
         "ratio": theirs.median.wall_s / mine.median.wall_s, "cpu_ratio": theirs.median.cpu_s / mine.median.cpu_s,
         "largest_difference": max(abs(a - b) for a, b in zip(mine.result, theirs.result, strict=True)),
         **machine_facts("numpy", "torch", "scikit-learn"),
     }  # fmt: skip
     if facts["largest_difference"] > AGREEMENT:
-        raise SystemExit(f"the figures differ by {facts['largest_difference']:.1e}; at most {AGREEMENT:.0e} is allowed")
-    write_report(given.out, "counting", facts, report(found, facts))
+        raise SystemExit(f"the metrics differ by {facts['largest_difference']:.1e}; at most {AGREEMENT:.0e} is allowed")
+    write_report(options.out, "counting", facts, report(found, facts))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""Exact search of near duplicates at the size of a training set, beside faiss and brute force, in one run.
+"""Exact search for near duplicates at the size of a training set, compared with faiss and brute force in one run.
 
 Usage: python scripts/bench_duplicates.py [--queries 32768] [--rows 4000000] [--sampled 2048]
 
-Hashes have exactly 32 ones, as median hashes have, and some are planted near copies. A second set is like a real one: flat
-pictures share one hash, templates lie around hubs, copies differ in few bits. Every contestant is a process of its own, on
-one thread unless named otherwise, and its time counts from plain arrays, so with whatever index it builds. What each finds
-is compared pair for pair. Writes reports/benchmarks/duplicates.{json,md}.
+Hashes have exactly 32 ones, like median hashes, and some are planted near copies. A second set resembles a real one: flat
+pictures share one hash, templates lie around hubs, and copies differ in few bits. Every contestant runs in its own process,
+with one thread unless its name says otherwise. Its time starts from plain arrays, so it includes building any index. The
+results are compared pair by pair. Writes reports/benchmarks/duplicates.{json,md}.
 """
 
 import hashlib
@@ -51,7 +51,7 @@ REAL_BETWEEN, REAL_WITHIN = f"{BETWEEN}, with hubs", f"{WITHIN}, with hubs"
 
 @dataclass(frozen=True)
 class Measured:
-    """What one contestant did; `digest` is of every pair and distance that it found, in order."""
+    """Result of one contestant; `digest` covers every pair and distance that it found, in order."""
 
     task: str
     contestant: str
@@ -63,7 +63,7 @@ class Measured:
 
 
 def median_hashes(count: int, rng: np.random.Generator) -> Hashes:
-    """Hashes with exactly 32 ones at random."""
+    """Return random hashes with exactly 32 ones."""
     parts = []
     for start in range(0, count, 1 << 18):
         noise = rng.random((min(1 << 18, count - start), 64), np.float32)
@@ -74,14 +74,14 @@ def median_hashes(count: int, rng: np.random.Generator) -> Hashes:
 
 
 def copied(hashes: Hashes, rng: np.random.Generator, *, most_bits: int) -> Hashes:
-    """Each hash with up to `most_bits` bits flipped."""
+    """Return each hash with up to `most_bits` bits flipped."""
     bits = np.uint64(1) << rng.integers(0, 64, (most_bits, len(hashes)), np.uint64)
     bits[rng.integers(0, most_bits + 1, len(hashes)) <= np.arange(most_bits)[:, None]] = 0
     return np.asarray(hashes ^ np.bitwise_xor.reduce(bits, axis=0), np.uint64)
 
 
 def exchanged(hashes: Hashes, rng: np.random.Generator) -> Hashes:
-    """Each hash with up to four ones exchanged for zeros, so that 32 ones remain: an even distance of up to 8."""
+    """Return each hash with up to four ones swapped with zeros: 32 ones remain, at an even distance of up to 8."""
     bits = np.unpackbits(hashes.astype(">u8").view(np.uint8).reshape(-1, 8), axis=1)
     noise = rng.random(bits.shape)
     ranks = [np.argsort(np.argsort(noise + 2 * (bits == value), axis=1), axis=1) for value in (0, 1)]
@@ -92,7 +92,7 @@ def exchanged(hashes: Hashes, rng: np.random.Generator) -> Hashes:
 
 
 def make_sets(folder: Path, queries: int, rows: int) -> None:
-    """Random and real-looking hashes, for both sides."""
+    """Write random and realistic hashes, as queries (left) and rows (right)."""
     rng = np.random.default_rng(0)
     right, left = median_hashes(rows, rng), median_hashes(queries, rng)
     twins = rng.choice(rows, (2, int(rows * PLANTED_SHARE / 2)), replace=False)
@@ -114,16 +114,16 @@ def make_sets(folder: Path, queries: int, rows: int) -> None:
 
 
 def digest(pairs: Pairs) -> str:
-    """Of every pair in order of left, then right, whatever order they come in."""
+    """Return a digest of all pairs, sorted by left, then right, so that their order does not matter."""
     order = np.lexsort((pairs.right, pairs.left))
-    told = hashlib.sha256()
+    hasher = hashlib.sha256()
     for column in pairs:
-        told.update(np.ascontiguousarray(column[order], np.int64).tobytes())
-    return told.hexdigest()
+        hasher.update(np.ascontiguousarray(column[order], np.int64).tobytes())
+    return hasher.hexdigest()
 
 
 def by_faiss(left: Hashes, right: Hashes, radius: int) -> Pairs:
-    """`IndexBinaryFlat`, whose range search leaves its radius itself out."""
+    """Find pairs with `IndexBinaryFlat`; its range search excludes the radius itself, hence `radius + 1`."""
     faiss.omp_set_num_threads(1)
     index = faiss.IndexBinaryFlat(64)
     index.add(right.view(np.uint8).reshape(-1, 8))
@@ -133,7 +133,7 @@ def by_faiss(left: Hashes, right: Hashes, radius: int) -> Pairs:
 
 
 def by_brute_force(left: Hashes, right: Hashes, radius: int) -> Pairs:
-    """`numpy.bitwise_count` of all with all, in tiles that stay in the second cache."""
+    """Find pairs with `numpy.bitwise_count` of all against all, in tiles that fit into the L2 cache."""
     found = [np.empty((3, 0), np.int64)]
     for first in range(0, len(right), TILE_COLUMNS):
         columns = right[first : first + TILE_COLUMNS]
@@ -146,7 +146,7 @@ def by_brute_force(left: Hashes, right: Hashes, radius: int) -> Pairs:
 
 
 def measure(task: str, contestant: str, folder: Path, prefix: str, work: str, workers: int) -> Measured:
-    """One contestant's time and memory, in a process of its own."""
+    """Measure time and memory of one contestant; call it in a fresh process."""
     left, right = (np.load(folder / f"{prefix}{side}.npy") for side in ("left", "right"))
     between: dict[str, Callable[[], Pairs]] = {
         "arena": lambda: pairs_between(left, right, radius=BETWEEN_RADIUS, workers=workers),
@@ -169,7 +169,7 @@ def measure(task: str, contestant: str, folder: Path, prefix: str, work: str, wo
 
 
 def check_sample(folder: Path, count: int) -> int:
-    """Pairs of some rows of the set against itself, by faiss and by us; how many, if they are the same."""
+    """Compare the pairs of a sample of rows between arena and faiss; return their number, or exit if they differ."""
     rows = np.load(folder / "right.npy")
     found = pairs_within(rows, radius=WITHIN_RADIUS, workers=WORKERS)
     sample = np.unique(
@@ -181,8 +181,8 @@ def check_sample(folder: Path, count: int) -> int:
     both = Pairs(
         *(np.concatenate(c) for c in zip(found, Pairs(found.right, found.left, found.hamming_bits), strict=True))
     )
-    asked = np.isin(both.left, sample)
-    if digest(Pairs(*(column[asked] for column in both))) != digest(expected):
+    sampled = np.isin(both.left, sample)
+    if digest(Pairs(*(column[sampled] for column in both))) != digest(expected):
         raise SystemExit("pairs_within and faiss differ")
     return len(expected.left)
 
@@ -201,19 +201,19 @@ CONTESTS = [
 
 
 def table(measured: list[Measured], facts: dict[str, Any]) -> list[str]:
-    """The report."""
+    """Return the report as lines of Markdown."""
     return [
-        f"# Near duplicates of {facts['queries']:,} hashes among {facts['rows']:,}, and of these among themselves",
+        f"# Near duplicates of {facts['queries']:,} hashes in a set of {facts['rows']:,}, and within the set",
         "",
         "| | | seconds | peak memory, MiB | pairs |",
         "| --- | --- | --- | --- | --- |",
         *(f"| {m.task} | {m.contestant} | {m.seconds:.2f} | {m.peak_mib:,.0f} | {m.found:,} |" for m in measured),
         "",
-        f"One thread each: {facts['ratio_to_faiss']:.1f} times faster than faiss, {facts['ratio_to_brute_force']:.1f} times",
-        "faster than brute force; all found the same pairs with the same distances.",
-        f"Within: the {facts['sampled_pairs']:,} pairs of a sample of rows are those that faiss finds.",
+        f"With one thread, arena is {facts['ratio_to_faiss']:.1f} times faster than faiss and",
+        f"{facts['ratio_to_brute_force']:.1f} times faster than brute force. All found the same pairs with the same distances.",
+        f"Within the set, the {facts['sampled_pairs']:,} pairs of a sample of rows are the same as those of faiss.",
         *(f"{m.task}, {m.contestant}: {m.detail}." for m in measured if m.detail),
-        f"Peak memory holds the interpreter, its libraries and the hashes; load of the machine {facts['load']:.1f}.",
+        f"Peak memory includes the interpreter, its libraries and the hashes. Load of the machine: {facts['load']:.1f}.",
         "Made by `python scripts/bench_duplicates.py`.",
     ]
 
@@ -222,12 +222,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = Options(__doc__)
     parser.add_size("--queries", 32_768, tiny=200)
     parser.add_size("--rows", 4_000_000, tiny=4_000)
-    parser.add_size("--sampled", 2_048, tiny=100, help="rows of the set against itself that faiss checks")
+    parser.add_size(
+        "--sampled", 2_048, tiny=100, help="number of rows whose pairs within the set are checked with faiss"
+    )
     options = parser.read(arguments)
     measured = []
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        with ProcessPoolExecutor(1, get_context("spawn")) as alone:  # a process takes over its parent's peak memory
+        with ProcessPoolExecutor(1, get_context("spawn")) as alone:  # a process inherits the peak memory of its parent
             alone.submit(make_sets, folder, options.queries, options.rows).result()
         for task, contestant, prefix, work, workers in CONTESTS:
             with ProcessPoolExecutor(1, get_context("spawn")) as alone:

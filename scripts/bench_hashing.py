@@ -1,10 +1,10 @@
-"""Hashing a folder of JPEG files, side by side with a plain imagehash loop and imagededup's PHash.
+"""Hashing a folder of JPEG files, compared with a plain imagehash loop and imagededup's PHash.
 
 Usage: python scripts/bench_hashing.py [--images 5000] [--workers N]
 
-The files are made once, below build/, from the demo's drawings: random crops, 700 to 1,400 pixels, qualities 70 to 95, every
-chroma subsampling. Every method runs with one worker and with all of them, in one run, on files that were read before.
-imagehash gets a pool of processes where it runs on several cores. Ours writes an index, with the digest of every file.
+The files are made once, below build/, from the drawings of the demo set: random crops, 700 to 1,400 pixels, qualities 70 to
+95, every chroma subsampling. Every method runs with one worker and with all workers, in one run, on files that were read
+before. With several workers, imagehash uses a pool of processes. Arena also writes an index with the digest of every file.
 Writes reports/benchmarks/hashing.{json,md}.
 """
 
@@ -35,7 +35,10 @@ QUALITIES = (70, 95)
 
 
 class Timed(NamedTuple):
-    """One method with a number of workers; `different` is out of all images, None where its hash is another one."""
+    """Time of one method with a number of workers.
+
+    `different` counts the images whose hash differs from imagehash's; None if the method computes another kind of hash.
+    """
 
     name: str
     workers: int
@@ -44,7 +47,7 @@ class Timed(NamedTuple):
 
 
 def make_files(count: int, home: Path) -> Path:
-    """A folder of the first `count` files; what an earlier run made is linked, not made again."""
+    """Return a folder of the first `count` files; files of earlier runs are linked, not made again."""
     originals = read_frozen(find_dataset("demo")).paths
     library = home / "library"
     library.mkdir(parents=True, exist_ok=True)
@@ -68,15 +71,15 @@ def _make_file(number: int, original: Path, library: Path) -> None:
     scale = rng.integers(*SIDES) / max(width, height)
     size = max(1, round(width * scale)), max(1, round(height * scale))
     picture = picture.resize(size, Image.Resampling.BICUBIC, box=(left, top, left + width, top + height))
-    grain = rng.normal(0, 3, (picture.height, picture.width, 1))  # a photograph's JPEG has no empty blocks
+    grain = rng.normal(0, 3, (picture.height, picture.width, 1))  # the JPEG of a photograph has no empty blocks
     pixels = (np.asarray(picture) + grain).round().clip(0, 255).astype(np.uint8)
-    how = {"quality": int(rng.integers(*QUALITIES)), "subsampling": int(rng.integers(3))}
+    encoding = {"quality": int(rng.integers(*QUALITIES)), "subsampling": int(rng.integers(3))}
     with open_whole(library / f"{number:05d}.jpg") as file:
-        Image.fromarray(pixels).save(file, "JPEG", **how)
+        Image.fromarray(pixels).save(file, "JPEG", **encoding)
 
 
 def by_arena(columns: tuple[str, ...]) -> Callable[[Path, int], list[int]]:
-    """The verb's own work; hashes in order of file name."""
+    """Return a method that hashes as the command `arena hash` does; hashes are in order of file name."""
 
     def run(folder: Path, workers: int) -> list[int]:
         with tempfile.TemporaryDirectory() as place:
@@ -87,7 +90,7 @@ def by_arena(columns: tuple[str, ...]) -> Callable[[Path, int], list[int]]:
 
 
 def by_imagehash(folder: Path, workers: int) -> list[int]:
-    """A plain loop, or the same in a pool of processes."""
+    """Hash with imagehash in a plain loop, or in a pool of processes."""
     paths = sorted(folder.iterdir())
     if workers == 1:
         return list(map(_imagehash_of, paths))
@@ -101,7 +104,7 @@ def _imagehash_of(path: Path) -> int:
 
 
 def by_imagededup(folder: Path, workers: int) -> list[int]:
-    """imagededup's PHash, another hash of the same kind."""
+    """Hash with imagededup's PHash, which is a different perceptual hash."""
     from imagededup.methods import PHash
 
     found = PHash(verbose=False).encode_images(str(folder), num_enc_workers=0 if workers == 1 else workers)
@@ -118,7 +121,7 @@ METHODS: dict[str, Callable[[Path, int], list[int]]] = {
 
 
 def measure(folder: Path, workers: int, expected: list[int] | None) -> list[Timed]:
-    """Every method once with so many workers."""
+    """Run every method once with this number of workers."""
     rows = []
     for name, method in METHODS.items():
         start = time.perf_counter()
@@ -140,12 +143,12 @@ def measure(folder: Path, workers: int, expected: list[int] | None) -> list[Time
 
 
 def report(rows: list[Timed], images: int, size_mb: float) -> str:
-    """The table."""
+    """Return the report as Markdown."""
     plain = {row.workers: row.seconds for row in rows if row.name.startswith("imagehash")}
     lines = [
         f"# Hashing {images:,} JPEG files of {SIDES[0]} to {SIDES[1]} pixels ({size_mb:,.0f} MB), {os.cpu_count()} cores",
         "",
-        "| | workers | images a second | against imagehash | hashes that differ from imagehash's |",
+        "| | workers | images/s | speed relative to imagehash | hashes that differ from imagehash's |",
         "| --- | --- | --- | --- | --- |",
     ]
     for row in rows:
@@ -153,7 +156,7 @@ def report(rows: list[Timed], images: int, size_mb: float) -> str:
         ratio = plain[row.workers] / row.seconds
         lines.append(f"| {row.name} | {row.workers} | {images / row.seconds:.0f} | {ratio:.2f} | {different} |")
     return "\n".join(
-        [*lines, "", "With several workers all of them run in processes. Made by `python scripts/bench_hashing.py`."]
+        [*lines, "", "With several workers every method uses processes. Made by `python scripts/bench_hashing.py`."]
     )
 
 
@@ -163,7 +166,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_size("--workers", os.cpu_count() or 1, tiny=1)
     options = parser.read(arguments)
     folder = make_files(options.images, options.build)
-    size_mb = sum(len(path.read_bytes()) for path in folder.iterdir()) / 1e6  # read once before any is timed
+    size_mb = sum(len(path.read_bytes()) for path in folder.iterdir()) / 1e6  # reads every file once before the timing
     expected = by_imagehash(folder, options.workers)
     rows = [row for workers in sorted({1, options.workers}) for row in measure(folder, workers, expected)]
     text = report(rows, options.images, size_mb)

@@ -1,10 +1,10 @@
-"""Seconds an image and peak memory for JoyTag's network at its real size, random weights, in float32 and bfloat16.
+"""Seconds per image and peak memory of JoyTag's network at its real size with random weights, in float32 and bfloat16.
 
 Usage: python scripts/bench_joytag_size.py [--device auto] [--batch-size 4] [--batches 3] [--tiny]
 
-Writes a folder in the released JoyTag's layout (LayerNorm stem, 91.5 M parameters, 448 pixels, 5,813 tags), loads it through
-the adapter as a user's checkpoint would be, scores random pixels, and writes reports/benchmarks/joytag_size.{json,md} with
-the names of its tensors beside those of the reference.
+Writes a folder in the layout of the released JoyTag (LayerNorm stem, 91.5 M parameters, 448 pixels, 5,813 tags), loads it
+through the adapter like a user's checkpoint, and scores random pixels. Writes reports/benchmarks/joytag_size.{json,md}, which
+also compares the tensor names with those of the reference implementation.
 """
 
 import json
@@ -30,23 +30,23 @@ CONFIG = ViTConfig(
     use_sine=True, loss_type="focal2", layerscale_init=None, head_mean_after=False, patch_dropout=0.0,
     cnn_stem="conv:c=64;ln;relu;conv:c=128;ln;relu;conv:c=256;ln;relu;conv:c=512;ln;relu;conv:c=768,s=1,k=1,p=0",
 )  # fmt: skip
-"""The released network."""
+"""Configuration of the released network."""
 
 TINY = replace(
     CONFIG, n_tags=37, image_size=64, num_blocks=2, d_model=64, mlp_dim=96, num_heads=4,
     cnn_stem="conv:c=8;ln;relu;conv:c=8;ln;relu;conv:c=16;ln;relu;conv:c=16;ln;relu;conv:c=64,s=1,k=1,p=0",
 )  # fmt: skip
-"""The same layout, small."""
+"""A small network with the same layout."""
 
 REFERENCE = Path(__file__).parent.parent / "tests" / "data" / "joytag" / "trainer.json"
-"""Names of tensors as the reference's trainer saves them."""
+"""Tensor names as the reference trainer saves them."""
 
 REFERENCE_CONFIGURATION = "SWModel20"
-"""The trainer's default."""
+"""Default configuration of the reference trainer."""
 
 
 def write_random(folder: Path, config: ViTConfig = CONFIG) -> int:
-    """Write a network with random weights in JoyTag's layout; returns the number of parameters."""
+    """Write a network with random weights in JoyTag's layout; return the number of parameters."""
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(0)
     network = ViT(config)
@@ -57,7 +57,7 @@ def write_random(folder: Path, config: ViTConfig = CONFIG) -> int:
 
 
 class Cost(NamedTuple):
-    """What one precision costs; the peak is that of a process that does nothing else."""
+    """Cost of one precision; the peak memory is that of a process that does nothing else."""
 
     precision: str
     device: str
@@ -67,7 +67,7 @@ class Cost(NamedTuple):
 
 
 def measure(folder: Path, device: str, precision: str, batch_size: int, batches: int) -> Cost:
-    """Load time, seconds an image over several batches after one to warm up, and the peak memory of this process."""
+    """Return load time, seconds per image over several batches after a warm-up batch, and peak memory of this process."""
     start = time.perf_counter()
     tagger = taggers.load(find_model(f"random={folder}"), device=device, precision=precision)
     loaded = time.perf_counter() - start
@@ -82,7 +82,7 @@ def measure(folder: Path, device: str, precision: str, batch_size: int, batches:
 
 
 def tensor_names(config: ViTConfig) -> list[str]:
-    """Names and shapes of the tensors of our network, one a line, the blocks folded into one."""
+    """Return names and shapes of the tensors of arena's network; all blocks are shown as one."""
     with torch.device("meta"):
         state = ViT(config).state_dict()
     return [
@@ -93,7 +93,7 @@ def tensor_names(config: ViTConfig) -> list[str]:
 
 
 def reference_names(path: Path) -> set[str]:
-    """Names of the tensors that the reference's default configuration saves, the blocks folded into one."""
+    """Return the tensor names that the reference's default configuration saves; all blocks are shown as one."""
     tensors = json.loads(path.read_text())[REFERENCE_CONFIGURATION]["tensors"]
     return {name.replace("blocks.0.", "blocks.*.") for name in tensors}
 
@@ -101,24 +101,24 @@ def reference_names(path: Path) -> set[str]:
 def as_markdown(config: ViTConfig, facts: Mapping[str, Any], rows: Sequence[Cost], reference: set[str]) -> str:
     names = tensor_names(config)
     ours = {name.partition(" ")[0] for name in names}
-    agree = "the same names" if ours == reference else f"other names: {sorted(ours ^ reference)}"
+    agree = "the same names" if ours == reference else f"different names: {sorted(ours ^ reference)}"
     return "\n".join(
         [
             f"# JoyTag's network: {facts['parameters']:,} parameters, {config.image_size} px, random weights",
             "",
             f"Stem `{config.cnn_stem}`, {config.n_tags:,} tags.",
             f"Batch {facts['batch_size']}, {facts['threads']} threads, torch {torch.__version__}, {facts['processor']}.",
-            "Made by `python scripts/bench_joytag_size.py`; each row is a process of its own.",
+            "Made by `python scripts/bench_joytag_size.py`; each row ran in its own process.",
             "",
-            "| precision | device | load, s | seconds an image | peak memory, GiB |",
+            "| precision | device | load, s | seconds per image | peak memory, GiB |",
             "| --- | --- | --- | --- | --- |",
             *(
                 f"| {row.precision} | {row.device} | {row.load_s:.1f} | {row.seconds_an_image:.2f} | {row.peak_gib:.2f} |"
                 for row in rows
             ),
             "",
-            f"Tensors of the checkpoint (blocks 0 to {config.num_blocks - 1} are alike). The default configuration of JoyTag's",
-            f"trainer saves {agree}.",
+            f"Tensors of the checkpoint (blocks 0 to {config.num_blocks - 1} have the same tensors). The default configuration",
+            f"of JoyTag's trainer saves {agree}.",
             "",
             *(f"- `{name}`" for name in names),
         ]

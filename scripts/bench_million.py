@@ -1,9 +1,9 @@
-"""A million images by 6,000 tags in float16 from disk: counts, sweep and average precision, and the memory they take.
+"""Time and memory to evaluate a million images by 6,000 tags in float16 from disk: counts, sweep and average precision.
 
-Usage: python scripts/bench_million.py [--images 1000000] [--tags 6000] [--folder build/million]
+Usage: python scripts/bench_million.py [--images 1000000] [--tags 6000] [--build build/million]
 
-Writes a synthetic score store of 12 GB in shards, then measures it in a process of its own as `arena score --bootstrap 0`
-does from a run's scores folder. Writes reports/benchmarks/million.{json,md}.
+Writes a synthetic score store of 12 GB in shards, then evaluates it in its own process as `arena score --bootstrap 0` does
+from the scores folder of a run. Writes reports/benchmarks/million.{json,md}.
 """
 
 import json
@@ -24,11 +24,11 @@ from arena.scores.store import STORE_SCHEMA, read_store
 
 SHARD_ROWS = 20_000
 CHECKED = 5
-"""Tags whose average precision is computed again by scikit-learn."""
+"""Number of tags whose average precision is checked with scikit-learn."""
 
 
 def write_store(folder: Path, images: int, tags: int) -> None:
-    """Scores in shards, and which images carry which tag: from 30 positives to a twentieth of the images."""
+    """Write scores in shards, and labels; tags have from 30 positives to a twentieth of the images."""
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(0)
     prevalence = np.exp(rng.uniform(np.log(30 / images), np.log(1 / 20), tags))
@@ -55,7 +55,7 @@ def write_store(folder: Path, images: int, tags: int) -> None:
 
 
 def read_truth(folder: Path) -> Truth:
-    """The truth beside the store."""
+    """Return the ground truth in the folder of the store."""
     with np.load(folder / "truth.npz") as arrays:
         images, sizes = arrays["images"], arrays["sizes"]
     scores = read_store(folder)
@@ -64,7 +64,7 @@ def read_truth(folder: Path) -> Truth:
 
 
 def measure(folder: Path) -> dict[str, float]:
-    """Measure the store; in a process of its own, so that its peak memory is that of this work alone."""
+    """Evaluate the store; call it in a fresh process, so that the peak memory is that of this work alone."""
     start = time.perf_counter()
     truth, scores = read_truth(folder), read_store(folder)
     read = time.perf_counter()
@@ -80,7 +80,7 @@ def measure(folder: Path) -> dict[str, float]:
 
 
 def check(per_tag: "object", truth: Truth, scores: "object") -> float:
-    """The largest difference of a few tags' AP from scikit-learn's."""
+    """Return the largest difference between AP and scikit-learn's AP over a few tags."""
     from sklearn.metrics import average_precision_score
 
     columns = np.linspace(0, len(truth.tags) - 1, CHECKED).astype(np.int64)
@@ -94,19 +94,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = Options(__doc__, build="million")
     parser.add_size("--images", 1_000_000, tiny=2_000)
     parser.add_size("--tags", 6_000, tiny=40)
-    given = parser.read(arguments)
-    if not (given.build / "store.json").exists():
-        write_store(given.build, given.images, given.tags)
-    found = in_own_process(measure, given.build)
-    size = sum(path.stat().st_size for path in given.build.glob("*.npy")) / 1e9
-    facts = {"images": given.images, "tags": given.tags, "gigabytes": size, "cores": os.cpu_count(),
+    options = parser.read(arguments)
+    if not (options.build / "store.json").exists():
+        write_store(options.build, options.images, options.tags)
+    found = in_own_process(measure, options.build)
+    size = sum(path.stat().st_size for path in options.build.glob("*.npy")) / 1e9
+    facts = {"images": options.images, "tags": options.tags, "gigabytes": size, "cores": os.cpu_count(),
              "processor": platform.machine(), "numpy": np.__version__, **found}  # fmt: skip
     lines = [
-        f"# {given.images:,} images x {given.tags:,} tags in float16 from disk ({size:.1f} GB), {os.cpu_count()} cores",
+        f"# {options.images:,} images x {options.tags:,} tags in float16 from disk ({size:.1f} GB), {os.cpu_count()} cores",
         "",
         "| | |", "| --- | --- |",
-        f"| reading and checking every score | {found['seconds_reading_and_checking']:.0f} s |",
-        f"| counts at every threshold, AP, calibration, precision at k | {found['seconds_measuring']:.0f} s |",
+        f"| read and check every score | {found['seconds_reading_and_checking']:.0f} s |",
+        f"| compute counts at every threshold, AP, calibration, precision at k | {found['seconds_measuring']:.0f} s |",
         f"| peak memory | {found['peak_gib']:.2f} GiB |",
         f"| tags in the means | {found['tags']:,} |",
         f"| rows of the per-tag sweep | {found['tag_sweep_rows']:,} |",
@@ -114,7 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "",
         "Made by `python scripts/bench_million.py`.",
     ]  # fmt: skip
-    write_report(given.out, "million", facts, lines)
+    write_report(options.out, "million", facts, lines)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""How large comparison pages are and how fast they answer, in a real browser: at JoyTag's scale, and at the largest.
+"""Size and response time of comparison pages in a real browser, at JoyTag's scale and at the largest supported scale.
 
-Usage: python scripts/bench_pages.py [--folder build/pages] [--cases 3x5813,10x12476] [--again]
+Usage: python scripts/bench_pages.py [--build build/pages] [--cases 3x5813,10x12476] [--again]
 
-Draws truth and taggers' scores (`simulation/world.py`: supports as JoyTag's, repeated where there are more tags), has them
-scored by `arena score` once a case, and opens the page from disk in headless Chromium. The time of an opening, of each
-keystroke and of each step of the slider is the median of five fresh openings. Writes reports/benchmarks/pages.{json,md}; a
-limit that is not kept is marked, and the exit code is 1.
+Simulates labels and scores (`simulation/world.py`: JoyTag's supports, repeated if there are more tags), runs `arena score`
+once per case, and opens the page from disk in headless Chromium. The times to open the page, for each keystroke and for each
+step of the slider are medians over five fresh openings. Writes reports/benchmarks/pages.{json,md}. An exceeded limit is
+marked, and the exit code is then 1.
 """
 
 import json
@@ -27,7 +27,7 @@ from arena.pipeline.report import render
 
 
 class Case(NamedTuple):
-    """A run: so many taggers, tags and images, and what its page may take."""
+    """Size of a run (taggers, tags, images) and limits of its page; None is no limit."""
 
     models: int
     tags: int
@@ -43,7 +43,7 @@ CASES = {
     "10x12476": Case(10, 12_476, 4_096, None, 3_000, None, None),
 }
 ALL_CASES = CASES | {"2x60": Case(2, 60, 400, None, 60_000, None, None)}
-"""These, and one to try the script."""
+"""All cases, with a small one to try the script."""
 
 TYPED = "tag_12 sup>20 d<-0.01"
 
@@ -65,17 +65,17 @@ PAINTED = """
 KEYSTROKES = """
 async (typed) => {
   const box = document.querySelector("#query");
-  const taken = [];
+  const times = [];
   for (let end = 1; end <= typed.length; end += 1) {
     box.value = typed.slice(0, end);
     const start = performance.now();
     box.dispatchEvent(new Event("input", { bubbles: true }));
     await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
-    taken.push(performance.now() - start);
+    times.push(performance.now() - start);
   }
   box.value = "";
   box.dispatchEvent(new Event("input", { bubbles: true }));
-  return taken;
+  return times;
 }
 """
 
@@ -85,22 +85,22 @@ async () => {
   range.scrollIntoView();
   const frame = () => new Promise((done) => requestAnimationFrame(done));
   await frame();
-  const taken = [];
+  const times = [];
   for (let at = 0; at <= Number(range.max); at += 1) {
     range.value = at;
     const start = performance.now();
     range.dispatchEvent(new Event("input", { bubbles: true }));
     await frame();
     await new Promise((done) => setTimeout(done));
-    taken.push(performance.now() - start);
+    times.push(performance.now() - start);
   }
-  return taken;
+  return times;
 }
 """
 
 
 def make_run(case: Case, folder: Path) -> Path:
-    """Draw and score once; the scores go when the run is there."""
+    """Simulate and score once; return the run folder. The score files are deleted when the run exists."""
     run, names = folder / "run", [f"tagger-{chr(ord('a') + number)}" for number in range(case.models)]
     if (run / "run.json").exists():
         render(run)
@@ -116,7 +116,7 @@ def make_run(case: Case, folder: Path) -> Path:
 
 
 def write_scores(case: Case, folder: Path, names: list[str]) -> None:
-    """Taggers of about JoyTag's quality, each a little better than the one before; the truth is written last."""
+    """Write scores of taggers of about JoyTag's quality, each slightly better than the one before; then the labels."""
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(0)
     supports = np.resize(world.joytag_supports(), case.tags)
@@ -133,7 +133,7 @@ def write_scores(case: Case, folder: Path, names: list[str]) -> None:
 
 
 def measure(case: Case, run: Path, browser: Browser, openings: int) -> dict[str, Any]:
-    """Sizes in bytes, times in milliseconds; medians over so many openings of the page."""
+    """Return sizes in bytes and times in milliseconds, as medians over this number of openings of the page."""
     page = run / "index.html"
     opened = [
         _with_page(browser, page, lambda shown: float(shown.evaluate("window.firstRow"))) for _ in range(openings)
@@ -165,17 +165,17 @@ def _with_page(browser: Browser, path: Path, read: Callable[[Page], Any]) -> Any
 
 
 def rows_of(found: dict[str, Any]) -> list[tuple[str, str, str, bool]]:
-    """What is measured, the figure, its limit, and whether it is kept."""
+    """Return one row per measurement: name, value, limit, and whether the limit is kept."""
     size, most = found["bytes"], found["most_bytes"]
     wanted = f"{most / 1e6:g} MB" if most else "–"
     rows = [("page, without thumbnails", f"{size / 1e6:.2f} MB", wanted, most is None or size < most)]
     typed, slid = found["keystroke_ms"], found["slider_ms"]
     for name, value, limit in (
-        ("from opening to the first row of the table", found["first_row_ms"], found["most_open_ms"]),
-        ("a keystroke in the search, to the painted rows: median", typed["median"], found["most_keystroke_ms"]),
-        ("a keystroke: slowest", typed["slowest"], found["most_keystroke_ms"]),
-        ("a step of the slider, to the painted frame: median", slid["median"], found["most_frame_ms"]),
-        ("a step of the slider: 95 %", slid["95 %"], found["most_frame_ms"]),
+        ("opening, until the first row of the table", found["first_row_ms"], found["most_open_ms"]),
+        ("keystroke in the search, until the rows are painted: median", typed["median"], found["most_keystroke_ms"]),
+        ("keystroke in the search: slowest", typed["slowest"], found["most_keystroke_ms"]),
+        ("step of the slider, until the frame is painted: median", slid["median"], found["most_frame_ms"]),
+        ("step of the slider: 95th percentile", slid["95 %"], found["most_frame_ms"]),
     ):
         wanted = f"{limit:.0f} ms" if limit else "–"
         rows.append((name, f"{value:.0f} ms", wanted, limit is None or value <= limit))
@@ -183,20 +183,20 @@ def rows_of(found: dict[str, Any]) -> list[tuple[str, str, str, bool]]:
 
 
 def as_markdown(report: dict[str, Any]) -> str:
-    """A table a case."""
+    """Return the report as Markdown, one table per case."""
     lines = ["# Comparison pages in a browser", "", f"Headless Chromium {report['chromium']}, {report['machine']}.", ""]
     for found in report["cases"].values():
         lines += [
             f"## {found['models']} models × {found['tags']:,} tags ({found['images']:,} images)", "",
             "| | measured | limit | |", "| --- | ---: | ---: | --- |",
-            *(f"| {name} | {value} | {limit} | {told(limit, kept)} |" for name, value, limit, kept in rows_of(found)),
+            *(f"| {name} | {value} | {limit} | {verdict(limit, kept)} |" for name, value, limit, kept in rows_of(found)),
             "",
         ]  # fmt: skip
     return "\n".join([*lines, "Made by `python scripts/bench_pages.py`."]) + "\n"
 
 
-def told(limit: str, kept: bool) -> str:
-    """Whether a limit is kept, where there is one."""
+def verdict(limit: str, kept: bool) -> str:
+    """Return whether a limit is kept, as text; empty if there is no limit."""
     if limit == "–":
         return ""
     return "kept" if kept else "**not kept**"
@@ -206,21 +206,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = Options(__doc__, build="pages")
     parser.add_size("--cases", ",".join(CASES), tiny="2x60")
     parser.add_size("--openings", 5, tiny=1)
-    parser.add_argument("--again", action="store_true", help="draw and score again")
-    asked = parser.read(arguments)
-    kept = asked.out / "pages.json"
+    parser.add_argument("--again", action="store_true", help="simulate and score again, even if a run exists")
+    options = parser.read(arguments)
+    kept = options.out / "pages.json"
     report: dict[str, Any] = json.loads(kept.read_text()) if kept.exists() else {"cases": {}}
-    for name in asked.cases.split(","):
-        if asked.again:
-            shutil.rmtree(asked.build / name, ignore_errors=True)
-        run = make_run(ALL_CASES[name], asked.build / name)
+    for name in options.cases.split(","):
+        if options.again:
+            shutil.rmtree(options.build / name, ignore_errors=True)
+        run = make_run(ALL_CASES[name], options.build / name)
         with chromium() as browser:
-            report["cases"][name] = measure(ALL_CASES[name], run, browser, asked.openings)
+            report["cases"][name] = measure(ALL_CASES[name], run, browser, options.openings)
             report["chromium"] = browser.version
         report["machine"] = provenance.device_name("cpu")
-        write_report(asked.out, "pages", report, as_markdown(report).splitlines())
+        write_report(options.out, "pages", report, as_markdown(report).splitlines())
     if not all(kept for found in report["cases"].values() for *_, kept in rows_of(found)):
-        sys.exit("a limit is not kept")
+        sys.exit("bench_pages: a limit is exceeded; see the rows marked **not kept**")
 
 
 if __name__ == "__main__":

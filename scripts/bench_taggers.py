@@ -1,12 +1,12 @@
-"""What taggers cost at their real sizes, decoding once for two models, and the usual scoring loop beside the arena's.
+"""Cost of taggers at their real sizes, cost of shared decoding for two models, and arena's scoring loop against the usual one.
 
 Usage: python scripts/bench_taggers.py [--device auto] [--models joytag,wd-vit-v3] [--seconds 10] [--again]
 
-Networks of the real sizes are drawn at random once, into build/taggers (2.8 GB), and measured as `arena bench` does, each in a
-process of its own, beside the demo models. Every part is written to reports/benchmarks/taggers.{json,md} as soon as it is
-finished; stopped at any point, the same command continues. Parts of another machine or device stand beside each other. The
-loop is compared where there is a GPU, or with --reference. Exits 1 where two models that share preprocessing take 1.25 times
-the input time of one, or more.
+Networks of the real sizes with random weights are written once to build/taggers (2.8 GB). They and the demo models are
+measured as `arena bench` does, each in its own process. Every part is written to reports/benchmarks/taggers.{json,md} as soon
+as it is finished; after an interruption the same command continues. Each device has its own section in the report. The
+scoring loops are compared if there is a GPU, or with --reference. Exits with 1 if two models that share preprocessing take
+1.25 times the input time of one, or more.
 """
 
 import json
@@ -29,21 +29,21 @@ from arena.diagnostics.bench.worker import Request
 
 DEMO = ("joytag-demo", "wd14-demo", "wd14-demo-timm")
 COMPARED = ("joytag", "wd-vit-v3")
-"""The two that the loops run, one after the other or at once."""
+"""The two models of the comparison of scoring loops."""
 
 Report = dict[str, Any]
 
 
 def read_report(path: Path) -> Report:
-    """What earlier runs finished: device -> part -> its settings and what was found."""
+    """Return the parts that earlier runs finished: device -> part -> its settings and results."""
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
 def finish(report: Report, path: Path, device: str, part: str, settings: Report, work: Callable[[], Any]) -> None:
-    """Do one part unless it is there with the same settings, and write the report."""
+    """Run one part and write the report; skip it if the report has the part with the same settings."""
     parts = report.setdefault(device, {})
     if parts.get(part, {}).get("settings") == settings:
-        print(f"{part}: measured already", file=sys.stderr)
+        print(f"{part}: already measured", file=sys.stderr)
         return
     parts[part] = {
         "settings": settings, "found": work(), "when": provenance.now(), "versions": provenance.versions(),
@@ -54,12 +54,12 @@ def finish(report: Report, path: Path, device: str, part: str, settings: Report,
 
 
 def spec_of(name: str, build: Path) -> str:
-    """How a model is named to the arena: a demo model by its card, another by its folder, drawn where it is not there."""
+    """Return the model argument for arena: the name of a demo model, or NAME=FOLDER, whose folder is made if missing."""
     return name if name in DEMO else f"{name}={networks.make_folder(name, build)}"
 
 
 def measure_model(name: str, build: Path, paths: Sequence[Path], settings: Report) -> Report:
-    """What one model costs, as plain values."""
+    """Return the cost of one model, as plain values."""
     request = Request(
         spec_of(name, build), tuple(map(str, paths[:64])), tuple(settings["batch_sizes"]), settings["seconds"],
         settings["device"], settings["precision"],
@@ -68,7 +68,7 @@ def measure_model(name: str, build: Path, paths: Sequence[Path], settings: Repor
 
 
 def compare_loops(build: Path, paths: Sequence[Path], settings: Report) -> Report:
-    """Both loops over the same models."""
+    """Run both scoring loops over the same models."""
     from tagging.reference import compare
 
     from arena import taggers
@@ -80,8 +80,8 @@ def compare_loops(build: Path, paths: Sequence[Path], settings: Report) -> Repor
 
 
 def as_markdown(report: Report) -> str:
-    """The report for readers: a section a device."""
-    lines = ["# What taggers cost", "", "Networks named after published ones have their size and drawn weights."]
+    """Return the report as Markdown, one section per device."""
+    lines = ["# Cost of taggers", "", "Networks named after published ones have their size and random weights."]
     for device, parts in report.items():
         costs = [from_json(part["found"]) for name, part in parts.items() if name.startswith("model ")]
         lines += ["", f"## {device}", "", markdown(costs) if costs else ""]
@@ -95,8 +95,8 @@ def _shared_lines(part: Report | None) -> list[str]:
     found, images = part["found"], part["settings"]["images"]
     one = found["one model"]
     return [
-        "", f"Reading, decoding and making square of {images:,} JPEG files of {pictures.SIDE} px, no network, all cores:",
-        "", "| models | seconds | times one model's |", "| --- | ---: | ---: |",
+        "", f"Time to read, decode and pad {images:,} JPEG files of {pictures.SIDE} px to squares, no network, all cores:",
+        "", "| models | seconds | relative to one model |", "| --- | ---: | ---: |",
         *(f"| {case} | {seconds:.2f} | {seconds / one:.2f} |" for case, seconds in found.items()),
     ]  # fmt: skip
 
@@ -108,21 +108,21 @@ def _loop_lines(part: Report | None) -> list[str]:
     peer = f"Pillow in {found['workers']} DataLoader workers, autocast on a GPU, one model after the other"
     ratio, difference = found["arena"] / found["reference"], found["largest_difference"]
     return [
-        "", f"{names} on {found['images']:,} such files, from files to scores, batches of {found['batch_size']}:",
+        "", f"{names} on {found['images']:,} of these files, from files to scores, batches of {found['batch_size']}:",
         "", "| loop | images/s through all models |", "| --- | ---: |",
         f"| {peer} | {found['reference']:.3g} |",
         f"| arena: decoded once, scores on disk | {found['arena']:.3g} |",
-        "", f"{ratio:.2f} times as fast; largest difference of a score {difference:.1e}.",
+        "", f"Arena is {ratio:.2f} times as fast. The largest difference of a score is {difference:.1e}.",
     ]  # fmt: skip
 
 
-def device_of(asked: str) -> str:
-    """The device as the report names it."""
+def device_of(requested: str) -> str:
+    """Return the name of the device in the report."""
     import torch
 
-    cuda = asked.startswith("cuda") or (asked == "auto" and torch.cuda.is_available())
+    cuda = requested.startswith("cuda") or (requested == "auto" and torch.cuda.is_available())
     return (
-        provenance.device_name("cuda:0" if asked in ("auto", "cuda") else asked)
+        provenance.device_name("cuda:0" if requested in ("auto", "cuda") else requested)
         if cuda
         else provenance.device_name("cpu")
     )
@@ -133,39 +133,46 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_size("--models", ",".join([*DEMO, *networks.NETWORKS]), tiny="wd14-demo")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--precision", default="auto")
-    parser.add_size("--batch-sizes", "1,8", tiny="1", help="for the demo models and on a GPU also 32")
-    parser.add_size("--seconds", 10.0, tiny=0.01, help="to measure each figure")
-    parser.add_size("--images", 512, tiny=4, help="files for the input and the loops")
-    parser.add_size("--rounds", 5, tiny=1, help="of the input's cases")
-    parser.add_argument("--reference", action="store_true", help="compare the loops without a GPU, too")
+    parser.add_size(
+        "--batch-sizes", "1,8", tiny="1", help="batch sizes to measure; 32 is added for the demo models and on a GPU"
+    )
+    parser.add_size("--seconds", 10.0, tiny=0.01, help="seconds to measure each value")
+    parser.add_size("--images", 512, tiny=4, help="files for the shared-input and loop measurements")
+    parser.add_size("--rounds", 5, tiny=1, help="rounds of the shared-input measurement")
+    parser.add_argument("--reference", action="store_true", help="compare the scoring loops without a GPU too")
     parser.add_argument("--loop-models", default=",".join(COMPARED))
     parser.add_argument("--workers", type=int, default=8)
-    parser.add_argument("--again", action="store_true", help="forget what was measured on this device")
-    asked = parser.read(arguments)
-    device, kept = device_of(asked.device), asked.out / "taggers.json"
+    parser.add_argument("--again", action="store_true", help="measure again what was measured on this device")
+    options = parser.read(arguments)
+    device, kept = device_of(options.device), options.out / "taggers.json"
     report = read_report(kept)
-    if asked.again:
+    if options.again:
         report.pop(device, None)
-    paths = pictures.make_pictures(asked.build / "pictures", asked.images)
+    paths = pictures.make_pictures(options.build / "pictures", options.images)
     done = partial(finish, report, kept, device)
-    settings = {"images": asked.images, "rounds": asked.rounds}
-    done("shared input", settings, lambda: shared_input.measure(paths, asked.rounds))
+    settings = {"images": options.images, "rounds": options.rounds}
+    done("shared input", settings, lambda: shared_input.measure(paths, options.rounds))
     on_gpu = not device.endswith("cores")
-    for name in asked.models.split(","):
-        sizes = sorted({*map(int, asked.batch_sizes.split(",")), *([32] if on_gpu or name in DEMO else [])})
-        how = {"batch_sizes": sizes, "seconds": asked.seconds, "device": asked.device, "precision": asked.precision}
-        done(f"model {name}", how, partial(measure_model, name, asked.build, paths, how))
-    if on_gpu or asked.reference:
-        how = {
-            "models": asked.loop_models.split(","), "images": asked.images, "device": asked.device,
-            "batch_size": 64 if on_gpu else 8, "workers": asked.workers,
+    for name in options.models.split(","):
+        sizes = sorted({*map(int, options.batch_sizes.split(",")), *([32] if on_gpu or name in DEMO else [])})
+        settings = {
+            "batch_sizes": sizes, "seconds": options.seconds, "device": options.device, "precision": options.precision,
         }  # fmt: skip
-        done("loops", how, partial(compare_loops, asked.build, paths, how))
+        done(f"model {name}", settings, partial(measure_model, name, options.build, paths, settings))
+    if on_gpu or options.reference:
+        settings = {
+            "models": options.loop_models.split(","), "images": options.images, "device": options.device,
+            "batch_size": 64 if on_gpu else 8, "workers": options.workers,
+        }  # fmt: skip
+        done("loops", settings, partial(compare_loops, options.build, paths, settings))
     print(as_markdown(report))
     found = report[device]["shared input"]["found"]
     ratio = found["two that share preprocessing"] / found["one model"]
-    if ratio >= shared_input.LIMIT and not asked.tiny:
-        sys.exit(f"two models that share preprocessing take {ratio:.2f} times the input time of one: too much")
+    if ratio >= shared_input.LIMIT and not options.tiny:
+        sys.exit(
+            f"bench_taggers: two models that share preprocessing take {ratio:.2f} times the input time of one; "
+            f"the limit is {shared_input.LIMIT}"
+        )
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Rebuild the canary images from the demo set: five shapes and modes that a preprocessing can get wrong.
+"""Rebuild the canary images from the demo set: five image shapes and modes that preprocessing often gets wrong.
 
-    python scripts/build_canary.py
+Usage: python scripts/build_canary.py
 
-writes `datasets/canary`. PNG, so that no other decoder can give other pixels.
+Writes `datasets/canary`. The images are PNG, so that every decoder gives the same pixels.
 """
 
 import hashlib
@@ -22,10 +22,10 @@ from arena.images.decode import decode
 FOLDER = Path(__file__).parent.parent / "datasets/canary"
 
 WHITE_FROM = 250
-"""What is lighter becomes transparent in the picture with transparency."""
+"""Pixels whose darkest channel is at least this become transparent in the image with transparency."""
 
 MOSAIC_TILE = 300
-"""Side of a quarter of the mosaic, pixels: larger than the others, so that models shrink it."""
+"""Width of a quarter of the mosaic, in pixels; the mosaic is larger than the other images, so models must shrink it."""
 
 SOURCES = {
     "grey": ["animals-mammals-horses-cavallo_architetto_franc_04"],
@@ -39,11 +39,11 @@ SOURCES = {
     "transparent": ["animals-mammals-big_cats-leone_01_architetto_fran_01"],
     "wide": ["animals-mammals-big_cats-tigre05_architetto_franc_01"],
 }
-"""Canary -> images of the demo set."""
+"""Canary image -> image_ids of the demo set that it is made from."""
 
 
 class Drawn(NamedTuple):
-    """A picture and its tags."""
+    """A canary image and its tags."""
 
     image: Image.Image
     tags: list[str]

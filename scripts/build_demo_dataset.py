@@ -3,9 +3,9 @@
     apt-get install openclipart-png openclipart-svg        # or: apt-get download ... && dpkg -x ... FOLDER
     python scripts/build_demo_dataset.py
 
-writes the held-out part to `datasets/demo` and the training part to `build/demo/train`, both in the frozen format, and
-prints what each step dropped. With `--split random` both parts go to `build/demo-random`, split image by image as if there
-were no near duplicates: what a score on that split gains is flattery.
+Writes the held-out part to `datasets/demo` and the training part to `build/demo/train`, both in the frozen format, and
+prints what each step dropped. With `--split random` both parts go to `build/demo-random`. They are then split image by image,
+with near duplicates in both parts, so scores on that split are too high.
 """
 
 import argparse
@@ -44,17 +44,17 @@ PACKAGED = Path("/usr/share/openclipart")
 PACKAGES = "Debian packages openclipart-png and openclipart-svg, version 1:0.18+dfsg-19"
 
 MIN_IMAGES_A_TAG = 8
-"""A tag on fewer drawings of the whole library is no label: nothing could be learnt or measured."""
+"""Drawings of the whole library that a keyword needs to become a tag; with fewer it can be neither learnt nor measured."""
 
 MIN_POSITIVES = {"held-out": 3, "training": 1}
-"""A tag with fewer positives in a part is not listed in that part's truth."""
+"""Positives that a tag needs in a part to be in the ground truth of that part."""
 
 console = Console()
 
 
 @dataclass
 class Ledger:
-    """What each step kept and dropped."""
+    """Record of what each step kept and dropped."""
 
     steps: list[dict[str, Any]] = field(default_factory=list)
 
@@ -63,14 +63,14 @@ class Ledger:
         self.steps.append({"name": name, "kept": kept, "dropped": dropped, "why": why})
 
     def keep(self, table: pd.DataFrame, chosen: pd.Series, name: str, why: str) -> pd.DataFrame:
-        """The chosen rows, and a record of how many the others were."""
+        """Return the chosen rows, and record how many were dropped."""
         kept = table[chosen].reset_index(drop=True)
         self.record(name, kept=len(kept), dropped=len(table) - len(kept), why=why)
         return kept
 
 
 def main() -> None:
-    """Run every step and print the ledger."""
+    """Run all steps and print the ledger."""
     options = parse_options()
     ledger = Ledger()
     policy = TagPolicy.read(TAG_FILES)
@@ -95,14 +95,14 @@ def main() -> None:
 
 
 def parse_options() -> argparse.Namespace:
-    """Command line."""
+    """Parse the command line; exit if a source folder is missing."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--png", type=Path, default=PACKAGED / "png", help="folder of openclipart-png")
     parser.add_argument("--svg", type=Path, default=PACKAGED / "svg", help="folder of openclipart-svg")
     parser.add_argument("--workdir", type=Path, default=Path("build/demo"), help="training part and cache")
     parser.add_argument("--output", type=Path, default=Path("datasets/demo"), help="held-out part")
     parser.add_argument("--split", choices=("cluster", "random"), default="cluster")
-    parser.add_argument("--keep-copies", action="store_true", help="with --split random: identical copies stay too")
+    parser.add_argument("--keep-copies", action="store_true", help="with --split random: keep identical copies")
     options = parser.parse_args()
     for folder in (options.png, options.svg):
         if not folder.is_dir():
@@ -111,7 +111,7 @@ def parse_options() -> argparse.Namespace:
 
 
 def find_drawings(png: Path, svg: Path, cache: Path) -> pd.DataFrame:
-    """One row a PNG in order of its path: metadata of the SVG of the same path, and measures."""
+    """Return one row per PNG, ordered by path: metadata of the SVG with the same path, and properties of the image."""
     paths = sorted(png.rglob("*.png"))
     names = [path.relative_to(png).with_suffix("") for path in paths]
     found = [metadata_or_none(svg / f"{name}.svg") for name in track(names, "reading the keywords")]
@@ -125,7 +125,7 @@ def find_drawings(png: Path, svg: Path, cache: Path) -> pd.DataFrame:
 
 
 def metadata_or_none(path: Path) -> Metadata | None:
-    """Metadata of an SVG, or None where there is no readable one."""
+    """Return the metadata of an SVG, or None if it is missing or unreadable."""
     try:
         return read_metadata(path)
     except (UnreadableSvgError, FileNotFoundError):
@@ -133,7 +133,7 @@ def metadata_or_none(path: Path) -> Metadata | None:
 
 
 def unique_ids(names: list[Path]) -> list[str]:
-    """Paths as plain ASCII names without folders, made unique by a number.
+    """Return paths as ASCII names without slashes, made unique by a number.
 
     >>> unique_ids([Path("food/Café 1"), Path("food/caf_1")])
     ['food-caf_1', 'food-caf_1-2']
@@ -152,7 +152,7 @@ def unique_ids(names: list[Path]) -> list[str]:
 
 
 def drop_unusable(drawings: pd.DataFrame, ledger: Ledger) -> pd.DataFrame:
-    """Drawings with readable keywords, in the public domain, that could be decoded, and show something."""
+    """Return the drawings that have readable keywords, are in the public domain, can be decoded and are not blank."""
     ledger.record("packages", kept=len(drawings), dropped=0, why="PNG files in the packages")
     rows = ledger.keep(drawings, drawings["readable"], "keywords", "no SVG of that path with readable XML")
     rows = ledger.keep(rows, rows["free"], "licence", "the SVG names another licence than the public domain")
@@ -164,14 +164,14 @@ def drop_unusable(drawings: pd.DataFrame, ledger: Ledger) -> pd.DataFrame:
 
 
 def merge_copies(drawings: pd.DataFrame) -> pd.DataFrame:
-    """Give every copy of the same pixels the keywords of all; `first` marks the copy that stands for them."""
+    """Give all copies of the same pixels the keywords of all of them; `first` marks one copy of each set."""
     merged = drawings.groupby("pixels_sha256")["keywords"].agg(lambda lists: sorted({k for ks in lists for k in ks}))
     first = ~drawings["pixels_sha256"].duplicated()
     return drawings.assign(keywords=drawings["pixels_sha256"].map(merged), first=first)
 
 
 def tag_drawings(drawings: pd.DataFrame, policy: TagPolicy, ledger: Ledger) -> pd.DataFrame:
-    """Tags of the vocabulary for each drawing; drawings without one are dropped."""
+    """Add the tags of each drawing; drop drawings without a tag."""
     rows = drawings.assign(tags=drawings["keywords"].map(policy.tags))
     images_a_tag = rows.loc[rows["first"], "tags"].map(sorted).explode().value_counts()
     vocabulary = set(images_a_tag[images_a_tag >= MIN_IMAGES_A_TAG].index)
@@ -181,7 +181,7 @@ def tag_drawings(drawings: pd.DataFrame, policy: TagPolicy, ledger: Ledger) -> p
 
 
 def split_by_cluster(pool: pd.DataFrame, ledger: Ledger) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Training rows and held-out rows, the latter without any that resembles the former."""
+    """Return training rows and held-out rows; held-out rows that resemble a training row are dropped."""
     chosen = held_out_by_cluster(pool)
     train = pool[~chosen].reset_index(drop=True)
     why = f"went to training: {len(train)} images in {train['cluster'].nunique()} clusters"
@@ -190,15 +190,15 @@ def split_by_cluster(pool: pd.DataFrame, ledger: Ledger) -> tuple[pd.DataFrame, 
     held_out = ledger.keep(held_out, clear, "resembling", "mirrored or trimmed, it resembles a training image")
     common = held_out["tags"].explode().value_counts()
     listed = set(common[common >= MIN_POSITIVES["held-out"]].index)
-    some = held_out["tags"].map(lambda names: bool(listed.intersection(names)))
+    has_listed_tag = held_out["tags"].map(lambda names: bool(listed.intersection(names)))
     why = f"every tag has fewer than {MIN_POSITIVES['held-out']} held-out images"
-    return train, ledger.keep(held_out, some, "rare", why)
+    return train, ledger.keep(held_out, has_listed_tag, "rare", why)
 
 
 def freeze(
     folder: Path, rows: pd.DataFrame, *, part: str, split: str, policy: TagPolicy, ledger: Ledger, cache: Path
 ) -> None:
-    """Write one part as a frozen dataset; images of an earlier build that are not in it are removed."""
+    """Write one part as a frozen dataset; remove images of an earlier build that are not part of it."""
     (folder / "images").mkdir(parents=True, exist_ok=True)
     for stale in set((folder / "images").iterdir()) - {folder / "images" / f"{name}.webp" for name in rows["image_id"]}:
         stale.unlink()
@@ -219,7 +219,7 @@ def freeze(
 
 
 def image_table(rows: pd.DataFrame, vocabulary: set[str]) -> pd.DataFrame:
-    """The columns of `images.parquet`."""
+    """Return the table `images.parquet`."""
     labels = rows["cluster"] if "cluster" in rows else pd.Series(np.arange(len(rows)), index=rows.index)
     return pd.DataFrame(
         {
@@ -253,7 +253,7 @@ def write_relations(folder: Path, policy: TagPolicy, vocabulary: set[str]) -> No
 
 
 def make_card(*, part: str, split: str, ledger: Ledger) -> Mapping[str, Any]:
-    """Content of `dataset.toml`."""
+    """Return the content of `dataset.toml`."""
     name = "demo" if (part, split) == ("held-out", "cluster") else f"demo-{split}-{part}"
     radius = f"pHash at most {PHASH_RADIUS} bits or dHash at most {DHASH_RADIUS}"
     by_cluster = (
@@ -300,7 +300,7 @@ def make_card(*, part: str, split: str, ledger: Ledger) -> Mapping[str, Any]:
 
 
 def show_leaks(copies: pd.DataFrame, pool: pd.DataFrame, train: pd.DataFrame, held_out: pd.DataFrame) -> None:
-    """Print how many held-out images have a near training image, under each way to split."""
+    """Print the share of held-out images that have a near duplicate in training, for each kind of split."""
     shares: dict[str, float] = {}
     for name, rows in (("at random, copies kept", copies), ("at random, identical copies merged", pool)):
         chosen = held_out_at_random(list(rows["image_id"]), len(held_out))

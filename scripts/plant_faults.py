@@ -1,9 +1,10 @@
-"""Does the gate catch what is planted, and name it? Candidates with a known fault, held against the demo's model.
+"""Test of the gate on candidates with a known fault: does `arena check` detect the fault, and name it?
 
 Usage: python scripts/plant_faults.py [--limit 600] [--bootstrap 1000]
 
-Each fault is planted in a copy of the demo's WD model, or of the run of it that is the baseline, and `arena check` is run as a
-user runs it. Exits with 1 if a fault gets another exit code than it should. Writes reports/benchmarks/planted_faults.{json,md}.
+Each fault is planted in a copy of the demo's WD model, or in a copy of the baseline run of that model. Then `arena check` runs
+as a user would run it. Exits with 1 if a candidate gets an unexpected exit code. Writes
+reports/benchmarks/planted_faults.{json,md}.
 """
 
 import json
@@ -21,7 +22,7 @@ from reporting import Options
 
 
 class Planted(NamedTuple):
-    """A candidate, and the exit code that it should get."""
+    """A candidate and its expected exit code."""
 
     title: str
     candidate: str
@@ -29,7 +30,7 @@ class Planted(NamedTuple):
 
 
 class Caught(NamedTuple):
-    """What the gate said."""
+    """Result of the gate for one candidate."""
 
     title: str
     expected: int
@@ -54,15 +55,15 @@ def planted(base: Path, folder: Path, limit: int) -> Iterator[Planted]:
 
 
 def catch(one: Planted, base: Path, out: Path, bootstrap: int) -> Caught:
-    """Run the check, and read what it left."""
+    """Run the check and read its result."""
     done = run("check", one.candidate, "--baseline", base, "-o", out, "--bootstrap", bootstrap, "--thumbnails", "none")
     if not (out / "check.json").exists():
         return Caught(one.title, one.expected, done.returncode, "no verdict", 0, done.stderr.splitlines()[-1])
-    told = json.loads((out / "check.json").read_text(encoding="utf-8"))
-    cases = [case for case in told["cases"] if case["outcome"] == told["outcome"]]
-    named = told["causes"][0] if told["causes"] else cases[0]["message"] if done.returncode else ""
-    failed = sum(case["outcome"] == "fail" for case in told["cases"])
-    return Caught(one.title, one.expected, done.returncode, told["outcome"], failed, named)
+    verdict = json.loads((out / "check.json").read_text(encoding="utf-8"))
+    cases = [case for case in verdict["cases"] if case["outcome"] == verdict["outcome"]]
+    named = verdict["causes"][0] if verdict["causes"] else cases[0]["message"] if done.returncode else ""
+    failed = sum(case["outcome"] == "fail" for case in verdict["cases"])
+    return Caught(one.title, one.expected, done.returncode, verdict["outcome"], failed, named)
 
 
 def run(*arguments: object) -> "subprocess.CompletedProcess[str]":
@@ -75,11 +76,12 @@ def report(found: list[Caught], limit: int, bootstrap: int, folder: str) -> str:
         f"| {one.title} | {one.expected} | {one.code} | {one.outcome} | {one.failed} | {one.named.replace(folder + '/', '')} |"
         for one in found
     ]
-    how = f"by `arena check` on {limit} images of the demo, with {bootstrap:,} resamples and the default policy."
+    conditions = f"on {limit} images of the demo set, with {bootstrap:,} resamples and the default policy."
     lines = [
         "# Planted faults", "",
-        f"Each fault is planted in the demo's WD model or in a run of it, and held against the sound one {how}", "",
-        "| planted | exit code asked | exit code | outcome | requirements failed | what is named first |",
+        "Each fault is planted in the demo's WD model or in a run of it. `arena check` compares it with the unchanged model",
+        conditions, "",
+        "| planted fault | expected exit code | exit code | outcome | failed requirements | first cause or message |",
         "|---|---|---|---|---|---|", *rows, "", f"Made by `python scripts/plant_faults.py --limit {limit}`.",
     ]  # fmt: skip
     return "\n".join(lines) + "\n"
@@ -89,22 +91,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = Options(__doc__)
     parser.add_size("--limit", 600, tiny=120)
     parser.add_size("--bootstrap", 1000, tiny=50)
-    parser.add_size("--most", 99, tiny=2, help="faults to plant")
-    given = parser.read(arguments)
+    parser.add_size("--most", 99, tiny=2, help="largest number of candidates to check")
+    options = parser.read(arguments)
     found = []
     with tempfile.TemporaryDirectory() as home:
         folder = Path(home)
         base = folder / "base"
-        run("run", "-m", "wd14-demo", "-L", given.limit, "--bootstrap", 0, "--thumbnails", "none", "-o", base)
-        for number, one in enumerate(islice(planted(base, folder, given.limit), given.most)):
-            found.append(catch(one, base, folder / f"check-{number}", given.bootstrap))
+        run("run", "-m", "wd14-demo", "-L", options.limit, "--bootstrap", 0, "--thumbnails", "none", "-o", base)
+        for number, one in enumerate(islice(planted(base, folder, options.limit), options.most)):
+            found.append(catch(one, base, folder / f"check-{number}", options.bootstrap))
             print(found[-1], file=sys.stderr)
-        text = report(found, given.limit, given.bootstrap, str(folder))
-    facts = {"limit": given.limit, "bootstrap": given.bootstrap, "rows": [one._asdict() for one in found]}
-    (given.out / "planted_faults.json").write_text(
+        text = report(found, options.limit, options.bootstrap, str(folder))
+    facts = {"limit": options.limit, "bootstrap": options.bootstrap, "rows": [one._asdict() for one in found]}
+    (options.out / "planted_faults.json").write_text(
         json.dumps(facts, indent=1).replace(f"{folder}/", "") + "\n", encoding="utf-8"
     )
-    (given.out / "planted_faults.md").write_text(text, encoding="utf-8")
+    (options.out / "planted_faults.md").write_text(text, encoding="utf-8")
     print(text)
     return int(any(one.code != one.expected for one in found))
 

@@ -1,8 +1,8 @@
-"""Publish the demo run as the site reports/demo, and take the README's screenshots of its page.
+"""Publish the demo run as the site reports/demo, and take the screenshots of its page for the README.
 
 Usage: arena run && python scripts/publish_demo.py [--run runs/demo] [--to reports/demo] [--url https://...]
 
-The repository keeps one run: what was published before goes. Screenshots need Chromium (`apt-get install chromium`).
+The repository keeps one run: an earlier published site is deleted. Screenshots need Chromium (`apt-get install chromium`).
 """
 
 import argparse
@@ -15,14 +15,14 @@ from arena.report.site.folder import refuse_foreign
 from arena.report.site.publish import publish
 
 SCREENSHOTS = (("page.png", "", "", 1180), ("tag.png", "#tag=flag", "#tags", 860))
-"""File, address within the page, what is scrolled to the top, and height; all 1,280 pixels wide."""
+"""File name, fragment of the page's address, element to scroll to, and height in pixels; all are 1,280 pixels wide."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--run", type=Path, default=Path("runs/demo"))
-    parser.add_argument("--to", type=Path, default=Path("reports/demo"))
-    parser.add_argument("--url")
+    parser.add_argument("--run", type=Path, default=Path("runs/demo"), help="run to publish (default runs/demo)")
+    parser.add_argument("--to", type=Path, default=Path("reports/demo"), help="site folder (default reports/demo)")
+    parser.add_argument("--url", help="public address of the site (default: none)")
     arguments = parser.parse_args()
     refuse_foreign(arguments.to)
     shutil.rmtree(arguments.to, ignore_errors=True)
@@ -33,7 +33,7 @@ def main() -> None:
 
 
 def take_screenshots(page: Path, to: Path) -> None:
-    """Parts of a page, as a light desktop shows them."""
+    """Take the screenshots of a page, with the light colour scheme of a desktop."""
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])

@@ -1,9 +1,9 @@
-"""Rebuild JoyTag's published `full-metrics.txt` from scores that have its counts, through `arena score`.
+"""Rebuild JoyTag's published `full-metrics.txt` with `arena score`, from scores that have the published counts.
 
-Usage: python scripts/rebuild_joytag_metrics.py tests/data/joytag/full-metrics.txt [--folder build/joytag-metrics]
+Usage: python scripts/rebuild_joytag_metrics.py tests/data/joytag/full-metrics.txt [--build build/joytag-metrics]
 
-Every tag gets random scores such that its true and false positives, false and true negatives at threshold 0.4 are the
-published ones; the file that comes out must equal the published one byte for byte. Prints time and peak memory.
+Every tag gets random scores such that its true and false positives and negatives at threshold 0.4 are the published ones. The
+written file must equal the published one byte for byte. Prints time and peak memory.
 """
 
 import json
@@ -40,14 +40,14 @@ class Published:
 
 
 def read_published(path: Path) -> list[Published]:
-    """All blocks, in the order of the model's tag list."""
+    """Return all blocks of the file, in the order of the model's tag list."""
     blocks = BLOCK.finditer(path.read_text(encoding="utf-8"))
     rows = [Published(b["tag"], *(int(b[key]) for key in ("index", "cnt", "tp", "tn", "fp", "fn"))) for b in blocks]
     return sorted(rows, key=lambda row: row.index)
 
 
 def write_inputs(rows: list[Published], folder: Path, seed: int = 0) -> None:
-    """Write `scores.npz` and `truth.npz`; their rows are in different orders."""
+    """Write `scores.npz` and `truth.npz`, with their images in different orders."""
     rng = np.random.default_rng(seed)
     images = rows[0].tp + rows[0].tn + rows[0].fp + rows[0].fn
     scores = np.empty((images, len(rows)), np.float32)

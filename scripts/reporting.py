@@ -1,4 +1,4 @@
-"""Shared by the scripts: their options, timing in alternating rounds, the machine, and the report as JSON and Markdown."""
+"""Shared code of the scripts: options, timing in alternating rounds, machine facts, and reports as JSON and Markdown."""
 
 import argparse
 import os
@@ -31,31 +31,31 @@ OUT, BUILD, TINY = Path("reports/benchmarks"), Path("build"), Path("build/tiny")
 
 
 class Options(argparse.ArgumentParser):
-    """The options of a script: `--tiny`, `--out`, `--build`, and its own.
+    """Argument parser of a script with the options `--tiny`, `--out` and `--build`.
 
     Args:
-        description: the script's docstring.
-        build: name of the folder below `build/` for what is made once; empty where nothing is.
+        description: docstring of the script.
+        build: name of the folder below `build/` for files that are made once; empty if there are none.
     """
 
     def __init__(self, description: str | None, *, build: str = "") -> None:
         super().__init__(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
         self._build = build
         self._sizes: dict[str, tuple[Any, Any]] = {}
-        self.add_argument("--tiny", action="store_true", help="a size of seconds, to try the script")
+        self.add_argument("--tiny", action="store_true", help="use sizes that take seconds, to try the script")
         self.add_argument("--out", type=Path, help=f"folder of the report (default {OUT}; with --tiny {TINY})")
         if build:
             default = f"(default {BUILD / build}; with --tiny {TINY / build})"
-            self.add_argument("--build", type=Path, help=f"folder for what is made once {default}")
+            self.add_argument("--build", type=Path, help=f"folder for files that are made once {default}")
 
     def add_size(self, name: str, full: T, *, tiny: T, help: str = "") -> None:  # noqa: A002
-        """An option of which `--tiny` changes the default."""
+        """Add an option whose default is different with `--tiny`."""
         help_text = f"{help} (default {full}; with --tiny {tiny})".strip()
         action = self.add_argument(name, type=type(full), help=help_text)
         self._sizes[action.dest] = (full, tiny)
 
     def read(self, arguments: Sequence[str] | None = None) -> argparse.Namespace:
-        """The options as given, the others by their default; the folder of the report is made."""
+        """Parse the arguments, fill in the defaults, and create the folders."""
         options = self.parse_args(arguments)
         for name, (full, tiny) in self._sizes.items():
             if getattr(options, name) is None:
@@ -69,11 +69,11 @@ class Options(argparse.ArgumentParser):
 
 
 class Timing(NamedTuple):
-    """The time that one piece of work took.
+    """Time of one piece of work.
 
     Attributes:
-        wall_s: seconds on the clock.
-        cpu_s: seconds of all processor cores, user and system, of this process and of its children that have ended.
+        wall_s: wall-clock seconds.
+        cpu_s: user and system seconds on all cores, of this process and of its finished children.
     """
 
     wall_s: float
@@ -81,37 +81,37 @@ class Timing(NamedTuple):
 
 
 def timed(work: Callable[[], T]) -> tuple[T, Timing]:
-    """Return the result of some work, and its timing."""
+    """Run some work; return its result and timing."""
     cpu, wall = _cpu_seconds(), time.perf_counter()
     result = work()
     return result, Timing(time.perf_counter() - wall, _cpu_seconds() - cpu)
 
 
 def _cpu_seconds() -> float:
-    """User and system seconds of this process and of its children that have ended."""
+    """Return user and system seconds of this process and of its finished children."""
     usages = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
 @dataclass(frozen=True)
 class Rounds(Generic[T]):
-    """The last result of one contestant, and its timing in every round."""
+    """Last result of one contestant, and its timing in every round."""
 
     result: T
     timings: Sequence[Timing]
 
     @property
     def median(self) -> Timing:
-        """Median of the wall seconds, and of the CPU seconds."""
+        """Medians of the wall-clock seconds and of the CPU seconds."""
         return Timing(*(statistics.median(column) for column in zip(*self.timings, strict=True)))
 
     def facts(self) -> dict[str, Any]:
-        """For JSON: the medians and every round."""
+        """Return the medians and every round, for JSON."""
         return {**self.median._asdict(), "rounds": [one._asdict() for one in self.timings]}
 
 
 def take_turns(contestants: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, Rounds[T]]:
-    """Time every contestant in every round; each second round is in reverse order, so that none always runs first."""
+    """Time every contestant in every round; every second round runs in reverse order, so that none always runs first."""
     names = list(contestants)
     results: dict[str, T] = {}
     timings: dict[str, list[Timing]] = {name: [] for name in names}
@@ -124,24 +124,24 @@ def take_turns(contestants: Mapping[str, Callable[[], T]], rounds: int) -> dict[
 
 
 def in_own_process(work: Callable[..., T], *arguments: object) -> T:
-    """Run a function of a module in a fresh process, so that its peak memory is its own."""
+    """Run a module-level function in a fresh process, so that its peak memory can be measured alone."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         return pool.submit(work, *arguments).result()
 
 
 _RSS_UNITS = 2**30 if platform.system() == "Darwin" else 2**20
-"""What `ru_maxrss` counts in one GiB: bytes on macOS, KiB elsewhere."""
+"""Units of `ru_maxrss` in one GiB: bytes on macOS, KiB elsewhere."""
 
 
 def peak_gib() -> float:
-    """Largest memory of this process so far, GiB."""
+    """Return the peak memory of this process so far, in GiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _RSS_UNITS
 
 
 def arena_peak_gib(*arguments: object) -> float:
-    """Run the command `arena`, and return its peak memory, GiB.
+    """Run the command `arena`; return its peak memory in GiB.
 
-    Linux counts the peak of the process that starts another one as the peak of the started one too: the caller must be small.
+    On Linux a started process inherits the peak memory of its parent, so the caller must be small.
 
     Raises:
         CalledProcessError: the command failed.
@@ -156,10 +156,10 @@ def arena_peak_gib(*arguments: object) -> float:
 
 
 def machine_facts(*packages: str) -> dict[str, Any]:
-    """When, where and by which versions something was measured.
+    """Return the time, machine and versions of a measurement.
 
     Args:
-        packages: whose versions matter, beside those of Python and arena.
+        packages: packages to list besides Python and arena.
     """
     versions = {"python": platform.python_version(), "arena": __version__}
     return {
@@ -171,7 +171,7 @@ def machine_facts(*packages: str) -> dict[str, Any]:
 
 
 def version_of(package: str) -> str:
-    """The installed version of a package."""
+    """Return the installed version of a package."""
     try:
         return version(package)
     except PackageNotFoundError:
@@ -179,7 +179,7 @@ def version_of(package: str) -> str:
 
 
 def machine_line(facts: Mapping[str, Any]) -> str:
-    """`machine_facts` as a sentence.
+    """Return `machine_facts` as one line of text.
 
     >>> machine_line({"processor": "x86", "cores": 2, "versions": {"python": "3.11.9", "numpy": "2.1.0"}})
     'x86, 2 cores; python 3.11.9, numpy 2.1.0.'
@@ -189,7 +189,7 @@ def machine_line(facts: Mapping[str, Any]) -> str:
 
 
 def write_report(out: Path, name: str, facts: Mapping[str, Any], lines: Sequence[str]) -> None:
-    """Write `NAME.json` and `NAME.md`, and print the latter."""
+    """Write `NAME.json` and `NAME.md`, and print the Markdown."""
     text = "\n".join(lines) + "\n"
     write_json(out / f"{name}.json", facts)
     write_whole(out / f"{name}.md", text)
@@ -198,7 +198,7 @@ def write_report(out: Path, name: str, facts: Mapping[str, Any], lines: Sequence
 
 @contextmanager
 def chromium() -> Iterator["Browser"]:
-    """A headless browser: the installed Chromium or Chrome, or else playwright's own."""
+    """Open a headless browser: the installed Chromium or Chrome, else playwright's own."""
     from playwright.sync_api import sync_playwright
 
     path = shutil.which("chromium") or shutil.which("google-chrome")

@@ -1,10 +1,11 @@
-"""Are the intervals, cross-fits and tests true? By simulation where the truth is known.
+"""Coverage of the intervals, bias of the cross-fits, and errors of the tests, in simulations where the truth is known.
 
 Usage: python scripts/simulate_uncertainty.py [--experiments 400] [--tags 300] [--images 16384]
 
-Each experiment draws held-out images from a world in which every tagger's true figures are known (`simulation/world.py`;
-supports as JoyTag's), measures them as `arena score` does, and looks whether the intervals hold the truth, how far the
-cross-fitted figures are off, and what is declared different that is not. Writes reports/benchmarks/simulation.{json,md}.
+Each experiment draws held-out images from a simulation in which the true metrics of every tagger are known
+(`simulation/world.py`; supports spread like JoyTag's) and evaluates them as `arena score` does. It records whether the
+intervals contain the truth, the error of the cross-fitted metrics, and the false discoveries. Writes
+reports/benchmarks/simulation.{json,md}.
 """
 
 import os
@@ -37,11 +38,11 @@ THRESHOLD = 0.4
 BANDS = ((6, 9), (10, 29), (30, 99), (100, 299), (300, 999), (1000, 10**9))
 QUALITY = 3.9
 BETTER = 0.15
-"""How much further the better of two taggers separates a tag that the other knows less well."""
+"""Difference of the separation d' between the better tagger and the other, on tags where they differ."""
 
 
 class Held(NamedTuple):
-    """One interval of one experiment."""
+    """One interval of one experiment, with the true value."""
 
     estimate: float
     low: float
@@ -57,11 +58,13 @@ class Scenario(NamedTuple):
 
     name: str
     differing: float
-    """Share of the tags that the second knows better."""
+    """Share of the tags on which the second tagger is better."""
     better: float
+    """Difference of the separation d' on these tags."""
     copies: int = 1
+    """Number of near duplicates of each picture, including itself."""
     share: float = 1.0
-    """Of the experiments asked for."""
+    """Share of the requested experiments to run."""
 
 
 SCENARIOS = {
@@ -73,14 +76,14 @@ SCENARIOS = {
 
 
 def tags_of(count: int, images: int) -> np.ndarray:
-    """Prevalences of some tags whose supports are spread as JoyTag's are."""
+    """Return the prevalences of `count` tags whose supports are spread like JoyTag's."""
     supports = np.sort(world.joytag_supports())
     chosen = supports[np.linspace(0, len(supports) - 1, count).round().astype(int)]
     return np.asarray(np.minimum(chosen / images, 0.55) if images != world.JOYTAG_IMAGES else chosen / images)
 
 
 def taggers_of(scenario: Scenario, prevalence: np.ndarray) -> tuple[list[Tagger], np.ndarray]:
-    """Both taggers, and on which tags they differ; the same in every experiment of a scenario."""
+    """Return both taggers and the tags on which they differ; they are the same in all experiments of a scenario."""
     rng = np.random.default_rng(7)
     first = world.make_tagger(prevalence, rng, quality=QUALITY)
     differing = rng.random(len(prevalence)) < scenario.differing
@@ -89,7 +92,7 @@ def taggers_of(scenario: Scenario, prevalence: np.ndarray) -> tuple[list[Tagger]
 
 
 def measured_of(drawn: Drawn, *, clustered: bool) -> tuple[Measured, aggregate.Aggregates, Settings]:
-    """What `arena score` measures."""
+    """Evaluate simulated images as `arena score` does."""
     settings = Settings(min_positives=0, workers=1, slices=())
     ids = tuple(map(str, range(drawn.truth.shape[0])))
     tags = TagSpace(tuple(f"t{i:05d}" for i in range(drawn.truth.shape[1])))
@@ -105,7 +108,7 @@ def measured_of(drawn: Drawn, *, clustered: bool) -> tuple[Measured, aggregate.A
 
 
 def experiment(scenario: Scenario, tags: int, images: int, seed: int) -> dict[str, Any]:
-    """One set of held-out images."""
+    """Run one experiment: one set of held-out images."""
     prevalence = tags_of(tags, images)
     taggers, differing = taggers_of(scenario, prevalence)
     drawn = world.draw(prevalence, taggers, images, np.random.default_rng([seed, 11]), copies=scenario.copies)
@@ -116,14 +119,14 @@ def experiment(scenario: Scenario, tags: int, images: int, seed: int) -> dict[st
     _aggregates(held, found, true_f1, true_ap, "")
     if scenario.copies > 1:
         _, naive, _ = measured_of(drawn, clustered=False)
-        _aggregates(held, naive, true_f1, true_ap, "images taken as independent: ")
+        _aggregates(held, naive, true_f1, true_ap, "images treated as independent: ")
     _per_tag(held, measured, true_f1, true_ap, prevalence * images)
     _cross_fits(held, measured, found, taggers, prevalence)
     return {"held": dict(held), **_declared(measured, found, differing)}
 
 
 def _aggregates(held: Found, found: aggregate.Aggregates, true: list[Any], ap: list[Any], prefix: str) -> None:
-    """Headline figures of both taggers, and their differences."""
+    """Add the headline metrics of both taggers, and their differences."""
     intervals = found.intervals
     truths = {
         "macro_f1": [one.f1.mean() for one in true],
@@ -145,7 +148,7 @@ def _aggregates(held: Found, found: aggregate.Aggregates, true: list[Any], ap: l
 
 
 def _per_tag(held: Found, measured: Measured, true: list[Any], ap: list[Any], expected: np.ndarray) -> None:
-    """Per-tag intervals by band of the support that is expected."""
+    """Add the per-tag intervals, by band of the expected support."""
     intervals = [tag_intervals(measured, number) for number in range(2)]
     table = tag_differences(measured, intervals)
     for low, high in BANDS:
@@ -164,7 +167,7 @@ def _per_tag(held: Found, measured: Measured, true: list[Any], ap: list[Any], ex
 
 
 def _spread(held: Found, name: str, estimate: Any, ends: Interval, truth: Any, band: np.ndarray) -> None:
-    """One entry an experiment: shares and means over the tags of a band, so that every tag weighs the same."""
+    """Add one entry for every tag of a band where estimate and interval are defined."""
     kept = band[~np.isnan(estimate[band] + ends.low[band])]
     if len(kept):
         held[name].extend(Held(estimate[i], ends.low[i], ends.high[i], truth[i]) for i in kept)
@@ -173,7 +176,7 @@ def _spread(held: Found, name: str, estimate: Any, ends: Interval, truth: Any, b
 def _cross_fits(
     held: Found, measured: Measured, found: aggregate.Aggregates, taggers: list[Tagger], prevalence: np.ndarray
 ) -> None:
-    """Cross-fitted macro F1 of each regime against what the thresholds it used are truly worth."""
+    """Add the cross-fitted macro F1 of each regime, with the true macro F1 of the thresholds that it used."""
     assert measured.uncertainty is not None
     intervals = found.intervals
     figure = AGGREGATES.index("macro_f1")
@@ -187,17 +190,17 @@ def _cross_fits(
             ends = intervals.low[here], intervals.high[here]
             held[f"cross-fit {target.regime}"].append(Held(found.estimates[here], *ends, worth))
             corrected = found.estimates[here] - found.bias[here]
-            held[f"cross-fit {target.regime}, less its bias"].append(Held(corrected, *ends, worth))
+            held[f"cross-fit {target.regime}, minus its bias"].append(Held(corrected, *ends, worth))
         tally = measured.tallies.models[number]
         best = tally.best[0][np.newaxis].astype(np.float64)
         kept = ~np.isnan(best[0])
         estimate = float(tally.best[1][kept].mean())
         worth = _worth(best[:, kept], prevalence[kept], Tagger(tagger.separation[kept], tagger.shift[kept]))
-        held["in-sample best of each tag"].append(Held(estimate, np.nan, np.nan, worth))
+        held["in-sample best threshold of each tag"].append(Held(estimate, np.nan, np.nan, worth))
 
 
 def _worth(thresholds: np.ndarray, prevalence: np.ndarray, tagger: Tagger) -> float:
-    """True macro F1 of thresholds (folds, tags), each fold as large as the others."""
+    """Return the true macro F1 of thresholds (folds, tags), with folds of equal size."""
     inside = np.clip(thresholds, 1e-9, 1 - 1e-9)
     true = [world.true_at(row, prevalence, tagger) for row in inside]
     tp, fp = (np.mean([getattr(one, name) for one in true], axis=0) for name in ("tp", "fp"))
@@ -205,7 +208,7 @@ def _worth(thresholds: np.ndarray, prevalence: np.ndarray, tagger: Tagger) -> fl
 
 
 def _declared(measured: Measured, found: aggregate.Aggregates, differing: np.ndarray) -> dict[str, Any]:
-    """What was called different."""
+    """Return the number of differences that were declared, and how many are false."""
     table = aggregate.differences(found, ["a", "b"])
     own = table[(table["regime"] == "own") & (table["higher"] != "undetermined")]
     headline = own[(own["slice"] == "all") & own["figure"].isin(HEADLINES)]
@@ -221,7 +224,7 @@ def _declared(measured: Measured, found: aggregate.Aggregates, differing: np.nda
 
 
 def run_all(scenario: Scenario, experiments: int, tags: int, images: int) -> list[dict[str, Any]]:
-    """Every experiment of a scenario, over all cores."""
+    """Run all experiments of a scenario on all cores."""
     job: Callable[[int], dict[str, Any]] = partial(experiment, scenario, tags, images)
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         results = []
@@ -233,7 +236,7 @@ def run_all(scenario: Scenario, experiments: int, tags: int, images: int) -> lis
 
 
 class Row(NamedTuple):
-    """How intervals of one kind did."""
+    """Coverage and error of one kind of interval."""
 
     name: str
     intervals: int
@@ -244,7 +247,7 @@ class Row(NamedTuple):
 
 
 def rows_of(results: list[dict[str, Any]]) -> Iterator[Row]:
-    """Coverage, mean error, standard deviation of the error and mean width of each kind of interval."""
+    """Yield coverage, mean error, standard deviation of the error and mean width of each kind of interval."""
     together: Found = defaultdict(list)
     for one in results:
         for name, held in one["held"].items():
@@ -257,9 +260,9 @@ def rows_of(results: list[dict[str, Any]]) -> Iterator[Row]:
 
 
 def coverage_table(rows: list[Row]) -> list[str]:
-    """Markdown."""
+    """Return the table of coverage as lines of Markdown."""
     lines = [
-        "| figure | intervals | hold the truth | mean error | s.d. of error | mean width |",
+        "| metric | intervals | coverage | mean error | s.d. of error | mean width |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for row in rows:
@@ -278,17 +281,17 @@ def _false_rate(figure: str, results: list[dict[str, Any]]) -> float:
 
 
 def declared_table(results: dict[str, list[dict[str, Any]]]) -> list[str]:
-    """Markdown: what was declared where nothing differs, and where half of the tags do."""
+    """Return the tables of declared differences as Markdown: if nothing differs, and if half of the tags differ."""
     null, mixed = results["null"], results["mixed"]
-    lines = ["| nothing differs | experiments | any declared |", "| --- | --- | --- |"]
+    lines = ["| declared although nothing differs | experiments | share |", "| --- | --- | --- |"]
     for title, key in (
-        ("a winner overall (macro F1, micro F1, mAP; Holm)", "headline"),
-        ("a winner on any support band (the same figures; Holm)", "grouped"),
+        ("a better model overall (macro F1, micro F1, mAP; Holm)", "headline"),
+        ("a better model on any support band (the same metrics; Holm)", "grouped"),
         ("any tag by F1 (exact test, q ≤ 0.05)", "f1_called"),
         ("any tag by AP (q ≤ 0.05)", "ap_called"),
     ):
         lines.append(f"| {title} | {len(null):,} | {100 * _share_declared(key, null):.1f} % |")
-    lines += ["", "| half of the tags differ | experiments | false discoveries among the called | differing tags found |",
+    lines += ["", "| half of the tags differ | experiments | false discovery rate | power (differing tags declared) |",
               "| --- | --- | --- | --- |"]  # fmt: skip
     for title, figure in (("F1, exact test, q ≤ 0.05", "f1"), ("AP, q ≤ 0.05", "ap")):
         found = np.mean([one[f"{figure}_found"] for one in mixed])
@@ -301,11 +304,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_size("--experiments", 400, tiny=2)
     parser.add_size("--tags", 300, tiny=30)
     parser.add_size("--images", world.JOYTAG_IMAGES // 2, tiny=1_024)
-    given = parser.read(arguments)
+    options = parser.read(arguments)
     start = time.perf_counter()
     results = {}
     for name, scenario in SCENARIOS.items():
-        results[name] = run_all(scenario, max(2, int(scenario.share * given.experiments)), given.tags, given.images)
+        results[name] = run_all(
+            scenario, max(2, int(scenario.share * options.experiments)), options.tags, options.images
+        )
     minutes = (time.perf_counter() - start) / 60
     rows = list(rows_of(results["differ"]))
     copies = [
@@ -316,20 +321,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     fits = [row for row in rows if row.name.startswith(("cross-fit", "in-sample"))]
     plain = [row for row in rows if row not in fits]
     lines = [
-        f"# Are the intervals true? {given.experiments} experiments of {given.images:,} images and {given.tags} tags",
+        f"# Coverage of the intervals: {options.experiments} simulations of {options.images:,} images and {options.tags} tags",
         "",
-        f"Two simulated taggers, supports spread as JoyTag's, 1,000 resamples; {minutes:.0f} minutes, {os.cpu_count()} cores.",
-        "The tags are fixed beforehand; nominal coverage 95 %.",
+        "Two simulated taggers, supports spread like JoyTag's, 1,000 resamples. The tags are fixed in advance. The nominal",
+        f"coverage is 95 %. The simulation took {minutes:.0f} minutes on {os.cpu_count()} cores.",
         "", "## Intervals", "", *coverage_table(plain),
         "", "## Thresholds chosen on the data", "",
-        "Macro F1 as reported, against what the thresholds in use are truly worth.", "", *coverage_table(fits),
-        "", "## What is declared", "", *declared_table(results),
+        "Reported macro F1, compared with the true macro F1 of the thresholds in use.", "", *coverage_table(fits),
+        "", "## Declared differences", "", *declared_table(results),
         "", "## Every picture twice", "",
-        "Near duplicates as clusters, and as if they were independent images.", "", *coverage_table(copies),
+        "Near duplicates treated as clusters, and treated as independent images.", "", *coverage_table(copies),
         "", "Made by `python scripts/simulate_uncertainty.py`.",
     ]  # fmt: skip
     facts = {
-        "experiments": given.experiments, "tags": given.tags, "images": given.images, "minutes": minutes,
+        "experiments": options.experiments, "tags": options.tags, "images": options.images, "minutes": minutes,
         "processor": platform.machine(), "cores": os.cpu_count(), "numpy": np.__version__,
         "rows": [row._asdict() for row in [*rows, *copies]],
         "any_declared": {
@@ -337,7 +342,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             for name, some in results.items()
         },
     }  # fmt: skip
-    write_report(given.out, "simulation", facts, lines)
+    write_report(options.out, "simulation", facts, lines)
 
 
 if __name__ == "__main__":

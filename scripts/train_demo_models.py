@@ -1,10 +1,10 @@
-"""Train the two demo taggers on the demo set's training part, and write them as their families publish theirs.
+"""Train the two demo taggers on the training part of the demo set, and write them in the layouts of their families.
 
     python scripts/build_demo_dataset.py     # writes build/demo/train and datasets/demo
-    python scripts/train_demo_models.py      # under an hour on two cores; continues where it was stopped
+    python scripts/train_demo_models.py      # under an hour on two cores; resumes an interrupted training
     python scripts/train_demo_models.py --leakage
 
-Thresholds are chosen on a validation slice of the training part; the held-out part is looked at once, at the end.
+Thresholds are chosen on a validation slice of the training part. The held-out part is used once, at the end.
 """
 
 import json
@@ -28,20 +28,20 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 VALIDATION_SHARE = 0.12
-"""Share of the training part's groups that choose thresholds and are never trained on."""
+"""Share of the groups of the training part in the validation slice, which is not trained on."""
 
 MIN_VALIDATION_POSITIVES = 3
-"""Positives in the validation slice that a tag needs to have a say in the threshold."""
+"""Positives in the validation slice that a tag needs to be used for the choice of the threshold."""
 
 MIN_HELDOUT_POSITIVES = 10
-"""As arena's default of --min-positives."""
+"""Positives that a tag needs in the held-out part to enter the means; arena's default of --min-positives."""
 
 LEAKAGE_EPOCHS = 10
-"""Long enough for the order to be clear, short enough to be run twice."""
+"""Default number of epochs of --leakage: enough to see the difference, and fast enough to train once per split."""
 
 
 class Outcome(NamedTuple):
-    """What the held-out part says of one tagger."""
+    """Metrics of one tagger on the held-out part."""
 
     ap: MeanAp
     f1: float
@@ -51,47 +51,61 @@ class Outcome(NamedTuple):
 
 @click.command(help=__doc__)
 @click.option(
-    "--data", type=click.Path(path_type=Path, exists=True), default=Path("build/demo/train"), show_default=True
+    "--data",
+    type=click.Path(path_type=Path, exists=True),
+    default=Path("build/demo/train"),
+    show_default=True,
+    help="Training part.",
 )
 @click.option(
-    "--heldout", type=click.Path(path_type=Path, exists=True), default=Path("datasets/demo"), show_default=True
+    "--heldout",
+    type=click.Path(path_type=Path, exists=True),
+    default=Path("datasets/demo"),
+    show_default=True,
+    help="Held-out part.",
 )
 @click.option(
     "--random-data",
     type=click.Path(path_type=Path),
     default=Path("build/demo-random"),
     show_default=True,
-    help="For --leakage: the random split, train/ and heldout/.",
+    help="For --leakage: folder of the random split, with train/ and heldout/.",
 )
 @click.option(
     "--copies-data",
     type=click.Path(path_type=Path),
     default=Path("build/demo-copies-random"),
     show_default=True,
-    help="For --leakage, where it exists: the random split that keeps identical copies.",
+    help="For --leakage, if it exists: folder of the random split that keeps identical copies.",
 )
 @click.option(
-    "--models", type=click.Path(path_type=Path), default=Path("models"), show_default=True, help="Where the taggers go."
+    "--models", type=click.Path(path_type=Path), default=Path("models"), show_default=True, help="Folder of the models."
 )
 @click.option(
-    "--work", type=click.Path(path_type=Path), default=Path("build/training"), show_default=True, help="Checkpoints."
+    "--work",
+    type=click.Path(path_type=Path),
+    default=Path("build/training"),
+    show_default=True,
+    help="Folder of the checkpoints.",
 )
-@click.option("--only", type=click.Choice(sorted(DEMOS)), help="Train one of the two.")
-@click.option("--epochs", type=click.IntRange(min=1), help="Instead of the recipe's.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
-@click.option("--threads", type=click.IntRange(min=1), default=os.cpu_count(), show_default=True)
+@click.option("--only", type=click.Choice(sorted(DEMOS)), help="Train only this tagger (default: both).")
+@click.option("--epochs", type=click.IntRange(min=1), help="Number of epochs (default: that of the recipe).")
+@click.option("--device", default="auto", show_default=True, help="Device: auto, cpu, cuda or cuda:N.")
+@click.option(
+    "--threads", type=click.IntRange(min=1), default=os.cpu_count(), show_default=True, help="Number of CPU threads."
+)
 @click.option(
     "--leakage",
     "measure_leakage",
     is_flag=True,
-    help="Measure how much a random split would flatter, and train nothing else.",
+    help="Only measure the bias of a random split; train no demo tagger.",
 )
 def main(
     data: Path, heldout: Path, random_data: Path, copies_data: Path, models: Path, work: Path, only: str | None,
     epochs: int | None, device: str, threads: int, measure_leakage: bool,
 ) -> None:  # fmt: skip
     torch.set_num_threads(threads)
-    torch.set_flush_denormal(True)  # averaged weights decay into denormals, which slow a CPU a hundredfold
+    torch.set_flush_denormal(True)  # averaged weights become denormals, which slow a CPU down a hundred times
     chosen = torch.device("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else torch.device(device)
     console = Console()
     if measure_leakage:
@@ -117,7 +131,7 @@ def train(
     demo: Demo, examples: Examples, split: Split, heldout: Examples, models: Path, work: Path, epochs: int | None,
     device: torch.device, console: Console,
 ) -> Outcome:  # fmt: skip
-    """Train, choose the threshold, write the folders and cards, and score the held-out part."""
+    """Train one tagger, choose its threshold, write its folders and cards, and score the held-out part."""
     recipe = shortened(demo.recipe, epochs)
     material = gather(split)
     torch.manual_seed(recipe.seed)
@@ -128,8 +142,8 @@ def train(
 
         def report(row: Epoch) -> None:
             progress.update(task, completed=row.epoch)
-            shown = "" if row.validation_map is None else f"  validation mAP {row.validation_map:.4f}"
-            console.print(f"epoch {row.epoch:3} at {row.side} px  loss {row.loss:.3f}{shown}  {row.seconds:.0f} s")
+            validation = "" if row.validation_map is None else f"  validation mAP {row.validation_map:.4f}"
+            console.print(f"epoch {row.epoch:3} at {row.side} px  loss {row.loss:.3f}{validation}  {row.seconds:.0f} s")
 
         log = fit(subject, material, recipe, folder=work, device=device, report=report)
     counts = dict(zip(examples.tags, (int(n) for n in examples.truth.sum(0)), strict=True))
@@ -137,14 +151,14 @@ def train(
     vocabulary = demo.vocabulary(counts, read_categories(folder), read_aliases(folder))
     scores = predict(subject, subject.network, material.validation_pixels, device)[:, _columns(material, vocabulary)]
     threshold = best_threshold(scores, split.validation.columns(vocabulary.tags), MIN_VALIDATION_POSITIVES)
-    publish(demo, subject, material, vocabulary, models, threshold, _said(log), console)
+    publish(demo, subject, material, vocabulary, models, threshold, _notes(log), console)
     outcome = judge(subject, material, vocabulary, heldout, threshold, sum(row.seconds for row in log), device)
     write_log(models / demo.name / "training.jsonl", demo, epochs, log, outcome)
     return outcome
 
 
 def gather(split: Split) -> Material:
-    """Pixels and truth of every tag with a few training images."""
+    """Return the pixels and labels, for every tag with at least `MIN_TRAINED` training images."""
     train, validation = split
     tags = tuple(tag for tag, count in zip(train.tags, train.truth.sum(0), strict=True) if count >= MIN_TRAINED)
     return Material(
@@ -157,7 +171,7 @@ def publish(
     demo: Demo, subject: Subject, material: Material, vocabulary: Vocabulary, models: Path, threshold: float, notes: str,
     console: Console,
 ) -> None:  # fmt: skip
-    """Write the network in its family's layout (both layouts for the WD one), with cards."""
+    """Write the network in the layout of its family (two layouts for the WD tagger), with cards."""
     state = keep_rows(subject.network, material.tags, vocabulary)
     published = demo.build(len(vocabulary.tags)).network.eval()
     published.load_state_dict(state)
@@ -209,7 +223,7 @@ def judge(
     subject: Subject, material: Material, vocabulary: Vocabulary, heldout: Examples, threshold: float, seconds: float,
     device: torch.device,
 ) -> Outcome:  # fmt: skip
-    """Figures of the published columns on the held-out part."""
+    """Return the metrics of the published tags on the held-out part."""
     scores = predict(subject, subject.network, heldout.squares(SIDE), device)[:, _columns(material, vocabulary)]
     truth = heldout.columns(vocabulary.tags)
     ap = mean_average_precision(scores, truth, MIN_HELDOUT_POSITIVES)
@@ -217,7 +231,7 @@ def judge(
 
 
 def write_log(path: Path, demo: Demo, epochs: int | None, log: list[Epoch], outcome: Outcome) -> None:
-    """One JSON object a line: the recipe, every epoch, the outcome."""
+    """Write the log as one JSON object per line: the recipe, every epoch, the outcome."""
     recipe = {
         "recipe": asdict(shortened(demo.recipe, epochs)),
         "torch": torch.__version__,
@@ -236,7 +250,7 @@ def _columns(material: Material, vocabulary: Vocabulary) -> np.ndarray:
     return np.array([material.tags.index(name) for name in vocabulary.tags])
 
 
-def _said(log: list[Epoch]) -> str:
+def _notes(log: list[Epoch]) -> str:
     return f"trained from scratch, {len(log)} epochs; threshold chosen on a slice of the training part"
 
 

@@ -1,8 +1,8 @@
-"""From scores and truth to a result: match images and tags, measure, and say how sure it is.
+"""Evaluate scores against a ground truth: match images and tags, compute metrics, and estimate their uncertainty.
 
-`matching` finds what belongs together, `passes` reads the scores, and the rest is made of its arrays: `aggregate` gives means
-and their differences, `summary` tells of them, `contamination` what they are without training images, `per_tag` of tags,
-`per_image` of images, and `tables` of all else.
+`matching` maps images and tags, and `passes` reads the scores into arrays. The other modules compute results from these
+arrays: `aggregate` means and their differences, `summary` the summary of a run, `contamination` the metrics without training
+images, `per_tag` metrics of tags, `per_image` metrics of images, and `tables` all other tables.
 """
 
 from collections.abc import Mapping, Sequence
@@ -48,15 +48,17 @@ def evaluate(
     """Compare models on the images that all of them scored and the tags that all of them know.
 
     Args:
-        truth: which image carries which tag.
+        truth: ground truth, which image has which tag.
         entries: at least one model.
-        against: which of the images are in training data; None where nothing is known of it.
-        run: provenance to keep with the result.
-        advance: told how many more tags are done, in each of two passes (one without resamples).
+        settings: settings of the evaluation.
+        against: which of the images are in training data; None if this was not checked.
+        run: provenance to store with the result.
+        advance: called with the number of further tags that are done, in each of two passes (one pass without resamples).
 
     Raises:
-        ScoresError: a model lacks images of the truth.
-        ArenaError: no image, no tag that a model and the truth share, or no implications where the settings want them.
+        ScoresError: a model lacks scores of images of the ground truth.
+        ArenaError: two models have the same name; there is no image; a model and the ground truth share no tag; a slice is
+            not valid; or the settings need implications that the ground truth does not have.
     """
     refuse_twice("models", "model", [entry.name for entry in entries])
     truth, skipped = scored_by_all(truth, entries)
@@ -92,7 +94,7 @@ def evaluate(
 
 
 def _tables(measured: Measured, settings: Settings) -> dict[str, pd.DataFrame]:
-    """What is told of single tags and images, by the name of its file."""
+    """Return the tables of single tags and images, by the name of the file."""
     intervals = [tag_tables.tag_intervals(measured, number) for number in range(len(measured.models))]
     return {
         "per_tag": tag_tables.per_tag(measured, intervals, settings),
@@ -109,6 +111,6 @@ def _tables(measured: Measured, settings: Settings) -> dict[str, pd.DataFrame]:
 
 
 def amount_of_work(truth: Truth, settings: Settings) -> int:
-    """How much work `evaluate` has to do, in tags: all of them once, and with resamples those with positives enough again."""
+    """Return the amount of work of `evaluate`, in tags: all tags once, plus with resamples the tags with enough support."""
     support = np.diff(truth.values.indptr)
     return len(support) + (int((support >= settings.min_positives).sum()) if settings.replicates else 0)

@@ -1,4 +1,4 @@
-"""Aggregates with their intervals, and the paired differences between models."""
+"""Aggregate metrics with their intervals, and paired differences between models."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,39 +20,45 @@ from arena.metrics.registry import AGGREGATES, HEADLINES
 from arena.results.recipe import Settings
 
 ALPHA = 0.05
-"""The chance, over all headline figures and pairs, of naming a winner where there is none."""
+"""Family-wise error rate over all headline metrics and pairs of models: the chance of naming a better model if none is."""
 
 
 POWER_OF_AP = 2
-"""Of `small_sample`, for mAP: one, as any variance about a mean that the same data gave is low by (P - 1) / P, and one more
-because a positive's pull on its own precision is not in its influence. At 8 to 16 positives and AP of 0.4 to 0.8 variances were
-1.05 to 1.24 times what influences say, which are powers of 0.8 to 1.6."""
+"""Power of `small_sample` for mAP. One, because a variance about a mean of the same data is too low by (P - 1) / P; and one
+more, because the effect of a positive on its own precision is not in its influence. In simulations with 8 to 16 positives and
+AP of 0.4 to 0.8, variances were 1.05 to 1.24 times the estimate from the influences, which are powers of 0.8 to 1.6."""
 
 POWER_OF_CORRECTED = 3
-"""Likewise for mAP less its bias, which is itself known from few positives: there 1.2 to 1.6 times, powers of 3 and more."""
+"""Power of `small_sample` for mAP minus its bias. The bias is itself estimated from few positives: variances were 1.2 to 1.6
+times the estimate, which are powers of 3 and more."""
 
 
 class Target(NamedTuple):
-    """What an aggregate is of."""
+    """Subset of the tags and images, and regime, that an aggregate covers."""
 
     slice: str
+    """What it is sliced by: `all`, `category`, `support`, `group`, or a column of the images."""
     value: str
     title: str
     regime: str
     images: int
+    """Number of images."""
     tags: int
+    """Number of tags."""
 
 
 @dataclass(frozen=True)
 class Aggregates:
-    """Figures of every model and target.
+    """Aggregate metrics of every model and target.
 
     Attributes:
-        estimates, tags: float64, int64 (models, AGGREGATES, targets); over how many tags each mean ran.
-        replicates: float64 (models, AGGREGATES, targets, replicates), or None where none were asked for.
-        bias: float64 (models, AGGREGATES, targets): what a figure exceeds the truth by on average, as its resamples exceed
-            it; for mAP as `ranking.optimism` says of each tag.
-        widening: float64 (models, targets): how much wider mAP spreads where its bias is taken off.
+        targets: what each aggregate covers.
+        estimates: float64 (models, AGGREGATES, targets); NaN where undefined.
+        tags: int64 (models, AGGREGATES, targets), number of tags in each mean.
+        replicates: float64 (models, AGGREGATES, targets, replicates), or None without resamples.
+        bias: float64 (models, AGGREGATES, targets), expected excess over the true value: mean of the resamples minus the
+            estimate; for mAP the mean of `ranking.optimism` over the tags.
+        widening: float64 (models, targets), factor by which the spread of mAP grows when its bias is subtracted.
     """
 
     targets: list[Target]
@@ -64,7 +70,7 @@ class Aggregates:
 
     @cached_property
     def intervals(self) -> Interval:
-        """Of every figure, (models, AGGREGATES, targets); NaN without resamples."""
+        """Intervals of every metric, (models, AGGREGATES, targets); NaN without resamples."""
         low, high = np.full((2, *self.estimates.shape), np.nan)
         if self.replicates is None:
             return Interval(low, high)
@@ -72,7 +78,7 @@ class Aggregates:
             estimate, replicates = self.estimates[place], self.replicates[place]
             if np.isnan(estimate):
                 continue
-            if AGGREGATES[place[1]] == "map":  # its resamples are linear in the weights, and so have no bias
+            if AGGREGATES[place[1]] == "map":  # its resamples are linear in the weights, so they have no bias
                 wider = self.widening[place[0], place[2]]
                 found = percentile_interval(estimate - self.bias[place] + wider * (replicates - estimate))
             else:
@@ -82,7 +88,7 @@ class Aggregates:
 
 
 def figures_of(counts: TagCounts, convention: Convention) -> list[Mean]:
-    """`THRESHOLDED` of some tags' counts, and over how many tags each ran."""
+    """Return the metrics of `registry.THRESHOLDED` from the counts of some tags, with the number of tags in each."""
     per_tag, total = convention.ratios(counts), micro(counts)
     return [macro(np.asarray(column)) for column in per_tag] + [
         Mean(float(value), len(counts.positives)) for value in total
@@ -90,23 +96,23 @@ def figures_of(counts: TagCounts, convention: Convention) -> list[Mean]:
 
 
 class _Part(NamedTuple):
-    """What one target's figures of one model follow from."""
+    """Inputs of the aggregates of one model and target."""
 
     counts: TagCounts
     average_precision: Floats
-    """(tags,); empty where a target has no mAP, as it has none under another regime than the model's own."""
+    """float64 (tags,); empty if the target has no mAP, which is so under every regime except `own`."""
     bias: Floats
-    """Of each average precision, NaN where undefined."""
+    """Bias of each average precision, float64 (tags,); NaN where undefined."""
     influence: Floats | None
-    """Of each unit on the sum of AP; float64 (units,)."""
+    """Influence of each unit on the sum of AP; float64 (units,). None without resamples, or without mAP."""
     independent: Floats
-    """Positives of each tag, as many as tell as much without clusters."""
+    """Effective number of positives of each tag: positives divided by the design effect; float64 (tags,)."""
 
 
 def aggregate(
     measured: Measured, tag_slices: Sequence[TagSlice], image_slices: Sequence[ImageSlice], settings: Settings
 ) -> Aggregates:
-    """Figures of all slices at the models' own thresholds, and of all compared tags under every other regime."""
+    """Return the aggregates of all slices at the models' own thresholds, and of all compared tags under other regimes."""
     found, images, compared = measured.uncertainty, len(measured.truth.image_ids), len(measured.compared)
     regimes = [] if found is None else [name for name in found.regimes[0].by_name if name != "own"]
     targets = [Target(one.slice, one.value, one.title, "own", images, len(one.tags)) for one in tag_slices]
@@ -140,7 +146,7 @@ def aggregate(
 
 
 def _parts(measured: Measured, number: int, tag_slices: Sequence[TagSlice], regimes: Sequence[str]) -> Iterator[_Part]:
-    """One model's, in the order of the targets: slices of tags, regimes, slices of images."""
+    """Yield the inputs of one model in the order of the targets: slices of tags, regimes, slices of images."""
     model, tally, own, found = (
         measured.models[number], measured.tallies.models[number], measured.own[number], measured.uncertainty
     )  # fmt: skip
@@ -166,10 +172,14 @@ def _parts(measured: Measured, number: int, tag_slices: Sequence[TagSlice], regi
 
 
 def small_sample(positives: NDArray[Any], power: int) -> float:
-    """What the influence of images on mAP is multiplied by, 1 or more, because thin tags show too little of their variance.
+    """Return the factor for the influence of images on mAP, 1 or more; it corrects the low variance estimate of rare tags.
 
-    That of a tag with P positives is taken to be larger by (P / (P - 1))^power, and tags weigh by 1 / P as their variances do;
-    a tag counts as having 2 positives at least.
+    The variance of a tag with P positives is multiplied by (P / (P - 1))^power. Tags are weighted by 1 / P, like their
+    variances. P is at least 2; tags without positives are left out.
+
+    Args:
+        positives: (tags,), effective number of positives.
+        power: `POWER_OF_AP` or `POWER_OF_CORRECTED`.
 
     >>> round(small_sample(np.array([11, 11]), 2), 4)
     1.1
@@ -180,7 +190,10 @@ def small_sample(positives: NDArray[Any], power: int) -> float:
 
 
 def differences(found: Aggregates, models: Sequence[str]) -> pd.DataFrame:
-    """A row a target, figure and pair of models: difference, interval, p, adjusted p, and what could have been seen."""
+    """Return one row per target, metric and pair of models: difference, interval, p, and minimum detectable difference.
+
+    Columns: `DIFFERENCE_COLUMNS`. Empty with one model or without resamples.
+    """
     if found.replicates is None or len(models) < 2:
         return pd.DataFrame(columns=list(DIFFERENCE_COLUMNS))
     rows: list[dict[str, Any]] = []
@@ -211,13 +224,20 @@ DIFFERENCE_COLUMNS = (
     "slice", "value", "regime", "figure", "first", "second", "difference", "low", "high", "standard_error", "p",
     "minimum_detectable", "images", "tags", "p_adjusted", "higher",
 )  # fmt: skip
-"""Columns of `differences.parquet`; `higher` is the model whose figure is higher beyond doubt, or `undetermined`."""
+"""Columns of `differences.parquet`; `higher` is the model that is significantly higher, or `undetermined`."""
 
 
 def p_of(difference: float, replicates: Floats, error: float) -> float:
-    """Two-sided p of a paired difference: the share of resamples beyond 0; where none is, the normal tail if that is less.
+    """Return the two-sided p of a paired difference, from its resamples; if none is beyond 0, the normal tail if smaller.
 
-    A thousand resamples alone cannot say less than 0.002, which a correction for many pairs would turn into nothing.
+    With 1,000 resamples alone p cannot be below 0.002, which is not significant after a correction for many pairs.
+
+    Args:
+        difference: the estimate.
+        replicates: float64 (replicates,); NaN are left out.
+        error: standard error of the difference, for the normal tail.
+
+    Returns: 0 to 1; NaN without a replicate or a standard error.
     """
     known = replicates[np.isfinite(replicates)]
     if not len(known) or np.isnan(error):
@@ -230,7 +250,11 @@ def p_of(difference: float, replicates: Floats, error: float) -> float:
 
 
 def _adjusted(table: pd.DataFrame) -> pd.DataFrame:
-    """Holm's correction over the parts of a slice and all pairs: for the headline figures together, else by figure."""
+    """Add Holm's correction and the higher model to the table of differences.
+
+    A family holds all values of a slice and all pairs of models. At the models' own thresholds the headline metrics form one
+    family together; every other metric and regime has its own family.
+    """
     headline = (table["regime"] == "own") & table["figure"].isin(HEADLINES)
     family = (table["slice"] + "|" + table["regime"] + "|" + table["figure"]).mask(headline, table["slice"])
     adjusted = np.full(len(table), np.nan)
@@ -241,7 +265,15 @@ def _adjusted(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def ranks(table: pd.DataFrame, estimates: Floats, models: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Of each headline figure and model: its rank, with ties, and whether it is tied with the best."""
+    """Return the rank of each model on each headline metric, and whether it is tied with the best.
+
+    Args:
+        table: differences, from `differences`.
+        estimates: float64 (models, AGGREGATES), over all compared tags at the models' own thresholds.
+        models: names of the models.
+
+    Returns: metric -> model -> {"rank", "tied_with_best"}.
+    """
     found: dict[str, dict[str, Any]] = {}
     for name in HEADLINES:
         rows = table[(table["slice"] == "all") & (table["regime"] == "own") & (table["figure"] == name)]

@@ -1,7 +1,8 @@
-"""How much of a figure, and of a lead, goes with images that are in the training data.
+"""Effect of contaminated images, those that are in training data, on the metrics and on the differences between models.
 
-Every figure is there on all images and again without ever more classes of contaminated ones. The resamples are the same, so
-what changes between two levels has an interval of its own, narrower than those of the two figures.
+Every metric is computed on all images, and again at each level, which leaves out more classes of contaminated images. All
+levels share the same resamples. So the change between two levels has its own interval, narrower than the intervals of the
+two values.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,26 +24,28 @@ from arena.results.recipe import Settings
 from arena.results.run_folder import CONTAMINATION
 
 ALL_IMAGES = "all images"
-"""The level that leaves nothing out."""
+"""Name of the level that leaves out no image."""
 
 COLUMNS = (
     "level", "first", "second", "figure", "value", "low", "high", "change", "change_low", "change_high", "images",
     "dropped", "tags",
 )  # fmt: skip
-"""Columns of `contamination.parquet`: the figure of `first`, or with a `second` its lead over that; `change` is the value on
-all images minus that at the level."""
+"""Columns of `contamination.parquet`. `value` is the metric of `first` or, if there is a `second`, first minus second.
+`change` is the value on all images minus the value at the level."""
 
 
 def level_slices(found: Contamination | None, settings: Settings) -> list[ImageSlice]:
-    """The levels that leave out images, but not all, each set of images once.
+    """Return one slice for each level that leaves out some images but not all; levels with the same images give one slice.
 
     Raises:
-        ArenaError: a column of the same name was asked for as a slice.
+        ArenaError: the settings slice by a column with the name `contamination`.
     """
     if found is None:
         return []
     if CONTAMINATION in settings.slices:
-        raise ArenaError(f"--slices {CONTAMINATION}: --against makes slices of that name; leave one of them out")
+        raise ArenaError(
+            f"--slices {CONTAMINATION}: --against creates slices of this name; use only one of the two options"
+        )
     distinct = {
         level.kept.sum(): level for level in reversed(found.levels) if level.kept.any() and not level.kept.all()
     }
@@ -50,9 +53,9 @@ def level_slices(found: Contamination | None, settings: Settings) -> list[ImageS
 
 
 def contamination_table(found: Contamination, aggregates: Aggregates, models: Sequence[str]) -> pd.DataFrame:
-    """A row a level, model or pair of models, and figure; undefined where a level leaves no image.
+    """Return one row per level, model or pair of models, and metric; values are NaN where a level keeps no image.
 
-    Levels that drop something need resamples: without these only those that drop nothing have figures.
+    A level that drops images needs resamples; without resamples its values are NaN.
     """
     rows: list[dict[str, Any]] = []
     places = _places(found, aggregates)
@@ -61,17 +64,20 @@ def contamination_table(found: Contamination, aggregates: Aggregates, models: Se
     kept = {ALL_IMAGES: images} | {level.name: int(level.kept.sum()) for level in found.levels}
     for level, left in kept.items():
         for subject in subjects:
-            named = {"first": models[subject[0]], "second": models[subject[1]] if len(subject) > 1 else ""}
+            names = {"first": models[subject[0]], "second": models[subject[1]] if len(subject) > 1 else ""}
             for figure, name in enumerate(AGGREGATES):
-                known = _row(aggregates, subject, figure, places[level])
+                values = _row(aggregates, subject, figure, places[level])
                 rows.append(
-                    {"level": level, **named, "figure": name, **known, "images": left, "dropped": images - left}
+                    {"level": level, **names, "figure": name, **values, "images": left, "dropped": images - left}
                 )
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def _places(found: Contamination, aggregates: Aggregates) -> dict[str, int | None]:
-    """The target of each level; of one that drops no more than the level before, the same; None where there is none."""
+    """Return the index of the target of each level; None if there is none.
+
+    A level that drops the same number of images as an earlier one has the same target.
+    """
     targets = {target.value: place for place, target in enumerate(aggregates.targets) if target.slice == CONTAMINATION}
     places: dict[str, int | None] = {ALL_IMAGES: 0}
     by_size: dict[int, int] = {len(found.image_ids): 0}
@@ -84,7 +90,7 @@ def _places(found: Contamination, aggregates: Aggregates) -> dict[str, int | Non
 
 
 def _row(found: Aggregates, subject: tuple[int, ...], figure: int, place: int | None) -> dict[str, Any]:
-    """Value and change of a model, or of the lead of the first of two."""
+    """Return value and change, with intervals, of a model or of the difference of two models."""
     if place is None:
         return dict.fromkeys(("value", "low", "high", "change", "change_low", "change_high"), np.nan) | {"tags": 0}
     value = _of(found.estimates, subject, figure, place)
@@ -100,15 +106,15 @@ def _row(found: Aggregates, subject: tuple[int, ...], figure: int, place: int | 
 
 
 def _of(array: Floats, subject: tuple[int, ...], figure: int, place: int) -> Any:
-    """A model's entry, or that of the first less that of the second."""
+    """Return the entry of a model, or of two models the entry of the first minus that of the second."""
     values = [array[number, figure, place] for number in subject]
     return values[0] if len(values) == 1 else values[0] - values[1]
 
 
 def _ends(found: Aggregates, subject: tuple[int, ...], figure: int, signs: Mapping[int, float]) -> Interval:
-    """Interval of a sum of targets with their signs; of a single model corrected for the bias that rare tags bring.
+    """Return the interval of a signed sum of targets; for a single model corrected for the bias that rare tags cause.
 
-    Of the lead of two models the biases cancel, as in `differences`.
+    For a difference of two models the biases cancel, as in `aggregate.differences`.
     """
     if found.replicates is None or not signs:
         exact = 0.0 if found.replicates is not None else np.nan
@@ -122,14 +128,14 @@ def _ends(found: Aggregates, subject: tuple[int, ...], figure: int, signs: Mappi
     replicates = sum(sign * _of(found.replicates, subject, figure, place) for place, sign in signs.items())
     if len(subject) == 2:
         return percentile_interval(replicates)
-    if AGGREGATES[figure] == "map":  # its resamples are linear in the weights, and so have no bias
+    if AGGREGATES[figure] == "map":  # its resamples are linear in the weights, so they have no bias
         wider = max(found.widening[subject[0], place] for place in signs)
         return percentile_interval(estimate - bias + wider * (replicates - estimate))
     return bias_corrected_interval(estimate, replicates)
 
 
 def contamination_summary(found: Contamination, measured: Measured) -> dict[str, Any]:
-    """What `summary.json` holds of it: the indexes, how many images are in which class, and what is left at each level."""
+    """Return the contamination part of `summary.json`: the indexes, images by class, and the images kept at each level."""
     carried = measured.truth.values[:, measured.compared].tocsr()
     levels = [
         {

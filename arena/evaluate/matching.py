@@ -1,4 +1,4 @@
-"""Which images and tags of several score matrices and one truth belong together."""
+"""Match the images and tags of several score matrices with one ground truth."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,7 +23,11 @@ class Entry:
     """One model in a comparison.
 
     Attributes:
-        thresholds: the model's own; `threshold_source` is `option`, `file`, `card` or `default`.
+        name: unique key of the model.
+        title: name for readers.
+        scores: its scores.
+        thresholds: the model's own thresholds.
+        threshold_source: where they come from: `option`, `file`, `card` or `default`.
         facts: provenance for `run.json`.
     """
 
@@ -37,14 +41,15 @@ class Entry:
 
 @dataclass(frozen=True)
 class Matched:
-    """An entry's columns that the truth knows, in the order of the truth's tags.
+    """The columns of an entry whose tags the ground truth has, in the order of its tags.
 
     Attributes:
+        entry: the model.
         scored: its columns and rows, as the metrics read them.
-        chosen: for each truth tag which of the columns stands for it in comparisons, or -1; int64 (truth tags,).
-        own: its own threshold of each column, as it is named; float32 (known,).
-        shared: the different ones of columns that have none to themselves; float32 (few,), ascending.
-        categories: of each column, the truth's word, or the model's where the truth has none.
+        chosen: int64 (truth tags,), which of the columns represents each tag of the ground truth in comparisons, or -1.
+        own: float32 (known,), the model's own threshold of each column, before the counting convention moves it.
+        shared: float32 (few,), ascending, the distinct thresholds of the columns without a threshold per tag.
+        categories: (known,), category of each column in the ground truth, or in the model if the ground truth has none.
     """
 
     entry: Entry
@@ -56,28 +61,33 @@ class Matched:
 
     @property
     def columns(self) -> Integers:
-        """The model's column of each."""
+        """Column of the scores of each known tag; int64 (known,)."""
         return self.scored.columns
 
     @property
     def names(self) -> list[str]:
-        """The model's name of each tag."""
+        """The model's name of each known tag."""
         return [self.entry.scores.tags.names[column] for column in self.columns]
 
 
 def describe_thresholds(entry: Entry) -> str:
-    """The thresholds of a model as a reader sees them: `0.35, character 0.85`, or `0.4, 9,225 tags their own`."""
-    told, tags = entry.thresholds, entry.scores.tags
-    own = sum(name in told.tags for name in tags.names)
+    """Return the thresholds of a model as text, such as `0.35, character 0.85` or `0.4, 9,225 set per tag`."""
+    thresholds, tags = entry.thresholds, entry.scores.tags
+    own = sum(name in thresholds.tags for name in tags.names)
     if own == len(tags):
-        return f"all {own:,} tags their own" if own > 1 else f"{told.tags[tags.names[0]]:g}"
-    default = DEFAULT_THRESHOLD if told.default is None else told.default
-    single = [f"{own:,} {'tags their own' if own > 1 else 'tag its own'}"] if own else []
-    return ", ".join([f"{default:g}", *(f"{name} {value:g}" for name, value in told.categories.items()), *single])
+        return f"all {own:,} set per tag" if own > 1 else f"{thresholds.tags[tags.names[0]]:g}"
+    default = DEFAULT_THRESHOLD if thresholds.default is None else thresholds.default
+    per_category = [f"{name} {value:g}" for name, value in thresholds.categories.items()]
+    return ", ".join([f"{default:g}", *per_category, *([f"{own:,} set per tag"] if own else [])])
 
 
 def scored_by_all(truth: Truth, entries: Sequence[Entry]) -> tuple[Truth, dict[str, str]]:
-    """The truth without images that some model had to skip; an image that was lost for no reason is an error."""
+    """Return the ground truth without the images that a model skipped, and the reasons by image.
+
+    Raises:
+        ScoresError: a model has neither scores nor a reason for an image.
+        ArenaError: no image is left.
+    """
     skipped: dict[str, str] = {}
     known = set(truth.image_ids)
     for entry in entries:
@@ -87,23 +97,25 @@ def scored_by_all(truth: Truth, entries: Sequence[Entry]) -> tuple[Truth, dict[s
         lost = [image_id for image_id in truth.image_ids if image_id not in scored and image_id not in skipped]
         if lost:
             raise ScoresError(
-                f"{entry.name}: no scores for {len(lost)} of {len(truth.image_ids)} images of the truth "
-                f"({', '.join(lost[:3])}{' ...' if len(lost) > 3 else ''}); score them, or take them out of the truth"
+                f"{entry.name}: no scores for {len(lost)} of {len(truth.image_ids)} images of the ground truth "
+                f"({', '.join(lost[:3])}{' ...' if len(lost) > 3 else ''}); score them or remove them from the ground truth"
             )
     kept = np.flatnonzero([image_id not in skipped for image_id in truth.image_ids])
     if not len(kept):
-        raise ArenaError("no image is left to compare: the truth is empty, or every image was skipped")
+        raise ArenaError("no image is left to compare: the ground truth is empty, or every image was skipped")
     return (truth if len(kept) == len(truth.image_ids) else truth.take(kept)), skipped
 
 
 def close_over(truth: Truth, entry: Entry) -> Entry:
-    """A model whose scores obey the implications of the truth: an implied tag scores at least what implies it scores.
+    """Return the entry with scores that obey the implications of the ground truth.
+
+    An implied tag gets at least the score of each tag that implies it.
 
     Raises:
-        ArenaError: the truth has no implications.
+        ArenaError: the ground truth has no implications.
     """
     if not truth.relations.implications:
-        raise ArenaError("--imply: the truth has no implications; give a dataset with a tag_implications.csv")
+        raise ArenaError("--imply: the ground truth has no implications; use a dataset with a tag_implications.csv")
     scores, relations = entry.scores, truth.relations
     closed = replace(scores, values=close_predictions(scores.values, scores.tags, relations))
     facts = {**entry.facts, "implied_tags": len(implying(scores.tags, relations).implied)}
@@ -111,16 +123,16 @@ def close_over(truth: Truth, entry: Entry) -> Entry:
 
 
 def match(truth: Truth, entry: Entry) -> Matched:
-    """Find the truth column of each of a model's tags, and the row of each image.
+    """Map the tags of a model to the columns of the ground truth, and its images to the rows.
 
     Raises:
-        ArenaError: the model and the truth share no tag.
+        ArenaError: the model and the ground truth share no tag.
     """
     tags = entry.scores.tags
     meaning = project(truth.tags, tags, truth.relations)
     columns = np.flatnonzero(meaning >= 0)
     if not len(columns):
-        raise ArenaError(f"{entry.name}: none of its {len(tags)} tags is a tag of the truth; are these its own tags?")
+        raise ArenaError(f"{entry.name}: none of its {len(tags)} tags is in the ground truth; check its tag list")
     columns = columns[np.argsort(meaning[columns], kind="stable")]
     position = np.full(len(tags) + 1, -1)
     position[columns] = np.arange(len(columns))
@@ -128,28 +140,28 @@ def match(truth: Truth, entry: Entry) -> Matched:
     first = np.zeros(len(columns), np.bool_)
     first[chosen[chosen >= 0]] = True
     categories = tuple(_category(tags, int(c), truth.tags, int(meaning[c])) for c in columns)
-    told, names = entry.thresholds, [tags.names[c] for c in columns]
+    configured, names = entry.thresholds, [tags.names[c] for c in columns]
     thresholds = per_tag(
         names,
         [tags.category(int(c)) if tags.categories else name for c, name in zip(columns, categories, strict=True)],
-        default=DEFAULT_THRESHOLD if told.default is None else told.default,
-        by_category=told.categories,
-        by_tag=told.tags,
+        default=DEFAULT_THRESHOLD if configured.default is None else configured.default,
+        by_category=configured.categories,
+        by_tag=configured.tags,
     )
-    shared = np.unique(thresholds[[name not in told.tags for name in names]])
+    shared = np.unique(thresholds[[name not in configured.tags for name in names]])
     place = _place(truth.image_ids, entry.scores.image_ids)
     scored = Scored(entry.scores.values, columns, meaning[columns], first, place)
     return Matched(entry, scored, chosen, thresholds, shared, categories)
 
 
-def _place(wanted: tuple[str, ...], given: tuple[str, ...]) -> Integers | None:
-    """Where each given row goes, -1 for nowhere; None where they are the same."""
-    if wanted == given:
+def _place(wanted: tuple[str, ...], present: tuple[str, ...]) -> Integers | None:
+    """Return the row in `wanted` of each image in `present`, -1 if there is none; None if both are the same."""
+    if wanted == present:
         return None
     index = {image_id: row for row, image_id in enumerate(wanted)}
-    return np.array([index.get(image_id, -1) for image_id in given], dtype=np.int64)
+    return np.array([index.get(image_id, -1) for image_id in present], dtype=np.int64)
 
 
 def _category(tags: TagSpace, column: int, truth_tags: TagSpace, truth_column: int) -> str:
-    """The truth's word on a tag's category; the model's where the truth has none."""
+    """Return the category of a tag in the ground truth, or in the model if the ground truth has no categories."""
     return truth_tags.category(truth_column) if truth_tags.categories else tags.category(column)

@@ -1,4 +1,4 @@
-"""Errors explained: where one model is right and another wrong, and which tags are taken for which."""
+"""Analysis of errors: images where one model is right and another wrong, and tags that a model confuses."""
 
 from collections.abc import Iterable, Sequence
 from itertools import permutations
@@ -11,25 +11,29 @@ from scipy.sparse import csc_array
 from arena.metrics.counts import Integers
 
 SHOWN = 5
-"""Images kept of each tag and ordered pair of models; confused tags kept of each tag."""
+"""Images kept per tag and ordered pair of models; confused tags kept per tag."""
 
 
 class Disagreements(NamedTuple):
-    """Images on which one model is right about a tag and another wrong, (k,) each; the clearest of each tag first."""
+    """Images where one model is right about a tag and another is wrong, (k,) each.
+
+    For each tag and pair, the images with the largest difference of scores come first.
+    """
 
     tag: Integers
     image: Integers
     right: Integers
     """Number of the model that is right."""
     wrong: Integers
+    """Number of the model that is wrong."""
     carried: NDArray[np.bool_]
-    """Whether the image carries the tag."""
+    """Whether the image has the tag."""
     right_score: NDArray[np.float32]
     wrong_score: NDArray[np.float32]
 
     @classmethod
     def joined(cls, parts: Iterable["Disagreements"]) -> "Disagreements":
-        """Several as one list."""
+        """Return several lists as one."""
         kinds = (np.int64, np.int64, np.int64, np.int64, np.bool_, np.float32, np.float32)
         empty = cls(*(np.empty(0, kind) for kind in kinds))  # type: ignore[arg-type]
         return cls(*(np.concatenate(columns) for columns in zip(empty, *parts, strict=True)))
@@ -42,11 +46,12 @@ def find_disagreements(
     *,
     tag: int,
 ) -> list[Disagreements]:
-    """Of one tag, for each ordered pair of models that holds the first one, the `SHOWN` images with the widest gap of scores.
+    """Return the `SHOWN` images of one tag with the largest difference of scores, per ordered pair with the first model.
 
     Args:
-        scores, predicted: one a model, (images,).
+        scores, predicted: one per model, float32 and bool (images,).
         labels: bool (images,).
+        tag: value of `Disagreements.tag`.
     """
     found = []
     for right, wrong in permutations(range(len(scores)), 2):
@@ -67,28 +72,30 @@ def find_disagreements(
 
 
 class Confusions(NamedTuple):
-    """Tags that a model gives in place of another, (k,) each."""
+    """Tags that a model predicts in place of another, (k,) each."""
 
     tag: Integers
-    """The false alarm."""
+    """The false positive tag."""
     instead_of: Integers
-    """The tag that was missed on the same images."""
+    """The false negative tag on the same images."""
     images: Integers
+    """Number of images with both errors."""
     expected: NDArray[np.float64]
-    """Images that would show both by chance."""
+    """Number of images expected by chance."""
 
 
 def find_confusions(truth: csc_array, predicted: csc_array) -> Confusions:
-    """For each tag that a model gives falsely, the tags that it misses on the same images more often than by chance.
+    """Return, for each false positive tag, the tags missed on the same images more often than by chance.
 
-    Of each tag the `SHOWN` with the largest excess over chance, in standard errors (Pearson's residual); two images or more.
+    Per tag, the `SHOWN` with the largest excess over chance in standard errors (Pearson's residual) are kept. At least two
+    images are needed.
 
     Args:
         truth, predicted: bool (images, tags).
     """
-    given, carried = _integers(predicted), _integers(truth)
-    hits = given.multiply(carried)
-    false, missed = _integers(given - hits), _integers(carried - hits)
+    guessed, carried = _integers(predicted), _integers(truth)
+    hits = guessed.multiply(carried)
+    false, missed = _integers(guessed - hits), _integers(carried - hits)
     together = (false.T @ missed).tocsr()
     row = np.repeat(np.arange(together.shape[0]), np.diff(together.indptr))
     expected = false.sum(0)[row] * missed.sum(0)[together.indices] / max(1, truth.shape[0])

@@ -1,4 +1,4 @@
-"""The passes over scores and truth: rankings and counts first, then thresholds, then decisions, resamples and errors."""
+"""The two passes over scores and ground truth: rankings and counts first; then predictions, resamples and errors."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -26,20 +26,20 @@ from arena.metrics.thresholds import CHOICES, FoldCounts, Shrunk, assign_folds, 
 from arena.results.recipe import Settings
 
 Advance = Callable[[int], None]
-"""Called with how many more tags are done."""
+"""Called with the number of further tags that are done."""
 
 FINE_STEPS = (0.001, 0.002, 0.005, 0.995, 0.998, 0.999)
-"""Thresholds between the ends of the sweep and its next step, where some tags have their best one."""
+"""Extra thresholds near both ends of the sweep, where some tags have their best threshold."""
 
 
 @dataclass(frozen=True)
 class Regime:
-    """One model's thresholds under one rule.
+    """One model's thresholds under one regime.
 
     Attributes:
-        by_fold: float32 (folds, known), as used: chosen on the other folds, except a vendor's own.
-        final: float32 (known,), for production: chosen on all images.
-        counts: of each known tag, all folds summed, each at its own thresholds.
+        by_fold: float32 (folds, known), thresholds used in this run: chosen on the other folds, except in the regime `own`.
+        final: float32 (known,), thresholds for production: chosen on all images, except in the regime `own`.
+        counts: counts of each known tag, (known,), summed over the folds, each fold at its own thresholds.
     """
 
     by_fold: NDArray[np.float32]
@@ -48,14 +48,15 @@ class Regime:
 
 
 class Regimes(NamedTuple):
-    """One model's regimes."""
+    """All regimes of one model."""
 
     by_name: dict[str, Regime]
     shrunk: Shrunk
+    """Details of the regime `tag`."""
 
 
 class Cleaned(NamedTuple):
-    """Own counts and AP of one model without the cells whose labels are suspected; (compared tags,)."""
+    """Counts at own thresholds and AP of one model, without the cells that are label issues; (compared tags,)."""
 
     counts: TagCounts
     average_precision: Floats
@@ -63,17 +64,17 @@ class Cleaned(NamedTuple):
 
 @dataclass(frozen=True)
 class Uncertainty:
-    """What is known beyond plain figures.
+    """Results of the second pass, and of the parts of the first that need resamples.
 
     Attributes:
-        sampling: folds, units and the groups of tags, over all tags of the truth.
-        weights: of the resamples, float32 (units, replicates).
-        regimes: one a model.
-        resampled: over the compared tags.
-        suspects: likely wrong labels of compared tags; `tag` counts compared tags.
-        suspect_scores: what each model says of them, float32 (suspects, models).
-        cleaned: one a model.
-        disagreements: images where one model is right and another wrong.
+        sampling: folds, units and the groups of tags, over all tags of the ground truth.
+        weights: float32 (units, replicates), weights of the resamples.
+        regimes: one per model.
+        resampled: replicates and predictions over the compared tags.
+        suspects: label issues of compared tags; `tag` is an index of `Measured.compared`.
+        suspect_scores: float32 (suspects, models), the score of each model.
+        cleaned: one per model.
+        disagreements: images where one model is right and another wrong; `tag` is an index of `Measured.compared`.
     """
 
     sampling: Sampling
@@ -91,9 +92,12 @@ class Measured:
     """All numbers of a comparison, in arrays.
 
     Attributes:
-        truth: its rows in the order of the folds.
-        compared: int64, the truth's columns that are compared, ascending.
-        own: one a model, at its own thresholds; (known,).
+        truth: ground truth, its rows in the order of the folds.
+        models: the models.
+        compared: int64 (compared tags,), columns of the ground truth that are compared, ascending.
+        tallies: result of the first pass.
+        own: one per model, counts at its own thresholds, (known,).
+        uncertainty: None without resamples.
     """
 
     truth: Truth
@@ -105,7 +109,7 @@ class Measured:
 
     @cached_property
     def pooling(self) -> csr_array | None:
-        """What adds up values of images by duplicate cluster; float64 (clusters, images). None where there are no clusters."""
+        """Matrix that sums values of images by duplicate cluster, float64 (clusters, images); None without clusters."""
         if self.truth.groups is None:
             return None
         cluster = np.unique(self.truth.groups, return_inverse=True)[1]
@@ -114,9 +118,10 @@ class Measured:
 
     @cached_property
     def related(self) -> Floats:
-        """How many of a tag's images are in the cluster of one of them, on average; float64 (truth tags,), 1 or more.
+        """Mean number of a tag's images in the cluster of one of its images; float64 (truth tags,), 1 or more.
 
-        It is the most that clusters can multiply a variance by: Kish's design effect, of clusters that are all alike.
+        It is the largest factor by which clusters can increase a variance: Kish's design effect if all images of a cluster
+        are alike.
         """
         carried = csc_array(self.truth.values, dtype=np.float64)
         if self.pooling is None:
@@ -124,18 +129,18 @@ class Measured:
         return np.fmax(1.0, divide(square_sums(self.pooling @ carried), np.diff(carried.indptr)))
 
     def ap_effects(self, number: int) -> Floats:
-        """What clusters multiply the variance and the bias of a model's AP by; float64 (known,), 1 to `related`."""
+        """Return the design effect of clusters on variance and bias of a model's AP; float64 (known,), 1 to `related`."""
         most = self.related[self.models[number].scored.truth_columns]
         return np.fmin(np.fmax(self.tallies.models[number].ap_effect, 1.0), most)
 
 
 def square_sums(matrix: csc_array) -> Floats:
-    """Sums of squares of the columns."""
+    """Return the sum of squares of each column; float64 (columns,)."""
     return np.asarray(matrix.multiply(matrix).sum(0), np.float64)
 
 
 def order_by_fold(truth: Truth) -> Truth:
-    """The images, those of a fold together and by identifier, so that no order of a file moves a resample."""
+    """Return the ground truth with its images ordered by fold, then identifier: the order of files has no effect."""
     folds = assign_folds(truth.groups or truth.image_ids)
     return truth.take(np.array(sorted(range(len(folds)), key=lambda row: (folds[row], truth.image_ids[row]))))
 
@@ -149,13 +154,23 @@ def measure(
     settings: Settings,
     advance: Advance,
 ) -> Measured:
-    """Run the passes; the first slice of tags is all compared ones."""
+    """Run both passes.
+
+    Args:
+        truth: ground truth, ordered by `order_by_fold` if there are resamples.
+        models: the models.
+        compared: int64, columns of the ground truth that are compared, ascending.
+        tag_slices: slices of tags; the first must hold all compared tags.
+        image_slices: slices of images.
+        settings: settings of the evaluation.
+        advance: called with the number of further tags that are done.
+    """
     workers = settings.workers or os.cpu_count() or 1
     effective = [settings.counting.effective(one.own) for one in models]
     zero = settings.counting.effective(sweep_thresholds((*FINE_STEPS,)))
     sweeps = [np.unique(np.concatenate([zero, settings.counting.effective(one.shared)])) for one in models]
     sampling = _sampling(truth, tag_slices) if settings.replicates else None
-    with threadpool_limits(1, user_api="blas"):  # the blocks are the threads
+    with threadpool_limits(1, user_api="blas"):  # blocks already run in threads
         inspector = _Inspector(compared)
         tallies = tally(
             [one.scored for one in models], truth.values, sweeps, effective, sampling=sampling,
@@ -194,7 +209,7 @@ def _sampling(truth: Truth, tag_slices: Sequence[TagSlice]) -> Sampling:
 
 
 def _regimes(one: Matched, found: Tally, compared: Integers) -> Regimes:
-    """The vendor's thresholds and the cross-fitted ones."""
+    """Return the regimes of one model: its own thresholds and the cross-fitted ones."""
     is_compared = np.zeros(len(one.columns), np.bool_)
     is_compared[one.chosen[compared]] = True
     category = np.unique(one.categories, return_inverse=True)[1].astype(np.int64)
@@ -222,7 +237,7 @@ def _resample(
     workers: int,
     advance: Advance,
 ) -> Uncertainty:
-    """The second pass, over the compared tags."""
+    """Run the second pass, over the compared tags."""
     chosen = [one.chosen[compared] for one in models]
     everyone = np.arange(len(compared))
     columns = [
@@ -264,9 +279,9 @@ def _resample(
 
 
 class _Inspector:
-    """Looks at single images: labels that no model believes, and images on which models disagree.
+    """Collects single images: label issues, and images on which models disagree.
 
-    Its results are kept by tag, because threads come to them in any order.
+    Results are stored by tag, because threads finish in any order.
     """
 
     def __init__(self, compared: Integers) -> None:
@@ -277,7 +292,7 @@ class _Inspector:
         self.disagreements: dict[int, list[Disagreements]] = {}
 
     def look(self, column: int, ranked: list[Ranked], labels_of: NDArray[np.bool_]) -> None:
-        """Find the suspected labels of a tag of the truth, and each model's AP without them."""
+        """Find the label issues of a tag of the ground truth, and the AP of each model without them."""
         tag = self.place.get(column)
         if tag is None:
             return
@@ -304,11 +319,11 @@ class _Inspector:
             self.disagreements[tag] = find_disagreements(scores, predicted, carried[row], tag=tag)
 
     def all_suspects(self) -> Suspects:
-        """Of every tag, ranked."""
+        """Return the label issues of all tags, ranked."""
         return labels.rank_suspects(self.suspects[tag] for tag in sorted(self.suspects))
 
     def scores_of(self, found: Suspects, images: int, models: int) -> NDArray[np.float32]:
-        """What each model says of the suspects, in their order: float32 (suspects, models)."""
+        """Return the score of each model for the label issues, in their order; float32 (suspects, models)."""
         by_tag = sorted(self.suspects)
         cells = np.concatenate([np.empty(0, np.int64), *(tag * images + self.suspects[tag].image for tag in by_tag)])
         scores = np.concatenate([np.empty((0, models), np.float32), *(self.scores[tag] for tag in by_tag)])
@@ -316,24 +331,25 @@ class _Inspector:
         return scores[order[np.searchsorted(cells, found.tag * images + found.image, sorter=order)]]
 
     def all_disagreements(self) -> Disagreements:
-        """Of every tag, in order."""
+        """Return the disagreements of all tags, in order of the tags."""
         return Disagreements.joined(one for tag in sorted(self.disagreements) for one in self.disagreements[tag])
 
     def cleaned(self, number: int, found: Suspects, own: TagCounts, ap: Floats, predicted: csc_array) -> Cleaned:
-        """One model's counts and AP of the compared tags without suspected cells.
+        """Return the counts and AP of one model over the compared tags without the cells that are label issues.
 
         Args:
-            found: of every tag.
-            own, ap: with them.
-            predicted: bool (images, compared tags), at its own thresholds.
+            number: index of the model.
+            found: label issues of all tags.
+            own, ap: counts and AP with these cells, (compared tags,).
+            predicted: bool (images, compared tags), predictions at its own thresholds.
         """
         images, tags = predicted.shape
         cells = np.repeat(np.arange(tags), np.diff(predicted.indptr)) * images + predicted.indices  # ascending
         suspected = found.tag * images + found.image
-        given = np.searchsorted(cells, suspected, side="right") > np.searchsorted(cells, suspected)
+        is_predicted = np.searchsorted(cells, suspected, side="right") > np.searchsorted(cells, suspected)
         tp, fp, positives = own.tp.copy(), own.fp.copy(), own.positives.copy()
-        np.subtract.at(tp, found.tag[given & ~found.missing], 1)
-        np.subtract.at(fp, found.tag[given & found.missing], 1)
+        np.subtract.at(tp, found.tag[is_predicted & ~found.missing], 1)
+        np.subtract.at(fp, found.tag[is_predicted & found.missing], 1)
         np.subtract.at(positives, found.tag[~found.missing], 1)
         average = ap.copy()
         for tag, values in self.ap.items():

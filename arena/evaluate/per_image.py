@@ -1,4 +1,4 @@
-"""Figures of images rather than of tags: how good a model's first k tags are, F1 an image, and its rating head."""
+"""Metrics per image for the summary: precision and recall at k, samples F1, and the rating head."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,20 +13,24 @@ from arena.evaluate.passes import Measured
 from arena.metrics import intervals, per_image
 
 TOP = (1, 5, 10, 20)
-"""How many of the first tags are looked at."""
+"""Values of k for precision and recall at k."""
 
 ROWS = 256
 """Images ranked at a time."""
 
 RATING = "rating"
-"""The category of a head that gives every image exactly one class."""
+"""Category of the tags of a head that chooses exactly one class for each image."""
 
 RATING_LETTERS = {"g": "general", "s": "sensitive", "q": "questionable", "e": "explicit"}
-"""Danbooru's letters today."""
+"""Danbooru's current rating letters."""
 
 
 def figures(measured: Measured, number: int) -> dict[str, Any]:
-    """Precision and recall at k, mean F1 of images at the model's own thresholds, and its ratings where it has any."""
+    """Return the `per_image` entry of a model in `summary.json`.
+
+    It holds precision and recall at k, samples F1 at the model's own thresholds (with resamples only), and the metrics of
+    its rating head if there is one.
+    """
     model, truth = measured.models[number], measured.truth
     found: dict[str, Any] = {}
     if len(measured.compared):
@@ -47,7 +51,7 @@ def figures(measured: Measured, number: int) -> dict[str, Any]:
 
 
 def _hits(model: Matched, columns: NDArray[np.int64], carried: csr_array) -> NDArray[np.float64]:
-    """Carried tags among the first k of each image; float64 (len(TOP), images)."""
+    """Return the number of true tags among the top k of each image; float64 (len(TOP), images)."""
     place, hits = model.scored.place, np.zeros((len(TOP), carried.shape[0]))
     others = np.setdiff1d(np.arange(len(model.entry.scores.tags)), columns)
 
@@ -56,7 +60,7 @@ def _hits(model: Matched, columns: NDArray[np.int64], carried: csr_array) -> NDA
         if (where < 0).any():
             tile, where = tile[where >= 0], where[where >= 0]
         scores = tile.astype(np.float32)
-        scores[:, others] = -1  # below every score; quicker than gathering the other columns
+        scores[:, others] = -1  # below every score; faster than selecting the compared columns
         rows, tags = carried[where].nonzero()
         hits[:, where] = per_image.hits_at_k(scores, rows.astype(np.int64), columns[tags], TOP)
 
@@ -72,7 +76,7 @@ def _hits(model: Matched, columns: NDArray[np.int64], carried: csr_array) -> NDA
 
 
 def _rating(measured: Measured, model: Matched) -> dict[str, Any] | None:
-    """The rating head, where the model has one and the images' ratings are known."""
+    """Return the metrics of the rating head; None if the model has none or no rating of an image is known."""
     tags = model.entry.scores.tags
     columns = [c for c in range(len(tags)) if tags.category(c) == RATING]
     classes = [_class_name(tags.names[c]) for c in columns]
@@ -91,7 +95,7 @@ def _rating(measured: Measured, model: Matched) -> dict[str, Any] | None:
 
 
 def _rating_labels(measured: Measured, classes: Sequence[str]) -> NDArray[np.int64]:
-    """The class of each image, -1 where it is not known: by tags of the truth, else by the images' rating."""
+    """Return the class of each image, -1 if unknown: from tags of the ground truth, else from the images' rating column."""
     truth, places = measured.truth, {name: place for place, name in enumerate(classes)}
     label = np.full(len(truth.image_ids), -1)
     columns = [
@@ -108,5 +112,5 @@ def _rating_labels(measured: Measured, classes: Sequence[str]) -> NDArray[np.int
 
 
 def _class_name(tag: str) -> str:
-    """`rating:general` and `rating_general` as `general`."""
+    """Return the class of a rating tag: `rating:general` and `rating_general` give `general`."""
     return tag.removeprefix("rating:").removeprefix("rating_")

@@ -1,4 +1,4 @@
-"""Figures of every tag with their intervals, and each tag's paired difference between models."""
+"""Metrics of every tag with their intervals, and paired differences between models on every tag."""
 
 from collections.abc import Sequence
 from itertools import combinations
@@ -18,11 +18,11 @@ from arena.metrics.tally import Tally
 from arena.results.recipe import Settings
 
 Q_LIMIT = 0.05
-"""Share of false discoveries that is allowed among the tags called different."""
+"""False discovery rate that is allowed among the tags called different."""
 
 
 class TagIntervals(NamedTuple):
-    """Of one model, (known,) each; NaN where undefined, or without resamples."""
+    """Intervals of one model, (known,) each; NaN where undefined, or without resamples."""
 
     precision: Interval
     recall: Interval
@@ -31,7 +31,13 @@ class TagIntervals(NamedTuple):
 
 
 def per_tag(measured: Measured, intervals_of: Sequence[TagIntervals], settings: Settings) -> pd.DataFrame:
-    """A row a model and tag that the truth knows; see `PER_TAG_COLUMNS`."""
+    """Return `per_tag.parquet`: one row per model and known tag.
+
+    Args:
+        measured: the comparison.
+        intervals_of: one per model, from `tag_intervals`.
+        settings: settings of the evaluation.
+    """
     frames = [_frame(measured, number, own, settings) for number, own in enumerate(intervals_of)]
     return pd.concat(frames, ignore_index=True)
 
@@ -60,7 +66,7 @@ def _frame(measured: Measured, number: int, within: TagIntervals, settings: Sett
 
 
 def _metrics(own: TagCounts, tally: Tally, within: TagIntervals, settings: Settings) -> dict[str, Floats]:
-    """The columns of `registry.TAG_COLUMNS`, (known,) each."""
+    """Return the columns of `registry.TAG_COLUMNS`, (known,) each."""
     by_convention, intervals_of = settings.counting.ratios(own)._asdict(), within._asdict()
     columns: dict[str, Floats] = {}
     for metric in TAG_COLUMNS:
@@ -76,7 +82,7 @@ def _metrics(own: TagCounts, tally: Tally, within: TagIntervals, settings: Setti
 
 
 def tag_intervals(measured: Measured, number: int) -> TagIntervals:
-    """Of every tag that one model knows."""
+    """Return the intervals of every known tag of one model."""
     own, tally, found = measured.own[number], measured.tallies.models[number], measured.uncertainty
     if found is None:
         nothing = np.full(len(own.tp), np.nan)
@@ -96,9 +102,9 @@ def tag_intervals(measured: Measured, number: int) -> TagIntervals:
 
 
 def design_effects(measured: Measured, number: int) -> Floats:
-    """What clusters of near duplicates multiply the variance of precision, recall and F1 by; (3, known), 1 or more.
+    """Return the design effects of duplicate clusters on precision, recall and F1; float64 (3, known), 1 or more.
 
-    Of a tag that is not compared it is `Measured.related`, the most that clusters can do.
+    For a tag that is not compared it is `Measured.related`, the largest possible value.
     """
     model, found, clusters = measured.models[number], measured.uncertainty, measured.pooling
     effects = np.tile(measured.related[model.scored.truth_columns], (3, 1))
@@ -130,11 +136,11 @@ TAG_DIFFERENCE_COLUMNS = (
     "first", "second", "tag", "category", "support",
     *(f"{key}_{name}" for key in TESTED for name in ("difference", "low", "high", "p", "q", "higher")),
 )  # fmt: skip
-"""Columns of `tag_differences.parquet`: first less second, on the truth's tags."""
+"""Columns of `tag_differences.parquet`: first minus second, for tags of the ground truth."""
 
 
 def tag_differences(measured: Measured, intervals_of: Sequence[TagIntervals]) -> pd.DataFrame:
-    """A row a pair of models and compared tag."""
+    """Return `tag_differences.parquet`: one row per pair of models and compared tag; empty without resamples."""
     found, models = measured.uncertainty, measured.models
     frames = [pd.DataFrame(columns=list(TAG_DIFFERENCE_COLUMNS))]
     if found is not None and len(measured.compared):
@@ -177,9 +183,9 @@ def _pair_frame(measured: Measured, a: int, b: int, intervals_of: Sequence[TagIn
 
 
 def _ap_differences(measured: Measured, a: int, b: int) -> Sequence[Floats]:
-    """Difference of AP of each compared tag, both ends of its interval, and p; by the influence of each image on both.
+    """Return the difference of AP of each compared tag, both ends of its interval, and p; from the influence of each unit.
 
-    The distribution is Student's with as many degrees of freedom as there are positives but one.
+    The distribution is Student's with positives - 1 degrees of freedom.
     """
     compared = measured.compared
     (first, one), (second, two) = ((measured.tallies.models[k], measured.models[k].chosen[compared]) for k in (a, b))

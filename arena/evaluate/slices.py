@@ -1,4 +1,4 @@
-"""The parts of a comparison that get figures of their own: some of the tags, or some of the images."""
+"""Slices of a comparison: subsets of the tags, or of the images, with their own metrics."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -14,30 +14,34 @@ from arena.results.recipe import SLICE_COLUMNS, Settings
 
 
 class TagSlice(NamedTuple):
-    """Some of the compared tags."""
+    """A subset of the compared tags."""
 
     slice: str
-    """By what: `all`, `category`, `support`, `group`."""
+    """What the tags are sliced by: `all`, `category`, `support` or `group`."""
     value: str
     title: str
     tags: Integers
-    """Columns of the truth, ascending."""
+    """Columns of the ground truth, ascending; int64."""
 
 
 class ImageSlice(NamedTuple):
-    """Some of the images."""
+    """A subset of the images."""
 
     slice: str
-    """By which column."""
+    """Column that the images are sliced by."""
     value: str
     member: NDArray[np.bool_]
+    """bool (images,), which images belong to it."""
 
 
 def tag_slices(truth: Truth, compared: Integers, categories: Sequence[str], settings: Settings) -> list[TagSlice]:
-    """All compared tags, then by category, by support, by named group; a slice without a compared tag is left out.
+    """Return slices of the tags: all compared tags, then by category, by support, by group; empty slices are left out.
 
     Args:
-        categories: of each compared tag.
+        truth: ground truth.
+        compared: int64, its columns that are compared.
+        categories: category of each compared tag.
+        settings: settings of the evaluation; its tag groups are used.
     """
     support = np.diff(truth.values.indptr)[compared]
     bands, names = support_band(support), np.array(categories, dtype=object)
@@ -56,10 +60,12 @@ def tag_slices(truth: Truth, compared: Integers, categories: Sequence[str], sett
 
 
 def image_slices(truth: Truth, settings: Settings) -> list[ImageSlice]:
-    """The images by each column asked for; a default column that is not there, or has one value, is left out.
+    """Return slices of the images by each column of the settings; a column with one value is left out.
+
+    Default columns that do not exist are left out too.
 
     Raises:
-        ArenaError: a column that was asked for by name is not there.
+        ArenaError: a column that the settings name, other than by default, does not exist.
     """
     columns = {name: np.array(values, dtype=object) for name, values in truth.images.items()}
     if {"width", "height"} <= columns.keys():
@@ -68,7 +74,7 @@ def image_slices(truth: Truth, settings: Settings) -> list[ImageSlice]:
     for name in settings.slices:
         if name not in columns:
             if tuple(settings.slices) != SLICE_COLUMNS:
-                raise ArenaError(f"--slices {name}: no such column of the images. {nearest(name, columns)}")
+                raise ArenaError(f"--slices {name}: the images have no such column. {nearest(name, columns)}")
             continue
         parts = column_slices(columns[name], name=name)
         if len(parts) > 1:

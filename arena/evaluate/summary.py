@@ -1,4 +1,4 @@
-"""The summary of a result: every model's figures over all compared tags, regime by regime, and who ranks where."""
+"""The summary of a result: metrics of every model over all compared tags under each regime, and ranks."""
 
 from typing import Any
 
@@ -18,11 +18,13 @@ from arena.results.run_folder import SCHEMA
 def summarise(
     measured: Measured, found: Aggregates, differences: pd.DataFrame, skipped: int, settings: Settings
 ) -> dict[str, Any]:
-    """What `summary.json` holds.
+    """Return the content of `summary.json`.
 
     Args:
-        found, differences: of `measured`.
-        skipped: images that no model could read.
+        measured: the comparison.
+        found, differences: aggregates and differences of `measured`.
+        skipped: number of images that at least one model skipped.
+        settings: settings of the evaluation.
     """
     truth, names = measured.truth, [one.entry.name for one in measured.models]
     ranked = len(names) > 1 and found.replicates is not None
@@ -77,7 +79,7 @@ def _model_summary(measured: Measured, number: int, found: Aggregates) -> dict[s
 
 
 def _regime(measured: Measured, number: int, found: Aggregates, place: int) -> dict[str, Any]:
-    """The figures of all compared tags under one regime, with intervals where there are resamples."""
+    """Return the metrics over all compared tags under one regime, with intervals if there are resamples."""
     row: dict[str, Any] = {"tags": len(measured.compared)}
     for figure, name in enumerate(AGGREGATES):
         here = (number, figure, place)
@@ -98,12 +100,12 @@ def _regime(measured: Measured, number: int, found: Aggregates, place: int) -> d
 
 
 def _plain(threshold: np.float32) -> float:
-    """A float32 as the shortest number that means it."""
+    """Return the number with the fewest digits that identifies a float32."""
     return float(str(threshold))
 
 
 def _labels_summary(measured: Measured, settings: Settings) -> dict[str, Any]:
-    """How many labels every model contradicts, and each model's figures where those are left out."""
+    """Return the number of label issues, and the metrics of each model without them; empty without resamples."""
     found = measured.uncertainty
     if found is None:
         return {}

@@ -1,4 +1,4 @@
-"""The tables of a result beside the per-tag ones: sweeps, regimes, slices, calibration, images, labels, errors."""
+"""All tables of a result except the per-tag ones: sweeps, regimes, slices, calibration, images, labels, errors."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,7 +17,7 @@ from arena.results.recipe import Settings
 
 
 def _nominal(measured: Measured, number: int, settings: Settings) -> np.ndarray:
-    """The thresholds of a sweep as they are named, before a convention moved them."""
+    """Return the thresholds of a sweep before the counting convention moved them."""
     effective = measured.tallies.models[number].thresholds
     if not settings.counting.above:
         return effective
@@ -25,7 +25,7 @@ def _nominal(measured: Measured, number: int, settings: Settings) -> np.ndarray:
 
 
 def sweep(measured: Measured, settings: Settings) -> pd.DataFrame:
-    """A row a model and threshold: macro and micro figures over the compared tags."""
+    """Return one row per model and threshold: macro and micro metrics over the compared tags."""
     rows: list[dict[str, Any]] = []
     for number, model in enumerate(measured.models):
         counts, compared = measured.tallies.models[number].counts, model.chosen[measured.compared]
@@ -41,9 +41,9 @@ def sweep(measured: Measured, settings: Settings) -> pd.DataFrame:
 
 
 def tag_sweep(measured: Measured, settings: Settings) -> pd.DataFrame:
-    """A row a model, tag and threshold: tp, fp, fn, tn.
+    """Return one row per model, tag and threshold: tp, fp, fn, tn.
 
-    Models and tags are numbered here: to find the categories of a million strings takes three times as long.
+    Categorical codes are computed here, because finding the categories of a million strings takes three times as long.
     """
     models = pd.Index(sorted(model.entry.name for model in measured.models))
     tags = pd.Index(sorted({name for model in measured.models for name in model.names}))
@@ -65,7 +65,7 @@ def tag_sweep(measured: Measured, settings: Settings) -> pd.DataFrame:
 
 
 def slices(found: Aggregates, models: Sequence[str]) -> pd.DataFrame:
-    """A row a slice, value and model: figures at the model's own thresholds, with intervals."""
+    """Return one row per slice, value and model: metrics at the model's own thresholds, with intervals."""
     rows: list[dict[str, Any]] = []
     for place, target in enumerate(found.targets):
         if target.regime != "own":
@@ -84,7 +84,7 @@ def slices(found: Aggregates, models: Sequence[str]) -> pd.DataFrame:
 
 
 def thresholds(measured: Measured, settings: Settings) -> pd.DataFrame:
-    """A row a model, regime and known tag: the threshold for production, and what it gives by the cross-fit."""
+    """Return one row per model, regime and known tag: the threshold for production, and its cross-fitted metrics."""
     frames = [pd.DataFrame(columns=["model", "regime", "tag", "category", "threshold", "precision", "recall", "f1"])]
     for number, model in enumerate(measured.models):
         if measured.uncertainty is None:
@@ -106,7 +106,7 @@ def thresholds(measured: Measured, settings: Settings) -> pd.DataFrame:
 
 
 def reliability(measured: Measured) -> pd.DataFrame:
-    """A row a model and bin of scores, over the compared tags: mean score, and share of cells that carry the tag."""
+    """Return one row per model and bin of scores, over the compared tags: mean score, and share of positive cells."""
     rows: list[dict[str, Any]] = []
     for number, model in enumerate(measured.models):
         total = _compared_bins(measured, number, model)
@@ -121,7 +121,7 @@ def reliability(measured: Measured) -> pd.DataFrame:
 
 
 def expected_calibration_error(measured: Measured, number: int) -> float:
-    """Of one model, over all cells of compared tags."""
+    """Return the expected calibration error of one model over all cells of compared tags."""
     return float(calibration.expected_calibration_error(_compared_bins(measured, number, measured.models[number])))
 
 
@@ -131,7 +131,7 @@ def _compared_bins(measured: Measured, number: int, model: Matched) -> calibrati
 
 
 def errors(measured: Measured) -> pd.DataFrame:
-    """A row a model, compared tag and image: the highest-scored images without the tag, the lowest-scored with it."""
+    """Return one row per model, compared tag and image: the highest-scored false positives, the lowest-scored misses."""
     ids = np.array(measured.truth.image_ids, dtype=object)
     frames = [pd.DataFrame(columns=["model", "tag", "kind", "rank", "image_id", "score", "predicted"])]
     for number, model in enumerate(measured.models):
@@ -160,12 +160,12 @@ def errors(measured: Measured) -> pd.DataFrame:
 
 
 def tally_threshold(measured: Measured, number: int) -> np.ndarray:
-    """The model's own threshold of each known tag, as used."""
+    """Return the model's own threshold of each known tag, as moved by the counting convention; float32 (known,)."""
     return measured.own[number].thresholds
 
 
 def confusions(measured: Measured) -> pd.DataFrame:
-    """A row a model, tag and tag taken for it: images on which the one is a false alarm and the other a miss."""
+    """Return one row per model and pair of confused tags: images where one is a false positive and the other is missed."""
     frames = [pd.DataFrame(columns=["model", "tag", "instead_of", "images", "expected"])]
     if measured.uncertainty is not None:
         names = np.array([measured.truth.tags.names[c] for c in measured.compared], dtype=object)
@@ -184,7 +184,7 @@ def confusions(measured: Measured) -> pd.DataFrame:
 
 
 def disagreements(measured: Measured) -> pd.DataFrame:
-    """A row an image on which one model is right about a tag and the other wrong, the widest gaps of each tag."""
+    """Return one row per image, tag and pair of models: one is right, the other wrong; largest score differences first."""
     columns = ["tag", "image_id", "carried", "right", "wrong", "right_score", "wrong_score"]
     if measured.uncertainty is None:
         return pd.DataFrame(columns=columns)
@@ -199,9 +199,9 @@ def disagreements(measured: Measured) -> pd.DataFrame:
 
 
 def suspects(measured: Measured) -> pd.DataFrame:
-    """A row a label that every model contradicts: the likely missing, then the likely wrong, the strongest first.
+    """Return one row per label issue: likely missing labels, then likely wrong labels, the strongest first.
 
-    Columns `score_<model>` hold what each model says of the image.
+    The columns `score_<model>` hold the score of each model for the image.
     """
     columns = ["kind", "tag", "image_id", "strength", *(f"score_{model.entry.name}" for model in measured.models)]
     if measured.uncertainty is None:
@@ -210,6 +210,6 @@ def suspects(measured: Measured) -> pd.DataFrame:
     tags = np.array([measured.truth.tags.names[c] for c in measured.compared], dtype=object)
     ids = np.array(measured.truth.image_ids, dtype=object)
     kind = np.where(found.missing, "missing", "wrong")
-    scores = measured.uncertainty.suspect_scores.astype(str).astype(np.float64)  # as short as float32 is written
+    scores = measured.uncertainty.suspect_scores.astype(str).astype(np.float64)  # the shortest decimals of float32
     values = (kind, tags[found.tag], ids[found.image], found.strength, *scores.T)
     return pd.DataFrame(dict(zip(columns, values, strict=True)))

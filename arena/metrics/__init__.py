@@ -1,1 +1,1 @@
-"""From scores to numbers: counts, rankings, thresholds. numpy and scipy only."""
+"""Metrics computed from scores: counts, rankings, thresholds, intervals and tests. Depends on numpy and scipy only."""

@@ -1,6 +1,6 @@
-"""How scores are read for counting: blocks of tags, turned tag-major, from panels of columns, by several threads.
+"""Read score matrices by blocks of tags: panels of columns are loaded, and threads transpose each block to tag-major.
 
-Memory is bounded by a panel and a block a thread, whatever the number of images and tags.
+Memory is bounded by one panel plus one block per thread, whatever the number of images and tags.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -18,23 +18,23 @@ from arena.metrics.counts import Integers
 Result = TypeVar("Result")
 
 BLOCK_TAGS = 32
-"""Tags turned tag-major and sorted at a time, unless a block would exceed `BLOCK_BYTES`; 16 cost a tenth more for the calls,
-64 of 32,768 images gain nothing and hold twice the memory."""
+"""Tags per block, unless the block would exceed `BLOCK_BYTES`. With 16 tags the calls cost 10 % more time; with 64 tags of
+32,768 images nothing is gained and memory doubles."""
 
 BLOCK_BYTES = 32 << 20
-"""Scores of a block; each thread needs about ten times as much."""
+"""Largest size of the scores of one block, in bytes; each thread needs about ten times as much memory."""
 
 TILE_IMAGES = 256
-"""Images of a block turned at a time. A tile of 32 tags is 32 KiB, so that what is gathered and turned stays in the first
-cache: 0.07 ms a tag of 32,768 images, where turning 64 images in place takes 0.08 to 0.11 ms by the width of the matrix, and
-the whole block at once 0.4 ms."""
+"""Images transposed at a time. A tile of 32 tags is 32 KiB, so it stays in the L1 cache: 0.07 ms per tag of 32,768 images.
+Transposing 64 images in place takes 0.08 to 0.11 ms, depending on the width of the matrix; the whole block at once 0.4 ms."""
 
 KEPT_BYTES = 31 << 20
-"""A block of memory of nearly the largest size (32 MiB) that glibc keeps for reuse once it saw one freed. Until then it hands
-every array of a block back to the system and has it zeroed again for the next one, an eighth of the time of a pass."""
+"""Size of a dummy allocation, in bytes, just below the largest size (32 MiB) that glibc keeps for reuse after it was freed
+once. Without it glibc returns every array of a block to the system and gets zeroed memory for the next block, which costs an
+eighth of the time of a pass."""
 
 PANEL_BYTES = 1 << 30
-"""Columns held in memory at a time, over all models; scores of 32,768 images and 6,000 tags come in one or two panels."""
+"""Bytes of columns held in memory at a time, over all models; 32,768 images and 6,000 tags need one or two panels."""
 
 
 class Columns(Protocol):
@@ -42,22 +42,22 @@ class Columns(Protocol):
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Of the scores."""
+        """Data type of the scores."""
 
     def columns(self, wanted: Integers, place: Integers | None) -> NDArray[Any]:
-        """Some columns, each row where `place` says, (images, len(wanted))."""
+        """Return the wanted columns, (images, len(wanted)), with rows moved as `Scored.place` describes."""
 
 
 @dataclass(frozen=True)
 class Scored:
-    """One model's columns that the truth knows.
+    """The columns of one model whose tags the ground truth has.
 
     Attributes:
         matrix: scores, 0 to 1.
-        columns: int64 (known,), the column of each.
-        truth_columns: int64 (known,), the truth's column of each, ascending.
-        first: bool (known,), which of several columns for one tag of the truth stands for it in comparisons.
-        place: int64 (rows of the matrix,), at which image of the truth each row goes, -1 for nowhere; None where they agree.
+        columns: int64 (known,), column of the matrix of each known tag.
+        truth_columns: int64 (known,), column of the ground truth of each known tag, ascending.
+        first: bool (known,), which column represents a tag of the ground truth in comparisons, if several map to it.
+        place: int64 (rows of the matrix,), image of the ground truth of each row, -1 for none; None if the rows are the same.
     """
 
     matrix: Columns
@@ -67,16 +67,16 @@ class Scored:
     place: Integers | None = None
 
     def within(self, truth_tags: slice) -> slice:
-        """Which of `columns` belong to a range of tags of the truth."""
+        """Return the range of `columns` that belongs to a range of tags of the ground truth."""
         start, stop = np.searchsorted(self.truth_columns, [truth_tags.start, truth_tags.stop])
         return slice(int(start), int(stop))
 
 
 class Block(NamedTuple):
-    """One model's columns of a block of tags."""
+    """The columns of one model for a block of tags."""
 
     known: slice
-    """Which of `Scored.columns` they are."""
+    """Range of `Scored.columns`."""
     scores: NDArray[np.float32]
     """(known, images)."""
 
@@ -87,12 +87,15 @@ def over_blocks(
     work: Callable[[slice, list[Block]], Result],
     workers: int,
 ) -> Iterator[tuple[int, Result]]:
-    """Call `work` with every block of tags of the truth and every model's columns of it, in threads.
+    """Call `work` in threads with every block of tags of the ground truth and the columns of every model for it.
 
     Args:
-        shape: of the truth, (images, tags).
+        models: columns of each model.
+        shape: shape of the ground truth, (images, tags).
+        work: called with the range of tags of the ground truth and one block per model.
+        workers: number of threads.
 
-    Yields: the number of tags of a block and what `work` gave, in the order of the tags whatever the threads do.
+    Yields: the number of tags of a block and the result of `work`, always in the order of the tags.
     """
     np.empty(KEPT_BYTES, np.uint8)
     step = max(1, min(BLOCK_TAGS, BLOCK_BYTES // max(1, 4 * shape[0])))
@@ -102,7 +105,10 @@ def over_blocks(
 
 
 def _panels(models: Sequence[Scored], shape: tuple[int, int], step: int) -> Iterator[slice]:
-    """Ranges of tags of nearly equal width, whole blocks but for the last, whose columns take about `PANEL_BYTES` at most."""
+    """Yield ranges of tags of nearly equal width whose columns take about `PANEL_BYTES` at most.
+
+    Each range is a whole number of blocks, except the last.
+    """
     images, tags = shape
     total = sum(images * model.matrix.dtype.itemsize * len(model.columns) for model in models)
     blocks = ceil(tags / step)
@@ -118,25 +124,25 @@ def _over_panel(
     work: Callable[[slice, list[Block]], Result],
     pool: ThreadPoolExecutor,
 ) -> Iterator[tuple[int, Result]]:
-    """`over_blocks` of one panel, whose memory is given back at the end: two panels are never held at once."""
+    """Run `over_blocks` on one panel. Its memory is freed at the end, so two panels are never held at once."""
     known = [model.within(panel) for model in models]
-    held = list(pool.map(lambda model, k: model.matrix.columns(model.columns[k], model.place), models, known))
+    loaded = list(pool.map(lambda model, k: model.matrix.columns(model.columns[k], model.place), models, known))
 
-    def turned(start: int) -> Result:
+    def run_block(start: int) -> Result:
         truth_tags = slice(start, min(start + step, panel.stop))
         blocks = []
-        for model, k, matrix in zip(models, known, held, strict=True):
-            own = model.within(truth_tags)
-            blocks.append(Block(own, tag_major(matrix[:, own.start - k.start : own.stop - k.start])))
+        for model, k, matrix in zip(models, known, loaded, strict=True):
+            block = model.within(truth_tags)
+            blocks.append(Block(block, tag_major(matrix[:, block.start - k.start : block.stop - k.start])))
         return work(truth_tags, blocks)
 
     starts = range(panel.start, panel.stop, step)
-    for start, result in zip(starts, pool.map(turned, starts), strict=True):
+    for start, result in zip(starts, pool.map(run_block, starts), strict=True):
         yield min(step, panel.stop - start), result
 
 
 def labels_of(truth: csc_array, tags: slice) -> NDArray[np.bool_]:
-    """Which images carry each of some tags; bool (tags, images)."""
+    """Return the labels of a range of tags as a dense matrix; bool (tags, images)."""
     labels = np.zeros((tags.stop - tags.start, truth.shape[0]), np.bool_)
     inside = slice(truth.indptr[tags.start], truth.indptr[tags.stop])
     rows = np.repeat(np.arange(len(labels)), np.diff(truth.indptr[tags.start : tags.stop + 1]))
@@ -145,10 +151,10 @@ def labels_of(truth: csc_array, tags: slice) -> NDArray[np.bool_]:
 
 
 def tag_major(matrix: NDArray[Any]) -> NDArray[np.float32]:
-    """An (images, tags) matrix turned to contiguous rows a tag, float32 (tags, images)."""
+    """Return an (images, tags) matrix transposed to one contiguous row per tag, float32 (tags, images)."""
     images, tags = matrix.shape
-    turned = np.empty((tags, images), np.float32)
+    transposed = np.empty((tags, images), np.float32)
     for start in range(0, images, TILE_IMAGES):
         part = slice(start, start + TILE_IMAGES)
-        turned[:, part] = matrix[part].copy().T  # gathered first: rows lie as far apart as the matrix is wide
-    return turned
+        transposed[:, part] = matrix[part].copy().T  # copied first, because the rows of a wide matrix are far apart
+    return transposed

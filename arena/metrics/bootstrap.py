@@ -1,10 +1,10 @@
-"""The clustered bootstrap: what every aggregate would have been on other images of the same kind.
+"""Clustered bootstrap of every aggregate metric.
 
-What is resampled is a unit: an image, or a cluster of near duplicates, because such images are no independent evidence. The
-same resamples serve every model, so that differences are paired. Counts of all replicates come from one sparse product: the
-rows say which images a tag has, or a model predicts, and the columns of the weights how often a replicate drew each unit.
-Mean average precision, which is no function of counts, follows to first order from the influence of each unit (see
-`ranking.influence`) under the same weights.
+The resampled unit is an image, or a cluster of near duplicates, because near duplicates are not independent evidence. All
+models share the same resamples, so differences between models are paired. The counts of all replicates come from one sparse
+product: a row of the left matrix lists the images that have a tag, or that a model predicts it for; a column of the weights
+holds how often a replicate drew each unit. Mean average precision is not a function of counts. Its replicates follow to first
+order from the influence of each unit (see `ranking.influence`) under the same weights.
 """
 
 from collections.abc import Sequence
@@ -23,18 +23,21 @@ from arena.metrics.significance import Paired
 from arena.metrics.tally import Sampling
 
 REPLICATES = 1000
-"""Resamples of every interval."""
+"""Default number of resamples."""
 
 DRAWN_TOGETHER = 32
-"""Resamples drawn before they are written across the weights: 0.25 s for 1,000 of 32,768 units, where turning all of them at
-the end takes 0.85 s and twice the memory."""
+"""Resamples drawn before they are written to the columns of the weights: 0.25 s for 1,000 resamples of 32,768 units.
+Transposing all of them at the end takes 0.85 s and twice the memory."""
 
 MAX_UNITS = 1 << 15
-"""Units that are resampled; more clusters than that are dealt into so many bags, which bounds the memory of the weights."""
+"""Largest number of resampled units. More clusters than this are merged into this many bags, which bounds the memory of the
+weights."""
 
 
 def units_of(groups: Sequence[str]) -> Integers:
-    """A number for each image's group, dealt into at most `MAX_UNITS` bags in order of first appearance; int64 (images,).
+    """Return the unit of each image; int64 (images,), 0 to `MAX_UNITS` - 1.
+
+    Groups are numbered in order of first appearance, modulo `MAX_UNITS`.
 
     >>> units_of(["x", "y", "x"]).tolist()
     [0, 1, 0]
@@ -44,7 +47,10 @@ def units_of(groups: Sequence[str]) -> Integers:
 
 
 def draw_weights(units: int, replicates: int, seed: int) -> NDArray[np.float32]:
-    """How often each replicate draws each unit, with replacement, as many as there are; float32 (units, replicates)."""
+    """Return how often each replicate draws each unit; float32 (units, replicates).
+
+    Each replicate draws `units` units with replacement.
+    """
     rng = np.random.default_rng(seed)
     weights = np.empty((units, replicates), np.float32)
     some = np.empty((DRAWN_TOGETHER, units), np.float32)
@@ -60,24 +66,24 @@ class SliceRows(NamedTuple):
     """The images of one slice."""
 
     images: Integers
-    """Ascending; int64 (images of the slice,)."""
+    """Row numbers, ascending; int64 (images of the slice,)."""
     member: NDArray[np.bool_]
     """bool (all images,)."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is resampled.
+    """Inputs of the bootstrap.
 
     Attributes:
         truth: bool (images, compared tags).
-        models: each with one column a compared tag.
-        thresholds: one a model, float32 (regimes, folds, compared tags); the first regime is each model's own.
-        sampling: its groups are over the compared tags, the first of them all.
+        models: one per model, each with one column per compared tag.
+        thresholds: one per model, float32 (regimes, folds, compared tags); the first regime is the model's own thresholds.
+        sampling: its groups are over the compared tags; the first group holds all of them.
         weights: float32 (units, replicates).
-        convention: how figures follow from counts.
-        clustered: whether some unit holds more than one image of a duplicate cluster.
-        slices: parts of the images.
+        convention: how precision, recall and F1 follow from counts.
+        clustered: whether some duplicate cluster holds more than one image.
+        slices: subsets of the images.
     """
 
     truth: csc_array
@@ -92,13 +98,13 @@ class Plan:
 
 @dataclass
 class SliceFigures:
-    """One model on parts of the images, per compared tag.
+    """Counts and AP of one model on slices of the images, per compared tag.
 
     Attributes:
-        images: int64 (slices,).
-        tp, fp, positives: int64 (slices, tags), at its own thresholds.
+        images: int64 (slices,), number of images.
+        tp, fp, positives: int64 (slices, tags), at the model's own thresholds.
         average_precision, ap_bias: float64 (slices, tags); NaN without a positive.
-        map_influence: float64 (slices, units), on the sum of AP over the tags where it is defined.
+        map_influence: float64 (slices, units), influence of each unit on the sum of AP over the tags where AP is defined.
     """
 
     images: Integers
@@ -111,21 +117,25 @@ class SliceFigures:
 
 
 class Resampled(NamedTuple):
-    """What the second pass gives."""
+    """Result of the second pass."""
 
     replicates: list[Floats]
-    """One a model: float64 (`registry.THRESHOLDED`, targets, replicates). Targets are first the groups at the model's own
-    thresholds, then the other regimes over all compared tags, then the slices at its own thresholds over all compared tags."""
+    """One per model: float64 (`registry.THRESHOLDED`, targets, replicates). The targets are the groups of tags at the model's
+    own thresholds, then the other regimes over all compared tags, then the slices of images at the model's own thresholds
+    over all compared tags."""
     predictions: list[csc_array]
-    """One a model: which images it predicts each compared tag for at its own thresholds; bool (images, compared tags)."""
+    """One per model: its predictions at its own thresholds; bool (images, compared tags)."""
     paired: dict[tuple[int, int], Paired]
+    """Paired counts of each pair of models, (compared tags,)."""
     clustered: dict[tuple[int, int], dict[int, Integers]]
-    """Of each pair and tag: the clusters that hold more than one discordant image, as `significance.exact_p` takes them."""
+    """For each pair of models and tag, the clusters with more than one discordant image, as `significance.exact_p` takes
+    them."""
     slices: list[SliceFigures]
+    """One per model."""
 
 
 class Part(NamedTuple):
-    """One block's share."""
+    """Contribution of one block of tags, per model."""
 
     sums: list[Floats]
     predicted: list[list[Integers]]
@@ -133,7 +143,10 @@ class Part(NamedTuple):
 
 
 class Resampler:
-    """Decides at every regime's thresholds, and resamples the images: `block` in any thread, `add` in the order of tags."""
+    """Sums the replicates block by block.
+
+    Call `block` in any thread, then `add` in the order of the tags, then `result`.
+    """
 
     def __init__(self, plan: Plan) -> None:
         images, tags = plan.truth.shape
@@ -150,7 +163,7 @@ class Resampler:
         self.predicted: list[list[Integers]] = [[] for _ in models]
 
     def block(self, span: slice, decided: Sequence[Sequence[NDArray[np.bool_]]], blocks: Sequence[Block]) -> Part:
-        """One block's share, of what `decide` gave for each model."""
+        """Compute the contribution of one block from the predictions that `decide` returned for each model."""
         labels = labels_of(self.plan.truth, span)
         for pair, paired in self.paired.items():
             _pair(self.plan, span, labels, [decided[number][0] for number in pair], paired, self.clustered[pair])
@@ -161,14 +174,14 @@ class Resampler:
         return Part(_sum_replicates(self.plan, span, labels, decided, self.slices), own, influence)
 
     def add(self, part: Part) -> None:
-        """Take up the next block's share."""
+        """Add the contribution of the next block."""
         for number, figures in enumerate(self.slices):
             self.totals[number] += part.sums[number]
             self.predicted[number].extend(part.predicted[number])
             figures.map_influence += part.influence[number]
 
     def result(self) -> Resampled:
-        """After the last block."""
+        """Return the result; call it after the last block."""
         predictions = [_by_tag(rows, self.images) for rows in self.predicted]
         return Resampled(
             [_figures(total) for total in self.totals], predictions, self.paired, self.clustered, self.slices
@@ -183,7 +196,7 @@ def _empty_slices(slices: Sequence[SliceRows], tags: int, units: int) -> SliceFi
 
 
 def decide(plan: Plan, number: int, span: slice, block: Block) -> list[NDArray[np.bool_]]:
-    """Of each regime, which images a model predicts each tag of a block for; bool (tags, images)."""
+    """Return the predictions of a model for a block under each regime; one bool (tags, images) per regime."""
     decided = []
     for by_fold in plan.thresholds[number][:, :, span]:
         predicted = np.empty(block.scores.shape, np.bool_)
@@ -194,7 +207,7 @@ def decide(plan: Plan, number: int, span: slice, block: Block) -> list[NDArray[n
 
 
 class _Cells(NamedTuple):
-    """Some cells of a block, in the order of its tags, then images."""
+    """A set of cells of a block, ordered by tag, then by image."""
 
     flat: Integers
     """tag * images + image."""
@@ -203,29 +216,29 @@ class _Cells(NamedTuple):
 
     @property
     def ends(self) -> Integers:
-        """Where each tag's cells start, and the last one's end; int64 (tags + 1,)."""
+        """Start of the cells of each tag, and the end of the last; int64 (tags + 1,)."""
         return np.searchsorted(self.flat, np.arange(self.shape[0] + 1) * self.shape[1]).astype(np.int64)
 
     @property
     def images(self) -> Integers:
-        """The image of each cell."""
+        """Image of each cell."""
         return self.flat - np.repeat(np.arange(self.shape[0]) * self.shape[1], np.diff(self.ends))
 
     def where(self, mask: NDArray[np.bool_]) -> "_Cells":
-        """The cells that a mask of the block, (tags, images), holds."""
+        """Return the cells that are true in a mask of the block, (tags, images)."""
         return _Cells(self.flat[mask.ravel()[self.flat]], self.shape)
 
     def inside(self, part: SliceRows) -> "_Cells":
-        """The cells whose images belong to a slice."""
+        """Return the cells whose images belong to a slice."""
         return _Cells(self.flat[part.member[self.images]], self.shape)
 
     def by_row(self) -> list[Integers]:
-        """The images of each tag."""
+        """Return the images of each tag, one array per tag."""
         return np.split(self.images, self.ends[1:-1])
 
     @property
     def counts(self) -> Integers:
-        """How many of each tag; int64 (tags,)."""
+        """Number of cells of each tag; int64 (tags,)."""
         return np.diff(self.ends)
 
 
@@ -237,7 +250,7 @@ def _pair(
     plan: Plan, span: slice, labels: NDArray[np.bool_], predicted: Sequence[NDArray[np.bool_]], paired: Paired,
     clustered: dict[int, Integers],
 ) -> None:  # fmt: skip
-    """Fill in the paired counts of a block."""
+    """Fill in the paired counts of a block, and its clusters with more than one discordant image."""
     first, second = predicted
     one = _cells(first)
     discordant = _cells(first != second)
@@ -249,8 +262,8 @@ def _pair(
         one.counts - hits.counts - (by_first.counts - first_hit), by_first.counts - first_hit,
         discordant.counts - by_first.counts - second_hit,
     )  # fmt: skip
-    for total, own in zip(paired, columns, strict=True):
-        total[span] = own
+    for total, counts in zip(paired, columns, strict=True):
+        total[span] = counts
     if not plan.clustered:
         return
     for row, images in enumerate(discordant.by_row()):
@@ -262,7 +275,7 @@ def _pair(
 
 
 def _rank_slices(plan: Plan, span: slice, labels: NDArray[np.bool_], block: Block, found: SliceFigures) -> Floats:
-    """Fill in AP of a block on every slice; the influence of each unit, (slices, units), summed over its tags."""
+    """Fill in the AP of a block on every slice; return the influence of each unit, (slices, units), summed over the tags."""
     total = np.zeros((len(plan.slices), len(plan.weights)))
     for number, part in enumerate(plan.slices):
         ranked = ranking.sort_block(block.scores[:, part.images], labels[:, part.images], images=True)
@@ -283,7 +296,7 @@ def _sum_replicates(
     decided: Sequence[Sequence[NDArray[np.bool_]]],
     slices: Sequence[SliceFigures],
 ) -> list[Floats]:
-    """Of each model, a block's share in the sums behind each target's figures; float64 (9, targets, replicates)."""
+    """Return the contribution of a block to the sums of `_share` for each model; float64 (9, targets, replicates)."""
     carrying = _cells(labels)
     positives = _draw(plan, carrying)
     groups = plan.sampling.groups[:, span]
@@ -310,10 +323,12 @@ def _sum_replicates(
 
 
 def _draw(plan: Plan, *parts: _Cells, signs: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
-    """How many cells of each tag every replicate drew; float32 (tags of all parts, replicates), whole numbers.
+    """Return how many cells of each tag every replicate drew; float32 (tags of all parts, replicates), whole numbers.
 
     Args:
-        signs: 1 or -1 for each cell of all parts, where they are counted so; None counts all as 1.
+        plan: its sampling and weights are used.
+        parts: sets of cells; their tags are concatenated.
+        signs: 1 or -1 for each cell of all parts; None counts each cell as 1.
     """
     before = np.cumsum([0, *(len(part.flat) for part in parts)])
     indptr = np.concatenate([[0], *(start + part.ends[1:] for start, part in zip(before, parts, strict=False))])
@@ -327,9 +342,9 @@ def _draw(plan: Plan, *parts: _Cells, signs: NDArray[np.float32] | None = None) 
 def _draw_changes(
     plan: Plan, before: NDArray[np.bool_], predicted: NDArray[np.bool_], labels: NDArray[np.bool_]
 ) -> NDArray[np.float32]:
-    """What predictions, then hits, of a block gain over those of another regime as every replicate drew them.
+    """Return the change of the resampled predictions, then hits, from one regime to another; float32 (2 x tags, replicates).
 
-    Regimes differ in few predictions, so the difference is quicker to draw than the whole. Float32 (2 x tags, replicates).
+    Regimes differ in few predictions, so resampling the difference is faster than resampling all of them.
     """
     changed = _cells(predicted != before)
     hits = changed.where(labels)
@@ -338,7 +353,10 @@ def _draw_changes(
 
 
 def _share(plan: Plan, drawn: NDArray[np.float32], positives: NDArray[np.float32], groups: Floats) -> Floats:
-    """Sums of precision, recall and F1, over how many tags each is defined, and counts: (9, groups, replicates)."""
+    """Return sums over the tags of each group, float64 (9, groups, replicates).
+
+    The rows are precision, recall and F1, then the number of tags where each is defined, then TP, predicted and positives.
+    """
     predicted, tp = np.split(drawn, 2)
     counts = TagCounts(np.empty(0, np.float32), tp, predicted - tp, positives, images=0)  # type: ignore[arg-type]
     values = plan.convention.ratios(counts)
@@ -348,7 +366,7 @@ def _share(plan: Plan, drawn: NDArray[np.float32], positives: NDArray[np.float32
 
 
 def _figures(sums: Floats) -> Floats:
-    """From sums to `registry.THRESHOLDED`, (6, targets, replicates); NaN where undefined."""
+    """Return `registry.THRESHOLDED` from the sums of `_share`, (6, targets, replicates); NaN where undefined."""
     macro = divide(sums[:3], sums[3:6])
     tp, predicted, positives = sums[6:]
     micro = [divide(tp, predicted), divide(tp, positives), divide(2 * tp, predicted + positives)]

@@ -1,7 +1,7 @@
-"""Calibration: whether of the images that a model scores 0.7, seven in ten carry the tag.
+"""Calibration: a model is calibrated if, of the images that it scores 0.7, seven in ten have the tag.
 
-Images are counted in bins of score, which add up over images and tags; every figure follows from the bins, but for the
-Brier score, which needs no bins and follows from two sums.
+Images are counted in bins of the score. Bins add up over images and tags, and every metric except the Brier score follows
+from them. The Brier score follows from two sums.
 """
 
 from typing import NamedTuple
@@ -12,26 +12,26 @@ from arena.metrics.counts import Floats, Integers, divide
 from arena.metrics.ranking import SortedBlock
 
 RELIABILITY_BINS = 20
-"""Bins of equal width in [0, 1]. Each holds its lower edge, and the last holds 1 too."""
+"""Number of bins of equal width in [0, 1]. Each bin includes its lower edge; the last one also includes 1."""
 
 EDGES = np.append(np.arange(RELIABILITY_BINS) / RELIABILITY_BINS, np.inf).astype(np.float32)
-"""Where each bin begins, and the last ends; float32 as scores are, so that a score of 0.05 is in the bin that begins
-there."""
+"""Lower edge of each bin, then the end of the last. They are float32 like scores, so a score of 0.05 is in the bin that
+starts at 0.05."""
 
 
 class Bins(NamedTuple):
-    """Images by score; bins of several parts or tags add up field by field, and leading axes are free."""
+    """Counts of images by score. Bins of several tags or subsets of images add up field by field; leading axes are free."""
 
     images: Integers
     """int64 (..., bins)."""
     positives: Integers
-    """int64 (..., bins), those of them that carry the tag."""
+    """int64 (..., bins), images that have the tag."""
     score_sum: Floats
-    """float64 (..., bins), their scores summed."""
+    """float64 (..., bins), sum of the scores of all images of the bin."""
 
 
 def bin_sorted(block: SortedBlock) -> Bins:
-    """Count some tags' images by score.
+    """Count the images of each tag of a block by score.
 
     Returns: bins of shape (tags, bins).
 
@@ -54,15 +54,17 @@ def bin_sorted(block: SortedBlock) -> Bins:
 
 
 class Reliability(NamedTuple):
-    """What a reliability diagram shows, (..., bins) each; the two shares are NaN in empty bins."""
+    """Values of a reliability diagram, (..., bins) each."""
 
     images: Integers
     mean_score: Floats
+    """NaN in an empty bin."""
     share_positive: Floats
+    """Share of images that have the tag; NaN in an empty bin."""
 
 
 def reliability(bins: Bins) -> Reliability:
-    """Mean score and share of images that carry the tag, bin by bin: equal where a model is calibrated.
+    """Return the mean score and the share of positives of each bin; they are equal if the model is calibrated.
 
     Source: DeGroot and Fienberg, "The comparison and evaluation of forecasters", The Statistician, 1983.
     """
@@ -70,18 +72,18 @@ def reliability(bins: Bins) -> Reliability:
 
 
 def expected_calibration_error(bins: Bins) -> Floats:
-    """The mean over images of |share that carries the tag - mean score| of their bin; 0 is calibrated, 1 the worst.
+    """Return the mean over images of |share of positives - mean score| of their bin; 0 (calibrated) to 1 (worst).
 
     Args:
-        bins: of shape (..., bins): one tag's, every tag's, or the sum of many.
+        bins: shape (..., bins): of one tag, of each tag, or the sum over many tags.
 
     Returns:
         float64 (...); NaN without an image.
 
     Source: Naeini, Cooper and Hauskrecht, "Obtaining well calibrated probabilities using Bayesian binning", AAAI 2015,
-    of the probability that the tag is there, not of the likelier answer.
+    applied to the probability of the tag, not to the confidence of the predicted class.
 
-    Two images scored 0.5 of which one carries the tag are calibrated; two scored 1 of which one does are off by a half:
+    Two images scored 0.5, one of them positive, are calibrated. Two scored 1, one of them positive, are off by 0.5:
 
     >>> from arena.metrics.ranking import sort_column
     >>> block = sort_column(np.float32([0.5, 0.5, 1, 1]), np.array([True, False, True, False]))
@@ -92,12 +94,12 @@ def expected_calibration_error(bins: Bins) -> Floats:
 
 
 def brier(score_square_sum: Floats, positive_score_sum: Floats, positives: Integers, images: Integers | int) -> Floats:
-    """The Brier score, the mean of (s - y)^2, from sums: (sum s^2 - 2 sum of s where the tag is carried + P) / n.
+    """Return the Brier score, the mean of (s - y)^2, as (sum of s^2 - 2 sum of s over positives + P) / n.
 
     Args:
-        score_square_sum: float64 (...), the squares of the float64 of all scores summed.
-        positive_score_sum: float64 (...), the scores of the images that carry the tag summed.
-        positives: int64 (...), P, how many carry it.
+        score_square_sum: float64 (...), sum of the squared scores of all images, computed in float64.
+        positive_score_sum: float64 (...), sum of the scores of the images that have the tag.
+        positives: int64 (...), P, number of images that have the tag.
         images: int64 (...) or a number, n.
 
     Returns:
@@ -106,11 +108,11 @@ def brier(score_square_sum: Floats, positive_score_sum: Floats, positives: Integ
     Source: Brier, "Verification of forecasts expressed in terms of probability", Monthly Weather Review, 1950; equal to
     scikit-learn's `brier_score_loss` to 1e-12.
 
-    Scores of 0.75 and 0.5, of which the first is right, give (0.0625 + 0.25) / 2:
+    Scores of 0.75 and 0.5, where only the first image has the tag, give (0.0625 + 0.25) / 2:
 
     >>> one = {"score_square_sum": np.array(0.8125), "positive_score_sum": np.array(0.75), "positives": np.array(1)}
     >>> float(brier(**one, images=2))
     0.15625
     """
     total = score_square_sum - 2 * positive_score_sum + positives
-    return divide(np.maximum(total, 0.0), images)  # rounding must not make a perfect score negative
+    return divide(np.maximum(total, 0.0), images)  # rounding could make a perfect score negative

@@ -1,7 +1,7 @@
-"""Counts: integers that add up over images; every ratio follows from them.
+"""Counts of predictions, and the ratios that follow from them. Counts are integers that add up over images.
 
-A tag is predicted iff `score >= threshold`, both float32. Undefined is not zero: a figure whose denominator is zero is NaN
-here, and a mean says over how many tags it ran. Published conventions that do otherwise are selectable by name.
+A tag is predicted iff `score >= threshold`, both float32. A metric whose denominator is zero is undefined, which is NaN, not
+0. Every mean has the number of tags where the metric is defined. Published conventions that differ are selectable by name.
 """
 
 from collections.abc import Callable
@@ -15,17 +15,17 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 JOYTAG_EPSILON = np.float32(1e-8)
-"""What JoyTag adds to every denominator."""
+"""Value that JoyTag adds to every denominator."""
 
 
 @dataclass(frozen=True)
 class TagCounts:
-    """Counts of every tag at one threshold each.
+    """Counts of every tag, each at one threshold.
 
     Attributes:
         thresholds: float32 (tags,).
         tp, fp, positives: int64 (tags,).
-        images: how many images were scored.
+        images: number of images scored.
     """
 
     thresholds: NDArray[np.float32]
@@ -35,29 +35,29 @@ class TagCounts:
     images: int
 
     def take(self, tags: Integers) -> "TagCounts":
-        """Some tags, in the order given."""
+        """Return the counts of some tags, in the order of `tags`."""
         return TagCounts(self.thresholds[tags], self.tp[tags], self.fp[tags], self.positives[tags], self.images)
 
     @property
     def fn(self) -> Integers:
-        """Missed positives, int64 (tags,)."""
+        """False negatives, int64 (tags,)."""
         return self.positives - self.tp
 
     @property
     def tn(self) -> Integers:
-        """Negatives left alone, int64 (tags,)."""
+        """True negatives, int64 (tags,)."""
         return self.images - self.tp - self.fp - self.fn
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Counts of every tag over a threshold sweep; additive over images.
+    """Counts of every tag over a threshold sweep; they add up over images.
 
     Attributes:
         thresholds: float32 (k,), strictly increasing.
         tp, fp: int64 (k, tags).
         positives: int64 (tags,), the support.
-        images: how many images were scored.
+        images: number of images scored.
     """
 
     thresholds: NDArray[np.float32]
@@ -71,7 +71,7 @@ class Counts:
         assert self.tp.shape == self.fp.shape == (len(self.thresholds), len(self.positives))
 
     def __add__(self, other: "Counts") -> "Counts":
-        assert np.array_equal(self.thresholds, other.thresholds), "counts at other thresholds do not add up"
+        assert np.array_equal(self.thresholds, other.thresholds), "counts at different thresholds cannot be added"
         return Counts(
             self.thresholds,
             self.tp + other.tp,
@@ -81,17 +81,17 @@ class Counts:
         )
 
     def __radd__(self, other: int) -> "Counts":
-        assert other == 0, "only sum() starts from a number"
+        assert other == 0, "counts can only be added to counts"
         return self
 
     def row(self, k: int) -> TagCounts:
-        """Every tag at the k-th threshold of the sweep."""
+        """Return the counts of every tag at the k-th threshold of the sweep."""
         thresholds = np.full(len(self.positives), self.thresholds[k], np.float32)
         return TagCounts(thresholds, self.tp[k], self.fp[k], self.positives, self.images)
 
 
 class PRF(NamedTuple):
-    """Precision, recall and F1, of each tag (float64 (tags,)) or of them all (a number); NaN where undefined."""
+    """Precision, recall and F1: per tag (float64 (tags,)) or over all tags (a number); NaN where undefined."""
 
     precision: Floats
     recall: Floats
@@ -99,7 +99,7 @@ class PRF(NamedTuple):
 
 
 def ratios(counts: TagCounts) -> PRF:
-    """Precision TP/(TP+FP), recall TP/(TP+FN) and F1 2TP/(2TP+FP+FN) of every tag; NaN where the denominator is 0.
+    """Return precision TP/(TP+FP), recall TP/(TP+FN) and F1 2TP/(2TP+FP+FN) of every tag; NaN where the denominator is 0.
 
     >>> one = TagCounts(np.float32([0.4]), np.array([6]), np.array([2]), np.array([8]), 100)
     >>> [float(x[0]) for x in ratios(one)]
@@ -113,9 +113,9 @@ def ratios(counts: TagCounts) -> PRF:
 
 
 def joytag_ratios(counts: TagCounts) -> PRF:
-    """Likewise as JoyTag computes them: in float32, with an epsilon, so that undefined becomes 0.
+    """Return precision, recall and F1 as JoyTag computes them: in float32, with an epsilon, so that undefined becomes 0.
 
-    Source: the figures of JoyTag's `full-metrics.txt`.
+    Source: the numbers in JoyTag's `full-metrics.txt`.
     """
     tp, fp, fn = (column.astype(np.float32) for column in (counts.tp, counts.fp, counts.fn))
     precision = tp / (tp + fp + JOYTAG_EPSILON)
@@ -125,7 +125,9 @@ def joytag_ratios(counts: TagCounts) -> PRF:
 
 
 def animetimm_ratios(counts: TagCounts) -> PRF:
-    """Likewise as animetimm computes them: precision and recall without a denominator are 0, F1 of nothing to find is 1.
+    """Return precision, recall and F1 as animetimm computes them.
+
+    Undefined precision and recall are 0. F1 is 1 if nothing is predicted and nothing is positive.
 
     Source: the metrics of animetimm's training code.
     """
@@ -135,16 +137,17 @@ def animetimm_ratios(counts: TagCounts) -> PRF:
 
 
 class Convention(NamedTuple):
-    """How a publisher counts."""
+    """Counting convention of a publisher."""
 
     above: bool
-    """Predicted iff the score is greater than the threshold; otherwise iff it is at least so high."""
+    """True: a tag is predicted iff score > threshold. False: iff score >= threshold."""
     ratios: Callable[[TagCounts], PRF]
+    """Computes precision, recall and F1 of every tag."""
     undefined: str
-    """What an undefined figure counts as, in words."""
+    """Description of the convention for readers: how undefined values count."""
 
     def effective(self, thresholds: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The thresholds for which `score >= threshold` decides as this convention does; float32.
+        """Return the thresholds at which `score >= threshold` gives the same predictions as this convention; float32.
 
         >>> CONVENTIONS["smilingwolf"].effective(np.float32([0.5])) > np.float32(0.5)
         array([ True])
@@ -153,22 +156,26 @@ class Convention(NamedTuple):
 
 
 CONVENTIONS: dict[str, Convention] = {
-    "arena": Convention(False, ratios, "an undefined figure is left out of its mean"),
+    "arena": Convention(False, ratios, "an undefined value is left out of its mean"),
     "joytag": Convention(False, joytag_ratios, "an undefined precision, recall or F1 counts as 0"),
     "smilingwolf": Convention(
-        True, ratios, "predicted iff above the threshold; an undefined figure is left out of its mean"
+        True,
+        ratios,
+        "a tag is predicted if its score is above the threshold; an undefined value is left out of its mean",
     ),
     "animetimm": Convention(
         False,
         animetimm_ratios,
-        "an undefined precision or recall counts as 0, F1 of nothing predicted and nothing to find as 1",
+        "an undefined precision or recall counts as 0; F1 counts as 1 if nothing is predicted and nothing is positive",
     ),
 }
 """Sources: JoyTag's validation arena, SmilingWolf's model zoo, animetimm's training code."""
 
 
 def f_beta(counts: TagCounts, beta: float) -> Floats:
-    """F-beta (1+b^2)TP / ((1+b^2)TP + b^2 FN + FP) of every tag, recall weighing b times as much as precision.
+    """Return F-beta (1+b^2)TP / ((1+b^2)TP + b^2 FN + FP) of every tag; NaN where the denominator is 0.
+
+    Recall weighs b times as much as precision.
 
     >>> float(f_beta(TagCounts(np.float32([0.4]), np.array([6]), np.array([2]), np.array([8]), 100), 2.0)[0])
     0.75
@@ -178,9 +185,9 @@ def f_beta(counts: TagCounts, beta: float) -> Floats:
 
 
 def mcc(counts: TagCounts) -> Floats:
-    """Matthews correlation coefficient of every tag, -1 to 1; NaN where a row or column of its table is empty.
+    """Return the Matthews correlation coefficient of every tag, -1 to 1; NaN where a row or column of its table is empty.
 
-    Source: Matthews 1975; scikit-learn's `matthews_corrcoef`, which says 0 where this is undefined.
+    Source: Matthews 1975; scikit-learn's `matthews_corrcoef`, which returns 0 where this is undefined.
     """
     tp, fp, fn, tn = (np.asarray(x, np.float64) for x in (counts.tp, counts.fp, counts.fn, counts.tn))
     product = np.sqrt(tp + fp) * np.sqrt(tp + fn) * np.sqrt(tn + fp) * np.sqrt(tn + fn)
@@ -188,19 +195,19 @@ def mcc(counts: TagCounts) -> Floats:
 
 
 def informedness(counts: TagCounts) -> Floats:
-    """Youden's J of every tag: recall less the share of negatives falsely predicted, -1 to 1; NaN without either kind."""
+    """Return Youden's J of every tag: recall minus the false positive rate, -1 to 1; NaN without positives or negatives."""
     return divide(counts.tp, counts.positives) - divide(counts.fp, counts.images - counts.positives)
 
 
 class Mean(NamedTuple):
-    """A mean over tags, and over how many tags it ran; NaN over none."""
+    """A mean over tags and the number of tags in it; the mean of no tags is NaN."""
 
     value: float
     tags: int
 
 
 def macro(per_tag: Floats) -> Mean:
-    """The mean over the tags whose figure is defined.
+    """Return the mean over the tags where the metric is defined (not NaN).
 
     >>> macro(np.array([0.5, np.nan, 1.0]))
     Mean(value=0.75, tags=2)
@@ -210,7 +217,7 @@ def macro(per_tag: Floats) -> Mean:
 
 
 def micro(counts: TagCounts) -> PRF:
-    """Precision, recall and F1 of all tags' counts summed; numbers, NaN where undefined.
+    """Return precision, recall and F1 of the counts summed over all tags; numbers, NaN where undefined.
 
     >>> two = TagCounts(np.float32([0.4, 0.4]), np.array([6, 0]), np.array([2, 0]), np.array([8, 4]), 100)
     >>> float(micro(two).precision), float(micro(two).recall)
@@ -222,7 +229,7 @@ def micro(counts: TagCounts) -> PRF:
 
 
 def divide(numerator: Any, denominator: Any) -> Floats:
-    """Element by element in float64, as broadcast; NaN where the denominator is 0."""
+    """Return numerator / denominator element by element in float64, with broadcasting; NaN where the denominator is 0."""
     with np.errstate(invalid="ignore", divide="ignore"):
         result = np.asarray(np.true_divide(numerator, denominator, dtype=np.float64))
     np.copyto(result, np.nan, where=np.asarray(denominator) == 0)
@@ -230,4 +237,4 @@ def divide(numerator: Any, denominator: Any) -> Floats:
 
 
 MIN_POSITIVES = 10
-"""Positives that a tag needs to enter the means."""
+"""Default of the smallest support with which a tag enters the means."""

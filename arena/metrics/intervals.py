@@ -1,8 +1,8 @@
-"""Intervals: how far a figure may lie from what more images would show. 95 % unless told otherwise.
+"""Confidence intervals of metrics, at 95 % by default.
 
-Images are the sampling unit. Those of one duplicate cluster are not independent: a design effect (1 or more, the
-variance against that of independent images) shrinks their number to the effective one. Undefined figures have NaN
-intervals.
+Images are the sampling unit. Images of one duplicate cluster are not independent. A design effect (1 or more: the variance
+divided by that of independent images) reduces the number of images to the effective number. The interval of an undefined
+metric is NaN.
 """
 
 from typing import NamedTuple
@@ -15,28 +15,27 @@ from arena.metrics.counts import Floats, divide
 from arena.metrics.significance import Paired
 
 LEVEL = 0.95
-"""How often an interval is to hold the true figure."""
+"""Default confidence level: how often an interval should contain the true value."""
 
 MOST_PER_POSITIVE = 2.0
-"""An average precision is taken to be worth at most this many images a positive, whatever its standard error says: near
-0 and near 1 that error is often far too small, or 0. With 1 the intervals of figures above 0.9 grow by half (0.29 for
-0.19 at 10 to 20 positives) and hold the truth in 98 to 99 %; with 3, where positives' scores spread widely, in 93 %
-only."""
+"""Largest effective number of images per positive in the interval of an average precision. Near 0 and near 1 the standard
+error of AP is often far too small, or 0, and would imply more. With 1, the intervals of AP above 0.9 are half as wide again
+(0.29 instead of 0.19 at 10 to 20 positives) and contain the truth in 98 to 99 % of cases. With 3, they contain it in only
+93 % of cases where the scores of positives spread widely."""
 
 LEAST_VARIANCE = 1e-300
-"""What is less counts as none, for a proportion divided by it is more than a float can hold."""
+"""A smaller variance counts as 0, because a proportion divided by it would overflow."""
 
 
 UNSEEN_DISCORDANT = 0.5
-"""Images added to each of the four discordant counts when two models' F1 are correlated. Where few images are
-discordant their number is itself uncertain, and models that agree on 12 positives are not known to agree on all.
-Simulated with 12 to 500 positives of which 2 to 40 % are discordant, intervals of the difference without it held the
-truth in as few as 73 %; with a quarter of an image in 88 %, with a half in 94 %, and with a whole one they are wider
-than need be."""
+"""Images added to each of the four discordant counts when the correlation of two F1 is estimated. If few images are
+discordant, their number is uncertain: models that agree on 12 positives need not agree on all. In simulations with 12 to 500
+positives, of which 2 to 40 % are discordant, intervals of the difference contained the truth in as few as 73 % of cases with
+0, in 88 % with 0.25 and in 94 % with 0.5. With 1 they are wider than necessary."""
 
 
 class Interval(NamedTuple):
-    """Both ends of an interval: float64 arrays of one shape, or numbers; NaN where undefined."""
+    """Both ends of an interval: float64 arrays of the same shape, or numbers; NaN where undefined."""
 
     low: Floats
     high: Floats
@@ -45,13 +44,14 @@ class Interval(NamedTuple):
 def wilson(
     successes: ArrayLike, trials: ArrayLike, *, design_effect: ArrayLike = 1.0, level: float = LEVEL
 ) -> Interval:
-    """Wilson's score interval of a binomial proportion: precision, recall, any share of images.
+    """Return Wilson's score interval of a binomial proportion, such as precision or recall.
 
     Args:
         successes, trials: counts, arrays or numbers, 0 <= successes <= trials.
         design_effect: 1 or more; divides both.
+        level: confidence level.
 
-    Returns: 0 to 1, with the proportion inside; NaN where there are no trials.
+    Returns: 0 to 1; contains the proportion; NaN where there are no trials.
 
     Source: Wilson 1927.
 
@@ -66,14 +66,15 @@ def wilson(
 def f1_interval(
     tp: ArrayLike, fp: ArrayLike, fn: ArrayLike, *, design_effect: ArrayLike = 1.0, level: float = LEVEL
 ) -> Interval:
-    """Interval of F1, through the Jaccard index.
+    """Return the interval of F1, by way of the Jaccard index J = TP / (TP + FP + FN).
 
-    F1 = 2J / (1 + J) rises with J = TP / (TP + FP + FN), and given how many images carry the tag or are predicted to, J
-    is the binomial proportion of them that do and are. So Wilson's interval of J, transformed, is one of F1.
+    F1 = 2J / (1 + J) increases with J. Among the images that have the tag or are predicted to have it, J is the binomial
+    proportion of those where both hold. So Wilson's interval of J, transformed, is an interval of F1.
 
     Args:
         tp, fp, fn: counts, arrays or numbers.
         design_effect: 1 or more.
+        level: confidence level.
 
     Returns: 0 to 1; NaN where TP + FP + FN = 0.
 
@@ -93,30 +94,31 @@ def ap_interval(
     bias: ArrayLike = 0.0,
     level: float = LEVEL,
 ) -> Interval:
-    """Interval of a tag's average precision: Wilson's form at the effective number of images that its error implies.
+    """Return the interval of a tag's average precision: Wilson's interval at the effective number of images.
 
-    A proportion of n images has the variance AP (1 - AP) / n, so a standard error implies n; it is kept between 1 and
-    `MOST_PER_POSITIVE` a positive, which also answers for AP = 1 with no error at all. The quantile is Student's, since
-    the error is estimated from the positives. In simulations (32,768 images, prevalences from 1 in 4,700 to 1 in 3;
-    normal scores, positives spread as widely as negatives, 1.7 times as widely, or a quarter of them nearly lost; AP
-    from 0.001 to 0.9999) intervals with the bias given held the truth in 94.8 to 96.5 % at 10 to 20, 20 to 50, 50 to
-    200 and 200 or more positives. The worst case, below 50 positives with AP from 0.01 to 0.1, is 92 %; without the
-    bias it is 88 %.
+    A proportion of n images has the variance AP (1 - AP) / n, so a standard error implies a number n. It is kept between 1
+    and `MOST_PER_POSITIVE` times the positives, which also covers AP = 1 with a standard error of 0. The quantile is
+    Student's, because the standard error is estimated from the positives. Simulations: 32,768 images, prevalences from 1 in
+    4,700 to 1 in 3, AP from 0.001 to 0.9999, normal scores, with positives spread as widely as negatives, 1.7 times as
+    widely, or with a quarter of them scored like negatives. With the bias, intervals contained the truth in 94.8 to 96.5 %
+    of cases at 10 to 20, 20 to 50, 50 to 200 and 200 or more positives. The worst case, below 50 positives with AP from
+    0.01 to 0.1, is 92 %; without the bias it is 88 %.
 
     Args:
         average_precision: 0 to 1; NaN where undefined.
         standard_error: from the influence of every image (infinitesimal jackknife).
-        positives: how many images carry the tag; the effective number where they are related.
-        bias: what AP exceeds the truth by on average; it moves the centre, within 0 to 1. Thin tags rank luckily: at 15
-            positives and a true AP of 0.11 the mean AP is 0.15.
+        positives: number of images that have the tag; the effective number if images are clustered.
+        bias: expected excess of AP over the truth. The centre of the interval is AP - bias, clipped to 0 to 1. AP of rare
+            tags is too high: at 15 positives and a true AP of 0.11 the mean AP is 0.15.
+        level: confidence level.
 
-    Returns: 0 to 1, with AP inside; NaN where AP, its error or its bias is.
+    Returns: 0 to 1; contains AP; NaN where AP, its standard error or its bias is NaN.
 
     >>> [round(float(end), 4) for end in ap_interval(1.0, 0.0, 10)]  # 20 of 20, with Student's t: 20 / (20 + 2.262^2)
     [0.7963, 1.0]
     """
     ap, error, positives, bias = np.broadcast_arrays(
-        *(np.asarray(given, np.float64) for given in (average_precision, standard_error, positives, bias))
+        *(np.asarray(value, np.float64) for value in (average_precision, standard_error, positives, bias))
     )
     centre = np.clip(ap - bias, 0.0, 1.0)
     most = np.maximum(MOST_PER_POSITIVE * positives, 1.0)
@@ -138,16 +140,17 @@ def difference_interval(
     second_interval: Interval,
     correlation: ArrayLike,
 ) -> Interval:
-    """Interval of first - second, from each one's own interval and the correlation of the two estimates.
+    """Return the interval of first - second, from the two intervals and the correlation of the two estimates.
 
-    Recovers a variance from each interval at the end that matters: the low end of the difference from the first's low
-    and the second's high, and the other way round.
+    A variance is recovered from each interval at the end that matters: the low end of the difference uses the low end of
+    the first and the high end of the second; the high end uses the other two.
 
     Args:
-        first, second: two figures of 0 to 1.
-        correlation: of their estimates; taken to -1 to 1.
+        first, second: two estimates, 0 to 1.
+        first_interval, second_interval: their intervals.
+        correlation: correlation of the two estimates; clipped to -1 to 1.
 
-    Returns: -1 to 1, with the difference inside; NaN where anything is.
+    Returns: -1 to 1; contains the difference; NaN where any input is NaN.
 
     Source: Zou and Donner 2008; for paired proportions, Newcombe 1998.
 
@@ -168,13 +171,14 @@ def difference_interval(
 
 
 def f1_correlation(paired: Paired) -> Floats:
-    """Correlation of two models' F1 over samples of images, for each tag; float64 (tags,), -1 to 1.
+    """Return the correlation of the F1 of two models over samples of images; float64 (tags,), -1 to 1.
 
-    F1 = 2 TP / (predicted + positives) is linear in small changes of its counts: an image moves it in proportion to
-    2 hit - F1 (predicted + positive): 2 - 2 F1 for a hit, -F1 for a miss or a false alarm, 0 otherwise. These sum to 0
-    over the images, so their products give variances and covariance. `UNSEEN_DISCORDANT` images keep it below 1.
+    F1 = 2 TP / (predicted + positives) is linear in small changes of its counts. An image changes it in proportion to
+    2 hit - F1 (predicted + positive): 2 - 2 F1 for a true positive, -F1 for a false negative or a false positive, 0
+    otherwise. These values sum to 0 over the images, so their products give the variances and the covariance.
+    `UNSEEN_DISCORDANT` images keep the correlation below 1.
 
-    Returns: 0 where the F1 of either does not vary (it is 0, 1 or undefined).
+    Returns: 0 where the F1 of either model does not vary (it is 0, 1 or undefined).
 
     >>> same = (np.array([n]) for n in (60, 0, 0, 80, 20, 0, 0))  # both predict the same: 37.125 / 38.1875
     >>> float(f1_correlation(Paired(*same)).round(3)[0])
@@ -202,12 +206,13 @@ def f1_correlation(paired: Paired) -> Floats:
 
 
 def percentile_interval(replicates: Floats, *, level: float = LEVEL) -> Interval:
-    """The middle of a bootstrap distribution; right for differences, whose biases cancel.
+    """Return the percentile interval of a bootstrap distribution. It suits differences, where biases cancel.
 
     Args:
-        replicates: (replicates, ...); those that are NaN are left out.
+        replicates: (replicates, ...); NaN are left out.
+        level: confidence level.
 
-    Returns: (...); NaN where every replicate is. Quantiles are interpolated as numpy's are.
+    Returns: (...); NaN where every replicate is NaN. Quantiles are interpolated linearly, as by numpy's default.
 
     >>> [round(float(end), 4) for end in percentile_interval(np.arange(101.0), level=0.9)]
     [5.0, 95.0]
@@ -218,17 +223,18 @@ def percentile_interval(replicates: Floats, *, level: float = LEVEL) -> Interval
 
 
 def bias_corrected_interval(estimate: ArrayLike, replicates: Floats, *, level: float = LEVEL) -> Interval:
-    """Interval of a macro figure itself, whose bootstrap distribution is off twice.
+    """Return the interval of a macro average: the percentile interval, corrected for the bias that rare tags cause.
 
-    Rare tags bias a macro figure: over samples from the population it is off the truth by some b, and over resamples it
-    is off the estimate by about the same b, once more. So b is the mean of the replicates less the estimate, the
-    replicates lie around the truth + 2b, and their percentiles are moved by -2b.
+    Over samples from the population a macro average is biased by some b. Over resamples it is biased against the estimate
+    by about the same b. So b is estimated as the mean of the replicates minus the estimate, the replicates lie around the
+    truth + 2b, and their percentiles are shifted by -2b.
 
     Args:
-        estimate: (...), the figure on all images.
-        replicates: (replicates, ...); those that are NaN are left out.
+        estimate: (...), the value on all images.
+        replicates: (replicates, ...); NaN are left out.
+        level: confidence level.
 
-    Returns: (...); NaN where the estimate or every replicate is. Not clipped: the caller knows the figure's range.
+    Returns: (...); NaN where the estimate or every replicate is NaN. Not clipped: the caller knows the range of the metric.
 
     >>> [round(float(end), 4) for end in bias_corrected_interval(52.0, np.arange(101.0), level=0.9)]  # b = -2
     [9.0, 99.0]
@@ -241,13 +247,12 @@ def bias_corrected_interval(estimate: ArrayLike, replicates: Floats, *, level: f
 
 
 def two_sided_p(replicates: Floats) -> Floats:
-    """p of a difference against 0, from its bootstrap distribution: twice the smaller share at or beyond 0.
+    """Return the two-sided p of a difference from its bootstrap distribution: twice the smaller share at or beyond 0.
 
     Args:
-        replicates: (replicates, ...); those that are NaN are left out.
+        replicates: (replicates, ...); NaN are left out.
 
-    Returns: (...), above 0 to 1, since the observed sample counts as one replicate of either side; NaN without a
-    replicate.
+    Returns: (...), greater than 0 and at most 1, because one replicate is added to each tail; NaN without a replicate.
 
     Source: Davison and Hinkley 1997, with their (1 + extreme) / (1 + replicates).
 
@@ -260,7 +265,7 @@ def two_sided_p(replicates: Floats) -> Floats:
 
 
 def _score_interval(proportion: Floats, trials: Floats, quantile: ArrayLike) -> Interval:
-    """Wilson's form; the ends meet 0 and 1 where the proportion does, whatever rounding does."""
+    """Return Wilson's interval. An end is exactly 0 or 1 where the proportion is, despite rounding."""
     spread = np.asarray(quantile, np.float64) ** 2
     whole = trials + spread
     centre = (trials * proportion + spread / 2) / whole
@@ -271,12 +276,15 @@ def _score_interval(proportion: Floats, trials: Floats, quantile: ArrayLike) -> 
 
 
 def _distance(down: Floats, up: Floats, correlation: Floats) -> Floats:
-    """Root of the variance of a difference, in units of the interval's half-lengths; rounding must not pass below 0."""
+    """Return the half-length of the interval of a difference, from the half-lengths of two intervals; (...).
+
+    The variance is kept at 0 or more despite rounding.
+    """
     return np.sqrt(np.maximum(down**2 - 2 * correlation * down * up + up**2, 0.0))
 
 
 def _quantile(ordered: Floats, last: NDArray[np.intp], share: float) -> Floats:
-    """Interpolated quantile along axis 0 of sorted values, of which those up to `last` count; NaN where none do."""
+    """Return the interpolated quantile along axis 0 of the sorted values up to index `last`; NaN where there are none."""
     place = np.maximum(last, 0) * share
     below = np.floor(place).astype(np.intp)
     above = np.minimum(below + 1, np.maximum(last, 0))
@@ -289,6 +297,6 @@ def _normal_quantile(level: float) -> float:
 
 
 def _student_quantile(level: float, positives: Floats) -> Floats:
-    """Student's quantile at one degree of freedom less than there are positives, at least one."""
+    """Return Student's quantile with positives - 1 degrees of freedom, at least 1."""
     quantile: Floats = special.stdtrit(np.maximum(positives - 1, 1.0), (1 + level) / 2)
     return quantile

@@ -1,7 +1,7 @@
-"""Figures of images rather than of tags: the best k tags of each, F1 image by image, and heads that choose one class.
+"""Metrics per image: precision and recall at k, F1 averaged over images, and heads that choose one class.
 
-Where tags are tied across the last place, a figure is its mean over every order of the tied tags, so that the order in
-which a model lists its tags decides nothing.
+If tags are tied across rank k, the metric is its mean over every order of the tied tags, so the order in which a model lists
+its tags has no effect.
 """
 
 from collections.abc import Sequence
@@ -14,41 +14,41 @@ from arena.metrics.counts import Floats, Integers
 
 
 class AtK(NamedTuple):
-    """Precision and recall of the k tags that a model scores highest in each image; NaN over no image."""
+    """Mean precision and recall of the k highest-scored tags of each image; NaN over no image."""
 
     k: int
     precision: float
     recall: float
     precision_images: int
-    """Images that the mean precision ran over: all."""
+    """Number of images in the mean precision: all."""
     recall_images: int
-    """Images that the mean recall ran over: those that carry a tag."""
+    """Number of images in the mean recall: those that have at least one tag."""
 
 
 def hits_at_k(scores: NDArray[np.float32], rows: Integers, columns: Integers, ks: Sequence[int]) -> Floats:
-    """How many of the k highest-scored tags each image carries; the mean over every order of tied tags.
+    """Return how many of the k highest-scored tags each image has; the mean over every order of tied tags.
 
     Args:
-        scores: float32 (n, t), no NaN. Images are independent, so a matrix may be given in blocks of rows; 1,024 rows
-            of 5,813 tags need 24 MB besides.
-        rows, columns: int64 (p,), the image and the tag of every tag carried, each pair once, in any order:
-            `np.nonzero` of a truth matrix.
-        ks: each 1 or more; where k exceeds t, all t tags are taken.
+        scores: float32 (n, t), no NaN. Images are independent, so a matrix may be passed in blocks of rows; 1,024 rows
+            of 5,813 tags need 24 MB of extra memory.
+        rows, columns: int64 (p,), image and tag of every positive label, each pair once, in any order: `np.nonzero` of a
+            ground-truth matrix.
+        ks: each 1 or more; if k exceeds t, all t tags are used.
 
     Returns:
         float64 (len(ks), n), 0 to min(k, t).
 
-    With a tags strictly above the k-th score, and m tags at it of which c are carried, an image has the hits above and
-    (k - a) c / m.
+    If a tags are strictly above the k-th score, and c of the m tags at the k-th score are positive, the result is the hits
+    among the a tags plus (k - a) c / m.
 
     >>> hits_at_k(np.float32([[0.9, 0.5, 0.5, 0.5]]), np.array([0, 0]), np.array([0, 2]), [1, 2, 4]).tolist()
     [[1.0], [1.3333333333333333], [2.0]]
     """
     images, tags = scores.shape
-    assert tags > 0, "no tags to rank"
-    assert min(ks) > 0, "k counts from 1"
+    assert tags > 0, "there are no tags to rank"
+    assert min(ks) > 0, "every k must be 1 or more"
     places = [min(k, tags) for k in ks]
-    top = highest(scores, min(max(places) + 1, tags))  # one further than the last place, to see a tie across it
+    top = highest(scores, min(max(places) + 1, tags))  # one rank beyond the last k, to detect a tie across it
     tied_at_end = count_tied_at_end(scores, top)
     carried = scores[rows, columns]
     hits = np.empty((len(ks), images))
@@ -63,16 +63,15 @@ def hits_at_k(scores: NDArray[np.float32], rows: Integers, columns: Integers, ks
 
 
 def highest(scores: NDArray[np.float32], kept: int) -> NDArray[np.float32]:
-    """The highest scores of each image in descending order, float32 (n, kept)."""
-    start = scores.shape[1] - kept  # a partition takes less than half the time of a sort
+    """Return the highest scores of each image in descending order, float32 (n, kept)."""
+    start = scores.shape[1] - kept  # a partition takes less than half the time of a full sort
     return np.sort(np.partition(scores, start, axis=1)[:, start:], axis=1)[:, ::-1]
 
 
 def count_tied_at_end(scores: NDArray[np.float32], top: NDArray[np.float32]) -> Integers:
-    """How many tags of each image share the last of its highest scores, int64 (n,).
+    """Return how many tags of each image have the lowest score of `top`, int64 (n,).
 
-    Only rows whose last two of `top` are tied are read as a whole; in the others no place is tied with
-    the last.
+    Only rows where the last two scores of `top` are equal are read completely. In the others no rank is tied with the last.
 
     Args:
         scores: float32 (n, t).
@@ -86,15 +85,15 @@ def count_tied_at_end(scores: NDArray[np.float32], top: NDArray[np.float32]) -> 
 
 
 def at_k(hits: Floats, positives: Integers, ks: Sequence[int]) -> list[AtK]:
-    """Mean precision at k over all images, and mean recall at k over the images that carry a tag.
+    """Return mean precision at k over all images and mean recall at k over the images that have a tag.
 
     Args:
         hits: float64 (len(ks), n), from `hits_at_k`.
-        positives: int64 (n,), how many tags each image carries.
-        ks: as given to `hits_at_k`.
+        positives: int64 (n,), number of tags of each image.
+        ks: as passed to `hits_at_k`.
 
-    Precision divides by k even where an image carries fewer tags, or the model knows fewer: the convention of
-    retrieval. A mean over no image is NaN.
+    Precision divides by k even if the image has fewer tags, or the model knows fewer, as in information retrieval. A mean
+    over no image is NaN.
 
     >>> at_k(np.array([[1.0, 0.0]]), np.array([3, 0]), [2])
     [AtK(k=2, precision=0.25, recall=0.3333333333333333, precision_images=2, recall_images=1)]
@@ -108,21 +107,21 @@ def at_k(hits: Floats, positives: Integers, ks: Sequence[int]) -> list[AtK]:
 
 
 class SamplesF1(NamedTuple):
-    """Mean F1 of images, and over how many it ran; NaN over none."""
+    """Mean F1 of images and the number of images in it; the mean of none is NaN."""
 
     value: float
     images: int
 
 
 def samples_f1(tp: Integers, predicted: Integers, positives: Integers) -> SamplesF1:
-    """The mean over images of 2TP/(predicted + carried); an image with neither is undefined and left out.
+    """Return the mean over images of 2TP/(predicted + positives); an image with neither is undefined and left out.
 
     Args:
-        tp: int64 (n,), tags both predicted and carried.
-        predicted: int64 (n,), tags predicted.
-        positives: int64 (n,), tags carried.
+        tp: int64 (n,), true positive tags of each image.
+        predicted: int64 (n,), predicted tags of each image.
+        positives: int64 (n,), positive labels of each image.
 
-    Source: scikit-learn's `f1_score(average="samples")`, which counts an undefined image as a number.
+    Source: scikit-learn's `f1_score(average="samples")`, which replaces an undefined F1 by a number.
 
     >>> samples_f1(np.array([1, 0, 0]), np.array([2, 1, 0]), np.array([2, 0, 0]))
     SamplesF1(value=0.25, images=2)
@@ -133,25 +132,25 @@ def samples_f1(tp: Integers, predicted: Integers, positives: Integers) -> Sample
 
 
 class MultiClass(NamedTuple):
-    """A head that gives every image exactly one class, such as a rating."""
+    """Metrics of a head that chooses exactly one class for each image, such as a rating."""
 
     classes: tuple[str, ...]
     confusion: Integers
-    """int64 (classes, classes): rows are the truth, columns what was predicted."""
+    """int64 (classes, classes): rows are ground truth, columns are predictions."""
     accuracy: float
-    """Share of images given their class; NaN without an image."""
+    """Share of images with the correct class; NaN without an image."""
     macro_f1: float
-    """Mean F1 of the classes that occur in truth or prediction; NaN where none does."""
+    """Mean F1 of the classes that occur in ground truth or predictions; NaN if none occurs."""
     images: int
-    """Images whose class is known."""
+    """Number of images whose class is known."""
 
 
 def multi_class(scores: NDArray[np.float32], label: Integers, classes: Sequence[str]) -> MultiClass:
-    """Confusion, accuracy and macro F1 of the highest-scored class of each image; the first class wins a tie.
+    """Return confusion matrix, accuracy and macro F1 of the highest-scored class of each image; the first class wins a tie.
 
     Args:
         scores: float32 (n, c).
-        label: int64 (n,), the class of each image; -1 where it is unknown, and the image is left out.
+        label: int64 (n,), class of each image; -1 if it is unknown: the image is left out.
         classes: the c names, in the order of the columns.
 
     >>> head = multi_class(np.float32([[0.9, 0.1], [0.5, 0.5], [0, 1]]), np.array([0, 1, -1]), ["safe", "unsafe"])
@@ -171,5 +170,5 @@ def multi_class(scores: NDArray[np.float32], label: Integers, classes: Sequence[
 
 
 def mean(values: Floats) -> float:
-    """The mean as a number; NaN of none."""
+    """Return the mean as a number; NaN if there are no values."""
     return float(values.mean()) if len(values) else float("nan")

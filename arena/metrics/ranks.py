@@ -1,4 +1,4 @@
-"""Rank agreement: Spearman's correlation row by row, ties by their average rank."""
+"""Spearman's rank correlation of the rows of two matrices; ties get their average rank."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,7 +7,7 @@ Floats = NDArray[np.float64]
 
 
 def average_ranks(values: NDArray[np.floating]) -> Floats:
-    """Rank of each value in its row, from 0; equal values share the average of their places.
+    """Return the rank of each value in its row, from 0; equal values get the average of their ranks.
 
     Returns: float64, the shape of `values`, which is (rows, columns).
 
@@ -28,9 +28,11 @@ def average_ranks(values: NDArray[np.floating]) -> Floats:
 
 
 def spearman(a: NDArray[np.floating], b: NDArray[np.floating]) -> Floats:
-    """Spearman's rank correlation of each row of `a` with that of `b`: Pearson's of the average ranks, -1 to 1.
+    """Return Spearman's rank correlation of each row of `a` with the same row of `b`, -1 to 1.
 
-    Returns: float64 (rows,); NaN, which is undefined, where a row of either is constant.
+    It is Pearson's correlation of the average ranks.
+
+    Returns: float64 (rows,); NaN (undefined) where either row is constant.
 
     >>> spearman(np.array([[1, 2, 3], [1, 2, 3], [1, 2, 3]]), np.array([[2, 4, 9], [9, 4, 2], [5, 5, 5]])).tolist()
     [1.0, -1.0, nan]

@@ -1,7 +1,7 @@
-"""Every metric once, as data: what it is called, what range it has, and where it is shown.
+"""Registry of all metrics: names, ranges, and where each is shown.
 
-A list of metrics anywhere else is a filter of this one. A column of a tag's metrics is added in three places: its line here,
-its computation, and its test.
+Every other list of metrics is a filter of this one. To add a metric per tag, add three things: its entry here, its
+computation, and its test.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from arena.metrics.tally import Tally
 
 BETA = 2.0
-"""Beta of the F-beta that stands beside F1: recall weighs twice as much as precision."""
+"""Beta of the F-beta metric `f2`: recall weighs twice as much as precision."""
 
 
 class Kind(Flag):
-    """What a metric describes; it may describe several things."""
+    """What a metric describes; a metric may have several kinds."""
 
     TAG = auto()
     """One tag of one model: a column of `per_tag.parquet`."""
@@ -31,7 +31,7 @@ class Kind(Flag):
     MODEL = auto()
     """All compared tags, as one number without slices."""
     THRESHOLD = auto()
-    """The threshold at which a metric of a tag stands: a column of `per_tag.parquet`, no metric itself."""
+    """The threshold at which a metric of a tag is reached: a column of `per_tag.parquet`, not a metric."""
 
 
 @dataclass(frozen=True)
@@ -39,24 +39,27 @@ class Metric:
     """One metric.
 
     Attributes:
-        key: the name in files.
-        title: the name in a sentence.
-        short: the name in the head of a table.
-        range: the lowest and the highest value.
-        higher_is_better: None where neither end is better.
+        key: name in files.
+        title: name in a sentence.
+        short: name in the head of a table.
+        kind: what it describes.
+        range: lowest and highest value.
+        higher_is_better: None if neither end is better.
         has_interval: whether a run with resamples has `<key>_low` and `<key>_high`.
         needs_threshold: whether it depends on the threshold of the model.
-        in_table: whether the table of tags shows it at first, or the leaderboard has it.
-        on_page: whether a reader of the page can choose it as a column of the table of tags. The page packs values of -1 to 1.
+        in_table: whether the table of tags shows it by default, or the leaderboard has it.
+        on_page: whether a reader of the page can choose it as a column of the table of tags; the page can pack only -1 to 1.
         about: one sentence that explains it, for a hint on the page.
-        headline: whether it may name the better model. Headline metrics are corrected together for multiple comparisons.
+        headline: whether it may decide which model is better. Headline metrics are corrected together for multiple
+            comparisons.
         by_slice: whether it is shown by slice.
         tested: whether each tag has a paired test of it.
-        average: `macro` or `micro`; empty for a metric that is no average.
-        base: the metric of a tag that it averages.
+        average: `macro` or `micro`; empty if it is not an average.
+        base: key of the per-tag metric that it averages.
         hub: its name in the metrics of Hugging Face and scikit-learn.
-        of_counts: the metric of every tag from its counts, float64 (tags,).
-        of_tally: the same from the tally. A metric of a tag with neither follows the counting convention of the run.
+        of_counts: computes it for every tag from the counts, float64 (tags,).
+        of_tally: computes it for every tag from the tally, float64 (tags,). A per-tag metric with neither is computed by the
+            counting convention of the run.
     """
 
     key: str
@@ -81,12 +84,12 @@ class Metric:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Its columns in `per_tag.parquet`."""
+        """Columns of the metric in `per_tag.parquet`."""
         return (self.key, f"{self.key}_low", f"{self.key}_high") if self.has_interval else (self.key,)
 
     @property
     def heading(self) -> str:
-        """The title at the start of a line.
+        """The title with a capital letter, for the start of a line.
 
         >>> METRICS["macro_f1"].heading, METRICS["map"].heading
         ('Macro F1', 'mAP')
@@ -97,11 +100,11 @@ class Metric:
 _ALL = (
     Metric(
         "precision", "precision", "P", Kind.TAG, has_interval=True, needs_threshold=True, in_table=True, on_page=True,
-        hub="precision", about="Of the images that the tagger gave the tag, the share that have it.",
+        hub="precision", about="Of the images that the tagger predicts the tag for, the share that have it.",
     ),
     Metric(
         "recall", "recall", "R", Kind.TAG, has_interval=True, needs_threshold=True, in_table=True, on_page=True,
-        hub="recall", about="Of the images that have the tag, the share that the tagger found.",
+        hub="recall", about="Of the images that have the tag, the share that the tagger predicts it for.",
     ),
     Metric(
         "f1", "F1", "F1", Kind.TAG, has_interval=True, needs_threshold=True, in_table=True, on_page=True, tested=True,
@@ -110,7 +113,7 @@ _ALL = (
     Metric(
         "ap", "AP", "AP", Kind.TAG, has_interval=True, in_table=True, on_page=True, tested=True,
         hub="average_precision", of_tally=lambda tally: tally.average_precision,
-        about="Average precision: how well the scores rank images with the tag before images without it.",
+        about="Average precision: how well the scores rank images with the tag above images without it.",
     ),
     Metric(
         "f2", "F2", "F2", Kind.TAG, needs_threshold=True, on_page=True, of_counts=lambda counts: f_beta(counts, BETA),
@@ -118,30 +121,30 @@ _ALL = (
     ),
     Metric(
         "mcc", "MCC", "MCC", Kind.TAG, (-1.0, 1.0), needs_threshold=True, on_page=True, of_counts=mcc,
-        about="Matthews correlation coefficient of prediction and label, -1 to 1; 0 is chance.",
+        about="Matthews correlation coefficient of predictions and labels, -1 to 1; 0 is chance.",
     ),
     Metric(
         "informedness", "informedness", "J", Kind.TAG, (-1.0, 1.0), needs_threshold=True, on_page=True,
         of_counts=informedness,
-        about="Youden's J: recall less the false positive rate, -1 to 1; 0 is chance.",
+        about="Youden's J: recall minus the false positive rate, -1 to 1; 0 is chance.",
     ),
     Metric(
         "roc_auc", "ROC AUC", "AUC", Kind.TAG | Kind.MODEL, on_page=True, of_tally=lambda tally: tally.roc_auc,
-        about="Area under the ROC curve: the chance that an image with the tag scores above one without it.",
+        about="Area under the ROC curve: the probability that an image with the tag scores above one without it.",
     ),
     Metric(
         "brier", "Brier score", "Brier", Kind.TAG | Kind.MODEL, higher_is_better=False,
         of_tally=lambda tally: tally.brier,
-        about="The mean squared difference of score and label.",
+        about="The mean squared difference between score and label.",
     ),
     Metric(
         "ece", "calibration error", "ECE", Kind.TAG | Kind.MODEL, higher_is_better=False,
         of_tally=lambda tally: calibration.expected_calibration_error(tally.bins),
-        about="The mean distance of score and share of images with the tag, over bins of scores.",
+        about="Expected calibration error: the mean difference between score and share of images with the tag, over bins.",
     ),
     Metric(
         "best_f1", "best F1 in hindsight", "Best F1", Kind.TAG, on_page=True, of_tally=lambda tally: tally.best[1],
-        about="The highest F1 at any threshold. The threshold is chosen on these images, so it is no result.",
+        about="Highest F1 at any threshold. Not a result: the threshold is chosen on the images that it is scored on.",
     ),
     Metric(
         "best_threshold", "threshold of the best F1", "at", Kind.THRESHOLD, higher_is_better=None,
@@ -149,7 +152,7 @@ _ALL = (
     ),
     Metric(
         "break_even", "break-even point", "P = R", Kind.TAG, on_page=True, of_tally=lambda tally: tally.break_even[1],
-        about="Precision where it equals recall. The threshold is chosen on these images, so it is no result.",
+        about="Precision where it equals recall. Not a result: the threshold is chosen on the images that it is scored on.",
     ),
     Metric(
         "break_even_threshold", "threshold of the break-even point", "at", Kind.THRESHOLD, higher_is_better=None,
@@ -184,14 +187,14 @@ _ALL = (
         average="macro", base="ap",
     ),
 )  # fmt: skip
-"""In the order in which files hold them."""
+"""All metrics, in the order of the columns in files."""
 
 METRICS: Mapping[str, Metric] = {metric.key: metric for metric in _ALL}
-"""By key."""
+"""All metrics by key."""
 
 
 def titles(metrics: Iterable[Metric]) -> dict[str, str]:
-    """The titles of some metrics by key."""
+    """Return the titles of some metrics by key."""
     return {metric.key: metric.title for metric in metrics}
 
 
@@ -199,33 +202,33 @@ TAG_METRICS = tuple(metric for metric in _ALL if Kind.TAG in metric.kind)
 """Metrics of single tags."""
 
 TAG_COLUMNS = tuple(metric for metric in _ALL if metric.kind & (Kind.TAG | Kind.THRESHOLD))
-"""What `per_tag.parquet` holds of metrics and their thresholds."""
+"""Per-tag metrics and their thresholds, the metric columns of `per_tag.parquet`."""
 
 TAG_TABLE = tuple(metric.key for metric in TAG_METRICS if metric.in_table)
-"""Metrics of a tag that every table of tags shows."""
+"""Keys of the per-tag metrics that every table of tags shows."""
 
 TAG_INTERVALS = tuple(metric.key for metric in TAG_METRICS if metric.has_interval)
-"""Metrics of a tag that have an interval."""
+"""Keys of the per-tag metrics that have an interval."""
 
 TESTED = titles(metric for metric in TAG_METRICS if metric.tested)
-"""Titles of the metrics of a tag that have a paired test."""
+"""Titles of the per-tag metrics that have a paired test, by key."""
 
 _AGGREGATES = tuple(metric for metric in _ALL if Kind.AGGREGATE in metric.kind)
 
 AGGREGATES = tuple(metric.key for metric in _AGGREGATES)
-"""Averages over tags."""
+"""Keys of the averages over tags."""
 
 THRESHOLDED = tuple(metric.key for metric in _AGGREGATES if metric.needs_threshold)
-"""Averages that depend on the threshold."""
+"""Keys of the averages that depend on the threshold."""
 
 MACRO_THRESHOLDED = tuple(key for key in THRESHOLDED if METRICS[key].average == "macro")
-"""Those of them that are means over tags; each has a number of tags, `<key>_tags`."""
+"""Keys of the macro averages that depend on the threshold; each has a number of tags, `<key>_tags`."""
 
 HEADLINES = titles(metric for metric in _AGGREGATES if metric.headline)
-"""Titles of the metrics that may name the better model."""
+"""Titles of the metrics that may decide which model is better, by key."""
 
 SLICED = tuple(metric.key for metric in _AGGREGATES if metric.by_slice)
-"""Averages that are shown by slice."""
+"""Keys of the averages that are shown by slice."""
 
 LEADERBOARD = titles(
     sorted(
@@ -233,4 +236,4 @@ LEADERBOARD = titles(
         key=lambda metric: (metric.needs_threshold, metric.average, metric.base != "f1"),
     )
 )
-"""Titles of the columns of the leaderboard: mAP, then the macro and the micro averages, F1 first in each."""
+"""Titles of the columns of the leaderboard, by key: mAP, then the macro and the micro averages, F1 first in each."""

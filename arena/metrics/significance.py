@@ -1,7 +1,7 @@
-"""Differences: whether two models differ on a tag, how many such findings chance would give, and who ranks where.
+"""Significance: paired tests of two models on a tag, corrections for multiple tests, and ranks.
 
-What is not significant is undetermined, not equal. The images of one tag on which both models say the same carry no
-weight in a paired test; they enter through F1 only.
+A difference that is not significant is undetermined; it does not mean that the models are equal. In a paired test, the
+images of a tag on which both models predict the same have no weight of their own; they enter only through F1.
 """
 
 import math
@@ -15,7 +15,7 @@ from scipy import special
 from arena.metrics.counts import Floats, Integers, divide
 
 TOLERANCE = 1e-12
-"""Differences of F1 closer than this are ties: equal fractions differ by some 1e-16 after rounding."""
+"""Differences of F1 closer than this are ties: equal fractions can differ by about 1e-16 after rounding."""
 
 
 class F1Pair(NamedTuple):
@@ -26,25 +26,25 @@ class F1Pair(NamedTuple):
 
 
 class Paired(NamedTuple):
-    """What two models predict on the same images, int64 (tags,) each; all other images are predicted by neither."""
+    """Counts of the predictions of two models on the same images, int64 (tags,) each."""
 
     both_hit: Integers
-    """Positives that both predict."""
+    """True positives of both models."""
     first_hit: Integers
-    """Positives that only the first predicts."""
+    """True positives of the first model only."""
     second_hit: Integers
-    """Positives that only the second predicts."""
+    """True positives of the second model only."""
     positives: Integers
-    """All positives."""
+    """All positives, predicted or not."""
     both_false: Integers
-    """Negatives that both predict."""
+    """False positives of both models."""
     first_false: Integers
-    """Negatives that only the first predicts."""
+    """False positives of the first model only."""
     second_false: Integers
-    """Negatives that only the second predicts."""
+    """False positives of the second model only."""
 
     def f1(self) -> F1Pair:
-        """F1 = 2 TP / (predicted + positives) of each model; NaN where nothing is predicted and nothing is positive."""
+        """Return F1 = 2 TP / (predicted + positives) of each model; NaN where nothing is predicted and nothing positive."""
         return F1Pair(
             _f1(self.both_hit + self.first_hit, self.both_false + self.first_false, self.positives),
             _f1(self.both_hit + self.second_hit, self.both_false + self.second_false, self.positives),
@@ -52,24 +52,24 @@ class Paired(NamedTuple):
 
 
 def exact_p(paired: Paired, clustered: Mapping[int, Integers] | None = None) -> Floats:
-    """Exact paired randomisation test of equal F1, two-sided; float64 (tags,).
+    """Return p of the exact two-sided paired randomisation test of equal F1; float64 (tags,).
 
-    Were the models alike, their names could be swapped on any image. Over all swaps the first model's own hits are
-    binomial, half of the discordant positives, and so are its own false alarms among the discordant negatives,
-    independent of the hits. p is the share of swaps whose |difference of F1| is at least the observed one; ties count.
-    Nothing is sampled or cut off: at a given number of hits the difference falls with the false alarms, so one binomial
-    tail a number of hits holds the whole grid.
+    Under the null hypothesis the names of the two models can be swapped on any image. Over all swaps, the number of true
+    positives of the first model only is binomial among the discordant positives, with probability 1/2. The number of false
+    positives of the first model only is binomial among the discordant negatives, independently. p is the share of swaps
+    where |difference of F1| is at least the observed one; ties count. Nothing is sampled or truncated: for a fixed number of
+    true positives the difference decreases with the false positives, so one binomial tail per number of true positives
+    covers the whole grid.
 
     Args:
-        paired: the counts of every tag.
-        clustered: tag -> int (clusters, 4), the discordant images of each cluster of related images that has more
-            than one, in the columns first_hit, second_hit, first_false, second_false. The names are swapped on a
-            cluster as a whole. `paired` counts these images too.
+        paired: counts of every tag.
+        clustered: tag -> int (clusters, 4), the discordant images of each cluster of near duplicates with more than one of
+            them, in the columns first_hit, second_hit, first_false, second_false. The names are swapped on a cluster as a
+            whole. `paired` counts these images too.
 
-    Returns: p, 0 (below what float64 holds) to 1; 1 where no image is discordant; NaN where the F1 of either is
-    undefined.
+    Returns: p, 0 (underflow of float64) to 1; 1 where no image is discordant; NaN where the F1 of either model is undefined.
 
-    Source: Yeh 2000 (randomisation tests of F1), here enumerated.
+    Source: Yeh 2000 (randomisation tests of F1), here enumerated exactly.
 
     >>> one = (np.array([n]) for n in (5, 3, 0, 10, 0, 0, 0))  # three positives that only the first predicts
     >>> float(exact_p(Paired(*one)).round(12)[0])
@@ -90,7 +90,10 @@ def exact_p(paired: Paired, clustered: Mapping[int, Integers] | None = None) -> 
 
 
 def _p_of_singles(paired: Paired, observed: Floats) -> Floats:
-    """Every image by itself; all tags at once, a row for each number of own hits that the first model could have."""
+    """Return p of tags without clusters, all at once.
+
+    Each number of true positives that the first model alone could have is one row.
+    """
     hits, false = paired.first_hit + paired.second_hit, paired.first_false + paired.second_false
     tags = np.repeat(np.arange(len(hits)), hits + 1)
     own_hits = np.arange(len(tags)) - np.repeat(np.cumsum(hits + 1) - (hits + 1), hits + 1)
@@ -100,10 +103,10 @@ def _p_of_singles(paired: Paired, observed: Floats) -> Floats:
 
 
 def _p_of_clusters(paired: Paired, observed: float, clusters: Integers) -> float:
-    """One tag with clusters: the binomial grid of its single images convolved with every cluster's two outcomes.
+    """Return p of one tag with clusters: the binomial grid of single images convolved with both outcomes of each cluster.
 
-    A cluster that adds one hit (or one false alarm) more under one name than under the other is as good as a single
-    image and a constant, so these join the binomials.
+    A cluster where the two models differ by one true positive, or by one false positive, equals a single image plus a
+    constant, so it joins the binomials.
     """
     hits, false = (int(n[0]) for n in (paired.first_hit + paired.second_hit, paired.first_false + paired.second_false))
     floor = np.minimum(clusters[:, 0], clusters[:, 1]).sum(), np.minimum(clusters[:, 2], clusters[:, 3]).sum()
@@ -127,28 +130,33 @@ def _p_of_clusters(paired: Paired, observed: float, clusters: Integers) -> float
 
 
 def _cluster_grid(net: Integers) -> Floats:
-    """Joint distribution of what clusters add to hits and false alarms above their floor, (hits + 1, false alarms + 1).
+    """Return the joint distribution of the true and false positives that clusters add above their minimum.
 
-    A cluster adds all its net to each coordinate or nothing: to both at once if its nets have one sign, else to one or
-    the other. Equal clusters are taken together, as a binomial number of them.
+    A cluster adds its whole net count to a coordinate, or nothing: to both coordinates at once if its nets have the same
+    sign, else to one or the other. Equal clusters are handled together, as a binomial number of them.
+
+    Args:
+        net: int64 (clusters, 2), true and false positives of the first model minus those of the second.
+
+    Returns: float64 (true positives + 1, false positives + 1).
     """
     step, opposed = np.abs(net), (net[:, 0] * net[:, 1] < 0).astype(np.int64)
     grid = np.zeros(step.sum(axis=0) + 1)
     grid[0, 0] = 1.0
     kinds, times = np.unique(np.column_stack([step, opposed]), axis=0, return_counts=True)
-    for (hits, false, apart), number in zip(kinds.tolist(), times.tolist(), strict=True):
+    for (hits, false, opposite), number in zip(kinds.tolist(), times.tolist(), strict=True):
         chosen = np.arange(number + 1)
         before, grid = grid, np.zeros_like(grid)
         for k, share in zip(chosen.tolist(), _binomial(chosen, np.full_like(chosen, number)), strict=True):
-            down, right = hits * k, false * (number - k if apart else k)
+            down, right = hits * k, false * (number - k if opposite else k)
             grid[down:, right:] += share * before[: len(before) - down, : before.shape[1] - right]
     return grid
 
 
 def _most_false(paired: Paired, own_hits: Integers, observed: Floats) -> Integers:
-    """The most own false alarms at which the first model still leads by the observed difference; -1 where none do.
+    """Return the most false positives of the first model only at which it still leads by the observed difference; -1 if none.
 
-    Halves an interval, which the difference allows: it falls as false alarms pass from the second model to the first.
+    Bisection works because the difference decreases as false positives move from the second model to the first.
     """
     hits, false = paired.first_hit + paired.second_hit, paired.first_false + paired.second_false
 
@@ -166,7 +174,7 @@ def _most_false(paired: Paired, own_hits: Integers, observed: Floats) -> Integer
 
 
 def _f1(hits: Integers, false: Integers, positives: Integers) -> Floats:
-    """2 TP / (TP + FP + positives), element by element; NaN where that is 0 / 0."""
+    """Return 2 TP / (TP + FP + positives), element by element; NaN where that is 0 / 0."""
     return divide(2 * hits, hits + false + positives)
 
 
@@ -175,26 +183,26 @@ def _pick(paired: Paired, tags: Integers | NDArray[np.bool_] | list[int]) -> Pai
 
 
 def _binomial(k: Integers, n: Integers) -> Floats:
-    """P(X = k), X binomial with n trials at 1/2."""
+    """Return P(X = k) for X binomial with n trials and probability 1/2."""
     log: Floats = special.gammaln(n + 1) - special.gammaln(k + 1) - special.gammaln(n - k + 1) - n * math.log(2)
     return np.exp(log)
 
 
 def _at_most(k: Integers, n: Integers) -> Floats:
-    """P(X <= k), X binomial with n trials at 1/2; 0 below 0, 1 from n on."""
+    """Return P(X <= k) for X binomial with n trials and probability 1/2; 0 for k < 0, 1 for k >= n."""
     inside: Floats = special.bdtr(np.clip(k, 0, n).astype(np.float64), n, 0.5)
     return np.where(k < 0, 0.0, inside)
 
 
 def _two_sided(one_sided: Floats) -> Floats:
-    """Swapping every name mirrors the difference, so both sides weigh the same; rounding must not pass 1."""
+    """Return the two-sided p. Both tails are equal, because swapping every name mirrors the difference; at most 1."""
     return np.asarray(np.minimum(2.0 * one_sided, 1.0))
 
 
 def benjamini_hochberg(p: Floats) -> Floats:
-    """q of each test: the smallest false discovery rate at which it is still a finding; float64 (tests,).
+    """Return q of each test: the smallest false discovery rate at which it is rejected; float64 (tests,).
 
-    NaN is no test: it stays NaN and does not count.
+    NaN is not a test: it stays NaN and does not count.
 
     Source: Benjamini and Hochberg 1995, step-up.
 
@@ -209,9 +217,10 @@ def benjamini_hochberg(p: Floats) -> Floats:
 
 
 def holm(p: Floats) -> Floats:
-    """Adjusted p of each test: at or below a level for any true null with at most that probability; float64 (tests,).
+    """Return the adjusted p of each test, which controls the family-wise error rate; float64 (tests,).
 
-    NaN is no test: it stays NaN and does not count.
+    The probability that the adjusted p of any true null hypothesis is at or below a level is at most that level. NaN is not
+    a test: it stays NaN and does not count.
 
     Source: Holm 1979, step-down.
 
@@ -230,26 +239,26 @@ class _Ascending(NamedTuple):
 
 
 def _ascending(p: Floats) -> _Ascending:
-    """Where the tests stand by ascending p, and how many there are; NaN sorts last and is left out."""
+    """Return the indices of the tests by ascending p, and their number; NaN is left out."""
     tests = int((~np.isnan(p)).sum())
     return _Ascending(np.argsort(p, kind="stable")[:tests], tests)
 
 
 class Rank(NamedTuple):
-    """Where a model stands among several."""
+    """Rank of a model among several."""
 
     rank: int
     """1 + the number of models significantly better."""
     tied_with_best: bool
-    """Not significantly worse than the model of the highest value."""
+    """Whether it is not significantly worse than the model with the highest value."""
 
 
 def ranks(values: Floats, better: NDArray[np.bool_]) -> list[Rank]:
-    """The rank of each model by what is significant, and which of them may be the best.
+    """Return the rank of each model, counting significant differences only.
 
     Args:
-        values: float64 (models,), higher is better; a model without one (NaN) is last and never tied.
-        better: bool (models, models), [i, j] whether i is significantly better than j.
+        values: float64 (models,), higher is better; a model with NaN is last and never tied with the best.
+        better: bool (models, models), whether model i is significantly better than model j at [i, j].
 
     >>> better = np.array([[False, False, True], [False, False, False], [False, False, False]])
     >>> ranks(np.array([0.7, 0.6, 0.5]), better)
@@ -267,10 +276,12 @@ def ranks(values: Floats, better: NDArray[np.bool_]) -> list[Rank]:
 
 
 def minimum_detectable(standard_error: ArrayLike, *, power: float = 0.8, alpha: float = 0.05) -> Floats:
-    """The true difference that a two-sided test at level alpha would find with this power: 2.80 standard errors.
+    """Return the smallest true difference that a two-sided test detects with this power: 2.80 standard errors by default.
 
     Args:
-        standard_error: of the difference; a number or an array.
+        standard_error: standard error of the difference; a number or an array.
+        power: probability of detecting it.
+        alpha: level of the test.
 
     >>> round(float(minimum_detectable(0.01)), 4)
     0.028
@@ -281,14 +292,17 @@ def minimum_detectable(standard_error: ArrayLike, *, power: float = 0.8, alpha: 
 def images_needed(
     images: int, standard_error: float, difference: float, *, power: float = 0.8, alpha: float = 0.05
 ) -> int:
-    """How many images would make this difference detectable, its standard error shrinking with their root.
+    """Return how many images make this difference detectable; its standard error shrinks with their square root.
 
     Args:
-        images: how many gave this standard error.
-        difference: the true difference to be found; its sign does not matter.
+        images: number of images that gave this standard error.
+        standard_error: standard error of the difference.
+        difference: true difference to detect; its sign does not matter.
+        power: probability of detecting it.
+        alpha: level of the test.
 
     Raises:
-        ValueError: the difference is 0, which no number of images detects, or a figure is not finite.
+        ValueError: the difference is 0, which no number of images detects, or an input is not finite.
 
     >>> images_needed(1000, 0.01, 0.014)
     4005

@@ -1,6 +1,6 @@
-"""Slices: tags parted by support, images parted by size or by any column, so that a mean hides no part of either.
+"""Slices: tags split by support, images split by size or by any column, so that no mean hides a weak subset.
 
-Labels come in an order that a reader expects: bands ascending, ratings from harmless to explicit, words by frequency.
+Labels are in the order that a reader expects: bands ascending, ratings from harmless to explicit, words by frequency.
 """
 
 import math
@@ -15,19 +15,19 @@ from numpy.typing import NDArray
 from arena.base.errors import ArenaError
 
 SUPPORT_BANDS = ((1, 9), (10, 29), (30, 99), (100, 299), (300, 999), (1000, None))
-"""Positives of a tag, first and last of each band; half of JoyTag's tags have fewer than 30 on 32,768 images."""
+"""Smallest and largest support of each band; half of JoyTag's tags have fewer than 30 positives in 32,768 images."""
 
 SUPPORT_LABELS = ("0", *(f"{low:,}+" if high is None else f"{low:,}–{high:,}" for low, high in SUPPORT_BANDS))
-"""What the bands are called, those tags first that have no positive."""
+"""Labels of the bands of support; the first is for tags without a positive."""
 
 SIZE_EDGES_MP = (0.1, 0.5, 1, 2, 4)
-"""Where one band of image size ends and the next begins, in millions of pixels."""
+"""Edges between the bands of image size, in millions of pixels."""
 
 SIZE_LABELS = ("<0.1 MP", *(f"{low:g}–{high:g} MP" for low, high in pairwise(SIZE_EDGES_MP)), "4+ MP")
-"""What the bands of image size are called."""
+"""Labels of the bands of image size."""
 
 UNKNOWN = "unknown"
-"""The slice of the images of which a column says nothing; always the last."""
+"""Label of the slice of images without a value; always the last."""
 
 NATURAL_ORDERS = (
     ("g", "s", "q", "e", "unrated"),
@@ -35,22 +35,22 @@ NATURAL_ORDERS = (
     SIZE_LABELS,
     SUPPORT_LABELS,
 )
-"""Words that have an order of their own; a column of which every word is in one of these follows it."""
+"""Words in a fixed order; a column whose words are all in one of these tuples follows its order."""
 
 MAX_VALUES = 12
-"""The most values that a column may have for each to be a slice; more numbers are cut at quartiles, more words refused."""
+"""Most distinct values for which each value becomes a slice. More numbers are cut at quartiles; more words are an error."""
 
 
 class Slice(NamedTuple):
-    """Some of the images, under one label."""
+    """A subset of the images with a label."""
 
     label: str
     mask: NDArray[np.bool_]
-    """(images,): which images belong to it."""
+    """(images,), which images belong to the slice."""
 
 
 def support_band(support: NDArray[np.int64]) -> NDArray[np.str_]:
-    """The band of `SUPPORT_BANDS` that each tag's number of positives falls into; "0" for none.
+    """Return the label of the band of `SUPPORT_BANDS` of each tag; "0" for a tag without a positive.
 
     Args:
         support: int64 (tags,), 0 or more.
@@ -65,12 +65,12 @@ def support_band(support: NDArray[np.int64]) -> NDArray[np.str_]:
 
 
 def size_band(width: NDArray[Any], height: NDArray[Any]) -> NDArray[np.str_]:
-    """The band of each image's size in megapixels, a million pixels each; a size on an edge is in the upper band.
+    """Return the label of the size band of each image in megapixels (10^6 pixels); an edge belongs to the upper band.
 
     Args:
         width, height: pixels, (images,); NaN where unknown.
 
-    Returns: str (images,); "unknown" without a size.
+    Returns: str (images,); "unknown" where the size is unknown.
 
     >>> size_band(np.array([256, 1000, 2500]), np.array([256, 500, 2000])).tolist()
     ['<0.1 MP', '0.5–1 MP', '4+ MP']
@@ -82,30 +82,30 @@ def size_band(width: NDArray[Any], height: NDArray[Any]) -> NDArray[np.str_]:
 
 
 def column_slices(values: NDArray[Any], *, name: str) -> tuple[Slice, ...]:
-    """Part the images by a column, so that each is in exactly one slice; no slice is empty.
+    """Split the images by a column, so that each image is in exactly one slice; no slice is empty.
 
-    Numbers and truth values become slices in ascending order, words in their natural order (`NATURAL_ORDERS`) or else by
-    number of images, then name. Numbers of more than `MAX_VALUES` values are cut at their quartiles, which are observed
-    values; equal quartiles make fewer slices. A date counts as its year. What is missing (None, NaN, infinite, an empty
-    word) is the slice "unknown".
+    Numbers and booleans become slices in ascending order; words in their natural order (`NATURAL_ORDERS`), or else by number
+    of images, then name. Numbers with more than `MAX_VALUES` distinct values are cut at their quartiles, which are observed
+    values; equal quartiles give fewer slices. A date counts as its year. A missing value (None, NaN, infinite, an empty
+    word) is in the slice "unknown".
 
     Args:
-        values: (images,): numbers, truth values, dates or words, missing ones among them.
-        name: what the column is called, for errors.
+        values: (images,): numbers, booleans, dates or words; values may be missing.
+        name: name of the column, for errors.
 
     Raises:
-        ArenaError: more than `MAX_VALUES` different words, such as identifiers; or lists.
+        ArenaError: more than `MAX_VALUES` different words, such as identifiers; or the column holds lists.
 
     >>> [(label, mask.tolist()) for label, mask in column_slices(np.array(["q", None, "g"], object), name="rating")]
     [('g', [False, False, True]), ('q', [True, False, False]), ('unknown', [False, True, False])]
     """
-    # Whole days become Python's dates, which have a year, where nanoseconds would become bare numbers.
+    # Convert to days first: tolist() gives dates, which have a year. Nanoseconds would become plain integers.
     items = (values.astype("datetime64[D]") if values.dtype.kind == "M" else values).tolist()
     if any(isinstance(item, (list, tuple, set, dict, np.ndarray)) for item in items):
-        raise ArenaError(f"column {name!r} holds lists; images can be sliced by a column of one value each only")
+        raise ArenaError(f"column {name!r} holds lists; images can only be sliced by a column with one value per image")
     items = [getattr(item, "year", item) for item in items]
     known = np.array([not _missing(item) for item in items], bool)
-    present = [item for item, here in zip(items, known.tolist(), strict=True) if here]
+    present = [item for item, is_known in zip(items, known.tolist(), strict=True) if is_known]
     slices = []
     for label, mask in _slices(present, name):
         whole = np.zeros(len(items), bool)
@@ -117,7 +117,7 @@ def column_slices(values: NDArray[Any], *, name: str) -> tuple[Slice, ...]:
 
 
 def _slices(items: Sequence[Any], name: str) -> list[Slice]:
-    """Slices of a column without missing values."""
+    """Return the slices of a column without missing values."""
     if not items:
         return []
     if all(isinstance(item, (bool, np.bool_)) for item in items):
@@ -129,22 +129,22 @@ def _slices(items: Sequence[Any], name: str) -> list[Slice]:
     counts = Counter(words)
     if len(counts) > MAX_VALUES:
         raise ArenaError(
-            f"column {name!r} has {len(counts):,} different values, more than {MAX_VALUES}: images cannot be sliced by it. "
-            "Name a column of few values, such as rating, or of numbers"
+            f"column {name!r} has {len(counts):,} different values; images can be sliced by at most {MAX_VALUES}. "
+            "Use a column with few values, such as rating, or a column of numbers"
         )
     column = np.array(words)
     return [Slice(word, column == word) for word in _ordered(counts)]
 
 
 def _number_slices(numbers: NDArray[Any]) -> list[Slice]:
-    """A slice a value where they are few, otherwise four parts of about equal size."""
+    """Return one slice per value if there are few values, otherwise four slices of about equal size."""
     whole = bool((numbers == np.floor(numbers)).all())
     distinct = np.unique(numbers)
     if len(distinct) <= MAX_VALUES:
         labels = [str(int(value)) for value in distinct] if whole else _fractions(distinct.tolist())
         return [Slice(label, numbers == value) for label, value in zip(labels, distinct, strict=True)]
-    # An observed value as a cut leaves no slice empty, and is a whole number where all are; numpy's quantile would work in
-    # float64, in which a 64-bit number is not exact.
+    # A cut at an observed value leaves no slice empty, and is an integer if all values are. numpy's quantile would compute in
+    # float64, which cannot hold every 64-bit integer exactly.
     cuts = np.unique(np.sort(numbers)[(len(numbers) * np.arange(1, 4) + 3) // 4 - 1])
     cuts = cuts[cuts < distinct[-1]]
     parts = np.searchsorted(cuts, numbers, side="left")
@@ -153,7 +153,7 @@ def _number_slices(numbers: NDArray[Any]) -> list[Slice]:
 
 
 def _whole_labels(cuts: Sequence[int]) -> list[str]:
-    """Names of the parts of whole numbers; a part ends with its cut.
+    """Return the labels of slices of integers; each slice but the last ends with its cut.
 
     >>> _whole_labels([512, 1024, 1025])
     ['<= 512', '513–1024', '1025', '1026+']
@@ -165,7 +165,7 @@ def _whole_labels(cuts: Sequence[int]) -> list[str]:
 
 
 def _fraction_labels(cuts: Sequence[float]) -> list[str]:
-    """Names of the parts of other numbers, likewise.
+    """Return the labels of slices of other numbers; each slice but the last ends with its cut.
 
     >>> _fraction_labels([0.25, 0.5, 2 / 3])
     ['<= 0.25', '> 0.25 to 0.5', '> 0.5 to 0.666667', '> 0.666667']
@@ -175,25 +175,25 @@ def _fraction_labels(cuts: Sequence[float]) -> list[str]:
 
 
 def _fractions(numbers: Sequence[float]) -> list[str]:
-    """Different numbers as different texts: six digits, or as many more as tell them apart; 17 always do."""
+    """Format different numbers as different texts, with six digits or as many more as needed; 17 are always enough."""
     rounded = ([f"{number:.{digits}g}" for number in numbers] for digits in range(6, 18))
     return next(texts for texts in rounded if len(set(texts)) == len(texts))
 
 
 def _ordered(counts: Counter[str]) -> list[str]:
-    """Words in their natural order, or else the frequent first."""
+    """Return the words in their natural order, or else the most frequent first."""
     order = next((order for order in NATURAL_ORDERS if counts.keys() <= set(order)), ())
     place = {word: number for number, word in enumerate(order)}
     return sorted(counts, key=lambda word: (place.get(word, 0), -counts[word], word))
 
 
 def _missing(item: Any) -> bool:
-    """Whether a cell says nothing."""
+    """Return whether a value is missing."""
     if item is None or (isinstance(item, str) and item in ("", UNKNOWN)):
         return True
     if isinstance(item, (float, np.floating)):
         return not math.isfinite(item)
     try:
         return bool(item != item)
-    except TypeError:  # pandas' NA will not say whether it equals itself
+    except TypeError:  # the truth value of pandas' NA is undefined
         return True

@@ -1,4 +1,4 @@
-"""The pass over the tags: every model's columns are sorted once, and all that depends on one tag alone is taken from them."""
+"""The first pass over the tags: sort the columns of every model once and compute everything that depends on a single tag."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -15,17 +15,17 @@ from arena.metrics.counts import Counts, Floats, Integers, TagCounts, divide
 from arena.metrics.ranking import SortedBlock
 
 WORST = 8
-"""Worst false alarms and misses kept for each tag and model."""
+"""Number of worst false positives, and of worst false negatives, kept for each tag and model."""
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """How images are grouped when uncertainty is asked for.
+    """Grouping of the images and tags for estimates of uncertainty.
 
     Attributes:
-        folds: uint8 (images,), ascending: the images of a fold stand together.
-        units: int64 (images,), what is resampled as one: a duplicate cluster, or a bag of them.
-        groups: float64 (groups, truth tags), 1 where a tag enters the means of a group.
+        folds: uint8 (images,), ascending: the images of a fold are contiguous.
+        units: int64 (images,), resampled unit of each image: a duplicate cluster, or a bag of them.
+        groups: float64 (groups, truth tags), 1 where a tag enters the means of a group, else 0.
     """
 
     folds: NDArray[np.uint8]
@@ -34,11 +34,11 @@ class Sampling:
 
     @cached_property
     def independent(self) -> bool:
-        """Whether each image is a unit of its own, in the order of the images."""
+        """Whether each image is its own unit, in the order of the images."""
         return bool((self.units == np.arange(len(self.units))).all())
 
     def add_by_unit(self, images: NDArray[np.integer[Any]], values: Floats, into: Floats) -> None:
-        """Add values of some different images to their units', float64 (units,)."""
+        """Add the values of distinct images to `into` at their units, float64 (units,)."""
         if self.independent:
             into[images] += values
         else:
@@ -46,28 +46,29 @@ class Sampling:
 
     @cached_property
     def bounds(self) -> Integers:
-        """Where each fold starts and the last one ends; int64 (folds + 1,)."""
+        """Start of each fold, and the end of the last; int64 (folds + 1,)."""
         return np.searchsorted(self.folds, np.arange(int(self.folds.max()) + 2)).astype(np.int64)
 
 
 @dataclass
 class Tally:
-    """What one pass gives for one model; NaN where undefined. All per-tag arrays are in the order of `Scored.columns`.
+    """Result of the first pass for one model; NaN where undefined. All per-tag arrays are in the order of `Scored.columns`.
 
     Attributes:
         thresholds: float32 (k,), strictly increasing.
-        tp, fp: int64 (folds, k, tags); one fold where none were asked for.
-        own: counts over all folds, each tag at a threshold of its own.
+        tp, fp: int64 (folds, k, tags); one fold without sampling.
+        own: counts over all folds, each tag at the model's own threshold.
         positives: int64 (folds, tags).
         images: int64 (folds,).
         average_precision, roc_auc: float64 (tags,).
         best, break_even: float64 (2, tags), threshold and value: see `ranking.best_f1` and `ranking.break_even`.
-        squares, positive_scores: float64 (tags,), the sum of squared scores, and of the scores of positives.
+        squares, positive_scores: float64 (tags,), sum of the squared scores, and sum of the scores of positives.
         bins: reliability bins, (tags, bins).
-        ap_bias, ap_variance: float64 (tags,), see `ranking.optimism` and `ranking.influence`; with sampling only.
-        ap_effect: float64 (tags,), what units of related images multiply the variance of AP by; with sampling only.
-        map_influence: float64 (groups, units), the influence of each unit on the sum of AP over a group's tags.
-        worst_false, worst_missed: int32 (tags, WORST), images, -1 where there are fewer; with sampling only.
+        ap_bias, ap_variance: float64 (tags,), see `ranking.optimism` and `ranking.influence`; NaN without sampling.
+        ap_effect: float64 (tags,), factor by which clusters change the variance of AP; NaN without sampling.
+        map_influence: float64 (groups, units), influence of each unit on the sum of AP over the tags of a group.
+        worst_false, worst_missed: int32 (tags, WORST), images of the highest-scored negatives and of the lowest-scored
+            positives; -1 where there are fewer, and everywhere without sampling.
         worst_false_scores, worst_missed_scores: float32 (tags, WORST), their scores.
     """
 
@@ -95,14 +96,14 @@ class Tally:
 
     @property
     def counts(self) -> Counts:
-        """Over all folds."""
+        """Counts summed over all folds."""
         return Counts(
             self.thresholds, self.tp.sum(0), self.fp.sum(0), self.positives.sum(0), images=int(self.images.sum())
         )
 
     @property
     def brier(self) -> Floats:
-        """Mean squared difference of score and label, float64 (tags,)."""
+        """Mean squared difference between score and label, float64 (tags,)."""
         return calibration.brier(self.squares, self.positive_scores, self.positives.sum(0), int(self.images.sum()))
 
 
@@ -110,7 +111,7 @@ def _empty_tally(
     thresholds: NDArray[np.float32], own: NDArray[np.float32], images: Integers, groups: int, units: int
 ) -> Tally:
     folds, tags = len(images), len(own)
-    # a tag's counts lie together while they are filled in; written across the tags each would be a cache miss
+    # memory layout with the counts of a tag contiguous; otherwise each write would be a cache miss
     tp, fp = np.zeros((2, tags, len(thresholds), folds), np.int64).transpose(0, 3, 2, 1)
     binned, carried = np.zeros((2, tags, calibration.RELIABILITY_BINS), np.int64)
     ap, auc, bias, variance, effect = np.full((5, tags), np.nan)
@@ -130,25 +131,25 @@ def _empty_tally(
 
 
 class Ranked(NamedTuple):
-    """One model's column of a tag."""
+    """One model's column for one tag."""
 
     scores: NDArray[np.float32]
-    """In the order of the images."""
+    """float32 (images,), in the order of the images."""
     block: SortedBlock
     row: int
-    """Which of the block's tags it is."""
+    """Row of the tag in the block."""
 
 
 class Tallies(NamedTuple):
-    """What the pass gives."""
+    """Result of the first pass."""
 
     models: list[Tally]
     ap_covariance: dict[tuple[int, int], Floats]
-    """Of each pair of models, first < second: covariance of their AP, float64 (truth tags,); NaN where either lacks it."""
+    """Covariance of AP of each pair of models, first < second; float64 (truth tags,); NaN where either AP is undefined."""
 
 
 Inspect = Callable[[int, list[Ranked], NDArray[np.bool_]], None]
-"""Called with a tag of the truth, each model's column of it, and the labels, bool (images,)."""
+"""Called with a tag of the ground truth, the column of each model for it, and the labels, bool (images,)."""
 
 
 def tally(
@@ -163,15 +164,18 @@ def tally(
     workers: int = 1,
     advance: Callable[[int], None] = lambda tags: None,
 ) -> Tallies:
-    """Counts over each model's threshold sweep, exact rankings, calibration sums, and with `sampling` their uncertainty.
+    """Return counts over the threshold sweep of each model, exact rankings, calibration sums, and their uncertainty.
 
     Args:
+        models: columns of each model.
         truth: bool (images, truth tags).
-        thresholds: one sweep a model, float32 (k,), strictly increasing.
-        own: of each model one threshold a column, float32 (columns,); they need not be in the sweep.
-        everything: False leaves out what neither counts nor average precision need.
-        inspect: called from the threads with each tag of the truth that all models know.
-        advance: told how many more tags of the truth are done.
+        thresholds: one sweep per model, float32 (k,), strictly increasing.
+        own: per model, one threshold per column, float32 (columns,); they need not be in the sweep.
+        sampling: folds, units and groups; None leaves out the uncertainty.
+        everything: False computes counts and average precision only.
+        inspect: called from the threads with each tag of the ground truth that all models know.
+        workers: number of threads.
+        advance: called with the number of further tags of the ground truth that are done.
     """
     images, tags = truth.shape
     fold_images = np.array([images]) if sampling is None else np.diff(sampling.bounds)
@@ -181,7 +185,7 @@ def tally(
     covariance = {pair: np.full(tags, np.nan) for pair in pairs}
 
     def count(truth_tags: slice, blocks: list[Block]) -> list[Floats]:
-        """Fill in one block of every model; the share of its tags in `map_influence` is given back, to be added in order."""
+        """Fill in one block of every model; return its contribution to `map_influence`, which is added in order of tags."""
         labels = labels_of(truth, truth_tags)
         ranked = [
             _rank(model, block, labels, truth_tags.start, images=sampling is not None)
@@ -201,7 +205,7 @@ def tally(
             both = np.flatnonzero(traces[a].defined & traces[b].defined)
             products = np.einsum(
                 "ij,ij->i", traces[a].influence, traces[b].influence
-            )  # of all rows: `both` would copy them
+            )  # all rows, because selecting `both` would copy them
             covariance[a, b][truth_tags.start + both] = products[both]
         return [sampling.groups[:, truth_tags] @ one.influence for one in traces]
 
@@ -216,14 +220,15 @@ def tally(
 
 @dataclass(frozen=True)
 class _Columns:
-    """One model's columns of a block of tags.
+    """One model's columns for a block of tags.
 
     Attributes:
-        known: which of `Scored.columns` they are.
-        rows: int64 (known,), which tag of the block each is of.
-        first: bool (known,), whether it stands for that tag.
-        tags: of the block.
+        known: range of `Scored.columns`.
+        rows: int64 (known,), tag of the block of each column.
+        first: bool (known,), whether the column represents its tag.
+        tags: number of tags in the block.
         scores: float32 (known, images).
+        sorted: the same columns, sorted.
     """
 
     known: slice
@@ -234,13 +239,13 @@ class _Columns:
     sorted: SortedBlock
 
     def stands_in(self) -> Integers:
-        """The column that stands for each tag of the block, -1 where none does; int64 (tags,)."""
+        """Return the column that represents each tag of the block, -1 where there is none; int64 (tags,)."""
         columns = np.full(self.tags, -1)
         columns[self.rows[self.first]] = np.flatnonzero(self.first)
         return columns
 
     def ranked(self, row: int) -> Ranked:
-        """The column that stands for a tag."""
+        """Return the column that represents a tag of the block."""
         column = int(self.stands_in()[row])
         return Ranked(self.scores[column], self.sorted, column)
 
@@ -252,7 +257,7 @@ def _rank(model: Scored, block: Block, labels: NDArray[np.bool_], start: int, *,
 
 
 def _count(found: Tally, known: slice, block: SortedBlock, sampling: Sampling | None) -> None:
-    """Counts and average precision; with sampling by fold, and the worst errors."""
+    """Fill in counts and average precision; with sampling, counts by fold and the worst errors."""
     found.average_precision[known] = ranking.average_precision(block)
     _count_own(found.own, known, block)
     if sampling is None:
@@ -265,7 +270,7 @@ def _count(found: Tally, known: slice, block: SortedBlock, sampling: Sampling | 
 
 
 def _count_own(own: TagCounts, known: slice, block: SortedBlock) -> None:
-    """Counts of each tag at its own threshold."""
+    """Fill in the counts of each tag at the model's own threshold."""
     below = block.before(ranking.key_of(own.thresholds[known])[:, None])
     true = block.hits(below)
     own.tp[known], own.fp[known] = true[:, 0], (block.keys.shape[1] - below - true)[:, 0]
@@ -273,7 +278,7 @@ def _count_own(own: TagCounts, known: slice, block: SortedBlock) -> None:
 
 
 def _measure(found: Tally, one: _Columns) -> None:
-    """The other figures."""
+    """Fill in the metrics besides counts and average precision."""
     block, known = one.sorted, one.known
     found.roc_auc[known] = ranking.roc_auc(block)
     found.best[:, known] = ranking.best_f1(block)
@@ -285,16 +290,16 @@ def _measure(found: Tally, one: _Columns) -> None:
 
 
 class _Trace(NamedTuple):
-    """What moves one model's AP of a block of tags; of the columns that stand for them."""
+    """Influence on one model's AP for a block of tags, from the columns that represent them."""
 
     influence: Floats
-    """Of each unit; float64 (tags, units)."""
+    """Influence of each unit; float64 (tags, units)."""
     defined: NDArray[np.bool_]
-    """Whether there is an AP; bool (tags,)."""
+    """Whether AP is defined; bool (tags,)."""
 
 
 def _trace(found: Tally, one: _Columns, sampling: Sampling) -> _Trace:
-    """The influence of each unit on AP, and what follows from it."""
+    """Return the influence of each unit on AP; fill in bias, variance and design effect of AP."""
     block, units = one.sorted, found.map_influence.shape[1]
     assert block.images is not None
     influence = ranking.influence(block)
@@ -312,22 +317,24 @@ def _trace(found: Tally, one: _Columns, sampling: Sampling) -> _Trace:
 
 
 def _count_folds(found: Tally, known: slice, block: SortedBlock, sampling: Sampling) -> None:
-    """Counts at every threshold fold by fold. All images reach a first threshold of 0, so that only those that reach the
-    second one need to be looked at, which are few of a tagger's scores.
+    """Fill in the counts at every threshold, by fold.
+
+    If the first threshold is 0, all images reach it. Then only the images that reach the second threshold are read, which
+    are few for a tagger.
     """
     assert block.images is not None
     (tags, images), folds, steps = block.keys.shape, len(found.images), len(found.thresholds)
     below = block.below(found.thresholds)
     all_reach = int((below[:, 0] == 0).all())
     tail = below[:, all_reach] if all_reach < steps else np.full(tags, images)
-    parts = [own[start:] for own, start in zip(block.images, tail, strict=True)]
+    parts = [images_of_tag[start:] for images_of_tag, start in zip(block.images, tail, strict=True)]
     looked_at = np.concatenate([block.images[:0].ravel(), *parts])
     cells = (np.arange(tags)[:, None] * steps + np.arange(all_reach, steps)) * folds
     cell = np.repeat(cells.ravel(), np.diff(below[:, all_reach:], append=images).ravel())
     cell += sampling.folds[looked_at]
     place = block.positions - block.rows[block.tag]
     inside = place >= tail[block.tag]
-    moved = np.cumsum(images - tail) - images  # from places of a tag's order to those of `looked_at`
+    moved = np.cumsum(images - tail) - images  # offset from a rank within a tag to an index of `looked_at`
     hits = (place + moved[block.tag])[inside]
     shape = (tags, steps, folds)
     above, true = (np.bincount(some, minlength=tags * steps * folds).reshape(shape) for some in (cell, cell[hits]))
@@ -342,7 +349,7 @@ def _count_folds(found: Tally, known: slice, block: SortedBlock, sampling: Sampl
 
 
 def _keep_worst(found: Tally, known: slice, block: SortedBlock) -> None:
-    """The images of the highest-scored negatives and of the lowest-scored positives."""
+    """Fill in the images of the highest-scored negatives and of the lowest-scored positives."""
     assert block.images is not None
     images = block.keys.shape[1]
     at = block.ends[:-1, None] + np.arange(WORST)

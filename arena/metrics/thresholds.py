@@ -1,8 +1,9 @@
-"""Thresholds: the sweep that every run makes, a vendor's choice, and choices that are honest because they are cross-fitted.
+"""Thresholds: the sweep of every run, the model's own thresholds, and cross-fitted thresholds.
 
-A threshold that is chosen and scored on the same images flatters: the more so, the more thresholds are chosen. So images
-are split into folds, thresholds for a fold are chosen on the other folds, and the counts of all folds are summed before any
-ratio is taken (means of ratios of folds are biased: Forman and Scholz 2010, Apples-to-apples in cross-validation studies).
+A threshold that is chosen and scored on the same images gives results that are too good; the more thresholds are chosen, the
+larger the bias. So images are split into folds, and the thresholds of a fold are chosen on the other folds. The counts of all
+folds are summed before ratios are computed, because means of ratios of folds are biased (Forman and Scholz 2010,
+Apples-to-apples in cross-validation studies).
 """
 
 import hashlib
@@ -20,20 +21,21 @@ SWEEP_STEPS = 100
 """The sweep is 0, 0.01, ..., 1: 101 thresholds."""
 
 FOLDS = 5
-"""Folds of the cross-fit."""
+"""Number of folds of the cross-fit."""
 
 PRECISION = 0.9
-"""The precision that the regime of a fixed precision holds."""
+"""Micro precision that the regime `precision_90` must reach."""
 
 SHRINKAGES = (0.0, 2.0, 5.0, 10.0, 20.0, 50.0, np.inf)
-"""Strengths of the pull of a tag's threshold towards the average tag's, in positives; infinite: all share one threshold."""
+"""Shrinkage strengths to try: the threshold of a tag is pulled towards that of an average tag by this many positives.
+Infinite: all tags share one threshold."""
 
 MIN_CATEGORY_TAGS = 5
-"""Compared tags that a category needs for a threshold of its own; one with fewer takes the global one."""
+"""Compared tags that a category needs for its own threshold; a category with fewer uses the global one."""
 
 
 def sweep_thresholds(extra: Sequence[float] | NDArray[np.float32] = ()) -> NDArray[np.float32]:
-    """The sweep with further thresholds merged in; float32 (k,), strictly increasing.
+    """Return the sweep with extra thresholds merged in; float32 (k,), strictly increasing.
 
     >>> len(sweep_thresholds()), len(sweep_thresholds([0.5, 0.3537]))
     (101, 102)
@@ -43,7 +45,7 @@ def sweep_thresholds(extra: Sequence[float] | NDArray[np.float32] = ()) -> NDArr
 
 
 def on_sweep(thresholds: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Which thresholds belong to the even sweep; bool (k,)."""
+    """Return which thresholds belong to the sweep without extra ones; bool (k,)."""
     return np.isin(thresholds, sweep_thresholds())
 
 
@@ -55,10 +57,13 @@ def per_tag(
     by_category: Mapping[str, float],
     by_tag: Mapping[str, float],
 ) -> NDArray[np.float32]:
-    """One threshold a tag: its own where it has one, else its category's, else the default; float32 (tags,).
+    """Return one threshold per tag: that of the tag if there is one, else of its category, else the default; float32 (tags,).
 
     Args:
-        names, categories: of each tag.
+        names, categories: name and category of each tag.
+        default: threshold of all other tags.
+        by_category: thresholds by category.
+        by_tag: thresholds by name of the tag.
 
     >>> kinds = ["general", "character", "character"]
     >>> per_tag(["sky", "ganyu", "miku"], kinds, default=0.35, by_category={"character": 0.85}, by_tag={"miku": 0.6})
@@ -69,7 +74,7 @@ def per_tag(
 
 
 def assign_folds(groups: Sequence[str], folds: int = FOLDS) -> NDArray[np.uint8]:
-    """The fold of each image: by a hash of its group, so that duplicates stay together and every machine agrees.
+    """Return the fold of each image, from a hash of its group: duplicates stay together, and every machine agrees.
 
     Returns: uint8 (images,), 0 to folds - 1.
 
@@ -85,13 +90,13 @@ def assign_folds(groups: Sequence[str], folds: int = FOLDS) -> NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Training:
-    """Counts to choose thresholds by.
+    """Counts on which thresholds are chosen.
 
     Attributes:
-        tp, fp: (k, tags).
-        positives: (tags,).
-        compared: bool (tags,), which tags the mean to be maximised runs over.
-        categories: int64 (tags,), a number a category.
+        tp, fp: float32 (k, tags).
+        positives: float32 (tags,).
+        compared: bool (tags,), the tags in the mean that is maximised.
+        categories: int64 (tags,), number of the category.
     """
 
     tp: NDArray[np.float32]
@@ -102,13 +107,13 @@ class Training:
 
     @cached_property
     def f1(self) -> NDArray[np.float32]:
-        """(k, tags); 0 where undefined: nothing was found."""
+        """F1, float32 (k, tags); 0 where undefined."""
         found: NDArray[np.float32] = 2 * self.tp / np.maximum(self.tp + self.fp + self.positives, 1)
         return found
 
     @cached_property
     def average(self) -> NDArray[np.float32]:
-        """Hits, and false alarms, of an average compared tag for each positive; (2, k)."""
+        """True positives and false positives per positive of an average compared tag; float32 (2, k)."""
         usable = np.flatnonzero(self.compared & (self.positives > 0))
         if not len(usable):
             return np.zeros((2, len(self.tp)), np.float32)
@@ -116,7 +121,7 @@ class Training:
 
     @cached_property
     def totals(self) -> TagCounts:
-        """Of the compared tags at each step of the sweep, as if each step were a tag."""
+        """Counts summed over the compared tags at each step of the sweep; each step takes the place of a tag."""
         tp, fp = (x[:, self.compared].sum(1, dtype=np.float64) for x in (self.tp, self.fp))
         positives = np.full(len(tp), self.positives[self.compared].sum(dtype=np.float64))
         return TagCounts(np.zeros(len(tp), np.float32), tp, fp, positives, 0)
@@ -131,30 +136,30 @@ def _everywhere(train: Training, step: int) -> Integers:
 
 
 def _mean_over(f1: NDArray[np.float32], tags: NDArray[np.bool_]) -> Floats:
-    """Mean F1 at each step over some tags."""
+    """Return the mean F1 at each step over some tags."""
     return f1[:, tags].mean(1, dtype=np.float64) if tags.any() else np.zeros(len(f1))
 
 
 def choose_macro_f1(train: Training) -> Integers:
-    """One threshold for all tags: the highest macro F1."""
+    """Choose one threshold for all tags: that of the highest macro F1."""
     return _everywhere(train, int(np.argmax(_mean_over(train.f1, train.compared))))
 
 
 def choose_micro_f1(train: Training) -> Integers:
-    """One threshold for all tags: the highest micro F1."""
+    """Choose one threshold for all tags: that of the highest micro F1."""
     totals = train.totals
     f1 = divide(2 * totals.tp, totals.tp + totals.fp + totals.positives)
     return _everywhere(train, int(np.argmax(np.nan_to_num(f1))))
 
 
 def choose_break_even(train: Training) -> Integers:
-    """One threshold for all tags: micro precision and micro recall nearest to each other, where FP = FN."""
+    """Choose one threshold for all tags: where micro precision and micro recall are nearest to each other (FP = FN)."""
     totals = train.totals
     return _everywhere(train, int(np.argmin(np.abs(totals.tp + totals.fp - totals.positives))))
 
 
 def choose_precision(train: Training) -> Integers:
-    """One threshold for all tags: the lowest from which on micro precision is `PRECISION` or more; else the most precise."""
+    """Choose one threshold for all tags: the lowest with micro precision of `PRECISION` or more, else the most precise."""
     totals = train.totals
     precision = np.nan_to_num(divide(totals.tp, totals.tp + totals.fp))
     enough = np.flatnonzero(precision >= PRECISION)
@@ -162,20 +167,24 @@ def choose_precision(train: Training) -> Integers:
 
 
 def choose_by_category(train: Training) -> Integers:
-    """One threshold a category: its highest macro F1; the global one where it has fewer than `MIN_CATEGORY_TAGS`."""
+    """Choose one threshold per category, that of its highest macro F1; a small category uses the global threshold.
+
+    A category is small if it has fewer than `MIN_CATEGORY_TAGS` compared tags.
+    """
     chosen, f1 = choose_macro_f1(train), train.f1
     for category in np.unique(train.categories):
-        own = train.categories == category
-        if (own & train.compared).sum() >= MIN_CATEGORY_TAGS:
-            chosen[own] = np.argmax(_mean_over(f1, own & train.compared))
+        members = train.categories == category
+        if (members & train.compared).sum() >= MIN_CATEGORY_TAGS:
+            chosen[members] = np.argmax(_mean_over(f1, members & train.compared))
     return chosen
 
 
 def choose_by_tag(train: Training, shrinkage: float) -> Integers:
-    """One threshold a tag: the highest F1 of its counts and those of `shrinkage` further positives of an average tag.
+    """Choose one threshold per tag: the highest F1 of its counts plus those of `shrinkage` positives of an average tag.
 
-    A tag with few positives follows the average, one with many its own counts; without any shrinkage each follows its own
-    alone, with an infinite one all share the threshold of the highest macro F1.
+    A tag with few positives follows the average tag; a tag with many follows its own counts. With shrinkage 0 each tag
+    follows its own counts only. With infinite shrinkage all share the threshold of the highest macro F1. A tag without a
+    positive uses that threshold too.
     """
     if np.isinf(shrinkage):
         return choose_macro_f1(train)
@@ -192,19 +201,19 @@ class Chosen(NamedTuple):
     """Thresholds of one regime."""
 
     by_fold: Integers
-    """(folds, tags): the step of the sweep for each fold, chosen on the other folds."""
+    """int64 (folds, tags): step of the sweep for each fold, chosen on the other folds."""
     final: Integers
-    """(tags,): the step chosen on all images, for use in production."""
+    """int64 (tags,): step chosen on all images, for use in production."""
 
 
 @dataclass(frozen=True)
 class FoldCounts:
-    """One model's counts by fold, over which thresholds are chosen.
+    """One model's counts by fold, on which thresholds are chosen.
 
     Attributes:
-        tp, fp: integers (folds, k, tags).
+        tp, fp: int64 (folds, k, tags).
         positives: int64 (folds, tags).
-        images: how many.
+        images: number of images in all folds.
         compared, categories: as in `Training`.
     """
 
@@ -220,7 +229,7 @@ class FoldCounts:
         return {}
 
     def without(self, *folds: int) -> Training:
-        """The counts of all folds but these."""
+        """Return the counts of all folds except these."""
         if folds not in self._kept:
             tp, fp, positives = (
                 (x.sum(0) - sum(x[fold] for fold in folds)).astype(np.float32)
@@ -230,36 +239,36 @@ class FoldCounts:
         return self._kept[folds]
 
     def cross_fit(self, choice: Choice) -> Chosen:
-        """Choose for each fold on the others, and once on all."""
+        """Choose thresholds for each fold on the other folds, and once on all folds."""
         return Chosen(np.stack([choice(self.without(fold)) for fold in range(len(self.tp))]), choice(self.without()))
 
     def at(self, by_fold: Integers) -> TagCounts:
-        """The counts of all folds summed, each fold at its own thresholds."""
+        """Return the counts summed over all folds, each fold at its own thresholds, int64 (folds, tags)."""
         tags = np.arange(self.tp.shape[2])
         tp, fp = (sum(x[fold, steps, tags] for fold, steps in enumerate(by_fold)) for x in (self.tp, self.fp))
         return TagCounts(np.full(len(tags), np.nan, np.float32), tp, fp, self.positives.sum(0), self.images)
 
     def macro_f1(self, by_fold: Integers) -> float:
-        """Over the compared tags, each fold at its own thresholds; an undefined F1 counts 0."""
+        """Return macro F1 over the compared tags, each fold at its own thresholds; an undefined F1 counts as 0."""
         counts = self.at(by_fold).take(np.flatnonzero(self.compared))
         f1 = divide(2 * counts.tp, counts.tp + counts.fp + counts.positives)
         return float(np.nan_to_num(f1).mean()) if len(f1) else float("nan")
 
 
 class Shrunk(NamedTuple):
-    """One threshold a tag, the pull towards the average tag chosen by an inner cross-fit."""
+    """One threshold per tag, with the shrinkage chosen by an inner cross-fit."""
 
     chosen: Chosen
     shrinkage: list[float]
-    """Of each fold, and last that of the final thresholds."""
+    """Strength for each fold, then the strength for the final thresholds."""
     unshrunk_macro_f1: float
-    """What one threshold a tag gives without any pull, cross-fitted likewise."""
+    """Macro F1 of one threshold per tag without shrinkage, also cross-fitted."""
 
 
 def cross_fit_tags(counts: FoldCounts) -> Shrunk:
-    """One threshold a tag, with the strength of shrinkage chosen inside the folds that a fold's thresholds may see.
+    """Choose one threshold per tag. The strength of the shrinkage for a fold is chosen without the images of that fold.
 
-    For fold f each strength is tried on every other fold g, with thresholds chosen on all folds but f and g.
+    For fold f, each strength is tried on every other fold g, with thresholds chosen on all folds except f and g.
     """
     folds = range(len(counts.tp))
     single = [[choose_by_tag(counts.without(fold), strength) for strength in SHRINKAGES] for fold in folds]
@@ -268,13 +277,12 @@ def cross_fit_tags(counts: FoldCounts) -> Shrunk:
         for f in folds for g in folds if f < g
     }  # fmt: skip
 
-    def best(seen: Sequence[int], chosen_for: Callable[[int], list[Integers]]) -> int:
-        if not seen:
-            return len(SHRINKAGES) - 1  # nothing is known of any tag
-        inner = FoldCounts(
-            counts.tp[seen], counts.fp[seen], counts.positives[seen], counts.images, counts.compared, counts.categories
-        )
-        tried = [inner.macro_f1(np.stack([chosen_for(g)[s] for g in seen])) for s in range(len(SHRINKAGES))]
+    def best(inner_folds: Sequence[int], chosen_for: Callable[[int], list[Integers]]) -> int:
+        if not inner_folds:
+            return len(SHRINKAGES) - 1  # no images to choose on: one threshold for all tags
+        tp, fp, positives = counts.tp[inner_folds], counts.fp[inner_folds], counts.positives[inner_folds]
+        inner = FoldCounts(tp, fp, positives, counts.images, counts.compared, counts.categories)
+        tried = [inner.macro_f1(np.stack([chosen_for(g)[s] for g in inner_folds])) for s in range(len(SHRINKAGES))]
         return int(np.argmax(tried))
 
     picks = [best([g for g in folds if g != f], lambda g, f=f: double[min(f, g), max(f, g)]) for f in folds]  # type: ignore[misc]
@@ -291,8 +299,8 @@ CHOICES: dict[str, Choice] = {
     "category": choose_by_category,
     "precision_90": choose_precision,
 }
-"""Cross-fitted regimes by name, beside `own`, a vendor's thresholds, and `tag`, one threshold a tag."""
+"""Cross-fitted regimes by name. Two more regimes are not here: `own`, the model's own thresholds, and `tag`, one per tag."""
 
 
 DEFAULT_THRESHOLD = 0.5
-"""The threshold of a model for which neither an option nor a card names one."""
+"""Threshold of a model if no option, file or card sets one."""

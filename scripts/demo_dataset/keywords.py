@@ -1,4 +1,4 @@
-"""From the keywords that people wrote into their drawings to Danbooru-style tags."""
+"""Convert the keywords in the drawings' metadata to Danbooru-style tags."""
 
 import gzip
 import re
@@ -14,31 +14,31 @@ from arena.tags import TagRelations
 from arena.tags.rows import read_csv
 
 SUBJECT = "{http://purl.org/dc/elements/1.1/}subject"
-"""Where an SVG's RDF keeps keywords: `dc:subject/rdf:Bag/rdf:li`."""
+"""Element of the RDF in an SVG that holds the keywords: `dc:subject/rdf:Bag/rdf:li`."""
 
 OTHER_LICENCE = re.compile(
     rb"creativecommons\.org/licenses/(?!publicdomain)|gnu\.org/(licenses|copyleft)|docname=\"[^\"]*GPL"
 )
-"""Signs, anywhere in an SVG, that its author did not give it to the public domain, whatever the library's form says."""
+"""Text in an SVG which shows that it is not in the public domain, whatever the library's metadata says."""
 
 NO_WORD = re.compile(r"^(hash\(.*|0x[0-9a-f]+|\d+|.*@.*|https?:.*|www\..*)$")
-"""Keywords that are no words: printed Perl hashes, addresses in memory or on the web, bare numbers."""
+"""Keywords that are not words: printed Perl hashes, memory addresses, e-mail and web addresses, plain numbers."""
 
 PHRASE_SEPARATOR = re.compile(r"[,;]")
 EDGE = " \t\r\n._-:'\"()"
 
 
 class UnreadableSvgError(ValueError):
-    """An SVG that is no well-formed XML."""
+    """Raised for an SVG that is not well-formed XML."""
 
 
 @dataclass(frozen=True)
 class TagPolicy:
-    """How keywords become tags.
+    """Rules for converting keywords to tags.
 
     Attributes:
         relations: aliases, implications, blacklist.
-        contexts: (name, beside): the keyword `name` says nothing seen where `beside` holds too.
+        contexts: pairs (name, context): the tag `name` is dropped if the drawing also has the tag `context`.
         categories: category of the tags that are not `general`.
     """
 
@@ -59,7 +59,7 @@ class TagPolicy:
 
     @cached_property
     def phrases(self) -> frozenset[str]:
-        """Names of several words that the lists know; any other phrase is taken word by word."""
+        """Names of several words in the lists; any other phrase is split into words."""
         relations = self.relations
         implied = {name for names in relations.implications.values() for name in names}
         names = {
@@ -72,7 +72,7 @@ class TagPolicy:
         return frozenset(name for name in names if "_" in name)
 
     def names(self, keyword: str) -> list[str]:
-        """Spellings in a keyword, in Danbooru's form: lower case, underscores; none where it holds no word."""
+        """Return the names in a keyword in Danbooru's form: lower case, underscores; empty if it holds no word."""
         text = unicodedata.normalize("NFKC", keyword).lower().strip()
         if NO_WORD.match(text):
             return []
@@ -83,14 +83,14 @@ class TagPolicy:
         return [name for name in found if name and not NO_WORD.match(name)]
 
     def tags(self, keywords: Iterable[str]) -> set[str]:
-        """Canonical tags of one drawing, with all that they imply, less what its context or the blacklist rules out."""
+        """Return the canonical tags of a drawing and all implied tags, without those ruled out by context or blacklist."""
         canonical = {self.relations.canonical(name) for keyword in keywords for name in self.names(keyword)}
         everything = self._closed(canonical)
-        ruled_out = {name for name, beside in self.contexts if name in canonical and beside in everything}
+        ruled_out = {name for name, context in self.contexts if name in canonical and context in everything}
         return self.relations.close(canonical - ruled_out)
 
     def category(self, name: str) -> str:
-        """The category of a tag."""
+        """Return the category of a tag."""
         return self.categories.get(name, "general")
 
     def _closed(self, names: set[str]) -> set[str]:
@@ -98,17 +98,19 @@ class TagPolicy:
 
 
 class Metadata(NamedTuple):
-    """What an SVG says of its drawing: keywords as written, in their order; whether it is in the public domain."""
+    """Metadata of an SVG."""
 
     keywords: list[str]
+    """As written, in their order."""
     free: bool
+    """Whether it is in the public domain."""
 
 
 def read_metadata(path: Path) -> Metadata:
-    """Keywords and licence of an SVG file; gzipped files are read too.
+    """Read keywords and licence of an SVG file, plain or gzipped.
 
     Raises:
-        UnreadableSvgError: no well-formed XML.
+        UnreadableSvgError: the file is not well-formed XML.
     """
     content = path.read_bytes()
     try:

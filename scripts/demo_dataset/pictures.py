@@ -1,4 +1,4 @@
-"""From the packages' PNG files to small WebP pictures with their hashes, each made once and kept."""
+"""Convert the PNG files of the packages to small WebP images with hashes; results are cached."""
 
 import hashlib
 import os
@@ -17,24 +17,25 @@ from arena.dataset.hashes.algorithms import dhash, phash
 from arena.images.decode import RGB, decode
 
 LONGEST_SIDE = 256
-"""Pixels; larger drawings are shrunk, smaller ones kept."""
+"""Longest side of an image in pixels; larger drawings are shrunk, smaller ones are not changed."""
 
 WEBP_QUALITY = 80
 WEBP_EFFORT = 6
 
 BLANK_DEVIATION = 1.0
-"""Standard deviation of the grey levels (0 to 255) below which nothing can be seen; what the renderer left empty."""
+"""Standard deviation of the grey levels (0 to 255) below which a drawing counts as blank: the renderer drew nothing."""
 
 TRIM_LEVELS = 16
-"""How far from white a pixel must be, in one channel, to count as no border."""
+"""Distance from white, in any channel, from which a pixel does not belong to the border."""
 
 
 class Picture(NamedTuple):
-    """What is known of one PNG file; `problem` is empty where it could be used.
+    """Properties of one PNG file; `problem` is empty if the file is usable.
 
-    `phash` and `dhash` are of the WebP as it is shipped, for anyone to check. The others are of the PNG itself, flattened:
-    as it is, mirrored, and without its white border. Compression noise moves the hash of a symmetric drawing by more than
-    the radius, for half of its coefficients are zero before; so neither alone finds all near duplicates.
+    `phash` and `dhash` are hashes of the published WebP, so anyone can check them. The other hashes are of the flattened PNG:
+    unchanged (`source_`), mirrored, and without its white border. Compression noise changes the hash of a symmetric drawing
+    by more than the radius, because half of its coefficients are zero without noise. So neither the WebP nor the PNG alone
+    finds all near duplicates.
     """
 
     png_sha256: str
@@ -55,7 +56,7 @@ class Picture(NamedTuple):
 
 
 def make_pictures(paths: Iterable[Path], cache: Path) -> list[Picture]:
-    """Convert and measure every PNG, in order; work that an earlier call did is taken from the cache folder."""
+    """Convert and measure every PNG, in order; results of earlier calls come from the cache folder."""
     (cache / "webp").mkdir(parents=True, exist_ok=True)
     paths = list(paths)
     digests = [file_sha256(path) for path in track(paths, "reading the PNG files")]
@@ -69,7 +70,7 @@ def make_pictures(paths: Iterable[Path], cache: Path) -> list[Picture]:
 
 
 def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
+    """Return the SHA-256 of a file, in hexadecimal."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
@@ -104,7 +105,7 @@ def _make(path: Path, png_sha256: str, folder: Path) -> Picture:
 
 
 def _trim(pixels: RGB) -> RGB:
-    """Pixels without their white border; unchanged where all is white."""
+    """Return the pixels without their white border; unchanged if all pixels are white."""
     ink = (pixels < 256 - TRIM_LEVELS).any(axis=2)
     rows, columns = np.flatnonzero(np.any(ink, axis=1)), np.flatnonzero(np.any(ink, axis=0))
     if not len(rows):

@@ -1,4 +1,4 @@
-"""Which drawings may be learnt from, and which are held out: whole clusters of near duplicates, never single images."""
+"""Split the drawings into training and held-out parts by whole clusters of near duplicates."""
 
 import hashlib
 from collections.abc import Sequence
@@ -11,17 +11,17 @@ from arena.dataset.hamming.duplicates import Hashes, Pairs, clusters, pairs_betw
 
 PHASH_RADIUS = 8
 DHASH_RADIUS = 4
-"""Two drawings are near duplicates at most this many bits apart in either hash."""
+"""Two drawings are near duplicates if either hash differs by at most this many bits."""
 
 HELD_OUT_SHARE = 0.4
-"""Share of the clusters that are held out; some of their images are dropped afterwards."""
+"""Share of the clusters that are held out; some of their images are dropped later."""
 
 LARGEST_HELD_OUT_CLUSTER = 24
-"""A larger cluster goes to training whole: held out, it would be one drawing counted that often."""
+"""A larger cluster goes to training as a whole, because in the held-out part one drawing would count too often."""
 
 
 def cluster_labels(pool: pd.DataFrame) -> NDArray[np.int64]:
-    """Cluster of each row by single linkage: chains of near duplicates stay together; int64 (n,)."""
+    """Return the cluster of each row by single linkage: chains of near duplicates stay together; int64 (n,)."""
     near = [
         pairs_within(_hashes(pool, prefix + kind), radius=radius)
         for kind, radius in (("phash", PHASH_RADIUS), ("dhash", DHASH_RADIUS))
@@ -31,7 +31,7 @@ def cluster_labels(pool: pd.DataFrame) -> NDArray[np.int64]:
 
 
 def held_out_by_cluster(pool: pd.DataFrame) -> NDArray[np.bool_]:
-    """Which rows are held out, decided for each cluster by a hash of its first `image_id`; bool (n,)."""
+    """Return which rows are held out, decided per cluster by a hash of its first `image_id`; bool (n,)."""
     first = pool.groupby("cluster")["image_id"].transform("min")
     size = pool.groupby("cluster")["image_id"].transform("size")
     chosen = first.map(unit_hash).to_numpy() < HELD_OUT_SHARE
@@ -39,7 +39,7 @@ def held_out_by_cluster(pool: pd.DataFrame) -> NDArray[np.bool_]:
 
 
 def held_out_at_random(image_ids: Sequence[str], count: int) -> NDArray[np.bool_]:
-    """Which rows are held out where each image is drawn alone: the `count` smallest hashes; bool (n,)."""
+    """Return which rows are held out if each image is drawn alone: the `count` smallest hashes; bool (n,)."""
     order = np.argsort([unit_hash(f"random {image_id}") for image_id in image_ids])
     chosen = np.zeros(len(image_ids), dtype=bool)
     chosen[order[:count]] = True
@@ -47,7 +47,7 @@ def held_out_at_random(image_ids: Sequence[str], count: int) -> NDArray[np.bool_
 
 
 def resembling(held_out: pd.DataFrame, train: pd.DataFrame) -> NDArray[np.bool_]:
-    """Which held-out rows lie near a training row once mirrored, or once both lack their white border; bool (n,)."""
+    """Return which held-out rows are near a training row when mirrored, or when both are trimmed; bool (n,)."""
     found = np.zeros(len(held_out), dtype=bool)
     for kind, radius in (("phash", PHASH_RADIUS), ("dhash", DHASH_RADIUS)):
         for left, right in (("mirrored_", "source_"), ("trimmed_", "trimmed_")):
@@ -57,13 +57,13 @@ def resembling(held_out: pd.DataFrame, train: pd.DataFrame) -> NDArray[np.bool_]
 
 
 def share_with_training_neighbour(held_out: pd.DataFrame, train: pd.DataFrame) -> float:
-    """Share of held-out rows with a training row within `PHASH_RADIUS` bits of their pHash, before any compression."""
+    """Return the share of held-out rows with a training row within `PHASH_RADIUS` bits, by pHash of the PNG."""
     pairs = _pairs(held_out, train, "source_phash", "source_phash", PHASH_RADIUS)
     return len(np.unique(pairs.left)) / len(held_out)
 
 
 def unit_hash(text: str) -> float:
-    """A number in [0, 1) that depends on the text alone."""
+    """Return a number in [0, 1) that depends on the text only."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") / 2**64
 
 

@@ -1,6 +1,6 @@
 """Augmentation of whole batches on tensors: one affine warp, colour, erasing, mixing.
 
-Images travel as ink (1 - value), so that what a warp or an erasure leaves empty is white paper.
+Images are processed inverted (1 - value, called ink), so that areas left empty by a warp or an erasure become white.
 """
 
 import math
@@ -13,18 +13,18 @@ from torch.nn import functional as F
 
 @dataclass(frozen=True)
 class Augment:
-    """How strongly a batch is changed; zero throughout is a plain resize.
+    """Strength of the augmentation; if all are zero, images are only resized.
 
     Attributes:
         zoom: log2 of the largest enlargement and reduction.
         stretch: log2 of the largest change of aspect.
-        rotate: degrees either way.
-        shift: share of the side either way.
-        colour: largest relative change of contrast and saturation, and absolute change of brightness.
-        hue: degrees either way.
-        erase: chance of an image to lose a rectangle.
-        mix: chance of a batch to be mixed.
-        mix_alpha: parameter of the beta distribution that mixed batches draw their share from.
+        rotate: largest rotation in degrees, in both directions.
+        shift: largest shift as a share of the side, in both directions.
+        colour: largest relative change of contrast and saturation; a quarter of it is the largest change of brightness.
+        hue: largest change of hue in degrees, in both directions.
+        erase: probability that a rectangle of an image is erased.
+        mix: probability that a batch is mixed.
+        mix_alpha: parameter of the beta distribution of the mixing share.
     """
 
     zoom: float = 0.0
@@ -38,7 +38,7 @@ class Augment:
     mix_alpha: float = 0.4
 
     def weaker(self) -> "Augment":
-        """Half the warp and colour, no erasing, no mixing: for the last epochs."""
+        """Return half the warp and colour without erasing and mixing, for the last epochs."""
         half = {name: getattr(self, name) / 2 for name in ("zoom", "stretch", "rotate", "shift", "colour", "hue")}
         return Augment(**half)
 
@@ -46,14 +46,17 @@ class Augment:
 def augment_batch(
     pixels: Tensor, truth: Tensor, may_flip: Tensor, size: int, how: Augment, rng: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Draw a changed batch.
+    """Return an augmented batch.
 
     Args:
         pixels: uint8 (n, 3, side, side).
         truth: float (n, tags).
-        may_flip: bool (n,); False where a mirrored image would belie its tags.
+        may_flip: bool (n,); False if the tags of an image would be wrong for the mirrored image.
+        size: side of the returned images.
+        how: strength of the augmentation.
+        rng: random generator on the CPU.
 
-    Returns: float (n, 3, size, size) in 0 to 1, and the truth, mixed where the images are.
+    Returns: float (n, 3, size, size) in 0 to 1, and the labels, mixed like the images.
     """
     ink = 1 - pixels.float() / 255
     while ink.shape[-1] >= 2 * size:  # a bilinear warp to less than half the side would alias
@@ -70,7 +73,7 @@ def augment_batch(
 
 
 def _uniform(n: int, width: float, rng: torch.Generator, device: torch.device) -> Tensor:
-    """`n` numbers in [-width, width]; drawn on the CPU, so that one seed means one sequence on every device."""
+    """Return `n` numbers in [-width, width]; drawn on the CPU, so that a seed gives the same numbers on every device."""
     return ((torch.rand(n, generator=rng) * 2 - 1) * width).to(device)
 
 
@@ -93,23 +96,23 @@ def _warp(n: int, size: int, may_flip: Tensor, how: Augment, rng: torch.Generato
 
 
 def _recolour(ink: Tensor, how: Augment, rng: torch.Generator) -> Tensor:
-    """Hue, saturation, contrast and brightness in one 3 x 3 matrix and one offset an image."""
+    """Change hue, saturation, contrast and brightness by one 3 x 3 matrix and one offset per image."""
     n, device = len(ink), ink.device
     turn = _uniform(n, math.radians(how.hue), rng, device)
     saturation, contrast = 1 + _uniform(n, how.colour, rng, device), 1 + _uniform(n, how.colour, rng, device)
     offset = _uniform(n, how.colour / 4, rng, device)
     grey = torch.full((3, 3), 1 / 3, device=device)
     skew = torch.tensor([[0.0, -1.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 1.0, 0.0]], device=device) / math.sqrt(3)
-    around = torch.eye(3, device=device) - grey  # a hue turn is a rotation about the grey axis
+    around = torch.eye(3, device=device) - grey  # a change of hue is a rotation about the grey axis
     chroma = turn.cos()[:, None, None] * around + turn.sin()[:, None, None] * skew
     matrix = contrast[:, None, None] * (grey + saturation[:, None, None] * chroma)
-    paper = ink.amax(1, keepdim=True) < 1 / 255  # paper stays white
+    paper = ink.amax(1, keepdim=True) < 1 / 255  # white stays white
     changed = torch.einsum("nij,njhw->nihw", matrix, ink) + offset[:, None, None, None]
     return changed.clamp(0, 1).masked_fill(paper, 0)
 
 
 def _erase(ink: Tensor, chance: float, rng: torch.Generator) -> Tensor:
-    """Whiten a rectangle of 1/5 to 1/2 of the side in some images."""
+    """Erase a rectangle with sides of 1/5 to 1/2 of the image in some images."""
     n, _, side, _ = ink.shape
     corner, extent = torch.rand(n, 2, generator=rng), 0.2 + 0.3 * torch.rand(n, 2, generator=rng)
     hit = torch.rand(n, generator=rng) < chance
@@ -122,7 +125,7 @@ def _erase(ink: Tensor, chance: float, rng: torch.Generator) -> Tensor:
 
 
 def _mix(ink: Tensor, truth: Tensor, alpha: float, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Mixup: blend with another image of the batch; the truth is blended likewise.
+    """Blend each image with another of the batch, and the labels in the same way (mixup).
 
     Source: Zhang et al., "mixup: Beyond Empirical Risk Minimization", 2018.
     """

@@ -1,4 +1,4 @@
-"""Images with their tags, ready to be trained on: one uint8 array, one matrix of truth."""
+"""Images with their tags, ready for training: one uint8 array and one matrix of labels."""
 
 import csv
 import hashlib
@@ -19,10 +19,10 @@ from arena.images.decode import decode
 from arena.taggers.preprocess import square
 
 CACHE = Path("build/training/cache")
-"""Where decoded squares are kept between runs."""
+"""Folder where decoded squares are cached between runs."""
 
 DECODERS = 2
-"""Threads that decode; Pillow gives up the interpreter's lock while it does."""
+"""Number of threads that decode images; Pillow releases the GIL while decoding."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,10 @@ class Examples:
     """Images of one part of a dataset, in the order of its `images.parquet`.
 
     Attributes:
-        folder: the frozen layout they come from.
-        images: its rows (`image_id path phash tags group` ...).
-        tags: names of the truth's columns, sorted.
-        truth: bool (images, tags).
+        folder: folder in the frozen layout.
+        images: rows of its `images.parquet` (`image_id path phash tags group` ...).
+        tags: names of the columns of `truth`, sorted.
+        truth: bool (images, tags), labels.
     """
 
     folder: Path
@@ -45,7 +45,7 @@ class Examples:
         return len(self.images)
 
     def squares(self, side: int) -> NDArray[np.uint8]:
-        """The images padded to white squares and resized as arena does it; uint8 (images, side, side, 3), cached."""
+        """Return the images padded to white squares and resized as arena does; uint8 (images, side, side, 3), cached."""
         key = "\n".join((*self.images["sha256"], str(side)))
         path = CACHE / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}-{side}.npy"
         if not path.exists():
@@ -61,11 +61,11 @@ class Examples:
         return loaded
 
     def take(self, rows: NDArray[np.bool_]) -> "Examples":
-        """The chosen rows, with the same tags."""
+        """Return the chosen rows with the same tags."""
         return Examples(self.folder, self.images[rows].reset_index(drop=True), self.tags, self.truth[rows])
 
     def columns(self, names: Sequence[str]) -> NDArray[np.bool_]:
-        """Truth of the named tags, bool (images, names); a name that no image here carries is False throughout."""
+        """Return the labels of the named tags, bool (images, names); all False for a tag that no image has."""
         index = {name: column for column, name in enumerate(self.tags)}
         truth = np.zeros((len(self), len(names)), dtype=bool)
         for column, name in enumerate(names):
@@ -75,14 +75,14 @@ class Examples:
 
 
 class Split(NamedTuple):
-    """Training examples, and the slice of the same part that chooses thresholds and recipes."""
+    """Training examples, and the validation slice on which thresholds and recipes are chosen."""
 
     train: Examples
     validation: Examples
 
 
 def read_examples(folder: Path) -> Examples:
-    """Read one part in the frozen layout."""
+    """Read one part of a dataset in the frozen layout."""
     images = pd.read_parquet(folder / "images.parquet")
     tags = tuple(sorted({name for names in images["tags"] for name in names}))
     index = {name: column for column, name in enumerate(tags)}
@@ -93,9 +93,9 @@ def read_examples(folder: Path) -> Examples:
 
 
 def split_validation(examples: Examples, share: float) -> Split:
-    """Set aside about `share` of the near-duplicate groups, whole; the choice follows from the group's number alone.
+    """Set aside about `share` of the near-duplicate groups for validation, chosen by a hash of the group number.
 
-    A group larger than 2 % of the images stays in training: one icon theme must not be the validation slice.
+    A group with more than 2 % of the images stays in training, so that no single icon theme dominates the validation slice.
     """
     groups = examples.images["group"].astype(str)
     sizes = Counter(groups)
@@ -106,13 +106,13 @@ def split_validation(examples: Examples, share: float) -> Split:
 
 
 def read_aliases(folder: Path) -> list[tuple[str, str]]:
-    """Pairs (spelling, tag) of `tag_aliases.csv` that are in force, in its order."""
+    """Return the active pairs (spelling, tag) of `tag_aliases.csv`, in its order."""
     with (folder / "tag_aliases.csv").open(newline="", encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if (row.get("status") or "active") == "active"]
     return [(row["antecedent_name"], row["consequent_name"]) for row in rows]
 
 
 def read_categories(folder: Path) -> dict[str, str]:
-    """Category of each tag of `tags.csv`."""
+    """Return the category of each tag of `tags.csv`."""
     with (folder / "tags.csv").open(newline="", encoding="utf-8") as file:
         return {row["name"]: row["category"] for row in csv.DictReader(file)}

@@ -1,4 +1,4 @@
-"""A trained network as the files that its family publishes, with its card."""
+"""Write a trained network in the file layout of its family, with its card."""
 
 import csv
 import json
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 GRAPH_TOLERANCE = 1e-4
-"""Largest difference of a probability between the ONNX graph and the torch network."""
+"""Largest allowed difference of a probability between the ONNX graph and the torch network."""
 
 OPSET = 18
 
 
 def keep_rows(network: nn.Module, trained: tuple[str, ...], vocabulary: Vocabulary) -> dict[str, Tensor]:
-    """State of the network with the head cut down to the vocabulary, in its order."""
+    """Return the state of the network with the head reduced to the tags of the vocabulary, in its order."""
     head = head_of(network)
     rows = torch.tensor([trained.index(name) for name in vocabulary.tags])
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
@@ -38,7 +38,7 @@ def keep_rows(network: nn.Module, trained: tuple[str, ...], vocabulary: Vocabula
 
 
 def write_joytag(folder: Path, state: dict[str, Tensor], vocabulary: Vocabulary) -> None:
-    """`config.json`, `model.safetensors`, `top_tags.txt`."""
+    """Write JoyTag's layout: `config.json`, `model.safetensors`, `top_tags.txt`."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps(joytag_config(len(vocabulary.tags)), indent=1) + "\n")
     (folder / "top_tags.txt").write_text("\n".join(vocabulary.spellings) + "\n")
@@ -46,7 +46,7 @@ def write_joytag(folder: Path, state: dict[str, Tensor], vocabulary: Vocabulary)
 
 
 def write_timm(folder: Path, state: dict[str, Tensor], vocabulary: Vocabulary) -> None:
-    """`config.json`, `model.safetensors`, `selected_tags.csv`."""
+    """Write the timm layout: `config.json`, `model.safetensors`, `selected_tags.csv`."""
     folder.mkdir(parents=True, exist_ok=True)
     pretrained = {
         "input_size": [3, SIDE, SIDE], "fixed_input_size": False, "interpolation": "bicubic", "crop_pct": 1.0,
@@ -62,7 +62,7 @@ def write_timm(folder: Path, state: dict[str, Tensor], vocabulary: Vocabulary) -
 
 
 def write_selected_tags(path: Path, vocabulary: Vocabulary) -> None:
-    """SmilingWolf's columns; the identifier is the place in the list, counted from 1."""
+    """Write the tag list with SmilingWolf's columns; the identifier is the position in the list, from 1."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("tag_id", "name", "category", "count"))
@@ -72,13 +72,13 @@ def write_selected_tags(path: Path, vocabulary: Vocabulary) -> None:
 
 
 def _write_state(path: Path, state: dict[str, Tensor]) -> None:
-    """A safetensors file that everyone may read; the library makes it private."""
+    """Write a safetensors file that all users may read; the library creates it with private permissions."""
     save_file(state, path)
     path.chmod(0o644)
 
 
 class Published(nn.Module):
-    """SmilingWolf's contract: (n, side, side, 3) blue green red, 0 to 255, in; probabilities (n, tags) out."""
+    """Network with SmilingWolf's interface: input (n, side, side, 3) BGR, 0 to 255; output probabilities (n, tags)."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -90,7 +90,7 @@ class Published(nn.Module):
 
 
 def _without_traces(model: "ModelProto") -> "ModelProto":
-    """The graph without the exporter's stack traces, which name paths of the machine and change with every edit."""
+    """Remove the exporter's stack traces, which contain paths of the machine and change with every edit."""
     assert not model.functions, "the exporter inlines its functions"
     graph = model.graph
     for part in (model, graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
@@ -100,16 +100,18 @@ def _without_traces(model: "ModelProto") -> "ModelProto":
 
 
 def write_onnx(folder: Path, network: nn.Module, vocabulary: Vocabulary, probe: NDArray[np.uint8]) -> float:
-    """`model.onnx` and `selected_tags.csv`, checked against torch on real squares.
+    """Write `model.onnx` and `selected_tags.csv`, and compare the graph with torch on real images.
 
     Args:
-        network: at its published head, in evaluation mode.
-        probe: uint8 (n, side, side, 3), red green blue.
+        folder: folder to write to.
+        network: network with its published head, in evaluation mode.
+        vocabulary: published tags.
+        probe: uint8 (n, side, side, 3), RGB.
 
     Returns: the largest difference of a probability.
 
     Raises:
-        RuntimeError: it is above `GRAPH_TOLERANCE`.
+        RuntimeError: the difference is above `GRAPH_TOLERANCE`.
     """
     import onnx
     import onnxruntime
@@ -133,7 +135,9 @@ def write_onnx(folder: Path, network: nn.Module, vocabulary: Vocabulary, probe: 
         expected = whole(torch.from_numpy(bgr)).numpy()
     difference = float(np.abs(session.run(None, {"input": bgr})[0] - expected).max())
     if difference > GRAPH_TOLERANCE:
-        raise RuntimeError(f"{folder}: the graph differs from the network by {difference:.1e}")
+        raise RuntimeError(
+            f"{folder}: the ONNX graph differs from the network by {difference:.1e}; at most {GRAPH_TOLERANCE:.0e} is allowed"
+        )
     return difference
 
 
@@ -165,7 +169,7 @@ default = {threshold}
 def write_card(
     path: Path, *, title: str, adapter: str, files: list[str], notes: str, output: str, entry: str, threshold: float
 ) -> None:
-    """The TOML card of a demo tagger whose files are there already; `entry` is the body of its `[input]` table."""
+    """Write the TOML card of a demo tagger; its files must exist. `entry` is the body of the `[input]` table."""
     quoted = ", ".join(f'"{file}"' for file in files)
     path.write_text(
         CARD.format(
@@ -174,8 +178,8 @@ def write_card(
         ),
         encoding="utf-8",
     )  # fmt: skip
-    told = examine(read_model_card(path), device="cpu").fingerprint
+    fingerprint = examine(read_model_card(path), device="cpu").fingerprint
     content = path.read_text(encoding="utf-8")
     path.write_text(
-        content.replace("verified = true\n", f'verified = true\nfingerprint = "{told}"\n'), encoding="utf-8"
+        content.replace("verified = true\n", f'verified = true\nfingerprint = "{fingerprint}"\n'), encoding="utf-8"
     )

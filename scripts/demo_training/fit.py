@@ -1,4 +1,4 @@
-"""The training loop: one recipe, one network, resumable after every epoch."""
+"""Training loop for one recipe and one network; it can be resumed after every epoch."""
 
 import copy
 import json
@@ -19,24 +19,31 @@ from torch import Tensor, nn
 from arena.base.files import open_whole
 
 SOURCE_SIDE = 144
-"""Side of the cached training squares; the warp samples the network's size from them."""
+"""Side of the cached training squares in pixels; the warp samples the network's input size from them."""
 
 MIRROR_BELIES = ("left", "right", "letter", "number", "alphabet", "text", "clock", "map", "arrow")
-"""Tags whose images are not flipped: mirrored, they would show something else."""
+"""Words in tags whose images are not flipped, because the tag would be wrong for the mirrored image."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that training depends on, besides data and network.
+    """Hyperparameters of a training.
 
     Attributes:
-        stages: (share of the epochs, side in pixels), in order; small sides early cost a fraction of full ones.
+        epochs: number of epochs.
+        batch: images per batch.
+        rate: peak learning rate.
+        decay: weight decay.
+        warmup: share of the training with a rising learning rate.
+        stages: (share of the epochs, side in pixels), in order; small sides at the beginning save time.
         gamma: exponent of the focal factor on negatives.
-        balance: exponent of (negatives / positives) in the weight of a tag's positives; 0 weighs all alike.
-        average: how much the running average of the weights keeps at each step.
+        balance: exponent of (negatives / positives) in the weight of a tag's positives; 0 gives equal weights.
+        average: decay of the running average of the weights per step.
         calm: share of the epochs, at the end, with weaker augmentation.
-        group_cap: images that one near-duplicate group gives to an epoch at most, drawn anew each time; thousands of
-            variants of one star teach no more than hundreds.
+        group_cap: most images of a near-duplicate group in an epoch, drawn again for each epoch, because thousands of
+            variants of a drawing teach no more than hundreds.
+        augment: strength of the augmentation.
+        seed: seed of all random numbers.
     """
 
     epochs: int
@@ -54,7 +61,7 @@ class Recipe:
     seed: int = 0
 
     def side(self, epoch: int) -> int:
-        """Side of the training images in an epoch counted from 0."""
+        """Return the side of the training images in an epoch, counted from 0."""
         passed = 0.0
         for share, side in self.stages:
             passed += share
@@ -63,19 +70,19 @@ class Recipe:
         return self.stages[-1][1]
 
     def augment_at(self, epoch: int) -> Augment:
-        """The augmentation of an epoch."""
+        """Return the augmentation of an epoch, counted from 0."""
         return self.augment.weaker() if epoch >= self.epochs - round(self.calm * self.epochs) else self.augment
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A network and how pixels enter it.
+    """A network and the format of its input.
 
     Attributes:
-        network: float (n, 3, side, side), normalised, to logits (n, tags).
-        mean, std: of the network's input, red green blue.
-        bgr: whether the network wants blue first.
-        resize: tell the network a new side, where it must know.
+        network: maps normalised float (n, 3, side, side) to logits (n, tags).
+        mean, std: normalisation of the input, RGB.
+        bgr: whether the network takes BGR.
+        resize: sets a new input side, for networks that depend on it.
     """
 
     network: nn.Module
@@ -85,7 +92,7 @@ class Subject:
     resize: Callable[[nn.Module, int], None] = lambda network, side: None
 
     def prepare(self, images: Tensor) -> Tensor:
-        """Network input from (n, 3, side, side) in 0 to 1, red green blue."""
+        """Return the network input for RGB images (n, 3, side, side) in 0 to 1."""
         mean, std = (torch.tensor(v, device=images.device).view(1, 3, 1, 1) for v in (self.mean, self.std))
         ready = (images - mean) / std
         return (ready.flip(1) if self.bgr else ready).contiguous(memory_format=torch.channels_last)
@@ -93,12 +100,15 @@ class Subject:
 
 @dataclass(frozen=True)
 class Material:
-    """What is trained on, and what the progress is measured on.
+    """Training data and validation data.
 
     Attributes:
-        pixels: uint8 (n, SOURCE_SIDE, SOURCE_SIDE, 3); truth: bool (n, tags).
-        groups: the near-duplicate group, int (n,).
-        validation_pixels: uint8 (m, side, side, 3) at the network's side; validation_truth: bool (m, tags).
+        tags: names of the columns of the labels.
+        pixels: uint8 (n, SOURCE_SIDE, SOURCE_SIDE, 3).
+        truth: bool (n, tags), labels.
+        groups: int (n,), near-duplicate group.
+        validation_pixels: uint8 (m, side, side, 3), at the network's side.
+        validation_truth: bool (m, tags), labels.
     """
 
     tags: tuple[str, ...]
@@ -130,11 +140,11 @@ def fit(
     device: torch.device,
     report: Callable[[Epoch], None],
 ) -> list[Epoch]:
-    """Train `subject.network` in place, ending with the running average of its weights.
+    """Train `subject.network` in place; at the end it has the running average of its weights.
 
-    A checkpoint in `folder` is continued, if it was written by the same recipe on the same tags.
+    A checkpoint in `folder` is resumed if it has the same recipe, tags, number of images and network.
 
-    Returns: the log, a row an epoch.
+    Returns: the log, one row per epoch.
     """
     trainer = _Trainer(subject, material, recipe, device)
     checkpoint = folder / "checkpoint.pt"
@@ -157,7 +167,7 @@ def fit(
 def predict(
     subject: Subject, network: nn.Module, pixels: NDArray[np.uint8], device: torch.device
 ) -> NDArray[np.float32]:
-    """Probabilities of squares at the network's side; float32 (images, tags)."""
+    """Return the probabilities of squares at the network's side; float32 (images, tags)."""
     network.eval()
     parts = []
     with torch.inference_mode():
@@ -168,7 +178,7 @@ def predict(
 
 
 def focal_loss(logits: Tensor, truth: Tensor, gamma: float, weight: Tensor) -> Tensor:
-    """Binary cross-entropy whose easy negatives count less and whose positives are weighed by tag; a scalar.
+    """Return binary cross-entropy with less weight on easy negatives and a weight per tag on positives; a scalar.
 
     Source: the negative half is the focal loss of Lin et al., 2017; the asymmetry follows Ridnik et al., 2021.
     """
@@ -178,7 +188,7 @@ def focal_loss(logits: Tensor, truth: Tensor, gamma: float, weight: Tensor) -> T
 
 
 class _Trainer:
-    """State of one training: weights, their average, optimiser, generators."""
+    """State of a training: weights, their running average, optimiser, random generators."""
 
     def __init__(self, subject: Subject, material: Material, recipe: Recipe, device: torch.device) -> None:
         self.subject, self.material, self.recipe, self.device = subject, material, recipe, device
@@ -199,7 +209,7 @@ class _Trainer:
         )
 
     def rate(self, epoch: int, within: float) -> float:
-        """Learning rate: a linear rise, then half a cosine down to 1 %."""
+        """Return the learning rate: a linear warm-up, then a cosine decay to 1 %."""
         passed = (epoch + within) / self.recipe.epochs
         if passed < self.recipe.warmup:
             return self.recipe.rate * passed / self.recipe.warmup
@@ -207,7 +217,7 @@ class _Trainer:
         return self.recipe.rate * (0.01 + 0.99 * (1 + math.cos(math.pi * min(rest, 1.0))) / 2)
 
     def run_epoch(self, epoch: int) -> float:
-        """One pass over the images in a new order; the mean loss."""
+        """Train on all images once in a new order; return the mean loss."""
         self.network.train()
         side, how = self.recipe.side(epoch), self.recipe.augment_at(epoch)
         _resize(self.subject, self.network, side)
@@ -221,7 +231,7 @@ class _Trainer:
         return (total / self.steps).item()
 
     def _draw_order(self) -> Tensor:
-        """Rows of an epoch in a random order, at most `group_cap` of a group."""
+        """Return the rows of an epoch in random order, at most `group_cap` per group."""
         cap = self.recipe.group_cap
         drawn = [
             torch.from_numpy(rows)[torch.randperm(len(rows), generator=self.rng)[:cap]]
@@ -246,17 +256,17 @@ class _Trainer:
         return loss.detach()
 
     def _follow(self, keep: float) -> None:
-        """Move the averaged weights a step towards the present ones."""
+        """Update the running average of the weights."""
         with torch.no_grad():
-            ours, theirs = self.average.state_dict().values(), self.network.state_dict().values()
-            for slow, fast in zip(ours, theirs, strict=True):
+            averaged, current = self.average.state_dict().values(), self.network.state_dict().values()
+            for slow, fast in zip(averaged, current, strict=True):
                 if slow.is_floating_point():
                     slow.lerp_(fast, 1 - keep)
                 else:
                     slow.copy_(fast)
 
     def validate(self) -> float:
-        """Mean average precision of the averaged weights on the validation slice."""
+        """Return the mean average precision of the averaged weights on the validation slice."""
         _resize(self.subject, self.average, self.recipe.stages[-1][1])
         scores = predict(self.subject, self.average, self.material.validation_pixels, self.device)
         return mean_average_precision(scores, self.material.validation_truth, min_positives=3).value
@@ -266,7 +276,7 @@ class _Trainer:
         return json.dumps([asdict(self.recipe), self.material.tags, len(self.truth), shapes], sort_keys=True)
 
     def save(self, path: Path, log: list[Epoch]) -> None:
-        """Write everything that the next epoch depends on."""
+        """Write everything that is needed to resume the training."""
         state = {
             "identity": self._identity(), "log": [asdict(row) for row in log], "network": self.network.state_dict(),
             "average": self.average.state_dict(), "optimiser": self.optimiser.state_dict(),
@@ -277,7 +287,7 @@ class _Trainer:
             torch.save(state, file)
 
     def restore(self, path: Path) -> list[Epoch]:
-        """Continue from a checkpoint of this very training; the log so far, empty where there is none."""
+        """Resume from a checkpoint of the same training; return its log, empty if there is none."""
         if not path.exists():
             return []
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
@@ -296,12 +306,12 @@ def _resize(subject: Subject, network: nn.Module, side: int) -> None:
 
 
 def _parameter_groups(network: nn.Module, decay: float) -> list[dict[str, Any]]:
-    """Weight decay on matrices and kernels only."""
+    """Return parameter groups with weight decay on matrices and kernels only."""
     wide = [p for p in network.parameters() if p.ndim > 1]
     narrow = [p for p in network.parameters() if p.ndim <= 1]
     return [{"params": wide, "weight_decay": decay}, {"params": narrow, "weight_decay": 0.0}]
 
 
 def shortened(recipe: Recipe, epochs: int | None) -> Recipe:
-    """The same recipe over another number of epochs."""
+    """Return the recipe with another number of epochs; unchanged if `epochs` is None."""
     return recipe if epochs is None else replace(recipe, epochs=epochs)

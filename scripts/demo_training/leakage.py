@@ -1,4 +1,4 @@
-"""How much a random split flatters: one recipe, trained and scored with and without the near-duplicate split."""
+"""Bias of a random split: one recipe, trained and scored on a split by near-duplicate clusters and on random splits."""
 
 import json
 import platform
@@ -20,35 +20,36 @@ from rich.console import Console
 from arena.dataset.hamming.duplicates import pairs_between
 
 MIN_POSITIVES = 10
-"""Positives that a tag needs in both held-out sets."""
+"""Positives that a tag needs in each held-out set."""
 
 DUPLICATE_BITS = 8
-"""Hamming distance of perceptual hashes up to which two images count as near-duplicates."""
+"""Largest Hamming distance of perceptual hashes at which two images count as near duplicates."""
 
 THRESHOLD = 0.4
-"""One threshold for both sides; nothing is fitted to a held-out set."""
+"""Threshold for all splits; nothing is fitted to a held-out set."""
 
 DEMO = "wd14-demo"
 
 EVERY_IMAGE = 1_000_000
-"""A cap on groups that none reaches: the random split must not lose images to it."""
+"""Group cap that no group reaches, so that the random split loses no images."""
 
 STAGES = ((0.6, 64), (0.4, 96))
-"""Sides of the training images: small ones, since only the difference between the two splits counts."""
+"""Stages with small training images, because only the difference between the splits matters."""
 
 
 BASELINE = "clustered"
+"""Name of the split by near-duplicate clusters."""
 
 TITLES = {
-    BASELINE: "near-duplicates kept on one side",
+    BASELINE: "by near-duplicate clusters",
     "random": "random, identical copies merged",
-    "copies": "random, as the packages come",
+    "copies": "random, identical copies kept",
 }
 
 
 @dataclass(frozen=True)
 class Training:
-    """How both trainings run."""
+    """Settings of all trainings."""
 
     epochs: int
     work: Path
@@ -58,7 +59,16 @@ class Training:
 
 @dataclass(frozen=True)
 class Side:
-    """One split: its held-out examples, the scores of the network trained on the rest, and who has a twin there."""
+    """Result of one split: its held-out examples, and the scores of the network trained on its training part.
+
+    Attributes:
+        heldout: held-out examples.
+        trained: names of the columns of `scores`.
+        scores: float32 (held-out images, tags).
+        twins: bool (held-out images,), whether the image has a near duplicate in training.
+        training_images: number of training images.
+        seconds: duration of the training.
+    """
 
     heldout: Examples
     trained: tuple[str, ...]
@@ -68,15 +78,16 @@ class Side:
     seconds: float
 
     def columns(self, tags: list[str]) -> NDArray[np.float32]:
-        """Scores of the named tags, in their order."""
+        """Return the scores of the named tags, in their order."""
         return self.scores[:, [self.trained.index(tag) for tag in tags]]
 
 
 def measure(splits: Mapping[str, tuple[Path, Path]], training: Training) -> dict[str, Any]:
-    """Train on the first folder of each split, score its second, and compare over the tags that every split can judge.
+    """Train on the first folder of each split, score the second, and compare over the tags with support in every split.
 
     Args:
-        splits: folders of `BASELINE` and of any others; the names become part of the report.
+        splits: name -> training folder and held-out folder; must contain `BASELINE`. The names are keys of the report.
+        training: settings of all trainings.
     """
     sides = {}
     for name, (train, heldout) in splits.items():
@@ -103,12 +114,12 @@ def measure(splits: Mapping[str, tuple[Path, Path]], training: Training) -> dict
 
 
 def recipe_for(epochs: int) -> Recipe:
-    """The convnet's recipe, short, at small sides, and with every image in every epoch whatever its group."""
+    """Return a short version of the demo's recipe, with small images and without a group cap."""
     return replace(DEMOS[DEMO].recipe, epochs=epochs, stages=STAGES, group_cap=EVERY_IMAGE)
 
 
 def train_side(train: Examples, heldout: Examples, training: Training, name: str) -> Side:
-    """One training of the fixed recipe; nothing is chosen by its outcome, so no slice is set aside."""
+    """Train the fixed recipe once. No validation slice is set aside, because nothing is chosen by the result."""
     demo = DEMOS[DEMO]
     tags = tuple(tag for tag, count in zip(train.tags, train.truth.sum(0), strict=True) if count >= MIN_TRAINED)
     first = heldout.take(np.arange(len(heldout)) < 64)
@@ -139,7 +150,7 @@ def train_side(train: Examples, heldout: Examples, training: Training, name: str
 
 
 def write(report: dict[str, Any], folder: Path) -> None:
-    """`leakage.json` and the same in words and one table."""
+    """Write the report as `leakage.json` and `leakage.md`."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "leakage.json").write_text(json.dumps(report, indent=2) + "\n")
     (folder / "leakage.md").write_text(_page(report))
@@ -163,7 +174,7 @@ def _figures(side: Side, tags: list[str]) -> dict[str, float]:
 
 
 def _twins_against_rest(side: Side) -> dict[str, Any]:
-    """The same scores on the held-out images with a near-duplicate in training, and on those without."""
+    """Return the metrics on held-out images with a near duplicate in training, and on those without."""
     counts = [side.heldout.columns(side.trained)[rows].sum(0) for rows in (side.twins, ~side.twins)]
     tags = [tag for tag, a, b in zip(side.trained, *counts, strict=True) if min(a, b) >= MIN_POSITIVES]
     return {"tags": len(tags), "with_twin": _score(side, tags, side.twins), "without": _score(side, tags, ~side.twins)}
@@ -180,14 +191,15 @@ def _page(report: dict[str, Any]) -> str:
     head = "images | mAP | mAP of random scores | macro F1 |"
     rule = "---|---|---|---|---|"
     lines = [
-        "# What a random split would have claimed",
+        "# Bias of a random split",
         "",
-        f"`{report['network']}`'s network and recipe, {report['recipe']['epochs']} epochs at small sides, trained once on",
-        "each split of the same library and scored on that split's held-out part: means over the",
-        f"{report['tags']} tags with at least {report['min_positives']} positives in each, macro F1 at the threshold",
-        f"{report['threshold']}. A twin is a training image within {report['duplicate_bits']} bits of the perceptual hash.",
+        f"The network and recipe of `{report['network']}` are trained once on each split of the same library, for",
+        f"{report['recipe']['epochs']} epochs at small image sizes, and scored on the held-out part of the split. Values are",
+        f"means over the {report['tags']} tags with at least {report['min_positives']} positives in each held-out part. Macro",
+        f"F1 is at the threshold {report['threshold']}. A twin is a training image within {report['duplicate_bits']} bits of",
+        "the perceptual hash.",
         "",
-        f"| split | training images | with a training twin | {head}",
+        f"| split | training images | held-out images with a twin | {head}",
         f"|---|---|{rule}",
         *(
             f"| {TITLES[name]} | {row['training_images']:,} | {row['with_training_twin']:.1%} | {_cells(row)}"
@@ -199,11 +211,11 @@ def _page(report: dict[str, Any]) -> str:
             for name, times in report["times_baseline"].items()
         ),
         "",
-        "That is what the choice of split does to the figure one would publish. It is more than twins within that",
-        "distance: a random split also spreads whole families of drawings over both sides, keeps large clusters in its",
-        "held-out part, and trains on a few more images. What the twins alone do shows within one random split, over the",
-        "tags with enough positives on both sides; the two groups hold different pictures, so compare each mAP with that",
-        "of random scores, which is lower where the twins are.",
+        "The choice of the split changes the published metric by these factors. Twins are not the only cause. A random split",
+        "also puts families of similar drawings into both parts, keeps large clusters in its held-out part, and trains on a",
+        "few more images. The next table shows the effect of twins alone, within each random split, over the tags with",
+        "enough positives in both groups of images. The two groups hold different images, so compare each mAP with that of",
+        "random scores, which is lower for the images with a twin.",
         "",
         f"| split, held-out images | tags | {head}",
         f"|---|{rule}",
@@ -213,7 +225,7 @@ def _page(report: dict[str, Any]) -> str:
             for label, key in (("with a twin", "with_twin"), ("without", "without"))
         ),
         "",
-        f"{report['machine']}. Written by `scripts/train_demo_models.py --leakage`.",
+        f"{report['machine']}. Made by `python scripts/train_demo_models.py --leakage`.",
     ]
     return "\n".join(lines) + "\n"
 

@@ -1,4 +1,4 @@
-"""The two demo taggers: network, recipe, vocabulary."""
+"""Network, recipe and vocabulary of the two demo taggers."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -17,7 +17,7 @@ from arena.taggers.adapters.joytag.config import ViTConfig
 from arena.taggers.adapters.joytag.vit import ViT
 
 SIDE = 128
-"""Side of both networks' input, pixels."""
+"""Side of the input of both networks, in pixels."""
 
 JOYTAG_MEAN, JOYTAG_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 WD_MEAN, WD_STD = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
@@ -35,9 +35,10 @@ JOYTAG_CONFIG = ViTConfig(
     loss_type="focal2",
     cnn_stem="conv:c=48;bn;relu;conv:c=96;bn;relu;conv:c=144;bn;relu;conv:c=192;bn;relu;conv:c=192,s=1,k=1,p=0",
 )
-"""JoyTag's architecture, narrow; `n_tags` is replaced by that of the vocabulary.
+"""JoyTag's architecture with fewer channels; `n_tags` is replaced by the size of the vocabulary.
 
-The stem has batch norm, not the LayerNorm of the released JoyTag: trained so short, it is better (see models/TRAINING.md).
+The stem has batch norm, not the LayerNorm of the released JoyTag, because it is better in so short a training (see
+models/TRAINING.md).
 """
 
 WD_ARCHITECTURE = "resnet18"
@@ -51,8 +52,10 @@ class Demo:
     """One demo tagger.
 
     Attributes:
-        build: the network over a number of tags.
-        vocabulary: from counts, categories and aliases, what it publishes.
+        name: name of the model.
+        recipe: hyperparameters.
+        build: builds the network for a number of tags.
+        vocabulary: returns the published tags from counts, categories and aliases.
     """
 
     name: str
@@ -62,12 +65,12 @@ class Demo:
 
 
 def build_joytag(n_tags: int) -> Subject:
-    """JoyTag's network at demo size."""
+    """Build JoyTag's network at demo size."""
     return Subject(ViT(replace(JOYTAG_CONFIG, n_tags=n_tags)), JOYTAG_MEAN, JOYTAG_STD, bgr=False, resize=_resize_vit)
 
 
 def build_wd14(n_tags: int) -> Subject:
-    """The timm network."""
+    """Build the timm network."""
     network = timm.create_model(WD_ARCHITECTURE, num_classes=n_tags, **WD_MODEL_ARGS)
     return Subject(network, WD_MEAN, WD_STD, bgr=True)
 
@@ -91,25 +94,25 @@ DEMOS = {
 
 
 def head_of(network: nn.Module) -> nn.Linear:
-    """The last layer."""
+    """Return the last layer of a network."""
     head = network.head if isinstance(network, ViT) else network.get_classifier()  # type: ignore[operator]
     assert isinstance(head, nn.Linear)
     return head
 
 
 def start_from_prevalence(network: nn.Module, truth: NDArray[np.bool_]) -> None:
-    """Set the head's bias to each tag's log-odds, so that training does not begin by learning that tags are rare."""
+    """Set the bias of the head to the log-odds of each tag, so that training need not learn first that tags are rare."""
     share = torch.from_numpy(truth.mean(0)).float().clamp(1e-4, 0.9)
     with torch.no_grad():
         head_of(network).bias.copy_(torch.log(share / (1 - share)))
 
 
 def joytag_config(n_tags: int) -> dict[str, Any]:
-    """`config.json` of the JoyTag layout."""
+    """Return the content of `config.json` in JoyTag's layout."""
     return {"class": "ViT"} | asdict(replace(JOYTAG_CONFIG, n_tags=n_tags))
 
 
 def _resize_vit(network: nn.Module, side: int) -> None:
-    """The sine positions follow the grid; the weights do not know the side."""
+    """Set the input side: the sine positions depend on it, the weights do not."""
     assert isinstance(network, ViT)
     network.config = replace(network.config, image_size=side)

@@ -1,28 +1,28 @@
-"""Which tags each demo tagger learns and how it spells them.
+"""Tags that each demo tagger learns and publishes, and their spelling.
 
-Every network is trained on all tags with a few images, since rare tags shape the features too; what it publishes is its
-vocabulary, a part of them. The two vocabularies differ on purpose, as those of real taggers do.
+Every network is trained on all tags with a few images, because rare tags improve the features too. It publishes a subset of
+them, its vocabulary. The two vocabularies differ on purpose, as those of real taggers do.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 MIN_TRAINED = 3
-"""Images that a tag needs in order to be trained on."""
+"""Images that a tag needs to be trained on."""
 
 CATEGORY_NUMBERS = {"general": 0, "artist": 1, "copyright": 3, "character": 4, "meta": 5}
-"""Danbooru's numbers, as `selected_tags.csv` writes them."""
+"""Danbooru's category numbers, as in `selected_tags.csv`."""
 
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Published tags of one tagger, most frequent first.
+    """Published tags of one tagger, the most frequent first.
 
     Attributes:
-        tags: the dataset's names.
-        spellings: what the tagger calls each, an alias for a few.
-        counts: training images of each.
-        categories: the dataset's category of each.
+        tags: names in the dataset.
+        spellings: names in the tagger; a few are aliases.
+        counts: number of training images of each tag.
+        categories: category of each tag in the dataset.
     """
 
     tags: tuple[str, ...]
@@ -40,19 +40,22 @@ def choose(
     aliases: Sequence[tuple[str, str]] = (),
     aliased: int = 0,
 ) -> Vocabulary:
-    """The tags with `min_images` or more, less one in every `skip[0]`.
+    """Return the tags with `min_images` images or more, without one in every `skip[0]`.
 
     Args:
-        skip: (period, offset): of the tags in alphabetical order, those at offset, offset + period, ... are left out.
+        counts: training images by tag.
+        categories: category by tag.
+        min_images: images that a tag needs.
+        skip: (period, offset): in alphabetical order, the tags at offset, offset + period, ... are left out.
         aliases: pairs (spelling, tag).
-        aliased: how many tags are spelt by an alias: the most frequent that have one, every second of them.
+        aliased: number of tags to spell by an alias: every second of the most frequent tags that have one.
     """
     frequent = sorted(name for name, count in counts.items() if count >= min_images)
     period, offset = skip
     kept = [name for place, name in enumerate(frequent) if place % period != offset]
     kept.sort(key=lambda name: (-counts[name], name))
     spellings: dict[str, str] = {}
-    for spelling, name in sorted(aliases, key=lambda pair: (pair[0] != pair[1] + "s", pair)):  # a plural first
+    for spelling, name in sorted(aliases, key=lambda pair: (pair[0] != pair[1] + "s", pair)):  # prefer a plural
         if spelling not in counts:
             spellings.setdefault(name, spelling)
     respelt = {name: spellings[name] for name in [n for n in kept if n in spellings][1::2][:aliased]}

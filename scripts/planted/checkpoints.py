@@ -1,4 +1,4 @@
-"""Release candidates with a known fault, made of a demo model: what a gate must catch, and what it must name."""
+"""Release candidates made from a demo model, with a known fault that a gate must detect, or without one."""
 
 import shutil
 from collections.abc import Callable, Mapping
@@ -23,14 +23,14 @@ scale = 1
 [thresholds]
 default = {threshold}
 """
-"""The demo's card beside its weights, with what a fault changes."""
+"""Card of the demo model, with placeholders for the values that a fault changes."""
 
 THRESHOLD = 0.56
-"""That of the demo's card."""
+"""Threshold in the card of the demo model."""
 
 
 def plain(folder: Path, *, channels: str = "bgr", threshold: float = THRESHOLD) -> Path:
-    """The demo's WD model in a folder of its own, with a card."""
+    """Copy the demo's WD model into a folder, with a card."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("model.onnx", "selected_tags.csv"):
         shutil.copy(MODELS / "wd14-demo" / name, folder / name)
@@ -39,18 +39,18 @@ def plain(folder: Path, *, channels: str = "bgr", threshold: float = THRESHOLD) 
 
 
 def rounded(folder: Path) -> Path:
-    """Every weight matrix rounded to 16 bits: another file, and hardly another model."""
+    """Round every weight matrix to 16 bits: the file differs, the scores hardly do."""
     return _changed(folder, lambda values: values.astype(np.float16))
 
 
 def noised(folder: Path, *, share: float = 0.5, seed: int = 0) -> Path:
-    """Every weight matrix with normal noise of this share of its own deviation."""
+    """Add normal noise to every weight matrix, with this share of its standard deviation."""
     rng = np.random.default_rng(seed)
     return _changed(folder, lambda values: values + rng.normal(0, share * values.std(), values.shape))
 
 
 def _changed(folder: Path, change: Callable[[np.ndarray], np.ndarray]) -> Path:
-    """The model with every weight matrix changed."""
+    """Copy the model with a change of every weight matrix."""
     import onnx
     from onnx import numpy_helper
 
@@ -64,7 +64,7 @@ def _changed(folder: Path, change: Callable[[np.ndarray], np.ndarray]) -> Path:
 
 
 def shifted(folder: Path) -> Path:
-    """The tag list moved by one: the first tag stands last."""
+    """Shift the tag list by one: the first tag becomes the last."""
     rows = pd.read_csv(plain(folder) / "selected_tags.csv", keep_default_na=False)
     rows["name"] = np.roll(rows["name"].to_numpy(), -1)
     rows.to_csv(folder / "selected_tags.csv", index=False)
@@ -72,17 +72,17 @@ def shifted(folder: Path) -> Path:
 
 
 def bgr_missed(folder: Path) -> Path:
-    """The channels are not swapped, as the network wants them."""
+    """Declare RGB input, although the network takes BGR."""
     return plain(folder, channels="rgb")
 
 
 def threshold_halved(folder: Path) -> Path:
-    """The same model at half of its threshold."""
+    """Halve the threshold."""
     return plain(folder, threshold=THRESHOLD / 2)
 
 
 HONEST: Mapping[str, Callable[[Path], Path]] = {"nothing changed": plain, "weights rounded to 16 bits": rounded}
-"""What a gate must let pass."""
+"""Candidates that a gate must pass."""
 
 FAULTS: Mapping[str, Callable[[Path], Path]] = {
     "weights noised": noised,
@@ -90,4 +90,4 @@ FAULTS: Mapping[str, Callable[[Path], Path]] = {
     "BGR missed": bgr_missed,
     "threshold halved": threshold_halved,
 }
-"""What can be planted in a checkpoint."""
+"""Faults of a checkpoint that a gate must detect."""

@@ -1,4 +1,4 @@
-"""Pictures with known copies: each made from one drawing, or from two that are no copies of each other."""
+"""Image files with known copies, made from drawings that are not copies of each other."""
 
 import colorsys
 import hashlib
@@ -17,8 +17,11 @@ class Planted(NamedTuple):
     """One file of the set.
 
     Attributes:
-        family: pictures of one family were made from one drawing; of different ones, from different drawings.
-        kind: what was done to the drawing, a key of `CLASSES`, or `original`.
+        image_id: name of the file.
+        family: files of the same family are made from the same drawing.
+        kind: change of the drawing, a key of `CLASSES`, or `original`.
+        suffix: suffix of the file name.
+        content: bytes of the file.
     """
 
     image_id: str
@@ -44,17 +47,18 @@ CLASSES: Mapping[str, str] = {
     "symbol added": "alternate",
     "other symbol": "rejected",
 }
-"""What each kind is to the drawing that it was made from: the answer that a search should give.
+"""Expected class of each kind of change, relative to the original drawing.
 
-`other symbol` is a pair of badges, one frame in two colours around two different drawings: the same theme, not a copy.
+`other symbol` is a pair of badges: the same frame in two colours around two different drawings. They share a theme, but they
+are not copies.
 """
 
 
 def plant(drawings: Mapping[str, Picture], *, images: int, seed: int) -> Iterator[Planted]:
-    """Originals, and changed copies of each in turn, until there are `images` of them.
+    """Yield originals, then changed copies of each in turn, until there are `images` files.
 
-    Every original has about the same number of copies, every kind is planted about equally often, and the same seed
-    plants the same bytes.
+    Every original has about the same number of copies, every kind occurs about equally often, and the same seed gives the
+    same bytes.
     """
     count = min(len(drawings), max(2, images // COPIES_AN_ORIGINAL))
     names = [sorted(drawings)[place * len(drawings) // count] for place in range(count)]
@@ -76,11 +80,11 @@ def plant(drawings: Mapping[str, Picture], *, images: int, seed: int) -> Iterato
 
 
 COPIES_AN_ORIGINAL = 8
-"""One image in eight is an original."""
+"""Images per original, including itself."""
 
 
 def make(kind: str, name: str, other: str, drawings: Mapping[str, Picture], rng: np.random.Generator) -> list[Planted]:
-    """The files of one kind that a drawing gives: one, none, or two badges, the second around another drawing."""
+    """Return the files of one kind made from a drawing: none, one, or two badges, the second with another drawing."""
     image_id = f"{name}.{kind.replace(' ', '_').replace('%', 'percent')}"
     drawing = drawings[name]
     if kind == "other symbol":
@@ -102,30 +106,30 @@ def make(kind: str, name: str, other: str, drawings: Mapping[str, Picture], rng:
 
 
 def coloured(drawing: Picture) -> bool:
-    """Whether any pixel is far from grey; a tinted grey drawing would be what its grey copy is, the other way round."""
+    """Return whether any pixel is far from grey. A recoloured grey drawing would look like the original of a grey copy."""
     bands = np.asarray(drawing).astype(int)
     return bool((bands.max(2) - bands.min(2)).max() > 40)
 
 
 def reencode(drawing: Picture, rng: np.random.Generator) -> Picture:
-    """Nothing: the JPEG that every changed copy becomes is the change."""
+    """Return the drawing unchanged; the only change is the JPEG compression that follows."""
     return drawing
 
 
 def resize(drawing: Picture, rng: np.random.Generator) -> Picture:
-    """To 0.5 to 1.8 times its size, the filter at random."""
+    """Resize to 0.5 to 1.8 times the size with a random filter."""
     factor = float(rng.choice([0.5, 0.66, 0.8, 1.25, 1.8]))
     method = Image.Resampling(int(rng.choice([Image.Resampling.BILINEAR, Image.Resampling.BICUBIC])))
     return drawing.resize((max(8, round(drawing.width * factor)), max(8, round(drawing.height * factor))), method)
 
 
 def grey(drawing: Picture, rng: np.random.Generator) -> Picture:
-    """Without its colour."""
+    """Remove the colour."""
     return drawing.convert("L").convert("RGB")
 
 
 def watermark(drawing: Picture, rng: np.random.Generator) -> Picture:
-    """A half transparent line of text over a half of the width, in a corner."""
+    """Add a half-transparent line of text in a corner, over half of the width."""
     layer = Image.new("RGBA", drawing.size)
     canvas = ImageDraw.Draw(layer)
     font = ImageFont.load_default(max(8.0, drawing.width / 11))
@@ -138,7 +142,7 @@ def watermark(drawing: Picture, rng: np.random.Generator) -> Picture:
 
 
 def crop(share: float) -> Change:
-    """A share of the width and of the height cut off, split at random between the two sides."""
+    """Return a change that crops a share of width and height, split at random between opposite edges."""
 
     def cropped(drawing: Picture, rng: np.random.Generator) -> Picture:
         wide, high = (max(1, round(side * share)) for side in drawing.size)
@@ -149,7 +153,7 @@ def crop(share: float) -> Change:
 
 
 def pad(drawing: Picture, rng: np.random.Generator) -> Picture:
-    """A border of one colour, white, black or grey, 4 to 15 % of the longer side, on all sides or on two."""
+    """Add a white, black or grey border of 4 to 15 % of the longer side, on all edges or on two opposite ones."""
     border = round(max(drawing.size) * float(rng.uniform(0.04, 0.15)))
     wide, high = [(border, border), (border, 0), (0, border)][int(rng.integers(3))]
     colour = [(255, 255, 255), (0, 0, 0), (128, 128, 128)][int(rng.integers(3))]
@@ -159,12 +163,12 @@ def pad(drawing: Picture, rng: np.random.Generator) -> Picture:
 
 
 def mirror(drawing: Picture, rng: np.random.Generator) -> Picture:
-    """Left and right swapped."""
+    """Mirror left to right."""
     return drawing.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
 
 
 def recolour(drawing: Picture, rng: np.random.Generator) -> Picture:
-    """Every hue turned by a third to two thirds of the circle, and no colour weak."""
+    """Rotate every hue by a third to two thirds of the circle, and raise weak saturation."""
     hue, saturation, value = drawing.convert("HSV").split()
     turned = (np.asarray(hue).astype(int) + int(rng.integers(85, 171))) % 256
     strong = np.maximum(np.asarray(saturation), 60)
@@ -173,7 +177,7 @@ def recolour(drawing: Picture, rng: np.random.Generator) -> Picture:
 
 
 def with_symbol(drawing: Picture, other: Picture, rng: np.random.Generator) -> Picture:
-    """Another drawing pasted over a part of it, 0.25 to 0.4 of its sides."""
+    """Paste another drawing over a part of the drawing, at 0.25 to 0.4 of its sides."""
     share = float(rng.uniform(0.25, 0.4))
     symbol = other.resize((max(4, round(drawing.width * share)), max(4, round(drawing.height * share))))
     canvas = drawing.copy()
@@ -183,7 +187,7 @@ def with_symbol(drawing: Picture, other: Picture, rng: np.random.Generator) -> P
 
 
 def badge(symbol: Picture, hue: float, frame: float, side: int = 200) -> Picture:
-    """A round or square frame of one hue with a symbol at its centre."""
+    """Return a round or square frame of one hue with a symbol at its centre."""
     colour = tuple(round(255 * band) for band in colorsys.hsv_to_rgb(hue, 0.8, 0.8))
     canvas = Image.new("RGB", (side, side), "white")
     draw = ImageDraw.Draw(canvas)
@@ -206,7 +210,7 @@ def png(picture: Picture) -> bytes:
 
 
 def encoded(picture: Picture, kind: str, **options: int) -> bytes:
-    """The bytes of a file."""
+    """Return the bytes of an image file."""
     buffer = io.BytesIO()
     picture.save(buffer, kind, **options)
     return buffer.getvalue()

@@ -1,4 +1,4 @@
-"""Pairs that other tools call duplicates, on the same files."""
+"""Pairs that other tools call duplicates on the same files."""
 
 import importlib.metadata
 from typing import NamedTuple
@@ -16,7 +16,7 @@ IMAGEDEDUP_BITS = 10
 
 
 class Peer(NamedTuple):
-    """One tool: rows of the pairs that it calls duplicates, `left < right`."""
+    """Another tool, and the pairs of rows that it calls duplicates, `left < right`."""
 
     name: str
     version: str
@@ -24,7 +24,7 @@ class Peer(NamedTuple):
 
 
 def peers(heldout: HeldOut, signatures: Signatures, *, radius: int) -> list[Peer]:
-    """Each peer that is installed."""
+    """Return the results of every peer that is installed."""
     hashes = signatures.hashes["as is"].phash
     return [
         Peer("imagehash equality", version("imagehash"), ends(pairs_within(hashes, radius=0))),
@@ -34,7 +34,7 @@ def peers(heldout: HeldOut, signatures: Signatures, *, radius: int) -> list[Peer
 
 
 def imagededup(heldout: HeldOut, hashes: np.ndarray) -> Peer:
-    """imagededup's PHash, by the package; without it, its rule on imagehash's hashes."""
+    """Return the pairs of imagededup's PHash; if it is not installed, those of its rule on imagehash's hashes."""
     try:
         from imagededup.methods import PHash
     except ImportError:
@@ -45,7 +45,7 @@ def imagededup(heldout: HeldOut, hashes: np.ndarray) -> Peer:
 
 
 def faiss(hashes: np.ndarray, *, radius: int) -> list[Peer]:
-    """faiss's exact binary search of imagehash's hashes; its range is strictly below."""
+    """Return the pairs of faiss's exact binary search on imagehash's hashes; its range excludes the radius itself."""
     try:
         from faiss import IndexBinaryFlat
     except ImportError:

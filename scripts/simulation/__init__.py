@@ -1,1 +1,1 @@
-"""Taggers whose true figures are known."""
+"""Simulated taggers whose true metrics are known."""

@@ -1,4 +1,4 @@
-"""Retrainings of a tagger whose true loss is known: none, or one of a given size on some tags."""
+"""Retrained taggers with a known true loss: none, or a loss of fixed size on some tags."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,11 +19,12 @@ QUALITY = 3.9
 
 @dataclass(frozen=True)
 class Setting:
-    """Tags of a world, the baseline, and which tags belong together.
+    """Tags of a simulation, the baseline, and the categories and groups of the tags.
 
     Attributes:
-        prevalence: float64 (tags,), as JoyTag's tags with enough positives have it.
-        critical: columns of the critical tags, of the fifth with the most positives.
+        prevalence: float64 (tags,), ascending; spread like that of JoyTag's tags with enough positives.
+        baseline: the baseline tagger.
+        critical: columns of the critical tags, among the fifth with the most positives.
     """
 
     prevalence: Floats
@@ -32,28 +33,28 @@ class Setting:
 
     @property
     def names(self) -> list[str]:
-        """Of the tags, in the order of their support."""
+        """Names of the tags, in order of their support."""
         return [f"t{place:04d}" for place in range(len(self.prevalence))]
 
     @property
     def categories(self) -> list[str]:
-        """Of the tags, in turn, so that each has tags of every support."""
+        """Categories of the tags, assigned in turn, so that each category has tags of every support."""
         return [CATEGORIES[place % len(CATEGORIES)] for place in range(len(self.prevalence))]
 
     def group(self, number: int) -> list[int]:
-        """The columns of a named group, spread over all supports."""
+        """Return the columns of a group, spread over all supports."""
         step = len(self.prevalence) // GROUP_TAGS
         return [place * step + number for place in range(GROUP_TAGS)]
 
     @property
     def groups(self) -> list[TagGroup]:
-        """All named groups."""
+        """All groups."""
         members = {f"group_{number}": self.group(number) for number in range(GROUPS)}
         return [TagGroup(name, name, "", tuple(self.names[c] for c in columns)) for name, columns in members.items()]
 
 
 def setting(tags: int, images: int, min_positives: int) -> Setting:
-    """The world in which every experiment takes place: tags that are expected to have so many positives or more."""
+    """Return the setting of all experiments, with tags whose expected support is at least `min_positives`."""
     supports = np.sort(world.joytag_supports())
     supports = supports[supports * images >= min_positives * world.JOYTAG_IMAGES]
     chosen = supports[np.linspace(0, len(supports) - 1, tags).round().astype(int)] / world.JOYTAG_IMAGES
@@ -63,12 +64,12 @@ def setting(tags: int, images: int, min_positives: int) -> Setting:
 
 
 def true_f1(prevalence: Floats, tagger: Tagger) -> Floats:
-    """Of each tag at the threshold that both sides use."""
+    """Return the true F1 of each tag at the threshold that both taggers use."""
     return world.true_at(np.full(len(prevalence), THRESHOLD), prevalence, tagger).f1
 
 
 def true_figures(prevalence: Floats, tagger: Tagger) -> dict[str, float]:
-    """The headline figures on infinitely many images."""
+    """Return the headline metrics on infinitely many images."""
     true = world.true_at(np.full(len(prevalence), THRESHOLD), prevalence, tagger)
     return {
         "macro_f1": float(true.f1.mean()),
@@ -78,19 +79,19 @@ def true_figures(prevalence: Floats, tagger: Tagger) -> dict[str, float]:
 
 
 def worse(
-    given: Setting, columns: Sequence[int], loss: float, figure: Callable[[Floats, Tagger], Floats] = true_f1
+    setup: Setting, columns: Sequence[int], loss: float, figure: Callable[[Floats, Tagger], Floats] = true_f1
 ) -> Tagger:
-    """A retraining in which each of these tags truly loses this much of its figure, and no other anything.
+    """Return a retrained tagger whose true metric is lower by `loss` on each of these tags, and unchanged on all others.
 
-    Its separation of each is halved towards the one that does so.
+    The separation of each tag that has this effect is found by bisection.
     """
-    prevalence, first = given.prevalence[list(columns)], given.baseline
+    prevalence, first = setup.prevalence[list(columns)], setup.baseline
     shift, before = first.shift[list(columns)], first.separation[list(columns)]
-    wanted = figure(prevalence, Tagger(before, shift)) - loss
+    target = figure(prevalence, Tagger(before, shift)) - loss
     low, high = np.full(len(before), 1e-3), before.copy()
     for _ in range(30):
         middle = (low + high) / 2
-        enough = figure(prevalence, Tagger(middle, shift)) <= wanted
+        enough = figure(prevalence, Tagger(middle, shift)) <= target
         low, high = np.where(enough, middle, low), np.where(enough, high, middle)
     separation = first.separation.copy()
     separation[list(columns)] = low

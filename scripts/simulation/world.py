@@ -1,9 +1,9 @@
-"""A world of tags and images in which every tagger's true figures are known.
+"""Simulation of tags and images in which the true metrics of every tagger are known.
 
-Supports are JoyTag's (`full-metrics.txt`). Images differ in how many tags they carry and in how hard they are, in a few
-levels, so that errors are shared between tags and between models; a tagger's evidence for a tag is Gaussian around 0 without
-the tag and around its separation d' with it, and its score is a sigmoid of that evidence. True precision, recall and F1
-follow from normal tails, true average precision from an integral over them.
+Supports are JoyTag's (`full-metrics.txt`). Images differ in their number of tags and in their difficulty, each with a few
+levels, so that errors are correlated between tags and between models. The evidence of a tagger for a tag is Gaussian, with mean
+0 without the tag and mean d' (the separation) with it. The score is a sigmoid of the evidence. True precision, recall and F1
+follow from normal tails, and true average precision from an integral over them.
 """
 
 import re
@@ -26,13 +26,13 @@ FULL_METRICS = Path(__file__).parents[2] / "tests/data/joytag/full-metrics.txt"
 JOYTAG_IMAGES = 32_768
 
 RICHNESS = np.array([0.4, 1.0, 1.6])
-"""How many tags an image carries, relative to the mean, at each level; the levels are equally frequent."""
+"""Number of tags of an image relative to the mean, at each level; the levels are equally frequent."""
 
 HARDNESS = np.array([-0.4, 0.0, 0.4])
-"""What an image adds to the evidence for every tag at each level."""
+"""Value added to the evidence for every tag of an image, at each level; the levels are equally frequent."""
 
 SHARED = 0.5
-"""Share of the noise that all taggers have in common: what is hard for one is hard for the other."""
+"""Share of the noise that all taggers have in common: images that are hard for one are hard for the others."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,13 @@ class Tagger:
 
 @dataclass(frozen=True)
 class Drawn:
-    """Held-out images of this world: truth, and one score matrix a tagger."""
+    """Simulated held-out images.
+
+    Attributes:
+        truth: bool (images, tags), labels.
+        scores: one per tagger, float32 (images, tags).
+        groups: int64 (images,), number of the picture; near duplicates share it.
+    """
 
     truth: csc_array
     scores: list[NDArray[np.float32]]
@@ -54,18 +60,18 @@ class Drawn:
 
 @cache
 def joytag_supports() -> NDArray[np.int64]:
-    """Positives of each of JoyTag's tags, from its published figures."""
+    """Return the number of positives of each of JoyTag's tags, from its published metrics; int64 (5813,)."""
     rows = re.findall(r"^TP: (\d+), TN: \d+, FP: \d+, FN: (\d+)$", FULL_METRICS.read_text(), re.MULTILINE)
     return np.array([int(tp) + int(fn) for tp, fn in rows])
 
 
 def true_prevalence(nominal: Floats) -> Floats:
-    """The share of images that carry each tag, the rich ones at most always."""
+    """Return the share of images that have each tag; the share at each level of richness is at most 1."""
     return np.asarray(np.minimum(nominal[:, None] * RICHNESS, 1).mean(1))
 
 
 def make_tagger(prevalence: Floats, rng: np.random.Generator, *, quality: float = 3.9, shift: float = 0.5) -> Tagger:
-    """A tagger of about JoyTag's quality, tags differing."""
+    """Return a tagger of about JoyTag's quality, with a random separation for each tag."""
     return Tagger(np.clip(rng.normal(quality, 0.7, len(prevalence)), 0.5, None), np.full(len(prevalence), shift))
 
 
@@ -78,10 +84,14 @@ def draw(
     copies: int = 1,
     shared: float = SHARED,
 ) -> Drawn:
-    """Draw images with their tags and every tagger's scores.
+    """Draw images with their labels and the scores of every tagger.
 
     Args:
-        copies: each picture comes so many times, with the same tags and nearly the same scores: near duplicates.
+        prevalence: nominal prevalence of each tag, float64 (tags,).
+        taggers: the taggers.
+        images: number of images.
+        rng: random generator.
+        copies: number of near duplicates of each picture, including itself; they have the same labels and similar scores.
         shared: share of the noise that all taggers have in common.
     """
     pictures = images // copies
@@ -111,7 +121,7 @@ def draw(
 
 
 def write_npz(folder: Path, scores: Mapping[str, NDArray[np.float32]], truth: csc_array) -> None:
-    """Write drawn scores as NAME.npz, and then their truth as truth.npz, as `arena score` reads them."""
+    """Write scores as NAME.npz, then labels as truth.npz, in the format of `arena score`."""
     images, tags = truth.shape
     axes = {
         "tags": np.array([f"tag_{tag}" for tag in range(tags)]),
@@ -131,24 +141,24 @@ def _score(evidence: NDArray[np.float32], prevalence: float, separation: float, 
 
 
 def cut(thresholds: Floats, prevalence: Floats, tagger: Tagger) -> Floats:
-    """The evidence at which a tag's score reaches a threshold; float64 (tags,)."""
+    """Return the evidence at which the score of each tag reaches its threshold; float64 (tags,)."""
     odds = np.log(prevalence / (1 - prevalence)) - tagger.separation**2 / 2 + tagger.shift
     return (np.log(thresholds / (1 - thresholds)) - odds) / tagger.separation
 
 
 def rates(cuts: Floats, tagger: Tagger) -> tuple[Floats, Floats]:
-    """True share of positives, and of negatives, at or above a cut; (..., tags).
+    """Return the true share of positives, and of negatives, at or above a cut; (..., tags).
 
-    Richness and hardness are independent, so that both kinds meet each hardness equally often.
+    Richness and hardness are independent, so positives and negatives have each hardness equally often.
     """
-    spread = np.array([norm.sf(cuts - hardness - tagger.separation) for hardness in HARDNESS])
+    true = np.array([norm.sf(cuts - hardness - tagger.separation) for hardness in HARDNESS])
     false = np.array([norm.sf(cuts - hardness) for hardness in HARDNESS])
-    return spread.mean(0), false.mean(0)
+    return true.mean(0), false.mean(0)
 
 
 @dataclass(frozen=True)
 class True_:  # noqa: N801
-    """True per-tag figures, float64 (tags,)."""
+    """True shares of images per tag, float64 (tags,)."""
 
     tp: Floats
     fp: Floats
@@ -156,24 +166,24 @@ class True_:  # noqa: N801
 
     @property
     def f1(self) -> Floats:
-        """Of each tag."""
+        """F1 of each tag; float64 (tags,)."""
         return 2 * self.tp / (self.tp + self.fp + self.positives)
 
     @property
     def micro_f1(self) -> float:
-        """Of all tags."""
+        """Micro F1 over all tags."""
         return float(2 * self.tp.sum() / (self.tp + self.fp + self.positives).sum())
 
 
 def true_at(thresholds: Floats, prevalence: Floats, tagger: Tagger) -> True_:
-    """True shares of images per tag at one threshold each; a mean over folds if thresholds are (folds, tags)."""
+    """Return the true shares of images of each tag at its threshold; thresholds are (tags,) or (folds, tags)."""
     hit, false = rates(cut(thresholds, prevalence, tagger), tagger)
     share = true_prevalence(prevalence)
     return True_(share * hit, (1 - share) * false, share)
 
 
 def true_average_precision(prevalence: Floats, tagger: Tagger, steps: int = 4000) -> Floats:
-    """Average precision on infinitely many images: precision integrated over recall."""
+    """Return the average precision of each tag on infinitely many images: precision integrated over recall."""
     grid = np.linspace(-6.5, 6.5, steps)[:, None] + tagger.separation / 2
     hit, false = rates(grid + 0.0, tagger)
     share = true_prevalence(prevalence)

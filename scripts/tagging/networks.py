@@ -1,4 +1,4 @@
-"""Folders of randomly initialised networks of the real sizes, in the layouts that taggers are published in."""
+"""Write networks of the real sizes with random weights, in the layouts in which taggers are published."""
 
 import csv
 import json
@@ -11,12 +11,12 @@ from typing import Any
 from arena.base.files import write_whole
 
 WD_TAGS = 10_861
-"""Tags of the WD v3 taggers."""
+"""Number of tags of the WD v3 taggers."""
 
 
 @dataclass(frozen=True)
 class Published:
-    """One network of a published tagger's architecture and size, by its name in timm; the weights are drawn."""
+    """Architecture and size of a published tagger, by its name in timm; the weights are random."""
 
     architecture: str
     arguments: Mapping[str, Any]
@@ -31,19 +31,19 @@ WD_V3 = {
     "wd-convnext-v3": Published("convnext_base", {}),
     "wd-eva02-large-v3": Published("eva02_large_patch14_448", {}),
 }  # fmt: skip
-"""The WD v3 taggers: 94.6, 98.0, 98.7 and 315 million parameters, as their pages say. The published ones approximate their
-GELU by a tanh, which costs about the same."""
+"""The WD v3 taggers, with 94.6, 98.0, 98.7 and 315 million parameters according to their pages. The published ones use the tanh
+approximation of GELU, which costs about the same."""
 
 
 def write_joytag(folder: Path) -> None:
-    """JoyTag at its real size."""
+    """Write JoyTag at its real size."""
     from bench_joytag_size import write_random
 
     write_random(folder)
 
 
 def write_timm(folder: Path, published: Published) -> None:
-    """A timm network in SmilingWolf's safetensors layout."""
+    """Write a timm network in SmilingWolf's safetensors layout."""
     import timm
     import torch
     from safetensors.torch import save
@@ -67,11 +67,11 @@ NETWORKS: dict[str, Callable[[Path], None]] = {
     "joytag": write_joytag,
     **{name: partial(write_timm, published=published) for name, published in WD_V3.items()},
 }
-"""Name -> what writes its folder."""
+"""Name -> function that writes the folder."""
 
 
 def make_folder(name: str, build: Path) -> Path:
-    """The folder of a network, written where it is not there; the weights are written last, so a part of one is none."""
+    """Return the folder of a network; write it if missing. The weights come last, so an incomplete folder counts as missing."""
     folder = build / name
     if not (folder / "model.safetensors").exists():
         NETWORKS[name](folder)

@@ -1,4 +1,4 @@
-"""Pictures of the size that image boards hold: the demo set's drawings, enlarged and saved as JPEG."""
+"""Images of a size that is typical of image boards: drawings of the demo set, enlarged and saved as JPEG."""
 
 from pathlib import Path
 
@@ -10,11 +10,11 @@ from arena.dataset.frozen import read_frozen
 from arena.images.decode import decode
 
 SIDE = 1024
-"""Longer side, pixels."""
+"""Longer side in pixels."""
 
 
 def make_pictures(folder: Path, number: int) -> list[Path]:
-    """So many files, written where they are not there; taken again from the start, at another quality, where the set ends."""
+    """Return this number of files; write the missing ones. If the set has fewer drawings, they repeat at another quality."""
     folder.mkdir(parents=True, exist_ok=True)
     sources = read_frozen(find_dataset("demo")).paths
     paths = [folder / f"{place:05d}.jpg" for place in range(number)]

@@ -1,7 +1,7 @@
-"""The loop that taggers are usually scored with, beside the arena's: the same networks, images and machine.
+"""Comparison of arena's scoring loop with the usual one, on the same networks, images and machine.
 
-The reference decodes with Pillow in 8 worker processes of a DataLoader, one image an item, normalises there, and runs one
-model after the other under autocast. The arena decodes in threads, shares squares between models, and sends bytes.
+The reference loop decodes with Pillow in 8 worker processes of a DataLoader, one image per item, normalises there, and runs one
+model after the other under autocast. Arena decodes in threads, shares squares between models, and sends uint8 to the device.
 """
 
 import time
@@ -21,7 +21,7 @@ WORKERS = 8
 
 
 class Pictures(Dataset[torch.Tensor]):
-    """Files as the reference makes them ready: padded white, resized by Pillow, float32, normalised."""
+    """Images as the reference loop prepares them: padded with white, resized by Pillow, float32, normalised."""
 
     def __init__(self, paths: Sequence[Path], tagger: TorchTagger) -> None:
         self.paths = paths
@@ -46,7 +46,7 @@ class Pictures(Dataset[torch.Tensor]):
 
 @torch.inference_mode()
 def reference(paths: Sequence[Path], taggers: Sequence[TorchTagger], batch_size: int, workers: int) -> list[np.ndarray]:
-    """Scores of every model, one after the other."""
+    """Score with the reference loop, one model after the other."""
     found = []
     for tagger in taggers:
         device = torch.device(tagger.device)
@@ -61,7 +61,7 @@ def reference(paths: Sequence[Path], taggers: Sequence[TorchTagger], batch_size:
 
 
 def arena(paths: Sequence[Path], taggers: Sequence[TorchTagger], batch_size: int) -> list[np.ndarray]:
-    """The same by the arena, written to disk as a run does and read back."""
+    """Score with arena; scores are written to disk as in a run and read back."""
     with prepared(paths, taggers) as run:
         run.predict(batch_size)
         return [np.array(read_store(job.store.folder).values.read()) for job in run.jobs]
@@ -70,8 +70,8 @@ def arena(paths: Sequence[Path], taggers: Sequence[TorchTagger], batch_size: int
 def compare(
     paths: Sequence[Path], taggers: Sequence[TorchTagger], *, batch_size: int, workers: int = WORKERS
 ) -> dict[str, float]:
-    """Images a second of both loops over all models, and the largest difference of a score."""
-    for tagger in taggers:  # neither side pays for the first call
+    """Return images per second of both loops over all models, and the largest difference of a score."""
+    for tagger in taggers:  # warm up, so that neither loop pays for the first call
         tagger.scores(np.zeros((batch_size, tagger.preprocess.size, tagger.preprocess.size, 3), np.uint8))
     start = time.perf_counter()
     theirs = reference(paths, taggers, batch_size, workers)

@@ -1,6 +1,6 @@
-"""Decode once, score by all: how long the input of several models takes that want the same pixels, or other ones.
+"""Time of the input pipeline for several models that need the same pixels, or different ones.
 
-The networks are taken away (scores are all zero), so that what is left is reading, decoding, making square, and storing.
+There are no networks (all scores are zero), so only reading, decoding, padding to squares and storing are measured.
 """
 
 import statistics
@@ -15,14 +15,14 @@ from arena.tags import TagSpace
 from tagging.stored import prepared
 
 CASES = {"one model": (448,), "two that share preprocessing": (448, 448), "two that do not": (448, 384)}
-"""Sides of the squares that the models of each case want."""
+"""Sides of the squares that the models of each case need."""
 
 LIMIT = 1.25
-"""What two models that share preprocessing may take of the time of one."""
+"""Limit of the time of two models that share preprocessing, relative to one model."""
 
 
 class NoNetwork:
-    """A tagger that only wants its pixels."""
+    """A tagger that takes pixels and scores nothing."""
 
     precision, device = "fp32", "cpu"
     tags = TagSpace(("none",))
@@ -32,12 +32,12 @@ class NoNetwork:
         self.preprocess = Preprocess(size)
 
     def scores(self, batch: np.ndarray) -> np.ndarray:
-        """Zeros."""
+        """Return zeros."""
         return np.zeros((len(batch), 1), np.float32)
 
 
 def seconds_of(paths: Sequence[Path], sizes: Sequence[int]) -> float:
-    """One pass over all images, for models that want squares of these sides."""
+    """Return the seconds of one pass over all images, for models that need squares of these sides."""
     taggers = [NoNetwork(str(place), size) for place, size in enumerate(sizes)]
     with prepared(paths, taggers) as run:
         start = time.perf_counter()
@@ -46,10 +46,10 @@ def seconds_of(paths: Sequence[Path], sizes: Sequence[int]) -> float:
 
 
 def measure(paths: Sequence[Path], rounds: int) -> dict[str, float]:
-    """Median seconds of each case; the cases take turns, so that a busy moment does not fall on one alone."""
+    """Return the median seconds of each case; the cases alternate, so that a busy moment does not affect only one."""
     seconds_of(paths[:32], (448,))
-    taken: dict[str, list[float]] = {case: [] for case in CASES}
+    seconds: dict[str, list[float]] = {case: [] for case in CASES}
     for _ in range(rounds):
         for case, sizes in CASES.items():
-            taken[case].append(seconds_of(paths, sizes))
-    return {case: statistics.median(each) for case, each in taken.items()}
+            seconds[case].append(seconds_of(paths, sizes))
+    return {case: statistics.median(each) for case, each in seconds.items()}

@@ -1,4 +1,4 @@
-"""Taggers run over files as a run does it: decoded once for all of them, every one's scores on disk."""
+"""Run taggers over files as `arena run` does: decode once for all of them, and store the scores of each on disk."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from arena.taggers.predict import ImageSource, Job, predict
 
 
 class Prepared(NamedTuple):
-    """What `predict` takes; the stores' folder goes with the context."""
+    """Arguments of `predict`; the folder of the stores is deleted at the end of the context."""
 
     source: ImageSource
     jobs: list[Job]
@@ -24,7 +24,7 @@ class Prepared(NamedTuple):
 
 @contextmanager
 def prepared(paths: Sequence[Path], taggers: Sequence[Tagger]) -> Iterator[Prepared]:
-    """Empty stores of some taggers for some files."""
+    """Prepare empty score stores of some taggers for some files."""
     names = tuple(f"{place:06d}" for place in range(len(paths)))
     source = ImageSource(names, tuple(paths), ("",) * len(paths), verified=False)
     with TemporaryDirectory() as folder:

@@ -150,7 +150,7 @@ def test_bad_input_is_one_line_and_exit_2(
         (["score", "--scores", f"m={scores}", "-o", tmp_path / "run"], "give either --truth FILE or --dataset NAME"),
         (["score", "--scores", f"m={scores}", "--truth", truth, "-o", tmp_path / "file/run"], "cannot be written"),
         (["report", tmp_path / "empty"], "no finished run in it"),
-        ([*score, "--scores", f"m={scores}", "--slices", "ratign"], "--slices ratign: no such column of the images"),
+        ([*score, "--scores", f"m={scores}", "--slices", "ratign"], "--slices ratign: the images have no such column"),
         (
             [*score, "--scores", f"m={scores}", "--tag-groups", tmp_path / "none"],
             "no file of tag groups can be read there",

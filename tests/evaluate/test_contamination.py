@@ -202,7 +202,7 @@ def test_a_column_of_that_name_cannot_be_a_slice_too() -> None:
     truth, models = world()
     truth = replace(truth, images={**truth.images, "contamination": ["a", "b"] * 120})
     settings = replace(SETTINGS, slices=("contamination",))
-    with pytest.raises(ArenaError, match="--slices contamination: --against makes slices of that name"):
+    with pytest.raises(ArenaError, match="--slices contamination: --against creates slices of this name"):
         evaluate(truth, models, settings, against=contamination_of(truth, far=3))
     assert set(evaluate(truth, models, settings).tables["slices"]["slice"]) >= {"contamination"}
 

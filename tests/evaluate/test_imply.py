@@ -75,7 +75,7 @@ def test_a_run_from_before_the_option_is_still_shown() -> None:
 
 def test_without_implications_the_option_is_refused() -> None:
     truth, models = world()
-    with pytest.raises(ArenaError, match="the truth has no implications; give a dataset"):
+    with pytest.raises(ArenaError, match="the ground truth has no implications; use a dataset"):
         evaluate(truth, models, Settings(imply=True))
 
 

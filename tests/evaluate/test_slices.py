@@ -134,7 +134,7 @@ def test_a_column_asked_for_must_be_there_and_a_default_one_need_not() -> None:
     truth, models = world()
     bare = Truth.of(truth.image_ids, truth.tags, truth.values)
     assert set(evaluate(bare, models, SETTINGS).tables["slices"]["slice"]) == {"all", "category", "support"}
-    with pytest.raises(ArenaError, match=r"ratign: no such column of the images\. Did you mean rating"):
+    with pytest.raises(ArenaError, match=r"ratign: the images have no such column\. Did you mean rating"):
         evaluate(truth, models, replace(SETTINGS, slices=("ratign",)))
     found = evaluate(truth, models, replace(SETTINGS, slices=("width",))).tables["slices"]
     assert found[found["slice"] == "width"]["value"].unique().tolist() == ["300", "900", "2000"]

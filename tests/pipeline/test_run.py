@@ -269,7 +269,7 @@ def test_thresholds_of_single_tags_go_from_file_to_page(
     give_own_thresholds(onnx_folder, own)
     folder = pipeline.run(models, str(drawn_dataset), tmp_path / "run", scoring=Scoring(Settings(min_positives=5)))
     model = json.loads((folder / "summary.json").read_text())["models"]["wd"]
-    told = "0.35, character 0.85, 19 tags their own"
+    told = "0.35, character 0.85, 19 set per tag"
     assert (model["threshold"], model["threshold_source"]) == (told, "file")
     rows = read_result(folder).tags_of("wd").set_index("tag")
     assert rows["threshold"].astype(str).to_dict() == {
@@ -288,13 +288,13 @@ def test_thresholds_of_single_tags_go_from_file_to_page(
     assert "tag_4" not in json.dumps(kept["models"]), "the thresholds themselves stand in per_tag.parquet"
     show_summary(folder)
     shown = {"page": (folder / "index.html").read_text(), "text": (folder / "summary.md").read_text()}
-    assert "<small>19 tags their own</small><small>from its files</small>" in shown["page"]
+    assert "<small>19 set per tag</small><small>from its files</small>" in shown["page"]
     assert [place for place, text in shown.items() if told not in text] == []
     lines = capsys.readouterr().out.splitlines()
     at = next(number for number, line in enumerate(lines) if line.startswith("wd"))
     assert lines[at].split()[1] == "0.35"
     assert lines[at + 1].split()[:2] == ["character", "0.85"]
-    assert lines[at + 2].strip() == "19 tags their own"
+    assert lines[at + 2].strip() == "19 set per tag"
 
 
 def test_thresholds_of_single_tags_stand_in_a_card_too_and_what_is_unverified_is_told(
@@ -307,7 +307,7 @@ def test_thresholds_of_single_tags_stand_in_a_card_too_and_what_is_unverified_is
     card.write_text(f'name = "x"\nadapter = "onnx"\nverified = true\n{files}[thresholds.tags]\ntag_0 = 0.01\n')
     folder = pipeline.run(models, str(drawn_dataset), tmp_path / "run")
     model = json.loads((folder / "summary.json").read_text())["models"]["wd"]
-    assert (model["threshold"], model["threshold_source"]) == ("0.5, 1 tag its own", "card")
+    assert (model["threshold"], model["threshold_source"]) == ("0.5, 1 set per tag", "card")
     found = read_result(folder).tags_of("wd").set_index("tag")["threshold"]
     assert (found["tag_0"], found["tag_2"]) == (np.float32(0.01), 0.5)
     show_summary(folder)
