@@ -312,7 +312,7 @@ def test_the_verb_tells_what_was_kept_and_rejected(photos: Path, tmp_path: Path)
         ["kept", "12"],
     ]
     assert "12 images, 14 tags; rejects in" in " ".join(result.stdout.split())
-    assert "folder, 13 images, tags beside them" in result.stderr
+    assert "folder, 13 images, with tag files" in result.stderr
 
 
 @given(st.lists(st.text(max_size=20), min_size=4, max_size=4))
