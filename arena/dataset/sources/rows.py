@@ -16,7 +16,7 @@ from arena.base.errors import ArenaError
 from arena.dataset.records import Reject
 
 MAX_ROW_BYTES = 64_000_000
-"""Maximum length of a line or cell that is read into memory."""
+"""Maximum length of a line or cell that is read into memory, in bytes."""
 
 JSON_CHUNK = 1 << 20
 """Characters of a JSON array read at a time."""

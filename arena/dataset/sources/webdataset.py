@@ -112,7 +112,7 @@ def _image(shard: str, key: str, members: list[_Member], hints: Hints, names: tu
 
 
 def _labels(files: dict[str, bytes], table: object, where: str, hints: Hints, names: tuple[str, ...]) -> Labels:
-    """Return the labels from `.txt` and `.json`, else from `.cls`."""
+    """Return the labels from `.cls` if there is no `.txt` and the object has no `tags`, else from `.txt` and `.json`."""
     if ".cls" in files and ".txt" not in files and not (isinstance(table, dict) and "tags" in table):
         number = _text(files[".cls"], where).strip()
         return Labels(tuple(tags_in(int(number) if names and number.isdecimal() else number, "line", names)))
