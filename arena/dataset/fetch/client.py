@@ -106,7 +106,7 @@ class Pace:
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     jitter: Callable[[], float] = random.random
-    """Random value in 0 to 1; a pause is lengthened by half of it, so that interrupted clients do not return together."""
+    """Random value r in 0 to 1; a pause is multiplied by 1 + r / 2, so that interrupted clients do not return together."""
     _free_at: float = float("-inf")
 
     def wait(self) -> None:
