@@ -65,7 +65,7 @@ def test_it_is_verified_where_its_tag_groups_are_those_at_hand(old: Path) -> Non
 def test_a_note_says_where_its_tag_groups_are_not_those_at_hand(old: Path) -> None:
     Path("tag_groups.toml").write_text('[other]\ntags = ["cat"]\n')
     found, _ = compare([str(old)], Path("both"), asked=QUICK)
-    assert f"the tag groups are those at hand; {old}:first was made with others" in found.notes
+    assert f"the tag groups are found with the dataset or the project; {old}:first was made with others" in found.notes
 
 
 def test_it_is_a_baseline_with_a_history(old: Path) -> None:

@@ -182,5 +182,5 @@ def test_what_cannot_be_published_is_said(run: Path, tmp_path: Path, capsys: pyt
     assert "give --to SITE, --forms FOLDER or --verify" in capsys.readouterr().err
     assert main("publish", run, run, "--verify") == 2
     assert main("publish", run, "--forms", tmp_path / "f", "-m", "tony") == 2
-    assert "--model tony: no model of the run. Did you mean tiny?" in capsys.readouterr().err
+    assert "--model tony: no such model in the run. Did you mean tiny?" in capsys.readouterr().err
     assert not (tmp_path / "f").exists()
