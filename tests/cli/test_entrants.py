@@ -164,7 +164,7 @@ def test_a_published_file_is_shown_beside_what_is_compared(call: Call) -> None:
     assert found.models == ["a-old", "a-new"]
     assert [one["name"] for one in found.summary["published"]] == ["theirs"]
     code, _, err = call("compare", "theirs=old/full-metrics/a.txt")
-    assert (code, "published files hold no scores; name a run" in err) == (2, True)
+    assert (code, "published files hold no scores; add a run" in err) == (2, True)
 
 
 def test_a_run_stands_for_all_its_models_in_compare_and_for_one_elsewhere(call: Call) -> None:

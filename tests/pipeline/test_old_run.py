@@ -57,7 +57,7 @@ def test_it_is_compared_and_checked_with_its_own_settings(old: Path) -> None:
 def test_it_is_verified_where_its_tag_groups_are_those_at_hand(old: Path) -> None:
     render(old)
     Path("other.toml").write_text('[other]\ntags = ["cat"]\n')
-    with pytest.raises(ArenaError, match="1 tag groups are at hand, but the run was made with others; name their file"):
+    with pytest.raises(ArenaError, match="found 1 tag groups, but the run was made with others; name their file"):
         verify(old, tag_groups=Path("other.toml"))
     assert verify(old).differences == []
 

@@ -87,7 +87,7 @@ def test_a_candidate_that_is_the_baseline_again_passes_and_its_scores_are_kept(
     assert "canary" in (home / "check itself" / "check.json").read_text()
     code, again, err = arena(*given, capsys=capsys)
     assert code == 0
-    assert "all scores are there already" in err
+    assert "all scores exist already" in err
     assert told == again
 
 
