@@ -86,7 +86,7 @@ def with_digest(given: GivenTruth) -> GivenTruth:
 def with_aliases(truth: Truth, renamed: Mapping[str, str]) -> Truth:
     """A copy of a truth whose relations match a tag under its old name and its new name.
 
-    Both names become aliases of the name in the truth; if the truth has neither, the old name becomes an alias of the new one.
+    The name that the truth lacks becomes an alias of the other; if the truth has both or neither, the old name does.
 
     >>> from arena.tags import TagSpace
     >>> import numpy as np

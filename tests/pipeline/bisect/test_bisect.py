@@ -181,7 +181,7 @@ def test_a_loss_within_the_margin_is_none(npz_specs: list[str], world: Path, tmp
 def test_bad_input_is_refused(world: Path, tmp_path: Path) -> None:
     specs = specs_of(world)
     for given, message in [
-        (specs[:1], "name two checkpoints or more"),
+        (specs[:1], "name two or more checkpoints"),
         ([specs[0], specs[0]], "c0 is named twice"),
         (["joytga", specs[0]], "Did you mean joytag"),
     ]:
@@ -189,5 +189,5 @@ def test_bad_input_is_refused(world: Path, tmp_path: Path) -> None:
             find_checkpoints(given)
     with pytest.raises(ArenaError, match=r"--tag tga_5: no tag of drawn\. Did you mean"):
         bench_of(specs, world, tmp_path, tag="tga_5")
-    with pytest.raises(ArenaError, match="--figure recall: a paired test is known for f1 and ap"):
+    with pytest.raises(ArenaError, match="--figure recall: only f1 and ap have a paired test"):
         bisect(bench_of(specs, world, tmp_path), figure="recall")
