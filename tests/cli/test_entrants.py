@@ -228,7 +228,7 @@ def test_parity_reads_a_run_at_its_own_threshold(call: Call) -> None:
     code, out, _ = call("parity", "old", "--json")
     told = json.loads(out)
     assert (code, told["parity"]["a"], told["parity"]["b"]) == (1, "a-new", "a-old")
-    assert "their thresholds differ; decisions are taken at each one's own" in told["notes"]
+    assert "the thresholds differ; the decisions of each model use its own" in told["notes"]
 
 
 def test_bisect_tells_runs_of_one_model_apart_by_their_folders(call: Call) -> None:
