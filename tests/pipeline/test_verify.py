@@ -116,7 +116,7 @@ def lose_form(run: Path) -> None:
         (change_text, "full-metrics/tiny.txt: line 2 is 'Precision: 1."),
         (change_key, "but run.json has ffffffffffff"),
         (change_form, "forms/tiny/model-index.yaml: line"),
-        (lose_form, "forms/citation.bib: not there"),
+        (lose_form, "forms/citation.bib: missing"),
     ],
 )
 def test_every_planted_fault_is_named_and_exits_with_1(

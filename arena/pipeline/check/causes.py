@@ -185,8 +185,8 @@ def _of_weights(joint: Joint, parity: Parity) -> list[Cause]:
     lost = int((changes < 0).sum())
     if len(changes) and lost >= EVEN * len(changes):
         share = f"{lost:,} of {plural(len(changes), 'tag', 'tags')} lose AP (median {signed(float(changes.median()))})"
-        says = f"{differ}: {share}{agree}: the whole network is worse, as after noise or too little training, not single tags"
-        return [Cause(0.4, says)]
+        whole = "the whole network is worse, as with noisy weights or too little training, not single tags"
+        return [Cause(0.4, f"{differ}: {share}{agree}: {whole}")]
     return [Cause(0.0, f"{differ}{agree}")]
 
 
