@@ -192,7 +192,7 @@ class Recipe:
         return digest_groups(self.settings.tag_groups) if self.groups_digest is None else self.groups_digest
 
     def paths(self, kinds: Sequence[str], folders: Sequence[Path], name: str | None = None) -> Iterator[Path]:
-        """Existing paths of inputs of these kinds: at their relative path from each folder, else by file name in it or in its parent.
+        """Existing paths of inputs of these kinds: relative to each folder, and by file name in it and in its parent.
 
         Args:
             folders: the run folder, then other folders that relative paths may start from.
