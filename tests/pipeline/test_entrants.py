@@ -177,7 +177,7 @@ def test_metrics_are_read_of_runs_and_of_files(world: World) -> None:
     counts = of_file.tags.set_index("tag")["tp"]
     assert list(counts[list(ours.tags["tag"])]) == list(ours.tags["tp"])
     (world.folder / "notes.txt").write_text("nothing\n")
-    with pytest.raises(ArenaError, match="no published figures in a format that is known"):
+    with pytest.raises(ArenaError, match="no published metrics in a known format"):
         find_metrics([str(world.folder / "notes.txt")])
 
 

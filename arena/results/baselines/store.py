@@ -167,7 +167,7 @@ def _files(named: NamedRun, with_scores: bool) -> dict[str, Path]:
 
 
 def _keep(baseline: Baseline, files: dict[str, Path]) -> None:
-    """Copy the files of a baseline; its folder is replaced whole or not at all."""
+    """Copy the files of a baseline to a temporary folder, then replace its folder by that."""
     parts = baseline.copy.with_name(f".{baseline.copy.name}.part")
     shutil.rmtree(parts, ignore_errors=True)
     for inside, path in files.items():
