@@ -48,10 +48,10 @@ def compare(
         raise ArenaError(f"{', '.join(specs)}: published files hold no scores; add a run, a model or a scores file")
     for one in scored:
         check_name(one.name)
-    beside = [require_metrics(one) for one in found if isinstance(one, PublishedEntrant)]
-    beside += find_metrics(published, baselines=asked.baselines)
+    published_metrics = [require_metrics(one) for one in found if isinstance(one, PublishedEntrant)]
+    published_metrics += find_metrics(published, baselines=asked.baselines)
     output = folder or Path("runs") / "-vs-".join(dict.fromkeys(map(short_name, specs)))
     for one in scored:
         if getattr(one, "folder", output / "none").resolve() == output.resolve():
             raise ArenaError(f"--output {output}: holds {one.source}, an input of this comparison; name another folder")
-    return evaluate_entrants(scored, output, asked, progress, published=beside), output
+    return evaluate_entrants(scored, output, asked, progress, published=published_metrics), output

@@ -59,9 +59,9 @@ class Comparison:
     def leaderboard(self) -> pd.DataFrame:
         """One row per model and threshold policy: aggregates with both ends of their intervals."""
         rows = [
-            {"model": model, "regime": regime, **figures}
+            {"model": model, "regime": regime, **metrics}
             for model, content in self.summary["models"].items()
-            for regime, figures in content["regimes"].items()
+            for regime, metrics in content["regimes"].items()
         ]
         return pd.DataFrame(rows).set_index(["model", "regime"])
 

@@ -273,15 +273,15 @@ def inputs_of_entrants(entrants: Sequence[ScoredEntrant], entries: Sequence[Entr
             yield from model_inputs([spec], entry)
 
 
-def settings_for(entrants: Sequence[Entrant], asked: Asked, beside: Path) -> Settings:
+def settings_for(entrants: Sequence[Entrant], asked: Asked, dataset_folder: Path) -> Settings:
     """The settings of the first run, slices and tag groups included; without a run, the defaults of `arena run`.
 
     Args:
-        beside: the folder of the dataset; its tag groups are used if the recipe holds none.
+        dataset_folder: the folder of the dataset; its tag groups are used if the recipe holds none.
     """
     recipe = _first_recipe(entrants)
     settings = replace(recipe.settings, replicates=asked.replicates, seed=asked.seed)
-    return settings if recipe.groups_digest is None else settings_of(Scoring(settings), beside, asked.root)
+    return settings if recipe.groups_digest is None else settings_of(Scoring(settings), dataset_folder, asked.root)
 
 
 def _first_recipe(entrants: Sequence[Entrant]) -> Recipe:

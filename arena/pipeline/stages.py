@@ -131,14 +131,14 @@ def scored_entry(card: ModelCard, folder: Path, own: Own) -> Entry:
     return Entry(card.name, card.title, scores, own.thresholds, own.source, facts)
 
 
-def settings_of(scoring: Scoring, beside: Path, root: Path | None) -> Settings:
+def settings_of(scoring: Scoring, dataset_folder: Path, root: Path | None) -> Settings:
     """The settings with the tag groups of the option, else of the dataset, else of the project.
 
     Args:
-        beside: the folder of the dataset or of the truth file.
+        dataset_folder: the folder of the dataset or of the truth file.
     """
     option = [scoring.tag_groups] if scoring.tag_groups is not None else []
-    defaults = [beside / TAG_GROUPS_FILE, *(place / "datasets" / TAG_GROUPS_FILE for place in roots(root))]
+    defaults = [dataset_folder / TAG_GROUPS_FILE, *(place / "datasets" / TAG_GROUPS_FILE for place in roots(root))]
     paths = option or [path for path in defaults if path.exists()][:1]
     groups = [group for path in paths for group in read_tag_groups(path)]
     return replace(scoring.settings, tag_groups=[*scoring.settings.tag_groups, *groups])

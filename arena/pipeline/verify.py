@@ -44,7 +44,7 @@ def verify(
 ) -> Verified:
     """Compute a run's metrics again from its scores, and compare the metrics and every file made from them.
 
-    Metrics may differ by rounding (`differences.TOLERANCE`); files must be equal byte for byte. The page and the plots are not
+    Metrics may differ by rounding (1e-9); files must be equal byte for byte. The page and the plots are not
     compared, because they are drawn from the same metrics.
 
     Args:
@@ -113,7 +113,7 @@ def _entry(result: Result, name: str, path: Path) -> Entry:
     return Entry(name, facts["title"], scores, thresholds, facts["threshold_source"], result.run["models"][name])
 
 
-def _settings(result: Result, tag_groups: Path | None, beside: Path, root: Path | None) -> Settings:
+def _settings(result: Result, tag_groups: Path | None, dataset_folder: Path, root: Path | None) -> Settings:
     """The settings of the recipe; an older run stores only a digest of its tag groups, which are then read from a file.
 
     Args:
@@ -125,7 +125,9 @@ def _settings(result: Result, tag_groups: Path | None, beside: Path, root: Path 
     recipe = result.recipe
     if recipe.groups_digest is None and tag_groups is None:
         return recipe.settings
-    settings = settings_of(Scoring(replace(recipe.settings, tag_groups=()), tag_groups=tag_groups), beside, root)
+    settings = settings_of(
+        Scoring(replace(recipe.settings, tag_groups=()), tag_groups=tag_groups), dataset_folder, root
+    )
     if recipe.tag_groups_digest not in ("", digest_groups(settings.tag_groups)):
         found = f"found {len(settings.tag_groups)} tag groups, but the run was made with others"
         raise ArenaError(f"{found}; name their file with --tag-groups")

@@ -134,7 +134,7 @@ class Input(NamedTuple):
         kind: `dataset`, `truth`, `scores`, `model`, `index` or `pictures`.
         path: in `run.json` relative to the run folder, with slashes; absolute before the run is written.
         name: name of the model or of the index.
-        digest: SHA-256 of the content; empty where unknown.
+        digest: SHA-256 of the content; empty if unknown.
     """
 
     kind: str

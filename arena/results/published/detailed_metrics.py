@@ -30,9 +30,9 @@ def read_detailed_metrics(path: Path) -> dict[str, Published]:
     for number, line in enumerate(lines, 1):
         match = LINE.fullmatch(line)
         if tag and match is not None:
-            model, *figures = match.groups()
-            written += [text for text in figures if text != "nan"]
-            precision, recall, f1, ap = (None if text == "nan" else float(text) for text in figures)
+            model, *metrics = match.groups()
+            written += [text for text in metrics if text != "nan"]
+            precision, recall, f1, ap = (None if text == "nan" else float(text) for text in metrics)
             row = Row(number, tag, precision=precision, recall=recall, f1=f1, ap=ap)
             rows.setdefault(model, []).append(row)
             models += 1

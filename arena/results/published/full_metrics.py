@@ -70,9 +70,9 @@ def _block(path: Path, lines: list[str], place: int) -> dict[str, str]:
 
 
 def _row(line: int, found: dict[str, str]) -> Row:
-    figures = {name: None if found[name] == "nan" else float(found[name]) for name in ("precision", "recall", "f1")}
+    metrics = {name: None if found[name] == "nan" else float(found[name]) for name in ("precision", "recall", "f1")}
     counts = {name: int(found[name]) for name in ("index", "training_count", "tp", "fp", "fn", "tn")}
-    return Row(line, found["tag"], **counts, **figures)  # type: ignore[arg-type]  # keyword arguments of different types
+    return Row(line, found["tag"], **counts, **metrics)  # type: ignore[arg-type]  # keyword arguments of different types
 
 
 def full_metrics_of(published: Published) -> str:
@@ -108,13 +108,13 @@ def full_metrics_text(tags: pd.DataFrame) -> str:
     tp, fp, fn, tn, index, training = (
         tags[name].to_numpy(np.int64) for name in ("tp", "fp", "fn", "tn", "index", "training_count")
     )
-    figures = joytag_ratios(TagCounts(np.zeros(len(tp), np.float32), tp, fp, tp + fn, images=0))
-    columns = (index, training, *figures, tp, tn, fp, fn)
+    metrics = joytag_ratios(TagCounts(np.zeros(len(tp), np.float32), tp, fp, tp + fn, images=0))
+    columns = (index, training, *metrics, tp, tn, fp, fn)
     blocks = list(zip(tags["tag"].tolist(), *(column.tolist() for column in columns), strict=True))
     return "".join(
         f"Tag: {one_line(tag)} ({place}) (cnt: {count})\nPrecision: {p:.4f}\nRecall: {r:.4f}\nF1: {f1:.4f}\n"
         f"TP: {hits}, TN: {left}, FP: {wrong}, FN: {missed}\n\n"
         for tag, place, count, p, r, f1, hits, left, wrong, missed in (
-            blocks[i] for i in np.lexsort((index, -figures.f1))
+            blocks[i] for i in np.lexsort((index, -metrics.f1))
         )
     )

@@ -28,7 +28,7 @@ def read_metrics_json(path: Path) -> dict[str, Published]:
     Source: animetimm's training code, which writes `{"test": {"macro_f1": ...}, "val": {...}}`.
     """
     split, table = _table(path)
-    figures: dict[str, float] = {}
+    metrics: dict[str, float] = {}
     for name in FIGURES:
         value = table.get(name)
         if value is None:
@@ -36,13 +36,13 @@ def read_metrics_json(path: Path) -> dict[str, Published]:
         least = -1 if name.endswith("mcc") else 0
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value <= 1:
             raise ArenaError(f"{path}: {name} is {value!r}, but must lie in {least} to 1; fetch it again")
-        figures[name] = float(value)
-    if not figures:
+        metrics[name] = float(value)
+    if not metrics:
         raise ArenaError(f"{path}: no aggregate in it; it needs one of {', '.join(FIGURES)}")
     kinds = dict.fromkeys(INTEGERS, "Int64") | dict.fromkeys(FLOATS, "float64")
     empty = pd.DataFrame({name: [] for name in PUBLISHED_COLUMNS}).astype(kinds)
     notes = (f"metrics of the {split} images",) if split else ()
-    return {path.stem: Published(path.stem, path.name, FORM, digest_file(path), empty, None, figures, notes=notes)}
+    return {path.stem: Published(path.stem, path.name, FORM, digest_file(path), empty, None, metrics, notes=notes)}
 
 
 def _table(path: Path) -> tuple[str, dict[str, Any]]:

@@ -183,8 +183,8 @@ def _row(path: Path, line: int, cells: dict[str, str]) -> Row:
     }
     if "predicted" in counts:
         counts["fp"] = counts.pop("predicted") - counts["tp"]
-    figures = {name: _figure(path, line, name, cells[name]) for name in FLOATS if _known(cells.get(name, ""))}
-    return Row(line, cells["tag"], _category(cells.get("category", "")), **counts, **figures)  # type: ignore[arg-type]
+    metrics = {name: _figure(path, line, name, cells[name]) for name in FLOATS if _known(cells.get(name, ""))}
+    return Row(line, cells["tag"], _category(cells.get("category", "")), **counts, **metrics)  # type: ignore[arg-type]
 
 
 def _known(cell: str) -> bool:
