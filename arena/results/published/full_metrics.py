@@ -87,7 +87,7 @@ def full_metrics_of(published: Published) -> str:
     unknown = [name for name in ("tp", "fp", "fn", "tn") if tags[name].isna().any()]
     if unknown:
         raise ArenaError(
-            f"{published.source}: {published.name} lacks {', '.join(unknown)} of some tags, which "
+            f"{published.source}: {published.name} lacks {', '.join(unknown)} for at least one tag, which "
             "full-metrics.txt needs; publish a file with counts and the number of images"
         )
     place = pd.Series(range(len(tags)), index=tags.index, dtype="Int64")

@@ -87,7 +87,7 @@ def test_full_metrics_keeps_what_it_says_and_leaves_the_rest_unknown(tmp_path: P
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        (BLOCK[:40], r"file.txt:3: tag cat: no 'Recall: 0.0000' but the end of the block; the file is cut short"),
+        (BLOCK[:40], r"file.txt:3: tag cat: expected 'Recall: 0.0000', found the end of the block; the file is truncated"),
         (BLOCK + BLOCK[:-30], r"file.txt:11: tag cat: expected 'TP: 0, TN: 0"),
         (BLOCK.replace("0.7500", "0.7600"), r"file.txt:1: tag cat: precision is 0.76, but TP 6, FP 2 and FN 4 give 0.7500"),
         (BLOCK.replace("FN: 4", "FN: 5"), r"file.txt:1: tag cat: recall is 0.6, but"),
@@ -117,7 +117,7 @@ def test_detailed_metrics_has_every_model_and_no_counts(tmp_path: Path) -> None:
     assert list(read_published(tmp_path / "file.txt", "JoyTag")) == ["JoyTag"]
     with pytest.raises(ArenaError, match=r"several models, but none is called 'Joytag'. Did you mean JoyTag"):
         read_published(tmp_path / "file.txt", "Joytag")
-    with pytest.raises(ArenaError, match=r"detailed.txt: JoyTag has no tp, fp, fn, tn of every tag"):
+    with pytest.raises(ArenaError, match=r"detailed.txt: JoyTag lacks tp, fp, fn, tn for at least one tag"):
         full_metrics_of(read_published(write(tmp_path, DETAILED, "detailed.txt"), "JoyTag")["JoyTag"])
 
 
@@ -127,7 +127,7 @@ def test_detailed_metrics_has_every_model_and_no_counts(tmp_path: Path) -> None:
         (DETAILED[:-150], r"file.txt:6: tag @: <b>: expected 'model: Precision"),
         (
             DETAILED[: DETAILED.rindex("JoyTag")],
-            r"file.txt:7: tag @: <b>: 1 of 2 models \(SmilingWolf, JoyTag\); the file is cut",
+            r"file.txt:7: tag @: <b>: 1 of 2 models \(SmilingWolf, JoyTag\); the file is truncated",
         ),
         (DETAILED + DETAILED.split("\n")[1] + "\n", r"file.txt:9: metrics before the name of a tag: SmilingWolf"),
         (DETAILED.replace("0.1383", "1.1383"), r"file.txt:7: tag @: <b>: ap is 1.1383, but must lie in 0 to 1"),
@@ -166,7 +166,7 @@ def test_animetimms_list_has_the_best_thresholds_and_says_that_they_flatter(tmp_
     assert list(one.tags["threshold"]) == [0.405, 0.25]
     assert list(one.tags["f1"]) == [0.9312345, 0.5]
     assert list(one.tags["training_count"]) == [4225150, 99]
-    assert "flatter" in one.notes[0]
+    assert "too optimistic" in one.notes[0]
     assert one.tags[["support", "tp", "index"]].isna().all(axis=None)
     fixed = "name,category,best_threshold,test_f1,test_precision,test_recall\n1girl,0,0.4,0.9,0.8,0.7\n"
     (other,) = read_published(write(tmp_path, fixed, "selected_tags.csv")).values()
@@ -210,9 +210,9 @@ def test_a_per_tag_table_goes_by_many_names_and_may_hold_several_models(tmp_path
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("tag,f1\na,0.5\nb\n", "t.csv:3: 1 cells, but the header has 2; the file is cut short"),
-        ("tag,f1\na,high\n", "t.csv:2: f1 is high, no number"),
-        ("tag,f1\na,inf\n", "t.csv:2: f1 is inf, no number"),
+        ("tag,f1\na,0.5\nb\n", "t.csv:3: 1 cells, but the header has 2; the file is truncated"),
+        ("tag,f1\na,high\n", "t.csv:2: f1 is high, not a number"),
+        ("tag,f1\na,inf\n", "t.csv:2: f1 is inf, not a number"),
         ("tag,f1\na,57.8\n", r"t.csv:2: tag a: f1 is 57.8, but must lie in 0 to 1"),
         ("tag,tp,fp,fn\na,1.5,0,0\n", "t.csv:2: tp is 1.5, not a whole number"),
         ("tag,tp,fp,fn\na,-1,0,0\n", "t.csv:2: tag a: tp is -1, but must not be negative"),
