@@ -1,4 +1,4 @@
-"""What a name stands for, and what is said where it stands for nothing."""
+"""Resolving the names of entrants, and the errors for names that resolve to nothing."""
 
 import json
 import shutil

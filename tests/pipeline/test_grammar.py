@@ -1,4 +1,4 @@
-"""How what a user types is split: names, places, models."""
+"""Splitting the names of entrants into name, place and model."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -13,7 +13,7 @@ from arena.pipeline.grammar import Spec, parse
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working directory: a few folders with signs in their names."""
+    """The working directory, with folders whose names contain special characters."""
     for name in ("old", "a:b", "x=1", "C", "@odd", "weights:v2"):
         (tmp_path / name).mkdir()
     monkeypatch.chdir(tmp_path)

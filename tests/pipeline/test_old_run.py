@@ -1,4 +1,4 @@
-"""A run folder that an older version wrote, without a recipe, is read by everything that reads runs."""
+"""Every reader of runs accepts a run folder of an older version, which has no recipe."""
 
 import json
 import shutil
@@ -29,7 +29,7 @@ QUICK = Asked(replicates=20, showing=Showing("none"))
 
 @pytest.fixture
 def old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The run, beside the files that its command names, in the working directory of that command."""
+    """The run, next to the files that its command names, in the working directory of that command."""
     shutil.copytree(DATA / "old_run", tmp_path / "made")
     monkeypatch.chdir(tmp_path / "made")
     return Path("run")
@@ -79,7 +79,7 @@ def test_it_is_a_baseline_with_a_history(old: Path) -> None:
 
 
 def test_its_sample_in_words_is_taken_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A new run is told as an older version told it: a sample in words, settings and tag groups by digest alone."""
+    """Rewrite a new run as an older version wrote it: the sample in words, tag groups only as a digest."""
     monkeypatch.chdir(world.folder)
     run, part = world.run("old", "a"), world.heldout.sample(20, 3)
     content = json.loads((run / "run.json").read_text())

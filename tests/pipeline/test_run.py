@@ -1,4 +1,4 @@
-"""The stages together, as a user runs them."""
+"""All stages together, as on the command line."""
 
 import json
 import os
@@ -255,7 +255,7 @@ def test_thresholds_come_from_option_card_or_default(models: list[str], drawn_da
 
 
 def give_own_thresholds(wd: Wd, values: dict[str, str]) -> None:
-    """Write them as animetimm does: a column beside the tags, and a file of categories."""
+    """Write thresholds as animetimm does: a column next to the tags, and a file of categories."""
     path = wd.folder / "selected_tags.csv"
     header, *rows = path.read_text().splitlines()
     lines = [f"{header},best_threshold", *(f"{row},{values.get(row.split(',')[1], '')}" for row in rows)]

@@ -1,4 +1,4 @@
-"""A published run is what its scores give: any figure, score, form or dataset that is another is found."""
+"""Verification of a run detects any changed metric, score, export or dataset."""
 
 import json
 import shutil
@@ -23,7 +23,7 @@ from ..conftest import Wd, write_dataset
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A run of a random network on a part of a drawn dataset, and the dataset."""
+    """A run of a random network on a sample of a drawn dataset, and the dataset."""
     from ..conftest import GOLDEN
 
     place = tmp_path_factory.mktemp("made")

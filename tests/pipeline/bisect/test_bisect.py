@@ -1,4 +1,4 @@
-"""Bisection on real networks whose heads were broken for a tag, and on runs."""
+"""Bisection of real networks with a head broken for one tag, and of runs."""
 
 import json
 import shutil
@@ -35,7 +35,7 @@ LOST_AT = 3
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Five checkpoints of one network, of which those from `LOST_AT` on lost `TAG`; the truth is what the first one says."""
+    """Five checkpoints of one network; those from `LOST_AT` on lost `TAG`. The truth is the prediction of the first."""
     top = tmp_path_factory.mktemp("bisect")
     source = GOLDEN / "joytag-cnn-sine"
     weights = load_file(source / "model.safetensors")

@@ -1,4 +1,4 @@
-"""`arena check` of runs, recorded baselines and published figures."""
+"""`arena check` of runs, recorded baselines and published metrics."""
 
 import json
 import shutil

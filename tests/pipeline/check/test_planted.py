@@ -1,4 +1,4 @@
-"""Faults planted in the demo's models and runs: each gets its exit code, and its cause is named."""
+"""Faults planted in the demo's models and runs: each gives the expected exit code and cause."""
 
 import json
 import shutil
@@ -34,7 +34,7 @@ HOW = ("--bootstrap", REPLICATES, "--thumbnails", "none", "--device", "cpu", "--
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Where the baseline is `base`, a run of the demo's WD model."""
+    """A folder with the baseline `base`, a run of the demo's WD model."""
     folder = tmp_path_factory.mktemp("planted")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("arena.report.plots.write_plots", lambda result, folder: [])

@@ -1,4 +1,4 @@
-"""Faults are planted in one of two ports of a real model, and must be named."""
+"""Faults planted in one of two ports of a real model are found and named."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A model against scores that are there already, and the thresholds at which either side decides."""
+"""A model compared with stored scores, and the thresholds of both."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -28,7 +28,7 @@ def last(port: Port, pictures: Path) -> Path:
 
 
 def give_thresholds(spec: str, values: dict[str, str]) -> None:
-    """Thresholds of single tags beside their names, as animetimm publishes them."""
+    """Thresholds of single tags next to their names, as animetimm publishes them."""
     path = Path(spec.partition("=")[2]) / "selected_tags.csv"
     header, *rows = path.read_text().splitlines()
     lines = [f"{header},best_threshold", *(f"{row},{values.get(row.split(',')[1], '')}" for row in rows)]

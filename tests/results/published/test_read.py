@@ -1,4 +1,4 @@
-"""What others published, read and held against itself; JoyTag's file comes out again byte for byte."""
+"""Published files are read and checked for contradictions; JoyTag's file is written again byte for byte."""
 
 from pathlib import Path
 
@@ -170,7 +170,7 @@ def test_animetimms_list_has_the_best_thresholds_and_says_that_they_flatter(tmp_
     assert one.tags[["support", "tp", "index"]].isna().all(axis=None)
     fixed = "name,category,best_threshold,test_f1,test_precision,test_recall\n1girl,0,0.4,0.9,0.8,0.7\n"
     (other,) = read_published(write(tmp_path, fixed, "selected_tags.csv")).values()
-    assert other.tags["threshold"].isna().all()  # the figures were not measured there
+    assert other.tags["threshold"].isna().all()  # the metrics were not measured at these thresholds
     plain = "name,category,best_threshold,f1,precision,recall\n1girl,0,0.4,0.9,0.8,0.7\n"
     (last,) = read_published(write(tmp_path, plain, "selected_tags.csv")).values()
     assert [last.tags[name][0] for name in ("threshold", "f1", "precision", "recall")] == [0.4, 0.9, 0.8, 0.7]
