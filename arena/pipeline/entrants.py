@@ -172,9 +172,8 @@ def find_metrics(specs: Sequence[str], *, baselines: Path = BASELINES) -> list[P
     found: list[Published] = []
     for spec in specs:
         parts = parse(spec)
-        if _may_be_published(
-            Path(parts.place)
-        ):  # read any file as published metrics, so that errors name these formats
+        # any such file is read as published metrics, so that an error names their formats
+        if _may_be_published(Path(parts.place)):
             entrants: Sequence[Entrant] = _models_of_file(spec, parts)
         else:
             entrants = find_entrants(spec, baselines=baselines)
