@@ -59,7 +59,7 @@ def test_bad_input_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
     for arguments, message in [
         (["wd14-demo", "-d", "demo"], "1 entrant is named; name two"),
         (["wd14-demo", "wd14-demo", "-d", "demo"], "is named twice"),
-        (["wd14-demo", "joytag-demo"], "give either --images FOLDER or --dataset NAME"),
+        (["wd14-demo", "joytag-demo"], "set either --images FOLDER or --dataset NAME"),
         (["wd14-demo", "joytga-demo", "-d", "demo"], "Did you mean joytag-demo"),
         (["--scores", f"a={scores}", "-d", "demo"], "1 entrant is named; name two"),
         (["--scores", f"a={scores}", "--scores", f"b={tmp_path / 'none'}"], "no such file"),

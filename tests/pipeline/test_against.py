@@ -1,4 +1,4 @@
-"""`--against` as a user meets it: a leak found and told, and every way in which an index cannot serve."""
+"""`--against` on the command line: a leak is found and reported, and every unusable index is refused."""
 
 import json
 from pathlib import Path
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("no_plots")
 
 
 class World:
-    """A drawn dataset, scores of two models of which one has seen the first ten images, and the index of these."""
+    """A drawn dataset, scores of two models, one trained on the first ten images, and the index of these images."""
 
     def __init__(self, folder: Path) -> None:
         self.dataset, self.run = write_dataset(folder / "drawn"), folder / "run"

@@ -1,4 +1,4 @@
-"""Faults are planted in one of two ports of a real model, and must be named."""
+"""Faults planted in one of two ports of a real model are found and named."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -189,7 +189,7 @@ def test_columns_in_another_order_with_their_names_are_the_same(port: Port, pict
     onnx.save(model, Path(b.partition("=")[2]) / "model.onnx")
     report = compare(a, b, pictures)
     assert report.verdict.same
-    assert report.notes == ("their columns are in another order; they were matched by name",)
+    assert report.notes == ("the columns are in different orders; they were matched by name",)
 
 
 @pytest.mark.parametrize("faulty", ["a", "b"])
