@@ -45,7 +45,7 @@ def test_margins_come_out_three_ways_whoever_stands_first(tmp_path: Path, turned
     undecided = only(cases, "margins", "map")
     assert undecided.measure is not None
     assert undecided.measure.images_needed == 4000  # half the interval is 0.01, 0.005 are to be shown
-    assert "about 4,000 images would decide, these are 1,000" in undecided.message
+    assert "about 4,000 images would decide, 1,000 were scored" in undecided.message
 
 
 def test_a_margin_that_is_off_asks_nothing(tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_critical_tags(tmp_path: Path) -> None:
     }  # fmt: skip
     assert [loss.tag for loss in only(cases, "critical", "worse").tags] == ["worse"]
     assert "aliases" in only(cases, "critical", "lost").message
-    assert "5 positives, too few" in only(cases, "critical", "rare").message
+    assert "5 positives, too few to compare" in only(cases, "critical", "rare").message
     assert all("\n" not in case.message + case.title for case in cases)
 
 
@@ -142,7 +142,9 @@ def test_a_tag_has_regressed_by_effect_and_q(tmp_path: Path) -> None:
     assert (case.outcome, [loss.tag for loss in case.tags], case.tags_in_all) == (Outcome.FAIL, ["far"], 1)
     [loss] = case.tags
     assert loss.measure.p == pytest.approx(0.001 * 4 / 3)
-    assert "1 of 4 tags lost more than 0.0500" in case.message
+    assert (
+        "1 of 4 tags (far) lost more than 0.0500 F1 (q ≤ 0.05); the policy allows none; 2 others fell" in case.message
+    )
     assert outcomes(cases_of("[tags]\nallowed = 1", tmp_path, {}, tags), "tags") == {"f1": "pass"}
     assert outcomes(cases_of("[tags]\nq = 0.001", tmp_path, {}, tags), "tags") == {"f1": "pass"}
     both = outcomes(cases_of("[tags]\nfigures = ['f1', 'ap']\nmin_support = 19", tmp_path, {}, tags), "tags")
