@@ -203,11 +203,8 @@ def _coverage_names(settings: Coverage) -> dict[str, str]:
 
 
 def _with_aliases(settings: Coverage, folder: Path) -> Coverage:
-    return (
-        replace(settings, aliases=read_aliases(folder / settings.aliases))
-        if isinstance(settings.aliases, Path)
-        else settings
-    )
+    aliases = settings.aliases
+    return replace(settings, aliases=read_aliases(folder / aliases)) if isinstance(aliases, Path) else settings
 
 
 COVERAGE = Requirement(
