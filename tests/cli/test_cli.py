@@ -153,7 +153,7 @@ def test_bad_input_is_one_line_and_exit_2(
         ([*score, "--scores", f"m={scores}", "--slices", "ratign"], "--slices ratign: no such column of the images"),
         (
             [*score, "--scores", f"m={scores}", "--tag-groups", tmp_path / "none"],
-            "no file of tag groups can be read there",
+            "cannot read the tag groups",
         ),
         ([*score, "--scores", f"m={scores}", "--bootstrap", "-1"], "-1 is not in the range"),
         ([*score, "--scores", f"m={scores}", "--convention", "joytga"], "'joytga' is not one of"),

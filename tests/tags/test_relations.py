@@ -31,7 +31,7 @@ def test_the_newest_of_conflicting_aliases_holds_then_the_alphabetically_first()
         "pup": "zebra"
     }
     assert alias(("pup", "zebra"), ("pup", "aardvark")) == {"pup": "aardvark"}
-    assert resolve_aliases([new, old]).findings == ["alias pup: leads to aardvark, zebra; zebra holds"]
+    assert resolve_aliases([new, old]).findings == ["alias pup: leads to aardvark, zebra; zebra is used"]
 
 
 def test_a_dated_row_outranks_one_without_a_date() -> None:
@@ -42,7 +42,7 @@ def test_a_reversed_alias_keeps_the_newer_direction() -> None:
     first, reversed_later = Link("colour", "color", when=1.0), Link("color", "colour", when=2.0)
     found = resolve_aliases([first, reversed_later])
     assert found.canonical == {"color": "colour"}
-    assert found.findings == ["aliases in a cycle: color, colour; colour stands for all"]
+    assert found.findings == ["aliases in a cycle: color, colour; colour is used for all"]
 
 
 def test_a_cycle_without_dates_resolves_to_its_first_name_and_so_does_what_leads_into_it() -> None:
