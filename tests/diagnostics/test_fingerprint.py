@@ -166,7 +166,8 @@ def test_a_model_that_is_not_what_its_card_expects_fails_in_one_line(
     code, out, err = run(changed(tmp_path / "twin", 'channels = "bgr"', 'channels = "rgb"'), capsys=capsys)
     assert (code, "fingerprint " in out) == (1, True)
     told = re.fullmatch(
-        r"arena: changed: the fingerprint differs from that of its card: sums of scores differ by at most (\S+) \(0.01 is allowed\)\n",
+        r"arena: changed: the fingerprint differs from that of its card: sums of scores differ by at most (\S+) "
+        r"\(0.01 is allowed\)\n",
         err,
     )
     assert told
