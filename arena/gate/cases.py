@@ -61,15 +61,17 @@ def measure_of(figure: Figure, *, limit: float, p: float | None = None, images_n
 def _sentence(
     title: str, figure: Figure, margin: float, outcome: Outcome, p: float | None, family: int, evidence: Evidence
 ) -> str:
-    seen, limit = figure.seen, figures.signed(-margin)
-    if not seen.known:
+    interval, limit = figure.seen, figures.signed(-margin)
+    if not interval.known:
         return f"{title}: no interval for the difference; {_why_unknown(figure, evidence)}"
-    moved = f"{title} {figures.signed(seen.difference)} {figures.interval(seen.low, seen.high, figures.signed)}"
+    moved = (
+        f"{title} {figures.signed(interval.difference)} {figures.interval(interval.low, interval.high, figures.signed)}"
+    )
     if outcome is Outcome.FAIL:
         return f"{moved}: the whole interval is below {limit}"
-    if seen.low >= -margin:
+    if interval.low >= -margin:
         return f"{moved}: no part of the interval is below {limit}"
-    if seen.high < -margin and p is not None:
+    if interval.high < -margin and p is not None:
         holm = f"Holm's correction over {family} parts (p {figures.probability(p)}, limit {ONE_SIDED:g})"
         return f"{moved}: the interval is below {limit}, but not significantly after {holm}"
     if outcome is Outcome.PASS:
@@ -92,10 +94,10 @@ def _how_many(needed: int | None, images: int | None) -> str:
     return f"; about {figures.count(needed)} images would decide, {figures.count(images)} were scored"
 
 
-def detectable(seen: Seen) -> float:
+def detectable(interval: Seen) -> float:
     """Return the true loss that an interval of this width detects with 80 % power."""
     errors = float(minimum_detectable(1.0, power=0.5, alpha=1 - LEVEL))  # half an interval in standard errors
-    return float(minimum_detectable((seen.high - seen.low) / 2 / errors))
+    return float(minimum_detectable((interval.high - interval.low) / 2 / errors))
 
 
 def losses_of(rows: pd.DataFrame, figure: str, *, margin: float, q: pd.Series | None = None) -> list[TagLoss]:
@@ -118,9 +120,9 @@ def losses_of(rows: pd.DataFrame, figure: str, *, margin: float, q: pd.Series | 
 def figure_of(row: Mapping[Hashable, Any], name: str) -> Figure:
     """Return one metric of a row of `Evidence.tags`."""
     keys = ("candidate", "baseline", "difference", "low", "high")
-    candidate, baseline, *seen = (float(row[f"{name}_{key}"]) for key in keys)
+    candidate, baseline, *difference = (float(row[f"{name}_{key}"]) for key in keys)
     one, other = (None if np.isnan(value) else value for value in (candidate, baseline))
-    return Figure(name, one, other, Seen(*seen))
+    return Figure(name, one, other, Seen(*difference))
 
 
 def skipped(gate: str, name: str, title: str, reason: str) -> Case:

@@ -65,7 +65,7 @@ def oriented(table: pd.DataFrame, figures: list[str], *, candidate: str, baselin
     return rows.assign(**changed)
 
 
-def _seen(differences: pd.DataFrame) -> dict[tuple[str, str, str, str], Seen]:
+def _by_key(differences: pd.DataFrame) -> dict[tuple[str, str, str, str], Seen]:
     """Return the differences by slice, value, regime and metric."""
     keys = zip(*(differences[name] for name in ("slice", "value", "regime", "figure")), strict=True)
     values = zip(*(differences[name].astype(float) for name in ("difference", "low", "high")), strict=True)
@@ -75,19 +75,19 @@ def _seen(differences: pd.DataFrame) -> dict[tuple[str, str, str, str], Seen]:
 def _overall(
     result: Result, differences: pd.DataFrame, regime: str, *, candidate: str, baseline: str
 ) -> dict[str, Figure]:
-    seen = _seen(differences[differences["slice"] == "all"])
+    by_key = _by_key(differences[differences["slice"] == "all"])
     found = {}
     for name in HEADLINES:
         at = regime if METRICS[name].needs_threshold else "own"
         one, other = (
             result.summary["models"][model]["regimes"].get(at, {}).get(name) for model in (candidate, baseline)
         )
-        found[name] = Figure(name, _defined(one), _defined(other), seen.get(("all", "all", at, name), _UNKNOWN))
+        found[name] = Figure(name, _defined(one), _defined(other), by_key.get(("all", "all", at, name), _UNKNOWN))
     return found
 
 
 def _parts(result: Result, differences: pd.DataFrame, *, candidate: str, baseline: str) -> list[Part]:
-    seen, slices = _seen(differences[differences["regime"] == "own"]), result.tables["slices"]
+    by_key, slices = _by_key(differences[differences["regime"] == "own"]), result.tables["slices"]
     rows = {name: slices[slices["model"] == name].to_dict("records") for name in (candidate, baseline)}
     found = []
     for one, other in zip(rows[candidate], rows[baseline], strict=True):
@@ -95,7 +95,7 @@ def _parts(result: Result, differences: pd.DataFrame, *, candidate: str, baselin
         if kind != "all":
             figures = {
                 name: Figure(
-                    name, _defined(one[name]), _defined(other[name]), seen.get((kind, value, "own", name), _UNKNOWN)
+                    name, _defined(one[name]), _defined(other[name]), by_key.get((kind, value, "own", name), _UNKNOWN)
                 )
                 for name in HEADLINES
             }
