@@ -95,9 +95,9 @@ def test_noise_moves_no_sum_by_more_than_itself(row: list[float], seed: int) -> 
 
 
 def test_other_tags_and_other_images_are_incomparable(onnx: Fingerprint) -> None:
-    with pytest.raises(IncomparableError, match="it is another model"):
+    with pytest.raises(IncomparableError, match="the models differ"):
         compare(expected=onnx, seen=told("joytag-demo"))
-    with pytest.raises(IncomparableError, match="take the same release"):
+    with pytest.raises(IncomparableError, match="install the same release"):
         compare(expected=onnx._replace(canary="000000"), seen=onnx)
 
 
@@ -186,7 +186,7 @@ def test_a_card_of_other_images_or_tags_is_incomparable(
 ) -> None:
     code, out, err = run(changed(tmp_path / "twin", old, new), capsys=capsys)
     assert (code, "fingerprint 229715." in out) == (4, True)
-    assert err.startswith("arena: the card of changed: fingerprint: of ")
+    assert err.startswith("arena: the card of changed: fingerprint: made ")
     assert len(err.splitlines()) == 1
 
 

@@ -252,13 +252,13 @@ def test_bad_options_are_one_line(pictures: Path, tmp_path: Path, capsys: pytest
     for arguments, message in [
         (["-m", "joytag-demo", "--batch-sizes", "1,x"], "is not a list of whole numbers from 1 to 65536"),
         (["-m", "joytag-demo", "--batch-sizes", "0"], "is not a list of whole numbers"),
-        (["-m", "joytag-demo", "-o", tmp_path / "costs.txt"], "name a file that ends in .json or .md"),
+        (["-m", "joytag-demo", "-o", tmp_path / "costs.txt"], "the file name must end in .json or .md"),
         (["-m", "joytag-demo", "-o", tmp_path / "nowhere/costs.md"], "cannot write a file there"),
         (["-m", "joytga"], "Did you mean joytag"),
         (["-m", "joytag-demo", "--images", tmp_path / "gone"], "no such folder"),
         (
             ["-m", "wd14-demo", "--images", empty, "--device", "cpu"],
-            "none of 1 images can be read; the last, x.png: empty",
+            "none of 1 images can be read; the last one, x.png: empty",
         ),
     ]:
         code, _, err = arena("bench", *arguments, capsys=capsys)

@@ -265,7 +265,7 @@ def test_other_thresholds_flip_decisions_of_equal_scores(port: Port, pictures: P
     assert report.verdict.word == "different"
     assert (parity.flips_at_a.flipped, parity.flips_at_b.flipped) == (0, 0)
     assert parity.flips.flipped > 1
-    assert report.verdict.reason.endswith("0 if both take a's thresholds")
+    assert report.verdict.reason.endswith("0 if both use a's thresholds")
 
 
 def test_a_stopped_comparison_continues_and_stale_scores_are_made_again(port: Port, pictures: Path) -> None:
