@@ -95,7 +95,7 @@ def adjusted(family: Sequence[Seen], margins: Sequence[float]) -> list[float]:
 def images_to_decide(interval: Seen, margin: float, images: int) -> int | None:
     """Estimate how many images would decide if the difference stayed the same.
 
-    Each end of the interval is taken to approach the difference with the square root of the number of images.
+    The distance from the difference to each end of the interval is taken as proportional to 1/√images.
 
     Returns: None where the difference is exactly -margin or undefined, or more than `MOST_IMAGES` are needed.
 
