@@ -100,15 +100,15 @@ def test_only_active_aliases_count(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "its first row is ''"),
-        ("from,to\na,b\n", "its first row is 'from,to'; known are CSV with antecedent_name,consequent_name, old,new"),
+        ("", "unknown format, its first row is ''"),
+        ("from,to\na,b\n", "unknown format, its first row is 'from,to'; give CSV with antecedent_name,consequent_name, old,new"),
         ("name,category\nhat,0\n", "its columns are name, category; give a CSV with antecedent_name,consequent_name or"),
         ("hat,0,12,headwear\n", "its columns are name, category, post_count, aliases; give a CSV"),
         ("old,new\na,b\nc\n", "row 2: a name is missing; each row needs two names"),
         ("old,new\na,\n", "row 1: a name is missing"),
         ("old,new\na,\x01b\n", "row 1: a name with control characters"),
         ("old,new\na,b\na,c\n", "a is renamed to b and to c; each old name needs one new name"),
-        ("old,new\na,b\nb,a\n", "aliases in a cycle: a, b; leave out the row of the name that stays"),
+        ("old,new\na,b\nb,a\n", "aliases in a cycle: a, b; remove the row of the name to keep"),
         (None, "no such file"),
     ],
 )  # fmt: skip
