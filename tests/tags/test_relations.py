@@ -101,7 +101,7 @@ def test_only_active_aliases_count(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ("", "unknown format, its first row is ''"),
-        ("from,to\na,b\n", "unknown format, its first row is 'from,to'; give CSV with antecedent_name,consequent_name, old,new"),
+        ("from,to\na,b\n", "unknown format, its first row is 'from,to'; give CSV with antecedent_name,consequent_name"),
         ("name,category\nhat,0\n", "its columns are name, category; give a CSV with antecedent_name,consequent_name or"),
         ("hat,0,12,headwear\n", "its columns are name, category, post_count, aliases; give a CSV"),
         ("old,new\na,b\nc\n", "row 2: a name is missing; each row needs two names"),
