@@ -404,7 +404,7 @@ def test_tag_groups_come_from_the_option_else_from_beside_the_truth_else_from_th
     assert found(Scoring(plain)) == {"animals": 2}
     other.write_text('[sky]\ntitle = "The sky"\ntags = ["sun", "moon"]\n[none]\ntags = ["moon"]\n')
     assert found(Scoring(plain, tag_groups=other)) == {"sky": 1}, "a group without a compared tag is no slice"
-    with pytest.raises(ArenaError, match="no file of tag groups can be read there"):
+    with pytest.raises(ArenaError, match="cannot read the tag groups"):
         found(Scoring(plain, tag_groups=tmp_path / "nowhere.toml"))
 
 

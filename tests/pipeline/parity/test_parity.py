@@ -58,7 +58,7 @@ def test_another_colour_behind_transparency_is_named(port: Port, pictures: Path)
         image.save(path)
     report = compare(port("a"), port("b", alpha=[0, 0, 0]), pictures)
     assert report.finding is not None
-    assert (report.finding.cause, report.finding.says) == ("alpha", "white shows through transparency")
+    assert (report.finding.cause, report.finding.says) == ("alpha", "transparent pixels are filled with white")
 
 
 @pytest.mark.parametrize(("library", "name"), [("pil", "box"), ("torch", "bilinear")])
@@ -163,9 +163,12 @@ def test_a_doubled_sigmoid_is_told_from_scores(tmp_path: Path, faulty: str) -> N
 @pytest.mark.parametrize(
     ("rename", "says"),
     [
-        (lambda names: [*names[1:], names[0]], "its tag list is shifted by +1 from 'tag_1' (row 0) on"),
-        (lambda names: [*names[:9], "new", *names[9:-1]], "its tag list is shifted by -1 from 'tag_9' (row 10) on"),
-        (lambda names: names[::-1], "its tag list is put in another order (24 of 24 tags, the first 'tag_0')"),
+        (lambda names: [*names[1:], names[0]], "its tag list is shifted by +1, starting at 'tag_1' (row 0)"),
+        (
+            lambda names: [*names[:9], "new", *names[9:-1]],
+            "its tag list is shifted by -1, starting at 'tag_9' (row 10)",
+        ),
+        (lambda names: names[::-1], "its tag list is reordered (24 of 24 tags move, first 'tag_0')"),
     ],
     ids=["first moved to the end", "one inserted", "reversed"],
 )
@@ -198,7 +201,7 @@ def test_a_dropped_sigmoid_is_named_whichever_lacks_it(port: Port, pictures: Pat
     write_sensitive_onnx(pictures.parent / faulty / "model.onnx", TAGS, sigmoid=False)
     report = compare(a, b, pictures)
     assert report.verdict.word == "different"
-    assert report.verdict.reason == f"{faulty} gives logits, no probabilities: its sigmoid is missing"
+    assert report.verdict.reason == f"{faulty} gives logits, not probabilities: its sigmoid is missing"
     assert report.parity.largest < 1e-6, "with a sigmoid they agree"
 
 
@@ -262,7 +265,7 @@ def test_other_thresholds_flip_decisions_of_equal_scores(port: Port, pictures: P
     assert report.verdict.word == "different"
     assert (parity.flips_at_a.flipped, parity.flips_at_b.flipped) == (0, 0)
     assert parity.flips.flipped > 1
-    assert report.verdict.reason.endswith("0 if both take a's thresholds")
+    assert report.verdict.reason.endswith("0 if both use a's thresholds")
 
 
 def test_a_stopped_comparison_continues_and_stale_scores_are_made_again(port: Port, pictures: Path) -> None:
@@ -287,7 +290,7 @@ def test_files_of_scores_are_enough_for_what_scores_can_show(tmp_path: Path) -> 
     tags = [f"t{i}" for i in range(30)]
     good = save(tmp_path / "good.npz", 1 / (1 + np.exp(-logits)), tags)
     lacking = compare_scores({"good": good, "lacking": save(tmp_path / "l.npz", logits, tags)})
-    assert lacking.verdict.reason == "lacking gives logits, no probabilities: its sigmoid is missing"
+    assert lacking.verdict.reason == "lacking gives logits, not probabilities: its sigmoid is missing"
     moved = compare_scores(
         {"good": good, "b": save(tmp_path / "m.npz", 1 / (1 + np.exp(-logits)), tags[-1:] + tags[:-1])}
     )
