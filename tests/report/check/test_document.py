@@ -69,7 +69,11 @@ FAULTS = {
     "no JSON": ("{", ArenaError, "not a readable check.json"),
     "a list": ("[1]", ArenaError, "no key schema"),
     "another schema": ('{"schema": 7}', IncomparableError, "schema 7, this version reads 1"),
-    "no side": ('{"schema": 1, "baseline": {"name": "a", "source": "b"}, "cases": []}', ArenaError, "missing key 'candidate'"),
+    "no side": (
+        '{"schema": 1, "baseline": {"name": "a", "source": "b"}, "cases": []}',
+        ArenaError,
+        "missing key 'candidate'",
+    ),
 }
 
 
