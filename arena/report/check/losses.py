@@ -109,7 +109,7 @@ def losses(verdict: Verdict, result: Result | None, shelf: Shelf | None) -> Loss
     found += [(loss, ()) for loss in _significant_losses(table, old) if loss.tag not in known]
     finder = _Lookup(result, new, old)
     shown = [
-        Loss(loss, by, finder.sides(loss.tag), finder.images(loss.tag), _address(loss.tag))
+        Loss(loss, by, finder.metrics(loss.tag), finder.images(loss.tag), _address(loss.tag))
         for loss, by in found[:SHOWN_LOSSES]
     ]
     blurred = _add_thumbnails(shown, shelf)
@@ -190,14 +190,14 @@ class _Lookup:
         self.errors = _by_tag(result.tables["errors"], named)
         self.disagreements = _by_tag(result.tables["disagreements"], named)
 
-    def sides(self, tag: str) -> list[list[str]]:
+    def metrics(self, tag: str) -> list[list[str]]:
         """Return the rows of the baseline and of the candidate; a model without the tag has no row."""
         found = []
-        for side in ("baseline", "candidate"):
-            if row := self.rows.get((self.models[side], tag)):
+        for role in ("baseline", "candidate"):
+            if row := self.rows.get((self.models[role], tag)):
                 counts = [f"{int(row[name]):,}" for name in ("tp", "fp", "fn")]
                 found.append(
-                    [side, _threshold(row["threshold"]), *counts, *(figure(number(row[name])) for name in TAG_TABLE)]
+                    [role, _threshold(row["threshold"]), *counts, *(figure(number(row[name])) for name in TAG_TABLE)]
                 )
         return found
 

@@ -111,8 +111,8 @@ def _row(case: Case, lists: Lists) -> Sequence[str]:
     shown, needed = figures_of(case.measure), case.measure.images_needed
     difference = "" if case.measure.difference is None else f"{shown.difference} {shown.interval}".rstrip()
     limit = "" if case.measure.limit is None else shown.limit
-    sides = (shown.baseline, shown.candidate)
-    return (*about, *sides, difference, limit, "" if needed is None else count(needed))
+    values = (shown.baseline, shown.candidate)
+    return (*about, *values, difference, limit, "" if needed is None else count(needed))
 
 
 def _tags(case: Case, lists: Lists) -> str:

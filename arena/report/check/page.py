@@ -75,7 +75,7 @@ def render_check(verdict: Verdict, result: Result | None = None, shelf: Shelf | 
         .get_template("check/page.html.j2")
         .render(
             verdict=verdict,
-            names=[name_of(side.name) for side in (verdict.candidate, verdict.baseline)],
+            names=[name_of(model.name) for model in (verdict.candidate, verdict.baseline)],
             sentence=sentence(verdict),
             tally=tally(verdict),
             facts=facts(verdict),
@@ -116,8 +116,8 @@ def _row(case: Case, drawing: Drawing | None) -> Row:
     images = None if case.measure is None else case.measure.images_needed
     needed = "" if images is None else f"about {plural(images, 'image', 'images')} would decide"
     more = more_tags(case, len(case.tags)) if case.tags else ""
-    sides = "" if shown is None else sides_told(shown)
-    return Row(case, name_of(case.title, 200), WORDS[case.outcome], shown, sides, drawing, needed, more)
+    values = "" if shown is None else sides_told(shown)
+    return Row(case, name_of(case.title, 200), WORDS[case.outcome], shown, values, drawing, needed, more)
 
 
 def _needed(verdict: Verdict) -> str:

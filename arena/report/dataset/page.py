@@ -130,7 +130,7 @@ def _pair(pair: Mapping[str, Any], blur: frozenset[str]) -> dict[str, Any]:
     pictures = [{**picture, "alt": _alt(picture)} for picture in pair["pictures"]]
     # Without a thumbnail there is nothing to blur, so the unknown rating of a missing picture does not count.
     ratings = {rating_class(picture["rating"]) for picture in pictures if picture["thumbnail"]}
-    return {**pair, "pictures": pictures, "blurred": bool(ratings & blur), "told": pair_figures(pair)}
+    return {**pair, "pictures": pictures, "blurred": bool(ratings & blur), "facts": pair_figures(pair)}
 
 
 def pair_figures(pair: Mapping[str, Any]) -> list[str]:

@@ -32,7 +32,11 @@ _MADE = "made by arena"
 
 
 def feed(site: Site, runs: Sequence[PublishedRun]) -> str:
-    """Return the runs as an Atom feed, in the order given; runs without a date are left out."""
+    """Return the runs as an Atom feed; runs without a date are left out.
+
+    Args:
+        runs: the newest first.
+    """
     ET.register_namespace("", ATOM)
     root = ET.Element(f"{{{ATOM}}}feed")
     dated = [(moment, run) for run in runs if (moment := _moment(run.created))]

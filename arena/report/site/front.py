@@ -18,7 +18,7 @@ from arena.report.view_model.leaderboard import value_of
 from arena.report.view_model.uncertainty import leading, with_interval
 
 OPENED = 2
-"""Number of groups that are open at first even with a single run."""
+"""Number of groups at the top that are open even if they hold a single run."""
 
 
 class Leader(NamedTuple):
