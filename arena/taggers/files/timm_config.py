@@ -184,7 +184,9 @@ def _crop(size: int, crop_pct: Any) -> dict[str, Any]:
         raise UnclearError(f"crop_pct = {crop_pct!r}; it must be a number above 0, at most 1")
     side = floor(size / crop_pct)
     if side > MAX_SIDE:
-        raise UnclearError(f"crop_pct = {crop_pct:g} resizes to {side:,} pixels before the crop; at most {MAX_SIDE:,} are allowed")
+        raise UnclearError(
+            f"crop_pct = {crop_pct:g} resizes to {side:,} pixels before the crop; at most {MAX_SIDE:,} are allowed"
+        )
     return {"crop_from": side, "crop_rounding": "nearest"} if side > size else {"crop_from": 0}
 
 
