@@ -143,8 +143,8 @@ def _refuse_wrong_digest(card: ModelCard, name: str, metadata: "HfFileMetadata")
     expected = card.sha256.get(name)
     if expected and metadata.etag and len(metadata.etag) == 64 and metadata.etag != expected:
         raise WeightsError(
-            f"{name}: SHA-256 is {metadata.etag[:12]}... on the hub, at {card.hub} commit {str(metadata.commit_hash)[:12]}; the "
-            f"card of {card.name} says {expected[:12]}...; correct its revision or its sha256"
+            f"{name}: SHA-256 is {metadata.etag[:12]}... on the hub, at {card.hub} commit {str(metadata.commit_hash)[:12]}; "
+            f"the card of {card.name} says {expected[:12]}...; correct its revision or its sha256"
         )
 
 
@@ -198,8 +198,8 @@ def _refuse_full_disk(partial: Path, needed: int) -> None:
     free = shutil.disk_usage(partial.parent).free
     if needed > free:
         raise WeightsError(
-            f"{partial.parent}: {needed / 1e9:.1f} GB are needed, {free / 1e9:.1f} GB are free; free some space, or set HF_HOME "
-            "to another folder for the hub's cache"
+            f"{partial.parent}: {needed / 1e9:.1f} GB are needed, {free / 1e9:.1f} GB are free; free some space, or set "
+            "HF_HOME to another folder for the hub's cache"
         )
 
 

@@ -1,4 +1,4 @@
-"""The square of pixels that a tagger wants."""
+"""The square of pixels that a tagger takes as input."""
 
 import numpy as np
 from PIL import Image
@@ -10,21 +10,21 @@ from arena.taggers.preprocess.resize import Canvas, resize, sides
 
 
 def square(pixels: RGB, preprocess: Preprocess) -> RGB:
-    """A picture as a tagger wants it: padded or squashed to a square, resized, its middle cut out.
+    """Return an image as a tagger's input square: padded or stretched to a square, resized, centre-cropped.
 
     Args:
-        pixels: canonical RGB, uint8 (height, width, 3), transparency on the colour that `preprocess.alpha` names.
-        preprocess: what the tagger declares; `size` above 0.
+        pixels: uint8 RGB (height, width, 3), with transparent pixels on the background colour `preprocess.alpha`.
+        preprocess: the tagger's preprocessing; its `size` must be above 0.
 
     Returns: uint8 (size, size, 3).
 
     Raises:
-        UnreadableImageError: the longer side is too long to be padded.
-        ArenaError: the library that resizes is not installed.
+        UnreadableImageError: the longer side is above `MAX_SIDE` and would be padded.
+        ArenaError: the resize library is not installed.
 
-    Source: JoyTag's `Models.py` and the WD demo space, whose paths agree pixel for pixel, for the defaults; JoyTag's arena
-    and SmilingWolf's model zoo for OpenCV's `area` without enlarging; imgutils' `pad_to_size` for `fit_size`, and its
-    `center_crop` for `crop_rounding` down, torchvision's for nearest.
+    Source: defaults: JoyTag's `Models.py` and the WD demo space, which agree pixel for pixel; OpenCV's `area` without enlarging:
+    JoyTag's arena and SmilingWolf's model zoo; `fit_size`: imgutils' `pad_to_size`; `crop_rounding`: imgutils' `center_crop` for
+    `down`, torchvision's for `nearest`.
     """
     box = place(pixels.shape[0], pixels.shape[1], preprocess)
     first = (preprocess.fit_size and preprocess.fit_resize) or preprocess.resize
@@ -40,7 +40,7 @@ def square(pixels: RGB, preprocess: Preprocess) -> RGB:
 
 
 def _middle(rest: int, rounding: str) -> int:
-    """How much of what is cut off lies before the middle, pixels.
+    """Return the offset of the crop, in pixels, from the total margin.
 
     >>> [_middle(rest, "down") for rest in (5, 6, 7)], [_middle(rest, "nearest") for rest in (5, 6, 7)]
     ([2, 3, 3], [2, 3, 4])
