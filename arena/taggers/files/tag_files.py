@@ -1,8 +1,8 @@
 """Readers of the tag lists that taggers publish.
 
 A list becomes a `TagSpace` with one name for each output column, in the network's order. Names are in the arena's spelling:
-underscores instead of spaces, brackets not escaped. A list with a gap, an unnamed column, or two equal names is refused: the tag
-of a score would be a guess.
+underscores instead of spaces, brackets not escaped. A list with a gap, an unnamed column, or two equal names is refused: a
+score's tag would be a guess.
 """
 
 import json

@@ -22,9 +22,9 @@ def square(pixels: RGB, preprocess: Preprocess) -> RGB:
         UnreadableImageError: the longer side is above `MAX_SIDE` and would be padded.
         ArenaError: the resize library is not installed.
 
-    Source: defaults: JoyTag's `Models.py` and the WD demo space, which agree pixel for pixel; OpenCV's `area` without enlarging:
-    JoyTag's arena and SmilingWolf's model zoo; `fit_size`: imgutils' `pad_to_size`; `crop_rounding`: imgutils' `center_crop` for
-    `down`, torchvision's for `nearest`.
+    Source: JoyTag's `Models.py` and the WD demo space, which agree pixel for pixel, for the defaults. JoyTag's arena and
+    SmilingWolf's model zoo for OpenCV's `area` without enlarging. imgutils' `pad_to_size` for `fit_size`. imgutils' `center_crop`
+    for `crop_rounding` down, torchvision's for nearest.
     """
     box = place(pixels.shape[0], pixels.shape[1], preprocess)
     first = (preprocess.fit_size and preprocess.fit_resize) or preprocess.resize
@@ -35,17 +35,17 @@ def square(pixels: RGB, preprocess: Preprocess) -> RGB:
         picture = _padded(picture, box, preprocess)
     last = preprocess.crop_from or preprocess.size
     picture = _resized(picture, last, last, preprocess, preprocess.resize)
-    start = _middle(last - preprocess.size, preprocess.crop_rounding)
+    start = _crop_offset(last - preprocess.size, preprocess.crop_rounding)
     return np.asarray(picture)[start : start + preprocess.size, start : start + preprocess.size]
 
 
-def _middle(rest: int, rounding: str) -> int:
+def _crop_offset(margin: int, rounding: str) -> int:
     """Return the offset of the crop, in pixels, from the total margin.
 
-    >>> [_middle(rest, "down") for rest in (5, 6, 7)], [_middle(rest, "nearest") for rest in (5, 6, 7)]
+    >>> [_crop_offset(margin, "down") for margin in (5, 6, 7)], [_crop_offset(margin, "nearest") for margin in (5, 6, 7)]
     ([2, 3, 3], [2, 3, 4])
     """
-    return rest // 2 if rounding == "down" else round(rest / 2)
+    return margin // 2 if rounding == "down" else round(margin / 2)
 
 
 def _resized(picture: Canvas, height: int, width: int, preprocess: Preprocess, filter_name: str) -> Canvas:
