@@ -1,7 +1,7 @@
 """RedRocket's Joint Tagger Project, PILOT2: a SigLIP ViT from timm with a gated head, and `tags.json`.
 
-The network is timm's `vit_so400m_patch14_siglip_384` with attention pooling and another classifier. Its width and depth are read
-from the tensors' shapes; only the width of an attention head is not in them.
+The network is timm's `vit_so400m_patch14_siglip_384` with attention pooling and another classifier. Its width and depth are
+read from the tensors' shapes; only the width of an attention head is not in them.
 
 Source: RedRocket/JointTaggerProject, JTP_PILOT2/inference_gradio.py, as copied by public tools (deitydurg's ComfyUI node, the
 Space RedRocket/JointTaggerProject-Inference-Beta): sigmoid of the first half times sigmoid of the second; the image fitted into

@@ -92,6 +92,4 @@ def refuse_own_scores(card: ModelCard, folder: Path) -> None:
     """
     for one in card.single:
         if one.adapter == "precomputed" and one.folder == folder.resolve():
-            raise ArenaError(
-                f"{one.name}: {folder} holds its scores and would be overwritten; use another --output"
-            )
+            raise ArenaError(f"{one.name}: {folder} holds its scores and would be overwritten; use another --output")

@@ -1,7 +1,8 @@
 """RAM++ (the Recognize Anything Plus Model): a Swin transformer, and one query per tag that attends to the image.
 
-A tag has 51 descriptions, embedded by CLIP and stored in the checkpoint. Their mean, weighted by the image's mean feature, is the
-tag's query. It attends to the image in two layers of cross-attention, and a linear layer gives the logit.
+A tag has 51 descriptions, embedded by CLIP and stored in the checkpoint. Their mean, weighted by similarity to the image's mean
+feature, is projected to the tag's query. The query attends to the image in two layers of cross-attention, and a linear layer
+gives the logit.
 
 The network's sizes are read from the tensors' shapes; only the number of attention heads of the queries is not in them. The tag
 list and its thresholds are not in the weights' repository.

@@ -55,7 +55,9 @@ def explain_missing(files: Mapping[str, Path]) -> str:
         WeightsError: a graph names a file outside its folder.
     """
     for graph in files.values():
-        missing = [graph.parent / location for location in _external_data_of(graph) if not (graph.parent / location).is_file()]
+        missing = [
+            graph.parent / location for location in _external_data_of(graph) if not (graph.parent / location).is_file()
+        ]
         if missing:
             names = ", ".join(path.relative_to(graph.parent).as_posix() for path in missing)
             return f"{graph}: its external data ({names}) is missing; download it into {missing[0].parent}"

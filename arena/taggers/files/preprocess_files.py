@@ -63,7 +63,5 @@ def _with_own_values(card: ModelCard, files: Mapping[str, Path]) -> ModelCard:
         differences = differences_from(read_json(path), so_far, whose="card")
     except UnclearError as error:
         differences = str(error)
-    notes = (
-        (f"{TIMM_CONFIG}: not used, because the card sets the preprocessing: {differences}",) if differences else ()
-    )
+    notes = (f"{TIMM_CONFIG}: not used, because the card sets the preprocessing: {differences}",) if differences else ()
     return replace(card, preprocess_notes=notes)

@@ -91,9 +91,7 @@ def _resize(so_far: Preprocessing, options: Transform) -> Preprocessing:
     if options.get("antialias") is False or options.get("max_size") is not None:
         raise UnclearError("has a resize with antialias = false or max_size; neither is supported")
     if not before.size and isinstance(options.get("size"), int):
-        raise UnclearError(
-            f"resize to {options['size']} scales only the shorter side; pad_to_size must come before it"
-        )
+        raise UnclearError(f"resize to {options['size']} scales only the shorter side; pad_to_size must come before it")
     if before.fit_size or (before.size and before.pad == "none"):
         raise UnclearError("resizes the image more than once after pad_to_size, or twice without it; not supported")
     side = _square_side("resize", options)

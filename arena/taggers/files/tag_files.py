@@ -203,7 +203,9 @@ def read_config_tags(path: Path) -> TagSpace:
         return _space(path, names)
     categories = [category for category, count in split for _ in range(count)]
     if len(categories) != len(names):
-        raise WeightsError(f"{path}: {len(names)} tags, but tags_split counts {len(categories)}; download the file again")
+        raise WeightsError(
+            f"{path}: {len(names)} tags, but tags_split counts {len(categories)}; download the file again"
+        )
     return _space(path, names, categories)
 
 
@@ -212,7 +214,8 @@ def split_of(path: Path, table: Mapping[str, Any]) -> list[tuple[str, int]]:
     split = table.get("tags_split") or []
     try:
         pairs = [
-            (_category_of(category), int(count)) for category, count in (split.items() if isinstance(split, dict) else split)
+            (_category_of(category), int(count))
+            for category, count in (split.items() if isinstance(split, dict) else split)
         ]
     except (TypeError, ValueError):
         raise WeightsError(f"{path}: each entry of tags_split must be a category and its number of tags") from None
@@ -325,7 +328,9 @@ def _space(
         originals[spelling] = name
     try:
         return TagSpace(
-            tuple(originals), None if categories is None else tuple(categories), None if counts is None else tuple(counts)
+            tuple(originals),
+            None if categories is None else tuple(categories),
+            None if counts is None else tuple(counts),
         )
     except ArenaError as error:
         raise WeightsError(f"{path}: {error}") from None

@@ -127,7 +127,11 @@ def _refuse_others(card: ModelCard, files: Mapping[str, Path]) -> None:
         if name in names
     }
     pulled = ("when it was pulled it was", recorded, "delete the file and pull it again")
-    of_card = (f"the card of {card.name} says", card.sha256, "correct its revision or its sha256, or pull the file again")
+    of_card = (
+        f"the card of {card.name} says",
+        card.sha256,
+        "correct its revision or its sha256, or pull the file again",
+    )
     for source, digests, fix in (pulled, of_card):
         for name in sorted(digests.keys() & files.keys()):
             digest, expected = digest_known(files[name]), digests[name]

@@ -23,8 +23,8 @@ def square(pixels: RGB, preprocess: Preprocess) -> RGB:
         ArenaError: the resize library is not installed.
 
     Source: JoyTag's `Models.py` and the WD demo space, which agree pixel for pixel, for the defaults. JoyTag's arena and
-    SmilingWolf's model zoo for OpenCV's `area` without enlarging. imgutils' `pad_to_size` for `fit_size`. imgutils' `center_crop`
-    for `crop_rounding` down, torchvision's for nearest.
+    SmilingWolf's model zoo for OpenCV's `area` without enlarging. imgutils' `pad_to_size` for `fit_size`. imgutils'
+    `center_crop` for `crop_rounding` down, torchvision's for nearest.
     """
     box = place(pixels.shape[0], pixels.shape[1], preprocess)
     first = (preprocess.fit_size and preprocess.fit_resize) or preprocess.resize

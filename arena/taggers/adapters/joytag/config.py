@@ -47,8 +47,8 @@ class ViTConfig:
         loss_type: loss of the training; does not affect scores.
         layerscale_init: initial value of the learned skip scales; None: 1.
         head_mean_after: whether the mean over patches is taken after the head instead of before it.
-        cnn_stem: `;`-separated list of `conv:c=..,k=..,s=..,p=..`, `bn`, `ln`, `relu`, `gelu`; None: one convolution with kernel
-            and stride `patch_size`.
+        cnn_stem: `;`-separated list of `conv:c=..,k=..,s=..,p=..`, `bn`, `ln`, `relu`, `gelu`; None: one convolution with
+            kernel and stride `patch_size`.
         ml_decoder_head: whether the head is an ML-Decoder instead of a linear layer.
 
     Raises:
@@ -91,7 +91,9 @@ class ViTConfig:
         """Raise if values contradict each other."""
         for part, whole in (("num_heads", "d_model"), ("patch_size", "image_size")):
             if getattr(self, whole) % getattr(self, part):
-                raise ValueError(f"{whole} = {getattr(self, whole)} is not a multiple of {part} = {getattr(self, part)}")
+                raise ValueError(
+                    f"{whole} = {getattr(self, whole)} is not a multiple of {part} = {getattr(self, part)}"
+                )
         if self.use_sine and (self.d_model % 4 or self.d_model < 8):
             raise ValueError(f"d_model = {self.d_model}; sine positions (use_sine) need a multiple of 4, 8 or more")
         if self.ml_decoder_head and self.d_model % ML_DECODER_HEADS:
