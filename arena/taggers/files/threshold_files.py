@@ -243,7 +243,7 @@ def _number(path: Path, what: str, value: object) -> float:
     except ValueError:
         number = math.nan
     if not 0 <= number <= 1:
-        raise WeightsError(f"{path}: the threshold of {what} is {value!r}; it must be a number from 0 to 1")
+        raise WeightsError(f"{path}: the threshold of {what} is {value!r}; it must lie in 0 to 1")
     return number
 
 

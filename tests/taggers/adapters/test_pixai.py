@@ -145,7 +145,7 @@ def test_tags_thresholds_and_size_come_from_the_config(pixai_folder: Path) -> No
         ({"retain_cls_token": True}, "retain_cls_token = True"),
         ({"depth": SimpleNamespace}, "missing 1 required positional argument: 'depth'"),
         ({"depth": "3"}, "depth = '3'; it must be a whole number above 0"),
-        ({"num_heads": 5}, "embed_dim = 32 is no multiple of 4 x num_heads = 20"),
+        ({"num_heads": 5}, "embed_dim = 32 is not a multiple of 4 x num_heads = 20"),
         ({"global_att_blocks": [0]}, r"global_att_blocks = \[0\]; the last block must be among them"),
         ({"embed_dim": 64}, "does not fit its config.json: size mismatch"),
     ],

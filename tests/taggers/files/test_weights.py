@@ -228,7 +228,7 @@ def test_a_folder_that_lacks_only_the_weights_beside_its_graph_is_told_so(
     result = arena("run", "-m", "tiny", "--root", str(root), hub="http://127.0.0.1:9", home=tmp_path / "home")
     assert result.returncode == 2
     assert len(result.stderr.strip().splitlines()) == 1, result.stderr
-    assert "its weights lie in model.onnx_data beside it, which is missing" in result.stderr
+    assert "its external data (model.onnx_data) is missing" in result.stderr
     (root / "models/tiny/onnx/model.onnx_data").write_bytes(graph["onnx/model.onnx_data"])
     result = arena("pull", "tiny", "--root", str(root), hub="http://127.0.0.1:9", home=tmp_path / "home")
     assert result.returncode == 0, result.stderr
