@@ -71,7 +71,9 @@ class Subject:
 
     def score(self, rows: slice = slice(None)) -> Scores:
         """Return the scores of some of the test images, computed on a copy of their pixels."""
-        return score_squares(self.tagger, {want: pixels[rows].copy() for want, pixels in self.squares.items()})
+        return score_squares(
+            self.tagger, {preprocess: pixels[rows].copy() for preprocess, pixels in self.squares.items()}
+        )
 
     @cached_property
     def seen(self) -> Scores:
@@ -106,7 +108,7 @@ def check(card: ModelCard, *, device: str = "auto", precision: str = "auto") -> 
         yield Outcome("loads", passed=False, told=_reason(error))
         return
     yield Outcome("loads", passed=True, told=_summary(tagger))
-    subject = Subject(tagger, load, device, {want: _images(want) for want in wanted(tagger)})
+    subject = Subject(tagger, load, device, {preprocess: _images(preprocess) for preprocess in wanted(tagger)})
     for name, examine in CHECKS.items():
         try:
             yield Outcome(name, passed=True, told=examine(subject))
@@ -192,7 +194,9 @@ def _order(subject: Subject) -> str:
 def _repeats(subject: Subject) -> str:
     allowed = 0.0 if subject.tagger.device == "cpu" else subject.tolerance
     _close(np.array(subject.score()), subject.seen, allowed, "scores differ when computed again")
-    fresh = score_squares(subject.again(), {want: pixels.copy() for want, pixels in subject.squares.items()})
+    fresh = score_squares(
+        subject.again(), {preprocess: pixels.copy() for preprocess, pixels in subject.squares.items()}
+    )
     return _close(np.array(fresh), subject.seen, allowed, "scores differ when the tagger is loaded again")
 
 
@@ -208,9 +212,9 @@ def _separate_arrays(subject: Subject) -> str:
 
 
 def _input_unchanged(subject: Subject) -> str:
-    squares = {want: pixels.copy() for want, pixels in subject.squares.items()}
+    squares = {preprocess: pixels.copy() for preprocess, pixels in subject.squares.items()}
     score_squares(subject.tagger, squares)
-    changed = sum(int((pixels != subject.squares[want]).sum()) for want, pixels in squares.items())
+    changed = sum(int((pixels != subject.squares[preprocess]).sum()) for preprocess, pixels in squares.items())
     if changed:
         raise BrokenPromiseError(f"{changed} bytes of the pixels were changed; other models share the pixels")
     return "no byte changed"
@@ -237,7 +241,9 @@ def _wrong_channels(subject: Subject) -> str:
 def _float_pixels(subject: Subject) -> str:
     result = _invalid_input(subject, lambda pixels: pixels.astype(np.float32), "float32 pixels")
     if result.startswith("scored"):
-        squares: dict[Preprocess, Any] = {want: pixels.astype(np.float32) for want, pixels in subject.squares.items()}
+        squares: dict[Preprocess, Any] = {
+            preprocess: pixels.astype(np.float32) for preprocess, pixels in subject.squares.items()
+        }
         _close(
             score_squares(subject.tagger, squares),
             subject.seen,
@@ -279,7 +285,9 @@ def _invalid_input(subject: Subject, spoil: Callable[[Pixels], Any], what: str, 
         BrokenPromiseError: the output for an empty batch is not an empty matrix of scores.
     """
     try:
-        values = score_squares(subject.tagger, {want: spoil(pixels) for want, pixels in subject.squares.items()})
+        values = score_squares(
+            subject.tagger, {preprocess: spoil(pixels) for preprocess, pixels in subject.squares.items()}
+        )
     except Exception as error:
         return f"{what}: refused ({_short(_reason(error))})"
     try:
@@ -300,9 +308,9 @@ def _close(scores: Scores, expected: Scores, tolerance: float, failure: str) -> 
     return f"largest difference {largest:.2g}, allowed {tolerance:g}"
 
 
-def _images(want: Preprocess) -> Pixels:
+def _images(preprocess: Preprocess) -> Pixels:
     """Return `IMAGES` images of coloured patches, (n, size, size, 3); equal for all taggers with this preprocessing."""
-    return np.stack([square(_image(seed), want) for seed in range(IMAGES)])
+    return np.stack([square(_image(seed), preprocess) for seed in range(IMAGES)])
 
 
 def _image(seed: int) -> RGB:
@@ -311,7 +319,7 @@ def _image(seed: int) -> RGB:
 
 
 def _summary(tagger: Tagger) -> str:
-    sizes = " and ".join(str(want.size) for want in wanted(tagger))
+    sizes = " and ".join(str(preprocess.size) for preprocess in wanted(tagger))
     return f"{len(tagger.tags):,} tags, squares of {sizes} pixels"
 
 

@@ -111,23 +111,24 @@ def predict(
     Raises:
         ScoresError: a tagger's output is not a matrix of probabilities.
     """
-    lacking = [set(job.store.missing()) for job in jobs]
+    missing_by_job = [set(job.store.missing()) for job in jobs]
     shards = source.shards
-    wanted = [number for number in range(len(shards)) if any(number in missing for missing in lacking)]
+    pending = [number for number in range(len(shards)) if any(number in missing for missing in missing_by_job)]
     plans = {
-        number: [job for job, missing in zip(jobs, lacking, strict=True) if number in missing] for number in wanted
+        number: [job for job, missing in zip(jobs, missing_by_job, strict=True) if number in missing]
+        for number in pending
     }
     first = np.cumsum([0, *map(len, shards)])
     tasks = (
-        partial(_prepare, source, row, _wanted(plans[number]))
-        for number in wanted
+        partial(_prepare, source, row, _preprocesses_of(plans[number]))
+        for number in pending
         for row in range(first[number], first[number + 1])
     )
     size = batch_size or max(_auto_batch(one) for job in jobs for one in single(job.tagger))
     workers = os.cpu_count() or 1
     with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
         prepared = _ahead(pool, tasks, lead=2 * size + workers)
-        for number in wanted:
+        for number in pending:
             _fill(number, plans[number], islice(prepared, len(shards[number])), size, advance)
 
 
@@ -154,7 +155,7 @@ def refuse_missing(source: ImageSource, tagger: Tagger) -> None:
             raise ScoresError(one.told_missing(source.image_ids[readable], len(unscored), len(source.image_ids)))
 
 
-def _wanted(jobs: Sequence[Job]) -> set[Preprocess]:
+def _preprocesses_of(jobs: Sequence[Job]) -> set[Preprocess]:
     """Return the distinct preprocessings of the jobs' networks; precomputed scores have none."""
     networks = (one for job in jobs for one in single(job.tagger) if not isinstance(one, Precomputed))
     return {network.preprocess for network in networks}
@@ -227,21 +228,22 @@ class _Batch:
         values = tagger.scores(pixels)
         return _Timed(values, time.perf_counter() - start)
 
-    def _stack(self, want: Preprocess) -> Pixels:
-        if want not in self.pixels:
-            self.pixels[want] = np.stack([image.squares[want] for image in self.images])
-        return self.pixels[want]
+    def _stack(self, preprocess: Preprocess) -> Pixels:
+        if preprocess not in self.pixels:
+            self.pixels[preprocess] = np.stack([image.squares[preprocess] for image in self.images])
+        return self.pixels[preprocess]
 
 
-def _prepare(source: ImageSource, row: int, wants: set[Preprocess]) -> _Prepared:
+def _prepare(source: ImageSource, row: int, preprocesses: set[Preprocess]) -> _Prepared:
     """Read, verify and decode one image, and compute its square for each preprocessing."""
     image_id = source.image_ids[row]
     try:
         content = source.paths[row].read_bytes()
         if source.verified and hashlib.sha256(content).hexdigest() != source.digests[row]:
             return _Prepared(image_id, {}, "the file changed after the dataset was frozen (SHA-256 differs)")
-        pixels = decode_on(content, {want.alpha for want in wants})
-        return _Prepared(image_id, {want: square(pixels[want.alpha], want) for want in wants}, "")
+        pixels = decode_on(content, {preprocess.alpha for preprocess in preprocesses})
+        squares = {preprocess: square(pixels[preprocess.alpha], preprocess) for preprocess in preprocesses}
+        return _Prepared(image_id, squares, "")
     except UnreadableImageError as error:
         return _Prepared(image_id, {}, str(error))
     except OSError as error:

@@ -265,8 +265,8 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return an object's pairs as a dict; raise KeyError if a key is duplicate."""
     table = dict(pairs)
     if len(table) < len(pairs):
-        seen: set[str] = set()
-        raise KeyError(next(key for key, _ in pairs if key in seen or seen.add(key)))  # type: ignore[func-returns-value]
+        known: set[str] = set()
+        raise KeyError(next(key for key, _ in pairs if key in known or known.add(key)))  # type: ignore[func-returns-value]
     return table
 
 

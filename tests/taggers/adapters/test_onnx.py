@@ -380,7 +380,7 @@ POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 3785
         (POINTER, r"is a Git LFS pointer, not the graph; run git lfs pull"),
         (b"<!DOCTYPE html><html>", r"a web page, not a graph"),
         (b"", r"is empty; download it again"),
-        (b"\x08\x08", r"cannot open it, perhaps because it is truncated \(No graph was found in the protobuf\); download it again"),
+        (b"\x08\x08", r"perhaps because it is truncated \(No graph was found in the protobuf\); download it again"),
         (bytes(range(1, 255)) * 20, r"cannot open it \(Protobuf parsing failed\)"),
     ],
 )

@@ -131,9 +131,7 @@ def test_a_file_is_named_as_the_graph_is_below_the_models_folder(tmp_path: Path)
     assert list(whole) == ["onnx/model.onnx", "tags.csv", "onnx/data/w.bin"]
     assert whole["onnx/data/w.bin"] == tmp_path / "onnx/data/w.bin"
     missing = explain_missing({"onnx/model.onnx": path})
-    assert missing == (
-        f"{path}: its external data (data/w.bin) is missing; download it into {tmp_path / 'onnx/data'}"
-    )
+    assert missing == (f"{path}: its external data (data/w.bin) is missing; download it into {tmp_path / 'onnx/data'}")
     (tmp_path / "onnx/data").mkdir()
     (tmp_path / "onnx/data/w.bin").touch()
     assert explain_missing({"onnx/model.onnx": path}) == ""

@@ -147,13 +147,13 @@ def test_deepdanbooru_keeps_the_old_names_for_new_ones_may_coincide(tmp_path: Pa
         ("tags_json", ["a", 3], "the name at column 1 is 3; it must be text"),
         ("tags_json", ["a", "b\nc"], "it must be text on one line"),
         ("tags_json", "[", "not readable JSON"),
-        ("tags_json", "3", "a int where a table of tags must be"),
+        ("tags_json", "3", "a int instead of a table of tags"),
         ("tag_mapping", {"0": {"tag": "a"}, "x": {"tag": "b"}}, "the columns of tags must be whole numbers"),
         ("tag_mapping", {"0": {"name": "a"}}, r"no tag at 0; each must be \{tag, category\}"),
-        ("tag_mapping", {"0": "a"}, "a str where a table of tags must be"),
-        ("camie_metadata", {"tag_mapping": {}}, "nothing where a table of tags must be"),
+        ("tag_mapping", {"0": "a"}, "a str instead of a table of tags"),
+        ("camie_metadata", {"tag_mapping": {}}, "nothing instead of a table of tags"),
         ("config_tags", {"architectures": []}, "has no list tags"),
-        ("config_tags", {"tags": ["a"], "tags_split": ["general"]}, "each entry of tags_split must be a category and its number"),
+        ("config_tags", {"tags": ["a"], "tags_split": ["general"]}, "each entry of tags_split must be a category"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_told_in_one_line(tmp_path: Path, form: str, content: object, message: str) -> None:

@@ -58,7 +58,9 @@ def test_a_card_may_tell_single_tags_and_its_file_comes_first(tmp_path: Path) ->
     files = {"selected_tags.csv": tmp_path / "selected_tags.csv"}
     assert read_thresholds(card, {}, TAGS).tags == {"1girl": 0.2, "ganyu_(genshin_impact)": 0.3}
     assert read_thresholds(card, files, TAGS).tags == {"1girl": 0.25, "ganyu_(genshin_impact)": 0.3}
-    with pytest.raises(WeightsError, match=r"model m: its card has a threshold for '2girls', which is not one of its tags"):
+    with pytest.raises(
+        WeightsError, match=r"model m: its card has a threshold for '2girls', which is not one of its tags"
+    ):
         read_thresholds(replace(card, thresholds=replace(told, tags={"2girls": 0.2})), {}, TAGS)
 
 

@@ -99,14 +99,12 @@ def refuse_other_width(
     )
 
 
-def _named(path: Path, kind: str, wanted: str, names: Sequence[str], *, field: str = "input.padding_mask") -> str:
+def _named(path: Path, kind: str, name: str, names: Sequence[str], *, field: str = "input.padding_mask") -> str:
     if not names:
         raise WeightsError(f"{path}: no {kind} is left for images; check {field} in the card")
-    if wanted and wanted not in names:
-        raise WeightsError(
-            f"{path}: has no {kind} {wanted!r}, which the card names as {field}. {nearest(wanted, names)}"
-        )
-    return wanted or names[0]
+    if name and name not in names:
+        raise WeightsError(f"{path}: has no {kind} {name!r}, which the card names as {field}. {nearest(name, names)}")
+    return name or names[0]
 
 
 def _refuse_other_inputs(path: Path, inputs: Iterable[str], known: set[str]) -> None:
