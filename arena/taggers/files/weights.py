@@ -197,7 +197,9 @@ def read_state(path: Path) -> "dict[str, Tensor]":
         raise
     except (SafetensorError, OSError, RuntimeError, ValueError, EOFError) as error:
         reason = str(error).splitlines()[0]
-        raise WeightsError(f"{path}: weights not readable, perhaps truncated ({reason}); download it again") from None
+        raise WeightsError(
+            f"{path}: weights not readable ({reason}); the file may be truncated, download it again"
+        ) from None
     except Exception as error:  # torch.load raises UnpicklingError for objects that weights_only refuses
         raise WeightsError(f"{path}: refused ({type(error).__name__}); it must hold tensors only") from None
 

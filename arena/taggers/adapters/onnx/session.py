@@ -65,7 +65,7 @@ def explain(message: str) -> str:
         return f"{version[0]} is too new for {runtime}; install a newer onnxruntime"
     if re.search(r"is not a registered function|No Op registered|NOT_IMPLEMENTED", message):
         return f"{runtime} does not have one of its operators ({line}); install a newer onnxruntime"
-    return f"{runtime} cannot open it, perhaps because it is truncated ({line}); download it again"
+    return f"{runtime} cannot open it ({line}); the file may be truncated, download it again"
 
 
 def first_line(message: str) -> str:
