@@ -80,7 +80,7 @@ def test_all_configurations_are_here() -> None:
 
 def test_a_stem_whose_patches_do_not_fit_the_positions_is_refused(tmp_path: Path) -> None:
     folder = write_checkpoint(tmp_path / "checkpoint", "SWModel18")
-    with pytest.raises(WeightsError, match=r"config\.json: cnn_stem makes 6 x 6 patches of 64 pixels, .* 4 x 4"):
+    with pytest.raises(WeightsError, match=r"config\.json: cnn_stem makes 6 x 6 patches from 64 pixels, .* 4 x 4"):
         load(folder)
 
 
@@ -157,7 +157,7 @@ def test_keys_that_are_not_used_are_named_in_a_note(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["CLIPLikeModel", "MaskedAutoEncoderViT", None, 3])
 def test_another_class_is_refused_by_name(name: object) -> None:
-    with pytest.raises(ValueError, match=f"class = {name!r}; this adapter runs the class ViT only"):
+    with pytest.raises(ValueError, match=f"class = {name!r}; only ViT is supported"):
         ViTConfig.of(TRAINER[DEFAULT]["config"] | {"class": name})
 
 

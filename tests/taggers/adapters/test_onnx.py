@@ -240,12 +240,10 @@ def test_several_outputs_are_told_apart_by_name(folder: Path) -> None:
     logits = opened(card_of(folder, output_name="logits", output="logits"))
     np.testing.assert_allclose(told.scores(pictures(told)), logits.scores(pictures(told)), atol=1e-6)
     with pytest.raises(
-        WeightsError, match=r"has 3 \(output 'flat'\); name one that fits as output_name: logits, prediction"
+        WeightsError, match=r"has 3 \(output 'flat'\); set output_name to one that fits: logits, prediction"
     ):
         opened(card_of(folder))
-    with pytest.raises(
-        WeightsError, match=r"no output is called 'predictions'.*output_name.* Did you mean prediction\?"
-    ):
+    with pytest.raises(WeightsError, match=r"has no output 'predictions'.*output_name.* Did you mean prediction\?"):
         opened(card_of(folder, output_name="predictions"))
 
 
@@ -349,7 +347,7 @@ def test_weights_in_a_further_file(onnx_folder: Wd, batch: int | None) -> None:
     data.write_bytes(data.read_bytes()[:20])
     assert_one_line(onnx_folder.folder, r"its external data file cannot be used")
     data.unlink()
-    assert_one_line(onnx_folder.folder, r"lie in model\.onnx\.data beside it, which is missing; fetch that file into")
+    assert_one_line(onnx_folder.folder, r"its external data \(model\.onnx\.data\) is missing; download it into")
 
 
 def test_weights_in_a_further_file_of_a_cache_with_links(onnx_folder: Wd, tmp_path: Path) -> None:

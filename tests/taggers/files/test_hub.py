@@ -264,7 +264,7 @@ def test_digests_are_recorded_and_hold(hub: SmallHub, tmp_path: Path, capsys: py
 @pytest.mark.parametrize(
     ("changes", "faults", "message"),
     [
-        ({}, [("HEAD", refuse(401, "GatedRepo"))], "is gated: ask for access at http"),
+        ({}, [("HEAD", refuse(401, "GatedRepo"))], "is gated; request access at http"),
         ({}, [("HEAD", refuse(403, "GatedRepo"))], "hf auth login, or set HF_TOKEN"),
         ({}, [("HEAD", refuse(401))], "the hub has no people/tiny, or it is private (the hub answered 401)"),
         ({"hub": "people/none"}, [], "the hub has no people/none, or it is private (the hub answered 404)"),

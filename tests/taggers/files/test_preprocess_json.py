@@ -105,8 +105,8 @@ def test_oppai_oracles_table_leaves_to_the_card_what_it_does_not_say(tmp_path: P
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"pre": []}, "none of test, stages, val in it"),
-        ({"test": [1]}, "no list of transforms"),
+        ({"pre": []}, "has none of test, stages, val"),
+        ({"test": [1]}, "is not a list of transforms"),
         ({"test": []}, "no transform that makes a square"),
         ({"test": [{"type": "resise", "size": [8, 8]}]}, "transform 'resise' is unknown. Did you mean resize"),
         ({"test": [{"type": "resize", "size": 8}]}, "resize to 8 scales only the shorter side"),

@@ -131,7 +131,7 @@ def test_deepdanbooru_keeps_the_old_names_for_new_ones_may_coincide(tmp_path: Pa
     ("form", "content", "message"),
     [
         ("selected_tags", "name,category,count\na,0,1\nb c,0,1\nb_c,0,1", r"tag 'b_c' is listed twice, also as 'b c'"),
-        ("selected_tags", "name,category,count\na,0,1\na,0,1", r"tag 'a' is listed twice; each needs"),
+        ("selected_tags", "name,category,count\na,0,1\na,0,1", r"tag 'a' is listed twice; each tag needs"),
         ("selected_tags", "name,category,count\na,zero,1", "category and count must be numbers in every row"),
         ("selected_tags", "name,category,count\na,0,inf", "category and count must be numbers"),
         ("selected_tags", 'name,category,count\n"a,0,1\nb,0,1', "row 1 is not as long as the header; is a quote left open"),
@@ -149,7 +149,7 @@ def test_deepdanbooru_keeps_the_old_names_for_new_ones_may_coincide(tmp_path: Pa
         ("tags_json", "[", "not readable JSON"),
         ("tags_json", "3", "a int instead of a table of tags"),
         ("tag_mapping", {"0": {"tag": "a"}, "x": {"tag": "b"}}, "the columns of tags must be whole numbers"),
-        ("tag_mapping", {"0": {"name": "a"}}, r"no tag at 0; each must be \{tag, category\}"),
+        ("tag_mapping", {"0": {"name": "a"}}, r"no tag at 0; each entry must be \{tag, category\}"),
         ("tag_mapping", {"0": "a"}, "a str instead of a table of tags"),
         ("camie_metadata", {"tag_mapping": {}}, "nothing instead of a table of tags"),
         ("config_tags", {"architectures": []}, "has no list tags"),
@@ -182,9 +182,7 @@ def test_without_a_word_of_the_card_the_layouts_file_is_read(tmp_path: Path) -> 
     told = find_tag_file(CARD, {"model.onnx": tmp_path, "x-metadata.json": tmp_path / "x-metadata.json"})
     assert told is not None
     assert told.format == "camie_metadata"
-    with pytest.raises(
-        WeightsError, match=r"model m: no list of tags among its files \(model.onnx\); name it in the card"
-    ):
+    with pytest.raises(WeightsError, match=r"model m: no tag list among its files \(model.onnx\); name it in the card"):
         read_tags(CARD, {"model.onnx": tmp_path})
     with pytest.raises(WeightsError, match=r"\[tags\] file = 'x.json' is not one of its files"):
         read_tags(replace(CARD, tags=TagFile("x.json", "tags_json")), {"model.onnx": tmp_path})

@@ -119,7 +119,7 @@ def test_a_config_may_hold_those_of_categories_or_of_tags(tmp_path: Path) -> Non
         ("thresholds_csv", "category,value\n3,0.5", "", "no column threshold"),
         ("thresholds_csv", "name,threshold\ngeneral,0.5", "", "no column category or tag"),
         ("thresholds_csv", "tag,threshold\nnan,0.5\nnan,0.6", "", "tag 'nan' is listed twice"),
-        ("threshold_json", PROFILES, "", "overall has balanced, high_recall; name one in the card"),
+        ("threshold_json", PROFILES, "", "overall has profiles balanced, high_recall; name one in the card"),
         ("threshold_json", PROFILES, "balancd", "overall has no profile 'balancd'. Did you mean balanced?"),
         ("threshold_json", {"general": {"balanced": {"threshold": True}}}, "", "threshold of category 'general' is True"),
         ("threshold_json", '{"general": NaN}', "", "threshold of category 'general' is nan"),

@@ -147,8 +147,8 @@ def test_what_is_not_to_be_had_says_what_to_download_and_where_to_put_it(
     assert result.returncode == 2
     assert len(result.stderr.strip().splitlines()) == 1, result.stderr
     wanted = ", ".join(changes.get("files", FILES))
-    assert f"Download {wanted} from {url or hub.url}/" in result.stderr
-    assert f"put them into {root / 'models' / 'tiny'}" in result.stderr
+    assert f"Or download {wanted} from {url or hub.url}/" in result.stderr
+    assert f" into {root / 'models' / 'tiny'}" in result.stderr
 
 
 def test_files_put_into_the_folder_are_used(tmp_path: Path) -> None:
