@@ -130,7 +130,7 @@ def test_bad_input_is_one_line_and_exit_2(
     for arguments, message in [
         (["run", "-m", "joytga"], "Did you mean joytag"),
         (["run", "-d", "dmeo"], "Did you mean demo?"),
-        (["run", "-m", f"x={joytag_folder}"], "no readable weights"),
+        (["run", "-m", f"x={joytag_folder}"], "weights not readable"),
         (["run", "-m", ","], "no model is named"),
         (["rnu"], "Did you mean run?"),
         (["run", "--batch-size", "0"], "neither auto nor a whole number from 1 to 65536"),

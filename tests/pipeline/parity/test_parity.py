@@ -144,7 +144,7 @@ def test_two_faults_at_once_are_both_named(port: Port, pictures: Path) -> None:
 
 
 def test_a_graph_that_would_get_a_second_sigmoid_is_refused_with_the_cause(port: Port, pictures: Path) -> None:
-    with pytest.raises(ScoresError, match="does this graph hold its own sigmoid"):
+    with pytest.raises(ScoresError, match="if the graph contains a sigmoid"):
         compare(port("a"), port("b", output="logits"), pictures)
 
 
