@@ -18,7 +18,7 @@ from arena.report.view_model.leaderboard import MODEL_STYLES
 from arena.report.view_model.slices import KINDS, OF_TAGS, Verdict, slice_verdict
 
 MOST_TICKS = 6
-"""Most steps of an axis; as many labels fit on a phone."""
+"""Most ticks of an axis; as many labels fit on a phone."""
 
 FOLDED_ROWS = 12
 """Number of slices from which the table of slices is folded, so that it does not hide the rest of the page."""
@@ -157,7 +157,7 @@ def _of_levels(levels: Sequence[Mapping[str, Any]], key: str, names: Sequence[st
     rows = []
     for level, models in zip(levels, values, strict=True):
         title = shown(level["level"])
-        size = f"{plural(level['images'], 'image', 'images')}, {count(level['dropped'])} left out"
+        size = f"{plural(level['images'], 'image', 'images')}, {count(level['dropped'])} excluded"
         rows.append(Row(title[0].upper() + title[1:], size, None, _dots(models, names, axis)))
     return Multiples(key, _name(key), axis, [Panel(_name(key), rows)])
 
