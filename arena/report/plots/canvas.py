@@ -89,7 +89,7 @@ def _settings(theme: Theme) -> Any:
 
 
 def new_figure(height: float) -> Figure:
-    """Return an empty figure, `WIDTH` by `height` inches. Parts are placed by hand: a layout engine takes longer than drawing."""
+    """Return an empty figure, `WIDTH` by `height` inches; no layout engine, because one takes longer than drawing."""
     return Figure(figsize=(WIDTH, height))
 
 
