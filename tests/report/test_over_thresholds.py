@@ -251,11 +251,11 @@ def test_a_tags_curves_are_its_counts_and_pass_through_its_own_point(opened: Ope
         scores = 2 * rows["tp"] / (2 * rows["tp"] + rows["fp"] + rows["fn"])
         place = int(np.argmax(scores))
         best.append(
-            f"{model}in hindsight {figure(scores.iloc[place])} at {place / 100:.2f}; {figure(own['f1'])} at its own"
+            f"{model}best in hindsight: F1 {figure(scores.iloc[place])} at {place / 100:.2f}; at its own threshold "
         )
     words = page.locator(".tag-curves .hindsight li").all_text_contents()
     assert all(text.startswith(start) for text, start in zip(words, best, strict=True))
-    assert "so no result" in page.text_content(".tag-curves .hint")
+    assert "(not a result)" in page.text_content(".tag-curves .hint")
 
 
 def test_a_tag_without_positives_or_that_a_model_lacks(opened: Opened, payload: Payload) -> None:

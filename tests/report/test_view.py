@@ -93,7 +93,7 @@ def test_the_page_of_a_result_says_what_it_decides(pair: Result) -> None:
     text = summary_markdown(pair)
     assert "**model-1 has the higher macro F1, micro F1 and mAP; on AP model-1 leads on " in text
     assert "\n## Thresholds\n" in text
-    assert "By tag, in hindsight (flatters)" in text
+    assert "By tag, best in hindsight (not a result)" in text
     own = pair.summary["models"]["model-0"]["regimes"]["own"]
     assert f"{figure(own['map'])} \\[{figure(own['map_low'])}, {figure(own['map_high'])}\\]" in text
 

@@ -188,7 +188,7 @@ def test_a_page_may_name_no_image(opened: Opened, payload: Payload) -> None:
     page = opened(payload)
     found = open_first(page)
     assert found.count() == 1
-    assert found.locator("h4").all_inner_texts() == ["Given where these were missed"] * 2
+    assert found.locator("h4").all_inner_texts() == ["Predicted where these tags were missed"] * 2
     assert page.locator("#suspects").count() == 0
 
 
