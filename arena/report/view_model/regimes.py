@@ -19,7 +19,7 @@ Words = tuple[str, str]
 REGIMES: dict[str, Words] = {
     "own": (
         "Own",
-        "The threshold given with -t, else that of the model's files or card, else 0.5; not chosen on these images.",
+        "The threshold given with -t, else that of the model's files or card, else 0.5; not chosen by this run.",
     ),
     "macro_f1": ("Global, by macro F1", "One threshold for all tags, with the highest macro F1; cross-fitted."),
     "micro_f1": ("Global, by micro F1", "One threshold for all tags, with the highest micro F1; cross-fitted."),
@@ -29,7 +29,8 @@ REGIMES: dict[str, Words] = {
     ),
     "category": (
         "By category",
-        f"One threshold per category, by macro F1; global below {MIN_CATEGORY_TAGS} compared tags; cross-fitted.",
+        "One threshold per category, by macro F1; the global one if a category has fewer than "
+        f"{MIN_CATEGORY_TAGS} compared tags; cross-fitted.",
     ),
     "precision_90": (
         f"Global, precision {100 * PRECISION:.0f} %",
@@ -37,7 +38,7 @@ REGIMES: dict[str, Words] = {
     ),
     "tag": (
         "By tag",
-        "One threshold per tag, by F1; rare tags are shrunk towards the average tag; cross-fitted.",
+        "One threshold per tag, by F1; those of rare tags are shrunk towards the average; cross-fitted.",
     ),
 }
 """Title and description of each threshold policy."""
