@@ -178,8 +178,7 @@ def _tags(result: Result, table: pd.DataFrame) -> dict[str, Any]:
         "compared": [bool(value) for value in shared["compared"]],
         "pairs": comparisons.tag_pairs(result, names),
         "models": {
-            name: {figure: column(_plain(rows[figure]).tolist()) for figure in (*TAG_COUNTS, *metrics)}
-            | _tag_intervals(rows)
+            name: {key: column(_plain(rows[key]).tolist()) for key in (*TAG_COUNTS, *metrics)} | _tag_intervals(rows)
             for name in result.models
             for rows in [table[table["model"] == name].set_index("truth_tag").reindex(names)]
         },
@@ -204,7 +203,7 @@ def _plain(values: "pd.Series[Any]") -> "pd.Series[Any]":
 
 def _tag_intervals(rows: pd.DataFrame) -> dict[str, list[float | int | None]]:
     """Return both ends of the intervals of each metric; empty if no tag has any."""
-    ends = [f"{figure}_{end}" for figure in TAG_INTERVALS for end in ("low", "high")]
+    ends = [f"{metric}_{end}" for metric in TAG_INTERVALS for end in ("low", "high")]
     if rows[ends].isna().all(axis=None):
         return {}
     return {end: [rounded(value) for value in rows[end].tolist()] for end in ends}

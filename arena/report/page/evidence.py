@@ -81,9 +81,9 @@ def by_interest(result: Result, tags: Mapping[str, Any]) -> list[str]:
     """
     table = result.tables["tag_differences"]
     largest: dict[str, float] = {}
-    for figure in TESTED:
-        decided = table[table[f"{figure}_q"].notna() & (table[f"{figure}_higher"] != "undetermined")]
-        sizes = decided[f"{figure}_difference"].abs()
+    for metric in TESTED:
+        decided = table[table[f"{metric}_q"].notna() & (table[f"{metric}_higher"] != "undetermined")]
+        sizes = decided[f"{metric}_difference"].abs()
         for tag, size in zip(decided["tag"].tolist(), sizes.tolist(), strict=True):
             largest[tag] = max(largest.get(tag, 0.0), size)
     changed = sorted((tag for tag in tags if tag in largest), key=lambda tag: -largest[tag])

@@ -34,12 +34,12 @@ def tag_verdicts(result: Result) -> list[dict[str, Any]]:
     table = result.tables["tag_differences"]
     found = []
     for (first, second), rows in table.groupby(["first", "second"], sort=False):
-        for figure in TESTED:
-            higher = rows[f"{figure}_higher"].where(rows[f"{figure}_q"].notna(), None)
+        for metric in TESTED:
+            higher = rows[f"{metric}_higher"].where(rows[f"{metric}_q"].notna(), None)
             counts = {"first": int((higher == first).sum()), "second": int((higher == second).sum())}
-            undetermined = int(rows[f"{figure}_q"].notna().sum()) - sum(counts.values())
+            undetermined = int(rows[f"{metric}_q"].notna().sum()) - sum(counts.values())
             found.append(
-                {"figure": figure, "models": [first, second], **counts, "undetermined": undetermined, "tags": len(rows)}
+                {"figure": metric, "models": [first, second], **counts, "undetermined": undetermined, "tags": len(rows)}
             )
     return found
 
@@ -94,8 +94,8 @@ def regimes(result: Result) -> list[dict[str, Any]]:
     models, tested = result.summary["models"], result.tables["differences"]
     names = next(iter(models.values()))["regimes"] if models else ()
     ends = ("", "_low", "_high")
-    keys = [f"{figure}{end}" for figure in THRESHOLDED for end in ends]
-    keys += [f"{figure}_tags" for figure in MACRO_THRESHOLDED]
+    keys = [f"{metric}{end}" for metric in THRESHOLDED for end in ends]
+    keys += [f"{metric}_tags" for metric in MACRO_THRESHOLDED]
     keys += ["lowest_threshold", "highest_threshold"]
     return [
         {

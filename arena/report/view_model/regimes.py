@@ -29,8 +29,10 @@ REGIMES: dict[str, Words] = {
     ),
     "category": (
         "By category",
-        "One threshold per category, by macro F1; the global one if a category has fewer than "
-        f"{MIN_CATEGORY_TAGS} compared tags; cross-fitted.",
+        (
+            "One threshold per category, by macro F1; the global one if a category has fewer than "
+            f"{MIN_CATEGORY_TAGS} compared tags; cross-fitted."
+        ),
     ),
     "precision_90": (
         f"Global, precision {100 * PRECISION:.0f} %",
