@@ -147,7 +147,7 @@ def test_pictures_beside_the_page_are_loaded_when_they_are_needed(
     assert sources == ["thumbnails/0", "thumbnails/f", "data:image/w"]
     policy = page.locator("meta[http-equiv]").get_attribute("content")
     assert "img-src data: 'self';" in policy
-    assert "the folder thumbnails beside it" in page.locator("footer").inner_text()
+    assert "the folder thumbnails next to it" in page.locator("footer").inner_text()
 
 
 def test_a_page_that_came_without_its_folder_shows_names_and_asks_once(opened: Opened, payload: Payload) -> None:
