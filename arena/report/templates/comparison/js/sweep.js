@@ -241,7 +241,7 @@ function shownSource(histograms, rows) {
     thresholds: EDGES,
     curves: histograms.map((one) => sweepOver(one, chosen)),
     own: models.map((_, model) => ownOver(model, chosen)),
-    description: `Over ${plural(chosen.length, "tag", "tags")} of ${count(data.compared_tags)}, at thresholds ${data.histograms.step} apart${others}.`,
+    description: `Over ${plural(chosen.length, "tag", "tags")} of ${count(data.compared_tags)}, at thresholds in steps of ${data.histograms.step}${others}.`,
   };
 }
 
