@@ -139,7 +139,7 @@ def test_a_model_run_is_held_against_an_index(leak: World, onnx_folder: Wd, caps
     assert code == 0, err
     told = read_result(leak.run).summary[CONTAMINATION]
     assert told["levels"][-1]["images"] + told["levels"][-1]["dropped"] == 30
-    assert "memory: Of 30 images against train.parquet" in " ".join(out.split())
+    assert "memory: 30 images were compared with train.parquet" in " ".join(out.split())
 
 
 def test_a_notebook_holds_scores_against_an_index_too(leak: World) -> None:
