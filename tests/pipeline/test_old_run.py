@@ -40,7 +40,7 @@ def test_its_reports_are_written_again(old: Path) -> None:
     assert (old / "summary.md").is_file()
     page = (old / "index.html").read_text()
     assert "resamples 20" in page
-    assert "tag groups not kept" in page
+    assert "tag groups not recorded" in page
 
 
 def test_it_is_compared_and_checked_with_its_own_settings(old: Path) -> None:

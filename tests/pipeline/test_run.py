@@ -312,7 +312,7 @@ def test_thresholds_of_single_tags_stand_in_a_card_too_and_what_is_unverified_is
     assert (found["tag_0"], found["tag_2"]) == (np.float32(0.01), 0.5)
     show_summary(folder)
     for text in (capsys.readouterr().out, (folder / "summary.md").read_text()):
-        assert "Unverified, not checked against their authors' own output: tiny." in text
+        assert "Unverified (output not compared with the authors' own output): tiny." in text
     card.write_text(card.read_text().replace("tag_0 =", "tag_1000 ="))
     with pytest.raises(ArenaError, match=r"model wd: no tag of it is called 'tag_1000'"):
         pipeline.run(models, str(drawn_dataset), tmp_path / "run2")
