@@ -80,7 +80,11 @@ def _notes(costs: Sequence[Cost]) -> list[str]:
             for cost in costs
             if cost.not_counted
         ),
-        *([f"unverified, not checked against their authors' own output: {', '.join(unverified)}"] if unverified else []),
+        *(
+            [f"unverified, not checked against their authors' own output: {', '.join(unverified)}"]
+            if unverified
+            else []
+        ),
         *(
             f"{cost.model}: too few batches for a 95th percentile of latency"
             for cost in costs
