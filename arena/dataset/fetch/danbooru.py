@@ -96,7 +96,7 @@ class Fetched:
         return "\n".join(lines)
 
 
-def _listed(counts: Counter[str]) -> str:
+def _listed(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{reason} {count}" for reason, count in sorted(counts.items()))
 
 
