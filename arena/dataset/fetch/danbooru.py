@@ -5,6 +5,7 @@ Source of the API: Danbooru's help page `help:api`; `page=b<ID>` returns posts o
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
