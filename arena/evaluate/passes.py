@@ -21,7 +21,7 @@ from arena.metrics.blocks import Block, Scored, labels_of, over_blocks
 from arena.metrics.bootstrap import Part, Plan, Resampled, Resampler, SliceRows
 from arena.metrics.counts import Floats, Integers, TagCounts, divide
 from arena.metrics.labels import Suspects
-from arena.metrics.tally import Ranked, Sampling, Tallies, Tally, tally
+from arena.metrics.tally import Ranked, Sampling, SweptModel, Tallies, Tally, tally
 from arena.metrics.threshold_replicates import ThresholdModel
 from arena.metrics.thresholds import (
     CHOICES,
@@ -198,8 +198,8 @@ def measure(
     with threadpool_limits(1, user_api="blas"):  # blocks already run in threads
         inspector = _Inspector(compared)
         tallies = tally(
-            [one.scored for one in models], truth.values, sweeps, effective, sampling=sampling,
-            inspect=inspector.look if sampling is not None else None, workers=workers, advance=advance,
+            [SweptModel(one.scored, *both) for one, *both in zip(models, sweeps, effective, strict=True)],
+            truth.values, sampling=sampling, inspect=inspector.look if sampling is not None else None, workers=workers, advance=advance,
         )  # fmt: skip
         uncertainty = None
         if sampling is not None:
