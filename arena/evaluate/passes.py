@@ -197,10 +197,9 @@ def measure(
     sampling = _sampling(truth, tag_slices) if settings.replicates else None
     with threadpool_limits(1, user_api="blas"):  # blocks already run in threads
         inspector = _Inspector(compared)
-        tallies = tally(
-            [SweptModel(one.scored, *both) for one, *both in zip(models, sweeps, effective, strict=True)],
-            truth.values, sampling=sampling, inspect=inspector.look if sampling is not None else None, workers=workers, advance=advance,
-        )  # fmt: skip
+        swept = [SweptModel(one.scored, *both) for one, *both in zip(models, sweeps, effective, strict=True)]
+        inspect = inspector.look if sampling is not None else None
+        tallies = tally(swept, truth.values, sampling=sampling, inspect=inspect, workers=workers, advance=advance)
         uncertainty = None
         if sampling is not None:
             with ThreadPoolExecutor(workers) as pool:
