@@ -119,7 +119,7 @@ def fetch(query: Query, folder: Path, *, client: Asker, progress: Progress | Non
         ArenaError: the folder holds something else, or the host is unreachable, refuses, or does not send posts.
     """
     progress = progress or Silent()
-    rated = {"rating_scheme": RATING_SCHEME} if _host(query).endswith(DANBOORU) else {}
+    rated = {"rating_scheme": RATING_SCHEME} if f".{_host(query)}".endswith(f".{DANBOORU}") else {}
     store = FetchFolder(folder, query.asked(), facts={"count": query.count, "arena": __version__, **rated})
     with store.opened(), progress.count("posts", max(query.count, store.checkpoint.posts), 0) as advance:
         images = ImageFetch(store, client, query.wish, advance)
