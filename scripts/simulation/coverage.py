@@ -255,8 +255,9 @@ def _by_band(tally: Tally, kind: str, metric: str, support: NDArray[Any], *colum
             tally.hold((kind, band_name(low, high), metric), *(column[band] for column in columns))
 
 
-def tally_differences(tally: Tally, result: Result, truths: Truths, first: str, second: str, label: str) -> None:
+def tally_differences(tally: Tally, result: Result, truths: Truths, pair: tuple[str, str], label: str) -> None:
     """Add all intervals of differences between two models; `label` says how these differ."""
+    first, second = pair
     table = result.tables["differences"]
     for row in _rows(table, first=first, second=second):
         true = [
