@@ -6,6 +6,7 @@ images, `per_tag` metrics of tags, `per_image` metrics of images, and `tables` a
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from arena.evaluate import per_tag as tag_tables
 from arena.evaluate.contamination import contamination_summary, contamination_table, level_slices
 from arena.evaluate.matching import Entry, close_over, match, scored_by_all
 from arena.evaluate.passes import Advance, Measured, measure, order_by_fold
+from arena.evaluate.per_tag import TagIntervals
 from arena.evaluate.slices import image_slices, tag_slices
 from arena.evaluate.summary import summarise
 from arena.metrics.counts import MIN_POSITIVES
@@ -72,9 +74,13 @@ def evaluate(
     by_tags = tag_slices(truth, compared, categories, settings)
     by_images = [*image_slices(truth, settings), *level_slices(against, settings)]
     measured = measure(truth, models, compared, by_tags, by_images, settings, advance)
-    found = aggregate.aggregate(measured, by_tags, by_images, settings)
+    intervals = [tag_tables.tag_intervals(measured, number) for number in range(len(measured.models))]
+    tag_differences = tag_tables.tag_differences(measured, intervals)
+    single = tag_tables.single_tags(measured, by_tags, intervals)
+    found = replace(aggregate.aggregate(measured, by_tags, by_images, settings), single_tags=single)
     names = [one.entry.name for one in models]
-    differences = aggregate.differences(found, names)
+    tests = {place: tag_tables.tests_of(tag_differences, truth.tags.names[by_tags[place].tags[0]]) for place in single}
+    differences = aggregate.differences(found, names, tests)
     provenance = {
         "schema": SCHEMA,
         **(run or {}),
@@ -89,18 +95,22 @@ def evaluate(
     return Result(
         provenance,
         summary,
-        {"differences": differences, "slices": tables.slices(found, names), **_tables(measured, settings), **more},
+        {
+            "differences": differences,
+            "slices": tables.slices(found, names),
+            "tag_differences": tag_differences,
+            **_tables(measured, intervals, settings),
+            **more,
+        },
     )
 
 
-def _tables(measured: Measured, settings: Settings) -> dict[str, pd.DataFrame]:
+def _tables(measured: Measured, intervals: Sequence[TagIntervals], settings: Settings) -> dict[str, pd.DataFrame]:
     """Return the tables of single tags and images, by the name of the file."""
-    intervals = [tag_tables.tag_intervals(measured, number) for number in range(len(measured.models))]
     return {
         "per_tag": tag_tables.per_tag(measured, intervals, settings),
         "sweep": tables.sweep(measured, settings),
         "tag_sweep": tables.tag_sweep(measured, settings),
-        "tag_differences": tag_tables.tag_differences(measured, intervals),
         "calibration": tables.reliability(measured),
         "errors": tables.errors(measured),
         "confusions": tables.confusions(measured),

@@ -1,9 +1,10 @@
 """Aggregate metrics with their intervals, and paired differences between models."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +17,7 @@ from arena.metrics import significance
 from arena.metrics.bootstrap import Resampled
 from arena.metrics.counts import Convention, Floats, Integers, Mean, TagCounts, divide, macro, micro
 from arena.metrics.intervals import Interval, resampled_interval, resampled_p
-from arena.metrics.registry import AGGREGATES, HEADLINES
+from arena.metrics.registry import AGGREGATES, HEADLINES, METRICS, TESTED
 from arena.results.recipe import Settings
 
 ALPHA = 0.05
@@ -61,6 +62,8 @@ class Aggregates:
         widening: float64 (models, targets), factor by which the spread of mAP grows when its bias is subtracted.
         unseen: float64 (models, targets), variance of macro precision that resamples do not show: see `unseen_variance`.
         paired_precision: of each pair of models; empty without resamples.
+        single_tags: target of one tag -> the intervals of that tag, by model and metric of a tag. A group of one tag has the
+            intervals of its tag.
     """
 
     targets: list[Target]
@@ -72,6 +75,7 @@ class Aggregates:
 
     unseen: Floats
     paired_precision: dict[tuple[int, int], "PairedMeans"]
+    single_tags: Mapping[int, Sequence[Mapping[str, Interval]]] = field(default_factory=dict)
 
     @cached_property
     def corrected(self) -> Floats:
@@ -84,7 +88,11 @@ class Aggregates:
         low, high = np.full((2, *self.estimates.shape), np.nan)
         if self.replicates is not None:
             for model, figure, place in np.ndindex(self.estimates.shape):
-                found = self.estimate([model], figure, {place: 1.0}).interval
+                base = METRICS[AGGREGATES[figure]].base
+                if place in self.single_tags:
+                    found = self.single_tags[place][model][base]
+                else:
+                    found = self.estimate([model], figure, {place: 1.0}).interval
                 low[model, figure, place], high[model, figure, place] = np.clip(found, 0, 1)
         return Interval(low, high)
 
@@ -219,6 +227,7 @@ def aggregate(
         known = np.isfinite(replicates[:, :-1])
         sums = np.where(known, replicates[:, :-1], 0.0).sum(-1)
         bias[:, :-1] = divide(sums, known.sum(-1)) - estimates[:, :-1]
+        bias[:, [METRICS[name].average == "micro" for name in AGGREGATES]] = 0  # a ratio of sums has next to none
     unseen = np.array([[_mean_variance(x, ~np.isnan(p)) for x, p in zip(*both, strict=True)]
                        for both in zip(thin, precisions, strict=True)])  # fmt: skip
     targets = [target._replace(tags=int(tags[:, -2, place].max())) for place, target in enumerate(targets)]
@@ -314,10 +323,21 @@ def small_sample(positives: NDArray[Any], power: int) -> float:
     return float(np.sqrt(grown.sum() / (1 / known).sum())) if len(known) else 1.0
 
 
-def differences(found: Aggregates, models: Sequence[str]) -> pd.DataFrame:
+TagTests = Mapping[tuple[str, str], Mapping[str, float]]
+"""Columns of `tag_differences` of one tag, by pair of models."""
+
+
+def differences(
+    found: Aggregates, models: Sequence[str], tests: Mapping[int, TagTests] = MappingProxyType({})
+) -> pd.DataFrame:
     """Return one row per target, metric and pair of models: difference, interval, p, and minimum detectable difference.
 
     Columns: `DIFFERENCE_COLUMNS`. Empty with one model or without resamples.
+
+    Args:
+        found: the aggregates.
+        models: names of the models.
+        tests: target of one tag -> the tests of that tag, whose interval and p it takes.
     """
     if found.replicates is None or len(models) < 2:
         return pd.DataFrame(columns=list(DIFFERENCE_COLUMNS))
@@ -328,13 +348,16 @@ def differences(found: Aggregates, models: Sequence[str]) -> pd.DataFrame:
                 seen = found.estimate([a, b], figure, {place: 1.0})
                 if np.isnan(seen.value):
                     continue
-                low, high = np.clip(seen.interval, -1, 1)
+                p = float(resampled_p(seen.value, seen.error, seen.resamples))
+                low, high = (float(end) for end in np.clip(seen.interval, -1, 1))
+                if place in tests and (base := METRICS[name].base) in TESTED:
+                    test = tests[place][models[a], models[b]]
+                    low, high, p = (test[f"{base}_{column}"] for column in ("low", "high", "p"))
                 rows.append(
                     {
                         "slice": target.slice, "value": target.value, "regime": target.regime, "figure": name,
                         "first": models[a], "second": models[b], "difference": seen.value,
-                        "low": float(low), "high": float(high), "standard_error": seen.error,
-                        "p": float(resampled_p(seen.value, seen.error, seen.resamples)),
+                        "low": low, "high": high, "standard_error": seen.error, "p": p,
                         "minimum_detectable": significance.minimum_detectable(seen.error),
                         "images": target.images, "tags": seen.tags,
                     }

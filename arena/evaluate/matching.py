@@ -71,15 +71,14 @@ class Matched:
 
 
 def describe_thresholds(entry: Entry) -> str:
-    """Return the thresholds of a model as text, such as `0.35, character 0.85` or `0.4, 9,225 tags their own`."""
+    """Return the thresholds of a model as text, such as `0.35, character 0.85` or `0.4, 9,225 set per tag`."""
     thresholds, tags = entry.thresholds, entry.scores.tags
     own = sum(name in thresholds.tags for name in tags.names)
     if own == len(tags):
-        return f"all {own:,} tags their own" if own > 1 else f"{thresholds.tags[tags.names[0]]:g}"
+        return f"all {own:,} set per tag" if own > 1 else f"{thresholds.tags[tags.names[0]]:g}"
     default = DEFAULT_THRESHOLD if thresholds.default is None else thresholds.default
     per_category = [f"{name} {value:g}" for name, value in thresholds.categories.items()]
-    single = [f"{own:,} {'tags their own' if own > 1 else 'tag its own'}"] if own else []
-    return ", ".join([f"{default:g}", *per_category, *single])
+    return ", ".join([f"{default:g}", *per_category, *([f"{own:,} set per tag"] if own else [])])
 
 
 def scored_by_all(truth: Truth, entries: Sequence[Entry]) -> tuple[Truth, dict[str, str]]:

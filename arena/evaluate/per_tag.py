@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import combinations
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -10,6 +10,7 @@ from scipy import special
 from scipy.sparse import csc_array, csr_array
 
 from arena.evaluate.passes import Measured, square_sums
+from arena.evaluate.slices import TagSlice
 from arena.metrics import intervals, significance
 from arena.metrics.counts import Floats, TagCounts, divide
 from arena.metrics.intervals import Interval
@@ -104,6 +105,31 @@ def tag_intervals(measured: Measured, number: int) -> TagIntervals:
             bias=ap_effects * tally.ap_bias,
         ),
     )
+
+
+def single_tags(
+    measured: Measured, slices: Sequence[TagSlice], intervals_of: Sequence[TagIntervals]
+) -> dict[int, list[dict[str, Interval]]]:
+    """Return the intervals of each slice that holds one tag, by model and metric; empty without resamples."""
+    if measured.uncertainty is None:
+        return {}
+    return {
+        place: [
+            {
+                name: Interval(*(end[model.chosen[one.tags[0]]] for end in interval))
+                for name, interval in within._asdict().items()
+            }
+            for model, within in zip(measured.models, intervals_of, strict=True)
+        ]
+        for place, one in enumerate(slices)
+        if len(one.tags) == 1
+    }
+
+
+def tests_of(table: pd.DataFrame, tag: str) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return the rows of `tag_differences` of one tag by pair of models."""
+    rows = table[table["tag"] == tag].to_dict("records")
+    return {(str(row["first"]), str(row["second"])): {str(key): value for key, value in row.items()} for row in rows}
 
 
 def design_effects(measured: Measured, number: int) -> Floats:

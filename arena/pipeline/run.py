@@ -1,4 +1,4 @@
-"""`arena run`: score a held-out dataset with every model, evaluate, and write a run folder."""
+"""`arena run`: score a held-out dataset with every model, evaluate the scores, and write a run folder."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,7 +31,7 @@ from arena.results.recipe import Sample
 from arena.taggers.predict import ImageSource
 
 DEMO_MODELS = ("joytag-demo", "wd14-demo")
-"""What `arena run` compares when nothing is named."""
+"""Models of `arena run` without arguments."""
 
 
 def run(
@@ -48,17 +48,18 @@ def run(
     command: str = "",
     progress: Progress = Silent(),
 ) -> Path:
-    """All stages: score the dataset with every model, count, write the run folder and its reports.
+    """Run all stages: score the dataset with every model, evaluate, and write the run folder and its reports.
 
     Args:
-        models: names of cards, or NAME=PATH.
-        output: the run folder; None is `runs/` and a name made of the models and the dataset.
-        limit: at most so many images, a random part told by `seed`.
+        models: names of cards, or `NAME=PATH`.
+        dataset: a dataset by name or frozen folder.
+        output: the run folder; None is a folder below `runs/` named after the models and the dataset.
+        limit: size of a random sample of the images, drawn with `seed`; None takes all images.
 
     Returns: the run folder.
     """
     started = provenance.now()
-    cards, beside = find_models(models, root), columns_of(find_metrics(scoring.published))
+    cards, published = find_models(models, root), columns_of(find_metrics(scoring.published))
     thresholds = own_thresholds({card.name: card.thresholds for card in cards}, scoring.thresholds)
     given = truth_of_dataset(read_frozen(find_dataset(dataset, root))).sampled(Sample(limit, seed))
     heldout = given.heldout
@@ -76,12 +77,12 @@ def run(
     result = evaluate_run(given.truth, entries, settings, progress, against)
     inputs = [*(one for entry in entries for one in model_inputs(models, entry)), *inputs_of(scoring)]
     recipe = make_recipe(given, settings, entries, inputs, command=command, started=started, against=against)
-    write_run(folder, result, recipe, heldout, showing, progress, beside)
+    write_run(folder, result, recipe, heldout, showing, progress, published)
     return folder
 
 
 def run_name(models: Sequence[str], dataset: str, limit: int | None, seed: int) -> str:
-    """The folder of a run that names none: `demo`, or `joytag-vs-wd14-on-dan`, with `-200-seed-3` for a sample.
+    """Default name of a run folder: `demo`, or `joytag-vs-wd14-on-dan`, with `-200-seed-3` for a sample.
 
     >>> run_name(["joytag", "new=./latest"], "dan", 200, 3)
     'joytag-vs-new-on-dan-200-seed-3'

@@ -1,4 +1,4 @@
-"""`arena score`: from scores that exist to a run folder; no model is loaded."""
+"""`arena score`: evaluate existing scores and write a run folder; no model is loaded."""
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -31,20 +31,23 @@ def score_files(
     command: str = "",
     progress: Progress = Silent(),
 ) -> Path:
-    """From scores of anywhere to a run folder; no model is loaded.
+    """Evaluate existing scores and write a run folder; no model is loaded.
 
     Args:
-        files: name -> `.npz` of scores, or the scores folder of an earlier run.
-        truth: `.npz` with `truth`, `tags`, `image_ids`; or else `dataset`, a name or a frozen folder.
+        files: model name -> `.npz` of scores, or the scores folder of an earlier run.
+        truth: an `.npz` with `truth`, `tags`, `image_ids`; None uses `dataset`.
+        dataset: a dataset by name or frozen folder; None is the demo dataset.
+
+    Returns: the run folder.
 
     Raises:
-        ArenaError: an index of training images is given, but no dataset that has hashes.
+        ArenaError: an input is missing or damaged, or an index of training images is given without a dataset that has hashes.
     """
     started = provenance.now()
     for name in files:
         check_name(name)
     thresholds = own_thresholds(thresholds_of_cards(files, root), scoring.thresholds)
-    beside = columns_of(find_metrics(scoring.published))
+    published = columns_of(find_metrics(scoring.published))
     make_folder(output)
     progress.note("reading the truth")
     given = read_truth(dataset or DEMO_DATASET if truth is None else truth, root)
@@ -54,7 +57,7 @@ def score_files(
         progress.note(f"{name}: reading {path}")
         own, scores = thresholds[name], read_scores_of(path)
         entries.append(Entry(name, name, scores, own.thresholds, own.source, describe_scores(path, scores)))
-    with ThreadPoolExecutor() as background:  # digests take seconds, and nothing waits for them until the end
+    with ThreadPoolExecutor() as background:  # digests take seconds and are needed only at the end
         digested = [background.submit(scores_input, name, path) for name, path in files.items()]
         digested_truth = background.submit(with_digest, given)
         settings = settings_of(scoring, given.folder, root)
@@ -64,5 +67,5 @@ def score_files(
         result.run["models"][one.name]["key"] = one.digest
     more = inputs_of(scoring)
     recipe = make_recipe(given, settings, entries, [*inputs, *more], command=command, started=started, against=against)
-    write_run(output, result, recipe, given.heldout, showing, progress, beside)
+    write_run(output, result, recipe, given.heldout, showing, progress, published)
     return output

@@ -206,7 +206,7 @@ def test_a_tags_own_threshold_comes_before_its_categorys_and_the_default() -> No
             (carried & predicted).sum(), (~carried & predicted).sum(), (carried & ~predicted).sum(),
         ]  # fmt: skip
     model = result.summary["models"]["a"]
-    assert model["threshold"] == "0.3, character 0.85, 3 tags their own"
+    assert model["threshold"] == "0.3, character 0.85, 3 set per tag"
     own = model["regimes"]["own"]
     assert (own["lowest_threshold"], own["highest_threshold"]) == (0.123, 0.85)
     assert own["macro_f1"] == pytest.approx(rows.loc[rows["compared"], "f1"].mean(), abs=1e-12)
@@ -221,7 +221,7 @@ def test_thousands_of_thresholds_make_no_sweep_longer() -> None:
     told = Thresholds(0.4, tags={name: float(value) for name, value in zip(names[1:], RNG.random(2999), strict=True)})
     result = evaluate(truth, [Entry("m", "m", scores, told, "file")], PLAIN)
     assert len(result.sweep) == 101 + len(FINE_STEPS)
-    assert result.summary["models"]["m"]["threshold"] == "0.4, 2,999 tags their own"
+    assert result.summary["models"]["m"]["threshold"] == "0.4, 2,999 set per tag"
     every = Thresholds(0.4, tags=dict.fromkeys(names, 0.25))
     summary = evaluate(truth, [Entry("m", "m", scores, every, "file")], PLAIN).summary
-    assert summary["models"]["m"]["threshold"] == "all 3,000 tags their own"
+    assert summary["models"]["m"]["threshold"] == "all 3,000 set per tag"

@@ -1,4 +1,4 @@
-"""What a run shows of its images: thumbnails, or names alone, or neither."""
+"""Display options of a run: thumbnails, only names of images, or neither."""
 
 import json
 import re
@@ -48,7 +48,7 @@ class Given(NamedTuple):
 
 @pytest.fixture(scope="module")
 def scored(tmp_path_factory: pytest.TempPathFactory) -> Given:
-    """Scores of two models that see much of the truth; the run has no thumbnails yet."""
+    """Scores of two models that correlate with the truth; the run has no thumbnails yet."""
     folder = tmp_path_factory.mktemp("showing")
     dataset = write_dataset(folder / "drawn")
     heldout = read_frozen(find_dataset(str(dataset)))
@@ -67,14 +67,14 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Given:
 
 @pytest.fixture
 def given(scored: Given, tmp_path: Path) -> Given:
-    """A copy of its own."""
+    """A separate copy."""
     for source in (scored.dataset, scored.run):
         shutil.copytree(source, tmp_path / source.name)
     return Given(tmp_path / "drawn", scored.files, tmp_path / "run")
 
 
 def show(given: Given, showing: Showing = Showing(), progress: Progress = Silent()) -> Path:
-    """What a run does once its figures are there."""
+    """The steps of a run after the evaluation."""
     result = read_result(given.run)
     show_images(result, given.run, read_frozen(find_dataset(str(given.dataset))), showing, progress)
     write_reports(result, given.run)

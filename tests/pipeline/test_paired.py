@@ -1,4 +1,4 @@
-"""Both sides on one ground: what is compared, and what is refused because it cannot be."""
+"""Paired evaluation: what is compared, and which entrants are refused as incomparable."""
 
 import shutil
 from pathlib import Path

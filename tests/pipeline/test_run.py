@@ -1,4 +1,4 @@
-"""The stages together, as a user runs them."""
+"""All stages together, as on the command line."""
 
 import json
 import os
@@ -78,7 +78,7 @@ def test_a_finished_run_is_scored_again_without_loading_a_model(
     notes = Notes()
     pipeline.run(models, str(drawn_dataset), tmp_path / "run", progress=notes)
     assert (tmp_path / "run/summary.json").read_bytes() == first
-    assert "tiny: all scores are there already" in notes.lines
+    assert "tiny: all scores exist already" in notes.lines
 
 
 def test_scores_are_made_again_when_weights_tags_images_or_precision_change(
@@ -89,14 +89,14 @@ def test_scores_are_made_again_when_weights_tags_images_or_precision_change(
     tags.write_text(tags.read_text().replace("tag_36", "tag_last"))
     notes = Notes()
     pipeline.run(models, str(drawn_dataset), tmp_path / "run", progress=notes)
-    assert "wd: all scores are there already" in notes.lines
-    assert "tiny: what was there is of other weights, images or settings; scoring again" in notes.lines
+    assert "wd: all scores exist already" in notes.lines
+    assert "tiny: the stored scores are of other weights, images or settings; scoring again" in notes.lines
     notes = Notes()
     pipeline.run(models, str(drawn_dataset), tmp_path / "run", progress=notes, compute=Compute(precision="bf16"))
-    assert "tiny: what was there is of other weights, images or settings; scoring again" in notes.lines
+    assert "tiny: the stored scores are of other weights, images or settings; scoring again" in notes.lines
     notes = Notes()
     pipeline.run(models, str(drawn_dataset), tmp_path / "run", progress=notes, limit=30)
-    assert "wd: what was there is of other weights, images or settings; scoring again" in notes.lines
+    assert "wd: the stored scores are of other weights, images or settings; scoring again" in notes.lines
 
 
 @pytest.mark.parametrize(
@@ -255,7 +255,7 @@ def test_thresholds_come_from_option_card_or_default(models: list[str], drawn_da
 
 
 def give_own_thresholds(wd: Wd, values: dict[str, str]) -> None:
-    """Write them as animetimm does: a column beside the tags, and a file of categories."""
+    """Write thresholds as animetimm does: a column next to the tags, and a file of categories."""
     path = wd.folder / "selected_tags.csv"
     header, *rows = path.read_text().splitlines()
     lines = [f"{header},best_threshold", *(f"{row},{values.get(row.split(',')[1], '')}" for row in rows)]
@@ -269,7 +269,7 @@ def test_thresholds_of_single_tags_go_from_file_to_page(
     give_own_thresholds(onnx_folder, own)
     folder = pipeline.run(models, str(drawn_dataset), tmp_path / "run", scoring=Scoring(Settings(min_positives=5)))
     model = json.loads((folder / "summary.json").read_text())["models"]["wd"]
-    told = "0.35, character 0.85, 19 tags their own"
+    told = "0.35, character 0.85, 19 set per tag"
     assert (model["threshold"], model["threshold_source"]) == (told, "file")
     rows = read_result(folder).tags_of("wd").set_index("tag")
     assert rows["threshold"].astype(str).to_dict() == {
@@ -288,13 +288,13 @@ def test_thresholds_of_single_tags_go_from_file_to_page(
     assert "tag_4" not in json.dumps(kept["models"]), "the thresholds themselves stand in per_tag.parquet"
     show_summary(folder)
     shown = {"page": (folder / "index.html").read_text(), "text": (folder / "summary.md").read_text()}
-    assert "<small>19 tags their own</small><small>from its files</small>" in shown["page"]
+    assert "<small>19 set per tag</small><small>from its files</small>" in shown["page"]
     assert [place for place, text in shown.items() if told not in text] == []
     lines = capsys.readouterr().out.splitlines()
     at = next(number for number, line in enumerate(lines) if line.startswith("wd"))
     assert lines[at].split()[1] == "0.35"
     assert lines[at + 1].split()[:2] == ["character", "0.85"]
-    assert lines[at + 2].strip() == "19 tags their own"
+    assert lines[at + 2].strip() == "19 set per tag"
 
 
 def test_thresholds_of_single_tags_stand_in_a_card_too_and_what_is_unverified_is_told(
@@ -307,12 +307,12 @@ def test_thresholds_of_single_tags_stand_in_a_card_too_and_what_is_unverified_is
     card.write_text(f'name = "x"\nadapter = "onnx"\nverified = true\n{files}[thresholds.tags]\ntag_0 = 0.01\n')
     folder = pipeline.run(models, str(drawn_dataset), tmp_path / "run")
     model = json.loads((folder / "summary.json").read_text())["models"]["wd"]
-    assert (model["threshold"], model["threshold_source"]) == ("0.5, 1 tag its own", "card")
+    assert (model["threshold"], model["threshold_source"]) == ("0.5, 1 set per tag", "card")
     found = read_result(folder).tags_of("wd").set_index("tag")["threshold"]
     assert (found["tag_0"], found["tag_2"]) == (np.float32(0.01), 0.5)
     show_summary(folder)
     for text in (capsys.readouterr().out, (folder / "summary.md").read_text()):
-        assert "Unverified, not checked against their authors' own output: tiny." in text
+        assert "Unverified (output not compared with the authors' own output): tiny." in text
     card.write_text(card.read_text().replace("tag_0 =", "tag_1000 ="))
     with pytest.raises(ArenaError, match=r"model wd: no tag of it is called 'tag_1000'"):
         pipeline.run(models, str(drawn_dataset), tmp_path / "run2")
@@ -404,7 +404,7 @@ def test_tag_groups_come_from_the_option_else_from_beside_the_truth_else_from_th
     assert found(Scoring(plain)) == {"animals": 2}
     other.write_text('[sky]\ntitle = "The sky"\ntags = ["sun", "moon"]\n[none]\ntags = ["moon"]\n')
     assert found(Scoring(plain, tag_groups=other)) == {"sky": 1}, "a group without a compared tag is no slice"
-    with pytest.raises(ArenaError, match="no file of tag groups can be read there"):
+    with pytest.raises(ArenaError, match="cannot read the tag groups"):
         found(Scoring(plain, tag_groups=tmp_path / "nowhere.toml"))
 
 

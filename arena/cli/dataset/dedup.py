@@ -23,7 +23,7 @@ from arena.cli.options import config_option, option, pictures_option, root_optio
     "--policy", type=click.Choice(["merge", "drop", "mark"]), default="merge",
     help="merge: keep the first with the tags of all; drop: keep the first unchanged; mark: keep all, marked.",
 )  # fmt: skip
-@option("--alternates", is_flag=True, default=False, help="Count other versions of a picture as duplicates.")
+@option("--alternates", is_flag=True, default=False, help="Count alternate versions of an image as duplicates.")
 @option("--output", "-o", required=True, type=click.Path(path_type=Path), help="New folder.", show_default=False)
 @root_option
 def dedup(

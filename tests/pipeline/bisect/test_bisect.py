@@ -1,4 +1,4 @@
-"""Bisection on real networks whose heads were broken for a tag, and on runs."""
+"""Bisection of real networks with a head broken for one tag, and of runs."""
 
 import json
 import shutil
@@ -35,7 +35,7 @@ LOST_AT = 3
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Five checkpoints of one network, of which those from `LOST_AT` on lost `TAG`; the truth is what the first one says."""
+    """Five checkpoints of one network; those from `LOST_AT` on lost `TAG`. The truth is the prediction of the first."""
     top = tmp_path_factory.mktemp("bisect")
     source = GOLDEN / "joytag-cnn-sine"
     weights = load_file(source / "model.safetensors")
@@ -181,7 +181,7 @@ def test_a_loss_within_the_margin_is_none(npz_specs: list[str], world: Path, tmp
 def test_bad_input_is_refused(world: Path, tmp_path: Path) -> None:
     specs = specs_of(world)
     for given, message in [
-        (specs[:1], "name two checkpoints or more"),
+        (specs[:1], "name two or more checkpoints"),
         ([specs[0], specs[0]], "c0 is named twice"),
         (["joytga", specs[0]], "Did you mean joytag"),
     ]:
@@ -189,5 +189,5 @@ def test_bad_input_is_refused(world: Path, tmp_path: Path) -> None:
             find_checkpoints(given)
     with pytest.raises(ArenaError, match=r"--tag tga_5: no tag of drawn\. Did you mean"):
         bench_of(specs, world, tmp_path, tag="tga_5")
-    with pytest.raises(ArenaError, match="--figure recall: a paired test is known for f1 and ap"):
+    with pytest.raises(ArenaError, match="--figure recall: only f1 and ap have a paired test"):
         bisect(bench_of(specs, world, tmp_path), figure="recall")

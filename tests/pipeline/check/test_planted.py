@@ -1,4 +1,4 @@
-"""Faults planted in the demo's models and runs: each gets its exit code, and its cause is named."""
+"""Faults planted in the demo's models and runs: each gives the expected exit code and cause."""
 
 import json
 import shutil
@@ -34,7 +34,7 @@ HOW = ("--bootstrap", REPLICATES, "--thumbnails", "none", "--device", "cpu", "--
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Where the baseline is `base`, a run of the demo's WD model."""
+    """A folder with the baseline `base`, a run of the demo's WD model."""
     folder = tmp_path_factory.mktemp("planted")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("arena.report.plots.write_plots", lambda result, folder: [])
@@ -49,9 +49,13 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     ("fault", "first", "also"),
     [
         ("weights noised", "the model's files differ", "the whole network is worse"),
-        ("tag list shifted by one", "the tag list is out of step with its columns", "shifted by +1 from 'geometry'"),
-        ("BGR missed", "colour channels are swapped", "its scores are the baseline's exactly"),
-        ("threshold halved", "the threshold is halved: 0.28, where the baseline has 0.56", "at the baseline's"),
+        (
+            "tag list shifted by one",
+            "the tag list does not match the columns of the scores",
+            "shifted by +1 from 'geometry'",
+        ),
+        ("BGR missed", "colour channels are swapped", "its scores equal the baseline's exactly"),
+        ("threshold halved", "the threshold is halved: 0.28; the baseline has 0.56", "with the baseline's thresholds"),
     ],
 )
 def test_a_planted_fault_fails_and_its_cause_stands_first_and_a_ci_server_is_told(
@@ -87,7 +91,7 @@ def test_a_candidate_that_is_the_baseline_again_passes_and_its_scores_are_kept(
     assert "canary" in (home / "check itself" / "check.json").read_text()
     code, again, err = arena(*given, capsys=capsys)
     assert code == 0
-    assert "all scores are there already" in err
+    assert "all scores exist already" in err
     assert told == again
 
 
@@ -165,4 +169,4 @@ def test_the_default_policy_is_shown_and_a_check_needs_both_sides(capsys: pytest
 def test_a_check_never_writes_over_what_it_judges(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = arena("check", "wd14-demo", "--baseline", home / "base", "-o", home / "base", *HOW, capsys=capsys)
     assert code == 2
-    assert "which is judged; name another folder" in err
+    assert "an input of this check; name another folder" in err
