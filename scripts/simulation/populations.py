@@ -13,13 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logit, ndtr, ndtri
 
+from arena.evaluate.passes import FINE_STEPS
 from arena.metrics.counts import Floats, Integers
 from arena.metrics.thresholds import CHOICES, Training, sweep_thresholds
 
 OWN_THRESHOLD = 0.37
-FINE_STEPS = (0.001, 0.002, 0.005, 0.995, 0.998, 0.999)
-"""Extra thresholds of the sweep of `arena.evaluate`."""
-
 SHARED = 0.6
 """Share of the noise that all taggers have in common."""
 
