@@ -355,8 +355,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the script."""
     parser = Options(__doc__)
     parser.add_size("--experiments", 400, tiny=2, help="experiments in each world")
-    parser.add_size("--images", 1_500, tiny=300, help="images of an experiment")
-    parser.add_size("--tags", 60, tiny=12, help="tags of an experiment")
+    parser.add_size("--images", 1_500, tiny=900, help="images of an experiment")
+    parser.add_size("--tags", 60, tiny=10, help="tags of an experiment")
     parser.add_size("--replicates", 500, tiny=50, help="resamples")
     parser.add_argument(
         "--minutes", type=float, default=0, help="start no experiment after this time (default no limit)"
