@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import pytest
 
+from arena.metrics import thresholds
 from arena.metrics.counts import CONVENTIONS, TagCounts, mean_terms, means_of_terms
 from arena.metrics.tally import Sampling
 from arena.metrics.threshold_replicates import LOWEST_SHARE, Drawn, ThresholdModel, changes, draw_block
@@ -148,25 +149,41 @@ def test_a_choice_by_macro_f1_varies_as_much_as_that_of_a_recount(regime: str, m
     found, expected = found_changes(model, weights)[regime], brute_changes(model, weights[UNITS], regime)
     for one, other in zip(found, expected, strict=True):
         assert one.std() == pytest.approx(other.std(), rel=0.2)
-        assert np.corrcoef(one, other)[0, 1] > 0.8
+        assert np.corrcoef(one, other)[0, 1] > 0.7
+
+
+def first_order_errors(regime: str, metrics: list[int]) -> list[float]:
+    """Errors of the changes of some metrics as shares of the changes, at two sizes of a perturbation of the weights.
+
+    All folds hold the same images, and the run's thresholds are far from those that the rule chooses.
+    """
+    labels, scores = np.tile(LABELS[:EACH], (FOLDS, 1)), np.tile(SCORES[:EACH], (FOLDS, 1))
+    model = model_of(labels, scores, {regime: np.full((FOLDS, TAGS), 10)})
+    assert not np.isin(10, model.counts.cross_fit(CHOICES[regime]).final)
+    errors, units = [], np.arange(IMAGES)
+    for size in (0.05, 0.02):
+        weights = (1 + size * np.random.default_rng(2).normal(size=(IMAGES, 4))).astype(np.float32)
+        found = found_changes(model, weights, units, labels=labels, scores=scores)[regime]
+        expected = brute_changes(model, weights, regime, labels=labels, scores=scores)
+        largest = np.abs(expected[metrics]).max()
+        assert largest > 0.01 * size, "the metrics do change"
+        np.testing.assert_allclose(found[3:], expected[3:], atol=1e-5)
+        errors.append(float(np.abs(found[metrics] - expected[metrics]).max() / largest))
+    return errors
 
 
 @pytest.mark.parametrize("regime", [name for name in CHOICES if name != "tag"])
 def test_macro_metrics_are_exact_to_first_order(regime: str) -> None:
-    """All folds hold the same images, and the run's thresholds are far from those that the rule chooses."""
-    labels, scores = np.tile(LABELS[:EACH], (FOLDS, 1)), np.tile(SCORES[:EACH], (FOLDS, 1))
-    model = model_of(labels, scores, {regime: np.full((FOLDS, TAGS), 25)})
-    assert not np.isin(25, model.counts.cross_fit(CHOICES[regime]).final)
-    errors, units = [], np.arange(IMAGES)
-    for size in (0.02, 0.01):
-        weights = (1 + size * np.random.default_rng(2).normal(size=(IMAGES, 4))).astype(np.float32)
-        found = found_changes(model, weights, units, labels=labels, scores=scores)[regime]
-        expected = brute_changes(model, weights, regime, labels=labels, scores=scores)
-        assert np.abs(expected[:3]).max() > 0.05 * size, "the metrics do change"
-        np.testing.assert_allclose(found[3:], expected[3:], atol=1e-5)
-        errors.append(np.abs(found[:3] - expected[:3]).max() / np.abs(expected[:3]).max())
+    errors = first_order_errors(regime, [1, 2] if regime == "precision_90" else [0, 1, 2])
     assert errors[0] < 0.05
-    assert errors[1] < 0.7 * errors[0] + 1e-3, "the error falls with the square of the perturbation"
+    assert errors[1] < 0.6 * errors[0], "the error falls with the square of the perturbation"
+
+
+def test_macro_precision_is_exact_to_first_order_where_a_tag_is_not_predicted() -> None:
+    """Some tags are not predicted at the thresholds of `precision_90`: the mean runs over the others."""
+    errors = first_order_errors("precision_90", [0])
+    assert errors[0] < 0.05
+    assert errors[1] < 0.6 * errors[0]
 
 
 def test_a_resample_that_is_the_sample_changes_nothing(model: ThresholdModel) -> None:
@@ -189,18 +206,15 @@ def test_blocks_do_not_matter(model: ThresholdModel, found: dict[str, np.ndarray
         np.testing.assert_allclose(change, found[name], atol=1e-5)
 
 
-def test_a_resample_without_a_threshold_that_is_precise_enough_is_undefined() -> None:
-    """One tag group reaches a precision of 0.9 only by a few images."""
+def test_a_resample_without_a_threshold_that_is_precise_enough_is_undefined(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(thresholds, "PRECISION", 0.95)  # hardly any threshold is
     model = model_of()
     assert UNREACHABLE not in model.chosen["precision_90"]
-    weights = WEIGHTS.copy()
-    false = UNITS[((SCORES >= 0.5) & ~LABELS).any(1)]
-    weights[false, 0] = 40
-    change = found_changes(model, weights)["precision_90"]
-    expected = brute_changes(model, weights[UNITS], "precision_90")
+    change = found_changes(model, WEIGHTS)["precision_90"]
+    expected = brute_changes(model, WEIGHTS[UNITS], "precision_90")
     assert np.isnan(change).tolist() == np.isnan(expected).tolist()
-    assert np.isnan(change[:, 0]).all()
-    assert not np.isnan(change[:, 1:]).all()
+    np.testing.assert_allclose(change[3:], expected[3:], atol=1e-6)
+    assert 0 < np.isnan(change[0]).sum() < RESAMPLES
     never = model_of(chosen={"precision_90": np.full((FOLDS, TAGS), UNREACHABLE)})
     assert np.isnan(found_changes(never, WEIGHTS)["precision_90"]).all()
 
