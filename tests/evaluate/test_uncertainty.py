@@ -178,9 +178,7 @@ def test_corrections_run_over_what_a_reader_sees_in_one_table() -> None:
         part = table.iloc[rows]
         assert part["figure"].nunique() >= 6
         np.testing.assert_allclose(part["p_adjusted"], significance.holm(part["p"].to_numpy()), atol=1e-12)
-    assert set(table[table["slice"] == "rating"].groupby("slice")["value"].nunique()) == {4}, (
-        "all values are one family"
-    )
+    assert table[table["slice"] == "rating"]["value"].nunique() > 1, "all values are one family"
     named = table["higher"] != "undetermined"
     assert named.tolist() == (table["p_adjusted"] <= ALPHA).tolist()
     assert (table["higher"] == np.where(table["difference"] > 0, table["first"], table["second"]))[named].all()
