@@ -58,6 +58,23 @@ def test_an_image_and_its_copy_say_no_more_than_the_image(three_ways: list[Resul
     assert (widths(single, "map") < 0.85 * widths(alone, "map")).all()
 
 
+def test_six_copies_of_an_image_say_no_more_of_a_precision_of_few_predictions() -> None:
+    """Tags that are predicted once or twice: the variance that resamples do not show is that of clusters, too."""
+    rng = np.random.default_rng(0)
+    labels = rng.random((120, 20)) < 0.1
+    predicted = np.where(labels, rng.random(labels.shape) < 0.25, rng.random(labels.shape) < 0.005)
+    names = tuple(f"t{n}" for n in range(20))
+    found = []
+    for copies in (1, 6):
+        groups = tuple(f"g{n}" for n in range(120) for _ in range(copies))
+        ids = [f"{group}-{n}" for n, group in enumerate(groups)]
+        scores = np.repeat(np.where(predicted, 0.9, 0.1), copies, axis=0).astype(np.float32)
+        truth = Truth.of(ids, TagSpace(names), np.repeat(labels, copies, axis=0), groups=groups)
+        found.append(evaluate(truth, [entry("m", ids, names, scores)], Settings(1, replicates=200, slices=())))
+    alone, copied = (widths(one, "macro_precision")[0] for one in found)
+    assert copied == pytest.approx(alone, rel=0.1)
+
+
 def test_so_it_is_with_differences(three_ways: list[Result]) -> None:
     alone, clustered, single = (
         one.tables["differences"].query("regime == 'own' and slice == 'all'") for one in three_ways

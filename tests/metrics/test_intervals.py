@@ -296,3 +296,9 @@ def test_an_agreeing_interval_by_hand() -> None:
     np.testing.assert_allclose(high, [0.5, -near, 0.4])
     kept = agreeing_interval(0.2, Interval(np.float64(0.1), np.float64(0.4)), np.nan)
     assert (float(kept.low), float(kept.high)) == (0.1, 0.4), "without a test the interval stays"
+
+
+@pytest.mark.parametrize("resamples", [25, 39, 1000])
+def test_a_difference_without_spread_agrees_with_its_test(resamples: int) -> None:
+    low, high = resampled_interval(1.0, 0.0, resamples)
+    assert (low > 0 or high < 0) == (resampled_p(1.0, 0.0, resamples) <= 0.05)
