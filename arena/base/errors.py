@@ -88,12 +88,12 @@ def refuse_twice(where: object, what: str, names: Sequence[str]) -> None:
 
     >>> refuse_twice("truth.npz", "image", ["a", "b", "a"])
     Traceback (most recent call last):
-    arena.base.errors.ArenaError: truth.npz: image 'a' is listed twice; each needs a name of its own
+    arena.base.errors.ArenaError: truth.npz: image 'a' is listed twice; each needs a unique name
     """
     last = {name: place for place, name in enumerate(names)}
     if len(last) != len(names):
         twice = next(name for place, name in enumerate(names) if last[name] != place)
-        raise ArenaError(f"{where}: {what} {twice!r} is listed twice; each needs a name of its own")
+        raise ArenaError(f"{where}: {what} {twice!r} is listed twice; each needs a unique name")
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -50,7 +50,7 @@ def model_cards(root: Path | None = None) -> dict[str, ModelCard]:
 
 
 def model_groups(root: Path | None = None) -> dict[str, tuple[str, ...]]:
-    """Return every group of models by name; a user's group hides a bundled one. A group of one is an alias of its model.
+    """Return every group of models by name; a user's group replaces a bundled one. A group of one model is an alias of it.
 
     Raises:
         ArenaError: a group is not a list of names.
@@ -180,11 +180,11 @@ def _local_card(name: str, folder: Path, cards: Mapping[str, ModelCard]) -> Mode
         return replace(read_model_card(folder / CARD_FILE), name=name)
     for files, family in LAYOUTS:
         if all((folder / file).exists() for file in files):
-            kin = cards[family]
+            template = cards[family]
             return replace(
-                kin, name=name, title=name, folder=folder.resolve(), hub=None, revision=None, sha256={},
+                template, name=name, title=name, folder=folder.resolve(), hub=None, revision=None, sha256={},
                 licence="unknown", trained_until="unknown", verified=False, fingerprint=None, tag_count=0,
-                notes=f"local folder, read as {kin.name}",
+                notes=f"local folder, read as {template.name}",
                 files=files,
             )  # fmt: skip
     wanted = "; or ".join(", ".join(files) for files, _ in LAYOUTS)

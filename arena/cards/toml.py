@@ -18,7 +18,7 @@ def load_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ArenaError(f"{path}: no readable TOML ({error})") from None
+        raise ArenaError(f"{path}: not valid TOML ({error})") from None
 
 
 _MISSING: Any = object()

@@ -80,7 +80,7 @@ def use_config(ctx: click.Context, param: click.Parameter, path: Path | None) ->
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ArenaError(f"--config {path}: no readable TOML ({error})") from None
+        raise ArenaError(f"--config {path}: not valid TOML ({error})") from None
     verb = str(ctx.info_name)
     verbs = ctx.parent.command.commands if ctx.parent and isinstance(ctx.parent.command, click.Group) else {}
     own = table.pop(verb, {}) if isinstance(table.get(verb, {}), dict) else None
@@ -91,7 +91,7 @@ def use_config(ctx: click.Context, param: click.Parameter, path: Path | None) ->
     for key, value in ({verb: None} if own is None else table | own).items():
         name = key.replace("-", "_")
         if name not in options or isinstance(value, dict):
-            raise ArenaError(f"--config {path}: {key} is no option of {verb}. {nearest(key, options)}")
+            raise ArenaError(f"--config {path}: {verb} has no option {key}. {nearest(key, options)}")
         several = bool(getattr(options[name], "multiple", False)) or options[name].nargs == -1
         defaults[name] = _as_typed(value, several)
     ctx.default_map = {**(ctx.default_map or {}), **defaults}

@@ -70,7 +70,7 @@ def _show(one: "Published", convention: str | None) -> None:
 
     facts = _facts(one, convention)
     images = "images unknown" if one.images is None else f"{one.images:,} images"
-    made = {"counts": "means from counts", "figures": "means of the tags' figures", "file": "the file's own means"}
+    made = {"counts": "means from counts", "figures": "means of the tags' metrics", "file": "the file's own means"}
     click.echo(one_line(f"{one.name}: {one.format} ({one.source}), {images}, {len(one.tags):,} tags"))
     click.echo(f"  threshold {facts['threshold']}; {made[str(facts['made_of'])]}, convention {facts['convention']}")
     for key in AGGREGATES:

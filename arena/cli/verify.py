@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 def verify(model: str, device: str, precision: str, expect: str | None, as_json: bool, root: Path | None) -> None:
     """Load a model, score the bundled canary images, and print their highest tags and a fingerprint.
 
-    The fingerprint is the same on other machines, ports and releases, except for the last digits of the arithmetic. It is
-    compared with --expect, or else with the card (fingerprint = "..."), with a tolerance for the last digits. Exits with 1 if
-    it differs, with 4 if it belongs to another model or other images.
+    The fingerprint is the same on other machines, ports and releases, except for floating-point error. It is compared with
+    --expect, or else with the card (fingerprint = "..."), with a tolerance for that error. Exits with 1 if it differs, with 4
+    if it belongs to another model or other images.
 
     Example: arena verify joytag-demo
     """
@@ -57,9 +57,9 @@ def verify(model: str, device: str, precision: str, expect: str | None, as_json:
     if expected and agreement:
         detail = f"sums of scores differ by at most {agreement.largest:.4f} ({agreement.tolerance:g} is allowed)"
         if not agreement.equal:
-            raise FailedError(f"{card.name}: not as {expected.by} expects: {detail}")
+            raise FailedError(f"{card.name}: the fingerprint differs from that of {expected.by}: {detail}")
         if not as_json:
-            click.echo(f"as {expected.by} expects: {detail}")
+            click.echo(f"the fingerprint matches that of {expected.by}: {detail}")
     if not as_json:
         _explain_recording(card, examined)
 
@@ -104,7 +104,9 @@ def _show(examined: "Examined") -> None:
         highest = ", ".join(f"{tag} {score:.3f}" for tag, score in zip(image.tags, image.scores, strict=True))
         click.echo(one_line(f"  {image.image_id}: {highest}"))  # a tag may contain terminal control codes
     if examined.spread < 0.01:
-        click.echo("the scores hardly differ between the images: does the network see them, and are the weights in it?")
+        click.echo(
+            "the scores hardly differ between the images; check the input scaling and that the weights are loaded"
+        )
     click.echo(f"fingerprint {examined.fingerprint}")
 
 

@@ -7,20 +7,20 @@ from arena.base.errors import ArenaError, nearest
 from arena.cards import roots
 
 BLACKLISTS: Mapping[str, str] = {"danbooru-meta": "danbooru_meta.csv"}
-"""Blacklists that ship with the project, by the name that an option takes -> file below `datasets/`."""
+"""Name of each bundled blacklist, as `--blacklist` takes it -> file below `datasets/`."""
 
 
 def find_blacklist(spec: str, root: Path | None = None) -> Path:
-    """The file of a blacklist that ships with the project, by its name, or any file by its path.
+    """Return the file of a bundled blacklist by name, or any file by path.
 
     Raises:
-        ArenaError: neither; the nearest names are suggested.
+        ArenaError: no bundled blacklist and no file of that name; the message suggests the nearest names.
     """
     if spec in BLACKLISTS:
         places = [place / "datasets" / BLACKLISTS[spec] for place in roots(root)]
         return next((place for place in places if place.exists()), places[-1])
     if not Path(spec).is_file():
         raise ArenaError(
-            f"--blacklist {spec}: no such file, and no blacklist of that name. {nearest(spec, BLACKLISTS)}"
+            f"--blacklist {spec}: no such file, and no bundled blacklist of that name. {nearest(spec, BLACKLISTS)}"
         )
     return Path(spec)

@@ -1,4 +1,4 @@
-"""Labels of a dataset with canonical names, with implied tags and without tags that are not labels."""
+"""Canonicalise the labels of a dataset: resolve aliases, add implied tags, remove blacklisted tags."""
 
 import shutil
 from collections import Counter
@@ -17,33 +17,36 @@ from arena.tags import UNKNOWN_CATEGORY, TagRelations
 from arena.tags.exports import RELATION_FILES, write_relations
 
 WRITTEN = ("dataset.toml", "images.parquet", "tags.csv", *RELATION_FILES)
-"""Files of a dataset folder that are written anew; every other one beside them is taken over."""
+"""Files of a dataset folder that are written again; every other file of the folder is copied."""
 
 NAMED_FINDINGS = 20
-"""Findings that a card holds; it counts the others."""
+"""Number of findings that a card lists; further ones are only counted."""
 
 
 class Canonical(NamedTuple):
-    """A truth that obeys its relations."""
+    """Result of `canonicalise`: labels that are consistent with the tag relations."""
 
     images: pd.DataFrame
-    """As before, with other `tags`."""
+    """The rows of the dataset, with canonical `tags`."""
     tags: list[tuple[str, str]]
     """(name, category), sorted."""
     relations: TagRelations
-    """What matters for these tags."""
+    """The relations that concern these tags."""
     step: dict[str, Any]
-    """What was done, for the card."""
+    """The row of `[[steps]]` for the card: what was changed."""
 
 
 def canonicalise(dataset: HeldOut, relations: TagRelations, categories: Mapping[str, str] | None = None) -> Canonical:
-    """Give every image its canonical tags with what they imply, less the blacklist.
+    """Replace the tags of every image by their canonical names, add implied tags, and remove blacklisted tags.
 
-    No image is dropped: one without a tag left is still an example of what it does not show.
+    No image is dropped: an image without any tag left is still a negative of every tag.
 
     Args:
-        relations: all that are known, the dataset's own among them.
-        categories: of tags that come in by implication; a tag of the dataset keeps its own.
+        relations: all relations to apply, including those of the dataset.
+        categories: category of each tag that an implication may add; a tag of the dataset keeps its category.
+
+    Raises:
+        ArenaError: the blacklist removes every tag.
     """
     done: Counter[str] = Counter()
     closed = [_close(names, relations, done) for names in dataset.images["tags"]]
@@ -57,10 +60,10 @@ def canonicalise(dataset: HeldOut, relations: TagRelations, categories: Mapping[
         for name in sorted(wanted - relations.blacklist.keys())
     ]
     if not tags:
-        raise ArenaError(f"{dataset.card.folder}: the blacklist leaves no tag; name fewer")
+        raise ArenaError(f"{dataset.card.folder}: the blacklist leaves no tag; use a shorter blacklist")
     why = (
         f"{done['renamed']} labels renamed by aliases, {done['implied']} added by implications, "
-        f"{done['blacklisted']} taken out by the blacklist; {done['bare']} images are left without a tag"
+        f"{done['blacklisted']} removed by the blacklist; {done['bare']} images are left without a tag"
     )
     kept = relations.about(wanted | dataset.relations.blacklist.keys())
     step = {"name": "tags", "kept": len(dataset), "dropped": 0, "why": why}
@@ -70,21 +73,21 @@ def canonicalise(dataset: HeldOut, relations: TagRelations, categories: Mapping[
 def write_canonical(
     dataset: HeldOut, made: Canonical, output: Path, *, name: str = "", progress: Progress = Silent()
 ) -> str:
-    """Write the dataset with its new truth into a folder of its own, whole or not at all.
+    """Write the dataset with its new labels to a new folder, completely or not at all.
 
-    Image files are hard-linked, and copied where that fails; other files beside the card are copied.
+    Image files are hard-linked, or copied if that fails. Other files of the dataset folder are copied.
 
     Args:
-        name: of the new set; empty takes the folder's.
+        name: name of the new dataset; empty: the name of the folder.
 
-    Returns: the digest of the new set.
+    Returns: the digest of the new dataset.
 
     Raises:
-        ArenaError: the folder is there already, the name cannot be one, or an image lies outside the dataset.
+        ArenaError: the folder exists already, the name is invalid, or an image lies outside the dataset.
     """
     check_name(name or output.name)
     if output.exists():
-        raise ArenaError(f"--output {output}: is there already; name another folder")
+        raise ArenaError(f"--output {output}: exists already; name another folder")
     part = output.with_name(output.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
@@ -96,7 +99,7 @@ def write_canonical(
 
 
 def _close(names: list[str], relations: TagRelations, done: Counter[str]) -> list[str]:
-    """The tags of one image, sorted; counts what was changed."""
+    """Return the canonical tags of one image, sorted, and add the numbers of changes to `done`."""
     direct = {relations.canonical(name) for name in names}
     closed = relations.close(names)
     done["renamed"] += sum(relations.canonical(name) != name for name in names)
@@ -107,21 +110,21 @@ def _close(names: list[str], relations: TagRelations, done: Counter[str]) -> lis
 
 
 def _card(dataset: HeldOut, made: Canonical, name: str) -> dict[str, Any]:
-    """The card of before, with the step and what was found wrong with the relations."""
+    """Return the card of the dataset with the new step and the findings about the relations."""
     kept = {key: value for key, value in dataset.card.facts.items() if key not in ("digest", "images", "tag_findings")}
     return {**kept, "name": name, "steps": [*kept.pop("steps", []), made.step], **told_findings(made.relations)}
 
 
 def told_findings(relations: TagRelations) -> dict[str, Any]:
-    """What a card says was wrong with the relations; nothing where nothing was."""
-    told = [{"found": text} for text in relations.findings[:NAMED_FINDINGS]]
+    """Return the findings about the relations as entries of the card; empty if there are none."""
+    findings = [{"found": text} for text in relations.findings[:NAMED_FINDINGS]]
     if len(relations.findings) > NAMED_FINDINGS:
-        told.append({"found": f"and {len(relations.findings) - NAMED_FINDINGS} more"})
-    return {"tag_findings": told} if told else {}
+        findings.append({"found": f"and {len(relations.findings) - NAMED_FINDINGS} more"})
+    return {"tag_findings": findings} if findings else {}
 
 
 def _take_over(dataset: HeldOut, folder: Path, progress: Progress) -> None:
-    """Every image, and the files beside the card that are not written anew."""
+    """Link every image, and copy the files of the dataset folder that are not written again."""
     source = dataset.card.folder
     for path in sorted(source.iterdir()):
         if path.is_file() and not path.is_symlink() and path.name not in WRITTEN:
@@ -129,6 +132,6 @@ def _take_over(dataset: HeldOut, folder: Path, progress: Progress) -> None:
     with progress.count("images", len(dataset), 0) as advance:
         for path in dataset.images["path"]:
             if not is_inside(path):
-                raise ArenaError(f"{source}: image {path!r} lies outside the folder; take it out of images.parquet")
+                raise ArenaError(f"{source}: image {path!r} lies outside the folder; remove it from images.parquet")
             place(source / path, folder / path)
             advance(1)

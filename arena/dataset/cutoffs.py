@@ -1,7 +1,7 @@
-"""Until when a tagger's training data goes: what comes after it is held out for that tagger.
+"""Training cut-offs: images posted after the end of a tagger's training data are held out for that tagger.
 
-A model's card says so in `trained_until`, in one of three ways: a post (`Danbooru post 7,220,105`), a published snapshot
-(`Danbooru2021`), or a day (`2022-05-01`). Anything else cannot be compared with an image.
+A model's card records the cut-off in `trained_until`, in one of three forms: a post (`Danbooru post 7,220,105`), a published
+snapshot (`Danbooru2021`), or a day (`2022-05-01`). Any other text cannot be compared with an image.
 """
 
 import re
@@ -18,10 +18,10 @@ from arena.cards import ModelCard
 
 @dataclass(frozen=True)
 class Cutoff:
-    """The last post and the last day that a tagger may have seen; None where it is not known by that.
+    """The last post and the last day of a tagger's training data; None if that one is not known.
 
     Attributes:
-        said: as the card says it.
+        said: the text of the card.
     """
 
     said: str
@@ -33,7 +33,7 @@ SNAPSHOTS = {
     "Danbooru2020": Cutoff("Danbooru2020", 4_279_845, date(2020, 12, 31)),
     "Danbooru2021": Cutoff("Danbooru2021", 5_020_995, date(2021, 12, 31)),
 }
-"""Last post and last day of the published snapshots. Source: gwern.net, the pages of both."""
+"""Last post and last day of the published snapshots. Source: the page of each snapshot on gwern.net."""
 
 _POST = re.compile(r"\bpost #?(\d[\d,]*)", re.IGNORECASE)
 _SNAPSHOT = re.compile(r"\bDanbooru ?(20\d\d)\b", re.IGNORECASE)
@@ -41,7 +41,7 @@ _DAY = re.compile(r"\b(\d{4}-\d{2}-\d{2})\b")
 
 
 def read_cutoff(said: str) -> Cutoff | None:
-    """What `trained_until` of a card says, or None where it names neither a post, nor a known snapshot, nor a day.
+    """Parse `trained_until` of a card; None if it names neither a post, nor a known snapshot, nor a day.
 
     >>> read_cutoff("Danbooru post 7,220,105")
     Cutoff(said='Danbooru post 7,220,105', post_id=7220105, day=None)
@@ -61,10 +61,10 @@ def read_cutoff(said: str) -> Cutoff | None:
 
 
 def cutoffs(cards: Sequence[ModelCard]) -> list[Cutoff]:
-    """The cut-off of every model.
+    """Return the cut-off of every model.
 
     Raises:
-        ArenaError: a card that says none.
+        ArenaError: a card records no cut-off that can be parsed.
     """
     found = [read_cutoff(card.trained_until) for card in cards]
     for card, cutoff in zip(cards, found, strict=True):
@@ -77,19 +77,19 @@ def cutoffs(cards: Sequence[ModelCard]) -> list[Cutoff]:
 
 
 def last_post(known: Sequence[Cutoff]) -> int | None:
-    """The post after which an image is held out for all of these; None where one is known by its day only."""
+    """Return the post after which an image is held out for all models; None if a cut-off has no post."""
     posts = [cutoff.post_id for cutoff in known if cutoff.post_id is not None]
     return max(posts) if len(posts) == len(known) else None
 
 
 def last_day(known: Sequence[Cutoff]) -> date | None:
-    """The day after which an image is held out for all of these; None where one is known by its post only."""
+    """Return the day after which an image is held out for all models; None if a cut-off has no day."""
     days = [cutoff.day for cutoff in known if cutoff.day is not None]
     return max(days) if len(days) == len(known) else None
 
 
 def moments(column: "pd.Series[Any]") -> "pd.Series[Any]":
-    """Moments in UTC, of a column of dates, of ISO 8601 text or of seconds since 1970; NaT where it is none of these.
+    """Convert a column of dates, of ISO 8601 text or of seconds since 1970 to UTC timestamps; NaT for any other value.
 
     >>> moments(pd.Series(["2024-05-31T01:00:00+02:00", "soon"])).tolist()
     [Timestamp('2024-05-30 23:00:00+0000', tz='UTC'), NaT]

@@ -15,22 +15,22 @@ from arena.dataset.selection import INCLUDED_FOR, RANDOM
 from arena.tags import TagRelations, TagSpace
 
 SUPPORT_BOUNDS = (0, 1, 3, 10, 30, 100, 300, 1_000, 10_000)
-"""Where the classes of tags by number of images begin; the last has no end."""
+"""Lower bounds of the support classes (tags by number of images); the last class has no upper bound."""
 
 QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
-"""Of which sizes are told: least, quartiles, most."""
+"""Reported quantiles of sizes: minimum, quartiles, maximum."""
 
 BLOCK_TAGS = 256
-"""Tags whose pairs are counted at a time: 256 columns of counts against 10,000 tags are 20 MB."""
+"""Tags whose pairs are counted in one block: 256 columns of counts for 10,000 tags take 20 MB."""
 
 
 class TagPair(NamedTuple):
-    """Two tags that go together.
+    """Two tags that occur together.
 
     Attributes:
-        images: that carry both.
-        lift: how often both occur for once that they would if they were independent.
-        phi: correlation of the two, -1 to 1.
+        images: number of images that carry both.
+        lift: observed number of images with both, divided by the number expected if the tags were independent.
+        phi: correlation of the two tags, -1 to 1.
     """
 
     first: str
@@ -41,11 +41,11 @@ class TagPair(NamedTuple):
 
 
 def describe(heldout: HeldOut, *, min_positives: int = 10, pairs: int = 20) -> dict[str, Any]:
-    """Everything that is told of a dataset, as plain values that JSON can hold.
+    """Return the description of a dataset as plain JSON values.
 
     Args:
-        min_positives: images that a tag needs to enter the pairs.
-        pairs: how many pairs are listed.
+        min_positives: least number of images of a tag for it to enter the pairs.
+        pairs: number of pairs that are listed.
     """
     truth = heldout.truth
     support: NDArray[np.int64] = np.asarray(truth.values.sum(axis=0)).ravel().astype(np.int64)
@@ -81,14 +81,14 @@ def describe(heldout: HeldOut, *, min_positives: int = 10, pairs: int = 20) -> d
 def strongest_pairs(
     values: csc_array, tags: TagSpace, relations: TagRelations, *, min_positives: int, most: int
 ) -> list[TagPair]:
-    """The pairs of tags of the highest phi, both with enough images and neither implied by the other.
+    """Return the pairs of tags with the highest phi; both tags have enough images, and neither implies the other.
 
-    A tag that every image carries correlates with nothing (phi is 0/0) and is left out.
+    A tag that every image carries has no correlation (phi is 0/0) and is left out.
 
     Args:
         values: bool (images, tags).
 
-    Returns: at most `most` pairs, by phi from the highest, ties in order of the tags.
+    Returns: at most `most` pairs of positive phi, the highest phi first, ties in order of the tags.
 
     >>> values = csc_array(np.array([[1, 1, 0], [1, 1, 0], [0, 0, 1], [0, 0, 0]], bool))
     >>> strongest_pairs(values, TagSpace(("a", "b", "c")), TagRelations(), min_positives=1, most=1)
@@ -123,7 +123,7 @@ def _implied(first: str, second: str, relations: TagRelations) -> bool:
 
 
 def _tags(tags: TagSpace, support: NDArray[np.int64]) -> list[dict[str, Any]]:
-    """Every tag with its images, by number of images, then name."""
+    """Return every tag with its number of images, sorted by that number, then by name."""
     order = sorted(range(len(tags)), key=lambda column: (-support[column], tags.names[column]))
     return [
         {"name": tags.names[column], "category": tags.category(column), "images": int(support[column])}
@@ -132,19 +132,19 @@ def _tags(tags: TagSpace, support: NDArray[np.int64]) -> list[dict[str, Any]]:
 
 
 def _categories(tags: TagSpace, support: NDArray[np.int64]) -> list[dict[str, Any]]:
-    """A row a category: its tags, and how often any of them is carried."""
+    """Return a row for each category: its number of tags, and the number of labels (image, tag) of these tags."""
     names = [tags.category(column) for column in range(len(tags))]
-    carried: Counter[str] = Counter()
+    labels: Counter[str] = Counter()
     for name, images in zip(names, support.tolist(), strict=True):
-        carried[name] += images
+        labels[name] += images
     return [
-        {"category": name, "tags": count, "labels": carried[name]}
+        {"category": name, "tags": count, "labels": labels[name]}
         for name, count in sorted(Counter(names).items(), key=lambda item: (-item[1], item[0]))
     ]
 
 
 def _support_classes(support: NDArray[np.int64]) -> list[dict[str, Any]]:
-    """How many tags have so many images; classes without a tag above the last one with any are left out."""
+    """Return the number of tags in each support class; empty classes at the upper end are left out."""
     ends = [*(bound - 1 for bound in SUPPORT_BOUNDS[1:]), None]
     rows = [
         {
@@ -154,7 +154,7 @@ def _support_classes(support: NDArray[np.int64]) -> list[dict[str, Any]]:
         }
         for start, end in zip(SUPPORT_BOUNDS, ends, strict=True)
     ]
-    last = max((place for place, row in enumerate(rows) if row["tags"]), default=0)
+    last = max((number for number, row in enumerate(rows) if row["tags"]), default=0)
     return rows[: last + 1]
 
 
@@ -168,7 +168,7 @@ def _sizes(heldout: HeldOut) -> dict[str, list[float]]:
 
 
 def _counts(values: Sequence[str]) -> list[dict[str, Any]]:
-    """How often each value occurs, the most frequent first."""
+    """Return the number of images of each value, the most frequent value first."""
     ordered = sorted(Counter(values).items(), key=lambda item: (-item[1], item[0]))
     return [{"value": value, "images": images} for value, images in ordered]
 
@@ -185,7 +185,7 @@ def _groups(labels: Sequence[Any]) -> dict[str, int]:
 
 
 def _included(heldout: HeldOut) -> dict[str, int] | None:
-    """How many images a representative sample took for a tag, and how many at random; None for any other set."""
+    """Return how many images a representative sample chose for a tag and how many at random; None for any other dataset."""
     if INCLUDED_FOR not in heldout.images.columns:
         return None
     random = int((heldout.images[INCLUDED_FOR] == RANDOM).sum())
@@ -193,7 +193,7 @@ def _included(heldout: HeldOut) -> dict[str, int] | None:
 
 
 def _step(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row of `[[steps]]`; numbers that a hand-written card lacks are None."""
+    """Return a row of `[[steps]]`; numbers that a hand-written card lacks are None."""
     numbers = {key: row[key] if isinstance(row.get(key), int) else None for key in ("kept", "dropped")}
     return {"name": str(row.get("name", "")), **numbers, "why": str(row.get("why", ""))}
 

@@ -1,4 +1,4 @@
-"""Files of a dataset folder: whether they lie inside it, placing them elsewhere, and doing so in threads."""
+"""Files of a dataset folder: check paths, link or copy files, and process files in threads."""
 
 import os
 import shutil
@@ -18,19 +18,20 @@ CARRIED_FILES = (*RELATION_FILES, "tag_groups.toml")
 """Optional files of a dataset that are copied together with its images."""
 
 DUPLICATES_FILE, DROPPED_FILE = "duplicates.parquet", "dropped.parquet"
-"""The pairs that a search for duplicates found, and what it left out, with thumbnails: for the set's page, no part of it."""
+"""Pairs that a duplicate search found, and the images that it dropped, with thumbnails. They are shown on the dataset's page
+and are not part of the dataset."""
 
 BATCH = 1_024
-"""Items queued for the threads at a time; it bounds the queue for a million files."""
+"""Items queued for the threads at a time; this bounds the queue for a million files."""
 
 
 def default_workers() -> int:
-    """Threads for reading files: as many as there are cores, at least 2, for one can wait for the disk."""
+    """Return the number of threads for reading files: one per core, at least 2, because a thread may wait for the disk."""
     return max(2, os.cpu_count() or 1)
 
 
 def is_inside(path: str) -> bool:
-    """Whether a path of `images.parquet` names a place below the dataset folder, on any system.
+    """Return whether a path of `images.parquet` lies below the dataset folder on every operating system.
 
     >>> is_inside("images/0f/a.png"), is_inside("../a.png"), is_inside("/etc/passwd"), is_inside("C:\\\\a.png"), is_inside("")
     (True, False, False, False, False)
@@ -41,7 +42,7 @@ def is_inside(path: str) -> bool:
 
 
 def stored_path(sha256: str, suffix: str) -> str:
-    """Where an image lies in a dataset folder: by its digest, so that no name can harm.
+    """Return the path of an image in a dataset folder: its digest, so that a hostile file name has no effect.
 
     >>> stored_path("0f3a", ".PNG"), stored_path("0f3a", ".aspx")
     ('images/0f/0f3a.png', 'images/0f/0f3a')
@@ -51,7 +52,7 @@ def stored_path(sha256: str, suffix: str) -> str:
 
 
 def place(source: Path, target: Path) -> None:
-    """Put a file at another place by a hard link, or by a copy where no link can be made; a file that is there stays."""
+    """Hard-link a file to `target`, or copy it if no link can be made; an existing file is kept."""
     if target.exists():
         return
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -67,7 +68,7 @@ def place(source: Path, target: Path) -> None:
 def in_threads(
     work: Callable[[Item], Outcome], items: Sequence[Item], *, workers: int, advance: Callable[[int], None]
 ) -> Iterator[Outcome]:
-    """What `work` gives for each item, in order; `advance` is called with 1 after each."""
+    """Yield the result of `work` for each item, in order; `advance(1)` is called after each."""
     with ThreadPoolExecutor(workers, thread_name_prefix="files") as pool:
         try:
             for start in range(0, len(items), BATCH):

@@ -1,7 +1,7 @@
-"""Freeze a dataset: choose its images, pin every byte, and put the whole into place at once or not at all.
+"""Freeze a dataset: select its images, pin every byte by a digest, and write the folder completely or not at all.
 
-The frozen folder depends on the images and the options alone: no date, no path and no order of input is written into it, so
-that two people on two machines get one digest and one `dataset.toml`.
+The frozen folder depends only on the images and the options. It records no date, no path and no input order, so that two
+people on two machines get the same digest and the same `dataset.toml`.
 """
 
 import hashlib
@@ -36,14 +36,14 @@ from arena.dataset.frozen import NAMED_MISSING_FILES, HeldOut, read_frozen, toml
 from arena.dataset.selection import INCLUDED_FOR, Selected, Selection, select
 
 PINNED_FILES = ("tags.csv", *CARRIED_FILES)
-"""Files whose digests the card lists."""
+"""Files whose digests are listed in the card."""
 
 SAMPLING = "sampling"
-"""Key of the card: `all`, `random` or `representative`. What is frozen from a sample stays one of that kind."""
+"""Key of the card: `all`, `random` or `representative`. A dataset frozen from a sample keeps the value of that sample."""
 
 REPRESENTATIVE_NOTE = (
-    "chosen tag by tag (column included_for), so this is no random sample: "
-    "rare tags are more common here than where it was drawn"
+    "chosen tag by tag (column included_for), so this is not a random sample: "
+    "rare tags are more frequent here than in the source"
 )
 
 
@@ -54,7 +54,7 @@ class Frozen(NamedTuple):
     """A frozen folder.
 
     Attributes:
-        written: False where the very same set was there already.
+        written: False if the identical dataset existed already.
     """
 
     card: DatasetCard
@@ -64,7 +64,7 @@ class Frozen(NamedTuple):
 
 @dataclass(frozen=True)
 class About:
-    """What the card of the frozen set says that its source cannot know; empty keeps the source's."""
+    """Card entries of the frozen dataset that its source does not have; an empty one keeps the entry of the source."""
 
     name: str
     title: str = ""
@@ -80,13 +80,13 @@ def freeze(
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> Frozen:
-    """Write a part of a dataset, or all of it, as a frozen folder.
+    """Write a dataset, or a selection of it, as a frozen folder.
 
-    Each image is read and compared with its digest before it is linked. The folder grows beside `output` under a name with
-    a dot and is renamed when it is whole; stopped before, the same call continues.
+    Each image is read and compared with its digest before it is linked. The folder is built next to `output` under a name that
+    starts with a dot, and renamed when it is complete. After an interruption the same call continues.
 
     Raises:
-        ArenaError: the source is damaged, the selection leaves nothing, or `output` holds something else.
+        ArenaError: the source is damaged, the selection is empty, or `output` holds something else.
     """
     check_name(about.name)
     _refuse_overlap(source.folder, output)
@@ -101,7 +101,7 @@ def freeze(
         shutil.rmtree(partial)
         return Frozen(read_dataset_card(output / "dataset.toml"), len(selected.images), written=False)
     _place_images(heldout, selected.images, partial, workers or default_workers(), progress or Silent())
-    _take_away(partial, selected.images)
+    _remove_surplus(partial, selected.images)
     if output.is_dir():
         output.rmdir()
     partial.rename(output)
@@ -109,9 +109,9 @@ def freeze(
 
 
 def digest_rows(path: Path) -> str:
-    """SHA-256, in hexadecimal, over every column of every row of a Parquet file, whatever wrote it.
+    """Return the SHA-256 (hexadecimal) over every column of every row of a Parquet file; independent of the writer.
 
-    `digest_images` pins what an image is; this one also pins its size, hashes, rating, group and any other column.
+    `digest_images` pins identifiers, files and tags; this digest also pins size, hashes, rating, group and any other column.
     """
     digest = hashlib.sha256()
     with pq.ParquetFile(path) as file:
@@ -122,7 +122,7 @@ def digest_rows(path: Path) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """A cell as JSON can hold it; a missing number and a missing cell are the same."""
+    """Convert a cell to a JSON value; NaN and a missing cell both become None."""
     if isinstance(value, float) and math.isnan(value):
         return None
     if isinstance(value, list):
@@ -139,27 +139,27 @@ def _moment(value: Any) -> str:
 
 
 def _refuse_overlap(source: Path, output: Path) -> None:
-    """A set is never frozen into itself."""
+    """Raise if one of the two folders lies inside the other, or they are equal."""
     inner, outer = output.resolve(), source.resolve()
     if inner == outer or outer in inner.parents or inner in outer.parents:
-        raise ArenaError(f"--output {output}: it lies in the dataset {source}, or around it; name a folder beside it")
+        raise ArenaError(f"--output {output}: it lies in the dataset {source}, or contains it; name a folder elsewhere")
 
 
 def _refuse_outside(heldout: HeldOut) -> None:
-    """Every path and digest becomes the name of a file, so none may lead elsewhere."""
+    """Raise if a path leaves the folder or a digest is malformed: both become file names."""
     for path, sha256 in zip(heldout.images["path"], heldout.images["sha256"], strict=True):
         if not is_inside(path):
             raise ArenaError(
-                f"{heldout.card.folder}: images.parquet names {path!r}, which is no place below the folder"
+                f"{heldout.card.folder}: images.parquet lists {path!r}, which is not a path below the folder"
             )
         if not _SHA256.fullmatch(sha256):
             raise ArenaError(
-                f"{heldout.card.folder}: images.parquet has sha256 {sha256[:70]!r} for {path!r}; it is 64 hex digits"
+                f"{heldout.card.folder}: images.parquet has sha256 {sha256[:70]!r} for {path!r}; it must be 64 hex digits"
             )
 
 
 def _whole_numbers(images: pd.DataFrame, path: Path) -> pd.DataFrame:
-    """The rows with every column of whole numbers as such: pandas reads one with an empty cell as decimals."""
+    """Restore integer columns that have empty cells: pandas reads such a column as floating point."""
     table = pq.read_table(
         path, columns=[field.name for field in pq.read_schema(path) if pa.types.is_integer(field.type)]
     )
@@ -173,7 +173,7 @@ def _whole_numbers(images: pd.DataFrame, path: Path) -> pd.DataFrame:
 
 
 def _write_tables(partial: Path, heldout: HeldOut, selected: Selected, about: About, selection: Selection) -> None:
-    """Everything but the images."""
+    """Write all files except the images."""
     for name in (*CARRIED_FILES, DUPLICATES_FILE, DROPPED_FILE):
         (partial / name).unlink(missing_ok=True)
         if (heldout.card.folder / name).exists():
@@ -195,7 +195,7 @@ def _write_tables(partial: Path, heldout: HeldOut, selected: Selected, about: Ab
 
 
 def _card(heldout: HeldOut, selected: Selected, about: About, selection: Selection) -> dict[str, Any]:
-    """Content of `dataset.toml`: what the source's card says, which options shaped the set, and what every step dropped."""
+    """Return the content of `dataset.toml`: entries of the source's card, selection options, and what each step dropped."""
     made = {"name", "title", "licence", "images", "tags", "digest", "rows_digest", "steps", "files"}
     made |= {"frozen_from", "frozen_from_digest", SAMPLING, f"{SAMPLING}_note"}
     old = heldout.card.facts
@@ -221,8 +221,8 @@ def _sampling(before: str, selected: Selected, selection: Selection) -> str:
 
 
 def _options(selection: Selection) -> dict[str, Any]:
-    """Every option of the selection that was used, by the key under which the card records it."""
-    drawn = selection.sample is not None or selection.representative is not None
+    """Return every option of the selection that was used, by its key in the card."""
+    sampled = selection.sample is not None or selection.representative is not None
     used = {
         "after_id": selection.after_id,
         "before_id": selection.before_id,
@@ -231,24 +231,28 @@ def _options(selection: Selection) -> dict[str, Any]:
         "trained_until": "; ".join(sorted(f"{card.name}: {card.trained_until}" for card in selection.trained_until)),
         "sample": selection.sample,
         "representative": selection.representative,
-        "seed": selection.seed if drawn else None,
+        "seed": selection.seed if sampled else None,
         "min_images": selection.min_images or None,
     }
     return {f"selected_{key}": value for key, value in used.items() if value not in (None, "")}
 
 
 def _is_there(output: Path, partial: Path) -> bool:
-    """Whether the very same set is in place already; anything else there is refused."""
+    """Return whether `output` holds the identical dataset already.
+
+    Raises:
+        ArenaError: `output` holds something else; `partial` is removed.
+    """
     if not output.exists() or (output.is_dir() and not any(output.iterdir())):
         return False
     card = output / "dataset.toml"
     if not card.is_file():
         shutil.rmtree(partial)
-        raise ArenaError(f"--output {output}: it exists and is no frozen dataset; name another folder")
+        raise ArenaError(f"--output {output}: it exists and is not a frozen dataset; name another folder")
     if card.read_bytes() != (partial / "dataset.toml").read_bytes():
         shutil.rmtree(partial)
         raise ArenaError(
-            f"--output {output}: it holds another set ({_digest_of(card)}); name another folder, or remove that one"
+            f"--output {output}: it holds another dataset ({_digest_of(card)}); name another folder, or remove it"
         )
     return True
 
@@ -261,20 +265,24 @@ def _digest_of(card: Path) -> str:
 
 
 def _stored_paths(images: pd.DataFrame) -> list[str]:
-    """Where each image lies in the frozen folder."""
+    """Return the path of each image in the frozen folder."""
     named = zip(images["sha256"], images["path"], strict=True)
     return [stored_path(sha256, PurePosixPath(path).suffix) for sha256, path in named]
 
 
 class _Image(NamedTuple):
-    """Where an image lies in the source, and what its digest must be."""
+    """Path of an image in the source, and its expected digest."""
 
     path: str
     sha256: str
 
 
 def _place_images(heldout: HeldOut, images: pd.DataFrame, partial: Path, workers: int, progress: Progress) -> None:
-    """Link every image that is as its digest says; one that is not stops the freezing, with those like it named."""
+    """Link every image whose file matches its digest.
+
+    Raises:
+        ArenaError: files differ from their digests; the message names the first ones.
+    """
     named = zip(_stored_paths(images), images["path"], images["sha256"], strict=True)
     plan = {target: _Image(path, sha256) for target, path, sha256 in named}
     todo = [target for target in plan if not (partial / target).exists()]
@@ -291,12 +299,13 @@ def _place_images(heldout: HeldOut, images: pd.DataFrame, partial: Path, workers
     if damaged:
         some = ", ".join(damaged[:NAMED_MISSING_FILES]) + (" ..." if len(damaged) > NAMED_MISSING_FILES else "")
         raise ArenaError(
-            f"{heldout.card.folder}: {len(damaged)} images differ from their sha256: {some}. Restore them, or import again"
+            f"{heldout.card.folder}: {len(damaged)} images are missing or differ from their sha256: {some}. "
+            "Restore them, or import again"
         )
 
 
-def _take_away(partial: Path, images: pd.DataFrame) -> None:
-    """Remove what an earlier attempt with other options left."""
+def _remove_surplus(partial: Path, images: pd.DataFrame) -> None:
+    """Remove images that an earlier, interrupted call with other options left."""
     wanted = {partial / path for path in _stored_paths(images)}
     for path in sorted((partial / "images").rglob("*"), reverse=True):
         if path.is_dir() and not path.is_symlink():

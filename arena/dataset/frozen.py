@@ -1,7 +1,7 @@
-"""A frozen held-out dataset: images, the tags each carries, and the digest that pins both.
+"""A frozen held-out dataset: images, their ground-truth tags, and the digest that pins both.
 
-A folder holds `dataset.toml` (the card), `images.parquet` (one row an image), `tags.csv` (the tags of its truth), optional
-`tag_aliases.csv` and `tag_implications.csv`, and `images/`.
+A folder holds `dataset.toml` (the card), `images.parquet` (one row per image), `tags.csv` (the tags of the ground truth),
+optional `tag_aliases.csv` and `tag_implications.csv`, and `images/`.
 """
 
 import hashlib
@@ -25,28 +25,28 @@ from arena.tags import TagRelations, TagSpace
 from arena.tags.rows import read_csv
 
 IMAGE_COLUMNS = ("image_id", "path", "sha256", "width", "height", "phash", "dhash", "tags", "rating", "group")
-"""Columns of `images.parquet`; it may hold more, and they are kept."""
+"""Required columns of `images.parquet`; further columns are kept."""
 
 IDENTIFYING_COLUMNS = ("image_id", "path", "sha256", "phash", "dhash", "tags", "group")
-"""Columns of `images.parquet` that tell images apart; every other one can be a slice."""
+"""Columns of `images.parquet` that identify images; every other column can define slices."""
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 NAMED_MISSING_FILES = 5
-"""How many missing files an error names before it only counts them."""
+"""Number of missing files that an error names."""
 
 
 @dataclass(frozen=True)
 class Truth:
-    """Which image carries which tag.
+    """Ground truth: which image carries which tag.
 
     Attributes:
-        image_ids: what the rows are.
-        tags: what the columns are.
-        values: bool (images, tags), sparse by column: a million images carry 30 tags each of thousands.
-        relations: aliases by which a tagger's spelling finds its column.
-        images: what else is known of each row, by column name: rating, size, any column of `images.parquet`.
-        groups: which rows belong together (near duplicates, one post): equal labels, one a row; None where unknown.
+        image_ids: image of each row.
+        tags: tag of each column.
+        values: bool (images, tags), sparse by column, because each of a million images carries about 30 of thousands of tags.
+        relations: aliases that map a tagger's spelling to a column.
+        images: further columns of `images.parquet` by name, such as rating or width, one value a row.
+        groups: label of each row; rows with equal labels belong together (near duplicates, one post). None if unknown.
     """
 
     image_ids: tuple[str, ...]
@@ -58,7 +58,7 @@ class Truth:
 
     @classmethod
     def of(cls, image_ids: Sequence[str], tags: TagSpace, values: Any, **more: Any) -> "Truth":
-        """From a matrix of bool, dense or sparse."""
+        """Make a truth from a matrix of bool, dense or sparse; `more` are further attributes."""
         if isinstance(values, np.ndarray):
             values = sparse_rows(values.shape, [values])
         sparse = csc_array(values, dtype=np.bool_)
@@ -67,7 +67,7 @@ class Truth:
         return cls(tuple(image_ids), tags, sparse, **more)
 
     def take(self, rows: NDArray[np.int64]) -> "Truth":
-        """Some rows, in the order given."""
+        """Return some rows, in the order of `rows`."""
         values = csc_array(self.values.tocsr()[rows])
         values.sort_indices()
         images = {name: [column[row] for row in rows] for name, column in self.images.items()}
@@ -76,25 +76,25 @@ class Truth:
 
 
 def sparse_rows(shape: tuple[int, ...], tiles: Iterable[NDArray[np.bool_]]) -> csr_array:
-    """The rows of a dense matrix of bool, given in blocks, as a sparse one; a third of the time of scipy's own conversion."""
+    """Convert blocks of rows of a dense bool matrix to one sparse matrix, in a third of the time of scipy's conversion."""
     columns, counts = [np.empty(0, np.int32)], [np.zeros(1, np.int64)]
     for tile in tiles:
-        carried = np.count_nonzero(tile, axis=1)
-        first = np.repeat(np.arange(len(tile)) * shape[1], carried)
+        positives = np.count_nonzero(tile, axis=1)
+        first = np.repeat(np.arange(len(tile)) * shape[1], positives)
         columns.append((np.flatnonzero(tile) - first).astype(np.int32))
-        counts.append(carried)
+        counts.append(positives)
     indices = np.concatenate(columns)
     return csr_array((np.ones(len(indices), np.bool_), indices, np.cumsum(np.concatenate(counts))), shape=shape)
 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Held-out images with their truth.
+    """Held-out images with their ground truth.
 
     Attributes:
-        card: what the card says.
-        images: one row an image with `IMAGE_COLUMNS`, sorted by `image_id`.
-        tags: the tags of the truth, sorted by name.
+        card: the dataset card.
+        images: one row per image with `IMAGE_COLUMNS`, sorted by `image_id`.
+        tags: the tags of the ground truth, sorted by name.
         relations: aliases and implications of the tag vocabulary.
     """
 
@@ -108,7 +108,7 @@ class HeldOut:
 
     @cached_property
     def image_ids(self) -> tuple[str, ...]:
-        """Identifiers in the order of the rows."""
+        """Identifiers of the images, in the order of the rows."""
         return tuple(self.images["image_id"])
 
     @cached_property
@@ -118,7 +118,7 @@ class HeldOut:
 
     @cached_property
     def truth(self) -> Truth:
-        """Which image carries which tag."""
+        """The ground truth: which image carries which tag."""
         columns = [self.tags.index[name] for names in self.images["tags"] for name in names]
         rows = np.repeat(np.arange(len(self)), [len(names) for names in self.images["tags"]])
         values = coo_array((np.ones(len(rows), np.bool_), (rows, columns)), shape=(len(self), len(self.tags)))
@@ -135,13 +135,13 @@ class HeldOut:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 over every image's identifier, file digest and tags: the same set has the same digest anywhere."""
+        """SHA-256 over identifier, file digest and tags of every image; equal datasets have equal digests on every machine."""
         return digest_images(self.images)
 
     def sample(self, limit: int | None, seed: int) -> "HeldOut":
-        """A random part of at most `limit` images: those whose digests, hashed with the seed, come first.
+        """Return a random sample of at most `limit` images, in the order of `random_order`.
 
-        The part of a larger limit contains that of a smaller one.
+        The sample of a larger limit contains the sample of a smaller one. None: all images.
         """
         if limit is None or limit >= len(self):
             return self
@@ -150,7 +150,7 @@ class HeldOut:
 
 
 def random_order(digests: Iterable[str], image_ids: Iterable[str], *, seed: int) -> list[int]:
-    """Rows in an order that is random, yet the same for the same files: by SHA-256 of seed and digest, ties by identifier."""
+    """Return the rows in a random but reproducible order: by SHA-256 of seed and file digest, ties by identifier."""
     keys = [
         (hashlib.sha256(f"{seed}:{digest}".encode()).digest(), image_id)
         for digest, image_id in zip(digests, image_ids, strict=True)
@@ -159,7 +159,7 @@ def random_order(digests: Iterable[str], image_ids: Iterable[str], *, seed: int)
 
 
 def digest_images(images: pd.DataFrame) -> str:
-    """SHA-256, in hexadecimal, over identifier, file digest and sorted tags of every row, in order of identifier."""
+    """Return the SHA-256 (hexadecimal) over identifier, file digest and sorted tags of every row, in order of identifier."""
     ordered = images.sort_values("image_id")
     digest = hashlib.sha256()
     for image_id, sha256, names in zip(ordered["image_id"], ordered["sha256"], ordered["tags"], strict=True):
@@ -168,16 +168,16 @@ def digest_images(images: pd.DataFrame) -> str:
 
 
 def digest_line(image_id: str, sha256: str, tags: Sequence[str]) -> bytes:
-    """What one image adds to the digest of a set."""
+    """Return the bytes that one image adds to the digest of a dataset."""
     return json.dumps([image_id, sha256, sorted(tags)]).encode() + b"\n"
 
 
 def read_frozen(card: DatasetCard) -> HeldOut:
-    """Read the frozen dataset that a card names, and check that its parts agree.
+    """Read the frozen dataset of a card, and check that its files agree.
 
     Raises:
-        ArenaError: a file is missing or damaged, no image, an identifier twice, a tag that `tags.csv` lacks or that is an
-            alias, or a digest other than the card's.
+        ArenaError: a file is missing or damaged, there is no image, an identifier is listed twice, a tag is missing from
+            `tags.csv` or is an alias, or the digest differs from the card's.
     """
     images = read_images(card.folder / "images.parquet")
     tags = read_tags(card.folder / "tags.csv")
@@ -199,7 +199,7 @@ def read_frozen(card: DatasetCard) -> HeldOut:
     if card.digest and card.digest != dataset.digest:
         raise ArenaError(
             f"{card.folder}: digest is {dataset.digest[:12]}, the card says {card.digest[:12]}; "
-            "the set was changed after it was frozen. Restore it, or freeze it under a new name"
+            "the dataset was changed after it was frozen. Restore it, or freeze it under a new name"
         )
     return dataset
 
@@ -207,15 +207,15 @@ def read_frozen(card: DatasetCard) -> HeldOut:
 def write_frozen(
     folder: Path, *, card: Mapping[str, Any], images: pd.DataFrame, tags: Sequence[tuple[str, str]]
 ) -> str:
-    """Write `images.parquet`, `tags.csv` and `dataset.toml` of a frozen dataset, its images being in place.
+    """Write `images.parquet`, `tags.csv` and `dataset.toml` of a frozen dataset whose image files exist already.
 
     Args:
-        folder: where `images/` already is.
+        folder: the folder that holds `images/`.
         card: content of `dataset.toml`; `digest` and the number of images are added.
-        images: a row an image, with `IMAGE_COLUMNS` and any others.
-        tags: (name, category) of each tag of the truth.
+        images: one row per image, with `IMAGE_COLUMNS` and any further columns.
+        tags: (name, category) of each tag of the ground truth.
 
-    Returns: the digest of the set.
+    Returns: the digest of the dataset.
     """
     ordered = images.sort_values("image_id").reset_index(drop=True)
     more = [name for name in ordered.columns if name not in IMAGE_COLUMNS]
@@ -239,10 +239,10 @@ def write_tags(path: Path, tags: Sequence[tuple[str, str]], positives: Mapping[s
 
 
 def toml_text(table: Mapping[str, Any]) -> str:
-    """A flat table of strings, numbers, booleans, dates and lists of them, with arrays of such tables, as TOML.
+    """Format a table as TOML: strings, numbers, booleans, dates, lists of these, and arrays of flat tables.
 
     Raises:
-        ArenaError: a value that a card cannot hold, such as a table.
+        ArenaError: a value that a card cannot hold, such as a nested table.
     """
     arrays = {
         key: rows for key, rows in table.items() if isinstance(rows, list) and rows and isinstance(rows[0], Mapping)
@@ -262,7 +262,7 @@ def _toml_key(key: str) -> str:
 
 def _toml_value(key: str, value: Any) -> str:
     if isinstance(value, str):
-        # A TOML basic string and a JSON string agree on every escape that json.dumps writes; TOML wants one more.
+        # Every escape that json.dumps writes is valid in a TOML basic string; TOML also requires DEL to be escaped.
         return json.dumps(value.encode("utf-8", "backslashreplace").decode(), ensure_ascii=False).replace(
             "\x7f", "\\u007f"
         )
@@ -278,13 +278,18 @@ def _toml_value(key: str, value: Any) -> str:
 
 
 def read_images(path: Path) -> pd.DataFrame:
-    """Rows of `images.parquet` in order of identifier, refused where a column or a cell that every row needs is missing."""
+    """Read `images.parquet`, sorted by identifier.
+
+    Raises:
+        ArenaError: no such file, not a readable Parquet file, a required column or cell is missing, no row, or an identifier
+            is listed twice.
+    """
     try:
         images = pd.read_parquet(path)
     except FileNotFoundError:
         raise ArenaError(f"{path}: no such file; a frozen dataset needs one") from None
     except (OSError, ValueError) as error:
-        raise ArenaError(f"{path}: no readable Parquet file ({str(error).splitlines()[0]}); restore it") from None
+        raise ArenaError(f"{path}: not a readable Parquet file ({str(error).splitlines()[0]}); restore it") from None
     missing = [name for name in IMAGE_COLUMNS if name not in images.columns]
     if missing:
         raise ArenaError(f"{path}: no column {', '.join(missing)}; it has {', '.join(images.columns)}")
@@ -298,9 +303,13 @@ def read_images(path: Path) -> pd.DataFrame:
 
 
 def read_tags(path: Path) -> TagSpace:
-    """The tags of `tags.csv` in order of name."""
+    """Read `tags.csv`, sorted by name.
+
+    Raises:
+        ArenaError: no readable file, no tag, or a tag is listed twice.
+    """
     rows = sorted(read_csv(path, ("name", "category")), key=lambda row: row["name"])
     if not rows:
-        raise ArenaError(f"{path}: no tag in it; list every tag of the truth as name,category")
+        raise ArenaError(f"{path}: no tag in it; list every tag of the ground truth as name,category")
     refuse_twice(path, "tag", [row["name"] for row in rows])
     return TagSpace(tuple(row["name"] for row in rows), tuple(row["category"] for row in rows))

@@ -1,7 +1,7 @@
-"""The pairs that a search for duplicates found, as pictures side by side, so that a person can judge the radius.
+"""Gallery of the pairs that a duplicate search found, as two thumbnails each, so that a person can judge the radius.
 
-Of every class and every distance some pairs are taken, at random yet always the same ones: what lies at the radius is seen
-as well as what lies far below it.
+Pairs are sampled from every class and every distance, at random but reproducibly, so that pairs at the radius are shown as
+well as pairs far below it.
 """
 
 import base64
@@ -22,23 +22,23 @@ from arena.dataset.listing import list_source
 from arena.images.thumbnails import webp_thumbnail
 
 CLASSES = ("identical", "near", "alternate", "rejected", "candidate")
-"""Classes of pairs in the order in which they are shown; others follow by name."""
+"""Classes of pairs in display order; other classes follow by name."""
 
 SHOWN_TAGS = 8
-"""Tags that stand under a picture."""
+"""Number of tags shown under a picture."""
 
-_TOLD = ("left", "right", "source", "class", "found_by", "phash_bits", "dhash_bits")
-"""Columns of `duplicates.parquet` that have a place of their own; every other number stands beside them."""
+_NAMED_COLUMNS = ("left", "right", "source", "class", "found_by", "phash_bits", "dhash_bits")
+"""Columns of `duplicates.parquet` that are fields of `Pair`; every other numeric column goes to `Pair.figures`."""
 
 
 class Pair(NamedTuple):
     """A row of `duplicates.parquet`.
 
     Attributes:
-        source: the index that `right` is of; empty where it is of the set itself.
-        kind: the class.
-        phash_bits: None where the pair was found without hashes.
-        figures: every other number of the row, by column.
+        source: the index that contains `right`; empty if `right` is in the dataset itself.
+        kind: class of the pair.
+        phash_bits: None if the pair was found without hashes.
+        figures: value of every other numeric column, by column name.
     """
 
     left: str
@@ -52,10 +52,11 @@ class Pair(NamedTuple):
 
 
 class Picture(NamedTuple):
-    """One side of a pair, as plain values.
+    """One picture of a pair, as plain values.
 
     Attributes:
-        thumbnail: WebP, base64; empty where there is none, and then `missing` says why.
+        thumbnail: WebP in base64; empty if there is none.
+        missing: reason for a missing thumbnail; empty if there is one.
     """
 
     image_id: str
@@ -68,7 +69,7 @@ class Picture(NamedTuple):
 
 
 class Shelf(NamedTuple):
-    """Where pictures of one source are: a folder, and what is known of those in it, by identifier."""
+    """A folder with pictures of one source, and their rows of the image table by identifier."""
 
     folder: Path
     rows: Mapping[str, Mapping[str, Any]]
@@ -77,12 +78,12 @@ class Shelf(NamedTuple):
 def gallery(
     folder: Path, pictures: Sequence[tuple[str, Path]], *, most: int, progress: Progress | None = None
 ) -> dict[str, Any] | None:
-    """What a page shows of `duplicates.parquet`, or None where the folder has none.
+    """Return the content of the duplicates section of a dataset page, or None if the folder has no `duplicates.parquet`.
 
     Args:
-        pictures: (source, folder) in which the pictures of that source are looked up, a dataset or images alone; the empty
-            source is the set itself. Of images that it dropped itself it has thumbnails.
-        most: pairs that are shown in all.
+        pictures: (source, folder): the folder with the pictures of a source, either a dataset or a folder of images. The empty
+            source is the dataset itself, which also stores thumbnails of the images that it dropped.
+        most: largest number of pairs to show.
 
     Raises:
         ArenaError: a table cannot be read, or lacks a column.
@@ -93,31 +94,36 @@ def gallery(
     chosen = choose(pairs, most=most)
     wanted = {name for pair in chosen for name in (pair.left, pair.right)}
     shelves: dict[str, list[Shelf]] = {"": [_shelf(folder, wanted)]}
-    for source, place in pictures:
-        shelves.setdefault(source, []).append(_shelf(place, wanted))
-    sides = [side for pair in chosen for side in (("", pair.left), (pair.source, pair.right))]
+    for source, picture_folder in pictures:
+        shelves.setdefault(source, []).append(_shelf(picture_folder, wanted))
+    members = [member for pair in chosen for member in (("", pair.left), (pair.source, pair.right))]
 
-    def take(side: tuple[str, str]) -> Picture:
-        return _picture(shelves.get(side[0], []), side[1])
+    def load(member: tuple[str, str]) -> Picture:
+        source, image_id = member
+        return _picture(shelves.get(source, []), image_id)
 
-    with (progress or Silent()).count("thumbnails", len(sides), 0) as advance:
-        taken = list(in_threads(take, sides, workers=default_workers(), advance=advance))
+    with (progress or Silent()).count("thumbnails", len(members), 0) as advance:
+        loaded = list(in_threads(load, members, workers=default_workers(), advance=advance))
     shown = [
         {**pair._asdict(), "pictures": [left._asdict(), right._asdict()]}
-        for pair, left, right in zip(chosen, taken[::2], taken[1::2], strict=True)
+        for pair, left, right in zip(chosen, loaded[::2], loaded[1::2], strict=True)
     ]
     return {"pairs": len(pairs), "distances": _distances(pairs), "classes": _classes(pairs, shown)}
 
 
 def read_pairs(path: Path) -> list[Pair]:
-    """Every row of `duplicates.parquet`; distances and other figures may be absent."""
+    """Read every row of `duplicates.parquet`; distances and other figures may be absent.
+
+    Raises:
+        ArenaError: not a readable Parquet file, or one of the columns `left`, `right` and `class` is missing.
+    """
     try:
         table = pd.read_parquet(path)
     except (OSError, ValueError) as error:
-        raise ArenaError(f"{path}: no readable Parquet file ({str(error).splitlines()[0]}); search again") from None
+        raise ArenaError(f"{path}: not a readable Parquet file ({str(error).splitlines()[0]}); search again") from None
     if lacking := [name for name in ("left", "right", "class") if name not in table.columns]:
         raise ArenaError(f"{path}: no column {', '.join(lacking)}; it has {', '.join(map(str, table.columns))}")
-    others = [name for name in table.select_dtypes("number").columns if name not in _TOLD]
+    others = [name for name in table.select_dtypes("number").columns if name not in _NAMED_COLUMNS]
     return [
         Pair(
             left=str(row["left"]), right=str(row["right"]), source=_text(row.get("source")), kind=_text(row["class"]),
@@ -130,32 +136,32 @@ def read_pairs(path: Path) -> list[Pair]:
 
 
 def choose(pairs: Sequence[Pair], *, most: int) -> list[Pair]:
-    """At most so many pairs, as evenly as can be from every class and every distance of pHash.
+    """Return at most `most` pairs, sampled as evenly as possible from every class and every pHash distance.
 
-    Within a class and distance the pairs come at random, by a hash of their names. Where `most` is less than there are
-    classes and distances, the distances shown are spread over all.
+    Within a class and distance the order is random but reproducible, by a hash of the identifiers. If `most` is smaller than
+    the number of (class, distance) slices, the slices shown are evenly spaced among all.
     """
     slices: dict[tuple[int, str, int], list[Pair]] = {}
     for pair in pairs:
-        slices.setdefault(_place(pair), []).append(pair)
-    each = _share([len(part) for part in slices.values()], most)
-    chosen = [pair for key in sorted(slices) for pair in sorted(slices[key], key=_lot)[:each]]
-    return chosen if len(chosen) <= most else [chosen[place * len(chosen) // most] for place in range(most)]
+        slices.setdefault(_slice_key(pair), []).append(pair)
+    each = _per_slice([len(part) for part in slices.values()], most)
+    chosen = [pair for key in sorted(slices) for pair in sorted(slices[key], key=_random_key)[:each]]
+    return chosen if len(chosen) <= most else [chosen[number * len(chosen) // most] for number in range(most)]
 
 
-def _place(pair: Pair) -> tuple[int, str, int]:
+def _slice_key(pair: Pair) -> tuple[int, str, int]:
     rank = CLASSES.index(pair.kind) if pair.kind in CLASSES else len(CLASSES)
     return rank, pair.kind, -1 if pair.phash_bits is None else pair.phash_bits
 
 
-def _lot(pair: Pair) -> bytes:
+def _random_key(pair: Pair) -> bytes:
     return hashlib.sha256("\0".join((pair.left, pair.right, pair.source)).encode("utf-8", "backslashreplace")).digest()
 
 
-def _share(sizes: Sequence[int], most: int) -> int:
-    """The largest number of each that keeps the total within `most`; at least 1.
+def _per_slice(sizes: Sequence[int], most: int) -> int:
+    """Return the largest number of pairs per slice that keeps the total within `most`; at least 1.
 
-    >>> _share([100, 2, 100], 12), _share([3, 3], 100), _share([5, 5, 5], 2)
+    >>> _per_slice([100, 2, 100], 12), _per_slice([3, 3], 100), _per_slice([5, 5, 5], 2)
     (5, 3, 1)
     """
     each = 1
@@ -165,7 +171,7 @@ def _share(sizes: Sequence[int], most: int) -> int:
 
 
 def _distances(pairs: Sequence[Pair]) -> list[dict[str, Any]]:
-    """How many pairs of each class lie at each distance of pHash; those without a distance come first."""
+    """Return the number of pairs of each class at each pHash distance; pairs without a distance come first."""
     counts = Counter((-1 if pair.phash_bits is None else pair.phash_bits, pair.kind) for pair in pairs)
     return [
         {"bits": None if bits < 0 else bits, "pairs": {kind: n for (b, kind), n in sorted(counts.items()) if b == bits}}
@@ -174,7 +180,7 @@ def _distances(pairs: Sequence[Pair]) -> list[dict[str, Any]]:
 
 
 def _classes(pairs: Sequence[Pair], shown: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The pairs that are shown, by class, then by distance."""
+    """Return the pairs that are shown, by class, then by distance."""
     totals = Counter(pair.kind for pair in pairs)
     order = sorted(totals, key=lambda kind: (CLASSES.index(kind) if kind in CLASSES else len(CLASSES), kind))
     classes = []
@@ -189,7 +195,7 @@ def _classes(pairs: Sequence[Pair], shown: Sequence[Mapping[str, Any]]) -> list[
 
 
 def _shelf(folder: Path, wanted: set[str]) -> Shelf:
-    """The rows of a folder that are asked for; of images alone nothing is known but where they are."""
+    """Return the rows of the wanted images of a folder; a folder of images without a dataset gives only their paths."""
     if not (folder / "dataset.toml").exists():
         found = paths_of(wanted, [list_source(str(folder), None)])
         unknown = {"tags": [], "rating": "", "width": 0, "height": 0}
@@ -202,29 +208,29 @@ def _shelf(folder: Path, wanted: set[str]) -> Shelf:
 
 
 def _picture(shelves: Sequence[Shelf], image_id: str) -> Picture:
-    """The picture of an identifier from the first shelf that has it."""
+    """Return the picture of an identifier from the first shelf that has it."""
     for folder, rows in shelves:
         if (row := rows.get(image_id)) is not None:
             image, missing = _thumbnail(folder, row)
             tags, rating = list(map(str, row["tags"]))[:SHOWN_TAGS], _text(row["rating"])
             return Picture(image_id, rating, int(row["width"]), int(row["height"]), tags, image, missing)
-    return Picture(image_id, "", 0, 0, [], "", "picture not at hand")
+    return Picture(image_id, "", 0, 0, [], "", "picture not available")
 
 
 class _Thumbnail(NamedTuple):
-    """In base64, or why there is none."""
+    """A thumbnail in base64, or the reason why there is none."""
 
     image: str
     missing: str
 
 
 def _thumbnail(folder: Path, row: Mapping[str, Any]) -> _Thumbnail:
-    """The thumbnail that was kept of a dropped image, or one of the file."""
-    path, kept = str(row["path"]), row.get("thumbnail")
-    if not kept and not is_inside(path):
+    """Return the stored thumbnail of a dropped image, or make one from the file."""
+    path, stored = str(row["path"]), row.get("thumbnail")
+    if not stored and not is_inside(path):
         return _Thumbnail("", "outside the folder")
     try:
-        return _Thumbnail(base64.b64encode(kept or webp_thumbnail(folder / path)).decode(), "")
+        return _Thumbnail(base64.b64encode(stored or webp_thumbnail(folder / path)).decode(), "")
     except UnreadableImageError as error:
         return _Thumbnail("", str(error))
 

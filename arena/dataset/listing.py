@@ -1,4 +1,4 @@
-"""The image files that a folder, a file or a dataset names, each with its identifier."""
+"""List the image files of a folder, a file or a dataset, each with its identifier."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -14,22 +14,27 @@ from arena.images.decode import IMAGE_SUFFIXES
 
 
 class Listed(NamedTuple):
-    """Where images are; `items` can be called again. The prefix sets its identifiers apart from those of other sources."""
+    """A source of images.
+
+    Attributes:
+        prefix: put before each identifier when several sources are combined, so that identifiers stay unique.
+        items: returns an iterator over the images; it can be called several times.
+    """
 
     name: str
     prefix: str
     items: Callable[[], Iterator[Item]]
 
     def prefixed(self) -> Iterator[Item]:
-        """The images as they are called among those of other sources."""
+        """Yield the images with prefixed identifiers."""
         return (Item(self.prefix + item.image_id, item.path) for item in self.items())
 
 
 def list_source(source: str, root: Path | None) -> Listed:
-    """What a source names: a dataset's folder, a folder of images, a file, or a dataset's card.
+    """List the images of a source: a dataset folder, a folder of images, an image file, or the name of a dataset card.
 
     Raises:
-        ArenaError: it names nothing, or a folder without an image.
+        ArenaError: no such source, or a folder without an image.
     """
     path = Path(source)
     if path.is_file():
@@ -46,16 +51,16 @@ def list_source(source: str, root: Path | None) -> Listed:
 
 
 def _walk(folder: Path) -> Iterator[Item]:
-    """Every image file below a folder, a folder at a time in order of name, its own files before those of the folders in it.
+    """Yield every image file below a folder, in order of name; the files of a folder come before those of its subfolders.
 
-    Links to files are followed, links to folders are not. One folder's names are held at a time, not all.
+    Links to files are followed, links to folders are not. Only the entries of one folder are in memory at a time.
     """
-    waiting = [""]
-    while waiting:
-        here = waiting.pop()
+    pending = [""]
+    while pending:
+        here = pending.pop()
         with os.scandir(folder / here) as found:
             entries = sorted(found, key=lambda entry: entry.name)
-        waiting += [f"{here}{entry.name}/" for entry in reversed(entries) if entry.is_dir(follow_symlinks=False)]
+        pending += [f"{here}{entry.name}/" for entry in reversed(entries) if entry.is_dir(follow_symlinks=False)]
         files = [entry for entry in entries if Path(entry.name).suffix.lower() in IMAGE_SUFFIXES and entry.is_file()]
         names = identifiers([f"{here}{entry.name}" for entry in files])
         yield from (Item(name, entry.path) for name, entry in zip(names, files, strict=True))

@@ -1,8 +1,8 @@
-"""Ratings: one letter an image, and what `s` means, which changed.
+"""Ratings: one letter an image, and the scheme that defines the letters.
 
-Danbooru had safe, questionable and explicit until May 2022. Then what had been safe became *sensitive*, and a new *general*
-was taken out of it. An `s` alone does not tell which of the two it is, so a dataset's card says by what scheme its letters
-are to be read, why, or that it is not known.
+Until May 2022 Danbooru's ratings were safe, questionable and explicit. Then *safe* was renamed to *sensitive*, and a new
+rating *general* was split off from it. The letter `s` alone does not show whether it means safe or sensitive, so a dataset's
+card records the rating scheme and the evidence for it, or that the scheme is unknown.
 
 Source: Danbooru's forum topic 21277 and its `howto:rate`.
 """
@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 UNKNOWN_SCHEME = "unknown"
-"""What `s` means could not be told."""
+"""The meaning of `s` could not be determined."""
 
 RATING_SCHEMES: Mapping[str, Mapping[str, str]] = {
     "danbooru-2022": {"g": "general", "s": "sensitive", "q": "questionable", "e": "explicit"},
@@ -21,35 +21,36 @@ RATING_SCHEMES: Mapping[str, Mapping[str, str]] = {
     "e621": {"s": "safe", "q": "questionable", "e": "explicit"},
     UNKNOWN_SCHEME: {"s": "safe or sensitive", "q": "questionable", "e": "explicit"},
 }
-"""Scheme -> what each letter means; Danbooru's are named after the year whose posts have them."""
+"""Scheme -> meaning of each letter; Danbooru's schemes are named after a year in which they were in use."""
 
 CHANGED_AFTER = datetime(2022, 5, 1, tzinfo=UTC)
-"""Every copy of Danbooru's posts from before has the older scheme."""
+"""A copy of Danbooru's posts made before this date has the older scheme."""
 
 CHANGED_BEFORE = datetime(2022, 6, 1, tzinfo=UTC)
-"""Every copy from then on has the newer one."""
+"""A copy made on this date or later has the newer scheme."""
 
 TELLING_IMAGES = 100
-"""Images rated `s` among which one `g` would be expected: about a seventh of what had been safe became general."""
+"""Least number of images rated `s` from which the absence of `g` is evidence: about a seventh of the safe images became
+general."""
 
 
 LETTERS: Mapping[str, str] = {
     **{letter: letter for letter in "gsqe"},
     **{word: letter for scheme in RATING_SCHEMES.values() for letter, word in scheme.items() if " " not in word},
 }
-"""Every spelling of a rating, and its letter."""
+"""Every accepted spelling of a rating -> its letter."""
 
 
 class Scheme(NamedTuple):
-    """How the letters are to be read, and how that is known."""
+    """A rating scheme and the evidence for it."""
 
     name: str
-    """Of `RATING_SCHEMES`."""
+    """Key of `RATING_SCHEMES`."""
     why: str
 
 
 def rating_word(value: Any) -> str:
-    """A rating as a source spells it, a letter or a word of `LETTERS`; empty where it is none.
+    """Normalise a rating to a letter or word of `LETTERS`; empty if it is not a rating.
 
     >>> [rating_word(value) for value in ("rating:safe", "Explicit", "g", "?", None)]
     ['safe', 'explicit', 'g', '', '']
@@ -59,7 +60,7 @@ def rating_word(value: Any) -> str:
 
 
 def rating_letter(word: str) -> str:
-    """The letter of a rating: `safe`, `rating:s` and `S` are `s`; empty where it is none.
+    """Return the letter of a rating: `safe`, `rating:s` and `S` give `s`; empty if it is not a rating.
 
     >>> [rating_letter(text) for text in ("rating:safe", "Explicit", "g", "?")]
     ['s', 'e', 'g', '']
@@ -73,12 +74,12 @@ def detect_scheme(
     fetched: datetime | None = None,
     newest: datetime | None = None,
 ) -> Scheme:
-    """Tell by what scheme ratings are meant; `unknown` where nothing tells.
+    """Determine the rating scheme of a source; `unknown` without evidence.
 
     Args:
-        ratings: letters or words as the source has them (`rating_word`), and how many images have each.
-        fetched: when the copy of the posts was made, where that is known.
-        newest: the latest date of any post in it, of creation or change.
+        ratings: number of images of each rating, as the source spells it (`rating_word`).
+        fetched: when the copy of the posts was made, if known.
+        newest: latest date of creation or change of any post, if known.
 
     >>> detect_scheme({"s": 1, "g": 2}).name, detect_scheme({"s": 1, "q": 1}).name
     ('danbooru-2022', 'unknown')
@@ -91,7 +92,7 @@ def detect_scheme(
             UNKNOWN_SCHEME, "some images are rated safe and some by the newer words; the source mixes schemes"
         )
     if old:
-        return Scheme("danbooru-2021", "the source says safe in words")
+        return Scheme("danbooru-2021", "the source uses the word safe")
     if general or new:
         return Scheme("danbooru-2022", f"{general or new} images are rated {'general' if general else 'sensitive'}")
     if not ambiguous:
@@ -100,12 +101,12 @@ def detect_scheme(
 
 
 def _by_date(ambiguous: int, fetched: datetime | None, newest: datetime | None) -> Scheme:
-    """What dates tell of images rated `s`, where none is rated `g`."""
+    """Determine the scheme from dates, for images of which some are rated `s` and none `g`."""
     if fetched is not None and fetched < CHANGED_AFTER:
-        return Scheme("danbooru-2021", f"fetched on {fetched:%Y-%m-%d}, before Danbooru had other ratings")
+        return Scheme("danbooru-2021", f"fetched on {fetched:%Y-%m-%d}, before Danbooru changed its ratings")
     if fetched is not None and fetched >= CHANGED_BEFORE:
-        return Scheme("danbooru-2022", f"fetched on {fetched:%Y-%m-%d}, when Danbooru had the newer ratings")
+        return Scheme("danbooru-2022", f"fetched on {fetched:%Y-%m-%d}, after Danbooru changed its ratings")
     if newest is not None and newest < CHANGED_AFTER and ambiguous >= TELLING_IMAGES:
         why = f"none of {ambiguous} images rated s or g is g, and no post is later than {newest:%Y-%m-%d}"
         return Scheme("danbooru-2021", why)
-    return Scheme(UNKNOWN_SCHEME, f"{ambiguous} images are rated s, none g, and no date tells whether that is safe")
+    return Scheme(UNKNOWN_SCHEME, f"{ambiguous} images are rated s, none g, and no date shows whether s means safe")

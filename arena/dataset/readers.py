@@ -1,4 +1,4 @@
-"""Truth and images from places other than a frozen dataset."""
+"""Ground truth and images from sources other than a frozen dataset."""
 
 import os
 from collections import Counter
@@ -20,11 +20,12 @@ def truth_from_rows(
     tags: tuple[str, ...],
     image_ids: tuple[str, ...],
 ) -> Truth:
-    """Truth from the rows of a truth file.
+    """Make a truth from the rows of a truth file.
 
     Args:
-        shape: of the whole, (images, tags).
-        tiles: row blocks, one after the other; bool, or 0 and 1.
+        where: the file, for error messages.
+        shape: (images, tags) of all blocks together.
+        tiles: consecutive blocks of rows; bool, or 0 and 1.
 
     Raises:
         ArenaError: shapes disagree, an image or a tag is listed twice, or a value is neither 0 nor 1.
@@ -44,9 +45,9 @@ def truth_from_rows(
 
 
 def list_images(folder: Path) -> dict[str, Path]:
-    """Every image file below a folder by identifier, in sorted order of file name.
+    """Return every image file below a folder by identifier, in sorted order of file name.
 
-    An identifier is the path below the folder without its suffix; where two files would share one, both keep theirs.
+    An identifier is the path below the folder without its suffix; files that would share one keep their suffixes.
 
     Raises:
         ArenaError: no such folder, or no image in it.
@@ -62,9 +63,9 @@ def list_images(folder: Path) -> dict[str, Path]:
 
 
 def identifiers(names: Sequence[str]) -> list[str]:
-    """File names as identifiers: without their suffix, which those keep that would share one otherwise.
+    """Convert file names to unique identifiers: names without suffix; names that would then be equal keep it.
 
-    Bytes that are no UTF-8 are written with a backslash.
+    Bytes that are not UTF-8 become backslash escapes.
 
     >>> identifiers(["a.png", "b.png", "b.jpg"])
     ['a', 'b.png', 'b.jpg']
@@ -73,7 +74,7 @@ def identifiers(names: Sequence[str]) -> list[str]:
     ids = [name.removesuffix(PurePosixPath(name).suffix) for name in whole]
     while shared := {name for name, count in Counter(ids).items() if count > 1}:
         longer = [name if short in shared else short for name, short in zip(whole, ids, strict=True)]
-        if longer == ids:  # a name with a backslash, and bytes that are written like it
+        if longer == ids:  # a name contains a backslash escape as text, and another the byte that is written so
             longer = [f"{name}~{place}" if name in shared else name for place, name in enumerate(ids)]
         ids = longer
     return ids

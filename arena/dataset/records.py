@@ -1,4 +1,4 @@
-"""The record of one image in a source, and the reject of one that cannot be taken."""
+"""The record of one image of a source, and the reject of an image that cannot be imported."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -6,21 +6,21 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 Content = Path | bytes
-"""An image's file, or its bytes where it lies inside another."""
+"""The file of an image, or its bytes if it is stored inside another file."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """One image as a source has it.
+    """One image as the source provides it.
 
     Attributes:
-        image_id: what the source calls it, unique within the source.
+        image_id: identifier in the source, unique within it.
         content: its file or bytes, not decoded yet.
         tags: as the source spells them, in any order.
-        rating: a letter or a word as the source has it, such as `s` or `safe`; empty where unknown.
-        facts: what else the source knows, by column name of `images.parquet`: `post_id`, `created_at`, `md5`, `parent_id`.
-        categories: the category of those tags whose category the source knows.
-        where: as `Reject.where`; empty where the content is a file that says it.
+        rating: letter or word of the source, such as `s` or `safe`; empty if unknown.
+        facts: further values by column name of `images.parquet`: `post_id`, `created_at`, `md5`, `parent_id`.
+        categories: tag -> category, for tags whose category the source provides.
+        where: as `Reject.where`; empty if `content` is a file, whose path is then used.
     """
 
     image_id: str
@@ -33,7 +33,7 @@ class Record:
 
 
 class RefusedError(Exception):
-    """One row of a source cannot be taken: why (one of few reasons), and what was seen."""
+    """A row of a source cannot be imported; holds the reason (one of a small set) and the detail."""
 
     def __init__(self, reason: str, detail: str = "") -> None:
         super().__init__(f"{reason}: {detail}" if detail else reason)
@@ -42,16 +42,16 @@ class RefusedError(Exception):
 
 
 class Reject(NamedTuple):
-    """A rejected row and the reason."""
+    """A rejected row of a source and the reason."""
 
     where: str
-    """File, and line or row where there are several in one."""
+    """The file, with the line or row if it holds several images."""
     image_id: str
-    """Empty where not even that is known."""
+    """Empty if unknown."""
     reason: str
-    """One of few: what the rejects are counted by."""
+    """One of a small set of reasons, by which rejects are counted."""
     detail: str = ""
 
 
 Found = Iterable[Record | Reject]
-"""What a source yields, in an order that does not depend on the file system."""
+"""Items that a source yields, in an order that does not depend on the file system."""

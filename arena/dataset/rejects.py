@@ -1,4 +1,4 @@
-"""The file of rejected images and the reasons."""
+"""Write and read the CSV file of rejected images and the reasons."""
 
 import csv
 import io
@@ -10,16 +10,16 @@ from arena.base.files import open_whole
 from arena.dataset.records import Reject
 
 MAX_CELL = 300
-"""Characters of a cell; a name may be megabytes long."""
+"""Largest number of characters of a cell, because a name may be megabytes long."""
 
 FORMULA = ("=", "+", "-", "@")
-"""First characters that make a spreadsheet run a cell as a formula."""
+"""First characters that make a spreadsheet evaluate a cell as a formula."""
 
 
 def write_rejects(path: Path, rejects: Iterable[Reject]) -> int:
-    """Write a row a reject, whole or not at all; returns how many there were.
+    """Write one row per reject, completely or not at all, and return the number of rows.
 
-    Newlines and control characters are escaped, and a cell that a spreadsheet would take for a formula starts with a quote.
+    Newlines and control characters are escaped. A cell that a spreadsheet would evaluate as a formula starts with a quote.
     """
     count = 0
     with open_whole(path, durable=True) as file:
@@ -29,15 +29,15 @@ def write_rejects(path: Path, rejects: Iterable[Reject]) -> int:
         for reject in rejects:
             writer.writerow(map(_cell, (reject.where, reject.image_id, reject.reason, reject.detail)))
             count += 1
-        text.detach()  # or else it closes the file
+        text.detach()  # otherwise the wrapper closes the file
     return count
 
 
 def read_rejects(path: Path) -> list[Reject]:
-    """What `write_rejects` wrote, as it stands in the file; none where there is no file.
+    """Read a file of `write_rejects`, cells as written (escaped); empty if there is no file.
 
     Raises:
-        ArenaError: damaged.
+        ArenaError: the file is damaged.
     """
     if not path.exists():
         return []
@@ -45,11 +45,11 @@ def read_rejects(path: Path) -> list[Reject]:
         with path.open(encoding="utf-8", newline="") as file:
             return [Reject(*row) for row in csv.reader(file)][1:]
     except (ValueError, TypeError, csv.Error) as error:
-        raise ArenaError(f"{path}: damaged ({error}); delete it, what is missing is tried again") from None
+        raise ArenaError(f"{path}: damaged ({error}); delete it, and the rejected images are tried again") from None
 
 
 def _cell(text: str) -> str:
-    r"""Text that stays on its line and is no formula.
+    r"""Escape a text so that it stays on one line and is not a formula; longer texts are cut to `MAX_CELL`.
 
     >>> _cell("=a\nb")
     "'=a\\nb"

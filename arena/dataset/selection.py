@@ -1,7 +1,7 @@
-"""Which images of a dataset are held out, and which tags are labels: by post, by day, by chance, or by tag.
+"""Select the images and labels of a held-out dataset: by post, by day, at random, or by tag.
 
-Every choice depends on what an image is, never on the order in which it came: two people with the same images and the same
-options choose the same ones.
+Every selection depends on the images, never on their order: two people with the same images and the same options select the
+same images.
 """
 
 from collections import Counter
@@ -18,27 +18,28 @@ from arena.dataset.cutoffs import cutoffs, last_day, last_post, moments
 from arena.dataset.frozen import random_order
 
 INCLUDED_FOR = "included_for"
-"""Column of `images.parquet`: the tag for whose sake an image was taken, or `RANDOM`."""
+"""Column of `images.parquet`: the tag for which an image was selected, or `RANDOM`."""
 
 RANDOM = "random"
-"""Why an image is in that no tag asked for."""
+"""Value of `INCLUDED_FOR` of an image that was selected at random."""
 
 NAMED_TAGS = 10
-"""How many dropped tags a step names before it only counts them."""
+"""Largest number of dropped tags that a step names."""
 
 
 @dataclass(frozen=True)
 class Selection:
-    """What to take of a dataset; None takes no notice.
+    """Options that select images and labels of a dataset; None applies no condition.
 
     Attributes:
-        after_id, before_id: posts strictly between, by column `post_id`.
-        since, until: first and last day taken, UTC, by column `created_at`.
-        trained_until: models that must not have seen an image: only what comes after the latest of their cut-offs.
-        sample: how many images.
-        representative: images that every tag gets where there are so many, before the rest of the sample is drawn.
-        seed: of the sample.
-        min_images: images that a tag needs to stay a label.
+        after_id, before_id: exclusive bounds of the post, by column `post_id`.
+        since, until: first and last day, inclusive, UTC, by column `created_at`.
+        trained_until: models that were not trained on the images: only images after the latest of their cut-offs are kept.
+        sample: number of images.
+        representative: number of images selected for each tag (or all, if it has fewer) before the rest of the sample is
+            drawn at random.
+        seed: seed of the sample.
+        min_images: least number of images of a tag for it to stay a label.
     """
 
     after_id: int | None = None
@@ -53,7 +54,7 @@ class Selection:
 
 
 class Step(NamedTuple):
-    """A row of `[[steps]]`: how many images were left, how many went, and why."""
+    """A row of `[[steps]]`: the numbers of images kept and dropped, and the reason."""
 
     name: str
     kept: int
@@ -62,12 +63,12 @@ class Step(NamedTuple):
 
 
 class Selected(NamedTuple):
-    """What was taken of a dataset.
+    """Result of a selection.
 
     Attributes:
-        images: the rows taken, with `INCLUDED_FOR` where the sample is representative.
-        tags: category of each name that is a label.
-        steps: what every step dropped.
+        images: the selected rows, with column `INCLUDED_FOR` if the sample is representative.
+        tags: name -> category of each label.
+        steps: numbers and reason of each step.
     """
 
     images: pd.DataFrame
@@ -76,17 +77,18 @@ class Selected(NamedTuple):
 
 
 def select(images: pd.DataFrame, tags: Mapping[str, str], selection: Selection) -> Selected:
-    """Take what a selection says: posts and days, then the models' cut-off, then the sample; rare tags go at both ends.
+    """Apply a selection: posts and days, then the models' cut-off, then the sample.
 
-    An image whose last label went with `min_images` stays: it is a negative of every tag that is left.
+    Tags with fewer than `min_images` images are removed before the sample and again after it. An image whose last label is
+    removed stays: it is a negative of every remaining tag.
 
     Args:
         images: with `IMAGE_COLUMNS`, in any order.
         tags: name -> category.
 
     Raises:
-        ArenaError: a column is missing that an option needs, a model has no cut-off, the sample is smaller than its tags
-            need, or nothing is left.
+        ArenaError: a column that an option needs is missing, a model has no cut-off, the sample is smaller than
+            `representative` needs, or no image or tag is left.
     """
     steps: list[Step] = []
     for step, keep, why in _bounds(images, selection):
@@ -102,7 +104,12 @@ def select(images: pd.DataFrame, tags: Mapping[str, str], selection: Selection) 
 
 
 class _Bound(NamedTuple):
-    """A step that keeps rows by what is known of each: whether it is kept, by index of the images."""
+    """A step that keeps some rows.
+
+    Attributes:
+        keep: bool by index of the images, whether the row is kept.
+        why: description of the dropped rows.
+    """
 
     step: str
     keep: "pd.Series[bool]"
@@ -110,7 +117,7 @@ class _Bound(NamedTuple):
 
 
 def _bounds(images: pd.DataFrame, selection: Selection) -> Iterable[_Bound]:
-    """Every bound that was asked for, in one order."""
+    """Yield every bound of the selection, in a fixed order."""
     if selection.after_id is not None or selection.before_id is not None:
         posts = _posts(images, "--after-id, --before-id")
         if selection.after_id is not None:
@@ -127,33 +134,39 @@ def _bounds(images: pd.DataFrame, selection: Selection) -> Iterable[_Bound]:
             end = _start(selection.until + timedelta(days=1))
             yield _Bound("until", days < end, f"after {selection.until}{_blank(days)}")
     if selection.trained_until:
-        yield _unseen(images, selection.trained_until)
+        yield _after_training(images, selection.trained_until)
 
 
-def _unseen(images: pd.DataFrame, cards: Sequence[ModelCard]) -> _Bound:
-    """Keeps what comes after the training data of every model, by post where these are known, or else by day."""
+def _after_training(images: pd.DataFrame, cards: Sequence[ModelCard]) -> _Bound:
+    """Return the bound that keeps images after the training data of every model, by post if known, else by day."""
     names, known = ", ".join(sorted(card.name for card in cards)), cutoffs(cards)
     if (post := last_post(known)) is not None and "post_id" in images.columns:
         posts = _posts(images, "--trained-until")
-        return _Bound("trained_until", posts > post, f"post {post} or before, in reach of {names}{_blank(posts)}")
+        return _Bound(
+            "trained_until", posts > post, f"post {post} or before, possibly training data of {names}{_blank(posts)}"
+        )
     if (day := last_day(known)) is not None and "created_at" in images.columns:
         days = _moments(images, "--trained-until")
         keep = days >= _start(day + timedelta(days=1))
-        return _Bound("trained_until", keep, f"{day} or before, in reach of {names}{_blank(days)}")
-    there = " and ".join(name for name in ("post_id", "created_at") if name in images.columns) or "no post and no date"
-    said = "; ".join(f"{card.name}: {card.trained_until}" for card in cards)
-    raise ArenaError(f"--trained-until: the cards say {said}, the images have {there}; give --after-id or --since")
+        return _Bound("trained_until", keep, f"{day} or before, possibly training data of {names}{_blank(days)}")
+    present = (
+        " and ".join(name for name in ("post_id", "created_at") if name in images.columns) or "no post and no date"
+    )
+    recorded = "; ".join(f"{card.name}: {card.trained_until}" for card in cards)
+    raise ArenaError(
+        f"--trained-until: the cards say {recorded}, the images have {present}; give --after-id or --since"
+    )
 
 
 def _posts(images: pd.DataFrame, options: str) -> "pd.Series[float]":
-    """Post of each row; NaN where it is no number. Posts are far below 2**53."""
+    """Return the post of each row; NaN if it is not a number. float64 is exact because posts are far below 2**53."""
     if "post_id" not in images.columns:
         raise ArenaError(f"{options}: the images have no column post_id; import them from a source that has posts")
     return pd.to_numeric(images["post_id"], errors="coerce").astype("float64")
 
 
 def _moments(images: pd.DataFrame, options: str) -> Any:
-    """When each row was posted, as `moments` reads it."""
+    """Return the time of each post, as `moments` converts it."""
     if "created_at" not in images.columns:
         raise ArenaError(f"{options}: the images have no column created_at; import them from a source that has dates")
     return moments(images["created_at"])
@@ -164,7 +177,7 @@ def _start(day: date) -> datetime:
 
 
 def _blank(column: Any) -> str:
-    """What a step says of rows that cannot be compared; a comparison with nothing is never true, so they go."""
+    """Describe the rows without a value; a comparison with a missing value is false, so these rows are dropped."""
     blank = int(column.isna().sum())
     return f"; {blank} without {'a post' if column.dtype == 'float64' else 'a date'}" if blank else ""
 
@@ -176,7 +189,7 @@ def _keep(images: pd.DataFrame, keep: "pd.Series[bool]", steps: list[Step], name
 
 
 def _frequent(images: pd.DataFrame, tags: Mapping[str, str], min_images: int) -> dict[str, str]:
-    """The tags that enough images carry."""
+    """Return the tags that at least `min_images` images carry."""
     counts = Counter(name for names in images["tags"] for name in set(names))
     return {name: category for name, category in tags.items() if counts[name] >= min_images}
 
@@ -189,12 +202,14 @@ def _without_rare(images: pd.DataFrame, kept: Mapping[str, str]) -> pd.DataFrame
 def _why_rare(rare: set[str], min_images: int, images: pd.DataFrame) -> str:
     names = ", ".join(sorted(rare)[:NAMED_TAGS]) + (", ..." if len(rare) > NAMED_TAGS else "")
     bare = sum(not len(names) for names in images["tags"])
-    told = f"no labels, as fewer than {min_images} images carry them: {len(rare)}{f' ({names})' if rare else ''}"
-    return f"{told}; images without any label left: {bare}" if bare else told
+    text = (
+        f"tags removed, because fewer than {min_images} images carry them: {len(rare)}{f' ({names})' if rare else ''}"
+    )
+    return f"{text}; images left without a label: {bare}" if bare else text
 
 
 def _sampled(images: pd.DataFrame, selection: Selection, steps: list[Step]) -> pd.DataFrame:
-    """The sample that was asked for."""
+    """Return the sample of the selection, and append its step; without a sample option, all images in random order."""
     order = random_order(images["sha256"], images["image_id"], seed=selection.seed)
     size = len(images) if selection.sample is None else selection.sample
     if selection.representative is None:
@@ -207,30 +222,31 @@ def _sampled(images: pd.DataFrame, selection: Selection, steps: list[Step]) -> p
     reasons = represent([carried[row] for row in order], least=selection.representative)
     if selection.sample is not None and len(reasons) > selection.sample:
         raise ArenaError(
-            f"--sample {selection.sample}: {selection.representative} images of every tag are {len(reasons)} images; "
-            "ask for so many, or for fewer with --representative"
+            f"--sample {selection.sample}: {selection.representative} images for every tag need {len(reasons)} images; "
+            "raise --sample, or lower --representative"
         )
     wanted = len(reasons) if selection.sample is None else size
     rest = [place for place in range(len(order)) if place not in reasons][: wanted - len(reasons)]
     reasons |= dict.fromkeys(rest, RANDOM)
     chosen = images.iloc[[order[place] for place in reasons]].assign(**{INCLUDED_FOR: list(reasons.values())})
     why = (
-        f"not a random sample: {len(reasons) - len(rest)} images so that every tag has {selection.representative} where "
-        f"there are so many, then {len(rest)} at random; seed {selection.seed}"
+        f"not a random sample: {len(reasons) - len(rest)} images chosen so that every tag has {selection.representative} (or "
+        f"all, if it has fewer), then {len(rest)} at random; seed {selection.seed}"
     )
     steps.append(Step("representative", len(chosen), len(images) - len(chosen), why))
     return chosen
 
 
 def represent(images: Sequence[Iterable[str]], *, least: int) -> dict[int, str]:
-    """The first images that give every tag at least so many, or all that there are, and the tag each was taken for.
+    """Select the first images that give every tag at least `least` images, or all if it has fewer.
 
-    Tags are served from the rarest, ties by name, so that images taken for rare tags serve common ones too.
+    Tags are processed from the rarest to the most frequent, ties by name, so that images of rare tags also count for frequent
+    ones.
 
     Args:
-        images: tags of each image, in the order in which they are to be taken.
+        images: tags of each image, in order of preference.
 
-    Returns: place of an image -> tag.
+    Returns: position of a selected image -> the tag for which it was selected.
 
     >>> represent([["dog"], ["dog", "cat"], ["dog"], []], least=2)
     {1: 'cat', 0: 'dog'}

@@ -1,4 +1,4 @@
-"""Check a frozen dataset, byte for byte: every file against its digest, every table against the card."""
+"""Verify a frozen dataset: every file against its digest, every table against the card."""
 
 import os
 from collections import Counter
@@ -21,11 +21,11 @@ from arena.tags import TagRelations
 from arena.tags.rows import read_csv
 
 NAMED_FAULTS = 20
-"""Faults that are told; the others are counted."""
+"""Largest number of faults that are listed; further ones are only counted."""
 
 
 class Fault(NamedTuple):
-    """What is wrong with a file of the folder, as `path: what`."""
+    """A fault of a file of the folder; displayed as `path: what`."""
 
     path: str
     what: str
@@ -33,10 +33,13 @@ class Fault(NamedTuple):
 
 @dataclass(frozen=True)
 class Verification:
-    """What was read, and every fault that was found, tables first, then images by path, then surplus files.
+    """Result of a verification.
 
     Attributes:
-        size_bytes: of the image files that were read.
+        images: number of rows of `images.parquet`.
+        size_bytes: total size of the image files that were read.
+        digest: digest of the dataset as it is now.
+        faults: faults of the tables, then of images by path, then surplus files.
     """
 
     images: int
@@ -46,7 +49,7 @@ class Verification:
 
 
 class _Image(NamedTuple):
-    """A row of `images.parquet`, as far as its file can be checked."""
+    """The columns of `images.parquet` that an image file is checked against."""
 
     path: str
     sha256: str
@@ -62,7 +65,7 @@ class _Checked(NamedTuple):
 def verify(
     card: DatasetCard, *, decoding: bool = False, workers: int | None = None, progress: Progress | None = None
 ) -> Verification:
-    """Compare a frozen folder with what its card and its table say of it.
+    """Compare the files of a frozen folder with its card and tables.
 
     Args:
         decoding: also decode every image and compare its size in pixels.
@@ -83,20 +86,20 @@ def verify(
         checked = list(in_threads(check, rows, workers=workers or default_workers(), advance=advance))
     faults += [Fault(row.path, one.what) for row, one in zip(rows, checked, strict=True) if one.what]
     faults += [
-        Fault(path, "no row of images.parquet names it") for path in _surplus(folder, {row.path for row in rows})
+        Fault(path, "no row of images.parquet lists it") for path in _surplus(folder, {row.path for row in rows})
     ]
     return Verification(len(rows), sum(one.size_bytes for one in checked), digest_images(images), tuple(faults))
 
 
 def _table_faults(card: DatasetCard, images: pd.DataFrame) -> Iterator[Fault]:
-    """What the card says, where the files say something else."""
+    """Yield the differences between the card and the tables."""
     if not card.digest:
-        yield Fault("dataset.toml", "it has no digest, so nothing pins the set; freeze it")
-    elif card.digest != (seen := digest_images(images)):
-        yield Fault("images.parquet", f"its digest is {seen[:12]}, the card says {card.digest[:12]}")
-    said = card.facts.get("images", len(images))
-    if said != len(images):
-        yield Fault("images.parquet", f"it has {len(images)} rows, the card says {said}")
+        yield Fault("dataset.toml", "it has no digest, so nothing pins the dataset; freeze it")
+    elif card.digest != (found := digest_images(images)):
+        yield Fault("images.parquet", f"its digest is {found[:12]}, the card says {card.digest[:12]}")
+    declared = card.facts.get("images", len(images))
+    if declared != len(images):
+        yield Fault("images.parquet", f"it has {len(images)} rows, the card says {declared}")
     pinned = card.facts.get("rows_digest")
     if pinned and pinned != (rows := digest_rows(card.folder / "images.parquet")):
         yield Fault("images.parquet", f"the digest of all its columns is {rows[:12]}, the card says {str(pinned)[:12]}")
@@ -111,12 +114,12 @@ def _file_faults(folder: Path, row: object) -> Iterator[Fault]:
         yield Fault("dataset.toml", f"a row of files is {row!r}; it must be a name and its sha256")
     elif not (folder / name).is_file():
         yield Fault(name, "missing")
-    elif (seen := digest_file(folder / name)) != sha256:
-        yield Fault(name, f"its sha256 is {seen[:12]}, the card says {sha256[:12]}")
+    elif (found := digest_file(folder / name)) != sha256:
+        yield Fault(name, f"its sha256 is {found[:12]}, the card says {sha256[:12]}")
 
 
 def _tag_faults(folder: Path, images: pd.DataFrame) -> Iterator[Fault]:
-    """Where `tags.csv`, the relations and the tags of the images do not agree."""
+    """Yield the differences between `tags.csv`, the relations and the tags of the images."""
     tags, relations = read_tags(folder / "tags.csv"), TagRelations.read(folder)
     carried = Counter(name for names in images["tags"] for name in set(names))
     for name in sorted(carried.keys() - tags.index.keys()):
@@ -125,28 +128,30 @@ def _tag_faults(folder: Path, images: pd.DataFrame) -> Iterator[Fault]:
         if relations.canonical(name) != name:
             yield Fault("tags.csv", f"{name} is an alias of {relations.canonical(name)}")
     for row in read_csv(folder / "tags.csv", ("name",)):
-        said = row.get("positives")
-        if said and said != str(carried[row["name"]]):
-            yield Fault("tags.csv", f"{row['name']} has {said} positives, but {carried[row['name']]} images carry it")
+        declared = row.get("positives")
+        if declared and declared != str(carried[row["name"]]):
+            yield Fault(
+                "tags.csv", f"{row['name']} has {declared} positives, but {carried[row['name']]} images carry it"
+            )
 
 
 def _check_image(folder: Path, row: _Image, decoding: bool) -> _Checked:
-    """One image file; an empty text where nothing is wrong with it."""
+    """Check one image file; `what` is empty if the file is correct."""
     path = folder / row.path if is_inside(row.path) else None
     if path is None:
-        return _Checked(0, "this is no place below the folder")
+        return _Checked(0, "not a path below the folder")
     if not path.exists():
         return _Checked(0, "missing")
     if not path.is_file():
-        return _Checked(0, "no regular file")
+        return _Checked(0, "not a regular file")
     if not path.resolve().is_relative_to(folder.resolve()):
         return _Checked(0, "a link that leaves the folder")
     try:
-        size, seen = path.stat().st_size, digest_file(path)
+        size, found = path.stat().st_size, digest_file(path)
     except OSError as error:
         return _Checked(0, f"not readable ({error.strerror})")
-    if seen != row.sha256:
-        return _Checked(size, f"its sha256 is {seen[:12]}, images.parquet says {row.sha256[:12]} ({size:,} bytes)")
+    if found != row.sha256:
+        return _Checked(size, f"its sha256 is {found[:12]}, images.parquet says {row.sha256[:12]} ({size:,} bytes)")
     return _Checked(size, _decode_fault(path, row) if decoding else "")
 
 
@@ -161,7 +166,7 @@ def _decode_fault(path: Path, row: _Image) -> str:
 
 
 def _surplus(folder: Path, named: set[str]) -> list[str]:
-    """Files below `images/` that no row names."""
+    """Return the files below `images/` that no row lists."""
     found = []
     for place, _, files in os.walk(folder / "images"):
         below = Path(place).relative_to(folder)
@@ -170,7 +175,7 @@ def _surplus(folder: Path, named: set[str]) -> list[str]:
 
 
 def fault_lines(verification: Verification) -> list[str]:
-    """A line a fault, at most `NAMED_FAULTS`; a name with control characters stays on its line."""
+    """Return one line per fault, at most `NAMED_FAULTS`, then a count of the others; control characters are escaped."""
     lines = [
         "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in f"{path}: {what}")
         for path, what in verification.faults[:NAMED_FAULTS]
@@ -180,9 +185,9 @@ def fault_lines(verification: Verification) -> list[str]:
 
 
 def refuse_faults(card: DatasetCard, verification: Verification) -> None:
-    """Raise where a verification found anything."""
+    """Raise `ArenaError` if a verification found faults."""
     if verification.faults:
         raise ArenaError(
-            f"{card.folder}: faults in {verification.images:,} images: {len(verification.faults):,}; restore the files, "
-            "or freeze the set again"
+            f"{card.folder}: {len(verification.faults):,} faults in a dataset of {verification.images:,} images; "
+            "restore the files, or freeze the dataset again"
         )

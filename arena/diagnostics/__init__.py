@@ -1,2 +1,4 @@
-"""A tagger examined by itself: parity of two ports, cost, and a fingerprint of its scores. Nothing is imported here: what a
-benchmark's own process imports counts as memory of the model."""
+"""Diagnostics of single taggers: parity of two ports, cost, and a fingerprint of the scores.
+
+This module imports nothing, because the imports of a benchmark's process would count as memory of the model.
+"""

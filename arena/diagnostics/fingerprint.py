@@ -1,8 +1,8 @@
-"""A model's fingerprint: what it scores the canary images, short enough to paste, and comparable in spite of rounding.
+"""Fingerprint of a model: its scores on the canary images, short enough to paste, and comparable despite rounding errors.
 
-A digest of rounded scores would change whenever one of many thousand scores lies on the edge of its rounding. So the
-fingerprint is no digest but a sketch: for each image, two sums of all scores, each tag with a sign of its own, in steps of
-1/1024. Sums of two machines differ by the noise of their arithmetic; two fingerprints are compared with a tolerance for it.
+A digest of rounded scores changes whenever one of many thousand scores crosses a rounding boundary. So the fingerprint is a
+sketch: for each image, two sums of all scores with a fixed sign for each tag, in units of 1/1024. The sums of two machines
+differ by floating-point error, so fingerprints are compared with a tolerance.
 
     canary set . precision . names of the tags . sketch
 """
@@ -25,27 +25,27 @@ from arena.taggers.base import check_scores
 from arena.taggers.preprocess import square
 
 CANARY = "canary"
-"""The dataset of bundled images, the same in every installation."""
+"""Dataset of bundled images, the same in every installation."""
 
 STEPS = 1024
-"""Steps of a sum to one: finer than any tolerance."""
+"""Units per 1.0 of a sum; finer than any tolerance."""
 
 SUMS = 2
-"""Sums an image, each with other signs."""
+"""Sums per image, each with different signs."""
 
 TOLERANCES = {"fp32": 0.01, "fp16": 0.1, "bf16": 0.5}
-"""By how much a sum may differ through arithmetic alone."""
+"""Largest difference of a sum from floating-point error alone, by precision."""
 
 TOP = 5
-"""Tags of an image that are shown."""
+"""Number of tags shown for each image."""
 
 
 class Agreement(NamedTuple):
-    """How near two fingerprints are.
+    """Difference of two fingerprints.
 
     Attributes:
-        largest: difference of any two sums of scores.
-        tolerance: of the coarser of both precisions.
+        largest: largest absolute difference of two sums.
+        tolerance: tolerance of the lower precision of the two.
     """
 
     largest: float
@@ -53,39 +53,44 @@ class Agreement(NamedTuple):
 
     @property
     def equal(self) -> bool:
-        """Whether arithmetic alone explains the difference."""
+        """Whether floating-point error alone explains the difference."""
         return self.largest <= self.tolerance
 
 
 def compare(*, expected: Fingerprint, seen: Fingerprint, where: str) -> Agreement:
-    """Hold one fingerprint against another.
+    """Compare two fingerprints.
 
     Args:
-        where: what tells the expected one.
+        where: source of the expected one, for errors.
 
     Raises:
-        IncomparableError: they are of other images or of other tags.
+        IncomparableError: the canary images or the tags differ.
     """
     if expected.canary != seen.canary or len(expected.sums) != len(seen.sums):
         raise IncomparableError(
-            f"{where}: of canary images {expected.canary}, these are {seen.canary}; take the same release, or make it anew"
+            f"{where}: made on canary images {expected.canary}, installed are {seen.canary}; install the same release, or make "
+            "a new fingerprint"
         )
     if expected.tags != seen.tags:
-        raise IncomparableError(f"{where}: of tags {expected.tags}, this model has {seen.tags}; it is another model")
+        raise IncomparableError(
+            f"{where}: made with tags {expected.tags}, this model has {seen.tags}; the models differ"
+        )
     largest = max(abs(one - other) for one, other in zip(expected.sums, seen.sums, strict=True)) / STEPS
     coarsest = max(TOLERANCES.get(one.precision, max(TOLERANCES.values())) for one in (expected, seen))
     return Agreement(largest, coarsest)
 
 
 def sketch(scores: NDArray[np.float32], tags: Sequence[str]) -> tuple[int, ...]:
-    """`SUMS` signed sums of every image's scores, in steps; a tag's signs come from its name, so that order is no matter.
+    """Return `SUMS` signed sums of each image's scores, in units of 1/`STEPS`.
+
+    The signs of a tag are derived from its name, so that the order of the tags does not matter.
 
     Args:
         scores: float32 (images, tags).
 
     >>> values = np.array([[0.5, 0.25]], np.float32)
-    >>> told = sketch(values, ["a", "d"])
-    >>> told == sketch(values[:, ::-1], ["d", "a"]), told == sketch(values, ["d", "a"])
+    >>> sums = sketch(values, ["a", "d"])
+    >>> sums == sketch(values[:, ::-1], ["d", "a"]), sums == sketch(values, ["d", "a"])
     (True, False)
     """
     first_bytes = [hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()[0] for name in tags]
@@ -96,7 +101,7 @@ def sketch(scores: NDArray[np.float32], tags: Sequence[str]) -> tuple[int, ...]:
 
 
 class TopTags(NamedTuple):
-    """The highest tags of one image, and their scores."""
+    """The tags of one image with the highest scores, and these scores."""
 
     image_id: str
     tags: tuple[str, ...]
@@ -105,11 +110,13 @@ class TopTags(NamedTuple):
 
 @dataclass(frozen=True)
 class Examined:
-    """What a model did with the canary images.
+    """A model's results on the canary images.
 
     Attributes:
-        exact: SHA-256 of the scores' bytes; equal on the same machine with the same versions only.
-        spread: the largest standard deviation of a tag's scores over the images; near 0 the network sees nothing.
+        tags: number of tags.
+        image_side: side of the network's input, pixels.
+        spread: largest standard deviation of a tag's scores over the images; near 0 the scores do not depend on the image.
+        exact: SHA-256 of the scores' bytes; reproducible only on the same machine with the same versions.
     """
 
     model: str
@@ -129,8 +136,8 @@ def examine(card: ModelCard, *, device: str = "auto", precision: str = "auto") -
     """Load a model and score the canary images.
 
     Raises:
-        WeightsError: its files are not to be had, damaged, or disagree.
-        ScoresError: its scores are no probabilities.
+        WeightsError: its files are unavailable, damaged or inconsistent.
+        ScoresError: its scores are not probabilities.
     """
     canary = read_frozen(find_dataset(CANARY))
     start = time.perf_counter()
@@ -140,18 +147,18 @@ def examine(card: ModelCard, *, device: str = "auto", precision: str = "auto") -
     scores = tagger.scores(pixels)
     check_scores(card.name, scores, images=len(pixels), tags=len(tagger.tags))
     names = tagger.tags.names
-    of_tags = hashlib.sha256("\n".join(sorted(names)).encode("utf-8", "surrogatepass")).hexdigest()[:8]
-    told = Fingerprint(canary.digest[:6], tagger.precision, of_tags, sketch(scores, names))
+    tags_digest = hashlib.sha256("\n".join(sorted(names)).encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    fingerprint = Fingerprint(canary.digest[:6], tagger.precision, tags_digest, sketch(scores, names))
     return Examined(
         model=card.name, tags=len(names), image_side=tagger.preprocess.size, device=tagger.device,
         precision=tagger.precision, load_seconds=loaded - start, score_seconds=time.perf_counter() - loaded,
-        images=_top_tags(canary, scores, names), spread=float(scores.std(axis=0).max()), fingerprint=told,
+        images=_top_tags(canary, scores, names), spread=float(scores.std(axis=0).max()), fingerprint=fingerprint,
         exact=hashlib.sha256(np.ascontiguousarray(scores, np.dtype("<f4")).tobytes()).hexdigest(),
     )  # fmt: skip
 
 
 def _top_tags(canary: HeldOut, scores: NDArray[np.float32], names: Sequence[str]) -> tuple[TopTags, ...]:
-    """The `TOP` highest of every image, ties by name."""
+    """Return the `TOP` tags of each image with the highest scores, ties by name."""
     tops = []
     for image_id, row in zip(canary.image_ids, scores, strict=True):
         best = sorted(range(len(names)), key=lambda column: (-row[column], names[column]))[:TOP]

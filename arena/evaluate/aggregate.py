@@ -227,6 +227,7 @@ def aggregate(
         known = np.isfinite(replicates[:, :-1])
         sums = np.where(known, replicates[:, :-1], 0.0).sum(-1)
         bias[:, :-1] = divide(sums, known.sum(-1)) - estimates[:, :-1]
+        bias[:, [METRICS[name].average == "micro" for name in AGGREGATES]] = 0  # a ratio of sums has next to none
     unseen = np.array([[_mean_variance(x, ~np.isnan(p)) for x, p in zip(*both, strict=True)]
                        for both in zip(thin, precisions, strict=True)])  # fmt: skip
     targets = [target._replace(tags=int(tags[:, -2, place].max())) for place, target in enumerate(targets)]

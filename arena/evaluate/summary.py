@@ -59,6 +59,8 @@ def _model_summary(measured: Measured, number: int, found: Aggregates) -> dict[s
     regimes["own"] |= {"random_map": prevalence.value}
     if measured.uncertainty is not None:
         unshrunk = measured.uncertainty.regimes[number].unshrunk_macro_f1
+        confident = measured.uncertainty.resampled.confident_thresholds[number]
+        regimes["precision_90"] |= {"confident_threshold": confident}
         regimes["tag"] |= {"shrinkage": SHRINKAGE, "unshrunk_macro_f1": unshrunk}
     best = measured.tallies.models[number].best[1][compared]
     return {
@@ -90,7 +92,7 @@ def _regime(measured: Measured, number: int, found: Aggregates, place: int) -> d
             row[f"{name}_tags"] = int(found.tags[here])
         if found.replicates is not None:
             row |= {f"{name}_low": float(found.intervals.low[here]), f"{name}_high": float(found.intervals.high[here])}
-            row |= {f"{name}_bias": float(found.bias[here])}
+            row |= {f"{name}_bias": float(found.bias[here]), f"{name}_corrected": float(found.corrected[here])}
     if measured.uncertainty is not None:
         regime = measured.uncertainty.regimes[number].by_name[found.targets[place].regime]
         final = regime.final[measured.models[number].chosen[measured.compared]]

@@ -1,5 +1,5 @@
-"""The gate before a release: two results and a policy give one verdict.
+"""The release gate: checks a candidate against a baseline by a policy and returns one verdict.
 
-Each requirement is one object, listed in `requirements`. `policy` reads what is asked. `judge` holds it against a run of both
-models and `unpaired` against published figures. `verdict` is what text, files and the exit code are made of.
+Each requirement is one object, listed in `requirements`. `policy` reads the settings. `judge` checks a run of both models, and
+`unpaired` checks two published results. Reports, files and the exit code are made from a `verdict.Verdict`.
 """

@@ -1,4 +1,4 @@
-"""Gates on single tags: those that must not get worse, and any that did."""
+"""Requirements on single tags: the critical tags, and the number of tags that regressed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from arena.metrics.significance import benjamini_hochberg
 
 @dataclass(frozen=True)
 class CriticalTag:
-    """A tag that must not get worse."""
+    """A critical tag with its margin, metric and rule."""
 
     tag: str
     margin: float
@@ -32,18 +32,18 @@ class CriticalTag:
 _ENTRY: Mapping[str, keys.Check] = {
     "tag": str, "margin": keys.number(0, 1), "figure": keys.tested, "rule": keys.rule,
 }  # fmt: skip
-"""What the entry of a critical tag may hold."""
+"""Keys of an entry of `[critical] tags`, with the check of each value."""
 
 
 def _critical(value: Any) -> tuple[dict[str, Any], ...]:
-    """Each tag with those keys that its entry holds."""
+    """Check `[critical] tags`; return each tag with the keys that its entry has."""
     if not isinstance(value, list):
         raise keys.WrongValueError('a list of tags, such as ["solo", { tag = "1girl", margin = 0.01 }]')
     entries = tuple({"tag": one} if isinstance(one, str) else _entry(one) for one in value)
     names = [entry["tag"] for entry in entries]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
-        raise keys.WrongValueError(f"a list that names each tag once; {twice!r} stands in it twice")
+        raise keys.WrongValueError(f"a list that names each tag once; {twice!r} is in it twice")
     if "" in names:
         raise keys.WrongValueError("a list of tags; one name is empty")
     return entries
@@ -67,11 +67,11 @@ def _entry(one: Any) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Critical:
-    """Of tags that must not get worse.
+    """Settings of `[critical]`.
 
     Attributes:
-        tags: in the order of the file, each with those keys that its entry holds.
-        figure, margin, rule: of an entry that does not have its own.
+        tags: in the order of the file, each with the keys that its entry has.
+        figure, margin, rule: defaults for entries without these keys.
     """
 
     tags: tuple[Mapping[str, Any], ...] = keys.key([], _critical)
@@ -81,14 +81,14 @@ class Critical:
 
     @property
     def each(self) -> list[CriticalTag]:
-        """Every tag with all that is asked of it."""
+        """Every critical tag, with the defaults filled in."""
         shared = {"figure": self.figure, "margin": self.margin, "rule": self.rule}
         return [CriticalTag(**{**shared, **entry}) for entry in self.tags]
 
 
 @dataclass(frozen=True)
 class Tags:
-    """Of any tag."""
+    """Settings of `[tags]`."""
 
     figures: tuple[str, ...] = keys.key(["f1"], keys.some_of(*TESTED))
     margin: float = keys.key(0.05, keys.number(0, 1))
@@ -98,76 +98,77 @@ class Tags:
 
 
 def critical_cases(judged: Judged, settings: Critical) -> list[Case]:
-    """Of each critical tag, corrected after Holm over all that are compared."""
+    """Return a case for each critical tag, with Holm's correction over those that are compared."""
     evidence = judged.evidence
     tags = {row["tag"]: row for row in evidence.tags.to_dict("records")}
-    there = [asked for asked in settings.each if asked.tag in tags]
-    held = {asked.tag: figure_of(tags[asked.tag], asked.figure) for asked in there}
-    family = adjusted([held[asked.tag].seen for asked in there], [asked.margin for asked in there])
-    p = dict(zip(held, family, strict=True))
+    compared = [critical for critical in settings.each if critical.tag in tags]
+    metrics = {critical.tag: figure_of(tags[critical.tag], critical.figure) for critical in compared}
+    family = adjusted([metrics[critical.tag].seen for critical in compared], [critical.margin for critical in compared])
+    p = dict(zip(metrics, family, strict=True))
     found = []
-    for asked in settings.each:
-        title = f"critical tag {shown(asked.tag)}: {METRICS[asked.figure].title}"
-        if asked.tag not in held:
-            found.append(_not_compared(evidence, asked, title))
+    for critical in settings.each:
+        tag = critical.tag
+        title = f"critical tag {shown(tag)}: {METRICS[critical.figure].title}"
+        if tag not in metrics:
+            found.append(_not_compared(evidence, critical, title))
             continue
-        losses = losses_of(evidence.tags[evidence.tags["tag"] == asked.tag], asked.figure, margin=asked.margin)
+        losses = losses_of(evidence.tags[evidence.tags["tag"] == tag], critical.figure, margin=critical.margin)
         found.append(
             interval_case(
-                "critical", asked.tag, title, held[asked.tag], asked.margin, evidence, rule=asked.rule, p=p[asked.tag],
+                "critical", tag, title, metrics[tag], critical.margin, evidence, rule=critical.rule, p=p[tag],
                 family=len(p), images=evidence.images, losses=losses, list_tags=judged.list_tags,
             )
         )  # fmt: skip
     return found
 
 
-def _not_compared(evidence: Evidence, asked: CriticalTag, title: str) -> Case:
-    """A critical tag without figures: lost, unknown, too thin, or nothing was resampled."""
-    tag, known = shown(asked.tag), asked.tag in evidence.supports
-    if known and asked.tag not in evidence.candidate_tags:
-        message = f"the candidate does not know {tag}, which the baseline does; if it is renamed, give an aliases file"
-        return Case("critical", asked.tag, title, Outcome.FAIL, message)
+def _not_compared(evidence: Evidence, critical: CriticalTag, title: str) -> Case:
+    """Return the case of a critical tag without metrics: lost, unknown, too few positives, or no resamples."""
+    tag, known = shown(critical.tag), critical.tag in evidence.supports
+    if known and critical.tag not in evidence.candidate_tags:
+        message = f"the baseline knows {tag}, the candidate does not; if it is renamed, give an aliases file"
+        return Case("critical", critical.tag, title, Outcome.FAIL, message)
     if not known:
-        beside = "though the candidate does" if asked.tag in evidence.candidate_tags else "nor does the candidate"
-        message = f"the baseline or the truth does not know {tag}, {beside}; spell it as the dataset does"
-        return Case("critical", asked.tag, title, Outcome.INCOMPARABLE, message)
-    few = f"{tag} has {figures.plural(evidence.supports[asked.tag], 'positive', 'positives')}, too few to be compared"
-    return Case("critical", asked.tag, title, Outcome.INCONCLUSIVE, evidence.why_none or few)
+        candidate = "the candidate knows it" if critical.tag in evidence.candidate_tags else "nor does the candidate"
+        message = f"the baseline or the ground truth does not know {tag}, {candidate}; spell it as the dataset does"
+        return Case("critical", critical.tag, title, Outcome.INCOMPARABLE, message)
+    few = f"{tag} has {figures.plural(evidence.supports[critical.tag], 'positive', 'positives')}, too few to compare"
+    return Case("critical", critical.tag, title, Outcome.INCONCLUSIVE, evidence.why_none or few)
 
 
-def tag_cases(judged: Judged, asked: Tags) -> list[Case]:
-    """Of every metric that is asked for: how many tags fell by more than the margin with q at the limit or below."""
-    return [_regressions(judged, asked, figure, title) for figure, title in _titles(asked).items()]
+def tag_cases(judged: Judged, settings: Tags) -> list[Case]:
+    """Return a case for each metric of `figures`: how many tags lost more than the margin with q at most `q`."""
+    return [_regressions(judged, settings, figure, title) for figure, title in _titles(settings).items()]
 
 
-def _titles(asked: Tags) -> dict[str, str]:
-    return {figure: f"regressions of single tags: {METRICS[figure].title}" for figure in asked.figures}
+def _titles(settings: Tags) -> dict[str, str]:
+    return {figure: f"regressions of single tags: {METRICS[figure].title}" for figure in settings.figures}
 
 
-def _regressions(judged: Judged, asked: Tags, figure: str, title: str) -> Case:
+def _regressions(judged: Judged, settings: Tags, figure: str, title: str) -> Case:
     evidence = judged.evidence
     if evidence.why_none:
         return Case("tags", figure, title, Outcome.INCONCLUSIVE, f"no test of any tag: {evidence.why_none}")
-    rows = evidence.tags[evidence.tags["support"] >= asked.min_support]
+    rows = evidence.tags[evidence.tags["support"] >= settings.min_support]
     tested = rows[rows[f"{figure}_p"].notna() & rows[f"{figure}_difference"].notna()]
     if tested.empty:
-        reason = f"no tag has the {asked.min_support} positives that are asked for and a figure on both sides"
+        reason = f"no tag has at least {settings.min_support} positives and a defined {METRICS[figure].title} for both models"
         return skipped("tags", figure, title, reason)
     q = pd.Series(benjamini_hochberg(tested[f"{figure}_p"].to_numpy(np.float64)), index=tested.index)
-    fell = tested[f"{figure}_difference"] < -asked.margin
-    lost = losses_of(tested[fell & (q <= asked.q)], figure, margin=asked.margin, q=q)
-    outcome = Outcome.FAIL if len(lost) > asked.allowed else Outcome.PASS
-    message = _tag_message(figure, asked, [one.tag for one in lost], tested=len(tested), fell=int(fell.sum()))
+    fell = tested[f"{figure}_difference"] < -settings.margin
+    lost = losses_of(tested[fell & (q <= settings.q)], figure, margin=settings.margin, q=q)
+    outcome = Outcome.FAIL if len(lost) > settings.allowed else Outcome.PASS
+    message = _tag_message(figure, settings, [one.tag for one in lost], tested=len(tested), fell=int(fell.sum()))
     return Case("tags", figure, title, outcome, message, None, lost[: judged.list_tags], len(lost))
 
 
-def _tag_message(figure: str, asked: Tags, lost: list[str], *, tested: int, fell: int) -> str:
-    what = f"more than {figures.figure(asked.margin)} of {METRICS[figure].title} with q of {asked.q:g} or less"
-    message = f"{len(lost):,} of {figures.plural(tested, 'tag', 'tags')} lost {what}; {asked.allowed:,} may"
-    if lost:
-        message += f": {figures.listed([shown(tag) for tag in lost], keep=5)}"
+def _tag_message(figure: str, settings: Tags, lost: list[str], *, tested: int, fell: int) -> str:
+    names = f" ({figures.listed([shown(tag) for tag in lost], keep=5)})" if lost else ""
+    what = f"more than {figures.figure(settings.margin)} {METRICS[figure].title} (q ≤ {settings.q:g})"
+    message = f"{len(lost):,} of {figures.plural(tested, 'tag', 'tags')}{names} lost {what}; "
+    message += f"the policy allows {figures.count(settings.allowed) if settings.allowed else 'none'}"
     if fell > len(lost):
-        message += f"; {fell - len(lost):,} more fell as far, which chance may have done"
+        message += f"; {figures.plural(fell - len(lost), 'other', 'others')} fell as far, possibly by chance"
     return message
 
 
@@ -175,8 +176,8 @@ CRITICAL = Requirement(
     "critical",
     Critical,
     """\
-Tags that must not get worse, whatever else does. An entry is a name, or a table with a margin, figure (f1 or ap) and rule of
-its own: tags = ["solo", { tag = "1girl", margin = 0.01, figure = "ap", rule = "regression" }].""",
+Tags that must not get worse. An entry is a name, or a table with its own margin, figure (f1 or ap) and rule:
+tags = ["solo", { tag = "1girl", margin = 0.01, figure = "ap", rule = "regression" }].""",
     critical_cases,
     needs=Needs.TAGS,
 )
@@ -185,8 +186,8 @@ TAGS = Requirement(
     "tags",
     Tags,
     """\
-Any tag: it has regressed where its figure fell by more than the margin and q <= this q (Benjamini and Hochberg over the tags of
-at least min_support positives). More than `allowed` of them fail. figures: of f1 and ap, none turns the requirement off.""",
+Every tag. A tag has regressed if its metric fell by more than the margin and q <= this q (Benjamini-Hochberg over the tags with
+at least min_support positives). More than `allowed` regressed tags fail. figures: f1, ap or both; [] turns this off.""",
     tag_cases,
     names=_titles,
 )

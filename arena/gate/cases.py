@@ -1,4 +1,4 @@
-"""From a figure and its margin to a case: outcome, measure, and one sentence that says what was seen and asked."""
+"""Cases from a metric and its margin: the outcome, the values, and one sentence that explains them."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
@@ -31,12 +31,13 @@ def interval_case(
     losses: Sequence[TagLoss] = (),
     list_tags: int = 0,
 ) -> Case:
-    """A figure's interval held against a margin.
+    """Return the case that compares a metric's interval with its margin.
 
     Args:
-        p: of a loss beyond the margin, adjusted for `family` parts; None where it was asked alone.
-        images: how many the figure is of.
-        losses: what a failing case names, the worst first.
+        p: p of a loss beyond the margin, adjusted for the `family` parts; None for a single test.
+        images: number of images behind the metric; None if unknown.
+        losses: tags that the case names if it fails, worst first.
+        list_tags: largest number of tags to name.
     """
     outcome = decide(figure.seen, margin, rule=rule, p=p)
     undecided = outcome is Outcome.INCONCLUSIVE and images is not None
@@ -45,14 +46,14 @@ def interval_case(
     if undecided and figure.seen.known:
         message += _how_many(needed, images)
     if not evidence.paired and figure.seen.known:
-        message += f"; unpaired: what is less than {figures.figure(detectable(figure.seen))} cannot be told"
+        message += f"; unpaired: 80 % power only for a true loss of {figures.figure(detectable(figure.seen))} or more"
     named = list(losses) if outcome is Outcome.FAIL else []
     measure = measure_of(figure, limit=-margin, p=p, images_needed=needed)
     return Case(gate, name, title, outcome, message, measure, named[:list_tags], len(named))
 
 
 def measure_of(figure: Figure, *, limit: float, p: float | None = None, images_needed: int | None = None) -> Measure:
-    """With None for what is undefined."""
+    """Return the values of a case; undefined ones are None."""
     difference, low, high, p = (None if value is None or np.isnan(value) else value for value in (*figure.seen, p))
     return Measure(figure.name, figure.candidate, figure.baseline, difference, low, high, limit, p, images_needed)
 
@@ -60,50 +61,52 @@ def measure_of(figure: Figure, *, limit: float, p: float | None = None, images_n
 def _sentence(
     title: str, figure: Figure, margin: float, outcome: Outcome, p: float | None, family: int, evidence: Evidence
 ) -> str:
-    seen, limit = figure.seen, figures.signed(-margin)
-    if not seen.known:
-        return f"{title}: no interval of the difference; {_why_unknown(figure, evidence)}"
-    moved = f"{title} {figures.signed(seen.difference)} {figures.interval(seen.low, seen.high, figures.signed)}"
+    interval, limit = figure.seen, figures.signed(-margin)
+    if not interval.known:
+        return f"{title}: no interval for the difference; {_why_unknown(figure, evidence)}"
+    moved = (
+        f"{title} {figures.signed(interval.difference)} {figures.interval(interval.low, interval.high, figures.signed)}"
+    )
     if outcome is Outcome.FAIL:
-        return f"{moved}: all of the interval lies below {limit}"
-    if seen.low >= -margin:
-        return f"{moved}: no part of the interval lies below {limit}"
-    if seen.high < -margin and p is not None:
-        parts = f"Holm's correction over {family} parts (p {figures.probability(p)}, {ONE_SIDED:g} would)"
-        return f"{moved}: below {limit}, which does not hold after {parts}"
+        return f"{moved}: the whole interval is below {limit}"
+    if interval.low >= -margin:
+        return f"{moved}: no part of the interval is below {limit}"
+    if interval.high < -margin and p is not None:
+        holm = f"Holm's correction over {family} parts (p {figures.probability(p)}, limit {ONE_SIDED:g})"
+        return f"{moved}: the interval is below {limit}, but not significantly after {holm}"
     if outcome is Outcome.PASS:
-        return f"{moved}: no loss beyond {figures.figure(margin)} is shown, nor is one ruled out"
-    return f"{moved}: the interval reaches to both sides of {limit}"
+        return f"{moved}: a loss of more than {figures.figure(margin)} is neither shown nor ruled out"
+    return f"{moved}: the interval contains {limit}"
 
 
 def _why_unknown(figure: Figure, evidence: Evidence) -> str:
     if evidence.why_none:
         return evidence.why_none
     without = [
-        side for side, value in (("candidate", figure.candidate), ("baseline", figure.baseline)) if value is None
+        model for model, value in (("candidate", figure.candidate), ("baseline", figure.baseline)) if value is None
     ]
-    return f"undefined for the {' and the '.join(without)}" if without else "too few resamples define it"
+    return f"undefined for the {' and the '.join(without)}" if without else "it is defined in too few resamples"
 
 
 def _how_many(needed: int | None, images: int | None) -> str:
     if needed is None or images is None:
-        return ", and no number of images that can be had would decide"
-    return f"; about {figures.count(needed)} images would decide, these are {figures.count(images)}"
+        return "; no feasible number of images would decide"
+    return f"; about {figures.count(needed)} images would decide, {figures.count(images)} were scored"
 
 
-def detectable(seen: Seen) -> float:
-    """The true loss that an interval of this width shows with a chance of 80 %."""
-    reach = float(minimum_detectable(1.0, power=0.5, alpha=1 - LEVEL))  # standard errors that half an interval is long
-    return float(minimum_detectable((seen.high - seen.low) / 2 / reach))
+def detectable(interval: Seen) -> float:
+    """Return the true loss that an interval of this width detects with 80 % power."""
+    errors = float(minimum_detectable(1.0, power=0.5, alpha=1 - LEVEL))  # half an interval in standard errors
+    return float(minimum_detectable((interval.high - interval.low) / 2 / errors))
 
 
 def losses_of(rows: pd.DataFrame, figure: str, *, margin: float, q: pd.Series | None = None) -> list[TagLoss]:
-    """The tags among some rows of `Evidence.tags` that lost at all, the worst first, ties by name.
+    """Return the tags of some rows of `Evidence.tags` with a negative difference, worst first, ties by name.
 
     Args:
         figure: `f1` or `ap`.
-        margin: what each is held against.
-        q: by the index of the rows, where it was computed.
+        margin: becomes the `limit` of each measure.
+        q: by the index of the rows; None if it was not computed.
     """
     lost = rows[rows[f"{figure}_difference"] < 0].sort_values([f"{figure}_difference", "tag"])
     found = []
@@ -115,13 +118,13 @@ def losses_of(rows: pd.DataFrame, figure: str, *, margin: float, q: pd.Series | 
 
 
 def figure_of(row: Mapping[Hashable, Any], name: str) -> Figure:
-    """A figure of a row of `Evidence.tags`."""
+    """Return one metric of a row of `Evidence.tags`."""
     keys = ("candidate", "baseline", "difference", "low", "high")
-    candidate, baseline, *seen = (float(row[f"{name}_{key}"]) for key in keys)
+    candidate, baseline, *difference = (float(row[f"{name}_{key}"]) for key in keys)
     one, other = (None if np.isnan(value) else value for value in (candidate, baseline))
-    return Figure(name, one, other, Seen(*seen))
+    return Figure(name, one, other, Seen(*difference))
 
 
 def skipped(gate: str, name: str, title: str, reason: str) -> Case:
-    """A requirement that needs what is not known of both sides."""
+    """Return the case of a requirement that cannot be judged for lack of data on one of the models."""
     return Case(gate, name, title, Outcome.SKIPPED, reason)

@@ -1,6 +1,6 @@
-"""When an interval of a difference passes, fails, or decides nothing; how many images would decide; Holm over parts.
+"""Decision rules: pass, fail or inconclusive from an interval and a margin; images needed to decide; Holm's correction.
 
-Everything here is of raw values. A margin m is 0 or more, an interval [low, high] is of candidate less baseline.
+All values are unrounded. A margin is 0 or more. An interval [low, high] is of the difference candidate minus baseline.
 """
 
 import math
@@ -16,19 +16,19 @@ from arena.metrics.intervals import LEVEL
 from arena.metrics.significance import holm
 
 ONE_SIDED = (1 - LEVEL) / 2
-"""The chance that a true loss of just the margin lies above an interval, and that it lies below."""
+"""Probability that the true difference is above the interval; the same for below."""
 
 _Z = float(-special.ndtri(ONE_SIDED))
 
 _ROUNDING = 1 + 1e-9
-"""A p of 0.025 stays one after it went to a normal quantile and back."""
+"""Tolerance for p: 0.025 changes in its last digits when it is converted to a normal quantile and back."""
 
 MOST_IMAGES = 10**9
-"""More than that nobody holds out."""
+"""Largest number of images that is worth naming; no held-out set is larger."""
 
 
 class Seen(NamedTuple):
-    """A difference with its interval; any may be NaN, where it is undefined."""
+    """A difference with its 95 % interval; NaN where undefined."""
 
     difference: float
     low: float
@@ -36,72 +36,75 @@ class Seen(NamedTuple):
 
     @property
     def known(self) -> bool:
-        """Whether it can decide anything."""
+        """Whether all three values are defined."""
         return not any(map(math.isnan, self))
 
 
-def p_of_loss(seen: Seen, margin: float) -> float:
-    """One-sided p of "no loss beyond the margin": 0.025 exactly where the interval ends at -margin; NaN where undefined.
+def p_of_loss(interval: Seen, margin: float) -> float:
+    """Return the one-sided p of the null hypothesis "no loss beyond the margin"; NaN where undefined.
 
-    The interval is taken as normal about its own middle, so that p and interval say the same.
+    The distribution is taken as normal about the middle of the interval, so that p and interval agree: p is 0.025 exactly where
+    the interval ends at -margin.
 
     >>> round(p_of_loss(Seen(-0.02, -0.03, -0.01), 0.01), 6), p_of_loss(Seen(-0.02, -0.02, -0.02), 0.01)
     (0.025, 0.0)
     """
-    if not seen.known:
+    if not interval.known:
         return math.nan
-    low, high = seen.low + margin, seen.high + margin  # first, so that nothing cancels where an end is close to -margin
+    low, high = interval.low + margin, interval.high + margin  # added first: no cancellation for ends near -margin
     if low == high:
         return 0.0 if high < 0 else 1.0
     return float(special.ndtr(_Z * (low + high) / (high - low)))
 
 
-def decide(seen: Seen, margin: float, *, rule: Rule = Rule.NON_INFERIORITY, p: float | None = None) -> Outcome:
-    """Hold an interval against a margin.
+def decide(interval: Seen, margin: float, *, rule: Rule = Rule.NON_INFERIORITY, p: float | None = None) -> Outcome:
+    """Compare an interval with a margin.
 
     Args:
-        rule: by non-inferiority the candidate must show that it is no worse; by regression the loss must be shown.
-        p: of a loss beyond the margin, adjusted for the other parts it was asked with; None without any. A part whose
-            interval fails and whose adjusted p does not is undecided.
+        rule: non-inferiority passes only if a loss beyond the margin is ruled out; regression fails only if one is shown.
+        p: p of a loss beyond the margin, adjusted for the parts tested together; None for a single test. A part does not fail
+            if its interval is below -margin but its adjusted p is above 0.025.
 
-    Returns: inconclusive where the interval is undefined.
+    Returns: pass, fail, or inconclusive; inconclusive where the interval is undefined.
 
     >>> cases = [Seen(0, -0.01, 0.01), Seen(-0.02, -0.03, -0.011), Seen(-0.02, -0.03, -0.01)]
     >>> [str(decide(one, 0.01)) for one in cases], str(decide(cases[2], 0.01, rule=Rule.REGRESSION))
     (['pass', 'fail', 'inconclusive'], 'pass')
     """
-    if not seen.known:
+    if not interval.known:
         return Outcome.INCONCLUSIVE
-    if seen.high < -margin and (p is None or p <= ONE_SIDED * _ROUNDING):
+    if interval.high < -margin and (p is None or p <= ONE_SIDED * _ROUNDING):
         return Outcome.FAIL
-    if rule is Rule.REGRESSION or seen.low >= -margin:
+    if rule is Rule.REGRESSION or interval.low >= -margin:
         return Outcome.PASS
     return Outcome.INCONCLUSIVE
 
 
 def adjusted(family: Sequence[Seen], margins: Sequence[float]) -> list[float]:
-    """Holm's p of a loss beyond its margin for each part; NaN for those that are undefined, which do not count.
+    """Return Holm's adjusted p of a loss beyond the margin, for each part; NaN for undefined parts, which are not counted.
 
     >>> shown = Seen(-0.03, -0.035, -0.025)
     >>> [round(p, 4) for p in adjusted([Seen(-0.02, -0.03, -0.01), shown, Seen(0, -0.01, 0.01)], [0.01] * 3)]
     [0.05, 0.0, 0.975]
     """
-    return [float(p) for p in holm(np.array([p_of_loss(seen, m) for seen, m in zip(family, margins, strict=True)]))]
+    return [
+        float(p) for p in holm(np.array([p_of_loss(interval, m) for interval, m in zip(family, margins, strict=True)]))
+    ]
 
 
-def images_to_decide(seen: Seen, margin: float, images: int) -> int | None:
-    """How many images would decide, were the difference to stay: each side of the interval shrinks with their root.
+def images_to_decide(interval: Seen, margin: float, images: int) -> int | None:
+    """Estimate how many images would decide if the difference stayed the same.
 
-    Returns: None where the difference is the margin exactly or undefined, or more than `MOST_IMAGES` are needed.
+    The distance from the difference to each end of the interval is taken as proportional to 1/√images.
+
+    Returns: None where the difference is exactly -margin or undefined, or more than `MOST_IMAGES` are needed.
 
     >>> images_to_decide(Seen(0.0, -0.02, 0.02), 0.01, 1000), images_to_decide(Seen(-0.01, -0.02, 0.0), 0.01, 1000)
     (4000, None)
     """
-    if not seen.known or seen.difference == -margin:
+    if not interval.known or interval.difference == -margin:
         return None
-    side = seen.difference - seen.low if seen.difference > -margin else seen.high - seen.difference
-    ratio = side / (seen.difference + margin)
-    needed = (
-        images * ratio * ratio
-    )  # a power would raise where a difference is all but the margin, and this is infinite
+    width = interval.difference - interval.low if interval.difference > -margin else interval.high - interval.difference
+    ratio = width / (interval.difference + margin)
+    needed = images * ratio * ratio  # not ratio**2: that raises OverflowError near -margin, this gives infinity
     return max(images, math.ceil(round(needed, 6))) if needed <= MOST_IMAGES else None

@@ -1,4 +1,4 @@
-"""What is known of both sides, in the form that every gate reads: from one joint result, or from published figures."""
+"""Evidence: the metrics of both models in the form that every requirement reads, from one run or two published results."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,16 +12,16 @@ TAG_COLUMNS = (
     "tag", "category", "support",
     *(f"{key}_{name}" for key in TESTED for name in ("candidate", "baseline", "difference", "low", "high", "p")),
 )  # fmt: skip
-"""Columns of `Evidence.tags`: candidate less baseline, NaN where undefined; p is two-sided and of this tag alone."""
+"""Columns of `Evidence.tags`. Differences are candidate minus baseline, NaN where undefined; p is two-sided, not adjusted."""
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure of both sides.
+    """One metric of both models.
 
     Attributes:
-        candidate, baseline: None where unknown.
-        seen: candidate less baseline; NaN where undefined or without an interval.
+        candidate, baseline: the metric's value; None where unknown.
+        seen: candidate minus baseline with its interval; NaN where undefined or without an interval.
     """
 
     name: str
@@ -36,8 +36,10 @@ class Part:
 
     Attributes:
         kind: `category`, `support`, `group`, or a column of the images.
-        figures: by name.
-        of_images: whether images were left out, rather than tags.
+        images: number of images in the slice; None where unknown.
+        tags: number of tags in the slice.
+        figures: the headline metrics by key.
+        of_images: a slice of images; otherwise of tags.
     """
 
     kind: str
@@ -51,17 +53,18 @@ class Part:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Everything that gates on figures ask for.
+    """The data that requirements are judged on.
 
     Attributes:
-        regime: at whose thresholds `overall` is.
-        overall: over all compared tags, by name.
-        tags: `TAG_COLUMNS`, a row a compared tag.
-        supports: of every tag that the baseline knows and the truth too.
-        candidate_tags: likewise of the candidate.
+        regime: threshold policy of `overall`.
+        overall: headline metrics over all compared tags, by key.
+        parts: slices at the models' own thresholds.
+        tags: columns `TAG_COLUMNS`, one row per compared tag.
+        supports: number of positives of every tag that the baseline and the ground truth know.
+        candidate_tags: tags that the candidate and the ground truth know; for published results, the candidate's tags.
         images: None where unknown.
-        why_none: why there are no intervals at all, and the fix; empty where there are some.
-        paired: both sides were scored on the same images.
+        why_none: why there are no intervals at all, and the fix; empty if there are some.
+        paired: both models were scored on the same images.
     """
 
     regime: str

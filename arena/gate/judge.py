@@ -1,4 +1,4 @@
-"""Hold a joint result against a policy: a case for every requirement, in the order of the policy."""
+"""Judge a paired run by a policy: the cases of every requirement, in the order of the policy."""
 
 from arena.gate.options import VERDICT
 from arena.gate.paired import evidence_of
@@ -11,14 +11,14 @@ from arena.results.run_folder import Result
 
 
 def judge(result: Result, policy: Policy, *, candidate: str, baseline: str) -> list[Case]:
-    """Every case of the policy but the canary, which needs scores.
+    """Return every case of the policy except the canary, which needs scores.
 
     Args:
-        result: of both models on the same images, in any order, other models beside them or not.
-        candidate, baseline: what they are called in it.
+        result: a run with both models on the same images; the order does not matter, and other models may be in it.
+        candidate, baseline: names of the two models in `result`.
 
     Raises:
-        ArenaError: it has no such model.
+        ArenaError: the run has no such model.
     """
     evidence = evidence_of(result, candidate=candidate, baseline=baseline, regime=policy.of(MARGINS).regime)
     judged = Judged(evidence, policy.of(VERDICT).list_tags, result, candidate, baseline)

@@ -1,4 +1,4 @@
-"""What the keys of a policy may hold: the check of each kind of value, and a field of a settings class with its default."""
+"""Keys of a policy: the check of each kind of value, and dataclass fields with a default and a check."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -11,43 +11,47 @@ from arena.base.errors import ArenaError, nearest
 from arena.metrics.registry import HEADLINES, TESTED
 
 Margin = float | None
-"""How far a metric may fall, 0 to 1; None asks for nothing."""
+"""Largest allowed loss of a metric, 0 to 1; None turns the requirement off."""
 
 
 class Rule(StrEnum):
-    """When an interval passes and fails; the head of the default policy says both in full."""
+    """How an interval decides; `policy.HEAD` explains both rules."""
 
     NON_INFERIORITY = "non-inferiority"
     REGRESSION = "regression"
 
 
 class WrongValueError(Exception):
-    """What a value must be, as in `a number from 0 to 1`."""
+    """A value is wrong; the message says what it must be, such as `a number from 0 to 1`."""
 
 
 Check = Callable[[Any], Any]
-"""A value of the file -> the value of the policy; raises `WrongValueError`."""
+"""Converts a value of the file to a value of the policy; raises `WrongValueError`."""
 
 
 def key(default: Any, check: Check) -> Any:
-    """A field of a settings class: a key of its table in the policy file.
+    """Return a dataclass field for one key of a table in the policy file.
 
     Args:
-        default: as the file writes it; `False` turns off what a number asks for.
+        default: the value as written in the file; `False` turns a numeric requirement off.
+        check: converts the default and values of a file.
     """
     return field(default_factory=lambda: check(default), metadata={"default": default, "check": check})
 
 
 def defaults_of(settings: type[Any]) -> dict[str, Any]:
-    """The keys of a settings class with their defaults, as a file writes them."""
+    """Return the keys of a settings class with their defaults, as written in a file."""
     return {one.name: one.metadata["default"] for one in fields(settings)}
 
 
 def checked_keys(where: object, table: str, settings: type[Any], keys: Any) -> dict[str, Any]:
-    """The keys that a file has for a table, with values as the settings class holds them.
+    """Check the keys of one table of a policy file; return them with the values that the settings class takes.
+
+    Args:
+        where: path of the file, for errors.
 
     Raises:
-        ArenaError: no table, a key that the table does not have, or a value that it cannot have.
+        ArenaError: `keys` is not a table, or has an unknown key or a wrong value.
     """
     if not isinstance(keys, dict):
         raise ArenaError(f"{where}: {table} = {keys!r}; it must be a table, [{table}]")
@@ -64,7 +68,7 @@ def checked_keys(where: object, table: str, settings: type[Any], keys: Any) -> d
 
 
 def number(low: float, high: float, *, off: bool = False) -> Check:
-    """A number of low to high; with `off` also false, which becomes None."""
+    """Return a check for numbers from `low` to `high`; with `off`, also for false, which becomes None."""
     ends = f"of {low:g} or more" if math.isinf(high) else f"from {low:g} to {high:g}"
     must = f"a number {ends}" + (", or false for none" if off else "")
 
@@ -80,21 +84,21 @@ def number(low: float, high: float, *, off: bool = False) -> Check:
 
 
 def count(value: Any) -> int:
-    """A whole number of 0 or more."""
+    """Check a whole number of 0 or more."""
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise WrongValueError("a whole number of 0 or more")
     return value
 
 
 def flag(value: Any) -> bool:
-    """True or false."""
+    """Check a boolean."""
     if not isinstance(value, bool):
         raise WrongValueError("true or false")
     return value
 
 
 def one_of(*names: str) -> Check:
-    """One of some names."""
+    """Return a check for one of these names."""
 
     def check(value: Any) -> str:
         if not isinstance(value, str) or value not in names:
@@ -106,7 +110,7 @@ def one_of(*names: str) -> Check:
 
 
 def some_of(*names: str) -> Check:
-    """A list of names without repeats; of any names where none is given."""
+    """Return a check for a list without repeats of these names; without arguments, of any names."""
 
     def check(value: Any) -> tuple[str, ...]:
         listed = isinstance(value, list) and all(isinstance(name, str) and name for name in value)
@@ -118,7 +122,7 @@ def some_of(*names: str) -> Check:
 
 
 def margins(value: Any) -> Mapping[str, Margin]:
-    """A table of margins by name."""
+    """Check a table of margins by name."""
     if not isinstance(value, dict):
         raise WrongValueError("a table of margins by name")
     found = {}
@@ -131,7 +135,7 @@ def margins(value: Any) -> Mapping[str, Margin]:
 
 
 def file(value: Any) -> Path | None:
-    """The name of a file; None for false."""
+    """Check a file name; false becomes None."""
     if value is False:
         return None
     if not isinstance(value, str) or not value:
@@ -140,15 +144,15 @@ def file(value: Any) -> Path | None:
 
 
 def rule(value: Any) -> Rule:
-    """One of the rules."""
+    """Check the name of a rule."""
     return Rule(one_of(*Rule)(value))
 
 
 margin = number(0, 1, off=True)
-"""A margin, or false."""
+"""Checks a margin from 0 to 1; false becomes None."""
 
 headline = one_of(*HEADLINES)
-"""A headline metric."""
+"""Checks the key of a headline metric."""
 
 tested = one_of(*TESTED)
-"""A metric of a tag that has a paired test."""
+"""Checks the key of a per-tag metric that has a paired test."""

@@ -1,4 +1,4 @@
-"""Gates on what is known without an interval: calibration, coverage of tags, speed, size."""
+"""Requirements on values without an interval: calibration, coverage of tags, speed, size."""
 
 import math
 from collections.abc import Mapping
@@ -16,12 +16,12 @@ from arena.metrics.registry import METRICS
 from arena.tags.relations import read_aliases
 
 _SIZES = {"weight_bytes": "bytes of weights", "parameters": "parameters"}
-"""What sizes are called in a sentence."""
+"""Noun of each size in a sentence."""
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """How much each error may rise."""
+    """Settings of `[calibration]`: how much each error may rise."""
 
     ece: keys.Margin = keys.key(0.02, keys.margin)
     brier: keys.Margin = keys.key(0.01, keys.margin)
@@ -29,7 +29,12 @@ class Calibration:
 
 @dataclass(frozen=True)
 class Coverage:
-    """Of the baseline's tags; `aliases` is a file of renamed tags, and once that is read old name -> new name."""
+    """Settings of `[coverage]`.
+
+    Attributes:
+        min_share: smallest share of the baseline's tags that the candidate must know.
+        aliases: file of renamed tags; once the policy is read, old name -> new name.
+    """
 
     min_share: keys.Margin = keys.key(1.0, keys.margin)
     aliases: Path | Mapping[str, str] = keys.key(False, lambda value: keys.file(value) or {})
@@ -42,41 +47,43 @@ class Coverage:
 
 @dataclass(frozen=True)
 class Speed:
-    """Images a second, at least this share of the baseline's."""
+    """Settings of `[speed]`: images per second, at least this share of the baseline's."""
 
     min_share: float | None = keys.key(0.7, keys.number(0, math.inf, off=True))
 
 
 @dataclass(frozen=True)
 class Size:
-    """At most so many times the baseline's."""
+    """Settings of `[size]`: at most this multiple of the baseline's."""
 
     weight_bytes: float | None = keys.key(1.1, keys.number(0, math.inf, off=True))
     parameters: float | None = keys.key(1.1, keys.number(0, math.inf, off=True))
 
 
-def calibration_cases(judged: Judged, asked: Calibration) -> list[Case]:
-    """Of the calibration error and the Brier score, which must not rise."""
+def calibration_cases(judged: Judged, settings: Calibration) -> list[Case]:
+    """Return cases for the calibration error and the Brier score, which must not rise by more than their margins."""
     found = []
-    for name, title in _error_titles(asked).items():
-        margin, called = getattr(asked, name), METRICS[name].title
-        one, other = (_number(model.get(name)) for model in judged.summaries)
-        if one is None or other is None:
-            found.append(skipped("calibration", name, title, f"{called} is undefined for a side"))
+    for name, title in _error_titles(settings).items():
+        margin, metric = getattr(settings, name), METRICS[name].title
+        candidate, baseline = (_number(model.get(name)) for model in judged.summaries)
+        if candidate is None or baseline is None:
+            without = "candidate" if candidate is None else "baseline"
+            found.append(skipped("calibration", name, title, f"{metric} is undefined for the {without}"))
             continue
-        outcome = Outcome.PASS if one - other <= margin else Outcome.FAIL
+        rise = candidate - baseline
+        outcome = Outcome.PASS if rise <= margin else Outcome.FAIL
         message = (
-            f"{called} {figures.figure(one)}, the baseline's {figures.figure(other)}: it "
-            f"{_moved(one - other)}, and may rise by {figures.figure(margin)} (no interval)"
+            f"{metric} {figures.figure(candidate)}, the baseline's {figures.figure(baseline)}: it "
+            f"{_moved(rise)}; it may rise by {figures.figure(margin)} (no interval)"
         )
-        measure = Measure(name, one, other, one - other, limit=margin)
+        measure = Measure(name, candidate, baseline, rise, limit=margin)
         found.append(Case("calibration", name, title, outcome, message, measure))
     return found
 
 
-def _error_titles(asked: Calibration) -> dict[str, str]:
+def _error_titles(settings: Calibration) -> dict[str, str]:
     return {
-        name: f"calibration: {METRICS[name].title}" for name in ("ece", "brier") if getattr(asked, name) is not None
+        name: f"calibration: {METRICS[name].title}" for name in ("ece", "brier") if getattr(settings, name) is not None
     }
 
 
@@ -86,82 +93,88 @@ def _moved(difference: float) -> str:
     )
 
 
-def coverage_cases(judged: Judged, asked: Coverage) -> list[Case]:
-    """Of the tags that the baseline and the truth know: how many the candidate knows too, under their name or a new one."""
+def coverage_cases(judged: Judged, settings: Coverage) -> list[Case]:
+    """Return the case for coverage: how many of the tags that the baseline and the ground truth know the candidate knows.
+
+    A renamed tag counts as known if the aliases name it.
+    """
     evidence, title = judged.evidence, "tags that the baseline knows"
-    if asked.min_share is None:
+    if settings.min_share is None:
         return []
     if not evidence.paired and not evidence.candidate_tags:
         return [skipped("coverage", "tags", title, "the candidate's file lists no tags")]
     if not evidence.supports:
-        return [skipped("coverage", "tags", title, "the baseline knows no tag of the truth")]
+        return [skipped("coverage", "tags", title, "the baseline knows no tag of the ground truth")]
     lost = sorted(
-        (tag for tag in evidence.supports if not {tag, asked.renamed.get(tag, tag)} & evidence.candidate_tags),
+        (tag for tag in evidence.supports if not {tag, settings.renamed.get(tag, tag)} & evidence.candidate_tags),
         key=lambda tag: (-evidence.supports[tag], tag),
     )
     total = len(evidence.supports)
     kept = total - len(lost)
-    outcome = Outcome.PASS if kept / total >= asked.min_share else Outcome.FAIL
+    outcome = Outcome.PASS if kept / total >= settings.min_share else Outcome.FAIL
     message = f"the candidate knows {kept:,} of the {figures.plural(total, 'tag', 'tags')} that the baseline knows"
     if lost:
-        message += (
-            f" ({figures.percent(kept, total)}, {figures.percent(round(asked.min_share * 10**6), 10**6)} are asked for)"
-        )
-        message += f"; not {figures.listed([shown(tag) for tag in lost], keep=5, last='nor')}"
+        required = figures.percent(round(settings.min_share * 10**6), 10**6)
+        message += f" ({figures.percent(kept, total)}; the policy requires {required})"
+        message += f"; missing: {figures.listed([shown(tag) for tag in lost], keep=5)}"
         message += "; if tags are renamed, give an aliases file" if outcome is Outcome.FAIL else ""
-    measure = Measure("tags", kept, total, kept - total, limit=asked.min_share * total - total)
+    measure = Measure("tags", kept, total, kept - total, limit=settings.min_share * total - total)
     named = [TagLoss(tag, "", evidence.supports[tag], Measure("known", candidate=0.0, baseline=1.0)) for tag in lost]
     return [Case("coverage", "tags", title, outcome, message, measure, named[: judged.list_tags], len(named))]
 
 
-def speed_cases(judged: Judged, asked: Speed) -> list[Case]:
-    """Images a second, where both sides were timed on the same device."""
-    return [] if asked.min_share is None else [speed_case(asked.min_share, *judged.facts)]
+def speed_cases(judged: Judged, settings: Speed) -> list[Case]:
+    """Return the case for images per second; skipped unless both models were timed on the same device."""
+    return [] if settings.min_share is None else [speed_case(settings.min_share, *judged.facts)]
 
 
 def speed_case(min_share: float, candidate: Mapping[str, Any], baseline: Mapping[str, Any]) -> Case:
-    """Judge the images a second that a run recorded of each side."""
+    """Judge the images per second that a run recorded for each model.
+
+    Args:
+        min_share: smallest share of the baseline's images per second.
+        candidate, baseline: recorded facts with `images_per_second`, `timed_on` (machine) and `device`.
+    """
     title, name = "speed", "images_per_second"
-    for side, facts in (("candidate", candidate), ("baseline", baseline)):
+    for model, facts in (("candidate", candidate), ("baseline", baseline)):
         if _number(facts.get(name)) is None or not facts.get("timed_on"):
-            return skipped("speed", name, title, f"the {side} was not timed; arena run times a model as it scores")
+            return skipped("speed", name, title, f"the {model} was not timed; arena run times each model while scoring")
     if (candidate["timed_on"], candidate.get("device")) != (baseline["timed_on"], baseline.get("device")):
         here, there = (f"{facts['timed_on']} ({facts.get('device')})" for facts in (candidate, baseline))
         reason = f"timed on different devices: the candidate on {shown(here)}, the baseline on {shown(there)}"
         return skipped("speed", name, title, reason)
-    fast, was = float(candidate[name]), float(baseline[name])
-    outcome = Outcome.PASS if fast >= min_share * was else Outcome.FAIL
+    rate, reference = float(candidate[name]), float(baseline[name])
+    outcome = Outcome.PASS if rate >= min_share * reference else Outcome.FAIL
     message = (
-        f"{figures.rate(fast)} images a second, the baseline {figures.rate(was)}: {fast / was:.2f} times, "
-        f"at least {min_share:g} times is asked for"
+        f"{figures.rate(rate)} images per second, the baseline {figures.rate(reference)}: {rate / reference:.2f} times; "
+        f"the policy requires at least {min_share:g} times"
     )
-    return Case(
-        "speed", name, title, outcome, message, Measure(name, fast, was, fast - was, limit=(min_share - 1) * was)
-    )
+    measure = Measure(name, rate, reference, rate - reference, limit=(min_share - 1) * reference)
+    return Case("speed", name, title, outcome, message, measure)
 
 
-def size_cases(judged: Judged, asked: Size) -> list[Case]:
-    """Bytes of weights and number of parameters."""
+def size_cases(judged: Judged, settings: Size) -> list[Case]:
+    """Return cases for bytes of weights and number of parameters."""
     found = []
-    for name, title in _size_titles(asked).items():
-        most = getattr(asked, name)
-        one, other = (_size(facts, name) for facts in judged.facts)
-        if one is None or other is None:
-            side = "candidate" if one is None else "baseline"
-            found.append(skipped("size", name, title, f"how many {_SIZES[name]} the {side} has is not known"))
+    for name, title in _size_titles(settings).items():
+        most = getattr(settings, name)
+        candidate, baseline = (_size(facts, name) for facts in judged.facts)
+        if candidate is None or baseline is None:
+            unknown = "candidate" if candidate is None else "baseline"
+            found.append(skipped("size", name, title, f"the number of {_SIZES[name]} of the {unknown} is unknown"))
             continue
-        outcome = Outcome.PASS if one <= most * other else Outcome.FAIL
+        outcome = Outcome.PASS if candidate <= most * baseline else Outcome.FAIL
         message = (
-            f"{figures.count(one)} {_SIZES[name]}, the baseline {figures.count(other)}: {one / other:.2f} times, "
-            f"at most {most:g} times is allowed"
+            f"{figures.count(candidate)} {_SIZES[name]}, the baseline {figures.count(baseline)}: "
+            f"{candidate / baseline:.2f} times; the policy allows at most {most:g} times"
         )
-        measure = Measure(name, one, other, one - other, limit=(most - 1) * other)
+        measure = Measure(name, candidate, baseline, candidate - baseline, limit=(most - 1) * baseline)
         found.append(Case("size", name, title, outcome, message, measure))
     return found
 
 
-def _size_titles(asked: Size) -> dict[str, str]:
-    return {name: f"size: {called}" for name, called in _SIZES.items() if getattr(asked, name) is not None}
+def _size_titles(settings: Size) -> dict[str, str]:
+    return {name: f"size: {called}" for name, called in _SIZES.items() if getattr(settings, name) is not None}
 
 
 def _size(facts: Mapping[str, Any], name: str) -> int | None:
@@ -177,29 +190,30 @@ CALIBRATION = Requirement(
     "calibration",
     Calibration,
     """\
-How much the calibration error (ECE, over all scores of compared tags) and the Brier score (the mean of the tags') may rise.
-Both are held against the limit as they are, without an interval.""",
+How much the calibration error (ECE, over all scores of compared tags) and the Brier score (the mean over tags) may rise.
+Both are compared without an interval.""",
     calibration_cases,
     Needs.RUN,
     _error_titles,
 )
 
 
-def _coverage_names(asked: Coverage) -> dict[str, str]:
-    return {} if asked.min_share is None else {"tags": "tags that the baseline knows"}
+def _coverage_names(settings: Coverage) -> dict[str, str]:
+    return {} if settings.min_share is None else {"tags": "tags that the baseline knows"}
 
 
-def _with_aliases(asked: Coverage, folder: Path) -> Coverage:
-    return replace(asked, aliases=read_aliases(folder / asked.aliases)) if isinstance(asked.aliases, Path) else asked
+def _with_aliases(settings: Coverage, folder: Path) -> Coverage:
+    aliases = settings.aliases
+    return replace(settings, aliases=read_aliases(folder / aliases)) if isinstance(aliases, Path) else settings
 
 
 COVERAGE = Requirement(
     "coverage",
     Coverage,
     """\
-Which share of the tags that the baseline and the truth know the candidate must know too; a critical tag is never to be lost.
-aliases: a CSV file of renamed tags beside the policy, with the columns antecedent_name,consequent_name or old,new; false for
-none.""",
+The share of the tags known to the baseline and the ground truth that the candidate must know too. A lost critical tag always
+fails. aliases: a CSV file of renamed tags, relative to the policy's folder, with the columns antecedent_name,consequent_name or
+old,new; false for none.""",
     coverage_cases,
     Needs.TAGS,
     _coverage_names,
@@ -207,16 +221,16 @@ none.""",
 )
 
 
-def _speed_names(asked: Speed) -> dict[str, str]:
-    return {} if asked.min_share is None else {"images_per_second": "speed"}
+def _speed_names(settings: Speed) -> dict[str, str]:
+    return {} if settings.min_share is None else {"images_per_second": "speed"}
 
 
 SPEED = Requirement(
     "speed",
     Speed,
     """\
-Images a second, as a share of the baseline's; only where both were timed on the same device. Shared machines vary by
-30 %.""",
+Images per second, as a share of the baseline's; skipped unless both were timed on the same device. The speed of a shared
+machine varies by 30 %.""",
     speed_cases,
     Needs.RUN,
     _speed_names,
@@ -225,7 +239,7 @@ Images a second, as a share of the baseline's; only where both were timed on the
 SIZE = Requirement(
     "size",
     Size,
-    "Bytes of weights and number of parameters, at most so many times the baseline's.",
+    "Bytes of weights and number of parameters: at most this multiple of the baseline's.",
     size_cases,
     Needs.RUN,
     _size_titles,

@@ -1,4 +1,4 @@
-"""Tables of the policy that change how other requirements are judged, or are judged where scores are at hand."""
+"""Tables of the policy without cases of their own: options of other requirements, and the canary, which needs scores."""
 
 from dataclasses import dataclass
 
@@ -8,21 +8,21 @@ from arena.gate.requirement import Requirement
 
 @dataclass(frozen=True)
 class Canary:
-    """How far a score may move where only the code changed."""
+    """Settings of `[canary]`: largest change of a score if only the code changed."""
 
     epsilon: float = keys.key(1e-4, keys.number(0, 1))
 
 
 @dataclass(frozen=True)
 class Unpaired:
-    """How far a metric may fall that is known without counts."""
+    """Settings of `[unpaired]`: largest allowed loss of a metric that is published without counts."""
 
     points: keys.Margin = keys.key(False, keys.margin)
 
 
 @dataclass(frozen=True)
 class VerdictOptions:
-    """Whether inconclusive counts as a pass, and how many tags a case names."""
+    """Settings of `[verdict]`: whether inconclusive counts as a pass, and how many tags a case names."""
 
     accept_inconclusive: bool = keys.key(False, keys.flag)
     list_tags: int = keys.key(20, keys.count)
@@ -31,15 +31,15 @@ class VerdictOptions:
 CANARY = Requirement(
     "canary",
     Canary,
-    "With equal weights only the code differs: no score may differ by more than this.",
+    "If the weights are equal, only the code differs: no score may differ by more than epsilon.",
 )
 
 UNPAIRED = Requirement(
     "unpaired",
     Unpaired,
     """\
-A published file tells figures, not scores. Where it lacks counts too, nothing says how sure they are: inconclusive, unless the
-figures of [margins] may fall by this much as they stand; false for none.""",
+A published file holds metrics, not scores. Without counts of each tag its metrics have no interval, and [margins] is
+inconclusive unless `points` allows a loss, which is then compared without an interval; false for none.""",
 )
 
 VERDICT = Requirement(

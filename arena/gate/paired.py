@@ -1,4 +1,4 @@
-"""Evidence of a joint result: both sides' scores on the same images, evaluated together."""
+"""Evidence from a paired run: both models evaluated together on the same images."""
 
 from typing import Any
 
@@ -11,8 +11,8 @@ from arena.gate.evidence import TAG_COLUMNS, Evidence, Figure, Part
 from arena.metrics.registry import HEADLINES, METRICS, TESTED
 from arena.results.run_folder import Result
 
-NO_INTERVALS = "the result holds no resamples and so no intervals; score it with --bootstrap 1000"
-"""Why nothing can be decided of a joint result, and the fix."""
+NO_INTERVALS = "the result has no resamples, so no intervals; score it with --bootstrap 1000"
+"""Why a run cannot be decided, and the fix."""
 
 _TAG_SLICES = ("category", "support", "group")
 
@@ -20,14 +20,17 @@ _UNKNOWN = Seen(np.nan, np.nan, np.nan)
 
 
 def evidence_of(result: Result, *, candidate: str, baseline: str, regime: str) -> Evidence:
-    """What a joint result says of two of its models; whichever of the two comes first in it.
+    """Return the evidence on two models of a run, whatever their order in it.
+
+    Args:
+        regime: threshold policy of `Evidence.overall`.
 
     Raises:
-        ArenaError: it has no such model.
+        ArenaError: the run has no such model.
     """
     for name in (candidate, baseline):
         if name not in result.models:
-            raise ArenaError(f"the joint result has no model {name!r}. {nearest(name, result.models)}")
+            raise ArenaError(f"the paired run has no model {name!r}. {nearest(name, result.models)}")
     differences = oriented(result.tables["differences"], [""], candidate=candidate, baseline=baseline)
     per_tag = result.per_tag
     known = {name: per_tag[per_tag["model"] == name] for name in (candidate, baseline)}
@@ -45,15 +48,15 @@ def evidence_of(result: Result, *, candidate: str, baseline: str, regime: str) -
 
 
 def oriented(table: pd.DataFrame, figures: list[str], *, candidate: str, baseline: str) -> pd.DataFrame:
-    """The rows of two models with `difference`, `low` and `high` as candidate less baseline.
+    """Return the rows of two models, with `difference`, `low` and `high` as candidate minus baseline.
 
     Args:
-        table: `differences` or `tag_differences`: first less second.
+        table: `differences` or `tag_differences`, which hold first minus second.
         figures: prefixes of the three columns, such as `f1_`.
     """
-    straight = (table["first"] == candidate) & (table["second"] == baseline)
-    turned = (table["first"] == baseline) & (table["second"] == candidate)
-    rows, same = table[straight | turned], straight[straight | turned].to_numpy(bool)
+    forward = (table["first"] == candidate) & (table["second"] == baseline)
+    reverse = (table["first"] == baseline) & (table["second"] == candidate)
+    rows, same = table[forward | reverse], forward[forward | reverse].to_numpy(bool)
     changed = {}
     for prefix in figures:
         difference, low, high = (rows[prefix + name].to_numpy(np.float64) for name in ("difference", "low", "high"))
@@ -62,8 +65,8 @@ def oriented(table: pd.DataFrame, figures: list[str], *, candidate: str, baselin
     return rows.assign(**changed)
 
 
-def _seen(differences: pd.DataFrame) -> dict[tuple[str, str, str, str], Seen]:
-    """By slice, value, regime and figure."""
+def _by_key(differences: pd.DataFrame) -> dict[tuple[str, str, str, str], Seen]:
+    """Return the differences by slice, value, regime and metric."""
     keys = zip(*(differences[name] for name in ("slice", "value", "regime", "figure")), strict=True)
     values = zip(*(differences[name].astype(float) for name in ("difference", "low", "high")), strict=True)
     return {key: Seen(*value) for key, value in zip(keys, values, strict=True)}
@@ -72,17 +75,19 @@ def _seen(differences: pd.DataFrame) -> dict[tuple[str, str, str, str], Seen]:
 def _overall(
     result: Result, differences: pd.DataFrame, regime: str, *, candidate: str, baseline: str
 ) -> dict[str, Figure]:
-    seen = _seen(differences[differences["slice"] == "all"])
+    by_key = _by_key(differences[differences["slice"] == "all"])
     found = {}
     for name in HEADLINES:
         at = regime if METRICS[name].needs_threshold else "own"
-        one, other = (result.summary["models"][side]["regimes"].get(at, {}).get(name) for side in (candidate, baseline))
-        found[name] = Figure(name, _defined(one), _defined(other), seen.get(("all", "all", at, name), _UNKNOWN))
+        one, other = (
+            result.summary["models"][model]["regimes"].get(at, {}).get(name) for model in (candidate, baseline)
+        )
+        found[name] = Figure(name, _defined(one), _defined(other), by_key.get(("all", "all", at, name), _UNKNOWN))
     return found
 
 
 def _parts(result: Result, differences: pd.DataFrame, *, candidate: str, baseline: str) -> list[Part]:
-    seen, slices = _seen(differences[differences["regime"] == "own"]), result.tables["slices"]
+    by_key, slices = _by_key(differences[differences["regime"] == "own"]), result.tables["slices"]
     rows = {name: slices[slices["model"] == name].to_dict("records") for name in (candidate, baseline)}
     found = []
     for one, other in zip(rows[candidate], rows[baseline], strict=True):
@@ -90,7 +95,7 @@ def _parts(result: Result, differences: pd.DataFrame, *, candidate: str, baselin
         if kind != "all":
             figures = {
                 name: Figure(
-                    name, _defined(one[name]), _defined(other[name]), seen.get((kind, value, "own", name), _UNKNOWN)
+                    name, _defined(one[name]), _defined(other[name]), by_key.get((kind, value, "own", name), _UNKNOWN)
                 )
                 for name in HEADLINES
             }

@@ -1,4 +1,4 @@
-"""Gates on aggregates: all compared tags, and each part of them, with Holm's correction over the parts of a kind."""
+"""Requirements on aggregates: all compared tags, and slices of tags or images, with Holm's correction within each kind."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,15 +19,15 @@ from arena.metrics.slices import support_band
 from arena.metrics.thresholds import CHOICES
 
 REGIMES = ("own", *CHOICES)
-"""Whose thresholds margins can be asked at."""
+"""Threshold policies that `[margins] regime` can name."""
 
 _TABLES = {"category": "categories", "group": "tag_groups"}
-"""Kinds of parts that have a table of their own in the policy; all others are slices."""
+"""Kinds of slices that have their own table in the policy; all others belong to `[slices]`."""
 
 
 @dataclass(frozen=True)
 class Margins:
-    """Of the headline metrics over all compared tags; a field for each of `registry.HEADLINES`."""
+    """Settings of `[margins]`: a field for each of `registry.HEADLINES`, over all compared tags."""
 
     regime: str = keys.key("own", keys.one_of(*REGIMES))
     macro_f1: keys.Margin = keys.key(0.01, keys.margin)
@@ -36,18 +36,19 @@ class Margins:
 
     @property
     def asked(self) -> dict[str, float]:
-        """The margin of each headline metric that has one."""
+        """The headline metrics that have a margin, with it."""
         found = {name: getattr(self, name) for name in HEADLINES}
         return {name: margin for name, margin in found.items() if margin is not None}
 
 
 @dataclass(frozen=True)
 class Parts:
-    """Of parts of the tags or images.
+    """Settings of a table on slices; as such, of `[categories]`.
 
     Attributes:
         figure: a key of `registry.HEADLINES`.
-        margins: by name, where a part has its own.
+        margin: default for slices without their own.
+        margins: margins by the name of a slice.
     """
 
     figure: str = keys.key("macro_f1", keys.headline)
@@ -56,12 +57,12 @@ class Parts:
     margins: Mapping[str, keys.Margin] = keys.key({}, keys.margins)
 
     def margin_of(self, *names: str) -> keys.Margin:
-        """Of a part, by the first of its names that has its own."""
+        """Return the margin of the first of these names that has its own, else the default."""
         return next((self.margins[name] for name in names if name in self.margins), self.margin)
 
 
 def _kinds(value: Any) -> tuple[str, ...] | None:
-    """None for all of them."""
+    """Check `[slices] kinds`; "all" becomes None."""
     try:
         return None if value == "all" else tuple(keys.some_of()(value))
     except keys.WrongValueError:
@@ -70,7 +71,7 @@ def _kinds(value: Any) -> tuple[str, ...] | None:
 
 @dataclass(frozen=True)
 class Slices(Parts):
-    """Of slices of tags and images; `kinds` is None for all that there are."""
+    """Settings of `[slices]`; `kinds` is None for every kind in the run."""
 
     margin: keys.Margin = keys.key(0.03, keys.margin)
     kinds: tuple[str, ...] | None = keys.key("all", _kinds)
@@ -79,26 +80,25 @@ class Slices(Parts):
 
 @dataclass(frozen=True)
 class TagGroups(Parts):
-    """Of named groups of tags."""
+    """Settings of `[tag_groups]`."""
 
     margin: keys.Margin = keys.key(0.05, keys.margin)
 
 
-def margin_cases(judged: Judged, asked: Margins) -> list[Case]:
-    """Of each headline metric over all compared tags."""
+def margin_cases(judged: Judged, settings: Margins) -> list[Case]:
+    """Return a case for each headline metric with a margin, over all compared tags."""
     evidence = judged.evidence
     if evidence.tags.empty and not evidence.why_none:
         return [_nothing_common(evidence)]
     found = []
-    for name, margin in asked.asked.items():
+    for name, margin in settings.asked.items():
         figure = evidence.overall[name]
         at_regime = METRICS[name].needs_threshold and evidence.regime != "own"
         regime = f", thresholds by {evidence.regime}" if at_regime else ""
         title = f"{METRICS[name].title} over all compared tags{regime}"
         if not evidence.paired and (figure.candidate is None or figure.baseline is None):
-            reason = (
-                f"{METRICS[name].title} is not known of both sides; the file of a side tells too little of its tags"
-            )
+            without = "candidate" if figure.candidate is None else "baseline"
+            reason = f"{METRICS[name].title} of the {without} is unknown; its file has too few columns per tag"
             found.append(skipped("margins", name, title, reason))
             continue
         losses = losses_of(evidence.tags, METRICS[name].base, margin=margin)
@@ -115,54 +115,62 @@ def _nothing_common(evidence: Evidence) -> Case:
     both = len(evidence.candidate_tags & evidence.supports.keys())
     return Case(
         "margins", "tags", "tags to compare", Outcome.INCOMPARABLE,
-        f"no tag can be compared: of the truth's tags the baseline knows {len(evidence.supports):,}, the candidate "
-        f"{len(evidence.candidate_tags):,}, both {both:,}, none of enough positives; if tags are renamed, give an aliases file",
+        f"no tag can be compared: of the ground truth's tags the baseline knows {len(evidence.supports):,}, the candidate "
+        f"{len(evidence.candidate_tags):,}, both {both:,}, none with enough positives; if tags are renamed, give an aliases "
+        "file",
     )  # fmt: skip
 
 
-def category_cases(judged: Judged, asked: Parts) -> list[Case]:
-    """Of each category of tags."""
-    return _family(judged, "categories", asked, "category")
+def category_cases(judged: Judged, settings: Parts) -> list[Case]:
+    """Return a case for each category of tags."""
+    return _family(judged, "categories", settings, "category")
 
 
-def group_cases(judged: Judged, asked: TagGroups) -> list[Case]:
-    """Of each named group of tags."""
-    return _family(judged, "tag_groups", asked, "group")
+def group_cases(judged: Judged, settings: TagGroups) -> list[Case]:
+    """Return a case for each named group of tags."""
+    return _family(judged, "tag_groups", settings, "group")
 
 
-def slice_cases(judged: Judged, asked: Slices) -> list[Case]:
-    """Of each slice of every kind that is asked for; kinds are families of their own."""
+def slice_cases(judged: Judged, settings: Slices) -> list[Case]:
+    """Return a case for each slice of every kind in `kinds`; Holm's correction runs within a kind."""
     evidence = judged.evidence
-    there = [kind for kind in dict.fromkeys(part.kind for part in evidence.parts) if kind not in _TABLES]
+    available = [kind for kind in dict.fromkeys(part.kind for part in evidence.parts) if kind not in _TABLES]
     found = []
-    for kind in there if asked.kinds is None else asked.kinds:
-        if kind not in there:
-            reason = f"these figures are not sliced by {kind}; there are: {figures.listed(there) or 'none'}"
+    for kind in available if settings.kinds is None else settings.kinds:
+        if kind not in available:
+            reason = f"there are no slices by {kind}; available: {figures.listed(available) or 'none'}"
             found.append(skipped("slices", kind, kind, reason))
-        found += _family(judged, "slices", asked, kind)
+        found += _family(judged, "slices", settings, kind)
     return found
 
 
-def _family(judged: Judged, gate: str, asked: Parts, kind: str) -> list[Case]:
-    """A case a part; thin slices of images and what is undefined are skipped, and count for nothing in the correction."""
+def _family(judged: Judged, gate: str, settings: Parts, kind: str) -> list[Case]:
+    """Return a case for each slice of a kind.
+
+    Slices with too few images and undefined ones are skipped and do not count in Holm's correction.
+    """
     evidence = judged.evidence
     parts = [part for part in evidence.parts if part.kind == kind]
-    held = [(part, margin) for part in parts if (margin := asked.margin_of(*_names(gate, part))) is not None]
+    with_margin = [(part, margin) for part in parts if (margin := settings.margin_of(*_names(gate, part))) is not None]
     p = adjusted(
-        [part.figures[asked.figure].seen for part, _ in held if _why_left_out(part, asked, evidence) is None],
-        [margin for part, margin in held if _why_left_out(part, asked, evidence) is None],
+        [
+            part.figures[settings.figure].seen
+            for part, _ in with_margin
+            if _why_skipped(part, settings, evidence) is None
+        ],
+        [margin for part, margin in with_margin if _why_skipped(part, settings, evidence) is None],
     )
     each, found = iter(p), []
-    for part, margin in held:
-        name, title = _names(gate, part)[0], f"{_title(gate, part)}: {METRICS[asked.figure].title}"
-        reason = _why_left_out(part, asked, evidence)
+    for part, margin in with_margin:
+        name, title = _names(gate, part)[0], f"{_title(gate, part)}: {METRICS[settings.figure].title}"
+        reason = _why_skipped(part, settings, evidence)
         if reason is not None:
             found.append(skipped(gate, name, title, reason))
             continue
-        losses = losses_of(_members(evidence.tags, part), METRICS[asked.figure].base, margin=margin)
+        losses = losses_of(_members(evidence.tags, part), METRICS[settings.figure].base, margin=margin)
         found.append(
             interval_case(
-                gate, name, title, part.figures[asked.figure], margin, evidence, rule=asked.rule, p=next(each),
+                gate, name, title, part.figures[settings.figure], margin, evidence, rule=settings.rule, p=next(each),
                 family=len(p), images=part.images, losses=losses, list_tags=judged.list_tags,
             )
         )  # fmt: skip
@@ -170,7 +178,7 @@ def _family(judged: Judged, gate: str, asked: Parts, kind: str) -> list[Case]:
 
 
 def _names(gate: str, part: Part) -> tuple[str, ...]:
-    """What a part is called in the policy, the closest first."""
+    """Return the names of a slice in the policy, most specific first."""
     return (f"{part.kind}:{part.value}", part.kind) if gate == "slices" else (part.value,)
 
 
@@ -180,18 +188,23 @@ def _title(gate: str, part: Part) -> str:
     return part.title if part.kind in ("group", "support") else f"images with {part.kind} {part.value}"
 
 
-def _why_left_out(part: Part, asked: Parts, evidence: Evidence) -> str | None:
-    """Why a part is skipped; None where it is judged, be it as inconclusive."""
-    figure = part.figures[asked.figure]
-    if isinstance(asked, Slices) and part.of_images and part.images is not None and part.images < asked.min_images:
-        return f"{figures.plural(part.images, 'image', 'images')}, fewer than the {asked.min_images} that are asked for"
+def _why_skipped(part: Part, settings: Parts, evidence: Evidence) -> str | None:
+    """Return why a slice is skipped; None if it is judged, even as inconclusive."""
+    figure = part.figures[settings.figure]
+    if (
+        isinstance(settings, Slices)
+        and part.of_images
+        and part.images is not None
+        and part.images < settings.min_images
+    ):
+        return f"{figures.plural(part.images, 'image', 'images')}, fewer than min_images = {settings.min_images}"
     if not evidence.why_none and (figure.candidate is None or figure.baseline is None):
-        return f"{METRICS[asked.figure].title} is undefined here"
+        return f"{METRICS[settings.figure].title} is undefined"
     return None
 
 
 def _members(tags: pd.DataFrame, part: Part) -> pd.DataFrame:
-    """The rows of the tags that make up a part; none where that is not known, as of groups, or is not of tags."""
+    """Return the tags of a slice by category or support; empty for groups, whose members are unknown, and slices of images."""
     if part.kind == "category":
         member = (tags["category"] == part.value).to_numpy(bool)
     elif part.kind == "support":
@@ -201,16 +214,16 @@ def _members(tags: pd.DataFrame, part: Part) -> pd.DataFrame:
     return tags.loc[member]
 
 
-def _margin_names(asked: Margins) -> dict[str, str]:
-    return {name: f"{METRICS[name].title} over all compared tags" for name in asked.asked}
+def _margin_names(settings: Margins) -> dict[str, str]:
+    return {name: f"{METRICS[name].title} over all compared tags" for name in settings.asked}
 
 
 MARGINS = Requirement(
     "margins",
     Margins,
     """\
-Over all compared tags, by non-inferiority. The regime says at whose thresholds: own (the models'), macro_f1, micro_f1,
-break_even, category, precision_90, tag (cross-fitted; see the page). mAP needs no threshold and is the same under each.""",
+Over all compared tags, by non-inferiority. regime names the thresholds: own (the models'), macro_f1, micro_f1, break_even,
+category, precision_90 or tag (cross-fitted; see the report page). mAP needs no threshold and is the same for each.""",
     margin_cases,
     names=_margin_names,
 )
@@ -219,8 +232,8 @@ CATEGORIES = Requirement(
     "categories",
     Parts,
     """\
-Each category of tags at the models' own thresholds; figure: macro_f1, micro_f1 or map. A category with a margin of its own
-stands in [categories.margins], such as character = 0.01, or rating = false.""",
+Each category of tags at the models' own thresholds. figure: macro_f1, micro_f1 or map. [categories.margins] sets the margin of
+single categories, such as character = 0.01, or rating = false.""",
     category_cases,
 )
 
@@ -228,8 +241,9 @@ SLICES = Requirement(
     "slices",
     Slices,
     """\
-Tags by support, images by rating, size and whatever else the run was sliced by; each kind is a family of its own. kinds: "all",
-or a list such as ["support", "rating"]. Images are judged by slices of min_images or more. margins: by kind, or kind:value.""",
+Tags by support, and images by rating, size and every other kind of slice in the run; Holm's correction runs within each kind.
+kinds: "all", or a list such as ["support", "rating"]. Slices with fewer than min_images images are skipped. margins: by kind
+or by kind:value.""",
     slice_cases,
 )
 

@@ -1,4 +1,4 @@
-"""The policy: the settings of every requirement. A user's file overlays the defaults, key by key."""
+"""The policy: the settings of every requirement. A user's file overrides the defaults, key by key."""
 
 import hashlib
 import json
@@ -14,14 +14,14 @@ from arena.gate.requirement import Requirement, T
 from arena.gate.requirements import REQUIREMENTS
 
 HEAD = """\
-# What a candidate must satisfy to replace a baseline. A policy of your own (arena check --policy gate.toml) holds only what it
-# changes: every key that it leaves out is as here. `false` turns a requirement off where a number is asked for.
+# What a candidate must satisfy to replace a baseline. Your own policy (arena check --policy gate.toml) needs only the keys that
+# it changes; a missing key has the value below. In place of a number, `false` turns a requirement off.
 #
-# Differences are candidate less baseline on the same images, with a 95 % interval from L to U. Two rules decide:
-#   non-inferiority   pass where L >= -margin, fail where U < -margin, else inconclusive: the loss may be above or below it
-#   regression        fail where U < -margin, else pass: no loss beyond the margin is shown, though none may be ruled out either
-# Where a table asks about several parts at once, a part fails only if it does so after Holm's correction over all of them: of
-# candidates without a loss beyond a margin at most 5 % fail by any part of a table. To pass, each must do so by itself.
+# Differences are candidate minus baseline on the same images, with a 95 % interval from L to U. Two rules decide:
+#   non-inferiority   pass if L >= -margin, fail if U < -margin, else inconclusive: the loss may be larger or smaller
+#   regression        fail if U < -margin, else pass: a loss beyond the margin is not shown, but it may not be ruled out
+# If a table tests several parts, a part fails only if it also fails after Holm's correction over all of them: of the candidates
+# without a loss beyond a margin, at most 5 % fail any part of a table. By non-inferiority, each part must pass on its own.
 """
 
 
@@ -41,16 +41,16 @@ class Policy:
 
     @property
     def title(self) -> str:
-        """For people: `gate.toml (3f2a90c1)`."""
+        """Name and digest for display: `gate.toml (3f2a90c1)`."""
         return f"{self.name} ({self.digest[:8]})"
 
     def of(self, requirement: Requirement[T]) -> T:
-        """The settings of a requirement."""
+        """Return the settings of a requirement."""
         found: T = self.tables[requirement.table]
         return found
 
     def changed(self, requirement: Requirement[Any], **values: Any) -> "Policy":
-        """The same policy but for some settings of a requirement; name and digest stay those of the file."""
+        """Return a copy with some settings of a requirement changed; name and digest stay those of the file."""
         return replace(self, tables={**self.tables, requirement.table: replace(self.of(requirement), **values)})
 
 
@@ -58,7 +58,7 @@ def read_policy(path: Path | None = None) -> Policy:
     """Read a policy file over the defaults, key by key; None gives the defaults.
 
     Raises:
-        ArenaError: no such file, no TOML, a table, key or value that no policy has, or a file of it that cannot be read.
+        ArenaError: the file is missing or is not TOML, a table, key or value is wrong, or a file that it names cannot be read.
 
     >>> from arena.gate.parts import MARGINS
     >>> read_policy().of(MARGINS)
@@ -85,14 +85,14 @@ def _toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ArenaError(
-            f"{path}: no policy can be read there ({error.strerror}); see arena check --show-policy"
+            f"{path}: cannot read the policy ({error.strerror}); for an example see arena check --show-policy"
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ArenaError(f"{path}: no readable TOML ({error})") from None
+        raise ArenaError(f"{path}: not valid TOML ({error})") from None
 
 
 def default_policy() -> str:
-    """The default policy as a TOML file that explains every key."""
+    """Return the default policy as TOML with a comment for every table."""
     return "\n".join([HEAD, *map(_as_toml, REQUIREMENTS)])
 
 
@@ -103,7 +103,7 @@ def _as_toml(requirement: Requirement[Any]) -> str:
 
 
 def _value(value: Any) -> str:
-    """A default as TOML: text, numbers, flags, lists and an empty table are written as in JSON.
+    """Return a default as TOML; text, numbers, booleans, lists and an empty table are the same in JSON.
 
     >>> _value(0.0001), _value(False), _value(["f1"]), _value({})
     ('0.0001', 'false', '["f1"]', '{}')

@@ -1,6 +1,6 @@
-"""A requirement of the policy as one object: its table, keys, defaults, explanation, cases, and what it needs.
+"""A requirement of the policy as one object: its table, keys, defaults, explanation, cases, and the data it needs.
 
-A requirement is added in three places: a file (or a part of one) that defines it, its line in `requirements`, and its test.
+To add one: define it in a file of this package, list it in `requirements`, and test it.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,25 +15,25 @@ from arena.results.run_folder import Result
 
 
 class Needs(Enum):
-    """What must be known of both sides to judge a requirement."""
+    """The data on both models that a requirement needs."""
 
     TAGS = auto()
-    """Which tags each side knows: runs and published files."""
+    """The tags that each model knows; runs and published files have them."""
     INTERVALS = auto()
-    """Intervals of differences: a run of both, or counts of each tag in both published files."""
+    """Intervals of differences: from a run of both models, or from per-tag counts in both published files."""
     RUN = auto()
-    """A run of both: published files do not hold it."""
+    """A run of both models; published files lack this data."""
 
 
 @dataclass(frozen=True)
 class Judged:
-    """What is judged.
+    """The data that requirements judge.
 
     Attributes:
-        evidence: of both sides.
-        list_tags: how many tags a case names at most.
-        result: a run of both sides; None for published files.
-        candidate, baseline: the names of the models in that run.
+        evidence: the metrics of both models.
+        list_tags: largest number of tags that a case names.
+        result: a run of both models; None for published files.
+        candidate, baseline: names of the models in that run.
     """
 
     evidence: Evidence
@@ -44,21 +44,21 @@ class Judged:
 
     @property
     def summaries(self) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-        """What the summary of the run has of the candidate and of the baseline."""
+        """The entries of summary.json for the candidate and the baseline."""
         assert self.result is not None
         models = self.result.summary["models"]
         return models[self.candidate], models[self.baseline]
 
     @property
     def facts(self) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-        """What the run recorded of the candidate and of the baseline, beside their scores."""
+        """The entries of run.json for the candidate and the baseline, such as speed and size."""
         assert self.result is not None
         models = self.result.run["models"]
         return models.get(self.candidate, {}), models.get(self.baseline, {})
 
 
 T = TypeVar("T")
-"""The settings of a requirement."""
+"""Type of the settings of a requirement."""
 
 
 def _no_names(settings: Any) -> Mapping[str, str]:
@@ -74,14 +74,13 @@ class Requirement(Generic[T]):
     """A table of the policy.
 
     Attributes:
-        table: its name in the file, and the gate of its cases.
-        settings: a dataclass, a field made by `keys.key` for each key of the table.
-        about: lines that explain the keys, for the default policy.
-        cases: judges the settings. None for a table that is no requirement itself, or is judged elsewhere.
-        needs: what `cases` needs.
-        names: name and title of each case that is asked for, as far as the settings alone tell; these are skipped where
-            what the requirement needs is not known.
-        prepared: the settings with the files read that they name, relative to the folder of the policy.
+        table: name of the table in the file; also `Case.gate` of its cases.
+        settings: a dataclass with a `keys.key` field for each key of the table.
+        about: comment lines for the default policy that explain the keys.
+        cases: returns the cases. None for a table of options, or one that is judged elsewhere.
+        needs: the data that `cases` needs.
+        names: name -> title of the cases that the settings alone determine; without the needed data these are skipped.
+        prepared: returns the settings with the files that they name read, relative to the folder of the policy.
     """
 
     table: str

@@ -1,4 +1,4 @@
-"""Every table of a policy, in the order in which its cases are judged and the default policy lists it."""
+"""Every table of a policy, in the order of the cases and of the default policy."""
 
 from typing import Any
 

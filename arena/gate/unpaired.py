@@ -1,4 +1,4 @@
-"""Hold published figures against a policy: no scores, so no pairs of predictions, and wider intervals or none at all."""
+"""Judge two published results by a policy: as independent samples, with wider intervals than a paired run, or without any."""
 
 from collections.abc import Sequence
 
@@ -20,23 +20,23 @@ from arena.gate.verdict import Case, Measure, Outcome
 from arena.metrics.registry import HEADLINES, METRICS
 from arena.results.published.record import Published
 
-NOT_TOLD = "published files do not hold it; judge runs of both models"
-"""Why what needs a run is skipped."""
+NOT_TOLD = "published files do not contain it; compare runs of both models instead"
+"""Why a requirement that needs a run is skipped."""
 
 
 def judge_unpaired(*, candidate: Published, baseline: Published, policy: Policy) -> list[Case]:
-    """Every case that published figures can answer.
+    """Return the cases of a policy for two published results, at the models' own thresholds.
 
-    Where both sides have the counts of their tags, figures get intervals (see `unpaired_evidence`); where not, they are
-    compared as they stand, which is inconclusive unless the policy has an allowance for it. The thresholds are the models' own.
+    If both have counts of each tag, the metrics get intervals (see `unpaired_evidence`). Otherwise they are compared without,
+    which is inconclusive unless `[unpaired] points` allows a loss.
 
-    Returns: one incomparable case alone where both are plainly of other images.
+    Returns: a single incomparable case if the results are of different images or have no tag in common.
     """
     aliases = policy.of(COVERAGE).renamed
     both = common_tags(candidate=candidate, baseline=baseline, aliases=aliases)
-    other = _of_other_images(both, candidate=candidate, baseline=baseline)
-    if other is not None:
-        return [other]
+    incomparable = _incomparable_case(both, candidate=candidate, baseline=baseline)
+    if incomparable is not None:
+        return [incomparable]
     judged = Judged(
         evidence_apart(candidate=candidate, baseline=baseline, aliases=aliases), policy.of(VERDICT).list_tags
     )
@@ -47,23 +47,27 @@ def judge_unpaired(*, candidate: Published, baseline: Published, policy: Policy)
 
 
 def _cases(requirement: Requirement[T], judged: Judged, policy: Policy) -> list[Case]:
-    """The cases of a requirement; skipped where published files do not hold what it needs."""
-    asked = policy.of(requirement)
+    """Return the cases of a requirement, skipped if published files lack the data that it needs."""
+    settings = policy.of(requirement)
     if requirement.needs is Needs.RUN:
-        return [skipped(requirement.table, name, title, NOT_TOLD) for name, title in requirement.names(asked).items()]
+        return [
+            skipped(requirement.table, name, title, NOT_TOLD) for name, title in requirement.names(settings).items()
+        ]
     if requirement.needs is Needs.INTERVALS and judged.evidence.why_none:
-        return [skipped(requirement.table, name, title, NO_COUNTS) for name, title in requirement.names(asked).items()]
-    return [] if requirement.cases is None else requirement.cases(judged, asked)
+        return [
+            skipped(requirement.table, name, title, NO_COUNTS) for name, title in requirement.names(settings).items()
+        ]
+    return [] if requirement.cases is None else requirement.cases(judged, settings)
 
 
-def _of_other_images(both: pd.DataFrame, *, candidate: Published, baseline: Published) -> Case | None:
-    """The case that says why nothing can be compared, if so."""
+def _incomparable_case(both: pd.DataFrame, *, candidate: Published, baseline: Published) -> Case | None:
+    """Return a case that says why the results cannot be compared; None if they can."""
     ours, theirs = candidate.images, baseline.images
     if ours is not None and theirs is not None and ours != theirs:
         return _incomparable(
             "images",
             f"the candidate was scored on {figures.plural(ours, 'image', 'images')}, the baseline on {theirs:,}; score both on "
-            "the same",
+            "the same images",
         )
     supports = both[["tag", "support_candidate", "support_baseline"]].dropna()
     differ = supports[supports["support_candidate"] != supports["support_baseline"]]
@@ -71,12 +75,13 @@ def _of_other_images(both: pd.DataFrame, *, candidate: Published, baseline: Publ
         first = differ.iloc[0]
         return _incomparable(
             "supports",
-            f"{len(differ):,} of {figures.plural(len(supports), 'common tag', 'common tags')} have other numbers of positives, "
-            f"{shown(first['tag'])} {first['support_candidate']:,} and {first['support_baseline']:,}: these are other images",
+            f"{len(differ):,} of {figures.plural(len(supports), 'common tag', 'common tags')} differ in their positives, "
+            f"such as {shown(first['tag'])} with {first['support_candidate']:,} and {first['support_baseline']:,}: the images "
+            "differ",
         )
     aggregated = candidate.figures.keys() & baseline.figures.keys() & HEADLINES.keys()
     if both.empty and not aggregated:
-        return _incomparable("tags", "both sides have no tag in common; if tags are renamed, give an aliases file")
+        return _incomparable("tags", "the two results have no tag in common; if tags are renamed, give an aliases file")
     return None
 
 
@@ -85,7 +90,7 @@ def _incomparable(name: str, message: str) -> Case:
 
 
 def _point_cases(both: pd.DataFrame, policy: Policy, *, candidate: Published, baseline: Published) -> list[Case]:
-    """Of each headline figure without an interval."""
+    """Return a case for each headline metric, compared without an interval."""
     found = []
     allowance = policy.of(UNPAIRED).points
     for name in policy.of(MARGINS).asked:
@@ -93,9 +98,10 @@ def _point_cases(both: pd.DataFrame, policy: Policy, *, candidate: Published, ba
         whole = f"{title} over all common tags"
         one, other, tags = _points(both, name, candidate=candidate, baseline=baseline)
         if one is None or other is None:
-            found.append(skipped("margins", name, whole, f"{title} is not known of both sides"))
+            without = "candidate" if one is None else "baseline"
+            found.append(skipped("margins", name, whole, f"{title} of the {without} is unknown"))
             continue
-        error = sum(0.5 * 10.0**-side.digits for side in (candidate, baseline) if side.digits is not None)
+        error = sum(0.5 * 10.0**-result.digits for result in (candidate, baseline) if result.digits is not None)
         outcome = _point_outcome(one - other, allowance, error)
         measure = Measure(name, one, other, one - other, limit=None if allowance is None else -allowance)
         found.append(
@@ -107,7 +113,10 @@ def _point_cases(both: pd.DataFrame, policy: Policy, *, candidate: Published, ba
 def _points(
     both: pd.DataFrame, name: str, *, candidate: Published, baseline: Published
 ) -> tuple[float | None, float | None, int | None]:
-    """A figure of both sides, over the tags that both tell; else their own aggregates, over whatever tags these ran."""
+    """Return a metric of the candidate and the baseline with the number of tags.
+
+    It is the mean over the common tags where both have it; else the published aggregates, with None for the number of tags.
+    """
     metric = METRICS[name]
     if metric.average == "macro" and len(both):
         values = both[[f"{metric.base}_candidate", f"{metric.base}_baseline"]].dropna().to_numpy(np.float64)
@@ -117,7 +126,7 @@ def _points(
 
 
 def _point_outcome(difference: float, points: float | None, error: float) -> Outcome:
-    """What figures rounded to within `error` of their difference can say."""
+    """Return the outcome of a difference without an interval; `error` is the largest rounding error of the difference."""
     if points is None:
         return Outcome.INCONCLUSIVE
     if difference - error >= -points:
@@ -127,33 +136,36 @@ def _point_outcome(difference: float, points: float | None, error: float) -> Out
 
 def _point_message(title: str, measure: Measure, tags: int | None, error: float, outcome: Outcome) -> str:
     over = f"over {figures.plural(tags, 'common tag', 'common tags')}" if tags is not None else "each over its own tags"
-    seen = (
+    values = (
         f"{title} {figures.figure(measure.candidate)}, the baseline's {figures.figure(measure.baseline)}, {over}: "
         f"{figures.signed(measure.difference)}"
     )
     if measure.limit is None:
-        return f"{seen}; {NO_COUNTS}. Scores of both sides would decide, or an allowance, [unpaired] points"
-    held = f"{seen}, held against {figures.signed(measure.limit)} as it stands, without an interval"
-    return f"{held}; the files round by more" if outcome is Outcome.INCONCLUSIVE and error else held
+        return (
+            f"{values}; {NO_COUNTS}. To decide, compare scores of both models, or set [unpaired] points in the policy"
+        )
+    compared = f"{values}; limit {figures.signed(measure.limit)}, without an interval"
+    undecided = outcome is Outcome.INCONCLUSIVE and error
+    return f"{compared}; the rounding of the files is too coarse to decide" if undecided else compared
 
 
 def unpaired_cost(cases: Sequence[Case]) -> str:
-    """What is lost by having no pairs, in a sentence.
+    """Return a sentence on what the unpaired comparison cannot detect.
 
     >>> unpaired_cost([])
-    'Unpaired, and without counts: nothing says how sure any difference is.'
+    'Unpaired and without counts: the differences have no intervals.'
     """
-    told = []
+    detectable_losses = []
     for case in cases:
         one = case.measure
         if case.gate != "margins" or one is None or one.difference is None or one.low is None or one.high is None:
             continue
-        told.append(
-            f"{figures.figure(detectable(Seen(one.difference, one.low, one.high)))} of {METRICS[one.figure].title}"
+        detectable_losses.append(
+            f"{figures.figure(detectable(Seen(one.difference, one.low, one.high)))} {METRICS[one.figure].title}"
         )
-    if not told:
-        return "Unpaired, and without counts: nothing says how sure any difference is."
+    if not detectable_losses:
+        return "Unpaired and without counts: the differences have no intervals."
     return (
-        f"Unpaired: both sides are taken as independent, so that a true loss is likely to show only from "
-        f"{figures.listed(told)} on; with the scores of both on the same images smaller ones would."
+        f"Unpaired: the results are treated as independent samples, so the smallest true losses detected with 80 % power are "
+        f"{figures.listed(detectable_losses)}. A paired run of both models on the same images would detect smaller ones."
     )

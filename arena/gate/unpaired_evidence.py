@@ -1,8 +1,9 @@
-"""Evidence of published figures: intervals from the counts of each tag, both sides taken as independent.
+"""Evidence from two published results: intervals from the counts of each tag, with the results as independent samples.
 
-Of a mean over tags each side of its interval is the root of the summed squares of the tags' (Zou and Donner 2008): tags are
-taken as independent, which they are not quite, as the images of one count are those of another; and both sides as independent
-too, which they are less, as what is hard for one is hard for the other. On the same images the second outweighs the first.
+The distance from a mean over tags to an end of its interval is the root of the summed squares of the tags' distances, divided
+by the number of tags (Zou and Donner 2008). Two assumptions are approximate. Tags are taken as independent, although they are
+counted on the same images. The two results are taken as independent, although an image that is hard for one model is hard for
+the other. If both results are of the same images, the second error is larger than the first.
 """
 
 from collections.abc import Mapping
@@ -20,20 +21,20 @@ from arena.metrics.intervals import Interval
 from arena.metrics.slices import SUPPORT_LABELS, support_band
 from arena.results.published.record import Published
 
-NO_COUNTS = (
-    "no counts of true positives, false positives and misses are known of both sides, which intervals are made of"
-)
-"""Why nothing can be decided of figures alone."""
+NO_COUNTS = "no intervals: no tag has counts of true positives, false positives and false negatives for both models"
+"""Why metrics without counts cannot be decided."""
 
 _COUNTS = ("tp", "fp", "fn")
-_SIDES = ("candidate", "baseline")
+_MODELS = ("candidate", "baseline")
 
 
 def common_tags(*, candidate: Published, baseline: Published, aliases: Mapping[str, str]) -> pd.DataFrame:
-    """A row a tag that both files list, in the order of the candidate's: `tag` and each side's columns, as `tp_candidate`.
+    """Return one row per tag that both files list, in the candidate's order.
+
+    Columns: `tag`, and the columns of both files with a suffix, such as `tp_candidate` and `tp_baseline`.
 
     Args:
-        aliases: old name -> new name, where the candidate has only the new one.
+        aliases: old name -> new name; used for tags that the candidate does not list under the old name.
     """
     ours = candidate.tags.assign(key=candidate.tags["tag"])
     names = set(ours["tag"])
@@ -44,13 +45,13 @@ def common_tags(*, candidate: Published, baseline: Published, aliases: Mapping[s
 
 
 def evidence_apart(*, candidate: Published, baseline: Published, aliases: Mapping[str, str]) -> Evidence:
-    """What two published results say of each other, over their common tags with counts and `MIN_POSITIVES` positives."""
+    """Return the evidence of two published results, over common tags with counts and at least `MIN_POSITIVES` positives."""
     both = common_tags(candidate=candidate, baseline=baseline, aliases=aliases)
-    counted = both[[f"{name}_{side}" for name in _COUNTS for side in _SIDES]].notna().all(axis=1)
+    counted = both[[f"{name}_{side}" for name in _COUNTS for side in _MODELS]].notna().all(axis=1)
     known = both[counted]
     known = known[(known["tp_baseline"] + known["fn_baseline"]).astype(int) >= MIN_POSITIVES].reset_index(drop=True)
     tags = _tags(known)
-    counts = {side: known[[f"{name}_{side}" for name in _COUNTS]].to_numpy(np.float64).T for side in _SIDES}
+    counts = {side: known[[f"{name}_{side}" for name in _COUNTS]].to_numpy(np.float64).T for side in _MODELS}
     supports = baseline.tags["support"].fillna(0).astype(int)
     return Evidence(
         "own",
@@ -66,12 +67,12 @@ def evidence_apart(*, candidate: Published, baseline: Published, aliases: Mappin
 
 
 def _tags(known: pd.DataFrame) -> pd.DataFrame:
-    """`TAG_COLUMNS` of the tags with counts; AP where both sides tell it."""
+    """Return `TAG_COLUMNS` of the tags with counts; AP is NaN unless both results have it."""
     support = (known["tp_baseline"] + known["fn_baseline"]).to_numpy(np.int64)
     category = known["category_candidate"].fillna(known["category_baseline"]).fillna("")
     columns: dict[str, Any] = {"tag": known["tag"], "category": category, "support": support}
     f1, ap = {}, {}
-    for side in _SIDES:
+    for side in _MODELS:
         tp, fp, fn = (known[f"{name}_{side}"].to_numpy(np.float64) for name in _COUNTS)
         f1[side] = divide(2 * tp, 2 * tp + fp + fn), intervals.f1_interval(tp, fp, fn)
         value = known[f"ap_{side}"].to_numpy(np.float64)
@@ -85,7 +86,10 @@ def _tags(known: pd.DataFrame) -> pd.DataFrame:
 
 
 def _ap_interval(ap: Floats, support: Any) -> Interval:
-    """Of AP without its error: as wide as that of a share of the positives, which is the wider one as a rule."""
+    """Return an interval of AP whose standard error is unknown.
+
+    It uses the standard error of a proportion of the positives, which is usually larger than that of AP.
+    """
     return intervals.ap_interval(ap, np.sqrt(ap * (1 - ap) / np.maximum(support, 1)), support)
 
 
@@ -96,7 +100,7 @@ def _apart(one: Any, ours: Interval, other: Any, theirs: Interval) -> Interval:
 
 
 def _p(difference: Floats, ends: Interval) -> Floats:
-    """Two-sided, of no difference, by the normal distribution that the interval is of."""
+    """Return the two-sided p of no difference, for a normal distribution with the width of the interval."""
     reach = float(special.ndtri((1 + intervals.LEVEL) / 2))
     error = np.asarray(ends.high - ends.low) / 2 / reach
     ratio = np.divide(np.abs(difference), error, out=np.zeros(len(difference)), where=error > 0)
@@ -104,13 +108,13 @@ def _p(difference: Floats, ends: Interval) -> Floats:
 
 
 def _figures(tags: pd.DataFrame, counts: Mapping[str, Floats], member: Any) -> dict[str, Figure]:
-    """The headline figures over some tags; mAP over those whose AP both sides tell."""
+    """Return the headline metrics over the tags of `member`; mAP is over those of them with the AP of both models."""
     chosen = tags[member]
-    mine = {side: counts[side][:, member] for side in _SIDES}
-    f1 = {side: (chosen[f"f1_{side}"].to_numpy(), intervals.f1_interval(*mine[side])) for side in _SIDES}
+    mine = {side: counts[side][:, member] for side in _MODELS}
+    f1 = {side: (chosen[f"f1_{side}"].to_numpy(), intervals.f1_interval(*mine[side])) for side in _MODELS}
     ranked = chosen[chosen[["ap_candidate", "ap_baseline"]].notna().all(axis=1)]
-    positives, ap = ranked["support"].to_numpy(), {side: ranked[f"ap_{side}"].to_numpy() for side in _SIDES}
-    sums = {side: mine[side].sum(1) for side in _SIDES}
+    positives, ap = ranked["support"].to_numpy(), {side: ranked[f"ap_{side}"].to_numpy() for side in _MODELS}
+    sums = {side: mine[side].sum(1) for side in _MODELS}
     micro = {
         side: (float(divide(2 * tp, 2 * tp + fp + fn)), intervals.f1_interval(tp, fp, fn))
         for side, (tp, fp, fn) in sums.items()
@@ -123,7 +127,7 @@ def _figures(tags: pd.DataFrame, counts: Mapping[str, Floats], member: Any) -> d
 
 
 def _mean(values: Floats, ends: Interval) -> tuple[float, Interval]:
-    """A mean over tags and its interval; NaN where a tag is undefined, or there is none."""
+    """Return the mean over tags with its interval; NaN if a tag is undefined or there is no tag."""
     if not len(values):
         return np.nan, Interval(np.asarray(np.nan), np.asarray(np.nan))
     value = float(values.mean())
@@ -139,7 +143,7 @@ def _difference(name: str, sides: Mapping[str, tuple[float, Interval]]) -> Figur
 
 
 def _parts(tags: pd.DataFrame, counts: Mapping[str, Floats], images: int | None) -> list[Part]:
-    """By category, where it is known, and by support."""
+    """Return the slices by category, where known, and by support."""
     bands = support_band(tags["support"].to_numpy(np.int64))
     named = [("category", name, name) for name in sorted(set(tags["category"]) - {""})]
     named += [("support", band, f"{band} positives") for band in SUPPORT_LABELS if (bands == band).any()]

@@ -1,6 +1,6 @@
-"""What the gate found: a case for every requirement, and one outcome made of them.
+"""The verdict of the gate: the cases of every requirement, and one outcome from all of them.
 
-Raw values decide; what is shown of them is rounded elsewhere.
+Values are unrounded; they are rounded for display only.
 """
 
 from collections.abc import Sequence
@@ -11,14 +11,14 @@ from arena.base.errors import ExitCode
 
 
 class Outcome(StrEnum):
-    """How a case, or all of them, came out."""
+    """Outcome of a case, or of a verdict."""
 
     PASS = "pass"
     FAIL = "fail"
     INCONCLUSIVE = "inconclusive"
     INCOMPARABLE = "incomparable"
     SKIPPED = "skipped"
-    """What the requirement needs is not known of both sides; the reason says what."""
+    """Data that the requirement needs is missing for one or both models; the message says which."""
 
 
 EXIT_CODES = {
@@ -27,23 +27,23 @@ EXIT_CODES = {
     Outcome.INCONCLUSIVE: ExitCode.INCONCLUSIVE,
     Outcome.INCOMPARABLE: ExitCode.INCOMPARABLE,
 }
-"""What a shell is told."""
+"""Exit code of each outcome."""
 
 _WORST_FIRST = (Outcome.INCOMPARABLE, Outcome.FAIL, Outcome.INCONCLUSIVE)
 
 
 @dataclass(frozen=True)
 class Measure:
-    """One figure of one case: what was seen, how sure it is, and what it was held against.
+    """The values behind a case: a metric of both models, its difference with the interval, and the limit.
 
     Attributes:
         figure: `macro_f1`, `images_per_second`, ...
-        candidate, baseline: its value on each side; None where unknown.
-        difference: candidate less baseline; negative is a loss for figures where more is better.
-        low, high: 95 % interval of the difference; None where there is none.
-        limit: what decides, in the units of `difference`: `-0.005` for a margin of 0.005.
-        p: adjusted p or q; None where none was computed.
-        images_needed: how many images would decide; None unless it is inconclusive and can be told.
+        candidate, baseline: the metric's value; None where unknown.
+        difference: candidate minus baseline; negative is a loss if higher values are better.
+        low, high: 95 % interval of the difference; None without one.
+        limit: the value that `difference` is compared with: `-0.005` for a margin of 0.005.
+        p: adjusted p or q; None if not computed.
+        images_needed: images that would decide; None unless the case is inconclusive and the number can be estimated.
     """
 
     figure: str
@@ -59,12 +59,12 @@ class Measure:
 
 @dataclass(frozen=True)
 class TagLoss:
-    """A tag that a case names, the worst loss first in its case.
+    """A tag that a case names.
 
     Attributes:
-        tag: as the truth spells it.
-        support: positives among the images.
-        measure: its figure on both sides.
+        tag: as the ground truth spells it.
+        support: number of positives.
+        measure: its metric for both models.
     """
 
     tag: str
@@ -75,14 +75,15 @@ class TagLoss:
 
 @dataclass(frozen=True)
 class Case:
-    """One requirement of the policy and how it came out.
+    """One check of a requirement, with its outcome.
 
     Attributes:
-        gate: the table of the policy that asks for it, such as `margins`, `categories`, `critical_tags`, `tags`, `speed`.
-        name: what within it, such as `macro_f1`, `character`, `1girl`; gate and name together are unique.
-        title: the same for people.
-        message: one sentence: what was seen, what was asked, and the fix where there is one.
-        tags: what it names; at most the policy's `list_tags` of them, `tags_in_all` counts all.
+        gate: table of the policy, such as `margins`, `categories`, `critical`, `tags`, `speed`.
+        name: part of the table, such as `macro_f1`, `character`, `1girl`; gate and name together are unique.
+        title: gate and name for display.
+        message: one sentence: the values, the limit, and the fix if there is one.
+        tags: tags that the case names, worst loss first; at most the policy's `list_tags`.
+        tags_in_all: number of tags before that limit.
     """
 
     gate: str
@@ -97,13 +98,13 @@ class Case:
 
 @dataclass(frozen=True)
 class JudgedModel:
-    """One of the two models that a verdict is of.
+    """One of the two models of a verdict.
 
     Attributes:
-        name: of the model.
-        source: what was given: a run, a card, a file.
-        threshold: where its predictions begin, for people: `0.4`, `per tag`, `unknown`.
-        digest: of its weights or of its file; None where unknown.
+        name: name of the model.
+        source: the run, card or file that it comes from, as the user wrote it.
+        threshold: decision threshold for display: `0.4`, `per tag`, `unknown`.
+        digest: digest of its weights or of its file; None where unknown.
     """
 
     name: str
@@ -114,14 +115,15 @@ class JudgedModel:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Everything that the gate says.
+    """The result of the gate.
 
     Attributes:
         cases: in the order of the policy; at least one.
-        paired: both sides were scored on the same images; otherwise `unpaired_cost` says in a sentence what that costs.
-        causes: what explains a loss, likeliest first: `colour channels are swapped: ...`.
-        images, tags: how many images both sides were judged on, and how many tags entered the means; None where unknown.
-        policy: name and digest of the policy, for people.
+        images, tags: numbers of images scored and of tags in the means; None where unknown.
+        paired: both models were scored on the same images.
+        unpaired_cost: if not, a sentence on what the comparison cannot detect.
+        causes: explanations of a loss, most likely first: `colour channels are swapped: ...`.
+        policy: name and digest of the policy for display.
         accept_inconclusive: inconclusive counts as a pass.
     """
 
@@ -142,7 +144,7 @@ class Verdict:
 
     @property
     def outcome(self) -> Outcome:
-        """The worst of all cases; one that was skipped changes nothing, but where all were, nothing was shown.
+        """The worst outcome of all cases, ignoring skipped ones; inconclusive if all were skipped.
 
         >>> one = Case("margins", "map", "mAP", Outcome.INCONCLUSIVE, "...")
         >>> model = JudgedModel("new", "runs/new")
@@ -156,11 +158,11 @@ class Verdict:
 
     @property
     def exit_code(self) -> ExitCode:
-        """What the shell is told."""
+        """The exit code of `outcome`; 0 for inconclusive with `accept_inconclusive`."""
         if self.outcome is Outcome.INCONCLUSIVE and self.accept_inconclusive:
             return ExitCode.DONE
         return EXIT_CODES[self.outcome]
 
     def of(self, *outcomes: Outcome) -> list[Case]:
-        """The cases that came out so."""
+        """Return the cases with one of these outcomes."""
         return [case for case in self.cases if case.outcome in outcomes]

@@ -1,7 +1,7 @@
 """Decode any image file to canonical RGB, or raise an error with the reason.
 
-Canonical: EXIF orientation applied, the first frame of an animation, transparency composited on white or on another colour
-that is asked for, 8 bits a channel.
+Canonical: EXIF orientation applied, the first frame of an animation, transparency composited on white or on a requested
+colour, 8 bits per channel.
 """
 
 import hashlib
@@ -19,9 +19,10 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from arena.base.errors import ArenaError, UnreadableImageError
 
 MAX_PIXELS = 89_478_485
-"""Larger images are refused before a pixel is decoded, for a few kilobytes of PNG can hold gigabytes; Pillow's own limit."""
+"""Images with more pixels are refused before decoding, because a few kilobytes of PNG can expand to gigabytes. Pillow's own
+limit."""
 
-# Pillow only warns at that limit, and a warning filter set around each decode would not be safe in threads.
+# Pillow only warns at this limit, and a warning filter around each decode would not be thread-safe.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"})
@@ -31,32 +32,32 @@ FORMAT_SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "TIFF": ".tif", "JPEG2000": ".
 """Pillow's format name -> suffix, if the suffix is not the name in lower case."""
 
 DRAWN_FORMATS = frozenset({"EPS", "WMF"})
-"""Formats that are programs; Pillow would run Ghostscript or the system to decode them."""
+"""Formats that are programs; Pillow would run Ghostscript or a system function to decode them."""
 
 ANIMATED_FORMATS = frozenset({"GIF", "PNG", "WEBP", "AVIF"})
-"""Formats whose frames are an animation. The pages of a TIFF and the preview in a camera's JPEG (MPO) are none."""
+"""Formats whose frames form an animation, unlike the pages of a TIFF or the preview in a camera's JPEG (MPO)."""
 
 RGB = NDArray[np.uint8]
-"""Pixels, (height, width, 3), red green blue, 0 to 255."""
+"""Pixels, uint8 (height, width, 3), red, green, blue, 0 to 255."""
 
 Colour = tuple[int, int, int]
 """Red, green, blue, 0 to 255."""
 
 WHITE: Colour = (255, 255, 255)
-"""What shows through transparency where nothing else is asked for."""
+"""Default background of transparent pixels."""
 
 
 @dataclass(frozen=True)
 class ImagePolicy:
-    """What counts as an image, and what becomes of its transparency.
+    """Which images are accepted, and how transparency is handled.
 
     Attributes:
         animated: `first` takes the first frame of an animation, `drop` refuses it.
         transparent: `white` composites on white, `drop` refuses a picture with any transparent pixel.
-        max_pixels: larger images are refused before a pixel is decoded.
+        max_pixels: images with more pixels are refused before decoding.
 
     Raises:
-        ArenaError: another word, or more pixels than twice `MAX_PIXELS`, where Pillow refuses by itself.
+        ArenaError: an invalid value; `max_pixels` is limited to twice `MAX_PIXELS`, because Pillow refuses larger images.
     """
 
     animated: str = "first"
@@ -71,7 +72,7 @@ class ImagePolicy:
             if value not in allowed:
                 raise ArenaError(f"image policy: {what} = {value!r}; allowed: {', '.join(allowed)}")
         if not 0 < self.max_pixels <= 2 * MAX_PIXELS:
-            raise ArenaError(f"image policy: max_pixels = {self.max_pixels}; it must lie in 1 to {2 * MAX_PIXELS}")
+            raise ArenaError(f"image policy: max_pixels = {self.max_pixels}; it must be between 1 and {2 * MAX_PIXELS}")
 
 
 class Size(NamedTuple):
@@ -87,7 +88,7 @@ class Picture(NamedTuple):
     image: Image.Image
     """Canonical, in mode RGB."""
     suffix: str
-    """Of its format by content, such as `.jpg`; the name of the file may say another."""
+    """Suffix of the format of its content, such as `.jpg`; the file name may have another."""
 
 
 def decode(source: Path | bytes, policy: ImagePolicy = ImagePolicy()) -> RGB:
@@ -96,7 +97,7 @@ def decode(source: Path | bytes, policy: ImagePolicy = ImagePolicy()) -> RGB:
     Returns: uint8 (height, width, 3).
 
     Raises:
-        UnreadableImageError: as `read_picture`.
+        UnreadableImageError: as for `read_picture`.
     """
     return np.asarray(read_picture(source, policy).image)
 
@@ -104,12 +105,12 @@ def decode(source: Path | bytes, policy: ImagePolicy = ImagePolicy()) -> RGB:
 def decode_on(
     source: Path | bytes, backgrounds: Iterable[Colour], policy: ImagePolicy = ImagePolicy()
 ) -> dict[Colour, RGB]:
-    """Decode a file, or its bytes, once, with each of several colours behind what is transparent.
+    """Decode a file, or its bytes, once, and composite it on each of several background colours.
 
-    Returns: uint8 (height, width, 3) by colour; one array for all where the picture is opaque.
+    Returns: colour -> uint8 (height, width, 3); all colours share one array if the picture is opaque.
 
     Raises:
-        UnreadableImageError: as `read_picture`, whether or not a colour is asked for.
+        UnreadableImageError: as for `read_picture`, even if `backgrounds` is empty.
     """
     image = _read(source, policy).image
     if image.mode == "RGB":
@@ -123,22 +124,22 @@ def read_picture(
     """Decode a file, or its bytes, and return the format of its content too.
 
     Args:
-        least_side: a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size, as long as both sides keep so many pixels; other
-            pixels, and several times quicker. None: always the whole.
+        least_side: a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size, as long as both sides keep this many pixels. This is
+            several times faster and gives slightly different pixels. None: always full size.
 
     Raises:
-        UnreadableImageError: its `reason` is one of `missing`, `empty`, `not an image`, `truncated` (the head is that of an
-            image, the rest does not decode), `animated`, `transparent`, `too many pixels`. The name is not in the message,
-            for the caller knows it.
+        UnreadableImageError: its `reason` is one of `missing`, `empty`, `not an image`, `truncated` (the header is that of an
+            image, the rest does not decode), `animated`, `transparent`, `too many pixels`. The message does not contain the
+            file name, because the caller knows it.
     """
     picture = _read(source, policy, least_side=least_side)
     return picture if picture.image.mode == "RGB" else picture._replace(image=_composite(picture.image, WHITE))
 
 
 def pixel_digest(pixels: RGB) -> str:
-    """SHA-256, in hexadecimal, of width, height (4 bytes each, big-endian) and the RGB bytes row by row.
+    """Return the SHA-256 (hexadecimal) of width, height (4 bytes each, big-endian) and the RGB bytes row by row.
 
-    Two files with one digest show the same picture, whatever their format and metadata.
+    Files with equal digests show the same picture, whatever their format and metadata.
     """
     height, width = pixels.shape[:2]
     digest = hashlib.sha256(width.to_bytes(4, "big") + height.to_bytes(4, "big"))
@@ -163,7 +164,7 @@ def _open(source: Path | bytes) -> Image.Image:
 
 
 def _read(source: Path | bytes, policy: ImagePolicy, *, least_side: int | None = None) -> Picture:
-    """A decoded image in mode RGB, or RGBA where it may be transparent."""
+    """Decode an image to mode RGB, or RGBA if it has transparent pixels."""
     with _open(source) as image:
         format_name = image.format or ""
         if format_name in DRAWN_FORMATS:
@@ -181,7 +182,7 @@ def _read(source: Path | bytes, policy: ImagePolicy, *, least_side: int | None =
             raise
         except Image.DecompressionBombError:
             raise UnreadableImageError("too many pixels") from None
-        except Exception as error:  # Pillow's plugins raise nearly anything on hostile bytes
+        except Exception as error:  # Pillow's plugins raise almost any exception on hostile bytes
             raise UnreadableImageError("truncated", _first_line(error)) from None
     return Picture(plain, FORMAT_SUFFIXES.get(format_name, f".{format_name.lower()}"))
 
@@ -194,7 +195,7 @@ def _refuse_bomb(size: Size, max_pixels: int) -> None:
 
 
 def _eight_bits(image: Image.Image, transparent: str) -> Image.Image:
-    """Convert a picture of any mode to RGB, or to RGBA where it has an alpha channel, unless that is to be dropped.
+    """Convert a picture of any mode to RGB, or to RGBA if it has transparent pixels; with `drop` these raise an error.
 
     16-bit greys are scaled to 8 bits; Pillow's own conversion would clip them to white.
     """

@@ -129,11 +129,11 @@ def read_thumbnails(run: Path) -> dict[str, Thumbnail]:
     except (OSError, ValueError) as error:
         what = str(error).splitlines()[0]
         raise ArenaError(
-            f"{path}: no readable table of thumbnails ({what}); remove the folder, or score again"
+            f"{path}: not a readable table of thumbnails ({what}); remove the folder, or score again"
         ) from None
-    there = {one.name for one in path.parent.iterdir()}
+    existing = {one.name for one in path.parent.iterdir()}
     rows = [(str(row["image_id"]), _of_row(row)) for row in table.to_dict("records")]
-    return {image: one for image, one in rows if _OWN.fullmatch(one.file) and one.file in there}
+    return {image: one for image, one in rows if _OWN.fullmatch(one.file) and one.file in existing}
 
 
 def _of_row(row: Mapping[Hashable, Any]) -> Thumbnail:
@@ -167,7 +167,7 @@ def _make(folder: Path, source: Source) -> _Made | None:
     path = folder / file_name(source)
     try:
         size = _size_of(path)
-    except (OSError, SyntaxError):  # not there, or damaged
+    except (OSError, SyntaxError):  # missing or damaged
         try:
             content = webp_thumbnail(source.path)
         except UnreadableImageError:

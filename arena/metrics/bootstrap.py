@@ -22,7 +22,7 @@ from arena.metrics.blocks import Block, Scored, labels_of
 from arena.metrics.counts import Convention, Floats, Integers, TagCounts, divide, mean_terms, means_of_terms
 from arena.metrics.significance import Paired
 from arena.metrics.tally import Sampling
-from arena.metrics.threshold_replicates import RECHOSEN, Drawn, ThresholdModel, changes, draw_block
+from arena.metrics.threshold_replicates import RECHOSEN, Drawn, ThresholdModel, changes, confident_threshold, draw_block
 
 REPLICATES = 1000
 """Default number of resamples."""
@@ -145,6 +145,8 @@ class Resampled(NamedTuple):
     """One per model."""
     paired_precision: dict[tuple[int, int], "PairedPrecision"]
     """Of each pair of models."""
+    confident_thresholds: list[float]
+    """One per model, see `threshold_replicates.confident_threshold`."""
 
 
 class PairedPrecision(NamedTuple):
@@ -228,17 +230,37 @@ class Resampler:
         for number, (model, drawn) in enumerate(zip(self.plan.cross_fits, self.drawn, strict=False)):
             first = len(self.plan.sampling.groups)
             for place, change in enumerate(changes(model, drawn).values(), first):
-                replicates[number][:, place] += _padded(change, len(self.plan.weights[0]))
+                wider = _widening(replicates[number][:, place], change)
+                replicates[number][:, place] += wider
                 for pair, found in precision.items():
                     if number in pair:
-                        found.replicates[pair.index(number), place] += _padded(change, len(self.plan.weights[0]))[0]
-        return Resampled(replicates, predictions, self.paired, self.clustered, self.slices, precision)
+                        found.replicates[pair.index(number), place] += wider[0]
+        confident = [confident_threshold(*one) for one in zip(self.plan.cross_fits, self.drawn, strict=False)]
+        return Resampled(replicates, predictions, self.paired, self.clustered, self.slices, precision, confident)
 
 
 def _add(totals: Iterable[Floats], arrays: Iterable[Floats]) -> None:
     """Add arrays to their totals, in place."""
     for total, array in zip(totals, arrays, strict=True):
         np.add(total, array, out=total)
+
+
+def _widening(fixed: Floats, change: Floats) -> Floats:
+    """Return the change of each metric where it makes the replicates at fixed thresholds spread more, else 0; NaN where it is.
+
+    Where choosing again holds a metric in place, as it holds the precision of `precision_90`, the interval still has to say
+    how far the threshold in use may be from it.
+
+    Args:
+        fixed: float64 (6, replicates), at the thresholds of the run; NaN from the resamples on that do not choose again.
+        change: float64 (6, resamples that choose again).
+    """
+    change = _padded(change, fixed.shape[-1])
+    with np.errstate(invalid="ignore"):
+        known = ~np.isnan(fixed + change)
+        centre = divide(np.where(known, fixed, 0.0).sum(-1), known.sum(-1))[:, None]
+        spreads = [np.std(np.where(known, x, 0.0), axis=-1) for x in (fixed - centre, fixed + change - centre)]
+    return np.where((spreads[1] < spreads[0])[:, None] & known, 0.0, change)
 
 
 def _empty_slices(slices: Sequence[SliceRows], tags: int, units: int) -> SliceFigures:

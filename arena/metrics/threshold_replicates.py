@@ -16,10 +16,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 from scipy.sparse import csr_array
 
 from arena.metrics.counts import Convention, Floats, Integers, TagCounts, divide, mean_terms, means_of_terms
 from arena.metrics.thresholds import (
+    PRECISION,
     RULES,
     SHRINKAGE,
     UNREACHABLE,
@@ -30,8 +32,11 @@ from arena.metrics.thresholds import (
     highest_macro_f1,
 )
 
-RECHOSEN = 200
-"""Resamples that choose again. Their number gives a standard error to 5 %; their counts take most of the time."""
+RECHOSEN = 100
+"""Resamples that choose again. They give a standard error to 7 %, which Student's quantile allows for; they take time."""
+
+TAGS_AT_ONCE = 32
+"""Tags whose counts in all resamples are held at once: they stay in the cache."""
 
 LOWEST_SHARE = 0.5
 """No resample chooses a threshold below this share of the lowest one of the run: most scores are below, and not counted."""
@@ -141,25 +146,43 @@ def draw_block(
         weights: float32 (units, resamples), how often each resample drew each unit.
         convention: how undefined metrics of a tag count.
     """
-    above, positives = _counts(model, span, scores, labels, fold_units, weights)
-    curves, group_positives = _curves(model, span, above, positives)
-    return Drawn(curves, group_positives, _by_tag(model, span, above, positives, convention))
+    total = empty_drawn(model, weights.shape[1])
+    for start in range(0, len(scores), TAGS_AT_ONCE):
+        rows = slice(start, min(start + TAGS_AT_ONCE, len(scores)))
+        part = slice(span.start + rows.start, span.start + rows.stop)
+        first = int(model.lowest[part].min())
+        above, positives = _counts(model, part, first, scores[rows], labels[rows], fold_units, weights)
+        _add_curves(total, model, part, first, above, positives)
+        total.by_tag[:] += _by_tag(model, part, first, above, positives, convention)
+    return total
+
+
+def empty_drawn(model: ThresholdModel, resamples: int) -> Drawn:
+    """Return sums over no tag."""
+    groups, folds = len(model.group_sizes), len(model.fold_images)
+    return Drawn(
+        np.zeros((groups, 5, len(model.steps), folds, resamples)), np.zeros((groups, folds, resamples)),
+        np.zeros((2, 9, resamples)),
+    )  # fmt: skip
 
 
 def _counts(
-    model: ThresholdModel, span: slice, scores: NDArray[np.float32], labels: NDArray[np.bool_],
+    model: ThresholdModel, span: slice, first: int, scores: NDArray[np.float32], labels: NDArray[np.bool_],
     fold_units: Integers, weights: NDArray[np.float32],
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:  # fmt: skip
-    """Return FP and TP at each step, float32 (2, k, tags, folds, resamples), and positives, (tags, folds, resamples)."""
-    (tags, images), size, folds = scores.shape, len(model.steps), len(model.fold_images)
+    """Return FP and TP at each step from `first` on, float32 (2, k, tags, folds, resamples), and positives."""
+    (tags, images), folds = scores.shape, len(model.fold_images)
+    steps = model.steps[first:]
     cells = np.flatnonzero(scores >= model.steps[model.lowest[span]][:, None])
     tag = cells // images
     image = cells - tag * images
-    last = np.searchsorted(model.steps, scores.ravel()[cells], side="right") - 1
+    last = np.searchsorted(steps, scores.ravel()[cells], side="right") - 1
     fold, unit = fold_units
-    kind = ((labels.ravel()[cells] * size + last) * tags + tag) * folds + fold[image]
-    drawn = _weighted(kind, unit[image], 2 * size * tags * folds, weights).reshape(2, size, tags, folds, -1)
-    above = np.cumsum(drawn[:, ::-1], axis=1)[:, ::-1]
+    kind = ((labels.ravel()[cells] * len(steps) + last) * tags + tag) * folds + fold[image]
+    above = _weighted(kind, unit[image], 2 * len(steps) * tags * folds, weights)
+    above = above.reshape(2, len(steps), tags, folds, -1)
+    for step in range(len(steps) - 2, -1, -1):
+        above[:, step] += above[:, step + 1]
     tag, image = np.nonzero(labels)
     positives = _weighted(tag * folds + fold[image], unit[image], tags * folds, weights).reshape(tags, folds, -1)
     return above, positives
@@ -172,31 +195,38 @@ def _weighted(kind: Integers, unit: Integers, kinds: int, weights: NDArray[np.fl
     return found
 
 
-def _curves(
-    model: ThresholdModel, span: slice, above: NDArray[np.float32], positives: NDArray[np.float32]
-) -> tuple[Floats, Floats]:
-    """Return the first two fields of `Drawn`."""
-    (_, size, tags, folds, resamples), groups = above.shape, len(model.group_sizes)
-    member = (model.groups[span] == np.arange(groups)[:, None]).astype(np.float32)  # (groups, tags)
-    by_metric = model.coefficients[:, :, :, span].astype(np.float32)  # (3, 3, k, tags)
+def _add_curves(
+    total: Drawn,
+    model: ThresholdModel,
+    span: slice,
+    first: int,
+    above: NDArray[np.float32],
+    positives: NDArray[np.float32],
+) -> None:
+    """Add some tags to the first two fields of `Drawn`, from the lowest step on that several tags may share."""
+    skipped = model.lowest_shared - first
+    size, tags, folds, resamples = above[0, skipped:].shape
+    coefficients = model.coefficients[:, :, model.lowest_shared :, span].astype(np.float32)  # (3, 3, k, tags)
     ones, none = np.ones((size, tags), np.float32), np.zeros((size, tags), np.float32)
-    of_tp = np.stack([*by_metric[:, 0], ones, none])  # (5, k, tags)
-    of_fp = np.stack([*by_metric[:, 1], none, ones])
-    of_positives = np.stack([*by_metric[:, 2], none, none])
-    flat = [x.reshape(size, tags, folds * resamples) for x in above]
+    of_tp = np.stack([*coefficients[:, 0], ones, none], axis=1)  # (k, 5, tags)
+    of_fp = np.stack([*coefficients[:, 1], none, ones], axis=1)
+    of_positives = np.stack([*coefficients[:, 2], none, none], axis=1)
+    fp, tp = above[:, skipped:].reshape(2, size, tags, folds * resamples)
     wide = positives.reshape(tags, folds * resamples)
-    total = np.zeros((groups, 5, size, folds * resamples))
-    for number in np.flatnonzero(member.any(1)):
-        for values, coefficients in ((flat[1], of_tp), (flat[0], of_fp), (wide, of_positives)):
-            weighted = (coefficients * member[number]).transpose(1, 0, 2)  # (k, 5, tags)
-            total[number] += (weighted @ values).transpose(1, 0, 2)
-    summed = member @ wide
-    return total.reshape(groups, 5, size, folds, resamples), summed.reshape(groups, folds, resamples).astype(np.float64)
+    groups = np.unique(model.groups[span])
+    member = (model.groups[span] == groups[:, None]).astype(np.float32)  # (groups, tags)
+    sums = np.zeros((size, 5 * len(groups), folds * resamples), np.float32)
+    for values, derivative in ((tp, of_tp), (fp, of_fp), (wide, of_positives)):
+        sums += (member[None, :, None] * derivative[:, None]).reshape(size, -1, tags) @ values
+    shape = (size, len(groups), 5, folds, resamples)
+    total.curves[groups, :, model.lowest_shared :] += sums.reshape(shape).transpose(1, 2, 0, 3, 4)
+    total.positives[groups] += (member @ wide).reshape(len(groups), folds, resamples)
 
 
 def _by_tag(
     model: ThresholdModel,
     span: slice,
+    first: int,
     above: NDArray[np.float32],
     positives: NDArray[np.float32],
     convention: Convention,
@@ -205,15 +235,19 @@ def _by_tag(
     tags, resamples = above.shape[2], above.shape[4]
     fixed, again = np.zeros((2, 2, tags, resamples))
     total, all_positives = above.sum(axis=3), positives.sum(axis=1)
-    for fold, chosen in enumerate(model.chosen["tag"][:, span]):
+    lowest, average = model.lowest[span] - first, np.float32(SHRINKAGE)
+    for fold, chosen in enumerate(model.chosen["tag"][:, span] - first):
         at = np.broadcast_to(chosen[:, None], (tags, resamples))
         fixed += _take(above[..., fold, :], at)
         fp, tp = total - above[:, :, :, fold]
         trained = all_positives - positives[:, fold]
-        true, false = np.float32(SHRINKAGE) * model.counts.without(fold).average
-        hits = tp + true[:, None, None]
-        f1 = hits / (hits + fp + false[:, None, None] + (trained + np.float32(SHRINKAGE)))
-        best = np.maximum(np.argmax(f1, axis=0), model.lowest[span][:, None])
+        true, false = average * model.counts.without(fold).average[:, first:]
+        tp += true[:, None, None]
+        fp += tp
+        fp += false[:, None, None]
+        fp += trained + average
+        tp /= fp  # half of F1, with the positives of an average tag
+        best = np.maximum(np.argmax(tp, axis=0), lowest[:, None])
         again += _take(above[..., fold, :], np.where(trained > 0, best, at))
     no_threshold = np.empty(0, np.float32)
     both = (TagCounts(no_threshold, tp, fp, all_positives, images=0) for fp, tp in (fixed, again))
@@ -243,6 +277,28 @@ def changes(model: ThresholdModel, drawn: Drawn) -> dict[str, Floats]:
         found[name] = _change(model, drawn, _group_steps(model, steps), again)
     found["tag"] = means_of_terms(drawn.by_tag[1]) - means_of_terms(drawn.by_tag[0])
     return {name: change - _mean(change) for name, change in found.items()}
+
+
+def confident_threshold(model: ThresholdModel, drawn: Drawn) -> float:
+    """Return the lowest threshold whose micro precision is `PRECISION` or more with 95 % confidence; NaN if there is none.
+
+    The threshold that has `PRECISION` on these images has it on new images only about every second time.
+
+    Args:
+        model: the cross-fit.
+        drawn: summed over all blocks.
+    """
+    resamples = drawn.curves.shape[-1]
+    if resamples < 2:
+        return float("nan")
+    tp, fp = drawn.curves[:, 3:].sum(axis=(0, 3))  # (k, resamples)
+    observed = model.counts.without().curve(model.counts.compared)
+    precision = divide(observed.tp, observed.tp + observed.fp)
+    drawn_precision = np.nan_to_num(divide(tp, tp + fp))
+    lower = precision - special.stdtrit(resamples - 1, 0.95) * drawn_precision.std(axis=1, ddof=1)
+    enough = np.flatnonzero(np.nan_to_num(lower) >= PRECISION)
+    enough = enough[enough >= model.lowest_shared]
+    return float(str(model.steps[enough[0]])) if len(enough) else float("nan")
 
 
 def _mean(change: Floats) -> Floats:

@@ -1,6 +1,7 @@
-"""The verbs, a module or package each, and what several of them share.
+"""The verbs, one module or package each, and the modules that several verbs share.
 
-`stages` scores, evaluates and writes; `entrants` resolves what a user names, `truth` the images and labels, `thresholds` the
-thresholds of each model; `same_images` checks that models can be compared, `paired` evaluates them together, `recipe` reads how
-a run was made, and `display_options` says what pages show of images.
+`stages` scores images, evaluates scores and writes run folders. `entrants` resolves the names that a user types, in the grammar
+of `grammar`. `truth` reads images and labels, `thresholds` finds the thresholds of each model, and `inputs` finds the inputs of
+a finished run. `same_images` checks that models are comparable, and `paired` evaluates them together. `recipe` records how a
+run was made. `display_options` decides which images pages show.
 """

@@ -1,4 +1,4 @@
-"""What there is: models, datasets and tags, and whether a model's files are on this machine."""
+"""List models, datasets and tags, and fetch the files of a model."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,17 +17,18 @@ from arena.taggers.files.tag_files import read_tags
 
 
 class Pulled(NamedTuple):
-    """A repository of the hub, and the commit of it that is here."""
+    """A repository of the hub, and the commit of its files on this machine."""
 
     source: Source
     commit: str
 
 
 class Fetched(NamedTuple):
-    """A model's files on this machine.
+    """The files of a model on this machine.
 
     Attributes:
-        unpinned: the repositories of the hub that they came from and that may come to hold other ones.
+        digest: SHA-256 over all files.
+        unpinned: repositories of the files that have no fixed commit, so that their files may change.
     """
 
     name: str
@@ -39,10 +40,10 @@ class Fetched(NamedTuple):
 
 
 def pull(card: ModelCard, progress: Progress = Silent()) -> Fetched:
-    """Fetch the files of a model, and check them.
+    """Fetch the files of a model and check them.
 
     Raises:
-        WeightsError: they are not to be had, or not what they should be.
+        WeightsError: a file cannot be fetched, or its content is not the expected one.
     """
     if weights.find(card) is None:
         progress.note(f"{card.name}: fetching {', '.join(card.files)} from {card.hub or card.folder}")
@@ -54,7 +55,7 @@ def pull(card: ModelCard, progress: Progress = Silent()) -> Fetched:
 
 
 class Listing(NamedTuple):
-    """A table of text."""
+    """A table of texts."""
 
     header: tuple[str, ...]
     rows: Sequence[tuple[str, ...]]
@@ -62,14 +63,14 @@ class Listing(NamedTuple):
 
 @dataclass(frozen=True)
 class ListedModel:
-    """What a list of models tells of one.
+    """One model of a list of models.
 
     Attributes:
-        image_side: pixels, or None where only the weights tell it.
-        tag_count: or None where neither the card nor files that are here tell it.
-        size_bytes: of its files on this machine, or None where they are not here.
-        unpinned: whether the hub may come to hold other files under its name.
-        folder: where its files are, or may be put.
+        image_side: side of the input image in pixels; None if only the weights define it.
+        tag_count: number of tags; None if neither the card nor the local files define it.
+        size_bytes: size of its files on this machine; None if they are not here.
+        unpinned: whether a repository of its files has no fixed commit, so that the files may change.
+        folder: the folder of its files; if they are not here, the folder to put them in.
     """
 
     name: str
@@ -92,7 +93,7 @@ class ListedModel:
 
 
 def list_models(root: Path | None) -> list[ListedModel]:
-    """Every model that has a card, by name."""
+    """All models that have a card, sorted by name."""
     return [_listed(card) for card in sorted(model_cards(root).values(), key=lambda card: card.name)]
 
 
@@ -114,7 +115,7 @@ def _files_here(card: ModelCard) -> Mapping[str, Path] | None:
     try:
         return weights.find(card)
     except WeightsError:
-        return None  # a list goes on; `arena verify` says what is wrong with it
+        return None  # one damaged model must not stop the list; `arena verify` reports the error
 
 
 def _count_tags(card: ModelCard, files: Mapping[str, Path] | None) -> int | None:
@@ -127,7 +128,7 @@ def _count_tags(card: ModelCard, files: Mapping[str, Path] | None) -> int | None
 
 
 def list_datasets(root: Path | None) -> Listing:
-    """A row a dataset card."""
+    """One row per dataset card, sorted by name."""
     cards = sorted(dataset_cards(root).values(), key=lambda card: card.name)
     rows = [
         (card.name, str(card.facts.get("images", "–")), card.digest[:12], card.licence, card.title) for card in cards
@@ -136,7 +137,7 @@ def list_datasets(root: Path | None) -> Listing:
 
 
 def list_tags(dataset: str, root: Path | None) -> Listing:
-    """A row a tag of a dataset, by number of positives, then name."""
+    """One row per tag of a dataset, sorted by positives (descending), then by name."""
     truth = read_frozen(find_dataset(dataset, root)).truth
     positives = truth.values.sum(axis=0)
     order = sorted(range(len(truth.tags)), key=lambda column: (-positives[column], truth.tags.names[column]))
@@ -145,5 +146,5 @@ def list_tags(dataset: str, root: Path | None) -> Listing:
 
 
 def describe_dataset(dataset: str, root: Path | None, *, min_positives: int, pairs: int) -> dict[str, Any]:
-    """What a dataset is made of, as plain values."""
+    """Statistics of a dataset as plain values; see `arena.dataset.describe`."""
     return describe(read_frozen(find_dataset(dataset, root)), min_positives=min_positives, pairs=pairs)

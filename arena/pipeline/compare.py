@@ -1,4 +1,4 @@
-"""Entrants that were scored at different times, compared in one run folder."""
+"""`arena compare`: compare entrants in one run folder, also if they were scored at different times."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,31 +26,32 @@ def compare(
     published: Sequence[str] = (),
     progress: Progress = Silent(),
 ) -> tuple[Evaluated, Path]:
-    """Evaluate entrants together on the same images, and write a run folder; finished scores are only read.
+    """Evaluate entrants together on the same images, and write a run folder; stored scores are read, not computed again.
 
     Args:
-        specs: as `grammar.GRAMMAR` says; a run stands for all its models. A published file is shown beside the others.
-        folder: the run folder; None is below `runs/`.
-        published: further published files.
+        specs: entrants in the form of `grammar.GRAMMAR`. A run stands for all its models. A published file is shown next to the
+            others, but not evaluated.
+        folder: the run folder; None creates one below `runs/`.
+        published: more published files.
 
-    Returns: what was found, and its folder.
+    Returns: the evaluation and its run folder.
 
     Raises:
-        IncomparableError: other images, labels, or tags.
-        ArenaError: nothing to compare, or something is missing or damaged.
+        IncomparableError: the entrants have different images or labels, or no common tag.
+        ArenaError: there is nothing to compare, or an input is missing or damaged.
     """
     found: list[Entrant] = []
     for spec in specs:
         found += find_entrants(spec, root=asked.root, baselines=asked.baselines)
     scored = give_unique_names([one for one in found if not isinstance(one, PublishedEntrant)])
     if not scored:
-        raise ArenaError(f"{', '.join(specs)}: published files hold no scores; name a run, a model or scores besides")
+        raise ArenaError(f"{', '.join(specs)}: published files hold no scores; add a run, a model or a scores file")
     for one in scored:
         check_name(one.name)
-    beside = [require_metrics(one) for one in found if isinstance(one, PublishedEntrant)]
-    beside += find_metrics(published, baselines=asked.baselines)
+    published_metrics = [require_metrics(one) for one in found if isinstance(one, PublishedEntrant)]
+    published_metrics += find_metrics(published, baselines=asked.baselines)
     output = folder or Path("runs") / "-vs-".join(dict.fromkeys(map(short_name, specs)))
     for one in scored:
         if getattr(one, "folder", output / "none").resolve() == output.resolve():
-            raise ArenaError(f"--output {output}: holds {one.source}, which is compared; name another folder")
-    return evaluate_entrants(scored, output, asked, progress, published=beside), output
+            raise ArenaError(f"--output {output}: holds {one.source}, an input of this comparison; name another folder")
+    return evaluate_entrants(scored, output, asked, progress, published=published_metrics), output

@@ -1,4 +1,4 @@
-"""The page of a dataset, from its folder: where what is known of the images meets what a page shows."""
+"""Write the page of a dataset from its folder."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,27 +27,34 @@ def write_card(
     """Write the page of a dataset, whole or not at all.
 
     Args:
-        pictures: folders in which pictures are looked up that the set no longer has: `FOLDER`, or `SOURCE=FOLDER` for those
-            of an index.
-        blur: ratings of which pictures are blurred at first, or `none`.
-        pairs: pairs of duplicates that are shown.
+        pictures: folders with pictures that the dataset no longer has: `FOLDER` for pictures of the dataset, `SOURCE=FOLDER`
+            for pictures of an index.
+        blur: ratings whose pictures are blurred at first, or `none`.
+        pairs: largest number of duplicate pairs on the page.
+
+    Raises:
+        ArenaError: a rating is unknown, or the dataset is missing or damaged.
     """
     try:
-        veiled = check_blur(blur)
+        blurred = check_blur(blur)
     except ValueError as error:
-        raise ArenaError(f"--blur {error}: no such rating; some of {', '.join(RATINGS)}, or none") from None
+        raise ArenaError(f"--blur {error}: no such rating; choose from {', '.join(RATINGS)}, or none") from None
     heldout = read_frozen(find_dataset(dataset, root))
-    found = gallery(heldout.card.folder, [_shelf(text, root) for text in pictures], most=pairs, progress=progress)
+    sources = [_picture_source(text, root) for text in pictures]
+    shown = gallery(heldout.card.folder, sources, most=pairs, progress=progress)
     page = render_dataset(
-        {"dataset": describe(heldout), "gallery": found, "blur": veiled, "arena_version": __version__}
+        {"dataset": describe(heldout), "gallery": shown, "blur": blurred, "arena_version": __version__}
     )
     output.parent.mkdir(parents=True, exist_ok=True)
     write_whole(output, page)
     return output
 
 
-def _shelf(text: str, root: Path | None) -> tuple[str, Path]:
-    """`FOLDER` or `SOURCE=FOLDER`; a folder whose own name holds `=` is taken as it is."""
+def _picture_source(text: str, root: Path | None) -> tuple[str, Path]:
+    """Source and folder of `FOLDER` or `SOURCE=FOLDER`; an existing folder whose name contains `=` is a `FOLDER`.
+
+    FOLDER may also be the name of a dataset.
+    """
     source, separator, folder = text.partition("=")
     if not separator or Path(text).exists():
         source, folder = "", text

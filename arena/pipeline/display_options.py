@@ -1,4 +1,4 @@
-"""What pages show of a dataset's images, and the thumbnails that are made for them."""
+"""Which images of a dataset pages show, and the thumbnails that are made for them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -15,33 +15,37 @@ from arena.report.view import shown_images
 from arena.results.run_folder import Result
 
 LIMITS = {"some": Limits(2_000, 16_000_000), "all": Limits(1_000_000, 4_000_000_000)}
-"""Thumbnails that a run folder gets: of the first images that its page shows, or of all of them."""
+"""Limits of a run folder's thumbnails: `some` for the first images that its page shows, `all` for all of them."""
 
 CHOICES = ("none", *LIMITS)
-"""Of thumbnails."""
+"""Values of `Showing.thumbnails`."""
 
 
 @dataclass(frozen=True)
 class Showing:
-    """What pages show of images.
+    """Which images pages show.
 
     Attributes:
-        thumbnails: of `CHOICES`; None is `some`, for a figure is to be followed down to the image and the folder is the
-            reader's own, or `none` where the dataset's card says `private = true`.
-        image_ids: whether pages name images; where they do not, they show none either.
+        thumbnails: one of `CHOICES`. None means `none` if the dataset's card says `private = true`, else `some`: the folder is
+            the user's own, and a metric must be traceable to its images.
+        image_ids: whether pages name images; if not, they show no thumbnails either.
     """
 
     thumbnails: str | None = None
     image_ids: bool = True
 
     def of(self, heldout: HeldOut | None) -> "Showing":
-        """The choice, made."""
+        """The options for a dataset, with None replaced by its default."""
         private = heldout is not None and heldout.card.facts.get("private") is True
-        chosen = self.thumbnails or ("none" if private else "some")
-        return Showing(chosen if self.image_ids else "none", self.image_ids)
+        thumbnails = self.thumbnails or ("none" if private else "some")
+        return Showing(thumbnails if self.image_ids else "none", self.image_ids)
 
     def again(self, run: Mapping[str, Any]) -> "Showing":
-        """What a finished run is to show when its reports are written again: no more than was chosen for it."""
+        """The options for writing the reports of a finished run again; they never show more than the run's own options.
+
+        Args:
+            run: the content of `run.json`.
+        """
         kept = Showing(**run.get("shows", {"thumbnails": "none"}))
         image_ids = kept.image_ids and self.image_ids
         none = not image_ids or "none" in (kept.thumbnails, self.thumbnails)
@@ -49,17 +53,17 @@ class Showing:
 
 
 def show_images(result: Result, folder: Path, heldout: HeldOut | None, showing: Showing, progress: Progress) -> None:
-    """Say in the result what its pages show, and fill the run folder's thumbnails; those of an earlier run go.
+    """Store the display options in the result, and write the thumbnails of the run folder.
 
-    Without a dataset there are no files to make them of.
+    Thumbnails of an earlier run are removed. Without a dataset there are no image files, so no thumbnails are made.
     """
-    chosen = showing.of(heldout)
-    result.run["shows"] = asdict(chosen)
-    if heldout is None or chosen.thumbnails not in LIMITS:
+    options = showing.of(heldout)
+    result.run["shows"] = asdict(options)
+    if heldout is None or options.thumbnails not in LIMITS:
         remove_thumbnails(folder)
         return
     sources = _sources(heldout, shown_images(result))
-    written = write_thumbnails(folder, sources, limits=LIMITS[chosen.thumbnails], progress=progress)
+    written = write_thumbnails(folder, sources, limits=LIMITS[options.thumbnails], progress=progress)
     unread = f"; {written.unreadable} could not be read" if written.unreadable else ""
     megabytes = f"{written.bytes / 1e6:.1f} MB"
     progress.note(
@@ -68,7 +72,10 @@ def show_images(result: Result, folder: Path, heldout: HeldOut | None, showing: 
 
 
 def shelf_of(result: Result, folder: Path) -> Shelf | None:
-    """The thumbnails of a run folder, if its pages are to show any; those that another run left there are not its own."""
+    """The thumbnails of a run folder; None if its pages show none.
+
+    The result decides, not the folder, which may still hold thumbnails of an earlier run.
+    """
     if result.run.get("shows", {}).get("thumbnails", "none") == "none":
         return None
     return Shelf(folder, read_thumbnails(folder))
@@ -76,8 +83,8 @@ def shelf_of(result: Result, folder: Path) -> Shelf | None:
 
 def _sources(heldout: HeldOut, images: Sequence[str]) -> list[Source]:
     inside = [is_inside(path) for path in heldout.images["path"]]
-    place = {image: row for row, image in enumerate(heldout.image_ids) if inside[row]}
-    rows = [place[image] for image in images if image in place]
+    row_of = {image: row for row, image in enumerate(heldout.image_ids) if inside[row]}
+    rows = [row_of[image] for image in images if image in row_of]
     shown = heldout.images.iloc[rows]
     facts, sensitive = heldout.card.facts, set(heldout.card.facts.get("sensitive", ()))
     ratings = [
@@ -89,7 +96,7 @@ def _sources(heldout: HeldOut, images: Sequence[str]) -> list[Source]:
 
 
 def rating_told(rating: Any, facts: Mapping[str, Any]) -> str:
-    """A rating in words, as the dataset's card has them read; what has none is what the card says of such images.
+    """A rating in words, by the `rating_scheme` of the dataset's card; an image without a rating gets the card's `unrated_is`.
 
     >>> rating_told("s", {}), rating_told("s", {"rating_scheme": "e621"}), rating_told("unrated", {"unrated_is": "general"})
     ('safe or sensitive', 'safe', 'general')

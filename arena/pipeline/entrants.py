@@ -1,4 +1,4 @@
-"""The entrants of a comparison: one resolver for everything that a user can name, as `grammar` writes it."""
+"""The entrants of a comparison: resolve every form of the grammar in `grammar`."""
 
 import re
 from collections.abc import Sequence
@@ -19,13 +19,13 @@ from arena.results.published.rows import published_of
 from arena.results.run_folder import RUN_FILE, read_result
 
 BASELINES = Path("baselines")
-"""Folder of recorded baselines, unless another one is named."""
+"""Default folder of recorded baselines."""
 
 TABLES_OF_A_RUN = ("per_tag",)
-"""Tables that are read of a run: its thresholds by tag, and its counts where no scores of single images are known."""
+"""Tables read from a run; `per_tag` holds its thresholds by tag, and its counts for comparisons without scores per image."""
 
 FILE_SUFFIXES = (".csv", ".json", ".npz", ".toml", ".tsv", ".txt")
-"""A word that ends so is meant as a path, not as the name of a card."""
+"""A word with one of these suffixes is a path, not the name of a card."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class RunEntrant(NamedRun):
     """One model of a finished run or of a recorded baseline.
 
     Attributes:
-        source: as it was typed.
-        origin: where the run lay when a baseline was made of it; None for a run that is named by its folder.
+        source: the text that the user typed.
+        origin: the run's folder at the time when it was recorded as a baseline; None for a run that is not a baseline.
     """
 
     source: str
@@ -42,13 +42,13 @@ class RunEntrant(NamedRun):
 
     @property
     def folders(self) -> list[Path]:
-        """The folders from which the recipe may name its inputs."""
+        """The folders that relative paths in the recipe may start from."""
         return [self.folder] if self.origin is None else [self.folder, self.origin]
 
 
 @dataclass(frozen=True)
 class ModelEntrant:
-    """A model that is run now."""
+    """A model that the current command runs."""
 
     source: str
     name: str
@@ -60,7 +60,7 @@ class ScoresEntrant:
     """Stored scores: an `.npz` file, or the scores folder of a run.
 
     Attributes:
-        card: the same scores behind the interface of a model.
+        card: a model card whose adapter reads these scores.
     """
 
     source: str
@@ -71,7 +71,7 @@ class ScoresEntrant:
 
 @dataclass(frozen=True)
 class PublishedEntrant:
-    """Metrics from a published file; no scores of single images are known."""
+    """Metrics from a published file, without scores per image."""
 
     source: str
     name: str
@@ -79,7 +79,7 @@ class PublishedEntrant:
 
 
 ScoredEntrant = RunEntrant | ModelEntrant | ScoresEntrant
-"""An entrant with scores of single images, or one that can be scored."""
+"""An entrant that has scores per image or can be scored."""
 
 Entrant = ScoredEntrant | PublishedEntrant
 
@@ -87,16 +87,16 @@ AnyEntrant = TypeVar("AnyEntrant", bound=Entrant)
 
 
 def find_entrant(spec: str, *, root: Path | None = None, baselines: Path = BASELINES) -> Entrant:
-    """Resolve what names exactly one model.
+    """Resolve a name that must stand for exactly one model.
 
     Args:
-        spec: as `GRAMMAR` says.
+        spec: in the form of `GRAMMAR`.
         root: folder with further cards.
         baselines: folder of recorded baselines.
 
     Raises:
-        ArenaError: nothing of that name exists, or the run or file holds several models and none is named.
-        IncomparableError: a run of another schema.
+        ArenaError: nothing has that name, or the run or file holds several models and the spec names none of them.
+        IncomparableError: the run has another schema.
     """
     found = find_entrants(spec, root=root, baselines=baselines)
     _refuse_several(spec, found)
@@ -104,11 +104,11 @@ def find_entrant(spec: str, *, root: Path | None = None, baselines: Path = BASEL
 
 
 def find_entrants(spec: str, *, root: Path | None = None, baselines: Path = BASELINES) -> Sequence[Entrant]:
-    """Resolve what names one model or several: a run or a published file without a model stands for all of its models.
+    """Resolve a name of one or several models: a run or a published file without `:MODEL` stands for all its models.
 
     Raises:
-        ArenaError: nothing of that name exists, or a name is given to several models.
-        IncomparableError: a run of another schema.
+        ArenaError: nothing has that name, or `NAME=` precedes several models.
+        IncomparableError: the run has another schema.
     """
     parts = parse(spec)
     found = _resolve(spec, parts, root, baselines)
@@ -118,11 +118,11 @@ def find_entrants(spec: str, *, root: Path | None = None, baselines: Path = BASE
 
 
 def find_run(spec: str, *, baselines: Path = BASELINES) -> RunEntrant:
-    """Resolve what names one model of a finished run, all of whose metrics can be read.
+    """Resolve the name of one model of a finished, undamaged run.
 
     Raises:
-        ArenaError: it names something else, nothing, or a damaged run.
-        IncomparableError: a run of another schema.
+        ArenaError: the spec names nothing, something that is not a run, or a damaged run.
+        IncomparableError: the run has another schema.
     """
     if not (Path(parse(spec).place) / RUN_FILE).is_file() and parse(spec).place != RECORDED:
         raise ArenaError(f"{spec}: no finished run in it (no {RUN_FILE}); name RUN, RUN:MODEL or {RECORDED}")
@@ -133,46 +133,47 @@ def find_run(spec: str, *, baselines: Path = BASELINES) -> RunEntrant:
 
 
 def require_scores(entrant: Entrant, verb: str) -> ScoredEntrant:
-    """The entrant, if it has scores of single images or can be scored.
+    """Return the entrant if it has scores per image or can be scored.
 
     Raises:
-        ArenaError: a published file.
+        ArenaError: the entrant is a published file.
     """
     if isinstance(entrant, PublishedEntrant):
         raise ArenaError(
-            f"{entrant.source}: a published file holds no scores of single images; {verb} takes RUN, RUN:MODEL, CARD, "
+            f"{entrant.source}: a published file holds no scores per image; {verb} takes RUN, RUN:MODEL, CARD, "
             f"NAME=PATH (a model's folder, scores, a run) or {RECORDED}"
         )
     return entrant
 
 
 def require_metrics(entrant: Entrant) -> Published:
-    """The metrics of an entrant that a file publishes or a finished run holds, under the entrant's name.
+    """Return the metrics of a published file or a finished run, under the entrant's name.
 
     Raises:
-        ArenaError: a model or scores, whose metrics are not known yet.
+        ArenaError: the entrant is a model or a file of scores, which have no metrics yet.
     """
     if isinstance(entrant, PublishedEntrant):
         return renamed(entrant.published, entrant.name)
     if isinstance(entrant, RunEntrant):
         return renamed(published_of(entrant.result, entrant.model), entrant.name)
     raise ArenaError(
-        f"{entrant.source}: its metrics are not known before arena run or arena score; published metrics are read of FILE, "
+        f"{entrant.source}: it has no metrics yet; score it with arena run or arena score, or name FILE, "
         f"NAME=FILE, RUN, RUN:MODEL or {RECORDED}"
     )
 
 
 def find_metrics(specs: Sequence[str], *, baselines: Path = BASELINES) -> list[Published]:
-    """The published metrics that are named, in their order; a file of several models stands for all of them.
+    """Return the metrics that the specs name, in their order; a file or run of several models stands for all of them.
 
     Raises:
-        ArenaError: nothing of that name exists, or its metrics are not known.
-        IncomparableError: a run of another schema.
+        ArenaError: nothing has that name, or it has no metrics yet.
+        IncomparableError: a run has another schema.
     """
     found: list[Published] = []
     for spec in specs:
         parts = parse(spec)
-        if _may_be_published(Path(parts.place)):  # what is wrong with a file is said of a published file
+        # any such file is read as published metrics, so that an error names their formats
+        if _may_be_published(Path(parts.place)):
             entrants: Sequence[Entrant] = _models_of_file(spec, parts)
         else:
             entrants = find_entrants(spec, baselines=baselines)
@@ -181,14 +182,14 @@ def find_metrics(specs: Sequence[str], *, baselines: Path = BASELINES) -> list[P
 
 
 def give_unique_names(entrants: Sequence[AnyEntrant], roles: Sequence[str] = ()) -> list[AnyEntrant]:
-    """The same entrants under names of which no two are equal.
+    """Return the same entrants with unique names.
 
     Args:
-        roles: what is appended to a name that collides, one an entrant, such as `candidate`; without roles the model of a
-            run is followed by the name of its folder, and if need be of the folder above.
+        roles: one suffix per entrant, such as `candidate`, appended to a name that is not unique. Without roles the suffix is
+            the name of the run's folder, preceded by the name of its parent folder if necessary.
 
     Raises:
-        ArenaError: two are the same, or have the same `NAME=`.
+        ArenaError: two entrants are the same or have the same `NAME=`.
     """
     names = [one.name for one in entrants]
     if roles:
@@ -206,7 +207,7 @@ def give_unique_names(entrants: Sequence[AnyEntrant], roles: Sequence[str] = ())
 
 
 def short_name(spec: str) -> str:
-    """What a folder may be called after an entrant.
+    """A folder name made from the spec of an entrant.
 
     >>> short_name("runs/joytag-v2/"), short_name("runs/demo:wd14"), short_name("new=./latest"), short_name("a/b.txt")
     ('joytag-v2', 'demo-wd14', 'new', 'b.txt')
@@ -252,7 +253,7 @@ def _models_of_run(spec: str, parts: Spec) -> list[RunEntrant]:
 
 
 def _models_of_file(spec: str, parts: Spec) -> list[PublishedEntrant]:
-    """The models of a published file; `NAME=FILE` is the model of that name, or the only one under that name."""
+    """The models of a published file; `NAME=FILE` selects the model NAME, or renames the only model to NAME."""
     path = Path(parts.place)
     if parts.name and not parts.model:
         (only,) = read_published(path, parts.name).values()
@@ -265,10 +266,10 @@ def _models_of_file(spec: str, parts: Spec) -> list[PublishedEntrant]:
 
 
 def _chosen(spec: str, parts: Spec, models: Sequence[str]) -> dict[str, str]:
-    """The models of a run or a file that are meant, each with what names it alone.
+    """The models that a spec selects from a run or file: model -> the spec that names it alone.
 
     Raises:
-        ArenaError: no such model, or none at all.
+        ArenaError: the run or file has no such model, or no model at all.
     """
     if not models:
         raise ArenaError(f"{spec}: damaged, it names no model; score it again")
@@ -280,7 +281,7 @@ def _chosen(spec: str, parts: Spec, models: Sequence[str]) -> dict[str, str]:
 
 
 def _recorded(spec: str, parts: Spec, home: Path) -> RunEntrant:
-    """A recorded baseline; its scores are the kept ones, or those of its run if that has not changed."""
+    """A recorded baseline, with its stored scores, or the scores of its run if the run has not changed."""
     found = current(home, parts.model or None)
     scores = scores_of(found)
     folder = found.copy if scores is None else scores.parents[1]
@@ -288,7 +289,7 @@ def _recorded(spec: str, parts: Spec, home: Path) -> RunEntrant:
 
 
 def _path_with_name(spec: str, parts: Spec, root: Path | None) -> Entrant:
-    """`NAME=PATH` of a model's folder or card, or of scores."""
+    """The entrant of `NAME=PATH`, where PATH is a model's folder, a card or scores."""
     if not Path(parts.place).exists():
         raise ArenaError(f"{spec}: no such file or folder: {parts.place}")
     card = find_model(f"{parts.name}={parts.place}", root)
@@ -298,18 +299,20 @@ def _path_with_name(spec: str, parts: Spec, root: Path | None) -> Entrant:
 
 
 def _card(spec: str, root: Path | None) -> Entrant:
-    """The model of a card, a pattern or a group of one; what looks like a path is refused as a path.
+    """The model of a card, of a pattern card or of a group with one model.
+
+    A word that looks like a path gets an error about the path.
 
     Raises:
-        ArenaError: no such card, or a path that holds nothing that can be compared without a name.
+        ArenaError: there is no such card, or a path holds nothing that can be compared without `NAME=`.
     """
     path = Path(spec)
     if spec not in model_cards(root) and spec not in model_groups(root):
         if path.is_file():
-            raise ArenaError(f"{spec}: neither a run nor published metrics; scores and models enter as NAME={spec}")
+            raise ArenaError(f"{spec}: neither a run nor published metrics; name scores and models as NAME={spec}")
         if path.is_dir():
             raise ArenaError(
-                f"{spec}: no finished run in it (no {RUN_FILE}); a model's folder or scores enter as NAME={spec}"
+                f"{spec}: no finished run in it (no {RUN_FILE}); name a model's folder or scores as NAME={spec}"
             )
         if re.search(r"[/\\]", spec) or spec.endswith(FILE_SUFFIXES):
             raise ArenaError(f"{spec}: no such file or folder; name {GRAMMAR}")
@@ -318,7 +321,10 @@ def _card(spec: str, root: Path | None) -> Entrant:
 
 
 def _name_with_place(one: Entrant, depth: int) -> str:
-    """The name of a run's model or a file's followed by that of its folder, and for depth 2 of the folder above."""
+    """The entrant's name followed by the name of its folder, which for depth 2 is preceded by the parent folder's name.
+
+    The name alone for an entrant with `NAME=` and for a model or scores.
+    """
     name, place, model = parse(one.source)
     if name or not isinstance(one, (RunEntrant, PublishedEntrant)):
         return one.name

@@ -1,4 +1,7 @@
-"""The grammar of entrants: how a user names what is compared. Nothing is opened here but to see whether a path exists."""
+"""The grammar of entrants: how a user names what is compared.
+
+This module opens no file; it only checks whether a path exists.
+"""
 
 import re
 from pathlib import Path
@@ -10,19 +13,19 @@ from arena.base.names import split_named
 GRAMMAR = (
     "RUN, RUN:MODEL, CARD, NAME=PATH (a model's folder, scores, a run, a published file), FILE (published) or @baseline"
 )
-"""Everything that a verb which compares can be given; help texts and errors quote it."""
+"""The forms of an entrant; help texts and errors quote them."""
 
 RECORDED = "@baseline"
-"""The baseline that `arena baseline set` recorded; `@baseline:RELEASE` is an earlier one."""
+"""The baseline that `arena baseline set` recorded last; `@baseline:RELEASE` is the baseline of that release."""
 
 
 class Spec(NamedTuple):
-    """What was typed, in its parts.
+    """The parts of an entrant's name as the user typed it.
 
     Attributes:
-        name: of `NAME=PATH`; empty without one.
+        name: NAME of `NAME=PATH`, or empty.
         place: a path, the name of a card, or `@baseline`.
-        model: of `RUN:MODEL` or `FILE:MODEL`, or the release of `@baseline:RELEASE`; empty where none is named.
+        model: MODEL of `RUN:MODEL` or `FILE:MODEL`, RELEASE of `@baseline:RELEASE`, or empty.
     """
 
     name: str
@@ -31,7 +34,7 @@ class Spec(NamedTuple):
 
 
 def parse(spec: str) -> Spec:
-    """Split what was typed; a path that exists is taken whole, whatever signs are in it.
+    """Split an entrant's name into its parts; an existing path is never split, whatever characters it contains.
 
     >>> parse("new=runs/demo")
     Spec(name='new', place='runs/demo', model='')
@@ -39,7 +42,7 @@ def parse(spec: str) -> Spec:
     Spec(name='', place='@baseline', model='v1')
 
     Raises:
-        ArenaError: a part is empty, or a word that begins with `@` is not `@baseline`.
+        ArenaError: a part is empty, or a name starts with `@` but is not `@baseline`.
     """
     if not spec.strip():
         raise ArenaError(f"{spec!r} names nothing; name {GRAMMAR}")
@@ -50,22 +53,22 @@ def parse(spec: str) -> Spec:
     else:
         name = ""
     if place.startswith("@") and place != RECORDED and not Path(place).exists():
-        raise ArenaError(f"{spec}: a word that begins with @ is {RECORDED} or {RECORDED}:RELEASE")
+        raise ArenaError(f"{spec}: a name with @ at its start must be {RECORDED} or {RECORDED}:RELEASE")
     return Spec(name, place, model)
 
 
 def split_model(spec: str) -> tuple[str, str]:
-    """`PLACE:MODEL` in its two parts, where the place is a path that exists or `@baseline`; anything else is a place.
+    """Split `PLACE:MODEL`, where PLACE is an existing path or `@baseline`; any other text is a place without a model.
 
-    The colon of a Windows drive (`C:\\runs`) does not separate a model: no model's name holds a slash.
+    The colon of a Windows drive (`C:\\runs`) does not separate a model, because no model's name contains a slash.
 
     Raises:
-        ArenaError: nothing stands behind the colon.
+        ArenaError: the part after the colon is empty.
     """
     place, _, model = spec.rpartition(":")
     is_place = place == RECORDED or (place != "" and Path(place).exists())
     if not is_place or re.search(r"[/\\]", model) or Path(spec).exists():
         return spec, ""
     if not model.strip():
-        raise ArenaError(f"{spec!r}: no name behind the colon; write {place}:NAME, or {place} alone")
+        raise ArenaError(f"{spec!r}: no name after the colon; write {place}:NAME, or {place} alone")
     return place, model

@@ -1,4 +1,4 @@
-"""Find again what a finished run was made from: its truth, its scores, its models; each is known by its digest."""
+"""Find the inputs of a finished run again: its truth, scores and models. Digests identify them."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,10 +15,10 @@ from arena.taggers.files import weights
 
 
 def find_scores(result: Result, model: str, folders: Sequence[Path]) -> Path | None:
-    """Where the scores of a model lie: in the run folder, else where the run took them from; None where they are gone.
+    """The path of a model's scores: in the run folder, else at their path in the recipe; None if they are gone or changed.
 
     Args:
-        folders: the run folder, and where else the run may have been written.
+        folders: the run folder, then other folders that paths in the recipe may start from.
     """
     kept = folders[0] / "scores" / model
     if (kept / "store.json").is_file():
@@ -29,24 +29,24 @@ def find_scores(result: Result, model: str, folders: Sequence[Path]) -> Path | N
 
 
 def locate_scores(run: RunEntrant) -> Path:
-    """Where the scores of a run's model lie.
+    """The path of the scores of a run's model.
 
     Raises:
-        ArenaError: there are none, or they are other ones by now.
+        ArenaError: there are none, or they have changed.
     """
     found = find_scores(run.result, run.model, run.folders)
     if found is not None:
         return found
     if parse(run.source).place == RECORDED:
         raise ArenaError(
-            f"{run.source}: no scores were kept of {run.model}, and its run is gone or has changed; set it again with "
-            f"--with-scores, or give the scores themselves, as {run.model}=FILE.npz"
+            f"{run.source}: the baseline holds no scores of {run.model}, and its run is gone or has changed; set it again with "
+            f"--with-scores, or name the scores as {run.model}=FILE.npz"
         )
-    made_of = [one for one in run.result.recipe.inputs if (one.kind, one.name) == ("scores", run.model)]
-    named = f"{Path(made_of[-1].path).name}, which it was made of," if made_of else f"scores/{run.model}"
+    inputs = [one for one in run.result.recipe.inputs if (one.kind, one.name) == ("scores", run.model)]
+    origin = f"its input {Path(inputs[-1].path).name}" if inputs else f"scores/{run.model}"
     raise ArenaError(
-        f"{run.source}: no scores of {run.model} in it, and {named} is not where it was or has changed; "
-        f"give the scores themselves, as {run.model}=FILE.npz"
+        f"{run.source}: it holds no scores of {run.model}, and {origin} was moved or has changed; "
+        f"name the scores as {run.model}=FILE.npz"
     )
 
 
@@ -54,23 +54,23 @@ def scores_of_run(run: RunEntrant) -> Scores:
     """The scores of a run's model.
 
     Raises:
-        ArenaError: there are none, or they are other ones by now.
+        ArenaError: there are none, or they have changed.
         ScoresError: they are damaged.
     """
     return read_scores_of(locate_scores(run))
 
 
 def digest_of_scores(path: Path) -> str:
-    """Of a file its digest; of a folder of scores the one that it names; empty for any other folder."""
+    """The digest of a scores file, or the digest that a scores folder records; empty for any other folder."""
     return digest_known(path) if path.is_file() else str(read_facts(path).get("key", ""))
 
 
 def find_truth(result: Result, folders: Sequence[Path], root: Path | None) -> GivenTruth | None:
-    """The truth that a run was scored on, whole: by its name, else where the run took it from.
+    """The whole truth that a run was scored on, before sampling: found by its name, else at its path in the recipe.
 
-    Where none has the digest of the run's, the first of its name; None where there is none.
+    If no candidate has the digest of the run's truth, the first one with the same name; None if there is none.
     """
-    wanted, named = result.recipe.dataset, None
+    wanted, same_name = result.recipe.dataset, None
     places = [wanted.name, *map(str, result.recipe.paths(("dataset", "truth"), folders))]
     for place in filter(None, places):
         try:
@@ -80,12 +80,12 @@ def find_truth(result: Result, folders: Sequence[Path], root: Path | None) -> Gi
         if given.sampled(wanted.sample).dataset.digest == wanted.digest:
             return given
         if given.dataset.name == wanted.name:
-            named = named or given
-    return named
+            same_name = same_name or given
+    return same_name
 
 
 def find_model_of(result: Result, model: str, folders: Sequence[Path], root: Path | None) -> ModelCard | None:
-    """The card of a model whose scores a run holds, if files with the digest of its weights are on this machine."""
+    """The card of a run's model, if files with the digest of its weights are on this machine; else None."""
     wanted = result.run["models"][model].get("weights")
     paths = result.recipe.paths(("model",), folders, model)
     for spec in [model, *(f"{model}={path}" for path in paths)] if wanted else []:

@@ -1,4 +1,4 @@
-"""The arena in a notebook: scores and truth as frames, arrays or files in, pandas frames out.
+"""The arena in a notebook: scores and truth are frames, arrays or files; results are pandas frames.
 
 >>> import pandas as pd
 >>> truth = pd.DataFrame({"cat": [True, False, True], "dog": [False, False, True]}, index=["a", "b", "c"])
@@ -38,35 +38,35 @@ from arena.scores.store import Scores, check_values
 from arena.tags import TagSpace
 
 ScoresLike = pd.DataFrame | NDArray[Any] | Scores | str | Path
-"""A frame (index: image ids, columns: tags), an array (images, tags), or the path of an `.npz` or a run's scores folder."""
+"""Scores: a frame (index: image ids, columns: tags), an array (images, tags), or the path of an `.npz` or a scores folder."""
 
 TruthLike = pd.DataFrame | NDArray[Any] | Truth | str | Path
-"""A frame or array of the same kind holding 0 and 1, the path of an `.npz`, or a dataset by name or folder."""
+"""Labels: a frame or array of the same form that holds 0 and 1, the path of an `.npz`, or a dataset by name or folder."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Everything a run folder holds, as frames; undefined figures are NaN."""
+    """The content of a run folder as frames; undefined metrics are NaN."""
 
     result: Result
 
     @property
     def summary(self) -> dict[str, Any]:
-        """As in `summary.json`."""
+        """The content of `summary.json`."""
         return self.result.summary
 
     @property
     def leaderboard(self) -> pd.DataFrame:
-        """A row a model and threshold regime: aggregates with both ends of their intervals."""
+        """One row per model and threshold policy: aggregates with both ends of their intervals."""
         rows = [
-            {"model": model, "regime": regime, **figures}
+            {"model": model, "regime": regime, **metrics}
             for model, content in self.summary["models"].items()
-            for regime, figures in content["regimes"].items()
+            for regime, metrics in content["regimes"].items()
         ]
         return pd.DataFrame(rows).set_index(["model", "regime"])
 
     def __getattr__(self, name: str) -> pd.DataFrame:
-        """A table of the run folder by its name: `per_tag`, `differences`, `tag_differences`, `slices`, ..."""
+        """Return a table of the run folder by its name: `per_tag`, `differences`, `tag_differences`, `slices`, ..."""
         tables = self.__dict__["result"].tables if "result" in self.__dict__ else {}
         if name.startswith("_") or name not in tables:
             raise AttributeError(f"no table is called {name!r}. {nearest(name, tables)}")
@@ -77,7 +77,7 @@ class Comparison:
         return sorted([*super().__dir__(), *self.result.tables])
 
     def save(self, folder: str | Path) -> Path:
-        """Write a run folder with its page, as `arena score` does; it holds no thumbnails."""
+        """Write a run folder with its page, as `arena score` does, but without thumbnails."""
         path = Path(folder)
         make_folder(path)
         write_run(path, self.result, self.result.recipe, None, Showing("none"), Silent())
@@ -94,12 +94,12 @@ def score(
     """Score one model.
 
     Args:
-        threshold: its own; None is 0.5.
+        threshold: the model's threshold, 0 to 1; None means 0.5.
         settings: fields of `Settings`: `min_positives`, `convention`, `replicates`, `seed`, `slices`, `tag_groups`,
             `imply`; and `against` and `pictures` as in `compare`.
 
     Raises:
-        ArenaError: scores and truth do not belong together.
+        ArenaError: the scores do not match the truth, or a setting is unknown or invalid.
     """
     return compare({name: scores}, truth, thresholds={} if threshold is None else {name: threshold}, **settings)
 
@@ -116,14 +116,15 @@ def compare(
     """Compare models on the same images.
 
     Args:
-        scores: by name of the model.
-        thresholds: each model's own; 0.5 where none is given.
-        against: indexes of training images, for a truth that is a dataset; `contamination` then has the figures without them.
-        pictures: where pictures of these indexes are, `INDEX=FOLDER` each.
+        scores: model name -> scores.
+        thresholds: model name -> threshold, 0 to 1; 0.5 for a model without one.
+        against: index files of training images; the truth must be a dataset. The table `contamination` then holds the metrics
+            without the images that are in them.
+        pictures: folders with the pictures of these indexes, each as `INDEX=FOLDER`.
         settings: as in `score`.
 
     Raises:
-        ArenaError: scores and truth do not belong together.
+        ArenaError: the scores do not match the truth, or a threshold or setting is unknown or invalid.
     """
     if not scores:
         raise ArenaError("arena.compare: no scores; give at least one model")
@@ -136,9 +137,9 @@ def compare(
     started = provenance.now()
     given = _truth(truth)
     found = hold_against(given.heldout, [Path(path) for path in against], Silent(), pictures=pictures)
-    sides = [_entry(name, one, given.truth, thresholds.get(name)) for name, one in scores.items()]
-    entries, chosen = [side.entry for side in sides], _settings(settings)
-    inputs = [side.source for side in sides if side.source is not None]
+    models = [_model(name, one, given.truth, thresholds.get(name)) for name, one in scores.items()]
+    entries, chosen = [model.entry for model in models], _settings(settings)
+    inputs = [model.source for model in models if model.source is not None]
     inputs += [*file_inputs("index", against), *file_inputs("pictures", pictures)]
     result = evaluate(given.truth, entries, chosen, against=found)
     recipe = make_recipe(given, chosen, entries, inputs, command="", started=started, against=found)
@@ -149,7 +150,7 @@ def _settings(given: Mapping[str, Any]) -> Settings:
     fields = Settings.__dataclass_fields__
     for name in given:
         if name not in fields:
-            raise ArenaError(f"{name}: no setting. {nearest(name, fields)}")
+            raise ArenaError(f"{name}: no such setting. {nearest(name, fields)}")
     return replace(Settings(), **given)
 
 
@@ -170,14 +171,14 @@ def _truth(given: TruthLike) -> GivenTruth:
     return GivenTruth(given, dataset, Path())
 
 
-class _Side(NamedTuple):
-    """A model, and the file or folder of its scores, if it has one."""
+class _Model(NamedTuple):
+    """A model, and the file or folder of its scores; None for scores in memory."""
 
     entry: Entry
     source: Input | None
 
 
-def _entry(name: str, given: ScoresLike, truth: Truth, threshold: float | None) -> _Side:
+def _model(name: str, given: ScoresLike, truth: Truth, threshold: float | None) -> _Model:
     check_name(name)
     source, facts = None, dict[str, Any]()
     if isinstance(given, (str, Path)):
@@ -195,11 +196,11 @@ def _entry(name: str, given: ScoresLike, truth: Truth, threshold: float | None) 
     tiles = (tile for _, tile in scores.values.tiles())
     key = _digest(scores.image_ids, scores.tags.names, tiles) if source is None else source.digest
     chosen = Thresholds(threshold), "default" if threshold is None else "option"
-    return _Side(Entry(name, name, scores, *chosen, {**facts, "key": key}), source)
+    return _Model(Entry(name, name, scores, *chosen, {**facts, "key": key}), source)
 
 
 def _digest(image_ids: Sequence[str], tags: Sequence[str], parts: Iterable[NDArray[Any]]) -> str:
-    """SHA-256 over the names of rows and columns and the bytes of arrays in memory, in hexadecimal."""
+    """Hexadecimal SHA-256 over the names of rows and columns and the bytes of arrays in memory."""
     digest = hashlib.sha256(json.dumps([image_ids, tags]).encode())
     for part in parts:
         digest.update(part.tobytes())
@@ -207,7 +208,7 @@ def _digest(image_ids: Sequence[str], tags: Sequence[str], parts: Iterable[NDArr
 
 
 def _axes(name: str, given: pd.DataFrame | NDArray[Any]) -> tuple[tuple[str, ...], tuple[str, ...], NDArray[Any]]:
-    """Image ids, tags and values of a frame or an array; an array's are numbered."""
+    """Image ids, tags and values of a frame or an array; the rows and columns of an array are numbered from 0."""
     if isinstance(given, pd.DataFrame):
         values = given.to_numpy()
         ids: Sequence[Any] = given.index.tolist()

@@ -1,4 +1,7 @@
-"""Both sides' scores, evaluated together: one result in which the baseline stands first and the candidate second."""
+"""Paired evaluation: evaluate several entrants on the same images and tags, and write one run folder.
+
+In a check the baseline is the first model of the result and the candidate the second.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -48,16 +51,16 @@ from arena.taggers.predict import ImageSource
 
 @dataclass(frozen=True)
 class Asked:
-    """How a check is to be made.
+    """Options of a paired evaluation.
 
     Attributes:
-        dataset: name, frozen folder, or truth file; None is what the runs were scored on, else the demo's.
-        part: what is taken of it.
-        replicates: resamples behind every interval.
-        seed: of them.
-        renamed: old name -> new name of tags that were renamed.
+        dataset: a dataset by name or frozen folder, or a truth file; None is the dataset of the runs, else the demo dataset.
+        part: the sample of the dataset; without a limit, the sample of the first run.
+        replicates: number of bootstrap resamples of every interval.
+        seed: seed of the bootstrap.
+        renamed: old name -> new name of renamed tags.
         thresholds: name of an entrant -> threshold that replaces all of its own.
-        canary: whether scores may not move though weights differ, or are not known to be the same.
+        canary: compare scores with the canary gate even if the weights differ or are unknown.
     """
 
     dataset: str | None = None
@@ -76,13 +79,13 @@ class Asked:
 
 @dataclass(frozen=True)
 class Joint:
-    """Both sides on one ground.
+    """Candidate and baseline, evaluated on the same images and labels.
 
     Attributes:
-        result: of both, the baseline first.
-        candidate, baseline: their scores, as they were evaluated.
+        result: the result of both, the baseline first.
+        candidate, baseline: the scores and thresholds that were evaluated.
         ground: the images and labels.
-        notes: what a reader should know, a sentence each.
+        notes: remarks for the reader, one sentence each.
     """
 
     result: Result
@@ -94,18 +97,19 @@ class Joint:
 
     @property
     def pair(self) -> Pair:
-        """The scores beside each other: the baseline is A, the candidate B."""
+        """The matched scores of both; the baseline is A, the candidate B."""
         a, b = (ScoredModel(one.name, one.scores, one.thresholds) for one in (self.baseline, self.candidate))
         return pair_up(a, b, self.ground.truth.relations)
 
 
 @dataclass(frozen=True)
 class Evaluated:
-    """Several sides on one ground.
+    """Several entrants, evaluated on the same images and labels.
 
     Attributes:
-        result: of all, in their order.
-        entries: their scores, as they were evaluated.
+        result: the result of all entrants, in their order.
+        entries: the scores and thresholds that were evaluated.
+        ground: the images and labels.
         notes: as in `Joint`.
     """
 
@@ -119,11 +123,11 @@ class Evaluated:
 def evaluate_together(
     candidate: ScoredEntrant, baseline: ScoredEntrant, folder: Path, asked: Asked, progress: Progress = Silent()
 ) -> Joint:
-    """Read the scores of both sides, or make them, evaluate them together, and write a run folder.
+    """Read or compute the scores of both entrants, evaluate them together, and write a run folder.
 
     Raises:
-        IncomparableError: other images, labels, or tags.
-        ArenaError: what is needed is missing or damaged.
+        IncomparableError: the entrants have different images or labels, or no common tag.
+        ArenaError: an input is missing or damaged.
     """
     found = evaluate_entrants((baseline, candidate), folder, asked, progress, alike=True)
     first, second = found.entries
@@ -131,7 +135,7 @@ def evaluate_together(
 
 
 def evaluate_entrants(
-    sides: Sequence[ScoredEntrant],
+    entrants: Sequence[ScoredEntrant],
     folder: Path,
     asked: Asked,
     progress: Progress = Silent(),
@@ -139,74 +143,88 @@ def evaluate_entrants(
     alike: bool = False,
     published: Sequence[Published] = (),
 ) -> Evaluated:
-    """Evaluate any number of sides together, the first one's ground and ways holding for all, and write a run folder.
+    """Evaluate entrants together and write a run folder; dataset and settings of the first run apply to all.
 
     Args:
-        alike: of two sides, one whose thresholds nobody tells takes those of the other.
-        published: published figures to show beside them.
+        alike: with two entrants, one without known thresholds takes those of the other.
+        published: published metrics to show next to the results.
 
     Raises:
-        IncomparableError: other images, labels, or tags.
-        ArenaError: what is needed is missing or damaged.
+        IncomparableError: the entrants have different images or labels, or no common tag.
+        ArenaError: an input is missing or damaged.
     """
     started = provenance.now()
-    refuse_thresholds(asked.thresholds, [side.name for side in sides])
-    read = {side.name: entry_of(side, asked, progress) for side in sides if not isinstance(side, ModelEntrant)}
-    runs = [side for side in sides if isinstance(side, RunEntrant)]
+    refuse_thresholds(asked.thresholds, [entrant.name for entrant in entrants])
+    read = {
+        entrant.name: entry_of(entrant, asked, progress)
+        for entrant in entrants
+        if not isinstance(entrant, ModelEntrant)
+    }
+    runs = [entrant for entrant in entrants if isinstance(entrant, RunEntrant)]
     if not asked.part.limit:
         for run in runs[1:]:
-            refuse_other_sets(run, runs[0], [read[side.name].scores.image_ids for side in (run, runs[0])])
-    ground = find_ground(sides, asked.dataset, asked.part, asked.root)
-    ground = ground.with_renamed({**_first_recipe(sides).renamed, **asked.renamed})
-    read |= score_now([side for side in sides if isinstance(side, ModelEntrant)], ground, folder, asked, progress)
-    entries = tuple(read[side.name] for side in sides)
-    entries = _alike(*entries) if alike else entries
+            refuse_other_sets(run, runs[0], [read[entrant.name].scores.image_ids for entrant in (run, runs[0])])
+    ground = find_ground(entrants, asked.dataset, asked.part, asked.root)
+    ground = ground.with_renamed({**_first_recipe(entrants).renamed, **asked.renamed})
+    read |= score_now(
+        [entrant for entrant in entrants if isinstance(entrant, ModelEntrant)], ground, folder, asked, progress
+    )
+    entries = tuple(read[entrant.name] for entrant in entrants)
+    entries = _with_known_thresholds(*entries) if alike else entries
     notes = refuse_missing_images(ground.truth.image_ids, entries)
     refuse_no_common_tag(ground, entries)
-    settings = settings_for(sides, asked, ground.folder)
+    settings = settings_for(entrants, asked, ground.folder)
     result = evaluate_run(ground.truth, entries, settings, progress)
     if not result.summary["compared_tags"]:
         raise IncomparableError(
-            f"{listed([one.name for one in entries])}: no tag with {settings.min_positives} positives or more is known to all; "
-            "name renamed tags in a CSV with the columns old,new with --aliases"
+            f"{listed([one.name for one in entries])}: no common tag with {settings.min_positives} positives or more; "
+            "list renamed tags in a CSV with the columns old,new and pass it with --aliases"
         )
     make_folder(folder)
-    inputs = inputs_of_entrants(sides, entries)
+    inputs = inputs_of_entrants(entrants, entries)
     recipe = make_recipe(ground, settings, entries, inputs, command=asked.command, started=started)
     result = write_run(folder, result, recipe, ground.heldout, asked.showing, progress, columns_of(published))
-    return Evaluated(result, entries, ground, settings, (*notes, *_notes(sides, settings)))
+    return Evaluated(result, entries, ground, settings, (*notes, *_notes(entrants, settings)))
 
 
 def score_now(
-    sides: Sequence[ModelEntrant], ground: GivenTruth, folder: Path, asked: Asked, progress: Progress
+    entrants: Sequence[ModelEntrant], ground: GivenTruth, folder: Path, asked: Asked, progress: Progress
 ) -> dict[str, Entry]:
-    """Run models on the images of the ground; their scores are kept below the folder, and a second time only read."""
-    if not sides:
+    """Run models on the images of the dataset; scores that are already in the folder are read instead.
+
+    Returns: the scores by name of the entrant.
+
+    Raises:
+        IncomparableError: the truth comes from a file, without images.
+    """
+    if not entrants:
         return {}
-    heldout = _images(ground, sides[0])
+    heldout = _images(ground, entrants[0])
     make_folder(folder)
-    cards = [replace(side.card, name=side.name) for side in sides]
-    own = {side.name: own_thresholds_of(side, asked.thresholds.get(side.name), progress) for side in sides}
+    cards = [replace(entrant.card, name=entrant.name) for entrant in entrants]
+    own = {
+        entrant.name: own_thresholds_of(entrant, asked.thresholds.get(entrant.name), progress) for entrant in entrants
+    }
     source = ImageSource(heldout.image_ids, heldout.paths, tuple(heldout.images["sha256"]), verified=True)
     relations = ground.truth.relations
     score_images(cards, source, folder / "scores", compute=asked.compute, progress=progress, relations=relations)
     return {card.name: scored_entry(card, folder / "scores" / card.name, own[card.name]) for card in cards}
 
 
-def _images(ground: GivenTruth, side: ModelEntrant) -> HeldOut:
+def _images(ground: GivenTruth, entrant: ModelEntrant) -> HeldOut:
     if ground.heldout is None:
         raise IncomparableError(
-            f"{side.source}: a model cannot be run on {ground.dataset.title}, which holds no images; score it elsewhere, and "
-            f"give {side.name}=FILE.npz"
+            f"{entrant.source}: a model cannot be run on {ground.dataset.title}, which holds no images; score it elsewhere and "
+            f"name its scores as {entrant.name}=FILE.npz"
         )
     return ground.heldout
 
 
 def own_thresholds_of(entrant: ScoredEntrant, option: float | None, progress: Progress) -> Own:
-    """The thresholds of an option, else of the run, else of the model's files or its card.
+    """The thresholds of an entrant: the option's, else the run's, else those of the model's files, its card or the default.
 
     Raises:
-        WeightsError: a model's files cannot be had, or the thresholds in them are wrong.
+        WeightsError: the model's files cannot be fetched, or the thresholds in them are invalid.
     """
     if isinstance(entrant, RunEntrant):
         source = str(entrant.result.summary["models"][entrant.model]["threshold_source"])
@@ -216,21 +234,21 @@ def own_thresholds_of(entrant: ScoredEntrant, option: float | None, progress: Pr
     return with_files(card, with_option(own, option), progress)
 
 
-def entry_of(side: RunEntrant | ScoresEntrant, asked: Asked, progress: Progress) -> Entry:
-    """The stored scores of a side, at the thresholds of an option, of its run, or of the card of its name."""
-    own = own_thresholds_of(side, asked.thresholds.get(side.name), progress)
-    path = locate_scores(side) if isinstance(side, RunEntrant) else side.path
-    progress.note(f"{side.name}: reading {path}")
+def entry_of(entrant: RunEntrant | ScoresEntrant, asked: Asked, progress: Progress) -> Entry:
+    """The stored scores of an entrant, with its thresholds as in `own_thresholds_of`."""
+    own = own_thresholds_of(entrant, asked.thresholds.get(entrant.name), progress)
+    path = locate_scores(entrant) if isinstance(entrant, RunEntrant) else entrant.path
+    progress.note(f"{entrant.name}: reading {path}")
     scores = read_scores_of(path)
-    if isinstance(side, RunEntrant):
-        facts = dict(side.result.run["models"][side.model])
-        return Entry(side.name, str(facts.get("title", side.model)), scores, own.thresholds, own.source, facts)
+    if isinstance(entrant, RunEntrant):
+        facts = dict(entrant.result.run["models"][entrant.model])
+        return Entry(entrant.name, str(facts.get("title", entrant.model)), scores, own.thresholds, own.source, facts)
     facts = {**describe_scores(path, scores), "key": digest_of_scores(path)}
-    return Entry(side.name, side.name, scores, own.thresholds, own.source, facts)
+    return Entry(entrant.name, entrant.name, scores, own.thresholds, own.source, facts)
 
 
-def _alike(first: Entry, second: Entry) -> tuple[Entry, Entry]:
-    """Scores whose thresholds nobody tells take those of the other side: a default on one side alone flips decisions."""
+def _with_known_thresholds(first: Entry, second: Entry) -> tuple[Entry, Entry]:
+    """Give an entry with the default threshold those of the other; a default for one alone would flip decisions."""
     unknown = [one.threshold_source == "default" for one in (first, second)]
     if unknown == [True, False]:
         first = replace(first, thresholds=second.thresholds, threshold_source=second.threshold_source)
@@ -239,55 +257,58 @@ def _alike(first: Entry, second: Entry) -> tuple[Entry, Entry]:
     return first, second
 
 
-def inputs_of_entrants(sides: Sequence[ScoredEntrant], entries: Sequence[Entry]) -> Iterator[Input]:
-    """The scores that were read, and the paths of models: those that are run now, and those that runs were made with."""
-    for side, entry in zip(sides, entries, strict=True):
-        if isinstance(side, RunEntrant):
-            yield scores_input(side.name, locate_scores(side))
-            for one in side.result.recipe.inputs:
-                if (one.kind, one.name) == ("model", side.model) and one.digest:
-                    yield one._replace(path=str((side.folders[-1] / one.path).absolute()), name=side.name)
-        elif isinstance(side, ScoresEntrant):
-            yield scores_input(side.name, side.path)
+def inputs_of_entrants(entrants: Sequence[ScoredEntrant], entries: Sequence[Entry]) -> Iterator[Input]:
+    """The scores that were read, and the paths of the models that are run now or that the runs were made with."""
+    for entrant, entry in zip(entrants, entries, strict=True):
+        if isinstance(entrant, RunEntrant):
+            yield scores_input(entrant.name, locate_scores(entrant))
+            for one in entrant.result.recipe.inputs:
+                if (one.kind, one.name) == ("model", entrant.model) and one.digest:
+                    yield one._replace(path=str((entrant.folders[-1] / one.path).absolute()), name=entrant.name)
+        elif isinstance(entrant, ScoresEntrant):
+            yield scores_input(entrant.name, entrant.path)
         else:
-            parts = parse(side.source)
-            spec = f"{side.name}={parts.place}" if parts.name else ""
+            parts = parse(entrant.source)
+            spec = f"{entrant.name}={parts.place}" if parts.name else ""
             yield from model_inputs([spec], entry)
 
 
-def settings_for(sides: Sequence[Entrant], asked: Asked, beside: Path) -> Settings:
-    """As the first run was made, slices and tag groups included; without a run, as `arena run` does without options.
+def settings_for(entrants: Sequence[Entrant], asked: Asked, dataset_folder: Path) -> Settings:
+    """The settings of the first run, slices and tag groups included; without a run, the defaults of `arena run`.
 
     Args:
-        beside: the folder of the dataset, whose tag groups hold where no run names any.
+        dataset_folder: the folder of the dataset; its tag groups are used if the recipe holds none.
     """
-    recipe = _first_recipe(sides)
+    recipe = _first_recipe(entrants)
     settings = replace(recipe.settings, replicates=asked.replicates, seed=asked.seed)
-    return settings if recipe.groups_digest is None else settings_of(Scoring(settings), beside, asked.root)
+    return settings if recipe.groups_digest is None else settings_of(Scoring(settings), dataset_folder, asked.root)
 
 
-def _first_recipe(sides: Sequence[Entrant]) -> Recipe:
-    """Of the first run; without a run, one of defaults."""
-    return next((side.result.recipe for side in sides if isinstance(side, RunEntrant)), Recipe(groups_digest=""))
+def _first_recipe(entrants: Sequence[Entrant]) -> Recipe:
+    """The recipe of the first run; without a run, a recipe of defaults."""
+    return next(
+        (entrant.result.recipe for entrant in entrants if isinstance(entrant, RunEntrant)), Recipe(groups_digest="")
+    )
 
 
-def _notes(sides: Sequence[Entrant], settings: Settings) -> list[str]:
-    """What differs between the ways of runs; those of the first hold for all."""
-    runs = [side for side in sides if isinstance(side, RunEntrant)]
+def _notes(entrants: Sequence[Entrant], settings: Settings) -> list[str]:
+    """Notes on settings of the runs that differ from the first run's, and on the sample."""
+    runs = [entrant for entrant in entrants if isinstance(entrant, RunEntrant)]
     notes = [note for run in runs[1:] for note in _other_settings(run, runs[0], settings)]
     groups = digest_groups(settings.tag_groups)
     for run in runs:
         if run.result.recipe.tag_groups_digest not in ("", groups):
-            whose = "those at hand" if runs[0].result.recipe.groups_digest is not None else f"those of {runs[0].source}"
-            notes.append(f"the tag groups are {whose}; {run.source} was made with others")
+            found = runs[0].result.recipe.groups_digest is not None
+            origin = "found with the dataset or the project" if found else f"those of {runs[0].source}"
+            notes.append(f"the tag groups are {origin}; {run.source} was made with others")
     taken = runs[0].result.recipe.dataset.sample if len(runs) > 1 else Sample()
     if taken.limit:
-        notes.append(f"judged on {taken.limit:,} images of the dataset, the part that the runs were scored on")
+        notes.append(f"judged on {taken.limit:,} images of the dataset, the sample that the runs were scored on")
     return notes
 
 
 def _other_settings(run: RunEntrant, first: RunEntrant, settings: Settings) -> Iterator[str]:
-    """A note on every setting of a run that is not used; tag groups aside."""
+    """A note on every setting of a run that differs from the settings used; tag groups excepted."""
     ours = run.result.recipe.settings
     for key in ("min_positives", "convention", "imply"):
         if getattr(ours, key) != getattr(settings, key):

@@ -24,9 +24,16 @@ def predict_folder(
     root: Path | None = None,
     progress: Progress = Silent(),
 ) -> Scores:
-    """Score every image below a folder with one model, and write one `.npz`; continues where it was stopped.
+    """Score every image below a folder with one model, and write one `.npz`; an interrupted call continues.
 
-    A file is known again by its name, size and time of change. Unreadable images are skipped and told.
+    A file is recognised by its name, size and modification time. Unreadable images are skipped and listed in the result.
+
+    Args:
+        limit: the largest number of images, the first by name; None takes all.
+
+    Raises:
+        ArenaError: the output is a folder, or the model or the images are missing.
+        ScoresError: no image can be read.
     """
     if output.is_dir() or not output.name:
         raise ArenaError(f"--output {output}: a folder; name a file, such as scores.npz")
@@ -44,4 +51,4 @@ def predict_folder(
     refuse_all_skipped(scores)
     write_scores(output, scores)
     shutil.rmtree(parts)
-    return read_scores(output)  # what was read of the parts lies in the file now
+    return read_scores(output)  # the files that `scores` reads from were just removed

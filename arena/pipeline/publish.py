@@ -1,4 +1,4 @@
-"""The forms of a run folder: what `arena.report.exports` makes of its result and of the images that its scores name."""
+"""Write the export files ("forms") of a run folder; `arena.report.exports` makes them from the result and the image ids."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,33 +11,33 @@ from arena.scores.store import read_store
 
 
 def publish_forms(folder: Path, to: Path, models: Sequence[str] = ()) -> Written:
-    """Write every form of a run into a folder; what is there and the same stays.
+    """Write every export of a run into a folder; a file with the same content is left as it is.
 
     Args:
-        models: only these; none takes all.
+        models: names of models to export; an empty sequence takes all.
 
     Raises:
-        ArenaError: no finished run, no such model, or a folder that cannot be written to.
-        IncomparableError: another schema.
+        ArenaError: there is no finished run or no such model, or the folder cannot be written to.
+        IncomparableError: the run has another schema.
     """
     result = read_result(folder)
     return write_forms(forms_of(result, folder, models), to)
 
 
 def forms_of(result: Result, folder: Path, models: Sequence[str] = ()) -> dict[str, bytes]:
-    """Every form by path.
+    """The content of every export by its path below the output folder.
 
     Raises:
         ArenaError: the run has no model of that name.
     """
     for model in models:
         if model not in result.models:
-            raise ArenaError(f"--model {model}: no model of the run. {nearest(model, result.models)}")
+            raise ArenaError(f"--model {model}: no such model in the run. {nearest(model, result.models)}")
     return dict(all_forms(result, models, image_ids_of(result, folder)))
 
 
 def image_ids_of(result: Result, folder: Path) -> list[str] | None:
-    """The images that every model scored, sorted; None where the run keeps no scores, or does not name its images."""
+    """The ids of the images that every model scored, sorted; None if the run stores no scores or hides its image ids."""
     stores = [folder / "scores" / model for model in result.models]
     if not names_images(result) or not all((store / "store.json").is_file() for store in stores):
         return None

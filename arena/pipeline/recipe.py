@@ -1,4 +1,4 @@
-"""Make the recipe of a run: what its verb knows of inputs, settings and models."""
+"""Make the recipe of a run from the inputs, settings and models of its verb."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -24,13 +24,14 @@ def make_recipe(
     started: str,
     against: Contamination | None = None,
 ) -> Recipe:
-    """The recipe of a result that was just made.
+    """The recipe of a new result.
 
     Args:
-        entries: the models, at the thresholds at which they were counted.
-        inputs: beside the truth, what the run was made from.
-        started: when the command began.
-        against: the images in training data, if indexes of it were given.
+        entries: the models with the thresholds that they were evaluated at.
+        inputs: the inputs of the run, except the truth.
+        command: the command line; empty for a run made in Python.
+        started: start time of the command; UTC, ISO 8601.
+        against: overlap of the images with training data; None if no index of training images was given.
     """
     return Recipe(
         dataset=given.dataset,
@@ -49,16 +50,16 @@ def make_recipe(
 
 
 def scores_input(name: str, path: Path) -> Input:
-    """A file of scores, or a folder of them, of which `store.json` holds the digest."""
+    """The recipe's input for a file of scores, or for a scores folder, whose `store.json` holds the digest."""
     digest = digest_known(path) if path.is_file() else str(read_facts(path).get("key", ""))
     return Input("scores", str(path.absolute()), name, digest)
 
 
 def model_inputs(specs: Iterable[str], entry: Entry) -> Iterator[Input]:
-    """The path of a model that was named as `NAME=PATH`, with the digest of its weights where it is known.
+    """The recipe's input for a model named as `NAME=PATH`, with the digest of its weights if it is known.
 
     Args:
-        specs: what was named; only those of the entry's name count.
+        specs: names of models as typed; only those with the entry's name are used.
     """
     for spec in specs:
         name, separator, path = spec.partition("=")
@@ -67,13 +68,13 @@ def model_inputs(specs: Iterable[str], entry: Entry) -> Iterator[Input]:
 
 
 def inputs_of(scoring: Scoring) -> Iterator[Input]:
-    """The indexes of training images and their pictures; `summary.json` names published files with their digests."""
+    """The indexes of training images and their pictures; published files are in `summary.json` with their digests."""
     yield from file_inputs("index", scoring.against)
     yield from file_inputs("pictures", scoring.pictures)
 
 
 def file_inputs(kind: str, given: Iterable[str | Path]) -> Iterator[Input]:
-    """Files and folders that an option names, each as `PATH` or `NAME=PATH`."""
+    """The recipe's inputs for the values of an option, each `PATH` or `NAME=PATH`."""
     for text in map(str, given):
         name, separator, last = text.partition("=")
         whole = not separator or Path(text).exists()

@@ -9,7 +9,7 @@ from arena.results.run_folder import read_result
 
 
 def render(folder: Path, showing: Showing = Showing()) -> None:
-    """Write every report of a run again, from its folder alone."""
+    """Write all reports of a finished run again, from its folder alone."""
     result = read_result(folder)
     result.run["shows"] = asdict(showing.again(result.run))
     write_reports(result, folder)

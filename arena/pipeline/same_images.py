@@ -1,4 +1,4 @@
-"""Check that all models were scored on the same images and labels, and refuse those that were not."""
+"""Check that all entrants were scored on the same images and labels."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,50 +13,50 @@ from arena.pipeline.truth import GivenTruth, read_truth, with_digest
 from arena.results.recipe import DatasetUsed, Sample
 
 NAMED_IMAGES = 3
-"""Missing images that are named; the others are counted."""
+"""Largest number of missing images that an error names; the others are counted."""
 
 UNREAD_SHARE = 0.01
-"""The part of the images that one side alone may have failed to read: they are left out of both, and it is noted."""
+"""Largest share of images that one entrant alone may have failed to read; they are left out for all, with a note."""
 
 
-def find_ground(sides: Sequence[Entrant], dataset: str | None, part: Sample, root: Path | None) -> GivenTruth:
-    """The truth of a check: the dataset that was told, else that of the runs, else the demo's.
+def find_ground(entrants: Sequence[Entrant], dataset: str | None, part: Sample, root: Path | None) -> GivenTruth:
+    """The images and labels of a comparison: the named dataset, else that of the first run, else the demo dataset.
 
     Args:
-        part: what is taken of it; without a limit, what the runs were scored on.
+        part: the sample; without a limit, the sample of the first run.
 
     Raises:
-        IncomparableError: a run was scored on another set than this one.
-        ArenaError: no such dataset, or a part is asked of a truth that has no dataset.
+        IncomparableError: a run was scored on other images or labels.
+        ArenaError: there is no such dataset, or a sample of a truth file is wanted.
     """
-    runs = [side for side in sides if isinstance(side, RunEntrant)]
+    runs = [entrant for entrant in entrants if isinstance(entrant, RunEntrant)]
     given = _read(dataset, runs, root)
     if given.heldout is None:
         _refuse_other_file(runs, given)
         if part.limit:
             raise ArenaError(
-                f"--limit {part.limit}: {given.dataset.title} is a truth file; a part is taken of a dataset only"
+                f"--limit {part.limit}: {given.dataset.title} is a truth file; only a dataset can be sampled"
             )
         return given
     for run in runs:
         scored = _dataset(run)
-        seen = given.sampled(scored.sample).dataset
-        if seen.digest != scored.digest:
+        current = given.sampled(scored.sample).dataset
+        if current.digest != scored.digest:
             raise IncomparableError(
                 f"{run.source}: scored on {scored.label(12)}, but {dataset or given.dataset.name} here is "
-                f"{seen.label(12)}; name the set that it was scored on with --dataset, or score it again"
+                f"{current.label(12)}; name the dataset that it was scored on with --dataset, or score it again"
             )
     return given.sampled(part if part.limit or not runs else _dataset(runs[0]).sample)
 
 
 def refuse_other_sets(candidate: RunEntrant, baseline: RunEntrant, scored: Sequence[Sequence[str]]) -> None:
-    """Refuse two runs of different sets, and say what differs.
+    """Refuse two runs that were scored on different datasets.
 
     Args:
-        scored: the images that the candidate and the baseline have scores of.
+        scored: ids of the scored images, of the candidate and of the baseline.
 
     Raises:
-        IncomparableError: their datasets have other digests.
+        IncomparableError: the digests of the datasets differ; the message says how.
     """
     ours, theirs = _dataset(candidate), _dataset(baseline)
     if ours.digest == theirs.digest:
@@ -67,18 +67,20 @@ def refuse_other_sets(candidate: RunEntrant, baseline: RunEntrant, scored: Seque
     if missing and of_candidate < of_baseline:
         raise IncomparableError(
             f"{candidate.source}: {_missing(missing, len(of_baseline))} that {baseline.source} was scored on ({sets}); "
-            "score it on all of them, or check both on a random part with --limit N"
+            "score it on all of them, or check both on a random sample with --limit N"
         )
     raise IncomparableError(
-        f"{candidate.source} and {baseline.source}: other images or labels ({sets}); score both on one set"
+        f"{candidate.source} and {baseline.source}: other images or labels ({sets}); score both on the same dataset"
     )
 
 
 def refuse_missing_images(image_ids: Sequence[str], entries: Sequence[Entry]) -> list[str]:
-    """Refuse a side that lacks images of the ground; returns a note on each that could not read a few of them.
+    """Refuse an entrant without scores of some images.
+
+    Returns: a note on each entrant that alone could not read a few images.
 
     Raises:
-        IncomparableError: images are missing, or more than `UNREAD_SHARE` of them were skipped by one side alone.
+        IncomparableError: images are missing, or one entrant alone skipped more than `UNREAD_SHARE` of them.
     """
     notes = []
     for entry in entries:
@@ -87,14 +89,14 @@ def refuse_missing_images(image_ids: Sequence[str], entries: Sequence[Entry]) ->
         lost = [image_id for image_id in image_ids if image_id not in scored and image_id not in skipped]
         if lost:
             raise IncomparableError(
-                f"{entry.name}: {_missing(lost, len(image_ids))}; score it on all of them, or check both on what is left "
-                "with --dataset"
+                f"{entry.name}: {_missing(lost, len(image_ids))}; score it on all of them, or check all on a dataset without "
+                "them with --dataset"
             )
         alone = [one for one in image_ids if one in skipped and not all(one in other for other in others)]
         if len(alone) > UNREAD_SHARE * len(image_ids):
             why = skipped[alone[0]]
             raise IncomparableError(
-                f"{entry.name}: {_missing(alone, len(image_ids))}, which it could not read ({why}); mend them, and score again"
+                f"{entry.name}: {_missing(alone, len(image_ids))}, which it could not read ({why}); repair them and score again"
             )
         if alone:
             notes.append(f"{entry.name} could not read {plural(len(alone), 'image', 'images')}, left out for all")
@@ -102,10 +104,10 @@ def refuse_missing_images(image_ids: Sequence[str], entries: Sequence[Entry]) ->
 
 
 def refuse_no_common_tag(truth: GivenTruth, entries: Sequence[Entry]) -> None:
-    """Refuse a side that knows no tag of the truth.
+    """Refuse an entrant that knows no tag of the truth.
 
     Raises:
-        IncomparableError: it does not.
+        IncomparableError: an entrant knows none.
     """
     known = truth.truth.tags.index.keys() | truth.truth.relations.aliases.keys()
     for entry in entries:
@@ -113,19 +115,19 @@ def refuse_no_common_tag(truth: GivenTruth, entries: Sequence[Entry]) -> None:
         if known.isdisjoint(names):
             raise IncomparableError(
                 f"{entry.name}: none of its {len(names):,} tags ({listed(list(names), keep=3)}) is a tag of "
-                f"{truth.dataset.name}; name renamed ones in a CSV with the columns old,new with --aliases"
+                f"{truth.dataset.name}; list renamed tags in a CSV with the columns old,new and pass it with --aliases"
             )
 
 
 def _read(dataset: str | None, runs: Sequence[RunEntrant], root: Path | None) -> GivenTruth:
-    """The dataset that was named, or what a run was scored on."""
+    """The named dataset, else the truth of the first run, else the demo dataset."""
     if dataset is not None or not runs:
         return with_digest(read_truth(dataset or DEMO_DATASET, root))
     found = find_truth(runs[0].result, runs[0].folders, root)
     if found is None:
         raise ArenaError(
-            f"{runs[0].source}: scored on {_dataset(runs[0]).name}, which is not found here; name its folder, or its truth "
-            "file, with --dataset"
+            f"{runs[0].source}: scored on {_dataset(runs[0]).name}, which is not found here; name its folder or its truth "
+            "file with --dataset"
         )
     return found
 
@@ -136,7 +138,7 @@ def _refuse_other_file(runs: Sequence[RunEntrant], given: GivenTruth) -> None:
         if scored.digest != given.dataset.digest:
             raise IncomparableError(
                 f"{run.source}: scored on {scored.title}@{scored.digest[:12]}, but {given.dataset.title} here is "
-                f"@{given.dataset.digest[:12]}; name the truth that it was scored on with --dataset, or score it again"
+                f"@{given.dataset.digest[:12]}; name the truth file that it was scored on with --dataset, or score it again"
             )
 
 

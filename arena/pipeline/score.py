@@ -1,4 +1,4 @@
-"""`arena score`: from scores that exist to a run folder; no model is loaded."""
+"""`arena score`: evaluate existing scores and write a run folder; no model is loaded."""
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -6,14 +6,13 @@ from pathlib import Path
 
 from arena.base import provenance
 from arena.base.files import make_folder
-from arena.base.progress import Progress, Silent
 from arena.cards import check_name
 from arena.dataset.contamination import hold_against
 from arena.evaluate import Entry
 from arena.pipeline.display_options import Showing
 from arena.pipeline.entrants import find_metrics
 from arena.pipeline.recipe import inputs_of, make_recipe, scores_input
-from arena.pipeline.stages import DEMO_DATASET, Scoring, evaluate_run, settings_of, write_run
+from arena.pipeline.stages import DEMO_DATASET, Execution, Scoring, evaluate_run, settings_of, write_run
 from arena.pipeline.thresholds import own_thresholds, thresholds_of_cards
 from arena.pipeline.truth import describe_scores, read_scores_of, read_truth, with_digest
 from arena.results.published.column import columns_of
@@ -27,24 +26,25 @@ def score_files(
     dataset: str | None = None,
     scoring: Scoring = Scoring(),
     showing: Showing = Showing(),
-    root: Path | None = None,
-    command: str = "",
-    progress: Progress = Silent(),
+    execution: Execution = Execution(),
 ) -> Path:
-    """From scores of anywhere to a run folder; no model is loaded.
+    """Evaluate existing scores and write a run folder; no model is loaded.
 
     Args:
-        files: name -> `.npz` of scores, or the scores folder of an earlier run.
-        truth: `.npz` with `truth`, `tags`, `image_ids`; or else `dataset`, a name or a frozen folder.
+        files: model name -> `.npz` of scores, or the scores folder of an earlier run.
+        truth: an `.npz` with `truth`, `tags`, `image_ids`; None uses `dataset`.
+        dataset: a dataset by name or frozen folder; None is the demo dataset.
+
+    Returns: the run folder.
 
     Raises:
-        ArenaError: an index of training images is given, but no dataset that has hashes.
+        ArenaError: an input is missing or damaged, or an index of training images is given without a dataset that has hashes.
     """
-    started = provenance.now()
+    started, root, progress = provenance.now(), execution.root, execution.progress
     for name in files:
         check_name(name)
     thresholds = own_thresholds(thresholds_of_cards(files, root), scoring.thresholds)
-    beside = columns_of(find_metrics(scoring.published))
+    published = columns_of(find_metrics(scoring.published))
     make_folder(output)
     progress.note("reading the truth")
     given = read_truth(dataset or DEMO_DATASET if truth is None else truth, root)
@@ -54,7 +54,7 @@ def score_files(
         progress.note(f"{name}: reading {path}")
         own, scores = thresholds[name], read_scores_of(path)
         entries.append(Entry(name, name, scores, own.thresholds, own.source, describe_scores(path, scores)))
-    with ThreadPoolExecutor() as background:  # digests take seconds, and nothing waits for them until the end
+    with ThreadPoolExecutor() as background:  # digests take seconds and are needed only at the end
         digested = [background.submit(scores_input, name, path) for name, path in files.items()]
         digested_truth = background.submit(with_digest, given)
         settings = settings_of(scoring, given.folder, root)
@@ -63,6 +63,8 @@ def score_files(
     for one in inputs:
         result.run["models"][one.name]["key"] = one.digest
     more = inputs_of(scoring)
-    recipe = make_recipe(given, settings, entries, [*inputs, *more], command=command, started=started, against=against)
-    write_run(output, result, recipe, given.heldout, showing, progress, beside)
+    recipe = make_recipe(
+        given, settings, entries, [*inputs, *more], command=execution.command, started=started, against=against
+    )
+    write_run(output, result, recipe, given.heldout, showing, progress, published)
     return output

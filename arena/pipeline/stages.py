@@ -1,6 +1,6 @@
-"""The stages that several verbs share: score images, evaluate, write a run folder and its reports.
+"""The stages that several verbs share: score images, evaluate scores, write a run folder and its reports.
 
-Each stage writes files and can be run again from the files before it.
+Each stage writes files, and can be run again from the files of the stage before it.
 """
 
 import shutil
@@ -13,7 +13,7 @@ from arena import taggers
 from arena.base import provenance
 from arena.base.errors import ScoresError
 from arena.base.files import write_whole
-from arena.base.progress import Progress
+from arena.base.progress import Progress, Silent
 from arena.cards import ModelCard, roots
 from arena.dataset.contamination import Contamination
 from arena.dataset.frozen import HeldOut, Truth
@@ -32,10 +32,10 @@ from arena.tags import TagRelations
 from arena.tags.groups import read_tag_groups
 
 DEMO_DATASET = "demo"
-"""The held-out set that ships with the project."""
+"""The held-out dataset that ships with the project."""
 
 TAG_GROUPS_FILE = "tag_groups.toml"
-"""Named groups of tags, beside a dataset or for all."""
+"""File of named tag groups: in a dataset's folder, or in `datasets/` for all datasets."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Compute:
     """How the networks run.
 
     Attributes:
-        batch_size: images a batch; None chooses by device.
+        batch_size: images per batch; None chooses by device.
     """
 
     device: str = "auto"
@@ -52,16 +52,33 @@ class Compute:
 
 
 @dataclass(frozen=True)
-class Scoring:
-    """How scores become figures.
+class Execution:
+    """How a command is executed.
 
     Attributes:
-        settings: what is computed; its tag groups come on top of those found beside the dataset.
+        compute: how the networks run.
+        root: folder with further cards; None is the usual places.
+        command: the command line, for the recipe.
+        progress: receives the progress.
+    """
+
+    compute: Compute = Compute()
+    root: Path | None = None
+    command: str = ""
+    progress: Progress = field(default_factory=Silent)
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """How scores become metrics.
+
+    Attributes:
+        settings: settings of the evaluation; its tag groups are added to those found with the dataset.
         thresholds: model -> threshold that replaces all of its own.
         tag_groups: a file of named tag groups; None takes the dataset's own, else those that ship with the project.
-        against: index files of training images; the figures come again without the images that are in them.
-        pictures: where pictures of these indexes are, `INDEX=SOURCE` each; what is near is then compared.
-        published: files that others published, `NAME=FILE` or `FILE` each; they stand beside the figures, and are in none.
+        against: index files of training images; the metrics are also computed without the images found in them.
+        pictures: folders with the pictures of these indexes, `INDEX=SOURCE` each; near duplicates are then compared by pixels.
+        published: published files, `NAME=FILE` or `FILE` each; their metrics are shown next to the results.
     """
 
     settings: Settings = field(default_factory=Settings)
@@ -81,35 +98,35 @@ def score_images(
     progress: Progress,
     relations: TagRelations = TagRelations(),
 ) -> None:
-    """Fill `folder/<model>/` with the scores of every model; a model is loaded only where some are missing.
+    """Write the scores of every model to `folder/<model>/`; a model is loaded only if some of its scores are missing.
 
     Args:
-        relations: what is known of the images' tags; an ensemble matches its members' tags by their aliases.
+        relations: aliases and implications of tags; an ensemble matches the tags of its members by the aliases.
     """
     jobs: list[Job] = []
     for card in cards:
         for one in card.single:
             fetch(one, progress)
-        ways = {"device": compute.device, "precision": compute.precision}
-        facts = taggers.identify(card, **ways, relations=relations)
+        hardware = {"device": compute.device, "precision": compute.precision}
+        facts = taggers.identify(card, **hardware, relations=relations)
         key = provenance.digest({**facts, "images": source.digest})
         store = ScoreStore(folder / card.name, key=key, shards=source.shards)
         refuse_own_scores(card, store.folder)
         forget_mended(source, store)
         if not store.missing():
-            progress.note(f"{card.name}: all scores are there already")
+            progress.note(f"{card.name}: all scores exist already")
             continue
         progress.note(f"{card.name}: loading")
-        known = [job.tagger for job in jobs]
-        tagger = taggers.load(card, **ways, among=known, relations=relations)
+        loaded = [job.tagger for job in jobs]
+        tagger = taggers.load(card, **hardware, among=loaded, relations=relations)
         refuse_missing(source, tagger)
         for line in notes_of(tagger):
             progress.note(f"{card.name}: {line}")
         size = size_of_all(tagger, {one.name: fetch(one) for one in card.single})
-        told = {"preprocess": asdict(tagger.preprocess), "input": asdict(tagger.card.input)}
-        ran = {"weights": facts["weights"], "tags": tagger.tags.digest, "precision": tagger.precision} | told
-        if store.prepare(tagger.tags, {**ran, **size._asdict(), "device": tagger.device, "key": key}):
-            progress.note(f"{card.name}: what was there is of other weights, images or settings; scoring again")
+        pixels = {"preprocess": asdict(tagger.preprocess), "input": asdict(tagger.card.input)}
+        record = {"weights": facts["weights"], "tags": tagger.tags.digest, "precision": tagger.precision} | pixels
+        if store.prepare(tagger.tags, {**record, **size._asdict(), "device": tagger.device, "key": key}):
+            progress.note(f"{card.name}: the stored scores are of other weights, images or settings; scoring again")
         jobs.append(Job(tagger, store, provenance.device_name(tagger.device)))
     if not jobs:
         return
@@ -121,7 +138,7 @@ def score_images(
 
 
 def scored_entry(card: ModelCard, folder: Path, own: Own) -> Entry:
-    """A model with the scores that are kept of it, ready to be compared."""
+    """A model with its stored scores, ready for evaluation."""
     scores = read_store(folder)
     facts = {
         "title": card.title, "adapter": card.adapter, "hub": card.hub, "revision": card.revision,
@@ -131,32 +148,36 @@ def scored_entry(card: ModelCard, folder: Path, own: Own) -> Entry:
     return Entry(card.name, card.title, scores, own.thresholds, own.source, facts)
 
 
-def settings_of(scoring: Scoring, beside: Path, root: Path | None) -> Settings:
-    """The settings with the tag groups that were asked for, or lie beside the dataset, or ship with the project."""
-    given = [scoring.tag_groups] if scoring.tag_groups is not None else []
-    known = [beside / TAG_GROUPS_FILE, *(place / "datasets" / TAG_GROUPS_FILE for place in roots(root))]
-    paths = given or [path for path in known if path.exists()][:1]
-    found = [group for path in paths for group in read_tag_groups(path)]
-    return replace(scoring.settings, tag_groups=[*scoring.settings.tag_groups, *found])
+def settings_of(scoring: Scoring, dataset_folder: Path, root: Path | None) -> Settings:
+    """The settings with the tag groups of the option, else of the dataset, else of the project.
+
+    Args:
+        dataset_folder: the folder of the dataset or of the truth file.
+    """
+    option = [scoring.tag_groups] if scoring.tag_groups is not None else []
+    defaults = [dataset_folder / TAG_GROUPS_FILE, *(place / "datasets" / TAG_GROUPS_FILE for place in roots(root))]
+    paths = option or [path for path in defaults if path.exists()][:1]
+    groups = [group for path in paths for group in read_tag_groups(path)]
+    return replace(scoring.settings, tag_groups=[*scoring.settings.tag_groups, *groups])
 
 
 def evaluate_run(
     truth: Truth, entries: Sequence[Entry], settings: Settings, progress: Progress, against: Contamination | None = None
 ) -> Result:  # fmt: skip
-    """Evaluate, and report how far it is."""
+    """Evaluate the entries, and report the progress."""
     with progress.count("tags", amount_of_work(truth, settings), 0) as advance:
         return evaluate(truth, entries, settings, against=against, advance=advance)
 
 
 def signed(result: Result, recipe: Recipe, folder: Path | None = None) -> Result:
-    """The result with its recipe, and the line that pins what was compared.
+    """The result with its recipe and its signature, one line that identifies the comparison.
 
     Args:
-        folder: the run folder, from which the recipe then names its inputs.
+        folder: the run folder; paths of inputs in the recipe are then relative to it.
     """
     summary, facts = result.summary, result.run["models"]
     models = [f"{name}@{facts[name].get('key', '')[:8]}>={one['threshold']}" for name, one in summary["models"].items()]
-    signature = provenance.signature(
+    signature = provenance.ComparisonSignature(
         dataset=recipe.dataset.label(8),
         images=summary["images"],
         tags=summary["compared_tags"],
@@ -166,48 +187,53 @@ def signed(result: Result, recipe: Recipe, folder: Path | None = None) -> Result
         models=models,
         against=[f"{one['name']}@{one['digest'][:8]}" for one in recipe.against],
     )
-    return replace(result, run={**write_recipe(recipe, result.run, folder), "signature": signature})
+    return replace(result, run={**write_recipe(recipe, result.run, folder), "signature": signature.text})
 
 
 def write_run(
     folder: Path, result: Result, recipe: Recipe, heldout: HeldOut | None, showing: Showing, progress: Progress,
     published: Sequence[dict[str, Any]] = (),
 ) -> Result:  # fmt: skip
-    """Sign the result, and write the run folder; what others published stands beside it.
+    """Sign the result and write the run folder.
+
+    Args:
+        recipe: how the result was made.
+        heldout: the images for thumbnails; None makes no thumbnails.
+        published: entries of `summary.json` for published metrics.
 
     Returns: the result as it was written.
     """
     if published:
         result.summary["published"] = list(published)
     result = signed(result, recipe, folder)
-    for name in ("run.json", "index.html"):  # of an earlier run
+    for name in ("run.json", "index.html"):  # left by an earlier run
         (folder / name).unlink(missing_ok=True)
     show_images(result, folder, heldout, showing, progress)
-    write_result(result, folder)  # first: reports that fail can be written again from it
+    write_result(result, folder)  # before the reports: if they fail, they can be written again from it
     progress.note("writing the reports")
     write_reports(result, folder)
     return result
 
 
 def write_reports(result: Result, folder: Path) -> None:
-    """The page, the pictures and the text files of a run folder."""
+    """Write the page, the plots and the text files of a run folder."""
     from arena.report import html, plots, text, view
 
-    found = text.text_reports(result)
-    found["index.html"] = html.render(view.page_view(result, shelf_of(result, folder)))
-    for name in ("full-metrics", "plots"):  # they may hold models of an earlier run
+    files = text.text_reports(result)
+    files["index.html"] = html.render(view.page_view(result, shelf_of(result, folder)))
+    for name in ("full-metrics", "plots"):  # an earlier run may have left files of other models
         shutil.rmtree(folder / name, ignore_errors=True)
         (folder / name).mkdir()
-    for name, content in found.items():
+    for name, content in files.items():
         write_whole(folder / name, content)
     plots.write_plots(result, folder / "plots")
 
 
 def refuse_all_skipped(scores: Scores) -> None:
-    """Refuse scores of no image.
+    """Refuse scores if no image could be read.
 
     Raises:
-        ScoresError: no image could be read; the first is named with the reason.
+        ScoresError: no image could be read; the message names the first with the reason.
     """
     if not scores.image_ids:
         first, reason = next(iter(scores.skipped.items()))

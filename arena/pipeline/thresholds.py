@@ -1,4 +1,4 @@
-"""The thresholds at which a model is compared: those of an option, of its files, of its card, or the default."""
+"""The thresholds of a model. The first of these is used: an option, the model's files, its card, the default of 0.5."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -13,7 +13,7 @@ from arena.taggers.files.weights import fetch
 
 
 class Own(NamedTuple):
-    """A model's own thresholds, and who says so."""
+    """A model's own thresholds, and their source."""
 
     thresholds: Thresholds
     source: str
@@ -21,14 +21,14 @@ class Own(NamedTuple):
 
 
 def own_thresholds(known: Mapping[str, Thresholds], given: Mapping[str, float]) -> dict[str, Own]:
-    """An option's threshold, which replaces all of a model's, else the card's, else the default.
+    """The thresholds of each model: the option's single threshold, else the card's, else the default.
 
     Args:
-        known: of each model, what its card says.
-        given: of some, what an option says.
+        known: model -> thresholds of its card.
+        given: model -> threshold of an option.
 
     Raises:
-        ArenaError: an option names no model, or its value lies outside 0 to 1.
+        ArenaError: an option names an unknown model, or its value is outside 0 to 1.
     """
     refuse_thresholds(given, known)
     return {
@@ -38,10 +38,10 @@ def own_thresholds(known: Mapping[str, Thresholds], given: Mapping[str, float]) 
 
 
 def refuse_thresholds(given: Mapping[str, float], names: Iterable[str]) -> None:
-    """Refuse thresholds of an option that belong to no model, or lie outside 0 to 1.
+    """Refuse thresholds of an option that name an unknown model or are outside 0 to 1.
 
     Raises:
-        ArenaError: one does.
+        ArenaError: a threshold is refused.
     """
     known = list(names)
     for name, value in given.items():
@@ -52,30 +52,30 @@ def refuse_thresholds(given: Mapping[str, float], names: Iterable[str]) -> None:
 
 
 def with_option(own: Own, value: float | None) -> Own:
-    """A model's own thresholds, or that of an option in place of all of them."""
+    """The option's threshold in place of all of a model's own; its own if the option is None."""
     return own if value is None else Own(Thresholds(value), "option")
 
 
 def thresholds_of_cards(names: Iterable[str], root: Path | None) -> dict[str, Thresholds]:
-    """What the cards of these names say; none for a name without a card, as scores of anywhere may have."""
+    """Name -> thresholds of the card with that name; empty thresholds for a name without a card."""
     cards = model_cards(root)
     return {name: cards[name].thresholds if name in cards else Thresholds() for name in names}
 
 
 def with_files(card: ModelCard, own: Own, progress: Progress = Silent()) -> Own:
-    """The thresholds of a model with those that its files tell; an option's stay alone.
+    """Replace a model's thresholds by those in its files; an option's threshold stays.
 
     Args:
-        progress: told of files that are fetched.
+        progress: receives a note on files that are fetched.
 
     Raises:
-        WeightsError: its files are not to be had, or what they tell is wrong, or the card names a tag that it does not have.
+        WeightsError: a file cannot be fetched or holds invalid thresholds, or the card names a tag that the model lacks.
     """
     if own.source == "option" or card.adapter in ("ensemble", "precomputed"):
         return own
     files = fetch(card, progress)
-    told_by_files = tells_thresholds(card, files)
-    if not told_by_files and not card.thresholds.tags:
+    in_files = tells_thresholds(card, files)
+    if not in_files and not card.thresholds.tags:
         return own
-    told = read_thresholds(card, files, read_tags(card, files))
-    return own if told == card.thresholds else Own(told, "file" if told_by_files else own.source)
+    found = read_thresholds(card, files, read_tags(card, files))
+    return own if found == card.thresholds else Own(found, "file" if in_files else own.source)

@@ -1,4 +1,4 @@
-"""Truth and scores that somebody names: a dataset, an `.npz` file, or the scores folder of a run."""
+"""Load ground truth and scores by name: from a dataset, an `.npz` file, or the scores folder of a run."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,13 +15,13 @@ from arena.scores.store import Scores, describe_throughput, read_facts, read_sto
 
 
 class GivenTruth(NamedTuple):
-    """A truth and where it comes from.
+    """The ground truth of a run, and its origin.
 
     Attributes:
-        dataset: what a recipe keeps of it.
-        folder: where its tag groups may lie.
-        heldout: the dataset that it is of, if it is of one.
-        renamed: old name -> new name of tags that are taken for one.
+        dataset: the dataset's entry in the recipe.
+        folder: the folder in which a file of tag groups may be.
+        heldout: the dataset; None for a truth file or a truth in memory.
+        renamed: old name -> new name of tags that count as one tag.
         source: the dataset folder or the truth file; None for a truth in memory.
     """
 
@@ -33,11 +33,11 @@ class GivenTruth(NamedTuple):
     renamed: Mapping[str, str] = {}
 
     def with_renamed(self, renamed: Mapping[str, str]) -> "GivenTruth":
-        """The same, by whose relations a tag is found under its old name and its new one."""
+        """A copy whose relations match a tag under its old name and its new name."""
         return self._replace(truth=with_aliases(self.truth, renamed), renamed=renamed)
 
     def sampled(self, sample: Sample) -> "GivenTruth":
-        """A sample of a dataset; one that is not smaller than the dataset is all of it."""
+        """A sample of the dataset; the whole dataset if the sample is not smaller; a truth without dataset as it is."""
         if self.heldout is None:
             return self
         part = self.heldout.sample(*sample)
@@ -47,12 +47,12 @@ class GivenTruth(NamedTuple):
 
 
 def read_truth(given: str | Path, root: Path | None = None) -> GivenTruth:
-    """Truth from an `.npz` file with `truth`, `tags`, `image_ids`, or from a dataset by name or folder.
+    """Read the truth from an `.npz` file with `truth`, `tags`, `image_ids`, or from a dataset by name or folder.
 
-    The digest of a file is left empty, for it takes seconds; `with_digest` adds it.
+    The digest of a file is left empty, because it takes seconds; `with_digest` adds it.
 
     Raises:
-        ArenaError: neither, or damaged.
+        ArenaError: there is no such file or dataset, or it is damaged.
     """
     path = Path(given)
     if (isinstance(given, Path) and not path.is_dir()) or path.suffix == ".npz":
@@ -76,7 +76,7 @@ def truth_of_dataset(heldout: HeldOut) -> GivenTruth:
 
 
 def with_digest(given: GivenTruth) -> GivenTruth:
-    """The same, a truth file with its digest."""
+    """Add the digest of a truth file; any other truth is returned as it is."""
     if given.source is None or given.source.kind != "truth":
         return given
     digest = digest_known(Path(given.source.path))
@@ -84,9 +84,9 @@ def with_digest(given: GivenTruth) -> GivenTruth:
 
 
 def with_aliases(truth: Truth, renamed: Mapping[str, str]) -> Truth:
-    """A truth by whose relations a tag is found under its old name and its new one.
+    """A copy of a truth whose relations match a tag under its old name and its new name.
 
-    The truth's own spelling stands for both; where it has neither, the new one does.
+    The name that the truth lacks becomes an alias of the other; if the truth has both or neither, the old name does.
 
     >>> from arena.tags import TagSpace
     >>> import numpy as np
@@ -104,11 +104,11 @@ def with_aliases(truth: Truth, renamed: Mapping[str, str]) -> Truth:
 
 
 def read_scores_of(path: Path) -> Scores:
-    """Scores from an `.npz` file, or from the scores folder of a run."""
+    """Read scores from an `.npz` file or from the scores folder of a run."""
     return read_store(path) if path.is_dir() else read_scores(path)
 
 
 def describe_scores(path: Path, scores: Scores) -> dict[str, Any]:
-    """What `run.json` keeps of scores that were read: the name of their file, or what their folder says of the model."""
+    """The facts that `run.json` stores of scores that were read: the file's name or the facts in the folder, and throughput."""
     known = {"scores": path.name} if path.is_file() else read_facts(path)
     return known | describe_throughput(scores.timed)

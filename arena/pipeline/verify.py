@@ -1,4 +1,4 @@
-"""Whether what a run publishes is what its stored scores give: every figure computed again, every file written again."""
+"""Verify a run: compute every metric again from its stored scores, make every file again, and compare."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,12 +19,12 @@ from arena.results.run_folder import CONTAMINATION, TABLES, Result, read_result
 
 @dataclass(frozen=True)
 class Verified:
-    """What verifying a run found.
+    """Result of verifying a run.
 
     Attributes:
-        differences: a line each; none where all is equal.
-        compared: names of the files that were compared.
-        left_out: what was not computed again, and why.
+        differences: one line per difference; empty if all is equal.
+        compared: names of the compared files.
+        left_out: one line per part that was not computed again, with the reason.
     """
 
     differences: Sequence[str]
@@ -42,18 +42,18 @@ def verify(
     root: Path | None = None,
     progress: Progress = Silent(),
 ) -> Verified:
-    """Compute a run's figures again from its scores, and compare them and every file made of them.
+    """Compute a run's metrics again from its scores, and compare the metrics and every file made from them.
 
-    Figures may differ in their last digits, files not in a byte. The page and the pictures are not compared: they are drawn
-    of the same figures.
+    Metrics may differ by rounding (1e-9); files must be equal byte for byte. The page and the plots are not
+    compared, because they are drawn from the same metrics.
 
     Args:
-        forms: a folder that `arena publish --forms` wrote; its forms are compared as well.
-        dataset, scores, tag_groups: the truth, scores and groups of tags, where they are not where the run says.
+        forms: a folder that `arena publish --forms` wrote; its files are compared too.
+        dataset, scores, tag_groups: the truth, the scores and the file of tag groups, if they are not where the run found them.
 
     Raises:
-        ArenaError: no finished run, no scores or no dataset; or other tag groups.
-        IncomparableError: the dataset is another one, or the schema.
+        ArenaError: there is no finished run, or its scores, dataset or tag groups are missing or changed.
+        IncomparableError: the dataset has another digest, or the run another schema.
     """
     result = read_result(folder)
     given = scores or {}
@@ -68,21 +68,21 @@ def verify(
         files += _published(result, folder, forms)
     found += differing_bytes(files)
     names = ["summary.json", *(f"{name}.{kind}" for name, kind in TABLES.items()), *(name for name, _, _ in files)]
-    left = ["index.html, plots: drawn of the same figures"]
+    left = ["index.html, plots: drawn from the same metrics"]
     if CONTAMINATION in result.summary:
-        left.append("contamination: the indexes of training images are not kept with a run")
+        left.append("contamination: a run does not store the indexes of training images")
     return Verified(found, names, left)
 
 
 File = tuple[str, bytes | None, bytes]
-"""A file's name, what is there, and what should be."""
+"""A file's name, its content (None if it is missing), and its expected content."""
 
 
 def _truth(result: Result, folder: Path, dataset: str | None, root: Path | None) -> GivenTruth:
-    """The truth that the run was scored on, known by its digest.
+    """The truth that the run was scored on, checked by its digest.
 
     Args:
-        dataset: a card, a frozen folder or an `.npz`, where it is not found by the run's recipe.
+        dataset: a card, a frozen folder or an `.npz`; None finds it by the run's recipe.
     """
     scored = result.recipe.dataset
     found = find_truth(result, [folder], root) if dataset is None else with_digest(read_truth(dataset, root))
@@ -90,65 +90,67 @@ def _truth(result: Result, folder: Path, dataset: str | None, root: Path | None)
         raise ArenaError(f"{folder}: scored on {scored.name}, which is not found here; name it with --dataset")
     given = found.sampled(scored.sample).with_renamed(result.recipe.renamed)
     if given.dataset.digest != scored.digest:
-        seen, here = scored.digest[:12] or "unknown", given.dataset.digest[:12]
+        expected, found_digest = scored.digest[:12] or "unknown", given.dataset.digest[:12]
         raise IncomparableError(
-            f"{folder}: scored on {scored.name} of digest {seen}, but {dataset or scored.name} has {here}; name the right one "
-            "with --dataset"
+            f"{folder}: scored on {scored.name} with digest {expected}, but {dataset or scored.name} has {found_digest}; "
+            "name the right dataset with --dataset"
         )
     return given
 
 
 def _scores(result: Result, folder: Path, name: str, named: Path | None) -> Path:
-    """The scores of a model: those that were named, or those that the run was made from."""
+    """The path of a model's scores: the named one, else the one in the run's recipe."""
     found = named or find_scores(result, name, [folder])
     if found is None or not found.exists():
         where = found or folder / "scores" / name
-        raise ArenaError(f"{where}: no scores of {name} there; say where they are with --scores {name}=FILE")
+        raise ArenaError(f"{where}: no scores of {name} there; name them with --scores {name}=FILE")
     return found
 
 
 def _entry(result: Result, name: str, path: Path) -> Entry:
-    told = result.summary["models"][name]
+    facts = result.summary["models"][name]
     scores, thresholds = read_scores_of(path), result.thresholds_of(name)
-    return Entry(name, told["title"], scores, thresholds, told["threshold_source"], result.run["models"][name])
+    return Entry(name, facts["title"], scores, thresholds, facts["threshold_source"], result.run["models"][name])
 
 
-def _settings(result: Result, tag_groups: Path | None, beside: Path, root: Path | None) -> Settings:
-    """Those of the recipe; the tag groups of an older run, which keeps but a digest of them, come from a file.
+def _settings(result: Result, tag_groups: Path | None, dataset_folder: Path, root: Path | None) -> Settings:
+    """The settings of the recipe; an older run stores only a digest of its tag groups, which are then read from a file.
 
     Args:
-        tag_groups: the file of groups, where it is not the one beside the dataset or of the project.
+        tag_groups: the file of tag groups; None takes that of the dataset, else of the project.
 
     Raises:
-        ArenaError: the tag groups are other ones.
+        ArenaError: the tag groups have another digest.
     """
     recipe = result.recipe
     if recipe.groups_digest is None and tag_groups is None:
         return recipe.settings
-    settings = settings_of(Scoring(replace(recipe.settings, tag_groups=()), tag_groups=tag_groups), beside, root)
+    settings = settings_of(
+        Scoring(replace(recipe.settings, tag_groups=()), tag_groups=tag_groups), dataset_folder, root
+    )
     if recipe.tag_groups_digest not in ("", digest_groups(settings.tag_groups)):
-        seen = f"{len(settings.tag_groups)} tag groups are at hand, but the run was made with others"
-        raise ArenaError(f"{seen}; name their file with --tag-groups")
+        found = f"found {len(settings.tag_groups)} tag groups, but the run was made with others"
+        raise ArenaError(f"{found}; name their file with --tag-groups")
     return settings
 
 
 def _other_scores(result: Result, paths: Mapping[str, Path]) -> Iterator[str]:
-    """Models whose scores are not those that the run names."""
+    """A line for every model whose scores have another digest than in `run.json`."""
     for name, path in paths.items():
-        key, seen = result.run["models"][name].get("key"), digest_of_scores(path)
-        if key and seen != key:
-            yield f"{path}: scores {seen[:12] or 'unknown'}, but the run names {key[:12]}"
+        key, found = result.run["models"][name].get("key"), digest_of_scores(path)
+        if key and found != key:
+            yield f"{path}: scores {found[:12] or 'unknown'}, but run.json has {key[:12]}"
 
 
 def _texts(result: Result, folder: Path) -> Iterator[File]:
-    """The text files of the run folder."""
+    """The text reports of the run folder."""
     for name, text in text_reports(result).items():
         path = folder / name
         yield name, path.read_bytes() if path.is_file() else None, text.encode()
 
 
 def _published(result: Result, folder: Path, forms: Path) -> list[File]:
-    """The forms in a folder: those of the run, and of every model that has a folder there."""
+    """The exports in a folder: those of the run, and those of the models that have a folder there (of all, if none has)."""
     models = [model for model in result.models if (forms / model).is_dir()]
     return [
         (f"{forms.name}/{name}", (forms / name).read_bytes() if (forms / name).is_file() else None, content)

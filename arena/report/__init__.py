@@ -1,1 +1,1 @@
-"""From a result to what is read: page, text files, plots."""
+"""Renders a result: HTML page, text files, plots."""

@@ -1,4 +1,4 @@
-"""Figures as the page's data holds them: null where undefined, and only as many digits as are needed."""
+"""Numbers as the page's data stores them: null if undefined, and only as many digits as the page needs."""
 
 import math
 from collections.abc import Iterable
@@ -6,23 +6,23 @@ from collections.abc import Iterable
 from arena.base.format import DECIDED
 
 DIGITS = 10
-"""Digits of a figure in the page's data; with fewer, the four that are shown could be rounded twice."""
+"""Digits after the point in the page's data; with fewer, the four displayed digits could be rounded twice."""
 
 NEARLY = (0.00001, 0.99999, -0.00001, -0.99999)
-"""What `rounded` makes of what is nearly 0 or 1, and would be shown as it."""
+"""Values that `rounded` returns for values near 0, 1 or -1 that would otherwise be rounded to 0, 1 or -1."""
 
 Number = float | int | None
 
 
 def number(value: float | int | None) -> Number:
-    """A figure with more digits than a page shows, so that it rounds as the exact one; null where undefined."""
+    """Return a value with `DIGITS` digits, so that the page rounds it as it would the exact value; None if undefined."""
     if value is None or math.isnan(value):
         return None
     return int(value) if float(value).is_integer() else round(value, DIGITS)
 
 
 def rounded(value: float | None) -> Number:
-    """A figure with the four digits that are shown, for columns that are only shown; never 0 or 1 for what is not.
+    """Return a value rounded to the four displayed digits; only an exact -1, 0 or 1 gives -1, 0 or 1.
 
     >>> rounded(0.123456), rounded(0.00001), rounded(-0.99999), rounded(1.0), rounded(float("nan"))
     (0.1235, 1e-05, -0.99999, 1, None)
@@ -36,7 +36,7 @@ def rounded(value: float | None) -> Number:
 
 
 def probability(value: float | None) -> Number:
-    """A p or q as far as it is shown: two digits, more only to stay on the side of `DECIDED` and of 1; at least 0.00001.
+    """Return a p or q value with two significant digits, never rounded down to `DECIDED` or up to 1; at least 0.00001.
 
     >>> probability(0.46956321), probability(0.0500001), probability(2e-23), probability(0.999), probability(None)
     (0.47, 0.0501, 1e-05, 0.999, None)
@@ -52,5 +52,5 @@ def probability(value: float | None) -> Number:
 
 
 def column(values: Iterable[float | int | None]) -> list[Number]:
-    """Numbers as `number` gives them."""
+    """Return the values of a column, each through `number`."""
     return [number(value) for value in values]

@@ -1,10 +1,10 @@
 """The comparison page: one HTML file that works from disk, offline, under a strict content security policy.
 
-`render` takes the page payload (plain JSON values; an undefined figure is None) and returns the page. The parts that a
-reader needs without JavaScript (findings, leaderboard, provenance, the 50 tags with the most positives) are rendered
-here; curves, scatter and the table of all tags are drawn in the browser from the same payload, embedded as JSON.
+`render` takes the page payload (plain JSON values; an undefined value is None) and returns the page. The parts that must
+work without JavaScript (findings, leaderboard, provenance, the 50 tags with the most positives) are rendered here. The
+browser draws curves, scatter and the table of all tags from the same payload, which is embedded in the page.
 
-No figure is computed here: only compared, counted and put into words.
+This module computes no metric: it only compares, counts and describes the values of the payload.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ SCRIPTS = (
     "export.js",
     "page.js",
 )
-"""In order of use; they share one scope, because a page opened from a file cannot import modules."""
+"""Scripts in order of use; they share one scope, because a page opened from a file cannot import modules."""
 
 STYLES = (
     "page.css",
@@ -85,21 +85,22 @@ STYLES = (
     "comparison/css/site.css",
     "comparison/css/table.css",
 )
-"""In order; the first is that of every page."""
+"""Style sheets in order; the first is shared by all pages."""
 
 THRESHOLD_SOURCES = {
     "card": "from its card",
     "file": "from its files",
     "option": "set for this run",
-    "default": "default, none known",
+    "default": "default, none recorded",
     "cross-fitted": "cross-fitted",
 }
+"""Text for each source of a model's threshold."""
 
 
 def render(payload: Mapping[str, Any]) -> str:
-    """The page of a comparison of one or more models, as one self-contained HTML document.
+    """Return the comparison page of one or more models as one HTML document.
 
-    Raises ValueError where the payload holds a NaN or an infinity: an undefined figure is None.
+    Raises ValueError if the payload contains NaN or infinity: an undefined value must be None.
     """
     script, style = _script(), "\n".join(map(template_text, STYLES))
     facts = picture_facts(payload["pictures"])
@@ -111,7 +112,7 @@ def render(payload: Mapping[str, Any]) -> str:
             csp=content_security_policy(scripts=[script], styles=[style], beside=facts["beside"] > 0),
             script=Markup(script),
             style=Markup(style),
-            data=Markup(embedded_json(_beside_tags(payload))),
+            data=Markup(embedded_json(_script_data(payload))),
             picture_facts=facts,
             evidence_block=Markup(evidence_block(payload["evidence"], picture_columns(payload["pictures"]))),
             picture_block=Markup("\n".join(payload["pictures"]["content"])),
@@ -127,7 +128,7 @@ def render(payload: Mapping[str, Any]) -> str:
 
 
 def _words(payload: Mapping[str, Any]) -> dict[str, Any]:
-    """What the templates show beside the payload itself."""
+    """Return the template variables that are derived from the payload."""
     return {
         "verdict": verdict(payload),
         "findings": findings(payload),
@@ -158,11 +159,11 @@ def _words(payload: Mapping[str, Any]) -> dict[str, Any]:
 
 
 READ_BY_SCRIPTS = ("dataset", "models", "min_positives", "compared_tags", "created", "image_ids", "sweep")
-"""Parts of the payload that the scripts read as JSON; all others are packed, or shown by the templates alone."""
+"""Parts of the payload that the scripts read as JSON; the others are packed, or used by the templates only."""
 
 
-def _beside_tags(payload: Mapping[str, Any]) -> dict[str, Any]:
-    """The payload as JSON holds it: what the scripts read, and what the page needs to know at once of what is packed."""
+def _script_data(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the data that the scripts read as JSON: parts of the payload, and facts about the packed blocks."""
     return {name: payload[name] for name in READ_BY_SCRIPTS} | {
         "metrics": table_metrics(payload),
         "pairs": [[pair["first"], pair["second"]] for pair in payload["tags"]["pairs"]],
@@ -173,20 +174,20 @@ def _beside_tags(payload: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def table_metrics(payload: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The metrics that a reader can choose as columns of the table of tags: those that the run has of every model."""
-    owned: list[Mapping[str, Any]] = list(payload["tags"]["models"].values())
+    """Return the metrics that can be columns of the table of tags: those that the run has for every model."""
+    models: list[Mapping[str, Any]] = list(payload["tags"]["models"].values())
     return [
         {
             "key": one.key, "short": one.short, "name": one.heading, "about": one.about, "standard": one.in_table,
             "tested": one.tested,
         }
         for one in TAG_METRICS
-        if one.on_page and all(one.key in columns for columns in owned)
+        if one.on_page and all(one.key in columns for columns in models)
     ]  # fmt: skip
 
 
 def _title_parts(payload: Mapping[str, Any]) -> list[str]:
-    """The names that the title joins, so that no line breaks within one; another title stays whole."""
+    """Return the model names that form the title, so that no name is broken over two lines; else the title as one part."""
     names = [model["name"] for model in payload["models"]]
     return names if payload["title"] == " vs ".join(names) else [payload["title"]]
 
@@ -195,7 +196,7 @@ _JSON_ESCAPES = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
 
 
 def embedded_json(payload: Mapping[str, Any]) -> str:
-    """The payload as JSON that no HTML parser can take for markup, whatever the names in it.
+    """Return the payload as JSON in which no name can be parsed as HTML markup.
 
     >>> embedded_json({"name": "</script>"})
     '{"name":"\\\\u003c/script\\\\u003e"}'
@@ -205,9 +206,11 @@ def embedded_json(payload: Mapping[str, Any]) -> str:
 
 
 def content_security_policy(*, scripts: Iterable[str], styles: Iterable[str], beside: bool = False) -> str:
-    """A policy that runs exactly these inline scripts and styles, and loads nothing, but for pictures `beside` the page.
+    """Return a content security policy that allows only these inline scripts and styles, and inline pictures.
 
-    Those are of its own origin (`'self'`), which for a page from disk is what lies on that disk.
+    Args:
+        scripts, styles: the exact text of each inline element.
+        beside: also allow pictures from the page's own origin (`'self'`); for a page on disk, from that disk.
     """
     return (
         f"default-src 'none'; script-src {' '.join(map(_csp_hash, scripts))}; style-src {' '.join(map(_csp_hash, styles))}; "
@@ -224,12 +227,12 @@ def _csp_hash(text: str) -> str:
 
 @cache
 def template_text(name: str) -> str:
-    """A file of the templates as it is."""
+    """Return the text of a file of `templates/`."""
     return files("arena.report").joinpath("templates", name).read_text(encoding="utf-8")
 
 
 def _script() -> str:
-    """All scripts in one scope; where they cannot run to their end, the table for readers without them comes back."""
+    """Return all scripts in one scope; if one of them fails, the static table of tags is shown again."""
     body = "\n".join(template_text(f"comparison/js/{name}") for name in SCRIPTS)
     return (
         f'(() => {{\n"use strict";\nconst fallback = document.getElementById("static-tags");\nfallback.hidden = true;\n'
@@ -237,8 +240,8 @@ def _script() -> str:
     )
 
 
-class _Flush(PackageLoader):
-    """Templates without the indentation of their lines: a quarter of a page's markup, and nothing to a browser."""
+class _UnindentedLoader(PackageLoader):
+    """Loads templates without indentation, which is a quarter of a page's markup and has no effect in a browser."""
 
     def get_source(self, environment: Environment, template: str) -> tuple[str, str, Callable[[], bool] | None]:
         source, filename, uptodate = super().get_source(environment, template)
@@ -247,9 +250,9 @@ class _Flush(PackageLoader):
 
 @cache
 def environment() -> Environment:
-    """The templates of every page, with the filters that they use; names in them are escaped."""
+    """Return the Jinja environment of all pages: templates, filters and globals, with HTML escaping on."""
     templates = Environment(
-        loader=_Flush("arena.report", "templates"),
+        loader=_UnindentedLoader("arena.report", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

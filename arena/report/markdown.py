@@ -1,4 +1,4 @@
-"""GitHub's Markdown: text that is shown as it is, tables, code, folded parts, and pictures for light and dark readers."""
+"""GitHub Markdown: escaped text, tables, code, folded sections, and pictures for light and dark themes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from arena.report.styles import DARK, LIGHT
 
 
 def code(text: str) -> str:
-    """Text as code, whatever backticks are in it.
+    """Return text as inline code; backticks in it are allowed.
 
     >>> code("a"), code("`x``y`")
     ('`a`', '``` `x``y` ```')
@@ -24,7 +24,7 @@ def code(text: str) -> str:
 
 
 def table(rows: Sequence[Sequence[str]], *, numbers_from: int | None = None) -> str:
-    """A table, the header first; columns from `numbers_from` on are aligned to the right."""
+    """Return a table; the first row is the header, and columns from `numbers_from` on are aligned to the right."""
     lines = ["| " + " | ".join(map(escape_markdown, row)) + " |" for row in rows]
     columns = range(len(rows[0]))
     rule = " | ".join("---:" if numbers_from is not None and column >= numbers_from else "---" for column in columns)
@@ -32,17 +32,17 @@ def table(rows: Sequence[Sequence[str]], *, numbers_from: int | None = None) -> 
 
 
 def bullets(items: Sequence[str]) -> str:
-    """A list of texts."""
+    """Return a bulleted list of texts."""
     return "\n".join(f"- {escape_markdown(item)}" for item in items)
 
 
 def folded(title: str, body: str) -> str:
-    """A part that opens on a click; `title` is text, `body` Markdown."""
+    """Return a section that opens on a click; `title` is plain text, `body` is Markdown."""
     return f"<details>\n<summary>{escape(encodable(one_line(title)))}</summary>\n\n{body}\n\n</details>"
 
 
 def picture(one: Picture) -> str:
-    """A picture in the reader's theme, from beside the file. No line of it is empty: that would end the HTML."""
+    """Return an HTML picture that follows the reader's theme. It has no empty line: in Markdown that would end the HTML."""
     light, dark = (file_of(one, suffix=theme.suffix, kind="svg") for theme in (LIGHT, DARK))
     return (
         "<picture>\n"

@@ -1,4 +1,4 @@
-"""Which pictures a result has, where they lie and what they show in words; `arena.report.plots` draws them."""
+"""Lists the plots of a result, with file paths and alternative texts; `arena.report.plots` draws them."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Any, NamedTuple
 from arena.base.format import clipped, listed, plural
 
 FOLDER = "plots"
-"""Where a run folder has its pictures."""
+"""Folder of the plots in a run folder."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture.
+    """One plot.
 
     Attributes:
-        name: of its files, without theme and format.
-        title: what it is.
-        alt: what it shows, for those who cannot see it.
+        name: stem of its file names, without theme and format.
+        title: heading.
+        alt: alternative text for readers who cannot see it.
     """
 
     name: str
@@ -28,14 +28,14 @@ class Picture:
 
 
 class Pair(NamedTuple):
-    """Two models by name, in the order of the run."""
+    """Names of two models, in the order of the run."""
 
     first: str
     second: str
 
 
 def pictures(payload: Mapping[str, Any]) -> list[Picture]:
-    """The pictures of a result, in the order of a summary; none where no tag was compared."""
+    """Return the plots of a result, in the order of the summary; none if no tag was compared."""
     if not payload["compared_tags"]:
         return []
     names = listed([clipped(model["name"], 40) for model in payload["models"]], keep=4)
@@ -45,8 +45,8 @@ def pictures(payload: Mapping[str, Any]) -> list[Picture]:
         Picture(
             "sweep",
             "F1 against the threshold",
-            f"Macro and micro F1 of {names} at every threshold, and micro precision against recall; the point where each runs "
-            "is marked.",
+            f"Macro and micro F1 of {names} at every threshold, and micro precision against recall; a marker "
+            "shows each model's own threshold.",
         ),
     ]
     if len(payload["models"]) > 1:
@@ -55,16 +55,18 @@ def pictures(payload: Mapping[str, Any]) -> list[Picture]:
             Picture(
                 "scatter",
                 "Tag against tag",
-                f"F1 and AP of {plural(payload['compared_tags'], 'tag', 'tags')}, a dot each: {first} across, {second} up.",
+                f"F1 and AP of {plural(payload['compared_tags'], 'tag', 'tags')}, one dot each: {first} on x, {second} on y.",
             )
         )
     if payload["slices"]:
-        found.append(Picture("slices", "Slices", f"Macro F1 and mAP of {names}{ends} on parts of the tags and images."))
+        found.append(
+            Picture("slices", "Slices", f"Macro F1 and mAP of {names}{ends} on subsets of the tags and images.")
+        )
     return found
 
 
 def best_pair(payload: Mapping[str, Any]) -> Pair:
-    """The two models with the highest mAP, of two models or more; undefined counts as lowest, ties go to the first."""
+    """Return the two models with the highest mAP; undefined counts as lowest, ties go to the earlier model."""
     models = payload["models"]
     ranked = sorted(models, key=lambda model: -1.0 if model["map"] is None else -model["map"])
     best = {model["name"] for model in ranked[:2]}
@@ -72,7 +74,7 @@ def best_pair(payload: Mapping[str, Any]) -> Pair:
 
 
 def file_of(picture: Picture, *, suffix: str, kind: str) -> str:
-    """Where a picture lies in the run folder.
+    """Return the path of a plot in the run folder.
 
     >>> file_of(Picture("sweep", "", ""), suffix="-dark", kind="svg")
     'plots/sweep-dark.svg'

@@ -1,7 +1,8 @@
-"""What a model and a ground look like, in pages and in pictures: `templates/page.css` says the same, by test.
+"""Colours, markers and dash patterns of models, and the colours of each theme, for pages and plots.
 
-A model is its colour, its marker and its dash pattern, never colour alone. No two colours of a theme come near each other, nor
-near its grey, with full colour vision or with any kind of dichromacy; each has a contrast of 3:1 on every surface of its theme.
+`templates/page.css` has the same values; a test checks this. A model is identified by colour, marker and dash pattern, never by
+colour alone. The colours of a theme differ clearly from each other and from its grey, also under every kind of dichromacy;
+each has a contrast of 3:1 on every surface of its theme.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ModelStyle:
-    """How a model is told apart without colour.
+    """Marker and dash pattern of a model.
 
     Attributes:
-        marker: matplotlib's name of the shape that the page's symbol has; `dome` is not one of its own.
-        dash: lengths drawn and left out, in pixels, of a line of `LINE` pixels; empty for a solid one.
+        marker: matplotlib's name for the shape of the page's symbol; `dome` is defined in `plots/canvas.py`.
+        dash: lengths of dashes and gaps, in pixels, for a line `LINE` pixels wide; empty for a solid line.
     """
 
     marker: str
@@ -23,7 +24,7 @@ class ModelStyle:
 
 
 LINE = 2.25
-"""Pixels across a curve."""
+"""Width of a curve in pixels."""
 
 STYLES = (
     ModelStyle("o"),
@@ -37,17 +38,19 @@ STYLES = (
     ModelStyle("H", (6, 3, 2, 3)),
     ModelStyle("dome", (4, 6)),
 )
-"""In the order of the models; an eleventh shares the first one's."""
+"""Styles in the order of the models; an eleventh model reuses the first style."""
 
 
 @dataclass(frozen=True)
 class Theme:
-    """Colours on one kind of ground.
+    """Colours of the light or the dark theme.
 
     Attributes:
-        suffix: what the names of its pictures end with.
-        surface, ink, muted, line, grid: ground, text, quieter text and what is undetermined, axes, grid.
-        models: of each of `STYLES`.
+        suffix: suffix of the file names of its plots.
+        surface, ink: background and text.
+        muted: secondary text and undetermined tags.
+        line, grid: axes and grid.
+        models: colours in the order of `STYLES`.
     """
 
     suffix: str

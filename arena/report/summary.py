@@ -1,4 +1,4 @@
-"""`summary.md`: a result for a README or a model card, in GitHub's Markdown."""
+"""`summary.md`: a result for a README or a model card, in GitHub Markdown."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from arena.report.view_model.uncertainty import headline_rows, how_sure, told, v
 from arena.results.run_folder import Result
 
 NAME = 60
-"""Characters of a name in a heading or a table; the whole of it stands under how it was measured."""
+"""Characters of a name in a heading or a table; the full name is in the section "How it was measured"."""
 
 MOST_SLICES = 24
-"""Slices that the table lists; `slices.parquet` has all."""
+"""Most slices that the table lists; `slices.parquet` has all."""
 
-POINT_ESTIMATES = "Point estimates: no intervals were computed for this run, so no difference is decided."
+POINT_ESTIMATES = "Point estimates: this run has no intervals, so no difference was tested."
 
 
 def summary_markdown(result: Result) -> str:
-    """The verdict, the leaderboard, and folded beneath: numbers, thresholds, slices, and how it was measured."""
+    """Return the verdict and the leaderboard, then folded sections: all metrics, thresholds, slices, and the recipe."""
     payload = headline_view(result)
     shown = {one.name: picture(one) for one in pictures(payload)}
     parts = [
@@ -42,7 +42,7 @@ def summary_markdown(result: Result) -> str:
         _short_leaderboard(payload),
         _published(payload),
         shown.get("leaderboard", ""),
-        folded("All figures, and how sure they are", _all_figures(result, payload)),
+        folded("All metrics, with intervals and tests", _all_figures(result, payload)),
         _thresholds(payload, shown.get("sweep", "")),
         f"## Tag against tag\n\n{shown['scatter']}" if "scatter" in shown else "",
         _slices(payload, shown.get("slices", "")),
@@ -53,19 +53,19 @@ def summary_markdown(result: Result) -> str:
 
 
 def skipped_note(skipped: int) -> str:
-    """`` or ` (3 more could not be read)`."""
+    """Return the note on skipped images, such as ` (3 more could not be read)`; empty if there are none."""
     return f" ({count(skipped)} more could not be read)" if skipped else ""
 
 
 def _verdict(payload: Mapping[str, Any]) -> str:
     if not payload["replicates"]:
         return POINT_ESTIMATES
-    said = verdict(payload)
-    return f"**{escape_markdown(said)}**" if said else ""
+    text = verdict(payload)
+    return f"**{escape_markdown(text)}**" if text else ""
 
 
 def _short_leaderboard(payload: Mapping[str, Any]) -> str:
-    """A row a model by falling mAP: the headline figures with intervals, threshold and cost; what is not known is left out."""
+    """Return a table with one row per model, by mAP descending: headline metrics, threshold, and the known costs."""
     standings = leaderboard(payload)
     columns = {"tagger": [clipped(s.model["name"], NAME) for s in standings]}
     columns |= {
@@ -80,15 +80,15 @@ def _short_leaderboard(payload: Mapping[str, Any]) -> str:
 
 
 def _published(payload: Mapping[str, Any]) -> str:
-    """What others published, apart from what was measured; empty where nothing was named."""
+    """Return the table of published results; empty if the run names none."""
     rows = published_rows(payload["published"])
     if not rows:
         return ""
     notes = [f"{clipped(row.name, NAME)}: {note}." for row in rows for note in row.notes]
     header, *others = published_table(rows)
     cells = [[clipped(one[0], NAME), *one[1:-1], clipped(one[-1], NAME)] for one in others]
-    said = escape_markdown(" ".join([f"{MARK.capitalize()}. {PUBLISHED_CAVEAT}", *notes]))
-    return f"{table([header, *cells], numbers_from=1)}\n\n{said}"
+    caveat = escape_markdown(" ".join([f"{MARK.capitalize()}. {PUBLISHED_CAVEAT}", *notes]))
+    return f"{table([header, *cells], numbers_from=1)}\n\n{caveat}"
 
 
 _COSTS: Sequence[tuple[str, str, Callable[[Mapping[str, Any]], str]]] = (
@@ -108,19 +108,19 @@ def _starred(cell: Cell) -> str:
 def _key(payload: Mapping[str, Any], *, starred: bool) -> str:
     parts = ["In brackets: 95 % intervals."] if payload["replicates"] else []
     if starred:
-        parts.append(f"★ the highest{', or not to be told from it' if payload['replicates'] else ''}.")
+        parts.append(f"★ the highest{', or not significantly below it' if payload['replicates'] else ''}.")
     return " ".join(parts)
 
 
 def _all_figures(result: Result, payload: Mapping[str, Any]) -> str:
-    """The numbers behind the verdict, every mean of the leaderboard, and what to know beside them."""
-    behind = []
+    """Return the numbers behind the verdict, the full leaderboard, and the notes on it."""
+    evidence = []
     if payload["replicates"] and len(payload["models"]) == 2:
-        behind = [f"{HEADLINES[row['figure']]}: {told(payload['models'], row)}." for row in headline_rows(payload)]
-        behind += [f"{finding.detail}." for finding in tag_findings(payload)]
+        evidence = [f"{HEADLINES[row['figure']]}: {told(payload['models'], row)}." for row in headline_rows(payload)]
+        evidence += [f"{finding.detail}." for finding in tag_findings(payload)]
     notes = [*imply_notes(result.summary), *unverified_notes(result), *undefined_notes(result), *cost_notes(result)]
     parts = [
-        bullets(behind),
+        bullets(evidence),
         table([_HEADER, *(_full_row(standing) for standing in leaderboard(payload))], numbers_from=1),
         bullets(notes),
         escape_markdown(how_sure(payload)) if payload["replicates"] else "",
@@ -144,14 +144,17 @@ def _full_row(standing: Standing) -> list[str]:
 
 
 def _thresholds(payload: Mapping[str, Any], sweep: str) -> str:
-    """The sweep, and folded a row a regime."""
+    """Return the plot of the threshold sweep, and a folded table with one row per threshold policy."""
     regimes = regime_rows(payload)
     if not regimes and not sweep:
         return ""
     parts = ["## Thresholds", sweep]
     if regimes:
         names = [clipped(model["name"], 30) for model in payload["models"]]
-        header = ["regime", *(f"{name} {what}" for name in names for what in ("macro F1", "micro F1", "threshold"))]
+        header = [
+            "threshold policy",
+            *(f"{name} {what}" for name in names for what in ("macro F1", "micro F1", "threshold")),
+        ]
         rows = []
         for regime in regimes:
             cells = [
@@ -161,12 +164,12 @@ def _thresholds(payload: Mapping[str, Any], sweep: str) -> str:
             rows.append([regime.title, *(text.strip() for cell in cells for text in cell)])
         what = bullets([f"{regime.title}: {regime.what}" for regime in regimes])
         body = "\n\n".join([table([header, *rows], numbers_from=1), what, escape_markdown(CROSS_FITTED)])
-        parts.append(folded("What other thresholds would give", body))
+        parts.append(folded("Results at other thresholds", body))
     return "\n\n".join(filter(None, parts))
 
 
-def _slices(payload: Mapping[str, Any], drawn: str) -> str:
-    """The picture, and folded a row a slice: of each model macro F1 and mAP, and what is decided there."""
+def _slices(payload: Mapping[str, Any], plot: str) -> str:
+    """Return the plot of slices, and a folded table with one row per slice: macro F1, mAP and verdicts."""
     groups = slice_groups(payload)
     if not groups:
         return ""
@@ -175,31 +178,31 @@ def _slices(payload: Mapping[str, Any], drawn: str) -> str:
     for group in groups:
         for row in group.rows:
             values = [" / ".join(one.models[place][0] for one in row.figures) for place in range(len(names))]
-            said = [one.verdict.words for one in row.figures if one.verdict]
+            verdicts = [one.verdict.words for one in row.figures if one.verdict]
             kind = clipped(group.title.partition(":")[0], 30)
-            rows.append([f"{kind}: {clipped(row.title, 40)}", row.size, *values, "; ".join(said)])
-    header = ["slice", "size", *(f"{name}: macro F1 / mAP" for name in names), "macro F1; mAP"]
+            rows.append([f"{kind}: {clipped(row.title, 40)}", row.size, *values, "; ".join(verdicts)])
+    header = ["slice", "size", *(f"{name}: macro F1 / mAP" for name in names), "verdict: macro F1; mAP"]
     more = f"\n\n{count(len(rows) - MOST_SLICES)} more in `slices.parquet`." if len(rows) > MOST_SLICES else ""
     body = table([header, *rows[:MOST_SLICES]]) + more
     return "\n\n".join(
-        filter(None, ["## Slices", drawn, folded(f"{plural(len(rows), 'slice', 'slices')} in figures", body)])
+        filter(None, ["## Slices", plot, folded(f"Table of {plural(len(rows), 'slice', 'slices')}", body)])
     )
 
 
 def _contamination(payload: Mapping[str, Any]) -> str:
-    """What is in the training data, and what goes with it; empty where the run was held against nothing."""
-    if not (said := contamination_told(payload)):
+    """Return the section on training images in the dataset; empty if no training index was checked."""
+    if not (sentences := contamination_told(payload)):
         return ""
-    caveat = [CAVEAT] if len(said) > 1 else []
-    return f"## Training images in this set\n\n{escape_markdown(' '.join(said + caveat))}"
+    caveat = [CAVEAT] if len(sentences) > 1 else []
+    return f"## Training images in this set\n\n{escape_markdown(' '.join(sentences + caveat))}"
 
 
 def _measured(result: Result, payload: Mapping[str, Any]) -> str:
-    """Everything that says what was measured, on what, and how to do it again."""
+    """Return the section on dataset, taggers, signature and command."""
     run, dataset = result.run, payload["dataset"]
     images = f"{count(dataset['images'])}{skipped_note(dataset['skipped'])}"
     tags = f"{count(payload['compared_tags'])} compared of {count(dataset['tags'])} in the dataset"
-    least = f"a tag is compared if every tagger knows it and at least {count(payload['min_positives'])} images carry it"
+    least = f"a tag is compared if every tagger knows it and at least {count(payload['min_positives'])} images have it"
     lines = [
         f"- Dataset: {escape_markdown(dataset['name'])}, {escape_markdown(dataset['title'])}"
         + (f"; digest {code(dataset['digest'])}" if dataset["digest"] else ""),
@@ -211,8 +214,8 @@ def _measured(result: Result, payload: Mapping[str, Any]) -> str:
             for key, title in (("signature", "Signature"), ("command", "Command"))
             if run.get(key)
         ),
-        f"- Made: {escape_markdown(_made(payload))}" if _made(payload) else "",
-        "- Every tag: [the page](index.html), [the text files](full-metrics), [the numbers](summary.json)",
+        f"- Created: {escape_markdown(_created(payload))}" if _created(payload) else "",
+        "- All tags: [page](index.html), [text files](full-metrics), [numbers](summary.json)",
     ]
     return (
         f"## How it was measured\n\n{folded('Dataset, taggers, signature, command', chr(10).join(filter(None, lines)))}"
@@ -220,7 +223,7 @@ def _measured(result: Result, payload: Mapping[str, Any]) -> str:
 
 
 def _identity(model: Mapping[str, Any], run: Mapping[str, Any]) -> str:
-    """A model's whole name, its title and what its scores were made of."""
+    """Return a model's full name, title, Hub repository, revision and the digest of its scores."""
     facts = run["models"].get(model["name"], {})
     title = model["title"] if model["title"] != model["name"] else ""
     found = [
@@ -233,7 +236,7 @@ def _identity(model: Mapping[str, Any], run: Mapping[str, Any]) -> str:
     return ", ".join(str(one) for one in found if one)
 
 
-def _made(payload: Mapping[str, Any]) -> str:
-    """When, and with which version."""
+def _created(payload: Mapping[str, Any]) -> str:
+    """Return the time and the arena version of the run."""
     version = f"with arena {payload['arena_version']}" if payload["arena_version"] else ""
     return " ".join(filter(None, [moment(payload["created"]) if payload["created"] else "", version]))

@@ -1,4 +1,4 @@
-"""The text files of a run folder: a summary, and JoyTag's two published formats."""
+"""Text files of a run folder: the summary, and the two formats that JoyTag publishes."""
 
 from arena.base.format import one_line
 from arena.report.summary import summary_markdown
@@ -7,16 +7,16 @@ from arena.results.run_folder import Result
 
 
 def text_reports(result: Result) -> dict[str, str]:
-    """What each text file of a run folder holds, by its path there."""
+    """Return the content of each text file of a run folder, by its path in the folder."""
     found = {f"full-metrics/{model}.txt": full_metrics(result, model) for model in result.models}
     return found | {"detailed_metrics.txt": detailed_metrics(result), "summary.md": summary_markdown(result)}
 
 
 def full_metrics(result: Result, model: str) -> str:
-    """`full-metrics.txt` of one model, byte for byte as JoyTag publishes it.
+    """Return `full-metrics.txt` of one model, byte for byte in JoyTag's format.
 
-    A block for every tag of the model that the truth knows, by F1 descending, then place in the model's list; figures as
-    `joytag_ratios` gives them, undefined as 0.0000; `cnt` is the training count, or the support where it is unknown.
+    It has a block for every tag of the model that the ground truth knows, by F1 descending, then by index in the model's
+    list. Metrics follow `joytag_ratios`, undefined as 0.0000. `cnt` is the training count, or the support if unknown.
 
     Source: JoyTag's `full-metrics.txt`.
     """
@@ -25,7 +25,7 @@ def full_metrics(result: Result, model: str) -> str:
 
 
 def detailed_metrics(result: Result) -> str:
-    """`detailed_metrics.txt`: every compared tag by name, with a line a model; undefined as 0.0000.
+    """Return `detailed_metrics.txt`: compared tags by name, with one line per model; undefined as 0.0000.
 
     Source: JoyTag's `detailed_metrics.txt`.
     """

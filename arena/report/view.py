@@ -1,4 +1,4 @@
-"""From a result to what a page shows: one JSON value, columns of figures, undefined as null."""
+"""Builds the page payload from a result: one JSON value with columns of metrics, undefined as null."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -22,20 +22,20 @@ from arena.report.view_model.recipe import provenance, reproduce
 from arena.results.run_folder import CONTAMINATION, Result
 
 CURVES = (*THRESHOLDED, *(f"{key}_tags" for key in MACRO_THRESHOLDED))
-"""Columns of the sweep that the page draws, and over how many tags each mean ran."""
+"""Columns of the threshold sweep that the page draws, with the number of tags in each mean."""
 
 TAG_COUNTS = ("threshold", "tp", "fp", "fn", "tn")
-"""What the page knows of each tag and model beside the metrics that it offers."""
+"""Columns of each tag and model in the payload, in addition to the metrics."""
 
 HEADLINE_TABLES = ("differences", "tag_differences", "slices", CONTAMINATION)
-"""Tables that `headline_view` is made of."""
+"""Tables that `headline_view` reads."""
 
 NAMED_SKIPPED = 5
-"""Unreadable images that the page names; it counts the others."""
+"""Most unreadable images that the page names; it counts the others."""
 
 
 def page_view(result: Result, shelf: Shelf | None = None) -> dict[str, Any]:
-    """Everything that `index.html` shows, ready for JSON; with pictures of the images where there is a shelf of them."""
+    """Return the payload of `index.html`, ready for JSON; with pictures of the images if `shelf` is given."""
     rows = _tag_rows(result)
     tags = _tags(result, rows)
     return headline_view(result) | {
@@ -52,15 +52,15 @@ def page_view(result: Result, shelf: Shelf | None = None) -> dict[str, Any]:
 
 
 def shown_images(result: Result) -> list[str]:
-    """The images that a page names, those first that a reader looks at first."""
+    """Return the ids of the images on the page: those with label issues first, then those of the evidence by interest."""
     found: list[str] = _images(result, None)["evidence"]["images"]
     return found
 
 
 def _images(result: Result, shelf: Shelf | None) -> dict[str, Any]:
-    """What names images: suspected labels, the evidence of compared tags by support, and the pictures of both."""
-    rows_of_tags = enumerate(_page_tags(_tag_rows(result)).itertuples())
-    places = {str(row.truth_tag): place for place, row in rows_of_tags if row.compared}
+    """Return the parts of the payload that name images: label issues, evidence of compared tags, and pictures."""
+    page_tags = enumerate(_page_tags(_tag_rows(result)).itertuples())
+    places = {str(row.truth_tag): place for place, row in page_tags if row.compared}
     named = names_images(result)
     rows = suspects(result) if named else []
     found = evidence(result, places, first=[row["image"] for row in rows], image_ids=named)
@@ -73,12 +73,12 @@ def _images(result: Result, shelf: Shelf | None) -> dict[str, Any]:
 
 
 def names_images(result: Result) -> bool:
-    """Whether a page of this run may name its images."""
+    """Return whether a page of this run may name its images."""
     return bool(result.run.get("shows", {}).get("image_ids", True))
 
 
 def headline_view(result: Result) -> dict[str, Any]:
-    """What was compared, and what the findings, the leaderboard and the regimes are made of."""
+    """Return the payload without tags and images: the dataset, models, differences, threshold policies and slices."""
     summary, recipe = result.summary, result.recipe
     return {
         "title": " vs ".join(result.models),
@@ -104,7 +104,7 @@ def _dataset(result: Result) -> dict[str, Any]:
     dataset = result.recipe.dataset
     return {
         "name": dataset.name or "truth",
-        "title": dataset.title or "truth given as a file",
+        "title": dataset.title or "ground truth from a file",
         "images": result.summary["images"],
         "skipped": result.summary["skipped"],
         "tags": result.summary["dataset_tags"],
@@ -160,17 +160,17 @@ def _sweep(result: Result) -> dict[str, Any]:
 
 
 def _own_names(result: Result, rows: pd.DataFrame, names: Sequence[str]) -> dict[str, list[str]]:
-    """What each model calls those of some tags that it knows."""
+    """Return, for each model, its own names of the tags in `names` that it knows."""
     by_model = {name: rows[rows["model"] == name] for name in result.models}
-    called = {name: dict(zip(own["truth_tag"], own["tag"], strict=True)) for name, own in by_model.items()}
-    return {model: [own[name] for name in names if name in own] for model, own in called.items()}
+    own_names = {name: dict(zip(own["truth_tag"], own["tag"], strict=True)) for name, own in by_model.items()}
+    return {model: [own[name] for name in names if name in own] for model, own in own_names.items()}
 
 
 def _tags(result: Result, table: pd.DataFrame) -> dict[str, Any]:
-    """A row a tag of the truth that any model knows, by support, then name; null where a model lacks it."""
+    """Return columns over the ground truth tags that any model knows, by support, then name; null if a model lacks one."""
     shared = _page_tags(table)
     names = shared["truth_tag"]
-    offered = [one.key for one in TAG_METRICS if one.on_page and one.key in table]  # an older run may lack a newer one
+    metrics = [one.key for one in TAG_METRICS if one.on_page and one.key in table]  # older runs lack newer metrics
     return {
         "name": names.tolist(),
         "category": shared["category"].tolist(),
@@ -178,8 +178,7 @@ def _tags(result: Result, table: pd.DataFrame) -> dict[str, Any]:
         "compared": [bool(value) for value in shared["compared"]],
         "pairs": comparisons.tag_pairs(result, names),
         "models": {
-            name: {figure: column(_plain(rows[figure]).tolist()) for figure in (*TAG_COUNTS, *offered)}
-            | _tag_intervals(rows)
+            name: {key: column(_plain(rows[key]).tolist()) for key in (*TAG_COUNTS, *metrics)} | _tag_intervals(rows)
             for name in result.models
             for rows in [table[table["model"] == name].set_index("truth_tag").reindex(names)]
         },
@@ -187,24 +186,24 @@ def _tags(result: Result, table: pd.DataFrame) -> dict[str, Any]:
 
 
 def _tag_rows(result: Result) -> pd.DataFrame:
-    """A row a model and tag of the truth: of two tags of a model that are one to the truth, the compared one."""
+    """Return one row per model and ground truth tag; if two tags of a model map to the same one, the compared row."""
     ordered = result.per_tag.sort_values("compared", ascending=False, kind="stable")
     return ordered.drop_duplicates(["model", "truth_tag"])
 
 
 def _page_tags(rows: pd.DataFrame) -> pd.DataFrame:
-    """A row a tag of the page, in its order."""
+    """Return one row per tag, in the order of the page: support descending, then name."""
     return rows.drop_duplicates("truth_tag").sort_values(["support", "truth_tag"], ascending=[False, True])
 
 
 def _plain(values: "pd.Series[Any]") -> "pd.Series[Any]":
-    """Thresholds are float32: as the shortest number that means one, 0.6 rather than 0.6000000238."""
+    """Return float32 values (thresholds) as their shortest decimal, 0.6 instead of 0.6000000238."""
     return values.astype(str).astype(np.float64) if values.dtype == np.float32 else values
 
 
 def _tag_intervals(rows: pd.DataFrame) -> dict[str, list[float | int | None]]:
-    """Both ends of each figure's interval; nothing where no tag has one."""
-    ends = [f"{figure}_{end}" for figure in TAG_INTERVALS for end in ("low", "high")]
+    """Return both ends of the intervals of each metric; empty if no tag has any."""
+    ends = [f"{metric}_{end}" for metric in TAG_INTERVALS for end in ("low", "high")]
     if rows[ends].isna().all(axis=None):
         return {}
     return {end: [rounded(value) for value in rows[end].tolist()] for end in ends}
@@ -212,14 +211,12 @@ def _tag_intervals(rows: pd.DataFrame) -> dict[str, list[float | int | None]]:
 
 def _notes(result: Result) -> list[str]:
     skipped = result.run.get("skipped", {})
-    notes = [
-        f"An undefined figure is shown as –; convention {result.summary['convention']}: {convention_note(result.summary)}"
-    ]
+    notes = [f"– means undefined. Convention {result.summary['convention']}: {convention_note(result.summary)}"]
     notes += imply_notes(result.summary)
     notes += cost_notes(result)
     if skipped:
         named = "; ".join(f"{image_id}: {reason}" for image_id, reason in list(skipped.items())[:NAMED_SKIPPED])
         more = f"; and {len(skipped) - NAMED_SKIPPED} more" if len(skipped) > NAMED_SKIPPED else ""
         which = f": {named}{more}" if names_images(result) else ""
-        notes.append(f"{len(skipped)} images could not be scored and are left out for every model{which}.")
+        notes.append(f"{len(skipped)} images could not be scored; they are excluded for every model{which}.")
     return notes + undefined_notes(result)

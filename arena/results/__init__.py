@@ -1,1 +1,1 @@
-"""Results at rest: run folders, published files, baselines, and differences between two results."""
+"""Stored results: run folders, published files, baselines, and differences between two results."""

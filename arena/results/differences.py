@@ -1,4 +1,4 @@
-"""Where the figures of a result differ from those computed again."""
+"""Find where the metrics of a result differ from the metrics computed again."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -10,43 +10,43 @@ from arena.base.format import clipped, shown
 from arena.results.run_folder import CONTAMINATION, TABLES, Result
 
 TOLERANCE = 1e-9
-"""By how much a figure may differ, as it does between releases of numpy and orders of summing."""
+"""Largest relative and absolute difference of equal metrics; numpy versions and summation orders cause such differences."""
 
 GIVEN = ("threshold", "threshold_source", "title")
-"""What a summary tells of a model that is no figure."""
+"""Fields of a model in `summary.json` that are not metrics."""
 
 KEYS = ("model", "tag", "slice", "value", "regime", "figure", "first", "second", "image_id")
-"""Columns that name a row."""
+"""Columns that identify a row."""
 
 
 def differing(published: Result, again: Result) -> Iterator[str]:
-    """A line for every part that differs, each with its first difference: the summary, then the tables."""
+    """One line per part that differs, the summary first, then the tables; each line shows the first difference."""
     first, *more = [*differing_values("summary.json", _comparable(published.summary), _comparable(again.summary)), ""]
     if first:
-        yield first + (f"; and {len(more) - 1:,} more figures in it" if len(more) > 1 else "")
+        yield first + (f"; and {len(more) - 1:,} more values in it" if len(more) > 1 else "")
     for name, kind in TABLES.items():
-        if told := differing_tables(f"{name}.{kind}", _rows(published.tables[name]), _rows(again.tables[name])):
-            yield told
+        if line := differing_tables(f"{name}.{kind}", _rows(published.tables[name]), _rows(again.tables[name])):
+            yield line
 
 
 def _comparable(summary: dict[str, Any]) -> dict[str, Any]:
-    """The summary without what does not follow from scores and truth."""
+    """The part of a summary that follows from scores and truth."""
     models = {
-        name: {key: value for key, value in told.items() if key not in GIVEN}
-        for name, told in summary["models"].items()
+        name: {key: value for key, value in facts.items() if key not in GIVEN}
+        for name, facts in summary["models"].items()
     }
-    left = {key: value for key, value in summary.items() if key not in (CONTAMINATION, "published")}
-    return left | {"models": models}
+    others = {key: value for key, value in summary.items() if key not in (CONTAMINATION, "published")}
+    return others | {"models": models}
 
 
 def _rows(table: pd.DataFrame) -> pd.DataFrame:
-    """A table without the slices that training images make."""
+    """A table without the slices by overlap with training images."""
     kept = table[table["slice"] != CONTAMINATION] if "slice" in table.columns else table
     return kept.reset_index(drop=True)
 
 
 def differing_values(where: str, published: Any, again: Any) -> Iterator[str]:
-    """Lines for the values of nested tables that differ; NaN and null are the same.
+    """One line per value that differs in nested dicts and lists; NaN equals null.
 
     >>> list(differing_values("a", {"f1": 0.5}, {"f1": 0.75}))
     ['a: f1 is 0.5, computed again 0.75']
@@ -66,24 +66,25 @@ def _values(where: str, path: str, published: Any, again: Any) -> Iterator[str]:
 
 
 def differing_tables(where: str, published: pd.DataFrame, again: pd.DataFrame) -> str:
-    """The first difference of two tables; empty where there is none."""
+    """A line with the first difference of two tables; empty if they are equal."""
     if list(published.columns) != list(again.columns):
         return f"{where}: columns {', '.join(published.columns)}, computed again {', '.join(again.columns)}"
     if len(published) != len(again):
         return f"{where}: {len(published):,} rows, computed again {len(again):,}"
-    worst = {name: _first_difference(published[name], again[name]) for name in published.columns}
-    found = {name: row for name, row in worst.items() if row is not None}
+    first_rows = {name: _first_difference(published[name], again[name]) for name in published.columns}
+    found = {name: row for name, row in first_rows.items() if row is not None}
     if not found:
         return ""
     row = min(found.values())
     name = next(name for name, first in found.items() if first == row)
-    of = ", ".join(shown(clipped(str(published[key][row]))) for key in KEYS if key in published.columns and key != name)
-    seen, computed = published[name][row], again[name][row]
-    return f"{where}: row {row + 1} ({of}): {name} is {_text(seen)}, computed again {_text(computed)}"
+    keys = [key for key in KEYS if key in published.columns and key != name]
+    of = ", ".join(shown(clipped(str(published[key][row]))) for key in keys)
+    stored, computed = published[name][row], again[name][row]
+    return f"{where}: row {row + 1} ({of}): {name} is {_text(stored)}, computed again {_text(computed)}"
 
 
 def _first_difference(published: "pd.Series[Any]", again: "pd.Series[Any]") -> int | None:
-    """The first row in which two columns differ."""
+    """The first row in which two columns differ; None if they are equal."""
     numbers = [pd.to_numeric(column, errors="coerce") for column in (published, again)]
     if all(pd.api.types.is_numeric_dtype(column.dtype) for column in (published, again)):
         one, other = (column.to_numpy(np.float64, na_value=np.nan) for column in numbers)
@@ -116,21 +117,25 @@ def _text(value: Any) -> str:
 
 
 def differing_bytes(files: Sequence[tuple[str, bytes | None, bytes]]) -> Iterator[str]:
-    """A line for every file that is not as it would be written: its name, what is there (None: nothing), what should be."""
-    for name, there, expected in files:
-        if there is None:
-            yield f"{name}: not there"
-        elif there != expected:
-            yield f"{name}: {_first_line(there, expected)}"
+    """One line per file whose content is not the expected one.
+
+    Args:
+        files: name, content (None for a missing file), expected content.
+    """
+    for name, content, expected in files:
+        if content is None:
+            yield f"{name}: missing"
+        elif content != expected:
+            yield f"{name}: {_first_line(content, expected)}"
 
 
-def _first_line(there: bytes, expected: bytes) -> str:
-    """Where two files part, by line where they are text."""
+def _first_line(content: bytes, expected: bytes) -> str:
+    """The first difference of two files: the line if both are text."""
     try:
-        one, other = there.decode().split("\n"), expected.decode().split("\n")
+        one, other = content.decode().split("\n"), expected.decode().split("\n")
     except UnicodeDecodeError:
-        return "other bytes than the run gives"
+        return "its bytes differ from those made from the run"
     pairs = enumerate(zip(one, other, strict=False), 1)
-    number, seen = next(((number, a) for number, (a, b) in pairs if a != b), (min(len(one), len(other)) + 1, ""))
+    number, line = next(((number, a) for number, (a, b) in pairs if a != b), (min(len(one), len(other)) + 1, ""))
     wanted = other[number - 1] if number <= len(other) else ""
-    return f"line {number} is {shown(clipped(seen))!r}, the run gives {shown(clipped(wanted))!r}"
+    return f"line {number} is {shown(clipped(line))!r}, the run gives {shown(clipped(wanted))!r}"

@@ -1,8 +1,8 @@
-"""How a run was made: one value that every path to a run folder writes, and that every reader of a run asks.
+"""The recipe of a run: how it was made. Every command that writes a run folder writes it, and every reader of a run uses it.
 
-`run.json` keeps `created`, `arena_version`, `command`, `dataset`, `versions`, `machine`, `against` and `models` at its top,
-where other tools read them; everything else about how the run was made is in its block `recipe`. A run of an earlier version
-has no such block; `read_recipe` makes a recipe of what it says instead.
+`run.json` holds `created`, `arena_version`, `command`, `dataset`, `versions`, `machine`, `against` and `models` at its top
+level, where other tools read them. The rest of the recipe is in its block `recipe`. A run of an earlier version has no such
+block; `read_recipe` makes a recipe from its other fields.
 """
 
 import os
@@ -20,27 +20,27 @@ from arena.metrics.counts import CONVENTIONS, MIN_POSITIVES, Convention
 from arena.tags.groups import TagGroup
 
 SLICE_COLUMNS = ("rating", "domain", "size")
-"""Default columns of `images.parquet` to slice by, where a dataset has them; `size` comes from width and height."""
+"""Default columns of `images.parquet` to slice by, if a dataset has them; `size` is computed from width and height."""
 
 DATASET_KEYS = ("name", "title", "digest", "images", "licence")
-"""Fields of `DatasetUsed` that `run.json` keeps in `dataset`."""
+"""Fields of `DatasetUsed` that `run.json` holds in `dataset`."""
 
 TOP_KEYS = ("created", "arena_version", "command", "versions", "machine")
-"""Fields of `Recipe` that `run.json` keeps at its top under the same name."""
+"""Fields of `Recipe` that `run.json` holds at its top level under the same name."""
 
 _OLD_SAMPLE = re.compile(r"(\d+) of seed (-?\d+)")
-"""How a run of an earlier version describes its sample."""
+"""The sample's description in a run of an earlier version."""
 
 
 class Sample(NamedTuple):
-    """A random sample of a dataset; without a limit, all of it."""
+    """A random sample of a dataset; without a limit, the whole dataset."""
 
     limit: int | None = None
     seed: int = 0
 
     @property
     def text(self) -> str:
-        """For readers.
+        """The sample in words.
 
         >>> Sample(200, 3).text, Sample().text
         ('200 images, seed 3', 'all images')
@@ -53,11 +53,11 @@ ALL_IMAGES = Sample()
 
 @dataclass(frozen=True)
 class DatasetUsed:
-    """The images and labels that a run was scored on; empty where unknown.
+    """The images and labels that a run was scored on; a field is empty if unknown.
 
     Attributes:
-        digest: SHA-256 of what was scored: of the sample of a dataset, of a truth file, or of a matrix in memory.
-        images: how many images it holds, those that a model skipped included.
+        digest: SHA-256 of the sample of the dataset, of the truth file, or of the truth in memory.
+        images: number of images, including those that a model skipped.
         private: whether the dataset's card says `private = true`.
     """
 
@@ -70,7 +70,7 @@ class DatasetUsed:
     sample: Sample = ALL_IMAGES
 
     def label(self, digits: int) -> str:
-        """Name and first digits of the digest: `demo@12ab34cd`."""
+        """Name and first digits of the digest, such as `demo@12ab34cd`."""
         return f"{self.name or 'truth'}@{self.digest[:digits] or 'unknown'}"
 
 
@@ -79,14 +79,14 @@ class Settings:
     """How scores become metrics.
 
     Attributes:
-        min_positives: positives that a tag needs to enter the means.
+        min_positives: number of positives that a tag needs to enter the means.
         convention: a name of `CONVENTIONS`.
-        replicates: resamples of every interval; 0 gives the plain metrics alone, in a third of the time.
-        seed: of the resamples.
-        slices: columns of the images to slice by. Columns other than `SLICE_COLUMNS` must be there.
-        tag_groups: named groups of tags, each a slice.
-        imply: raise the score of every implied tag to that of any tag implying it, by the implications of the truth.
-        workers: threads; 0 takes as many as there are cores. The metrics do not depend on it, and no recipe keeps it.
+        replicates: number of bootstrap resamples; 0 gives the metrics without intervals, in a third of the time.
+        seed: seed of the bootstrap.
+        slices: columns of the images to slice by. Columns other than `SLICE_COLUMNS` must exist.
+        tag_groups: named groups of tags; each becomes a slice.
+        imply: raise the score of an implied tag to the largest score of the tags that imply it, by the truth's implications.
+        workers: number of threads; 0 means one per core. It does not affect the metrics, and recipes do not store it.
     """
 
     min_positives: int = MIN_POSITIVES
@@ -100,7 +100,7 @@ class Settings:
 
     @property
     def counting(self) -> Convention:
-        """The convention itself."""
+        """The convention as an object."""
         return CONVENTIONS[self.convention]
 
 
@@ -110,7 +110,8 @@ class ThresholdsUsed:
 
     Attributes:
         source: `option`, `file`, `card` or `default`.
-        tags: how many tags have a threshold of their own; `per_tag` holds these, and `digest` is theirs.
+        tags: number of tags with their own threshold; the table `per_tag` holds these thresholds.
+        digest: digest of the thresholds of single tags; empty without any.
     """
 
     source: str = "default"
@@ -121,7 +122,7 @@ class ThresholdsUsed:
 
     @classmethod
     def of(cls, thresholds: Thresholds, source: str) -> "ThresholdsUsed":
-        """Those of a model, with the source that named them."""
+        """Describe the thresholds of a model, with their source."""
         own = thresholds.tags
         return cls(source, thresholds.default, dict(thresholds.categories), len(own), digest(own) if own else "")
 
@@ -131,9 +132,9 @@ class Input(NamedTuple):
 
     Attributes:
         kind: `dataset`, `truth`, `scores`, `model`, `index` or `pictures`.
-        path: in `run.json` from the run folder, with slashes; absolute before the run is written.
-        name: of the model, or of the index.
-        digest: SHA-256 of the content; empty where unknown.
+        path: in `run.json` relative to the run folder, with slashes; absolute before the run is written.
+        name: name of the model or of the index.
+        digest: SHA-256 of the content; empty if unknown.
     """
 
     kind: str
@@ -142,7 +143,7 @@ class Input(NamedTuple):
     digest: str = ""
 
     def seen_from(self, folder: Path) -> "Input":
-        """The same with a path from a folder; one on another drive stays absolute."""
+        """The input with its path relative to a folder; a path on another drive stays absolute."""
         place = Path(self.path)
         if not place.is_absolute():
             return self
@@ -159,16 +160,16 @@ class Recipe:
     """How a run was made.
 
     Attributes:
-        settings: all of them, slices and tag groups by content.
-        thresholds: of each model.
-        renamed: old name -> new name of tags that were taken for one tag, on top of the dataset's aliases.
+        settings: all settings; tag groups with their content.
+        thresholds: name of a model -> its thresholds.
+        renamed: old name -> new name of tags that count as one tag, in addition to the dataset's aliases.
         inputs: files and folders that the run was made from.
         against: name, digest and size of each index of training images.
-        command: as it was typed; empty for a run made in Python.
-        started, created: when the command began, and when its result was made; UTC, ISO 8601.
-        versions, machine: as `arena.base.provenance` gives them.
-        groups_digest: digest of the tag groups of a run of an earlier version, which kept nothing else of them; empty where it
-            did not even keep that; None where `settings` holds the groups.
+        command: the command line; empty for a run made in Python.
+        started, created: when the command started, and when its result was made; UTC, ISO 8601.
+        versions, machine: values of `arena.base.provenance`.
+        groups_digest: None if `settings` holds the tag groups; else, in a run of an earlier version, the digest of its tag
+            groups, or empty if the run does not store it.
     """
 
     dataset: DatasetUsed = DatasetUsed()
@@ -187,15 +188,15 @@ class Recipe:
 
     @property
     def tag_groups_digest(self) -> str:
-        """Digest of the tag groups; empty where it is unknown."""
+        """Digest of the tag groups; empty if unknown."""
         return digest_groups(self.settings.tag_groups) if self.groups_digest is None else self.groups_digest
 
     def paths(self, kinds: Sequence[str], folders: Sequence[Path], name: str | None = None) -> Iterator[Path]:
-        """Where inputs of these kinds may lie: at their path from each folder, or beside it.
+        """Existing paths of inputs of these kinds: relative to each folder, and by file name in it and in its parent.
 
         Args:
-            folders: the run folder, and where else the run may have been written.
-            name: only inputs of this model.
+            folders: the run folder, then other folders that relative paths may start from.
+            name: only inputs of this model; None takes all.
         """
         for one in self.inputs:
             if one.kind in kinds and name in (None, one.name):
@@ -207,7 +208,7 @@ class Recipe:
 
 
 def digest_groups(groups: Sequence[TagGroup]) -> str:
-    """Digest of named groups of tags by content, whatever their order."""
+    """Digest of the content of named tag groups; their order does not matter."""
     return digest({group.name: asdict(group) for group in groups})
 
 
@@ -215,8 +216,8 @@ def write_recipe(recipe: Recipe, run: Mapping[str, Any], folder: Path | None = N
     """The content of `run.json` with a recipe in it.
 
     Args:
-        run: what the result says of itself: `schema`, `models`, `skipped`.
-        folder: the run folder, from which paths of inputs are then named; None leaves them absolute.
+        run: the other fields of the result: `schema`, `models`, `skipped`.
+        folder: the run folder; paths of inputs become relative to it. None leaves them absolute.
     """
     inputs = recipe.inputs if folder is None else tuple(one.seen_from(folder) for one in recipe.inputs)
     models = {
@@ -242,10 +243,10 @@ def write_recipe(recipe: Recipe, run: Mapping[str, Any], folder: Path | None = N
 
 
 def read_recipe(run: Mapping[str, Any], summary: Mapping[str, Any]) -> Recipe:
-    """The recipe of a run by its `run.json` and `summary.json`, whichever version wrote them.
+    """Read the recipe of a run from its `run.json` and `summary.json`, also of an earlier version.
 
     Raises:
-        ValueError: a part of it is damaged.
+        ValueError: a part of the recipe is damaged.
     """
     try:
         return _read(run) if "recipe" in run else _upgraded(run, summary)
@@ -254,7 +255,7 @@ def read_recipe(run: Mapping[str, Any], summary: Mapping[str, Any]) -> Recipe:
 
 
 def _filled(thresholds: dict[str, Any]) -> dict[str, Any]:
-    """Without the number and digest of tags where none has a threshold of its own."""
+    """The thresholds without `tags` and `digest` if no tag has its own threshold."""
     return thresholds if thresholds["tags"] else {key: thresholds[key] for key in ("source", "default", "categories")}
 
 
@@ -267,12 +268,12 @@ def _settings_content(settings: Settings) -> dict[str, Any]:
 def _read(run: Mapping[str, Any]) -> Recipe:
     block = run["recipe"]
     groups = tuple(_group(table) for table in block["settings"]["tag_groups"])
-    told = {key: value for key, value in block["settings"].items() if key in Settings.__dataclass_fields__}
-    told |= {"slices": tuple(block["settings"]["slices"]), "tag_groups": groups}
+    settings = {key: value for key, value in block["settings"].items() if key in Settings.__dataclass_fields__}
+    settings |= {"slices": tuple(block["settings"]["slices"]), "tag_groups": groups}
     sample, private = Sample(block["sample"]["limit"], block["sample"]["seed"]), bool(block["private"])
     inputs = tuple(Input(*(str(one.get(key, "")) for key in Input._fields)) for one in block["inputs"])
     return replace(
-        _of_the_top(run), settings=Settings(**told), renamed=dict(block["renamed"]), inputs=inputs,
+        _top_level(run), settings=Settings(**settings), renamed=dict(block["renamed"]), inputs=inputs,
         started=str(block["started"]), dataset=replace(_dataset(run), sample=sample, private=private),
     )  # fmt: skip
 
@@ -281,8 +282,8 @@ def _group(table: Mapping[str, Any]) -> TagGroup:
     return TagGroup(table["name"], table["title"], table["why"], tuple(table["tags"]), tuple(table["exceptions"]))
 
 
-def _of_the_top(run: Mapping[str, Any]) -> Recipe:
-    """What every version keeps in one way."""
+def _top_level(run: Mapping[str, Any]) -> Recipe:
+    """A recipe of the top-level fields, which every version stores in the same way."""
     return Recipe(
         dataset=_dataset(run),
         thresholds={
@@ -298,33 +299,36 @@ def _dataset(run: Mapping[str, Any]) -> DatasetUsed:
     return DatasetUsed(**{key: facts[key] for key in DATASET_KEYS if key in facts})
 
 
-def _thresholds(told: Mapping[str, Any]) -> ThresholdsUsed:
-    return ThresholdsUsed(**{key: told[key] for key in ThresholdsUsed.__dataclass_fields__ if key in told})
+def _thresholds(facts: Mapping[str, Any]) -> ThresholdsUsed:
+    return ThresholdsUsed(**{key: facts[key] for key in ThresholdsUsed.__dataclass_fields__ if key in facts})
 
 
 def _upgraded(run: Mapping[str, Any], summary: Mapping[str, Any]) -> Recipe:
-    """Of a run of an earlier version: a sample in words, a digest for the tag groups, inputs only as the command named them."""
-    told = run.get("settings", {})
+    """The recipe of a run of an earlier version.
+
+    Such a run describes its sample in words, stores a digest of the tag groups, and names its inputs only in the command.
+    """
+    old = run.get("settings", {})
     words = _OLD_SAMPLE.fullmatch(str(run.get("dataset", {}).get("sample", "")))
     sample = Sample(int(words[1]), int(words[2])) if words else Sample()
-    plain = Settings()
+    default = Settings()
     settings = Settings(
-        summary.get("min_positives", plain.min_positives), summary.get("convention", plain.convention),
-        summary.get("replicates", plain.replicates), told.get("seed", plain.seed), tuple(told.get("slices", SLICE_COLUMNS)),
-        imply=bool(summary.get("imply")),
+        summary.get("min_positives", default.min_positives), summary.get("convention", default.convention),
+        summary.get("replicates", default.replicates), old.get("seed", default.seed),
+        tuple(old.get("slices", SLICE_COLUMNS)), imply=bool(summary.get("imply")),
     )  # fmt: skip
-    top = _of_the_top(run)
+    top = _top_level(run)
     files = [Input("scores", facts["scores"], name) for name, facts in run["models"].items() if "scores" in facts]
     return replace(
         top, dataset=replace(top.dataset, sample=sample), settings=settings,
-        inputs=(*_named_by_command(top.command), *files), groups_digest=str(told.get("tag_groups", "")),
+        inputs=(*_named_by_command(top.command), *files), groups_digest=str(old.get("tag_groups", "")),
     )  # fmt: skip
 
 
 def _named_by_command(command: str) -> Iterator[Input]:
-    """What an old command may have named: `NAME=PATH` is a model or its scores, any other word a dataset or a truth file.
+    """Inputs that an old command may name: `NAME=PATH` may be scores, a model or a dataset, any other word a dataset or truth.
 
-    Paths start from the working directory. None has a digest here, so a reader must compare that of what it finds.
+    Paths are relative to the working directory. The inputs have no digest, so a reader must check the digest of the content.
     """
     try:
         words = shlex.split(command)[1:]

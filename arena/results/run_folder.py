@@ -1,7 +1,7 @@
-"""The result of a run: numbers and provenance, written to and read from a run folder.
+"""The result of a run: metrics and provenance, written to and read from a run folder.
 
-`run.json` says how it was made, `summary.json` holds the aggregates, and every table of `TABLES` is a file of its own. Every
-report is made from these files alone.
+`run.json` holds how the run was made, `summary.json` the aggregates, and every table of `TABLES` is a separate file. All
+reports are made from these files alone.
 """
 
 import csv
@@ -21,10 +21,10 @@ from arena.metrics.registry import TAG_COLUMNS
 from arena.results.recipe import Recipe, read_recipe
 
 SCHEMA = 2
-"""Version of the run folder's files."""
+"""Version of the files of a run folder."""
 
 RUN_FILE = "run.json"
-"""Provenance; written last, so that a folder that holds it is a finished run."""
+"""File of the provenance; it is written last, so a folder with it is a finished run."""
 
 TABLES: dict[str, str] = {
     "per_tag": "parquet",
@@ -40,29 +40,29 @@ TABLES: dict[str, str] = {
     "thresholds": "csv",
     "labels": "csv",
 }
-"""Each table and how it is written. What an undefined figure is, the columns tell: it is null."""
+"""Each table and its file format. An undefined metric is null."""
 
 CONTAMINATION = "contamination"
-"""The table, the entry of the summary and the kind of slice of a run that was held against training data."""
+"""Name of the table, the summary entry and the kind of slice for overlap with training data."""
 
 OPTIONAL_TABLES = {CONTAMINATION: "parquet"}
-"""Tables that not every run has; `summary.json` has an entry of the same name where there is one."""
+"""Tables that not every run has; `summary.json` has an entry of the same name if the table exists."""
 
 PER_TAG_COLUMNS = (
     "model", "tag", "truth_tag", "category", "index", "training_count", "support", "threshold", "tp", "fp", "fn", "tn",
     *(column for metric in TAG_COLUMNS for column in metric.columns), "compared",
 )  # fmt: skip
-"""Columns of `per_tag.parquet`; `index` is the tag's place in the model's list, `training_count` may be null."""
+"""Columns of `per_tag.parquet`; `index` is the tag's position in the model's list, `training_count` may be null."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a run found.
+    """The result of a run.
 
     Attributes:
-        run: as in `run.json`: signature, models, skipped, and the recipe, which `recipe` reads.
-        summary: aggregates, as in `summary.json`; the same for the same scores, wherever and whenever they were made.
-        tables: by name of `TABLES`, and of `OPTIONAL_TABLES` where there is one; undefined figures are null.
+        run: content of `run.json`: signature, models, skipped images, and the recipe, which `recipe` reads.
+        summary: content of `summary.json`, the aggregates; it depends only on scores, truth and settings.
+        tables: every table of `TABLES` by name, and those of `OPTIONAL_TABLES` that exist; undefined metrics are null.
     """
 
     run: dict[str, Any]
@@ -74,28 +74,28 @@ class Result:
         """How the run was made.
 
         Raises:
-            ValueError: `run` is damaged; that of a run folder never is, for `read_result` refuses one.
+            ValueError: `run` is damaged; `read_result` has already refused a damaged run folder.
         """
         return read_recipe(self.run, self.summary)
 
     @property
     def per_tag(self) -> pd.DataFrame:
-        """`PER_TAG_COLUMNS`, a row a model and tag that the truth knows."""
+        """`PER_TAG_COLUMNS`: one row per model and tag that the truth knows."""
         return self.tables["per_tag"]
 
     @property
     def sweep(self) -> pd.DataFrame:
-        """A row a model and threshold: macro and micro figures over the compared tags."""
+        """One row per model and threshold: macro and micro metrics over the compared tags."""
         return self.tables["sweep"]
 
     @property
     def tag_sweep(self) -> pd.DataFrame:
-        """A row a model, tag and threshold: tp, fp, fn, tn."""
+        """One row per model, tag and threshold: tp, fp, fn, tn."""
         return self.tables["tag_sweep"]
 
     @property
     def models(self) -> list[str]:
-        """Names of the models, in the order in which they were asked for."""
+        """Names of the models, in the order of the command."""
         return list(self.summary["models"])
 
     def tags_of(self, model: str) -> pd.DataFrame:
@@ -103,7 +103,7 @@ class Result:
         return self.per_tag[self.per_tag["model"] == model].sort_values("index")
 
     def thresholds_of(self, model: str) -> Thresholds:
-        """The thresholds at which a model was counted: those of single tags from `per_tag`, all others from the recipe."""
+        """The thresholds that a model was evaluated at: those of single tags from `per_tag`, all others from the recipe."""
         used = self.recipe.thresholds.get(model)
         if used is not None and not used.tags:
             return Thresholds(used.default, dict(used.categories))
@@ -115,14 +115,14 @@ class Result:
 
 
 def write_result(result: Result, folder: Path) -> None:
-    """Write every file, `run.json` last: without it a folder holds no finished run.
+    """Write all files of a run folder, `run.json` last, because it marks a finished run.
 
-    A number that is undefined is null in JSON and in Parquet.
+    An undefined number is null in JSON and in Parquet.
     """
     for name, kind in (TABLES | OPTIONAL_TABLES).items():
         path = folder / f"{name}.{kind}"
         if name in OPTIONAL_TABLES and name not in result.tables:
-            path.unlink(missing_ok=True)  # of an earlier run
+            path.unlink(missing_ok=True)  # left by an earlier run
         elif kind == "csv":
             text = result.tables[name].to_csv(index=False, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
             write_whole(path, text)
@@ -137,11 +137,11 @@ def read_result(folder: Path, tables: Collection[str] | None = None) -> Result:
     """Read a run folder.
 
     Args:
-        tables: read only these; None reads all.
+        tables: names of the tables to read; None reads all.
 
     Raises:
-        ArenaError: it is none, or damaged.
-        IncomparableError: another schema.
+        ArenaError: the folder holds no finished run, or a damaged one.
+        IncomparableError: the run has another schema.
     """
     if not (folder / RUN_FILE).exists():
         raise ArenaError(f"{folder}: no finished run in it (no {RUN_FILE}); make one with arena run or arena score")
@@ -152,18 +152,18 @@ def read_result(folder: Path, tables: Collection[str] | None = None) -> Result:
                 f"{folder}: schema {run.get('schema')}, this version reads {SCHEMA}; score it again"
             )
         summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-        there = TABLES | {name: kind for name, kind in OPTIONAL_TABLES.items() if name in summary}
-        wanted = there if tables is None else {name: kind for name, kind in there.items() if name in tables}
+        written = TABLES | {name: kind for name, kind in OPTIONAL_TABLES.items() if name in summary}
+        wanted = written if tables is None else {name: kind for name, kind in written.items() if name in tables}
         read = {name: _read_table(folder / f"{name}.{kind}") for name, kind in wanted.items()}
         result = Result(run, summary, read)
-        _ = result.recipe  # refuses a damaged one
+        _ = result.recipe  # raises ValueError if it is damaged
     except (OSError, ValueError) as error:
         raise ArenaError(f"{folder}: damaged run ({str(error).splitlines()[0]}); score it again") from None
     return result
 
 
 def _read_table(path: Path) -> pd.DataFrame:
-    """A table; text in CSV stays text, so that a tag called `nan` stays one."""
+    """Read a table; text columns of a CSV stay text, so that a tag called `nan` is not read as missing."""
     if path.suffix == ".csv":
         empty = dict.fromkeys(("threshold", "precision", "recall", "f1", "strength"), "")
         texts = dict.fromkeys(("model", "regime", "tag", "category", "kind", "image_id"), str)

@@ -1,6 +1,6 @@
 """Scores raised by implications: an implied tag scores at least as high as each tag that implies it.
 
-Rows are closed as they are read, so that scores on disk stay there, and no more than a tile of them is held.
+Implications are applied when rows are read, so that scores stay on disk and only one tile is in memory.
 """
 
 from dataclasses import dataclass
@@ -14,18 +14,18 @@ from arena.scores.matrix import Matrix, Part
 from arena.tags import TagRelations, TagSpace
 
 GATHERED_BYTES = 8 << 20
-"""Scores of implying tags that are gathered at a time; an implied tag may have hundreds."""
+"""Bytes of implying tags' scores that are gathered at a time; an implied tag may have hundreds of implying tags."""
 
 
 class Implying(NamedTuple):
-    """For some columns, those whose scores they have to reach."""
+    """The columns that imply each implied column, in compressed form."""
 
     implied: NDArray[np.int64]
-    """(k,), ascending."""
+    """int64 (k,), implied columns, ascending."""
     starts: NDArray[np.int64]
-    """(k,), where those of each begin in `sources`."""
+    """int64 (k,), start of each implied column's entries in `sources`."""
     sources: NDArray[np.int64]
-    """Each column itself, and every column that implies it."""
+    """For each implied column: the column itself and every column that implies it."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class ImpliedPart:
         return max(1, GATHERED_BYTES // (self.dtype.itemsize * len(self.implying.sources)))
 
     def __getitem__(self, rows: slice) -> NDArray[Any]:
-        """Return a copy of some rows."""
+        """Return a copy of some rows, with implications applied."""
         implied, starts, sources = self.implying
         closed = np.array(self.part[rows])
         for start in range(0, len(closed), self.step):
@@ -63,14 +63,15 @@ class ImpliedPart:
 def close_predictions(scores: Matrix, tags: TagSpace, relations: TagRelations) -> Matrix:
     """Raise the score of every implied tag to the highest score of the tags that imply it.
 
-    Two spellings of one tag do not raise each other, unless a cycle of implications makes them. Tags that the columns lack
-    are not added. Closing twice changes nothing.
+    Two spellings of one tag do not raise each other, except in a cycle of implications. Tags without a column are not added.
+    The operation is idempotent.
 
     Args:
         scores: (images, tags).
         tags: tags of the columns, in any spelling.
 
-    Returns: a matrix of the same shape and type, closed as it is read; the same one where no column implies another.
+    Returns: a matrix of the same shape and type that applies implications when it is read; `scores` itself if no column
+        implies another.
 
     >>> tags, relations = TagSpace(("animal", "dog")), TagRelations.of(implications=[("dog", "animal")])
     >>> close_predictions(Matrix.of(np.array([[0.25, 0.75], [0.5, 0.125]])), tags, relations).read()
@@ -82,19 +83,19 @@ def close_predictions(scores: Matrix, tags: TagSpace, relations: TagRelations) -
 
 
 def implying(tags: TagSpace, relations: TagRelations) -> Implying:
-    """Which columns imply which."""
+    """Return which columns imply which."""
     columns: dict[str, list[int]] = {}
     for column, name in enumerate(tags.names):
         columns.setdefault(relations.canonical(name), []).append(column)
     sources: dict[int, set[int]] = {}
-    for name, given in columns.items():
+    for name, specific in columns.items():
         for general in relations.implications.get(name, ()):
             own = columns.get(general, [])
             in_cycle = name in relations.implications.get(
                 general, ()
-            )  # the tag then implies itself, by way of the other
+            )  # the tag then implies itself through the other one
             for target in own:
-                sources.setdefault(target, {target}).update(given, own if in_cycle else ())
+                sources.setdefault(target, {target}).update(specific, own if in_cycle else ())
     implied = sorted(sources)
     lengths = [len(sources[column]) for column in implied]
     return Implying(

@@ -1,4 +1,4 @@
-"""Scores by rows, in memory or on disk: read in parts, so that a million images need no more memory than a part."""
+"""Score matrices in memory or on disk, read in blocks of rows, so that a million images need the memory of one block."""
 
 import math
 import zipfile
@@ -16,7 +16,7 @@ TILE_BYTES = 32 << 20
 
 
 class Part(Protocol):
-    """Consecutive rows: an array, or a place in a file."""
+    """Consecutive rows of a matrix: an array, or a location in a file."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -24,14 +24,14 @@ class Part(Protocol):
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Of the scores."""
+        """Data type of the scores."""
 
     def __getitem__(self, rows: slice, /) -> NDArray[Any]:
-        """Some rows."""
+        """Return some rows."""
 
 
 class Stored(NamedTuple):
-    """A C-ordered matrix inside a file; rows are mapped when they are asked for, and let go with the last view of them."""
+    """A C-ordered matrix in a file; rows are memory-mapped on access, and unmapped when the last view of them is deleted."""
 
     path: Path
     offset: int
@@ -39,7 +39,7 @@ class Stored(NamedTuple):
     dtype: np.dtype[Any]
 
     def __getitem__(self, rows: slice) -> NDArray[Any]:  # type: ignore[override]
-        """Some rows, mapped."""
+        """Return some rows, memory-mapped."""
         start, stop, _ = rows.indices(self.shape[0])
         if start >= stop:
             return np.empty((0, *self.shape[1:]), self.dtype)
@@ -50,7 +50,7 @@ class Stored(NamedTuple):
 
 @dataclass(frozen=True)
 class Matrix:
-    """Scores of many images, one part after the other.
+    """Scores of many images, stored as consecutive parts.
 
     Attributes:
         parts: at least one; all have the same columns.
@@ -70,11 +70,11 @@ class Matrix:
 
     @cached_property
     def dtype(self) -> np.dtype[Any]:
-        """The widest of the parts'."""
+        """Common data type of the parts, by numpy's promotion rules."""
         return np.result_type(*(part.dtype for part in self.parts))
 
     def tiles(self) -> Iterator[tuple[int, NDArray[Any]]]:
-        """Row blocks of about `TILE_BYTES`, each with the number of its first row."""
+        """Yield blocks of rows of about `TILE_BYTES`, each with the number of its first row."""
         first = 0
         for part in self.parts:
             step = max(1, TILE_BYTES // max(1, part.shape[1] * part.dtype.itemsize))
@@ -101,7 +101,7 @@ class Matrix:
 
         Args:
             wanted: int64 (k,), which columns.
-            place: int64 (rows of the matrix,), where each row goes, or -1 for a row that is not wanted; None keeps all.
+            place: int64 (rows of the matrix,), output row of each row, or -1 for a row that is left out; None keeps all.
         """
         consecutive = len(wanted) > 0 and bool((np.diff(wanted) == 1).all())
         if place is None and consecutive and len(self.parts) == 1 and isinstance(self.parts[0], np.ndarray):
@@ -109,7 +109,7 @@ class Matrix:
         rows = self.shape[0] if place is None else int((place >= 0).sum())
         gathered = np.empty((rows, len(wanted)), self.dtype)
         for start, tile in self.tiles():
-            # to index by numbers would give a transposed copy, which is slow to put in place
+            # indexing with an array would give a transposed copy, which is slow to assign
             some = tile[:, wanted[0] : wanted[-1] + 1] if consecutive else np.take(tile, wanted, axis=1)
             if place is None:
                 gathered[start : start + len(tile)] = some
@@ -138,7 +138,7 @@ def stored_member(path: Path, member: str) -> Stored | None:
         return None
     if info.file_size < inside.offset + inside.dtype.itemsize * math.prod(inside.shape):
         raise ValueError(f"{member} is cut short")
-    with path.open("rb") as file:  # the local header's own lengths may differ from the directory's
+    with path.open("rb") as file:  # lengths in the local header may differ from those in the central directory
         file.seek(info.header_offset + 26)
         lengths = np.frombuffer(file.read(4), "<u2")
     return inside._replace(offset=info.header_offset + 30 + int(lengths.sum()) + inside.offset)

@@ -1,8 +1,8 @@
-"""Scores as one `.npz` file: what `arena predict` writes, and what `arena score` takes from anywhere.
+"""Scores as one `.npz` file: the output of `arena predict`, and an input of `arena score` from any tool.
 
-Arrays: `scores` float (images, tags), `tags` str (tags,), `image_ids` str (images,); optional `tag_counts` int (tags,), the
-training images of each tag, `tag_categories` str (tags,), and `skipped_ids`, `skipped_reasons` str (skipped,), the images that
-could not be read.
+Arrays: `scores` float (images, tags), `tags` str (tags,), `image_ids` str (images,). Optional: `tag_counts` int (tags,), the
+number of training images of each tag; `tag_categories` str (tags,); `skipped_ids` and `skipped_reasons` str (skipped,), the
+images that could not be read.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -33,15 +33,15 @@ def read_npz(path: Path, required: Sequence[str], *, large: str) -> dict[str, An
                 arrays[large] = Matrix((stored,))
     except FileNotFoundError:
         raise ScoresError(f"{path}: no such file") from None
-    except Exception as error:  # zipfile, zlib and numpy each raise their own on damaged bytes
+    except Exception as error:  # zipfile, zlib and numpy raise different exceptions on damaged bytes
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ScoresError(
-            f"{path}: no readable npz file ({reason}); write it with numpy.savez, strings as str"
+            f"{path}: not a readable npz file ({reason}); write it with numpy.savez, strings as str"
         ) from None
     missing = [name for name in required if name not in arrays]
     if missing:
         raise ScoresError(f"{path}: no array {', '.join(missing)}; it has {', '.join(sorted(arrays)) or 'none'}")
-    if not isinstance(arrays[large], Matrix):  # compressed, or in Fortran's order
+    if not isinstance(arrays[large], Matrix):  # compressed, or in Fortran order
         if arrays[large].ndim != 2:
             raise ScoresError(f"{path}: {large} {arrays[large].shape}; it must be a matrix (images, tags)")
         arrays[large] = Matrix.of(np.ascontiguousarray(arrays[large]))
@@ -49,10 +49,10 @@ def read_npz(path: Path, required: Sequence[str], *, large: str) -> dict[str, An
 
 
 def read_scores(path: Path, *, checked: bool = True) -> Scores:
-    """Read and check scores.
+    """Read scores from an `.npz` file and check them.
 
     Args:
-        checked: refuse values outside [0, 1]; only the search for the cause of such values turns this off.
+        checked: refuse values outside [0, 1]; only the diagnosis of such values turns this off.
 
     Raises:
         ScoresError: shapes disagree, an image is listed twice, or a score is NaN or outside [0, 1].
@@ -68,14 +68,14 @@ def read_scores(path: Path, *, checked: bool = True) -> Scores:
     refuse_twice(path, "tag", names)
     if checked:
         check_values(path, values, image_ids, names)
-    given = {key: read(path, key, arrays[key]) for key, read in _OPTIONAL.items() if key in arrays}
-    tags = TagSpace(names, given.get("tag_categories"), given.get("tag_counts"))
-    skipped = dict(zip(given.get("skipped_ids", ()), given.get("skipped_reasons", ()), strict=True))
+    optional = {key: read(path, key, arrays[key]) for key, read in _OPTIONAL.items() if key in arrays}
+    tags = TagSpace(names, optional.get("tag_categories"), optional.get("tag_counts"))
+    skipped = dict(zip(optional.get("skipped_ids", ()), optional.get("skipped_reasons", ()), strict=True))
     return Scores(image_ids, tags, values, skipped)
 
 
 def write_scores(path: Path, scores: Scores) -> None:
-    """Write scores whole or not at all, with categories and counts if the tagger has them."""
+    """Write scores completely or not at all, with categories and counts if the tagger has them."""
     optional: dict[str, NDArray[Any]] = {}
     if scores.skipped:
         optional["skipped_ids"] = np.array(list(scores.skipped), dtype=str)

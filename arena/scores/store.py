@@ -1,8 +1,8 @@
-"""A sharded store of one model's scores: written shard by shard, each whole or not there at all.
+"""A sharded store of one model's scores; each shard is written completely or not at all.
 
-A folder holds `store.json` (what the scores are of), and for every finished shard `NNNNN.npy` (float32, images x tags) and
-`NNNNN.json` (which images its rows are, and which could not be scored and why). The JSON is written last; without it a
-shard does not count. Re-scoring needs nothing but this folder.
+A folder holds `store.json` (model, dataset and tags), and for every finished shard `NNNNN.npy` (float32, images x tags) and
+`NNNNN.json` (the images of its rows, and the images that could not be scored, with reasons). The JSON is written last; a shard
+without it is unfinished. Re-scoring needs only this folder.
 """
 
 import json
@@ -66,7 +66,7 @@ class ScoreStore:
 
     Args:
         folder: created by `prepare`.
-        key: everything that the scores depend on; `prepare` throws away a store of another key.
+        key: digest of everything that the scores depend on; `prepare` removes a store of another key.
         shards: the image ids of each shard.
     """
 
@@ -82,7 +82,7 @@ class ScoreStore:
             tags: tags of the columns.
             facts: provenance, stored with the scores.
 
-        Returns: whether shards of another key lay there and were removed.
+        Returns: whether a store of another key was removed.
         """
         if _read_header(self.folder).get("key") == self.key:
             remove_temporary(self.folder)
@@ -103,7 +103,7 @@ class ScoreStore:
         return [number for number in range(len(self.shards)) if number not in finished]
 
     def skipped(self) -> dict[int, list[str]]:
-        """The images without scores of each finished shard that has some."""
+        """Return the images without scores, by number of the finished shard; shards without any are left out."""
         return {number: list(shard.skipped) for number, shard in self._finished().items() if shard.skipped}
 
     def forget(self, number: int) -> None:
@@ -119,14 +119,14 @@ class ScoreStore:
         seconds: float = 0.0,
         machine: str = "",
     ) -> None:
-        """Write one shard: rows for its images in order, without those that were skipped.
+        """Write one shard: one row for each of its images, in order, without the skipped ones.
 
         Args:
-            seconds: time of the network for this shard; stored, so that a continued run still knows its rate.
+            seconds: time of the network for this shard; stored, so that a continued run can report its throughput.
             machine: machine of the network; a run may continue on another machine.
         """
         scored = [image_id for image_id in self.shards[number] if image_id not in skipped]
-        assert len(values) == len(scored), "a row an image"
+        assert len(values) == len(scored), "one row per image"
         with open_whole(self._path(number, "npy"), durable=True) as file:
             np.save(file, values.astype(np.float32, copy=False))
         rows = {"image_ids": scored, "skipped": dict(skipped), "seconds": seconds, "machine": machine}
@@ -153,7 +153,7 @@ def read_store(folder: Path) -> Scores:
     """Read a finished store.
 
     Raises:
-        ScoresError: no store, an unfinished one, a damaged shard, or a score that is no probability.
+        ScoresError: no store, an unfinished store, a damaged shard, or a score outside [0, 1].
     """
     header = _read_header(folder)
     if not header:
@@ -175,24 +175,24 @@ def read_facts(folder: Path) -> dict[str, Any]:
 
 
 def check_values(where: object, values: Matrix, image_ids: Sequence[str], tags: Sequence[str]) -> None:
-    """Refuse NaN and values outside [0, 1], naming the first.
+    """Check that all values lie in [0, 1].
 
     Raises:
-        ScoresError: there is one.
+        ScoresError: a value is NaN or outside [0, 1]; the message names the first.
     """
     for start, block in values.tiles():
         if block.size and not (block.min() >= 0 and block.max() <= 1):  # NaN fails both comparisons
             row, column = np.argwhere(~((block >= 0) & (block <= 1)))[0]
-            seen = block[row, column]
-            hint = "is the network's output damaged?" if np.isnan(seen) else "does this model need a sigmoid?"
+            value = block[row, column]
+            hint = "is the network's output damaged?" if np.isnan(value) else "does this model need a sigmoid?"
             raise ScoresError(
-                f"{where}: score {seen:.4g} of image {image_ids[start + row]!r}, tag {tags[column]!r}; "
+                f"{where}: score {value:.4g} of image {image_ids[start + row]!r}, tag {tags[column]!r}; "
                 f"scores must lie in [0, 1]: {hint}"
             )
 
 
 def add_up(shards: Iterable[tuple[str, int, float]]) -> dict[str, Timed]:
-    """Machine, images and seconds of each shard, summed by machine; shards without a time are left out.
+    """Sum images and seconds of shards (machine, images, seconds) by machine; shards without a time are left out.
 
     >>> add_up([("a", 8, 2.0), ("b", 4, 1.0), ("a", 8, 1.0), ("a", 8, 0.0)])
     {'a': Timed(images=16, seconds=3.0), 'b': Timed(images=4, seconds=1.0)}
@@ -206,9 +206,9 @@ def add_up(shards: Iterable[tuple[str, int, float]]) -> dict[str, Timed]:
 
 
 def describe_throughput(timed: Mapping[str, Timed]) -> dict[str, float | int | str]:
-    """Images a second through the network alone, on the machine that scored the most; empty where no time is known.
+    """Return the images per second of the network alone, on the machine that scored the most images; empty if no time is known.
 
-    Where several machines shared a run, those of the others do not enter: a mean over machines is the speed of none.
+    Other machines of a shared run are left out, because a mean over machines is the speed of none of them.
 
     >>> describe_throughput({"a": Timed(16, 3.0), "b": Timed(4, 1.0)})
     {'images_per_second': 5.33, 'images_timed': 16, 'timed_on': 'a'}
@@ -217,8 +217,8 @@ def describe_throughput(timed: Mapping[str, Timed]) -> dict[str, float | int | s
         return {}
     machine = max(timed, key=lambda name: timed[name].images)
     images, seconds = timed[machine]
-    told: dict[str, float | int | str] = {"images_per_second": round(images / seconds, 2), "images_timed": images}
-    return told | ({"timed_on": machine} if machine else {})
+    facts: dict[str, float | int | str] = {"images_per_second": round(images / seconds, 2), "images_timed": images}
+    return facts | ({"timed_on": machine} if machine else {})
 
 
 class _Shard(NamedTuple):
@@ -237,7 +237,7 @@ def _read_shard(folder: Path, number: int, columns: int) -> _Shard:
         rows = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
         stored = stored_npy(path)
         if stored is None or path.stat().st_size < stored.offset + stored.dtype.itemsize * math.prod(stored.shape):
-            raise ValueError("cut short, or no matrix")
+            raise ValueError("truncated, or not a matrix")
         shard = _Shard(rows["image_ids"], rows["skipped"], rows["seconds"], stored, rows.get("machine", ""))
         if shard.values.shape == (len(shard.image_ids), columns) and shard.values.dtype.kind == "f":
             return shard
@@ -248,7 +248,7 @@ def _read_shard(folder: Path, number: int, columns: int) -> _Shard:
 
 
 def _read_header(folder: Path) -> dict[str, Any]:
-    """Content of `store.json`; empty where there is none of this schema."""
+    """Return the content of `store.json`; empty if there is none of this schema."""
     try:
         header = json.loads((folder / "store.json").read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
@@ -257,13 +257,13 @@ def _read_header(folder: Path) -> dict[str, Any]:
 
 
 def _remove(folder: Path) -> None:
-    """Remove a store whole: renamed first, so that a kill leaves no part of it behind under its name."""
+    """Remove a store. It is renamed first, so that an interruption leaves no partial store under its name."""
     names = [path.name for path in folder.iterdir()]
-    if strange := [name for name in names if not (_OWN_FILES.fullmatch(name) or is_temporary(name))]:
+    if foreign := [name for name in names if not (_OWN_FILES.fullmatch(name) or is_temporary(name))]:
         raise ScoresError(
-            f"{folder}: holds {strange[0]}, which is no file of scores; name another folder with --output"
+            f"{folder}: holds {foreign[0]}, which is not a file of a score store; name another folder with --output"
         )
-    doomed = folder.with_name(folder.name + ".old")
-    shutil.rmtree(doomed, ignore_errors=True)
-    folder.rename(doomed)
-    shutil.rmtree(doomed)
+    removed = folder.with_name(folder.name + ".old")
+    shutil.rmtree(removed, ignore_errors=True)
+    folder.rename(removed)
+    shutil.rmtree(removed)

@@ -1,6 +1,6 @@
 """Adapters: every tagger behind one interface.
 
-`load` is the only way in; an adapter, and the library behind it, is imported when a card asks for it.
+`load` is the entry point. An adapter and its library are imported only when a card names it.
 """
 
 import hashlib
@@ -20,12 +20,12 @@ from arena.taggers.plugins import load_plugin
 from arena.taggers.preprocess import need_library
 from arena.tags import TagRelations
 
-# Idle OpenMP threads would spin on the cores that decode the next images: 47 s instead of 65 s for the demo run on two
-# cores, one of them shared with other work. It is read when torch is first loaded, which only the adapters do.
+# Idle OpenMP threads must not spin on the cores that decode the next images: the demo run took 47 s instead of 65 s on two
+# cores, one of them shared with other work. torch reads the variable when it is first imported, which only adapters do.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 ADAPTER_VERSION = 2
-"""Raised when any adapter's scores change for the same weights and pixels; part of every cache key."""
+"""Part of every cache key; increase it when any adapter's scores change for the same weights and pixels."""
 
 
 def load(
@@ -36,18 +36,18 @@ def load(
     among: Sequence[Tagger] = (),
     relations: TagRelations = TagRelations(),
 ) -> Tagger:
-    """Load the tagger of a card, its files fetched where they are not here.
+    """Load the tagger of a card; missing files are downloaded first.
 
     Args:
-        device: `auto` (CUDA where there is one), `cpu`, `cuda` or `cuda:N`.
-        precision: `auto` (fp16 on CUDA, fp32 on the CPU), `fp32`, `fp16`, `bf16`. An ONNX graph runs in its own.
-        among: taggers of the same device and precision that are loaded already; one of the same card is given again, so
-            that an ensemble and its members, compared in one run, are loaded and run once.
-        relations: what is known of tags' names; an ensemble matches those of its members by their aliases.
+        device: `auto` (CUDA if available, else the CPU), `cpu`, `cuda` or `cuda:N`.
+        precision: `auto` (fp16 on CUDA, fp32 on the CPU), `fp32`, `fp16` or `bf16`. An ONNX graph runs in its own precision.
+        among: taggers already loaded with the same device and precision. One with the same card is returned again, so that an
+            ensemble and its members in one run are loaded and run once.
+        relations: aliases of tags; an ensemble uses them to match its members' tags.
 
     Raises:
-        WeightsError: a file is missing, damaged, or disagrees with another.
-        ArenaError: the device or the precision is not to be had, or a plugin is broken.
+        WeightsError: a file is missing, damaged, or contradicts another.
+        ArenaError: the device or the precision is not available, or a plugin is broken.
     """
     if card.adapter == "ensemble":
         if (known := _loaded(card, among)) is not None:
@@ -66,7 +66,7 @@ def load(
 
 
 def _loaded(card: ModelCard, among: Sequence[Tagger]) -> Tagger | None:
-    """The tagger of this card, its files followed, if it is there already."""
+    """Return the loaded tagger with this card, or None. The card must include the values of its preprocessing file."""
     taggers = (one for loaded in among for one in (loaded, *single(loaded)))
     return next((known for known in taggers if known.card == card), None)
 
@@ -74,12 +74,12 @@ def _loaded(card: ModelCard, among: Sequence[Tagger]) -> Tagger | None:
 def identify(
     card: ModelCard, *, device: str = "auto", precision: str = "auto", relations: TagRelations = TagRelations()
 ) -> dict[str, Any]:
-    """Everything that a tagger's scores depend on but the images, without loading it.
+    """Return everything except the images that a tagger's scores depend on, without loading the tagger.
 
-    Two that are equal give the same scores, to the last bits of the arithmetic of their device.
+    Taggers with equal identities give the same scores, up to the rounding of their device's arithmetic.
 
     Raises:
-        WeightsError: its files are not to be had.
+        WeightsError: a file is missing and cannot be downloaded, or has another digest than recorded.
     """
     if card.adapter == "ensemble":
         members = [identify(member, device=device, precision=precision) for member in card.member_cards]
@@ -102,7 +102,7 @@ def identify(
 def _identity_of_ensemble(
     card: ModelCard, members: Sequence[Mapping[str, Any]], relations: TagRelations
 ) -> dict[str, Any]:
-    """The identities of its members, in order, how much each counts, and the aliases by which their tags are matched."""
+    """Return the members' identities in order, their weights in the mean, and the digest of the aliases that match tags."""
     aliases = "".join(f"{spelling}\0{name}\n" for spelling, name in sorted(relations.aliases.items()))
     digests = "".join(f"{member['weights']}\n" for member in members)
     return {
@@ -117,19 +117,19 @@ def _identity_of_ensemble(
 
 
 def _adapter_version(card: ModelCard) -> int | str:
-    """The project's own number, or a plugin's package with its version, whose scores may change with it."""
+    """Return `ADAPTER_VERSION`, or a plugin's package and version, because its scores may change with the version."""
     point = None if card.adapter in ADAPTERS else find_plugin(card.adapter)
     return ADAPTER_VERSION if point is None else package_of(point)
 
 
 def _precision(card: ModelCard, device: str, precision: str) -> str:
-    """The precision that a tagger will run in, as far as it is known without loading it."""
+    """Return the precision that a tagger will run in, as far as it is known without loading it."""
     if card.adapter == "onnx":
         return "of the graph"
     if card.adapter == "precomputed":
         return "of the file"
     if card.adapter not in ADAPTERS:
-        return f"{precision} on {device}"  # a plugin decides by itself what auto is
+        return f"{precision} on {device}"  # a plugin resolves `auto` itself
     from arena.taggers.torch_runtime import choose_runtime
 
     return choose_runtime(device, precision).precision

@@ -1,4 +1,4 @@
-"""The interface of every tagger, and the check that its output passes."""
+"""The interface of every tagger, and the check of its output."""
 
 from typing import Protocol
 
@@ -10,21 +10,21 @@ from arena.cards import ModelCard, Preprocess
 from arena.tags import TagSpace
 
 Pixels = NDArray[np.uint8]
-"""A batch of squares, (n, size, size, 3), red green blue, 0 to 255."""
+"""A batch of squares, (n, size, size, 3), RGB, 0 to 255."""
 
 Scores = NDArray[np.float32]
 """Probabilities, (n, tags), 0 to 1."""
 
 
 class Tagger(Protocol):
-    """One image tagger, loaded and ready.
+    """A loaded image tagger.
 
     Attributes:
-        card: what is known of it.
-        tags: what its columns mean.
-        preprocess: which pixels it wants, `size` filled in.
-        precision: `fp32`, `fp16` or `bf16`, as it really runs.
-        device: `cpu` or `cuda:N`, as it really runs.
+        card: the model card.
+        tags: the tags of the output columns, in order.
+        preprocess: the preprocessing of its input; `size` is set.
+        precision: the actual precision: `fp32`, `fp16` or `bf16`.
+        device: the actual device: `cpu` or `cuda:N`.
     """
 
     card: ModelCard
@@ -34,24 +34,27 @@ class Tagger(Protocol):
     device: str
 
     def scores(self, batch: Pixels) -> Scores:
-        """Probabilities of a batch, in the order of `tags`."""
+        """Return the probabilities of a batch, float32 (n, tags), in the order of `tags`."""
         ...
 
 
 def notes_of(tagger: Tagger) -> tuple[str, ...]:
-    """What a user should know of how a tagger runs, a line each: of its preprocessing, and its `notes`, which most have not."""
+    """Return a tagger's notes for the user, one line each: those on its preprocessing, then its optional attribute `notes`."""
     return (*tagger.card.preprocess_notes, *getattr(tagger, "notes", ()))
 
 
 def check_scores(name: str, scores: object, *, images: int, tags: int) -> None:
-    """Refuse an adapter's output that is no matrix of probabilities; it is never repaired.
+    """Raise if an adapter's output is not a matrix of probabilities; the output is never repaired.
+
+    Args:
+        name: start of the error message, such as the model's name.
 
     Raises:
-        ScoresError: no array of float32, another shape, NaN, or a value outside [0, 1].
+        ScoresError: not a float32 array, a shape other than (images, tags), NaN, or a value outside [0, 1].
     """
     if not isinstance(scores, np.ndarray) or scores.dtype != np.float32:
-        seen = f"an array of {scores.dtype}" if isinstance(scores, np.ndarray) else f"a {type(scores).__name__}"
-        raise ScoresError(f"{name}: scores are {seen}; they must be a numpy array of float32")
+        found = f"an array of {scores.dtype}" if isinstance(scores, np.ndarray) else f"a {type(scores).__name__}"
+        raise ScoresError(f"{name}: scores are {found}; they must be a numpy array of float32")
     if scores.shape != (images, tags):
         raise ScoresError(f"{name}: scores of shape {scores.shape}, expected {(images, tags)}: images x tags")
     if scores.size == 0:
@@ -59,7 +62,7 @@ def check_scores(name: str, scores: object, *, images: int, tags: int) -> None:
     low, high = float(scores.min()), float(scores.max())
     if np.isnan(low):
         raise ScoresError(
-            f"{name}: {int(np.isnan(scores).sum())} scores are NaN; are the weights damaged, or fp16 too narrow?"
+            f"{name}: {int(np.isnan(scores).sum())} scores are NaN; the weights may be damaged, or fp16 may overflow"
         )
     if low < 0 or high > 1:
         extreme = f"min {low:.4g}" if low < 0 else f"max {high:.4g}"

@@ -1,6 +1,6 @@
-"""What any adapter must keep: one check a promise of the interface, each told with its numbers.
+"""Conformance checks of an adapter: one check per requirement of the interface, each with a one-line result.
 
-`arena check-adapter` prints them, and the project's own adapters are tested by them. In a plugin's tests:
+`arena check-adapter` prints the results, and the tests run the checks on the project's adapters. In a plugin's tests:
 
     from arena.cards import find_model
     from arena.taggers.conformance import check
@@ -26,19 +26,24 @@ from arena.taggers.plugins import PluginTagger, check_interface, tell
 from arena.taggers.preprocess import square
 
 IMAGES = 7
-"""Images of the batch that is checked."""
+"""Number of images in the test batch."""
 
 TOLERANCE: Mapping[str, float] = {"fp32": 1e-5, "fp16": 5e-3, "bf16": 2e-2}
-"""How far scores of one image may differ between batches, by precision."""
+"""Largest allowed difference between one image's scores in different batches, by precision."""
 
 TOLD_APART = 1e-4
-"""Standard deviation over images that some tag's scores must reach; below it a tagger does not look at its input."""
+"""Standard deviation over images that at least one tag's scores must exceed; otherwise the tagger ignores its input."""
 
 Squares = Mapping[Preprocess, Pixels]
 
 
 class Outcome(NamedTuple):
-    """What one check found."""
+    """Result of one check.
+
+    Attributes:
+        name: the check's name, as shown.
+        told: what was measured, or why the check failed, in one line.
+    """
 
     name: str
     passed: bool
@@ -46,16 +51,17 @@ class Outcome(NamedTuple):
 
 
 class BrokenPromiseError(Exception):
-    """A promise of the interface is not kept."""
+    """A requirement of the interface is not met; the message says which and how."""
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A tagger under test, with what it is shown.
+    """A tagger under test, with its input.
 
     Attributes:
-        again: loads it anew.
-        squares: the pictures as it wants them.
+        again: loads the tagger again.
+        device: the requested device.
+        squares: preprocessing -> the test images as its squares.
     """
 
     tagger: Tagger
@@ -64,29 +70,31 @@ class Subject:
     squares: Squares
 
     def score(self, rows: slice = slice(None)) -> Scores:
-        """Scores of some of the pictures, on a copy of their pixels."""
-        return score_squares(self.tagger, {want: pixels[rows].copy() for want, pixels in self.squares.items()})
+        """Return the scores of some of the test images, computed on a copy of their pixels."""
+        return score_squares(
+            self.tagger, {preprocess: pixels[rows].copy() for preprocess, pixels in self.squares.items()}
+        )
 
     @cached_property
     def seen(self) -> Scores:
-        """Scores of all pictures in one batch, kept apart from whatever the adapter does with its own array."""
+        """Scores of all test images in one batch, copied because the adapter may reuse its array."""
         return np.array(self.score())
 
     @property
     def tolerance(self) -> float:
-        """Of the least exact precision that it tells."""
+        """Allowed difference for the least exact precision that the tagger reports."""
         return max(TOLERANCE.get(word, TOLERANCE["fp32"]) for word in self.tagger.precision.split("+"))
 
 
 def check(card: ModelCard, *, device: str = "auto", precision: str = "auto") -> Iterator[Outcome]:
-    """Load a card's tagger and check it, one promise after the other; nothing follows where it cannot be loaded.
+    """Load a card's tagger and yield the result of each check; if loading fails, only that result.
 
     Raises:
-        ArenaError: its files are not to be had, or it takes no pixels.
+        ArenaError: files are missing and cannot be downloaded, or the card is of precomputed scores.
     """
     for one in card.single:
         if one.adapter == "precomputed":
-            raise ArenaError(f"{one.name}: scores from a file, looked up by image; there is no adapter to check")
+            raise ArenaError(f"{one.name}: its scores are read from a file; there is no adapter to check")
         fetch(one)
 
     def load() -> Tagger:
@@ -99,8 +107,8 @@ def check(card: ModelCard, *, device: str = "auto", precision: str = "auto") -> 
     except Exception as error:
         yield Outcome("loads", passed=False, told=_reason(error))
         return
-    yield Outcome("loads", passed=True, told=_introduce(tagger))
-    subject = Subject(tagger, load, device, {want: _pictures(want) for want in wanted(tagger)})
+    yield Outcome("loads", passed=True, told=_summary(tagger))
+    subject = Subject(tagger, load, device, {preprocess: _images(preprocess) for preprocess in wanted(tagger)})
     for name, examine in CHECKS.items():
         try:
             yield Outcome(name, passed=True, told=examine(subject))
@@ -108,13 +116,15 @@ def check(card: ModelCard, *, device: str = "auto", precision: str = "auto") -> 
             yield Outcome(name, passed=False, told=_reason(error))
 
 
-def _place(subject: Subject) -> str:
+def _device_and_precision(subject: Subject) -> str:
     device, precision = subject.tagger.device, subject.tagger.precision
-    asked = subject.device.partition(":")[0]
-    if not device or (asked != "auto" and not device.startswith(asked)):
-        raise BrokenPromiseError(f"asked for {subject.device}, it tells {device!r}; it must tell where it really runs")
-    if strange := sorted(set(precision.split("+")) - TOLERANCE.keys()):
-        raise BrokenPromiseError(f"precision {strange[0]!r}; allowed: {', '.join(TOLERANCE)}")
+    requested = subject.device.partition(":")[0]
+    if not device or (requested != "auto" and not device.startswith(requested)):
+        raise BrokenPromiseError(
+            f"device is {device!r}, but {subject.device} was requested; it must be where the tagger really runs"
+        )
+    if unknown := sorted(set(precision.split("+")) - TOLERANCE.keys()):
+        raise BrokenPromiseError(f"precision is {unknown[0]!r}; allowed: {', '.join(TOLERANCE)}")
     return f"{precision} on {device}"
 
 
@@ -122,24 +132,26 @@ def _tags(subject: Subject) -> str:
     first, second = subject.tagger.tags, subject.again().tags
     if first != second:
         differ = [
-            place for place, pair in enumerate(zip(first.names, second.names, strict=False)) if len(set(pair)) > 1
+            column for column, pair in enumerate(zip(first.names, second.names, strict=False)) if len(set(pair)) > 1
         ]
         where = (
-            f"name {differ[0]} is {first.names[differ[0]]!r}, then {second.names[differ[0]]!r}" if differ else "lengths"
+            f"tag {differ[0]} is {first.names[differ[0]]!r}, then {second.names[differ[0]]!r}"
+            if differ
+            else "other lengths, categories or counts"
         )
         raise BrokenPromiseError(
-            f"loaded twice, its tags differ ({where}); their order must be that of a file, not of a set"
+            f"the tags differ when loaded again ({where}); their order must come from a file, not from a set"
         )
     return f"{len(first):,} unique names, the same when loaded again"
 
 
 def _shape(subject: Subject) -> str:
-    seen, expected = subject.score(), (IMAGES, len(subject.tagger.tags))
-    if not isinstance(seen, np.ndarray):
-        raise BrokenPromiseError(f"scores are a {type(seen).__name__}; they must be a numpy array")
-    if seen.shape != expected:
-        raise BrokenPromiseError(f"scores of shape {seen.shape}, expected {expected}: images x tags")
-    return f"{seen.shape[0]} images x {seen.shape[1]} tags"
+    scores, expected = subject.score(), (IMAGES, len(subject.tagger.tags))
+    if not isinstance(scores, np.ndarray):
+        raise BrokenPromiseError(f"scores are a {type(scores).__name__}; they must be a numpy array")
+    if scores.shape != expected:
+        raise BrokenPromiseError(f"scores have shape {scores.shape}; it must be {expected}: images x tags")
+    return f"{scores.shape[0]} images x {scores.shape[1]} tags"
 
 
 def _type(subject: Subject) -> str:
@@ -149,121 +161,133 @@ def _type(subject: Subject) -> str:
 
 
 def _range(subject: Subject) -> str:
-    seen = subject.seen
-    if np.isnan(seen).any():
-        raise BrokenPromiseError(f"{int(np.isnan(seen).sum())} of {seen.size} scores are NaN")
-    if not (seen.min() >= 0 and seen.max() <= 1):
+    scores = subject.seen
+    if np.isnan(scores).any():
+        raise BrokenPromiseError(f"{int(np.isnan(scores).sum())} of {scores.size} scores are NaN")
+    if not (scores.min() >= 0 and scores.max() <= 1):
         raise BrokenPromiseError(
-            f"scores from {seen.min():.4g} to {seen.max():.4g}, outside 0 to 1; does it need a sigmoid?"
+            f"scores from {scores.min():.4g} to {scores.max():.4g}, outside 0 to 1; does it need a sigmoid?"
         )
-    return f"from {seen.min():.4g} to {seen.max():.4g}"
+    return f"from {scores.min():.4g} to {scores.max():.4g}"
 
 
-def _told_apart(subject: Subject) -> str:
+def _distinct_scores(subject: Subject) -> str:
     deviation = float(subject.seen.std(axis=0).max())
     if not deviation > TOLD_APART:
         raise BrokenPromiseError(
-            f"{IMAGES} different pictures score alike (standard deviation {deviation:.1g}); does it see its input?"
+            f"{IMAGES} different images get equal scores (standard deviation {deviation:.1g}); is the input used?"
         )
-    return f"standard deviation over {IMAGES} pictures up to {deviation:.2g}"
+    return f"standard deviation over {IMAGES} images up to {deviation:.2g}"
 
 
 def _batch(subject: Subject) -> str:
     ones = np.concatenate([np.array(subject.score(slice(row, row + 1))) for row in range(IMAGES)])
-    return _close(ones, subject.seen, subject.tolerance, f"{IMAGES} batches of 1 differ from a batch of {IMAGES}")
+    difference = f"scores of {IMAGES} batches of 1 differ from those of one batch of {IMAGES}"
+    return _close(ones, subject.seen, subject.tolerance, difference)
 
 
 def _order(subject: Subject) -> str:
-    turned = np.array(subject.score(slice(None, None, -1)))[::-1]
-    return _close(turned, subject.seen, subject.tolerance, "in reverse order, the pictures score otherwise")
+    scores = np.array(subject.score(slice(None, None, -1)))[::-1]
+    return _close(scores, subject.seen, subject.tolerance, "scores differ if the images are in reverse order")
 
 
 def _repeats(subject: Subject) -> str:
-    exact = subject.tagger.device == "cpu"
-    _close(np.array(subject.score()), subject.seen, 0.0 if exact else subject.tolerance, "a second time, scores differ")
-    fresh = score_squares(subject.again(), {want: pixels.copy() for want, pixels in subject.squares.items()})
-    return _close(np.array(fresh), subject.seen, 0.0 if exact else subject.tolerance, "loaded again, scores differ")
+    allowed = 0.0 if subject.tagger.device == "cpu" else subject.tolerance
+    _close(np.array(subject.score()), subject.seen, allowed, "scores differ when computed again")
+    fresh = score_squares(
+        subject.again(), {preprocess: pixels.copy() for preprocess, pixels in subject.squares.items()}
+    )
+    return _close(np.array(fresh), subject.seen, allowed, "scores differ when the tagger is loaded again")
 
 
-def _own_array(subject: Subject) -> str:
+def _separate_arrays(subject: Subject) -> str:
     first = subject.score(slice(0, 3))
     kept = np.array(first)
     subject.score(slice(3, 6))
     if not np.array_equal(first, kept, equal_nan=True):
         raise BrokenPromiseError(
-            "the scores of one batch change when the next is scored; each call must return an array of its own"
+            "the scores of one batch change when the next batch is scored; each call must return a new array"
         )
-    return "a batch's scores stay when the next is scored"
+    return "the scores of one batch do not change when the next batch is scored"
 
 
-def _input_untouched(subject: Subject) -> str:
-    given = {want: pixels.copy() for want, pixels in subject.squares.items()}
-    score_squares(subject.tagger, given)
-    changed = sum(int((pixels != subject.squares[want]).sum()) for want, pixels in given.items())
+def _input_unchanged(subject: Subject) -> str:
+    squares = {preprocess: pixels.copy() for preprocess, pixels in subject.squares.items()}
+    score_squares(subject.tagger, squares)
+    changed = sum(int((pixels != subject.squares[preprocess]).sum()) for preprocess, pixels in squares.items())
     if changed:
-        raise BrokenPromiseError(f"{changed} bytes of the pixels were changed; other models share them")
+        raise BrokenPromiseError(f"{changed} bytes of the pixels were changed; other models share the pixels")
     return "no byte changed"
 
 
 def _empty(subject: Subject) -> str:
-    return _refused_or_right(subject, lambda pixels: pixels[:0], "a batch of no image", images=0)
+    return _invalid_input(subject, lambda pixels: pixels[:0], "an empty batch", images=0)
 
 
-def _other_size(subject: Subject) -> str:
+def _wrong_size(subject: Subject) -> str:
     def cut(pixels: Pixels) -> Pixels:
         return np.ascontiguousarray(pixels[:, : pixels.shape[1] // 2 + 1])
 
-    return _refused_or_right(subject, cut, "squares cut to half their height")
+    return _invalid_input(subject, cut, "squares cut to half their height")
 
 
-def _channels(subject: Subject) -> str:
-    told = _refused_or_right(subject, lambda pixels: pixels[..., :2].copy(), "two channels")
-    if told.startswith("scored"):
-        raise BrokenPromiseError(f"{told}; a tagger takes (n, size, size, 3), and must not answer for less")
-    return told
+def _wrong_channels(subject: Subject) -> str:
+    result = _invalid_input(subject, lambda pixels: pixels[..., :2].copy(), "two channels")
+    if result.startswith("scored"):
+        raise BrokenPromiseError(f"{result}; a tagger must refuse input that is not (n, size, size, 3)")
+    return result
 
 
 def _float_pixels(subject: Subject) -> str:
-    told = _refused_or_right(subject, lambda pixels: pixels.astype(np.float32), "pixels of float32")
-    if told.startswith("scored"):
-        given: dict[Preprocess, Any] = {want: pixels.astype(np.float32) for want, pixels in subject.squares.items()}
+    result = _invalid_input(subject, lambda pixels: pixels.astype(np.float32), "float32 pixels")
+    if result.startswith("scored"):
+        squares: dict[Preprocess, Any] = {
+            preprocess: pixels.astype(np.float32) for preprocess, pixels in subject.squares.items()
+        }
         _close(
-            score_squares(subject.tagger, given),
+            score_squares(subject.tagger, squares),
             subject.seen,
             subject.tolerance,
-            "as float32 the pixels score otherwise",
+            "scores of float32 pixels differ from those of uint8",
         )
-    return told
+    return result
 
 
 CHECKS: Mapping[str, Callable[[Subject], str]] = {
-    "device and precision": _place,
+    "device and precision": _device_and_precision,
     "tags": _tags,
     "shape": _shape,
     "type": _type,
     "range": _range,
-    "pictures told apart": _told_apart,
+    "distinct scores": _distinct_scores,
     "batch size": _batch,
-    "order of images": _order,
-    "repeats": _repeats,
-    "own array": _own_array,
-    "input untouched": _input_untouched,
+    "image order": _order,
+    "repeatable": _repeats,
+    "separate arrays": _separate_arrays,
+    "input unchanged": _input_unchanged,
     "empty batch": _empty,
-    "other size": _other_size,
-    "other channels": _channels,
+    "wrong size": _wrong_size,
+    "wrong channels": _wrong_channels,
     "float pixels": _float_pixels,
 }
-"""Every check that follows loading, by the name that is shown."""
+"""Checks after loading: shown name -> function that returns what it measured, or raises if the check fails."""
 
 
-def _refused_or_right(subject: Subject, spoil: Callable[[Pixels], Any], what: str, *, images: int = IMAGES) -> str:
-    """What becomes of bad input: refused with any error, or told by an output that the arena refuses, or scored.
+def _invalid_input(subject: Subject, spoil: Callable[[Pixels], Any], what: str, *, images: int = IMAGES) -> str:
+    """Return how a tagger handles invalid input: an error, an output that `check_scores` refuses, or valid scores.
+
+    Args:
+        spoil: makes the pixels invalid.
+        what: name of the invalid input, for the result.
+        images: images in the invalid batch.
 
     Raises:
-        BrokenPromiseError: no image gave something else than no scores.
+        BrokenPromiseError: the output for an empty batch is not an empty matrix of scores.
     """
     try:
-        values = score_squares(subject.tagger, {want: spoil(pixels) for want, pixels in subject.squares.items()})
+        values = score_squares(
+            subject.tagger, {preprocess: spoil(pixels) for preprocess, pixels in subject.squares.items()}
+        )
     except Exception as error:
         return f"{what}: refused ({_short(_reason(error))})"
     try:
@@ -271,36 +295,36 @@ def _refused_or_right(subject: Subject, spoil: Callable[[Pixels], Any], what: st
     except ScoresError as error:
         if not images:
             raise BrokenPromiseError(str(error)) from None
-        return f"{what}: refused by what comes out ({_short(str(error))})"
+        return f"{what}: the output is refused ({_short(str(error))})"
     return f"scored {what} as {values.shape[0]} x {values.shape[1]} probabilities"
 
 
-def _close(seen: Scores, expected: Scores, tolerance: float, otherwise: str) -> str:
-    if seen.shape != expected.shape:
-        raise BrokenPromiseError(f"{otherwise}: shape {seen.shape}, not {expected.shape}")
-    largest = float(np.abs(seen.astype(np.float64) - expected).max(initial=0))
+def _close(scores: Scores, expected: Scores, tolerance: float, failure: str) -> str:
+    if scores.shape != expected.shape:
+        raise BrokenPromiseError(f"{failure}: shape {scores.shape}, not {expected.shape}")
+    largest = float(np.abs(scores.astype(np.float64) - expected).max(initial=0))
     if not largest <= tolerance:
-        raise BrokenPromiseError(f"{otherwise} by up to {largest:.2g}; allowed: {tolerance:g}")
+        raise BrokenPromiseError(f"{failure} by up to {largest:.2g}; allowed: {tolerance:g}")
     return f"largest difference {largest:.2g}, allowed {tolerance:g}"
 
 
-def _pictures(want: Preprocess) -> Pixels:
-    """`IMAGES` pictures of soft coloured patches, (n, size, size, 3); the same for every tagger of one preprocessing."""
-    return np.stack([square(_picture(seed), want) for seed in range(IMAGES)])
+def _images(preprocess: Preprocess) -> Pixels:
+    """Return `IMAGES` images of coloured patches, (n, size, size, 3); equal for all taggers with this preprocessing."""
+    return np.stack([square(_image(seed), preprocess) for seed in range(IMAGES)])
 
 
-def _picture(seed: int) -> RGB:
+def _image(seed: int) -> RGB:
     patches = np.random.default_rng(seed).integers(0, 256, (5 + seed % 3, 6, 3), dtype=np.uint8)
     return np.kron(patches, np.ones((16, 16, 1), np.uint8))
 
 
-def _introduce(tagger: Tagger) -> str:
-    sizes = " and ".join(str(want.size) for want in wanted(tagger))
+def _summary(tagger: Tagger) -> str:
+    sizes = " and ".join(str(preprocess.size) for preprocess in wanted(tagger))
     return f"{len(tagger.tags):,} tags, squares of {sizes} pixels"
 
 
 def _bare(tagger: Tagger) -> Tagger:
-    """A plugin's own object, without the guard that would answer for it; an ensemble's members likewise."""
+    """Return a plugin's own object without `PluginTagger`, whose checks would hide its faults; so for an ensemble's members."""
     if isinstance(tagger, Ensemble):
         return Ensemble(tagger.card, [_bare(member) for member in tagger.members])
     return tagger.inner if isinstance(tagger, PluginTagger) else tagger

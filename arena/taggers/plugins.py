@@ -1,12 +1,12 @@
-"""Adapters in somebody else's package: found by name, imported when a model needs them, and held to the interface.
+"""Adapters of other packages: found by name, imported when a model needs them, and checked against the interface.
 
-A package names its adapters as entry points:
+A package declares its adapters as entry points:
 
     [project.entry-points."arena.taggers"]
     mean-colour = "mean_colour:load"
 
-where `load(card, files, *, device, precision)` gives a `Tagger`. Whatever goes wrong inside is one line that names the package
-and the place.
+where `load(card, files, *, device, precision)` returns a `Tagger`. An exception in a plugin becomes a one-line error that names
+the package and the source line.
 """
 
 import traceback
@@ -20,11 +20,11 @@ from arena.taggers.base import Pixels, Scores, Tagger, check_scores
 from arena.tags import TagSpace
 
 INTERFACE: Mapping[str, type] = {"tags": TagSpace, "preprocess": Preprocess, "precision": str, "device": str}
-"""What a tagger tells of itself, and how."""
+"""Required attributes of a tagger, with their types."""
 
 
 class PluginTagger:
-    """A plugin's tagger; its output is checked batch by batch, and its failures are told with its package.
+    """A plugin's tagger whose output is checked for each batch, and whose errors name the package.
 
     Attributes:
         inner: the plugin's own object.
@@ -40,10 +40,10 @@ class PluginTagger:
         self._where = where
 
     def scores(self, batch: Pixels) -> Scores:
-        """Probabilities of a batch.
+        """Return the probabilities of a batch, float32 (n, tags).
 
         Raises:
-            ScoresError: the plugin failed, or gave no matrix of probabilities.
+            ScoresError: the plugin failed, or its output is not a matrix of probabilities.
         """
         try:
             values = self.inner.scores(batch)
@@ -58,10 +58,10 @@ class PluginTagger:
 def load_plugin(
     point: EntryPoint, card: ModelCard, files: Mapping[str, Path], *, device: str, precision: str
 ) -> PluginTagger:
-    """Import a plugin and load the tagger of a card with it.
+    """Import a plugin and load a card's tagger with it.
 
     Raises:
-        ArenaError: it cannot be imported, fails, or gives no tagger.
+        ArenaError: the plugin cannot be imported, fails, or returns an object that is not a tagger.
     """
     adapter = f"adapter {point.name} of {package_of(point)}"
     function = _import(point, adapter)
@@ -77,42 +77,45 @@ def load_plugin(
 
 
 def check_interface(where: str, tagger: object) -> None:
-    """Refuse an object that is no `Tagger`.
+    """Raise if an object is not a `Tagger`.
+
+    Args:
+        where: start of the error message.
 
     Raises:
-        ArenaError: an attribute is missing or of another type, or the size of its squares is not told.
+        ArenaError: an attribute is missing or has another type, or `preprocess.size` is below 1.
     """
     for name, kind in INTERFACE.items():
         if not hasattr(tagger, name):
             raise ArenaError(
                 f"{where}: {type(tagger).__name__} has no {name}; a tagger has card, {', '.join(INTERFACE)} and scores(batch)"
             )
-        seen = getattr(tagger, name)
-        if not isinstance(seen, kind):
-            raise ArenaError(f"{where}: {name} is of type {type(seen).__name__}; it must be {kind.__name__}")
+        value = getattr(tagger, name)
+        if not isinstance(value, kind):
+            raise ArenaError(f"{where}: {name} is of type {type(value).__name__}; it must be {kind.__name__}")
     if not callable(getattr(tagger, "scores", None)):
         raise ArenaError(f"{where}: {type(tagger).__name__} has no method scores(batch)")
     preprocess: Preprocess = tagger.preprocess  # type: ignore[attr-defined]
     if preprocess.size < 1:
         raise ArenaError(
-            f"{where}: preprocess.size = {preprocess.size}; a tagger tells the side of its squares, in pixels"
+            f"{where}: preprocess.size = {preprocess.size}; it must be the side of the tagger's squares, in pixels"
         )
 
 
 def tell(error: BaseException) -> str:
-    """An exception in one line, with the place that raised it: `KeyError: 'x', mean_colour.py line 12`."""
-    said = str(error).strip().splitlines()
+    """Return an exception and where it was raised, in one line: `KeyError: 'x', mean_colour.py line 12`."""
+    message = str(error).strip().splitlines()
     frames = traceback.extract_tb(error.__traceback__)
-    place = f", {Path(frames[-1].filename).name} line {frames[-1].lineno}" if frames else ""
-    return f"{type(error).__name__}{': ' + said[0] if said else ''}{place}"
+    location = f", {Path(frames[-1].filename).name} line {frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{': ' + message[0] if message else ''}{location}"
 
 
 def _import(point: EntryPoint, adapter: str) -> Callable[..., Tagger]:
     try:
         function = point.load()
-    except Exception as error:  # a module may raise anything when it is imported
-        raise ArenaError(f"{adapter}: cannot be imported ({tell(error)}); mend or uninstall it") from error
+    except Exception as error:  # importing a module may raise any exception
+        raise ArenaError(f"{adapter}: cannot be imported ({tell(error)}); fix or uninstall it") from error
     if not callable(function):
-        raise ArenaError(f"{adapter}: {point.value} is no function; its entry point must be MODULE:load")
+        raise ArenaError(f"{adapter}: {point.value} is not a function; the entry point must be MODULE:load")
     loader: Callable[..., Tagger] = function
     return loader

@@ -1,7 +1,7 @@
-"""Score images with several taggers: each image decoded once, each distinct square computed once.
+"""Score images with several taggers: each image is decoded once, and each distinct square is computed once.
 
-Decoding runs in threads ahead of the networks (Pillow releases the interpreter lock); the networks run one after the other
-on each batch; every shard is stored as soon as it is whole.
+Threads decode ahead of the networks (Pillow releases the interpreter lock). The networks run one after another on each batch.
+A shard is stored as soon as it is complete.
 """
 
 import hashlib
@@ -29,11 +29,11 @@ from arena.taggers.base import Scores as Probabilities
 from arena.taggers.preprocess import square
 
 SHARD_IMAGES = 256
-"""Images a shard: what a killed run loses at most, a few seconds to minutes of work."""
+"""Images per shard. A killed run loses at most this many: a few seconds to minutes of work."""
 
 AUTO_BATCH = {"cpu": 32, "cuda": 64}
-"""Batch size for `auto`. On two cores, one shared with other work, the demo run took 37 s with 32 and 47 s with 8; 64 on
-CUDA is not measured yet."""
+"""Default batch size by device type. On two cores, one of them shared with other work, the demo run took 37 s with 32 and 47 s
+with 8. 64 on CUDA is not measured yet."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,10 @@ class ImageSource:
     """Images to score.
 
     Attributes:
-        image_ids: unique, in the order of the rows to come.
-        paths: their files.
-        digests: what the cache key says of each file; SHA-256 of its bytes where `verified`.
-        verified: whether a file whose bytes have another SHA-256 is skipped.
+        image_ids: unique identifiers, in the order of the score rows.
+        paths: image files.
+        digests: digest of each file in the cache key; if `verified`, the SHA-256 of its bytes.
+        verified: whether a file with another SHA-256 is skipped.
     """
 
     image_ids: tuple[str, ...]
@@ -54,19 +54,19 @@ class ImageSource:
 
     @property
     def digest(self) -> str:
-        """One SHA-256 over identifiers and digests, in order."""
+        """One SHA-256 over the identifiers and digests, in order."""
         lines = "".join(f"{name}\0{digest}\n" for name, digest in zip(self.image_ids, self.digests, strict=True))
         return hashlib.sha256(lines.encode()).hexdigest()
 
     @property
     def shards(self) -> list[tuple[str, ...]]:
-        """The identifiers in shards of `SHARD_IMAGES`."""
+        """The identifiers, split into shards of `SHARD_IMAGES`."""
         ids = iter(self.image_ids)
         return list(iter(lambda: tuple(islice(ids, SHARD_IMAGES)), ()))
 
 
 class Job(NamedTuple):
-    """A loaded tagger, the store that it fills, and the machine that its speed is told of."""
+    """A loaded tagger, the store for its scores, and the name of the machine that its speed is recorded with."""
 
     tagger: Tagger
     store: ScoreStore
@@ -74,7 +74,7 @@ class Job(NamedTuple):
 
 
 class _Prepared(NamedTuple):
-    """One image ready for every tagger that wants it, or the reason why not."""
+    """One image with the squares for all taggers, or the reason why it is skipped."""
 
     image_id: str
     squares: Mapping[Preprocess, RGB]
@@ -83,7 +83,7 @@ class _Prepared(NamedTuple):
 
 @dataclass
 class _Shard:
-    """The growing scores of one shard, a job each."""
+    """Scores of one shard, collected batch by batch, for each job."""
 
     jobs: Sequence[Job]
     values: list[list[np.ndarray]] = field(default_factory=list)
@@ -102,37 +102,38 @@ def predict(
     batch_size: int | None = None,
     advance: Callable[[int], None] = lambda images: None,
 ) -> None:
-    """Fill every job's store with the shards that it lacks.
+    """Compute the shards that are missing in each job's store.
 
     Args:
-        batch_size: images a batch; None is `AUTO_BATCH` of the device.
-        advance: called with the number of images just finished.
+        batch_size: images per batch; None: the largest `AUTO_BATCH` of the taggers' devices.
+        advance: called after each batch with its number of images.
 
     Raises:
-        ScoresError: a tagger's output is no matrix of probabilities.
+        ScoresError: a tagger's output is not a matrix of probabilities.
     """
-    lacking = [set(job.store.missing()) for job in jobs]
+    missing_by_job = [set(job.store.missing()) for job in jobs]
     shards = source.shards
-    wanted = [number for number in range(len(shards)) if any(number in missing for missing in lacking)]
+    pending = [number for number in range(len(shards)) if any(number in missing for missing in missing_by_job)]
     plans = {
-        number: [job for job, missing in zip(jobs, lacking, strict=True) if number in missing] for number in wanted
+        number: [job for job, missing in zip(jobs, missing_by_job, strict=True) if number in missing]
+        for number in pending
     }
     first = np.cumsum([0, *map(len, shards)])
     tasks = (
-        partial(_prepare, source, row, _wanted(plans[number]))
-        for number in wanted
+        partial(_prepare, source, row, _preprocesses_of(plans[number]))
+        for number in pending
         for row in range(first[number], first[number + 1])
     )
     size = batch_size or max(_auto_batch(one) for job in jobs for one in single(job.tagger))
     workers = os.cpu_count() or 1
     with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
         prepared = _ahead(pool, tasks, lead=2 * size + workers)
-        for number in wanted:
+        for number in pending:
             _fill(number, plans[number], islice(prepared, len(shards[number])), size, advance)
 
 
 def forget_mended(source: ImageSource, store: ScoreStore) -> None:
-    """Make a shard count as missing where an image that had to be skipped can be read by now."""
+    """Mark each shard as missing in which a skipped image has become readable."""
     rows = {image_id: row for row, image_id in enumerate(source.image_ids)}
     for number, image_ids in store.skipped().items():
         if any(not _prepare(source, rows[image_id], set()).reason for image_id in image_ids):
@@ -140,22 +141,22 @@ def forget_mended(source: ImageSource, store: ScoreStore) -> None:
 
 
 def refuse_missing(source: ImageSource, tagger: Tagger) -> None:
-    """Refuse scores from a file that lack an image which can be read, before anything is computed.
+    """Raise if precomputed scores are missing for a readable image, before anything is computed.
 
     Raises:
-        ScoresError: an image has none; one that cannot be read needs none.
+        ScoresError: a readable image has no scores. Unreadable images need none.
     """
     for one in single(tagger):
         if not isinstance(one, Precomputed):
             continue
-        lost = [row for row, image_id in enumerate(source.image_ids) if image_id not in one.row_of]
-        readable = next((row for row in lost if not _prepare(source, row, set()).reason), None)
+        unscored = [row for row, image_id in enumerate(source.image_ids) if image_id not in one.row_of]
+        readable = next((row for row in unscored if not _prepare(source, row, set()).reason), None)
         if readable is not None:
-            raise ScoresError(one.told_missing(source.image_ids[readable], len(lost), len(source.image_ids)))
+            raise ScoresError(one.told_missing(source.image_ids[readable], len(unscored), len(source.image_ids)))
 
 
-def _wanted(jobs: Sequence[Job]) -> set[Preprocess]:
-    """Every square that these jobs want; scores from a file want none."""
+def _preprocesses_of(jobs: Sequence[Job]) -> set[Preprocess]:
+    """Return the distinct preprocessings of the jobs' networks; precomputed scores have none."""
     networks = (one for job in jobs for one in single(job.tagger) if not isinstance(one, Precomputed))
     return {network.preprocess for network in networks}
 
@@ -167,7 +168,12 @@ def _auto_batch(tagger: Tagger) -> int:
 def _fill(
     number: int, jobs: Sequence[Job], images: Iterator[_Prepared], size: int, advance: Callable[[int], None]
 ) -> None:
-    """Score and store one shard."""
+    """Score one shard and store it.
+
+    Args:
+        number: the shard's.
+        size: images per batch.
+    """
     shard = _Shard(jobs)
     while batch := list(islice(images, size)):
         shard.skipped |= {image.image_id: image.reason for image in batch if image.reason}
@@ -189,14 +195,14 @@ def _score_batch(shard: _Shard, images: Sequence[_Prepared]) -> None:
 
 
 class _Timed(NamedTuple):
-    """Scores of one batch, and how long the networks took for them."""
+    """Scores of one batch, and the networks' time for them in seconds."""
 
     values: Probabilities
     seconds: float
 
 
 class _Batch:
-    """One batch of images: each square stacked once, each network run once, whoever asks for them."""
+    """One batch of images. Each square is stacked once and each network runs once, also if an ensemble shares it."""
 
     def __init__(self, images: Sequence[_Prepared]) -> None:
         self.images = images
@@ -204,7 +210,7 @@ class _Batch:
         self.done: dict[int, _Timed] = {}
 
     def score(self, tagger: Tagger) -> _Timed:
-        """Checked scores of a tagger; an ensemble's seconds are those of its members, shared or not."""
+        """Return a tagger's checked scores; an ensemble's time is the sum of its members', including shared members."""
         if id(tagger) not in self.done:
             timed = self._compute(tagger)
             check_scores(tagger.card.name, timed.values, images=len(self.images), tags=len(tagger.tags))
@@ -222,29 +228,30 @@ class _Batch:
         values = tagger.scores(pixels)
         return _Timed(values, time.perf_counter() - start)
 
-    def _stack(self, want: Preprocess) -> Pixels:
-        if want not in self.pixels:
-            self.pixels[want] = np.stack([image.squares[want] for image in self.images])
-        return self.pixels[want]
+    def _stack(self, preprocess: Preprocess) -> Pixels:
+        if preprocess not in self.pixels:
+            self.pixels[preprocess] = np.stack([image.squares[preprocess] for image in self.images])
+        return self.pixels[preprocess]
 
 
-def _prepare(source: ImageSource, row: int, wants: set[Preprocess]) -> _Prepared:
-    """Read, verify and decode one image, and make the squares that are wanted of it."""
+def _prepare(source: ImageSource, row: int, preprocesses: set[Preprocess]) -> _Prepared:
+    """Read, verify and decode one image, and compute its square for each preprocessing."""
     image_id = source.image_ids[row]
     try:
         content = source.paths[row].read_bytes()
         if source.verified and hashlib.sha256(content).hexdigest() != source.digests[row]:
-            return _Prepared(image_id, {}, "its bytes are not those that were frozen (SHA-256 differs)")
-        pixels = decode_on(content, {want.alpha for want in wants})
-        return _Prepared(image_id, {want: square(pixels[want.alpha], want) for want in wants}, "")
+            return _Prepared(image_id, {}, "the file changed after the dataset was frozen (SHA-256 differs)")
+        pixels = decode_on(content, {preprocess.alpha for preprocess in preprocesses})
+        squares = {preprocess: square(pixels[preprocess.alpha], preprocess) for preprocess in preprocesses}
+        return _Prepared(image_id, squares, "")
     except UnreadableImageError as error:
         return _Prepared(image_id, {}, str(error))
     except OSError as error:
-        return _Prepared(image_id, {}, error.strerror or "cannot be read")
+        return _Prepared(image_id, {}, error.strerror or "the file cannot be read")
 
 
 def _ahead(pool: ThreadPoolExecutor, tasks: Iterable[Callable[[], _Prepared]], lead: int) -> Iterator[_Prepared]:
-    """Results of the tasks in order, at most `lead` of them running or waiting ahead."""
+    """Yield the results of the tasks in order, with at most `lead` tasks submitted ahead."""
     waiting: deque[Future[_Prepared]] = deque()
     remaining = iter(tasks)
     try:

@@ -1,4 +1,4 @@
-"""How large a tagger is: its parameters, and the bytes of its weights."""
+"""Size of a tagger: number of parameters, and bytes of the weight files."""
 
 from collections.abc import Mapping
 from math import prod
@@ -10,27 +10,27 @@ from arena.taggers.base import Tagger
 from arena.taggers.files.protobuf import fields, mapped, parts, varints
 
 TEXT_SUFFIXES = frozenset({".csv", ".json", ".toml", ".txt", ".md"})
-"""Files of a model that hold no weights."""
+"""Suffixes of a model's files that hold no weights."""
 
 _NUMBERS = frozenset({1, 2, 3, 10, 11, 16, 17, 18, 19, 20, 21, 22})
-"""ONNX's types of a tensor that weights have: floats, and the small integers of a quantised graph; no 64-bit shapes."""
+"""ONNX data types of weights: floats, and the small integers of quantised graphs; not INT64, the type of shapes."""
 
 _GRAPH, _INITIALIZER, _DIMS, _TYPE = 7, 5, 1, 2
-"""Numbers of the fields in ONNX's ModelProto, GraphProto and TensorProto that tell the weights."""
+"""Field numbers in ONNX messages: ModelProto.graph, GraphProto.initializer, TensorProto.dims and .data_type."""
 
 
 class Size(NamedTuple):
-    """A tagger's size; `parameters` is None where its network cannot be looked into."""
+    """A tagger's size; `parameters` is None if the network cannot be inspected."""
 
     parameters: int | None
     weight_bytes: int
 
 
 def size_of(tagger: Tagger, files: Mapping[str, Path]) -> Size:
-    """Count the parameters of a loaded tagger, and the bytes of its files that hold weights.
+    """Count the parameters of a loaded tagger, and the bytes of its weight files.
 
-    A torch adapter shows its module as `network`; what it learnt counts, running statistics do not. Of an ONNX graph its
-    initialisers count, which may hold folded constants too.
+    For a torch adapter, these are the parameters of its attribute `network`, without buffers such as running statistics. For
+    an ONNX graph, these are the numbers in its initialisers, which may include folded constants.
     """
     weights = {name: path for name, path in files.items() if path.suffix.lower() not in TEXT_SUFFIXES}
     network = getattr(tagger, "network", None)
@@ -44,10 +44,12 @@ def size_of(tagger: Tagger, files: Mapping[str, Path]) -> Size:
 
 
 def size_of_all(tagger: Tagger, files: Mapping[str, Mapping[str, Path]]) -> Size:
-    """The same of a tagger that may be made of several; of scores that are there already nothing is known.
+    """Return the total size of a tagger or of an ensemble's members.
+
+    Precomputed scores have no weights and an unknown number of parameters, which makes the total None.
 
     Args:
-        files: of each member, by the name of its card.
+        files: card name -> files by name, for each member.
     """
     sizes = [
         Size(None, 0) if one.card.adapter == "precomputed" else size_of(one, files[one.card.name])
@@ -58,10 +60,9 @@ def size_of_all(tagger: Tagger, files: Mapping[str, Mapping[str, Path]]) -> Size
 
 
 def graph_parameters(path: Path) -> int | None:
-    """Numbers in the initialisers of an ONNX file; None where it is no such file.
+    """Return the count of numbers in the initialisers of an ONNX file; None if it is not an ONNX file.
 
-    The file is mapped and its weights are stepped over, so that it costs neither the time nor the memory of reading them; a
-    graph whose weights lie in a file beside it is counted as well.
+    The file is mapped and the weights are skipped, so their size costs no time or memory. External weights are counted too.
     """
     with mapped(path) as content:
         try:

@@ -1,4 +1,4 @@
-"""What the torch adapters share: device, precision, and a network behind the interface."""
+"""Shared parts of the torch adapters: device, precision, and a network behind the interface."""
 
 from dataclasses import replace
 from typing import NamedTuple
@@ -16,14 +16,18 @@ _DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
 
 class Runtime(NamedTuple):
-    """Where and how a network runs."""
+    """The device and the precision of a network."""
 
     device: torch.device
     precision: str
 
 
 def choose_runtime(device: str, precision: str) -> Runtime:
-    """Resolve `auto`, and refuse what this machine does not have."""
+    """Resolve `auto` to a device and a precision.
+
+    Raises:
+        ArenaError: the device does not exist on this machine, or the CPU cannot run the precision.
+    """
     try:
         chosen = (
             torch.device("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else torch.device(device)
@@ -39,22 +43,22 @@ def choose_runtime(device: str, precision: str) -> Runtime:
     if precision == "auto":
         return Runtime(chosen, "fp16" if chosen.type == "cuda" else "fp32")
     if precision == "fp16" and chosen.type == "cpu":
-        raise ArenaError("--precision fp16: the CPU runs fp32 or bf16; use one of them, or a CUDA device")
+        raise ArenaError("--precision fp16: the CPU runs fp32 or bf16 only; use one of them, or a CUDA device")
     return Runtime(chosen, precision)
 
 
 class TorchTagger:
-    """A network in torch behind the interface; probabilities in the order of `tags`.
+    """A torch network behind the interface.
 
-    Pixels travel as bytes and are normalised on the device; the network runs under autocast unless in fp32; the sigmoid is
-    taken in float32.
+    Pixels are transferred as bytes and normalised on the device. The network runs under autocast unless the precision is fp32.
+    The sigmoid is computed in float32.
 
     Args:
-        size: side of the square that the network takes, pixels.
-        notes: what a user should know of how the network was read, a line each.
+        size: side of the network's input square, pixels.
+        notes: notes for the user on how the network was read, one line each.
 
     Attributes:
-        network: the torch module itself, for whoever counts its parameters or operations.
+        network: the torch module, from which parameters and operations are counted.
     """
 
     def __init__(
@@ -78,7 +82,7 @@ class TorchTagger:
 
     @torch.inference_mode()
     def scores(self, batch: Pixels) -> Scores:
-        """Probabilities of a batch, float32 (n, tags)."""
+        """Return the probabilities of a batch, float32 (n, tags), in the order of `tags`."""
         device, precision = self._runtime
         with torch.autocast(device.type, _DTYPES[precision], enabled=precision != "fp32"):
             output: Tensor = self.network(to_input(batch, self.card.input, device)).float()
@@ -87,7 +91,10 @@ class TorchTagger:
 
 
 def to_input(batch: Pixels, spec: InputSpec, device: torch.device) -> Tensor:
-    """The same numbers as `preprocess.normalise`, computed on the device from bytes: a quarter of the transfer."""
+    """Return the network's input from a batch of squares, float32 (n, 3, size, size).
+
+    The values are those of `preprocess.normalise`, computed on the device, because bytes are a quarter of the transfer.
+    """
     pixels = torch.from_numpy(np.ascontiguousarray(batch)).to(device, non_blocking=True)
     if spec.channels == "bgr":
         pixels = pixels.flip(-1)

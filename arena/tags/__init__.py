@@ -1,4 +1,4 @@
-"""Tags: what the columns of scores mean, and what one tag says about another."""
+"""Tags: the names of score columns (`TagSpace`), and aliases and implications between tags (`TagRelations`)."""
 
 from arena.tags.relations import TagRelations
 from arena.tags.space import CATEGORY_NAMES, E621_CATEGORY_NAMES, UNKNOWN_CATEGORY, TagSpace, project

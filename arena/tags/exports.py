@@ -1,8 +1,8 @@
-"""What sites publish about their tags, read as relations and categories.
+"""Reads relations and categories from the tag exports of sites.
 
-Danbooru's exports of aliases, implications and tags (JSON lines, an array, CSV), e621's (CSV, gzipped), and the tag-complete
-lists of web interfaces. Aliases and implications have the same columns, so only the name of the file, or who gives it, tells
-them apart. Of deprecated tags the blacklist says so.
+Supported are Danbooru's exports of aliases, implications and tags (JSON lines, a JSON array, CSV), e621's (CSV, gzipped), and
+tag-complete lists. Aliases and implications have the same columns, so they are distinguished by the file name or by the caller.
+Deprecated tags are added to the blacklist.
 
 Sources: Danbooru's API of `tag_aliases`, `tag_implications`, `tags`; e621's `db_export`; a1111-sd-webui-tagcomplete.
 """
@@ -22,22 +22,22 @@ from arena.tags.rows import Row, Tally, read_rows
 from arena.tags.space import CATEGORY_NAMES, E621_CATEGORY_NAMES, UNKNOWN_CATEGORY
 
 DEPRECATED = "deprecated"
-"""Why a deprecated tag is no label."""
+"""Reason on the blacklist for a deprecated tag."""
 
 
 RELATION_FILES = ("tag_aliases.csv", "tag_implications.csv", "tag_blacklist.csv")
-"""What `write_relations` writes into a dataset's folder; their names tell what they hold."""
+"""Files that `write_relations` writes into a dataset's folder; a file's name determines its content."""
 
 MERGED_OFFSET = 7
-"""What lists that hold both sites' tags add to e621's category numbers."""
+"""Offset of e621's category numbers in lists with the tags of both sites."""
 
 
-_TELLING = {"aliases": "aliases", "implications": "implications", "blacklist": "is_deprecated"}
-"""The column by which a list of tags tells each kind of relation; none has implications."""
+_COLUMN_OF = {"aliases": "aliases", "implications": "implications", "blacklist": "is_deprecated"}
+"""Column of a list of tags that holds each kind of relation; no known list has implications."""
 
 
 class Categories(NamedTuple):
-    """What kind of tag each is."""
+    """Categories of tags."""
 
     by_name: dict[str, str]
     """Tag -> `general`, `character`, ..."""
@@ -46,15 +46,15 @@ class Categories(NamedTuple):
 
 @dataclass
 class _Collected:
-    """What was read so far."""
+    """Relations read so far."""
 
     aliases: list[Link] = field(default_factory=list)
     implications: list[Link] = field(default_factory=list)
     blacklist: dict[str, str] = field(default_factory=dict)
     findings: list[str] = field(default_factory=list)
 
-    def blame(self, name: str, reason: str) -> None:
-        """Put a tag on the blacklist; of several reasons the alphabetically first holds, whatever the order."""
+    def ban(self, name: str, reason: str) -> None:
+        """Add a tag to the blacklist; of several reasons the alphabetically first is kept, independent of their order."""
         self.blacklist[name] = min(reason, self.blacklist.get(name, reason))
 
 
@@ -65,17 +65,17 @@ def read_relations(
     implications: Iterable[Path] = (),
     blacklist: Iterable[Path] = (),
 ) -> TagRelations:
-    """Read any number of files, of any format that is known, as one set of relations.
+    """Read files of any known format as one set of relations.
 
     Args:
-        paths: files that tell by themselves what they are, aliases and implications by the name of the file.
-        aliases, implications: files of which is known what they hold.
-        blacklist: CSV of `name,reason`, a name a line, or an export of tags, of which the deprecated ones count.
+        paths: files of any kind; aliases and implications are recognised by the file name.
+        aliases, implications: files of that kind.
+        blacklist: CSV with `name,reason`, one name per line, or an export of tags, whose deprecated tags are used.
 
-    Returns: the relations; their findings count the rows that could not be used.
+    Returns: the relations; their findings count the rows that were left out.
 
     Raises:
-        ArenaError: a file is missing, damaged, of no known format, or holds something else than it was given as.
+        ArenaError: a file is missing, damaged, of unknown format, or of another kind than its argument.
     """
     found = _Collected()
     for role, files in (("", paths), ("aliases", aliases), ("implications", implications), ("blacklist", blacklist)):
@@ -87,82 +87,82 @@ def read_relations(
 
 
 def relation_files(folder: Path) -> list[Path]:
-    """The files of relations that a dataset's folder has."""
+    """Return the files of `RELATION_FILES` that exist in a dataset's folder."""
     return [path for path in (folder / name for name in RELATION_FILES) if path.exists()]
 
 
 def read_categories(paths: Iterable[Path]) -> Categories:
-    """The categories that exports of tags, tag-complete lists or `tags.csv` files tell; an earlier file's word holds.
+    """Read the categories of tags from exports of tags, tag-complete lists or `tags.csv` files.
 
-    A number is read by the numbers of the site that the whole file shows it to be of; a number that is in no scheme, as
-    `general`.
+    If files disagree, the first file that has the tag decides. All numbers of a file are read by the scheme of one site (see
+    `category_scheme`); an unknown number becomes `general`.
 
     Raises:
-        ArenaError: a file is missing, damaged, or tells no categories.
+        ArenaError: a file is missing, damaged, or has no column `category`.
     """
     by_name: dict[str, str] = {}
     findings: list[str] = []
     for path in paths:
-        tally, given = Tally(path), dict[str, str]()
+        tally, of_file = Tally(path), dict[str, str]()
         danbooru = False
         for row in read_rows(path, tally):
             if "category" not in row:
                 raise ArenaError(
-                    f"{path}: no column category, but {', '.join(map(shown, row))}; give an export of tags"
+                    f"{path}: no column category; its columns are {', '.join(map(shown, row))}; give an export of tags"
                 )
             danbooru |= "is_deprecated" in row
             if name := tally.name(row.get("name")):
                 category = "" if row["category"] is None else str(row["category"]).strip()
-                given[name] = min(category, given.get(name, category))
-        scheme = category_scheme(given.values(), danbooru=danbooru)
+                of_file[name] = min(category, of_file.get(name, category))
+        scheme = category_scheme(of_file.values(), danbooru=danbooru)
         if scheme.told:
             findings.append(f"{path.name}: {scheme.told}")
-        for name, category in given.items():
-            by_name.setdefault(name, scheme.names.get(category) or _spelled(category))
+        for name, category in of_file.items():
+            by_name.setdefault(name, scheme.names.get(category) or _known_category(category))
         findings += tally.findings()
     return Categories(by_name, findings)
 
 
 class CategoryScheme(NamedTuple):
-    """What the numbers of a file mean."""
+    """Meaning of the category numbers of a file."""
 
     names: Mapping[str, str]
+    """Number -> category."""
     told: str
-    """A line where the numbers alone do not settle it; empty otherwise."""
+    """A finding if the numbers are ambiguous; empty otherwise."""
 
 
 def category_scheme(numbers: Iterable[str], *, danbooru: bool = False) -> CategoryScheme:
-    """Whose category numbers a file has, by those that occur in all of it.
+    """Determine the site of a file's category numbers from all numbers that occur in it.
 
-    10 and above occur in lists of both sites only; 2, 6, 7, 8 on e621 only. Without these it is Danbooru's, and that is told
-    where 5 occurs, which is `meta` there and `species` on e621.
+    10 and above occur only in lists of both sites; -1, 2, 6, 7 and 8 only on e621. Otherwise the scheme is Danbooru's; then 5
+    is ambiguous (`meta` on Danbooru, `species` on e621), and a finding says so.
 
     Args:
-        danbooru: the file has columns that only Danbooru's have.
+        danbooru: the file has columns that only Danbooru's exports have.
 
     >>> category_scheme(["0", "5", "7"]).names["5"], category_scheme(["0", "5"]).names["5"]
     ('species', 'meta')
     """
-    seen = set(numbers)
+    present = set(numbers)
     own = {str(number): name for number, name in CATEGORY_NAMES.items()}
     other = {str(number): name for number, name in E621_CATEGORY_NAMES.items()} | {"-1": "invalid"}
     if danbooru:
         return CategoryScheme(own, "")
-    if seen & {str(number) for number in range(10, MERGED_OFFSET + len(E621_CATEGORY_NAMES))}:
+    if present & {str(number) for number in range(10, MERGED_OFFSET + len(E621_CATEGORY_NAMES))}:
         merged = {str(number + MERGED_OFFSET): name for number, name in E621_CATEGORY_NAMES.items()}
         return CategoryScheme(own | merged, "")
-    if seen & {"-1", "2", "6", "7", "8"}:
+    if present & {"-1", "2", "6", "7", "8"}:
         return CategoryScheme(other, "")
-    return CategoryScheme(
-        own, "category 5 read as Danbooru's meta, for no number of e621's own occurs" if "5" in seen else ""
-    )
+    ambiguous = "category 5 is read as Danbooru's meta, because no e621-only number occurs"
+    return CategoryScheme(own, ambiguous if "5" in present else "")
 
 
 def write_relations(folder: Path, relations: TagRelations) -> None:
-    """Write the three files of relations into a dataset's folder, each whole or not at all, sorted.
+    """Write `RELATION_FILES` into a dataset's folder, sorted; each file is replaced as a whole.
 
-    Implications are written closed: a row for every name that a tag implies in any number of steps. Where there is nothing
-    to write no file is left.
+    Implications are closed transitively: one row for every name that a tag implies in any number of steps. A file without rows
+    is removed.
     """
     links = ("antecedent_name", "consequent_name", "status")
     aliases = [(spelling, name, "active") for spelling, name in sorted(relations.aliases.items())]
@@ -183,49 +183,49 @@ def _write(path: Path, columns: Sequence[str], rows: Sequence[Sequence[str]]) ->
 
 
 def _read(path: Path, role: str, found: _Collected) -> None:
-    """Take what one file says."""
+    """Add the relations of one file to `found`."""
     tally = Tally(path)
     for row in read_rows(path, tally, header=("name",) if role == "blacklist" else ()):
         if is_link(row):
             kind = role or ("aliases" if "old" in row else _role_of(path))
             if kind == "blacklist":
-                raise ArenaError(f"{path}: holds aliases or implications, no names for a blacklist")
+                raise ArenaError(f"{path}: contains aliases or implications, not names for a blacklist")
             if kind == "implications" and "old" in row:
                 raise ArenaError(f"{path}: old,new are columns of aliases, not of implications")
             if link := active_link(row, tally):
                 (found.aliases if kind == "aliases" else found.implications).append(link)
         elif "category" in row or "is_deprecated" in row:
-            if role and _TELLING[role] not in row:
-                raise ArenaError(f"{path}: a list of tags; without a column {_TELLING[role]} it tells no {role}")
+            if role and _COLUMN_OF[role] not in row:
+                raise ArenaError(f"{path}: a list of tags without a column {_COLUMN_OF[role]}, so without {role}")
             _take_tag(row, found, tally)
         elif "name" in row and role in ("", "blacklist"):
             if name := tally.name(row["name"]):
-                found.blame(name, str(row.get("reason") or "blacklisted"))
+                found.ban(name, str(row.get("reason") or "blacklisted"))
         elif role and "name" in row:
             raise ArenaError(f"{path}: has names but no {role}; its columns are {', '.join(map(shown, row))}")
         else:
-            tally.refuse("neither names of two tags nor the name of one")
+            tally.refuse("neither a tag nor a pair of tags")
     found.findings += tally.findings()
 
 
 def _role_of(path: Path) -> str:
-    """What a file of links holds, by its name."""
+    """Return `aliases` or `implications`, by the name of the file."""
     name = path.name.lower()
     if ("alias" in name) == ("implication" in name):
         raise ArenaError(
-            f"{path}: aliases and implications have the same columns, and its name does not tell which they are; "
-            "give it as the one or the other"
+            f"{path}: aliases and implications have the same columns, and the file name contains neither word (or both); "
+            "give the file with the option for aliases or for implications"
         )
     return "aliases" if "alias" in name else "implications"
 
 
 def _take_tag(row: Row, found: _Collected, tally: Tally) -> None:
-    """Other spellings of a tag, and whether it is deprecated."""
+    """Add the other spellings of a tag, and the tag to the blacklist if it is deprecated."""
     name = tally.name(row.get("name"))
     if not name:
         return
     if _is_true(row.get("is_deprecated")):
-        found.blame(name, DEPRECATED)
+        found.ban(name, DEPRECATED)
     aliases = row.get("aliases")
     for spelling in aliases.split(",") if isinstance(aliases, str) else ():
         if spelling.strip() and (other := tally.name(spelling)):
@@ -233,11 +233,11 @@ def _take_tag(row: Row, found: _Collected, tally: Tally) -> None:
 
 
 def _is_true(value: Any) -> bool:
-    """A flag of JSON, or as databases write it into CSV."""
+    """Return whether a value is true, in JSON or in a database's CSV."""
     return str(value).lower() in ("true", "t", "1")
 
 
-def _spelled(category: str) -> str:
-    """A category given by its name."""
+def _known_category(category: str) -> str:
+    """Return a category given by name; `UNKNOWN_CATEGORY` if no site has it."""
     known = {*CATEGORY_NAMES.values(), *E621_CATEGORY_NAMES.values()}
     return category if category in known else UNKNOWN_CATEGORY

@@ -1,6 +1,6 @@
-"""Named groups of tags, so that what a tagger is said to be weak at, or to care for, is measured.
+"""Named groups of tags that are measured together, to test claims on what a tagger is good or weak at.
 
-A TOML file holds a table a group: `tags`, optional `except`, and what readers are told, `title` and `why`.
+A TOML file has one table per group: `tags`, optional `except`, and the texts `title` and `why` for the report.
 """
 
 import re
@@ -17,7 +17,7 @@ from arena.base.errors import ArenaError, nearest, refuse_twice
 from arena.tags.space import TagSpace
 
 GROUP_KEYS = ("title", "why", "tags", "except")
-"""What the table of a group may hold."""
+"""Keys of a group's table."""
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,11 @@ class TagGroup:
 
     Attributes:
         name: lower-case letters, digits and `_`.
-        title: the name for readers.
-        why: one line on what the group is for; may be empty.
-        tags: names, in which `*` stands for any text, also none. Everything else is meant literally, `?`, `[` and brackets
-            too, which Danbooru's names contain; `*` they never do, since its search uses it likewise.
-        exceptions: names and patterns that are taken out again.
+        title: display name.
+        why: one line on the purpose of the group; may be empty.
+        tags: names or patterns; `*` matches any text, also none. All other characters are literal, including `?` and brackets,
+            which Danbooru's names contain. No Danbooru name contains `*`, because its search uses it as a wildcard too.
+        exceptions: names and patterns that are removed from the group.
     """
 
     name: str
@@ -40,9 +40,9 @@ class TagGroup:
     exceptions: tuple[str, ...] = ()
 
     def members(self, space: TagSpace) -> NDArray[np.int64]:
-        """The columns of the tags that belong to the group; names that the space lacks are passed over.
+        """Return the columns of the tags in the group; names that the space lacks are ignored.
 
-        Returns: int64 (members,), ascending, each once; empty where no tag belongs.
+        Returns: int64 (members,), ascending, unique; may be empty.
 
         >>> group = TagGroup("focus", "Focus", "", ("*_focus", "close-up"), ("text_*",))
         >>> group.members(TagSpace(("animal_focus", "smile", "text_focus", "close-up")))
@@ -56,15 +56,15 @@ def read_tag_groups(path: Path) -> tuple[TagGroup, ...]:
     """Read the groups of a TOML file, in its order.
 
     Raises:
-        ArenaError: no such file, no TOML, no group; or a group of another name than letters, digits and `_`, without tags,
-            with a key that is not known, with a value of another kind, or with a tag listed twice.
+        ArenaError: the file is missing, not TOML, or has no group; or a group has an invalid name, no tags, an unknown key, a
+            value of the wrong type, or a tag twice.
     """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
-        raise ArenaError(f"{path}: no file of tag groups can be read there ({error.strerror})") from None
+        raise ArenaError(f"{path}: cannot read the tag groups ({error.strerror})") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ArenaError(f"{path}: no readable TOML ({error})") from None
+        raise ArenaError(f"{path}: not valid TOML ({error})") from None
     if not content:
         raise ArenaError(f"{path}: no group in it; add a table such as [hats] with tags = ['hat', '*_hat']")
     return tuple(_group(path, name, table) for name, table in content.items())
@@ -73,12 +73,12 @@ def read_tag_groups(path: Path) -> tuple[TagGroup, ...]:
 def _group(path: Path, name: str, table: Any) -> TagGroup:
     where = f"{path}: [{name}]"
     if not re.fullmatch("[a-z0-9_]+", name):
-        raise ArenaError(f"{where}: the name of a group is made of the letters a to z, digits and _")
+        raise ArenaError(f"{where}: the name of a group may contain only the letters a to z, digits and _")
     if not isinstance(table, dict):
-        raise ArenaError(f"{path}: {name} = {table!r} stands outside a group; a group is a table, [{name}]")
+        raise ArenaError(f"{path}: {name} = {table!r} is outside a group; write a group as a table, [{name}]")
     for key in table:
         if key not in GROUP_KEYS:
-            raise ArenaError(f"{where}: {key} is no field of a tag group. {nearest(key, GROUP_KEYS)}")
+            raise ArenaError(f"{where}: a tag group has no key {key}. {nearest(key, GROUP_KEYS)}")
     tags = _names(where, table, "tags")
     if not tags:
         raise ArenaError(f"{where}: no tags; list at least one name or pattern, such as tags = ['hat', '*_hat']")
@@ -87,7 +87,7 @@ def _group(path: Path, name: str, table: Any) -> TagGroup:
 
 
 def _line(where: str, table: Mapping[str, Any], key: str) -> str:
-    """A text on one line; empty where it is left out."""
+    """Return a text of one line; empty if the key is missing."""
     value = table.get(key, "")
     if not isinstance(value, str) or "\n" in value:
         raise ArenaError(f"{where}: {key} = {value!r}; it must be one line of text")
@@ -95,7 +95,7 @@ def _line(where: str, table: Mapping[str, Any], key: str) -> str:
 
 
 def _names(where: str, table: Mapping[str, Any], key: str) -> tuple[str, ...]:
-    """A list of names, each once; empty where it is left out."""
+    """Return a list of unique names; empty if the key is missing."""
     values = table.get(key, [])
     if not isinstance(values, list) or not all(isinstance(value, str) and value for value in values):
         raise ArenaError(f"{where}: {key} = {values!r}; it must be a list of names")
@@ -104,7 +104,7 @@ def _names(where: str, table: Mapping[str, Any], key: str) -> tuple[str, ...]:
 
 
 def _columns(names: Iterable[str], space: TagSpace) -> set[int]:
-    """Columns of the tags that a name or pattern holds for."""
+    """Return the columns of the tags that match a name or pattern."""
     names = tuple(names)
     patterns = "|".join(".*".join(map(re.escape, name.split("*"))) for name in names if "*" in name)
     found = {space.index[name] for name in names if name in space.index}

@@ -1,6 +1,6 @@
-"""Relations between tags: aliases, implications and the blacklist, from rows to resolved graphs.
+"""Relations between tags: aliases, implications and the blacklist, read from rows and resolved.
 
-The order of the rows never matters: conflicts are settled by dates and names, and each is listed as a finding.
+The result does not depend on the order of the rows: conflicts are resolved by date and name, and each is listed as a finding.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,45 +14,45 @@ from arena.base.format import shown
 from arena.tags.rows import LINK_HEADERS, Row, Tally, read_csv, read_rows
 
 MAX_IMPLIED = 20_000_000
-"""Pairs of a tag and one that it implies, all steps taken; Danbooru has some hundred thousand, and so many take gigabytes."""
+"""Largest number of implications after transitive closure; Danbooru has a few hundred thousand, this many take gigabytes."""
 
 
 class Link(NamedTuple):
-    """One row of an export: the antecedent is another name of the consequent, or implies it."""
+    """One row of an export: the antecedent is an alias of the consequent, or implies it."""
 
     antecedent: str
     consequent: str
     when: float = 0.0
-    """Creation in seconds since 1970; 0 where unknown, which is older than any date."""
+    """Creation time in seconds since 1970; 0 if unknown, which counts as the oldest."""
     number: int = 0
-    """Identifier, which grows with time too; 0 where unknown."""
+    """Identifier, which also increases with time; 0 if unknown."""
 
 
 class Resolved(NamedTuple):
-    """Aliases without chains."""
+    """Resolved aliases, without chains."""
 
     canonical: dict[str, str]
-    """Spelling -> canonical name, which is never a spelling itself."""
+    """Spelling -> canonical name; a canonical name is never a key."""
     findings: list[str]
 
 
 class Closed(NamedTuple):
-    """Implications with all their consequences."""
+    """Transitively closed implications."""
 
     implied: dict[str, frozenset[str]]
-    """Canonical name -> every name it implies, itself left out."""
+    """Canonical name -> every name that it implies, except itself."""
     findings: list[str]
 
 
 @dataclass(frozen=True)
 class TagRelations:
-    """What one tag says about another.
+    """Aliases, implications and the blacklist.
 
     Attributes:
-        aliases: spelling -> canonical name, already resolved (no chains).
-        implications: canonical name -> every name it implies, closed transitively.
-        blacklist: canonical name -> why it is no label.
-        findings: what was wrong with the rows and how it was settled, a line each, sorted.
+        aliases: spelling -> canonical name, resolved (no chains).
+        implications: canonical name -> every name it implies, transitively closed.
+        blacklist: canonical name -> why it is not used as a label.
+        findings: faults of the rows and their resolution, one line each, sorted.
     """
 
     aliases: Mapping[str, str] = field(default_factory=dict)
@@ -71,9 +71,12 @@ class TagRelations:
     ) -> "TagRelations":
         """Resolve alias chains, canonicalise implications and the blacklist, and close implications transitively.
 
-        The order of the rows does not matter. Of two aliases for one spelling the newer holds, the alphabetically first where
-        no date is known; a cycle resolves to the name that was aliased first, likewise. Both are told in `findings`, to which
-        those of a reader may be added.
+        The order of the rows does not matter. If a spelling has several aliases, the newest is used, or the alphabetically
+        first of equally new ones. A cycle resolves to the name that was aliased first, with the same rule for ties. Both are
+        listed in `findings`.
+
+        Args:
+            findings: findings of the reader, to be included.
 
         >>> r = TagRelations.of(aliases=[("pup", "doggy"), ("doggy", "dog")], implications=[("doggy", "animal")])
         >>> sorted(r.close(["pup"]))
@@ -94,10 +97,10 @@ class TagRelations:
 
     @classmethod
     def read(cls, folder: Path) -> "TagRelations":
-        """Read `tag_aliases.csv`, `tag_implications.csv` and `tag_blacklist.csv`; an absent file is an empty one.
+        """Read `tag_aliases.csv`, `tag_implications.csv` and `tag_blacklist.csv`; a missing file counts as empty.
 
-        The first two have Danbooru's columns `antecedent_name,consequent_name,status`, of which only `active` rows
-        count (aliases may have `old,new` instead); the last has `name,reason`.
+        The first two have Danbooru's columns `antecedent_name,consequent_name,status`, or `old,new` for aliases; only rows with
+        status `active` or without a status are used. The last has `name,reason`.
         """
         aliases, wrong = _read_relation(folder / "tag_aliases.csv")
         implications, more = _read_relation(folder / "tag_implications.csv")
@@ -110,22 +113,23 @@ class TagRelations:
         )
 
     def canonical(self, name: str) -> str:
-        """The name that stands for this spelling; itself where no alias is known."""
+        """Return the canonical name of a spelling; the spelling itself if it has no alias."""
         return self.aliases.get(name, name)
 
     def close(self, names: Iterable[str]) -> set[str]:
-        """Canonical names of one image with everything they imply, less the blacklist.
+        """Return the canonical names of one image's tags and all that they imply, without the blacklist.
 
-        What a blacklisted tag implies stays.
+        Names that a blacklisted tag implies are kept.
         """
         direct = {self.canonical(name) for name in names}
         implied = {general for name in direct for general in self.implications.get(name, ())}
         return (direct | implied) - self.blacklist.keys()
 
     def about(self, names: Iterable[str]) -> "TagRelations":
-        """What matters for some canonical tags and those they imply: what implies them, and every other spelling of all.
+        """Return the subset of the relations that is relevant for some canonical tags.
 
-        Of the blacklist it keeps what is among these, so that closing their images again changes nothing.
+        Kept are the tags, the tags that they imply, the tags that imply any of these, and all aliases and blacklist entries of
+        these. So closing the images of `names` again changes nothing.
         """
         direct = set(names)
         wanted = direct.union(*(self.implications.get(name, ()) for name in direct))
@@ -142,12 +146,13 @@ class TagRelations:
 def read_aliases(path: Path) -> dict[str, str]:
     """Read a file of renamed tags: CSV, gzipped or not, with the columns `antecedent_name,consequent_name` or `old,new`.
 
-    Other columns are allowed. Of rows with a `status` only the active ones count.
+    Other columns are ignored, except that rows with a `status` other than `active` are skipped.
 
-    Returns: old name -> new name, chains followed to their end.
+    Returns: old name -> new name, with chains resolved.
 
     Raises:
-        ArenaError: no such file, damaged, other columns, a row without two names, an old name with two new ones, or a cycle.
+        ArenaError: the file is missing or damaged, has other columns, a row without two names, an old name with two new names,
+            or a cycle.
     """
     tally, renamed = Tally(path), dict[str, str]()
     for link in read_links(path, tally):
@@ -160,15 +165,15 @@ def read_aliases(path: Path) -> dict[str, str]:
     resolved = resolve_aliases(Link(*names) for names in renamed.items())
     for finding in resolved.findings:
         if "in a cycle" in finding:
-            raise ArenaError(f"{path}: {finding.partition(';')[0]}; leave out the row of the name that stays")
+            raise ArenaError(f"{path}: {finding.partition(';')[0]}; remove the row of the name to keep")
     return resolved.canonical
 
 
 def read_links(path: Path, tally: Tally) -> Iterator[Link]:
-    """The active links of a file with the columns of `LINK_HEADERS`; a row that lacks a name is counted.
+    """Yield the active links of a file with the columns of `LINK_HEADERS`; rows without two names are counted as bad.
 
     Raises:
-        ArenaError: no such file, damaged, or other columns.
+        ArenaError: the file is missing or damaged, or has other columns.
     """
     for row in read_rows(path, tally):
         if not is_link(row):
@@ -179,12 +184,12 @@ def read_links(path: Path, tally: Tally) -> Iterator[Link]:
 
 
 def is_link(row: Row) -> bool:
-    """Whether a row has the columns of a link."""
+    """Return whether a row has the columns of a link."""
     return any(set(columns) <= row.keys() for columns in LINK_HEADERS)
 
 
 def active_link(row: Row, tally: Tally) -> Link | None:
-    """The link in a row with the columns of `LINK_HEADERS`; None where it was turned down, is undecided, or lacks a name."""
+    """Return the link of a row with the columns of `LINK_HEADERS`; None if it is not active or lacks a name."""
     if str(row.get("status") or "active") != "active":
         return None
     first, second = next(columns for columns in LINK_HEADERS if set(columns) <= row.keys())
@@ -194,7 +199,7 @@ def active_link(row: Row, tally: Tally) -> Link | None:
 
 
 def link_of(row: Mapping[str, Any]) -> Link:
-    """The link in a row with `antecedent_name`, `consequent_name` and, where it is known, `created_at` and `id`.
+    """Return the link of a row with `antecedent_name` and `consequent_name`, and optional `created_at`, `updated_at` and `id`.
 
     >>> link_of({"antecedent_name": "pup", "consequent_name": "dog", "created_at": "1970-01-01T00:01:00Z", "id": "7"})
     Link(antecedent='pup', consequent='dog', when=60.0, number=7)
@@ -209,13 +214,13 @@ def link_of(row: Mapping[str, Any]) -> Link:
 
 
 def resolve_aliases(links: Iterable[Link]) -> Resolved:
-    """Follow every alias to its end.
+    """Resolve chains of aliases.
 
-    Of several targets of one spelling the newest row's holds, or the alphabetically first of equally new ones. In a cycle
-    the name whose own alias is the oldest stands for all, or the alphabetically first of equally old ones.
+    If a spelling has several targets, the newest row is used, or the alphabetically first of equally new ones. In a cycle the
+    canonical name is the one whose own alias is the oldest, or the alphabetically first of equally old ones.
 
     >>> resolve_aliases([Link("pup", "doggy"), Link("doggy", "dog"), Link("pup", "puppy")])
-    Resolved(canonical={'doggy': 'dog', 'pup': 'dog'}, findings=['alias pup: leads to doggy, puppy; doggy holds'])
+    Resolved(canonical={'doggy': 'dog', 'pup': 'dog'}, findings=['alias pup: leads to doggy, puppy; doggy is used'])
     """
     rows: dict[str, set[Link]] = {}
     findings: list[str] = []
@@ -228,19 +233,17 @@ def resolve_aliases(links: Iterable[Link]) -> Resolved:
     for spelling, link in direct.items():
         if len(targets := {one.consequent for one in rows[spelling]}) > 1:
             named = ", ".join(map(shown, sorted(targets)))
-            findings.append(f"alias {shown(spelling)}: leads to {named}; {shown(link.consequent)} holds")
+            findings.append(f"alias {shown(spelling)}: leads to {named}; {shown(link.consequent)} is used")
     ends = _ends(direct, findings)
     canonical = {spelling: ends[spelling] for spelling in sorted(direct) if ends[spelling] != spelling}
     return Resolved(canonical, sorted(set(findings)))
 
 
 def close_implications(links: Iterable[Link], canonical: Mapping[str, str]) -> Closed:
-    """Read every implication by canonical names, and add what follows from it in any number of steps.
-
-    Names in a cycle imply each other.
+    """Replace names by canonical names and close the implications transitively; names in a cycle imply each other.
 
     Raises:
-        ArenaError: more than `MAX_IMPLIED` pairs follow.
+        ArenaError: the closure has more than `MAX_IMPLIED` pairs.
 
     >>> closed = close_implications([Link("puppy", "doggy"), Link("dog", "animal")], {"doggy": "dog"})
     >>> sorted(closed.implied["puppy"])
@@ -250,12 +253,12 @@ def close_implications(links: Iterable[Link], canonical: Mapping[str, str]) -> C
     findings: list[str] = []
     for link in links:
         source, target = (canonical.get(name, name) for name in link[:2])
-        told = f"implication {shown(link.antecedent)} -> {shown(link.consequent)}"
+        row = f"implication {shown(link.antecedent)} -> {shown(link.consequent)}"
         if source == target:
-            findings.append(f"{told}: both are {shown(source)}; left out")
+            findings.append(f"{row}: both are {shown(source)}; left out")
             continue
         if (source, target) != link[:2]:
-            findings.append(f"{told}: names an alias; read as {shown(source)} -> {shown(target)}")
+            findings.append(f"{row}: names an alias; read as {shown(source)} -> {shown(target)}")
         edges.setdefault(source, set()).add(target)
     implied: dict[str, frozenset[str]] = {}
     pairs = 0
@@ -264,7 +267,7 @@ def close_implications(links: Iterable[Link], canonical: Mapping[str, str]) -> C
         pairs += len(implied[name])
         if pairs > MAX_IMPLIED:
             raise ArenaError(
-                f"implications: more than {MAX_IMPLIED:,} follow from them; is that a file of implications?"
+                f"implications: more than {MAX_IMPLIED:,} follow by closure; check that the file contains implications"
             )
     findings += (f"implications in a cycle: {cycle}; each implies the others" for cycle in _cycles(implied))
     return Closed({name: names - {name} for name, names in implied.items()}, sorted(set(findings)))
@@ -275,7 +278,7 @@ def _newest_first(link: Link) -> tuple[float, int, str]:
 
 
 def _ends(direct: Mapping[str, Link], findings: list[str]) -> dict[str, str]:
-    """Where each chain of aliases ends."""
+    """Return the last name of each chain of aliases; add a finding for each cycle."""
     ends: dict[str, str] = {}
     for start in direct:
         place: dict[str, int] = {}
@@ -287,13 +290,13 @@ def _ends(direct: Mapping[str, Link], findings: list[str]) -> dict[str, str]:
         if name in place:
             cycle = list(place)[place[name] :]
             end = min(cycle, key=lambda one: (direct[one].when, direct[one].number, one))
-            findings.append(f"aliases in a cycle: {', '.join(map(shown, sorted(cycle)))}; {shown(end)} stands for all")
+            findings.append(f"aliases in a cycle: {', '.join(map(shown, sorted(cycle)))}; {shown(end)} is used for all")
         ends |= dict.fromkeys(place, end)
     return ends
 
 
 def _reachable(name: str, edges: Mapping[str, set[str]]) -> set[str]:
-    """Every name that follows from one, in any number of steps; itself only where a cycle leads back."""
+    """Return every name that one implies in any number of steps; itself only if it is in a cycle."""
     found: set[str] = set()
     queue = [name]
     while queue:
@@ -304,17 +307,17 @@ def _reachable(name: str, edges: Mapping[str, set[str]]) -> set[str]:
 
 
 def _cycles(implied: Mapping[str, frozenset[str]]) -> Iterator[str]:
-    """The names of each cycle; a name that follows from itself is in one."""
-    told: set[str] = set()
+    """Yield the names of each cycle; a name that implies itself is in one."""
+    found: set[str] = set()
     for name, names in implied.items():
-        if name in names and name not in told:
+        if name in names and name not in found:
             cycle = sorted(other for other in names if name in implied.get(other, ()))
-            told |= set(cycle)
+            found |= set(cycle)
             yield ", ".join(map(shown, cycle))
 
 
 def _seconds(text: str) -> float:
-    """An ISO date and time, UTC where it names no zone, in seconds since 1970; 0 for any other text."""
+    """Return an ISO date and time in seconds since 1970, as UTC if it has no zone; 0 for any other text."""
     try:
         moment = datetime.fromisoformat(text.removesuffix(" UTC"))
     except ValueError:
@@ -323,7 +326,7 @@ def _seconds(text: str) -> float:
 
 
 def _read_relation(path: Path) -> tuple[list[Link], list[str]]:
-    """The active links of a file, and a line about the rows that lack a name; an absent file has none."""
+    """Return the active links of a file, and a finding on bad rows; both empty if the file is missing."""
     tally = Tally(path)
     links = list(read_links(path, tally)) if path.exists() else []
     return links, tally.findings()

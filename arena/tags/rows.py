@@ -1,6 +1,6 @@
-"""Rows of a file about tags, whatever its format: JSON lines, one JSON array, CSV with or without a header; gzipped or not.
+"""Reads rows of a file about tags: JSON lines, one JSON array, or CSV with or without a header; gzipped or not.
 
-The format is told by the content, not by the suffix. A row that cannot be read is counted, and the first one is named.
+The format is detected from the content, not from the suffix. Rows that cannot be read are counted, and the first is named.
 """
 
 import csv
@@ -19,33 +19,33 @@ from arena.base.errors import ArenaError
 from arena.base.format import shown
 
 TAG_LIST_HEADER = ("name", "category", "post_count", "aliases")
-"""What the columns of a tag-complete CSV are; the file itself has no header. Its aliases stand in one cell, with commas."""
+"""Columns of a tag-complete CSV, which has no header. Its aliases are in one cell, separated by commas."""
 
 LINK_HEADERS = (("antecedent_name", "consequent_name"), ("old", "new"))
-"""The columns of a relation of two tags: those of Danbooru and e621, and short ones, which are aliases."""
+"""Columns of a relation between two tags: those of Danbooru and e621, and the short form, which is for aliases only."""
 
 LONGEST_LINE = 1 << 20
-"""Characters of a line; what comes after is passed over, so that a hostile file cannot fill the memory."""
+"""Largest number of characters of a line; the rest is skipped, so that a hostile file cannot fill the memory."""
 
 LARGEST_ARRAY = 64 << 20
-"""Characters of a JSON array, which has to be read at once."""
+"""Largest number of characters of a JSON array, which has to be read at once."""
 
 _UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-"""Control characters, line separators and surrogates, which no site has in a name."""
+"""Control characters, line separators and surrogates; no site has them in a name."""
 
 Row = Mapping[str, Any]
-"""Cells by name of the column; text in a CSV, any value in JSON."""
+"""Cells by column name; text from CSV, any value from JSON."""
 
 
 @dataclass
 class Tally:
-    """What became of the rows of one file.
+    """Counts the rows of one file, and those that could not be used.
 
     Attributes:
-        path: of the file.
-        rows: how many were read, good or bad.
-        bad: how many of them could not be used.
-        first: where the first bad one stands and what is wrong with it.
+        path: path of the file.
+        rows: number of rows read, good or bad.
+        bad: number of rows that could not be used.
+        first: position and fault of the first bad row.
     """
 
     path: Path
@@ -54,16 +54,16 @@ class Tally:
     first: str = ""
 
     def refuse(self, reason: str) -> None:
-        """Count the present row as bad."""
+        """Count the current row as bad."""
         self.bad += 1
         self.first = self.first or f"row {self.rows}: {reason}"
 
     def findings(self) -> list[str]:
-        """A line where rows are bad."""
+        """Return a line on the bad rows; empty if there are none."""
         return [f"{self.path.name}: {self.bad} of {self.rows} rows left out; {self.first}"] if self.bad else []
 
     def name(self, value: Any) -> str:
-        """A cell as the name of a tag; empty, and counted as bad, where it cannot be one."""
+        """Return a cell as the name of a tag; if it cannot be one, count the row as bad and return an empty string."""
         fault = _fault(value)
         if fault:
             self.refuse(fault)
@@ -71,10 +71,10 @@ class Tally:
 
 
 def read_csv(path: Path, required: tuple[str, ...]) -> list[dict[str, str]]:
-    """Rows of a CSV file as text, so that a tag called `nan` stays one; an absent file has none.
+    """Read the rows of a CSV file as text, so that a tag named `nan` stays text; a missing file has no rows.
 
     Raises:
-        ArenaError: a required column is missing, or the file is no CSV.
+        ArenaError: a required column is missing, or the file is not CSV.
     """
     if not path.exists():
         return []
@@ -86,18 +86,18 @@ def read_csv(path: Path, required: tuple[str, ...]) -> list[dict[str, str]]:
                 raise ArenaError(f"{path}: no column {', '.join(missing)}; its header is {reader.fieldnames}")
             return list(reader)
     except (UnicodeDecodeError, csv.Error) as error:
-        raise ArenaError(f"{path}: no readable CSV in UTF-8 ({error})") from None
+        raise ArenaError(f"{path}: not valid CSV in UTF-8 ({error})") from None
 
 
 def read_rows(path: Path, tally: Tally, *, header: tuple[str, ...] = ()) -> Iterator[Row]:
-    """The rows of a file, one after the other.
+    """Yield the rows of a file.
 
     Args:
-        tally: counts what cannot be read.
-        header: names of the columns where the file has none that is known; empty refuses such a file.
+        tally: counts the rows, and those that cannot be read.
+        header: column names for a CSV without a known header; empty rejects such a file.
 
     Raises:
-        ArenaError: no such file, a damaged archive, or no format that is known.
+        ArenaError: the file is missing, damaged or of unknown format.
     """
     try:
         with _text(path) as file:
@@ -116,7 +116,7 @@ def read_rows(path: Path, tally: Tally, *, header: tuple[str, ...] = ()) -> Iter
 
 
 def _text(path: Path) -> IO[str]:
-    """The text of a file, unpacked where it is gzipped; bytes that are no UTF-8 become surrogates, which no name has."""
+    """Open a file as text, decompressed if gzipped; bytes that are not UTF-8 become surrogates, which no name contains."""
     with path.open("rb") as file:
         packed = file.read(2) == b"\x1f\x8b"
     raw: Any = gzip.open(path) if packed else path.open("rb")  # noqa: SIM115  # the text closes it
@@ -124,7 +124,7 @@ def _text(path: Path) -> IO[str]:
 
 
 def _lines(file: IO[str]) -> Iterator[str]:
-    """The lines of a file, each cut where it is too long; a cut one fails to parse, and is counted for it."""
+    """Yield the lines of a file, cut at `LONGEST_LINE`."""
     while line := file.readline(LONGEST_LINE):
         yield line
         while len(line) == LONGEST_LINE and not line.endswith("\n"):
@@ -139,7 +139,7 @@ def _json_lines(file: IO[str], tally: Tally) -> Iterator[Row]:
         try:
             row = json.loads(line)
         except (ValueError, RecursionError):
-            tally.refuse("no JSON")
+            tally.refuse("not JSON")
             continue
         yield from _only_objects([row], tally)
 
@@ -148,12 +148,12 @@ def _json_array(file: IO[str], tally: Tally) -> Iterator[Row]:
     text = file.read(LARGEST_ARRAY + 1)
     if len(text) > LARGEST_ARRAY:
         raise ArenaError(
-            f"{tally.path}: a JSON array over {LARGEST_ARRAY >> 20} MiB; write it as JSON lines, one row a line"
+            f"{tally.path}: a JSON array over {LARGEST_ARRAY >> 20} MiB; write it as JSON lines, one row per line"
         )
     try:
         rows = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ArenaError(f"{tally.path}: no readable JSON ({error}); fetch it again") from None
+        raise ArenaError(f"{tally.path}: not valid JSON ({error}); fetch it again") from None
     for row in rows:
         tally.rows += 1
         yield from _only_objects([row], tally)
@@ -164,11 +164,11 @@ def _only_objects(rows: Iterable[Any], tally: Tally) -> Iterator[Row]:
         if isinstance(row, dict):
             yield row
         else:
-            tally.refuse("no object with names")
+            tally.refuse("not a JSON object")
 
 
 def _csv_rows(file: IO[str], tally: Tally, header: tuple[str, ...]) -> Iterator[Row]:
-    """Rows of a CSV by its header, as the tag-complete list that has none, or by the one given."""
+    """Yield the rows of a CSV with a known header, of a tag-complete list, or with the columns `header`."""
     reader = csv.reader(_lines(file))
     first = next((cells for cells in _cells(reader, tally) if cells), [])
     names: tuple[str, ...]
@@ -180,8 +180,9 @@ def _csv_rows(file: IO[str], tally: Tally, header: tuple[str, ...]) -> Iterator[
         names, rows = header, [first]
     else:
         raise ArenaError(
-            f"{tally.path}: its first row is {shown(','.join(first))!r}; known are CSV with antecedent_name,consequent_name, "
-            "old,new or name,..., tag-complete lists (name,category,count,aliases), and JSON lines of these"
+            f"{tally.path}: unknown format, its first row is {shown(','.join(first))!r}; give CSV with "
+            "antecedent_name,consequent_name, old,new or name,..., a tag-complete list (name,category,count,aliases), or JSON "
+            "lines with these keys"
         )
     tally.rows = len(rows)
     for cells in chain(rows, _cells(reader, tally)):
@@ -190,7 +191,7 @@ def _csv_rows(file: IO[str], tally: Tally, header: tuple[str, ...]) -> Iterator[
 
 
 def _cells(reader: Iterator[list[str]], tally: Tally) -> Iterator[list[str]]:
-    """The rows of a CSV reader, which can go on after one that it refuses."""
+    """Yield the rows of a CSV reader; a row that it cannot parse is counted as bad."""
     while True:
         try:
             cells = next(reader)
@@ -205,15 +206,15 @@ def _cells(reader: Iterator[list[str]], tally: Tally) -> Iterator[list[str]]:
 
 
 def _is_number(text: str) -> bool:
-    """Whether a cell is a whole number."""
+    """Return whether a cell is an integer."""
     digits = text.strip().removeprefix("-")
     return digits.isascii() and digits.isdecimal()
 
 
 def _fault(value: Any) -> str:
-    """Why a cell is no name of a tag; empty where it is one."""
+    """Return why a cell cannot be the name of a tag; empty if it can."""
     if not isinstance(value, str) or not value.strip():
         return "a name is missing"
     if _UNFIT.search(value.strip()):
-        return "a name with control characters, or bytes that are no UTF-8"
+        return "a name with control characters, or bytes that are not UTF-8"
     return ""

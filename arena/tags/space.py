@@ -1,4 +1,4 @@
-"""Tag spaces: ordered names with categories, and how one maps to another."""
+"""Tag spaces: ordered tag names with categories, and the mapping from one to another."""
 
 import hashlib
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ CATEGORY_NAMES: Mapping[int, str] = {
     5: "meta",
     9: "rating",
 }
-"""Danbooru's category numbers, with 9 as SmilingWolf's files add it."""
+"""Danbooru's category numbers, and 9, which SmilingWolf's files add."""
 
 E621_CATEGORY_NAMES: Mapping[int, str] = {
     0: "general",
@@ -32,26 +32,26 @@ E621_CATEGORY_NAMES: Mapping[int, str] = {
     7: "meta",
     8: "lore",
 }
-"""e621's category numbers: 5 means another thing than on Danbooru."""
+"""e621's category numbers; 5 is `species`, which is `meta` on Danbooru."""
 
 VENDOR_CATEGORIES = ("style", "year", "quality", "model")
-"""Further categories that taggers (Camie, PixAI, cl_tagger) tell by name."""
+"""Further categories that taggers (Camie, PixAI, cl_tagger) give by name."""
 
 UNKNOWN_CATEGORY = "general"
-"""The category of a tag whose tagger and dataset know none; JoyTag's list has no categories."""
+"""Category of a tag if neither tagger nor dataset has one; JoyTag's tag list has no categories."""
 
 
 @dataclass(frozen=True)
 class TagSpace:
-    """Ordered tag names: what the columns of a score matrix mean.
+    """Ordered tag names: the columns of a score matrix.
 
     Attributes:
-        names: one a column, unique.
-        categories: one a name (`general`, `character`, ...), or None where the source has none.
-        counts: training images a tag, or None where unknown.
+        names: one per column, unique.
+        categories: one per name (`general`, `character`, ...), or None if the source has none.
+        counts: number of training images per tag, or None if unknown.
 
     Raises:
-        ArenaError: no tag, an empty name, a name twice, or lengths that disagree.
+        ArenaError: there is no tag, an empty name, a name twice, or the lengths differ.
     """
 
     names: tuple[str, ...]
@@ -60,9 +60,9 @@ class TagSpace:
 
     def __post_init__(self) -> None:
         if not self.names:
-            raise ArenaError("tag list: no tag in it")
+            raise ArenaError("tag list: it has no tag")
         if not all(self.names):
-            raise ArenaError(f"tag list: the name in place {self.names.index('')} is empty")
+            raise ArenaError(f"tag list: the name at index {self.names.index('')} is empty")
         refuse_twice("tag list", "tag", self.names)
         for what, column in (("categories", self.categories), ("counts", self.counts)):
             if column is not None and len(column) != len(self.names):
@@ -77,20 +77,20 @@ class TagSpace:
         return {name: column for column, name in enumerate(self.names)}
 
     def category(self, column: int) -> str:
-        """The category of a column, `UNKNOWN_CATEGORY` where the source has none."""
+        """Return the category of a column; `UNKNOWN_CATEGORY` if the source has none."""
         return self.categories[column] if self.categories else UNKNOWN_CATEGORY
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 over the names in order, in hexadecimal: two models with one digest have the same columns."""
+        """SHA-256 of the names in order, in hexadecimal; models with the same digest have the same columns."""
         return hashlib.sha256("\n".join(self.names).encode()).hexdigest()
 
 
 def project(source: TagSpace, target: TagSpace, relations: TagRelations) -> NDArray[np.int64]:
-    """For each target tag the source column that means it, or -1.
+    """Return for each target tag the matching source column, or -1.
 
-    A column matches by its own spelling or by its canonical one. Where several do, the exact spelling wins, then the first
-    column: scores are never added up or chosen by their outcome.
+    A column matches by its exact or its canonical name. If several match, the exact name wins, then the first column; scores
+    are never summed or selected by value.
 
     Returns: int64 (len(target),).
 

@@ -142,7 +142,7 @@ def test_most_public_taggers_are_pinned_to_a_commit() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("name = ", "no readable TOML"),
+        ("name = ", "not valid TOML"),
         ('adapter = "joytag"\nfiles = ["a"]', "no name; add it"),
         (CARD + 'adaptor = "x"', "adaptor is not a field of a card. Did you mean adapter?"),
         (CARD.replace('"joytag"', '"tensorflow"'), "adapter = 'tensorflow'; allowed: joytag, onnx, timm"),

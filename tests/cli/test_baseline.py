@@ -43,7 +43,7 @@ def test_set_show_and_history(make_run: MakeRun, tmp_path: Path, capsys: pytest.
     assert {row["tag"] for row in json.loads(out)} == {None, "dog"}
     assert (tmp_path / "deep/h.html").read_text().startswith("<!doctype html>")
     code, _, err = arena("baseline", "history", "--figure", "f3", *home, capsys=capsys)
-    assert (code, "--figure f3: no metric of a tag" in err) == (2, True)
+    assert (code, "--figure f3: not a per-tag metric" in err) == (2, True)
 
 
 def test_a_changed_baseline_is_shown_and_is_exit_2(

@@ -130,7 +130,7 @@ def test_bad_input_is_one_line_and_exit_2(
     for arguments, message in [
         (["run", "-m", "joytga"], "Did you mean joytag"),
         (["run", "-d", "dmeo"], "Did you mean demo?"),
-        (["run", "-m", f"x={joytag_folder}"], "no readable weights"),
+        (["run", "-m", f"x={joytag_folder}"], "weights not readable"),
         (["run", "-m", ","], "no model is named"),
         (["rnu"], "Did you mean run?"),
         (["run", "--batch-size", "0"], "neither auto nor a whole number from 1 to 65536"),
@@ -153,7 +153,7 @@ def test_bad_input_is_one_line_and_exit_2(
         ([*score, "--scores", f"m={scores}", "--slices", "ratign"], "--slices ratign: the images have no such column"),
         (
             [*score, "--scores", f"m={scores}", "--tag-groups", tmp_path / "none"],
-            "no file of tag groups can be read there",
+            "cannot read the tag groups",
         ),
         ([*score, "--scores", f"m={scores}", "--bootstrap", "-1"], "-1 is not in the range"),
         ([*score, "--scores", f"m={scores}", "--convention", "joytga"], "'joytga' is not one of"),
@@ -204,14 +204,14 @@ def test_a_configuration_file_gives_defaults_and_is_checked(tmp_path: Path, caps
     code, out, _ = arena("score", "-C", config, "-o", tmp_path / "run", capsys=capsys)
     assert (code, "0.9" in out) == (0, True)
     for text, message in [
-        ("min_positive = 3", "min_positive is no option of score. Did you mean min_positives?"),
-        ("[scroe]\nmin_positives = 3", "scroe is no option of score"),
-        ("[threshold]\nm = 0.5", "threshold is no option of score"),
-        ("score = 3", "score is no option of score"),
+        ("min_positive = 3", "score has no option min_positive. Did you mean min_positives?"),
+        ("[scroe]\nmin_positives = 3", "score has no option scroe"),
+        ("[threshold]\nm = 0.5", "score has no option threshold"),
+        ("score = 3", "score has no option score"),
         ("min_positives = 1.5", "'1.5' is not a valid integer"),
         ("min_positives = [1]", "give either --truth"),
         ("min_positives = true", "'True' is not a valid integer"),
-        ("x = ", "no readable TOML"),
+        ("x = ", "not valid TOML"),
     ]:
         config.write_text(text)
         code, _, err = arena("score", "-C", config, "--scores", f"m={scores}", "-o", tmp_path / "r", capsys=capsys)

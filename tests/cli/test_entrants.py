@@ -98,14 +98,14 @@ def test_every_verb_of_scores_takes_scores_and_models(call: Call, onnx_folder: W
         ("", "names nothing; name RUN"),
         ("=old", "no name before the ="),
         ("was=", "no path after the ="),
-        ("old:", "no name behind the colon"),
+        ("old:", "no name after the colon"),
         ("two:c", "two: no model is called 'c' in it. Known: a, b."),
         ("joytga-demo", "Did you mean joytag-demo"),
         ("runs/none:a", "no such file or folder; name RUN"),
         ("was=none", "no such file or folder: none"),
         ("C:\\runs\\old", "no such file or folder"),
         ("@baseline:v-2", "no baseline is called 'v-2'. Did you mean v-1?"),
-        ("@baselin", "a word that begins with @ is @baseline"),
+        ("@baselin", "a name with @ at its start must be @baseline"),
         (".", "no finished run in it"),
     ],
 )
@@ -135,7 +135,7 @@ def test_a_verb_of_scores_refuses_a_published_file(call: Call, verb: str) -> Non
     for entrant in ("old/full-metrics/a.txt", "was=old/full-metrics/a.txt"):
         code, _, err = call(verb, entrant)
         assert (code, len(err.strip().splitlines())) == (2, 1)
-        assert f"{entrant}: a published file holds no scores of single images; arena " in err
+        assert f"{entrant}: a published file holds no scores per image; arena " in err
         assert f"{verb} takes RUN, RUN:MODEL, CARD, NAME=PATH (a model's folder, scores, a run) or @baseline" in err
 
 
@@ -143,7 +143,7 @@ def test_a_verb_of_scores_refuses_a_published_file(call: Call, verb: str) -> Non
 def test_published_refuses_what_has_no_metrics_yet(call: Call, entrant: str) -> None:
     code, _, err = call("published", entrant)
     assert (code, len(err.strip().splitlines())) == (2, 1)
-    assert f"{entrant}: its metrics are not known before arena run or arena score" in err
+    assert f"{entrant}: it has no metrics yet; score it with arena run or arena score" in err
 
 
 def test_published_tells_metrics_of_a_run_as_of_the_file_that_it_wrote(call: Call) -> None:
@@ -164,7 +164,7 @@ def test_a_published_file_is_shown_beside_what_is_compared(call: Call) -> None:
     assert found.models == ["a-old", "a-new"]
     assert [one["name"] for one in found.summary["published"]] == ["theirs"]
     code, _, err = call("compare", "theirs=old/full-metrics/a.txt")
-    assert (code, "published files hold no scores; name a run" in err) == (2, True)
+    assert (code, "published files hold no scores; add a run" in err) == (2, True)
 
 
 def test_a_run_stands_for_all_its_models_in_compare_and_for_one_elsewhere(call: Call) -> None:
@@ -205,7 +205,7 @@ def test_a_run_against_a_published_file_is_judged_at_the_threshold_of_the_option
     content = json.loads(Path("out/check.json").read_text())
     assert content["candidate"]["threshold"] == "0.8"
     code, _, err = call("check", text, "-t", "theirs=0.8")
-    assert (code, "is a published file, whose metrics are known at its own thresholds only" in err) == (2, True)
+    assert (code, "is a published file, whose metrics are known only at its own thresholds" in err) == (2, True)
 
 
 @pytest.mark.parametrize(
@@ -228,7 +228,7 @@ def test_parity_reads_a_run_at_its_own_threshold(call: Call) -> None:
     code, out, _ = call("parity", "old", "--json")
     told = json.loads(out)
     assert (code, told["parity"]["a"], told["parity"]["b"]) == (1, "a-new", "a-old")
-    assert "their thresholds differ; decisions are taken at each one's own" in told["notes"]
+    assert "the thresholds differ; the decisions of each model use its own" in told["notes"]
 
 
 def test_bisect_tells_runs_of_one_model_apart_by_their_folders(call: Call) -> None:

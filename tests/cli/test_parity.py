@@ -59,7 +59,7 @@ def test_bad_input_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
     for arguments, message in [
         (["wd14-demo", "-d", "demo"], "1 entrant is named; name two"),
         (["wd14-demo", "wd14-demo", "-d", "demo"], "is named twice"),
-        (["wd14-demo", "joytag-demo"], "give either --images FOLDER or --dataset NAME"),
+        (["wd14-demo", "joytag-demo"], "set either --images FOLDER or --dataset NAME"),
         (["wd14-demo", "joytga-demo", "-d", "demo"], "Did you mean joytag-demo"),
         (["--scores", f"a={scores}", "-d", "demo"], "1 entrant is named; name two"),
         (["--scores", f"a={scores}", "--scores", f"b={tmp_path / 'none'}"], "no such file"),
@@ -76,7 +76,7 @@ def test_two_files_of_scores_need_no_model(tmp_path: Path, capsys: pytest.Captur
     np.savez(scores, scores=np.full((2, 1), 0.5, np.float32), tags=np.array(["x"]), image_ids=np.array(["1", "2"]))
     code, out, _ = arena("parity", "--scores", f"a={scores}", "--scores", f"b={scores}", capsys=capsys)
     assert code == 0
-    assert "every one is constant" in out
+    assert "all are constant" in out
 
 
 def test_odd_names_are_shown_as_they_are(port: Port, pictures: Path, tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def test_the_step_counts_what_was_done(drawn_dataset: Path) -> None:
     assert min(renamed, taken, added) > 0
     assert (step["kept"], step["dropped"]) == (40, 0)
     assert step["why"].startswith(
-        f"{renamed} labels renamed by aliases, {added} added by implications, {taken} taken out by the blacklist"
+        f"{renamed} labels renamed by aliases, {added} added by implications, {taken} removed by the blacklist"
     )
 
 
@@ -102,7 +102,7 @@ def test_a_path_out_of_the_folder_is_refused_and_nothing_is_left(drawn_dataset: 
 
 def test_a_folder_that_is_there_is_never_touched(drawn_dataset: Path) -> None:
     before = read(drawn_dataset)
-    with pytest.raises(ArenaError, match="is there already"):
+    with pytest.raises(ArenaError, match="exists already"):
         write_canonical(before, canonicalise(before, RELATIONS), drawn_dataset)
 
 

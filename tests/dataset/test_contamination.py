@@ -127,7 +127,7 @@ def test_hashes_are_read_as_integers_of_either_sign_and_as_text(form: str) -> No
 @pytest.mark.parametrize("bad", [["zz", "1"], [1.5e19, 3.0], ["1" * 17, "1"], [["a"], "1"]])
 def test_a_hash_that_is_none_is_one_clear_line(bad: list[Any]) -> None:
     with pytest.raises(
-        ArenaError, match=r"set: images\.parquet has a phash that is no hash of 64 bits; write integers"
+        ArenaError, match=r"set: images\.parquet has a phash that is not a hash of 64 bits; write integers"
     ):
         find(heldout(phash=pd.Series(bad)), make_index(1, phash=[HALF]))
 

@@ -51,13 +51,13 @@ why = "truncated"
 name = "representative"
 kept = 6
 dropped = 2
-why = "not a random sample: 3 images so that every tag has 2 where there are so many, then 3 at random; seed 1"
+why = "not a random sample: 3 images chosen so that every tag has 2 (or all, if it has fewer), then 3 at random; seed 1"
 
 [[steps]]
 name = "min_images"
 kept = 6
 dropped = 0
-why = "no labels, as fewer than 2 images carry them: 1 (rare); images without any label left: 2"
+why = "tags removed, because fewer than 2 images carry them: 1 (rare); images left without a label: 2"
 
 [[files]]
 name = "tags.csv"
@@ -164,14 +164,14 @@ def test_another_set_is_never_overwritten(tmp_path: Path) -> None:
     source = make_source(tmp_path / "source")
     frozen(source, tmp_path / "frozen")
     before = contents(tmp_path / "frozen")
-    with pytest.raises(ArenaError, match="it holds another set"):
+    with pytest.raises(ArenaError, match="it holds another dataset"):
         frozen(source, tmp_path / "frozen", Selection(sample=3))
-    with pytest.raises(ArenaError, match="it holds another set"):
+    with pytest.raises(ArenaError, match="it holds another dataset"):
         frozen(source, tmp_path / "frozen", name="other")
     assert contents(tmp_path / "frozen") == before
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes/mine.txt").write_text("mine")
-    with pytest.raises(ArenaError, match="exists and is no frozen dataset"):
+    with pytest.raises(ArenaError, match="exists and is not a frozen dataset"):
         frozen(source, tmp_path / "notes")
     assert contents(tmp_path / "notes") == {"mine.txt": b"mine"}
     for place in ("source", "source/images/frozen", "."):
@@ -215,7 +215,7 @@ def test_a_damaged_image_is_never_frozen(tmp_path: Path) -> None:
     source = make_source(tmp_path / "source")
     path = tmp_path / "source/images/drawing 3.PNG"
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(ArenaError, match=r"1 images differ from their sha256: images/drawing 3.PNG"):
+    with pytest.raises(ArenaError, match=r"1 images are missing or differ from their sha256: images/drawing 3.PNG"):
         frozen(source, tmp_path / "frozen", Selection())
     assert not (tmp_path / "frozen").exists()
     draw(3).save(path)
@@ -225,9 +225,9 @@ def test_a_damaged_image_is_never_frozen(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("column", "value", "message"),
     [
-        ("path", "../secret.png", "no place below the folder"),
-        ("path", "/etc/hostname", "no place below the folder"),
-        ("sha256", "../../../x", "it is 64 hex digits"),
+        ("path", "../secret.png", "not a path below the folder"),
+        ("path", "/etc/hostname", "not a path below the folder"),
+        ("sha256", "../../../x", "it must be 64 hex digits"),
     ],
 )
 def test_no_row_leads_out_of_the_folder(tmp_path: Path, column: str, value: str, message: str) -> None:
@@ -339,9 +339,9 @@ def test_files_that_are_missing_truncated_surplus_or_no_files(small: DatasetCard
     (small.folder / "images/new\nline.png").write_bytes(b"x")
     lines = faults(small)
     assert len(lines) == 5
-    for what in ("missing", "(0 bytes)", "a link that leaves the folder", "no regular file"):
+    for what in ("missing", "(0 bytes)", "a link that leaves the folder", "not a regular file"):
         assert sum(what in line for line in lines) == 1, what
-    assert "images/new\\nline.png: no row of images.parquet names it" in lines
+    assert "images/new\\nline.png: no row of images.parquet lists it" in lines
 
 
 def test_tables_are_compared_with_the_card(small: DatasetCard) -> None:
@@ -354,7 +354,7 @@ def test_tables_are_compared_with_the_card(small: DatasetCard) -> None:
     lines = faults(small)
     assert any(line.startswith("images.parquet: its digest is") for line in lines)
     assert "images.parquet: it has 7 rows, the card says 8" in lines
-    assert any(line.endswith("no row of images.parquet names it") for line in lines)
+    assert any(line.endswith("no row of images.parquet lists it") for line in lines)
 
 
 def test_tags_are_compared_with_the_images(small: DatasetCard) -> None:
@@ -381,7 +381,7 @@ def test_decoding_finds_what_a_digest_cannot(tmp_path: Path) -> None:
     card = folder / "dataset.toml"
     card.write_text('name = "drawn"\nimages = 3\n')
     lines = faults(find_dataset(str(folder)), decoding=True)
-    assert "dataset.toml: it has no digest, so nothing pins the set; freeze it" in lines
+    assert "dataset.toml: it has no digest, so nothing pins the dataset; freeze it" in lines
     assert any(line.startswith("images/0001.png: it does not decode:") for line in lines)
     assert "images/0002.png: it is 90 x 70, images.parquet says 91 x 70" in lines
 

@@ -52,7 +52,7 @@ def test_missing_images_are_named(drawn_dataset: Path) -> None:
 def test_a_changed_table_is_refused(drawn_dataset: Path) -> None:
     path = drawn_dataset / "images.parquet"
     pd.read_parquet(path).iloc[:-1].to_parquet(path)
-    with pytest.raises(ArenaError, match="the set was changed after it was frozen"):
+    with pytest.raises(ArenaError, match="the dataset was changed after it was frozen"):
         read(drawn_dataset)
 
 
@@ -76,7 +76,7 @@ def test_damaged_tables_are_refused(drawn_dataset: Path, change, message: str) -
 def test_a_truncated_table_is_one_line(drawn_dataset: Path) -> None:
     path = drawn_dataset / "images.parquet"
     path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(ArenaError, match="no readable Parquet file"):
+    with pytest.raises(ArenaError, match="not a readable Parquet file"):
         read(drawn_dataset)
 
 

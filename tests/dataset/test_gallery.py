@@ -71,7 +71,7 @@ def test_pictures_of_an_index_come_from_a_folder_of_images(tmp_path: Path) -> No
     there, gone = (part["pairs"][0]["pictures"][1] for part in found["classes"][0]["slices"])
     assert there["thumbnail"]
     assert (there["rating"], there["tags"]) == ("", [])
-    assert gone["missing"] == "picture not at hand"
+    assert gone["missing"] == "picture not available"
 
 
 def test_pictures_come_from_the_folder_that_has_them(tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_pictures_come_from_the_folder_that_has_them(tmp_path: Path) -> None:
     assert (two[1]["missing"], six[1]["missing"]) == ("", "not an image")
     eight, ten = (part["pairs"][0]["pictures"] for part in candidate["slices"])
     assert eight[0]["thumbnail"] != eight[1]["thumbnail"], "of the same name, yet of another source"
-    assert (ten[1]["missing"], ten[1]["thumbnail"]) == ("picture not at hand", "")
+    assert (ten[1]["missing"], ten[1]["thumbnail"]) == ("picture not available", "")
     with Image.open(io.BytesIO(base64.b64decode(two[1]["thumbnail"]))) as image:
         assert (image.format, image.size) == ("WEBP", (90, 70))
     assert found["distances"][0] == {"bits": 2, "pairs": {"near": 1}}
@@ -123,5 +123,5 @@ def test_a_table_with_other_columns_or_none_is_told(tmp_path: Path) -> None:
     with pytest.raises(ArenaError, match="no column right, class; it has left"):
         read_pairs(path)
     path.write_bytes(b"PAR1")
-    with pytest.raises(ArenaError, match="no readable Parquet file"):
+    with pytest.raises(ArenaError, match="not a readable Parquet file"):
         read_pairs(path)

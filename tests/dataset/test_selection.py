@@ -60,7 +60,7 @@ def test_the_latest_cut_off_of_all_models_counts() -> None:
     assert taken(images, Selection(trained_until=(JOYTAG, WD14))) == ["i2", "i3"]
     assert taken(images, Selection(trained_until=(WD_V3, WD14))) == ["i3"]
     (step,) = select(images, TAGS, Selection(trained_until=(WD14, JOYTAG))).steps
-    assert step == ("trained_until", 2, 2, "post 5944504 or before, in reach of joytag, wd14")
+    assert step == ("trained_until", 2, 2, "post 5944504 or before, possibly training data of joytag, wd14")
 
 
 def test_images_known_by_day_are_cut_off_by_day() -> None:
@@ -98,7 +98,7 @@ def test_what_names_no_cut_off_has_none(said: str) -> None:
         (Selection(until=date(2022, 1, 1)), "--since, --until: the images have no column created_at"),
         (Selection(trained_until=(JOYTAG,)), "the images have no post and no date"),
         (Selection(min_images=7), "no tag is left: min_images left 3"),
-        (Selection(sample=1, representative=2), "--sample 1: 2 images of every tag are 2 images"),
+        (Selection(sample=1, representative=2), "--sample 1: 2 images for every tag need 2 images"),
     ],
 )
 def test_what_cannot_be_chosen_is_one_line(selection: Selection, message: str) -> None:
@@ -120,7 +120,8 @@ def test_rare_tags_go_and_their_images_stay_as_negatives() -> None:
     (step,) = selected.steps
     assert step[:3] == ("min_images", 3, 0)
     assert (
-        step.why == "no labels, as fewer than 2 images carry them: 3 (dog, sea, sun); images without any label left: 1"
+        step.why
+        == "tags removed, because fewer than 2 images carry them: 3 (dog, sea, sun); images left without a label: 1"
     )
 
 

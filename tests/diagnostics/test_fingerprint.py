@@ -95,9 +95,9 @@ def test_noise_moves_no_sum_by_more_than_itself(row: list[float], seed: int) -> 
 
 
 def test_other_tags_and_other_images_are_incomparable(onnx: Fingerprint) -> None:
-    with pytest.raises(IncomparableError, match="it is another model"):
+    with pytest.raises(IncomparableError, match="the models differ"):
         compare(expected=onnx, seen=told("joytag-demo"))
-    with pytest.raises(IncomparableError, match="take the same release"):
+    with pytest.raises(IncomparableError, match="install the same release"):
         compare(expected=onnx._replace(canary="000000"), seen=onnx)
 
 
@@ -134,7 +134,7 @@ def run(*arguments: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, 
 
 def test_verify_from_the_command_line(onnx: Fingerprint, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run("wd14-demo", "--expect", str(onnx), capsys=capsys)
-    assert (code, f"fingerprint {onnx}" in out, "as --expect expects: " in out) == (0, True, True)
+    assert (code, f"fingerprint {onnx}" in out, "the fingerprint matches that of --expect: " in out) == (0, True, True)
     assert "verified = false" not in out
     other = changed(tmp_path / "twin", "verified = true", "verified = false")
     code, out, _ = run(other, capsys=capsys)
@@ -155,7 +155,9 @@ def test_verify_from_the_command_line(onnx: Fingerprint, tmp_path: Path, capsys:
 def test_a_demo_model_is_what_its_card_expects(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = run(name, capsys=capsys)
     assert (code, err) == (0, "")
-    assert out.splitlines()[-1].startswith("as its card expects: sums of scores differ by at most 0.00")
+    assert out.splitlines()[-1].startswith(
+        "the fingerprint matches that of its card: sums of scores differ by at most 0.00"
+    )
 
 
 def test_a_model_that_is_not_what_its_card_expects_fails_in_one_line(
@@ -164,7 +166,9 @@ def test_a_model_that_is_not_what_its_card_expects_fails_in_one_line(
     code, out, err = run(changed(tmp_path / "twin", 'channels = "bgr"', 'channels = "rgb"'), capsys=capsys)
     assert (code, "fingerprint " in out) == (1, True)
     told = re.fullmatch(
-        r"arena: changed: not as its card expects: sums of scores differ by at most (\S+) \(0.01 is allowed\)\n", err
+        r"arena: changed: the fingerprint differs from that of its card: sums of scores differ by at most (\S+) "
+        r"\(0.01 is allowed\)\n",
+        err,
     )
     assert told
     assert float(told[1]) > 0.01
@@ -182,7 +186,7 @@ def test_a_card_of_other_images_or_tags_is_incomparable(
 ) -> None:
     code, out, err = run(changed(tmp_path / "twin", old, new), capsys=capsys)
     assert (code, "fingerprint 229715." in out) == (4, True)
-    assert err.startswith("arena: the card of changed: fingerprint: of ")
+    assert err.startswith("arena: the card of changed: fingerprint: made ")
     assert len(err.splitlines()) == 1
 
 
@@ -200,7 +204,7 @@ def test_a_card_without_a_fingerprint_is_told_what_to_write(
 ) -> None:
     shutil.copytree(REPOSITORY / "models/wd14-demo", tmp_path / "copy")
     code, out, _ = run(f"copy={tmp_path / 'copy'}", capsys=capsys)
-    assert (code, "expects" in out) == (0, False), "a folder without a card has the fingerprint of no other"
+    assert (code, "that of its card" in out) == (0, False), "a folder without a card has the fingerprint of no other"
     assert f'  fingerprint = "{onnx}"' in out.splitlines()
 
 

@@ -45,7 +45,7 @@ def test_margins_come_out_three_ways_whoever_stands_first(tmp_path: Path, turned
     undecided = only(cases, "margins", "map")
     assert undecided.measure is not None
     assert undecided.measure.images_needed == 4000  # half the interval is 0.01, 0.005 are to be shown
-    assert "about 4,000 images would decide, these are 1,000" in undecided.message
+    assert "about 4,000 images would decide, 1,000 were scored" in undecided.message
 
 
 def test_a_margin_that_is_off_asks_nothing(tmp_path: Path) -> None:
@@ -100,9 +100,9 @@ def test_slices_that_are_thin_undefined_or_not_there_are_skipped_and_say_so(tmp_
     assert outcomes(cases, "slices") == {
         "rating:thin": "skipped", "rating:q": "skipped", "support:10–29": "pass", "domain": "skipped"
     }  # fmt: skip
-    assert "40 images, fewer than the 100" in only(cases, "slices", "rating:thin").message
+    assert "40 images, fewer than min_images = 100" in only(cases, "slices", "rating:thin").message
     assert "undefined" in only(cases, "slices", "rating:q").message
-    assert "not sliced by domain; there are: rating and support" in only(cases, "slices", "domain").message
+    assert "no slices by domain; available: rating and support" in only(cases, "slices", "domain").message
 
 
 def test_an_interval_that_is_undefined_decides_nothing(tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_critical_tags(tmp_path: Path) -> None:
     }  # fmt: skip
     assert [loss.tag for loss in only(cases, "critical", "worse").tags] == ["worse"]
     assert "aliases" in only(cases, "critical", "lost").message
-    assert "5 positives, too few" in only(cases, "critical", "rare").message
+    assert "5 positives, too few to compare" in only(cases, "critical", "rare").message
     assert all("\n" not in case.message + case.title for case in cases)
 
 
@@ -142,7 +142,8 @@ def test_a_tag_has_regressed_by_effect_and_q(tmp_path: Path) -> None:
     assert (case.outcome, [loss.tag for loss in case.tags], case.tags_in_all) == (Outcome.FAIL, ["far"], 1)
     [loss] = case.tags
     assert loss.measure.p == pytest.approx(0.001 * 4 / 3)
-    assert "1 of 4 tags lost more than 0.0500" in case.message
+    said = "1 of 4 tags (far) lost more than 0.0500 F1 (q ≤ 0.05); the policy allows none; 1 other fell"
+    assert said in case.message
     assert outcomes(cases_of("[tags]\nallowed = 1", tmp_path, {}, tags), "tags") == {"f1": "pass"}
     assert outcomes(cases_of("[tags]\nq = 0.001", tmp_path, {}, tags), "tags") == {"f1": "pass"}
     both = outcomes(cases_of("[tags]\nfigures = ['f1', 'ap']\nmin_support = 19", tmp_path, {}, tags), "tags")

@@ -83,7 +83,7 @@ def test_critical_tags_take_what_they_do_not_say_from_the_table(tmp_path: Path) 
         ("[slices]\nmin_images = 1.5", "must be a whole number"),
         ("[tags]\nq = false", "q = False; it must be a number from 0 to 1$"),
         ("[tags]\nfigures = ['f1', 'f1']", "a list of f1, ap, each once"),
-        ("[critical]\ntags = ['a', 'a']", "'a' stands in it twice"),
+        ("[critical]\ntags = ['a', 'a']", "'a' is in it twice"),
         ("[critical]\ntags = [{ margin = 0.1 }]", "is neither"),
         ("[critical]\ntags = [{ tag = 'a', mragin = 0.1 }]", "'mragin' is none of them"),
         ("[critical]\ntags = [{ tag = 'a', margin = false }]", "the margin of 'a' is a number from 0 to 1$"),
@@ -92,7 +92,7 @@ def test_critical_tags_take_what_they_do_not_say_from_the_table(tmp_path: Path) 
         ("[speed]\nmin_share = inf", "must be a number of 0 or more"),
         ("[coverage]\naliases = 3", "the name of a file, or false"),
         ("[coverage]\naliases = 'none.csv'", "none.csv: no such file"),
-        ("[margins", "no readable TOML"),
+        ("[margins", "not valid TOML"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_in_one_line(tmp_path: Path, text: str, said: str) -> None:

@@ -1,4 +1,4 @@
-"""Runs of small real scores: two models on twelve tags, and what a check is asked."""
+"""Runs of small real scores: two models on twelve tags."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 
 from arena.pipeline.display_options import Showing
 from arena.pipeline.score import score_files
-from arena.pipeline.stages import Scoring
+from arena.pipeline.stages import Execution, Scoring
 
 from ..conftest import write_dataset
 
@@ -17,7 +17,7 @@ IMAGES, TAGS = 60, 12
 
 
 def scores_of(seed: int, *, skill: float = 2.0, images: int = IMAGES, truth: np.ndarray | None = None) -> np.ndarray:
-    """Scores that know the truth by their skill, in standard deviations."""
+    """Random scores, shifted by `skill` standard deviations if the tag is present."""
     rng = np.random.default_rng(seed)
     drawn = rng.normal(0, 1, (images, TAGS)) - 1
     return (1 / (1 + np.exp(-(drawn + (0 if truth is None else skill * truth))))).astype(np.float32)
@@ -47,19 +47,23 @@ class World:
         self.ids, self.tags = list(self.heldout.image_ids), list(self.heldout.tags.names)
 
     def npz(self, name: str, values: np.ndarray | None = None, *, seed: int = 0) -> Path:
-        """A file of scores, its name told by its path."""
+        """Write a file of scores named after its path."""
         made = scores_of(seed, truth=self.truth) if values is None else values
         return write_npz(self.folder / f"{name}.npz", made, self.ids[: len(made)], self.tags)
 
     def run(self, folder: str, *names: str, threshold: float = 0.5, seed: int = 0, **scoring: Any) -> Path:
-        """A run folder of models of these names; further arguments are those of `Scoring`."""
+        """Write a run folder of models with these names; further arguments are those of `Scoring`."""
         files = {name: self.npz(f"{folder}-{name}", seed=seed + place) for place, name in enumerate(names)}
         how = Scoring(thresholds=dict.fromkeys(names, threshold), **scoring)
         command = "arena score " + " ".join(f"--scores {name}={path}" for name, path in files.items())
         return score_files(
-            files, self.folder / folder, dataset=str(self.dataset), scoring=how, showing=Showing("none"),
-            command=f"{command} -d {self.dataset}",
-        )  # fmt: skip
+            files,
+            self.folder / folder,
+            dataset=str(self.dataset),
+            scoring=how,
+            showing=Showing("none"),
+            execution=Execution(command=f"{command} -d {self.dataset}"),
+        )
 
 
 Make = Callable[..., Path]

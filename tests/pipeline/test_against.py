@@ -1,4 +1,4 @@
-"""`--against` as a user meets it: a leak found and told, and every way in which an index cannot serve."""
+"""`--against` on the command line: a leak is found and reported, and every unusable index is refused."""
 
 import json
 from pathlib import Path
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("no_plots")
 
 
 class World:
-    """A drawn dataset, scores of two models of which one has seen the first ten images, and the index of these."""
+    """A drawn dataset, scores of two models, one trained on the first ten images, and the index of these images."""
 
     def __init__(self, folder: Path) -> None:
         self.dataset, self.run = write_dataset(folder / "drawn"), folder / "run"
@@ -54,9 +54,8 @@ def test_the_leak_is_told_everywhere(leak: World, capsys: pytest.CaptureFixture[
     code, out, err = arena(*leak.arguments("--against", leak.index), capsys=capsys)
     assert code == 0, err
     plain = " ".join(out.split())
-    assert (
-        "memory: Of 40 images against train.parquet: 4 identical and 6 at distance 0 (<0.001 pairs by chance)." in plain
-    )
+    found = "4 identical and 6 at distance 0 (<0.001 pairs expected by chance)."
+    assert f"memory: 40 images were compared with train.parquet: {found}" in plain
     assert "memory: The lead of seen over guess in macro F1 is +" in plain
     assert "train.parquet: looking for 40 images among 20" in err
     run = json.loads((leak.run / "run.json").read_text())
@@ -140,7 +139,7 @@ def test_a_model_run_is_held_against_an_index(leak: World, onnx_folder: Wd, caps
     assert code == 0, err
     told = read_result(leak.run).summary[CONTAMINATION]
     assert told["levels"][-1]["images"] + told["levels"][-1]["dropped"] == 30
-    assert "memory: Of 30 images against train.parquet" in " ".join(out.split())
+    assert "memory: 30 images were compared with train.parquet" in " ".join(out.split())
 
 
 def test_a_notebook_holds_scores_against_an_index_too(leak: World) -> None:

@@ -1,4 +1,4 @@
-"""What was scored apart, side by side."""
+"""Comparison of entrants that were scored in separate runs."""
 
 from pathlib import Path
 

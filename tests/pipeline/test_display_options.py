@@ -1,4 +1,4 @@
-"""What a run shows of its images: thumbnails, or names alone, or neither."""
+"""Display options of a run: thumbnails, only names of images, or neither."""
 
 import json
 import re
@@ -19,7 +19,7 @@ from arena.images.thumbnails import Limits, read_thumbnails
 from arena.pipeline.display_options import LIMITS, Showing, rating_told, show_images
 from arena.pipeline.report import render
 from arena.pipeline.score import score_files
-from arena.pipeline.stages import Scoring, write_reports
+from arena.pipeline.stages import Execution, Scoring, write_reports
 from arena.results.run_folder import read_result, write_result
 from tests.conftest import write_dataset
 from tests.report.unpacking import decompress
@@ -48,7 +48,7 @@ class Given(NamedTuple):
 
 @pytest.fixture(scope="module")
 def scored(tmp_path_factory: pytest.TempPathFactory) -> Given:
-    """Scores of two models that see much of the truth; the run has no thumbnails yet."""
+    """Scores of two models that correlate with the truth; the run has no thumbnails yet."""
     folder = tmp_path_factory.mktemp("showing")
     dataset = write_dataset(folder / "drawn")
     heldout = read_frozen(find_dataset(str(dataset)))
@@ -60,21 +60,26 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Given:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("arena.report.plots.write_plots", lambda result, folder: [])
         run = score_files(
-            files, folder / "run", dataset=str(dataset), scoring=SCORING, showing=Showing("none"), command="x"
+            files,
+            folder / "run",
+            dataset=str(dataset),
+            scoring=SCORING,
+            showing=Showing("none"),
+            execution=Execution(command="x"),
         )
     return Given(dataset, files, run)
 
 
 @pytest.fixture
 def given(scored: Given, tmp_path: Path) -> Given:
-    """A copy of its own."""
+    """A separate copy."""
     for source in (scored.dataset, scored.run):
         shutil.copytree(source, tmp_path / source.name)
     return Given(tmp_path / "drawn", scored.files, tmp_path / "run")
 
 
 def show(given: Given, showing: Showing = Showing(), progress: Progress = Silent()) -> Path:
-    """What a run does once its figures are there."""
+    """The steps of a run after the evaluation."""
     result = read_result(given.run)
     show_images(result, given.run, read_frozen(find_dataset(str(given.dataset))), showing, progress)
     write_reports(result, given.run)

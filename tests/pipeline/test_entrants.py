@@ -1,4 +1,4 @@
-"""What a name stands for, and what is said where it stands for nothing."""
+"""Resolving the names of entrants, and the errors for names that resolve to nothing."""
 
 import json
 import shutil
@@ -126,7 +126,7 @@ def test_a_damaged_run_is_one_line(world: World) -> None:
         ("{folder}/one/run.json", "neither a run nor published metrics"),
         ("{folder}", "no finished run in it"),
         ("{folder}/drawn:a", "neither a finished run nor a published file, so it has no :a"),
-        ("{folder}/one-a.npz", "scores and models enter as NAME="),
+        ("{folder}/one-a.npz", "name scores and models as NAME="),
         ("new={folder}", "has no known layout"),
         ("@baseline", "no baseline is set; set one: arena baseline set"),
     ],
@@ -158,12 +158,10 @@ def test_a_baseline_is_found_by_its_name_and_may_be_renamed(world: World) -> Non
 
 def test_a_verb_refuses_the_kinds_that_it_cannot_use(world: World) -> None:
     text = published_file(world.run("one", "a"))
-    with pytest.raises(ArenaError, match=r"holds no scores of single images; arena parity takes RUN, "):
+    with pytest.raises(ArenaError, match=r"holds no scores per image; arena parity takes RUN, "):
         require_scores(resolve(text), "arena parity")
     for spec in ("joytag-demo", f"new={world.folder / 'one-a.npz'}"):
-        with pytest.raises(
-            ArenaError, match=rf"{spec}: its metrics are not known before .* FILE, NAME=FILE, RUN, RUN:MODEL"
-        ):
+        with pytest.raises(ArenaError, match=rf"{spec}: it has no metrics yet; .* FILE, NAME=FILE, RUN, RUN:MODEL"):
             require_metrics(resolve(spec))
         with pytest.raises(
             ArenaError, match=r"no finished run in it \(no run.json\); name RUN, RUN:MODEL or @baseline"
@@ -179,7 +177,7 @@ def test_metrics_are_read_of_runs_and_of_files(world: World) -> None:
     counts = of_file.tags.set_index("tag")["tp"]
     assert list(counts[list(ours.tags["tag"])]) == list(ours.tags["tp"])
     (world.folder / "notes.txt").write_text("nothing\n")
-    with pytest.raises(ArenaError, match="no published figures in a format that is known"):
+    with pytest.raises(ArenaError, match="no published metrics in a known format"):
         find_metrics([str(world.folder / "notes.txt")])
 
 
@@ -238,9 +236,7 @@ def test_scores_of_a_run_are_found_where_it_took_them_from_if_unchanged(world: W
     run = run_entrant(world.run("one", "a"))
     assert scores_of_run(run).values.shape == world.truth.shape
     world.npz("one-a", seed=9)
-    with pytest.raises(
-        ArenaError, match=r"one-a.npz, which it was made of, is not where it was or has changed; give .* a=FILE.npz"
-    ):
+    with pytest.raises(ArenaError, match=r"its input one-a.npz was moved or has changed; name .* a=FILE.npz"):
         scores_of_run(run)
 
 

@@ -1,4 +1,4 @@
-"""How what a user types is split: names, places, models."""
+"""Splitting the names of entrants into name, place and model."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -13,7 +13,7 @@ from arena.pipeline.grammar import Spec, parse
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working directory: a few folders with signs in their names."""
+    """The working directory, with folders whose names contain special characters."""
     for name in ("old", "a:b", "x=1", "C", "@odd", "weights:v2"):
         (tmp_path / name).mkdir()
     monkeypatch.chdir(tmp_path)
@@ -60,10 +60,10 @@ def test_each_part_is_found(typed: str, parts: Spec) -> None:
         ("  ", "names nothing"),
         ("=old", "no name before the =; write NAME=PATH"),
         ("new=", "no path after the =; write NAME=PATH"),
-        ("old:", "no name behind the colon; write old:NAME, or old alone"),
-        ("@baseline:", "no name behind the colon"),
-        ("@baselin", "a word that begins with @ is @baseline or @baseline:RELEASE"),
-        ("new=@base", "a word that begins with @ is @baseline"),
+        ("old:", "no name after the colon; write old:NAME, or old alone"),
+        ("@baseline:", "no name after the colon"),
+        ("@baselin", "a name with @ at its start must be @baseline or @baseline:RELEASE"),
+        ("new=@base", "a name with @ at its start must be @baseline"),
     ],
 )
 def test_an_empty_part_is_refused(typed: str, says: str) -> None:

@@ -1,4 +1,4 @@
-"""The notebook's way in: frames, arrays and files in, frames out."""
+"""The notebook interface: frames, arrays and files in, frames out."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""A run folder that an older version wrote, without a recipe, is read by everything that reads runs."""
+"""Every reader of runs accepts a run folder of an older version, which has no recipe."""
 
 import json
 import shutil
@@ -29,7 +29,7 @@ QUICK = Asked(replicates=20, showing=Showing("none"))
 
 @pytest.fixture
 def old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The run, beside the files that its command names, in the working directory of that command."""
+    """The run, next to the files that its command names, in the working directory of that command."""
     shutil.copytree(DATA / "old_run", tmp_path / "made")
     monkeypatch.chdir(tmp_path / "made")
     return Path("run")
@@ -40,7 +40,7 @@ def test_its_reports_are_written_again(old: Path) -> None:
     assert (old / "summary.md").is_file()
     page = (old / "index.html").read_text()
     assert "resamples 20" in page
-    assert "tag groups not kept" in page
+    assert "tag groups not recorded" in page
 
 
 def test_it_is_compared_and_checked_with_its_own_settings(old: Path) -> None:
@@ -57,7 +57,7 @@ def test_it_is_compared_and_checked_with_its_own_settings(old: Path) -> None:
 def test_it_is_verified_where_its_tag_groups_are_those_at_hand(old: Path) -> None:
     render(old)
     Path("other.toml").write_text('[other]\ntags = ["cat"]\n')
-    with pytest.raises(ArenaError, match="1 tag groups are at hand, but the run was made with others; name their file"):
+    with pytest.raises(ArenaError, match="found 1 tag groups, but the run was made with others; name their file"):
         verify(old, tag_groups=Path("other.toml"))
     assert verify(old).differences == []
 
@@ -65,7 +65,7 @@ def test_it_is_verified_where_its_tag_groups_are_those_at_hand(old: Path) -> Non
 def test_a_note_says_where_its_tag_groups_are_not_those_at_hand(old: Path) -> None:
     Path("tag_groups.toml").write_text('[other]\ntags = ["cat"]\n')
     found, _ = compare([str(old)], Path("both"), asked=QUICK)
-    assert f"the tag groups are those at hand; {old}:first was made with others" in found.notes
+    assert f"the tag groups are found with the dataset or the project; {old}:first was made with others" in found.notes
 
 
 def test_it_is_a_baseline_with_a_history(old: Path) -> None:
@@ -79,7 +79,7 @@ def test_it_is_a_baseline_with_a_history(old: Path) -> None:
 
 
 def test_its_sample_in_words_is_taken_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A new run is told as an older version told it: a sample in words, settings and tag groups by digest alone."""
+    """Rewrite a new run as an older version wrote it: the sample in words, tag groups only as a digest."""
     monkeypatch.chdir(world.folder)
     run, part = world.run("old", "a"), world.heldout.sample(20, 3)
     content = json.loads((run / "run.json").read_text())

@@ -1,4 +1,4 @@
-"""Every path that makes a run folder says in it how it was made, and what reads a run does as it says."""
+"""Every command that writes a run folder stores its recipe, and every reader of a run uses it."""
 
 import json
 from pathlib import Path
@@ -44,14 +44,14 @@ def group_file(world: World, name: str, *tags: str) -> Path:
 
 
 def slices_of(folder: Path) -> set[tuple[str, str]]:
-    """The slices of images and the groups of tags that a run folder has figures of."""
+    """The slices of images and the tag groups that a run folder has metrics of."""
     table = read_result(folder, ("slices",)).tables["slices"]
     pairs = zip(table["slice"], table["value"], strict=True)
     return {pair for pair in pairs if pair[0] not in ("all", "category", "support")}
 
 
 def with_studios(world: World) -> None:
-    """A column of two studios, 30 images each; the digest of a set does not depend on it."""
+    """Add a column with two studios of 30 images each; it does not change the dataset's digest."""
     path = world.dataset / "images.parquet"
     images = pd.read_parquet(path)
     images.assign(studio=["north" if row % 2 else "south" for row in range(len(images))]).to_parquet(path, index=False)

@@ -1,4 +1,4 @@
-"""The stages together, as a user runs them."""
+"""All stages together, as on the command line."""
 
 import json
 import os
@@ -23,7 +23,7 @@ from arena.pipeline import run as pipeline
 from arena.pipeline.predict import predict_folder
 from arena.pipeline.report import render
 from arena.pipeline.score import score_files
-from arena.pipeline.stages import Compute, Scoring
+from arena.pipeline.stages import Compute, Execution, Scoring
 from arena.results.run_folder import read_result
 from arena.scores.matrix import Matrix
 from arena.scores.npz import read_scores, write_scores
@@ -78,7 +78,7 @@ def test_a_finished_run_is_scored_again_without_loading_a_model(
     notes = Notes()
     pipeline.run(models, str(drawn_dataset), tmp_path / "run", progress=notes)
     assert (tmp_path / "run/summary.json").read_bytes() == first
-    assert "tiny: all scores are there already" in notes.lines
+    assert "tiny: all scores exist already" in notes.lines
 
 
 def test_scores_are_made_again_when_weights_tags_images_or_precision_change(
@@ -89,14 +89,14 @@ def test_scores_are_made_again_when_weights_tags_images_or_precision_change(
     tags.write_text(tags.read_text().replace("tag_36", "tag_last"))
     notes = Notes()
     pipeline.run(models, str(drawn_dataset), tmp_path / "run", progress=notes)
-    assert "wd: all scores are there already" in notes.lines
-    assert "tiny: what was there is of other weights, images or settings; scoring again" in notes.lines
+    assert "wd: all scores exist already" in notes.lines
+    assert "tiny: the stored scores are of other weights, images or settings; scoring again" in notes.lines
     notes = Notes()
     pipeline.run(models, str(drawn_dataset), tmp_path / "run", progress=notes, compute=Compute(precision="bf16"))
-    assert "tiny: what was there is of other weights, images or settings; scoring again" in notes.lines
+    assert "tiny: the stored scores are of other weights, images or settings; scoring again" in notes.lines
     notes = Notes()
     pipeline.run(models, str(drawn_dataset), tmp_path / "run", progress=notes, limit=30)
-    assert "wd: what was there is of other weights, images or settings; scoring again" in notes.lines
+    assert "wd: the stored scores are of other weights, images or settings; scoring again" in notes.lines
 
 
 @pytest.mark.parametrize(
@@ -255,7 +255,7 @@ def test_thresholds_come_from_option_card_or_default(models: list[str], drawn_da
 
 
 def give_own_thresholds(wd: Wd, values: dict[str, str]) -> None:
-    """Write them as animetimm does: a column beside the tags, and a file of categories."""
+    """Write thresholds as animetimm does: a column next to the tags, and a file of categories."""
     path = wd.folder / "selected_tags.csv"
     header, *rows = path.read_text().splitlines()
     lines = [f"{header},best_threshold", *(f"{row},{values.get(row.split(',')[1], '')}" for row in rows)]
@@ -312,7 +312,7 @@ def test_thresholds_of_single_tags_stand_in_a_card_too_and_what_is_unverified_is
     assert (found["tag_0"], found["tag_2"]) == (np.float32(0.01), 0.5)
     show_summary(folder)
     for text in (capsys.readouterr().out, (folder / "summary.md").read_text()):
-        assert "Unverified, not checked against their authors' own output: tiny." in text
+        assert "Unverified (output not compared with the authors' own output): tiny." in text
     card.write_text(card.read_text().replace("tag_0 =", "tag_1000 ="))
     with pytest.raises(ArenaError, match=r"model wd: no tag of it is called 'tag_1000'"):
         pipeline.run(models, str(drawn_dataset), tmp_path / "run2")
@@ -394,7 +394,9 @@ def test_tag_groups_come_from_the_option_else_from_beside_the_truth_else_from_th
     plain = Settings(replicates=0)
 
     def found(scoring: Scoring) -> dict[str, int]:
-        folder = score_files({"m": scores}, tmp_path / "run", truth=truth, scoring=scoring, root=root)
+        folder = score_files(
+            {"m": scores}, tmp_path / "run", truth=truth, scoring=scoring, execution=Execution(root=root)
+        )
         return groups_of(folder)
 
     (root / "datasets").mkdir(parents=True)
@@ -404,7 +406,7 @@ def test_tag_groups_come_from_the_option_else_from_beside_the_truth_else_from_th
     assert found(Scoring(plain)) == {"animals": 2}
     other.write_text('[sky]\ntitle = "The sky"\ntags = ["sun", "moon"]\n[none]\ntags = ["moon"]\n')
     assert found(Scoring(plain, tag_groups=other)) == {"sky": 1}, "a group without a compared tag is no slice"
-    with pytest.raises(ArenaError, match="no file of tag groups can be read there"):
+    with pytest.raises(ArenaError, match="cannot read the tag groups"):
         found(Scoring(plain, tag_groups=tmp_path / "nowhere.toml"))
 
 

@@ -1,4 +1,4 @@
-"""A published run is what its scores give: any figure, score, form or dataset that is another is found."""
+"""Verification of a run detects any changed metric, score, export or dataset."""
 
 import json
 import shutil
@@ -23,7 +23,7 @@ from ..conftest import Wd, write_dataset
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A run of a random network on a part of a drawn dataset, and the dataset."""
+    """A run of a random network on a sample of a drawn dataset, and the dataset."""
     from ..conftest import GOLDEN
 
     place = tmp_path_factory.mktemp("made")
@@ -114,9 +114,9 @@ def lose_form(run: Path) -> None:
         (change_table, "per_tag.parquet: row 5 (tiny, tag_"),
         (change_scores, "per_tag.parquet: row"),
         (change_text, "full-metrics/tiny.txt: line 2 is 'Precision: 1."),
-        (change_key, "but the run names ffffffffffff"),
+        (change_key, "but run.json has ffffffffffff"),
         (change_form, "forms/tiny/model-index.yaml: line"),
-        (lose_form, "forms/citation.bib: not there"),
+        (lose_form, "forms/citation.bib: missing"),
     ],
 )
 def test_every_planted_fault_is_named_and_exits_with_1(
@@ -134,12 +134,12 @@ def test_every_planted_fault_is_named_and_exits_with_1(
 def test_another_dataset_exits_with_4(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     other = write_dataset(tmp_path / "other", seed=2)
     assert main("publish", run, "--verify", "-d", other) == 4
-    assert "scored on drawn of digest" in capsys.readouterr().err
+    assert "scored on drawn with digest" in capsys.readouterr().err
 
 
 def test_other_tag_groups_are_asked_for(run: Path, made: tuple[Path, Path], tmp_path: Path) -> None:
     (tmp_path / "other.toml").write_text('[other]\ntags = ["tag_2"]\n')
-    with pytest.raises(ArenaError, match="1 tag groups are at hand, but the run was made with others"):
+    with pytest.raises(ArenaError, match="found 1 tag groups, but the run was made with others"):
         verify(run, dataset=str(made[1]), tag_groups=tmp_path / "other.toml")
     assert verify(run, dataset=str(made[1]), tag_groups=made[1] / "tag_groups.toml").differences == []
 
@@ -153,7 +153,7 @@ def test_scores_of_files_are_verified_where_they_lie(
     assert main("publish", tmp_path / "r", "--verify") == 0, "the recipe names the files"
     moved = scores.rename(tmp_path / "moved.npz")
     assert main("publish", tmp_path / "r", "--verify") == 2
-    assert "say where they are with --scores m=FILE" in capsys.readouterr().err
+    assert "name them with --scores m=FILE" in capsys.readouterr().err
     assert main("publish", tmp_path / "r", "--verify", "--scores", f"m={moved}") == 0
     moved.rename(scores)
     assert image_ids_of(read_result(tmp_path / "r"), tmp_path / "r") is None
@@ -182,5 +182,5 @@ def test_what_cannot_be_published_is_said(run: Path, tmp_path: Path, capsys: pyt
     assert "give --to SITE, --forms FOLDER or --verify" in capsys.readouterr().err
     assert main("publish", run, run, "--verify") == 2
     assert main("publish", run, "--forms", tmp_path / "f", "-m", "tony") == 2
-    assert "--model tony: no model of the run. Did you mean tiny?" in capsys.readouterr().err
+    assert "--model tony: no such model in the run. Did you mean tiny?" in capsys.readouterr().err
     assert not (tmp_path / "f").exists()

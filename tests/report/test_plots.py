@@ -143,7 +143,7 @@ def test_what_cannot_be_told_apart_is_tied() -> None:
     stars = [text for text in texts(svg_of(tied, "leaderboard")) if text.endswith(" ★")]
     own = {name: model["regimes"]["own"] for name, model in tied.summary["models"].items()}
     assert sorted(stars) == sorted(f"{own[name][key]:.4f} ★" for name in ("b", "c") for key in HEADLINES)
-    assert "or not to be told from it" in " ".join(texts(svg_of(tied, "leaderboard")))
+    assert "or not significantly below it" in " ".join(texts(svg_of(tied, "leaderboard")))
 
 
 def test_cost_stands_beside_only_where_it_is_known(pair: Result) -> None:
@@ -175,7 +175,7 @@ def test_a_model_with_thresholds_of_its_tags_is_marked_where_it_can_be(pair: Res
     many.summary["models"]["first"]["threshold"] = "0.35, character 0.85"
     figure = figure_of(many, "sweep")
     assert [len(dots(figure, panel)) for panel in range(3)] == [1, 1, 2]
-    assert "may lie off the curve" in " ".join(texts(svg_of(many, "sweep")))
+    assert "can be off the curve" in " ".join(texts(svg_of(many, "sweep")))
 
 
 def test_the_scatter_has_a_dot_a_tag_in_the_colour_of_the_higher_model(pair: Result) -> None:
@@ -221,7 +221,7 @@ def test_slices_are_panels_a_kind_with_a_dot_a_model(pair: Result) -> None:
             assert [x for x, _ in seen] == [value for value, _, _ in cells]
             assert whiskers(figure, 2 * number + column) == [[low, high] for _, low, high in cells]
     shown = texts(svg_of(pair, "slices"))
-    assert {"Category", "Groups of tags", "First <tags>", "2 tags"} <= set(shown)
+    assert {"Category", "Tag groups", "First <tags>", "2 tags"} <= set(shown)
 
 
 def test_of_many_slices_the_largest_are_drawn_and_the_rest_counted(pair: Result) -> None:

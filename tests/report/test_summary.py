@@ -35,7 +35,7 @@ def headings(text: str) -> list[str]:
 def test_the_parts_come_in_the_order_of_a_readers_questions(pair: Result) -> None:
     text = summary_markdown(pair)
     assert headings(text) == ["first vs second", "Thresholds", "Tag against tag", "Slices", "How it was measured"]
-    assert text.splitlines()[2].startswith("**second has the higher macro F1, micro F1 and mAP; ")
+    assert text.splitlines()[2].startswith("**second has the higher macro F1, micro F1 and mAP. ")
     unfolded = re.sub(r"<details>.*?</details>", "", text, flags=re.DOTALL)
     assert len(unfolded) < 3000, "short enough to paste"
     assert text.count("<details>") == text.count("</details>") == text.count("<summary>") == 4
@@ -69,7 +69,7 @@ def test_it_says_how_it_was_measured(pair: Result) -> None:
     for told in (
         "Dataset: d, Drawn; digest <code>0123abcd</code>", "Images: 120; tags: 6 compared of 6",
         "Signature: <code>data:d@0123abcd|v:1</code>", "Command: <code>arena run `x`</code>",
-        "Made: 2 November 2026, 12:00 UTC with arena 1",
+        "Created: 2 November 2026, 12:00 UTC with arena 1",
     ):  # fmt: skip
         assert told in html
 
@@ -97,7 +97,7 @@ def test_many_slices_are_cut_and_counted(pair: Result) -> None:
     more = [group.assign(value=f"g{i}", title=f"g{i}") for i in range(MOST_SLICES + 5)]
     many.tables["slices"] = pd.concat([rows, *more], ignore_index=True)  # type: ignore[index]
     text = summary_markdown(many)
-    cut = len(re.findall(r"^\| Groups of tags: g", text, flags=re.MULTILINE))
+    cut = len(re.findall(r"^\| Tag groups: g", text, flags=re.MULTILINE))
     assert cut < MOST_SLICES
     assert re.search(r"\d+ more in `slices.parquet`", text)
 

@@ -127,19 +127,21 @@ def test_the_search_language(opened: Opened, payload: Payload) -> None:
 def test_what_cannot_be_read_is_told_and_left_out(opened: Opened, payload: Payload) -> None:
     page = opened(payload)
     for query, told in {
-        "sup>": "“sup>” needs a number, as in sup>50",
-        "is:good": "is: takes undetermined, decided or compared, not “good”",
-        "better:nobody": "No tagger is called “nobody”; there are joytag-demo and wd14-demo",
-        "cat:": "cat: needs a word after it",
-        "group:hands": "group: finds nothing, since a page knows groups of tags only as slices",
-        "x.f1>1 q<y": "No tagger is called “x”; there are joytag-demo and wd14-demo. “q<y” needs a number, as in q<0.5",
+        "sup>": "“sup>” needs a number, such as sup>50",
+        "is:good": "is: accepts undetermined, decided or compared, not “good”",
+        "better:nobody": "No tagger is called “nobody”; taggers: joytag-demo and wd14-demo",
+        "cat:": "cat: needs a word after the colon",
+        "group:hands": "group: cannot be searched; this page has tag groups only as slices",
+        "x.f1>1 q<y": "No tagger is called “x”; taggers: joytag-demo and wd14-demo. “q<y” needs a number, such as q<0.5",
     }.items():
         page.fill("#query", query)
         assert page.inner_text("#query-problem") == told
         assert status(page) == "150 tags"
         assert page.get_attribute("#query", "aria-invalid") == "true"
     page.fill("#query", "cat:nope")
-    assert page.inner_text("#query-problem") == "No category begins with “nope”; there are general, meta and character"
+    assert (
+        page.inner_text("#query-problem") == "No category begins with “nope”; categories: general, meta and character"
+    )
     assert page.text_content("#tags-box .none") == "No tag matches."
     page.fill("#query", "")
     assert page.get_attribute("#query", "aria-invalid") == "false"
@@ -149,10 +151,10 @@ def test_terms_that_need_two_taggers_say_so(opened: Opened, payload_of: Callable
     page = opened(payload_of(("solo",)))
     for query in ("is:decided", "better:solo"):
         page.fill("#query", query)
-        assert "compares two taggers, in a run with intervals" in page.inner_text("#query-problem")
+        assert "needs a run of two or more taggers with intervals" in page.inner_text("#query-problem")
     page = opened(payload_of(("a", "ab", "ac")), address="#pair=0.1")
     page.fill("#query", "better:ac")
-    assert page.inner_text("#query-problem") == "better:ac needs it to be one of the two compared, which are a − ab"
+    assert page.inner_text("#query-problem") == "better:ac must name one of the two compared taggers: a − ab"
     page.fill("#query", "a.f1>0.5")
     assert page.inner_text("#query-problem") == "", "a whole name goes before the beginnings of others"
 

@@ -1,4 +1,4 @@
-"""A recipe is read as it was written, its inputs are found from the run folder, and what older versions wrote is understood."""
+"""A recipe is read as it was written, its inputs are found from the run folder, and older versions can be read."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A run folder gives back what was written, whatever tags and images are called."""
+"""A run folder is read as it was written, with any names of tags and images."""
 
 import json
 from pathlib import Path

@@ -76,7 +76,7 @@ def test_a_stored_member_that_is_cut_short_or_a_vector_is_told(tmp_path: Path) -
         read_npz(path, ("scores",), large="scores")
     np.savez(path, scores=VALUES)
     path.write_bytes(path.read_bytes()[:500])
-    with pytest.raises(ScoresError, match="no readable npz file"):
+    with pytest.raises(ScoresError, match="not a readable npz file"):
         read_npz(path, ("scores",), large="scores")
 
 
@@ -87,7 +87,7 @@ def test_a_member_that_claims_more_rows_than_it_holds_is_told(tmp_path: Path) ->
     with zipfile.ZipFile(tmp_path / "s.npz", "w") as archive:
         archive.writestr("scores.npy", whole[: len(whole) - VALUES.nbytes])
         archive.writestr("more.npy", whole)
-    with pytest.raises(ScoresError, match="no readable npz file"):
+    with pytest.raises(ScoresError, match="not a readable npz file"):
         read_npz(tmp_path / "s.npz", ("scores",), large="scores")["scores"].read()
 
 

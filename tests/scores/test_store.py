@@ -60,7 +60,7 @@ def test_shards_without_a_header_are_not_adopted(tmp_path: Path) -> None:
 
 def test_a_folder_with_other_files_is_never_removed(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
-    with pytest.raises(ScoresError, match=r"holds thesis\.txt, which is no file of scores"):
+    with pytest.raises(ScoresError, match=r"holds thesis\.txt, which is not a file of a score store"):
         ScoreStore(tmp_path, key="k", shards=SHARDS).prepare(TAGS, {})
     assert (tmp_path / "thesis.txt").exists()
 
@@ -160,7 +160,7 @@ def test_scores_that_cannot_be_right_are_refused(tmp_path: Path, arrays: dict, m
 def test_truncated_npz_is_one_line(tmp_path: Path) -> None:
     path = npz(tmp_path / "s.npz")
     path.write_bytes(path.read_bytes()[:200])
-    with pytest.raises(ScoresError, match="no readable npz file"):
+    with pytest.raises(ScoresError, match="not a readable npz file"):
         read_scores(path)
     with pytest.raises(ScoresError, match="no such file"):
         read_scores(tmp_path / "none.npz")

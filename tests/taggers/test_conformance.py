@@ -143,7 +143,7 @@ def test_a_missing_tensor_is_named(joytag_folder: Path) -> None:
     [
         ({"cnn_stem": "conv:c=8;swish"}, "cnn_stem has 'swish'"),
         ({"d_model": None}, "no d_model; it must describe a JoyTag ViT"),
-        ({"num_heads": 7}, "d_model = 64 is no multiple of num_heads = 7"),
+        ({"num_heads": 7}, "d_model = 64 is not a multiple of num_heads = 7"),
         ({"patch_size": 0}, "patch_size = 0; it must be a whole number above 0"),
         ({"image_size": "64"}, "image_size = '64'"),
         ({"cnn_stem": 3}, "cnn_stem = 3; it must be a string or null"),
@@ -166,7 +166,7 @@ def test_a_batch_fixed_to_one_runs_one_by_one(onnx_folder: Wd) -> None:
 
 def test_a_batch_fixed_to_more_than_one_is_refused(onnx_folder: Wd) -> None:
     write_onnx(onnx_folder.folder / "model.onnx", len(onnx_folder.tags), batch=4)
-    with pytest.raises(WeightsError, match="batch fixed to 4; export it with a free batch"):
+    with pytest.raises(WeightsError, match="its batch size is fixed to 4; export it with a variable batch size"):
         load(onnx_folder.folder)
 
 

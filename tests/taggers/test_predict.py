@@ -117,7 +117,7 @@ def test_a_frozen_file_with_other_bytes_is_skipped(source: ImageSource, tmp_path
     frozen = ImageSource(source.image_ids, source.paths, ("0" * 64,) * 10, verified=True)
     predict(frozen, [job(frozen, tmp_path, MeanColour("m"))])
     assert set(read_store(tmp_path / "m").skipped.values()) == {
-        "its bytes are not those that were frozen (SHA-256 differs)"
+        "the file changed after the dataset was frozen (SHA-256 differs)"
     }
 
 

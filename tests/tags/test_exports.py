@@ -60,7 +60,7 @@ def test_e621_csv_gz_with_dates(tmp_path: Path) -> None:
     )
     found = read_relations([path])
     assert found.aliases == {"pup": "wolf"}
-    assert found.findings == ("alias pup: leads to dog, wolf; wolf holds",)
+    assert found.findings == ("alias pup: leads to dog, wolf; wolf is used",)
 
 
 def test_a_gzipped_file_is_known_by_its_content(tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_tag_complete_lists_tell_aliases_and_categories(tmp_path: Path) -> None:
     expected = {"1girl": "general", "hatsune_miku": "character", "^_^": "general", "name": "general", "short": "meta"}
     assert categories.by_name == expected
     assert categories.findings == [
-        "danbooru.csv: category 5 read as Danbooru's meta, for no number of e621's own occurs"
+        "danbooru.csv: category 5 is read as Danbooru's meta, because no e621-only number occurs"
     ]
 
 
@@ -151,7 +151,7 @@ def test_bad_lines_of_json_are_counted(tmp_path: Path) -> None:
     ]
     found = read_relations([write(tmp_path / "tag_aliases.jsonl", "\n".join(lines))])
     assert found.aliases == {"pup": "dog"}
-    assert found.findings == ("tag_aliases.jsonl: 6 of 7 rows left out; row 2: no JSON",)
+    assert found.findings == ("tag_aliases.jsonl: 6 of 7 rows left out; row 2: not JSON",)
 
 
 def test_an_endless_line_is_one_bad_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,17 +163,17 @@ def test_an_endless_line_is_one_bad_row(tmp_path: Path, monkeypatch: pytest.Monk
     rows = [danbooru_row(1, "x" * 1000, "dog"), {"antecedent_name": "pup", "consequent_name": "dog"}]
     found = read_relations([json_lines(tmp_path / "tag_aliases.jsonl", rows)])
     assert found.aliases == {"pup": "dog"}
-    assert found.findings == ("tag_aliases.jsonl: 1 of 2 rows left out; row 1: no JSON",)
+    assert found.findings == ("tag_aliases.jsonl: 1 of 2 rows left out; row 1: not JSON",)
 
 
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("relations.csv", "antecedent_name,consequent_name\na,b\n", "its name does not tell"),
-        ("notes.txt", "hello world\n", "its first row is 'hello world'; known are"),
+        ("relations.csv", "antecedent_name,consequent_name\na,b\n", "the file name contains neither word"),
+        ("notes.txt", "hello world\n", "its first row is 'hello world'; give CSV"),
         ("empty.csv", "", "its first row is ''"),
-        ("alias.json", "[{]", "no readable JSON"),
-        ("sheet.csv", "tag;count\n", "known are"),
+        ("alias.json", "[{]", "not valid JSON"),
+        ("sheet.csv", "tag;count\n", "give CSV with"),
     ],
 )
 def test_what_cannot_be_told_is_refused_in_a_line(tmp_path: Path, name: str, text: str, message: str) -> None:
@@ -187,11 +187,11 @@ def test_a_file_given_as_what_it_is_not_is_refused(tmp_path: Path) -> None:
     links = write(tmp_path / "links.csv", "antecedent_name,consequent_name\na,b\n")
     tags = write(tmp_path / "tags.csv", "name,category\ndog,0\n")
     reasons = write(tmp_path / "blacklist.csv", "name,reason\ndog,no\n")
-    with pytest.raises(ArenaError, match="no names for a blacklist"):
+    with pytest.raises(ArenaError, match="not names for a blacklist"):
         read_relations(blacklist=[links])
-    with pytest.raises(ArenaError, match="without a column is_deprecated it tells no blacklist"):
+    with pytest.raises(ArenaError, match="without a column is_deprecated, so without blacklist"):
         read_relations(blacklist=[tags])
-    with pytest.raises(ArenaError, match="tells no implications"):
+    with pytest.raises(ArenaError, match="so without implications"):
         read_relations(implications=[tags])
     with pytest.raises(ArenaError, match="has names but no aliases"):
         read_relations(aliases=[reasons])

@@ -31,7 +31,7 @@ def test_the_newest_of_conflicting_aliases_holds_then_the_alphabetically_first()
         "pup": "zebra"
     }
     assert alias(("pup", "zebra"), ("pup", "aardvark")) == {"pup": "aardvark"}
-    assert resolve_aliases([new, old]).findings == ["alias pup: leads to aardvark, zebra; zebra holds"]
+    assert resolve_aliases([new, old]).findings == ["alias pup: leads to aardvark, zebra; zebra is used"]
 
 
 def test_a_dated_row_outranks_one_without_a_date() -> None:
@@ -42,7 +42,7 @@ def test_a_reversed_alias_keeps_the_newer_direction() -> None:
     first, reversed_later = Link("colour", "color", when=1.0), Link("color", "colour", when=2.0)
     found = resolve_aliases([first, reversed_later])
     assert found.canonical == {"color": "colour"}
-    assert found.findings == ["aliases in a cycle: color, colour; colour stands for all"]
+    assert found.findings == ["aliases in a cycle: color, colour; colour is used for all"]
 
 
 def test_a_cycle_without_dates_resolves_to_its_first_name_and_so_does_what_leads_into_it() -> None:
@@ -100,15 +100,15 @@ def test_only_active_aliases_count(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "its first row is ''"),
-        ("from,to\na,b\n", "its first row is 'from,to'; known are CSV with antecedent_name,consequent_name, old,new"),
+        ("", "unknown format, its first row is ''"),
+        ("from,to\na,b\n", "unknown format, its first row is 'from,to'; give CSV with antecedent_name,consequent_name"),
         ("name,category\nhat,0\n", "its columns are name, category; give a CSV with antecedent_name,consequent_name or"),
         ("hat,0,12,headwear\n", "its columns are name, category, post_count, aliases; give a CSV"),
         ("old,new\na,b\nc\n", "row 2: a name is missing; each row needs two names"),
         ("old,new\na,\n", "row 1: a name is missing"),
         ("old,new\na,\x01b\n", "row 1: a name with control characters"),
         ("old,new\na,b\na,c\n", "a is renamed to b and to c; each old name needs one new name"),
-        ("old,new\na,b\nb,a\n", "aliases in a cycle: a, b; leave out the row of the name that stays"),
+        ("old,new\na,b\nb,a\n", "aliases in a cycle: a, b; remove the row of the name to keep"),
         (None, "no such file"),
     ],
 )  # fmt: skip

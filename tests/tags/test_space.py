@@ -29,7 +29,7 @@ def test_alias_chains_resolve_and_the_first_of_conflicting_names_holds() -> None
     relations = TagRelations.of(aliases=[("a", "x"), ("b", "c"), ("a", "b")])
     assert relations.canonical("a") == "c"
     assert relations.canonical("x") == "x"
-    assert relations.findings == ("alias a: leads to b, x; b holds",)
+    assert relations.findings == ("alias a: leads to b, x; b is used",)
 
 
 def test_alias_cycle_resolves_to_one_name() -> None:

@@ -61,7 +61,7 @@ def show_earlier(log: Sequence[Baseline]) -> None:
 def show_history(history: History) -> None:
     """Print one row per metric and release, with the interval and the change from the previous release."""
     console = results_console()
-    table = _table("figure", "release", "", "95 % interval", "change", right=(2, 4))
+    table = _table("metric", "release", "", "95 % interval", "change", right=(2, 4))
     of_tags = False
     for row in rows_of(history):
         if row.track in history.tags and not of_tags:
@@ -88,8 +88,8 @@ def _table(*names: str, right: Sequence[int] = ()) -> Table:
     return table
 
 
-def _name(name: str, behind: str = "") -> Text:
-    return Text(clipped(one_line(name), NAME_WIDTH - len(behind)) + behind)
+def _name(name: str, suffix: str = "") -> Text:
+    return Text(clipped(one_line(name), NAME_WIDTH - len(suffix)) + suffix)
 
 
 def _from_here(one: Baseline) -> str:
@@ -124,8 +124,8 @@ def _notes(answer: Answer) -> list[str]:
     looked = f"{len(answer.looks)} of {shown} checkpoints were scored"
     lines = [
         f"{looked}, on {answer.images:,} images of {answer.dataset}, {answer.positives:,} of them with {tag}.",
-        f"change: from the first. lost: {name} is lower by more than {answer.margin:g}, with p of {ALPHA:g} or less.",
-        "kept: not lower by more, or above the last, which lost the tag; as significant.",
+        f"change: from the first checkpoint. lost: {name} fell by more than {answer.margin:g} (p ≤ {ALPHA:g}).",
+        f"kept: such a loss is ruled out, or {name} is significantly higher than for the last, which lost the tag.",
     ]
     lines += [f"{look.name}: its tag list lacks {tag}" for look in answer.looks if look.lacks_tag]
     for lost, again in answer.relapses:

@@ -178,8 +178,8 @@ def _differences(result: Result) -> list[str]:
 def show_power(rows: Sequence[Power]) -> None:
     """Print the detectable difference of a run and the number of images needed."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("figure", "pair", "difference", "s.e.", "detectable", "to decide", "images needed"):
-        table.add_column(name, justify="left" if name in ("figure", "pair") else "right", overflow="fold")
+    for name in ("metric", "pair", "difference", "s.e.", "detectable", "to decide", "images needed"):
+        table.add_column(name, justify="left" if name in ("metric", "pair") else "right", overflow="fold")
     for row in rows:
         needed = "–" if row.needed is None else f"{row.needed:,}"
         pair = Text(f"{row.first} - {row.second}")
@@ -232,7 +232,7 @@ def show_findings(findings: Sequence[str]) -> None:
     for finding in findings[:NAMED_FINDINGS]:
         console.print(one_line(finding), markup=False, soft_wrap=True)
     if len(findings) > NAMED_FINDINGS:
-        console.print(f"and {len(findings) - NAMED_FINDINGS} more such lines", markup=False)
+        console.print(f"and {len(findings) - NAMED_FINDINGS} more findings", markup=False)
 
 
 FIGURE_COLUMNS = ("px", "tags", "threshold", "here")

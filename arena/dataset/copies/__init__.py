@@ -1,1 +1,1 @@
-"""Which pictures are copies of which, and what becomes of them."""
+"""Find duplicate images, and drop, merge or mark them."""

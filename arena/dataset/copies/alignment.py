@@ -1,8 +1,8 @@
-"""Whether two pictures show the same: small pixels laid over each other as well as they go, and what then still differs.
+"""Compare two pictures by alignment: register one thumbnail on the other, then measure the remaining difference.
 
-One picture is moved and stretched along each axis, and its brightness fitted, until it lies on the other (Gauss-Newton steps
-of Lucas and Kanade's method, with small weights where the two differ much, so that a watermark or another symbol does not
-pull it away). What a copy was cropped, padded or re-encoded by goes; what was drawn otherwise stays.
+One picture is shifted and stretched along each axis, and its brightness fitted, until it matches the other (Gauss-Newton steps
+of the Lucas-Kanade method; pixels that differ much get small weights, so that a watermark or another symbol does not distort
+the fit). The fit removes the effects of cropping, padding and re-encoding. Differences of the drawing itself remain.
 
 Source: S. Baker, I. Matthews, "Lucas-Kanade 20 Years On", IJCV 2004.
 """
@@ -17,59 +17,62 @@ from scipy.ndimage import convolve1d
 from arena.images.decode import RGB
 
 Floats = NDArray[np.float64]
-"""In double precision, so that two machines come to the same figures once these are rounded."""
+"""Double precision, so that two machines give equal values after rounding."""
 
 Thumbnails = NDArray[np.uint8]
-"""Small pictures, (SIDE, SIDE, 3) or (k, SIDE, SIDE, 3)."""
+"""Thumbnails, uint8 (SIDE, SIDE, 3) or (k, SIDE, SIDE, 3)."""
 
 SIDE = 64
 """Rows and columns of a thumbnail."""
 
 STEPS = {32: 10, SIDE: 4}
-"""Gauss-Newton steps at each side, from coarse to fine. At 64 alone it takes 24 until crops of 5 % have settled, three
-times the time; a start at 16 loses one crop in 87."""
+"""Side of the thumbnail -> Gauss-Newton steps, from coarse to fine. With 64 alone, crops of 5 % need 24 steps to converge,
+three times the time; a start at 16 fails for one crop in 87."""
 
 ROBUST_LEVELS = 16.0
-"""A pixel that differs by so many grey levels has half the weight of one that agrees."""
+"""A pixel that differs by this many grey levels has half the weight of one that agrees."""
 
 LARGEST_SHIFT, LARGEST_STRETCH = 8.0, 0.2
-"""How far a picture is moved, pixels of 64, and stretched: twice what a crop of 5 % needs."""
+"""Largest shift, in pixels of 64, and largest relative stretch: twice what a crop of 5 % needs."""
 
 TILE = 8
-"""Pixels a side of the parts that are compared one by one."""
+"""Side of a tile in pixels; tiles are compared one by one."""
 
 CHANGED_LEVELS = 24.0
-"""A tile whose grey levels differ by so many on average shows something else."""
+"""A tile counts as changed if its mean difference exceeds this many levels."""
 
 GREY_LEVELS = 4.0
-"""A picture of which no tile lies farther from grey than this has no colour."""
+"""A picture is treated as grey if no tile deviates from grey by more than this many levels."""
 
 INSIDE = 0.99
-"""Sum of the weights of a place that lies wholly inside a picture."""
+"""Least sum of interpolation weights of a position that counts as inside a picture."""
 
 FIGURE_DECIMALS = 3
-"""Of what is told and judged; what machines differ by lies ten places below."""
+"""Decimals of the reported values; differences between machines are ten decimals smaller."""
 
 DAMPING = 1.0
-"""Added to the normal equations, which a picture of one grey leaves singular."""
+"""Added to the diagonal of the normal equations, which are singular for a picture of one grey."""
 
 BLUR = (0.25, 0.5, 0.25)
+"""Smoothing filter along each axis."""
 
 REC_601 = np.array([0.299, 0.587, 0.114], np.float64)
-"""Grey from red, green and blue."""
+"""Weights of red, green and blue in grey."""
 
 BOUNDS = np.array([LARGEST_STRETCH, LARGEST_SHIFT, LARGEST_STRETCH, LARGEST_SHIFT, 4, 255], np.float64)
+"""Largest absolute value of each column of a fit, see `_fit`."""
 
 
 class Overlay(NamedTuple):
-    """What is left between two pictures laid over each other, one row a pair; all float64 (k,).
+    """Differences of aligned pictures, one row per pair; all float64 (k,).
 
     Attributes:
-        correlation: of the grey levels, -1 to 1; 0 where either is of one grey.
-        difference: mean difference of the grey levels, 0 to 255.
-        largest: the same of the tile that differs most.
-        changed: share of the tiles that show something else, 0 to 1.
-        colour: difference of the colours beyond grey in the tile that differs most, 0 to 255; 0 where either picture has none.
+        correlation: correlation of the grey levels, -1 to 1; 0 if either picture has only one grey level.
+        difference: mean absolute difference of the grey levels, 0 to 255.
+        largest: largest mean difference of grey levels over the tiles.
+        changed: share of the tiles whose grey or colour difference exceeds `CHANGED_LEVELS`, 0 to 1.
+        colour: largest mean difference of the colour components (RGB minus grey) over the tiles, 0 to 255; 0 if either picture
+            has no colour.
     """
 
     correlation: Floats
@@ -80,12 +83,12 @@ class Overlay(NamedTuple):
 
 
 def thumbnail(pixels: RGB) -> Thumbnails:
-    """A picture squeezed to uint8 (SIDE, SIDE, 3), every pixel of it counted."""
+    """Resize a picture to uint8 (SIDE, SIDE, 3) without keeping its aspect ratio; every pixel contributes."""
     return np.asarray(Image.fromarray(pixels).resize((SIDE, SIDE), Image.Resampling.BILINEAR), dtype=np.uint8)
 
 
 def overlay(left: Thumbnails, right: Thumbnails) -> Overlay:
-    """Compare pairs of thumbnails, each right one laid over its left one.
+    """Compare pairs of thumbnails; each right one is aligned to its left one.
 
     Args:
         left, right: uint8 (k, SIDE, SIDE, 3).
@@ -94,93 +97,95 @@ def overlay(left: Thumbnails, right: Thumbnails) -> Overlay:
     fit = _fit(lefts @ REC_601, rights @ REC_601)
     rows, columns = _interpolation(fit[:, 2], fit[:, 3], SIDE), _interpolation(fit[:, 0], fit[:, 1], SIDE)
     moved = np.stack([_moved(rights[..., band], rows, columns) for band in range(3)], axis=-1)
-    return _left_over(lefts, moved, _seen(rows, columns))
+    return _differences(lefts, moved, _overlap(rows, columns))
 
 
-def _left_over(left: Floats, right: Floats, seen: NDArray[np.bool_]) -> Overlay:
-    """The figures of pictures that lie on each other, over the pixels that both have."""
-    count = np.maximum(seen.sum((1, 2)), 1)
+def _differences(left: Floats, right: Floats, overlap: NDArray[np.bool_]) -> Overlay:
+    """Measure the differences of aligned pictures over the pixels where both are defined."""
+    count = np.maximum(overlap.sum((1, 2)), 1)
     grey, moved = left @ REC_601, right @ REC_601
-    a, b = (np.where(seen, g - (g * seen).sum((1, 2), keepdims=True) / count[:, None, None], 0) for g in (grey, moved))
+    a, b = (
+        np.where(overlap, g - (g * overlap).sum((1, 2), keepdims=True) / count[:, None, None], 0) for g in (grey, moved)
+    )
     spread = np.sqrt((a * a).sum((1, 2)) * (b * b).sum((1, 2)))
     correlation = np.divide((a * b).sum((1, 2)), spread, out=np.zeros_like(spread), where=spread > 0)
-    apart = np.abs(grey - moved) * seen
-    tiles = _shrunk(apart, SIDE // TILE)
-    colours = _colour_tiles(left, grey, right, moved, seen)
-    figures = (
+    difference = np.abs(grey - moved) * overlap
+    tiles = _shrunk(difference, SIDE // TILE)
+    colours = _colour_tiles(left, grey, right, moved, overlap)
+    values = (
         correlation,
-        apart.sum((1, 2)) / count,
+        difference.sum((1, 2)) / count,
         tiles.max((1, 2)),
         (np.maximum(tiles, colours) > CHANGED_LEVELS).mean((1, 2)),
         colours.max((1, 2)),
     )
-    return Overlay(*(figure.round(FIGURE_DECIMALS) for figure in figures))
+    return Overlay(*(value.round(FIGURE_DECIMALS) for value in values))
 
 
-def _colour_tiles(left: Floats, grey: Floats, right: Floats, moved: Floats, seen: NDArray[np.bool_]) -> Floats:
-    """Mean difference of the colours beyond grey by tile; none where either picture has no colour anywhere."""
-    beyond = [(picture - levels[..., None]) * seen[..., None] for picture, levels in ((left, grey), (right, moved))]
-    strength = [_shrunk(np.abs(one).mean(3), SIDE // TILE).max((1, 2)) for one in beyond]
+def _colour_tiles(left: Floats, grey: Floats, right: Floats, moved: Floats, overlap: NDArray[np.bool_]) -> Floats:
+    """Return the mean difference of the colour components by tile; 0 if either picture has no colour anywhere."""
+    chroma = [(picture - levels[..., None]) * overlap[..., None] for picture, levels in ((left, grey), (right, moved))]
+    strength = [_shrunk(np.abs(one).mean(3), SIDE // TILE).max((1, 2)) for one in chroma]
     coloured = np.minimum(*strength) > GREY_LEVELS
-    tiles: Floats = _shrunk(np.abs(beyond[0] - beyond[1]).mean(3), SIDE // TILE) * coloured[:, None, None]
+    tiles: Floats = _shrunk(np.abs(chroma[0] - chroma[1]).mean(3), SIDE // TILE) * coloured[:, None, None]
     return tiles
 
 
 def _fit(left: Floats, right: Floats) -> Floats:
-    """Where to look up the right picture so that it lies on the left: float64 (k, 6).
+    """Return the transform that aligns each right picture to its left one, float64 (k, 6).
 
-    Columns: stretch and shift along x, stretch and shift along y, gain, offset of the brightness.
+    Columns: stretch and shift along x, stretch and shift along y, gain and offset of the brightness.
     """
     fit = np.tile(np.array([0.0, 0, 0, 0, 1, 0]), (len(left), 1))
     for side, steps in STEPS.items():
-        shrunk = np.array([1, SIDE / side, 1, SIDE / side, 1, 1])
-        fit /= shrunk
+        scale = np.array([1, SIDE / side, 1, SIDE / side, 1, 1])
+        fit /= scale
         lefts, rights = _shrunk(left, side), _shrunk(right, side)
         for _ in range(steps):
             fit += _step(lefts, rights, fit)
-            fit = np.clip(fit, -BOUNDS / shrunk, BOUNDS / shrunk)
-        fit *= shrunk
+            fit = np.clip(fit, -BOUNDS / scale, BOUNDS / scale)
+        fit *= scale
     return fit
 
 
 def _step(left: Floats, right: Floats, fit: Floats) -> Floats:
-    """One weighted least-squares step; float64 (k, 6)."""
+    """Return one weighted least-squares step of the fit, float64 (k, 6)."""
     side = left.shape[1]
     rows, columns = _interpolation(fit[:, 2], fit[:, 3], side), _interpolation(fit[:, 0], fit[:, 1], side)
     moved = _moved(right, rows, columns)
     gain, offset = fit[:, 4, None, None], fit[:, 5, None, None]
-    apart = left - gain * moved - offset
-    weight = _seen(rows, columns) / (1 + (apart / ROBUST_LEVELS) ** 2)
+    residual = left - gain * moved - offset
+    weight = _overlap(rows, columns) / (1 + (residual / ROBUST_LEVELS) ** 2)
     down, across = (gain * slope for slope in np.gradient(moved, axis=(1, 2)))
-    place = _positions(side)
-    parts = (across * place, across, down * place[:, None], down, moved, np.ones_like(moved))
+    position = _positions(side)
+    parts = (across * position, across, down * position[:, None], down, moved, np.ones_like(moved))
     slopes = np.stack([part.reshape(-1, side * side) for part in parts], axis=1)
     weighted = slopes * weight.reshape(-1, 1, side * side)
     normal = weighted @ slopes.transpose(0, 2, 1) + np.eye(6) * DAMPING
-    step: Floats = np.linalg.solve(normal, weighted @ apart.reshape(-1, side * side, 1))[..., 0]
+    step: Floats = np.linalg.solve(normal, weighted @ residual.reshape(-1, side * side, 1))[..., 0]
     return step
 
 
 def _positions(side: int) -> Floats:
-    """Places of the pixels from the centre, (side,)."""
+    """Return the pixel positions relative to the centre, float64 (side,)."""
     return np.arange(side, dtype=np.float64) - (side - 1) / 2
 
 
 def _interpolation(stretch: Floats, shift: Floats, side: int) -> Floats:
-    """Matrices that look up places between pixels linearly, (k, side, side); a row outside the picture is zero."""
-    place = (side - 1) / 2 + _positions(side) * (1 + stretch[:, None]) + shift[:, None]
-    weights: Floats = np.maximum(0, 1 - np.abs(place[:, :, None] - np.arange(side)))
+    """Return matrices of linear interpolation, (k, side, side); the row of a position outside the picture is zero."""
+    position = (side - 1) / 2 + _positions(side) * (1 + stretch[:, None]) + shift[:, None]
+    weights: Floats = np.maximum(0, 1 - np.abs(position[:, :, None] - np.arange(side)))
     return weights
 
 
-def _seen(rows: Floats, columns: Floats) -> NDArray[np.bool_]:
-    """Pixels whose place lies inside the moved picture, (k, side, side)."""
-    seen: NDArray[np.bool_] = (rows.sum(2) > INSIDE)[:, :, None] & (columns.sum(2) > INSIDE)[:, None, :]
-    return seen
+def _overlap(rows: Floats, columns: Floats) -> NDArray[np.bool_]:
+    """Return which pixels lie inside the moved picture, bool (k, side, side)."""
+    overlap: NDArray[np.bool_] = (rows.sum(2) > INSIDE)[:, :, None] & (columns.sum(2) > INSIDE)[:, None, :]
+    return overlap
 
 
 def _shrunk(grey: Floats, side: int) -> Floats:
-    """Means over squares, (k, side, side)."""
+    """Return the means over square blocks, (k, side, side)."""
     part = SIDE // side
     means: Floats = grey.reshape(-1, side, part, side, part).mean((2, 4))
     return means
@@ -192,6 +197,6 @@ def _moved(grey: Floats, rows: Floats, columns: Floats) -> Floats:
 
 
 def _blurred(pictures: Thumbnails) -> Floats:
-    """Neighbours 1 2 1 along both axes: what lies between two pixels of one picture must not count as a difference."""
+    """Blur with weights 1 2 1 along both axes, so that a shift by a fraction of a pixel does not count as a difference."""
     blurred = convolve1d(pictures.astype(np.float64), BLUR, axis=1, mode="nearest")
     return np.asarray(convolve1d(blurred, BLUR, axis=2, mode="nearest"))

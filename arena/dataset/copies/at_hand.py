@@ -1,4 +1,4 @@
-"""Pictures of an index, where they are still at hand: its candidates are then compared, not only told by their distance."""
+"""Pictures of an index, if still available: its candidates are then compared by pixels, not only by hash distance."""
 
 import tempfile
 from collections.abc import Collection, Mapping, Sequence
@@ -15,13 +15,13 @@ from arena.dataset.listing import Listed, list_source
 
 
 def find_pictures(given: Sequence[str], indexes: Sequence[Path], root: Path | None = None) -> dict[str, list[Listed]]:
-    """Where the pictures of each index are, by its file name.
+    """Return the picture sources of each index, by the file name of the index.
 
     Args:
-        given: `INDEX=SOURCE`, or `SOURCE` where there is one index; a source is what `arena hash` takes.
+        given: `INDEX=SOURCE`, or `SOURCE` if there is only one index; a source as `arena hash` takes it.
 
     Raises:
-        ArenaError: it cannot be told of which index, or there is nothing.
+        ArenaError: the index of a source is ambiguous, or the source does not exist.
     """
     names = [path.name for path in indexes]
     found: dict[str, list[Listed]] = {}
@@ -29,14 +29,14 @@ def find_pictures(given: Sequence[str], indexes: Sequence[Path], root: Path | No
         name, separator, source = text.partition("=")
         if not separator or name not in names:
             if len(names) != 1:
-                raise ArenaError(f"--pictures {text}: of which index? Write INDEX={text}. {nearest(name, names)}")
+                raise ArenaError(f"--pictures {text}: no index named; write INDEX={text}. {nearest(name, names)}")
             name, source = names[0], text
         found.setdefault(name, []).append(list_source(source, root))
     return found
 
 
 def paths_of(image_ids: Collection[str], sources: Sequence[Listed]) -> dict[str, Path]:
-    """The files of some images of an index; one that no source has is left out."""
+    """Return the files of some images of an index; an image that no source has is left out."""
     wanted, found = set(image_ids), dict[str, Path]()
     for source in sources:
         for plain, prefixed in zip(source.items(), source.prefixed(), strict=True):
@@ -49,12 +49,14 @@ def paths_of(image_ids: Collection[str], sources: Sequence[Listed]) -> dict[str,
 def compare(
     pairs: pd.DataFrame, lefts: Sequence[Path], rights: Mapping[int, Path], progress: Progress
 ) -> pd.DataFrame:  # fmt: skip
-    """Candidates with the class and the figures that their pictures show; those without a readable picture stay candidates.
+    """Compare candidates by their pictures; pairs without two readable pictures stay candidates.
 
     Args:
-        pairs: as `confirm` takes them, with rows of held-out images and of an index, of class `candidate`.
-        lefts: of every held-out image.
-        rights: of those rows of the index whose picture is at hand.
+        pairs: as `confirm` takes them, with rows of held-out images (`left`) and of an index (`right`), of class `candidate`.
+        lefts: file of every held-out image, by row.
+        rights: row of the index -> file, for the pictures that are available.
+
+    Returns: the same pairs, in another order, with class and the columns of `Overlay` for those compared.
     """
     some = pairs[pairs["right"].isin(rights.keys())]
     if some.empty:
@@ -66,13 +68,13 @@ def compare(
         ends = some.assign(
             left=np.searchsorted(left, some["left"]), right=np.searchsorted(right, some["right"]) + len(left)
         )
-        told = ends[pictures.readable[ends["left"]] & pictures.readable[ends["right"]]]
+        readable = ends[pictures.readable[ends["left"]] & pictures.readable[ends["right"]]]
         parts = []
-        with progress.count("comparing candidates", len(told), 0) as advance:
-            for part in confirm(told.drop(columns="class"), pictures.pixels):
+        with progress.count("comparing candidates", len(readable), 0) as advance:
+            for part in confirm(readable.drop(columns="class"), pictures.pixels):
                 parts.append(part.assign(left=left[part["left"]], right=right[part["right"] - len(left)]))
                 advance(len(part))
-    compared = pd.concat(parts) if parts else told.iloc[:0]
+    compared = pd.concat(parts) if parts else readable.iloc[:0]
     keys = pd.MultiIndex.from_frame(pairs[["left", "right"]])
     done = keys.isin(pd.MultiIndex.from_frame(compared[["left", "right"]]))
     return pd.concat([pairs[~done], compared], ignore_index=True)

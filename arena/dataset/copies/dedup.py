@@ -38,32 +38,32 @@ from arena.dataset.rejects import write_rejects
 from arena.images.thumbnails import webp_thumbnail
 
 PINNED_KEYS = ("steps", "images", "digest", "rows_digest", "files", "frozen_from", "frozen_from_digest")
-"""Keys of the source's card that do not apply to a part of its images."""
+"""Keys of the source's card that do not apply to a subset of its images."""
 
 
 class Source(NamedTuple):
-    """An index of hashes that held-out images must not be in."""
+    """An index of hashes, such as those of training images, that held-out images must not be in."""
 
     name: str
     digest: str
     hashed: HashIndex
     pictures: Sequence[Listed] = ()
-    """Where its pictures are, as far as they are at hand."""
+    """Sources of its pictures; empty if none are available."""
 
 
 def read_sources(paths: Sequence[Path], pictures: Sequence[str] = (), root: Path | None = None) -> list[Source]:
-    """Indexes of hashes from their files, named by file name, with the SHA-256 of each file.
+    """Read index files; each is named by its file name and identified by the SHA-256 of the file.
 
     Args:
         pictures: as `find_pictures` takes them.
 
     Raises:
-        ArenaError: a file that is no index, or two of one name.
-        IncomparableError: an index whose hashes are made otherwise than ours.
+        ArenaError: a file is not an index, or two files have the same name.
+        IncomparableError: the hashes of an index were made with other algorithms.
     """
     refuse_twice("--against", "index", [path.name for path in paths])
-    at_hand = find_pictures(pictures, paths, root)
-    return [_read_source(path, at_hand.get(path.name, ())) for path in paths]
+    available = find_pictures(pictures, paths, root)
+    return [_read_source(path, available.get(path.name, ())) for path in paths]
 
 
 def _read_source(path: Path, pictures: Sequence[Listed]) -> Source:
@@ -74,12 +74,12 @@ def _read_source(path: Path, pictures: Sequence[Listed]) -> Source:
 
 
 class Deduplicated(NamedTuple):
-    """What came out.
+    """Result of `dedup`.
 
     Attributes:
-        digest: of the new set.
-        steps: what each step kept and dropped.
-        classes: pairs by class.
+        digest: digest of the new dataset.
+        steps: numbers of images that each step kept and dropped, as in the card.
+        classes: class -> number of pairs.
     """
 
     digest: str
@@ -88,13 +88,13 @@ class Deduplicated(NamedTuple):
 
 
 def dedup(heldout: HeldOut, output: Path, *, against: Sequence[Source], rule: Rule, progress: Progress) -> Deduplicated:
-    """Write a folder without the copies that a rule finds, every pair in its `duplicates.parquet`.
+    """Write a dataset without the copies that a rule finds, and all pairs to its `duplicates.parquet`.
 
-    What was left out is in `dropped.parquet`, with a thumbnail and the reason. The result does not depend on the order of the
-    images. Stopped and called again, it continues; the folder appears whole.
+    Dropped images are listed in `dropped.parquet`, with a thumbnail and the reason. The result does not depend on the order of
+    the images. After an interruption the same call continues. The folder appears only when it is complete.
 
     Raises:
-        ArenaError: the output holds something else already, or nothing would be left.
+        ArenaError: the output holds something else already, or no image would be left.
     """
     shaped_by = {
         "phash_radius_bits": rule.radius,
@@ -108,13 +108,13 @@ def dedup(heldout: HeldOut, output: Path, *, against: Sequence[Source], rule: Ru
     work = output.parent / f".{output.name}.part"
     signed = sign_images(heldout, work, progress)
     ledger = Ledger([dict(step) for step in heldout.card.facts.get("steps", [])])
-    why = "no readable image, or another file than the one that was listed"
+    why = "not a readable image, or the file differs from its sha256"
     ledger.record("readable", before=len(heldout), kept=len(signed.images), why=why)
     copies = find_copies(signed, heldout.card.folder, work, rule, progress)
     seen = find_seen(signed, heldout.card.folder, against, rule, progress)
     settled = settle(signed.images, copies, seen, rule, ledger)
     if settled.kept.empty:
-        raise ArenaError(f"{heldout.card.folder}: no image would be left ({rule}); see --radius and --against")
+        raise ArenaError(f"{heldout.card.folder}: no image would be left ({rule}); change --radius or --against")
     table = _named(signed.images, copies, seen)
     folder = _fresh(work / "folder")
     table.to_parquet(folder / DUPLICATES_FILE, index=False)
@@ -127,7 +127,11 @@ def dedup(heldout: HeldOut, output: Path, *, against: Sequence[Source], rule: Ru
 
 
 def _finished(output: Path, shaped_by: Mapping[str, Any]) -> Deduplicated | None:
-    """What an earlier call of the same kind wrote; None where there is nothing yet."""
+    """Return the result of an earlier, identical call; None if the output is missing or empty.
+
+    Raises:
+        ArenaError: the output holds something else.
+    """
     if not output.exists() or (output.is_dir() and not any(output.iterdir())):
         return None
     if (output / "dataset.toml").exists():
@@ -135,7 +139,7 @@ def _finished(output: Path, shaped_by: Mapping[str, Any]) -> Deduplicated | None
         if all(card.facts.get(key) == value for key, value in shaped_by.items()):
             table = pd.read_parquet(output / DUPLICATES_FILE, columns=["class"])
             return Deduplicated(card.digest, list(card.facts.get("steps", [])), Counter(table["class"]))
-    raise ArenaError(f"-o {output}: is there already and holds something else; name a new folder, or remove it")
+    raise ArenaError(f"-o {output}: exists and holds something else; name a new folder, or remove it")
 
 
 def _fresh(folder: Path) -> Path:
@@ -145,7 +149,7 @@ def _fresh(folder: Path) -> Path:
 
 
 def _write_images(folder: Path, heldout: HeldOut, images: pd.DataFrame, more: Mapping[str, Any]) -> str:
-    """The frozen part of the folder; image files are links where the file system can."""
+    """Write the frozen dataset into the folder; image files are hard links if the file system allows it."""
     source = heldout.card.folder
     for path in images["path"]:
         place(source / path, folder / path)
@@ -158,14 +162,14 @@ def _write_images(folder: Path, heldout: HeldOut, images: pd.DataFrame, more: Ma
 
 
 def _write_dropped(path: Path, dropped: pd.DataFrame, folder: Path) -> None:
-    """Rows that were left out, with why, and a WebP thumbnail of each."""
+    """Write the dropped rows, with reason and a WebP thumbnail."""
     paths = [folder / one for one in dropped["path"]]
     thumbnails = list(in_threads(webp_thumbnail, paths, workers=default_workers(), advance=lambda done: None))
     dropped.assign(thumbnail=pd.Series(thumbnails, dtype=object)).to_parquet(path, index=False)
 
 
 def find_copies(signed: Signed, folder: Path, work: Path, rule: Rule, progress: Progress) -> pd.DataFrame:
-    """Every pair of pictures that a digest or a hash finds, with class and figures; `left` and `right` are rows."""
+    """Return every pair of pictures that a digest or a hash finds, with class and differences; `left` and `right` are rows."""
     signatures = signed.signatures
     identical = of_class(identical_pairs(signatures), "identical").assign(phash_bits=0, dhash_bits=0)
     if rule.radius == 0:
@@ -179,7 +183,7 @@ def find_copies(signed: Signed, folder: Path, work: Path, rule: Rule, progress: 
     )
     if not small.readable.all():
         changed = signed.images["path"].iloc[involved[~small.readable][0]]
-        raise ArenaError(f"{folder / changed}: changed while it was compared; dedup again")
+        raise ArenaError(f"{folder / changed}: changed while it was compared; run dedup again")
     among = candidates.assign(
         left=np.searchsorted(involved, candidates["left"]), right=np.searchsorted(involved, candidates["right"])
     )
@@ -194,7 +198,7 @@ def find_copies(signed: Signed, folder: Path, work: Path, rule: Rule, progress: 
 def find_seen(
     signed: Signed, folder: Path, against: Sequence[Source], rule: Rule, progress: Progress
 ) -> pd.DataFrame:  # fmt: skip
-    """Images that an index has or may have: of each image and index the surest and nearest match."""
+    """Return the images that an index contains or may contain: for each image and index the most certain and nearest match."""
     signatures, lefts = signed.signatures, [folder / path for path in signed.images["path"]]
     empty = pd.DataFrame({"left": np.empty(0, np.int64), "right": np.empty(0, np.int64)})
     found = [empty.assign(**dict.fromkeys(("source", "right_id", "class", "found_by"), ""))]
@@ -213,14 +217,14 @@ def find_seen(
 
 
 def _compared(candidates: pd.DataFrame, lefts: Sequence[Path], source: Source, progress: Progress) -> pd.DataFrame:
-    """Candidates, decided where the picture of the index is at hand."""
+    """Compare the candidates whose picture of the index is available."""
     names = {int(row): source.hashed.image_ids[row] for row in candidates["right"]}
     paths = paths_of(names.values(), source.pictures)
     return compare(candidates, lefts, {row: paths[name] for row, name in names.items() if name in paths}, progress)
 
 
 def _named(images: pd.DataFrame, copies: pd.DataFrame, seen: pd.DataFrame) -> pd.DataFrame:
-    """All pairs by identifier, in the columns of `duplicates.parquet`; pairs within the folder have no source."""
+    """Return all pairs by identifier, in the columns of `duplicates.parquet`; pairs within the dataset have an empty source."""
     ids = images["image_id"].to_numpy(object)
     within = copies.assign(left=ids[copies["left"]], right=ids[copies["right"]], source="")
     outside = seen.assign(left=ids[seen["left"]], right=seen["right_id"])

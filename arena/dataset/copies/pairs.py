@@ -1,8 +1,8 @@
-"""Which pictures are copies of which, how surely, and how each pair was found.
+"""Find pairs of duplicate pictures, their class, and how each pair was found.
 
-Digests tell identical pictures. Perceptual hashes name candidates: of the picture as it is, without its border, cropped a
-little, and mirrored. Small pixels laid over each other decide about each candidate. Where one side is known by hashes alone,
-as training data mostly is, candidates stay candidates and are told by distance.
+Equal digests identify identical pictures. Perceptual hashes of several variants (as is, without border, slightly cropped,
+mirrored) find candidates. A comparison of aligned thumbnails then decides each candidate. If one picture is known only by its
+hashes, as training data mostly is, the pair stays a candidate and is reported with its distance.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,39 +19,39 @@ from arena.dataset.hamming.duplicates import Pairs, pairs_between, pairs_within
 from arena.dataset.hashes.index import HashIndex
 
 CLASSES = ("identical", "near", "alternate", "rejected", "candidate")
-"""What a pair is, surest first: the same pixels; a copy; another version of the picture; another picture; not decided."""
+"""Class of a pair, most certain first: equal pixels; a copy; another version of the picture; another picture; not decided."""
 
 SEEN_CLASSES = ("identical", "near", "alternate", "candidate", "rejected")
-"""Classes of pairs with an index in the order in which they count for an image: what may be a copy before what is none."""
+"""Order in which classes of pairs with an index count for an image: a possible copy comes before a rejected one."""
 
 COPY_COLUMNS = (
     "left", "right", "source", "class", "found_by", "phash_bits", "dhash_bits", *Overlay._fields,
 )  # fmt: skip
-"""Columns of `duplicates.parquet`. Figures are empty for identical pairs and where one side has only hashes."""
+"""Columns of `duplicates.parquet`. Those of `Overlay` are empty for identical pairs and for pairs without two pictures."""
 
 DHASH_RADIUS = 4
-"""Bits of dHash, or the radius of pHash where that is less."""
+"""Largest dHash distance of a candidate, in bits; the pHash radius if that is smaller."""
 
 NEAR_CORRELATION, NEAR_LARGEST = 0.95, 20.0
-"""A copy: no part differs by more levels. Watermarks over half of the width reach 18, crops by 5 % mostly stay below 10; the
-drawings of the demo that differ by an arrow, a racket or a face begin at 21."""
+"""Thresholds of a copy: least correlation, and largest difference of a tile in levels. Watermarks over half of the width reach
+18, crops by 5 % mostly stay below 10; drawings of the demo that differ by an arrow, a racket or a face start at 21."""
 
 NEAR_COLOUR = 16.0
-"""Levels of colour that a part of a copy may differ by; resized and re-encoded copies reach 14, another hue begins at 22."""
+"""Largest colour difference of a tile of a copy, in levels; resized or re-encoded copies reach 14, another hue starts at 22."""
 
 ALTERNATE_CORRELATION, ALTERNATE_CHANGED = 0.8, 0.25
-"""Another version: three quarters of its parts agree, colours too. Below 0.8 sparse drawings agree by their white alone:
-a rooster and a cube reached 0.63, a cello and a cocktail 0.76."""
+"""Thresholds of another version: least correlation, and largest share of changed tiles. Below 0.8, sparse drawings correlate
+through their white background alone: a rooster and a cube reached 0.63, a cello and a cocktail 0.76."""
 
 RECOLOURED_CORRELATION = 0.93
-"""Or the drawing is the same in other colours or another brightness."""
+"""Least correlation of another version of any difference: the same drawing in other colours or another brightness."""
 
 PAIRS_A_TIME = 32
-"""Pairs compared at once: 20 MB."""
+"""Pairs compared in one block: 20 MB."""
 
 
 class Way(NamedTuple):
-    """How candidates are looked for: which variant of the one picture against which of the other."""
+    """A search for candidates: hashes of one variant of the left picture against hashes of a variant of the right one."""
 
     name: str
     left: str
@@ -66,7 +66,7 @@ WITHIN = (
     Way("mirrored ", "mirrored", "as is", True),
     Way("mirrored trimmed ", "mirrored trimmed", "trimmed", True),
 )
-"""Among pictures at hand; the order in which a pair found in several ways is told."""
+"""Searches within a dataset; a pair that several searches find is reported with the first."""
 
 AGAINST = (
     Way("", "as is", "as is", False),
@@ -75,7 +75,7 @@ AGAINST = (
     Way("mirrored ", "mirrored", "as is", True),
     Way("mirrored trimmed ", "mirrored trimmed", "as is", True),
 )
-"""Against an index, which knows only the hashes of pictures as they are."""
+"""Searches against an index, which holds only the hashes of the pictures as they are."""
 
 
 class Pair(NamedTuple):
@@ -86,12 +86,12 @@ class Pair(NamedTuple):
 
 
 class Signatures(NamedTuple):
-    """What pictures are looked up by, one row each.
+    """Digests and hashes of pictures, one row each.
 
     Attributes:
-        digests: by column name (`sha256`, `pixel_sha256`).
-        hashes: by variant.
-        flat: where the hashes say nothing; bool (n,).
+        digests: column name (`sha256`, `pixel_sha256`) -> digests.
+        hashes: variant -> hashes.
+        flat: bool (n,), whether the hashes are meaningless: the picture is one colour, one gradient, or plain stripes.
     """
 
     digests: Mapping[str, tuple[str, ...]]
@@ -100,7 +100,7 @@ class Signatures(NamedTuple):
 
 
 def identical_pairs(signatures: Signatures) -> pd.DataFrame:
-    """Each picture with the first one of the same digest; rows, not identifiers, in `left` and `right`."""
+    """Pair each picture with the first one of the same digest; `left` and `right` are rows, not identifiers."""
     found = [_same(digests, digests, name) for name, digests in signatures.digests.items()]
     pairs = pd.concat(found, ignore_index=True)
     pairs = pairs[pairs["left"] < pairs["right"]]
@@ -108,7 +108,7 @@ def identical_pairs(signatures: Signatures) -> pd.DataFrame:
 
 
 def identical_against(signatures: Signatures, index: HashIndex) -> pd.DataFrame:
-    """Each picture with the first one of an index that has the same digest, where the index knows digests."""
+    """Pair each picture with the first row of an index that has the same digest; empty if the index has no digests."""
     shared = [name for name in signatures.digests if name in index.digests]
     found = [_same(signatures.digests[name], index.digests[name], name) for name in shared]
     pairs = pd.concat(found, ignore_index=True) if found else _same((), (), "")
@@ -116,7 +116,7 @@ def identical_against(signatures: Signatures, index: HashIndex) -> pd.DataFrame:
 
 
 def candidates_within(signatures: Signatures, rows: NDArray[np.int64], *, radius: int) -> pd.DataFrame:
-    """Pairs among some rows that a hash finds, each once with `left < right`."""
+    """Return the pairs among some rows whose hashes are near, each once with `left < right`."""
     found = []
     for way in WITHIN:
         left, right = (_some(signatures.hashes[name], rows) for name in (way.left, way.right))
@@ -130,7 +130,7 @@ def candidates_within(signatures: Signatures, rows: NDArray[np.int64], *, radius
 
 
 def candidates_against(signatures: Signatures, index: HashIndex, *, radius: int) -> pd.DataFrame:
-    """Pairs of a picture and a row of an index that a hash finds; at radius 0, equal pHashes alone."""
+    """Return the pairs of a picture and a row of an index whose hashes are near; at radius 0, only equal pHashes."""
     empty = np.empty(0, np.uint64)
     right = Pair(index.hashes.get("phash", empty), index.hashes.get("dhash", empty))
     rows = np.flatnonzero(~signatures.flat) if radius else np.arange(len(signatures.flat))
@@ -144,27 +144,28 @@ def candidates_against(signatures: Signatures, index: HashIndex, *, radius: int)
 
 
 def equal_hashes(signatures: Signatures) -> pd.DataFrame:
-    """Each picture with the first one of the same pHash: JoyTag's rule, flat pictures too."""
+    """Pair each picture with the first one of the same pHash, flat pictures included: JoyTag's rule."""
     hashes = tuple(map(str, signatures.hashes["as is"].phash))
     pairs = _same(hashes, hashes, "phash")
     return pairs[pairs["left"] < pairs["right"]].sort_values(["left", "right"], ignore_index=True)
 
 
 def confirm(pairs: pd.DataFrame, thumbnails: Thumbnails) -> Iterator[pd.DataFrame]:
-    """Class and figures of candidates by their pixels, a block of them at a time, in their order; blocks in threads.
+    """Classify candidates by their pixels; yield blocks of pairs with class and differences, in order of the blocks.
 
-    A pair is laid over as it is, then trimmed, mirrored where a mirrored hash found it, until it is near; the best counts.
+    A pair is aligned as it is, then trimmed, and mirrored if a mirrored hash found it, until it is `near`; the best try counts.
+    Blocks are processed in threads.
 
     Args:
-        pairs: with `left` and `right` into the thumbnails, `straight` and `mirrored`: how they were found.
-        thumbnails: uint8 (n, 2, SIDE, SIDE, 3): of each picture as it is and trimmed.
+        pairs: with `left` and `right` (rows of the thumbnails), and bool `straight` and `mirrored`: how the pair was found.
+        thumbnails: uint8 (n, 2, SIDE, SIDE, 3): each picture as it is and trimmed.
     """
 
     def confirmed(start: int) -> pd.DataFrame:
         return _confirmed(pairs.iloc[start : start + PAIRS_A_TIME].reset_index(drop=True), thumbnails)
 
     starts = range(0, len(pairs), PAIRS_A_TIME)
-    with threadpool_limits(1):  # each thread multiplies for itself
+    with threadpool_limits(1):  # BLAS threads on top of these threads would only compete
         yield from in_threads(confirmed, starts, workers=default_workers(), advance=lambda done: None)
 
 
@@ -174,17 +175,17 @@ def _confirmed(block: pd.DataFrame, thumbnails: Thumbnails) -> pd.DataFrame:
     for way, trimmed in (("straight", 0), ("straight", 1), ("mirrored", 0), ("mirrored", 1)):
         some = block[block[way] & ~block.index.isin(near)]
         left, right = (thumbnails[some[end].to_numpy(np.int64), trimmed] for end in ("left", "right"))
-        figures = overlay(left[:, :, ::-1] if way == "mirrored" else left, right)
-        ranks = _ranks(figures)
+        differences = overlay(left[:, :, ::-1] if way == "mirrored" else left, right)
+        ranks = _ranks(differences)
         near |= set(some.index[ranks == CLASSES.index("near")])
-        tried.append(some.assign(**figures._asdict(), rank=ranks))
+        tried.append(some.assign(**differences._asdict(), rank=ranks))
     every = pd.concat(tried).sort_values("correlation", ascending=False, kind="stable")
     best = every.sort_values(["left", "right", "rank"], kind="stable").drop_duplicates(["left", "right"])
     return best.assign(**{"class": [CLASSES[rank] for rank in best["rank"]]}).drop(columns="rank")
 
 
 def _ranks(figures: Overlay) -> NDArray[np.int64]:
-    """Place in `CLASSES` of each pair."""
+    """Return the position in `CLASSES` of each pair: `near`, `alternate` or `rejected`."""
     near = (
         (figures.correlation >= NEAR_CORRELATION) & (figures.largest <= NEAR_LARGEST) & (figures.colour <= NEAR_COLOUR)
     )
@@ -193,12 +194,12 @@ def _ranks(figures: Overlay) -> NDArray[np.int64]:
 
 
 def of_class(pairs: pd.DataFrame, name: str) -> pd.DataFrame:
-    """Pairs, all of one class."""
+    """Return the pairs with column `class` set to one class."""
     return pairs.assign(**{"class": pd.Series(name, index=pairs.index, dtype=str)})
 
 
 def _same(left: Sequence[str], right: Sequence[str], name: str) -> pd.DataFrame:
-    """Every left row with the first right row of the same text."""
+    """Pair every left row with the first right row of the same text; empty texts match nothing."""
     wanted, first = set(left) - {""}, dict[str, int]()
     for row, text in enumerate(right):
         if text in wanted:
@@ -210,7 +211,7 @@ def _same(left: Sequence[str], right: Sequence[str], name: str) -> pd.DataFrame:
 
 
 def _candidates(left: Pair, right: Pair, way: Way, *, radius: int, within: bool) -> pd.DataFrame:
-    """What one way finds, with the distances of both hashes; a hash that the right side lacks has none."""
+    """Return the pairs of one search, with the distances of both hashes; NA for a hash that the right pictures lack."""
     parts = []
     for kind, bits in (("phash", radius), ("dhash", min(DHASH_RADIUS, radius))):
         lefts, rights = getattr(left, kind), getattr(right, kind)
@@ -230,7 +231,7 @@ def _distances(left: NDArray[np.uint64], right: NDArray[np.uint64], pairs: Pairs
 
 
 def _first_found(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Each pair once: told by the first way that found it, and whether any found it straight or mirrored."""
+    """Return each pair once, with the first search that found it, and whether any search found it straight or mirrored."""
     if pairs.empty:
         return pairs.assign(straight=True)
     order = [f"{way.name}{kind}" for way in WITHIN for kind in Pair._fields]

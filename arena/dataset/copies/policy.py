@@ -1,4 +1,4 @@
-"""Policy for duplicates: which images are kept, with which tags, in which groups."""
+"""Policy for duplicates: which images are kept, with which tags, and in which groups."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from arena.dataset.copies.pairs import CLASSES
 from arena.dataset.hamming.duplicates import Pairs, clusters
 
 POLICIES = ("merge", "drop", "mark")
-"""One copy stays and takes the tags of all, one stays as it is, or all stay, marked."""
+"""`merge` keeps one copy with the tags of all, `drop` keeps one copy unchanged, `mark` keeps all and marks the copies."""
 
 
 @dataclass(frozen=True)
@@ -20,9 +20,9 @@ class Rule:
     """Definition of a duplicate, and the policy for it.
 
     Attributes:
-        radius: bits of pHash within which two pictures are candidates; 0 joins equal hashes and asks no more.
+        radius: largest pHash distance of candidates, in bits; at 0, equal hashes are copies without a comparison.
         policy: one of `POLICIES`.
-        alternates: whether other versions of a picture count as its copies.
+        alternates: whether other versions of a picture count as copies.
     """
 
     radius: int = 8
@@ -31,14 +31,14 @@ class Rule:
 
     @property
     def joined(self) -> tuple[str, ...]:
-        """Classes whose pairs are one cluster."""
+        """Classes of pairs that form a cluster of copies."""
         if self.radius == 0:
             return ("identical", "candidate")
         return ("identical", "near", "alternate") if self.alternates else ("identical", "near")
 
     @property
     def seen(self) -> tuple[str, ...]:
-        """Classes by which an index has a picture; a candidate that no picture could clear counts as one."""
+        """Classes of pairs for which an index counts as containing a picture; undecided candidates are included."""
         return (*self.joined, "candidate") if self.radius else self.joined
 
     def __str__(self) -> str:
@@ -52,27 +52,28 @@ class Ledger:
     steps: list[dict[str, Any]] = field(default_factory=list)
 
     def record(self, name: str, *, before: int, kept: int, why: str) -> None:
-        """Add one step."""
+        """Append one step; `before` is the number of images before it."""
         self.steps.append({"name": name, "kept": kept, "dropped": before - kept, "why": why})
 
 
 class Settled(NamedTuple):
-    """Images that stay, and those that do not with `why`; both as rows of `images.parquet`."""
+    """Images that are kept, and those that are dropped, with column `why`; both as rows of `images.parquet`."""
 
     kept: pd.DataFrame
     dropped: pd.DataFrame
 
 
 def settle(images: pd.DataFrame, copies: pd.DataFrame, seen: pd.DataFrame, rule: Rule, ledger: Ledger) -> Settled:
-    """Drop, merge or mark what the pairs join.
+    """Drop, merge or mark the clusters of copies.
 
-    A picture that an index knows goes together with all its copies, for they were seen with it. Of the others the first of
-    each cluster by `image_id` stays.
+    An image that an index contains is dropped together with all its copies, because the copies were seen in training as well.
+    Of every other cluster the first image by `image_id` is kept. Policy `mark` keeps all images.
 
     Args:
-        images: in order of `image_id`.
+        images: sorted by `image_id`.
         copies: pairs of rows with `class`.
-        seen: rows (`left`) that an index has or may have, with `source`, `class` and what it is called there (`right_id`).
+        seen: rows (`left`) that an index contains or may contain, with `source`, `class` and the identifier in the index
+            (`right_id`).
     """
     seen = seen[seen["class"].isin(rule.seen)]
     joined = copies[copies["class"].isin(rule.joined)]
@@ -84,7 +85,9 @@ def settle(images: pd.DataFrame, copies: pd.DataFrame, seen: pd.DataFrame, rule:
     known = np.isin(cluster, cluster[seen["left"].to_numpy(np.int64)])
     alone = first == np.arange(len(images))
     ledger.record("seen", before=len(images), kept=int((~known).sum()), why=_why_seen(seen, known))
-    why = f"{rule}: of a cluster the first by image_id stays" + (", with the tags of all" * (rule.policy == "merge"))
+    why = f"{rule}: the first image of a cluster by image_id is kept" + (
+        ", with the tags of all" * (rule.policy == "merge")
+    )
     ledger.record("copies", before=int((~known).sum()), kept=int((alone & ~known).sum()), why=why)
     kept = alone & ~known
     if rule.policy == "merge":
@@ -98,20 +101,20 @@ def _marked(
     images: pd.DataFrame, joined: pd.DataFrame, seen: pd.DataFrame, first: NDArray[np.int64], group: NDArray[np.int64],
     ledger: Ledger,
 ) -> Settled:  # fmt: skip
-    """All images, each with the first of its cluster and how surely, and where it was seen."""
+    """Return all images, each copy with the first image of its cluster and the class, and the index that contains it."""
     ids = images["image_id"].to_numpy(object)
     ends = pd.concat([joined[["left", "class"]].set_axis(["row", "class"], axis=1),
                       joined[["right", "class"]].set_axis(["row", "class"], axis=1)])  # fmt: skip
-    surest = ends["class"].map(CLASSES.index).groupby(ends["row"]).min()
+    best_class = ends["class"].map(CLASSES.index).groupby(ends["row"]).min()
     copy = first != np.arange(len(images))
-    classes = [CLASSES[surest[row]] if copy[row] else "" for row in range(len(images))]
+    classes = [CLASSES[best_class[row]] if copy[row] else "" for row in range(len(images))]
     first_seen = {row["left"]: row for row in reversed(seen.to_dict("records"))}
     where = [first_seen.get(row, {"source": "", "class": ""}) for row in range(len(images))]
     marked = images.assign(
         group=group, duplicate_of=np.where(copy, ids[first], ""), duplicate_class=classes,
         seen_in=[row["source"] for row in where], seen_class=[row["class"] for row in where],
     )  # fmt: skip
-    why = f"{int(copy.sum())} copies and {len(set(seen['left']))} seen images are marked, and stay"
+    why = f"{int(copy.sum())} copies and {len(set(seen['left']))} images of an index are marked and kept"
     ledger.record("copies", before=len(images), kept=len(images), why=why)
     return Settled(marked, images.iloc[:0].assign(why=""))
 
@@ -122,7 +125,7 @@ def _edges(pairs: pd.DataFrame) -> Pairs:
 
 
 def _same_group(images: pd.DataFrame) -> Pairs:
-    """Rows that were of one group before, joined to its first; rows without a group are not."""
+    """Join the rows of each existing group to its first row; rows without a group stay apart."""
     known = images.reset_index(drop=True)["group"]
     known = known[known.notna() & (known.astype(str) != "")].astype(str)
     left = known.index.to_series().groupby(known).transform("min").to_numpy(np.int64)
@@ -130,7 +133,7 @@ def _same_group(images: pd.DataFrame) -> Pairs:
 
 
 def _merged_tags(images: pd.DataFrame, cluster: NDArray[np.int64]) -> pd.Series:
-    """The tags of all images of the same cluster, sorted, for each image."""
+    """Return for each image the tags of all images of its cluster, sorted."""
     unions: dict[int, set[str]] = {}
     for label, names in zip(cluster.tolist(), images["tags"], strict=True):
         unions.setdefault(label, set()).update(names)
@@ -138,20 +141,22 @@ def _merged_tags(images: pd.DataFrame, cluster: NDArray[np.int64]) -> pd.Series:
 
 
 def _reasons(images: pd.DataFrame, seen: pd.DataFrame, cluster: NDArray[np.int64]) -> NDArray[np.str_]:
-    """Why each image whose cluster was seen is left out; empty for others."""
-    told = {
+    """Return why each image is dropped whose cluster an index contains; empty for others."""
+    matches = {
         int(cluster[row["left"]]): f"{row['class']} of {row['right_id']} in {row['source']}"
         for row in reversed(seen.to_dict("records"))
     }
-    own = set(seen["left"])
-    texts = [told.get(label, "") for label in cluster.tolist()]
-    return np.array([t if row in own or not t else f"copy of one that is {t}" for row, t in enumerate(texts)], np.str_)
+    direct = set(seen["left"])
+    texts = [matches.get(label, "") for label in cluster.tolist()]
+    return np.array(
+        [t if row in direct or not t else f"copy of an image that is {t}" for row, t in enumerate(texts)], np.str_
+    )
 
 
 def _why_seen(seen: pd.DataFrame, known: NDArray[np.bool_]) -> str:
     if seen.empty:
-        return "no index was given, or none of the images is in it"
-    own = seen.drop_duplicates(["source", "left"])
-    counts = Counter(zip(own["class"], own["source"], strict=True))
+        return "no index was given, or no image is in one"
+    matched = seen.drop_duplicates(["source", "left"])
+    counts = Counter(zip(matched["class"], matched["source"], strict=True))
     found = ", ".join(f"{count} {name} in {source}" for (name, source), count in sorted(counts.items()))
-    return f"{found}; with them {int(known.sum()) - len(set(seen['left']))} of their copies"
+    return f"{found}; also {int(known.sum()) - len(set(seen['left']))} of their copies"

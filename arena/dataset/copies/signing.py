@@ -1,4 +1,4 @@
-"""Decode the pictures of a frozen folder: their signatures, kept in parts as they are made, and small pixels of some."""
+"""Compute signatures of the pictures of a frozen folder, stored in parts, and thumbnails of candidates."""
 
 import hashlib
 import os
@@ -23,20 +23,20 @@ from arena.dataset.records import Reject
 from arena.images.decode import decode
 
 IMAGES_A_PART = 512
-"""Signatures a file; what an interruption loses at most."""
+"""Signatures per file; an interruption loses at most this many."""
 
-CHANGED, OUTSIDE = "another file than the one that was listed", "a path outside the folder"
-"""Reasons of rejects besides what a decoder says."""
+CHANGED, OUTSIDE = "the file differs from its sha256", "a path outside the folder"
+"""Reasons of rejects other than `unreadable`."""
 
 SIGNING = "1"
-"""Version of the signatures; parts of another are made again."""
+"""Version of the signatures; parts of another version are computed again."""
 
 
 class Signed(NamedTuple):
-    """Signatures of the readable pictures, and what is wrong with the others.
+    """Signatures of the readable pictures, and rejects for the others.
 
     Attributes:
-        images: the rows of `images.parquet` that they belong to, in order.
+        images: the rows of `images.parquet` of the signatures, in the same order.
     """
 
     images: pd.DataFrame
@@ -45,10 +45,10 @@ class Signed(NamedTuple):
 
 
 def sign_images(heldout: HeldOut, work: Path, progress: Progress) -> Signed:
-    """Signatures of every picture, those of an earlier, interrupted call taken from its parts.
+    """Return the signatures of every picture; those of an earlier, interrupted call are read from its parts.
 
     Args:
-        work: folder for the parts.
+        work: folder of the parts.
     """
     work.mkdir(parents=True, exist_ok=True)
     known = _read_parts(work)
@@ -70,14 +70,14 @@ def sign_images(heldout: HeldOut, work: Path, progress: Progress) -> Signed:
 
 
 class Small(NamedTuple):
-    """Small pixels of pictures as they are and trimmed, (n, 2, SIDE, SIDE, 3), and which could be read, (n,)."""
+    """Thumbnails of pictures as they are and trimmed, uint8 (n, 2, SIDE, SIDE, 3), and which could be read, bool (n,)."""
 
     pixels: Thumbnails
     readable: NDArray[np.bool_]
 
 
 def read_thumbnails(paths: Sequence[Path], file: Path, progress: Progress) -> Small:
-    """Small pixels of pictures, in a file that is mapped into memory."""
+    """Make thumbnails of pictures, in a file that is mapped into memory."""
     shape = (len(paths), 2, SIDE, SIDE, 3)
     pixels = np.lib.format.open_memmap(file, mode="w+", dtype=np.uint8, shape=shape)
     readable = np.zeros(len(paths), np.bool_)
@@ -90,12 +90,12 @@ def read_thumbnails(paths: Sequence[Path], file: Path, progress: Progress) -> Sm
 
 
 def _pool() -> ThreadPoolExecutor:
-    """Threads: Pillow and numpy release the interpreter's lock where the time goes."""
+    """Return a thread pool; threads suffice because Pillow and numpy release the GIL in the expensive steps."""
     return ThreadPoolExecutor(os.cpu_count())
 
 
 def _sign_file(named: tuple[str, Path]) -> dict[str, Any]:
-    """One row of a part."""
+    """Return one row of a part: signature of a file, or the problem with it."""
     sha256, path = named
     row: dict[str, Any] = {"sha256": sha256, "version": SIGNING, "problem": "", "pixel_sha256": "", "flat": True}
     row |= {f"{name} {kind}": 0 for name in VARIANTS for kind in Pair._fields}
@@ -141,7 +141,7 @@ def _parts(work: Path) -> Iterable[Path]:
 
 
 def _read_parts(work: Path) -> dict[str, dict[str, Any]]:
-    """Rows of earlier parts by digest; a file that was unreadable may have been put right since."""
+    """Return the rows of earlier parts by digest, without unreadable files, which may have been repaired since."""
     tables = [pd.read_parquet(path) for path in _parts(work)]
     rows = [{str(name): value for name, value in row.items()} for table in tables for row in table.to_dict("records")]
     return {row["sha256"]: row for row in rows if row["version"] == SIGNING and not row["problem"]}

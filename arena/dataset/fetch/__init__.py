@@ -1,1 +1,1 @@
-"""Fetching posts and their images from Danbooru: politely, checked, and continued where it stopped."""
+"""Download posts and their images from Danbooru: at a low rate, with checked digests, and resumable."""

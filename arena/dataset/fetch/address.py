@@ -1,4 +1,4 @@
-"""Which addresses a fetch asks, and where an account is sent."""
+"""Rules for the addresses that a fetch requests, and for the hosts that receive credentials."""
 
 import ipaddress
 import os
@@ -11,10 +11,10 @@ from arena.base.errors import ArenaError
 
 
 class RefusedError(ArenaError):
-    """The host answered, and asking again would not help.
+    """A request that is refused, by the host or by a rule here; a retry would not help.
 
     Attributes:
-        reason: one of few, for counting.
+        reason: one of a few fixed texts, to count by.
     """
 
     def __init__(self, reason: str, message: str) -> None:
@@ -24,17 +24,17 @@ class RefusedError(ArenaError):
 
 @dataclass(frozen=True)
 class Credentials:
-    """An account of the host; sent to the host itself only, and written nowhere."""
+    """An account on the host; it is sent only to the host itself, and never written to a file."""
 
     login: str
     api_key: str
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Credentials | None":
-        """From `ARENA_DANBOORU_LOGIN` and `ARENA_DANBOORU_API_KEY`; None where neither is set.
+        """Return the credentials in `ARENA_DANBOORU_LOGIN` and `ARENA_DANBOORU_API_KEY`; None if neither is set.
 
         Raises:
-            ArenaError: only one of them is set.
+            ArenaError: only one of the two is set.
         """
         names = ("ARENA_DANBOORU_LOGIN", "ARENA_DANBOORU_API_KEY")
         login, api_key = (environment.get(name, "") for name in names)
@@ -47,10 +47,10 @@ class Credentials:
 
 
 def base_of(text: str) -> URL:
-    """The address of a host, without a slash at the end.
+    """Return the base URL of a host, without a slash at the end.
 
     Raises:
-        ArenaError: not http or https, or with a user, a query or a fragment.
+        ArenaError: the text is not an http or https URL, or has a user, a query or a fragment.
 
     >>> str(base_of("https://booru.example/sub/"))
     'https://booru.example/sub'
@@ -58,18 +58,20 @@ def base_of(text: str) -> URL:
     try:
         url = URL(text.rstrip("/"))
     except InvalidURL as error:
-        raise ArenaError(f"--base-url: no address ({error}); such as https://danbooru.donmai.us") from None
+        raise ArenaError(
+            f"--base-url: not a valid URL ({error}); give one such as https://danbooru.donmai.us"
+        ) from None
     if url.scheme not in ("http", "https") or not url.host:
-        raise ArenaError(f"--base-url {text!r}: it must begin with https:// or http:// and name a host")
+        raise ArenaError(f"--base-url {text!r}: must begin with https:// or http:// and name a host")
     if url.userinfo or url.query or url.fragment:
         raise ArenaError(
-            "--base-url: give the plain address, without user, ? or #; an account goes into ARENA_DANBOORU_LOGIN and _API_KEY"
+            "--base-url: must not have a user, ? or #; set an account in ARENA_DANBOORU_LOGIN and ARENA_DANBOORU_API_KEY"
         )
     return url
 
 
 def same_domain(host: str, other: str) -> bool:
-    """Whether two host names share their last two labels; an IP address is alike to itself only.
+    """Return whether two host names have the same last two labels; an IP address matches only itself.
 
     >>> same_domain("danbooru.donmai.us", "cdn.donmai.us"), same_domain("127.0.0.1", "10.0.0.1")
     (True, False)
@@ -82,24 +84,37 @@ def same_domain(host: str, other: str) -> bool:
 
 
 def trusted(address: str, base: URL, file_hosts: tuple[str, ...]) -> URL:
-    """The full address of a file, if its host is one that files may come from."""
+    """Return the absolute URL of a file, if files may come from its host.
+
+    Args:
+        address: absolute, or relative to `base`.
+        base: base URL of the API; its domain is always allowed.
+        file_hosts: further hosts that are allowed.
+
+    Raises:
+        RefusedError: `address` for an invalid URL, another scheme, or http if the API uses https; `host` for another host.
+    """
     try:
         url = URL(str(base) + "/").join(address)
     except InvalidURL:
-        raise RefusedError("address", f"{address[:200]!r} is no address") from None
+        raise RefusedError("address", f"{address[:200]!r} is not a valid URL") from None
     if url.scheme not in ("http", "https") or (base.scheme == "https" and url.scheme == "http"):
-        raise RefusedError("address", f"{address[:200]!r} is not fetched; the host itself is asked by {base.scheme}")
+        raise RefusedError("address", f"{address[:200]!r} is not fetched; the API uses {base.scheme}")
     if not (same_domain(base.host, url.host) or url.host in file_hosts):
-        raise RefusedError("host", f"{url.host} is another host; --file-host {url.host} would allow it")
+        raise RefusedError("host", f"{url.host} is outside the domain of the API; --file-host {url.host} allows it")
     return url
 
 
 def redirected(response: Response) -> URL:
-    """Where an answer sends to, if that is the same host."""
+    """Return the target of a redirect within the same host.
+
+    Raises:
+        RefusedError: `redirect`, for an invalid URL or another origin.
+    """
     try:
         target = response.url.join(response.headers["Location"])
     except InvalidURL:
-        raise RefusedError("redirect", f"{response.url}: redirects to no address") from None
+        raise RefusedError("redirect", f"{response.url}: redirects to an invalid URL") from None
     if origin(target) != origin(response.url):
         raise RefusedError(
             "redirect", f"{response.url}: redirects to another host, {target.scheme}://{target.netloc.decode('ascii')}"
@@ -108,7 +123,7 @@ def redirected(response: Response) -> URL:
 
 
 def origin(url: URL) -> tuple[str, str, int | None]:
-    """Scheme, host and port: what an account belongs to."""
+    """Return scheme, host and port; credentials are sent only to the origin of the API."""
     return (url.scheme, url.host, url.port)
 
 
@@ -121,5 +136,5 @@ def _is_address(host: str) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host is this machine."""
+    """Return whether a host name or IP address means this machine."""
     return host == "localhost" or (_is_address(host) and ipaddress.ip_address(host).is_loopback)

@@ -1,7 +1,7 @@
-"""A client that asks one host slowly, patiently and honestly.
+"""An HTTP client for one host that limits its request rate, retries temporary errors, and identifies itself.
 
-Slowly: requests are kept apart, whatever they ask for. Patiently: what may pass is asked again, later each time. Honestly: it
-says who it is, and stops where it is not wanted.
+There is a minimum interval between any two requests. Temporary errors are retried with exponential back-off. The client sends
+its User-Agent, and stops when the host refuses it.
 """
 
 import os
@@ -34,22 +34,22 @@ from arena.base.version import __version__
 from arena.dataset.fetch.address import Credentials, RefusedError, is_loopback, origin, redirected, trusted
 
 USER_AGENT = f"arena/{__version__} (evaluation of image taggers; slow, resumable fetch of held-out images)"
-"""Who asks; a host that is annoyed should know by whom."""
+"""Default User-Agent; it identifies the client to the host."""
 
 ATTEMPTS = 6
-"""How often one address is asked before it counts as out of reach."""
+"""Number of requests for one address before it counts as unreachable."""
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
-"""Back-off: doubled from the first pause to the longest."""
+"""Back-off: the pause doubles from the first value up to the longest."""
 
 LONGEST_RETRY_AFTER_S = 600.0
-"""A host that wants a longer rest gets it, but not from a process that waits."""
+"""Longest `Retry-After` that is waited for; the fetch stops with an error if the host asks for more."""
 
 CONNECT_S, READ_S = 10.0, 30.0
-"""How long a connection may take, and how long an answer may be silent."""
+"""Timeout of a connection, and of a response that sends no data."""
 
 WHOLE_ANSWER_S = 600.0
-"""How long one answer may take, however steadily it trickles."""
+"""Timeout of a whole response, even if it sends data all the time."""
 
 MOST_REDIRECTS = 3
 
@@ -57,21 +57,21 @@ T = TypeVar("T")
 
 
 class OutOfReachError(ArenaError):
-    """No useful answer from one address in `ATTEMPTS` attempts; later there may be one."""
+    """One address gave no usable response in `ATTEMPTS` attempts; a later run may succeed."""
 
     reason = "no answer"
 
 
 class HostRestsError(ArenaError):
-    """The host has had enough of requests, whatever their address."""
+    """The host is still busy after `ATTEMPTS` attempts, or asks for a pause of more than `LONGEST_RETRY_AFTER_S`."""
 
 
 class PassingError(Exception):
-    """One attempt failed in a way that may pass.
+    """One attempt failed with a temporary error.
 
     Attributes:
-        retry_after_s: the rest that the host asks for.
-        busy: whether the host says so of itself, not of one address.
+        retry_after_s: pause that the host asks for, in seconds; 0 if it does not ask.
+        busy: whether the whole host is busy, not only one address.
     """
 
     def __init__(self, message: str, *, retry_after_s: float = 0.0, busy: bool = False) -> None:
@@ -80,21 +80,21 @@ class PassingError(Exception):
 
 
 class Asker(Protocol):
-    """What a fetch needs of a client."""
+    """The methods of a client that a fetch calls."""
 
     def read(self, address: str, parse: Callable[[bytes], T], *, most_bytes: int) -> T:
-        """A whole answer of the host, parsed."""
+        """Return a whole response of the host, parsed."""
 
     def save(self, address: str, part: Path, *, size_bytes: int | None, most_bytes: int) -> None:
-        """The whole file at an address, on disk."""
+        """Download the whole file at an address to disk."""
 
 
 @dataclass
 class Pace:
-    """Keeps requests apart: the next is sent no sooner than `interval_s` after the one before it was answered.
+    """Rate limit: a request is sent at the earliest `interval_s` after the response to the one before it.
 
-    Measured from the answer, for only then is it certain that the host has seen the request: two of them never reach it
-    within the interval, whatever the network does.
+    The interval starts at the response, because only the response proves that the request has arrived. So two requests never
+    reach the host within the interval, whatever the delay of the network.
 
     >>> clock = iter([10.0, 10.0, 10.25])
     >>> pace = Pace(1.0, clock=lambda: next(clock), sleep=print)
@@ -106,7 +106,7 @@ class Pace:
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     jitter: Callable[[], float] = random.random
-    """From 0 to 1: how much of its half is added to a pause, so that clients cut off together do not return together."""
+    """Random value r in 0 to 1; a pause is multiplied by 1 + r / 2, so that interrupted clients do not return together."""
     _free_at: float = float("-inf")
 
     def wait(self) -> None:
@@ -115,11 +115,15 @@ class Pace:
             self.sleep(rest)
 
     def answered(self) -> None:
-        """The host has seen a request."""
+        """Start the interval; call it when a response arrives or a request fails."""
         self._free_at = self.clock() + self.interval_s
 
     def pause_s(self, attempt: int, retry_after_s: float) -> float:
-        """How long to rest after failed attempt number `attempt`, from 0: never less than the host asks for.
+        """Return the pause in seconds after a failed attempt; never less than the host asks for.
+
+        Args:
+            attempt: number of the failed attempt, from 0.
+            retry_after_s: pause that the host asks for.
 
         >>> [Pace(jitter=lambda: 0.5).pause_s(attempt, 3.0) for attempt in (0, 1, 2, 9)]
         [3.75, 3.75, 5.0, 75.0]
@@ -129,14 +133,19 @@ class Pace:
 
 
 class PoliteClient:
-    """Asks one host, and fetches files from its domain.
+    """Reads from one host, and downloads files from its domain.
 
     Args:
-        base: from `base_of`.
-        pace: how far requests are kept apart, and how long a pause is.
-        credentials: sent to `base` only, over https or loopback only.
-        file_hosts: further hosts from which files are taken.
-        note: told of every pause.
+        base: base URL of the API, from `base_of`.
+        pace: rate limit and pauses; None for one request per second.
+        user_agent: name of the client, printable ASCII.
+        credentials: sent only to `base`, and only over https or to loopback.
+        file_hosts: further hosts that files may come from.
+        note: called with a message before every pause.
+        read_s: timeout of a response that sends no data, in seconds.
+
+    Raises:
+        ArenaError: the User-Agent is invalid, or credentials would be sent over http.
     """
 
     def __init__(
@@ -144,7 +153,7 @@ class PoliteClient:
         file_hosts: tuple[str, ...] = (), note: Callable[[str], None] = lambda text: None, read_s: float = READ_S,
     ) -> None:  # fmt: skip
         if not (user_agent.strip() and user_agent.isascii() and user_agent.isprintable()):
-            raise ArenaError(f"--user-agent {user_agent!r}: say who asks, in printable ASCII")
+            raise ArenaError(f"--user-agent {user_agent!r}: must be printable ASCII and not empty")
         if credentials and base.scheme != "https" and not is_loopback(base.host):
             raise ArenaError(f"{base}: an account is sent over https only; use https, or unset ARENA_DANBOORU_LOGIN")
         self.base, self.file_hosts, self.note = base, file_hosts, note
@@ -161,15 +170,16 @@ class PoliteClient:
         self._client.close()
 
     def read(self, address: str, parse: Callable[[bytes], T], *, most_bytes: int) -> T:
-        """A whole answer of the host, parsed.
+        """Return a whole response of the host, parsed.
 
         Args:
-            address: below `base`.
-            parse: makes something of the body; a `ValueError` means that the body was damaged, and is asked for again.
+            address: path and query, appended to `base`.
+            parse: parses the body; if it raises `ValueError`, the body counts as damaged and is requested again.
+            most_bytes: maximum size of the body.
 
         Raises:
-            RefusedError: an answer that will not change, or one of more than `most_bytes`.
-            OutOfReachError: none in `ATTEMPTS` attempts.
+            RefusedError: a permanent error, or a body of more than `most_bytes`.
+            OutOfReachError: no usable response in `ATTEMPTS` attempts.
             HostRestsError: the host still asks for fewer requests.
         """
         url = URL(f"{self.base}{address}")
@@ -177,45 +187,44 @@ class PoliteClient:
         def attempt() -> T:
             with self._answer(url, {}) as response:
                 body = b"".join(self._chunks(response, most_bytes))
-                kind = response.headers.get("Content-Type", "").partition(";")[0] or "something"
+                kind = response.headers.get("Content-Type", "").partition(";")[0] or "content"
             try:
                 return parse(body)
             except (ValueError, RecursionError):
                 raise PassingError(f"sent {kind} that cannot be read, {len(body)} bytes") from None
 
-        return self._patiently(url, attempt)
+        return self._retried(url, attempt)
 
     def save(self, address: str, part: Path, *, size_bytes: int | None, most_bytes: int) -> None:
-        """The whole file at an address, on disk.
+        """Download the whole file at an address to disk.
 
         Args:
-            address: a full one, or relative to `base`.
-            part: where it is written; what an earlier attempt left there is continued if the host can.
-            size_bytes: its size, where known.
+            address: absolute, or relative to `base`.
+            part: path to write; a partial file of an earlier attempt is continued if the host supports ranges.
+            size_bytes: expected size; None if unknown.
+            most_bytes: maximum size.
 
         Raises:
-            RefusedError: an answer that will not change, another size than `size_bytes`, more than `most_bytes`, a host
-                that is not trusted.
-            OutOfReachError: not whole in `ATTEMPTS` attempts.
+            RefusedError: a permanent error, another size than `size_bytes`, more than `most_bytes`, or a host that files may
+                not come from.
+            OutOfReachError: the file is not complete after `ATTEMPTS` attempts.
             HostRestsError: the host still asks for fewer requests.
         """
         url = trusted(address, self.base, self.file_hosts)
         if size_bytes is not None and size_bytes > most_bytes:
-            raise RefusedError(
-                "length", f"{url}: {size_bytes:,} bytes are more than the {most_bytes:,} that are fetched"
-            )
-        self._patiently(url, lambda: self._save_once(url, part, size_bytes, most_bytes))
+            raise RefusedError("length", f"{url}: the file has {size_bytes:,} bytes, the maximum is {most_bytes:,}")
+        self._retried(url, lambda: self._save_once(url, part, size_bytes, most_bytes))
 
     def _save_once(self, url: URL, part: Path, size_bytes: int | None, most_bytes: int) -> None:
         start = part.stat().st_size if part.exists() else 0
-        if size_bytes is not None and start >= size_bytes:  # what is there is checked by its digest
+        if size_bytes is not None and start >= size_bytes:  # complete; the caller checks its digest
             return
         headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-"} if start else {})
         with self._answer(url, headers, also=(416,)) as response:
             continues = response.status_code == 206 and f"bytes {start}-" in response.headers.get("Content-Range", "")
             if response.status_code == 416 or (response.status_code == 206 and not continues):
                 part.unlink(missing_ok=True)
-                raise PassingError("cannot continue the file where it was cut")
+                raise PassingError("does not continue the partial file")
             start = start if continues else 0
             _refuse_length(url, response, start, size_bytes)
             with part.open("ab" if continues else "wb") as file:
@@ -223,15 +232,15 @@ class PoliteClient:
                     file.write(chunk)
                 file.flush()
                 os.fsync(file.fileno())
-        if size_bytes is not None and (seen := part.stat().st_size) < size_bytes:
-            raise PassingError(f"ended after {seen} of {size_bytes} bytes")
+        if size_bytes is not None and (size := part.stat().st_size) < size_bytes:
+            raise PassingError(f"ended after {size} of {size_bytes} bytes")
 
     def _chunks(self, response: Response, most_bytes: int) -> Iterator[bytes]:
-        """The body, as long as it is neither too long nor too slow."""
-        seen, begun = 0, self.pace.clock()
-        for chunk in response.iter_bytes():  # as they come: a fixed size would wait for a trickle to fill it
-            seen += len(chunk)
-            if seen > most_bytes:
+        """Yield the body in chunks; raise if it is longer than `most_bytes` or takes longer than `WHOLE_ANSWER_S`."""
+        received, begun = 0, self.pace.clock()
+        for chunk in response.iter_bytes():  # no chunk size: a slow response would delay the timeout until it fills one
+            received += len(chunk)
+            if received > most_bytes:
                 raise RefusedError("length", f"{response.url}: more than the {most_bytes:,} bytes that were expected")
             if self.pace.clock() - begun > WHOLE_ANSWER_S:
                 raise PassingError(f"took more than {WHOLE_ANSWER_S:.0f} s")
@@ -239,7 +248,13 @@ class PoliteClient:
 
     @contextmanager
     def _answer(self, url: URL, headers: Mapping[str, str], also: tuple[int, ...] = ()) -> Iterator[Response]:
-        """The answer to one request, after redirects within its host; a status that is no success is raised."""
+        """Yield the response to one request, after redirects within its host; raise for a status other than success.
+
+        Args:
+            url: of the request.
+            headers: further headers.
+            also: further status codes that count as success.
+        """
         for _ in range(MOST_REDIRECTS + 1):
             self.pace.wait()
             auth = self._auth if origin(url) == origin(self.base) else None
@@ -253,18 +268,18 @@ class PoliteClient:
                     url = redirected(response)
             except (TransportError, DecodingError) as error:
                 self.pace.answered()
-                raise PassingError(_told(error)) from None
+                raise PassingError(_error_text(error)) from None
         raise RefusedError("redirect", f"{url}: more than {MOST_REDIRECTS} redirects")
 
-    def _patiently(self, url: URL, attempt: Callable[[], T]) -> T:
-        """Attempt until it succeeds, is refused, or was tried `ATTEMPTS` times."""
+    def _retried(self, url: URL, attempt: Callable[[], T]) -> T:
+        """Return the result of an attempt; temporary errors are retried, up to `ATTEMPTS` attempts in total."""
         for number in range(ATTEMPTS):
             try:
                 return attempt()
             except PassingError as error:
                 if error.retry_after_s > LONGEST_RETRY_AFTER_S:
                     raise HostRestsError(
-                        f"{url}: {error}, and asks for {error.retry_after_s:.0f} s of rest; run the same command after that"
+                        f"{url}: {error}, and asks for a pause of {error.retry_after_s:.0f} s; run the same command after that"
                     ) from None
                 if number == ATTEMPTS - 1:
                     raise (HostRestsError if error.busy else OutOfReachError)(
@@ -273,35 +288,47 @@ class PoliteClient:
                 pause_s = self.pace.pause_s(number, error.retry_after_s)
                 self.note(f"{url.host}: {error}; waiting {pause_s:.0f} s (attempt {number + 1} of {ATTEMPTS})")
                 self.pace.sleep(pause_s)
-        raise AssertionError("the last attempt returns or raises")
+        raise AssertionError("the last attempt returned or raised")
 
 
 def _refuse_status(response: Response, also: tuple[int, ...]) -> None:
-    """Raise for a status other than success, with what can be done about it."""
+    """Raise for a status other than success.
+
+    Raises:
+        PassingError: a temporary error.
+        RefusedError: a permanent error; the message says what to do.
+    """
     status = response.status_code
     if status in (200, 206, *also):
         return
     if status in (408, 425, 429) or status >= 500:
-        rest_s = _retry_after_s(response.headers.get("Retry-After", ""))
-        raise PassingError(f"answered {status}", retry_after_s=rest_s, busy=status in (429, 503))
+        retry_after_s = _retry_after_s(response.headers.get("Retry-After", ""))
+        raise PassingError(f"answered {status}", retry_after_s=retry_after_s, busy=status in (429, 503))
     fix = {
-        401: "; are ARENA_DANBOORU_LOGIN and ARENA_DANBOORU_API_KEY right?",
-        403: "; the host does not want this client: ask its owners, or give an account in ARENA_DANBOORU_LOGIN and _API_KEY",
+        401: "; correct ARENA_DANBOORU_LOGIN and ARENA_DANBOORU_API_KEY",
+        403: "; the host refuses this client: ask its owners, or set ARENA_DANBOORU_LOGIN and ARENA_DANBOORU_API_KEY",
     }.get(status, "")
     raise RefusedError(f"status {status}", f"{response.url}: answered {status}{fix}")
 
 
 def _refuse_length(url: URL, response: Response, start: int, size_bytes: int | None) -> None:
-    """Raise where the host announces another size than the post has."""
-    told = response.headers.get("Content-Length", "")
-    if size_bytes is None or not told.isdecimal() or "Content-Encoding" in response.headers:
+    """Raise if the host announces another file size than the post.
+
+    Args:
+        url: of the file, for the message.
+        response: its `Content-Length` counts from byte `start`.
+        start: number of bytes that are already on disk.
+        size_bytes: size according to the post; None if unknown.
+    """
+    length = response.headers.get("Content-Length", "")
+    if size_bytes is None or not length.isdecimal() or "Content-Encoding" in response.headers:
         return
-    if start + int(told) != size_bytes:
-        raise RefusedError("length", f"{url}: the host sends {start + int(told)} bytes, the post says {size_bytes}")
+    if start + int(length) != size_bytes:
+        raise RefusedError("length", f"{url}: the host sends {start + int(length)} bytes, the post says {size_bytes}")
 
 
 def _retry_after_s(text: str, now: Callable[[], float] = time.time) -> float:
-    """Seconds of rest that a host asks for, as a number or a date; 0 where it is neither, or past.
+    """Return the pause in seconds that a host asks for, as a number or a date; 0 for other text and for a date in the past.
 
     >>> _retry_after_s("120"), _retry_after_s("Thu, 01 Jan 1970 00:01:00 GMT", now=lambda: 50.0), _retry_after_s("soon")
     (120.0, 10.0, 0.0)
@@ -316,9 +343,10 @@ def _retry_after_s(text: str, now: Callable[[], float] = time.time) -> float:
     return max(0.0, (moment - datetime.fromtimestamp(now(), UTC)).total_seconds())
 
 
-def _told(error: Exception) -> str:
+def _error_text(error: Exception) -> str:
+    """Return a short description of a transport or decoding error."""
     if isinstance(error, TimeoutException):
-        return "no answer in time"
+        return "timed out"
     if isinstance(error, DecodingError):
         return "sent a damaged body"
     return f"no connection ({error})" if isinstance(error, (ConnectError, ProxyError)) else "connection cut"

@@ -1,10 +1,11 @@
-"""Fetch posts and their images from Danbooru, or a host with its API: politely, checked, and continued where it stopped.
+"""Download posts and their images from Danbooru, or from a host with its API: at a low rate, checked and resumable.
 
-Source of the API: Danbooru's own help pages, `help:api`; `page=b<ID>` asks for posts older than one.
+Source of the API: Danbooru's help page `help:api`; `page=b<ID>` returns posts older than ID.
 """
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -21,24 +22,28 @@ from arena.dataset.fetch.images import ImageFetch
 from arena.dataset.records import Reject
 
 PAGE_POSTS = 200
-"""Posts a page; the most that Danbooru gives to any account."""
+"""Posts per page; the maximum of Danbooru for every account."""
 
 MOST_PAGE_BYTES = 1 << 25
-"""32 MiB; a page of Danbooru has half a megabyte."""
+"""Maximum size of a page, 32 MiB; a page of Danbooru has half a megabyte."""
 
 DANBOORU, RATING_SCHEME = "donmai.us", "danbooru-2022"
-"""The domain of Danbooru's own hosts, and by which scheme they rate."""
+"""Domain of Danbooru's own hosts, and their rating scheme."""
 
 
 @dataclass(frozen=True)
 class Query:
-    """What to fetch.
+    """The posts to fetch, newest first.
 
     Attributes:
-        host: address of the API, for the record.
-        before_id: only posts with a lower identifier, newest first.
-        after_id: only posts with a higher one.
-        count: how many posts to take.
+        host: base URL of the API, for `fetch.toml` and messages.
+        before_id: take only posts with a lower identifier.
+        count: number of posts to take.
+        after_id: take only posts with a higher identifier.
+        wish: filter of the posts.
+
+    Raises:
+        ArenaError: no identifier lies between `after_id` and `before_id`.
     """
 
     host: str
@@ -52,7 +57,7 @@ class Query:
             raise ArenaError(f"no post lies between {self.after_id} and {self.before_id}; give a lower --after-id")
 
     def asked(self) -> dict[str, Any]:
-        """What the posts depend on, `count` apart: more may be asked for later."""
+        """Return everything that determines the posts, for `fetch.toml`; without `count`, which a later run may raise."""
         return {
             "host": self.host, "before_id": self.before_id, "after_id": self.after_id, "ratings": ",".join(self.wish.ratings),
             "file_types": ",".join(self.wish.file_types), "tag_filter": bool(self.wish.unlawful),
@@ -61,12 +66,14 @@ class Query:
 
 @dataclass(frozen=True)
 class Fetched:
-    """What a folder holds after a fetch.
+    """Totals of a folder after a fetch.
 
     Attributes:
-        left_out: reason -> posts that were sound, and not wanted.
-        rejects: reason -> posts and files that were wrong.
-        ended: whether the host had no older post.
+        posts: number of posts taken.
+        images: number of image files on disk.
+        left_out: reason -> number of valid posts that the filter left out.
+        rejects: reason -> number of invalid posts and files.
+        ended: whether the host has no further post in the range.
     """
 
     posts: int
@@ -76,15 +83,13 @@ class Fetched:
     ended: bool
 
     def told(self, folder: Path, query: Query) -> str:
-        """The outcome in a few lines; what the tag filter left out is said even where it is nothing."""
+        """Return the totals in a few lines of text; the count of the tag filter is shown even if it is zero."""
         lines = [f"{folder}: {self.posts} posts, {self.images} images"]
         counts = self.left_out | ({UNLAWFUL: self.left_out[UNLAWFUL]} if query.wish.unlawful else {})
         if counts:
-            told = ", ".join(f"{reason} {count}" for reason, count in sorted(counts.items()))
-            lines.append(f"left out: {told}")
+            lines.append(f"left out: {_listed(counts)}")
         if self.rejects:
-            told = ", ".join(f"{reason} {count}" for reason, count in sorted(self.rejects.items()))
-            lines.append(f"rejected: {told}; see {folder / REJECTS}")
+            lines.append(f"rejected: {_listed(self.rejects)}; see {folder / REJECTS}")
         if self.posts < query.count:
             lines.append(
                 f"{self.posts} of {query.count} posts: the host has no more between {query.after_id} and {query.before_id}"
@@ -92,8 +97,12 @@ class Fetched:
         return "\n".join(lines)
 
 
+def _listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{reason} {count}" for reason, count in sorted(counts.items()))
+
+
 class _Page(NamedTuple):
-    """What a page of the host comes to."""
+    """Posts taken and rejected from one page, and the state after it."""
 
     posts: list[Post]
     rejects: list[Reject]
@@ -101,12 +110,13 @@ class _Page(NamedTuple):
 
 
 def fetch(query: Query, folder: Path, *, client: Asker, progress: Progress | None = None) -> Fetched:
-    """Fetch posts older than `query.before_id`, and their images, into a folder.
+    """Download the posts of a query and their images into a folder, and return the totals.
 
-    Stopped at any point, the same call continues; finished, it asks for nothing. A larger `count` goes on from there.
+    After an interruption, the same call continues. After completion, it sends no request; a larger `count` continues from
+    there.
 
     Raises:
-        ArenaError: the folder holds something else, or the host cannot be asked, refuses, or answers no posts.
+        ArenaError: the folder holds something else, or the host is unreachable, refuses, or does not send posts.
     """
     progress = progress or Silent()
     rated = {"rating_scheme": RATING_SCHEME} if _host(query).endswith(DANBOORU) else {}
@@ -133,7 +143,7 @@ def _host(query: Query) -> str:
 
 
 def _read_page(client: Asker, before: Checkpoint, query: Query) -> _Page:
-    """Ask for the posts before the cursor, and sift them; an empty page ends the fetch, so it is believed the second time."""
+    """Request and filter the posts before the cursor; an empty page is requested twice, because it ends the fetch."""
     address = f"/posts.json?limit={PAGE_POSTS}&page=b{before.cursor}"
     parse = partial(_posts, f"{query.host}/posts.json")
     rows = client.read(address, parse, most_bytes=MOST_PAGE_BYTES)
@@ -141,10 +151,10 @@ def _read_page(client: Asker, before: Checkpoint, query: Query) -> _Page:
 
 
 def _sift_page(rows: list[Any], before: Checkpoint, query: Query) -> _Page:
-    """Take what is wanted of a page, newest first, until there are enough; count and name the rest.
+    """Filter the posts of a page, newest first, until `query.count` is reached, and return them with the new state.
 
     Raises:
-        ArenaError: nothing on the page is older than the cursor, so that the next page would be no other.
+        ArenaError: no post on the page is older than the cursor; the next request would return the same page.
     """
     where = f"page=b{before.cursor}"
     after = replace(before, left_out=Counter(before.left_out))
@@ -159,7 +169,8 @@ def _sift_page(rows: list[Any], before: Checkpoint, query: Query) -> _Page:
             found[post_id] = row
     if rows and not found:
         raise ArenaError(
-            f"{query.host}: {len(rows)} posts on {where}, none of them older than {before.cursor}; does it know page=b<ID>?"
+            f"{query.host}: none of {len(rows)} posts on {where} is older than {before.cursor}; "
+            "the host must support page=b<ID>"
         )
     for post_id in sorted((one for one in found if one > query.after_id), reverse=True):
         if before.posts + len(taken) == query.count:
@@ -178,20 +189,21 @@ def _sift_page(rows: list[Any], before: Checkpoint, query: Query) -> _Page:
 
 
 def _posts(where: str, body: bytes) -> list[Any]:
-    """The rows of a page.
+    """Return the rows of a page.
 
     Raises:
-        ValueError: no JSON.
-        ArenaError: JSON, but no list.
+        ValueError: the body is not JSON.
+        ArenaError: the body is JSON, but not a list.
     """
     rows = json.loads(body, parse_constant=_refuse_constant)
     if not isinstance(rows, list):
-        said = rows.get("message") if isinstance(rows, dict) else None
+        message = rows.get("message") if isinstance(rows, dict) else None
         raise ArenaError(
-            f"{where}: no list of posts, but {type(rows).__name__}" + (f": {str(said)[:200]!r}" if said else "")
+            f"{where}: sent {type(rows).__name__}, not a list of posts"
+            + (f": {str(message)[:200]!r}" if message else "")
         )
     return rows
 
 
 def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not valid JSON")

@@ -1,4 +1,4 @@
-"""Which posts of a host are taken, and why the others are not."""
+"""Filter of the posts of a host: decide whether a post is taken, and why not."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -10,23 +10,23 @@ from typing import Any, NamedTuple
 from arena.base.errors import ArenaError
 
 Post = Mapping[str, Any]
-"""A post as the host sends it; nothing about it is certain."""
+"""A post as the host sends it; no field is checked."""
 
 RATINGS = ("g", "s", "q", "e")
-"""General, sensitive, questionable, explicit; on older hosts `s` is safe, and there is no `g`."""
+"""General, sensitive, questionable, explicit; on older hosts `s` means safe, and there is no `g`."""
 
 FILE_TYPES = ("jpg", "jpeg", "png", "webp", "gif", "avif")
-"""Suffixes that are fetched unless others are asked for: pictures, no films."""
+"""Default suffixes: images, no videos."""
 
 REPEATED = "repeated"
-"""Why a post that the host sent before is left out."""
+"""Reason for a post that the host has sent before."""
 
 UNLAWFUL = "unlawful tags"
-"""Why a post is left out by `unlawful_tags.txt`."""
+"""Reason for a post that `unlawful_tags.txt` excludes."""
 
 NO_FILTER_WARNING = (
-    "WARNING: --no-tag-filter: posts are taken whatever their tags; some show what is a crime to possess in many countries. "
-    "You answer for what this fetches."
+    "WARNING: --no-tag-filter: posts are taken whatever their tags. In many countries, possession of some of these images is "
+    "a crime. You are responsible for what this command downloads."
 )
 
 _MD5 = re.compile(r"[0-9a-f]{32}")
@@ -38,7 +38,7 @@ _TAG_FIELDS = (
 
 @cache
 def unlawful_tags() -> Mapping[str, frozenset[str]]:
-    """Tag -> ratings with which a post that carries it is left out, from `unlawful_tags.txt`.
+    """Return tag -> ratings with which a post with this tag is left out, from `unlawful_tags.txt`; `""` is no rating.
 
     >>> sorted(unlawful_tags()["loli"]), sorted(unlawful_tags()["child"])
     (['', 'e', 'g', 'q', 's'], ['', 'e', 'q'])
@@ -50,12 +50,12 @@ def unlawful_tags() -> Mapping[str, frozenset[str]]:
 
 @dataclass(frozen=True)
 class Wish:
-    """Which posts are wanted.
+    """Filter of posts.
 
     Attributes:
-        ratings: some of `RATINGS`.
-        file_types: suffixes without the dot, lower case.
-        unlawful: tag -> ratings with which a post that carries it is left out; empty where all posts are wanted.
+        ratings: ratings to take, some of `RATINGS`.
+        file_types: suffixes to take, without the dot, lower case.
+        unlawful: tag -> ratings with which a post with this tag is left out; empty for no tag filter.
     """
 
     ratings: tuple[str, ...] = ("g", "s")
@@ -64,36 +64,36 @@ class Wish:
 
 
 class PostFile(NamedTuple):
-    """The file of a post that is wanted."""
+    """The file of a post that passed the filter."""
 
     post_id: int
     url: str
-    """As the post has it; relative to the host where it is."""
+    """As in the post: absolute, or relative to the host."""
     md5: str
     suffix: str
     """Without the dot, lower case."""
     size_bytes: int | None
-    """None where the post does not say."""
+    """None if the post does not have it."""
 
 
 class LeftOut(NamedTuple):
-    """Why a sound post is not wanted; counted."""
+    """The reason why the filter leaves out a valid post; only counted."""
 
     reason: str
 
 
 class Wrong(NamedTuple):
-    """What is wrong with a post that should not be so; rejected by name."""
+    """The reason why a post is invalid; it becomes a reject."""
 
     reason: str
     detail: str
 
 
 def wish_of(ratings: Sequence[str], file_types: Sequence[str], *, tag_filter: bool) -> Wish:
-    """A wish as a person writes it.
+    """Return the filter for the options of the user.
 
     Raises:
-        ArenaError: an unknown rating, a suffix that is none, or nothing wanted at all.
+        ArenaError: a rating is unknown, a suffix is invalid, or a list is empty.
 
     >>> wish_of(["e", "g"], [".JPG"], tag_filter=False)
     Wish(ratings=('g', 'e'), file_types=('jpg',), unlawful={})
@@ -102,17 +102,19 @@ def wish_of(ratings: Sequence[str], file_types: Sequence[str], *, tag_filter: bo
         raise ArenaError(f"--ratings {unknown[0]!r}: not one of {', '.join(RATINGS)}")
     suffixes = tuple(sorted({name.lower().removeprefix(".") for name in file_types}))
     if wrong := [name for name in suffixes if not (name.isascii() and name.isalnum())]:
-        raise ArenaError(f"--types {wrong[0]!r}: not a suffix; such as {','.join(FILE_TYPES)}")
+        raise ArenaError(f"--types {wrong[0]!r}: not a suffix; give some such as {','.join(FILE_TYPES)}")
     if not (ratings and suffixes):
-        raise ArenaError(f"--ratings and --types need one name each at least; such as g,s and {','.join(FILE_TYPES)}")
+        raise ArenaError(
+            f"--ratings and --types need at least one name each; give some such as g,s and {','.join(FILE_TYPES)}"
+        )
     return Wish(tuple(name for name in RATINGS if name in ratings), suffixes, unlawful_tags() if tag_filter else {})
 
 
 def sift(post: Post, wish: Wish) -> PostFile | LeftOut | Wrong:
-    """Say whether a post is wanted: its file, or why not.
+    """Return the file of a post that passes the filter, or the reason why it does not.
 
-    The tag filter comes before ratings and files, so that its count is of all posts that were met. A post whose tags are
-    not told cannot pass it.
+    The tag filter comes before ratings and files, so that its count covers every post that is neither deleted nor banned. It
+    rejects a post without tags.
 
     >>> sift({"id": 7, "tag_string": "solo loli", "rating": "g"}, Wish())
     LeftOut(reason='unlawful tags')
@@ -126,7 +128,7 @@ def sift(post: Post, wish: Wish) -> PostFile | LeftOut | Wrong:
     if wish.unlawful:
         tags = tags_of(post)
         if not tags:
-            return Wrong("no tags", "the tag filter cannot judge it")
+            return Wrong("no tags", "the tag filter needs tags")
         if any(rating in wish.unlawful.get(tag, ()) for tag in tags):
             return LeftOut(UNLAWFUL)
     if rating not in wish.ratings:
@@ -135,13 +137,13 @@ def sift(post: Post, wish: Wish) -> PostFile | LeftOut | Wrong:
 
 
 def post_id_of(post: object) -> int | None:
-    """The identifier of a post, or None where it has none or is no post at all."""
+    """Return the identifier of a post; None if it has no valid one or is not a post."""
     found = post.get("id") if isinstance(post, dict) else None
     return found if type(found) is int and found > 0 else None
 
 
 def rating_of(post: Post) -> str:
-    """`g`, `s`, `q` or `e`, from a letter or a word; empty where it is neither.
+    """Return the letter of a post's rating, from a letter or a word; empty if it is unknown.
 
     >>> rating_of({"rating": "sensitive"}), rating_of({"rating": 3})
     ('s', '')
@@ -151,7 +153,7 @@ def rating_of(post: Post) -> str:
 
 
 def tags_of(post: Post) -> frozenset[str]:
-    """Every tag of a post in lower case, from one field or from one a category; empty where there is none.
+    """Return every tag of a post in lower case, from the fields for all tags and for each category; may be empty.
 
     >>> sorted(tags_of({"tag_string_general": "Solo 1girl", "tag_string_meta": "highres"}))
     ['1girl', 'highres', 'solo']
@@ -172,11 +174,12 @@ def _file_of(post: Post, wish: Wish) -> PostFile | LeftOut | Wrong:
     if suffix not in wish.file_types:
         return LeftOut(f"file type {suffix}" if suffix.isalnum() and len(suffix) <= 5 else "file type")
     post_id = post_id_of(post)
-    assert post_id is not None, "posts without an identifier are told apart before"
+    assert post_id is not None, "posts without an identifier are rejected earlier"
     return PostFile(post_id, url, md5.lower(), suffix, size if type(size) is int and size > 0 else None)
 
 
 def _suffix_of(post: Post, url: str) -> str:
-    told = post.get("file_ext")
+    """Return the suffix in the post, else that of the URL; without the dot, lower case."""
+    suffix = post.get("file_ext")
     name = url.partition("?")[0].rpartition("/")[2]
-    return (told if isinstance(told, str) and told else name.rpartition(".")[2]).lower()
+    return (suffix if isinstance(suffix, str) and suffix else name.rpartition(".")[2]).lower()

@@ -1,9 +1,10 @@
-"""The folder of a fetch: posts, images, rejects, and how far it came.
+"""The folder of a fetch: posts, images, rejects and the state of the fetch.
 
-`posts.jsonl` holds the posts that were taken, one a line; `images/<first 2 of md5>/<md5>.<suffix>` their files; `rejects.csv`
-what could not be taken, and why; `fetch.toml` what was asked for, how far the fetch came and what it left out. `fetch.toml` is
-replaced after every page and says how many bytes of `posts.jsonl` count: what a killed fetch wrote after that, a torn last line
-with it, is cut off and asked for again. So a fetch that was stopped anywhere ends with the same folder.
+`posts.jsonl` holds the posts that were taken, one per line, and `images/<first 2 of md5>/<md5>.<suffix>` their files.
+`rejects.csv` holds invalid posts and files with their reasons. `fetch.toml` holds the query, the state of the fetch and the
+number of posts that were left out. `fetch.toml` is replaced after every page, and records the valid length of `posts.jsonl` in
+bytes. A later run cuts off anything after that length, such as a partial last line, and requests those posts again. So a fetch
+that was stopped at any point ends with the same folder.
 """
 
 import json
@@ -27,30 +28,31 @@ from arena.dataset.records import Reject
 from arena.dataset.rejects import read_rejects, write_rejects
 
 FETCH_SCHEMA = 1
-"""Version of this layout."""
+"""Version of the folder's layout."""
 
 LONGEST_DETAIL = 500
-"""Characters of a reject that are kept; an address may have thousands."""
+"""Maximum length of a reject's detail; a URL may have thousands of characters."""
 
 LOCK = ".fetch.lock"
 STATE, POSTS, REJECTS = "fetch.toml", "posts.jsonl", "rejects.csv"
 
 
 def utc_now() -> str:
-    """The time to the second, as ISO 8601 in UTC."""
+    """Return the current time in UTC as ISO 8601, in whole seconds."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 @dataclass
 class Checkpoint:
-    """How far a fetch came.
+    """State of a fetch; the attributes are keys of `fetch.toml`.
 
     Attributes:
-        cursor: every post from `before_id` down to this one was seen.
-        posts: how many were taken; `posts_bytes` of `posts.jsonl` hold them.
-        ended: whether the host has no older one.
-        left_out: reason -> how many sound posts were not wanted.
-        started: when, UTC.
+        cursor: every post from `before_id` down to this identifier is done.
+        posts: number of posts taken.
+        posts_bytes: length of `posts.jsonl` that holds them.
+        ended: whether the host has no further post in the range.
+        left_out: reason -> number of valid posts that the filter left out.
+        started: time of the first run, in UTC.
     """
 
     cursor: int
@@ -62,7 +64,7 @@ class Checkpoint:
 
 
 def fetched_scheme(folder: Path) -> str:
-    """By which scheme the posts of a fetch are rated; empty where the folder holds no fetch, or one that does not say."""
+    """Return the rating scheme of the posts of a fetch; empty if the folder holds no fetch or the scheme is unknown."""
     try:
         return str(tomllib.loads((folder / STATE).read_text(encoding="utf-8")).get("rating_scheme", ""))
     except (OSError, ValueError):
@@ -73,9 +75,9 @@ class FetchFolder:
     """A fetch on disk.
 
     Args:
-        folder: created where it is not there.
-        asked: what the posts depend on; a folder that holds another fetch is refused.
-        facts: what else `fetch.toml` tells a reader.
+        folder: created if it does not exist.
+        asked: the query, from `Query.asked`; a folder with another query is refused.
+        facts: further keys of `fetch.toml`, for information.
     """
 
     def __init__(self, folder: Path, asked: Mapping[str, Any], *, facts: Mapping[str, Any]) -> None:
@@ -85,10 +87,10 @@ class FetchFolder:
 
     @contextmanager
     def opened(self) -> Iterator[None]:
-        """Take the folder for this process, and read how far the fetch came.
+        """Lock the folder for this process and read the state of the fetch.
 
         Raises:
-            ArenaError: another process fetches into it, it holds something else or another fetch, or is damaged.
+            ArenaError: another process uses the folder, it holds something else or another fetch, or it is damaged.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.folder / LOCK)
@@ -105,11 +107,11 @@ class FetchFolder:
             lock.release()
 
     def image_path(self, md5: str, suffix: str) -> Path:
-        """Where the file of a post belongs."""
+        """Return the path of the file of a post."""
         return self.folder / "images" / md5[:2] / f"{md5}.{suffix}"
 
     def posts(self) -> Iterator[Post]:
-        """The posts that were taken, in their order, read as they are asked for."""
+        """Yield the posts that were taken, in their order; the file is read line by line."""
         if not self.checkpoint.posts:
             return
         with (self.folder / POSTS).open("rb") as file:
@@ -117,8 +119,8 @@ class FetchFolder:
                 yield self._post(number, line)
 
     def take(self, posts: Sequence[Post], rejects: Iterable[Reject], checkpoint: Checkpoint) -> None:
-        """Add what a page came to; once this returns, it counts."""
-        # ASCII: some characters that JSON lets stand end a line for other readers.
+        """Write the posts and rejects of a page and the state after it; they are on disk when this returns."""
+        # ASCII, because other readers end a line at some characters that JSON does not escape.
         lines = "".join(json.dumps(post, ensure_ascii=True) + "\n" for post in posts).encode("ascii")
         with (self.folder / POSTS).open("ab") as file:
             file.write(lines)
@@ -131,7 +133,7 @@ class FetchFolder:
         self.save(checkpoint)
 
     def save(self, checkpoint: Checkpoint) -> None:
-        """Write down rejects, and how far the fetch came."""
+        """Write the rejects and the state of the fetch."""
         from arena.dataset.frozen import toml_text
 
         if self.rejects:
@@ -145,11 +147,11 @@ class FetchFolder:
         self.checkpoint = checkpoint
 
     def reject(self, reject: Reject) -> None:
-        """Note what could not be taken; written with the next checkpoint."""
+        """Add a reject; it is written with the next checkpoint."""
         self.rejects[reject.where, reject.image_id] = reject._replace(detail=reject.detail[:LONGEST_DETAIL])
 
     def forgive(self, reject: Reject) -> None:
-        """Take a reject back."""
+        """Remove a reject."""
         del self.rejects[reject.where, reject.image_id]
 
     def _post(self, number: int, line: bytes) -> Post:
@@ -159,16 +161,17 @@ class FetchFolder:
             post = None
         if post_id_of(post) is None:
             raise ArenaError(
-                f"{self.folder / POSTS}: line {number} is no post; restore it, or fetch into another folder"
+                f"{self.folder / POSTS}: line {number} is not a post; restore the file, or fetch into another folder"
             )
         return cast(Post, post)
 
     def _resume(self) -> None:
+        """Read the state of an earlier run, or write the state of a new fetch."""
         remove_temporary(self.folder)
         path = self.folder / STATE
         if not path.exists():
             if others := sorted(entry.name for entry in self.folder.iterdir() if entry.name != LOCK):
-                raise ArenaError(f"{self.folder}: not empty ({others[0]}), and no fetch is in it; use another folder")
+                raise ArenaError(f"{self.folder}: not empty ({others[0]}) and without {STATE}; use another folder")
             self.save(self.checkpoint)
             return
         try:
@@ -177,7 +180,7 @@ class FetchFolder:
             left_out = Counter({row["reason"]: row["posts"] for row in table.get("left_out", [])})
             known = {one.name: table[one.name] for one in fields(Checkpoint) if one.name != "left_out"}
             if any(type(known[name]) is not int for name in ("cursor", "posts", "posts_bytes")):
-                raise TypeError("cursor, posts and posts_bytes are whole numbers")
+                raise TypeError("cursor, posts and posts_bytes must be integers")
             self.checkpoint = Checkpoint(**known, left_out=left_out)
         except (ValueError, KeyError, TypeError) as error:
             raise ArenaError(f"{path}: damaged ({type(error).__name__}: {error}); fetch into another folder") from None
@@ -185,15 +188,16 @@ class FetchFolder:
         self.rejects = {(row.where, row.image_id): row for row in read_rejects(self.folder / REJECTS)}
 
     def _refuse_other(self, path: Path, table: Mapping[str, Any]) -> None:
+        """Raise if the folder holds the fetch of another query."""
         for key, wanted in {"schema": FETCH_SCHEMA, **self.asked}.items():
             if table[key] != wanted:
                 raise ArenaError(f"{path}: fetched with {key} {table[key]!r}, now {wanted!r}; use another folder")
 
     def _cut_posts(self) -> None:
-        """Cut off what was written after the last checkpoint."""
-        path, counted = self.folder / POSTS, self.checkpoint.posts_bytes
+        """Cut off anything in `posts.jsonl` that was written after the last checkpoint."""
+        path, valid = self.folder / POSTS, self.checkpoint.posts_bytes
         size = path.stat().st_size if path.exists() else 0
-        if size < counted:
-            raise ArenaError(f"{path}: {size} bytes, {STATE} says {counted}; restore it, or fetch into another folder")
-        if size > counted:
-            os.truncate(path, counted)
+        if size < valid:
+            raise ArenaError(f"{path}: {size} bytes, {STATE} says {valid}; restore it, or fetch into another folder")
+        if size > valid:
+            os.truncate(path, valid)

@@ -1,4 +1,4 @@
-"""Fetch the files of posts, each checked by size and MD5 before it gets its name."""
+"""Download the files of posts; size and MD5 of each file are checked before it gets its final name."""
 
 import hashlib
 from collections.abc import Callable, Iterable
@@ -12,17 +12,17 @@ from arena.dataset.fetch.folder import FetchFolder
 from arena.dataset.records import Reject
 
 MOST_FILE_BYTES = 1 << 28
-"""256 MiB, for posts that do not tell their size."""
+"""Maximum size of a file, 256 MiB."""
 
 FAILURES_IN_A_ROW = 10
-"""So many files in a row that cannot be had are a fault of the host or the way there, not of the files."""
+"""Number of consecutive failures that stop the fetch: the cause is then the host or the network, not the files."""
 
 
 class ImageFetch:
-    """Fetches the files of posts, one after the other.
+    """Downloads the files of posts, one after the other.
 
     Attributes:
-        there: files that are in place, of the posts that were seen.
+        there: number of posts so far whose file is on disk.
     """
 
     def __init__(self, store: FetchFolder, client: Asker, wish: Wish, advance: Callable[[int], None]) -> None:
@@ -31,18 +31,19 @@ class ImageFetch:
         self._failures: list[Reject] = []
 
     def fetch_all(self, posts: Iterable[Post]) -> None:
-        """Fetch what is neither there nor known to be wrong.
+        """Download the files that are neither on disk nor rejected.
 
         Raises:
-            ArenaError: `FAILURES_IN_A_ROW` files could not be had. They do not count as rejects, and are tried again.
+            ArenaError: `FAILURES_IN_A_ROW` consecutive downloads failed. They are not rejects, and a later run tries again.
         """
         for post in posts:
             file = sift(post, self.wish)
-            if isinstance(file, PostFile):  # or else the tag list grew since the post was taken
+            if isinstance(file, PostFile):  # otherwise the list of tags has grown since the post was taken
                 self._fetch(file)
             self.advance(1)
 
     def _fetch(self, file: PostFile) -> None:
+        """Download one file unless it is on disk or rejected; a reject for no response is tried again."""
         where, path = f"post {file.post_id}", self.store.image_path(file.md5, file.suffix)
         known = self.store.rejects.get((where, str(file.post_id)))
         if not _is_whole(path, file.size_bytes):
@@ -59,35 +60,37 @@ class ImageFetch:
             self.store.forgive(known)
 
     def _failed(self, reject: Reject) -> None:
+        """Add a reject; withdraw the consecutive ones and raise if there are too many."""
         self.store.reject(reject)
         self._failures.append(reject)
         if len(self._failures) == FAILURES_IN_A_ROW:
             for one in self._failures:
                 self.store.forgive(one)
-            raise ArenaError(f"{FAILURES_IN_A_ROW} files in a row could not be fetched, the last: {reject.detail}")
+            raise ArenaError(f"{FAILURES_IN_A_ROW} downloads in a row failed, the last one: {reject.detail}")
 
 
 def fetch_checked(client: Asker, file: PostFile, path: Path) -> None:
-    """Fetch one file to its place, if its MD5 is what the post says.
+    """Download one file to its final path, and check its MD5.
 
-    A file with another MD5 is fetched once more from its first byte, for a continued one may be of two versions.
+    A file with another MD5 is downloaded once more from its first byte, because a continued download may mix two versions.
 
     Raises:
-        RefusedError, OutOfReachError: as `Asker.save`; or another MD5, twice.
+        RefusedError: as `PoliteClient.save`; `md5` if the second download has another MD5 too.
+        OutOfReachError, HostRestsError: as `PoliteClient.save`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.part")  # of a fixed name, unlike `write_whole`'s: a later fetch continues it
+    part = path.with_name(f"{path.name}.part")  # unlike `write_whole`, a fixed name, so that a later run continues it
     for _ in range(2):
         try:
             client.save(file.url, part, size_bytes=file.size_bytes, most_bytes=MOST_FILE_BYTES)
         except RefusedError:
             part.unlink(missing_ok=True)
             raise
-        if (seen := _md5(part)) == file.md5:
+        if (md5 := _md5(part)) == file.md5:
             part.replace(path)
             return
         part.unlink()
-    raise RefusedError("md5", f"{file.url}: md5 is {seen}, the post says {file.md5}")
+    raise RefusedError("md5", f"{file.url}: md5 is {md5}, the post says {file.md5}")
 
 
 def _is_whole(path: Path, size_bytes: int | None) -> bool:

@@ -1,1 +1,1 @@
-"""Exact Hamming search among millions of hashes."""
+"""Exact search by Hamming distance among millions of hashes."""

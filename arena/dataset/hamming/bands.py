@@ -1,4 +1,4 @@
-"""Which bits of a hash the tables of a multi-index search are ordered by, so that it takes the least time."""
+"""Choose the bands of bits that index the tables of a multi-index search, for the shortest search time."""
 
 from itertools import combinations
 from math import comb
@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 HASH_BITS = 64
 
 WIDEST_BAND = 24
-"""Bits of a band; the table of 24 bits takes 128 MiB for its keys."""
+"""Maximum number of bits in a band; the buckets of a 24-bit table take 128 MiB."""
 
 MOST_BANDS = 8
-"""More bands, narrower ones, find so much to compare that brute force is cheaper."""
+"""Maximum number of bands; more and narrower bands give so many candidates that brute force is faster."""
 
 COMPARE_SECONDS = 0.6e-9
 CANDIDATE_SECONDS = 7e-9
@@ -21,28 +21,29 @@ LOOK_UP_SECONDS = 12e-9
 ROW_SECONDS = 25e-9
 KEY_SECONDS = 6e-9
 CALLS_SECONDS = 60e-6
-"""What two hashes in a tile, one candidate, one look-up, a row and a key of a table, and a round of numpy calls take. Only
-their ratios matter, and only for the choice of bands."""
+"""Estimated times of one pair of hashes in a tile, one candidate, one look-up, one row of a table, one bucket of a table, and
+the numpy calls of a round. Only their ratios matter, and only for the choice of bands."""
 
 LOOK_UPS = 1 << 15
-"""Look-ups of a round: with their hashes they stay in the second cache."""
+"""Look-ups per round; together with their hashes they fit in the L2 cache."""
 
 FLIPS = 32
-"""Choices of flipped bits in a round, at most. Few queries with many flips touch less memory than the other way round: of
-32,768 queries against 4 million, rounds of 1,024 queries take 0.55 times as long as rounds of all."""
+"""Maximum number of flips (choices of flipped bits) per round. Few queries with many flips touch less memory than many queries
+with few flips: for 32,768 queries and 4 million hashes, rounds of 1,024 queries take 0.55 times as long as rounds of all."""
 
 
 class Band(NamedTuple):
-    """Bits that a table is ordered by."""
+    """Adjacent bits of a hash that index a table."""
 
     offset: int
-    """Bits above it."""
+    """Number of bits above the band."""
     width: int
+    """Number of bits in the band."""
     radius: int
-    """Bits that may differ within the band."""
+    """Maximum number of bits that may differ within the band."""
 
     def flips(self) -> NDArray[np.int64]:
-        """Every choice of at most `radius` of its bits, ascending, so that neighbours share their high bits.
+        """Return every choice of at most `radius` bits of the band as a mask; ascending, so that neighbours share high bits.
 
         >>> Band(0, 3, 1).flips()
         array([0, 1, 2, 4])
@@ -55,33 +56,35 @@ class Band(NamedTuple):
         return np.sort(np.array(chosen, np.int64))
 
     def bits(self) -> np.uint64:
-        """The band's bits within the hash."""
+        """Return the mask of the band's bits in a hash."""
         return np.uint64(((1 << self.width) - 1) << (HASH_BITS - self.offset - self.width))
 
 
 SPREAD = [bit for first in range(3) for bit in range(first, HASH_BITS, 3)]
-"""Which bit, counted from the highest, comes to each place: every third. Bits beside each other come from frequencies or pixels
-beside each other and agree often: of drawings, half again as many pHashes share a band of 21 bits in a row, twice as many
-dHashes."""
+"""New bit order, every third bit: the old position of the bit at each new position, both counted from the highest.
+
+Adjacent bits come from adjacent frequencies or pixels and are often equal. Without the new order, 1.5 times as many pHashes of
+drawings, and twice as many dHashes, have the same value in a band of 21 adjacent bits.
+"""
 
 BYTES = HASH_BITS // 8
 SPREAD_HASHES = 1 << 16
-"""Hashes spread at a time; they stay in the second cache."""
+"""Hashes that are reordered at a time; they fit in the L2 cache."""
 
 BRUTE_FORCE: tuple[Band, ...] = (Band(0, 0, 0),)
-"""A band of no bits: every hash has the same key, so that all are compared with all."""
+"""A band of zero bits: every hash has the same key, so every query is compared with every hash."""
 
 
 def choose_bands(left: int, right: int, radius: int) -> tuple[Band, ...]:
-    """The bands that find every pair within the radius in the least estimated time, by brute force where that is least.
+    """Return the bands with the shortest estimated time that find every pair within the radius; may be `BRUTE_FORCE`.
 
-    The bands' radii plus one add up to `radius` plus one: where every band differs by more than its own radius, the whole
-    differs by more than `radius`. Estimates take hashes to be spread evenly.
+    The sum of (radius + 1) over the bands is `radius` + 1. So if every band of two hashes differs by more than its own radius,
+    the hashes differ by more than `radius`. The estimate assumes uniformly distributed hashes.
 
     Args:
         left: number of queries.
         right: number of hashes in each table.
-        radius: of the whole hash.
+        radius: of the whole hash, in bits.
 
     >>> [(band.width, band.radius) for band in choose_bands(32_768, 4_000_000, 8)]
     [(21, 2), (21, 2), (21, 2)]
@@ -103,36 +106,36 @@ def choose_bands(left: int, right: int, radius: int) -> tuple[Band, ...]:
 
 
 def spread(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Hashes with their bits in another order, that of `SPREAD`; distances stay.
+    """Return hashes with their bits in the order of `SPREAD`; distances do not change.
 
     >>> [hex(value) for value in spread(np.array([1 << 63, 1 << 60, 1 << 62], np.uint64))]
     ['0x8000000000000000', '0x4000000000000000', '0x20000000000']
     """
-    return _moved(hashes, SPREAD)
+    return _permuted(hashes, SPREAD)
 
 
 def gathered(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """What `spread` made of hashes turned back into them."""
-    return _moved(hashes, np.argsort(SPREAD).tolist())
+    """Return the hashes from which `spread` made these; its inverse."""
+    return _permuted(hashes, np.argsort(SPREAD).tolist())
 
 
-def _moved(hashes: NDArray[np.uint64], order: list[int]) -> NDArray[np.uint64]:
-    """Hashes with bit `order[i]` at place i, both from the highest; a byte at a time, by a table."""
+def _permuted(hashes: NDArray[np.uint64], order: list[int]) -> NDArray[np.uint64]:
+    """Return hashes with bit `order[i]` at position i, both counted from the highest; one byte at a time, by a table."""
     values = np.arange(256, dtype=np.uint64)
     tables = np.zeros((BYTES, 256), np.uint64)
-    for place, bit in enumerate(order):
-        byte, inside = divmod(bit, 8)
-        tables[byte] |= ((values >> np.uint64(7 - inside)) & np.uint64(1)) << np.uint64(HASH_BITS - 1 - place)
-    moved = np.zeros(len(hashes), np.uint64)
+    for position, bit in enumerate(order):
+        byte, bit_in_byte = divmod(bit, 8)
+        tables[byte] |= ((values >> np.uint64(7 - bit_in_byte)) & np.uint64(1)) << np.uint64(HASH_BITS - 1 - position)
+    permuted = np.zeros(len(hashes), np.uint64)
     for start in range(0, len(hashes), SPREAD_HASHES):
         part = slice(start, start + SPREAD_HASHES)
         for byte, table in enumerate(tables):
-            moved[part] |= table[(hashes[part] >> np.uint64(8 * (BYTES - 1 - byte))) & np.uint64(255)]
-    return moved
+            permuted[part] |= table[(hashes[part] >> np.uint64(8 * (BYTES - 1 - byte))) & np.uint64(255)]
+    return permuted
 
 
 def _seconds(left: int, right: int, *, width: int, radius: int) -> float:
-    """What one band costs."""
+    """Return the estimated search time of one band in seconds."""
     flips = sum(comb(width, bits) for bits in range(radius + 1))
     buckets = 1 << width
     rounds = -(-flips // FLIPS) * -(-left // (LOOK_UPS // min(FLIPS, flips)))
@@ -145,6 +148,6 @@ def _seconds(left: int, right: int, *, width: int, radius: int) -> float:
 
 
 def _laid_out(shapes: list[tuple[int, int]]) -> tuple[Band, ...]:
-    """Bands of a width and a radius, one below the other from the highest bit."""
+    """Return adjacent bands of these widths and radii, from the highest bit down."""
     offsets = np.cumsum([0, *(width for width, _ in shapes)]).tolist()
     return tuple(Band(offset, *shape) for offset, shape in zip(offsets, shapes, strict=False))

@@ -1,4 +1,4 @@
-"""Rows that share a hash: searched as one, and told apart again in what was found."""
+"""Rows with equal hashes: each distinct hash is searched once, and its results are expanded to all its rows."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -10,24 +10,24 @@ from arena.dataset.hamming.bands import HASH_BITS
 from arena.dataset.hamming.search import Hashes, Pairs, Ranks
 
 PREFIX_BITS = 20
-"""Of a hash: tells of most rows that nobody asked for theirs, at a tenth of the time of a search for it."""
+"""High bits of a hash for a first filter of rows, which takes a tenth of the time of a binary search for the hash."""
 
 DISTANCE_BITS = 7
-"""Room for a distance of 0 to 64."""
+"""Bits for a distance of 0 to 64 in a packed pair."""
 
 EXPANDED_PAIRS = 4_000_000
-"""Pairs of rows made at a time."""
+"""Pairs of rows that are made at a time."""
 
 
 class Distinct(NamedTuple):
-    """Hashes without repetition, ascending, and how many rows have each; `rank` is a place among them."""
+    """Distinct hashes, ascending, and the number of rows of each; a rank is an index into them."""
 
     hashes: Hashes
     sizes: NDArray[np.int64]
 
     @staticmethod
     def of(hashes: Hashes) -> "Distinct":
-        """What the rows of a set have.
+        """Return the distinct hashes of the rows of a set.
 
         >>> Distinct.of(np.array([7, 3, 7], np.uint64)).sizes
         array([1, 2])
@@ -38,16 +38,22 @@ class Distinct(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """Which rows have the hash of a rank: `rows[starts[rank] : starts[rank + 1]]`, ascending; none unless it was asked for."""
+    """The rows of each rank: `rows[starts[rank] : starts[rank + 1]]`, ascending; empty for a rank that is not selected."""
 
     rows: Ranks
     starts: NDArray[np.int64]
 
     @staticmethod
-    def of(hashes: Hashes, distinct: Distinct, asked: NDArray[np.bool_]) -> "Rows":
-        """Rows of the hashes whose rank was asked for, bool (distinct,)."""
-        starts = np.concatenate([[0], np.cumsum(distinct.sizes * asked)])
-        wanted = distinct.hashes[asked]
+    def of(hashes: Hashes, distinct: Distinct, selected: NDArray[np.bool_]) -> "Rows":
+        """Return the rows of the selected ranks.
+
+        Args:
+            hashes: of all rows, uint64 (n,).
+            distinct: the distinct ones of these hashes.
+            selected: bool (distinct,).
+        """
+        starts = np.concatenate([[0], np.cumsum(distinct.sizes * selected)])
+        wanted = distinct.hashes[selected]
         shift = np.uint64(HASH_BITS - PREFIX_BITS)
         prefixes = np.zeros(1 << PREFIX_BITS, np.bool_)
         prefixes[wanted >> shift] = True
@@ -59,23 +65,23 @@ class Rows(NamedTuple):
 
 @dataclass(frozen=True)
 class Packing:
-    """Pairs as single numbers that stand in order of left, then right: a third of the memory, and quick to sort.
+    """Packs each pair into one integer, ordered by left, then right: a third of the memory, and fast to sort.
+
+    Left and right rows may number up to 2 ** 28 each.
 
     Attributes:
-        rights: how many right rows there are.
-
-    Room is for 2 ** 28 rows on either side.
+        rights: number of right rows.
     """
 
     rights: int
 
     def pack(self, pairs: Pairs) -> NDArray[np.int64]:
-        """One number a pair."""
+        """Return one integer per pair."""
         right = (pairs.right << DISTANCE_BITS) | pairs.hamming_bits
         return (pairs.left << self._left_bits()) | right
 
     def unpack(self, packed: NDArray[np.int64]) -> Pairs:
-        """What `pack` packed."""
+        """Return the pairs of packed integers; the inverse of `pack`."""
         bits = self._left_bits()
         right = (packed & ((1 << bits) - 1)) >> DISTANCE_BITS
         return Pairs(packed >> bits, right, packed & ((1 << DISTANCE_BITS) - 1))
@@ -85,13 +91,20 @@ class Packing:
 
 
 def expanded(pairs: Pairs, taken: NDArray[np.int64], *, left: Rows, right: Rows) -> Pairs:
-    """Every left row of each pair of ranks with the first `taken` right rows of it, in no order."""
+    """Return pairs of rows for pairs of ranks: every left row with the first `taken` right rows; the order is undefined.
+
+    Args:
+        pairs: pairs of ranks, (k,).
+        taken: number of right rows for each pair, int64 (k,).
+        left: rows of the left ranks.
+        right: rows of the right ranks.
+    """
     repeats = np.diff(left.starts)[pairs.left] * taken
     which = np.repeat(np.arange(len(repeats)), repeats)
     inside = np.arange(len(which)) - np.repeat(np.cumsum(repeats) - repeats, repeats)
-    ours, theirs = np.divmod(inside, taken[which])
+    left_place, right_place = np.divmod(inside, taken[which])
     return Pairs(
-        left.rows[left.starts[pairs.left][which] + ours],
-        right.rows[right.starts[pairs.right][which] + theirs],
+        left.rows[left.starts[pairs.left][which] + left_place],
+        right.rows[right.starts[pairs.right][which] + right_place],
         pairs.hamming_bits[which],
     )

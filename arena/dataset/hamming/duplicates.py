@@ -1,7 +1,7 @@
-"""Near duplicates by exact Hamming distance of their hashes, how many there are, and the clusters that they form.
+"""Find near duplicates by the exact Hamming distance of their hashes, count them, and form clusters.
 
-Rows that share a hash are searched once: what is found for a hash holds for each of its rows. Hashes are searched with their
-bits spread, see `arena.dataset.hamming.bands.SPREAD`.
+Each distinct hash is searched once, and the result holds for all rows with that hash. Hashes are searched with their bits
+reordered, see `arena.dataset.hamming.bands.SPREAD`.
 """
 
 from collections.abc import Callable
@@ -22,22 +22,22 @@ __all__ = [
 ]  # fmt: skip
 
 Advance = Callable[[int], None]
-"""Told how many more left rows are done; all rows by the end."""
+"""Progress callback: called with the number of further left rows that are done; the sum is the number of rows."""
 
 HELD_PAIRS = 8_000_000
-"""Pairs of hashes held before those that are not wanted are dropped."""
+"""Pairs of hashes in memory before unwanted ones are dropped."""
 
 JOINED_PAIRS = 8_000_000
-"""Pairs made into a graph at a time: 50 million at once took 2 GiB more, and no less time."""
+"""Pairs per graph; 50 million pairs in one graph took 2 GiB more memory and no less time."""
 
 
 @dataclass(frozen=True)
 class Neighbours:
-    """What lies within the radius of each left row.
+    """The right rows within the radius of each left row.
 
     Attributes:
-        pairs: the nearest of each left row, up to a number.
-        counts: int64 (left rows,), how many there are, whatever that number.
+        pairs: the nearest right rows of each left row, up to a maximum per left row.
+        counts: int64 (left rows,), number of all right rows within the radius.
     """
 
     pairs: Pairs
@@ -53,16 +53,16 @@ def pairs_between(
     workers: int = 1,
     advance: Advance | None = None,
 ) -> Pairs:
-    """Every pair of a left and a right hash at most `radius` bits apart, in order of left, then right.
+    """Return every pair of a left and a right hash with a distance of at most `radius`, ordered by left, then right.
 
     Args:
         left: uint64 (n,).
         right: uint64 (m,).
-        radius: 0 to 64.
-        most: pairs of each left row, at most: the nearest, of equally near ones those of the smaller hash, of equal hashes
-            those of the earlier row. None for all.
-        workers: threads; the pairs are the same for any number.
-        advance: told how many more left rows are done.
+        radius: in bits, 0 to 64.
+        most: maximum number of pairs per left row; None for all. The nearest are kept; ties are resolved by the smaller right
+            hash, then by the earlier right row.
+        workers: number of threads; it does not change the result.
+        advance: progress callback, called with the number of further left rows that are done.
 
     >>> pairs_between(np.array([0b0000], np.uint64), np.array([0b0001, 0b0111], np.uint64), radius=1)
     Pairs(left=array([0]), right=array([0]), hamming_bits=array([1]))
@@ -73,7 +73,7 @@ def pairs_between(
 def neighbours_between(
     left: Hashes, right: Hashes, *, radius: int, most: int, workers: int = 1, advance: Advance | None = None
 ) -> Neighbours:
-    """The nearest right hashes of each left hash, and how many lie within the radius; arguments as of `pairs_between`.
+    """Return the nearest right rows of each left row, and the number within the radius; arguments as of `pairs_between`.
 
     >>> found = neighbours_between(np.array([0], np.uint64), np.array([3, 1, 1], np.uint64), radius=2, most=1)
     >>> found.pairs, found.counts
@@ -83,34 +83,33 @@ def neighbours_between(
 
 
 def pairs_within(hashes: Hashes, *, radius: int, workers: int = 1, advance: Advance | None = None) -> Pairs:
-    """Every pair of different rows of one set at most `radius` bits apart, each once with `left < right`.
+    """Return every pair of different rows of one set with a distance of at most `radius`, each once with `left < right`.
 
-    A hash that k rows share gives k (k - 1) / 2 pairs; for clusters `links_within` does with k - 1.
+    A hash of k rows gives k (k - 1) / 2 pairs; `links_within` gives k - 1, which is enough for clusters.
     Arguments and order are those of `pairs_between`.
     """
     hashes = spread(hashes)
-    ours = Distinct.of(hashes)
-    held = _Held(len(ours.hashes))
-    _search(Search(ours.hashes, ours.hashes, radius, True), held.take, len(hashes), workers, advance)
-    same = np.flatnonzero(ours.sizes > 1)
+    distinct = Distinct.of(hashes)
+    held = _HeldPairs(len(distinct.hashes))
+    _search(Search(distinct.hashes, distinct.hashes, radius, True), held.take, len(hashes), workers, advance)
+    same = np.flatnonzero(distinct.sizes > 1)
     held.take(Pairs(same, same, np.zeros(len(same), np.int64)))
     found = held.pairs()
-    rows = Rows.of(hashes, ours, _present(ours, found.left, found.right))
+    rows = Rows.of(hashes, distinct, _present(distinct, found.left, found.right))
 
     def once(pairs: Pairs) -> Pairs:
-        """A pair of hashes stands for rows in either order, and a hash with itself for each of its rows twice."""
-        upright = _upright(pairs)
-        return _chosen(upright, (pairs.left < pairs.right) | (pairs.hamming_bits > 0))
+        """Two different hashes give each pair of rows once, in either order; a hash with itself gives both orders."""
+        return _taken(_ordered(pairs), (pairs.left < pairs.right) | (pairs.hamming_bits > 0))
 
-    return _in_rows(found, ours.sizes[found.right], left=rows, right=rows, count=len(hashes), wanted=once)
+    return _in_rows(found, distinct.sizes[found.right], left=rows, right=rows, count=len(hashes), wanted=once)
 
 
 def links_within(hashes: Hashes, *, radius: int, workers: int = 1, advance: Advance | None = None) -> Pairs:
-    """The fewest of the pairs of `pairs_within` that join whatever all of them join, at this radius and each smaller one.
+    """Return a minimum spanning forest of `pairs_within`: the fewest pairs that form the same clusters.
 
-    They are a minimum spanning forest: fewer pairs than rows, however many near duplicates there are, and memory is bounded
-    likewise. Which of equally near pairs are taken depends on their hashes alone, and for a hash stands its first row.
-    Arguments and order are those of `pairs_between`.
+    The clusters are the same at this radius and at every smaller one. There are fewer pairs than rows, however many near
+    duplicates there are, so memory is bounded too. The choice among pairs of equal distance depends only on their hashes; a
+    hash of several rows is represented by its first row. Arguments and order are those of `pairs_between`.
 
     Source: single linkage by minimum spanning trees, Gower and Ross, Applied Statistics 18 (1969).
 
@@ -118,27 +117,27 @@ def links_within(hashes: Hashes, *, radius: int, workers: int = 1, advance: Adva
     Pairs(left=array([0, 0, 0]), right=array([1, 2, 3]), hamming_bits=array([0, 0, 1]))
     """
     hashes = spread(hashes)
-    ours = Distinct.of(hashes)
-    held = _Held(len(ours.hashes), lambda pairs: _forest(pairs, len(ours.hashes)))
-    _search(Search(ours.hashes, ours.hashes, radius, True), held.take, len(hashes), workers, advance)
+    distinct = Distinct.of(hashes)
+    held = _HeldPairs(len(distinct.hashes), lambda pairs: _forest(pairs, len(distinct.hashes)))
+    _search(Search(distinct.hashes, distinct.hashes, radius, True), held.take, len(hashes), workers, advance)
     links = held.pairs()
-    asked = _present(ours, links.left, links.right) | (ours.sizes > 1)
-    rows = Rows.of(hashes, ours, asked)
-    first = np.zeros(len(asked), np.int64)
-    first[asked] = rows.rows[rows.starts[:-1][asked]]
+    selected = _present(distinct, links.left, links.right) | (distinct.sizes > 1)
+    rows = Rows.of(hashes, distinct, selected)
+    first = np.zeros(len(selected), np.int64)
+    first[selected] = rows.rows[rows.starts[:-1][selected]]
     copies = Pairs(np.repeat(first, np.diff(rows.starts)), rows.rows, np.zeros(len(rows.rows), np.int64))
-    copies = _chosen(copies, copies.left != copies.right)
+    copies = _taken(copies, copies.left != copies.right)
     packing = Packing(len(hashes))
-    links = _upright(Pairs(first[links.left], first[links.right], links.hamming_bits))
+    links = _ordered(Pairs(first[links.left], first[links.right], links.hamming_bits))
     return packing.unpack(np.sort(np.concatenate([packing.pack(copies), packing.pack(links)])))
 
 
 def clusters(count: int, *pairs: Pairs) -> NDArray[np.int64]:
-    """Connected components: rows joined by any chain of pairs share a label.
+    """Return the connected components of pairs: rows that a chain of pairs connects have the same label.
 
     Args:
         count: number of rows.
-        pairs: pairs by any criteria; they are united.
+        pairs: pairs of one or more searches; their union is used.
 
     Returns: int64 (count,), labels from 0 in order of each component's first row.
 
@@ -153,14 +152,16 @@ def clusters(count: int, *pairs: Pairs) -> NDArray[np.int64]:
             graph = coo_array((np.ones(len(ends[0]), np.int8), ends), shape=(count, count))
             labels = connected_components(graph, directed=False)[1][labels]
     first = np.zeros(count, np.int64)
-    first[labels[::-1]] = np.arange(count)[::-1]  # of several rows the last one written stays: the first
+    first[labels[::-1]] = np.arange(count)[
+        ::-1
+    ]  # reversed, because the last write to an index remains: that of the first row
     beginning = np.zeros(count, np.int64)
     beginning[first[labels]] = 1
     return (np.cumsum(beginning) - 1)[first[labels]]
 
 
-class _Held:
-    """Pairs of ranks as they are found; those that are not wanted are dropped whenever many have come."""
+class _HeldPairs:
+    """Collects pairs of ranks; `wanted` drops unnecessary pairs whenever many have been collected."""
 
     def __init__(self, ranks: int, wanted: Callable[[Pairs], Pairs] | None = None) -> None:
         self._packing = Packing(ranks)
@@ -169,7 +170,7 @@ class _Held:
         self._count, self._limit = 0, HELD_PAIRS
 
     def take(self, found: Pairs) -> None:
-        """Hold some more."""
+        """Add pairs."""
         self._parts.append(self._packing.pack(found))
         self._count += len(found.left)
         if self._wanted is not None and self._count > self._limit:
@@ -178,7 +179,7 @@ class _Held:
             self._limit = max(HELD_PAIRS, 2 * self._count)
 
     def pairs(self) -> Pairs:
-        """Those that are wanted."""
+        """Return the wanted pairs."""
         self._parts = [np.concatenate(self._parts)]
         pairs = self._packing.unpack(self._parts[0])
         return pairs if self._wanted is None else self._wanted(pairs)
@@ -193,47 +194,49 @@ def _between(
     workers: int,
     advance: Advance | None,
 ) -> Neighbours:
-    """The nearest, and how many there are, where they are to be counted."""
+    """Return the nearest right rows of each left row; the counts are valid only if `counted`."""
     left, right = spread(left), spread(right)
-    ours, theirs = Distinct.of(left), Distinct.of(right)
-    held = _Held(len(theirs.hashes), None if most is None else lambda pairs: _nearest(pairs, theirs, most))
-    counts = np.zeros(len(ours.hashes), np.int64)
+    left_distinct, right_distinct = Distinct.of(left), Distinct.of(right)
+    held = _HeldPairs(
+        len(right_distinct.hashes), None if most is None else lambda pairs: _nearest(pairs, right_distinct, most)
+    )
+    counts = np.zeros(len(left_distinct.hashes), np.int64)
 
     def take(found: Pairs) -> None:
         if counted:
-            np.add.at(counts, found.left, theirs.sizes[found.right])
+            np.add.at(counts, found.left, right_distinct.sizes[found.right])
         held.take(found)
 
-    _search(Search(ours.hashes, theirs.hashes, radius, False), take, len(left), workers, advance)
+    _search(Search(left_distinct.hashes, right_distinct.hashes, radius, False), take, len(left), workers, advance)
     found = held.pairs()
-    taken = theirs.sizes[found.right]
+    taken = right_distinct.sizes[found.right]
     if most is not None:
-        taken = np.minimum(taken, most - _before(found, taken))
+        taken = np.minimum(taken, most - _rows_before(found, taken))
     pairs = _in_rows(
         found,
         taken,
-        left=Rows.of(left, ours, _present(ours, found.left)),
-        right=Rows.of(right, theirs, _present(theirs, found.right)),
+        left=Rows.of(left, left_distinct, _present(left_distinct, found.left)),
+        right=Rows.of(right, right_distinct, _present(right_distinct, found.right)),
         count=len(right),
     )
-    return Neighbours(pairs, counts[np.searchsorted(ours.hashes, left)] if counted else counts)
+    return Neighbours(pairs, counts[np.searchsorted(left_distinct.hashes, left)] if counted else counts)
 
 
 def _search(what: Search, take: Callable[[Pairs], None], rows: int, workers: int, advance: Advance | None) -> None:
-    """Search, with progress told in whole rows."""
-    done, told = 0.0, 0
+    """Run a search, and report its progress as a number of rows."""
+    done, reported = 0.0, 0
 
-    def tell(share: float) -> None:
-        nonlocal done, told
+    def report(share: float) -> None:
+        nonlocal done, reported
         done += share
-        further = min(rows, int(done * rows)) - told
+        further = min(rows, int(done * rows)) - reported
         if further and advance is not None:
-            told += further
+            reported += further
             advance(further)
 
-    search(what, take, workers=workers, advance=None if advance is None else tell)
-    if advance is not None and told < rows:
-        advance(rows - told)
+    search(what, take, workers=workers, advance=None if advance is None else report)
+    if advance is not None and reported < rows:
+        advance(rows - reported)
 
 
 def _in_rows(
@@ -245,12 +248,15 @@ def _in_rows(
     count: int,
     wanted: Callable[[Pairs], Pairs] = lambda pairs: pairs,
 ) -> Pairs:
-    """Pairs of ranks as pairs of rows in order, made part by part so that memory is that of the outcome.
+    """Return pairs of rows for pairs of ranks, ordered by left, then right; made in parts, which limits the memory.
 
     Args:
-        taken: how many right rows of each pair are wanted.
+        found: pairs of ranks, (k,).
+        taken: number of right rows for each pair of ranks, int64 (k,).
+        left: rows of the left ranks.
+        right: rows of the right ranks.
         count: number of right rows.
-        wanted: what is kept of a part, and how its pairs are turned.
+        wanted: returns the pairs of rows to keep from those of a part.
     """
     packing = Packing(count)
     ends = np.cumsum(np.diff(left.starts)[found.left] * taken)
@@ -268,38 +274,39 @@ def _in_rows(
 
 
 def _nearest(pairs: Pairs, right: Distinct, most: int) -> Pairs:
-    """Of each left hash the nearest, until they stand for `most` right rows; in order of left, distance, right hash."""
-    pairs = _chosen(pairs, np.lexsort((gathered(right.hashes[pairs.right]), pairs.hamming_bits, pairs.left)))
-    return _chosen(pairs, _before(pairs, right.sizes[pairs.right]) < most)
+    """Return the nearest pairs of each left hash that cover `most` right rows; ordered by left, distance, right hash."""
+    pairs = _taken(pairs, np.lexsort((gathered(right.hashes[pairs.right]), pairs.hamming_bits, pairs.left)))
+    return _taken(pairs, _rows_before(pairs, right.sizes[pairs.right]) < most)
 
 
-def _before(pairs: Pairs, sizes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """How many right rows the pairs before each pair of its left hash stand for."""
+def _rows_before(pairs: Pairs, sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the number of right rows in the earlier pairs of the same left hash; pairs are grouped by left hash."""
     before = np.cumsum(sizes) - sizes
     first = np.flatnonzero(np.diff(pairs.left, prepend=-1))
     return before - np.repeat(before[first], np.diff(first, append=len(before)))
 
 
 def _forest(pairs: Pairs, count: int) -> Pairs:
-    """The minimum spanning forest of pairs by distance, of equal ones by left, then right; so that there is only one."""
-    pairs = _chosen(pairs, np.lexsort((pairs.right, pairs.left, pairs.hamming_bits)))
-    place = np.arange(1.0, len(pairs.left) + 1)  # no two weigh the same, and none weighs nothing
-    graph = coo_array((place, (pairs.left, pairs.right)), shape=(count, count)).tocsr()
+    """Return the minimum spanning forest by distance; ties are resolved by left, then right, so it is unique."""
+    pairs = _taken(pairs, np.lexsort((pairs.right, pairs.left, pairs.hamming_bits)))
+    weights = np.arange(1.0, len(pairs.left) + 1)  # unique and not zero; scipy treats a weight of zero as no edge
+    graph = coo_array((weights, (pairs.left, pairs.right)), shape=(count, count)).tocsr()
     kept = minimum_spanning_tree(graph, overwrite=True).data.astype(np.int64) - 1
-    return _chosen(pairs, np.sort(kept))
+    return _taken(pairs, np.sort(kept))
 
 
-def _upright(pairs: Pairs) -> Pairs:
-    """Each pair with the lower row on the left."""
+def _ordered(pairs: Pairs) -> Pairs:
+    """Return each pair with the lower row on the left."""
     return Pairs(np.minimum(pairs.left, pairs.right), np.maximum(pairs.left, pairs.right), pairs.hamming_bits)
 
 
-def _chosen(pairs: Pairs, rows: NDArray[np.bool_] | NDArray[np.int64]) -> Pairs:
+def _taken(pairs: Pairs, rows: NDArray[np.bool_] | NDArray[np.int64]) -> Pairs:
+    """Return the pairs at these indices or of this mask."""
     return Pairs(*(column[rows] for column in pairs))
 
 
 def _present(distinct: Distinct, *ranks: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which ranks occur; bool (distinct,)."""
+    """Return which ranks occur, bool (distinct,)."""
     present = np.zeros(len(distinct.hashes), np.bool_)
     for some in ranks:
         present[some] = True

@@ -1,9 +1,9 @@
-"""Exact search of hashes within a Hamming radius: by multi-index hashing, or by brute force where that is cheaper.
+"""Exact search for hashes within a Hamming radius, by multi-index hashing or, if it is faster, by brute force.
 
-Bits are parted into bands, each with a radius of its own; two hashes within the whole radius are within a band's radius in at
-least one band. A band's table lists hashes by the band's bits; a query looks up its own bits with every choice of few of them
-flipped, and what it finds there is compared in full. Nothing is approximate, and a pair that several bands find comes once,
-from the first of them.
+The bits are divided into bands, each with its own radius. Two hashes within the search radius are within the band's radius in
+at least one band. The table of a band is sorted by the bits of the band. A query looks up its own bits with every choice of up
+to the band's radius of them flipped, and the candidates found there are compared in full. The result is exact, and a pair that
+several bands find is reported once, by the first of them.
 
 Source: Norouzi, Punjani, Fleet: Fast Search in Hamming Space with Multi-Index Hashing, CVPR 2012.
 """
@@ -25,30 +25,30 @@ Hashes = NDArray[np.uint64]
 """Perceptual hashes, (n,)."""
 
 Ranks = NDArray[np.int64]
-"""Places in an array, (n,)."""
+"""Indices into an array, (n,)."""
 
 QUERIES = 1 << 16
-"""Queries that one thread puts in a band's order and looks up."""
+"""Queries that one thread sorts by a band's bits and looks up at a time."""
 
 TILE_ROWS, TILE_COLUMNS = 64, 2048
-"""Hashes compared all with all at a time; 1 MiB of differences stays in the second cache."""
+"""Shape of a tile, in which all hashes are compared with all; its 1 MiB of differences fits in the L2 cache."""
 
 TILED_PAIRS = 4096
-"""Queries of one key times the hashes there, from which on they are compared as tiles."""
+"""Number of queries with one key times hashes in its bucket, from which on they are compared in tiles."""
 
 FEW_QUERIES = 1024
-"""Below so many queries a round of calls costs more than to list what they have yet to be compared with."""
+"""Below this number of queries, a round of numpy calls takes longer than a list of the remaining comparisons."""
 
 CANDIDATES = 1 << 20
-"""Candidates listed at a time."""
+"""Candidates that are listed at a time."""
 
 START_BITS = 32
 START = (1 << START_BITS) - 1
-"""Where a bucket begins and how many it holds are one number: one look-up instead of two."""
+"""Mask of a bucket's start; start and size of a bucket are packed into one integer, for one look-up instead of two."""
 
 
 class Pairs(NamedTuple):
-    """Rows that lie within the radius of each other, with their Hamming distance in bits; all (k,)."""
+    """Pairs of rows within the radius, with their Hamming distance in bits; all (k,)."""
 
     left: Ranks
     right: Ranks
@@ -56,7 +56,7 @@ class Pairs(NamedTuple):
 
 
 class Search(NamedTuple):
-    """What one search looks for."""
+    """Input of one search."""
 
     left: Hashes
     """Distinct, ascending."""
@@ -65,18 +65,20 @@ class Search(NamedTuple):
     radius: int
     """Of the whole hash, in bits."""
     within: bool
-    """One set against itself, each pair once with `left < right`."""
+    """Whether one set is searched against itself; then each pair is found once, with `left < right`."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """Hashes in order of a band's bits.
+    """Hashes sorted by the bits of a band.
 
     Attributes:
-        hashes: uint64 (n,), ascending; turned so that the band's bits are the highest.
-        buckets: int64 (2 ** width,), for each value of the band's bits where it begins, plus 2 ** 32 times how many share it.
-        fullest: most hashes that share a value.
-        before: bits of every earlier band, turned likewise, and its radius.
+        band: the band.
+        hashes: uint64 (n,), ascending; rotated so that the band's bits are the highest.
+        buckets: int64 (2 ** width,), for each value of the band's bits: start in `hashes`, plus 2 ** 32 times the number of
+            hashes with that value.
+        fullest: size of the largest bucket.
+        before: mask of every earlier band, rotated in the same way, and its radius.
     """
 
     band: Band
@@ -87,7 +89,7 @@ class Table:
 
     @staticmethod
     def of(hashes: Hashes, bands: tuple[Band, ...], number: int) -> "Table":
-        """The table of one of the bands, of hashes in ascending order."""
+        """Return the table of band `number` for hashes in ascending order."""
         band = bands[number]
         ordered = np.sort(turned(hashes, band.offset)) if band.offset else hashes
         sizes = np.bincount(keys(ordered, band.width), minlength=1 << band.width)
@@ -102,12 +104,12 @@ class Table:
 
 @dataclass(frozen=True)
 class Queries:
-    """Some hashes in order of a band's bits, each as `Table` has them.
+    """Left hashes sorted by the bits of a band, rotated as in `Table`.
 
     Attributes:
         hashes: uint64 (q,), ascending.
         keys: int64 (q,), the band's bits.
-        ranks: int64 (q,), which hash of the left side each is.
+        ranks: int64 (q,), index of each hash in `Search.left`.
     """
 
     hashes: Hashes
@@ -116,19 +118,19 @@ class Queries:
 
     @staticmethod
     def of(hashes: Hashes, first: int, band: Band) -> "Queries":
-        """Queries from a slice of the left side that begins at `first`."""
-        own = turned(hashes, band.offset)
-        order = np.argsort(own)
-        return Queries(own[order], keys(own[order], band.width), order + first)
+        """Return the queries of a slice of `Search.left` that begins at index `first`."""
+        rotated = turned(hashes, band.offset)
+        order = np.argsort(rotated)
+        return Queries(rotated[order], keys(rotated[order], band.width), order + first)
 
     def parts(self, count: int) -> "Iterator[Queries]":
-        """So many at a time."""
+        """Yield the queries, `count` at a time."""
         for first in range(0, len(self.keys), count):
             part = slice(first, first + count)
             yield Queries(self.hashes[part], self.keys[part], self.ranks[part])
 
     def alike(self) -> NDArray[np.int64]:
-        """How many share its key at the first of each key, 0 at the others; int64 (q,)."""
+        """Return the number of queries with the same key at the first query of each key, and 0 elsewhere; int64 (q,)."""
         first = np.flatnonzero(np.diff(self.keys, prepend=-1))
         counts = np.zeros(len(self.keys), np.int64)
         counts[first] = np.diff(first, append=len(self.keys))
@@ -136,7 +138,7 @@ class Queries:
 
 
 def turned(hashes: Hashes, bits: int) -> Hashes:
-    """Hashes rotated to the left; distances between hashes turned alike stay.
+    """Return hashes rotated to the left; distances between hashes do not change.
 
     >>> [hex(value) for value in turned(np.array([0x8000000000000001], np.uint64), 4)]
     ['0x18']
@@ -145,7 +147,7 @@ def turned(hashes: Hashes, bits: int) -> Hashes:
 
 
 def keys(hashes: Hashes, width: int) -> NDArray[np.int64]:
-    """The highest `width` bits of each hash; width is less than 64."""
+    """Return the highest `width` bits of each hash, int64 (n,); width is less than 64."""
     if width == 0:
         return np.zeros(len(hashes), np.int64)
     return (hashes >> np.uint64(HASH_BITS - width)).view(np.int64)
@@ -159,14 +161,16 @@ def search(
     workers: int = 1,
     advance: Callable[[float], None] | None = None,
 ) -> None:
-    """Hand every pair within the radius to `take`, part by part, in no order; it is called by one thread at a time.
+    """Call `take` with every pair within the radius, in parts of undefined order, from one thread at a time.
 
-    Memory is bounded by the tables, which take about twice the memory of the right side for each band.
+    The tables bound the memory: about twice the memory of the right hashes for each band.
 
     Args:
-        bands: what the tables are ordered by; None for what takes the least time.
-        workers: threads.
-        advance: told each further share of the work; all shares add up to 1.
+        what: the hashes and the radius.
+        take: called with pairs of ranks.
+        bands: bands of the tables; None for those of `choose_bands`.
+        workers: number of threads.
+        advance: progress callback, called with each further share of the work; the sum is 1.
     """
     if not len(what.left) or not len(what.right):
         return
@@ -178,8 +182,8 @@ def search(
 
     def look_up(first: int) -> None:
         part = what.left[first : first + step]
-        for table, own in zip(tables, flips, strict=True):
-            for queries, flipped in _rounds(Queries.of(part, first, table.band), own):
+        for table, band_flips in zip(tables, flips, strict=True):
+            for queries, flipped in _rounds(Queries.of(part, first, table.band), band_flips):
                 if stopped.is_set():
                     return
                 for found in _found(what, table, queries, flipped):
@@ -201,99 +205,101 @@ def search(
 
 
 def _rounds(queries: Queries, flips: NDArray[np.int64]) -> Iterator[tuple[Queries, NDArray[np.int64]]]:
-    """Queries and flips whose every combination is looked up at a time."""
-    together = min(FLIPS, len(flips))
-    for part in queries.parts(LOOK_UPS // together):
-        for first in range(0, len(flips), together):
-            yield part, flips[first : first + together]
+    """Yield the queries and flips of each round; all their combinations are looked up together."""
+    per_round = min(FLIPS, len(flips))
+    for part in queries.parts(LOOK_UPS // per_round):
+        for first in range(0, len(flips), per_round):
+            yield part, flips[first : first + per_round]
 
 
 def _found(what: Search, table: Table, queries: Queries, flips: NDArray[np.int64]) -> Iterator[Pairs]:
-    """Pairs whose bits in the table's band differ by exactly one of `flips`."""
+    """Yield pairs within the radius whose bits in the table's band differ by exactly one of `flips`."""
     bucket = table.buckets.take(queries.keys ^ flips[:, None])
     start, size = bucket & START, bucket >> START_BITS
-    if what.within:  # either of two keys finds the other: the one without the highest flipped bit looks
+    if what.within:  # two keys find each other, so only the one without the highest flipped bit looks up the other
         size *= (queries.keys & _highest_bit(flips)[:, None]) == 0
-    alike = queries.alike()
-    if table.fullest * int(alike.max()) >= TILED_PAIRS:
-        tiled = np.flatnonzero(size * alike >= TILED_PAIRS)
-        for flip, row in zip(*(axis.tolist() for axis in np.divmod(tiled, len(alike))), strict=True):
-            group = slice(row, row + int(alike[row]))
+    same_key = queries.alike()
+    if table.fullest * int(same_key.max()) >= TILED_PAIRS:
+        tiled = np.flatnonzero(size * same_key >= TILED_PAIRS)
+        for flip, row in zip(*(axis.tolist() for axis in np.divmod(tiled, len(same_key))), strict=True):
+            group = slice(row, row + int(same_key[row]))
             first = int(start[flip, row])
-            there = table.hashes[first : first + int(size[flip, row])]
-            for who, place in _tiles(queries.hashes[group], there, what.radius):
-                yield _named(what, table, queries, who + row, place + first)
+            candidates = table.hashes[first : first + int(size[flip, row])]
+            for query, place in _tiles(queries.hashes[group], candidates, what.radius):
+                yield _rank_pairs(what, table, queries, query + row, place + first)
             size[flip, group] = 0
-    asked = np.broadcast_to(queries.hashes, size.shape).ravel()
-    for who, place in _compared(asked, table.hashes, start.ravel(), size.ravel(), what.radius):
-        yield _named(what, table, queries, who % len(alike), place)
+    repeated = np.broadcast_to(queries.hashes, size.shape).ravel()
+    for query, place in _compared(repeated, table.hashes, start.ravel(), size.ravel(), what.radius):
+        yield _rank_pairs(what, table, queries, query % len(same_key), place)
 
 
 def _compared(queries: Hashes, hashes: Hashes, start: Ranks, size: Ranks, radius: int) -> Iterator[tuple[Ranks, Ranks]]:
-    """Which query lies within the radius of which hash, where query i is compared with `size[i]` hashes from `start[i]` on.
+    """Yield (query, hash) index pairs within the radius; query i is compared with `size[i]` hashes from `start[i]` on.
 
-    All are compared with their first, then all with their second, and so on. One that has no more is compared in vain, which
-    costs less than to leave it out, until they are half of all. What remains of few is listed.
+    First every query is compared with its first hash, then with its second, and so on. Queries without further hashes are
+    compared too and ignored, which is faster than their removal; they are removed once they are more than half of all. When
+    few queries are left, their remaining comparisons are listed.
     """
-    who = np.arange(len(size))
+    index = np.arange(len(size))
     done = 0
     while True:
         if 2 * np.count_nonzero(size > done) < len(size):
             rest = np.flatnonzero(size > done)
-            who, queries, start, size = who[rest], queries[rest], start[rest], size[rest]
-        if len(who) < FEW_QUERIES:
+            index, queries, start, size = index[rest], queries[rest], start[rest], size[rest]
+        if len(index) < FEW_QUERIES:
             break
         near = np.flatnonzero(np.bitwise_count(queries ^ hashes.take(start, mode="clip")) <= radius)
         near = near[size[near] > done]
         if len(near):
-            yield who[near], start[near]
+            yield index[near], start[near]
         start = start + 1
         done += 1
-    for which, place in _listed(start, np.maximum(size - done, 0)):
-        near = np.flatnonzero(np.bitwise_count(queries[which] ^ hashes[place]) <= radius)
+    for query, place in _listed(start, np.maximum(size - done, 0)):
+        near = np.flatnonzero(np.bitwise_count(queries[query] ^ hashes[place]) <= radius)
         if len(near):
-            yield who[which[near]], place[near]
+            yield index[query[near]], place[near]
 
 
 def _listed(start: Ranks, size: Ranks) -> Iterator[tuple[Ranks, Ranks]]:
-    """Each query with each place that it must look at, about `CANDIDATES` at a time."""
+    """Yield every (query, hash) index pair that is still to be compared, about `CANDIDATES` at a time."""
     ends = np.cumsum(size)
     total = int(ends[-1]) if len(ends) else 0
     cuts = np.searchsorted(ends, np.arange(CANDIDATES, total, CANDIDATES), "right").tolist()
     for first, last in pairwise(sorted({0, *cuts, len(size)})):
-        own = size[first:last]
-        who = np.repeat(np.arange(first, last), own)
-        yield who, np.arange(len(who)) + np.repeat(start[first:last] - np.cumsum(own) + own, own)
+        counts = size[first:last]
+        query = np.repeat(np.arange(first, last), counts)
+        yield query, np.arange(len(query)) + np.repeat(start[first:last] - np.cumsum(counts) + counts, counts)
 
 
 def _tiles(left: Hashes, right: Hashes, radius: int) -> Iterator[tuple[Ranks, Ranks]]:
-    """Which of the left lies within the radius of which of the right, all compared with all."""
+    """Yield (left, right) index pairs within the radius; all hashes are compared with all, one tile at a time."""
     for top in range(0, len(left), TILE_ROWS):
         rows = left[top : top + TILE_ROWS, None]
         for first in range(0, len(right), TILE_COLUMNS):
             columns = right[None, first : first + TILE_COLUMNS]
             near = np.flatnonzero(np.bitwise_count(rows ^ columns) <= radius)
             if len(near):
-                who, place = np.divmod(near, columns.shape[1])
-                yield who + top, place + first
+                row, column = np.divmod(near, columns.shape[1])
+                yield row + top, column + first
 
 
-def _named(what: Search, table: Table, queries: Queries, who: Ranks, place: Ranks) -> Pairs:
-    """Hashes found near each other as pairs of ranks, without those that an earlier band finds."""
+def _rank_pairs(what: Search, table: Table, queries: Queries, query: Ranks, place: Ranks) -> Pairs:
+    """Return (query, table row) index pairs as pairs of ranks, without the pairs that an earlier band finds."""
     other = table.hashes[place]
-    differing = queries.hashes[who] ^ other
-    fresh = np.ones(len(who), np.bool_)
+    differing = queries.hashes[query] ^ other
+    is_new = np.ones(len(query), np.bool_)
     for bits, radius in table.before:
-        fresh &= np.bitwise_count(differing & bits) > radius
-    left = queries.ranks[who[fresh]]
-    right = np.searchsorted(what.right, turned(other[fresh], HASH_BITS - table.band.offset))
-    bits = np.bitwise_count(differing[fresh]).astype(np.int64)
+        is_new &= np.bitwise_count(differing & bits) > radius
+    left = queries.ranks[query[is_new]]
+    right = np.searchsorted(what.right, turned(other[is_new], HASH_BITS - table.band.offset))
+    bits = np.bitwise_count(differing[is_new]).astype(np.int64)
     if not what.within:
         return Pairs(left, right, bits)
-    # Two of one key find each other; of two keys only one finds the other, whichever rank is lower.
-    once = (left < right) | (keys(differing[fresh], table.band.width) != 0)
+    # Hashes with the same key find each other, so only `left < right` is kept; of different keys, only one finds the other.
+    once = (left < right) | (keys(differing[is_new], table.band.width) != 0)
     return Pairs(np.minimum(left, right)[once], np.maximum(left, right)[once], bits[once])
 
 
 def _highest_bit(flips: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the highest set bit of each mask; 0 for 0."""
     return np.array([1 << flip.bit_length() >> 1 for flip in flips.tolist()], np.int64)

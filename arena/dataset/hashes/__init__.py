@@ -1,1 +1,1 @@
-"""Perceptual hashes and digests of images, and the index that keeps them."""
+"""Perceptual hashes and digests of images, and the index that stores them."""

@@ -1,7 +1,7 @@
-"""From folders, files and datasets to an index of hashes, in parts that a stopped run finds again.
+"""Build an index of hashes from folders, files and datasets, in parts that an interrupted run reuses.
 
-Parts of `PART_IMAGES` lie in `INDEX.parquet.parts/` until the last one is there; each is an index with its rejects, named by
-a digest of what it depends on: identifier, size and time of every file, and how it is hashed.
+Parts of `PART_IMAGES` images are stored in `INDEX.parquet.parts/` until all are complete. Each part is an index with its
+rejects. Its name contains a digest of its inputs: identifier, size and modification time of every file, and the algorithms.
 """
 
 import hashlib
@@ -26,16 +26,16 @@ from arena.dataset.records import Reject
 from arena.dataset.rejects import write_rejects
 
 POOLED_IMAGES = 256
-"""Images from which on other processes are worth their start, about a second of each; fewer are hashed in this one."""
+"""Least number of images for which worker processes are started (about a second each); fewer are hashed in this process."""
 
 PART_IMAGES = 1024
-"""Images of a part: what a stopped run loses at most."""
+"""Images per part; an interruption loses at most this many."""
 
 _PART = re.compile(r"\d{6,}-[0-9a-f]{32}\.parquet")
 
 
 class Hashed(NamedTuple):
-    """What came of it."""
+    """Result of `hash_sources`: numbers of hashed and rejected images, and the file of the rejects."""
 
     images: int
     rejects: int
@@ -51,17 +51,18 @@ def hash_sources(
     root: Path | None = None,
     progress: Progress | None = None,
 ) -> Hashed:
-    """Hash every image of some sources into one index; stopped at any point, the same call continues.
+    """Hash every image of some sources into one index; after an interruption the same call continues.
 
     Args:
-        sources: folders, image files, or datasets by card or folder. With several, an identifier starts with its source's name.
-        output: the index. Beside it, `.rejects.csv` lists what could not be read.
-        columns: names of `ALGORITHMS` and `DIGESTS`; the file's digest is always there.
-        workers: processes; None: one a core.
+        sources: folders, image files, or datasets by card or folder. With several sources, each identifier starts with the name
+            of its source.
+        output: the index file. A file with suffix `.rejects.csv` next to it lists the unreadable images.
+        columns: names of `ALGORITHMS` and `DIGESTS`; `sha256` is always included.
+        workers: number of processes; None: one per core.
 
     Raises:
-        ArenaError: an unknown column or source, a source without an image, two sources of one name, no image that can be read,
-            or a folder where the output should be.
+        ArenaError: a column or source is unknown, a source has no image, two sources have the same name, no image is readable,
+            or `output` is a folder.
     """
     columns = _checked_columns(columns)
     listing = [list_source(source, root) for source in sources]
@@ -79,14 +80,14 @@ def hash_sources(
 
 
 class _Part(NamedTuple):
-    """One part and where it lies."""
+    """File of a part and its number of images."""
 
     path: Path
     images: int
 
 
 class _Job:
-    """Sources, columns, and the index that is made of them."""
+    """One build: sources, columns, and the output index."""
 
     def __init__(self, output: Path, columns: Sequence[str], sources: Sequence[Listed]) -> None:
         self.output, self.sources = output, sources
@@ -94,7 +95,7 @@ class _Job:
         self.rejects_file = output.with_suffix(".rejects.csv")
         self.algorithms = {name: ALGORITHMS[name] for name in columns if name in ALGORITHMS}
         self.digests = tuple(name for name in DIGESTS if name in columns)
-        # Pillow's release decides bits of tall pictures, see `arena.dataset.hashes.resample`.
+        # The hashes of tall pictures depend on the Pillow release, see `arena.dataset.hashes.resample`.
         self.made_with = {"pillow": version("pillow")}
 
     def items(self) -> Iterator[Item]:
@@ -103,7 +104,7 @@ class _Job:
         return chain.from_iterable(source.prefixed() for source in self.sources)
 
     def parts(self) -> Iterator[tuple[_Part, list[Item]]]:
-        """Every part as the sources are now, in order."""
+        """Yield every part of the sources in their current state, in order."""
         items = self.items()
         for number in count():
             batch = list(islice(items, PART_IMAGES))
@@ -112,20 +113,20 @@ class _Job:
             yield _Part(self.folder / f"{number:06d}-{self.key(batch)}.parquet", len(batch)), batch
 
     def key(self, batch: Iterable[Item]) -> str:
-        """Digest of all that the rows of a part depend on."""
+        """Return the digest of everything that the rows of a part depend on."""
         digest = hashlib.sha256(repr((self.algorithms, self.digests, self.made_with)).encode())
         for item in batch:
             digest.update(repr((item.image_id, *_stamp(item.path))).encode())
         return digest.hexdigest()[:32]
 
     def finished(self) -> Hashed | None:
-        """What is there already, where it was made of exactly this."""
+        """Return the result of an earlier build from the same inputs, or None."""
         if not self.output.exists():
             return None
         try:
             facts, images = read_facts(self.output), count_rows(self.output)
         except ArenaError:
-            return None  # foreign or damaged: it is made anew
+            return None  # not an index, or damaged: it is built again
         if facts.get("key") != _digest(part.path.name for part, _ in self.parts()):
             return None
         if facts["rejects"] and not self.rejects_file.exists():
@@ -133,7 +134,7 @@ class _Job:
         return Hashed(images, int(facts["rejects"]), self.rejects_file)
 
     def hash(self, workers: int, progress: Progress) -> list[Path]:
-        """Hash what is missing; the paths of all parts, in order."""
+        """Hash the missing parts, and return the paths of all parts, in order."""
         planned = [part for part, _ in self.parts()]
         if not planned:
             raise ArenaError("arena hash: no image in any source")
@@ -154,7 +155,7 @@ class _Job:
     def write_part(
         self, path: Path, batch: Sequence[Item], hashed: HashAll, advance: Callable[[int], None]
     ) -> None:  # fmt: skip
-        """Hash the images of one part, in their order."""
+        """Hash the images of one part, in order, and write it."""
         columns = (*self.algorithms, *self.digests)
         rows: list[tuple[str, Mapping[str, int | str]]] = []
         rejects: list[Reject] = []
@@ -170,7 +171,7 @@ class _Job:
         )  # fmt: skip
 
     def join(self, parts: Sequence[Path]) -> Hashed:
-        """The index of all parts; they are removed when it is there."""
+        """Write the index from all parts, then remove the parts."""
         rejects = sum(len(read_facts(part)["rejects"]) for part in parts)
         if rejects:
             write_rejects(
@@ -179,7 +180,7 @@ class _Job:
         else:
             self.rejects_file.unlink(missing_ok=True)
         if not any(count_rows(part) for part in parts):
-            raise ArenaError(f"arena hash: none of {rejects} files can be read; {self.rejects_file} says why")
+            raise ArenaError(f"arena hash: none of {rejects} files can be read; {self.rejects_file} lists the reasons")
         images = write_blocks(
             self.output, chain.from_iterable(map(read_blocks, parts)), algorithms=self.algorithms, digests=self.digests,
             facts={"key": _digest(part.name for part in parts), "rejects": rejects, "made_with": self.made_with},
@@ -205,7 +206,7 @@ def _block(
 
 
 def _checked_columns(columns: Sequence[str]) -> tuple[str, ...]:
-    """The columns asked for and the file's digest, in the order of the file."""
+    """Return the requested columns and `sha256`, in the order of the index file."""
     for name in columns:
         if name not in COLUMNS:
             raise ArenaError(f"--algorithms {name}: no such hash. {nearest(name, COLUMNS)}")
@@ -215,9 +216,9 @@ def _checked_columns(columns: Sequence[str]) -> tuple[str, ...]:
 
 
 def _stamp(path: str) -> tuple[int, int]:
-    """Size and time of a file; zeros where it is gone."""
+    """Return size and modification time (ns) of a file; zeros if it is missing."""
     try:
-        status = os.stat(path)  # noqa: PTH116  # a Path for each of millions would take as long as the call
+        status = os.stat(path)  # noqa: PTH116  # making a Path for each of millions of files takes as long as the call
     except OSError:
         return 0, 0
     return status.st_size, status.st_mtime_ns

@@ -1,7 +1,7 @@
-"""Hashes and digests of image files, in this process or in several.
+"""Hashes and digests of image files, computed in this process or in several worker processes.
 
-Processes and not threads: what is done to a picture besides decoding holds the interpreter, so that two threads are hardly
-quicker than one. This module is all that they import.
+Processes are used instead of threads: most steps after decoding hold the GIL, so that two threads are hardly faster than one.
+A worker imports only this module, which keeps its start short.
 """
 
 import multiprocessing
@@ -26,18 +26,18 @@ from arena.dataset.records import Reject
 from arena.images.decode import RGB, pixel_digest, read_picture
 
 CHUNK = 16
-"""Images that a process takes at a time."""
+"""Images sent to a worker process at a time."""
 
 
 class Item(NamedTuple):
-    """One image file and what it is called."""
+    """One image file and its identifier."""
 
     image_id: str
     path: str
 
 
 class _Views:
-    """One image file as the hashes want it, each view made when it is asked for."""
+    """The inputs of the hashes for one image file; each is computed on first use."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -71,11 +71,11 @@ COLUMNS: Mapping[str, Callable[[_Views], int | str]] = {
     "pixel_sha256": lambda views: pixel_digest(views.pixels),
     "sha256": lambda views: views.file_digest,
 }
-"""What can be computed, and how; the file's digest comes last, for a file that is no image needs none."""
+"""Column -> function that computes it. The file's digest is last, so that a file that does not decode needs none."""
 
 
 def hash_file(path: Path, columns: Sequence[str]) -> dict[str, int | str]:
-    """Hashes and digests of one image file, by column; it is decoded once for all of them.
+    """Return hashes and digests of one image file by column; all columns share one decode, except `scaled`.
 
     Raises:
         UnreadableImageError: the file cannot be decoded or read.
@@ -88,7 +88,7 @@ def hash_file(path: Path, columns: Sequence[str]) -> dict[str, int | str]:
 
 
 def hash_item(item: Item, columns: Sequence[str]) -> dict[str, int | str] | Reject:
-    """The same of one image of a source; a reject where it cannot be read."""
+    """Return hashes and digests of one image of a source, or a reject if it cannot be read."""
     try:
         return hash_file(Path(item.path), columns)
     except UnreadableImageError as error:
@@ -98,13 +98,13 @@ def hash_item(item: Item, columns: Sequence[str]) -> dict[str, int | str] | Reje
 
 
 HashAll = Callable[[Sequence[Item], Sequence[str]], Iterable[Mapping[str, int | str] | Reject]]
-"""Hashes images by columns, in their order."""
+"""(Items, columns) -> the hashes of each item or its reject, in order."""
 
 
 @contextmanager
 def hashing(workers: int) -> Iterator[HashAll]:
-    """What hashes many images, in so many processes; with one worker in this one."""
-    with threadpool_limits(1):  # BLAS threads besides would only wait for one another
+    """Provide a function that hashes many images in `workers` processes; with one worker, in this process."""
+    with threadpool_limits(1):  # BLAS threads in every process would only compete for the cores
         if workers == 1:
             yield lambda items, columns: map(partial(hash_item, columns=columns), items)
             return
@@ -116,7 +116,7 @@ def hashing(workers: int) -> Iterator[HashAll]:
 
 
 def _begin() -> None:
-    """A worker leaves an interrupt to its parent, and ends when the parent is gone, however it went."""
+    """Initialise a worker: ignore interrupts, which the parent handles, and exit when the parent has ended for any reason."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threadpool_limits(1)
     threading.Thread(target=_end_with_parent, daemon=True).start()

@@ -1,8 +1,8 @@
-"""An index of hashes: what is known of each image of a set, in a Parquet file that says how the hashes were made.
+"""An index of hashes: a Parquet file with the hashes and digests of each image, and the algorithms that made them.
 
-A row an image: `image_id`, a column a hash (uint64, or int64 where the algorithm is signed) and a column a digest (32 bytes).
-The schema's metadata holds, under `arena.index`, the version of this layout, the `Algorithm` of each hash and whatever facts
-belong to the file. Row groups are written and read one at a time, so that millions of rows need little memory.
+Each row is an image: `image_id`, one column for each hash (uint64, or int64 if the algorithm is signed) and one for each digest
+(32 bytes). The metadata of the schema holds, under `arena.index`, the version of this layout, the `Algorithm` of each hash and
+further facts about the file. Row groups are written and read one at a time, so that millions of rows need little memory.
 """
 
 import json
@@ -21,31 +21,31 @@ from arena.base.files import open_whole
 from arena.dataset.hashes.algorithms import Algorithm
 
 INDEX_SCHEMA = 1
-"""Version of this layout; another one is refused."""
+"""Version of this layout; a file of another version is refused."""
 
 METADATA = b"arena.index"
-"""Key of the schema's metadata."""
+"""Key of this layout in the metadata of the schema."""
 
 DIGESTS = ("sha256", "pixel_sha256")
-"""Columns of digests: of the file's bytes, and of the pixels."""
+"""Digest columns: SHA-256 of the file's bytes, and of the pixels."""
 
 COMPARED = ("name", "version", "bits", "bit_order", "signed")
-"""Fields of an `Algorithm` that two hashes must share."""
+"""Fields of an `Algorithm` that must be equal for two hashes to be compared."""
 
 GROUP_ROWS = 65_536
-"""Rows of a group, the least that is read at a time."""
+"""Rows of a row group, which is read at once."""
 
 
 @dataclass(frozen=True)
 class HashIndex:
-    """What is known of each image of a set.
+    """Hashes and digests of the images of a set.
 
     Attributes:
-        image_ids: what the rows are.
-        hashes: uint64 (n,) by column name.
-        algorithms: how each column of hashes was made.
-        digests: in hexadecimal, by column name; those that there are of `DIGESTS`.
-        name: how an error calls it.
+        image_ids: image of each row.
+        hashes: column name -> uint64 (n,).
+        algorithms: column name -> algorithm of the hashes.
+        digests: column name -> digests in hexadecimal; a subset of `DIGESTS`.
+        name: name in error messages.
     """
 
     image_ids: tuple[str, ...]
@@ -58,7 +58,7 @@ class HashIndex:
         return len(self.image_ids)
 
     def refuse_unlike(self, other: "HashIndex") -> None:
-        """Raise `IncomparableError` where no hash is in both, or one is there that was made in another way."""
+        """Raise `IncomparableError` if the indexes share no hash, or if a shared hash has different algorithms."""
         shared = sorted(self.algorithms.keys() & other.algorithms.keys())
         if not shared:
             raise IncomparableError(
@@ -69,9 +69,9 @@ class HashIndex:
             mine, others = self.algorithms[column], other.algorithms[column]
             differing = [key for key in COMPARED if getattr(mine, key) != getattr(others, key)]
             if differing:
-                told = "; ".join(f"{key} {getattr(others, key)!r} against {getattr(mine, key)!r}" for key in differing)
+                details = "; ".join(f"{key} {getattr(others, key)!r}, not {getattr(mine, key)!r}" for key in differing)
                 raise IncomparableError(
-                    f"{other.name}: {column} was made in another way than in {self.name} ({told}). Hash one of them again"
+                    f"{other.name}: its {column} has another algorithm than in {self.name} ({details}). Hash one of them again"
                 )
 
 
@@ -87,11 +87,11 @@ def write_blocks(
     digests: Sequence[str] = (),
     facts: Mapping[str, Any] | None = None,
 ) -> int:
-    """Write an index that comes in blocks of any size, whole or not at all.
+    """Write an index from blocks of any size, completely or not at all.
 
     Args:
-        algorithms, digests: what every block has.
-        facts: what else the file should say of itself; `read_facts` has it again.
+        algorithms, digests: the columns of every block.
+        facts: further facts about the file, as JSON values; `read_facts` returns them.
 
     Returns: the number of rows.
     """
@@ -110,13 +110,14 @@ def _write_tables(file: BinaryIO, schema: pa.Schema, tables: Iterable[pa.Table])
 
 
 def read_index(path: Path, *, columns: Sequence[str] | None = None) -> HashIndex:
-    """Read an index.
+    """Read an index into memory.
 
     Args:
-        columns: the hashes and digests that are wanted; None: all. Four million file digests take half a gigabyte.
+        columns: names of the hashes and digests to read; None: all. Four million file digests take half a gigabyte.
 
     Raises:
-        ArenaError: no such file, no Parquet, damaged, or no index of this layout.
+        ArenaError: no such file, not a Parquet file, damaged, or not an index.
+        IncomparableError: an index of another `INDEX_SCHEMA`.
     """
     header = _Header(path)
     blocks = list(read_blocks(path, columns=columns))
@@ -137,7 +138,7 @@ def read_index(path: Path, *, columns: Sequence[str] | None = None) -> HashIndex
 
 
 def read_blocks(path: Path, *, columns: Sequence[str] | None = None) -> Iterator[HashIndex]:
-    """Read an index a row group at a time; arguments and errors as `read_index`."""
+    """Yield an index one row group at a time; arguments and errors as for `read_index`."""
     header = _Header(path)
     algorithms, digests = header.wanted_algorithms(columns), header.wanted_digests(columns)
     try:
@@ -150,18 +151,18 @@ def read_blocks(path: Path, *, columns: Sequence[str] | None = None) -> Iterator
 
 
 def read_facts(path: Path) -> Mapping[str, Any]:
-    """What an index says of itself besides its columns; errors as `read_index`."""
+    """Return the facts that were written with an index; errors as for `read_index`."""
     facts: Mapping[str, Any] = _Header(path).content["facts"]
     return facts
 
 
 def count_rows(path: Path) -> int:
-    """How many images an index has; errors as `read_index`."""
+    """Return the number of images of an index; errors as for `read_index`."""
     return int(_Header(path).rows)
 
 
 class _Header:
-    """What the schema of an index says, checked against its columns."""
+    """The metadata of an index, checked against its columns."""
 
     def __init__(self, path: Path) -> None:
         if not path.is_file():
@@ -175,10 +176,10 @@ class _Header:
         self.algorithms = {name: Algorithm(**made) for name, made in self.content["algorithms"].items()}
         self.digests = tuple(name for name in DIGESTS if name in schema.names)
         for expected in _schema(self.algorithms, self.digests, {}):
-            seen = schema.field(expected.name).type if expected.name in schema.names else "no such column"
-            if seen != expected.type:
+            found = schema.field(expected.name).type if expected.name in schema.names else "no such column"
+            if found != expected.type:
                 raise ArenaError(
-                    f"{path}: column {expected.name} should be {expected.type}, seen: {seen}; hash it again"
+                    f"{path}: column {expected.name} must be {expected.type}, found: {found}; hash it again"
                 )
 
     def wanted_algorithms(self, columns: Sequence[str] | None) -> dict[str, Algorithm]:
@@ -189,11 +190,11 @@ class _Header:
 
 
 def _metadata(path: Path, schema: pa.Schema) -> dict[str, Any]:
-    """The JSON of the schema's metadata, of this layout."""
+    """Return the parsed metadata of the schema; raise if it is missing, damaged or of another version."""
     text = (schema.metadata or {}).get(METADATA)
     if text is None:
         raise ArenaError(
-            f"{path}: a Parquet file, but no index: it does not say how its hashes were made (columns "
+            f"{path}: a Parquet file, but not an index: it does not record how its hashes were made (columns "
             f"{', '.join(schema.names[:9])}). arena hash makes an index"
         )
     try:
@@ -225,7 +226,7 @@ def _schema(algorithms: Mapping[str, Algorithm], digests: Sequence[str], facts: 
 
 
 def _table(block: HashIndex, schema: pa.Schema) -> pa.Table:
-    """A block as the file has it."""
+    """Convert a block to a table of the file's schema."""
     columns: dict[str, Any] = {"image_id": pa.array(block.image_ids, pa.string())}
     for name, made in block.algorithms.items():
         columns[name] = pa.array(block.hashes[name].view(np.int64) if made.signed else block.hashes[name])
@@ -235,7 +236,7 @@ def _table(block: HashIndex, schema: pa.Schema) -> pa.Table:
 
 
 def _block(path: Path, table: pa.Table, algorithms: Mapping[str, Algorithm], digests: Sequence[str]) -> HashIndex:
-    """A row group as the type."""
+    """Convert a row group to a `HashIndex`."""
     for column in table.column_names:
         if table.column(column).null_count:
             raise ArenaError(f"{path}: {table.column(column).null_count} rows have no {column}; hash it again")
@@ -249,21 +250,21 @@ def _block(path: Path, table: pa.Table, algorithms: Mapping[str, Algorithm], dig
 
 
 def _hexadecimal(digests: Iterable[bytes]) -> tuple[str, ...]:
-    text = b"".join(digests).hex()  # at once: a third of the time of one by one
+    text = b"".join(digests).hex()  # one call for all takes a third of the time of one call each
     return tuple(text[at : at + 64] for at in range(0, len(text), 64))
 
 
 def _regrouped(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    """The same rows in tables of `GROUP_ROWS` or more, except the last."""
-    waiting: list[pa.Table] = []
+    """Yield the same rows in tables of at least `GROUP_ROWS`, except the last."""
+    pending: list[pa.Table] = []
     for table in tables:
-        waiting.append(table)
-        if sum(part.num_rows for part in waiting) >= GROUP_ROWS:
-            yield pa.concat_tables(waiting)
-            waiting = []
-    if waiting:
-        yield pa.concat_tables(waiting)
+        pending.append(table)
+        if sum(part.num_rows for part in pending) >= GROUP_ROWS:
+            yield pa.concat_tables(pending)
+            pending = []
+    if pending:
+        yield pa.concat_tables(pending)
 
 
 def _damaged(path: Path, error: Exception) -> ArenaError:
-    return ArenaError(f"{path}: no readable Parquet file ({str(error).splitlines()[0]}); hash it again")
+    return ArenaError(f"{path}: not a readable Parquet file ({str(error).splitlines()[0]}); hash it again")

@@ -1,1 +1,1 @@
-"""From a source to a dataset folder, a part at a time."""
+"""Import a source into a dataset folder, in parts that survive an interruption."""

@@ -1,4 +1,4 @@
-"""The parts of an import made one dataset: sorted, each identifier once, counted, with a card that tells what was dropped."""
+"""Merge the parts of an import into one dataset: sorted, each identifier once, with counts of images, tags and rejects."""
 
 import hashlib
 import json
@@ -21,43 +21,46 @@ from arena.dataset.ratings import Scheme, detect_scheme
 from arena.dataset.records import Reject
 
 BLOCK_ROWS = 16_384
-"""Rows written at a time."""
+"""Rows that are written at a time."""
 
 REASONS: Mapping[str, str] = {
-    "unreadable row": "the row or what it names cannot be read",
-    "not text": "a name or a tag that is no text",
+    "unreadable row": "the row or a file that it names cannot be read",
+    "not text": "a name or a tag is not valid text",
     "deleted": "the post is deleted",
     "banned": "the post is banned",
-    "no tags": "nothing tells its tags",
-    "tags too long": "tags of more than a million characters",
-    "outside the folder": "a path or a link that leaves the source",
-    "missing": "no such image file",
-    "empty": "an image file of zero bytes",
-    "file too large": "an image file of more than 512 MB",
-    "not an image": "no image by its content",
-    "too many pixels": "more pixels than the policy takes",
-    "animated": "an animation, which the policy drops",
-    "transparent": "a picture with transparency, which the policy drops",
-    "truncated": "the image does not decode to its end",
-    "duplicate id": "another image of this identifier is kept, the one whose SHA-256 comes first",
+    "no tags": "the source has no tags for it",
+    "tags too long": "the tags have more than a million characters",
+    "outside the folder": "the path or link leads out of the source",
+    "missing": "the image file is missing",
+    "empty": "the image file has zero bytes",
+    "file too large": "the image file is larger than 512 MB",
+    "not an image": "the content of the file is not an image",
+    "too many pixels": "the image has more pixels than the policy allows",
+    "animated": "the image is animated, and the policy drops these",
+    "transparent": "the image has transparent pixels, and the policy drops these",
+    "truncated": "the image file is incomplete",
+    "duplicate id": "another image has this identifier; the one with the smallest SHA-256 is kept",
 }
-"""Why a row is rejected, in the order of the steps."""
+"""Reason of a reject -> explanation on the card, in the order of the steps."""
 
 
 RANKED = ["image_id", "sha256", "rank", "where"]
-"""Columns that order the rows; of those with one identifier the first is kept."""
+"""Sort keys of the rows; the first row of each identifier is kept."""
 
 
 class Assembled(NamedTuple):
-    """What the parts came to.
+    """Totals of all parts.
 
     Attributes:
-        positives: images of each tag.
-        untagged: images without a tag.
-        rejected: rows by reason.
-        scheme: what the letters of the ratings mean; None where no image is rated.
-        paths: the files of the images that are kept.
-        twice: the rows whose identifier another row has.
+        images: number of images.
+        digest: of the identifiers, image digests and tags, as of a frozen dataset.
+        positives: number of images of each tag.
+        categories: tag -> category, for tags whose category the source knows.
+        untagged: number of images without a tag.
+        rejected: number of rejected rows by reason.
+        scheme: meaning of the rating letters; None if no image has a rating.
+        paths: image files of the kept rows, relative to the dataset folder.
+        twice: rejects of the rows whose identifier belongs to a kept row.
     """
 
     images: int
@@ -72,20 +75,24 @@ class Assembled(NamedTuple):
 
 
 class _Order(NamedTuple):
-    """Row numbers over all parts."""
+    """Row numbers, counted over all parts."""
 
     kept: NDArray[np.int64]
-    """In the order of the identifiers."""
-    twice: NDArray[np.int64]
-    """Those whose identifier is kept already."""
+    """Rows to keep, sorted by identifier."""
+    duplicate: NDArray[np.int64]
+    """Rows whose identifier belongs to a kept row."""
 
 
 def assemble(parts: Sequence[Path], images: Path) -> Assembled:
-    """Write `images.parquet` from the parts, sorted by identifier.
+    """Write `images.parquet` from the parts, sorted by identifier, and return the totals.
 
-    Of several rows with one identifier that with the smallest SHA-256 is kept, then the one whose row has the smallest
-    digest: never the first that was read, so that the order of the source does not matter. Memory grows with identifiers
-    and digests, and with the tags of `BLOCK_ROWS` images.
+    Of several rows with one identifier, the row with the smallest SHA-256 of the image is kept, then the row with the smallest
+    digest of its values. The choice does not depend on the order of the source. Memory grows with the identifiers and digests
+    of all rows, and with the tags of `BLOCK_ROWS` images.
+
+    Args:
+        parts: files of `write_part`.
+        images: path of the file to write.
     """
     whole = pa.concat_tables(map(read_part, parts), promote_options="default")
     order = _order(whole)
@@ -101,20 +108,20 @@ def assemble(parts: Sequence[Path], images: Path) -> Assembled:
                 untagged += not row["tags"]
     rejected = Counter({row["values"]: row["counts"] for row in pc.value_counts(whole["reason"]).to_pylist()})
     del rejected[""]
-    rejected += Counter({"duplicate id": len(order.twice)})
-    twice = [
+    rejected += Counter({"duplicate id": len(order.duplicate)})
+    duplicates = [
         Reject(row["where"], row["image_id"], "duplicate id", f"sha256 {row['sha256'][:12]}")
-        for row in whole.select(["where", "image_id", "sha256"]).take(pa.array(order.twice)).to_pylist()
+        for row in whole.select(["where", "image_id", "sha256"]).take(pa.array(order.duplicate)).to_pylist()
     ]
     categories = _categories(parts)
     return Assembled(
         len(order.kept), digest.hexdigest(), positives, categories, untagged, rejected, _scheme(whole, order.kept),
-        frozenset(paths), twice,
+        frozenset(paths), duplicates,
     )  # fmt: skip
 
 
 def _scheme(whole: pa.Table, kept: NDArray[np.int64]) -> Scheme | None:
-    """What the letters mean, by the words that the source has for them and by the newest date in it."""
+    """Return the scheme of the ratings, detected from the source's spelling of them and its newest date of creation."""
     counted = pc.value_counts(whole["rated"].take(pa.array(kept)))
     ratings = {row["values"]: row["counts"] for row in counted.to_pylist() if row["values"]}
     if not ratings:
@@ -125,7 +132,7 @@ def _scheme(whole: pa.Table, kept: NDArray[np.int64]) -> Scheme | None:
 
 
 def rejects(parts: Sequence[Path], assembled: Assembled) -> Iterator[Reject]:
-    """Every reject in the order of the source, then the rows whose identifier is kept already."""
+    """Yield every reject in the order of the source, then the rows whose identifier belongs to a kept row."""
     for path in parts:
         part = read_part(path)
         for row in part.filter(pc.not_equal(part["reason"], "")).select(list(Reject._fields)).to_pylist():
@@ -134,8 +141,14 @@ def rejects(parts: Sequence[Path], assembled: Assembled) -> Iterator[Reject]:
 
 
 def steps(rows: int, found: str, rejected: Mapping[str, int]) -> list[dict[str, Any]]:
-    """What every reason dropped, as the card logs it."""
-    log: list[dict[str, Any]] = [{"name": "read", "kept": rows, "dropped": 0, "why": f"rows of the source: {found}"}]
+    """Return the card's log of steps: the rows that were read, then the rows that each reason dropped.
+
+    Args:
+        rows: number of rows of the source.
+        found: kind of the source.
+        rejected: number of rejected rows by reason.
+    """
+    log: list[dict[str, Any]] = [{"name": "read", "kept": rows, "dropped": 0, "why": f"rows of the source ({found})"}]
     for reason in [*REASONS, *sorted(rejected.keys() - REASONS.keys())]:
         if dropped := rejected.get(reason, 0):
             rows -= dropped
@@ -144,17 +157,19 @@ def steps(rows: int, found: str, rejected: Mapping[str, int]) -> list[dict[str, 
 
 
 def _order(whole: pa.Table) -> _Order:
+    """Return the rows to keep and the rows with an identifier that is already used."""
     taken = np.flatnonzero(pc.equal(whole["reason"], "").to_numpy())
     keys = whole.select(RANKED).take(pa.array(taken))
     order = pc.sort_indices(keys, sort_keys=[(name, "ascending") for name in RANKED])
     ids = keys["image_id"].take(order)
-    again = np.zeros(len(ids), bool)
-    again[1:] = pc.equal(ids[1:], ids[:-1]).to_numpy()
-    places = taken[order.to_numpy()]
-    return _Order(places[~again], places[again])
+    repeated = np.zeros(len(ids), bool)
+    repeated[1:] = pc.equal(ids[1:], ids[:-1]).to_numpy()
+    rows = taken[order.to_numpy()]
+    return _Order(rows[~repeated], rows[repeated])
 
 
 def _schema(whole: pa.Table) -> pa.Schema:
+    """Return the schema of `images.parquet`: required columns, other fixed columns, then metadata of the source."""
     names = [name for name, _ in FIXED]
     facts = sorted(set(whole.schema.names) - {*names, *(name for name, _ in UNKEPT)})
     ordered = [*IMAGE_COLUMNS, *(name for name in names if name not in IMAGE_COLUMNS), *facts]
@@ -162,10 +177,10 @@ def _schema(whole: pa.Table) -> pa.Schema:
 
 
 def _blocks(whole: pa.Table, rows: NDArray[np.int64]) -> Iterator[pa.Table]:
-    """The rows in the order given, `BLOCK_ROWS` at a time.
+    """Yield the rows in the given order, `BLOCK_ROWS` at a time.
 
-    Each part gives its few rows by itself: `take` over the whole would first copy every part's texts into one array, for
-    each block again.
+    Rows are taken from each part separately: `take` on the whole table would copy the texts of all parts into one array, again
+    for each block.
     """
     batches = whole.select(_schema(whole).names).replace_schema_metadata(None).to_batches()
     ends = np.cumsum([len(batch) for batch in batches])
@@ -184,9 +199,9 @@ def _blocks(whole: pa.Table, rows: NDArray[np.int64]) -> Iterator[pa.Table]:
 
 
 def _categories(parts: Sequence[Path]) -> dict[str, str]:
-    """The category that each tag was most often said to be of, the alphabetically first of several."""
+    """Return the most frequent category of each tag; of equally frequent ones, the alphabetically first."""
     counts: dict[str, Counter[str]] = {}
     for path in parts:
-        for tag, said in json.loads(read_part(path).schema.metadata[b"categories"]).items():
-            counts.setdefault(tag, Counter()).update(said)
-    return {tag: min(said, key=lambda name: (-said[name], name)) for tag, said in counts.items()}
+        for tag, per_category in json.loads(read_part(path).schema.metadata[b"categories"]).items():
+            counts.setdefault(tag, Counter()).update(per_category)
+    return {tag: min(found, key=lambda name: (-found[name], name)) for tag, found in counts.items()}

@@ -1,7 +1,7 @@
-"""Import: from a source to a dataset folder.
+"""Import a source into a dataset folder.
 
-Every image is read and decoded once, in threads; what was found is written in parts, so that an import that was killed
-continues, and ends with the same folder bit for bit. The order of the source does not matter for the dataset.
+Threads read and decode every image once. The results are written in parts, so an import that was killed continues, and ends
+with the same folder, bit for bit. The dataset does not depend on the order of the source.
 """
 
 import hashlib
@@ -36,24 +36,26 @@ from arena.tags import UNKNOWN_CATEGORY, TagRelations
 from arena.tags.exports import RELATION_FILES, write_relations
 
 PARTS = ".parts"
-"""Folder of an unfinished import inside that of the dataset."""
+"""Folder of an unfinished import, inside the dataset folder."""
 
 SETTINGS_VERSION = 2
-"""Raised when what a part holds comes to mean something else, so that older parts are made anew."""
+"""Incremented if the meaning of a part's content changes, so that older parts are not reused."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What an import shall make.
+    """Settings of an import.
 
     Attributes:
-        policy: what counts as an image.
-        relations: of tags; every image gets canonical names with what they imply, and what matters for its tags is written into
-            the dataset.
-        categories: of tags whose category the source does not tell.
-        name: of the dataset; its folder's where it is empty.
-        limit: at most so many rows of the source are read, the first ones.
-        workers: threads; None is one a core.
+        policy: which images are accepted, and how transparency is handled.
+        relations: aliases, implications and blacklist of tags. They are applied to every image, and those that concern the
+            dataset's tags are written into the dataset.
+        categories: tag -> category, for tags whose category the source does not know.
+        name: name of the dataset; empty for the name of its folder.
+        title: title on the card; empty for the name.
+        licence: licence of the images, for the card.
+        limit: maximum number of rows of the source to read, from its start; None for all.
+        workers: number of threads; None for one per core.
     """
 
     policy: ImagePolicy = field(default_factory=lambda: ImagePolicy(animated="drop"))
@@ -67,7 +69,7 @@ class Wanted:
 
 
 class Outcome(NamedTuple):
-    """What an import made."""
+    """Totals of an import: rows read, images and tags of the dataset, and rejected rows by reason."""
 
     rows: int
     images: int
@@ -76,16 +78,17 @@ class Outcome(NamedTuple):
 
 
 def collect(source: Source, folder: Path, wanted: Wanted = Wanted(), progress: Progress = Silent()) -> Outcome:
-    """Import a source into a dataset folder, or go on with an import that was stopped.
+    """Import a source into a dataset folder, or continue an import that was stopped.
 
     Raises:
-        ArenaError: the folder holds something else, lies inside the source, no image is left, or none has a tag.
+        ArenaError: the folder holds something else or lies inside the source, the source has no row, no image is accepted, or
+            no image has a tag.
     """
     name = wanted.name or folder.resolve().name
     check_name(name)
     parts = split_rows(map(admit, islice(source.records(), wanted.limit)))
     if (first := next(parts, None)) is None:
-        raise ArenaError(f"{source.path}: no row in it ({source.found}); an import needs at least one image")
+        raise ArenaError(f"{source.path}: has no row ({source.found}); an import needs at least one image")
     scratch = prepare(source, folder)
     examiner = Examiner(folder, scratch, wanted.policy, wanted.relations)
     done = _examine_all(chain([first], parts), examiner, wanted, progress, source.rows)
@@ -98,23 +101,25 @@ def collect(source: Source, folder: Path, wanted: Wanted = Wanted(), progress: P
 
 
 def prepare(source: Source, folder: Path) -> Path:
-    """Make the folder ready, and return that of its unfinished parts.
+    """Create the dataset folder if necessary, and return its folder of unfinished parts.
 
     Raises:
-        ArenaError: it holds something that no unfinished import put there, or lies inside the source.
+        ArenaError: the folder lies inside the source, or holds anything other than an unfinished import.
     """
     inside = source.path.is_dir() and folder.resolve().is_relative_to(source.path.resolve())
     if inside:
-        raise ArenaError(f"--output {folder}: lies inside the source {source.path}; name a folder beside it")
+        raise ArenaError(f"--output {folder}: lies inside the source {source.path}; name a folder outside it")
     scratch = folder / PARTS
     if not scratch.is_dir() and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         what = "a finished dataset" if (folder / "dataset.toml").exists() else "something else"
-        raise ArenaError(f"--output {folder}: holds {what} already; name another folder, or remove it")
+        raise ArenaError(f"--output {folder}: already holds {what}; name another folder, or remove it")
     scratch.mkdir(parents=True, exist_ok=True)
     return scratch
 
 
 class _Done(NamedTuple):
+    """Files of the parts, and the number of rows in them."""
+
     parts: list[Path]
     rows: int
 
@@ -122,7 +127,7 @@ class _Done(NamedTuple):
 def _examine_all(
     parts: Iterable[Rows], examiner: Examiner, wanted: Wanted, progress: Progress, expected: int | None
 ) -> _Done:
-    """Examine every row that no part holds yet."""
+    """Examine the rows of every part that does not exist yet, and return all parts."""
     settings = _settings(wanted)
     workers = wanted.workers or os.cpu_count() or 1
     total = expected if wanted.limit is None else min(wanted.limit, expected or wanted.limit)
@@ -133,44 +138,49 @@ def _examine_all(
             for number, rows in enumerate(parts):
                 path = part_path(examiner.scratch, number, rows, settings)
                 if not path.exists():
-                    write_part(path, _watched(pool.map(examiner.examine, rows), advance))
+                    write_part(path, _counted(pool.map(examiner.examine, rows), advance))
                 else:
                     advance(len(rows))
                 paths.append(path)
                 count += len(rows)
     finally:
-        pool.shutdown(cancel_futures=True)  # stopped, it does not decode the rest of a part first
+        pool.shutdown(cancel_futures=True)  # after an interruption, do not decode the rest of a part
     return _Done(paths, count)
 
 
-def _watched(results: Iterable[Examined | Reject], advance: Callable[[int], None]) -> Iterator[Examined | Reject]:
+def _counted(results: Iterable[Examined | Reject], advance: Callable[[int], None]) -> Iterator[Examined | Reject]:
+    """Yield the results, and report each to the progress display."""
     for result in results:
         yield result
         advance(1)
 
 
 def _settings(wanted: Wanted) -> str:
-    """Everything beside its rows that a part depends on."""
-    known = wanted.relations
-    implied = {name: sorted(names) for name, names in known.implications.items()}
-    related = json.dumps([dict(known.aliases), implied, sorted(known.blacklist)], sort_keys=True)
-    digest = hashlib.sha256(related.encode()).hexdigest()
+    """Return the settings that the content of a part depends on, as JSON."""
+    relations = wanted.relations
+    implied = {name: sorted(names) for name, names in relations.implications.items()}
+    text = json.dumps([dict(relations.aliases), implied, sorted(relations.blacklist)], sort_keys=True)
+    digest = hashlib.sha256(text.encode()).hexdigest()
     return json.dumps([SETTINGS_VERSION, asdict(wanted.policy), digest, PHASH, DHASH])
 
 
 def refuse_nothing(source: Source, folder: Path, rows: int, assembled: Assembled) -> None:
-    """Raise where no image, or no tag, is left."""
+    """Raise if the import has no image or no tag.
+
+    Raises:
+        ArenaError: every row was rejected, or no image has a tag.
+    """
     if not assembled.images:
-        told = ", ".join(f"{count:,} {reason}" for reason, count in assembled.rejected.most_common(4))
-        raise ArenaError(f"{source.path}: none of {rows:,} rows became an image ({told}); see {folder / 'rejects.csv'}")
+        counts = ", ".join(f"{count:,} {reason}" for reason, count in assembled.rejected.most_common(4))
+        raise ArenaError(f"{source.path}: all {rows:,} rows were rejected ({counts}); see {folder / 'rejects.csv'}")
     if not assembled.positives:
         raise ArenaError(
-            f"{source.path}: none of {assembled.images:,} images has a tag ({source.found}); a truth needs some"
+            f"{source.path}: none of {assembled.images:,} images has a tag ({source.found}); a dataset needs tags"
         )
 
 
 def describe(source: Source, wanted: Wanted, name: str, rows: int, assembled: Assembled) -> dict[str, Any]:
-    """The card: it says what was done, and nothing of this machine."""
+    """Return the dataset card: how the dataset was made, without paths or other facts of this machine."""
     return {
         "name": name,
         "title": wanted.title or name,
@@ -193,19 +203,19 @@ def describe(source: Source, wanted: Wanted, name: str, rows: int, assembled: As
 
 
 def _rating_scheme(source: Source, assembled: Assembled) -> dict[str, Any]:
-    """What the letters of the ratings mean, and how that is known; nothing where no image is rated."""
+    """Return the card's rating scheme and its evidence; empty if no image has a rating."""
     if assembled.scheme is None:
         return {}
     scheme = assembled.scheme
-    if source.kind == "posts" and scheme.name == UNKNOWN_SCHEME and (told := fetched_scheme(source.path.parent)):
-        scheme = Scheme(told, "the fetch of these posts says so")
+    if source.kind == "posts" and scheme.name == UNKNOWN_SCHEME and (recorded := fetched_scheme(source.path.parent)):
+        scheme = Scheme(recorded, "recorded in the fetch.toml of these posts")
     return {"rating_scheme": scheme.name, "rating_scheme_why": scheme.why}
 
 
 def _finish(folder: Path, scratch: Path, card: Mapping[str, Any], wanted: Wanted, assembled: Assembled) -> None:
-    """Put every file in its place, the card last: a folder without one is no dataset yet."""
-    told = {**wanted.categories, **assembled.categories}
-    tags = [(tag, told.get(tag, UNKNOWN_CATEGORY)) for tag in assembled.positives]
+    """Move every file from the scratch folder to the dataset; the card is last, because it makes the folder a dataset."""
+    categories = {**wanted.categories, **assembled.categories}
+    tags = [(tag, categories.get(tag, UNKNOWN_CATEGORY)) for tag in assembled.positives]
     write_relations(scratch, wanted.relations.about(assembled.positives.keys() | wanted.relations.blacklist.keys()))
     write_tags(scratch / "tags.csv", tags, assembled.positives)
     (scratch / "dataset.toml").write_text(toml_text(card), encoding="utf-8")
@@ -217,7 +227,7 @@ def _finish(folder: Path, scratch: Path, card: Mapping[str, Any], wanted: Wanted
 
 
 def _remove_strays(folder: Path, paths: frozenset[str]) -> None:
-    """Remove image files that no row names: of duplicate identifiers, and of rows that changed while the import was stopped."""
+    """Remove image files that no kept row names: of duplicate identifiers, and of rows that changed before a restart."""
     for part in sorted((folder / "images").iterdir()):
         for file in part.iterdir():
             if f"images/{part.name}/{file.name}" not in paths:

@@ -1,4 +1,4 @@
-"""One image of a source: read, decoded once, described, and its file stored under the name that its content gives it."""
+"""Examine one image of a source: decode it once, compute its digests and hashes, and store its file under its SHA-256."""
 
 import hashlib
 from collections.abc import Mapping
@@ -20,14 +20,28 @@ from arena.images.decode import ImagePolicy, pixel_digest, read_picture
 from arena.tags import TagRelations
 
 MAX_NAME_CHARACTERS = 1_000
-"""Longest identifier and longest fact."""
+"""Maximum length of an identifier and of a metadata text."""
 
 MAX_FILE_BYTES = 512_000_000
-"""Largest image file; what decodes to a million pixels has a thousandth of it."""
+"""Maximum size of an image file; a file of a million pixels is about a thousand times smaller."""
 
 
 class Examined(NamedTuple):
-    """One image as `images.parquet` has it, and what else is known of it: `rated` is its rating as the source spells it."""
+    """One image: its columns of `images.parquet` and the columns that only the import uses.
+
+    Attributes:
+        where: file of the source, and row.
+        path: of the stored image file, relative to the dataset folder.
+        sha256, pixel_sha256: digests of the image file and of the decoded pixels.
+        width, height: in pixels.
+        phash, dhash: 64-bit perceptual hashes of the decoded image.
+        tags: canonical tags with implied ones, sorted.
+        rating: letter of the rating; empty if unknown.
+        rated: the rating as the source spells it.
+        group: the parent post if there is one, else the identifier.
+        facts: further columns of `images.parquet`.
+        categories: tag -> category, for tags whose category the source knows.
+    """
 
     where: str
     image_id: str
@@ -48,11 +62,13 @@ class Examined(NamedTuple):
 
 @dataclass(frozen=True)
 class Examiner:
-    """Takes records in, from several threads at once.
+    """Examines records and stores their image files; may be called from several threads.
 
     Attributes:
-        folder: where `images/` is made.
-        scratch: for the parts of the unfinished import.
+        folder: the dataset folder, which gets `images/`.
+        scratch: folder of the parts of the unfinished import.
+        policy: which images are accepted.
+        relations: aliases, implications and blacklist that are applied to the tags.
     """
 
     folder: Path
@@ -61,7 +77,7 @@ class Examiner:
     relations: TagRelations
 
     def examine(self, found: Record | Reject) -> Examined | Reject:
-        """What a record shows, its file being stored; a reject where it cannot be taken, or is one already."""
+        """Store the file of a record and return what was examined; a reject is returned for a record that is not accepted."""
         if isinstance(found, Reject):
             return found
         where = found.where or (shown(str(found.content)) if isinstance(found.content, Path) else "")
@@ -97,7 +113,7 @@ class Examiner:
         return examined
 
     def _store(self, path: Path, content: bytes) -> None:
-        """Write a file whole or not at all; one of this name and size is there already, for its content names it."""
+        """Write the file whole or not at all; a file with this name and size has the same content and stays."""
         if path.exists() and path.stat().st_size == len(content):
             return
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -105,7 +121,7 @@ class Examiner:
 
 
 def admit(found: Record | Reject) -> Record | Reject:
-    """A record whose names and tags are text of a bearable length, so that many fit into memory; otherwise a reject."""
+    """Return the record, or a reject if a name or tag is not valid text or too long to hold many records in memory."""
     if isinstance(found, Reject):
         return Reject(*(shown(text) for text in found))
     try:
@@ -116,19 +132,20 @@ def admit(found: Record | Reject) -> Record | Reject:
 
 
 def _check_text(record: Record) -> None:
+    """Raise if a text of the record is too long or cannot be encoded as UTF-8."""
     refuse_long(sum(map(len, record.tags)) + len(record.tags))
     facts = [value for value in record.facts.values() if isinstance(value, str)]
     if longest := max((len(text) for text in (record.image_id, *facts) if len(text) > MAX_NAME_CHARACTERS), default=0):
-        raise RefusedError("unreadable row", f"a name or fact of {longest:,} characters")
+        raise RefusedError("unreadable row", f"an identifier or metadata text of {longest:,} characters")
     for text in (record.image_id, *record.tags, *facts):
         try:
             text.encode()
         except UnicodeEncodeError:
-            raise RefusedError("not text", f"{shown(text)} has characters that are none") from None
+            raise RefusedError("not text", f"{shown(text)} has characters that UTF-8 cannot encode") from None
 
 
 def read_content(content: Content) -> bytes:
-    """The bytes of an image's file.
+    """Return the bytes of an image file.
 
     Raises:
         RefusedError: `missing`, or `file too large`.
@@ -136,8 +153,8 @@ def read_content(content: Content) -> bytes:
     if isinstance(content, bytes):
         return content
     try:
-        if not content.is_file():  # a pipe would block, a device never end
-            raise RefusedError("missing", "no regular file")
+        if not content.is_file():  # reading a pipe would block, and a device has no end
+            raise RefusedError("missing", "not a regular file")
         with content.open("rb") as file:
             found = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:

@@ -1,7 +1,7 @@
-"""Parts of an unfinished import: what was found of up to 1,024 rows, one Arrow file each, written whole or not at all.
+"""Parts of an unfinished import: the results of up to 1,024 rows in one Arrow file, written whole or not at all.
 
-A part is named by its number and by a digest over everything that it depends on: the rows as the source gives them, each
-file's size and time, and the settings. So a continued import takes up the parts that still hold, and no others.
+The file name has the number of the part and a digest of everything that it depends on: the rows of the source, the size and
+modification time of each file, and the settings. So a continued import reuses exactly the parts that are still valid.
 """
 
 import hashlib
@@ -18,10 +18,10 @@ from arena.dataset.records import Found, Record, Reject
 from arena.dataset.sources.facts import NUMBERS
 
 PART_ROWS = 1_024
-"""Rows a part: some seconds to minutes of work, which is what a killed import loses at most."""
+"""Rows per part: seconds to minutes of work, the most that a killed import loses."""
 
 PART_BYTES = 256_000_000
-"""A part ends earlier where the images and tags that its rows carry with them reach this."""
+"""A part ends earlier if the images and tags that its rows hold in memory reach this size."""
 
 FIXED = (
     ("image_id", pa.large_string()), ("path", pa.large_string()),
@@ -32,34 +32,38 @@ FIXED = (
 """Columns that every dataset has."""
 
 UNKEPT = tuple((name, pa.large_string()) for name in ("where", "reason", "detail", "rank", "rated"))
-"""Columns that a dataset does not keep: of a reject, whose `reason` is empty where the image was taken; `rank`, a digest of the
-row; and the rating as the source spells it."""
+"""Columns that a dataset does not keep.
+
+`where`, `reason` and `detail` are those of a reject (`reason` is empty for an accepted image), `rank` is a digest of the row,
+and `rated` is the rating as the source spells it.
+"""
 
 Rows = list[Record | Reject]
 
 
 def split_rows(found: Found) -> Iterator[Rows]:
-    """The rows of a source in parts, which are the same whenever it is read."""
+    """Yield the rows of a source in parts; the parts are the same each time that the same source is read."""
     rows: Rows = []
-    carried = 0
+    held_bytes = 0
     for row in found:
         rows.append(row)
-        carried += _carried_bytes(row)
-        if len(rows) == PART_ROWS or carried >= PART_BYTES:
+        held_bytes += _held_bytes(row)
+        if len(rows) == PART_ROWS or held_bytes >= PART_BYTES:
             yield rows
-            rows, carried = [], 0
+            rows, held_bytes = [], 0
     if rows:
         yield rows
 
 
-def _carried_bytes(row: Record | Reject) -> int:
+def _held_bytes(row: Record | Reject) -> int:
+    """Return the approximate memory of a row's tags and image."""
     if isinstance(row, Reject):
         return 0
     return sum(map(len, row.tags)) + (len(row.content) if isinstance(row.content, bytes) else 0)
 
 
 def part_path(folder: Path, number: int, rows: Rows, settings: str) -> Path:
-    """Where the part of these rows lies, or will."""
+    """Return the path of the part with these rows, whether or not it exists."""
     digest = hashlib.sha256(settings.encode())
     for row in rows:
         digest.update(json.dumps(_identity(row), default=str).encode() + b"\n")
@@ -67,7 +71,7 @@ def part_path(folder: Path, number: int, rows: Rows, settings: str) -> Path:
 
 
 def write_part(path: Path, rows: Iterable[Examined | Reject]) -> None:
-    """Write what was found of the rows of one part."""
+    """Write the results of the rows of one part."""
     table = [_row(row) for row in rows]
     facts = sorted({name for row in table for name in row["facts"]})
     columns = {name: pa.array([row.get(name) for row in table], kind) for name, kind in (*FIXED, *UNKEPT)}
@@ -81,12 +85,12 @@ def write_part(path: Path, rows: Iterable[Examined | Reject]) -> None:
 
 
 def read_part(path: Path) -> pa.Table:
-    """A part, mapped from its file: it takes memory only where it is looked at."""
+    """Return a part, memory-mapped from its file."""
     return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
 
 
 def _identity(row: Record | Reject) -> list[Any]:
-    """What the outcome of a row depends on."""
+    """Return everything that the result of a row depends on."""
     if isinstance(row, Reject):
         return list(row)
     return [row.image_id, row.tags, row.rating, sorted(row.facts.items()), sorted(row.categories.items()), row.where,
@@ -94,6 +98,7 @@ def _identity(row: Record | Reject) -> list[Any]:
 
 
 def _content_identity(row: Record) -> Sequence[Any]:
+    """Return the digest of the image's bytes, or the path, size and modification time of its file."""
     if isinstance(row.content, bytes):
         return [hashlib.sha256(row.content).hexdigest()]
     try:
@@ -104,17 +109,18 @@ def _content_identity(row: Record) -> Sequence[Any]:
 
 
 def _row(row: Examined | Reject) -> dict[str, Any]:
+    """Return the values of a part's columns for one row; `facts` and `categories` stay mappings."""
     if isinstance(row, Examined):
         values = row._asdict()
         rank = hashlib.sha256(json.dumps(values | {"where": ""}, sort_keys=True).encode()).hexdigest()[:16]
         return values | {"reason": "", "detail": "", "rank": rank}
-    # A name from outside may be no text; the row of a reject must be writable all the same.
+    # A name from the source may be invalid text, but a reject must always be writable.
     texts = {name: text.encode("utf-8", "backslashreplace").decode() for name, text in row._asdict().items()}
     return texts | {"facts": {}, "categories": {}}
 
 
 def _categories(table: Sequence[dict[str, Any]]) -> dict[str, dict[str, int]]:
-    """How often each tag was said to be of each category."""
+    """Return how often each tag has each category in the source: tag -> category -> count."""
     found: dict[str, dict[str, int]] = {}
     for row in table:
         for tag, category in row["categories"].items():

@@ -1,4 +1,4 @@
-"""Where images and tags come from: one module a kind, each of which yields records and rejects as it reads."""
+"""Readers of image sources: one module per kind; each yields records and rejects while it reads."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -18,16 +18,16 @@ READERS: Mapping[str, Callable[[Path, Hints], Found]] = {
     "folder": folder.read, "table": table.read, "posts": posts.read, "joytag": joytag.read,
     "webdataset": webdataset.read, "huggingface": huggingface.read,
 }  # fmt: skip
-"""What reads each kind of source."""
+"""Kind of source -> its reader."""
 
 TABLES = {
     "posts": ("posts.jsonl", "posts.json", "posts.jsonl.gz", "posts.json.gz"),
     "table": ("metadata.csv", "metadata.jsonl", "metadata.parquet"),
     "joytag": (),
 }
-"""Kinds whose rows lie in one file, and what it is usually called in a folder; `metadata.*` is that of an imagefolder."""
+"""Kinds whose rows are in one file -> the usual names of that file; an imagefolder has `metadata.*`."""
 
-NEEDED = "images with .txt or .json beside them, a table (CSV, TSV, JSON, Parquet), .tar shards, or a saved dataset"
+NEEDED = "images with .txt or .json tag files, a table (CSV, TSV, JSON, Parquet), .tar shards, or a saved dataset"
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,9 @@ class Source:
     Attributes:
         kind: a key of `READERS`.
         path: the file or folder that is read.
-        found: what was recognised, in a few words.
-        rows: how many it has, or None where only reading it would tell.
+        found: short description of what was recognised.
+        hints: options of the user for this source.
+        rows: number of rows; None if it is unknown before the source is read.
     """
 
     kind: str
@@ -48,37 +49,37 @@ class Source:
     rows: int | None = None
 
     def records(self) -> Found:
-        """Its records and rejects, in an order that does not depend on the file system; may be called again."""
+        """Return the records and rejects in an order that does not depend on the file system; may be called again."""
         return READERS[self.kind](self.path, self.hints)
 
 
 def open_source(path: Path, kind: str | None = None, hints: Hints = Hints()) -> Source:
-    """Find out what a source is.
+    """Return the source at a path and detect its kind.
 
     Args:
-        kind: a key of `READERS`, or None to find it out from what is there.
+        kind: a key of `READERS`; None detects the kind from names, columns and file contents.
 
     Raises:
-        ArenaError: there is nothing, nothing that is recognised, or the hints name what is not there.
+        ArenaError: the path or the folder of images does not exist, no source is recognised, or an option is invalid.
     """
     if not path.exists():
         raise ArenaError(f"{path}: no such file or folder")
     if kind is not None and kind not in READERS:
-        raise ArenaError(f"--as {kind}: no such kind of source. {nearest(kind, READERS)}")
+        raise ArenaError(f"--as {kind}: unknown kind of source. {nearest(kind, READERS)}")
     if hints.separator not in SEPARATORS:
         raise ArenaError(f"--separator {hints.separator}: allowed are {', '.join(SEPARATORS)}")
     if hints.images is not None and not hints.images.is_dir():
         raise ArenaError(f"--images {hints.images}: no such folder")
-    found = _named(path, kind) if kind else _in_file(path) if path.is_file() else _in_folder(path)
+    found = _of_kind(path, kind) if kind else _in_file(path) if path.is_file() else _in_folder(path)
     if found is None:
         raise ArenaError(
-            f"{path}: no source of {kind or 'images'} is recognised here; seen: {_seen(path)}. Known: {NEEDED}"
+            f"{path}: no {kind or 'image'} source recognised; found {_content_summary(path)}. Supported: {NEEDED}"
         )
     return Source(found.kind, found.path, found.found, hints, found.rows)
 
 
-def _named(path: Path, kind: str) -> Source | None:
-    """A source of a kind that the user names."""
+def _of_kind(path: Path, kind: str) -> Source | None:
+    """Return the source as the kind that the user chose; None if that kind needs a table and there is none."""
     if kind not in TABLES:
         return Source(kind, path, f"read as {kind}", rows=_rows(path, kind))
     file = path if path.is_file() else _table_in(path, TABLES[kind])
@@ -86,7 +87,7 @@ def _named(path: Path, kind: str) -> Source | None:
 
 
 def _in_folder(path: Path) -> Source | None:
-    """What a folder holds, by the most telling file in it."""
+    """Return the source in a folder; kinds with a specific file layout are tried before the general ones."""
     for kind, names in TABLES.items():
         if file := next((path / name for name in names if (path / name).is_file()), None):
             return Source(kind, file, f"{kind} in {file.name}", rows=count_rows(file))
@@ -98,12 +99,12 @@ def _in_folder(path: Path) -> Source | None:
     if (file := _table_in(path)) is not None and (found := _in_file(file)) is not None:
         return found
     if images := folder.count(path):
-        return Source("folder", path, f"{images:,} images, tags beside them", rows=images)
+        return Source("folder", path, f"{images:,} images, with tag files", rows=images)
     return None
 
 
 def _in_file(path: Path) -> Source | None:
-    """What a file holds, by its name and columns."""
+    """Return the source in a file, detected from its suffix and columns."""
     if path.suffix == ".tar":
         return Source("webdataset", path, "one tar file")
     if not is_table(path):
@@ -123,7 +124,7 @@ def _in_file(path: Path) -> Source | None:
 
 
 def _table_in(path: Path, names: Sequence[str] = ()) -> Path | None:
-    """The table of one of these names, or else the only one at the top of a folder."""
+    """Return the first table with one of these names, else the only table directly in the folder, else None."""
     if file := next((path / name for name in names if (path / name).is_file()), None):
         return file
     tables = [file for file in sorted(path.iterdir()) if is_table(file) and file.suffix != ".json" and file.is_file()]
@@ -136,7 +137,7 @@ def _are_numbers(kind: pa.DataType) -> bool:
 
 
 def _rows(path: Path, kind: str) -> int | None:
-    """The number of rows of a source of several files, where it is told without reading them."""
+    """Return the number of rows of a source of several files; None if it is unknown before they are read."""
     if kind == "folder":
         return folder.count(path)
     if kind == "huggingface":
@@ -145,9 +146,9 @@ def _rows(path: Path, kind: str) -> int | None:
     return None
 
 
-def _seen(path: Path) -> str:
-    """What lies there, for who named the wrong place."""
+def _content_summary(path: Path) -> str:
+    """Return the name of a file, or the number of files per suffix in a folder, for an error message."""
     if path.is_file():
-        return f"a file called {path.name}"
+        return f"the file {path.name}"
     suffixes = Counter(file.suffix or "no suffix" for file in path.iterdir() if file.is_file())
     return ", ".join(f"{count} {suffix}" for suffix, count in suffixes.most_common(5)) or "no file"

@@ -1,4 +1,4 @@
-"""Which columns of a table say what, and the record that a row is."""
+"""Choose the columns of a table, and convert a row to a record."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ PATHS = ("path", "file_name", "filename", "image_path", "file", "image")
 TAGS = ("tags", "tag_string", "labels", "label")
 IDS = ("image_id", "id")
 TAKEN = ("path", "sha256", "pixel_sha256", "width", "height", "phash", "dhash", "tags", "rating", "group", "image_id")
-"""Columns that an import makes itself."""
+"""Columns that an import writes itself."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,12 @@ class Columns:
     """The columns of a table.
 
     Attributes:
-        path: of the image's file, or of the image itself.
-        tags: empty where the tags lie in several columns by category.
-        image_id, rating: empty where there is none.
-        keep: further ones to keep.
-        names: what numbers in `tags` mean.
+        path: column of the path of the image file, or of the image itself.
+        tags: column of the tags; empty if each category has its own column.
+        image_id, rating: empty if the table has no such column.
+        keep: further columns to keep.
+        separator: one of `SEPARATORS`.
+        names: tag names; a number in `tags` is an index into them.
     """
 
     path: str
@@ -42,10 +43,10 @@ class Columns:
 
     @classmethod
     def choose(cls, where: Path, present: Sequence[str], hints: Hints, names: Sequence[str] = ()) -> "Columns":
-        """The columns that the hints name, or else those whose name says what they hold.
+        """Return the columns that the hints name, else the columns with one of the usual names.
 
         Raises:
-            ArenaError: one that is needed or named is not there.
+            ArenaError: a required or named column is missing, or `keep` names a column that an import writes itself.
         """
         for option, name in (
             ("--path-column", hints.path_column), ("--tags-column", hints.tags_column), ("--id-column", hints.id_column),
@@ -53,8 +54,8 @@ class Columns:
         ):  # fmt: skip
             if name and name not in present:
                 raise ArenaError(f"{where}: {option} {name}: no such column; it has {', '.join(present) or 'none'}")
-        if made := sorted({*hints.keep} & {*TAKEN}):
-            raise ArenaError(f"{where}: --keep {made[0]}: an import makes a column of this name itself; rename it")
+        if reserved := sorted({*hints.keep} & {*TAKEN}):
+            raise ArenaError(f"{where}: --keep {reserved[0]}: the import writes a column of this name; rename yours")
         path = hints.path_column or _first(PATHS, present)
         if not path:
             raise ArenaError(f"{where}: no column of paths; it has {', '.join(present)}. Name it with --path-column")
@@ -66,14 +67,16 @@ class Columns:
         return cls(path, tags, identifier, rating, hints.keep, hints.separator, tuple(names))
 
     def record(self, where: str, values: Mapping[str, Any], content: Content, fallback: str) -> Record:
-        """The record of a row.
+        """Return the record of a row.
 
         Args:
-            content: its image.
-            fallback: what it is called where no column says so.
+            where: place of the row in the source, for rejects.
+            values: column -> value.
+            content: the image.
+            fallback: the identifier if the table has no column of identifiers.
 
         Raises:
-            RefusedError: the row cannot be taken.
+            RefusedError: the row has no identifier or no tags, or a value cannot be read.
         """
         image_id = values.get(self.image_id) if self.image_id else fallback
         if image_id in (None, ""):
@@ -95,10 +98,10 @@ class Columns:
 
 
 def path_in(values: Mapping[str, Any], column: str, tree: Tree) -> Path:
-    """The file that a row names.
+    """Return the file that a row names.
 
     Raises:
-        RefusedError: it names none, or one that is missing or lies outside the folder.
+        RefusedError: the row names no file, or the file is missing or outside the folder.
     """
     name = values.get(column)
     if not isinstance(name, str) or not name:
@@ -107,19 +110,21 @@ def path_in(values: Mapping[str, Any], column: str, tree: Tree) -> Path:
 
 
 def read_names(path: Path | None) -> tuple[str, ...]:
-    """A tag name a line.
+    """Return the tag names of a text file with one name per line; empty without a file.
 
     Raises:
-        ArenaError: the file cannot be read, or is empty.
+        ArenaError: the file cannot be read or holds no name.
     """
     if path is None:
         return ()
     try:
         names = tuple(filter(None, map(str.strip, path.read_text(encoding="utf-8-sig").splitlines())))
     except (OSError, UnicodeDecodeError) as error:
-        raise ArenaError(f"{path}: no readable list of tag names ({error})") from None
+        raise ArenaError(
+            f"{path}: cannot be read as a list of tag names ({error}); give UTF-8 text, one name per line"
+        ) from None
     if not names:
-        raise ArenaError(f"{path}: no tag name in it; write one a line")
+        raise ArenaError(f"{path}: holds no tag name; write one per line")
     return names
 
 

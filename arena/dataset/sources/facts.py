@@ -1,4 +1,4 @@
-"""What a source knows of an image beside its tags, as it is kept in columns of `images.parquet`."""
+"""Metadata of an image other than its tags, stored as columns of `images.parquet`."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -11,13 +11,13 @@ TEXTS = ("created_at", "md5")
 
 
 def facts_of(table: Mapping[str, Any], keep: Sequence[str] = ()) -> dict[str, Any]:
-    """The facts in a row: identifiers of posts as whole numbers, the others as text; what is absent is left out.
+    """Return the metadata in a row: post identifiers as integers, the rest as text; missing or empty values are omitted.
 
     Args:
-        keep: further keys, kept as text.
+        keep: further keys to keep, as text.
 
     Raises:
-        RefusedError: an identifier that is no whole number of 63 bits.
+        RefusedError: an identifier is not an integer, or its magnitude needs more than 63 bits.
 
     >>> facts_of({"post_id": "7", "created_at": "2024-01-02", "score": 3})
     {'post_id': 7, 'created_at': '2024-01-02'}
@@ -33,7 +33,7 @@ def _whole(name: str, value: Any) -> int:
         if abs(number) >= 1 << 63 or (isinstance(value, float) and number != value):
             raise ValueError
     except (TypeError, ValueError, OverflowError):
-        raise RefusedError("unreadable row", f"{name} is {str(value)[:50]!r}, no whole number") from None
+        raise RefusedError("unreadable row", f"{name} is {str(value)[:50]!r}, not an integer of 64 bits") from None
     return number
 
 

@@ -1,8 +1,8 @@
-"""A folder of images with their tags beside them, as trainers and downloaders keep them.
+"""Reader of a folder of images with sidecar files, the layout of trainers and downloaders.
 
-Beside `a.png` lie `a.txt` or `a.png.txt` (tags parted by commas, as kohya and taggui write them, or one a line, as hydrus
-does) or `a.json` or `a.png.json` (an object with `tags`, or what gallery-dl writes). Where there are both, the text, which
-people edit, holds the tags, and the object the rest.
+The sidecar of `a.png` is `a.png.txt` or `a.txt` (tags separated by commas, as kohya and taggui write them, or one per line,
+as hydrus does), or `a.png.json` or `a.json` (an object with `tags`, or gallery-dl's metadata). If an image has both, the
+tags come from the text, because people edit it, and the rest comes from the object.
 """
 
 import json
@@ -20,10 +20,10 @@ from arena.images.decode import IMAGE_SUFFIXES
 
 
 def read(path: Path, hints: Hints) -> Found:
-    """Every image below a folder; its identifier is the path below the folder without the suffix."""
+    """Yield every image below a folder; its identifier is the path relative to the folder, without the suffix."""
     tree = Tree.at(path)
     for level in tree.walk():
-        yield from _outside(tree, level)
+        yield from _links_outside(tree, level)
         present = set(level.files)
         images = [name for name in level.files if Path(name).suffix.lower() in IMAGE_SUFFIXES]
         ids = dict(zip(images, identifiers(list(images)), strict=True))
@@ -36,49 +36,49 @@ def read(path: Path, hints: Hints) -> Found:
 
 
 def count(path: Path) -> int:
-    """The number of images below a folder."""
+    """Return the number of image files below a folder."""
     return sum(Path(name).suffix.lower() in IMAGE_SUFFIXES for level in Tree.at(path).walk() for name in level.files)
 
 
 def sidecar_labels(text: str | None, table: Mapping[str, Any] | None, separator: str) -> Labels:
-    """The labels of one image from the text and the object beside it, either of which may be absent.
+    """Return the labels of one image from its text and its JSON object; either may be absent.
 
     Raises:
-        RefusedError: neither holds tags.
+        RefusedError: there is no text, and the object has no field of tags.
     """
-    described = labels_of(table, separator) if table is not None else None
-    if text is None and described is None:
-        raise RefusedError(
-            "no tags", "no tags in the object beside it" if table else "nothing beside it tells its tags"
-        )
-    if text is None or (not (written := caption(text, separator)).tags and described is not None):
-        return described or Labels(())
-    if described is None:
-        return written
-    return Labels(written.tags, {**described.categories, **written.categories}, written.rating or described.rating)
+    from_object = labels_of(table, separator) if table is not None else None
+    if text is None and from_object is None:
+        raise RefusedError("no tags", "no tags in its .json file" if table else "no .txt or .json file with tags")
+    if text is None or (not (from_text := caption(text, separator)).tags and from_object is not None):
+        return from_object or Labels(())
+    if from_object is None:
+        return from_text
+    return Labels(
+        from_text.tags, {**from_object.categories, **from_text.categories}, from_text.rating or from_object.rating
+    )
 
 
 def parse_object(text: str, where: str) -> Mapping[str, Any]:
-    """A JSON object.
+    """Return the JSON object in a text.
 
     Raises:
-        RefusedError: it is none.
+        RefusedError: the text is not JSON, or not an object.
     """
     try:
         table = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise RefusedError("unreadable row", f"{where}: {str(error)[:100]}") from None
     if not isinstance(table, dict):
-        raise RefusedError("unreadable row", f"{where}: {type(table).__name__} in place of an object")
+        raise RefusedError("unreadable row", f"{where}: {type(table).__name__} instead of an object")
     return table
 
 
-def _outside(tree: Tree, level: Level) -> Iterator[Reject]:
-    """A reject for each linked folder that lies elsewhere; what lies inside is seen in its own place."""
+def _links_outside(tree: Tree, level: Level) -> Iterator[Reject]:
+    """Yield a reject for each link to a folder outside the tree; a target inside the tree is read at its own path."""
     for name in level.links:
         target = (tree.root / level.path(name)).resolve()
         if not target.is_relative_to(tree.root):
-            yield Reject(shown(level.path(name)), "", "outside the folder", "a link to a folder elsewhere")
+            yield Reject(shown(level.path(name)), "", "outside the folder", "a link to a folder outside")
 
 
 def _record(tree: Tree, level: Level, name: str, present: set[str], hints: Hints, image_id: str) -> Record:
@@ -86,12 +86,12 @@ def _record(tree: Tree, level: Level, name: str, present: set[str], hints: Hints
     content = tree.find(level.path(name))
     stem = name.removesuffix(Path(name).suffix)
 
-    def beside(suffix: str) -> str | None:
+    def sidecar(suffix: str) -> str | None:
         found = next((name for name in (f"{name}{suffix}", f"{stem}{suffix}") if name in present), None)
         return None if found is None else tree.text(level.path(found))
 
-    text, described = beside(".txt"), beside(".json")
-    table = None if described is None else parse_object(described, f"{where}: .json")
+    text, json_text = sidecar(".txt"), sidecar(".json")
+    table = None if json_text is None else parse_object(json_text, f"{where}: .json")
     labels = sidecar_labels(text, table, hints.separator)
     facts = facts_of(table or {})
     return Record(image_id, content, labels.tags, labels.rating, facts, labels.categories, where)

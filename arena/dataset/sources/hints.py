@@ -1,22 +1,22 @@
-"""What a user may say of a source that it does not say itself."""
+"""Options of the user that describe a source."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 SEPARATORS = ("auto", "comma", "line", "space")
-"""How tags in one text are parted."""
+"""Separators of the tags in one text."""
 
 
 @dataclass(frozen=True)
 class Hints:
-    """What a user may say of a source; what is empty is found out.
+    """Options that describe a source; an empty option is detected.
 
     Attributes:
-        images: folder of the images, where they do not lie beside the table.
+        images: folder of the images; None for the folder of the table.
         path_column, tags_column, id_column, rating_column: columns of a table.
         keep: further columns of a table to keep, as text.
-        separator: how tags in one text are parted, one of `SEPARATORS`.
-        tag_names: text file with a tag name a line, which numbers in the source count from 0.
+        separator: separator of the tags in one text, one of `SEPARATORS`.
+        tag_names: text file with one tag name per line; a number in the source is an index into it, from 0.
     """
 
     images: Path | None = None

@@ -1,7 +1,7 @@
-"""A Hugging Face dataset on disk: saved by `save_to_disk` (Arrow files), or exported as Parquet.
+"""Reader of a Hugging Face dataset on disk: saved by `save_to_disk` (Arrow files), or exported as Parquet.
 
-The image is a struct of `bytes` and `path`; a path without bytes names a file below the folder. Labels by number get the
-names that the dataset's features give them. Neither `datasets` nor a network is needed.
+The image is a struct of `bytes` and `path`; a path without bytes names a file below the folder. The names of numeric labels
+come from the dataset's features. Neither the package `datasets` nor a network is needed.
 """
 
 import json
@@ -22,28 +22,30 @@ from arena.dataset.sources.tree import Tree
 
 
 class Readable(NamedTuple):
-    """A file and its schema."""
+    """A data file that can be opened, and its schema."""
 
     file: Path
     schema: pa.Schema
 
 
 def read(path: Path, hints: Hints) -> Found:
-    """Every row of every file, in sorted order of file name.
+    """Yield every row of every file, in sorted order of file name.
 
-    An image's identifier is the column `image_id` or `id`, or else the path in the struct without its suffix, or else the
-    file and row.
+    The identifier is the column `image_id` or `id`, else the path in the struct without its suffix, else the file and row.
+
+    Raises:
+        ArenaError: there is no data file, none can be opened, or a column is missing.
     """
     found = files(path)
     if not found:
-        raise ArenaError(f"{path}: neither .arrow nor .parquet files in it")
+        raise ArenaError(f"{path}: holds no .arrow or .parquet file; name the folder of a saved dataset")
     root = path if path.is_dir() else path.parent
     tree = Tree.at(hints.images or root)
     first, schema = first_readable(found)
     features = _features(first, schema)
     image = hints.path_column or image_column(schema)
-    chosen = hints.tags_column or next((name for name in TAGS if name in schema.names), "")
-    names = read_names(hints.tag_names) or class_names(features.get(chosen))
+    tags = hints.tags_column or next((name for name in TAGS if name in schema.names), "")
+    names = read_names(hints.tag_names) or class_names(features.get(tags))
     columns = Columns.choose(first, schema.names, replace(hints, path_column=image), names)
     for file in found:
         for row in read_rows(file, file.relative_to(root).as_posix()):
@@ -51,7 +53,7 @@ def read(path: Path, hints: Hints) -> Found:
 
 
 def files(path: Path) -> list[Path]:
-    """The data files of a dataset, of all its splits; those that a cache left behind are not among them."""
+    """Return the data files of all splits of a dataset, without the cache files of `datasets`."""
     if path.is_file():
         return [path]
     found = sorted(file for suffix in ("*.arrow", "*.parquet") for file in path.rglob(suffix))
@@ -59,10 +61,10 @@ def files(path: Path) -> list[Path]:
 
 
 def first_readable(found: list[Path]) -> Readable:
-    """The first file that can be opened, and its schema; those that cannot become rejects when they are read.
+    """Return the first file that can be opened, and its schema; the others become rejects when they are read.
 
     Raises:
-        ArenaError: none can.
+        ArenaError: no file can be opened.
     """
     for file in found[:-1]:
         with suppress(ArenaError):
@@ -71,7 +73,7 @@ def first_readable(found: list[Path]) -> Readable:
 
 
 def image_column(schema: pa.Schema) -> str:
-    """The column whose values are structs with `bytes`, or empty."""
+    """Return the first column of structs with a field `bytes`; empty if there is none."""
     for field in schema:
         if pa.types.is_struct(field.type) and "bytes" in [part.name for part in field.type]:
             return str(field.name)
@@ -79,7 +81,7 @@ def image_column(schema: pa.Schema) -> str:
 
 
 def class_names(feature: Any) -> tuple[str, ...]:
-    """The names of a label, alone or in a list.
+    """Return the class names of a `ClassLabel` feature, single or in a sequence; empty for any other feature.
 
     >>> class_names({"feature": {"names": ["cat", "dog"], "_type": "ClassLabel"}, "_type": "Sequence"})
     ('cat', 'dog')
@@ -94,11 +96,12 @@ def class_names(feature: Any) -> tuple[str, ...]:
 
 
 def _features(file: Path, schema: pa.Schema) -> Mapping[str, Any]:
-    """What the dataset says of its columns: in the file's own schema, or in `dataset_info.json` beside it."""
-    described = (schema.metadata or {}).get(b"huggingface", b"")
-    beside = file.parent / "dataset_info.json"
+    """Return the features of the dataset, from the file's schema or from `dataset_info.json` in the same folder."""
+    metadata = (schema.metadata or {}).get(b"huggingface", b"")
     try:
-        info = json.loads(described)["info"] if described else json.loads(beside.read_bytes())
+        info = (
+            json.loads(metadata)["info"] if metadata else json.loads((file.parent / "dataset_info.json").read_bytes())
+        )
         features = info["features"]
     except (OSError, ValueError, KeyError, TypeError):
         return {}
@@ -107,8 +110,8 @@ def _features(file: Path, schema: pa.Schema) -> Mapping[str, Any]:
 
 def _row(row: Row, columns: Columns, tree: Tree) -> Any:
     value = row.values.get(columns.path)
-    named = value.get("path") if isinstance(value, Mapping) else value
-    name = named if isinstance(named, str) and named else ""
+    path = value.get("path") if isinstance(value, Mapping) else value
+    name = path if isinstance(path, str) else ""
     image_id = name.removesuffix(Path(name).suffix) or row.where
     try:
         return columns.record(row.where, row.values, _content(value, name, tree), image_id)

@@ -1,7 +1,7 @@
-"""JoyTag's Parquet: `post_id`, `tags` as a list of int16, and `hash`, the SHA-256 of the image file.
+"""Reader of JoyTag's Parquet: `post_id`, `tags` as a list of int16, and `hash`, the SHA-256 of the image file.
 
-The numbers in `tags` are places in a list of tag names beside the file (`top_tags.txt`, or `--tag-names`). The image is the
-file named by the hash in hexadecimal, or else by the post.
+The numbers in `tags` are indices into a list of tag names (`--tag-names`, else `top_tags.txt` or `tags.txt` in the folder of
+the Parquet file). The file name of the image is the hash in hexadecimal, else the post's identifier.
 """
 
 from pathlib import Path
@@ -19,14 +19,14 @@ from arena.dataset.sources.rows import Row, read_rows
 from arena.dataset.sources.tree import Tree
 
 NAME_FILES = ("top_tags.txt", "tags.txt")
-"""What the list of names is called, the first that is there."""
+"""File names of the list of tag names; the first that exists is read."""
 
 
 def read(path: Path, hints: Hints) -> Found:
-    """Every row, in the order of the file.
+    """Yield every row, in the order of the file.
 
     Raises:
-        ArenaError: no list of tag names is beside the file.
+        ArenaError: there is no list of tag names.
     """
     names = read_names(hints.tag_names or name_list(path))
     tree = Tree.at(hints.images or path.parent)
@@ -42,12 +42,16 @@ def read(path: Path, hints: Hints) -> Found:
 
 
 def name_list(path: Path) -> Path:
-    """The list of tag names beside a Parquet file."""
+    """Return the path of the list of tag names in the folder of a Parquet file.
+
+    Raises:
+        ArenaError: there is none.
+    """
     for name in NAME_FILES:
         if (path.parent / name).is_file():
             return path.parent / name
     raise ArenaError(
-        f"{path}: its tags are numbers, and no {' or '.join(NAME_FILES)} beside it names them; give --tag-names FILE"
+        f"{path}: its tags are numbers, and {path.parent} has no {' or '.join(NAME_FILES)}; give --tag-names FILE"
     )
 
 

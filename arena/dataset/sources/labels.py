@@ -1,7 +1,7 @@
-"""Tags as people write them down, in text or in tables, made the tags of one image.
+"""Parse the tags of one image from text or tables.
 
-A tag is tidied in one way everywhere: brackets unescaped, white space inside it made underscores, control characters
-dropped. So `hatsune miku \\(cosplay\\)` in a caption and `hatsune_miku_(cosplay)` in a post are one tag.
+Every tag is normalised the same way: brackets are unescaped, white space becomes underscores, control characters are
+removed. So `hatsune miku \\(cosplay\\)` in a caption and `hatsune_miku_(cosplay)` in a post are one tag.
 """
 
 import re
@@ -15,28 +15,28 @@ from arena.tags import CATEGORY_NAMES
 NAMESPACES = {"creator": "artist", "series": "copyright"} | {
     name: name for name in ("artist", "copyright", "character", "meta")
 }
-"""Prefixes of tags written one a line, as hydrus exports them, and the category that each means."""
+"""Prefix of a tag in a file with one tag per line, as hydrus exports it -> category."""
 
 CATEGORIES = tuple(name for number, name in CATEGORY_NAMES.items() if number < 9)
 
 MAX_TAG_CHARACTERS = 1_000_000
-"""Longest text of the tags of one image: a page of tags has some kilobytes."""
+"""Maximum length of the tags of one image; a long list of tags has a few thousand characters."""
 
 _ESCAPED = re.compile(r"\\([()\[\]{}])")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x7f]")
 
 
 class Labels(NamedTuple):
-    """What is known of one image's content."""
+    """Tags, their categories and the rating of one image."""
 
     tags: tuple[str, ...]
     categories: Mapping[str, str] = {}
     rating: str = ""
-    """As `rating_word` gives it."""
+    """As `rating_word` returns it."""
 
 
 def tidy(tag: str) -> str:
-    r"""A tag in the one spelling.
+    r"""Return a tag in its normalised spelling.
 
     >>> tidy(r" hatsune miku  \(cosplay\) ")
     'hatsune_miku_(cosplay)'
@@ -45,7 +45,7 @@ def tidy(tag: str) -> str:
 
 
 def refuse_long(characters: int) -> None:
-    """Refuse tags that no image has.
+    """Raise if the tags of one image have more than `MAX_TAG_CHARACTERS` characters.
 
     Raises:
         RefusedError: `tags too long`.
@@ -55,7 +55,13 @@ def refuse_long(characters: int) -> None:
 
 
 def split_tags(text: str, separator: str) -> list[str]:
-    r"""The tags in a text, tidied, each once, in order.
+    r"""Return the normalised tags in a text, each once, in order.
+
+    Args:
+        separator: `comma` (or a new line), `line` or `space`.
+
+    Raises:
+        RefusedError: `tags too long`.
 
     >>> split_tags("1girl, blue eyes,, 1girl", "comma"), split_tags("blue eyes\nsolo\n", "line"), split_tags("a b", "space")
     (['1girl', 'blue_eyes'], ['blue_eyes', 'solo'], ['a', 'b'])
@@ -70,9 +76,9 @@ def split_tags(text: str, separator: str) -> list[str]:
 
 
 def caption(text: str, separator: str = "auto") -> Labels:
-    r"""The labels in a sidecar text: commas part the tags where there is one, otherwise lines do.
+    r"""Return the labels in a sidecar text; `auto` separates tags at commas if there is one, else at line ends.
 
-    In lines, a prefix such as `character:` tells the category, and `rating:` the rating.
+    In a text with one tag per line, a prefix such as `character:` sets the category, and `rating:` sets the rating.
 
     >>> caption("character:hatsune miku\nrating:safe\nre:zero")
     Labels(tags=('hatsune_miku', 're:zero'), categories={'hatsune_miku': 'character'}, rating='safe')
@@ -92,13 +98,14 @@ def caption(text: str, separator: str = "auto") -> Labels:
 
 
 def labels_of(table: Mapping[str, Any], separator: str = "auto") -> Labels | None:
-    """The labels in a mapping as booru sites, their downloaders and trainers write it, or None where it holds none.
+    """Return the labels in the metadata of a booru site, a downloader or a trainer; None if no field of tags is present.
 
-    Read are `tag_string`, `tags`, and by category `tag_string_character`, `tags_character` and so on. A value is a list, a
-    text parted by commas or else by spaces, or a mapping of category to either.
+    The fields are `tag_string`, `tags`, and per category `tag_string_character`, `tags_character` and so on. A value is a list
+    or a text; `tag_string` and `tags` may also map categories to either. `auto` separates a text at commas if there is one,
+    else at spaces.
 
     Raises:
-        RefusedError: a value that is none of these.
+        RefusedError: a value has another type, or the tags are too long.
 
     >>> labels_of({"tag_string": "1girl solo miku", "tag_string_character": "miku", "rating": "g"})
     Labels(tags=('1girl', 'solo', 'miku'), categories={'miku': 'character'}, rating='g')
@@ -106,29 +113,34 @@ def labels_of(table: Mapping[str, Any], separator: str = "auto") -> Labels | Non
     True
     """
     found: dict[str, str] = {}
-    known = False
+    present = False
     for key in ("tag_string", "tags"):
         if (value := table.get(key)) is not None:
-            known = True
+            present = True
             groups = value if isinstance(value, Mapping) else {"": value}
             for category, content in groups.items():
                 found |= dict.fromkeys(tags_in(content, separator), category if category in CATEGORIES else "")
     for category in CATEGORIES:
         for key in (f"tag_string_{category}", f"tags_{category}"):
             if (value := table.get(key)) is not None:
-                known = True
+                present = True
                 found |= dict.fromkeys(tags_in(value, separator), category)
-    if not known:
+    if not present:
         return None
     categories = {tag: category for tag, category in found.items() if category}
     return Labels(tuple(found), categories, rating_word(table.get("rating")))
 
 
 def tags_in(value: Any, separator: str = "auto", names: Sequence[str] = ()) -> list[str]:
-    """The tags in one cell: a list of names or of numbers, one number, or a text parted by commas or else by spaces.
+    """Return the normalised tags in one cell, each once.
+
+    Args:
+        value: a list of names or numbers, one number, a text, or None for no tag.
+        separator: of a text; `auto` is commas if there is one, else spaces.
+        names: tag names; a number is an index into them.
 
     Raises:
-        RefusedError: a number without a name, or a value of another kind.
+        RefusedError: a number has no name, a value has another type, or the tags are too long.
     """
     if value is None:
         return []
@@ -136,14 +148,14 @@ def tags_in(value: Any, separator: str = "auto", names: Sequence[str] = ()) -> l
         chosen = separator if separator != "auto" else "comma" if "," in value else "space"
         return split_tags(value, chosen)
     items: Iterable[Any] = value if isinstance(value, (list, tuple)) else [value]
-    tags = [item if isinstance(item, str) else _named(item, names) for item in items]
+    tags = [item if isinstance(item, str) else _tag_name(item, names) for item in items]
     refuse_long(sum(map(len, tags)) + len(tags))
     return list(dict.fromkeys(filter(None, map(tidy, tags))))
 
 
-def _named(item: Any, names: Sequence[str]) -> str:
+def _tag_name(item: Any, names: Sequence[str]) -> str:
     if isinstance(item, bool) or not isinstance(item, int):
-        raise RefusedError("unreadable row", f"a tag is {type(item).__name__}, neither a name nor a number")
+        raise RefusedError("unreadable row", f"a tag is {type(item).__name__}, not a name or an integer")
     if not 0 <= item < len(names):
-        raise RefusedError("unreadable row", f"tag number {item} of a list of {len(names)} names")
+        raise RefusedError("unreadable row", f"tag number {item}, but the list has {len(names)} names")
     return names[item]

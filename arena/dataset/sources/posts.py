@@ -1,7 +1,7 @@
-"""Danbooru posts: JSON lines, one array of an API dump, or JoyTag's `posts.jsonl`, with the images in a folder.
+"""Reader of Danbooru posts: JSON lines, an array from the API, or JoyTag's `posts.jsonl`, with the images in a folder.
 
-The image of a post is the file named by its `md5` or else by its `id`, in any folder below `--images` or else beside the
-posts. Deleted and banned posts are rejects: what they showed may be gone, and their tags are no longer kept.
+The file name of an image is the post's `md5`, else its `id`. It is searched in every folder below `--images`, else below the
+folder of the posts. Deleted and banned posts are rejects: the image may be gone, and nobody maintains the tags.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from arena.dataset.sources.tree import Tree
 
 
 def read(path: Path, hints: Hints) -> Found:
-    """Every post, in the order of the file."""
+    """Yield every post, in the order of the file."""
     tree = Tree.at(hints.images or path.parent)
     files = tree.by_stem()
     for row in read_rows(path, path.name):
@@ -45,12 +45,15 @@ def _record(where: str, post: Mapping[str, Any], tree: Tree, files: Mapping[str,
 
 
 def find_image(tree: Tree, files: Mapping[str, str], *names: str) -> Path:
-    """The file that has the first of these names which any file has.
+    """Return the file of the first of these names that has a file.
+
+    Args:
+        files: lower-case name -> path relative to the tree, from `Tree.by_stem`.
 
     Raises:
-        RefusedError: no file has, or it lies outside the folder.
+        RefusedError: no name has a file, or the file is missing or outside the folder.
     """
     found = next((files[name.lower()] for name in names if name.lower() in files), None)
     if found is None:
-        raise RefusedError("missing", f"no file is named {' or '.join(filter(None, names))}")
+        raise RefusedError("missing", f"no file named {' or '.join(filter(None, names))}")
     return tree.find(found)

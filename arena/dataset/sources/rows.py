@@ -1,4 +1,4 @@
-"""Rows of a table, one at a time, whatever its format; a row that cannot be read is a reject, and the next one is tried."""
+"""Read the rows of a table of any format one at a time; a row that cannot be read becomes a reject."""
 
 import csv
 import gzip
@@ -16,16 +16,16 @@ from arena.base.errors import ArenaError
 from arena.dataset.records import Reject
 
 MAX_ROW_BYTES = 64_000_000
-"""Longest line or cell that is read into memory."""
+"""Maximum length of a line or cell that is read into memory, in bytes."""
 
 JSON_CHUNK = 1 << 20
 """Characters of a JSON array read at a time."""
 
 JSON_HEAD = 4_096
-"""Bytes in which the first sign tells an array from lines."""
+"""Bytes that are searched for the first character, which distinguishes an array from JSON lines."""
 
 BATCH_ROWS = 64
-"""Rows of a Parquet file held at a time; they may hold whole images."""
+"""Rows of a Parquet or Arrow file in memory at a time; a row may contain an image."""
 
 _SUFFIXES = {
     ".csv": "csv", ".tsv": "tsv", ".json": "json", ".jsonl": "json", ".ndjson": "json", ".parquet": "parquet",
@@ -36,7 +36,7 @@ _BETWEEN = re.compile(r"[\s,]*")
 
 
 class Row(NamedTuple):
-    """One row and its place."""
+    """One row, and its file and number."""
 
     where: str
     values: Mapping[str, Any]
@@ -46,18 +46,18 @@ Rows = Iterator[Row | Reject]
 
 
 def is_table(path: Path) -> bool:
-    """Whether rows can be read of a file, by its name."""
+    """Return whether the file name has the suffix of a table."""
     return _format(path) != ""
 
 
 def read_rows(path: Path, name: str) -> Rows:
-    """The rows of a file in CSV, TSV, JSON (lines, or one array), Parquet or Arrow.
+    """Return an iterator over the rows of a file in CSV, TSV, JSON (lines, or one array), Parquet or Arrow.
 
     Args:
-        name: how the file is called in `where`.
+        name: name of the file in `Row.where`.
 
     Raises:
-        ArenaError: it has no such format.
+        ArenaError: the file name has another suffix.
     """
     kind = _format(path)
     if kind in ("csv", "tsv"):
@@ -68,14 +68,14 @@ def read_rows(path: Path, name: str) -> Rows:
         return _parquet_rows(path, name)
     if kind == "arrow":
         return _arrow_rows(path, name)
-    raise ArenaError(f"{path}: no table; its name must end with {', '.join(sorted(_SUFFIXES))}")
+    raise ArenaError(f"{path}: not a table; the file name must end with one of {', '.join(sorted(_SUFFIXES))}")
 
 
 def read_schema(path: Path) -> pa.Schema:
-    """The schema of a Parquet or Arrow file.
+    """Return the schema of a Parquet or Arrow file.
 
     Raises:
-        ArenaError: it cannot be read.
+        ArenaError: the file cannot be read.
     """
     try:
         if _format(path) == "parquet":
@@ -83,11 +83,11 @@ def read_schema(path: Path) -> pa.Schema:
         with pa.memory_map(str(path)) as file:
             return _open_arrow(file).schema
     except (pa.ArrowException, OSError) as error:
-        raise ArenaError(f"{path}: no readable {path.suffix[1:]} file ({first_line(error)}); restore it") from None
+        raise ArenaError(f"{path}: not a readable {path.suffix[1:]} file ({first_line(error)}); restore it") from None
 
 
 def columns_of(path: Path) -> list[str]:
-    """The columns that a table has: of its schema, its header, or its first row."""
+    """Return the columns of a table: those of the schema (Parquet, Arrow), else those of the first readable row."""
     if _format(path) in ("parquet", "arrow"):
         return list(read_schema(path).names)
     first = next((row for row in read_rows(path, path.name) if isinstance(row, Row)), None)
@@ -95,7 +95,7 @@ def columns_of(path: Path) -> list[str]:
 
 
 def count_rows(path: Path) -> int | None:
-    """The number of rows, where a file tells it without being read."""
+    """Return the number of rows of a Parquet file; None for other formats and for a file that cannot be read."""
     try:
         return int(pq.read_metadata(path).num_rows) if _format(path) == "parquet" else None
     except (pa.ArrowException, OSError):
@@ -103,7 +103,7 @@ def count_rows(path: Path) -> int | None:
 
 
 def first_line(error: Exception) -> str:
-    """What an error says, in one line."""
+    """Return the first line of an error message, or the name of the error if the message is empty."""
     return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
@@ -124,7 +124,7 @@ def _bad(where: str, detail: object) -> Reject:
 def _csv_rows(path: Path, name: str, delimiter: str) -> Rows:
     csv.field_size_limit(MAX_ROW_BYTES)
     with _open(path) as file:
-        # Bytes that are no UTF-8 become lone surrogates, which reject their own row later and no other.
+        # Bytes that are not UTF-8 become lone surrogates; only the row that contains them is rejected later.
         lines = (line.decode("utf-8", "surrogateescape") for line in _lines(file))
         reader = csv.reader(lines, delimiter=delimiter)
         try:
@@ -146,7 +146,8 @@ def _csv_rows(path: Path, name: str, delimiter: str) -> Rows:
                 yield Row(f"{name}:{reader.line_num}", dict(zip(header, cells, strict=True)))
             elif cells:
                 yield _bad(
-                    f"{name}:{reader.line_num}", f"{len(cells)} cells under a header of {len(header)}; quote a comma"
+                    f"{name}:{reader.line_num}",
+                    f"{len(cells)} cells, but the header has {len(header)}; quote the separator",
                 )
 
 
@@ -167,7 +168,7 @@ def _json_rows(path: Path, name: str) -> Rows:
 
 
 def _json_lines(file: IO[bytes], name: str) -> Rows:
-    number, whole = 0, True
+    number, complete = 0, True
     while True:
         try:
             line = file.readline(MAX_ROW_BYTES)
@@ -176,9 +177,9 @@ def _json_lines(file: IO[bytes], name: str) -> Rows:
             return
         if not line:
             return
-        begins, whole = whole, line.endswith(b"\n") or len(line) < MAX_ROW_BYTES
+        begins, complete = complete, line.endswith(b"\n") or len(line) < MAX_ROW_BYTES
         number += begins
-        if not whole or not begins:
+        if not complete or not begins:
             if begins:
                 yield Reject(f"{name}:{number}", "", "tags too long", f"a line of more than {MAX_ROW_BYTES:,} bytes")
         elif line.strip():
@@ -193,13 +194,11 @@ def _json_row(where: str, line: bytes) -> Row | Reject:
 
 
 def _mapping(where: str, value: Any) -> Row | Reject:
-    return (
-        Row(where, value) if isinstance(value, dict) else _bad(where, f"{type(value).__name__} in place of an object")
-    )
+    return Row(where, value) if isinstance(value, dict) else _bad(where, f"{type(value).__name__} instead of an object")
 
 
 def _json_array(file: IO[bytes], name: str) -> Rows:
-    """The items of one array, decoded as they come, so that the whole never lies in memory."""
+    """Yield the items of one array; they are decoded while the file is read, so the whole array is never in memory."""
     decoder = json.JSONDecoder()
     number = 0
     with io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape") as text:
@@ -219,7 +218,10 @@ def _json_array(file: IO[bytes], name: str) -> Rows:
 
 
 def _read_more(text: TextIO, held: int) -> str:
-    """As much again as is held already, so that a long item is not decoded often; nothing at the end, or over the limit."""
+    """Return more text; empty at the end of the file or over the limit.
+
+    The amount doubles with what is held already, so that a long item is not decoded many times.
+    """
     try:
         return text.read(max(JSON_CHUNK, held)) if held <= MAX_ROW_BYTES else ""
     except (OSError, EOFError):
@@ -255,7 +257,7 @@ def _arrow_rows(path: Path, name: str) -> Rows:
 
 
 def _open_arrow(file: Any) -> Any:
-    """An Arrow file in either of its two forms; `datasets` writes the stream."""
+    """Open an Arrow file in the stream or the file format; `datasets` writes the stream format."""
     try:
         return pa.ipc.open_stream(file)
     except pa.ArrowInvalid:
@@ -273,7 +275,7 @@ def _batch_rows(batches: Any, name: str) -> Rows:
 
 
 def _values(batch: Any) -> list[Any]:
-    """The rows as mappings; where one holds what Python cannot (text that is no UTF-8, a date out of range), its error."""
+    """Return each row as a mapping, or its error if Python cannot represent it (invalid UTF-8, a date out of range)."""
     if len(batch) == 0:
         return []
     try:

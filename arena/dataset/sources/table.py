@@ -1,7 +1,7 @@
-"""A table of paths and tags, a row an image: CSV, TSV, JSON lines or Parquet.
+"""Reader of a table of paths and tags with one row per image: CSV, TSV, JSON, Parquet or Arrow.
 
-Paths are read below the folder of the images (`--images`), or else that of the table. An image's identifier is the column
-`image_id` or `id`, or else its path without the suffix.
+Paths are relative to the folder of the images (`--images`), else to the folder of the table. The identifier is the column
+`image_id` or `id`, else the path without the suffix.
 """
 
 from pathlib import Path
@@ -14,7 +14,7 @@ from arena.dataset.sources.tree import Tree
 
 
 def read(path: Path, hints: Hints) -> Found:
-    """Every row of the table."""
+    """Yield every row of the table, in the order of the file."""
     columns = Columns.choose(path, columns_of(path), hints, read_names(hints.tag_names))
     tree = Tree.at(hints.images or path.parent)
     for row in read_rows(path, path.name):

@@ -1,4 +1,4 @@
-"""The files below one folder, and nothing outside it."""
+"""Access to the files below one folder; files outside it are refused."""
 
 import os
 from collections.abc import Iterator
@@ -12,23 +12,23 @@ from arena.dataset.sources.labels import MAX_TAG_CHARACTERS
 from arena.images.decode import IMAGE_SUFFIXES
 
 MAX_SHOWN = 1_000
-"""Characters of a name that are told."""
+"""Maximum number of characters of a name in a message."""
 
 DATASET_MARKS = ("dataset.toml", ".parts")
-"""What a folder has that an import wrote."""
+"""Files and folders that mark a folder as the output of an import."""
 
 
 class Level(NamedTuple):
     """One folder of a tree."""
 
     folder: str
-    """Below the root, with `/`; empty for the root itself."""
+    """Path relative to the root, with `/`; empty for the root."""
     files: list[str]
     links: list[str]
     """Links to folders, which are not followed."""
 
     def path(self, name: str) -> str:
-        """A name in it, below the root."""
+        """Return the path, relative to the root, of a file or link in this folder."""
         return f"{self.folder}/{name}" if self.folder else name
 
 
@@ -37,24 +37,24 @@ class Tree:
     """A folder whose files may be read.
 
     Attributes:
-        root: with every link resolved.
+        root: path of the folder, with every link resolved.
     """
 
     root: Path
 
     @classmethod
     def at(cls, folder: Path) -> "Tree":
-        """The tree below a folder.
+        """Return the tree below a folder.
 
         Raises:
-            ArenaError: there is none.
+            ArenaError: the folder does not exist.
         """
         if not folder.is_dir():
             raise ArenaError(f"{folder}: no such folder")
         return cls(folder.resolve())
 
     def find(self, name: str) -> Path:
-        """The regular file of this name, relative or absolute, with every link resolved.
+        """Return the path of a regular file, with every link resolved; the name is absolute or relative to the root.
 
         Raises:
             RefusedError: `outside the folder`, or `missing`.
@@ -62,7 +62,7 @@ class Tree:
         try:
             path = (self.root / name).resolve()
             inside, regular = path.is_relative_to(self.root), path.is_file()
-        except (OSError, RuntimeError, ValueError) as error:  # too long, a circle of links, a NUL
+        except (OSError, RuntimeError, ValueError) as error:  # name too long, a loop of links, a NUL character
             raise RefusedError("missing", f"{shown(name)}: {error.__class__.__name__}") from None
         if not inside:
             raise RefusedError("outside the folder", shown(name))
@@ -71,10 +71,10 @@ class Tree:
         return path
 
     def text(self, name: str) -> str:
-        """A file of tags.
+        """Return the text of a file of tags.
 
         Raises:
-            RefusedError: as `find`, `tags too long` or `not text`.
+            RefusedError: as `find`; `tags too long` for more than `MAX_TAG_CHARACTERS` bytes; `not text` if not UTF-8.
         """
         with self.find(name).open("rb") as file:
             content = file.read(MAX_TAG_CHARACTERS + 1)
@@ -86,33 +86,33 @@ class Tree:
             raise RefusedError("not text", f"{shown(name)}: byte {error.start} is not UTF-8") from None
 
     def walk(self) -> Iterator[Level]:
-        """Every folder, in sorted order; hidden ones and finished or unfinished datasets are left out.
+        """Yield every folder in sorted order, without hidden folders and finished or unfinished datasets.
 
         Raises:
-            ArenaError: one cannot be read.
+            ArenaError: a folder cannot be read.
         """
         for folder, folders, files in os.walk(self.root, onerror=_refuse):
             links = sorted(name for name in folders if Path(folder, name).is_symlink())
-            folders[:] = sorted(name for name in folders if name not in links and not _left_out(Path(folder, name)))
+            folders[:] = sorted(name for name in folders if name not in links and not _is_skipped(Path(folder, name)))
             yield Level(Path(folder).relative_to(self.root).as_posix().removeprefix("."), sorted(files), links)
 
     def by_stem(self) -> dict[str, str]:
-        """Images by what their name says: `123` or an md5, whatever the folder, and the md5 of `site_123_<md5>.jpg`.
+        """Return image files by key: the lower-case stem, and its last part after `_`, as in `site_123_<md5>.jpg`.
 
-        A name without a suffix counts too. Of two files with one key, the first in sorted order holds.
+        A file without a suffix counts as an image file. If two files have the same key, the first in sorted order is kept.
         """
         found: dict[str, str] = {}
         for level in self.walk():
             for name in level.files:
-                stem, suffix = os.path.splitext(name)  # noqa: PTH122 - a Path a file takes four times as long
+                stem, suffix = os.path.splitext(name)  # noqa: PTH122 - one Path per file takes four times as long
                 if suffix.lower() in IMAGE_SUFFIXES or not suffix:
                     for key in {stem.lower(), stem.lower().rpartition("_")[2]}:
                         found.setdefault(key, level.path(name))
         return found
 
 
-def _left_out(folder: Path) -> bool:
-    """Whether a folder is hidden, or a dataset that was made of what lies around it."""
+def _is_skipped(folder: Path) -> bool:
+    """Return whether a folder is hidden or is the output of an import."""
     return folder.name.startswith(".") or any((folder / mark).exists() for mark in DATASET_MARKS)
 
 
@@ -121,7 +121,7 @@ def _refuse(error: OSError) -> None:
 
 
 def shown(name: str) -> str:
-    r"""A name as text, whatever its bytes, and not endless.
+    r"""Return a name as printable text: bytes that are not UTF-8 are escaped, a long name is cut at `MAX_SHOWN`.
 
     >>> shown("caf\udce9"), shown("\ud800")
     ('caf\\xe9', '\\ud800')
@@ -129,5 +129,5 @@ def shown(name: str) -> str:
     cut = name if len(name) <= MAX_SHOWN else f"{name[:MAX_SHOWN]}..."
     try:
         return os.fsencode(cut).decode("utf-8", "backslashreplace")
-    except UnicodeEncodeError:  # a surrogate that no file name has
+    except UnicodeEncodeError:  # a surrogate that `os.fsdecode` never makes
         return cut.encode("utf-8", "backslashreplace").decode()

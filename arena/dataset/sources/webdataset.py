@@ -1,6 +1,7 @@
-"""Webdataset: tar files in which the members of one image share a key, `000123.jpg` with `000123.json`, `.txt` or `.cls`.
+"""Reader of webdataset shards: tar files in which the members of one image share a key.
 
-Shards are read as a stream, one member at a time. The key, the name up to the first dot of its last part, is the identifier.
+For example, `000123.jpg` has its tags in `000123.json`, `000123.txt` or `000123.cls`. The key is the member's path up to the
+first dot of the file name, and is the identifier of the image. Shards are read as a stream, one member at a time.
 """
 
 import tarfile
@@ -19,13 +20,13 @@ from arena.dataset.sources.tree import shown
 from arena.images.decode import IMAGE_SUFFIXES
 
 MAX_MEMBER_BYTES = 512_000_000
-"""Largest image file that is read."""
+"""Maximum size of an image file that is read."""
 
 TEXT_SUFFIXES = (".json", ".txt", ".cls")
 
 
 class _Member(NamedTuple):
-    """A file of a shard, or the reject that it is."""
+    """A file of a shard, or a reject in its place."""
 
     key: str
     suffix: str
@@ -34,7 +35,7 @@ class _Member(NamedTuple):
 
 
 def read(path: Path, hints: Hints) -> Found:
-    """Every image of a tar file, or of all that lie below a folder, in sorted order."""
+    """Yield every image of a tar file, or of all tar files below a folder in sorted order."""
     names = read_names(hints.tag_names)
     for shard in shards(path):
         for key, members in groupby(_members(shard), key=lambda member: member.key):
@@ -42,12 +43,12 @@ def read(path: Path, hints: Hints) -> Found:
 
 
 def shards(path: Path) -> list[Path]:
-    """The tar files of a source."""
+    """Return the tar files of a source."""
     return [path] if path.is_file() else sorted(path.rglob("*.tar"))
 
 
 def _members(shard: Path) -> Iterator[_Member]:
-    """Members in order. Links, devices and names that lead elsewhere are rejects; other files than an image's are left out."""
+    """Yield the images and tag files of a shard in order, and a reject for a link, a device or a path out of the archive."""
     where = shard.name
     try:
         with tarfile.open(shard, "r|") as tar:
@@ -71,7 +72,7 @@ def _content(tar: tarfile.TarFile, info: tarfile.TarInfo) -> bytes:
 
 
 def _split(name: str) -> tuple[str, str]:
-    """Key and suffix; of `a/b.seg.png` they are `a/b` and `.png`, though `.seg` makes it no plain image."""
+    """Return key and suffix; those of `a/b.seg.png` are `a/b` and `.seg.png`, which is not the suffix of an image."""
     folder, slash, last = name.rpartition("/")
     stem, dot, rest = last.partition(".")
     return shown(f"{folder}{slash}{stem}"), f"{dot}{rest}".lower()
@@ -79,9 +80,9 @@ def _split(name: str) -> tuple[str, str]:
 
 def _fault(info: tarfile.TarInfo, suffix: str) -> tuple[str, str] | None:
     if PurePosixPath(info.name).is_absolute() or ".." in PurePosixPath(info.name).parts:
-        return "outside the folder", "a name that leads out of the archive"
+        return "outside the folder", "a path that leads out of the archive"
     if not info.isreg():
-        return "outside the folder", "a link or a device in place of a file"
+        return "outside the folder", "a link or a device instead of a file"
     if suffix in TEXT_SUFFIXES and info.size > MAX_TAG_CHARACTERS:
         return "tags too long", f"{info.size:,} bytes"
     if info.size > MAX_MEMBER_BYTES:
@@ -90,7 +91,7 @@ def _fault(info: tarfile.TarInfo, suffix: str) -> tuple[str, str] | None:
 
 
 def _image(shard: str, key: str, members: list[_Member], hints: Hints, names: tuple[str, ...]) -> Found:
-    """The record of the members that share a key."""
+    """Yield the record of the members that share a key, and their rejects."""
     rejects = [member.reject for member in members if member.reject]
     yield from rejects
     files = {member.suffix: member.content for member in members if not member.reject}
@@ -111,7 +112,7 @@ def _image(shard: str, key: str, members: list[_Member], hints: Hints, names: tu
 
 
 def _labels(files: dict[str, bytes], table: object, where: str, hints: Hints, names: tuple[str, ...]) -> Labels:
-    """From the text and the object, or else the class."""
+    """Return the labels from `.cls` if there is no `.txt` and the object has no `tags`, else from `.txt` and `.json`."""
     if ".cls" in files and ".txt" not in files and not (isinstance(table, dict) and "tags" in table):
         number = _text(files[".cls"], where).strip()
         return Labels(tuple(tags_in(int(number) if names and number.isdecimal() else number, "line", names)))

@@ -1,6 +1,6 @@
-"""What a tagger costs: parameters, operations, load time, speed, memory; its network and its input apart.
+"""Cost of a tagger: parameters, operations, load time, speed and memory, with the network and the input measured separately.
 
-`requests` says what is to be measured; `own_process` starts a process for each model, so that neither the memory nor the
-threads of one weigh on another, and `worker` measures in it. `costs` is what is found, `table` and `document` show it. Nothing
-is imported here, for all that the worker imports would count as memory of the model.
+`requests` builds the requests. `own_process` starts a process for each model, so that the memory and threads of one model do
+not affect another; `worker` measures in that process. `costs` holds the results, `table` and `document` format them. This
+module imports nothing, because the imports of the worker would count as memory of the model.
 """

@@ -1,4 +1,4 @@
-"""What was measured of one tagger, as plain values."""
+"""Measured costs of a tagger, as plain values."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -8,17 +8,17 @@ SCHEMA = 1
 """Version of the JSON that `arena bench` writes."""
 
 LEAST_FOR_P95 = 20
-"""Timings that a 95th percentile needs; of fewer it would be the largest."""
+"""Smallest number of timings for a 95th percentile; with fewer it would be the maximum."""
 
 
 @dataclass(frozen=True)
 class Rate:
-    """The network's speed at one batch size.
+    """Speed of the network at one batch size.
 
     Attributes:
-        images_per_second: None where the batch did not fit into the memory.
-        batches: how many were timed, after one that was not.
-        peak_bytes: the highest use of memory so far, batch sizes being measured from small to large.
+        images_per_second: None if the batch did not fit into memory.
+        batches: number of timed batches, after one untimed.
+        peak_bytes: peak memory so far; batch sizes are measured in ascending order.
     """
 
     batch_size: int
@@ -29,10 +29,11 @@ class Rate:
 
 @dataclass(frozen=True)
 class Latency:
-    """How long the network takes for one image alone, milliseconds.
+    """Time of the network for a batch of one image, milliseconds.
 
     Attributes:
-        p95_ms: None of fewer than `LEAST_FOR_P95` timings.
+        p95_ms: None for fewer than `LEAST_FOR_P95` timings.
+        batches: number of timings.
     """
 
     median_ms: float
@@ -42,14 +43,15 @@ class Latency:
 
 @dataclass(frozen=True)
 class Input:
-    """What images cost before the network sees them, in images a second.
+    """Speed of decoding and preprocessing, in images per second.
 
     Attributes:
         decode: from the bytes of a file to RGB, one thread.
-        square: from RGB to the pixels that the network wants, one thread.
-        together: both, with reading the files, in as many threads as there are cores.
-        images: of how many different images.
-        median_pixels: of these, before they are made square.
+        square: from RGB to the network's input, one thread.
+        together: both, including reading the files, with one thread per core.
+        threads: number of threads of `together`.
+        images: number of different images.
+        median_pixels: median number of pixels of an image after decoding.
     """
 
     decode: float
@@ -62,17 +64,17 @@ class Input:
 
 @dataclass(frozen=True)
 class Cost:
-    """What one tagger costs.
+    """Cost of one tagger.
 
     Attributes:
-        size: side of the square that it takes, pixels.
-        parameters: None where the network cannot be looked into.
-        operations: floating-point operations for one image, a multiplication and an addition being two; matrix products,
-            convolutions and attention only. None where they cannot be counted.
-        not_counted: operators of the graph whose work is not in `operations`.
-        import_s: importing its adapter and the library behind it; load_s: from the files to a tagger that is ready.
-        peak_bytes: the highest use of memory with the largest batch; `memory` says of what: `process` or `device`.
-        verified: what its card says; None in what an earlier version measured.
+        size: side of the network's input, pixels.
+        parameters: None if they cannot be counted.
+        operations: floating-point operations for one image; a multiplication and an addition are two. Only matrix products,
+            convolutions and attention are counted. None if they cannot be counted.
+        not_counted: operators of the graph that `operations` leaves out.
+        import_s: seconds to import its adapter and library; load_s: seconds from the files to a ready tagger.
+        peak_bytes: peak memory with the largest batch, of the `process` or the `device` (see `memory`).
+        verified: as in its card; None in files of earlier versions.
     """
 
     model: str
@@ -98,15 +100,15 @@ class Cost:
 
 
 def to_json(cost: Cost) -> dict[str, Any]:
-    """Plain values, for JSON."""
+    """Return plain values for JSON."""
     return asdict(cost)
 
 
 def from_json(content: Mapping[str, Any]) -> Cost:
-    """What `to_json` gave.
+    """Return the cost from the output of `to_json`.
 
     Raises:
-        TypeError, KeyError: it is of another version.
+        TypeError, KeyError: `content` has the format of another version.
     """
     parts = {
         "latency": Latency(**content["latency"]),

@@ -1,4 +1,4 @@
-"""What was measured, as a file."""
+"""Output of `arena bench` as a JSON or Markdown file."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,11 +12,11 @@ from arena.diagnostics.bench.costs import SCHEMA, Cost, to_json
 from arena.diagnostics.bench.table import markdown
 
 SUFFIXES = (".json", ".md")
-"""Kinds of file that `write_costs` knows."""
+"""File suffixes that `write_costs` accepts."""
 
 
 def document(costs: Sequence[Cost]) -> dict[str, Any]:
-    """What was found, when, where and by which versions."""
+    """Return the costs with the time, the machine and the versions."""
     return {
         "schema": SCHEMA,
         "created": provenance.now(),
@@ -28,20 +28,20 @@ def document(costs: Sequence[Cost]) -> dict[str, Any]:
 
 
 def check_output(path: Path) -> None:
-    """Refuse a file that could not be written in the end.
+    """Check before measuring that the output file can be written.
 
     Raises:
-        ArenaError: another suffix than `SUFFIXES`, or no folder to write into.
+        ArenaError: the suffix is not in `SUFFIXES`, or the folder does not exist.
     """
     if path.suffix not in SUFFIXES:
-        raise ArenaError(f"--output {path}: {path.suffix or 'no suffix'}; name a file that ends in .json or .md")
+        raise ArenaError(f"--output {path}: {path.suffix or 'no suffix'}; the file name must end in .json or .md")
     if not path.parent.is_dir() or path.is_dir():
-        raise ArenaError(f"--output {path}: no file can be written there; name one in a folder that exists")
+        raise ArenaError(f"--output {path}: cannot write a file there; name one in an existing folder")
 
 
 def write_costs(costs: Sequence[Cost], path: Path) -> None:
-    """Write JSON or Markdown, by the suffix; whole or not at all."""
+    """Write JSON or Markdown, depending on the suffix; the file is replaced as a whole."""
     if path.suffix == ".json":
         write_json(path, document(costs))
         return
-    write_whole(path, f"# What taggers cost\n\n{markdown(costs)}")
+    write_whole(path, f"# Cost of taggers\n\n{markdown(costs)}")

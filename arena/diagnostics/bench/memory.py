@@ -1,4 +1,4 @@
-"""The highest use of memory so far: of this process on the CPU, of the device on a GPU."""
+"""Peak memory so far: of this process on the CPU, of the device on a GPU."""
 
 import sys
 from pathlib import Path
@@ -10,25 +10,25 @@ _STATUS = Path("/proc/self/status")
 
 
 class Memory(Protocol):
-    """Whose memory it is (`of`), and its peak in bytes; None where this system does not tell."""
+    """A source of peak memory; `of` is `process` or `device`."""
 
     of: str
 
     def peak_bytes(self) -> int | None:
-        """The highest use so far."""
+        """Return the peak so far in bytes; None if the system does not report it."""
 
 
 class ProcessMemory:
     """Resident memory of this process.
 
-    Linux is asked for the peak of this program alone: `getrusage` would also count the process that started it, whose memory
-    is shared until the new program begins.
+    On Linux the peak comes from /proc/self/status, which counts this program only. `getrusage` would also count the process
+    that started it, because a forked child shares its memory until the new program begins.
     """
 
     of = "process"
 
     def peak_bytes(self) -> int | None:
-        """The highest use so far."""
+        """Return the peak so far in bytes; None on Windows."""
         if _STATUS.exists():
             lines = _STATUS.read_text(encoding="ascii", errors="replace").splitlines()
             return next((1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM:")), None)
@@ -41,7 +41,7 @@ class ProcessMemory:
 
 
 class TorchMemory:
-    """What torch has taken of a CUDA device, its cache included."""
+    """Memory of a CUDA device that torch has reserved, including its cache."""
 
     of = "device"
 
@@ -49,16 +49,17 @@ class TorchMemory:
         self.device = device
 
     def peak_bytes(self) -> int | None:
-        """The highest use so far."""
+        """Return the peak so far in bytes."""
         import torch
 
         return int(torch.cuda.max_memory_reserved(self.device))
 
 
 class DeviceMemory:
-    """What is in use of a CUDA device beyond what was in use at first; other processes on it disturb the figure.
+    """Memory of a CUDA device that is in use now but was not when this object was made.
 
-    For libraries that do not tell their own use, such as onnxruntime, which gives back nothing of what it took.
+    For libraries that do not report their own use. The present use equals the peak for onnxruntime, which never frees device
+    memory. Other processes on the device distort the value.
     """
 
     of = "device"
@@ -68,7 +69,7 @@ class DeviceMemory:
         self.at_first = self._used()
 
     def peak_bytes(self) -> int | None:
-        """The use beyond that at first."""
+        """Return the increase of the device's used memory in bytes."""
         return max(0, self._used() - self.at_first)
 
     def _used(self) -> int:
@@ -79,7 +80,11 @@ class DeviceMemory:
 
 
 def memory_of(tagger: Tagger, before: DeviceMemory | None) -> Memory:
-    """The memory that a tagger's network takes, told by where it runs; `before` was made before it was loaded."""
+    """Return the memory to watch for a tagger, depending on its device.
+
+    Args:
+        before: made before the tagger was loaded; None without a CUDA device.
+    """
     if not tagger.device.startswith("cuda"):
         return ProcessMemory()
     if getattr(tagger, "network", None) is not None or before is None:
@@ -88,7 +93,7 @@ def memory_of(tagger: Tagger, before: DeviceMemory | None) -> Memory:
 
 
 def device_memory(device: str) -> DeviceMemory | None:
-    """The memory of the CUDA device that is asked for, or None where there is none."""
+    """Return the memory of the CUDA device named by `device`; None for `cpu` or without CUDA."""
     if device == "cpu":
         return None
     import torch

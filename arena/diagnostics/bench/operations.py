@@ -1,7 +1,7 @@
 """Floating-point operations of a network for one image: matrix products, convolutions and attention.
 
-A multiplication and an addition are two operations. What is left out (activations, norms, softmax) is some per cent of the
-arithmetic of the networks in use, if much of their memory traffic.
+A multiplication and an addition are two operations. Activations, norms and softmax are left out: they are a few per cent of the
+arithmetic of common networks, although much of their memory traffic.
 """
 
 import json
@@ -24,7 +24,7 @@ HEAVY = frozenset(
         "PackedMultiHeadAttention", "QAttention", "QGemm", "RNN",
     }
 )  # fmt: skip
-"""Operators that do much arithmetic and are not counted; a graph that has one says so."""
+"""Expensive operators that are not counted; they are listed in `Operations.not_counted`."""
 
 _DTYPES = {
     "tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64, "tensor(uint8)": np.uint8,
@@ -33,17 +33,18 @@ _DTYPES = {
 
 
 class Operations(NamedTuple):
-    """How many; None where nothing is known. `not_counted` names operators whose work is missing."""
+    """Number of operations, None if unknown; `not_counted` names the operators that it leaves out."""
 
     number: int | None
     not_counted: tuple[str, ...] = ()
 
 
 def count_operations(tagger: Tagger, files: Mapping[str, Path], pixels: Pixels) -> Operations:
-    """Operations of a loaded tagger for one image, by one real run.
+    """Count the operations of a loaded tagger for one image, by running it once.
 
     Args:
-        pixels: a batch of one.
+        files: the model's files by name.
+        pixels: a batch of one image.
     """
     if getattr(tagger, "network", None) is not None:
         return Operations(torch_operations(tagger, pixels))
@@ -52,9 +53,9 @@ def count_operations(tagger: Tagger, files: Mapping[str, Path], pixels: Pixels) 
 
 
 def torch_operations(tagger: Tagger, pixels: Pixels) -> int:
-    """Operations of a torch network, as torch counts them.
+    """Count the operations of a torch network with torch's counter.
 
-    Attention runs as plain matrix products meanwhile, for torch does not know the work of every fused kernel.
+    Attention runs as plain matrix products during the count, because torch cannot count every fused kernel.
     """
     from torch.nn.attention import SDPBackend, sdpa_kernel
     from torch.utils.flop_counter import FlopCounterMode
@@ -65,10 +66,10 @@ def torch_operations(tagger: Tagger, pixels: Pixels) -> int:
 
 
 def graph_operations(path: Path, size: int) -> Operations:
-    """Operations of an ONNX graph, from the shapes that onnxruntime saw in one run with nothing fused.
+    """Count the operations of an ONNX graph, from the shapes in one run of onnxruntime without fused operators.
 
     Args:
-        size: side of the square, where the graph leaves it open.
+        size: side of the input, used where the graph leaves it open.
     """
     counted, missing = 0, set()
     for node in _nodes_run(path, size):
@@ -81,7 +82,7 @@ def graph_operations(path: Path, size: int) -> Operations:
 
 
 def node_operations(name: str, inputs: Sequence[Shape], outputs: Sequence[Shape]) -> int:
-    """Operations of one node, by the shapes of what goes in and comes out; 0 for an operator that is not counted.
+    """Return the operations of one node from the shapes of its inputs and outputs; 0 for an operator that is not counted.
 
     >>> node_operations("MatMul", [(1, 785, 768), (768, 3072)], [(1, 785, 3072)]) == 2 * 785 * 768 * 3072
     True
@@ -92,7 +93,9 @@ def node_operations(name: str, inputs: Sequence[Shape], outputs: Sequence[Shape]
     """
     if name in ("MatMul", "MatMulInteger", "QLinearMatMul"):
         return 2 * prod(outputs[0]) * inputs[0][-1]
-    if name == "Gemm":  # either side may be transposed: what both sides share is what the result lacks of the first
+    if (
+        name == "Gemm"
+    ):  # inputs may be transposed, so the inner dimension is the size of the first over the result's rows
         rows = outputs[0][0]
         return 2 * prod(outputs[0]) * (prod(inputs[0]) // rows)
     if name in ("Conv", "ConvInteger", "QLinearConv"):
@@ -102,7 +105,7 @@ def node_operations(name: str, inputs: Sequence[Shape], outputs: Sequence[Shape]
 
 
 def _nodes_run(path: Path, size: int) -> list[dict[str, Any]]:
-    """What onnxruntime's profile of one run on the CPU says of each node."""
+    """Run the graph once on the CPU; return the profile's entry of each node."""
     import onnxruntime
 
     with TemporaryDirectory(prefix="arena-bench-") as folder:
@@ -124,7 +127,7 @@ def _nodes_run(path: Path, size: int) -> list[dict[str, Any]]:
 
 
 def _zeros(kind: str, shape: Sequence[int | str | None], size: int) -> np.ndarray:
-    """An empty batch of one for an input, the sides that it leaves open filled in.
+    """Return a batch of one of zeros for an input; open dimensions become `size`.
 
     >>> _zeros("tensor(float)", ["n", None, None, 3], 64).shape, _zeros("tensor(bool)", ["n", 64, "w"], 64).shape
     ((1, 64, 64, 3), (1, 64, 64))
@@ -136,5 +139,5 @@ def _zeros(kind: str, shape: Sequence[int | str | None], size: int) -> np.ndarra
 
 
 def _shapes(described: Sequence[Mapping[str, Sequence[int]]]) -> list[Shape]:
-    """The shapes of a profile's `[{"float": [1, 3]}, ...]`."""
+    """Return the shapes in a profile's `[{"float": [1, 3]}, ...]`."""
     return [tuple(next(iter(one.values()), ())) for one in described]

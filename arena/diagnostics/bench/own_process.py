@@ -1,4 +1,4 @@
-"""Start a process for each model, and listen to it."""
+"""Measure each model in its own process."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from arena.diagnostics.bench.worker import Request, as_json
 
 
 def bench(requests: Iterable[Request], progress: Progress = Silent()) -> Iterator[Cost]:
-    """Measure one model after the other, each in a process of its own; what is finished is given at once.
+    """Measure the models one after the other, each in its own process; yield each cost when it is ready.
 
     Raises:
         ArenaError: a model cannot be measured.
@@ -26,10 +26,10 @@ def bench(requests: Iterable[Request], progress: Progress = Silent()) -> Iterato
 
 
 def measure_apart(request: Request, progress: Progress = Silent()) -> Cost:
-    """What one model costs, measured in a process of its own, which ends with this call whatever happens.
+    """Measure one model in its own process, which is always ended when this call returns or raises.
 
     Raises:
-        ArenaError: as `measure`, or the process was ended from outside.
+        ArenaError: as `worker.measure`, or the process ended without a result.
     """
     name = request.model.partition("=")[0]
     process = subprocess.Popen(
@@ -40,7 +40,7 @@ def measure_apart(request: Request, progress: Progress = Silent()) -> Cost:
     assert process.stdout is not None
     with process:
         try:
-            with suppress(BrokenPipeError):  # it ended at once; its exit code tells
+            with suppress(BrokenPipeError):  # the process ended at once; its exit code is reported below
                 process.stdin.write(as_json(request))
                 process.stdin.close()
             for line in process.stdout:
@@ -59,13 +59,13 @@ def measure_apart(request: Request, progress: Progress = Silent()) -> Cost:
 def _why_it_ended(code: int) -> str:
     if code < 0:
         return (
-            f"its process was ended by signal {-code} before it was measured; if its memory was full, measure smaller "
-            "--batch-sizes"
+            f"its process was ended by signal {-code} before the measurement was complete; if it ran out of memory, use "
+            "smaller --batch-sizes"
         )
-    return f"its process ended with code {code} before it was measured; what it printed stands above"
+    return f"its process ended with code {code} before the measurement was complete; see its output above"
 
 
 def _module_path() -> str:
-    """Where the other process finds this package, and all that this one finds."""
+    """Return the PYTHONPATH of the process: this package's folder, then that of this process."""
     own = str(Path(__file__).parents[3])
     return os.pathsep.join([own, *filter(None, [os.environ.get("PYTHONPATH")])])

@@ -1,4 +1,4 @@
-"""The images that a measurement runs on, and what it takes to make them ready."""
+"""Images of a measurement, and the speed of decoding and preprocessing them."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -17,10 +17,10 @@ from arena.taggers.preprocess import square
 
 
 def read_images(paths: Sequence[Path]) -> dict[Path, bytes]:
-    """The bytes of those files that can be decoded.
+    """Return the content of the files that can be decoded.
 
     Raises:
-        ArenaError: none can.
+        ArenaError: no file can be decoded.
     """
     contents, refused = {}, ""
     for path in paths:
@@ -31,17 +31,21 @@ def read_images(paths: Sequence[Path]) -> dict[Path, bytes]:
         except (UnreadableImageError, OSError) as error:
             refused = f"{path.name}: {error}"
     if not contents:
-        raise ArenaError(f"none of {len(paths)} images can be read; the last, {refused}")
+        raise ArenaError(f"none of {len(paths)} images can be read; the last one, {refused}")
     return contents
 
 
 def make_batch(squares: Sequence[RGB], size: int) -> Pixels:
-    """A batch of that size, the images taken again from the start where there are too few."""
+    """Return a batch of `size` images, uint8 (size, side, side, 3); images are repeated if there are too few."""
     return np.stack([squares[place % len(squares)] for place in range(size)])
 
 
 def measure_input(images: Mapping[Path, bytes], preprocess: Preprocess, seconds: float) -> Input:
-    """How many images a second are decoded, made square, and both at once in all threads; whole passes over all images."""
+    """Measure the speed of decoding, of preprocessing, and of both together in all threads.
+
+    Args:
+        seconds: shortest duration of each of the three; a pass over all images is always completed.
+    """
     decoded = [decode(content) for content in images.values()]
     threads = os.cpu_count() or 1
 

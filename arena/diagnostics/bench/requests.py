@@ -1,4 +1,4 @@
-"""Which models are measured, and on which images."""
+"""Requests of `arena bench`: the models and the images."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,14 +13,14 @@ from arena.diagnostics.bench.worker import Request
 from arena.taggers.files import weights
 
 IMAGES = 64
-"""Images that are measured on: enough to mix sizes and formats, few enough to keep decoded."""
+"""Largest number of images: enough for a mix of sizes and formats, few enough to keep them decoded in memory."""
 
 
 def pick_images(*, folder: Path | None, dataset: str, root: Path | None) -> tuple[Path, ...]:
-    """Up to `IMAGES` files, evenly spaced over a folder of images in order of name, or else over a dataset.
+    """Return up to `IMAGES` files, evenly spaced over a folder of images in the order of names, or over a dataset.
 
     Raises:
-        ArenaError: no such folder or dataset, or no image in it.
+        ArenaError: the folder or dataset does not exist or has no image.
     """
     listed = list(list_images(folder).values()) if folder else list(read_frozen(find_dataset(dataset, root)).paths)
     chosen = np.unique(np.linspace(0, len(listed) - 1, IMAGES).round().astype(int))
@@ -37,14 +37,16 @@ def requests_for(
     batch_sizes: tuple[int, ...] = (1, 8, 32),
     seconds: float = 5.0,
 ) -> list[Request]:
-    """A request a model; nothing is measured before every name is known and every file is there.
+    """Return one request per model, after all models have been found and their files fetched.
 
     Raises:
-        ArenaError: no such model, or its files are not to be had.
+        ArenaError: a model does not exist, has no network of its own, or its files are unavailable.
     """
     for card in find_models(models, root):
         if card.adapter in ("ensemble", "precomputed"):
-            raise ArenaError(f"model {card.name}: {card.adapter}, no network of its own; name those that it is made of")
+            raise ArenaError(
+                f"model {card.name}: adapter {card.adapter} has no network of its own; name the models it is made of"
+            )
         weights.fetch(card)
     paths = tuple(str(path) for path in images)
     own_root = None if root is None else str(root)

@@ -1,4 +1,4 @@
-"""What models cost, as a table: a row a figure, a column a model."""
+"""Costs of models as a table with one column per model."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from arena.diagnostics.bench.costs import Cost
 
 
 class CostTable(NamedTuple):
-    """A table of text, and what is to be said of it."""
+    """A table of text with notes."""
 
     header: tuple[str, ...]
     rows: list[tuple[str, ...]]
@@ -16,30 +16,30 @@ class CostTable(NamedTuple):
 
 
 def cost_table(costs: Sequence[Cost]) -> CostTable:
-    """What was found of each model; images a second with three digits."""
+    """Return the costs as a table; rates have three significant digits."""
     sizes = sorted({rate.batch_size for cost in costs for rate in cost.rates})
     rows = [
         ("input, px", *(str(cost.size) for cost in costs)),
         ("tags", *(f"{cost.tags:,}" for cost in costs)),
         ("parameters, M", *(_scaled(cost.parameters, 1e6) for cost in costs)),
-        ("operations, GFLOP an image", *(_operations(cost) for cost in costs)),
+        ("operations, GFLOP per image", *(_operations(cost) for cost in costs)),
         ("weights, MB", *(_scaled(cost.weight_bytes, 1e6) for cost in costs)),
-        ("library, s", *(f"{cost.import_s:.2f}" for cost in costs)),
+        ("import, s", *(f"{cost.import_s:.2f}" for cost in costs)),
         ("load, s", *(f"{cost.load_s:.2f}" for cost in costs)),
         ("latency, ms: median", *(rate(cost.latency.median_ms) for cost in costs)),
-        ("latency, ms: 95 %", *(rate(cost.latency.p95_ms) for cost in costs)),
+        ("latency, ms: 95th percentile", *(rate(cost.latency.p95_ms) for cost in costs)),
         *((f"network, images/s, batch {size}", *(_rate_at(cost, size) for cost in costs)) for size in sizes),
         ("peak memory, MB", *(_scaled(cost.peak_bytes, 1e6) for cost in costs)),
-        ("decode, images/s a thread", *(rate(cost.input.decode) for cost in costs)),
-        ("preprocess, images/s a thread", *(rate(cost.input.square) for cost in costs)),
+        ("decode, images/s per thread", *(rate(cost.input.decode) for cost in costs)),
+        ("preprocess, images/s per thread", *(rate(cost.input.square) for cost in costs)),
         ("both, images/s, all threads", *(rate(cost.input.together) for cost in costs)),
-        ("ran in", *(f"{cost.precision}, {cost.device}" for cost in costs)),
+        ("precision, device", *(f"{cost.precision}, {cost.device}" for cost in costs)),
     ]
     return CostTable(("", *(cost.model for cost in costs)), rows, _notes(costs))
 
 
 def markdown(costs: Sequence[Cost]) -> str:
-    """The same as a Markdown table, with its notes below."""
+    """Return the costs as a Markdown table with notes below."""
     table = cost_table(costs)
     lines = ["| " + " | ".join(map(escape_markdown, row)) + " |" for row in (table.header, *table.rows)]
     lines.insert(1, "| --- |" + " ---: |" * len(costs))
@@ -47,7 +47,7 @@ def markdown(costs: Sequence[Cost]) -> str:
 
 
 def _rate_at(cost: Cost, size: int) -> str:
-    """The rate at a batch size; a word where it did not fit."""
+    """Return the rate at a batch size; "no memory" if the batch did not fit."""
     for one in cost.rates:
         if one.batch_size == size:
             return "no memory" if one.images_per_second is None else rate(one.images_per_second)
@@ -59,12 +59,12 @@ def _scaled(value: float | None, unit: float) -> str:
 
 
 def _operations(cost: Cost) -> str:
-    """In milliards; a sign before it where some were not counted."""
+    """Format operations in units of 10^9, with ">" in front if some operators were not counted."""
     return (">" if cost.not_counted and cost.operations is not None else "") + _scaled(cost.operations, 1e9)
 
 
 def _notes(costs: Sequence[Cost]) -> list[str]:
-    """How it was measured, and what is missing."""
+    """Return notes on how the costs were measured and what is missing."""
     if not costs:
         return []
     one = costs[0].input
@@ -73,8 +73,8 @@ def _notes(costs: Sequence[Cost]) -> list[str]:
     unverified = [cost.model for cost in costs if cost.verified is False]
     pictures = f"{one.images} images of {one.median_pixels / 1e6:.2g} megapixels (median), {one.threads} cores"
     return [
-        f"{'; '.join(names)}; {pictures}; each model in a process of its own, peak memory of the {' or '.join(kinds)}",
-        "operations: matrix products, convolutions and attention, a multiplication and an addition being two",
+        f"{'; '.join(names)}; {pictures}; each model in its own process, peak memory of the {' or '.join(kinds)}",
+        "operations: matrix products, convolutions and attention; a multiplication and an addition are two operations",
         *(
             f"{cost.model}: operations without those of {', '.join(cost.not_counted)}"
             for cost in costs
@@ -85,5 +85,9 @@ def _notes(costs: Sequence[Cost]) -> list[str]:
             if unverified
             else []
         ),
-        *(f"{cost.model}: too few batches for a 95 % latency" for cost in costs if cost.latency.p95_ms is None),
+        *(
+            f"{cost.model}: too few batches for a 95th percentile of latency"
+            for cost in costs
+            if cost.latency.p95_ms is None
+        ),
     ]

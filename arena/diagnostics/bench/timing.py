@@ -1,4 +1,4 @@
-"""Timing something again and again."""
+"""Repeated timing of a call."""
 
 import time
 from collections.abc import Callable
@@ -10,17 +10,17 @@ from arena.diagnostics.bench.costs import LEAST_FOR_P95, Latency
 
 
 class Timings(NamedTuple):
-    """Seconds of each call."""
+    """Durations of the calls in seconds."""
 
     seconds: list[float]
 
     @property
     def mean(self) -> float:
-        """Seconds a call: all of the time over all of the calls."""
+        """Mean seconds per call."""
         return sum(self.seconds) / len(self.seconds)
 
     def latency(self) -> Latency:
-        """Median and 95th percentile, the latter where there are calls enough.
+        """Return the median, and the 95th percentile if there are at least `LEAST_FOR_P95` calls.
 
         >>> Timings([0.002, 0.001, 0.009]).latency()
         Latency(median_ms=2.0, p95_ms=None, batches=3)
@@ -31,7 +31,7 @@ class Timings(NamedTuple):
 
 
 def time_calls(call: Callable[[], object], *, seconds: float, warm_up: bool = True) -> Timings:
-    """Call until the time is up, once at least, after a call that is not timed."""
+    """Time repeated calls until `seconds` have passed, at least one; with `warm_up`, after one untimed call."""
     if warm_up:
         call()
     timings: list[float] = []

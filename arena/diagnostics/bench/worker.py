@@ -1,7 +1,7 @@
-"""Measure one model, in the process that this module is run in.
+"""Worker process of `arena bench`: measures one model.
 
-`python -m arena.diagnostics.bench.worker` reads a `Request` as JSON from standard input and writes lines of JSON to standard
-output: notes on the way, and at the end what was found, or why not. `own_process` is who starts it.
+`python -m arena.diagnostics.bench.worker` reads a `Request` as JSON from standard input. It writes lines of JSON to standard
+output: notes on the progress, then the cost or an error. `own_process` starts it.
 """
 
 import json
@@ -20,13 +20,13 @@ from arena.diagnostics.bench.costs import Cost, Latency, Rate, to_json
 
 @dataclass(frozen=True)
 class Request:
-    """What is to be measured.
+    """A request to measure one model.
 
     Attributes:
         model: a card's name, or NAME=PATH.
-        images: files to measure on.
-        batch_sizes: rising.
-        seconds: how long each figure is measured, and at least for one batch or pass.
+        images: paths of the images.
+        batch_sizes: in ascending order.
+        seconds: shortest duration of each measurement; at least one batch or pass is measured.
         root: folder with further models, or None.
     """
 
@@ -40,10 +40,15 @@ class Request:
 
 
 def measure(request: Request, note: Callable[[str], None] = lambda text: None) -> Cost:
-    """Load a model and measure what it costs: memory and speed first, then what would disturb them.
+    """Load a model and measure its cost.
+
+    Memory and speed of the network come first, because the other measurements would affect them.
+
+    Args:
+        note: called with a word on each step.
 
     Raises:
-        ArenaError: as `arena.taggers.load`, or none of the images can be read.
+        ArenaError: as `arena.taggers.load`, or no image can be read.
     """
     from arena import taggers
     from arena.base.provenance import device_name
@@ -93,7 +98,7 @@ def _measure_network(
     peak: Callable[[], int | None],
     note: Callable[[str], None],
 ) -> tuple[Sequence[Rate], Latency]:
-    """The speed at each batch size, from small to large; where one does not fit into the memory, larger ones do not either."""
+    """Measure the speed at each batch size in ascending order; stop at the first that does not fit into memory."""
     from arena.diagnostics.bench.timing import time_calls
 
     rates = []
@@ -102,7 +107,7 @@ def _measure_network(
         note(f"batches of {size}")
         try:
             timings = alone if size == 1 else time_calls(batch_of(size), seconds=request.seconds)
-        except Exception as error:  # what a library raises when its memory is full has no common base
+        except Exception as error:  # out-of-memory errors of the libraries have no common base class
             if not _out_of_memory(error):
                 raise
             rates += [Rate(larger, None, 0, peak()) for larger in request.batch_sizes if larger >= size]
@@ -112,7 +117,7 @@ def _measure_network(
 
 
 def _import_adapter(adapter: str) -> None:
-    """Import an adapter's module where it is one of ours; a plugin's is imported when it is loaded."""
+    """Import the module of a built-in adapter; a plugin is imported when the model is loaded."""
     from arena.cards import ADAPTERS
     from arena.taggers.adapters import adapter_module
 
@@ -127,40 +132,39 @@ def _seconds(call: Callable[[], object]) -> float:
 
 
 def _out_of_memory(error: Exception) -> bool:
-    """Whether a library says that its memory is full: torch by a class of its own, onnxruntime in words."""
-    said = str(error).lower()
+    """Return whether an error means out of memory: a MemoryError, or a message of torch or onnxruntime."""
+    message = str(error).lower()
     return isinstance(error, MemoryError) or any(
-        words in said for words in ("out of memory", "failed to allocate memory", "can't allocate memory", "bad_alloc")
+        words in message
+        for words in ("out of memory", "failed to allocate memory", "can't allocate memory", "bad_alloc")
     )
 
 
 def main() -> None:
-    """Answer one request."""
-    signal.signal(
-        signal.SIGINT, signal.SIG_DFL
-    )  # Ctrl-C ends it without a word; who started it says what there is to say
-    answers = _claim_standard_output()
+    """Read one request from standard input and write its result."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it silently; the parent process prints the message
+    output = _claim_standard_output()
 
-    def tell(kind: str, content: object) -> None:
-        print(json.dumps({kind: content}), file=answers, flush=True)
+    def send(kind: str, content: object) -> None:
+        print(json.dumps({kind: content}), file=output, flush=True)
 
     request = json.loads(sys.stdin.read())
     wanted = Request(**{**request, "images": tuple(request["images"]), "batch_sizes": tuple(request["batch_sizes"])})
     try:
-        tell("cost", to_json(measure(wanted, lambda text: tell("note", text))))
+        send("cost", to_json(measure(wanted, lambda text: send("note", text))))
     except ArenaError as error:
-        tell("error", str(error))
+        send("error", str(error))
 
 
 def _claim_standard_output() -> TextIO:
-    """A stream to where standard output went; what a library prints goes to standard error from now on."""
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    """Return a stream to the original standard output, and redirect what libraries print to standard error."""
+    output = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    return answers
+    return output
 
 
 def as_json(request: Request) -> str:
-    """A request as `main` reads it."""
+    """Return a request as the JSON that `main` reads."""
     return json.dumps(asdict(request))
 
 

@@ -1,4 +1,4 @@
-"""Causes that scores alone can show: a sigmoid too many, and a tag list that is out of step with its columns."""
+"""Search for causes that scores alone reveal: one sigmoid too many, and tag names assigned to the wrong columns."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,34 +12,34 @@ from arena.diagnostics.parity.pairs import Floats, Integers, Pair
 from arena.diagnostics.parity.verdict import Finding
 
 LOOKED_AT = 256
-"""Images by which causes are searched: enough to tell 10,000 columns apart, and quick."""
+"""Number of images for the search: enough to distinguish 10,000 columns, and fast."""
 
 LEAST_IMAGES = 12
-"""With fewer images, columns of other tags come near by chance."""
+"""Smallest number of images; with fewer, columns of different tags are similar by chance."""
 
 HALVED = 0.5
-"""A change of B that brings the mean difference below this part of what it was is worth a word, if not the whole cause."""
+"""A change of B is reported if it reduces the mean difference below this share of its value before."""
 
 AGREEING = 0.9
-"""The part of the tags that must agree, each in its new column, before their list is blamed."""
+"""Smallest share of tags that must agree in their new columns before the tag list is reported as the cause."""
 
 SHIFTED = 0.8
-"""The part of the moved tags that must have moved by the same number of columns before it is called a shift."""
+"""Smallest share of the moved tags that must have moved by the same number of columns to be called a shift."""
 
 DEEP = 25.0
-"""Where logits are cut off to tell columns of rare tags apart: float32 holds small probabilities well."""
+"""Limit of logits when columns are compared: high enough to distinguish rare tags, whose probabilities are small."""
 
 Transform = Callable[[Floats], Floats]
 
 
 class Search(NamedTuple):
-    """Where the search for the cause stands.
+    """State of the search for the cause.
 
     Attributes:
-        before: the largest difference at first.
-        after, mean: what remains of it, and of the mean one.
-        cause, says: one a change of B so far.
-        transform: what was done to B's scores.
+        before: largest absolute difference without any change.
+        after, mean: largest and mean absolute difference with the changes found so far.
+        cause, says: key and description of each change of B so far.
+        transform: the change of B's scores.
     """
 
     before: float
@@ -50,7 +50,7 @@ class Search(NamedTuple):
     transform: Transform = lambda values: values
 
     def finding(self, images: int, tolerance: float) -> Finding | None:
-        """What was found, or None."""
+        """Return the changes found so far; None without any."""
         if not self.says:
             return None
         what = "+".join(self.cause), " and ".join(self.says)
@@ -58,33 +58,33 @@ class Search(NamedTuple):
 
 
 def search_scores(pair: Pair, tolerance: float) -> Search:
-    """Look for a sigmoid too many, then for shifted tags, on the first `LOOKED_AT` common images."""
+    """Search for one sigmoid too many, then for shifted tags, on the first `LOOKED_AT` common images."""
     a, b = pair.values(rows=slice(0, LOOKED_AT))
     return _search_columns(pair, a, _search_sigmoid(a, b), tolerance)
 
 
 class Distance(NamedTuple):
-    """Of two blocks of scores, absolute."""
+    """Absolute difference of two blocks of scores."""
 
     largest: float
     mean: float
 
 
 def distances(a: Floats, b: Floats) -> Distance:
-    """The largest and the mean absolute difference."""
+    """Return the largest and the mean absolute difference."""
     difference = np.abs(a.astype(np.float64) - b)
     return Distance(float(difference.max()), float(difference.mean()))
 
 
 def _search_sigmoid(a: Floats, b: Floats) -> Search:
-    """Whether B comes nearer with one sigmoid less, or one more."""
+    """Try one sigmoid less and one more on B; keep the better if it reduces the mean difference enough."""
     before, mean = distances(a, b)
     start = Search(before, before, mean)
     tried = [
         start._replace(after=largest, mean=apart, cause=("sigmoid",), says=(says,), transform=transform)
         for says, transform in (
-            ("one sigmoid is taken off its scores: they have been through two", _one_less),
-            ("its scores go through one more sigmoid: A's have been through two", _one_more),
+            ("one sigmoid is removed from its scores, which have been through two", _one_less),
+            ("its scores go through another sigmoid, as A's have been through two", _one_more),
         )
         for largest, apart in [distances(a, transform(b))]
     ]
@@ -93,7 +93,7 @@ def _search_sigmoid(a: Floats, b: Floats) -> Search:
 
 
 def _one_less(values: Floats) -> Floats:
-    """What a sigmoid made of values in [0, 1]; those that it cannot have made become 0 or 1."""
+    """Invert a sigmoid of values in [0, 1]; values that it cannot have produced become 0 or 1."""
     return np.clip(logits(values), 0, 1).astype(np.float32)
 
 
@@ -102,7 +102,7 @@ def _one_more(values: Floats) -> Floats:
 
 
 def _search_columns(pair: Pair, a: Floats, so_far: Search, tolerance: float) -> Search:
-    """Whether B's columns belong to other tags than its list says."""
+    """Test whether B's columns belong to other tags than its list says."""
     if len(a) < LEAST_IMAGES or so_far.after <= tolerance:
         return so_far
     images = slice(0, LOOKED_AT)
@@ -120,7 +120,7 @@ def _search_columns(pair: Pair, a: Floats, so_far: Search, tolerance: float) -> 
 
 
 def nearest_columns(a: Floats, b: Floats) -> Integers:
-    """For each column of `a` the column of `b` that is nearest in logits, by squared distance; the first of equal ones.
+    """Return for each column of `a` the nearest column of `b`, by squared distance of logits; ties take the first.
 
     Returns: int64 (columns of a,).
 
@@ -135,14 +135,14 @@ def nearest_columns(a: Floats, b: Floats) -> Integers:
 
 
 def _how_moved(pair: Pair, found: NDArray[np.int64]) -> str:
-    """The shift that explains most, and from which tag on; or that the order is another."""
+    """Describe the most common shift and the first tag that it moves; or a new order."""
     steps = found - pair.columns_b
     moved = np.flatnonzero(steps)
     offsets, counts = np.unique(steps[moved], return_counts=True)
     offset = int(offsets[counts.argmax()])
     if counts.max() < SHIFTED * len(moved):
         name = pair.tags[int(moved[0])]
-        return f"its tag list is put in another order ({len(moved):,} of {len(pair.tags):,} tags, the first {name!r})"
+        return f"its tag list is reordered ({len(moved):,} of {len(pair.tags):,} tags move, first {name!r})"
     rows = np.where(steps == offset, pair.columns_b, len(pair.b.scores.tags))
     first = int(rows.argmin())
-    return f"its tag list is shifted by {offset:+d} from {pair.tags[first]!r} (row {int(rows[first])}) on"
+    return f"its tag list is shifted by {offset:+d}, starting at {pair.tags[first]!r} (row {int(rows[first])})"

@@ -1,4 +1,4 @@
-"""How far apart the scores of two sides are: differences, rank agreement, and decisions that flip."""
+"""Differences between the scores of two models: absolute differences, rank agreement, and flipped decisions."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from arena.diagnostics.parity.pairs import Pair, Values
 from arena.metrics.ranks import spearman
 
 BLOCK_BYTES = 32 << 20
-"""Bytes of a side's scores that are looked at together; ranking takes about ten times as much."""
+"""Size of a block of one model's scores; ranking needs about ten times as much memory."""
 
 LOGIT_LIMIT = 10.0
-"""Logits are cut off here (a probability of 0.99995): beyond it a float32 probability does not tell two logits apart."""
+"""Limit of logits (a probability of 0.99995); beyond it, float32 probabilities cannot distinguish logits."""
 
 NAMED = 5
-"""Images and tags that are named: those that differ most."""
+"""Number of images and of tags that are listed as differing most."""
 
 Doubles = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -24,7 +24,7 @@ Integers = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Place:
-    """One score of both sides."""
+    """The scores of both models for one image and tag."""
 
     image_id: str
     tag: str
@@ -34,11 +34,11 @@ class Place:
 
 @dataclass(frozen=True)
 class Differing:
-    """An image or a tag, and how far apart its scores are.
+    """The differences of one image or one tag.
 
     Attributes:
-        largest, mean: of the absolute difference.
-        flips: decisions that differ, each side at its own threshold.
+        largest, mean: absolute difference of scores.
+        flips: number of decisions that differ, each model at its own thresholds.
     """
 
     name: str
@@ -49,12 +49,12 @@ class Differing:
 
 @dataclass(frozen=True)
 class RankAgreement:
-    """Spearman's correlation over images, or over tags; None where it is undefined for all.
+    """Spearman's rank correlation, one value per image or per tag; None if it is undefined for all.
 
     Attributes:
-        mean, least: over those where it is defined.
-        least_of: which one has the least.
-        undefined: how many have constant scores on either side.
+        mean, least: mean and lowest of the defined values.
+        least_of: name of the image or tag with the lowest value.
+        undefined: number of images or tags for which either model's scores are constant.
     """
 
     mean: float | None
@@ -65,11 +65,12 @@ class RankAgreement:
 
 @dataclass(frozen=True)
 class Flips:
-    """Decisions that differ.
+    """Number of decisions that differ between the models.
 
     Attributes:
-        flipped: how many of all images x tags.
-        positives: decisions that either side makes positive: what the share is of, for most decisions are negative.
+        flipped: decisions that differ.
+        positives: decisions that are positive for either model; the denominator of `share`, as most decisions are negative.
+        decisions: images times tags.
     """
 
     flipped: int
@@ -78,23 +79,26 @@ class Flips:
 
     @property
     def share(self) -> float:
-        """Flipped of the positive ones; 0 where neither side predicts anything."""
+        """`flipped` over `positives`; 0 if neither model predicts any tag."""
         return self.flipped / self.positives if self.positives else 0.0
 
 
 @dataclass(frozen=True)
 class Parity:
-    """What sets the scores of A and B apart, over all common images and tags.
+    """Differences between the scores of models A and B, over all common images and tags.
 
     Attributes:
-        images, tags: common ones.
-        largest, mean: of the absolute difference of scores; `at` is where the largest is.
-        logit_largest, logit_mean: the same of logits, cut off at `LOGIT_LIMIT` on both ends.
-        ranks_by_image: agreement of the order of tags in an image; `ranks_by_tag`: of the images of a tag.
-        flips: each side at its own thresholds; `flips_at_a`, `flips_at_b`: both at those of one.
-        same_thresholds: whether the two sides' thresholds are equal on all common tags.
-        same_columns: whether common tags stand in the same columns.
-        only_a, only_b: tags that the other side has not; `images_only_a`, `images_only_b`: how many images.
+        a, b: names of the models.
+        images, tags: number of common images and tags.
+        largest, mean: absolute difference of scores; `at` is the place of the largest.
+        logit_largest, logit_mean: the same for logits, limited to ±`LOGIT_LIMIT`.
+        ranks_by_image: correlation over the tags of each image; `ranks_by_tag`: over the images of each tag.
+        flips: each model at its own thresholds; `flips_at_a`, `flips_at_b`: both at the thresholds of one.
+        same_thresholds: whether the thresholds of both are equal on all common tags.
+        same_columns: whether common tags have the same columns in both.
+        worst_images, worst_tags: the `NAMED` that differ most.
+        only_a, only_b: tags that the other model lacks.
+        images_only_a, images_only_b: number of images that the other model has no scores of.
     """
 
     a: str
@@ -125,7 +129,7 @@ def measure(pair: Pair, advance: Callable[[int], None] = lambda tags: None) -> P
     """Compare every common score, in blocks of columns and then of rows.
 
     Args:
-        advance: called with the number of tags just finished, `2 * tags` in all.
+        advance: called with the number of tags just finished; the total is `2 * tags`.
     """
     sums = _Sums(pair)
     for columns in _slices(len(pair.tags), len(pair.image_ids)):
@@ -151,7 +155,7 @@ def measure(pair: Pair, advance: Callable[[int], None] = lambda tags: None) -> P
 
 
 def logits(probabilities: NDArray[np.floating], limit: float = LOGIT_LIMIT) -> Doubles:
-    """Logits of probabilities, cut off at both ends.
+    """Return the logits of probabilities, limited to ±`limit`.
 
     >>> logits(np.array([0.0, 0.5, 1.0])).round(6).tolist()
     [-10.0, 0.0, 10.0]
@@ -163,7 +167,7 @@ def logits(probabilities: NDArray[np.floating], limit: float = LOGIT_LIMIT) -> D
 
 
 class _Axis:
-    """Running differences of every image, or every tag."""
+    """Accumulated differences of each image, or each tag."""
 
     def __init__(self, length: int) -> None:
         self.largest = np.zeros(length)
@@ -171,7 +175,7 @@ class _Axis:
         self.flips = np.zeros(length, np.int64)
 
     def worst(self, names: tuple[str, ...], others: int) -> tuple[Differing, ...]:
-        """Those that differ most, by largest difference, then by mean, then in order."""
+        """Return those that differ most: by largest difference, then by mean, then in order."""
         order = np.lexsort((-self.total, -self.largest))[:NAMED]
         return tuple(
             Differing(names[i], float(self.largest[i]), float(self.total[i]) / others, int(self.flips[i]))
@@ -181,7 +185,7 @@ class _Axis:
 
 
 class _Sums:
-    """What a pass over blocks of columns gathers."""
+    """Accumulates differences over blocks of columns."""
 
     def __init__(self, pair: Pair) -> None:
         self.pair = pair
@@ -193,7 +197,7 @@ class _Sums:
         self._at_difference = -1.0
 
     def add(self, columns: slice, values: Values) -> None:
-        """Take in the scores of some tags."""
+        """Add the scores of some tags."""
         difference = np.abs(values.a.astype(np.float64) - values.b)
         self._locate(columns, values, difference)
         own_a, own_b = self.pair.thresholds_a[columns], self.pair.thresholds_b[columns]
@@ -232,6 +236,6 @@ def _agreement(ranks: Doubles, names: tuple[str, ...]) -> RankAgreement:
 
 
 def _slices(length: int, other: int) -> Iterator[slice]:
-    """Consecutive parts of an axis whose blocks have about `BLOCK_BYTES`."""
+    """Yield consecutive slices of an axis, such that a block has about `BLOCK_BYTES`."""
     step = max(1, BLOCK_BYTES // max(1, 4 * other))
     yield from (slice(start, min(start + step, length)) for start in range(0, length, step))

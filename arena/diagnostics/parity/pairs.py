@@ -21,14 +21,14 @@ ALL = slice(None)
 
 @dataclass(frozen=True)
 class ScoredModel:
-    """One of the two models that are compared, with its scores.
+    """One of the two compared models, with its scores.
 
     Attributes:
-        name: as it is shown.
+        name: display name.
         thresholds: its own; 0.5 where it has none.
-        missing_sigmoid: whether what it gave were logits, which have been through a sigmoid since.
-        borrowed: whether its thresholds are not known, so that the other model's are used.
-        ran: in which precision, where that is known.
+        missing_sigmoid: the model gave logits; a sigmoid was applied to them.
+        borrowed: its own thresholds are unknown, so the other model's are used.
+        ran: precision of the run; empty if unknown.
     """
 
     name: str
@@ -48,15 +48,15 @@ class Values(NamedTuple):
 
 @dataclass(frozen=True)
 class Pair:
-    """Two models on the images and tags that both have; the scores stay where they are until a block is read.
+    """Two models on their common images and tags; scores are read in blocks on demand.
 
     Attributes:
-        image_ids: common, in the order of A's rows.
-        tags: common, by A's names, in the order of A's columns.
-        columns_a, columns_b: int64 (tags,), where they are.
-        rows_a, rows_b: int64 (rows of that model,), the place of each row among the common images, or -1.
+        image_ids: common images, in the order of A's rows.
+        tags: common tags by A's names, in the order of A's columns.
+        columns_a, columns_b: int64 (tags,), the column of each common tag.
+        rows_a, rows_b: int64 (rows of the model,), the index of each row in `image_ids`, or -1.
         thresholds_a, thresholds_b: float32 (tags,).
-        only_a, only_b: tags that the other model does not have, each in the order of its list.
+        only_a, only_b: tags that the other model lacks, in the order of the tag list.
     """
 
     a: ScoredModel
@@ -73,7 +73,7 @@ class Pair:
     only_b: tuple[str, ...]
 
     def values(self, rows: slice = ALL, columns: slice = ALL) -> Values:
-        """The scores of some common images and tags."""
+        """Return the scores of some common images and tags."""
         return Values(
             _read(self.a, self.rows_a, rows, self.columns_a[columns], len(self.image_ids)),
             _read(self.b, self.rows_b, rows, self.columns_b[columns], len(self.image_ids)),
@@ -81,10 +81,10 @@ class Pair:
 
 
 def pair_up(a: ScoredModel, b: ScoredModel, relations: TagRelations = TagRelations()) -> Pair:
-    """Match images by identifier and tags by name, or by alias where the relations know some.
+    """Match images by identifier, and tags by name or alias.
 
     Raises:
-        IncomparableError: no image or no tag is common.
+        IncomparableError: no common image or no common tag.
     """
     image_ids = _common_images(a, b)
     matched = project(b.scores.tags, a.scores.tags, relations)
@@ -109,7 +109,7 @@ def pair_up(a: ScoredModel, b: ScoredModel, relations: TagRelations = TagRelatio
 
 
 def thresholds_of(thresholds: Thresholds, tags: TagSpace) -> Floats:
-    """The threshold of every tag: its own where it has one, else its category's, else the default; float32 (tags,)."""
+    """Return the threshold of each tag, float32 (tags,): its own, else its category's, else the default."""
     default = DEFAULT_THRESHOLD if thresholds.default is None else thresholds.default
     categories = [tags.category(column) for column in range(len(tags))]
     return per_tag(tags.names, categories, default=default, by_category=thresholds.categories, by_tag=thresholds.tags)
@@ -125,16 +125,16 @@ def _common_images(a: ScoredModel, b: ScoredModel) -> tuple[str, ...]:
     return common
 
 
-def _first(side: ScoredModel) -> str:
-    return f"{side.scores.image_ids[0]!r} ..." if side.scores.image_ids else "none at all"
+def _first(model: ScoredModel) -> str:
+    return f"{model.scores.image_ids[0]!r} ..." if model.scores.image_ids else "no images"
 
 
-def _places(side: ScoredModel, image_ids: Sequence[str]) -> Integers:
+def _places(model: ScoredModel, image_ids: Sequence[str]) -> Integers:
     place = {image_id: row for row, image_id in enumerate(image_ids)}
-    return np.array([place.get(image_id, -1) for image_id in side.scores.image_ids], np.int64)
+    return np.array([place.get(image_id, -1) for image_id in model.scores.image_ids], np.int64)
 
 
-def _read(side: ScoredModel, places: Integers, rows: slice, columns: Integers, images: int) -> Floats:
+def _read(model: ScoredModel, places: Integers, rows: slice, columns: Integers, images: int) -> Floats:
     start, stop, _ = rows.indices(images)
     place: NDArray[Any] = np.where((places >= start) & (places < stop), places - start, -1)
-    return side.scores.values.columns(columns, place).astype(np.float32, copy=False)
+    return model.scores.values.columns(columns, place).astype(np.float32, copy=False)

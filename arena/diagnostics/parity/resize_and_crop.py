@@ -1,4 +1,4 @@
-"""A preprocessing that references use and no card tells: the shorter side is resized, and the middle cut out."""
+"""Resize and centre crop: a preprocessing that reference implementations use and cards cannot describe."""
 
 from dataclasses import asdict, dataclass
 
@@ -13,25 +13,25 @@ from arena.taggers.preprocess.resize import resize
 
 @dataclass(frozen=True)
 class Covering(Preprocess):
-    """The picture covers the square and more; what is said of padding does not matter.
+    """Resize the shorter side, then crop the centre; the padding settings are ignored.
 
     Attributes:
-        shorter: what the shorter side is resized to, pixels; at least `size`.
+        shorter: length of the shorter side after resizing, pixels; at least `size`.
     """
 
     shorter: int = 0
 
 
 def covering(preprocess: Preprocess, shorter: int) -> Covering:
-    """The same filter and colours, the picture laid over the square."""
+    """Return a resize and centre crop with the same filter and colours."""
     return Covering(**(asdict(preprocess) | {"shorter": shorter}))
 
 
 def square_of(pixels: RGB, preprocess: Preprocess) -> RGB:
-    """A picture as a tagger wants it, or as a covering one does: uint8 (size, size, 3).
+    """Return the network's input for an image, uint8 (size, size, 3); also for a `Covering` preprocessing.
 
     Raises:
-        UnreadableImageError: the longer side is too long, or becomes so.
+        UnreadableImageError: the longer side is, or would become, longer than `MAX_SIDE`.
 
     Source: torchvision's `Resize(shorter)` and `CenterCrop(size)`, which timm's evaluation follows.
     """

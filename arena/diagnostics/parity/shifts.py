@@ -1,4 +1,4 @@
-"""A tag list that is out of step with its columns, told from how scores go together: it holds for retrained weights too."""
+"""Search for a tag list that is shifted against its columns, by correlation; this works for retrained weights too."""
 
 from typing import NamedTuple
 
@@ -8,27 +8,29 @@ from arena.diagnostics.parity.measure import Doubles, logits
 from arena.diagnostics.parity.pairs import Floats, Pair
 
 FARTHEST = 5
-"""Columns by which a list is thought to be shifted at most."""
+"""Largest shift that is tested, in columns."""
 
 LEAST_GAIN = 0.2
-"""By how much the mean correlation of the moved tags must rise before a shift is named; that of chance is far below it."""
+"""Smallest gain of the mean correlation of the moved tags that is reported; gains by chance are far smaller."""
 
 LEAST_TAGS = 8
-"""Tags that must have moved together: a few neighbours may go together by their meaning."""
+"""Smallest number of moved tags; a few neighbouring tags may correlate because of their meaning."""
 
 LEAST_AGREEING = 0.8
-"""The part of the moved tags that must go better with their neighbour's column than with their own."""
+"""Smallest share of the moved tags that must correlate better with the shifted column than with their own."""
 
 DEEP = 25.0
-"""Where logits are cut off, to tell columns of rare tags apart."""
+"""Limit of logits; high enough to distinguish the columns of rare tags."""
 
 
 class Shift(NamedTuple):
-    """A tag list shifted by some columns from a tag on.
+    """A shift of a tag list against its columns.
 
     Attributes:
-        columns: to where the scores of each tag are in fact; positive is further right.
-        before, after: mean correlation of the moved tags with the baseline's, as they stand and moved back.
+        columns: where the scores of a moved tag really are, relative to its column; positive is to the right.
+        first: first moved tag.
+        tags: number of moved tags.
+        before, after: mean correlation of the moved tags with A's, in their columns and in the shifted ones.
     """
 
     columns: int
@@ -39,10 +41,10 @@ class Shift(NamedTuple):
 
 
 def find_shift(pair: Pair, images: int = 1024) -> Shift | None:
-    """The shift of B's list against its columns that explains most, if any does.
+    """Return the shift of B's tag list with the largest total gain in correlation; None if there is none.
 
     Args:
-        images: how many of the common images are looked at.
+        images: largest number of common images to use.
     """
     a, b = pair.values(rows=slice(0, images))
     order = np.argsort(pair.columns_b)
@@ -59,7 +61,7 @@ def _steps(tags: int) -> list[int]:
 
 
 def _shift(theirs: Doubles, ours: Doubles, own: Doubles, step: int, tags: list[str]) -> Shift | None:
-    """One step: from which tag on it explains most, and whether that is enough."""
+    """Return the shift by one step, starting at the tag with the largest gain; None if it fails a limit."""
     places = np.arange(max(0, -step), min(len(tags), len(tags) - step))
     moved = (theirs[:, places] * ours[:, places + step]).mean(axis=0)
     gain = moved - own[places]
@@ -73,7 +75,7 @@ def _shift(theirs: Doubles, ours: Doubles, own: Doubles, step: int, tags: list[s
 
 
 def _standard(scores: Floats) -> Doubles:
-    """Logits of each column with mean 0 and deviation 1; a constant column becomes 0."""
+    """Return the logits of each column, scaled to mean 0 and standard deviation 1; a constant column becomes 0."""
     values = logits(scores, DEEP)
     values -= values.mean(axis=0)
     deviation = values.std(axis=0)

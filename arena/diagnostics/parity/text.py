@@ -1,4 +1,4 @@
-"""A report as lines, as Markdown, and as plain values for JSON."""
+"""A parity report as lines of text, as Markdown and as JSON."""
 
 import json
 from collections.abc import Sequence
@@ -14,25 +14,25 @@ SCHEMA = 1
 
 
 class Line(NamedTuple):
-    """A figure with its name."""
+    """A value with its label."""
 
     what: str
     seen: str
 
 
 def headline(report: Report) -> str:
-    """The verdict in one line.
+    """Return the verdict and its reason in one line.
 
-    With its reason, as in `same: the largest difference, 3e-06, is within 0.0001; 0 of 512 positive decisions flip`.
+    Example: `same: the largest difference, 3e-06, is within 0.0001; 0 of 512 positive decisions flip`.
     """
     return one_line(f"{report.verdict.word}: {report.verdict.reason}")
 
 
 def cause(report: Report) -> list[str]:
-    """What was found about the cause, a sentence each; nothing where nothing was looked for."""
+    """Return sentences on the cause of the difference; none if the scores are within the tolerance."""
     parity, finding = report.parity, report.finding
     if finding is not None:
-        verb = "agrees" if finding.agrees else "comes nearer"
+        verb = "agrees" if finding.agrees else "differs less"
         on = plural(finding.images, "image", "images")
         distance = (
             f"to {_small(finding.after)}"
@@ -45,18 +45,18 @@ def cause(report: Report) -> list[str]:
     tried = (
         f" and changes of its preprocessing on {plural(report.tried_on, 'image', 'images')}" if report.tried_on else ""
     )
-    return [f"no cause was found: another sigmoid, another order of tags{tried} explain nothing"]
+    return [f"no cause found: tried one sigmoid more or less, a different order of tags{tried}"]
 
 
 def figures(parity: Parity) -> list[Line]:
-    """The figures of a comparison, in the order in which they are read."""
+    """Return the values of a comparison, in the order of display."""
     at = parity.at
     place = f" ({clipped(at.tag, 24)}, image {clipped(at.image_id, 24)})" if parity.largest else ""
     rows = [
         Line("images, tags", f"{parity.images:,} x {parity.tags:,} in common"),
         Line("largest difference", f"{_small(parity.largest)}{place}"),
         Line("mean difference", _small(parity.mean)),
-        Line("of logits", f"largest {_small(parity.logit_largest)}, mean {_small(parity.logit_mean)}"),
+        Line("difference of logits", f"largest {_small(parity.logit_largest)}, mean {_small(parity.logit_mean)}"),
         Line("Spearman, by image", _ranks(parity.ranks_by_image)),
         Line("Spearman, by tag", _ranks(parity.ranks_by_tag)),
         Line("decisions that flip", _flips(parity.flips)),
@@ -72,11 +72,11 @@ def figures(parity: Parity) -> list[Line]:
 
 
 def markdown(report: Report) -> str:
-    """The report as a Markdown page."""
+    """Return the report as a Markdown page."""
     parity = report.parity
     lines = [f"# {_cell(parity.a)} and {_cell(parity.b)}", "", f"**{_cell(headline(report))}**", ""]
     lines += [line for sentence in cause(report) for line in (f"{_cell(sentence)}.", "")]
-    lines += _table(("figure", "value"), [(line.what.strip(), line.seen) for line in figures(parity)])
+    lines += _table(("measure", "value"), [(line.what.strip(), line.seen) for line in figures(parity)])
     for title, worst in (("Tags", parity.worst_tags), ("Images", parity.worst_images)):
         if worst:
             lines += ["", f"## {title} that differ most", ""]
@@ -87,12 +87,12 @@ def markdown(report: Report) -> str:
 
 
 def differing(one: Differing) -> tuple[str, str, str, str]:
-    """A row of the tables of what differs most."""
+    """Return a row of the table of tags or images that differ most."""
     return one_line(clipped(one.name, 40)), _small(one.largest), _small(one.mean), f"{one.flips:,}"
 
 
 def as_json(report: Report) -> str:
-    """Everything, for other programs; undefined is null."""
+    """Return the whole report as JSON for other programs; undefined values are null."""
     content: dict[str, Any] = {"schema": SCHEMA, **asdict(report)}
     for name in ("flips", "flips_at_a", "flips_at_b"):
         content["parity"][name]["share"] = getattr(report.parity, name).share
@@ -100,7 +100,7 @@ def as_json(report: Report) -> str:
 
 
 def _small(value: float) -> str:
-    """A difference with two significant digits.
+    """Format a difference with two significant digits.
 
     >>> _small(0.0), _small(2.861e-06), _small(0.31)
     ('0', '2.9e-06', '0.31')
@@ -110,10 +110,10 @@ def _small(value: float) -> str:
 
 def _ranks(ranks: RankAgreement) -> str:
     if ranks.mean is None:
-        return f"{UNDEFINED} (every one is constant)"
+        return f"{UNDEFINED} (all are constant)"
     undefined = f"; {ranks.undefined:,} undefined" if ranks.undefined else ""
     least = "" if ranks.least == 1 else f" ({clipped(ranks.least_of, 30)})"
-    return f"mean {figure(ranks.mean)}, least {figure(ranks.least)}{least}{undefined}"
+    return f"mean {figure(ranks.mean)}, lowest {figure(ranks.least)}{least}{undefined}"
 
 
 def _flips(flips: Flips) -> str:
@@ -127,7 +127,7 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _cell(text: str) -> str:
-    """Text that Markdown shows as it is."""
+    """Escape text so that Markdown shows it literally."""
     for sign in "\\|`*_<[#":
         text = text.replace(sign, f"\\{sign}")
     return text

@@ -1,4 +1,4 @@
-"""Causes that only pixels can show: B is run again with its preprocessing changed, one thing at a time."""
+"""Search for causes in the preprocessing: B is run again with one setting changed at a time."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -18,16 +18,16 @@ from arena.images.decode import RGB, Colour, decode_on
 from arena.taggers.base import Pixels, Tagger
 
 FAULTS = 2
-"""How many faults at once are looked for."""
+"""Largest number of simultaneous faults that is searched for."""
 
 PASSES = FAULTS + 1
-"""How often all changes are tried at most."""
+"""Largest number of passes over all changes."""
 
 RESIZES = (
     ("pil", "bicubic"), ("pil", "bilinear"), ("pil", "lanczos"), ("pil", "box"), ("pil", "nearest"),
     ("opencv", "bicubic"), ("opencv", "bilinear"), ("opencv", "area"), ("torch", "bicubic"), ("torch", "bilinear"),
 )  # fmt: skip
-"""Filters in use, by library."""
+"""Resize filters in use: (library, filter)."""
 
 PAD_COLOURS = {
     "white": (255, 255, 255), "black": (0, 0, 0), "grey": (128, 128, 128), "grey 114": (114, 114, 114),
@@ -40,10 +40,10 @@ LAYOUTS = {
     "after": "resized to fit, then padded",
     "none": "squashed",
 }
-"""How a picture becomes a square, by the card's word."""
+"""Description of each value of the card's `pad`."""
 
 CROPS = (1.0, 0.965, 0.95, 0.9, 0.875)
-"""Parts of the resized side that evaluations keep in the middle; 224 of 232 is 0.965, of 256 0.875."""
+"""Centre-crop ratios of common evaluations; 224/232 is 0.965, 224/256 is 0.875."""
 
 RANGES = {
     "0 to 1": InputSpec(),
@@ -54,15 +54,15 @@ RANGES = {
         mean=(0.48145466, 0.4578275, 0.40821073), std=(0.26862954, 0.26130258, 0.27577711)
     ),
 }
-"""How taggers scale their input."""
+"""Common input scalings."""
 
 
 KEPT = 4
-"""Batches of squares that are kept, the one that changes start from among them; a change is looked at twice."""
+"""Number of cached batches of pixels, including the unchanged one; each change needs its batch twice."""
 
 
 class Variant(NamedTuple):
-    """A card with one thing changed."""
+    """A card with one setting changed."""
 
     cause: str
     says: str
@@ -70,7 +70,7 @@ class Variant(NamedTuple):
 
 
 def variants(card: ModelCard) -> Iterator[Variant]:
-    """Every change that is tried, cheap ones first; what the card says already is left out."""
+    """Yield every change of the card, cheap ones first; changes without effect are left out."""
     changed = chain(
         _channels(card), _resizes(card), _layouts(card), _crops(card), _pads(card), _alphas(card), _ranges(card)
     )
@@ -92,24 +92,23 @@ def _resizes(card: ModelCard) -> Iterator[Variant]:
 
 
 def _filter(library: str, name: str) -> str:
-    """A filter as readers know it: Pillow's names stand alone."""
+    """Return the display name of a filter; Pillow's have no library name."""
     return name.upper() if library == "pil" else f"{library}'s {name.upper()}"
 
 
 def _layouts(card: ModelCard) -> Iterator[Variant]:
-    """Another order of padding and resizing; a squashed picture has no pad colour yet, so that every one is tried with it."""
+    """Yield other orders of padding and resizing; a card without padding has no pad colour, so every colour is tried."""
     now = card.preprocess
-    for place, says in LAYOUTS.items():
-        told = f"it is {says}, not {LAYOUTS[now.pad]}"
+    for place, layout in LAYOUTS.items():
+        says = f"it is {layout}, not {LAYOUTS[now.pad]}"
         if now.pad != "none" or place == now.pad:
-            yield Variant("layout", told, _prepared(card, pad=place))
+            yield Variant("layout", says, _prepared(card, pad=place))
             continue
         for name, colour in PAD_COLOURS.items():
-            told = f"it is {says.replace('padded', f'padded with {name}')}, not squashed"
-            yield Variant("layout", told, _prepared(card, pad=place, pad_mode="colour", pad_colour=colour))
-        yield Variant(
-            "layout", f"it is {says}, with its edges, not squashed", _prepared(card, pad=place, pad_mode="edge")
-        )
+            says = f"it is {layout.replace('padded', f'padded with {name}')}, not squashed"
+            yield Variant("layout", says, _prepared(card, pad=place, pad_mode="colour", pad_colour=colour))
+        says = f"it is {layout}, with its edges, not squashed"
+        yield Variant("layout", says, _prepared(card, pad=place, pad_mode="edge"))
     if now.pad == "after":
         new, old = ("nearest", "down") if now.rounding == "down" else ("down", "nearest")
         says = f"the sides of the fitted picture are rounded {new}, not {old}"
@@ -117,7 +116,7 @@ def _layouts(card: ModelCard) -> Iterator[Variant]:
 
 
 def _crops(card: ModelCard) -> Iterator[Variant]:
-    """The middle cut out of the square, or of the picture, whose sides stay as long to each other as they are."""
+    """Yield centre crops of the square, and of the image with its aspect ratio kept."""
     now = card.preprocess
     if isinstance(now, Covering):
         return
@@ -144,7 +143,7 @@ def _pads(card: ModelCard) -> Iterator[Variant]:
 
 def _alphas(card: ModelCard) -> Iterator[Variant]:
     for name in ("white", "black"):
-        says = f"{name} shows through transparency"
+        says = f"transparent pixels are filled with {name}"
         yield Variant("alpha", says, _prepared(card, alpha=PAD_COLOURS[name]))
 
 
@@ -159,17 +158,18 @@ def _ranges(card: ModelCard) -> Iterator[Variant]:
 
 
 class Bench:
-    """A model and a few images, on which changed cards are tried; its weights are loaded again only for another range.
+    """Scores a few images with changed cards; the model is loaded again only if the input range changes.
 
     Args:
-        images: their files.
-        columns: which of its scores are compared.
-        transform: what is done to them.
-        load: gives the tagger of a card.
+        images: paths of the images.
+        columns: columns of the scores that are compared.
+        transform: change that is applied to the scores.
+        load: returns the tagger of a card.
 
     Attributes:
-        card: of the model as it is loaded, the side of the square filled in: what changes start from.
-        pixels: the squares of the first images, uint8 (images, size, size, 3), by preprocessing and how many.
+        card: card of the loaded model with its input size filled in; the start of every change.
+        pixels: returns the network's input for the first images, uint8 (images, size, size, 3); arguments are the preprocessing
+            and the number of images.
     """
 
     def __init__(
@@ -191,7 +191,7 @@ class Bench:
         self.pixels = lru_cache(KEPT)(self._pixels)
 
     def scores(self, card: ModelCard, images: int) -> Floats:
-        """What the model gives for the first images by a changed card, float32 (images, columns)."""
+        """Return the scores of the first images with a changed card, float32 (images, columns)."""
         self._take_range(replace(card.input, channels=self.card.input.channels))
         pixels = self.pixels(card.preprocess, images)
         if card.input.channels != self.card.input.channels:
@@ -215,15 +215,17 @@ class Bench:
 def search_variants(
     bench: Bench, wanted: Floats, so_far: Search, *, few: int, tolerance: float, advance: Callable[[int], None]
 ) -> Search:
-    """The change of B's preprocessing, or the two, by which it comes nearest to A; the search as it was where none helps.
+    """Search for up to `FAULTS` changes of B's preprocessing that reduce the difference from A most.
 
-    The best change is taken first, then the best one on top of it. Where that does not lead to agreement, swapped channels are
-    taken first: alone they may help as little as the other fault.
+    The search is greedy: the best single change, then the best second change with the first one applied. If the scores still
+    disagree, it starts again with swapped channels, which alone may help as little as the other fault.
 
     Args:
         wanted: A's scores of the bench's images, float32 (images, columns).
-        few: so many images decide which change is best; all then tell how well it does.
-        advance: called with 1 for each change that was tried.
+        few: number of images for choosing the best change; its effect is then measured on all images.
+        advance: called with 1 for each change tried.
+
+    Returns: the state with the changes added; `so_far` if no change helps enough.
     """
     card, found = bench.card, so_far
     for _ in range(FAULTS):
@@ -238,13 +240,13 @@ def search_variants(
         swapped = next(_channels(bench.card))
         best = _best(bench, swapped.card, (*so_far.cause, swapped.cause), wanted[:few], advance)
         if best is not None:
-            told = so_far._replace(cause=(*so_far.cause, swapped.cause), says=(*so_far.says, swapped.says))
-            found = min(found, _with(bench, best, told, wanted), key=lambda search: search.mean)
+            start = so_far._replace(cause=(*so_far.cause, swapped.cause), says=(*so_far.says, swapped.says))
+            found = min(found, _with(bench, best, start, wanted), key=lambda search: search.mean)
     return found if found.mean < HALVED * so_far.mean else so_far
 
 
 def _with(bench: Bench, variant: Variant, found: Search, wanted: Floats) -> Search:
-    """Where the search stands with one more change, on all images."""
+    """Return the state of the search with one more change, measured on all images."""
     largest, mean = distances(wanted, bench.scores(variant.card, len(wanted)))
     return found._replace(
         after=largest, mean=mean, cause=(*found.cause, variant.cause), says=(*found.says, variant.says)
@@ -254,7 +256,7 @@ def _with(bench: Bench, variant: Variant, found: Search, wanted: Floats) -> Sear
 def _best(
     bench: Bench, card: ModelCard, known: Sequence[str], wanted: Floats, advance: Callable[[int], None]
 ) -> Variant | None:
-    """The change of a cause not yet known with the least mean difference."""
+    """Return the change with the smallest mean difference, among causes that are not in `known`."""
     images = len(wanted)
     least, best = np.inf, None
     for variant in variants(card):
@@ -271,7 +273,7 @@ def _best(
 
 
 def _differs(bench: Bench, old: ModelCard, new: ModelCard, images: int) -> bool:
-    """Whether a change shows in the pixels, or is none of pixels; a library that is not installed changes nothing."""
+    """Return whether a change affects the network's input; False if the change needs a library that is not installed."""
     if old.preprocess == new.preprocess:
         return True
     try:

@@ -1,4 +1,4 @@
-"""Whether two sides count as the same, by tolerances, and the reason in one sentence."""
+"""Verdict on two ports: identical, same within tolerances, or different, with the reason in one sentence."""
 
 from dataclasses import dataclass, field
 
@@ -8,13 +8,13 @@ from arena.diagnostics.parity.measure import Parity
 
 @dataclass(frozen=True)
 class Tolerances:
-    """What may differ between two ports of one model.
+    """Allowed differences between two ports of one model.
 
     Attributes:
-        score: the largest absolute difference of scores. Two runtimes in float32 stay below 1e-5, most often; float16
-            moves scores by up to about 5e-3.
-        flips: the share of positive decisions that may flip; one decision always may, for a score can lie on a threshold.
-        common_only: whether tags that only one side has are passed over.
+        score: largest absolute difference of scores. Two float32 runtimes usually stay below 1e-5; float16 changes scores by up
+            to about 5e-3.
+        flips: largest share of positive decisions that may flip; one flip is always allowed, as a score can equal a threshold.
+        common_only: ignore tags that only one model has.
     """
 
     score: float = 1e-4
@@ -24,14 +24,14 @@ class Tolerances:
 
 @dataclass(frozen=True)
 class Finding:
-    """What would make B agree with A.
+    """A change of B that makes it agree with A, or reduces the difference.
 
     Attributes:
         cause: `sigmoid`, `tags`, `channels`, `resize`, `layout`, `rounding`, `crop`, `pad`, `alpha`, `range`, or several,
             joined by `+`.
-        says: the change to B, as it stands after "when".
-        images: on how many images it was tried.
-        before, after: the largest difference there without and with it.
+        says: description of the change, for use after "when".
+        images: number of images that it was tried on.
+        before, after: largest difference on these images without and with the change.
         agrees: whether `after` is within the tolerance.
     """
 
@@ -52,18 +52,18 @@ class Verdict:
 
     @property
     def same(self) -> bool:
-        """Whether B may stand in for A."""
+        """Whether B can replace A."""
         return self.word != "different"
 
 
 @dataclass(frozen=True)
 class Report:
-    """Everything that `arena parity` tells.
+    """The report of `arena parity`.
 
     Attributes:
-        finding: the likely cause; None where nothing differs, or nothing explains it.
-        notes: what else a reader should know, a sentence each.
-        tried_on: on how many images changes of B's preprocessing were tried; 0: none was.
+        finding: the likely cause; None if the scores agree or no cause was found.
+        notes: further notes, a sentence each.
+        tried_on: number of images that changes of B's preprocessing were tried on; 0 if none was tried.
     """
 
     parity: Parity
@@ -75,10 +75,10 @@ class Report:
 
 
 def judge(parity: Parity, tolerances: Tolerances, missing_sigmoid: tuple[str, ...] = ()) -> Verdict:
-    """Hold a comparison against the tolerances.
+    """Compare the differences with the tolerances.
 
     Args:
-        missing_sigmoid: sides that gave logits; what was measured is what a sigmoid makes of them.
+        missing_sigmoid: names of models that gave logits; `parity` was measured after a sigmoid.
     """
     if reasons := [*_of_form(parity, tolerances, missing_sigmoid), *_of_scores(parity, tolerances)]:
         return Verdict("different", "; ".join(reasons))
@@ -90,8 +90,8 @@ def judge(parity: Parity, tolerances: Tolerances, missing_sigmoid: tuple[str, ..
 
 
 def _of_form(parity: Parity, tolerances: Tolerances, missing_sigmoid: tuple[str, ...]) -> list[str]:
-    """What is wrong whatever the scores are."""
-    reasons = [f"{name} gives logits, no probabilities: its sigmoid is missing" for name in missing_sigmoid]
+    """Return the faults that do not depend on the differences of scores."""
+    reasons = [f"{name} gives logits, not probabilities: its sigmoid is missing" for name in missing_sigmoid]
     if not tolerances.common_only:
         for name, names in ((parity.a, parity.only_a), (parity.b, parity.only_b)):
             if names:
@@ -109,7 +109,7 @@ def _of_scores(parity: Parity, tolerances: Tolerances) -> list[str]:
         share = percent(min(flips.flipped, flips.positives), flips.positives)
         reasons.append(f"{share} of the positive decisions flip ({flips.flipped:,} of {flips.positives:,})")
         if not parity.same_thresholds:
-            reasons[-1] += f", {parity.flips_at_a.flipped:,} if both take {parity.a}'s thresholds"
+            reasons[-1] += f", {parity.flips_at_a.flipped:,} if both use {parity.a}'s thresholds"
     return reasons
 
 

@@ -1,1 +1,1 @@
-"""Which checkpoint of an ordered list lost a tag: `search` chooses where to look, `checkpoints` scores, `bisect` decides."""
+"""Find the checkpoint that lost a tag: `search` selects checkpoints, `checkpoints` scores them, `bisect` tests them."""

@@ -1,8 +1,8 @@
-"""Which checkpoint of an ordered list lost a tag: a binary search whose every decision is a paired test.
+"""Find the checkpoint of an ordered list that lost a tag, by a binary search in which every decision is a paired test.
 
-A checkpoint has lost the tag where its figure lies below the first one's by more than the margin, and the paired test says
-that this is no chance. It has kept it where the interval of the difference ends above the margin, or where it lies as surely
-above the last one, which lost it. Everything else is undetermined, and is told so.
+A checkpoint has lost the tag if its metric is below the first checkpoint's by more than the margin and the paired test is
+significant. It has kept the tag if the interval of its loss ends at or below the margin, or if it is above the last checkpoint,
+which lost the tag, by more than the margin and significantly. Otherwise it is undetermined.
 """
 
 from collections.abc import Sequence
@@ -19,24 +19,25 @@ from arena.pipeline.bisect.checkpoints import Bench
 from arena.pipeline.bisect.search import Search, State, relapses, search, search_all
 
 MARGIN = 0.05
-"""What a tag may lose without having lost it."""
+"""Default loss of the metric that still counts as kept."""
 
 ALPHA = 0.05
-"""The chance to name a checkpoint where none lost the tag, over all looks."""
+"""Significance level of each paired test, and of the answer after correction for the number of tests."""
 
 RESAMPLES = 50
-"""Of means that nobody reads here; the tests of a tag need none."""
+"""Bootstrap resamples; few, because only means depend on them, and means are not used here."""
 
 
 @dataclass(frozen=True)
 class Look:
-    """What was seen of one checkpoint.
+    """The result for one checkpoint.
 
     Attributes:
-        place: in the list, from 0.
-        value, low, high: its figure with its interval; None where undefined.
-        difference, difference_low, difference_high, p: held against the first; negative is a loss.
-        why: what the state follows from.
+        place: position in the list, from 0.
+        why: the reason for the state.
+        value, low, high: the metric and its interval; None if undefined.
+        difference, difference_low, difference_high, p: the paired test against the first checkpoint; negative is a loss.
+        lacks_tag: whether the checkpoint's tag list lacks the tag.
     """
 
     place: int
@@ -55,14 +56,16 @@ class Look:
 
 @dataclass(frozen=True)
 class Answer:
-    """Who lost the tag, and the way there.
+    """The checkpoint that lost the tag, and the results that led to it.
 
     Attributes:
-        looks: in the order in which they were taken; the first checkpoint itself comes first.
-        kept, lost: the neighbours that the loss lies between; `lost` is None where no loss is known.
-        open: names between them of which nothing is known.
-        relapses: names of checkpoints that lost it, each with a later one that has it again.
-        p: of the loss, times the tests that were made; None where nothing was tested.
+        figure: key of the metric.
+        looks: results in the order of the tests; the first checkpoint comes first.
+        kept, lost: the last checkpoint that kept the tag, and the first that lost it; `lost` is None if no loss was found.
+        open: names of undetermined checkpoints between the two.
+        relapses: names of checkpoints that lost the tag, each with a later one that has it again.
+        p: p-value of the loss, multiplied by the number of tests; None if no test was made.
+        searched_all: whether every checkpoint was tested.
     """
 
     tag: str
@@ -82,42 +85,42 @@ class Answer:
 
     @property
     def is_found(self) -> bool:
-        """Whether one checkpoint is named beyond doubt."""
+        """Whether the loss is attributed to one checkpoint: none is undetermined, and the p-value is at most `ALPHA`."""
         return self.lost is not None and not self.open and (self.p is None or self.p <= ALPHA)
 
     def look_at(self, name: str) -> Look:
-        """What was seen of a checkpoint by its name."""
+        """The result for a checkpoint by its name."""
         return next(look for look in self.looks if look.name == name)
 
 
 def bisect(bench: Bench, *, figure: str = "f1", margin: float = MARGIN, every: bool = False) -> Answer:
-    """Find the checkpoint that lost the tag; only those that decide are scored.
+    """Find the checkpoint that lost the tag, and write `bisect.json`; only checkpoints that the search needs are scored.
 
     Args:
-        figure: of `registry.TESTED`.
-        margin: what counts as no loss, 0 to 1.
-        every: look at all of them, which also tells a tag that was lost and came back.
+        figure: key of a metric of `registry.TESTED`.
+        margin: loss of the metric that still counts as kept, 0 to 1.
+        every: test all checkpoints, which also detects a tag that was lost and came back.
 
     Raises:
-        ArenaError: no such figure, or the first checkpoint does not know the tag.
-        IncomparableError: a run of other images.
+        ArenaError: the metric is unknown, or the first checkpoint does not know the tag.
+        IncomparableError: a run was scored on other images.
     """
     if figure not in TESTED:
-        raise ArenaError(f"--figure {figure}: a paired test is known for {' and '.join(TESTED)}")
-    witness = _Witness(bench, figure, margin)
+        raise ArenaError(f"--figure {figure}: only {' and '.join(TESTED)} have a paired test")
+    tester = _Tester(bench, figure, margin)
     number = len(bench.checkpoints)
-    found = (search_all if every else search)(number, witness.look)
-    tests = len(witness.looks)
-    for place in range(1, number):  # what costs no run of a model may still speak against the answer
-        if place not in witness.looks and bench.is_at_hand(place):
-            witness.look(place)
-    answer = _answer(witness, found, tests, every)
+    found = (search_all if every else search)(number, tester.look)
+    tests = len(tester.looks)
+    for place in range(1, number):  # checkpoints with stored scores cost nothing, and may contradict the answer
+        if place not in tester.looks and bench.is_at_hand(place):
+            tester.look(place)
+    answer = _answer(tester, found, tests, every)
     write_json(bench.output / "bisect.json", {**asdict(answer), "found": answer.is_found})
     return answer
 
 
-class _Witness:
-    """Looks at checkpoints, and keeps what it saw."""
+class _Tester:
+    """Tests checkpoints against the first one, and keeps the results."""
 
     def __init__(self, bench: Bench, figure: str, margin: float) -> None:
         self.bench, self.figure, self.margin = bench, figure, margin
@@ -131,15 +134,15 @@ class _Witness:
         self.first = entry
 
     def entry(self, place: int) -> Entry | None:
-        """The scores of a place, made or read once."""
+        """The scores of a checkpoint, computed or read once; None if it does not know the tag."""
         if place not in self.entries:
             self.entries[place] = self.bench.entry(place)
         return self.entries[place]
 
     def look(self, place: int) -> State:
-        """Hold a checkpoint against the first, and against the last where that one lost the tag."""
+        """Test a checkpoint against the first, and against the last if that one lost the tag."""
         name = self.bench.checkpoints[place].name
-        self.bench.progress.note(f"looking at {name}, {place + 1} of {self.last + 1}")
+        self.bench.progress.note(f"testing {name}, {place + 1} of {self.last + 1}")
         entry = self.entry(place)
         if entry is None:
             self.looks[place] = Look(place, name, State.LOST, "its tag list lacks the tag", lacks_tag=True)
@@ -158,17 +161,18 @@ class _Witness:
         value, low, high = (_number(figures[f"{self.figure}{end}"]) for end in ("", "_low", "_high"))
         if last is not None:
             above = self._is_beyond(self._difference(pairs, entry, last))
-        else:  # one whose tag list lacks the tag never predicts it: its figure is 0
+        else:  # the last checkpoint may lack the tag: it never predicts it, so its metric is 0
             above = self._last_lost() and low is not None and low > self.margin
         state, why = self._judge(lost, above)
         return Look(
             place, entry.name, state, why, value, low, high,
-            difference=_less(lost["difference"]), difference_low=_less(lost["high"]), difference_high=_less(lost["low"]),
+            difference=_negated(lost["difference"]), difference_low=_negated(lost["high"]),
+            difference_high=_negated(lost["low"]),
             p=lost["p"],
         )  # fmt: skip
 
     def _last_lost(self) -> bool:
-        """Whether the last is known to have lost the tag; only then does it say anything to lie above it."""
+        """Whether the last checkpoint is known to have lost the tag; otherwise a comparison with it proves nothing."""
         return self.last in self.looks and self.looks[self.last].state is State.LOST
 
     def _difference(self, pairs: pd.DataFrame, first: Entry, second: Entry) -> dict[str, float | None]:
@@ -176,7 +180,12 @@ class _Witness:
         return {end: _number(pairs[f"{self.figure}_{end}"][names]) for end in ("difference", "low", "high", "p")}
 
     def _judge(self, lost: dict[str, float | None], above: bool) -> tuple[State, str]:
-        """The state, from the loss against the first, and from whether it lies above a last one that lost the tag."""
+        """The state and its reason.
+
+        Args:
+            lost: the loss against the first checkpoint, with its interval and p-value.
+            above: whether the checkpoint is significantly above the last one, which lost the tag.
+        """
         within = f"{self.margin:g}"
         if self._is_beyond(lost):
             return State.LOST, f"below the first by more than {within}"
@@ -185,39 +194,39 @@ class _Witness:
         if lost["high"] is not None and lost["high"] <= self.margin:
             return State.KEPT, f"below the first by no more than {within}"
         if lost["difference"] is None:
-            return State.UNDETERMINED, "its figure is undefined"
-        return State.UNDETERMINED, "too few images to tell"
+            return State.UNDETERMINED, "its metric is undefined"
+        return State.UNDETERMINED, "too few images to decide"
 
     def _is_beyond(self, pair: dict[str, float | None]) -> bool:
         difference, p = pair["difference"], pair["p"]
         return difference is not None and p is not None and difference > self.margin and p <= ALPHA
 
 
-def _answer(witness: _Witness, found: Search, tests: int, every: bool) -> Answer:
-    bench = witness.bench
+def _answer(tester: _Tester, found: Search, tests: int, every: bool) -> Answer:
+    bench = tester.bench
     names = [one.name for one in bench.checkpoints]
-    states = {0: State.KEPT} | {place: look.state for place, look in witness.looks.items()}
-    single = None if found.lost is None else witness.looks[found.lost].p
+    states = {0: State.KEPT} | {place: look.state for place, look in tester.looks.items()}
+    single = None if found.lost is None else tester.looks[found.lost].p
     return Answer(
-        bench.tag, witness.figure, witness.margin, bench.heldout.card.name, bench.images, bench.positives, names,
-        [_first_look(witness), *witness.looks.values()], names[found.kept],
+        bench.tag, tester.figure, tester.margin, bench.heldout.card.name, bench.images, bench.positives, names,
+        [_first_look(tester), *tester.looks.values()], names[found.kept],
         None if found.lost is None else names[found.lost], [names[place] for place in found.open],
         [(names[lost], names[after]) for lost, after in relapses(states)],
         None if single is None else min(1.0, single * tests), every,
     )  # fmt: skip
 
 
-def _first_look(witness: _Witness) -> Look:
+def _first_look(tester: _Tester) -> Look:
     settings = Settings(min_positives=1, replicates=RESAMPLES, slices=())
-    figures = evaluate(witness.bench.truth, [witness.first], settings).per_tag.iloc[0]
-    value, low, high = (_number(figures[f"{witness.figure}{end}"]) for end in ("", "_low", "_high"))
-    return Look(0, witness.first.name, State.KEPT, "the first", value, low, high)
+    figures = evaluate(tester.bench.truth, [tester.first], settings).per_tag.iloc[0]
+    value, low, high = (_number(figures[f"{tester.figure}{end}"]) for end in ("", "_low", "_high"))
+    return Look(0, tester.first.name, State.KEPT, "the first", value, low, high)
 
 
 def _number(value: Any) -> float | None:
     return None if pd.isna(value) else float(value)
 
 
-def _less(value: float | None) -> float | None:
-    """The other way round: candidate less first."""
+def _negated(value: float | None) -> float | None:
+    """Turn first minus checkpoint into checkpoint minus first; never negative zero."""
     return None if value is None else 0.0 - value

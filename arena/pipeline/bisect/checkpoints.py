@@ -1,4 +1,4 @@
-"""Checkpoints, which are entrants in their order, and their scores of one tag on one set of images."""
+"""Checkpoints (entrants in order), and their scores for one tag on one dataset."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,7 +8,6 @@ import numpy as np
 
 from arena.base.errors import ArenaError, IncomparableError, nearest
 from arena.base.files import make_folder
-from arena.base.progress import Progress
 from arena.cards import ModelCard, Thresholds, find_dataset
 from arena.dataset.frozen import HeldOut, Truth, read_frozen
 from arena.evaluate import Entry
@@ -24,7 +23,7 @@ from arena.pipeline.entrants import (
 )
 from arena.pipeline.inputs import find_truth, scores_of_run
 from arena.pipeline.paired import own_thresholds_of
-from arena.pipeline.stages import DEMO_DATASET, Compute, score_images
+from arena.pipeline.stages import DEMO_DATASET, Execution, score_images
 from arena.results.recipe import Sample
 from arena.scores.matrix import Matrix
 from arena.scores.store import Scores, ScoreStore, read_store
@@ -35,13 +34,13 @@ from arena.tags import TagSpace, project
 def find_checkpoints(
     specs: Sequence[str], *, root: Path | None = None, baselines: Path = BASELINES
 ) -> list[ScoredEntrant]:
-    """The checkpoints of a list, in its order, under names of which no two are equal.
+    """Resolve a list of checkpoints, in its order, and give them unique names.
 
     Raises:
-        ArenaError: less than two, one that is not there, one that is named twice, or a published file.
+        ArenaError: there are fewer than two checkpoints, or one is missing, named twice, or a published file.
     """
     if len(specs) < 2:
-        raise ArenaError("arena baseline bisect: name two checkpoints or more, the first one good, in their order")
+        raise ArenaError("arena baseline bisect: name two or more checkpoints in their order; the first must be good")
     found = [
         require_scores(find_entrant(spec, root=root, baselines=baselines), "arena baseline bisect") for spec in specs
     ]
@@ -49,15 +48,17 @@ def find_checkpoints(
 
 
 class Bench:
-    """Scores of checkpoints on the images of one dataset, made where they are missing, for one tag.
+    """Scores of checkpoints for one tag on the images of one dataset; missing scores are computed on demand.
 
     Args:
-        dataset: a name or a frozen folder; None is that of the first run among the checkpoints, else the demo's.
-        limit, seed: a random part of it; without a limit, the part that the first run was scored on.
-        output: where scores are kept, so that the same command continues.
+        tag: the tag, in any spelling that the dataset knows.
+        dataset: a name or a frozen folder; None is the dataset of the first run among the checkpoints, else the demo dataset.
+        sample: random sample of the dataset; without a limit, the sample of the first run.
+        execution: devices, cards and progress.
+        output: folder of the scores, so that an interrupted command continues.
 
     Raises:
-        ArenaError: no such dataset, no such tag, or no image that carries it.
+        ArenaError: there is no such dataset or tag, or no image has the tag.
     """
 
     def __init__(
@@ -67,17 +68,15 @@ class Bench:
         *,
         dataset: str | None,
         output: Path,
-        limit: int | None = None,
-        seed: int = 0,
-        compute: Compute = Compute(),
-        root: Path | None = None,
-        progress: Progress,
+        sample: Sample = Sample(),
+        execution: Execution = Execution(),
     ) -> None:
-        self.checkpoints, self.output, self.compute, self.progress = checkpoints, output, compute, progress
+        self.checkpoints, self.output = checkpoints, output
+        self.compute, self.progress = execution.compute, execution.progress
         make_folder(output)
         runs = [one for one in checkpoints if isinstance(one, RunEntrant)]
-        part = runs[0].result.recipe.dataset.sample if runs and not limit else Sample(limit, seed)
-        self.heldout = _images_of(dataset, runs, root).sample(*part)
+        part = runs[0].result.recipe.dataset.sample if runs and not sample.limit else sample
+        self.heldout = _images_of(dataset, runs, execution.root).sample(*part)
         self.truth = _of_tag(self.heldout, tag)
         self.tag = self.truth.tags.names[0]
         self.images, self.positives = len(self.heldout), int(self.truth.values.sum())
@@ -89,7 +88,7 @@ class Bench:
         return ImageSource(held.image_ids, held.paths, tuple(held.images["sha256"]), verified=True)
 
     def is_at_hand(self, place: int) -> bool:
-        """Whether its scores are there already, so that a look at it costs no run of a model."""
+        """Whether the scores of a checkpoint are stored, so that a test needs no run of the model."""
         checkpoint = self.checkpoints[place]
         if isinstance(checkpoint, RunEntrant):
             return True
@@ -100,11 +99,11 @@ class Bench:
             return False
 
     def entry(self, place: int) -> Entry | None:
-        """The scores of a checkpoint, run now where they are missing; None where it does not know the tag.
+        """The scores of a checkpoint for the tag, computed if they are missing; None if it does not know the tag.
 
         Raises:
-            ArenaError: it cannot be run, or its run holds no scores.
-            IncomparableError: its run is of other images.
+            ArenaError: the model cannot be run, or the run holds no scores.
+            IncomparableError: the run was scored on other images.
         """
         checkpoint = self.checkpoints[place]
         if isinstance(checkpoint, RunEntrant):
@@ -118,7 +117,7 @@ class Bench:
         if digest and digest != self.heldout.digest:
             raise IncomparableError(
                 f"{run.source}: scored on other images ({digest[:12]}) than {self.heldout.card.name} "
-                f"({self.heldout.digest[:12]}); give checkpoints of one dataset, or its name with --dataset"
+                f"({self.heldout.digest[:12]}); name checkpoints of one dataset, or set the dataset with --dataset"
             )
         rows = run.result.tags_of(run.model)
         own = rows.loc[rows["truth_tag"] == self.tag, "threshold"]
@@ -134,13 +133,13 @@ class Bench:
         from arena import taggers
         from arena.base import provenance
 
-        ways = {"device": self.compute.device, "precision": self.compute.precision}
-        facts = taggers.identify(card, **ways, relations=self.heldout.truth.relations)
+        hardware = {"device": self.compute.device, "precision": self.compute.precision}
+        facts = taggers.identify(card, **hardware, relations=self.heldout.truth.relations)
         key = provenance.digest({**facts, "images": self.source.digest})
         return ScoreStore(self.output / "scores" / card.name, key=key, shards=self.source.shards)
 
     def _column(self, name: str, scores: Scores, thresholds: Thresholds | None) -> Entry | None:
-        """The one column that stands for the tag."""
+        """The scores reduced to the column of the tag; None if there is no such column, or no threshold for it."""
         column = int(project(scores.tags, self.truth.tags, self.truth.relations)[0])
         if column < 0 or thresholds is None:
             return None
@@ -151,12 +150,12 @@ class Bench:
 
 
 def _card_of(checkpoint: ModelEntrant | ScoresEntrant) -> ModelCard:
-    """The card of a model, or of stored scores behind the interface of one."""
+    """The card of a model or of stored scores, under the checkpoint's name."""
     return replace(checkpoint.card, name=checkpoint.name)
 
 
 def _images_of(dataset: str | None, runs: Sequence[RunEntrant], root: Path | None) -> HeldOut:
-    """The dataset that is named, else that of the first run, else the demo's."""
+    """The named dataset, else that of the first run, else the demo dataset."""
     found = find_truth(runs[0].result, runs[0].folders, root) if runs and dataset is None else None
     if found is not None and found.heldout is not None:
         return found.heldout
@@ -165,16 +164,22 @@ def _images_of(dataset: str | None, runs: Sequence[RunEntrant], root: Path | Non
 
 
 def _of_tag(heldout: HeldOut, tag: str) -> Truth:
-    """The truth of one tag, in any spelling that the dataset knows."""
+    """The truth of one tag; `tag` may be any spelling that the dataset knows.
+
+    Raises:
+        ArenaError: the dataset does not know the tag, or no image has it.
+    """
     truth = heldout.truth
     name = tag if tag in truth.tags.index else truth.relations.canonical(tag)
     if name not in truth.tags.index:
         close = nearest(tag, truth.tags.names)
-        told = close if close.startswith("Did") else f"arena ls tags -d {heldout.card.name} lists its tags"
-        raise ArenaError(f"--tag {tag}: no tag of {heldout.card.name}. {told}")
+        hint = close if close.startswith("Did") else f"arena ls tags -d {heldout.card.name} lists its tags"
+        raise ArenaError(f"--tag {tag}: no tag of {heldout.card.name}. {hint}")
     column = truth.tags.index[name]
     values = truth.values[:, [column]]
     if not values.sum():
-        raise ArenaError(f"--tag {tag}: none of {len(heldout):,} images of {heldout.card.name} carries it; take more")
+        raise ArenaError(
+            f"--tag {tag}: none of {len(heldout):,} images of {heldout.card.name} has it; take more images"
+        )
     one = TagSpace((name,), (truth.tags.category(column),))
     return Truth.of(truth.image_ids, one, values, relations=truth.relations, groups=truth.groups)

@@ -1,4 +1,4 @@
-"""Which of an ordered list is the first that lost something, by as few looks as can be; what a look is, others say."""
+"""Find the first item of an ordered list that lost something, with as few tests as possible; the caller supplies the test."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from itertools import pairwise
 
 
 class State(StrEnum):
-    """What a look at a checkpoint tells, held against the first."""
+    """The state of a checkpoint, compared with the first one."""
 
     KEPT = "kept"
     LOST = "lost"
@@ -16,12 +16,12 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Search:
-    """How far it came.
+    """Result of a search.
 
     Attributes:
         kept: the last place before the loss that is known to have kept it.
-        lost: the first place that is known to have lost it; None where no loss is known.
-        open: places between the two of which nothing is known.
+        lost: the first place that is known to have lost it; None if no loss was found.
+        open: undetermined places between the two.
     """
 
     kept: int
@@ -30,14 +30,14 @@ class Search:
 
 
 def search(number: int, look: Callable[[int], State]) -> Search:
-    """Halve the list until the loss lies between neighbours; the first has it, and the last is looked at first.
+    """Halve the list until the loss is between neighbours. Place 0 is taken as kept; the last place is tested first.
 
-    Where a look tells nothing, the places next to it are tried, the nearest first, and so at worst every one between. It
-    takes for granted that what is lost stays lost: `relapses` tells where what was seen speaks against that.
+    After an undetermined test the nearest untested places are tried, in the worst case all in between. The search assumes that
+    a loss is permanent; `relapses` lists the places that contradict this.
 
     Args:
-        number: of checkpoints, at least two.
-        look: is asked about a place at most once.
+        number: number of checkpoints, at least two.
+        look: tests a place; called at most once per place.
 
     >>> search(9, lambda place: State.LOST if place >= 3 else State.KEPT)
     Search(kept=2, lost=3, open=())
@@ -60,7 +60,7 @@ def search(number: int, look: Callable[[int], State]) -> Search:
 
 
 def search_all(number: int, look: Callable[[int], State]) -> Search:
-    """Look at every place, the last one first; the first loss is the answer.
+    """Test every place, the last one first; the first loss is the answer.
 
     >>> states = {1: State.KEPT, 2: State.LOST, 3: State.KEPT, 4: State.LOST}
     >>> search_all(5, states.__getitem__)
@@ -75,7 +75,7 @@ def search_all(number: int, look: Callable[[int], State]) -> Search:
 
 
 def relapses(states: Mapping[int, State]) -> list[tuple[int, int]]:
-    """Where a list is not monotone: each place that lost it, with the next known place after it that has it.
+    """Pairs of places that contradict a permanent loss: a place that lost it, and the next determined place, which has it.
 
     >>> relapses({1: State.KEPT, 2: State.LOST, 3: State.UNDETERMINED, 4: State.KEPT, 5: State.LOST})
     [(2, 4)]

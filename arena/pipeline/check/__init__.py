@@ -1,5 +1,5 @@
-"""May the candidate replace the baseline? From two names to a verdict and its files.
+"""`arena check`: decide whether a candidate may replace the baseline, and write the verdict.
 
-`check` does it all; `unpaired` does what can be done with published figures; `canary`, `speed` and `causes` look at the scores
-and the models themselves.
+`check` runs all steps. `unpaired` judges entrants that are known by published metrics only. `canary` compares scores, `speed`
+times models, and `causes` searches for the cause of a loss.
 """

@@ -1,4 +1,4 @@
-"""Where only the code changed, scores may not move: the largest difference over all common images and tags."""
+"""The canary gate: if only the code changed, scores must not change. It judges the largest difference of all common scores."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -10,14 +10,14 @@ from arena.diagnostics.parity.pairs import Pair
 from arena.gate.verdict import Case, Measure, Outcome
 from arena.pipeline.paired import Joint
 
-GATE, NAME, TITLE = "canary", "scores", "canary: scores where only code changed"
+GATE, NAME, TITLE = "canary", "scores", "canary: scores when only the code changed"
 
 BLOCK_BYTES = 32 << 20
-"""Bytes of a side's scores that are looked at together."""
+"""Bytes of one model's scores that are compared at a time."""
 
 
 class Moved(NamedTuple):
-    """The score that moved most."""
+    """The score with the largest difference between candidate and baseline."""
 
     largest: float
     image_id: str
@@ -27,34 +27,34 @@ class Moved(NamedTuple):
 
 
 def same_weights(joint: Joint) -> bool | None:
-    """Whether both sides are of one set of weights; None where that is not known of both."""
+    """Whether candidate and baseline have the same weights; None if the weights of either are unknown."""
     ours, theirs = (one.facts.get("weights") for one in (joint.candidate, joint.baseline))
     return None if not ours or not theirs else bool(ours == theirs)
 
 
 def canary_case(joint: Joint, *, epsilon: float, wanted: bool) -> Case:
-    """Hold the scores of both sides against each other, where the weights are the same or it was asked for.
+    """Compare the scores of candidate and baseline if their weights are equal; otherwise the case is skipped.
 
     Args:
-        epsilon: the largest difference of scores that passes; equal to it passes.
-        wanted: judge, whatever the weights are.
+        epsilon: the largest difference of scores that passes, inclusive.
+        wanted: compare in any case.
     """
     same = same_weights(joint)
     if not wanted and not same:
-        reason = "the weights differ" if same is False else "the weights of one side are not known; ask with --canary"
+        reason = "the weights differ" if same is False else "some weights are unknown; --canary compares in any case"
         return Case(GATE, NAME, TITLE, Outcome.SKIPPED, f"not judged: {reason}")
     pair = joint.pair
     moved = most_moved(pair)
     passed = moved.largest <= epsilon
     where = f"{clipped(moved.tag, 40)} of image {clipped(moved.image_id, 40)}"
     scores = f"{moved.baseline:.6g} in the baseline, {moved.candidate:.6g} now"
-    seen = (
+    found = (
         f"the largest difference is {moved.largest:.2g} ({where}: {scores})"
         if moved.largest
         else "every score is the same"
     )
     over = f"over {plural(len(pair.image_ids), 'image', 'images')} and {plural(len(pair.tags), 'tag', 'tags')}"
-    message = f"{seen} {over}; {epsilon:g} is allowed{', for the weights are the same' if same else ''}"
+    message = f"{found} {over}; {epsilon:g} is allowed{', because the weights are the same' if same else ''}"
     measure = Measure(
         "score", moved.candidate, moved.baseline, moved.candidate - moved.baseline,
         limit=epsilon if moved.candidate >= moved.baseline else -epsilon,
@@ -63,7 +63,7 @@ def canary_case(joint: Joint, *, epsilon: float, wanted: bool) -> Case:
 
 
 def most_moved(pair: Pair, advance: Callable[[int], None] = lambda tags: None) -> Moved:
-    """The largest absolute difference of all common scores, read in blocks of tags; the first of equal ones."""
+    """The largest absolute difference of all common scores; the first of equal ones. Scores are read in blocks of tags."""
     step = max(1, BLOCK_BYTES // max(1, 4 * len(pair.image_ids)))
     worst = Moved(-1.0, "", "", 0.0, 0.0)
     for start in range(0, len(pair.tags), step):

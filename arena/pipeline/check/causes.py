@@ -1,4 +1,4 @@
-"""What explains a loss, likeliest first: what makes the candidate agree with the baseline, then what else differs."""
+"""Search for the causes of a loss: changes that make the candidate agree with the baseline, then other differences."""
 
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -21,32 +21,33 @@ from arena.pipeline.stages import Compute
 from arena.taggers.predict import ImageSource
 
 MOST_IMAGES = 1024
-"""Images by which scores are held against each other for a cause."""
+"""Largest number of images on which scores are compared to find a cause."""
 
 EXPLAINS = 0.5
-"""The part of a loss that a change must give back before it is called the cause rather than a difference."""
+"""Share of a loss that a change must undo to be called its cause."""
 
 EVEN = 0.75
-"""The part of the tags that must have lost before the network as a whole is blamed."""
+"""Share of the tags that must lose AP before the loss is attributed to the whole network."""
 
 NAMES = {
-    "sigmoid": "a sigmoid too many or too few", "tags": "the tag list is out of step with its columns",
-    "channels": "colour channels are swapped", "resize": "images are resized by another filter",
-    "layout": "images become squares in another way", "rounding": "fitted sides are rounded another way",
-    "crop": "another part of the image is cut out", "pad": "another padding", "alpha": "another colour behind transparency",
-    "range": "the input is scaled to another range",
+    "sigmoid": "one sigmoid too many or too few", "tags": "the tag list does not match the columns of the scores",
+    "channels": "colour channels are swapped", "resize": "images are resized with another filter",
+    "layout": "images are made square in another way", "rounding": "the sides of fitted images are rounded in another way",
+    "crop": "another part of the image is cropped", "pad": "the padding is different",
+    "alpha": "the colour behind transparent pixels is different", "range": "the input is scaled to another range",
 }  # fmt: skip
-"""What `arena.diagnostics.parity` finds, in words."""
+"""Descriptions of the causes that `arena.diagnostics.parity` finds."""
 
 FACTS = {"tags": "the tag list", "precision": "the precision", "device": "the device", "adapter": "the adapter"}
-"""What a run records beside its preprocessing, and may differ."""
+"""Recorded facts, except the preprocessing, that may differ between two models."""
 
 
 class Cause(NamedTuple):
-    """One explanation.
+    """A possible cause of a loss.
 
     Attributes:
-        share: how much of the loss it explains, 0 to 1; 0 where it only may.
+        share: the share of the loss that it explains, or a rank for causes without a measured share; 0 to 1.
+        says: the cause as a sentence.
     """
 
     share: float
@@ -61,19 +62,19 @@ def causes_of(
     diagnose: int = 16,
     progress: Progress = Silent(),
 ) -> list[str]:
-    """What explains that the candidate is worse, a sentence each, likeliest first.
+    """Possible causes of the candidate's loss, one sentence each, the most likely first.
 
     Args:
-        card: the candidate's model, if it can be run; its preprocessing is then changed, one thing at a time.
-        diagnose: on how many images that is tried; 0 tries nothing.
+        card: the candidate's model if it can be run; changes of its preprocessing are then tried. None tries none.
+        diagnose: number of images on which the changes are tried; 0 tries none.
     """
     found = [*_of_thresholds(joint), *_of_scores(joint, card, compute, diagnose, progress), *_of_records(joint)]
-    found.sort(key=lambda cause: -cause.share)  # stable: what explains as much stays in its order
+    found.sort(key=lambda cause: -cause.share)  # stable: equal shares keep their order
     return list(dict.fromkeys(cause.says for cause in found))
 
 
 def _of_thresholds(joint: Joint) -> list[Cause]:
-    """Other thresholds, and what the candidate's macro F1 would be at the baseline's."""
+    """A difference of thresholds, with the candidate's F1 at the baseline's thresholds if that explains the loss."""
     candidate, baseline = joint.candidate, joint.baseline
     ours, theirs = describe_thresholds(candidate), describe_thresholds(baseline)
     if candidate.thresholds == baseline.thresholds:
@@ -86,10 +87,10 @@ def _of_thresholds(joint: Joint) -> list[Cause]:
         would = what_if[candidate.name]["regimes"]["own"][name]
         lost = own[baseline.name] - own[candidate.name]
         share = (would - own[candidate.name]) / lost if lost > 0 else 0.0
-        told = f"at the baseline's its {title} is {figure(would)}, not {figure(own[candidate.name])}"
-        best = max(best, (min(share, 1.0), f"{told} ({figure(own[baseline.name])} in the baseline)"))
-    kind = _how_moved(candidate, baseline)
-    says = f"the threshold is {kind}: {ours}, where the baseline has {theirs}"
+        text = f"with the baseline's thresholds its {title} is {figure(would)}, not {figure(own[candidate.name])}"
+        best = max(best, (min(share, 1.0), f"{text} ({figure(own[baseline.name])} in the baseline)"))
+    kind = _threshold_change(candidate, baseline)
+    says = f"the threshold is {kind}: {ours}; the baseline has {theirs}"
     return [Cause(best[0], f"{says}; {best[1]}")] if best[0] >= EXPLAINS else [Cause(0.0, says)]
 
 
@@ -98,11 +99,11 @@ def _own(summary: dict[str, Any], entry: Entry) -> dict[str, float]:
     return regimes["own"]
 
 
-def _how_moved(candidate: Entry, baseline: Entry) -> str:
-    """`halved`, `doubled`, or another one."""
+def _threshold_change(candidate: Entry, baseline: Entry) -> str:
+    """The change of the default threshold: `halved`, `doubled`, `lower` or `higher`; `different` if either is unknown."""
     ours, theirs = candidate.thresholds.default, baseline.thresholds.default
     if not ours or not theirs:
-        return "another one"
+        return "different"
     factor = ours / theirs
     known = {0.5: "halved", 2.0: "doubled"}
     return next(
@@ -113,7 +114,7 @@ def _how_moved(candidate: Entry, baseline: Entry) -> str:
 def _of_scores(
     joint: Joint, card: ModelCard | None, compute: Compute, diagnose: int, progress: Progress
 ) -> list[Cause]:
-    """What the scores of both sides show, and the candidate run again in another way."""
+    """Causes that show in the scores, or when the candidate is run again with other preprocessing."""
     pair = _few(joint.pair, MOST_IMAGES)
     parity = measure(pair)
     if parity.largest == 0:
@@ -123,26 +124,27 @@ def _of_scores(
     rerun = None if card is None else _rerun(joint, card, compute, diagnose)
     finding = explain(report, pair, rerun, progress).finding if parity.largest > tolerances.score else None
     if finding is not None:
-        found = [Cause(1.0 if finding.agrees else EXPLAINS, _told(finding))]
+        found = [Cause(1.0 if finding.agrees else EXPLAINS, _describe(finding))]
         if finding.agrees or "tags" in finding.cause:
             return found
     else:
         found = []
     if shift := find_shift(pair):
         says = (
-            f"{NAMES['tags']}: it is shifted by {shift.columns:+d} from {clipped(shift.first, 40)!r} on; moved back, the "
-            f"scores of {plural(shift.tags, 'tag', 'tags')} go with the baseline's by {shift.after:.2f}, not {shift.before:.2f}"
+            f"{NAMES['tags']}: it is shifted by {shift.columns:+d} from {clipped(shift.first, 40)!r} on; shifted back, the "
+            f"scores of {plural(shift.tags, 'tag', 'tags')} correlate with the baseline's by {shift.after:.2f}, not "
+            f"{shift.before:.2f}"
         )
         return [*found, Cause(0.9, says)]
     return [*found, *_of_weights(joint, parity)]
 
 
 def _few(pair: Pair, most: int) -> Pair:
-    """The same on some of the images, taken from all over."""
+    """The pair reduced to at most `most` images, evenly spaced."""
     if len(pair.image_ids) <= most:
         return pair
     rows = np.linspace(0, len(pair.image_ids) - 1, num=most).round().astype(np.int64)
-    place = np.full(len(pair.image_ids) + 1, -1, np.int64)  # the last stands for rows that are not common
+    place = np.full(len(pair.image_ids) + 1, -1, np.int64)  # the last entry is for images that are not common (row -1)
     place[rows] = np.arange(most)
     kept = tuple(pair.image_ids[row] for row in rows)
     return replace(pair, image_ids=kept, rows_a=place[pair.rows_a], rows_b=place[pair.rows_b])
@@ -157,37 +159,39 @@ def _rerun(joint: Joint, card: ModelCard, compute: Compute, diagnose: int) -> Re
     return Rerun(Runner(card, compute), images, diagnose)
 
 
-def _told(finding: Finding) -> str:
-    """What was found, and how near the candidate then comes."""
+def _describe(finding: Finding) -> str:
+    """The finding as a sentence, with the remaining difference from the baseline."""
     named = " and ".join(NAMES[cause] for cause in finding.cause.split("+"))
     then = f"differ by {finding.after:.2g} at most, not {finding.before:.2g}"
     if finding.agrees:
-        then = "are the baseline's" + (f" to within {finding.after:.2g}" if finding.after else " exactly")
+        then = "equal the baseline's" + (f" to within {finding.after:.2g}" if finding.after else " exactly")
     return one_line(f"{named}: when {finding.says}, its scores {then} (on {plural(finding.images, 'image', 'images')})")
 
 
 def _of_weights(joint: Joint, parity: Parity) -> list[Cause]:
-    """Other weights, and whether the loss lies on the network as a whole."""
+    """A difference of weights, and whether the whole network is worse."""
     ours, theirs = (str(one.facts.get("weights") or "")[:8] for one in (joint.candidate, joint.baseline))
     if ours == theirs:
         return []
-    told = f"the model's files differ ({theirs or 'unknown'} in the baseline, {ours or 'unknown'} now)"
+    differ = f"the model's files differ ({theirs or 'unknown'} in the baseline, {ours or 'unknown'} now)"
     table = joint.result.tables["tag_differences"]
-    changes = -table["ap_difference"].dropna()  # first less second, and the baseline stands first
+    changes = -table["ap_difference"].dropna()  # the table holds first minus second, and the baseline is the first
     ranks = parity.ranks_by_tag.mean
-    agree = "" if ranks is None else f", and the scores of a tag go with the baseline's by {ranks:.2f} on average"
+    agree = (
+        ""
+        if ranks is None
+        else f", and the rank correlation of a tag's scores with the baseline's averages {ranks:.2f}"
+    )
     lost = int((changes < 0).sum())
     if len(changes) and lost >= EVEN * len(changes):
-        share = f"{lost:,} of {plural(len(changes), 'tag', 'tags')} lose AP, {signed(float(changes.median()))} in the middle"
-        says = (
-            f"{told}: {share}{agree}: the whole network is worse, as by noise or too little training, not single tags"
-        )
-        return [Cause(0.4, says)]
-    return [Cause(0.0, f"{told}{agree}")]
+        share = f"{lost:,} of {plural(len(changes), 'tag', 'tags')} lose AP (median {signed(float(changes.median()))})"
+        whole = "the whole network is worse, as with noisy weights or too little training, not single tags"
+        return [Cause(0.4, f"{differ}: {share}{agree}: {whole}")]
+    return [Cause(0.0, f"{differ}{agree}")]
 
 
 def _of_records(joint: Joint) -> list[Cause]:
-    """What was recorded of both and differs."""
+    """Differences between the recorded facts of both."""
     candidate, baseline = joint.candidate.facts, joint.baseline.facts
     found = []
     for name, title in FACTS.items():
@@ -200,8 +204,8 @@ def _of_records(joint: Joint) -> list[Cause]:
         ours, theirs = candidate.get(part), baseline.get(part)
         if isinstance(ours, dict) and isinstance(theirs, dict) and ours != theirs:
             keys = [key for key in ours if key in theirs and ours[key] != theirs[key]]
-            told = ", ".join(f"{key} {theirs[key]} in the baseline, {ours[key]} now" for key in keys)
-            found.append(Cause(0.1, f"{title} differs: {told}"))
+            values = ", ".join(f"{key} {theirs[key]} in the baseline, {ours[key]} now" for key in keys)
+            found.append(Cause(0.1, f"{title} differs: {values}"))
     return [*found, *_of_tags(joint.pair)]
 
 
@@ -210,8 +214,8 @@ def _of_tags(pair: Pair) -> list[Cause]:
         return []
     some = ", ".join(clipped(tag, 30) for tag in pair.only_a[:3])
     return [
-        Cause(0.0, f"{plural(len(pair.only_a), 'tag', 'tags')} of the baseline are not in the candidate's list ({some}); name "
-              "renamed ones with --aliases")
+        Cause(0.0, f"{plural(len(pair.only_a), 'tag', 'tags')} of the baseline are not in the candidate's list ({some}); list "
+              "renamed tags with --aliases")
     ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""From two names to a verdict, and the folder that holds it."""
+"""Resolve candidate and baseline, judge them, and write the folder with the verdict."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -37,21 +37,21 @@ from arena.results.run_folder import Result
 from arena.tags.relations import read_aliases
 
 ROLES = ("candidate", "baseline")
-"""What follows the name of a model that is on both sides."""
+"""Suffixes for the names of candidate and baseline if both have the same name."""
 
 COST_GATES = ("speed", "size")
-"""What fails by these says nothing about scores; no cause is looked for."""
+"""Gates that do not depend on scores; if only they fail, no cause is searched for."""
 
 
 class CheckFolder(NamedTuple):
-    """A verdict, and where its files are."""
+    """A verdict, and the folder of its files."""
 
     verdict: Verdict
     folder: Path
 
 
 class _Found(NamedTuple):
-    """What was judged, and the result that it stands on."""
+    """A verdict, and the result that was judged; None if the two were not evaluated together."""
 
     verdict: Verdict
     result: Result | None
@@ -68,17 +68,17 @@ def check(
     diagnose: int = 16,
     progress: Progress = Silent(),
 ) -> CheckFolder:
-    """Judge whether one model may replace another, and write what was found.
+    """Judge whether one model may replace another, and write the verdict.
 
     Args:
-        candidate, baseline: as `grammar.GRAMMAR` says, one model each.
-        policy: a TOML file over the defaults.
-        output: the folder; None is below `checks/`. Scores that are made are kept there, so that a stopped check continues.
-        aliases: file of renamed tags, see `read_aliases`, on top of the policy's.
-        diagnose: on how many images changes of the candidate's preprocessing are tried where it fails; 0 tries none.
+        candidate, baseline: one model each, in the form of `grammar.GRAMMAR`.
+        policy: a TOML file that overrides the defaults; None takes the defaults.
+        output: the folder; None creates one below `checks/`. It also stores new scores, so that an interrupted check continues.
+        aliases: a file of renamed tags in the form of `read_aliases`, in addition to the policy's.
+        diagnose: number of images on which changes of the candidate's preprocessing are tried if it fails; 0 tries none.
 
     Raises:
-        ArenaError: something is missing or damaged. What cannot be compared is no error but a verdict.
+        ArenaError: an input is missing or damaged. Two models that cannot be compared get a verdict, not an error.
     """
     rules = read_policy(policy)
     renamed = {**rules.of(COVERAGE).renamed, **(read_aliases(aliases) if aliases else {})}
@@ -103,7 +103,7 @@ def _judged(
     _refuse_overwriting(folder, found)
     first, second = give_unique_names(found, ROLES)
     refuse_thresholds(asked.thresholds, [first.name, second.name])
-    (folder / "check.json").unlink(missing_ok=True)  # of an earlier check; without it a folder holds no finished one
+    (folder / "check.json").unlink(missing_ok=True)  # left by an earlier check; only a finished check has it
     if isinstance(first, PublishedEntrant) or isinstance(second, PublishedEntrant):
         return _Found(check_unpaired(first, second, folder, rules, asked, progress), None)
     joint = evaluate_together(first, second, folder, asked, progress)
@@ -113,7 +113,7 @@ def _judged(
 def _paired(
     joint: Joint, candidate: Entrant, baseline: Entrant, rules: Policy, asked: Asked, diagnose: int, progress: Progress
 ) -> _Found:
-    """Judge two entrants that were scored on the same images."""
+    """Judge two entrants that were evaluated on the same images."""
     result = joint.result
     cards = [_runnable(one, asked) for one in (candidate, baseline)]
     judged = judge(result, rules, candidate=joint.candidate.name, baseline=joint.baseline.name)
@@ -132,14 +132,14 @@ def _paired(
         created=result.run["created"], accept_inconclusive=rules.of(VERDICT).accept_inconclusive, notes=joint.notes,
     )  # fmt: skip
     if any(case.gate not in COST_GATES for case in verdict.of(Outcome.FAIL)):
-        progress.note("looking for the cause")
+        progress.note("searching for the cause")
         causes = causes_of(joint, card=cards[0], compute=asked.compute, diagnose=diagnose, progress=progress)
         verdict = replace(verdict, causes=tuple(causes))
     return _Found(verdict, result)
 
 
 def _runnable(entrant: Entrant, asked: Asked) -> ModelCard | None:
-    """The model of an entrant, if it can be run here."""
+    """The model of an entrant if it can be run here, else None."""
     card = entrant.card if isinstance(entrant, ModelEntrant) else None
     if isinstance(entrant, RunEntrant):
         card = find_model_of(entrant.result, entrant.model, entrant.folders, asked.root)
@@ -147,14 +147,14 @@ def _runnable(entrant: Entrant, asked: Asked) -> ModelCard | None:
 
 
 def _incomparable(candidate: str, baseline: str, rules: Policy, message: str) -> Verdict:
-    """A verdict of one case: why the two cannot be compared."""
+    """A verdict with one case, the reason why the two cannot be compared."""
     case = Case("ground", "comparable", "same images, labels and tags", Outcome.INCOMPARABLE, message)
     ours, theirs = (JudgedModel(short_name(spec), spec) for spec in (candidate, baseline))
     return Verdict(ours, theirs, [case], policy=rules.title, created=provenance.now())
 
 
 def _refuse_overwriting(folder: Path, entrants: Sequence[Entrant]) -> None:
-    """Refuse a folder that holds what is judged: its run would be replaced by that of the check."""
+    """Refuse a folder that holds a judged run, because the run of the check would replace it."""
     for one in entrants:
         if isinstance(one, RunEntrant) and one.folder.resolve() == folder.resolve():
-            raise ArenaError(f"--output {folder}: holds {one.source}, which is judged; name another folder")
+            raise ArenaError(f"--output {folder}: holds {one.source}, an input of this check; name another folder")

@@ -1,4 +1,4 @@
-"""Speed again, side by side: two times that were taken apart tell as much of what else the machine did as of the models."""
+"""Time candidate and baseline again in turn; times from separate runs also depend on other work on the machine."""
 
 import time
 from collections.abc import Sequence
@@ -18,14 +18,14 @@ from arena.pipeline.stages import Compute
 from arena.taggers.base import Tagger
 
 ROUNDS = 5
-"""Batches that each side is timed on, in turn; the fastest of them counts, for other work can only slow one down."""
+"""Timed batches per model, in turn; the fastest counts, because other work can only slow a batch down."""
 
 BATCH = 8
-"""Images of such a batch."""
+"""Images per timed batch."""
 
 
 class Rates(NamedTuple):
-    """Images a second through the network alone."""
+    """Throughput of the network alone, in images per second."""
 
     candidate: float
     baseline: float
@@ -34,29 +34,34 @@ class Rates(NamedTuple):
 def time_again(
     cases: Sequence[Case], joint: Joint, rules: Policy, cards: Sequence[ModelCard | None], compute: Compute
 ) -> list[Case]:
-    """The cases, where speed failed with both sides timed side by side; skipped where one of the models is not at hand.
+    """Time both models again if the speed case failed, and replace that case; it is skipped if a model cannot be run.
 
     Args:
-        cards: of the candidate and the baseline, None where it cannot be run.
+        cards: the models of candidate and baseline; None for one that cannot be run.
+
+    Returns: the cases in their order.
     """
     failed = next((case for case in cases if case.gate == "speed" and case.outcome is Outcome.FAIL), None)
     if failed is None:
         return list(cases)
     ours, theirs = cards
     if ours is None or theirs is None:
-        reason = f"timed apart, on a machine that may have been busy: {failed.message}; name both sides as models to time them"
-        told = replace(failed, outcome=Outcome.SKIPPED, message=reason)
+        reason = (
+            f"timed in separate runs, on a machine that may have been busy: {failed.message}; "
+            "name both entrants as models to time them again"
+        )
+        judged = replace(failed, outcome=Outcome.SKIPPED, message=reason)
     else:
-        told = _judged(joint, rules, side_by_side(ours, theirs, compute))
-    return [told if case is failed else case for case in cases]
+        judged = _judged(joint, rules, side_by_side(ours, theirs, compute))
+    return [judged if case is failed else case for case in cases]
 
 
 def side_by_side(candidate: ModelCard, baseline: ModelCard, compute: Compute) -> Rates:
-    """Time both on batches of noise, in turn."""
+    """Time both models in turn on batches of random pixels."""
     loaded = [taggers.load(card, device=compute.device, precision=compute.precision) for card in (candidate, baseline)]
     seconds: list[list[float]] = [[], []]
     batches = [_noise(tagger) for tagger in loaded]
-    for _ in range(ROUNDS + 1):  # the first one warms up
+    for _ in range(ROUNDS + 1):  # the first round is a warm-up
         for tagger, batch, timed in zip(loaded, batches, seconds, strict=True):
             start = time.perf_counter()
             tagger.scores(batch)
@@ -70,15 +75,15 @@ def _noise(tagger: Tagger) -> np.ndarray:
 
 
 def _judged(joint: Joint, rules: Policy, rates: Rates) -> Case:
-    """The case by these rates; what the runs recorded is told behind it."""
+    """Rebuild the speed case from these rates and append the recorded ones."""
     names = (joint.candidate.name, joint.baseline.name)
     recorded = [joint.result.run["models"][name] for name in names]
-    seen = [
+    timed = [
         facts | {"images_per_second": rate_now, "timed_on": "here"}
         for facts, rate_now in zip(recorded, rates, strict=True)
     ]
     min_share = rules.of(SPEED).min_share
     assert min_share is not None, "a case of speed failed"
-    case = speed_case(min_share, *seen)
+    case = speed_case(min_share, *timed)
     before = " and ".join(rate(facts["images_per_second"]) for facts in recorded)
-    return replace(case, message=f"{case.message}; timed side by side, for apart they had {before}")
+    return replace(case, message=f"{case.message}; timed again in turn, after {before} in separate runs")

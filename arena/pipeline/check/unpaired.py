@@ -1,4 +1,4 @@
-"""Two entrants of which one at least is a published file: judged as if both were published."""
+"""Judge two entrants of which at least one is a published file, by their published metrics."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -26,7 +26,9 @@ from arena.results.run_folder import Result
 def check_unpaired(
     candidate: Entrant, baseline: Entrant, folder: Path, rules: Policy, asked: Asked, progress: Progress
 ) -> Verdict:
-    """Judge two entrants of which one at least is known by its published metrics only.
+    """Judge two entrants of which at least one is known by its published metrics only.
+
+    A model or stored scores are evaluated first, and their run is written to the folder.
 
     Raises:
         ArenaError: an option sets the threshold of a published file.
@@ -47,12 +49,12 @@ def check_unpaired(
         unpaired_cost=cost, policy=rules.title,
         signature="" if result is None else result.run.get("signature", ""), created=provenance.now(),
         accept_inconclusive=rules.of(VERDICT).accept_inconclusive,
-        notes=("no page of images: a published file holds no scores",),
+        notes=("no images are shown, because a published file holds no scores",),
     )  # fmt: skip
 
 
 class _Metrics(NamedTuple):
-    """An entrant by its metrics alone."""
+    """The published metrics of an entrant, its threshold as text, and its run if there is one."""
 
     published: Published
     threshold: str
@@ -60,20 +62,20 @@ class _Metrics(NamedTuple):
 
 
 def _published(entrant: Entrant, folder: Path, asked: Asked, progress: Progress) -> _Metrics:
-    """An entrant as if it were published: a run's metrics as they are, a model's after it is scored.
+    """The metrics of an entrant in the form of a published file; a model is scored first.
 
-    A run is evaluated again where an option sets its threshold.
+    A run is evaluated again if an option sets its threshold.
     """
     if isinstance(entrant, PublishedEntrant):
         return _Metrics(entrant.published, _threshold_of(entrant.published))
     if isinstance(entrant, RunEntrant) and entrant.name not in asked.thresholds:
-        told = entrant.result.summary["models"][entrant.model]["threshold"]
+        threshold = entrant.result.summary["models"][entrant.model]["threshold"]
         digest = str(entrant.result.run["models"][entrant.model].get("weights") or "")
-        return _Metrics(replace(published_of(entrant.result, entrant.model), digest=digest), told, entrant.result)
-    result = _alone(entrant, folder, asked, progress)
-    told = result.summary["models"][entrant.name]["threshold"]
+        return _Metrics(replace(published_of(entrant.result, entrant.model), digest=digest), threshold, entrant.result)
+    result = _evaluate_alone(entrant, folder, asked, progress)
+    threshold = result.summary["models"][entrant.name]["threshold"]
     digest = weights_digest(result, entrant.name) or ""
-    return _Metrics(replace(published_of(result, entrant.name), digest=digest), told, result)
+    return _Metrics(replace(published_of(result, entrant.name), digest=digest), threshold, result)
 
 
 def _refuse_thresholds_of_files(entrants: Sequence[Entrant], asked: Asked) -> None:
@@ -81,12 +83,12 @@ def _refuse_thresholds_of_files(entrants: Sequence[Entrant], asked: Asked) -> No
         if isinstance(one, PublishedEntrant) and one.name in asked.thresholds:
             raise ArenaError(
                 f"--threshold {one.name}={asked.thresholds[one.name]:g}: {one.source} is a published file, whose metrics are "
-                "known at its own thresholds only"
+                "known only at its own thresholds"
             )
 
 
-def _alone(entrant: ScoredEntrant, folder: Path, asked: Asked, progress: Progress) -> Result:
-    """A run folder of one entrant."""
+def _evaluate_alone(entrant: ScoredEntrant, folder: Path, asked: Asked, progress: Progress) -> Result:
+    """Evaluate one entrant alone, and write its run folder."""
     started = provenance.now()
     ground = find_ground((entrant,), asked.dataset, asked.part, asked.root)
     entry = (
@@ -108,7 +110,7 @@ def _threshold_of(published: Published) -> str:
 
 
 def weights_digest(result: Result, model: str) -> str | None:
-    """Of a model's weights, or of its scores where these are not known."""
+    """The digest of a model's weights; if unknown, that of its scores; None if both are unknown."""
     facts = result.run["models"][model]
-    told = facts.get("weights") or facts.get("key")
-    return None if told is None else str(told)
+    digest = facts.get("weights") or facts.get("key")
+    return None if digest is None else str(digest)

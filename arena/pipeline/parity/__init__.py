@@ -1,1 +1,1 @@
-"""Two ports of one model compared: `entrants` resolves and scores both, `parity` measures, judges and looks for the cause."""
+"""Compare two ports of one model: `scoring` scores both, `parity` measures and judges the difference and searches the cause."""

@@ -1,4 +1,4 @@
-"""From two entrants to a report: run them or read their scores, measure, judge, and look for the cause of a difference."""
+"""Compare two ports of one model: run them or read their scores, measure, judge, and search for the cause of a difference."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -40,21 +40,21 @@ from arena.tags import TagRelations
 VERB = "arena parity"
 
 FEW = 4
-"""Images by which changes of B are told apart; the best is tried on all that are given to it."""
+"""Images on which candidate changes of B are ranked; the best change is then tried on all chosen images."""
 
 
 @dataclass(frozen=True)
 class ParityOptions:
-    """How two models are compared.
+    """Options of a comparison of two models.
 
     Attributes:
-        images: folder of images that models are run on; or else `dataset`, a name or a frozen folder. Neither where both
-            entrants are stored scores.
-        limit, seed: at most so many images; a random part of a dataset.
-        folder: where new scores are kept, so that a stopped comparison continues; None is below `runs/`.
-        compute_b: how B runs, where it runs in another way than A.
+        images: folder of the images that models are run on; an alternative to `dataset`.
+        dataset: a dataset by name or frozen folder. Neither `images` nor `dataset` is set if both entrants are stored scores.
+        limit, seed: largest number of images: a random sample of a dataset, or the first files of a folder by name.
+        folder: folder of new scores, so that an interrupted comparison continues; None creates one below `runs/`.
+        compute_b: how B runs; None means as A.
         thresholds: name of an entrant -> threshold that replaces all of its own.
-        diagnose: images on which changes of B are tried where the two differ; 0 tries none.
+        diagnose: number of images on which changes of B are tried if the two differ; 0 tries none.
     """
 
     images: Path | None = None
@@ -75,12 +75,13 @@ def compare_ports(
 ) -> Report:
     """Compare the scores of two models: models are run on the same images, stored scores are read.
 
-    Where one is a model and the other stored scores, the scores are A and the model is B. Without a model, only causes that
-    the scores show can be found.
+    If one entrant is a model and the other stored scores, the scores are A and the model is B. Without a model, only causes
+    that the scores reveal can be found.
 
     Raises:
-        IncomparableError: no common tag or image.
-        ArenaError: a published file, one entrant twice, images missing or not needed, or files missing or damaged.
+        IncomparableError: there is no common tag or image.
+        ArenaError: an entrant is a published file or named twice, images are missing or not needed, or files are missing or
+            damaged.
     """
     a, b = _with_unique_names(require_scores(a, VERB), require_scores(b, VERB), options)
     refuse_thresholds(options.thresholds, [a.name, b.name])
@@ -97,20 +98,20 @@ def compare_ports(
 
 
 def _with_unique_names(a: ScoredEntrant, b: ScoredEntrant, options: ParityOptions) -> list[ScoredEntrant]:
-    """Names of which no two are equal; one model may run in two ways, and B is then followed by its way."""
+    """Give both entrants unique names; if one model runs with two precisions or devices, B's name gets that suffix."""
     if not (isinstance(a, ModelEntrant) and isinstance(b, ModelEntrant) and a.source == b.source):
         return give_unique_names([a, b])
     ours, theirs = options.compute, options.compute_b or options.compute
     if ours == theirs:
-        raise ArenaError(f"{a.source} is named twice; a second one enters as OTHERNAME=PATH, or give --precision-b")
-    way = theirs.precision if theirs.precision != ours.precision else theirs.device
-    return give_unique_names([a, b], ("", way.replace(":", "-")))
+        raise ArenaError(f"{a.source} is named twice; name the second as OTHERNAME=PATH, or set --precision-b")
+    suffix = theirs.precision if theirs.precision != ours.precision else theirs.device
+    return give_unique_names([a, b], ("", suffix.replace(":", "-")))
 
 
 def _refuse_images(options: ParityOptions, *, needed: bool) -> None:
     given = (options.images is not None) + (options.dataset is not None)
     if needed and given != 1:
-        raise ArenaError(f"{VERB}: a model needs images; give either --images FOLDER or --dataset NAME")
+        raise ArenaError(f"{VERB}: a model needs images; set either --images FOLDER or --dataset NAME")
     if given and not needed:
         raise ArenaError(f"{VERB}: stored scores need no images; leave out --images and --dataset")
 
@@ -143,7 +144,7 @@ def _compare_with_stored(
     options: ParityOptions,
     progress: Progress,
 ) -> Report:
-    """Run a model, B, on the images that stored scores, A, are of; other images are left out."""
+    """Run a model, B, on the images of the stored scores, A; other images are left out."""
     runner = runner_of(model, own[model.name], options.compute_b or options.compute)
     a = at_thresholds(read_stored(stored), own[stored.name], other=own[model.name])
     known = those_scored(images, a)
@@ -154,23 +155,23 @@ def _compare_with_stored(
     rerun = Rerun(_as_ran(runner, b), known, options.diagnose)
     report = _compare((a, b), images.relations, options.tolerances, progress, rerun)
     if left := len(images.source.image_ids) - len(known.source.image_ids):
-        note = f"{plural(left, 'image', 'images')} of {images.name} {a.name} has no scores of; left out"
+        note = f"{a.name} has no scores of {plural(left, 'image', 'images')} of {images.name}; left out"
         return replace(report, notes=(*report.notes, note))
     return report
 
 
 def _home(a: str, b: str, images: Images) -> Path:
-    """Where scores are kept when no folder is named."""
+    """The default folder of new scores."""
     return Path("runs") / f"parity-{a}-{b}-on-{images.name}"
 
 
-def _as_ran(runner: Runner, side: ScoredModel) -> Runner:
-    """The model as its scores were made: with the sigmoid that it turned out to lack."""
-    return runner._replace(card=replace(runner.card, output="logits")) if side.missing_sigmoid else runner
+def _as_ran(runner: Runner, scored: ScoredModel) -> Runner:
+    """The model as it was scored: with a sigmoid, if its output turned out to be logits."""
+    return runner._replace(card=replace(runner.card, output="logits")) if scored.missing_sigmoid else runner
 
 
 class Rerun(NamedTuple):
-    """How B can be run again."""
+    """What is needed to run B again; `diagnose` is the number of images."""
 
     runner: Runner
     images: Images
@@ -178,32 +179,32 @@ class Rerun(NamedTuple):
 
     @property
     def possible(self) -> bool:
-        """Whether images are asked for, and pixels tell B's scores: those of a file do not change with them."""
+        """Whether B can be run with other preprocessing: images are wanted, and no scores come from a file."""
         return self.diagnose > 0 and all(one.adapter != "precomputed" for one in self.runner.card.single)
 
 
 def _compare(
-    sides: tuple[ScoredModel, ScoredModel],
+    models: tuple[ScoredModel, ScoredModel],
     relations: TagRelations,
     tolerances: Tolerances,
     progress: Progress,
     rerun: Rerun | None,
 ) -> Report:
-    pair = pair_up(*sides, relations)
+    pair = pair_up(*models, relations)
     with progress.count("tags", 2 * len(pair.tags), 0) as advance:
         parity = measure(pair, advance)
-    verdict = judge(parity, tolerances, tuple(side.name for side in sides if side.missing_sigmoid))
+    verdict = judge(parity, tolerances, tuple(one.name for one in models if one.missing_sigmoid))
     report = Report(parity, tolerances, verdict, notes=_notes(pair, parity))
     return report if parity.largest <= tolerances.score else explain(report, pair, rerun, progress)
 
 
 def explain(report: Report, pair: Pair, rerun: Rerun | None, progress: Progress) -> Report:
-    """The report with what was found about the cause: by the scores, else by running B again."""
+    """Add the likely cause of a difference to the report: from the scores, else by running B again."""
     tolerance = report.tolerances.score
     found = search_scores(pair, tolerance)
     if rerun is None or not rerun.possible or found.after <= tolerance or "tags" in found.cause:
         return replace(report, finding=found.finding(min(len(pair.image_ids), LOOKED_AT), tolerance))
-    chosen = _telling(report.parity, pair, rerun.diagnose)
+    chosen = _informative_rows(report.parity, pair, rerun.diagnose)
     found = _try_variants(pair, rerun, chosen, found, tolerance, progress)
     return replace(report, finding=found.finding(len(chosen), tolerance), tried_on=len(chosen))
 
@@ -211,7 +212,7 @@ def explain(report: Report, pair: Pair, rerun: Rerun | None, progress: Progress)
 def _try_variants(
     pair: Pair, rerun: Rerun, chosen: Sequence[int], so_far: Search, tolerance: float, progress: Progress
 ) -> Search:
-    """What changes of B's preprocessing do on some images."""
+    """Search changes of B's preprocessing on the chosen images."""
     card, compute = rerun.runner
     rows = [pair.values(rows=slice(row, row + 1)) for row in chosen]
     a, b = (np.concatenate([row[side] for row in rows]) for side in (0, 1))
@@ -225,29 +226,28 @@ def _try_variants(
         return search_variants(bench, a, start, few=FEW, tolerance=tolerance, advance=advance)
 
 
-def _telling(parity: Parity, pair: Pair, wanted: int) -> list[int]:
-    """Rows of images that tell causes apart: those that differ most, then others from all over, each once."""
-    place = {image_id: row for row, image_id in enumerate(pair.image_ids)}
-    worst = [place[image.name] for image in parity.worst_images]
+def _informative_rows(parity: Parity, pair: Pair, wanted: int) -> list[int]:
+    """Rows of images that help to distinguish causes: those that differ most, then evenly spaced ones, without repetition."""
+    row_of = {image_id: row for row, image_id in enumerate(pair.image_ids)}
+    worst = [row_of[image.name] for image in parity.worst_images]
     spread = np.linspace(0, len(pair.image_ids) - 1, num=min(wanted, len(pair.image_ids))).round().astype(int)
     return list(dict.fromkeys([*worst, *spread.tolist()]))[:wanted]
 
 
 def _notes(pair: Pair, parity: Parity) -> tuple[str, ...]:
-    """What else a reader should know."""
+    """Remarks for the reader of a report, one sentence each."""
     notes = []
     if pair.a.ran != pair.b.ran:
-        notes.append(
-            f"{parity.a} ran in {pair.a.ran or 'an unknown way'}, {parity.b} in {pair.b.ran or 'an unknown way'}"
-        )
+        unknown = "an unknown precision"
+        notes.append(f"{parity.a} ran in {pair.a.ran or unknown}, {parity.b} in {pair.b.ran or unknown}")
     for own, other in ((pair.a, pair.b), (pair.b, pair.a)):
         if own.borrowed:
-            notes.append(f"{own.name} has no known thresholds; its decisions are taken at those of {other.name}")
+            notes.append(f"{own.name} has no known thresholds; its decisions use those of {other.name}")
     if not parity.same_thresholds:
-        notes.append("their thresholds differ; decisions are taken at each one's own")
+        notes.append("the thresholds differ; the decisions of each model use its own")
     if not parity.same_columns:
-        notes.append("their columns are in another order; they were matched by name")
+        notes.append("the columns are in different orders; they were matched by name")
     for name, count in ((parity.a, parity.images_only_a), (parity.b, parity.images_only_b)):
         if count:
-            notes.append(f"{plural(count, 'image', 'images')} only {name} has scores of; left out")
+            notes.append(f"only {name} has scores of {plural(count, 'image', 'images')}; left out")
     return tuple(notes)

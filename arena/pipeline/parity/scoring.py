@@ -1,4 +1,4 @@
-"""Scores of the two models: run them, or read stored scores; a missing sigmoid is detected."""
+"""Score the two models of a parity comparison, or read their stored scores; a missing sigmoid is detected."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -28,18 +28,18 @@ from arena.taggers.preprocess import square
 from arena.tags import TagRelations
 
 PROBED = 4
-"""Images by which is told whether a network gives logits."""
+"""Images that are scored to detect whether a network outputs logits."""
 
 
 class Runner(NamedTuple):
-    """A model, and how it runs."""
+    """A model, and the device and precision that it runs with."""
 
     card: ModelCard
     compute: Compute
 
 
 class Images(NamedTuple):
-    """Images that both are run on, and what is known of their tags' names."""
+    """The images that both models are run on, and the aliases of their tags."""
 
     name: str
     source: ImageSource
@@ -51,15 +51,15 @@ StoredEntrant = RunEntrant | ScoresEntrant
 
 
 def runner_of(entrant: ModelEntrant, own: Own, compute: Compute) -> Runner:
-    """A model under the entrant's name, at these thresholds."""
+    """The model of an entrant, under the entrant's name and with these thresholds."""
     return Runner(replace(entrant.card, name=entrant.name, thresholds=own.thresholds), compute)
 
 
 def read_stored(entrant: StoredEntrant) -> ScoredModel:
-    """Stored scores, without thresholds yet; values of a file outside [0, 1] are taken for logits.
+    """Read stored scores, without thresholds; a file with values outside [0, 1] is taken as logits.
 
     Raises:
-        ArenaError: no scores, damaged ones, or NaN.
+        ArenaError: there are no scores, or they are damaged or contain NaN.
     """
     if isinstance(entrant, RunEntrant):
         return ScoredModel(entrant.name, scores_of_run(entrant), ran=_ran(entrant.result.run["models"][entrant.model]))
@@ -67,19 +67,19 @@ def read_stored(entrant: StoredEntrant) -> ScoredModel:
 
 
 def at_thresholds(scored: ScoredModel, own: Own, *, other: Own) -> ScoredModel:
-    """Stored scores at their own thresholds, or at those of the other model where their own are not known.
+    """Add thresholds to stored scores: their own, or those of the other model if only their own are unknown.
 
-    A default of 0.5 for one of the two alone would flip decisions of equal scores.
+    With the default of 0.5 for one model alone, equal scores could lead to different decisions.
     """
     borrowed = own.source == "default" != other.source
     return replace(scored, thresholds=(other if borrowed else own).thresholds, borrowed=borrowed)
 
 
 def images_of(images: Path | None, dataset: str | None, *, limit: int | None, seed: int, root: Path | None) -> Images:
-    """The images below a folder, the first `limit` by name; or a random part of a dataset.
+    """The first `limit` images below a folder by name, or a random sample of a dataset.
 
     Raises:
-        ArenaError: no such folder or dataset.
+        ArenaError: there is no such folder or dataset.
     """
     if images is None:
         heldout = read_frozen(find_dataset(dataset or "", root)).sample(limit, seed)
@@ -92,18 +92,18 @@ def images_of(images: Path | None, dataset: str | None, *, limit: int | None, se
     return Images(images.resolve().name, source, TagRelations())
 
 
-def those_scored(images: Images, side: ScoredModel) -> Images:
-    """The images of which a side has scores.
+def those_scored(images: Images, stored: ScoredModel) -> Images:
+    """The images that a model has scores of.
 
     Raises:
         IncomparableError: there is none.
     """
-    old, scored = images.source, set(side.scores.image_ids)
+    old, scored = images.source, set(stored.scores.image_ids)
     kept = [row for row, image_id in enumerate(old.image_ids) if image_id in scored]
     if not kept:
         raise IncomparableError(
-            f"{side.name} has scores of none of the images of {images.name} (its first is {_first(side.scores.image_ids)}, "
-            f"theirs {_first(old.image_ids)}); name the images that it was made of"
+            f"{stored.name} has scores of none of the images of {images.name} (its first is {_first(stored.scores.image_ids)}, "
+            f"theirs {_first(old.image_ids)}); name the images that it scored"
         )
     ids, digests = (tuple(column[row] for row in kept) for column in (old.image_ids, old.digests))
     paths = tuple(old.paths[row] for row in kept)
@@ -111,10 +111,10 @@ def those_scored(images: Images, side: ScoredModel) -> Images:
 
 
 def refuse_overwriting(folder: Path, runner: Runner, stored: StoredEntrant) -> None:
-    """Refuse a folder in which the model's scores would replace those that it is compared with.
+    """Refuse a folder in which the model's new scores would replace the scores that it is compared with.
 
     Raises:
-        ArenaError: it is such a one.
+        ArenaError: they would.
     """
     path = stored.folder / "scores" / stored.model if isinstance(stored, RunEntrant) else stored.path
     if path.resolve().is_relative_to((folder / runner.card.name).resolve()):
@@ -122,22 +122,23 @@ def refuse_overwriting(folder: Path, runner: Runner, stored: StoredEntrant) -> N
 
 
 def score_models(ran: Sequence[Runner], images: Images, folder: Path, progress: Progress) -> list[ScoredModel]:
-    """Run the models; each image is decoded once for all that run alike. Continues where it was stopped.
+    """Run the models; models with the same device and precision share decoded images. An interrupted call continues.
 
-    A model that says it gives probabilities but gives logits is run with a sigmoid, and its side says so.
+    A model whose card declares probabilities but whose output is logits is run again with a sigmoid; `missing_sigmoid` is then
+    true in its result.
     """
     for caution in dict.fromkeys(one.card.caution for one in ran if one.card.caution):
         progress.note(caution)
     try:
         _run(ran, images, folder, progress)
     except ScoresError as error:
-        mended = [_with_sigmoid(one, images.source) for one in ran]
-        if mended == list(ran):
+        repaired = [_with_sigmoid(one, images.source) for one in ran]
+        if repaired == list(ran):
             raise
         progress.note(f"{error}; scoring again with one")
-        _run(mended, images, folder, progress)
-        return [_side(new, folder, new != old) for new, old in zip(mended, ran, strict=True)]
-    return [_side(one, folder) for one in ran]
+        _run(repaired, images, folder, progress)
+        return [_scored_model(new, folder, new != old) for new, old in zip(repaired, ran, strict=True)]
+    return [_scored_model(one, folder) for one in ran]
 
 
 def files_of(source: ImageSource, image_ids: Sequence[str]) -> list[Path]:
@@ -156,7 +157,7 @@ def _run(ran: Sequence[Runner], images: Images, folder: Path, progress: Progress
         score_images(cards, images.source, folder, compute=compute, progress=progress, relations=images.relations)
 
 
-def _side(runner: Runner, folder: Path, missing_sigmoid: bool = False) -> ScoredModel:
+def _scored_model(runner: Runner, folder: Path, missing_sigmoid: bool = False) -> ScoredModel:
     name = runner.card.name
     return ScoredModel(
         name, read_store(folder / name), runner.card.thresholds, missing_sigmoid, ran=_ran(read_facts(folder / name))
@@ -164,25 +165,25 @@ def _side(runner: Runner, folder: Path, missing_sigmoid: bool = False) -> Scored
 
 
 def _ran(facts: Mapping[str, Any]) -> str:
-    """How a model ran whose scores are kept with these facts; empty where that is not known."""
+    """Precision and device from the facts of stored scores; empty if unknown."""
     return f"{facts['precision']} on {facts['device']}" if {"precision", "device"} <= facts.keys() else ""
 
 
 def _with_sigmoid(runner: Runner, source: ImageSource) -> Runner:
-    """The same one, its card saying logits where the network gives them."""
+    """The same model; if its output is logits, its card says so."""
     return runner._replace(card=replace(runner.card, output="logits")) if _gives_logits(runner, source) else runner
 
 
 def _gives_logits(runner: Runner, source: ImageSource) -> bool:
-    """Whether a network that is said to give probabilities gives finite numbers outside [0, 1]."""
+    """Whether a network declared to output probabilities outputs finite numbers outside [0, 1]."""
     if runner.card.output != "probabilities" or runner.card.adapter == "ensemble":
-        return False  # an ensemble's members are what lacks a sigmoid
+        return False  # only the members of an ensemble can lack a sigmoid
     tagger = taggers.load(runner.card, device=runner.compute.device, precision=runner.compute.precision)
     images = []
     for path in source.paths:
         try:
-            behind = tagger.preprocess.alpha
-            images.append(square(decode_on(path, {behind})[behind], tagger.preprocess))
+            background = tagger.preprocess.alpha
+            images.append(square(decode_on(path, {background})[background], tagger.preprocess))
         except (UnreadableImageError, OSError):
             continue
         if len(images) == PROBED:
@@ -192,7 +193,7 @@ def _gives_logits(runner: Runner, source: ImageSource) -> bool:
 
 
 def _read_scores(name: str, path: Path) -> ScoredModel:
-    """Scores of anywhere, what lies outside [0, 1] through a sigmoid; without thresholds yet."""
+    """Read scores without thresholds; if a file has values outside [0, 1], a sigmoid is applied to all its values."""
     if path.is_dir():
         return ScoredModel(name, read_scores_of(path), ran=_ran(read_facts(path)))
     scores = read_scores(path, checked=False)
@@ -204,7 +205,7 @@ def _read_scores(name: str, path: Path) -> ScoredModel:
 
 
 def _range(scores: Scores, path: Path) -> tuple[float, float]:
-    """The least and the largest value; NaN is refused.
+    """The smallest and the largest score.
 
     Raises:
         ScoresError: a value is NaN.

@@ -1,5 +1,5 @@
-"""What the gate found, as people and machines read it: every module makes one form of a `Verdict`, and judges nothing.
+"""Reports of a gate verdict, for people and for programs. Each module writes one format of a `Verdict`; none decides anything.
 
-`words` puts a verdict into sentences, `document` is its JSON, `junit`, `github` and `badge` are for continuous integration,
-`text` and `markdown` for readers, `page` is the regression page, and `write` writes them all.
+`words` has the sentences and formatted numbers. `document` writes JSON. `junit`, `github` and `badge` serve continuous
+integration, `text` and `markdown` serve readers. `page` is the HTML page. `write` writes all files.
 """

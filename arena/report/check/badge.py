@@ -1,4 +1,4 @@
-"""A badge: an SVG of its own that loads nothing, and what shields.io draws one from."""
+"""The badge of a verdict: a self-contained SVG, and the JSON that shields.io draws a badge from."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from arena.gate.verdict import Outcome, Verdict
 from arena.report.check.words import headline, sentence
 
 LABEL, INK = "#3b434b", "#ffffff"
-"""Ground of the left part, and the text on both."""
+"""Background of the left part; text colour of both parts."""
 
 COLOURS = {
     Outcome.PASS: "#0b6b3a",
@@ -17,33 +17,35 @@ COLOURS = {
     Outcome.INCONCLUSIVE: "#7c5200",
     Outcome.INCOMPARABLE: "#5a4a8a",
 }
-"""Ground of the right part; white text on each has 4.5:1, by test."""
+"""Background of the right part by outcome. A test checks that white text on it has a contrast of at least 4.5:1."""
 
 _WIDE, _NARROW = frozenset("mwMW%"), frozenset("fijlrt.,:;'|I1 ")
 HEIGHT, EDGE = 20, 6
-"""Pixels: of the badge, and on either side of a text."""
+"""Height of the badge, and padding left and right of a text, in pixels."""
 
 
 def badge_svg(verdict: Verdict, label: str = "arena check") -> str:
-    """The badge; its title is the sentence of the verdict."""
-    said = headline(verdict)
-    left, right = _width(label), _width(said)
+    """Return the badge as SVG. Its `<title>` is the sentence of the verdict."""
+    message = headline(verdict)
+    left, right = _width(label), _width(message)
     title = escape(sentence(verdict))
     whole = left + right + 4 * EDGE
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{whole}" height="{HEIGHT}" viewBox="0 0 {whole} {HEIGHT}" '
-        f'role="img" aria-label="{escape(label)}: {escape(said)}"><title>{title}</title>'
+        f'role="img" aria-label="{escape(label)}: {escape(message)}"><title>{title}</title>'
         f'<clipPath id="r"><rect width="{whole}" height="{HEIGHT}" rx="4"/></clipPath><g clip-path="url(#r)">'
         f'<rect width="{left + 2 * EDGE}" height="{HEIGHT}" fill="{LABEL}"/>'
         f'<rect x="{left + 2 * EDGE}" width="{right + 2 * EDGE}" height="{HEIGHT}" fill="{COLOURS[verdict.outcome]}"/></g>'
         f'<g fill="{INK}" font-family="Verdana,DejaVu Sans,Geneva,sans-serif" font-size="11">'
         f'<text x="{EDGE}" y="14" textLength="{left}">{escape(label)}</text>'
-        f'<text x="{left + 3 * EDGE}" y="14" textLength="{right}">{escape(said)}</text></g></svg>\n'
+        f'<text x="{left + 3 * EDGE}" y="14" textLength="{right}">{escape(message)}</text></g></svg>\n'
     )
 
 
 def badge_json(verdict: Verdict, label: str = "arena check") -> str:
-    """What the endpoint badge of shields.io reads; `isError` keeps a failing one red whatever colour its address asks for.
+    """Return the JSON of a shields.io endpoint badge.
+
+    `isError` is true for every nonzero exit code. The colour in the URL of a badge then has no effect.
 
     Source: shields.io, endpoint badge, schema version 1.
     """
@@ -55,5 +57,5 @@ def badge_json(verdict: Verdict, label: str = "arena check") -> str:
 
 
 def _width(text: str) -> int:
-    """About the pixels of a text in Verdana at 11; `textLength` makes the drawn text that wide in any font."""
+    """Return the approximate width of a text in 11 px Verdana, in pixels; `textLength` applies it to any font."""
     return round(sum(10 if char in _WIDE else 4.2 if char in _NARROW else 7 for char in text))

@@ -1,4 +1,4 @@
-"""`check.json`: a verdict for other programs, and back; `check.schema.json` beside this file describes it."""
+"""Write and read `check.json`, a verdict for other programs. Its schema is `check.schema.json` in this folder."""
 
 from __future__ import annotations
 
@@ -22,66 +22,68 @@ SCHEMA = 1
 """Version of `check.json`."""
 
 DERIVED = ("schema", "outcome", "exit_code", "sentence", "counts")
-"""What the document says beside the verdict's own attributes; all of it follows from them."""
+"""Keys of the document that are derived from the attributes of the verdict."""
 
 
 def check_document(verdict: Verdict) -> dict[str, Any]:
-    """Everything that a verdict says, as plain values: `DERIVED`, then its attributes by their names.
+    """Return a verdict as plain values: the keys of `DERIVED`, then its attributes by name.
 
-    A number that is not finite is null, and half a surrogate pair in a name is U+FFFD: JSON in UTF-8 holds neither.
+    JSON in UTF-8 cannot hold a number that is not finite, nor a lone surrogate: the first becomes null, the second U+FFFD.
     """
     derived = (
         SCHEMA, str(verdict.outcome), int(verdict.exit_code), sentence(verdict),
         {str(one): len(verdict.of(one)) for one in Outcome},
     )  # fmt: skip
-    found: dict[str, Any] = _plain(dict(zip(DERIVED, derived, strict=True)) | asdict(verdict))
-    return found
+    document: dict[str, Any] = _plain(dict(zip(DERIVED, derived, strict=True)) | asdict(verdict))
+    return document
 
 
 def check_json(verdict: Verdict) -> str:
-    """The document as indented JSON, with a line end."""
+    """Return the document as indented JSON with a final newline."""
     return json.dumps(check_document(verdict), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
 
 
 def check_schema() -> dict[str, Any]:
-    """The schema of the document, JSON Schema 2020-12."""
+    """Return the JSON Schema (2020-12) of the document."""
     text = files("arena.report.check").joinpath("check.schema.json").read_text(encoding="utf-8")
-    found: dict[str, Any] = json.loads(text)
-    return found
+    schema: dict[str, Any] = json.loads(text)
+    return schema
 
 
 def read_check(path: Path) -> Verdict:
-    """The verdict of a `check.json`.
+    """Read the verdict in a `check.json`.
 
     Raises:
-        ArenaError: it is none, or was changed.
-        IncomparableError: another schema.
+        ArenaError: the file is not a `check.json`, or it is damaged.
+        IncomparableError: the file has another schema version.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise ArenaError(
-            f"{path}: no readable check.json ({str(error).splitlines()[0]}); run arena check again"
+            f"{path}: not a readable check.json ({str(error).splitlines()[0]}); run arena check again"
         ) from None
     if not isinstance(content, dict) or "schema" not in content:
-        raise ArenaError(f"{path}: no check.json (it names no schema); it is what arena check writes")
+        raise ArenaError(f"{path}: not a check.json (no key schema); name a file that arena check wrote")
     if content["schema"] != SCHEMA:
         raise IncomparableError(
             f"{path}: schema {content['schema']}, this version reads {SCHEMA}; run arena check again"
         )
-    told = {key: value for key, value in content.items() if key not in DERIVED}
+    attributes = {key: value for key, value in content.items() if key not in DERIVED}
     try:
-        verdict: Verdict = _read(told, Verdict, "verdict")
-    except _WrongError as error:
+        verdict: Verdict = _read(attributes, Verdict, "verdict")
+    except _DamagedError as error:
         raise ArenaError(f"{path}: damaged check.json ({error}); run arena check again") from None
     if content.get("outcome") != verdict.outcome:
-        seen = content.get("outcome")
-        raise ArenaError(f"{path}: it says {seen!r}, but its cases say {str(verdict.outcome)!r}; run arena check again")
+        stored = content.get("outcome")
+        raise ArenaError(
+            f"{path}: outcome is {stored!r}, but its cases give {str(verdict.outcome)!r}; run arena check again"
+        )
     return verdict
 
 
 def _plain(content: Any) -> Any:
-    """JSON's own types, none of which is refused when it is written."""
+    """Return the content as JSON types that can be written without error."""
     if isinstance(content, dict):
         return {key: _plain(value) for key, value in content.items()}
     if isinstance(content, (list, tuple)):
@@ -91,41 +93,45 @@ def _plain(content: Any) -> Any:
     return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
-class _WrongError(Exception):
-    """A value that is not of the kind that its attribute asks for."""
+class _DamagedError(Exception):
+    """A value does not have the type of its attribute."""
 
 
 _hints = cache(get_type_hints)
 
 
 def _read(content: Any, kind: Any, where: str) -> Any:
-    """A value as its annotation wants it: a dataclass, a sequence, an enumeration, a plain value, or one of several."""
+    """Convert a JSON value to the type of an annotation: optional, sequence, dataclass, enumeration or plain value."""
     origin = get_origin(kind)
     if origin in (Union, types.UnionType):
-        return None if content is None else _read(content, get_args(kind)[0], where)  # all of them are X | None
+        return (
+            None if content is None else _read(content, get_args(kind)[0], where)
+        )  # every union in a verdict is X | None
     if origin is Sequence:
-        return tuple(_read(one, get_args(kind)[0], f"{where}[{n}]") for n, one in enumerate(_of(content, list, where)))
+        return tuple(
+            _read(one, get_args(kind)[0], f"{where}[{n}]") for n, one in enumerate(_checked(content, list, where))
+        )
     if is_dataclass(kind):
-        return _read_dataclass(_of(content, dict, where), kind, where)
+        return _read_dataclass(_checked(content, dict, where), kind, where)
     if issubclass(kind, Enum):
         if content not in {one.value for one in kind}:
-            raise _WrongError(f"{where}: {content!r} is no {kind.__name__.lower()}")
+            raise _DamagedError(f"{where}: {content!r} is not an {kind.__name__.lower()}")
         return kind(content)
-    return float(_of(content, (int, float), where)) if kind is float else _of(content, kind, where)
+    return float(_checked(content, (int, float), where)) if kind is float else _checked(content, kind, where)
 
 
 def _read_dataclass(content: dict[str, Any], kind: Any, where: str) -> Any:
     known = {one.name: one for one in fields(kind)}
     if unknown := sorted(content.keys() - known.keys()):
-        raise _WrongError(f"{where}: unknown key {unknown[0]!r}")
+        raise _DamagedError(f"{where}: unknown key {unknown[0]!r}")
     needed = [name for name, one in known.items() if one.default is MISSING and one.default_factory is MISSING]
     if missing := [name for name in needed if name not in content]:
-        raise _WrongError(f"{where}: no {missing[0]!r}")
+        raise _DamagedError(f"{where}: missing key {missing[0]!r}")
     hints = _hints(kind)
     return kind(**{name: _read(value, hints[name], f"{where}.{name}") for name, value in content.items()})
 
 
-def _of(content: Any, kind: Any, where: str) -> Any:
+def _checked(content: Any, kind: Any, where: str) -> Any:
     if not isinstance(content, kind) or (isinstance(content, bool) and kind is not bool):
-        raise _WrongError(f"{where}: {content!r:.60} is of another kind")
+        raise _DamagedError(f"{where}: {content!r:.60} has the wrong type")
     return content

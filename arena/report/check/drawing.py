@@ -1,4 +1,4 @@
-"""A case as a line of a drawing: the interval of its difference against zero and against what is allowed."""
+"""Plot of one case: the interval of its difference, compared with zero and with the limit."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from typing import NamedTuple
 from arena.gate.verdict import Case, Measure
 
 WIDTH, HEIGHT = 260.0, 34.0
-"""Of a drawing, in its own units."""
+"""Size of a plot, in SVG units."""
 
 COUNTED = frozenset({"tags", "images"})
-"""Figures that are a number of things."""
+"""Metrics that count something."""
 
 EDGE = 9.0
-"""Left free on either side, for marks."""
+"""Margin on the left and on the right, which leaves room for the marks."""
 
 
 class Span(NamedTuple):
-    """Least and largest value that drawings of one scale show."""
+    """Smallest and largest value on a scale that several plots share."""
 
     low: float
     high: float
 
     def x(self, value: float) -> float:
-        """Where a value stands, in units of the drawing.
+        """Return the x coordinate of a value, in SVG units.
 
         >>> Span(-1, 1).x(-1), Span(-1, 1).x(0)
         (9.0, 130.0)
@@ -35,12 +35,12 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True)
 class Drawing:
-    """Places along the line, None for what there is not.
+    """x coordinates of one plot, in SVG units; None for a value that does not exist.
 
     Attributes:
-        zero, limit, at: no change, what decides, and what was seen.
-        low, high: the ends of the interval.
-        beyond: left end and width of the part that is not allowed.
+        zero, limit, at: x of no change, of the limit, and of the measured difference.
+        low, high: x of both ends of the interval.
+        beyond: x and width of the area beyond the limit.
     """
 
     zero: float
@@ -52,7 +52,7 @@ class Drawing:
 
 
 def span_of(cases: Sequence[Case]) -> Span | None:
-    """One scale for cases of one unit, so that their lines can be compared; None where nothing can be drawn.
+    """Return a common scale of cases that have one unit; None if none of them has a difference or all values are 0.
 
     >>> span_of([Case("a", "b", "c", "pass", "", Measure("f1", difference=-0.5, limit=-1.0))])
     Span(low=-1.0, high=0.0)
@@ -66,20 +66,19 @@ def span_of(cases: Sequence[Case]) -> Span | None:
 
 
 def drawing_of(measure: Measure | None, span: Span | None) -> Drawing | None:
-    """The line of a case; None without a difference, where all is exactly zero, and of a number of tags, which is no range."""
+    """Return the plot of a measure; None without a difference or a scale, and for a metric that counts something."""
     if measure is None or measure.difference is None or span is None or measure.figure in COUNTED:
         return None
-    places = (
+    limit, low, high = (
         None if value is None else round(span.x(value), 1) for value in (measure.limit, measure.low, measure.high)
     )
-    limit, low, high = places
     return Drawing(
         round(span.x(0), 1), round(span.x(measure.difference), 1), limit, low, high, _beyond(measure.limit, limit)
     )
 
 
 def _beyond(limit: float | None, at: float | None) -> tuple[float, float] | None:
-    """A loss has its limit below zero or at it, a rise above: what lies beyond, to the end of the drawing."""
+    """Return x and width of the area beyond the limit: left of a limit up to 0, right of a limit above 0."""
     if limit is None or at is None:
         return None
     return (0.0, at) if limit <= 0 else (at, round(WIDTH - at, 1))

@@ -1,4 +1,4 @@
-"""What GitHub Actions shows: the step's summary in Markdown, and annotations, within their limits."""
+"""Output for GitHub Actions: a step summary in Markdown and annotations, within the limits of GitHub."""
 
 from collections.abc import Sequence
 
@@ -8,28 +8,28 @@ from arena.report.check.markdown import Lists, check_markdown
 from arena.report.check.words import name_of, ordered, sentence
 
 SUMMARY_BYTES = 1_000_000
-"""Room for the summary of a step: GitHub refuses more than 1 MiB (1,048,576 bytes), and other commands may add to it."""
+"""Largest size of the step summary. GitHub refuses more than 1 MiB (1,048,576 bytes), and other commands may add to it."""
 
 ANNOTATIONS = 10
-"""Errors, and warnings, that GitHub takes of one step; it drops any more without a word."""
+"""Largest number of errors, and of warnings, of one step. GitHub drops further ones silently."""
 
 MESSAGE = 4_000
-"""Characters of an annotation: enough for a sentence, whatever the names in it."""
+"""Largest length of an annotation, in characters."""
 
 _ROW_BYTES = 70
-"""A row of a tag takes so many at least."""
+"""Smallest size of a table row of one tag."""
 
 _FEWER = (Lists(), Lists(200, 20, 1_000), Lists(60, 10, 600), Lists(20, 5, 400), Lists(5, 0, 200), Lists(0, 0, 0))
-"""What is listed, ever less until it fits: the last has the verdict alone, which is a few kilobytes."""
+"""Limits of the lists, tried in this order until the summary fits. The last one leaves only the verdict, a few kilobytes."""
 
 
 def step_summary(verdict: Verdict) -> str:
-    """The verdict in Markdown, for `$GITHUB_STEP_SUMMARY`; where it would be too large the lists are cut, which it says.
+    """Return the verdict in Markdown for `$GITHUB_STEP_SUMMARY`. If it is too large, its lists are cut, and it says so.
 
     Source: GitHub's documentation, workflow commands, adding a job summary.
     """
     for lists in _FEWER[:-1]:
-        if least_bytes(verdict, lists) <= SUMMARY_BYTES:  # what is far too large takes minutes to escape
+        if least_bytes(verdict, lists) <= SUMMARY_BYTES:  # escaping a far too large text takes minutes
             text = check_markdown(verdict, lists)
             if len(text.encode()) <= SUMMARY_BYTES:
                 return text
@@ -37,7 +37,7 @@ def step_summary(verdict: Verdict) -> str:
 
 
 def least_bytes(verdict: Verdict, lists: Lists) -> int:
-    """What the messages and rows of tags take at least, without markup; quick to say."""
+    """Return a lower bound of the size: messages and tag rows, without markup. Fast to compute."""
     cases = [case for found in ordered(verdict.cases).values() for case in found[: lists.cases]]
     messages = sum(min(len(case.message), lists.characters) for case in cases)
     listed = (case.tags[: lists.tags] for case in cases if case.outcome not in (Outcome.PASS, Outcome.SKIPPED))
@@ -45,9 +45,10 @@ def least_bytes(verdict: Verdict, lists: Lists) -> int:
 
 
 def annotations(verdict: Verdict) -> str:
-    """Workflow commands, a line each: an error for what failed, a warning for what is undecided and accepted.
+    """Return workflow commands, one a line: an error for each case that does not pass, a warning if that is accepted.
 
-    At most `ANNOTATIONS` of a kind; the last of them sums up the rest. Empty where all is well.
+    There are at most `ANNOTATIONS` of each kind; the last one names the rest. The text is empty if all cases passed or were
+    skipped.
 
     Source: GitHub's documentation, workflow commands, setting an error message.
     """
@@ -57,7 +58,7 @@ def annotations(verdict: Verdict) -> str:
     lines = _commands("error", errors + ([] if accepted else undecided)) + _commands("warning", accepted)
     if lines and not verdict.paired:
         lines.append(
-            _command("notice", "Not paired", verdict.unpaired_cost or "The two sides were scored on different images.")
+            _command("notice", "Not paired", verdict.unpaired_cost or "The two models were scored on different images.")
         )
     if errors and verdict.causes:
         lines.append(_command("notice", "Likely cause", verdict.causes[0]))
@@ -76,7 +77,7 @@ def _commands(kind: str, cases: Sequence[Case]) -> list[str]:
 
 
 def _command(kind: str, title: str, message: str) -> str:
-    """A command; nothing in its title or message can end it.
+    """Return a workflow command; its title and message are escaped.
 
     >>> _command("error", "a, b: c", "50 %")
     '::error title=a%2C b%3A c::50 %25'

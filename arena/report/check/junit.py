@@ -1,7 +1,8 @@
-"""`junit.xml`: a suite a gate, a case a requirement; Jenkins' junit-10 schema and Ant's JUnit schema both accept it.
+"""Write `junit.xml`: one suite for each gate, one test case for each requirement.
 
-The narrower of both decides: no attribute on the root; of each suite `id`, `package`, `hostname`, `time` and a `timestamp`
-without a zone, then properties, cases, what was written; in a case one element at most.
+The file is valid by Jenkins' junit-10 schema and by Ant's JUnit schema, so it follows the stricter rule of each: the root has
+no attributes; a suite has `id`, `package`, `hostname`, `time` and a `timestamp` without a time zone, then its properties,
+cases and output; a case has at most one child element.
 """
 
 from __future__ import annotations
@@ -17,20 +18,21 @@ from arena.gate.verdict import Case, Outcome, Verdict
 from arena.report.check.words import loss_told, measure_told, more_tags, sentence
 
 PACKAGE = "arena.check"
-"""What the suites' names begin with."""
+"""Prefix of the suite names."""
 
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What no XML 1.0 document may hold, not even escaped."""
+"""Characters that XML 1.0 forbids, even escaped."""
 
 UNKNOWN_TIME = "1970-01-01T00:00:00"
-"""A suite must have a time; this is that of a verdict that does not tell when it was reached."""
+"""Timestamp of a verdict without a time; the schemas require one."""
 
 
 def junit_xml(verdict: Verdict) -> str:
-    """The verdict as JUnit XML.
+    """Return the verdict as JUnit XML.
 
-    Failed is a failure, undecided a failure of type `inconclusive`, incomparable an error, skipped is skipped. What is
-    undecided and accepted passes; what is said of it stands in the suite's `system-out`, with that of the cases that passed.
+    A failed case is a failure, an inconclusive one a failure of type `inconclusive`, an incomparable one an error, a skipped
+    one is skipped. An inconclusive case that the policy accepts passes. The messages of cases that pass are in the
+    `system-out` of their suite.
     """
     root = ET.Element("testsuites")
     by_gate = sorted(verdict.cases, key=lambda case: _place_of_gate(verdict, case.gate))
@@ -41,7 +43,7 @@ def junit_xml(verdict: Verdict) -> str:
 
 
 def _place_of_gate(verdict: Verdict, gate: str) -> int:
-    """Of its first case: gates stand in the order of the policy, each once."""
+    """Return the index of the first case of a gate; sorts the gates in the order of the policy, each once."""
     return next(place for place, case in enumerate(verdict.cases) if case.gate == gate)
 
 
@@ -56,26 +58,26 @@ def _suite(verdict: Verdict, gate: str, cases: list[Case], number: int) -> ET.El
     for name, value in _properties(verdict):
         ET.SubElement(properties, "property", name=name, value=_line(value))
     suite.extend(_case(verdict, case) for case in cases)
-    said = [f"{case.name}: {case.message}" for case in cases if _kind(case, verdict) is None]
-    ET.SubElement(suite, "system-out").text = _text(said)
+    messages = [f"{case.name}: {case.message}" for case in cases if _kind(case, verdict) is None]
+    ET.SubElement(suite, "system-out").text = _text(messages)
     ET.SubElement(suite, "system-err").text = ""
     return suite
 
 
 def _properties(verdict: Verdict) -> Iterable[tuple[str, str]]:
-    """What pins the verdict; what is not known is left out."""
-    told = {
+    """Return the properties that identify the verdict, without the unknown ones."""
+    properties = {
         "verdict": sentence(verdict), "outcome": str(verdict.outcome), "candidate": verdict.candidate.name,
         "baseline": verdict.baseline.name, "dataset": verdict.dataset, "policy": verdict.policy,
         "signature": verdict.signature, "images": "" if verdict.images is None else str(verdict.images),
         "tags": "" if verdict.tags is None else str(verdict.tags), "paired": str(verdict.paired).lower(),
         "unpaired_cost": verdict.unpaired_cost, "causes": "; ".join(verdict.causes),
     }  # fmt: skip
-    return [(name, value) for name, value in told.items() if value]
+    return [(name, value) for name, value in properties.items() if value]
 
 
 def _kind(case: Case, verdict: Verdict) -> str | None:
-    """The element that says what became of a case; None where it passes."""
+    """Return the name of the child element of a case; None if the case passes."""
     if case.outcome is Outcome.INCONCLUSIVE and verdict.accept_inconclusive:
         return None
     return {
@@ -100,7 +102,7 @@ def _details(case: Case) -> list[str]:
 
 
 def _timestamp(created: str) -> str:
-    """ISO 8601 in UTC without its zone.
+    """Return an ISO 8601 time in UTC without its time zone.
 
     >>> _timestamp("2026-11-02T13:00:00+01:00"), _timestamp("")
     ('2026-11-02T12:00:00', '1970-01-01T00:00:00')

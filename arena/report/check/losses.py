@@ -1,4 +1,4 @@
-"""What got worse: tags with the figures of both sides, and the images that show it."""
+"""Tags that got worse, with the metrics of both models and example images."""
 
 from __future__ import annotations
 
@@ -22,17 +22,18 @@ from arena.report.view import names_images
 from arena.results.run_folder import Result
 
 SHOWN_LOSSES = 30
-"""Tags that the page shows, the worst first; 15 images each are about what its file has room for."""
+"""Number of tags on the page, the worst first. With 15 images each they about fill the size limit of the file."""
 
 
 @dataclass
 class Image:
-    """An image that shows a loss.
+    """An image on which a loss shows.
 
     Attributes:
-        what: whether it carries the tag: `tagged`, `not tagged`.
-        scores: of the candidate and of the baseline, as far as they are known.
-        picture: WebP in base64; None where there is none.
+        what: its label: `tagged` or `not tagged`.
+        scores: model (`candidate`, `baseline`) and formatted score, for each known score.
+        picture: thumbnail as WebP in base64; None without one.
+        open: whether the thumbnail is shown without a blur.
     """
 
     image_id: str
@@ -45,7 +46,7 @@ class Image:
 
 @dataclass(frozen=True)
 class ImageList:
-    """Images of one kind, the clearest first; `mixed` if some of them carry the tag and others do not."""
+    """Images of one kind, the clearest first; `mixed` if some of them may have the tag and others not."""
 
     title: str
     images: Sequence[Image]
@@ -57,10 +58,11 @@ class Loss:
     """A tag that got worse.
 
     Attributes:
-        loss: what was measured of it.
-        named_by: titles of the cases that name it; empty where no requirement does.
-        sides: a row a side: whose it is, its threshold, true positives, false positives, misses, and those of `TAG_TABLE`.
-        address: of the tag in the comparison page; empty where there is none.
+        loss: its measure.
+        named_by: titles of the cases that list it; empty if none does.
+        sides: one row for each model: `baseline` or `candidate`, threshold, TP, FP, FN, then the metrics of `TAG_TABLE`.
+        images: lists of images, none of them empty.
+        address: URL of the tag in the comparison page; empty without such a page.
     """
 
     loss: TagLoss
@@ -71,17 +73,19 @@ class Loss:
 
     @property
     def told(self) -> str:
-        """Its measure on a line."""
+        """The measure in one line."""
         return measure_told(self.loss.measure)
 
 
 @dataclass(frozen=True)
 class Losses:
-    """What got worse, as far as it is shown.
+    """The tags that got worse.
 
     Attributes:
-        of: how many tags there are to show.
-        told: how many tags are better, worse and undetermined; empty without a paired result.
+        shown: the first `SHOWN_LOSSES` of them.
+        of: number of all of them.
+        told: sentence with the numbers of better, worse and undetermined tags; empty if no tag was tested.
+        blurred: number of blurred thumbnails.
     """
 
     shown: Sequence[Loss] = ()
@@ -91,26 +95,29 @@ class Losses:
 
 
 def losses(verdict: Verdict, result: Result | None, shelf: Shelf | None) -> Losses:
-    """Tags that cases name, and all others that are lower beyond doubt; with figures and images where there is a result."""
+    """Return the tags that cases list, then all others that are significantly lower.
+
+    Metrics and images are added if there is a paired result of both models.
+    """
     new, old = verdict.candidate.name, verdict.baseline.name
     if result is None or not {new, old} <= set(result.models):
-        found = _named(verdict)
+        found = _listed_losses(verdict)
         return Losses([Loss(loss, by) for loss, by in found[:SHOWN_LOSSES]], len(found))
     table = _differences(result, new=new, old=old)
-    found = _named(verdict)
+    found = _listed_losses(verdict)
     known = {loss.tag for loss, _ in found}
-    found += [(loss, ()) for loss in _decided(table, old) if loss.tag not in known]
-    finder = _Finder(result, new, old)
+    found += [(loss, ()) for loss in _significant_losses(table, old) if loss.tag not in known]
+    finder = _Lookup(result, new, old)
     shown = [
-        Loss(loss, by, finder.sides(loss.tag), finder.images(loss.tag), _address(loss.tag))
+        Loss(loss, by, finder.metrics(loss.tag), finder.images(loss.tag), _address(loss.tag))
         for loss, by in found[:SHOWN_LOSSES]
     ]
-    blurred = _illustrate(shown, shelf)
-    return Losses(shown, len(found), _told(table, new=new, old=old), blurred)
+    blurred = _add_thumbnails(shown, shelf)
+    return Losses(shown, len(found), _test_summary(table, new=new, old=old), blurred)
 
 
-def _named(verdict: Verdict) -> list[tuple[TagLoss, Sequence[str]]]:
-    """Each tag that a case names which did not pass, once, with the titles of those cases; failures first."""
+def _listed_losses(verdict: Verdict) -> list[tuple[TagLoss, Sequence[str]]]:
+    """Return the tags that incomparable, failed and inconclusive cases list, in this order, each once, with the case titles."""
     found: dict[str, tuple[TagLoss, list[str]]] = {}
     for case in verdict.of(Outcome.INCOMPARABLE) + verdict.of(Outcome.FAIL) + verdict.of(Outcome.INCONCLUSIVE):
         for loss in case.tags:
@@ -120,7 +127,10 @@ def _named(verdict: Verdict) -> list[tuple[TagLoss, Sequence[str]]]:
 
 
 def _differences(result: Result, *, new: str, old: str) -> pd.DataFrame:
-    """The differences of F1 of this pair, candidate less baseline: `tag category support difference low high q higher`."""
+    """Return the F1 differences of this pair, candidate minus baseline.
+
+    Columns: `tag category support difference low high q higher`, sorted by difference, then tag.
+    """
     table = result.tables["tag_differences"]
     table = table[
         ((table["first"] == new) & (table["second"] == old)) | ((table["first"] == old) & (table["second"] == new))
@@ -137,8 +147,8 @@ def _differences(result: Result, *, new: str, old: str) -> pd.DataFrame:
     ).sort_values(["difference", "tag"])  # fmt: skip
 
 
-def _decided(table: pd.DataFrame, old: str) -> list[TagLoss]:
-    """Tags on which the baseline is higher beyond doubt, the largest loss first."""
+def _significant_losses(table: pd.DataFrame, old: str) -> list[TagLoss]:
+    """Return the tags on which the baseline is significantly higher, the largest loss first."""
     worse = table[(table["higher"] == old) & table["q"].notna()]
     return [
         TagLoss(
@@ -149,18 +159,18 @@ def _decided(table: pd.DataFrame, old: str) -> list[TagLoss]:
     ]  # fmt: skip
 
 
-def _told(table: pd.DataFrame, *, new: str, old: str) -> str:
+def _test_summary(table: pd.DataFrame, *, new: str, old: str) -> str:
     tested = table[table["q"].notna()]
     better, worse = int((tested["higher"] == new).sum()), int((tested["higher"] == old).sum())
     rest = len(tested) - better - worse
     if not len(tested):
         return ""
-    counts = f"{worse:,} lower beyond doubt, {better:,} higher, {rest:,} undetermined"
-    return f"By F1 at both sides' own thresholds, {plural(len(tested), 'tag was', 'tags were')} tested: {counts}."
+    counts = f"{worse:,} significantly lower, {better:,} significantly higher, {rest:,} undetermined"
+    return f"F1 of {plural(len(tested), 'tag', 'tags')} was tested, each model at its own thresholds: {counts}."
 
 
 def _address(tag: str) -> str:
-    """Where the comparison page of the same folder shows a tag.
+    """Return the URL of a tag in the comparison page of the same folder.
 
     >>> _address("a&b")
     'index.html#tag=a%26b'
@@ -168,8 +178,8 @@ def _address(tag: str) -> str:
     return f"index.html#tag={quote(tag, safe='', errors='replace')}"
 
 
-class _Finder:
-    """Looks up the figures and images of tags in a result."""
+class _Lookup:
+    """Looks up the metrics and images of a tag in a result."""
 
     def __init__(self, result: Result, new: str, old: str) -> None:
         self.models = {"candidate": new, "baseline": old}
@@ -180,23 +190,25 @@ class _Finder:
         self.errors = _by_tag(result.tables["errors"], named)
         self.disagreements = _by_tag(result.tables["disagreements"], named)
 
-    def sides(self, tag: str) -> list[list[str]]:
-        """Baseline, then candidate; a side that lacks the tag has no row."""
+    def metrics(self, tag: str) -> list[list[str]]:
+        """Return the rows of the baseline and of the candidate; a model without the tag has no row."""
         found = []
-        for side in ("baseline", "candidate"):
-            if row := self.rows.get((self.models[side], tag)):
+        for role in ("baseline", "candidate"):
+            if row := self.rows.get((self.models[role], tag)):
                 counts = [f"{int(row[name]):,}" for name in ("tp", "fp", "fn")]
                 found.append(
-                    [side, _threshold(row["threshold"]), *counts, *(figure(number(row[name])) for name in TAG_TABLE)]
+                    [role, _threshold(row["threshold"]), *counts, *(figure(number(row[name])) for name in TAG_TABLE)]
                 )
         return found
 
     def images(self, tag: str) -> list[ImageList]:
-        """Where the baseline is right and the candidate wrong, then the candidate's worst false alarms and misses."""
+        """Return images that only the baseline got right, then the candidate's worst false positives and false negatives."""
         new, old = self.models["candidate"], self.models["baseline"]
-        apart = [row for row in self.disagreements.get(tag, []) if row["wrong"] == new and row["right"] == old]
+        disagreements = [row for row in self.disagreements.get(tag, []) if row["wrong"] == new and row["right"] == old]
         wrong = [row for row in self.errors.get(tag, []) if row["model"] == new]
-        lists = [ImageList("The baseline is right, the candidate wrong", [_apart(row) for row in apart], mixed=True)]
+        lists = [
+            ImageList("The baseline is right, the candidate wrong", list(map(_disagreement, disagreements)), mixed=True)
+        ]
         for kind, title, what in _KINDS:
             images = [
                 Image(str(row["image_id"]), what, [("candidate", figure(row["score"]))])
@@ -208,12 +220,12 @@ class _Finder:
 
 
 _KINDS = (
-    ("false alarm", "Highest-scored false alarms of the candidate", "not tagged"),
-    ("miss", "Lowest-scored misses of the candidate", "tagged"),
+    ("false alarm", "Highest-scored false positives of the candidate", "not tagged"),
+    ("miss", "Lowest-scored false negatives of the candidate", "tagged"),
 )
 
 
-def _apart(row: Mapping[Any, Any]) -> Image:
+def _disagreement(row: Mapping[Any, Any]) -> Image:
     scores = [("candidate", figure(row["wrong_score"])), ("baseline", figure(row["right_score"]))]
     return Image(str(row["image_id"]), "tagged" if row["carried"] else "not tagged", scores)
 
@@ -226,15 +238,15 @@ def _by_tag(table: pd.DataFrame, named: bool) -> dict[str, list[Mapping[Any, Any
 
 
 def _threshold(value: Any) -> str:
-    """As the shortest number that means this float32."""
+    """Return the shortest number that gives the same float32; a dash if unknown."""
     return UNDEFINED if value is None or math.isnan(value) else str(np.float32(value))
 
 
-def _illustrate(shown: Sequence[Loss], shelf: Shelf | None) -> int:
-    """Give the images their pictures, as far as the file has room; how many of them are blurred."""
+def _add_thumbnails(shown: Sequence[Loss], shelf: Shelf | None) -> int:
+    """Add thumbnails to the images, as far as the size limit of the file allows. Return the number of blurred ones."""
     images = [image for loss in shown for one in loss.images for image in one.images]
-    told = pictures([image.image_id for image in images], shelf)
-    for image, rating, inside in zip(images, told["rating"], told["inside"], strict=True):
+    stored = pictures([image.image_id for image in images], shelf)
+    for image, rating, inside in zip(images, stored["rating"], stored["inside"], strict=True):
         if inside is not None:
-            image.picture, image.rating, image.open = told["content"][inside], rating, rating in OPEN_RATINGS
+            image.picture, image.rating, image.open = stored["content"][inside], rating, rating in OPEN_RATINGS
     return sum(image.picture is not None and not image.open for image in images)

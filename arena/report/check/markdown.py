@@ -1,4 +1,4 @@
-"""`check.md`: a verdict for a pull request, a README or a step's summary, in GitHub's Markdown."""
+"""Write `check.md`: a verdict in GitHub's Markdown, for a pull request, a README or a step summary."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ from arena.report.markdown import bullets, code, folded, table
 SIGNS = {
     Outcome.PASS: "✅", Outcome.FAIL: "❌", Outcome.INCONCLUSIVE: "❔", Outcome.INCOMPARABLE: "⛔", Outcome.SKIPPED: "➖",
 }  # fmt: skip
-"""Beside the words, never in place of them."""
+"""Symbol of each outcome. The text always names the outcome too."""
 
 
 class Lists(NamedTuple):
-    """How much is listed."""
+    """Limits of the lists."""
 
     cases: int | None = None
-    """Of each outcome; None lists all."""
+    """Largest number of cases for each outcome; None for all."""
     tags: int | None = None
-    """Of each case."""
+    """Largest number of tags for each case; None for all."""
     characters: int = 4_000
-    """Of a message."""
+    """Largest number of characters of a message."""
 
 
 def check_markdown(verdict: Verdict, lists: Lists = Lists()) -> str:
-    """The verdict first, then what failed, what is undecided and what would decide it, causes, and what passed as a count."""
+    """Return the verdict as Markdown: sentence, facts, causes, then the cases by outcome, the worst first, and notes."""
     parts = [
         f"# {SIGNS[verdict.outcome]} {escape_markdown(sentence(verdict))}",
         escape_markdown(f"{tally(verdict)}."),
@@ -56,7 +56,7 @@ def check_markdown(verdict: Verdict, lists: Lists = Lists()) -> str:
 def _unpaired(verdict: Verdict) -> str:
     if verdict.paired:
         return ""
-    cost = verdict.unpaired_cost or "its intervals are wider than those of a paired one."
+    cost = verdict.unpaired_cost or "intervals are wider than those of a paired comparison."
     return f"**{escape_markdown('Not paired:')}** {escape_markdown(clipped(cost, 1_000))}"
 
 
@@ -70,16 +70,22 @@ def _numbered(items: Sequence[str]) -> str:
 
 
 def _section(verdict: Verdict, outcome: Outcome, cases: Sequence[Case], lists: Lists) -> str:
-    """The cases of one outcome; those that passed or were skipped are folded."""
+    """Return the cases of one outcome; passed and skipped ones are folded."""
     shown = cases[: lists.cases]
-    told = f"{TITLES[outcome]}: {plural(len(cases), 'requirement', 'requirements')}"
+    title = f"{TITLES[outcome]}: {plural(len(cases), 'requirement', 'requirements')}"
     if not shown:
-        return f"{SIGNS[outcome]} {told}; not listed here, it would be too large: `check.json` has all."
-    rest = f"{count(len(cases) - len(shown))} more are not listed here, it would be too large: `check.json` has all."
+        return f"{SIGNS[outcome]} {title}; too many to list here: `check.json` has all."
+    rest = f"{count(len(cases) - len(shown))} more are not listed here: `check.json` has all."
     cut = rest if len(shown) < len(cases) else ""
     if outcome in (Outcome.PASS, Outcome.SKIPPED):
-        return folded(told, "\n\n".join(filter(None, [_rows(shown, lists), cut])))
-    parts = [f"## {told}", _deciding(outcome, cases), _rows(shown, lists), *(_tags(case, lists) for case in shown), cut]
+        return folded(title, "\n\n".join(filter(None, [_rows(shown, lists), cut])))
+    parts = [
+        f"## {title}",
+        _deciding(outcome, cases),
+        _rows(shown, lists),
+        *(_tags(case, lists) for case in shown),
+        cut,
+    ]
     return "\n\n".join(filter(None, parts))
 
 
@@ -88,11 +94,11 @@ def _deciding(outcome: Outcome, cases: Sequence[Case]) -> str:
     return "" if images is None else f"About {plural(images, 'image', 'images')} would decide all of them."
 
 
-_HEADER = ("requirement", "what was seen", "baseline", "candidate", "difference", "limit", "images needed")
+_HEADER = ("requirement", "result", "baseline", "candidate", "difference", "limit", "images needed")
 
 
 def _rows(cases: Sequence[Case], lists: Lists) -> str:
-    """A row a case; a column that no case has a figure for is left out."""
+    """Return a table with one row for each case, without the columns that are empty in all rows."""
     rows = [_row(case, lists) for case in cases]
     kept = [place for place in range(len(_HEADER)) if place < 2 or any(row[place] for row in rows)]
     return table([[row[place] for place in kept] for row in (_HEADER, *rows)])
@@ -105,21 +111,22 @@ def _row(case: Case, lists: Lists) -> Sequence[str]:
     shown, needed = figures_of(case.measure), case.measure.images_needed
     difference = "" if case.measure.difference is None else f"{shown.difference} {shown.interval}".rstrip()
     limit = "" if case.measure.limit is None else shown.limit
-    sides = (shown.baseline, shown.candidate)
-    return (*about, *sides, difference, limit, "" if needed is None else count(needed))
+    values = (shown.baseline, shown.candidate)
+    return (*about, *values, difference, limit, "" if needed is None else count(needed))
 
 
 def _tags(case: Case, lists: Lists) -> str:
-    """The tags that a case names."""
+    """Return the table of the tags that a case lists; empty if it lists none."""
     shown = case.tags[: lists.tags]
     if not shown:
         return ""
-    header = ("tag", "category", "images", "figure", "baseline", "candidate", "difference", "q")
+    header = ("tag", "category", "images", "metric", "baseline", "candidate", "difference", "q")
     rows = []
     for loss in shown:
-        told = figures_of(loss.measure)
-        about = (name_of(loss.tag, 120), name_of(loss.category), count(loss.support), told.name)
-        rows.append((*about, told.baseline, told.candidate, f"{told.difference} {told.interval}".rstrip(), told.p))
+        measured = figures_of(loss.measure)
+        about = (name_of(loss.tag, 120), name_of(loss.category), count(loss.support), measured.name)
+        difference = f"{measured.difference} {measured.interval}".rstrip()
+        rows.append((*about, measured.baseline, measured.candidate, difference, measured.p))
     title = f"### {escape_markdown(name_of(case.title, 120))} {WORDS[case.outcome]}: tags"
     return "\n\n".join(filter(None, [title, table([header, *rows]), escape_markdown(more_tags(case, len(shown)))]))
 

@@ -1,4 +1,4 @@
-"""The regression page, `check.html`: the verdict, every requirement drawn, and what got worse with images; without a script."""
+"""Write `check.html`: the verdict, a plot of every requirement, and the tags that got worse with images. It needs no script."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ from arena.report.page.pictures import Shelf
 from arena.results.run_folder import Result
 
 STYLES = ("page.css", "comparison/css/pictures.css", "check/check.css")
-"""In order; the first is that of every page."""
+"""Style sheets in order of inclusion; `page.css` is the one of every page."""
 
 OPEN_CASES = 12
-"""Requirements that passed and are shown at once; more are folded."""
+"""Largest number of passed requirements that are not folded."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """A requirement as the page shows it."""
+    """A requirement, formatted for the page."""
 
     case: Case
     title: str
@@ -54,7 +54,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Section:
-    """The requirements that came out in one way."""
+    """The requirements of one outcome."""
 
     outcome: Outcome
     title: str
@@ -63,11 +63,11 @@ class Section:
 
 
 def render_check(verdict: Verdict, result: Result | None = None, shelf: Shelf | None = None) -> str:
-    """The page as one self-contained HTML document.
+    """Return the page as one self-contained HTML document.
 
     Args:
-        result: the joint result; without it tags have neither figures nor images, and no comparison page is linked.
-        shelf: thumbnails of the folder, if its pages may show any.
+        result: the paired result; without it tags have neither metrics nor images, and no comparison page is linked.
+        shelf: thumbnails of the folder; None if its pages must not show any.
     """
     style = "\n".join(map(template_text, STYLES))
     page = (
@@ -75,8 +75,8 @@ def render_check(verdict: Verdict, result: Result | None = None, shelf: Shelf | 
         .get_template("check/page.html.j2")
         .render(
             verdict=verdict,
-            names=[name_of(side.name) for side in (verdict.candidate, verdict.baseline)],
-            said=sentence(verdict),
+            names=[name_of(model.name) for model in (verdict.candidate, verdict.baseline)],
+            sentence=sentence(verdict),
             tally=tally(verdict),
             facts=facts(verdict),
             sections=sections(verdict),
@@ -93,7 +93,7 @@ def render_check(verdict: Verdict, result: Result | None = None, shelf: Shelf | 
 
 
 def sections(verdict: Verdict) -> list[Section]:
-    """The requirements by outcome; those of one gate and figure are drawn to one scale."""
+    """Return the requirements by outcome. All requirements of one gate and unit are plotted on one scale."""
     spans = {
         key: span_of([case for case in verdict.cases if _scale(case) == key]) for key in set(map(_scale, verdict.cases))
     }
@@ -106,7 +106,7 @@ def sections(verdict: Verdict) -> list[Section]:
 
 
 def _scale(case: Case) -> tuple[str, str]:
-    """Shares between 0 and 1 that are judged alike have one scale; every other figure has its own."""
+    """Return the key of the scale: within a gate, all metrics in 0 to 1 share one; any other metric has its own."""
     figure = "" if case.measure is None else case.measure.figure
     return case.gate, "share" if figure in HEADLINES or figure in TESTED else figure
 
@@ -116,8 +116,8 @@ def _row(case: Case, drawing: Drawing | None) -> Row:
     images = None if case.measure is None else case.measure.images_needed
     needed = "" if images is None else f"about {plural(images, 'image', 'images')} would decide"
     more = more_tags(case, len(case.tags)) if case.tags else ""
-    sides = "" if shown is None else sides_told(shown)
-    return Row(case, name_of(case.title, 200), WORDS[case.outcome], shown, sides, drawing, needed, more)
+    values = "" if shown is None else sides_told(shown)
+    return Row(case, name_of(case.title, 200), WORDS[case.outcome], shown, values, drawing, needed, more)
 
 
 def _needed(verdict: Verdict) -> str:

@@ -1,4 +1,4 @@
-"""A verdict for the terminal, and as Markdown."""
+"""Format a verdict for the terminal; `check_markdown` is re-exported."""
 
 from __future__ import annotations
 
@@ -28,46 +28,46 @@ from arena.report.check.words import (
 __all__ = ["Line", "check_markdown", "lines", "styled_lines"]
 
 MESSAGE = 400
-"""Characters of a message, a cause or a note: five lines; the files have the whole of it."""
+"""Largest length of a message, a cause or a note, in characters: five lines. The files hold the full text."""
 
 SHOWN_TAGS = 8
-"""Tags of a case that are told; the others are counted."""
+"""Largest number of tags listed for a case; the others are counted."""
 
 NAMED_PASSED = 6
-"""Requirements that passed, by name."""
+"""Largest number of passed requirements that are named."""
 
 STYLES = {
     Outcome.PASS: "green", Outcome.FAIL: "red", Outcome.INCONCLUSIVE: "yellow", Outcome.INCOMPARABLE: "magenta",
     Outcome.SKIPPED: "dim",
 }  # fmt: skip
-"""Of what came out so, for a terminal with colours."""
+"""Rich style of each outcome."""
 
 MARKS = {
     Outcome.PASS: "PASS", Outcome.FAIL: "FAIL", Outcome.INCONCLUSIVE: "UNDECIDED", Outcome.INCOMPARABLE: "INCOMPARABLE",
 }  # fmt: skip
 
 _COMMAND = re.compile(r"^(\s*)::|##\[")
-"""What a CI server takes for a command, wherever a name puts it: `::error::` where a line begins, `##[error]` anywhere."""
+"""Text that a CI server interprets as a command: `::error::` at the start of a line, `##[error]` anywhere."""
 
 
 class Line(NamedTuple):
-    """A line of the terminal and rich's style for it."""
+    """A line of text and its rich style."""
 
     text: str
     style: str = ""
 
 
 def lines(verdict: Verdict, width: int = 80) -> list[str]:
-    """The verdict as plain lines of at most `width` columns."""
+    """Return the verdict as plain lines of at most `width` columns."""
     return [line.text for line in styled_lines(verdict, width)]
 
 
 def styled_lines(verdict: Verdict, width: int = 80) -> list[Line]:
-    """The verdict as lines: first in one sentence, then what failed, what is undecided, causes, and what passed as a count."""
-    return [Line(_COMMAND.sub(_harmless, line.text), line.style) for line in _all(verdict, width)]
+    """Return the verdict as styled lines: sentence, facts, the cases by outcome, the worst first, then causes and notes."""
+    return [Line(_COMMAND.sub(_defused, line.text), line.style) for line in _all(verdict, width)]
 
 
-def _harmless(found: re.Match[str]) -> str:
+def _defused(found: re.Match[str]) -> str:
     return "## [" if found[0] == "##[" else f"{found[1]}: :"
 
 
@@ -89,8 +89,8 @@ def _all(verdict: Verdict, width: int) -> Iterator[Line]:
 
 def _section(outcome: Outcome, cases: Sequence[Case], width: int) -> Iterator[Line]:
     if outcome is Outcome.PASS:
-        told = listed([name_of(case.title, 30) for case in cases], keep=NAMED_PASSED)
-        yield from _wrapped(f"Passed {len(cases):,}: {told}.", width, further=2, style=STYLES[outcome])
+        names = listed([name_of(case.title, 30) for case in cases], keep=NAMED_PASSED)
+        yield from _wrapped(f"Passed {len(cases):,}: {names}.", width, further=2, style=STYLES[outcome])
         return
     yield Line(f"{TITLES[outcome]} {len(cases):,}", "" if outcome is Outcome.SKIPPED else f"bold {STYLES[outcome]}")
     for case in cases:
@@ -98,11 +98,11 @@ def _section(outcome: Outcome, cases: Sequence[Case], width: int) -> Iterator[Li
 
 
 def _case(case: Case, width: int) -> Iterator[Line]:
-    """Its title and message, the figures, how many images would decide, and its worst tags."""
+    """Yield title and message of a case, its numbers, the images needed, and its worst tags."""
     style = STYLES[case.outcome] if case.outcome is Outcome.SKIPPED else ""
     yield from _wrapped(f"{name_of(case.title)}: {_clipped(case.message)}", width, first=2, further=4, style=style)
-    if case.measure is not None and case.outcome is not Outcome.SKIPPED and (told := _figures(case)):
-        yield from _wrapped(told, width, first=4, further=6, style="dim")
+    if case.measure is not None and case.outcome is not Outcome.SKIPPED and (numbers := _numbers(case)):
+        yield from _wrapped(numbers, width, first=4, further=6, style="dim")
     if case.outcome in (Outcome.FAIL, Outcome.INCOMPARABLE, Outcome.INCONCLUSIVE):
         for loss in case.tags[:SHOWN_TAGS]:
             yield from _wrapped(loss_told(loss), width, first=4, further=6)
@@ -110,7 +110,7 @@ def _case(case: Case, width: int) -> Iterator[Line]:
             yield Line(f"    {more}", "dim")
 
 
-def _figures(case: Case) -> str:
+def _numbers(case: Case) -> str:
     assert case.measure is not None
     shown, needed = figures_of(case.measure), case.measure.images_needed
     parts = [
@@ -135,7 +135,12 @@ def _clipped(text: str) -> str:
 
 
 def _wrapped(text: str, width: int, *, first: int = 0, further: int = 0, style: str = "") -> Iterator[Line]:
-    """Lines of at most `width` columns, wide characters counted as two; the first one indented by `first`."""
+    """Yield lines of at most `width` columns; a wide character counts as two.
+
+    Args:
+        first: indent of the first line, at most `further`.
+        further: indent of the other lines.
+    """
     body = Text(text).wrap(Console(width=width, file=None), max(10, width - further))
     for number, part in enumerate(body):
         yield Line(" " * (further if number else min(first, further)) + part.plain.rstrip(), style)

@@ -1,4 +1,4 @@
-"""A verdict in words: one sentence that a maintainer understands, and figures in the units that they are of."""
+"""Text of a verdict: its sentence, its facts, and numbers formatted by unit."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from arena.metrics.registry import METRICS
 from arena.report.view_model.cost import megabytes, millions
 
 NAME = 60
-"""Characters of a name within a sentence or a row."""
+"""Largest length of a name in a sentence or a row, in characters."""
 
 NAMED_CASES = 4
-"""Requirements that the sentence names."""
+"""Largest number of requirements that the sentence names."""
 
 WORDS = {
     Outcome.PASS: "passed",
@@ -37,7 +37,7 @@ WORDS = {
     Outcome.INCOMPARABLE: "incomparable",
     Outcome.SKIPPED: "skipped",
 }
-"""What has become of a requirement."""
+"""Each outcome as a word in a sentence."""
 
 TITLES = {
     Outcome.INCOMPARABLE: "Cannot be compared",
@@ -46,11 +46,11 @@ TITLES = {
     Outcome.SKIPPED: "Skipped",
     Outcome.PASS: "Passed",
 }
-"""Headings, in the order in which a maintainer reads."""
+"""Headings of the outcomes, in the order of display: the most urgent first."""
 
 
 class Figures(NamedTuple):
-    """A measure as it is shown; what is unknown is –, and the interval is empty where there is none."""
+    """A measure as formatted text. An unknown value is –; a missing interval is empty."""
 
     name: str
     baseline: str
@@ -62,12 +62,12 @@ class Figures(NamedTuple):
 
 
 def name_of(text: str, length: int = NAME) -> str:
-    """A name as it stands in a line, whatever it holds."""
+    """Return a name that is safe in one line: clipped, valid UTF-8, without control of text direction."""
     return clipped(encodable(unturned(text)), length)
 
 
 def sentence(verdict: Verdict) -> str:
-    """The verdict in one sentence.
+    """Return the verdict in one sentence.
 
     >>> from arena.gate.verdict import JudgedModel
     >>> one = Case("margins", "map", "mAP", Outcome.FAIL, "...")
@@ -102,7 +102,7 @@ def _needed(cases: Sequence[Case]) -> str:
 
 
 def most_images(cases: Sequence[Case]) -> int | None:
-    """How many images would decide all of these cases; None where that can be told of none of them.
+    """Return the number of images that would decide all of these cases; None if it is unknown for every case.
 
     >>> one = Case("margins", "map", "mAP", Outcome.INCONCLUSIVE, "...", Measure("map", images_needed=9000))
     >>> most_images([one]), most_images([])
@@ -117,11 +117,11 @@ def _all_hold(checked: int) -> str:
 
 
 def headline(verdict: Verdict) -> str:
-    """The outcome as a badge has it.
+    """Return the outcome as the short text of a badge.
 
     >>> from arena.gate.verdict import JudgedModel
-    >>> side = JudgedModel("new", "runs/new")
-    >>> headline(Verdict(side, side, [Case("margins", "map", "mAP", Outcome.PASS, "...")]))
+    >>> model = JudgedModel("new", "runs/new")
+    >>> headline(Verdict(model, model, [Case("margins", "map", "mAP", Outcome.PASS, "...")]))
     'passing'
     """
     found = len(verdict.of(verdict.outcome))
@@ -134,19 +134,19 @@ def headline(verdict: Verdict) -> str:
 
 
 def tally(verdict: Verdict) -> str:
-    """How many requirements came out how, the worst first; what no requirement came to is left out."""
-    told = [f"{count(len(verdict.of(one)))} {WORDS[one]}" for one in TITLES if verdict.of(one)]
-    return listed(told)
+    """Return the number of requirements by outcome, the worst first; outcomes without requirements are left out."""
+    counts = [f"{count(len(verdict.of(one)))} {WORDS[one]}" for one in TITLES if verdict.of(one)]
+    return listed(counts)
 
 
 def ordered(cases: Sequence[Case]) -> dict[Outcome, list[Case]]:
-    """The cases by outcome, in the order of `TITLES`, each in the order of the policy; no empty list."""
+    """Return the cases by outcome: outcomes in the order of `TITLES`, cases in the order of the policy; no list is empty."""
     found = {outcome: [case for case in cases if case.outcome is outcome] for outcome in TITLES}
     return {outcome: cases for outcome, cases in found.items() if cases}
 
 
 def sides_told(shown: Figures) -> str:
-    """From what to what; empty where neither is known.
+    """Return `baseline → candidate`; empty if both are unknown.
 
     >>> sides_told(Figures("", "0.5", "–", "", "", "", "")), sides_told(Figures("", "–", "–", "", "", "", ""))
     ('0.5 → –', '')
@@ -155,7 +155,7 @@ def sides_told(shown: Figures) -> str:
 
 
 def _general(value: float | None) -> str:
-    """A number of unknown unit, three digits or all of its integer part."""
+    """Format a number of unknown unit: three significant digits, or its integer part from 100 on."""
     if value is None:
         return UNDEFINED
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
@@ -175,11 +175,11 @@ UNITS: Mapping[str, Show] = {
     "tags": _whole,
     "images": _whole,
 }
-"""Figures that are no share; any other is shown with four digits, if it is no larger than 1."""
+"""Formatter of each metric that is not a share. Other metrics have four decimals if their values are in -1 to 1."""
 
 
 def figure_title(name: str) -> str:
-    """What a figure is called.
+    """Return the title of a metric.
 
     >>> figure_title("macro_f1"), figure_title("f1"), figure_title("images_per_second")
     ('macro F1', 'F1', 'images per second')
@@ -188,20 +188,20 @@ def figure_title(name: str) -> str:
 
 
 def figures_of(measure: Measure) -> Figures:
-    """A measure as it is shown.
+    """Return a measure as formatted text.
 
     >>> figures_of(Measure("macro_f1", 0.401, 0.412, -0.011, -0.016, -0.006, limit=-0.005))[1:6]
     ('0.4120', '0.4010', '−0.0110', '[−0.0160, −0.0060]', '−0.0050')
     """
-    show, change = _shows(measure)
+    show, change = _formatters(measure)
     return Figures(
         figure_title(measure.figure), show(measure.baseline), show(measure.candidate), change(measure.difference),
         interval(measure.low, measure.high, change), change(measure.limit), probability(measure.p),
     )  # fmt: skip
 
 
-def _shows(measure: Measure) -> tuple[Show, Show]:
-    """How values of a figure are shown, and how their differences."""
+def _formatters(measure: Measure) -> tuple[Show, Show]:
+    """Return the formatter of the values of a metric, and that of their differences."""
     known = [
         value for value in (measure.candidate, measure.baseline, measure.difference, measure.limit) if value is not None
     ]
@@ -219,7 +219,7 @@ def _with_sign(value: float | None, show: Show) -> str:
 
 
 def measure_told(measure: Measure) -> str:
-    """A measure on a line: from, to, the difference, its interval and what was asked.
+    """Return a measure in one line: baseline, candidate, difference, interval, limit and q.
 
     >>> measure_told(Measure("map", 0.5, 0.52, -0.02, -0.03, -0.01, limit=-0.005))
     'mAP 0.5200 → 0.5000, −0.0200 [−0.0300, −0.0100], limit −0.0050'
@@ -235,32 +235,32 @@ def measure_told(measure: Measure) -> str:
 
 
 def loss_told(loss: TagLoss) -> str:
-    """A tag on a line.
+    """Return a tag and its measure in one line.
 
     >>> loss_told(TagLoss("hat", "general", 30, Measure("f1", 0.42, 0.71, -0.29, limit=-0.1, p=0.001)))
     'hat: F1 0.7100 → 0.4200, −0.2900, q 0.001; 30 images'
     """
-    told = measure_told(replace(loss.measure, limit=None))  # the same for every tag of a case, which says it
-    return f"{name_of(loss.tag)}: {told}; {plural(loss.support, 'image', 'images')}"
+    measure = measure_told(replace(loss.measure, limit=None))  # all tags of a case have its limit, which its line shows
+    return f"{name_of(loss.tag)}: {measure}; {plural(loss.support, 'image', 'images')}"
 
 
 def more_tags(case: Case, shown: int) -> str:
-    """That a case names more tags than are shown; empty where it does not."""
+    """Return `and N more tags` for the tags that are not shown; empty if all are."""
     rest = max(case.tags_in_all, len(case.tags)) - shown
     return f"and {plural(rest, 'more tag', 'more tags')}" if rest > 0 else ""
 
 
 def facts(verdict: Verdict) -> list[tuple[str, str]]:
-    """What was held against what: each thing's name and text; what is not known is left out."""
-    sides = [(what, side) for what, side in (("Candidate", verdict.candidate), ("Baseline", verdict.baseline))]
-    told = [
-        (what, f"{name_of(side.name)} ({name_of(side.source, 120)}), threshold {name_of(side.threshold)}")
-        for what, side in sides
+    """Return name and text of each fact: both models, dataset, sample and policy; unknown ones are left out."""
+    models = [("Candidate", verdict.candidate), ("Baseline", verdict.baseline)]
+    rows = [
+        (role, f"{name_of(model.name)} ({name_of(model.source, 120)}), threshold {name_of(model.threshold)}")
+        for role, model in models
     ]
-    told.append(("Dataset", name_of(verdict.dataset)))
-    told.append(("Judged on", _judged_on(verdict)))
-    told.append(("Policy", name_of(verdict.policy)))
-    return [(what, text) for what, text in told if text]
+    rows.append(("Dataset", name_of(verdict.dataset)))
+    rows.append(("Judged on", _judged_on(verdict)))
+    rows.append(("Policy", name_of(verdict.policy)))
+    return [(name, text) for name, text in rows if text]
 
 
 def _judged_on(verdict: Verdict) -> str:

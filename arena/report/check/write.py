@@ -1,4 +1,4 @@
-"""Everything that a check leaves in its folder, each file whole or not at all."""
+"""Write all report files of a check, each atomically."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from arena.report.page.pictures import Shelf
 from arena.results.run_folder import Result
 
 FILES = ("check.md", "junit.xml", "badge.svg", "badge.json", "check.html", "check.json")
-"""What is written, in this order: with `check.json` the check is there."""
+"""File names in writing order. `check.json` is last: if it exists, the check is complete."""
 
 
 def write_check(verdict: Verdict, folder: Path, result: Result | None = None, shelf: Shelf | None = None) -> Path:
-    """Write `FILES`; the page's path.
+    """Write `FILES` to a folder. Return the path of the page.
 
     Args:
-        result, shelf: of the joint run in the same folder; None where the sides are not paired.
+        result, shelf: result and thumbnails of the paired run in the same folder; None if the models are not paired.
     """
     contents = (
         check_markdown(verdict), junit_xml(verdict), badge_svg(verdict), badge_json(verdict),

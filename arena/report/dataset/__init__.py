@@ -1,1 +1,1 @@
-"""A dataset's card, as a page and as text."""
+"""Reports of a held-out dataset: HTML page and terminal text."""

@@ -1,7 +1,7 @@
-"""The page of a dataset: one HTML file that works from disk, offline, without any script.
+"""Write the page of a dataset: one self-contained HTML file that needs neither network nor script.
 
-`render_dataset` takes plain values: what `describe` found, the gallery of pairs, and what is to be blurred. Pictures of
-these ratings are blurred until the reader ticks a box; without a browser that knows `:has` they stay so.
+`render_dataset` takes plain values: the result of `describe`, the gallery of pairs, and the ratings to blur. Pictures with
+these ratings are blurred until the reader ticks a box. In a browser without `:has` they stay blurred.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,26 +24,26 @@ from arena.report.dataset.text import (
 from arena.report.html import content_security_policy, environment, template_text
 
 SHOWN_TAGS = 60
-"""Tags in the table of the page."""
+"""Largest number of tags in the table of the page."""
 
 RATINGS = ("g", "s", "q", "e", "unknown")
-"""What can be blurred, by first letter; any other rating is unknown."""
+"""Ratings that can be blurred: first letters, and `unknown` for any other rating."""
 
 CLASS_MEANING = {
     "identical": "the same file or the same pixels",
-    "near": "confirmed copies: re-encoded, resized, cropped a little, marked",
-    "alternate": "similar, yet another version of the picture",
-    "rejected": "candidates by their hashes that are other pictures",
-    "candidate": "near by their hashes; nothing was at hand to confirm it",
+    "near": "confirmed copies: re-encoded, resized, slightly cropped or watermarked",
+    "alternate": "similar images that are different versions of one picture",
+    "rejected": "candidates by hash that turned out to be different pictures",
+    "candidate": "close by hash, but not confirmed: the pictures were not available",
 }
-"""What the classes of pairs mean."""
+"""Description of each class of pairs."""
 
 
 def render_dataset(payload: Mapping[str, Any]) -> str:
-    """The page of a dataset as one self-contained HTML document.
+    """Return the page of a dataset as one self-contained HTML document.
 
     Args:
-        payload: `dataset` (as `describe` gives it), `gallery` (as `gallery` gives it, or None), `blur` (some of `RATINGS`),
+        payload: `dataset` (result of `describe`), `gallery` (result of `gallery`, or None), `blur` (some of `RATINGS`) and
             `arena_version`.
     """
     dataset, images = payload["dataset"], payload["dataset"]["images"]
@@ -54,7 +54,7 @@ def render_dataset(payload: Mapping[str, Any]) -> str:
         .render(
             dataset=dataset,
             facts=fact_rows(dataset["facts"]),
-            gallery=_shown(payload["gallery"], frozenset(payload["blur"])),
+            gallery=_gallery_view(payload["gallery"], frozenset(payload["blur"])),
             radius=dataset["facts"].get("phash_radius_bits"),
             meaning=CLASS_MEANING,
             arena_version=payload["arena_version"],
@@ -78,15 +78,15 @@ def render_dataset(payload: Mapping[str, Any]) -> str:
 
 
 def subject(dataset: Mapping[str, Any]) -> str:
-    """One sentence that says what the set is."""
-    told = f"{plural(dataset['images'], 'image', 'images')} with {plural(len(dataset['tags']), 'tag', 'tags')}"
+    """Return one sentence that describes the dataset: images, tags and source."""
+    text = f"{plural(dataset['images'], 'image', 'images')} with {plural(len(dataset['tags']), 'tag', 'tags')}"
     if (source := dataset["facts"].get("source")) and isinstance(source, str):
-        told += f", from {source}"
-    return told + "."
+        text += f", from {source}"
+    return text + "."
 
 
 def rating_class(rating: str) -> str:
-    """The letter that a rating is blurred by.
+    """Return the entry of `RATINGS` of a rating.
 
     >>> [rating_class(text) for text in ("e", "Explicit", "safe", "unrated", "")]
     ['e', 'e', 's', 'unknown', 'unknown']
@@ -97,7 +97,7 @@ def rating_class(rating: str) -> str:
 
 
 def fact_rows(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Every plain value of the card, as text."""
+    """Return every key and value of the card as text."""
     return [
         (
             key,
@@ -111,8 +111,8 @@ def fact_rows(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def _shown(gallery: Mapping[str, Any] | None, blur: frozenset[str]) -> dict[str, Any] | None:
-    """The gallery with every pair's caption, and whether it is blurred: both pictures are where either is to be."""
+def _gallery_view(gallery: Mapping[str, Any] | None, blur: frozenset[str]) -> dict[str, Any] | None:
+    """Return the gallery with caption and blur of each pair. A pair is blurred if either picture has a rating to blur."""
     if gallery is None:
         return None
     classes = [
@@ -128,21 +128,21 @@ def _shown(gallery: Mapping[str, Any] | None, blur: frozenset[str]) -> dict[str,
 
 def _pair(pair: Mapping[str, Any], blur: frozenset[str]) -> dict[str, Any]:
     pictures = [{**picture, "alt": _alt(picture)} for picture in pair["pictures"]]
-    # A picture that is not at hand cannot be seen, so its unknown rating blurs nothing.
+    # Without a thumbnail there is nothing to blur, so the unknown rating of a missing picture does not count.
     ratings = {rating_class(picture["rating"]) for picture in pictures if picture["thumbnail"]}
-    return {**pair, "pictures": pictures, "blurred": bool(ratings & blur), "told": pair_figures(pair)}
+    return {**pair, "pictures": pictures, "blurred": bool(ratings & blur), "facts": pair_figures(pair)}
 
 
 def pair_figures(pair: Mapping[str, Any]) -> list[str]:
-    """What is known of a pair, in words.
+    """Return the known facts of a pair as short texts.
 
     >>> pair_figures({"phash_bits": 4, "dhash_bits": None, "found_by": "mirrored", "source": "", "figures": {"colour": 2.5}})
     ['pHash 4', 'dHash –', 'found by mirrored', 'colour 2.5']
     """
-    told = [f"{name} {_bits(pair[key])}" for name, key in (("pHash", "phash_bits"), ("dHash", "dhash_bits"))]
-    told += [f"found by {pair['found_by']}"] if pair["found_by"] else []
-    told += [f"right one in {pair['source']}"] if pair["source"] else []
-    return told + [f"{name} {value:.3g}" for name, value in sorted(pair["figures"].items())]
+    parts = [f"{name} {_bits(pair[key])}" for name, key in (("pHash", "phash_bits"), ("dHash", "dhash_bits"))]
+    parts += [f"found by {pair['found_by']}"] if pair["found_by"] else []
+    parts += [f"right image from {pair['source']}"] if pair["source"] else []
+    return parts + [f"{name} {value:.3g}" for name, value in sorted(pair["figures"].items())]
 
 
 def _bits(value: int | None) -> str:
@@ -156,10 +156,10 @@ def _alt(picture: Mapping[str, Any]) -> str:
 
 
 def check_blur(names: Sequence[str]) -> tuple[str, ...]:
-    """The ratings to blur; `none` is no rating.
+    """Return the ratings to blur; `none` alone gives an empty tuple.
 
     Raises:
-        ValueError: another name.
+        ValueError: a name is not in `RATINGS`; the message is that name.
     """
     if list(names) == ["none"]:
         return ()

@@ -1,4 +1,4 @@
-"""A dataset in words and tables that fit a terminal of 80 columns."""
+"""Description of a dataset as text and tables for a terminal of 80 columns."""
 
 import io
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,22 +11,22 @@ from rich.text import Text
 from arena.base.format import UNDEFINED, clipped, count, one_line, percent, plural
 
 WIDTH = 80
-"""Columns of a terminal."""
+"""Width of the text, in columns."""
 
 SHOWN_TAGS = 15
-"""Tags that are listed; JSON has all."""
+"""Largest number of listed tags; the JSON output has all."""
 
 NAME_LENGTH = 32
-"""Longer names are cut: two of them and three figures fit a line."""
+"""Largest length of a name, in columns: two names and three numbers fit a line."""
 
 UNKNOWN = "unknown"
-"""How an empty rating or suffix is called."""
+"""Text of an empty rating or suffix."""
 
 
 def dataset_text(description: Mapping[str, Any]) -> str:
-    """Everything that `describe` found, with the tags that are most frequent.
+    """Return the result of `describe` as text, with the most frequent tags only.
 
-    No line is longer than `WIDTH`, whatever the names in it.
+    No line is wider than `WIDTH` columns.
     """
     out = Console(file=io.StringIO(), width=WIDTH, highlight=False, color_system=None, markup=False, emoji=False)
     images = description["images"]
@@ -35,7 +35,7 @@ def dataset_text(description: Mapping[str, Any]) -> str:
     out.print(one_line(f"licence {description['licence']}; digest {description['digest'][:12]}"))
     if included := description["included_for"]:
         out.print(
-            f"no random sample: {count(included['for_a_tag'])} images for a tag, {count(included['random'])} at random"
+            f"not a random sample: {count(included['for_a_tag'])} images for a tag, {count(included['random'])} at random"
         )
     _print(out, "Categories", ("category", "tags", "labels"), category_rows(description["categories"]))
     _print(out, "Tags by number of images", ("images", "tags"), support_rows(description["support"]))
@@ -43,7 +43,7 @@ def dataset_text(description: Mapping[str, Any]) -> str:
     _print(out, _pairs_title(description), ("tag", "and tag", "images", "lift", "phi"), pair_rows(description))
     _print(out, "Ratings", ("rating", "images", "share"), rating_rows(description))
     _print(out, "Formats", ("format", "images", "share"), value_rows(description["formats"], images))
-    _print(out, "Sizes", ("", "least", "25 %", "median", "75 %", "most"), size_rows(description))
+    _print(out, "Sizes", ("", "min", "25 %", "median", "75 %", "max"), size_rows(description))
     out.print("\n" + group_sentence(description["groups"]))
     _print(out, "Steps", ("step", "kept", "dropped", "why"), step_rows(description["steps"]), folded=("why",))
     file = out.file
@@ -52,17 +52,17 @@ def dataset_text(description: Mapping[str, Any]) -> str:
 
 
 def category_rows(categories: Iterable[Mapping[str, Any]]) -> list[tuple[str, str, str]]:
-    """A row a category: its tags, and how often any of them is carried."""
+    """Return one row for each category: name, number of tags, number of labels (pairs of image and tag)."""
     return [(row["category"], count(row["tags"]), count(row["labels"])) for row in categories]
 
 
 def support_rows(classes: Iterable[Mapping[str, Any]]) -> list[tuple[str, str]]:
-    """A row a class: `10 to 29`, how many tags."""
+    """Return one row for each class of support, such as `10 to 29`, with its number of tags."""
     return [(support_class(row), count(row["tags"])) for row in classes]
 
 
 def support_class(row: Mapping[str, Any]) -> str:
-    """Bounds of a class in words.
+    """Return the bounds of a class of support as text.
 
     >>> [support_class({"from": a, "to": b}) for a, b in ((0, 0), (10, 29), (10000, None))]
     ['0', '10 to 29', '10,000 or more']
@@ -73,7 +73,7 @@ def support_class(row: Mapping[str, Any]) -> str:
 
 
 def tag_rows(description: Mapping[str, Any], most: int) -> list[tuple[str, ...]]:
-    """The most frequent tags with category, images, and share of the images."""
+    """Return the most frequent tags with category, number of images, and share of all images."""
     images = description["images"]
     return [
         (row["name"], row["category"], count(row["images"]), percent(row["images"], images))
@@ -82,7 +82,7 @@ def tag_rows(description: Mapping[str, Any], most: int) -> list[tuple[str, ...]]
 
 
 def pair_rows(description: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """The pairs with images, lift and phi."""
+    """Return the tag pairs with number of images, lift and phi."""
     return [
         (row["first"], row["second"], count(row["images"]), f"{row['lift']:,.1f}", f"{row['phi']:.2f}")
         for row in description["pairs"]
@@ -90,12 +90,12 @@ def pair_rows(description: Mapping[str, Any]) -> list[tuple[str, ...]]:
 
 
 def value_rows(values: Iterable[Mapping[str, Any]], images: int) -> list[tuple[str, str, str]]:
-    """A row a value: how many images, and what share."""
+    """Return one row for each value: value, number of images, share of all images."""
     return [(row["value"] or UNKNOWN, count(row["images"]), percent(row["images"], images)) for row in values]
 
 
 def rating_rows(description: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """A row a rating, its letter with what it means in the scheme of the set.
+    """Return one row for each rating: letter with its meaning in this dataset, number of images, share.
 
     >>> rating_rows({"ratings": [{"value": "s", "images": 2}], "rating_meanings": {"s": "sensitive"}, "images": 4})
     [('s (sensitive)', '2', '50.0 %')]
@@ -107,15 +107,15 @@ def rating_rows(description: Mapping[str, Any]) -> list[tuple[str, str, str]]:
 
 
 def size_rows(description: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """Width, height, megapixels and tags an image: least, quartiles, most."""
+    """Return minimum, quartiles and maximum of width, height, megapixels and tags per image."""
     sizes = description["sizes"]
     rows = [(f"{name}, pixels", *(f"{value:,.0f}" for value in sizes[name])) for name in ("width", "height")]
     rows.append(("megapixels", *(f"{value:,.2f}" for value in sizes["megapixels"])))
-    return [*rows, ("tags an image", *(f"{value:,.0f}" for value in description["tags_per_image"]))]
+    return [*rows, ("tags per image", *(f"{value:,.0f}" for value in description["tags_per_image"]))]
 
 
 def step_rows(steps: Iterable[Mapping[str, Any]]) -> list[tuple[str, ...]]:
-    """A row a step; a number that a card lacks is a dash."""
+    """Return one row for each step of the card; a missing number is a dash."""
     return [(row["name"], _number(row["kept"]), _number(row["dropped"]), row["why"]) for row in steps]
 
 
@@ -124,26 +124,29 @@ def _number(value: int | None) -> str:
 
 
 def group_sentence(groups: Mapping[str, int]) -> str:
-    """How many images are related.
+    """Return a sentence on the groups of related images.
 
     >>> group_sentence({"groups": 1331, "shared": 120, "images_in_shared": 326, "largest": 14})
-    '1,331 groups of related images; 120 hold more than one, 326 images in all, the largest 14'
+    '1,331 groups of related images; 120 hold more than one image: 326 images in total, 14 in the largest'
     """
-    told = plural(groups["groups"], "group", "groups") + " of related images"
+    start = plural(groups["groups"], "group", "groups") + " of related images"
     if not groups["shared"]:
-        return f"{told}; each holds one"
+        return f"{start}; each holds one image"
     shared, largest = groups["images_in_shared"], groups["largest"]
-    return f"{told}; {count(groups['shared'])} hold more than one, {count(shared)} images in all, the largest {count(largest)}"
+    return (
+        f"{start}; {count(groups['shared'])} hold more than one image: "
+        f"{count(shared)} images in total, {count(largest)} in the largest"
+    )
 
 
 def _pairs_title(description: Mapping[str, Any]) -> str:
-    return f"Tags that go together (each on {description['min_positives']} images or more, none implied)"
+    return f"Tags that occur together (each on {description['min_positives']} images or more, none implied)"
 
 
 def _print(
     out: Console, title: str, header: Sequence[str], rows: Sequence[Sequence[str]], folded: Sequence[str] = ()
 ) -> None:
-    """A titled table; nothing where it would be empty."""
+    """Print a table with a title; print nothing if there are no rows."""
     if not rows:
         return
     table = Table(box=None, pad_edge=False, show_header=True)

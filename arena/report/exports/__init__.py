@@ -1,4 +1,4 @@
-"""A run in every form in which figures are published: text, tables, metadata of a model's page, citation.
+"""Exports of a run: text, tables, metadata and text for model cards, citation.
 
-Every form is made from the run's own figures and says by which signature they can be made again.
+Every export is made from the stored results of the run. `signature` identifies the inputs that reproduce them.
 """

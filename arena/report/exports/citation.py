@@ -1,4 +1,4 @@
-"""How a run is cited: `CITATION.cff` and BibTeX."""
+"""Citation of a run: `CITATION.cff` and BibTeX."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from arena.report.exports.signature import digest_of, signature_line
 from arena.results.run_folder import Result
 
 AUTHOR = "The arena of image taggers"
-"""Who made the figures, where a run names nobody: the program."""
+"""Author in a citation: the program, because a run names no person."""
 
 
 def citation_cff(result: Result) -> str:
-    """`CITATION.cff`, version 1.2.0, of the run as a dataset of figures."""
+    """Return the `CITATION.cff`, version 1.2.0, that describes the run as a dataset."""
     import yaml
 
     created = result.recipe.created[:10]
     content: dict[str, Any] = {
         "cff-version": "1.2.0",
-        "message": "If you use these figures, please cite them with their signature.",
+        "message": "If you use these results, please cite them with their signature.",
         "type": "dataset",
         "title": _title(result),
         "authors": [{"name": AUTHOR}],
@@ -30,7 +30,11 @@ def citation_cff(result: Result) -> str:
         "abstract": f"{result.summary['images']:,} images, {result.summary['compared_tags']:,} tags.",
         "keywords": ["image tagging", "multilabel", "benchmark"],
         "identifiers": [
-            {"type": "other", "value": signature_line(result), "description": "what the figures were made of"}
+            {
+                "type": "other",
+                "value": signature_line(result),
+                "description": "signature: data, tags, thresholds and versions",
+            }
         ],
     }
     if _is_date(created):
@@ -39,7 +43,7 @@ def citation_cff(result: Result) -> str:
 
 
 def citation_bib(result: Result) -> str:
-    """A BibTeX entry `@misc` of the run."""
+    """Return the BibTeX entry `@misc` of the run."""
     created = result.recipe.created[:10]
     line = signature_line(result)
     fields = {"title": f"{{{escape_latex(_title(result))}}}", "author": f"{{{AUTHOR}}}"}

@@ -1,4 +1,4 @@
-"""What every form tells of one model of a run."""
+"""Results of one model of a run, as all exports use them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from arena.report.exports.signature import signature_line
 from arena.results.run_folder import Result
 
 WEAKEST = 10
-"""Tags that a model's page names as its weakest."""
+"""Largest number of tags listed as the weakest."""
 
 
 @dataclass(frozen=True)
 class Told:
-    """One figure; None where undefined. `tags` says over how many a mean ran, None for micro figures."""
+    """One metric of a model. `value` is None if undefined; `tags` is the number of tags of a mean, None for micro metrics."""
 
     key: str
     title: str
@@ -31,24 +31,25 @@ class Told:
 
     @property
     def text(self) -> str:
-        """As shown."""
+        """The formatted value."""
         return figure(self.value)
 
     @property
     def range(self) -> str:
-        """Its interval as shown; empty without one."""
+        """The formatted interval; empty without one."""
         return interval(self.low, self.high)
 
 
 @dataclass(frozen=True)
 class Facts:
-    """One model of a run, as it is published.
+    """One model of a run, as it is exported.
 
     Attributes:
-        digest: of the dataset; empty where it has none.
-        images, tags: how many images, and how many tags entered the means.
-        created: when, ISO 8601; empty where unknown.
-        per_tag: its rows of `per_tag`, in the order of its list.
+        digest: digest of the dataset; empty without one.
+        images, tags: number of images, and of compared tags.
+        created: time of the run in ISO 8601; empty if unknown.
+        figures: metrics of `LEADERBOARD` at the own thresholds of the model, undefined ones included.
+        per_tag: its rows of `per_tag`, in the order of its tag list.
     """
 
     model: str
@@ -69,19 +70,19 @@ class Facts:
 
     @property
     def known(self) -> list[Told]:
-        """The figures that are defined."""
+        """The metrics that are defined."""
         return [one for one in self.figures if one.value is not None]
 
     @property
     def measured_on(self) -> str:
-        """What it was measured on, in a sentence."""
+        """Images, tags, threshold and convention in one phrase."""
         return (
             f"{self.images:,} images of {self.dataset_title}, {self.tags:,} tags with at least {self.min_positives} positives, "
             f"threshold {self.threshold}, convention {self.convention}"
         )
 
     def weakest(self) -> pd.DataFrame:
-        """The compared tags of lowest F1, undefined first, then by support and name; at most `WEAKEST`."""
+        """Return the compared tags of lowest F1, undefined F1 first; ties by support, then name; at most `WEAKEST`."""
         compared = self.per_tag[self.per_tag["compared"]]
         order = compared.assign(lowest=compared["f1"].fillna(-1.0)).sort_values(
             ["lowest", "support", "tag"], ascending=[True, False, True]
@@ -90,13 +91,13 @@ class Facts:
 
 
 def facts_of(result: Result, model: str) -> Facts:
-    """One model of a run.
+    """Collect the results of one model of a run.
 
     Raises:
         ArenaError: the run has no such model.
     """
     if model not in result.models:
-        raise ArenaError(f"--model {model}: no model of the run. {nearest(model, result.models)}")
+        raise ArenaError(f"--model {model}: not a model of the run. {nearest(model, result.models)}")
     summary, own = result.summary, result.summary["models"][model]
     recipe, dataset = result.recipe, result.recipe.dataset
     return Facts(
@@ -113,10 +114,10 @@ def facts_of(result: Result, model: str) -> Facts:
         created=recipe.created,
         version=recipe.arena_version,
         signature=signature_line(result),
-        figures=[_told(own["regimes"]["own"], key, title) for key, title in LEADERBOARD.items()],
+        figures=[_metric(own["regimes"]["own"], key, title) for key, title in LEADERBOARD.items()],
         per_tag=result.tags_of(model),
     )
 
 
-def _told(own: dict[str, Any], key: str, title: str) -> Told:
+def _metric(own: dict[str, Any], key: str, title: str) -> Told:
     return Told(key, title, own[key], own.get(f"{key}_low"), own.get(f"{key}_high"), own.get(f"{key}_tags"))

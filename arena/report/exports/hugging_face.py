@@ -1,6 +1,6 @@
-"""Metadata of a model's page on Hugging Face: the model-index, and entries of `.eval_results/`.
+"""Metadata of a model page on Hugging Face: the `model-index` and the entries of `.eval_results/`.
 
-Both are built by `huggingface_hub`'s own classes, and read back by them before they are handed out.
+Both are built with the classes of `huggingface_hub` and checked by reading them back.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ TASK = "image-classification"
 
 
 def model_index_yaml(facts: Facts) -> str:
-    """`model-index` for the head of a model's README, an entry a figure that is defined; empty where none is.
+    """Return the `model-index` for the front matter of a model's README, one entry for each defined metric; empty if none is.
 
     Source: huggingface_hub's `ModelCardData` and `EvalResult`.
     """
@@ -37,14 +37,14 @@ def model_index_yaml(facts: Facts) -> str:
         return ""
     text = str(ModelCardData(model_name=facts.model, eval_results=results).to_yaml())
     _, read = model_index_to_eval_results(yaml.safe_load(text)["model-index"])
-    assert read == results, "the hub reads it otherwise"
+    assert read == results, "huggingface_hub reads it back differently"
     return encodable(text) + "\n"
 
 
 def eval_results_yaml(facts: Facts) -> str:
-    """Entries of `.eval_results/`, one a figure that is defined; empty where none is.
+    """Return the entries of `.eval_results/`, one for each defined metric; empty if none is.
 
-    The hub shows them where `dataset.id` is a benchmark of its own: put its name there if yours is one.
+    The hub shows an entry only if `dataset.id` is a benchmark on the hub: put the name of your benchmark there.
 
     Source: huggingface_hub's `EvalResultEntry`.
     """
@@ -61,24 +61,24 @@ def eval_results_yaml(facts: Facts) -> str:
     if not entries:
         return ""
     text = str(yaml.safe_dump(eval_result_entries_to_yaml(entries), sort_keys=False, allow_unicode=True))
-    assert parse_eval_result_entries(yaml.safe_load(text)) == entries, "the hub reads it otherwise"
+    assert parse_eval_result_entries(yaml.safe_load(text)) == entries, "huggingface_hub reads it back differently"
     return encodable(text)
 
 
 def _rounded(one: Told) -> float:
-    """Six digits: more are noise, fewer could not be told from another run's."""
+    """Return the value with six decimals: more are noise, fewer might not distinguish two runs."""
     assert one.value is not None
     return round(one.value, 6)
 
 
 def _arguments(facts: Facts, one: Told) -> dict[str, Any]:
     metric = METRICS[one.key]
-    told: dict[str, Any] = {"average": metric.average}
+    arguments: dict[str, Any] = {"average": metric.average}
     if metric.needs_threshold:
-        told["threshold"] = _line(facts.threshold)
+        arguments["threshold"] = _line(facts.threshold)
     if one.low is not None and one.high is not None:
-        told["interval"] = [round(one.low, 6), round(one.high, 6)]
-    return told | {"signature": facts.signature}
+        arguments["interval"] = [round(one.low, 6), round(one.high, 6)]
+    return arguments | {"signature": facts.signature}
 
 
 def _line(text: str) -> str:

@@ -1,4 +1,4 @@
-"""A section of a model's page: figures with intervals, where it is weakest, and what pins them; in Markdown and LaTeX."""
+"""A section for a model card, in Markdown and LaTeX: metrics with intervals, weakest tags, signature."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from arena.report.exports.facts import Facts
 from arena.report.markdown import code, table
 
 NAME = 60
-"""Characters of a name in a table."""
+"""Largest length of a name in a table, in characters."""
 
 _LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
@@ -18,23 +18,23 @@ _LATEX = {
     "|": r"\textbar{}", '"': r"\textquotedbl{}", "–": "--", "−": "$-$", "[": "{[}", "]": "{]}", "*": "{*}",
     "`": r"\textasciigrave{}",
 }  # fmt: skip
-"""Signs that LaTeX takes for something else; brackets and stars too, which a line break of a table would take for its own."""
+"""LaTeX escapes. `[` and `*` too: a line break in a table would take them as its arguments."""
 
 _SPECIAL = re.compile("[" + re.escape("".join(_LATEX)) + "]")
 
 _TURNING = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-"""Marks of direction, which show nothing."""
+"""Invisible marks of text direction."""
 
 
 def model_card_markdown(facts: Facts) -> str:
-    """A section for a README."""
-    figures = [["figure", "value", "95 % interval", "tags"], *_figures(facts)]
+    """Return the section in Markdown, for a README."""
+    figures = [["metric", "value", "95 % interval", "tags"], *_figures(facts)]
     weakest = [["tag", "F1", "precision", "recall", "images"], *_weakest(facts)]
     parts = [
         f"## Evaluation of {escape_markdown(clipped(facts.model, NAME))}",
         escape_markdown(f"{facts.measured_on[0].upper()}{facts.measured_on[1:]}."),
         table(figures, numbers_from=1),
-        "### Where it is weakest" if len(weakest) > 1 else "",
+        "### Weakest tags" if len(weakest) > 1 else "",
         table(weakest, numbers_from=1) if len(weakest) > 1 else "",
         f"Signature: {code(facts.signature)}",
     ]
@@ -42,18 +42,18 @@ def model_card_markdown(facts: Facts) -> str:
 
 
 def model_card_latex(facts: Facts) -> str:
-    r"""Two tables with `booktabs`; `\usepackage{booktabs}` and `\usepackage[T1]{fontenc}` are needed."""
+    r"""Return the section as two LaTeX tables; they need `\usepackage{booktabs}` and `\usepackage[T1]{fontenc}`."""
     caption = f"{clipped(facts.model, NAME)}: {facts.measured_on}."
     parts = ["% needs \\usepackage{booktabs} and \\usepackage[T1]{fontenc}"]
-    parts.append(_tabular(caption, ["figure", "value", "95 % interval", "tags"], _figures(facts)))
+    parts.append(_tabular(caption, ["metric", "value", "95 % interval", "tags"], _figures(facts)))
     if rows := _weakest(facts):
-        parts.append(_tabular("Where it is weakest.", ["tag", "F1", "precision", "recall", "images"], rows))
+        parts.append(_tabular("Weakest tags.", ["tag", "F1", "precision", "recall", "images"], rows))
     parts.append(f"% {latex_comment(facts.signature)}")
     return encodable("\n".join(parts) + "\n")
 
 
 def escape_latex(text: str) -> str:
-    r"""Text that LaTeX shows as it is, on one line.
+    r"""Return a text, escaped so that LaTeX prints it unchanged, on one line.
 
     >>> escape_latex("50% of a_b & {c}")
     '50\\% of a\\_b \\& \\{c\\}'
@@ -63,7 +63,7 @@ def escape_latex(text: str) -> str:
 
 
 def latex_comment(text: str) -> str:
-    """Text that stays within a comment."""
+    """Return a text on one line, so that it stays inside a LaTeX comment."""
     return encodable(one_line(text))
 
 

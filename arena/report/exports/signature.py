@@ -1,4 +1,4 @@
-"""One line that pins what was measured: dataset, tags, thresholds, versions."""
+"""The signature of a run: one line that identifies dataset, tags, thresholds and versions."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from collections.abc import Iterable
 from arena.results.run_folder import Result
 
 VERSIONED = ("python", "numpy", "scipy", "torch", "onnxruntime", "onnxruntime-gpu")
-"""Whose versions the line tells, of those that the run knows."""
+"""Packages whose versions are in the signature, if the run recorded them."""
 
 SHORT = 12
-"""Hexadecimal digits of a digest in the line."""
+"""Number of hexadecimal digits of a digest in the signature."""
 
 _UNFIT = re.compile(r"[^\w.+@-]")
 
 
 def signature_line(result: Result) -> str:
-    """The line, in which `|` parts what is pinned; the same figures have the same line.
+    """Return the signature, with its parts separated by `|`. Equal inputs give an equal signature.
 
-    The tag set is that of the compared tags, `thr` those of every tag of a model that the truth knows, `key` all that its
-    scores depend on.
+    `tagset` covers the compared tags. `model` has the digest of all inputs of its scores. `thr` covers the thresholds of all
+    tags that both the model and the ground truth know.
     """
     recipe, summary = result.recipe, result.summary
     dataset, versions = recipe.dataset, recipe.versions
@@ -43,7 +43,7 @@ def signature_line(result: Result) -> str:
 
 
 def digest_of(content: object) -> str:
-    """The first digits of the SHA-256 of anything that is JSON.
+    """Return the first `SHORT` digits of the SHA-256 of a JSON value.
 
     >>> digest_of(["a", "b"])
     '3554d2b8a1e3'
@@ -59,7 +59,7 @@ def _model(result: Result, name: str) -> str:
 
 
 def _pairs(tags: Iterable[str], thresholds: Iterable[float]) -> list[list[object]]:
-    """Tags with thresholds as the shortest numbers that mean the same float32."""
+    """Return pairs of tag and threshold, sorted; nine digits identify a float32 exactly."""
     return sorted([tag, f"{threshold:.9g}"] for tag, threshold in zip(tags, thresholds, strict=True))
 
 
@@ -68,5 +68,5 @@ def _short(digest: str) -> str:
 
 
 def plain_name(text: str) -> str:
-    """A name that parts nothing."""
+    """Return a name in which `_` replaces all characters that could act as a separator."""
     return _UNFIT.sub("_", text)

@@ -1,4 +1,4 @@
-"""Every tag of a model as CSV, Parquet and JSON."""
+"""Per-tag results of a model as CSV, Parquet and JSON."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from arena.report.exports.facts import Facts
 from arena.results.published.spreadsheet import guarded
 
 JSON_SCHEMA = 1
-"""Version of the JSON form."""
+"""Version of the JSON export."""
 
 SCHEMA_FILE = "results.schema.json"
-"""JSON Schema (2020-12) of the JSON form, which lies beside it wherever it is written."""
+"""File name of the JSON Schema (2020-12) of the JSON export; it is written to the same folder."""
 
 
 def as_csv(table: pd.DataFrame) -> str:
-    """A table for spreadsheets: what they would take for a formula has an apostrophe before it. The Parquet file has none.
+    """Return a table as CSV for spreadsheets: an apostrophe precedes text that would run as a formula.
 
     >>> as_csv(pd.DataFrame({"tag": ["=_=", "cat"], "f1": [0.5, None]}))
     "tag,f1\\r\\n'=_=,0.5\\r\\ncat,\\r\\n"
@@ -39,19 +39,19 @@ def as_csv(table: pd.DataFrame) -> str:
 
 
 def per_tag_csv(facts: Facts) -> str:
-    """A row a tag of the model that the truth knows, for spreadsheets."""
+    """Return one row for each tag that both model and ground truth know, as CSV for spreadsheets."""
     return encodable(as_csv(facts.per_tag))
 
 
 def per_tag_parquet(facts: Facts) -> bytes:
-    """The same, exact."""
+    """Return the same rows as Parquet, with names unchanged and exact numbers."""
     buffer = BytesIO()
     facts.per_tag.reset_index(drop=True).to_parquet(buffer, index=False)
     return buffer.getvalue()
 
 
 def results_json(facts: Facts) -> str:
-    """Aggregates and tags by `SCHEMA_FILE`; what is undefined is null."""
+    """Return aggregate and per-tag results as JSON by `SCHEMA_FILE`; undefined values are null."""
     content = {
         "$schema": SCHEMA_FILE,
         "schema": JSON_SCHEMA,
@@ -75,12 +75,12 @@ def results_json(facts: Facts) -> str:
 
 
 def schema_text() -> str:
-    """The JSON Schema that ships with the project."""
+    """Return the text of the JSON Schema of the JSON export."""
     return (files("arena.report.exports") / SCHEMA_FILE).read_text(encoding="utf-8")
 
 
 def _plain(value: Any) -> Any:
-    """A cell as JSON: null where there is nothing."""
+    """Return a cell as a JSON value; None if missing or NaN."""
     if value is None or value is pd.NA or (isinstance(value, (float, np.floating)) and math.isnan(value)):
         return None
     return value.item() if isinstance(value, np.generic) else value

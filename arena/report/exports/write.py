@@ -1,4 +1,4 @@
-"""All forms of a run: what each file is called and holds, and writing them."""
+"""Name and content of all export files of a run, and writing them."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from arena.report.text import detailed_metrics, full_metrics
 from arena.results.run_folder import Result
 
 POST_IDS = "validation_post_ids.txt"
-"""The images that were scored, an identifier a line, as JoyTag publishes them."""
+"""File with the identifiers of the scored images, one a line, as JoyTag publishes them."""
 
 
 class Written(NamedTuple):
-    """Files of a folder of forms."""
+    """Result of writing exports to a folder."""
 
     files: Sequence[str]
     changed: Sequence[str]
-    """Those of them that were not there, or held something else."""
+    """Files that are new or have new content."""
 
 
 def run_forms(result: Result, image_ids: Sequence[str] | None = None) -> dict[str, bytes]:
-    """The forms of a run as a whole, by file name.
+    """Return the exports of the whole run by file name.
 
     Args:
-        image_ids: the images that were scored; None where they are unknown or not to be named.
+        image_ids: the scored images; None if they are unknown or must not be named.
     """
     texts = {
         "detailed_metrics.txt": detailed_metrics(result),
@@ -49,7 +49,7 @@ def run_forms(result: Result, image_ids: Sequence[str] | None = None) -> dict[st
 
 
 def model_forms(result: Result, model: str) -> dict[str, bytes]:
-    """The forms of one model, by path below its own folder; one that has nothing to tell is left out."""
+    """Return the exports of one model by path in its folder; empty files are left out."""
     facts = facts_of(result, model)
     texts = {
         "full-metrics.txt": full_metrics(result, model),
@@ -67,10 +67,11 @@ def model_forms(result: Result, model: str) -> dict[str, bytes]:
 def all_forms(
     result: Result, models: Sequence[str] = (), image_ids: Sequence[str] | None = None
 ) -> Iterator[tuple[str, bytes]]:
-    """Every form of a run by path: those of the run at the top, those of a model in a folder of its name.
+    """Yield path and content of all exports of a run; those of a model are in a folder of its name.
 
     Args:
-        models: only these; none takes all.
+        models: models to export; empty selects all.
+        image_ids: as for `run_forms`.
     """
     yield from run_forms(result, image_ids).items()
     for model in models or result.models:
@@ -79,10 +80,10 @@ def all_forms(
 
 
 def write_forms(files: Mapping[str, bytes], folder: Path) -> Written:
-    """Write files into a folder, each whole or not at all; one that is there and the same is not touched.
+    """Write files to a folder, each atomically; a file with the same content is not touched.
 
     Raises:
-        ArenaError: the folder cannot be written to.
+        ArenaError: a folder cannot be created.
     """
     changed = []
     for name, content in files.items():

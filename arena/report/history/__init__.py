@@ -1,1 +1,1 @@
-"""Figures over releases: headline figures and those of tags, as text, as tables, and drawn."""
+"""Metrics over releases: headline metrics and per-tag metrics, as rows, plots and an HTML page."""

@@ -1,4 +1,4 @@
-"""A track as a drawing, the site's own: a line a series, a whisker a release, no line between series."""
+"""Plots of tracks, in the style of the site: one line for each series, one whisker for each release."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from arena.results.baselines.release import short_names
 
 NAME_LETTERS = 11
 MOST_NAMES = 4
-"""Of a release's name below a drawing, and how many fit side by side."""
+"""Largest length of a release name below a plot, in characters, and largest number of names."""
 
 
 def charts(history: History, tracks: Sequence[Track]) -> list[Chart]:
-    """A drawing a track, without those that are defined nowhere."""
-    drawn = [_chart(history, track) for track in tracks]
-    return [chart for chart in drawn if chart.lines]
+    """Return one plot for each track, without tracks that have no defined value."""
+    made = [_chart(history, track) for track in tracks]
+    return [chart for chart in made if chart.lines]
 
 
 def named_places(releases: int) -> range:
-    """Which of so many releases are named below a drawing: every one, every second, ...
+    """Return the indices of the releases that are named below a plot: every release, every second one, and so on.
 
     >>> list(named_places(3)), list(named_places(9))
     ([0, 1, 2], [0, 3, 6])
@@ -44,7 +44,7 @@ def _chart(history: History, track: Track) -> Chart:
 
 
 def _line(history: History, track: Track, series: Series, marks: Sequence[float]) -> Line:
-    """The points of one series and the path through them; where a figure is undefined the path has a gap."""
+    """Return the points of one series and the path through them; the path has a gap at an undefined value."""
     points, path, pen = [], "", "M"
     for point in series.points:
         if point.value is None:
@@ -53,18 +53,18 @@ def _line(history: History, track: Track, series: Series, marks: Sequence[float]
         x, y = across(point.place, len(history.releases)), height_of(point.value, marks)
         low, high = (None if end is None else height_of(end, marks) for end in (point.low, point.high))
         support = "" if point.support is None else f", {plural(point.support, 'image', 'images')}"
-        told = f"{history.releases[point.place].name}: {figure(point.value)} {interval(point.low, point.high)}".rstrip()
-        points.append(Point(x, y, low, high, told + support))
+        text = f"{history.releases[point.place].name}: {figure(point.value)} {interval(point.low, point.high)}".rstrip()
+        points.append(Point(x, y, low, high, text + support))
         path, pen = f"{path}{pen}{x} {y}", "L"
     return Line(track.title, series.group % MODEL_STYLES, path, points)
 
 
 def first_line(chart: Chart) -> str:
-    """What a drawing says to those who do not see it: its first and its last point.
+    """Return the text alternative of a plot: its first and its last point.
 
     >>> first_line(Chart("hat", [Line("hat", 0, "", [Point(1, 1, None, None, "a: 0.5")])], [], []))
     'hat: a: 0.5'
     """
-    told = sorted(chain.from_iterable(line.points for line in chart.lines), key=lambda point: point.x)
-    ends = [told[0].told] if len(told) == 1 else [told[0].told, told[-1].told]
+    points = sorted(chain.from_iterable(line.points for line in chart.lines), key=lambda point: point.x)
+    ends = [points[0].told] if len(points) == 1 else [points[0].told, points[-1].told]
     return f"{chart.name}: {'; … '.join(ends)}"

@@ -1,4 +1,4 @@
-"""A history as one HTML page that works from disk, offline, without any script."""
+"""Write a history as one self-contained HTML page that needs neither network nor script."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from arena.report.site.series import HEIGHT, LEFT, RIGHT, TOP, WIDTH, Chart
 from arena.report.view_model.leaderboard import MODEL_STYLES
 
 TITLED = 3
-"""Tags that the title names."""
+"""Largest number of tags in the title."""
 
 
 class Section(NamedTuple):
-    """Drawings under one heading."""
+    """Plots under one heading."""
 
     title: str
     hint: str
@@ -31,7 +31,7 @@ class Section(NamedTuple):
 
 
 def render_history(history: History) -> str:
-    """The page: a drawing a headline figure and tag, every figure in a table, and what each release is."""
+    """Return the page: a plot for each headline metric and each tag, a table of all values, and the releases."""
     style = f"{site_style()}\n{template_text('history/page.css')}"
     page = (
         environment()
@@ -63,22 +63,24 @@ def _title(history: History) -> str:
 def _subject(history: History) -> str:
     releases = plural(len(history.releases), "release", "releases")
     several = len(history.datasets)
-    of = f" of {several} sets of images, which no line joins" if several > 1 else f" on {history.datasets[0]}"
-    return f"{releases}{of}."
+    on = f" on {several} sets of images; no line joins two sets" if several > 1 else f" on {history.datasets[0]}"
+    return f"{releases}{on}."
 
 
 def _sections(history: History) -> list[Section]:
     metric = METRICS[history.figure]
-    means = "Over all compared tags, each release at its own threshold; mAP needs none. Bars are 95 % intervals."
+    means = (
+        "Over all compared tags, each release at its own threshold; mAP needs no threshold. Bars are 95 % intervals."
+    )
     own = " at its own threshold" if metric.needs_threshold else ""
-    bars = f"A bar is the 95 % interval of one release{own}; a line joins what was scored on the same images."
+    bars = f"A bar is the 95 % interval of one release{own}. A line joins releases that were scored on the same images."
     title = f"{metric.heading} of tags" if history.chosen else f"{metric.heading} of the tags that moved most"
-    found = [Section("Headline figures", means, charts(history, history.headlines))]
+    found = [Section("Headline metrics", means, charts(history, history.headlines))]
     return found + ([Section(title, bars, charts(history, history.tags))] if history.tags else [])
 
 
 def _tables(history: History) -> list[tuple[str, str, list[dict[str, Any]]]]:
-    """Title, category and rows of each track."""
+    """Return title, category and rows of each track."""
     rows = groupby(rows_of(history), key=lambda row: id(row.track))
     found = [list(group) for _, group in rows]
     return [(group[0].track.title, group[0].track.category, [_row(row) for row in group]) for group in found]

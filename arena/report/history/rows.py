@@ -1,4 +1,4 @@
-"""A history as rows: for the terminal, for CSV, JSON, and the table of the page."""
+"""A history as rows, for the terminal, CSV, JSON and the table of the page."""
 
 from __future__ import annotations
 
@@ -15,14 +15,16 @@ from arena.report.history.series import History, Point, Track
 
 @dataclass(frozen=True)
 class Row:
-    """A figure of one release.
+    """The value of one track in one release.
 
     Attributes:
-        track: what it is of; `is_first` on the first row of each.
-        release: name of the release; `day` when it was set.
-        series: which line it stands on, from 0 in its track; figures of different ones are not comparable.
-        change: from the point before on the same line; None where there is none.
-        apart: the intervals of the two do not meet.
+        track: the headline metric or tag; `is_first` is true in its first row.
+        release: name of the release.
+        day: date when it was set, `YYYY-MM-DD`; empty if unknown.
+        dataset: name of its images.
+        series: index of the series in its track, from 0. Values of different series are not comparable.
+        change: difference from the previous defined point of the series; None without one.
+        apart: whether the intervals of these two points do not overlap.
     """
 
     track: Track
@@ -37,17 +39,17 @@ class Row:
 
 
 def rows_of(history: History) -> list[Row]:
-    """Every point, a track after the other, each in the order of the releases."""
+    """Return one row for each point, ordered by track, then by release."""
     return [row for track in history.tracks for row in _rows(history, track)]
 
 
 def _rows(history: History, track: Track) -> Iterator[Row]:
     before: dict[int, Point] = {}
-    told = sorted(
+    points = sorted(
         ((point, number, one.group) for number, one in enumerate(track.series) for point in one.points),
         key=lambda row: row[0].place,
     )
-    for place, (point, number, group) in enumerate(told):
+    for place, (point, number, group) in enumerate(points):
         release, last = history.releases[point.place], before.get(number)
         if point.value is not None:
             before[number] = point
@@ -59,7 +61,7 @@ def _rows(history: History, track: Track) -> Iterator[Row]:
 
 
 def are_apart(one: Point, other: Point) -> bool:
-    """Whether two intervals do not meet; False where one is missing.
+    """Return whether two intervals do not overlap; False if one is missing.
 
     >>> are_apart(Point(0, 0.7, 0.6, 0.8, 9, 0.5), Point(1, 0.4, 0.3, 0.5, 9, 0.5))
     True
@@ -70,45 +72,49 @@ def are_apart(one: Point, other: Point) -> bool:
 
 
 def notes_of(history: History) -> list[str]:
-    """What a reader must know: what no line joins, which releases lack a tag, and how the tags were chosen."""
+    """Return notes for the reader: thresholds, missing metrics, separate series, choice of tags, missing tags."""
     notes = []
     metric = METRICS[history.figure]
     if metric.needs_threshold:
-        notes.append(f"{metric.heading} of a tag is at each release's own threshold.")
+        notes.append(f"{metric.heading} of a tag is measured at the threshold of each release.")
     if without := [one.name for one in history.releases if metric.key not in one.tags]:
-        notes.append(f"{metric.heading} is not in the run of {listed(without)}, which an older version made.")
+        notes.append(
+            f"{metric.heading} is missing in the run of {listed(without)}, which an older version of arena made."
+        )
     if len(history.datasets) > 1:
         named = "; ".join(f"{number}: {name}" for number, name in enumerate(history.datasets, 1))
-        notes.append(f"Other images or rules are another series, and no line joins two: {named}.")
+        notes.append(f"Releases with other images or rules form separate series; no line joins two: {named}.")
     if any(len(track.series) > len(history.datasets) for track in history.headlines):
-        notes.append("Means over other compared tags are another series too.")
+        notes.append("Means over other compared tags form separate series too.")
     if not history.chosen:
         notes.append(_how_chosen(history))
     for track in history.tags:
         if track.unknown:
-            lacking = ", ".join(history.releases[place].name for place in track.unknown)
-            notes.append(f"{track.title}: unknown to {lacking}.")
+            names = ", ".join(history.releases[place].name for place in track.unknown)
+            notes.append(f"{track.title}: unknown to {names}.")
     return notes
 
 
 def _how_chosen(history: History) -> str:
     tags = plural(history.of_tags, "compared tag", "compared tags")
     if not history.moved:
-        return f"None of {tags} moved beyond its intervals between two releases of the same images."
+        return f"None of {tags} moved: between releases on the same images, all intervals of a tag overlap."
     shown = "" if len(history.tags) == history.moved else f"; the {len(history.tags)} that moved most are shown"
-    moved = f"{history.moved:,} of {tags} moved beyond their intervals between two releases of the same images{shown}."
-    return f"{moved} With many tags chance moves some: arena check decides."
+    moved = (
+        f"{history.moved:,} of {tags} moved: the intervals of two releases on the same images do not overlap{shown}."
+    )
+    return f"{moved} With many tags some move by chance; arena check tests for that."
 
 
 COLUMNS = (
     "figure", "tag", "category", "release", "date", "dataset", "series", "support", "threshold", "value", "low", "high",
     "change", "beyond_intervals",
 )  # fmt: skip
-"""Of the CSV and the JSON; `tag` is empty for a mean."""
+"""Columns of the CSV and keys of the JSON; `tag` is empty for a headline metric."""
 
 
 def records(history: History) -> list[dict[str, Any]]:
-    """Every row as plain values under `COLUMNS`; what is undefined or not known is None."""
+    """Return every row as plain values under `COLUMNS`; undefined and unknown values are None."""
     return [dict(zip(COLUMNS, _record(history, row), strict=True)) for row in rows_of(history)]
 
 
@@ -123,7 +129,7 @@ def _record(history: History, row: Row) -> tuple[Any, ...]:
 
 
 def as_csv(history: History) -> str:
-    """The records as CSV; text is quoted, and what a spreadsheet would run as a formula has an apostrophe before it."""
+    """Return the records as CSV. Text is quoted; an apostrophe precedes text that a spreadsheet would run as a formula."""
     out = io.StringIO()
     writer = csv.writer(out, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -133,7 +139,7 @@ def as_csv(history: History) -> str:
 
 
 def _cell(value: Any) -> Any:
-    """A cell: yes or no for a truth value, nothing for None.
+    """Return a CSV cell: `yes` or `no` for a boolean, empty for None.
 
     >>> _cell("=1+1"), _cell(True), _cell(None), _cell(0.5)
     ("'=1+1", 'yes', '', 0.5)

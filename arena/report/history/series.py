@@ -1,4 +1,4 @@
-"""Series over releases: what joins which figures, and which tags moved most."""
+"""Group the metrics of releases into comparable series, and find the tags that moved most."""
 
 from __future__ import annotations
 
@@ -15,32 +15,33 @@ from arena.metrics.registry import HEADLINES, METRICS, TAG_METRICS, titles
 from arena.results.baselines.release import Release, numbered
 
 MOST_MOVED = 10
-"""Tags that are shown where none are named."""
+"""Largest number of tags shown if none is named."""
 
 
 MOST_LISTED = 40
-"""Tags that an error lists; where there are more, it says where they are listed."""
+"""Largest number of tags that an error lists; with more, it names the command that lists them."""
 
 
 class Point(NamedTuple):
-    """A figure of one release; `value` is None where undefined, both ends None without an interval."""
+    """The value of one release: None if undefined; `low` and `high` are None without an interval."""
 
     place: int
+    """Index of the release in the history."""
     value: float | None
     low: float | None
     high: float | None
     support: int | None
-    """Positives of a tag; None for a mean."""
+    """Positives of a tag; None for a headline metric."""
     threshold: float | None
-    """At which a tag's figure stands; None for a mean, and for AP."""
+    """Threshold of the value; None for a headline metric and for a metric that needs no threshold."""
 
 
 @dataclass(frozen=True)
 class Series:
-    """Points that a line may join: the same images and rules, for means also the same compared tags.
+    """Comparable points: scored on the same images by the same rules; for headline metrics also over the same compared tags.
 
     Attributes:
-        group: place of its images among those of the history.
+        group: index of its images in `History.datasets`.
         points: at least one, in the order of the releases.
     """
 
@@ -50,12 +51,13 @@ class Series:
 
 @dataclass(frozen=True)
 class Track:
-    """One headline figure, or one figure of one tag, over all releases.
+    """A headline metric, or the metric of one tag, over all releases.
 
     Attributes:
-        name: the figure (`macro_f1`) or the tag, by the newest spelling.
-        title: the same for people; category: of a tag, empty for a mean.
-        unknown: places of the releases that do not know the tag.
+        name: key of the metric (`macro_f1`), or canonical name of the tag.
+        title: title of the metric, or the tag as the ground truth of the newest release spells it.
+        category: category of the tag; empty for a headline metric.
+        unknown: indices of the releases that do not know the tag.
     """
 
     name: str
@@ -67,15 +69,16 @@ class Track:
 
 @dataclass(frozen=True)
 class History:
-    """Figures over releases.
+    """Metrics over releases.
 
     Attributes:
         releases: in the order in which they were set.
-        datasets: what the images of each group are called, with their number.
-        figure: key of a metric of a tag, the one of all tags here.
-        headlines, tags: tracks; the tags as they were named, or those that moved most first.
-        chosen: whether the tags were named; otherwise they moved most, out of `of_tags`.
-        moved: how many tags moved beyond their intervals.
+        datasets: name and number of images of each group of releases with the same images.
+        figure: key of the per-tag metric of all tag tracks.
+        headlines, tags: tracks; the tags in the order given, or those that moved most first.
+        chosen: whether the user named the tags; otherwise they are those that moved most.
+        of_tags: number of compared tags.
+        moved: number of tags that moved: the intervals of two releases on the same images do not overlap.
     """
 
     releases: Sequence[Release]
@@ -89,7 +92,7 @@ class History:
 
     @property
     def tracks(self) -> list[Track]:
-        """Headline figures, then tags."""
+        """Headline metrics, then tags."""
         return [*self.headlines, *self.tags]
 
 
@@ -100,23 +103,25 @@ def history_of(
     tags: Sequence[str] = (),
     canonical: Callable[[str], str] = lambda name: name,
 ) -> History:
-    """Follow figures over releases.
+    """Collect metrics over releases.
 
     Args:
         releases: at least one, in order.
-        figure: key of a metric of a tag.
-        tags: to follow, in any spelling that a release or `canonical` knows; none takes those that moved most.
-        canonical: the name that stands for a spelling, for tags that were renamed.
+        figure: key of a per-tag metric.
+        tags: tags to follow, in any spelling that a release or `canonical` knows; empty selects those that moved most.
+        canonical: maps a spelling of a tag to its canonical name, for tags that were renamed.
 
     Raises:
-        ArenaError: a metric or a tag that is not there.
+        ArenaError: the metric or a tag is unknown, or no release has the metric.
     """
     if figure not in titles(TAG_METRICS):
-        raise ArenaError(f"--figure {figure}: no metric of a tag. {nearest(figure, titles(TAG_METRICS))}")
+        raise ArenaError(f"--figure {figure}: not a per-tag metric. {nearest(figure, titles(TAG_METRICS))}")
     if not any(figure in one.tags for one in releases):
-        raise ArenaError(f"--figure {figure}: no release has it; score the runs again with this version")
+        raise ArenaError(f"--figure {figure}: no release has this metric; score the runs again with this version")
     if not tags and not METRICS[figure].has_interval:
-        raise ArenaError(f"--figure {figure}: has no intervals to show which tags moved; name tags with --tag")
+        raise ArenaError(
+            f"--figure {figure}: has no intervals, so the tags that moved are unknown; name tags with --tag"
+        )
     groups = numbered(releases)
     table = _table(releases, figure, groups, canonical)
     changes = _moves(table)
@@ -136,7 +141,7 @@ def history_of(
 
 
 def _headline(releases: Sequence[Release], key: str, groups: Mapping[str, int]) -> Track:
-    """A mean over releases; a line ends where the images or the compared tags are others."""
+    """Return the track of a headline metric; other images or other compared tags start another series."""
     found: dict[str, list[Point]] = {}
     group = {one.same_means: groups[one.same_images] for one in releases}
     for place, one in enumerate(releases):
@@ -149,7 +154,11 @@ def _headline(releases: Sequence[Release], key: str, groups: Mapping[str, int]) 
 def _table(
     releases: Sequence[Release], figure: str, groups: Mapping[str, int], canonical: Callable[[str], str]
 ) -> pd.DataFrame:
-    """A row a release and tag that its truth knows, by canonical name; `spelt` is the model's own spelling."""
+    """Return one row for each release and tag, by canonical name.
+
+    `truth_tag` is the spelling of the ground truth, `spelt` that of the model. A release has each canonical tag once; a
+    compared tag is preferred.
+    """
     frames = []
     for place, one in enumerate(releases):
         rows = one.tags
@@ -172,9 +181,9 @@ def _table(
 
 
 def _moves(table: pd.DataFrame) -> pd.Series[float]:
-    """Of each compared tag the largest change between two releases of the same images whose intervals do not meet.
+    """Return the largest change of each compared tag between two releases on the same images with disjoint intervals.
 
-    Returns: signed change by tag, the largest first, ties by name; tags that did not move so far are left out.
+    Returns: signed change by tag, the largest absolute change first, ties by name; tags that did not move are left out.
     """
     known = table[table["compared"]]
     found = []
@@ -191,7 +200,11 @@ def _moves(table: pd.DataFrame) -> pd.Series[float]:
 
 
 def _find(tag: str, table: pd.DataFrame, canonical: Callable[[str], str]) -> str:
-    """The canonical name of a tag in any spelling."""
+    """Return the canonical name of a tag in any spelling.
+
+    Raises:
+        ArenaError: no release knows the tag.
+    """
     named = canonical(tag)
     for column, spelling in (("tag", named), ("truth_tag", tag), ("spelt", tag)):
         rows = table[table[column] == spelling]
@@ -199,8 +212,10 @@ def _find(tag: str, table: pd.DataFrame, canonical: Callable[[str], str]) -> str
             return str(rows["tag"].iloc[-1])
     known = set(table["tag"])
     close = nearest(tag, known)
-    told = close if len(known) <= MOST_LISTED or close.startswith("Did") else "arena ls tags lists those of a dataset"
-    raise ArenaError(f"--tag {tag}: no release knows it. {told}")
+    hint = (
+        close if len(known) <= MOST_LISTED or close.startswith("Did") else "List the tags of a dataset: arena ls tags"
+    )
+    raise ArenaError(f"--tag {tag}: no release knows this tag. {hint}")
 
 
 def _tag_track(name: str, rows: pd.DataFrame, releases: int) -> Track:

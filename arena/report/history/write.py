@@ -1,4 +1,4 @@
-"""A history as files: a page, a table, pictures."""
+"""Write a history to files: page, table, plots."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ KINDS = (".html", ".csv", ".json", *PICTURES)
 
 
 def check_outputs(outputs: Sequence[Path]) -> None:
-    """Refuse a file of an unknown kind before any work is done.
+    """Check the output files before any work is done.
 
     Raises:
-        ArenaError: there is one.
+        ArenaError: a file has an unknown suffix, or is a folder.
     """
     for path in outputs:
         if path.suffix not in KINDS or path.is_dir():
             known = nearest(path.suffix, KINDS)
-            raise ArenaError(f"--output {path}: a history is written as a file of one of these kinds. {known}")
+            raise ArenaError(f"--output {path}: not a file type of a history. {known}")
 
 
 def write_history(history: History, outputs: Sequence[Path]) -> list[Path]:
-    """Write the files that were asked for, each whole or not at all; a picture comes as SVG and PNG, light and dark.
+    """Write the output files, each atomically. A plot is written as SVG and PNG, each in a light and a dark theme.
 
-    Returns: what was written.
+    Returns: paths of the written files.
     """
     written: list[Path] = []
     for path in outputs:
@@ -55,5 +55,5 @@ def _write_pictures(history: History, base: Path) -> list[Path]:
     for theme in THEMES:
         with theme_of(theme):
             picture = draw(history, theme)
-            paths += save(picture, base.with_name(base.name + theme.suffix), title="Figures over releases")
+            paths += save(picture, base.with_name(base.name + theme.suffix), title="Metrics over releases")
     return paths

@@ -1,1 +1,1 @@
-"""The comparison page's own data: columns packed for the browser, pictures, evidence, small multiples."""
+"""Data of the comparison page: columns packed for the browser, pictures, evidence, small multiples."""

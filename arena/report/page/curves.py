@@ -1,4 +1,4 @@
-"""The reliability diagram as shapes of a drawing, so that the page needs no script for it."""
+"""The reliability diagram as SVG shapes, so that the page can draw it without scripts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from arena.report.view_model.leaderboard import MODEL_STYLES
 
 LEAST_CELLS = 10
-"""Cells that a bin needs to be drawn: with fewer its share says nothing. The table below the drawing has them all."""
+"""Fewest cells of a bin that is drawn: the share of a smaller bin is noise. The table below the diagram has all bins."""
 
 WIDTH, HEIGHT = 420, 340
 LEFT, RIGHT, TOP, BOTTOM = 46, 14, 14, 42
@@ -17,7 +17,7 @@ LEFT, RIGHT, TOP, BOTTOM = 46, 14, 14, 42
 
 @dataclass(frozen=True)
 class Curve:
-    """One model's line and its points."""
+    """One model's curve: SVG path and points, in the diagram's units."""
 
     model: str
     style: int
@@ -26,17 +26,17 @@ class Curve:
 
 
 def x_of(score: float) -> float:
-    """Where a score stands across, in the drawing's units."""
+    """Return the x coordinate of a score in 0 to 1."""
     return round(LEFT + score * (WIDTH - LEFT - RIGHT), 1)
 
 
 def y_of(share: float) -> float:
-    """Where a share stands, upwards."""
+    """Return the y coordinate of a share in 0 to 1; SVG's y axis points down."""
     return round(HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM), 1)
 
 
 def reliability_curves(calibration: Sequence[Mapping[str, Any]]) -> list[Curve]:
-    """A curve a model: share of cells that carry the tag over mean score; bins of fewer than `LEAST_CELLS` left out."""
+    """Return one curve per model: share of positive cells over mean score, without bins of fewer than `LEAST_CELLS`."""
     curves = []
     for i, one in enumerate(calibration):
         points = [

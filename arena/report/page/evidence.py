@@ -1,7 +1,7 @@
-"""What stands behind a tag's figures: images that a model gets most wrong, tags it confuses, and where models part.
+"""Evidence behind a tag's metrics: worst errors, confused tags, and images on which models disagree.
 
-Errors are of every model and tag, and name images; a page of thousands of tags would be mostly this. So tags are taken in
-order of what a reader looks for as long as there is room, and the page says of how many there was.
+There are errors of every model and tag. With thousands of tags they would fill most of the page. Tags are therefore added by
+interest until `EVIDENCE_BYTES` is reached, and the page states how many tags have evidence.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,18 +17,18 @@ from arena.report.page.packed import Packed, figures, integers, listed, pack
 from arena.results.run_folder import Result
 
 EVIDENCE_BYTES = 170_000
-"""Room in the page for evidence, packed: a page of three models and 5,813 tags stays under 2 MB with it."""
+"""Most bytes of packed evidence: a page of three models and 5,813 tags stays under 2 MB with it."""
 
 ROW_BYTES = 4
-"""What a row takes at least, packed; more rows than have room at that are not tried."""
+"""Fewest packed bytes of a row; bounds the first guess of how many tags fit."""
 
 EVIDENCE_IMAGES = 5
-"""Images shown of each kind: false alarms, misses, and of each model that is right where another is wrong."""
+"""Most images in each list: false positives, false negatives, and each pair of a right and a wrong model."""
 
 KINDS = ("false alarm", "miss")
 
 TABLES = ("errors", "confusions", "disagreements")
-"""Where the evidence comes from; each is a list of rows on the page too."""
+"""Tables of the result with the evidence; the page has one block of columns for each."""
 
 Columns = dict[str, list[Any]]
 
@@ -36,16 +36,16 @@ Columns = dict[str, list[Any]]
 def evidence(
     result: Result, places: Mapping[str, int], *, first: Sequence[str] = (), image_ids: bool = True
 ) -> dict[str, Any]:
-    """The evidence of as many tags as fit, `by_interest`.
+    """Return the evidence of as many tags as fit into `EVIDENCE_BYTES`, in the order of `by_interest`.
 
     Args:
-        places: the compared tags by falling support, each with its place on the page.
+        places: the compared tags by support descending, each with its index on the page.
         first: images that are numbered before all others.
-        image_ids: whether images are named; else there are only confusions.
+        image_ids: whether images may be named; if not, the evidence has confusions only.
 
-    Returns: `of` how many tags have evidence; `tags`, the places of those that are shown; `images`, the ids that numbers
-    stand for, in the order of the tags; and of each of `TABLES` columns, a row an image or confused tag. Models, tags and
-    images are numbers.
+    Returns: `of`, the number of tags in that order (0 if there is no evidence); `tags`, the page indices of the tags
+    included; `images`, the image ids by number; and for each of `TABLES` its columns, one row per image or confused tag.
+    Columns refer to models, tags and images by number.
     """
     order = by_interest(result, places)
     tables = {name: _ranked(result.tables[name], order) for name in TABLES}
@@ -65,7 +65,7 @@ def evidence(
 
 
 def evidence_block(found: Mapping[str, Any], more: Mapping[str, Packed] | None = None) -> str:
-    """The evidence, packed: `tags`, `images`, `errors.tag` ..., and further columns; the browser reads it when it is needed."""
+    """Return the evidence as a packed block: `tags`, `images`, `errors.tag` ..., and the columns of `more`."""
     columns = {"tags": integers(found["tags"]), "images": listed(found["images"])}
     for table in TABLES:
         for name, values in found[table].items():
@@ -74,16 +74,16 @@ def evidence_block(found: Mapping[str, Any], more: Mapping[str, Packed] | None =
 
 
 def by_interest(result: Result, tags: Mapping[str, Any]) -> list[str]:
-    """Tags in the order in which a reader looks at them: in turns by decided difference, largest first, and as given.
+    """Return tags by interest: alternately the next largest significant difference and the next tag of `tags`.
 
-    By the largest decided difference of F1 or AP alone, a large run would have no room for its most frequent tags, which
-    are the first of its table.
+    Ordering by significant difference of F1 or AP alone would leave no room for the most frequent tags of a large run,
+    which are the first rows of its table.
     """
     table = result.tables["tag_differences"]
     largest: dict[str, float] = {}
-    for figure in TESTED:
-        decided = table[table[f"{figure}_q"].notna() & (table[f"{figure}_higher"] != "undetermined")]
-        sizes = decided[f"{figure}_difference"].abs()
+    for metric in TESTED:
+        decided = table[table[f"{metric}_q"].notna() & (table[f"{metric}_higher"] != "undetermined")]
+        sizes = decided[f"{metric}_difference"].abs()
         for tag, size in zip(decided["tag"].tolist(), sizes.tolist(), strict=True):
             largest[tag] = max(largest.get(tag, 0.0), size)
     changed = sorted((tag for tag in tags if tag in largest), key=lambda tag: -largest[tag])
@@ -92,10 +92,10 @@ def by_interest(result: Result, tags: Mapping[str, Any]) -> list[str]:
 
 
 def _ranked(table: pd.DataFrame, order: Sequence[str]) -> pd.DataFrame:
-    """The rows of tags of that order, in it, with `tag_rank`; at most `EVIDENCE_IMAGES` of each list."""
+    """Return the rows of the tags in `order`, sorted by it, with `tag_rank`; at most `EVIDENCE_IMAGES` of each list."""
     ranks = table["tag"].astype(object).map({tag: rank for rank, tag in enumerate(order)})
     found = table.assign(tag_rank=ranks)[ranks.notna()].sort_values("tag_rank", kind="stable")
-    if "rank" in found:  # of errors: the worst is 1
+    if "rank" in found:  # errors: rank 1 is the worst
         return found[found["rank"] <= EVIDENCE_IMAGES]
     if "right" in found:
         return found[found.groupby(["tag_rank", "right", "wrong"], sort=False).cumcount() < EVIDENCE_IMAGES]
@@ -103,7 +103,7 @@ def _ranked(table: pd.DataFrame, order: Sequence[str]) -> pd.DataFrame:
 
 
 def _first_guess(tables: Mapping[str, pd.DataFrame], tags: int) -> int:
-    """So many tags that no more than these can fit."""
+    """Return an upper bound for the number of tags that fit, from `ROW_BYTES`."""
     ranks = np.concatenate([table["tag_rank"].to_numpy(np.int64) for table in tables.values()])
     rows = np.cumsum(np.bincount(ranks, minlength=tags))
     return int(np.searchsorted(rows, EVIDENCE_BYTES // ROW_BYTES, side="right"))
@@ -112,7 +112,7 @@ def _first_guess(tables: Mapping[str, pd.DataFrame], tags: int) -> int:
 def _numbered(
     tables: Mapping[str, pd.DataFrame], models: Sequence[str], places: Mapping[str, int], first: Sequence[str]
 ) -> dict[str, Any]:
-    """The tables as columns of numbers, and the images that these stand for, by tag."""
+    """Return the tables as columns of numbers, and the image ids that the numbers refer to."""
     errors, confusions, disagreements = (tables[name] for name in TABLES)
     both = pd.concat([one[["tag_rank", "image_id"]] for one in (errors, disagreements)])
     ids = [*first, *both.sort_values("tag_rank", kind="stable")["image_id"].tolist()]

@@ -1,8 +1,8 @@
-"""How a model's scores of each tag spread, over images with the tag and images without it.
+"""Histograms of a model's scores for each tag, over images with the tag and images without it.
 
-The page draws a tag's curves from these, and the figures of any set of tags at any threshold. A count at a threshold is the
-sum of the bins from there up, so it is exact at the bins' edges. The more tags and models, the wider the bins, because
-two histograms of 5,813 tags take 0.39 MB in a page with bins of 0.01 and 0.13 MB with bins of 0.05.
+From these the page draws a tag's curves and computes the metrics of any set of tags at any threshold. The count at a threshold
+is the sum of the bins at and above it, so it is exact at bin edges. Bins are wider with more tags and models: two
+histograms of 5,813 tags take 0.39 MB in a page with bins of 0.01 and 0.13 MB with bins of 0.05.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,23 +19,23 @@ from arena.report.page.packed import compress
 from arena.results.run_folder import Result
 
 WIDTHS = ((15_000, 1), (60_000, 2))
-"""Up to so many cells (models times tags) a bin is so many steps of the sweep wide."""
+"""Pairs of a largest number of cells (models times tags) and the bin width in steps of the sweep."""
 
 HISTOGRAM_LEVEL = 8
-"""Level of gzip: 0.33 s for 5,813 tags, where level 9 takes 0.74 s to make the block 1.5 % shorter."""
+"""Gzip level: 0.33 s for 5,813 tags; level 9 takes 0.74 s and makes the block only 1.5 % shorter."""
 
 WIDEST = 5
-"""Steps of the sweep that a bin is wide beyond that."""
+"""Bin width in steps of the sweep, for more cells than `WIDTHS` lists."""
 
 
 def tag_histograms(result: Result, names: Mapping[str, Sequence[str]]) -> dict[str, Any]:
-    """Histograms of every model's tags, with the width of a bin, and what an undefined figure counts as.
+    """Return the histograms of every model's tags, the bin width, and the values of undefined metrics.
 
     Args:
-        names: of each model, its own names of its tags in the page's order.
+        names: for each model, its own names of its tags in the page's order.
 
-    Returns: `step`, `undefined`, and `models`, of each an int64 (2, 1 + bins, tags): positives and negatives, first those
-    that score below every threshold (none, unless predicted means above the threshold), then bin by bin.
+    Returns: `step`, `undefined`, and `models`: for each an int64 array (2, 1 + bins, tags) of positives and negatives. The
+    first entry counts scores below every threshold (zero, unless prediction means score > threshold), then bin by bin.
     """
     width = bin_width(sum(map(len, names.values())))
     return {
@@ -50,7 +50,7 @@ def tag_histograms(result: Result, names: Mapping[str, Sequence[str]]) -> dict[s
 
 
 def bin_width(cells: int) -> int:
-    """The width of a bin in steps of the sweep.
+    """Return the bin width in steps of the sweep.
 
     >>> [bin_width(cells) for cells in (15_000, 17_439, 124_760)]
     [1, 2, 5]
@@ -59,7 +59,7 @@ def bin_width(cells: int) -> int:
 
 
 def undefined_figures(convention: str) -> dict[str, float | int | None]:
-    """What a tag's figures count as where nothing is predicted and nothing to be found; null: left out of the mean.
+    """Return each metric of a tag with no positive and no prediction; None: the tag is left out of the mean.
 
     >>> undefined_figures("animetimm")
     {'precision': 0, 'recall': 0, 'f1': 1}
@@ -71,29 +71,29 @@ def undefined_figures(convention: str) -> dict[str, float | int | None]:
 
 
 def histograms(rows: pd.DataFrame, names: Sequence[str], edges: NDArray[np.float32]) -> Integers:
-    """One model's, from its rows of `tag_sweep.parquet`; int64 (2, 1 + bins, tags), see `tag_histograms`."""
+    """Return one model's histograms from its rows of `tag_sweep.parquet`; int64 (2, 1 + bins, tags), see `tag_histograms`."""
     kept = rows[np.isin(rows["threshold"].to_numpy(np.float32), edges)]
     of_tags = kept["tag"].astype("category").cat
     tag = pd.Index(names).get_indexer(pd.Index(of_tags.categories))[of_tags.codes]
     edge = np.searchsorted(edges, kept["threshold"].to_numpy(np.float32))
-    there = tag >= 0
+    known = tag >= 0
     counts = np.zeros((4, len(edges), len(names)), np.int64)
     for place, column in enumerate(("tp", "fp", "fn", "tn")):
-        counts[place, edge[there], tag[there]] = kept[column].to_numpy()[there]
+        counts[place, edge[known], tag[known]] = kept[column].to_numpy()[known]
     found, below = counts[:2], counts[2:, :1]
     return np.concatenate([below, -np.diff(found, axis=1, append=0)], axis=1)
 
 
 def histogram_block(bins: Integers) -> str:
-    """One model's histograms as the page holds them: bin by bin, the number of each tag, as varints in gzip in base64.
+    """Return one model's histograms as page text: bin by bin, the count of each tag, as varints in gzip in base 85.
 
-    Left out is the lowest bin, which holds most images: it follows from the support and the number of images.
+    The lowest bin, which has most images, is omitted: it follows from the support and the number of images.
     """
     return compress(varints(np.delete(bins, 1, axis=1)), level=HISTOGRAM_LEVEL)
 
 
 def varints(values: Integers) -> bytes:
-    """Integers from 0 on in groups of seven bits, the lowest first, the highest bit telling that more follow (LEB128).
+    """Return integers of at least 0 as LEB128: groups of seven bits, lowest first; the high bit marks that more follow.
 
     >>> varints(np.array([5, 300]))
     b'\\x05\\xac\\x02'

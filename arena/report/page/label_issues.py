@@ -1,4 +1,4 @@
-"""Labels that every model contradicts, the most striking ones: what a person who mends labels looks at first."""
+"""Label issues on the page: labels that every model contradicts, the strongest first."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,22 +7,22 @@ from arena.report.columns import rounded
 from arena.results.run_folder import Result
 
 SUSPECTS_SHOWN = 24
-"""Suspected labels of each kind on a page; `labels.csv` has more."""
+"""Most label issues of each kind on a page; `labels.csv` has more."""
 
 SUSPECTS_OF_A_TAG = 3
-"""Of one tag and kind, so that a tag whose labels are poor does not fill the list."""
+"""Most label issues of one tag and kind, so that a tag with many bad labels does not fill the list."""
 
 SUSPECTS_UNFOLDED = 8
-"""Of each kind that are in sight at first."""
+"""Label issues of each kind that are shown unfolded."""
 
 KINDS = ("missing", "wrong")
-"""An image that should have the tag, and one that should not."""
+"""`missing`: the image should have the tag; `wrong`: it should not."""
 
 
 def suspects(result: Result) -> list[dict[str, Any]]:
-    """The strongest suspicions of each kind: `kind`, `tag`, `image` and each model's score, null where a run has none.
+    """Return the strongest label issues of each kind: `kind`, `tag`, `image` and each model's score, None if not recorded.
 
-    Of an image only the strongest of a kind is shown: tags that imply each other are suspected together.
+    Each image appears once per kind, with its strongest issue, because tags that imply each other are suspected together.
     """
     table = result.tables["labels"].drop_duplicates(["kind", "image_id"])
     few = table[table.groupby(["kind", "tag"], sort=False).cumcount() < SUSPECTS_OF_A_TAG]
@@ -40,15 +40,15 @@ def suspects(result: Result) -> list[dict[str, Any]]:
 def numbered(
     rows: Sequence[Mapping[str, Any]], places: Mapping[str, int], images: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """The same with the tag's place on the page, `place`, and the image's number among those of the page, `number`."""
+    """Return the rows with `place`, the tag's index on the page, and `number`, the image's index on the page."""
     numbers = {image: number for number, image in enumerate(images)}
     return [{**row, "place": places[row["tag"]], "number": numbers[row["image"]]} for row in rows]
 
 
 def by_kind(payload: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The suspects of a payload for its page: each kind, how many there are of it, and the rows, some of them folded away.
+    """Return the label issues of a payload by kind: `kind`, `total`, the unfolded `rows`, and the folded rows, `more`.
 
-    A row has of each model its score and threshold, both as they are shown.
+    `scores` of a row holds a pair (score, threshold) for each model.
     """
     tags, found = payload["tags"], []
     for kind in KINDS:

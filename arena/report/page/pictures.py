@@ -1,4 +1,4 @@
-"""The pictures of a page: a few in the file, so that it works alone, the others in the folder `thumbnails/` beside it."""
+"""Pictures of a page: the first are embedded in the file, the others are in the folder `thumbnails/` next to it."""
 
 import base64
 from collections.abc import Mapping, Sequence
@@ -9,28 +9,28 @@ from arena.images.thumbnails import FOLDER, Thumbnail
 from arena.report.page.packed import Packed, integers, listed
 
 PICTURE_BYTES = 1_500_000
-"""Room in the page's file for pictures, in base64: about 700. The page's budget of 2 MB counts without them."""
+"""Most bytes of embedded pictures in base64, about 700 pictures; not part of the page's budget of 2 MB."""
 
 OPEN_RATINGS = frozenset({"general", "safe"})
-"""Ratings of pictures that are shown at once. Any other is blurred until asked: sensitive, questionable, explicit, unknown."""
+"""Ratings of pictures that are shown unblurred; all others (sensitive, questionable, explicit, unknown) are blurred."""
 
 
 class Shelf(NamedTuple):
-    """What a run folder has of thumbnails."""
+    """Thumbnails of a run folder."""
 
     folder: Path
     thumbnails: Mapping[str, Thumbnail]
-    """By image."""
+    """Thumbnail of each image id."""
 
 
 def pictures(images: Sequence[str], shelf: Shelf | None) -> dict[str, Any]:
-    """What a page knows of its images, as columns in their order, and the pictures that lie in the file.
+    """Return columns over the images of a page, and the embedded pictures.
 
-    The first pictures are in the file as long as there is room for them; `file` names all others, which lie in the folder.
+    Pictures are embedded in order until `PICTURE_BYTES` is reached; the others are referred to by file name.
 
-    Returns: `rating` (text) and `open` (whether it is shown at once), null where there is no picture; `file`, null where the
-    picture is in the page's file or there is none; `inside`, the number of a picture in the file, else null; and `content`,
-    those pictures, WebP in base64.
+    Returns: `rating` (text) and `open` (1 if shown unblurred), None without a picture; `file`, the file name in the folder,
+    None if the picture is embedded or missing; `inside`, the number of an embedded picture, else None; and `content`, the
+    embedded pictures, WebP in base64.
     """
     known = [shelf.thumbnails.get(image) if shelf else None for image in images]
     content: list[str] = []
@@ -51,19 +51,19 @@ def pictures(images: Sequence[str], shelf: Shelf | None) -> dict[str, Any]:
     }
 
 
-def picture_columns(told: Mapping[str, Any]) -> dict[str, Packed]:
-    """The columns, packed; the browser reads them with the evidence."""
-    packed = {name: integers(told[name]) for name in ("open", "inside")}
-    packed |= {name: listed(told[name]) for name in ("rating", "file")}
+def picture_columns(found: Mapping[str, Any]) -> dict[str, Packed]:
+    """Return the columns of `pictures`, packed; the page stores them in the evidence block."""
+    packed = {name: integers(found[name]) for name in ("open", "inside")}
+    packed |= {name: listed(found[name]) for name in ("rating", "file")}
     return {f"picture.{name}": one for name, one in packed.items()}
 
 
-def picture_facts(told: Mapping[str, Any]) -> dict[str, Any]:
-    """How many pictures are in the file and in the folder beside it, and how many are blurred at first."""
-    beside = sum(name is not None for name in told["file"])
+def picture_facts(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how many pictures are embedded, in the folder next to the page, and blurred."""
+    beside = sum(name is not None for name in found["file"])
     return {
-        "inside": len(told["content"]), "beside": beside, "folder": FOLDER, "type": "image/webp",
-        "blurred": told["open"].count(0),
+        "inside": len(found["content"]), "beside": beside, "folder": FOLDER, "type": "image/webp",
+        "blurred": found["open"].count(0),
     }  # fmt: skip
 
 

@@ -1,6 +1,6 @@
-"""Small multiples: a panel a kind, a row a part, and in it of each model a dot with its interval, all on one axis.
+"""Small multiples: one panel per kind, one row per slice, one dot with interval per model, all on one axis.
 
-Places are shares of the axis in percent, so that a drawing can be as wide as the page allows while its text keeps its size.
+Positions are percentages of the axis, so that a drawing fills the width of the page while its text keeps its size.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from arena.report.view_model.leaderboard import MODEL_STYLES
 from arena.report.view_model.slices import KINDS, OF_TAGS, Verdict, slice_verdict
 
 MOST_TICKS = 6
-"""Ticks of an axis, on a panel as narrow as a phone."""
+"""Most ticks of an axis; as many labels fit on a phone."""
 
 FOLDED_ROWS = 12
-"""Rows from which the table beside the panels is folded: with more it hides what follows."""
+"""Number of slices from which the table of slices is folded, so that it does not hide the rest of the page."""
 
 
 @dataclass(frozen=True)
 class Axis:
-    """From `start` to `end` in steps that a reader would choose; both are figures in [0, 1]."""
+    """An axis with round steps from `start` to `end`, both in 0 to 1."""
 
     start: float
     end: float
     ticks: Sequence[tuple[float, str]]
-    """(percent, label)."""
+    """Pairs of position in percent and label."""
 
     def place(self, value: float) -> float:
-        """Where a figure stands, in percent.
+        """Return the position of a value in percent.
 
         >>> axis_over([0.31, 0.58]).place(0.45)
         50.0
@@ -43,7 +43,7 @@ class Axis:
 
 
 def axis_over(values: Iterable[float | None]) -> Axis:
-    """The shortest axis in round steps that holds every figure; undefined ones are passed over.
+    """Return the shortest axis with round steps that contains every value; None is skipped.
 
     >>> axis = axis_over([0.31, None, 0.58])
     >>> axis.start, axis.end, [text for _, text in axis.ticks]
@@ -61,7 +61,7 @@ _STEPS = ((0.001, 3), (0.002, 3), (0.005, 3), (0.01, 2), (0.02, 2), (0.05, 2), (
 
 
 def _step(least: float, most: float) -> tuple[float, int]:
-    """The smallest round step that needs at most `MOST_TICKS`, and its digits."""
+    """Return the smallest round step that divides the axis into fewer than `MOST_TICKS` steps, and its digits."""
     for step, digits in _STEPS:
         low, high = _ends(least, most, step)
         if high - low < MOST_TICKS:
@@ -70,7 +70,7 @@ def _step(least: float, most: float) -> tuple[float, int]:
 
 
 def _ends(least: float, most: float, step: float) -> tuple[int, int]:
-    """Both ends in steps, at least one apart; a figure on a step, but for rounding, lies on it."""
+    """Return both ends of the axis in steps, at least one apart; a rounding error does not add a step."""
     low, high = math.floor(least / step + 1e-6), math.ceil(most / step - 1e-6)
     if high > low:
         return low, high
@@ -79,7 +79,7 @@ def _ends(least: float, most: float, step: float) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class Dot:
-    """A model's figure: places in percent, across and down; `at` is None where it is undefined, the ends without interval."""
+    """A model's dot: positions in percent; `at` is None if the value is undefined, `low` and `high` without an interval."""
 
     style: int
     told: str
@@ -91,7 +91,7 @@ class Dot:
 
 @dataclass(frozen=True)
 class Row:
-    """A part: its title, how large it is, what is decided there, and a dot a model."""
+    """One slice: title, size, verdict, and one dot per model."""
 
     title: str
     size: str
@@ -101,7 +101,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Panel:
-    """The parts of one kind."""
+    """The slices of one kind."""
 
     title: str
     rows: Sequence[Row]
@@ -109,7 +109,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Multiples:
-    """All panels of one figure, on one axis."""
+    """All panels of one metric, on one axis."""
 
     key: str
     figure: str
@@ -118,11 +118,11 @@ class Multiples:
 
 
 Values = Sequence[float | None]
-"""Figure, low and high end."""
+"""A value and both ends of its interval."""
 
 
 def slice_multiples(payload: Mapping[str, Any]) -> list[Multiples]:
-    """Of each figure in `SLICED` a panel a kind of slice; empty where there is none."""
+    """Return, for each metric in `SLICED`, one panel per kind of slice; empty without slices."""
     names = [model["name"] for model in payload["models"]]
     return [_of_slices(payload["slices"], key, names) for key in SLICED if payload["slices"]]
 
@@ -143,7 +143,7 @@ def _slice_row(one: Mapping[str, Any], key: str, names: Sequence[str], axis: Axi
 
 
 def level_multiples(payload: Mapping[str, Any]) -> list[Multiples]:
-    """A panel a figure, a row a level of contamination; each on an axis of its own."""
+    """Return one panel per metric, with one row per contamination level and its own axis."""
     found = payload["contamination"]
     if found is None:
         return []
@@ -157,7 +157,7 @@ def _of_levels(levels: Sequence[Mapping[str, Any]], key: str, names: Sequence[st
     rows = []
     for level, models in zip(levels, values, strict=True):
         title = shown(level["level"])
-        size = f"{plural(level['images'], 'image', 'images')}, {count(level['dropped'])} left out"
+        size = f"{plural(level['images'], 'image', 'images')}, {count(level['dropped'])} excluded"
         rows.append(Row(title[0].upper() + title[1:], size, None, _dots(models, names, axis)))
     return Multiples(key, _name(key), axis, [Panel(_name(key), rows)])
 
@@ -167,7 +167,7 @@ def _ends_of(one: Mapping[str, Any]) -> Values:
 
 
 def _name(key: str) -> str:
-    """`Macro F1`, `mAP`."""
+    """Return the heading of a metric, such as `Macro F1`."""
     return METRICS[key].heading
 
 

@@ -1,7 +1,7 @@
-"""The page's table of tags as one packed block.
+"""Packs the page's table of tags into one block.
 
-What follows from counts is not packed: the browser computes it as it was computed here. Where a convention counts otherwise,
-or related images widen an interval, the column differs from that, and is packed.
+A column that follows from the counts is omitted, and the browser computes it. A column that differs, because of the
+convention or because of intervals widened for near duplicates, is packed.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,17 +18,17 @@ from arena.report.page.packed import Column, Packed, figures, integers, listed, 
 TOLD: dict[str, Callable[[Column], Packed]] = {
     "name": listed, "category": listed, "support": integers, "compared": listed,
 }  # fmt: skip
-"""Columns of a tag, whatever the model."""
+"""Columns of a tag that do not depend on the model, and how each is packed."""
 
 COUNTED = ("tp", "fp", "fn", "tn")
-"""Columns of a model that are integers; all its others are figures, but for the threshold."""
+"""Columns of a model that are integers."""
 
 DERIVED = ("f2", "mcc", "informedness")
-"""Metrics that the browser computes from counts, in `js/data.js`, beside precision, recall and F1 with their intervals."""
+"""Metrics that the browser derives from counts in `js/data.js`, in addition to precision, recall and F1 with intervals."""
 
 
 def tag_block(tags: Mapping[str, Any], images: int) -> str:
-    """The tags of a payload, packed: `name` ..., `0.tp` ... of the first model, `0.1.f1.q` ... of the first two."""
+    """Return the packed tags of a payload: `name` ..., `0.tp` ... of the first model, `0.1.f1.q` ... of the first pair."""
     columns = {name: how(tags[name]) for name, how in TOLD.items()}
     models: list[Mapping[str, Column]] = list(tags["models"].values())
     derived = [_derived(own, tags["support"], images) for own in models]
@@ -54,7 +54,7 @@ def _of_pair(pair: Mapping[str, Any]) -> list[tuple[str, str, Column]]:
 
 
 def _differences(first: Column, second: Column) -> list[Any]:
-    """The first's less the second's, as shown."""
+    """Return the first column minus the second, rounded as displayed."""
     return _as_shown([None if a is None or b is None else a - b for a, b in zip(first, second, strict=True)])
 
 
@@ -63,7 +63,7 @@ def _as_shown(values: Column) -> list[Any]:
 
 
 def _derived(own: Mapping[str, Column], support: Column, images: int) -> set[str]:
-    """The columns of a model that equal what the browser derives: intervals as shown, all others in every digit of the page."""
+    """Return the columns of a model that the browser can derive: intervals equal as displayed, others in all digits."""
     counts = tag_counts(own["tp"], own["fp"], support, images)
     known = [count is not None for count in own["tp"]]
     found = {
@@ -74,7 +74,7 @@ def _derived(own: Mapping[str, Column], support: Column, images: int) -> set[str
 
 
 def _same(values: Column, others: Column) -> bool:
-    """Equal as far as the page's data has digits."""
+    """Return whether two columns are equal in all digits of the page's data."""
     return all(
         a == b or (a is not None and b is not None and number(a) == number(b))
         for a, b in zip(values, others, strict=True)
@@ -82,24 +82,24 @@ def _same(values: Column, others: Column) -> bool:
 
 
 def tag_counts(tp: Column, fp: Column, support: Column, images: int) -> TagCounts:
-    """Columns of a page as counts; those of a tag that the model lacks are 0."""
+    """Return columns of a page as counts; 0 for a tag that the model lacks."""
     hits, alarms = (np.array([count or 0 for count in column], np.int64) for column in (tp, fp))
     return TagCounts(np.zeros(len(hits), np.float32), hits, alarms, np.array(support, np.int64), images)
 
 
 def derive(counts: TagCounts) -> dict[str, Floats | Integers]:
-    """False negatives, true negatives, precision, recall, F1 and `DERIVED` of every tag; NaN where undefined.
+    """Return false negatives, true negatives, precision, recall, F1 and `DERIVED` of every tag; NaN if undefined.
 
     >>> found = derive(tag_counts([6], [2], [8], 100))
     >>> int(found["tn"][0]), float(found["f1"][0]), round(float(found["informedness"][0]), 4)
     (90, 0.75, 0.7283)
     """
-    more = {key: of_counts(counts) for key in DERIVED if (of_counts := METRICS[key].of_counts) is not None}
-    return {"fn": counts.fn, "tn": counts.tn, **ratios(counts)._asdict(), **more}
+    derived = {key: of_counts(counts) for key in DERIVED if (of_counts := METRICS[key].of_counts) is not None}
+    return {"fn": counts.fn, "tn": counts.tn, **ratios(counts)._asdict(), **derived}
 
 
 def derive_ends(counts: TagCounts) -> dict[str, Floats]:
-    """Both ends of the intervals of precision, recall and F1 of every tag, all images independent; NaN where undefined."""
+    """Return the ends of the intervals of precision, recall and F1 of every tag, for independent images; NaN if undefined."""
     intervals = {
         "precision": wilson(counts.tp, counts.tp + counts.fp),
         "recall": wilson(counts.tp, counts.positives),
@@ -109,5 +109,5 @@ def derive_ends(counts: TagCounts) -> dict[str, Floats]:
 
 
 def defined(values: Floats | Integers, known: Sequence[bool]) -> list[Any]:
-    """A column of the page: null where a model lacks a tag, or the value is undefined."""
+    """Return values as a column of the page: None if the model lacks the tag or the value is undefined."""
     return [value if here and value == value else None for value, here in zip(values.tolist(), known, strict=True)]

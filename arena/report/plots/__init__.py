@@ -1,7 +1,7 @@
-"""Static pictures of a result: the leaderboard, the sweep of thresholds, tag against tag, and slices.
+"""Static plots of a result: leaderboard, threshold sweep, tag against tag, and slices.
 
-Each is an SVG and a PNG for a light and a dark ground, on a ground of its own: a transparent picture cannot be read where the
-page around it is of the other kind. matplotlib is imported only where something is drawn.
+Each plot is written as SVG and PNG, for a light and a dark theme. The background is opaque, because a transparent plot is not
+readable on a page of the other theme. matplotlib is imported only when something is drawn.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def write_plots(result: Result, folder: Path) -> list[Path]:
-    """Write the pictures that `arena.report.static_pictures` names; the same result gives the same bytes."""
+    """Write the plots listed by `arena.report.static_pictures`; equal results give equal bytes. Returns the paths."""
     from arena.report.plots.canvas import save, theme_of
 
     folder.mkdir(exist_ok=True)
@@ -34,7 +34,7 @@ def write_plots(result: Result, folder: Path) -> list[Path]:
 
 
 def drawings(result: Result, payload: Mapping[str, Any]) -> dict[str, Callable[[Theme], Figure]]:
-    """How each picture is drawn, by its name; inside `theme_of`, which sets fonts and colours."""
+    """Return the function that draws each plot, by name; call it inside `theme_of`, which sets fonts and colours."""
     from arena.report.plots import leaderboard, scatter, slices, sweep
 
     return {

@@ -1,4 +1,4 @@
-"""What every picture shares: fonts and colours, markers and dashes, names that fit, and files that are the same each time."""
+"""Shared parts of the plots: fonts, colours, markers, dashes, clipped names, and reproducible files."""
 
 from __future__ import annotations
 
@@ -27,45 +27,45 @@ from arena.base.format import encodable, one_line
 from arena.report.styles import LINE, STYLES, Theme
 
 WIDTH = 9.0
-"""Inches across every picture; what is drawn fits in, whatever its names."""
+"""Width of every plot in inches; long names are clipped to fit."""
 
 POINTS = 72
-"""Points an inch."""
+"""Points per inch."""
 
 DPI, DOTS_DPI = 160, 120
-"""Pixels an inch of a PNG, and of dots that an SVG holds as a picture."""
+"""Pixels per inch of a PNG, and of dots that are rasterized inside an SVG."""
 
 SIZE, SMALL = 9.5, 8.0
-"""Points of text, and of quieter text."""
+"""Font size in points of text, and of secondary text."""
 
 CAPTION = 130
-"""Characters of a line of the caption."""
+"""Characters per line of the caption."""
 
 KEYS_ABREAST = 4
-"""Most models side by side in a key."""
+"""Most legend entries per row."""
 
 _PIXEL = 0.75
-"""Points of one of the page's pixels."""
+"""Points per CSS pixel."""
 
 _ANGLES = np.linspace(0, np.pi, 16)
 _MARKERS: Mapping[str, Any] = {
     "dome": [*zip(np.cos(_ANGLES), np.sin(_ANGLES) - 0.2, strict=True), (-1.0, -0.8), (1.0, -0.8)]
 }
-"""Shapes that matplotlib does not have, as corners."""
+"""Markers that matplotlib lacks, as polygons."""
 
 _LARGER = {"*": 1.45, "P": 1.1, "X": 1.1}
-"""Shapes that cover less of their box are drawn larger."""
+"""Scale of markers that cover less of their box than the others."""
 
 _MISSING = r"Glyph .* missing from|Matplotlib currently does not support"
-"""What matplotlib warns of where its font lacks a character. The PNG shows a box there; the SVG holds the text itself."""
+"""Pattern of matplotlib's warning on a missing glyph. The PNG shows a box instead; the SVG contains the text itself."""
 
 
 @contextmanager
 def theme_of(theme: Theme) -> Iterator[None]:
-    """Draw on a theme's ground, with matplotlib's own font and settings whatever a user's are.
+    """Set a theme's colours and matplotlib's default settings, independent of the user's matplotlibrc.
 
-    Text in an SVG stays text: it can be searched, copied and read aloud, and names in scripts that the font lacks are shown
-    with the reader's fonts. It is measured with DejaVu Sans, which is wider than most, so that it fits in another font too.
+    Text in an SVG stays text: it can be searched, copied and read aloud, and the reader's fonts supply missing scripts. It is
+    measured with DejaVu Sans, which is wider than most fonts, so that it fits in other fonts too.
     """
     with matplotlib.rc_context(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", _MISSING, UserWarning)
@@ -89,42 +89,42 @@ def _settings(theme: Theme) -> Any:
 
 
 def new_figure(height: float) -> Figure:
-    """An empty picture of `WIDTH` by so many inches. Its parts are placed by hand: a layout takes longer than drawing does."""
+    """Return an empty figure, `WIDTH` by `height` inches; no layout engine, because one takes longer than drawing."""
     return Figure(figsize=(WIDTH, height))
 
 
 def panel(figure: Figure, *, left: float, top: float, width: float, height: float) -> Axes:
-    """Axes at so many inches from the left and the top of the picture."""
+    """Add axes at a position and size in inches, measured from the left and the top of the figure."""
     tall = figure.get_figheight()
     return figure.add_axes((left / WIDTH, 1 - (top + height) / tall, width / WIDTH, height / tall))
 
 
 def title(ax: Axes, text: str, aside: str = "", *, quiet: str) -> None:
-    """What a panel shows, over its left end, and something less loud over its right one."""
+    """Set the title of a panel at its left end, and `aside` in the colour `quiet` at its right end."""
     ax.set_title(text, loc="left", fontweight="bold", pad=5)
     ax.set_title(aside, loc="right", fontsize=SMALL, color=quiet, pad=5)
 
 
 def marker(place: int) -> Any:
-    """The marker of the model at a place, as matplotlib takes it."""
+    """Return the matplotlib marker of the model with index `place`."""
     name = STYLES[place % len(STYLES)].marker
     return _MARKERS.get(name, name)
 
 
 def colour(theme: Theme, place: int) -> str:
-    """The colour of the model at a place."""
+    """Return the colour of the model with index `place`."""
     return theme.models[place % len(theme.models)]
 
 
 def curve(theme: Theme, place: int) -> dict[str, Any]:
-    """Colour, width and dash pattern of a model's curve, for `Axes.plot`."""
+    """Return colour, line width and dash pattern of a model's curve, as arguments of `Axes.plot`."""
     dash = STYLES[place % len(STYLES)].dash
     pattern: Any = (0, tuple(length / LINE for length in dash)) if dash else "-"
     return {"color": colour(theme, place), "linewidth": LINE * _PIXEL, "linestyle": pattern}
 
 
 def dot(theme: Theme, place: int, size: float = 7.5) -> dict[str, Any]:
-    """A model's marker with a rim of the ground, so that dots on each other stay apart, for `Axes.plot`."""
+    """Return a model's marker as arguments of `Axes.plot`; a rim in the background colour separates overlapping dots."""
     shape = marker(place)
     across = size * _LARGER.get(shape, 1.0) if isinstance(shape, str) else size
     return {
@@ -134,15 +134,15 @@ def dot(theme: Theme, place: int, size: float = 7.5) -> dict[str, Any]:
 
 
 def whisker(ax: Axes, theme: Theme, place: int, ends: tuple[float, float] | None, *, at: float) -> None:
-    """An interval as a line with ends. Not as an error bar: a corrected interval may lie beside its figure."""
+    """Draw an interval as a line with caps; not as an error bar, because a corrected interval may exclude its value."""
     if ends is not None:
         ax.plot(ends, [at, at], "|-", color=colour(theme, place), linewidth=1.5, markersize=6, zorder=2)
 
 
 def add_key(figure: Figure, keys: Sequence[tuple[dict[str, Any], str]]) -> None:
-    """The key over a picture, `key_height` inches high: how each thing is drawn, and its name.
+    """Add the legend at the top of a figure, `key_height` inches high; `keys` are pairs of style and name.
 
-    matplotlib leaves out what is called `_x`, hence the names are set afterwards.
+    The names are set afterwards, because matplotlib omits entries whose name starts with `_`.
     """
     abreast = min(len(keys), KEYS_ABREAST)
     lines = [Line2D([], [], **style) for style, _ in keys]
@@ -155,39 +155,41 @@ def add_key(figure: Figure, keys: Sequence[tuple[dict[str, Any], str]]) -> None:
 
 
 def key_height(keys: int) -> float:
-    """Inches that the key of so many things needs."""
+    """Return the height in inches of a legend with `keys` entries."""
     return 0.12 + 0.2 * -(-keys // KEYS_ABREAST)
 
 
 def add_caption(figure: Figure, lines: Sequence[str]) -> None:
-    """How to read a picture, below it, `caption_height` inches high."""
+    """Add the caption at the bottom of a figure, `caption_height` inches high."""
     x, y = 0.1 / WIDTH, 0.08 / figure.get_figheight()
     quiet = matplotlib.rcParams["xtick.labelcolor"]
     figure.text(x, y, "\n".join(lines), va="bottom", fontsize=SMALL, color=quiet, linespacing=1.35)
 
 
 def caption_lines(*sentences: str) -> list[str]:
-    """Sentences as lines that fit a picture; empty ones are left out."""
+    """Return sentences wrapped into caption lines; empty ones are omitted."""
     return textwrap.wrap(" ".join(filter(None, sentences)), CAPTION)
 
 
 def caption_height(lines: Sequence[str]) -> float:
-    """Inches that a caption needs."""
+    """Return the height in inches of a caption."""
     return 0.12 + 0.16 * len(lines)
 
 
 def drawable(name: str) -> str:
-    """A name as a picture can hold it: on one line, without what is never seen, and with nothing that XML does not know.
+    """Return a name on one line, without invisible characters and without characters that XML forbids.
 
     >>> drawable("a\\nb\\u202e"), drawable("\\udc80"), drawable("\\u200b")
     ('a b', '\ufffd', '?')
     """
-    seen = "".join(sign for sign in encodable(one_line(name)) if unicodedata.category(sign) not in ("Cc", "Cf", "Cn"))
-    return seen if seen.strip() else "?"
+    visible = "".join(
+        char for char in encodable(one_line(name)) if unicodedata.category(char) not in ("Cc", "Cf", "Cn")
+    )
+    return visible if visible.strip() else "?"
 
 
 def fitted(name: str, points: float, size: float = SIZE) -> str:
-    """A name as it is drawn in at most so many points, clipped where it is longer."""
+    """Return a name clipped to at most `points` wide at font size `size`."""
     shown = drawable(name)
     if width(shown, size) <= points:
         return shown
@@ -197,8 +199,8 @@ def fitted(name: str, points: float, size: float = SIZE) -> str:
 
 
 def width(text: str, size: float = SIZE) -> float:
-    """Points across, for a font that may lack some of the signs: such a sign of an Asian script is as wide as it is high."""
-    wide = sum(unicodedata.east_asian_width(sign) in "WF" for sign in text)
+    """Return the width of text in points; wide East Asian characters, which the font lacks, count as wide as they are high."""
+    wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)
     measured: float = text_to_path.get_text_width_height_descent(text, _font(size), ismath=False)[0]
     return measured + 0.45 * size * wide
 
@@ -209,9 +211,9 @@ def _font(size: float) -> FontProperties:
 
 
 def save(figure: Figure, path: Path, *, title: str) -> list[Path]:
-    """Write a picture as SVG and PNG, without date or version.
+    """Write a figure as SVG and PNG without date or version, and return both paths.
 
-    Straight from the two canvases: `Figure.savefig` draws everything twice.
+    Both canvases are used directly, because `Figure.savefig` draws everything twice.
     """
     svg, png = (path.with_name(path.name + kind) for kind in (".svg", ".png"))
     figure.set_dpi(DOTS_DPI)

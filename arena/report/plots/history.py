@@ -1,4 +1,4 @@
-"""Figures over releases as a picture: a panel a headline figure and tag, a line a series, a whisker a release."""
+"""Plot of metrics over releases: one panel per headline metric and tag, one line per series, one whisker per release."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ from arena.report.styles import Theme
 from arena.results.baselines.release import short_names
 
 ABREAST = 3
-"""Panels side by side."""
+"""Panels per row."""
 
 HIGH, OVER, UNDER, ROOM = 1.5, 0.3, 0.3, 0.5
-"""Inches of a panel, over it for its title, under it for its axis, and left of it for its figures."""
+"""Inches: height of a panel, space above it (title), below it (axis), and left of it (tick labels)."""
 
 
 def draw(history: History, theme: Theme) -> Figure:
-    """Every track; the axes differ, for a tag's figures lie elsewhere than a mean's."""
+    """Draw every track with a defined value. Axes differ, because the values of a tag and of a mean have different ranges."""
     tracks = [
         track
         for track in history.tracks
@@ -82,7 +82,7 @@ def _draw_track(ax: Axes, history: History, track: Track, theme: Theme) -> None:
 
 
 def _draw_series(ax: Axes, series: Series, theme: Theme) -> None:
-    """A line with gaps where a figure is undefined, and an interval at each point."""
+    """Draw a line with gaps at undefined values, and the interval at each point."""
     places: Sequence[int] = [point.place for point in series.points]
     values = [float("nan") if point.value is None else point.value for point in series.points]
     ax.plot(places, values, **curve(theme, series.group))

@@ -1,4 +1,4 @@
-"""The leaderboard as a picture: each headline figure with its interval, what is best or tied with it, and the cost beside."""
+"""Plot of the leaderboard: headline metrics with intervals, a star on the best and those tied with it, and costs."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ from arena.report.view_model.cost import megabytes, millions
 from arena.report.view_model.leaderboard import Cell, Standing, leaderboard
 
 ROW = 0.46
-"""Inches a model."""
+"""Height of a model's row in inches."""
 
 NAME_POINTS = 130
-"""Room for a model's name."""
+"""Width of a model's name in points."""
 
 COST = 0.74
-"""Inches across a column of costs."""
+"""Width of a column of costs in inches."""
 
 GAP = 0.2
 """Inches between panels."""
 
 
 def draw(payload: Mapping[str, Any], theme: Theme) -> Figure:
-    """The models by falling mAP at their own thresholds; a star stands where no other is known to be higher."""
+    """Draw the models by mAP descending, at their own thresholds; a star marks the best and those tied with it."""
     standings, costs = leaderboard(payload), _costs(payload)
     names = [fitted(standing.model["name"], NAME_POINTS) for standing in standings]
     caption = _caption(payload, standings)
@@ -68,7 +68,7 @@ def draw(payload: Mapping[str, Any], theme: Theme) -> Figure:
 
 
 def _draw_figures(ax: Axes, standings: Sequence[Standing], key: str, theme: Theme) -> None:
-    """A row a model: whisker, marker, and the figure in digits above it."""
+    """Draw one row per model: whisker, marker, and the value above it."""
     for row, standing in enumerate(standings):
         cell = standing.cells[key]
         ends = None if cell.low is None or cell.high is None else (cell.low, cell.high)
@@ -89,7 +89,7 @@ def _draw_figures(ax: Axes, standings: Sequence[Standing], key: str, theme: Them
 
 
 def _costs(payload: Mapping[str, Any]) -> dict[str, dict[str, str]]:
-    """Of each cost that is known of any model, every model's as text."""
+    """Return the cost columns with at least one known value: for each, the text of every model."""
     models = payload["models"]
     columns = {
         "images/s": {m["name"]: rate(m["images_per_second"]) for m in models},
@@ -108,21 +108,21 @@ def _draw_cost(ax: Axes, name: str, cells: Sequence[str], theme: Theme) -> None:
 
 
 def _caption(payload: Mapping[str, Any], standings: Sequence[Standing]) -> list[str]:
-    """What whiskers and stars are, where there are any."""
+    """Return the caption: thresholds, whiskers, stars and machines."""
     cells = [standing.cells[key] for standing in standings for key in HEADLINES]
-    tied = ", or not to be told from it" if payload["replicates"] else ""
+    tied = ", or not significantly below it" if payload["replicates"] else ""
     speeds = {model["timed_on"] for model in payload["models"] if model["images_per_second"]}
     return caption_lines(
         "At each tagger's own threshold.",
-        "Whiskers: 95 % intervals." if payload["replicates"] else "Point estimates: nothing says how sure they are.",
-        "They are corrected for the bias of rare tags: a figure may lie outside." if any(map(_outside, cells)) else "",
+        "Whiskers: 95 % intervals." if payload["replicates"] else "Point estimates without intervals.",
+        "They are corrected for the bias of rare tags, so a value can be outside." if any(map(_outside, cells)) else "",
         f"★ the highest{tied}." if any(cell.best for cell in cells) else "",
-        "Speeds are of different machines." if len(speeds) > 1 else "",
+        "Speeds were measured on different machines." if len(speeds) > 1 else "",
     )
 
 
 def _outside(cell: Cell) -> bool:
-    """Whether a figure lies beside its own interval."""
+    """Return whether a value is outside its own interval."""
     if cell.value is None or cell.low is None or cell.high is None:
         return False
     return not cell.low <= cell.value <= cell.high

@@ -1,4 +1,4 @@
-"""Tag against tag: F1 and AP of each compared tag, of one model across and of another upwards."""
+"""Plot of two models tag by tag: F1 and AP of each compared tag, one model on x, the other on y."""
 
 from __future__ import annotations
 
@@ -32,25 +32,24 @@ from arena.report.styles import Theme
 from arena.results.run_folder import Result
 
 MANY = 1000
-"""From so many dots on they are smaller and fainter, and one picture inside the SVG."""
+"""Number of dots from which dots are smaller, fainter, and rasterized inside the SVG."""
 
 NAME_POINTS = 200
-"""Room for a model's name at an axis."""
-
+"""Width of a model's name at an axis, in points."""
 
 TOP, ROOM = key_height(3) + 0.3, 0.6
-"""Inches over a panel, for the key and its title, and left of it, for its axis."""
+"""Inches above a panel (legend and title) and left of it (axis)."""
 
 
 class Side(NamedTuple):
-    """One of the two models."""
+    """One of the two models: name, and index in the run."""
 
     name: str
     place: int
 
 
 def draw(payload: Mapping[str, Any], result: Result, theme: Theme) -> Figure:
-    """A dot a compared tag, its area by the images that carry it; decided ones in the colour and shape of the higher model."""
+    """Draw one dot per compared tag, its area by support; decided tags have colour and marker of the higher model."""
     pair = best_pair(payload)
     sides = [Side(name, result.models.index(name)) for name in pair]
     columns = {key: tags_of_pair(result, pair, key) for key in TESTED}
@@ -70,22 +69,22 @@ def draw(payload: Mapping[str, Any], result: Result, theme: Theme) -> Figure:
 
 
 def tags_of_pair(result: Result, pair: Pair, key: str) -> pd.DataFrame:
-    """A row a compared tag that both models have a figure of: `first second support higher tested`, the rarest last.
+    """Return one row per compared tag with a value for both models: `first second support higher tested`, rarest last.
 
-    `higher` names the model that is higher beyond doubt; it is empty where that is undetermined, or was not tested.
+    `higher` names the significantly higher model; it is empty if undetermined or not tested.
     """
     compared = result.per_tag[result.per_tag["compared"]]
     sides = [compared[compared["model"] == name].set_index("truth_tag") for name in pair]
     rows = pd.DataFrame({"first": sides[0][key], "second": sides[1][key], "support": sides[0]["support"]}).dropna()
-    told = result.tables["tag_differences"]
-    told = told[told["first"].isin(pair) & told["second"].isin(pair)].set_index("tag").reindex(rows.index)
-    rows["tested"] = told[f"{key}_q"].notna()
-    rows["higher"] = told[f"{key}_higher"].where(told[f"{key}_higher"].isin(pair), "")
+    tests = result.tables["tag_differences"]
+    tests = tests[tests["first"].isin(pair) & tests["second"].isin(pair)].set_index("tag").reindex(rows.index)
+    rows["tested"] = tests[f"{key}_q"].notna()
+    rows["higher"] = tests[f"{key}_higher"].where(tests[f"{key}_higher"].isin(pair), "")
     return rows.sort_values("support", ascending=False, kind="stable")
 
 
 def _draw_dots(ax: Axes, rows: pd.DataFrame, sides: Sequence[Side], theme: Theme) -> None:
-    """Undetermined tags first, so that what is decided lies on top."""
+    """Draw undetermined tags first, so that decided ones are on top."""
     many = len(rows) >= MANY
     ax.plot([0, 1], [0, 1], color=theme.muted, linewidth=0.8, linestyle=(0, (4, 4)), zorder=1)
     areas = _areas(rows["support"].to_numpy(np.float64), scale=0.42 if many else 1.0)
@@ -99,14 +98,14 @@ def _draw_dots(ax: Axes, rows: pd.DataFrame, sides: Sequence[Side], theme: Theme
 
 
 def _areas(support: np.ndarray[Any, np.dtype[np.float64]], *, scale: float) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """3 to 12 points across by the logarithm of the support, as on the page."""
+    """Return dot areas in square points: diameters of 3 to 12 points by the logarithm of the support, as on the page."""
     share = np.log1p(support) / np.log1p(max(support.max(initial=0.0), 1.0))
     areas: np.ndarray[Any, np.dtype[np.float64]] = scale * (3 + 9 * share**2) ** 2
     return areas
 
 
 def _finish(ax: Axes, rows: pd.DataFrame, sides: Sequence[Side], name: str, theme: Theme, *, tested: bool) -> None:
-    """Axes that are alike, and how many tags are decided for whom: below the line across, above it upwards."""
+    """Set equal axes, and write how many tags are decided: for the model on x below the diagonal, for that on y above."""
     across, up = sides
     end = _axis_end(rows[["first", "second"]].to_numpy(np.float64).max(initial=0.0))
     ax.set(xlim=(-0.02 * end, 1.02 * end), ylim=(-0.02 * end, 1.02 * end), aspect="equal")
@@ -125,15 +124,14 @@ def _finish(ax: Axes, rows: pd.DataFrame, sides: Sequence[Side], name: str, them
 
 
 def _axis_end(highest: np.float64 | float) -> float:
-    """The first tenth that leaves room above the highest, as on the page."""
+    """Return the axis end: the first multiple of 0.1 with some space above the highest value, at most 1, as on the page."""
     return min(1.0, float(np.ceil(highest * 10 + 0.2)) / 10)
 
 
 def _caption(payload: Mapping[str, Any], *, tested: bool) -> list[str]:
     return caption_lines(
-        "A dot is a tag; its area grows with the images that carry it.",
-        "The two taggers with the highest mAP." if len(payload["models"]) > 2 else "",
-        "Below the line the tagger across is higher"
-        + ("." if tested else ", as a point estimate: nothing was tested."),
-        f"Counts in the corners: tags where that is decided (q ≤ {DECIDED})." if tested else "",
+        "Each dot is a tag; its area grows with the number of images that have it.",
+        "Shown: the two taggers with the highest mAP." if len(payload["models"]) > 2 else "",
+        "Below the diagonal the tagger on the x axis is higher" + ("." if tested else " (point estimate, not tested)."),
+        f"Counts in the corners: tags with a decided difference (q ≤ {DECIDED})." if tested else "",
     )

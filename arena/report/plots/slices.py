@@ -1,4 +1,4 @@
-"""Slices as small multiples: a row of panels a kind of slice, a dot and whisker a model."""
+"""Plot of the slices as small multiples: a row of panels per kind of slice, a dot with whisker per model."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ from arena.report.styles import Theme
 from arena.report.view_model.slices import KINDS, OF_TAGS
 
 MOST_SLICES = 8
-"""Slices of a kind that are drawn: the largest."""
+"""Most slices of a kind that are drawn; the largest are chosen."""
 
 NAME_POINTS = 130
-"""Room for a slice's title."""
+"""Width of a slice's title in points."""
 
 KIND_POINTS = 220
-"""Room for what a column of the images is called."""
+"""Width of a kind's title in points."""
 
 OVER, UNDER, GAP = 0.25, 0.3, 0.25
-"""Inches over a kind's panels, for their title, under them, for their axis, and between the two."""
+"""Inches above a kind's panels (title), below them (axis), and between the two panels."""
 
 
 class Kind(NamedTuple):
-    """The slices of one kind that are drawn, and how many there are."""
+    """The drawn slices of one kind, and the number of all its slices."""
 
     title: str
     rows: Sequence[Mapping[str, Any]]
@@ -55,7 +55,7 @@ class Kind(NamedTuple):
 
 
 def draw(payload: Mapping[str, Any], theme: Theme) -> Figure:
-    """Macro F1 and mAP of every model on each slice; all panels of a figure have the same axis."""
+    """Draw macro F1 and mAP of every model on each slice; all panels of a metric have the same axis."""
     models, kinds = payload["models"], kinds_of(payload)
     caption, row, top = _caption(payload, kinds), 0.26 + 0.055 * len(models), key_height(len(models))
     labels = [[_label(one) for one in kind.rows] for kind in kinds]
@@ -85,14 +85,14 @@ def draw(payload: Mapping[str, Any], theme: Theme) -> Figure:
 
 
 def _share_axis(column: Sequence[Axes]) -> None:
-    """What can be compared has the same axis."""
+    """Give all panels of a metric the same x axis."""
     ends = [ax.get_xlim() for ax in column]
     for ax in column:
         ax.set_xlim(min(low for low, _ in ends), max(high for _, high in ends))
 
 
 def kinds_of(payload: Mapping[str, Any]) -> list[Kind]:
-    """The slices by kind, at most `MOST_SLICES` of each, in the order of the result."""
+    """Return the slices by kind, at most `MOST_SLICES` of each, in the order of the result."""
     kinds = []
     for kind, rows in groupby(payload["slices"], key=lambda one: str(one["slice"])):
         all_rows = list(rows)
@@ -135,6 +135,6 @@ def _label(one: Mapping[str, Any]) -> str:
 def _caption(payload: Mapping[str, Any], kinds: Sequence[Kind]) -> list[str]:
     return caption_lines(
         "At each tagger's own threshold.",
-        "Whiskers: 95 % intervals." if payload["replicates"] else "Point estimates: nothing says how sure they are.",
+        "Whiskers: 95 % intervals." if payload["replicates"] else "Point estimates without intervals.",
         "All slices: slices.parquet." if any(len(kind.rows) < kind.of for kind in kinds) else "",
     )

@@ -1,4 +1,4 @@
-"""F1 against the threshold, and precision against recall."""
+"""Plot of the threshold sweep: F1 against the threshold, and precision against recall."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from arena.report.plots.canvas import (
 from arena.report.styles import Theme
 
 HIGH = 2.3
-"""Inches of a panel."""
+"""Height of a panel in inches."""
 
 ROOM = 0.42
-"""Inches left of a panel, for the figures at its axis."""
+"""Inches left of a panel, for its tick labels."""
 
 
 def draw(payload: Mapping[str, Any], sweep: pd.DataFrame, theme: Theme) -> Figure:
-    """Macro and micro F1 of every model over the thresholds, and micro precision over recall; a marker where each runs."""
+    """Draw macro and micro F1 over the threshold, and micro precision over recall; markers show own thresholds."""
     models, caption = payload["models"], _caption(payload)
     top = key_height(len(models)) + 0.3
     figure = new_figure(top + HIGH + 0.5 + caption_height(caption))
@@ -53,7 +53,7 @@ def draw(payload: Mapping[str, Any], sweep: pd.DataFrame, theme: Theme) -> Figur
 
 
 def single_threshold(model: Mapping[str, Any]) -> float | None:
-    """A model's own threshold; None where it has one a category or a tag: no single place on the axis."""
+    """Return a model's own threshold; None if it has one per category or tag, which has no single position on the axis."""
     try:
         return float(model["threshold"])
     except ValueError:
@@ -67,7 +67,7 @@ def _draw_model(panels: Sequence[Axes], rows: pd.DataFrame, theme: Theme, place:
 
 
 def _mark_model(panels: Sequence[Axes], model: Mapping[str, Any], theme: Theme, place: int, *, size: float) -> None:
-    """Where a model runs; the first model's marker is the largest, so that one below another is still seen."""
+    """Mark a model's own threshold; earlier models have larger markers, so that overlapping ones stay visible."""
     threshold, micro = single_threshold(model), model["micro"]
     points = ((threshold, model["macro"]["f1"]), (threshold, micro["f1"]), (micro["recall"], micro["precision"]))
     for ax, (across, up) in zip(panels, points, strict=True):
@@ -76,7 +76,7 @@ def _mark_model(panels: Sequence[Axes], model: Mapping[str, Any], theme: Theme, 
 
 
 def _finish(panels: Sequence[Axes], theme: Theme) -> None:
-    """Titles and axes; both panels of F1 have the same."""
+    """Set titles and axes; both F1 panels have the same y axis."""
     highest = max(ax.get_ylim()[1] for ax in panels[:2])
     for ax, name, across in zip(panels, ("macro F1", "micro F1", "micro precision"), _ACROSS, strict=True):
         title(ax, name, quiet=theme.muted)
@@ -91,7 +91,7 @@ def _caption(payload: Mapping[str, Any]) -> list[str]:
     many = any(single_threshold(model) is None for model in payload["models"])
     return caption_lines(
         "Markers: each tagger's own threshold.",
-        "With thresholds of categories or tags the marker is on the right only, and may lie off the curve."
+        "With thresholds per category or tag, the marker is in the right panel only and can be off the curve."
         if many
         else "",
     )

@@ -1,1 +1,1 @@
-"""A site of published runs: static pages for any host, from the published runs alone."""
+"""A static web site of published runs, built only from the run folders that it holds."""

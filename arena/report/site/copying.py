@@ -1,4 +1,4 @@
-"""A run's files into a site: its page, and what a reader may want to download."""
+"""Copy the files of a run into a site: its page, and files for download."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from arena.report.site.runs import READ, PublishedRun
 from arena.results.run_folder import TABLES, Result, read_result
 
 COPIED = ("summary.md", "summary.json", "detailed_metrics.txt", "full-metrics", "plots")
-"""Files and folders of a run that a reader may want; beside them come the page and the tables that are read again."""
+"""Files and folders for download. The page and the tables of `READ` are copied in addition."""
 
 SPREADSHEETS = ("per_tag", "thresholds")
-"""Tables that are published as CSV that a spreadsheet may open."""
+"""Tables that are also published as CSV for spreadsheets."""
 
 PICTURES = "thumbnails"
-"""The folder of a run's pictures, where it has one."""
+"""Folder of the thumbnails of a run, if it has one."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """A run folder that is to be published."""
+    """A run folder to publish."""
 
     id: str
     folder: Path
@@ -34,27 +34,27 @@ class Source:
 
 
 def read_source(folder: Path) -> Source:
-    """A run folder to publish.
+    """Read a run folder to publish.
 
     Raises:
-        ArenaError: no finished run, or one without its reports.
-        IncomparableError: another schema.
+        ArenaError: the folder holds no finished run, or its reports are missing.
+        IncomparableError: the run has another schema version.
     """
     result = read_result(folder, [*READ, *SPREADSHEETS])
     missing = [name for name in ("index.html", "summary.md", "detailed_metrics.txt") if not (folder / name).is_file()]
     if missing:
-        raise ArenaError(f"{folder}: no {missing[0]}; write the reports again with arena report {folder}")
+        raise ArenaError(f"{folder}: {missing[0]} is missing; write the reports again with arena report {folder}")
     return Source(run_id(result), folder, result)
 
 
 def copy_run(site: Site, source: Source, *, images: bool) -> None:
-    """The files of a run into the site, `run.json` last: without it the run counts as unfinished.
+    """Copy the files of a run into the site. `run.json` is last: without it the run counts as unfinished.
 
     Args:
-        images: with the thumbnails, where there are any; without, those of an earlier time go.
+        images: whether to copy the thumbnails; if not, thumbnails from an earlier call are removed.
 
     Raises:
-        ArenaError: the page is damaged, or holds pictures where none are wanted.
+        ArenaError: the page is damaged, or it contains pictures although `images` is False.
     """
     page = read_page(source.folder)
     if page is None:
@@ -79,12 +79,12 @@ def copy_run(site: Site, source: Source, *, images: bool) -> None:
 def _refuse_pictures(folder: Path, page: str) -> None:
     if any(f"data:image/{kind}" in page for kind in ("webp", "jpeg", "png")):
         raise ArenaError(
-            f"{folder}/index.html: holds pictures, and --no-images is given; render the run again without thumbnails"
+            f"{folder}/index.html: contains pictures, but --no-images is given; render the run again without thumbnails"
         )
 
 
 def _files(folder: Path, names: Sequence[str]) -> Iterator[tuple[str, Path]]:
-    """Plain files by their path below the folder; a link might lead to something that is not meant for everyone."""
+    """Yield regular files with their path in the folder. Links are skipped: they may point to private files."""
     for name in names:
         top = folder / name
         found = [] if top.is_symlink() else sorted(top.rglob("*")) if top.is_dir() else [top]

@@ -1,7 +1,7 @@
-"""For readers that are programs: an Atom feed of the runs, and with an address a sitemap and robots.txt.
+"""Files for programs: an Atom feed of the runs and, if the URL of the site is known, a sitemap and robots.txt.
 
-Ids in the feed are `urn:uuid`, made of what never changes, so an entry stays the same entry wherever the site stands. Without
-an address the feed's links are relative, which Atom allows.
+Ids in the feed are `urn:uuid`, derived from values that never change, so an entry keeps its id if the site moves. Without a
+URL of the site the links in the feed are relative, which Atom allows.
 
 Source: RFC 4287; sitemaps.org, protocol 0.9.
 """
@@ -22,17 +22,21 @@ ATOM = "http://www.w3.org/2005/Atom"
 SITEMAP = "http://www.sitemaps.org/schemas/sitemap/0.9"
 
 MOST_ENTRIES = 50
-"""Runs in the feed, the newest."""
+"""Largest number of runs in the feed; older ones are left out."""
 
 MOST_ADDRESSES = 50_000
-"""Addresses that one sitemap may hold."""
+"""Largest number of URLs in one sitemap, by the protocol."""
 
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _MADE = "made by arena"
 
 
 def feed(site: Site, runs: Sequence[PublishedRun]) -> str:
-    """The runs as an Atom feed, the newest first; a run without a date has no place in it."""
+    """Return the runs as an Atom feed; runs without a date are left out.
+
+    Args:
+        runs: the newest first.
+    """
     ET.register_namespace("", ATOM)
     root = ET.Element(f"{{{ATOM}}}feed")
     dated = [(moment, run) for run in runs if (moment := _moment(run.created))]
@@ -57,7 +61,7 @@ def feed(site: Site, runs: Sequence[PublishedRun]) -> str:
 
 
 def _moment(created: str) -> str:
-    """A time stamp as RFC 3339 writes it; empty where it is none."""
+    """Return an ISO 8601 time in RFC 3339; empty if it cannot be parsed. Without a time zone it is UTC."""
     try:
         when = datetime.fromisoformat(created)
     except ValueError:
@@ -66,7 +70,7 @@ def _moment(created: str) -> str:
 
 
 def _text(parent: ET.Element, name: str, text: str) -> ET.Element:
-    """An element of text; what XML cannot hold is replaced."""
+    """Add a child element with text; U+FFFD replaces characters that XML forbids."""
     element = ET.SubElement(parent, f"{{{parent.tag[1:].partition('}')[0]}}}{name}")
     element.text = _NO_XML.sub("\ufffd", text)
     return element
@@ -82,7 +86,7 @@ def _xml(root: ET.Element) -> str:
 
 
 def sitemaps(site: Site, paths: Sequence[str], most: int = MOST_ADDRESSES) -> dict[str, str]:
-    """`robots.txt` and the sitemap by path, in parts where one cannot hold all; none without an address."""
+    """Return `robots.txt` and the sitemap by path, in several parts if needed; empty without a URL of the site."""
     if site.url is None:
         return {}
     parts = [paths[start : start + most] for start in range(0, len(paths), most)]

@@ -1,4 +1,4 @@
-"""The folder of a site: what marks it, one writer at a time, every file whole and only where it changed."""
+"""The folder of a site: its marker file, its lock, and atomic writes of changed files only."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ SITE = 1
 """Version of a site's layout."""
 
 MARKER = "arena-site.json"
-"""By this file a folder is known to be a site; it holds what must not change, and what need not be said again."""
+"""File that marks a folder as a site. It stores the id of the feed, which must not change, and the URL of the site."""
 
 LOCK = ".arena-publish.lock"
 
 NOT_OURS = frozenset(["CNAME"])
-"""What a host wants beside the pages; dot files too."""
+"""Files for the host that may be in an empty site folder; dot files may be too."""
 
 NO_URL = "none"
-"""What `--url` takes to forget the address."""
+"""Value of `--url` that removes the stored URL."""
 
 _ADDRESS = re.compile(r"https?://[\w.-]+(:\d{1,5})?(/[\w.~%()/-]*)?", re.ASCII)
-"""Of a folder: no query, no fragment, nothing that needs to be escaped."""
+"""URL of a folder: no query, no fragment, no character that needs an escape."""
 
 _MADE_BY_ARENA = re.compile(rb'name="generator" content="arena |made by arena')
 
 
 @dataclass
 class Site:
-    """A folder that is written to.
+    """A site folder that is open for writing.
 
     Attributes:
-        feed: the feed's id, the same for ever.
-        url: where the site will stand, without a slash at its end; None where that is not known.
-        written, unchanged, removed: how many files.
+        feed: id of the feed; it never changes.
+        url: public URL of the site without a slash at its end; None if unknown.
+        written, unchanged, removed: number of files.
     """
 
     folder: Path
@@ -55,7 +55,7 @@ class Site:
     _folders: set[Path] = field(default_factory=set)
 
     def write(self, path: str, content: str | bytes) -> None:
-        """A file, unless it is there already with the same bytes; whole or not at all."""
+        """Write a file atomically, unless it has these bytes already."""
         data = content.encode() if isinstance(content, str) else content
         target = self.folder / path
         if target.is_file() and target.stat().st_size == len(data) and target.read_bytes() == data:
@@ -68,7 +68,7 @@ class Site:
         self.written += 1
 
     def remove(self, path: Path) -> None:
-        """A file of an earlier state, with folders that it leaves empty."""
+        """Remove a file, and the folders that this leaves empty."""
         path.unlink()
         self.removed += 1
         for folder in path.parents:
@@ -77,7 +77,7 @@ class Site:
             folder.rmdir()
 
     def sweep(self, made: set[str]) -> None:
-        """Remove pages that an earlier state had and this one has not, and what a killed process left; only what arena made."""
+        """Remove pages of arena that are not in `made`, and temporary files of a killed process."""
         for pattern in ("tags/**/*.html", "models/*/index.html", "sitemap*.xml", "robots.txt"):
             for path in sorted(self.folder.glob(pattern)):
                 if path.relative_to(self.folder).as_posix() not in made and _made_by_arena(path):
@@ -85,7 +85,7 @@ class Site:
         remove_temporary(self.folder, recursive=True)
 
     def address(self, path: str) -> str | None:
-        """Where a page will stand; None where the site's own address is not known."""
+        """Return the public URL of a page; None if the URL of the site is unknown."""
         return None if self.url is None else f"{self.url}/{quote(path.removesuffix('index.html'), safe='/~()')}"
 
 
@@ -96,45 +96,47 @@ def _made_by_arena(path: Path) -> bool:
 
 @contextmanager
 def open_site(folder: Path, ids: Sequence[str], url: str | None) -> Iterator[Site]:
-    """A site to write to, made where there is none yet.
+    """Open a site for writing; create it if it does not exist.
 
     Args:
-        ids: of the runs that are published; the first ones give a new site its feed's id.
-        url: where it will stand; None is what was said before, `none` forgets it.
+        ids: ids of the runs to publish; the id of the feed of a new site is derived from them.
+        url: public URL; None keeps the stored one, `none` removes it.
 
     Raises:
-        ArenaError: the folder holds something else, another process writes to it, or there is no site and no run.
-        IncomparableError: a site of another version.
+        ArenaError: the folder holds other files, another process writes to it, or there is neither a site nor a run.
+        IncomparableError: the site has another layout version.
     """
     refuse_foreign(folder)
     where = None if url is None else check_url(url)
     if not ids and not (folder / MARKER).exists():
-        raise ArenaError(f"{folder}: no site yet, and no run to begin one with; give a run folder, such as runs/demo")
+        raise ArenaError(
+            f"{folder}: not a site yet, and no run is named to start one; name a run folder, such as runs/demo"
+        )
     folder.mkdir(parents=True, exist_ok=True)
-    with _alone(folder):
-        yield _marked(folder, ids, where, said=url is not None)
+    with _locked(folder):
+        yield _open_marked(folder, ids, where, keep_url=url is None)
 
 
 def refuse_foreign(folder: Path) -> None:
-    """Raise where a folder holds files, but no site."""
+    """Raise `ArenaError` if the path is a file, or a folder with files that is not a site."""
     if folder.exists() and not folder.is_dir():
-        raise ArenaError(f"--to {folder}: a file; name a folder")
+        raise ArenaError(f"--to {folder}: is a file; name a folder")
     if not folder.is_dir() or (folder / MARKER).exists():
         return
     foreign = sorted(path.name for path in folder.iterdir() if path.name[0] != "." and path.name not in NOT_OURS)
     if foreign:
         raise ArenaError(
-            f"--to {folder}: holds {foreign[0]!r} and no {MARKER}, so it is no site of arena; name an empty folder"
+            f"--to {folder}: contains {foreign[0]!r} but no {MARKER}, so it is not a site of arena; name an empty folder"
         )
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def _locked(folder: Path) -> Iterator[None]:
     lock = FileLock(folder / LOCK)
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise ArenaError(f"{folder}: another process publishes to it; wait for it") from None
+        raise ArenaError(f"{folder}: another process is publishing to it; try again when it has finished") from None
     try:
         yield
     finally:
@@ -142,11 +144,11 @@ def _alone(folder: Path) -> Iterator[None]:
         (folder / LOCK).unlink(missing_ok=True)
 
 
-def _marked(folder: Path, ids: Sequence[str], url: str | None, *, said: bool) -> Site:
-    """The site as its marker tells it, which is written anew where something new was said."""
-    told = _read_marker(folder / MARKER)
-    feed = told.get("feed") or uuid.uuid5(uuid.NAMESPACE_OID, "arena site " + " ".join(ids)).urn
-    site = Site(folder, feed, url if said else told.get("url"))
+def _open_marked(folder: Path, ids: Sequence[str], url: str | None, *, keep_url: bool) -> Site:
+    """Return the site by its marker; write the marker if it is new or changed."""
+    marker = _read_marker(folder / MARKER)
+    feed = marker.get("feed") or uuid.uuid5(uuid.NAMESPACE_OID, "arena site " + " ".join(ids)).urn
+    site = Site(folder, feed, marker.get("url") if keep_url else url)
     site.write(MARKER, json.dumps({"arena_site": SITE, "feed": site.feed, "url": site.url}, indent=2) + "\n")
     return site
 
@@ -155,26 +157,28 @@ def _read_marker(path: Path) -> dict[str, str | None]:
     if not path.exists():
         return {}
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        version = told["arena_site"]
+        marker = json.loads(path.read_text(encoding="utf-8"))
+        version = marker["arena_site"]
     except (ValueError, TypeError, KeyError) as error:
-        raise ArenaError(f"{path}: damaged ({error}); put it back, or name an empty folder") from None
+        raise ArenaError(f"{path}: damaged ({error}); restore it, or name an empty folder") from None
     if version != SITE:
-        raise IncomparableError(f"{path}: a site of version {version}, this arena writes {SITE}; name an empty folder")
-    return dict(told)
+        raise IncomparableError(
+            f"{path}: site of version {version}, but this arena writes version {SITE}; name an empty folder"
+        )
+    return dict(marker)
 
 
 def check_url(url: str) -> str | None:
-    """An address that pages can stand at, without a slash at its end; None for `none`.
+    """Return a valid site URL without a slash at its end; None for `none`.
 
     >>> check_url("https://example.org/arena/"), check_url("none")
     ('https://example.org/arena', None)
 
     Raises:
-        ArenaError: it is none.
+        ArenaError: it is not the URL of a folder.
     """
     if url == NO_URL:
         return None
     if not _ADDRESS.fullmatch(url):
-        raise ArenaError(f"--url {url!r}: not an address of a folder, such as https://example.org/arena")
+        raise ArenaError(f"--url {url!r}: not the URL of a folder; write one such as https://example.org/arena")
     return url.rstrip("/")

@@ -1,4 +1,4 @@
-"""The front page: the runs, the newest first, a leaderboard over time, the taggers; and the page of what is not there."""
+"""The front page, with runs, leaderboard over time and taggers; and the page `404.html`."""
 
 from __future__ import annotations
 
@@ -18,11 +18,16 @@ from arena.report.view_model.leaderboard import value_of
 from arena.report.view_model.uncertainty import leading, with_interval
 
 OPENED = 2
-"""Groups of a single run that are shown at once; a reader opens the others."""
+"""Number of groups at the top that are open even if they hold a single run."""
 
 
 class Leader(NamedTuple):
-    """Who leads in a figure; `who` is empty where it is undetermined, and `told` the figures that it lies between."""
+    """The leader in a headline metric.
+
+    Attributes:
+        who: the leading tagger; empty if undetermined.
+        told: its value with interval; if undetermined, the range of the values of those that may lead.
+    """
 
     figure: str
     who: str
@@ -30,7 +35,7 @@ class Leader(NamedTuple):
 
 
 def leaders(run: PublishedRun) -> list[Leader]:
-    """Of each headline figure the tagger that leads beyond doubt, or the only one."""
+    """Return the leader in each headline metric: the tagger that is significantly best, or the only tagger."""
     models = run.payload["models"]
     found = []
     for key, name in HEADLINES.items():
@@ -45,14 +50,14 @@ def leaders(run: PublishedRun) -> list[Leader]:
 
 
 def render_front(site: Site, shelf: Shelf, models: Sequence[ModelOverRuns], tags: int) -> str:
-    """`index.html`."""
-    said = (
+    """Return the page `index.html`."""
+    description = (
         f"{plural(len(shelf.runs), 'run', 'runs')} of {plural(len(models), 'image tagger', 'image taggers')}, "
         f"and {plural(tags, 'tag', 'tags')} compared one by one."
     )
     drawing: dict[str, Any] = {"width": WIDTH, "height": HEIGHT, "left": LEFT, "right": WIDTH - RIGHT, "top": TOP}
     return render(
-        site, "front.html.j2", "index.html", title="Comparisons of image taggers", said=said,
+        site, "front.html.j2", "index.html", title="Comparisons of image taggers", said=description,
         picture=picture_of(shelf.runs[0]) if shelf.runs else None,
         runs=[(run, leaders(run)) for run in shelf.runs], others=shelf.others, models=models, tags=tags,
         groups=groups(shelf.runs), opened=OPENED, drawn=drawing, figures=list(HEADLINES.values()), slugs=_slugs(models),
@@ -64,8 +69,8 @@ def _slugs(models: Sequence[ModelOverRuns]) -> dict[str, str]:
 
 
 def render_missing(site: Site) -> str:
-    """`404.html`: a host shows it for any address, so that only the site's full address can lead back from it."""
+    """Return the page `404.html`. A host shows it at any address, so its link to the site must be an absolute URL."""
     return render(
-        site, "missing.html.j2", "404.html", title="Not found", said="There is no such page here.",
+        site, "missing.html.j2", "404.html", title="Not found", said="This page does not exist.",
         home=site.address("index.html"),
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The page of a tagger: every run that it was in, what is known of it, its best and worst tags, its thresholds."""
+"""The page of a tagger: its runs, its best and worst tags, its thresholds, its details."""
 
 from __future__ import annotations
 
@@ -19,15 +19,14 @@ from arena.report.view_model.regimes import RegimeCell, regime_rows
 from arena.report.view_model.uncertainty import with_interval
 
 TAGS_SHOWN = 12
-"""Best tags, and worst ones."""
+"""Number of best tags, and of worst tags."""
 
-
-NAMED = {"tags": "digest of its tags", "weights": "digest of its weights", "key": "digest behind its scores"}
-"""What facts of a run are called, where their own names do not say it."""
+NAMED = {"tags": "digest of the tag list", "weights": "digest of the weights", "key": "digest of weights and settings"}
+"""Labels of facts in `run.json` whose key is not clear enough."""
 
 
 class InRun(NamedTuple):
-    """A tagger in a run."""
+    """A tagger in one run; `weights` is the start of the digest of all inputs of its scores."""
 
     run: PublishedRun
     model: Mapping[str, Any]
@@ -36,7 +35,7 @@ class InRun(NamedTuple):
 
 
 class TagFigure(NamedTuple):
-    """A tag of a tagger; `end` is the end of its interval that it is placed by."""
+    """The AP of a tagger on one tag."""
 
     name: str
     slug: str
@@ -46,7 +45,7 @@ class TagFigure(NamedTuple):
 
 
 class Regime(NamedTuple):
-    """A threshold regime of one tagger."""
+    """A threshold policy of one tagger; `flatters` if its thresholds are scored on the images they are chosen on."""
 
     title: str
     what: str
@@ -56,54 +55,54 @@ class Regime(NamedTuple):
 
 @dataclass(frozen=True)
 class ModelOverRuns:
-    """A tagger by its name; the newest run first."""
+    """A tagger, identified by its name, in all its runs; the newest run first."""
 
     name: str
     runs: Sequence[InRun]
 
     @property
     def path(self) -> str:
-        """Where its page is."""
+        """Path of its page in the site."""
         return f"models/{slug(self.name)}/index.html"
 
     @property
     def newest(self) -> InRun:
-        """What its facts, tags and thresholds are of."""
+        """The newest run; its page shows facts, tags and thresholds of this run."""
         return self.runs[0]
 
 
 def models_over_runs(runs: Sequence[PublishedRun]) -> list[ModelOverRuns]:
-    """Every tagger of any run, by name."""
+    """Return all taggers of the runs, sorted by name."""
     found: dict[str, list[InRun]] = {}
     for run in runs:
-        for standing in leaderboard(run.payload):
-            model = standing.model
+        for row in leaderboard(run.payload):
+            model = row.model
             weights = str(run.result.run["models"].get(model["name"], {}).get("key", ""))
-            cells = [standing.cells[key] for key in HEADLINES]
+            cells = [row.cells[key] for key in HEADLINES]
             found.setdefault(model["name"], []).append(InRun(run, model, weights[:8], cells))
     return [ModelOverRuns(name, found[name]) for name in sorted(found)]
 
 
 def render_model(site: Site, model: ModelOverRuns) -> str:
-    """The page of a tagger."""
+    """Return the page of a tagger."""
     newest = model.newest
-    said = (
-        f"{plural(len(model.runs), 'run', 'runs')}; mAP {with_interval(newest.model, 'map')} in the newest, "
+    description = (
+        f"{plural(len(model.runs), 'run', 'runs')}; newest with mAP {with_interval(newest.model, 'map')} "
         f"on {newest.run.payload['dataset']['name']}."
     )
     best, worst = best_and_worst(newest.run, model.name)
     return render(
-        site, "model.html.j2", model.path, title=f"{model.name} · tagger", said=f"{model.name}: {said}",
+        site, "model.html.j2", model.path, title=f"{model.name} · tagger", said=f"{model.name}: {description}",
         picture=picture_of(newest.run), model=model, newest=newest, figures=list(HEADLINES.values()), best=best, worst=worst,
         facts=_facts(newest, model.name), regimes=_regimes(newest.run, model.name),
     )  # fmt: skip
 
 
 def best_and_worst(run: PublishedRun, name: str) -> tuple[list[TagFigure], list[TagFigure]]:
-    """Compared tags by AP: those that are surely high, and those that are surely low.
+    """Return the best and the worst compared tags by AP.
 
-    The best have the highest low ends of their intervals, the worst the lowest high ends: so no tag stands there because it has
-    few images. Without intervals the figure itself decides.
+    The best have the highest lower ends of their intervals, the worst the lowest upper ends, so a tag with few images is not
+    listed by chance. Without an interval the AP itself counts. No tag is in both lists.
     """
     table = run.result.per_tag
     rows = table[(table["model"] == name) & table["compared"] & table["ap"].notna()]
@@ -127,18 +126,18 @@ def _regimes(run: PublishedRun, name: str) -> list[Regime]:
 
 
 def _facts(newest: InRun, name: str) -> list[tuple[str, str]]:
-    """What its card and its files told the newest run."""
+    """Return the facts that the newest run stored of the tagger, as text."""
     model, card = newest.model, newest.run.result.run["models"].get(name, {})
-    told = {
+    values = {
         "title": model["title"], "tags": f"{count(model['tags'])}, {count(model['known_tags'])} of them in the dataset",
         "threshold": f"{model['threshold']} ({model['threshold_source']})", "parameters": model["parameters"],
         **{NAMED.get(key, key.replace("_", " ")): value for key, value in card.items() if key != "title"},
     }  # fmt: skip
-    return [(key, _plain(value)) for key, value in told.items() if value not in (None, "", [], {})]
+    return [(key, _plain(value)) for key, value in values.items() if value not in (None, "", [], {})]
 
 
 def _plain(value: Any) -> str:
-    """A fact as text.
+    """Return a fact as text.
 
     >>> _plain({"a": [1, 0.25]}), _plain(True)
     ('a 1, 0.25', 'yes')

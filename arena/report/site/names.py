@@ -1,4 +1,4 @@
-"""What runs, models and tags are called in addresses: the same for ever, on every file system, whatever the name."""
+"""Names of runs, models and tags in URLs: permanent, and valid on every file system."""
 
 import hashlib
 import re
@@ -13,17 +13,18 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _RESERVED = frozenset(
     ["index", "con", "prn", "aux", "nul", *(f"{device}{number}" for device in ("com", "lpt") for number in range(10))]
 )
-"""What Windows keeps for devices, with any suffix; and the name of the index itself."""
+"""Device names that Windows reserves, with any suffix, and the name of the index page."""
 
 MOST_LETTERS = 40
-"""Of a name that cannot stand as it is; its digest tells it from every other."""
+"""Largest number of characters kept of a name that is not plain; a digest makes it unique."""
 
 
 def slug(name: str) -> str:
-    """A name as a part of an address and the name of a file.
+    """Return a name as a part of a URL and of a file path.
 
-    A name of small letters, digits, `_`, `-` and brackets stands as it is. Any other is cut down to these and told apart by a
-    digest after `~`, which no plain name holds; so two names share a file on no file system, and none leaves its folder.
+    A name of lower-case letters, digits, `_`, `-` and round brackets is unchanged. Any other name is reduced to letters,
+    digits, `_` and `-`, and `~` and a digest are added; no plain name contains `~`. So two names never share a file, on any
+    file system, and no name leaves its folder.
 
     >>> slug("1girl"), slug("hatsune_miku_(vocaloid)")
     ('1girl', 'hatsune_miku_(vocaloid)')
@@ -37,9 +38,9 @@ def slug(name: str) -> str:
 
 
 def run_id(result: Result) -> str:
-    """The address of a run: its date, and a digest of its provenance and figures.
+    """Return the id of a run in URLs: its date, and a digest of its provenance and results.
 
-    Rendering a run again does not move it. Another run, even of the same signature, has another address.
+    The id stays the same if the run is rendered again. Another run has another id, even with an equal signature.
     """
     created = result.recipe.created[:10]
     date = created if _DATE.fullmatch(created) else "undated"

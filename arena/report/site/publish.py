@@ -1,7 +1,7 @@
-"""Runs into a site: copy them, then make every other page from what the site holds.
+"""Publish runs as a site: copy them, then build all other pages from the runs in the site.
 
-Nothing is made from anything but the published runs, so a site can be made anew at any time, and the same runs give the same
-bytes. Stopped at any point, no page is half written, and the next call completes it.
+The pages depend on the published runs only, so a site can be rebuilt at any time, and equal runs give equal bytes. Files are
+written atomically: after an interruption no page is incomplete, and the next call finishes the site.
 """
 
 from __future__ import annotations
@@ -24,16 +24,17 @@ from arena.report.site.tags import TagsOverRuns, render_index, render_tag, tag_p
 FRONT = "index.html"
 
 Page = tuple[str, Callable[[], str]]
-"""A page's path, and what makes it."""
+"""Path of a page, and the function that renders it."""
 
 
 @dataclass(frozen=True)
 class Published:
-    """What a site holds now, and what was done to it.
+    """State of a site after publishing, and the changes made.
 
     Attributes:
-        written, unchanged, removed: files.
-        told: runs that are there and not in the indexes, with the reason.
+        runs, models, tags: number of each in the site.
+        written, unchanged, removed: number of files.
+        told: messages on runs in the folder that are not in the indexes, with the reason.
     """
 
     folder: Path
@@ -49,21 +50,22 @@ class Published:
 def publish(
     runs: Sequence[Path], to: Path, *, url: str | None = None, images: bool = True, progress: Progress = Silent()
 ) -> Published:
-    """Publish runs as a site; without any run, make its pages anew.
+    """Publish runs as a site; without runs, rebuild the pages of an existing site.
 
     Args:
-        to: the site's folder, empty or made by this function before.
-        url: where the site will stand, for canonical addresses, the sitemap and robots.txt; None is what was said before, and
-            `none` forgets it.
-        images: with the runs' thumbnails.
+        runs: run folders.
+        to: folder of the site: empty, or a site already.
+        url: public URL of the site, for canonical URLs, the sitemap and robots.txt; None keeps the stored one, `none`
+            removes it.
+        images: whether to publish the thumbnails of the runs.
 
     Raises:
-        ArenaError: a run is not finished or damaged, or the folder holds something else. Then nothing was written.
-        IncomparableError: a run, or the site, is of another version.
+        ArenaError: a run is unfinished or damaged, or the folder holds other files. Nothing was written then.
+        IncomparableError: a run or the site has another version.
     """
     sources = [read_source(folder) for folder in runs]
     with open_site(to, [source.id for source in sources], url) as site:
-        site.write(".nojekyll", "")  # GitHub Pages would leave out some files otherwise
+        site.write(".nojekyll", "")  # without it GitHub Pages leaves out some files
         for source in sources:
             progress.note(f"{source.folder}: runs/{source.id}")
             copy_run(site, source, images=images)
@@ -71,7 +73,7 @@ def publish(
 
 
 def _rebuild(site: Site, progress: Progress) -> Published:
-    """Every page that is not a run's own; the front page last, so that what it leads to is there."""
+    """Write all pages except those of runs, and update the navigation of those. The front page is last: its links must work."""
     shelf = read_shelf(site)
     for run in shelf.all:
         if (page := read_page(run.folder)) is not None:
@@ -85,10 +87,12 @@ def _rebuild(site: Site, progress: Progress) -> Published:
             advance(1)
     made |= _indexes(site, shelf, models, tags, made)
     site.sweep(made)
-    told = [run.reason for run in shelf.others]
-    told += [f"{site.folder}/runs/{name}: was not finished; publish the run again" for name in shelf.unfinished]
+    messages = [run.reason for run in shelf.others]
+    messages += [
+        f"{site.folder}/runs/{name}: publishing was interrupted; publish the run again" for name in shelf.unfinished
+    ]
     return Published(
-        site.folder, len(shelf.runs), len(models), len(tags), site.written, site.unchanged, site.removed, told
+        site.folder, len(shelf.runs), len(models), len(tags), site.written, site.unchanged, site.removed, messages
     )
 
 
@@ -100,7 +104,7 @@ def _pages(site: Site, models: Sequence[ModelOverRuns], tags: TagsOverRuns) -> I
 
 
 def _indexes(site: Site, shelf: Shelf, models: Sequence[ModelOverRuns], tags: TagsOverRuns, made: set[str]) -> set[str]:
-    """What leads to the other pages."""
+    """Write front page, tag index, feed, sitemap and `404.html`. Return their paths."""
     pages: Mapping[str, str] = render_index(site, tags)
     runs = [f"runs/{run.id}/{FRONT}" for run in shelf.all]
     addresses = [FRONT, *runs, *sorted({*made, *pages})]

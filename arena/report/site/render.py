@@ -1,4 +1,4 @@
-"""One page of a site: its template with what every page has."""
+"""Render a page of the site: its template, and the parts that all pages share."""
 
 from __future__ import annotations
 
@@ -14,28 +14,30 @@ from arena.report.html import content_security_policy, environment, template_tex
 from arena.report.site.folder import Site
 
 STYLES = ("page.css", "comparison/css/site.css", "site/site.css")
-"""Of the site's pages, in order; the first is that of every page."""
+"""Style sheets of the site in order of inclusion; `page.css` is the one of every page."""
 
 SCRIPTS = ("comparison/js/dom.js", "comparison/js/packed.js", "site/search.js")
-"""Of the index of tags, the only page with a script."""
+"""Scripts of the tag index, the only page with a script."""
 
 COLOURS = ("page", "surface", "sunken", "ink", "muted", "line", "accent")
-"""Colours of page.css that the small style of a tag's page needs."""
+"""Colour variables of `page.css` that the small style of a tag page needs."""
 
 MOST_SAID = 300
-"""Characters of a title or description that others show of a link."""
+"""Largest length of the title and the description in the metadata of a link, in characters."""
 
 
 def render(
     site: Site, template: str, path: str, *, title: str, said: str, picture: str | None = None, **more: Any
 ) -> str:
-    """A page of the site.
+    """Return a page of the site.
 
     Args:
-        path: of the page below the site, from which links are made relative: a site works from disk and from any folder.
-        title, said: its name, and what it says in a sentence.
-        picture: path of a picture that others may show beside a link.
-        more: what the template shows; `style` and `script` where they are not the site's own.
+        template: file name in `templates/site`.
+        path: path of the page in the site. Links are relative to it, so a site works from disk and from any folder.
+        title: title of the page.
+        said: description of the page in one sentence.
+        picture: path of a preview picture in the site.
+        more: variables of the template; `style` and `script` replace those of the site.
     """
     style, script = more.pop("style", None) or site_style(), more.pop("script", "")
     page = (
@@ -57,28 +59,28 @@ def render(
 
 
 def told_to_others(site: Site, path: str, title: str, said: str, picture: str | None) -> str:
-    """What search engines and those who show a link take: canonical address, title, description."""
-    shown = {"title": clipped(title, MOST_SAID), "said": clipped(said, MOST_SAID)}
+    """Return the metadata for search engines and link previews: canonical URL, title, description, picture."""
+    texts = {"title": clipped(title, MOST_SAID), "description": clipped(said, MOST_SAID)}
     image = None if picture is None else site.address(picture)
-    return environment().get_template("site/head.html.j2").render(**shown, url=site.address(path), image=image)
+    return environment().get_template("site/head.html.j2").render(**texts, url=site.address(path), image=image)
 
 
 @cache
 def site_style() -> str:
-    """The style of the site's pages."""
+    """Return the style of the pages of the site."""
     return "\n".join(map(template_text, STYLES))
 
 
 @cache
 def search_script() -> str:
-    """The script of the index of tags, in a scope of its own."""
+    """Return the script of the tag index, inside a function scope."""
     body = "\n".join(map(template_text, SCRIPTS))
     return f'(async () => {{\n"use strict";\n{body}}})();\n'
 
 
 @cache
 def tag_style() -> str:
-    """The style of a tag's page: a tenth of the others', because there are thousands; its colours are theirs."""
+    """Return the style of a tag page. There are thousands of them, so it has a tenth of the size of `site_style`."""
     light, dark = (
         "".join(f"--{name}:{value};" for name, value in re.findall(r"--([a-z]+): ([^;]+);", block) if name in COLOURS)
         for block in re.findall(r":root \{(.*?)\}", template_text("page.css"), re.DOTALL)[:2]

@@ -1,7 +1,7 @@
-"""The comparison page of a run within a site: the same page with a way back, its files, and what others show of a link.
+"""The comparison page of a run in a site: the page with navigation, a list of files and link metadata added.
 
-What is added stands between two comments, so that it can be made anew when the site's address changes. A page that is laid out
-otherwise, as one of another version may be, stays as it is.
+The additions are between two comments, so that they can be replaced when the URL of the site changes. A page with another
+layout, from another version for example, is not changed.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ _ADDED = re.compile(r"<!--arena site-->.*?<!--/arena site-->\n", re.DOTALL)
 _HEAD, _BODY = "</head>", '<header class="masthead wrap">'
 
 FILES = (
-    ("per_tag.csv", "every tag's figures, for spreadsheets"),
-    ("per_tag.parquet", "the same, exact"),
+    ("per_tag.csv", "metrics of every tag, for spreadsheets"),
+    ("per_tag.parquet", "the same as Parquet"),
     ("detailed_metrics.txt", "every compared tag, as text"),
-    ("full-metrics/*.txt", "one tagger, as JoyTag publishes it"),
-    ("thresholds.csv", "the threshold to use of each regime and tag"),
+    ("full-metrics/*.txt", "one tagger, in JoyTag's format"),
+    ("thresholds.csv", "thresholds to use, by threshold policy and tag"),
     ("summary.md", "for a README or a model card"),
-    ("summary.json", "the aggregates"),
-    ("run.json", "where it comes from"),
-    ("plots/*", "a picture"),
+    ("summary.json", "aggregate metrics"),
+    ("run.json", "how the run was made"),
+    ("plots/*", "plot"),
 )
-"""What a run offers to be downloaded, and what it is."""
+"""Files for download: pattern and description."""
 
 
 class Download(NamedTuple):
@@ -45,7 +45,7 @@ class Download(NamedTuple):
 
 
 def read_page(folder: Path) -> str | None:
-    """The page of a run as it is; None where it is not UTF-8, so none of ours."""
+    """Read the page of a run; None if it is not UTF-8, so not written by arena."""
     try:
         return (folder / "index.html").read_bytes().decode("utf-8")
     except UnicodeDecodeError:
@@ -53,13 +53,13 @@ def read_page(folder: Path) -> str | None:
 
 
 def within_site(page: str, run: PublishedRun | OtherRun, site: Site) -> str:
-    """The page with the site's head and navigation, in place of those that it may have."""
+    """Return the page with metadata and navigation of the site; earlier additions are replaced."""
     plain = _ADDED.sub("", page)
     if _HEAD not in plain or _BODY not in plain:
         return plain
     path = f"runs/{run.id}/index.html"
-    said = run.verdict if isinstance(run, PublishedRun) else run.title
-    head = told_to_others(site, path, run.title, said, picture_of(run))
+    description = run.verdict if isinstance(run, PublishedRun) else run.title
+    head = told_to_others(site, path, run.title, description, picture_of(run))
     body = environment().get_template("site/run_nav.html.j2").render(files=downloads(run.folder))
     plain = plain.replace(_BODY, f"{_wrapped(body)}{_BODY}", 1)
     return encodable(plain.replace(_HEAD, f"{_wrapped(head)}{_HEAD}", 1))
@@ -70,7 +70,7 @@ def _wrapped(markup: str) -> str:
 
 
 def downloads(folder: Path) -> list[Download]:
-    """The files of a published run, in the order of `FILES`."""
+    """Return the files of a published run, in the order of `FILES`."""
     found = []
     for pattern, what in FILES:
         for path in sorted(folder.glob(pattern)):
@@ -80,7 +80,7 @@ def downloads(folder: Path) -> list[Download]:
 
 
 def picture_of(run: PublishedRun | OtherRun) -> str | None:
-    """The picture that others may show beside a link to the run; its path in the site."""
+    """Return the path of the preview picture of a run in the site; None without one."""
     for name in ("leaderboard.png", "sweep.png"):
         if (run.folder / "plots" / name).is_file():
             return f"runs/{run.id}/plots/{name}"

@@ -1,4 +1,4 @@
-"""Runs as a site holds them: all that its other pages are made of."""
+"""The runs in a site; all other pages are built from them."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from arena.report.view_model.uncertainty import verdict
 from arena.results.run_folder import CONTAMINATION, Result, read_result
 
 READ = ("per_tag", "slices", "differences", "tag_differences", CONTAMINATION)
-"""Tables that the pages of a site are made of."""
+"""Tables that the pages of a site need."""
 
 
 @dataclass(frozen=True)
 class PublishedRun:
-    """A run as the site holds it."""
+    """A run in the site."""
 
     id: str
     folder: Path
@@ -30,49 +30,51 @@ class PublishedRun:
 
     @cached_property
     def payload(self) -> dict[str, Any]:
-        """What its headlines are made of."""
+        """The view of the run with its headline metrics."""
         return headline_view(self.result)
 
     @property
     def created(self) -> str:
-        """When it was made, in ISO 8601; empty where it does not say."""
+        """Time of the run in ISO 8601; empty if unknown."""
         return str(self.payload["created"])
 
     @property
     def title(self) -> str:
-        """Its models."""
+        """Title of the run, made of its models."""
         return str(self.payload["title"])
 
     @cached_property
     def verdict(self) -> str:
-        """Who is higher in what; that nothing was tested, where it was not."""
-        return verdict(self.payload) or "One tagger, or no resamples: nothing is compared."
+        """The verdict in one sentence, or that nothing was tested."""
+        return (
+            verdict(self.payload) or "Nothing was tested: the run has one tagger only, no compared tag or no bootstrap."
+        )
 
     @cached_property
     def comparable(self) -> str:
-        """The same for runs whose figures may stand side by side: the same images, compared tags and rules.
+        """Key that is equal for comparable runs: the same images, compared tags and rules.
 
-        A run that does not say which images it was made of is comparable with no other.
+        A run without a digest of its dataset is comparable with no other run.
         """
         summary, dataset = self.result.summary, self.result.recipe.dataset
         if not dataset.digest:
             return self.id
         table = self.result.per_tag
         rules = {key: summary.get(key) for key in ("images", "convention", "min_positives", "imply")}
-        of = {
+        content = {
             "dataset": dataset.digest, "sample": dataset.sample, **rules,
             "skipped": sorted(self.result.run.get("skipped", {})),
             "tags": sorted(set(table.loc[table["compared"], "truth_tag"])),
         }  # fmt: skip
-        return digest(of)
+        return digest(content)
 
 
 @dataclass(frozen=True)
 class OtherRun:
-    """A run whose files this version cannot read: its page stays and is linked.
+    """A run that this version cannot read; its page is kept and linked.
 
     Attributes:
-        reason: why, for a person at the terminal.
+        reason: why it cannot be read, for the terminal.
     """
 
     id: str
@@ -84,12 +86,12 @@ class OtherRun:
 
 @dataclass(frozen=True)
 class Shelf:
-    """What a site holds.
+    """The runs in a site.
 
     Attributes:
-        runs: the newest first.
-        others: of another version, or damaged; the newest first.
-        unfinished: names of folders whose publishing was stopped.
+        runs: readable runs, the newest first.
+        others: runs of another version and damaged runs, the newest first.
+        unfinished: names of run folders whose publishing was interrupted.
     """
 
     runs: Sequence[PublishedRun]
@@ -103,7 +105,7 @@ class Shelf:
 
 
 def read_shelf(site: Site) -> Shelf:
-    """All runs that a site holds."""
+    """Read all runs of a site."""
     runs: list[PublishedRun] = []
     others: list[OtherRun] = []
     unfinished: list[str] = []
@@ -124,7 +126,7 @@ def read_shelf(site: Site) -> Shelf:
 
 
 def _read(folder: Path) -> PublishedRun:
-    """A published run, with what its headlines are made of: what is damaged in it shows now."""
+    """Read a published run. Its cached views are computed now, so that damage raises here."""
     run = PublishedRun(folder.name, folder, read_result(folder, READ))
     assert run.comparable
     assert run.verdict
@@ -132,7 +134,7 @@ def _read(folder: Path) -> PublishedRun:
 
 
 def _other(folder: Path, reason: str) -> OtherRun:
-    """As much of a run as any version's `run.json` tells."""
+    """Return the title and time of an unreadable run, as far as its `run.json` has them."""
     try:
         run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
         title, created = " vs ".join(map(str, run["models"])), str(run.get("created", ""))

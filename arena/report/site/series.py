@@ -1,4 +1,4 @@
-"""A leaderboard over time: each tagger's figures over the runs that may stand side by side, and over no others."""
+"""The leaderboard over time: headline metrics of each tagger over comparable runs."""
 
 from __future__ import annotations
 
@@ -14,21 +14,27 @@ from arena.report.view_model.leaderboard import MODEL_STYLES, value_of
 
 WIDTH, HEIGHT = 360, 220
 LEFT, RIGHT, TOP, BOTTOM = 46, 8, 12, 28
-"""Of the drawing, and of the room around its plane, in its own units."""
+"""Size of a plot and of the margins around its plot area, in SVG units."""
 
 STEPS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
-"""Between the lines of a drawing's grid."""
+"""Possible distances between grid lines, in units of the metric."""
 
 MOST_DATES = 4
 MOST_LINES = 5
-"""Dates below a drawing, and steps of its grid."""
+"""Largest number of dates below a plot, and number of grid steps to aim for."""
 
 APART = 9.0
-"""Taggers of one run stand so far apart, less where there are many."""
+"""Largest horizontal distance between the taggers of one run, in SVG units; it is smaller with many taggers."""
 
 
 class Point(NamedTuple):
-    """One tagger's figure in one run; `low` and `high` are heights of its interval's ends, None without one."""
+    """The value of one tagger in one run.
+
+    Attributes:
+        x, y: position in the plot, in SVG units.
+        low, high: y coordinates of the ends of the interval; None without one.
+        told: text of the tooltip.
+    """
 
     x: float
     y: float
@@ -38,7 +44,7 @@ class Point(NamedTuple):
 
 
 class Line(NamedTuple):
-    """One tagger; `path` joins what follows without a gap."""
+    """One tagger; `path` is an SVG path with a gap at each undefined value."""
 
     model: str
     style: int
@@ -47,14 +53,14 @@ class Line(NamedTuple):
 
 
 class Tick(NamedTuple):
-    """A place on an axis."""
+    """A coordinate on an axis, in SVG units, and its label."""
 
     at: float
     text: str
 
 
 class Chart(NamedTuple):
-    """One figure of all taggers."""
+    """The plot of one metric of all taggers; `figures` and `dates` are the ticks of its axes."""
 
     name: str
     lines: Sequence[Line]
@@ -63,7 +69,7 @@ class Chart(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """A figure as text with its interval."""
+    """A formatted value and its formatted interval."""
 
     text: str
     range: str
@@ -80,11 +86,11 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class Group:
-    """Runs that may stand side by side.
+    """Comparable runs.
 
     Attributes:
         runs: the oldest first.
-        styles: each tagger's colour, marker and dash pattern, in order of name.
+        styles: style index of each tagger (colour, marker and dash pattern), sorted by name.
     """
 
     runs: Sequence[PublishedRun]
@@ -92,18 +98,18 @@ class Group:
 
     @property
     def newest(self) -> PublishedRun:
-        """What tells the dataset and the rules of all."""
+        """The newest run; its dataset and rules are those of all."""
         return self.runs[-1]
 
     @property
     def charts(self) -> list[Chart]:
-        """One of each headline figure that is defined anywhere."""
+        """One plot for each headline metric with a defined value."""
         charts = [_chart(self, key) for key in HEADLINES]
         return [chart for chart in charts if chart.lines]
 
     @property
     def rows(self) -> list[Row]:
-        """Every figure of the charts, the newest run first."""
+        """All values of the plots as rows, the newest run first."""
         return [
             Row(run, model["name"], self.styles[model["name"]], [shown(model, key) for key in HEADLINES])
             for run in reversed(self.runs)
@@ -112,11 +118,11 @@ class Group:
 
 
 def groups(runs: Sequence[PublishedRun]) -> list[Group]:
-    """The runs by what they are comparable with: those that make a line first, then the newest."""
+    """Group comparable runs: groups of several runs first, then those with the newest run."""
     found: dict[str, list[PublishedRun]] = {}
     for run in sorted(runs, key=lambda run: (run.created, run.id)):
         found.setdefault(run.comparable, []).append(run)
-    made = [Group(together, _styles(together)) for together in found.values()]
+    made = [Group(comparable, _styles(comparable)) for comparable in found.values()]
     return sorted(made, key=lambda group: (len(group.runs) > 1, group.newest.created, group.newest.id), reverse=True)
 
 
@@ -126,14 +132,14 @@ def _styles(runs: Sequence[PublishedRun]) -> dict[str, int]:
 
 
 def shown(model: dict[str, object], key: str) -> Shown:
-    """A headline figure of a model."""
+    """Return a headline metric of a model as text."""
     low, high = ends(model, key)
     return Shown(figure(value_of(model, key)), interval(low, high))
 
 
 def ends(model: dict[str, object], key: str) -> tuple[float | None, float | None]:
-    """Both ends of a figure's interval, None without one."""
-    intervals: dict[str, tuple[float, float] | None] = model["intervals"]  # type: ignore[assignment]  # of the payload
+    """Return both ends of the interval of a metric; None without one."""
+    intervals: dict[str, tuple[float, float] | None] = model["intervals"]  # type: ignore[assignment]  # typed as object in the payload
     return intervals.get(key) or (None, None)
 
 
@@ -153,7 +159,7 @@ def _chart(group: Group, key: str) -> Chart:
 
 
 def grid(lowest: float, highest: float) -> list[float]:
-    """Round figures from just below the lowest to just above the highest, within 0 to 1, or -1 to 1 where one is negative.
+    """Return round grid values that enclose both values, limited to 0 to 1, or to -1 to 1 if the lowest is negative.
 
     >>> grid(0.31, 0.58), grid(0.5, 0.5)
     ([0.3, 0.4, 0.5, 0.6], [0.4995, 0.5, 0.5005])
@@ -168,23 +174,23 @@ def grid(lowest: float, highest: float) -> list[float]:
 
 
 def figure_ticks(marks: Sequence[float]) -> list[Tick]:
-    """The figures at the lines of a grid."""
+    """Return the labels of the grid lines."""
     return [Tick(height_of(mark, marks), f"{mark:.4f}".rstrip("0").ljust(4, "0")) for mark in marks]
 
 
 def height_of(value: float, marks: Sequence[float]) -> float:
-    """Where a figure lies on the drawing whose grid is at `marks`."""
-    plane = HEIGHT - TOP - BOTTOM
-    return round(TOP + plane * (marks[-1] - value) / (marks[-1] - marks[0]), 2)
+    """Return the y coordinate of a value in a plot with grid lines at `marks`, in SVG units."""
+    area = HEIGHT - TOP - BOTTOM
+    return round(TOP + area * (marks[-1] - value) / (marks[-1] - marks[0]), 2)
 
 
 def across(place: int, runs: int) -> float:
-    """Where the run at a place lies, of so many."""
+    """Return the x coordinate of the run with index `place` out of `runs`, in SVG units."""
     return round(LEFT + (WIDTH - LEFT - RIGHT) * (place + 0.5) / runs, 2)
 
 
 def _line(group: Group, name: str, key: str, marks: Sequence[float]) -> Line:
-    """A tagger's points, and the path through them; where its figure is undefined the path has a gap."""
+    """Return the points of a tagger and the path through them; the path has a gap at an undefined value."""
     slot = (WIDTH - LEFT - RIGHT) / len(group.runs)
     apart = min(APART, 0.8 * slot / len(group.styles))
     aside = (list(group.styles).index(name) - (len(group.styles) - 1) / 2) * apart

@@ -1,7 +1,7 @@
-"""Tags over runs: a page for every tag that some run compared, and an index of them.
+"""Tags over runs: one page for each tag that at least one run compared, and the tag index.
 
-Other tags have figures, but nothing rests on them: they are too thin, or a tagger lacks them. They are in the runs' tables of
-tags and files. So a site of a vocabulary of 70,000 has some thousand pages of some kilobytes, not 70,000.
+Other tags have no page: they have too few positives, or a tagger does not know them. Their metrics are in the tables and files
+of the runs. So a site with 70,000 tags has a few thousand pages of a few kilobytes.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from arena.report.site.runs import PublishedRun
 from arena.report.site.series import Shown
 
 PAIRS_SHOWN = 12
-"""Decided pairs of taggers that a tag's page lists; the others are counted."""
+"""Largest number of significant differences listed on a tag page; the others are counted."""
 
 LISTED = 1000
-"""Tags on one page of the list."""
+"""Number of tags on one page of the list."""
 
 FIRST_SHOWN = 100
-"""Tags with the most images, which the index itself shows."""
+"""Number of tags that the index page shows, those with the most images."""
 
 
 class Known(NamedTuple):
-    """What one tagger makes of a tag."""
+    """Threshold and metrics of one tagger on a tag."""
 
     model: str
     threshold: str
@@ -42,7 +42,7 @@ class Known(NamedTuple):
 
 
 class Decided(NamedTuple):
-    """A difference between two taggers; nobody's where it is undetermined."""
+    """A significant difference between two taggers; `told` is its size with interval and q."""
 
     figure: str
     higher: str
@@ -52,7 +52,15 @@ class Decided(NamedTuple):
 
 @dataclass(frozen=True)
 class TagInRun:
-    """A tag in one run; `open` counts the pairs and figures that are undetermined."""
+    """A tag in one run.
+
+    Attributes:
+        support: number of images with the tag.
+        compared: whether the run compared the tag.
+        ap: defined AP values of the taggers.
+        decided: significant differences.
+        open: number of tested differences that are undetermined.
+    """
 
     run: PublishedRun
     category: str
@@ -65,7 +73,7 @@ class TagInRun:
 
 
 class Entry(NamedTuple):
-    """A tag in the index."""
+    """A tag in the index; `runs` is the number of runs that know it."""
 
     name: str
     slug: str
@@ -76,11 +84,15 @@ class Entry(NamedTuple):
 
 
 TagsOverRuns = Mapping[str, Sequence[TagInRun]]
-"""By name, in order of name; of each the newest run first."""
+"""Maps each tag, sorted by name, to its runs, the newest first."""
 
 
 def tags_over_runs(runs: Sequence[PublishedRun]) -> TagsOverRuns:
-    """Every tag that a run compared, with all runs that know it."""
+    """Return every tag that at least one run compared, with all runs that know it.
+
+    Args:
+        runs: the newest first.
+    """
     tables = [run.result.per_tag for run in runs]
     names = sorted({name for table in tables for name in table.loc[table["compared"], "truth_tag"]})
     found: dict[str, list[TagInRun]] = {name: [] for name in names}
@@ -107,7 +119,7 @@ def _of_run(run: PublishedRun, names: frozenset[str]) -> Iterator[tuple[str, Tag
 
 
 def _rows(table: Any) -> Iterator[Mapping[str, Any]]:
-    """The rows of a frame, quicker than it gives them itself."""
+    """Yield the rows of a data frame as dictionaries, faster than pandas does."""
     columns = {str(name): table[name].tolist() for name in table.columns}
     for values in zip(*columns.values(), strict=True):
         yield dict(zip(columns, values, strict=True))
@@ -123,15 +135,15 @@ def _tag(run: PublishedRun, rows: Sequence[Mapping[str, Any]], tested: Sequence[
         for row in rows
     ]
     pairs = [_difference(row, key) for row in tested for key in TESTED if row[f"{key}_q"] == row[f"{key}_q"]]
-    told = [pair for pair in pairs if pair is not None]
+    decided = [pair for pair in pairs if pair is not None]
     return TagInRun(
         run, str(rows[0]["category"]), int(rows[0]["support"]), any(row["compared"] for row in rows), models,
-        [row["ap"] for row in rows if row["ap"] == row["ap"]], told, len(pairs) - len(told),
+        [row["ap"] for row in rows if row["ap"] == row["ap"]], decided, len(pairs) - len(decided),
     )  # fmt: skip
 
 
 def _difference(row: Mapping[str, Any], key: str) -> Decided | None:
-    """None where it is undetermined."""
+    """Return the difference of the higher tagger from the lower one; None if it is undetermined."""
     higher = row[f"{key}_higher"]
     if higher not in (row["first"], row["second"]):
         return None
@@ -139,30 +151,30 @@ def _difference(row: Mapping[str, Any], key: str) -> Decided | None:
     lower = row["second"]
     if higher == row["second"]:
         lower, value, low, high = row["first"], -value, -high, -low
-    told = f"{signed(value)} {interval(low, high, signed)}".rstrip()
-    return Decided(TESTED[key], higher, lower, f"{told}, q {probability(row[f'{key}_q'])}")
+    size = f"{signed(value)} {interval(low, high, signed)}".rstrip()
+    return Decided(TESTED[key], higher, lower, f"{size}, q {probability(row[f'{key}_q'])}")
 
 
 def tag_path(name: str) -> str:
-    """Where a tag's page is."""
+    """Return the path of the page of a tag."""
     return f"tags/{slug(name)}.html"
 
 
 def render_tag(site: Site, name: str, runs: Sequence[TagInRun]) -> str:
-    """The page of a tag: what every tagger made of it, run by run."""
+    """Return the page of a tag: the metrics of all taggers, run by run."""
     newest = runs[0]
-    said = (
-        f"{plural(newest.support, 'image', 'images')} of {newest.run.payload['dataset']['name']} carry the tag; "
+    description = (
+        f"{plural(newest.support, 'image', 'images')} of {newest.run.payload['dataset']['name']} with the tag; "
         f"AP {span(newest.ap)}."
     )
     return render(
-        site, "tag.html.j2", tag_path(name), title=f"{clipped(name, 100)} · tag", said=f"{clipped(name, 100)}: {said}",
+        site, "tag.html.j2", tag_path(name), title=f"{clipped(name, 100)} · tag", said=f"{clipped(name, 100)}: {description}",
         style=tag_style(), name=name, runs=runs, tested=list(TESTED.values()), most=PAIRS_SHOWN,
     )  # fmt: skip
 
 
 def span(values: Sequence[float]) -> str:
-    """The lowest and the highest figure.
+    """Return the range from the lowest to the highest value as text; a dash if there is no value.
 
     >>> span([0.5, 0.25]), span([0.5]), span([])
     ('0.2500–0.5000', '0.5000', '–')
@@ -174,19 +186,19 @@ def span(values: Sequence[float]) -> str:
 
 
 def render_index(site: Site, tags: TagsOverRuns) -> dict[str, str]:
-    """The pages of the index by path: the search, and behind it the list, `LISTED` tags a page."""
+    """Return the index pages by path: the search page, and the list with `LISTED` tags a page."""
     entries = [
         Entry(name, slug(name), runs[0].category, runs[0].support, span(runs[0].ap), len(runs))
         for name, runs in tags.items()
     ]
     parts = [entries[start : start + LISTED] for start in range(0, len(entries), LISTED)]
     links = [(f"list/{number}.html", part[0].name, part[-1].name) for number, part in enumerate(parts, 1)]
-    said = f"{plural(len(entries), 'tag', 'tags')} that at least one run compared."
+    description = f"{plural(len(entries), 'tag', 'tags')} that at least one run compared."
     most = sorted(entries, key=lambda entry: (-entry.support, entry.name))[:FIRST_SHOWN]
     block = compress(json.dumps([_searched(entry) for entry in entries], separators=(",", ":")).encode())
     pages = {
         "tags/index.html": render(
-            site, "tags.html.j2", "tags/index.html", title="Tags", said=said, script=search_script(),
+            site, "tags.html.j2", "tags/index.html", title="Tags", said=description, script=search_script(),
             entries=most, links=links, block=Markup(block), total=len(entries),
         )
     }  # fmt: skip
@@ -194,13 +206,13 @@ def render_index(site: Site, tags: TagsOverRuns) -> dict[str, str]:
         path = f"tags/list/{number}.html"
         title = f"Tags, part {number} of {len(parts)}"
         pages[path] = render(
-            site, "tag_list.html.j2", path, title=title, said=said, entries=part, number=number, links=links
+            site, "tag_list.html.j2", path, title=title, said=description, entries=part, number=number, links=links
         )
     return pages
 
 
 def _searched(entry: Entry) -> list[Any]:
-    """A tag as the search has it; the address only where it is not the name."""
+    """Return a tag as the row of the search script; the slug is 0 if it equals the name."""
     return [
         entry.name,
         0 if entry.slug == entry.name else entry.slug,

@@ -1,1 +1,1 @@
-"""What a run's tables say, as figures and sentences; page, summary and terminal are made of it."""
+"""Values and sentences from the tables of a run, for the page, the summary and the terminal."""

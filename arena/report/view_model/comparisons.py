@@ -1,4 +1,4 @@
-"""What intervals and tests found, for a page: differences, verdicts by tag, regimes, slices, calibration, label quality."""
+"""Tables of a result as page payload: differences, verdicts by tag, threshold policies, slices, calibration, label issues."""
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
@@ -12,7 +12,7 @@ from arena.results.run_folder import CONTAMINATION, Result
 
 
 def differences(result: Result) -> list[dict[str, Any]]:
-    """Every figure of all compared tags and each pair of models, at the models' own thresholds."""
+    """Return the difference of every metric over all compared tags, for each pair of models at their own thresholds."""
     table = result.tables["differences"]
     return _difference_rows(table[(table["slice"] == "all") & (table["regime"] == "own")])
 
@@ -30,31 +30,31 @@ def _difference_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def tag_verdicts(result: Result) -> list[dict[str, Any]]:
-    """Of each figure and pair of models: on how many tags the first is higher, the second, and on how many neither is told."""
+    """Return, for each metric and pair of models, on how many tags the first or the second is higher, or neither is decided."""
     table = result.tables["tag_differences"]
     found = []
     for (first, second), rows in table.groupby(["first", "second"], sort=False):
-        for figure in TESTED:
-            higher = rows[f"{figure}_higher"].where(rows[f"{figure}_q"].notna(), None)
+        for metric in TESTED:
+            higher = rows[f"{metric}_higher"].where(rows[f"{metric}_q"].notna(), None)
             counts = {"first": int((higher == first).sum()), "second": int((higher == second).sum())}
-            undetermined = int(rows[f"{figure}_q"].notna().sum()) - sum(counts.values())
+            undetermined = int(rows[f"{metric}_q"].notna().sum()) - sum(counts.values())
             found.append(
-                {"figure": figure, "models": [first, second], **counts, "undetermined": undetermined, "tags": len(rows)}
+                {"figure": metric, "models": [first, second], **counts, "undetermined": undetermined, "tags": len(rows)}
             )
     return found
 
 
 MOST_PAIRS = 10
-"""Pairs of models that a page compares tag by tag: all of five models; of more, those with the first."""
+"""Most pairs of models that a page compares tag by tag: all pairs of five models; with more, those with the first model."""
 
 
 def tag_pairs(result: Result, names: "pd.Series[Any]") -> list[dict[str, Any]]:
-    """Of each pair of models, tag by tag, the difference of F1 and of AP; with resamples its interval, q, and which is higher.
+    """Return, for each pair of models, the differences in F1 and AP by tag; with resamples also interval, q and `higher`.
 
-    Models are numbers. A difference is the first's figure less the second's. `higher` is null where it is undetermined.
+    Models are referred to by number. A difference is the first model minus the second. `higher` is None if undetermined.
 
     Args:
-        names: the page's tags, in its order.
+        names: the tags in the order of the page.
     """
     pairs = list(combinations(range(len(result.models)), 2))
     if len(pairs) > MOST_PAIRS:
@@ -65,17 +65,17 @@ def tag_pairs(result: Result, names: "pd.Series[Any]") -> list[dict[str, Any]]:
     for first, second in pairs:
         a, b = result.models[first], result.models[second]
         rows = tested[a, b].reindex(names) if (a, b) in tested else None
-        told = {
+        columns = {
             key: {"difference": [rounded(x) for x in (figures[a][key] - figures[b][key]).tolist()]}
             | ({} if rows is None else _tested(rows, key, {a: first, b: second}))
             for key in TESTED
         }
-        found.append({"first": first, "second": second, **told})
+        found.append({"first": first, "second": second, **columns})
     return found
 
 
 def _figures_by_tag(result: Result, model: str, names: "pd.Series[Any]") -> pd.DataFrame:
-    """`TESTED` of the page's tags; of two tags of a model that are one to the truth, the compared one."""
+    """Return `TESTED` by tag of the page; if two tags of a model map to the same ground truth tag, the compared one."""
     table = result.tags_of(model).sort_values("compared", ascending=False, kind="stable").drop_duplicates("truth_tag")
     return table.set_index("truth_tag").reindex(names)[list(TESTED)]
 
@@ -90,12 +90,12 @@ def _tested(rows: pd.DataFrame, key: str, numbers: Mapping[str, int]) -> dict[st
 
 
 def regimes(result: Result) -> list[dict[str, Any]]:
-    """A row a regime: its name, of each model figures, intervals and the range of thresholds, and the tested differences."""
+    """Return one row per threshold policy: name, each model's metrics with intervals and threshold range, and differences."""
     models, tested = result.summary["models"], result.tables["differences"]
     names = next(iter(models.values()))["regimes"] if models else ()
     ends = ("", "_low", "_high")
-    keys = [f"{figure}{end}" for figure in THRESHOLDED for end in ends]
-    keys += [f"{figure}_tags" for figure in MACRO_THRESHOLDED]
+    keys = [f"{metric}{end}" for metric in THRESHOLDED for end in ends]
+    keys += [f"{metric}_tags" for metric in MACRO_THRESHOLDED]
     keys += ["lowest_threshold", "highest_threshold"]
     return [
         {
@@ -108,15 +108,15 @@ def regimes(result: Result) -> list[dict[str, Any]]:
 
 
 def slices(result: Result) -> list[dict[str, Any]]:
-    """A row a slice: kind, title, size, and of `SLICED` figures each model's with interval, and differences.
+    """Return one row per slice: kind, title, size, and for each metric in `SLICED` the values, intervals and differences.
 
-    The slice of all is the leaderboard, and levels of contamination have a section of their own.
+    The slice of all images is omitted, because it is the leaderboard; so are contamination levels, which have a section.
     """
     table, tested = result.tables["slices"], result.tables["differences"]
     tested = tested[tested["regime"] == "own"]
-    apart = {"all", CONTAMINATION} if CONTAMINATION in result.summary else {"all"}
+    omitted = {"all", CONTAMINATION} if CONTAMINATION in result.summary else {"all"}
     found = []
-    for (kind, value), part in table[~table["slice"].isin(apart)].groupby(["slice", "value"], sort=False):
+    for (kind, value), part in table[~table["slice"].isin(omitted)].groupby(["slice", "value"], sort=False):
         rows = part.set_index("model").reindex(result.models)
         pairs = _difference_rows(tested[(tested["slice"] == kind) & (tested["value"] == value)])
         found.append(
@@ -138,7 +138,7 @@ def _sliced(rows: pd.DataFrame, name: str, pairs: Sequence[Mapping[str, Any]]) -
 
 
 def calibration(result: Result) -> list[dict[str, Any]]:
-    """Of each model the Brier score, the calibration error, and each bin's mean score, share that carry the tag, and cells."""
+    """Return, for each model, Brier score, calibration error, and bins: low, high, mean score, share of positives, cells."""
     table = result.tables["calibration"]
     found = []
     for name, model in result.summary["models"].items():
@@ -154,7 +154,7 @@ def calibration(result: Result) -> list[dict[str, Any]]:
 
 
 def labels(result: Result) -> dict[str, Any] | None:
-    """How many labels every model contradicts, and each model's figures with and without them; None where none were sought."""
+    """Return the number of label issues and each model's metrics with and without them; None if not computed."""
     found = result.summary["labels"]
     if not found:
         return None

@@ -1,4 +1,4 @@
-"""Contamination in words and figures: which images are in the training data, and what of a figure or a lead goes with them."""
+"""Contamination: which images are in training data, and how metrics and leads change without them."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from arena.report.columns import number
 from arena.results.run_folder import CONTAMINATION, Result
 
 NUMBERS = ("value", "low", "high", "change", "change_low", "change_high", "tags")
-"""What the page knows of each level, model or pair, and figure."""
+"""Values in the payload for each level, metric, and model or pair."""
 
 CAVEAT = (
-    "A figure also moves because the images left out are easier or harder than the others. That moves taggers that never saw "
-    "them as well; a lead moves where only one of two saw them."
+    "A metric also changes because the excluded images are easier or harder than the others. This affects taggers that were "
+    "not trained on them as well; a lead changes if only one of the two was trained on them."
 )
-"""What a change does not prove."""
+"""Limits of what a change proves."""
 
 
 def contamination(result: Result) -> dict[str, Any] | None:
-    """The indexes, images by class, and every level's figures; None where the run was held against nothing."""
+    """Return training indexes, images by class, and metrics of every level; None if no training index was checked."""
     found = result.summary.get(CONTAMINATION)
     if found is None:
         return None
@@ -48,8 +48,8 @@ def contamination(result: Result) -> dict[str, Any] | None:
             }
         )  # fmt: skip
     indexes = [{key: one[key] for key in ("name", "digest", "images")} for one in found["indexes"]]
-    told = {key: found[key] for key in ("radius", "classes", "untold")}
-    return {"indexes": indexes, **told, "levels": levels}
+    facts = {key: found[key] for key in ("radius", "classes", "untold")}
+    return {"indexes": indexes, **facts, "levels": levels}
 
 
 def _numbers(row: Mapping[Hashable, Any]) -> dict[str, Any]:
@@ -57,34 +57,31 @@ def _numbers(row: Mapping[Hashable, Any]) -> dict[str, Any]:
 
 
 def contamination_told(payload: Mapping[str, Any]) -> list[str]:
-    """How many images are in the training data, then what goes with them, a sentence each; empty where nothing is known."""
+    """Return sentences: how many images are in training data, then how the metrics change without them; empty if unchecked."""
     found = payload["contamination"]
     if found is None:
         return []
     images = found["levels"][0]["images"]
     names = listed([clipped(one["name"]) for one in found["indexes"]], keep=3)
-    among = f"{plural(images, 'image', 'images')} against {names}"
+    compared = f"{plural(images, 'image was', 'images were')} compared with {names}"
     parts = [_class(one) for one in found["classes"] if one["images"]]
-    said = [
-        f"Of {among}: {listed(parts)}." if parts else f"Of {among}: none is there, nor within {found['radius']} bits."
-    ]
+    none = f"none is identical or within {found['radius']} bits"
+    sentences = [f"{compared}: {listed(parts) or none}."]
     if found["untold"]:
-        are = "image has" if found["untold"] == 1 else "images have"
-        said.append(
-            f"{count(found['untold'])} {are} no hash that tells pictures apart, and only digests were compared."
-        )
-    return said + (_changes(payload, found) if parts else [])
+        have = "image has" if found["untold"] == 1 else "images have"
+        sentences.append(f"{count(found['untold'])} {have} no distinctive hash, so only digests were compared.")
+    return sentences + (_changes(payload, found) if parts else [])
 
 
 def _class(one: Mapping[str, Any]) -> str:
-    """`14 at distance 5–8 (94 pairs by chance)`."""
+    """Return the images of a class, such as `14 at distance 5–8 (94 pairs expected by chance)`."""
     name = str(one["class"])
-    chance = f" ({chance_pairs(one['chance_pairs'])} by chance)" if one["chance_pairs"] is not None else ""
+    chance = f" ({chance_pairs(one['chance_pairs'])} expected by chance)" if one["chance_pairs"] is not None else ""
     return f"{count(one['images'])} {'at ' if name.startswith('distance') else ''}{shown(name)}{chance}"
 
 
 def chance_pairs(pairs: float) -> str:
-    """An expected number of pairs with two significant digits.
+    """Return an expected number of pairs with two significant digits.
 
     >>> chance_pairs(93.97), chance_pairs(0.0177), chance_pairs(1e-9), chance_pairs(1.0)
     ('94 pairs', '0.018 pairs', '<0.001 pairs', '1 pair')
@@ -95,7 +92,7 @@ def chance_pairs(pairs: float) -> str:
 
 
 def shown(name: str) -> str:
-    """A class or level as a reader sees it.
+    """Return the display name of a class or level.
 
     >>> shown("without distance <= 8"), shown("distance 5-8")
     ('without distance ≤ 8', 'distance 5–8')
@@ -105,26 +102,26 @@ def shown(name: str) -> str:
 
 
 def _changes(payload: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
-    """What goes with all images of any class: of two models of the lead, otherwise of each figure."""
+    """Return how the metrics change without the images of any class: the lead for two models, else each metric."""
     last = found["levels"][-1]
     if not last["images"]:
-        return [f"No image is left {shown(last['level'])}: nothing can be said of the figures without them."]
+        return [f"No image is left {shown(last['level'])}, so no metric is defined there."]
     if not payload["replicates"]:
-        return ["The figures without these images come from resamples, of which this run has none."]
+        return ["The metrics without these images need resamples, but this run has none."]
     names = [model["name"] for model in payload["models"]]
-    said = []
+    sentences = []
     for key in SLICED:
         before, after = found["levels"][0]["figures"][key], last["figures"][key]
         if len(names) == 2:
-            said += [_lead(key, before=before["pairs"][0], after=after["pairs"][0], level=last)]
+            sentences += [_lead(key, before=before["pairs"][0], after=after["pairs"][0], level=last)]
         else:
             columns = zip(names, before["models"], after["models"], strict=True)
-            said += [_figure(key, name, before=one, after=other, level=last) for name, one, other in columns]
-    return [one for one in said if one] + ([_lost_tags(last)] if last["tags_without_positives"] else [])
+            sentences += [_metric(key, name, before=one, after=other, level=last) for name, one, other in columns]
+    return [one for one in sentences if one] + ([_lost_tags(last)] if last["tags_without_positives"] else [])
 
 
 def _lead(key: str, *, before: Mapping[str, Any], after: Mapping[str, Any], level: Mapping[str, Any]) -> str:
-    """The lead of the model that leads on all images."""
+    """Return the sentence on the lead of the model that leads on all images; empty if undefined."""
     if before["value"] is None or after["value"] is None:
         return ""
     names, sign = (clipped(before["first"]), clipped(before["second"])), 1
@@ -132,41 +129,42 @@ def _lead(key: str, *, before: Mapping[str, Any], after: Mapping[str, Any], leve
         names, sign = (names[1], names[0]), -1
     return (
         f"The lead of {names[0]} over {names[1]} in {HEADLINES[key]} is {signed(sign * before['value'])} on all images and "
-        f"{signed(sign * after['value'])} {shown(level['level'])}: {_worth(after, sign)}."
+        f"{signed(sign * after['value'])} {shown(level['level'])}; {_effect(after, sign)}."
     )
 
 
-def _figure(
+def _metric(
     key: str, name: str, *, before: Mapping[str, Any], after: Mapping[str, Any], level: Mapping[str, Any]
 ) -> str:
+    """Return the sentence on one model's metric; empty if undefined."""
     if before["value"] is None or after["value"] is None:
         return ""
     return (
         f"The {HEADLINES[key]} of {clipped(name)} is {figure(before['value'])} on all images and {figure(after['value'])} "
-        f"{shown(level['level'])}: {_worth(after, 1)}."
+        f"{shown(level['level'])}; {_effect(after, 1)}."
     )
 
 
-def _worth(row: Mapping[str, Any], sign: int) -> str:
-    """What the images left out add, with its interval; turned round for the lead of the second model."""
-    said = f"the images left out are worth {signed(sign * row['change'])}"
+def _effect(row: Mapping[str, Any], sign: int) -> str:
+    """Return the effect of the excluded images, with interval; `sign` is -1 for the lead of the second model."""
+    text = f"the excluded images add {signed(sign * row['change'])}"
     if row["change_low"] is None or row["change_high"] is None:
-        return said
+        return text
     low, high = sorted((sign * row["change_low"], sign * row["change_high"]))
-    return f"{said} {interval(low, high, signed)}" + (", which may be chance" if low <= 0 <= high else "")
+    return f"{text} {interval(low, high, signed)}" + (", possibly by chance" if low <= 0 <= high else "")
 
 
 def _lost_tags(level: Mapping[str, Any]) -> str:
     tags = level["tags_without_positives"]
     return (
         f"{plural(tags, 'compared tag has', 'compared tags have')} no image left {shown(level['level'])}, "
-        "so that the means are not of the same tags."
+        "so the means are over different tags."
     )
 
 
 @dataclass(frozen=True)
 class LevelCell:
-    """A figure, or a lead, at a level: itself, its interval, and what of it on all images the images left out are worth."""
+    """A metric or lead at a level: value, interval, and effect of the excluded images (all images minus this level)."""
 
     value: str
     interval: str
@@ -175,7 +173,7 @@ class LevelCell:
 
 @dataclass(frozen=True)
 class LevelRow:
-    """A level: its name, images, and a cell a model, then that of the lead where two compare."""
+    """A level: name, images, and one cell per model, then the lead if there are two models."""
 
     title: str
     images: str
@@ -184,14 +182,14 @@ class LevelRow:
 
 @dataclass(frozen=True)
 class LevelGroup:
-    """The levels of one figure."""
+    """The levels of one metric."""
 
     title: str
     rows: Sequence[LevelRow]
 
 
 def level_groups(payload: Mapping[str, Any]) -> list[LevelGroup]:
-    """The levels, all images first, of each figure in `SLICED`; empty where nothing is known."""
+    """Return the levels of each metric in `SLICED`, all images first; empty if no training index was checked."""
     found = payload["contamination"]
     if found is None:
         return []
@@ -203,11 +201,11 @@ def _row(level: Mapping[str, Any], key: str, pairs: bool) -> LevelRow:
     title, left = shown(level["level"]), plural(level["images"], "image", "images")
     cells = [_cell(one, figure, level) for one in level["figures"][key]["models"]]
     cells += [_cell(one, signed, level) for one in level["figures"][key]["pairs"] if pairs]
-    return LevelRow(title[0].upper() + title[1:], f"{left}, {count(level['dropped'])} left out", cells)
+    return LevelRow(title[0].upper() + title[1:], f"{left}, {count(level['dropped'])} excluded", cells)
 
 
 def _cell(one: Mapping[str, Any], show: Callable[[float | None], str], level: Mapping[str, Any]) -> LevelCell:
-    worth = f"worth {signed(one['change'])} {interval(one['change_low'], one['change_high'], signed)}".rstrip()
+    worth = f"effect {signed(one['change'])} {interval(one['change_low'], one['change_high'], signed)}".rstrip()
     return LevelCell(
         show(one["value"]),
         interval(one["low"], one["high"], show),

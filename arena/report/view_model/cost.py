@@ -1,4 +1,4 @@
-"""What each model of a run costs: its speed while it scored, its parameters, its weights."""
+"""Cost of each model of a run: speed while scoring, parameters, size of the weights."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from arena.results.run_folder import Result
 
 
 def megabytes(size: int | None) -> str:
-    """A size in megabytes with three digits; 0 and what is not known are undefined.
+    """Return a size in megabytes with three digits; `–` for 0 or None.
 
     >>> megabytes(365_900_000), megabytes(0)
     ('366 MB', '–')
@@ -19,7 +19,7 @@ def megabytes(size: int | None) -> str:
 
 
 def millions(number: int | None) -> str:
-    """A number of parameters.
+    """Return a number of parameters in millions.
 
     >>> millions(91_523_456), millions(1_960_000), millions(None)
     ('91.5 M', '1.96 M', '–')
@@ -28,9 +28,9 @@ def millions(number: int | None) -> str:
 
 
 def cost_notes(result: Result) -> list[str]:
-    """Of how many images, and on what, each model's images a second are; nothing where no time is known.
+    """Return one note per timed model: on how many images and on which machine its images/s were measured.
 
-    Scores that an earlier run left are not computed again: the speed is that of the run that made them.
+    Cached scores are not computed again: the speed is that of the run that computed them.
     """
     notes = []
     for name in result.models:
@@ -41,13 +41,13 @@ def cost_notes(result: Result) -> list[str]:
         images = "its images" if timed is None else f"{count(timed)} images"
         where = f" on {facts['timed_on']}" if facts.get("timed_on") else ""
         notes.append(
-            f"{name}: images/s of the network alone, while it scored {images}{where}; others worked beside it."
+            f"{name}: images/s of the network alone, measured on {images}{where} while other work shared the machine."
         )
     return notes
 
 
 def cost_told(name: str, summary: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
-    """One model's cost in a line; empty where nothing is known.
+    """Return one model's cost as a line; empty if nothing is known.
 
     >>> cost_told("a", {"parameters": 1_960_000, "weight_bytes": 7_850_000}, {"images_per_second": 163.7})
     'a: 164 images/s, 1.96 M parameters, weights of 7.85 MB'

@@ -1,7 +1,7 @@
-"""What the figures of a run say: who is higher where that is decided, and by how much; the rest is undetermined.
+"""Findings of a run: which model is higher where that is decided, and by how much; the rest is undetermined.
 
-Nothing is computed here: figures are only compared, counted and put into words. Without intervals no finding decides
-anything: it says whose point estimate is higher.
+This module computes no metric: it only compares, counts and describes values. Without intervals nothing is decided, and a
+finding states which point estimate is higher.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from arena.report.view_model.leaderboard import MODEL_STYLES, tags_of, value_of
 from arena.report.view_model.uncertainty import detectable, difference, headline_rows, leading, with_interval
 
 STATIC_TAGS = 50
-"""Rows of the table of tags that a reader without JavaScript sees."""
+"""Rows of the table of tags that is shown without JavaScript."""
 
 FIGURES_SHOWN = 6
-"""Models that a finding lists; the leaderboard has all."""
+"""Most models that a finding lists; the leaderboard has all."""
 
 NOTHING = "undefined: no tag to average over"
-"""Why a mean has no figure."""
+"""Text of an undefined mean."""
 
 PAIRS_SHOWN = 12
-"""Pairs of models whose tag-by-tag verdicts the page lists; more are in `tag_differences.parquet`."""
+"""Most pairs of models whose tag-by-tag verdicts the page lists; `tag_differences.parquet` has all."""
 
 
 @dataclass(frozen=True)
 class Share:
-    """A part of the tags: those of one model, or (`name` None) of none."""
+    """A segment of a bar of tags: those on which one model is higher, or (`name` None) the rest; the bar is 100 wide."""
 
     name: str | None
     style: int
@@ -41,13 +41,14 @@ class Share:
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing the figures say.
+    """One finding.
 
     Attributes:
-        label, lead: what, and who (or the figure itself).
-        detail: the numbers behind it, as the start of a sentence.
-        style: of the model that `lead` names.
-        figures: each model's name, style, figure and interval, the highest first; empty where `detail` has them.
+        label: what was compared, such as `Higher mAP`.
+        lead: the name of the higher model, `undetermined`, or a value.
+        detail: the numbers behind it, without a final full stop.
+        style: style of the model that `lead` names.
+        figures: name, style, value and interval of each model, the highest first; empty if `detail` has them.
     """
 
     label: str
@@ -59,7 +60,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class TagFinding:
-    """On how many tags which model is higher; `other` says what the remaining tags are."""
+    """On how many tags each model is higher; `other` names the remaining tags."""
 
     label: str
     shares: Sequence[Share]
@@ -68,7 +69,7 @@ class TagFinding:
 
 
 def findings(payload: Mapping[str, Any]) -> list[Finding]:
-    """The headline figures: decided, undetermined, or point estimates where no intervals were computed."""
+    """Return the findings on the headline metrics: tested if there are resamples, else point estimates."""
     models = payload["models"]
     if payload["replicates"] and payload["differences"] and len(models) == 2:
         return [_pair(models, row) for row in headline_rows(payload)]
@@ -95,16 +96,14 @@ def _many(models: Sequence[Mapping[str, Any]], key: str) -> Finding:
         return Finding(_capital(name), UNDEFINED, NOTHING)
     figures = _figures(models, key)[:FIGURES_SHOWN]
     if len(tied) == 1:
-        detail = "Higher than that of every other tagger, beyond doubt"
+        detail = "Significantly higher than that of every other tagger"
         return Finding(f"Highest {name}", tied[0], detail, _style(models, tied[0]), figures)
     whom = f"all {len(ordered)}" if len(tied) == len(ordered) else listed([clipped(one) for one in tied], keep=4)
-    return Finding(
-        f"Highest {name}", "undetermined", f"It cannot be told which of {whom} is the highest", None, figures
-    )
+    return Finding(f"Highest {name}", "undetermined", f"Not significantly below the highest: {whom}", None, figures)
 
 
 def _figures(models: Sequence[Mapping[str, Any]], key: str) -> list[tuple[str, int, str, str]]:
-    """Name, style, figure and interval of each model, the highest first, undefined last."""
+    """Return name, style, value and interval of each model, the highest first, undefined last."""
     rows = []
     for place, model in enumerate(models):
         value, ends = value_of(model, key), model["intervals"][key] or (None, None)
@@ -114,7 +113,7 @@ def _figures(models: Sequence[Mapping[str, Any]], key: str) -> list[tuple[str, i
 
 
 def _point(models: Sequence[Mapping[str, Any]], key: str, aside: str) -> Finding:
-    """Whose point estimate is higher; a single model's own figure, with its interval if it has one."""
+    """Return which point estimate is higher; for a single model its value, with interval if it has one."""
     name = HEADLINES[key]
     defined = sorted((m for m in models if value_of(m, key) is not None), key=lambda m: -(value_of(m, key) or 0.0))
     if not defined:
@@ -141,7 +140,7 @@ def _point(models: Sequence[Mapping[str, Any]], key: str, aside: str) -> Finding
 
 
 def _capital(text: str) -> str:
-    """Text at the start of a line; `mAP` keeps its spelling."""
+    """Return text with an upper-case first letter; `mAP` keeps its spelling."""
     return text if text.startswith("mAP") else text[0].upper() + text[1:]
 
 
@@ -162,7 +161,7 @@ def _chance(models: Sequence[Mapping[str, Any]]) -> str:
 
 
 def tag_findings(payload: Mapping[str, Any]) -> list[TagFinding]:
-    """Tag by tag: on how many each of two models is higher; without intervals, whose AP is the highest."""
+    """Return on how many tags each of two models is higher; without intervals, which model has the highest AP."""
     names = [model["name"] for model in payload["models"]]
     if len(names) < 2:
         return []
@@ -178,15 +177,16 @@ def _tag_finding(names: Sequence[str], row: Mapping[str, Any]) -> TagFinding:
     name = TESTED[row["figure"]]
     a, b = (clipped(one) for one in names)
     sentence = (
-        f"On {name}, {a} is higher on {plural(row['first'], 'tag', 'tags')}, {b} on {count(row['second'])}; "
-        f"{count(row['undetermined'])} undetermined (decided: q ≤ {DECIDED}, the share of false discoveries)"
+        f"On {name}, {a} is higher on {plural(row['first'], 'tag', 'tags')} and {b} on {count(row['second'])}; "
+        f"{count(row['undetermined'])} {'is' if row['undetermined'] == 1 else 'are'} undetermined (decided: q ≤ {DECIDED}, "
+        "the false discovery rate)"
     )
     shares = _shares([*zip(names, (row["first"], row["second"]), strict=True), (None, row["undetermined"])])
     return TagFinding(f"{name}, tag by tag", shares, "undetermined", sentence)
 
 
 def tag_pairs(payload: Mapping[str, Any]) -> list[tuple[str, str, dict[str, Mapping[str, Any]]]]:
-    """More than two models: each pair's verdicts by figure, in order; empty otherwise."""
+    """Return each pair's verdicts by metric, for more than two models; empty otherwise."""
     if len(payload["models"]) < 3:
         return []
     pairs: dict[tuple[str, str], dict[str, Mapping[str, Any]]] = {}
@@ -196,9 +196,9 @@ def tag_pairs(payload: Mapping[str, Any]) -> list[tuple[str, str, dict[str, Mapp
 
 
 def highest_ap(payload: Mapping[str, Any]) -> list[Share]:
-    """On how many compared tags each model has the highest AP, among tags where every model's AP is defined."""
+    """Return on how many compared tags each model has the highest AP, among tags with a defined AP for every model."""
     tags, names = payload["tags"], [m["name"] for m in payload["models"]]
-    wins, equal = [0] * len(names), 0
+    wins, ties = [0] * len(names), 0
     columns = zip(*(tags["models"][name]["ap"] for name in names), strict=True)
     for compared, row in zip(tags["compared"], columns, strict=True):
         if not compared or None in row:
@@ -207,12 +207,12 @@ def highest_ap(payload: Mapping[str, Any]) -> list[Share]:
         if len(best) == 1:
             wins[best[0]] += 1
         else:
-            equal += 1
-    return _shares([*zip(names, wins, strict=True), (None, equal)])
+            ties += 1
+    return _shares([*zip(names, wins, strict=True), (None, ties)])
 
 
 def _shares(parts: Sequence[tuple[str | None, int]]) -> list[Share]:
-    """Numbers of tags as parts of a bar 100 wide."""
+    """Return numbers of tags as segments of a bar 100 wide."""
     total = max(sum(number for _, number in parts), 1)
     shares, start = [], 0.0
     for i, (name, number) in enumerate(parts):
@@ -223,20 +223,20 @@ def _shares(parts: Sequence[tuple[str | None, int]]) -> list[Share]:
 
 
 def subject(payload: Mapping[str, Any]) -> str:
-    """The one sentence that says what was compared with what, on what."""
+    """Return the sentence that states what was compared, on which images and tags."""
     dataset, models, least = payload["dataset"], payload["models"], payload["min_positives"]
     taggers = plural(len(models), "tagger", "taggers")
     who = "that it knows" if len(models) == 1 else "that " + ("both" if len(models) == 2 else "all") + " know"
-    thick = f" and that have at least {plural(least, 'positive image', 'positive images')}" if least else ""
+    frequent = f" and that have at least {plural(least, 'positive image', 'positive images')}" if least else ""
     return (
         f"{taggers} scored on {'' if len(models) == 1 else 'the same '}{plural(dataset['images'], 'image', 'images')} "
         f"({dataset['title']}), and {'measured' if len(models) == 1 else 'compared'} on the "
-        f"{plural(payload['compared_tags'], 'tag', 'tags')} {who}{thick}."
+        f"{plural(payload['compared_tags'], 'tag', 'tags')} {who}{frequent}."
     )
 
 
 def static_tags(payload: Mapping[str, Any]) -> list[int]:
-    """Positions of the tags that a reader without JavaScript sees: compared first, then support, then name."""
+    """Return indices of the tags shown without JavaScript: compared tags first, then by support, then by name."""
     tags = payload["tags"]
     order = sorted(
         range(len(tags["name"])), key=lambda i: (not tags["compared"][i], -tags["support"][i], tags["name"][i])

@@ -1,4 +1,4 @@
-"""The leaderboard: a row a model, each figure with its interval, and a mark on what no other is known to exceed."""
+"""The leaderboard: one row per model, metrics with intervals, and a mark on values that no other significantly exceeds."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from arena.report.view_model.cost import millions
 from arena.report.view_model.regimes import REGIMES, thresholds
 
 MODEL_STYLES = 10
-"""Colours, markers and dash patterns in page.css; an eleventh model shares the first one's."""
+"""Number of model styles (colour, marker, dash pattern) in page.css; an eleventh model reuses the first."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One figure of the leaderboard.
+    """One value of the leaderboard.
 
     Attributes:
-        text, value: as shown, and itself.
-        over: over how many tags (None: not said).
-        best: whether it carries the mark.
-        low, high, range: both ends of its interval, and these as shown; None and empty without one.
-        rank: its place among the models, empty where none is told.
+        text, value: the value as displayed, and as a number.
+        over: number of tags in the mean; None if not applicable.
+        best: whether the value is marked as best or tied with the best.
+        low, high, range: ends of the interval, and the interval as displayed; None and empty without one.
+        rank: rank among the models as displayed; empty if not ranked.
     """
 
     text: str
@@ -47,7 +47,7 @@ class Standing:
 
 
 def value_of(model: Mapping[str, Any], key: str) -> float | None:
-    """A figure of a model by its key in `LEADERBOARD`.
+    """Return a metric of a model by its key in `LEADERBOARD`.
 
     >>> value_of({"map": 0.5, "macro": {"f1": 0.4}}, "macro_f1")
     0.4
@@ -58,7 +58,7 @@ def value_of(model: Mapping[str, Any], key: str) -> float | None:
 
 
 def tags_of(model: Mapping[str, Any], key: str) -> int | None:
-    """Over how many tags a mean ran; None for micro figures, which are none."""
+    """Return the number of tags in a mean; None for micro metrics, which are not means."""
     average, _, name = key.partition("_")
     if average == "micro":
         return None
@@ -68,7 +68,7 @@ def tags_of(model: Mapping[str, Any], key: str) -> int | None:
 
 @dataclass(frozen=True)
 class Board:
-    """The leaderboard under one regime of thresholds; `name` as in `summary.json`."""
+    """The leaderboard under one threshold policy; `name` is its key in `summary.json`."""
 
     name: str
     title: str
@@ -77,7 +77,7 @@ class Board:
 
 
 def boards(payload: Mapping[str, Any]) -> list[Board]:
-    """The leaderboard at the models' own thresholds, then under every other regime that the run knows."""
+    """Return the leaderboard of each threshold policy of the run; the models' own thresholds come first."""
     found = []
     for regime in payload["regimes"]:
         name = regime["name"]
@@ -87,7 +87,7 @@ def boards(payload: Mapping[str, Any]) -> list[Board]:
 
 
 def _under(payload: Mapping[str, Any], regime: Mapping[str, Any]) -> dict[str, Any]:
-    """The payload with the models' figures under a regime; mAP needs no threshold, and stays."""
+    """Return the payload with the models' metrics under a threshold policy; mAP does not depend on it."""
     rows = [row for row in payload["differences"] if row["figure"] == "map"] + regime["differences"]
     models = []
     for model, cell in zip(payload["models"], regime["models"], strict=True):
@@ -99,7 +99,9 @@ def _under(payload: Mapping[str, Any], regime: Mapping[str, Any]) -> dict[str, A
             intervals[key] = None if None in ends else ends
             if average == "macro":
                 figures[average][f"{name}_tags"] = cell[f"{key}_tags"]
-        ranks = {key: {"rank": _place(rows, key, model["name"])} for key in HEADLINES} if payload["replicates"] else {}
+        ranks = (
+            {key: {"rank": _rank_of(rows, key, model["name"])} for key in HEADLINES} if payload["replicates"] else {}
+        )
         threshold = thresholds(cell["lowest_threshold"], cell["highest_threshold"])
         models.append(
             {**model, **figures, "intervals": intervals, "ranks": ranks if len(payload["models"]) > 1 else {},
@@ -108,14 +110,14 @@ def _under(payload: Mapping[str, Any], regime: Mapping[str, Any]) -> dict[str, A
     return {**payload, "models": models, "differences": rows}
 
 
-def _place(rows: Sequence[Mapping[str, Any]], key: str, name: str) -> int:
-    """1 plus the number of models that are higher beyond doubt."""
+def _rank_of(rows: Sequence[Mapping[str, Any]], key: str, name: str) -> int:
+    """Return 1 + the number of models that are significantly higher."""
     own = (row for row in rows if row["figure"] == key and name in (row["first"], row["second"]))
     return 1 + sum(1 for row in own if row["higher"] not in (None, name))
 
 
 def leaderboard(payload: Mapping[str, Any]) -> list[Standing]:
-    """The models by falling mAP (undefined last, ties in the given order), each figure with interval, rank and mark."""
+    """Return the models by mAP descending (undefined last, ties in run order), with intervals, ranks and marks."""
     models: Sequence[Mapping[str, Any]] = payload["models"]
     columns = {key: _column(payload, key) for key in LEADERBOARD}
     columns["coverage"] = _highest(
@@ -140,7 +142,7 @@ def _column(payload: Mapping[str, Any], key: str) -> list[Cell]:
         cells.append(
             Cell(
                 figure(value), value, tags_of(model, key), low=low, high=high, range=interval(low, high),
-                rank=_rank(models, model, key),
+                rank=_rank_text(models, model, key),
             )
         )  # fmt: skip
     if not payload["replicates"]:
@@ -149,7 +151,7 @@ def _column(payload: Mapping[str, Any], key: str) -> list[Cell]:
     return _marked(cells, not_exceeded(payload["differences"], key, dict(zip(names, cells, strict=True))))
 
 
-def _rank(models: Sequence[Mapping[str, Any]], model: Mapping[str, Any], key: str) -> str:
+def _rank_text(models: Sequence[Mapping[str, Any]], model: Mapping[str, Any], key: str) -> str:
     if key not in model["ranks"] or value_of(model, key) is None:
         return ""
     rank = model["ranks"][key]["rank"]
@@ -158,7 +160,7 @@ def _rank(models: Sequence[Mapping[str, Any]], model: Mapping[str, Any], key: st
 
 
 def not_exceeded(differences: Sequence[Mapping[str, Any]], key: str, cells: Mapping[str, Cell]) -> list[bool]:
-    """Of each model, whether the highest figure is not known to exceed its own: those tied with the best, and the best."""
+    """Return, for each model, whether the highest value does not significantly exceed its own; true for the highest itself."""
     defined = {name: cell.value for name, cell in cells.items() if cell.value is not None}
     if not defined:
         return [False] * len(cells)
@@ -172,7 +174,7 @@ def not_exceeded(differences: Sequence[Mapping[str, Any]], key: str, cells: Mapp
 
 
 def _highest(cells: Sequence[Cell]) -> list[Cell]:
-    """Point estimates with the highest marked; what reads the same is highest together, if all read the same none is."""
+    """Mark the highest point estimate. Equal displayed values share the mark; if all are equal, none is marked."""
     defined = [cell for cell in cells if cell.value is not None]
     if len({cell.text for cell in cells}) < 2 or len(defined) < 2:
         return list(cells)
@@ -181,7 +183,7 @@ def _highest(cells: Sequence[Cell]) -> list[Cell]:
 
 
 def _marked(cells: Sequence[Cell], best: Sequence[bool]) -> list[Cell]:
-    """Cells with marks; where every one would carry it, or it is the only figure, none does."""
+    """Return the cells with marks; none if every defined cell would be marked, or only one is defined."""
     defined = [cell for cell in cells if cell.value is not None]
     if len(defined) < 2 or sum(best) == len(defined):
         return list(cells)

@@ -1,4 +1,4 @@
-"""What a reader has to know beside the figures: where they are undefined, and what that counted as."""
+"""Notes on the metrics: undefined values, unverified taggers, and implied tags."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +8,7 @@ from arena.results.run_folder import Result
 
 
 def undefined_notes(result: Result) -> list[str]:
-    """For each model, which means ran over fewer tags than were compared."""
+    """Return a note for each model whose means are over fewer tags than were compared."""
     notes = []
     for name, model in result.summary["models"].items():
         own = model["regimes"]["own"]
@@ -20,17 +20,19 @@ def undefined_notes(result: Result) -> list[str]:
 
 
 def unverified_notes(result: Result) -> list[str]:
-    """Which taggers' cards say that their published weights were not run by who wrote the card; none where it is not known."""
+    """Return a note that names the taggers whose cards are marked as unverified; empty if there are none."""
     names = [name for name in result.models if result.run["models"].get(name, {}).get("verified") is False]
-    return [f"Unverified, not checked against their authors' own output: {', '.join(names)}."] if names else []
+    return [f"Unverified (output not compared with the authors' own output): {', '.join(names)}."] if names else []
 
 
 def imply_notes(summary: Mapping[str, Any]) -> list[str]:
-    """That scores were closed over implications, where they were."""
-    told = "Every model's score of an implied tag was raised to that of any tag implying it (imply)."
-    return [told] if summary.get("imply") else []  # runs from before the option lack it
+    """Return a note if scores were raised along tag implications."""
+    note = "Every model's score of an implied tag was raised to the highest score of the tags that imply it (imply)."
+    return [note] if summary.get("imply") else []  # older runs lack the key
 
 
 def convention_note(summary: dict[str, object]) -> str:
-    """What an undefined figure counted as."""
-    return f"{CONVENTIONS[str(summary['convention'])].undefined}; AP of a tag that no image carries is left out."
+    """Return how undefined metrics were counted."""
+    return (
+        f"{CONVENTIONS[str(summary['convention'])].undefined}; AP of a tag without positive images is not in the mean."
+    )

@@ -1,4 +1,4 @@
-"""Published results beside measured ones, in words: never ranked with them, for they are of other images."""
+"""Published results as rows; they are never ranked with measured results, because they are on other images."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from arena.metrics.registry import HEADLINES, LEADERBOARD
 from arena.report.view_model.leaderboard import Cell
 
 MARK = "published, other images, unpaired"
-"""How such a row is marked wherever it stands."""
+"""Label of every published row."""
 
 CAVEAT = (
-    "Published figures are of other images and other tags than those that were scored here: a difference from them holds the "
-    "difference of the images too, and nothing is tested. What a file does not tell is shown as –."
+    "Published results are on other images and other tags than this run. A difference from them also reflects the different "
+    "images, and it is not tested. A value that the file does not state is shown as –."
 )
 
 
 @dataclass(frozen=True)
 class PublishedRow:
-    """One published model as a row; `cells` by key of `LEADERBOARD`, none of them ranked or marked."""
+    """One published model as a row; `cells` by key of `LEADERBOARD`, without rank or mark."""
 
     name: str
     source: str
@@ -34,7 +34,7 @@ class PublishedRow:
 
 
 def published_rows(entries: Sequence[Mapping[str, Any]]) -> list[PublishedRow]:
-    """The entries of `summary.json`'s `published`, in their order."""
+    """Return the entries of `published` in `summary.json` as rows, in their order."""
     return [
         PublishedRow(
             name=one["name"],
@@ -51,13 +51,13 @@ def published_rows(entries: Sequence[Mapping[str, Any]]) -> list[PublishedRow]:
 
 
 def published_told(row: PublishedRow) -> str:
-    """One row as a line."""
+    """Return one row as a line of text."""
     figures = ", ".join(f"{title} {row.cells[key].text}" for key, title in HEADLINES.items())
     return f"{row.name} ({MARK}; {row.source}, {row.images}, {row.tags}): {figures}"
 
 
 def published_table(rows: Sequence[PublishedRow]) -> list[list[str]]:
-    """A header and a row a model, for a table of text."""
+    """Return a text table: the header, then one row per model."""
     header = ["published", *HEADLINES.values(), "threshold", "images", "tags", "file"]
     return [
         header,
@@ -71,7 +71,7 @@ def _size(row: PublishedRow) -> list[str]:
 
 
 def detail(key: str, value: Any) -> str:
-    """A figure of an aggregate as the terminal shows it.
+    """Return a value of an aggregate as the terminal displays it.
 
     >>> detail("macro_f1", 0.57844), detail("macro_f1_tags", 5813), detail("micro_f1", None)
     ('0.5784', '5,813', '–')

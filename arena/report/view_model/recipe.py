@@ -1,4 +1,4 @@
-"""How a run was made, for the page: the lines that make it again, and all that is known of it by section."""
+"""The recipe of a run for the page: how to reproduce it, and its provenance by section."""
 
 from collections.abc import Mapping
 from pathlib import PurePosixPath
@@ -8,11 +8,11 @@ from arena.results.recipe import Recipe
 from arena.results.run_folder import Result
 
 SHORT = 12
-"""Digits of an input's digest."""
+"""Displayed digits of an input's digest."""
 
 
 def reproduce(result: Result) -> list[list[str]]:
-    """What a reader needs to make the run again: rows of (name, text); what is not known is left out."""
+    """Return what is needed to reproduce the run: rows of (name, text), without unknown values."""
     recipe, dataset = result.recipe, result.recipe.dataset
     lines = {
         "Command": recipe.command,
@@ -29,7 +29,7 @@ def reproduce(result: Result) -> list[list[str]]:
 
 
 def provenance(result: Result) -> list[dict[str, Any]]:
-    """Everything that is known of a run, by section: a title and rows of (name, text)."""
+    """Return the provenance of a run by section: a title and rows of (name, text)."""
     run, recipe, dataset = result.run, result.recipe, result.recipe.dataset
     sections: list[tuple[str, Mapping[str, Any]]] = [
         ("Run", {key: run.get(key) for key in ("signature", "created", "command", "arena_version")}),
@@ -55,7 +55,7 @@ def provenance(result: Result) -> list[dict[str, Any]]:
 
 
 def _settings(recipe: Recipe) -> dict[str, Any]:
-    """The settings by name; of tag groups their titles."""
+    """Return the settings by display name; tag groups by their titles."""
     settings = recipe.settings
     groups = ", ".join(group.title for group in settings.tag_groups)
     return {
@@ -64,14 +64,14 @@ def _settings(recipe: Recipe) -> dict[str, Any]:
         "resamples": settings.replicates,
         "seed": settings.seed,
         "slices": ", ".join(settings.slices) or "none",
-        "tag groups": groups or ("none" if recipe.groups_digest is None else "not kept"),
+        "tag groups": groups or ("none" if recipe.groups_digest is None else "not recorded"),
         **({"implied tags": "raised"} if settings.imply else {}),
         **({"renamed tags": len(recipe.renamed)} if recipe.renamed else {}),
     }
 
 
 def _inputs(recipe: Recipe) -> list[str]:
-    """The files and folders whose digests are known, without where they lie."""
+    """Return the input files and folders with known digests, without their folders."""
     return [
         " ".join(filter(None, [one.kind, one.name, PurePosixPath(one.path).name, one.digest[:SHORT]]))
         for one in recipe.inputs

@@ -1,7 +1,7 @@
-"""Threshold regimes in words and figures: what each is, what it gives, and what flatters.
+"""Threshold policies (`regimes` in `summary.json`): title, description and results of each.
 
-A threshold chosen and scored on the same images flatters. Every regime but the models' own is therefore cross-fitted:
-chosen on other images than those it is scored on.
+A threshold that is chosen and scored on the same images gives optimistic results. Every policy except `own` is therefore
+cross-fitted: thresholds are chosen on other images than those they are scored on.
 """
 
 from __future__ import annotations
@@ -14,45 +14,54 @@ from arena.base.format import UNDEFINED, figure, interval, signed
 from arena.metrics.thresholds import FOLDS, MIN_CATEGORY_TAGS, PRECISION
 
 Words = tuple[str, str]
-"""What a regime is called, and is."""
+"""Title and description of a threshold policy."""
 
 REGIMES: dict[str, Words] = {
-    "own": ("Own", "What the model's card, or an option of the run, sets: not chosen by this run."),
-    "macro_f1": ("Global, by macro F1", "One threshold for all tags, that of the highest macro F1; cross-fitted."),
-    "micro_f1": ("Global, by micro F1", "One threshold for all tags, that of the highest micro F1; cross-fitted."),
-    "break_even": ("Global, P = R", "One threshold for all tags, where micro precision meets recall; cross-fitted."),
+    "own": (
+        "Own",
+        "The threshold given with -t, else that of the model's files or card, else 0.5; not chosen by this run.",
+    ),
+    "macro_f1": ("Global, by macro F1", "One threshold for all tags, with the highest macro F1; cross-fitted."),
+    "micro_f1": ("Global, by micro F1", "One threshold for all tags, with the highest micro F1; cross-fitted."),
+    "break_even": (
+        "Global, P = R",
+        "One threshold for all tags, where micro precision equals micro recall; cross-fitted.",
+    ),
     "category": (
         "By category",
-        f"One threshold a category, by macro F1; the global one under {MIN_CATEGORY_TAGS} compared tags; cross-fitted.",
+        (
+            "One threshold per category, by macro F1; the global one if a category has fewer than "
+            f"{MIN_CATEGORY_TAGS} compared tags; cross-fitted."
+        ),
     ),
     "precision_90": (
         f"Global, precision {100 * PRECISION:.0f} %",
-        f"The lowest threshold for all tags with a micro precision of {100 * PRECISION:.0f} %; cross-fitted.",
+        f"The lowest threshold for all tags with a micro precision of at least {100 * PRECISION:.0f} %; cross-fitted.",
     ),
     "tag": (
         "By tag",
-        "One threshold a tag, by F1, thin tags pulled towards the average as far as that helped; cross-fitted.",
+        "One threshold per tag, by F1; those of rare tags are shrunk towards the average; cross-fitted.",
     ),
 }
-"""What each regime is called, and is."""
+"""Title and description of each threshold policy."""
 
-UNSHRUNK: Words = ("By tag, without the pull", "One threshold a tag by its own images alone; cross-fitted.")
+UNSHRUNK: Words = ("By tag, without shrinkage", "One threshold per tag, from its own images alone; cross-fitted.")
 
 IN_SAMPLE: Words = (
-    "By tag, in hindsight (flatters)",
-    "One threshold a tag, chosen and scored on the same images: what many reports print, and nobody will see.",
+    "By tag, best in hindsight (not a result)",
+    "One threshold per tag, chosen on the images it is scored on: too high for new images, though often published.",
 )
 
 CROSS_FITTED = (
     f"Cross-fitted: the images are split into {FOLDS} folds, each fold is scored at thresholds chosen on the others, and the "
-    "counts of all folds are summed. The thresholds shown are those chosen on all images, for use in production; "
-    "thresholds.csv in the run folder holds that of every tag."
+    "counts of all folds are summed. The thresholds in the table were chosen on all images, for use in production; "
+    "thresholds.csv in the run folder lists the threshold of every tag."
 )
 
 
 @dataclass(frozen=True)
 class RegimeCell:
-    """One model under one regime, as shown; `macro_aside` is the interval, or what else there is to say."""
+    """One model under one threshold policy, as displayed; `macro_aside` is the interval or another remark."""
 
     macro_f1: str
     macro_aside: str
@@ -63,7 +72,7 @@ class RegimeCell:
 
 @dataclass(frozen=True)
 class RegimeRow:
-    """One regime; `flatters` where it is no result."""
+    """One threshold policy; `flatters` marks an in-sample value that is not a result."""
 
     title: str
     what: str
@@ -72,7 +81,7 @@ class RegimeRow:
 
 
 def regime_rows(payload: Mapping[str, Any]) -> list[RegimeRow]:
-    """A row a regime, then what the pull of `tag` buys, and what hindsight would print; empty where only `own` is known."""
+    """Return one row per threshold policy, then `UNSHRUNK` and `IN_SAMPLE`; empty if the run has only `own`."""
     if len(payload["regimes"]) < 2:
         return []
     models = payload["models"]
@@ -80,12 +89,16 @@ def regime_rows(payload: Mapping[str, Any]) -> list[RegimeRow]:
         _row(REGIMES.get(one["name"], (one["name"], "")), [_cell(cell) for cell in one["models"]])
         for one in payload["regimes"]
     ]
-    pulled = {one["name"]: one["models"] for one in payload["regimes"]}.get("tag", [{"macro_f1": None}] * len(models))
+    shrunk = {one["name"]: one["models"] for one in payload["regimes"]}.get("tag", [{"macro_f1": None}] * len(models))
     unshrunk = [
         RegimeCell(
-            figure(model["unshrunk_macro_f1"]), _bought(cell["macro_f1"], model["unshrunk_macro_f1"]), "", "", ""
+            figure(model["unshrunk_macro_f1"]),
+            _shrinkage_gain(cell["macro_f1"], model["unshrunk_macro_f1"]),
+            "",
+            "",
+            "",
         )
-        for model, cell in zip(models, pulled, strict=True)
+        for model, cell in zip(models, shrunk, strict=True)
     ]
     in_sample = [RegimeCell(figure(model["in_sample_best_macro_f1"]), "", "", "", "") for model in models]
     return [*rows, _row(UNSHRUNK, unshrunk), _row(IN_SAMPLE, in_sample, flatters=True)]
@@ -103,17 +116,17 @@ def _cell(cell: Mapping[str, Any]) -> RegimeCell:
     )  # fmt: skip
 
 
-def _bought(pulled: float | None, alone: float | None) -> str:
-    """What the pull adds.
+def _shrinkage_gain(shrunk: float | None, unshrunk: float | None) -> str:
+    """Return what shrinkage adds to macro F1.
 
-    >>> _bought(0.3502, 0.3513)
-    '(the pull adds −0.0011)'
+    >>> _shrinkage_gain(0.3502, 0.3513)
+    '(shrinkage adds −0.0011)'
     """
-    return "" if pulled is None or alone is None else f"(the pull adds {signed(pulled - alone)})"
+    return "" if shrunk is None or unshrunk is None else f"(shrinkage adds {signed(shrunk - unshrunk)})"
 
 
 def thresholds(lowest: float | None, highest: float | None) -> str:
-    """One threshold, or from which to which.
+    """Return one threshold, or a range of thresholds.
 
     >>> thresholds(0.4, 0.4), thresholds(0.26, 0.9), thresholds(None, None)
     ('0.4', '0.26–0.9', '–')

@@ -1,4 +1,4 @@
-"""The table of slices: parts of the tags or of the images, each model's figures there, and what is decided there."""
+"""The table of slices: subsets of the tags or images, with each model's metrics and the verdict."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from arena.report.view_model.leaderboard import MODEL_STYLES
 
 KINDS = {
     "category": "Category",
-    "support": "Support: images that have the tag",
-    "group": "Groups of tags",
-    "rating": "Rating of the image",
-    "domain": "Domain of the image",
-    "size": "Size of the image",
+    "support": "Support: images with the tag",
+    "group": "Tag groups",
+    "rating": "Image rating",
+    "domain": "Image domain",
+    "size": "Image size",
 }
-"""Headings of the kinds of slice; another kind is a column of the images, named as it is."""
+"""Headings of the kinds of slice; any other kind is a column of the images and is its own heading."""
 
 OF_TAGS = ("category", "support", "group")
-"""Kinds that part the tags; the others part the images."""
+"""Kinds that are subsets of the tags; the others are subsets of the images."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a slice says of one figure: of two models the difference, then who is higher and with which p."""
+    """Result of the tests of one metric in a slice: for two models the difference; then which is higher, and p."""
 
     difference: str
     interval: str
@@ -38,7 +38,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class SliceFigure:
-    """One figure of a slice: (figure, interval) of each model, and the verdict, if anything was tested."""
+    """One metric of a slice: (value, interval) of each model, and the verdict if anything was tested."""
 
     models: Sequence[tuple[str, str]]
     verdict: Verdict | None
@@ -46,7 +46,7 @@ class SliceFigure:
 
 @dataclass(frozen=True)
 class SliceRow:
-    """One slice: its title, how large it is, and its `SLICED` figures in order."""
+    """One slice: title, size, and its metrics in the order of `SLICED`."""
 
     title: str
     size: str
@@ -62,7 +62,7 @@ class SliceGroup:
 
 
 def slice_groups(payload: Mapping[str, Any]) -> list[SliceGroup]:
-    """The slices by kind, in the order of the result."""
+    """Return the slices by kind, in the order of the result."""
     names = [model["name"] for model in payload["models"]]
     return [
         SliceGroup(KINDS.get(kind, kind), [_row(one, names) for one in rows])
@@ -81,7 +81,7 @@ def _figure(found: Mapping[str, Any], names: Sequence[str]) -> SliceFigure:
 
 
 def slice_verdict(found: Mapping[str, Any], names: Sequence[str]) -> Verdict | None:
-    """What is decided of one figure in a slice; None where nothing was tested."""
+    """Return the verdict on one metric in a slice; None if nothing was tested."""
     rows = found["differences"]
     if not rows:
         return None
@@ -98,7 +98,7 @@ def _of_two(row: Mapping[str, Any], names: Sequence[str]) -> Verdict:
 
 
 def _of_many(rows: Sequence[Mapping[str, Any]]) -> Verdict:
-    """Only the decided pairs, the higher model first."""
+    """Return the verdict for more than two models: the decided pairs, the higher model first."""
     decided = [
         f"{clipped(row['higher'], 20)} over {clipped(row['second'] if row['higher'] == row['first'] else row['first'], 20)}"
         for row in rows

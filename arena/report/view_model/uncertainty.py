@@ -1,6 +1,6 @@
-"""Verdicts in words: who is higher beyond doubt, where it cannot be told, and how large a difference would have shown.
+"""Verdicts as sentences: which model is significantly higher, what is undetermined, and the smallest detectable difference.
 
-Only what `differences` and `ranks` decide is said to be higher. What they do not is undetermined, which is not equal.
+A model is called higher only if `differences` or `ranks` decide so. Everything else is undetermined, which is not equal.
 """
 
 from __future__ import annotations
@@ -9,51 +9,43 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from arena.base.format import DECIDED, clipped, count, figure, interval, listed, percent, plural, probability, signed
+from arena.base.format import DECIDED, clipped, count, figure, interval, listed, plural, probability, signed
 from arena.metrics.intervals import LEVEL
 from arena.metrics.registry import HEADLINES
 from arena.report.view_model.leaderboard import tags_of, value_of
 
-POWER = "80 %"
-"""How often the smallest detectable difference would have been seen."""
+POWER = "four times in five"
+"""Power of the smallest detectable difference: how often a test would detect it."""
 
 Model = Mapping[str, Any]
 Row = Mapping[str, Any]
 
 
 def verdict(payload: Mapping[str, Any]) -> str:
-    """Who is higher in what, in one sentence; empty where nothing was tested: one model, no resamples, no tag."""
+    """Return the verdict of a run as sentences; empty if nothing was tested: one model, no resamples, or no tag."""
     if not payload["replicates"] or not payload["differences"] or len(payload["models"]) < 2:
         return ""
     headline = _of_two(payload) if len(payload["models"]) == 2 else _of_many(payload["models"])
-    said = "; ".join(filter(None, [headline, _tag_by_tag(payload), _by_category(payload)]))
-    return f"{said[0].upper() if said.startswith('no ') else said[0]}{said[1:]}."
+    return " ".join(filter(None, [f"{headline}.", _tag_by_tag(payload), _by_category(payload)]))
 
 
 def _tag_by_tag(payload: Mapping[str, Any]) -> str:
-    """Of the two with the highest mAP: which leads on AP, on how many of the tags that can be told apart; how many cannot."""
+    """Return on how many tags each of the two models with the highest mAP has the higher AP; empty if nothing was tested."""
     row = _closest(payload)
     if row is None or not row["first"] + row["second"] + row["undetermined"]:
         return ""
     decided = row["first"] + row["second"]
     tested = decided + row["undetermined"]
+    first, second = (clipped(name) for name in row["models"])
+    of_tags = f"Of {plural(tested, 'tag', 'tags')}, "
     if not decided:
-        return f"on AP no single tag can be told apart (all {plural(tested, 'tag', 'tags')} undetermined)"
-    most = max(row["first"], row["second"])
-    leader, other = (
-        clipped(name) for name in (row["models"] if row["first"] >= row["second"] else row["models"][::-1])
-    )
-    against = f" against {other}" if len(payload["models"]) > 2 else ""
-    apart = f"the {plural(decided, 'tag', 'tags')} that can be told apart"
-    open_ = f"({percent(row['undetermined'], tested)} of {plural(tested, 'tag', 'tags')} undetermined)"
-    if row["first"] == row["second"]:
-        return f"on AP {leader} and {other} each lead on half of {apart} {open_}"
-    share = "all" if most == decided else f"{percent(most, decided)} of"
-    return f"on AP {leader} leads{against} on {share} {apart} {open_}"
+        return f"{of_tags}none has a significantly different AP for {first} and {second}."
+    differ = f"{of_tags}{count(decided)} {'has' if decided == 1 else 'have'} a significantly different AP"
+    return f"{differ}: {first} is higher on {count(row['first'])}, {second} on {count(row['second'])}."
 
 
 def _closest(payload: Mapping[str, Any]) -> Row | None:
-    """The verdicts on AP of the two models with the highest mAP."""
+    """Return the tag verdicts on AP of the two models with the highest mAP; None if there are none."""
     ranked = sorted(payload["models"], key=lambda model: -1.0 if model["map"] is None else -model["map"])
     best = {model["name"] for model in ranked[:2]}
     rows = (row for row in payload["tag_verdicts"] if row["figure"] == "ap" and set(row["models"]) == best)
@@ -61,7 +53,7 @@ def _closest(payload: Mapping[str, Any]) -> Row | None:
 
 
 def _by_category(payload: Mapping[str, Any]) -> str:
-    """Of two models: on which categories each has the higher macro F1, where that is decided."""
+    """Return on which categories each of two models has the significantly higher macro F1; empty otherwise."""
     if len(payload["models"]) != 2:
         return ""
     parts = []
@@ -74,7 +66,7 @@ def _by_category(payload: Mapping[str, Any]) -> str:
         ]
         if higher:
             parts.append(f"{clipped(model['name'])} is better on {listed(higher)} tags")
-    return f"by category (macro F1) {', '.join(parts)}" if parts else ""
+    return f"By category (macro F1), {' and '.join(parts)}." if parts else ""
 
 
 def _of_two(payload: Mapping[str, Any]) -> str:
@@ -82,7 +74,7 @@ def _of_two(payload: Mapping[str, Any]) -> str:
     undetermined = [HEADLINES[row["figure"]] for row in rows if row["higher"] is None]
     names = [clipped(model["name"]) for model in payload["models"]]
     if len(undetermined) == len(rows):
-        return f"no difference between {listed(names)} can be told in {listed(undetermined, last='or')}"
+        return f"At their own thresholds {listed(names)} cannot be told apart on {listed(undetermined, last='or')}"
     parts = []
     for model in payload["models"]:
         higher = [HEADLINES[row["figure"]] for row in rows if row["higher"] == model["name"]]
@@ -101,25 +93,25 @@ def _of_many(models: Sequence[Model]) -> str:
         if len(names) == 1:
             parts.append(f"{names[0]} has the highest {listed(figures)}")
         elif len(names) == len(models):
-            parts.append(f"no tagger can be told to have the highest {listed(figures, last='or')}")
+            parts.append(f"No tagger is significantly better than all others on {listed(figures, last='or')}")
         elif names:
             are = "is" if len(figures) == 1 else "are"
-            parts.append(f"the highest {listed(figures)} {are} undetermined among {listed(names, keep=4)}")
-    return "; ".join(parts) or "no figure is defined"
+            parts.append(f"The highest {listed(figures)} {are} undetermined among {listed(names, keep=4)}")
+    return ". ".join(parts) or "No metric is defined"
 
 
 def leading(models: Sequence[Model], key: str) -> list[str]:
-    """Names of those tied with the best by what is significant; one name where it is decided."""
+    """Return the models that are the best or not significantly below it; one name if the best is decided."""
     return [model["name"] for model in models if model["ranks"].get(key, {}).get("tied_with_best")]
 
 
 def headline_rows(payload: Mapping[str, Any]) -> list[Row]:
-    """The differences of headline figures, in the order of `HEADLINES`."""
+    """Return the differences of the headline metrics, in the order of `HEADLINES`."""
     return [row for key in HEADLINES for row in payload["differences"] if row["figure"] == key]
 
 
 def with_interval(model: Model, key: str) -> str:
-    """A figure of a model and its interval.
+    """Return a metric of a model with its interval.
 
     >>> with_interval({"map": 0.5, "intervals": {"map": [0.4, 0.6]}}, "map")
     '0.5000 [0.4000, 0.6000]'
@@ -129,7 +121,7 @@ def with_interval(model: Model, key: str) -> str:
 
 
 def told(models: Sequence[Model], row: Row) -> str:
-    """The numbers behind a pair's verdict: both figures, the higher first, their difference, p, power."""
+    """Return the numbers behind a pair's verdict: both values, the higher first, difference, p, detectable difference."""
     names = [row["second"], row["first"]] if row["difference"] < 0 else [row["first"], row["second"]]
     first, second = (next(model for model in models if model["name"] == name) for name in names)
     key = row["figure"]
@@ -143,7 +135,7 @@ def told(models: Sequence[Model], row: Row) -> str:
 
 
 def difference(row: Row) -> str:
-    """How far the higher figure of two lies above the other, with interval and p.
+    """Return the difference of two models, the higher minus the lower, with interval and p.
 
     >>> difference({"difference": -0.01, "low": -0.02, "high": 0.005, "p": 0.2})
     'difference +0.0100 [−0.0050, +0.0200], p 0.20'
@@ -156,28 +148,28 @@ def difference(row: Row) -> str:
 
 
 def detectable(row: Row) -> str:
-    """The smallest difference that would have been seen; only where none was."""
+    """Return the sentence on the smallest detectable difference; empty if the difference is decided."""
     least = row["minimum_detectable"]
     if row["higher"] is not None or not least:
         return ""
-    return f". A difference of {figure(least)} would have been seen with {POWER} power"
+    return f". These images would have revealed a true difference of {figure(least)} {POWER}"
 
 
 def how_sure(payload: Mapping[str, Any]) -> str:
-    """What the intervals are, and what undetermined means."""
+    """Return how the intervals and tests were computed, and what undetermined means."""
     units, images = payload["clusters"], payload["dataset"]["images"]
     drawn = plural(images, "image", "images")
     if units != images:
         drawn = f"{plural(units, 'group', 'groups')} of near duplicates ({drawn})"
-    said = (
-        f"Intervals hold the true figure {100 * LEVEL:.0f} % of the time. Those of means come from "
-        f"{count(payload['replicates'])} resamples of {drawn} and are corrected for the bias that rare tags bring: a mean "
-        "need not lie in the middle of its interval, and with many rare tags may lie outside it."
+    intervals = (
+        f"Intervals contain the true value {100 * LEVEL:.0f} % of the time. Intervals of means come from "
+        f"{count(payload['replicates'])} bootstrap resamples of {drawn}. They are corrected for the bias of rare tags: a mean "
+        "need not be in the middle of its interval, and with many rare tags it can be outside."
     )
     if len(payload["models"]) < 2:
-        return said
+        return intervals
     return (
-        f"{said} Both sides of a difference share their images. A difference is called decided where p, corrected for the "
-        f"number of comparisons (Holm), is at most {DECIDED}; that of a single tag where q is. Undetermined is not equal: "
-        "these images cannot tell."
+        f"{intervals} Differences are paired: both taggers are scored on the same images. A difference is decided "
+        f"(significant) if p, adjusted for the number of comparisons (Holm), is at most {DECIDED}; for a single tag, if q is "
+        f"at most {DECIDED}. Undetermined does not mean equal: these images cannot show which is higher."
     )

@@ -1,1 +1,1 @@
-"""Baselines: what releases are compared with, and their metrics over releases."""
+"""Baselines, which later releases are compared with, and metrics over releases."""

@@ -1,4 +1,4 @@
-"""The log of baselines: a line of JSON each, only ever added to, the newest last."""
+"""The log of baselines: one JSON line per baseline, append-only, the newest last."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -10,28 +10,29 @@ from arena.base.errors import ArenaError, IncomparableError, nearest
 from arena.base.files import write_whole
 
 LOG = "baselines.jsonl"
-"""In the folder of baselines, beside a folder for each that was set."""
+"""File name of the log in the folder of baselines, which also holds one folder per baseline."""
 
 LOG_SCHEMA = 1
-"""Version of the log and of what lies beside it."""
+"""Version of the log and of the baselines' folders."""
 
 SHORT = 12
-"""Digits of a digest that name a folder, and that people see."""
+"""Digits of a digest that are shown, and that name a baseline's folder."""
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """A run that was declared what releases are held against.
+    """One model of a run, recorded as the baseline that releases are compared with.
 
     Attributes:
-        name: of the release; that of its model unless another was given.
-        model: which of the run's models.
-        run: where the run lay, relative to the folder of baselines; it may be gone.
+        name: name of the release; the model's name unless the user chose another one.
+        model: the model's name in the run.
+        run: the run folder, relative to the folder of baselines; it may no longer exist.
         digest: SHA-256 over the run's signature, `per_tag.parquet` and the model's name.
-        dataset: `name`, `title`, `digest`, `images` of what it was scored on.
-        created: when it was set, in ISO 8601.
-        figures: the headline figures, each with `value`, `low`, `high`, `tags`.
-        files: path below `copy` -> SHA-256 of what was kept.
+        dataset: `name`, `title`, `digest`, `images` of the dataset of the run.
+        created: when the baseline was set; ISO 8601.
+        reason: why it was set.
+        figures: headline metrics, each with `value`, `low`, `high`, `tags`.
+        files: path below `copy` -> SHA-256 of the stored file.
         home: the folder of baselines.
     """
 
@@ -49,32 +50,32 @@ class Baseline:
 
     @property
     def copy(self) -> Path:
-        """The folder of what was kept: a run folder of few files."""
+        """The folder with the stored files, a run folder with fewer files."""
         return self.home / self.digest[:SHORT]
 
     @property
     def origin(self) -> Path:
-        """Where the run lay."""
+        """The run folder at the time when the baseline was set."""
         return self.home / self.run
 
     @property
     def has_scores(self) -> bool:
-        """Whether its scores were kept."""
+        """Whether its scores are stored too."""
         return any(name.startswith("scores/") for name in self.files)
 
     def line(self) -> str:
-        """As the log holds it."""
+        """The baseline's line in the log."""
         content = {"schema": LOG_SCHEMA, **asdict(self)}
         del content["home"]
         return json.dumps(content, ensure_ascii=False, allow_nan=False)
 
 
 def read_log(home: Path) -> list[Baseline]:
-    """Every baseline that was ever set, the oldest first; none where there is no log.
+    """Read all baselines, the oldest first; an empty list if there is no log.
 
     Raises:
-        ArenaError: a line that is damaged.
-        IncomparableError: a line of another version.
+        ArenaError: a line is damaged.
+        IncomparableError: a line has another schema.
     """
     path = home / LOG
     if not path.exists():
@@ -84,7 +85,7 @@ def read_log(home: Path) -> list[Baseline]:
 
 
 def add_line(baseline: Baseline) -> None:
-    """Write the log with one line more, whole or not at all."""
+    """Append a baseline to the log; the log is written whole or not at all."""
     path = baseline.home / LOG
     before = path.read_text(encoding="utf-8") if path.exists() else ""
     if before and not before.endswith("\n"):
@@ -93,13 +94,16 @@ def add_line(baseline: Baseline) -> None:
 
 
 def newest(log: Sequence[Baseline], home: Path, name: str | None = None) -> Baseline:
-    """The baseline that holds: the one set last, or the last of a name (or of the first digits of a digest).
+    """The current baseline: the last one, or the last with a name or with a digest that starts with `name`.
+
+    Args:
+        name: name of a release, or at least 4 first digits of a digest; None takes the last baseline.
 
     Raises:
         ArenaError: there is none.
     """
     if not log:
-        raise ArenaError(f'{home}: no baseline is set; set one: arena baseline set RUN --reason "why it holds"')
+        raise ArenaError(f'{home}: no baseline is set; set one: arena baseline set RUN --reason "why this run"')
     if name is None:
         return log[-1]
     found = [one for one in log if one.name == name] or [

@@ -1,4 +1,4 @@
-"""A release: one model of one run, at its place among others."""
+"""A release: one model of one run in a history of releases."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from arena.base.provenance import digest
 from arena.results.run_folder import Result
 
 WORD_ENDS = "-_ :/"
-"""Signs behind which another word begins in the name of a release; versions hold dots."""
+"""Characters that end a word in the name of a release; not the dot, which is part of versions."""
 
 RULES = ("convention", "imply")
-"""Of the summary: what a tag's figures depend on besides images and scores."""
+"""Fields of the summary that a tag's metrics depend on, besides images and scores."""
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,11 @@ class Release:
     """One model of one run.
 
     Attributes:
-        name: as people see it, unique among the releases that stand together.
-        created: when it was set, or when the run was made, in ISO 8601; empty where nothing tells.
-        reason: why it was set; empty for a run that is no baseline.
-        result: its run, with the table `per_tag`.
+        name: name to show, unique in its history.
+        model: the model's name in the run.
+        created: when the baseline was set or the run was made; ISO 8601, empty if unknown.
+        reason: why the baseline was set; empty for a run that is not a baseline.
+        result: the run, with the table `per_tag`.
     """
 
     name: str
@@ -38,26 +39,26 @@ class Release:
 
     @cached_property
     def tags(self) -> pd.DataFrame:
-        """Its rows of `per_tag` by the truth's spelling; of two tags that are one to the truth, the compared one."""
+        """Its rows of `per_tag`, indexed by the truth's tag; of two tags that the truth treats as one, the compared one."""
         rows = self.result.tags_of(self.model).sort_values("compared", ascending=False, kind="stable")
         return rows.drop_duplicates("truth_tag").set_index("truth_tag")
 
     @property
     def dataset(self) -> str:
-        """What its images are called."""
+        """Title or name of its dataset."""
         dataset = self.result.recipe.dataset
         return dataset.title or dataset.name or "truth given as a file"
 
     @property
     def images(self) -> int:
-        """How many images it was scored on."""
+        """Number of images that it was scored on."""
         return int(self.result.summary["images"])
 
     @cached_property
     def same_images(self) -> str:
-        """The same for releases whose figures of a tag may stand side by side: the same images and rules.
+        """A key that is equal for releases whose metrics of a tag are comparable: the same images, labels and rules.
 
-        A run that does not say which images it was made of stands alone.
+        A run that does not record its images has a key of its own.
         """
         dataset = self.result.recipe.dataset
         if not dataset.digest:
@@ -68,12 +69,12 @@ class Release:
 
     @cached_property
     def same_means(self) -> str:
-        """The same for releases whose means may stand side by side: besides, the same compared tags."""
+        """A key that is equal for releases whose means are comparable: also the same compared tags."""
         return digest({"images": self.same_images, "tags": sorted(self.tags.index[self.tags["compared"]])})
 
 
 def numbered(releases: Sequence[Release]) -> dict[str, int]:
-    """Each set of images by its place, in order of its first release: the series that are never joined.
+    """Number the sets of images in the order of their first release; a plot never connects releases of different sets.
 
     Returns: `same_images` -> 0, 1, ...
     """
@@ -81,19 +82,19 @@ def numbered(releases: Sequence[Release]) -> dict[str, int]:
 
 
 def short_names(releases: Sequence[Release]) -> list[str]:
-    """Names without the words that all of them begin with: what tells them apart stands first."""
+    """The names of releases without the words that all of them start with."""
     names = [one.name for one in releases]
     return [name[len(_shared(names)) :] for name in names]
 
 
 def _shared(names: Sequence[str]) -> str:
-    """The words that all names begin with, with the sign behind them; empty where a name would be left without any.
+    """The words that all names start with, with the character that ends them; empty if a name would become empty.
 
     >>> _shared(["joytag-1.0", "joytag-1.1"]), _shared(["joytag", "joytag 2"]), _shared(["wd14"])
     ('joytag-', '', '')
     """
-    least, most = min(names), max(names)  # what the first and the last in order share, all share
+    least, most = min(names), max(names)  # a prefix of the first and the last in order is a prefix of all
     same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(least, most, strict=False)))
-    begin = least[:same] if len(names) > 1 else ""
-    cut = max(begin.rfind(sign) for sign in WORD_ENDS) + 1
-    return "" if any(len(name) == cut for name in names) else begin[:cut]
+    prefix = least[:same] if len(names) > 1 else ""
+    cut = max(prefix.rfind(sign) for sign in WORD_ENDS) + 1
+    return "" if any(len(name) == cut for name in names) else prefix[:cut]

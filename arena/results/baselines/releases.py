@@ -1,4 +1,4 @@
-"""Which releases a history is of: the baselines in order, and runs beside them."""
+"""The releases of a history: the baselines in order, then other runs."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -14,14 +14,14 @@ from arena.results.named import NamedRun, refuse_damaged
 
 
 def releases_of(home: Path, runs: Sequence[NamedRun] = ()) -> list[Release]:
-    """Every baseline in the order in which they were set, each once, then the runs.
+    """All baselines in the order in which they were set, without repetition, then the runs.
 
     Raises:
-        ArenaError: neither a baseline nor a run, or one that is damaged.
-        IncomparableError: of another schema.
+        ArenaError: there is neither a baseline nor a run, or one is damaged.
+        IncomparableError: one has another schema.
     """
     log = read_log(home)
-    latest = {(one.digest, one.name): one for one in log}  # one that was set again stands where it was set first
+    latest = {(one.digest, one.name): one for one in log}  # a baseline that was set again keeps its first position
     found = [
         (Release(one.name, one.model, one.created, one.reason, result_of(one)), one.digest[:SHORT])
         for one in latest.values()
@@ -32,19 +32,19 @@ def releases_of(home: Path, runs: Sequence[NamedRun] = ()) -> list[Release]:
         found.append((Release(run.name, run.model, created, "", run.result), run.folder.name))
     if not found:
         raise ArenaError(
-            f"{home}: no baseline is set, and no run is named; set one with arena baseline set, or name runs"
+            f"{home}: no baseline is set, and no run is named; set a baseline with arena baseline set, or name runs"
         )
     return _with_unique_names(found)
 
 
 def _with_unique_names(found: Sequence[tuple[Release, str]]) -> list[Release]:
-    """Releases of one name are followed by their date, else by the name of their folder, else by a number."""
-    seen: Counter[str] = Counter()
+    """Make equal names unique by appending the date, else the name of the folder, else that and a number."""
+    count: Counter[str] = Counter()
     placed, numbered = [], []
     for release, folder in found:
         placed.append(f"{release.name} {folder}")
-        seen[placed[-1]] += 1
-        numbered.append(f"{placed[-1]} ({seen[placed[-1]]})" if seen[placed[-1]] > 1 else placed[-1])
+        count[placed[-1]] += 1
+        numbered.append(f"{placed[-1]} ({count[placed[-1]]})" if count[placed[-1]] > 1 else placed[-1])
     plain = [release.name for release, _ in found]
     dated = [f"{release.name} {release.created[:10]}".rstrip() for release, _ in found]
     names = disambiguate(plain, dated, placed, numbered)

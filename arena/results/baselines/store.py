@@ -1,7 +1,7 @@
-"""What baselines keep of a run: set one, read it again, and tell what was changed since.
+"""Set a baseline, read it again, and detect changes of its files.
 
-The folder of baselines holds the log and, for each digest, a run folder of few files: enough for every figure over releases
-when the run itself is gone. Scores stay where they are unless they are asked for.
+The folder of baselines holds the log and, for each digest, a run folder with few files, which suffice for all metrics over
+releases if the run itself is gone. Scores are copied only on request.
 """
 
 import os
@@ -23,31 +23,32 @@ from arena.results.run_folder import Result
 from arena.scores.store import read_store
 
 KEPT = ("run.json", "summary.json", "per_tag.parquet")
-"""Files of a run that later comparisons need, a few hundred kilobytes."""
+"""Files of a run that a baseline stores, a few hundred kilobytes."""
 
 LOCK = ".baselines.lock"
+"""File name of the lock in the folder of baselines."""
 
 
 class Set(NamedTuple):
-    """What setting a baseline did; `is_new` is false where the same one held already."""
+    """Result of setting a baseline; `is_new` is false if the same one was current already."""
 
     baseline: Baseline
     is_new: bool
 
 
 def set_baseline(run: NamedRun, home: Path, *, reason: str, name: str | None = None, with_scores: bool = False) -> Set:
-    """Declare a run what releases are held against from now on.
+    """Make one model of a run the baseline that releases are compared with from now on.
 
     Args:
-        home: the folder of baselines; made where there is none.
-        reason: why; one line that is kept.
-        name: of the release; None takes that of the run.
-        with_scores: keep the model's scores too, so that later candidates can be compared image by image.
+        home: the folder of baselines; it is created if missing.
+        reason: why this run is the baseline; stored as one line.
+        name: name of the release; None takes the name of the run's model.
+        with_scores: store the model's scores too, so that later candidates can be compared image by image.
 
-    Returns: the baseline; where the same one holds already, nothing is written but files of it that were changed since.
+    Returns: the baseline. If the same one is current already, only its missing or changed files are written.
 
     Raises:
-        ArenaError: no reason, a damaged run, or no scores to keep.
+        ArenaError: the reason is empty, the run is damaged, or there are no scores to store.
     """
     why = " ".join(reason.split())
     if not why:
@@ -55,29 +56,29 @@ def set_baseline(run: NamedRun, home: Path, *, reason: str, name: str | None = N
     refuse_damaged(run.folder, run.result)
     files = _files(run, with_scores)
     make_folder(home)
-    with _alone(home):
+    with _exclusive(home):
         log = read_log(home)
         made = _baseline(run, home, files, why, name or run.name)
-        holds = log[-1] if log and (log[-1].digest, log[-1].name) == (made.digest, made.name) else None
+        same = log[-1] if log and (log[-1].digest, log[-1].name) == (made.digest, made.name) else None
         kept = next((one for one in reversed(log) if one.digest == made.digest and not fault(one)), None)
         if kept is None or (with_scores and not kept.has_scores):
             _keep(made, files)
         else:
             made = replace(made, files=kept.files)
-        if holds is not None and not fault(holds) and (holds.has_scores or not with_scores):
-            return Set(holds, is_new=False)
+        if same is not None and not fault(same) and (same.has_scores or not with_scores):
+            return Set(same, is_new=False)
         add_line(made)
         return Set(made, is_new=True)
 
 
 def current(home: Path, name: str | None = None) -> Baseline:
-    """The baseline that holds, after a look at its files.
+    """The current baseline, with its files checked.
 
     Args:
-        name: of a release, or the first digits of a digest; None is the one that was set last.
+        name: name of a release, or the first digits of a digest; None takes the baseline that was set last.
 
     Raises:
-        ArenaError: none is set, or a file of it was changed.
+        ArenaError: there is none, or one of its files has changed.
     """
     found = newest(read_log(home), home, name)
     refuse_changed(found)
@@ -85,18 +86,18 @@ def current(home: Path, name: str | None = None) -> Baseline:
 
 
 def result_of(baseline: Baseline) -> Result:
-    """What was kept of its run: provenance, summary, and of the tables `per_tag`.
+    """Read the stored part of a baseline's run: provenance, summary, and the table `per_tag`.
 
     Raises:
-        ArenaError: a file of it was changed.
-        IncomparableError: kept by a version of another schema.
+        ArenaError: a file has changed.
+        IncomparableError: the run has another schema.
     """
     refuse_changed(baseline)
     return read_sound(baseline.copy)
 
 
 def scores_of(baseline: Baseline) -> Path | None:
-    """The folder of its scores: the kept one, else that of its run where it is still as it was; None where there is none."""
+    """The folder of a baseline's scores: the stored one, else that of its run if the run has not changed; else None."""
     inside = Path("scores") / baseline.model
     if baseline.has_scores:
         refuse_changed(baseline)
@@ -110,20 +111,20 @@ def scores_of(baseline: Baseline) -> Path | None:
 
 
 def fault(baseline: Baseline) -> str:
-    """What was changed of its files since it was set, in a line; empty where nothing was."""
+    """A line about the first stored file that has changed since the baseline was set; empty if none has."""
     for name, wanted in baseline.files.items():
         path = baseline.copy / name
-        seen = digest_file(path) if path.is_file() else None
-        if seen != wanted:
-            what = "is gone" if seen is None else f"was changed (SHA-256 {seen[:SHORT]}, was {wanted[:SHORT]})"
+        found = digest_file(path) if path.is_file() else None
+        if found != wanted:
+            what = "is gone" if found is None else f"was changed (SHA-256 {found[:SHORT]}, was {wanted[:SHORT]})"
             return f"{path}: {what} since baseline {baseline.name} was set on {baseline.created[:10]}"
     return ""
 
 
 def refuse_changed(baseline: Baseline) -> None:
-    """Raise ArenaError where a file of a baseline is not what it was."""
-    if told := fault(baseline):
-        raise ArenaError(f"{told}; restore it, or set the run again")
+    """Raise ArenaError if a stored file of a baseline has changed."""
+    if line := fault(baseline):
+        raise ArenaError(f"{line}; restore it, or set the run again")
 
 
 def _baseline(named: NamedRun, home: Path, files: dict[str, Path], why: str, name: str) -> Baseline:
@@ -150,15 +151,15 @@ def _digest(named: NamedRun) -> str:
 
 
 def _files(named: NamedRun, with_scores: bool) -> dict[str, Path]:
-    """What is kept of a run: path below the copy -> where it lies now."""
+    """The files of a run to store: path below the copy -> the file."""
     files = {name: named.folder / name for name in KEPT}
     if with_scores:
         folder = named.folder / "scores" / named.model
         if not (folder / "store.json").is_file():
             raise ArenaError(
-                f"--with-scores: {folder} holds no scores; they were given as a file. Leave the option out"
+                f"--with-scores: {folder} holds no scores, because they were read from a file; leave the option out"
             )
-        read_store(folder)  # refuses a damaged one
+        read_store(folder)  # raises if it is damaged
         files |= {
             path.relative_to(named.folder).as_posix(): path for path in sorted(folder.iterdir()) if path.is_file()
         }
@@ -166,20 +167,20 @@ def _files(named: NamedRun, with_scores: bool) -> dict[str, Path]:
 
 
 def _keep(baseline: Baseline, files: dict[str, Path]) -> None:
-    """Copy the files of a baseline; its folder appears whole, or stays as it was."""
+    """Copy the files of a baseline to a temporary folder, then replace its folder by that."""
     parts = baseline.copy.with_name(f".{baseline.copy.name}.part")
     shutil.rmtree(parts, ignore_errors=True)
     for inside, path in files.items():
         (parts / inside).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, parts / inside)
     if (baseline.copy / "scores").is_dir() and not (parts / "scores").exists():
-        (baseline.copy / "scores").rename(parts / "scores")  # an earlier line of the log may name them
+        (baseline.copy / "scores").rename(parts / "scores")  # an earlier line of the log may list them
     shutil.rmtree(baseline.copy, ignore_errors=True)
     parts.rename(baseline.copy)
 
 
 def _relative(folder: Path, home: Path) -> str:
-    """A folder from the folder of baselines, with slashes; its name alone where no such way exists, as between drives."""
+    """The path of a folder relative to the folder of baselines, with slashes; on another drive only the folder's name."""
     try:
         return Path(os.path.relpath(folder.resolve(), home.resolve())).as_posix()
     except ValueError:
@@ -187,10 +188,14 @@ def _relative(folder: Path, home: Path) -> str:
 
 
 @contextmanager
-def _alone(home: Path) -> Iterator[None]:
-    """One writer at a time."""
+def _exclusive(home: Path) -> Iterator[None]:
+    """Hold the lock of the folder of baselines, so that only one process writes.
+
+    Raises:
+        ArenaError: another process holds the lock for 30 seconds.
+    """
     try:
         with FileLock(home / LOCK, timeout=30):
             yield
     except Timeout:
-        raise ArenaError(f"{home}: another arena baseline set is at work there; run this one again later") from None
+        raise ArenaError(f"{home}: another arena baseline set is running; try again later") from None

@@ -1,4 +1,4 @@
-"""Results that others published: figures without scores.
+"""Published results: metrics without scores.
 
-`record` is what a file holds, `read` finds out which format a file has, and each format has a module of its own.
+`record` defines a published result, `read` detects the format of a file, and each format has its own module.
 """

@@ -1,4 +1,4 @@
-"""Macro and micro figures of a published result, and over how many tags they ran."""
+"""Macro and micro averages of a published result, and the number of tags in each."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,17 +16,17 @@ CONVENTION_OF: Mapping[str, str] = {
     "selected-tags": "animetimm",
     "metrics-json": "animetimm",
 }
-"""Whose rules say what an undefined figure counts as in each format; others: `arena`."""
+"""Format -> convention for undefined metrics; `arena` for the other formats."""
 
 
 def aggregates_of(published: Published, convention: str | None = None) -> dict[str, Any]:
-    """`registry.AGGREGATES`, None where unknown; the number of tags of every mean (`macro_f1_tags`); and how they came about.
+    """The averages of `registry.AGGREGATES` (None if unknown), the number of tags of each (`macro_f1_tags`), and their source.
 
-    `made_of` says from what: `file`, its own aggregates; `counts`; or `figures`, means of the tags' published figures, in which
-    a figure that is not told has no part. Micro figures need counts.
+    The entry `made_of` is the source: `file` for aggregates in the file, `counts`, or `figures` for means of the published
+    metrics of tags, without unknown ones. Micro averages need counts.
 
     Args:
-        convention: of `CONVENTIONS`; None takes that of the format, and the file's own aggregates before all.
+        convention: a name of `CONVENTIONS`. None takes aggregates in the file if there are any, else the format's convention.
     """
     named = convention or CONVENTION_OF.get(published.format, "arena")
     found: dict[str, Any] = {"convention": named, "tags": len(published.tags)} | dict.fromkeys(AGGREGATES)
@@ -43,18 +43,18 @@ def aggregates_of(published: Published, convention: str | None = None) -> dict[s
     found["made_of"] = "counts" if counted else "figures"
     means = {f"macro_{name}": macro(np.asarray(values)) for name, values in per_tag._asdict().items()}
     means["map"] = macro(tags["ap"].to_numpy(np.float64))
-    return found | _told(means)
+    return found | _with_tags(means)
 
 
 def counts_of(published: Published) -> TagCounts:
-    """The counts of every tag; an unknown threshold is NaN, an unknown number of images 0."""
+    """The counts of every tag; an unknown threshold becomes NaN, an unknown number of images 0."""
     tags = published.tags
     tp, fp, fn = (tags[name].to_numpy(np.int64) for name in ("tp", "fp", "fn"))
     return TagCounts(tags["threshold"].to_numpy(np.float32), tp, fp, tp + fn, published.images or 0)
 
 
-def _told(means: Mapping[str, Mean]) -> dict[str, Any]:
-    """Means with their numbers of tags; one over no tag is unknown."""
+def _with_tags(means: Mapping[str, Mean]) -> dict[str, Any]:
+    """Means and their numbers of tags; the mean over no tag is None."""
     values = {name: _number(mean.value) for name, mean in means.items()}
     return values | {f"{name}_tags": mean.tags for name, mean in means.items()}
 

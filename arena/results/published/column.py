@@ -1,4 +1,4 @@
-"""A published result beside measured ones: what a comparison keeps of it."""
+"""Summary entries of published results, which a comparison shows next to measured results."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,17 +11,17 @@ UNKNOWN = "unknown"
 
 
 def columns_of(published: Sequence[Published]) -> list[dict[str, Any]]:
-    """The entries of `summary.json` of several published results, in their order.
+    """The entries in `summary.json` of several published results, in their order.
 
     Raises:
-        ArenaError: two models have one name.
+        ArenaError: two models have the same name.
     """
     refuse_twice("--published", "model", [one.name for one in published])
     return [column_of(one) for one in published]
 
 
 def column_of(published: Published) -> dict[str, Any]:
-    """Name, source, threshold and aggregates, None where unknown; they are of other images than any run's."""
+    """Name, source, threshold and aggregates of a published result, None if unknown; its images differ from the run's."""
     return {
         "name": published.name,
         "source": published.source,
@@ -35,14 +35,14 @@ def column_of(published: Published) -> dict[str, Any]:
 
 
 def threshold_of(published: Published) -> str:
-    """Where predictions begin, for people: `0.4`, `per tag`, or `unknown`."""
-    told = published.tags["threshold"].dropna().unique()
-    if len(told) == 1 and published.tags["threshold"].notna().all():
-        return f"{told[0]:g}"
-    return "per tag" if len(told) else UNKNOWN
+    """The threshold as text: `0.4`, `per tag`, or `unknown`."""
+    values = published.tags["threshold"].dropna().unique()
+    if len(values) == 1 and published.tags["threshold"].notna().all():
+        return f"{values[0]:g}"
+    return "per tag" if len(values) else UNKNOWN
 
 
 def unknown_of(published: Published) -> list[str]:
-    """What the file does not tell of any tag, by the names of the columns, and `images` where it does not tell these."""
+    """Names of the columns that are unknown for all tags, and `images` if the number of images is unknown."""
     columns = [name for name in published.tags.columns if name != "tag" and published.tags[name].isna().all()]
     return columns + ([] if published.images is not None else ["images"])

@@ -1,4 +1,4 @@
-"""JoyTag's `detailed_metrics.txt`: a block a tag with a line a model; figures only, without counts."""
+"""JoyTag's `detailed_metrics.txt`: one block per tag with one line per model; metrics without counts."""
 
 import re
 from pathlib import Path
@@ -12,14 +12,14 @@ FORM = "detailed-metrics"
 NUMBER = r"(\d(?:\.\d+)?|nan)"
 
 LINE = re.compile(f"(.*?) *: Precision {NUMBER}, Recall {NUMBER}, F1 {NUMBER}, AP {NUMBER}")
-"""A model's figures of one tag."""
+"""The line of one model's metrics of one tag."""
 
 
 def read_detailed_metrics(path: Path) -> dict[str, Published]:
-    """Every model of the file, in its order; counts, support and threshold are not told, and 0.0000 may stand for undefined.
+    """Read every model of the file, in its order; counts, support and threshold are unknown, and 0.0000 may mean undefined.
 
     Raises:
-        ArenaError: a block is damaged, or lacks a model that the others have.
+        ArenaError: a block is damaged, or lacks a model that the other blocks have.
 
     Source: JoyTag's `detailed_metrics.txt`.
     """
@@ -30,34 +30,36 @@ def read_detailed_metrics(path: Path) -> dict[str, Published]:
     for number, line in enumerate(lines, 1):
         match = LINE.fullmatch(line)
         if tag and match is not None:
-            model, *figures = match.groups()
-            written += [text for text in figures if text != "nan"]
-            precision, recall, f1, ap = (None if text == "nan" else float(text) for text in figures)
+            model, *metrics = match.groups()
+            written += [text for text in metrics if text != "nan"]
+            precision, recall, f1, ap = (None if text == "nan" else float(text) for text in metrics)
             row = Row(number, tag, precision=precision, recall=recall, f1=f1, ap=ap)
             rows.setdefault(model, []).append(row)
             models += 1
         elif not tag and line and match is None:
             tag, models = line, 0
         elif not line and (models or not tag):
-            tag = "" if _whole(path, number, tag, models, rows) else tag
+            tag = "" if _is_complete(path, number, tag, models, rows) else tag
         else:
             raise refuse(path, number, _fault(tag, line))
-    _whole(path, len(lines), tag, models, rows)
+    _is_complete(path, len(lines), tag, models, rows)
     digits = decimals(written)
     return {name: publish_rows(path, own, name=name, form=FORM, digits=digits) for name, own in rows.items()}
 
 
-def _whole(path: Path, number: int, tag: str, models: int, rows: dict[str, list[Row]]) -> bool:
-    """Whether a block has as many models as the others have; raises where it has not."""
+def _is_complete(path: Path, number: int, tag: str, models: int, rows: dict[str, list[Row]]) -> bool:
+    """Return True if a block has as many models as the other blocks, else raise ArenaError."""
     if tag and models != len(rows):
-        told = f"tag {shown(tag)}: {models} of {len(rows)} models ({', '.join(rows)}); the file is cut short or damaged"
-        raise refuse(path, number, f"{told}, fetch it again")
+        fault = (
+            f"tag {shown(tag)}: {models} of {len(rows)} models ({', '.join(rows)}); the file is truncated or damaged"
+        )
+        raise refuse(path, number, f"{fault}, fetch it again")
     return True
 
 
 def _fault(tag: str, line: str) -> str:
     if not tag:
-        return f"figures before the name of a tag: {shown(line)}; the file is damaged, fetch it again"
-    seen = shown(line) if line else "the end of the block"
-    told = "no 'model: Precision 0.0000, Recall 0.0000, F1 0.0000, AP 0.0000'"
-    return f"tag {shown(tag)}: {told} but {seen}; the file is cut short or damaged, fetch it again"
+        return f"metrics before the name of a tag: {shown(line)}; the file is damaged, fetch it again"
+    found = shown(line) if line else "the end of the block"
+    expected = "expected 'model: Precision 0.0000, Recall 0.0000, F1 0.0000, AP 0.0000'"
+    return f"tag {shown(tag)}: {expected}, found {found}; the file is truncated or damaged, fetch it again"

@@ -1,4 +1,4 @@
-"""JoyTag's `full-metrics.txt`: a block a tag with its counts; read, and written byte for byte."""
+"""JoyTag's `full-metrics.txt`, one block per tag with its counts: read it, and write it byte for byte."""
 
 import re
 from pathlib import Path
@@ -24,14 +24,14 @@ _REST = (
     (re.compile("F1: " + _FIGURE.format("f1")), "F1: 0.0000"),
     (re.compile(r"TP: (?P<tp>\d+), TN: (?P<tn>\d+), FP: (?P<fp>\d+), FN: (?P<fn>\d+)"), "TP: 0, TN: 0, FP: 0, FN: 0"),
 )
-"""The other lines of a block, and what each looks like."""
+"""The pattern and an example of each other line of a block."""
 
 
 def read_full_metrics(path: Path) -> dict[str, Published]:
-    """The file's only model, called as the file; the threshold is not told, nor any average precision.
+    """Read the file's only model, named after the file; threshold and average precision are unknown.
 
     Raises:
-        ArenaError: a block is damaged or cut short, or contradicts itself.
+        ArenaError: a block is damaged, truncated or contradictory.
 
     Source: JoyTag's `full-metrics.txt`; its `cnt` is the training count.
     """
@@ -52,33 +52,33 @@ def read_full_metrics(path: Path) -> dict[str, Published]:
 
 
 def _block(path: Path, lines: list[str], place: int) -> dict[str, str]:
-    """The cells of the block that begins at a line."""
+    """The fields of the block that starts at a line."""
     first = FIRST.fullmatch(lines[place])
     if first is None:
-        seen = shown(lines[place])
-        raise refuse(path, place + 1, f"no 'Tag: name (0) (cnt: 0)' but {seen}; the file is damaged, fetch it again")
-    found = first.groupdict()
+        fault = f"expected 'Tag: name (0) (cnt: 0)', found {shown(lines[place])}"
+        raise refuse(path, place + 1, f"{fault}; the file is damaged, fetch it again")
+    fields = first.groupdict()
     for step, (pattern, example) in enumerate(_REST, place + 1):
         line = lines[step] if step < len(lines) else ""
         match = pattern.fullmatch(line)
         if match is None:
-            seen = "the end of the block" if not line else shown(line)
-            told = f"tag {shown(found['tag'])}: no '{example}' but {seen}; the file is cut short or damaged, fetch it again"
-            raise refuse(path, step + 1, told)
-        found |= match.groupdict()
-    return found
+            found = "the end of the block" if not line else shown(line)
+            fault = f"tag {shown(fields['tag'])}: expected '{example}', found {found}"
+            raise refuse(path, step + 1, f"{fault}; the file is truncated or damaged, fetch it again")
+        fields |= match.groupdict()
+    return fields
 
 
 def _row(line: int, found: dict[str, str]) -> Row:
-    figures = {name: None if found[name] == "nan" else float(found[name]) for name in ("precision", "recall", "f1")}
+    metrics = {name: None if found[name] == "nan" else float(found[name]) for name in ("precision", "recall", "f1")}
     counts = {name: int(found[name]) for name in ("index", "training_count", "tp", "fp", "fn", "tn")}
-    return Row(line, found["tag"], **counts, **figures)  # type: ignore[arg-type]  # by name, each of its own type
+    return Row(line, found["tag"], **counts, **metrics)  # type: ignore[arg-type]  # keyword arguments of different types
 
 
 def full_metrics_of(published: Published) -> str:
-    """`full-metrics.txt` of a published result, as JoyTag writes it; an imported one comes out byte for byte.
+    """The text of `full-metrics.txt` for a published result, as JoyTag writes it; for an imported file the same bytes.
 
-    Where no training count is told, `cnt` is the support; where no index is, the tag's place in the file.
+    If the training count is unknown, `cnt` is the support; if the index is unknown, it is the tag's position in the file.
 
     Raises:
         ArenaError: counts or the number of images are unknown.
@@ -87,8 +87,8 @@ def full_metrics_of(published: Published) -> str:
     unknown = [name for name in ("tp", "fp", "fn", "tn") if tags[name].isna().any()]
     if unknown:
         raise ArenaError(
-            f"{published.source}: {published.name} has no {', '.join(unknown)} of every tag, which "
-            "full-metrics.txt holds; publish a file with counts and the number of images"
+            f"{published.source}: {published.name} lacks {', '.join(unknown)} for at least one tag, which "
+            "full-metrics.txt needs; publish a file with counts and the number of images"
         )
     place = pd.Series(range(len(tags)), index=tags.index, dtype="Int64")
     return full_metrics_text(
@@ -99,22 +99,22 @@ def full_metrics_of(published: Published) -> str:
 
 
 def full_metrics_text(tags: pd.DataFrame) -> str:
-    """A block for every row of `tag index training_count tp fp fn tn`, by F1 descending, then index.
+    """One block per row of `tag index training_count tp fp fn tn`, sorted by F1 (descending), then by index.
 
-    Figures are as `joytag_ratios` gives them, undefined as 0.0000.
+    The metrics are those of `joytag_ratios`; an undefined one is 0.0000.
 
     Source: JoyTag's `full-metrics.txt`.
     """
     tp, fp, fn, tn, index, training = (
         tags[name].to_numpy(np.int64) for name in ("tp", "fp", "fn", "tn", "index", "training_count")
     )
-    figures = joytag_ratios(TagCounts(np.zeros(len(tp), np.float32), tp, fp, tp + fn, images=0))
-    columns = (index, training, *figures, tp, tn, fp, fn)
+    metrics = joytag_ratios(TagCounts(np.zeros(len(tp), np.float32), tp, fp, tp + fn, images=0))
+    columns = (index, training, *metrics, tp, tn, fp, fn)
     blocks = list(zip(tags["tag"].tolist(), *(column.tolist() for column in columns), strict=True))
     return "".join(
         f"Tag: {one_line(tag)} ({place}) (cnt: {count})\nPrecision: {p:.4f}\nRecall: {r:.4f}\nF1: {f1:.4f}\n"
         f"TP: {hits}, TN: {left}, FP: {wrong}, FN: {missed}\n\n"
         for tag, place, count, p, r, f1, hits, left, wrong, missed in (
-            blocks[i] for i in np.lexsort((index, -figures.f1))
+            blocks[i] for i in np.lexsort((index, -metrics.f1))
         )
     )

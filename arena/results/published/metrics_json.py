@@ -1,4 +1,4 @@
-"""animetimm's `metrics.json`: aggregates of a model without its tags."""
+"""animetimm's `metrics.json`: aggregates of a model, without tags."""
 
 import json
 from pathlib import Path
@@ -14,21 +14,21 @@ from arena.results.published.rows import FLOATS, INTEGERS, read_text
 FORM = "metrics-json"
 
 SPLITS = ("test", "val")
-"""Tables of the file, the one that is taken first."""
+"""Tables of the file, in order of preference."""
 
 FIGURES = tuple(f"{mean}_{name}" for mean in ("macro", "micro") for name in ("precision", "recall", "f1", "mcc"))
 
 
 def read_metrics_json(path: Path) -> dict[str, Published]:
-    """The aggregates of the test images, or else of the validation images; no tag is told.
+    """Read the aggregates of the test images, else of the validation images; the file has no metrics of tags.
 
     Raises:
-        ArenaError: no JSON, no aggregate in it, or one outside its range.
+        ArenaError: the file is not JSON, holds no aggregate, or one is outside its range.
 
     Source: animetimm's training code, which writes `{"test": {"macro_f1": ...}, "val": {...}}`.
     """
     split, table = _table(path)
-    figures: dict[str, float] = {}
+    metrics: dict[str, float] = {}
     for name in FIGURES:
         value = table.get(name)
         if value is None:
@@ -36,23 +36,23 @@ def read_metrics_json(path: Path) -> dict[str, Published]:
         least = -1 if name.endswith("mcc") else 0
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value <= 1:
             raise ArenaError(f"{path}: {name} is {value!r}, but must lie in {least} to 1; fetch it again")
-        figures[name] = float(value)
-    if not figures:
+        metrics[name] = float(value)
+    if not metrics:
         raise ArenaError(f"{path}: no aggregate in it; it needs one of {', '.join(FIGURES)}")
     kinds = dict.fromkeys(INTEGERS, "Int64") | dict.fromkeys(FLOATS, "float64")
     empty = pd.DataFrame({name: [] for name in PUBLISHED_COLUMNS}).astype(kinds)
-    notes = (f"figures of the {split} images",) if split else ()
-    return {path.stem: Published(path.stem, path.name, FORM, digest_file(path), empty, None, figures, notes=notes)}
+    notes = (f"metrics of the {split} images",) if split else ()
+    return {path.stem: Published(path.stem, path.name, FORM, digest_file(path), empty, None, metrics, notes=notes)}
 
 
 def _table(path: Path) -> tuple[str, dict[str, Any]]:
-    """The name of a split and its aggregates; the file may be such a table itself."""
+    """The name of a split and its aggregates; the name is empty if the file itself is the table."""
     try:
         content = json.loads(read_text(path))
     except (ValueError, RecursionError) as error:
-        raise ArenaError(f"{path}: no readable JSON ({error}); fetch it again") from None
+        raise ArenaError(f"{path}: not readable JSON ({error}); fetch it again") from None
     if not isinstance(content, dict):
-        raise ArenaError(f"{path}: a list, no table of figures; fetch it again")
+        raise ArenaError(f"{path}: not a JSON object with metrics; fetch it again")
     for split in SPLITS:
         if isinstance(content.get(split), dict):
             return split, content[split]
@@ -60,7 +60,7 @@ def _table(path: Path) -> tuple[str, dict[str, Any]]:
 
 
 def is_metrics_json(text: str) -> bool:
-    """Whether text is such a file: a small table, or tables of splits, with an aggregate by name."""
+    """Whether text is a `metrics.json`: a JSON object with a known aggregate, at its top level or in a split."""
     try:
         content = json.loads(text)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""Which format a published file has, told by its content, and what it says."""
+"""Detect the format of a published file from its content, and read it."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,45 +13,45 @@ from arena.results.published.tables import is_table, read_table
 
 FORMATS = (
     "JoyTag's full-metrics.txt and detailed_metrics.txt, a report.csv, animetimm's selected_tags.csv and metrics.json, "
-    "or a CSV file with tag and its counts or figures"
+    "or a CSV file with tags and their counts or metrics"
 )
 
 BEGINNING = 1 << 16
-"""Characters that tell the format."""
+"""Number of characters at the start of a file that the format is detected from."""
 
 Reader = Callable[[Path], dict[str, Published]]
 
 
 def read_published(path: Path, name: str | None = None) -> dict[str, Published]:
-    """What a published file says, by model, in the order of the file.
+    """Read a published file: name of a model -> its published result, in the order of the file.
 
     Args:
-        name: of several models only this one; the only model of a file is called so, whatever the file calls it.
+        name: return only this model; if the file holds only one model, rename it to this.
 
     Raises:
-        ArenaError: no such file, no format that is known, damaged, or without a model of that name.
+        ArenaError: the file is missing, damaged, of an unknown format, or has no model of that name.
     """
     if path.is_dir() or not path.exists():
         raise ArenaError(f"{path}: {'a folder' if path.is_dir() else 'no such file'}; name a published file: {FORMATS}")
     reader = _reader(read_text(path)[:BEGINNING])
     if reader is None:
-        raise ArenaError(f"{path}: no published figures in a format that is known: {FORMATS}")
+        raise ArenaError(f"{path}: no published metrics in a known format: {FORMATS}")
     found = reader(path)
     if name is None or name in found:
         return found if name is None else {name: found[name]}
     if len(found) > 1:
-        raise ArenaError(f"{path}: several models, none is called {name!r}. {nearest(name, found)}")
+        raise ArenaError(f"{path}: several models, but none is called {name!r}. {nearest(name, found)}")
     (only,) = found.values()
     return {name: renamed(only, name)}
 
 
 def renamed(published: Published, name: str) -> Published:
-    """The same under another name."""
+    """A copy with another name."""
     return Published(**{**vars(published), "name": name})
 
 
 def is_published(path: Path) -> bool:
-    """Whether a path is a file that looks like published figures; it may be damaged all the same."""
+    """Whether a file starts like published metrics; the rest of it may be damaged."""
     try:
         with path.open("rb") as file:
             text = file.read(BEGINNING).decode("utf-8-sig", errors="ignore")
@@ -61,7 +61,7 @@ def is_published(path: Path) -> bool:
 
 
 def _reader(text: str) -> Reader | None:
-    """The reader of a file that begins so."""
+    """The reader for a file that starts with this text; None if the format is unknown."""
     lines = text.lstrip("\n").split("\n", 2)
     if FIRST.fullmatch(lines[0]):
         return read_full_metrics

@@ -1,4 +1,4 @@
-"""A published result: what its file says, and null for what it does not say."""
+"""A published result: the content of its file, with null for unknown values."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,24 +11,24 @@ PUBLISHED_COLUMNS = (
     "tag", "category", "index", "training_count", "support", "threshold", "tp", "fp", "fn", "tn",
     *TAG_TABLE,
 )  # fmt: skip
-"""Columns of a published result's tags; counts are nullable integers (`Int64`), figures float64, unknown is null."""
+"""Columns of a published result's tags; counts are nullable integers (`Int64`), metrics float64, unknown is null."""
 
 
 @dataclass(frozen=True)
 class Published:
-    """One model's published figures.
+    """The published metrics of one model.
 
     Attributes:
-        name: of the model; where the file names none, that of the file.
-        source: the file's name.
+        name: name of the model; the file's name if the file does not name it.
+        source: the file's name; for a model of a run, the name of the dataset.
         format: `full-metrics`, `detailed-metrics`, `report-csv`, `selected-tags`, `metrics-json`, `counts-csv`, `per-tag-csv`,
-            or `result` where it is a model of a run of our own.
-        digest: SHA-256 of the file.
-        tags: `PUBLISHED_COLUMNS`, a row a tag, in the order of the file.
-        images: how many; None where the file does not tell.
-        figures: aggregates that the file tells, by our names: `macro_f1`, `micro_f1`, `map`, ...
-        digits: decimals that its figures are rounded to; None where counts make them exact.
-        notes: what a reader of the figures has to know, a sentence each.
+            or `result` for a model of a run.
+        digest: SHA-256 of the file; for a model of a run, that of its scores.
+        tags: `PUBLISHED_COLUMNS`, one row per tag, in the order of the file.
+        images: number of images; None if unknown.
+        figures: aggregates in the file by the arena's names: `macro_f1`, `micro_f1`, `map`, ...
+        digits: decimals that the metrics are rounded to; None if counts make them exact.
+        notes: remarks for the reader, one sentence each.
     """
 
     name: str

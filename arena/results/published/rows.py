@@ -1,4 +1,4 @@
-"""Rows of a published file: checked for contradictions, completed by what follows from them, and made into a table."""
+"""Rows of a published file: check them for contradictions, derive missing values, and make a table."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -19,15 +19,15 @@ INTEGERS = ("tp", "fp", "fn", "tn", "support", "index", "training_count")
 FLOATS = ("threshold", *TAG_TABLE)
 
 FLOAT32_SLACK = 2e-6
-"""How far a figure that others computed in float32, or with an epsilon, may lie from ours beyond its rounding."""
+"""Allowed difference, beyond rounding, of a metric that the publisher computed in float32 or with an epsilon."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """What a file says of one tag; None where it does not say.
+    """The values of one tag in a file; None if unknown.
 
     Attributes:
-        line: where it begins, from 1.
+        line: number of its first line, from 1.
     """
 
     line: int
@@ -48,7 +48,7 @@ class Row:
 
     @property
     def images(self) -> int | None:
-        """How many there are, where all four counts are known."""
+        """Number of images, the sum of the four counts; None if one is unknown."""
         counts = (self.tp, self.fp, self.fn, self.tn)
         return None if None in counts else sum(count or 0 for count in counts)
 
@@ -56,13 +56,14 @@ class Row:
 def publish_rows(
     path: Path, rows: Sequence[Row], *, name: str, form: str, digits: int | None, notes: Sequence[str] = ()
 ) -> Published:
-    """The rows of one model as a published result.
+    """Make a published result from the rows of one model.
 
     Args:
-        digits: decimals of the figures as they are written; None where none is written.
+        form: the file's format, see `Published`.
+        digits: decimals of the metrics in the file; None if it has no metrics.
 
     Raises:
-        ArenaError: there is no row, a tag stands twice, or a row contradicts itself or another one.
+        ArenaError: there is no row, a tag occurs twice, or a row contradicts itself or another row.
     """
     if not rows:
         raise ArenaError(f"{path}: no tag in it; fetch it again")
@@ -78,15 +79,16 @@ def publish_rows(
 
 
 def published_of(result: Result, model: str) -> Published:
-    """One model of a run, at its own thresholds: every tag that the truth knows, as the model spells it, with its aggregates.
+    """One model of a run as a published result, at the model's own thresholds.
 
-    The aggregates are the run's: they run over the tags that its models have in common.
+    It holds every tag that the truth knows, in the model's spelling, and the aggregates of the run, which are averages over the
+    tags that all its models have.
 
     Raises:
         ArenaError: the run has no such model.
     """
     if model not in result.models:
-        raise ArenaError(f"no model of the run is called {model!r}. {nearest(model, result.models)}")
+        raise ArenaError(f"the run has no model {model!r}. {nearest(model, result.models)}")
     kinds = dict.fromkeys(INTEGERS, "Int64") | dict.fromkeys(FLOATS, "float64")
     tags: pd.DataFrame = result.tags_of(model)[list(PUBLISHED_COLUMNS)].reset_index(drop=True).astype(kinds)
     own = result.summary["models"][model]["regimes"]["own"]
@@ -97,26 +99,26 @@ def published_of(result: Result, model: str) -> Published:
 
 
 def refuse(path: Path, line: int, what: str) -> ArenaError:
-    """An error about a line of a file."""
+    """Return an error about a line of a file; the caller raises it."""
     return ArenaError(f"{path}:{line}: {what}")
 
 
 def read_text(path: Path) -> str:
-    """The text of a file in UTF-8; CR LF ends a line as LF does.
+    """Read a UTF-8 text file; CR LF becomes LF.
 
     Raises:
-        ArenaError: it cannot be read, or is no text.
+        ArenaError: the file cannot be read, or is not UTF-8.
     """
     try:
         return path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
-        raise ArenaError(f"{path}: no text in UTF-8 (byte {error.start:,}); save it as UTF-8") from None
+        raise ArenaError(f"{path}: not UTF-8 text (byte {error.start:,}); save it as UTF-8") from None
     except OSError as error:
         raise ArenaError(f"{path}: cannot be read ({error.strerror})") from None
 
 
 def decimals(texts: Iterable[str]) -> int | None:
-    """The most decimals that any of the figures is written with; None without a figure.
+    """The largest number of decimals in the texts; None if there is no number.
 
     >>> decimals(["0.5", "0.1234", ""]), decimals(["1e-05"]), decimals([""])
     (4, 5, None)
@@ -129,15 +131,15 @@ def _refuse_twice(path: Path, rows: Sequence[Row]) -> None:
     first: dict[str, int] = {}
     for row in rows:
         if row.tag in first:
-            before = f"it stands in line {first[row.tag]} already"
+            before = f"already in line {first[row.tag]}"
             raise refuse(
-                path, row.line, f"tag {shown(row.tag)}: {before}; a published file has one row a tag and model"
+                path, row.line, f"tag {shown(row.tag)}: {before}; a published file has one row per tag and model"
             )
         first[row.tag] = row.line
 
 
 def _completed(row: Row) -> Row:
-    """With what follows from its counts: the support, or the missed positives."""
+    """The row with support or false negatives derived from its other counts."""
     if row.support is None and row.tp is not None and row.fn is not None:
         return replace(row, support=row.tp + row.fn)
     if row.fn is None and row.tp is not None and row.support is not None:
@@ -146,7 +148,11 @@ def _completed(row: Row) -> Row:
 
 
 def _settled(path: Path, row: Row, images: int | None, digits: int | None) -> Row:
-    """Completed by the number of images, with figures made exact by the counts, and free of contradictions."""
+    """The row with all derived counts, and with exact metrics if its counts are known.
+
+    Raises:
+        ArenaError: the row contradicts itself or the number of images.
+    """
     row = _completed(row)
     if images is not None and row.tn is None and row.tp is not None and row.fp is not None and row.fn is not None:
         row = replace(row, tn=images - row.tp - row.fp - row.fn)
@@ -161,24 +167,24 @@ def _settled(path: Path, row: Row, images: int | None, digits: int | None) -> Ro
     }
     for name, value in exact.items():
         if not _agree(getattr(row, name), value, digits):
-            counts = f"TP {row.tp}, FP {row.fp} and FN {row.fn} make {'none' if value is None else f'{value:.4f}'}"
-            seen = f"{name} is {getattr(row, name)}, but {counts}"
-            raise refuse(path, row.line, f"tag {shown(row.tag)}: {seen}; the file is damaged, fetch it again")
+            counts = f"TP {row.tp}, FP {row.fp} and FN {row.fn} give {'none' if value is None else f'{value:.4f}'}"
+            fault = f"{name} is {getattr(row, name)}, but {counts}"
+            raise refuse(path, row.line, f"tag {shown(row.tag)}: {fault}; the file is damaged, fetch it again")
     return replace(row, precision=exact["precision"], recall=exact["recall"], f1=exact["f1"])
 
 
 def _fault(row: Row, images: int | None) -> str:
-    """How the counts of a row contradict each other; empty where they do not."""
+    """The contradiction in the values of a row; empty if there is none."""
     for name in INTEGERS:
         if (value := getattr(row, name)) is not None and value < 0:
-            return f"{name} is {value}, but less than 0 is no count"
+            return f"{name} is {value}, but must not be negative"
     for name in FLOATS:
         if (value := getattr(row, name)) is not None and not 0 <= value <= 1:
             return f"{name} is {value}, but must lie in 0 to 1"
     if row.tp is not None and row.fn is not None and row.support != row.tp + row.fn:
-        return f"TP {row.tp} and FN {row.fn} make {row.tp + row.fn}, but {row.support} positives are told"
+        return f"TP {row.tp} and FN {row.fn} give {row.tp + row.fn} positives, but the file has {row.support}"
     if images is not None and row.images not in (None, images):
-        return f"its counts make {row.images:,} images, those of the first tag {images:,}"
+        return f"its counts give {row.images:,} images, those of the first tag {images:,}"
     if images is not None and row.support is not None and row.support > images:
         return f"{row.support:,} positives among {images:,} images"
     return ""
@@ -189,7 +195,7 @@ def _ratio(part: int, whole: int) -> float | None:
 
 
 def _agree(written: float | None, exact: float | None, digits: int | None) -> bool:
-    """Whether a figure is the rounded one; where it is undefined, publishers write 0 or 1."""
+    """Whether a written metric equals the exact one after rounding; for an undefined metric, publishers write 0 or 1."""
     if written is None:
         return True
     if exact is None:

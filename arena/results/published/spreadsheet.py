@@ -1,15 +1,15 @@
-"""Text in CSV that a spreadsheet must not take for a formula: guarded by an apostrophe, and read back without it."""
+"""Guard CSV text with an apostrophe, so that a spreadsheet does not take it for a formula, and remove the guard again."""
 
 import re
 
 _FORMULA = re.compile("'*[=+\\-@\t\r\uff1d\uff0b\uff0d\uff20]")
-"""What a spreadsheet may take for the start of a formula, and the same with apostrophes that stand there already."""
+"""The start of text that a spreadsheet may take for a formula, with any apostrophes already before it."""
 
 _GUARDED = re.compile("'+[=+\\-@\t\r\uff1d\uff0b\uff0d\uff20]")
 
 
 def guarded(text: str) -> str:
-    """Text with an apostrophe before what a spreadsheet would take for a formula; `unguarded` gives it back.
+    """Put an apostrophe before text that a spreadsheet would take for a formula; `unguarded` removes it.
 
     >>> guarded("=_="), guarded("cat"), guarded("'-'")
     ("'=_=", 'cat', "''-'")
@@ -18,7 +18,7 @@ def guarded(text: str) -> str:
 
 
 def unguarded(text: str) -> str:
-    """The text that `guarded` was given.
+    """Undo `guarded`.
 
     >>> unguarded("'=_="), unguarded("cat"), unguarded("''-'")
     ('=_=', 'cat', "'-'")

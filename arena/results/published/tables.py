@@ -1,6 +1,6 @@
-"""Published CSV files: SmilingWolf's report, animetimm's list of tags, tables of counts, and per-tag tables of anybody.
+"""Published CSV files: SmilingWolf's report, animetimm's list of tags, tables of counts, and other per-tag tables.
 
-Which one it is, the names of its columns tell; the same column has several names.
+The format is detected from the names of the columns; a column may have several names.
 """
 
 import csv
@@ -23,7 +23,7 @@ _REPORT: Mapping[str, str] = {
     "tag": "tag", "category": "category", "actual_posts": "support", "predicted_posts": "predicted",
     "correct_predictions": "tp", "precision": "precision", "recall": "recall", "f_score": "f1",
 }  # fmt: skip
-"""Columns of SmilingWolf's report. Its frequencies are rounded, so the number of images does not follow from them.
+"""Columns of SmilingWolf's report. Its frequencies are rounded, so the number of images cannot be derived from them.
 
 Source: SmilingWolf/SW-CV-ModelZoo, make_report.py."""
 
@@ -31,7 +31,7 @@ _SELECTED: Mapping[str, str] = {
     "name": "tag", "category": "category", "count": "training_count", "post_count": "training_count",
     "best_threshold": "threshold", "best_f1": "f1", "best_precision": "precision", "best_recall": "recall",
 }  # fmt: skip
-"""Columns of animetimm's list: the figures of each tag at the threshold of its best F1.
+"""Columns of animetimm's list: the metrics of each tag at the threshold of its best F1.
 
 Source: animetimm's training code, which writes selected_tags.csv from test_tags.csv."""
 
@@ -40,7 +40,7 @@ _FIXED: Sequence[Mapping[str, str]] = (
     {"f1": "f1", "precision": "precision", "recall": "recall"},
     {"val_f1": "f1", "val_precision": "precision", "val_recall": "recall"},
 )
-"""Figures that stand there where the best ones do not, the first that are there; at which threshold, the file does not tell."""
+"""Columns used if the list has no `best_f1`, in order of preference; the file does not state their threshold."""
 
 _ALIASES: Mapping[str, Sequence[str]] = {
     "model": ("tagger",),
@@ -59,42 +59,42 @@ _ALIASES: Mapping[str, Sequence[str]] = {
     "f1": ("f1_score", "f_score", "fscore", "f1score", "best_f1"),
     "ap": ("average_precision", "avg_precision"),
 }
-"""What the columns of a per-tag table are called elsewhere; a column of our own name comes before those."""
+"""Other names of the columns of a per-tag table; a column with the arena's own name takes precedence."""
 
-IN_SAMPLE = "each tag's threshold was chosen on the images that it is scored on: figures at it flatter"
+IN_SAMPLE = "each tag's threshold was chosen on the images that it is scored on, so the metrics are too optimistic"
 
 
 class _Table(NamedTuple):
-    """A file's format, the names of its columns as we call them (empty where unknown to us), and its rows with their lines."""
+    """A file's format, the arena's names of its columns (empty if unknown), and its rows with their line numbers."""
 
     form: str
     columns: list[str]
     rows: list[tuple[int, list[str]]]
     ours: bool
-    """Whether a spreadsheet's guard is to be taken off again."""
+    """Whether the arena wrote the file, so that the spreadsheet guard must be removed."""
     notes: tuple[str, ...] = ()
 
 
 def read_table(path: Path) -> dict[str, Published]:
-    """Every model of a CSV file; one without a column `model` holds one, called as the file.
+    """Read every model of a CSV file; a file without a column `model` holds one model, named after the file.
 
-    Columns are parted by commas, tabs or semicolons. What a column does not tell is unknown, and an empty cell as well.
+    The separator is a comma, a tab or a semicolon. A missing column or an empty cell means unknown.
 
     Raises:
-        ArenaError: a row is cut short, a cell is no number, or a row contradicts itself.
+        ArenaError: a row is truncated, a cell is not a number, or a row contradicts itself.
     """
     table = _parsed(path, read_text(path))
     by_model: dict[str, list[Row]] = {}
     written: list[str] = []
     for line, cells in table.rows:
         if len(cells) != len(table.columns):
-            told = f"{len(cells)} cells, but the header has {len(table.columns)}"
-            raise refuse(path, line, f"{told}; the file is cut short or damaged, fetch it again")
-        told_cells = {name: cell.strip() for name, cell in zip(table.columns, cells, strict=True) if name}
+            fault = f"{len(cells)} cells, but the header has {len(table.columns)}"
+            raise refuse(path, line, f"{fault}; the file is truncated or damaged, fetch it again")
+        known = {name: cell.strip() for name, cell in zip(table.columns, cells, strict=True) if name}
         if table.ours:
-            told_cells["tag"] = unguarded(told_cells["tag"])
-        written += [told_cells[name] for name in FLOATS if name != "threshold" and _known(told_cells.get(name, ""))]
-        by_model.setdefault(told_cells.pop("model", path.stem), []).append(_row(path, line, told_cells))
+            known["tag"] = unguarded(known["tag"])
+        written += [known[name] for name in FLOATS if name != "threshold" and _known(known.get(name, ""))]
+        by_model.setdefault(known.pop("model", path.stem), []).append(_row(path, line, known))
     if not by_model:
         raise ArenaError(f"{path}: no row below its header; fetch it again")
     digits = decimals(written)
@@ -105,7 +105,7 @@ def read_table(path: Path) -> dict[str, Published]:
 
 
 def is_table(text: str) -> bool:
-    """Whether text begins with the header of a table of figures."""
+    """Whether text starts with the header of a table of metrics."""
     return bool(_form(_header(text.split("\n", 1)[0]))[0])
 
 
@@ -126,24 +126,24 @@ def _parsed(path: Path, text: str) -> _Table:
     form, columns, notes = _form(_header(first))
     if not form:
         raise ArenaError(
-            f"{path}: no published figures in it; the header needs tag (or name) and one of tp, precision, recall, f1, ap, not "
+            f"{path}: no published metrics in it; the header needs tag (or name) and one of tp, precision, recall, f1, ap, not "
             f"{shown(first)}"
         )
     twice = next((name for name in columns if name and columns.count(name) > 1), "")
     if twice:
-        raise ArenaError(f"{path}: two columns tell {twice}; keep one")
+        raise ArenaError(f"{path}: two columns for {twice}; keep one")
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(first), strict=True)
     rows: list[tuple[int, list[str]]] = []
     try:
         next(reader)
         rows += ((reader.line_num, cells) for cells in reader if cells)
     except csv.Error as error:
-        raise refuse(path, reader.line_num, f"no readable CSV ({error}); the file is cut short or damaged") from None
+        raise refuse(path, reader.line_num, f"not readable CSV ({error}); the file is truncated or damaged") from None
     return _Table(form, columns, rows, {"truth_tag", "compared"} <= set(_header(first)), notes)
 
 
 def _form(header: Sequence[str]) -> tuple[str, list[str], tuple[str, ...]]:
-    """The format of a header, our names of its columns, and what is to be told of it; no format where it holds no figures."""
+    """The format of a header, the arena's names of its columns, and notes; an empty format if it has no column of metrics."""
     known = set(header)
     if {"tag", "actual_posts", "predicted_posts", "correct_predictions"} <= known:
         return REPORT, [_REPORT.get(name, "") for name in header], ()
@@ -152,14 +152,14 @@ def _form(header: Sequence[str]) -> tuple[str, list[str], tuple[str, ...]]:
     ours = {alias: name for name, aliases in _ALIASES.items() for alias in (name, *aliases)}
     columns = [name if name in _ALIASES else ours.get(name, "") for name in header]
     columns = [name if name == own or name not in known else "" for name, own in zip(columns, header, strict=True)]
-    told = set(columns)
-    if "tag" not in told or not told & {"tp", "precision", "recall", "f1", "ap"}:
+    named = set(columns)
+    if "tag" not in named or not named & {"tp", "precision", "recall", "f1", "ap"}:
         return "", [], ()
-    return (PER_TAG if told & {"precision", "recall", "f1", "ap"} else COUNTS), columns, ()
+    return (PER_TAG if named & {"precision", "recall", "f1", "ap"} else COUNTS), columns, ()
 
 
 def _selected(header: Sequence[str]) -> tuple[str, list[str], tuple[str, ...]]:
-    """animetimm's list: its best figures, or those at one threshold for all where it has no others."""
+    """The format of animetimm's list: the metrics at each tag's best threshold, else those of `_FIXED`."""
     chosen = dict(_SELECTED)
     if "best_f1" in header:
         return SELECTED, [chosen.get(name, "") for name in header], (IN_SAMPLE,)
@@ -167,7 +167,7 @@ def _selected(header: Sequence[str]) -> tuple[str, list[str], tuple[str, ...]]:
     if not fixed:
         return "", [], ()
     alone = set(fixed) == set(_FIXED[1])
-    if not alone:  # they stand beside thresholds that they were not measured at
+    if not alone:  # these metrics were not measured at the thresholds in the list
         del chosen["best_threshold"]
     chosen |= fixed
     return SELECTED, [chosen.get(name, "") for name in header], (IN_SAMPLE,) if alone else ()
@@ -175,7 +175,7 @@ def _selected(header: Sequence[str]) -> tuple[str, list[str], tuple[str, ...]]:
 
 def _row(path: Path, line: int, cells: dict[str, str]) -> Row:
     if not cells["tag"]:
-        raise refuse(path, line, "a row without the name of a tag; fetch it again")
+        raise refuse(path, line, "a row without a tag name; fetch it again")
     counts = {
         name: _count(path, line, name, cells[name])
         for name in ("index", "training_count", "support", "tp", "fp", "fn", "tn", "predicted")
@@ -183,8 +183,8 @@ def _row(path: Path, line: int, cells: dict[str, str]) -> Row:
     }
     if "predicted" in counts:
         counts["fp"] = counts.pop("predicted") - counts["tp"]
-    figures = {name: _figure(path, line, name, cells[name]) for name in FLOATS if _known(cells.get(name, ""))}
-    return Row(line, cells["tag"], _category(cells.get("category", "")), **counts, **figures)  # type: ignore[arg-type]
+    metrics = {name: _figure(path, line, name, cells[name]) for name in FLOATS if _known(cells.get(name, ""))}
+    return Row(line, cells["tag"], _category(cells.get("category", "")), **counts, **metrics)  # type: ignore[arg-type]
 
 
 def _known(cell: str) -> bool:
@@ -192,10 +192,10 @@ def _known(cell: str) -> bool:
 
 
 def _count(path: Path, line: int, name: str, cell: str) -> int:
-    """A whole number, which pandas may have written as `12.0`."""
+    """A whole number; pandas may have written it as `12.0`."""
     value = _figure(path, line, name, cell)
     if not value.is_integer():
-        raise refuse(path, line, f"{name} is {shown(cell)}, no whole number; fetch it again")
+        raise refuse(path, line, f"{name} is {shown(cell)}, not a whole number; fetch it again")
     return int(value)
 
 
@@ -205,12 +205,12 @@ def _figure(path: Path, line: int, name: str, cell: str) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise refuse(path, line, f"{name} is {shown(cell)}, no number; fetch it again")
+        raise refuse(path, line, f"{name} is {shown(cell)}, not a number; fetch it again")
     return value
 
 
 def _category(cell: str) -> str | None:
-    """A category as the arena calls it, from its number or its name."""
+    """The arena's name of a category, from its number or its name; None if unknown."""
     if not _known(cell):
         return None
     return CATEGORY_NAMES.get(int(cell), f"category_{int(cell)}") if cell.isdecimal() else cell.lower()

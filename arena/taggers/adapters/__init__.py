@@ -1,6 +1,6 @@
-"""Adapters: a module for each kind of checkpoint, with `load(card, files, *, device, precision)`, which returns a `Tagger`.
+"""Adapters: one module per kind of checkpoint, with `load(card, files, *, device, precision)`, which returns a `Tagger`.
 
-A module, and the library behind it, is imported when a card names it.
+A module and its library are imported only when a card names it.
 """
 
 from importlib import import_module
@@ -8,5 +8,5 @@ from types import ModuleType
 
 
 def adapter_module(name: str) -> ModuleType:
-    """The module of one of the project's own adapters, by its name in a card."""
+    """Return the module of one of the project's own adapters, by its name in a card."""
     return import_module(f"{__name__}.{name}")

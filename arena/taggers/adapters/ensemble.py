@@ -1,4 +1,4 @@
-"""An ensemble: the weighted mean of its members' scores over the tags that all of them know."""
+"""An ensemble: the weighted mean of its members' scores on their common tags."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -13,22 +13,21 @@ from arena.taggers.files.tag_files import canonical
 from arena.tags import TagRelations, TagSpace, project
 
 MATCHING_VERSION = 2
-"""Raised when other tags of members are found to be the same; part of every ensemble's cache key."""
+"""Part of every ensemble's cache key; increase it when the matching of the members' tags changes."""
 
 Columns = NDArray[np.int64]
 
 
 class Ensemble:
-    """Several taggers as one.
+    """A tagger whose scores are the weighted mean of several taggers'.
 
-    A tag is common where every member has it, in whatever spelling; the names, their order, the categories and the counts are
-    the first member's.
+    Its tags are those that every member has, in any spelling. Their names, order, categories and counts are the first member's.
 
     Args:
-        relations: what is known of tags' names; without aliases, spellings that differ in case, spaces or escapes still match.
+        relations: aliases of tags; without them, names that differ only in case, spaces or escapes still match.
 
     Attributes:
-        notes: what a user should know of the match, and of the members.
+        notes: notes for the user on tags with different spellings, and those of the members.
 
     Raises:
         ArenaError: the members have no tag in common.
@@ -41,50 +40,62 @@ class Ensemble:
         self.tags, self._columns = common_tags(card.name, spaces, relations)
         self.notes = (*_notes(self.tags, spaces, self._columns), *_notes_of_members(members))
         self.preprocess = members[0].preprocess
-        self.precision = _all_of([member.precision for member in members])
-        self.device = _all_of([member.device for member in members])
+        self.precision = _joined([member.precision for member in members])
+        self.device = _joined([member.device for member in members])
         weights = np.array(card.weights or (1.0,) * len(members))
         self._shares = (weights / weights.sum()).tolist()
 
     def scores(self, batch: Pixels) -> Scores:
-        """Probabilities of a batch, where all members want the same squares.
+        """Return the probabilities of a batch, float32 (n, tags), if all members have the same preprocessing.
 
         Raises:
-            ArenaError: they want different ones; `score_squares` takes those.
+            ArenaError: the members' preprocessing differs; use `score_squares`.
         """
-        wants = wanted(self)
-        if len(wants) > 1:
+        squares = wanted(self)
+        if len(squares) > 1:
             sizes = ", ".join(f"{member.card.name} {member.preprocess.size}" for member in self.members)
             raise ArenaError(
-                f"{self.card.name}: its members want different squares ({sizes} pixels), not one batch; "
+                f"{self.card.name}: its members need different squares ({sizes} pixels) instead of one batch; "
                 "use arena run or arena predict"
             )
-        return score_squares(self, dict.fromkeys(wants, batch))
+        return score_squares(self, dict.fromkeys(squares, batch))
 
     def mean(self, parts: Sequence[Scores]) -> Scores:
-        """The members' scores, each (n, its tags), as one (n, tags); summed in float64, so that no order of members shows."""
+        """Return the weighted mean of the members' scores, float32 (n, tags).
+
+        It is summed in float64, so that the order of the members does not matter.
+
+        Args:
+            parts: the scores of each member, (n, its tags).
+        """
         total = np.zeros((len(parts[0]), len(self.tags)))
         for share, part, columns in zip(self._shares, parts, self._columns, strict=True):
             total += share * part[:, columns]
-        return total.clip(0, 1).astype(np.float32)  # shares may add up to 1 + 1e-16
+        return total.clip(0, 1).astype(np.float32)  # the sum of the shares may be 1 + 1e-16
 
 
 class Common(NamedTuple):
-    """The tags that all members have."""
+    """The tags that all members have.
+
+    Attributes:
+        columns: the column of each tag in each member, (tags,).
+    """
 
     tags: TagSpace
     columns: tuple[Columns, ...]
-    """Where each member has them, (tags,)."""
 
 
 def common_tags(name: str, spaces: Sequence[TagSpace], relations: TagRelations = TagRelations()) -> Common:
-    """The tags that are in every space, as the first one names and orders them, with its categories and counts.
+    """Return the tags that are in every space, with the names, order, categories and counts of the first space.
 
-    Two spellings are one tag where `project` finds so by the aliases, or by `spelling_of` where no alias is known. A column
-    stands for one tag only: for that of its own spelling, else for the first.
+    Two names are the same tag if `project` matches them by their `spelling_of`, which follows aliases. A column is matched with
+    one tag only: that of the same name, else the first.
+
+    Args:
+        name: the ensemble's, for the error.
 
     Raises:
-        ArenaError: there is none.
+        ArenaError: there is no common tag.
 
     >>> spaces = [TagSpace(("c", "a", "Pup b"), counts=(3, 1, 2)), TagSpace(("pup_b", "C"))]
     >>> common_tags("both", spaces)
@@ -96,7 +107,7 @@ def common_tags(name: str, spaces: Sequence[TagSpace], relations: TagRelations =
     found = [_each_once(project(space, first, meaning), first, space) for space in spaces]
     kept = np.flatnonzero(np.all([columns >= 0 for columns in found], axis=0))
     if not len(kept):
-        raise ArenaError(f"ensemble {name}: its members have no tag in common; a mean needs tags of the same names")
+        raise ArenaError(f"ensemble {name}: its members have no tag in common; combine models with the same tags")
     tags = TagSpace(
         tuple(first.names[column] for column in kept),
         tuple(first.categories[column] for column in kept) if first.categories else None,
@@ -106,7 +117,7 @@ def common_tags(name: str, spaces: Sequence[TagSpace], relations: TagRelations =
 
 
 def spelling_of(name: str, relations: TagRelations = TagRelations()) -> str:
-    r"""What all spellings of a tag have in common: the canonical name where it is an alias, no capitals, spaces or escapes.
+    r"""Return the form that all spellings of a tag share: aliases resolved, lower case, underscores, no escapes.
 
     >>> spelling_of(r"Ganyu \(Genshin Impact\)"), spelling_of("Pup", TagRelations({"pup": "dog"}))
     ('ganyu_(genshin_impact)', 'dog')
@@ -117,12 +128,12 @@ def spelling_of(name: str, relations: TagRelations = TagRelations()) -> str:
 
 
 def _each_once(found: Columns, first: TagSpace, space: TagSpace) -> Columns:
-    """The same columns, -1 where one stands for another tag already."""
+    """Return the columns, with -1 where a column is already matched with another tag; changes `found`."""
     own = {space.index[name] for name in first.names if name in space.index}
     taken: set[int] = set()
     for row, column in enumerate(found.tolist()):
-        alike = first.names[row] == space.names[column]
-        if column in taken or (column in own and not alike):
+        same_name = first.names[row] == space.names[column]
+        if column in taken or (column in own and not same_name):
             found[row] = -1
         else:
             taken.add(column)
@@ -130,7 +141,7 @@ def _each_once(found: Columns, first: TagSpace, space: TagSpace) -> Columns:
 
 
 def _notes(tags: TagSpace, spaces: Sequence[TagSpace], columns: Sequence[Columns]) -> tuple[str, ...]:
-    """Which tags were matched though members spell them otherwise."""
+    """Return a note on the tags that were matched although a member spells them differently."""
     other = {
         name: space.names[column]
         for space, places in zip(spaces, columns, strict=True)
@@ -141,7 +152,7 @@ def _notes(tags: TagSpace, spaces: Sequence[TagSpace], columns: Sequence[Columns
         return ()
     few = ", ".join(f"{name} = {spelling}" for name, spelling in list(other.items())[:3])
     more = ", ..." if len(other) > 3 else ""
-    return (f"{len(other):,} of {len(tags):,} common tags are spelt otherwise by a member: {few}{more}",)
+    return (f"{len(other):,} of {len(tags):,} common tags have another spelling in a member: {few}{more}",)
 
 
 def _notes_of_members(members: Sequence[Tagger]) -> tuple[str, ...]:
@@ -149,26 +160,26 @@ def _notes_of_members(members: Sequence[Tagger]) -> tuple[str, ...]:
 
 
 def single(tagger: Tagger) -> tuple[Tagger, ...]:
-    """The single taggers that one is made of: an ensemble's members, or itself."""
+    """Return an ensemble's members, or the tagger itself."""
     return tagger.members if isinstance(tagger, Ensemble) else (tagger,)
 
 
 def wanted(tagger: Tagger) -> tuple[Preprocess, ...]:
-    """Every preprocessing that a tagger wants, each once; an ensemble may want several."""
+    """Return the distinct preprocessings of a tagger; an ensemble may have several."""
     return tuple(dict.fromkeys(one.preprocess for one in single(tagger)))
 
 
 def score_squares(tagger: Tagger, squares: Mapping[Preprocess, Pixels]) -> Scores:
-    """Probabilities of a batch, float32 (n, tags).
+    """Return the probabilities of a batch, float32 (n, tags).
 
     Args:
-        squares: the same images as every preprocessing in `wanted` makes them.
+        squares: the images as squares, for each preprocessing in `wanted`.
     """
     if isinstance(tagger, Ensemble):
         return tagger.mean([member.scores(squares[member.preprocess]) for member in tagger.members])
     return tagger.scores(squares[tagger.preprocess])
 
 
-def _all_of(words: Sequence[str]) -> str:
-    """`fp32` where all say so, else `fp16+fp32`."""
+def _joined(words: Sequence[str]) -> str:
+    """Return the distinct words, sorted and joined: `fp32`, or `fp16+fp32`."""
     return "+".join(sorted(set(words)))

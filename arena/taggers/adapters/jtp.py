@@ -1,11 +1,11 @@
-"""RedRocket's Joint Tagger Project, PILOT2: a SigLIP ViT from timm under a gated head, with `tags.json`.
+"""RedRocket's Joint Tagger Project, PILOT2: a SigLIP ViT from timm with a gated head, and `tags.json`.
 
-The network is `vit_so400m_patch14_siglip_384` of timm, pooled by attention, its classifier replaced. How wide and how deep it
-is comes from the tensors themselves; only the width of an attention head cannot be told from them.
+The network is timm's `vit_so400m_patch14_siglip_384` with attention pooling and another classifier. Its width and depth are
+read from the tensors' shapes; only the width of an attention head is not in them.
 
-Source: RedRocket/JointTaggerProject, JTP_PILOT2/inference_gradio.py, as public tools carry it on (deitydurg's ComfyUI node, the
-Space RedRocket/JointTaggerProject-Inference-Beta): sigmoid of the first half times sigmoid of the second, picture fitted into
-384 by Lanczos, transparency and padding on 0.5.
+Source: RedRocket/JointTaggerProject, JTP_PILOT2/inference_gradio.py, as copied by public tools (deitydurg's ComfyUI node, the
+Space RedRocket/JointTaggerProject-Inference-Beta): sigmoid of the first half times sigmoid of the second; the image fitted into
+384 with Lanczos; transparency and padding are 0.5.
 """
 
 from collections.abc import Mapping
@@ -22,16 +22,16 @@ from arena.taggers.files.weights import load_state, read_state
 from arena.taggers.torch_runtime import TorchTagger, choose_runtime
 
 ARCHITECTURE = "vit_so400m_patch14_siglip_384"
-"""timm's name of the network; 1,152 wide, 27 blocks, 16 heads."""
+"""timm's name of the network: width 1,152, 27 blocks, 16 heads."""
 
 HEAD_WIDTH = 72
-"""Numbers of one attention head of that architecture: 1,152 / 16."""
+"""Width of one attention head of that architecture: 1,152 / 16."""
 
 
 class GatedHead(nn.Module):
-    """Features (n, width) to probabilities (n, tags): a sigmoid of each tag's score, times a sigmoid of its gate.
+    """Head from features (n, width) to probabilities (n, tags): sigmoid of a tag's score times sigmoid of its gate.
 
-    One linear layer gives both, scores first. In float32, whatever the network runs in.
+    One linear layer computes both, scores first. The sigmoids are in float32 at any precision of the network.
     """
 
     def __init__(self, width: int, tags: int) -> None:
@@ -39,27 +39,27 @@ class GatedHead(nn.Module):
         self.linear = nn.Linear(width, 2 * tags)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Probabilities of pooled features."""
+        """Return the probabilities of pooled features."""
         score, gate = self.linear(features).float().chunk(2, dim=1)
         return torch.sigmoid(score) * torch.sigmoid(gate)
 
 
 def load(card: ModelCard, files: Mapping[str, Path], *, device: str, precision: str) -> TorchTagger:
-    """Build the network that the tensors show, and fill it.
+    """Build the network from the shapes of its tensors, and load them.
 
     Raises:
-        WeightsError: the file holds another network, or another number of tags than the list has.
+        WeightsError: the file holds another network, or its number of tags is not that of the tag list.
     """
     runtime = choose_runtime(device, precision)
     tags = read_tags(card, files)
     path = files[card.files[0]]
     state = read_state(path)
-    told = state.get("head.linear.bias")
-    if told is None:
-        raise WeightsError(f"{path}: no head.linear.bias in it; it must be a JTP PILOT2, whose head is gated")
-    if len(told) != 2 * len(tags):
+    bias = state.get("head.linear.bias")
+    if bias is None:
+        raise WeightsError(f"{path}: has no head.linear.bias; it must be a JTP PILOT2, whose head is gated")
+    if len(bias) != 2 * len(tags):
         raise WeightsError(
-            f"{path}: {len(tags)} tags, but the network of {card.name} has {len(told) / 2:g}; take both files from the "
+            f"{path}: {len(tags)} tags, but the network of {card.name} has {len(bias) / 2:g}; take both files from the "
             "same release"
         )
     network = build(state, tags=len(tags), size=card.preprocess.size, path=path)
@@ -68,13 +68,14 @@ def load(card: ModelCard, files: Mapping[str, Path], *, device: str, precision: 
 
 
 def build(state: Mapping[str, Tensor], *, tags: int, size: int, path: Path) -> nn.Module:
-    """The empty network that tensors of this name and shape fit into.
+    """Return the network for a state dict, with its head, not yet loaded.
 
     Args:
-        size: side of the square that it takes, pixels.
+        size: side of the input square, pixels.
+        path: of the weights, for the error.
 
     Raises:
-        WeightsError: they are those of no ViT.
+        WeightsError: the tensors are not those of a ViT.
     """
     try:
         width, _, _, patch = state["patch_embed.proj.weight"].shape

@@ -1,4 +1,4 @@
-"""Scores that are there already behind the interface of a tagger: looked up by image, not computed."""
+"""Precomputed scores behind the interface of a tagger: looked up by image instead of computed."""
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -15,10 +15,10 @@ from arena.taggers.base import Scores as Probabilities
 
 
 class Precomputed:
-    """The adapter; probabilities in the order of the file's tags, rows found by `image_id`.
+    """A tagger that looks up stored probabilities by `image_id`; the columns are in the order of the file's tags.
 
-    It wants no pixels: images are known by their identifiers, which in `arena predict` are paths below the folder without
-    suffix, and in a dataset those of `images.parquet`.
+    It takes no pixels. An `image_id` is the path below the image folder without suffix in `arena predict`, and that of
+    `images.parquet` in a dataset.
     """
 
     precision = "of the file"
@@ -33,11 +33,11 @@ class Precomputed:
 
     @cached_property
     def row_of(self) -> Mapping[str, int]:
-        """Row of each image that has scores."""
+        """Image identifier -> row, for all images with scores."""
         return {image_id: row for row, image_id in enumerate(self._scores.image_ids)}
 
     def scores(self, batch: Pixels) -> Probabilities:
-        """Refuse pixels, which do not tell which image they are of.
+        """Raise, because pixels do not identify an image.
 
         Raises:
             ScoresError: always.
@@ -48,30 +48,36 @@ class Precomputed:
         )
 
     def look_up(self, image_ids: Sequence[str]) -> Probabilities:
-        """Probabilities of images by identifier, float32 (n, tags).
+        """Return the probabilities of images by identifier, float32 (n, tags).
 
         Raises:
-            ScoresError: one has none.
+            ScoresError: an image has no scores.
         """
-        lost = [image_id for image_id in image_ids if image_id not in self.row_of]
-        if lost:
-            raise ScoresError(self.told_missing(lost[0], len(lost), len(image_ids)))
+        missing = [image_id for image_id in image_ids if image_id not in self.row_of]
+        if missing:
+            raise ScoresError(self.told_missing(missing[0], len(missing), len(image_ids)))
         rows = np.array([self.row_of[image_id] for image_id in image_ids], np.int64)
         return self._scores.values.rows(rows).astype(np.float32, copy=False)
 
-    def told_missing(self, first: str, lost: int, images: int) -> str:
-        """The line about images that have no scores."""
+    def told_missing(self, first: str, missing: int, images: int) -> str:
+        """Return the error text for images without scores.
+
+        Args:
+            first: identifier of the first of them.
+            missing: their number.
+            images: number of all images.
+        """
         return (
-            f"{self.card.name}: {self.path} has no scores for {lost} of {images} images; the first is {first!r}; "
-            "score them too, and give each the image_id that it has here"
+            f"{self.card.name}: {self.path} has no scores for {missing} of {images} images, the first is {first!r}; "
+            "score them too, under the same image_id"
         )
 
 
 def load(card: ModelCard, files: Mapping[str, Path], *, device: str, precision: str) -> Precomputed:
-    """Read the first file of the card, an `.npz` or the `store.json` of a run's scores; device and precision do not matter.
+    """Read the first file of the card: an `.npz`, or the `store.json` of a run's scores. Device and precision are ignored.
 
     Raises:
-        ScoresError: it is damaged, or holds something that is no probability.
+        ScoresError: it is damaged, or holds values that are not probabilities.
     """
     path = files[card.files[0]]
     store = path.suffix == ".json"
@@ -79,13 +85,11 @@ def load(card: ModelCard, files: Mapping[str, Path], *, device: str, precision: 
 
 
 def refuse_own_scores(card: ModelCard, folder: Path) -> None:
-    """Refuse to fill the folder that a card's scores are read from: it is emptied first.
+    """Raise if an output folder is the one that a card's scores are read from, because it would be emptied first.
 
     Raises:
-        ArenaError: the card's folder, or that of a member, is this one.
+        ArenaError: it is the folder of the card or of a member.
     """
     for one in card.single:
         if one.adapter == "precomputed" and one.folder == folder.resolve():
-            raise ArenaError(
-                f"{one.name}: {folder} holds its scores and would hold its new ones; name another --output"
-            )
+            raise ArenaError(f"{one.name}: {folder} holds its scores and would be overwritten; use another --output")

@@ -1,10 +1,11 @@
-"""RAM++ (the Recognize Anything Plus Model): a Swin transformer, and tags that ask the picture about themselves.
+"""RAM++ (the Recognize Anything Plus Model): a Swin transformer, and one query per tag that attends to the image.
 
-A tag is known by 51 descriptions, embedded by CLIP and kept in the checkpoint. The picture's mean feature weighs them; what
-they come to is the tag's query, which attends to the picture in two layers of cross-attention; a linear layer gives the logit.
+A tag has 51 descriptions, embedded by CLIP and stored in the checkpoint. Their mean, weighted by similarity to the image's mean
+feature, is projected to the tag's query. The query attends to the image in two layers of cross-attention, and a linear layer
+gives the logit.
 
-The sizes of the network come from the tensors themselves; only the number of attention heads of the queries cannot be told.
-Its list of tags and their thresholds are no part of the weights' repository.
+The network's sizes are read from the tensors' shapes; only the number of attention heads of the queries is not in them. The tag
+list and its thresholds are not in the weights' repository.
 
 Source: xinyu1205/recognize-anything (Apache-2.0), ram/models/ram_plus.py, swin_transformer.py, bert.py (mode `tagging`),
 utils.py (`load_checkpoint_swinlarge`), ram/transform.py, ram/configs/q2l_config.json, ram/data/.
@@ -28,30 +29,32 @@ from arena.taggers.files.weights import load_state, read_state
 from arena.taggers.torch_runtime import TorchTagger, choose_runtime
 
 ENCODER = "swin_large_patch4_window12_384"
-"""timm's name of the picture's encoder."""
+"""timm's name of the image encoder."""
 
 QUERY_HEADS = 4
-"""Attention heads of the tags' queries (q2l_config.json)."""
+"""Attention heads of the tag queries (q2l_config.json)."""
 
 TEMPERATURE = 0.07
-"""Of the weights of a tag's descriptions, where the checkpoint tells no `reweight_scale`; the published one does not."""
+"""Softmax temperature of the description weights if the checkpoint has no `reweight_scale`, as the published one."""
 
 NEVER_RUN = re.compile(
     r"logit_scale|tagging_head\.embeddings\..*|tagging_head\.encoder\.layer\.\d+\.attention\..*"
     r"|visual_encoder\..*\.(relative_position_index|attn_mask)"
 )
-"""Tensors that a checkpoint may hold and its own code drops: words, attention among tags, and what is computed anew."""
+"""Names of checkpoint tensors that the reference code drops: word embeddings, attention among tags, computed buffers."""
 
 
 class Sizes(NamedTuple):
-    """Of the network above its encoder.
+    """Sizes of the network after its encoder.
 
     Attributes:
-        features: of the encoder.
-        width: of the picture's patches as the tags see them, and of a description.
-        queries, inner: of a tag's query, and within its perceptron.
-        layers: of cross-attention.
-        tags, descriptions: how many, and of each tag.
+        features: width of the encoder's output.
+        width: width of the projected patches and of a description.
+        queries: width of a tag's query.
+        inner: hidden width of the query's perceptron.
+        layers: number of cross-attention layers.
+        tags: number of tags.
+        descriptions: number of descriptions per tag.
     """
 
     features: int
@@ -64,10 +67,10 @@ class Sizes(NamedTuple):
 
 
 class RamPlus(nn.Module):
-    """The network: float (n, 3, size, size) to logits (n, tags), with the names of the published checkpoint.
+    """The network: float (n, 3, size, size) to logits (n, tags). Parameter names are those of the published checkpoint.
 
     Args:
-        encoder: a timm network whose `forward_features` gives (n, h, w, features).
+        encoder: a timm network whose `forward_features` returns (n, h, w, features).
     """
 
     def __init__(self, encoder: nn.Module, sizes: Sizes) -> None:
@@ -84,7 +87,7 @@ class RamPlus(nn.Module):
         self._layers = list(layers)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits of normalised images."""
+        """Return the logits of normalised images."""
         patches: Tensor = self.visual_encoder.forward_features(images).flatten(1, 2)  # type: ignore[operator]
         picture = self.image_proj(torch.cat([patches.mean(dim=1, keepdim=True), patches], dim=1))
         x = F.relu(self.wordvec_proj(self.weighed(picture[:, 0])))
@@ -94,44 +97,47 @@ class RamPlus(nn.Module):
         return logits
 
     def weighed(self, mean: Tensor) -> Tensor:
-        """Every tag's descriptions as pictures weigh them: (n, width) to (n, tags, width).
+        """Return each tag's weighted mean of descriptions, (n, tags, width), from the images' mean features (n, width).
 
-        The weights are a softmax over the cosine of picture and description, the descriptions' own length left in.
+        The weights are a softmax over the scaled dot products of the normalised image feature and the descriptions, which are
+        not normalised.
         """
-        likeness = F.normalize(mean.float(), dim=-1).to(mean.dtype) @ self.label_embed.t()
-        scores = self.reweight_scale.exp() * likeness.float()
+        similarity = F.normalize(mean.float(), dim=-1).to(mean.dtype) @ self.label_embed.t()
+        scores = self.reweight_scale.exp() * similarity.float()
         weights = scores.view(len(mean), self.sizes.tags, -1).softmax(dim=2)
         return torch.einsum("ntd,tdw->ntw", weights, self.label_embed.view(self.sizes.tags, -1, self.sizes.width))
 
 
 class Layer(nn.Module):
-    """The tags look at the picture: cross-attention and a perceptron, each added to what was and then normalised."""
+    """Cross-attention from tag queries to patches, then a perceptron; each with a residual connection and a norm after it."""
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
         queries, width = sizes.queries, sizes.width
-        look = _named(query=nn.Linear(queries, queries), key=nn.Linear(width, queries), value=nn.Linear(width, queries))
-        self.crossattention = _named(self=look, output=_added(queries, queries))
+        projections = _named(
+            query=nn.Linear(queries, queries), key=nn.Linear(width, queries), value=nn.Linear(width, queries)
+        )
+        self.crossattention = _named(self=projections, output=_residual(queries, queries))
         self.intermediate = _named(dense=nn.Linear(queries, sizes.inner))
-        self.output = _added(sizes.inner, queries)
+        self.output = _residual(sizes.inner, queries)
 
     def forward(self, x: Tensor, picture: Tensor) -> Tensor:
-        """Queries (n, tags, width) after they have seen the picture (n, patches, width)."""
-        look: Any = self.crossattention["self"]
+        """Return the queries (n, tags, queries) after attention to the projected image (n, 1 + patches, width)."""
+        projections: Any = self.crossattention["self"]
         q, k, v = (
-            look[name](of).view(*of.shape[:2], QUERY_HEADS, -1).transpose(1, 2)
+            projections[name](of).view(*of.shape[:2], QUERY_HEADS, -1).transpose(1, 2)
             for name, of in (("query", x), ("key", picture), ("value", picture))
         )
-        seen = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
-        x = _add(self.crossattention["output"], seen, x)
+        attended = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+        x = _add(self.crossattention["output"], attended, x)
         return _add(self.output, F.gelu(self.intermediate["dense"](x)), x)
 
 
 def load(card: ModelCard, files: Mapping[str, Path], *, device: str, precision: str) -> TorchTagger:
-    """Build the network that the tensors show, and fill it.
+    """Build the network from the shapes of its tensors, and load them.
 
     Raises:
-        WeightsError: the file holds another network, or another number of tags than the list has.
+        WeightsError: the file holds another network, or its number of tags is not that of the tag list.
     """
     runtime = choose_runtime(device, precision)
     tags = read_tags(card, files)
@@ -139,8 +145,10 @@ def load(card: ModelCard, files: Mapping[str, Path], *, device: str, precision: 
     state = of_timm(read_state(path))
     embedded = state.get("label_embed")
     if embedded is None or len(embedded) % len(tags):
-        seen = "no label_embed in it" if embedded is None else f"{len(embedded)} descriptions for {len(tags)} tags"
-        raise WeightsError(f"{path}: {seen}; it must be a RAM++ (not RAM, nor Tag2Text), of the release of the tags")
+        found = "has no label_embed" if embedded is None else f"{len(embedded)} descriptions for {len(tags)} tags"
+        raise WeightsError(
+            f"{path}: {found}; it must be a RAM++ (not RAM or Tag2Text) from the same release as the tag list"
+        )
     network = build(state, tags=len(tags), size=card.preprocess.size, path=path)
     state.setdefault("reweight_scale", network.reweight_scale.detach())
     load_state(network, state, path, fits="RAM++")
@@ -148,9 +156,9 @@ def load(card: ModelCard, files: Mapping[str, Path], *, device: str, precision: 
 
 
 def of_timm(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A checkpoint's tensors with timm's names, without those that are `NEVER_RUN`.
+    """Return a checkpoint's tensors with timm's names, without those in `NEVER_RUN`.
 
-    timm counts the step between two stages of a Swin transformer to the second of them, the original to the first.
+    timm assigns the downsampling between two stages of a Swin transformer to the second stage, the original to the first.
 
     >>> list(of_timm({"visual_encoder.layers.0.downsample.norm.bias": torch.zeros(1), "logit_scale": torch.zeros(1)}))
     ['visual_encoder.layers.1.downsample.norm.bias']
@@ -161,13 +169,14 @@ def of_timm(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def build(state: Mapping[str, Tensor], *, tags: int, size: int, path: Path) -> RamPlus:
-    """The empty network that tensors of this name and shape fit into.
+    """Return the network for a state dict, not yet loaded.
 
     Args:
-        size: side of the square that it takes, pixels.
+        size: side of the input square, pixels.
+        path: of the weights, for the error.
 
     Raises:
-        WeightsError: they are those of no RAM++.
+        WeightsError: the tensors are not those of a RAM++.
     """
     try:
         encoder = _encoder(state, size)
@@ -193,7 +202,7 @@ def _encoder(state: Mapping[str, Tensor], size: int) -> nn.Module:
 def _sizes(state: Mapping[str, Tensor], tags: int, features: int) -> Sizes:
     queries = len(state["wordvec_proj.weight"])
     if queries % QUERY_HEADS:
-        raise ValueError(f"wordvec_proj.weight gives {queries} numbers, no multiple of {QUERY_HEADS} attention heads")
+        raise ValueError(f"wordvec_proj.weight has {queries} outputs, not a multiple of {QUERY_HEADS} attention heads")
     return Sizes(
         features=features,
         width=len(state["image_proj.weight"]),
@@ -206,12 +215,12 @@ def _sizes(state: Mapping[str, Tensor], tags: int, features: int) -> Sizes:
 
 
 def _named(**parts: nn.Module) -> nn.ModuleDict:
-    """Modules under names of which some, as `self`, can be no attribute of a class."""
+    """Return modules by name; a name such as `self` cannot be an attribute of a class."""
     return nn.ModuleDict(parts)
 
 
-def _added(incoming: int, queries: int) -> nn.ModuleDict:
-    """What ends a branch: a linear layer, and the norm of its sum with what was."""
+def _residual(incoming: int, queries: int) -> nn.ModuleDict:
+    """Return the end of a residual branch: a linear layer, and the norm after the sum with the branch's input."""
     return _named(dense=nn.Linear(incoming, queries), LayerNorm=nn.LayerNorm(queries, eps=1e-12))
 
 

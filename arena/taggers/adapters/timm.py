@@ -16,10 +16,10 @@ from arena.taggers.torch_runtime import TorchTagger, choose_runtime
 
 
 def load(card: ModelCard, files: Mapping[str, Path], *, device: str, precision: str) -> TorchTagger:
-    """Build the architecture that `config.json` names and fill it.
+    """Build the architecture that `config.json` names, and load its weights.
 
     Raises:
-        WeightsError: a file is damaged or disagrees with another, or timm does not know the network.
+        WeightsError: a file is damaged or contradicts another, or timm does not have the network.
     """
     runtime = choose_runtime(device, precision)
     path = files[TIMM_CONFIG]
@@ -31,7 +31,7 @@ def load(card: ModelCard, files: Mapping[str, Path], *, device: str, precision: 
             f"{config.num_classes} (config.json: num_classes); take both files from the same release"
         )
     network = _build(config, path)
-    _refuse_other_side(network, card.preprocess.size, path)
+    _refuse_wrong_size(network, card.preprocess.size, path)
     load_state(network, read_state(files["model.safetensors"]), files["model.safetensors"])
     return TorchTagger(card, tags, network, size=card.preprocess.size, runtime=runtime)
 
@@ -44,7 +44,7 @@ def _read_config(path: Path) -> TimmConfig:
 
 
 def _build(config: TimmConfig, path: Path) -> nn.Module:
-    if not timm.is_model(config.architecture):  # another name may be an address, which timm would fetch
+    if not timm.is_model(config.architecture):  # an unknown name may be an address, which timm would download
         raise WeightsError(
             f"{path}: architecture = {config.architecture!r}; timm {timm.__version__} has no such network"
         )
@@ -52,19 +52,19 @@ def _build(config: TimmConfig, path: Path) -> nn.Module:
         network: nn.Module = timm.create_model(
             config.architecture, pretrained=False, num_classes=config.num_classes, **config.model_args
         )
-    except Exception as error:  # networks raise what they like for arguments that they cannot take
+    except Exception as error:  # a network may raise any exception for invalid arguments
         raise WeightsError(f"{path}: timm {timm.__version__} cannot build it: {error}") from None
     return network
 
 
-def _refuse_other_side(network: nn.Module, size: int, path: Path) -> None:
-    """Refuse squares of another side than the network is built for, where it takes only that."""
+def _refuse_wrong_size(network: nn.Module, size: int, path: Path) -> None:
+    """Raise if the network is built for another size than the card's, and takes no other."""
     patches = getattr(network, "patch_embed", None)
     if not getattr(patches, "strict_img_size", False):
         return
     built = getattr(patches, "img_size", None)
     if built is not None and tuple(built) != (size, size):
         raise WeightsError(
-            f"{path}: the network is built for {built[1]} x {built[0]} pixels, but its pictures are {size} x {size}; "
-            "mend input_size, or img_size in model_args"
+            f"{path}: the network is built for {built[1]} x {built[0]} pixels, but its input is {size} x {size}; "
+            "correct input_size, or img_size in model_args"
         )

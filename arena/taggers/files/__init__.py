@@ -1,1 +1,1 @@
-"""Files of taggers: fetched, and read: weights, tag lists, thresholds, preprocessing."""
+"""Files of taggers: downloading them, and reading weights, tag lists, thresholds and preprocessing."""

@@ -1,7 +1,7 @@
-"""Files beside an ONNX graph that hold its weights: they are the model as much as the graph is.
+"""External data files of an ONNX graph. They hold its weights, so they belong to the model.
 
-A tensor names such a file as its `location`. It may stand among the initialisers, in an attribute of a node, in a graph inside
-such an attribute, or in a function; the graph is looked through for all of them, its own weights stepped over.
+A tensor names such a file as its `location`. The tensor may be an initialiser, or in an attribute of a node, in a graph inside
+such an attribute, or in a function. All of them are searched; weights inside the graph file are skipped.
 
 Source: the messages of onnx.proto, and ONNX's page on external data.
 """
@@ -26,51 +26,55 @@ _INSIDE: Mapping[str, Mapping[int, str]] = {
     },
     "sparse tensor": {1: "tensor", 2: "tensor"},
 }  # fmt: skip
-"""Which messages stand in which fields of a message, as far as they lead to tensors."""
+"""Message kind -> field number -> kind of the messages in that field, for all fields that can contain tensors."""
 
 _EXTERNAL_DATA, _DATA_LOCATION, _KEY, _VALUE = 13, 14, 1, 2
-"""Numbers of the fields in TensorProto and StringStringEntryProto that tell a file."""
+"""Field numbers: TensorProto.external_data and .data_location, StringStringEntryProto.key and .value."""
 
 _EXTERNAL = 1
-"""What `data_location` is where a tensor's numbers lie in a file."""
+"""Value of `data_location` for a tensor in an external file."""
 
 
 def with_graph_data(files: Mapping[str, Path]) -> dict[str, Path]:
-    """Files by name, and behind them those that their graphs name, whether they are there or not.
+    """Return the files by name, followed by the external data files of the graphs among them, existing or not.
 
     Raises:
         WeightsError: a graph names a file outside its folder.
     """
-    whole = dict(files)
+    result = dict(files)
     for name, path in files.items():
-        for location in _named_by(path):
-            whole.setdefault(str(PurePosixPath(name).parent / location), path.parent / location)
-    return whole
+        for location in _external_data_of(path):
+            result.setdefault(str(PurePosixPath(name).parent / location), path.parent / location)
+    return result
 
 
 def explain_missing(files: Mapping[str, Path]) -> str:
-    """Which files a graph among these names that are not there, and where they belong; empty where all are there.
+    """Return an error text that names the missing external data files of a graph; empty if none is missing.
 
     Raises:
         WeightsError: a graph names a file outside its folder.
     """
     for graph in files.values():
-        missing = [graph.parent / location for location in _named_by(graph) if not (graph.parent / location).is_file()]
+        missing = [
+            graph.parent / location for location in _external_data_of(graph) if not (graph.parent / location).is_file()
+        ]
         if missing:
             names = ", ".join(path.relative_to(graph.parent).as_posix() for path in missing)
-            return f"{graph}: its weights lie in {names} beside it, which is missing; fetch that file into {missing[0].parent}"
+            return f"{graph}: its external data ({names}) is missing; download it into {missing[0].parent}"
     return ""
 
 
-def _named_by(path: Path) -> tuple[str, ...]:
+def _external_data_of(path: Path) -> tuple[str, ...]:
     return locations(path) if path.suffix.lower() == SUFFIX else ()
 
 
 def locations(graph: Path) -> tuple[str, ...]:
-    """The files that a graph names, as paths below its folder, in order; none where it is no graph, which opening it tells.
+    """Return the external data files of a graph, as paths relative to its folder, in order.
+
+    Empty if the file is missing or not a graph; opening it reports that error.
 
     Raises:
-        WeightsError: it names a file outside its folder.
+        WeightsError: the graph names a file outside its folder.
     """
     try:
         stat = graph.stat()
@@ -82,7 +86,7 @@ def locations(graph: Path) -> tuple[str, ...]:
 
 @cache
 def _locations(graph: Path, size: int, mtime_ns: int) -> tuple[str, ...]:
-    """The same as they stand there; a file of the same size and time of change is not looked through twice."""
+    """Return the locations as the graph writes them; cached by size and modification time of the file."""
     with mapped(graph) as content:
         try:
             return tuple(_location(tensor) for tensor in _tensors(content, "model") if _is_external(tensor))
@@ -91,7 +95,7 @@ def _locations(graph: Path, size: int, mtime_ns: int) -> tuple[str, ...]:
 
 
 def _tensors(message: memoryview, kind: str) -> Iterator[memoryview]:
-    """Every tensor in a message of that kind."""
+    """Yield every tensor in a message of this kind."""
     if kind == "tensor":
         yield message
         return
@@ -107,23 +111,23 @@ def _is_external(tensor: memoryview) -> bool:
 
 def _location(tensor: memoryview) -> str:
     for entry in parts(tensor, _EXTERNAL_DATA):
-        told = {field.number: bytes(entry[field.start : field.end]) for field in fields(entry)}
-        if told.get(_KEY) == b"location":
-            return told.get(_VALUE, b"").decode("utf-8", "replace")
+        pair = {field.number: bytes(entry[field.start : field.end]) for field in fields(entry)}
+        if pair.get(_KEY) == b"location":
+            return pair.get(_VALUE, b"").decode("utf-8", "replace")
     return ""
 
 
 def _below(graph: Path, location: str) -> str:
-    """The location without detours.
+    """Return the normalised location.
 
     Raises:
-        WeightsError: it is empty, absolute, or leads out of the graph's folder.
+        WeightsError: it is empty, absolute, or outside the graph's folder.
     """
-    straight = posixpath.normpath(location)
-    absolute = straight.startswith("/") or PureWindowsPath(location).drive
-    if absolute or straight.partition("/")[0] in ("", ".", ".."):
+    normalised = posixpath.normpath(location)
+    absolute = normalised.startswith("/") or PureWindowsPath(location).drive
+    if absolute or normalised.partition("/")[0] in ("", ".", ".."):
         raise WeightsError(
-            f"{graph}: its weights lie in {location!r}, which is no file below its folder; put that file beside the graph, "
-            "and export or rewrite the graph with its bare name as location"
+            f"{graph}: its external data file is {location!r}, outside the graph's folder; put that file into the folder, and "
+            "export or rewrite the graph with the bare file name as location"
         )
-    return straight
+    return normalised

@@ -1,6 +1,6 @@
-"""The one way in which a model's own file says how its pictures are prepared.
+"""Preprocessing from a file of the model, which the card names.
 
-A card names the file; what it tells comes before the card's own values, and what it leaves out is the card's.
+Values in the file override those in the card.
 """
 
 from collections.abc import Mapping
@@ -16,13 +16,15 @@ from arena.taggers.files.timm_config import differences_from, follow_timm_config
 
 
 def follow_preprocess_file(card: ModelCard, files: Mapping[str, Path]) -> ModelCard:
-    """The card with the preprocessing that its own file tells, and notes of it; the card as it is where it names none.
+    """Return the card with the preprocessing of the file that it names, and notes on it.
+
+    A card that names no file keeps its own values; for the adapter `timm` it gets a note if `config.json` differs from them.
 
     Raises:
-        WeightsError: the file cannot be followed.
+        WeightsError: the file is unreadable, or contains a value that is not supported.
     """
     if not card.preprocess_file:
-        return _beside_config(card, files) if card.adapter == "timm" else card
+        return _with_own_values(card, files) if card.adapter == "timm" else card
     so_far = read_preprocess_file(files[card.preprocess_file], card.preprocess, card.input)
     notes = tuple(f"{card.preprocess_file}: {note}" for note in so_far.notes)
     return replace(card, preprocess=so_far.preprocess, input=so_far.input, preprocess_notes=notes)
@@ -31,13 +33,14 @@ def follow_preprocess_file(card: ModelCard, files: Mapping[str, Path]) -> ModelC
 def read_preprocess_file(
     path: Path, preprocess: Preprocess = Preprocess(), network_input: InputSpec = InputSpec()
 ) -> Preprocessing:
-    """Read a list of transforms, OppaiOracle's table, or timm's `config.json`, which its name tells.
+    """Read a preprocessing file: timm's if its name is `config.json`, else a list of transforms or OppaiOracle's table.
 
     Args:
-        preprocess, network_input: what the card says; what the file does not tell stays so.
+        preprocess, network_input: the card's values, for what the file leaves out. See `follow_transforms` and
+            `follow_timm_config`.
 
     Raises:
-        WeightsError: no readable JSON, in none of these forms, or a value that cannot be followed.
+        WeightsError: not readable JSON, not one of these forms, or a value that is not supported.
     """
     follow = follow_timm_config if path.name == TIMM_CONFIG else follow_transforms
     try:
@@ -46,18 +49,19 @@ def read_preprocess_file(
         raise WeightsError(f"{path}: {error}") from None
 
 
-def _beside_config(card: ModelCard, files: Mapping[str, Path]) -> ModelCard:
-    """A card that speaks of pixels itself; timm's size where it has none, and a note where `config.json` says otherwise."""
+def _with_own_values(card: ModelCard, files: Mapping[str, Path]) -> ModelCard:
+    """Return a timm card that keeps its own preprocessing, with the size of `config.json` if it has none.
+
+    A note lists the values in which `config.json` differs.
+    """
     path = named_file(card, files, TIMM_CONFIG, "preprocess")
     so_far = Preprocessing(card.preprocess, card.input)
     if not card.preprocess.size:
         size = read_preprocess_file(path, card.preprocess, card.input).preprocess.size
         card = replace(card, preprocess=replace(card.preprocess, size=size))
     try:
-        otherwise = differences_from(read_json(path), so_far, whose="card")
+        differences = differences_from(read_json(path), so_far, whose="card")
     except UnclearError as error:
-        otherwise = str(error)
-    notes = (
-        (f"{TIMM_CONFIG}: not followed, for the card itself tells the preprocessing: {otherwise}",) if otherwise else ()
-    )
+        differences = str(error)
+    notes = (f"{TIMM_CONFIG}: not used, because the card sets the preprocessing: {differences}",) if differences else ()
     return replace(card, preprocess_notes=notes)

@@ -1,6 +1,6 @@
-"""Preprocessing as vendors publish it beside their weights, read as it is.
+"""Readers of the preprocessing files that vendors publish with their weights.
 
-Source: the lists of transforms of imgutils (`preprocess.json` of animetimm, of deepghs' ports of PixAI and Camie), and
+Source: lists of transforms of imgutils (`preprocess.json` of animetimm, and of deepghs' ports of PixAI and Camie), and
 OppaiOracle's `preprocessing.json`.
 """
 
@@ -22,19 +22,20 @@ from arena.taggers.files.preprocess_values import (
 )
 
 SECTIONS = ("test", "stages", "val")
-"""Lists of transforms in one file, the one that counts first: `test` is what the vendor's figures were measured with."""
+"""Lists of transforms in one file, by priority; vendors measure their published metrics with `test`."""
 
 Transform = Mapping[str, Any]
 
 
 def follow_transforms(content: Any, so_far: Preprocessing) -> Preprocessing:
-    """Follow a list of transforms, or OppaiOracle's table.
+    """Return the preprocessing of a list of transforms, or of OppaiOracle's table.
 
     Args:
-        so_far: what the card says; what the file does not tell stays so.
+        so_far: the card's values. With a list of transforms, only its background of transparent pixels and its channel order,
+            layout and input names are kept; OppaiOracle's table keeps whatever it does not set.
 
     Raises:
-        UnclearError: no list of transforms, one that is unknown, or an order that no square comes of.
+        UnclearError: no list of transforms, an unknown transform, or an order that is not supported.
     """
     if isinstance(content, dict) and "image_size" in content:
         return _table(content, so_far)
@@ -45,26 +46,26 @@ def _section(content: Any) -> list[Transform]:
     if isinstance(content, dict):
         section = next((name for name in SECTIONS if name in content), None)
         if section is None:
-            raise UnclearError(f"none of {', '.join(SECTIONS)} in it; it must hold a list of transforms")
+            raise UnclearError(f"has none of {', '.join(SECTIONS)}; one of them must hold a list of transforms")
         content = content[section]
     if not isinstance(content, list) or not all(isinstance(step, dict) and "type" in step for step in content):
-        raise UnclearError("no list of transforms, each with its type")
+        raise UnclearError("is not a list of transforms; it must be a list of tables, each with a type")
     return content
 
 
 def _transforms(steps: list[Transform], so_far: Preprocessing) -> Preprocessing:
-    """Follow the transforms one by one; the state is what is so_far so far, `size` being the side that a square has by now."""
+    """Apply the transforms one by one to an empty preprocessing; its `size` is the side of the square so far, 0 before it."""
     blank = Preprocess(size=0, pad="none", alpha=so_far.preprocess.alpha, library="pil")
     so_far = Preprocessing(blank, replace(so_far.input, scale=1.0, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0)))
     if "normalize" in [step["type"] for step in steps[:-1]]:
-        raise UnclearError("a transform after normalize; it must be the last")
+        raise UnclearError("has a transform after normalize; normalize must be the last")
     for step in steps:
         kind, options = step["type"], {key: value for key, value in step.items() if key != "type"}
         if kind not in _STEPS:
             raise UnclearError(f"transform {kind!r} is unknown. {nearest(str(kind), _STEPS)}")
         so_far = _STEPS[kind](so_far, options)
     if not so_far.preprocess.size:
-        raise UnclearError("no transform makes a square; one must resize or pad to a size")
+        raise UnclearError("has no transform that makes a square; one must resize or pad to a size")
     return so_far
 
 
@@ -77,7 +78,7 @@ def _convert_rgb(so_far: Preprocessing, options: Transform) -> Preprocessing:
 
 def _pad_to_size(so_far: Preprocessing, options: Transform) -> Preprocessing:
     if so_far.preprocess.size:
-        raise UnclearError("pad_to_size after another resize; it must come first")
+        raise UnclearError("has pad_to_size after another resize; it must come first")
     side, name = _square_side("pad_to_size", options), _filter("pad_to_size", options)
     colour = _colour(options.get("background_color", "white"))
     return so_far._replace(
@@ -88,13 +89,11 @@ def _pad_to_size(so_far: Preprocessing, options: Transform) -> Preprocessing:
 def _resize(so_far: Preprocessing, options: Transform) -> Preprocessing:
     before, name = so_far.preprocess, _filter("resize", options)
     if options.get("antialias") is False or options.get("max_size") is not None:
-        raise UnclearError("resize with antialias = false or a max_size; neither can be followed")
+        raise UnclearError("has a resize with antialias = false or max_size; neither is supported")
     if not before.size and isinstance(options.get("size"), int):
-        raise UnclearError(
-            f"resize to {options['size']} alone scales the shorter side; pad_to_size must come before it"
-        )
+        raise UnclearError(f"resize to {options['size']} scales only the shorter side; pad_to_size must come before it")
     if before.fit_size or (before.size and before.pad == "none"):
-        raise UnclearError("a picture is resized more often than after one pad_to_size")
+        raise UnclearError("resizes the image more than once after pad_to_size, or twice without it; not supported")
     side = _square_side("resize", options)
     if not before.size:
         return so_far._replace(preprocess=replace(before, size=side, resize=name))
@@ -107,7 +106,9 @@ def _resize(so_far: Preprocessing, options: Transform) -> Preprocessing:
 def _center_crop(so_far: Preprocessing, options: Transform) -> Preprocessing:
     side, before = _square_side("center_crop", options), so_far.preprocess
     if side > before.size or before.crop_from:
-        raise UnclearError(f"center_crop to {side} of a square of {before.size}; it must be smaller, and the only one")
+        raise UnclearError(
+            f"has center_crop to {side} from a square of {before.size}; it must be smaller, and the only crop"
+        )
     if side == before.size:
         return so_far
     return so_far._replace(preprocess=replace(before, size=side, crop_from=before.size))
@@ -120,7 +121,7 @@ def _to_tensor(so_far: Preprocessing, options: Transform) -> Preprocessing:
 def _rescale(so_far: Preprocessing, options: Transform) -> Preprocessing:
     factor = options.get("rescale_factor", 1 / 255)
     if not isinstance(factor, (int, float)) or not factor > 0:
-        raise UnclearError(f"rescale_factor = {factor!r}; a number above 0")
+        raise UnclearError(f"rescale_factor = {factor!r}; it must be a number above 0")
     scale = round(1 / factor) if abs(1 / factor - round(1 / factor)) < 1e-3 else 1 / factor  # the file holds a float32
     return so_far._replace(input=replace(so_far.input, scale=so_far.input.scale * scale))
 
@@ -143,7 +144,10 @@ _STEPS: dict[str, Callable[[Preprocessing, Transform], Preprocessing]] = {
 
 
 def _table(content: Mapping[str, Any], so_far: Preprocessing) -> Preprocessing:
-    """OppaiOracle's: `image_size`, `pad_color_rgb`, `normalize_mean`, `normalize_std`; fitted, then padded."""
+    """Return the preprocessing of OppaiOracle's table: the image is fitted, then padded.
+
+    Its keys are `image_size`, `pad_color_rgb`, `normalize_mean` and `normalize_std`.
+    """
     size = read_side("image_size", content["image_size"])
     colour = content.get("pad_color_rgb", list(so_far.preprocess.pad_colour))
     options = {"mean": content.get("normalize_mean"), "std": content.get("normalize_std")}
@@ -156,7 +160,7 @@ def _square_side(kind: str, options: Transform) -> int:
     sides = set(size) if isinstance(size, list) and size else {size}
     side = sides.pop() if len(sides) == 1 else None
     if not isinstance(side, int) or isinstance(side, bool) or side < 1:
-        raise UnclearError(f"{kind}: size = {size!r}; it must be one side of a square, or the same twice")
+        raise UnclearError(f"{kind}: size = {size!r}; it must be the side of a square, or two equal sides")
     return side
 
 
@@ -165,7 +169,7 @@ def _filter(kind: str, options: Transform) -> str:
 
 
 def _colour(colour: Any) -> tuple[int, int, int]:
-    """A name, one grey, or three numbers."""
+    """Parse a colour: a name, one grey value, or three values."""
     try:
         if isinstance(colour, str):
             colour = ImageColor.getrgb(colour)[:3]
@@ -173,7 +177,7 @@ def _colour(colour: Any) -> tuple[int, int, int]:
             colour = (colour,) * 3
         red, green, blue = (int(value) for value in colour)
     except (ValueError, TypeError):
-        raise UnclearError(f"colour {colour!r}; a name, or red, green, blue from 0 to 255") from None
+        raise UnclearError(f"colour {colour!r}; it must be a name, or red, green, blue from 0 to 255") from None
     if not all(0 <= value <= 255 for value in (red, green, blue)):
-        raise UnclearError(f"colour {colour!r}; a name, or red, green, blue from 0 to 255")
+        raise UnclearError(f"colour {colour!r}; it must be a name, or red, green, blue from 0 to 255")
     return red, green, blue

@@ -1,4 +1,4 @@
-"""What a model's own file tells of its preprocessing, and how such a file is read."""
+"""Preprocessing read from a model's own file, and checked readers of its values."""
 
 import json
 from pathlib import Path
@@ -8,14 +8,14 @@ from arena.base.errors import WeightsError
 from arena.cards import FILTERS, InputSpec, Preprocess
 
 LARGEST = 1e6
-"""No mean, no standard deviation and no side is larger."""
+"""Largest accepted magnitude of a number."""
 
 
 class Preprocessing(NamedTuple):
-    """What a file says, on top of what a card says.
+    """A card's preprocessing, updated with the values of a file.
 
     Attributes:
-        notes: what a user should know of it, a line each, without the file's name.
+        notes: notes for the user on the file, one line each, without its name.
     """
 
     preprocess: Preprocess
@@ -24,67 +24,70 @@ class Preprocessing(NamedTuple):
 
 
 class UnclearError(Exception):
-    """What is wrong with a file, without its name."""
+    """A file's content is invalid or not supported; the message does not name the file."""
 
 
 def read_json(path: Path) -> Any:
-    """The content of a JSON file; a byte-order mark is skipped.
+    """Return the content of a JSON file; a byte order mark is skipped.
 
     Raises:
-        WeightsError: no readable JSON.
+        WeightsError: not readable JSON.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8-sig"))
     except (ValueError, RecursionError) as error:
-        raise WeightsError(f"{path}: no readable JSON ({error}); fetch the file again") from None
+        raise WeightsError(f"{path}: not readable JSON ({error}); download the file again") from None
 
 
 def is_number(value: Any) -> bool:
-    """Whether a value of JSON is a finite number, and not a truth value."""
+    """Return whether a JSON value is a number, not a boolean, of magnitude `LARGEST` at most."""
     return type(value) in (int, float) and -LARGEST <= value <= LARGEST
 
 
 def read_side(where: str, value: Any) -> int:
-    """One side of a square, pixels.
+    """Return a whole number, such as the side of a square in pixels.
+
+    Args:
+        where: the value's name, for the error.
 
     Raises:
-        UnclearError: no whole number above 0.
+        UnclearError: not a whole number above 0, or above `LARGEST`.
     """
     if type(value) is not int or not 0 < value <= LARGEST:
         raise UnclearError(f"{where} = {value!r}; it must be a whole number above 0")
     return int(value)
 
 
-def read_three(where: str, so_far: Any) -> tuple[float, float, float]:
-    """Three numbers, or one for all channels.
+def read_three(where: str, value: Any) -> tuple[float, float, float]:
+    """Return three numbers, one for each channel; a single number counts for all of them.
 
     Raises:
-        UnclearError: another count, or no numbers.
+        UnclearError: another count, or not numbers.
     """
-    values = so_far if isinstance(so_far, list) else [so_far]
-    if len(values) not in (1, 3) or not all(is_number(value) for value in values):
-        raise UnclearError(f"{where} = {so_far!r}; it must be one number or three")
-    red, green, blue = (float(value) for value in (values * 3)[:3])
+    values = value if isinstance(value, list) else [value]
+    if len(values) not in (1, 3) or not all(is_number(one) for one in values):
+        raise UnclearError(f"{where} = {value!r}; it must be one number or three")
+    red, green, blue = (float(one) for one in (values * 3)[:3])
     return red, green, blue
 
 
-def read_std(where: str, so_far: Any) -> tuple[float, float, float]:
-    """Three standard deviations, or one for all channels.
+def read_std(where: str, value: Any) -> tuple[float, float, float]:
+    """Return three standard deviations, one for each channel; a single one counts for all of them.
 
     Raises:
         UnclearError: another count, or one that is not above 0.
     """
-    std = read_three(where, so_far)
-    if not all(value > 0 for value in std):
+    std = read_three(where, value)
+    if not all(one > 0 for one in std):
         raise UnclearError(f"{where} = {list(std)}; each must be above 0")
     return std
 
 
 def read_filter(where: str, name: Any) -> str:
-    """The name of one of Pillow's filters.
+    """Return the name of a resize filter of Pillow.
 
     Raises:
-        UnclearError: another name.
+        UnclearError: Pillow has no such filter.
     """
     if name not in FILTERS["pil"]:
         raise UnclearError(f"{where} = {name!r}; allowed: {', '.join(FILTERS['pil'])}")

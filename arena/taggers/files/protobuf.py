@@ -1,4 +1,4 @@
-"""Messages in protocol buffers' encoding, looked into field by field: what is not asked for is stepped over, not read.
+"""Iterate over the fields of protocol buffer messages, without reading the content of length-delimited fields.
 
 Source: the encoding's public description, protobuf.dev/programming-guides/encoding.
 """
@@ -11,7 +11,12 @@ from typing import NamedTuple
 
 
 class Field(NamedTuple):
-    """One field of a message: a whole number, or the place of its bytes."""
+    """One field of a message.
+
+    Attributes:
+        value: a varint field's number; else 0.
+        start, end: byte range of a length-delimited field's content; else 0.
+    """
 
     number: int
     value: int
@@ -21,7 +26,7 @@ class Field(NamedTuple):
 
 @contextmanager
 def mapped(path: Path) -> Iterator[memoryview]:
-    """The bytes of a file, mapped into memory; none of an empty one."""
+    """Map a file's bytes into memory; an empty file gives an empty view."""
     with path.open("rb") as file:
         try:
             content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
@@ -33,56 +38,56 @@ def mapped(path: Path) -> Iterator[memoryview]:
 
 
 def parts(message: memoryview, number: int) -> Iterator[memoryview]:
-    """The messages inside a message that stand in the field of that number."""
+    """Yield the content of every length-delimited field of this number."""
     return (message[field.start : field.end] for field in fields(message) if field.number == number and field.end)
 
 
 def fields(message: memoryview) -> Iterator[Field]:
-    """The fields of a message, in order.
+    """Yield the fields of a message, in order.
 
     Raises:
-        ValueError: it is no such message.
-        IndexError: it is cut short.
+        ValueError: an unknown wire type, a field number of 0, or a field that ends after the message.
+        IndexError: the message ends within a varint.
     """
-    place = 0
-    while place < len(message):
-        key, place = _varint(message, place)
+    offset = 0
+    while offset < len(message):
+        key, offset = _varint(message, offset)
         number, wire = key >> 3, key & 7
         value = start = end = 0
         if wire == 0:
-            value, place = _varint(message, place)
+            value, offset = _varint(message, offset)
         elif wire in (1, 5):
-            place += 8 if wire == 1 else 4
+            offset += 8 if wire == 1 else 4
         elif wire == 2:
-            length, start = _varint(message, place)
-            place = end = start + length
+            length, start = _varint(message, offset)
+            offset = end = start + length
         else:
             raise ValueError(f"wire type {wire}")
-        if place > len(message) or not number:
+        if offset > len(message) or not number:
             raise ValueError("cut short")
         yield Field(number, value, start, end)
 
 
 def varints(packed: memoryview) -> Iterator[int]:
-    """The whole numbers of a packed field."""
-    place = 0
-    while place < len(packed):
-        value, place = _varint(packed, place)
+    """Yield the integers of a packed field."""
+    offset = 0
+    while offset < len(packed):
+        value, offset = _varint(packed, offset)
         yield value
 
 
 class _Varint(NamedTuple):
-    """A whole number, and the place after it."""
+    """An integer, and the offset after it."""
 
     value: int
     end: int
 
 
-def _varint(message: memoryview, place: int) -> _Varint:
+def _varint(message: memoryview, offset: int) -> _Varint:
     value = shift = 0
     while True:
-        byte = message[place]
+        byte = message[offset]
         value |= (byte & 127) << shift
-        place, shift = place + 1, shift + 7
+        offset, shift = offset + 1, shift + 7
         if byte < 128:
-            return _Varint(value, place)
+            return _Varint(value, offset)

@@ -1,8 +1,8 @@
 """Readers of the tag lists that taggers publish.
 
-A list comes back as a `TagSpace`, one name a column of the network, in the network's order. Names are spelt as the arena spells
-tags: underscores for spaces, brackets bare. A list with a gap, a nameless column, or two names that are one is refused: which
-column a score belongs to would be a guess.
+A list becomes a `TagSpace` with one name for each output column, in the network's order. Names are in the arena's spelling:
+underscores instead of spaces, brackets not escaped. A list with a gap, an unnamed column, or two equal names is refused: a
+score's tag would be a guess.
 """
 
 import json
@@ -17,10 +17,10 @@ from arena.tags import CATEGORY_NAMES, E621_CATEGORY_NAMES, UNKNOWN_CATEGORY, Ta
 from arena.tags.rows import read_csv
 
 DANBOORU_NUMBERS: Mapping[int, str] = {**CATEGORY_NAMES, 10: "year"}
-"""Danbooru's numbers, 9 for ratings as SmilingWolf adds it, and 10 for years as the port of Camie's tagger adds it."""
+"""Category names by number: Danbooru's, SmilingWolf's 9 for ratings, and 10 for years from the port of Camie's tagger."""
 
 E621_FILE = "tags-selected.csv"
-"""Z3D's list is called so; its numbers are e621's, where 5 is a species."""
+"""Name of Z3D's list; its category numbers are e621's, where 5 is species."""
 
 LAYOUT_FILES: Mapping[str, str] = {
     "selected_tags.csv": "selected_tags",
@@ -32,41 +32,41 @@ LAYOUT_FILES: Mapping[str, str] = {
     "tags.json": "tags_json",
     "config.json": "config_tags",
 }
-"""How a file of this name is written, where a card does not say; the first that is there is read."""
+"""File name -> format, for cards without `[tags]`; the first file present is read."""
 
 CAMIE_SUFFIX = "metadata.json"
-"""How the names of Camie's files end."""
+"""End of the names of Camie's files."""
 
 
 class Told(NamedTuple):
-    """A file that tells something, and how it is written."""
+    """A file, and the format that it is read in."""
 
     path: Path
     format: str
 
 
 def read_tags(card: ModelCard, files: Mapping[str, Path]) -> TagSpace:
-    """The tags of a model, from the file that its card names, else from the one that its layout has.
+    """Return the tags of a model, from the file that its card names, else from the file of its layout.
 
     Args:
         files: the card's files by name.
 
     Raises:
-        WeightsError: no list of tags is among them, or it is damaged, has gaps, or names a tag twice.
+        WeightsError: no file lists the tags, or the list is damaged, has gaps, or has a tag twice.
     """
-    told = find_tag_file(card, files)
-    if told is None:
+    found = find_tag_file(card, files)
+    if found is None:
         raise WeightsError(
-            f"model {card.name}: no list of tags among its files ({', '.join(files)}); name it in the card: [tags] file, format"
+            f"model {card.name}: no tag list among its files ({', '.join(files)}); name it in the card: [tags] file, format"
         )
-    return READERS[told.format](told.path)
+    return READERS[found.format](found.path)
 
 
 def find_tag_file(card: ModelCard, files: Mapping[str, Path]) -> Told | None:
-    """Which of a model's files lists its tags, and how; None where none does.
+    """Return the file with a model's tag list, and its format; None if there is none.
 
     Raises:
-        WeightsError: the card names a file for its tags that is not one of its files.
+        WeightsError: the card's `[tags]` names a file that is not one of its files.
     """
     if card.tags is not None:
         return Told(named_file(card, files, card.tags.file, "tags"), card.tags.format)
@@ -78,22 +78,25 @@ def find_tag_file(card: ModelCard, files: Mapping[str, Path]) -> Told | None:
 
 
 def named_file(card: ModelCard, files: Mapping[str, Path], name: str, what: str) -> Path:
-    """One of a model's files, which a table of its card names.
+    """Return the path of the file that a table of the card names.
+
+    Args:
+        what: the table's name, for the error.
 
     Raises:
-        WeightsError: it is not among them.
+        WeightsError: it is not one of the model's files.
     """
     if name not in files:
         raise WeightsError(
-            f"model {card.name}: [{what}] file = {name!r} is none of its files ({', '.join(files)}); add it to files"
+            f"model {card.name}: [{what}] file = {name!r} is not one of its files ({', '.join(files)}); add it to files"
         )
     return files[name]
 
 
 def canonical(name: str) -> str:
-    r"""A tag as the arena spells it: underscores for spaces, brackets bare. Kaomoji stay as they are.
+    r"""Return a tag in the arena's spelling: underscores instead of spaces, brackets not escaped; kaomoji are unchanged.
 
-    Brackets count as escaped where both are: a backslash may be somebody's arm.
+    Brackets are unescaped only if both are escaped, because a single backslash may be part of a kaomoji.
 
     >>> canonical(r"ganyu \(genshin impact\)"), canonical(">_<"), canonical(r"\(o)/"), canonical(" |_| ")
     ('ganyu_(genshin_impact)', '>_<', '\\(o)/', '|_|')
@@ -104,16 +107,16 @@ def canonical(name: str) -> str:
 
 
 def read_top_tags(path: Path) -> TagSpace:
-    """JoyTag's `top_tags.txt`: a name a line, blank lines passed over, no categories."""
+    """Read JoyTag's `top_tags.txt`: one name per line, no categories; blank lines are skipped."""
     return _space(path, [line for line in read_text(path).splitlines() if line.strip()])
 
 
 def read_selected_tags(path: Path) -> TagSpace:
-    """SmilingWolf's `selected_tags.csv`, which animetimm, PixAI, OppaiOracle, Z3D and the port of Camie's tagger follow.
+    """Read `selected_tags.csv` of SmilingWolf, animetimm, PixAI, OppaiOracle, Z3D or the port of Camie's tagger.
 
-    Columns `name` and `category`, a number; `count` or `post_count` where it is known; others, such as `tag_id`, `ips` or
-    `best_threshold`, are no part of the list. Rows are in the network's order. A tag may be called `nan` or `null`.
-    Categories are Danbooru's, in `E621_FILE` those of e621; a number that is not known there is kept as `category_N`.
+    Its columns are `name`, `category` (a number), and optionally `count` or `post_count`; others, such as `tag_id`, `ips` or
+    `best_threshold`, are ignored. Rows are in the network's order. A tag may be called `nan` or `null`. Category numbers are
+    Danbooru's, in `E621_FILE` e621's; an unknown number N becomes the category `category_N`.
 
     Source: SmilingWolf/wd-v1-4-vit-tagger-v2, toynya/Z3D-E621-Convnext, deepghs/camie_tagger_onnx.
     """
@@ -123,16 +126,16 @@ def read_selected_tags(path: Path) -> TagSpace:
     counts = None if counted is None else [row[counted] for row in rows]
     try:
         categories = [_category(numbers, int(row["category"])) for row in rows]
-        whole = None if counts is None else [int(float(count)) for count in counts]
+        integers = None if counts is None else [int(float(count)) for count in counts]
     except (ValueError, TypeError, OverflowError) as error:
         raise WeightsError(f"{path}: category and count must be numbers in every row ({error})") from None
-    return _space(path, [row["name"] for row in rows], categories, whole)
+    return _space(path, [row["name"] for row in rows], categories, integers)
 
 
 def read_deepdanbooru(path: Path) -> TagSpace:
-    """`deepdanbooru_tags.csv`: columns `name,real_name,category`, of which `real_name` is what Danbooru calls the tag today.
+    """Read `deepdanbooru_tags.csv`: columns `name,real_name,category`; `real_name` is Danbooru's present name of the tag.
 
-    The old name is kept: several old ones may share a new one, and aliases lead from it.
+    The old name is kept, because several old names may share a present one, and aliases map them.
 
     Source: deepghs/imgutils-models, deepdanbooru/.
     """
@@ -140,7 +143,7 @@ def read_deepdanbooru(path: Path) -> TagSpace:
 
 
 def read_names(path: Path) -> TagSpace:
-    """`tags.json` and `classes.json`: a list of names, `{name: column}`, or `{"column": name}`; no categories.
+    """Read `tags.json` or `classes.json`: a list of names, `{name: column}`, or `{"column": name}`; no categories.
 
     Source: RedRocket/JointTaggerProject (names to columns), deepghs/ml-danbooru-onnx (a list).
     """
@@ -154,9 +157,9 @@ def read_names(path: Path) -> TagSpace:
 
 
 def read_tag_mapping(path: Path) -> TagSpace:
-    """cl_tagger's `tag_mapping.json`: `{"0": {"tag": "1girl", "category": "General"}, ...}`; categories in lower case.
+    """Read cl_tagger's `tag_mapping.json`: `{"0": {"tag": "1girl", "category": "General"}, ...}`.
 
-    Releases that write it as Camie does are read so.
+    Categories become lower case. Releases that write the file in Camie's format are read too.
 
     Source: cella110n/cl_tagger.
     """
@@ -165,14 +168,14 @@ def read_tag_mapping(path: Path) -> TagSpace:
         return read_camie_metadata(path)
     rows = [_table(path, row) for row in _in_order(path, table.items())]
     if missing := [str(column) for column, row in enumerate(rows) if not isinstance(row.get("tag"), str)]:
-        raise WeightsError(f"{path}: no tag at {', '.join(missing[:3])}; each must be {{tag, category}}")
-    return _space(path, [row["tag"] for row in rows], [_word(row.get("category")) for row in rows])
+        raise WeightsError(f"{path}: no tag at {', '.join(missing[:3])}; each entry must be {{tag, category}}")
+    return _space(path, [row["tag"] for row in rows], [_category_of(row.get("category")) for row in rows])
 
 
 def read_camie_metadata(path: Path) -> TagSpace:
-    """Camie's metadata: `idx_to_tag` of `{"0": "1girl"}` and `tag_to_category` of `{"1girl": "general"}`.
+    """Read Camie's metadata: `idx_to_tag`, `{"0": "1girl"}`, and `tag_to_category`, `{"1girl": "general"}`.
 
-    They stand at the top (v1) or in `dataset_info.tag_mapping` (v2).
+    Both are at the top level (v1) or in `dataset_info.tag_mapping` (v2).
 
     Source: Camais03/camie-tagger and Camais03/camie-tagger-v2.
     """
@@ -181,38 +184,41 @@ def read_camie_metadata(path: Path) -> TagSpace:
         table = _table(path, _table(path, table.get("dataset_info")).get("tag_mapping"))
     names = _in_order(path, _table(path, table.get("idx_to_tag")).items())
     categories = _table(path, table.get("tag_to_category"))
-    return _space(path, names, [_word(categories.get(name)) for name in names])
+    return _space(path, names, [_category_of(categories.get(name)) for name in names])
 
 
 def read_config_tags(path: Path) -> TagSpace:
-    """A `config.json` with `tags`, a list of names, and `tags_split`, `[["general", 9741], ["character", 3720], ...]`.
+    """Read a `config.json` with `tags`, a list of names, and `tags_split`, `[["general", 9741], ["character", 3720], ...]`.
 
-    The tags stand category after category. Without `tags_split` they have none.
+    The tags are sorted by category, in the order of `tags_split`. Without `tags_split` they have no categories.
 
     Source: pixai-labs/pixai-tagger-v1.0.
     """
     table = _table(path, read_json(path))
     names = table.get("tags")
     if not isinstance(names, list):
-        raise WeightsError(f"{path}: no list called tags in it; name the file that lists the tags in the card: [tags]")
+        raise WeightsError(f"{path}: has no list tags; name the file that lists the tags in the card: [tags]")
     split = split_of(path, table)
     if not split:
         return _space(path, names)
     categories = [category for category, count in split for _ in range(count)]
     if len(categories) != len(names):
-        raise WeightsError(f"{path}: {len(names)} tags, but tags_split counts {len(categories)}; fetch the file again")
+        raise WeightsError(
+            f"{path}: {len(names)} tags, but tags_split counts {len(categories)}; download the file again"
+        )
     return _space(path, names, categories)
 
 
 def split_of(path: Path, table: Mapping[str, Any]) -> list[tuple[str, int]]:
-    """How many tags each category has, one after the other; empty where `tags_split` is not there."""
+    """Return each category with its number of tags, in order; empty without `tags_split`."""
     split = table.get("tags_split") or []
     try:
         pairs = [
-            (_word(category), int(count)) for category, count in (split.items() if isinstance(split, dict) else split)
+            (_category_of(category), int(count))
+            for category, count in (split.items() if isinstance(split, dict) else split)
         ]
     except (TypeError, ValueError):
-        raise WeightsError(f"{path}: tags_split must hold a category and its number of tags, each") from None
+        raise WeightsError(f"{path}: each entry of tags_split must be a category and its number of tags") from None
     return pairs
 
 
@@ -226,49 +232,53 @@ READERS: Mapping[str, Callable[[Path], TagSpace]] = {
     "deepdanbooru": read_deepdanbooru,
     "config_tags": read_config_tags,
 }
-"""What reads each of `arena.cards.model.TAG_FORMATS`."""
+"""Reader of each of `arena.cards.model.TAG_FORMATS`."""
 
 
 def read_text(path: Path) -> str:
-    """A text file whole, without a byte order mark."""
+    """Return the content of a text file, without a byte order mark.
+
+    Raises:
+        WeightsError: it is not UTF-8.
+    """
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
-        raise WeightsError(f"{path}: no UTF-8 text; fetch the file again") from None
+        raise WeightsError(f"{path}: not UTF-8 text; download the file again") from None
 
 
 def read_json(path: Path) -> Any:
-    """A JSON file whole.
+    """Return the content of a JSON file without duplicate keys.
 
     Raises:
-        WeightsError: it is no JSON, or an object in it has a key twice.
+        WeightsError: not readable JSON, or an object in it has a key twice.
     """
     try:
-        return json.loads(read_text(path), object_pairs_hook=_once)
+        return json.loads(read_text(path), object_pairs_hook=_without_duplicates)
     except (json.JSONDecodeError, RecursionError) as error:
-        raise WeightsError(f"{path}: no readable JSON ({error}); fetch the file again") from None
+        raise WeightsError(f"{path}: not readable JSON ({error}); download the file again") from None
     except KeyError as error:
-        raise WeightsError(f"{path}: {error.args[0]!r} stands twice in one object; fetch the file again") from None
+        raise WeightsError(f"{path}: key {error.args[0]!r} is twice in one object; download the file again") from None
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of which no key is lost."""
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object's pairs as a dict; raise KeyError if a key is duplicate."""
     table = dict(pairs)
     if len(table) < len(pairs):
-        seen: set[str] = set()
-        raise KeyError(next(key for key, _ in pairs if key in seen or seen.add(key)))  # type: ignore[func-returns-value]
+        known: set[str] = set()
+        raise KeyError(next(key for key, _ in pairs if key in known or known.add(key)))  # type: ignore[func-returns-value]
     return table
 
 
 def _table(path: Path, content: object) -> Mapping[str, Any]:
     if not isinstance(content, dict):
-        seen = "nothing" if content is None else f"a {type(content).__name__}"
-        raise WeightsError(f"{path}: {seen} where a table of tags must be; is it the file that the card means?")
+        found = "nothing" if content is None else f"a {type(content).__name__}"
+        raise WeightsError(f"{path}: {found} instead of a table of tags; does the card name the right file?")
     return content
 
 
 def _rows(path: Path, required: tuple[str, ...]) -> list[dict[str, str]]:
-    """Rows of a CSV file, each as long as its header."""
+    """Return the rows of a CSV file; raise if a row is longer or shorter than the header."""
     rows = read_csv(path, required)
     for number, row in enumerate(rows):
         if None in row or None in row.values():
@@ -277,18 +287,18 @@ def _rows(path: Path, required: tuple[str, ...]) -> list[dict[str, str]]:
 
 
 def _in_order(path: Path, pairs: Iterable[tuple[Any, Any]]) -> list[Any]:
-    """Values by their column, 0 to the last without a gap."""
+    """Return the values in the order of their columns; raise if a column number is missing or duplicate."""
     try:
         listed = [(int(column), value) for column, value in pairs]
     except (TypeError, ValueError) as error:
         raise WeightsError(f"{path}: the columns of tags must be whole numbers ({error})") from None
     found = dict(listed)
     if len(found) < len(listed):
-        raise WeightsError(f"{path}: {len(listed)} tags for {len(found)} columns; each needs a column of its own")
+        raise WeightsError(f"{path}: {len(listed)} tags for {len(found)} columns; each tag needs its own column")
     missing = next((column for column in range(len(found)) if column not in found), None)
     if missing is not None:
         raise WeightsError(
-            f"{path}: {len(found)} tags, but none for column {missing}; columns count from 0 without a gap"
+            f"{path}: {len(found)} tags, but none for column {missing}; columns must count from 0 without a gap"
         )
     return [found[column] for column in range(len(found))]
 
@@ -297,8 +307,8 @@ def _category(numbers: Mapping[int, str], number: int) -> str:
     return numbers.get(number, f"category_{number}")
 
 
-def _word(category: object) -> str:
-    """A category as it is written in JSON: a word, a number of Danbooru's, or nothing."""
+def _category_of(category: object) -> str:
+    """Return the category of a JSON value: a word, one of Danbooru's numbers, or nothing."""
     if isinstance(category, int):
         return _category(DANBOORU_NUMBERS, category)
     return category.strip().lower() if isinstance(category, str) and category.strip() else UNKNOWN_CATEGORY
@@ -307,18 +317,20 @@ def _word(category: object) -> str:
 def _space(
     path: Path, names: Sequence[object], categories: Sequence[str] | None = None, counts: Sequence[int] | None = None
 ) -> TagSpace:
-    """The tags, once their names are known to be names and to differ from each other."""
-    spelt: dict[str, str] = {}
+    """Return the tag space of these names; raise if a name is invalid or duplicate in the arena's spelling."""
+    originals: dict[str, str] = {}
     for column, name in enumerate(names):
         if not isinstance(name, str) or not name.strip() or "\n" in name:
             raise WeightsError(f"{path}: the name at column {column} is {name!r}; it must be text on one line")
-        if (own := canonical(name)) in spelt:
-            also = "" if spelt[own] == name else f", also as {spelt[own]!r}"
-            raise WeightsError(f"{path}: tag {name!r} is listed twice{also}; each needs a name of its own")
-        spelt[own] = name
+        if (spelling := canonical(name)) in originals:
+            also = "" if originals[spelling] == name else f", also as {originals[spelling]!r}"
+            raise WeightsError(f"{path}: tag {name!r} is listed twice{also}; each tag needs its own name")
+        originals[spelling] = name
     try:
         return TagSpace(
-            tuple(spelt), None if categories is None else tuple(categories), None if counts is None else tuple(counts)
+            tuple(originals),
+            None if categories is None else tuple(categories),
+            None if counts is None else tuple(counts),
         )
     except ArenaError as error:
         raise WeightsError(f"{path}: {error}") from None

@@ -1,7 +1,7 @@
-"""Readers of the thresholds that taggers publish: of all tags, of categories, of single tags.
+"""Readers of the thresholds that taggers publish: global, per category, per tag.
 
-What a file tells beats what the card tells, as the card names the file. Without such a name the files that a layout has for the
-purpose are read: `thresholds.csv`, and the thresholds that stand in the list of tags itself.
+Thresholds in a file override those in the card. The file is the one that the card names, else the files of the layout:
+`thresholds.csv`, and the tag list itself if it has thresholds.
 """
 
 import math
@@ -25,18 +25,18 @@ from arena.tags import UNKNOWN_CATEGORY, TagSpace
 from arena.tags.rows import read_csv
 
 CATEGORY_FILE = "thresholds.csv"
-"""What animetimm and PixAI call theirs."""
+"""Name of the threshold file of animetimm and PixAI."""
 
 OVERALL = "overall"
-"""What Camie's files call the threshold of all tags."""
+"""Key of the global threshold in Camie's files."""
 
 BREAK_EVEN, BEST_F1 = "pr_breakeven", "f1_optimal"
-"""The operating points in OppaiOracle's file; its authors publish the first."""
+"""Operating points in OppaiOracle's file; its authors publish the first."""
 
 
 @dataclass(frozen=True)
 class _Found:
-    """What a file tells: of all tags, of categories by name, of tags by name or in the order of the network."""
+    """Thresholds in a file: global, by category, by tag name, or in the network's order (`columns`)."""
 
     default: float | None = None
     categories: Mapping[str, float] = field(default_factory=dict)
@@ -44,51 +44,51 @@ class _Found:
     columns: Sequence[float] = ()
 
     @property
-    def nothing(self) -> bool:
+    def is_empty(self) -> bool:
         return self.default is None and not self.categories and not self.tags and not self.columns
 
 
 def read_thresholds(card: ModelCard, files: Mapping[str, Path], tags: TagSpace) -> Thresholds:
-    """The thresholds of a model: the card's, with those of its files in their place.
+    """Return the thresholds of a model: the card's, overridden by those of its files.
 
     Args:
         files: the card's files by name.
-        tags: the model's own.
+        tags: the model's tags.
 
     Raises:
-        WeightsError: a file is damaged, tells nothing though the card names it, has a value outside 0 to 1, or names a category
-            or a tag that the model does not have.
+        WeightsError: a file is damaged, has no thresholds although the card names it, has a value outside 0 to 1, or names a
+            category or a tag that the model does not have.
     """
-    told = _of_card(card, tags)
+    thresholds = _of_card(card, tags)
     for path, form in _sources(card, files):
-        found = _named(path, _READERS[form](path, told.profile), tags)
-        if found.nothing and told.file:
-            raise WeightsError(f"{path}: no threshold in it; name another file in the card, or none: [thresholds] file")
+        found = _by_name(path, _READERS[form](path, thresholds.profile), tags)
+        if found.is_empty and thresholds.file:
+            raise WeightsError(f"{path}: has no thresholds; correct or remove it in the card: [thresholds] file")
         _check(path, found, tags)
-        told = replace(
-            told,
-            default=told.default if found.default is None else found.default,
-            categories={**told.categories, **found.categories},
-            tags={**told.tags, **found.tags},
+        thresholds = replace(
+            thresholds,
+            default=thresholds.default if found.default is None else found.default,
+            categories={**thresholds.categories, **found.categories},
+            tags={**thresholds.tags, **found.tags},
         )
-    return told
+    return thresholds
 
 
 def _of_card(card: ModelCard, tags: TagSpace) -> Thresholds:
-    """What the card itself tells, its tags as the arena spells them."""
-    single = {canonical(name): value for name, value in card.thresholds.tags.items()}
-    for name in single.keys() - tags.index.keys():
-        raise WeightsError(f"model {card.name}: no tag of it is called {name!r}, of which its card tells a threshold")
-    return replace(card.thresholds, tags=single)
+    """Return the card's thresholds, with tags in the arena's spelling."""
+    by_tag = {canonical(name): value for name, value in card.thresholds.tags.items()}
+    for name in by_tag.keys() - tags.index.keys():
+        raise WeightsError(f"model {card.name}: its card has a threshold for {name!r}, which is not one of its tags")
+    return replace(card.thresholds, tags=by_tag)
 
 
 def tells_thresholds(card: ModelCard, files: Mapping[str, Path]) -> bool:
-    """Whether a model has files that may tell thresholds."""
+    """Return whether a model has files that may contain thresholds."""
     return bool(_sources(card, files))
 
 
 def _sources(card: ModelCard, files: Mapping[str, Path]) -> list[Told]:
-    """The files to read, in this order: the card's, or else those of the layout."""
+    """Return the files to read, in order: the one that the card names, else those of the layout."""
     own = card.thresholds
     if own.file:
         return [Told(named_file(card, files, own.file, "thresholds"), own.format)]
@@ -100,9 +100,9 @@ def _sources(card: ModelCard, files: Mapping[str, Path]) -> list[Told]:
 
 
 def _read_selected_tags(path: Path, profile: str) -> _Found:
-    """Column `best_threshold` of `selected_tags.csv`, that of each tag; an empty cell is none of its own.
+    """Read column `best_threshold` of `selected_tags.csv`; a tag with an empty cell has no threshold there.
 
-    Source: animetimm, the threshold of the best F1 on its own test images.
+    Source: animetimm; its thresholds maximise F1 on its own test images.
     """
     rows = read_csv(path, ("name",))
     values = {row["name"]: row.get("best_threshold") for row in rows}
@@ -110,9 +110,9 @@ def _read_selected_tags(path: Path, profile: str) -> _Found:
 
 
 def _read_thresholds_csv(path: Path, profile: str) -> _Found:
-    """`thresholds.csv`: a row a category, with `category` (a number, or a name) and `threshold`; or a row a tag, with `tag`.
+    """Read `thresholds.csv`: one row per category, with `category` (number or name) and `threshold`; or per tag, with `tag`.
 
-    Of several rows for one category the first holds, as imgutils reads them.
+    The first of several rows for one category is used, as in imgutils.
 
     Source: animetimm and deepghs/pixai-tagger-v0.9-onnx: `category,name,alpha,threshold,...`.
     """
@@ -130,16 +130,16 @@ def _read_thresholds_csv(path: Path, profile: str) -> _Found:
 
 
 def _read_profiles(path: Path, profile: str) -> _Found:
-    """`{category: {profile: {"threshold": 0.3}}}`, where `overall` speaks of all tags; a number may stand for either table.
+    """Read `{category: {profile: {"threshold": 0.3}}}`; the category `overall` is the global threshold.
 
-    Metadata may hold this under `thresholds`.
+    A number may replace either inner table. In Camie's metadata the table may be under the key `thresholds`.
 
     Source: deepghs/camie_tagger_onnx, `threshold.json`, profiles `balanced`, `high_precision`, `high_recall`, ...
     """
     content = read_json(path)
     table = content.get("thresholds", content) if isinstance(content, dict) else None
     if not isinstance(table, dict) or "idx_to_tag" in table or "dataset_info" in table:
-        raise WeightsError(f"{path}: no thresholds in it; write them into the card: [thresholds] default, categories")
+        raise WeightsError(f"{path}: has no thresholds; write them into the card: [thresholds] default, categories")
     chosen = {name: _of_profile(path, name, value, profile) for name, value in table.items()}
     found = _numbers(path, "category", ((name.lower(), value) for name, value in chosen.items()))
     default = found.pop(OVERALL, None)
@@ -147,10 +147,12 @@ def _read_profiles(path: Path, profile: str) -> _Found:
 
 
 def _of_profile(path: Path, category: str, value: object, profile: str) -> object:
-    """The threshold of a category under a profile; of its only one, where none is named."""
+    """Return the threshold of a category under a profile; without a named profile, under its only one."""
     if isinstance(value, dict) and "threshold" not in value:
         if not profile and len(value) != 1:
-            raise WeightsError(f"{path}: {category} has {', '.join(value)}; name one in the card: [thresholds] profile")
+            raise WeightsError(
+                f"{path}: {category} has profiles {', '.join(value)}; name one in the card: [thresholds] profile"
+            )
         if profile and profile not in value:
             raise WeightsError(f"{path}: {category} has no profile {profile!r}. {nearest(profile, value)}")
         value = value[profile] if profile else next(iter(value.values()))
@@ -158,10 +160,10 @@ def _of_profile(path: Path, category: str, value: object, profile: str) -> objec
 
 
 def _read_pr_thresholds(path: Path, profile: str) -> _Found:
-    """OppaiOracle's `pr_thresholds.json`: `micro.<profile>.threshold` for all tags, `per_tag.per_tag` for those it lists.
+    """Read OppaiOracle's `pr_thresholds.json`: global in `micro.<profile>.threshold`, by tag in `per_tag.per_tag`.
 
-    The profile is `pr_breakeven`, where none is named, or `f1_optimal`; of a tag they are called `pr_threshold` and
-    `f1_threshold`, null where a tag had too few images.
+    The profile is `pr_breakeven` (default) or `f1_optimal`. Their keys in a tag's table are `pr_threshold` and `f1_threshold`;
+    null means too few images.
 
     Source: Grio43/OppaiOracle, V1.1_onnx.
     """
@@ -180,7 +182,7 @@ def _read_pr_thresholds(path: Path, profile: str) -> _Found:
 
 
 def _read_list(path: Path, profile: str) -> _Found:
-    """A threshold a line, in the network's order.
+    """Read one threshold per line, in the network's order.
 
     Source: xinyu1205/recognize-anything, ram/data/ram_tag_list_threshold.txt.
     """
@@ -189,14 +191,14 @@ def _read_list(path: Path, profile: str) -> _Found:
 
 
 def _read_config_tags(path: Path, profile: str) -> _Found:
-    """A `config.json` with `category_best_threshold`, `{category: 0.17}`, or `tags_best_threshold`, a number a tag.
+    """Read a `config.json` with `category_best_threshold`, `{category: 0.17}`, or `tags_best_threshold`, a number per tag.
 
     Source: pixai-labs/pixai-tagger-v1.0.
     """
     content = read_json(path)
     names, own = _inside(content, "tags") or [], _inside(content, "tags_best_threshold") or []
     if own and len(own) != len(names):
-        raise WeightsError(f"{path}: {len(own)} tags_best_threshold for {len(names)} tags; fetch the file again")
+        raise WeightsError(f"{path}: {len(own)} tags_best_threshold for {len(names)} tags; download the file again")
     by_category = _inside(content, "category_best_threshold") or {}
     pairs = by_category.items() if isinstance(by_category, dict) else by_category
     return _Found(
@@ -217,14 +219,14 @@ _READERS: Mapping[str, Callable[[Path, str], _Found]] = {
 
 
 def _inside(content: object, *keys: str) -> Any:
-    """A value some tables deep, None where one of them is not there."""
+    """Return a value in nested tables by its keys; None if a key is missing."""
     for key in keys:
         content = content.get(key) if isinstance(content, dict) else None
     return content
 
 
 def _category(written: str) -> str:
-    """A category as the arena calls it, from its number or its name."""
+    """Return the arena's name of a category, from its number or its name."""
     if not written.strip().isdecimal():
         return written.strip().lower()
     return DANBOORU_NUMBERS.get(int(written), f"category_{int(written)}")
@@ -235,7 +237,7 @@ def _numbers(path: Path, what: str, pairs: Iterable[tuple[str, object]]) -> dict
 
 
 def _number(path: Path, what: str, value: object) -> float:
-    """A threshold that is one."""
+    """Return a threshold as a float; raise if it is not a number in 0 to 1."""
     try:
         number = float(value) if isinstance(value, (str, int, float)) and not isinstance(value, bool) else math.nan
     except ValueError:
@@ -245,8 +247,8 @@ def _number(path: Path, what: str, value: object) -> float:
     return number
 
 
-def _named(path: Path, found: _Found, tags: TagSpace) -> _Found:
-    """Thresholds in the network's order, by the names of its tags."""
+def _by_name(path: Path, found: _Found, tags: TagSpace) -> _Found:
+    """Return the thresholds with those in the network's order assigned to tag names."""
     if found.columns and len(found.columns) != len(tags):
         raise WeightsError(
             f"{path}: {len(found.columns):,} thresholds, but the model has {len(tags):,} tags; take both files from the same "
@@ -258,13 +260,13 @@ def _named(path: Path, found: _Found, tags: TagSpace) -> _Found:
 
 
 def _check(path: Path, found: _Found, tags: TagSpace) -> None:
-    """Refuse thresholds of what the model does not have."""
+    """Raise if a threshold is of a tag or a category that the model does not have."""
     if unknown := [name for name in found.tags if name not in tags.index]:
         raise WeightsError(
-            f"{path}: thresholds of {len(unknown):,} tags that are none of the model's {len(tags):,} ({unknown[0]!r}"
+            f"{path}: thresholds of {len(unknown):,} tags that are not among the model's {len(tags):,} ({unknown[0]!r}"
             f"{', ...' if len(unknown) > 1 else ''}); take both files from the same release"
         )
     known = set(tags.categories or (UNKNOWN_CATEGORY,))
     for name in found.categories:
         if name not in known:
-            raise WeightsError(f"{path}: no tag of the model is of category {name!r}. {nearest(name, known)}")
+            raise WeightsError(f"{path}: the model has no tags of category {name!r}. {nearest(name, known)}")

@@ -1,10 +1,10 @@
-"""timm's `config.json`: which network it is, and how a picture becomes its input.
+"""Reader of timm's `config.json`: the network and its preprocessing.
 
-A picture is made a square as the card says before timm's own steps see it. `crop_mode` has no effect then: on a square, timm's
-three modes are one. What the file leaves out stays as the card says, where timm would take ImageNet's.
+The card says how an image becomes a square; timm's steps follow. `crop_mode` therefore has no effect: on a square, timm's three
+modes are equal. Values that the file leaves out are the card's, where timm would use ImageNet's.
 
 Source: timm's loader of the file (`timm.models._hub`), `timm.data.resolve_data_config` and `create_transform`; wdv3-timm for
-the square before them and for the channels, which it swaps behind them.
+the square before these steps, and for the swap of channels after them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,26 +25,26 @@ from arena.taggers.files.preprocess_values import (
 from arena.taggers.preprocess import MAX_SIDE
 
 PICTURES = "pretrained_cfg"
-"""The table that tells how pictures are prepared; without it, as in old files, the whole file is that table."""
+"""Key of the table with the preprocessing; in old files without it, the whole file is that table."""
 
 CROP_MODES = ("center", "squash", "border")
 
 BYTE_SCALE = 255.0
-"""timm divides bytes by it before mean and standard deviation are applied."""
+"""Divisor of timm's pixel bytes before mean and standard deviation are applied."""
 
 NOT_SAID = ""
-"""A size that a card leaves to the weights."""
+"""Shown size of a card that takes the size from the weights."""
 
 
 @dataclass(frozen=True)
 class TimmConfig:
-    """What the file says.
+    """Content of timm's `config.json`.
 
     Attributes:
         architecture: timm's name of the network.
-        num_classes: columns of its output.
+        num_classes: number of output columns.
         model_args: further arguments of the network.
-        pictures: how pictures are prepared; what is null is left out.
+        pictures: the preprocessing, without null values.
     """
 
     architecture: str
@@ -54,20 +54,20 @@ class TimmConfig:
 
 
 def parse_timm_config(content: Any) -> TimmConfig:
-    """Check the content of a `config.json`.
+    """Parse the content of a `config.json`.
 
     Raises:
-        UnclearError: no table, or a field that is missing or of another type.
+        UnclearError: not a table, or a field is missing, has another type, or is not supported.
     """
     if not isinstance(content, dict):
-        raise UnclearError("no table; it must be timm's config.json")
+        raise UnclearError("is not a table; it must be timm's config.json")
     pictures = _table(content, PICTURES) if PICTURES in content else content
     architecture = content.get("architecture")
     if not isinstance(architecture, str) or not architecture:
         raise UnclearError(f"architecture = {architecture!r}; it must be timm's name of the network")
     model_args = _table(content, "model_args")
     if model_args.get("in_chans", 3) != 3:
-        raise UnclearError(f"model_args.in_chans = {model_args['in_chans']!r}; only 3 channels are fed")
+        raise UnclearError(f"model_args.in_chans = {model_args['in_chans']!r}; only 3 channels are supported")
     return TimmConfig(
         architecture,
         read_side("num_classes", content.get("num_classes", pictures.get("num_classes"))),
@@ -77,33 +77,37 @@ def parse_timm_config(content: Any) -> TimmConfig:
 
 
 def follow_timm_config(content: Any, family: Preprocessing) -> Preprocessing:
-    """The preprocessing that the file tells; its notes say where it differs from the family's, and what it leaves to that.
+    """Return the preprocessing of the file, with notes on its differences from the family's and on values taken from it.
+
+    Args:
+        content: of the file.
+        family: preprocessing of the model's family, for values that the file leaves out.
 
     Raises:
-        UnclearError: the file is not timm's, or a value of it cannot be followed.
+        UnclearError: the file is not timm's, or a value is not supported.
     """
     config = parse_timm_config(content)
     differences = differences_from(content, family, whose="family")
-    followed = (f"followed where its family differs: {differences}",) if differences else ()
-    notes = (*followed, *_silences(config, family), *_crop_mode(config.pictures))
+    overrides = (f"used instead of its family's values: {differences}",) if differences else ()
+    notes = (*overrides, *_notes_on_defaults(config, family), *_crop_mode_notes(config.pictures))
     return _followed(config, family)._replace(notes=notes)
 
 
 def differences_from(content: Any, other: Preprocessing, *, whose: str) -> str:
-    """What the file says otherwise, in timm's words; empty where nothing.
+    """Return the values in which the file differs from another preprocessing, with timm's keys; empty if none differs.
 
     Args:
-        whose: `other` is, as it is so_far.
+        whose: name of `other` in the text, such as `card`.
 
     Raises:
-        UnclearError: as `follow_timm_config`.
+        UnclearError: the file is not timm's, or a value is not supported.
     """
     config = parse_timm_config(content)
     old, new = _shown(other), _shown(_followed(config, other))
     if "crop_pct" in config.pictures:
         new["crop_pct"] = f"{config.pictures['crop_pct']:.3g}"
-    so_far = [f"{key} {new[key]} ({whose}: {old[key]})" for key in new if new[key] != old[key] != NOT_SAID]
-    return ", ".join(so_far)
+    differing = [f"{key} {new[key]} ({whose}: {old[key]})" for key in new if new[key] != old[key] != NOT_SAID]
+    return ", ".join(differing)
 
 
 def _followed(config: TimmConfig, family: Preprocessing) -> Preprocessing:
@@ -111,7 +115,7 @@ def _followed(config: TimmConfig, family: Preprocessing) -> Preprocessing:
 
 
 def _table(content: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    """A table inside the file; one that is null or missing is empty."""
+    """Return a table of the file; empty if it is null or missing."""
     table = content.get(key)
     if table is not None and not isinstance(table, dict):
         raise UnclearError(f"{key} = {table!r}; it must be a table")
@@ -119,37 +123,40 @@ def _table(content: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 
 
 def _followed_square(config: TimmConfig, card: Preprocess) -> Preprocess:
-    said, followed = config.pictures, card
-    if "interpolation" in said:
-        name = read_filter("interpolation", said["interpolation"])
+    pictures, followed = config.pictures, card
+    if "interpolation" in pictures:
+        name = read_filter("interpolation", pictures["interpolation"])
         followed = replace(followed, resize=name, resize_up="", library="pil")
     size = _side(config) or card.size
     if not size:
-        raise UnclearError("no input_size, and the card has no size either; add one of them")
-    if "crop_pct" in said:
-        return replace(followed, size=size, **_crop(size, said["crop_pct"]))
+        raise UnclearError("has no input_size, and the card has no size; add one of them")
+    if "crop_pct" in pictures:
+        return replace(followed, size=size, **_crop(size, pictures["crop_pct"]))
     return replace(followed, size=size, crop_from=card.crop_from * size // card.size if card.crop_from else 0)
 
 
-def _followed_input(said: Mapping[str, Any], card: InputSpec) -> InputSpec:
-    """Mean and standard deviation are red, green, blue in the file, and in the network's order in the card."""
-    if "mean" not in said and "std" not in said:
+def _followed_input(pictures: Mapping[str, Any], card: InputSpec) -> InputSpec:
+    """Return the card's input with the file's mean and standard deviation.
+
+    The file has them in the order red, green, blue; the card has them in the network's channel order.
+    """
+    if "mean" not in pictures and "std" not in pictures:
         return card
-    mean = _ordered(card, read_three("mean", said["mean"])) if "mean" in said else card.mean
-    std = _ordered(card, read_std("std", said["std"])) if "std" in said else card.std
+    mean = _ordered(card, read_three("mean", pictures["mean"])) if "mean" in pictures else card.mean
+    std = _ordered(card, read_std("std", pictures["std"])) if "std" in pictures else card.std
     return replace(card, scale=BYTE_SCALE, mean=mean, std=std)
 
 
 def _ordered(card: InputSpec, values: tuple[float, float, float]) -> tuple[float, float, float]:
-    """Red, green, blue as the network wants them, or back."""
+    """Convert three values from RGB to the network's channel order, or back."""
     first, second, third = values
     return (third, second, first) if card.channels == "bgr" else values
 
 
 def _side(config: TimmConfig) -> int:
-    """The side of the square; 0 where the file does not tell it.
+    """Return the side of the square in pixels; 0 if the file has none.
 
-    A network that is built for one size, as `model_args` have it, takes no other.
+    `model_args.img_size` has priority if the network is built for this size only, or if there is no `input_size`.
     """
     built, size = config.model_args.get("img_size"), config.pictures.get("input_size")
     free = config.model_args.get("dynamic_img_size") or config.model_args.get("strict_img_size") is False
@@ -162,43 +169,45 @@ def _side(config: TimmConfig) -> int:
     return _square("input_size", size, size[1:])
 
 
-def _square(where: str, so_far: Any, sides: Sequence[Any]) -> int:
+def _square(where: str, value: Any, sides: Sequence[Any]) -> int:
     if len(sides) != 2 or sides[0] != sides[1]:
-        raise UnclearError(f"{where} = {so_far!r}; height and width differ, and only squares are fed")
+        raise UnclearError(f"{where} = {value!r}; height and width must be equal")
     side = read_side(where, sides[0])
     if side > MAX_SIDE:
-        raise UnclearError(f"{where} = {so_far!r}; {MAX_SIDE:,} pixels at most")
+        raise UnclearError(f"{where} = {value!r}; it must be at most {MAX_SIDE:,} pixels")
     return side
 
 
-def _crop(size: int, share: Any) -> dict[str, Any]:
-    """The share of a side that is kept in the middle, as fields of the preprocessing."""
-    if not is_number(share) or not 0 < share <= 1:
-        raise UnclearError(f"crop_pct = {share!r}; it must be a number above 0, at most 1")
-    side = floor(size / share)
+def _crop(size: int, crop_pct: Any) -> dict[str, Any]:
+    """Return the crop fields of `Preprocess` for timm's `crop_pct`, the fraction of a side that the crop keeps."""
+    if not is_number(crop_pct) or not 0 < crop_pct <= 1:
+        raise UnclearError(f"crop_pct = {crop_pct!r}; it must be a number above 0, at most 1")
+    side = floor(size / crop_pct)
     if side > MAX_SIDE:
-        raise UnclearError(f"crop_pct = {share:g} resizes to {side:,} pixels before the cut; {MAX_SIDE:,} at most")
+        raise UnclearError(
+            f"crop_pct = {crop_pct:g} resizes to {side:,} pixels before the crop; at most {MAX_SIDE:,} are allowed"
+        )
     return {"crop_from": side, "crop_rounding": "nearest"} if side > size else {"crop_from": 0}
 
 
-def _silences(config: TimmConfig, family: Preprocessing) -> tuple[str, ...]:
-    """What the file does not say."""
+def _notes_on_defaults(config: TimmConfig, family: Preprocessing) -> tuple[str, ...]:
+    """Return a note on the values that the file leaves out."""
     sized = {"input_size"} if _side(config) else set()
     values = {key: value for key, value in _shown(family).items() if key not in config.pictures.keys() | sized}
     used = ", ".join(f"{key} {value}" for key, value in values.items())
-    return (f"no {', no '.join(values)} in it; its family's values are used: {used}",) if values else ()
+    return (f"has no {', no '.join(values)}; its family's values are used: {used}",) if values else ()
 
 
-def _crop_mode(said: Mapping[str, Any]) -> tuple[str, ...]:
-    mode = said.get("crop_mode", CROP_MODES[0])
+def _crop_mode_notes(pictures: Mapping[str, Any]) -> tuple[str, ...]:
+    mode = pictures.get("crop_mode", CROP_MODES[0])
     if mode not in CROP_MODES:
         raise UnclearError(f"crop_mode = {mode!r}; allowed: {', '.join(CROP_MODES)}")
-    return () if mode == CROP_MODES[0] else (f"crop_mode {mode} has no effect: the picture is a square before it",)
+    return () if mode == CROP_MODES[0] else (f"crop_mode {mode} has no effect, because the image is already a square",)
 
 
-def _shown(so_far: Preprocessing) -> dict[str, str]:
-    """A preprocessing in timm's words."""
-    square, spec = so_far.preprocess, so_far.input
+def _shown(preprocessing: Preprocessing) -> dict[str, str]:
+    """Return a preprocessing as text, by timm's keys."""
+    square, spec = preprocessing.preprocess, preprocessing.input
     mean, std = (" ".join(f"{value:g}" for value in _ordered(spec, values)) for values in (spec.mean, spec.std))
     return {
         "input_size": str(square.size) if square.size else NOT_SAID,

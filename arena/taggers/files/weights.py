@@ -1,4 +1,4 @@
-"""Where a tagger's files are, or how they get here; and whether they are what they are said to be."""
+"""Find or download a tagger's files, check their digests, and read state dicts."""
 
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 RECORD_FILE = "arena.sha256"
-"""Digests of pulled files, beside them, as `sha256sum -c` reads them."""
+"""File with the digests of pulled files in the same folder, in the format of `sha256sum -c`."""
 
 
 def find(card: ModelCard) -> dict[str, Path] | None:
-    """The files of a card by name if all are on this machine: in its folder, or in the hub's cache; else None.
+    """Return the files of a card by name if all are on this machine, in its folder or in the hub's cache; else None.
 
-    Files that hold a graph's weights beside it belong to them, whether the card lists them or not.
+    External data files of a graph are included, also if the card does not list them.
 
     Raises:
         WeightsError: a graph names a file outside its folder.
@@ -32,25 +32,28 @@ def find(card: ModelCard) -> dict[str, Path] | None:
 
 
 def _found(card: ModelCard) -> dict[str, Path]:
-    """Those of its files that are here; those of one repository from one place, or not at all, lest releases are mixed."""
+    """Return those of a card's files that are on this machine.
+
+    All files of one repository must be in the same folder, else none of them counts: two folders may hold two releases.
+    """
     paths: dict[str, Path] = {}
     for source in dict.fromkeys(map(card.source, card.files)):
         names = [file for file in card.files if card.source(file) == source]
-        for place in ({name: card.folder / name for name in names}, _cached(source, names)):
-            whole = len(place) == len(names) and all(path.exists() for path in place.values())
-            if whole and not explain_missing(place):
-                paths |= with_graph_data(place)
+        for files in ({name: card.folder / name for name in names}, _cached(source, names)):
+            complete = len(files) == len(names) and all(path.exists() for path in files.values())
+            if complete and not explain_missing(files):
+                paths |= with_graph_data(files)
                 break
     return _in_order(card, paths)
 
 
 def _in_order(card: ModelCard, paths: Mapping[str, Path]) -> dict[str, Path]:
-    """Those that the card lists in its order, weights first; then what lies beside graphs."""
+    """Return the files in the card's order, weights first; then the external data files of graphs."""
     return {name: paths[name] for name in card.files if name in paths} | dict(paths)
 
 
 def _cached(source: Source | None, names: Sequence[str]) -> dict[str, Path]:
-    """Files in the hub's cache."""
+    """Return those of the files that are in the hub's cache."""
     if source is None:
         return {}
     from huggingface_hub import try_to_load_from_cache
@@ -60,10 +63,10 @@ def _cached(source: Source | None, names: Sequence[str]) -> dict[str, Path]:
 
 
 def fetch(card: ModelCard, progress: Progress = Silent()) -> dict[str, Path]:
-    """The files of a card by name, downloaded from its hub at its revision where they are not here.
+    """Return the files of a card by name; missing ones are downloaded from the hub at the card's revision.
 
     Raises:
-        WeightsError: they are neither here nor to be had, or a digest is not the card's, nor that of when they were pulled.
+        WeightsError: a file is missing and cannot be downloaded, or its digest is not the card's or the recorded one.
     """
     files = find(card)
     if files is None:
@@ -76,7 +79,7 @@ def fetch(card: ModelCard, progress: Progress = Silent()) -> dict[str, Path]:
 
 
 def folder_of(files: Mapping[str, Path]) -> Path:
-    """The folder that the names of files are relative to; that of the first, which are the weights.
+    """Return the folder that file names are relative to, from the first file, the weights.
 
     >>> folder_of({"onnx/model.onnx": Path("/a/onnx/model.onnx")}).as_posix()
     '/a'
@@ -86,7 +89,7 @@ def folder_of(files: Mapping[str, Path]) -> Path:
 
 
 def read_recorded(folder: Path) -> dict[str, str]:
-    """Digests by name that were recorded when files were pulled into this folder; empty where none were."""
+    """Return the digests by name that were recorded when files were pulled into a folder; empty if there are none."""
     try:
         lines = (folder / RECORD_FILE).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
@@ -95,12 +98,12 @@ def read_recorded(folder: Path) -> dict[str, str]:
 
 
 def record_digests(card: ModelCard, files: Mapping[str, Path]) -> None:
-    """Write the digests of pulled files beside them; what another card pulled into the same folder stays recorded.
+    """Write the digests of pulled files into their folder; digests that another card recorded there are kept.
 
-    Files of two repositories lie in two folders of the hub's cache, each named after the commit; each has its own record.
+    The hub's cache has one folder for each commit of a repository; each folder gets its own record.
 
     Raises:
-        ArenaError: a folder cannot be written to.
+        ArenaError: a folder is not writable.
     """
     for folder, names in _by_folder(files).items():
         digests = read_recorded(folder) | {name: digest_known(files[name]) for name in names}
@@ -108,7 +111,7 @@ def record_digests(card: ModelCard, files: Mapping[str, Path]) -> None:
 
 
 def _by_folder(files: Mapping[str, Path]) -> dict[Path, list[str]]:
-    """Names of files by the folder that they are relative to."""
+    """Return the names of files by the folder that they are relative to."""
     folders: dict[Path, list[str]] = {}
     for name, path in files.items():
         folders.setdefault(folder_of({name: path}), []).append(name)
@@ -116,7 +119,7 @@ def _by_folder(files: Mapping[str, Path]) -> dict[Path, list[str]]:
 
 
 def _refuse_others(card: ModelCard, files: Mapping[str, Path]) -> None:
-    """Refuse files that are not the card's, or not what was pulled."""
+    """Raise if a file's digest is not the one recorded when it was pulled, or not the card's."""
     recorded = {
         name: digest
         for folder, names in _by_folder(files).items()
@@ -124,12 +127,16 @@ def _refuse_others(card: ModelCard, files: Mapping[str, Path]) -> None:
         if name in names
     }
     pulled = ("when it was pulled it was", recorded, "delete the file and pull it again")
-    of_card = (f"the card of {card.name} says", card.sha256, "mend its revision or its sha256, or pull the file again")
+    of_card = (
+        f"the card of {card.name} says",
+        card.sha256,
+        "correct its revision or its sha256, or pull the file again",
+    )
     for source, digests, fix in (pulled, of_card):
         for name in sorted(digests.keys() & files.keys()):
-            seen, expected = digest_known(files[name]), digests[name]
-            if seen != expected:
-                raise WeightsError(f"{files[name]}: SHA-256 is {seen[:12]}..., {source} {expected[:12]}...; {fix}")
+            digest, expected = digest_known(files[name]), digests[name]
+            if digest != expected:
+                raise WeightsError(f"{files[name]}: SHA-256 is {digest[:12]}..., {source} {expected[:12]}...; {fix}")
 
 
 def _pull(card: ModelCard, progress: Progress) -> dict[str, Path]:
@@ -140,16 +147,16 @@ def _pull(card: ModelCard, progress: Progress) -> dict[str, Path]:
         raise WeightsError(
             f"model {card.name}: no {missing} in {card.folder}; put the files there" if missing else lacks_data
         )
-    here = _found(card)
-    rest = tuple(file for file in card.files if file not in here)
+    present = _found(card)
+    rest = tuple(file for file in card.files if file not in present)
     try:
-        return _in_order(card, here | _pull_with_data(replace(card, files=rest), progress))
+        return _in_order(card, present | _pull_with_data(replace(card, files=rest), progress))
     except WeightsError as error:
         raise WeightsError(f"{error}. {lacks_data}" if lacks_data else str(error)) from None
 
 
 def _pull_with_data(card: ModelCard, progress: Progress) -> dict[str, Path]:
-    """Files of a card from the hub, and then what their graphs name, of the same commit."""
+    """Download a card's files from the hub, then the external data files of its graphs, at the same commit."""
     from arena.taggers.files.hub import pull_files
 
     pulled = pull_files(card, progress)
@@ -157,27 +164,27 @@ def _pull_with_data(card: ModelCard, progress: Progress) -> dict[str, Path]:
     for name in pulled:
         source = card.source(name)
         assert source is not None
-        beside = tuple(file for file in with_graph_data({name: paths[name]}) if file not in paths)
-        part = replace(card, hub=source.hub, revision=pulled[name].commit, elsewhere={}, files=beside)
+        external = tuple(file for file in with_graph_data({name: paths[name]}) if file not in paths)
+        part = replace(card, hub=source.hub, revision=pulled[name].commit, elsewhere={}, files=external)
         paths |= {file: one.path for file, one in pull_files(part, progress).items()}
     return paths
 
 
 CONTAINERS = ("model", "state_dict", "model_state_dict", "module")
-"""Keys under which training code saves a state dict beside its optimiser and counters; the first that is there is read."""
+"""Keys under which training code saves a state dict, next to optimiser state and counters; the first present one is read."""
 
 WRAPPER_PREFIXES = ("module.", "_orig_mod.", "model.")
-"""What DataParallel, torch.compile and wrapping classes put before every key of a state dict."""
+"""Prefixes that DataParallel, torch.compile and wrapper classes add to every key of a state dict."""
 
 
 def read_state(path: Path) -> "dict[str, Tensor]":
-    """Tensors by name of a safetensors file, or of a pickle, read with weights only.
+    """Return the tensors by name of a safetensors file, or of a pickle, which is loaded with `weights_only`.
 
-    A pickle holds the state dict itself, or a state dict under one of `CONTAINERS`. What else it holds, such as an
-    optimiser's numbers, is mapped and never read. A prefix of `WRAPPER_PREFIXES` that all names share is taken off.
+    A pickle must be a state dict, or contain one under a key of `CONTAINERS`. Its other content, such as optimiser state, is
+    mapped but never read. Prefixes in `WRAPPER_PREFIXES` that all names share are removed.
 
     Raises:
-        WeightsError: the file is truncated, of another format, or holds no state dict.
+        WeightsError: the file is truncated, has another format, or contains no state dict.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -190,27 +197,29 @@ def read_state(path: Path) -> "dict[str, Tensor]":
         raise
     except (SafetensorError, OSError, RuntimeError, ValueError, EOFError) as error:
         reason = str(error).splitlines()[0]
-        raise WeightsError(f"{path}: no readable weights ({reason}); truncated? Fetch the file again") from None
-    except Exception as error:  # torch.load raises UnpicklingError for what weights_only refuses
+        raise WeightsError(
+            f"{path}: weights not readable ({reason}); the file may be truncated, download it again"
+        ) from None
+    except Exception as error:  # torch.load raises UnpicklingError for objects that weights_only refuses
         raise WeightsError(f"{path}: refused ({type(error).__name__}); it must hold tensors only") from None
 
 
 def _read_pickle(path: Path) -> object:
-    """The content of a file that torch saved; one in the format before torch 1.6 is no zip archive and cannot be mapped."""
+    """Return the content of a file saved by torch; files from before torch 1.6 are not zip archives and cannot be mapped."""
     import torch
 
     return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
 
 
 def _state_of(content: object, path: Path) -> "dict[str, Tensor]":
-    """The state dict that a checkpoint is or holds."""
+    """Return a checkpoint if it is a state dict, else the state dict in it."""
     if isinstance(content, Mapping):
         for state in (content, *(content[key] for key in CONTAINERS if key in content)):
             if _is_state(state):
                 return dict(state)
-    seen = f"a table of {', '.join(map(repr, content))}" if isinstance(content, Mapping) else type(content).__name__
+    found = f"a dict with {', '.join(map(repr, content))}" if isinstance(content, Mapping) else type(content).__name__
     raise WeightsError(
-        f"{path}: holds no state dict, but {seen[:200]}; save the state dict itself, or one under {CONTAINERS[0]!r}"
+        f"{path}: holds no state dict, but {found[:200]}; save the state dict alone, or under the key {CONTAINERS[0]!r}"
     )
 
 
@@ -225,7 +234,7 @@ def _is_state(content: object) -> bool:
 
 
 def _unwrapped(state: "dict[str, Tensor]") -> "dict[str, Tensor]":
-    """The state without the prefixes that all of its names share, outermost first."""
+    """Return the state dict without the wrapper prefixes that all names share, outermost first."""
     while state and (
         prefix := next((one for one in WRAPPER_PREFIXES if all(key.startswith(one) for key in state)), "")
     ):
@@ -234,16 +243,16 @@ def _unwrapped(state: "dict[str, Tensor]") -> "dict[str, Tensor]":
 
 
 def load_state(network: object, state: "dict[str, Tensor]", path: Path, *, fits: str = "its config.json") -> None:
-    """Put tensors into a torch network, every name and shape being right.
+    """Load a state dict into a torch network.
 
-    A network on the meta device takes copies of the tensors, in their own dtype. The tensors of a file are mapped: without a
-    copy, a file that is overwritten during a run would change the scores.
+    A network on the meta device gets copies of the tensors, in their own dtype. They are copied because a file's tensors are
+    mapped: without a copy, overwriting the file during a run would change the scores.
 
     Args:
-        fits: what they are to fit, as an error tells it.
+        fits: what defines the network, for the error.
 
     Raises:
-        WeightsError: a tensor is missing, too many, or of another shape.
+        WeightsError: a tensor is missing, unexpected, or has another shape.
     """
     from torch import nn
 
@@ -259,7 +268,7 @@ def load_state(network: object, state: "dict[str, Tensor]", path: Path, *, fits:
 
 
 def _first_of(reason: str) -> str:
-    """A reason that lists a thousand tensors, cut after the first.
+    """Return a reason that may list many tensors, cut after the first.
 
     >>> _first_of('Missing key(s) in state_dict: "a.bias", "b.bias", "c.bias".')
     'Missing key(s) in state_dict: "a.bias", ...'

@@ -1,4 +1,4 @@
-"""From canonical RGB to the square of pixels that a tagger wants, and on to its network's numbers."""
+"""Preprocessing of a decoded RGB image: the tagger's square of pixels, and the network's input from it."""
 
 from arena.taggers.preprocess.geometry import MAX_SIDE
 from arena.taggers.preprocess.normalise import normalise

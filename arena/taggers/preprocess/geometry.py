@@ -1,4 +1,4 @@
-"""Where a picture lies on its square: sides and offsets, no pixels."""
+"""Position of an image on its square: sides and offsets, without pixels."""
 
 from typing import NamedTuple
 
@@ -6,14 +6,19 @@ from arena.base.errors import UnreadableImageError
 from arena.cards import Preprocess
 
 MAX_SIDE = 20_000
-"""Longest side that is padded to a square: 1.2 GB of pixels."""
+"""Longest side of an image that is padded to a square, pixels; the square takes 1.2 GB."""
 
 
 class Box(NamedTuple):
-    """A picture on a square canvas, all in pixels."""
+    """Position of an image on a square canvas, in pixels.
+
+    Attributes:
+        side: side of the canvas.
+        top, left: offset of the image.
+        height, width: size of the image.
+    """
 
     side: int
-    """Of the canvas."""
     top: int
     left: int
     height: int
@@ -21,18 +26,21 @@ class Box(NamedTuple):
 
     @property
     def is_whole(self) -> bool:
-        """Whether the picture fills its canvas."""
+        """Whether the image fills the canvas."""
         return self.height == self.width == self.side
 
 
 def place(height: int, width: int, preprocess: Preprocess) -> Box:
-    """The first canvas that a picture of this height and width lies on, and where: centred, the smaller part first.
+    """Return the first canvas of an image and its position there: centred; with an odd margin, the smaller part comes first.
 
-    With `pad = "before"` the picture lies there as it is; with `after` fitted, and the canvas is the last one or
-    `fit_size`; with `none` it is squashed to fill the canvas.
+    With `pad = "before"` the image keeps its size. With `after` it is fitted into the canvas, whose side is `fit_size`, else
+    that of the last square. With `none` it is stretched to fill the canvas.
+
+    Args:
+        height, width: size of the image, pixels.
 
     Raises:
-        UnreadableImageError: the longer side is above `MAX_SIDE`; padded, a strip of some bytes would fill the memory.
+        UnreadableImageError: the longer side is above `MAX_SIDE`; a small file of a long strip would fill the memory.
 
     >>> place(2, 5, Preprocess(size=4))
     Box(side=5, top=1, left=0, height=2, width=5)
@@ -61,9 +69,9 @@ class _Sides(NamedTuple):
 
 
 def _fitted(height: int, width: int, side: int, rounding: str) -> _Sides:
-    """Height and width of a picture whose longest side becomes `side`; each at least one pixel.
+    """Return height and width of an image after its longest side is scaled to `side`; each is at least one pixel.
 
-    Step by step as the references reckon in float64, for a last bit of another order can make it another pixel.
+    The float64 operations are in the order of the reference code, because another order can round to another pixel.
 
     >>> _fitted(100, 107, 1008, "down"), _fitted(100, 107, 1008, "cut")
     (_Sides(height=942, width=1008), _Sides(height=942, width=1007))

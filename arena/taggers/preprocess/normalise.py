@@ -1,4 +1,4 @@
-"""From a batch of squares to the network's numbers."""
+"""The network's input from a batch of squares."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,10 +7,10 @@ from arena.cards import InputSpec
 
 
 def normalise(batch: NDArray[np.uint8], spec: InputSpec) -> NDArray[np.float32]:
-    """The network's input from a batch of RGB pixels, channels last: `(pixels / scale - mean) / std`.
+    """Return the network's input from a batch of RGB pixels, channels last: `(pixels / scale - mean) / std`.
 
     Args:
-        batch: uint8 (n, h, w, 3), red green blue.
+        batch: uint8 (n, h, w, 3), RGB.
 
     Returns: float32 (n, h, w, 3), in the channel order of the spec.
     """

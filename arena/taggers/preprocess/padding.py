@@ -1,4 +1,4 @@
-"""Which pixels of a square are padding, for networks that are told so."""
+"""Find the padding of a square, for networks with a padding mask as input."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,15 +8,15 @@ from arena.taggers.base import Pixels
 
 
 def padding_of(batch: Pixels, preprocess: Preprocess) -> NDArray[np.bool_]:
-    """Where squares are padding, told from them alone: bars of its colour opposite each other, as centring leaves them.
+    """Return the padding mask of squares, from their pixels alone: opposite bars of the padding colour, as centring makes them.
 
-    A picture that has such bars of its own is told apart by nothing, and neither can the network see a difference. Where
-    the square is resized after padding, pixels that mix both count as the picture's.
+    Bars of this colour in the image itself also count as padding; the network's input is the same. If the square is resized
+    after padding, pixels that mix both count as image.
 
     Args:
-        batch: uint8 (n, size, size, 3), as `square` makes them; padded with a colour.
+        batch: uint8 (n, size, size, 3), as `square` makes them.
 
-    Returns: bool (n, size, size).
+    Returns: bool (n, size, size), true for padding; all false if `preprocess` does not pad with a colour.
     """
     if preprocess.pad == "none" or preprocess.pad_mode != "colour":
         return np.zeros(batch.shape[:3], np.bool_)
@@ -27,13 +27,17 @@ def padding_of(batch: Pixels, preprocess: Preprocess) -> NDArray[np.bool_]:
 
 
 def _bars(filled: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Lines of padding at both ends, (n, size), where the lines that hold something else are true in `filled`."""
+    """Return which lines at both ends are padding, bool (n, size).
+
+    Args:
+        filled: whether a line has a pixel of another colour than the padding, (n, size).
+    """
     size = filled.shape[1]
-    anything = filled.any(axis=1)
-    before = np.where(anything, filled.argmax(axis=1), 0)
-    behind = np.where(anything, filled[:, ::-1].argmax(axis=1), 0)
-    first = np.minimum(before, behind)
-    rest = np.minimum(behind, first + 1)  # the smaller part comes first
+    not_empty = filled.any(axis=1)
+    before = np.where(not_empty, filled.argmax(axis=1), 0)
+    after = np.where(not_empty, filled[:, ::-1].argmax(axis=1), 0)
+    first = np.minimum(before, after)
+    last = np.minimum(after, first + 1)  # with an odd margin, the smaller part comes first
     lines = np.arange(size)
-    bars: NDArray[np.bool_] = (lines < first[:, None]) | (lines >= size - rest[:, None])
+    bars: NDArray[np.bool_] = (lines < first[:, None]) | (lines >= size - last[:, None])
     return bars

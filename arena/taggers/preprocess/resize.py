@@ -1,6 +1,6 @@
-"""One picture to another size, by the filter of one of three libraries.
+"""Resize an image with a filter of Pillow, OpenCV or torch.
 
-OpenCV and torch are imported when a card asks for them.
+OpenCV and torch are imported only when a card names them.
 """
 
 from collections.abc import Callable
@@ -15,8 +15,8 @@ from arena.base.errors import ArenaError
 from arena.images.decode import RGB
 
 Canvas = RGB | Image.Image
-"""Pixels on their way. Between Pillow's steps they stay an image of its own: a copy to an array and back would cost a fifth
-of the time of the whole (3 of 18 ms for 1024 to 448 pixels)."""
+"""An image between two steps. With Pillow it stays a Pillow image: copies to an array and back would take a sixth of the total
+time (3 of 18 ms for 1024 to 448 pixels)."""
 
 
 class Sides(NamedTuple):
@@ -51,14 +51,14 @@ INSTALL = {
     "opencv": 'opencv-python-headless; run: pip install "arena[opencv]"',
     "torch": "torch; run: pip install torch",
 }
-"""How each library is had."""
+"""Name of each library's package, and the command that installs it."""
 
 
 def need_library(library: str) -> ModuleType:
-    """The library that resizes, imported now.
+    """Import and return the module of a resize library.
 
     Raises:
-        ArenaError: it is not installed.
+        ArenaError: the library is not installed.
     """
     try:
         return import_module(MODULES[library])
@@ -67,10 +67,11 @@ def need_library(library: str) -> ModuleType:
 
 
 def resize(picture: Canvas, height: int, width: int, *, filter_name: str, library: str) -> Canvas:
-    """A picture of another size; one that has it already comes back as it is.
+    """Return an image in another size; an image that already has it is returned unchanged.
 
     Args:
-        picture: uint8 (h, w, 3), or an image of Pillow's where Pillow resizes.
+        picture: uint8 (h, w, 3), or a Pillow image if the library is Pillow.
+        height, width: the new size, pixels.
         filter_name: one of `arena.cards.pixels.FILTERS` of the library.
 
     Raises:
@@ -82,7 +83,7 @@ def resize(picture: Canvas, height: int, width: int, *, filter_name: str, librar
 
 
 def sides(picture: Canvas) -> Sides:
-    """Height and width of either kind."""
+    """Return the height and width of a canvas."""
     if isinstance(picture, Image.Image):
         return Sides(picture.height, picture.width)
     return Sides(picture.shape[0], picture.shape[1])

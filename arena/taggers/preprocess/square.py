@@ -1,4 +1,4 @@
-"""The square of pixels that a tagger wants."""
+"""The square of pixels that a tagger takes as input."""
 
 import numpy as np
 from PIL import Image
@@ -10,20 +10,20 @@ from arena.taggers.preprocess.resize import Canvas, resize, sides
 
 
 def square(pixels: RGB, preprocess: Preprocess) -> RGB:
-    """A picture as a tagger wants it: padded or squashed to a square, resized, its middle cut out.
+    """Return an image as a tagger's input square: padded or stretched to a square, resized, centre-cropped.
 
     Args:
-        pixels: canonical RGB, uint8 (height, width, 3), transparency on the colour that `preprocess.alpha` names.
-        preprocess: what the tagger declares; `size` above 0.
+        pixels: uint8 RGB (height, width, 3), with transparent pixels on the background colour `preprocess.alpha`.
+        preprocess: the tagger's preprocessing; its `size` must be above 0.
 
     Returns: uint8 (size, size, 3).
 
     Raises:
-        UnreadableImageError: the longer side is too long to be padded.
-        ArenaError: the library that resizes is not installed.
+        UnreadableImageError: the longer side is above `MAX_SIDE` and would be padded.
+        ArenaError: the resize library is not installed.
 
-    Source: JoyTag's `Models.py` and the WD demo space, whose paths agree pixel for pixel, for the defaults; JoyTag's arena
-    and SmilingWolf's model zoo for OpenCV's `area` without enlarging; imgutils' `pad_to_size` for `fit_size`, and its
+    Source: JoyTag's `Models.py` and the WD demo space, which agree pixel for pixel, for the defaults. JoyTag's arena and
+    SmilingWolf's model zoo for OpenCV's `area` without enlarging. imgutils' `pad_to_size` for `fit_size`. imgutils'
     `center_crop` for `crop_rounding` down, torchvision's for nearest.
     """
     box = place(pixels.shape[0], pixels.shape[1], preprocess)
@@ -35,17 +35,17 @@ def square(pixels: RGB, preprocess: Preprocess) -> RGB:
         picture = _padded(picture, box, preprocess)
     last = preprocess.crop_from or preprocess.size
     picture = _resized(picture, last, last, preprocess, preprocess.resize)
-    start = _middle(last - preprocess.size, preprocess.crop_rounding)
+    start = _crop_offset(last - preprocess.size, preprocess.crop_rounding)
     return np.asarray(picture)[start : start + preprocess.size, start : start + preprocess.size]
 
 
-def _middle(rest: int, rounding: str) -> int:
-    """How much of what is cut off lies before the middle, pixels.
+def _crop_offset(margin: int, rounding: str) -> int:
+    """Return the offset of the crop, in pixels, from the total margin.
 
-    >>> [_middle(rest, "down") for rest in (5, 6, 7)], [_middle(rest, "nearest") for rest in (5, 6, 7)]
+    >>> [_crop_offset(margin, "down") for margin in (5, 6, 7)], [_crop_offset(margin, "nearest") for margin in (5, 6, 7)]
     ([2, 3, 3], [2, 3, 4])
     """
-    return rest // 2 if rounding == "down" else round(rest / 2)
+    return margin // 2 if rounding == "down" else round(margin / 2)
 
 
 def _resized(picture: Canvas, height: int, width: int, preprocess: Preprocess, filter_name: str) -> Canvas:

@@ -34,7 +34,7 @@ def test_a_set_is_frozen_verified_and_told(tmp_path: Path, capsys: pytest.Captur
     code, out, _ = arena(*command, *options, capsys=capsys)
     assert (code, "nothing is changed" in out) == (0, True)
     code, _, err = arena(*command, capsys=capsys)
-    assert (code, "it holds another set" in err, err.count("\n")) == (2, True, 1)
+    assert (code, "it holds another dataset" in err, err.count("\n")) == (2, True, 1)
     code, out, _ = arena("dataset", "verify", output, "--decode", capsys=capsys)
     assert code == 0
     assert out.endswith(": as frozen\n")
@@ -55,7 +55,9 @@ def test_faults_are_lines_and_exit_2(tmp_path: Path, capsys: pytest.CaptureFixtu
     code, out, err = arena("dataset", "verify", folder, capsys=capsys)
     assert code == 2
     assert [line.split(":")[0] for line in out.splitlines()] == ["images/0002.png", "images/0005.png"]
-    assert err.splitlines()[-1].endswith("drawn: faults in 40 images: 2; restore the files, or freeze the set again")
+    assert err.splitlines()[-1].endswith(
+        "drawn: 2 faults in a dataset of 40 images; restore the files, or freeze the dataset again"
+    )
 
 
 def test_a_page_with_pairs_is_written_whole(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

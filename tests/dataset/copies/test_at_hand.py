@@ -108,9 +108,9 @@ def test_an_unreadable_picture_stays_a_candidate(world: Path) -> None:
 
 def test_pictures_of_no_index_are_one_line(world: Path) -> None:
     heldout, two = read(world / "in"), [world / "train.parquet", world / "plain.parquet"]
-    with pytest.raises(ArenaError, match=r"--pictures .*train: of which index\? Write INDEX="):
+    with pytest.raises(ArenaError, match=r"--pictures .*train: no index named; write INDEX="):
         hold_against(heldout, two, Silent(), pictures=[str(world / "train")])
-    with pytest.raises(ArenaError, match=r"Give it with --against"):
+    with pytest.raises(ArenaError, match=r"name the index with --against"):
         hold_against(heldout, [], Silent(), pictures=["x"])
     with pytest.raises(ArenaError, match="nowhere"):
         hold_against(heldout, two[:1], Silent(), pictures=[str(world / "nowhere")])

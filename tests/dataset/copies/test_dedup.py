@@ -173,12 +173,12 @@ def test_copies_of_a_seen_image_go_with_it() -> None:
     settled = settle(images, pairs, seen, Rule(), ledger)
     assert settled.kept["image_id"].tolist() == ["c", "d"], "another version is not gone with it"
     assert settled.dropped["why"].tolist() == [
-        "copy of one that is candidate of t7 in train",
+        "copy of an image that is candidate of t7 in train",
         "candidate of t7 in train",
     ]
     [step, _] = ledger.steps
     assert (step["kept"], step["dropped"]) == (2, 2)
-    assert step["why"] == "1 candidate in train; with them 1 of their copies"
+    assert step["why"] == "1 candidate in train; also 1 of their copies"
 
 
 @pytest.mark.parametrize("policy", ["merge", "drop", "mark"])
@@ -217,7 +217,7 @@ def test_what_is_no_image_any_more_is_a_reject(tmp_path: Path, pictures) -> None
     lines = (tmp_path / "out/rejects.csv").read_text().splitlines()
     assert lines[0] == '"where","image_id","reason","detail"'
     assert [line.split(",")[1:3] for line in lines[1:]] == [
-        [f'"{name}"', '"another file than the one that was listed"'] for name in "bf"
+        [f'"{name}"', '"the file differs from its sha256"'] for name in "bf"
     ]
 
 

@@ -62,17 +62,17 @@ def test_jitter_only_lengthens_a_pause() -> None:
 @pytest.mark.parametrize(
     ("fault", "message"),
     [
-        (status(401), "answered 401; are ARENA_DANBOORU_LOGIN and ARENA_DANBOORU_API_KEY right"),
-        (status(403), "answered 403; the host does not want this client"),
+        (status(401), "answered 401; correct ARENA_DANBOORU_LOGIN and ARENA_DANBOORU_API_KEY"),
+        (status(403), "answered 403; the host refuses this client"),
         (status(404), "answered 404"),
         (status(302, Location="http://localhost:9/posts.json"), "redirects to another host, http://localhost:9"),
         (status(302, Location="http://[x"), ""),
         (
             other(b'{"success": false, "message": "You cannot search"}'),
-            "board/posts.json: no list of posts, but dict: 'You cannot search'",
+            "board/posts.json: sent dict, not a list of posts: 'You cannot search'",
         ),
         (endless(), "more than the 100,000 bytes"),
-        (status(429, Retry_After="3600"), "asks for 3600 s of rest; run the same command after that"),
+        (status(429, Retry_After="3600"), "asks for a pause of 3600 s; run the same command after that"),
     ],
     ids=["401", "403", "404", "redirect", "no address", "object", "endless", "long rest"],
 )
@@ -206,7 +206,7 @@ def test_many_failures_in_a_row_stop_and_do_not_count(booru: Booru, tmp_path: Pa
         post = booru.add(post_id)
         if post_id <= 20:
             booru.faults[post["md5"]] = [status(403)]
-    with pytest.raises(ArenaError, match=r"10 files in a row could not be fetched, the last: .*answered 403"):
+    with pytest.raises(ArenaError, match=r"10 downloads in a row failed, the last one: .*answered 403"):
         run(booru, tmp_path / "f")
     assert len(booru.requests) == 1 + 10 + 10
     assert not (tmp_path / "f/rejects.csv").exists()
@@ -257,7 +257,7 @@ def test_every_request_says_who_asks(booru: Booru, tmp_path: Path) -> None:
     half = len(agents) // 2
     assert agents == [fetch_client.USER_AGENT] * half + ["arena (me@example.org)"] * half
     for wrong in ("", "  ", "a\nb", "ä"):
-        with pytest.raises(ArenaError, match=r"--user-agent .*: say who asks"):
+        with pytest.raises(ArenaError, match=r"--user-agent .*: must be printable ASCII"):
             run(booru, tmp_path / "h", user_agent=wrong)
 
 

@@ -134,8 +134,8 @@ def test_indexes_that_disagree_are_refused_with_what_differs(changed: Mapping[st
     with pytest.raises(IncomparableError) as refused:
         mine.refuse_unlike(other)
     [(field, value)] = changed.items()
-    assert str(refused.value).startswith("theirs.parquet: phash was made in another way than in mine.parquet")
-    assert f"{field} {value!r} against" in str(refused.value)
+    assert str(refused.value).startswith("theirs.parquet: its phash has another algorithm than in mine.parquet")
+    assert f"{field} {value!r}, not " in str(refused.value)
     assert "\n" not in str(refused.value)
 
 
@@ -152,12 +152,12 @@ def test_what_is_no_index_is_refused_in_one_line(tmp_path: Path) -> None:
     path = tmp_path / "i.parquet"
     plain = pa.table({"image_id": ["a"], "phash": pa.array([1], pa.uint64())})
     for table, message in [
-        (pa.table({"post_id": [1], "hash": [-5]}), "no index: it does not say how its hashes were made (columns post_id, hash"),
+        (pa.table({"post_id": [1], "hash": [-5]}), "not an index: it does not record how its hashes were made (columns"),
         (plain.replace_schema_metadata({METADATA: "{"}), "is damaged"),
         (plain.replace_schema_metadata({METADATA: '{"schema": 1, "algorithms": {"phash": {"nmae": 1}}}'}), "is damaged"),
         (plain.replace_schema_metadata({METADATA: "[]"}), "is damaged"),
-        (plain.drop_columns("phash").replace_schema_metadata(metadata()), "phash should be uint64, seen: no such column"),
-        (plain.set_column(1, "phash", pa.array(["x"])).replace_schema_metadata(metadata()), "should be uint64, seen: string"),
+        (plain.drop_columns("phash").replace_schema_metadata(metadata()), "phash must be uint64, found: no such column"),
+        (plain.set_column(1, "phash", pa.array(["x"])).replace_schema_metadata(metadata()), "must be uint64, found: string"),
         (
             plain.set_column(1, "phash", pa.array([None], pa.uint64())).replace_schema_metadata(metadata()),
             "1 rows have no phash",
@@ -186,10 +186,10 @@ def test_a_damaged_file_is_refused_wherever_it_is_cut(tmp_path: Path) -> None:
     whole = path.read_bytes()
     for cut in (0, 3, 100, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:cut])
-        with pytest.raises(ArenaError, match="no readable Parquet file"):
+        with pytest.raises(ArenaError, match="not a readable Parquet file"):
             read_index(path)
     path.write_bytes(whole[:50] + bytes(byte ^ 0xFF for byte in whole[50:250]) + whole[250:])
-    with pytest.raises(ArenaError, match="no readable Parquet file"):
+    with pytest.raises(ArenaError, match="not a readable Parquet file"):
         read_index(path)
     with pytest.raises(ArenaError, match="no such file"):
         read_index(tmp_path / "none.parquet")

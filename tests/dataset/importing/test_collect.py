@@ -210,7 +210,7 @@ def test_what_is_in_the_way_is_refused(photos: Path, tmp_path: Path) -> None:
     before = contents(tmp_path / "set")
     put(tmp_path / "full/notes.txt", "mine")
     for target, message in (
-        (tmp_path / "set", "holds a finished dataset already"), (tmp_path / "full", "holds something else already"),
+        (tmp_path / "set", "already holds a finished dataset"), (tmp_path / "full", "already holds something else"),
         (photos / "set", "lies inside the source"), (photos, "lies inside the source"), (tmp_path / "a b", "a name is made of"),
     ):  # fmt: skip
         with pytest.raises(ArenaError, match=message):
@@ -273,7 +273,7 @@ def test_the_verb_takes_exports_of_tags(photos: Path, tmp_path: Path) -> None:
 def test_a_source_that_gives_nothing_is_one_line(tmp_path: Path) -> None:
     put(tmp_path / "in/a.png", "no image")
     put(tmp_path / "in/a.txt", "x")
-    with pytest.raises(ArenaError, match=r"none of 1 rows became an image \(1 not an image\); see .*rejects.csv"):
+    with pytest.raises(ArenaError, match=r"all 1 rows were rejected \(1 not an image\); see .*rejects.csv"):
         gather(tmp_path / "in", tmp_path / "set")
     assert rejected(tmp_path / "set") == [["a.png", "a", "not an image", ""]]
     put(tmp_path / "in/a.png", 1)
@@ -283,7 +283,7 @@ def test_a_source_that_gives_nothing_is_one_line(tmp_path: Path) -> None:
     put(tmp_path / "in/a.txt", "x")
     assert gather(tmp_path / "in", tmp_path / "set").images == 1, "mended, the same command goes on"
     put(tmp_path / "empty/t.csv", "path,tags\n")
-    with pytest.raises(ArenaError, match=r"no row in it|no column of paths"):
+    with pytest.raises(ArenaError, match=r"has no row|no column of paths"):
         collect(open_source(tmp_path / "empty/t.csv", "table"), tmp_path / "none")
     assert not (tmp_path / "none").exists()
 
@@ -312,7 +312,7 @@ def test_the_verb_tells_what_was_kept_and_rejected(photos: Path, tmp_path: Path)
         ["kept", "12"],
     ]
     assert "12 images, 14 tags; rejects in" in " ".join(result.stdout.split())
-    assert "folder, 13 images, tags beside them" in result.stderr
+    assert "folder, 13 images, with tag files" in result.stderr
 
 
 @given(st.lists(st.text(max_size=20), min_size=4, max_size=4))

@@ -155,18 +155,18 @@ def test_a_damaged_file_is_one_line_or_one_reject(tmp_path: Path) -> None:
     put(tmp_path / "data-0.arrow", "junk")
     assert [reject.where for reject in read(tmp_path)[1]] == ["data-0.arrow", "data-1.arrow"]
     put(tmp_path / "data-1.arrow", "junk")
-    with pytest.raises(ArenaError, match=r"data-1.arrow: no readable arrow file"):
+    with pytest.raises(ArenaError, match=r"data-1.arrow: not a readable arrow file"):
         read(tmp_path)
 
 
 def test_what_is_no_source_says_what_was_seen(tmp_path: Path) -> None:
     put(tmp_path / "a.xyz", "")
     put(tmp_path / "b.xyz", "")
-    with pytest.raises(ArenaError, match=r"no source of images is recognised here; seen: 2 \.xyz\. Known: images with"):
+    with pytest.raises(ArenaError, match=r"no image source recognised; found 2 \.xyz\. Supported: images with"):
         open_source(tmp_path)
-    with pytest.raises(ArenaError, match=r"--as post: no such kind of source. Did you mean posts\?"):
+    with pytest.raises(ArenaError, match=r"--as post: unknown kind of source. Did you mean posts\?"):
         open_source(tmp_path, "post")
     with pytest.raises(ArenaError, match="no such file or folder"):
         open_source(tmp_path / "none")
-    with pytest.raises(ArenaError, match="no source of joytag is recognised"):
+    with pytest.raises(ArenaError, match="no joytag source recognised"):
         open_source(tmp_path, "joytag")

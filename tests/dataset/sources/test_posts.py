@@ -103,7 +103,7 @@ def test_joytags_table_names_its_numbers(joytag: Path) -> None:
 
 def test_joytags_table_without_names_is_one_line(joytag: Path) -> None:
     (joytag / "top_tags.txt").unlink()
-    with pytest.raises(ArenaError, match=r"its tags are numbers, and no top_tags.txt or tags.txt beside it"):
+    with pytest.raises(ArenaError, match=r"its tags are numbers, and .* has no top_tags.txt or tags.txt; give"):
         read(joytag)
     put(joytag / "elsewhere/names", "a\nb\nc")
     assert tags_of(read(joytag, tag_names=joytag / "elsewhere/names")[0])["12"] == ("b",)

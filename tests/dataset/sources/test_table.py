@@ -64,7 +64,7 @@ def test_numbers_are_named_by_a_list(images: Path) -> None:
     records, rejects = read(images / "t.jsonl", tag_names=images / "names.txt")
     assert tags_of(records) == {"images/0": ("blue_dog",)}
     assert reasons(rejects) == [("t.jsonl:2", "unreadable row")]
-    assert "number 2 of a list of 2 names" in rejects[0].detail
+    assert "tag number 2, but the list has 2 names" in rejects[0].detail
 
 
 def test_every_wrong_row_is_named(images: Path) -> None:
@@ -128,7 +128,7 @@ def test_damaged_files_end_in_a_reject(tmp_path: Path) -> None:
     put(tmp_path / "t.parquet", bytes(content))
     assert [row.reason for row in read_rows(tmp_path / "t.parquet", "t")] == ["unreadable row"]  # type: ignore[union-attr]
     put(tmp_path / "x.parquet", "no parquet")
-    with pytest.raises(ArenaError, match="no readable parquet file"):
+    with pytest.raises(ArenaError, match="not a readable parquet file"):
         open_source(tmp_path / "x.parquet")
 
 

@@ -187,11 +187,11 @@ def test_the_table_has_a_column_a_model_and_undefined_is_no_zero(cost: Cost) -> 
     table = cost_table([cost, other])
     assert table.header == ("", "tiny", "o|x")
     rows = {row[0]: row[1:] for row in table.rows}
-    assert rows["parameters, M"][1] == rows["operations, GFLOP an image"][1] == rows["peak memory, MB"][1] == "–"
+    assert rows["parameters, M"][1] == rows["operations, GFLOP per image"][1] == rows["peak memory, MB"][1] == "–"
     assert rows["network, images/s, batch 3"][1] == "–"
     assert "o\\|x" in markdown([cost, other])
     partly = cost_table([replace(cost, not_counted=("Einsum",))])
-    assert dict(partly.rows)["operations, GFLOP an image"].startswith(">")  # type: ignore[arg-type]
+    assert dict(partly.rows)["operations, GFLOP per image"].startswith(">")  # type: ignore[arg-type]
     assert "tiny: operations without those of Einsum" in partly.notes
     unverified = "unverified, not checked against their authors' own output: tiny"
     assert unverified in partly.notes, "a folder without a card"
@@ -252,13 +252,13 @@ def test_bad_options_are_one_line(pictures: Path, tmp_path: Path, capsys: pytest
     for arguments, message in [
         (["-m", "joytag-demo", "--batch-sizes", "1,x"], "is not a list of whole numbers from 1 to 65536"),
         (["-m", "joytag-demo", "--batch-sizes", "0"], "is not a list of whole numbers"),
-        (["-m", "joytag-demo", "-o", tmp_path / "costs.txt"], "name a file that ends in .json or .md"),
-        (["-m", "joytag-demo", "-o", tmp_path / "nowhere/costs.md"], "no file can be written there"),
+        (["-m", "joytag-demo", "-o", tmp_path / "costs.txt"], "the file name must end in .json or .md"),
+        (["-m", "joytag-demo", "-o", tmp_path / "nowhere/costs.md"], "cannot write a file there"),
         (["-m", "joytga"], "Did you mean joytag"),
         (["-m", "joytag-demo", "--images", tmp_path / "gone"], "no such folder"),
         (
             ["-m", "wd14-demo", "--images", empty, "--device", "cpu"],
-            "none of 1 images can be read; the last, x.png: empty",
+            "none of 1 images can be read; the last one, x.png: empty",
         ),
     ]:
         code, _, err = arena("bench", *arguments, capsys=capsys)

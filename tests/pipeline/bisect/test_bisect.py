@@ -1,4 +1,4 @@
-"""Bisection on real networks whose heads were broken for a tag, and on runs."""
+"""Bisection of real networks with a head broken for one tag, and of runs."""
 
 import json
 import shutil
@@ -20,7 +20,8 @@ from arena.pipeline.bisect.bisect import bisect
 from arena.pipeline.bisect.checkpoints import Bench, find_checkpoints
 from arena.pipeline.bisect.search import State
 from arena.pipeline.predict import predict_folder
-from arena.pipeline.stages import Scoring
+from arena.pipeline.stages import Execution, Scoring
+from arena.results.recipe import Sample
 from arena.scores.matrix import Matrix
 from arena.scores.npz import read_scores, write_scores
 from arena.scores.store import Scores
@@ -35,7 +36,7 @@ LOST_AT = 3
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Five checkpoints of one network, of which those from `LOST_AT` on lost `TAG`; the truth is what the first one says."""
+    """Five checkpoints of one network; those from `LOST_AT` on lost `TAG`. The truth is the prediction of the first."""
     top = tmp_path_factory.mktemp("bisect")
     source = GOLDEN / "joytag-cnn-sine"
     weights = load_file(source / "model.safetensors")
@@ -79,7 +80,13 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def bench_of(specs: list[str], world: Path, output: Path, tag: str = TAG) -> Bench:
-    return Bench(find_checkpoints(specs), tag, dataset=str(world / "drawn"), output=output, progress=Silent())
+    return Bench(
+        find_checkpoints(specs),
+        tag,
+        dataset=str(world / "drawn"),
+        output=output,
+        execution=Execution(progress=Silent()),
+    )
 
 
 def specs_of(world: Path) -> list[str]:
@@ -164,9 +171,13 @@ def test_a_tag_list_without_the_tag_has_lost_it(npz_specs: list[str], world: Pat
 
 def test_too_few_images_are_undetermined_not_kept(npz_specs: list[str], world: Path, tmp_path: Path) -> None:
     bench = Bench(
-        find_checkpoints(npz_specs[2:]), TAG, dataset=str(world / "drawn"), output=tmp_path / "out", limit=5,
-        progress=Silent(),
-    )  # fmt: skip
+        find_checkpoints(npz_specs[2:]),
+        TAG,
+        dataset=str(world / "drawn"),
+        output=tmp_path / "out",
+        sample=Sample(limit=5),
+        execution=Execution(progress=Silent()),
+    )
     answer = bisect(bench)
     assert not answer.is_found
     assert answer.looks[1].state is State.UNDETERMINED
@@ -181,7 +192,7 @@ def test_a_loss_within_the_margin_is_none(npz_specs: list[str], world: Path, tmp
 def test_bad_input_is_refused(world: Path, tmp_path: Path) -> None:
     specs = specs_of(world)
     for given, message in [
-        (specs[:1], "name two checkpoints or more"),
+        (specs[:1], "name two or more checkpoints"),
         ([specs[0], specs[0]], "c0 is named twice"),
         (["joytga", specs[0]], "Did you mean joytag"),
     ]:
@@ -189,5 +200,5 @@ def test_bad_input_is_refused(world: Path, tmp_path: Path) -> None:
             find_checkpoints(given)
     with pytest.raises(ArenaError, match=r"--tag tga_5: no tag of drawn\. Did you mean"):
         bench_of(specs, world, tmp_path, tag="tga_5")
-    with pytest.raises(ArenaError, match="--figure recall: a paired test is known for f1 and ap"):
+    with pytest.raises(ArenaError, match="--figure recall: only f1 and ap have a paired test"):
         bisect(bench_of(specs, world, tmp_path), figure="recall")

@@ -1,4 +1,4 @@
-"""The search itself, on lists of every make."""
+"""The search alone, on lists with every pattern of states."""
 
 import math
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""`arena check` of runs, recorded baselines and published figures."""
+"""`arena check` of runs, recorded baselines and published metrics."""
 
 import json
 import shutil
@@ -47,7 +47,7 @@ def test_the_recorded_baseline_is_found_by_its_name_and_by_being_the_last(world:
     assert found.verdict.paired
     assert found.verdict.baseline.source == "@baseline"
     (world.folder / "old-a.npz").unlink()
-    with pytest.raises(ArenaError, match=r"@baseline: no scores were kept of a, .* --with-scores"):
+    with pytest.raises(ArenaError, match=r"@baseline: the baseline holds no scores of a, .* --with-scores"):
         check(f"new={world.npz('new')}", baseline="@baseline", output=world.folder / "out", asked=asked)
     unpaired = check(
         str(next((old / "full-metrics").glob("*.txt"))),

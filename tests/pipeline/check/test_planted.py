@@ -1,4 +1,4 @@
-"""Faults planted in the demo's models and runs: each gets its exit code, and its cause is named."""
+"""Faults planted in the demo's models and runs: each gives the expected exit code and cause."""
 
 import json
 import shutil
@@ -16,7 +16,8 @@ from arena.pipeline.check.check import check
 from arena.pipeline.display_options import Showing
 from arena.pipeline.paired import Asked
 from arena.pipeline.run import run
-from arena.pipeline.stages import Compute, Scoring
+from arena.pipeline.stages import Compute, Execution, Scoring
+from arena.results.recipe import Sample
 from arena.scores.npz import write_scores
 from arena.scores.store import read_store
 from tests.cli.test_cli import arena
@@ -34,14 +35,19 @@ HOW = ("--bootstrap", REPLICATES, "--thumbnails", "none", "--device", "cpu", "--
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Where the baseline is `base`, a run of the demo's WD model."""
+    """A folder with the baseline `base`, a run of the demo's WD model."""
     folder = tmp_path_factory.mktemp("planted")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("arena.report.plots.write_plots", lambda result, folder: [])
         run(
-            ["wd14-demo"], "demo", folder / "base", limit=IMAGES, compute=Compute("cpu"), showing=Showing("none"),
+            ["wd14-demo"],
+            "demo",
+            folder / "base",
+            showing=Showing("none"),
             scoring=Scoring(Settings(replicates=REPLICATES)),
-        )  # fmt: skip
+            sample=Sample(limit=IMAGES),
+            execution=Execution(compute=Compute("cpu")),
+        )
         yield folder
 
 
@@ -49,9 +55,13 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     ("fault", "first", "also"),
     [
         ("weights noised", "the model's files differ", "the whole network is worse"),
-        ("tag list shifted by one", "the tag list is out of step with its columns", "shifted by +1 from 'geometry'"),
-        ("BGR missed", "colour channels are swapped", "its scores are the baseline's exactly"),
-        ("threshold halved", "the threshold is halved: 0.28, where the baseline has 0.56", "at the baseline's"),
+        (
+            "tag list shifted by one",
+            "the tag list does not match the columns of the scores",
+            "shifted by +1 from 'geometry'",
+        ),
+        ("BGR missed", "colour channels are swapped", "its scores equal the baseline's exactly"),
+        ("threshold halved", "the threshold is halved: 0.28; the baseline has 0.56", "with the baseline's thresholds"),
     ],
 )
 def test_a_planted_fault_fails_and_its_cause_stands_first_and_a_ci_server_is_told(
@@ -87,7 +97,7 @@ def test_a_candidate_that_is_the_baseline_again_passes_and_its_scores_are_kept(
     assert "canary" in (home / "check itself" / "check.json").read_text()
     code, again, err = arena(*given, capsys=capsys)
     assert code == 0
-    assert "all scores are there already" in err
+    assert "all scores exist already" in err
     assert told == again
 
 
@@ -111,9 +121,14 @@ def test_half_of_the_images_missing_is_incomparable(home: Path) -> None:
 
 def test_a_run_on_half_of_the_images_is_incomparable(home: Path) -> None:
     half = run(
-        ["wd14-demo"], "demo", home / "half", limit=IMAGES // 2, compute=Compute("cpu"), showing=Showing("none"),
+        ["wd14-demo"],
+        "demo",
+        home / "half",
+        showing=Showing("none"),
         scoring=Scoring(Settings(replicates=0)),
-    )  # fmt: skip
+        sample=Sample(limit=IMAGES // 2),
+        execution=Execution(compute=Compute("cpu")),
+    )
     asked = Asked(replicates=0, showing=Showing("none"))
     found = check(str(half), baseline=str(home / "base"), output=home / "check half run", asked=asked)
     assert found.verdict.outcome is Outcome.INCOMPARABLE
@@ -165,4 +180,4 @@ def test_the_default_policy_is_shown_and_a_check_needs_both_sides(capsys: pytest
 def test_a_check_never_writes_over_what_it_judges(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = arena("check", "wd14-demo", "--baseline", home / "base", "-o", home / "base", *HOW, capsys=capsys)
     assert code == 2
-    assert "which is judged; name another folder" in err
+    assert "an input of this check; name another folder" in err

@@ -58,7 +58,7 @@ def port(tmp_path: Path) -> Callable[..., str]:
 
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
-    """Pictures full of fine detail, of which no two have one shape: every filter and every pad shows."""
+    """Pictures with fine detail and different shapes, so that every filter and every padding changes scores."""
     folder = tmp_path / "pictures"
     folder.mkdir()
     rng = np.random.default_rng(0)
@@ -70,7 +70,7 @@ def pictures(tmp_path: Path) -> Path:
 
 
 def write_sensitive_onnx(path: Path, tags: int, *, size: int = 32, sigmoid: bool = True, seed: int = 0) -> None:
-    """Every pixel -> linear -> sigmoid, NHWC, BGR, 0 to 255: scores that see single pixels, unlike a mean colour."""
+    """Every pixel -> linear -> sigmoid, NHWC, BGR, 0 to 255; unlike a mean colour, its scores depend on single pixels."""
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
@@ -92,19 +92,19 @@ def write_sensitive_onnx(path: Path, tags: int, *, size: int = 32, sigmoid: bool
 
 
 def rename_tags(spec: str, rename: Callable[[list[str]], list[str]]) -> None:
-    """Write a port's tag list again, its graph left as it is."""
+    """Replace a port's tag list, but not its graph."""
     folder = Path(spec.partition("=")[2])
     write_selected_tags(folder, rename([f"tag_{i}" for i in range(TAGS)]))
 
 
 def compare_named(a: str, b: str, **options: object) -> Report:
-    """Compare two entrants by what a user would type; models run on the CPU."""
+    """Compare two entrants named as on the command line; models run on the CPU."""
     how = ParityOptions(compute=Compute("cpu"), **options)  # type: ignore[arg-type]
     return compare_ports(find_entrant(a, root=how.root), find_entrant(b, root=how.root), how)
 
 
 def compare(a: str, b: str, pictures: Path, **options: object) -> Report:
-    """Compare two entrants, of which models are run on pictures."""
+    """Compare two entrants; models are run on pictures."""
     return compare_named(a, b, images=pictures, folder=pictures.parent / "scores", **options)
 
 

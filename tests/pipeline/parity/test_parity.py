@@ -1,4 +1,4 @@
-"""Faults are planted in one of two ports of a real model, and must be named."""
+"""Faults planted in one of two ports of a real model are found and named."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -58,7 +58,7 @@ def test_another_colour_behind_transparency_is_named(port: Port, pictures: Path)
         image.save(path)
     report = compare(port("a"), port("b", alpha=[0, 0, 0]), pictures)
     assert report.finding is not None
-    assert (report.finding.cause, report.finding.says) == ("alpha", "white shows through transparency")
+    assert (report.finding.cause, report.finding.says) == ("alpha", "transparent pixels are filled with white")
 
 
 @pytest.mark.parametrize(("library", "name"), [("pil", "box"), ("torch", "bilinear")])
@@ -144,7 +144,7 @@ def test_two_faults_at_once_are_both_named(port: Port, pictures: Path) -> None:
 
 
 def test_a_graph_that_would_get_a_second_sigmoid_is_refused_with_the_cause(port: Port, pictures: Path) -> None:
-    with pytest.raises(ScoresError, match="does this graph hold its own sigmoid"):
+    with pytest.raises(ScoresError, match="if the graph contains a sigmoid"):
         compare(port("a"), port("b", output="logits"), pictures)
 
 
@@ -163,9 +163,12 @@ def test_a_doubled_sigmoid_is_told_from_scores(tmp_path: Path, faulty: str) -> N
 @pytest.mark.parametrize(
     ("rename", "says"),
     [
-        (lambda names: [*names[1:], names[0]], "its tag list is shifted by +1 from 'tag_1' (row 0) on"),
-        (lambda names: [*names[:9], "new", *names[9:-1]], "its tag list is shifted by -1 from 'tag_9' (row 10) on"),
-        (lambda names: names[::-1], "its tag list is put in another order (24 of 24 tags, the first 'tag_0')"),
+        (lambda names: [*names[1:], names[0]], "its tag list is shifted by +1, starting at 'tag_1' (row 0)"),
+        (
+            lambda names: [*names[:9], "new", *names[9:-1]],
+            "its tag list is shifted by -1, starting at 'tag_9' (row 10)",
+        ),
+        (lambda names: names[::-1], "its tag list is reordered (24 of 24 tags move, first 'tag_0')"),
     ],
     ids=["first moved to the end", "one inserted", "reversed"],
 )
@@ -189,7 +192,7 @@ def test_columns_in_another_order_with_their_names_are_the_same(port: Port, pict
     onnx.save(model, Path(b.partition("=")[2]) / "model.onnx")
     report = compare(a, b, pictures)
     assert report.verdict.same
-    assert report.notes == ("their columns are in another order; they were matched by name",)
+    assert report.notes == ("the columns are in different orders; they were matched by name",)
 
 
 @pytest.mark.parametrize("faulty", ["a", "b"])
@@ -198,7 +201,7 @@ def test_a_dropped_sigmoid_is_named_whichever_lacks_it(port: Port, pictures: Pat
     write_sensitive_onnx(pictures.parent / faulty / "model.onnx", TAGS, sigmoid=False)
     report = compare(a, b, pictures)
     assert report.verdict.word == "different"
-    assert report.verdict.reason == f"{faulty} gives logits, no probabilities: its sigmoid is missing"
+    assert report.verdict.reason == f"{faulty} gives logits, not probabilities: its sigmoid is missing"
     assert report.parity.largest < 1e-6, "with a sigmoid they agree"
 
 
@@ -262,7 +265,7 @@ def test_other_thresholds_flip_decisions_of_equal_scores(port: Port, pictures: P
     assert report.verdict.word == "different"
     assert (parity.flips_at_a.flipped, parity.flips_at_b.flipped) == (0, 0)
     assert parity.flips.flipped > 1
-    assert report.verdict.reason.endswith("0 if both take a's thresholds")
+    assert report.verdict.reason.endswith("0 if both use a's thresholds")
 
 
 def test_a_stopped_comparison_continues_and_stale_scores_are_made_again(port: Port, pictures: Path) -> None:
@@ -287,7 +290,7 @@ def test_files_of_scores_are_enough_for_what_scores_can_show(tmp_path: Path) -> 
     tags = [f"t{i}" for i in range(30)]
     good = save(tmp_path / "good.npz", 1 / (1 + np.exp(-logits)), tags)
     lacking = compare_scores({"good": good, "lacking": save(tmp_path / "l.npz", logits, tags)})
-    assert lacking.verdict.reason == "lacking gives logits, no probabilities: its sigmoid is missing"
+    assert lacking.verdict.reason == "lacking gives logits, not probabilities: its sigmoid is missing"
     moved = compare_scores(
         {"good": good, "b": save(tmp_path / "m.npz", 1 / (1 + np.exp(-logits)), tags[-1:] + tags[:-1])}
     )

@@ -1,4 +1,4 @@
-"""A model against scores that are there already, and the thresholds at which either side decides."""
+"""A model compared with stored scores, and the thresholds of both."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +10,7 @@ from arena.base.errors import ArenaError, IncomparableError, WeightsError
 from arena.cards import find_model
 from arena.pipeline.predict import predict_folder
 from arena.pipeline.run import run
-from arena.pipeline.stages import Compute
+from arena.pipeline.stages import Compute, Execution
 from tests.cli.test_cli import arena
 
 from .conftest import TAGS, compare, compare_named, compare_scores, write_card
@@ -28,7 +28,7 @@ def last(port: Port, pictures: Path) -> Path:
 
 
 def give_thresholds(spec: str, values: dict[str, str]) -> None:
-    """Thresholds of single tags beside their names, as animetimm publishes them."""
+    """Thresholds of single tags next to their names, as animetimm publishes them."""
     path = Path(spec.partition("=")[2]) / "selected_tags.csv"
     header, *rows = path.read_text().splitlines()
     lines = [f"{header},best_threshold", *(f"{row},{values.get(row.split(',')[1], '')}" for row in rows)]
@@ -63,8 +63,8 @@ def test_a_model_is_held_against_scores_of_a_file(port: Port, pictures: Path, la
     assert report.verdict.word == "identical"
     assert parity.same_thresholds
     assert report.notes == (
-        "last ran in an unknown way, now in fp32 on cpu",
-        "last has no known thresholds; its decisions are taken at those of now",
+        "last ran in an unknown precision, now in fp32 on cpu",
+        "last has no known thresholds; its decisions use those of now",
     )
 
 
@@ -81,7 +81,7 @@ def test_a_file_borrows_thresholds_of_files_and_of_options(port: Port, pictures:
 def test_of_two_files_one_borrows_what_the_other_tells(last: Path) -> None:
     report = compare_scores({"a": last, "b": last}, thresholds={"b": 0.2})
     assert report.parity.same_thresholds
-    assert report.notes == ("a has no known thresholds; its decisions are taken at those of b",)
+    assert report.notes == ("a has no known thresholds; its decisions use those of b",)
     assert compare_scores({"a": last, "b": last}).notes == (), "0.5 both"
 
 
@@ -99,12 +99,12 @@ def test_a_fault_of_the_model_is_named(
 
 @pytest.mark.usefixtures("no_plots")
 def test_a_model_is_held_against_scores_of_a_run(port: Port, drawn_dataset: Path, tmp_path: Path) -> None:
-    first = run([port("first"), port("other")], str(drawn_dataset), tmp_path / "run", compute=CPU)
+    first = run([port("first"), port("other")], str(drawn_dataset), tmp_path / "run", execution=Execution(compute=CPU))
     how = {"dataset": str(drawn_dataset), "folder": tmp_path / "kept"}
     kept = f"last={first / 'scores/first'}"
     report = compare_named(port("now"), kept, **how)
     assert report.verdict.word == "identical"
-    assert report.notes == ("last has no known thresholds; its decisions are taken at those of now",)
+    assert report.notes == ("last has no known thresholds; its decisions use those of now",)
     for named in (f"{first}:first", f"last={first}:first"):
         report = compare_named(named, f"now={tmp_path / 'now'}", **how)
         assert (report.verdict.word, report.notes) == ("identical", ()), "a run knows its thresholds, and how it ran"
@@ -124,8 +124,8 @@ def test_rows_are_matched_by_image_and_others_are_left_out(port: Port, pictures:
     report = compare(f"last={last}", now, pictures)
     assert (report.parity.images, report.verdict.word) == (3, "identical")
     assert report.notes[-2:] == (
-        "1 image only last has scores of; left out",
-        "17 images of pictures last has no scores of; left out",
+        "only last has scores of 1 image; left out",
+        "last has no scores of 17 images of pictures; left out",
     )
     np.savez(last, **(arrays | {"image_ids": np.array([f"x{i}" for i in range(20)])}))
     with pytest.raises(
@@ -181,7 +181,7 @@ def test_one_call_on_the_command_line(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["wd14-demo", "--scores", "a=LAST"], "a model needs images; give either --images FOLDER or --dataset NAME"),
+        (["wd14-demo", "--scores", "a=LAST"], "a model needs images; set either --images FOLDER or --dataset NAME"),
         (["now", "then", "--scores", "a=LAST", "-d", "demo"], "3 entrants are named; name two"),
         (["now", "--scores", "a=LAST", "--scores", "b=LAST"], "3 entrants are named; name two"),
         (["--scores", "a=LAST", "--scores", "a=LAST"], "a is named twice"),

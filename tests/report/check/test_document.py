@@ -66,10 +66,14 @@ def test_a_name_that_is_not_utf_8_is_written(tmp_path: Path) -> None:
 
 
 FAULTS = {
-    "no JSON": ("{", ArenaError, "no readable check.json"),
-    "a list": ("[1]", ArenaError, "names no schema"),
+    "no JSON": ("{", ArenaError, "not a readable check.json"),
+    "a list": ("[1]", ArenaError, "no key schema"),
     "another schema": ('{"schema": 7}', IncomparableError, "schema 7, this version reads 1"),
-    "no side": ('{"schema": 1, "baseline": {"name": "a", "source": "b"}, "cases": []}', ArenaError, "no 'candidate'"),
+    "no side": (
+        '{"schema": 1, "baseline": {"name": "a", "source": "b"}, "cases": []}',
+        ArenaError,
+        "missing key 'candidate'",
+    ),
 }
 
 
@@ -85,8 +89,11 @@ def test_a_damaged_file_is_told_in_a_line(tmp_path: Path, fault: str) -> None:
 
 
 CHANGES = {
-    '"outcome": "fail",\n      "message"': ('"outcome": "pass",\n      "message"', "it says 'fail', but its cases say"),
-    '"images": 1537': ('"images": "many"', "verdict.images: 'many' is of another kind"),
+    '"outcome": "fail",\n      "message"': (
+        '"outcome": "pass",\n      "message"',
+        "outcome is 'fail', but its cases give",
+    ),
+    '"images": 1537': ('"images": "many"', "verdict.images: 'many' has the wrong type"),
     '"paired": true': ('"paired": 1', "verdict.paired"),
     '"support": 30': ('"supports": 30', r"verdict.cases\[2\].tags\[0\]: unknown key 'supports'"),
 }

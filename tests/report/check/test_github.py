@@ -58,7 +58,7 @@ def test_a_summary_is_whole_where_it_fits_and_says_what_was_cut_where_not() -> N
     assert len(whole.encode()) > SUMMARY_BYTES
     text = step_summary(large)
     assert 100_000 < len(text.encode()) <= SUMMARY_BYTES
-    assert "it would be too large: `check.json` has all." in text
+    assert "not listed here: `check.json` has all." in text
     assert text.startswith("# ❌ joytag-new may not replace joytag: it fails 400 of 400 requirements")
 
 

@@ -67,13 +67,15 @@ def test_the_named_tags_come_first_then_all_others_that_are_lower_beyond_doubt(j
     rest = [one.loss.measure.difference for one in found.shown[1:]]
     assert rest == sorted(rest, key=float)
     assert all(one < 0 for one in rest), "candidate less baseline"
-    assert found.told.endswith(f"{len(worse):,} lower beyond doubt, 0 higher, {6 - len(worse)} undetermined.")
+    assert found.told.endswith(
+        f"{len(worse):,} significantly lower, 0 significantly higher, {6 - len(worse)} undetermined."
+    )
 
 
 def test_a_difference_is_candidate_less_baseline_whichever_stands_first(joint: Result) -> None:
     turned = Verdict(JudgedModel("joytag", "a"), JudgedModel("joytag-new", "b"), [PASSED])
     assert losses(turned, joint, None).of == 0
-    assert " 0 lower beyond doubt" in losses(turned, joint, None).told
+    assert " 0 significantly lower" in losses(turned, joint, None).told
     one = (
         losses(Verdict(JudgedModel("joytag-new", "a"), JudgedModel("joytag", "b"), [PASSED]), joint, None)
         .shown[0]
@@ -116,7 +118,7 @@ def test_images_are_of_the_candidate_and_of_where_the_baseline_is_right(joint: R
 def test_a_tag_that_the_candidate_lost_is_told_so() -> None:
     lost = TagLoss("hat", "", 30, Measure("known", candidate=0.0, baseline=1.0))
     html = render_check(verdict([case(Outcome.FAIL, gate="coverage", name="tags", tags=[lost], tags_in_all=1)]))
-    assert '<p class="about">30 images. known yes → no. Named by <bdi>tags</bdi>.</p>' in html
+    assert '<p class="about">30 images. known yes → no. Listed by <bdi>tags</bdi>.</p>' in html
 
 
 def test_a_run_that_names_no_image_shows_none(joint: Result, shelf: Shelf) -> None:

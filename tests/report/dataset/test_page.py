@@ -140,19 +140,19 @@ def test_pictures_stand_side_by_side_with_their_distances(opened: Opened, page: 
     assert shown.locator(".kind h3").all_inner_texts() == ["near 40 pairs, 3 shown", "candidate 40 pairs, 1 shown"]
     assert shown.locator(".slice h4").all_inner_texts() == [
         "2 bits",
-        "8 bits: the radius",
+        "8 bits: search radius",
         "10 bits",
-        "Without a distance",
+        "No distance",
     ]
     assert "picture not at hand" in shown.locator(".pair").last.inner_text()
-    assert shown.locator("#distances tr.inside th").inner_text().split() == ["8", "the", "radius"]
+    assert shown.locator("#distances tr.inside th").inner_text().split() == ["8", "search", "radius"]
 
 
 def test_the_page_tells_how_the_set_was_made(opened: Opened, page: dict[str, Any]) -> None:
     shown = opened.show(render_dataset(page))
     rows = [row.split("\t") for row in shown.locator("#steps tbody tr").all_inner_texts()]
     assert rows == [["import", "1,200", "3", "truncated"], ["by hand", "–", "–", ""]]
-    assert shown.locator(".warning").inner_text().startswith("Not a random sample. 1 image was taken")
+    assert shown.locator(".warning").inner_text().startswith("Not a random sample. 1 image was chosen")
     assert shown.locator("#tags tbody tr").count() == 60
     assert shown.locator("#ratings tbody tr").all_inner_texts() == ["g (general)\t900\t90.0 %", "unknown\t100\t10.0 %"]
     shown.locator("#card summary").click()
@@ -213,4 +213,4 @@ def test_the_text_fits_a_terminal_whatever_the_names(page: dict[str, Any]) -> No
     text = dataset_text(page["dataset"])
     assert "tag_0   general      300  30.0 %" in text
     assert "by hand      –        –" in text
-    assert "no random sample: 1 images for a tag, 999 at random" in text
+    assert "not a random sample: 1 images for a tag, 999 at random" in text

@@ -67,5 +67,5 @@ def test_pictures_are_the_same_bytes_each_time(make_run: MakeRun, tmp_path: Path
     before = written[0].read_bytes()
     assert write_history(found, [tmp_path / "h.svg"])[0].read_bytes() == before
     for name in ("h.pdf", "h"):
-        with pytest.raises(ArenaError, match="a history is written as a file of one of these kinds"):
+        with pytest.raises(ArenaError, match="not a file type of a history"):
             check_outputs([tmp_path / name])

@@ -43,7 +43,7 @@ def test_any_metric_of_a_tag_can_be_followed(releases: Path) -> None:
     assert values == [one.tags.loc["hat", "mcc"] for one in releases_of(releases)[:3]]
     assert min(value for value in values if value is not None) < 0.2, "v-2 lost it"
     with pytest.raises(
-        ArenaError, match="--figure mcc: has no intervals to show which tags moved; name tags with --tag"
+        ArenaError, match="--figure mcc: has no intervals, so the tags that moved are unknown; name tags with --tag"
     ):
         history_of(releases_of(releases), figure="mcc")
 
@@ -65,8 +65,8 @@ def test_a_baseline_that_lacks_a_newer_column_stays_readable(make_run: MakeRun, 
     )
     found = history_of(releases, tags=["cat"], figure="mcc")
     assert [point.value is None for point in found.tags[0].series[0].points] == [True, False]
-    assert "MCC is not in the run of older, which an older version made." in notes_of(found)
-    with pytest.raises(ArenaError, match="--figure mcc: no release has it; score the runs again"):
+    assert "MCC is missing in the run of older, which an older version of arena made." in notes_of(found)
+    with pytest.raises(ArenaError, match="--figure mcc: no release has this metric; score the runs again"):
         history_of(releases[:1], tags=["cat"], figure="mcc")
     kept = current(home, "older").copy / "per_tag.parquet"
     table = pd.read_parquet(kept)
@@ -102,7 +102,7 @@ def test_a_renamed_tag_is_followed(make_run: MakeRun, tmp_path: Path) -> None:
     for name in ("hat", "headwear", "cap"):
         (track,) = history_of(found_releases, tags=[name], canonical=TagRelations(read_aliases(aliases)).canonical).tags
         assert (track.title, list(track.unknown)) == ("headwear", [])
-    with pytest.raises(ArenaError, match=r"--tag hta: no release knows it\. Did you mean hat"):
+    with pytest.raises(ArenaError, match=r"--tag hta: no release knows this tag\. Did you mean hat"):
         history_of(found_releases, tags=["hta"])
 
 

@@ -147,7 +147,7 @@ def test_pictures_beside_the_page_are_loaded_when_they_are_needed(
     assert sources == ["thumbnails/0", "thumbnails/f", "data:image/w"]
     policy = page.locator("meta[http-equiv]").get_attribute("content")
     assert "img-src data: 'self';" in policy
-    assert "the folder thumbnails beside it" in page.locator("footer").inner_text()
+    assert "the folder thumbnails next to it" in page.locator("footer").inner_text()
 
 
 def test_a_page_that_came_without_its_folder_shows_names_and_asks_once(opened: Opened, payload: Payload) -> None:
@@ -188,7 +188,7 @@ def test_a_page_may_name_no_image(opened: Opened, payload: Payload) -> None:
     page = opened(payload)
     found = open_first(page)
     assert found.count() == 1
-    assert found.locator("h4").all_inner_texts() == ["Given where these were missed"] * 2
+    assert found.locator("h4").all_inner_texts() == ["Predicted where these tags were missed"] * 2
     assert page.locator("#suspects").count() == 0
 
 

@@ -121,7 +121,7 @@ def test_a_damaged_run_does_not_stop_the_others(two: Path, tmp_path: Path, damag
 def test_a_folder_of_something_else_is_refused_untouched(runs: list[Path], tmp_path: Path, name: str) -> None:
     (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / name).write_text("mine")
-    with pytest.raises(ArenaError, match="no site of arena"):
+    with pytest.raises(ArenaError, match="not a site of arena"):
         publish(runs[:1], tmp_path)
     assert files_of(tmp_path) == {name: b"mine"}
 
@@ -161,9 +161,9 @@ def test_bad_input_is_refused_before_anything_is_written(runs: list[Path], tmp_p
     (broken / "index.html").unlink()
     with pytest.raises(ArenaError, match="arena report"):
         publish([runs[1], broken], tmp_path / "site")
-    with pytest.raises(ArenaError, match="no run to begin one with"):
+    with pytest.raises(ArenaError, match="no run is named to start one"):
         publish([], tmp_path / "site")
-    with pytest.raises(ArenaError, match="not an address"):
+    with pytest.raises(ArenaError, match="not the URL of a folder"):
         publish(runs[:1], tmp_path / "site", url="example.org")
     assert not (tmp_path / "site").exists()
 
@@ -205,7 +205,7 @@ def test_the_address_is_remembered_and_can_be_forgotten(runs: list[Path], tmp_pa
     "url", ["", "example.org", "ftp://example.org", "https://", 'https://e.org/"x', "https://e.org/?a", "https://["]
 )
 def test_what_is_no_address_is_refused(url: str) -> None:
-    with pytest.raises(ArenaError, match="not an address"):
+    with pytest.raises(ArenaError, match="not the URL of a folder"):
         check_url(url)
 
 
@@ -220,7 +220,7 @@ def test_thumbnails_come_along_unless_they_are_not_wanted(runs: list[Path], tmp_
     publish([run], site, images=False)
     assert not list(site.rglob("thumbnails"))
     (run / "index.html").write_text("<img src='data:image/webp;base64,AAAA'>")
-    with pytest.raises(ArenaError, match="holds pictures"):
+    with pytest.raises(ArenaError, match="contains pictures"):
         publish([run], site, images=False)
 
 

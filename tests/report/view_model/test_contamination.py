@@ -49,12 +49,14 @@ def row_of(result: Result, level: str, first: str, second: str = "", key: str = 
 
 def test_the_sentences_say_how_many_and_what_they_are_worth(leak: Result) -> None:
     first, f1, ap = told(leak)
-    assert first == "Of 240 images against train.parquet: 20 identical and 30 at distance 1–4 (0.5 pairs by chance)."
+    assert first == (
+        "240 images were compared with train.parquet: 20 identical and 30 at distance 1–4 (0.5 pairs expected by chance)."
+    )
     row = row_of(leak, "without distance <= 8", "leaked", "poor")
     whole = row_of(leak, "all images", "leaked", "poor")
     assert f1 == (
         f"The lead of leaked over poor in macro F1 is {signed(whole['value'])} on all images and 0.0000 without "
-        f"distance ≤ 8: the images left out are worth {signed(row['change'])} "
+        f"distance ≤ 8; the excluded images add {signed(row['change'])} "
         f"{interval(row['change_low'], row['change_high'], signed)}."
     )
     assert ap.startswith("The lead of leaked over poor in mAP is +")
@@ -68,7 +70,7 @@ def test_the_lead_is_told_of_the_model_that_has_it() -> None:
     row = row_of(result, "without distance <= 8", "poor", "leaked")
     assert sentence.startswith("The lead of leaked over poor in macro F1 is +")
     ends = interval(-row["change_high"], -row["change_low"], signed)
-    assert sentence.endswith(f"worth {signed(-row['change'])} {ends}.")
+    assert sentence.endswith(f"add {signed(-row['change'])} {ends}.")
 
 
 @pytest.mark.parametrize(("models", "sentences"), [(1, 3), (2, 3), (3, 7)])
@@ -81,16 +83,16 @@ def test_one_model_two_and_more(models: int, sentences: int) -> None:
         assert said[5].startswith(
             f"The mAP of poor is {figure(row['value'] + row['change'])} on all images and {figure(row['value'])} without "
         )
-        assert said[5].endswith("which may be chance.") == (row["change_low"] <= 0 <= row["change_high"])
+        assert said[5].endswith("possibly by chance.") == (row["change_low"] <= 0 <= row["change_high"])
     cells = {len(row.cells) for group in level_groups(page_view(result)) for row in group.rows}
     assert cells == {3 if models == 2 else models}
     assert 'id="contamination"' in render(page_view(result))
 
 
 def test_nothing_found_nothing_left_and_no_resamples_are_said() -> None:
-    assert told(held()) == ["Of 240 images against train.parquet: none is there, nor within 8 bits."]
+    assert told(held()) == ["240 images were compared with train.parquet: none is identical or within 8 bits."]
     assert told(held(identical=240))[1].startswith("No image is left without distance ≤ 8")
-    assert told(held(replicates=0, identical=3))[1].endswith("come from resamples, of which this run has none.")
+    assert told(held(replicates=0, identical=3))[1].endswith("need resamples, but this run has none.")
     for result in (held(), held(identical=240), held(replicates=0, identical=3)):
         assert 'id="contamination"' in render(page_view(result))
         assert "## Training images in this set" in summary_markdown(result)
@@ -101,7 +103,7 @@ def test_hashes_that_say_nothing_and_lost_tags_are_told(leak: Result) -> None:
     view["contamination"]["untold"] = 1
     view["contamination"]["levels"][-1]["tags_without_positives"] = 2
     said = contamination_told(view)
-    assert said[1] == "1 image has no hash that tells pictures apart, and only digests were compared."
+    assert said[1] == "1 image has no distinctive hash, so only digests were compared."
     assert said[-1].startswith("2 compared tags have no image left without distance ≤ 8")
 
 
@@ -144,15 +146,15 @@ def test_the_page_and_the_summary_tell_it_and_escape_names() -> None:
     body = page.split('<script type="application/json"', 1)[0]
     assert HOSTILE not in body
     assert body.count(html.escape(HOSTILE)) >= 2, "in the sentence and in the provenance"
-    assert "Of 240 images against \\<script\\>alert(1)\\</script\\>\\|\\*x\\*.parquet: 20 identical" in text
-    assert "a lead moves where only one of two saw them" in text
+    assert "240 images were compared with \\<script\\>alert(1)\\</script\\>\\|\\*x\\*.parquet: 20 identical" in text
+    assert "a lead changes if only one of the two was trained on them" in text
 
 
 def test_the_section_as_a_reader_sees_it(opened: Opened, leak: Result) -> None:
     page = opened(page_view(leak))
     section = page.locator("section[aria-labelledby=contamination-title]")
     texts = section.locator("tbody tr:not(.kind) th").all_text_contents()
-    assert texts[:2] == ["All images240 images, 0 left out", "Without identical220 images, 20 left out"]
+    assert texts[:2] == ["All images240 images, 0 excluded", "Without identical220 images, 20 excluded"]
     cells = section.locator("tbody tr:nth-child(2) td").all_text_contents()
     own = leak.summary["models"]["leaked"]["regimes"]["own"]
     assert cells[0] == f"{figure(own['macro_f1'])}{interval(own['macro_f1_low'], own['macro_f1_high'])}"
@@ -162,5 +164,5 @@ def test_the_section_as_a_reader_sees_it(opened: Opened, leak: Result) -> None:
     assert section.locator(".reading li").all_text_contents() == told(leak)
     phone = opened(page_view(leak), viewport={"width": 390, "height": 800})
     assert phone.evaluate("document.documentElement.scrollWidth") <= 390
-    assert re.search("worth", section.inner_text())
+    assert re.search("effect", section.inner_text())
     assert np.isfinite(leak.tables[CONTAMINATION]["change"]).all()

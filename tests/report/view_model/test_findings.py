@@ -21,13 +21,14 @@ from arena.report.view_model.uncertainty import POWER, how_sure, told, verdict
 
 from ..payloads import Payload, set_value
 
-TAG_BY_TAG = "on AP joytag-demo leads on all the 23 tags that can be told apart (74.2 % of 89 tags undetermined)"
+TAG_BY_TAG = "Of 89 tags, 23 have a significantly different AP: joytag-demo is higher on 23, wd14-demo on 0."
 
 
 def test_the_words_follow_the_constants_of_the_tests() -> None:
     assert DECIDED == ALPHA == Q_LIMIT
     defaults = inspect.signature(minimum_detectable).parameters
-    assert f"{100 * defaults['power'].default:.0f} %" == POWER
+    assert POWER == "four times in five"
+    assert defaults["power"].default == 0.8
     assert defaults["alpha"].default == DECIDED
 
 
@@ -36,13 +37,14 @@ def test_what_is_not_decided_is_undetermined_and_names_no_one(payload: Payload) 
     row = next(row for row in payload["differences"] if row["figure"] == "macro_f1")
     row.update(low=-0.0152, high=0.0184, p=0.94, minimum_detectable=0.0246)
     assert verdict(payload) == (
-        f"No difference between joytag-demo and wd14-demo can be told in macro F1, micro F1 or mAP; {TAG_BY_TAG}."
+        "At their own thresholds joytag-demo and wd14-demo cannot be told apart on macro F1, micro F1 or mAP. "
+        + TAG_BY_TAG
     )
     first = findings(payload)[0]
     assert (first.label, first.lead, first.style) == ("Macro F1", "undetermined", None)
     assert first.detail == (
         f"Difference +0.0007 [−0.0152, +0.0184], p 0.94, over {payload['compared_tags']} tags. "
-        "A difference of 0.0246 would have been seen with 80 % power"
+        "These images would have revealed a true difference of 0.0246 four times in five"
     )
     assert not any(s.cells[key].best for s in leaderboard(payload) for key in HEADLINES)
     assert {s.cells["macro_f1"].rank for s in leaderboard(payload)} == {"rank 1, shared"}
@@ -58,7 +60,7 @@ def test_what_is_decided_is_said_with_its_numbers(payload: Payload) -> None:
         model["intervals"]["map"] = [model["map"] - 0.02, model["map"] + 0.02]
         model["ranks"]["map"] = {"rank": rank, "tied_with_best": rank == 1}
         model["map_tags"] = 93
-    assert verdict(payload) == f"wd14-demo has the higher mAP; macro F1 and micro F1 are undetermined; {TAG_BY_TAG}."
+    assert verdict(payload) == f"wd14-demo has the higher mAP; macro F1 and micro F1 are undetermined. {TAG_BY_TAG}"
     last = findings(payload)[-1]
     assert (last.label, last.lead, last.style) == ("Higher mAP", "wd14-demo", 1)
     assert last.figures[0] == ("wd14-demo", 1, "0.4100", "[0.3900, 0.4300]")
@@ -77,7 +79,7 @@ def test_both_may_be_higher_in_something(payload: Payload) -> None:
     set_value(payload, "macro_f1", (0.5, 0.4), higher="joytag-demo")
     set_value(payload, "micro_f1", (0.5, 0.4), higher="joytag-demo")
     set_value(payload, "map", (0.4, 0.5), higher="wd14-demo")
-    expected = f"joytag-demo has the higher macro F1 and micro F1; wd14-demo has the higher mAP; {TAG_BY_TAG}."
+    expected = f"joytag-demo has the higher macro F1 and micro F1; wd14-demo has the higher mAP. {TAG_BY_TAG}"
     assert verdict(payload) == expected
 
 
@@ -87,17 +89,14 @@ def test_the_verdict_counts_tags_and_names_categories(payload: Payload) -> None:
     character = next(one for one in payload["slices"] if one["title"] == "meta")
     character["figures"]["macro_f1"]["differences"][0]["higher"] = "wd14-demo"
     said = verdict(payload)
-    assert (
-        "on AP joytag-demo leads on 75.0 % of the 40 tags that can be told apart (60.0 % of 100 tags undetermined)"
-        in said
-    )
-    assert said.endswith("by category (macro F1) wd14-demo is better on meta tags.")
+    assert "Of 100 tags, 40 have a significantly different AP: joytag-demo is higher on 30, wd14-demo on 10." in said
+    assert said.endswith("By category (macro F1), wd14-demo is better on meta tags.")
     for row in payload["tag_verdicts"]:
         row.update(first=0, second=0, undetermined=100)
-    assert "on AP no single tag can be told apart (all 100 tags undetermined)" in verdict(payload)
+    assert "Of 100 tags, none has a significantly different AP for joytag-demo and wd14-demo." in verdict(payload)
     for row in payload["tag_verdicts"]:
-        row.update(first=5, second=5)
-    assert "joytag-demo and wd14-demo each lead on half of the 10 tags" in verdict(payload)
+        row.update(first=0, second=1)
+    assert "1 has a significantly different AP: joytag-demo is higher on 0, wd14-demo on 1." in verdict(payload)
 
 
 def test_every_regime_has_a_leaderboard_of_its_own(payload: Payload) -> None:
@@ -126,12 +125,12 @@ def test_of_three_only_those_tied_with_the_best_are_marked(payload_of: Callable[
         if row["figure"] == "macro_f1" and row["second"] == "c":
             row["higher"] = row["first"]
     assert verdict(payload) == (
-        "b has the highest mAP; the highest macro F1 is undetermined among a and b; "
-        "no tagger can be told to have the highest micro F1; "
-        "on AP b leads against c on all the 22 tags that can be told apart (74.1 % of 85 tags undetermined)."
+        "b has the highest mAP. The highest macro F1 is undetermined among a and b. "
+        "No tagger is significantly better than all others on micro F1. "
+        "Of 85 tags, 22 have a significantly different AP: b is higher on 22, c on 0."
     )
     first = findings(payload)[0]
-    assert (first.lead, first.detail) == ("undetermined", "It cannot be told which of a and b is the highest")
+    assert (first.lead, first.detail) == ("undetermined", "Not significantly below the highest: a and b")
     cells = {s.model["name"]: s.cells["macro_f1"] for s in leaderboard(payload)}
     assert {name: (cell.best, cell.rank) for name, cell in cells.items()} == {
         "a": (True, "rank 1, shared"), "b": (True, "rank 1, shared"), "c": (False, "rank 3"),
@@ -145,7 +144,7 @@ def test_tag_verdicts_are_counted_and_what_is_left_is_undetermined(payload: Payl
     found = tag_findings(payload)[1]
     assert (found.label, found.other) == ("AP, tag by tag", "undetermined")
     assert found.detail.startswith(
-        "On AP, joytag-demo is higher on 2 tags, wd14-demo on 1; 56 undetermined (decided: q ≤ 0.05"
+        "On AP, joytag-demo is higher on 2 tags and wd14-demo on 1; 56 are undetermined (decided: q ≤ 0.05"
     )
     assert [(share.name, share.tags) for share in found.shares] == [("joytag-demo", 2), ("wd14-demo", 1), (None, 56)]
 
@@ -175,7 +174,7 @@ def test_regimes_say_what_the_pull_buys_and_what_flatters(payload: Payload) -> N
     assert [row.flatters for row in rows] == [False] * 8 + [True]
     assert all("cross-fitted" in row.what for row in rows[1:-1])
     assert (rows[-3].cells[0].macro_f1, rows[-3].cells[0].thresholds) == ("0.5000", "0.4–0.9")
-    assert (rows[-2].cells[0].macro_f1, rows[-2].cells[0].macro_aside) == ("0.4500", "(the pull adds +0.0500)")
+    assert (rows[-2].cells[0].macro_f1, rows[-2].cells[0].macro_aside) == ("0.4500", "(shrinkage adds +0.0500)")
     assert rows[-1].cells[0].macro_f1 == "0.6100"
 
 
@@ -184,7 +183,7 @@ def test_slices_are_grouped_and_decided_ones_named(payload: Payload) -> None:
     groups = slice_groups(payload)
     assert [(group.title, len(group.rows)) for group in groups][:2] == [
         ("Category", 2),
-        ("Support: images that have the tag", 1),
+        ("Support: images with the tag", 1),
     ]
     verdicts = [figure.verdict for figure in groups[0].rows[0].figures]
     assert verdicts[0] is not None

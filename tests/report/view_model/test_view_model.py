@@ -24,7 +24,7 @@ def test_verdict_cards_and_leaderboard_show_intervals(opened: Opened, payload: P
         model["ranks"]["map"] = {"rank": rank, "tied_with_best": rank == 1}
     page = opened(payload)
     assert page.inner_text(".verdict").startswith(
-        "wd14-demo has the higher mAP; macro F1 and micro F1 are undetermined; "
+        "wd14-demo has the higher mAP; macro F1 and micro F1 are undetermined. "
     )
     assert page.locator(".finding .lead").all_inner_texts() == ["undetermined", "undetermined", "wd14-demo"]
     cell = page.locator('#leaderboard tr[data-model="wd14-demo"] td').first
@@ -36,7 +36,7 @@ def test_verdict_cards_and_leaderboard_show_intervals(opened: Opened, payload: P
 def test_regimes_slices_calibration_and_labels_are_there_without_javascript(opened: Opened, payload: Payload) -> None:
     page = opened(payload, java_script_enabled=False)
     assert page.locator("#regimes tbody tr").count() == 9
-    assert "(flatters)" in text_of(page, "#regimes .flatters th")
+    assert "(not a result)" in text_of(page, "#regimes .flatters th")
     assert text_of(page, "#regimes tbody tr:nth-child(7) td:nth-child(4)") == "0.4–0.9"
     assert page.locator("#slices tbody").count() == 3
     assert "undetermined, p 0.60" in text_of(page, "#slices .told")
@@ -46,7 +46,7 @@ def test_regimes_slices_calibration_and_labels_are_there_without_javascript(open
     labels = text_of(page, "section[aria-labelledby=labels-title]")
     assert "1,894 labels look missing and 1 looks wrong to every model" in labels
     assert "Nothing was removed" in labels
-    assert "How sure." in page.inner_text(".caveat")
+    assert "Uncertainty." in page.inner_text(".caveat")
 
 
 def test_the_leaderboard_of_a_regime_is_chosen_without_javascript(opened: Opened, payload: Payload) -> None:
@@ -107,7 +107,7 @@ def test_q_says_what_it_needs(
     page = opened(payload_of(names, replicates=replicates))
     assert page.locator("#tags-box thead button[data-key=q]").count() == 0
     page.fill("#query", "q<0.05")
-    assert page.inner_text("#query-problem") == "q compares two taggers, in a run with intervals"
+    assert page.inner_text("#query-problem") == "q needs a run of two or more taggers with intervals"
 
 
 def test_an_open_row_shows_intervals_verdicts_and_images(opened: Opened, payload: Payload) -> None:
@@ -127,7 +127,7 @@ def test_an_open_row_shows_intervals_verdicts_and_images(opened: Opened, payload
     assert lists.nth(1).locator("li").all_inner_texts() == ["<b>x</b> 0.0500"]
     name = payload["tags"]["name"][0]
     assert page.locator(".evidence ul li").first.inner_text() == f"{name} 4 images, 0.7 expected by chance"
-    assert page.locator(".evidence h4").first.inner_text() == "Highest-scored false alarms threshold 0.4"
+    assert page.locator(".evidence h4").first.inner_text() == "False positives with the highest scores threshold 0.4"
     parted = page.locator(".evidence").nth(1)
     assert " ".join(parted.locator("h4").inner_text().split()) == "joytag-demo right, wd14-demo wrong"
     assert parted.locator("li").inner_text() == "people-face_02 tagged 0.7000 0.2000"
@@ -139,7 +139,7 @@ def test_where_there_is_no_room_for_images_the_row_says_so(opened: Opened, paylo
     compared = [i for i, use in enumerate(payload["tags"]["compared"]) if use]
     page.fill("#query", f'"{payload["tags"]["name"][compared[5]]}"')
     page.locator("#tags-box tr.row").first.click()
-    page.wait_for_selector("text=Images are listed for 3 of")
+    page.wait_for_selector("text=This page lists images for 3 of")
     assert page.locator(".evidence").count() == 0
 
 

@@ -1,4 +1,4 @@
-"""Small real runs of releases that see the same images, each with the tags that it lost."""
+"""Small real runs of releases on the same images, each with the tags that it lost."""
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -65,7 +65,7 @@ def make_run(tmp_path: Path) -> MakeRun:
 
 @pytest.fixture
 def releases(make_run: MakeRun, tmp_path: Path) -> Path:
-    """Three releases on the same images, of which the second lost `hat`, and one on others; their runs are gone."""
+    """Three releases on the same images, the second without `hat`, and one on other images; their runs are deleted."""
     folder = tmp_path / "baselines"
     for number, name in enumerate(("v-1", "v-2", "v-3", "v-4")):
         run = make_run(name, lost=["hat"] if number == 1 else [], seed=number, dataset="d2" if number == 3 else "d1")

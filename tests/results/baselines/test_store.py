@@ -1,4 +1,4 @@
-"""Setting a baseline, reading it again, and what is told when something is not as it was."""
+"""Setting a baseline, reading it again, and the errors for changed files."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""Published results beside measured ones: marked, never ranked, and free of markup."""
+"""Published results next to measured ones: marked, never ranked, and without markup."""
 
 import json
 import re

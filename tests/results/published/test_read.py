@@ -1,4 +1,4 @@
-"""What others published, read and held against itself; JoyTag's file comes out again byte for byte."""
+"""Published files are read and checked for contradictions; JoyTag's file is written again byte for byte."""
 
 from pathlib import Path
 
@@ -87,13 +87,13 @@ def test_full_metrics_keeps_what_it_says_and_leaves_the_rest_unknown(tmp_path: P
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        (BLOCK[:40], r"file.txt:3: tag cat: no 'Recall: 0.0000' but the end of the block; the file is cut short"),
-        (BLOCK + BLOCK[:-30], r"file.txt:11: tag cat: no 'TP: 0, TN: 0"),
-        (BLOCK.replace("0.7500", "0.7600"), r"file.txt:1: tag cat: precision is 0.76, but TP 6, FP 2 and FN 4 make 0.7500"),
+        (BLOCK[:40], r"file.txt:3: tag cat: expected 'Recall: 0.0000', found the end of the block; the file is truncated"),
+        (BLOCK + BLOCK[:-30], r"file.txt:11: tag cat: expected 'TP: 0, TN: 0"),
+        (BLOCK.replace("0.7500", "0.7600"), r"file.txt:1: tag cat: precision is 0.76, but TP 6, FP 2 and FN 4 give 0.7500"),
         (BLOCK.replace("FN: 4", "FN: 5"), r"file.txt:1: tag cat: recall is 0.6, but"),
-        (BLOCK + NOTHING.replace("TN: 99", "TN: 98"), r"tag dog: its counts make 99 images, those of the first tag 100"),
-        (BLOCK + BLOCK, r"file.txt:7: tag cat: it stands in line 1 already"),
-        (BLOCK + "oops\n", r"file.txt:7: no 'Tag: name \(0\) \(cnt: 0\)' but oops"),
+        (BLOCK + NOTHING.replace("TN: 99", "TN: 98"), r"tag dog: its counts give 99 images, those of the first tag 100"),
+        (BLOCK + BLOCK, r"file.txt:7: tag cat: already in line 1"),
+        (BLOCK + "oops\n", r"file.txt:7: expected 'Tag: name \(0\) \(cnt: 0\)', found oops"),
     ],
 )  # fmt: skip
 def test_a_damaged_file_is_told_with_its_line(tmp_path: Path, text: str, told: str) -> None:
@@ -115,21 +115,21 @@ def test_detailed_metrics_has_every_model_and_no_counts(tmp_path: Path) -> None:
     assert means["map"] == pytest.approx(0.3383)
     assert means["micro_f1"] is None
     assert list(read_published(tmp_path / "file.txt", "JoyTag")) == ["JoyTag"]
-    with pytest.raises(ArenaError, match=r"several models, none is called 'Joytag'. Did you mean JoyTag"):
+    with pytest.raises(ArenaError, match=r"several models, but none is called 'Joytag'. Did you mean JoyTag"):
         read_published(tmp_path / "file.txt", "Joytag")
-    with pytest.raises(ArenaError, match=r"detailed.txt: JoyTag has no tp, fp, fn, tn of every tag"):
+    with pytest.raises(ArenaError, match=r"detailed.txt: JoyTag lacks tp, fp, fn, tn for at least one tag"):
         full_metrics_of(read_published(write(tmp_path, DETAILED, "detailed.txt"), "JoyTag")["JoyTag"])
 
 
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        (DETAILED[:-150], r"file.txt:6: tag @: <b>: no 'model: Precision"),
+        (DETAILED[:-150], r"file.txt:6: tag @: <b>: expected 'model: Precision"),
         (
             DETAILED[: DETAILED.rindex("JoyTag")],
-            r"file.txt:7: tag @: <b>: 1 of 2 models \(SmilingWolf, JoyTag\); the file is cut",
+            r"file.txt:7: tag @: <b>: 1 of 2 models \(SmilingWolf, JoyTag\); the file is truncated",
         ),
-        (DETAILED + DETAILED.split("\n")[1] + "\n", r"file.txt:9: figures before the name of a tag: SmilingWolf"),
+        (DETAILED + DETAILED.split("\n")[1] + "\n", r"file.txt:9: metrics before the name of a tag: SmilingWolf"),
         (DETAILED.replace("0.1383", "1.1383"), r"file.txt:7: tag @: <b>: ap is 1.1383, but must lie in 0 to 1"),
     ],
 )
@@ -155,7 +155,7 @@ def test_smilingwolfs_report_has_exact_counts_behind_rounded_figures(tmp_path: P
     assert one.tags["tn"].isna().all()
     assert aggregates_of(one)["micro_precision"] == 0.75
     with pytest.raises(
-        ArenaError, match=r"report.csv:2: tag 1girl: recall is 0.7, but TP 12, FP 4 and FN 8 make 0.6000"
+        ArenaError, match=r"report.csv:2: tag 1girl: recall is 0.7, but TP 12, FP 4 and FN 8 give 0.6000"
     ):
         read_published(write(tmp_path, REPORT.replace("0.60", "0.70"), "report.csv"))
 
@@ -166,11 +166,11 @@ def test_animetimms_list_has_the_best_thresholds_and_says_that_they_flatter(tmp_
     assert list(one.tags["threshold"]) == [0.405, 0.25]
     assert list(one.tags["f1"]) == [0.9312345, 0.5]
     assert list(one.tags["training_count"]) == [4225150, 99]
-    assert "flatter" in one.notes[0]
+    assert "too optimistic" in one.notes[0]
     assert one.tags[["support", "tp", "index"]].isna().all(axis=None)
     fixed = "name,category,best_threshold,test_f1,test_precision,test_recall\n1girl,0,0.4,0.9,0.8,0.7\n"
     (other,) = read_published(write(tmp_path, fixed, "selected_tags.csv")).values()
-    assert other.tags["threshold"].isna().all()  # the figures were not measured there
+    assert other.tags["threshold"].isna().all()  # the metrics were not measured at these thresholds
     plain = "name,category,best_threshold,f1,precision,recall\n1girl,0,0.4,0.9,0.8,0.7\n"
     (last,) = read_published(write(tmp_path, plain, "selected_tags.csv")).values()
     assert [last.tags[name][0] for name in ("threshold", "f1", "precision", "recall")] == [0.4, 0.9, 0.8, 0.7]
@@ -210,19 +210,19 @@ def test_a_per_tag_table_goes_by_many_names_and_may_hold_several_models(tmp_path
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("tag,f1\na,0.5\nb\n", "t.csv:3: 1 cells, but the header has 2; the file is cut short"),
-        ("tag,f1\na,high\n", "t.csv:2: f1 is high, no number"),
-        ("tag,f1\na,inf\n", "t.csv:2: f1 is inf, no number"),
+        ("tag,f1\na,0.5\nb\n", "t.csv:3: 1 cells, but the header has 2; the file is truncated"),
+        ("tag,f1\na,high\n", "t.csv:2: f1 is high, not a number"),
+        ("tag,f1\na,inf\n", "t.csv:2: f1 is inf, not a number"),
         ("tag,f1\na,57.8\n", r"t.csv:2: tag a: f1 is 57.8, but must lie in 0 to 1"),
-        ("tag,tp,fp,fn\na,1.5,0,0\n", "t.csv:2: tp is 1.5, no whole number"),
-        ("tag,tp,fp,fn\na,-1,0,0\n", "t.csv:2: tag a: tp is -1, but less than 0 is no count"),
-        ("tag,tp,fp,fn,support\na,1,0,1,3\n", "TP 1 and FN 1 make 2, but 3 positives are told"),
-        ("tag,threshold,tp,fp,fn\na,0.1,1,0,0\na,0.2,1,0,0\n", "t.csv:3: tag a: it stands in line 2 already"),
-        ("name,label,f1\na,a,0.5\n", "two columns tell tag; keep one"),
+        ("tag,tp,fp,fn\na,1.5,0,0\n", "t.csv:2: tp is 1.5, not a whole number"),
+        ("tag,tp,fp,fn\na,-1,0,0\n", "t.csv:2: tag a: tp is -1, but must not be negative"),
+        ("tag,tp,fp,fn,support\na,1,0,1,3\n", "TP 1 and FN 1 give 2 positives, but the file has 3"),
+        ("tag,threshold,tp,fp,fn\na,0.1,1,0,0\na,0.2,1,0,0\n", "t.csv:3: tag a: already in line 2"),
+        ("name,label,f1\na,a,0.5\n", "two columns for tag; keep one"),
         ("tag,f1\n", "no row below its header"),
-        ('tag,f1\n"a,0.5\n', "t.csv:2: no readable CSV"),
-        ("tag,f1\n,0.5\n", "t.csv:2: a row without the name of a tag"),
-        ("hello\n", "t.csv: no published figures in a format that is known"),
+        ('tag,f1\n"a,0.5\n', "t.csv:2: not readable CSV"),
+        ("tag,f1\n,0.5\n", "t.csv:2: a row without a tag name"),
+        ("hello\n", "t.csv: no published metrics in a known format"),
     ],
 )
 def test_a_damaged_table_is_told_with_its_line(tmp_path: Path, text: str, told: str) -> None:
@@ -239,7 +239,7 @@ def test_what_is_no_published_file(tmp_path: Path) -> None:
     with pytest.raises(ArenaError, match="no such file"):
         read_published(tmp_path / "none")
     (tmp_path / "latin").write_bytes(b"tag,f1\n\xe9,0.5\n")
-    with pytest.raises(ArenaError, match="no text in UTF-8"):
+    with pytest.raises(ArenaError, match="not UTF-8 text"):
         read_published(tmp_path / "latin")
 
 

@@ -90,7 +90,7 @@ def test_spellings_that_canonicalise_to_one_are_one_tag_without_relations() -> N
     both = ensemble(Fixed("a", {"x": 0.9, "long_hair": 0.2}), Fixed("b", {"Long Hair": 0.8, "y": 0.1}))
     np.testing.assert_allclose(both.scores(np.zeros((1, 8, 8, 3), np.uint8)), [[0.5]], atol=1e-7)
     assert both.tags.names == ("long_hair",)
-    assert both.notes == ("1 of 1 common tags are spelt otherwise by a member: long_hair = Long Hair",)
+    assert both.notes == ("1 of 1 common tags have another spelling in a member: long_hair = Long Hair",)
     assert ensemble(Fixed("a", {"x": 0.9}), Fixed("b", {"x": 0.8})).notes == ()
 
 
@@ -203,8 +203,8 @@ def test_a_loaded_member_is_used_again(root: Path) -> None:
 
 def test_an_ensemble_tells_what_its_members_tell() -> None:
     a, b = Fixed("a", {"x": 0.2}), Fixed("b", {"x": 0.6})
-    b.card = replace(b.card, preprocess_notes=("config.json: no mean in it",))
-    assert ensemble(a, b).notes == ("b: config.json: no mean in it",)
+    b.card = replace(b.card, preprocess_notes=("config.json: has no mean",))
+    assert ensemble(a, b).notes == ("b: config.json: has no mean",)
 
 
 def test_an_ensemble_passes_every_check(root: Path) -> None:

@@ -80,7 +80,7 @@ def test_all_configurations_are_here() -> None:
 
 def test_a_stem_whose_patches_do_not_fit_the_positions_is_refused(tmp_path: Path) -> None:
     folder = write_checkpoint(tmp_path / "checkpoint", "SWModel18")
-    with pytest.raises(WeightsError, match=r"config\.json: cnn_stem makes 6 x 6 patches of 64 pixels, .* 4 x 4"):
+    with pytest.raises(WeightsError, match=r"config\.json: cnn_stem makes 6 x 6 patches from 64 pixels, .* 4 x 4"):
         load(folder)
 
 
@@ -157,7 +157,7 @@ def test_keys_that_are_not_used_are_named_in_a_note(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["CLIPLikeModel", "MaskedAutoEncoderViT", None, 3])
 def test_another_class_is_refused_by_name(name: object) -> None:
-    with pytest.raises(ValueError, match=f"class = {name!r}; this adapter runs the class ViT only"):
+    with pytest.raises(ValueError, match=f"class = {name!r}; only ViT is supported"):
         ViTConfig.of(TRAINER[DEFAULT]["config"] | {"class": name})
 
 
@@ -168,8 +168,8 @@ def test_another_class_is_refused_by_name(name: object) -> None:
         ({"d_model": 4, "num_heads": 2, "cnn_stem": None}, "d_model = 4; sine positions"),
         ({"d_model": 32}, "cnn_stem ends with 64 channels, but d_model is 32"),
         ({"cnn_stem": "conv:c=64,k=x"}, "c, k, s and p must be whole numbers"),
-        ({"cnn_stem": "conv:k=3"}, "a conv has c"),
-        ({"cnn_stem": "conv:c=64,groups=2"}, "a conv has c .*, and may have k, s, p"),
+        ({"cnn_stem": "conv:k=3"}, "a conv needs c"),
+        ({"cnn_stem": "conv:c=64,groups=2"}, "a conv needs c .*, and may have k, s, p"),
         ({"cnn_stem": "conv:c=64,s=0"}, "c, k and s must be 1 or more"),
         ({"cnn_stem": "conv:c=64,k=99,s=4"}, "cnn_stem makes 0 x 0 patches"),
         ({"cnn_stem": "ln"}, "cnn_stem ends with 3 channels"),

@@ -62,7 +62,7 @@ def test_another_number_of_tags_is_refused(jtp_folder: Path) -> None:
 @pytest.mark.parametrize(
     ("tensors", "message"),
     [
-        ({"head.linear.bias": None}, r"no head\.linear\.bias in it; it must be a JTP PILOT2, whose head is gated"),
+        ({"head.linear.bias": None}, r"has no head\.linear\.bias; it must be a JTP PILOT2, whose head is gated"),
         ({"norm.bias": None}, r'does not fit vit_so400m.*: Missing key\(s\) in state_dict: "norm.bias"'),
         ({"cls_token": torch.zeros(1)}, r'does not fit vit_so400m.*: Unexpected key\(s\) in state_dict: "cls_token"'),
         ({"pos_embed": torch.zeros(1, 25, 144)}, r"does not fit vit_so400m.*: size mismatch for pos_embed"),

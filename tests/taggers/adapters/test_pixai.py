@@ -54,7 +54,7 @@ def test_attention_is_that_of_complex_numbers_window_by_window(whole: bool) -> N
     x = torch.randn(1, 6, 6, 32)
     weights = {name: tensor.double().numpy() for name, tensor in block.attn.state_dict().items()}
     with torch.no_grad():
-        seen = block._attended(x)[0].numpy()
+        seen = block._attend(x)[0].numpy()
     padded = np.zeros((8, 8, 32))
     padded[:6, :6] = x[0].numpy()
     expected = np.zeros_like(padded)
@@ -139,13 +139,13 @@ def test_tags_thresholds_and_size_come_from_the_config(pixai_folder: Path) -> No
     ("changes", "message"),
     [
         ({"num_classes": 10}, r"9 tags, but the network of x has 10 \(num_classes\)"),
-        ({"use_rope": False}, "use_rope = False; only True is built; it must describe a PixAI ViTDet"),
-        ({"use_rope": SimpleNamespace}, "use_rope = False; only True is built"),
-        ({"rel_pos_blocks": [2]}, r"rel_pos_blocks = \[2\]; only \[\] is built"),
+        ({"use_rope": False}, "use_rope = False; only True is supported; it must describe a PixAI ViTDet"),
+        ({"use_rope": SimpleNamespace}, "use_rope = False; only True is supported"),
+        ({"rel_pos_blocks": [2]}, r"rel_pos_blocks = \[2\]; only \[\] is supported"),
         ({"retain_cls_token": True}, "retain_cls_token = True"),
         ({"depth": SimpleNamespace}, "missing 1 required positional argument: 'depth'"),
         ({"depth": "3"}, "depth = '3'; it must be a whole number above 0"),
-        ({"num_heads": 5}, "embed_dim = 32 is no multiple of 4 x num_heads = 20"),
+        ({"num_heads": 5}, "embed_dim = 32 is not a multiple of 4 x num_heads = 20"),
         ({"global_att_blocks": [0]}, r"global_att_blocks = \[0\]; the last block must be among them"),
         ({"embed_dim": 64}, "does not fit its config.json: size mismatch"),
     ],

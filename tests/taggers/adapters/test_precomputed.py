@@ -48,14 +48,14 @@ def test_an_earlier_runs_scores_enter_by_their_folder(drawn_dataset: Path, tmp_p
     first = pipeline.run([f"mine={write(tmp_path / 's.npz')}"], str(drawn_dataset), tmp_path / "run")
     again = pipeline.run([f"old={first / 'scores/mine'}"], str(drawn_dataset), tmp_path / "again")
     assert np.array_equal(read_store(again / "scores/old").values.read(), VALUES)
-    with pytest.raises(ArenaError, match="holds its scores and would hold its new ones"):
+    with pytest.raises(ArenaError, match="holds its scores and would be overwritten"):
         pipeline.run([f"mine={first / 'scores/mine'}"], str(drawn_dataset), first)
     assert np.array_equal(read_store(first / "scores/mine").values.read(), VALUES), "nothing is lost"
 
 
 def test_a_missing_image_is_one_line_before_anything_is_stored(drawn_dataset: Path, tmp_path: Path) -> None:
     path = write(tmp_path / "s.npz", IDS[2:], VALUES[2:])
-    with pytest.raises(ScoresError, match=r"mine: .*s\.npz has no scores for 2 of 40 images; the first is '0000'"):
+    with pytest.raises(ScoresError, match=r"mine: .*s\.npz has no scores for 2 of 40 images, the first is '0000'"):
         pipeline.run([f"mine={path}"], str(drawn_dataset), tmp_path / "run")
     assert not (tmp_path / "run/scores/mine").exists()
 
@@ -99,7 +99,7 @@ def test_bad_files_are_one_line(drawn_dataset: Path, tmp_path: Path) -> None:
     with pytest.raises(ArenaError, match=r"model mine: no file .*none\.npz; name an \.npz file of scores"):
         find_model(f"mine={tmp_path / 'none.npz'}")
     (tmp_path / "bad.npz").write_bytes(b"no zip")
-    with pytest.raises(ScoresError, match="no readable npz file"):
+    with pytest.raises(ScoresError, match="not a readable npz file"):
         pipeline.run([f"mine={tmp_path / 'bad.npz'}"], str(drawn_dataset), tmp_path / "run")
 
 

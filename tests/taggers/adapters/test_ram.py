@@ -103,7 +103,7 @@ def test_tags_are_spelt_with_underscores_and_thresholds_follow_their_order(ram_f
     [
         ("0.5\n0.6", "2 thresholds, but the model has 7 tags; take both files from the same release"),
         ("0.5\n" * 6 + "1.5", "the threshold of line 7 is '1.5'; it must lie in 0 to 1"),
-        ("\n", "no threshold in it"),
+        ("\n", "has no thresholds"),
     ],
 )
 def test_a_wrong_list_of_thresholds_is_one_line(ram_folder: Path, text: str, message: str) -> None:
@@ -116,12 +116,12 @@ def test_a_wrong_list_of_thresholds_is_one_line(ram_folder: Path, text: str, mes
 @pytest.mark.parametrize(
     ("tensors", "message"),
     [
-        ({"label_embed": None}, r"no label_embed in it; it must be a RAM\+\+ \(not RAM, nor Tag2Text\)"),
+        ({"label_embed": None}, r"has no label_embed; it must be a RAM\+\+ \(not RAM or Tag2Text\)"),
         ({"label_embed": torch.zeros(20, 12)}, "20 descriptions for 7 tags; it must be"),
         ({"fc.bias": None}, r'does not fit RAM\+\+: Missing key\(s\) in state_dict: "fc.bias"'),
         ({"fc.scale": torch.zeros(1)}, r'does not fit RAM\+\+: Unexpected key\(s\) in state_dict: "fc.scale"'),
         ({"visual_encoder.patch_embed.proj.weight": None}, r"does not fit RAM\+\+ \('visual_encoder.patch_embed"),
-        ({"wordvec_proj.weight": torch.zeros(15, 12)}, "gives 15 numbers, no multiple of 4 attention heads"),
+        ({"wordvec_proj.weight": torch.zeros(15, 12)}, "has 15 outputs, not a multiple of 4 attention heads"),
         ({"image_proj.weight": torch.zeros(12, 31)}, r"does not fit RAM\+\+: size mismatch for image_proj.weight"),
     ],
 )

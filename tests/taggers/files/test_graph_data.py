@@ -119,9 +119,9 @@ def test_a_graph_that_is_cut_short_or_no_file_names_none(tmp_path: Path) -> None
 )
 def test_a_file_outside_the_folder_is_refused(tmp_path: Path, location: str) -> None:
     path = saved(tmp_path, helper.make_model(of(initial=(beside("w", location),))))
-    with pytest.raises(WeightsError, match="which is no file below its folder") as caught:
+    with pytest.raises(WeightsError, match="outside the graph's folder") as caught:
         locations(path)
-    assert str(caught.value).startswith(f"{path}: its weights lie in {location!r}")
+    assert str(caught.value).startswith(f"{path}: its external data file is {location!r}")
 
 
 def test_a_file_is_named_as_the_graph_is_below_the_models_folder(tmp_path: Path) -> None:
@@ -131,9 +131,7 @@ def test_a_file_is_named_as_the_graph_is_below_the_models_folder(tmp_path: Path)
     assert list(whole) == ["onnx/model.onnx", "tags.csv", "onnx/data/w.bin"]
     assert whole["onnx/data/w.bin"] == tmp_path / "onnx/data/w.bin"
     missing = explain_missing({"onnx/model.onnx": path})
-    assert missing == (
-        f"{path}: its weights lie in data/w.bin beside it, which is missing; fetch that file into {tmp_path / 'onnx/data'}"
-    )
+    assert missing == (f"{path}: its external data (data/w.bin) is missing; download it into {tmp_path / 'onnx/data'}")
     (tmp_path / "onnx/data").mkdir()
     (tmp_path / "onnx/data/w.bin").touch()
     assert explain_missing({"onnx/model.onnx": path}) == ""
@@ -191,7 +189,7 @@ def test_missing_weights_are_one_line_that_names_them(split: Path, capsys: pytes
         cli.main(["verify", f"x={split}"])
     assert ended.value.code == 2
     told = capsys.readouterr().err
-    assert "its weights lie in model.onnx_data beside it, which is missing" in told
+    assert "its external data (model.onnx_data) is missing" in told
     assert len(told.strip().splitlines()) == 1
 
 

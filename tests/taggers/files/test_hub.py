@@ -264,15 +264,15 @@ def test_digests_are_recorded_and_hold(hub: SmallHub, tmp_path: Path, capsys: py
 @pytest.mark.parametrize(
     ("changes", "faults", "message"),
     [
-        ({}, [("HEAD", refuse(401, "GatedRepo"))], "is gated: ask for access at http"),
+        ({}, [("HEAD", refuse(401, "GatedRepo"))], "is gated; request access at http"),
         ({}, [("HEAD", refuse(403, "GatedRepo"))], "hf auth login, or set HF_TOKEN"),
         ({}, [("HEAD", refuse(401))], "the hub has no people/tiny, or it is private (the hub answered 401)"),
         ({"hub": "people/none"}, [], "the hub has no people/none, or it is private (the hub answered 404)"),
         ({"revision": "c" * 40}, [], f"people/tiny has no revision {'c' * 40}"),
         ({"files": ["absent.bin"]}, [], f"people/tiny has no absent.bin at {COMMIT}"),
-        ({}, [("HEAD", refuse(503))] * 3, "did not give model.safetensors (the hub answered 503)"),
-        ({}, [("GET", refuse(500))] * 3, "did not give model.safetensors (the hub answered 500)"),
-        ({}, [("HEAD", sleep(1.3))] * 3, "did not give model.safetensors (no answer in time)"),
+        ({}, [("HEAD", refuse(503))] * 3, "the download of model.safetensors failed (the hub answered 503)"),
+        ({}, [("GET", refuse(500))] * 3, "the download of model.safetensors failed (the hub answered 500)"),
+        ({}, [("HEAD", sleep(1.3))] * 3, "the download of model.safetensors failed (the hub did not answer in time)"),
     ],
 )
 def test_what_is_not_given_is_one_line_with_the_remedy(
@@ -350,8 +350,8 @@ def test_a_file_of_another_repository_comes_from_there(
     code, _, err = pull(tmp_path, capsys=capsys)
     assert code == 2
     assert "the hub has no people/tags" in last_line(err)
-    assert "Download top_tags.txt from" in last_line(err)
-    assert last_line(err).endswith(f"and put them into {tmp_path / 'models/tiny'}")
+    assert "Or download top_tags.txt from" in last_line(err)
+    assert last_line(err).endswith(f"into {tmp_path / 'models/tiny'}")
     hub.repositories, hub.main = ("people/tiny", "people/tags"), LATER
     code, out, err = pull(tmp_path, capsys=capsys)
     assert code == 0, err
@@ -404,6 +404,6 @@ def test_a_full_disk_is_told_before(hub: SmallHub, tmp_path: Path, monkeypatch: 
     write_card(tmp_path)
     usage = type("Usage", (), {"free": 1000})
     monkeypatch.setattr("arena.taggers.files.hub.shutil.disk_usage", lambda path: usage)
-    with pytest.raises(WeightsError, match=r"are needed, .* are free; make room"):
+    with pytest.raises(WeightsError, match=r"are needed, .* are free; free some space"):
         catalogue.pull(find_model("tiny", tmp_path))
     assert hub.ranges() == []

@@ -105,22 +105,22 @@ def test_oppai_oracles_table_leaves_to_the_card_what_it_does_not_say(tmp_path: P
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"pre": []}, "none of test, stages, val in it"),
-        ({"test": [1]}, "no list of transforms"),
-        ({"test": []}, "no transform makes a square"),
+        ({"pre": []}, "has none of test, stages, val"),
+        ({"test": [1]}, "is not a list of transforms"),
+        ({"test": []}, "no transform that makes a square"),
         ({"test": [{"type": "resise", "size": [8, 8]}]}, "transform 'resise' is unknown. Did you mean resize"),
-        ({"test": [{"type": "resize", "size": 8}]}, "resize to 8 alone scales the shorter side"),
-        ({"test": [{"type": "resize", "size": [8, 9]}]}, r"size = \[8, 9\]; it must be one side of a square"),
+        ({"test": [{"type": "resize", "size": 8}]}, "resize to 8 scales only the shorter side"),
+        ({"test": [{"type": "resize", "size": [8, 9]}]}, r"size = \[8, 9\]; it must be the side of a square"),
         ({"test": [{"type": "resize", "size": [8, 8], "interpolation": "area"}]}, "interpolation = 'area'"),
         ({"test": [{"type": "resize", "size": [8, 8], "antialias": False}]}, "antialias = false"),
-        ({"test": [PAD, {"type": "center_crop", "size": 65}]}, "center_crop to 65 of a square of 64"),
+        ({"test": [PAD, {"type": "center_crop", "size": 65}]}, "center_crop to 65 from a square of 64"),
         ({"test": [PIXAI[0], PAD]}, "it must come first"),
-        ({"test": [PIXAI[0], PIXAI[0]]}, "resized more often"),
+        ({"test": [PIXAI[0], PIXAI[0]]}, "resizes the image more than once"),
         ({"test": [{**PAD, "background_color": "no colour"}]}, "colour 'no colour'"),
         ({"test": [{**PAD, "background_color": [0, 0, 256]}]}, r"colour \[0, 0, 256\]"),
         ({"test": [PAD, {"type": "normalize", "mean": [0.5, 0.5], "std": 1}]}, r"mean = \[0.5, 0.5\]"),
         ({"test": [PAD, {"type": "normalize", "mean": 0.5, "std": 0}]}, "std = .* each must be above 0"),
-        ({"test": [{"type": "normalize", "mean": 0.5, "std": 1}, PAD]}, "it must be the last"),
+        ({"test": [{"type": "normalize", "mean": 0.5, "std": 1}, PAD]}, "normalize must be the last"),
         ({"test": [PAD, {"type": "rescale", "rescale_factor": -1}]}, "rescale_factor = -1"),
         ({"image_size": "48"}, "image_size = '48'"),
     ],
@@ -136,7 +136,7 @@ def test_what_cannot_be_followed_is_one_line(tmp_path: Path, content: object, me
 def test_no_json_is_one_line(tmp_path: Path) -> None:
     path = tmp_path / "preprocess.json"
     path.write_text("{")
-    with pytest.raises(WeightsError, match="no readable JSON"):
+    with pytest.raises(WeightsError, match="not readable JSON"):
         read_preprocess_file(path)
 
 

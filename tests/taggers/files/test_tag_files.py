@@ -131,7 +131,7 @@ def test_deepdanbooru_keeps_the_old_names_for_new_ones_may_coincide(tmp_path: Pa
     ("form", "content", "message"),
     [
         ("selected_tags", "name,category,count\na,0,1\nb c,0,1\nb_c,0,1", r"tag 'b_c' is listed twice, also as 'b c'"),
-        ("selected_tags", "name,category,count\na,0,1\na,0,1", r"tag 'a' is listed twice; each needs"),
+        ("selected_tags", "name,category,count\na,0,1\na,0,1", r"tag 'a' is listed twice; each tag needs"),
         ("selected_tags", "name,category,count\na,zero,1", "category and count must be numbers in every row"),
         ("selected_tags", "name,category,count\na,0,inf", "category and count must be numbers"),
         ("selected_tags", 'name,category,count\n"a,0,1\nb,0,1', "row 1 is not as long as the header; is a quote left open"),
@@ -141,19 +141,19 @@ def test_deepdanbooru_keeps_the_old_names_for_new_ones_may_coincide(tmp_path: Pa
         ("selected_tags", "tag,category\na,0", "no column name; its header"),
         ("deepdanbooru", "a b c", "no column name, category"),
         ("top_tags", "a\nb\na", "tag 'a' is listed twice"),
-        ("tags_json", {"a": 0, "b": 2}, "2 tags, but none for column 1; columns count from 0"),
+        ("tags_json", {"a": 0, "b": 2}, "2 tags, but none for column 1; columns must count from 0"),
         ("tags_json", {"a": 0, "b": 0}, "2 tags for 1 columns"),
-        ("tags_json", '{"a": 0, "a": 1}', "'a' stands twice in one object"),
+        ("tags_json", '{"a": 0, "a": 1}', "key 'a' is twice in one object"),
         ("tags_json", ["a", 3], "the name at column 1 is 3; it must be text"),
         ("tags_json", ["a", "b\nc"], "it must be text on one line"),
-        ("tags_json", "[", "no readable JSON"),
-        ("tags_json", "3", "a int where a table of tags must be"),
+        ("tags_json", "[", "not readable JSON"),
+        ("tags_json", "3", "a int instead of a table of tags"),
         ("tag_mapping", {"0": {"tag": "a"}, "x": {"tag": "b"}}, "the columns of tags must be whole numbers"),
-        ("tag_mapping", {"0": {"name": "a"}}, r"no tag at 0; each must be \{tag, category\}"),
-        ("tag_mapping", {"0": "a"}, "a str where a table of tags must be"),
-        ("camie_metadata", {"tag_mapping": {}}, "nothing where a table of tags must be"),
-        ("config_tags", {"architectures": []}, "no list called tags in it"),
-        ("config_tags", {"tags": ["a"], "tags_split": ["general"]}, "tags_split must hold a category and its number"),
+        ("tag_mapping", {"0": {"name": "a"}}, r"no tag at 0; each entry must be \{tag, category\}"),
+        ("tag_mapping", {"0": "a"}, "a str instead of a table of tags"),
+        ("camie_metadata", {"tag_mapping": {}}, "nothing instead of a table of tags"),
+        ("config_tags", {"architectures": []}, "has no list tags"),
+        ("config_tags", {"tags": ["a"], "tags_split": ["general"]}, "each entry of tags_split must be a category"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_told_in_one_line(tmp_path: Path, form: str, content: object, message: str) -> None:
@@ -182,11 +182,9 @@ def test_without_a_word_of_the_card_the_layouts_file_is_read(tmp_path: Path) -> 
     told = find_tag_file(CARD, {"model.onnx": tmp_path, "x-metadata.json": tmp_path / "x-metadata.json"})
     assert told is not None
     assert told.format == "camie_metadata"
-    with pytest.raises(
-        WeightsError, match=r"model m: no list of tags among its files \(model.onnx\); name it in the card"
-    ):
+    with pytest.raises(WeightsError, match=r"model m: no tag list among its files \(model.onnx\); name it in the card"):
         read_tags(CARD, {"model.onnx": tmp_path})
-    with pytest.raises(WeightsError, match=r"\[tags\] file = 'x.json' is none of its files"):
+    with pytest.raises(WeightsError, match=r"\[tags\] file = 'x.json' is not one of its files"):
         read_tags(replace(CARD, tags=TagFile("x.json", "tags_json")), {"model.onnx": tmp_path})
 
 

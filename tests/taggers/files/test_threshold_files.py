@@ -58,7 +58,9 @@ def test_a_card_may_tell_single_tags_and_its_file_comes_first(tmp_path: Path) ->
     files = {"selected_tags.csv": tmp_path / "selected_tags.csv"}
     assert read_thresholds(card, {}, TAGS).tags == {"1girl": 0.2, "ganyu_(genshin_impact)": 0.3}
     assert read_thresholds(card, files, TAGS).tags == {"1girl": 0.25, "ganyu_(genshin_impact)": 0.3}
-    with pytest.raises(WeightsError, match=r"model m: no tag of it is called '2girls', of which its card tells"):
+    with pytest.raises(
+        WeightsError, match=r"model m: its card has a threshold for '2girls', which is not one of its tags"
+    ):
         read_thresholds(replace(card, thresholds=replace(told, tags={"2girls": 0.2})), {}, TAGS)
 
 
@@ -110,24 +112,24 @@ def test_a_config_may_hold_those_of_categories_or_of_tags(tmp_path: Path) -> Non
         ("selected_tags", "name,best_threshold\n1girl,nan", "", "threshold of tag '1girl' is 'nan'"),
         ("selected_tags", "name,best_threshold\n1girl,high", "", "is 'high'"),
         ("selected_tags", "name,best_threshold\n1girl,0.5\n2girls,0.5\n3girls,0.5", "",
-         r"thresholds of 2 tags that are none of the model's 4 \('2girls', ...\); take both files from the same release"),
-        ("selected_tags", "name,category\n1girl,0", "", "no threshold in it; name another file in the card"),
+         r"thresholds of 2 tags that are not among the model's 4 \('2girls', ...\); take both files from the same release"),
+        ("selected_tags", "name,category\n1girl,0", "", "has no thresholds; correct or remove it in the card"),
         ("thresholds_csv", "category,threshold\n4,-0.1", "", "threshold of category 'character' is '-0.1'"),
-        ("thresholds_csv", "category,threshold\n3,0.5", "", "no tag of the model is of category 'copyright'"),
+        ("thresholds_csv", "category,threshold\n3,0.5", "", "the model has no tags of category 'copyright'"),
         ("thresholds_csv", "category,value\n3,0.5", "", "no column threshold"),
         ("thresholds_csv", "name,threshold\ngeneral,0.5", "", "no column category or tag"),
         ("thresholds_csv", "tag,threshold\nnan,0.5\nnan,0.6", "", "tag 'nan' is listed twice"),
-        ("threshold_json", PROFILES, "", "overall has balanced, high_recall; name one in the card"),
+        ("threshold_json", PROFILES, "", "overall has profiles balanced, high_recall; name one in the card"),
         ("threshold_json", PROFILES, "balancd", "overall has no profile 'balancd'. Did you mean balanced?"),
         ("threshold_json", {"general": {"balanced": {"threshold": True}}}, "", "threshold of category 'general' is True"),
         ("threshold_json", '{"general": NaN}', "", "threshold of category 'general' is nan"),
         ("threshold_json", {"genral": 0.3}, "", "of category 'genral'. Did you mean general?"),
-        ("threshold_json", [0.5], "", "no thresholds in it; write them into the card"),
-        ("camie_metadata", {"idx_to_tag": {"0": "a"}}, "", "no thresholds in it; write them into the card"),
+        ("threshold_json", [0.5], "", "has no thresholds; write them into the card"),
+        ("camie_metadata", {"idx_to_tag": {"0": "a"}}, "", "has no thresholds; write them into the card"),
         ("pr_thresholds", POINTS, "macro", "no profile 'macro'. Known: f1_optimal, pr_breakeven"),
         ("pr_thresholds", {"micro": {"pr_breakeven": {"threshold": 7}}}, "", "threshold of pr_breakeven is 7"),
-        ("pr_thresholds", {}, "", "no threshold in it"),
-        ("pr_thresholds", "{", "", "no readable JSON"),
+        ("pr_thresholds", {}, "", "has no thresholds"),
+        ("pr_thresholds", "{", "", "not readable JSON"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_told_in_one_line(
@@ -154,5 +156,5 @@ def test_without_a_word_of_the_card_the_layouts_files_are_read(tmp_path: Path) -
 
 def test_a_file_of_thresholds_that_is_none_of_the_models_is_refused() -> None:
     card = replace(CARD, thresholds=Thresholds(file="t.csv", format="thresholds_csv"), tags=TagFile("a", "top_tags"))
-    with pytest.raises(WeightsError, match=r"\[thresholds\] file = 't.csv' is none of its files"):
+    with pytest.raises(WeightsError, match=r"\[thresholds\] file = 't.csv' is not one of its files"):
         read_thresholds(card, {"a": Path("a")}, TAGS)

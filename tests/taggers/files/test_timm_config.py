@@ -100,10 +100,10 @@ def test_what_differs_from_the_family_is_told(timm_folder: Wd) -> None:
     write(timm_folder.folder, WD | change)
     assert notes_of(taggers.load(find_model(f"x={timm_folder.folder}"), device="cpu")) == (
         (
-            "config.json: followed where its family differs: input_size 64 (family: 448), "
+            "config.json: used instead of its family's values: input_size 64 (family: 448), "
             "mean 0.1 0.5 0.9 (family: 0.5 0.5 0.5), crop_pct 0.9 (family: 1)"
         ),
-        "config.json: crop_mode squash has no effect: the picture is a square before it",
+        "config.json: crop_mode squash has no effect, because the image is already a square",
     )
 
 
@@ -116,7 +116,7 @@ def test_what_the_file_leaves_out_is_the_familys_and_told(timm_folder: Wd, absen
     tagger = taggers.load(find_model(f"x={timm_folder.folder}"), device="cpu")
     assert (tagger.preprocess, tagger.card.input) == FAMILY
     assert notes_of(tagger) == (
-        "config.json: no mean, no crop_pct in it; its family's values are used: mean 0.5 0.5 0.5, crop_pct 1",
+        "config.json: has no mean, no crop_pct; its family's values are used: mean 0.5 0.5 0.5, crop_pct 1",
     )
 
 
@@ -124,7 +124,7 @@ def test_what_the_file_leaves_out_is_the_familys_and_told(timm_folder: Wd, absen
 def test_a_file_that_says_nothing_leaves_all_to_the_family(tmp_path: Path, pictures: object) -> None:
     told = read_preprocess_file(write(tmp_path, pictures), *FAMILY)
     assert told[:2] == FAMILY
-    assert told.notes[0].startswith("no input_size, no mean, no std, no interpolation, no crop_pct in it;")
+    assert told.notes[0].startswith("has no input_size, no mean, no std, no interpolation, no crop_pct;")
 
 
 def test_an_old_file_tells_everything_at_its_top(tmp_path: Path) -> None:
@@ -163,14 +163,14 @@ def test_a_network_built_for_one_size_tells_its_side(tmp_path: Path) -> None:
         ({"crop_pct": 1.1}, "crop_pct = 1.1"),
         ({"crop_pct": "0.9"}, "crop_pct = '0.9'"),
         ({"crop_pct": True}, "crop_pct = True"),
-        ({"crop_pct": 1e-9}, "448,000,000,000 pixels before the cut; 20,000 at most"),
+        ({"crop_pct": 1e-9}, "448,000,000,000 pixels before the crop; at most 20,000 are allowed"),
         ({"crop_mode": "centre"}, "crop_mode = 'centre'; allowed: center, squash, border"),
-        ({"input_size": [3, 64, 32]}, r"input_size = \[3, 64, 32\]; height and width differ"),
+        ({"input_size": [3, 64, 32]}, r"input_size = \[3, 64, 32\]; height and width must be equal"),
         ({"input_size": [1, 64, 64]}, "3 channels, a height and a width"),
         ({"input_size": 64}, "input_size = 64; it must be 3 channels"),
         ({"input_size": [3, 0, 0]}, "it must be a whole number above 0"),
         ({"input_size": [3, 64.5, 64.5]}, "it must be a whole number above 0"),
-        ({"input_size": [3, 30000, 30000]}, "20,000 pixels at most"),
+        ({"input_size": [3, 30000, 30000]}, "it must be at most 20,000 pixels"),
         ([], r"pretrained_cfg = \[\]; it must be a table"),
     ],
 )
@@ -194,7 +194,7 @@ def test_a_value_that_cannot_be_followed_is_one_line(tmp_path: Path, pictures: o
         ({"model_args": {"depth": "deep"}}, "cannot build it"),
         (
             {"architecture": "vit_tiny_patch16_224", "model_args": {"embed_dim": 32, "depth": 1, "num_heads": 2}},
-            "the network is built for 224 x 224 pixels, but its pictures are 64 x 64",
+            "the network is built for 224 x 224 pixels, but its input is 64 x 64",
         ),
     ],
 )
@@ -238,7 +238,7 @@ def test_a_card_that_tells_the_preprocessing_itself_is_followed_and_the_differen
     assert (tagger.preprocess, tagger.card.input.std) == (Preprocess(64), (0.2, 0.5, 0.5))
     assert notes_of(tagger) == (
         (
-            "config.json: not followed, for the card itself tells the preprocessing: std 0.5 0.5 0.5 (card: 0.2 0.5 0.5), "
+            "config.json: not used, because the card sets the preprocessing: std 0.5 0.5 0.5 (card: 0.2 0.5 0.5), "
             "crop_pct 0.9 (card: 1)"
         ),
     )
@@ -257,7 +257,7 @@ def test_a_card_must_list_timms_file(timm_folder: Wd) -> None:
     with pytest.raises(ArenaError, match=r"preprocess.file = 'config.json' is not among files"):
         find_model(f"x={timm_folder.folder}")
     (timm_folder.folder / "card.toml").write_text(text + "[preprocess]\nsize = 64")
-    with pytest.raises(WeightsError, match=r"file = 'config.json' is none of its files"):
+    with pytest.raises(WeightsError, match=r"file = 'config.json' is not one of its files"):
         taggers.load(find_model(f"x={timm_folder.folder}"))
 
 

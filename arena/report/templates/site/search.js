@@ -1,4 +1,4 @@
-// The search in the index of tags: what has every word that was typed, names that begin with it first.
+// Search in the tag index: finds names that contain every typed word; names that start with the first word come first.
 
 const SHOWN = 200;
 
@@ -38,4 +38,4 @@ function show() {
 
 byId("search").hidden = false;
 byId("query").addEventListener("input", show);
-show(); // a browser may have kept what was typed
+show(); // the browser may have kept the typed text

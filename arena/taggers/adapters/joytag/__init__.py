@@ -17,11 +17,14 @@ from arena.taggers.files.weights import load_state, read_state
 from arena.taggers.torch_runtime import TorchTagger, choose_runtime
 
 OLD_HEAD_ROWS = 9
-"""Rows after the tags in the heads of old checkpoints: 3 ratings and 6 score bands, which are no tags."""
+"""Rows after the tags in the heads of old checkpoints: 3 ratings and 6 score bands, which are not tags."""
 
 
 def load(card: ModelCard, files: Mapping[str, Path], *, device: str, precision: str) -> TorchTagger:
-    """Build the network that `config.json` describes and fill it.
+    """Build the network that `config.json` describes, and load its weights.
+
+    Raises:
+        WeightsError: a file is damaged or contradicts another, or describes another network.
 
     Source: JoyTag's reference inference, autocast fp16 on CUDA.
     """
@@ -35,7 +38,7 @@ def load(card: ModelCard, files: Mapping[str, Path], *, device: str, precision: 
             "(config.json: n_tags); take both files from the same release"
         )
     weights = next(path for name, path in files.items() if name.startswith("model."))
-    with torch.device("meta"):  # sizes only; the checkpoint brings the numbers
+    with torch.device("meta"):  # shapes only; the values come from the checkpoint
         network = ViT(config)
     load_state(network, _without_old_rows(read_state(weights), config), weights)
     unknown = unknown_keys(table)
@@ -46,7 +49,7 @@ def load(card: ModelCard, files: Mapping[str, Path], *, device: str, precision: 
 def _read_table(path: Path) -> dict[str, Any]:
     table = read_json(path)
     if not isinstance(table, dict):
-        raise WeightsError(f"{path}: holds a {type(table).__name__}; it must be the table that describes a JoyTag ViT")
+        raise WeightsError(f"{path}: is a {type(table).__name__}; it must be the table that describes a JoyTag ViT")
     return table
 
 

@@ -1,17 +1,17 @@
-"""`config.json` of a JoyTag checkpoint: its keys, their ranges, and what the stem makes of an image."""
+"""`config.json` of a JoyTag checkpoint: its keys and their ranges, and the layers and output size of the stem."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 NETWORK_CLASS = "ViT"
-"""The one `class` that this project builds; JoyTag's code has others, such as `CLIPLikeModel`."""
+"""The only supported `class`; JoyTag's code has others, such as `CLIPLikeModel`."""
 
 TRAINING_KEYS = frozenset({"class", "use_amp"})
-"""Keys of `config.json` that the trainer writes and that change no score."""
+"""Keys of `config.json` that the trainer writes and that do not affect scores."""
 
 CONV_DEFAULTS = {"k": 3, "s": 2, "p": 1}
-"""Kernel, stride and padding of a stem convolution that does not give them."""
+"""Default kernel, stride and padding of a stem convolution."""
 
 STEM_LAYERS = ("bn", "ln", "relu", "gelu")
 """Layers of a stem besides `conv`."""
@@ -21,7 +21,7 @@ ML_DECODER_HEADS = 8
 
 
 class StemLayer(NamedTuple):
-    """One layer of a convolutional stem; kernel, stride and padding only count for a `conv`."""
+    """One layer of a convolutional stem; kernel, stride and padding are used for a `conv` only."""
 
     kind: str
     channels: int
@@ -30,7 +30,7 @@ class StemLayer(NamedTuple):
     padding: int = 0
 
     def side_of(self, side: int) -> int:
-        """Side of the output for a square input of this side, pixels."""
+        """Return the side of the output for a square input, both in pixels."""
         return (side + 2 * self.padding - self.kernel) // self.stride + 1
 
 
@@ -39,20 +39,20 @@ class ViTConfig:
     """The network that a `config.json` describes.
 
     Attributes:
-        n_tags: outputs.
+        n_tags: number of outputs.
         image_size, patch_size: pixels; image_size is a multiple of patch_size.
         d_model, mlp_dim, num_heads, num_blocks: widths and counts of the transformer blocks.
-        stochdepth_rate, patch_dropout: 0 to below 1; they act in training only.
-        use_sine: fixed sine positions; else learned ones.
-        loss_type: of the training; changes no score.
-        layerscale_init: starting value of the learned skip scales; None starts at 1.
-        head_mean_after: the mean over patches follows the head instead of preceding it.
-        cnn_stem: `;`-separated list of `conv:c=..,k=..,s=..,p=..`, `bn`, `ln`, `relu`, `gelu`; None is one convolution of
+        stochdepth_rate, patch_dropout: 0 to below 1; used in training only.
+        use_sine: whether positions are fixed sines; else they are learned.
+        loss_type: loss of the training; does not affect scores.
+        layerscale_init: initial value of the learned skip scales; None: 1.
+        head_mean_after: whether the mean over patches is taken after the head instead of before it.
+        cnn_stem: `;`-separated list of `conv:c=..,k=..,s=..,p=..`, `bn`, `ln`, `relu`, `gelu`; None: one convolution with
             kernel and stride `patch_size`.
-        ml_decoder_head: the head is an ML-Decoder instead of a linear layer.
+        ml_decoder_head: whether the head is an ML-Decoder instead of a linear layer.
 
     Raises:
-        ValueError: a value outside its range, or parts that do not fit each other.
+        ValueError: a value is outside its range, or two values contradict each other.
     """
 
     n_tags: int
@@ -88,10 +88,12 @@ class ViTConfig:
         self._check_fit()
 
     def _check_fit(self) -> None:
-        """Refuse parts that do not fit each other."""
+        """Raise if values contradict each other."""
         for part, whole in (("num_heads", "d_model"), ("patch_size", "image_size")):
             if getattr(self, whole) % getattr(self, part):
-                raise ValueError(f"{whole} = {getattr(self, whole)} is no multiple of {part} = {getattr(self, part)}")
+                raise ValueError(
+                    f"{whole} = {getattr(self, whole)} is not a multiple of {part} = {getattr(self, part)}"
+                )
         if self.use_sine and (self.d_model % 4 or self.d_model < 8):
             raise ValueError(f"d_model = {self.d_model}; sine positions (use_sine) need a multiple of 4, 8 or more")
         if self.ml_decoder_head and self.d_model % ML_DECODER_HEADS:
@@ -106,42 +108,43 @@ class ViTConfig:
                 raise ValueError(f"cnn_stem ends with {channels} channels, but d_model is {self.d_model}")
             if side != self.grid:
                 raise ValueError(
-                    f"cnn_stem makes {side} x {side} patches of {self.image_size} pixels, but the network has positions for "
+                    f"cnn_stem makes {side} x {side} patches from {self.image_size} pixels, but the network has positions for "
                     f"{self.grid} x {self.grid} (image_size / patch_size)"
                 )
 
     @classmethod
     def of(cls, table: Mapping[str, Any]) -> "ViTConfig":
-        """Read the content of `config.json`; keys that the network does not use are passed over.
+        """Return the config from the content of `config.json`; keys that the network does not use are ignored.
 
         Raises:
-            ValueError: another class of network, a missing key, or a value that the network cannot have.
+            ValueError: another class of network, a missing key, or an invalid value.
         """
         network = table.get("class", NETWORK_CLASS)
         if network != NETWORK_CLASS:
-            raise ValueError(f"class = {network!r}; this adapter runs the class {NETWORK_CLASS} only")
+            raise ValueError(f"class = {network!r}; only {NETWORK_CLASS} is supported")
         sizes = [field.name for field in fields(cls)]
         missing = [name for name in sizes[:7] if name not in table]
         if missing:
-            raise ValueError(f"no {', '.join(missing)}; it must describe a JoyTag ViT")
+            raise ValueError(f"has no {', '.join(missing)}; it must describe a JoyTag ViT")
         return cls(**{name: table[name] for name in sizes if name in table})
 
     @property
     def grid(self) -> int:
-        """Patches along one side."""
+        """Number of patches along one side."""
         return self.image_size // self.patch_size
 
 
 def unknown_keys(table: Mapping[str, Any]) -> list[str]:
-    """Keys of `config.json` that neither the network nor the trainer is known to have, sorted."""
+    """Return the keys of `config.json` that neither the network nor the trainer uses, sorted."""
     return sorted(table.keys() - {field.name for field in fields(ViTConfig)} - TRAINING_KEYS)
 
 
 def read_stem(layout: str) -> tuple[StemLayer, ...]:
-    """The layers of a stem, first to last, each with its number of output channels.
+    """Return the layers of a stem, first to last, each with its number of output channels.
 
     Raises:
-        ValueError: an unknown layer or option, a value that is no whole number, or a convolution without `c`.
+        ValueError: an unknown layer or option, a value that is not a whole number or is out of range, or a convolution without
+            `c`.
 
     >>> read_stem("conv:c=8;ln;relu")[1]
     StemLayer(kind='ln', channels=8, kernel=1, stride=1, padding=0)
@@ -161,11 +164,11 @@ def read_stem(layout: str) -> tuple[StemLayer, ...]:
 
 
 def _read_conv(item: str, options: str) -> StemLayer:
-    given = dict(option.partition("=")[::2] for option in options.split(",") if option)
-    if given.keys() - CONV_DEFAULTS.keys() - {"c"} or "c" not in given:
-        raise ValueError(f"cnn_stem has {item!r}; a conv has c (channels), and may have k, s, p")
+    values = dict(option.partition("=")[::2] for option in options.split(",") if option)
+    if values.keys() - CONV_DEFAULTS.keys() - {"c"} or "c" not in values:
+        raise ValueError(f"cnn_stem has {item!r}; a conv needs c (channels), and may have k, s, p")
     try:
-        c, k, s, p = (int(given.get(key, CONV_DEFAULTS.get(key, 0))) for key in "cksp")
+        c, k, s, p = (int(values.get(key, CONV_DEFAULTS.get(key, 0))) for key in "cksp")
     except ValueError:
         raise ValueError(f"cnn_stem has {item!r}; c, k, s and p must be whole numbers") from None
     if min(c, k, s) < 1 or p < 0:
@@ -174,7 +177,7 @@ def _read_conv(item: str, options: str) -> StemLayer:
 
 
 def stem_output(layers: tuple[StemLayer, ...], image_size: int) -> tuple[int, int]:
-    """Channels, and patches along one side, that a stem makes of a square image of image_size pixels.
+    """Return a stem's output for a square image of image_size pixels: channels, and patches along one side.
 
     >>> stem_output(read_stem("conv:c=8;ln;relu;conv:c=32,k=1,s=1,p=0"), 64)
     (32, 32)

@@ -1,8 +1,8 @@
-"""The ML-Decoder head that one configuration of JoyTag's trainer has in place of a linear layer.
+"""The ML-Decoder head, an option of JoyTag's trainer instead of a linear layer.
 
-A learned query a group of tags attends to all patches; each group then scores its own tags.
+Each group of tags has a learned query that attends to all patches; each group then scores its own tags.
 
-Source: Ridnik et al. 2021, "ML-Decoder: Scalable and Versatile Classification Head"; tensors are named as in JoyTag's
+Source: Ridnik et al. 2021, "ML-Decoder: Scalable and Versatile Classification Head"; tensors have the names of JoyTag's
 checkpoints.
 """
 
@@ -15,14 +15,14 @@ from torch.nn import functional as F
 from arena.taggers.adapters.joytag.config import ML_DECODER_HEADS
 
 MAX_GROUPS = 200
-"""Groups of tags; fewer where there are fewer tags."""
+"""Largest number of groups of tags; with fewer tags, each tag is a group."""
 
 HIDDEN = 2048
-"""Width of the decoder's perceptron."""
+"""Hidden width of the decoder's perceptron."""
 
 
 class MLDecoder(nn.Module):
-    """Patches, float (n, patches, width), to logits (n, tags)."""
+    """Head from patches, float (n, patches, width), to logits (n, tags)."""
 
     def __init__(self, tags: int, width: int) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ class MLDecoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """One decoder layer over the queries, and the weights that turn each group into its tags."""
+    """One decoder layer over the queries, and the weights from each group to the logits of its tags."""
 
     def __init__(self, tags: int, width: int) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ class Decoder(nn.Module):
         nn.init.xavier_normal_(self.duplicate_pooling)
 
     def forward(self, patches: Tensor) -> Tensor:
-        """Groups, float (n, groups, width)."""
+        """Return the features of the groups, float (n, groups, width)."""
         queries = self.query_embed.weight.expand(len(patches), -1, -1)
         for layer in self.layers:
             queries = layer(queries, patches)

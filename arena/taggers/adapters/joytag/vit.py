@@ -1,7 +1,7 @@
-"""JoyTag's vision transformer in torch, with the names of its published checkpoint.
+"""JoyTag's vision transformer in torch; parameter names are those of its published checkpoint.
 
-Convolutional or plain patch stem, sine or learned positions, pre-norm blocks with fused qkv, a linear head on the mean of
-the patches or an ML-Decoder on all of them. Stochastic depth and patch dropout act in training only.
+It has a convolutional or plain patch stem, sine or learned positions, pre-norm blocks with fused qkv, and a linear head on the
+mean of the patches or an ML-Decoder on all of them. Stochastic depth and patch dropout are used in training only.
 
 Source: the layout of `fancyfeast/joytag`'s `model.safetensors` and `config.json`.
 """
@@ -35,7 +35,7 @@ class ViT(nn.Module):
         self.head = MLDecoder(config.n_tags, width) if config.ml_decoder_head else nn.Linear(width, config.n_tags)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits of normalised images."""
+        """Return the logits of normalised images."""
         x = self.patch_embeddings(images).flatten(2).transpose(1, 2)
         if self.config.use_sine:
             x = x + sine_positions(self.config.grid, self.config.d_model, x.device)
@@ -53,7 +53,7 @@ class ViT(nn.Module):
 
 
 class CNNStem(nn.Module):
-    """A small convolutional network in place of the patch projection."""
+    """A small convolutional network instead of the patch projection."""
 
     def __init__(self, layout: str) -> None:
         super().__init__()
@@ -93,7 +93,7 @@ class ChannelNorm(nn.Module):
 
 
 class LearnedPositions(nn.Module):
-    """A learned vector a patch, added."""
+    """Learned positions: one vector per patch, added to the patches."""
 
     position_ids: Tensor
 
@@ -123,7 +123,7 @@ class SkipInit(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention, then a two-layer perceptron, each behind a norm and a scaled skip."""
+    """Attention, then a two-layer perceptron; each is a residual branch with a norm before it and a learned scale after it."""
 
     def __init__(self, config: ViTConfig, drop_rate: float) -> None:
         super().__init__()
@@ -145,7 +145,7 @@ class Block(nn.Module):
         return x + self.skip_init2(self.mlp["linear2"](hidden))  # type: ignore[no-any-return]
 
     def attend(self, x: Tensor) -> Tensor:
-        """Softmax attention over the patches, scaled by the square root of a head's width."""
+        """Return softmax attention over the patches, scaled by the square root of a head's width."""
         images, patches, width = x.shape
         split = self.qkv_proj(x).view(images, patches, 3, self.heads, width // self.heads)
         q, k, v = split.permute(2, 0, 3, 1, 4)
@@ -153,9 +153,9 @@ class Block(nn.Module):
 
 
 def sine_positions(grid: int, width: int, device: torch.device) -> Tensor:
-    """Fixed positions of a square grid, row by row; float32 (grid * grid, width).
+    """Return the fixed positions of a square grid, row by row; float32 (grid * grid, width).
 
-    Four quarters: sine and cosine of x, sine and cosine of y, each at `width / 4` frequencies from 1 to 1/10000.
+    The width has four quarters: sine and cosine of x, sine and cosine of y, each at `width / 4` frequencies from 1 to 1/10000.
     """
     quarter = width // 4
     omega = torch.exp(-math.log(10_000) * torch.arange(quarter, device=device, dtype=torch.float32) / (quarter - 1))
@@ -165,7 +165,7 @@ def sine_positions(grid: int, width: int, device: torch.device) -> Tensor:
 
 
 def drop_patches(x: Tensor, rate: float) -> Tensor:
-    """Keep a random part of the patches of each image."""
+    """Return a random subset of the patches of each image; `rate` is the share that is dropped."""
     images, patches, width = x.shape
     kept = max(1, round(patches * (1 - rate)))
     chosen = torch.rand(images, patches, device=x.device).argsort(1)[:, :kept, None].expand(-1, -1, width)

@@ -1,8 +1,8 @@
-"""ONNX graphs as they are published, run in onnxruntime.
+"""Published ONNX graphs, run in onnxruntime.
 
-The graph tells its side, its layout and its precision; the card tells its inputs and outputs by name where they are not the
-first, and whether scores are logits. A graph that takes one picture at a time is widened where that is proven to change
-nothing, and run one by one otherwise.
+Input size, layout and precision are read from the graph. The card names an input or output that is not the first, and says
+whether the output is logits. A graph with a fixed batch size of 1 is rewritten for any batch size if a test shows that its
+scores stay equal; otherwise it runs image by image.
 """
 
 from collections.abc import Mapping
@@ -26,13 +26,13 @@ __all__ = ["OnnxTagger", "load"]
 
 
 def load(card: ModelCard, files: Mapping[str, Path], *, device: str, precision: str) -> OnnxTagger:
-    """Open the graph on CUDA where the device asks for it and onnxruntime has it, else on the CPU.
+    """Open the graph, on CUDA if `device` allows it and onnxruntime supports it, else on the CPU.
 
-    The precision is the graph's own, whatever is asked.
+    `precision` is ignored: a graph runs in its own.
 
     Raises:
-        WeightsError: a file is missing, damaged, or disagrees with the card or with another file.
-        ArenaError: the device is not to be had.
+        WeightsError: a file is missing, damaged, or contradicts the card or another file.
+        ArenaError: the device is not available.
     """
     path = _graph_file(card, files)
     place = choose_place(device)
@@ -40,18 +40,18 @@ def load(card: ModelCard, files: Mapping[str, Path], *, device: str, precision: 
     session = open_graph(path, place)
     ports = read_ports(card, session, path)
     if ports.width is None:
-        seen = HostRunner(card, path, ports, session)(proof_pictures(card, ports.size)[:1])
-        ports = replace(ports, width=seen.shape[-1])
-    told = find_tag_file(card, files)
-    assert told is not None, "read_tags has found it"
-    refuse_other_width(ports, session, tags_file=told.path, tags=len(tags), model=card.name)
+        outputs = HostRunner(card, path, ports, session)(proof_pictures(card, ports.size)[:1])
+        ports = replace(ports, width=outputs.shape[-1])
+    tag_file = find_tag_file(card, files)
+    assert tag_file is not None, "read_tags has found it"
+    refuse_other_width(ports, session, tags_file=tag_file.path, tags=len(tags), model=card.name)
     ready = _widened(card, path, ports, session, place) if ports.one_by_one else _Ready(session, ports, ())
     runner = _runner(card, path, ready, place)
     return OnnxTagger(card, tags, ready.ports, runner, place=place, notes=ready.notes)
 
 
 class _Ready(NamedTuple):
-    """The session that will run, what it takes, and what a user should know of it."""
+    """The session to run, its inputs and output, and notes for the user."""
 
     session: onnxruntime.InferenceSession
     ports: Ports
@@ -59,16 +59,16 @@ class _Ready(NamedTuple):
 
 
 def _widened(card: ModelCard, path: Path, ports: Ports, session: onnxruntime.InferenceSession, place: str) -> _Ready:
-    """The graph with a free batch if it is proven equal, else as it is.
+    """Return the graph with any batch size if its scores stay equal, else the original graph.
 
-    The proof runs on the CPU: the graph is the same there, and no kernel's own rounding hides or feigns a difference.
+    The scores are compared on the CPU, because the rounding of CUDA kernels could hide a difference or cause one.
     """
-    alone = session if place == CPU else open_graph(path, CPU)
-    proof = prove_wider(card, path, ports, alone)
+    original = session if place == CPU else open_graph(path, CPU)
+    proof = prove_wider(card, path, ports, original)
     if proof.wider is None:
         return _Ready(session, ports, (one_by_one_note(proof),))
     wider = proof.wider.session if place == CPU else open_graph(path, place, content=proof.wider.content)
-    return _Ready(wider, ports.widened(), (f"its batch of 1 was widened; {proof.reason}",))
+    return _Ready(wider, ports.widened(), (f"its fixed batch size of 1 was removed; {proof.reason}",))
 
 
 def _runner(card: ModelCard, path: Path, ready: _Ready, place: str) -> Runner:
@@ -82,5 +82,5 @@ def _runner(card: ModelCard, path: Path, ready: _Ready, place: str) -> Runner:
 def _graph_file(card: ModelCard, files: Mapping[str, Path]) -> Path:
     graphs = [name for name in card.files if name.endswith(".onnx")]
     if len(graphs) != 1:
-        raise WeightsError(f"model {card.name}: files name {len(graphs)} graphs (.onnx); its card must name one")
+        raise WeightsError(f"model {card.name}: its card's files name {len(graphs)} graphs (.onnx); it must name one")
     return files[graphs[0]]

@@ -1,4 +1,4 @@
-"""A graph on CUDA, its inputs bound where they lie."""
+"""Run a graph on CUDA, with its inputs bound to device memory."""
 
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,10 @@ _TORCH = {"float32": torch.float32, "float16": torch.float16, "float64": torch.f
 
 
 class BoundRunner:
-    """A graph on a device of torch's: pixels travel as bytes, are normalised there, and bound without another copy.
+    """A graph on a torch device: pixels are transferred as bytes, normalised there, and bound without another copy.
 
     Args:
-        place: `cuda:N`; `cpu` works too, which is how the binding is tested where there is no device.
+        place: `cuda:N`; `cpu` works too, for tests of the binding without a GPU.
     """
 
     def __init__(
@@ -36,14 +36,14 @@ class BoundRunner:
         self._device = torch.device(place)
 
     def __call__(self, batch: Pixels) -> Outputs:
-        """Outputs of a batch, float32 (n, tags)."""
+        """Return the outputs of a batch, float32 (n, tags)."""
         return joined([self._run(part) for part in parts(batch, self._ports)])
 
     @torch.inference_mode()
     def _run(self, batch: Pixels) -> NDArray[Any]:
         tensors = self._tensors(batch)
         if self._device.type == "cuda":
-            torch.cuda.current_stream(self._device).synchronize()  # onnxruntime reads on a stream of its own
+            torch.cuda.current_stream(self._device).synchronize()  # onnxruntime reads on its own stream
         binding = self._session.io_binding()
         for name, tensor in tensors.items():
             element = np.bool_ if tensor.dtype == torch.bool else self._ports.dtype.type
@@ -53,7 +53,7 @@ class BoundRunner:
         binding.bind_output(self._ports.output)
         try:
             self._session.run_with_iobinding(binding)
-        except Exception as error:  # onnxruntime's own exceptions have no common base but Exception
+        except Exception as error:  # onnxruntime's exceptions have no other common base class
             raise run_error(self._path, len(batch), error) from None
         output: NDArray[Any] = binding.copy_outputs_to_cpu()[0]
         return output

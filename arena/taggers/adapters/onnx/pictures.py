@@ -1,4 +1,4 @@
-"""A few varied pictures, made by rule, by which a rewritten graph is held against the original."""
+"""A few varied generated images, on which a rewritten graph is compared with the original."""
 
 import numpy as np
 
@@ -6,19 +6,22 @@ from arena.cards import ModelCard
 from arena.taggers.base import Pixels
 
 PATCHES = 7
-"""Patches a side of the second picture."""
+"""Patches along one side of the second image."""
 
 
 def proof_pictures(card: ModelCard, size: int) -> Pixels:
-    """Three squares that differ in colour, detail and padding, (3, size, size, 3).
+    """Return three squares that differ in colour, detail and padding, uint8 (3, size, size, 3).
 
-    Waves in warm colours; dark patches between bands of padding; bright noise. The same on every machine.
+    They are waves in warm colours, dark patches between bands of padding, and bright noise; equal on every machine.
+
+    Args:
+        size: side of the squares, pixels.
     """
     rng = np.random.default_rng(7)
     y, x = np.mgrid[:size, :size] / size
     waves = np.stack([np.sin(2 * np.pi * (3 * x + 5 * y + phase)) for phase in (0.0, 0.2, 0.5)], axis=-1)
-    places = np.arange(size) * PATCHES // size
-    patches = rng.uniform(0, 1, (PATCHES, PATCHES, 3))[places][:, places] * (90, 60, 140)
+    patch = np.arange(size) * PATCHES // size
+    patches = rng.uniform(0, 1, (PATCHES, PATCHES, 3))[patch][:, patch] * (90, 60, 140)
     patches[: size // 6] = patches[size - size // 6 :] = card.preprocess.pad_colour
     noise = rng.uniform(110, 255, (size, size, 3))
     warm = np.asarray((190, 110, 50)) + waves * 50

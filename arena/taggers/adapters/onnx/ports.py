@@ -1,4 +1,4 @@
-"""Where a graph takes pictures and gives scores, by its own declaration and the card's."""
+"""Inputs and output of a graph, from its own declaration and the card."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -17,22 +17,22 @@ DTYPES: dict[str, np.dtype[Any]] = {
     "tensor(double)": np.dtype(np.float64),
     "tensor(uint8)": np.dtype(np.uint8),
 }
-"""What pictures may be made of; bytes only where the card neither scales nor shifts them."""
+"""Supported types of the image input; uint8 only if the card has scale 1, mean 0 and std 1."""
 
 
 @dataclass(frozen=True)
 class Ports:
-    """Where a graph takes pictures and gives scores.
+    """Inputs and output of a graph.
 
     Attributes:
-        image: name of the input for pictures.
-        mask: name of the bool input that is true where a pixel is padding; empty: none.
+        image: name of the image input.
+        mask: name of the bool input that is true for padding pixels; empty: none.
         output: name of the output.
-        size: side of the square, pixels.
-        channels_last: whether pictures are (n, size, size, 3), else (n, 3, size, size).
-        dtype: of the pictures.
-        one_by_one: whether the batch is fixed to 1.
-        width: columns of the output, or None where the graph leaves them open until it runs.
+        size: side of the input square, pixels.
+        channels_last: whether the image input is (n, size, size, 3); else (n, 3, size, size).
+        dtype: type of the image input.
+        one_by_one: whether the batch size is fixed to 1.
+        width: columns of the output; None if the graph does not declare them.
     """
 
     image: str
@@ -45,15 +45,16 @@ class Ports:
     width: int | None
 
     def widened(self) -> "Ports":
-        """The same with a free batch."""
+        """Return a copy without the fixed batch size."""
         return replace(self, one_by_one=False)
 
 
 def read_ports(card: ModelCard, session: onnxruntime.InferenceSession, path: Path) -> Ports:
-    """Match the graph's inputs and outputs to the card.
+    """Return the graph's inputs and output that the card names.
 
     Raises:
-        WeightsError: no input or output of that name, one too many, or of a shape or type that holds no pictures.
+        WeightsError: an input or output that the card names is missing, the use of an input is unknown, or a shape or type is
+            not supported.
     """
     inputs = {port.name: port for port in session.get_inputs()}
     mask = _named(path, "input", card.input.padding_mask, list(inputs)) if card.input.padding_mask else ""
@@ -78,15 +79,18 @@ def read_ports(card: ModelCard, session: onnxruntime.InferenceSession, path: Pat
 def refuse_other_width(
     ports: Ports, session: onnxruntime.InferenceSession, *, tags_file: Path, tags: int, model: str
 ) -> None:
-    """Raise where the output declares another number of columns than there are tags.
+    """Raise if the output has another number of columns than there are tags.
 
-    Outputs that would fit are named, for a graph may give embeddings first.
+    The error names outputs that would fit, because the first output of a graph may be embeddings.
+
+    Raises:
+        WeightsError: the numbers differ.
     """
     if ports.width == tags:
         return
     fitting = [port.name for port in session.get_outputs() if port.shape and port.shape[-1] == tags]
     fix = (
-        f"name one that fits as output_name: {', '.join(fitting)}"
+        f"set output_name to one that fits: {', '.join(fitting)}"
         if fitting
         else "take both files from the same release"
     )
@@ -95,22 +99,20 @@ def refuse_other_width(
     )
 
 
-def _named(path: Path, kind: str, wanted: str, names: Sequence[str], *, field: str = "input.padding_mask") -> str:
+def _named(path: Path, kind: str, name: str, names: Sequence[str], *, field: str = "input.padding_mask") -> str:
     if not names:
-        raise WeightsError(f"{path}: no {kind} is left for pictures; is {field} the name of another?")
-    if wanted and wanted not in names:
-        raise WeightsError(
-            f"{path}: no {kind} is called {wanted!r}, as the card's {field} says. {nearest(wanted, names)}"
-        )
-    return wanted or names[0]
+        raise WeightsError(f"{path}: no {kind} is left for images; check {field} in the card")
+    if name and name not in names:
+        raise WeightsError(f"{path}: has no {kind} {name!r}, which the card names as {field}. {nearest(name, names)}")
+    return name or names[0]
 
 
 def _refuse_other_inputs(path: Path, inputs: Iterable[str], known: set[str]) -> None:
     others = [name for name in inputs if name not in known]
     if others:
         raise WeightsError(
-            f"{path}: nothing is known to put into input {', '.join(map(repr, others))}; the card names the pictures' as "
-            "input.name and a mask of padding as input.padding_mask"
+            f"{path}: the use of input {', '.join(map(repr, others))} is unknown; the card must name the image input as "
+            "input.name, and a padding mask as input.padding_mask"
         )
 
 
@@ -119,14 +121,14 @@ def _output(card: ModelCard, session: onnxruntime.InferenceSession, path: Path) 
     chosen = outputs[_named(path, "output", card.output_name, list(outputs), field="output_name")]
     if chosen.shape and len(chosen.shape) != 2:
         matrices = [name for name, port in outputs.items() if len(port.shape) == 2]
-        hint = f"name one as output_name: {', '.join(matrices)}" if matrices else "export it with a matrix of scores"
-        raise WeightsError(f"{path}: output {chosen.name!r} has shape {chosen.shape}, expected images x tags; {hint}")
+        fix = f"set output_name to one of: {', '.join(matrices)}" if matrices else "export it with a matrix of scores"
+        raise WeightsError(f"{path}: output {chosen.name!r} has shape {chosen.shape}, not images x tags; {fix}")
     return chosen
 
 
 def _dtype(path: Path, port: Any, spec: InputSpec) -> np.dtype[Any]:
     if port.type not in DTYPES:
-        raise WeightsError(f"{path}: input {port.name!r} is {port.type}; pictures can be {', '.join(DTYPES)}")
+        raise WeightsError(f"{path}: input {port.name!r} is {port.type}; images can be {', '.join(DTYPES)}")
     dtype: np.dtype[Any] = DTYPES[port.type]
     if dtype == np.uint8 and (spec.scale, spec.mean, spec.std) != (1.0, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)):
         raise WeightsError(
@@ -136,18 +138,16 @@ def _dtype(path: Path, port: Any, spec: InputSpec) -> np.dtype[Any]:
 
 
 def _channels_last(path: Path, shape: Sequence[Any], spec: InputSpec) -> bool:
-    """Which axis holds the three colours, by the card, or else by the graph."""
+    """Return whether the last axis holds the channels, by the card's layout, or else by the graph's shape."""
     if len(shape) != 4:
-        raise WeightsError(f"{path}: input has shape {list(shape)}; expected a batch of pictures, four axes")
-    told = {"nhwc": shape[3], "nchw": shape[1]}
+        raise WeightsError(f"{path}: input has shape {list(shape)}; it must be a batch of images with four axes")
+    channels = {"nhwc": shape[3], "nchw": shape[1]}
     if spec.layout != "auto":
-        if isinstance(told[spec.layout], int) and told[spec.layout] != 3:
+        if isinstance(channels[spec.layout], int) and channels[spec.layout] != 3:
             raise WeightsError(f"{path}: input has shape {list(shape)}, which is not the card's layout {spec.layout!r}")
         return spec.layout == "nhwc"
-    if 3 not in told.values():
-        raise WeightsError(
-            f"{path}: input has shape {list(shape)}, no three colours in it; set input.layout in the card"
-        )
+    if 3 not in channels.values():
+        raise WeightsError(f"{path}: input has shape {list(shape)} without 3 channels; set input.layout in the card")
     return bool(shape[3] == 3)
 
 
@@ -155,17 +155,15 @@ def _side(path: Path, shape: Sequence[Any], card: ModelCard, *, channels_last: b
     sides = shape[1:3] if channels_last else shape[2:4]
     fixed = {side for side in sides if isinstance(side, int) and side > 0}
     if len(fixed) > 1:
-        raise WeightsError(f"{path}: input has shape {list(shape)}; only squares are fed")
+        raise WeightsError(f"{path}: input has shape {list(shape)}; height and width must be equal")
     size: int = fixed.pop() if fixed else card.preprocess.size
     if size <= 0:
-        raise WeightsError(
-            f"{path}: input has shape {list(shape)}, its side left open; set preprocess.size in the card"
-        )
+        raise WeightsError(f"{path}: input has shape {list(shape)} without a size; set preprocess.size in the card")
     return size
 
 
 def _batch_is_one(path: Path, shape: Sequence[Any]) -> bool:
     batch = shape[0]
     if isinstance(batch, int) and batch > 1:
-        raise WeightsError(f"{path}: batch fixed to {batch}; export it with a free batch")
+        raise WeightsError(f"{path}: its batch size is fixed to {batch}; export it with a variable batch size")
     return bool(batch == 1)

@@ -1,4 +1,4 @@
-"""From a batch of pixels to what the graph gives."""
+"""Run a graph on a batch of pixels."""
 
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,14 +15,14 @@ from arena.taggers.base import Pixels
 from arena.taggers.preprocess import normalise, padding_of
 
 Outputs = NDArray[np.float32]
-"""What a graph gives for a batch, (n, tags), before any sigmoid."""
+"""A graph's output for a batch, (n, tags), before any sigmoid."""
 
 
 class Runner(Protocol):
-    """A graph on its device."""
+    """A function that runs a graph on its device."""
 
     def __call__(self, batch: Pixels) -> Outputs:
-        """Outputs of a batch, as one run or one by one."""
+        """Return the outputs of a batch, float32 (n, tags), from one run or image by image."""
         ...
 
 
@@ -36,7 +36,7 @@ class HostRunner:
         self._session = session
 
     def __call__(self, batch: Pixels) -> Outputs:
-        """Outputs of a batch, float32 (n, tags)."""
+        """Return the outputs of a batch, float32 (n, tags)."""
         return joined([self._run(part) for part in parts(batch, self._ports)])
 
     def _run(self, batch: Pixels) -> NDArray[Any]:
@@ -50,24 +50,24 @@ class HostRunner:
             feeds[self._ports.mask] = padding_of(batch, self._card.preprocess)
         try:
             output: NDArray[Any] = self._session.run([self._ports.output], feeds)[0]
-        except Exception as error:  # onnxruntime's own exceptions have no common base but Exception
+        except Exception as error:  # onnxruntime's exceptions have no other common base class
             raise run_error(self._path, len(batch), error) from None
         return output
 
 
 def parts(batch: Pixels, ports: Ports) -> list[Pixels]:
-    """The batch as the graph takes it: whole, or picture by picture."""
+    """Return the batches for the graph: the whole batch, or each image alone if its batch size is fixed to 1."""
     return list(np.split(batch, len(batch))) if ports.one_by_one and len(batch) else [batch]
 
 
 def joined(outputs: list[NDArray[Any]]) -> Outputs:
-    """The outputs of all parts, float32."""
+    """Return the outputs of all parts as one array, float32 (n, tags)."""
     return np.concatenate(outputs).astype(np.float32, copy=False)
 
 
 def run_error(path: Path, images: int, error: Exception) -> WeightsError:
-    """onnxruntime's complaint about a run as one line."""
+    """Return the one-line error for a failed run of onnxruntime."""
     line = first_line(str(error))
     if "allocate memory" in line or "out of memory" in line.lower():
-        return WeightsError(f"{path}: no memory for a batch of {images}; take a smaller --batch-size")
+        return WeightsError(f"{path}: not enough memory for a batch of {images}; use a smaller --batch-size")
     return WeightsError(f"{path}: the graph fails on a batch of {images} ({line}); try --batch-size 1")

@@ -12,14 +12,14 @@ from arena.taggers.base import Pixels, Scores
 from arena.tags import TagSpace
 
 ENOUGH_LOGITS = 64
-"""So many logits never all lie in 0 to 1: half of a tagger's are below 0, and most are below -2."""
+"""Number of logits that are never all in 0 to 1: more than half of a tagger's are below 0, and most are below -2."""
 
 
 class OnnxTagger:
-    """The adapter; probabilities in the order of `tags`.
+    """A tagger that runs an ONNX graph.
 
     Attributes:
-        notes: what a user should know of how the graph runs, a line each.
+        notes: notes for the user on how the graph runs, one line each.
     """
 
     def __init__(
@@ -34,7 +34,11 @@ class OnnxTagger:
         self._runner = runner
 
     def scores(self, batch: Pixels) -> Scores:
-        """Probabilities of a batch, float32 (n, tags)."""
+        """Return the probabilities of a batch, float32 (n, tags), in the order of `tags`.
+
+        Raises:
+            ScoresError: the card says logits, but the outputs are probabilities.
+        """
         outputs = self._runner(batch)
         if self.card.output != "logits":
             return outputs
@@ -43,23 +47,23 @@ class OnnxTagger:
 
 
 def refuse_own_sigmoid(name: str, logits: Outputs) -> None:
-    """Raise where what the card calls logits are probabilities already: a second sigmoid would put all above 0.5.
+    """Raise if the card's logits are already probabilities; a second sigmoid would move all of them to 0.5 or above.
 
     Raises:
-        ScoresError: at least `ENOUGH_LOGITS` values, and all in 0 to 1.
+        ScoresError: there are at least `ENOUGH_LOGITS` values, and all are in 0 to 1.
     """
     if logits.size < ENOUGH_LOGITS:
         return
     low, high = float(logits.min()), float(logits.max())
     if low >= 0 and high <= 1:
         raise ScoresError(
-            f'{name}: the card says output = "logits", but all {logits.size:,} values lie in 0 to 1 ({low:.3g} to {high:.3g}); '
-            'does this graph hold its own sigmoid? Then its card says output = "probabilities"'
+            f'{name}: the card says output = "logits", but all {logits.size:,} values are in 0 to 1 ({low:.3g} to {high:.3g}); '
+            'if the graph contains a sigmoid, set output = "probabilities" in the card'
         )
 
 
 def sigmoid(logits: Outputs) -> Scores:
-    """Logits to probabilities, float32 to float32, without overflow at either end.
+    """Return the probabilities of logits, float32, without overflow for large magnitudes.
 
     >>> sigmoid(np.array([[-1000.0, 0.0, 1000.0]], np.float32)).tolist()
     [[0.0, 0.5, 1.0]]

@@ -1,7 +1,7 @@
-"""Freeing a batch that a graph fixes to 1, where that is proven to change nothing.
+"""Remove a graph's fixed batch size of 1, if a test shows that its scores stay equal.
 
-A graph may hold its batch of 1 inside as well, as the constant shape of a Reshape. It then refuses a wider batch, or mixes the
-pictures of one: no look at the graph tells, only its scores do.
+A graph may also contain the batch size of 1 inside, as the constant shape of a Reshape. It then fails on a larger batch, or
+mixes its images. Only a comparison of scores shows this, not the graph itself.
 """
 
 from pathlib import Path
@@ -23,44 +23,44 @@ if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto
 
 EQUAL = 1e-5
-"""Scores at most this far apart are those of the same graph: above the noise of float32 between two batch sizes."""
+"""Largest difference of equal scores; it is above the float32 rounding noise between two batch sizes."""
 
 TOLD_APART = 100 * EQUAL
-"""The pictures must move some score by this much, or equal scores would prove nothing."""
+"""Smallest required range of a tag's scores over the test images; with a smaller one, equal scores would prove nothing."""
 
 
 class Wider(NamedTuple):
-    """A graph with a free batch, open on the CPU, and its bytes to open it elsewhere."""
+    """A graph without a fixed batch size: a session on the CPU, and its bytes for another device."""
 
     session: onnxruntime.InferenceSession
     content: bytes
 
 
 class Proof(NamedTuple):
-    """The widened graph, or None where it is not proven equal; and what was seen."""
+    """The rewritten graph, or None if its scores are not shown to be equal; and the reason, for the user."""
 
     wider: Wider | None
     reason: str
 
 
 def prove_wider(card: ModelCard, path: Path, ports: Ports, alone: onnxruntime.InferenceSession) -> Proof:
-    """Widen a graph and compare: several pictures in one batch must score as they do one by one.
+    """Remove a graph's fixed batch size, and check that images in one batch get the same scores as one by one.
 
-    Tried in turn: the batch of inputs and outputs freed; and the constant shapes inside it freed as well.
+    The first try changes inputs and outputs only; the second also changes the constant shapes inside.
 
     Args:
-        alone: the graph as it is, on the CPU.
+        alone: session of the original graph on the CPU.
     """
     try:
         import onnx
     except ImportError:
-        return Proof(None, "with the package onnx (pip install 'arena[onnx]') a wider batch can be tried")
+        return Proof(None, "larger batches need the package onnx (pip install 'arena[onnx]')")
     model = onnx.load(path, load_external_data=False)
     expected = _scores(card, HostRunner(card, path, ports, alone)(proof_pictures(card, ports.size)))
     spread = float(np.ptp(expected, axis=0).max())
     if spread < TOLD_APART:
         return Proof(
-            None, f"no wider batch can be proven equal, for its scores hardly differ between pictures ({spread:.1g})"
+            None, f"larger batches cannot be tested, because its scores hardly differ between images ({spread:.1g})"
         )
     proof = Proof(None, "")
     for free in (free_ports, free_reshapes):
@@ -72,24 +72,24 @@ def prove_wider(card: ModelCard, path: Path, ports: Ports, alone: onnxruntime.In
 
 
 def one_by_one_note(proof: Proof) -> str:
-    """What to tell of a graph that stays as it is."""
-    return f"its graph takes one picture at a time, and runs so; {proof.reason}"
+    """Return the note for the user on a graph that keeps its fixed batch size."""
+    return f"its graph runs image by image; {proof.reason}"
 
 
 def _compare(card: ModelCard, path: Path, ports: Ports, content: bytes, expected: Scores) -> Proof:
-    """Run the proof's pictures as one batch through a widened graph."""
+    """Compare the scores of a rewritten graph on one batch of test images with the expected scores."""
     try:
         session = open_graph(path, CPU, content=content)
         outputs = HostRunner(card, path, ports.widened(), session)(proof_pictures(card, ports.size))
     except WeightsError:
-        return Proof(None, "it cannot be widened, for it holds that batch inside as well")
-    seen = _scores(card, outputs)
-    if seen.shape != expected.shape:
-        return Proof(None, f"widened, it gives {seen.shape} scores for {expected.shape}")
-    difference = float(np.abs(seen - expected).max())
-    if not difference <= EQUAL:  # NaN is no proof either
-        return Proof(None, f"widened, its scores differ by up to {difference:.1g}")
-    how = f"the scores of {len(expected)} pictures in one batch are those of one by one (largest difference {difference:.0e})"
+        return Proof(None, "larger batches fail, because the graph contains the batch size of 1 inside")
+    scores = _scores(card, outputs)
+    if scores.shape != expected.shape:
+        return Proof(None, f"in a larger batch, its scores have shape {scores.shape}, not {expected.shape}")
+    difference = float(np.abs(scores - expected).max())
+    if not difference <= EQUAL:  # true for NaN too
+        return Proof(None, f"in a larger batch, its scores differ by up to {difference:.1g}")
+    how = f"{len(expected)} images score equal in one batch and one by one (largest difference {difference:.0e})"
     return Proof(Wider(session, content), how)
 
 
@@ -98,7 +98,7 @@ def _scores(card: ModelCard, outputs: Outputs) -> Scores:
 
 
 def free_ports(model: "ModelProto") -> None:
-    """Free the first axis of every input and output, and drop the shapes noted for what lies between."""
+    """Make the first axis of every input and output variable, and remove the declared shapes of intermediate values."""
     weights = {tensor.name for tensor in model.graph.initializer}
     for port in (*model.graph.input, *model.graph.output):
         axes = port.type.tensor_type.shape.dim
@@ -108,16 +108,16 @@ def free_ports(model: "ModelProto") -> None:
 
 
 def free_reshapes(model: "ModelProto") -> None:
-    """Leave the first axis open in the constant shape of every Reshape.
+    """Make the first axis variable in the constant shape of every Reshape.
 
-    A Reshape may infer one axis (-1): the first one where none is inferred yet; else a first axis of 1 is taken over from
-    what comes in (0).
+    A Reshape can infer one axis (-1). If none is inferred yet, the first one becomes -1; else a first axis of 1 becomes 0,
+    which copies the input's axis.
     """
     from onnx import numpy_helper
 
-    constants = _whole_numbers(model)
+    constants = _integer_constants(model)
     for number, node in enumerate(model.graph.node):
-        shape = constants.get(node.input[1]) if _keeps_zero(node) else None
+        shape = constants.get(node.input[1]) if _zero_copies_axis(node) else None
         if shape is not None and (freed := _freed(shape)) is not None:
             name = f"arena_shape_{number}"
             model.graph.initializer.append(numpy_helper.from_array(np.asarray(freed, np.int64), name))
@@ -125,7 +125,8 @@ def free_reshapes(model: "ModelProto") -> None:
 
 
 def _freed(shape: list[int]) -> list[int] | None:
-    """
+    """Return a Reshape's shape with a variable first axis; None if it cannot or need not change.
+
     >>> _freed([1, 49, 64]), _freed([64, 49, 32]), _freed([1, -1, 64]), _freed([64, -1]), _freed([])
     ([-1, 49, 64], [-1, 49, 32], [0, -1, 64], None, None)
     """
@@ -134,14 +135,14 @@ def _freed(shape: list[int]) -> list[int] | None:
     return [0, *shape[1:]] if shape and shape[0] == 1 else None
 
 
-def _keeps_zero(node: "NodeProto") -> bool:
-    """Whether it is a Reshape in whose shape 0 means: as it comes in."""
+def _zero_copies_axis(node: "NodeProto") -> bool:
+    """Return whether a node is a Reshape in whose shape 0 copies the input's axis."""
     zero = any(attribute.name == "allowzero" and attribute.i for attribute in node.attribute)
     return node.op_type == "Reshape" and len(node.input) == 2 and not zero
 
 
-def _whole_numbers(model: "ModelProto") -> dict[str, list[int]]:
-    """The lists of whole numbers among a graph's constants, by name."""
+def _integer_constants(model: "ModelProto") -> dict[str, list[int]]:
+    """Return a graph's constant lists of integers, by name."""
     from onnx import TensorProto, numpy_helper
 
     tensors = {tensor.name: tensor for tensor in model.graph.initializer}

@@ -1,6 +1,6 @@
-"""PixAI's tagger from v1.0 on: `model.safetensors` and `config.json`, which tells the network, its tags and their thresholds.
+"""PixAI's tagger since v1.0: `model.safetensors`, and `config.json` with the network, its tags and their thresholds.
 
-The release runs code of its own repository; here the network is built from the fields of its config alone.
+The release runs code from its own repository; here the network is built from the fields of its config alone.
 
 Source: pixai-labs/pixai-tagger-v1.0 at 9fe10ad.
 """
@@ -17,10 +17,10 @@ from arena.taggers.torch_runtime import TorchTagger, choose_runtime
 
 
 def load(card: ModelCard, files: Mapping[str, Path], *, device: str, precision: str) -> TorchTagger:
-    """Build the network that `config.json` describes and fill it.
+    """Build the network that `config.json` describes, and load its weights.
 
     Raises:
-        WeightsError: it describes another network, or the tensors are those of another one.
+        WeightsError: the config describes an unsupported network, or the tensors or the tags do not fit it.
     """
     runtime = choose_runtime(device, precision)
     config = _read_config(files["config.json"])
@@ -28,7 +28,7 @@ def load(card: ModelCard, files: Mapping[str, Path], *, device: str, precision: 
     if len(tags) != config.num_classes:
         raise WeightsError(
             f"{files['config.json']}: {len(tags)} tags, but the network of {card.name} has {config.num_classes} "
-            "(num_classes); fetch the file again"
+            "(num_classes); download the file again"
         )
     network = VitDet(config)
     load_state(network, read_state(files["model.safetensors"]), files["model.safetensors"])
@@ -38,7 +38,7 @@ def load(card: ModelCard, files: Mapping[str, Path], *, device: str, precision: 
 def _read_config(path: Path) -> VitDetConfig:
     table = read_json(path)
     if not isinstance(table, dict):
-        raise WeightsError(f"{path}: no table; it must be the config.json of a PixAI tagger")
+        raise WeightsError(f"{path}: is not a table; it must be the config.json of a PixAI tagger")
     try:
         return VitDetConfig.of(table)
     except (TypeError, ValueError) as error:

@@ -1,12 +1,12 @@
-"""PixAI's vision transformer in torch, with the names of its published checkpoint: SAM 3's image encoder under a pooling query.
+"""PixAI's vision transformer in torch: SAM 3's image encoder with a pooling query. Parameter names are the checkpoint's.
 
-Patches keep their grid. Most blocks attend within windows of it, some over the whole; queries and keys are turned by their
-place (axial rotary positions), scaled so that the whole grid spans what a window did in pretraining. One learned query pools
-the patches, a linear layer gives the logits.
+Patches stay in a grid. Most blocks attend within windows of the grid, some over all of it. Queries and keys have axial rotary
+positions, scaled so that the whole grid spans the range of one window in pretraining. One learned query pools the patches, and
+a linear layer gives the logits.
 
-Source: `tagger_pipeline.py` of pixai-labs/pixai-tagger-v1.0 as sln77/ComfyUI-Tagger (MIT) carries it on; the encoder is that of
-facebookresearch/sam3, model/vitdet.py. With the fields that SAM 3 has it counts 486,346,909 parameters and fills a file of
-1,945,425,796 bytes, as the release does.
+Source: `tagger_pipeline.py` of pixai-labs/pixai-tagger-v1.0 as copied in sln77/ComfyUI-Tagger (MIT); the encoder is that of
+facebookresearch/sam3, model/vitdet.py. With SAM 3's config values it has 486,346,909 parameters in a file of 1,945,425,796
+bytes, as the release.
 """
 
 import math
@@ -19,16 +19,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 ROPE_THETA = 10_000.0
-"""Base of the rotary positions' wavelengths."""
+"""Base of the wavelengths of rotary positions."""
 
 BUILT: Mapping[str, Any] = {
     "rel_pos_blocks": [], "retain_cls_token": False, "use_abs_pos": True, "use_rope": True, "in_chans": 3,
     "norm_layer": "LayerNorm", "act_layer": "GELU",
 }  # fmt: skip
-"""Fields of `config.json` of which one value is built, that of the release."""
+"""Fields of `config.json` with only one supported value, that of the release."""
 
 SILENT: Mapping[str, Any] = {"rel_pos_blocks": [2, 5, 8, 11], "retain_cls_token": True, "use_rope": False}
-"""What the release's own code takes for those of them that `config.json` does not tell, where that is another value."""
+"""Defaults of the release's code that differ from `BUILT`, for fields that are missing in `config.json`."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,17 @@ class VitDetConfig:
     """`config.json` of a PixAI checkpoint, without its tags and thresholds.
 
     Attributes:
-        img_size, patch_size, window_size: pixels, pixels, patches.
-        pretrain_img_size: side of the pictures whose absolute positions are tiled (or stretched) over the grid.
-        global_att_blocks: which blocks attend over the whole grid.
-        rope_pt_size: side of the grid that rotary positions were learnt on; None: a window.
-        use_interp_rope: whether the grid's positions are scaled to that side.
-        init_values: starting value of the learned scales of a block's two branches; None: there are none.
+        img_size, patch_size, window_size: sides in pixels, pixels, patches.
+        pretrain_img_size: side of the pretraining images, pixels; their absolute positions are tiled or interpolated over the
+            grid.
+        tile_abs_pos: whether they are tiled; else interpolated.
+        global_att_blocks: indices of the blocks that attend over the whole grid.
+        rope_pt_size: side of the grid of the pretrained rotary positions, patches; None: window_size.
+        use_interp_rope: whether rotary positions are scaled to that side.
+        init_values: initial value, in training, of the learned scales of a block's two branches; None or 0: no scales.
+
+    Raises:
+        ValueError: a value is out of range, or two values contradict each other.
     """
 
     num_classes: int
@@ -70,28 +75,29 @@ class VitDetConfig:
             if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
                 raise ValueError(f"{name} = {getattr(self, name)!r}; it must be a whole number above 0")
         if self.embed_dim % (4 * self.num_heads):
-            raise ValueError(f"embed_dim = {self.embed_dim} is no multiple of 4 x num_heads = {4 * self.num_heads}")
+            raise ValueError(f"embed_dim = {self.embed_dim} is not a multiple of 4 x num_heads = {4 * self.num_heads}")
         if self.depth - 1 not in self.global_att_blocks:
             raise ValueError(f"global_att_blocks = {list(self.global_att_blocks)}; the last block must be among them")
 
     @classmethod
     def of(cls, table: Mapping[str, Any]) -> "VitDetConfig":
-        """From the content of `config.json`; keys that are no part of the network are passed over.
+        """Return the config from the content of `config.json`; keys that are not part of the network are ignored.
 
         Raises:
-            TypeError: a size that the network needs is missing. ValueError: a value cannot be, or is not built.
+            TypeError: a required size is missing.
+            ValueError: a value is invalid or not supported.
         """
-        for name, built in BUILT.items():
-            value = table.get(name, SILENT.get(name, built))
-            if value != built:
-                raise ValueError(f"{name} = {value!r}; only {built!r} is built")
+        for name, supported in BUILT.items():
+            value = table.get(name, SILENT.get(name, supported))
+            if value != supported:
+                raise ValueError(f"{name} = {value!r}; only {supported!r} is supported")
         known = {field.name for field in fields(cls)}
-        told = {key: value for key, value in table.items() if key in known}
-        return cls(**told | {"global_att_blocks": tuple(told.get("global_att_blocks", cls.global_att_blocks))})
+        values = {key: value for key, value in table.items() if key in known}
+        return cls(**values | {"global_att_blocks": tuple(values.get("global_att_blocks", cls.global_att_blocks))})
 
     @property
     def grid(self) -> int:
-        """Patches along one side."""
+        """Number of patches along one side."""
         return self.img_size // self.patch_size
 
 
@@ -114,7 +120,7 @@ class VitDet(nn.Module):
         self.head = nn.Linear(width, config.num_classes)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits of normalised images."""
+        """Return the logits of normalised images."""
         x = self.patch_embed["proj"](images).permute(0, 2, 3, 1)
         x = self.ln_pre(x + self.positions())
         for block in self.blocks:
@@ -123,20 +129,20 @@ class VitDet(nn.Module):
         return logits
 
     def positions(self) -> Tensor:
-        """Absolute positions of the grid, (1, grid, grid, width), from those of the pretraining's grid."""
+        """Return the absolute positions of the grid, (1, grid, grid, width), from those of the pretraining's grid."""
         learnt = self.pos_embed[:, int(self.config.pretrain_use_cls_token) :]
         side, grid = math.isqrt(learnt.shape[1]), self.config.grid
         square = learnt.reshape(1, side, side, -1).permute(0, 3, 1, 2)
         if self.config.tile_abs_pos:
-            times = grid // side + 1
-            square = square.tile(1, 1, times, times)[:, :, :grid, :grid]
+            repeats = grid // side + 1
+            square = square.tile(1, 1, repeats, repeats)[:, :, :grid, :grid]
         elif side != grid:
             square = F.interpolate(square, size=(grid, grid), mode="bicubic", align_corners=False)
         return square.permute(0, 2, 3, 1)
 
 
 class Block(nn.Module):
-    """Pre-norm attention, within windows or over the whole grid, and a perceptron; (n, h, w, width) to the same."""
+    """Pre-norm attention, within windows or over the whole grid, then a perceptron; keeps the shape (n, h, w, width)."""
 
     def __init__(self, config: VitDetConfig, *, whole: bool) -> None:
         super().__init__()
@@ -148,15 +154,15 @@ class Block(nn.Module):
         self.ls1, self.ls2 = (Scale(width) if config.init_values else nn.Identity() for _ in range(2))
 
     def forward(self, x: Tensor) -> Tensor:
-        """The grid after both branches."""
-        x = x + self.ls1(self._attended(self.norm1(x)))
-        thought: Tensor = self.ls2(self.mlp["fc2"](F.gelu(self.mlp["fc1"](self.norm2(x)))))
-        return x + thought
+        """Return the grid after both branches."""
+        x = x + self.ls1(self._attend(self.norm1(x)))
+        hidden: Tensor = self.ls2(self.mlp["fc2"](F.gelu(self.mlp["fc1"](self.norm2(x)))))
+        return x + hidden
 
-    def _attended(self, x: Tensor) -> Tensor:
+    def _attend(self, x: Tensor) -> Tensor:
         if not self.window:
-            whole: Tensor = self.attn(x)
-            return whole
+            attended: Tensor = self.attn(x)
+            return attended
         n, height, width, channels = x.shape
         side = self.window
         below, right = -height % side, -width % side
@@ -169,7 +175,7 @@ class Block(nn.Module):
 
 
 class Attention(nn.Module):
-    """Softmax attention over a square of patches, rotary positions on queries and keys."""
+    """Softmax attention over a square of patches, with rotary positions on queries and keys."""
 
     turns: Tensor
 
@@ -182,7 +188,7 @@ class Attention(nn.Module):
         self.register_buffer("turns", axial_turns(side, config.embed_dim // config.num_heads, scale), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The same patches, attended: (n, side, side, width)."""
+        """Return the patches after attention, (n, side, side, width)."""
         n, height, width, channels = x.shape
         parts = self.qkv(x).view(n, height * width, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         q, k, v = parts.unbind(0)
@@ -192,7 +198,7 @@ class Attention(nn.Module):
 
 
 class QueryPool(nn.Module):
-    """One learned query over all patches: (n, patches, width) to (n, width)."""
+    """Attention pooling with one learned query: (n, patches, width) to (n, width)."""
 
     def __init__(self, width: int, heads: int, patches: int) -> None:
         super().__init__()
@@ -204,7 +210,7 @@ class QueryPool(nn.Module):
         self.proj = nn.Linear(width, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The mean of the patches that the query asks for."""
+        """Return the patches' mean, weighted by the query."""
         n, patches, width = x.shape
         k, v = self.kv(self.norm(x) + self.pos_embed).view(n, patches, 2, self.heads, -1).permute(2, 0, 3, 1, 4)
         q = self.q.to(k.dtype).view(1, self.heads, 1, -1).expand(n, -1, -1, -1)
@@ -213,38 +219,41 @@ class QueryPool(nn.Module):
 
 
 class Scale(nn.Module):
-    """A learned factor a channel, `gamma`."""
+    """A learned factor per channel, `gamma`."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.gamma = nn.Parameter(torch.ones(width))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Every channel times its factor."""
+        """Return each channel times its factor."""
         return x * self.gamma
 
 
 def axial_turns(side: int, width: int, scale: float) -> Tensor:
-    """Angles of the rotary positions of a square of patches, row by row: the first half of them by column, the rest by row.
+    """Return the rotations of axial rotary positions for a square of patches, row by row.
+
+    The first half of the angles depends on the column, the other half on the row.
 
     Args:
-        width: numbers of one head; two make a pair that is turned together.
-        scale: of the positions.
+        side: patches along one side.
+        width: width of one attention head; two neighbouring numbers are rotated as a pair.
+        scale: factor of the positions.
 
     Returns: float32 (2, side * side, width / 2): cosines, then sines.
 
-    >>> axial_turns(2, 4, math.pi / 2)[1].tolist()  # sines: a quarter of a turn a step, across first
+    >>> axial_turns(2, 4, math.pi / 2)[1].tolist()  # sines: a quarter turn per step; columns first
     [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]
     """
     speeds = 1.0 / ROPE_THETA ** (torch.arange(0, width, 4).float() / width)
-    places = torch.arange(side * side)
-    across, down = places % side * scale, places // side * scale
+    patches = torch.arange(side * side)
+    across, down = patches % side * scale, patches // side * scale
     angles = torch.cat([torch.outer(across, speeds), torch.outer(down, speeds)], dim=1)
     return torch.stack([angles.cos(), angles.sin()])
 
 
 def turned(x: Tensor, turns: Tensor) -> Tensor:
-    """Queries or keys, (n, heads, patches, width), each pair of neighbouring numbers turned by its angle, in float32.
+    """Rotate each pair of neighbouring numbers of queries or keys, (n, heads, patches, width), by its angle, in float32.
 
     >>> quarter = torch.tensor([[[0.0]], [[1.0]]])
     >>> turned(torch.tensor([[[[3.0, 4.0]]]]), quarter).tolist()

@@ -1,14 +1,14 @@
-// The brush: a rectangle of a plot that narrows the table of tags to the dots inside. It can be dragged or typed.
+// The brush: a rectangle in a plot that filters the table of tags to the dots inside. It can be dragged or typed.
 
-const DRAG = 5; // pixels from which a press is a drag
+const DRAG = 5; // pixels after which a press is a drag
 
-/** What lies across and upwards in each plot: columns over tags. */
+/** The x and y columns over tags of each plot. */
 const PLACED = {
   scatter: ({ first, second }, figure) => [columnsOf[first][figure], columnsOf[second][figure]],
   funnel: (comparison, figure) => [tags.support, comparison.column(figure, "difference")],
 };
 
-/** Compared tags where both taggers' figures are defined, with what lies across (x) and upwards (y). */
+/** The compared tags with x and y defined, as {tag, x, y}. */
 function dotsOf(plot, comparison, figure) {
   const [xs, ys] = PLACED[plot](comparison, figure);
   const dots = [];
@@ -18,9 +18,9 @@ function dotsOf(plot, comparison, figure) {
   return dots;
 }
 
-/** A range of what a plot shows of two taggers; it holds, whatever the plot shows afterwards. */
+/** A range in a plot of two taggers; it stays valid when the plot shows another metric or pair. */
 class Brush {
-  /** `across` and `up` are two values each, in either order; both belong to the range. */
+  /** `across` (x) and `up` (y) are two values each, in any order; both ends are included. */
   constructor(plot, comparison, figure, across, up) {
     const [left, right, bottom, top] = [Math.min(...across), Math.max(...across), Math.min(...up), Math.max(...up)];
     Object.assign(this, { plot, comparison, figure, across: [left, right], up: [bottom, top] });
@@ -36,12 +36,12 @@ class Brush {
     return this.tags.has(tag);
   }
 
-  /** As it stands in the address: only characters that need no escape there. */
+  /** The brush as text for the address, with characters that need no escaping there. */
   address() {
     return [this.plot, this.figure, this.comparison.place, ...this.across, ...this.up].join("_");
   }
 
-  /** What `address` wrote, or null for anything else. */
+  /** The brush of a text by `address`; null for any other text. */
   static read(text) {
     const [plot, figure, place, ...edges] = (text ?? "").split("_");
     const comparison = comparisons.find((one) => one.place === place);
@@ -51,8 +51,8 @@ class Brush {
     return new Brush(plot, comparison, figure, values.slice(0, 2), values.slice(2));
   }
 
-  /** Both ranges as nodes: `F1 a 0.2–0.5, b 0.6–0.9`. */
-  told() {
+  /** Both ranges as nodes: `F1 a 0.2 to 0.5, b 0.6 to 0.9`. */
+  description() {
     const range = ([low, high]) => `${shownEdge(low)} to ${shownEdge(high)}`;
     const name = (model) => isolated(clipped(models[model].name, 30));
     const { first, second } = this.comparison;
@@ -67,7 +67,7 @@ function shownEdge(value) {
   return value > 1 ? count(value) : String(value).replace("-", MINUS);
 }
 
-/** Beside the search: what the brush holds, and a press removes it; so does Escape. */
+/** A button next to the search box that describes the brush; a press or Escape removes it. */
 class BrushChip {
   constructor(onRemove) {
     this.box = el("button", { class: "chip", type: "button", id: "brush-chip", hidden: true });
@@ -82,16 +82,16 @@ class BrushChip {
     if (brush === null) return;
     const cross = el("span", { class: "cross", "aria-hidden": "true" }, "×");
     const size = ` (${plural(brush.size, "tag", "tags")})`;
-    this.box.replaceChildren(el("span", { class: "sr" }, "Remove the "), el("span", {}, "brush: ", ...brush.told(), size), cross);
+    this.box.replaceChildren(el("span", { class: "sr" }, "Remove the "), el("span", {}, "brush: ", ...brush.description(), size), cross);
   }
 
-  /** In the table and in text boxes Escape has work of its own. */
+  /** In the table and in text boxes Escape has other functions. */
   onKey(event) {
     const elsewhere = event.target.closest("input:not(.ranges input), select, #tags-box");
     if (event.key === "Escape" && !event.defaultPrevented && !elsewhere && !this.box.hidden) this.remove();
   }
 
-  /** What had the focus is gone with the chip: the table follows. */
+  /** The focused button disappears, so the table gets the focus. */
   remove() {
     const focused = document.activeElement === this.box;
     this.onRemove();
@@ -100,11 +100,11 @@ class BrushChip {
 }
 
 /**
- * Presses, drags and hovering over a canvas. By touch a drag that starts sideways selects and one that starts up or down
- * scrolls the page, as `touch-action: pan-y` has it.
+ * Presses, drags and hovering over a canvas. By touch, a drag that starts sideways selects, and one that starts up or down
+ * scrolls the page (`touch-action: pan-y`).
  */
 class Drag {
-  /** `onDrag(from, to)` while it moves, then `onEnd(from, to)` or `onCancel()`; `onClick(event)` without a drag. */
+  /** Calls `onDrag(from, to)` during a drag, then `onEnd(from, to)` or `onCancel()`; `onClick(event)` without a drag. */
   constructor(canvas, calls) {
     Object.assign(this, { canvas, calls, from: null, moved: false });
     canvas.addEventListener("pointerdown", (event) => this.start(event));
@@ -135,7 +135,7 @@ class Drag {
     if (from && this.moved) this.calls.onEnd(from, event);
   }
 
-  /** Whether there was a drag to drop. */
+  /** Cancel a drag; returns whether there was one. */
   cancel() {
     const dragged = this.from !== null && this.moved;
     this.from = null;
@@ -143,14 +143,14 @@ class Drag {
     return dragged;
   }
 
-  /** The browser sends a click after a drag, too. */
+  /** The browser also sends a click after a drag; that click is ignored. */
   click(event) {
     if (!this.moved) this.calls.onClick(event);
     this.moved = false;
   }
 }
 
-/** The same by keyboard: four numbers, an empty one for the end of its axis. */
+/** The brush by keyboard: four number inputs; an empty one means the end of its axis. */
 class Ranges {
   constructor(plot) {
     this.plot = plot;
@@ -171,7 +171,7 @@ class Ranges {
     return el("label", {}, `${name} `, input);
   }
 
-  /** The numbers of the brush, if it is of this plot; at the end of an axis none, but what it stands for. */
+  /** Show the numbers of the brush if it belongs to this plot; an input at the end of its axis stays empty with a placeholder. */
   fill() {
     const { x, y } = this.plot.axes;
     const ends = [x.valueAt(0), x.valueAt(1), y.valueAt(0), y.valueAt(1)];
@@ -185,12 +185,12 @@ class Ranges {
   }
 
   apply() {
-    const given = this.inputs.map((input) => input.valueAsNumber);
-    if (given.every(Number.isNaN)) {
+    const entered = this.inputs.map((input) => input.valueAsNumber);
+    if (entered.every(Number.isNaN)) {
       this.plot.onBrush(null);
       return;
     }
-    const [left, right, bottom, top] = given.map((value, i) => (Number.isNaN(value) ? Number(this.inputs[i].placeholder) : value));
+    const [left, right, bottom, top] = entered.map((value, i) => (Number.isNaN(value) ? Number(this.inputs[i].placeholder) : value));
     this.plot.onBrush(this.plot.brushOf([left, right], [bottom, top]));
   }
 }

@@ -1,13 +1,13 @@
-// The cells of a row of tags. A row is cloned from a blank one, and filled as far as it is seen.
+// The cells of a row of the table of tags. A row is cloned from a blank row, and only visible cells are filled.
 
-/** Rows for these columns. */
+/** Makes rows for a list of columns. */
 class RowMaker {
   constructor(columns) {
     this.columns = columns;
     this.blank = el("tr", {}, ...columns.map(blankCell));
   }
 
-  /** A row of a tag, its cells blank. */
+  /** The row of a tag with blank cells. */
   row(tag) {
     const row = this.blank.cloneNode(true);
     row.className = tags.compared[tag] ? "row" : "row out";
@@ -16,7 +16,7 @@ class RowMaker {
     return row;
   }
 
-  /** Fill the first cells of a row, as far as they are blank. */
+  /** Fill the first `cells` cells of a row that are still blank. */
   fill(row, tag, cells) {
     for (; row.filled < cells; row.filled += 1) {
       const column = this.columns[row.filled];
@@ -55,7 +55,7 @@ function fill(cell, text, classes = "", title = "", style = "") {
   if (style) cell.style.cssText = style;
 }
 
-/** Under the figure its interval, as a bar from low to high with a tick at the figure; without an interval its length. */
+/** The value above a bar: its interval with a tick at the value; without an interval, a bar from 0 to the value. */
 function fillFigure(cell, tag, { values, low, high, model }) {
   const value = values[tag];
   if (Number.isNaN(value)) {
@@ -63,12 +63,12 @@ function fillFigure(cell, tag, { values, low, high, model }) {
     return;
   }
   const ends = low && low[tag] !== null ? [low[tag], high[tag]] : null;
-  const length = Math.max(value, 0); // of MCC and informedness, which may be negative
+  const length = Math.max(value, 0); // MCC and informedness can be negative
   fill(cell, figure(value), `figure m${styleOf(model)}`, ends ? `95 % interval ${rangeText(ends)}` : "", barStyle(ends ?? [0, length], ends ? value : length, ends ? SOLID : LENGTH));
 }
 
-/** The bar is the interval around zero, in the middle: solid in the colour of the model that is higher, the first to the
-    right; hollow and grey where it is undetermined. Without an interval it runs from zero to the difference. */
+/** The bar is the interval; zero is in the middle, and a positive difference (first model higher) is to the right. It has the
+    colour of the higher model, or is hollow and grey if undetermined. Without an interval it runs from zero to the value. */
 function fillDifference(cell, tag, { values, comparison, figure: key, reach }) {
   const value = values[tag];
   if (Number.isNaN(value)) {
@@ -88,8 +88,8 @@ const SOLID = { tick: "2px 7px", bar: "3px", third: "100% 1px" };
 const HOLLOW = { tick: "2px 7px", bar: "1px" };
 const LENGTH = { ...SOLID, tick: "0 0" };
 
-/** How wide the layers of the background are (see table.css), and where: tick, bar, rail, and the zero of a difference. A
-    place in per cent is that of the room which the layer leaves, hence the division. */
+/** Widths and positions of the background layers (see table.css): tick, bar, rail, and zero of a difference. A background
+    position in per cent refers to the space that the layer leaves free, hence the division. */
 function barStyle([low, high], at, { tick, bar, third }) {
   const [width, place] = [`${(100 * (high - low)).toFixed(1)}%`, `${(100 * at).toFixed(1)}%`];
   const start = `${(high - low < 1 ? (100 * low) / (1 - high + low) : 0).toFixed(1)}%`;
@@ -97,7 +97,7 @@ function barStyle([low, high], at, { tick, bar, third }) {
   return `background-size:${size};background-position-x:${place},${start},${start},50%`;
 }
 
-/** Before q the mark of the model that is higher, or of what is undetermined; the verdict in words for screen readers. */
+/** q, after the marker of the higher model or the mark of an undetermined difference; the verdict as text for screen readers. */
 function fillQ(cell, tag, { comparison, figure: key }) {
   const words = comparison.verdict(key, tag);
   const higher = comparison.higher(key, tag);

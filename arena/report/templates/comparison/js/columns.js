@@ -1,16 +1,16 @@
-// The columns of the table of tags: what each is called, what it sorts by, and the head of the table.
+// The columns of the table of tags: labels, sort values, and the head of the table.
 
-const NARROW = window.innerWidth < 640; // a phone: the category is said in the open row instead
+const NARROW = window.innerWidth < 640; // a phone: the category is shown in the open row instead
 const WIDTHS = { name: NARROW ? 136 : 186, category: 92, support: 88, figure: 76, difference: 104, q: 98 };
-const REACHES = [0.1, 0.2, 0.5, 1]; // how far the bars of differences go to either side
+const REACHES = [0.1, 0.2, 0.5, 1]; // possible ends of the axis of difference bars, to both sides
 
-/** Columns in order; the view tells the figures that are shown, the two taggers compared, and what is left out. */
+/** The columns in order; the view has the selected metrics, the two compared taggers, and the hidden columns. */
 function tableColumns({ figures: shown, difference: key, comparison, without }) {
   const columns = [{ key: "name", kind: "name", label: "Tag", values: nameRanks }];
   if (hasCategories && !NARROW && !without.has("category")) {
     columns.push({ key: "category", kind: "category", label: "Category", values: categoryRanks });
   }
-  columns.push({ key: "support", kind: "support", label: "Support", hint: "images that have the tag", values: numbersOf(tags.support) });
+  columns.push({ key: "support", kind: "support", label: "Support", hint: "images with the tag", values: numbersOf(tags.support) });
   const figures = FIGURES.filter((item) => shown.has(item.key));
   models.forEach((_, model) => {
     if (!without.has(String(model))) figures.forEach((item, i) => columns.push(figureColumn(model, item, i === 0)));
@@ -28,18 +28,18 @@ function figureColumn(model, item, first) {
 
 function differenceColumn(key, comparison) {
   const reach = reachOf(key, comparison);
-  const bar = comparison.tested ? `; its bar is the 95 % interval, from ${MINUS}${reach} to +${reach}` : "";
+  const bar = comparison.tested ? `; the bar is the 95 % interval on an axis from ${MINUS}${reach} to +${reach}` : "";
   const hint = `${figureName(key)} of ${models[comparison.first].name} minus ${models[comparison.second].name}${bar}`;
   const values = numbersOf(comparison.column(key, "difference"));
   return { key: "difference", kind: "difference", label: `Δ ${figureName(key)}`, hint, figure: key, comparison, first: true, values, reach };
 }
 
 function qColumn(key, comparison, first) {
-  const hint = `q of the difference in ${figureName(key)}: decided up to ${DECIDED}, else undetermined`;
+  const hint = `q of the difference in ${figureName(key)}: decided if at most ${DECIDED}, else undetermined`;
   return { key: "q", kind: "q", label: "q", hint, figure: key, comparison, first, values: numbersOf(comparison.column(key, "q")) };
 }
 
-/** The shortest axis that holds nineteen of twenty intervals (differences, without intervals) whole. */
+/** The end of the shortest axis that contains 95 % of the intervals (of the differences, if there are no intervals). */
 function reachOf(key, comparison) {
   const names = comparison.tested ? ["low", "high"] : ["difference"];
   const ends = names.map((name) => numbersOf(comparison.column(key, name)));
@@ -52,19 +52,19 @@ function isText(column) {
   return column.kind === "name" || column.kind === "category";
 }
 
-/** Text starts ascending, numbers descending, but q with the surest. */
+/** The first sort direction: descending for numbers, ascending for text and for q. */
 function startsDescending(column) {
   return !isText(column) && column.kind !== "q";
 }
 
 const FIRST_SORT = { key: "support", descending: true };
 
-/** A first choice of a column sorts by it, a second turns the direction round, a third goes back to the first order of all. */
+/** The first press on a column sorts by it, the second reverses the direction, the third restores the initial order. */
 function nextSort(sort, column) {
   const first = startsDescending(column);
   if (sort.key !== column.key) return { key: column.key, descending: first };
-  const again = sort.descending !== first && column.key !== FIRST_SORT.key;
-  return again ? { ...FIRST_SORT } : { key: column.key, descending: !sort.descending };
+  const reset = sort.descending !== first && column.key !== FIRST_SORT.key;
+  return reset ? { ...FIRST_SORT } : { key: column.key, descending: !sort.descending };
 }
 
 // Head
@@ -74,7 +74,7 @@ function tableHead(columns) {
   return el("thead", {}, el("tr", { "aria-rowindex": 1 }, ...groupCells(columns)), names);
 }
 
-/** One heading above all columns of a model. */
+/** One heading above all columns of a model, and one above those of the comparison. */
 function groupCells(columns) {
   const cells = columns.filter((c) => !("model" in c) && !c.comparison).map((c) => el("td", { class: c.kind === "name" ? "stuck" : null }));
   models.forEach((model, m) => {
@@ -94,12 +94,12 @@ function groupCells(columns) {
 
 function headCell(column) {
   const classes = [isText(column) ? "" : "num", column.first ? "first" : "", column.kind === "name" ? "stuck" : ""];
-  const whose = "model" in column ? el("span", { class: "sr" }, ` ${column.hint} of ${models[column.model].name}`) : "";
-  const button = el("button", { type: "button", "data-key": column.key, title: [column.hint, column.about].filter((text) => text).join(": ") || null }, column.label, whose);
+  const owner = "model" in column ? el("span", { class: "sr" }, ` ${column.hint} of ${models[column.model].name}`) : "";
+  const button = el("button", { type: "button", "data-key": column.key, title: [column.hint, column.about].filter((text) => text).join(": ") || null }, column.label, owner);
   return el("th", { scope: "col", class: classes.join(" ").trim() || null }, button);
 }
 
-/** Say in the head by what the rows are sorted. */
+/** Mark the sorted column in the head. */
 function markSorted(head, sort) {
   for (const button of head.querySelectorAll("button")) {
     if (button.dataset.key === sort.key) button.parentNode.setAttribute("aria-sort", sort.descending ? "descending" : "ascending");
@@ -107,7 +107,7 @@ function markSorted(head, sort) {
   }
 }
 
-/** Fixed widths: with only the rows in sight in the document, widths by content would jump while scrolling. */
+/** Fixed widths: only visible rows are in the document, so widths by content would change while scrolling. */
 function columnGroup(columns) {
   const group = el("colgroup");
   for (const column of columns) {

@@ -1,28 +1,28 @@
-// How sure the figures are: intervals of each tag's figures, and of two taggers the difference with its q and verdict.
+// Uncertainty: intervals of each tag's metrics, and for two taggers the difference with q and verdict.
 
 const DECIDED = 0.05; // as in arena/base/format.py
 const hasIntervals = columnsOf.some((columns) => columns.f1_low !== undefined);
 
-/** [low, high] of a model's figure, or null. */
+/** [low, high] of a model's metric, or null. */
 function intervalOf(model, key, tag) {
   const [low, high] = [columnsOf[model][`${key}_low`]?.[tag], columnsOf[model][`${key}_high`]?.[tag]];
   return low === null || low === undefined || high === null ? null : [low, high];
 }
 
-/** Both ends as shown; "" without an interval. */
+/** An interval as text; "" without an interval. */
 function rangeText(ends, show = figure) {
   return ends === null ? "" : `[${show(ends[0])}, ${show(ends[1])}]`;
 }
 
-/** Two taggers tag by tag, by F1 or AP: the first's figure less the second's. */
+/** Two taggers compared tag by tag on F1 or AP: the first minus the second. */
 class Comparison {
   constructor(first, second) {
     Object.assign(this, { first, second, place: `${first}.${second}` });
-    /** Whether the run says how sure a difference is. */
+    /** Whether the differences were tested. */
     this.tested = this.column("f1", "q") !== undefined;
   }
 
-  /** A column over tags: difference, low, high, q or higher; undefined where the page has none. */
+  /** A column over tags: difference, low, high, q or higher; undefined if the page has none. */
   column(key, name) {
     return block.column(`${this.place}.${key}.${name}`) ?? (name === "difference" ? this.derived(key) : undefined);
   }
@@ -51,12 +51,12 @@ class Comparison {
     return this.of(key, "q", tag);
   }
 
-  /** The number of the tagger that is higher beyond doubt, or null. */
+  /** The number of the significantly higher tagger, or null. */
   higher(key, tag) {
     return this.of(key, "higher", tag);
   }
 
-  /** The verdict on a tag in words; "" where nothing was tested. */
+  /** The verdict on a tag as text; "" if nothing was tested. */
   verdict(key, tag) {
     if (this.q(key, tag) === null) return "";
     const higher = this.higher(key, tag);
@@ -68,10 +68,10 @@ class Comparison {
   }
 }
 
-/** Every pair that the page can compare tag by tag: all of up to five taggers; of more, those with the first. */
+/** Every pair that the page can compare: all pairs of up to five taggers; with more, those with the first tagger. */
 const comparisons = data.pairs.map(([first, second]) => new Comparison(first, second));
 
-/** Two significant digits; never 0 or 1 for what is not, nor 0.05 for what is above it. */
+/** A p or q with two significant digits; only exact 0 and 1 are shown as such, and a value above 0.05 not as 0.05. */
 function probability(value) {
   if (value === null || value === undefined) return UNDEFINED;
   if (value < 0.0001) return "<0.0001";

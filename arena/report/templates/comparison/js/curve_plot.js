@@ -1,21 +1,21 @@
-// A plot of curves, one a model, with marks where each stands by its own threshold, and a crosshair.
+// A plot with one curve per model, a marker at each model's own threshold, and a crosshair.
 
 const CURVE_MARGIN = { top: 14, right: 16, bottom: 40, left: 46 };
 const MARK_SIZE = 18;
 
-/** A marker of a model's style, its middle at x, y. */
+/** The marker of a model style, centred at x, y. */
 function markAt(style, x, y, size) {
   return svg("use", { class: `dot m${style}`, href: `#mark-${style}`, x: x - size / 2, y: y - size / 2, width: size, height: size });
 }
 
 class CurvePlot {
-  /** `across` and `up` are the titles of the axes; `mark` is the size of a mark. */
+  /** `across` and `up` are the titles of the x and y axes; `mark` is the size of a marker in pixels. */
   constructor(box, { across, up, mark = MARK_SIZE }) {
     Object.assign(this, { box, across, up, mark });
     onResize(box, () => this.draw());
   }
 
-  /** `curves`: of each model [[x, y], ...], a null where it has a gap; `marks`: of each model [x, y] or null. */
+  /** `curves`: for each model [[x, y], ...] with null for a gap; `marks`: for each model [x, y] or null. */
   show({ label, curves, marks, ends = [1, 1] }) {
     Object.assign(this, { label, curves, marks, ends });
     this.draw();
@@ -43,7 +43,7 @@ class CurvePlot {
     return height - bottom - (value / this.ends[1]) * (height - top - bottom);
   }
 
-  /** What the pointer's event points at, in the units of the axes. */
+  /** The position of a pointer event in the units of the axes. */
   at(event) {
     const { width, height, left, right, top, bottom } = this.frame;
     const box = this.box.getBoundingClientRect();
@@ -78,7 +78,7 @@ class CurvePlot {
     return path;
   }
 
-  /** Made once a drawing and moved with the slider. */
+  /** The crosshair: made once per drawing, moved with the slider. */
   crosshair() {
     const { height, top, bottom } = this.frame;
     this.line = svg("line", { class: "cross", y1: top, y2: height - bottom, visibility: "hidden" });
@@ -86,7 +86,7 @@ class CurvePlot {
     return svg("g", { class: "crosshair" }, this.line, ...this.dots);
   }
 
-  /** `x`: where the line stands, null for none; `points`: of each model where its dot stands, or null. */
+  /** `x`: position of the line, null for none; `points`: for each model the position of its dot, or null. */
   point({ x = null, points }) {
     this.pointed = { x, points };
     if (!this.frame) return;

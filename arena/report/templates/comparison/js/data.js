@@ -1,4 +1,4 @@
-// The payload, read once. Columns are arrays: a tag is an index into all of them, a model a number.
+// The payload, read once. Columns are arrays indexed by tag; a model is a number.
 
 const data = JSON.parse(byId("payload").textContent);
 const models = data.models;
@@ -7,12 +7,12 @@ const tags = Object.fromEntries(["name", "category", "support", "compared"].map(
 const tagCount = tags.name.length;
 const MODEL_STYLES = 10;
 
-/** Metrics of a tag that can be a column of the table: {key, short, name, about, standard, tested}. */
+/** Metrics that can be a column of the table of tags: {key, short, name, about, standard, tested}. */
 const FIGURES = data.metrics;
 const STANDARD = FIGURES.filter(({ standard }) => standard);
 const TESTED = FIGURES.filter(({ tested }) => tested).map(({ key }) => key);
 
-/** What follows from a model's counts of a tag, where the block has no column of it; null where undefined. */
+/** Columns derived from a model's counts if the block does not contain them; null if undefined. */
 const DERIVED = {
   fn: (tp, fp, support) => support - tp,
   tn: (tp, fp, support) => data.dataset.images - fp - support,
@@ -34,15 +34,15 @@ function difference(one, other) {
   return one === null || other === null ? null : one - other;
 }
 
-/** Ends of intervals, likewise, in a run with intervals whose images are all independent. */
+/** Ends of intervals derived from counts, for a run with intervals and independent images. */
 const DERIVED_ENDS = {
   precision: (tp, fp) => wilson(tp, tp + fp),
   recall: (tp, fp, support) => wilson(tp, support),
   f1: (tp, fp, support) => wilson(tp, fp + support).map((end) => (end === null ? null : (2 * end) / (1 + end))),
 };
-const SPREAD = 1.959963984540054 ** 2; // of the normal quantile of 95 %
+const SPREAD = 1.959963984540054 ** 2; // square of the normal quantile for 95 %
 
-/** [low, high] of Wilson's interval, in the steps of arena/metrics/intervals.py. */
+/** [low, high] of Wilson's interval, computed in the same steps as arena/metrics/intervals.py. */
 function wilson(successes, trials) {
   if (trials === 0) return [null, null];
   const proportion = successes / trials;
@@ -57,7 +57,7 @@ function share(part, whole) {
   return whole === 0 ? null : part / whole;
 }
 
-/** One model's columns over tags: figures, counts and ends of intervals; each is made when it is first asked for. */
+/** One model's columns over tags: metrics, counts and ends of intervals; each is computed on first use. */
 class ModelColumns {
   constructor(model) {
     const names = ["threshold", "tp", "fp", ...Object.keys(DERIVED), ...FIGURES.flatMap(({ key }) => [key, `${key}_low`, `${key}_high`])];
@@ -74,7 +74,7 @@ class ModelColumns {
     return this.made[name];
   }
 
-  /** AP has an interval wherever the run has any. */
+  /** The formula of a derived column. Ends of intervals are derived only if AP has intervals, that is, if the run has any. */
   formula(name) {
     const [, key, end] = /^(.*)_(low|high)$/.exec(name) ?? [];
     if (!Object.hasOwn(DERIVED_ENDS, key ?? "")) return DERIVED[name];
@@ -93,19 +93,19 @@ function figureName(key) {
   return FIGURES.find((item) => item.key === key).name;
 }
 
-/** A model that lacks a tag has no counts for it; one that has it always has. */
+/** Whether a model knows a tag: it has counts for exactly the tags that it knows. */
 function knows(model, tag) {
   return columnsOf[model].tp[tag] !== null;
 }
 
-/** Why a tag does not enter the means, as a sentence; "" if it does. */
+/** Why a tag is not in the means, as a sentence; "" if it is. */
 function whyNotCompared(tag) {
   if (tags.compared[tag]) return "";
   const reasons = [];
-  const strangers = models.filter((_, model) => !knows(model, tag)).map((model) => model.name);
-  if (strangers.length) reasons.push(`${listed(strangers)} ${strangers.length > 1 ? "do" : "does"} not know it`);
+  const unaware = models.filter((_, model) => !knows(model, tag)).map((model) => model.name);
+  if (unaware.length) reasons.push(`${listed(unaware)} ${unaware.length > 1 ? "do" : "does"} not know it`);
   if (tags.support[tag] < data.min_positives) {
     reasons.push(`${plural(tags.support[tag], "positive image", "positive images")}, fewer than ${data.min_positives}`);
   }
-  return `Not compared: ${reasons.length ? reasons.join("; ") : "left out of the means by this run"}.`;
+  return `Not compared: ${reasons.length ? reasons.join("; ") : "this run excluded it from the means"}.`;
 }

@@ -1,4 +1,4 @@
-// What opens under a row: the whole name, why a tag is not compared, figures with intervals and counts, and the evidence.
+// The panel under an open row: full name, why the tag is not compared, metrics with intervals, counts, and evidence.
 
 const DETAIL_COLUMNS = [
   ["Threshold", (columns, tag) => columns.threshold[tag] ?? UNDEFINED],
@@ -22,14 +22,14 @@ function detailBox(tag, comparison) {
   );
 }
 
-/** F1 and AP of the first tagger minus the second's: interval, q, verdict. */
+/** Differences in F1 and AP, first tagger minus second: interval, q, verdict. */
 function differenceLines(tag, comparison) {
   if (!comparison?.tested) return [];
   const lines = TESTED.filter((key) => comparison.q(key, tag) !== null).map((key) => {
     const ends = rangeText(comparison.interval(key, tag), signed);
-    const told = `${signed(comparison.difference(key, tag))} ${ends}, q ${probability(comparison.q(key, tag))}`;
-    const whose = models.length > 2 ? ` (${comparison.title()})` : "";
-    return el("li", {}, `Difference in ${figureName(key)}${whose} ${told}: `, el("b", {}, comparison.verdict(key, tag)), ".");
+    const numbers = `${signed(comparison.difference(key, tag))} ${ends}, q ${probability(comparison.q(key, tag))}`;
+    const pair = models.length > 2 ? ` (${comparison.title()})` : "";
+    return el("li", {}, `Difference in ${figureName(key)}${pair} ${numbers}: `, el("b", {}, comparison.verdict(key, tag)), ".");
   });
   return lines.length ? [el("ul", { class: "differences" }, ...lines)] : [];
 }
@@ -44,7 +44,7 @@ function supportSentence(tag) {
   const share = percent(tags.support[tag], images);
   const category = tags.category[tag] ? `Category ${tags.category[tag]}. ` : "";
   const support = `${count(tags.support[tag])} of ${plural(images, "image", "images")} have it`;
-  return `${category}${support} (${share}, which is about the AP that random scores would reach).`;
+  return `${category}${support} (${share}, about the AP of random scores).`;
 }
 
 function detailTable(tag) {

@@ -1,4 +1,4 @@
-// Element builders. What comes from the payload enters as a text node or an attribute value, never as markup.
+// Element builders. Payload text becomes a text node or an attribute value, never markup.
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -10,7 +10,7 @@ function svg(name, attributes = {}, ...children) {
   return filled(document.createElementNS(SVG, name), attributes, children);
 }
 
-/** Attributes that are null or false are left out, true ones are set empty. */
+/** Set attributes and append children: null and false attributes are omitted, true ones are set empty. */
 function filled(node, attributes, children) {
   for (const [key, value] of Object.entries(attributes)) {
     if (value !== null && value !== false) node.setAttribute(key, value === true ? "" : value);
@@ -23,7 +23,7 @@ function byId(id) {
   return document.getElementById(id);
 }
 
-/** A name from the payload, isolated: right-to-left marks in it must not reorder what stands beside it. */
+/** A name from the payload, isolated so that right-to-left marks in it do not reorder the text around it. */
 function isolated(text) {
   return el("bdi", { title: text }, text);
 }
@@ -33,25 +33,25 @@ function marker(style, attributes = {}) {
   return svg("svg", box, svg("use", { href: `#mark-${style}` }));
 }
 
-/** The first characters of a name for places that cannot wrap; counted in code points, so no emoji is cut in half. */
+/** A name clipped to `length` code points, for places that cannot wrap; no surrogate pair is cut in half. */
 function clipped(text, length) {
   const points = Array.from(text);
   return points.length <= length ? text : `${points.slice(0, length - 1).join("")}…`;
 }
 
-/** Where an axis of figures ends: the first tenth that leaves room above the highest, so that low figures fill the plot. */
+/** The end of an axis of values in 0 to 1: the first multiple of 0.1 with some space above the highest value. */
 function axisEnd(highest) {
   return Math.min(1, Math.ceil(highest * 10 + 0.2) / 10);
 }
 
-/** [{value, text}] from 0 to the end of an axis, at most seven. */
+/** Ticks [{value, text}] from 0 to the end of an axis, at most seven. */
 function axisTicks(end) {
   const step = end > 0.6 ? 0.2 : end > 0.2 ? 0.1 : 0.05;
   const steps = Math.floor(end / step + 1e-9);
   return Array.from({ length: steps + 1 }, (_, i) => ({ value: i * step, text: (i * step).toFixed(step < 0.1 ? 2 : 1) }));
 }
 
-/** Call `listener` with the value of a group of radio buttons whenever it changes; returns the present one. */
+/** Call `listener` with the value of a group of radio buttons whenever it changes; returns the current value. */
 function onChoice(name, listener) {
   const inputs = [...document.querySelectorAll(`input[name="${name}"]`)];
   for (const input of inputs) input.addEventListener("change", () => listener(input.value));
@@ -62,7 +62,7 @@ function choose(name, value) {
   for (const input of document.querySelectorAll(`input[name="${name}"]`)) input.checked = input.value === value;
 }
 
-/** Redraw when the box changes its size; a hidden box has none and is left alone. */
+/** Call `draw` when the size of the box changes, unless the box is hidden. */
 function onResize(box, draw) {
   let [width, height] = [box.clientWidth, box.clientHeight];
   new ResizeObserver(() => {
@@ -72,7 +72,7 @@ function onResize(box, draw) {
   }).observe(box);
 }
 
-/** Once the next frame is painted; a page that nobody sees has no frames. */
+/** Call `work` after the next frame is painted; at once in a hidden page, which has no frames. */
 function afterPaint(work) {
   if (document.hidden) setTimeout(work);
   else requestAnimationFrame(() => setTimeout(work));

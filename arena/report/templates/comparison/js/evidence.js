@@ -1,11 +1,11 @@
-// What stands behind a tag's figures: the images a tagger gets most wrong, what it confuses the tag with, and where two part.
+// Evidence behind a tag's metrics: the worst errors of each tagger, confused tags, and images on which two taggers disagree.
 
 const KINDS = [
-  { title: "Highest-scored false alarms", alt: "not tagged" },
-  { title: "Lowest-scored misses", alt: "tagged" },
+  { title: "False positives with the highest scores", alt: "not tagged" },
+  { title: "False negatives with the lowest scores", alt: "tagged" },
 ];
 
-/** The evidence of a tag as elements; a sentence where the page has no room for it. It is unpacked when it is first asked for. */
+/** The evidence of a tag as elements; a sentence if the page does not include it. It is unpacked on first use. */
 function evidenceOf(tag) {
   if (!tags.compared[tag] || !data.evidence.of) return [];
   const box = el("div", { class: "evidence-box" });
@@ -34,12 +34,12 @@ function tagsWithEvidence() {
 }
 
 function whyNoEvidence() {
-  const shown = `Images are listed for ${count(data.evidence.tags)} of ${plural(data.evidence.of, "compared tag", "compared tags")}`;
+  const shown = `This page lists images for ${count(data.evidence.tags)} of ${plural(data.evidence.of, "compared tag", "compared tags")}`;
   const where = "errors.parquet, confusions.parquet and disagreements.parquet of the run folder have the others";
-  return `${shown}: those that differ most beyond doubt, and those with the most positive images; ${where}.`;
+  return `${shown}: those with the largest decided differences, and those with the most positive images; ${where}.`;
 }
 
-/** The rows of a tag in a table of the evidence, as objects; rows of one tag stand together. */
+/** The rows of a tag in a table of the evidence, as objects; rows of one tag are adjacent. */
 function evidenceRows(table, tag, names) {
   const places = firstRows(table);
   const of = imageBlock.column(`${table}.tag`);
@@ -49,7 +49,7 @@ function evidenceRows(table, tag, names) {
   return rows;
 }
 
-/** Where the rows of each tag begin. */
+/** The first row of each tag. */
 function firstRows(table) {
   firstRows[table] ??= new Map(imageBlock.column(`${table}.tag`).map((tag, row) => [tag, row]).reverse());
   return firstRows[table];
@@ -68,10 +68,10 @@ function imageList(tag, model, { title, alt }, rows) {
   return [heading, items.length ? el("ol", {}, ...items) : el("p", { class: "hint" }, "None.")];
 }
 
-/** An image in a list: its picture, if the page has any, its id, and what is said of it. */
-function imageItem(image, alt, ...told) {
+/** An image in a list: its picture if the page has any, its id, and `details`. */
+function imageItem(image, alt, ...details) {
   const frame = hasPictures ? [pictureFrame(image, clipped(alt, 80))] : [];
-  return el("li", {}, ...frame, el("bdi", { class: "image", title: imageId(image) }, imageId(image)), ...told);
+  return el("li", {}, ...frame, el("bdi", { class: "image", title: imageId(image) }, imageId(image)), ...details);
 }
 
 function confusionsOf(tag, model) {
@@ -81,10 +81,10 @@ function confusionsOf(tag, model) {
     const expected = String(row.expected_tenths / 10);
     return el("li", {}, isolated(tags.name[row.instead_of]), el("small", {}, ` ${plural(row.images, "image", "images")}, ${expected} expected by chance`));
   });
-  return [el("h4", {}, "Given where these were missed"), el("ul", {}, ...items)];
+  return [el("h4", {}, "Predicted where these tags were missed"), el("ul", {}, ...items)];
 }
 
-/** Images that one tagger is right about and another wrong, at their own thresholds, by who is right. */
+/** Images on which one tagger is right and another wrong at their own thresholds, by pair of taggers. */
 function disagreementsOf(tag) {
   const rows = evidenceRows("disagreements", tag, ["image", "carried", "right", "wrong", "right_score", "wrong_score"]);
   const pairs = new Map(rows.map(({ right, wrong }) => [`${right} ${wrong}`, [right, wrong]]));
@@ -94,7 +94,7 @@ function disagreementsOf(tag) {
       el("ol", {}, ...rows.filter((row) => row.right === right && row.wrong === wrong).map((row) => partedItem(tag, row)))),
   );
   if (!parts.length) return [];
-  const title = el("h4", { class: "apart" }, "Right against wrong, the widest gaps");
+  const title = el("h4", { class: "apart" }, "Disagreements with the largest score differences");
   return [title, el("div", { class: hasPictures ? "evidence pictured" : "evidence" }, ...parts)];
 }
 
@@ -104,7 +104,7 @@ function partedItem(tag, row) {
   return imageItem(row.image, `${carried} ${tags.name[tag]}`, el("small", {}, ` ${carried}`), ...scores);
 }
 
-/** A tagger's marker that stands for its name. */
+/** A tagger's marker, labelled with its name. */
 function markOf(model) {
   return marker(styleOf(model), { "aria-hidden": null, role: "img", "aria-label": models[model].name });
 }

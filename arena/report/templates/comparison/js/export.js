@@ -1,29 +1,29 @@
-// What a reader takes away: the rows shown as CSV, and a link to this view.
+// Export: the displayed rows as CSV, and a link to this view.
 
-/** A byte-order mark: without it spreadsheets read UTF-8 as another code, and names are garbled. */
+/** A byte-order mark: without it, spreadsheets read UTF-8 in another encoding and garble names. */
 const BOM = "\ufeff";
 const FORMULA = /^[\s\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20]|^[\t\r\n]/;
 
-/** A text cell is always in quotes, so that no separator that a spreadsheet guesses can part it; one that a spreadsheet
-    would run as a formula gets a leading apostrophe. */
+/** A text cell is always quoted, so that no separator that a spreadsheet guesses can split it. Text that a spreadsheet would
+    run as a formula gets a leading apostrophe. */
 function csvText(text) {
   const safe = FORMULA.test(text) ? `'${text}` : text;
   return `"${safe.replaceAll('"', '""')}"`;
 }
 
-/** Numbers stay numbers, with all digits that the page has; what is undefined is empty. */
+/** A cell: numbers with all digits that the page has, quoted text, and nothing if undefined. */
 function csvCell(value) {
   if (value === null || value === undefined) return "";
   return typeof value === "number" ? String(value) : csvText(value);
 }
 
-/** [{title, values(tag)}] of everything that the page knows of a tag: all taggers, all figures, all pairs compared. */
+/** Columns [{title, value(tag)}] with all data of a tag: all taggers, all metrics, all compared pairs. */
 function csvColumns() {
-  const told = [
+  const common = [
     { title: "tag", value: (tag) => tags.name[tag] }, { title: "category", value: (tag) => tags.category[tag] },
     { title: "support", value: (tag) => tags.support[tag] }, { title: "compared", value: (tag) => (tags.compared[tag] ? "yes" : "no") },
   ];
-  return [...told, ...models.flatMap((_, model) => csvOfModel(model)), ...comparisons.flatMap(csvOfPair)];
+  return [...common, ...models.flatMap((_, model) => csvOfModel(model)), ...comparisons.flatMap(csvOfPair)];
 }
 
 function csvOfModel(model) {
@@ -35,7 +35,7 @@ function csvOfModel(model) {
   });
 }
 
-/** The verdict in words: the name of the tagger that is higher, "undetermined", or nothing where nothing was tested. */
+/** Columns of a pair. The verdict is the name of the higher tagger, "undetermined", or empty if not tested. */
 function csvOfPair(comparison) {
   const pair = `${models[comparison.first].name} minus ${models[comparison.second].name}`;
   return TESTED.flatMap((key) => {
@@ -49,7 +49,7 @@ function csvOfPair(comparison) {
   });
 }
 
-/** Rows as CSV (RFC 4180), in pieces. */
+/** Rows as CSV (RFC 4180), as a list of strings. */
 function csvOf(rows) {
   const columns = csvColumns();
   const line = (cells) => `${cells.join(",")}\r\n`;
@@ -58,7 +58,7 @@ function csvOf(rows) {
   return pieces;
 }
 
-/** The run in a file's name: letters, digits and dashes only. */
+/** The file name: dataset, taggers and date, with letters, digits, dots and dashes only. */
 function csvName() {
   const day = data.created.slice(0, 10);
   const plain = [data.dataset.name, ...models.map((model) => model.name), day].map((text) => text.replace(/[^A-Za-z0-9.]+/g, "-").replace(/^[-.]+|[-.]+$/g, "").slice(0, 24));
@@ -74,7 +74,7 @@ function saveAs(name, pieces) {
   setTimeout(() => URL.revokeObjectURL(address), 60_000);
 }
 
-/** Whether it was copied; without the clipboard's leave by way of a selection, as browsers did before. */
+/** Copy text; returns whether it succeeded. Falls back to a selection if the clipboard API is denied. */
 async function copied(text) {
   try {
     await navigator.clipboard.writeText(text);

@@ -1,9 +1,9 @@
-// Figures as shown. The same rules as arena/base/format.py, so that page and text files agree to the last digit.
+// Number formats. The rules are those of arena/base/format.py, so that page and text files agree in every digit.
 
 const UNDEFINED = "–";
 const MINUS = "−";
 
-/** Four digits; rounding never shows 0 or 1 for what is not. */
+/** A value with four digits; only exact 0 and 1 are shown as such. */
 function figure(value) {
   if (value === null || value === undefined) return UNDEFINED;
   const text = fixed4(value);
@@ -12,7 +12,7 @@ function figure(value) {
   return text;
 }
 
-/** A difference, always with its sign unless it is exactly zero. */
+/** A difference with four digits and a sign, except for exact zero. */
 function signed(value) {
   if (value === null) return UNDEFINED;
   if (value === 0) return "0.0000";
@@ -24,8 +24,8 @@ function signed(value) {
 }
 
 /**
- * toFixed(4) with ties to even, as Python rounds. A double lies exactly between two four-digit decimals only if it is an
- * odd number of 32nds (2^5 · 625 = 20,000), which ratios of counts often are: 1/32 is 0.0312 everywhere else.
+ * toFixed(4) with ties to even, as Python rounds: 1/32 is 0.0312. A double is exactly between two four-digit decimals only if
+ * it is an odd multiple of 1/32 (2^5 · 625 = 20,000), which ratios of counts often are.
  */
 function fixed4(value) {
   const thirtySeconds = value * 32;
@@ -43,7 +43,7 @@ function plural(number, one, many) {
   return `${count(number)} ${number === 1 ? one : many}`;
 }
 
-/** A share with one digit; never 0 or 100 for what is not. */
+/** A share in per cent with one digit; only exact 0 and 100 are shown as such. */
 function percent(part, whole) {
   if (whole === 0) return UNDEFINED;
   if (part === 0 || part === whole) return part === 0 ? "0 %" : "100 %";

@@ -1,4 +1,4 @@
-// The difference of two taggers over the support: rare tags scatter widely by chance, so a funnel about zero is what equals show.
+// The difference of two taggers over support. Rare tags vary more by chance, so two equal taggers give a funnel around zero.
 
 class Funnel extends DotPlot {
   constructor(comparison, calls) {
@@ -29,7 +29,7 @@ class Funnel extends DotPlot {
     const [a, b] = [this.comparison.first, this.comparison.second].map((model) => clipped(models[model].name, 60));
     return (
       `Difference in ${figureName(this.figure)}, ${a} minus ${b}, over the number of positive images, for ` +
-      `${plural(this.points.length, "tag", "tags")}. Arrow keys go through the tags by difference, Enter opens one in the table. ` +
+      `${plural(this.points.length, "tag", "tags")}. Arrow keys move through the tags by difference, Enter opens one in the table. ` +
       "Drag, or use “Select a range” below, to select tags."
     );
   }

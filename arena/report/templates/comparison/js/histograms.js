@@ -1,4 +1,4 @@
-// How scores of each tag spread, as arena/report/page/histograms.py packs them; exact at the edges of the bins, between them unknown.
+// Score histograms of each tag, packed by arena/report/page/histograms.py; exact at bin edges, unknown between them.
 
 const EDGES = Array.from({ length: Math.round(1 / data.histograms.step) + 1 }, (_, i) => Number((i * data.histograms.step).toFixed(4)));
 
@@ -20,7 +20,7 @@ class Histograms {
   }
 }
 
-/** Counts at or above each edge, tag by tag, from the bins; the lowest bin is what the others leave of all. */
+/** Counts at or above each edge, tag by tag, from the bins; `all(tag)` is the total, from which the lowest bin follows. */
 function cumulated(read, known, all) {
   const edges = EDGES.length;
   const counts = new Int32Array(tagCount * edges);
@@ -34,7 +34,7 @@ function cumulated(read, known, all) {
   return counts;
 }
 
-/** Integers in groups of seven bits, the lowest first; the highest bit tells that more follow. */
+/** A reader of LEB128 integers: groups of seven bits, lowest first; the high bit marks that more follow. */
 function varintReader(bytes) {
   let at = 0;
   return () => {
@@ -50,7 +50,7 @@ function varintReader(bytes) {
 
 const histogramsRead = new Map();
 
-/** A promise of a model's histograms, which are unpacked when they are first asked for. */
+/** A promise of a model's histograms, which are unpacked on first use. */
 function histogramsOf(model) {
   if (!histogramsRead.has(model)) {
     histogramsRead.set(model, inflated(`histogram-${model}`).then((bytes) => new Histograms(model, bytes)));
@@ -62,9 +62,9 @@ function allHistograms() {
   return Promise.all(models.map((_, model) => histogramsOf(model)));
 }
 
-// Figures of counts, by the run's convention
+// Metrics from counts, by the run's convention
 
-/** Means of a figure over tags, at several points; a tag counts where its figure is defined, or the convention says what as. */
+/** Means of a metric over tags at several points. A tag with an undefined metric counts as `undefinedAs`; null: not in the mean. */
 class Means {
   constructor(points, undefinedAs) {
     this.sums = new Float64Array(points);
@@ -83,7 +83,7 @@ class Means {
   }
 }
 
-/** Macro and micro figures over tags, at several points: a micro figure is that of the counts of all tags summed. */
+/** Macro and micro metrics over tags at several points; micro metrics use the sum of the counts of all tags. */
 class Totals {
   constructor(points) {
     const { precision, recall, f1 } = data.histograms.undefined;
@@ -104,7 +104,7 @@ class Totals {
     this.f1.add(point, 2 * tp, tp + fp + support);
   }
 
-  /** At one point, named as the sweep's columns; null where undefined. */
+  /** The metrics at one point, named like the columns of the sweep; null if undefined. */
   figures(point) {
     const [tp, fp, support] = [this.tp[point], this.fp[point], this.support[point]];
     const micro = { micro_precision: share(tp, tp + fp), micro_recall: share(tp, support), micro_f1: share(2 * tp, tp + fp + support) };
@@ -115,7 +115,7 @@ class Totals {
   }
 }
 
-/** A model's figures over some tags at every edge: columns named as the sweep's. */
+/** A model's metrics over the chosen tags at every edge, named like the columns of the sweep. */
 function sweepOver(histograms, chosen) {
   const totals = new Totals(EDGES.length);
   for (const tag of chosen) {
@@ -127,7 +127,7 @@ function sweepOver(histograms, chosen) {
   return Object.fromEntries(Object.keys(rows[0]).map((name) => [name, rows.map((row) => row[name])]));
 }
 
-/** A model's figures over some tags at its own thresholds. */
+/** A model's metrics over the chosen tags at its own thresholds. */
 function ownOver(model, chosen) {
   const totals = new Totals(1);
   const { tp, fp } = columnsOf[model];

@@ -1,4 +1,4 @@
-// Suspected labels: the list is in the page; here its frames get their pictures, and its tags lead to their rows.
+// Label issues: the list is in the page; this script adds the pictures and links each tag to its row.
 
 /** `reveal(tag)` opens the row of a tag. */
 function showSuspects(reveal) {

@@ -1,14 +1,14 @@
-// Markers of the page's sprite on a canvas. Their outlines are traced dot by dot in pixels: a `Path2D` under a transform of its
-// own takes ten times as long, 100 ms for 11,000 dots.
+// Draws the markers of the page's sprite on a canvas. Outlines are traced per dot in pixels: a `Path2D` with a transform per dot
+// takes ten times as long, 100 ms for 11,000 dots.
 
-const MARKER_RADIUS = 5; // of the markers in the sprite
-const SAMPLES = 96; // points along an outline, of which its corners are kept
+const MARKER_RADIUS = 5; // radius of the markers in the sprite
+const SAMPLES = 96; // points sampled along an outline; only corners are kept
 
 function traceCircle(pen, x, y, radius) {
   pen.arc(x, y, radius, 0, 2 * Math.PI);
 }
 
-/** trace(pen, x, y, radius) of a marker. */
+/** The function trace(pen, x, y, radius) of a marker. */
 function markerTracer(style) {
   const shape = byId(`mark-${style}`).firstElementChild;
   if (shape.localName === "circle") return traceCircle;
@@ -19,7 +19,7 @@ function markerTracer(style) {
   };
 }
 
-/** Points round a shape, about (0, 0) and 1 in radius; those on a straight line are left out. */
+/** The corners of a shape, centred at (0, 0) with radius 1; points on straight lines are omitted. */
 function outline(shape) {
   const length = shape.getTotalLength();
   const points = Array.from({ length: SAMPLES }, (_, i) => {

@@ -1,29 +1,29 @@
-// Columns as typed arrays, for searching and sorting thousands of tags between two keystrokes: NaN is what is undefined.
+// Columns as typed arrays, to search and sort thousands of tags between two keystrokes; NaN means undefined.
 
 const typed = new WeakMap();
 const orders = new WeakMap();
 
-/** A column of numbers or null; made once for each column. */
+/** A column of numbers or nulls as a typed array; made once for each column. */
 function numbersOf(column) {
   if (!typed.has(column)) typed.set(column, Float64Array.from(column, (value) => (value === null ? NaN : value)));
   return typed.get(column);
 }
 
-/** Places of texts in their order, NaN for the empty ones. */
+/** Ranks of texts in sorted order; NaN for empty texts. */
 function ranksOf(texts) {
   const sorted = [...new Set(texts)].filter((text) => text).sort((a, b) => (a < b ? -1 : 1));
   const places = new Map(sorted.map((text, place) => [text, place]));
   return Float64Array.from(texts, (text) => places.get(text) ?? NaN);
 }
 
-const nameRanks = ranksOf(tags.name); // settles every tie
+const nameRanks = ranksOf(tags.name); // breaks every tie
 const categoryRanks = ranksOf(tags.category);
 
-/** All tags by a typed column: undefined last whatever the direction, ties by name. Kept, so that going back is free. */
+/** All tags sorted by a typed column: undefined last in both directions, ties by name. Cached. */
 function orderBy(values, descending) {
   if (!orders.has(values)) orders.set(values, {});
-  const kept = orders.get(values);
-  return (kept[descending] ??= sortedBy(values, descending ? -1 : 1));
+  const cached = orders.get(values);
+  return (cached[descending] ??= sortedBy(values, descending ? -1 : 1));
 }
 
 function sortedBy(values, sign) {

@@ -1,17 +1,17 @@
-// Blocks of packed columns, as arena/report/page/packed.py writes them: gzip in base 85 of a line of JSON and planes of bytes.
+// Reads the blocks of arena/report/page/packed.py: gzip in base 85 of a line of JSON and byte planes.
 
 const NEARLY = [0.00001, 0.99999, -0.00001, -0.99999]; // as in columns.py
 
 const SIGNS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%]()*+-;[=:?@^_`{|}~"; // as in packed.py
 
-/** The bytes of a block in this page. */
+/** The decompressed bytes of a block in this page. */
 async function inflated(id) {
   const bytes = bytesOf(byId(id).textContent);
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
-/** Base 85: five signs are four bytes; a shorter last group is filled up with the highest sign. */
+/** Decode base 85: five digits are four bytes; a shorter last group is padded with the highest digit. */
 function bytesOf(text) {
   const digits = new Uint8Array(128).fill(84);
   for (let digit = 0; digit < SIGNS.length; digit += 1) digits[SIGNS.charCodeAt(digit)] = digit;
@@ -25,28 +25,28 @@ function bytesOf(text) {
   return new Uint8Array(bytes.buffer, 0, Math.floor((4 * text.length) / 5));
 }
 
-/** Columns by name, each unpacked when it is first asked for; undefined where the block has none of that name. */
+/** Columns by name, each unpacked on first use; undefined if the block has no column of that name. */
 class Block {
   constructor(bytes) {
     const end = bytes.indexOf(10);
     this.bytes = bytes;
     this.columns = new Map();
     let start = end + 1;
-    for (const told of JSON.parse(new TextDecoder().decode(bytes.subarray(0, end)))) {
-      this.columns.set(told.name, { ...told, start });
-      start += told.length * told.bytes;
+    for (const header of JSON.parse(new TextDecoder().decode(bytes.subarray(0, end)))) {
+      this.columns.set(header.name, { ...header, start });
+      start += header.length * header.bytes;
     }
   }
 
   column(name) {
-    const told = this.columns.get(name);
-    if (told === undefined) return undefined;
-    told.values ??= unpacked(told, codesOf(this.bytes, told));
-    return told.values;
+    const column = this.columns.get(name);
+    if (column === undefined) return undefined;
+    column.values ??= unpacked(column, codesOf(this.bytes, column));
+    return column.values;
   }
 }
 
-/** Little end first, a plane a byte. */
+/** The codes of a column from its byte planes, least significant byte first. */
 function codesOf(bytes, { start, length, bytes: width }) {
   const codes = new Int32Array(length);
   for (let byte = 0; byte < width; byte += 1) {
@@ -56,7 +56,7 @@ function codesOf(bytes, { start, length, bytes: width }) {
   return codes;
 }
 
-/** Code 0 is null, for what is undefined, in every type. */
+/** The values of codes; code 0 is null (undefined) in every type. */
 function unpacked({ type, of }, codes) {
   const values = { integer: (code) => code - 1, listed: (code) => of[code - 1], figure: figureOf }[type];
   return Array.from(codes, (code) => (code === 0 ? null : values(code)));

@@ -1,9 +1,9 @@
-// The page: one view (what the reader chose), kept in the address so that a link shows the same rows.
+// The page: one view (the reader's choices), stored in the address so that a link shows the same rows.
 
-/** Metrics shown at first: the standard ones for two taggers on a wide screen, else the two that matter most. */
+/** Metrics shown initially: the standard ones for at most two taggers on a wide screen, else F1 and AP. */
 function firstFigures() {
-  const roomy = models.length <= 2 && !NARROW;
-  return new Set(roomy ? STANDARD.map((item) => item.key) : TESTED);
+  const wide = models.length <= 2 && !NARROW;
+  return new Set(wide ? STANDARD.map((item) => item.key) : TESTED);
 }
 
 function firstView() {
@@ -13,22 +13,22 @@ function firstView() {
   };
 }
 
-/** The address after #, read over the first view; whatever it does not know is passed over. */
+/** The initial view changed by the address after #; unknown parts are ignored. */
 function viewFromAddress() {
   const view = firstView();
-  const given = new URLSearchParams(window.location.hash.slice(1));
-  view.query = given.get("q") ?? "";
-  view.comparedOnly = given.get("compared") === "1";
-  if (TESTED.includes(given.get("d"))) view.difference = given.get("d");
-  view.comparison = comparisons.find(({ place }) => place === given.get("pair")) ?? view.comparison;
-  const [, key, direction] = /^(.*)-(up|down)$/.exec(given.get("sort") ?? "") ?? [];
+  const address = new URLSearchParams(window.location.hash.slice(1));
+  view.query = address.get("q") ?? "";
+  view.comparedOnly = address.get("compared") === "1";
+  if (TESTED.includes(address.get("d"))) view.difference = address.get("d");
+  view.comparison = comparisons.find(({ place }) => place === address.get("pair")) ?? view.comparison;
+  const [, key, direction] = /^(.*)-(up|down)$/.exec(address.get("sort") ?? "") ?? [];
   if (key) view.sort = { key, descending: direction === "down" };
-  const figures = (given.get("columns") ?? "").split(" ").filter((name) => FIGURES.some((item) => item.key === name));
-  if (given.has("columns")) view.figures = new Set(figures);
-  view.without = new Set((given.get("without") ?? "").split(" ").filter((name) => name));
-  Object.assign(view, sweepFromAddress(given));
-  view.brush = Brush.read(given.get("brush"));
-  view.open = given.has("tag") ? tags.name.indexOf(given.get("tag")) : -1;
+  const figures = (address.get("columns") ?? "").split(" ").filter((name) => FIGURES.some((item) => item.key === name));
+  if (address.has("columns")) view.figures = new Set(figures);
+  view.without = new Set((address.get("without") ?? "").split(" ").filter((name) => name));
+  Object.assign(view, sweepFromAddress(address));
+  view.brush = Brush.read(address.get("brush"));
+  view.open = address.has("tag") ? tags.name.indexOf(address.get("tag")) : -1;
   return view;
 }
 
@@ -78,7 +78,7 @@ class Page {
     afterPaint(() => this.draw());
   }
 
-  /** The table is there first, and what is drawn once it is painted: a tenth of a second later. */
+  /** Draw the plots after the table is painted, a tenth of a second later. */
   draw() {
     this.sweep = new Sweep(this.view, () => this.remember());
     this.plots = this.view.comparison ? this.dotPlots() : [];
@@ -95,7 +95,7 @@ class Page {
     return [new Scatter(this.view.comparison, calls), new Funnel(this.view.comparison, calls)];
   }
 
-  /** More than two taggers: the reader picks which two the scatter and the table's differences compare. */
+  /** With more than two taggers the reader picks the two that the scatter and the table of tags compare. */
   offerPairs() {
     for (const select of document.querySelectorAll("select.pair")) {
       select.closest("label").hidden = comparisons.length < 2;
@@ -104,7 +104,7 @@ class Page {
     }
   }
 
-  /** The taggers, and what else can be left out. */
+  /** Checkboxes for the taggers and other columns that can be hidden. */
   offerColumns() {
     const boxes = [...models.map((model, m) => [String(m), el("span", { class: "who" }, marker(styleOf(m)), isolated(model.name))])];
     if (models.length < 2) boxes.length = 0;
@@ -144,7 +144,7 @@ class Page {
     window.addEventListener("popstate", () => this.restore());
   }
 
-  /** Another search or filter. */
+  /** Change the search or a filter. */
   narrow(change) {
     Object.assign(this.view, change);
     byId("tags-box").scrollTop = 0;
@@ -152,13 +152,13 @@ class Page {
     this.remember();
   }
 
-  /** Only the tags inside a range of a plot; null: no longer. */
+  /** Filter to the tags inside a range of a plot; null removes this filter. */
   brush(brush) {
     this.narrow({ brush });
     this.fillControls();
   }
 
-  /** Other columns. */
+  /** Change the columns. */
   reshape(change) {
     Object.assign(this.view, change);
     this.table.rebuild();
@@ -170,7 +170,7 @@ class Page {
     this.reshape({ figures: new Set(chosen("figures", true)), without: new Set(chosen("others", false)) });
   }
 
-  /** An example of the help goes to the end of the search. */
+  /** Append an example of the help to the search. */
   addTerm(term) {
     const box = byId("query");
     box.value = `${box.value} ${term}`.trim();
@@ -187,7 +187,7 @@ class Page {
   async copyLink() {
     this.keep();
     const done = await copied(window.location.href);
-    byId("tags-told").textContent = done ? "Link to this view copied." : "The browser does not let the page copy; the link is the address of this page.";
+    byId("tags-told").textContent = done ? "Link to this view copied." : "The browser does not allow copying; the link is the address of this page.";
   }
 
   onArrange(table) {
@@ -196,7 +196,7 @@ class Page {
     byId("query-problem").textContent = table.problem;
     byId("tags-told").textContent = "";
     byId("query").setAttribute("aria-invalid", String(table.problem !== ""));
-    // The rows first: dots are drawn once the reader pauses.
+    // Rows have priority: dots are drawn after a pause.
     clearTimeout(this.dots);
     this.dots = setTimeout(() => this.filterPlots(table), 80);
   }
@@ -206,7 +206,7 @@ class Page {
     this.sweep?.filter(table.rows);
   }
 
-  /** Opening or closing a tag is a step in the history, so that Back undoes it; every letter of a search is none. */
+  /** Opening or closing a tag adds a history entry, so that Back undoes it; typing in the search does not. */
   onOpen(tag, asked) {
     for (const plot of this.plots) plot.choose(tag);
     if (this.restoring) return;
@@ -219,7 +219,7 @@ class Page {
     window.history.pushState(null, "", addressOf(this.view, tag));
   }
 
-  /** Show a tag in the table; a search that hides it gives way. */
+  /** Show a tag in the table; filters that hide it are cleared. */
   reveal(tag) {
     if (!this.table.has(tag)) {
       Object.assign(this.view, { query: "", comparedOnly: false, brush: null });
@@ -230,7 +230,7 @@ class Page {
     byId("tags-box").scrollIntoView({ block: "nearest" });
   }
 
-  /** Keep the view in the address, without a step in the history; browsers limit how often, so it waits for a pause. */
+  /** Store the view in the address after a pause, without a history entry; browsers limit the rate of such changes. */
   remember() {
     clearTimeout(this.pending);
     this.pending = setTimeout(() => {
@@ -244,7 +244,7 @@ class Page {
     window.history.replaceState(null, "", addressOf(this.view, this.kept));
   }
 
-  /** Back, forward or an edited address: its view. A jump to a place in the page is none, and the view comes back. */
+  /** Restore the view after Back, Forward or an edited address. A jump to an anchor is no view: the address is rewritten. */
   restore() {
     if (/^#[^=]+$/.test(window.location.hash)) {
       this.remember();

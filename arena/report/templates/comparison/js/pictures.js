@@ -1,5 +1,5 @@
-// Pictures of images: some in this file, the others in a folder beside it. The style sheet blurs every picture that is not
-// known to be general or safe, before any script runs, until the reader asks: for one, or for all.
+// Pictures of images: some are embedded in this file, the others are in a folder next to it. The style sheet blurs every picture
+// not rated general or safe, before any script runs, until the reader reveals one picture or all.
 
 const hasPictures = data.pictures.inside + data.pictures.beside > 0;
 const REVEALED = "arena: show blurred pictures";
@@ -8,7 +8,7 @@ let imageBlock = null;
 let unpacking = null;
 let besideThere = null;
 
-/** Unpack what is known of images and errors, once; then `imageBlock` is there. */
+/** Unpack the evidence block once; afterwards `imageBlock` is set. */
 function loadImages() {
   unpacking ??= inflated("evidence-block").then((bytes) => {
     imageBlock = new Block(bytes);
@@ -20,7 +20,7 @@ function imageId(image) {
   return imageBlock.column("images")[image];
 }
 
-/** The picture of an image in a square frame; where there is none, a frame that says so. */
+/** The picture of an image in a square frame; an empty frame if there is none. */
 function pictureFrame(image, alt) {
   const [inside, file] = ["inside", "file"].map((name) => imageBlock.column(`picture.${name}`)[image]);
   if (inside === null && file === null) return emptyFrame();
@@ -36,7 +36,7 @@ function emptyFrame() {
   return el("span", { class: "frame none" }, "no picture");
 }
 
-/** The whole frame is the label of a checkbox, so that a click, a tap and the space bar show the picture, and hide it again. */
+/** A blurred picture. Its frame is the label of a checkbox, so that a click, a tap or the space bar shows and hides it. */
 function veiled(picture, rating) {
   const box = el("input", { type: "checkbox", class: "sr", autocomplete: "off", "aria-label": `Show ${picture.alt}` });
   return el("label", { class: "frame veiled" }, box, picture, el("span", { class: "veil", "aria-hidden": "true" }, "Show", el("small", {}, rating)));
@@ -47,8 +47,8 @@ function picturesInside() {
   return picturesInside.lines;
 }
 
-/** Browsers log every file that they miss. So the first is asked for alone: without it the page came without its folder, and
-    asks for no other. */
+/** Load a picture of the folder. Browsers log every missing file, so the first picture is tried alone: if it is missing, the
+    page was copied without its folder, and no other picture is requested. */
 function showBeside(picture, address, missing) {
   besideThere ??= new Promise((resolve) => {
     const first = new Image();
@@ -60,7 +60,7 @@ function showBeside(picture, address, missing) {
   besideThere.then((there) => (there ? (picture.src = address) : missing()));
 }
 
-/** Boxes that show all blurred pictures act as one; a browser that can keep it for this reader does, a link never tells it. */
+/** The checkboxes that show all blurred pictures act as one. The choice is stored in the browser, never in the address. */
 function offerReveal() {
   const boxes = [...document.querySelectorAll(".reveal-all input")];
   const reveal = (shown) => {
@@ -77,7 +77,7 @@ function offerReveal() {
   reveal(boxes.length > 0 && kept(REVEALED));
 }
 
-/** Storage may be refused, to pages from disk above all. */
+/** Whether a choice is stored. Storage can be denied, especially to pages from disk. */
 function kept(name) {
   try {
     return window.localStorage.getItem(name) === "true";
@@ -90,7 +90,7 @@ function keep(name, value) {
   try {
     window.localStorage.setItem(name, String(value));
   } catch {
-    // The choice then holds for this page as long as it is open.
+    // The choice then holds only while this page is open.
   }
 }
 

@@ -1,12 +1,12 @@
-// A plot of tags, a dot a tag: on a canvas, 12,000 of them in a few milliseconds. What lies where, `Scatter` and `Funnel` say.
+// A plot with one dot per tag, on a canvas: 12,000 dots in a few milliseconds. `Scatter` and `Funnel` define axes and labels.
 
 const PLOT_MARGIN = { top: 12, right: 12, bottom: 42, left: 50 };
-const REACH = 24; // pixels between pointer and dot
-const PAUSE = 30; // milliseconds that dots wait, so that a keystroke in the search paints its rows first
+const REACH = 24; // largest distance in pixels between pointer and dot
+const PAUSE = 30; // milliseconds before dots are drawn, so that a keystroke in the search paints its rows first
 const MANY = 1500; // dots from which they are smaller and fainter
 
 class DotPlot {
-  /** `name` is a key of `PLACED`; `onPick(tag)`: a reader chose a dot; `onBrush(brush)`: a range, or null to remove it. */
+  /** `name` is a key of `PLACED`; `onPick(tag)`: the reader chose a dot; `onBrush(brush)`: a range, or null to remove it. */
   constructor(name, comparison, { onPick, onBrush }) {
     Object.assign(this, { name, comparison, onPick, onBrush });
     this.box = byId(name);
@@ -42,7 +42,7 @@ class DotPlot {
     this.canvas.addEventListener("keydown", (event) => this.onKey(event));
     this.canvas.addEventListener("blur", () => this.hover(null));
     onResize(this.box, () => this.draw());
-    // At once, not after a pause: a printer does not wait for one.
+    // Without a pause, because printing does not wait for one.
     for (const query of ["(prefers-color-scheme: dark)", "print"]) {
       matchMedia(query).addEventListener("change", () => this.paint());
     }
@@ -56,7 +56,7 @@ class DotPlot {
     this.draw();
   }
 
-  /** Common tags first, so that rare ones lie on top of them. */
+  /** Collect the dots; common tags come first, so that rare tags are drawn on top. */
   collect() {
     const points = dotsOf(this.name, this.comparison, this.figure).sort((a, b) => tags.support[b.tag] - tags.support[a.tag]);
     const [difference, higher] = ["difference", "higher"].map((name) => this.comparison.column(this.figure, name));
@@ -70,7 +70,7 @@ class DotPlot {
     this.tip.hidden = true;
   }
 
-  /** 1 if the first tagger is higher, -1 if the second is, else 0; as far as it is decided, where that was tested. */
+  /** 1 if the first tagger is higher, -1 if the second is, else 0; in a tested run only decided differences count. */
   side(difference, higher) {
     const { first, second, tested } = this.comparison;
     if (!tested) return Math.sign(difference);
@@ -84,7 +84,7 @@ class DotPlot {
     return { left, top, width: this.width - left - right, height: this.height - top - bottom };
   }
 
-  /** Pixels of shares of the axes. */
+  /** Pixel positions of shares of the axes. */
   px(share) {
     return this.inner.left + share * this.inner.width;
   }
@@ -93,13 +93,13 @@ class DotPlot {
     return this.inner.top + (1 - share) * this.inner.height;
   }
 
-  /** 2 to 8 pixels by the logarithm of the support; smaller where dots are many. */
+  /** The radius of a dot: 2 to 8 pixels by the logarithm of the support; smaller if there are many dots. */
   radius(tag) {
     const share = Math.log1p(tags.support[tag]) / Math.log1p(this.mostSupport);
     return (2 + 6 * share * share) * (this.points.length > MANY ? 0.65 : 1);
   }
 
-  /** Pointer to [x, y] within the box. */
+  /** The position [x, y] of a pointer event in the canvas, in pixels. */
   within(event) {
     const bounds = this.canvas.getBoundingClientRect();
     return [event.clientX - bounds.left, event.clientY - bounds.top];
@@ -119,7 +119,7 @@ class DotPlot {
 
   // The brush
 
-  /** The rectangle between two pointer events, its edges on values with few digits. */
+  /** The brush between two pointer events, with edges rounded to values with few digits. */
   brushBetween(from, to) {
     const { left, top, width, height } = this.inner;
     const corners = [from, to].map((event) => this.within(event));
@@ -133,20 +133,20 @@ class DotPlot {
     return new Brush(this.name, this.comparison, this.figure, across, up);
   }
 
-  /** While it is dragged: the rectangle and how many dots it holds. */
+  /** During a drag: draw the rectangle and the number of dots in it. */
   stretch(brush) {
     this.hover(null);
     this.drawOver(brush);
   }
 
-  /** The page's brush, of whichever plot, or null. */
+  /** Set the page's brush, which can belong to another plot, or null. */
   showBrush(brush) {
     this.brush = brush;
     this.ranges.fill();
     if (this.width) this.drawOver();
   }
 
-  /** The brush if it is of what this plot shows now: of the same two taggers, by the same figure. */
+  /** The brush if it belongs to this plot, the same two taggers and the same metric; else null. */
   ownBrush() {
     const { brush } = this;
     return brush?.plot === this.name && brush.comparison === this.comparison && brush.figure === this.figure ? brush : null;
@@ -154,7 +154,7 @@ class DotPlot {
 
   // Drawing
 
-  /** After a pause, once, however many changes ask for it. */
+  /** Draw once after a pause, however many calls there are. */
   draw() {
     clearTimeout(this.pending);
     this.pending = setTimeout(() => this.paint(), PAUSE);
@@ -175,15 +175,15 @@ class DotPlot {
     this.drawOver();
   }
 
-  /** A dot has marker and colour of the tagger that is higher, or is a grey ring; tags that the search leaves out stay as a faint ground. */
+  /** A dot has the marker and colour of the higher tagger, or is a grey ring; tags excluded by the search are faint. */
   drawDots(pen) {
     const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
     const { first, second } = this.comparison;
-    const [above, below] = [first, second].map((model) => ({ trace: markerTracer(styleOf(model)), fill: colour(`--m${styleOf(model)}`) }));
+    const [firstLook, secondLook] = [first, second].map((model) => ({ trace: markerTracer(styleOf(model)), fill: colour(`--m${styleOf(model)}`) }));
     const strength = this.points.length > MANY ? 0.45 : 0.7;
     [pen.strokeStyle, pen.lineWidth] = [colour("--muted"), 1.2];
     for (const { tag, side, across, up } of this.points) {
-      const look = side > 0 ? above : below;
+      const look = side > 0 ? firstLook : secondLook;
       pen.globalAlpha = this.shown(tag) ? strength : 0.07;
       pen.beginPath();
       (side === 0 ? traceCircle : look.trace)(pen, this.px(across), this.py(up), this.radius(tag));
@@ -232,7 +232,7 @@ class DotPlot {
     ];
   }
 
-  /** Where a tagger is higher: its marker and a word, at an end of the plot. */
+  /** The label of the area where a tagger is higher: its marker and name. */
   corner(model, { x, y, end }) {
     const style = styleOf(model);
     const text = `${clipped(models[model].name, Math.floor(this.width / 22))} higher`;
@@ -240,7 +240,7 @@ class DotPlot {
     return [svg("use", { class: `side m${style}`, href: `#mark-${style}`, x: end ? x - 10 : x, y: y - 9, width: 10, height: 10 }), label];
   }
 
-  /** What lies over the dots: rings round the chosen ones, and the brush, or one that is being dragged. */
+  /** Draw above the dots: rings around the hovered and the open tag, and the brush or the dragged rectangle. */
   drawOver(dragged = null) {
     this.over.setAttribute("viewBox", `0 0 ${this.width} ${this.height}`);
     const rings = this.points.filter((point) => point === this.hovered || point.tag === this.chosen);
@@ -258,8 +258,8 @@ class DotPlot {
     const [left, right] = brush.across.map((value) => this.px(inside(this.axes.x.shareOf(value))));
     const [bottom, top] = brush.up.map((value) => this.py(inside(this.axes.y.shareOf(value))));
     const size = { x: left, y: top, width: Math.max(right - left, 1), height: Math.max(bottom - top, 1) };
-    const said = svg("text", { class: "title", x: left + 5, y: top + 16 }, plural(brush.size, "tag", "tags"));
-    return [svg("rect", { class: "brush", ...size }), ...(dragged ? [said] : [])];
+    const label = svg("text", { class: "title", x: left + 5, y: top + 16 }, plural(brush.size, "tag", "tags"));
+    return [svg("rect", { class: "brush", ...size }), ...(dragged ? [label] : [])];
   }
 
   // Reading
@@ -286,7 +286,7 @@ class DotPlot {
     this.placeTip(this.px(point.across), this.py(point.up));
   }
 
-  /** Beside the dot, on the side that has room. */
+  /** Place the tooltip next to the dot, on the side with enough space. */
   placeTip(x, y) {
     const { offsetWidth: width, offsetHeight: height } = this.tip;
     const left = x + width + 14 > this.width ? x - width - 14 : x + 14;
@@ -294,7 +294,7 @@ class DotPlot {
     this.tip.style.transform = `translate(${Math.max(left, 0)}px, ${top}px)`;
   }
 
-  /** Arrows go through the dots by difference; Escape drops what is dragged, else the tip, else (see BrushChip) the brush. */
+  /** Arrows move through the dots by difference; Escape cancels a drag, else closes the tooltip, else (see BrushChip) removes the brush. */
   onKey(event) {
     if (event.key === "Enter") this.pick(this.hovered);
     if (event.key === "Escape" && (this.drag.cancel() || this.hovered)) {
@@ -315,13 +315,13 @@ class DotPlot {
     if (point) this.onPick(point.tag);
   }
 
-  /** Ring the tag that is open in the table (null: none). */
+  /** Mark the tag that is open in the table with a ring (null: none). */
   choose(tag) {
     this.chosen = tag;
     if (this.width) this.drawOver();
   }
 
-  /** `shown(tag)`: whether the table's search shows it. */
+  /** `shown(tag)`: whether the table shows the tag. */
   filter(shown) {
     this.shown = shown;
     this.draw();

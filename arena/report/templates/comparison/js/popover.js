@@ -1,6 +1,6 @@
-// Panels that open over the page, as details elements: Escape and a click elsewhere close them.
+// Details elements as panels over the page: Escape or a click elsewhere closes them.
 
-/** Make a details element such a panel. */
+/** Make a details element a panel. */
 function popover(details) {
   const close = () => (details.open = false);
   details.addEventListener("keydown", (event) => {

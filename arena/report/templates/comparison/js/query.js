@@ -1,27 +1,27 @@
-// The search box: words of a tag's name, and terms such as cat:meta sup>50 d<-0.05 is:undetermined. All of them must hold.
+// The search box: words of a tag's name, and terms such as cat:meta sup>50 d<-0.05 is:undetermined. All must match.
 
 const FIELD_NAMES = {
   sup: "support", support: "support", d: "difference", "|d|": "distance", q: "q",
   tp: "tp", fp: "fp", fn: "fn", tn: "tn", ...Object.fromEntries(FIGURES.flatMap(({ key, short }) => [[key, key], [short.toLowerCase(), key]])),
 };
 const COUNTED = ["support", "tp", "fp", "fn", "tn"];
-const SHOWN_ALIKE = 0.00005; // figures have four digits on the page, and = means as shown
+const TOLERANCE = 0.00005; // the page shows four digits, and = compares the displayed values
 const OPERATORS = {
   "<": (a, b) => a < b,
   "<=": (a, b) => a <= b,
   ">": (a, b) => a > b,
   ">=": (a, b) => a >= b,
-  "=": (a, b) => Math.abs(a - b) < SHOWN_ALIKE,
+  "=": (a, b) => Math.abs(a - b) < TOLERANCE,
 };
 const KEYWORDS = { cat: categoryTest, category: categoryTest, name: wholeNameTest, is: kindTest, better: betterTest, group: groupTest };
 
-/** A quoted text goes on to its closing quote, or, while it is being typed, to the end. */
+/** A quoted text ends at its closing quote or, while it is typed, at the end of the query. */
 const TERM = /-?(?:[a-z]+:)?"[^"]*(?:"\S*|$)|\S+/gi;
 const COMPARISON = /^(?:(.+)\.)?(\|d\||[a-z0-9_]+)(<=|>=|<|>|=)(.*)$/i;
 
 let lowerNames = null;
 
-/** {matches(tag), problem}: terms that cannot be read are left out and told in `problem`, a sentence each. */
+/** {matches(tag), problem}: invalid terms are ignored and reported in `problem`, one sentence each. */
 function parseQuery(text, view) {
   const parsed = (text.match(TERM) ?? []).map((term) => parseTerm(term, view));
   const tests = parsed.flatMap(({ test }) => test ?? []);
@@ -29,7 +29,7 @@ function parseQuery(text, view) {
   return { matches: (tag) => tests.every((test) => test(tag)), problem };
 }
 
-/** Of one term {test(tag)}, {problem}, or both. */
+/** {test(tag)}, {problem}, or both, for one term. */
 function parseTerm(term, view) {
   if (term.length > 1 && term.startsWith("-")) {
     const { test, problem } = parseTerm(term.slice(1), view);
@@ -39,7 +39,7 @@ function parseTerm(term, view) {
   const [, keyword, value] = /^([a-z]+):(.*)$/is.exec(term) ?? [];
   if (keyword && Object.hasOwn(KEYWORDS, keyword.toLowerCase())) return keywordTest(keyword.toLowerCase(), value, view);
   const comparison = COMPARISON.exec(term);
-  // Only known fields are comparisons: tags such as >_< or a=b must stay searchable.
+  // Only known fields are comparisons, because tags such as >_< or a=b must stay searchable.
   const known = comparison && Object.hasOwn(FIELD_NAMES, comparison[2].toLowerCase());
   return known ? comparisonTest(comparison, view) : nameTest(term);
 }
@@ -48,7 +48,7 @@ function unquoted(text) {
   return text.replace(/^"([^"]*)"?$/, "$1");
 }
 
-/** A text in the words of a problem. */
+/** A text quoted and clipped for a problem message. */
 function quoted(text) {
   return `“${clipped(text, 40)}”`;
 }
@@ -63,7 +63,7 @@ function nameTest(text) {
 
 function keywordTest(keyword, value, view) {
   const wanted = unquoted(value).trim();
-  return wanted ? KEYWORDS[keyword](wanted, view) : { problem: `${keyword}: needs a word after it` };
+  return wanted ? KEYWORDS[keyword](wanted, view) : { problem: `${keyword}: needs a word after the colon` };
 }
 
 function wholeNameTest(wanted) {
@@ -71,47 +71,47 @@ function wholeNameTest(wanted) {
   return { test: (tag) => tags.name[tag].length === wanted.length && tags.name[tag].toLowerCase() === lower };
 }
 
-/** By the beginning of the category's name; a beginning that none has shows no tag, and says which there are. */
+/** A test by the start of the category's name; without a match no tag is shown and the problem lists the categories. */
 function categoryTest(wanted) {
   const lower = wanted.toLowerCase();
   const all = [...new Set(tags.category)].filter((name) => name);
-  const fitting = new Set(all.filter((name) => name.toLowerCase().startsWith(lower)));
+  const matching = new Set(all.filter((name) => name.toLowerCase().startsWith(lower)));
   const some = all.slice(0, 8).map((name) => clipped(name, 30));
-  const known = all.length ? `there ${all.length === 1 ? "is" : "are"} ${listed(some)}${all.length > some.length ? " and others" : ""}` : "no tag has one here";
-  return { test: (tag) => fitting.has(tags.category[tag]), problem: fitting.size ? undefined : `No category begins with ${quoted(wanted)}; ${known}` };
+  const known = all.length ? `categories: ${listed(some)}${all.length > some.length ? " and others" : ""}` : "the tags of this run have no categories";
+  return { test: (tag) => matching.has(tags.category[tag]), problem: matching.size ? undefined : `No category begins with ${quoted(wanted)}; ${known}` };
 }
 
 function groupTest() {
-  return { problem: "group: finds nothing, since a page knows groups of tags only as slices" };
+  return { problem: "group: cannot be searched; this page has tag groups only as slices" };
 }
 
 // Verdicts
 
-const UNTESTED = "compares two taggers, in a run with intervals";
+const UNTESTED = "needs a run of two or more taggers with intervals";
 
 function kindTest(wanted, { difference: key, comparison }) {
   if (wanted === "compared") return { test: (tag) => tags.compared[tag] };
   if (wanted !== "undetermined" && wanted !== "decided") {
-    return { problem: `is: takes undetermined, decided or compared, not ${quoted(wanted)}` };
+    return { problem: `is: accepts undetermined, decided or compared, not ${quoted(wanted)}` };
   }
   if (!comparison?.tested) return { problem: `is:${wanted} ${UNTESTED}` };
   const [q, higher] = [comparison.column(key, "q"), comparison.column(key, "higher")];
   return { test: (tag) => q[tag] !== null && (higher[tag] !== null) === (wanted === "decided") };
 }
 
-/** Beyond doubt, not by its figure alone. */
+/** Tags on which a tagger is significantly higher. */
 function betterTest(wanted, { difference: key, comparison }) {
   if (!comparison?.tested) return { problem: `better: ${UNTESTED}` };
   const { model, problem } = modelNamed(wanted);
   if (problem) return { problem };
   if (model !== comparison.first && model !== comparison.second) {
-    return { problem: `better:${clipped(wanted, 40)} needs it to be one of the two compared, which are ${comparison.title()}` };
+    return { problem: `better:${clipped(wanted, 40)} must name one of the two compared taggers: ${comparison.title()}` };
   }
   const higher = comparison.column(key, "higher");
   return { test: (tag) => higher[tag] === model };
 }
 
-/** {model} or {problem}: by its name, the beginning of its name, or #2 for the second. */
+/** {model} or {problem}: a tagger by name, start of name, or position such as #2. */
 function modelNamed(text) {
   const wanted = text.toLowerCase();
   const numbers = Array.from(models.keys());
@@ -121,10 +121,10 @@ function modelNamed(text) {
     (m) => wanted === `#${m + 1}`,
     (m) => models[m].name.toLowerCase().startsWith(wanted),
   ];
-  const found = finds.map((fits) => numbers.filter(fits)).find((fitting) => fitting.length) ?? [];
+  const found = finds.map((matches) => numbers.filter(matches)).find((matching) => matching.length) ?? [];
   if (found.length === 1) return { model: found[0] };
   const named = (found.length ? found : numbers).map((m) => clipped(models[m].name, 40));
-  return { problem: found.length ? `${quoted(text)} fits ${listed(named)}` : `No tagger is called ${quoted(text)}; there ${named.length === 1 ? "is" : "are"} ${listed(named)}` };
+  return { problem: found.length ? `${quoted(text)} matches ${listed(named)}` : `No tagger is called ${quoted(text)}; taggers: ${listed(named)}` };
 }
 
 // Numbers
@@ -133,23 +133,23 @@ function comparisonTest([term, owner, name, operator, text], view) {
   const field = FIELD_NAMES[name.toLowerCase()];
   const limit = Number(text.replace(MINUS, "-"));
   if (text === "" || Number.isNaN(limit)) {
-    return { problem: `${quoted(term)} needs a number, as in ${name}${operator}${COUNTED.includes(field) ? 50 : 0.5}` };
+    return { problem: `${quoted(term)} needs a number, such as ${name}${operator}${COUNTED.includes(field) ? 50 : 0.5}` };
   }
   const { columns, problem } = columnsNamed(field, owner, view);
   if (problem) return { problem };
-  const holds = OPERATORS[operator];
-  if (field === "distance") return { test: (tag) => holds(Math.abs(columns[0][tag]), limit) };
-  if (columns.length === 1) return { test: (tag) => holds(columns[0][tag], limit) };
-  return { test: (tag) => columns.some((column) => holds(column[tag], limit)) };
+  const compare = OPERATORS[operator];
+  if (field === "distance") return { test: (tag) => compare(Math.abs(columns[0][tag]), limit) };
+  if (columns.length === 1) return { test: (tag) => compare(columns[0][tag], limit) };
+  return { test: (tag) => columns.some((column) => compare(column[tag], limit)) };
 }
 
-/** {columns}, of which one has to hold, or {problem}: a figure without a name is that of any tagger. */
+/** {columns}, of which any must match, or {problem}: a metric without a tagger's name means any tagger. */
 function columnsNamed(field, owner, { difference: key, comparison }) {
   if (field === "support") return { columns: [numbersOf(tags.support)] };
   if (field === "q" && !comparison?.tested) return { problem: `q ${UNTESTED}` };
   if (field === "q") return { columns: [numbersOf(comparison.column(key, "q"))] };
   if (field === "difference" || field === "distance") {
-    return comparison ? { columns: [numbersOf(comparison.column(key, "difference"))] } : { problem: "d compares two taggers" };
+    return comparison ? { columns: [numbersOf(comparison.column(key, "difference"))] } : { problem: "d needs a run of two or more taggers" };
   }
   if (owner === undefined) return { columns: columnsOf.map((columns) => numbersOf(columns[field])) };
   const { model, problem } = modelNamed(unquoted(owner));

@@ -1,4 +1,4 @@
-// One figure of two taggers against each other: on the diagonal both are equal.
+// One metric of two taggers, one on each axis; on the diagonal both are equal.
 
 class Scatter extends DotPlot {
   constructor(comparison, calls) {
@@ -38,23 +38,23 @@ class Scatter extends DotPlot {
     const [a, b] = [this.comparison.first, this.comparison.second].map((model) => clipped(models[model].name, 60));
     return (
       `${figureName(this.figure)} of ${a} against ${b} for ${plural(this.points.length, "tag", "tags")}. ` +
-      "Arrow keys go through the tags by difference, Enter opens one in the table. Drag, or use “Select a range” below, to select tags."
+      "Arrow keys move through the tags by difference, Enter opens one in the table. Drag, or use “Select a range” below, to select tags."
     );
   }
 
-  /** In a sentence, of all dots of both plots and of those that the table shows, how many each tagger is higher on. */
+  /** Write the sentence on how many tags each tagger is higher, of all dots and of those that the table shows. */
   tally() {
     const { first, second, tested } = this.comparison;
     const [a, b] = [first, second].map((model) => clipped(models[model].name, 60));
-    const [across, up, rest] = this.sides(this.points);
+    const [firstHigher, secondHigher, rest] = this.sides(this.points);
     const shown = this.points.filter(({ tag }) => this.shown(tag));
     const parts = [
-      `${figureName(this.figure)} is higher for `, isolated(a), ` on ${plural(across, "tag", "tags")}, for `, isolated(b),
-      ` on ${count(up)}; ${tested ? "undetermined" : "equal"} on ${count(rest)}${tested ? "" : " (point estimates)"}.`,
+      `${figureName(this.figure)} is higher for `, isolated(a), ` on ${plural(firstHigher, "tag", "tags")}, for `, isolated(b),
+      ` on ${count(secondHigher)}; ${tested ? "undetermined" : "equal"} on ${count(rest)}${tested ? "" : " (point estimates)"}.`,
     ];
     if (shown.length < this.points.length) {
-      const [there, above, between] = this.sides(shown).map(count);
-      parts.push(` The table shows ${count(shown.length)} of them: ${there}, ${above} and ${between}.`);
+      const counts = this.sides(shown).map(count);
+      parts.push(` The table shows ${count(shown.length)} of them: ${listed(counts)}.`);
     }
     byId("scatter-tally").replaceChildren(...parts);
   }

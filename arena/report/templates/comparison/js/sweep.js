@@ -1,17 +1,17 @@
-// The threshold lab: every model's micro and macro figures at one threshold, which a slider or a pointer moves, and its curves.
-// Over all compared tags they are those of sweep.parquet, over the tags that the table shows they follow from histograms.
+// Section "Over thresholds": every model's curves, and its micro and macro metrics at a threshold set by slider or pointer.
+// Metrics over all compared tags are those of sweep.parquet; metrics over the tags in the table are computed from histograms.
 
 const AVERAGES = ["macro", "micro"];
 const SWEEP_FIGURES = ["precision", "recall", "f1"];
 
-/** What the address says of the section; an `at` of null is the first model's own threshold. */
-function sweepFromAddress(given) {
-  const at = given.has("at") ? Number(given.get("at")) : NaN;
+/** This section's part of the view, from the address; `at` null means the first model's own threshold. */
+function sweepFromAddress(address) {
+  const at = address.has("at") ? Number(address.get("at")) : NaN;
   return {
     at: at >= 0 && at <= 1 ? at : null,
-    shownOnly: given.get("over") === "shown",
-    average: AVERAGES.includes(given.get("average")) ? given.get("average") : "macro",
-    curve: SWEEP_FIGURES.includes(given.get("curve")) ? given.get("curve") : "f1",
+    shownOnly: address.get("over") === "shown",
+    average: AVERAGES.includes(address.get("average")) ? address.get("average") : "macro",
+    curve: SWEEP_FIGURES.includes(address.get("curve")) ? address.get("curve") : "f1",
   };
 }
 
@@ -23,7 +23,7 @@ function sweepToAddress(kept, { at, shownOnly, average, curve }) {
 }
 
 class Sweep {
-  /** `view` is the reader's choice (see page.js); `onChange()` is called when it changes here. */
+  /** `view` has the reader's choices (see page.js); `onChange()` is called when this section changes them. */
   constructor(view, onChange) {
     Object.assign(this, { view, onChange, shown: [], source: comparedSource() });
     this.range = byId("sweep-range");
@@ -45,7 +45,7 @@ class Sweep {
     matchMedia("print").addEventListener("change", (event) => (event.matches ? this.fillOwn() : this.read()));
   }
 
-  /** Controls and plots as the view has them. */
+  /** Set controls and plots from the view. */
   restore() {
     choose("average", this.view.average);
     choose("sweep-figure", this.view.curve);
@@ -60,13 +60,13 @@ class Sweep {
     this.onChange();
   }
 
-  /** The rows of the table, whenever they change. */
+  /** Take the rows of the table when they change. */
   filter(rows) {
     this.shown = rows;
     if (this.view.shownOnly) this.refresh();
   }
 
-  /** Over which tags: those of the table only after the search has answered, so that typing does not wait for them. */
+  /** Choose the tags: all compared ones, or, after a pause so that typing stays fast, those in the table. */
   refresh() {
     clearTimeout(this.pending);
     if (this.view.shownOnly) this.pending = setTimeout(() => this.useShown(), 30);
@@ -83,11 +83,11 @@ class Sweep {
   use(source) {
     this.source = source;
     this.range.max = source.thresholds.length - 1;
-    byId("sweep-over").textContent = source.told;
+    byId("sweep-over").textContent = source.description;
     this.draw();
   }
 
-  /** A model's figure at each threshold. */
+  /** A model's metric at each threshold. */
   column(model, figure, average = this.view.average) {
     return this.source.curves[model][`${average}_${figure}`];
   }
@@ -95,24 +95,24 @@ class Sweep {
   draw() {
     const { average, curve } = this.view;
     const [name, mean] = [figureName(curve), average === "macro" ? "Macro" : "Micro"];
-    const whose = `of ${plural(models.length, "tagger", "taggers")}`;
+    const ofTaggers = `of ${plural(models.length, "tagger", "taggers")}`;
     const own = models.map((_, model) => this.ownPoints(model));
     const highest = Math.max(0, ...own.map(({ left }) => left?.[1] ?? 0), ...models.flatMap((_, model) => this.column(model, curve)));
     this.overThreshold.up = `${mean.toLowerCase()} ${curve === "f1" ? name : curve}`;
     this.overThreshold.show({
-      label: `${mean} ${name} against the threshold ${whose}`, ends: [1, axisEnd(highest)],
+      label: `${mean} ${name} against the threshold ${ofTaggers}`, ends: [1, axisEnd(highest)],
       curves: models.map((_, model) => this.points(model).map(({ left }) => left)), marks: own.map(({ left }) => left),
     });
     Object.assign(this.precisionRecall, { across: `${average} recall`, up: `${average} precision` });
     this.precisionRecall.show({
-      label: `${mean} precision against recall ${whose}, over the thresholds`,
+      label: `${mean} precision against recall ${ofTaggers}, over the thresholds`,
       curves: models.map((_, model) => this.points(model).map(({ right }) => right)), marks: own.map(({ right }) => right),
     });
     this.build();
     this.read();
   }
 
-  /** Where a model stands in both plots at each threshold; null where undefined, such as precision above the highest score. */
+  /** A model's points in both plots at each threshold; null if undefined, such as precision above the highest score. */
   points(model) {
     const [values, precisions, recalls] = [this.view.curve, "precision", "recall"].map((name) => this.column(model, name));
     return this.source.thresholds.map((threshold, i) => ({
@@ -120,7 +120,7 @@ class Sweep {
     }));
   }
 
-  /** Where it stands by its own threshold, on the left only if one number is that. */
+  /** A model's points at its own threshold; on the left only if that is a single number. */
   ownPoints(model) {
     const own = (figure) => this.source.own[model][`${this.view.average}_${figure}`];
     const threshold = Number(models[model].threshold);
@@ -136,14 +136,14 @@ class Sweep {
     return nearestOf(this.source.thresholds, (value) => Math.abs(value - threshold));
   }
 
-  /** The threshold at which a model's curve comes nearest to a point of the plot. */
+  /** The index of the threshold at which any model's curve is nearest to a point of the plot. */
   nearestPoint([recall, precision]) {
     const distances = this.source.thresholds.map((_, i) => {
-      const away = models.map((_, model) => {
+      const squares = models.map((_, model) => {
         const [x, y] = [this.column(model, "recall")[i], this.column(model, "precision")[i]];
         return x === null || y === null ? Infinity : (x - recall) ** 2 + (y - precision) ** 2;
       });
-      return Math.min(...away);
+      return Math.min(...squares);
     });
     return nearestOf(distances, (distance) => distance);
   }
@@ -154,14 +154,14 @@ class Sweep {
     this.onChange();
   }
 
-  /** Slider, crosshairs and table at the view's threshold; printed, at each model's own. */
+  /** Set slider, crosshairs and table to the view's threshold; in print, the table to each model's own threshold. */
   read() {
     const i = this.nearest(this.view.at ?? (Number(models[0].threshold) || 0.5));
     const threshold = this.source.thresholds[i];
     const { average, curve } = this.view;
     this.range.value = i;
-    const told = models.map((model, m) => `${model.name} ${figure(this.column(m, curve)[i])}`);
-    this.range.setAttribute("aria-valuetext", `${threshold}: ${average} ${figureName(curve)} ${told.join(", ")}`);
+    const values = models.map((model, m) => `${model.name} ${figure(this.column(m, curve)[i])}`);
+    this.range.setAttribute("aria-valuetext", `${threshold}: ${average} ${figureName(curve)} ${values.join(", ")}`);
     const points = models.map((_, model) => ({
       left: pointOr(threshold, this.column(model, curve)[i]), right: pointOr(this.column(model, "recall")[i], this.column(model, "precision")[i]),
     }));
@@ -175,7 +175,7 @@ class Sweep {
     this.fill(["At each tagger’s own threshold"], (model, column) => this.source.own[model][column]);
   }
 
-  // The table, which is the legend too
+  // The table, which is also the legend
 
   build() {
     const head = el("tr", {}, (this.heading = el("th", { scope: "col" })));
@@ -202,7 +202,7 @@ class Sweep {
       el("td", { class: "num first unprinted" }, models[model].threshold), el("td", { class: "num unprinted" }, figure(own)));
   }
 
-  /** Only texts change, so that the slider moves as quickly as the screen is drawn. */
+  /** Fill the table. Only texts change, so that it follows the slider at the frame rate of the screen. */
   fill(heading, valueOf) {
     this.heading.replaceChildren(...heading);
     for (const average of AVERAGES) {
@@ -217,13 +217,13 @@ class Sweep {
   }
 }
 
-/** Figures over all compared tags, as published. */
+/** Metrics over all compared tags, as in the leaderboard. */
 function comparedSource() {
   return {
     thresholds: data.sweep.thresholds,
     curves: models.map(({ name }) => data.sweep.models[name]),
     own: models.map(({ macro, micro }) => ({ ...named("macro", macro), ...named("micro", micro) })),
-    told: `Over all ${plural(data.compared_tags, "compared tag", "compared tags")}.`,
+    description: `Over all ${plural(data.compared_tags, "compared tag", "compared tags")}.`,
   };
 }
 
@@ -231,17 +231,17 @@ function named(average, figures) {
   return Object.fromEntries(Object.entries(figures).map(([name, value]) => [`${average}_${name}`, value]));
 }
 
-/** Figures over those tags of the table that enter the means; all of them: as published. */
+/** Metrics over the tags in the table that are compared; those of the leaderboard if these are all compared tags. */
 function shownSource(histograms, rows) {
   const chosen = rows.filter((tag) => tags.compared[tag]);
   if (chosen.length === data.compared_tags) return comparedSource();
   const left = rows.length - chosen.length;
-  const others = left ? `; ${plural(left, "other shown does", "others shown do")} not enter the means` : "";
+  const others = left ? `; ${plural(left, "other tag in the table is", "other tags in the table are")} not in the means` : "";
   return {
     thresholds: EDGES,
     curves: histograms.map((one) => sweepOver(one, chosen)),
     own: models.map((_, model) => ownOver(model, chosen)),
-    told: `Over ${plural(chosen.length, "tag", "tags")} of ${count(data.compared_tags)}, in steps of ${data.histograms.step}${others}.`,
+    description: `Over ${plural(chosen.length, "tag", "tags")} of ${count(data.compared_tags)}, at thresholds in steps of ${data.histograms.step}${others}.`,
   };
 }
 
@@ -265,7 +265,7 @@ function heading(text, kind) {
   return el("th", { scope: "col", class: kind }, text);
 }
 
-/** The legend's sample: dash pattern and marker together, as in the plots. */
+/** A legend entry: dash pattern and marker as in the plots, and the model's name. */
 function legendKey(model) {
   const style = styleOf(model);
   const sample = svg("path", { class: `curve m${style}`, d: "M0 6H38" });

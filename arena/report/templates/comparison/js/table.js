@@ -1,12 +1,12 @@
-// The table of all tags. Rows have one height, so that only those in sight need to be in the document; one row at a time
-// may be open, and what opens under it has a height of its own.
+// The table of all tags. All rows have the same height, so that only visible rows need to be in the document. One row at a time
+// can be open; the panel under it has its own height.
 
-const OVERSCAN = 6; // rows kept above and below those in sight
-const PRINTED = 200;
+const OVERSCAN = 6; // rows kept above and below the visible ones
+const PRINTED = 200; // most rows in print
 
 class TagTable {
-  /** `view` is the reader's choice (see page.js). The rest of the page is told by `onArrange(table)`, `onSort()` and
-      `onOpen(tag, asked)`: whether the reader asked for it, or a search closed the row. */
+  /** `view` has the reader's choices (see page.js). `onArrange(table)`, `onSort()` and `onOpen(tag, asked)` notify the page;
+      `asked` is false if a search closed the row. */
   constructor(view, { onArrange, onOpen, onSort }) {
     Object.assign(this, { view, onArrange, onOpen, onSort });
     this.box = byId("tags-box");
@@ -44,16 +44,16 @@ class TagTable {
 
   // What is shown
 
-  /** After a change of columns: head and rows anew. */
+  /** Rebuild head and rows after a change of columns. */
   rebuild() {
     this.columns = tableColumns(this.view);
     this.maker = new RowMaker(this.columns);
     if (!this.columns.some((column) => column.key === this.view.sort.key)) this.view.sort = { ...FIRST_SORT };
-    const caption = el("caption", { class: "sr" }, "All tags, every tagger side by side. Column buttons sort; a tag’s button opens its counts.");
+    const caption = el("caption", { class: "sr" }, "All tags, with columns for every tagger. Column buttons sort; a tag’s button opens its counts.");
     this.table.replaceChildren(caption, columnGroup(this.columns), tableHead(this.columns), this.body);
     this.table.style.minWidth = `${tableWidth(this.columns)}px`;
     for (const pad of [this.above, this.below]) pad.firstChild.colSpan = this.columns.length;
-    if (this.open !== null) this.panel = this.panelOf(this.open); // it tells the difference of the two that are compared now
+    if (this.open !== null) this.panel = this.panelOf(this.open); // it shows the difference of the two compared taggers
     for (const row of this.live.values()) row.remove();
     this.live.clear();
     this.sort();
@@ -66,7 +66,7 @@ class TagTable {
     this.arrange();
   }
 
-  /** After a change of the search or the filter: the sorted tags that pass. */
+  /** Select the sorted tags that match, after a change of search or filter. */
   arrange() {
     const { matches, problem } = parseQuery(this.view.query, this.view);
     this.problem = problem;
@@ -87,7 +87,7 @@ class TagTable {
 
   // Painting
 
-  /** First and last row in sight, with some to spare. */
+  /** The visible rows as [first, last + 1], extended by `spare` rows. */
   sight(spare) {
     if (this.printing) return [0, Math.min(PRINTED, this.rows.length)];
     const first = this.rowAt(this.box.scrollTop) - spare;
@@ -95,7 +95,7 @@ class TagTable {
     return [Math.max(first, 0), Math.min(last, this.rows.length)];
   }
 
-  /** How many columns from the left one has to fill to have all those in sight. */
+  /** The number of columns, from the left, that includes all visible ones. */
   columnsInSight() {
     const right = this.box.scrollLeft + this.box.clientWidth;
     let reached = 0;
@@ -119,8 +119,8 @@ class TagTable {
     return position * this.rowHeight + (position > this.openAt() ? this.openHeight : 0);
   }
 
-  /** Put the rows in sight into the document; those that stay are not touched, so that they keep the focus. In haste, which
-      is between two keystrokes, only what can be seen: the rows and cells around it follow at the first pause. */
+  /** Put the visible rows into the document. Rows that stay are not touched, so that they keep the focus. `hasty`, between two
+      keystrokes, paints only visible cells; the rows and cells around them follow after a pause. */
   paint({ hasty = false } = {}) {
     clearTimeout(this.pause);
     if (hasty) this.pause = setTimeout(() => this.paint(), 60);
@@ -169,7 +169,7 @@ class TagTable {
     return el("tr", { class: "none" }, el("td", { colspan: this.columns.length }, "No tag matches."));
   }
 
-  /** The open row's panel is as wide as the box, and its height is known only once it is laid out. */
+  /** Set the width of the open panel to that of the box, and read its height, which is known only after layout. */
   measurePanel() {
     if (this.open === null || !this.panel.isConnected) return;
     this.panel.firstChild.firstChild.style.width = `${this.box.clientWidth}px`;
@@ -198,7 +198,7 @@ class TagTable {
 
   panelOf(tag) {
     const panel = el("tr", { class: "panel" }, el("td", { colspan: this.columns.length }, detailBox(tag, this.view.comparison)));
-    onResize(panel.firstChild.firstChild, () => this.fit()); // curves come when their block is unpacked
+    onResize(panel.firstChild.firstChild, () => this.fit()); // the curves are added after their block is unpacked
     return panel;
   }
 
@@ -208,7 +208,7 @@ class TagTable {
     this.onOpen(tag, true);
   }
 
-  /** A focus within the panel goes back to the row. */
+  /** Close the open row; a focus in its panel moves to the row. */
   close({ asked }) {
     const row = this.live.get(this.open);
     if (row && this.panel.contains(document.activeElement)) row.querySelector("button").focus({ preventScroll: true });
@@ -217,7 +217,7 @@ class TagTable {
     this.onOpen(null, asked);
   }
 
-  /** Open a tag's row and bring it into sight; the caller has made sure that the filter lets it through. */
+  /** Open a tag's row and scroll to it; the caller makes sure that the filter includes the tag. */
   select(tag) {
     if (this.open !== tag) this.openRow(tag);
     const position = this.rows.indexOf(tag);
@@ -264,7 +264,7 @@ class TagTable {
     this.focus(Math.min(Math.max(targets[event.key], 0), this.rows.length - 1));
   }
 
-  /** Focus the row at a position, scrolling only as far as needed to have it between head and foot of the box. */
+  /** Focus the row at a position, and scroll only as far as needed to make it visible. */
   focus(position) {
     const head = this.table.tHead.offsetHeight;
     const top = this.topOf(position);
@@ -276,7 +276,7 @@ class TagTable {
     this.live.get(this.focused).querySelector("button").focus({ preventScroll: true });
   }
 
-  /** Tab enters the table once, at the row last used or else the first in sight. */
+  /** Tab enters the table once, at the row used last, else at the first visible row. */
   setTabStop() {
     const used = this.live.has(this.focused) ? this.focused : this.rows[this.sight(0)[0]];
     for (const [tag, row] of this.live) row.querySelector("button").tabIndex = tag === used ? 0 : -1;

@@ -1,6 +1,6 @@
-// The curves of one tag: F1 against the threshold, and precision against recall.
+// Curves of one tag: F1 against the threshold, and precision against recall.
 
-/** Both plots with what they say in words; histograms are unpacked when the first tag asks for them. */
+/** Both plots with a description; histograms are unpacked for the first open tag. */
 function tagCurves(tag) {
   const box = el("div", { class: "tag-curves" });
   if (!tags.support[tag] || !models.some((_, model) => knows(model, tag))) return box;
@@ -8,7 +8,7 @@ function tagCurves(tag) {
   const words = el("ul", { class: "hindsight" });
   box.append(
     el("div", { class: "small-plots" }, left, right),
-    el("p", { class: "hint" }, `Marks: each tagger at its own threshold. In hindsight, and so no result: the highest F1 of thresholds ${data.histograms.step} apart, chosen on the very images that it is measured on.`),
+    el("p", { class: "hint" }, `Markers: each tagger at its own threshold. Best possible in hindsight (not a result): the threshold, in steps of ${data.histograms.step}, is chosen on the images it is scored on.`),
     words,
   );
   allHistograms().then((histograms) => {
@@ -19,7 +19,7 @@ function tagCurves(tag) {
   return box;
 }
 
-/** A model's counts of a tag as figures at every edge, and at its own threshold between them. */
+/** A model's metrics for a tag at every edge and at its own threshold, sorted by threshold. */
 function tagPoints(histograms, model, tag) {
   const support = tags.support[tag];
   const { tp, fp, threshold } = columnsOf[model];
@@ -34,16 +34,16 @@ function figuresOf(tp, fp, support) {
 }
 
 function drawTagCurves(tag, points, left, right) {
-  const place = { left: ({ threshold, f1 }) => pointOr(threshold, f1), right: ({ recall, precision }) => pointOr(recall, precision) };
+  const pointOf = { left: ({ threshold, f1 }) => pointOr(threshold, f1), right: ({ recall, precision }) => pointOr(recall, precision) };
   const curves = (of) => points.map((found) => found.map(of));
   const marks = (of) => points.map((found) => found.filter(({ own }) => own).map(of)[0] ?? null);
   const highest = Math.max(0, ...points.flat().map(({ f1 }) => f1));
   const name = clipped(tags.name[tag], 60);
   new CurvePlot(left, { across: "threshold", up: "F1", mark: 14 }).show({
-    label: `F1 against the threshold for ${name}`, curves: curves(place.left), marks: marks(place.left), ends: [1, axisEnd(highest)],
+    label: `F1 against the threshold for ${name}`, curves: curves(pointOf.left), marks: marks(pointOf.left), ends: [1, axisEnd(highest)],
   });
   new CurvePlot(right, { across: "recall", up: "precision", mark: 14 }).show({
-    label: `Precision against recall for ${name}, over the thresholds`, curves: curves(place.right), marks: marks(place.right),
+    label: `Precision against recall for ${name}, over the thresholds`, curves: curves(pointOf.right), marks: marks(pointOf.right),
   });
 }
 
@@ -52,5 +52,5 @@ function hindsight(model, points) {
   const best = edges.reduce((most, point) => (point.f1 > most.f1 ? point : most));
   const own = points.find((point) => point.own);
   return el("li", {}, marker(styleOf(model)), isolated(models[model].name),
-    `in hindsight ${figure(best.f1)} at ${best.threshold.toFixed(2)}; ${figure(own.f1)} at its own ${own.threshold}`);
+    `best in hindsight: F1 ${figure(best.f1)} at ${best.threshold.toFixed(2)}; at its own threshold ${own.threshold}: ${figure(own.f1)}`);
 }
