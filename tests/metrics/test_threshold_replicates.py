@@ -4,11 +4,19 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from arena.metrics import thresholds
-from arena.metrics.counts import CONVENTIONS, TagCounts, mean_terms, means_of_terms
+from arena.metrics import threshold_replicates, thresholds
+from arena.metrics.counts import CONVENTIONS, TagCounts, divide, mean_terms, means_of_terms
 from arena.metrics.tally import Sampling
-from arena.metrics.threshold_replicates import LOWEST_SHARE, Drawn, ThresholdModel, changes, draw_block
+from arena.metrics.threshold_replicates import (
+    LOWEST_SHARE,
+    Drawn,
+    ThresholdModel,
+    changes,
+    confident_threshold,
+    draw_block,
+)
 from arena.metrics.thresholds import (
     CHOICES,
     RULES,
@@ -49,11 +57,18 @@ def found_changes(
     model: ThresholdModel, weights: np.ndarray, units: np.ndarray = UNITS, *,
     labels: np.ndarray = LABELS, scores: np.ndarray = SCORES, blocks: Iterable[slice] = (slice(0, 8), slice(8, TAGS)),
 ) -> dict[str, np.ndarray]:  # fmt: skip
+    return changes(model, drawn_of(model, weights, units, labels=labels, scores=scores, blocks=blocks))
+
+
+def drawn_of(
+    model: ThresholdModel, weights: np.ndarray, units: np.ndarray = UNITS, *,
+    labels: np.ndarray = LABELS, scores: np.ndarray = SCORES, blocks: Iterable[slice] = (slice(0, TAGS),),
+) -> Drawn:  # fmt: skip
     images = np.stack([FOLD.astype(np.int64), units])
     drawn = [
         draw_block(model, span, scores.T[span].copy(), labels.T[span].copy(), images, weights, ARENA) for span in blocks
     ]
-    return changes(model, Drawn(*(np.sum(parts, axis=0) for parts in zip(*drawn, strict=True))))
+    return Drawn(*(np.sum(parts, axis=0) for parts in zip(*drawn, strict=True)))
 
 
 class Recount:
@@ -240,3 +255,21 @@ def test_derivatives_are_those_of_the_ratios(model: ThresholdModel) -> None:
         more, less = ([x + sign * 1e-4 * (k == count) for k, x in enumerate(here)] for sign in (1, -1))
         slope = (ratios(*more) - ratios(*less)) / 2e-4
         np.testing.assert_allclose(model.coefficients[:, count][:, some], slope, atol=1e-6)
+
+
+def test_the_confident_threshold_has_a_lower_bound_of_enough_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threshold_replicates, "PRECISION", 0.7)
+    model = model_of()
+    counts = [Recount(one) for one in WEIGHTS[UNITS].T]
+    tp, fp = (np.stack([getattr(one, name).sum((0, 2)) for one in counts], axis=1) for name in ("tp", "fp"))
+    spread = np.nan_to_num(divide(tp, tp + fp)).std(axis=1, ddof=1)
+    observed = [x.sum((0, 2)) for x in (model.counts.tp, model.counts.fp)]
+    lower = np.nan_to_num(divide(observed[0], sum(observed)) - stats.t.ppf(0.95, RESAMPLES - 1) * spread)
+    first = np.flatnonzero(lower >= 0.7)[0]
+    assert first >= model.lowest_shared
+    found = confident_threshold(model, drawn_of(model, WEIGHTS))
+    assert np.float32(found) == SWEEP[first]
+    assert found > SWEEP[np.flatnonzero(divide(observed[0], sum(observed)) >= 0.7)[0]], "above that of the plain rule"
+    assert np.isnan(confident_threshold(model, drawn_of(model, WEIGHTS[:, :1]))), "one resample has no spread"
+    monkeypatch.setattr(threshold_replicates, "PRECISION", 1.1)
+    assert np.isnan(confident_threshold(model, drawn_of(model, WEIGHTS)))
