@@ -91,7 +91,7 @@ def small_worlds(draw: st.DrawFn) -> tuple[Truth, list[Entry], Settings]:
     )
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(small_worlds())
 def test_no_value_lies_outside_its_interval_and_no_interval_contradicts_its_test(
     small: tuple[Truth, list[Entry], Settings],
