@@ -16,7 +16,7 @@ from arena.evaluate.slices import ImageSlice, TagSlice
 from arena.metrics import significance
 from arena.metrics.bootstrap import Resampled
 from arena.metrics.counts import Convention, Floats, Integers, Mean, TagCounts, divide, macro, micro
-from arena.metrics.intervals import Interval, resampled_interval, resampled_p
+from arena.metrics.intervals import Interval, resampled_interval, resampled_p, standard_error_of
 from arena.metrics.registry import AGGREGATES, HEADLINES, METRICS, TESTED
 from arena.results.recipe import Settings
 
@@ -183,6 +183,8 @@ class _Part(NamedTuple):
     """Influence of each unit on the sum of AP; float64 (units,). None without resamples, or without mAP."""
     independent: Floats
     """Effective number of positives of each tag: positives divided by the design effect; float64 (tags,)."""
+    related: Floats
+    """`Measured.related` of the tags, float64 (tags,)."""
     reachable: bool = True
     """Whether the rule of the regime holds at some threshold."""
 
@@ -212,7 +214,7 @@ def aggregate(
                 means = [Mean(float("nan"), 0)] * len(means)
             precision = settings.counting.ratios(part.counts).precision
             precisions[number].append(precision if part.reachable else np.full(len(precision), np.nan))
-            thin[number].append(_unseen(part.counts))
+            thin[number].append(_unseen(part.counts, part.related))
             estimates[number, :, place], tags[number, :, place] = zip(*means, strict=True)
             bias[number, -1, place] = macro(part.bias).value
             if found is not None and replicates is not None and part.influence is not None and means[-1].tags:
@@ -227,7 +229,8 @@ def aggregate(
         known = np.isfinite(replicates[:, :-1])
         sums = np.where(known, replicates[:, :-1], 0.0).sum(-1)
         bias[:, :-1] = divide(sums, known.sum(-1)) - estimates[:, :-1]
-        bias[:, [METRICS[name].average == "micro" for name in AGGREGATES]] = 0  # a ratio of sums has next to none
+        of_micro = [METRICS[name].average == "micro" for name in AGGREGATES]  # a ratio of sums has next to no bias
+        bias[:, of_micro] = np.where(np.isnan(estimates[:, of_micro]), np.nan, 0.0)
     unseen = np.array([[_mean_variance(x, ~np.isnan(p)) for x, p in zip(*both, strict=True)]
                        for both in zip(thin, precisions, strict=True)])  # fmt: skip
     targets = [target._replace(tags=int(tags[:, -2, place].max())) for place, target in enumerate(targets)]
@@ -246,8 +249,8 @@ def _paired_means(
 ) -> PairedMeans:
     """Return macro precision of two models over the tags where both have one.
 
-    The variance that resamples do not show is multiplied by the share of discordant predictions: models that predict the same
-    do not differ.
+    The variance that resamples do not show is multiplied by the share of discordant predictions, and is 0 where the two models
+    are equal in every resample: models that predict the same do not differ.
     """
     paired = found.paired_precision[pair]
     estimates, unseen = np.full((2, len(paired.tags)), np.nan), np.zeros(len(paired.tags))
@@ -255,18 +258,24 @@ def _paired_means(
     for place, of_pair in enumerate(zip(*(precisions[number] for number in pair), strict=True)):
         both = ~np.isnan(np.sum(of_pair, axis=0))
         estimates[:, place] = [macro(values[both]).value for values in of_pair]
-        unseen[place] = sum(_mean_variance(thin[number][place], both) for number in pair) * discordance
+        first, second = paired.replicates[:, place]
+        if not np.array_equal(first, second, equal_nan=True):
+            unseen[place] = sum(_mean_variance(thin[number][place], both) for number in pair) * discordance
     return PairedMeans(estimates, paired.replicates, unseen, paired.tags)
 
 
-def _unseen(counts: TagCounts) -> Floats:
+def _unseen(counts: TagCounts, related: Floats) -> Floats:
     """Return the variance of each tag's precision that resamples do not show, float64 (tags,).
 
-    A tag with n predictions shows a variance of P (1 - P) / n, which is 0 where it is predicted once. Its true variance is
-    taken at one more hit and one more false positive (Laplace's rule of succession).
+    A tag with n independent predictions shows a variance of P (1 - P) / n, which is 0 where it is predicted once. Its true
+    variance is taken at one more hit and one more false positive (Laplace's rule of succession).
+
+    Args:
+        counts: of the tags.
+        related: how many images stand for one independent image, `Measured.related` of the tags.
     """
-    predicted = counts.tp + counts.fp
-    precision, smooth = divide(counts.tp, predicted), (counts.tp + 1) / (predicted + 2)
+    hits, predicted = counts.tp / related, (counts.tp + counts.fp) / related
+    precision, smooth = divide(hits, predicted), (hits + 1) / (predicted + 2)
     return np.maximum(np.nan_to_num(divide(smooth * (1 - smooth) - precision * (1 - precision), predicted)), 0.0)
 
 
@@ -282,27 +291,28 @@ def _parts(
     model, tally, own, found = (
         measured.models[number], measured.tallies.models[number], measured.own[number], measured.uncertainty
     )  # fmt: skip
-    effects = measured.ap_effects(number)
+    effects, related = measured.ap_effects(number), measured.related[model.scored.truth_columns]
     for place, one in enumerate(tag_slices):
         columns = model.chosen[one.tags]
         counts, influence = own.take(columns), None if found is None else tally.map_influence[place]
         bias, independent = effects[columns] * tally.ap_bias[columns], counts.positives / effects[columns]
-        yield _Part(counts, tally.average_precision[columns], bias, influence, independent)
+        yield _Part(counts, tally.average_precision[columns], bias, influence, independent, related[columns])
     if found is None:
         return
     columns, nothing = model.chosen[measured.compared], np.empty(0)
     for name in regimes:
         regime = found.regimes[number].by_name[name]
-        yield _Part(regime.counts.take(columns), nothing, nothing, None, nothing, regime.reachable)
+        yield _Part(regime.counts.take(columns), nothing, nothing, None, nothing, related[columns], regime.reachable)
     sliced, thresholds = found.resampled.slices[number], own.thresholds[columns]
     rows = zip(
         sliced.tp, sliced.fp, sliced.positives, sliced.images, sliced.average_precision, sliced.ap_bias,
         sliced.map_influence, strict=True,
     )  # fmt: skip
     for tp, fp, positives, images, ap, ap_bias, influence in rows:
-        counts, enough = TagCounts(thresholds, tp, fp, positives, int(images)), positives >= settings.min_positives
-        bias, independent = effects[columns] * ap_bias, positives / effects[columns]
-        yield _Part(counts.take(np.flatnonzero(enough)), ap[enough], bias[enough], influence, independent[enough])
+        enough = np.flatnonzero(positives >= settings.min_positives)
+        counts, known = TagCounts(thresholds, tp, fp, positives, int(images)).take(enough), columns[enough]
+        bias, independent = effects[known] * ap_bias[enough], counts.positives / effects[known]
+        yield _Part(counts, ap[enough], bias, influence, independent, related[known])
 
 
 def small_sample(positives: NDArray[Any], power: int) -> float:
@@ -353,6 +363,7 @@ def differences(
                 if place in tests and (base := METRICS[name].base) in TESTED:
                     test = tests[place][models[a], models[b]]
                     low, high, p = (test[f"{base}_{column}"] for column in ("low", "high", "p"))
+                    seen = seen._replace(error=standard_error_of(low, high))
                 rows.append(
                     {
                         "slice": target.slice, "value": target.value, "regime": target.regime, "figure": name,

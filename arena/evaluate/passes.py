@@ -19,7 +19,7 @@ from arena.evaluate.slices import ImageSlice, TagSlice
 from arena.metrics import bootstrap, labels, ranking
 from arena.metrics.blocks import Block, Scored, labels_of, over_blocks
 from arena.metrics.bootstrap import Part, Plan, Resampled, Resampler, SliceRows
-from arena.metrics.counts import Floats, Integers, TagCounts, divide
+from arena.metrics.counts import Convention, Floats, Integers, TagCounts, divide
 from arena.metrics.labels import Suspects
 from arena.metrics.tally import Ranked, Sampling, SweptModel, Tallies, Tally, tally
 from arena.metrics.threshold_replicates import ThresholdModel
@@ -215,7 +215,7 @@ def measure(
         if sampling is not None:
             with ThreadPoolExecutor(workers) as pool:
                 jobs = [
-                    pool.submit(_regimes, one, found, compared)
+                    pool.submit(_regimes, one, found, compared, settings.counting)
                     for one, found in zip(models, tallies.models, strict=True)
                 ]
                 regimes = [job.result() for job in jobs]
@@ -243,7 +243,7 @@ def _sampling(truth: Truth, tag_slices: Sequence[TagSlice]) -> Sampling:
     return Sampling(assign_folds(names), bootstrap.units_of(names), groups)
 
 
-def _regimes(one: Matched, found: Tally, compared: Integers) -> Regimes:
+def _regimes(one: Matched, found: Tally, compared: Integers, convention: Convention) -> Regimes:
     """Return the regimes of one model: its own thresholds and the cross-fitted ones."""
     is_compared = np.zeros(len(one.columns), np.bool_)
     is_compared[one.chosen[compared]] = True
@@ -256,7 +256,9 @@ def _regimes(one: Matched, found: Tally, compared: Integers) -> Regimes:
     by_name = {"own": Regime(np.tile(own, (len(found.images), 1)), own, found.own)}
     for name, (by_fold, final) in chosen.items():
         by_name[name] = Regime(_at(found, by_fold), _at(found, final), counts.at(by_fold))
-    return Regimes(by_name, counts.macro_f1(unshrunk.by_fold), _cross_fit(found, counts, chosen, one.chosen[compared]))
+    return Regimes(
+        by_name, counts.macro_f1(unshrunk.by_fold), _cross_fit(found, counts, chosen, one.chosen[compared], convention)
+    )
 
 
 def _at(found: Tally, steps: Integers) -> NDArray[np.float32]:
@@ -264,13 +266,15 @@ def _at(found: Tally, steps: Integers) -> NDArray[np.float32]:
     return np.where(steps == UNREACHABLE, np.float32(np.nan), found.thresholds[steps])
 
 
-def _cross_fit(found: Tally, counts: FoldCounts, chosen: Mapping[str, Chosen], columns: Integers) -> ThresholdModel:
+def _cross_fit(
+    found: Tally, counts: FoldCounts, chosen: Mapping[str, Chosen], columns: Integers, convention: Convention
+) -> ThresholdModel:
     """Return what the resamples choose thresholds on, over the compared tags."""
     tp, fp, positives = counts.tp[:, :, columns], counts.fp[:, :, columns], counts.positives[:, columns]
     all_compared = np.ones(len(columns), np.bool_)
     compared = FoldCounts(tp, fp, positives, counts.images, all_compared, counts.categories[columns])
     steps = {name: one.by_fold[:, columns] for name, one in chosen.items()}
-    return ThresholdModel(found.thresholds, compared, found.images, steps)
+    return ThresholdModel(found.thresholds, compared, found.images, steps, convention)
 
 
 def _resample(

@@ -11,7 +11,7 @@ from arena.evaluate.matching import Matched
 from arena.evaluate.mistakes import find_confusions
 from arena.evaluate.passes import Measured
 from arena.metrics import calibration
-from arena.metrics.counts import Counts
+from arena.metrics.counts import PRF, Counts
 from arena.metrics.registry import AGGREGATES, MACRO_THRESHOLDED, THRESHOLDED
 from arena.results.recipe import Settings
 
@@ -92,6 +92,8 @@ def thresholds(measured: Measured, settings: Settings) -> pd.DataFrame:
         order = np.argsort(model.columns)
         for name, regime in measured.uncertainty.regimes[number].by_name.items():
             figures = settings.counting.ratios(regime.counts)
+            if not regime.reachable:
+                figures = PRF(*np.full((3, len(model.columns)), np.nan))
             final = np.nextafter(regime.final, np.float32(-1)) if settings.counting.above else regime.final
             frame = pd.DataFrame(
                 {

@@ -201,7 +201,7 @@ class Resampler:
         own = [_cells(one[0]).by_row() for one in decided]
         images = np.stack([self.plan.sampling.folds.astype(np.int64), self.plan.sampling.units])
         drawn = [
-            draw_block(model, span, one.scores, labels, images, self.plan.first_weights, self.plan.convention)
+            draw_block(model, span, one.scores, labels, images, self.plan.first_weights)
             for model, one in zip(self.plan.cross_fits, blocks, strict=bool(self.plan.cross_fits))
         ]
         sums, precision = _sum_replicates(self.plan, span, labels, decided, self.slices)

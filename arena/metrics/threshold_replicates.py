@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy import special
 from scipy.sparse import csr_array
 
-from arena.metrics.counts import Convention, Floats, Integers, TagCounts, divide, mean_terms, means_of_terms
+from arena.metrics.counts import PRF, Convention, Floats, Integers, TagCounts, divide, mean_terms, means_of_terms
 from arena.metrics.thresholds import (
     PRECISION,
     RULES,
@@ -54,12 +54,14 @@ class ThresholdModel:
         counts: counts by fold.
         fold_images: int64 (folds,).
         chosen: int64 (folds, tags) of each cross-fitted regime, `tag` included: steps of the sweep.
+        convention: how undefined metrics of a tag count.
     """
 
     steps: NDArray[np.float32]
     counts: FoldCounts
     fold_images: Integers
     chosen: Mapping[str, Integers]
+    convention: Convention
 
     @cached_property
     def groups(self) -> Integers:
@@ -111,11 +113,21 @@ class ThresholdModel:
     @cached_property
     def metrics(self) -> Floats:
         """Sums of precision, recall and F1 over the tags of each group, on all images; (groups, 3, k)."""
-        tp, fp, positives = self.counts.tp.sum(0), self.counts.fp.sum(0), self.counts.positives.sum(0)
-        values = [divide(tp, tp + fp), divide(tp, positives), divide(2 * tp, tp + fp + positives)]
-        return np.stack([self.by_group(np.nan_to_num(value)) for value in values], axis=1)
+        return np.stack([self.by_group(np.nan_to_num(value)) for value in self._ratios], axis=1)
 
-    def by_group(self, values: Floats) -> Floats:
+    @cached_property
+    def defined(self) -> Floats:
+        """Number of tags of each group where precision, recall and F1 are defined, on all images; (groups, 3, k)."""
+        return np.stack([self.by_group(~np.isnan(value)) for value in self._ratios], axis=1).astype(np.float64)
+
+    @cached_property
+    def _ratios(self) -> PRF:
+        """Precision, recall and F1 on all images, (k, tags) each."""
+        tp, fp = self.counts.tp.sum(0), self.counts.fp.sum(0)
+        positives = np.broadcast_to(self.counts.positives.sum(0), tp.shape)
+        return self.convention.ratios(TagCounts(np.empty(0, np.float32), tp, fp, positives, self.counts.images))
+
+    def by_group(self, values: NDArray[Any]) -> Floats:
         """Sum over the tags of each group, from (k, tags) to (groups, k)."""
         return np.stack([values[:, self.groups == number].sum(1) for number in range(len(self.group_sizes))])
 
@@ -133,7 +145,7 @@ class Drawn(NamedTuple):
 
 def draw_block(
     model: ThresholdModel, span: slice, scores: NDArray[np.float32], labels: NDArray[np.bool_],
-    fold_units: Integers, weights: NDArray[np.float32], convention: Convention,
+    fold_units: Integers, weights: NDArray[np.float32],
 ) -> Drawn:  # fmt: skip
     """Count a block of tags in every resample, and choose the thresholds of single tags.
 
@@ -144,7 +156,6 @@ def draw_block(
         labels: bool (tags, images).
         fold_units: int64 (2, images), fold and unit of each image.
         weights: float32 (units, resamples), how often each resample drew each unit.
-        convention: how undefined metrics of a tag count.
     """
     total = empty_drawn(model, weights.shape[1])
     for start in range(0, len(scores), TAGS_AT_ONCE):
@@ -153,7 +164,7 @@ def draw_block(
         first = int(model.lowest[part].min())
         above, positives = _counts(model, part, first, scores[rows], labels[rows], fold_units, weights)
         _add_curves(total, model, part, first, above, positives)
-        total.by_tag[:] += _by_tag(model, part, first, above, positives, convention)
+        total.by_tag[:] += _by_tag(model, part, first, above, positives)
     return total
 
 
@@ -229,7 +240,6 @@ def _by_tag(
     first: int,
     above: NDArray[np.float32],
     positives: NDArray[np.float32],
-    convention: Convention,
 ) -> Floats:
     """Return the last field of `Drawn`."""
     tags, resamples = above.shape[2], above.shape[4]
@@ -247,11 +257,12 @@ def _by_tag(
         fp += false[:, None, None]
         fp += trained + average
         tp /= fp  # half of F1, with the positives of an average tag
-        best = np.maximum(np.argmax(tp, axis=0), lowest[:, None])
+        tp[np.arange(len(tp))[:, None] < lowest] = 0
+        best = np.argmax(tp, axis=0)
         again += _take(above[..., fold, :], np.where(trained > 0, best, at))
     no_threshold = np.empty(0, np.float32)
     both = (TagCounts(no_threshold, tp, fp, all_positives, images=0) for fp, tp in (fixed, again))
-    return np.stack([mean_terms(counts, convention).sum(1) for counts in both])
+    return np.stack([mean_terms(counts, model.convention).sum(1) for counts in both])
 
 
 def _take(above: NDArray[np.float32], at: Integers) -> Floats:
@@ -367,8 +378,9 @@ def _metrics_at(model: ThresholdModel, drawn: Drawn, at: Integers) -> Floats:
     g, f, r = np.ogrid[:groups, :folds, :resamples]
     shares = (model.fold_images / model.fold_images.sum())[:, None]
     taken = drawn.curves[g, :, at, f, r]  # (groups, folds, resamples, 5)
-    base = model.metrics[g, :, at]  # (groups, folds, resamples, 3)
-    macro = (taken[..., :_MACRO] + base * shares[..., None]).sum((0, 1)).T / max(1, len(model.groups))
+    base, defined = model.metrics[g, :, at], model.defined[g, :, at]  # (groups, folds, resamples, 3)
+    weights = shares[..., None]
+    macro = divide((taken[..., :_MACRO] + base * weights).sum((0, 1)), (defined * weights).sum((0, 1))).T
     tp, fp = taken[..., 3:].sum((0, 1)).T
     positives = drawn.positives.sum((0, 1))
     micro = np.stack([divide(tp, tp + fp), divide(tp, positives), divide(2 * tp, tp + fp + positives)])

@@ -50,7 +50,7 @@ def model_of(
     found = tally_of(scores, labels, SWEEP, sampling=sampling)
     counts = FoldCounts(found.tp, found.fp, found.positives, IMAGES, np.ones(TAGS, bool), CATEGORIES)
     by_rule = {name: counts.cross_fit(choice).by_fold for name, choice in CHOICES.items()}
-    return ThresholdModel(SWEEP, counts, found.images, by_rule | dict(chosen or {}))
+    return ThresholdModel(SWEEP, counts, found.images, by_rule | dict(chosen or {}), ARENA)
 
 
 def found_changes(
@@ -65,9 +65,7 @@ def drawn_of(
     labels: np.ndarray = LABELS, scores: np.ndarray = SCORES, blocks: Iterable[slice] = (slice(0, TAGS),),
 ) -> Drawn:  # fmt: skip
     images = np.stack([FOLD.astype(np.int64), units])
-    drawn = [
-        draw_block(model, span, scores.T[span].copy(), labels.T[span].copy(), images, weights, ARENA) for span in blocks
-    ]
+    drawn = [draw_block(model, span, scores.T[span].copy(), labels.T[span].copy(), images, weights) for span in blocks]
     return Drawn(*(np.sum(parts, axis=0) for parts in zip(*drawn, strict=True)))
 
 
