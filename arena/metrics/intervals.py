@@ -308,7 +308,7 @@ def resampled_p(difference: ArrayLike, standard_error: ArrayLike, resamples: Arr
     )
     with np.errstate(divide="ignore", invalid="ignore"):
         p = 2 * special.stdtr(np.maximum(number - 1, 1), -np.abs(difference) / error)
-    exact = np.where(difference == 0, 1.0, np.minimum(2 / (number + 1), 1 - LEVEL))
+    exact = np.where(difference == 0, 1.0, np.minimum(2 / (number + 1), 0.05))
     return np.where(np.isnan(difference + error), np.nan, np.where(error > 0, p, exact))[()]
 
 

@@ -43,6 +43,12 @@ def design_effect(clusters: np.ndarray, residuals: np.ndarray) -> float:
     return max(1.0, float((sums**2).sum() / (residuals**2).sum())) if residuals.any() else 1.0
 
 
+def effective_clusters(clusters: np.ndarray, marked: np.ndarray) -> float:
+    """(sum of sizes)^2 / sum of squared sizes of the clusters among the marked images."""
+    sizes = np.array([marked[clusters == one].sum() for one in np.unique(clusters)], float)
+    return float(sizes.sum() ** 2 / (sizes**2).sum())
+
+
 def test_columns_are_those_of_the_contract() -> None:
     assert evaluate(*world(), SETTINGS).per_tag.columns.tolist() == list(PER_TAG_COLUMNS)
 
@@ -98,7 +104,7 @@ def test_intervals_of_ap_follow_from_the_influence_of_clusters(clustered: tuple[
             error = np.sqrt(sum(values[groups == one].sum() ** 2 for one in np.unique(groups)))
             together = sum(labels[groups == one, tag].sum() ** 2 for one in np.unique(groups)) / labels[:, tag].sum()
             effect = min(max(1.0, error**2 / (values**2).sum()), max(1.0, together))
-            positives = min(row.support / effect, len(np.unique(groups[labels[:, tag]])))
+            positives = min(row.support / effect, effective_clusters(groups, labels[:, tag]))
             interval = intervals.ap_interval(row.ap, error, positives, bias=ranking.optimism(column)[0] * effect)
             assert (row.ap_low, row.ap_high) == (pytest.approx(interval.low), pytest.approx(interval.high))
 
@@ -119,7 +125,7 @@ def test_clusters_widen_intervals_by_their_design_effect(clustered: tuple[Truth,
                 effects.append(design_effect(groups, hit - share * base))
                 given = (row.tp, row.fp, row.fn) if name == "f1" else (row.tp, int(base.sum()))
                 formula = intervals.f1_interval if name == "f1" else intervals.wilson
-                interval = formula(*given, design_effect=effects[-1])
+                interval = formula(*given, design_effect=effects[-1], clusters=effective_clusters(groups, base))
                 low, high = getattr(row, f"{name}_low"), getattr(row, f"{name}_high")
                 assert (low, high) == (pytest.approx(interval.low), pytest.approx(interval.high))
     assert np.mean(effects) > 1.2, "there is something to widen"
@@ -166,7 +172,7 @@ def test_the_error_of_a_difference_of_ap_is_that_of_its_influence(clustered: tup
             found = ranking.influence(column)
             moved[column.images[0, found.start[0] :]] += sign * found.values
         error = np.sqrt(sum(moved[groups == one].sum() ** 2 for one in np.unique(groups)))
-        freedom = len(np.unique(groups[labels[:, tag]])) - 1
+        freedom = effective_clusters(groups, labels[:, tag]) - 1
         assert row.ap_p == pytest.approx(2 * student.sf(abs(row.ap_difference) / error, freedom), rel=1e-6)
         reach = student.ppf(0.975, freedom) * error
         assert row.ap_low == pytest.approx(max(-1, row.ap_difference - reach), abs=1e-9)

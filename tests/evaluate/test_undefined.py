@@ -86,7 +86,8 @@ def rules_of(table: str, replicates: int) -> dict[str, Rule]:
         rules |= {f"ap_{name}": lambda rows: rows["support"] < LEAST_UNITS for name in ("low", "high", "p", "q")}
         return rules | {"ap_difference": without("support")}
     if table == "differences":
-        return dict.fromkeys(("low", "high", "p", "p_adjusted"), without_a_test)
+        names = ("low", "high", "standard_error", "p", "minimum_detectable", "p_adjusted")
+        return dict.fromkeys(names, without_a_test)
     if table == "calibration":
         return {name: without("cells") for name in ("mean_score", "share_positive")}
     return {}
