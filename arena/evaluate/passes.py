@@ -145,6 +145,12 @@ class Measured:
             return np.ones(carried.shape[1])
         return np.fmax(1.0, divide(square_sums(self.pooling @ carried), np.diff(carried.indptr)))
 
+    @property
+    def effective_clusters(self) -> float:
+        """Effective number of clusters of the images: n^2 / sum of m^2 over the sizes m of the clusters; n without clusters."""
+        everything = csc_array(np.ones((len(self.truth.image_ids), 1)))
+        return float(self.effective_units(everything)[0])
+
     @cached_property
     def positive_units(self) -> Floats:
         """Effective number of images, or of duplicate clusters, with each tag; float64 (truth tags,)."""

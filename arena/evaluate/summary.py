@@ -40,6 +40,7 @@ def summarise(
         "compared_tags": len(measured.compared),
         "replicates": settings.replicates,
         "clusters": len(set(truth.groups or truth.image_ids)),
+        "effective_clusters": measured.effective_clusters,
         "models": {name: _model_summary(measured, number, found) for number, name in enumerate(names)},
         "ranks": aggregate.ranks(differences, found.estimates[:, :, 0], names) if ranked else {},
         "labels": _labels_summary(measured, settings),

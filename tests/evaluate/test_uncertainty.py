@@ -51,6 +51,7 @@ def test_an_image_and_its_copy_say_no_more_than_the_image(three_ways: list[Resul
     alone, clustered, single = three_ways
     assert (clustered.summary["images"], clustered.summary["clusters"]) == (600, 300)
     assert (single.summary["images"], single.summary["clusters"]) == (600, 600)
+    assert clustered.summary["effective_clusters"] == 300, "all of two images"
     for figure in PLAIN_FIGURES:
         np.testing.assert_allclose(widths(clustered, figure), widths(alone, figure), atol=1e-9)
         assert (widths(single, figure) < 0.85 * widths(alone, figure)).all()

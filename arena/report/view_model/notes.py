@@ -31,6 +31,22 @@ def imply_notes(summary: Mapping[str, Any]) -> list[str]:
     return [note] if summary.get("imply") else []  # older runs lack the key
 
 
+FEW_CLUSTERS = 100
+"""Effective number of clusters below which intervals of aggregates are too narrow. With 61 of very unequal size, intervals of
+macro metrics held the true value in 70 to 82 % of simulated experiments; with 152, in 85 to 92 %."""
+
+
+def cluster_notes(summary: Mapping[str, Any]) -> list[str]:
+    """Return a warning if near duplicates leave too few independent clusters for the intervals."""
+    found = summary.get("effective_clusters")  # older runs lack the key
+    if found is None or found >= FEW_CLUSTERS:
+        return []
+    return [
+        f"The images count as {found:,.0f} independent clusters (n² / Σ m² over the sizes m of the duplicate clusters). "
+        f"Below {FEW_CLUSTERS}, the intervals of macro and micro metrics are too narrow."
+    ]
+
+
 def convention_note(summary: dict[str, object]) -> str:
     """Return how undefined metrics were counted."""
     return (
