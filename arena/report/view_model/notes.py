@@ -41,10 +41,9 @@ def cluster_notes(summary: Mapping[str, Any]) -> list[str]:
     found = summary.get("effective_clusters")  # older runs lack the key
     if found is None or found >= FEW_CLUSTERS:
         return []
-    return [
-        f"The images count as {found:,.0f} independent clusters (n² / Σ m² over the sizes m of the duplicate clusters). "
-        f"Below {FEW_CLUSTERS}, the intervals of macro and micro metrics are too narrow."
-    ]
+    sizes = "n² / Σ m² over the sizes m of the duplicate clusters"
+    note = f"The images count as {found:,.0f} independent clusters ({sizes})."
+    return [f"{note} Below {FEW_CLUSTERS}, the intervals of macro and micro metrics are too narrow."]
 
 
 def convention_note(summary: dict[str, object]) -> str:
