@@ -10,9 +10,10 @@ from arena.metrics.registry import TESTED
 
 TAG_COLUMNS = (
     "tag", "category", "support",
-    *(f"{key}_{name}" for key in TESTED for name in ("candidate", "baseline", "difference", "low", "high", "p")),
+    *(f"{key}_{name}" for key in TESTED for name in ("candidate", "baseline", "difference", "low", "high", "p", "q")),
 )  # fmt: skip
-"""Columns of `Evidence.tags`. Differences are candidate minus baseline, NaN where undefined; p is two-sided, not adjusted."""
+"""Columns of `Evidence.tags`. Differences are candidate minus baseline, NaN where undefined. p is two-sided, not adjusted; q is
+Benjamini and Hochberg's over all tags and both metrics, the same as in every other report."""
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ import pandas as pd
 
 from arena.base import format as figures
 from arena.base.format import shown
-from arena.gate.cases import detectable, skipped
-from arena.gate.decide import Seen
+from arena.gate.cases import skipped
+from arena.gate.decide import Seen, detectable
 from arena.gate.limits import COVERAGE
 from arena.gate.options import UNPAIRED, VERDICT
 from arena.gate.parts import MARGINS

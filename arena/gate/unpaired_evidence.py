@@ -18,6 +18,8 @@ from arena.gate.evidence import TAG_COLUMNS, Evidence, Figure, Part
 from arena.metrics import intervals
 from arena.metrics.counts import MIN_POSITIVES, Floats, divide
 from arena.metrics.intervals import Interval
+from arena.metrics.registry import TESTED
+from arena.metrics.significance import benjamini_hochberg
 from arena.metrics.slices import SUPPORT_LABELS, support_band
 from arena.results.published.record import Published
 
@@ -82,6 +84,8 @@ def _tags(known: pd.DataFrame) -> pd.DataFrame:
         low, high = _apart(one, ours, other, theirs)
         columns |= {f"{name}_candidate": one, f"{name}_baseline": other, f"{name}_difference": one - other}
         columns |= {f"{name}_low": low, f"{name}_high": high, f"{name}_p": _p(one - other, Interval(low, high))}
+    q = benjamini_hochberg(np.concatenate([columns[f"{name}_p"] for name in TESTED]))
+    columns |= {f"{name}_q": one for name, one in zip(TESTED, np.split(q, len(TESTED)), strict=True)}
     return pd.DataFrame(columns)[list(TAG_COLUMNS)]
 
 
