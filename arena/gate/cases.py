@@ -50,7 +50,9 @@ def interval_case(
     return Case(gate, name, title, outcome, message, measure, named[:list_tags], len(named))
 
 
-def measure_of(figure: Figure, *, limit: float, p: float | None = None, images_needed: int | None = None) -> Measure:
+def measure_of(
+    figure: Figure, *, limit: float | None, p: float | None = None, images_needed: int | None = None
+) -> Measure:
     """Return the values of a case; undefined ones are None."""
     difference, low, high, p = (None if value is None or np.isnan(value) else value for value in (*figure.seen, p))
     return Measure(figure.name, figure.candidate, figure.baseline, difference, low, high, limit, p, images_needed)

@@ -15,6 +15,7 @@ from arena.gate.limits import COVERAGE
 from arena.gate.options import CANARY, VERDICT
 from arena.gate.policy import Policy, read_policy
 from arena.gate.verdict import Case, JudgedModel, Outcome, Verdict
+from arena.pipeline.check.calibration import compare_joint
 from arena.pipeline.check.canary import canary_case
 from arena.pipeline.check.causes import causes_of
 from arena.pipeline.check.speed import time_again
@@ -116,7 +117,9 @@ def _paired(
     """Judge two entrants that were evaluated on the same images."""
     result = joint.result
     cards = [_runnable(one, asked) for one in (candidate, baseline)]
-    judged = judge(result, rules, candidate=joint.candidate.name, baseline=joint.baseline.name)
+    judged = judge(
+        result, rules, candidate=joint.candidate.name, baseline=joint.baseline.name, calibration=compare_joint(joint)
+    )
     cases = [
         *time_again(judged, joint, rules, cards, asked.compute),
         canary_case(joint, epsilon=rules.of(CANARY).epsilon, wanted=asked.canary),
