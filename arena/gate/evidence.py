@@ -66,6 +66,7 @@ class Evidence:
         images: None where unknown.
         why_none: why there are no intervals at all, and the fix; empty if there are some.
         paired: both models were scored on the same images.
+        averaged: number of tags in macro F1 of unpaired results; None for a paired run, whose summary has it.
     """
 
     regime: str
@@ -77,3 +78,4 @@ class Evidence:
     images: int | None = None
     why_none: str = ""
     paired: bool = True
+    averaged: int | None = None

@@ -9,6 +9,7 @@ from arena.gate.parts import MARGINS
 from arena.gate.policy import Policy
 from arena.gate.requirement import Judged
 from arena.gate.requirements import REQUIREMENTS
+from arena.gate.sample import fitted
 from arena.gate.verdict import Case
 from arena.results.run_folder import Result
 
@@ -26,6 +27,7 @@ def judge(
     Raises:
         ArenaError: the run has no such model.
     """
+    policy = fitted(policy, int(result.summary["images"]))
     evidence = evidence_of(result, candidate=candidate, baseline=baseline, regime=policy.of(MARGINS).regime)
     judged = Judged(evidence, policy.of(VERDICT).list_tags, result, candidate, baseline, calibration or {})
     return [case for one in REQUIREMENTS if one.cases is not None for case in one.cases(judged, policy.of(one))]

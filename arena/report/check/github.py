@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from arena.base.format import clipped, encodable, plural, unturned
 from arena.gate.verdict import UNJUDGED, Case, Outcome, Verdict
 from arena.report.check.markdown import Lists, check_markdown
-from arena.report.check.words import WORDS, name_of, ordered, sentence
+from arena.report.check.words import name_of, ordered, sentence
 
 SUMMARY_BYTES = 1_000_000
 """Largest size of the step summary. GitHub refuses more than 1 MiB (1,048,576 bytes), and other commands may add to it."""
@@ -72,7 +72,7 @@ def annotations(verdict: Verdict) -> str:
 
 def _commands(kind: str, cases: Sequence[Case]) -> list[str]:
     shown = cases if len(cases) <= ANNOTATIONS else cases[: ANNOTATIONS - 1]
-    lines = [_command(kind, f"{case.title}: {WORDS[case.outcome]}", case.message) for case in shown]
+    lines = [_command(kind, f"{case.title}: {str(case.outcome).replace('_', ' ')}", case.message) for case in shown]
     if rest := cases[len(shown) :]:
         names = ", ".join(name_of(case.title) for case in rest)
         lines.append(_command(kind, f"{plural(len(rest), 'more requirement', 'more requirements')}", names))
