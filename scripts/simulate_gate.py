@@ -5,8 +5,8 @@ Usage: python scripts/simulate_gate.py [--experiments 400] [--tags 96] [--images
 Each experiment draws held-out images, scores them with a baseline and a retrained candidate (`simulation/losses.py`), evaluates
 both as `arena check` does, and applies the default policy with a few critical tags. Each loss is twice the margin of its gate
 (once in the scenario `edge`). A second table has rare tags (from 10 expected positives) and small sets: --small images, four
-times as many, and --images. There the default policy is compared with the policy of large sets. --keep stores each experiment in a file when it ends, and continues from that file. Writes
-reports/benchmarks/gate.{json,md}.
+times as many, and --images. There the default policy is compared with the policy of large sets. --keep stores each experiment
+in a file when it ends, and continues from that file. Writes reports/benchmarks/gate.{json,md}.
 """
 
 import json
@@ -50,6 +50,12 @@ SHARED = 0.75
 """Share of the noise that a retrained model has in common with its baseline; for two unrelated models it is 0.5."""
 
 REPLICATES = 300
+SET_HEADER = (
+    "images", "true loss", "experiments", "pass", "fail", "undecided", "with a loss not shown", "large policy: pass",
+    "undecided", "images needed, median", "90 % quantile", "paired width",
+)  # fmt: skip
+"""Columns of the second table."""
+
 SET_SCENARIOS = ("none", "f1")
 """Scenarios of the second table."""
 
@@ -309,14 +315,13 @@ def set_lines(rows: Sequence[dict[str, Any]], kinds: dict[str, Scenario]) -> lis
         "",
         f"## Small sets and rare tags: from {RARE} expected positives",
         "",
-        "The default policy has pooled requirements on small sets. The policy of large sets requires non-inferiority of macro F1,",
-        "micro F1 and mAP on every set. A check with a loss that is \"not shown\" passes. Images needed: the images that rule out a",
-        "loss of macro F1 beyond the margin with 80 % power if the true difference is 0. Paired width: the width of the interval",
-        "of a difference as a multiple of the width of the baseline's own interval, for macro F1, micro F1 and mAP.",
+        "The default policy has pooled requirements on small sets. The policy of large sets requires non-inferiority of",
+        "macro F1, micro F1 and mAP on every set. A check with a loss that is \"not shown\" passes. Images needed: the images",
+        "that rule out a loss of macro F1 beyond the margin with 80 % power if the true difference is 0. Paired width: the width",
+        "of the interval of a difference, divided by the width of the baseline's own interval, for macro F1, micro F1 and mAP.",
         "",
-        "| images | true loss | experiments | pass | fail | undecided | with a loss not shown | large policy: pass | undecided | "
-        "images needed, median | 90 % quantile | paired width |",
-        "| " + " | ".join(["---"] * 12) + " |",
+        f"| {' | '.join(SET_HEADER)} |",
+        "| " + " | ".join(["---"] * len(SET_HEADER)) + " |",
     ]  # fmt: skip
     for row in rows:
         needed = [UNDEFINED if row[key] is None else f"{row[key]:,.0f}" for key in ("needed_median", "needed_90")]

@@ -44,7 +44,7 @@ def joint(
     *,
     regime: str = "own",
     turned: bool = False,
-    images: int = 1000,
+    images: int = 20_000,
     replicates: int = 1000,
     lost: Sequence[str] = (),
     gained: Sequence[str] = (),
