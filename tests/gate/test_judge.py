@@ -179,7 +179,7 @@ def test_a_tag_has_regressed_by_effect_and_q(tmp_path: Path) -> None:
     assert (case.outcome, [loss.tag for loss in case.tags], case.tags_in_all) == (Outcome.FAIL, ["far"], 1)
     [loss] = case.tags
     assert loss.measure.p == pytest.approx(0.001 * 5 / 4), "q over all compared tags, rare ones too"
-    said = "1 of 4 tags with at least 20 positives (far) lost more than 0.0500 F1 (q ≤ 0.05); the policy allows none; 1 other fell"
+    said = "1 of 4 tags with at least 20 positives (far) lost more than 0.0500 F1 (q ≤ 0.05); the policy allows none; 1 other"
     assert said in case.message
     assert outcomes(cases_of("[tags]\nallowed = 1", tmp_path, {}, tags), "tags") == {"f1": "pass"}
     assert outcomes(cases_of("[tags]\nq = 0.001", tmp_path, {}, tags), "tags") == {"f1": "pass"}
