@@ -393,10 +393,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.read(arguments)
     start, size = time.perf_counter(), Size(options.tags, options.images)
     resumed = options.keep is not None and options.keep.exists()
-    sets = [Size(options.tags, images, RARE) for images in (options.small, 4 * options.small, options.images)]
+    of_sets = sorted({options.small, 4 * options.small, options.images})
+    sets = [Size(options.tags, images, RARE) for images in of_sets]
     jobs = jobs_of(size, options.experiments)
     for one in sets:
-        jobs += jobs_of(one, options.experiments // 4, SET_SCENARIOS)
+        jobs += jobs_of(one, options.experiments // 2, SET_SCENARIOS)
     found = run_all(jobs, options.keep)
     lines, facts = report(found, size, sets, None if resumed else (time.perf_counter() - start) / 60)
     write_report(options.out, "gate", facts, lines)
