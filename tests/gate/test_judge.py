@@ -47,8 +47,8 @@ def test_margins_come_out_three_ways_whoever_stands_first(tmp_path: Path, turned
     assert (measure.difference, measure.low, measure.high, measure.limit) == (-0.03, -0.04, -0.02, -0.01)
     undecided = only(cases, "margins", "map")
     assert undecided.measure is not None
-    assert undecided.measure.images_needed == 40_864  # half the interval is 0.01: 20,000 * (2.8016 / 1.96)^2
-    said = "if the true difference is 0, about 40,864 images decide with 80 % power, 20,000 were scored"
+    assert undecided.measure.images_needed == 40_865  # half the interval is 0.01: 20,000 * (2.8016 / 1.96)^2
+    said = "if the true difference is 0, about 40,865 images decide with 80 % power, 20,000 were scored"
     assert said in undecided.message
 
 
