@@ -10,6 +10,7 @@ from arena.gate import keys
 from arena.gate.cases import figure_of, interval_case, losses_of, skipped
 from arena.gate.decide import adjusted
 from arena.gate.evidence import Evidence
+from arena.gate.parts import AUTO
 from arena.gate.requirement import Judged, Needs, Requirement
 from arena.gate.verdict import Case, Outcome
 from arena.metrics.registry import METRICS, TESTED
@@ -73,12 +74,13 @@ class Critical:
     tags: tuple[Mapping[str, Any], ...] = keys.key([], _critical)
     figure: str = keys.key("f1", keys.tested)
     margin: float = keys.key(0.05, keys.number(0, 1))
-    rule: keys.Rule = keys.key("non-inferiority", keys.rule)
+    rule: str = keys.key(AUTO, keys.one_of(AUTO, *keys.Rule))
 
     @property
     def each(self) -> list[CriticalTag]:
         """Every critical tag, with the defaults filled in."""
-        shared = {"figure": self.figure, "margin": self.margin, "rule": self.rule}
+        rule = keys.Rule.NON_INFERIORITY if self.rule == AUTO else keys.Rule(self.rule)
+        shared = {"figure": self.figure, "margin": self.margin, "rule": rule}
         return [CriticalTag(**{**shared, **entry}) for entry in self.tags]
 
 
@@ -174,7 +176,8 @@ CRITICAL = Requirement(
     Critical,
     """\
 Tags that must not get worse. An entry is a name, or a table with its own margin, figure (f1 or ap) and rule:
-tags = ["solo", { tag = "1girl", margin = 0.01, figure = "ap", rule = "regression" }].""",
+tags = ["solo", { tag = "1girl", margin = 0.01, figure = "ap", rule = "regression" }].
+rule = "auto" is regression on a small set, else non-inferiority.""",
     critical_cases,
     needs=Needs.TAGS,
 )

@@ -40,8 +40,8 @@ SAMPLE = Requirement(
     Sample,
     """\
 Fewer images than this are a small set. There a mean over tags is too uncertain to show that it has not fallen, so auto means
-pooled requirements: micro F1 must be non-inferior, macro F1 and mAP follow the rule regression, and categories, slices and
-groups are judged by micro F1. Before scoring, arena check says what the images can decide.""",
+pooled requirements: micro F1 must be non-inferior, macro F1, mAP and critical tags follow the rule regression, and categories,
+slices and groups are judged by micro F1. Before scoring, arena check says what the images can decide.""",
 )
 
 CANARY = Requirement(
