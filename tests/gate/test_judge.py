@@ -60,6 +60,10 @@ def test_a_small_set_has_pooled_requirements(tmp_path: Path) -> None:
     large = judge(joint(unclear, images=10_000), read_policy(), **SIDES)
     assert set(outcomes(large, "margins").values()) == {"inconclusive"}
     assert outcomes(large, "categories") == {"general": "fail"}
+    unclear_tag = [Tag("hat", -0.06, -0.2, 0.08)]
+    for images, outcome in ((9_999, "not_shown"), (10_000, "inconclusive")):
+        critical = cases_of("[critical]\ntags = ['hat']", tmp_path, {}, unclear_tag, images=images)
+        assert outcomes(critical, "critical") == {"hat": outcome}
     fell = {"all:all": (-0.015, -0.03, 0.001)}
     assert outcomes(judge(joint(fell, images=50), read_policy(), **SIDES), "margins")["map"] == "not_shown"
     strict = cases_of(
