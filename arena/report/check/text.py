@@ -142,6 +142,8 @@ def _wrapped(text: str, width: int, *, first: int = 0, further: int = 0, style: 
         first: indent of the first line, at most `further`.
         further: indent of the other lines.
     """
-    body = Text(text).wrap(Console(width=width, file=None), max(10, width - further))
+    safe = text.replace("##[", "## [")  # before wrapping, because it makes a line longer; so does "::" at its start
+    room = width - further - ("::" in safe)
+    body = Text(safe).wrap(Console(width=width, file=None), max(10, room))
     for number, part in enumerate(body):
         yield Line(" " * (further if number else min(first, further)) + part.plain.rstrip(), style)
