@@ -16,6 +16,7 @@ from arena.gate.decide import MOST_IMAGES
 from arena.gate.options import SAMPLE
 from arena.gate.parts import AUTO, CATEGORIES, MARGINS, POOLED, SLICES, TAG_GROUPS
 from arena.gate.policy import Policy
+from arena.gate.requirement import Requirement
 from arena.metrics.intervals import LEVEL
 from arena.metrics.registry import METRICS
 from arena.metrics.significance import minimum_detectable
@@ -34,7 +35,8 @@ def fitted(policy: Policy, images: int | None) -> Policy:
         found = found.changed(MARGINS, rule=POOLED if small else keys.Rule.NON_INFERIORITY)
     if policy.of(CRITICAL).rule == AUTO:
         found = found.changed(CRITICAL, rule=keys.Rule.REGRESSION if small else keys.Rule.NON_INFERIORITY)
-    for parts in (CATEGORIES, SLICES, TAG_GROUPS):
+    tables: tuple[Requirement[Any], ...] = (CATEGORIES, SLICES, TAG_GROUPS)
+    for parts in tables:
         if policy.of(parts).figure == AUTO:
             found = found.changed(parts, figure="micro_f1" if small else "macro_f1")
     return found
