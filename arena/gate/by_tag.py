@@ -4,19 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
 from arena.base import format as figures
 from arena.base.format import shown
 from arena.gate import keys
 from arena.gate.cases import figure_of, interval_case, losses_of, skipped
 from arena.gate.decide import adjusted
 from arena.gate.evidence import Evidence
+from arena.gate.parts import AUTO
 from arena.gate.requirement import Judged, Needs, Requirement
 from arena.gate.verdict import Case, Outcome
 from arena.metrics.registry import METRICS, TESTED
-from arena.metrics.significance import benjamini_hochberg
 
 
 @dataclass(frozen=True)
@@ -77,12 +74,13 @@ class Critical:
     tags: tuple[Mapping[str, Any], ...] = keys.key([], _critical)
     figure: str = keys.key("f1", keys.tested)
     margin: float = keys.key(0.05, keys.number(0, 1))
-    rule: keys.Rule = keys.key("non-inferiority", keys.rule)
+    rule: str = keys.key(AUTO, keys.one_of(AUTO, *keys.Rule))
 
     @property
     def each(self) -> list[CriticalTag]:
         """Every critical tag, with the defaults filled in."""
-        shared = {"figure": self.figure, "margin": self.margin, "rule": self.rule}
+        rule = keys.Rule.NON_INFERIORITY if self.rule == AUTO else keys.Rule(self.rule)
+        shared = {"figure": self.figure, "margin": self.margin, "rule": rule}
         return [CriticalTag(**{**shared, **entry}) for entry in self.tags]
 
 
@@ -150,11 +148,11 @@ def _regressions(judged: Judged, settings: Tags, figure: str, title: str) -> Cas
     if evidence.why_none:
         return Case("tags", figure, title, Outcome.INCONCLUSIVE, f"no test of any tag: {evidence.why_none}")
     rows = evidence.tags[evidence.tags["support"] >= settings.min_support]
-    tested = rows[rows[f"{figure}_p"].notna() & rows[f"{figure}_difference"].notna()]
+    tested = rows[rows[f"{figure}_q"].notna() & rows[f"{figure}_difference"].notna()]
     if tested.empty:
         reason = f"no tag has at least {settings.min_support} positives and a defined {METRICS[figure].title} for both models"
         return skipped("tags", figure, title, reason)
-    q = pd.Series(benjamini_hochberg(tested[f"{figure}_p"].to_numpy(np.float64)), index=tested.index)
+    q = tested[f"{figure}_q"].astype(float)
     fell = tested[f"{figure}_difference"] < -settings.margin
     lost = losses_of(tested[fell & (q <= settings.q)], figure, margin=settings.margin, q=q)
     outcome = Outcome.FAIL if len(lost) > settings.allowed else Outcome.PASS
@@ -165,7 +163,8 @@ def _regressions(judged: Judged, settings: Tags, figure: str, title: str) -> Cas
 def _tag_message(figure: str, settings: Tags, lost: list[str], *, tested: int, fell: int) -> str:
     names = f" ({figures.listed([shown(tag) for tag in lost], keep=5)})" if lost else ""
     what = f"more than {figures.figure(settings.margin)} {METRICS[figure].title} (q ≤ {settings.q:g})"
-    message = f"{len(lost):,} of {figures.plural(tested, 'tag', 'tags')}{names} lost {what}; "
+    of_tags = f"{figures.plural(tested, 'tag', 'tags')} with at least {figures.count(settings.min_support)} positives"
+    message = f"{len(lost):,} of {of_tags}{names} lost {what}; "
     message += f"the policy allows {figures.count(settings.allowed) if settings.allowed else 'none'}"
     if fell > len(lost):
         message += f"; {figures.plural(fell - len(lost), 'other', 'others')} fell as far, possibly by chance"
@@ -177,7 +176,8 @@ CRITICAL = Requirement(
     Critical,
     """\
 Tags that must not get worse. An entry is a name, or a table with its own margin, figure (f1 or ap) and rule:
-tags = ["solo", { tag = "1girl", margin = 0.01, figure = "ap", rule = "regression" }].""",
+tags = ["solo", { tag = "1girl", margin = 0.01, figure = "ap", rule = "regression" }].
+rule = "auto" is regression on a small set, else non-inferiority.""",
     critical_cases,
     needs=Needs.TAGS,
 )
@@ -186,8 +186,9 @@ TAGS = Requirement(
     "tags",
     Tags,
     """\
-Every tag. A tag has regressed if its metric fell by more than the margin and q <= this q (Benjamini-Hochberg over the tags with
-at least min_support positives). More than `allowed` regressed tags fail. figures: f1, ap or both; [] turns this off.""",
+Every tag with at least min_support positives. A tag has regressed if its metric fell by more than the margin and q <= this q
+(Benjamini-Hochberg over all compared tags and both metrics, as in the comparison). More than `allowed` regressed tags fail.
+figures: f1, ap or both; [] turns this off.""",
     tag_cases,
     names=_titles,
 )

@@ -7,13 +7,11 @@ import numpy as np
 import pandas as pd
 
 from arena.base import format as figures
-from arena.gate.decide import ONE_SIDED, Seen, decide, images_to_decide
+from arena.gate.decide import ONE_SIDED, Seen, decide, detectable, images_to_decide
 from arena.gate.evidence import Evidence, Figure
 from arena.gate.keys import Rule
 from arena.gate.verdict import Case, Measure, Outcome, TagLoss
-from arena.metrics.intervals import LEVEL
 from arena.metrics.registry import METRICS
-from arena.metrics.significance import minimum_detectable
 
 
 def interval_case(
@@ -52,7 +50,9 @@ def interval_case(
     return Case(gate, name, title, outcome, message, measure, named[:list_tags], len(named))
 
 
-def measure_of(figure: Figure, *, limit: float, p: float | None = None, images_needed: int | None = None) -> Measure:
+def measure_of(
+    figure: Figure, *, limit: float | None, p: float | None = None, images_needed: int | None = None
+) -> Measure:
     """Return the values of a case; undefined ones are None."""
     difference, low, high, p = (None if value is None or np.isnan(value) else value for value in (*figure.seen, p))
     return Measure(figure.name, figure.candidate, figure.baseline, difference, low, high, limit, p, images_needed)
@@ -74,7 +74,7 @@ def _sentence(
     if interval.high < -margin and p is not None:
         holm = f"Holm's correction over {family} parts (p {figures.probability(p)}, limit {ONE_SIDED:g})"
         return f"{moved}: the interval is below {limit}, but not significantly after {holm}"
-    if outcome is Outcome.PASS:
+    if outcome in (Outcome.PASS, Outcome.NOT_SHOWN):
         return f"{moved}: a loss of more than {figures.figure(margin)} is neither shown nor ruled out"
     return f"{moved}: the interval contains {limit}"
 
@@ -91,13 +91,16 @@ def _why_unknown(figure: Figure, evidence: Evidence) -> str:
 def _how_many(needed: int | None, images: int | None) -> str:
     if needed is None or images is None:
         return "; no feasible number of images would decide"
-    return f"; about {figures.count(needed)} images would decide, {figures.count(images)} were scored"
+    return f"; {enough(needed)}, {figures.count(images)} were scored"
 
 
-def detectable(interval: Seen) -> float:
-    """Return the true loss that an interval of this width detects with 80 % power."""
-    errors = float(minimum_detectable(1.0, power=0.5, alpha=1 - LEVEL))  # half an interval in standard errors
-    return float(minimum_detectable((interval.high - interval.low) / 2 / errors))
+def enough(images: int) -> str:
+    """Return the clause that says how many images decide.
+
+    >>> enough(8173)
+    'if the true difference is 0, about 8,173 images decide with 80 % power'
+    """
+    return f"if the true difference is 0, about {figures.plural(images, 'image', 'images')} decide with 80 % power"
 
 
 def losses_of(rows: pd.DataFrame, figure: str, *, margin: float, q: pd.Series | None = None) -> list[TagLoss]:

@@ -1,4 +1,4 @@
-"""Decision rules: pass, fail or inconclusive from an interval and a margin; images needed to decide; Holm's correction.
+"""Decision rules: the outcome of an interval and a margin; images needed to decide; Holm's correction.
 
 All values are unrounded. A margin is 0 or more. An interval [low, high] is of the difference candidate minus baseline.
 """
@@ -13,7 +13,7 @@ from scipy import special
 from arena.gate.keys import Rule
 from arena.gate.verdict import Outcome
 from arena.metrics.intervals import LEVEL
-from arena.metrics.significance import holm
+from arena.metrics.significance import holm, minimum_detectable
 
 ONE_SIDED = (1 - LEVEL) / 2
 """Probability that the true difference is above the interval; the same for below."""
@@ -62,22 +62,25 @@ def decide(interval: Seen, margin: float, *, rule: Rule = Rule.NON_INFERIORITY, 
 
     Args:
         rule: non-inferiority passes only if a loss beyond the margin is ruled out; regression fails only if one is shown.
+            Under regression a measured loss beyond the margin that is not proven is "not shown".
         p: p of a loss beyond the margin, adjusted for the parts tested together; None for a single test. A part does not fail
             if its interval is below -margin but its adjusted p is above 0.025.
 
-    Returns: pass, fail, or inconclusive; inconclusive where the interval is undefined.
+    Returns: pass, fail, inconclusive or not shown; inconclusive where the interval is undefined.
 
     >>> cases = [Seen(0, -0.01, 0.01), Seen(-0.02, -0.03, -0.011), Seen(-0.02, -0.03, -0.01)]
     >>> [str(decide(one, 0.01)) for one in cases], str(decide(cases[2], 0.01, rule=Rule.REGRESSION))
-    (['pass', 'fail', 'inconclusive'], 'pass')
+    (['pass', 'fail', 'inconclusive'], 'not_shown')
     """
     if not interval.known:
         return Outcome.INCONCLUSIVE
     if interval.high < -margin and (p is None or p <= ONE_SIDED * _ROUNDING):
         return Outcome.FAIL
-    if rule is Rule.REGRESSION or interval.low >= -margin:
+    if interval.low >= -margin:
         return Outcome.PASS
-    return Outcome.INCONCLUSIVE
+    if rule is Rule.NON_INFERIORITY:
+        return Outcome.INCONCLUSIVE
+    return Outcome.NOT_SHOWN if interval.difference < -margin else Outcome.PASS
 
 
 def adjusted(family: Sequence[Seen], margins: Sequence[float]) -> list[float]:
@@ -93,18 +96,29 @@ def adjusted(family: Sequence[Seen], margins: Sequence[float]) -> list[float]:
 
 
 def images_to_decide(interval: Seen, margin: float, images: int) -> int | None:
-    """Estimate how many images would decide if the difference stayed the same.
+    """Return how many images rule out a loss beyond the margin with 80 % power if the true difference is 0.
 
-    The distance from the difference to each end of the interval is taken as proportional to 1/√images.
+    The number is n ((1.96 + 0.84) SE / margin)². It depends on the width of the interval, not on the measured difference,
+    which in a repetition would be another.
 
-    Returns: None where the difference is exactly -margin or undefined, or more than `MOST_IMAGES` are needed.
+    Args:
+        images: number of images n behind the interval, 1 or more.
 
-    >>> images_to_decide(Seen(0.0, -0.02, 0.02), 0.01, 1000), images_to_decide(Seen(-0.01, -0.02, 0.0), 0.01, 1000)
-    (4000, None)
+    Returns: None where the interval is undefined, the margin is 0, or more than `MOST_IMAGES` are needed.
+
+    >>> images_to_decide(Seen(0.0, -0.02, 0.02), 0.01, 1000), images_to_decide(Seen(0.005, -0.015, 0.025), 0.01, 1000)
+    (8173, 8173)
     """
-    if not interval.known or interval.difference == -margin:
+    if not interval.known:
         return None
-    width = interval.difference - interval.low if interval.difference > -margin else interval.high - interval.difference
-    ratio = width / (interval.difference + margin)
-    needed = images * ratio * ratio  # not ratio**2: that raises OverflowError near -margin, this gives infinity
-    return max(images, math.ceil(round(needed, 6))) if needed <= MOST_IMAGES else None
+    ratio = detectable(interval) / margin if margin else math.inf
+    needed = images * ratio * ratio  # not ratio**2: that raises OverflowError for a tiny margin, this gives infinity
+    return max(1, math.ceil(round(needed, 6))) if needed <= MOST_IMAGES else None
+
+
+def detectable(interval: Seen) -> float:
+    """Return the true loss that an interval of this width detects with 80 % power: 2.80 standard errors.
+
+    It is also the smallest margin within which a candidate without a loss is shown to be, four times in five.
+    """
+    return float(minimum_detectable((interval.high - interval.low) / 2 / _Z))

@@ -10,9 +10,10 @@ from arena.metrics.registry import TESTED
 
 TAG_COLUMNS = (
     "tag", "category", "support",
-    *(f"{key}_{name}" for key in TESTED for name in ("candidate", "baseline", "difference", "low", "high", "p")),
+    *(f"{key}_{name}" for key in TESTED for name in ("candidate", "baseline", "difference", "low", "high", "p", "q")),
 )  # fmt: skip
-"""Columns of `Evidence.tags`. Differences are candidate minus baseline, NaN where undefined; p is two-sided, not adjusted."""
+"""Columns of `Evidence.tags`. Differences are candidate minus baseline, NaN where undefined. p is two-sided, not adjusted; q is
+Benjamini and Hochberg's over all tags and both metrics, the same as in every other report."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ class Evidence:
         images: None where unknown.
         why_none: why there are no intervals at all, and the fix; empty if there are some.
         paired: both models were scored on the same images.
+        averaged: number of tags in macro F1 of unpaired results; None for a paired run, whose summary has it.
     """
 
     regime: str
@@ -76,3 +78,4 @@ class Evidence:
     images: int | None = None
     why_none: str = ""
     paired: bool = True
+    averaged: int | None = None

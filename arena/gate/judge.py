@@ -1,25 +1,33 @@
 """Judge a paired run by a policy: the cases of every requirement, in the order of the policy."""
 
+from collections.abc import Mapping
+
+from arena.gate.evidence import Figure
 from arena.gate.options import VERDICT
 from arena.gate.paired import evidence_of
 from arena.gate.parts import MARGINS
 from arena.gate.policy import Policy
 from arena.gate.requirement import Judged
 from arena.gate.requirements import REQUIREMENTS
+from arena.gate.sample import fitted
 from arena.gate.verdict import Case
 from arena.results.run_folder import Result
 
 
-def judge(result: Result, policy: Policy, *, candidate: str, baseline: str) -> list[Case]:
+def judge(
+    result: Result, policy: Policy, *, candidate: str, baseline: str, calibration: Mapping[str, Figure] | None = None
+) -> list[Case]:
     """Return every case of the policy except the canary, which needs scores.
 
     Args:
         result: a run with both models on the same images; the order does not matter, and other models may be in it.
         candidate, baseline: names of the two models in `result`.
+        calibration: as `Judged.calibration`.
 
     Raises:
         ArenaError: the run has no such model.
     """
+    policy = fitted(policy, int(result.summary["images"]))
     evidence = evidence_of(result, candidate=candidate, baseline=baseline, regime=policy.of(MARGINS).regime)
-    judged = Judged(evidence, policy.of(VERDICT).list_tags, result, candidate, baseline)
+    judged = Judged(evidence, policy.of(VERDICT).list_tags, result, candidate, baseline, calibration or {})
     return [case for one in REQUIREMENTS if one.cases is not None for case in one.cases(judged, policy.of(one))]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from arena.base.errors import ArenaError, nearest
-from arena.metrics.registry import HEADLINES, TESTED
+from arena.metrics.registry import TESTED
 
 Margin = float | None
 """Largest allowed loss of a metric, 0 to 1; None turns the requirement off."""
@@ -150,9 +150,6 @@ def rule(value: Any) -> Rule:
 
 margin = number(0, 1, off=True)
 """Checks a margin from 0 to 1; false becomes None."""
-
-headline = one_of(*HEADLINES)
-"""Checks the key of a headline metric."""
 
 tested = one_of(*TESTED)
 """Checks the key of a per-tag metric that has a paired test."""

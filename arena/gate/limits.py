@@ -1,4 +1,4 @@
-"""Requirements on values without an interval: calibration, coverage of tags, speed, size."""
+"""Requirements on values without an interval: coverage of tags, speed, size."""
 
 import math
 from collections.abc import Mapping
@@ -12,19 +12,10 @@ from arena.gate import keys
 from arena.gate.cases import skipped
 from arena.gate.requirement import Judged, Needs, Requirement
 from arena.gate.verdict import Case, Measure, Outcome, TagLoss
-from arena.metrics.registry import METRICS
 from arena.tags.relations import read_aliases
 
 _SIZES = {"weight_bytes": "bytes of weights", "parameters": "parameters"}
 """Noun of each size in a sentence."""
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """Settings of `[calibration]`: how much each error may rise."""
-
-    ece: keys.Margin = keys.key(0.02, keys.margin)
-    brier: keys.Margin = keys.key(0.01, keys.margin)
 
 
 @dataclass(frozen=True)
@@ -58,39 +49,6 @@ class Size:
 
     weight_bytes: float | None = keys.key(1.1, keys.number(0, math.inf, off=True))
     parameters: float | None = keys.key(1.1, keys.number(0, math.inf, off=True))
-
-
-def calibration_cases(judged: Judged, settings: Calibration) -> list[Case]:
-    """Return cases for the calibration error and the Brier score, which must not rise by more than their margins."""
-    found = []
-    for name, title in _error_titles(settings).items():
-        margin, metric = getattr(settings, name), METRICS[name].title
-        candidate, baseline = (_number(model.get(name)) for model in judged.summaries)
-        if candidate is None or baseline is None:
-            without = "candidate" if candidate is None else "baseline"
-            found.append(skipped("calibration", name, title, f"{metric} is undefined for the {without}"))
-            continue
-        rise = candidate - baseline
-        outcome = Outcome.PASS if rise <= margin else Outcome.FAIL
-        message = (
-            f"{metric} {figures.figure(candidate)}, the baseline's {figures.figure(baseline)}: it "
-            f"{_moved(rise)}; it may rise by {figures.figure(margin)} (no interval)"
-        )
-        measure = Measure(name, candidate, baseline, rise, limit=margin)
-        found.append(Case("calibration", name, title, outcome, message, measure))
-    return found
-
-
-def _error_titles(settings: Calibration) -> dict[str, str]:
-    return {
-        name: f"calibration: {METRICS[name].title}" for name in ("ece", "brier") if getattr(settings, name) is not None
-    }
-
-
-def _moved(difference: float) -> str:
-    return (
-        f"{'rose' if difference > 0 else 'fell'} by {figures.figure(abs(difference))}" if difference else "is the same"
-    )
 
 
 def coverage_cases(judged: Judged, settings: Coverage) -> list[Case]:
@@ -184,18 +142,6 @@ def _size(facts: Mapping[str, Any], name: str) -> int | None:
 
 def _number(value: Any) -> float | None:
     return None if value is None or math.isnan(value) else value
-
-
-CALIBRATION = Requirement(
-    "calibration",
-    Calibration,
-    """\
-How much the calibration error (ECE, over all scores of compared tags) and the Brier score (the mean over tags) may rise.
-Both are compared without an interval.""",
-    calibration_cases,
-    Needs.RUN,
-    _error_titles,
-)
 
 
 def _coverage_names(settings: Coverage) -> dict[str, str]:

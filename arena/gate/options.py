@@ -7,6 +7,13 @@ from arena.gate.requirement import Requirement
 
 
 @dataclass(frozen=True)
+class Sample:
+    """Settings of `[sample]`: sets with fewer images than `small` have pooled requirements where a key is `auto`."""
+
+    small: int = keys.key(10_000, keys.count)
+
+
+@dataclass(frozen=True)
 class Canary:
     """Settings of `[canary]`: largest change of a score if only the code changed."""
 
@@ -27,6 +34,15 @@ class VerdictOptions:
     accept_inconclusive: bool = keys.key(False, keys.flag)
     list_tags: int = keys.key(20, keys.count)
 
+
+SAMPLE = Requirement(
+    "sample",
+    Sample,
+    """\
+Fewer images than this are a small set. There a mean over tags is too uncertain to show that it has not fallen, so auto means
+pooled requirements: micro F1 must be non-inferior, macro F1, mAP and critical tags follow the rule regression, and categories,
+slices and groups are judged by micro F1. Before scoring, arena check says what the images can decide.""",
+)
 
 CANARY = Requirement(
     "canary",

@@ -25,11 +25,20 @@ _TABLES = {"category": "categories", "group": "tag_groups"}
 """Kinds of slices that have their own table in the policy; all others belong to `[slices]`."""
 
 
+AUTO, POOLED = "auto", "pooled"
+"""Values of a key: chosen by the number of images (see `sample`); non-inferiority for pooled metrics only."""
+
+
 @dataclass(frozen=True)
 class Margins:
-    """Settings of `[margins]`: a field for each of `registry.HEADLINES`, over all compared tags."""
+    """Settings of `[margins]`: a field for each of `registry.HEADLINES`, over all compared tags.
+
+    Attributes:
+        rule: a `Rule`, `POOLED` or `AUTO`.
+    """
 
     regime: str = keys.key("own", keys.one_of(*REGIMES))
+    rule: str = keys.key(AUTO, keys.one_of(AUTO, POOLED, *keys.Rule))
     macro_f1: keys.Margin = keys.key(0.01, keys.margin)
     micro_f1: keys.Margin = keys.key(0.01, keys.margin)
     map: keys.Margin = keys.key(0.01, keys.margin)
@@ -40,18 +49,29 @@ class Margins:
         found = {name: getattr(self, name) for name in HEADLINES}
         return {name: margin for name, margin in found.items() if margin is not None}
 
+    def rule_of(self, name: str) -> keys.Rule:
+        """Return the rule for a metric.
+
+        `POOLED` takes regression for a mean over tags, unless no pooled metric has a margin; `AUTO` is non-inferiority here.
+        """
+        if self.rule not in (AUTO, POOLED):
+            return keys.Rule(self.rule)
+        pooled = self.rule == POOLED and any(METRICS[one].average == "micro" for one in self.asked)
+        macro = METRICS[name].average == "macro"
+        return keys.Rule.REGRESSION if pooled and macro else keys.Rule.NON_INFERIORITY
+
 
 @dataclass(frozen=True)
 class Parts:
     """Settings of a table on slices; as such, of `[categories]`.
 
     Attributes:
-        figure: a key of `registry.HEADLINES`.
+        figure: a key of `registry.HEADLINES`, or `AUTO`.
         margin: default for slices without their own.
         margins: margins by the name of a slice.
     """
 
-    figure: str = keys.key("macro_f1", keys.headline)
+    figure: str = keys.key(AUTO, keys.one_of(AUTO, *HEADLINES))
     margin: keys.Margin = keys.key(0.02, keys.margin)
     rule: keys.Rule = keys.key("regression", keys.rule)
     margins: Mapping[str, keys.Margin] = keys.key({}, keys.margins)
@@ -94,8 +114,9 @@ def margin_cases(judged: Judged, settings: Margins) -> list[Case]:
     for name, margin in settings.asked.items():
         figure = evidence.overall[name]
         at_regime = METRICS[name].needs_threshold and evidence.regime != "own"
+        over = "all compared tags" if evidence.averaged is None else _common(evidence.averaged, name)
         regime = f", thresholds by {evidence.regime}" if at_regime else ""
-        title = f"{METRICS[name].title} over all compared tags{regime}"
+        title = f"{METRICS[name].title} over {over}{regime}"
         if not evidence.paired and (figure.candidate is None or figure.baseline is None):
             without = "candidate" if figure.candidate is None else "baseline"
             reason = f"{METRICS[name].title} of the {without} is unknown; its file has too few columns per tag"
@@ -104,11 +125,17 @@ def margin_cases(judged: Judged, settings: Margins) -> list[Case]:
         losses = losses_of(evidence.tags, METRICS[name].base, margin=margin)
         found.append(
             interval_case(
-                "margins", name, title, figure, margin, evidence,
+                "margins", name, title, figure, margin, evidence, rule=settings.rule_of(name),
                 images=evidence.images, losses=losses, list_tags=judged.list_tags,
             )
         )  # fmt: skip
     return found
+
+
+def _common(averaged: int, name: str) -> str:
+    """Return the tags of an unpaired mean; only the number of tags of macro F1 is known here."""
+    tags = figures.plural(averaged, "common tag", "common tags")
+    return tags if METRICS[name].base == "f1" else "all common tags with AP"
 
 
 def _nothing_common(evidence: Evidence) -> Case:
@@ -222,8 +249,10 @@ MARGINS = Requirement(
     "margins",
     Margins,
     """\
-Over all compared tags, by non-inferiority. regime names the thresholds: own (the models'), macro_f1, micro_f1, break_even,
-category, precision_90 or tag (cross-fitted; see the report page). mAP needs no threshold and is the same for each.""",
+Over all compared tags. rule, for each metric: non-inferiority, regression, or pooled (non-inferiority for micro F1, and
+regression for macro F1 and mAP); auto is pooled on a small set, else non-inferiority. regime names the thresholds: own (the
+models'), macro_f1, micro_f1, break_even, category, precision_90 or tag (cross-fitted; see the report page). mAP needs no
+threshold and is the same for each.""",
     margin_cases,
     names=_margin_names,
 )
@@ -232,8 +261,8 @@ CATEGORIES = Requirement(
     "categories",
     Parts,
     """\
-Each category of tags at the models' own thresholds. figure: macro_f1, micro_f1 or map. [categories.margins] sets the margin of
-single categories, such as character = 0.01, or rating = false.""",
+Each category of tags at the models' own thresholds. figure: macro_f1, micro_f1, map, or auto: micro_f1 on a small set, else
+macro_f1. [categories.margins] sets the margin of single categories, such as character = 0.01, or rating = false.""",
     category_cases,
 )
 

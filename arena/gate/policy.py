@@ -19,7 +19,8 @@ HEAD = """\
 #
 # Differences are candidate minus baseline on the same images, with a 95 % interval from L to U. Two rules decide:
 #   non-inferiority   pass if L >= -margin, fail if U < -margin, else inconclusive: the loss may be larger or smaller
-#   regression        fail if U < -margin, else pass: a loss beyond the margin is not shown, but it may not be ruled out
+#   regression        fail if U < -margin, else pass: a loss beyond the margin is not shown, but it may not be ruled out. If the
+#                     measured loss is beyond the margin, the outcome is "not shown" (amber), which does not prevent a pass
 # If a table tests several parts, a part fails only if it also fails after Holm's correction over all of them: of the candidates
 # without a loss beyond a margin, at most 5 % fail any part of a table. By non-inferiority, each part must pass on its own.
 """
@@ -62,7 +63,7 @@ def read_policy(path: Path | None = None) -> Policy:
 
     >>> from arena.gate.parts import MARGINS
     >>> read_policy().of(MARGINS)
-    Margins(regime='own', macro_f1=0.01, micro_f1=0.01, map=0.01)
+    Margins(regime='own', rule='auto', macro_f1=0.01, micro_f1=0.01, map=0.01)
     """
     content = {} if path is None else _toml(path)
     known = [requirement.table for requirement in REQUIREMENTS]

@@ -4,12 +4,12 @@ To add one: define it in a file of this package, list it in `requirements`, and 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from arena.gate.evidence import Evidence
+from arena.gate.evidence import Evidence, Figure
 from arena.gate.verdict import Case
 from arena.results.run_folder import Result
 
@@ -34,6 +34,7 @@ class Judged:
         list_tags: largest number of tags that a case names.
         result: a run of both models; None for published files.
         candidate, baseline: names of the models in that run.
+        calibration: calibration errors by metric after one fitted shift and scale; empty if the scores were not compared.
     """
 
     evidence: Evidence
@@ -41,6 +42,7 @@ class Judged:
     result: Result | None = None
     candidate: str = ""
     baseline: str = ""
+    calibration: Mapping[str, Figure] = field(default_factory=dict)
 
     @property
     def summaries(self) -> tuple[Mapping[str, Any], Mapping[str, Any]]:

@@ -3,12 +3,14 @@
 from typing import Any
 
 from arena.gate.by_tag import CRITICAL, TAGS
-from arena.gate.limits import CALIBRATION, COVERAGE, SIZE, SPEED
-from arena.gate.options import CANARY, UNPAIRED, VERDICT
+from arena.gate.calibration import CALIBRATION
+from arena.gate.limits import COVERAGE, SIZE, SPEED
+from arena.gate.options import CANARY, SAMPLE, UNPAIRED, VERDICT
 from arena.gate.parts import CATEGORIES, MARGINS, SLICES, TAG_GROUPS
 from arena.gate.requirement import Requirement
 
 REQUIREMENTS: tuple[Requirement[Any], ...] = (
+    SAMPLE,
     MARGINS,
     CATEGORIES,
     SLICES,

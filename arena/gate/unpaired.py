@@ -7,14 +7,15 @@ import pandas as pd
 
 from arena.base import format as figures
 from arena.base.format import shown
-from arena.gate.cases import detectable, skipped
-from arena.gate.decide import Seen
+from arena.gate.cases import skipped
+from arena.gate.decide import Seen, detectable
 from arena.gate.limits import COVERAGE
 from arena.gate.options import UNPAIRED, VERDICT
 from arena.gate.parts import MARGINS
 from arena.gate.policy import Policy
 from arena.gate.requirement import Judged, Needs, Requirement, T
 from arena.gate.requirements import REQUIREMENTS
+from arena.gate.sample import fitted
 from arena.gate.unpaired_evidence import NO_COUNTS, common_tags, evidence_apart
 from arena.gate.verdict import Case, Measure, Outcome
 from arena.metrics.registry import HEADLINES, METRICS
@@ -40,10 +41,17 @@ def judge_unpaired(*, candidate: Published, baseline: Published, policy: Policy)
     judged = Judged(
         evidence_apart(candidate=candidate, baseline=baseline, aliases=aliases), policy.of(VERDICT).list_tags
     )
+    policy = fitted(policy, judged.evidence.images)
     if not judged.evidence.why_none:
         return [case for one in REQUIREMENTS for case in _cases(one, judged, policy)]
     points = _point_cases(both, policy, candidate=candidate, baseline=baseline)
     return points + [case for one in REQUIREMENTS if one is not MARGINS for case in _cases(one, judged, policy)]
+
+
+def averaged_tags(*, candidate: Published, baseline: Published, policy: Policy) -> int | None:
+    """Return the number of tags in the unpaired macro F1; None without counts, where each case says its number."""
+    aliases = policy.of(COVERAGE).renamed
+    return evidence_apart(candidate=candidate, baseline=baseline, aliases=aliases).averaged or None
 
 
 def _cases(requirement: Requirement[T], judged: Judged, policy: Policy) -> list[Case]:

@@ -17,6 +17,11 @@ class Outcome(StrEnum):
     FAIL = "fail"
     INCONCLUSIVE = "inconclusive"
     INCOMPARABLE = "incomparable"
+    NOT_SHOWN = "not_shown"
+    """The measured loss is beyond the limit, but it is not proven. Only the rule `regression` has this outcome; it does not
+    prevent a pass."""
+    REPORTED = "reported"
+    """The policy does not judge this metric; its values are given for information."""
     SKIPPED = "skipped"
     """Data that the requirement needs is missing for one or both models; the message says which."""
 
@@ -27,7 +32,10 @@ EXIT_CODES = {
     Outcome.INCONCLUSIVE: ExitCode.INCONCLUSIVE,
     Outcome.INCOMPARABLE: ExitCode.INCOMPARABLE,
 }
-"""Exit code of each outcome."""
+"""Exit code of each outcome of a verdict."""
+
+UNJUDGED = (Outcome.REPORTED, Outcome.SKIPPED)
+"""Outcomes of cases that do not count in the verdict."""
 
 _WORST_FIRST = (Outcome.INCOMPARABLE, Outcome.FAIL, Outcome.INCONCLUSIVE)
 
@@ -43,7 +51,8 @@ class Measure:
         low, high: 95 % interval of the difference; None without one.
         limit: the value that `difference` is compared with: `-0.005` for a margin of 0.005.
         p: adjusted p or q; None if not computed.
-        images_needed: images that would decide; None unless the case is inconclusive and the number can be estimated.
+        images_needed: images that decide with 80 % power if the true difference is 0; None unless the case is inconclusive
+            and the number can be estimated.
     """
 
     figure: str
@@ -144,7 +153,10 @@ class Verdict:
 
     @property
     def outcome(self) -> Outcome:
-        """The worst outcome of all cases, ignoring skipped ones; inconclusive if all were skipped.
+        """The worst outcome of all cases: incomparable, fail, inconclusive or pass.
+
+        Skipped and reported cases do not count; the verdict is inconclusive if there are no others. Losses that are not shown
+        do not prevent a pass.
 
         >>> one = Case("margins", "map", "mAP", Outcome.INCONCLUSIVE, "...")
         >>> model = JudgedModel("new", "runs/new")
@@ -152,7 +164,7 @@ class Verdict:
         (<Outcome.INCONCLUSIVE: 'inconclusive'>, <ExitCode.DONE: 0>)
         """
         found = {case.outcome for case in self.cases}
-        if found <= {Outcome.SKIPPED}:
+        if found <= set(UNJUDGED):
             return Outcome.INCONCLUSIVE
         return next((one for one in _WORST_FIRST if one in found), Outcome.PASS)
 
@@ -162,6 +174,11 @@ class Verdict:
         if self.outcome is Outcome.INCONCLUSIVE and self.accept_inconclusive:
             return ExitCode.DONE
         return EXIT_CODES[self.outcome]
+
+    @property
+    def judged(self) -> list[Case]:
+        """The cases that have an outcome: all but the skipped and the reported ones."""
+        return [case for case in self.cases if case.outcome not in UNJUDGED]
 
     def of(self, *outcomes: Outcome) -> list[Case]:
         """Return the cases with one of these outcomes."""

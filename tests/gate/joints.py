@@ -10,6 +10,7 @@ import pandas as pd
 from arena.gate.policy import Policy, read_policy
 from arena.gate.verdict import Case
 from arena.metrics.registry import HEADLINES
+from arena.metrics.significance import benjamini_hochberg
 from arena.results.run_folder import Result
 
 OLD, NEW = "old", "new"
@@ -43,7 +44,7 @@ def joint(
     *,
     regime: str = "own",
     turned: bool = False,
-    images: int = 1000,
+    images: int = 20_000,
     replicates: int = 1000,
     lost: Sequence[str] = (),
     gained: Sequence[str] = (),
@@ -102,7 +103,7 @@ def _per_tag(tags: Sequence[Tag], lost: Sequence[str], gained: Sequence[str]) ->
 
 def _tag_differences(tags: Sequence[Tag], first: str, second: str, *, turned: bool) -> pd.DataFrame:
     rows = []
-    for tag in tags:
+    for tag, q in zip(tags, benjamini_hochberg(np.array([tag.p for tag in tags], float)), strict=True):
         ends = (tag.difference, tag.low, tag.high) if turned else (-tag.difference, -tag.high, -tag.low)
         row: dict[str, Any] = {
             "first": first,
@@ -113,9 +114,9 @@ def _tag_differences(tags: Sequence[Tag], first: str, second: str, *, turned: bo
         }
         for figure in ("f1", "ap"):
             row |= dict(zip((f"{figure}_{key}" for key in ("difference", "low", "high")), ends, strict=True))
-            row[f"{figure}_p"] = tag.p
+            row |= {f"{figure}_p": tag.p, f"{figure}_q": q}
         rows.append(row)
-    keys = ("difference", "low", "high", "p")
+    keys = ("difference", "low", "high", "p", "q")
     columns = ["first", "second", "tag", "category", "support", *(f"{f}_{key}" for f in ("f1", "ap") for key in keys)]
     return pd.DataFrame(rows, columns=columns)
 

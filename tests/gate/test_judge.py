@@ -9,8 +9,11 @@ import pytest
 from arena.base.errors import ArenaError
 from arena.base.format import UNDEFINED
 from arena.evaluate import Settings, evaluate
+from arena.gate.decide import Seen
+from arena.gate.evidence import Figure
 from arena.gate.judge import judge
 from arena.gate.policy import read_policy
+from arena.gate.sample import PAIRED, reach_of, reach_told
 from arena.gate.verdict import Case, JudgedModel, Outcome, Verdict
 from arena.tags.groups import TagGroup
 from tests.evaluate.worlds import entry, see, world
@@ -44,8 +47,46 @@ def test_margins_come_out_three_ways_whoever_stands_first(tmp_path: Path, turned
     assert (measure.difference, measure.low, measure.high, measure.limit) == (-0.03, -0.04, -0.02, -0.01)
     undecided = only(cases, "margins", "map")
     assert undecided.measure is not None
-    assert undecided.measure.images_needed == 4000  # half the interval is 0.01, 0.005 are to be shown
-    assert "about 4,000 images would decide, 1,000 were scored" in undecided.message
+    assert undecided.measure.images_needed == 40_865  # half the interval is 0.01: 20,000 * (2.8016 / 1.96)^2
+    said = "if the true difference is 0, about 40,865 images decide with 80 % power, 20,000 were scored"
+    assert said in undecided.message
+
+
+def test_a_small_set_has_pooled_requirements(tmp_path: Path) -> None:
+    unclear = {"all:all": (-0.005, -0.015, 0.005), "category:general:macro_f1": (-0.2, -0.3, -0.1)}
+    small = judge(joint(unclear, images=9_999), read_policy(), **SIDES)
+    assert outcomes(small, "margins") == {"macro_f1": "pass", "micro_f1": "inconclusive", "map": "pass"}
+    assert outcomes(small, "categories") == {"general": "pass"}, "by micro F1"
+    large = judge(joint(unclear, images=10_000), read_policy(), **SIDES)
+    assert set(outcomes(large, "margins").values()) == {"inconclusive"}
+    assert outcomes(large, "categories") == {"general": "fail"}
+    unclear_tag = [Tag("hat", -0.06, -0.2, 0.08)]
+    for images, outcome in ((9_999, "not_shown"), (10_000, "inconclusive")):
+        critical = cases_of("[critical]\ntags = ['hat']", tmp_path, {}, unclear_tag, images=images)
+        assert outcomes(critical, "critical") == {"hat": outcome}
+    fell = {"all:all": (-0.015, -0.03, 0.001)}
+    assert outcomes(judge(joint(fell, images=50), read_policy(), **SIDES), "margins")["map"] == "not_shown"
+    strict = cases_of(
+        "[margins]\nrule = 'non-inferiority'\n[categories]\nfigure = 'macro_f1'", tmp_path, unclear, images=50
+    )
+    assert set(outcomes(strict, "margins").values()) == {"inconclusive"}
+    assert outcomes(strict, "categories") == {"general": "fail"}
+    without = cases_of("[margins]\nmicro_f1 = false", tmp_path, unclear, images=50)
+    assert set(outcomes(without, "margins").values()) == {"inconclusive"}, "without a pooled metric each must be shown"
+
+
+def test_what_the_images_can_decide_is_told_before_scoring() -> None:
+    own = {"macro_f1_low": 0.40, "macro_f1_high": 0.44, "micro_f1_low": 0.5, "micro_f1_high": 0.52, "map_low": None}
+    macro, micro = reach_of(read_policy(), own, scored=4000, images=1000)
+    assert (macro.name, macro.required, micro.required) == ("macro_f1", False, True)
+    # SE 0.01020, of which a retrained candidate's difference has PAIRED; twice as wide on a quarter of the images
+    assert macro.decidable == pytest.approx(PAIRED * 2.8016 * 0.010204 * 2, rel=1e-4)
+    assert micro.needed == pytest.approx(1000 * (micro.decidable / 0.01) ** 2, abs=1)
+    told = reach_told(read_policy(), [macro, micro], 1000)
+    assert told.startswith("1,000 images can decide (80 % power")
+    assert "fewer than 10,000 images" in told
+    assert "micro F1 may stay undecided" in told
+    assert "fewer than" not in reach_told(read_policy(), [], 20_000)
 
 
 def test_a_margin_that_is_off_asks_nothing(tmp_path: Path) -> None:
@@ -77,7 +118,7 @@ def test_parts_are_corrected_within_their_kind(tmp_path: Path) -> None:
     assert outcomes(cases_of("", tmp_path, alone), "categories") == {"character": "fail"}
     cases = cases_of("", tmp_path, many)
     found = outcomes(cases, "categories")
-    assert (found["character"], found["artist"]) == ("pass", "fail")
+    assert (found["character"], found["artist"]) == ("not_shown", "fail")
     assert "after Holm's correction over 6 parts" in only(cases, "categories", "character").message
     strict = outcomes(cases_of("[categories]\nrule = 'non-inferiority'", tmp_path, many), "categories")
     assert (strict["character"], strict["artist"], strict["c0"]) == ("inconclusive", "fail", "pass")
@@ -141,8 +182,8 @@ def test_a_tag_has_regressed_by_effect_and_q(tmp_path: Path) -> None:
     case = only(cases, "tags", "f1")
     assert (case.outcome, [loss.tag for loss in case.tags], case.tags_in_all) == (Outcome.FAIL, ["far"], 1)
     [loss] = case.tags
-    assert loss.measure.p == pytest.approx(0.001 * 4 / 3)
-    said = "1 of 4 tags (far) lost more than 0.0500 F1 (q ≤ 0.05); the policy allows none; 1 other fell"
+    assert loss.measure.p == pytest.approx(0.001 * 5 / 4), "q over all compared tags, rare ones too"
+    said = "1 of 4 tags with at least 20 positives (far) lost more than 0.0500 F1 (q ≤ 0.05); the policy allows none; 1 other"
     assert said in case.message
     assert outcomes(cases_of("[tags]\nallowed = 1", tmp_path, {}, tags), "tags") == {"f1": "pass"}
     assert outcomes(cases_of("[tags]\nq = 0.001", tmp_path, {}, tags), "tags") == {"f1": "pass"}
@@ -160,10 +201,25 @@ def test_the_worst_tags_are_named_and_all_are_counted(tmp_path: Path) -> None:
     assert (failed.tags[0].tag, failed.tags_in_all) == ("t8", 9)
 
 
-def test_calibration_may_rise_by_its_limit(tmp_path: Path) -> None:
-    text = "[calibration]\nece = 0.25\nbrier = 0.25"
-    at = {OLD: {"ece": 0.25, "brier": 0.25}, NEW: {"ece": 0.5, "brier": 0.5000001}}
-    assert outcomes(cases_of(text, tmp_path, summary=at), "calibration") == {"ece": "pass", "brier": "fail"}
+def test_calibration_is_judged_only_if_the_policy_asks(tmp_path: Path) -> None:
+    at = {OLD: {"ece": 0.25, "brier": 0.25}, NEW: {"ece": 0.5, "brier": 0.5}}
+    rises = {
+        "ece": Figure("ece", 0.05, 0.02, Seen(0.03, 0.02, 0.04)),
+        "brier": Figure("brier", 0.05, 0.02, Seen(0.03, 0.005, 0.055)),
+    }
+    result = joint(summary=at)
+    found = judge(result, read_policy(), **SIDES, calibration=rises)
+    assert outcomes(found, "calibration") == {"ece": "reported", "brier": "reported"}
+    said = "after one fitted shift and scale of the logits 0.0500 and 0.0200: +0.0300 [+0.0200, +0.0400]"
+    assert said in only(found, "calibration", "ece").message
+    assert outcomes(judge(result, read_policy(), **SIDES), "calibration") == {"ece": "reported", "brier": "reported"}
+    policy = policy_of("[calibration]\nece = 0.01\nbrier = 0.01", tmp_path)
+    assert outcomes(judge(result, policy, **SIDES), "calibration") == {"ece": "skipped", "brier": "skipped"}
+    asked = judge(result, policy, **SIDES, calibration=rises)
+    assert outcomes(asked, "calibration") == {"ece": "fail", "brier": "not_shown"}
+    text = "[calibration]\nece = 0.04\nbrier = 0.01\nrule = 'non-inferiority'"
+    strict = judge(result, policy_of(text, tmp_path), **SIDES, calibration=rises)
+    assert outcomes(strict, "calibration") == {"ece": "pass", "brier": "inconclusive"}
     none = outcomes(cases_of("", tmp_path, summary={NEW: {"ece": None, "brier": NAN}}), "calibration")
     assert none == {"ece": "skipped", "brier": "skipped"}
 
@@ -228,7 +284,7 @@ def test_scores_of_known_make() -> None:
     better = judge(result, read_policy(), candidate="fine", baseline="poor")
     assert not [case for case in better if case.outcome is Outcome.FAIL]
     same = judge(result, read_policy(), candidate="again", baseline="fine")
-    assert {case.outcome for case in same} <= {Outcome.PASS, Outcome.SKIPPED}
+    assert {case.outcome for case in same} <= {Outcome.PASS, Outcome.REPORTED, Outcome.SKIPPED}
     assert {"rating:g", "support:100–299"} <= outcomes(same, "slices").keys()
     assert outcomes(same, "tag_groups") == {"first": "pass"}
 

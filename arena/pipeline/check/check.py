@@ -14,7 +14,9 @@ from arena.gate.judge import judge
 from arena.gate.limits import COVERAGE
 from arena.gate.options import CANARY, VERDICT
 from arena.gate.policy import Policy, read_policy
+from arena.gate.sample import reach_of, reach_told
 from arena.gate.verdict import Case, JudgedModel, Outcome, Verdict
+from arena.pipeline.check.calibration import compare_joint
 from arena.pipeline.check.canary import canary_case
 from arena.pipeline.check.causes import causes_of
 from arena.pipeline.check.speed import time_again
@@ -106,8 +108,23 @@ def _judged(
     (folder / "check.json").unlink(missing_ok=True)  # left by an earlier check; only a finished check has it
     if isinstance(first, PublishedEntrant) or isinstance(second, PublishedEntrant):
         return _Found(check_unpaired(first, second, folder, rules, asked, progress), None)
+    reach = _reach(second, rules, asked)
+    if reach:
+        progress.note(reach)
     joint = evaluate_together(first, second, folder, asked, progress)
+    joint = replace(joint, notes=(*joint.notes, reach)) if reach else joint
     return _paired(joint, first, second, rules, asked, diagnose, progress)
+
+
+def _reach(baseline: Entrant, rules: Policy, asked: Asked) -> str:
+    """Return what the images can decide, from the baseline's run; empty if the baseline has no run."""
+    if not isinstance(baseline, RunEntrant):
+        return ""
+    summary = baseline.result.summary
+    scored = int(summary["images"])
+    images = min(scored, asked.part.limit or scored)
+    own = summary["models"][baseline.model]["regimes"]["own"]
+    return reach_told(rules, reach_of(rules, own, scored=scored, images=images), images)
 
 
 def _paired(
@@ -116,7 +133,9 @@ def _paired(
     """Judge two entrants that were evaluated on the same images."""
     result = joint.result
     cards = [_runnable(one, asked) for one in (candidate, baseline)]
-    judged = judge(result, rules, candidate=joint.candidate.name, baseline=joint.baseline.name)
+    judged = judge(
+        result, rules, candidate=joint.candidate.name, baseline=joint.baseline.name, calibration=compare_joint(joint)
+    )
     cases = [
         *time_again(judged, joint, rules, cards, asked.compute),
         canary_case(joint, epsilon=rules.of(CANARY).epsilon, wanted=asked.canary),

@@ -11,7 +11,7 @@ from arena.base.files import make_folder
 from arena.base.progress import Progress
 from arena.gate.options import VERDICT
 from arena.gate.policy import Policy
-from arena.gate.unpaired import judge_unpaired, unpaired_cost
+from arena.gate.unpaired import averaged_tags, judge_unpaired, unpaired_cost
 from arena.gate.verdict import JudgedModel, Outcome, Verdict
 from arena.pipeline.entrants import Entrant, ModelEntrant, PublishedEntrant, RunEntrant, ScoredEntrant
 from arena.pipeline.paired import Asked, entry_of, inputs_of_entrants, score_now, settings_for
@@ -46,6 +46,7 @@ def check_unpaired(
     dataset = "" if result is None else result.recipe.dataset.label(8)
     return Verdict(
         first, second, cases, dataset=dataset, images=ours.published.images, paired=False,
+        tags=averaged_tags(candidate=ours.published, baseline=theirs.published, policy=rules) if compared else None,
         unpaired_cost=cost, policy=rules.title,
         signature="" if result is None else result.run.get("signature", ""), created=provenance.now(),
         accept_inconclusive=rules.of(VERDICT).accept_inconclusive,

@@ -18,8 +18,11 @@ from arena.base.format import encodable
 from arena.gate.verdict import Outcome, Verdict
 from arena.report.check.words import sentence
 
-SCHEMA = 1
-"""Version of `check.json`."""
+SCHEMA = 2
+"""Version of `check.json`. Version 2 added the outcomes `not_shown` and `reported` of cases and of `counts`."""
+
+READABLE = (1, SCHEMA)
+"""Versions that `read_check` reads; all that version 1 holds is also valid in version 2."""
 
 DERIVED = ("schema", "outcome", "exit_code", "sentence", "counts")
 """Keys of the document that are derived from the attributes of the verdict."""
@@ -65,9 +68,9 @@ def read_check(path: Path) -> Verdict:
         ) from None
     if not isinstance(content, dict) or "schema" not in content:
         raise ArenaError(f"{path}: not a check.json (no key schema); name a file that arena check wrote")
-    if content["schema"] != SCHEMA:
+    if content["schema"] not in READABLE:
         raise IncomparableError(
-            f"{path}: schema {content['schema']}, this version reads {SCHEMA}; run arena check again"
+            f"{path}: schema {content['schema']}, this version reads {' and '.join(map(str, READABLE))}; run arena check again"
         )
     attributes = {key: value for key, value in content.items() if key not in DERIVED}
     try:

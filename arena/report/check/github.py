@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from arena.base.format import clipped, encodable, plural, unturned
-from arena.gate.verdict import Case, Outcome, Verdict
+from arena.gate.verdict import UNJUDGED, Case, Outcome, Verdict
 from arena.report.check.markdown import Lists, check_markdown
 from arena.report.check.words import name_of, ordered, sentence
 
@@ -40,12 +40,14 @@ def least_bytes(verdict: Verdict, lists: Lists) -> int:
     """Return a lower bound of the size: messages and tag rows, without markup. Fast to compute."""
     cases = [case for found in ordered(verdict.cases).values() for case in found[: lists.cases]]
     messages = sum(min(len(case.message), lists.characters) for case in cases)
-    listed = (case.tags[: lists.tags] for case in cases if case.outcome not in (Outcome.PASS, Outcome.SKIPPED))
+    listed = (case.tags[: lists.tags] for case in cases if case.outcome not in (Outcome.PASS, *UNJUDGED))
     return messages + sum(len(tags) for tags in listed) * _ROW_BYTES
 
 
 def annotations(verdict: Verdict) -> str:
-    """Return workflow commands, one a line: an error for each case that does not pass, a warning if that is accepted.
+    """Return workflow commands, one a line: an error for each case that prevents a pass, a warning for each other loss.
+
+    Other losses are undecided cases that the policy accepts, and losses beyond the limit that are not shown.
 
     There are at most `ANNOTATIONS` of each kind; the last one names the rest. The text is empty if all cases passed or were
     skipped.
@@ -55,7 +57,8 @@ def annotations(verdict: Verdict) -> str:
     errors = verdict.of(Outcome.INCOMPARABLE) + verdict.of(Outcome.FAIL)
     undecided = verdict.of(Outcome.INCONCLUSIVE)
     accepted = undecided if verdict.accept_inconclusive else []
-    lines = _commands("error", errors + ([] if accepted else undecided)) + _commands("warning", accepted)
+    warnings = accepted + verdict.of(Outcome.NOT_SHOWN)
+    lines = _commands("error", errors + ([] if accepted else undecided)) + _commands("warning", warnings)
     if lines and not verdict.paired:
         lines.append(
             _command("notice", "Not paired", verdict.unpaired_cost or "The two models were scored on different images.")
@@ -69,7 +72,7 @@ def annotations(verdict: Verdict) -> str:
 
 def _commands(kind: str, cases: Sequence[Case]) -> list[str]:
     shown = cases if len(cases) <= ANNOTATIONS else cases[: ANNOTATIONS - 1]
-    lines = [_command(kind, f"{case.title}: {case.outcome}", case.message) for case in shown]
+    lines = [_command(kind, f"{case.title}: {str(case.outcome).replace('_', ' ')}", case.message) for case in shown]
     if rest := cases[len(shown) :]:
         names = ", ".join(name_of(case.title) for case in rest)
         lines.append(_command(kind, f"{plural(len(rest), 'more requirement', 'more requirements')}", names))

@@ -31,8 +31,8 @@ def junit_xml(verdict: Verdict) -> str:
     """Return the verdict as JUnit XML.
 
     A failed case is a failure, an inconclusive one a failure of type `inconclusive`, an incomparable one an error, a skipped
-    one is skipped. An inconclusive case that the policy accepts passes. The messages of cases that pass are in the
-    `system-out` of their suite.
+    or reported one is skipped. An inconclusive case that the policy accepts passes, and so does a loss that is not shown. The
+    messages of cases that pass are in the `system-out` of their suite.
     """
     root = ET.Element("testsuites")
     by_gate = sorted(verdict.cases, key=lambda case: _place_of_gate(verdict, case.gate))
@@ -52,7 +52,7 @@ def _suite(verdict: Verdict, gate: str, cases: list[Case], number: int) -> ET.El
     suite = ET.Element(
         "testsuite", name=f"{PACKAGE}.{_line(gate)}", package=PACKAGE, id=str(number), timestamp=_timestamp(verdict.created),
         hostname="localhost", tests=str(len(cases)), failures=str(failed), time="0",
-        errors=str(_number(cases, Outcome.INCOMPARABLE)), skipped=str(_number(cases, Outcome.SKIPPED)),
+        errors=str(_number(cases, Outcome.INCOMPARABLE)), skipped=str(sum(_kind(case, verdict) == "skipped" for case in cases)),
     )  # fmt: skip
     properties = ET.SubElement(suite, "properties")
     for name, value in _properties(verdict):
@@ -82,6 +82,7 @@ def _kind(case: Case, verdict: Verdict) -> str | None:
         return None
     return {
         Outcome.FAIL: "failure", Outcome.INCONCLUSIVE: "failure", Outcome.INCOMPARABLE: "error", Outcome.SKIPPED: "skipped",
+        Outcome.REPORTED: "skipped",
     }.get(case.outcome)  # fmt: skip
 
 

@@ -84,7 +84,7 @@ class Losses:
     Attributes:
         shown: the first `SHOWN_LOSSES` of them.
         of: number of all of them.
-        told: sentence with the numbers of better, worse and undetermined tags; empty if no tag was tested.
+        told: numbers of better, worse and undetermined tags, and how the tags of this section add up; may be empty.
         blurred: number of blurred thumbnails.
     """
 
@@ -106,14 +106,28 @@ def losses(verdict: Verdict, result: Result | None, shelf: Shelf | None) -> Loss
     table = _differences(result, new=new, old=old)
     found = _listed_losses(verdict)
     known = {loss.tag for loss, _ in found}
-    found += [(loss, ()) for loss in _significant_losses(table, old) if loss.tag not in known]
+    more = [(loss, ()) for loss in _significant_losses(table, old) if loss.tag not in known]
+    found += more
     finder = _Lookup(result, new, old)
     shown = [
         Loss(loss, by, finder.metrics(loss.tag), finder.images(loss.tag), _address(loss.tag))
         for loss, by in found[:SHOWN_LOSSES]
     ]
     blurred = _add_thumbnails(shown, shelf)
-    return Losses(shown, len(found), _test_summary(table, new=new, old=old), blurred)
+    told = f"{_test_summary(table, new=new, old=old)} {_below(len(known), len(more))}".strip()
+    return Losses(shown, len(found), told, blurred)
+
+
+def _below(listed: int, more: int) -> str:
+    """Return the sentence on the tags of this section, whose numbers add up to the number in its heading.
+
+    >>> _below(14, 3)
+    'A requirement lists 14 tags of this section; 3 more are significantly lower.'
+    """
+    if not listed:
+        return "No requirement lists a tag of this section." if more else ""
+    rest = f"; {more:,} more {'is' if more == 1 else 'are'} significantly lower" if more else ""
+    return f"A requirement lists {plural(listed, 'tag', 'tags')} of this section{rest}."
 
 
 def _listed_losses(verdict: Verdict) -> list[tuple[TagLoss, Sequence[str]]]:

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from arena.base.format import clipped, count, escape_markdown, plural
-from arena.gate.verdict import Case, Outcome, Verdict
+from arena.gate.verdict import UNJUDGED, Case, Outcome, Verdict
 from arena.report.check.words import (
     TITLES,
     WORDS,
+    enough_told,
     facts,
     figures_of,
     more_tags,
-    most_images,
     name_of,
     ordered,
     sentence,
@@ -23,6 +23,7 @@ from arena.report.markdown import bullets, code, folded, table
 
 SIGNS = {
     Outcome.PASS: "✅", Outcome.FAIL: "❌", Outcome.INCONCLUSIVE: "❔", Outcome.INCOMPARABLE: "⛔", Outcome.SKIPPED: "➖",
+    Outcome.NOT_SHOWN: "⚠️", Outcome.REPORTED: "ℹ️",
 }  # fmt: skip
 """Symbol of each outcome. The text always names the outcome too."""
 
@@ -70,14 +71,14 @@ def _numbered(items: Sequence[str]) -> str:
 
 
 def _section(verdict: Verdict, outcome: Outcome, cases: Sequence[Case], lists: Lists) -> str:
-    """Return the cases of one outcome; passed and skipped ones are folded."""
+    """Return the cases of one outcome; passed, reported and skipped ones are folded."""
     shown = cases[: lists.cases]
     title = f"{TITLES[outcome]}: {plural(len(cases), 'requirement', 'requirements')}"
     if not shown:
         return f"{SIGNS[outcome]} {title}; too many to list here: `check.json` has all."
     rest = f"{count(len(cases) - len(shown))} more are not listed here: `check.json` has all."
     cut = rest if len(shown) < len(cases) else ""
-    if outcome in (Outcome.PASS, Outcome.SKIPPED):
+    if outcome in (Outcome.PASS, *UNJUDGED):
         return folded(title, "\n\n".join(filter(None, [_rows(shown, lists), cut])))
     parts = [
         f"## {title}",
@@ -90,8 +91,7 @@ def _section(verdict: Verdict, outcome: Outcome, cases: Sequence[Case], lists: L
 
 
 def _deciding(outcome: Outcome, cases: Sequence[Case]) -> str:
-    images = most_images(cases) if outcome is Outcome.INCONCLUSIVE else None
-    return "" if images is None else f"About {plural(images, 'image', 'images')} would decide all of them."
+    return enough_told(cases) if outcome is Outcome.INCONCLUSIVE else ""
 
 
 _HEADER = ("requirement", "result", "baseline", "candidate", "difference", "limit", "images needed")

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from arena.base.format import encodable, plural
+from arena.base.format import encodable
 from arena.base.version import __version__
-from arena.gate.verdict import Case, Outcome, Verdict
+from arena.gate.cases import enough
+from arena.gate.verdict import UNJUDGED, Case, Outcome, Verdict
 from arena.metrics.registry import HEADLINES, TESTED
 from arena.report.check.drawing import HEIGHT, WIDTH, Drawing, drawing_of, span_of
 from arena.report.check.losses import losses
@@ -17,10 +18,10 @@ from arena.report.check.words import (
     TITLES,
     WORDS,
     Figures,
+    enough_told,
     facts,
     figures_of,
     more_tags,
-    most_images,
     name_of,
     ordered,
     sentence,
@@ -81,7 +82,7 @@ def render_check(verdict: Verdict, result: Result | None = None, shelf: Shelf | 
             facts=facts(verdict),
             sections=sections(verdict),
             losses=losses(verdict, result, shelf),
-            needed=_needed(verdict),
+            needed=enough_told(verdict.of(Outcome.INCONCLUSIVE)),
             links=result is not None,
             size=(WIDTH, HEIGHT),
             arena_version=__version__,
@@ -100,7 +101,7 @@ def sections(verdict: Verdict) -> list[Section]:
     found = []
     for outcome, cases in ordered(verdict.cases).items():
         rows = [_row(case, drawing_of(case.measure, spans[_scale(case)])) for case in cases]
-        folded = outcome is Outcome.SKIPPED or (outcome is Outcome.PASS and len(rows) > OPEN_CASES)
+        folded = outcome in UNJUDGED or (outcome is Outcome.PASS and len(rows) > OPEN_CASES)
         found.append(Section(outcome, TITLES[outcome], rows, folded))
     return found
 
@@ -114,12 +115,7 @@ def _scale(case: Case) -> tuple[str, str]:
 def _row(case: Case, drawing: Drawing | None) -> Row:
     shown = None if case.measure is None else figures_of(case.measure)
     images = None if case.measure is None else case.measure.images_needed
-    needed = "" if images is None else f"about {plural(images, 'image', 'images')} would decide"
+    needed = "" if images is None else enough(images)
     more = more_tags(case, len(case.tags)) if case.tags else ""
     values = "" if shown is None else sides_told(shown)
     return Row(case, name_of(case.title, 200), WORDS[case.outcome], shown, values, drawing, needed, more)
-
-
-def _needed(verdict: Verdict) -> str:
-    images = most_images(verdict.of(Outcome.INCONCLUSIVE))
-    return "" if images is None else f"About {plural(images, 'image', 'images')} would decide all of them."

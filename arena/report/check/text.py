@@ -9,8 +9,9 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.text import Text
 
-from arena.base.format import clipped, encodable, listed, plural, unturned
-from arena.gate.verdict import Case, Outcome, Verdict
+from arena.base.format import clipped, encodable, listed, unturned
+from arena.gate.cases import enough
+from arena.gate.verdict import UNJUDGED, Case, Outcome, Verdict
 from arena.report.check.markdown import check_markdown
 from arena.report.check.words import (
     TITLES,
@@ -38,7 +39,7 @@ NAMED_PASSED = 6
 
 STYLES = {
     Outcome.PASS: "green", Outcome.FAIL: "red", Outcome.INCONCLUSIVE: "yellow", Outcome.INCOMPARABLE: "magenta",
-    Outcome.SKIPPED: "dim",
+    Outcome.NOT_SHOWN: "yellow", Outcome.REPORTED: "dim", Outcome.SKIPPED: "dim",
 }  # fmt: skip
 """Rich style of each outcome."""
 
@@ -92,7 +93,7 @@ def _section(outcome: Outcome, cases: Sequence[Case], width: int) -> Iterator[Li
         names = listed([name_of(case.title, 30) for case in cases], keep=NAMED_PASSED)
         yield from _wrapped(f"Passed {len(cases):,}: {names}.", width, further=2, style=STYLES[outcome])
         return
-    yield Line(f"{TITLES[outcome]} {len(cases):,}", "" if outcome is Outcome.SKIPPED else f"bold {STYLES[outcome]}")
+    yield Line(f"{TITLES[outcome]} {len(cases):,}", "" if outcome in UNJUDGED else f"bold {STYLES[outcome]}")
     for case in cases:
         yield from _case(case, width)
 
@@ -117,7 +118,7 @@ def _numbers(case: Case) -> str:
         sides_told(shown),
         "" if case.measure.difference is None else f"{shown.difference} {shown.interval}".rstrip(),
         "" if case.measure.limit is None else f"limit {shown.limit}",
-        "" if needed is None else f"about {plural(needed, 'image', 'images')} would decide",
+        "" if needed is None else enough(needed),
     ]
     return ", ".join(filter(None, parts))
 
@@ -141,6 +142,8 @@ def _wrapped(text: str, width: int, *, first: int = 0, further: int = 0, style: 
         first: indent of the first line, at most `further`.
         further: indent of the other lines.
     """
-    body = Text(text).wrap(Console(width=width, file=None), max(10, width - further))
+    safe = text.replace("##[", "## [")  # before wrapping, because it makes a line longer; so does "::" at its start
+    room = width - further - ("::" in safe)
+    body = Text(safe).wrap(Console(width=width, file=None), max(10, room))
     for number, part in enumerate(body):
         yield Line(" " * (further if number else min(first, further)) + part.plain.rstrip(), style)

@@ -20,7 +20,8 @@ from arena.base.format import (
     signed,
     unturned,
 )
-from arena.gate.verdict import Case, Measure, Outcome, TagLoss, Verdict
+from arena.gate.cases import enough
+from arena.gate.verdict import UNJUDGED, Case, Measure, Outcome, TagLoss, Verdict
 from arena.metrics.registry import METRICS
 from arena.report.view_model.cost import megabytes, millions
 
@@ -35,7 +36,9 @@ WORDS = {
     Outcome.FAIL: "failed",
     Outcome.INCONCLUSIVE: "undecided",
     Outcome.INCOMPARABLE: "incomparable",
+    Outcome.NOT_SHOWN: "not shown",
     Outcome.SKIPPED: "skipped",
+    Outcome.REPORTED: "reported",
 }
 """Each outcome as a word in a sentence."""
 
@@ -43,6 +46,8 @@ TITLES = {
     Outcome.INCOMPARABLE: "Cannot be compared",
     Outcome.FAIL: "Failed",
     Outcome.INCONCLUSIVE: "Undecided",
+    Outcome.NOT_SHOWN: "Loss beyond the limit, not shown",
+    Outcome.REPORTED: "Reported, not judged",
     Outcome.SKIPPED: "Skipped",
     Outcome.PASS: "Passed",
 }
@@ -75,9 +80,8 @@ def sentence(verdict: Verdict) -> str:
     'new may not replace old: it fails 1 of 1 requirement (mAP).'
     """
     new, old, cases = name_of(verdict.candidate.name), name_of(verdict.baseline.name), verdict.cases
-    found = verdict.of(verdict.outcome)
-    checked = len(cases) - len(verdict.of(Outcome.SKIPPED))
-    of_all = f"{count(len(found))} of {plural(checked, 'requirement', 'requirements')}"
+    found, checked = verdict.of(verdict.outcome), len(verdict.judged)
+    of_all = _of_all(len(found), verdict)
     if not checked:
         whole = plural(len(cases), "requirement", "requirements")
         return f"Whether {new} may replace {old} is undecided: none of {whole} could be checked."
@@ -89,7 +93,14 @@ def sentence(verdict: Verdict) -> str:
         return f"{new} may replace {old}: nothing failed, and the policy accepts that {of_all} could not be decided."
     if verdict.outcome is Outcome.INCONCLUSIVE:
         return f"Whether {new} may replace {old} is undecided: {of_all} ({_named(found)}){_needed(found)}."
+    if doubtful := verdict.of(Outcome.NOT_SHOWN):
+        of_all = _of_all(len(doubtful), verdict)
+        return f"{new} may replace {old}: nothing failed, but {of_all} lost more than the limit, not shown to be real."
     return f"{new} may replace {old}: {_all_hold(checked)}."
+
+
+def _of_all(number: int, verdict: Verdict) -> str:
+    return f"{count(number)} of {plural(len(verdict.judged), 'requirement', 'requirements')}"
 
 
 def _named(cases: Sequence[Case]) -> str:
@@ -98,11 +109,11 @@ def _named(cases: Sequence[Case]) -> str:
 
 def _needed(cases: Sequence[Case]) -> str:
     images = most_images(cases)
-    return "" if images is None else f"; about {plural(images, 'image', 'images')} would decide"
+    return "" if images is None else f"; {enough(images)}"
 
 
 def most_images(cases: Sequence[Case]) -> int | None:
-    """Return the number of images that would decide all of these cases; None if it is unknown for every case.
+    """Return the number of images that decide each of these cases; None if it is unknown for every case.
 
     >>> one = Case("margins", "map", "mAP", Outcome.INCONCLUSIVE, "...", Measure("map", images_needed=9000))
     >>> most_images([one]), most_images([])
@@ -110,6 +121,12 @@ def most_images(cases: Sequence[Case]) -> int | None:
     """
     known = [case.measure.images_needed for case in cases if case.measure and case.measure.images_needed is not None]
     return max(known, default=None)
+
+
+def enough_told(cases: Sequence[Case]) -> str:
+    """Return the sentence on the images that decide these cases; empty if their number is unknown."""
+    images = most_images(cases)
+    return "" if images is None else f"{enough(images).capitalize()}{' each of them' if len(cases) > 1 else ''}."
 
 
 def _all_hold(checked: int) -> str:
@@ -124,19 +141,29 @@ def headline(verdict: Verdict) -> str:
     >>> headline(Verdict(model, model, [Case("margins", "map", "mAP", Outcome.PASS, "...")]))
     'passing'
     """
-    found = len(verdict.of(verdict.outcome))
+    found, doubtful = len(verdict.of(verdict.outcome)), len(verdict.of(Outcome.NOT_SHOWN))
     return {
-        Outcome.PASS: "passing",
-        Outcome.FAIL: f"failing, {count(found)} of {count(len(verdict.cases))}",
+        Outcome.PASS: f"passing, {count(doubtful)} not shown" if doubtful else "passing",
+        Outcome.FAIL: f"failing, {count(found)} of {count(len(verdict.judged))}",
         Outcome.INCONCLUSIVE: "passing, undecided" if verdict.accept_inconclusive else "undecided",
         Outcome.INCOMPARABLE: "incomparable",
     }[verdict.outcome]
 
 
 def tally(verdict: Verdict) -> str:
-    """Return the number of requirements by outcome, the worst first; outcomes without requirements are left out."""
-    counts = [f"{count(len(verdict.of(one)))} {WORDS[one]}" for one in TITLES if verdict.of(one)]
-    return listed(counts)
+    """Return the number of requirements by outcome, the worst first; outcomes without requirements are left out.
+
+    The requirements before the semicolon add up to the number in `sentence`.
+
+    >>> from arena.gate.verdict import JudgedModel
+    >>> cases = [Case("margins", "map", "mAP", one, "") for one in (Outcome.FAIL, Outcome.PASS, Outcome.SKIPPED)]
+    >>> tally(Verdict(JudgedModel("new", ""), JudgedModel("old", ""), cases))
+    '1 failed and 1 passed; 1 skipped'
+    """
+    counts = {one: f"{count(len(verdict.of(one)))} {WORDS[one]}" for one in TITLES if verdict.of(one)}
+    apart = [text for one, text in counts.items() if one in UNJUDGED]
+    judged = [text for one, text in counts.items() if one not in UNJUDGED]
+    return "; ".join(filter(None, [listed(judged), listed(apart)]))
 
 
 def ordered(cases: Sequence[Case]) -> dict[Outcome, list[Case]]:

@@ -148,3 +148,38 @@ def _cases(folder: Path) -> list[dict[str, object]]:
     content = json.loads((folder / "check.json").read_text())
     cases: list[dict[str, object]] = content["cases"]
     return cases
+
+
+def test_calibration_is_reported_and_judged_if_the_policy_asks(world: World) -> None:
+    import numpy as np
+
+    old = world.run("old", "a")
+    scores = scores_of(0, truth=world.truth)
+    logit = np.log(np.clip(scores, 1e-6, 1 - 1e-6)) - np.log1p(-np.clip(scores, 1e-6, 1 - 1e-6))
+    moved = world.npz("moved", (1 / (1 + np.exp(-(0.5 * logit + 1)))).astype(np.float32))
+    policy = world.folder / "gate.toml"
+    policy.write_text("[calibration]\nece = 0.02\n")
+    for rules, outcome in ((None, "reported"), (policy, "pass")):
+        found = check(f"new={moved}", baseline=str(old), output=world.folder / "out", policy=rules, asked=QUICK)
+        [one] = [case for case in found.verdict.cases if (case.gate, case.name) == ("calibration", "ece")]
+        assert (str(one.outcome), "after one fitted shift and scale" in one.message) == (outcome, True)
+
+
+def test_what_the_images_can_decide_is_noted(world: World) -> None:
+    old = world.run("old", "a")
+    found = check(f"new={world.npz('new')}", baseline=str(old), output=world.folder / "out", asked=QUICK)
+    [note] = [note for note in found.verdict.notes if "can decide" in note]
+    assert note.startswith("60 images can decide (80 % power")
+
+
+def test_published_and_check_have_one_macro_f1(world: World) -> None:
+    from arena.results.published.aggregates import aggregates_of
+    from arena.results.published.read import read_published
+
+    text = next((world.run("old", "a") / "full-metrics").glob("*.txt"))
+    found = check(f"one={text}", baseline=f"two={text}", output=world.folder / "out", asked=QUICK)
+    [macro] = [case.measure for case in found.verdict.cases if case.name == "macro_f1" and case.measure]
+    [published] = read_published(text).values()
+    means = aggregates_of(published)
+    assert macro.candidate == pytest.approx(means["macro_f1"], abs=1e-12)
+    assert found.verdict.tags == means["macro_f1_tags"]

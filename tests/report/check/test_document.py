@@ -47,6 +47,16 @@ def test_what_was_written_is_read_again(tmp_path_factory: pytest.TempPathFactory
     assert read_check(path) == drawn
 
 
+def test_a_file_of_the_first_version_is_read_and_follows_the_schema(tmp_path: Path) -> None:
+    content = check_document(failing())
+    counts = {name: number for name, number in content["counts"].items() if name not in ("not_shown", "reported")}
+    old = content | {"schema": 1, "counts": counts}
+    VALIDATOR.validate(json.loads(json.dumps(old)))
+    path = tmp_path / "check.json"
+    path.write_text(json.dumps(old), encoding="utf-8")
+    assert check_document(read_check(path)) == content
+
+
 def test_it_says_at_once_what_a_program_asks_for() -> None:
     content = check_document(failing())
     assert (content["outcome"], content["exit_code"], content["counts"]["fail"]) == ("fail", 1, 2)
@@ -68,7 +78,7 @@ def test_a_name_that_is_not_utf_8_is_written(tmp_path: Path) -> None:
 FAULTS = {
     "no JSON": ("{", ArenaError, "not a readable check.json"),
     "a list": ("[1]", ArenaError, "no key schema"),
-    "another schema": ('{"schema": 7}', IncomparableError, "schema 7, this version reads 1"),
+    "another schema": ('{"schema": 7}', IncomparableError, "schema 7, this version reads 1 and 2"),
     "no side": (
         '{"schema": 1, "baseline": {"name": "a", "source": "b"}, "cases": []}',
         ArenaError,

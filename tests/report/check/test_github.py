@@ -8,7 +8,19 @@ from arena.gate.verdict import Outcome
 from arena.report.check.github import ANNOTATIONS, SUMMARY_BYTES, annotations, least_bytes, step_summary
 from arena.report.check.markdown import Lists, check_markdown
 
-from .verdicts import ALL, case, failing, hostile, incomparable, inconclusive, many, passing, unpaired, verdict
+from .verdicts import (
+    ALL,
+    case,
+    doubtful,
+    failing,
+    hostile,
+    incomparable,
+    inconclusive,
+    many,
+    passing,
+    unpaired,
+    verdict,
+)
 
 COMMAND = re.compile(r"::(error|warning|notice) title=[^:,\n\r]*::[^\n\r]*")
 
@@ -39,6 +51,7 @@ def test_each_outcome_has_its_kind() -> None:
     assert kinds(annotations(incomparable())) == ["error", "notice"]
     assert kinds(annotations(inconclusive())) == ["error", "notice"]
     assert kinds(annotations(inconclusive(accept=True))) == ["warning", "notice"]
+    assert kinds(annotations(doubtful())) == ["warning", "notice"]
     assert "3.1 times as wide" in annotations(unpaired())
 
 
@@ -84,7 +97,8 @@ def test_markdown_renders_as_text(name: str) -> None:
 def test_markdown_tells_what_decides() -> None:
     text = check_markdown(inconclusive())
     assert text.startswith(
-        "# ❔ Whether joytag-new may replace joytag is undecided: 1 of 2 requirements (map); about 9,400 images would decide."
+        "# ❔ Whether joytag-new may replace joytag is undecided: 1 of 2 requirements (map); if the true difference is 0, "
+        "about 9,400 images decide with 80 % power."
     )
     assert "| 0.4100 | 0.4060 | −0.0040 \\[−0.0100, +0.0020\\] | −0.0050 | 9,400 |" in text
     assert "**Not paired:** intervals are 3.1 times as wide as paired ones" in check_markdown(unpaired())

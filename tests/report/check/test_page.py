@@ -67,9 +67,11 @@ def test_the_named_tags_come_first_then_all_others_that_are_lower_beyond_doubt(j
     rest = [one.loss.measure.difference for one in found.shown[1:]]
     assert rest == sorted(rest, key=float)
     assert all(one < 0 for one in rest), "candidate less baseline"
-    assert found.told.endswith(
-        f"{len(worse):,} significantly lower, 0 significantly higher, {6 - len(worse)} undetermined."
-    )
+    tested = f"{len(worse):,} significantly lower, 0 significantly higher, {6 - len(worse)} undetermined."
+    assert tested in found.told
+    more = len(worse - {"a&b #1"})
+    assert found.told.endswith(f"A requirement lists 1 tag of this section; {more} more are significantly lower.")
+    assert found.of == 1 + more
 
 
 def test_a_difference_is_candidate_less_baseline_whichever_stands_first(joint: Result) -> None:

@@ -1,14 +1,16 @@
 """The verdict in a terminal: the sentence first, within its width, and no command of a CI server in it."""
 
+import re
+
 import pytest
 from rich.cells import cell_len
 from rich.style import Style
 
 from arena.gate.verdict import Outcome
 from arena.report.check.text import lines, styled_lines
-from arena.report.check.words import sentence
+from arena.report.check.words import headline, sentence, tally
 
-from .verdicts import ALL, case, failing, hostile, incomparable, inconclusive, passing, unpaired, verdict
+from .verdicts import ALL, case, doubtful, failing, hostile, incomparable, inconclusive, passing, unpaired, verdict
 
 
 @pytest.mark.parametrize("width", [60, 80, 140])
@@ -45,7 +47,7 @@ def test_what_failed_stands_before_what_is_undecided_and_what_passed_is_counted(
     assert "    hat: F1 0.7100 → 0.4200" in text
     assert "    and 5 more tags" in text
     assert "    120 → 80.0, −40.0, limit −12.0" in text
-    assert "about 9,400 images would decide" in " ".join(text.split())
+    assert "if the true difference is 0, about 9,400 images decide with 80 % power" in " ".join(text.split())
 
 
 def test_each_outcome_is_a_sentence() -> None:
@@ -61,6 +63,29 @@ def test_each_outcome_is_a_sentence() -> None:
     told_of_none = "Whether joytag-new may replace joytag is undecided: none of 2 requirements could be checked."
     assert sentence(verdict(skipped)) == told_of_none
     assert verdict(skipped).exit_code == 3
+
+
+def test_a_loss_that_is_not_shown_is_told_and_does_not_prevent_a_pass() -> None:
+    told = sentence(doubtful())
+    assert told == (
+        "joytag-new may replace joytag: nothing failed, but 1 of 2 requirements lost more than the limit, not shown to be real."
+    )
+    assert tally(doubtful()) == "1 not shown and 1 passed; 1 reported"
+    assert headline(doubtful()) == "passing, 1 not shown"
+    assert doubtful().exit_code == 0
+    text = "\n".join(lines(doubtful()))
+    assert (
+        text.index("Loss beyond the limit, not shown 1") < text.index("Reported, not judged 1") < text.index("Passed 1")
+    )
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_numbers_of_a_verdict_add_up(name: str) -> None:
+    one = ALL[name]()
+    judged = [int(number) for number in re.findall(r"([\d,]+) \w", tally(one).partition(";")[0].replace(",", ""))]
+    assert sum(judged) == len(one.judged)
+    whole = re.search(r"of ([\d,]+) requirement", sentence(one))
+    assert whole is None or int(whole[1].replace(",", "")) == len(one.judged)
 
 
 def test_the_cost_of_being_unpaired_is_told() -> None:

@@ -61,6 +61,13 @@ def inconclusive(*, accept: bool = False) -> Verdict:
     return verdict([PASSED, UNDECIDED, SKIPPED], accept_inconclusive=accept)
 
 
+def doubtful() -> Verdict:
+    """A loss beyond the limit that is not shown, and a metric that the policy does not judge."""
+    lost = Measure("macro_f1", 0.35, 0.41, -0.0624, -0.1167, -0.0227, limit=-0.05)
+    reported = case(Outcome.REPORTED, gate="calibration", name="ece", measure=Measure("ece", 0.2, 0.1, 0.1))
+    return verdict([PASSED, case(Outcome.NOT_SHOWN, gate="categories", name="character", measure=lost), reported])
+
+
 def incomparable() -> Verdict:
     other = case(Outcome.INCOMPARABLE, gate="comparable", name="images")
     return verdict([replace(other, message="768 of 1,537 images are missing, first a.png; score all"), PASSED])
@@ -98,7 +105,7 @@ def many(number: int = 500, characters: int = 20, tags_each: int = 2) -> Verdict
 
 ALL = {
     "pass": passing, "fail": failing, "inconclusive": inconclusive, "accepted": lambda: inconclusive(accept=True),
-    "incomparable": incomparable, "unpaired": unpaired, "hostile": hostile, "many": many,
+    "not_shown": doubtful, "incomparable": incomparable, "unpaired": unpaired, "hostile": hostile, "many": many,
 }  # fmt: skip
 
 _text = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
