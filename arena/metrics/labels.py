@@ -7,9 +7,9 @@ seldom agree by chance. With one model the rule is the same but the evidence is 
 images has learnt some of their label errors. The rule is implemented here, not taken from cleanlab, because it needs the
 agreement of several models over a million images in one pass over the tags.
 
-The opposite rule, which suspects a recorded label to be wrong if every model scores the image low, is not used. It lists the
-hard positives: where no label is wrong, it still lists hundreds. Neither the labels of similar images nor tags that rarely
-occur together with this one separate the two (reports/benchmarks/LOG.md, 2026-11-30, labels suspected to be wrong).
+The opposite rule, which suspects a recorded label to be wrong if every model scores the image low, is not used. It finds the
+difficult positives: where no label is wrong, it still calls hundreds wrong. Asking also that no similar image has the tag, or
+that a tag is there which rarely occurs together with it, does not help enough (reports/benchmarks/label_issues.md).
 
 A label issue is a reason to look at the label. Its strength gives the order of review; it is not a probability.
 """
