@@ -32,7 +32,7 @@ NEIGHBOURS = 20
 """Images that the rule of neighbours looks at."""
 
 RARE = 5
-"""Tags contradict each other if by chance they would occur together at least `RARE` times and `RARE` times as often as they do."""
+"""Two tags contradict each other if chance alone would bring them together `RARE` times, and `RARE` times as often as seen."""
 
 THRESHOLDS = (0.14, 0.58)
 """Thresholds of the two taggers: the first predicts nearly twice as many tags as the second."""
@@ -227,15 +227,16 @@ def report(found: Mapping[str, Mapping[str, Any]], facts: Mapping[str, Any]) -> 
     return [
         f"# Label issues where the truth is known: {facts['images']:,} images, {facts['tags']} tags",
         "",
-        f"Missing labels: the list holds at most {SUSPECTS_PER_TAG} per tag. The last columns are shares of the false positives of",
-        f"two taggers, A at {THRESHOLDS[0]} and B at {THRESHOLDS[1]}: those whose label is truly missing, and those that label",
-        "issues suspect. A confident mistake is suspected too, so the share is not an estimate of the missing labels.",
+        f"Missing labels: the list holds at most {SUSPECTS_PER_TAG} per tag. The last columns are shares of the false",
+        f"positives of two taggers, A at {THRESHOLDS[0]} and B at {THRESHOLDS[1]}: those whose label is truly missing,",
+        "and those that label issues suspect. A confident mistake is suspected too, so the share is not an estimate of the",
+        "missing labels.",
         "",
         *missing_rows(found),
         "",
         "Wrong labels: how many recorded labels each rule calls wrong, and the share that is. Where no label is wrong, every",
-        "rule still calls some. Whether most calls are right depends on the share of wrong labels, which is unknown. So no rule",
-        "is used, and no recorded label is listed as wrong.",
+        "rule still calls some. Whether most calls are right depends on the share of wrong labels, which is unknown. So no",
+        "rule is used, and no recorded label is listed as wrong.",
         "",
         *wrong_rows(found),
         "",

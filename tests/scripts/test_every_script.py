@@ -39,13 +39,8 @@ PEERS = {"bench_copies": "imagededup", "bench_duplicates": "faiss"}
 """Libraries of the extra `bench` without which a script cannot run."""
 
 WITHOUT_BUILD = {
-    "bench_counting",
-    "bench_duplicates",
-    "plant_faults",
-    "simulate_gate",
-    "simulate_label_issues",
-    "simulate_uncertainty",
-}
+    "bench_counting", "bench_duplicates", "plant_faults", "simulate_gate", "simulate_label_issues", "simulate_uncertainty",
+}  # fmt: skip
 """Scripts that keep nothing for a second run."""
 
 

@@ -40,7 +40,8 @@ FAILED = case(
 
 def verdict(cases: Sequence[Case], **more: object) -> Verdict:
     facts = {
-        "labels": "All metrics are by recorded labels.", "dataset": "demo@0123abcd", "images": 1537, "tags": 59, "policy": "default@ab12", "signature": "data:d|v:1",
+        "labels": "All metrics are by recorded labels.",
+        "dataset": "demo@0123abcd", "images": 1537, "tags": 59, "policy": "default@ab12", "signature": "data:d|v:1",
         "created": "2026-11-02T13:00:00+01:00",
     }  # fmt: skip
     return Verdict(NEW, OLD, cases, **(facts | more))  # type: ignore[arg-type]

@@ -37,10 +37,8 @@ def test_of_many_models_the_range_is_given() -> None:
 
 def test_without_false_positives_or_of_an_older_run_no_share_is_given() -> None:
     assert suspected({"a": {"total": 0, "suspected": 0}}) == ""
-    older = {
-        "models": [{"name": "a", "micro": {"precision": 0.5, "recall": 0.5}}],
-        "labels": {"missing": 3, "false_positives": {}},
-    }
+    models = [{"name": "a", "micro": {"precision": 0.5, "recall": 0.5}}]
+    older = {"models": models, "labels": {"missing": 3, "false_positives": {}}}
     assert recorded_labels(older) == recorded_labels(older | {"labels": None}) == [EFFECT]
 
 
