@@ -51,7 +51,7 @@ class Setting(NamedTuple):
     @property
     def title(self) -> str:
         """Return the name of the world."""
-        return f"{self.missing:.0%} missing, {self.wrong:.1%} wrong{', by context' if self.by_context else ''}"
+        return f"{share(self.missing)} missing, {share(self.wrong)} wrong{', by context' if self.by_context else ''}"
 
 
 SETTINGS = (
