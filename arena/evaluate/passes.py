@@ -16,7 +16,7 @@ from arena.dataset.frozen import Truth
 from arena.evaluate.matching import Matched
 from arena.evaluate.mistakes import Disagreements, find_disagreements
 from arena.evaluate.slices import ImageSlice, TagSlice
-from arena.metrics import bootstrap, labels, ranking
+from arena.metrics import bootstrap, labels
 from arena.metrics.blocks import Block, Scored, labels_of, over_blocks
 from arena.metrics.bootstrap import Part, Plan, Resampled, Resampler, SliceRows
 from arena.metrics.counts import Convention, Floats, Integers, TagCounts, divide
@@ -72,13 +72,6 @@ class Regimes(NamedTuple):
     """What the thresholds were chosen on, over the compared tags."""
 
 
-class Cleaned(NamedTuple):
-    """Counts at own thresholds and AP of one model, without the cells that are label issues; (compared tags,)."""
-
-    counts: TagCounts
-    average_precision: Floats
-
-
 @dataclass(frozen=True)
 class Uncertainty:
     """Results of the second pass, and of the parts of the first that need resamples.
@@ -90,7 +83,8 @@ class Uncertainty:
         resampled: replicates and predictions over the compared tags.
         suspects: label issues of compared tags; `tag` is an index of `Measured.compared`.
         suspect_scores: float32 (suspects, models), the score of each model.
-        cleaned: one per model.
+        suspected_fp: int64 (models,), false positives of each model at its own thresholds that label issues suspect to be
+            missing labels, over the compared tags. All label issues count, not only those that `suspects` lists.
         disagreements: images where one model is right and another wrong; `tag` is an index of `Measured.compared`.
     """
 
@@ -100,7 +94,7 @@ class Uncertainty:
     resampled: Resampled
     suspects: Suspects
     suspect_scores: NDArray[np.float32]
-    cleaned: list[Cleaned]
+    suspected_fp: Integers
     disagreements: Disagreements
 
 
@@ -213,7 +207,8 @@ def measure(
     sweeps = [np.unique(np.concatenate([zero, settings.counting.effective(one.shared)])) for one in models]
     sampling = _sampling(truth, tag_slices) if settings.replicates else None
     with threadpool_limits(1, user_api="blas"):  # blocks already run in threads
-        inspector = _Inspector(compared)
+        own = [each[one.chosen[compared]] for each, one in zip(effective, models, strict=True)]
+        inspector = _Inspector(compared, own)
         swept = [SweptModel(one.scored, *both) for one, *both in zip(models, sweeps, effective, strict=True)]
         inspect = inspector.look if sampling is not None else None
         tallies = tally(swept, truth.values, sampling=sampling, inspect=inspect, workers=workers, advance=advance)
@@ -233,7 +228,6 @@ def measure(
                 settings,
                 sampling,
                 regimes,
-                tallies.models,
                 inspector,
                 workers,
                 advance,
@@ -291,7 +285,6 @@ def _resample(
     settings: Settings,
     sampling: Sampling,
     regimes: Sequence[Regimes],
-    tallies: Sequence[Tally],
     inspector: "_Inspector",
     workers: int,
     advance: Advance,
@@ -328,15 +321,11 @@ def _resample(
         resampler.add(part)
         advance(done)
     resampled, suspects = resampler.result(), inspector.all_suspects()
-    cleaned = [
-        inspector.cleaned(number, suspects, one.by_name["own"].counts.take(k), found.average_precision[k], predicted)
-        for number, (one, k, found, predicted) in enumerate(
-            zip(regimes, chosen, tallies, resampled.predictions, strict=True)
-        )
-    ]
     disagreements = inspector.all_disagreements()
     scores = inspector.scores_of(suspects, plan.truth.shape[0], len(models))
-    return Uncertainty(sampling, weights, list(regimes), resampled, suspects, scores, cleaned, disagreements)
+    return Uncertainty(
+        sampling, weights, list(regimes), resampled, suspects, scores, inspector.suspected_fp, disagreements
+    )
 
 
 class _Inspector:
@@ -345,30 +334,27 @@ class _Inspector:
     Results are stored by tag, because threads finish in any order.
     """
 
-    def __init__(self, compared: Integers) -> None:
+    def __init__(self, compared: Integers, own: Sequence[NDArray[np.float32]]) -> None:
+        """Args: the compared tags, as columns of the ground truth; each model's own threshold for each of them."""
+        self.own = own
         self.place = {int(column): place for place, column in enumerate(compared)}
         self.suspects: dict[int, Suspects] = {}
         self.scores: dict[int, NDArray[np.float32]] = {}
-        self.ap: dict[int, list[float]] = {}
+        self.predicted: dict[int, Integers] = {}
         self.disagreements: dict[int, list[Disagreements]] = {}
 
     def look(self, column: int, ranked: list[Ranked], labels_of: NDArray[np.bool_]) -> None:
-        """Find the label issues of a tag of the ground truth, and the AP of each model without them."""
+        """Find the label issues of a tag of the ground truth, and count those that each model predicts."""
         tag = self.place.get(column)
         if tag is None:
             return
         scores, ascending = [one.scores for one in ranked], [one.block.scores[one.row] for one in ranked]
         found = labels.find_suspects(scores, labels_of, ascending=ascending, tag=tag)
-        self.suspects[tag] = found
-        self.scores[tag] = np.stack([one[found.image] for one in scores], axis=1)
-        if len(found.image):
-            labelled = labels_of[found.image]
-            self.ap[tag] = [
-                ranking.average_precision_without(
-                    one.block, one.row, ranking.key_of(one.scores[found.image]) | labelled
-                )
-                for one in ranked
-            ]
+        self.predicted[tag] = np.array(
+            [(one[found.image] >= own[tag]).sum() for one, own in zip(scores, self.own, strict=True)]
+        )
+        kept = self.suspects[tag] = found.strongest(labels.SUSPECTS_PER_TAG)
+        self.scores[tag] = np.stack([one[kept.image] for one in scores], axis=1)
 
     def compare(
         self, span: slice, carried: NDArray[np.bool_], decided: Sequence[Sequence[NDArray[np.bool_]]],
@@ -383,6 +369,11 @@ class _Inspector:
         """Return the label issues of all tags, ranked."""
         return labels.rank_suspects(self.suspects[tag] for tag in sorted(self.suspects))
 
+    @property
+    def suspected_fp(self) -> Integers:
+        """The number of label issues that each model predicts, over all tags; int64 (models,)."""
+        return np.sum([*self.predicted.values(), np.zeros(len(self.own), np.int64)], axis=0)
+
     def scores_of(self, found: Suspects, images: int, models: int) -> NDArray[np.float32]:
         """Return the score of each model for the label issues, in their order; float32 (suspects, models)."""
         by_tag = sorted(self.suspects)
@@ -394,25 +385,3 @@ class _Inspector:
     def all_disagreements(self) -> Disagreements:
         """Return the disagreements of all tags, in order of the tags."""
         return Disagreements.joined(one for tag in sorted(self.disagreements) for one in self.disagreements[tag])
-
-    def cleaned(self, number: int, found: Suspects, own: TagCounts, ap: Floats, predicted: csc_array) -> Cleaned:
-        """Return the counts and AP of one model over the compared tags without the cells that are label issues.
-
-        Args:
-            number: index of the model.
-            found: label issues of all tags.
-            own, ap: counts and AP with these cells, (compared tags,).
-            predicted: bool (images, compared tags), predictions at its own thresholds.
-        """
-        images, tags = predicted.shape
-        cells = np.repeat(np.arange(tags), np.diff(predicted.indptr)) * images + predicted.indices  # ascending
-        suspected = found.tag * images + found.image
-        is_predicted = np.searchsorted(cells, suspected, side="right") > np.searchsorted(cells, suspected)
-        tp, fp, positives = own.tp.copy(), own.fp.copy(), own.positives.copy()
-        np.subtract.at(tp, found.tag[is_predicted & ~found.missing], 1)
-        np.subtract.at(fp, found.tag[is_predicted & found.missing], 1)
-        np.subtract.at(positives, found.tag[~found.missing], 1)
-        average = ap.copy()
-        for tag, values in self.ap.items():
-            average[tag] = values[number]
-        return Cleaned(TagCounts(own.thresholds, tp, fp, positives, own.images), average)

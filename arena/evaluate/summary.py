@@ -43,7 +43,7 @@ def summarise(
         "effective_clusters": measured.effective_clusters,
         "models": {name: _model_summary(measured, number, found) for number, name in enumerate(names)},
         "ranks": aggregate.ranks(differences, found.estimates[:, :, 0], names) if ranked else {},
-        "labels": _labels_summary(measured, settings),
+        "labels": _labels_summary(measured),
     }
 
 
@@ -107,18 +107,13 @@ def _plain(threshold: np.float32) -> float:
     return float(str(threshold))
 
 
-def _labels_summary(measured: Measured, settings: Settings) -> dict[str, Any]:
-    """Return the number of label issues, and the metrics of each model without them; empty without resamples."""
+def _labels_summary(measured: Measured) -> dict[str, Any]:
+    """Return the number of label issues, and of each model's false positives those suspected; empty without resamples."""
     found = measured.uncertainty
     if found is None:
         return {}
-    missing = int(found.suspects.missing.sum())
-    cleaned = {}
-    for model, (counts, ap) in zip(measured.models, found.cleaned, strict=True):
-        means = aggregate.figures_of(counts, settings.counting)
-        cleaned[model.entry.name] = {
-            "macro_f1": means[AGGREGATES.index("macro_f1")].value,
-            "micro_f1": means[AGGREGATES.index("micro_f1")].value,
-            "map": macro(ap).value,
-        }
-    return {"missing": missing, "wrong": len(found.suspects.missing) - missing, "without_suspects": cleaned}
+    false_positives = {}
+    for number, (model, suspected) in enumerate(zip(measured.models, found.suspected_fp.tolist(), strict=True)):
+        total = int(measured.own[number].fp[model.chosen[measured.compared]].sum())
+        false_positives[model.entry.name] = {"total": total, "suspected": suspected}
+    return {"missing": len(found.suspects.image), "false_positives": false_positives}

@@ -201,7 +201,7 @@ def disagreements(measured: Measured) -> pd.DataFrame:
 
 
 def suspects(measured: Measured) -> pd.DataFrame:
-    """Return one row per label issue: likely missing labels, then likely wrong labels, the strongest first.
+    """Return one row per label issue, the strongest first; `kind` is `missing`.
 
     The columns `score_<model>` hold the score of each model for the image.
     """
@@ -211,7 +211,6 @@ def suspects(measured: Measured) -> pd.DataFrame:
     found = measured.uncertainty.suspects
     tags = np.array([measured.truth.tags.names[c] for c in measured.compared], dtype=object)
     ids = np.array(measured.truth.image_ids, dtype=object)
-    kind = np.where(found.missing, "missing", "wrong")
     scores = measured.uncertainty.suspect_scores.astype(str).astype(np.float64)  # the shortest decimals of float32
-    values = (kind, tags[found.tag], ids[found.image], found.strength, *scores.T)
+    values = ("missing", tags[found.tag], ids[found.image], found.strength, *scores.T)
     return pd.DataFrame(dict(zip(columns, values, strict=True)))

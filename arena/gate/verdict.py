@@ -131,6 +131,7 @@ class Verdict:
         images, tags: numbers of images scored and of tags in the means; None where unknown.
         paired: both models were scored on the same images.
         unpaired_cost: if not, a sentence on what the comparison cannot detect.
+        labels: what the recorded labels mean for the metrics, in sentences; empty where nothing was scored.
         causes: explanations of a loss, most likely first: `colour channels are swapped: ...`.
         policy: name and digest of the policy for display.
         accept_inconclusive: inconclusive counts as a pass.
@@ -150,6 +151,7 @@ class Verdict:
     created: str = ""
     accept_inconclusive: bool = False
     notes: Sequence[str] = field(default=())
+    labels: str = ""
 
     @property
     def outcome(self) -> Outcome:

@@ -1,12 +1,15 @@
-"""Label issues: labels that are likely missing or likely wrong, because every model contradicts them.
+"""Label issues: labels that are likely missing, because every model scores the image like the images that have the tag.
 
 The rule is that of confident learning (Northcutt, Jiang and Chuang, "Confident learning: estimating uncertainty in dataset
 labels", JAIR 2021), applied to each tag: the expected score of an image with the tag is the mean score of the images that
-have it (t1); without the tag, the mean score of the others (t0). A label is suspected if every model scores the image as
-expected for the opposite label. Models with independent errors seldom agree by chance. With one model the rule is the same
-but the evidence is weaker. A model that was trained on these images has learnt some of their label errors. The rule is
-implemented here, not taken from cleanlab, because it needs the agreement of several models over a million images in one pass
-over the tags.
+have it (t1). A label is suspected to be missing if every model scores the image t1 or more. Models with independent errors
+seldom agree by chance. With one model the rule is the same but the evidence is weaker. A model that was trained on these
+images has learnt some of their label errors. The rule is implemented here, not taken from cleanlab, because it needs the
+agreement of several models over a million images in one pass over the tags.
+
+The opposite rule, which suspects a recorded label to be wrong if every model scores the image low, is not used. It finds the
+difficult positives: where no label is wrong, it still calls hundreds wrong. Asking also that no similar image has the tag, or
+that a tag is there which rarely occurs together with it, does not help enough (reports/benchmarks/label_issues.md).
 
 A label issue is a reason to look at the label. Its strength gives the order of review; it is not a probability.
 """
@@ -26,18 +29,21 @@ MIN_POSITIVES_FOR_SUSPECTS = 5
 """Least number of images with the tag, and of images without it, for label issues to be searched."""
 
 SUSPECTS_PER_TAG = 50
-"""Most label issues of each kind per tag, so that one review session can handle them."""
+"""Most label issues listed per tag, so that one review session can handle them."""
 
 
 class Suspects(NamedTuple):
-    """Label issues, (k,) each: missing labels first, then wrong labels, each kind in descending order of strength."""
+    """Labels that are likely missing, (k,) each, in descending order of strength."""
 
     tag: Integers
     image: Integers
-    missing: NDArray[np.bool_]
-    """True: the image lacks the tag and likely should have it. False: it has the tag and likely should not."""
+    """Images that lack the tag and likely should have it."""
     strength: Floats
-    """0 to 1; comparable between label issues of the same kind, also across tags."""
+    """0 to 1; comparable across tags."""
+
+    def strongest(self, number: int) -> "Suspects":
+        """Return the first `number` label issues."""
+        return Suspects(*(values[:number] for values in self))
 
 
 class Column(NamedTuple):
@@ -52,7 +58,7 @@ class Column(NamedTuple):
     mean_carried: np.float32
     """t1, the mean of `carried`."""
     mean_others: np.float32
-    """t0, the mean score of the other images."""
+    """The mean score of the other images."""
 
 
 def find_suspects(
@@ -62,7 +68,7 @@ def find_suspects(
     ascending: Sequence[Scores] | None = None,
     tag: int = 0,
 ) -> Suspects:
-    """Return the labels of one tag that every model contradicts, the strongest `SUSPECTS_PER_TAG` of each kind.
+    """Return the labels of one tag that are likely missing.
 
     Args:
         scores: one array per model, at least one, float32 (images,) each, 0 to 1.
@@ -71,12 +77,10 @@ def find_suspects(
             model for 32,768 images.
         tag: value of `Suspects.tag`.
 
-    A missing label is suspected if an image without the tag scores t1 or more with every model; a wrong label if an image
-    with the tag scores t0 or less with every model (means are rounded to float32). The strength is the minimum over the
-    models of `share_carried` for missing labels and of `likelihood_without` for wrong labels. Both estimate the evidence of
-    a score from the images of the tag, because the distance of a score from the mean has a different weight for each tag.
-    Equal strengths are ordered by the score that contradicts the label least, the strongest contradiction first, then by
-    image.
+    A label is suspected if the image lacks the tag and every model scores it t1 or more (means are rounded to float32). The
+    strength is the minimum of `share_carried` over the models. It estimates the evidence of a score from the images of the
+    tag, because the distance of a score from the mean has a different weight for each tag. Equal strengths are ordered by the
+    score that supports the tag least, the highest first, then by image.
 
     Nothing is found if fewer than `MIN_POSITIVES_FOR_SUSPECTS` images have the tag, or lack it, or if a model scores the
     images with the tag no higher on average than the others: then it does not know the tag.
@@ -84,8 +88,8 @@ def find_suspects(
     >>> labels = np.array([True] * 6 + [False] * 6)
     >>> scores = np.float32([0.9, 0.9, 0.9, 0.9, 0.9, 0, 0.1, 0.1, 0.1, 0.1, 0.1, 1])
     >>> found = find_suspects([scores, scores], labels)
-    >>> found.image.tolist(), found.missing.tolist(), found.strength.tolist()
-    ([11, 5], [True, False], [0.75, 0.75])
+    >>> found.image.tolist(), found.strength.tolist()
+    ([11], [0.75])
     """
     assert len(scores) > 0, "scores of at least one model are needed"
     carriers = np.flatnonzero(labels)
@@ -95,34 +99,20 @@ def find_suspects(
     columns = [column_of(*each, carriers) for each in zip(scores, ranked, strict=True)]
     if any(one.mean_carried <= one.mean_others for one in columns):
         return no_suspects()
-    missing, wrong = find_missing(columns, labels), find_wrong(columns, carriers)
-    image = np.concatenate([missing.image, wrong.image])
-    return Suspects(
-        np.full(len(image), tag, np.int64),
-        image,
-        np.arange(len(image)) < len(missing.image),
-        np.concatenate([missing.strength, wrong.strength]),
-    )
+    return find_missing(columns, labels, tag)
 
 
 def rank_suspects(found: Iterable[Suspects]) -> Suspects:
     """Return the label issues of many tags as one ranked list; equal strengths are ordered by tag, then as found."""
     parts = [no_suspects(), *found]
-    tag = np.concatenate([part.tag for part in parts])
-    missing = np.concatenate([part.missing for part in parts])
-    strength = np.concatenate([part.strength for part in parts])
-    order = np.lexsort((tag, -strength, ~missing))
-    return Suspects(
-        tag[order],
-        np.concatenate([part.image for part in parts])[order],
-        missing[order],
-        strength[order],
-    )
+    tag, image, strength = (np.concatenate(values) for values in zip(*parts, strict=True))
+    order = np.lexsort((tag, -strength))
+    return Suspects(tag[order], image[order], strength[order])
 
 
 def no_suspects() -> Suspects:
     """Return an empty list of label issues."""
-    return Suspects(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.bool_), np.empty(0))
+    return Suspects(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
 
 
 def column_of(scores: Scores, ascending: Scores, carriers: Integers) -> Column:
@@ -133,44 +123,18 @@ def column_of(scores: Scores, ascending: Scores, carriers: Integers) -> Column:
     return Column(scores, carried, ascending, np.float32(total / len(carried)), np.float32(mean_others))
 
 
-class Strongest(NamedTuple):
-    """Label issues of one kind and tag, (k,) each, the strongest first."""
-
-    image: Integers
-    strength: Floats
-
-
-def find_missing(columns: Sequence[Column], labels: NDArray[np.bool_]) -> Strongest:
-    """Return the images without the tag that every model scores t1 or more."""
+def find_missing(columns: Sequence[Column], labels: NDArray[np.bool_], tag: int) -> Suspects:
+    """Return the images without the tag that every model scores t1 or more, the strongest first."""
     suspected = ~labels
     for one in columns:
         suspected &= one.scores >= one.mean_carried
     images = np.flatnonzero(suspected)
     if not len(images):
-        return Strongest(images, np.empty(0))
+        return no_suspects()
     scores = [one.scores[images] for one in columns]
     strength = reduce(np.minimum, map(share_carried, columns, scores))
-    return strongest(images, strength, reduce(np.minimum, scores))
-
-
-def find_wrong(columns: Sequence[Column], carriers: Integers) -> Strongest:
-    """Return the images with the tag that every model scores t0 or less."""
-    suspected = reduce(np.logical_and, [one.carried <= one.mean_others for one in columns])
-    images = carriers[suspected]
-    if not len(images):
-        return Strongest(images, np.empty(0))
-    scores = [one.carried[suspected] for one in columns]
-    strength = reduce(np.minimum, map(likelihood_without, columns, scores))
-    return strongest(images, strength, -reduce(np.maximum, scores))
-
-
-def strongest(images: Integers, strength: Floats, second: Scores) -> Strongest:
-    """Return the `SUSPECTS_PER_TAG` strongest images; ties are ordered by `second`, descending, then by image.
-
-    `images` must be ascending.
-    """
-    kept = np.lexsort((-second, -strength))[:SUSPECTS_PER_TAG]
-    return Strongest(images[kept], strength[kept])
+    order = np.lexsort((-reduce(np.minimum, scores), -strength))
+    return Suspects(np.full(len(images), tag, np.int64), images[order], strength[order])
 
 
 def share_carried(column: Column, scores: Scores) -> Floats:
@@ -196,29 +160,3 @@ def share_carried(column: Column, scores: Scores) -> Floats:
     images_above = len(column.ascending) - np.searchsorted(column.ascending, cuts)
     best = np.maximum.accumulate((carried_above + 1) / (images_above + 2))
     return best[np.searchsorted(cuts, scores)]
-
-
-def likelihood_without(column: Column, scores: Scores) -> Floats:
-    """Return how much more likely a score this low is without the tag than with it: F0 / (F0 + F1).
-
-    F0 and F1 are the shares of images with at most this score among the images without and with the tag, by Laplace's rule:
-    (images at or below the score + 1) / (all images + 2). If every tag has the same share of wrong labels, placed on images
-    that lack the tag, the probability that a label is wrong decreases with F1 / F0, whatever the frequency of the tag.
-    One minus the share of positives would rank every rare tag first, because nearly all images lack it. As in
-    `share_carried`, the cut between the score of the image and t0 that gives the largest value is used.
-
-    Args:
-        column: scores of one model.
-        scores: float32 (k,), scores of images that have the tag, each t0 or less.
-
-    Returns:
-        float64 (k,), 0 to 1, non-increasing in the score.
-    """
-    low = np.sort(column.carried[column.carried <= column.mean_others])
-    ends = np.append(low, np.nextafter(column.mean_others, np.float32(2)))  # the ratio rises up to just below each end
-    carried_below = np.searchsorted(low, ends)
-    others_below = np.searchsorted(column.ascending, ends) - carried_below
-    share_with = (carried_below + 1) / (len(column.carried) + 2)
-    share_without = (others_below + 1) / (len(column.scores) - len(column.carried) + 2)
-    best = np.maximum.accumulate((share_without / (share_without + share_with))[::-1])[::-1]
-    return best[np.searchsorted(ends, scores, side="right")]

@@ -224,27 +224,6 @@ def average_precision(block: SortedBlock) -> Floats:
     return divide(groups.sums(groups.hits / groups.predicted * groups.size), block.positives)
 
 
-def average_precision_without(block: SortedBlock, tag: int, keys: NDArray[np.uint32]) -> float:
-    """Return the average precision of one tag without some of its images.
-
-    Args:
-        block: sorted block that contains the tag.
-        tag: row of the tag in the block.
-        keys: uint32 (k,), keys of the images to leave out.
-
-    Returns: 0 to 1; NaN where no remaining image has the tag.
-    """
-    groups = block.groups
-    own = slice(groups.bounds[tag], groups.bounds[tag + 1])
-    lowest = block.keys.ravel()[groups.starts[own]] & ~_ONE
-    gone, gone_hits = (
-        len(some) - np.searchsorted(some, lowest) for some in (np.sort(keys), np.sort(keys[(keys & _ONE) > 0]))
-    )
-    size = groups.size[own] + np.diff(gone_hits, append=0)
-    share = divide(groups.hits[own] - gone_hits, groups.predicted[own] - gone)
-    return float(divide((share * size)[size > 0].sum(), size.sum()))
-
-
 def roc_auc(block: SortedBlock) -> Floats:
     """Return the area under the ROC curve: P(an image with the tag scores above one without it), ties counting half.
 

@@ -27,7 +27,7 @@ from arena.metrics.registry import HEADLINES, METRICS, SLICED, TAG_METRICS, TAG_
 from arena.report.page.curves import HEIGHT, WIDTH, reliability_curves, x_of, y_of
 from arena.report.page.evidence import evidence_block
 from arena.report.page.histograms import histogram_block
-from arena.report.page.label_issues import SUSPECTS_OF_A_TAG, by_kind
+from arena.report.page.label_issues import SUSPECTS_OF_A_TAG, shown_suspects
 from arena.report.page.pictures import picture_columns, picture_facts
 from arena.report.page.small_multiples import FOLDED_ROWS, level_multiples, slice_multiples
 from arena.report.page.tag_block import tag_block
@@ -37,6 +37,7 @@ from arena.report.view_model.findings import PAIRS_SHOWN, findings, static_tags,
 from arena.report.view_model.leaderboard import MODEL_STYLES, boards
 from arena.report.view_model.published import CAVEAT as PUBLISHED_CAVEAT
 from arena.report.view_model.published import MARK, published_rows
+from arena.report.view_model.recorded_labels import recorded_labels
 from arena.report.view_model.regimes import CROSS_FITTED, regime_rows
 from arena.report.view_model.slices import slice_groups
 from arena.report.view_model.uncertainty import how_sure, verdict
@@ -116,7 +117,7 @@ def render(payload: Mapping[str, Any]) -> str:
             picture_facts=facts,
             evidence_block=Markup(evidence_block(payload["evidence"], picture_columns(payload["pictures"]))),
             picture_block=Markup("\n".join(payload["pictures"]["content"])),
-            suspects=by_kind(payload),
+            suspects=shown_suspects(payload),
             tag_block=Markup(tag_block(payload["tags"], payload["dataset"]["images"])),
             histogram_blocks=[Markup(histogram_block(bins)) for bins in payload["histograms"]["models"].values()],
             **_words(payload),
@@ -131,6 +132,7 @@ def _words(payload: Mapping[str, Any]) -> dict[str, Any]:
     """Return the template variables that are derived from the payload."""
     return {
         "verdict": verdict(payload),
+        "recorded_labels": recorded_labels(payload),
         "findings": findings(payload),
         "tag_findings": tag_findings(payload),
         "tag_pairs": tag_pairs(payload)[:PAIRS_SHOWN],

@@ -17,6 +17,7 @@ from arena.report.view_model.leaderboard import Cell, Standing, leaderboard
 from arena.report.view_model.notes import cluster_notes, convention_note, imply_notes, undefined_notes, unverified_notes
 from arena.report.view_model.published import CAVEAT as PUBLISHED_CAVEAT
 from arena.report.view_model.published import MARK, published_rows, published_table
+from arena.report.view_model.recorded_labels import recorded_labels
 from arena.report.view_model.regimes import CROSS_FITTED, regime_rows
 from arena.report.view_model.slices import slice_groups
 from arena.report.view_model.uncertainty import headline_rows, how_sure, told, verdict
@@ -38,6 +39,7 @@ def summary_markdown(result: Result) -> str:
     parts = [
         f"# {escape_markdown(' vs '.join(clipped(model['name'], NAME) for model in payload['models']))}",
         _verdict(payload),
+        escape_markdown(" ".join(recorded_labels(payload))),
         escape_markdown(f"{subject(payload)}{skipped_note(payload['dataset']['skipped'])}"),
         _short_leaderboard(payload),
         _published(payload),

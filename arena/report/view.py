@@ -40,7 +40,6 @@ def page_view(result: Result, shelf: Shelf | None = None) -> dict[str, Any]:
     tags = _tags(result, rows)
     return headline_view(result) | {
         "calibration": comparisons.calibration(result),
-        "labels": comparisons.labels(result),
         "sweep": _sweep(result),
         "tags": tags,
         "histograms": tag_histograms(result, _own_names(result, rows, tags["name"])),
@@ -96,6 +95,7 @@ def headline_view(result: Result) -> dict[str, Any]:
         "regimes": comparisons.regimes(result),
         "slices": comparisons.slices(result),
         "contamination": contamination(result),
+        "labels": comparisons.labels(result),
         "published": result.summary.get("published", []),
     }
 

@@ -1,4 +1,4 @@
-"""Single images: errors, disagreements, confusions and labels that are likely wrong."""
+"""Single images: errors, disagreements, confusions and labels that are likely missing."""
 
 from dataclasses import replace
 
@@ -9,6 +9,7 @@ from scipy.sparse import csc_array
 from arena.dataset.frozen import Truth
 from arena.evaluate import Settings, evaluate
 from arena.evaluate.mistakes import SHOWN, find_confusions, find_disagreements
+from arena.metrics.labels import SUSPECTS_PER_TAG
 from arena.metrics.tally import WORST
 from arena.tags import TagSpace
 
@@ -126,35 +127,34 @@ def test_disagreements_name_images_tags_and_models() -> None:
         assert (scores[row.right][cell] >= 0.5) == row.carried != (scores[row.wrong][cell] >= 0.5)
 
 
-def planted() -> tuple[Truth, list, set[tuple[str, str]], set[tuple[str, str]]]:
-    """A world whose labels were changed in twelve cells of each kind after the models saw it."""
+def planted() -> tuple[Truth, list, set[tuple[str, str]]]:
+    """A world in which twelve labels were removed, and twelve added, after the models saw it; and the removed cells."""
     rng = np.random.default_rng(4)
     labels, ids, names = labels_of(rng, 400, 8), [f"i{n}" for n in range(400)], [f"t{n}" for n in range(8)]
     models = [entry(name, ids, names, see(rng, labels, 3.0)) for name in ("one", "two")]
     said = labels.copy()
-    cells = {}
-    for kind, carried in (("missing", True), ("wrong", False)):
+    cells = []
+    for carried in (True, False):
         rows, columns = np.nonzero(labels == carried)
         pick = rng.choice(np.flatnonzero(columns >= 4), 12, replace=False)
         said[rows[pick], columns[pick]] = not carried
-        cells[kind] = {(ids[r], names[c]) for r, c in zip(rows[pick], columns[pick], strict=True)}
-    return Truth.of(ids, TagSpace(tuple(names)), said), models, cells["missing"], cells["wrong"]
+        cells.append({(ids[r], names[c]) for r, c in zip(rows[pick], columns[pick], strict=True)})
+    return Truth.of(ids, TagSpace(tuple(names)), said), models, cells[0]
 
 
-def test_planted_errors_of_the_labels_come_out_on_top() -> None:
-    truth, models, missing, wrong = planted()
+def test_planted_missing_labels_come_out_on_top() -> None:
+    truth, models, missing = planted()
     result = evaluate(truth, models, SETTINGS)
     table = result.tables["labels"]
-    for kind, cells in (("missing", missing), ("wrong", wrong)):
-        rows = table[table["kind"] == kind]
-        first = set(zip(rows["image_id"][:12], rows["tag"][:12], strict=True))
-        assert len(first & cells) >= max(4, 0.75 * len(first))
-        assert (np.diff(rows["strength"]) <= 0).all()
-    assert result.summary["labels"]["missing"] + result.summary["labels"]["wrong"] == len(table)
+    assert set(table["kind"]) == {"missing"}
+    first = set(zip(table["image_id"][:12], table["tag"][:12], strict=True))
+    assert len(first & missing) >= max(4, 0.75 * len(first))
+    assert (np.diff(table["strength"]) <= 0).all()
+    assert result.summary["labels"]["missing"] == len(table)
 
 
 def test_every_suspect_has_the_score_that_each_model_gives_it() -> None:
-    truth, models, _, _ = planted()
+    truth, models, _ = planted()
     table = evaluate(truth, models, SETTINGS).tables["labels"]
     rows, columns = table["image_id"].map(truth.image_ids.index), table["tag"].map(truth.tags.names.index)
     for model in models:
@@ -162,30 +162,43 @@ def test_every_suspect_has_the_score_that_each_model_gives_it() -> None:
         assert shown.tolist() == model.scores.values.read()[rows, columns].tolist()
 
 
-def test_figures_rise_without_suspected_labels_and_are_those_of_the_cells_left() -> None:
-    truth, models, _, _ = planted()
-    result = evaluate(truth, models, SETTINGS)
-    kept = np.ones(truth.values.shape, bool)
-    for row in result.tables["labels"].itertuples():
-        kept[truth.image_ids.index(row.image_id), truth.tags.names.index(row.tag)] = False
-    labels = truth.values.toarray()
+@pytest.mark.parametrize("convention", ["arena", "smilingwolf"])
+def test_false_positives_that_are_suspected_are_counted_for_each_model(convention: str) -> None:
+    truth, models, missing = planted()
+    scores = models[1].scores.values.read().copy()
+    cells = np.isin(truth.image_ids, [image for image, _ in missing])  # at the threshold: `>` predicts none of them
+    tops = scores[cells].clip(max=0.5)
+    scores[cells] = tops
+    result = evaluate(truth, models, replace(SETTINGS, convention=convention))
+    table, labels = result.tables["labels"], truth.values.toarray()
+    rows, columns = table["image_id"].map(truth.image_ids.index), table["tag"].map(truth.tags.names.index)
+    suspected = np.zeros(labels.shape, bool)
+    suspected[rows, columns] = True
     for model in models:
-        own = result.summary["models"][model.name]["regimes"]["own"]
-        clean = result.summary["labels"]["without_suspects"][model.name]
-        assert all(clean[name] > own[name] for name in ("macro_f1", "micro_f1", "map"))
-        predicted = model.scores.values.read() >= 0.5
-        tp, fp, fn = ((cells & kept).sum(0) for cells in (predicted & labels, predicted & ~labels, ~predicted & labels))
-        assert clean["macro_f1"] == pytest.approx((2 * tp / (2 * tp + fp + fn)).mean(), abs=1e-12)
-        assert clean["micro_f1"] == pytest.approx(2 * tp.sum() / (2 * tp + fp + fn).sum(), abs=1e-12)
+        read = model.scores.values.read()
+        predicted = read >= 0.5 if convention == "arena" else read > 0.5
+        expected = {"total": int((predicted & ~labels).sum()), "suspected": int((predicted & suspected).sum())}
+        assert result.summary["labels"]["false_positives"][model.name] == expected
+        assert 0 < expected["suspected"] < expected["total"]
 
 
-def test_with_no_suspect_the_figures_stay() -> None:
+def test_suspected_false_positives_beyond_the_list_are_counted_too() -> None:
+    """One tag, 200 images with it; 120 others score as high, of which `labels.csv` lists 50."""
+    labels, ids = (np.arange(1000) < 200)[:, None], [f"i{n}" for n in range(1000)]
+    scores = np.where(np.arange(1000) < 320, np.float32(0.9), np.float32(0.1))[:, None].astype(np.float32)
+    result = evaluate(Truth.of(ids, TagSpace(("cat",)), labels), [entry("m", ids, ("cat",), scores)], SETTINGS)
+    assert len(result.tables["labels"]) == result.summary["labels"]["missing"] == SUSPECTS_PER_TAG
+    assert result.summary["labels"]["false_positives"] == {"m": {"total": 120, "suspected": 120}}
+
+
+def test_without_label_issues_no_false_positive_is_suspected() -> None:
     truth, models = world(100)
     flat = [entry(one.name, truth.image_ids, truth.tags.names, np.full((100, 10), 0.7, np.float32)) for one in models]
     result = evaluate(truth, flat, SETTINGS)
     assert len(result.tables["labels"]) == 0
-    own = result.summary["models"]["fine"]["regimes"]["own"]
-    assert result.summary["labels"]["without_suspects"]["fine"] == {n: own[n] for n in ("macro_f1", "micro_f1", "map")}
+    wrong = int((~truth.values.toarray()).sum())
+    expected = {"total": wrong, "suspected": 0}
+    assert result.summary["labels"] == {"missing": 0, "false_positives": {"fine": expected, "poor": expected}}
 
 
 def test_a_convention_that_asks_for_more_than_the_threshold_holds_for_single_images_too() -> None:

@@ -2,8 +2,10 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from arena.base.errors import ArenaError
@@ -15,6 +17,7 @@ from arena.pipeline.paired import Asked
 from arena.pipeline.report import render
 from arena.pipeline.verify import verify
 from arena.report.history.series import history_of
+from arena.report.view import page_view
 from arena.results.baselines.releases import releases_of
 from arena.results.baselines.store import current, set_baseline
 from arena.results.recipe import Sample
@@ -41,6 +44,18 @@ def test_its_reports_are_written_again(old: Path) -> None:
     page = (old / "index.html").read_text()
     assert "resamples 20" in page
     assert "tag groups not recorded" in page
+    assert "By recorded labels: " in page
+
+
+def test_label_issues_of_an_older_run_are_read_but_not_those_called_wrong(old: Path) -> None:
+    result = read_result(old)
+    assert {"wrong", "without_suspects"} <= result.summary["labels"].keys()
+    images, tag = result.tables["errors"]["image_id"].unique(), result.per_tag["truth_tag"].iloc[0]
+    rows = [("missing", tag, images[0], 0.9, 0.8, 0.7), ("wrong", tag, images[1], 0.9, 0.1, 0.2)]
+    table = pd.DataFrame(rows, columns=result.tables["labels"].columns)
+    payload = page_view(replace(result, tables=result.tables | {"labels": table}))
+    assert [row["image"] for row in payload["suspects"]] == [images[0]]
+    assert payload["labels"] == {"missing": 0, "false_positives": {}}
 
 
 def test_it_is_compared_and_checked_with_its_own_settings(old: Path) -> None:

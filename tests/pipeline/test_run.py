@@ -291,6 +291,7 @@ def test_thresholds_of_single_tags_go_from_file_to_page(
     assert "<small>19 set per tag</small><small>from its files</small>" in shown["page"]
     assert [place for place, text in shown.items() if told not in text] == []
     lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("labels: All metrics are by recorded labels") for line in lines)
     at = next(number for number, line in enumerate(lines) if line.startswith("wd"))
     assert lines[at].split()[1] == "0.35"
     assert lines[at + 1].split()[:2] == ["character", "0.85"]

@@ -258,8 +258,7 @@ def add_uncertainty(payload: Payload) -> None:
     payload["slices"] = [_slice(kind, title, payload) for kind, title in SLICES]
     payload["labels"] = {
         "missing": 1894,
-        "wrong": 1,
-        "models": [{key: [value_of(m, key), 0.5] for key in ("macro_f1", "micro_f1", "map")} for m in models],
+        "false_positives": {model["name"]: {"total": 1000, "suspected": 250} for model in models},
     }
     _add_tag_differences(payload, names)
     _add_evidence(payload)
@@ -360,14 +359,13 @@ def _add_evidence(payload: Payload) -> None:
     payload["pictures"] = {name: [None] * 3 for name in ("rating", "open", "file", "inside")} | {"content": []}
     payload["suspects"] = [
         {
-            "kind": kind,
             "tag": tags["name"][t],
             "place": t,
             "image": "<b>x</b>",
             "number": 2,
             "scores": [0.81 for _ in models],
         }
-        for kind, t in zip(["missing"] * 9 + ["wrong"], compared, strict=False)
+        for t in compared[:9]
     ]
 
 

@@ -35,7 +35,7 @@ def headings(text: str) -> list[str]:
 def test_the_parts_come_in_the_order_of_a_readers_questions(pair: Result) -> None:
     text = summary_markdown(pair)
     assert headings(text) == ["first vs second", "Thresholds", "Tag against tag", "Slices", "How it was measured"]
-    assert text.splitlines()[2].startswith("**second has the higher macro F1, micro F1 and mAP. ")
+    assert text.splitlines()[2].startswith("**By recorded labels: second has the higher macro F1, micro F1 and mAP. ")
     unfolded = re.sub(r"<details>.*?</details>", "", text, flags=re.DOTALL)
     assert len(unfolded) < 3000, "short enough to paste"
     assert text.count("<details>") == text.count("</details>") == text.count("<summary>") == 4

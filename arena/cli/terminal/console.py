@@ -32,6 +32,7 @@ from arena.report.view_model.contamination import contamination_told
 from arena.report.view_model.cost import cost_told
 from arena.report.view_model.notes import cluster_notes, imply_notes, unverified_notes
 from arena.report.view_model.published import published_rows, published_told
+from arena.report.view_model.recorded_labels import recorded_labels
 from arena.results.run_folder import Result, read_result
 
 if TYPE_CHECKING:
@@ -147,7 +148,10 @@ def show_summary(folder: Path) -> None:
     for name, model in summary["models"].items():
         if cost := cost_told(name, model, result.run["models"].get(name, {})):
             console.print(one_line(cost), markup=False)
-    for sentence in contamination_told(headline_view(result)):
+    payload = headline_view(result)
+    for sentence in recorded_labels(payload):
+        console.print(one_line(f"labels: {sentence}"), markup=False)
+    for sentence in contamination_told(payload):
         console.print(one_line(f"memory: {sentence}"), markup=False)
     for row in published_rows(summary.get("published", [])):
         console.print(one_line(published_told(row)), markup=False)

@@ -1,9 +1,12 @@
 """Judge two entrants of which at least one is a published file, by their published metrics."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import reduce
 from pathlib import Path
 from typing import NamedTuple
+
+import pandas as pd
 
 from arena.base import provenance
 from arena.base.errors import ArenaError
@@ -18,6 +21,7 @@ from arena.pipeline.paired import Asked, entry_of, inputs_of_entrants, score_now
 from arena.pipeline.recipe import make_recipe
 from arena.pipeline.same_images import find_ground
 from arena.pipeline.stages import evaluate_run, write_run
+from arena.report.view_model.recorded_labels import label_sentences
 from arena.results.published.record import Published
 from arena.results.published.rows import published_of
 from arena.results.run_folder import Result
@@ -51,6 +55,7 @@ def check_unpaired(
         signature="" if result is None else result.run.get("signature", ""), created=provenance.now(),
         accept_inconclusive=rules.of(VERDICT).accept_inconclusive,
         notes=("no images are shown, because a published file holds no scores",),
+        labels=" ".join(_recorded_labels({candidate.name: ours, baseline.name: theirs})),
     )  # fmt: skip
 
 
@@ -60,6 +65,20 @@ class _Metrics(NamedTuple):
     published: Published
     threshold: str
     result: Result | None = None
+
+
+def _recorded_labels(found: Mapping[str, _Metrics]) -> list[str]:
+    """The sentences on recorded labels; the numbers of predictions are over the tags whose counts are known for both."""
+    counts = {name: one.published.tags.set_index("tag")[["tp", "fp", "fn"]].dropna() for name, one in found.items()}
+    common = reduce(pd.Index.intersection, [one.index for one in counts.values()])
+    predicted, suspected = {}, {}
+    for name, one in found.items():
+        tp, fp, fn = counts[name].loc[common].sum()
+        predicted[name] = (tp + fp) / (tp + fn) if tp + fn else None
+        by_model = {} if one.result is None else one.result.summary["labels"].get("false_positives", {})
+        if one.published.name in by_model:
+            suspected[name] = by_model[one.published.name]
+    return label_sentences(predicted, suspected)
 
 
 def _published(entrant: Entrant, folder: Path, asked: Asked, progress: Progress) -> _Metrics:

@@ -28,6 +28,9 @@ from arena.report.view_model.cost import megabytes, millions
 NAME = 60
 """Largest length of a name in a sentence or a row, in characters."""
 
+LABELS = 1_000
+"""Largest length of the sentences on recorded labels, in characters."""
+
 NAMED_CASES = 4
 """Largest number of requirements that the sentence names."""
 
@@ -278,7 +281,7 @@ def more_tags(case: Case, shown: int) -> str:
 
 
 def facts(verdict: Verdict) -> list[tuple[str, str]]:
-    """Return name and text of each fact: both models, dataset, sample and policy; unknown ones are left out."""
+    """Return name and text of each fact: both models, dataset, sample, labels and policy; unknown ones are left out."""
     models = [("Candidate", verdict.candidate), ("Baseline", verdict.baseline)]
     rows = [
         (role, f"{name_of(model.name)} ({name_of(model.source, 120)}), threshold {name_of(model.threshold)}")
@@ -286,6 +289,7 @@ def facts(verdict: Verdict) -> list[tuple[str, str]]:
     ]
     rows.append(("Dataset", name_of(verdict.dataset)))
     rows.append(("Judged on", _judged_on(verdict)))
+    rows.append(("Labels", name_of(verdict.labels, LABELS)))
     rows.append(("Policy", name_of(verdict.policy)))
     return [(name, text) for name, text in rows if text]
 

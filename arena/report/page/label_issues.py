@@ -1,4 +1,4 @@
-"""Label issues on the page: labels that every model contradicts, the strongest first."""
+"""Label issues on the page: labels that are likely missing, the strongest first."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,34 +7,29 @@ from arena.report.columns import rounded
 from arena.results.run_folder import Result
 
 SUSPECTS_SHOWN = 24
-"""Most label issues of each kind on a page; `labels.csv` has more."""
+"""Most label issues on a page; `labels.csv` has more."""
 
 SUSPECTS_OF_A_TAG = 3
-"""Most label issues of one tag and kind, so that a tag with many bad labels does not fill the list."""
+"""Most label issues of one tag, so that a tag with many missing labels does not fill the list."""
 
 SUSPECTS_UNFOLDED = 8
-"""Label issues of each kind that are shown unfolded."""
-
-KINDS = ("missing", "wrong")
-"""`missing`: the image should have the tag; `wrong`: it should not."""
+"""Label issues that are shown unfolded."""
 
 
 def suspects(result: Result) -> list[dict[str, Any]]:
-    """Return the strongest label issues of each kind: `kind`, `tag`, `image` and each model's score, None if not recorded.
+    """Return the strongest label issues: `tag`, `image` and each model's score, None if not recorded.
 
-    Each image appears once per kind, with its strongest issue, because tags that imply each other are suspected together.
+    Each image appears once, with its strongest issue, because tags that imply each other are suspected together. Labels that
+    an older run suspects to be wrong are left out.
     """
-    table = result.tables["labels"].drop_duplicates(["kind", "image_id"])
-    few = table[table.groupby(["kind", "tag"], sort=False).cumcount() < SUSPECTS_OF_A_TAG]
+    table = result.tables["labels"]
+    table = table[table["kind"] == "missing"].drop_duplicates("image_id")
+    few = table[table.groupby("tag", sort=False).cumcount() < SUSPECTS_OF_A_TAG].head(SUSPECTS_SHOWN)
     columns = [f"score_{model}" for model in result.models]
     return [
-        {
-            "kind": kind, "tag": row["tag"], "image": row["image_id"],
-            "scores": [rounded(row.get(column)) for column in columns],
-        }
-        for kind in KINDS
-        for row in few[few["kind"] == kind].head(SUSPECTS_SHOWN).to_dict("records")
-    ]  # fmt: skip
+        {"tag": row["tag"], "image": row["image_id"], "scores": [rounded(row.get(column)) for column in columns]}
+        for row in few.to_dict("records")
+    ]
 
 
 def numbered(
@@ -45,20 +40,19 @@ def numbered(
     return [{**row, "place": places[row["tag"]], "number": numbers[row["image"]]} for row in rows]
 
 
-def by_kind(payload: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the label issues of a payload by kind: `kind`, `total`, the unfolded `rows`, and the folded rows, `more`.
+def shown_suspects(payload: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the label issues of a payload: `total`, the unfolded `rows`, and the folded rows, `more`; None without any.
 
     `scores` of a row holds a pair (score, threshold) for each model.
     """
-    tags, found = payload["tags"], []
-    for kind in KINDS:
-        rows = [_shown(row, payload["models"], tags) for row in payload["suspects"] if row["kind"] == kind]
-        if rows:
-            total = payload["labels"][kind]
-            found.append(
-                {"kind": kind, "total": total, "rows": rows[:SUSPECTS_UNFOLDED], "more": rows[SUSPECTS_UNFOLDED:]}
-            )
-    return found
+    rows = [_shown(row, payload["models"], payload["tags"]) for row in payload["suspects"]]
+    if not rows:
+        return None
+    return {
+        "total": payload["labels"]["missing"],
+        "rows": rows[:SUSPECTS_UNFOLDED],
+        "more": rows[SUSPECTS_UNFOLDED:],
+    }
 
 
 def _shown(row: Mapping[str, Any], models: Sequence[Mapping[str, Any]], tags: Mapping[str, Any]) -> dict[str, Any]:

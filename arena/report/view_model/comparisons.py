@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from arena.metrics.registry import HEADLINES, MACRO_THRESHOLDED, SLICED, TESTED, THRESHOLDED
+from arena.metrics.registry import MACRO_THRESHOLDED, SLICED, TESTED, THRESHOLDED
 from arena.report.columns import column, number, probability, rounded
 from arena.results.run_folder import CONTAMINATION, Result
 
@@ -154,13 +154,9 @@ def calibration(result: Result) -> list[dict[str, Any]]:
 
 
 def labels(result: Result) -> dict[str, Any] | None:
-    """Return the number of label issues and each model's metrics with and without them; None if not computed."""
+    """Return the number of label issues, and of each model's false positives those suspected; None if not computed.
+
+    `false_positives` is empty for an older run.
+    """
     found = result.summary["labels"]
-    if not found:
-        return None
-    models = []
-    for name, model in result.summary["models"].items():
-        without = found["without_suspects"].get(name, {})
-        own = model["regimes"]["own"]
-        models.append({key: [number(own[key]), number(without.get(key))] for key in HEADLINES})
-    return {"missing": found["missing"], "wrong": found["wrong"], "models": models}
+    return {"missing": found["missing"], "false_positives": found.get("false_positives", {})} if found else None

@@ -13,6 +13,7 @@ from arena.base.format import DECIDED, clipped, count, figure, interval, listed,
 from arena.metrics.intervals import LEVEL
 from arena.metrics.registry import HEADLINES
 from arena.report.view_model.leaderboard import tags_of, value_of
+from arena.report.view_model.recorded_labels import BY_RECORDED_LABELS
 
 POWER = "four times in five"
 """Power of the smallest detectable difference: how often a test would detect it."""
@@ -26,7 +27,7 @@ def verdict(payload: Mapping[str, Any]) -> str:
     if not payload["replicates"] or not payload["differences"] or len(payload["models"]) < 2:
         return ""
     headline = _of_two(payload) if len(payload["models"]) == 2 else _of_many(payload["models"])
-    return " ".join(filter(None, [f"{headline}.", _tag_by_tag(payload), _by_category(payload)]))
+    return " ".join(filter(None, [f"{BY_RECORDED_LABELS}: {headline}.", _tag_by_tag(payload), _by_category(payload)]))
 
 
 def _tag_by_tag(payload: Mapping[str, Any]) -> str:

@@ -36,6 +36,10 @@ def test_a_verdict_is_of_the_candidate_less_the_baseline(world: World) -> None:
     gains = [case.measure for case in turned.verdict.cases if case.gate == "margins" and case.measure]
     assert all(one.difference is not None and one.difference > 0 for one in gains)
     assert not [case for case in turned.verdict.of(Outcome.FAIL) if case.gate in ("margins", "tags")]
+    assert found.verdict.labels.startswith("All metrics are by recorded labels")
+    assert "of the false positives of " in found.verdict.labels
+    for name in ("check.md", "check.html"):
+        assert "All metrics are by recorded labels" in (found.folder / name).read_text()
     assert check_document(read_check(found.folder / "check.json")) == check_document(found.verdict)
 
 
@@ -66,6 +70,9 @@ def test_published_figures_are_judged_unpaired_and_say_what_that_costs(world: Wo
     assert found.verdict.unpaired_cost
     assert found.verdict.baseline.name == "theirs"
     assert found.verdict.images == 60
+    assert found.verdict.labels.startswith("All metrics are by recorded labels")
+    assert "of the false positives of new" in found.verdict.labels
+    assert "theirs" not in found.verdict.labels.partition("Warning")[0], "a file has no label issues"
     assert not (found.folder / "index.html").exists()
 
 

@@ -40,6 +40,7 @@ FAILED = case(
 
 def verdict(cases: Sequence[Case], **more: object) -> Verdict:
     facts = {
+        "labels": "All metrics are by recorded labels.",
         "dataset": "demo@0123abcd", "images": 1537, "tags": 59, "policy": "default@ab12", "signature": "data:d|v:1",
         "created": "2026-11-02T13:00:00+01:00",
     }  # fmt: skip
@@ -122,6 +123,6 @@ _texts = st.lists(_text, max_size=2).map(tuple)
 
 verdicts = st.builds(
     Verdict, _sides, _sides, st.lists(_cases, min_size=1, max_size=4).map(tuple), _text, _count, _count, st.booleans(), _text,
-    _texts, _text, _text, _text, st.booleans(), _texts,
+    _texts, _text, _text, _text, st.booleans(), _texts, _text,
 )  # fmt: skip
 """Any verdict."""

@@ -15,7 +15,7 @@ from PIL import Image
 from arena.images.thumbnails import Thumbnail
 from arena.report.html import render
 from arena.report.page import pictures as pictures_module
-from arena.report.page.label_issues import by_kind
+from arena.report.page.label_issues import shown_suspects
 from arena.report.page.pictures import Shelf, picture_facts, pictures
 
 from ...browser import Opened
@@ -192,28 +192,25 @@ def test_a_page_may_name_no_image(opened: Opened, payload: Payload) -> None:
     assert page.locator("#suspects").count() == 0
 
 
-def test_suspected_labels_are_filtered_by_kind_and_lead_to_their_tags(opened: Opened, pictured: Payload) -> None:
+def test_missing_labels_lead_to_their_tags(opened: Opened, pictured: Payload) -> None:
     page = opened(pictured)
     section = page.locator("#suspects")
-    assert section.locator("h3").all_inner_texts() == ["Likely missing 9 of 1,894", "Likely wrong 1 of 1"]
+    assert section.locator("h2").inner_text() == "Likely missing labels 9 of 1,894"
     assert section.locator(".suspect").first.locator(".who").all_inner_texts() == ["joytag-demo", "wd14-demo"]
     assert section.locator("li li").first.inner_text().split() == ["joytag-demo", "0.8100", "at", "0.4"]
     section.scroll_into_view_if_needed()
     page.wait_for_selector("#suspects img")
     assert section.locator(".suspect img").first.get_attribute("alt").startswith("<b>x</b>, not tagged ")
-    assert section.locator(".suspect:visible").count() == 9, "eight and one; one is folded away"
-    section.locator("input[value=wrong]").press("Space")
-    assert section.locator(".suspect:visible").count() == 1
-    link = section.locator(".suspect:visible a")
+    assert section.locator(".suspect:visible").count() == 8, "one is folded away"
+    link = section.locator(".suspect:visible a").first
     link.press("Enter")
     assert page.locator('.tag[aria-expanded="true"]').text_content() == link.inner_text()
 
 
-def test_suspected_labels_are_there_without_javascript(opened: Opened, pictured: Payload) -> None:
+def test_missing_labels_are_there_without_javascript(opened: Opened, pictured: Payload) -> None:
     page = opened(pictured, java_script_enabled=False)
     assert page.locator("#suspects .suspect .image").first.inner_text() == "<b>x</b>"
-    page.locator("#suspects input[value=wrong]").check(force=True)
-    assert page.locator("#suspects .suspect:visible").count() == 1
+    assert page.locator("#suspects .suspect:visible").count() == 8
     assert page.locator("img").count() == 0
 
 
@@ -274,8 +271,8 @@ def test_a_large_picture_goes_beside_and_ends_what_is_in_the_file(
 
 def test_scores_of_suspects_stand_with_the_threshold_of_their_tag(payload: Payload) -> None:
     payload["tags"]["models"]["wd14-demo"]["threshold"][payload["suspects"][0]["place"]] = 0.75
-    groups = by_kind(payload)
-    assert groups[0]["rows"][0]["scores"] == [(0.81, 0.4), (0.81, 0.75)]
-    assert [(group["kind"], len(group["rows"]), len(group["more"])) for group in groups] == [
-        ("missing", 8, 1), ("wrong", 1, 0),
-    ]  # fmt: skip
+    shown = shown_suspects(payload)
+    assert shown is not None
+    assert shown["rows"][0]["scores"] == [(0.81, 0.4), (0.81, 0.75)]
+    assert (shown["total"], len(shown["rows"]), len(shown["more"])) == (1894, 8, 1)
+    assert shown_suspects(payload | {"suspects": []}) is None

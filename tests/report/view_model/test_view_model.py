@@ -24,7 +24,7 @@ def test_verdict_cards_and_leaderboard_show_intervals(opened: Opened, payload: P
         model["ranks"]["map"] = {"rank": rank, "tied_with_best": rank == 1}
     page = opened(payload)
     assert page.inner_text(".verdict").startswith(
-        "wd14-demo has the higher mAP; macro F1 and micro F1 are undetermined. "
+        "By recorded labels: wd14-demo has the higher mAP; macro F1 and micro F1 are undetermined. "
     )
     assert page.locator(".finding .lead").all_inner_texts() == ["undetermined", "undetermined", "wd14-demo"]
     cell = page.locator('#leaderboard tr[data-model="wd14-demo"] td').first
@@ -44,7 +44,11 @@ def test_regimes_slices_calibration_and_labels_are_there_without_javascript(open
     drawn = page.locator(".reliability use").count()
     assert drawn == 2 * sum(one[4] >= 10 for one in payload["calibration"][0]["bins"]) < 40
     labels = text_of(page, "section[aria-labelledby=labels-title]")
-    assert "1,894 labels look missing and 1 looks wrong to every model" in labels
+    assert "1,894 labels look missing to every model" in labels
+    assert "wd14-demo 1,000 250 25.0 %" in labels
+    recorded = text_of(page, "#recorded-labels")
+    assert recorded.startswith("Labels. All metrics are by recorded labels")
+    assert "25.0 % of the false positives of joytag-demo and 25.0 % of those of wd14-demo" in recorded
     assert "Nothing was removed" in labels
     assert "Uncertainty." in page.inner_text(".caveat")
 
