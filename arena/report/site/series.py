@@ -10,7 +10,7 @@ from typing import NamedTuple
 from arena.base.format import figure, interval
 from arena.metrics.registry import HEADLINES
 from arena.report.site.runs import PublishedRun
-from arena.report.view_model.leaderboard import MODEL_STYLES, value_of
+from arena.report.view_model.leaderboard import MODEL_STYLES, plain_value_of, value_of
 
 WIDTH, HEIGHT = 360, 220
 LEFT, RIGHT, TOP, BOTTOM = 46, 8, 12, 28
@@ -69,10 +69,11 @@ class Chart(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """A formatted value and its formatted interval."""
+    """A formatted value, its formatted interval, and the formatted plain mean; empty where there is none."""
 
     text: str
     range: str
+    plain: str = ""
 
 
 class Row(NamedTuple):
@@ -134,7 +135,8 @@ def _styles(runs: Sequence[PublishedRun]) -> dict[str, int]:
 def shown(model: dict[str, object], key: str) -> Shown:
     """Return a headline metric of a model as text."""
     low, high = ends(model, key)
-    return Shown(figure(value_of(model, key)), interval(low, high))
+    plain = value_of(model, key) != plain_value_of(model, key)
+    return Shown(figure(value_of(model, key)), interval(low, high), figure(plain_value_of(model, key)) if plain else "")
 
 
 def ends(model: dict[str, object], key: str) -> tuple[float | None, float | None]:
