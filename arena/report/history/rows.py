@@ -88,8 +88,8 @@ def notes_of(history: History) -> list[str]:
         )
     elif len(uncorrected) < len(history.releases):
         notes.append(
-            f"Macro F1 and mAP are plain means where they are compared with {listed(uncorrected)}: a run without resamples or of an "
-            "older version has no others."
+            f"Macro F1 and mAP are plain means where they are compared with {listed(uncorrected)}: a run without resamples or "
+            "of an older version has no others."
         )
     if len(history.datasets) > 1:
         named = "; ".join(f"{number}: {name}" for number, name in enumerate(history.datasets, 1))

@@ -1,4 +1,4 @@
-"""The forest plot as positions for SVG: a panel per headline metric, a row per threshold policy, on one axis that contains 0."""
+"""The forest plot as positions for SVG: a panel per metric, a row per threshold policy, on one axis that contains 0."""
 
 from __future__ import annotations
 

@@ -193,6 +193,6 @@ def how_sure(payload: Mapping[str, Any]) -> str:
         return intervals
     return (
         f"{intervals} Differences are paired: both taggers are scored on the same images.{_cancels(payload)} A difference is "
-        f"decided (significant) if p, adjusted for the number of comparisons (Holm), is at most {DECIDED}; for a single tag, if q is "
-        f"at most {DECIDED}. Undetermined does not mean equal: these images cannot show which is higher."
+        f"decided (significant) if p, adjusted for the number of comparisons (Holm), is at most {DECIDED}; for a single tag, "
+        f"if q is at most {DECIDED}. Undetermined does not mean equal: these images cannot show which is higher."
     )
