@@ -289,7 +289,8 @@ def _regime(name: str, models: Sequence[Payload]) -> Payload:
         for m in models
     ]
     names = [m["name"] for m in models]
-    rows = [_difference(key, *pair, models) for key in keys for pair in combinations(names, 2)]
+    tested = [*keys, "map"] if name == "own" else keys
+    rows = [_difference(key, *pair, models) for key in tested for pair in combinations(names, 2)]
     return {"name": name, "models": cells, "differences": rows}
 
 

@@ -143,7 +143,7 @@ def show_summary(folder: Path) -> None:
         plain = [as_published(own, key) for key in HEADLINES]
         if any(value is not None for value in plain):
             cells = ["" if value is None else figure(value) for value in plain]
-            table.add_row(Text("  as published", style="dim"), "", *(Text(cell, style="dim") for cell in cells))
+            table.add_row(Text("as published", style="dim"), "", *(Text(cell, style="dim") for cell in cells))
     console = results_console()
     console.print(table)
     compared, least = summary["compared_tags"], summary["min_positives"]
@@ -164,8 +164,8 @@ def show_summary(folder: Path) -> None:
 
 
 def _ends(low: float | None, high: float | None) -> str:
-    """Format an interval to fit under a metric."""
-    return UNDEFINED if low is None or high is None else f"{low:.3f}–{high:.3f}"
+    """Format an interval to fit under a metric, with the digits of the metric: fewer could round an end past it."""
+    return UNDEFINED if low is None or high is None else f"{figure(low)}–{figure(high)}"
 
 
 def _differences(result: Result) -> list[str]:
