@@ -21,7 +21,7 @@ from arena.metrics.blocks import Block, Scored, labels_of, over_blocks
 from arena.metrics.bootstrap import Part, Plan, Resampled, Resampler, SliceRows
 from arena.metrics.counts import Floats, Integers, TagCounts, divide
 from arena.metrics.labels import Suspects
-from arena.metrics.tally import Ranked, Sampling, Tallies, Tally, tally
+from arena.metrics.tally import Ranked, Sampling, SweptModel, Tallies, Tally, tally
 from arena.metrics.threshold_replicates import ThresholdModel
 from arena.metrics.thresholds import (
     CHOICES,
@@ -197,10 +197,9 @@ def measure(
     sampling = _sampling(truth, tag_slices) if settings.replicates else None
     with threadpool_limits(1, user_api="blas"):  # blocks already run in threads
         inspector = _Inspector(compared)
-        tallies = tally(
-            [one.scored for one in models], truth.values, sweeps, effective, sampling=sampling,
-            inspect=inspector.look if sampling is not None else None, workers=workers, advance=advance,
-        )  # fmt: skip
+        swept = [SweptModel(one.scored, *both) for one, *both in zip(models, sweeps, effective, strict=True)]
+        inspect = inspector.look if sampling is not None else None
+        tallies = tally(swept, truth.values, sampling=sampling, inspect=inspect, workers=workers, advance=advance)
         uncertainty = None
         if sampling is not None:
             with ThreadPoolExecutor(workers) as pool:
