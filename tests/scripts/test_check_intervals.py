@@ -8,7 +8,7 @@ import pytest
 from arena.pipeline.display_options import Showing
 from arena.pipeline.run import DEMO_MODELS, run
 from arena.pipeline.stages import Scoring
-from arena.results.recipe import Settings
+from arena.results.recipe import Sample, Settings
 from arena.results.run_folder import read_result, write_result
 from tests.conftest import REPOSITORY
 from tests.report.results import result_of
@@ -26,7 +26,7 @@ def outside(found: list[Found]) -> list[str]:
 
 def test_no_value_of_the_demo_is_outside_its_interval(tmp_path: Path) -> None:
     scoring = Scoring(Settings(replicates=200))
-    folder = run(DEMO_MODELS, "demo", tmp_path / "run", limit=250, scoring=scoring, showing=Showing("none"))
+    folder = run(DEMO_MODELS, "demo", tmp_path / "run", sample=Sample(250, 0), scoring=scoring, showing=Showing("none"))
     found = all_intervals(folder)
     places = {one.where.partition(":")[0] for one in printed_intervals(read_result(folder), folder)}
     assert places == {"index.html", "summary.md", "terminal"}
