@@ -170,16 +170,23 @@ def other_policies(payload: Mapping[str, Any]) -> str:
 
 
 def _who_is_higher(payload: Mapping[str, Any], rows: Sequence[Contrast]) -> str:
-    """Return which of two models is higher in which metrics, and under which policies."""
+    """Return which of two models is higher in which metrics, and under which policies; metrics of equal policies together."""
     parts = []
     for model in payload["models"]:
-        metrics = []
+        metrics: dict[str, list[str]] = {}
         for key, title in HEADLINES.items():
-            of_metric = [row for row in rows if row.metric == key]
-            policies = [policy_name(row.policy) for row in of_metric if row.higher == model["name"]]
-            if policies:
-                all_of_them = len(policies) == len(of_metric) > 1
-                metrics.append(f"{title} ({f'all {len(policies)}' if all_of_them else listed(policies)})")
+            if where := _where_higher([row for row in rows if row.metric == key], model["name"]):
+                metrics.setdefault(where, []).append(title)
         if metrics:
-            parts.append(f"{clipped(model['name'])} has the higher {listed(metrics)}")
+            found = [f"{listed(titles)} ({where})" for where, titles in metrics.items()]
+            parts.append(f"{clipped(model['name'])} has the higher {listed(found)}")
     return "; ".join(parts)
+
+
+def _where_higher(rows: Sequence[Contrast], name: str) -> str:
+    """Return the policies under which a model is higher in a metric; empty if there are none."""
+    higher = [policy_name(row.policy) for row in rows if row.higher == name]
+    others = [policy_name(row.policy) for row in rows if row.higher != name]
+    if len(higher) > 1 and not others:
+        return f"all {len(higher)}"
+    return f"all but {others[0]}" if len(higher) > len(others) == 1 else listed(higher)
