@@ -10,7 +10,7 @@ import pandas as pd
 from arena.metrics.registry import METRICS
 
 
-def headline(figures: Mapping[str, Any] | pd.DataFrame, key: str) -> Any:
+def headline(figures: Mapping[Any, Any] | pd.DataFrame, key: str) -> Any:
     """Return the bias-corrected value of a metric; the plain one if the run has none.
 
     A run has none without resamples, and if an older version made it.
@@ -26,7 +26,7 @@ def headline(figures: Mapping[str, Any] | pd.DataFrame, key: str) -> Any:
     return figures[corrected] if corrected in figures else figures[key]
 
 
-def as_published(figures: Mapping[str, Any], key: str) -> Any:
+def as_published(figures: Mapping[Any, Any], key: str) -> Any:
     """Return the plain mean over tags, as published results state it; None if `headline` already returns it.
 
     Micro averages are ratios of sums, which have no bias to correct.
