@@ -18,7 +18,7 @@ from ..payloads import REGIMES, Payload
 POLICIES = len(REGIMES)
 
 
-def tested(payload: Payload, policy: str, figure: str) -> Payload:
+def row_at(payload: Payload, policy: str, figure: str) -> Payload:
     regime = next(one for one in payload["regimes"] if one["name"] == policy)
     row: Payload = next(row for row in regime["differences"] if row["figure"] == figure)
     return row
@@ -40,8 +40,8 @@ def test_it_has_a_row_for_each_policy_and_headline_metric_but_one_for_map(payloa
 
 def test_p_is_corrected_over_the_rows_of_the_plot(payload: Payload) -> None:
     """15 rows: .001 becomes .015, .004 becomes .056, and the others, at .2, become 1."""
-    tested(payload, "macro_f1", "micro_f1").update(p_alone=0.001, difference=0.02, low=0.01, high=0.03)
-    tested(payload, "category", "macro_f1").update(p_alone=0.004, difference=-0.02, low=-0.03, high=-0.01)
+    row_at(payload, "macro_f1", "micro_f1").update(p_alone=0.001, difference=0.02, low=0.01, high=0.03)
+    row_at(payload, "category", "macro_f1").update(p_alone=0.004, difference=-0.02, low=-0.03, high=-0.01)
     found = rows_of(payload)
     by_key = {(row.metric, row.policy): row for row in found.rows}
     first, second = by_key["micro_f1", "macro_f1"], by_key["macro_f1", "category"]
@@ -57,32 +57,32 @@ def test_p_is_corrected_over_the_rows_of_the_plot(payload: Payload) -> None:
 
 def test_the_verdict_names_what_is_decided_under_other_policies(payload: Payload) -> None:
     assert other_policies(payload) == "Under the other threshold policies no difference is decided."
-    tested(payload, "macro_f1", "micro_f1").update(p_alone=1e-7, difference=0.02)
-    tested(payload, "category", "macro_f1").update(p_alone=1e-7, difference=-0.02)
-    tested(payload, "tag", "macro_f1").update(p_alone=1e-7, difference=-0.02)
+    row_at(payload, "macro_f1", "micro_f1").update(p_alone=1e-7, difference=0.02)
+    row_at(payload, "category", "macro_f1").update(p_alone=1e-7, difference=-0.02)
+    row_at(payload, "tag", "macro_f1").update(p_alone=1e-7, difference=-0.02)
     assert other_policies(payload) == (
         "Under other threshold policies, joytag-demo has the higher micro F1 (global by macro F1); "
         "wd14-demo has the higher macro F1 (by category and by tag)."
     )
     for name in REGIMES[1:]:
-        tested(payload, name, "macro_f1").update(p_alone=1e-7, difference=-0.02)
+        row_at(payload, name, "macro_f1").update(p_alone=1e-7, difference=-0.02)
     assert f"wd14-demo has the higher macro F1 (all {POLICIES - 1})." in other_policies(payload)
-    tested(payload, "tag", "macro_f1").update(p_alone=0.5)
+    row_at(payload, "tag", "macro_f1").update(p_alone=0.5)
     for name in REGIMES[1:-1]:
-        tested(payload, name, "micro_f1").update(p_alone=1e-7, difference=-0.02)
+        row_at(payload, name, "micro_f1").update(p_alone=1e-7, difference=-0.02)
     assert other_policies(payload) == (
         "Under other threshold policies, wd14-demo has the higher macro F1 and micro F1 (all but by tag)."
     )
 
 
 def test_own_thresholds_are_the_business_of_the_headline(payload: Payload) -> None:
-    tested(payload, "own", "macro_f1").update(p_alone=1e-7)
+    row_at(payload, "own", "macro_f1").update(p_alone=1e-7)
     assert other_policies(payload) == "Under the other threshold policies no difference is decided."
 
 
 def test_of_three_the_decided_differences_are_counted(payload_of: Callable[..., Payload]) -> None:
     payload = payload_of(("a", "b", "c"))
-    tested(payload, "tag", "micro_f1").update(p_alone=1e-9)
+    row_at(payload, "tag", "micro_f1").update(p_alone=1e-9)
     assert (
         other_policies(payload)
         == f"Under other threshold policies, 1 of {3 * 2 * (POLICIES - 1)} differences is decided."
@@ -117,7 +117,7 @@ def test_without_compared_tags_no_threshold_is_blamed() -> None:
     assert why_undefined("precision_90", {"tags": 0, "micro_f1": None, "lowest_threshold": None}) == ""
 
 
-def test_there_is_none_where_nothing_was_tested(payload_of: Callable[..., Payload], plain: Payload) -> None:
+def test_there_is_none_where_nothing_was_row_at(payload_of: Callable[..., Payload], plain: Payload) -> None:
     assert forest(plain) is None
     assert forest(payload_of(("solo",))) is None
     assert other_policies(plain) == ""
@@ -125,7 +125,7 @@ def test_there_is_none_where_nothing_was_tested(payload_of: Callable[..., Payloa
 
 
 def test_every_mark_is_drawn_at_its_value(payload: Payload) -> None:
-    tested(payload, "own", "macro_f1").update(p_alone=1e-7, difference=0.02, low=0.01, high=0.03)
+    row_at(payload, "own", "macro_f1").update(p_alone=1e-7, difference=0.02, low=0.01, high=0.03)
     plot = forest_plot(forest(payload), payload)
     assert plot is not None
     axis = plot.axis
@@ -142,7 +142,7 @@ def test_every_mark_is_drawn_at_its_value(payload: Payload) -> None:
 def test_the_text_of_the_plot_has_every_row(payload: Payload) -> None:
     page = render(payload).split('<section id="forest"')[1].split("</section>")[0]
     for row in rows_of(payload).rows:
-        assert f"<b>{row.title}</b><small>{row.text}</small>" in page
+        assert f"<bdi>{row.title}</bdi><small>{row.text}</small>" in page
     assert page.count('<li class="part">') == 2 * POLICIES + 1
     assert page.count('aria-hidden="true"') >= 2 * POLICIES + 1
     assert page.count('role="group"') == len(HEADLINES)
