@@ -94,7 +94,7 @@ def test_the_page_of_a_result_says_what_it_decides(pair: Result) -> None:
     )
     assert "Even &lt;tags&gt;" in page
     text = summary_markdown(pair)
-    assert "**model-1 has the higher macro F1, micro F1 and mAP. Of " in text
+    assert "**At their own thresholds model-1 has the higher macro F1, micro F1 and mAP. Under other threshold policies, " in text
     assert "\n## Thresholds\n" in text
     assert "By tag, best in hindsight (not a result)" in text
     own = pair.summary["models"]["model-0"]["regimes"]["own"]
