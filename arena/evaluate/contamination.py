@@ -14,7 +14,7 @@ import pandas as pd
 
 from arena.base.errors import ArenaError
 from arena.dataset.contamination import RADIUS, Contamination
-from arena.evaluate.aggregate import Aggregates
+from arena.evaluate.aggregate import Aggregates, Estimate
 from arena.evaluate.passes import Measured
 from arena.evaluate.slices import ImageSlice
 from arena.metrics.intervals import Interval
@@ -26,11 +26,12 @@ ALL_IMAGES = "all images"
 """Name of the level that leaves out no image."""
 
 COLUMNS = (
-    "level", "first", "second", "figure", "value", "low", "high", "change", "change_low", "change_high", "images",
-    "dropped", "tags",
+    "level", "first", "second", "figure", "value", "low", "high", "corrected", "change", "change_low", "change_high",
+    "change_corrected", "images", "dropped", "tags",
 )  # fmt: skip
 """Columns of `contamination.parquet`. `value` is the metric of `first` or, if there is a `second`, first minus second.
-`change` is the value on all images minus the value at the level."""
+`change` is the value on all images minus the value at the level. `corrected` and `change_corrected` are the same without the
+bias of means over rare tags; a difference of two models has none."""
 
 
 def level_slices(found: Contamination | None, settings: Settings) -> list[ImageSlice]:
@@ -91,19 +92,26 @@ def _places(found: Contamination, aggregates: Aggregates) -> dict[str, int | Non
 def _row(found: Aggregates, subject: tuple[int, ...], figure: int, place: int | None) -> dict[str, Any]:
     """Return value and change, with intervals, of a model or of the difference of two models."""
     if place is None:
-        return dict.fromkeys(("value", "low", "high", "change", "change_low", "change_high"), np.nan) | {"tags": 0}
+        names = ("value", "low", "high", "corrected", "change", "change_low", "change_high", "change_corrected")
+        return dict.fromkeys(names, np.nan) | {"tags": 0}
     here = found.estimate(subject, figure, {place: 1.0})
-    low, high = np.clip(here.interval, 0 if len(subject) == 1 else -1, 1)
+    limits = (0 if len(subject) == 1 else -1, 1)
+    low, high = np.clip(here.interval, *limits)
     if place:
         change = found.estimate(subject, figure, {0: 1.0, place: -1.0})
-        ends, changed = change.interval, change.value
+        ends, changed, unbiased = change.interval, change.value, _without_bias(found, change)
     else:
         exact = np.float64(0.0 if found.replicates is not None else np.nan)
-        ends, changed = Interval(exact, exact), 0.0  # type: ignore[arg-type]
+        ends, changed, unbiased = Interval(exact, exact), 0.0, 0.0  # type: ignore[arg-type]
     return {
-        "value": here.value, "low": low, "high": high, "change": changed, "change_low": ends.low, "change_high": ends.high,
-        "tags": here.tags,
+        "value": here.value, "low": low, "high": high, "corrected": float(np.clip(_without_bias(found, here), *limits)),
+        "change": changed, "change_low": ends.low, "change_high": ends.high, "change_corrected": unbiased, "tags": here.tags,
     }  # fmt: skip
+
+
+def _without_bias(found: Aggregates, estimate: Estimate) -> float:
+    """Return an estimate minus its bias; the estimate itself without resamples, like `Aggregates.corrected`."""
+    return estimate.value if found.replicates is None else estimate.value - float(np.nan_to_num(estimate.bias))
 
 
 def contamination_summary(found: Contamination, measured: Measured) -> dict[str, Any]:

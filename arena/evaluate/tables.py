@@ -65,7 +65,10 @@ def tag_sweep(measured: Measured, settings: Settings) -> pd.DataFrame:
 
 
 def slices(found: Aggregates, models: Sequence[str]) -> pd.DataFrame:
-    """Return one row per slice, value and model: metrics at the model's own thresholds, with intervals."""
+    """Return one row per slice, value and model: metrics at the model's own thresholds, with intervals.
+
+    `<metric>_corrected` is the metric minus its bias; that of a slice of one tag is the metric, like the interval of the tag.
+    """
     rows: list[dict[str, Any]] = []
     for place, target in enumerate(found.targets):
         if target.regime != "own":
@@ -79,6 +82,7 @@ def slices(found: Aggregates, models: Sequence[str]) -> pd.DataFrame:
                 here = (number, figure, place)
                 row |= {name: found.estimates[here], f"{name}_tags": int(found.tags[here])}
                 row |= {f"{name}_low": found.intervals.low[here], f"{name}_high": found.intervals.high[here]}
+                row[f"{name}_corrected"] = (found.estimates if place in found.single_tags else found.corrected)[here]
             rows.append(row)
     return pd.DataFrame(rows)
 

@@ -21,8 +21,9 @@ class Figure:
     """One metric of both models.
 
     Attributes:
-        candidate, baseline: the metric's value; None where unknown.
-        seen: candidate minus baseline with its interval; NaN where undefined or without an interval.
+        candidate, baseline: the metric's headline value, without its bias where the run knows it; None where unknown.
+        seen: candidate minus baseline with its interval, of the plain values, whose biases cancel; NaN where undefined or
+            without an interval.
     """
 
     name: str

@@ -9,6 +9,7 @@ from arena.base.errors import ArenaError, nearest
 from arena.gate.decide import Seen
 from arena.gate.evidence import TAG_COLUMNS, Evidence, Figure, Part
 from arena.metrics.registry import HEADLINES, METRICS, TESTED
+from arena.results.headline import headline
 from arena.results.run_folder import Result
 
 NO_INTERVALS = "the result has no resamples, so no intervals; score it with --bootstrap 1000"
@@ -79,9 +80,8 @@ def _overall(
     found = {}
     for name in HEADLINES:
         at = regime if METRICS[name].needs_threshold else "own"
-        one, other = (
-            result.summary["models"][model]["regimes"].get(at, {}).get(name) for model in (candidate, baseline)
-        )
+        regimes = [result.summary["models"][model]["regimes"].get(at, {}) for model in (candidate, baseline)]
+        one, other = (headline(regime, name) if name in regime else None for regime in regimes)
         found[name] = Figure(name, _defined(one), _defined(other), by_key.get(("all", "all", at, name), _UNKNOWN))
     return found
 
@@ -95,7 +95,10 @@ def _parts(result: Result, differences: pd.DataFrame, *, candidate: str, baselin
         if kind != "all":
             figures = {
                 name: Figure(
-                    name, _defined(one[name]), _defined(other[name]), by_key.get((kind, value, "own", name), _UNKNOWN)
+                    name,
+                    _defined(headline(one, name)),
+                    _defined(headline(other, name)),
+                    by_key.get((kind, value, "own", name), _UNKNOWN),
                 )
                 for name in HEADLINES
             }

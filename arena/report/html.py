@@ -26,6 +26,7 @@ from arena.metrics.labels import SUSPECTS_PER_TAG
 from arena.metrics.registry import HEADLINES, METRICS, SLICED, TAG_METRICS, TAG_TABLE, TESTED
 from arena.report.page.curves import HEIGHT, WIDTH, reliability_curves, x_of, y_of
 from arena.report.page.evidence import evidence_block
+from arena.report.page.forest_plot import forest_plot
 from arena.report.page.histograms import histogram_block
 from arena.report.page.label_issues import SUSPECTS_OF_A_TAG, shown_suspects
 from arena.report.page.pictures import picture_columns, picture_facts
@@ -34,6 +35,7 @@ from arena.report.page.tag_block import tag_block
 from arena.report.view_model.contamination import CAVEAT, contamination_told, level_groups
 from arena.report.view_model.cost import megabytes
 from arena.report.view_model.findings import PAIRS_SHOWN, findings, static_tags, subject, tag_findings, tag_pairs
+from arena.report.view_model.forest import caption, forest
 from arena.report.view_model.leaderboard import MODEL_STYLES, boards
 from arena.report.view_model.published import CAVEAT as PUBLISHED_CAVEAT
 from arena.report.view_model.published import MARK, published_rows
@@ -80,6 +82,7 @@ STYLES = (
     "comparison/css/choice.css",
     "comparison/css/curves.css",
     "comparison/css/dots.css",
+    "comparison/css/forest.css",
     "comparison/css/multiples.css",
     "comparison/css/pictures.css",
     "comparison/css/reproduce.css",
@@ -133,6 +136,8 @@ def _words(payload: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "verdict": verdict(payload),
         "recorded_labels": recorded_labels(payload),
+        "forest": forest_plot(differences := forest(payload), payload),
+        "forest_caption": caption(differences) if differences else "",
         "findings": findings(payload),
         "tag_findings": tag_findings(payload),
         "tag_pairs": tag_pairs(payload)[:PAIRS_SHOWN],

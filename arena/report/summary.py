@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from arena.base.format import clipped, count, escape_markdown, moment, plural, rate
+from arena.base.format import UNDEFINED, clipped, count, escape_markdown, moment, plural, rate
 from arena.metrics.registry import HEADLINES, LEADERBOARD, METRICS
 from arena.report.markdown import bullets, code, folded, picture, table
 from arena.report.static_pictures import pictures
@@ -13,6 +13,7 @@ from arena.report.view import headline_view
 from arena.report.view_model.contamination import CAVEAT, contamination_told
 from arena.report.view_model.cost import cost_notes, megabytes, millions
 from arena.report.view_model.findings import subject, tag_findings
+from arena.report.view_model.forest import caption, forest
 from arena.report.view_model.leaderboard import Cell, Standing, leaderboard
 from arena.report.view_model.notes import cluster_notes, convention_note, imply_notes, undefined_notes, unverified_notes
 from arena.report.view_model.published import CAVEAT as PUBLISHED_CAVEAT
@@ -42,6 +43,7 @@ def summary_markdown(result: Result) -> str:
         escape_markdown(" ".join(recorded_labels(payload))),
         escape_markdown(f"{subject(payload)}{skipped_note(payload['dataset']['skipped'])}"),
         _short_leaderboard(payload),
+        _forest(payload),
         _published(payload),
         shown.get("leaderboard", ""),
         folded("All metrics, with intervals and tests", _all_figures(result, payload)),
@@ -73,12 +75,40 @@ def _short_leaderboard(payload: Mapping[str, Any]) -> str:
     columns |= {
         title: [_starred(s.cells[key]) for s in standings] for key, title in LEADERBOARD.items() if key in HEADLINES
     }
+    plain = [title for key, title in HEADLINES.items() if any(s.cells[key].plain for s in standings)]
+    if plain:
+        keys = [key for key in HEADLINES if HEADLINES[key] in plain]
+        columns[f"as published: {' / '.join(plain)}"] = [
+            " / ".join(s.cells[key].plain or UNDEFINED for key in keys) for s in standings
+        ]
     columns["threshold"] = [clipped(str(s.model["threshold"]), NAME) for s in standings]
     columns |= {
         title: [show(s.model) for s in standings] for title, key, show in _COSTS if any(s.model[key] for s in standings)
     }
     starred = any(s.cells[key].best for s in standings for key in HEADLINES)
-    return "\n\n".join(filter(None, [table(_rows(columns), numbers_from=1), _key(payload, starred=starred)]))
+    return "\n\n".join(
+        filter(None, [table(_rows(columns), numbers_from=1), _key(payload, starred=starred, plain=bool(plain))])
+    )
+
+
+def _forest(payload: Mapping[str, Any]) -> str:
+    """Return the folded table of differences under every threshold policy; empty if nothing was tested."""
+    found = forest(payload)
+    if found is None:
+        return ""
+    several = len(found.pairs) > 1
+    rows = [
+        [
+            *([f"{clipped(row.first, 30)} − {clipped(row.second, 30)}"] if several else []),
+            HEADLINES[row.metric], row.title, row.text, row.words,
+        ]
+        for row in found.rows
+    ]  # fmt: skip
+    header = [*(["pair"] if several else []), "metric", "threshold policy", "difference", "higher"]
+    names = [clipped(model["name"], NAME) for model in payload["models"]]
+    which = "" if several else f"Differences are {names[0]} minus {names[1]}. "
+    body = f"{table([header, *rows])}\n\n{escape_markdown(which + caption(found, 'table'))}"
+    return folded("Differences under every threshold policy", body)
 
 
 def _published(payload: Mapping[str, Any]) -> str:
@@ -107,8 +137,10 @@ def _starred(cell: Cell) -> str:
     return f"{cell.text} {cell.range}".rstrip() + (" ★" if cell.best else "")
 
 
-def _key(payload: Mapping[str, Any], *, starred: bool) -> str:
+def _key(payload: Mapping[str, Any], *, starred: bool, plain: bool) -> str:
     parts = ["In brackets: 95 % intervals."] if payload["replicates"] else []
+    if plain:
+        parts.append("As published: the plain mean over tags, without correction for bias.")
     if starred:
         parts.append(f"★ the highest{', or not significantly below it' if payload['replicates'] else ''}.")
     return " ".join(parts)
@@ -145,10 +177,16 @@ def _full_row(standing: Standing) -> list[str]:
     return [
         clipped(model["name"], NAME),
         f"{model['threshold']} ({model['threshold_source']})",
-        *(f"{standing.cells[key].text} {standing.cells[key].range}".rstrip() for key in _FULL),
+        *(_with_plain(standing.cells[key]) for key in _FULL),
         f"{count(model['known_tags'])} of {count(model['dataset_tags'])}",
         rate(model["images_per_second"]), millions(model["parameters"]), megabytes(model["weight_bytes"]),
     ]  # fmt: skip
+
+
+def _with_plain(cell: Cell) -> str:
+    """Return a value with its interval, and the plain mean if it is another."""
+    plain = f"as published {cell.plain}" if cell.plain else ""
+    return " ".join(filter(None, [cell.text, cell.range, plain]))
 
 
 def _thresholds(payload: Mapping[str, Any], sweep: str) -> str:
@@ -166,7 +204,11 @@ def _thresholds(payload: Mapping[str, Any], sweep: str) -> str:
         rows = []
         for regime in regimes:
             cells = [
-                [f"{cell.macro_f1} {cell.macro_aside}", f"{cell.micro_f1} {cell.micro_interval}", cell.thresholds]
+                [
+                    f"{cell.macro_f1} {cell.macro_aside} {cell.macro_plain}",
+                    f"{cell.micro_f1} {cell.micro_interval}",
+                    f"{cell.thresholds} {cell.thresholds_aside}",
+                ]
                 for cell in regime.cells
             ]
             rows.append([regime.title, *(text.strip() for cell in cells for text in cell)])

@@ -19,6 +19,7 @@ from arena.report.view_model.contamination import contamination
 from arena.report.view_model.cost import cost_notes
 from arena.report.view_model.notes import cluster_notes, convention_note, imply_notes, undefined_notes
 from arena.report.view_model.recipe import provenance, reproduce
+from arena.results.headline import as_published, headline
 from arena.results.run_folder import CONTAMINATION, Result
 
 CURVES = (*THRESHOLDED, *(f"{key}_tags" for key in MACRO_THRESHOLDED))
@@ -126,9 +127,9 @@ def _model(result: Result, name: str) -> dict[str, Any]:
         "dataset_tags": result.summary["dataset_tags"],
         "threshold": model["threshold"],
         "threshold_source": model["threshold_source"],
-        "macro": {key: number(own[f"macro_{key}"]) for name in PRF._fields for key in (name, f"{name}_tags")},
-        "micro": {key: number(own[f"micro_{key}"]) for key in PRF._fields},
-        "map": number(own["map"]),
+        "macro": {key: number(headline(own, f"macro_{key}")) for name in PRF._fields for key in (name, f"{name}_tags")},
+        "micro": {key: number(headline(own, f"micro_{key}")) for key in PRF._fields},
+        "map": number(headline(own, "map")),
         "map_tags": own["map_tags"],
         "random_map": number(own["random_map"]),
         "parameters": model.get("parameters"),
@@ -137,6 +138,7 @@ def _model(result: Result, name: str) -> dict[str, Any]:
         "images_timed": facts.get("images_timed"),
         "timed_on": facts.get("timed_on", ""),
         "intervals": {key: _interval(own, key) for key in LEADERBOARD},
+        "as_published": {key: value for key in LEADERBOARD if (value := number(as_published(own, key))) is not None},
         "ranks": {key: ranks[name] for key, ranks in result.summary["ranks"].items()},
         "in_sample_best_macro_f1": number(model["in_sample_best_macro_f1"]),
         "unshrunk_macro_f1": number(model["regimes"].get("tag", {}).get("unshrunk_macro_f1")),

@@ -6,6 +6,7 @@ from typing import Any
 
 from arena.base.errors import ArenaError
 from arena.metrics.registry import HEADLINES
+from arena.results.headline import as_published, headline
 from arena.results.run_folder import Result, read_result
 
 TABLES = ("per_tag",)
@@ -63,10 +64,12 @@ def refuse_damaged(folder: Path, result: Result) -> None:
 def headlines(result: Result, model: str) -> dict[str, dict[str, Any]]:
     """A model's headline metrics at its own thresholds.
 
-    Returns: key of the metric -> `value`, `low` and `high` (ends of the interval, None without one), `tags` (their number).
+    Returns: key of the metric -> `value`, `low` and `high` (ends of the interval, None without one), `tags` (their number);
+    a mean whose bias is known has also `corrected`, the value without it.
     """
     own = result.summary["models"][model]["regimes"]["own"]
     return {
         key: {"value": own[key], "low": own.get(f"{key}_low"), "high": own.get(f"{key}_high"), "tags": own.get(f"{key}_tags")}
+        | ({} if as_published(own, key) is None else {"corrected": headline(own, key)})
         for key in HEADLINES
     }  # fmt: skip

@@ -114,6 +114,13 @@ def test_score_prints_a_leaderboard_and_the_page(tmp_path: Path, capsys: pytest.
     assert "macro F1" in out
     assert out.strip().endswith("index.html")
     assert "30 images; means over 3 common tags" in out
+    own = json.loads((tmp_path / "run" / "summary.json").read_text())["models"]["m"]["regimes"]["own"]
+    value, ends, plain = out.splitlines()[1:4]
+    assert value.split()[2:5] == [f"{own[f'{key}_corrected']:.4f}" for key in ("macro_f1", "micro_f1", "map")]
+    assert ends.split() == [
+        f"{own[f'{key}_low']:.4f}–{own[f'{key}_high']:.4f}" for key in ("macro_f1", "micro_f1", "map")
+    ]
+    assert plain.split() == ["as", "published", *(f"{own[key]:.4f}" for key in ("macro_f1", "map"))]
 
 
 def test_bad_input_is_one_line_and_exit_2(

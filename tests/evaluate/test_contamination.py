@@ -52,6 +52,19 @@ def leak() -> Result:
     return evaluate(truth, [leaked(truth, honest, known), honest], SETTINGS, against=known)
 
 
+def test_values_without_bias_are_those_of_the_leaderboard_and_their_changes_add_up(leak: Result) -> None:
+    own = leak.summary["models"]["leaked"]["regimes"]["own"]
+    for figure in ("macro_f1", "micro_f1", "map"):
+        rows = rows_of(leak, "leaked", figure=figure)
+        assert rows["corrected"][ALL_IMAGES] == pytest.approx(own[f"{figure}_corrected"])
+        assert ((rows["low"] <= rows["corrected"]) & (rows["corrected"] <= rows["high"])).all()
+        moved = rows["corrected"][ALL_IMAGES] - rows["corrected"]
+        inside = (rows["corrected"] > 0) & (rows["corrected"] < 1)
+        assert moved[inside].to_numpy() == pytest.approx(rows["change_corrected"][inside].to_numpy())
+    lead = rows_of(leak, "leaked", leak.models[1])
+    assert (lead["corrected"] == lead["value"]).all(), "the biases of two models cancel"
+
+
 def rows_of(result: Result, first: str, second: str = "", figure: str = "macro_f1") -> pd.DataFrame:
     table = result.tables[CONTAMINATION]
     rows = table[(table["first"] == first) & (table["second"] == second) & (table["figure"] == figure)]

@@ -281,6 +281,11 @@ def test_scores_of_known_make() -> None:
     worse = judge(result, read_policy(), candidate="poor", baseline="fine")
     assert {"macro_f1", "micro_f1", "map"} == {case.name for case in worse if case.gate == "margins"}
     assert {str(case.outcome) for case in worse if case.gate == "margins"} == {"fail"}
+    own = result.summary["models"]["poor"]["regimes"]["own"]
+    for case in worse:
+        if case.gate == "margins":
+            assert case.measure is not None
+            assert case.measure.candidate == own[f"{case.name}_corrected"], "the value of the leaderboard"
     better = judge(result, read_policy(), candidate="fine", baseline="poor")
     assert not [case for case in better if case.outcome is Outcome.FAIL]
     same = judge(result, read_policy(), candidate="again", baseline="fine")

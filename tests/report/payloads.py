@@ -100,6 +100,7 @@ def _model(name: str, columns: Payload, support: list[int], compared: list[bool]
         "images_timed": 1203,
         "timed_on": "Processor 9000, 2 cores",
         "intervals": dict.fromkeys(FIGURES),
+        "as_published": {},
         "ranks": {},
         "in_sample_best_macro_f1": (macro["f1"] or 0) + 0.07,
         "unshrunk_macro_f1": None,
@@ -271,7 +272,7 @@ def _difference(key: str, first: str, second: str, models: Sequence[Payload]) ->
     a, b = (value_of(next(m for m in models if m["name"] == name), key) or 0.0 for name in (first, second))
     return {
         "figure": key, "first": first, "second": second, "difference": a - b, "low": a - b - 0.02, "high": a - b + 0.02,
-        "p": 0.6, "minimum_detectable": 0.0285, "higher": None,
+        "p": 0.6, "p_alone": 0.2, "minimum_detectable": 0.0285, "higher": None,
     }  # fmt: skip
 
 
@@ -281,11 +282,14 @@ def _regime(name: str, models: Sequence[Payload]) -> Payload:
         {key: value_of(m, key) for key in keys}
         | {f"{key}_{end}": value for key in keys for end, value in (("low", 0.3), ("high", 0.4))}
         | {f"{key}_tags": 30 for key in keys if key.startswith("macro")}
+        | {f"{key}_as_published": None for key in keys}
+        | {"tags": 30, "confident_threshold": 0.8 if name == "precision_90" else None}
         | {"lowest_threshold": 0.4, "highest_threshold": 0.9 if name == "tag" else 0.4}
         for m in models
     ]
     names = [m["name"] for m in models]
-    rows = [_difference(key, *pair, models) for key in keys for pair in combinations(names, 2)]
+    tested = [*keys, "map"] if name == "own" else keys
+    rows = [_difference(key, *pair, models) for key in tested for pair in combinations(names, 2)]
     return {"name": name, "models": cells, "differences": rows}
 
 

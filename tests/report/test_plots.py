@@ -29,6 +29,7 @@ from arena.report.plots.slices import MOST_SLICES, kinds_of
 from arena.report.static_pictures import best_pair, pictures
 from arena.report.styles import DARK, LIGHT, THEMES
 from arena.report.view import headline_view
+from arena.results.headline import headline
 from arena.results.run_folder import Result
 
 from .results import HOSTILE, result_of
@@ -66,6 +67,15 @@ def dots(figure: Figure, panel: int) -> list[tuple[float, float]]:
 
 
 def whiskers(figure: Figure, panel: int) -> list[list[float]]:
+    return [xs for xs in _bars(figure, panel) if len(xs) == 2]
+
+
+def plain_ticks(figure: Figure, panel: int) -> list[float]:
+    """Where the ticks of plain means are."""
+    return [xs[0] for xs in _bars(figure, panel) if len(xs) == 1]
+
+
+def _bars(figure: Figure, panel: int) -> list[list[float]]:
     return [list(line.get_xdata()) for line in figure.axes[panel].lines if line.get_marker() == "|"]
 
 
@@ -123,12 +133,15 @@ def test_the_leaderboard_has_every_figure_its_interval_and_a_star_where_it_is_de
     models = pair.summary["models"]
     for panel, key in enumerate(HEADLINES):
         own = {name: model["regimes"]["own"] for name, model in models.items()}
-        assert sorted(x for x, _ in dots(figure, panel)) == pytest.approx(sorted(one[key] for one in own.values()))
+        values = sorted(headline(one, key) for one in own.values())
+        assert sorted(x for x, _ in dots(figure, panel)) == pytest.approx(values)
+        plain = sorted(one[key] for one in own.values() if key != "micro_f1")
+        assert sorted(plain_ticks(figure, panel)) == pytest.approx(plain), "as published, where the value is corrected"
         ends = sorted([one[f"{key}_low"], one[f"{key}_high"]] for one in own.values())
         assert np.array(sorted(whiskers(figure, panel))) == pytest.approx(np.array(ends))
     shown = texts(svg_of(pair, "leaderboard"))
     assert [text for text in shown if text.endswith(" ★")] == [
-        f"{models['second']['regimes']['own'][key]:.4f} ★" for key in HEADLINES
+        f"{headline(models['second']['regimes']['own'], key):.4f} ★" for key in HEADLINES
     ]
     assert {"first", "second", "macro F1", "micro F1", "mAP"} <= set(shown)
 
@@ -142,7 +155,7 @@ def test_what_cannot_be_told_apart_is_tied() -> None:
     differences.loc[(differences["first"] == "b") & (differences["second"] == "c"), "higher"] = "undetermined"
     stars = [text for text in texts(svg_of(tied, "leaderboard")) if text.endswith(" ★")]
     own = {name: model["regimes"]["own"] for name, model in tied.summary["models"].items()}
-    assert sorted(stars) == sorted(f"{own[name][key]:.4f} ★" for name in ("b", "c") for key in HEADLINES)
+    assert sorted(stars) == sorted(f"{headline(own[name], key):.4f} ★" for name in ("b", "c") for key in HEADLINES)
     assert "or not significantly below it" in " ".join(texts(svg_of(tied, "leaderboard")))
 
 

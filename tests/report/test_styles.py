@@ -31,7 +31,7 @@ VISIONS = {
 def variables(theme: Theme) -> dict[str, str]:
     """The custom properties of the page in a theme, short hex written out."""
     light, dark = PAGE.split("prefers-color-scheme: dark", 1)
-    found = re.findall(r"--(\w+): #(\w+);", light if theme is LIGHT else dark.split("/* Ground */")[0])
+    found = re.findall(r"--(\w+): #(\w+);", light if theme is LIGHT else dark.split("/* Base */")[0])
     return {name: f"#{''.join(sign * 2 for sign in digits) if len(digits) == 3 else digits}" for name, digits in found}
 
 

@@ -128,7 +128,7 @@ def test_rounding_never_shows_what_is_not(value: float | None, shown: str) -> No
 def test_the_pages_figures_are_the_results(small: Result) -> None:
     view = page_view(small)
     own = small.summary["models"]["first"]["regimes"]["own"]
-    assert view["models"][0]["macro"]["f1"] == pytest.approx(own["macro_f1"], abs=1e-6)
+    assert view["models"][0]["macro"]["f1"] == pytest.approx(own["macro_f1_corrected"], abs=1e-6)
     assert view["models"][1]["macro"]["precision"] is None
     assert len(view["sweep"]["thresholds"]) == 101
     place = view["tags"]["name"].index("a")

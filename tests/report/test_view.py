@@ -88,14 +88,20 @@ def test_intervals_and_verdicts_are_the_results_own(pair: Result) -> None:
 
 def test_the_page_of_a_result_says_what_it_decides(pair: Result) -> None:
     page = render(page_view(pair))
-    assert "By recorded labels: model-1 has the higher macro F1, micro F1 and mAP. Of " in page
+    assert (
+        "By recorded labels: At their own thresholds model-1 has the higher macro F1, micro F1 and mAP. Under other threshold policies, "
+        in page
+    )
     assert "Even &lt;tags&gt;" in page
     text = summary_markdown(pair)
-    assert "**By recorded labels: model-1 has the higher macro F1, micro F1 and mAP. Of " in text
+    assert (
+        "**By recorded labels: At their own thresholds model-1 has the higher macro F1, micro F1 and mAP. Under other"
+        in text
+    )
     assert "\n## Thresholds\n" in text
     assert "By tag, best in hindsight (not a result)" in text
     own = pair.summary["models"]["model-0"]["regimes"]["own"]
-    assert f"{figure(own['map'])} \\[{figure(own['map_low'])}, {figure(own['map_high'])}\\]" in text
+    assert f"{figure(own['map_corrected'])} \\[{figure(own['map_low'])}, {figure(own['map_high'])}\\]" in text
 
 
 @pytest.mark.parametrize(("models", "replicates"), [(1, 60), (3, 60), (1, 0), (2, 0), (3, 0)])

@@ -39,7 +39,9 @@ def show_baseline(one: Baseline) -> None:
     for key, name in HEADLINES.items():
         value = one.figures[key]
         tags = f"over {value['tags']:,} tags" if value["tags"] is not None else ""
-        line = f"  {name:<10}{figure(value['value'])}  {interval(value['low'], value['high'])}  {tags}"
+        plain = f"as published {figure(value['value'])}" if "corrected" in value else ""
+        shown = figure(value.get("corrected", value["value"]))
+        line = "  ".join([f"  {name:<10}{shown}", interval(value["low"], value["high"]), plain, tags])
         console.print(Text(line.rstrip()), soft_wrap=True)
     if wrong := fault(one):
         console.print(Text(f"  {'CHANGED':<10}{one_line(wrong)}", style="bold red"), soft_wrap=True)
@@ -51,7 +53,7 @@ def show_earlier(log: Sequence[Baseline]) -> None:
         return
     table = _table("set before", "on", *HEADLINES.values(), "reason")
     for one in reversed(log):
-        cells = [figure(one.figures[key]["value"]) for key in HEADLINES]
+        cells = [figure(one.figures[key].get("corrected", one.figures[key]["value"])) for key in HEADLINES]
         table.add_row(_name(one.name), one.created[:10], *cells, Text(clipped(one_line(one.reason), 60)))
     console = results_console()
     console.print()

@@ -30,9 +30,11 @@ from arena.metrics.registry import HEADLINES
 from arena.report.view import HEADLINE_TABLES, headline_view
 from arena.report.view_model.contamination import contamination_told
 from arena.report.view_model.cost import cost_told
+from arena.report.view_model.forest import other_policies
 from arena.report.view_model.notes import cluster_notes, imply_notes, unverified_notes
 from arena.report.view_model.published import published_rows, published_told
 from arena.report.view_model.recorded_labels import recorded_labels
+from arena.results.headline import as_published, headline
 from arena.results.run_folder import Result, read_result
 
 if TYPE_CHECKING:
@@ -133,22 +135,28 @@ def show_summary(folder: Path) -> None:
         table.add_column(name, justify="left" if name == "model" else "right", no_wrap=name != "model")
     for name, model in summary["models"].items():
         own = model["regimes"]["own"]
-        figures = [figure(own[key]) for key in HEADLINES]
+        figures = [figure(headline(own, key)) for key in HEADLINES]
         threshold, *others = model["threshold"].split(", ")
         table.add_row(Text(name), threshold, *figures, f"{model['known_tags']}/{summary['dataset_tags']}")
         ends = [_ends(own[f"{key}_low"], own[f"{key}_high"]) for key in HEADLINES] if summary["replicates"] else []
         if ends or others:
             table.add_row("", "\n".join(others), *(Text(end, style="dim") for end in ends))
+        plain = [as_published(own, key) for key in HEADLINES]
+        if any(value is not None for value in plain):
+            cells = ["" if value is None else figure(value) for value in plain]
+            table.add_row(Text("as published", style="dim"), "", *(Text(cell, style="dim") for cell in cells))
     console = results_console()
     console.print(table)
     compared, least = summary["compared_tags"], summary["min_positives"]
     console.print(f"{summary['images']:,} images; means over {compared:,} common tags with {least} positives or more")
-    for line in [*cluster_notes(summary), *imply_notes(summary), *unverified_notes(result), *_differences(result)]:
+    payload = headline_view(result)
+    policies = filter(None, [other_policies(payload)])
+    notes = [*cluster_notes(summary), *imply_notes(summary), *unverified_notes(result)]
+    for line in [*notes, *_differences(result), *policies]:
         console.print(line, markup=False)
     for name, model in summary["models"].items():
         if cost := cost_told(name, model, result.run["models"].get(name, {})):
             console.print(one_line(cost), markup=False)
-    payload = headline_view(result)
     for sentence in recorded_labels(payload):
         console.print(one_line(f"labels: {sentence}"), markup=False)
     for sentence in contamination_told(payload):
@@ -160,8 +168,8 @@ def show_summary(folder: Path) -> None:
 
 
 def _ends(low: float | None, high: float | None) -> str:
-    """Format an interval to fit under a metric."""
-    return UNDEFINED if low is None or high is None else f"{low:.3f}–{high:.3f}"
+    """Format an interval to fit under a metric, with the digits of the metric: fewer could round an end past it."""
+    return UNDEFINED if low is None or high is None else f"{figure(low)}–{figure(high)}"
 
 
 def _differences(result: Result) -> list[str]:
@@ -176,7 +184,10 @@ def _differences(result: Result) -> list[str]:
         + ("undetermined" if row["higher"] == "undetermined" else f"{one_line(row['higher'])} is higher")
         for row in own.head(NAMED_DIFFERENCES).to_dict("records")
     ]
-    return lines + ([f"and {len(own) - len(lines)} more in differences.parquet"] if len(own) > len(lines) else [])
+    lines = ["at their own thresholds:", *lines]
+    return lines + (
+        [f"and {len(own) - NAMED_DIFFERENCES} more in differences.parquet"] if len(own) > NAMED_DIFFERENCES else []
+    )
 
 
 def show_power(rows: Sequence[Power]) -> None:

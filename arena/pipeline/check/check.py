@@ -37,6 +37,7 @@ from arena.pipeline.thresholds import refuse_thresholds
 from arena.report.check.write import write_check
 from arena.report.view import headline_view
 from arena.report.view_model.recorded_labels import recorded_labels
+from arena.results.headline import notes_on_values
 from arena.results.run_folder import Result
 from arena.tags.relations import read_aliases
 
@@ -150,8 +151,8 @@ def _paired(
     verdict = Verdict(
         ours, theirs, cases, dataset=result.recipe.dataset.label(8), images=result.summary["images"],
         tags=result.summary["compared_tags"], policy=rules.title, signature=result.run["signature"],
-        created=result.run["created"], accept_inconclusive=rules.of(VERDICT).accept_inconclusive, notes=joint.notes,
-        labels=" ".join(recorded_labels(headline_view(result))),
+        created=result.run["created"], accept_inconclusive=rules.of(VERDICT).accept_inconclusive,
+        notes=(*joint.notes, *notes_on_values(result.summary)), labels=" ".join(recorded_labels(headline_view(result))),
     )  # fmt: skip
     if any(case.gate not in COST_GATES for case in verdict.of(Outcome.FAIL)):
         progress.note("searching for the cause")

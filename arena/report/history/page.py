@@ -93,6 +93,7 @@ def _row(row: Row) -> dict[str, Any]:
         "style": track.series[row.series].group % MODEL_STYLES,
         "series": row.series + 1 if len(track.series) > 1 else 0,
         "value": figure(point.value), "range": interval(point.low, point.high), "apart": row.apart,
+        "plain": "" if point.plain is None else figure(point.plain),
         "change": "" if row.change is None else signed(row.change),
         "support": "" if point.support is None else count(point.support),
         "threshold": "" if not track.category else UNDEFINED if point.threshold is None else f"{point.threshold:g}",

@@ -10,7 +10,7 @@ from typing import Any
 
 from arena.base.format import listed, plural
 from arena.metrics.registry import METRICS
-from arena.report.history.series import History, Point, Track
+from arena.report.history.series import History, Point, Track, uncorrected_means
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,16 @@ def notes_of(history: History) -> list[str]:
         notes.append(
             f"{metric.heading} is missing in the run of {listed(without)}, which an older version of arena made."
         )
+    uncorrected = [one.name for one in history.releases if uncorrected_means(one)]
+    if not uncorrected:
+        notes.append(
+            "Macro F1 and mAP are without the bias of means over rare tags; CSV and JSON have the plain means too."
+        )
+    elif len(uncorrected) < len(history.releases):
+        notes.append(
+            f"Macro F1 and mAP are plain means where they are compared with {listed(uncorrected)}: a run without resamples or "
+            "of an older version has no others."
+        )
     if len(history.datasets) > 1:
         named = "; ".join(f"{number}: {name}" for number, name in enumerate(history.datasets, 1))
         notes.append(f"Releases with other images or rules form separate series; no line joins two: {named}.")
@@ -108,9 +118,9 @@ def _how_chosen(history: History) -> str:
 
 COLUMNS = (
     "figure", "tag", "category", "release", "date", "dataset", "series", "support", "threshold", "value", "low", "high",
-    "change", "beyond_intervals",
+    "change", "beyond_intervals", "as_published",
 )  # fmt: skip
-"""Columns of the CSV and keys of the JSON; `tag` is empty for a headline metric."""
+"""Columns of the CSV and keys of the JSON; `tag` is empty for a headline metric. `as_published` is the plain value."""
 
 
 def records(history: History) -> list[dict[str, Any]]:
@@ -124,7 +134,7 @@ def _record(history: History, row: Row) -> tuple[Any, ...]:
     return (
         history.figure if of_tag else track.name, track.title if of_tag else None, track.category or None, row.release,
         row.day, row.dataset, row.series, point.support, point.threshold, point.value, point.low, point.high, row.change,
-        row.apart,
+        row.apart, point.value if point.plain is None else point.plain,
     )  # fmt: skip
 
 

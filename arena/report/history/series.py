@@ -13,6 +13,7 @@ import pandas as pd
 from arena.base.errors import ArenaError, nearest
 from arena.metrics.registry import HEADLINES, METRICS, TAG_METRICS, titles
 from arena.results.baselines.release import Release, numbered
+from arena.results.headline import as_published, headline
 
 MOST_MOVED = 10
 """Largest number of tags shown if none is named."""
@@ -34,6 +35,8 @@ class Point(NamedTuple):
     """Positives of a tag; None for a headline metric."""
     threshold: float | None
     """Threshold of the value; None for a headline metric and for a metric that needs no threshold."""
+    plain: float | None = None
+    """The plain mean, as published results state it; None if the value is it."""
 
 
 @dataclass(frozen=True)
@@ -141,14 +144,33 @@ def history_of(
 
 
 def _headline(releases: Sequence[Release], key: str, groups: Mapping[str, int]) -> Track:
-    """Return the track of a headline metric; other images or other compared tags start another series."""
+    """Return the track of a headline metric; other images or other compared tags start another series.
+
+    A series has the values without their bias if every run of it has them, otherwise the plain ones: both kinds in one
+    series would look like a change.
+    """
     found: dict[str, list[Point]] = {}
     group = {one.same_means: groups[one.same_images] for one in releases}
+    uncorrected = {one.same_means for one in releases if key in uncorrected_means(one)}
     for place, one in enumerate(releases):
-        own = one.result.summary["models"][one.model]["regimes"]["own"]
-        value, low, high = (_number(own.get(name)) for name in (key, f"{key}_low", f"{key}_high"))
-        found.setdefault(one.same_means, []).append(Point(place, value, low, high, None, None))
+        own = own_figures(one)
+        low, high, plain = (_number(own.get(name)) for name in (f"{key}_low", f"{key}_high", key))
+        value = plain if one.same_means in uncorrected else _number(headline(own, key))
+        other = None if one.same_means in uncorrected else _number(as_published(own, key))
+        found.setdefault(one.same_means, []).append(Point(place, value, low, high, None, None, other))
     return Track(key, HEADLINES[key], "", [Series(group[means], points) for means, points in found.items()])
+
+
+def own_figures(release: Release) -> Mapping[str, Any]:
+    """Return the metrics of a release over all compared tags at its own thresholds."""
+    figures: Mapping[str, Any] = release.result.summary["models"][release.model]["regimes"]["own"]
+    return figures
+
+
+def uncorrected_means(release: Release) -> set[str]:
+    """Return the headline metrics that are means over tags and that the run of a release has only with their bias."""
+    own = own_figures(release)
+    return {key for key in HEADLINES if METRICS[key].average == "macro" and as_published(own, key) is None}
 
 
 def _table(

@@ -134,7 +134,7 @@ def dot(theme: Theme, place: int, size: float = 7.5) -> dict[str, Any]:
 
 
 def whisker(ax: Axes, theme: Theme, place: int, ends: tuple[float, float] | None, *, at: float) -> None:
-    """Draw an interval as a line with caps; not as an error bar, because a corrected interval may exclude its value."""
+    """Draw an interval as a line with caps; not as an error bar, because an older run's interval may exclude its value."""
     if ends is not None:
         ax.plot(ends, [at, at], "|-", color=colour(theme, place), linewidth=1.5, markersize=6, zorder=2)
 

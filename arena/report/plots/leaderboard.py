@@ -29,7 +29,7 @@ from arena.report.plots.canvas import (
 )
 from arena.report.styles import Theme
 from arena.report.view_model.cost import megabytes, millions
-from arena.report.view_model.leaderboard import Cell, Standing, leaderboard
+from arena.report.view_model.leaderboard import Standing, leaderboard
 
 ROW = 0.46
 """Height of a model's row in inches."""
@@ -68,7 +68,7 @@ def draw(payload: Mapping[str, Any], theme: Theme) -> Figure:
 
 
 def _draw_figures(ax: Axes, standings: Sequence[Standing], key: str, theme: Theme) -> None:
-    """Draw one row per model: whisker, marker, and the value above it."""
+    """Draw one row per model: whisker, a tick at the plain mean, marker, and the value above it."""
     for row, standing in enumerate(standings):
         cell = standing.cells[key]
         ends = None if cell.low is None or cell.high is None else (cell.low, cell.high)
@@ -78,6 +78,8 @@ def _draw_figures(ax: Axes, standings: Sequence[Standing], key: str, theme: Them
                 0.5, row, cell.text, transform=ax.get_yaxis_transform(), ha="center", va="center", color=theme.muted
             )
             continue
+        if cell.plain_value is not None:
+            ax.plot([cell.plain_value], [row], "|", color=theme.muted, markersize=9, markeredgewidth=1.2, zorder=1.5)
         ax.plot([cell.value], [row], **dot(theme, standing.style))
         label = f"{cell.text} ★" if cell.best else cell.text
         above: Any = {"xytext": (0, 6), "textcoords": "offset points", "ha": "center", "va": "bottom"}
@@ -115,14 +117,9 @@ def _caption(payload: Mapping[str, Any], standings: Sequence[Standing]) -> list[
     return caption_lines(
         "At each tagger's own threshold.",
         "Whiskers: 95 % intervals." if payload["replicates"] else "Point estimates without intervals.",
-        "They are corrected for the bias of rare tags, so a value can be outside." if any(map(_outside, cells)) else "",
+        "Markers: corrected for the bias of rare tags; grey ticks: the plain mean, as published results state it."
+        if any(cell.plain_value is not None for cell in cells)
+        else "",
         f"★ the highest{tied}." if any(cell.best for cell in cells) else "",
         "Speeds were measured on different machines." if len(speeds) > 1 else "",
     )
-
-
-def _outside(cell: Cell) -> bool:
-    """Return whether a value is outside its own interval."""
-    if cell.value is None or cell.low is None or cell.high is None:
-        return False
-    return not cell.low <= cell.value <= cell.high

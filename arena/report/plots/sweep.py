@@ -26,6 +26,7 @@ from arena.report.plots.canvas import (
     title,
 )
 from arena.report.styles import Theme
+from arena.report.view_model.leaderboard import plain_value_of
 
 HIGH = 2.3
 """Height of a panel in inches."""
@@ -69,7 +70,8 @@ def _draw_model(panels: Sequence[Axes], rows: pd.DataFrame, theme: Theme, place:
 def _mark_model(panels: Sequence[Axes], model: Mapping[str, Any], theme: Theme, place: int, *, size: float) -> None:
     """Mark a model's own threshold; earlier models have larger markers, so that overlapping ones stay visible."""
     threshold, micro = single_threshold(model), model["micro"]
-    points = ((threshold, model["macro"]["f1"]), (threshold, micro["f1"]), (micro["recall"], micro["precision"]))
+    macro_f1 = plain_value_of(model, "macro_f1")  # as the curves, which are plain means
+    points = ((threshold, macro_f1), (threshold, micro["f1"]), (micro["recall"], micro["precision"]))
     for ax, (across, up) in zip(panels, points, strict=True):
         if across is not None and up is not None:
             ax.plot([across], [up], **dot(theme, place, size))
@@ -90,7 +92,7 @@ _ACROSS = ("threshold", "threshold", "micro recall")
 def _caption(payload: Mapping[str, Any]) -> list[str]:
     many = any(single_threshold(model) is None for model in payload["models"])
     return caption_lines(
-        "Markers: each tagger's own threshold.",
+        "Markers: each tagger's own threshold. Macro F1: plain means, without correction for bias.",
         "With thresholds per category or tag, the marker is in the right panel only and can be off the curve."
         if many
         else "",

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from arena.base.format import figure, interval
 from arena.metrics.registry import HEADLINES
 from arena.report.site.runs import PublishedRun
-from arena.report.view_model.leaderboard import MODEL_STYLES, value_of
+from arena.report.view_model.leaderboard import MODEL_STYLES, plain_value_of, value_of
 
 WIDTH, HEIGHT = 360, 220
 LEFT, RIGHT, TOP, BOTTOM = 46, 8, 12, 28
@@ -25,6 +25,10 @@ MOST_LINES = 5
 
 APART = 9.0
 """Largest horizontal distance between the taggers of one run, in SVG units; it is smaller with many taggers."""
+
+
+ValueOf = Callable[[Mapping[str, Any], str], float | None]
+"""Returns a metric of a model by its key."""
 
 
 class Point(NamedTuple):
@@ -69,10 +73,11 @@ class Chart(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """A formatted value and its formatted interval."""
+    """A formatted value, its formatted interval, and the formatted plain mean; empty where there is none."""
 
     text: str
     range: str
+    plain: str = ""
 
 
 class Row(NamedTuple):
@@ -102,6 +107,12 @@ class Group:
         return self.runs[-1]
 
     @property
+    def value_of(self) -> ValueOf:
+        """How a value is read: the plain one if any run has no other, because both kinds on one line look like a change."""
+        corrected = {bool(model["as_published"]) for run in self.runs for model in run.payload["models"]}
+        return plain_value_of if len(corrected) > 1 else value_of
+
+    @property
     def charts(self) -> list[Chart]:
         """One plot for each headline metric with a defined value."""
         charts = [_chart(self, key) for key in HEADLINES]
@@ -111,7 +122,7 @@ class Group:
     def rows(self) -> list[Row]:
         """All values of the plots as rows, the newest run first."""
         return [
-            Row(run, model["name"], self.styles[model["name"]], [shown(model, key) for key in HEADLINES])
+            Row(run, model["name"], self.styles[model["name"]], [shown(model, key, self.value_of) for key in HEADLINES])
             for run in reversed(self.runs)
             for model in sorted(run.payload["models"], key=lambda model: str(model["name"]))
         ]
@@ -131,15 +142,15 @@ def _styles(runs: Sequence[PublishedRun]) -> dict[str, int]:
     return {name: place % MODEL_STYLES for place, name in enumerate(names)}
 
 
-def shown(model: dict[str, object], key: str) -> Shown:
+def shown(model: Mapping[str, Any], key: str, read: ValueOf = value_of) -> Shown:
     """Return a headline metric of a model as text."""
-    low, high = ends(model, key)
-    return Shown(figure(value_of(model, key)), interval(low, high))
+    value, plain = read(model, key), plain_value_of(model, key)
+    return Shown(figure(value), interval(*ends(model, key)), "" if value == plain else figure(plain))
 
 
-def ends(model: dict[str, object], key: str) -> tuple[float | None, float | None]:
+def ends(model: Mapping[str, Any], key: str) -> tuple[float | None, float | None]:
     """Return both ends of the interval of a metric; None without one."""
-    intervals: dict[str, tuple[float, float] | None] = model["intervals"]  # type: ignore[assignment]  # typed as object in the payload
+    intervals: Mapping[str, tuple[float, float] | None] = model["intervals"]
     return intervals.get(key) or (None, None)
 
 
@@ -148,7 +159,7 @@ def _chart(group: Group, key: str) -> Chart:
         value
         for run in group.runs
         for model in run.payload["models"]
-        for value in (value_of(model, key), *ends(model, key))
+        for value in (group.value_of(model, key), *ends(model, key))
         if value is not None
     ]
     if not values:
@@ -199,13 +210,13 @@ def _line(group: Group, name: str, key: str, marks: Sequence[float]) -> Line:
         for model in run.payload["models"]:
             if model["name"] != name:
                 continue
-            value = value_of(model, key)
+            value = group.value_of(model, key)
             if value is None:
                 pen = "M"
                 continue
             low, high = (None if end is None else height_of(end, marks) for end in ends(model, key))
             x, y = round(across(place, len(group.runs)) + aside, 2), height_of(value, marks)
-            text = shown(model, key)
+            text = shown(model, key, group.value_of)
             points.append(Point(x, y, low, high, f"{name}, {run.created[:10]}: {text.text} {text.range}".rstrip()))
             path, pen = f"{path}{pen}{x} {y}", "L"
     return Line(name, group.styles[name], path, points)

@@ -1,5 +1,6 @@
 """Tables of a result as page payload: differences, verdicts by tag, threshold policies, slices, calibration, label issues."""
 
+import math
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
@@ -7,7 +8,8 @@ from typing import Any
 import pandas as pd
 
 from arena.metrics.registry import MACRO_THRESHOLDED, SLICED, TESTED, THRESHOLDED
-from arena.report.columns import column, number, probability, rounded
+from arena.report.columns import Number, column, number, probability, rounded
+from arena.results.headline import as_published, headline
 from arena.results.run_folder import CONTAMINATION, Result
 
 
@@ -22,11 +24,17 @@ def _difference_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
         {
             "figure": row["figure"], "first": row["first"], "second": row["second"],
             "difference": number(row["difference"]), "low": number(row["low"]), "high": number(row["high"]),
-            "p": probability(row["p_adjusted"]), "minimum_detectable": number(row["minimum_detectable"]),
+            "p": probability(row["p_adjusted"]), "p_alone": _exact(row["p"]),
+            "minimum_detectable": number(row["minimum_detectable"]),
             "higher": None if row["higher"] == "undetermined" else row["higher"],
         }
         for row in table.to_dict("records")
     ]  # fmt: skip
+
+
+def _exact(p: float) -> float | None:
+    """Return a p without rounding, for a correction over other rows; None if undefined."""
+    return None if math.isnan(p) else float(p)
 
 
 def tag_verdicts(result: Result) -> list[dict[str, Any]]:
@@ -93,18 +101,26 @@ def regimes(result: Result) -> list[dict[str, Any]]:
     """Return one row per threshold policy: name, each model's metrics with intervals and threshold range, and differences."""
     models, tested = result.summary["models"], result.tables["differences"]
     names = next(iter(models.values()))["regimes"] if models else ()
-    ends = ("", "_low", "_high")
-    keys = [f"{metric}{end}" for metric in THRESHOLDED for end in ends]
-    keys += [f"{metric}_tags" for metric in MACRO_THRESHOLDED]
-    keys += ["lowest_threshold", "highest_threshold"]
     return [
         {
             "name": name,
-            "models": [{key: number(model["regimes"][name].get(key)) for key in keys} for model in models.values()],
+            "models": [_under_policy(model["regimes"][name]) for model in models.values()],
             "differences": _difference_rows(tested[(tested["slice"] == "all") & (tested["regime"] == name)]),
         }
         for name in names
     ]
+
+
+def _under_policy(found: Mapping[str, Any]) -> dict[str, Number]:
+    """Return a model's metrics under a threshold policy: headline and plain values, intervals, numbers of tags, thresholds."""
+    keys = [f"{metric}{end}" for metric in THRESHOLDED for end in ("_low", "_high")]
+    keys += [f"{metric}_tags" for metric in MACRO_THRESHOLDED]
+    keys += ["tags", "lowest_threshold", "highest_threshold", "confident_threshold"]
+    return (
+        {metric: number(headline(found, metric)) for metric in THRESHOLDED}
+        | {f"{metric}_as_published": number(as_published(found, metric)) for metric in THRESHOLDED}
+        | {key: number(found.get(key)) for key in keys}
+    )
 
 
 def slices(result: Result) -> list[dict[str, Any]]:
@@ -130,7 +146,8 @@ def slices(result: Result) -> list[dict[str, Any]]:
 
 
 def _sliced(rows: pd.DataFrame, name: str, pairs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    columns = [column(rows[f"{name}{end}"].tolist()) for end in ("", "_low", "_high")]
+    """Return each model's headline value with its interval, and the differences of the pairs."""
+    columns = [column(headline(rows, name)), *(column(rows[f"{name}{end}"]) for end in ("_low", "_high"))]
     return {
         "models": [list(cell) for cell in zip(*columns, strict=True)],
         "differences": [pair for pair in pairs if pair["figure"] == name],

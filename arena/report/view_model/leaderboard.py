@@ -25,6 +25,8 @@ class Cell:
         best: whether the value is marked as best or tied with the best.
         low, high, range: ends of the interval, and the interval as displayed; None and empty without one.
         rank: rank among the models as displayed; empty if not ranked.
+        plain, plain_value: the uncorrected mean, as published results state it, as displayed and as a number; empty and None
+            if `value` is uncorrected.
     """
 
     text: str
@@ -35,6 +37,8 @@ class Cell:
     high: float | None = None
     range: str = ""
     rank: str = ""
+    plain: str = ""
+    plain_value: float | None = None
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ class Standing:
 
 
 def value_of(model: Mapping[str, Any], key: str) -> float | None:
-    """Return a metric of a model by its key in `LEADERBOARD`.
+    """Return the headline value of a metric of a model, by its key in `LEADERBOARD`.
 
     >>> value_of({"map": 0.5, "macro": {"f1": 0.4}}, "macro_f1")
     0.4
@@ -55,6 +59,16 @@ def value_of(model: Mapping[str, Any], key: str) -> float | None:
     average, _, name = key.partition("_")
     value: float | None = model["map"] if key == "map" else model[average][name]
     return value
+
+
+def plain_value_of(model: Mapping[str, Any], key: str) -> float | None:
+    """Return the uncorrected value of a metric of a model, by its key in `LEADERBOARD`.
+
+    >>> plain_value_of({"map": 0.4, "as_published": {"map": 0.5}}, "map")
+    0.5
+    """
+    plain: float | None = model["as_published"].get(key)
+    return value_of(model, key) if plain is None else plain
 
 
 def tags_of(model: Mapping[str, Any], key: str) -> int | None:
@@ -92,10 +106,11 @@ def _under(payload: Mapping[str, Any], regime: Mapping[str, Any]) -> dict[str, A
     models = []
     for model, cell in zip(payload["models"], regime["models"], strict=True):
         figures: dict[str, dict[str, Any]] = {"macro": {}, "micro": {}}
-        intervals = {"map": model["intervals"]["map"]}
+        intervals, plain = {"map": model["intervals"]["map"]}, {"map": model["as_published"].get("map")}
         for key in THRESHOLDED:
             average, _, name = key.partition("_")
             figures[average][name], ends = cell[key], [cell[f"{key}_low"], cell[f"{key}_high"]]
+            plain[key] = cell[f"{key}_as_published"]
             intervals[key] = None if None in ends else ends
             if average == "macro":
                 figures[average][f"{name}_tags"] = cell[f"{key}_tags"]
@@ -105,7 +120,7 @@ def _under(payload: Mapping[str, Any], regime: Mapping[str, Any]) -> dict[str, A
         threshold = thresholds(cell["lowest_threshold"], cell["highest_threshold"])
         models.append(
             {**model, **figures, "intervals": intervals, "ranks": ranks if len(payload["models"]) > 1 else {},
-             "threshold": threshold, "threshold_source": "cross-fitted"}
+             "threshold": threshold, "threshold_source": "cross-fitted", "as_published": plain}
         )  # fmt: skip
     return {**payload, "models": models, "differences": rows}
 
@@ -139,10 +154,11 @@ def _column(payload: Mapping[str, Any], key: str) -> list[Cell]:
     cells = []
     for model in models:
         value, (low, high) = value_of(model, key), model["intervals"].get(key) or (None, None)
+        plain = model["as_published"].get(key)
         cells.append(
             Cell(
                 figure(value), value, tags_of(model, key), low=low, high=high, range=interval(low, high),
-                rank=_rank_text(models, model, key),
+                rank=_rank_text(models, model, key), plain="" if plain is None else figure(plain), plain_value=plain,
             )
         )  # fmt: skip
     if not payload["replicates"]:

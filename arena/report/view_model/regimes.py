@@ -45,11 +45,17 @@ REGIMES: dict[str, Words] = {
 }
 """Title and description of each threshold policy."""
 
-UNSHRUNK: Words = ("By tag, without shrinkage", "One threshold per tag, from its own images alone; cross-fitted.")
+UNSHRUNK: Words = (
+    "By tag, without shrinkage",
+    "One threshold per tag, from its own images alone; cross-fitted. A plain mean, as published results state it.",
+)
+
+UNREACHABLE = f"no threshold reaches a precision of {100 * PRECISION:.0f} %"
+"""Why a model has no metrics under the policy `precision_90`."""
 
 IN_SAMPLE: Words = (
     "By tag, best in hindsight (not a result)",
-    "One threshold per tag, chosen on the images it is scored on: too high for new images, though often published.",
+    "One threshold per tag, chosen on the images it is scored on: too high for new images, but often published. A plain mean.",
 )
 
 CROSS_FITTED = (
@@ -61,13 +67,21 @@ CROSS_FITTED = (
 
 @dataclass(frozen=True)
 class RegimeCell:
-    """One model under one threshold policy, as displayed; `macro_aside` is the interval or another remark."""
+    """One model under one threshold policy, as displayed.
+
+    Attributes:
+        macro_aside: the interval, or another remark.
+        macro_plain: the plain mean with its label; empty if `macro_f1` is it.
+        thresholds_aside: a remark on the threshold: the confident one, or why there is none.
+    """
 
     macro_f1: str
     macro_aside: str
     micro_f1: str
     micro_interval: str
     thresholds: str
+    macro_plain: str = ""
+    thresholds_aside: str = ""
 
 
 @dataclass(frozen=True)
@@ -86,14 +100,14 @@ def regime_rows(payload: Mapping[str, Any]) -> list[RegimeRow]:
         return []
     models = payload["models"]
     rows = [
-        _row(REGIMES.get(one["name"], (one["name"], "")), [_cell(cell) for cell in one["models"]])
+        _row(REGIMES.get(one["name"], (one["name"], "")), [_cell(one["name"], cell) for cell in one["models"]])
         for one in payload["regimes"]
     ]
-    shrunk = {one["name"]: one["models"] for one in payload["regimes"]}.get("tag", [{"macro_f1": None}] * len(models))
+    shrunk = {one["name"]: one["models"] for one in payload["regimes"]}.get("tag", [{}] * len(models))
     unshrunk = [
         RegimeCell(
             figure(model["unshrunk_macro_f1"]),
-            _shrinkage_gain(cell["macro_f1"], model["unshrunk_macro_f1"]),
+            _shrinkage_gain(_plain(cell), model["unshrunk_macro_f1"]),
             "",
             "",
             "",
@@ -108,12 +122,52 @@ def _row(words: Words, cells: Sequence[RegimeCell], *, flatters: bool = False) -
     return RegimeRow(words[0], words[1], cells, flatters)
 
 
-def _cell(cell: Mapping[str, Any]) -> RegimeCell:
+def _cell(policy: str, cell: Mapping[str, Any]) -> RegimeCell:
+    plain = cell["macro_f1_as_published"]
     return RegimeCell(
         figure(cell["macro_f1"]), interval(cell["macro_f1_low"], cell["macro_f1_high"]),
         figure(cell["micro_f1"]), interval(cell["micro_f1_low"], cell["micro_f1_high"]),
         thresholds(cell["lowest_threshold"], cell["highest_threshold"]),
+        "" if plain is None else f"as published {figure(plain)}", _thresholds_aside(policy, cell),
     )  # fmt: skip
+
+
+def _plain(cell: Mapping[str, Any]) -> float | None:
+    """Return the plain macro F1 under a threshold policy; None if undefined."""
+    plain: float | None = cell.get("macro_f1_as_published")
+    return cell.get("macro_f1") if plain is None else plain
+
+
+def _thresholds_aside(policy: str, cell: Mapping[str, Any]) -> str:
+    """Return the threshold that has the precision of `precision_90` with confidence, or why there is none."""
+    if policy != "precision_90":
+        return ""
+    if reason := why_undefined(policy, cell):
+        return reason
+    confident = cell["confident_threshold"]
+    return f"with 95 % confidence: {UNDEFINED if confident is None else f'{confident:g}'}"
+
+
+def why_undefined(policy: str, cell: Mapping[str, Any]) -> str:
+    """Return why a model has no metrics under a threshold policy; empty if it has some.
+
+    >>> cell = {"tags": 9, "micro_f1": None, "lowest_threshold": 0.9}
+    >>> why_undefined("precision_90", cell)
+    'no threshold reaches a precision of 90 % in every fold'
+    """
+    if policy != "precision_90" or not cell["tags"] or cell["micro_f1"] is not None:
+        return ""
+    return UNREACHABLE if cell["lowest_threshold"] is None else f"{UNREACHABLE} in every fold"
+
+
+def policy_name(policy: str) -> str:
+    """Return the title of a threshold policy for the middle of a sentence.
+
+    >>> policy_name("macro_f1"), policy_name("own"), policy_name("break_even")
+    ('global by macro F1', 'own', 'global P = R')
+    """
+    title = REGIMES.get(policy, (policy, ""))[0].replace(",", "")
+    return f"{title[0].lower()}{title[1:]}"
 
 
 def _shrinkage_gain(shrunk: float | None, unshrunk: float | None) -> str:

@@ -12,11 +12,15 @@ from typing import Any
 from arena.base.format import DECIDED, clipped, count, figure, interval, listed, plural, probability, signed
 from arena.metrics.intervals import LEVEL
 from arena.metrics.registry import HEADLINES
+from arena.report.view_model.forest import other_policies
 from arena.report.view_model.leaderboard import tags_of, value_of
 from arena.report.view_model.recorded_labels import BY_RECORDED_LABELS
 
 POWER = "four times in five"
 """Power of the smallest detectable difference: how often a test would detect it."""
+
+OWN = "At their own thresholds"
+"""Threshold policy of the headline, at the start of a sentence."""
 
 Model = Mapping[str, Any]
 Row = Mapping[str, Any]
@@ -27,7 +31,8 @@ def verdict(payload: Mapping[str, Any]) -> str:
     if not payload["replicates"] or not payload["differences"] or len(payload["models"]) < 2:
         return ""
     headline = _of_two(payload) if len(payload["models"]) == 2 else _of_many(payload["models"])
-    return " ".join(filter(None, [f"{BY_RECORDED_LABELS}: {headline}.", _tag_by_tag(payload), _by_category(payload)]))
+    parts = [f"{BY_RECORDED_LABELS}: {headline}.", other_policies(payload), _tag_by_tag(payload), _by_category(payload)]
+    return " ".join(filter(None, parts))
 
 
 def _tag_by_tag(payload: Mapping[str, Any]) -> str:
@@ -75,7 +80,7 @@ def _of_two(payload: Mapping[str, Any]) -> str:
     undetermined = [HEADLINES[row["figure"]] for row in rows if row["higher"] is None]
     names = [clipped(model["name"]) for model in payload["models"]]
     if len(undetermined) == len(rows):
-        return f"At their own thresholds {listed(names)} cannot be told apart on {listed(undetermined, last='or')}"
+        return f"{OWN} {listed(names)} cannot be told apart on {listed(undetermined, last='or')}"
     parts = []
     for model in payload["models"]:
         higher = [HEADLINES[row["figure"]] for row in rows if row["higher"] == model["name"]]
@@ -83,7 +88,7 @@ def _of_two(payload: Mapping[str, Any]) -> str:
             parts.append(f"{clipped(model['name'])} has the higher {listed(higher)}")
     if undetermined:
         parts.append(f"{listed(undetermined)} {'is' if len(undetermined) == 1 else 'are'} undetermined")
-    return "; ".join(parts)
+    return f"{OWN} {'; '.join(parts)}"
 
 
 def _of_many(models: Sequence[Model]) -> str:
@@ -94,11 +99,11 @@ def _of_many(models: Sequence[Model]) -> str:
         if len(names) == 1:
             parts.append(f"{names[0]} has the highest {listed(figures)}")
         elif len(names) == len(models):
-            parts.append(f"No tagger is significantly better than all others on {listed(figures, last='or')}")
+            parts.append(f"no tagger is significantly better than all others on {listed(figures, last='or')}")
         elif names:
             are = "is" if len(figures) == 1 else "are"
-            parts.append(f"The highest {listed(figures)} {are} undetermined among {listed(names, keep=4)}")
-    return ". ".join(parts) or "No metric is defined"
+            parts.append(f"the highest {listed(figures)} {are} undetermined among {listed(names, keep=4)}")
+    return f"{OWN} {'; '.join(parts)}" if parts else "No metric is defined"
 
 
 def leading(models: Sequence[Model], key: str) -> list[str]:
@@ -156,6 +161,24 @@ def detectable(row: Row) -> str:
     return f". These images would have revealed a true difference of {figure(least)} {POWER}"
 
 
+CORRECTED = (
+    " A mean over tags is biased where tags are rare, so macro metrics and mAP are shown without their estimated bias. "
+    "“As published” is the plain mean: compare that one with the published values of others."
+)
+"""What the headline value of a mean is, as a continuation of a text."""
+
+
+def _is_corrected(payload: Mapping[str, Any]) -> bool:
+    """Return whether the run has corrected values; a run of an older version has none."""
+    return any(value is not None for model in payload["models"] for value in model["as_published"].values())
+
+
+def _cancels(payload: Mapping[str, Any]) -> str:
+    """Return why a difference is not exactly that of the two values shown, as a continuation of a text."""
+    why = " They are differences of the plain means, because the bias of both taggers cancels."
+    return why if _is_corrected(payload) else ""
+
+
 def how_sure(payload: Mapping[str, Any]) -> str:
     """Return how the intervals and tests were computed, and what undetermined means."""
     units, images = payload["clusters"], payload["dataset"]["images"]
@@ -164,13 +187,12 @@ def how_sure(payload: Mapping[str, Any]) -> str:
         drawn = f"{plural(units, 'group', 'groups')} of near duplicates ({drawn})"
     intervals = (
         f"Intervals contain the true value {100 * LEVEL:.0f} % of the time. Intervals of means come from "
-        f"{count(payload['replicates'])} bootstrap resamples of {drawn}. They are corrected for the bias of rare tags: a mean "
-        "need not be in the middle of its interval, and with many rare tags it can be outside."
+        f"{count(payload['replicates'])} bootstrap resamples of {drawn}.{CORRECTED if _is_corrected(payload) else ''}"
     )
     if len(payload["models"]) < 2:
         return intervals
     return (
-        f"{intervals} Differences are paired: both taggers are scored on the same images. A difference is decided "
-        f"(significant) if p, adjusted for the number of comparisons (Holm), is at most {DECIDED}; for a single tag, if q is "
-        f"at most {DECIDED}. Undetermined does not mean equal: these images cannot show which is higher."
+        f"{intervals} Differences are paired: both taggers are scored on the same images.{_cancels(payload)} A difference is "
+        f"decided (significant) if p, adjusted for the number of comparisons (Holm), is at most {DECIDED}; for a single tag, "
+        f"if q is at most {DECIDED}. Undetermined does not mean equal: these images cannot show which is higher."
     )

@@ -36,6 +36,39 @@ def test_figures_are_the_runs_own_and_other_images_are_another_series(releases: 
         assert [len(one.points) for one in headline.series] == [3, 1]
 
 
+def without_corrected(run: Path) -> None:
+    """Make the summary of a run one of an older version."""
+    summary = json.loads((run / "summary.json").read_text())
+    for model in summary["models"].values():
+        for figures in model["regimes"].values():
+            for key in [key for key in figures if key.endswith(("_corrected", "_bias"))]:
+                del figures[key]
+    (run / "summary.json").write_text(json.dumps(summary))
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_means_are_without_bias_unless_a_run_of_the_series_has_them_only_with_it(
+    older: bool, make_run: MakeRun, tmp_path: Path
+) -> None:
+    home = tmp_path / "baselines"
+    for number, name in enumerate(("first", "second")):
+        run = make_run(name, seed=number)
+        if older and not number:
+            without_corrected(run)
+        set_baseline(find_run(str(run), baselines=home), home, reason=name)
+    found = history_of(releases_of(home))
+    owned = [one.result.summary["models"][one.model]["regimes"]["own"] for one in releases_of(home)]
+    for track in found.headlines:
+        expected = [own[track.name if older else f"{track.name}_corrected"] for own in owned]
+        points = [point for one in track.series for point in one.points]
+        if all(len(one.points) == 2 for one in track.series) or not older:
+            assert [point.value for point in points] == expected
+        plain = [own[track.name] for own in owned]
+        assert [row["as_published"] for row in records(found) if row["figure"] == track.name] == plain
+    assert any("without the bias of means over rare tags" in note for note in notes_of(found)) != older
+    assert any("are plain means where they are compared with first" in note for note in notes_of(found)) == older
+
+
 def test_any_metric_of_a_tag_can_be_followed(releases: Path) -> None:
     found = history_of(releases_of(releases), tags=["hat"], figure="mcc")
     (track,) = found.tags

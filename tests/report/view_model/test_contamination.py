@@ -132,10 +132,10 @@ def test_the_table_shows_the_results_own_figures(leak: Result) -> None:
         for row, level in zip(group.rows, levels, strict=True):
             for cell, who in zip(row.cells, (("leaked",), ("poor",), ("leaked", "poor")), strict=True):
                 known, show = row_of(leak, level, *who, key=key), signed if len(who) == 2 else figure
-                assert cell.value == show(known["value"])
+                assert cell.value == show(known["corrected"])
                 assert cell.interval == interval(known["low"], known["high"], show)
                 assert (cell.worth == "") == (level == "all images")
-                assert signed(known["change"]) in cell.worth or level == "all images"
+                assert signed(known["change_corrected"]) in cell.worth or level == "all images"
 
 
 def test_the_page_and_the_summary_tell_it_and_escape_names() -> None:

@@ -24,7 +24,7 @@ def test_verdict_cards_and_leaderboard_show_intervals(opened: Opened, payload: P
         model["ranks"]["map"] = {"rank": rank, "tied_with_best": rank == 1}
     page = opened(payload)
     assert page.inner_text(".verdict").startswith(
-        "By recorded labels: wd14-demo has the higher mAP; macro F1 and micro F1 are undetermined. "
+        "By recorded labels: At their own thresholds wd14-demo has the higher mAP; macro F1 and micro F1 are undetermined. "
     )
     assert page.locator(".finding .lead").all_inner_texts() == ["undetermined", "undetermined", "wd14-demo"]
     cell = page.locator('#leaderboard tr[data-model="wd14-demo"] td').first

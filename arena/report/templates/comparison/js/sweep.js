@@ -217,12 +217,12 @@ class Sweep {
   }
 }
 
-/** Metrics over all compared tags, as in the leaderboard. */
+/** Metrics over all compared tags: plain means, which the leaderboard shows as published. */
 function comparedSource() {
   return {
     thresholds: data.sweep.thresholds,
     curves: models.map(({ name }) => data.sweep.models[name]),
-    own: models.map(({ macro, micro }) => ({ ...named("macro", macro), ...named("micro", micro) })),
+    own: models.map(({ macro, micro, as_published }) => ({ ...named("macro", macro), ...named("micro", micro), ...as_published })),
     description: `Over all ${plural(data.compared_tags, "compared tag", "compared tags")}.`,
   };
 }
@@ -231,7 +231,7 @@ function named(average, figures) {
   return Object.fromEntries(Object.entries(figures).map(([name, value]) => [`${average}_${name}`, value]));
 }
 
-/** Metrics over the tags in the table that are compared; those of the leaderboard if these are all compared tags. */
+/** Metrics over the tags in the table that are compared; those over all compared tags if these are all. */
 function shownSource(histograms, rows) {
   const chosen = rows.filter((tag) => tags.compared[tag]);
   if (chosen.length === data.compared_tags) return comparedSource();
