@@ -24,6 +24,7 @@ TINY = {
     "bench_taggers": "taggers",
     "plant_faults": "planted_faults",
     "simulate_gate": "gate",
+    "simulate_power": "power",
     "simulate_uncertainty": "simulation",
 }
 """Scripts that take `--tiny`, and the report that each of them writes."""
@@ -37,7 +38,14 @@ WITHOUT_OPTIONS = ("build_canary", "reporting")
 PEERS = {"bench_copies": "imagededup", "bench_duplicates": "faiss"}
 """Libraries of the extra `bench` without which a script cannot run."""
 
-WITHOUT_BUILD = {"bench_counting", "bench_duplicates", "plant_faults", "simulate_gate", "simulate_uncertainty"}
+WITHOUT_BUILD = {
+    "bench_counting",
+    "bench_duplicates",
+    "plant_faults",
+    "simulate_gate",
+    "simulate_power",
+    "simulate_uncertainty",
+}
 """Scripts that keep nothing for a second run."""
 
 

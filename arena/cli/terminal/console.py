@@ -188,7 +188,8 @@ def show_power(rows: Sequence[Power]) -> None:
     console = results_console()
     console.print(table)
     console.print(
-        f"{rows[0].images:,} images; detectable: the smallest true difference that this many images reveal",
+        f"{rows[0].images:,} images; detectable: the smallest true difference that this many images decide. Corrected for "
+        f"{rows[0].tests} comparisons: all metrics and pairs of models.",
         markup=False,
     )
 
