@@ -1,18 +1,21 @@
 """How often a difference is found with the number of images that `arena power` names, in simulations.
 
-Usage: python scripts/simulate_power.py [--experiments 200] [--tags 48] [--images 800]
+Usage: python scripts/simulate_power.py [--experiments 200] [--tags 48] [--images 800] [--keep FILE]
 
 Each experiment draws a small run of two or five models, of which the first is better by a known difference. `arena power` says
 how many images decide this difference with a power of 80 %. That many images are drawn anew and scored: the difference is found
 if the table `differences` names the first model. Half of the tags have too few positives to be compared in the small run, and
-enter the means of the large one. Writes reports/benchmarks/power.{json,md}.
+enter the means of the large one. --keep stores each experiment in a file when it ends, and continues from that file. Writes
+reports/benchmarks/power.{json,md}.
 """
 
+import json
 import os
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -125,13 +128,19 @@ def experiment(job: tuple[str, int, int, Size]) -> Experiment:
     )  # fmt: skip
 
 
-def run_all(size: Size, experiments: int) -> Iterator[list[Experiment]]:
-    """Run all experiments on all cores; yield those that are done, now and then."""
+def run_all(size: Size, experiments: int, keep: Path | None) -> Iterator[list[Experiment]]:
+    """Run all experiments on all cores; yield those that are done, now and then. Those in the file are not run again."""
     jobs = [(figure, models, seed, size) for seed in range(experiments) for figure in LOSSES for models in MODELS]
+    done: list[Experiment] = []
+    if keep is not None and keep.exists():
+        done = [Experiment(**json.loads(line)) for line in keep.read_text().splitlines()]
+    made = {(one.figure, one.models, one.seed) for one in done}
     with ProcessPoolExecutor(os.cpu_count()) as pool:
-        done: list[Experiment] = []
-        for one in pool.map(experiment, jobs):
+        for one in pool.map(experiment, [job for job in jobs if job[:3] not in made]):
             done.append(one)
+            if keep is not None:
+                with keep.open("a") as file:
+                    file.write(json.dumps(one._asdict()) + "\n")
             if len(done) % WRITTEN_EVERY == 0 or len(done) == len(jobs):
                 print(f"{len(done)} of {len(jobs)}", flush=True)
                 yield done
@@ -194,10 +203,9 @@ def report(rows: Sequence[Row], size: Size, minutes: float) -> tuple[list[str], 
         f"metrics and pairs. The aim is {100 * LOWEST:.0f}–{100 * HIGHEST:.0f} %. Single test: images by the formula for one",
         "test, without correction and without new tags.",
         "",
-        f"Simulated in {minutes:.0f} minutes on {machine_line(machine)}",
+        f"The last {minutes:.0f} minutes ran on {machine_line(machine)}",
         "",
-        "| metric | models | true difference | experiments | images needed, median (10–90 %) | single test | compared tags "
-        "| found (95 % interval) |",
+        "| metric | models | true difference | experiments | images: median (10–90 %) | single test | tags | found (95 %) |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
         *map(_line, rows),
         "", "Made by `python scripts/simulate_power.py`.",
@@ -214,9 +222,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_size("--experiments", 200, tiny=1)
     parser.add_size("--tags", 48, tiny=12)
     parser.add_size("--images", 800, tiny=300)
+    parser.add_argument(
+        "--keep", type=Path, help="file of finished experiments of this size, to continue from (default: none)"
+    )
     options = parser.read(arguments)
     start, size = time.perf_counter(), Size(options.tags, options.images)
-    for done in run_all(size, options.experiments):
+    for done in run_all(size, options.experiments, options.keep):
         lines, facts = report(rows_of(done, size), size, (time.perf_counter() - start) / 60)
         write_report(options.out, "power", facts, lines)
 

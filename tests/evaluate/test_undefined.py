@@ -12,6 +12,7 @@ import pytest
 from arena.cards import Thresholds
 from arena.dataset.frozen import Truth
 from arena.evaluate import Entry, Settings, evaluate
+from arena.evaluate.tables import THRESHOLD_COLUMNS
 from arena.results.run_folder import TABLES, Result, read_result, write_result
 from arena.tags import TagSpace
 
@@ -87,7 +88,7 @@ OPEN = {
     "sweep": set(MICRO),  # undefined where nothing is predicted, or nothing carried, of all compared tags: see below
     "slices": set(MICRO),
     "tag_differences": {"f1_difference"},  # where the F1 of either is
-    "thresholds": {"precision", "recall", "f1"},  # of counts that the table does not hold
+    "thresholds": set(THRESHOLD_COLUMNS[5:]),  # of counts that the table does not hold
 }
 
 

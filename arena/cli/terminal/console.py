@@ -23,7 +23,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from arena.base.format import UNDEFINED, figure, one_line
+from arena.base.format import UNDEFINED, figure, one_line, signed
 from arena.base.progress import Unit
 from arena.evaluate.power import Power
 from arena.metrics.registry import HEADLINES
@@ -167,8 +167,8 @@ def _differences(result: Result) -> list[str]:
         return []
     own = table[(table["slice"] == "all") & (table["regime"] == "own") & table["figure"].isin(HEADLINES)]
     lines = [
-        f"{HEADLINES[row['figure']]}: {one_line(row['first'])} - {one_line(row['second'])} = {row['difference']:+.4f} "
-        f"({row['low']:+.4f} to {row['high']:+.4f}): "
+        f"{HEADLINES[row['figure']]}: {one_line(row['first'])} - {one_line(row['second'])} = {signed(row['difference'])} "
+        f"({signed(row['low'])} to {signed(row['high'])}): "
         + ("undetermined" if row["higher"] == "undetermined" else f"{one_line(row['higher'])} is higher")
         for row in own.head(NAMED_DIFFERENCES).to_dict("records")
     ]
@@ -183,7 +183,7 @@ def show_power(rows: Sequence[Power]) -> None:
     for row in rows:
         needed = "–" if row.needed is None else f"{row.needed:,}"
         pair = Text(f"{row.first} - {row.second}")
-        figures = (f"{row.difference:+.4f}", f"{row.standard_error:.4f}", f"{row.detectable:.4f}", f"{row.asked:.4f}")
+        figures = (signed(row.difference), *map(figure, (row.standard_error, row.detectable, row.asked)))
         table.add_row(row.figure, pair, *figures, needed)
     console = results_console()
     console.print(table)
