@@ -66,6 +66,7 @@ def _model_summary(measured: Measured, number: int, found: Aggregates) -> dict[s
     return {
         "title": model.entry.title,
         "tags": len(model.entry.scores.tags),
+        "score_type": str(model.scored.matrix.dtype),
         "parameters": model.entry.facts.get("parameters"),
         "weight_bytes": model.entry.facts.get("weight_bytes"),
         "known_tags": int(carried.sum()),

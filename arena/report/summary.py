@@ -14,7 +14,13 @@ from arena.report.view_model.contamination import CAVEAT, contamination_told
 from arena.report.view_model.cost import cost_notes, megabytes, millions
 from arena.report.view_model.findings import subject, tag_findings
 from arena.report.view_model.leaderboard import Cell, Standing, leaderboard
-from arena.report.view_model.notes import convention_note, imply_notes, undefined_notes, unverified_notes
+from arena.report.view_model.notes import (
+    convention_note,
+    half_precision_notes,
+    imply_notes,
+    undefined_notes,
+    unverified_notes,
+)
 from arena.report.view_model.published import CAVEAT as PUBLISHED_CAVEAT
 from arena.report.view_model.published import MARK, published_rows, published_table
 from arena.report.view_model.regimes import CROSS_FITTED, regime_rows
@@ -118,7 +124,13 @@ def _all_figures(result: Result, payload: Mapping[str, Any]) -> str:
     if payload["replicates"] and len(payload["models"]) == 2:
         evidence = [f"{HEADLINES[row['figure']]}: {told(payload['models'], row)}." for row in headline_rows(payload)]
         evidence += [f"{finding.detail}." for finding in tag_findings(payload)]
-    notes = [*imply_notes(result.summary), *unverified_notes(result), *undefined_notes(result), *cost_notes(result)]
+    notes = [
+        *imply_notes(result.summary),
+        *half_precision_notes(result.summary),
+        *unverified_notes(result),
+        *undefined_notes(result),
+        *cost_notes(result),
+    ]
     parts = [
         bullets(evidence),
         table([_HEADER, *(_full_row(standing) for standing in leaderboard(payload))], numbers_from=1),

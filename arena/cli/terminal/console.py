@@ -30,7 +30,7 @@ from arena.metrics.registry import HEADLINES
 from arena.report.view import HEADLINE_TABLES, headline_view
 from arena.report.view_model.contamination import contamination_told
 from arena.report.view_model.cost import cost_told
-from arena.report.view_model.notes import imply_notes, unverified_notes
+from arena.report.view_model.notes import half_precision_notes, imply_notes, unverified_notes
 from arena.report.view_model.published import published_rows, published_told
 from arena.results.run_folder import Result, read_result
 
@@ -142,7 +142,8 @@ def show_summary(folder: Path) -> None:
     console.print(table)
     compared, least = summary["compared_tags"], summary["min_positives"]
     console.print(f"{summary['images']:,} images; means over {compared:,} common tags with {least} positives or more")
-    for line in [*imply_notes(summary), *unverified_notes(result), *_differences(result)]:
+    notes = [*imply_notes(summary), *half_precision_notes(summary), *unverified_notes(result)]
+    for line in [*notes, *_differences(result)]:
         console.print(line, markup=False)
     for name, model in summary["models"].items():
         if cost := cost_told(name, model, result.run["models"].get(name, {})):

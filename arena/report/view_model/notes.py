@@ -1,4 +1,4 @@
-"""Notes on the metrics: undefined values, unverified taggers, and implied tags."""
+"""Notes on the metrics: undefined values, unverified taggers, implied tags, and scores of low precision."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -29,6 +29,17 @@ def imply_notes(summary: Mapping[str, Any]) -> list[str]:
     """Return a note if scores were raised along tag implications."""
     note = "Every model's score of an implied tag was raised to the highest score of the tags that imply it (imply)."
     return [note] if summary.get("imply") else []  # older runs lack the key
+
+
+def half_precision_notes(summary: Mapping[str, Any]) -> list[str]:
+    """Return a note that names the models whose scores are float16; empty if there are none."""
+    names = [
+        name for name, model in summary["models"].items() if model.get("score_type") == "float16"
+    ]  # older runs lack it
+    if not names:
+        return []
+    effect = "about three digits: more ties, and a score within 0.0003 of a threshold may be on the other side of it"
+    return [f"Scores in float16 ({effect}): {', '.join(names)}."]
 
 
 def convention_note(summary: dict[str, object]) -> str:
