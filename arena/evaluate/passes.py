@@ -19,6 +19,7 @@ from arena.evaluate.slices import ImageSlice, TagSlice
 from arena.metrics import bootstrap, labels, ranking
 from arena.metrics.blocks import Block, Scored, labels_of, over_blocks
 from arena.metrics.bootstrap import Part, Plan, Resampled, Resampler, SliceRows
+from arena.metrics.break_even import break_even_thresholds
 from arena.metrics.counts import Floats, Integers, TagCounts, divide
 from arena.metrics.labels import Suspects
 from arena.metrics.tally import Ranked, Sampling, Tallies, Tally, tally
@@ -193,9 +194,16 @@ def measure(
     workers = settings.workers or os.cpu_count() or 1
     effective = [settings.counting.effective(one.own) for one in models]
     zero = settings.counting.effective(sweep_thresholds((*FINE_STEPS,)))
-    sweeps = [np.unique(np.concatenate([zero, settings.counting.effective(one.shared)])) for one in models]
     sampling = _sampling(truth, tag_slices) if settings.replicates else None
     with threadpool_limits(1, user_api="blas"):  # blocks already run in threads
+        crossings = [np.empty(0, np.float32) for _ in models]
+        if sampling is not None:
+            columns = _compared_columns(models, compared)
+            crossings = break_even_thresholds(columns, csc_array(truth.values[:, compared]), sampling.folds, workers)
+        sweeps = [
+            np.unique(np.concatenate([zero, settings.counting.effective(one.shared), even]))
+            for one, even in zip(models, crossings, strict=True)
+        ]
         inspector = _Inspector(compared)
         tallies = tally(
             [one.scored for one in models], truth.values, sweeps, effective, sampling=sampling,
@@ -263,6 +271,15 @@ def _cross_fit(found: Tally, counts: FoldCounts, chosen: Mapping[str, Chosen], c
     return ThresholdModel(found.thresholds, compared, found.images, steps)
 
 
+def _compared_columns(models: Sequence[Matched], compared: Integers) -> list[Scored]:
+    """Return the columns of the compared tags of each model; they are the tags of a ground truth of their own."""
+    everyone, all_first = np.arange(len(compared)), np.ones(len(compared), np.bool_)
+    return [
+        Scored(one.scored.matrix, one.columns[one.chosen[compared]], everyone, all_first, one.scored.place)
+        for one in models
+    ]
+
+
 def _resample(
     truth: Truth,
     models: Sequence[Matched],
@@ -278,11 +295,7 @@ def _resample(
 ) -> Uncertainty:
     """Run the second pass, over the compared tags."""
     chosen = [one.chosen[compared] for one in models]
-    everyone = np.arange(len(compared))
-    columns = [
-        Scored(one.scored.matrix, one.columns[k], everyone, np.ones(len(k), np.bool_), one.scored.place)
-        for one, k in zip(models, chosen, strict=True)
-    ]
+    columns = _compared_columns(models, compared)
     thresholds = [
         np.stack([regime.by_fold[:, k] for regime in one.by_name.values()])
         for one, k in zip(regimes, chosen, strict=True)
