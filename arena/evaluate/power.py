@@ -55,6 +55,7 @@ class _Family:
         macro: bool (tests,), which metrics are means over tags.
         alpha: family-wise error rate.
         power: requested power.
+        resamples: number of resamples of the run.
     """
 
     rows: pd.DataFrame
@@ -62,10 +63,11 @@ class _Family:
     macro: NDArray[np.bool_]
     alpha: float
     power: float
+    resamples: int
 
     def errors(self, factor: float) -> Floats:
         """Return the standard errors with `factor` times the images."""
-        ratio = np.where(self.macro, self.supports.variance_ratio(factor), 1 / factor)
+        ratio = np.where(self.macro, self.supports.macro_ratio(factor), self.supports.micro_ratio(factor))
         return self.rows["standard_error"].to_numpy(np.float64) * np.sqrt(ratio)
 
     def levels(self, test: int, errors: Floats) -> Floats:
@@ -80,7 +82,7 @@ class _Family:
 
         def decides(factor: float) -> bool:
             errors = self.errors(factor)
-            return power_at(difference / errors[test], self.levels(test, errors)) >= self.power
+            return power_at(difference / errors[test], self.levels(test, errors), self.resamples) >= self.power
 
         low, high = np.log(1 / images), np.log(MOST_TIMES)
         if not decides(MOST_TIMES):
@@ -102,9 +104,9 @@ def power_of(
     """Return the power of each metric and pair of models, over all compared tags at the models' own thresholds.
 
     A difference is decided where its p is at most `alpha` after Holm's correction, as in the table `differences`. All other
-    differences of the table are taken as true: the more of them are decided, the weaker the correction. The standard error
-    of a micro metric shrinks with the square root of the number of images. That of a mean over tags shrinks more slowly,
-    because tags with few positives enter the mean. Further images are assumed to be of the same kind.
+    differences of the table are taken as true: the more of them are decided, the weaker the correction. Standard errors
+    shrink more slowly than with the square root of the number of images, because tags with few positives enter the means.
+    Further images are assumed to be of the same kind.
 
     Args:
         result: result of a run with two models or more and with resamples; it needs the tables `TABLES`.
@@ -126,15 +128,19 @@ def power_of(
         if name not in set(own["figure"]):
             raise ArenaError(f"--figure {name}: this run has no such metric. {nearest(name, set(own['figure']))}")
     macro = np.array([METRICS[name].average != "micro" for name in own["figure"]])
-    family = _Family(own, _supports(result), macro, alpha, power)
+    family = _Family(own, _supports(result), macro, alpha, power, int(result.summary["replicates"]))
     return [_power(family, test, difference) for test in np.flatnonzero(own["figure"].isin(list(figures))).tolist()]
 
 
 def _supports(result: Result) -> TagSupports:
-    """Return the supports of the tags that all models know, whether they have enough positives or not."""
-    tags = result.per_tag.groupby("truth_tag")["support"]
-    common = tags.size() == len(result.models)
-    return TagSupports(tags.first()[common].to_numpy(np.int64), int(result.summary["min_positives"]))
+    """Return positives and errors of the tags that all models know, whether they have enough positives or not."""
+    rows = result.per_tag.assign(errors=result.per_tag["fp"] + result.per_tag["fn"])
+    tags = rows.groupby("truth_tag").agg(
+        models=("model", "nunique"), positives=("support", "first"), errors=("errors", "mean")
+    )
+    tags = tags[tags["models"] == len(result.models)]
+    positives, errors = tags["positives"].to_numpy(np.int64), tags["errors"].to_numpy(np.float64)
+    return TagSupports(positives, errors, int(result.summary["min_positives"]))
 
 
 def _power(family: _Family, test: int, difference: float | None) -> Power:
@@ -142,7 +148,7 @@ def _power(family: _Family, test: int, difference: float | None) -> Power:
     observed, error, images = float(row["difference"]), float(row["standard_error"]), int(row["images"])
     target = abs(observed) if difference is None else difference
     now = family.rows["standard_error"].to_numpy(np.float64)
-    effect = detectable_effect(family.levels(test, now), family.power)
+    effect = detectable_effect(family.levels(test, now), family.power, family.resamples)
     return Power(
         str(row["figure"]), str(row["first"]), str(row["second"]), observed, error, images, len(family.rows),
         effect * error, target, family.needed(test, target, images) if target > 0 and error > 0 else None,

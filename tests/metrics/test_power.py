@@ -46,17 +46,35 @@ def test_the_power_of_a_draw_equals_a_simulation_of_holm() -> None:
     assert power_at(truth[0], holm_levels(truth[1:], draws=2_000)) == pytest.approx(found, abs=0.025)
 
 
-def test_a_mean_over_tags_with_many_positives_varies_with_one_over_the_images() -> None:
-    supports = TagSupports(np.array([500, 900, 2_000]), 10)
-    assert [supports.variance_ratio(factor) for factor in (0.5, 1, 8)] == pytest.approx([2, 1, 1 / 8], rel=0.01)
+def supports_of(positives: list[int], errors: list[float] | None = None, least: int = 10) -> TagSupports:
+    return TagSupports(np.array(positives), np.array(errors or positives, np.float64), least)
 
 
-def test_a_tag_that_enters_is_weighted_by_its_positives() -> None:
-    supports = TagSupports(np.array([1_000, 1_000, 40]), 100)
+def test_without_new_tags_the_variance_falls_with_the_images() -> None:
+    supports = supports_of([500, 900, 2_000])
+    for ratio in (supports.macro_ratio, supports.micro_ratio):
+        assert [ratio(factor) for factor in (0.5, 1, 8)] == pytest.approx([2, 1, 1 / 8], rel=0.01)
+
+
+def test_a_tag_that_enters_a_mean_is_weighted_by_its_positives() -> None:
+    supports = supports_of([1_000, 1_000, 40], least=100)
     now, then = (2 / 1_000) / 4, (2 / 10_000 + 1 / 400) / 9
-    assert supports.variance_ratio(10) == pytest.approx(then / now, rel=0.05)
-    assert supports.variance_ratio(1) == pytest.approx(1, rel=0.01)
+    assert supports.macro_ratio(10) == pytest.approx(then / now, rel=0.05)
+    assert supports.macro_ratio(1) == pytest.approx(1, rel=0.01)
+
+
+def test_a_tag_that_enters_a_micro_metric_is_weighted_by_its_errors() -> None:
+    supports = supports_of([1_000, 1_000, 40], [100.0, 100.0, 80.0], least=100)
+    now, then = 200 / 2_000**2, 2_800 / 20_400**2
+    assert supports.micro_ratio(10) == pytest.approx(then / now, rel=0.02)
 
 
 def test_without_tags_the_images_alone_count() -> None:
-    assert TagSupports(np.array([3, 0]), 10).variance_ratio(4) == 0.25
+    nothing = supports_of([3, 0])
+    assert nothing.macro_ratio(4) == nothing.micro_ratio(4) == 0.25
+
+
+def test_few_resamples_need_a_larger_effect() -> None:
+    levels = np.array([0.05 / 70])
+    assert detectable_effect(levels, resamples=1_000) == pytest.approx(detectable_effect(levels), abs=0.02)
+    assert detectable_effect(levels, resamples=100) == pytest.approx(0.8416 + 3.496, abs=0.01), "Student's, 99 degrees"
