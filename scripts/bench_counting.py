@@ -21,7 +21,7 @@ from sklearn.metrics import average_precision_score
 from arena.dataset.frozen import Truth
 from arena.metrics.blocks import Scored
 from arena.metrics.counts import joytag_ratios, macro
-from arena.metrics.tally import tally
+from arena.metrics.tally import SweptModel, tally
 from arena.metrics.thresholds import sweep_thresholds
 from arena.scores.matrix import Matrix
 from arena.tags import TagSpace
@@ -79,7 +79,7 @@ def ours(scores: NDArray[np.float32], truth: NDArray[np.bool_]) -> Figures:
     scored = Scored(Matrix.of(scores), columns, columns, np.ones(len(columns), np.bool_))
     thresholds = sweep_thresholds()
     own = np.full(len(columns), THRESHOLD)
-    [found], _ = tally([scored], carried, [thresholds], [own], everything=False, workers=os.cpu_count() or 1)
+    [found], _ = tally([SweptModel(scored, thresholds, own)], carried, everything=False, workers=os.cpu_count() or 1)
     at = joytag_ratios(found.counts.row(int(np.searchsorted(thresholds, THRESHOLD))))
     precision, recall, f1 = (macro(column).value for column in (at.precision, at.recall, at.f1))
     return Figures(precision, recall, f1, macro(found.average_precision).value)

@@ -5,6 +5,7 @@ import json
 import os
 import platform
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -63,29 +64,37 @@ def digest(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def signature(
-    *,
-    dataset: str,
-    images: int,
-    tags: int,
-    min_positives: int,
-    convention: str,
-    models: Sequence[str],
-    imply: bool = False,
-    against: Sequence[str] = (),
-) -> str:
-    """Return one line that identifies a comparison, for a paper or a model card.
+@dataclass(frozen=True)
+class ComparisonSignature:
+    """What identifies a comparison.
 
-    Args:
+    Attributes:
         dataset: name and digest.
+        images, tags: numbers of images and of compared tags.
+        min_positives: positives that a tag needs.
+        convention: how undefined metrics count.
         models: for each model its name, the digest of all inputs of its scores, and its thresholds.
         imply: whether implications raised the scores; the line mentions it only if true.
         against: name and digest of each index of training images, if any.
-
-    >>> signature(dataset="demo@12ab", images=9, tags=2, min_positives=1, convention="arena", models=["a@34cd>=0.4"])
-    'data:demo@12ab|images:9|tags:2|minpos:1|conv:arena|models:a@34cd>=0.4|v:0.1.0'
     """
-    named = ";".join(models)
-    how = f"minpos:{min_positives}|conv:{convention}" + ("|imply:max" if imply else "")
-    indexes = f"|against:{';'.join(against)}" if against else ""
-    return f"data:{dataset}|images:{images}|tags:{tags}|{how}|models:{named}{indexes}|v:{__version__}"
+
+    dataset: str
+    images: int
+    tags: int
+    min_positives: int
+    convention: str
+    models: Sequence[str]
+    imply: bool = False
+    against: Sequence[str] = ()
+
+    @property
+    def text(self) -> str:
+        """One line, for a paper or a model card.
+
+        >>> ComparisonSignature("demo@12ab", images=9, tags=2, min_positives=1, convention="arena", models=["a@34cd>=0.4"]).text
+        'data:demo@12ab|images:9|tags:2|minpos:1|conv:arena|models:a@34cd>=0.4|v:0.1.0'
+        """
+        how = f"minpos:{self.min_positives}|conv:{self.convention}" + ("|imply:max" if self.imply else "")
+        indexes = f"|against:{';'.join(self.against)}" if self.against else ""
+        counted = f"images:{self.images}|tags:{self.tags}"
+        return f"data:{self.dataset}|{counted}|{how}|models:{';'.join(self.models)}{indexes}|v:{__version__}"

@@ -42,8 +42,7 @@ NAMED_DIFFERENCES = 10
 )
 @root_option
 def publish(
-    runs: tuple[Path, ...], to: Path | None, url: str | None, no_images: bool, forms: Path | None, model: tuple[str, ...],
-    verify: bool, dataset: str | None, scores: tuple[tuple[str, Path], ...], tag_groups: Path | None, root: Path | None,
+    runs: tuple[Path, ...], to: Path | None, forms: Path | None, verify: bool, **settings: Any
 ) -> None:  # fmt: skip
     """Publish runs as a site of static pages, export one run in every common format, or verify published metrics.
 
@@ -63,11 +62,12 @@ def publish(
     if to is None and forms is None and not verify:
         raise ArenaError("arena publish: give --to SITE, --forms FOLDER or --verify")
     if verify:
-        _verify(_only(runs, "--verify"), forms, dataset=dataset, scores=scores, tag_groups=tag_groups, root=root)
+        where = {name: settings[name] for name in ("dataset", "scores", "tag_groups", "root")}
+        _verify(_only(runs, "--verify"), forms, **where)
     elif forms is not None:
-        _forms(_only(runs, "--forms"), forms, model)
+        _forms(_only(runs, "--forms"), forms, settings["model"])
     if to is not None:
-        _site(runs, to, url, images=not no_images)
+        _site(runs, to, settings["url"], images=not settings["no_images"])
 
 
 def _only(runs: tuple[Path, ...], wanted: str) -> Path:

@@ -45,9 +45,16 @@ def run(models: str, dataset: str, output: Path | None, limit: int | None, root:
     """
     from arena.cli.terminal.console import Terminal, show_summary
     from arena.pipeline.run import run as run_all
+    from arena.pipeline.stages import Execution
+    from arena.results.recipe import Sample
 
     folder = run_all(
-        split_names(models), dataset, output, limit=limit, seed=settings["seed"], compute=compute_of(settings),
-        scoring=scoring_of(settings), showing=showing_of(settings), root=root, command=command_line(), progress=Terminal(),
-    )  # fmt: skip
+        split_names(models),
+        dataset,
+        output,
+        scoring=scoring_of(settings),
+        showing=showing_of(settings),
+        sample=Sample(limit=limit, seed=settings["seed"]),
+        execution=Execution(compute=compute_of(settings), root=root, command=command_line(), progress=Terminal()),
+    )
     show_summary(folder)

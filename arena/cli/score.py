@@ -46,11 +46,17 @@ def score(
     """
     from arena.cli.terminal.console import Terminal, show_summary
     from arena.pipeline.score import score_files
+    from arena.pipeline.stages import Execution
 
     if (truth is None) == (dataset is None):
         raise ArenaError("arena score: give either --truth FILE or --dataset NAME")
     folder = score_files(
-        unique(scores), output, truth=truth, dataset=dataset, scoring=scoring_of(settings), showing=showing_of(settings),
-        root=root, command=command_line(), progress=Terminal(),
-    )  # fmt: skip
+        unique(scores),
+        output,
+        truth=truth,
+        dataset=dataset,
+        scoring=scoring_of(settings),
+        showing=showing_of(settings),
+        execution=Execution(root=root, command=command_line(), progress=Terminal()),
+    )
     show_summary(folder)

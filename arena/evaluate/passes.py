@@ -22,7 +22,7 @@ from arena.metrics.bootstrap import Part, Plan, Resampled, Resampler, SliceRows
 from arena.metrics.break_even import break_even_thresholds
 from arena.metrics.counts import Floats, Integers, TagCounts, divide
 from arena.metrics.labels import Suspects
-from arena.metrics.tally import Ranked, Sampling, Tallies, Tally, tally
+from arena.metrics.tally import Ranked, Sampling, SweptModel, Tallies, Tally, tally
 from arena.metrics.threshold_replicates import ThresholdModel
 from arena.metrics.thresholds import (
     CHOICES,
@@ -147,12 +147,23 @@ class Measured:
         return np.fmax(1.0, divide(square_sums(self.pooling @ carried), np.diff(carried.indptr)))
 
     @cached_property
-    def positive_units(self) -> Integers:
-        """Number of images, or of duplicate clusters, with each tag; int64 (truth tags,)."""
-        carried = csc_array(self.truth.values, dtype=np.float64)
+    def positive_units(self) -> Floats:
+        """Effective number of images, or of duplicate clusters, with each tag; float64 (truth tags,)."""
+        return self.effective_units(csc_array(self.truth.values, dtype=np.float64))
+
+    def effective_units(self, marked: csc_array) -> Floats:
+        """Return the effective number of units among the marked images of each column, (columns,); 0 without a marked image.
+
+        It is (sum of m)^2 / sum of m^2 over the numbers m of marked images of the clusters: the number of clusters if they
+        are equal, and less if a few hold most of the images.
+
+        Args:
+            marked: 0 or 1, float64 (images, columns).
+        """
         if self.pooling is None:
-            return np.asarray(np.diff(carried.indptr), np.int64)
-        return np.asarray(np.diff(csc_array(self.pooling @ carried).indptr), np.int64)
+            return np.asarray(np.diff(marked.indptr), np.float64)
+        sizes = csc_array(self.pooling @ marked)
+        return np.nan_to_num(divide(np.asarray(sizes.sum(0), np.float64) ** 2, square_sums(sizes)))
 
     def ap_effects(self, number: int) -> Floats:
         """Return the design effect of clusters on variance and bias of a model's AP; float64 (known,), 1 to `related`."""
@@ -205,10 +216,9 @@ def measure(
             for one, even in zip(models, crossings, strict=True)
         ]
         inspector = _Inspector(compared)
-        tallies = tally(
-            [one.scored for one in models], truth.values, sweeps, effective, sampling=sampling,
-            inspect=inspector.look if sampling is not None else None, workers=workers, advance=advance,
-        )  # fmt: skip
+        swept = [SweptModel(one.scored, *both) for one, *both in zip(models, sweeps, effective, strict=True)]
+        inspect = inspector.look if sampling is not None else None
+        tallies = tally(swept, truth.values, sampling=sampling, inspect=inspect, workers=workers, advance=advance)
         uncertainty = None
         if sampling is not None:
             with ThreadPoolExecutor(workers) as pool:

@@ -19,7 +19,7 @@ from arena.metrics.tally import Tally
 from arena.results.recipe import Settings
 
 LEAST_UNITS = 5
-"""Images, or duplicate clusters, with a tag that a test of average precision needs."""
+"""Effective number of images, or of duplicate clusters, with a tag that a test of average precision needs."""
 
 Q_LIMIT = 0.05
 """False discovery rate that is allowed among the tags called different."""
@@ -105,17 +105,18 @@ def tag_intervals(measured: Measured, number: int) -> TagIntervals:
     )
 
 
-def count_intervals(counts: TagCounts, effects: Floats) -> tuple[Interval, Interval, Interval]:
+def count_intervals(counts: TagCounts, found: "DesignEffects") -> tuple[Interval, Interval, Interval]:
     """Return the intervals of precision, recall and F1 of each tag.
 
     Args:
         counts: (tags,).
-        effects: design effects of clusters on each of the three, float64 (3, tags).
+        found: effects of clusters on the same tags.
     """
+    effects, clusters = found
     return (
-        intervals.wilson(counts.tp, counts.tp + counts.fp, design_effect=effects[0]),
-        intervals.wilson(counts.tp, counts.positives, design_effect=effects[1]),
-        intervals.f1_interval(counts.tp, counts.fp, counts.fn, design_effect=effects[2]),
+        intervals.wilson(counts.tp, counts.tp + counts.fp, design_effect=effects[0], clusters=clusters[0]),
+        intervals.wilson(counts.tp, counts.positives, design_effect=effects[1], clusters=clusters[1]),
+        intervals.f1_interval(counts.tp, counts.fp, counts.fn, design_effect=effects[2], clusters=clusters[2]),
     )
 
 
@@ -144,15 +145,26 @@ def tests_of(table: pd.DataFrame, tag: str) -> dict[tuple[str, str], dict[str, A
     return {(str(row["first"]), str(row["second"])): {str(key): value for key, value in row.items()} for row in rows}
 
 
-def design_effects(measured: Measured, number: int) -> Floats:
-    """Return the design effects of duplicate clusters on precision, recall and F1; float64 (3, known), 1 or more.
+class DesignEffects(NamedTuple):
+    """Effects of duplicate clusters on precision, recall and F1, (3, known) each."""
 
-    For a tag that is not compared it is `Measured.related`, the largest possible value.
+    effects: Floats
+    """Factor of the variance, 1 or more."""
+    clusters: Floats
+    """Effective number of clusters among predictions, positives, and both; infinite if the images are independent."""
+
+
+def design_effects(measured: Measured, number: int) -> DesignEffects:
+    """Return the effects of duplicate clusters on one model.
+
+    For a tag that is not compared the factor is `Measured.related`, the largest possible value, and the clusters are those of
+    its positives.
     """
     model, found, clusters = measured.models[number], measured.uncertainty, measured.pooling
     effects = np.tile(measured.related[model.scored.truth_columns], (3, 1))
     if found is None or clusters is None:
-        return effects
+        return DesignEffects(effects, np.full(effects.shape, np.inf))
+    numbers = np.tile(measured.positive_units[model.scored.truth_columns], (3, 1))
     carried = _floats(measured.truth.values)
     compared = measured.compared
     truth, predicted = _floats(carried[:, compared]), _floats(found.resampled.predictions[number])
@@ -163,7 +175,8 @@ def design_effects(measured: Measured, number: int) -> Floats:
         spread = hits - base @ _diagonal(np.nan_to_num(share))
         ratio = divide(square_sums(clusters @ spread), square_sums(spread))
         effects[row, model.chosen[compared]] = np.maximum(1.0, np.nan_to_num(ratio))
-    return effects
+        numbers[row, model.chosen[compared]] = measured.effective_units(base)
+    return DesignEffects(effects, numbers)
 
 
 def _diagonal(values: Floats) -> csr_array:
@@ -236,8 +249,8 @@ def _pair_frame(measured: Measured, a: int, b: int, intervals_of: Sequence[TagIn
 def _ap_differences(measured: Measured, a: int, b: int) -> Sequence[Floats]:
     """Return the difference of AP of each compared tag, both ends of its interval, and p; from the influence of each unit.
 
-    The distribution is Student's with one degree of freedom less than there are units (images, or duplicate clusters) among
-    the positives. Interval and p are NaN below `LEAST_UNITS`: so few units do not show their variance.
+    The distribution is Student's with one degree of freedom less than there are effective units (images, or duplicate clusters)
+    among the positives. Interval and p are NaN below `LEAST_UNITS`: so few units do not show their variance.
     """
     compared = measured.compared
     (first, one), (second, two) = ((measured.tallies.models[k], measured.models[k].chosen[compared]) for k in (a, b))

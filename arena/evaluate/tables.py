@@ -10,7 +10,7 @@ from arena.evaluate.aggregate import Aggregates, figures_of
 from arena.evaluate.matching import Matched
 from arena.evaluate.mistakes import find_confusions
 from arena.evaluate.passes import Measured, Regime
-from arena.evaluate.per_tag import count_intervals, design_effects
+from arena.evaluate.per_tag import DesignEffects, count_intervals, design_effects
 from arena.metrics import calibration
 from arena.metrics.counts import PRF, Counts, Floats
 from arena.metrics.registry import AGGREGATES, MACRO_THRESHOLDED, THRESHOLDED
@@ -113,12 +113,12 @@ def thresholds(measured: Measured, settings: Settings) -> pd.DataFrame:
     return pd.concat(kept, ignore_index=True)
 
 
-def _with_intervals(regime: Regime, effects: Floats, settings: Settings) -> dict[str, Floats]:
+def _with_intervals(regime: Regime, effects: DesignEffects, settings: Settings) -> dict[str, Floats]:
     """Return precision, recall and F1 of each tag under a regime, with their intervals."""
     values, columns = settings.counting.ratios(regime.counts), {}
     for metric, within in zip(PRF._fields, count_intervals(regime.counts, effects), strict=True):
         columns |= {metric: getattr(values, metric), f"{metric}_low": within.low, f"{metric}_high": within.high}
-    nothing = np.full(len(effects[0]), np.nan)
+    nothing = np.full(len(regime.final), np.nan)
     return columns if regime.reachable else dict.fromkeys(columns, nothing)
 
 

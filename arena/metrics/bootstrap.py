@@ -235,7 +235,9 @@ class Resampler:
                 for pair, found in precision.items():
                     if number in pair:
                         found.replicates[pair.index(number), place] += wider[0]
-        confident = [confident_threshold(*one) for one in zip(self.plan.cross_fits, self.drawn, strict=False)]
+        confident = [float("nan")] * len(self.plan.models)
+        for number, one in enumerate(zip(self.plan.cross_fits, self.drawn, strict=False)):  # none drawn without a tag
+            confident[number] = confident_threshold(*one)
         return Resampled(replicates, predictions, self.paired, self.clustered, self.slices, precision, confident)
 
 

@@ -152,11 +152,19 @@ Inspect = Callable[[int, list[Ranked], NDArray[np.bool_]], None]
 """Called with a tag of the ground truth, the column of each model for it, and the labels, bool (images,)."""
 
 
+class SweptModel(NamedTuple):
+    """The columns of one model, and the thresholds at which they are counted."""
+
+    scored: Scored
+    sweep: NDArray[np.float32]
+    """float32 (k,), strictly increasing."""
+    own: NDArray[np.float32]
+    """One threshold per column, float32 (columns,); they need not be in the sweep."""
+
+
 def tally(
-    models: Sequence[Scored],
+    models: Sequence[SweptModel],
     truth: csc_array,
-    thresholds: Sequence[NDArray[np.float32]],
-    own: Sequence[NDArray[np.float32]],
     *,
     sampling: Sampling | None = None,
     everything: bool = True,
@@ -169,8 +177,6 @@ def tally(
     Args:
         models: columns of each model.
         truth: bool (images, truth tags).
-        thresholds: one sweep per model, float32 (k,), strictly increasing.
-        own: per model, one threshold per column, float32 (columns,); they need not be in the sweep.
         sampling: folds, units and groups; None leaves out the uncertainty.
         everything: False computes counts and average precision only.
         inspect: called from the threads with each tag of the ground truth that all models know.
@@ -180,7 +186,8 @@ def tally(
     images, tags = truth.shape
     fold_images = np.array([images]) if sampling is None else np.diff(sampling.bounds)
     groups, units = (0, 0) if sampling is None else (len(sampling.groups), int(sampling.units.max(initial=-1)) + 1)
-    found = [_empty_tally(sweep, each, fold_images, groups, units) for sweep, each in zip(thresholds, own, strict=True)]
+    found = [_empty_tally(one.sweep, one.own, fold_images, groups, units) for one in models]
+    scored = [one.scored for one in models]
     pairs = [(a, b) for a in range(len(models)) for b in range(a + 1, len(models))] if sampling is not None else []
     covariance = {pair: np.full(tags, np.nan) for pair in pairs}
 
@@ -189,7 +196,7 @@ def tally(
         labels = labels_of(truth, truth_tags)
         ranked = [
             _rank(model, block, labels, truth_tags.start, images=sampling is not None)
-            for model, block in zip(models, blocks, strict=True)
+            for model, block in zip(scored, blocks, strict=True)
         ]
         for into, one in zip(found, ranked, strict=True):
             _count(into, one.known, one.sorted, sampling)
@@ -209,7 +216,7 @@ def tally(
             covariance[a, b][truth_tags.start + both] = products[both]
         return [sampling.groups[:, truth_tags] @ one.influence for one in traces]
 
-    for done, partial in over_blocks(models, truth.shape, count, workers):
+    for done, partial in over_blocks(scored, truth.shape, count, workers):
         for one, total in zip(partial, found, strict=bool(partial)):
             total.map_influence += one
         advance(done)

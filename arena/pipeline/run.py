@@ -6,7 +6,6 @@ from pathlib import Path
 from arena.base import provenance
 from arena.base.files import make_folder
 from arena.base.names import split_named
-from arena.base.progress import Progress, Silent
 from arena.cards import find_dataset, find_models
 from arena.dataset.contamination import hold_against
 from arena.dataset.frozen import read_frozen
@@ -15,7 +14,7 @@ from arena.pipeline.entrants import find_metrics
 from arena.pipeline.recipe import inputs_of, make_recipe, model_inputs
 from arena.pipeline.stages import (
     DEMO_DATASET,
-    Compute,
+    Execution,
     Scoring,
     evaluate_run,
     refuse_all_skipped,
@@ -39,14 +38,10 @@ def run(
     dataset: str,
     output: Path | None = None,
     *,
-    limit: int | None = None,
-    seed: int = 0,
-    compute: Compute = Compute(),
+    sample: Sample = Sample(),
     scoring: Scoring = Scoring(),
     showing: Showing = Showing(),
-    root: Path | None = None,
-    command: str = "",
-    progress: Progress = Silent(),
+    execution: Execution = Execution(),
 ) -> Path:
     """Run all stages: score the dataset with every model, evaluate, and write the run folder and its reports.
 
@@ -54,29 +49,32 @@ def run(
         models: names of cards, or `NAME=PATH`.
         dataset: a dataset by name or frozen folder.
         output: the run folder; None is a folder below `runs/` named after the models and the dataset.
-        limit: size of a random sample of the images, drawn with `seed`; None takes all images.
+        sample: random sample of the images; all images by default.
+        scoring: how scores become metrics.
+        showing: display options of the reports.
+        execution: devices, cards and progress.
 
     Returns: the run folder.
     """
-    started = provenance.now()
+    started, root, progress = provenance.now(), execution.root, execution.progress
     cards, published = find_models(models, root), columns_of(find_metrics(scoring.published))
     thresholds = own_thresholds({card.name: card.thresholds for card in cards}, scoring.thresholds)
-    given = truth_of_dataset(read_frozen(find_dataset(dataset, root))).sampled(Sample(limit, seed))
+    given = truth_of_dataset(read_frozen(find_dataset(dataset, root))).sampled(sample)
     heldout = given.heldout
     assert heldout is not None
     against = hold_against(heldout, scoring.against, progress, pictures=scoring.pictures, root=root)
-    folder = output or Path("runs") / run_name(models, heldout.card.name, limit, seed)
+    folder = output or Path("runs") / run_name(models, heldout.card.name, *sample)
     make_folder(folder)
     thresholds = {card.name: with_files(card, thresholds[card.name], progress) for card in cards}
     source = ImageSource(heldout.image_ids, heldout.paths, tuple(heldout.images["sha256"]), verified=True)
     relations = given.truth.relations
-    score_images(cards, source, folder / "scores", compute=compute, progress=progress, relations=relations)
+    score_images(cards, source, folder / "scores", compute=execution.compute, progress=progress, relations=relations)
     entries = [scored_entry(card, folder / "scores" / card.name, thresholds[card.name]) for card in cards]
     refuse_all_skipped(entries[0].scores)
     settings = settings_of(scoring, given.folder, root)
     result = evaluate_run(given.truth, entries, settings, progress, against)
     inputs = [*(one for entry in entries for one in model_inputs(models, entry)), *inputs_of(scoring)]
-    recipe = make_recipe(given, settings, entries, inputs, command=command, started=started, against=against)
+    recipe = make_recipe(given, settings, entries, inputs, command=execution.command, started=started, against=against)
     write_run(folder, result, recipe, heldout, showing, progress, published)
     return folder
 

@@ -6,14 +6,13 @@ from pathlib import Path
 
 from arena.base import provenance
 from arena.base.files import make_folder
-from arena.base.progress import Progress, Silent
 from arena.cards import check_name
 from arena.dataset.contamination import hold_against
 from arena.evaluate import Entry
 from arena.pipeline.display_options import Showing
 from arena.pipeline.entrants import find_metrics
 from arena.pipeline.recipe import inputs_of, make_recipe, scores_input
-from arena.pipeline.stages import DEMO_DATASET, Scoring, evaluate_run, settings_of, write_run
+from arena.pipeline.stages import DEMO_DATASET, Execution, Scoring, evaluate_run, settings_of, write_run
 from arena.pipeline.thresholds import own_thresholds, thresholds_of_cards
 from arena.pipeline.truth import describe_scores, read_scores_of, read_truth, with_digest
 from arena.results.published.column import columns_of
@@ -27,9 +26,7 @@ def score_files(
     dataset: str | None = None,
     scoring: Scoring = Scoring(),
     showing: Showing = Showing(),
-    root: Path | None = None,
-    command: str = "",
-    progress: Progress = Silent(),
+    execution: Execution = Execution(),
 ) -> Path:
     """Evaluate existing scores and write a run folder; no model is loaded.
 
@@ -43,7 +40,7 @@ def score_files(
     Raises:
         ArenaError: an input is missing or damaged, or an index of training images is given without a dataset that has hashes.
     """
-    started = provenance.now()
+    started, root, progress = provenance.now(), execution.root, execution.progress
     for name in files:
         check_name(name)
     thresholds = own_thresholds(thresholds_of_cards(files, root), scoring.thresholds)
@@ -66,6 +63,8 @@ def score_files(
     for one in inputs:
         result.run["models"][one.name]["key"] = one.digest
     more = inputs_of(scoring)
-    recipe = make_recipe(given, settings, entries, [*inputs, *more], command=command, started=started, against=against)
+    recipe = make_recipe(
+        given, settings, entries, [*inputs, *more], command=execution.command, started=started, against=against
+    )
     write_run(output, result, recipe, given.heldout, showing, progress, published)
     return output

@@ -13,7 +13,7 @@ from arena import taggers
 from arena.base import provenance
 from arena.base.errors import ScoresError
 from arena.base.files import write_whole
-from arena.base.progress import Progress
+from arena.base.progress import Progress, Silent
 from arena.cards import ModelCard, roots
 from arena.dataset.contamination import Contamination
 from arena.dataset.frozen import HeldOut, Truth
@@ -49,6 +49,23 @@ class Compute:
     device: str = "auto"
     precision: str = "auto"
     batch_size: int | None = None
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How a command is executed.
+
+    Attributes:
+        compute: how the networks run.
+        root: folder with further cards; None is the usual places.
+        command: the command line, for the recipe.
+        progress: receives the progress.
+    """
+
+    compute: Compute = Compute()
+    root: Path | None = None
+    command: str = ""
+    progress: Progress = field(default_factory=Silent)
 
 
 @dataclass(frozen=True)
@@ -160,7 +177,7 @@ def signed(result: Result, recipe: Recipe, folder: Path | None = None) -> Result
     """
     summary, facts = result.summary, result.run["models"]
     models = [f"{name}@{facts[name].get('key', '')[:8]}>={one['threshold']}" for name, one in summary["models"].items()]
-    signature = provenance.signature(
+    signature = provenance.ComparisonSignature(
         dataset=recipe.dataset.label(8),
         images=summary["images"],
         tags=summary["compared_tags"],
@@ -170,7 +187,7 @@ def signed(result: Result, recipe: Recipe, folder: Path | None = None) -> Result
         models=models,
         against=[f"{one['name']}@{one['digest'][:8]}" for one in recipe.against],
     )
-    return replace(result, run={**write_recipe(recipe, result.run, folder), "signature": signature})
+    return replace(result, run={**write_recipe(recipe, result.run, folder), "signature": signature.text})
 
 
 def write_run(

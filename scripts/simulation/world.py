@@ -50,12 +50,10 @@ class Drawn:
     Attributes:
         truth: bool (images, tags), labels.
         scores: one per tagger, float32 (images, tags).
-        groups: int64 (images,), number of the picture; near duplicates share it.
     """
 
     truth: csc_array
     scores: list[NDArray[np.float32]]
-    groups: NDArray[np.int64]
 
 
 @cache
@@ -81,7 +79,6 @@ def draw(
     images: int,
     rng: np.random.Generator,
     *,
-    copies: int = 1,
     shared: float = SHARED,
 ) -> Drawn:
     """Draw images with their labels and the scores of every tagger.
@@ -91,33 +88,28 @@ def draw(
         taggers: the taggers.
         images: number of images.
         rng: random generator.
-        copies: number of near duplicates of each picture, including itself; they have the same labels and similar scores.
         shared: share of the noise that all taggers have in common.
     """
-    pictures = images // copies
-    group = np.repeat(np.arange(pictures), copies)
-    rich, hard = (rng.integers(0, 3, pictures) for _ in range(2))
+    rich, hard = (rng.integers(0, 3, images) for _ in range(2))
     tags = len(prevalence)
-    scores = [np.empty((tags, len(group)), np.float32) for _ in taggers]
+    scores = [np.empty((tags, images), np.float32) for _ in taggers]
     rows, columns = [], []
     for tag in range(tags):
-        carried = rng.random(pictures) < np.minimum(prevalence[tag] * RICHNESS, 1)[rich]
-        common = rng.standard_normal(pictures, np.float32) * np.float32(np.sqrt(shared))
+        carried = rng.random(images) < np.minimum(prevalence[tag] * RICHNESS, 1)[rich]
+        common = rng.standard_normal(images, np.float32) * np.float32(np.sqrt(shared))
         common += HARDNESS[hard].astype(np.float32)
         for matrix, tagger in zip(scores, taggers, strict=True):
-            own = rng.standard_normal(pictures, np.float32) * np.float32(np.sqrt(1 - shared))
-            evidence = np.repeat(common + own, copies)
-            if copies > 1:
-                evidence += 0.05 * rng.standard_normal(len(group), np.float32)
-            evidence[carried[group]] += tagger.separation[tag]
+            own = rng.standard_normal(images, np.float32) * np.float32(np.sqrt(1 - shared))
+            evidence = common + own
+            evidence[carried] += tagger.separation[tag]
             matrix[tag] = _score(evidence, prevalence[tag], tagger.separation[tag], tagger.shift[tag])
-        image = np.flatnonzero(carried[group])
+        image = np.flatnonzero(carried)
         rows.append(image)
         columns.append(np.full(len(image), tag))
     row, column = np.concatenate(rows), np.concatenate(columns)
-    truth = csc_array((np.ones(len(row), bool), (row, column)), shape=(len(group), tags))
+    truth = csc_array((np.ones(len(row), bool), (row, column)), shape=(images, tags))
     truth.sort_indices()
-    return Drawn(truth, [np.ascontiguousarray(matrix.T) for matrix in scores], group)
+    return Drawn(truth, [np.ascontiguousarray(matrix.T) for matrix in scores])
 
 
 def write_npz(folder: Path, scores: Mapping[str, NDArray[np.float32]], truth: csc_array) -> None:

@@ -12,7 +12,7 @@ from arena.dataset.frozen import Truth
 from arena.evaluate import Entry, Settings, evaluate
 from arena.evaluate.aggregate import Aggregates, Target
 from arena.evaluate.contamination import ALL_IMAGES, contamination_table
-from arena.metrics.intervals import percentile_interval
+from arena.metrics.intervals import resampled_interval
 from arena.metrics.registry import AGGREGATES
 from arena.results.run_folder import CONTAMINATION, Result, read_result, write_result
 
@@ -168,24 +168,23 @@ def test_the_interval_of_a_change_worked_by_hand() -> None:
     targets = [Target("all", "all", "", "own", 4, 1), Target(CONTAMINATION, LEVELS[1], "", "own", 3, 1)]
     common, own = rng.normal(0, 0.1, (2, 7, 1, 500)), rng.normal(0, 0.01, (2, 7, 2, 500))
     estimates = np.array([[[0.8, 0.7]] * 7, [[0.6, 0.55]] * 7])
-    replicates = estimates[..., None] + common + own + np.array([0.03, 0.01])[:, None]
+    replicates, bias = estimates[..., None] + common + own, np.full((2, 7, 2), [0.03, 0.01])
     found = Aggregates(
-        targets, estimates, np.ones((2, 7, 2), int), replicates, np.zeros((2, 7, 2)), np.full((2, 2), 1.5)
+        targets, estimates, np.ones((2, 7, 2), int), replicates, bias, np.full((2, 2), 1.5), np.zeros((2, 2)), {}
     )
     truth = world(4, 2)[0]
     table = contamination_table(contamination_of(truth, identical=1), found, ["a", "b"])
     for figure, name in enumerate(AGGREGATES):
         moved = replicates[:, figure, 0] - replicates[:, figure, 1]
         change = table[(table["level"] == LEVELS[1]) & (table["figure"] == name)].set_index(["first", "second"])
-        low, high = percentile_interval(moved[0] - moved[1])
+        low, high = resampled_interval(0.05, (moved[0] - moved[1]).std(ddof=1), 500)
         lead = change.loc[("a", "b")]
         assert (lead["value"], lead["change"]) == (pytest.approx(0.15), pytest.approx(0.05))
         assert (lead["change_low"], lead["change_high"]) == (pytest.approx(low), pytest.approx(high))
-        shift = 0 if name == "map" else 2 * (moved[0].mean() - 0.1)
         wider = 1.5 if name == "map" else 1.0
-        low, high = percentile_interval(0.1 + wider * (moved[0] - 0.1))
+        low, high = resampled_interval(0.1, wider * moved[0].std(ddof=1), 500, bias=0.02)
         one = change.loc[("a", "")]
-        assert (one["change_low"], one["change_high"]) == (pytest.approx(low - shift), pytest.approx(high - shift))
+        assert (one["change_low"], one["change_high"]) == (pytest.approx(low), pytest.approx(high))
         assert one["change_high"] - one["change_low"] < 0.1 * wider, "the noise that both levels share cancels"
 
 

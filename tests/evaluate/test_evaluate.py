@@ -168,7 +168,7 @@ def test_a_result_reads_back(tmp_path: Path) -> None:
     result = evaluate(TRUTH, [A, BB], Settings(replicates=20), run={"created": "now"})
     write_result(result, tmp_path)
     back = read_result(tmp_path)
-    assert back.summary == json.loads(json.dumps(result.summary))
+    assert back.summary == json.loads(json.dumps(result.summary).replace("NaN", "null"))
     assert back.models == ["a", "bb"]
     assert back.per_tag["f1"].equals(result.per_tag["f1"])
     assert back.tag_sweep["tp"].tolist() == result.tag_sweep["tp"].tolist()

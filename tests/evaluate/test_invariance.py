@@ -132,7 +132,11 @@ def test_a_model_does_not_differ_from_itself() -> None:
     result = evaluate(truth, [model, twin], SETTINGS)
     table = result.tables["differences"]
     assert len(table) > 50
-    assert (table[["difference", "low", "high", "standard_error"]] == 0).all(axis=None)
+    assert (table[["difference", "standard_error"]] == 0).all(axis=None)
+    several = table["tags"] > 1
+    assert several.sum() > 50
+    assert (table[several][["low", "high"]] == 0).all(axis=None)
+    assert ((table["low"] <= 0) & (table["high"] >= 0)).all(), "a group of one tag has the interval of its tag"
     assert (table[["p", "p_adjusted"]] == 1).all(axis=None)
     assert set(table["higher"]) == {"undetermined"}
     tags = result.tables["tag_differences"]

@@ -98,7 +98,7 @@ def test_intervals_of_ap_follow_from_the_influence_of_clusters(clustered: tuple[
             error = np.sqrt(sum(values[groups == one].sum() ** 2 for one in np.unique(groups)))
             together = sum(labels[groups == one, tag].sum() ** 2 for one in np.unique(groups)) / labels[:, tag].sum()
             effect = min(max(1.0, error**2 / (values**2).sum()), max(1.0, together))
-            positives = row.support / effect
+            positives = min(row.support / effect, len(np.unique(groups[labels[:, tag]])))
             interval = intervals.ap_interval(row.ap, error, positives, bias=ranking.optimism(column)[0] * effect)
             assert (row.ap_low, row.ap_high) == (pytest.approx(interval.low), pytest.approx(interval.high))
 
@@ -166,7 +166,7 @@ def test_the_error_of_a_difference_of_ap_is_that_of_its_influence(clustered: tup
             found = ranking.influence(column)
             moved[column.images[0, found.start[0] :]] += sign * found.values
         error = np.sqrt(sum(moved[groups == one].sum() ** 2 for one in np.unique(groups)))
-        freedom = row.support - 1
+        freedom = len(np.unique(groups[labels[:, tag]])) - 1
         assert row.ap_p == pytest.approx(2 * student.sf(abs(row.ap_difference) / error, freedom), rel=1e-6)
         reach = student.ppf(0.975, freedom) * error
         assert row.ap_low == pytest.approx(max(-1, row.ap_difference - reach), abs=1e-9)

@@ -12,7 +12,9 @@ import pytest
 from arena.cards import Thresholds
 from arena.dataset.frozen import Truth
 from arena.evaluate import Entry, Settings, evaluate
+from arena.evaluate.per_tag import LEAST_UNITS
 from arena.evaluate.tables import THRESHOLD_COLUMNS
+from arena.metrics import intervals
 from arena.results.run_folder import TABLES, Result, read_result, write_result
 from arena.tags import TagSpace
 
@@ -38,6 +40,11 @@ def with_figure(column: str) -> Rule:
 
 def nothing_found(rows: Rows) -> Any:
     return rows["tp"] + rows["fp"] + rows["fn"] == 0
+
+
+def without_a_test(rows: Rows) -> Any:
+    """AP of a single tag with too few positives has no test. The rows of a group of one tag are those of its tag."""
+    return (rows["figure"] == "map") & (rows["tags"] == 1) & rows["p"].isna() & (rows["regime"] == "own")
 
 
 PER_TAG: dict[str, Rule] = {
@@ -77,7 +84,10 @@ def rules_of(table: str, replicates: int) -> dict[str, Rule]:
         return rules
     if table == "tag_differences":
         rules = {name: with_figure("f1_difference") for name in ("f1_low", "f1_high", "f1_p", "f1_q")}
-        return rules | {f"ap_{name}": without("support") for name in ("difference", "low", "high", "p", "q")}
+        rules |= {f"ap_{name}": lambda rows: rows["support"] < LEAST_UNITS for name in ("low", "high", "p", "q")}
+        return rules | {"ap_difference": without("support")}
+    if table == "differences":
+        return dict.fromkeys(("low", "high", "p", "p_adjusted"), without_a_test)
     if table == "calibration":
         return {name: without("cells") for name in ("mean_score", "share_positive")}
     return {}
@@ -88,7 +98,7 @@ OPEN = {
     "sweep": set(MICRO),  # undefined where nothing is predicted, or nothing carried, of all compared tags: see below
     "slices": set(MICRO),
     "tag_differences": {"f1_difference"},  # where the F1 of either is
-    "thresholds": set(THRESHOLD_COLUMNS[5:]),  # of counts that the table does not hold
+    "thresholds": set(THRESHOLD_COLUMNS[4:]),  # of counts that the table does not hold
 }
 
 
@@ -104,6 +114,8 @@ def assert_every_null_has_its_reason(result: Result, replicates: int) -> None:
         numbers = table.select_dtypes("number")
         assert not np.isinf(numbers.to_numpy(np.float64, na_value=np.nan)).any(), name
         assert not (table == "nan").any(axis=None), name
+    thresholds = result.tables["thresholds"]
+    assert set(thresholds[thresholds["threshold"].isna()]["regime"]) <= {"precision_90"}
     swept, counts = result.sweep, micro_counts(result)
     for name, denominator in zip(MICRO, counts, strict=True):
         assert swept[name].isna().tolist() == (denominator == 0).tolist(), name
@@ -267,7 +279,9 @@ def test_one_image_and_one_tag_worked_by_hand() -> None:
     hit, miss = (result.summary["models"][name]["regimes"]["own"] for name in ("hit", "miss"))
     assert (hit["macro_f1"], miss["macro_f1"], hit["map"], miss["map"]) == (1, 0, 1, 1)
     assert np.isnan(miss["macro_precision"])
-    assert (hit["macro_f1_low"], hit["macro_f1_high"]) == (1, 1), "one image is every resample"
+    expected = result.tags_of("hit").iloc[0]
+    assert (hit["macro_f1_low"], hit["macro_f1_high"]) == (expected["f1_low"], 1), "the interval of the only tag"
+    assert expected["f1_low"] == intervals.f1_interval(1, 0, 0).low
     rows = result.tables["tag_differences"].iloc[0]
     assert (rows["f1_difference"], rows["f1_p"], rows["f1_higher"]) == (1, 1, "undetermined")
 

@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as hnp
 from scipy.sparse import csc_array
 
 from arena.metrics.blocks import Scored
-from arena.metrics.tally import Tally, tally
+from arena.metrics.tally import SweptModel, Tally, tally
 from arena.scores.matrix import Matrix
 
 # Few distinct values, so that ties and scores equal to thresholds are common; the least float32 above 0, and both zeros.
@@ -66,4 +66,4 @@ def scored(
 def tally_of(scores: np.ndarray, labels: np.ndarray, thresholds: np.ndarray, **more: Any) -> Tally:
     """The pass over one model's scores."""
     own = more.pop("own", np.full(scores.shape[1], 0.5, np.float32))
-    return tally([scored(scores)], csc_array(labels), [thresholds], [own], **more).models[0]
+    return tally([SweptModel(scored(scores), thresholds, own)], csc_array(labels), **more).models[0]

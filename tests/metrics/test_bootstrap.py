@@ -55,31 +55,79 @@ def predicted(model: int, regime: int) -> np.ndarray:
     return SCORES[model] >= THRESHOLDS[model][regime][FOLDS]
 
 
-def weighted(decision: np.ndarray, weights: np.ndarray, tags: np.ndarray, convention: str = "arena") -> list[float]:
-    """THRESHOLDED of images that count so often each, over some tags."""
-    truth = TRUTH
-    counts = [(weights[:, None] * x)[:, tags].sum(0) for x in (decision & truth, decision & ~truth, truth)]
-    given = TagCounts(np.zeros(len(tags), np.float32), *(x.astype(np.int64) for x in counts), images=int(weights.sum()))
-    means = [macro(np.asarray(x)).value for x in CONVENTIONS[convention].ratios(given)]
-    return [*means, *map(float, micro(given))]
+def weighted(
+    decision: np.ndarray, weights: np.ndarray, tags: np.ndarray, member: np.ndarray, convention: str = "arena"
+) -> list[float]:
+    """THRESHOLDED of images that count so often each, over some tags.
+
+    A tag without predictions takes its precision on all images of the slice.
+    """
+    ratios = CONVENTIONS[convention].ratios
+    drawn, on_all = (counts_of(decision, each, tags) for each in (weights * member, member.astype(np.int64)))
+    per_tag = ratios(drawn)
+    precision = np.where(np.isnan(per_tag.precision), ratios(on_all).precision, per_tag.precision)
+    means = [macro(np.asarray(x)).value for x in (precision, per_tag.recall, per_tag.f1)]
+    return [*means, *map(float, micro(drawn))]
+
+
+def counts_of(decision: np.ndarray, weights: np.ndarray, tags: np.ndarray) -> TagCounts:
+    counts = [(weights[:, None] * x)[:, tags].sum(0) for x in (decision & TRUTH, decision & ~TRUTH, TRUTH)]
+    return TagCounts(np.zeros(len(tags), np.float32), *(x.astype(np.int64) for x in counts), images=int(weights.sum()))
 
 
 @pytest.mark.parametrize("units", [SINGLE, CLUSTERS], ids=["images", "clusters"])
 @pytest.mark.parametrize("convention", ["arena", "joytag", "animetimm"])
-def test_every_replicate_is_that_of_images_drawn_so_often(units: np.ndarray, convention: str) -> None:
-    given = plan(units, convention=CONVENTIONS[convention])
-    found, everyone = resample(given), np.arange(TAGS)
+@pytest.mark.parametrize("min_positives", [0, 4])
+def test_every_replicate_is_that_of_images_drawn_so_often(
+    units: np.ndarray, convention: str, min_positives: int
+) -> None:
+    given = plan(units, convention=CONVENTIONS[convention], min_positives=min_positives)
+    found, all_tags, all_images = resample(given), np.arange(TAGS), np.ones(IMAGES, bool)
     targets = len(GROUPS) + REGIMES - 1 + len(SLICES)
+    enough = [np.flatnonzero(TRUTH[member].sum(0) >= min_positives) for member in SLICES]
     for model, replicates in enumerate(found.replicates):
         assert replicates.shape == (len(THRESHOLDED), targets, REPLICATES)
         for replicate in range(REPLICATES):
             weights = given.weights[units, replicate]
             own = predicted(model, 0)
-            expected = [weighted(own, weights, np.flatnonzero(group), convention) for group in GROUPS]
-            expected += [weighted(predicted(model, k), weights, everyone, convention) for k in range(1, REGIMES)]
-            expected += [weighted(own, weights * member, everyone, convention) for member in SLICES]
+            expected = [weighted(own, weights, np.flatnonzero(group), all_images, convention) for group in GROUPS]
+            expected += [
+                weighted(predicted(model, k), weights, all_tags, all_images, convention) for k in range(1, REGIMES)
+            ]
+            expected += [
+                weighted(own, weights, tags, member, convention) for tags, member in zip(enough, SLICES, strict=True)
+            ]
             tolerance = 1e-6 if convention == "joytag" else 1e-12
             np.testing.assert_allclose(replicates[:, :, replicate].T, expected, atol=tolerance)
+
+
+def test_macro_precision_of_a_pair_runs_over_the_tags_where_both_have_one() -> None:
+    given = plan(CLUSTERS, min_positives=4)
+    found = resample(given).paired_precision[0, 1]
+    members = [(np.flatnonzero(group), np.ones(IMAGES, bool), 0) for group in GROUPS]
+    members += [(np.arange(TAGS), np.ones(IMAGES, bool), k) for k in range(1, REGIMES)]
+    members += [(np.flatnonzero(TRUTH[member].sum(0) >= 4), member, 0) for member in SLICES]
+    for target, (tags, member, regime) in enumerate(members):
+        decided = [predicted(model, regime) for model in range(2)]
+        both = tags[np.all([decision[member][:, tags].any(0) for decision in decided], axis=0)]
+        assert found.tags[target] == len(both)
+        for model, decision in enumerate(decided):
+            expected = [
+                weighted(decision, given.weights[CLUSTERS, replicate], both, member)[0]
+                for replicate in range(REPLICATES)
+            ]
+            np.testing.assert_allclose(found.replicates[model, target], expected, atol=1e-6)
+
+
+def test_regimes_other_than_own_have_the_first_replicates_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = resample(plan())
+    monkeypatch.setattr(module, "RECHOSEN", 5)
+    fewer, regimes = resample(plan()), slice(len(GROUPS), len(GROUPS) + REGIMES - 1)
+    for one, other in zip(fewer.replicates, whole.replicates, strict=True):
+        np.testing.assert_allclose(one[:, regimes, :5], other[:, regimes, :5], atol=1e-12)
+        assert np.isnan(one[:, regimes, 5:]).all()
+        for rest in (slice(regimes.start), slice(regimes.stop, None)):
+            np.testing.assert_array_equal(one[:, rest], other[:, rest])
 
 
 def test_weights_draw_as_many_units_as_there_are_each_as_often_as_any() -> None:
@@ -200,5 +248,6 @@ def test_a_replicate_that_drew_no_image_of_a_slice_is_undefined() -> None:
     assert missed.any()
     assert not missed.all()
     for replicates in resample(given).replicates:
-        assert np.isnan(replicates[:, -1, missed]).all()
+        assert np.isnan(replicates[1:, -1, missed]).all()
+        assert len(set(replicates[0, -1, missed])) == 1, "precision on all images of the slice"
         assert not np.isnan(replicates[3:, -1, ~missed]).all()

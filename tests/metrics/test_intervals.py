@@ -6,18 +6,17 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 from scipy import integrate, stats
 
 from arena.metrics.intervals import (
     Interval,
+    agreeing_interval,
     ap_interval,
-    bias_corrected_interval,
     difference_interval,
     f1_correlation,
     f1_interval,
-    percentile_interval,
-    two_sided_p,
+    resampled_interval,
+    resampled_p,
     wilson,
 )
 from arena.metrics.significance import Paired
@@ -232,54 +231,74 @@ def test_f1_correlation_is_0_where_nothing_varies() -> None:
     assert f1_correlation(paired).tolist() == [0, 0, 0]
 
 
-replicate_arrays = hnp.arrays(
-    np.float64,
-    hnp.array_shapes(min_dims=1, max_dims=3, max_side=7),
-    elements=st.one_of(st.floats(-1, 1), st.just(math.nan)),
-)
+def test_resampled_interval_by_hand() -> None:
+    reach = stats.t.ppf(0.975, 9) * 0.1
+    np.testing.assert_allclose(resampled_interval(0.5, 0.1, 10), [0.5 - reach, 0.5 + reach])
+    np.testing.assert_allclose(resampled_interval(0.5, 0.1, 10, bias=0.05), [0.45 - reach, 0.45 + reach])
+    assert resampled_interval(0.5, 0.01, 10, bias=0.1).high == 0.5, "extended to its estimate"
+    undefined = resampled_interval([np.nan, 0.5, 0.5], np.array([0.1, np.nan, 0.1]), 10, bias=[0, 0, np.nan])
+    assert np.isnan(undefined).all()
 
 
-@given(replicate_arrays, st.sampled_from([0.5, 0.9, 0.95]))
-def test_percentiles_are_numpys_on_what_is_defined(replicates: np.ndarray, level: float) -> None:
-    interval = percentile_interval(replicates, level=level)
-    flat = replicates.reshape(len(replicates), -1)
-    for column, low, high in zip(flat.T, *(np.ravel(end) for end in interval), strict=True):
-        known = column[~np.isnan(column)]
-        wanted = np.quantile(known, [(1 - level) / 2, (1 + level) / 2]) if len(known) else [np.nan, np.nan]
-        np.testing.assert_allclose([low, high], wanted, atol=1e-12)
-
-
-def test_a_biased_figure_is_moved_back_twice() -> None:
-    replicates = np.array([[4.0, 1.0, np.nan], [6.0, np.nan, np.nan]])
-    low, high = bias_corrected_interval(np.array([7.0, 1.0, 1.0]), replicates, level=1.0)
-    np.testing.assert_allclose(low, [4 + 4, 1, np.nan])  # mean 5, bias -2
-    np.testing.assert_allclose(high, [6 + 4, 1, np.nan])
-
-
-def test_bias_correction_holds_the_truth_where_percentiles_do_not() -> None:
-    """The mean of squares of Poisson counts: each sample adds its own variance, as rare tags do to a macro figure."""
+def test_bias_correction_contains_the_truth_where_the_plain_interval_does_not() -> None:
+    """The mean of squares of Poisson counts: each sample adds its own variance, as rare tags do to a macro metric."""
     rng, rates = np.random.default_rng(0), np.full(400, 2.0)
-    hits = {percentile_interval: 0, bias_corrected_interval: 0}
+    plain, corrected = 0.0, 0.0
     for _ in range(200):
-        seen = rng.poisson(rates).astype(float)
-        replicates = (rng.poisson(seen, (100, 400)) ** 2).mean(axis=1)
-        plain, moved = percentile_interval(replicates), bias_corrected_interval((seen**2).mean(), replicates)
-        hits[percentile_interval] += covered(plain, 4.0) / 200
-        hits[bias_corrected_interval] += covered(moved, 4.0) / 200
-    assert hits[percentile_interval] < 0.3
-    assert hits[bias_corrected_interval] > 0.9
+        sample = rng.poisson(rates).astype(float)
+        estimate, replicates = (sample**2).mean(), (rng.poisson(sample, (100, 400)) ** 2).mean(axis=1)
+        error, bias = replicates.std(ddof=1), replicates.mean() - estimate
+        plain += covered(resampled_interval(estimate, error, 100), 2.0**2) / 200
+        corrected += covered(resampled_interval(estimate, error, 100, bias=bias), 2.0**2) / 200
+    assert plain < 0.3
+    assert corrected > 0.9
 
 
-def test_p_of_replicates_by_hand() -> None:
-    replicates = np.array(
-        [[0.1, -1.0, 0.0, np.nan, 1.0], [0.2, 1.0, 0.0, np.nan, np.nan], [0.3, 2.0, 0.0, np.nan, 2.0]]
-    )
-    expected = [2 * 1 / 4, 2 * 2 / 4, 1, np.nan, 2 * 1 / 3]
-    np.testing.assert_allclose(two_sided_p(replicates), expected)
+def test_resampled_p_by_hand() -> None:
+    p = resampled_p([0.2, -0.2, 0.0, 0.0, 0.1, np.nan, 0.1], [0.1, 0.1, 0.1, 0.0, 0.0, 0.1, np.nan], 10)
+    both = 2 * stats.t.sf(2, 9)
+    np.testing.assert_allclose(p, [both, both, 1, 1, 2 / 11, np.nan, np.nan])
 
 
-@given(hnp.arrays(np.float64, st.integers(1, 50), elements=st.floats(-1, 1)))
-def test_p_of_replicates_has_no_side(replicates: np.ndarray) -> None:
-    p = float(two_sided_p(replicates))
-    assert 0 < p <= 1
-    assert p == float(two_sided_p(-replicates))
+@given(st.floats(-1, 1), st.floats(1e-6, 1), st.integers(2, 2000), st.floats(-0.3, 0.3))
+def test_a_resampled_interval_holds_its_estimate_and_agrees_with_its_test(
+    difference: float, error: float, resamples: int, bias: float
+) -> None:
+    low, high = resampled_interval(difference, error, resamples, bias=bias)
+    assert low <= difference <= high
+    low, high = resampled_interval(difference, error, resamples)
+    p = float(resampled_p(difference, error, resamples))
+    assert 0 <= p <= 1
+    assert p == float(resampled_p(-difference, error, resamples)), "p has no side"
+    if abs(p - 0.05) > 1e-9:
+        assert (low > 0 or high < 0) == (p <= 0.05)
+
+
+@given(st.floats(-1, 1), st.floats(0, 1), st.floats(0, 1), st.floats(0, 1))
+def test_an_agreeing_interval_holds_its_difference_and_agrees_with_its_test(
+    difference: float, down: float, up: float, p: float
+) -> None:
+    p = 1.0 if difference == 0 else p
+    before = Interval(np.float64(max(difference - down, -1.0)), np.float64(min(difference + up, 1.0)))
+    low, high = agreeing_interval(difference, before, p)
+    assert -1 <= low <= difference <= high <= 1
+    if abs(p - 0.05) > 1e-9 and abs(difference) > 1e-9:
+        assert (low > 0 or high < 0) == (p <= 0.05)
+    if (before.low > 0 or before.high < 0) == (p <= 0.05):
+        assert (low, high) == before, "nothing moves where both agree"
+
+
+def test_an_agreeing_interval_by_hand() -> None:
+    before = Interval(np.array([-0.1, -0.5, 0.1]), np.array([0.5, 0.1, 0.4]))
+    low, high = agreeing_interval([0.2, -0.2, 0.2], before, [0.01, 0.01, 0.5])
+    near = 0.2 * (1 - stats.norm.ppf(0.975) / stats.norm.ppf(0.995))
+    np.testing.assert_allclose(low, [near, -0.5, 0.2 * (1 - 2)])
+    np.testing.assert_allclose(high, [0.5, -near, 0.4])
+    kept = agreeing_interval(0.2, Interval(np.float64(0.1), np.float64(0.4)), np.nan)
+    assert (float(kept.low), float(kept.high)) == (0.1, 0.4), "without a test the interval stays"
+
+
+@pytest.mark.parametrize("resamples", [25, 39, 1000])
+def test_a_difference_without_spread_agrees_with_its_test(resamples: int) -> None:
+    low, high = resampled_interval(1.0, 0.0, resamples)
+    assert (low > 0 or high < 0) == (resampled_p(1.0, 0.0, resamples) <= 0.05)

@@ -10,7 +10,7 @@ from sklearn import metrics as sk
 from arena.metrics import blocks, ranking
 from arena.metrics.blocks import Scored, over_blocks, tag_major
 from arena.metrics.counts import CONVENTIONS
-from arena.metrics.tally import WORST, Sampling, Tallies, Tally, tally
+from arena.metrics.tally import WORST, Sampling, SweptModel, Tallies, Tally, tally
 from arena.metrics.thresholds import sweep_thresholds
 
 from .problems import brute_counts, scored, tally_of, weighted_ap
@@ -102,7 +102,8 @@ def test_sampling_changes_no_plain_figure() -> None:
 def run(sampling: Sampling | None, workers: int, models: list[Scored] | None = None) -> Tallies:
     both = models or [scored(SCORES), scored(OTHER)]
     own = [OWN[: len(model.columns)] for model in both]
-    return tally(both, csc_array(LABELS), [SWEEP] * len(both), own, sampling=sampling, workers=workers)
+    swept = [SweptModel(one, SWEEP, each) for one, each in zip(both, own, strict=True)]
+    return tally(swept, csc_array(LABELS), sampling=sampling, workers=workers)
 
 
 @pytest.mark.parametrize("sampling", [None, SAMPLING], ids=["plain", "sampled"])
@@ -178,7 +179,9 @@ def test_a_model_with_other_tags_in_another_order_is_measured_on_those_the_truth
     """Its columns 9 and 2 are both the truth's tag 4, of which 2 is compared; tag 5 it lacks."""
     columns, truth_columns = [11, 9, 2, 0], [1, 4, 4, 20]
     model = scored(SCORES, columns, truth_columns, first=[True, False, True, True])
-    found = tally([model, scored(OTHER)], csc_array(LABELS), [SWEEP, SWEEP], [OWN[:4], OWN], sampling=SAMPLING)
+    found = tally(
+        [SweptModel(model, SWEEP, OWN[:4]), SweptModel(scored(OTHER), SWEEP, OWN)], csc_array(LABELS), sampling=SAMPLING
+    )
     for k, (own, theirs) in enumerate(zip(columns, truth_columns, strict=True)):
         column = ranking.sort_column(SCORES[:, own].copy(), LABELS[:, theirs])
         assert found.models[0].average_precision[k] == ranking.average_precision(column)
@@ -289,7 +292,7 @@ def test_worst_false_alarms_are_found_below_many_positives() -> None:
 
 def test_progress_sums_to_the_tags_of_the_truth(small_blocks: None) -> None:
     done: list[int] = []
-    tally([scored(SCORES)], csc_array(LABELS), [SWEEP], [OWN], workers=2, advance=done.append)
+    tally([SweptModel(scored(SCORES), SWEEP, OWN)], csc_array(LABELS), workers=2, advance=done.append)
     assert (sum(done), len(done)) == (TAGS, 6)
 
 

@@ -1,5 +1,7 @@
 """Choices worked by hand, against brute force, and honest: the thresholds of a fold know nothing of it."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,17 +12,19 @@ from arena.metrics.tally import Sampling
 from arena.metrics.thresholds import (
     CHOICES,
     FOLDS,
-    SHRINKAGES,
+    RULES,
+    SHRINKAGE,
+    UNREACHABLE,
+    Curve,
     FoldCounts,
     Training,
     assign_folds,
-    choose_break_even,
     choose_by_category,
     choose_by_tag,
-    choose_macro_f1,
-    choose_micro_f1,
-    choose_precision,
-    cross_fit_tags,
+    highest_macro_f1,
+    highest_micro_f1,
+    lowest_precise,
+    nearest_break_even,
     sweep_thresholds,
 )
 
@@ -77,16 +81,19 @@ def test_folds_go_by_a_hash_of_the_group_whatever_else_there_is() -> None:
     assert assign_folds(["", "\u732b"]).max() < FOLDS
 
 
-@pytest.mark.parametrize("name", [*CHOICES, "tag"])
-def test_the_thresholds_of_a_fold_know_nothing_of_its_labels_and_scores(name: str) -> None:
+@pytest.mark.parametrize("name", CHOICES)
+def test_the_thresholds_of_a_fold_know_nothing_of_its_labels_and_scores(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """All labels of one fold are turned and its scores replaced: its own thresholds stay, most others move."""
+    monkeypatch.setattr(module, "PRECISION", 0.5)  # these scores do not reach 0.9
     fold, rng = 2, np.random.default_rng(0)
     changed_labels, changed_scores = LABELS.copy(), SCORES.copy()
     changed_labels[fold == FOLD] ^= True
     changed_scores[fold == FOLD] = rng.random((int((fold == FOLD).sum()), TAGS), np.float32)
 
     def chosen(counts: FoldCounts) -> np.ndarray:
-        return cross_fit_tags(counts).chosen.by_fold if name == "tag" else counts.cross_fit(CHOICES[name]).by_fold
+        return counts.cross_fit(CHOICES[name]).by_fold
 
     before, after = chosen(fold_counts()), chosen(fold_counts(changed_labels, changed_scores))
     assert before[fold].tolist() == after[fold].tolist()
@@ -104,7 +111,9 @@ def test_training_counts_are_those_of_all_other_folds() -> None:
         assert np.array_equal(found.positives, table[0, :, 2])
 
 
-def test_choices_are_the_best_of_every_threshold() -> None:
+@pytest.mark.parametrize("precision_at_least", [0.5, module.PRECISION])
+def test_choices_are_the_best_of_every_threshold(precision_at_least: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PRECISION", precision_at_least)
     counts, everyone = fold_counts(), np.flatnonzero(COMPARED)
     for fold in range(5):
         table = training(fold != FOLD)
@@ -112,12 +121,12 @@ def test_choices_are_the_best_of_every_threshold() -> None:
         tp, fp, positives = sums.T
         train = counts.without(fold)
         macro = argmax(column(table, everyone))
-        assert set(choose_macro_f1(train)) == {macro}
-        assert set(choose_micro_f1(train)) == {argmax((2 * tp / (tp + fp + positives)).tolist())}
-        assert set(choose_break_even(train)) == {argmax((-np.abs(fp - (positives - tp))).tolist())}
+        assert set(CHOICES["macro_f1"](train)) == {macro}
+        assert set(CHOICES["micro_f1"](train)) == {argmax((2 * tp / (tp + fp + positives)).tolist())}
+        assert set(CHOICES["break_even"](train)) == {argmax((-np.abs(fp - (positives - tp))).tolist())}
         precision = np.divide(tp, tp + fp, out=np.zeros(len(tp)), where=tp + fp > 0)
-        expected = np.flatnonzero(precision >= module.PRECISION)[:1] if precision.max() >= 0.9 else [argmax(precision)]
-        assert set(choose_precision(train)) == set(expected)
+        precise = np.flatnonzero(precision >= precision_at_least).tolist()
+        assert set(CHOICES["precision_90"](train)) == {precise[0] if precise else UNREACHABLE}
         by_category = choose_by_category(train)
         for category in range(3):
             own = np.flatnonzero(np.equal(CATEGORIES, category))
@@ -139,23 +148,43 @@ def test_choices_worked_by_hand() -> None:
     """Two tags of 4 and 10 positives at three thresholds."""
     train = small([[4, 10], [3, 8], [2, 1]], [[12, 30], [1, 4], [0, 0]], [4, 10])
     # F1: 8/20, 20/50; 6/8, 16/22; 4/6, 2/11. Micro TP 14, 11, 3 and FP 42, 5, 0 of 14 positives.
-    assert choose_macro_f1(train).tolist() == [1, 1]
-    assert choose_micro_f1(train).tolist() == [1, 1]
-    assert choose_break_even(train).tolist() == [1, 1], "FP less FN: 42, 2, -11"
-    assert choose_precision(train).tolist() == [2, 2], "0.25, 0.6875, 1"
+    curve = train.curve(train.compared)
+    assert highest_macro_f1(curve) == 1
+    assert highest_micro_f1(curve) == 1
+    assert nearest_break_even(curve) == 1, "FP - FN: 42, 2, -11"
+    assert lowest_precise(curve) == 2, "0.25, 0.6875, 1"
     assert choose_by_tag(train, 0.0).tolist() == [1, 1]
 
 
-def test_where_no_precision_is_enough_the_most_precise_threshold_is_taken() -> None:
+def test_the_curves_of_a_set_of_tags_worked_by_hand() -> None:
+    train = small([[4, 10], [3, 8], [2, 1]], [[12, 30], [1, 4], [0, 0]], [4, 10])
+    curve = train.curve(np.array([True, True]))
+    np.testing.assert_allclose(curve.macro_f1, [(8 / 20 + 20 / 50) / 2, (6 / 8 + 16 / 22) / 2, (4 / 6 + 2 / 11) / 2])
+    assert (curve.tp.tolist(), curve.fp.tolist(), curve.positives) == ([14, 11, 3], [42, 5, 0], 14)
+    assert train.curve(np.array([False, True])).tp.tolist() == [10, 8, 1]
+    assert train.curve(np.zeros(2, bool)).macro_f1.tolist() == [0, 0, 0], "no tag"
+
+
+def test_where_no_threshold_is_precise_enough_the_rule_has_no_step() -> None:
     train = small([[9], [6], [0]], [[9], [2], [0]], [9])
-    assert choose_precision(train).tolist() == [1]
+    assert lowest_precise(train.curve(train.compared)) == UNREACHABLE
+    assert CHOICES["precision_90"](train).tolist() == [UNREACHABLE]
+    assert lowest_precise(small([[9]], [[1]], [9]).curve(np.array([True]))) == 0, "exactly 0.9 is enough"
 
 
-def test_without_shrinkage_a_tag_follows_itself_and_with_endless_shrinkage_the_mean() -> None:
+@given(st.integers(0, 10_000))
+def test_a_rule_chooses_for_each_resample_as_for_each_alone(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    tp, fp = (np.sort(rng.integers(0, 20, (6, 4)).astype(float), axis=0)[::-1] for _ in range(2))
+    together = Curve(rng.random((6, 4)), tp, fp, tp.max(axis=0) + rng.integers(0, 3, 4))
+    for rule in RULES.values():
+        alone = [int(rule(Curve(*(column[..., k] for column in together)))) for k in range(4)]
+        assert rule(together).tolist() == alone
+
+
+def test_without_shrinkage_a_tag_follows_itself() -> None:
     train = fold_counts().without(0)
-    endless = choose_by_tag(train, np.inf)
-    assert endless.tolist() == choose_macro_f1(train).tolist()
-    own = np.where(train.positives > 0, train.f1.argmax(0), endless)
+    own = np.where(train.positives > 0, train.f1.argmax(0), CHOICES["macro_f1"](train))
     assert choose_by_tag(train, 0.0).tolist() == own.tolist()
     assert len(set(own)) > 5
 
@@ -198,25 +227,12 @@ def test_final_thresholds_are_chosen_on_all_images() -> None:
         assert counts.cross_fit(choice).final.tolist() == choice(counts.without()).tolist()
 
 
-def test_the_strength_of_shrinkage_is_the_best_of_an_inner_cross_fit() -> None:
+def test_the_regime_of_one_threshold_per_tag_shrinks_all_folds_alike() -> None:
     counts = fold_counts()
-    found = cross_fit_tags(counts)
-    assert len(found.shrinkage) == 6
-    for fold, strength in enumerate(found.shrinkage[:5]):
-        inner = [g for g in range(5) if g != fold]
-        scores = []
-        for one in SHRINKAGES:
-            tp = fp = np.zeros(TAGS)
-            for g in inner:
-                steps = choose_by_tag(counts.without(*sorted((fold, g))), one)
-                tp, fp = tp + counts.tp[g, steps, range(TAGS)], fp + counts.fp[g, steps, range(TAGS)]
-            values = 2 * tp / np.maximum(tp + fp + counts.positives[inner].sum(0), 1)
-            scores.append(values[COMPARED].mean())
-        assert strength == SHRINKAGES[argmax(scores)]
-        assert found.chosen.by_fold[fold].tolist() == choose_by_tag(counts.without(fold), strength).tolist()
-    assert found.chosen.final.tolist() == choose_by_tag(counts.without(), found.shrinkage[-1]).tolist()
-    own = np.stack([choose_by_tag(counts.without(fold), 0.0) for fold in range(5)])
-    assert found.unshrunk_macro_f1 == counts.macro_f1(own)
+    found = counts.cross_fit(CHOICES["tag"])
+    for fold in range(5):
+        assert found.by_fold[fold].tolist() == choose_by_tag(counts.without(fold), SHRINKAGE).tolist()
+    assert found.final.tolist() == choose_by_tag(counts.without(), SHRINKAGE).tolist()
 
 
 def test_thin_tags_are_pulled_to_the_mean_and_gain_by_it() -> None:
@@ -227,20 +243,21 @@ def test_thin_tags_are_pulled_to_the_mean_and_gain_by_it() -> None:
     found = tally_of(scores, labels, SWEEP, sampling=Sampling(FOLD, np.arange(IMAGES), np.ones((1, 120))))
     everyone = np.ones(120, bool)
     counts = FoldCounts(found.tp, found.fp, found.positives, IMAGES, everyone, np.zeros(120, np.int64))
-    tags = cross_fit_tags(counts)
-    assert min(tags.shrinkage) >= 5
-    assert counts.macro_f1(tags.chosen.by_fold) > tags.unshrunk_macro_f1 + 0.01
+    shrunk, unshrunk = (counts.cross_fit(partial(choose_by_tag, shrinkage=one)) for one in (SHRINKAGE, 0.0))
+    assert counts.macro_f1(shrunk.by_fold) > counts.macro_f1(unshrunk.by_fold) + 0.01
 
 
-@given(st.integers(0, 4), st.integers(0, 10_000))
+@given(st.integers(0, len(CHOICES) - 1), st.integers(0, 10_000))
 def test_a_tag_without_positives_takes_the_global_threshold(choice: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     tp = np.zeros((3, 4), np.float32)
     fp = np.sort(rng.integers(0, 9, (3, 4)), axis=0)[::-1].astype(np.float32)
     nothing = Training(tp, fp, np.zeros(4, np.float32), np.ones(4, bool), np.zeros(4, np.int64))
-    for strength in SHRINKAGES:
-        assert choose_by_tag(nothing, strength).tolist() == choose_macro_f1(nothing).tolist()
-    assert (list(CHOICES.values())[choice](nothing) >= 0).all()
+    for strength in (0.0, SHRINKAGE):
+        assert choose_by_tag(nothing, strength).tolist() == CHOICES["macro_f1"](nothing).tolist()
+    name = list(CHOICES)[choice]
+    lowest = UNREACHABLE if name == "precision_90" else 0
+    assert (CHOICES[name](nothing) >= lowest).all()
 
 
 def test_with_nothing_compared_every_choice_is_a_step_of_the_sweep() -> None:
@@ -250,9 +267,7 @@ def test_with_nothing_compared_every_choice_is_a_step_of_the_sweep() -> None:
         found = nothing.cross_fit(choice)
         assert found.by_fold.shape == (5, TAGS)
         assert found.final.max() < len(SWEEP)
-    tags = cross_fit_tags(nothing)
-    assert np.isnan(tags.unshrunk_macro_f1)
-    assert tags.chosen.by_fold.shape == (5, TAGS)
+    assert np.isnan(nothing.macro_f1(nothing.cross_fit(CHOICES["tag"]).by_fold))
 
 
 def test_thresholds_chosen_and_scored_on_the_same_images_flatter() -> None:

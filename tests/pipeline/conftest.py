@@ -9,7 +9,7 @@ import pytest
 
 from arena.pipeline.display_options import Showing
 from arena.pipeline.score import score_files
-from arena.pipeline.stages import Scoring
+from arena.pipeline.stages import Execution, Scoring
 
 from ..conftest import write_dataset
 
@@ -57,9 +57,13 @@ class World:
         how = Scoring(thresholds=dict.fromkeys(names, threshold), **scoring)
         command = "arena score " + " ".join(f"--scores {name}={path}" for name, path in files.items())
         return score_files(
-            files, self.folder / folder, dataset=str(self.dataset), scoring=how, showing=Showing("none"),
-            command=f"{command} -d {self.dataset}",
-        )  # fmt: skip
+            files,
+            self.folder / folder,
+            dataset=str(self.dataset),
+            scoring=how,
+            showing=Showing("none"),
+            execution=Execution(command=f"{command} -d {self.dataset}"),
+        )
 
 
 Make = Callable[..., Path]

@@ -19,7 +19,7 @@ from arena.images.thumbnails import Limits, read_thumbnails
 from arena.pipeline.display_options import LIMITS, Showing, rating_told, show_images
 from arena.pipeline.report import render
 from arena.pipeline.score import score_files
-from arena.pipeline.stages import Scoring, write_reports
+from arena.pipeline.stages import Execution, Scoring, write_reports
 from arena.results.run_folder import read_result, write_result
 from tests.conftest import write_dataset
 from tests.report.unpacking import decompress
@@ -60,7 +60,12 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Given:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("arena.report.plots.write_plots", lambda result, folder: [])
         run = score_files(
-            files, folder / "run", dataset=str(dataset), scoring=SCORING, showing=Showing("none"), command="x"
+            files,
+            folder / "run",
+            dataset=str(dataset),
+            scoring=SCORING,
+            showing=Showing("none"),
+            execution=Execution(command="x"),
         )
     return Given(dataset, files, run)
 

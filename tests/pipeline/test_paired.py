@@ -13,6 +13,7 @@ from arena.pipeline.check.canary import canary_case
 from arena.pipeline.display_options import Showing
 from arena.pipeline.entrants import find_entrant, give_unique_names, require_scores
 from arena.pipeline.paired import Asked, Joint, evaluate_together
+from arena.pipeline.stages import Execution
 from arena.results.recipe import Sample
 from arena.results.run_folder import read_result
 
@@ -61,7 +62,11 @@ def test_a_run_on_half_of_the_set_is_named(world: World) -> None:
 
     half = world.npz("half", scores_of(0, images=30))
     score_files(
-        {"a": half}, new, dataset=str(smaller), showing=Showing("none"), command=f"arena score --scores a={half}"
+        {"a": half},
+        new,
+        dataset=str(smaller),
+        showing=Showing("none"),
+        execution=Execution(command=f"arena score --scores a={half}"),
     )
     with pytest.raises(IncomparableError, match=r"no scores of 30 of the 60 images .* scored on \(datasets drawn@"):
         together(world, new, old)

@@ -23,7 +23,7 @@ from arena.pipeline import run as pipeline
 from arena.pipeline.predict import predict_folder
 from arena.pipeline.report import render
 from arena.pipeline.score import score_files
-from arena.pipeline.stages import Compute, Scoring
+from arena.pipeline.stages import Compute, Execution, Scoring
 from arena.results.run_folder import read_result
 from arena.scores.matrix import Matrix
 from arena.scores.npz import read_scores, write_scores
@@ -394,7 +394,9 @@ def test_tag_groups_come_from_the_option_else_from_beside_the_truth_else_from_th
     plain = Settings(replicates=0)
 
     def found(scoring: Scoring) -> dict[str, int]:
-        folder = score_files({"m": scores}, tmp_path / "run", truth=truth, scoring=scoring, root=root)
+        folder = score_files(
+            {"m": scores}, tmp_path / "run", truth=truth, scoring=scoring, execution=Execution(root=root)
+        )
         return groups_of(folder)
 
     (root / "datasets").mkdir(parents=True)

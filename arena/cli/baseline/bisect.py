@@ -64,14 +64,19 @@ def bisect(checkpoints: tuple[str, ...], tag: str, figure: str, margin: float, a
     from arena.cli.terminal.console import Terminal
     from arena.pipeline.bisect import bisect as bisection
     from arena.pipeline.bisect.checkpoints import Bench, find_checkpoints
+    from arena.pipeline.stages import Execution
+    from arena.results.recipe import Sample
 
     found = find_checkpoints(checkpoints, root=settings["root"], baselines=settings["baselines"])
     output = settings["output"] or Path("runs") / f"bisect-{found[0].name}-to-{found[-1].name}"
     bench = Bench(
-        found, tag, dataset=settings["dataset"], output=output, limit=settings["limit"], seed=settings["seed"],
-        compute=compute_of(settings), root=settings["root"],
-        progress=Terminal(),
-    )  # fmt: skip
+        found,
+        tag,
+        dataset=settings["dataset"],
+        output=output,
+        sample=Sample(limit=settings["limit"], seed=settings["seed"]),
+        execution=Execution(compute=compute_of(settings), root=settings["root"], progress=Terminal()),
+    )
     answer = bisection.bisect(bench, figure=figure, margin=margin, every=settings["every"])
     if as_json:
         click.echo(json.dumps(asdict(answer), ensure_ascii=False, indent=1))

@@ -1,6 +1,7 @@
 """The verb `dataset dedup`: remove duplicates from a dataset."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -27,8 +28,7 @@ from arena.cli.options import config_option, option, pictures_option, root_optio
 @option("--output", "-o", required=True, type=click.Path(path_type=Path), help="New folder.", show_default=False)
 @root_option
 def dedup(
-    folder: str, against: tuple[Path, ...], pictures: tuple[str, ...], radius: int, policy: str, alternates: bool,
-    output: Path, root: Path | None,
+    folder: str, against: tuple[Path, ...], pictures: tuple[str, ...], output: Path, root: Path | None, **rule: Any
 ) -> None:  # fmt: skip
     """Write a dataset without duplicates and without images from an index of training images.
 
@@ -46,7 +46,7 @@ def dedup(
 
     done = dedup(
         read_frozen(find_dataset(folder, root)), output, against=read_sources(against, pictures, root),
-        rule=Rule(radius, policy, alternates), progress=Terminal(),
+        rule=Rule(**rule), progress=Terminal(),
     )  # fmt: skip
     show_table(("pairs", "class"), [(f"{count:,}", name) for name, count in sorted(done.classes.items())])
     show_table(("step", "kept", "dropped"), [(s["name"], f"{s['kept']:,}", f"{s['dropped']:,}") for s in done.steps])

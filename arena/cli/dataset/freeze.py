@@ -48,8 +48,7 @@ def day(text: str | date) -> date:
 @option("--workers", type=click.IntRange(min=1), show_default=False, help="Threads.  [default: one per core]")
 @root_option
 def freeze(
-    folder: str, output: Path, name: str, title: str, licence: str, trained_until: str, workers: int | None,
-    root: Path | None, **chosen: Any,
+    folder: str, output: Path, trained_until: str, workers: int | None, root: Path | None, **settings: Any
 ) -> None:  # fmt: skip
     """Select images of a dataset, record the digest of each file, and write a frozen folder.
 
@@ -65,9 +64,10 @@ def freeze(
     from arena.dataset.selection import Selection
 
     models = find_models(split_names(trained_until), root) if split_names(trained_until) else []
+    about = About(*(settings.pop(key) for key in ("name", "title", "licence")))
     frozen = freeze_dataset(
-        find_dataset(folder, root), output, about=About(name, title, licence),
-        selection=Selection(trained_until=tuple(models), **chosen), workers=workers, progress=Terminal(),
+        find_dataset(folder, root), output, about=about,
+        selection=Selection(trained_until=tuple(models), **settings), workers=workers, progress=Terminal(),
     )  # fmt: skip
     note = "" if frozen.written else "; the same set is already there, nothing is changed"
     click.echo(f"{output}: {frozen.images:,} images, digest {frozen.card.digest[:12]}{note}")

@@ -5,6 +5,7 @@ Source of the API: Danbooru's help page `help:api`; `page=b<ID>` returns posts o
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -96,7 +97,7 @@ class Fetched:
         return "\n".join(lines)
 
 
-def _listed(counts: Counter[str]) -> str:
+def _listed(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{reason} {count}" for reason, count in sorted(counts.items()))
 
 
@@ -118,7 +119,7 @@ def fetch(query: Query, folder: Path, *, client: Asker, progress: Progress | Non
         ArenaError: the folder holds something else, or the host is unreachable, refuses, or does not send posts.
     """
     progress = progress or Silent()
-    rated = {"rating_scheme": RATING_SCHEME} if _host(query).endswith(DANBOORU) else {}
+    rated = {"rating_scheme": RATING_SCHEME} if f".{_host(query)}".endswith(f".{DANBOORU}") else {}
     store = FetchFolder(folder, query.asked(), facts={"count": query.count, "arena": __version__, **rated})
     with store.opened(), progress.count("posts", max(query.count, store.checkpoint.posts), 0) as advance:
         images = ImageFetch(store, client, query.wish, advance)

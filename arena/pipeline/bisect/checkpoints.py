@@ -8,7 +8,6 @@ import numpy as np
 
 from arena.base.errors import ArenaError, IncomparableError, nearest
 from arena.base.files import make_folder
-from arena.base.progress import Progress
 from arena.cards import ModelCard, Thresholds, find_dataset
 from arena.dataset.frozen import HeldOut, Truth, read_frozen
 from arena.evaluate import Entry
@@ -24,7 +23,7 @@ from arena.pipeline.entrants import (
 )
 from arena.pipeline.inputs import find_truth, scores_of_run
 from arena.pipeline.paired import own_thresholds_of
-from arena.pipeline.stages import DEMO_DATASET, Compute, score_images
+from arena.pipeline.stages import DEMO_DATASET, Execution, score_images
 from arena.results.recipe import Sample
 from arena.scores.matrix import Matrix
 from arena.scores.store import Scores, ScoreStore, read_store
@@ -54,7 +53,8 @@ class Bench:
     Args:
         tag: the tag, in any spelling that the dataset knows.
         dataset: a name or a frozen folder; None is the dataset of the first run among the checkpoints, else the demo dataset.
-        limit, seed: a random sample of the dataset; without a limit, the sample of the first run.
+        sample: random sample of the dataset; without a limit, the sample of the first run.
+        execution: devices, cards and progress.
         output: folder of the scores, so that an interrupted command continues.
 
     Raises:
@@ -68,17 +68,15 @@ class Bench:
         *,
         dataset: str | None,
         output: Path,
-        limit: int | None = None,
-        seed: int = 0,
-        compute: Compute = Compute(),
-        root: Path | None = None,
-        progress: Progress,
+        sample: Sample = Sample(),
+        execution: Execution = Execution(),
     ) -> None:
-        self.checkpoints, self.output, self.compute, self.progress = checkpoints, output, compute, progress
+        self.checkpoints, self.output = checkpoints, output
+        self.compute, self.progress = execution.compute, execution.progress
         make_folder(output)
         runs = [one for one in checkpoints if isinstance(one, RunEntrant)]
-        part = runs[0].result.recipe.dataset.sample if runs and not limit else Sample(limit, seed)
-        self.heldout = _images_of(dataset, runs, root).sample(*part)
+        part = runs[0].result.recipe.dataset.sample if runs and not sample.limit else sample
+        self.heldout = _images_of(dataset, runs, execution.root).sample(*part)
         self.truth = _of_tag(self.heldout, tag)
         self.tag = self.truth.tags.names[0]
         self.images, self.positives = len(self.heldout), int(self.truth.values.sum())

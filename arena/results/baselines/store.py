@@ -167,16 +167,25 @@ def _files(named: NamedRun, with_scores: bool) -> dict[str, Path]:
 
 
 def _keep(baseline: Baseline, files: dict[str, Path]) -> None:
-    """Copy the files of a baseline to a temporary folder, then replace its folder by that."""
-    parts = baseline.copy.with_name(f".{baseline.copy.name}.part")
-    shutil.rmtree(parts, ignore_errors=True)
+    """Copy the files of a baseline to a temporary folder, then put that in place of its folder.
+
+    The earlier folder is renamed, not removed, until the new one is in place, so that an interruption loses neither. An
+    earlier folder that an interruption left aside is put back first.
+    """
+    parts, aside = (baseline.copy.with_name(f".{baseline.copy.name}.{kind}") for kind in ("part", "old"))
+    if aside.is_dir() and not baseline.copy.is_dir():
+        aside.rename(baseline.copy)
+    for left in (parts, aside):
+        shutil.rmtree(left, ignore_errors=True)
     for inside, path in files.items():
         (parts / inside).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, parts / inside)
-    if (baseline.copy / "scores").is_dir() and not (parts / "scores").exists():
-        (baseline.copy / "scores").rename(parts / "scores")  # an earlier line of the log may list them
-    shutil.rmtree(baseline.copy, ignore_errors=True)
+    if baseline.copy.is_dir():
+        baseline.copy.rename(aside)
+    if (aside / "scores").is_dir() and not (parts / "scores").exists():
+        shutil.copytree(aside / "scores", parts / "scores")  # an earlier line of the log may list them
     parts.rename(baseline.copy)
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def _relative(folder: Path, home: Path) -> str:

@@ -181,8 +181,9 @@ def _row(path: Path, line: int, cells: dict[str, str]) -> Row:
         for name in ("index", "training_count", "support", "tp", "fp", "fn", "tn", "predicted")
         if _known(cells.get(name, ""))
     }
-    if "predicted" in counts:
-        counts["fp"] = counts.pop("predicted") - counts["tp"]
+    predicted = counts.pop("predicted", None)
+    if predicted is not None and "tp" in counts:
+        counts["fp"] = predicted - counts["tp"]
     metrics = {name: _figure(path, line, name, cells[name]) for name in FLOATS if _known(cells.get(name, ""))}
     return Row(line, cells["tag"], _category(cells.get("category", "")), **counts, **metrics)  # type: ignore[arg-type]
 

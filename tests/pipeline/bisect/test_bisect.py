@@ -20,7 +20,8 @@ from arena.pipeline.bisect.bisect import bisect
 from arena.pipeline.bisect.checkpoints import Bench, find_checkpoints
 from arena.pipeline.bisect.search import State
 from arena.pipeline.predict import predict_folder
-from arena.pipeline.stages import Scoring
+from arena.pipeline.stages import Execution, Scoring
+from arena.results.recipe import Sample
 from arena.scores.matrix import Matrix
 from arena.scores.npz import read_scores, write_scores
 from arena.scores.store import Scores
@@ -79,7 +80,13 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def bench_of(specs: list[str], world: Path, output: Path, tag: str = TAG) -> Bench:
-    return Bench(find_checkpoints(specs), tag, dataset=str(world / "drawn"), output=output, progress=Silent())
+    return Bench(
+        find_checkpoints(specs),
+        tag,
+        dataset=str(world / "drawn"),
+        output=output,
+        execution=Execution(progress=Silent()),
+    )
 
 
 def specs_of(world: Path) -> list[str]:
@@ -164,9 +171,13 @@ def test_a_tag_list_without_the_tag_has_lost_it(npz_specs: list[str], world: Pat
 
 def test_too_few_images_are_undetermined_not_kept(npz_specs: list[str], world: Path, tmp_path: Path) -> None:
     bench = Bench(
-        find_checkpoints(npz_specs[2:]), TAG, dataset=str(world / "drawn"), output=tmp_path / "out", limit=5,
-        progress=Silent(),
-    )  # fmt: skip
+        find_checkpoints(npz_specs[2:]),
+        TAG,
+        dataset=str(world / "drawn"),
+        output=tmp_path / "out",
+        sample=Sample(limit=5),
+        execution=Execution(progress=Silent()),
+    )
     answer = bisect(bench)
     assert not answer.is_found
     assert answer.looks[1].state is State.UNDETERMINED

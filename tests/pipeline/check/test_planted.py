@@ -16,7 +16,8 @@ from arena.pipeline.check.check import check
 from arena.pipeline.display_options import Showing
 from arena.pipeline.paired import Asked
 from arena.pipeline.run import run
-from arena.pipeline.stages import Compute, Scoring
+from arena.pipeline.stages import Compute, Execution, Scoring
+from arena.results.recipe import Sample
 from arena.scores.npz import write_scores
 from arena.scores.store import read_store
 from tests.cli.test_cli import arena
@@ -39,9 +40,14 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("arena.report.plots.write_plots", lambda result, folder: [])
         run(
-            ["wd14-demo"], "demo", folder / "base", limit=IMAGES, compute=Compute("cpu"), showing=Showing("none"),
+            ["wd14-demo"],
+            "demo",
+            folder / "base",
+            showing=Showing("none"),
             scoring=Scoring(Settings(replicates=REPLICATES)),
-        )  # fmt: skip
+            sample=Sample(limit=IMAGES),
+            execution=Execution(compute=Compute("cpu")),
+        )
         yield folder
 
 
@@ -115,9 +121,14 @@ def test_half_of_the_images_missing_is_incomparable(home: Path) -> None:
 
 def test_a_run_on_half_of_the_images_is_incomparable(home: Path) -> None:
     half = run(
-        ["wd14-demo"], "demo", home / "half", limit=IMAGES // 2, compute=Compute("cpu"), showing=Showing("none"),
+        ["wd14-demo"],
+        "demo",
+        home / "half",
+        showing=Showing("none"),
         scoring=Scoring(Settings(replicates=0)),
-    )  # fmt: skip
+        sample=Sample(limit=IMAGES // 2),
+        execution=Execution(compute=Compute("cpu")),
+    )
     asked = Asked(replicates=0, showing=Showing("none"))
     found = check(str(half), baseline=str(home / "base"), output=home / "check half run", asked=asked)
     assert found.verdict.outcome is Outcome.INCOMPARABLE

@@ -93,6 +93,15 @@ def test_scores_are_kept_only_where_asked_for(make_run: MakeRun, home: Path) -> 
         scores_of(kept.baseline)
 
 
+def test_a_folder_that_an_interruption_left_aside_is_put_back(make_run: MakeRun, home: Path) -> None:
+    run = make_run("two", models=("x", "y"))
+    kept = set_baseline(find_run(f"{run}:y"), home, reason="r", with_scores=True).baseline
+    kept.copy.rename(kept.copy.with_name(f".{kept.copy.name}.old"))
+    set_baseline(find_run(f"{run}:y"), home, reason="again")
+    assert (kept.copy / "scores").is_dir(), "the scores that an earlier line of the log lists"
+    assert not list(kept.copy.parent.glob(".*.old"))
+
+
 def test_scores_of_a_run_that_was_made_anew_are_not_the_baselines(make_run: MakeRun, home: Path) -> None:
     plain = set_baseline(find_run(str(make_run("a"))), home, reason="r").baseline
     make_run("a", seed=9)

@@ -138,6 +138,13 @@ def test_a_damaged_detailed_file_is_told_with_its_line(tmp_path: Path, text: str
         read_published(write(tmp_path, text))
 
 
+def test_a_report_row_without_its_correct_predictions_has_no_counts(tmp_path: Path) -> None:
+    (one,) = read_published(write(tmp_path, REPORT.replace(",16,12,", ",16,,"), "report.csv")).values()
+    first = one.tags.set_index("tag").loc["1girl"]
+    assert first[["tp", "fp"]].isna().all()
+    assert first["recall"] == 0.6
+
+
 def test_smilingwolfs_report_has_exact_counts_behind_rounded_figures(tmp_path: Path) -> None:
     (one,) = read_published(write(tmp_path, REPORT, "report.csv")).values()
     assert (one.name, one.format, one.images, one.digits) == ("report", "report-csv", None, None)
