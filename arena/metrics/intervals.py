@@ -46,13 +46,20 @@ class Interval(NamedTuple):
 
 
 def wilson(
-    successes: ArrayLike, trials: ArrayLike, *, design_effect: ArrayLike = 1.0, level: float = LEVEL
+    successes: ArrayLike,
+    trials: ArrayLike,
+    *,
+    design_effect: ArrayLike = 1.0,
+    clusters: ArrayLike = np.inf,
+    level: float = LEVEL,
 ) -> Interval:
     """Return Wilson's score interval of a binomial proportion, such as precision or recall.
 
     Args:
         successes, trials: counts, arrays or numbers, 0 <= successes <= trials.
         design_effect: 1 or more; divides both.
+        clusters: effective number of clusters that the design effect is estimated from; the quantile is Student's with one
+            degree of freedom less. Infinite for independent images.
         level: confidence level.
 
     Returns: 0 to 1; contains the proportion; NaN where there are no trials.
@@ -64,11 +71,19 @@ def wilson(
     """
     successes, trials = np.asarray(successes, np.float64), np.asarray(trials, np.float64)
     effective = trials / np.asarray(design_effect, np.float64)
-    return _score_interval(divide(successes, trials), effective, _normal_quantile(level))
+    return _score_interval(
+        divide(successes, trials), effective, _student_quantile(level, np.asarray(clusters, np.float64))
+    )
 
 
 def f1_interval(
-    tp: ArrayLike, fp: ArrayLike, fn: ArrayLike, *, design_effect: ArrayLike = 1.0, level: float = LEVEL
+    tp: ArrayLike,
+    fp: ArrayLike,
+    fn: ArrayLike,
+    *,
+    design_effect: ArrayLike = 1.0,
+    clusters: ArrayLike = np.inf,
+    level: float = LEVEL,
 ) -> Interval:
     """Return the interval of F1, by way of the Jaccard index J = TP / (TP + FP + FN).
 
@@ -78,6 +93,7 @@ def f1_interval(
     Args:
         tp, fp, fn: counts, arrays or numbers.
         design_effect: 1 or more.
+        clusters: as in `wilson`.
         level: confidence level.
 
     Returns: 0 to 1; NaN where TP + FP + FN = 0.
@@ -86,7 +102,7 @@ def f1_interval(
     [0.6579, 0.9708]
     """
     tp, fp, fn = (np.asarray(count, np.float64) for count in (tp, fp, fn))
-    low, high = wilson(tp, tp + fp + fn, design_effect=design_effect, level=level)
+    low, high = wilson(tp, tp + fp + fn, design_effect=design_effect, clusters=clusters, level=level)
     return Interval(2 * low / (1 + low), 2 * high / (1 + high))
 
 
@@ -172,6 +188,15 @@ def difference_interval(
     defined = ~np.isnan(down + up)
     low, high = np.clip(p1 - p2 - down, -1.0, 1.0), np.clip(p1 - p2 + up, -1.0, 1.0)
     return Interval(np.where(defined, low, np.nan)[()], np.where(defined, high, np.nan)[()])
+
+
+def standard_error_of(low: float, high: float, *, level: float = LEVEL) -> float:
+    """Return the standard error of a normal estimate with this interval.
+
+    >>> round(standard_error_of(-0.196, 0.196), 6)
+    0.1
+    """
+    return (high - low) / (2 * _normal_quantile(level))
 
 
 def agreeing_interval(difference: ArrayLike, interval: Interval, p: ArrayLike, *, level: float = LEVEL) -> Interval:
@@ -274,7 +299,7 @@ def resampled_p(difference: ArrayLike, standard_error: ArrayLike, resamples: Arr
     Args:
         difference: the estimate.
         standard_error: standard deviation over the resamples. Where it is 0, p is 1 for no difference, else the least that
-            the resamples can show: 2 / (resamples + 1).
+            the resamples can show, 2 / (resamples + 1), and at most 0.05.
         resamples: number of resamples, 2 or more.
 
     Returns: `LEAST_P` to 1; NaN where an argument is.
@@ -287,7 +312,7 @@ def resampled_p(difference: ArrayLike, standard_error: ArrayLike, resamples: Arr
     )
     with np.errstate(divide="ignore", invalid="ignore"):
         p = 2 * special.stdtr(np.maximum(number - 1, 1), -np.abs(difference) / error)
-    exact = np.where(difference == 0, 1.0, 2 / (number + 1))
+    exact = np.where(difference == 0, 1.0, np.minimum(2 / (number + 1), 1 - LEVEL))
     return np.where(np.isnan(difference + error), np.nan, np.where(error > 0, np.maximum(p, LEAST_P), exact))[()]
 
 
