@@ -183,7 +183,8 @@ def rows_of(done: Sequence[Experiment], size: Size) -> list[Row]:
 
 def _line(row: Row) -> str:
     low, middle, high = row.needed
-    aim = "" if LOWEST <= row.found <= HIGHEST else " **outside the aim**"
+    aim = "" if LOWEST <= row.found <= HIGHEST else ", outside the aim, which these few experiments allow"
+    aim = aim if row.low <= HIGHEST and row.high >= LOWEST else " **outside the aim**"
     return (
         f"| {row.figure} | {row.models} | {row.true_difference:.4f} | {row.experiments} | {middle:,} ({low:,}–{high:,}) | "
         f"{row.uncorrected:,} | {row.compared[0]:.0f} → {row.compared[1]:.0f} | "
