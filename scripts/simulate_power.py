@@ -110,7 +110,7 @@ def score(size: Size, figure: str, models: int, images: int, seeds: Sequence[int
 def experiment(job: tuple[str, int, int, Size]) -> Experiment:
     """Run one experiment."""
     figure, models, seed, size = job
-    bootstrap.RECHOSEN = 2  # only the models' own thresholds are looked at
+    bootstrap.RECHOSEN = 2  # type: ignore[attr-defined]  # only the models' own thresholds are looked at
     difference, place = true_difference(size, figure), [*LOSSES].index(figure)
     with threadpool_limits(1):
         small = score(size, figure, models, size.images, [seed, 17, place, models, 0])

@@ -115,7 +115,8 @@ def thresholds(measured: Measured, settings: Settings) -> pd.DataFrame:
 
 def _with_intervals(regime: Regime, effects: DesignEffects, settings: Settings) -> dict[str, Floats]:
     """Return precision, recall and F1 of each tag under a regime, with their intervals."""
-    values, columns = settings.counting.ratios(regime.counts), {}
+    values = settings.counting.ratios(regime.counts)
+    columns: dict[str, Floats] = {}
     for metric, within in zip(PRF._fields, count_intervals(regime.counts, effects), strict=True):
         columns |= {metric: getattr(values, metric), f"{metric}_low": within.low, f"{metric}_high": within.high}
     nothing = np.full(len(regime.final), np.nan)
