@@ -17,7 +17,8 @@ from reporting import Options, machine_facts, machine_line, write_report
 from arena.metrics.counts import divide
 from arena.metrics.labels import SUSPECTS_PER_TAG, find_suspects, rank_suspects
 
-Bools, Scores = NDArray[np.bool_], NDArray[np.float32]
+Bools = NDArray[np.bool_]
+Scores = NDArray[np.float32]
 
 GROUP = 5
 """Tags of one group."""
@@ -112,9 +113,9 @@ def draw_world(setting: Setting, images: int, groups: int) -> World:
 
 def lower_by_context(logits: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the logits, each lowered by the scores of the other tags of its group."""
-    parts = sigmoid(logits).reshape(len(logits), -1, GROUP)
+    parts: NDArray[np.float64] = sigmoid(logits).reshape(len(logits), -1, GROUP)
     others = parts.sum(2, keepdims=True) - parts
-    return logits - CONTEXT * others.reshape(logits.shape)
+    return np.asarray(logits - CONTEXT * others.reshape(logits.shape))
 
 
 def sigmoid(logits: NDArray[np.float64]) -> Scores:

@@ -20,12 +20,12 @@ DECIDED = 0.05
 def figure(value: float | None) -> str:
     """Format a metric with four digits; only exact values show as 0 or 1.
 
-    >>> figure(0.03125), figure(0.00001), figure(0.99999), figure(1), figure(None)
-    ('0.0312', '<0.0001', '>0.9999', '1.0000', '–')
+    >>> figure(0.03125), figure(0.00001), figure(0.99999), figure(1), figure(-0.0), figure(None)
+    ('0.0312', '<0.0001', '>0.9999', '1.0000', '0.0000', '–')
     """
     if value is None or math.isnan(value):
         return UNDEFINED
-    text = f"{value:.4f}"
+    text = f"{value + 0.0:.4f}"  # adding 0 turns -0.0 into 0.0
     if text == "0.0000" and value != 0:
         return "<0.0001"
     if text == "1.0000" and value != 1:

@@ -16,23 +16,27 @@ from arena.cli.verbs import split_names
 )  # fmt: skip
 @option("--figure", help="Comma-separated metrics.  [default: macro F1, micro F1, mAP]", show_default=False)
 @option(
-    "--power", type=click.FloatRange(0, 1, True, True), default=0.8, help="Probability of detecting a true difference."
+    "--power", type=click.FloatRange(0, 1, True, True), default=0.8, help="Probability of deciding a true difference."
 )
 @option(
     "--alpha",
     type=click.FloatRange(0, 1, True, True),
     default=0.05,
-    help="Probability of a false detection (significance level).",
+    help="Probability of deciding any difference where there is none (significance level).",
 )
 def power(run: Path, difference: float | None, figure: str | None, power: float, alpha: float) -> None:
     """Compute how many images would decide a difference between the models of a run.
 
+    A difference is decided after Holm's correction for all metrics and pairs of models, as on the page of a run. More images
+    also let tags with few positives into the means, which makes the means less certain.
+
     Example: arena power runs/demo --difference 0.01
     """
     from arena.cli.terminal.console import show_power
-    from arena.evaluate.power import power_of
+    from arena.evaluate.power import TABLES, power_of
     from arena.metrics.registry import HEADLINES
     from arena.results.run_folder import read_result
 
     figures = split_names(figure) if figure else HEADLINES
-    show_power(power_of(read_result(run), difference=difference, figures=tuple(figures), power=power, alpha=alpha))
+    result = read_result(run, TABLES)
+    show_power(power_of(result, difference=difference, figures=tuple(figures), power=power, alpha=alpha))

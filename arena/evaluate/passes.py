@@ -19,6 +19,7 @@ from arena.evaluate.slices import ImageSlice, TagSlice
 from arena.metrics import bootstrap, labels
 from arena.metrics.blocks import Block, Scored, labels_of, over_blocks
 from arena.metrics.bootstrap import Part, Plan, Resampled, Resampler, SliceRows
+from arena.metrics.break_even import break_even_thresholds
 from arena.metrics.counts import Convention, Floats, Integers, TagCounts, divide
 from arena.metrics.labels import Suspects
 from arena.metrics.tally import Ranked, Sampling, SweptModel, Tallies, Tally, tally
@@ -204,9 +205,16 @@ def measure(
     workers = settings.workers or os.cpu_count() or 1
     effective = [settings.counting.effective(one.own) for one in models]
     zero = settings.counting.effective(sweep_thresholds((*FINE_STEPS,)))
-    sweeps = [np.unique(np.concatenate([zero, settings.counting.effective(one.shared)])) for one in models]
     sampling = _sampling(truth, tag_slices) if settings.replicates else None
     with threadpool_limits(1, user_api="blas"):  # blocks already run in threads
+        crossings = [np.empty(0, np.float32) for _ in models]
+        if sampling is not None:
+            columns = _compared_columns(models, compared)
+            crossings = break_even_thresholds(columns, csc_array(truth.values[:, compared]), sampling.folds, workers)
+        sweeps = [
+            np.unique(np.concatenate([zero, settings.counting.effective(one.shared), even]))
+            for one, even in zip(models, crossings, strict=True)
+        ]
         own = [each[one.chosen[compared]] for each, one in zip(effective, models, strict=True)]
         inspector = _Inspector(compared, own)
         swept = [SweptModel(one.scored, *both) for one, *both in zip(models, sweeps, effective, strict=True)]
@@ -277,6 +285,15 @@ def _cross_fit(
     return ThresholdModel(found.thresholds, compared, found.images, steps, convention)
 
 
+def _compared_columns(models: Sequence[Matched], compared: Integers) -> list[Scored]:
+    """Return the columns of the compared tags of each model; they are the tags of a ground truth of their own."""
+    everyone, all_first = np.arange(len(compared)), np.ones(len(compared), np.bool_)
+    return [
+        Scored(one.scored.matrix, one.columns[one.chosen[compared]], everyone, all_first, one.scored.place)
+        for one in models
+    ]
+
+
 def _resample(
     truth: Truth,
     models: Sequence[Matched],
@@ -291,11 +308,7 @@ def _resample(
 ) -> Uncertainty:
     """Run the second pass, over the compared tags."""
     chosen = [one.chosen[compared] for one in models]
-    everyone = np.arange(len(compared))
-    columns = [
-        Scored(one.scored.matrix, one.columns[k], everyone, np.ones(len(k), np.bool_), one.scored.place)
-        for one, k in zip(models, chosen, strict=True)
-    ]
+    columns = _compared_columns(models, compared)
     thresholds = [
         np.stack([regime.by_fold[:, k] for regime in one.by_name.values()])
         for one, k in zip(regimes, chosen, strict=True)
@@ -372,7 +385,7 @@ class _Inspector:
     @property
     def suspected_fp(self) -> Integers:
         """The number of label issues that each model predicts, over all tags; int64 (models,)."""
-        return np.sum([*self.predicted.values(), np.zeros(len(self.own), np.int64)], axis=0)
+        return np.asarray(np.sum([*self.predicted.values(), np.zeros(len(self.own), np.int64)], axis=0))
 
     def scores_of(self, found: Suspects, images: int, models: int) -> NDArray[np.float32]:
         """Return the score of each model for the label issues, in their order; float32 (suspects, models)."""

@@ -91,11 +91,9 @@ def tag_intervals(measured: Measured, number: int) -> TagIntervals:
     if found is None:
         nothing = np.full(len(own.tp), np.nan)
         return TagIntervals(*[Interval(nothing, nothing)] * 4)
-    (effects, clusters), ap_effects = design_effects(measured, number), measured.ap_effects(number)
+    ap_effects = measured.ap_effects(number)
     return TagIntervals(
-        intervals.wilson(own.tp, own.tp + own.fp, design_effect=effects[0], clusters=clusters[0]),
-        intervals.wilson(own.tp, own.positives, design_effect=effects[1], clusters=clusters[1]),
-        intervals.f1_interval(own.tp, own.fp, own.fn, design_effect=effects[2], clusters=clusters[2]),
+        *count_intervals(own, design_effects(measured, number)),
         intervals.ap_interval(
             tally.average_precision,
             np.sqrt(tally.ap_variance),
@@ -104,6 +102,21 @@ def tag_intervals(measured: Measured, number: int) -> TagIntervals:
             ),
             bias=ap_effects * tally.ap_bias,
         ),
+    )
+
+
+def count_intervals(counts: TagCounts, found: "DesignEffects") -> tuple[Interval, Interval, Interval]:
+    """Return the intervals of precision, recall and F1 of each tag.
+
+    Args:
+        counts: (tags,).
+        found: effects of clusters on the same tags.
+    """
+    effects, clusters = found
+    return (
+        intervals.wilson(counts.tp, counts.tp + counts.fp, design_effect=effects[0], clusters=clusters[0]),
+        intervals.wilson(counts.tp, counts.positives, design_effect=effects[1], clusters=clusters[1]),
+        intervals.f1_interval(counts.tp, counts.fp, counts.fn, design_effect=effects[2], clusters=clusters[2]),
     )
 
 

@@ -67,6 +67,7 @@ def _model_summary(measured: Measured, number: int, found: Aggregates) -> dict[s
     return {
         "title": model.entry.title,
         "tags": len(model.entry.scores.tags),
+        "score_type": str(model.scored.matrix.dtype),
         "parameters": model.entry.facts.get("parameters"),
         "weight_bytes": model.entry.facts.get("weight_bytes"),
         "known_tags": int(carried.sum()),
@@ -76,7 +77,7 @@ def _model_summary(measured: Measured, number: int, found: Aggregates) -> dict[s
         "in_sample_best_macro_f1": macro(best).value,
         "roc_auc": macro(measured.tallies.models[number].roc_auc[compared]).value,
         "brier": macro(measured.tallies.models[number].brier[compared]).value,
-        "ece": tables.expected_calibration_error(measured, number),
+        **tables.calibration_errors(measured, number),
         "per_image": per_image.figures(measured, number),
     }
 

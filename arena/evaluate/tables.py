@@ -9,9 +9,10 @@ import pandas as pd
 from arena.evaluate.aggregate import Aggregates, figures_of
 from arena.evaluate.matching import Matched
 from arena.evaluate.mistakes import find_confusions
-from arena.evaluate.passes import Measured
+from arena.evaluate.passes import Measured, Regime
+from arena.evaluate.per_tag import DesignEffects, count_intervals, design_effects
 from arena.metrics import calibration
-from arena.metrics.counts import PRF, Counts
+from arena.metrics.counts import PRF, Counts, Floats
 from arena.metrics.registry import AGGREGATES, MACRO_THRESHOLDED, THRESHOLDED
 from arena.results.recipe import Settings
 
@@ -87,28 +88,43 @@ def slices(found: Aggregates, models: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+THRESHOLD_COLUMNS = (
+    "model", "regime", "tag", "category", "threshold",
+    *(f"{metric}{end}" for metric in PRF._fields for end in ("", "_low", "_high")),
+)  # fmt: skip
+"""Columns of `thresholds.csv`."""
+
+
 def thresholds(measured: Measured, settings: Settings) -> pd.DataFrame:
-    """Return one row per model, regime and known tag: the threshold for production, and its cross-fitted metrics."""
-    frames = [pd.DataFrame(columns=["model", "regime", "tag", "category", "threshold", "precision", "recall", "f1"])]
+    """Return one row per model, regime and known tag: the threshold for production, and its cross-fitted metrics.
+
+    The intervals take the thresholds as fixed. Clusters widen them as at the model's own thresholds. Everything is undefined
+    in a regime whose rule holds at no threshold.
+    """
+    frames = [pd.DataFrame(columns=list(THRESHOLD_COLUMNS))]
     for number, model in enumerate(measured.models):
         if measured.uncertainty is None:
             break
-        order = np.argsort(model.columns)
+        order, effects = np.argsort(model.columns), design_effects(measured, number)
         for name, regime in measured.uncertainty.regimes[number].by_name.items():
-            figures = settings.counting.ratios(regime.counts)
-            if not regime.reachable:
-                figures = PRF(*np.full((3, len(model.columns)), np.nan))
             final = np.nextafter(regime.final, np.float32(-1)) if settings.counting.above else regime.final
-            frame = pd.DataFrame(
-                {
-                    "model": model.entry.name, "regime": name, "tag": model.names, "category": model.categories,
-                    "threshold": final.astype(str).astype(np.float64), "precision": figures.precision,
-                    "recall": figures.recall, "f1": figures.f1,
-                }
-            )  # fmt: skip
-            frames.append(frame.iloc[order])
+            columns = {
+                "model": model.entry.name, "regime": name, "tag": model.names, "category": model.categories,
+                "threshold": final.astype(str).astype(np.float64), **_with_intervals(regime, effects, settings),
+            }  # fmt: skip
+            frames.append(pd.DataFrame(columns).iloc[order])
     kept = [frame for frame in frames if len(frame)] or frames
     return pd.concat(kept, ignore_index=True)
+
+
+def _with_intervals(regime: Regime, effects: DesignEffects, settings: Settings) -> dict[str, Floats]:
+    """Return precision, recall and F1 of each tag under a regime, with their intervals."""
+    values = settings.counting.ratios(regime.counts)
+    columns: dict[str, Floats] = {}
+    for metric, within in zip(PRF._fields, count_intervals(regime.counts, effects), strict=True):
+        columns |= {metric: getattr(values, metric), f"{metric}_low": within.low, f"{metric}_high": within.high}
+    nothing = np.full(len(regime.final), np.nan)
+    return columns if regime.reachable else dict.fromkeys(columns, nothing)
 
 
 def reliability(measured: Measured) -> pd.DataFrame:
@@ -126,9 +142,13 @@ def reliability(measured: Measured) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def expected_calibration_error(measured: Measured, number: int) -> float:
-    """Return the expected calibration error of one model over all cells of compared tags."""
-    return float(calibration.expected_calibration_error(_compared_bins(measured, number, measured.models[number])))
+def calibration_errors(measured: Measured, number: int) -> dict[str, float]:
+    """Return the calibration error of one model over all cells of compared tags, and that of a calibrated model."""
+    bins = _compared_bins(measured, number, measured.models[number])
+    return {
+        "ece": float(calibration.expected_calibration_error(bins)),
+        "ece_if_calibrated": float(calibration.error_if_calibrated(bins)),
+    }
 
 
 def _compared_bins(measured: Measured, number: int, model: Matched) -> calibration.Bins:

@@ -149,11 +149,11 @@ def _apart(one: Any, ours: Interval, other: Any, theirs: Interval) -> Interval:
 
 
 def _p(difference: Floats, ends: Interval) -> Floats:
-    """Return the two-sided p of no difference, for a normal distribution with the width of the interval."""
+    """Return the two-sided p of no difference, `LEAST_P` to 1, for a normal distribution with the width of the interval."""
     reach = float(special.ndtri((1 + intervals.LEVEL) / 2))
     error = np.asarray(ends.high - ends.low) / 2 / reach
     ratio = np.divide(np.abs(difference), error, out=np.zeros(len(difference)), where=error > 0)
-    return np.where(np.isnan(difference + error), np.nan, 2 * special.ndtr(-ratio))
+    return np.where(np.isnan(difference + error), np.nan, np.maximum(2 * special.ndtr(-ratio), intervals.LEAST_P))
 
 
 def _figures(table: _Table, member: Any) -> dict[str, Figure]:

@@ -7,6 +7,7 @@ from them. The Brier score follows from two sums.
 from typing import NamedTuple
 
 import numpy as np
+from scipy import special
 
 from arena.metrics.counts import Floats, Integers, divide
 from arena.metrics.ranking import SortedBlock
@@ -91,6 +92,36 @@ def expected_calibration_error(bins: Bins) -> Floats:
     array([0.25])
     """
     return divide(np.abs(bins.positives - bins.score_sum).sum(axis=-1), bins.images.sum(axis=-1))
+
+
+def error_if_calibrated(bins: Bins) -> Floats:
+    """Return the calibration error that a perfectly calibrated model has on average with these scores; 0 to 1.
+
+    The share of positives of a bin varies by chance around its mean score, so the calibration error of few images is above 0
+    for every model. The positives of a bin are taken as binomial, of which the mean absolute deviation is known exactly.
+    Images are taken as independent: clusters of near duplicates raise it further.
+
+    Args:
+        bins: shape (..., bins).
+
+    Returns:
+        float64 (...); NaN without an image.
+
+    Source: de Moivre's mean deviation, Diaconis and Zabell, "Closed form summation for classical distributions", 1991.
+    Bröcker and Smith, "Increasing the reliability of reliability diagrams", 2007, on such deviations.
+
+    Two images scored 0.5: no positive, or two, are off by 0.5, each one time in four:
+
+    >>> from arena.metrics.ranking import sort_column
+    >>> error_if_calibrated(bin_sorted(sort_column(np.float32([0.5, 0.5]), np.array([True, False])))).round(12)
+    array([0.25])
+    """
+    images = bins.images.astype(np.float64)
+    score = np.clip(np.nan_to_num(divide(bins.score_sum, images)), 0.0, 1.0)
+    hits = np.minimum(np.floor(images * score) + 1, images)
+    ways = special.gammaln(images + 1) - special.gammaln(hits + 1) - special.gammaln(images - hits + 1)
+    log = ways + special.xlogy(hits, score) + special.xlog1py(images - hits + 1, -score)
+    return divide((2 * hits * np.exp(log)).sum(axis=-1), images.sum(axis=-1))
 
 
 def brier(score_square_sum: Floats, positive_score_sum: Floats, positives: Integers, images: Integers | int) -> Floats:

@@ -23,6 +23,10 @@ error of AP is often far too small, or 0, and would imply more. With 1, the inte
 (0.29 instead of 0.19 at 10 to 20 positives) and contain the truth in 98 to 99 % of cases. With 3, they contain it in only
 93 % of cases where the scores of positives spread widely."""
 
+LEAST_P = 1e-6
+"""Least p from a standard error. Hundreds of resamples, and a normal distribution of a mean, do not reach further into the
+tails: a p of 1e-260 would be a property of the formula, not of the images."""
+
 LEAST_VARIANCE = 1e-300
 """A smaller variance counts as 0, because a proportion divided by it would overflow."""
 
@@ -298,10 +302,10 @@ def resampled_p(difference: ArrayLike, standard_error: ArrayLike, resamples: Arr
             the resamples can show, 2 / (resamples + 1), and at most 0.05.
         resamples: number of resamples, 2 or more.
 
-    Returns: 0 to 1; NaN where an argument is.
+    Returns: `LEAST_P` to 1; NaN where an argument is.
 
-    >>> round(float(resampled_p(0.2, 0.1, 1000)), 4)
-    0.0458
+    >>> round(float(resampled_p(0.2, 0.1, 1000)), 4), float(resampled_p(0.2, 0.001, 1000))
+    (0.0458, 1e-06)
     """
     difference, error, number = np.broadcast_arrays(
         *(np.asarray(x, np.float64) for x in (difference, standard_error, resamples))
@@ -309,7 +313,7 @@ def resampled_p(difference: ArrayLike, standard_error: ArrayLike, resamples: Arr
     with np.errstate(divide="ignore", invalid="ignore"):
         p = 2 * special.stdtr(np.maximum(number - 1, 1), -np.abs(difference) / error)
     exact = np.where(difference == 0, 1.0, np.minimum(2 / (number + 1), 0.05))
-    return np.where(np.isnan(difference + error), np.nan, np.where(error > 0, p, exact))[()]
+    return np.where(np.isnan(difference + error), np.nan, np.where(error > 0, np.maximum(p, LEAST_P), exact))[()]
 
 
 def _score_interval(proportion: Floats, trials: Floats, quantile: ArrayLike) -> Interval:

@@ -43,7 +43,7 @@ class Suspects(NamedTuple):
 
     def strongest(self, number: int) -> "Suspects":
         """Return the first `number` label issues."""
-        return Suspects(*(values[:number] for values in self))
+        return Suspects(self.tag[:number], self.image[:number], self.strength[:number])
 
 
 class Column(NamedTuple):

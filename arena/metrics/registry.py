@@ -143,6 +143,11 @@ _ALL = (
         about="Expected calibration error: the mean difference between score and share of images with the tag, over bins.",
     ),
     Metric(
+        "ece_if_calibrated", "calibration error expected of a calibrated model", "ECE by chance", Kind.TAG | Kind.MODEL,
+        higher_is_better=None, of_tally=lambda tally: calibration.error_if_calibrated(tally.bins),
+        about="The calibration error that a perfectly calibrated model has on average, because images are few.",
+    ),
+    Metric(
         "best_f1", "best F1 in hindsight", "Best F1", Kind.TAG, on_page=True, of_tally=lambda tally: tally.best[1],
         about="Highest F1 at any threshold. Not a result: the threshold is chosen on the images that it is scored on.",
     ),

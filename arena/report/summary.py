@@ -15,7 +15,14 @@ from arena.report.view_model.cost import cost_notes, megabytes, millions
 from arena.report.view_model.findings import subject, tag_findings
 from arena.report.view_model.forest import caption, forest
 from arena.report.view_model.leaderboard import Cell, Standing, leaderboard
-from arena.report.view_model.notes import cluster_notes, convention_note, imply_notes, undefined_notes, unverified_notes
+from arena.report.view_model.notes import (
+    cluster_notes,
+    convention_note,
+    half_precision_notes,
+    imply_notes,
+    undefined_notes,
+    unverified_notes,
+)
 from arena.report.view_model.published import CAVEAT as PUBLISHED_CAVEAT
 from arena.report.view_model.published import MARK, published_rows, published_table
 from arena.report.view_model.recorded_labels import recorded_labels
@@ -155,6 +162,7 @@ def _all_figures(result: Result, payload: Mapping[str, Any]) -> str:
     notes = [
         *cluster_notes(result.summary),
         *imply_notes(result.summary),
+        *half_precision_notes(result.summary),
         *unverified_notes(result),
         *undefined_notes(result),
         *cost_notes(result),

@@ -17,7 +17,13 @@ from arena.report.page.pictures import Shelf, pictures
 from arena.report.view_model import comparisons
 from arena.report.view_model.contamination import contamination
 from arena.report.view_model.cost import cost_notes
-from arena.report.view_model.notes import cluster_notes, convention_note, imply_notes, undefined_notes
+from arena.report.view_model.notes import (
+    cluster_notes,
+    convention_note,
+    half_precision_notes,
+    imply_notes,
+    undefined_notes,
+)
 from arena.report.view_model.recipe import provenance, reproduce
 from arena.results.headline import as_published, headline
 from arena.results.run_folder import CONTAMINATION, Result
@@ -214,7 +220,7 @@ def _tag_intervals(rows: pd.DataFrame) -> dict[str, list[float | int | None]]:
 def _notes(result: Result) -> list[str]:
     skipped = result.run.get("skipped", {})
     notes = [f"– means undefined. Convention {result.summary['convention']}: {convention_note(result.summary)}"]
-    notes += [*cluster_notes(result.summary), *imply_notes(result.summary)]
+    notes += [*cluster_notes(result.summary), *imply_notes(result.summary), *half_precision_notes(result.summary)]
     notes += cost_notes(result)
     if skipped:
         named = "; ".join(f"{image_id}: {reason}" for image_id, reason in list(skipped.items())[:NAMED_SKIPPED])

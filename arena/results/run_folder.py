@@ -17,6 +17,7 @@ import pandas as pd
 from arena.base.errors import ArenaError, IncomparableError
 from arena.base.files import open_whole, write_json, write_whole
 from arena.cards import Thresholds
+from arena.metrics.counts import PRF
 from arena.metrics.registry import TAG_COLUMNS
 from arena.results.recipe import Recipe, read_recipe
 
@@ -165,7 +166,8 @@ def read_result(folder: Path, tables: Collection[str] | None = None) -> Result:
 def _read_table(path: Path) -> pd.DataFrame:
     """Read a table; text columns of a CSV stay text, so that a tag called `nan` is not read as missing."""
     if path.suffix == ".csv":
-        empty = dict.fromkeys(("threshold", "precision", "recall", "f1", "strength"), "")
+        metrics = (f"{metric}{end}" for metric in PRF._fields for end in ("", "_low", "_high"))
+        empty = dict.fromkeys(("threshold", "strength", *metrics), "")
         texts = dict.fromkeys(("model", "regime", "tag", "category", "kind", "image_id"), str)
         return pd.read_csv(path, keep_default_na=False, na_values=empty, dtype=texts)
     return pd.read_parquet(path)

@@ -130,7 +130,8 @@ class Truths:
         self.category_numbers: Integers = np.unique(population.categories, return_inverse=True)[1].astype(np.int64)
         self.predicted: dict[tuple[str, str, str, str], NDArray[np.bool_]] = {}
         self.final: dict[tuple[str, str], NDArray[np.float32]] = {}
-        for (model, regime), rows in result.tables["thresholds"].groupby(["model", "regime"]):
+        for key, rows in result.tables["thresholds"].groupby(["model", "regime"]):
+            model, regime = map(str, key)
             places = [self.column[tag] for tag in rows["tag"]]
             defined, final = np.zeros(len(names), np.bool_), np.full(len(names), np.nan, np.float32)
             defined[places], final[places] = rows["precision"].notna(), rows["threshold"].to_numpy(np.float32)

@@ -108,7 +108,8 @@ class Tagger:
         """Return the scores of evidence, (images, tags)."""
         log_odds = self.separation * evidence - self.separation**2 / 2 + logit(self.prevalence)
         scores = 1 / (1 + np.exp(-self.sharpness * log_odds))
-        return LEVELS[np.rint(scores * 255).astype(np.int64)] if self.eight_bit else scores.astype(np.float32)
+        found = LEVELS[np.rint(scores * 255).astype(np.int64)] if self.eight_bit else scores
+        return np.asarray(found, np.float32)
 
     def rates(self, thresholds: NDArray[np.float32]) -> tuple[Floats, Floats]:
         """Return the shares of images that are TP and FP at some thresholds, (..., tags) each."""
@@ -140,7 +141,8 @@ class Tagger:
     def chosen(self, compared: NDArray[np.bool_], categories: Integers) -> dict[str, NDArray[np.float32]]:
         """Return the thresholds that each regime chooses on the whole population; float32 (tags,), NaN if there is none."""
         steps, tp, fp = self._sweep
-        train = Training(*((MANY_IMAGES * x) for x in (tp, fp, self.prevalence)), compared, categories)  # type: ignore[arg-type]
+        counts = [(MANY_IMAGES * x).astype(np.float32) for x in (tp, fp, self.prevalence)]
+        train = Training(counts[0], counts[1], counts[2], compared, categories)
         found = {"own": np.full(len(compared), OWN_THRESHOLD, np.float32)}
         for name, choice in CHOICES.items():
             places = choice(train)
@@ -171,7 +173,7 @@ class Population:
     def __init__(self, world: World, tags: int) -> None:
         rng = np.random.default_rng(1)
         self.world = world
-        self.prevalence = np.exp(np.linspace(*np.log(np.array(world.positives) / 1_500), tags))
+        self.prevalence = np.geomspace(world.positives[0] / 1_500, world.positives[1] / 1_500, tags)
         self.categories = np.array([CATEGORIES[place % len(CATEGORIES)] for place in range(tags)])
         self.loadings = np.sqrt(COMMON_CAUSE) * rng.choice([-1, 1], tags, p=[0.25, 0.75])
         separation = rng.uniform(1.2, 3.2, tags)

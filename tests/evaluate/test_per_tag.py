@@ -200,7 +200,11 @@ def test_thresholds_for_production_are_a_row_a_model_regime_and_tag() -> None:
     own = table[table["regime"] == "own"].merge(result.per_tag, on=["model", "tag"], suffixes=("", "_there"))
     assert (own["threshold"] == 0.5).all()
     for figure in ("precision", "recall", "f1"):
-        np.testing.assert_allclose(own[figure], own[f"{figure}_there"], atol=1e-12)
+        for column in (figure, f"{figure}_low", f"{figure}_high"):
+            np.testing.assert_allclose(own[column], own[f"{column}_there"], atol=1e-12)
+        known = table.dropna(subset=[figure])
+        assert (known[f"{figure}_low"] <= known[figure] + 1e-12).all()
+        assert (known[figure] <= known[f"{figure}_high"] + 1e-12).all()
     assert table[table["regime"] == "macro_f1"].groupby("model")["threshold"].nunique().tolist() == [1, 1]
     assert table["threshold"].between(0, 1).all()
     assert all(float(str(np.float32(x))) == x for x in table["threshold"]), "as short as they can be written"

@@ -13,6 +13,7 @@ from arena.cards import Thresholds
 from arena.dataset.frozen import Truth
 from arena.evaluate import Entry, Settings, evaluate
 from arena.evaluate.per_tag import LEAST_UNITS
+from arena.evaluate.tables import THRESHOLD_COLUMNS
 from arena.metrics import intervals
 from arena.results.run_folder import TABLES, Result, read_result, write_result
 from arena.tags import TagSpace
@@ -98,7 +99,7 @@ OPEN = {
     "sweep": set(MICRO),  # undefined where nothing is predicted, or nothing carried, of all compared tags: see below
     "slices": set(MICRO),
     "tag_differences": {"f1_difference"},  # where the F1 of either is
-    "thresholds": {"precision", "recall", "f1", "threshold"},  # of counts that the table does not hold
+    "thresholds": set(THRESHOLD_COLUMNS[4:]),  # of counts that the table does not hold
 }
 
 

@@ -1,5 +1,7 @@
 """Three layers: bins counted by hand, scikit-learn or a loop over images as the reference, properties."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -13,10 +15,11 @@ from arena.metrics.calibration import (
     Bins,
     bin_sorted,
     brier,
+    error_if_calibrated,
     expected_calibration_error,
     reliability,
 )
-from arena.metrics.ranking import sort_column
+from arena.metrics.ranking import sort_block, sort_column
 
 edges = st.integers(0, RELIABILITY_BINS).map(lambda b: np.float32(b / RELIABILITY_BINS))
 near_edges = edges.map(lambda edge: np.nextafter(edge, np.float32(0)))
@@ -148,3 +151,32 @@ def test_rounding_makes_no_brier_score_negative() -> None:
     almost_one = np.full(1000, np.nextafter(np.float32(1), np.float32(0)))
     assert float(brier(*sums(almost_one, np.ones(1000, bool)))) >= 0
     assert float(brier(np.array(0.9999999), np.array(1.0), np.array(1), images=1)) == 0
+
+
+def test_the_error_of_a_calibrated_model_enumerated() -> None:
+    """Three images at 0.2 and one at 0.9: all outcomes of each bin, weighted by their probability."""
+    bins = bins_of(np.float32([0.2, 0.2, 0.2, 0.9]), np.array([True, False, False, True]))
+    three = sum(abs(k - 0.6) * math.comb(3, k) * 0.2**k * 0.8 ** (3 - k) for k in range(4))
+    one = 0.9 * 0.1 + 0.1 * 0.9
+    assert float(error_if_calibrated(bins)) == pytest.approx((three + one) / 4, abs=1e-7)
+
+
+def test_scores_of_0_and_1_leave_nothing_to_chance() -> None:
+    assert float(error_if_calibrated(bins_of(np.float32([0, 0, 1]), np.array([True, False, True])))) == 0
+    assert np.isnan(error_if_calibrated(bins_of(np.empty(0, np.float32), np.empty(0, bool))))
+
+
+def test_the_error_of_calibrated_models_in_a_simulation() -> None:
+    rng = np.random.default_rng(0)
+    scores = rng.beta(0.3, 2, (400, 300)).astype(np.float32)
+    bins = bin_sorted(sort_block(scores, rng.random(scores.shape) < scores))
+    found, expected = expected_calibration_error(bins).mean(), error_if_calibrated(bins).mean()
+    assert 0.04 < found < 0.06, "of models without any error"
+    assert expected == pytest.approx(found, rel=0.03)
+
+
+@given(problems())
+def test_chance_alone_stays_in_range(problem: Problem) -> None:
+    scores, labels = problem
+    found = float(error_if_calibrated(bins_of(scores, labels)))
+    assert np.isnan(found) if not len(scores) else 0 <= found <= 0.5

@@ -41,7 +41,7 @@ def test_the_lists_are_filters_of_the_registry() -> None:
 def test_the_columns_of_files_keep_their_order() -> None:
     written = (  # before another column was added
         "precision", "precision_low", "precision_high", "recall", "recall_low", "recall_high", "f1", "f1_low", "f1_high",
-        "ap", "ap_low", "ap_high", "f2", "mcc", "informedness", "roc_auc", "brier", "ece",
+        "ap", "ap_low", "ap_high", "f2", "mcc", "informedness", "roc_auc", "brier", "ece", "ece_if_calibrated",
         "best_f1", "best_threshold", "break_even", "break_even_threshold", "compared",
     )  # fmt: skip
     assert tuple(name for name in PER_TAG_COLUMNS[12:] if name in written) == written

@@ -119,7 +119,15 @@ def test_summary_says_over_how_many_tags_each_mean_ran(small: Result) -> None:
 
 @pytest.mark.parametrize(
     ("value", "shown"),
-    [(0.99996, ">0.9999"), (1.0, "1.0000"), (0.00004, "<0.0001"), (0.0, "0.0000"), (None, "–"), (float("nan"), "–")],
+    [
+        (0.99996, ">0.9999"),
+        (1.0, "1.0000"),
+        (0.00004, "<0.0001"),
+        (0.0, "0.0000"),
+        (-0.0, "0.0000"),
+        (None, "–"),
+        (float("nan"), "–"),
+    ],
 )
 def test_rounding_never_shows_what_is_not(value: float | None, shown: str) -> None:
     assert figure(value) == shown

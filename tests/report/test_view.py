@@ -89,8 +89,8 @@ def test_intervals_and_verdicts_are_the_results_own(pair: Result) -> None:
 def test_the_page_of_a_result_says_what_it_decides(pair: Result) -> None:
     page = render(page_view(pair))
     assert (
-        "By recorded labels: At their own thresholds model-1 has the higher macro F1, micro F1 and mAP. Under other threshold policies, "
-        in page
+        "By recorded labels: At their own thresholds model-1 has the higher macro F1, micro F1 and mAP. "
+        "Under other threshold policies, " in page
     )
     assert "Even &lt;tags&gt;" in page
     text = summary_markdown(pair)

@@ -25,6 +25,7 @@ TINY = {
     "plant_faults": "planted_faults",
     "simulate_gate": "gate",
     "simulate_label_issues": "label_issues",
+    "simulate_power": "power",
     "simulate_uncertainty": "simulation",
 }
 """Scripts that take `--tiny`, and the report that each of them writes."""
@@ -39,8 +40,14 @@ PEERS = {"bench_copies": "imagededup", "bench_duplicates": "faiss"}
 """Libraries of the extra `bench` without which a script cannot run."""
 
 WITHOUT_BUILD = {
-    "bench_counting", "bench_duplicates", "plant_faults", "simulate_gate", "simulate_label_issues", "simulate_uncertainty",
-}  # fmt: skip
+    "bench_counting",
+    "bench_duplicates",
+    "plant_faults",
+    "simulate_gate",
+    "simulate_label_issues",
+    "simulate_power",
+    "simulate_uncertainty",
+}
 """Scripts that keep nothing for a second run."""
 
 

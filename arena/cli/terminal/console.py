@@ -23,7 +23,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from arena.base.format import UNDEFINED, figure, one_line
+from arena.base.format import UNDEFINED, figure, one_line, signed
 from arena.base.progress import Unit
 from arena.evaluate.power import Power
 from arena.metrics.registry import HEADLINES
@@ -31,7 +31,7 @@ from arena.report.view import HEADLINE_TABLES, headline_view
 from arena.report.view_model.contamination import contamination_told
 from arena.report.view_model.cost import cost_told
 from arena.report.view_model.forest import other_policies
-from arena.report.view_model.notes import cluster_notes, imply_notes, unverified_notes
+from arena.report.view_model.notes import cluster_notes, half_precision_notes, imply_notes, unverified_notes
 from arena.report.view_model.published import published_rows, published_told
 from arena.report.view_model.recorded_labels import recorded_labels
 from arena.results.headline import as_published, headline
@@ -151,7 +151,7 @@ def show_summary(folder: Path) -> None:
     console.print(f"{summary['images']:,} images; means over {compared:,} common tags with {least} positives or more")
     payload = headline_view(result)
     policies = filter(None, [other_policies(payload)])
-    notes = [*cluster_notes(summary), *imply_notes(summary), *unverified_notes(result)]
+    notes = [*cluster_notes(summary), *imply_notes(summary), *half_precision_notes(summary), *unverified_notes(result)]
     for line in [*notes, *_differences(result), *policies]:
         console.print(line, markup=False)
     for name, model in summary["models"].items():
@@ -179,8 +179,8 @@ def _differences(result: Result) -> list[str]:
         return []
     own = table[(table["slice"] == "all") & (table["regime"] == "own") & table["figure"].isin(HEADLINES)]
     lines = [
-        f"{HEADLINES[row['figure']]}: {one_line(row['first'])} - {one_line(row['second'])} = {row['difference']:+.4f} "
-        f"({row['low']:+.4f} to {row['high']:+.4f}): "
+        f"{HEADLINES[row['figure']]}: {one_line(row['first'])} - {one_line(row['second'])} = {signed(row['difference'])} "
+        f"({signed(row['low'])} to {signed(row['high'])}): "
         + ("undetermined" if row["higher"] == "undetermined" else f"{one_line(row['higher'])} is higher")
         for row in own.head(NAMED_DIFFERENCES).to_dict("records")
     ]
@@ -198,12 +198,13 @@ def show_power(rows: Sequence[Power]) -> None:
     for row in rows:
         needed = "–" if row.needed is None else f"{row.needed:,}"
         pair = Text(f"{row.first} - {row.second}")
-        figures = (f"{row.difference:+.4f}", f"{row.standard_error:.4f}", f"{row.detectable:.4f}", f"{row.asked:.4f}")
+        figures = (signed(row.difference), *map(figure, (row.standard_error, row.detectable, row.asked)))
         table.add_row(row.figure, pair, *figures, needed)
     console = results_console()
     console.print(table)
     console.print(
-        f"{rows[0].images:,} images; detectable: the smallest true difference that this many images reveal",
+        f"{rows[0].images:,} images; detectable: the smallest true difference that this many images decide. Corrected for "
+        f"{rows[0].tests} comparisons: all metrics and pairs of models.",
         markup=False,
     )
 

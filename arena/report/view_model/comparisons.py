@@ -155,7 +155,10 @@ def _sliced(rows: pd.DataFrame, name: str, pairs: Sequence[Mapping[str, Any]]) -
 
 
 def calibration(result: Result) -> list[dict[str, Any]]:
-    """Return, for each model, Brier score, calibration error, and bins: low, high, mean score, share of positives, cells."""
+    """Return, for each model, the Brier score, the calibration error, that of a calibrated model, and the bins.
+
+    A bin is (low, high, mean score, share of positives, cells).
+    """
     table = result.tables["calibration"]
     found = []
     for name, model in result.summary["models"].items():
@@ -165,8 +168,14 @@ def calibration(result: Result) -> list[dict[str, Any]]:
             strict=True,
         )
         found.append(
-            {"model": name, "ece": number(model["ece"]), "brier": number(model["brier"]), "bins": [list(one) for one in bins]}
-        )  # fmt: skip
+            {
+                "model": name,
+                "ece": number(model["ece"]),
+                "ece_if_calibrated": number(model.get("ece_if_calibrated")),  # older runs lack it
+                "brier": number(model["brier"]),
+                "bins": [list(one) for one in bins],
+            }
+        )
     return found
 
 

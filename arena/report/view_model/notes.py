@@ -1,4 +1,4 @@
-"""Notes on the metrics: undefined values, unverified taggers, and implied tags."""
+"""Notes on the metrics: undefined values, unverified taggers, implied tags, and scores of low precision."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -44,6 +44,17 @@ def cluster_notes(summary: Mapping[str, Any]) -> list[str]:
     sizes = "n² / Σ m² over the sizes m of the duplicate clusters"
     note = f"The images count as {found:,.0f} independent clusters ({sizes})."
     return [f"{note} Below {FEW_CLUSTERS}, the intervals of macro and micro metrics are too narrow."]
+
+
+def half_precision_notes(summary: Mapping[str, Any]) -> list[str]:
+    """Return a note that names the models whose scores are float16; empty if there are none."""
+    names = [
+        name for name, model in summary["models"].items() if model.get("score_type") == "float16"
+    ]  # older runs lack it
+    if not names:
+        return []
+    effect = "about three digits: more ties, and a score within 0.0003 of a threshold may be on the other side of it"
+    return [f"Scores in float16 ({effect}): {', '.join(names)}."]
 
 
 def convention_note(summary: dict[str, object]) -> str:

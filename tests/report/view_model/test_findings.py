@@ -38,7 +38,8 @@ def test_what_is_not_decided_is_undetermined_and_names_no_one(payload: Payload) 
     row = next(row for row in payload["differences"] if row["figure"] == "macro_f1")
     row.update(low=-0.0152, high=0.0184, p=0.94, minimum_detectable=0.0246)
     assert verdict(payload) == (
-        "By recorded labels: At their own thresholds joytag-demo and wd14-demo cannot be told apart on macro F1, micro F1 or mAP. "
+        "By recorded labels: At their own thresholds joytag-demo and wd14-demo cannot be told apart on macro F1, "
+        "micro F1 or mAP. "
         f"{NONE_ELSEWHERE} {TAG_BY_TAG}"
     )
     first = findings(payload)[0]
@@ -83,7 +84,10 @@ def test_both_may_be_higher_in_something(payload: Payload) -> None:
     set_value(payload, "macro_f1", (0.5, 0.4), higher="joytag-demo")
     set_value(payload, "micro_f1", (0.5, 0.4), higher="joytag-demo")
     set_value(payload, "map", (0.4, 0.5), higher="wd14-demo")
-    expected = "By recorded labels: At their own thresholds joytag-demo has the higher macro F1 and micro F1; wd14-demo has the higher mAP."
+    expected = (
+        "By recorded labels: At their own thresholds joytag-demo has the higher macro F1 and micro F1; "
+        "wd14-demo has the higher mAP."
+    )
     assert verdict(payload) == f"{expected} {NONE_ELSEWHERE} {TAG_BY_TAG}"
 
 
@@ -129,7 +133,8 @@ def test_of_three_only_those_tied_with_the_best_are_marked(payload_of: Callable[
         if row["figure"] == "macro_f1" and row["second"] == "c":
             row["higher"] = row["first"]
     assert verdict(payload) == (
-        "By recorded labels: At their own thresholds b has the highest mAP; the highest macro F1 is undetermined among a and b; "
+        "By recorded labels: At their own thresholds b has the highest mAP; the highest macro F1 is undetermined "
+        "among a and b; "
         f"no tagger is significantly better than all others on micro F1. {NONE_ELSEWHERE} "
         "Of 85 tags, 22 have a significantly different AP: b is higher on 22, c on 0."
     )
