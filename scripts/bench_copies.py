@@ -28,8 +28,8 @@ from reporting import Options, write_report
 from arena.cards import find_dataset
 from arena.cli.terminal.console import Terminal
 from arena.dataset.copies.dedup import find_copies
-from arena.dataset.copies.policy import Rule
-from arena.dataset.copies.signing import sign_images
+from arena.dataset.copies.policy import DuplicateRule
+from arena.dataset.copies.signing import compute_signatures
 from arena.dataset.frozen import read_frozen, write_frozen
 
 COPY = ("identical", "near")
@@ -45,9 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     planted = plant_folder(folder, images=options.images, seed=options.seed)
     heldout = read_frozen(find_dataset(str(folder)))
     rows = planted.set_index("image_id").loc[list(heldout.image_ids)].reset_index()
-    rule, work = Rule(), folder / "work"
+    rule, work = DuplicateRule(), folder / "work"
     start = time.perf_counter()
-    signed = sign_images(heldout, work, Terminal())
+    signed = compute_signatures(heldout, work, Terminal())
     pairs = find_copies(signed, heldout.card.folder, work, rule, Terminal())
     seconds = time.perf_counter() - start
     found = {

@@ -19,9 +19,9 @@ from simulation.world import JOYTAG_IMAGES, joytag_supports
 from sklearn.metrics import average_precision_score
 
 from arena.dataset.frozen import Truth
-from arena.metrics.blocks import Scored
+from arena.metrics.blocks import KnownColumns
 from arena.metrics.counts import joytag_ratios, macro
-from arena.metrics.tally import SweptModel, tally
+from arena.metrics.tally import SweptModel, tally_models
 from arena.metrics.thresholds import sweep_thresholds
 from arena.scores.matrix import Matrix
 from arena.tags import TagSpace
@@ -76,10 +76,12 @@ def ours(scores: NDArray[np.float32], truth: NDArray[np.bool_]) -> Figures:
     names = TagSpace(tuple(map(str, range(truth.shape[1]))))
     carried = Truth.of(tuple(map(str, range(len(truth)))), names, truth).values
     columns = np.arange(truth.shape[1])
-    scored = Scored(Matrix.of(scores), columns, columns, np.ones(len(columns), np.bool_))
+    scored = KnownColumns(Matrix.of(scores), columns, columns, np.ones(len(columns), np.bool_))
     thresholds = sweep_thresholds()
     own = np.full(len(columns), THRESHOLD)
-    [found], _ = tally([SweptModel(scored, thresholds, own)], carried, everything=False, workers=os.cpu_count() or 1)
+    [found], _ = tally_models(
+        [SweptModel(scored, thresholds, own)], carried, everything=False, workers=os.cpu_count() or 1
+    )
     at = joytag_ratios(found.counts.row(int(np.searchsorted(thresholds, THRESHOLD))))
     precision, recall, f1 = (macro(column).value for column in (at.precision, at.recall, at.f1))
     return Figures(precision, recall, f1, macro(found.average_precision).value)

@@ -23,7 +23,7 @@ from reporting import Options, chromium, write_report
 from simulation import world
 
 from arena.base import provenance
-from arena.pipeline.report import render
+from arena.pipeline.report import rewrite_reports
 
 
 class Case(NamedTuple):
@@ -103,7 +103,7 @@ def make_run(case: Case, folder: Path) -> Path:
     """Simulate and score once; return the run folder. The score files are deleted when the run exists."""
     run, names = folder / "run", [f"tagger-{chr(ord('a') + number)}" for number in range(case.models)]
     if (run / "run.json").exists():
-        render(run)
+        rewrite_reports(run)
         return run
     if not (folder / "truth.npz").exists():
         write_scores(case, folder, names)

@@ -22,10 +22,10 @@ from tagging import networks, pictures, shared_input
 from arena.base import provenance
 from arena.base.files import write_json
 from arena.cli.terminal.console import Terminal
-from arena.diagnostics.bench.costs import from_json, to_json
-from arena.diagnostics.bench.own_process import measure_apart
-from arena.diagnostics.bench.table import markdown
-from arena.diagnostics.bench.worker import Request
+from arena.diagnostics.bench.costs import cost_from_json, cost_to_json
+from arena.diagnostics.bench.own_process import bench_in_process
+from arena.diagnostics.bench.table import costs_markdown
+from arena.diagnostics.bench.worker import BenchRequest
 
 DEMO = ("joytag-demo", "wd14-demo", "wd14-demo-timm")
 COMPARED = ("joytag", "wd-vit-v3")
@@ -60,11 +60,11 @@ def spec_of(name: str, build: Path) -> str:
 
 def measure_model(name: str, build: Path, paths: Sequence[Path], settings: Report) -> Report:
     """Return the cost of one model, as plain values."""
-    request = Request(
+    request = BenchRequest(
         spec_of(name, build), tuple(map(str, paths[:64])), tuple(settings["batch_sizes"]), settings["seconds"],
         settings["device"], settings["precision"],
     )  # fmt: skip
-    return to_json(measure_apart(request, Terminal()))
+    return cost_to_json(bench_in_process(request, Terminal()))
 
 
 def compare_loops(build: Path, paths: Sequence[Path], settings: Report) -> Report:
@@ -83,8 +83,8 @@ def as_markdown(report: Report) -> str:
     """Return the report as Markdown, one section per device."""
     lines = ["# Cost of taggers", "", "Networks named after published ones have their size and random weights."]
     for device, parts in report.items():
-        costs = [from_json(part["found"]) for name, part in parts.items() if name.startswith("model ")]
-        lines += ["", f"## {device}", "", markdown(costs) if costs else ""]
+        costs = [cost_from_json(part["found"]) for name, part in parts.items() if name.startswith("model ")]
+        lines += ["", f"## {device}", "", costs_markdown(costs) if costs else ""]
         lines += _shared_lines(parts.get("shared input")) + _loop_lines(parts.get("loops"))
     return "\n".join([*lines, "", "Made by `python scripts/bench_taggers.py`."]) + "\n"
 

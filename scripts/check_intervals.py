@@ -20,7 +20,7 @@ import pandas as pd
 
 from arena.cli.terminal.console import show_summary
 from arena.metrics.registry import AGGREGATES, TAG_INTERVALS, TESTED
-from arena.report.html import render
+from arena.report.html import render_comparison
 from arena.report.summary import summary_markdown
 from arena.report.view import page_view
 from arena.results.headline import headline
@@ -56,7 +56,7 @@ def all_intervals(folder: Path) -> list[Found]:
 
 def printed_intervals(result: Result, folder: Path) -> Iterator[Found]:
     """Yield the intervals of the page, of summary.md and of the terminal output."""
-    yield from in_text("index.html", text_of_page(render(page_view(result))))
+    yield from in_text("index.html", text_of_page(render_comparison(page_view(result))))
     yield from in_text("summary.md", summary_markdown(result).replace("\\", ""))
     terminal = io.StringIO()
     with contextlib.redirect_stdout(terminal):

@@ -12,7 +12,7 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 
 from arena.report.site.folder import refuse_foreign
-from arena.report.site.publish import publish
+from arena.report.site.publish import publish_site
 
 SCREENSHOTS = (("page.png", "", "", 1180), ("tag.png", "#tag=flag", "#tags", 860))
 """File name, fragment of the page's address, element to scroll to, and height in pixels; all are 1,280 pixels wide."""
@@ -26,7 +26,7 @@ def main() -> None:
     arguments = parser.parse_args()
     refuse_foreign(arguments.to)
     shutil.rmtree(arguments.to, ignore_errors=True)
-    done = publish([arguments.run], arguments.to, url=arguments.url)
+    done = publish_site([arguments.run], arguments.to, url=arguments.url)
     (page,) = arguments.to.glob("runs/*/index.html")
     take_screenshots(page, arguments.to)
     print(f"{done.written} files; the run's page is {page}")

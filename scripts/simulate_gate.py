@@ -30,11 +30,11 @@ from arena.cards import Thresholds
 from arena.dataset.frozen import Truth
 from arena.evaluate import Entry, Settings, evaluate
 from arena.gate.by_tag import CRITICAL
-from arena.gate.decide import Seen, images_to_decide
-from arena.gate.judge import judge
-from arena.gate.keys import Rule
+from arena.gate.decide import DifferenceInterval, images_to_decide
+from arena.gate.judge import judge_paired
+from arena.gate.keys import DecisionRule
 from arena.gate.options import SAMPLE
-from arena.gate.parts import CATEGORIES, MARGINS, SLICES, TAG_GROUPS
+from arena.gate.parts import CATEGORY_MARGINS, MARGINS, SLICE_MARGINS, TAG_GROUP_MARGINS
 from arena.gate.policy import Policy, read_policy
 from arena.gate.verdict import Case, JudgedModel, Outcome, Verdict
 from arena.metrics.intervals import wilson
@@ -122,7 +122,11 @@ def retrained(scenario: str, size: Size) -> Tagger:
     """Return the candidate of a scenario; it is the same in all its experiments."""
     setup, policy = _setting(size), policy_of(size)
     every = range(size.tags)
-    overall, category, group = policy.of(MARGINS), policy.of(CATEGORIES).margin, policy.of(TAG_GROUPS).margin
+    overall, category, group = (
+        policy.of(MARGINS),
+        policy.of(CATEGORY_MARGINS).margin,
+        policy.of(TAG_GROUP_MARGINS).margin,
+    )
     assert overall.macro_f1 is not None and overall.map is not None and category is not None and group is not None  # noqa: PT018
     if scenario == "none":
         return setup.baseline
@@ -163,10 +167,12 @@ def cases_of(scenario: str, size: Size, seed: int) -> Judgements:
     settings = Settings(replicates=REPLICATES, seed=seed, workers=1, slices=(), tag_groups=setup.groups)
     result = evaluate(Truth.of(ids, tags, drawn.truth), entries, settings)
     strict = policy
-    for parts in (CATEGORIES, SLICES, TAG_GROUPS):
-        strict = strict.changed(parts, rule=Rule.NON_INFERIORITY)
+    for parts in (CATEGORY_MARGINS, SLICE_MARGINS, TAG_GROUP_MARGINS):
+        strict = strict.changed(parts, rule=DecisionRule.NON_INFERIORITY)
     policies = {"default": policy, "strict": strict, "large": policy.changed(SAMPLE, small=0)}
-    found = {name: judge(result, one, candidate="candidate", baseline="baseline") for name, one in policies.items()}
+    found = {
+        name: judge_paired(result, one, candidate="candidate", baseline="baseline") for name, one in policies.items()
+    }
     own = result.summary["models"]["baseline"]["regimes"]["own"]
     return Judgements(found, {name: own[f"{name}_high"] - own[f"{name}_low"] for name in HEADLINES})
 
@@ -204,7 +210,7 @@ def images_needed(cases: Sequence[Case], images: int) -> int | None:
     one = case.measure
     if one is None or one.difference is None or one.low is None or one.high is None or one.limit is None:
         return None
-    return images_to_decide(Seen(one.difference, one.low, one.high), -one.limit, images)
+    return images_to_decide(DifferenceInterval(one.difference, one.low, one.high), -one.limit, images)
 
 
 def jobs_of(size: Size, experiments: int, names: Sequence[str] = ()) -> list[Job]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from reporting import Options, machine_facts, machine_line, write_report
 
 from arena.metrics.counts import divide
-from arena.metrics.labels import SUSPECTS_PER_TAG, find_suspects, rank_suspects
+from arena.metrics.labels import LABEL_ISSUES_PER_TAG, find_label_issues, rank_label_issues
 
 Bools = NDArray[np.bool_]
 Scores = NDArray[np.float32]
@@ -113,7 +113,7 @@ def draw_world(setting: Setting, images: int, groups: int) -> World:
 
 def lower_by_context(logits: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the logits, each lowered by the scores of the other tags of its group."""
-    parts: NDArray[np.float64] = sigmoid(logits).reshape(len(logits), -1, GROUP)
+    parts: NDArray[np.floating[Any]] = sigmoid(logits).reshape(len(logits), -1, GROUP)
     others = parts.sum(2, keepdims=True) - parts
     return np.asarray(logits - CONTEXT * others.reshape(logits.shape))
 
@@ -126,10 +126,10 @@ def sigmoid(logits: NDArray[np.float64]) -> Scores:
 def missing_facts(world: World) -> dict[str, Any]:
     """Return how many missing labels are listed, how many rightly, and of each tagger's false positives the two shares."""
     found = [
-        find_suspects([one[:, tag] for one in world.scores], world.recorded[:, tag], tag=tag)
+        find_label_issues([one[:, tag] for one in world.scores], world.recorded[:, tag], tag=tag)
         for tag in range(world.truth.shape[1])
     ]
-    listed = rank_suspects(one.strongest(SUSPECTS_PER_TAG) for one in found)
+    listed = rank_label_issues(one.strongest(LABEL_ISSUES_PER_TAG) for one in found)
     right = world.truth[listed.image, listed.tag]
     suspected = np.zeros(world.truth.shape, np.bool_)
     for one in found:
@@ -228,7 +228,7 @@ def report(found: Mapping[str, Mapping[str, Any]], facts: Mapping[str, Any]) -> 
     return [
         f"# Label issues where the truth is known: {facts['images']:,} images, {facts['tags']} tags",
         "",
-        f"Missing labels: the list holds at most {SUSPECTS_PER_TAG} per tag. The last columns are shares of the false",
+        f"Missing labels: the list holds at most {LABEL_ISSUES_PER_TAG} per tag. The last columns are shares of the false",
         f"positives of two taggers, A at {THRESHOLDS[0]} and B at {THRESHOLDS[1]}: those whose label is truly missing,",
         "and those that label issues suspect. A confident mistake is suspected too, so the share is not an estimate of the",
         "missing labels.",

@@ -28,7 +28,7 @@ from threadpoolctl import threadpool_limits
 from arena.cards import Thresholds
 from arena.dataset.frozen import Truth
 from arena.evaluate import Entry, Settings, evaluate
-from arena.evaluate.power import power_of
+from arena.evaluate.power import power_rows
 from arena.metrics import bootstrap
 from arena.metrics.counts import MIN_POSITIVES
 from arena.metrics.intervals import wilson
@@ -114,7 +114,7 @@ def experiment(job: tuple[str, int, int, Size]) -> Experiment:
     difference, place = true_difference(size, figure), [*LOSSES].index(figure)
     with threadpool_limits(1):
         small = score(size, figure, models, size.images, [seed, 17, place, models, 0])
-        row = power_of(small, difference=difference, figures=[figure])[0]
+        row = power_rows(small, difference=difference, figures=[figure])[0]
         assert (row.first, row.second) == ("m0", "m1")
         needed = min(row.needed or MOST_IMAGES, MOST_IMAGES)
         large = score(size, figure, models, needed, [seed, 17, place, models, 1])

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from arena.report.html import render
+from arena.report.html import render_comparison
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +35,7 @@ class Opened:
         self.contexts: list[Any] = []
 
     def __call__(self, payload: dict[str, Any], *, address: str = "", **options: Any) -> Any:
-        return self.show(render(payload), address=address, **options)
+        return self.show(render_comparison(payload), address=address, **options)
 
     def show(self, html: str, *, address: str = "", wait: bool = True, init: str = "", **options: Any) -> Any:
         """Open a page that is rendered already, after a script `init`; `wait` until its table of tags is there, if any."""

@@ -183,13 +183,13 @@ def write_ram(folder: Path, tags: list[str], *, descriptions: int = 3) -> Path:
     import timm
     import torch
 
-    from arena.taggers.adapters.ram import ENCODER, RamPlus, Sizes
+    from arena.taggers.adapters.ram import ENCODER, RamPlus, RamSizes
 
     folder.mkdir()
     torch.manual_seed(0)
     sizes = {"img_size": 32, "patch_size": 4, "embed_dim": 16, "window_size": 4, "depths": (2, 2), "num_heads": (2, 4)}
     encoder = timm.create_model(ENCODER, num_classes=0, **sizes)
-    network = RamPlus(encoder, Sizes(32, 12, 16, 24, 2, len(tags), descriptions))
+    network = RamPlus(encoder, RamSizes(32, 12, 16, 24, 2, len(tags), descriptions))
     for name, parameter in network.named_parameters():
         if parameter.ndim > 1:
             torch.nn.init.normal_(parameter, std=1.0 if name == "label_embed" else 0.3)

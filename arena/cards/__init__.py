@@ -8,7 +8,7 @@ from arena.base.names import check_name
 from arena.cards.adapters import ADAPTERS, PLUGIN_GROUP, find_plugin, package_of
 from arena.cards.dataset import DatasetCard, read_dataset_card
 from arena.cards.find import (
-    LAYOUTS,
+    FOLDER_LAYOUTS,
     dataset_cards,
     find_dataset,
     find_model,
@@ -28,11 +28,36 @@ from arena.cards.model import (
     read_model_card,
 )
 from arena.cards.pixels import FILTERS, InputSpec, Preprocess
-from arena.cards.source import COMMIT, Source
+from arena.cards.source import COMMIT, HubSource
 
 __all__ = [
-    "ADAPTERS", "CARD_FILE", "COMMIT", "FILTERS", "LAYOUTS", "PLUGIN_GROUP", "TIMM_CONFIG", "DatasetCard", "Fingerprint",
-    "InputSpec", "ModelCard", "Preprocess", "Source", "TagFile", "Thresholds", "check_name", "dataset_cards", "find_dataset",
-    "find_model", "find_models", "find_plugin", "model_cards", "model_groups", "model_patterns", "package_of",
-    "read_dataset_card", "read_fingerprint", "read_model_card", "roots",
+    "ADAPTERS",
+    "CARD_FILE",
+    "COMMIT",
+    "FILTERS",
+    "FOLDER_LAYOUTS",
+    "PLUGIN_GROUP",
+    "TIMM_CONFIG",
+    "DatasetCard",
+    "Fingerprint",
+    "HubSource",
+    "InputSpec",
+    "ModelCard",
+    "Preprocess",
+    "TagFile",
+    "Thresholds",
+    "check_name",
+    "dataset_cards",
+    "find_dataset",
+    "find_model",
+    "find_models",
+    "find_plugin",
+    "model_cards",
+    "model_groups",
+    "model_patterns",
+    "package_of",
+    "read_dataset_card",
+    "read_fingerprint",
+    "read_model_card",
+    "roots",
 ]  # fmt: skip

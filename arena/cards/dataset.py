@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from arena.base.names import check_name
-from arena.cards.toml import Table, load_toml
+from arena.cards.toml import CardTable, load_toml
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class DatasetCard:
 def read_dataset_card(path: Path) -> DatasetCard:
     """Read `dataset.toml` of a frozen folder."""
     facts = load_toml(path)
-    table = Table(dict(facts), str(path))
+    table = CardTable(dict(facts), str(path))
     name = table.text("name")
     check_name(name)
     return DatasetCard(

@@ -9,12 +9,12 @@ from arena.base.names import check_name, split_named
 from arena.cards.dataset import DatasetCard, read_dataset_card
 from arena.cards.members import with_members
 from arena.cards.model import CARD_FILE, ModelCard, Thresholds, read_model_card
-from arena.cards.toml import Table, load_toml
+from arena.cards.toml import CardTable, load_toml
 
 GROUPS_FILE = "groups.toml"
 """File in the folder of the cards with names of groups of models, such as `wd-v3 = ["wd-vit-v3", ...]`."""
 
-LAYOUTS: tuple[tuple[tuple[str, ...], str], ...] = (
+FOLDER_LAYOUTS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("model.safetensors", "config.json", "top_tags.txt"), "joytag"),
     (("model.pt", "config.json", "top_tags.txt"), "joytag"),
     (("model.onnx", "selected_tags.csv", "preprocess.json"), "animetimm-caformer_b36"),
@@ -57,7 +57,7 @@ def model_groups(root: Path | None = None) -> dict[str, tuple[str, ...]]:
     """
     groups = {}
     for path in _card_paths(root, f"models/{GROUPS_FILE}"):
-        table = Table(load_toml(path), str(path))
+        table = CardTable(load_toml(path), str(path))
         for name in list(table.content):
             check_name(name)
             groups[name] = tuple(table.texts(name))
@@ -66,7 +66,7 @@ def model_groups(root: Path | None = None) -> dict[str, tuple[str, ...]]:
 
 def model_patterns(root: Path | None = None) -> tuple[str, ...]:
     """Return the name patterns of families of models, sorted; `{arch}` stands for the member's own name."""
-    return tuple(sorted({Table(load_toml(path), str(path)).text("name") for path in _pattern_paths(root)}))
+    return tuple(sorted({CardTable(load_toml(path), str(path)).text("name") for path in _pattern_paths(root)}))
 
 
 def find_model(spec: str, root: Path | None = None) -> ModelCard:
@@ -155,7 +155,7 @@ def _patterned(name: str, root: Path | None) -> ModelCard | None:
     """Return the card of a family's member; a family is a card in `models/patterns/` with `{arch}` in its name."""
     fitting = []
     for path in _pattern_paths(root):
-        before, _, behind = Table(load_toml(path), str(path)).text("name").partition("{arch}")
+        before, _, behind = CardTable(load_toml(path), str(path)).text("name").partition("{arch}")
         arch = name.removeprefix(before).removesuffix(behind)
         if arch and f"{before}{arch}{behind}" == name:
             fitting.append((len(before + behind), path, arch))
@@ -178,7 +178,7 @@ def _local_card(name: str, folder: Path, cards: Mapping[str, ModelCard]) -> Mode
         raise ArenaError(f"model {name}: no folder {folder}; name one in JoyTag's or SmilingWolf's layout")
     if (folder / CARD_FILE).exists():
         return replace(read_model_card(folder / CARD_FILE), name=name)
-    for files, family in LAYOUTS:
+    for files, family in FOLDER_LAYOUTS:
         if all((folder / file).exists() for file in files):
             template = cards[family]
             return replace(
@@ -187,7 +187,7 @@ def _local_card(name: str, folder: Path, cards: Mapping[str, ModelCard]) -> Mode
                 notes=f"local folder, read as {template.name}",
                 files=files,
             )  # fmt: skip
-    wanted = "; or ".join(", ".join(files) for files, _ in LAYOUTS)
+    wanted = "; or ".join(", ".join(files) for files, _ in FOLDER_LAYOUTS)
     raise ArenaError(f"model {name}: {folder} has no known layout; it needs {wanted}")
 
 

@@ -12,8 +12,8 @@ from arena.base.names import check_name
 from arena.cards.adapters import refuse_unknown_adapter
 from arena.cards.fingerprint import Fingerprint, read_fingerprint
 from arena.cards.pixels import InputSpec, Preprocess, read_input, read_preprocess
-from arena.cards.source import Source, read_elsewhere
-from arena.cards.toml import Table, load_toml
+from arena.cards.source import HubSource, read_elsewhere
+from arena.cards.toml import CardTable, load_toml
 from arena.tags import CATEGORY_NAMES, E621_CATEGORY_NAMES
 from arena.tags.space import VENDOR_CATEGORIES
 
@@ -100,7 +100,7 @@ class ModelCard:
     files: tuple[str, ...]
     hub: str | None = None
     revision: str | None = None
-    elsewhere: Mapping[str, Source] = field(default_factory=dict)
+    elsewhere: Mapping[str, HubSource] = field(default_factory=dict)
     sha256: Mapping[str, str] = field(default_factory=dict)
     licence: str = "unknown"
     trained_until: str = "unknown"
@@ -130,13 +130,13 @@ class ModelCard:
         """Warning to show with the name of an unverified model; empty if it is verified."""
         return "" if self.verified else f"{self.name}: unverified, not checked against its authors' own output"
 
-    def source(self, file: str) -> Source | None:
+    def source(self, file: str) -> HubSource | None:
         """Return the repository of one of its files; None if it is not downloaded."""
-        own = None if self.hub is None else Source(self.hub, self.revision)
+        own = None if self.hub is None else HubSource(self.hub, self.revision)
         return self.elsewhere.get(file, own)
 
     @property
-    def unpinned(self) -> tuple[Source, ...]:
+    def unpinned(self) -> tuple[HubSource, ...]:
         """Repositories of its files without a fixed commit, each once; their files may change."""
         sources = dict.fromkeys(self.source(file) for file in self.files)
         return tuple(source for source in sources if source is not None and not source.pinned)
@@ -155,7 +155,7 @@ def read_model_card(path: Path, *, arch: str = "") -> ModelCard:
     for key in ("name", "title", "hub") if arch else ():
         if isinstance(content.get(key), str):
             content[key] = content[key].replace("{arch}", arch)
-    table = Table(content, str(path))
+    table = CardTable(content, str(path))
     name = table.text("name")
     check_name(name)
     adapter = table.text("adapter")
@@ -220,7 +220,7 @@ class _Members(NamedTuple):
     weights: tuple[float, ...] = ()
 
 
-def _members(table: Table) -> _Members:
+def _members(table: CardTable) -> _Members:
     """Read `members = ["a", "b"]` and, for unequal weights, `weights = [2, 1]`."""
     names = tuple(table.texts("members"))
     if len(names) < 2 or len(set(names)) < len(names):
@@ -235,12 +235,12 @@ def _members(table: Table) -> _Members:
     return _Members(names, tuple(map(float, weights)))
 
 
-def _fingerprint(table: Table) -> Fingerprint | None:
+def _fingerprint(table: CardTable) -> Fingerprint | None:
     text = table.text("fingerprint", "")
     return read_fingerprint(text, f"{table.where}: fingerprint") if text else None
 
 
-def _tag_file(table: Table) -> TagFile | None:
+def _tag_file(table: CardTable) -> TagFile | None:
     if not table.content:
         return None
     tag_file = TagFile(table.text("file"), table.choice("format", TAG_FORMATS))
@@ -248,7 +248,7 @@ def _tag_file(table: Table) -> TagFile | None:
     return tag_file
 
 
-def _thresholds(table: Table) -> Thresholds:
+def _thresholds(table: CardTable) -> Thresholds:
     default = table.number("default", -1.0)
     categories = table.table("categories").floats()
     tags = table.table("tags").floats()

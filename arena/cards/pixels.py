@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from arena.base.errors import ArenaError
-from arena.cards.toml import Table
+from arena.cards.toml import CardTable
 
 FILTERS = {
     "pil": ("bicubic", "bilinear", "lanczos", "box", "hamming", "nearest"),
@@ -12,7 +12,7 @@ FILTERS = {
 }
 """Library -> its resize filters."""
 
-Colour = tuple[int, int, int]
+RGBColour = tuple[int, int, int]
 """Red, green, blue, 0 to 255."""
 
 
@@ -42,12 +42,12 @@ class Preprocess:
     size: int = 0
     pad: str = "before"
     pad_mode: str = "colour"
-    pad_colour: Colour = (255, 255, 255)
+    pad_colour: RGBColour = (255, 255, 255)
     enlarge: bool = True
     resize: str = "bicubic"
     resize_up: str = ""
     library: str = "pil"
-    alpha: Colour = (255, 255, 255)
+    alpha: RGBColour = (255, 255, 255)
     rounding: str = "nearest"
     fit_size: int = 0
     fit_resize: str = ""
@@ -76,7 +76,7 @@ class InputSpec:
     padding_mask: str = ""
 
 
-def read_preprocess(table: Table) -> Preprocess:
+def read_preprocess(table: CardTable) -> Preprocess:
     """Read the `[preprocess]` table of a card, except its field `file`.
 
     Raises:
@@ -105,7 +105,7 @@ def read_preprocess(table: Table) -> Preprocess:
     return preprocess
 
 
-def read_input(table: Table) -> InputSpec:
+def read_input(table: CardTable) -> InputSpec:
     """Read the `[input]` table of a card."""
     spec = InputSpec(
         channels=table.choice("channels", ("rgb", "bgr"), "rgb"),
@@ -124,7 +124,7 @@ def read_input(table: Table) -> InputSpec:
     return spec
 
 
-def _colour(table: Table, key: str) -> Colour:
+def _colour(table: CardTable, key: str) -> RGBColour:
     colour = table.numbers(key, (255, 255, 255))
     if any(not value.is_integer() or not 0 <= value <= 255 for value in colour):
         raise ArenaError(f"{table.where}: {key} = {list(colour)}; it must be three whole numbers from 0 to 255")

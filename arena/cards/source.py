@@ -4,14 +4,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from arena.cards.toml import Table
+from arena.cards.toml import CardTable
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 """A commit of a repository: the only revision whose files can never change."""
 
 
 @dataclass(frozen=True)
-class Source:
+class HubSource:
     """A repository of the hub.
 
     Attributes:
@@ -31,12 +31,12 @@ class Source:
         return COMMIT.fullmatch(self.revision or "") is not None
 
 
-def read_elsewhere(table: Table) -> Mapping[str, Source]:
+def read_elsewhere(table: CardTable) -> Mapping[str, HubSource]:
     """Read the tables `[elsewhere."FILE"]` of a card: files in another repository than the weights."""
     found = {}
     for file in list(table.content):
         entry = table.table(file)
-        found[file] = Source(entry.text("hub"), entry.text("revision", "") or None)
+        found[file] = HubSource(entry.text("hub"), entry.text("revision", "") or None)
         entry.finish()
     table.finish()
     return found

@@ -24,7 +24,7 @@ def load_toml(path: Path) -> dict[str, Any]:
 _MISSING: Any = object()
 
 
-class Table:
+class CardTable:
     """One TOML table, read field by field; `finish` refuses the fields that were not read."""
 
     def __init__(self, content: dict[str, Any], where: str) -> None:
@@ -77,8 +77,8 @@ class Table:
     def flag(self, key: str, default: bool) -> bool:
         return bool(self.take(key, (bool,), default))
 
-    def table(self, key: str) -> "Table":
-        return Table(self.take(key, (dict,), {}), f"{self.where}: [{key}]")
+    def table(self, key: str) -> "CardTable":
+        return CardTable(self.take(key, (dict,), {}), f"{self.where}: [{key}]")
 
     def strings(self) -> dict[str, str]:
         return {key: self.text(key) for key in self.keys()}

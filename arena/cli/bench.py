@@ -1,4 +1,4 @@
-"""The verb `bench`: measure speed and memory of models."""
+"""The verb `bench_models`: measure speed and memory of models."""
 
 import json
 from pathlib import Path
@@ -50,21 +50,21 @@ def bench(
     Example: arena bench -m joytag,wd14 --batch-sizes 1,8
     """
     from arena.cli.terminal.console import Terminal, show_costs
-    from arena.diagnostics.bench.document import check_output, document, write_costs
-    from arena.diagnostics.bench.own_process import bench as measure_all
-    from arena.diagnostics.bench.requests import pick_images, requests_for
+    from arena.diagnostics.bench.document import check_output, costs_document, write_costs
+    from arena.diagnostics.bench.own_process import bench_models as measure_all
+    from arena.diagnostics.bench.requests import build_requests, pick_images
 
     if output is not None:
         check_output(output)
     paths = pick_images(folder=images, dataset=dataset, root=root)
     costs = []
     try:
-        for cost in measure_all(requests_for(split_names(models), paths, root=root, **how), Terminal()):
+        for cost in measure_all(build_requests(split_names(models), paths, root=root, **how), Terminal()):
             costs.append(cost)
             if output is not None:
                 write_costs(costs, output)
     finally:
         if as_json:
-            click.echo(json.dumps(document(costs), ensure_ascii=False, indent=2))
+            click.echo(json.dumps(costs_document(costs), ensure_ascii=False, indent=2))
         elif costs:
             show_costs(costs)

@@ -1,4 +1,4 @@
-"""The verb `check`: decide whether a candidate may replace the baseline."""
+"""The verb `check_candidate`: decide whether a candidate may replace the baseline."""
 
 from pathlib import Path
 from typing import Any
@@ -7,8 +7,8 @@ import click
 
 from arena.base.errors import ArenaError, VerdictError
 from arena.cli.options import (
+    add_display_options,
     aliases_option,
-    asked_of,
     baselines_option,
     batch_option,
     bootstrap_option,
@@ -17,9 +17,9 @@ from arena.cli.options import (
     limit_option,
     names_entrants,
     option,
+    paired_settings_of,
     precision_option,
     root_option,
-    showing_options,
     threshold_option,
 )
 from arena.pipeline.grammar import GRAMMAR
@@ -65,7 +65,7 @@ from arena.pipeline.grammar import GRAMMAR
 @batch_option
 @device_option
 @precision_option
-@showing_options
+@add_display_options
 @root_option
 @names_entrants
 def check(candidate: str | None, baseline: str | None, show_policy: bool, output: Path | None, **settings: Any) -> None:
@@ -86,16 +86,16 @@ def check(candidate: str | None, baseline: str | None, show_policy: bool, output
         return
     if candidate is None or baseline is None:
         raise ArenaError(f"arena check: name CANDIDATE and --baseline BASE; each is an entrant: {GRAMMAR}")
-    from arena.cli.terminal.check import show_verdict, tell_ci
+    from arena.cli.terminal.check import report_to_ci, show_verdict
     from arena.cli.terminal.console import Terminal
-    from arena.pipeline.check.check import check as check_both
+    from arena.pipeline.check.check import check_candidate as check_both
     from arena.report.check import words
 
     found = check_both(
         candidate, baseline=baseline, policy=settings["policy"], output=output, aliases=settings["aliases"],
-        asked=asked_of(settings), diagnose=settings["diagnose"], progress=Terminal(),
+        asked=paired_settings_of(settings), diagnose=settings["diagnose"], progress=Terminal(),
     )  # fmt: skip
     show_verdict(found.verdict, found.folder / "check.html")
-    tell_ci(found.verdict)
+    report_to_ci(found.verdict)
     if found.verdict.exit_code:
-        raise VerdictError(words.sentence(found.verdict), found.verdict.exit_code)
+        raise VerdictError(words.verdict_sentence(found.verdict), found.verdict.exit_code)

@@ -1,4 +1,4 @@
-"""The verb `compare`: compare entrants that were scored at different times on the same images."""
+"""The verb `compare_entrants`: compare entrants that were scored at different times on the same images."""
 
 from pathlib import Path
 from typing import Any
@@ -7,7 +7,7 @@ import click
 
 from arena.base.errors import ArenaError
 from arena.cli.options import (
-    asked_of,
+    add_display_options,
     baselines_option,
     batch_option,
     bootstrap_option,
@@ -16,10 +16,10 @@ from arena.cli.options import (
     limit_option,
     names_entrants,
     option,
+    paired_settings_of,
     precision_option,
     published_option,
     root_option,
-    showing_options,
     threshold_option,
 )
 from arena.pipeline.grammar import GRAMMAR
@@ -44,7 +44,7 @@ from arena.pipeline.grammar import GRAMMAR
 @batch_option
 @device_option
 @precision_option
-@showing_options
+@add_display_options
 @root_option
 @names_entrants
 def compare(entrants: tuple[str, ...], output: Path | None, **settings: Any) -> None:
@@ -58,10 +58,10 @@ def compare(entrants: tuple[str, ...], output: Path | None, **settings: Any) -> 
     if not entrants:
         raise ArenaError(f"arena compare: name entrants, such as runs/old runs/new; an entrant is {GRAMMAR}")
     from arena.cli.terminal.console import Terminal, show_summary
-    from arena.pipeline.compare import compare as compare_entrants
+    from arena.pipeline.compare import compare_entrants as compare_entrants
 
     terminal = Terminal()
-    asked = asked_of(settings)
+    asked = paired_settings_of(settings)
     found, folder = compare_entrants(entrants, output, asked=asked, published=settings["published"], progress=terminal)
     for note in found.notes:
         terminal.note(note)

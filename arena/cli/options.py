@@ -12,8 +12,8 @@ from arena.cli.verbs import command_line, split_names, unique
 from arena.pipeline.grammar import GRAMMAR
 
 if TYPE_CHECKING:
-    from arena.pipeline.display_options import Showing
-    from arena.pipeline.paired import Asked
+    from arena.pipeline.display_options import DisplayOptions
+    from arena.pipeline.paired import ComparisonOptions
     from arena.pipeline.stages import Compute, Scoring
 
 Command = Callable[..., None]
@@ -176,7 +176,7 @@ no_image_ids_option = option(
 )
 
 
-def showing_options(command: Command) -> Command:
+def add_display_options(command: Command) -> Command:
     """Add the display options: which images pages name and show."""
     return thumbnails_option(no_image_ids_option(command))
 
@@ -219,20 +219,20 @@ def scoring_of(settings: Mapping[str, Any]) -> "Scoring":
     )
 
 
-def asked_of(settings: Mapping[str, Any]) -> "Asked":
+def paired_settings_of(settings: Mapping[str, Any]) -> "ComparisonOptions":
     """Settings of a paired evaluation from the options that `check` and `compare` share."""
-    from arena.pipeline.paired import Asked
+    from arena.pipeline.paired import ComparisonOptions
     from arena.results.recipe import Sample
 
-    return Asked(
+    return ComparisonOptions(
         settings["dataset"], Sample(settings["limit"], settings["seed"]), settings["bootstrap"], settings["seed"],
         thresholds=unique(settings["threshold"]), canary=settings.get("canary", False), root=settings["root"],
-        baselines=settings["baselines"], command=command_line(), compute=compute_of(settings), showing=showing_of(settings),
+        baselines=settings["baselines"], command=command_line(), compute=compute_of(settings), showing=display_options_of(settings),
     )  # fmt: skip
 
 
-def showing_of(settings: Mapping[str, Any]) -> "Showing":
-    """Display options from the options of `showing_options`."""
-    from arena.pipeline.display_options import Showing
+def display_options_of(settings: Mapping[str, Any]) -> "DisplayOptions":
+    """Display options from the options of `add_display_options`."""
+    from arena.pipeline.display_options import DisplayOptions
 
-    return Showing(settings["thumbnails"], not settings["no_image_ids"])
+    return DisplayOptions(settings["thumbnails"], not settings["no_image_ids"])

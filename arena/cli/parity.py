@@ -25,7 +25,7 @@ from arena.cli.verbs import unique
 from arena.pipeline.grammar import GRAMMAR
 
 if TYPE_CHECKING:
-    from arena.diagnostics.parity.verdict import Report
+    from arena.diagnostics.parity.verdict import ParityReport
 
 
 @click.command()
@@ -94,16 +94,16 @@ def parity(
     report = _report(named, settings)
     if output is not None:
         output.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(output, text.markdown(report))
+        write_whole(output, text.parity_markdown(report))
     if as_json:
-        click.echo(text.as_json(report))
+        click.echo(text.parity_json(report))
     else:
         show_report(report)
     if not report.verdict.same:
         raise FailedError(f"different: {report.verdict.reason}")
 
 
-def _report(entrants: tuple[str, ...], settings: dict[str, Any]) -> "Report":
+def _report(entrants: tuple[str, ...], settings: dict[str, Any]) -> "ParityReport":
     """Compare the two named entrants."""
     from arena.cli.terminal.console import Terminal
     from arena.diagnostics.parity.verdict import Tolerances

@@ -1,4 +1,4 @@
-"""The verb `publish`: write a site of runs, export a run, or verify published metrics."""
+"""The verb `publish_site`: write a site of runs, export a run, or verify published metrics."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ import click
 from arena.base.errors import ArenaError, FailedError
 from arena.cli.options import NamedFile, config_option, option, root_option
 
-NAMED_DIFFERENCES = 10
+_MAX_DIFFERENCES = 10
 """Largest number of differences that `--verify` lists; the rest are counted."""
 
 
@@ -80,13 +80,13 @@ def _verify(run: Path, forms: Path | None, *, scores: tuple[tuple[str, Path], ..
     from arena.base.format import plural
     from arena.cli.terminal.console import Terminal
     from arena.cli.verbs import unique
-    from arena.pipeline.verify import verify
+    from arena.pipeline.verify import verify_run
 
-    found = verify(run, forms=forms, scores=unique(scores), **where, progress=Terminal())
-    for line in found.differences[:NAMED_DIFFERENCES]:
+    found = verify_run(run, forms=forms, scores=unique(scores), **where, progress=Terminal())
+    for line in found.differences[:_MAX_DIFFERENCES]:
         click.echo(f"DIFFERS  {line}")
-    if len(found.differences) > NAMED_DIFFERENCES:
-        click.echo(f"and {len(found.differences) - NAMED_DIFFERENCES:,} more")
+    if len(found.differences) > _MAX_DIFFERENCES:
+        click.echo(f"and {len(found.differences) - _MAX_DIFFERENCES:,} more")
     for line in found.left_out:
         click.echo(f"not compared: {line}")
     if found.differences:
@@ -95,16 +95,16 @@ def _verify(run: Path, forms: Path | None, *, scores: tuple[tuple[str, Path], ..
 
 
 def _forms(run: Path, to: Path, models: tuple[str, ...]) -> None:
-    from arena.pipeline.publish import publish_forms
+    from arena.pipeline.publish import publish_exports
 
-    done = publish_forms(run, to, models)
+    done = publish_exports(run, to, models)
     click.echo(f"{to}: {len(done.files):,} files, {len(done.changed):,} written")
 
 
 def _site(runs: tuple[Path, ...], to: Path, url: str | None, *, images: bool) -> None:
     from arena.base.format import plural
     from arena.cli.terminal.console import Terminal
-    from arena.report.site.publish import publish as publish_runs
+    from arena.report.site.publish import publish_site as publish_runs
 
     terminal = Terminal()
     done = publish_runs(runs, to, url=url, images=images, progress=terminal)

@@ -13,7 +13,7 @@ from arena.cli.options import baselines_option, names_entrants, option
 if TYPE_CHECKING:
     from arena.results.published.record import Published
 
-FORMS = ("full-metrics",)
+_FORMS = ("full-metrics",)
 """File formats that `--to` can write."""
 
 
@@ -25,7 +25,7 @@ FORMS = ("full-metrics",)
     help="Rule for undefined metrics.  [default: the publisher's]",
 )  # fmt: skip
 @option(
-    "--to", "to", nargs=2, type=(click.Choice(FORMS), click.Path(path_type=Path)), metavar="FORM FILE", show_default=False,
+    "--to", "to", nargs=2, type=(click.Choice(_FORMS), click.Path(path_type=Path)), metavar="FORM FILE", show_default=False,
     help="Write the model in a format: full-metrics FILE.",
 )  # fmt: skip
 @baselines_option
@@ -57,16 +57,16 @@ def published(
 
 def _facts(one: "Published", convention: str | None) -> dict[str, object]:
     from arena.results.published.aggregates import aggregates_of
-    from arena.results.published.column import column_of, unknown_of
+    from arena.results.published.column import published_entry, unknown_columns
 
-    facts = column_of(one) | ({} if convention is None else aggregates_of(one, convention))
-    return facts | {"digits": one.digits, "unknown": unknown_of(one)}
+    facts = published_entry(one) | ({} if convention is None else aggregates_of(one, convention))
+    return facts | {"digits": one.digits, "unknown": unknown_columns(one)}
 
 
 def _show(one: "Published", convention: str | None) -> None:
     from arena.base.format import one_line
     from arena.metrics.registry import AGGREGATES
-    from arena.report.view_model.published import detail
+    from arena.report.view_model.published import aggregate_text
 
     facts = _facts(one, convention)
     images = "images unknown" if one.images is None else f"{one.images:,} images"
@@ -75,8 +75,8 @@ def _show(one: "Published", convention: str | None) -> None:
     click.echo(f"  threshold {facts['threshold']}; {made[str(facts['made_of'])]}, convention {facts['convention']}")
     for key in AGGREGATES:
         over = facts.get(f"{key}_tags")
-        tags = f"  over {detail(f'{key}_tags', over)} tags" if over and facts[key] is not None else ""
-        click.echo(f"  {key.replace('_', ' '):<16}{detail(key, facts[key])}{tags}")
+        tags = f"  over {aggregate_text(f'{key}_tags', over)} tags" if over and facts[key] is not None else ""
+        click.echo(f"  {key.replace('_', ' '):<16}{aggregate_text(key, facts[key])}{tags}")
     if unknown := facts["unknown"]:
         click.echo(f"  unknown: {', '.join(map(str, unknown))}")  # type: ignore[call-overload]
     for note in one.notes:

@@ -1,4 +1,4 @@
-"""The verb `pull`: download the files of models."""
+"""The verb `pull_model`: download the files of models."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def pull(models: tuple[str, ...], root: Path | None) -> None:
     Example: arena pull joytag,wd14
     """
     from arena.cards import find_models
-    from arena.cli.terminal.console import Terminal, size_told
+    from arena.cli.terminal.console import Terminal, format_size
     from arena.pipeline import catalogue
 
     terminal = Terminal()
@@ -31,14 +31,14 @@ def pull(models: tuple[str, ...], root: Path | None) -> None:
     failed: list[str] = []
     for card in cards:
         try:
-            fetched = catalogue.pull(card, terminal)
+            fetched = catalogue.pull_model(card, terminal)
         except WeightsError as error:
             if len(cards) == 1:
                 raise
             failed.append(card.name)
             terminal.note(str(error))
             continue
-        size = size_told(fetched.size_bytes)
+        size = format_size(fetched.size_bytes)
         click.echo(f"{fetched.name}: {fetched.folder}  ({fetched.files} files, {size}, sha256 {fetched.digest[:12]})")
         if card.caution:
             click.echo(card.caution)

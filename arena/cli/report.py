@@ -5,12 +5,12 @@ from typing import Any
 
 import click
 
-from arena.cli.options import showing_of, showing_options
+from arena.cli.options import add_display_options, display_options_of
 
 
 @click.command("report")
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
-@showing_options
+@add_display_options
 def report(runs: tuple[Path, ...], **settings: Any) -> None:
     """Write the reports of finished runs again, from their folders.
 
@@ -19,8 +19,8 @@ def report(runs: tuple[Path, ...], **settings: Any) -> None:
 
     Example: arena report runs/demo
     """
-    from arena.pipeline.report import render
+    from arena.pipeline.report import rewrite_reports
 
     for folder in runs:
-        render(folder, showing_of(settings))
+        rewrite_reports(folder, display_options_of(settings))
         click.echo(f"{folder / 'index.html'}")

@@ -1,4 +1,4 @@
-"""The verb `run`: score a held-out dataset with every model and compare the models."""
+"""The verb `run_benchmark`: score a held-out dataset with every model and compare the models."""
 
 from pathlib import Path
 from typing import Any
@@ -6,18 +6,18 @@ from typing import Any
 import click
 
 from arena.cli.options import (
+    add_display_options,
     batch_option,
     compute_of,
     config_option,
     device_option,
+    display_options_of,
     limit_option,
     option,
     precision_option,
     root_option,
     scoring_of,
     scoring_options,
-    showing_of,
-    showing_options,
 )
 from arena.cli.verbs import command_line, split_names
 
@@ -33,7 +33,7 @@ from arena.cli.verbs import command_line, split_names
 @device_option
 @precision_option
 @scoring_options
-@showing_options
+@add_display_options
 @root_option
 def run(models: str, dataset: str, output: Path | None, limit: int | None, root: Path | None, **settings: Any) -> None:
     """Score a held-out dataset with every model and compare the models.
@@ -44,7 +44,7 @@ def run(models: str, dataset: str, output: Path | None, limit: int | None, root:
     Example: arena run --models joytag,wd14 --dataset datasets/mine
     """
     from arena.cli.terminal.console import Terminal, show_summary
-    from arena.pipeline.run import run as run_all
+    from arena.pipeline.run import run_benchmark as run_all
     from arena.pipeline.stages import Execution
     from arena.results.recipe import Sample
 
@@ -53,7 +53,7 @@ def run(models: str, dataset: str, output: Path | None, limit: int | None, root:
         dataset,
         output,
         scoring=scoring_of(settings),
-        showing=showing_of(settings),
+        showing=display_options_of(settings),
         sample=Sample(limit=limit, seed=settings["seed"]),
         execution=Execution(compute=compute_of(settings), root=root, command=command_line(), progress=Terminal()),
     )

@@ -8,13 +8,13 @@ import click
 from arena.base.errors import ArenaError
 from arena.cli.options import (
     NamedFile,
+    add_display_options,
     config_option,
+    display_options_of,
     option,
     root_option,
     scoring_of,
     scoring_options,
-    showing_of,
-    showing_options,
 )
 from arena.cli.verbs import command_line, unique
 
@@ -31,7 +31,7 @@ from arena.cli.verbs import command_line, unique
 @option("--dataset", "-d", help="Frozen dataset, used instead of --truth.", show_default=False)
 @option("--output", "-o", required=True, type=click.Path(path_type=Path), help="Run folder.", show_default=False)
 @scoring_options
-@showing_options
+@add_display_options
 @option("--seed", type=int, default=0, help="Seed of the bootstrap.")
 @root_option
 def score(
@@ -56,7 +56,7 @@ def score(
         truth=truth,
         dataset=dataset,
         scoring=scoring_of(settings),
-        showing=showing_of(settings),
+        showing=display_options_of(settings),
         execution=Execution(root=root, command=command_line(), progress=Terminal()),
     )
     show_summary(folder)

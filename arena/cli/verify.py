@@ -12,7 +12,7 @@ from arena.cli.options import config_option, device_option, json_option, option,
 
 if TYPE_CHECKING:
     from arena.cards import Fingerprint, ModelCard
-    from arena.diagnostics.fingerprint import Agreement, Examined
+    from arena.diagnostics.fingerprint import CanaryScores, FingerprintDifference
 
 
 @click.command("verify")
@@ -37,18 +37,20 @@ def verify(model: str, device: str, precision: str, expect: str | None, as_json:
     """
     from arena.cards import find_model
     from arena.cli.terminal.console import Terminal
-    from arena.diagnostics.fingerprint import compare, examine
-    from arena.taggers.files.weights import fetch
+    from arena.diagnostics.fingerprint import compare_fingerprints, score_canary
+    from arena.taggers.files.weights import fetch_files
 
     card = find_model(model, root)
     expected = _expected(card, expect)
     for one in card.single:
-        fetch(one, Terminal())
-    examined = examine(card, device=device, precision=precision)
+        fetch_files(one, Terminal())
+    examined = score_canary(card, device=device, precision=precision)
     agreement = None
     try:  # the scores are shown even if they cannot be compared
         if expected:
-            agreement = compare(expected=expected.fingerprint, seen=examined.fingerprint, where=expected.where)
+            agreement = compare_fingerprints(
+                expected=expected.fingerprint, seen=examined.fingerprint, where=expected.where
+            )
     finally:
         if as_json:
             _print_json(examined, agreement, verified=card.verified)
@@ -83,7 +85,7 @@ def _expected(card: "ModelCard", expect: str | None) -> _Expected | None:
     return None
 
 
-def _print_json(examined: "Examined", agreement: "Agreement | None", *, verified: bool) -> None:
+def _print_json(examined: "CanaryScores", agreement: "FingerprintDifference | None", *, verified: bool) -> None:
     from arena.base import provenance
 
     facts = asdict(examined) | {"fingerprint": str(examined.fingerprint), "verified": verified}
@@ -93,7 +95,7 @@ def _print_json(examined: "Examined", agreement: "Agreement | None", *, verified
     click.echo(json.dumps(facts, indent=1))
 
 
-def _show(examined: "Examined") -> None:
+def _show(examined: "CanaryScores") -> None:
     from arena.base.format import one_line
 
     click.echo(
@@ -110,10 +112,10 @@ def _show(examined: "Examined") -> None:
     click.echo(f"fingerprint {examined.fingerprint}")
 
 
-def _explain_recording(card: "ModelCard", examined: "Examined") -> None:
+def _explain_recording(card: "ModelCard", examined: "CanaryScores") -> None:
     """Print the lines that a person should write into the card."""
     from arena.base.files import digest_known
-    from arena.taggers.files.weights import fetch
+    from arena.taggers.files.weights import fetch_files
 
     if card.verified or card.adapter in ("ensemble", "precomputed"):
         return
@@ -123,7 +125,7 @@ def _explain_recording(card: "ModelCard", examined: "Examined") -> None:
     click.echo("  verified = true")
     if not card.fingerprint:
         click.echo(f'  fingerprint = "{examined.fingerprint}"')
-    files = fetch(card)
+    files = fetch_files(card)
     if any(name not in card.files for name in files):
         click.echo(f"  files = {json.dumps(list(files))}")
     if lacking := {name: path for name, path in files.items() if name not in card.sha256}:

@@ -11,15 +11,15 @@ import pandas as pd
 from arena.base.errors import ArenaError
 from arena.base.progress import Progress, Silent
 from arena.cards import check_name
-from arena.dataset.files import is_inside, place
+from arena.dataset.files import is_inside, link_or_copy
 from arena.dataset.frozen import HeldOut, write_frozen
 from arena.tags import UNKNOWN_CATEGORY, TagRelations
 from arena.tags.exports import RELATION_FILES, write_relations
 
-WRITTEN = ("dataset.toml", "images.parquet", "tags.csv", *RELATION_FILES)
+_REWRITTEN_FILES = ("dataset.toml", "images.parquet", "tags.csv", *RELATION_FILES)
 """Files of a dataset folder that are written again; every other file of the folder is copied."""
 
-NAMED_FINDINGS = 20
+NAMED_RELATION_FINDINGS = 20
 """Number of findings that a card lists; further ones are only counted."""
 
 
@@ -112,14 +112,14 @@ def _close(names: list[str], relations: TagRelations, done: Counter[str]) -> lis
 def _card(dataset: HeldOut, made: Canonical, name: str) -> dict[str, Any]:
     """Return the card of the dataset with the new step and the findings about the relations."""
     kept = {key: value for key, value in dataset.card.facts.items() if key not in ("digest", "images", "tag_findings")}
-    return {**kept, "name": name, "steps": [*kept.pop("steps", []), made.step], **told_findings(made.relations)}
+    return {**kept, "name": name, "steps": [*kept.pop("steps", []), made.step], **relation_findings(made.relations)}
 
 
-def told_findings(relations: TagRelations) -> dict[str, Any]:
+def relation_findings(relations: TagRelations) -> dict[str, Any]:
     """Return the findings about the relations as entries of the card; empty if there are none."""
-    findings = [{"found": text} for text in relations.findings[:NAMED_FINDINGS]]
-    if len(relations.findings) > NAMED_FINDINGS:
-        findings.append({"found": f"and {len(relations.findings) - NAMED_FINDINGS} more"})
+    findings = [{"found": text} for text in relations.findings[:NAMED_RELATION_FINDINGS]]
+    if len(relations.findings) > NAMED_RELATION_FINDINGS:
+        findings.append({"found": f"and {len(relations.findings) - NAMED_RELATION_FINDINGS} more"})
     return {"tag_findings": findings} if findings else {}
 
 
@@ -127,11 +127,11 @@ def _take_over(dataset: HeldOut, folder: Path, progress: Progress) -> None:
     """Link every image, and copy the files of the dataset folder that are not written again."""
     source = dataset.card.folder
     for path in sorted(source.iterdir()):
-        if path.is_file() and not path.is_symlink() and path.name not in WRITTEN:
+        if path.is_file() and not path.is_symlink() and path.name not in _REWRITTEN_FILES:
             shutil.copy2(path, folder / path.name)
     with progress.count("images", len(dataset), 0) as advance:
         for path in dataset.images["path"]:
             if not is_inside(path):
                 raise ArenaError(f"{source}: image {path!r} lies outside the folder; remove it from images.parquet")
-            place(source / path, folder / path)
+            link_or_copy(source / path, folder / path)
             advance(1)

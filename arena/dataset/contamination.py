@@ -26,10 +26,10 @@ from arena.dataset.hashes.algorithms import ALGORITHMS
 from arena.dataset.hashes.index import DIGESTS, HashIndex, read_index
 
 if TYPE_CHECKING:
-    from arena.dataset.listing import Listed
+    from arena.dataset.listing import ImageListing
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
+_Floats = NDArray[np.float64]
+_Integers = NDArray[np.int64]
 
 BAND_ENDS = (0, 4, 8)
 """Upper end of each distance band, in bits of pHash; a larger distance means another picture."""
@@ -40,10 +40,10 @@ RADIUS = BAND_ENDS[-1]
 BAND_CLASSES = ("distance 0", *(f"distance {low + 1}-{high}" for low, high in pairwise(BAND_ENDS)))
 """Classes of candidates for which no pictures can be compared: one per distance band."""
 
-CLASSES = ("identical", "near", "alternate", *BAND_CLASSES)
+CONTAMINATION_CLASSES = ("identical", "near", "alternate", *BAND_CLASSES)
 """Classes from the most to the least certain; an image gets the first that applies. An image of no class is clean."""
 
-LEVELS = {
+LEVEL_NAMES = {
     "identical": "without identical",
     "near": "without near",
     "alternate": "without alternate",
@@ -52,25 +52,25 @@ LEVELS = {
 }
 """Class -> name of the comparison level that excludes this class and all classes before it."""
 
-OWN_ALGORITHMS = {column: one.name for column, one in ALGORITHMS.items()}
+DEFAULT_ALGORITHMS = {column: one.name for column, one in ALGORITHMS.items()}
 """Algorithm of each hash column of `images.parquet` if the card does not name one."""
 
-WEIGHTS = {"dhash": 2}
+_BIT_WEIGHTS = {"dhash": 2}
 """Bits of pHash that one bit of another hash counts as: dHash within 4 bits corresponds to pHash within 8."""
 
-MOST_CHANCE = 0.5
+_MAX_CHANCE_MATCHES = 0.5
 """A hash with at least this many expected chance matches is not used: flat pictures and gradients share one hash."""
 
 BITS = 64
 
 
-Confirm = Callable[[Integers, Integers], Sequence[str]]
+PictureComparison = Callable[[_Integers, _Integers], Sequence[str]]
 """(Rows of held-out images, row of the candidate in the index for each) -> class of each pair: `near`, `alternate`,
 `rejected`, or `candidate` if its picture is not available."""
 
 
 @dataclass(frozen=True)
-class Against:
+class ComparedIndex:
     """An index that a held-out set is compared with.
 
     Attributes:
@@ -81,10 +81,10 @@ class Against:
     name: str
     digest: str
     index: HashIndex
-    confirm: Confirm | None = None
+    confirm: PictureComparison | None = None
 
 
-class Level(NamedTuple):
+class ContaminationLevel(NamedTuple):
     """The images that remain when some classes are excluded."""
 
     name: str
@@ -98,15 +98,15 @@ class Contamination:
 
     Attributes:
         image_ids: the held-out images, one per row.
-        place: int64 (images,), position of each image's class in `CLASSES`; `len(CLASSES)` for a clean image.
+        place: int64 (images,), position of each image's class in `CONTAMINATION_CLASSES`; `len(CLASSES)` for a clean image.
         untold: bool (images,), whether no hash of the image could be used, so that only digests were compared.
-        classes: the classes that this search can assign, in the order of `CLASSES`.
+        classes: the classes that this search can assign, in the order of `CONTAMINATION_CLASSES`.
         chance_pairs: class -> expected number of pairs if the hashes were unrelated.
         indexes: name, digest, number of images, algorithms and digests of each index, and whether pictures were compared.
     """
 
     image_ids: tuple[str, ...]
-    place: Integers
+    place: _Integers
     untold: NDArray[np.bool_]
     classes: tuple[str, ...]
     chance_pairs: Mapping[str, float]
@@ -120,21 +120,21 @@ class Contamination:
         return Contamination(tuple(image_ids), place, untold, self.classes, self.chance_pairs, self.indexes)
 
     @property
-    def levels(self) -> list[Level]:
+    def levels(self) -> list[ContaminationLevel]:
         """Comparison levels: each excludes one more class than the one before, the most certain class first."""
         return [
-            Level(LEVELS[one], self.place > CLASSES.index(one))
-            for one in CLASSES
-            if one in self.classes and one in LEVELS
+            ContaminationLevel(LEVEL_NAMES[one], self.place > CONTAMINATION_CLASSES.index(one))
+            for one in CONTAMINATION_CLASSES
+            if one in self.classes and one in LEVEL_NAMES
         ]
 
     @property
     def counts(self) -> dict[str, int]:
         """Class -> number of images."""
-        return {one: int((self.place == CLASSES.index(one)).sum()) for one in self.classes}
+        return {one: int((self.place == CONTAMINATION_CLASSES.index(one)).sum()) for one in self.classes}
 
 
-def hold_against(
+def search_index_files(
     heldout: HeldOut | None, paths: Sequence[Path], progress: Progress, *, pictures: Sequence[str] = (),
     root: Path | None = None,
 ) -> Contamination | None:  # fmt: skip
@@ -167,27 +167,29 @@ def hold_against(
         progress.note(f"{path.name}: looking for {len(heldout):,} images among {len(index.image_ids):,}")
         sources = available.get(path.name)
         confirm = _comparing(heldout, index, sources, progress) if sources else None
-        indexes.append(Against(path.name, digest_file(path), index, confirm))
+        indexes.append(ComparedIndex(path.name, digest_file(path), index, confirm))
     return find_contamination(heldout, indexes)
 
 
-def _comparing(heldout: HeldOut, index: HashIndex, sources: "Sequence[Listed]", progress: Progress) -> Confirm:
+def _comparing(
+    heldout: HeldOut, index: HashIndex, sources: "Sequence[ImageListing]", progress: Progress
+) -> PictureComparison:
     """Return a function that compares held-out pictures with the available pictures of an index."""
-    from arena.dataset.copies.at_hand import compare, paths_of
+    from arena.dataset.copies.at_hand import compare_candidates, find_image_files
 
-    def confirm(rows: Integers, others: Integers) -> Sequence[str]:
+    def confirm(rows: _Integers, others: _Integers) -> Sequence[str]:
         names = {row: index.image_ids[row] for row in np.unique(others).tolist()}
-        paths = paths_of(names.values(), sources)
+        paths = find_image_files(names.values(), sources)
         pairs = pd.DataFrame({"left": rows, "right": others, "straight": True, "mirrored": False, "class": "candidate"})
         available = {row: paths[name] for row, name in names.items() if name in paths}
-        compared = compare(pairs, heldout.paths, available, progress).set_index(["left", "right"])["class"]
+        compared = compare_candidates(pairs, heldout.paths, available, progress).set_index(["left", "right"])["class"]
         classes: list[str] = compared.loc[pd.MultiIndex.from_frame(pairs[["left", "right"]])].tolist()
         return classes
 
     return confirm
 
 
-def find_contamination(heldout: HeldOut, indexes: Sequence[Against]) -> Contamination:
+def find_contamination(heldout: HeldOut, indexes: Sequence[ComparedIndex]) -> Contamination:
     """Return the class of each held-out image against training images; of several indexes the most certain class counts.
 
     Raises:
@@ -195,7 +197,7 @@ def find_contamination(heldout: HeldOut, indexes: Sequence[Against]) -> Contamin
         IncomparableError: an index was hashed with other algorithms, or shares no column with the set.
     """
     refuse_twice("--against", "index", [one.name for one in indexes])
-    place, untold = np.full(len(heldout), len(CLASSES)), np.ones(len(heldout), np.bool_)
+    place, untold = np.full(len(heldout), len(CONTAMINATION_CLASSES)), np.ones(len(heldout), np.bool_)
     chance, assignable, facts = dict.fromkeys(BAND_CLASSES, 0.0), set[str](), list[Mapping[str, Any]]()
     for one in indexes:
         found = _search(heldout, one)
@@ -203,7 +205,7 @@ def find_contamination(heldout: HeldOut, indexes: Sequence[Against]) -> Contamin
         assignable |= found.assignable
         facts.append(found.facts)
         chance = {name: chance[name] + found.chance[name] for name in chance}
-    classes = tuple(name for name in CLASSES if name in assignable)
+    classes = tuple(name for name in CONTAMINATION_CLASSES if name in assignable)
     chance_pairs = {name: value for name, value in chance.items() if name in assignable}
     return Contamination(heldout.image_ids, place, untold, classes, chance_pairs, tuple(facts))
 
@@ -211,34 +213,36 @@ def find_contamination(heldout: HeldOut, indexes: Sequence[Against]) -> Contamin
 class _Found(NamedTuple):
     """Result of the search in one index; fields as in `Contamination`."""
 
-    place: Integers
+    place: _Integers
     untold: NDArray[np.bool_]
     assignable: set[str]
     chance: dict[str, float]
     facts: Mapping[str, Any]
 
 
-def _search(heldout: HeldOut, against: Against) -> _Found:
+def _search(heldout: HeldOut, against: ComparedIndex) -> _Found:
     """Compare digests, then hashes, column by column."""
     images, index = heldout.images, against.index
     columns, digests = _common(heldout, against), _common_digests(heldout, index)
-    place, assignable = np.full(len(images), len(CLASSES)), {"identical"} if digests else set()
+    place, assignable = np.full(len(images), len(CONTAMINATION_CLASSES)), {"identical"} if digests else set()
     for name in digests:
         wanted = {str(value).lower() for value in images[name].dropna()} - {""}
         shared = wanted.intersection(map(str.lower, index.digests[name]))
-        place[images[name].astype(str).str.lower().isin(shared).to_numpy()] = CLASSES.index("identical")
+        place[images[name].astype(str).str.lower().isin(shared).to_numpy()] = CONTAMINATION_CLASSES.index("identical")
     untold, chance = np.ones(len(images), np.bool_), dict.fromkeys(BAND_CLASSES, 0.0)
     for column, left in columns.items():
-        weight, right = WEIGHTS.get(column, 1), index.hashes[column]
+        weight, right = _BIT_WEIGHTS.get(column, 1), index.hashes[column]
         within = [expected_matches(left.hashes, right, radius=end // weight) for end in BAND_ENDS]
-        use = within[-1] < MOST_CHANCE
+        use = within[-1] < _MAX_CHANCE_MATCHES
         untold[left.rows[use]] = False
         ends = np.array([0.0, *(float(expected[use].sum()) for expected in within)])
         chance = {name: chance[name] + more for name, more in zip(chance, np.diff(ends).tolist(), strict=True)}
         searched = _Hashed(left.rows[use], left.hashes[use])
         found = _classify(searched, right, weight, against.confirm)
         np.minimum.at(place, found.rows, found.places)
-        assignable |= {CLASSES[one] for one in np.unique(found.places[found.places < len(CLASSES)])}
+        assignable |= {
+            CONTAMINATION_CLASSES[one] for one in np.unique(found.places[found.places < len(CONTAMINATION_CLASSES)])
+        }
     if columns:
         assignable |= set(BAND_CLASSES) if against.confirm is None else {"near", "alternate"}
     return _Found(place, untold, assignable, chance, _facts(against, columns, digests))
@@ -247,31 +251,31 @@ def _search(heldout: HeldOut, against: Against) -> _Found:
 class _Hashed(NamedTuple):
     """The images that have a hash: their rows and hashes."""
 
-    rows: Integers
+    rows: _Integers
     hashes: Hashes
 
 
 class _Classified(NamedTuple):
-    """Held-out rows of candidates, and the position of each one's class in `CLASSES`."""
+    """Held-out rows of candidates, and the position of each one's class in `CONTAMINATION_CLASSES`."""
 
-    rows: Integers
-    places: Integers
+    rows: _Integers
+    places: _Integers
 
 
-def _classify(left: _Hashed, right: Hashes, weight: int, confirm: Confirm | None) -> _Classified:
+def _classify(left: _Hashed, right: Hashes, weight: int, confirm: PictureComparison | None) -> _Classified:
     """Classify every candidate by its distance, or by a comparison of pictures if there is one."""
     # Without a comparison only distances count, so each distinct hash of the index is searched once.
     pairs = pairs_between(left.hashes, np.unique(right) if confirm is None else right, radius=RADIUS // weight)
     rows = left.rows[pairs.left]
-    places = np.searchsorted(BAND_ENDS, weight * pairs.hamming_bits) + CLASSES.index(BAND_CLASSES[0])
+    places = np.searchsorted(BAND_ENDS, weight * pairs.hamming_bits) + CONTAMINATION_CLASSES.index(BAND_CLASSES[0])
     if confirm is not None and len(rows):
-        positions = {"candidate": -1, **{name: CLASSES.index(name) for name in ("near", "alternate")}}
-        decided = np.array([positions.get(name, len(CLASSES)) for name in confirm(rows, pairs.right)])
+        positions = {"candidate": -1, **{name: CONTAMINATION_CLASSES.index(name) for name in ("near", "alternate")}}
+        decided = np.array([positions.get(name, len(CONTAMINATION_CLASSES)) for name in confirm(rows, pairs.right)])
         places = np.where(decided < 0, places, decided)
     return _Classified(rows, places)
 
 
-def _common(heldout: HeldOut, against: Against) -> dict[str, _Hashed]:
+def _common(heldout: HeldOut, against: ComparedIndex) -> dict[str, _Hashed]:
     """Return the held-out hashes of each column that the index also has.
 
     Raises:
@@ -302,8 +306,8 @@ def _common_digests(heldout: HeldOut, index: HashIndex) -> list[str]:
 
 
 def _algorithm(heldout: HeldOut, column: str) -> str:
-    """Return the hash algorithm of a column of the set, from its card or else from `OWN_ALGORITHMS`."""
-    return str(heldout.card.facts.get(column, OWN_ALGORITHMS.get(column, "not named by its card")))
+    """Return the hash algorithm of a column of the set, from its card or else from `DEFAULT_ALGORITHMS`."""
+    return str(heldout.card.facts.get(column, DEFAULT_ALGORITHMS.get(column, "not named by its card")))
 
 
 def _hashes_of(heldout: HeldOut, column: str) -> _Hashed:
@@ -329,7 +333,7 @@ def _hashes_of(heldout: HeldOut, column: str) -> _Hashed:
         ) from None
 
 
-def _facts(against: Against, columns: Iterable[str], digests: Sequence[str]) -> dict[str, Any]:
+def _facts(against: ComparedIndex, columns: Iterable[str], digests: Sequence[str]) -> dict[str, Any]:
     """Return what a result records about an index."""
     index = against.index
     used = {column: index.algorithms[column] for column in columns}
@@ -343,7 +347,7 @@ def _facts(against: Against, columns: Iterable[str], digests: Sequence[str]) -> 
     }
 
 
-def expected_matches(left: Hashes, right: Hashes, *, radius: int) -> Floats:
+def expected_matches(left: Hashes, right: Hashes, *, radius: int) -> _Floats:
     """Return the expected number of right hashes within the radius of each left hash if all were unrelated; float64 (left,).
 
     Unrelated hashes with a and b one bits have them at uniformly random positions. Hashes of real pictures are less random,
@@ -355,14 +359,14 @@ def expected_matches(left: Hashes, right: Hashes, *, radius: int) -> Floats:
     94
     """
     right_ones = np.bincount(np.bitwise_count(right), minlength=BITS + 1)
-    by_ones: Floats = chance_within(radius) @ right_ones
+    by_ones: _Floats = chance_within(radius) @ right_ones
     return by_ones[np.bitwise_count(left)]
 
 
 @cache
-def chance_within(radius: int) -> Floats:
+def chance_within(radius: int) -> _Floats:
     """Return the probability that unrelated hashes with a and b one bits differ in at most `radius` bits; float64 (65, 65)."""
     a, b, shared = np.ix_(*[np.arange(BITS + 1)] * 3)
     chance = special.comb(a, shared) * special.comb(BITS - a, b - shared) / special.comb(BITS, b)
-    within: Floats = (chance * (a + b - 2 * shared <= radius)).sum(axis=2)
+    within: _Floats = (chance * (a + b - 2 * shared <= radius)).sum(axis=2)
     return within

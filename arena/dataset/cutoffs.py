@@ -88,7 +88,7 @@ def last_day(known: Sequence[Cutoff]) -> date | None:
     return max(days) if len(days) == len(known) else None
 
 
-def moments(column: "pd.Series[Any]") -> "pd.Series[Any]":
+def to_timestamps(column: "pd.Series[Any]") -> "pd.Series[Any]":
     """Convert a column of dates, of ISO 8601 text or of seconds since 1970 to UTC timestamps; NaT for any other value.
 
     >>> moments(pd.Series(["2024-05-31T01:00:00+02:00", "soon"])).tolist()

@@ -20,7 +20,7 @@ SUPPORT_BOUNDS = (0, 1, 3, 10, 30, 100, 300, 1_000, 10_000)
 QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Reported quantiles of sizes: minimum, quartiles, maximum."""
 
-BLOCK_TAGS = 256
+TAGS_PER_BLOCK = 256
 """Tags whose pairs are counted in one block: 256 columns of counts for 10,000 tags take 20 MB."""
 
 
@@ -40,7 +40,7 @@ class TagPair(NamedTuple):
     phi: float
 
 
-def describe(heldout: HeldOut, *, min_positives: int = 10, pairs: int = 20) -> dict[str, Any]:
+def summarise_dataset(heldout: HeldOut, *, min_positives: int = 10, pairs: int = 20) -> dict[str, Any]:
     """Return the description of a dataset as plain JSON values.
 
     Args:
@@ -100,8 +100,8 @@ def strongest_pairs(
     counts = csc_array(values[:, columns], dtype=np.int32)
     n = support[columns]
     found: list[TagPair] = []
-    for start in range(0, len(columns), BLOCK_TAGS):
-        both = (counts[:, start : start + BLOCK_TAGS].T @ counts).tocoo()
+    for start in range(0, len(columns), TAGS_PER_BLOCK):
+        both = (counts[:, start : start + TAGS_PER_BLOCK].T @ counts).tocoo()
         left, right, together = both.row + start, both.col, both.data.astype(np.float64)
         spread = np.sqrt(n[left] * n[right] * (images - n[left]) * (images - n[right]))
         phi = (images * together - n[left] * n[right]) / spread

@@ -11,8 +11,8 @@ from arena.base.files import open_whole
 from arena.images.decode import IMAGE_SUFFIXES
 from arena.tags.exports import RELATION_FILES
 
-Item = TypeVar("Item")
-Outcome = TypeVar("Outcome")
+_Item = TypeVar("_Item")
+_Outcome = TypeVar("_Outcome")
 
 CARRIED_FILES = (*RELATION_FILES, "tag_groups.toml")
 """Optional files of a dataset that are copied together with its images."""
@@ -21,7 +21,7 @@ DUPLICATES_FILE, DROPPED_FILE = "duplicates.parquet", "dropped.parquet"
 """Pairs that a duplicate search found, and the images that it dropped, with thumbnails. They are shown on the dataset's page
 and are not part of the dataset."""
 
-BATCH = 1_024
+ITEMS_PER_BATCH = 1_024
 """Items queued for the threads at a time; this bounds the queue for a million files."""
 
 
@@ -51,7 +51,7 @@ def stored_path(sha256: str, suffix: str) -> str:
     return f"images/{sha256[:2]}/{sha256}{known if known in IMAGE_SUFFIXES else ''}"
 
 
-def place(source: Path, target: Path) -> None:
+def link_or_copy(source: Path, target: Path) -> None:
     """Hard-link a file to `target`, or copy it if no link can be made; an existing file is kept."""
     if target.exists():
         return
@@ -66,13 +66,13 @@ def place(source: Path, target: Path) -> None:
 
 
 def in_threads(
-    work: Callable[[Item], Outcome], items: Sequence[Item], *, workers: int, advance: Callable[[int], None]
-) -> Iterator[Outcome]:
+    work: Callable[[_Item], _Outcome], items: Sequence[_Item], *, workers: int, advance: Callable[[int], None]
+) -> Iterator[_Outcome]:
     """Yield the result of `work` for each item, in order; `advance(1)` is called after each."""
     with ThreadPoolExecutor(workers, thread_name_prefix="files") as pool:
         try:
-            for start in range(0, len(items), BATCH):
-                for outcome in pool.map(work, items[start : start + BATCH]):
+            for start in range(0, len(items), ITEMS_PER_BATCH):
+                for outcome in pool.map(work, items[start : start + ITEMS_PER_BATCH]):
                     advance(1)
                     yield outcome
         finally:

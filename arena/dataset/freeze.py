@@ -29,7 +29,7 @@ from arena.dataset.files import (
     default_workers,
     in_threads,
     is_inside,
-    place,
+    link_or_copy,
     stored_path,
 )
 from arena.dataset.frozen import NAMED_MISSING_FILES, HeldOut, read_frozen, toml_text, write_frozen
@@ -50,7 +50,7 @@ REPRESENTATIVE_NOTE = (
 _SHA256 = re.compile("[0-9a-f]{64}")
 
 
-class Frozen(NamedTuple):
+class FreezeResult(NamedTuple):
     """A frozen folder.
 
     Attributes:
@@ -63,7 +63,7 @@ class Frozen(NamedTuple):
 
 
 @dataclass(frozen=True)
-class About:
+class CardOverrides:
     """Card entries of the frozen dataset that its source does not have; an empty one keeps the entry of the source."""
 
     name: str
@@ -71,15 +71,15 @@ class About:
     licence: str = ""
 
 
-def freeze(
+def freeze_dataset(
     source: DatasetCard,
     output: Path,
     *,
-    about: About,
+    about: CardOverrides,
     selection: Selection,
     workers: int | None = None,
     progress: Progress | None = None,
-) -> Frozen:
+) -> FreezeResult:
     """Write a dataset, or a selection of it, as a frozen folder.
 
     Each image is read and compared with its digest before it is linked. The folder is built next to `output` under a name that
@@ -99,13 +99,13 @@ def freeze(
     _write_tables(partial, heldout, selected, about, selection)
     if _is_there(output, partial):
         shutil.rmtree(partial)
-        return Frozen(read_dataset_card(output / "dataset.toml"), len(selected.images), written=False)
+        return FreezeResult(read_dataset_card(output / "dataset.toml"), len(selected.images), written=False)
     _place_images(heldout, selected.images, partial, workers or default_workers(), progress or Silent())
     _remove_surplus(partial, selected.images)
     if output.is_dir():
         output.rmdir()
     partial.rename(output)
-    return Frozen(read_dataset_card(output / "dataset.toml"), len(selected.images), written=True)
+    return FreezeResult(read_dataset_card(output / "dataset.toml"), len(selected.images), written=True)
 
 
 def digest_rows(path: Path) -> str:
@@ -172,7 +172,9 @@ def _whole_numbers(images: pd.DataFrame, path: Path) -> pd.DataFrame:
     return images.assign(**{name: whole[name].loc[images["image_id"]].array for name in broken})
 
 
-def _write_tables(partial: Path, heldout: HeldOut, selected: Selected, about: About, selection: Selection) -> None:
+def _write_tables(
+    partial: Path, heldout: HeldOut, selected: Selected, about: CardOverrides, selection: Selection
+) -> None:
     """Write all files except the images."""
     for name in (*CARRIED_FILES, DUPLICATES_FILE, DROPPED_FILE):
         (partial / name).unlink(missing_ok=True)
@@ -194,7 +196,7 @@ def _write_tables(partial: Path, heldout: HeldOut, selected: Selected, about: Ab
     (partial / "dataset.toml").write_text(text, encoding="utf-8")
 
 
-def _card(heldout: HeldOut, selected: Selected, about: About, selection: Selection) -> dict[str, Any]:
+def _card(heldout: HeldOut, selected: Selected, about: CardOverrides, selection: Selection) -> dict[str, Any]:
     """Return the content of `dataset.toml`: entries of the source's card, selection options, and what each step dropped."""
     made = {"name", "title", "licence", "images", "tags", "digest", "rows_digest", "steps", "files"}
     made |= {"frozen_from", "frozen_from_digest", SAMPLING, f"{SAMPLING}_note"}
@@ -291,7 +293,7 @@ def _place_images(heldout: HeldOut, images: pd.DataFrame, partial: Path, workers
         source = heldout.card.folder / plan[target].path
         if not source.is_file() or digest_file(source) != plan[target].sha256:
             return plan[target].path
-        place(source, partial / target)
+        link_or_copy(source, partial / target)
         return ""
 
     with progress.count("images", len(plan), len(plan) - len(todo)) as advance:

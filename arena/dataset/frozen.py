@@ -179,8 +179,8 @@ def read_frozen(card: DatasetCard) -> HeldOut:
         ArenaError: a file is missing or damaged, there is no image, an identifier is listed twice, a tag is missing from
             `tags.csv` or is an alias, or the digest differs from the card's.
     """
-    images = read_images(card.folder / "images.parquet")
-    tags = read_tags(card.folder / "tags.csv")
+    images = read_image_table(card.folder / "images.parquet")
+    tags = read_tag_table(card.folder / "tags.csv")
     unknown = sorted({name for names in images["tags"] for name in names} - tags.index.keys())
     if unknown:
         raise ArenaError(f"{card.folder}: images.parquet has tags that tags.csv lacks: {', '.join(unknown[:5])}")
@@ -277,7 +277,7 @@ def _toml_value(key: str, value: Any) -> str:
     )
 
 
-def read_images(path: Path) -> pd.DataFrame:
+def read_image_table(path: Path) -> pd.DataFrame:
     """Read `images.parquet`, sorted by identifier.
 
     Raises:
@@ -302,7 +302,7 @@ def read_images(path: Path) -> pd.DataFrame:
     return images.sort_values("image_id").reset_index(drop=True)
 
 
-def read_tags(path: Path) -> TagSpace:
+def read_tag_table(path: Path) -> TagSpace:
     """Read `tags.csv`, sorted by name.
 
     Raises:

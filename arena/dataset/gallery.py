@@ -15,23 +15,23 @@ import pandas as pd
 
 from arena.base.errors import ArenaError, UnreadableImageError
 from arena.base.progress import Progress, Silent
-from arena.dataset.copies.at_hand import paths_of
+from arena.dataset.copies.at_hand import find_image_files
 from arena.dataset.files import DROPPED_FILE, DUPLICATES_FILE, default_workers, in_threads, is_inside
-from arena.dataset.frozen import read_images
+from arena.dataset.frozen import read_image_table
 from arena.dataset.listing import list_source
 from arena.images.thumbnails import webp_thumbnail
 
-CLASSES = ("identical", "near", "alternate", "rejected", "candidate")
+DISPLAY_CLASSES = ("identical", "near", "alternate", "rejected", "candidate")
 """Classes of pairs in display order; other classes follow by name."""
 
-SHOWN_TAGS = 8
+_SHOWN_TAGS = 8
 """Number of tags shown under a picture."""
 
 _NAMED_COLUMNS = ("left", "right", "source", "class", "found_by", "phash_bits", "dhash_bits")
-"""Columns of `duplicates.parquet` that are fields of `Pair`; every other numeric column goes to `Pair.figures`."""
+"""Columns of `duplicates.parquet` that are fields of `DuplicateRow`; every other numeric column goes to `Pair.figures`."""
 
 
-class Pair(NamedTuple):
+class DuplicateRow(NamedTuple):
     """A row of `duplicates.parquet`.
 
     Attributes:
@@ -51,7 +51,7 @@ class Pair(NamedTuple):
     figures: Mapping[str, float]
 
 
-class Picture(NamedTuple):
+class PairPicture(NamedTuple):
     """One picture of a pair, as plain values.
 
     Attributes:
@@ -68,7 +68,7 @@ class Picture(NamedTuple):
     missing: str
 
 
-class Shelf(NamedTuple):
+class _PictureFolder(NamedTuple):
     """A folder with pictures of one source, and their rows of the image table by identifier."""
 
     folder: Path
@@ -91,14 +91,14 @@ def gallery(
     if not (folder / DUPLICATES_FILE).exists():
         return None
     pairs = read_pairs(folder / DUPLICATES_FILE)
-    chosen = choose(pairs, most=most)
+    chosen = sample_duplicates(pairs, most=most)
     wanted = {name for pair in chosen for name in (pair.left, pair.right)}
-    shelves: dict[str, list[Shelf]] = {"": [_shelf(folder, wanted)]}
+    shelves: dict[str, list[_PictureFolder]] = {"": [_shelf(folder, wanted)]}
     for source, picture_folder in pictures:
         shelves.setdefault(source, []).append(_shelf(picture_folder, wanted))
     members = [member for pair in chosen for member in (("", pair.left), (pair.source, pair.right))]
 
-    def load(member: tuple[str, str]) -> Picture:
+    def load(member: tuple[str, str]) -> PairPicture:
         source, image_id = member
         return _picture(shelves.get(source, []), image_id)
 
@@ -111,7 +111,7 @@ def gallery(
     return {"pairs": len(pairs), "distances": _distances(pairs), "classes": _classes(pairs, shown)}
 
 
-def read_pairs(path: Path) -> list[Pair]:
+def read_pairs(path: Path) -> list[DuplicateRow]:
     """Read every row of `duplicates.parquet`; distances and other figures may be absent.
 
     Raises:
@@ -125,7 +125,7 @@ def read_pairs(path: Path) -> list[Pair]:
         raise ArenaError(f"{path}: no column {', '.join(lacking)}; it has {', '.join(map(str, table.columns))}")
     others = [name for name in table.select_dtypes("number").columns if name not in _NAMED_COLUMNS]
     return [
-        Pair(
+        DuplicateRow(
             left=str(row["left"]), right=str(row["right"]), source=_text(row.get("source")), kind=_text(row["class"]),
             found_by=_text(row.get("found_by")), phash_bits=_bits(row.get("phash_bits")),
             dhash_bits=_bits(row.get("dhash_bits")),
@@ -135,13 +135,13 @@ def read_pairs(path: Path) -> list[Pair]:
     ]  # fmt: skip
 
 
-def choose(pairs: Sequence[Pair], *, most: int) -> list[Pair]:
+def sample_duplicates(pairs: Sequence[DuplicateRow], *, most: int) -> list[DuplicateRow]:
     """Return at most `most` pairs, sampled as evenly as possible from every class and every pHash distance.
 
     Within a class and distance the order is random but reproducible, by a hash of the identifiers. If `most` is smaller than
     the number of (class, distance) slices, the slices shown are evenly spaced among all.
     """
-    slices: dict[tuple[int, str, int], list[Pair]] = {}
+    slices: dict[tuple[int, str, int], list[DuplicateRow]] = {}
     for pair in pairs:
         slices.setdefault(_slice_key(pair), []).append(pair)
     each = _per_slice([len(part) for part in slices.values()], most)
@@ -149,12 +149,12 @@ def choose(pairs: Sequence[Pair], *, most: int) -> list[Pair]:
     return chosen if len(chosen) <= most else [chosen[number * len(chosen) // most] for number in range(most)]
 
 
-def _slice_key(pair: Pair) -> tuple[int, str, int]:
-    rank = CLASSES.index(pair.kind) if pair.kind in CLASSES else len(CLASSES)
+def _slice_key(pair: DuplicateRow) -> tuple[int, str, int]:
+    rank = DISPLAY_CLASSES.index(pair.kind) if pair.kind in DISPLAY_CLASSES else len(DISPLAY_CLASSES)
     return rank, pair.kind, -1 if pair.phash_bits is None else pair.phash_bits
 
 
-def _random_key(pair: Pair) -> bytes:
+def _random_key(pair: DuplicateRow) -> bytes:
     return hashlib.sha256("\0".join((pair.left, pair.right, pair.source)).encode("utf-8", "backslashreplace")).digest()
 
 
@@ -170,7 +170,7 @@ def _per_slice(sizes: Sequence[int], most: int) -> int:
     return each
 
 
-def _distances(pairs: Sequence[Pair]) -> list[dict[str, Any]]:
+def _distances(pairs: Sequence[DuplicateRow]) -> list[dict[str, Any]]:
     """Return the number of pairs of each class at each pHash distance; pairs without a distance come first."""
     counts = Counter((-1 if pair.phash_bits is None else pair.phash_bits, pair.kind) for pair in pairs)
     return [
@@ -179,10 +179,13 @@ def _distances(pairs: Sequence[Pair]) -> list[dict[str, Any]]:
     ]
 
 
-def _classes(pairs: Sequence[Pair], shown: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _classes(pairs: Sequence[DuplicateRow], shown: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return the pairs that are shown, by class, then by distance."""
     totals = Counter(pair.kind for pair in pairs)
-    order = sorted(totals, key=lambda kind: (CLASSES.index(kind) if kind in CLASSES else len(CLASSES), kind))
+    order = sorted(
+        totals,
+        key=lambda kind: (DISPLAY_CLASSES.index(kind) if kind in DISPLAY_CLASSES else len(DISPLAY_CLASSES), kind),
+    )
     classes = []
     for kind in order:
         own = [row for row in shown if row["kind"] == kind]
@@ -194,27 +197,31 @@ def _classes(pairs: Sequence[Pair], shown: Sequence[Mapping[str, Any]]) -> list[
     return classes
 
 
-def _shelf(folder: Path, wanted: set[str]) -> Shelf:
+def _shelf(folder: Path, wanted: set[str]) -> _PictureFolder:
     """Return the rows of the wanted images of a folder; a folder of images without a dataset gives only their paths."""
     if not (folder / "dataset.toml").exists():
-        found = paths_of(wanted, [list_source(str(folder), None)])
+        found = find_image_files(wanted, [list_source(str(folder), None)])
         unknown = {"tags": [], "rating": "", "width": 0, "height": 0}
-        return Shelf(folder, {name: {**unknown, "path": str(path.relative_to(folder))} for name, path in found.items()})
-    tables = [read_images(folder / "images.parquet")]
+        return _PictureFolder(
+            folder, {name: {**unknown, "path": str(path.relative_to(folder))} for name, path in found.items()}
+        )
+    tables = [read_image_table(folder / "images.parquet")]
     if (folder / DROPPED_FILE).exists():
         tables.insert(0, pd.read_parquet(folder / DROPPED_FILE))
     rows = [row for table in tables for row in table[table["image_id"].isin(wanted)].to_dict("records")]
-    return Shelf(folder, {str(row["image_id"]): {str(key): value for key, value in row.items()} for row in rows})
+    return _PictureFolder(
+        folder, {str(row["image_id"]): {str(key): value for key, value in row.items()} for row in rows}
+    )
 
 
-def _picture(shelves: Sequence[Shelf], image_id: str) -> Picture:
+def _picture(shelves: Sequence[_PictureFolder], image_id: str) -> PairPicture:
     """Return the picture of an identifier from the first shelf that has it."""
     for folder, rows in shelves:
         if (row := rows.get(image_id)) is not None:
             image, missing = _thumbnail(folder, row)
-            tags, rating = list(map(str, row["tags"]))[:SHOWN_TAGS], _text(row["rating"])
-            return Picture(image_id, rating, int(row["width"]), int(row["height"]), tags, image, missing)
-    return Picture(image_id, "", 0, 0, [], "", "picture not available")
+            tags, rating = list(map(str, row["tags"]))[:_SHOWN_TAGS], _text(row["rating"])
+            return PairPicture(image_id, rating, int(row["width"]), int(row["height"]), tags, image, missing)
+    return PairPicture(image_id, "", 0, 0, [], "", "picture not available")
 
 
 class _Thumbnail(NamedTuple):

@@ -8,12 +8,12 @@ from typing import NamedTuple
 from arena.base.errors import ArenaError
 from arena.cards import find_dataset
 from arena.dataset.frozen import read_frozen
-from arena.dataset.hashes.files import Item
+from arena.dataset.hashes.files import ImageFile
 from arena.dataset.readers import identifiers
 from arena.images.decode import IMAGE_SUFFIXES
 
 
-class Listed(NamedTuple):
+class ImageListing(NamedTuple):
     """A source of images.
 
     Attributes:
@@ -23,14 +23,14 @@ class Listed(NamedTuple):
 
     name: str
     prefix: str
-    items: Callable[[], Iterator[Item]]
+    items: Callable[[], Iterator[ImageFile]]
 
-    def prefixed(self) -> Iterator[Item]:
+    def prefixed(self) -> Iterator[ImageFile]:
         """Yield the images with prefixed identifiers."""
-        return (Item(self.prefix + item.image_id, item.path) for item in self.items())
+        return (ImageFile(self.prefix + item.image_id, item.path) for item in self.items())
 
 
-def list_source(source: str, root: Path | None) -> Listed:
+def list_source(source: str, root: Path | None) -> ImageListing:
     """List the images of a source: a dataset folder, a folder of images, an image file, or the name of a dataset card.
 
     Raises:
@@ -39,18 +39,18 @@ def list_source(source: str, root: Path | None) -> Listed:
     path = Path(source)
     if path.is_file():
         name = identifiers([path.name])[0]
-        return Listed(name, "", lambda: iter([Item(name, str(path))]))
+        return ImageListing(name, "", lambda: iter([ImageFile(name, str(path))]))
     if path.is_dir() and not (path / "dataset.toml").exists():
         if next(_walk(path), None) is None:
             raise ArenaError(f"{path}: no image in it (looked for {', '.join(sorted(IMAGE_SUFFIXES))})")
         name = os.fsencode(path.resolve().name).decode("utf-8", "backslashreplace")
-        return Listed(name, f"{name}/", lambda: _walk(path))
+        return ImageListing(name, f"{name}/", lambda: _walk(path))
     dataset = read_frozen(find_dataset(source, root))
-    items = [Item(name, str(path)) for name, path in zip(dataset.image_ids, dataset.paths, strict=True)]
-    return Listed(dataset.card.name, f"{dataset.card.name}/", lambda: iter(items))
+    items = [ImageFile(name, str(path)) for name, path in zip(dataset.image_ids, dataset.paths, strict=True)]
+    return ImageListing(dataset.card.name, f"{dataset.card.name}/", lambda: iter(items))
 
 
-def _walk(folder: Path) -> Iterator[Item]:
+def _walk(folder: Path) -> Iterator[ImageFile]:
     """Yield every image file below a folder, in order of name; the files of a folder come before those of its subfolders.
 
     Links to files are followed, links to folders are not. Only the entries of one folder are in memory at a time.
@@ -63,4 +63,4 @@ def _walk(folder: Path) -> Iterator[Item]:
         pending += [f"{here}{entry.name}/" for entry in reversed(entries) if entry.is_dir(follow_symlinks=False)]
         files = [entry for entry in entries if Path(entry.name).suffix.lower() in IMAGE_SUFFIXES and entry.is_file()]
         names = identifiers([f"{here}{entry.name}" for entry in files])
-        yield from (Item(name, entry.path) for name, entry in zip(names, files, strict=True))
+        yield from (ImageFile(name, entry.path) for name, entry in zip(names, files, strict=True))

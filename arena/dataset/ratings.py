@@ -29,7 +29,7 @@ CHANGED_AFTER = datetime(2022, 5, 1, tzinfo=UTC)
 CHANGED_BEFORE = datetime(2022, 6, 1, tzinfo=UTC)
 """A copy made on this date or later has the newer scheme."""
 
-TELLING_IMAGES = 100
+_MIN_RATED_IMAGES = 100
 """Least number of images rated `s` from which the absence of `g` is evidence: about a seventh of the safe images became
 general."""
 
@@ -106,7 +106,7 @@ def _by_date(ambiguous: int, fetched: datetime | None, newest: datetime | None) 
         return Scheme("danbooru-2021", f"fetched on {fetched:%Y-%m-%d}, before Danbooru changed its ratings")
     if fetched is not None and fetched >= CHANGED_BEFORE:
         return Scheme("danbooru-2022", f"fetched on {fetched:%Y-%m-%d}, after Danbooru changed its ratings")
-    if newest is not None and newest < CHANGED_AFTER and ambiguous >= TELLING_IMAGES:
+    if newest is not None and newest < CHANGED_AFTER and ambiguous >= _MIN_RATED_IMAGES:
         why = f"none of {ambiguous} images rated s or g is g, and no post is later than {newest:%Y-%m-%d}"
         return Scheme("danbooru-2021", why)
     return Scheme(UNKNOWN_SCHEME, f"{ambiguous} images are rated s, none g, and no date shows whether s means safe")

@@ -32,7 +32,7 @@ class Record:
     where: str = ""
 
 
-class RefusedError(Exception):
+class RowRefusedError(Exception):
     """A row of a source cannot be imported; holds the reason (one of a small set) and the detail."""
 
     def __init__(self, reason: str, detail: str = "") -> None:
@@ -53,5 +53,5 @@ class Reject(NamedTuple):
     detail: str = ""
 
 
-Found = Iterable[Record | Reject]
+SourceItems = Iterable[Record | Reject]
 """Items that a source yields, in an order that does not depend on the file system."""

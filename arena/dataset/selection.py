@@ -14,7 +14,7 @@ import pandas as pd
 
 from arena.base.errors import ArenaError
 from arena.cards import ModelCard
-from arena.dataset.cutoffs import cutoffs, last_day, last_post, moments
+from arena.dataset.cutoffs import cutoffs, last_day, last_post, to_timestamps
 from arena.dataset.frozen import random_order
 
 INCLUDED_FOR = "included_for"
@@ -166,10 +166,10 @@ def _posts(images: pd.DataFrame, options: str) -> "pd.Series[float]":
 
 
 def _moments(images: pd.DataFrame, options: str) -> Any:
-    """Return the time of each post, as `moments` converts it."""
+    """Return the time of each post, as `to_timestamps` converts it."""
     if "created_at" not in images.columns:
         raise ArenaError(f"{options}: the images have no column created_at; import them from a source that has dates")
-    return moments(images["created_at"])
+    return to_timestamps(images["created_at"])
 
 
 def _start(day: date) -> datetime:
@@ -219,7 +219,7 @@ def _sampled(images: pd.DataFrame, selection: Selection, steps: list[Step]) -> p
             steps.append(Step("sample", len(chosen), len(images) - len(chosen), why))
         return chosen
     carried: list[list[str]] = images["tags"].tolist()
-    reasons = represent([carried[row] for row in order], least=selection.representative)
+    reasons = choose_representative([carried[row] for row in order], least=selection.representative)
     if selection.sample is not None and len(reasons) > selection.sample:
         raise ArenaError(
             f"--sample {selection.sample}: {selection.representative} images for every tag need {len(reasons)} images; "
@@ -237,7 +237,7 @@ def _sampled(images: pd.DataFrame, selection: Selection, steps: list[Step]) -> p
     return chosen
 
 
-def represent(images: Sequence[Iterable[str]], *, least: int) -> dict[int, str]:
+def choose_representative(images: Sequence[Iterable[str]], *, least: int) -> dict[int, str]:
     """Select the first images that give every tag at least `least` images, or all if it has fewer.
 
     Tags are processed from the rarest to the most frequent, ties by name, so that images of rare tags also count for frequent

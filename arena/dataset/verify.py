@@ -15,7 +15,7 @@ from arena.base.progress import Progress, Silent
 from arena.cards import DatasetCard
 from arena.dataset.files import default_workers, in_threads, is_inside
 from arena.dataset.freeze import digest_rows
-from arena.dataset.frozen import digest_images, read_images, read_tags
+from arena.dataset.frozen import digest_images, read_image_table, read_tag_table
 from arena.images.decode import decode
 from arena.tags import TagRelations
 from arena.tags.rows import read_csv
@@ -62,7 +62,7 @@ class _Checked(NamedTuple):
     what: str
 
 
-def verify(
+def verify_dataset(
     card: DatasetCard, *, decoding: bool = False, workers: int | None = None, progress: Progress | None = None
 ) -> Verification:
     """Compare the files of a frozen folder with its card and tables.
@@ -74,7 +74,7 @@ def verify(
         ArenaError: `images.parquet` or `tags.csv` cannot be read at all.
     """
     folder = card.folder
-    images = read_images(folder / "images.parquet")
+    images = read_image_table(folder / "images.parquet")
     faults = [*_table_faults(card, images), *_tag_faults(folder, images)]
     rows = [_Image(*cells) for cells in zip(*(images[name].tolist() for name in _Image._fields), strict=True)]
     rows.sort()
@@ -120,7 +120,7 @@ def _file_faults(folder: Path, row: object) -> Iterator[Fault]:
 
 def _tag_faults(folder: Path, images: pd.DataFrame) -> Iterator[Fault]:
     """Yield the differences between `tags.csv`, the relations and the tags of the images."""
-    tags, relations = read_tags(folder / "tags.csv"), TagRelations.read(folder)
+    tags, relations = read_tag_table(folder / "tags.csv"), TagRelations.read(folder)
     carried = Counter(name for names in images["tags"] for name in set(names))
     for name in sorted(carried.keys() - tags.index.keys()):
         yield Fault("tags.csv", f"it lacks {name}, which {carried[name]} images carry")

@@ -24,23 +24,23 @@ from arena.images.decode import decode
 from arena.taggers.base import check_scores
 from arena.taggers.preprocess import square
 
-CANARY = "canary"
+CANARY_DATASET = "canary"
 """Dataset of bundled images, the same in every installation."""
 
-STEPS = 1024
+_UNITS_PER_ONE = 1024
 """Units per 1.0 of a sum; finer than any tolerance."""
 
-SUMS = 2
+SUMS_PER_IMAGE = 2
 """Sums per image, each with different signs."""
 
-TOLERANCES = {"fp32": 0.01, "fp16": 0.1, "bf16": 0.5}
+_TOLERANCES = {"fp32": 0.01, "fp16": 0.1, "bf16": 0.5}
 """Largest difference of a sum from floating-point error alone, by precision."""
 
-TOP = 5
+_TOP_TAGS = 5
 """Number of tags shown for each image."""
 
 
-class Agreement(NamedTuple):
+class FingerprintDifference(NamedTuple):
     """Difference of two fingerprints.
 
     Attributes:
@@ -57,7 +57,7 @@ class Agreement(NamedTuple):
         return self.largest <= self.tolerance
 
 
-def compare(*, expected: Fingerprint, seen: Fingerprint, where: str) -> Agreement:
+def compare_fingerprints(*, expected: Fingerprint, seen: Fingerprint, where: str) -> FingerprintDifference:
     """Compare two fingerprints.
 
     Args:
@@ -75,13 +75,13 @@ def compare(*, expected: Fingerprint, seen: Fingerprint, where: str) -> Agreemen
         raise IncomparableError(
             f"{where}: made with tags {expected.tags}, this model has {seen.tags}; the models differ"
         )
-    largest = max(abs(one - other) for one, other in zip(expected.sums, seen.sums, strict=True)) / STEPS
-    coarsest = max(TOLERANCES.get(one.precision, max(TOLERANCES.values())) for one in (expected, seen))
-    return Agreement(largest, coarsest)
+    largest = max(abs(one - other) for one, other in zip(expected.sums, seen.sums, strict=True)) / _UNITS_PER_ONE
+    coarsest = max(_TOLERANCES.get(one.precision, max(_TOLERANCES.values())) for one in (expected, seen))
+    return FingerprintDifference(largest, coarsest)
 
 
 def sketch(scores: NDArray[np.float32], tags: Sequence[str]) -> tuple[int, ...]:
-    """Return `SUMS` signed sums of each image's scores, in units of 1/`STEPS`.
+    """Return `SUMS_PER_IMAGE` signed sums of each image's scores, in units of 1/`_UNITS_PER_ONE`.
 
     The signs of a tag are derived from its name, so that the order of the tags does not matter.
 
@@ -94,13 +94,15 @@ def sketch(scores: NDArray[np.float32], tags: Sequence[str]) -> tuple[int, ...]:
     (True, False)
     """
     first_bytes = [hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()[0] for name in tags]
-    signs = np.array([[1 if byte >> bit & 1 else -1 for bit in range(SUMS)] for byte in first_bytes], np.float64)
-    sums = np.rint(scores.astype(np.float64) @ signs * STEPS)
+    signs = np.array(
+        [[1 if byte >> bit & 1 else -1 for bit in range(SUMS_PER_IMAGE)] for byte in first_bytes], np.float64
+    )
+    sums = np.rint(scores.astype(np.float64) @ signs * _UNITS_PER_ONE)
     most = (1 << 23) - 1
     return tuple(int(value) for value in np.clip(sums, -most, most).ravel())
 
 
-class TopTags(NamedTuple):
+class _TopTags(NamedTuple):
     """The tags of one image with the highest scores, and these scores."""
 
     image_id: str
@@ -109,7 +111,7 @@ class TopTags(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Examined:
+class CanaryScores:
     """A model's results on the canary images.
 
     Attributes:
@@ -126,20 +128,20 @@ class Examined:
     precision: str
     load_seconds: float
     score_seconds: float
-    images: tuple[TopTags, ...]
+    images: tuple[_TopTags, ...]
     spread: float
     fingerprint: Fingerprint
     exact: str
 
 
-def examine(card: ModelCard, *, device: str = "auto", precision: str = "auto") -> Examined:
+def score_canary(card: ModelCard, *, device: str = "auto", precision: str = "auto") -> CanaryScores:
     """Load a model and score the canary images.
 
     Raises:
         WeightsError: its files are unavailable, damaged or inconsistent.
         ScoresError: its scores are not probabilities.
     """
-    canary = read_frozen(find_dataset(CANARY))
+    canary = read_frozen(find_dataset(CANARY_DATASET))
     start = time.perf_counter()
     tagger = taggers.load(card, device=device, precision=precision)
     loaded = time.perf_counter()
@@ -149,7 +151,7 @@ def examine(card: ModelCard, *, device: str = "auto", precision: str = "auto") -
     names = tagger.tags.names
     tags_digest = hashlib.sha256("\n".join(sorted(names)).encode("utf-8", "surrogatepass")).hexdigest()[:8]
     fingerprint = Fingerprint(canary.digest[:6], tagger.precision, tags_digest, sketch(scores, names))
-    return Examined(
+    return CanaryScores(
         model=card.name, tags=len(names), image_side=tagger.preprocess.size, device=tagger.device,
         precision=tagger.precision, load_seconds=loaded - start, score_seconds=time.perf_counter() - loaded,
         images=_top_tags(canary, scores, names), spread=float(scores.std(axis=0).max()), fingerprint=fingerprint,
@@ -157,10 +159,10 @@ def examine(card: ModelCard, *, device: str = "auto", precision: str = "auto") -
     )  # fmt: skip
 
 
-def _top_tags(canary: HeldOut, scores: NDArray[np.float32], names: Sequence[str]) -> tuple[TopTags, ...]:
-    """Return the `TOP` tags of each image with the highest scores, ties by name."""
+def _top_tags(canary: HeldOut, scores: NDArray[np.float32], names: Sequence[str]) -> tuple[_TopTags, ...]:
+    """Return the `_TOP_TAGS` tags of each image with the highest scores, ties by name."""
     tops = []
     for image_id, row in zip(canary.image_ids, scores, strict=True):
-        best = sorted(range(len(names)), key=lambda column: (-row[column], names[column]))[:TOP]
-        tops.append(TopTags(image_id, tuple(names[c] for c in best), tuple(round(float(row[c]), 4) for c in best)))
+        best = sorted(range(len(names)), key=lambda column: (-row[column], names[column]))[:_TOP_TAGS]
+        tops.append(_TopTags(image_id, tuple(names[c] for c in best), tuple(round(float(row[c]), 4) for c in best)))
     return tuple(tops)

@@ -2,7 +2,7 @@
 
 `matching` maps images and tags, and `passes` reads the scores into arrays. The other modules compute results from these
 arrays: `aggregate` means and their differences, `summary` the summary of a run, `contamination` the metrics without training
-images, `per_tag` metrics of tags, `per_image` metrics of images, and `tables` all other tables.
+images, `per_tag_table` metrics of tags, `per_image` metrics of images, and `tables` all other tables.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,15 +18,15 @@ from arena.dataset.frozen import Truth
 from arena.evaluate import aggregate, tables
 from arena.evaluate import per_tag as tag_tables
 from arena.evaluate.contamination import contamination_summary, contamination_table, level_slices
-from arena.evaluate.matching import Entry, close_over, match, scored_by_all
-from arena.evaluate.passes import Advance, Measured, measure, order_by_fold
+from arena.evaluate.matching import Entry, close_entry, match_model, scored_by_all
+from arena.evaluate.passes import Measured, TagsDone, order_by_fold, run_passes
 from arena.evaluate.per_tag import TagIntervals
 from arena.evaluate.slices import image_slices, tag_slices
 from arena.evaluate.summary import summarise
 from arena.metrics.counts import MIN_POSITIVES
 from arena.metrics.thresholds import DEFAULT_THRESHOLD
 from arena.results.recipe import Settings
-from arena.results.run_folder import CONTAMINATION, SCHEMA, Result
+from arena.results.run_folder import CONTAMINATION, RUN_SCHEMA, Result
 
 __all__ = [
     "DEFAULT_THRESHOLD",
@@ -45,7 +45,7 @@ def evaluate(
     *,
     against: Contamination | None = None,
     run: Mapping[str, Any] | None = None,
-    advance: Advance = lambda tags: None,
+    advance: TagsDone = lambda tags: None,
 ) -> Result:
     """Compare models on the images that all of them scored and the tags that all of them know.
 
@@ -65,7 +65,7 @@ def evaluate(
     refuse_twice("models", "model", [entry.name for entry in entries])
     truth, skipped = scored_by_all(truth, entries)
     truth = order_by_fold(truth) if settings.replicates else truth
-    models = [match(truth, close_over(truth, entry) if settings.imply else entry) for entry in entries]
+    models = [match_model(truth, close_entry(truth, entry) if settings.imply else entry) for entry in entries]
     support = np.diff(truth.values.indptr)
     common = (support >= settings.min_positives) & np.all([one.chosen >= 0 for one in models], axis=0)
     compared = np.flatnonzero(common)
@@ -73,16 +73,16 @@ def evaluate(
     against = None if against is None else against.take(truth.image_ids)
     by_tags = tag_slices(truth, compared, categories, settings)
     by_images = [*image_slices(truth, settings), *level_slices(against, settings)]
-    measured = measure(truth, models, compared, by_tags, by_images, settings, advance)
+    measured = run_passes(truth, models, compared, by_tags, by_images, settings, advance)
     intervals = [tag_tables.tag_intervals(measured, number) for number in range(len(measured.models))]
     tag_differences = tag_tables.tag_differences(measured, intervals)
     single = tag_tables.single_tags(measured, by_tags, intervals)
     found = replace(aggregate.aggregate(measured, by_tags, by_images, settings), single_tags=single)
     names = [one.entry.name for one in models]
     tests = {place: tag_tables.tests_of(tag_differences, truth.tags.names[by_tags[place].tags[0]]) for place in single}
-    differences = aggregate.differences(found, names, tests)
+    differences = aggregate.difference_table(found, names, tests)
     provenance = {
-        "schema": SCHEMA,
+        "schema": RUN_SCHEMA,
         **(run or {}),
         "models": {one.entry.name: dict(one.entry.facts) for one in models},
         "skipped": dict(skipped),
@@ -97,7 +97,7 @@ def evaluate(
         summary,
         {
             "differences": differences,
-            "slices": tables.slices(found, names),
+            "slices": tables.slice_table(found, names),
             "tag_differences": tag_differences,
             **_tables(measured, intervals, settings),
             **more,
@@ -108,15 +108,15 @@ def evaluate(
 def _tables(measured: Measured, intervals: Sequence[TagIntervals], settings: Settings) -> dict[str, pd.DataFrame]:
     """Return the tables of single tags and images, by the name of the file."""
     return {
-        "per_tag": tag_tables.per_tag(measured, intervals, settings),
-        "sweep": tables.sweep(measured, settings),
-        "tag_sweep": tables.tag_sweep(measured, settings),
-        "calibration": tables.reliability(measured),
-        "errors": tables.errors(measured),
-        "confusions": tables.confusions(measured),
-        "disagreements": tables.disagreements(measured),
-        "thresholds": tables.thresholds(measured, settings),
-        "labels": tables.suspects(measured),
+        "per_tag": tag_tables.per_tag_table(measured, intervals, settings),
+        "sweep": tables.sweep_table(measured, settings),
+        "tag_sweep": tables.tag_sweep_table(measured, settings),
+        "calibration": tables.reliability_table(measured),
+        "errors": tables.error_table(measured),
+        "confusions": tables.confusion_table(measured),
+        "disagreements": tables.disagreement_table(measured),
+        "thresholds": tables.threshold_table(measured, settings),
+        "labels": tables.label_issue_table(measured),
     }
 
 

@@ -20,17 +20,17 @@ from arena.metrics.intervals import Interval, resampled_interval, resampled_p, s
 from arena.metrics.registry import AGGREGATES, HEADLINES, METRICS, TESTED
 from arena.results.recipe import Settings
 
-ALPHA = 0.05
+FAMILY_WISE_ERROR = 0.05
 """Family-wise error rate over all headline metrics and pairs of models: the chance of naming a better model if none is."""
 
 
-POWER_OF_AP = 2
-"""Power of `small_sample` for mAP. One, because a variance about a mean of the same data is too low by (P - 1) / P; and one
+_POWER_OF_AP = 2
+"""Power of `small_sample_factor` for mAP. One, because a variance about a mean of the same data is too low by (P - 1) / P; and one
 more, because the effect of a positive on its own precision is not in its influence. In simulations with 8 to 16 positives and
 AP of 0.4 to 0.8, variances were 1.05 to 1.24 times the estimate from the influences, which are powers of 0.8 to 1.6."""
 
-POWER_OF_CORRECTED = 3
-"""Power of `small_sample` for mAP minus its bias. The bias is itself estimated from few positives: variances were 1.2 to 1.6
+_POWER_OF_CORRECTED = 3
+"""Power of `small_sample_factor` for mAP minus its bias. The bias is itself estimated from few positives: variances were 1.2 to 1.6
 times the estimate, which are powers of 3 and more."""
 
 
@@ -163,7 +163,7 @@ class PairedMeans(NamedTuple):
     """int64 (targets,)."""
 
 
-def figures_of(counts: TagCounts, convention: Convention) -> list[Mean]:
+def thresholded_means(counts: TagCounts, convention: Convention) -> list[Mean]:
     """Return the metrics of `registry.THRESHOLDED` from the counts of some tags, with the number of tags in each."""
     per_tag, total = convention.ratios(counts), micro(counts)
     return [macro(np.asarray(column)) for column in per_tag] + [
@@ -209,7 +209,7 @@ def aggregate(
     thin: list[list[Floats]] = [[] for _ in measured.models]
     for number in range(len(measured.models)):
         for place, part in enumerate(_parts(measured, number, tag_slices, regimes, settings)):
-            means = [*figures_of(part.counts, settings.counting), macro(part.average_precision)]
+            means = [*thresholded_means(part.counts, settings.counting), macro(part.average_precision)]
             if not part.reachable:
                 means = [Mean(float("nan"), 0)] * len(means)
             precision = settings.counting.ratios(part.counts).precision
@@ -219,8 +219,10 @@ def aggregate(
             bias[number, -1, place] = macro(part.bias).value
             if found is not None and replicates is not None and part.influence is not None and means[-1].tags:
                 moved = part.influence.astype(np.float32) @ found.weights
-                moved *= small_sample(part.independent, POWER_OF_AP) / means[-1].tags
-                ratio = small_sample(part.independent, POWER_OF_CORRECTED) / small_sample(part.independent, POWER_OF_AP)
+                moved *= small_sample_factor(part.independent, _POWER_OF_AP) / means[-1].tags
+                ratio = small_sample_factor(part.independent, _POWER_OF_CORRECTED) / small_sample_factor(
+                    part.independent, _POWER_OF_AP
+                )
                 widening[number, place] = ratio
                 replicates[number, -1, place] = means[-1].value + moved
         if found is not None and replicates is not None:
@@ -315,7 +317,7 @@ def _parts(
         yield _Part(counts, ap[enough], bias, influence, independent, related[known])
 
 
-def small_sample(positives: NDArray[Any], power: int) -> float:
+def small_sample_factor(positives: NDArray[Any], power: int) -> float:
     """Return the factor for the influence of images on mAP, 1 or more; it corrects the low variance estimate of rare tags.
 
     The variance of a tag with P positives is multiplied by (P / (P - 1))^power. Tags are weighted by 1 / P, like their
@@ -323,7 +325,7 @@ def small_sample(positives: NDArray[Any], power: int) -> float:
 
     Args:
         positives: (tags,), effective number of positives.
-        power: `POWER_OF_AP` or `POWER_OF_CORRECTED`.
+        power: `_POWER_OF_AP` or `_POWER_OF_CORRECTED`.
 
     >>> round(small_sample(np.array([11, 11]), 2), 4)
     1.1
@@ -337,7 +339,7 @@ TagTests = Mapping[tuple[str, str], Mapping[str, float]]
 """Columns of `tag_differences` of one tag, by pair of models."""
 
 
-def differences(
+def difference_table(
     found: Aggregates, models: Sequence[str], tests: Mapping[int, TagTests] = MappingProxyType({})
 ) -> pd.DataFrame:
     """Return one row per target, metric and pair of models: difference, interval, p, and minimum detectable difference.
@@ -394,14 +396,14 @@ def _adjusted(table: pd.DataFrame) -> pd.DataFrame:
     for rows in table.groupby(family).indices.values():
         adjusted[rows] = significance.holm(table["p"].to_numpy(np.float64)[rows])
     first = np.where(table["difference"] > 0, table["first"], table["second"])
-    return table.assign(p_adjusted=adjusted, higher=np.where(adjusted <= ALPHA, first, "undetermined"))
+    return table.assign(p_adjusted=adjusted, higher=np.where(adjusted <= FAMILY_WISE_ERROR, first, "undetermined"))
 
 
-def ranks(table: pd.DataFrame, estimates: Floats, models: Sequence[str]) -> dict[str, dict[str, Any]]:
+def headline_ranks(table: pd.DataFrame, estimates: Floats, models: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Return the rank of each model on each headline metric, and whether it is tied with the best.
 
     Args:
-        table: differences, from `differences`.
+        table: differences, from `difference_table`.
         estimates: float64 (models, AGGREGATES), over all compared tags at the models' own thresholds.
         models: names of the models.
 
@@ -417,6 +419,6 @@ def ranks(table: pd.DataFrame, estimates: Floats, models: Sequence[str]) -> dict
         values = estimates[:, AGGREGATES.index(name)]
         found[name] = {
             model: {"rank": one.rank, "tied_with_best": one.tied_with_best}
-            for model, one in zip(models, significance.ranks(values, better), strict=True)
+            for model, one in zip(models, significance.ranks_by_significance(values, better), strict=True)
         }
     return found

@@ -22,10 +22,10 @@ from arena.metrics.registry import AGGREGATES
 from arena.results.recipe import Settings
 from arena.results.run_folder import CONTAMINATION
 
-ALL_IMAGES = "all images"
+ALL_IMAGES_LEVEL = "all images"
 """Name of the level that leaves out no image."""
 
-COLUMNS = (
+_COLUMNS = (
     "level", "first", "second", "figure", "value", "low", "high", "corrected", "change", "change_low", "change_high",
     "change_corrected", "images", "dropped", "tags",
 )  # fmt: skip
@@ -61,7 +61,7 @@ def contamination_table(found: Contamination, aggregates: Aggregates, models: Se
     places = _places(found, aggregates)
     images = len(found.image_ids)
     subjects = [(number,) for number in range(len(models))] + list(combinations(range(len(models)), 2))
-    kept = {ALL_IMAGES: images} | {level.name: int(level.kept.sum()) for level in found.levels}
+    kept = {ALL_IMAGES_LEVEL: images} | {level.name: int(level.kept.sum()) for level in found.levels}
     for level, left in kept.items():
         for subject in subjects:
             names = {"first": models[subject[0]], "second": models[subject[1]] if len(subject) > 1 else ""}
@@ -70,7 +70,7 @@ def contamination_table(found: Contamination, aggregates: Aggregates, models: Se
                 rows.append(
                     {"level": level, **names, "figure": name, **values, "images": left, "dropped": images - left}
                 )
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return pd.DataFrame(rows, columns=list(_COLUMNS))
 
 
 def _places(found: Contamination, aggregates: Aggregates) -> dict[str, int | None]:
@@ -79,7 +79,7 @@ def _places(found: Contamination, aggregates: Aggregates) -> dict[str, int | Non
     A level that drops the same number of images as an earlier one has the same target.
     """
     targets = {target.value: place for place, target in enumerate(aggregates.targets) if target.slice == CONTAMINATION}
-    places: dict[str, int | None] = {ALL_IMAGES: 0}
+    places: dict[str, int | None] = {ALL_IMAGES_LEVEL: 0}
     by_size: dict[int, int] = {len(found.image_ids): 0}
     for level in found.levels:
         size = int(level.kept.sum())

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from arena.base.errors import ArenaError, ScoresError
 from arena.cards import Thresholds
 from arena.dataset.frozen import Truth
-from arena.metrics.blocks import Scored
+from arena.metrics.blocks import KnownColumns
 from arena.metrics.counts import Integers
-from arena.metrics.thresholds import DEFAULT_THRESHOLD, per_tag
-from arena.scores.implied import close_predictions, implying
+from arena.metrics.thresholds import DEFAULT_THRESHOLD, thresholds_per_tag
+from arena.scores.implied import apply_implications, find_implying
 from arena.scores.store import Scores
 from arena.tags import TagSpace, project
 
@@ -40,7 +40,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Matched:
+class MatchedModel:
     """The columns of an entry whose tags the ground truth has, in the order of its tags.
 
     Attributes:
@@ -53,7 +53,7 @@ class Matched:
     """
 
     entry: Entry
-    scored: Scored
+    scored: KnownColumns
     chosen: Integers
     own: NDArray[np.float32]
     shared: NDArray[np.float32]
@@ -106,7 +106,7 @@ def scored_by_all(truth: Truth, entries: Sequence[Entry]) -> tuple[Truth, dict[s
     return (truth if len(kept) == len(truth.image_ids) else truth.take(kept)), skipped
 
 
-def close_over(truth: Truth, entry: Entry) -> Entry:
+def close_entry(truth: Truth, entry: Entry) -> Entry:
     """Return the entry with scores that obey the implications of the ground truth.
 
     An implied tag gets at least the score of each tag that implies it.
@@ -117,12 +117,12 @@ def close_over(truth: Truth, entry: Entry) -> Entry:
     if not truth.relations.implications:
         raise ArenaError("--imply: the ground truth has no implications; use a dataset with a tag_implications.csv")
     scores, relations = entry.scores, truth.relations
-    closed = replace(scores, values=close_predictions(scores.values, scores.tags, relations))
-    facts = {**entry.facts, "implied_tags": len(implying(scores.tags, relations).implied)}
+    closed = replace(scores, values=apply_implications(scores.values, scores.tags, relations))
+    facts = {**entry.facts, "implied_tags": len(find_implying(scores.tags, relations).implied)}
     return replace(entry, scores=closed, facts=facts)
 
 
-def match(truth: Truth, entry: Entry) -> Matched:
+def match_model(truth: Truth, entry: Entry) -> MatchedModel:
     """Map the tags of a model to the columns of the ground truth, and its images to the rows.
 
     Raises:
@@ -141,7 +141,7 @@ def match(truth: Truth, entry: Entry) -> Matched:
     first[chosen[chosen >= 0]] = True
     categories = tuple(_category(tags, int(c), truth.tags, int(meaning[c])) for c in columns)
     configured, names = entry.thresholds, [tags.names[c] for c in columns]
-    thresholds = per_tag(
+    thresholds = thresholds_per_tag(
         names,
         [tags.category(int(c)) if tags.categories else name for c, name in zip(columns, categories, strict=True)],
         default=DEFAULT_THRESHOLD if configured.default is None else configured.default,
@@ -150,8 +150,8 @@ def match(truth: Truth, entry: Entry) -> Matched:
     )
     shared = np.unique(thresholds[[name not in configured.tags for name in names]])
     place = _place(truth.image_ids, entry.scores.image_ids)
-    scored = Scored(entry.scores.values, columns, meaning[columns], first, place)
-    return Matched(entry, scored, chosen, thresholds, shared, categories)
+    scored = KnownColumns(entry.scores.values, columns, meaning[columns], first, place)
+    return MatchedModel(entry, scored, chosen, thresholds, shared, categories)
 
 
 def _place(wanted: tuple[str, ...], present: tuple[str, ...]) -> Integers | None:

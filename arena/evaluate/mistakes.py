@@ -10,7 +10,7 @@ from scipy.sparse import csc_array
 
 from arena.metrics.counts import Integers
 
-SHOWN = 5
+MISTAKES_PER_TAG = 5
 """Images kept per tag and ordered pair of models; confused tags kept per tag."""
 
 
@@ -46,7 +46,7 @@ def find_disagreements(
     *,
     tag: int,
 ) -> list[Disagreements]:
-    """Return the `SHOWN` images of one tag with the largest difference of scores, per ordered pair with the first model.
+    """Return the `MISTAKES_PER_TAG` images of one tag with the largest difference of scores, per ordered pair with the first model.
 
     Args:
         scores, predicted: one per model, float32 and bool (images,).
@@ -60,7 +60,7 @@ def find_disagreements(
         images = np.flatnonzero(predicted[right] != predicted[wrong])
         images = images[predicted[right][images] == labels[images]]
         gap = np.abs(scores[right][images] - scores[wrong][images])
-        images = images[np.lexsort((images, -gap))[:SHOWN]]
+        images = images[np.lexsort((images, -gap))[:MISTAKES_PER_TAG]]
         count = len(images)
         found.append(
             Disagreements(
@@ -87,7 +87,7 @@ class Confusions(NamedTuple):
 def find_confusions(truth: csc_array, predicted: csc_array) -> Confusions:
     """Return, for each false positive tag, the tags missed on the same images more often than by chance.
 
-    Per tag, the `SHOWN` with the largest excess over chance in standard errors (Pearson's residual) are kept. At least two
+    Per tag, the `MISTAKES_PER_TAG` with the largest excess over chance in standard errors (Pearson's residual) are kept. At least two
     images are needed.
 
     Args:
@@ -103,7 +103,7 @@ def find_confusions(truth: csc_array, predicted: csc_array) -> Confusions:
     kept = np.flatnonzero((together.data >= 2) & (residual > 0))
     order = kept[np.lexsort((together.indices[kept], -residual[kept], row[kept]))]
     place = np.arange(len(order)) - np.searchsorted(row[order], row[order])
-    order = order[place < SHOWN]
+    order = order[place < MISTAKES_PER_TAG]
     return Confusions(
         row[order], together.indices[order].astype(np.int64), together.data[order].astype(np.int64), expected[order]
     )

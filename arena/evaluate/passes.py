@@ -13,19 +13,19 @@ from scipy.sparse import csc_array, csr_array
 from threadpoolctl import threadpool_limits
 
 from arena.dataset.frozen import Truth
-from arena.evaluate.matching import Matched
+from arena.evaluate.matching import MatchedModel
 from arena.evaluate.mistakes import Disagreements, find_disagreements
 from arena.evaluate.slices import ImageSlice, TagSlice
 from arena.metrics import bootstrap, labels
-from arena.metrics.blocks import Block, Scored, labels_of, over_blocks
-from arena.metrics.bootstrap import Part, Plan, Resampled, Resampler, SliceRows
+from arena.metrics.blocks import KnownColumns, ModelBlock, block_labels, over_blocks
+from arena.metrics.bootstrap import BlockSums, Plan, Resampled, Resampler, SliceRows
 from arena.metrics.break_even import break_even_thresholds
 from arena.metrics.counts import Convention, Floats, Integers, TagCounts, divide
-from arena.metrics.labels import Suspects
-from arena.metrics.tally import Ranked, Sampling, SweptModel, Tallies, Tally, tally
+from arena.metrics.labels import LabelIssues
+from arena.metrics.tally import RankedColumn, Sampling, SweptModel, Tallies, Tally, tally_models
 from arena.metrics.threshold_replicates import ThresholdModel
 from arena.metrics.thresholds import (
-    CHOICES,
+    THRESHOLD_CHOICES,
     UNREACHABLE,
     Chosen,
     FoldCounts,
@@ -35,7 +35,7 @@ from arena.metrics.thresholds import (
 )
 from arena.results.recipe import Settings
 
-Advance = Callable[[int], None]
+TagsDone = Callable[[int], None]
 """Called with the number of further tags that are done."""
 
 FINE_STEPS = (0.001, 0.002, 0.005, 0.995, 0.998, 0.999)
@@ -63,7 +63,7 @@ class Regime:
         return not np.isnan(self.by_fold).any()
 
 
-class Regimes(NamedTuple):
+class ModelRegimes(NamedTuple):
     """All regimes of one model."""
 
     by_name: dict[str, Regime]
@@ -91,9 +91,9 @@ class Uncertainty:
 
     sampling: Sampling
     weights: NDArray[np.float32]
-    regimes: list[Regimes]
+    regimes: list[ModelRegimes]
     resampled: Resampled
-    suspects: Suspects
+    suspects: LabelIssues
     suspect_scores: NDArray[np.float32]
     suspected_fp: Integers
     disagreements: Disagreements
@@ -113,7 +113,7 @@ class Measured:
     """
 
     truth: Truth
-    models: list[Matched]
+    models: list[MatchedModel]
     compared: Integers
     tallies: Tallies
     own: list[TagCounts]
@@ -182,14 +182,14 @@ def order_by_fold(truth: Truth) -> Truth:
     return truth.take(np.array(sorted(range(len(folds)), key=lambda row: (folds[row], truth.image_ids[row]))))
 
 
-def measure(
+def run_passes(
     truth: Truth,
-    models: Sequence[Matched],
+    models: Sequence[MatchedModel],
     compared: Integers,
     tag_slices: Sequence[TagSlice],
     image_slices: Sequence[ImageSlice],
     settings: Settings,
-    advance: Advance,
+    advance: TagsDone,
 ) -> Measured:
     """Run both passes.
 
@@ -219,7 +219,9 @@ def measure(
         inspector = _Inspector(compared, own)
         swept = [SweptModel(one.scored, *both) for one, *both in zip(models, sweeps, effective, strict=True)]
         inspect = inspector.look if sampling is not None else None
-        tallies = tally(swept, truth.values, sampling=sampling, inspect=inspect, workers=workers, advance=advance)
+        tallies = tally_models(
+            swept, truth.values, sampling=sampling, inspect=inspect, workers=workers, advance=advance
+        )
         uncertainty = None
         if sampling is not None:
             with ThreadPoolExecutor(workers) as pool:
@@ -248,23 +250,23 @@ def _sampling(truth: Truth, tag_slices: Sequence[TagSlice]) -> Sampling:
     groups = np.zeros((len(tag_slices), len(truth.tags)))
     for row, one in zip(groups, tag_slices, strict=True):
         row[one.tags] = 1
-    return Sampling(assign_folds(names), bootstrap.units_of(names), groups)
+    return Sampling(assign_folds(names), bootstrap.resampling_units(names), groups)
 
 
-def _regimes(one: Matched, found: Tally, compared: Integers, convention: Convention) -> Regimes:
+def _regimes(one: MatchedModel, found: Tally, compared: Integers, convention: Convention) -> ModelRegimes:
     """Return the regimes of one model: its own thresholds and the cross-fitted ones."""
     is_compared = np.zeros(len(one.columns), np.bool_)
     is_compared[one.chosen[compared]] = True
     category = np.unique(one.categories, return_inverse=True)[1].astype(np.int64)
     images = int(found.images.sum())
     counts = FoldCounts(found.tp, found.fp, found.positives, images, is_compared, category)
-    chosen = {name: counts.cross_fit(choice) for name, choice in CHOICES.items()}
+    chosen = {name: counts.cross_fit(choice) for name, choice in THRESHOLD_CHOICES.items()}
     unshrunk = counts.cross_fit(partial(choose_by_tag, shrinkage=0.0))
     own = found.own.thresholds
     by_name = {"own": Regime(np.tile(own, (len(found.images), 1)), own, found.own)}
     for name, (by_fold, final) in chosen.items():
         by_name[name] = Regime(_at(found, by_fold), _at(found, final), counts.at(by_fold))
-    return Regimes(
+    return ModelRegimes(
         by_name, counts.macro_f1(unshrunk.by_fold), _cross_fit(found, counts, chosen, one.chosen[compared], convention)
     )
 
@@ -285,26 +287,26 @@ def _cross_fit(
     return ThresholdModel(found.thresholds, compared, found.images, steps, convention)
 
 
-def _compared_columns(models: Sequence[Matched], compared: Integers) -> list[Scored]:
+def _compared_columns(models: Sequence[MatchedModel], compared: Integers) -> list[KnownColumns]:
     """Return the columns of the compared tags of each model; they are the tags of a ground truth of their own."""
     everyone, all_first = np.arange(len(compared)), np.ones(len(compared), np.bool_)
     return [
-        Scored(one.scored.matrix, one.columns[one.chosen[compared]], everyone, all_first, one.scored.place)
+        KnownColumns(one.scored.matrix, one.columns[one.chosen[compared]], everyone, all_first, one.scored.place)
         for one in models
     ]
 
 
 def _resample(
     truth: Truth,
-    models: Sequence[Matched],
+    models: Sequence[MatchedModel],
     compared: Integers,
     image_slices: Sequence[ImageSlice],
     settings: Settings,
     sampling: Sampling,
-    regimes: Sequence[Regimes],
+    regimes: Sequence[ModelRegimes],
     inspector: "_Inspector",
     workers: int,
-    advance: Advance,
+    advance: TagsDone,
 ) -> Uncertainty:
     """Run the second pass, over the compared tags."""
     chosen = [one.chosen[compared] for one in models]
@@ -325,9 +327,9 @@ def _resample(
     )  # fmt: skip
     resampler = Resampler(plan)
 
-    def work(span: slice, blocks: list[Block]) -> Part:
-        decided = [bootstrap.decide(plan, number, span, block) for number, block in enumerate(blocks)]
-        inspector.compare(span, labels_of(plan.truth, span), decided, blocks)
+    def work(span: slice, blocks: list[ModelBlock]) -> BlockSums:
+        decided = [bootstrap.predict_block(plan, number, span, block) for number, block in enumerate(blocks)]
+        inspector.compare(span, block_labels(plan.truth, span), decided, blocks)
         return resampler.block(span, decided, blocks)
 
     for done, part in over_blocks(columns, plan.truth.shape, work, workers):
@@ -351,43 +353,43 @@ class _Inspector:
         """Args: the compared tags, as columns of the ground truth; each model's own threshold for each of them."""
         self.own = own
         self.place = {int(column): place for place, column in enumerate(compared)}
-        self.suspects: dict[int, Suspects] = {}
+        self.suspects: dict[int, LabelIssues] = {}
         self.scores: dict[int, NDArray[np.float32]] = {}
         self.predicted: dict[int, Integers] = {}
         self.disagreements: dict[int, list[Disagreements]] = {}
 
-    def look(self, column: int, ranked: list[Ranked], labels_of: NDArray[np.bool_]) -> None:
+    def look(self, column: int, ranked: list[RankedColumn], labels_of: NDArray[np.bool_]) -> None:
         """Find the label issues of a tag of the ground truth, and count those that each model predicts."""
         tag = self.place.get(column)
         if tag is None:
             return
         scores, ascending = [one.scores for one in ranked], [one.block.scores[one.row] for one in ranked]
-        found = labels.find_suspects(scores, labels_of, ascending=ascending, tag=tag)
+        found = labels.find_label_issues(scores, labels_of, ascending=ascending, tag=tag)
         self.predicted[tag] = np.array(
             [(one[found.image] >= own[tag]).sum() for one, own in zip(scores, self.own, strict=True)]
         )
-        kept = self.suspects[tag] = found.strongest(labels.SUSPECTS_PER_TAG)
+        kept = self.suspects[tag] = found.strongest(labels.LABEL_ISSUES_PER_TAG)
         self.scores[tag] = np.stack([one[kept.image] for one in scores], axis=1)
 
     def compare(
         self, span: slice, carried: NDArray[np.bool_], decided: Sequence[Sequence[NDArray[np.bool_]]],
-        blocks: Sequence[Block],
+        blocks: Sequence[ModelBlock],
     ) -> None:  # fmt: skip
         """Find the images of a block of compared tags on which models disagree."""
         for row, tag in enumerate(range(span.start, span.stop)):
             scores, predicted = [block.scores[row] for block in blocks], [one[0][row] for one in decided]
             self.disagreements[tag] = find_disagreements(scores, predicted, carried[row], tag=tag)
 
-    def all_suspects(self) -> Suspects:
+    def all_suspects(self) -> LabelIssues:
         """Return the label issues of all tags, ranked."""
-        return labels.rank_suspects(self.suspects[tag] for tag in sorted(self.suspects))
+        return labels.rank_label_issues(self.suspects[tag] for tag in sorted(self.suspects))
 
     @property
     def suspected_fp(self) -> Integers:
         """The number of label issues that each model predicts, over all tags; int64 (models,)."""
         return np.asarray(np.sum([*self.predicted.values(), np.zeros(len(self.own), np.int64)], axis=0))
 
-    def scores_of(self, found: Suspects, images: int, models: int) -> NDArray[np.float32]:
+    def scores_of(self, found: LabelIssues, images: int, models: int) -> NDArray[np.float32]:
         """Return the score of each model for the label issues, in their order; float32 (suspects, models)."""
         by_tag = sorted(self.suspects)
         cells = np.concatenate([np.empty(0, np.int64), *(tag * images + self.suspects[tag].image for tag in by_tag)])

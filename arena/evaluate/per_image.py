@@ -8,24 +8,24 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from arena.evaluate.matching import Matched
+from arena.evaluate.matching import MatchedModel
 from arena.evaluate.passes import Measured
 from arena.metrics import intervals, per_image
 
-TOP = (1, 5, 10, 20)
+_TOP_K = (1, 5, 10, 20)
 """Values of k for precision and recall at k."""
 
-ROWS = 256
+IMAGES_PER_TILE = 256
 """Images ranked at a time."""
 
-RATING = "rating"
+_RATING = "rating"
 """Category of the tags of a head that chooses exactly one class for each image."""
 
 RATING_LETTERS = {"g": "general", "s": "sensitive", "q": "questionable", "e": "explicit"}
 """Danbooru's current rating letters."""
 
 
-def figures(measured: Measured, number: int) -> dict[str, Any]:
+def image_metrics(measured: Measured, number: int) -> dict[str, Any]:
     """Return the `per_image` entry of a model in `summary.json`.
 
     It holds precision and recall at k, samples F1 at the model's own thresholds (with resamples only), and the metrics of
@@ -37,7 +37,7 @@ def figures(measured: Measured, number: int) -> dict[str, Any]:
         carried = csr_array(truth.values[:, measured.compared])
         hits = _hits(model, model.columns[model.chosen[measured.compared]], carried)
         positives = np.diff(carried.indptr).astype(np.int64)
-        for one in per_image.at_k(hits, positives, TOP):
+        for one in per_image.precision_recall_at_k(hits, positives, _TOP_K):
             found |= {f"precision_at_{one.k}": one.precision, f"recall_at_{one.k}": one.recall}
         found |= {"precision_at_k_images": carried.shape[0], "recall_at_k_images": int((positives > 0).sum())}
         if measured.uncertainty is not None:
@@ -50,9 +50,9 @@ def figures(measured: Measured, number: int) -> dict[str, Any]:
     return found
 
 
-def _hits(model: Matched, columns: NDArray[np.int64], carried: csr_array) -> NDArray[np.float64]:
+def _hits(model: MatchedModel, columns: NDArray[np.int64], carried: csr_array) -> NDArray[np.float64]:
     """Return the number of true tags among the top k of each image; float64 (len(TOP), images)."""
-    place, hits = model.scored.place, np.zeros((len(TOP), carried.shape[0]))
+    place, hits = model.scored.place, np.zeros((len(_TOP_K), carried.shape[0]))
     others = np.setdiff1d(np.arange(len(model.entry.scores.tags)), columns)
 
     def rank(start: int, tile: NDArray[Any]) -> None:
@@ -62,23 +62,23 @@ def _hits(model: Matched, columns: NDArray[np.int64], carried: csr_array) -> NDA
         scores = tile.astype(np.float32)
         scores[:, others] = -1  # below every score; faster than selecting the compared columns
         rows, tags = carried[where].nonzero()
-        hits[:, where] = per_image.hits_at_k(scores, rows.astype(np.int64), columns[tags], TOP)
+        hits[:, where] = per_image.hits_at_k(scores, rows.astype(np.int64), columns[tags], _TOP_K)
 
     with ThreadPoolExecutor() as pool:
         jobs = [
-            pool.submit(rank, first + start, tile[start : start + ROWS])
+            pool.submit(rank, first + start, tile[start : start + IMAGES_PER_TILE])
             for first, tile in model.entry.scores.values.tiles()
-            for start in range(0, len(tile), ROWS)
+            for start in range(0, len(tile), IMAGES_PER_TILE)
         ]
         for job in jobs:
             job.result()
     return hits
 
 
-def _rating(measured: Measured, model: Matched) -> dict[str, Any] | None:
+def _rating(measured: Measured, model: MatchedModel) -> dict[str, Any] | None:
     """Return the metrics of the rating head; None if the model has none or no rating of an image is known."""
     tags = model.entry.scores.tags
-    columns = [c for c in range(len(tags)) if tags.category(c) == RATING]
+    columns = [c for c in range(len(tags)) if tags.category(c) == _RATING]
     classes = [_class_name(tags.names[c]) for c in columns]
     label = _rating_labels(measured, classes)
     if len(columns) < 2 or (label < 0).all():
@@ -99,15 +99,15 @@ def _rating_labels(measured: Measured, classes: Sequence[str]) -> NDArray[np.int
     truth, places = measured.truth, {name: place for place, name in enumerate(classes)}
     label = np.full(len(truth.image_ids), -1)
     columns = [
-        c for c, name in enumerate(truth.tags.names) if truth.tags.category(c) == RATING or name.startswith("rating:")
+        c for c, name in enumerate(truth.tags.names) if truth.tags.category(c) == _RATING or name.startswith("rating:")
     ]
     if columns:
         rows, which = truth.values[:, columns].nonzero()
         single = np.bincount(rows, minlength=len(label)) == 1
         known = np.array([places.get(_class_name(truth.tags.names[c]), -1) for c in columns])
         label[rows[single[rows]]] = known[which[single[rows]]]
-    elif RATING in truth.images:
-        label[:] = [places.get(RATING_LETTERS.get(str(one), str(one)), -1) for one in truth.images[RATING]]
+    elif _RATING in truth.images:
+        label[:] = [places.get(RATING_LETTERS.get(str(one), str(one)), -1) for one in truth.images[_RATING]]
     return label
 
 

@@ -14,7 +14,7 @@ from arena.evaluate.slices import TagSlice
 from arena.metrics import intervals, significance
 from arena.metrics.counts import Floats, TagCounts, divide
 from arena.metrics.intervals import Interval
-from arena.metrics.registry import TAG_COLUMNS, TESTED
+from arena.metrics.registry import TAG_METRIC_COLUMNS, TESTED
 from arena.metrics.tally import Tally
 from arena.results.recipe import Settings
 
@@ -34,7 +34,7 @@ class TagIntervals(NamedTuple):
     ap: Interval
 
 
-def per_tag(measured: Measured, intervals_of: Sequence[TagIntervals], settings: Settings) -> pd.DataFrame:
+def per_tag_table(measured: Measured, intervals_of: Sequence[TagIntervals], settings: Settings) -> pd.DataFrame:
     """Return `per_tag.parquet`: one row per model and known tag.
 
     Args:
@@ -73,7 +73,7 @@ def _metrics(own: TagCounts, tally: Tally, within: TagIntervals, settings: Setti
     """Return the columns of `registry.TAG_COLUMNS`, (known,) each."""
     by_convention, intervals_of = settings.counting.ratios(own)._asdict(), within._asdict()
     columns: dict[str, Floats] = {}
-    for metric in TAG_COLUMNS:
+    for metric in TAG_METRIC_COLUMNS:
         if metric.of_counts is not None:
             columns[metric.key] = metric.of_counts(own)
         elif metric.of_tally is not None:

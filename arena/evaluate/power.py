@@ -15,7 +15,7 @@ from arena.metrics.registry import HEADLINES, METRICS
 from arena.results.run_folder import Result
 
 TABLES = ("differences", "per_tag")
-"""Tables of a result that `power_of` reads."""
+"""Tables of a result that `power_rows` reads."""
 
 MOST_TIMES = 1e6
 """Largest number of images that is tried, in multiples of those of the run."""
@@ -93,7 +93,7 @@ class _Family:
         return int(np.ceil(images * np.exp(high)))
 
 
-def power_of(
+def power_rows(
     result: Result,
     *,
     difference: float | None = None,

@@ -13,7 +13,7 @@ from arena.metrics.counts import divide, macro
 from arena.metrics.registry import AGGREGATES
 from arena.metrics.thresholds import SHRINKAGE
 from arena.results.recipe import Settings
-from arena.results.run_folder import SCHEMA
+from arena.results.run_folder import RUN_SCHEMA
 
 
 def summarise(
@@ -30,7 +30,7 @@ def summarise(
     truth, names = measured.truth, [one.entry.name for one in measured.models]
     ranked = len(names) > 1 and found.replicates is not None
     return {
-        "schema": SCHEMA,
+        "schema": RUN_SCHEMA,
         "images": len(truth.image_ids),
         "skipped": skipped,
         "dataset_tags": int((np.diff(truth.values.indptr) > 0).sum()),
@@ -42,7 +42,7 @@ def summarise(
         "clusters": len(set(truth.groups or truth.image_ids)),
         "effective_clusters": measured.effective_clusters,
         "models": {name: _model_summary(measured, number, found) for number, name in enumerate(names)},
-        "ranks": aggregate.ranks(differences, found.estimates[:, :, 0], names) if ranked else {},
+        "ranks": aggregate.headline_ranks(differences, found.estimates[:, :, 0], names) if ranked else {},
         "labels": _labels_summary(measured),
     }
 
@@ -78,7 +78,7 @@ def _model_summary(measured: Measured, number: int, found: Aggregates) -> dict[s
         "roc_auc": macro(measured.tallies.models[number].roc_auc[compared]).value,
         "brier": macro(measured.tallies.models[number].brier[compared]).value,
         **tables.calibration_errors(measured, number),
-        "per_image": per_image.figures(measured, number),
+        "per_image": per_image.image_metrics(measured, number),
     }
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from arena.evaluate.aggregate import Aggregates, figures_of
-from arena.evaluate.matching import Matched
+from arena.evaluate.aggregate import Aggregates, thresholded_means
+from arena.evaluate.matching import MatchedModel
 from arena.evaluate.mistakes import find_confusions
 from arena.evaluate.passes import Measured, Regime
 from arena.evaluate.per_tag import DesignEffects, count_intervals, design_effects
@@ -25,13 +25,13 @@ def _nominal(measured: Measured, number: int, settings: Settings) -> np.ndarray:
     return np.nextafter(effective, np.float32(-1))
 
 
-def sweep(measured: Measured, settings: Settings) -> pd.DataFrame:
+def sweep_table(measured: Measured, settings: Settings) -> pd.DataFrame:
     """Return one row per model and threshold: macro and micro metrics over the compared tags."""
     rows: list[dict[str, Any]] = []
     for number, model in enumerate(measured.models):
         counts, compared = measured.tallies.models[number].counts, model.chosen[measured.compared]
         for k, threshold in enumerate(_nominal(measured, number, settings)):
-            means = figures_of(counts.row(k).take(compared), settings.counting)
+            means = thresholded_means(counts.row(k).take(compared), settings.counting)
             row: dict[str, Any] = {"model": model.entry.name, "threshold": threshold}
             for name, mean in zip(THRESHOLDED, means, strict=True):
                 row[name] = mean.value
@@ -41,7 +41,7 @@ def sweep(measured: Measured, settings: Settings) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def tag_sweep(measured: Measured, settings: Settings) -> pd.DataFrame:
+def tag_sweep_table(measured: Measured, settings: Settings) -> pd.DataFrame:
     """Return one row per model, tag and threshold: tp, fp, fn, tn.
 
     Categorical codes are computed here, because finding the categories of a million strings takes three times as long.
@@ -65,7 +65,7 @@ def tag_sweep(measured: Measured, settings: Settings) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-def slices(found: Aggregates, models: Sequence[str]) -> pd.DataFrame:
+def slice_table(found: Aggregates, models: Sequence[str]) -> pd.DataFrame:
     """Return one row per slice, value and model: metrics at the model's own thresholds, with intervals.
 
     `<metric>_corrected` is the metric minus its bias; that of a slice of one tag is the metric, like the interval of the tag.
@@ -95,7 +95,7 @@ THRESHOLD_COLUMNS = (
 """Columns of `thresholds.csv`."""
 
 
-def thresholds(measured: Measured, settings: Settings) -> pd.DataFrame:
+def threshold_table(measured: Measured, settings: Settings) -> pd.DataFrame:
     """Return one row per model, regime and known tag: the threshold for production, and its cross-fitted metrics.
 
     The intervals take the thresholds as fixed. Clusters widen them as at the model's own thresholds. Everything is undefined
@@ -127,7 +127,7 @@ def _with_intervals(regime: Regime, effects: DesignEffects, settings: Settings) 
     return columns if regime.reachable else dict.fromkeys(columns, nothing)
 
 
-def reliability(measured: Measured) -> pd.DataFrame:
+def reliability_table(measured: Measured) -> pd.DataFrame:
     """Return one row per model and bin of scores, over the compared tags: mean score, and share of positive cells."""
     rows: list[dict[str, Any]] = []
     for number, model in enumerate(measured.models):
@@ -151,12 +151,12 @@ def calibration_errors(measured: Measured, number: int) -> dict[str, float]:
     }
 
 
-def _compared_bins(measured: Measured, number: int, model: Matched) -> calibration.Bins:
+def _compared_bins(measured: Measured, number: int, model: MatchedModel) -> calibration.Bins:
     chosen = model.chosen[measured.compared]
     return calibration.Bins(*(column[chosen].sum(0) for column in measured.tallies.models[number].bins))
 
 
-def errors(measured: Measured) -> pd.DataFrame:
+def error_table(measured: Measured) -> pd.DataFrame:
     """Return one row per model, compared tag and image: the highest-scored false positives, the lowest-scored misses."""
     ids = np.array(measured.truth.image_ids, dtype=object)
     frames = [pd.DataFrame(columns=["model", "tag", "kind", "rank", "image_id", "score", "predicted"])]
@@ -171,7 +171,7 @@ def errors(measured: Measured) -> pd.DataFrame:
         for kind, (images, scores) in kinds.items():
             row, rank = np.nonzero(images[chosen] >= 0)
             score = scores[chosen][row, rank]
-            threshold = tally_threshold(measured, number)[chosen][row]
+            threshold = _effective_thresholds(measured, number)[chosen][row]
             frames.append(
                 pd.DataFrame(
                     {
@@ -185,12 +185,12 @@ def errors(measured: Measured) -> pd.DataFrame:
     return table[wrong.astype(bool)].drop(columns="predicted").reset_index(drop=True)
 
 
-def tally_threshold(measured: Measured, number: int) -> np.ndarray:
+def _effective_thresholds(measured: Measured, number: int) -> np.ndarray:
     """Return the model's own threshold of each known tag, as moved by the counting convention; float32 (known,)."""
     return measured.own[number].thresholds
 
 
-def confusions(measured: Measured) -> pd.DataFrame:
+def confusion_table(measured: Measured) -> pd.DataFrame:
     """Return one row per model and pair of confused tags: images where one is a false positive and the other is missed."""
     frames = [pd.DataFrame(columns=["model", "tag", "instead_of", "images", "expected"])]
     if measured.uncertainty is not None:
@@ -209,7 +209,7 @@ def confusions(measured: Measured) -> pd.DataFrame:
     return pd.concat([frame for frame in frames if len(frame)] or frames, ignore_index=True)
 
 
-def disagreements(measured: Measured) -> pd.DataFrame:
+def disagreement_table(measured: Measured) -> pd.DataFrame:
     """Return one row per image, tag and pair of models: one is right, the other wrong; largest score differences first."""
     columns = ["tag", "image_id", "carried", "right", "wrong", "right_score", "wrong_score"]
     if measured.uncertainty is None:
@@ -224,7 +224,7 @@ def disagreements(measured: Measured) -> pd.DataFrame:
     return pd.DataFrame(dict(zip(columns, values, strict=True)))
 
 
-def suspects(measured: Measured) -> pd.DataFrame:
+def label_issue_table(measured: Measured) -> pd.DataFrame:
     """Return one row per label issue, the strongest first; `kind` is `missing`.
 
     The columns `score_<model>` hold the score of each model for the image.

@@ -7,27 +7,27 @@ from typing import Any
 from arena.base import format as figures
 from arena.base.format import shown
 from arena.gate import keys
-from arena.gate.cases import figure_of, interval_case, losses_of, skipped
-from arena.gate.decide import adjusted
+from arena.gate.cases import interval_case, metric_of_tag, skipped_case, tag_losses
+from arena.gate.decide import holm_adjusted
 from arena.gate.evidence import Evidence
 from arena.gate.parts import AUTO
-from arena.gate.requirement import Judged, Needs, Requirement
+from arena.gate.requirement import JudgedData, RequiredData, Requirement
 from arena.gate.verdict import Case, Outcome
 from arena.metrics.registry import METRICS, TESTED
 
 
 @dataclass(frozen=True)
-class CriticalTag:
+class _CriticalTag:
     """A critical tag with its margin, metric and rule."""
 
     tag: str
     margin: float
     figure: str
-    rule: keys.Rule
+    rule: keys.DecisionRule
 
 
-_ENTRY: Mapping[str, keys.Check] = {
-    "tag": str, "margin": keys.number(0, 1), "figure": keys.tested, "rule": keys.rule,
+_ENTRY: Mapping[str, keys.KeyCheck] = {
+    "tag": str, "margin": keys.number_in(0, 1), "figure": keys.tested_metric, "rule": keys.rule,
 }  # fmt: skip
 """Keys of an entry of `[critical] tags`, with the check of each value."""
 
@@ -63,7 +63,7 @@ def _entry(one: Any) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Critical:
+class _CriticalTags:
     """Settings of `[critical]`.
 
     Attributes:
@@ -71,37 +71,39 @@ class Critical:
         figure, margin, rule: defaults for entries without these keys.
     """
 
-    tags: tuple[Mapping[str, Any], ...] = keys.key([], _critical)
-    figure: str = keys.key("f1", keys.tested)
-    margin: float = keys.key(0.05, keys.number(0, 1))
-    rule: str = keys.key(AUTO, keys.one_of(AUTO, *keys.Rule))
+    tags: tuple[Mapping[str, Any], ...] = keys.policy_key([], _critical)
+    figure: str = keys.policy_key("f1", keys.tested_metric)
+    margin: float = keys.policy_key(0.05, keys.number_in(0, 1))
+    rule: str = keys.policy_key(AUTO, keys.one_of(AUTO, *keys.DecisionRule))
 
     @property
-    def each(self) -> list[CriticalTag]:
+    def each(self) -> list[_CriticalTag]:
         """Every critical tag, with the defaults filled in."""
-        rule = keys.Rule.NON_INFERIORITY if self.rule == AUTO else keys.Rule(self.rule)
+        rule = keys.DecisionRule.NON_INFERIORITY if self.rule == AUTO else keys.DecisionRule(self.rule)
         shared = {"figure": self.figure, "margin": self.margin, "rule": rule}
-        return [CriticalTag(**{**shared, **entry}) for entry in self.tags]
+        return [_CriticalTag(**{**shared, **entry}) for entry in self.tags]
 
 
 @dataclass(frozen=True)
-class Tags:
+class _TagRegressions:
     """Settings of `[tags]`."""
 
-    figures: tuple[str, ...] = keys.key(["f1"], keys.some_of(*TESTED))
-    margin: float = keys.key(0.05, keys.number(0, 1))
-    q: float = keys.key(0.05, keys.number(0, 1))
-    min_support: int = keys.key(20, keys.count)
-    allowed: int = keys.key(0, keys.count)
+    figures: tuple[str, ...] = keys.policy_key(["f1"], keys.some_of(*TESTED))
+    margin: float = keys.policy_key(0.05, keys.number_in(0, 1))
+    q: float = keys.policy_key(0.05, keys.number_in(0, 1))
+    min_support: int = keys.policy_key(20, keys.whole_number)
+    allowed: int = keys.policy_key(0, keys.whole_number)
 
 
-def critical_cases(judged: Judged, settings: Critical) -> list[Case]:
+def _critical_cases(judged: JudgedData, settings: _CriticalTags) -> list[Case]:
     """Return a case for each critical tag, with Holm's correction over those that are compared."""
     evidence = judged.evidence
     tags = {row["tag"]: row for row in evidence.tags.to_dict("records")}
     compared = [critical for critical in settings.each if critical.tag in tags]
-    metrics = {critical.tag: figure_of(tags[critical.tag], critical.figure) for critical in compared}
-    family = adjusted([metrics[critical.tag].seen for critical in compared], [critical.margin for critical in compared])
+    metrics = {critical.tag: metric_of_tag(tags[critical.tag], critical.figure) for critical in compared}
+    family = holm_adjusted(
+        [metrics[critical.tag].seen for critical in compared], [critical.margin for critical in compared]
+    )
     p = dict(zip(metrics, family, strict=True))
     found = []
     for critical in settings.each:
@@ -110,7 +112,7 @@ def critical_cases(judged: Judged, settings: Critical) -> list[Case]:
         if tag not in metrics:
             found.append(_not_compared(evidence, critical, title))
             continue
-        losses = losses_of(evidence.tags[evidence.tags["tag"] == tag], critical.figure, margin=critical.margin)
+        losses = tag_losses(evidence.tags[evidence.tags["tag"] == tag], critical.figure, margin=critical.margin)
         found.append(
             interval_case(
                 "critical", tag, title, metrics[tag], critical.margin, evidence, rule=critical.rule, p=p[tag],
@@ -120,7 +122,7 @@ def critical_cases(judged: Judged, settings: Critical) -> list[Case]:
     return found
 
 
-def _not_compared(evidence: Evidence, critical: CriticalTag, title: str) -> Case:
+def _not_compared(evidence: Evidence, critical: _CriticalTag, title: str) -> Case:
     """Return the case of a critical tag without metrics: lost, unknown, too few positives, or no resamples."""
     tag, known = shown(critical.tag), critical.tag in evidence.supports
     if known and critical.tag not in evidence.candidate_tags:
@@ -134,16 +136,16 @@ def _not_compared(evidence: Evidence, critical: CriticalTag, title: str) -> Case
     return Case("critical", critical.tag, title, Outcome.INCONCLUSIVE, evidence.why_none or few)
 
 
-def tag_cases(judged: Judged, settings: Tags) -> list[Case]:
+def _tag_cases(judged: JudgedData, settings: _TagRegressions) -> list[Case]:
     """Return a case for each metric of `figures`: how many tags lost more than the margin with q at most `q`."""
     return [_regressions(judged, settings, figure, title) for figure, title in _titles(settings).items()]
 
 
-def _titles(settings: Tags) -> dict[str, str]:
+def _titles(settings: _TagRegressions) -> dict[str, str]:
     return {figure: f"regressions of single tags: {METRICS[figure].title}" for figure in settings.figures}
 
 
-def _regressions(judged: Judged, settings: Tags, figure: str, title: str) -> Case:
+def _regressions(judged: JudgedData, settings: _TagRegressions, figure: str, title: str) -> Case:
     evidence = judged.evidence
     if evidence.why_none:
         return Case("tags", figure, title, Outcome.INCONCLUSIVE, f"no test of any tag: {evidence.why_none}")
@@ -151,16 +153,16 @@ def _regressions(judged: Judged, settings: Tags, figure: str, title: str) -> Cas
     tested = rows[rows[f"{figure}_q"].notna() & rows[f"{figure}_difference"].notna()]
     if tested.empty:
         reason = f"no tag has at least {settings.min_support} positives and a defined {METRICS[figure].title} for both models"
-        return skipped("tags", figure, title, reason)
+        return skipped_case("tags", figure, title, reason)
     q = tested[f"{figure}_q"].astype(float)
     fell = tested[f"{figure}_difference"] < -settings.margin
-    lost = losses_of(tested[fell & (q <= settings.q)], figure, margin=settings.margin, q=q)
+    lost = tag_losses(tested[fell & (q <= settings.q)], figure, margin=settings.margin, q=q)
     outcome = Outcome.FAIL if len(lost) > settings.allowed else Outcome.PASS
     message = _tag_message(figure, settings, [one.tag for one in lost], tested=len(tested), fell=int(fell.sum()))
     return Case("tags", figure, title, outcome, message, None, lost[: judged.list_tags], len(lost))
 
 
-def _tag_message(figure: str, settings: Tags, lost: list[str], *, tested: int, fell: int) -> str:
+def _tag_message(figure: str, settings: _TagRegressions, lost: list[str], *, tested: int, fell: int) -> str:
     names = f" ({figures.listed([shown(tag) for tag in lost], keep=5)})" if lost else ""
     what = f"more than {figures.figure(settings.margin)} {METRICS[figure].title} (q ≤ {settings.q:g})"
     of_tags = f"{figures.plural(tested, 'tag', 'tags')} with at least {figures.count(settings.min_support)} positives"
@@ -173,22 +175,22 @@ def _tag_message(figure: str, settings: Tags, lost: list[str], *, tested: int, f
 
 CRITICAL = Requirement(
     "critical",
-    Critical,
+    _CriticalTags,
     """\
 Tags that must not get worse. An entry is a name, or a table with its own margin, figure (f1 or ap) and rule:
 tags = ["solo", { tag = "1girl", margin = 0.01, figure = "ap", rule = "regression" }].
 rule = "auto" is regression on a small set, else non-inferiority.""",
-    critical_cases,
-    needs=Needs.TAGS,
+    _critical_cases,
+    needs=RequiredData.TAGS,
 )
 
-TAGS = Requirement(
+TAG_REGRESSIONS = Requirement(
     "tags",
-    Tags,
+    _TagRegressions,
     """\
 Every tag with at least min_support positives. A tag has regressed if its metric fell by more than the margin and q <= this q
 (Benjamini-Hochberg over all compared tags and both metrics, as in the comparison). More than `allowed` regressed tags fail.
 figures: f1, ap or both; [] turns this off.""",
-    tag_cases,
+    _tag_cases,
     names=_titles,
 )

@@ -6,10 +6,10 @@ from typing import Any
 
 from arena.base import format as figures
 from arena.gate import keys
-from arena.gate.cases import measure_of, skipped
-from arena.gate.decide import Seen, decide
-from arena.gate.evidence import Figure
-from arena.gate.requirement import Judged, Needs, Requirement
+from arena.gate.cases import skipped_case, to_measure
+from arena.gate.decide import DifferenceInterval, decide_outcome
+from arena.gate.evidence import MetricPair
+from arena.gate.requirement import JudgedData, RequiredData, Requirement
 from arena.gate.verdict import Case, Measure, Outcome
 from arena.metrics.registry import METRICS
 
@@ -18,12 +18,12 @@ from arena.metrics.registry import METRICS
 class Calibration:
     """Settings of `[calibration]`: how much each error may rise; None reports it only."""
 
-    ece: keys.Margin = keys.key(False, keys.margin)
-    brier: keys.Margin = keys.key(False, keys.margin)
-    rule: keys.Rule = keys.key("regression", keys.rule)
+    ece: keys.Margin = keys.policy_key(False, keys.margin)
+    brier: keys.Margin = keys.policy_key(False, keys.margin)
+    rule: keys.DecisionRule = keys.policy_key("regression", keys.rule)
 
 
-def calibration_cases(judged: Judged, settings: Calibration) -> list[Case]:
+def calibration_cases(judged: JudgedData, settings: Calibration) -> list[Case]:
     """Return a case for the calibration error and one for the Brier score.
 
     Both are compared after one fitted shift and scale of each model's logits, because a change of the training loss alone moves
@@ -36,17 +36,17 @@ def calibration_cases(judged: Judged, settings: Calibration) -> list[Case]:
 _TITLES = {name: f"calibration: {METRICS[name].title}" for name in ("ece", "brier")}
 
 
-def _case(judged: Judged, settings: Calibration, name: str) -> Case:
+def _case(judged: JudgedData, settings: Calibration, name: str) -> Case:
     margin, title, metric = getattr(settings, name), _TITLES[name], METRICS[name].title
     candidate, baseline = (_number(model.get(name)) for model in judged.summaries)
     if candidate is None or baseline is None:
         without = "candidate" if candidate is None else "baseline"
-        return skipped("calibration", name, title, f"{metric} is undefined for the {without}")
+        return skipped_case("calibration", name, title, f"{metric} is undefined for the {without}")
     raw = f"{metric} {figures.figure(candidate)}, the baseline's {figures.figure(baseline)}"
     fitted = judged.calibration.get(name)
     if fitted is None:
         if margin is not None:
-            return skipped("calibration", name, title, f"{raw}; the scores of both models are needed to judge it")
+            return skipped_case("calibration", name, title, f"{raw}; the scores of both models are needed to judge it")
         measure = Measure(name, candidate, baseline, candidate - baseline)
         return Case("calibration", name, title, Outcome.REPORTED, f"{raw}; {_not_asked(name)}", measure)
     message = f"{raw}; {_told(fitted)}"
@@ -57,15 +57,15 @@ def _case(judged: Judged, settings: Calibration, name: str) -> Case:
             title,
             Outcome.REPORTED,
             f"{message}; {_not_asked(name)}",
-            measure_of(fitted, limit=None),
+            to_measure(fitted, limit=None),
         )
     rise = fitted.seen
-    outcome = decide(Seen(-rise.difference, -rise.high, -rise.low), margin, rule=settings.rule)
+    outcome = decide_outcome(DifferenceInterval(-rise.difference, -rise.high, -rise.low), margin, rule=settings.rule)
     message += f"; it may rise by {figures.figure(margin)}"
-    return Case("calibration", name, title, outcome, message, measure_of(fitted, limit=margin))
+    return Case("calibration", name, title, outcome, message, to_measure(fitted, limit=margin))
 
 
-def _told(fitted: Figure) -> str:
+def _told(fitted: MetricPair) -> str:
     seen = fitted.seen
     interval = f" {figures.interval(seen.low, seen.high, figures.signed)}" if seen.known else ", no interval"
     return (
@@ -94,6 +94,6 @@ How much the calibration error (ECE, over all scores of compared tags) and the B
 judging. Both are judged after one shift and one scale of the logits are fitted to each model, by the paired interval: another
 training loss shifts the logits of all tags, and the thresholds move along. rule: as above.""",
     calibration_cases,
-    Needs.RUN,
+    RequiredData.RUN,
     _names,
 )

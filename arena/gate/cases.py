@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 
 from arena.base import format as figures
-from arena.gate.decide import ONE_SIDED, Seen, decide, detectable, images_to_decide
-from arena.gate.evidence import Evidence, Figure
-from arena.gate.keys import Rule
+from arena.gate.decide import ONE_SIDED, DifferenceInterval, decide_outcome, detectable, images_to_decide
+from arena.gate.evidence import Evidence, MetricPair
+from arena.gate.keys import DecisionRule
 from arena.gate.verdict import Case, Measure, Outcome, TagLoss
 from arena.metrics.registry import METRICS
 
@@ -18,11 +18,11 @@ def interval_case(
     gate: str,
     name: str,
     title: str,
-    figure: Figure,
+    figure: MetricPair,
     margin: float,
     evidence: Evidence,
     *,
-    rule: Rule = Rule.NON_INFERIORITY,
+    rule: DecisionRule = DecisionRule.NON_INFERIORITY,
     p: float | None = None,
     family: int = 1,
     images: int | None = None,
@@ -37,7 +37,7 @@ def interval_case(
         losses: tags that the case names if it fails, worst first.
         list_tags: largest number of tags to name.
     """
-    outcome = decide(figure.seen, margin, rule=rule, p=p)
+    outcome = decide_outcome(figure.seen, margin, rule=rule, p=p)
     undecided = outcome is Outcome.INCONCLUSIVE and images is not None
     needed = images_to_decide(figure.seen, margin, images) if undecided and images is not None else None
     message = _sentence(METRICS[figure.name].title, figure, margin, outcome, p, family, evidence)
@@ -46,12 +46,12 @@ def interval_case(
     if not evidence.paired and figure.seen.known:
         message += f"; unpaired: 80 % power only for a true loss of {figures.figure(detectable(figure.seen))} or more"
     named = list(losses) if outcome is Outcome.FAIL else []
-    measure = measure_of(figure, limit=-margin, p=p, images_needed=needed)
+    measure = to_measure(figure, limit=-margin, p=p, images_needed=needed)
     return Case(gate, name, title, outcome, message, measure, named[:list_tags], len(named))
 
 
-def measure_of(
-    figure: Figure, *, limit: float | None, p: float | None = None, images_needed: int | None = None
+def to_measure(
+    figure: MetricPair, *, limit: float | None, p: float | None = None, images_needed: int | None = None
 ) -> Measure:
     """Return the values of a case; undefined ones are None."""
     difference, low, high, p = (None if value is None or np.isnan(value) else value for value in (*figure.seen, p))
@@ -59,7 +59,7 @@ def measure_of(
 
 
 def _sentence(
-    title: str, figure: Figure, margin: float, outcome: Outcome, p: float | None, family: int, evidence: Evidence
+    title: str, figure: MetricPair, margin: float, outcome: Outcome, p: float | None, family: int, evidence: Evidence
 ) -> str:
     interval, limit = figure.seen, figures.signed(-margin)
     if not interval.known:
@@ -79,7 +79,7 @@ def _sentence(
     return f"{moved}: the interval contains {limit}"
 
 
-def _why_unknown(figure: Figure, evidence: Evidence) -> str:
+def _why_unknown(figure: MetricPair, evidence: Evidence) -> str:
     if evidence.why_none:
         return evidence.why_none
     without = [
@@ -103,7 +103,7 @@ def enough(images: int) -> str:
     return f"if the true difference is 0, about {figures.plural(images, 'image', 'images')} decide with 80 % power"
 
 
-def losses_of(rows: pd.DataFrame, figure: str, *, margin: float, q: pd.Series | None = None) -> list[TagLoss]:
+def tag_losses(rows: pd.DataFrame, figure: str, *, margin: float, q: pd.Series | None = None) -> list[TagLoss]:
     """Return the tags of some rows of `Evidence.tags` with a negative difference, worst first, ties by name.
 
     Args:
@@ -114,20 +114,20 @@ def losses_of(rows: pd.DataFrame, figure: str, *, margin: float, q: pd.Series | 
     lost = rows[rows[f"{figure}_difference"] < 0].sort_values([f"{figure}_difference", "tag"])
     found = []
     for place, row in zip(lost.index, lost.to_dict("records"), strict=True):
-        one = figure_of(row, figure)
-        measure = measure_of(one, limit=-margin, p=None if q is None else float(q.loc[place]))
+        one = metric_of_tag(row, figure)
+        measure = to_measure(one, limit=-margin, p=None if q is None else float(q.loc[place]))
         found.append(TagLoss(str(row["tag"]), str(row["category"]), int(row["support"]), measure))
     return found
 
 
-def figure_of(row: Mapping[Hashable, Any], name: str) -> Figure:
+def metric_of_tag(row: Mapping[Hashable, Any], name: str) -> MetricPair:
     """Return one metric of a row of `Evidence.tags`."""
     keys = ("candidate", "baseline", "difference", "low", "high")
     candidate, baseline, *difference = (float(row[f"{name}_{key}"]) for key in keys)
     one, other = (None if np.isnan(value) else value for value in (candidate, baseline))
-    return Figure(name, one, other, Seen(*difference))
+    return MetricPair(name, one, other, DifferenceInterval(*difference))
 
 
-def skipped(gate: str, name: str, title: str, reason: str) -> Case:
+def skipped_case(gate: str, name: str, title: str, reason: str) -> Case:
     """Return the case of a requirement that cannot be judged for lack of data on one of the models."""
     return Case(gate, name, title, Outcome.SKIPPED, reason)

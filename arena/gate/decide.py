@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
-from arena.gate.keys import Rule
+from arena.gate.keys import DecisionRule
 from arena.gate.verdict import Outcome
 from arena.metrics.intervals import LEVEL
 from arena.metrics.significance import holm, minimum_detectable
@@ -23,11 +23,11 @@ _Z = float(-special.ndtri(ONE_SIDED))
 _ROUNDING = 1 + 1e-9
 """Tolerance for p: 0.025 changes in its last digits when it is converted to a normal quantile and back."""
 
-MOST_IMAGES = 10**9
+_MAX_IMAGES_TO_DECIDE = 10**9
 """Largest number of images that is worth naming; no held-out set is larger."""
 
 
-class Seen(NamedTuple):
+class DifferenceInterval(NamedTuple):
     """A difference with its 95 % interval; NaN where undefined."""
 
     difference: float
@@ -40,7 +40,7 @@ class Seen(NamedTuple):
         return not any(map(math.isnan, self))
 
 
-def p_of_loss(interval: Seen, margin: float) -> float:
+def p_of_loss(interval: DifferenceInterval, margin: float) -> float:
     """Return the one-sided p of the null hypothesis "no loss beyond the margin"; NaN where undefined.
 
     The distribution is taken as normal about the middle of the interval, so that p and interval agree: p is 0.025 exactly where
@@ -57,7 +57,13 @@ def p_of_loss(interval: Seen, margin: float) -> float:
     return float(special.ndtr(_Z * (low + high) / (high - low)))
 
 
-def decide(interval: Seen, margin: float, *, rule: Rule = Rule.NON_INFERIORITY, p: float | None = None) -> Outcome:
+def decide_outcome(
+    interval: DifferenceInterval,
+    margin: float,
+    *,
+    rule: DecisionRule = DecisionRule.NON_INFERIORITY,
+    p: float | None = None,
+) -> Outcome:
     """Compare an interval with a margin.
 
     Args:
@@ -78,12 +84,12 @@ def decide(interval: Seen, margin: float, *, rule: Rule = Rule.NON_INFERIORITY, 
         return Outcome.FAIL
     if interval.low >= -margin:
         return Outcome.PASS
-    if rule is Rule.NON_INFERIORITY:
+    if rule is DecisionRule.NON_INFERIORITY:
         return Outcome.INCONCLUSIVE
     return Outcome.NOT_SHOWN if interval.difference < -margin else Outcome.PASS
 
 
-def adjusted(family: Sequence[Seen], margins: Sequence[float]) -> list[float]:
+def holm_adjusted(family: Sequence[DifferenceInterval], margins: Sequence[float]) -> list[float]:
     """Return Holm's adjusted p of a loss beyond the margin, for each part; NaN for undefined parts, which are not counted.
 
     >>> shown = Seen(-0.03, -0.035, -0.025)
@@ -95,7 +101,7 @@ def adjusted(family: Sequence[Seen], margins: Sequence[float]) -> list[float]:
     ]
 
 
-def images_to_decide(interval: Seen, margin: float, images: int) -> int | None:
+def images_to_decide(interval: DifferenceInterval, margin: float, images: int) -> int | None:
     """Return how many images rule out a loss beyond the margin with 80 % power if the true difference is 0.
 
     The number is n ((1.96 + 0.84) SE / margin)². It depends on the width of the interval, not on the measured difference,
@@ -104,7 +110,7 @@ def images_to_decide(interval: Seen, margin: float, images: int) -> int | None:
     Args:
         images: number of images n behind the interval, 1 or more.
 
-    Returns: None where the interval is undefined, the margin is 0, or more than `MOST_IMAGES` are needed.
+    Returns: None where the interval is undefined, the margin is 0, or more than `_MAX_IMAGES_TO_DECIDE` are needed.
 
     >>> images_to_decide(Seen(0.0, -0.02, 0.02), 0.01, 1000), images_to_decide(Seen(0.005, -0.015, 0.025), 0.01, 1000)
     (8173, 8173)
@@ -113,10 +119,10 @@ def images_to_decide(interval: Seen, margin: float, images: int) -> int | None:
         return None
     ratio = detectable(interval) / margin if margin else math.inf
     needed = images * ratio * ratio  # not ratio**2: that raises OverflowError for a tiny margin, this gives infinity
-    return max(1, math.ceil(round(needed, 6))) if needed <= MOST_IMAGES else None
+    return max(1, math.ceil(round(needed, 6))) if needed <= _MAX_IMAGES_TO_DECIDE else None
 
 
-def detectable(interval: Seen) -> float:
+def detectable(interval: DifferenceInterval) -> float:
     """Return the true loss that an interval of this width detects with 80 % power: 2.80 standard errors.
 
     It is also the smallest margin within which a candidate without a loss is shown to be, four times in five.

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from arena.gate.decide import Seen
+from arena.gate.decide import DifferenceInterval
 from arena.metrics.registry import TESTED
 
-TAG_COLUMNS = (
+EVIDENCE_TAG_COLUMNS = (
     "tag", "category", "support",
     *(f"{key}_{name}" for key in TESTED for name in ("candidate", "baseline", "difference", "low", "high", "p", "q")),
 )  # fmt: skip
@@ -17,7 +17,7 @@ Benjamini and Hochberg's over all tags and both metrics, the same as in every ot
 
 
 @dataclass(frozen=True)
-class Figure:
+class MetricPair:
     """One metric of both models.
 
     Attributes:
@@ -29,11 +29,11 @@ class Figure:
     name: str
     candidate: float | None
     baseline: float | None
-    seen: Seen
+    seen: DifferenceInterval
 
 
 @dataclass(frozen=True)
-class Part:
+class EvidenceSlice:
     """A slice of tags or images.
 
     Attributes:
@@ -49,7 +49,7 @@ class Part:
     title: str
     images: int | None
     tags: int
-    figures: Mapping[str, Figure]
+    figures: Mapping[str, MetricPair]
     of_images: bool = False
 
 
@@ -61,7 +61,7 @@ class Evidence:
         regime: threshold policy of `overall`.
         overall: headline metrics over all compared tags, by key.
         parts: slices at the models' own thresholds.
-        tags: columns `TAG_COLUMNS`, one row per compared tag.
+        tags: columns `EVIDENCE_TAG_COLUMNS`, one row per compared tag.
         supports: number of positives of every tag that the baseline and the ground truth know.
         candidate_tags: tags that the candidate and the ground truth know; for published results, the candidate's tags.
         images: None where unknown.
@@ -71,8 +71,8 @@ class Evidence:
     """
 
     regime: str
-    overall: Mapping[str, Figure]
-    parts: Sequence[Part]
+    overall: Mapping[str, MetricPair]
+    parts: Sequence[EvidenceSlice]
     tags: pd.DataFrame
     supports: Mapping[str, int]
     candidate_tags: frozenset[str] = field(default=frozenset())

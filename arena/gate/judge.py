@@ -2,20 +2,25 @@
 
 from collections.abc import Mapping
 
-from arena.gate.evidence import Figure
-from arena.gate.options import VERDICT
-from arena.gate.paired import evidence_of
+from arena.gate.evidence import MetricPair
+from arena.gate.options import VERDICT_OPTIONS
+from arena.gate.paired import evidence_from_run
 from arena.gate.parts import MARGINS
 from arena.gate.policy import Policy
-from arena.gate.requirement import Judged
+from arena.gate.requirement import JudgedData
 from arena.gate.requirements import REQUIREMENTS
 from arena.gate.sample import fitted
 from arena.gate.verdict import Case
 from arena.results.run_folder import Result
 
 
-def judge(
-    result: Result, policy: Policy, *, candidate: str, baseline: str, calibration: Mapping[str, Figure] | None = None
+def judge_paired(
+    result: Result,
+    policy: Policy,
+    *,
+    candidate: str,
+    baseline: str,
+    calibration: Mapping[str, MetricPair] | None = None,
 ) -> list[Case]:
     """Return every case of the policy except the canary, which needs scores.
 
@@ -28,6 +33,6 @@ def judge(
         ArenaError: the run has no such model.
     """
     policy = fitted(policy, int(result.summary["images"]))
-    evidence = evidence_of(result, candidate=candidate, baseline=baseline, regime=policy.of(MARGINS).regime)
-    judged = Judged(evidence, policy.of(VERDICT).list_tags, result, candidate, baseline, calibration or {})
+    evidence = evidence_from_run(result, candidate=candidate, baseline=baseline, regime=policy.of(MARGINS).regime)
+    judged = JudgedData(evidence, policy.of(VERDICT_OPTIONS).list_tags, result, candidate, baseline, calibration or {})
     return [case for one in REQUIREMENTS if one.cases is not None for case in one.cases(judged, policy.of(one))]

@@ -14,7 +14,7 @@ Margin = float | None
 """Largest allowed loss of a metric, 0 to 1; None turns the requirement off."""
 
 
-class Rule(StrEnum):
+class DecisionRule(StrEnum):
     """How an interval decides; `policy.HEAD` explains both rules."""
 
     NON_INFERIORITY = "non-inferiority"
@@ -25,11 +25,11 @@ class WrongValueError(Exception):
     """A value is wrong; the message says what it must be, such as `a number from 0 to 1`."""
 
 
-Check = Callable[[Any], Any]
+KeyCheck = Callable[[Any], Any]
 """Converts a value of the file to a value of the policy; raises `WrongValueError`."""
 
 
-def key(default: Any, check: Check) -> Any:
+def policy_key(default: Any, check: KeyCheck) -> Any:
     """Return a dataclass field for one key of a table in the policy file.
 
     Args:
@@ -39,12 +39,12 @@ def key(default: Any, check: Check) -> Any:
     return field(default_factory=lambda: check(default), metadata={"default": default, "check": check})
 
 
-def defaults_of(settings: type[Any]) -> dict[str, Any]:
+def default_keys(settings: type[Any]) -> dict[str, Any]:
     """Return the keys of a settings class with their defaults, as written in a file."""
     return {one.name: one.metadata["default"] for one in fields(settings)}
 
 
-def checked_keys(where: object, table: str, settings: type[Any], keys: Any) -> dict[str, Any]:
+def check_table(where: object, table: str, settings: type[Any], keys: Any) -> dict[str, Any]:
     """Check the keys of one table of a policy file; return them with the values that the settings class takes.
 
     Args:
@@ -67,7 +67,7 @@ def checked_keys(where: object, table: str, settings: type[Any], keys: Any) -> d
     return found
 
 
-def number(low: float, high: float, *, off: bool = False) -> Check:
+def number_in(low: float, high: float, *, off: bool = False) -> KeyCheck:
     """Return a check for numbers from `low` to `high`; with `off`, also for false, which becomes None."""
     ends = f"of {low:g} or more" if math.isinf(high) else f"from {low:g} to {high:g}"
     must = f"a number {ends}" + (", or false for none" if off else "")
@@ -83,21 +83,21 @@ def number(low: float, high: float, *, off: bool = False) -> Check:
     return check
 
 
-def count(value: Any) -> int:
+def whole_number(value: Any) -> int:
     """Check a whole number of 0 or more."""
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise WrongValueError("a whole number of 0 or more")
     return value
 
 
-def flag(value: Any) -> bool:
+def true_or_false(value: Any) -> bool:
     """Check a boolean."""
     if not isinstance(value, bool):
         raise WrongValueError("true or false")
     return value
 
 
-def one_of(*names: str) -> Check:
+def one_of(*names: str) -> KeyCheck:
     """Return a check for one of these names."""
 
     def check(value: Any) -> str:
@@ -109,7 +109,7 @@ def one_of(*names: str) -> Check:
     return check
 
 
-def some_of(*names: str) -> Check:
+def some_of(*names: str) -> KeyCheck:
     """Return a check for a list without repeats of these names; without arguments, of any names."""
 
     def check(value: Any) -> tuple[str, ...]:
@@ -134,7 +134,7 @@ def margins(value: Any) -> Mapping[str, Margin]:
     return found
 
 
-def file(value: Any) -> Path | None:
+def file_or_false(value: Any) -> Path | None:
     """Check a file name; false becomes None."""
     if value is False:
         return None
@@ -143,13 +143,13 @@ def file(value: Any) -> Path | None:
     return Path(value)
 
 
-def rule(value: Any) -> Rule:
+def rule(value: Any) -> DecisionRule:
     """Check the name of a rule."""
-    return Rule(one_of(*Rule)(value))
+    return DecisionRule(one_of(*DecisionRule)(value))
 
 
-margin = number(0, 1, off=True)
+margin = number_in(0, 1, off=True)
 """Checks a margin from 0 to 1; false becomes None."""
 
-tested = one_of(*TESTED)
+tested_metric = one_of(*TESTED)
 """Checks the key of a per-tag metric that has a paired test."""

@@ -9,8 +9,8 @@ from typing import Any
 from arena.base import format as figures
 from arena.base.format import shown
 from arena.gate import keys
-from arena.gate.cases import skipped
-from arena.gate.requirement import Judged, Needs, Requirement
+from arena.gate.cases import skipped_case
+from arena.gate.requirement import JudgedData, RequiredData, Requirement
 from arena.gate.verdict import Case, Measure, Outcome, TagLoss
 from arena.tags.relations import read_aliases
 
@@ -19,7 +19,7 @@ _SIZES = {"weight_bytes": "bytes of weights", "parameters": "parameters"}
 
 
 @dataclass(frozen=True)
-class Coverage:
+class _CoverageSettings:
     """Settings of `[coverage]`.
 
     Attributes:
@@ -27,8 +27,8 @@ class Coverage:
         aliases: file of renamed tags; once the policy is read, old name -> new name.
     """
 
-    min_share: keys.Margin = keys.key(1.0, keys.margin)
-    aliases: Path | Mapping[str, str] = keys.key(False, lambda value: keys.file(value) or {})
+    min_share: keys.Margin = keys.policy_key(1.0, keys.margin)
+    aliases: Path | Mapping[str, str] = keys.policy_key(False, lambda value: keys.file_or_false(value) or {})
 
     @property
     def renamed(self) -> Mapping[str, str]:
@@ -37,21 +37,21 @@ class Coverage:
 
 
 @dataclass(frozen=True)
-class Speed:
+class _SpeedSettings:
     """Settings of `[speed]`: images per second, at least this share of the baseline's."""
 
-    min_share: float | None = keys.key(0.7, keys.number(0, math.inf, off=True))
+    min_share: float | None = keys.policy_key(0.7, keys.number_in(0, math.inf, off=True))
 
 
 @dataclass(frozen=True)
-class Size:
+class _SizeSettings:
     """Settings of `[size]`: at most this multiple of the baseline's."""
 
-    weight_bytes: float | None = keys.key(1.1, keys.number(0, math.inf, off=True))
-    parameters: float | None = keys.key(1.1, keys.number(0, math.inf, off=True))
+    weight_bytes: float | None = keys.policy_key(1.1, keys.number_in(0, math.inf, off=True))
+    parameters: float | None = keys.policy_key(1.1, keys.number_in(0, math.inf, off=True))
 
 
-def coverage_cases(judged: Judged, settings: Coverage) -> list[Case]:
+def _coverage_cases(judged: JudgedData, settings: _CoverageSettings) -> list[Case]:
     """Return the case for coverage: how many of the tags that the baseline and the ground truth know the candidate knows.
 
     A renamed tag counts as known if the aliases name it.
@@ -60,9 +60,9 @@ def coverage_cases(judged: Judged, settings: Coverage) -> list[Case]:
     if settings.min_share is None:
         return []
     if not evidence.paired and not evidence.candidate_tags:
-        return [skipped("coverage", "tags", title, "the candidate's file lists no tags")]
+        return [skipped_case("coverage", "tags", title, "the candidate's file lists no tags")]
     if not evidence.supports:
-        return [skipped("coverage", "tags", title, "the baseline knows no tag of the ground truth")]
+        return [skipped_case("coverage", "tags", title, "the baseline knows no tag of the ground truth")]
     lost = sorted(
         (tag for tag in evidence.supports if not {tag, settings.renamed.get(tag, tag)} & evidence.candidate_tags),
         key=lambda tag: (-evidence.supports[tag], tag),
@@ -81,12 +81,12 @@ def coverage_cases(judged: Judged, settings: Coverage) -> list[Case]:
     return [Case("coverage", "tags", title, outcome, message, measure, named[: judged.list_tags], len(named))]
 
 
-def speed_cases(judged: Judged, settings: Speed) -> list[Case]:
+def _speed_cases(judged: JudgedData, settings: _SpeedSettings) -> list[Case]:
     """Return the case for images per second; skipped unless both models were timed on the same device."""
-    return [] if settings.min_share is None else [speed_case(settings.min_share, *judged.facts)]
+    return [] if settings.min_share is None else [judge_speed(settings.min_share, *judged.facts)]
 
 
-def speed_case(min_share: float, candidate: Mapping[str, Any], baseline: Mapping[str, Any]) -> Case:
+def judge_speed(min_share: float, candidate: Mapping[str, Any], baseline: Mapping[str, Any]) -> Case:
     """Judge the images per second that a run recorded for each model.
 
     Args:
@@ -96,11 +96,13 @@ def speed_case(min_share: float, candidate: Mapping[str, Any], baseline: Mapping
     title, name = "speed", "images_per_second"
     for model, facts in (("candidate", candidate), ("baseline", baseline)):
         if _number(facts.get(name)) is None or not facts.get("timed_on"):
-            return skipped("speed", name, title, f"the {model} was not timed; arena run times each model while scoring")
+            return skipped_case(
+                "speed", name, title, f"the {model} was not timed; arena run times each model while scoring"
+            )
     if (candidate["timed_on"], candidate.get("device")) != (baseline["timed_on"], baseline.get("device")):
         here, there = (f"{facts['timed_on']} ({facts.get('device')})" for facts in (candidate, baseline))
         reason = f"timed on different devices: the candidate on {shown(here)}, the baseline on {shown(there)}"
-        return skipped("speed", name, title, reason)
+        return skipped_case("speed", name, title, reason)
     rate, reference = float(candidate[name]), float(baseline[name])
     outcome = Outcome.PASS if rate >= min_share * reference else Outcome.FAIL
     message = (
@@ -111,7 +113,7 @@ def speed_case(min_share: float, candidate: Mapping[str, Any], baseline: Mapping
     return Case("speed", name, title, outcome, message, measure)
 
 
-def size_cases(judged: Judged, settings: Size) -> list[Case]:
+def _size_cases(judged: JudgedData, settings: _SizeSettings) -> list[Case]:
     """Return cases for bytes of weights and number of parameters."""
     found = []
     for name, title in _size_titles(settings).items():
@@ -119,7 +121,7 @@ def size_cases(judged: Judged, settings: Size) -> list[Case]:
         candidate, baseline = (_size(facts, name) for facts in judged.facts)
         if candidate is None or baseline is None:
             unknown = "candidate" if candidate is None else "baseline"
-            found.append(skipped("size", name, title, f"the number of {_SIZES[name]} of the {unknown} is unknown"))
+            found.append(skipped_case("size", name, title, f"the number of {_SIZES[name]} of the {unknown} is unknown"))
             continue
         outcome = Outcome.PASS if candidate <= most * baseline else Outcome.FAIL
         message = (
@@ -131,7 +133,7 @@ def size_cases(judged: Judged, settings: Size) -> list[Case]:
     return found
 
 
-def _size_titles(settings: Size) -> dict[str, str]:
+def _size_titles(settings: _SizeSettings) -> dict[str, str]:
     return {name: f"size: {called}" for name, called in _SIZES.items() if getattr(settings, name) is not None}
 
 
@@ -144,49 +146,49 @@ def _number(value: Any) -> float | None:
     return None if value is None or math.isnan(value) else value
 
 
-def _coverage_names(settings: Coverage) -> dict[str, str]:
+def _coverage_names(settings: _CoverageSettings) -> dict[str, str]:
     return {} if settings.min_share is None else {"tags": "tags that the baseline knows"}
 
 
-def _with_aliases(settings: Coverage, folder: Path) -> Coverage:
+def _with_aliases(settings: _CoverageSettings, folder: Path) -> _CoverageSettings:
     aliases = settings.aliases
     return replace(settings, aliases=read_aliases(folder / aliases)) if isinstance(aliases, Path) else settings
 
 
 COVERAGE = Requirement(
     "coverage",
-    Coverage,
+    _CoverageSettings,
     """\
 The share of the tags known to the baseline and the ground truth that the candidate must know too. A lost critical tag always
 fails. aliases: a CSV file of renamed tags, relative to the policy's folder, with the columns antecedent_name,consequent_name or
 old,new; false for none.""",
-    coverage_cases,
-    Needs.TAGS,
+    _coverage_cases,
+    RequiredData.TAGS,
     _coverage_names,
     _with_aliases,
 )
 
 
-def _speed_names(settings: Speed) -> dict[str, str]:
+def _speed_names(settings: _SpeedSettings) -> dict[str, str]:
     return {} if settings.min_share is None else {"images_per_second": "speed"}
 
 
 SPEED = Requirement(
     "speed",
-    Speed,
+    _SpeedSettings,
     """\
 Images per second, as a share of the baseline's; skipped unless both were timed on the same device. The speed of a shared
 machine varies by 30 %.""",
-    speed_cases,
-    Needs.RUN,
+    _speed_cases,
+    RequiredData.RUN,
     _speed_names,
 )
 
 SIZE = Requirement(
     "size",
-    Size,
+    _SizeSettings,
     "Bytes of weights and number of parameters: at most this multiple of the baseline's.",
-    size_cases,
-    Needs.RUN,
+    _size_cases,
+    RequiredData.RUN,
     _size_titles,
 )

@@ -10,29 +10,29 @@ from arena.gate.requirement import Requirement
 class Sample:
     """Settings of `[sample]`: sets with fewer images than `small` have pooled requirements where a key is `auto`."""
 
-    small: int = keys.key(10_000, keys.count)
+    small: int = keys.policy_key(10_000, keys.whole_number)
 
 
 @dataclass(frozen=True)
-class Canary:
+class _CanarySettings:
     """Settings of `[canary]`: largest change of a score if only the code changed."""
 
-    epsilon: float = keys.key(1e-4, keys.number(0, 1))
+    epsilon: float = keys.policy_key(1e-4, keys.number_in(0, 1))
 
 
 @dataclass(frozen=True)
-class Unpaired:
+class _UnpairedSettings:
     """Settings of `[unpaired]`: largest allowed loss of a metric that is published without counts."""
 
-    points: keys.Margin = keys.key(False, keys.margin)
+    points: keys.Margin = keys.policy_key(False, keys.margin)
 
 
 @dataclass(frozen=True)
-class VerdictOptions:
+class _VerdictSettings:
     """Settings of `[verdict]`: whether inconclusive counts as a pass, and how many tags a case names."""
 
-    accept_inconclusive: bool = keys.key(False, keys.flag)
-    list_tags: int = keys.key(20, keys.count)
+    accept_inconclusive: bool = keys.policy_key(False, keys.true_or_false)
+    list_tags: int = keys.policy_key(20, keys.whole_number)
 
 
 SAMPLE = Requirement(
@@ -44,22 +44,22 @@ pooled requirements: micro F1 must be non-inferior, macro F1, mAP and critical t
 slices and groups are judged by micro F1. Before scoring, arena check says what the images can decide.""",
 )
 
-CANARY = Requirement(
+CANARY_OPTIONS = Requirement(
     "canary",
-    Canary,
+    _CanarySettings,
     "If the weights are equal, only the code differs: no score may differ by more than epsilon.",
 )
 
-UNPAIRED = Requirement(
+UNPAIRED_OPTIONS = Requirement(
     "unpaired",
-    Unpaired,
+    _UnpairedSettings,
     """\
 A published file holds metrics, not scores. Without counts of each tag its metrics have no interval, and [margins] is
 inconclusive unless `points` allows a loss, which is then compared without an interval; false for none.""",
 )
 
-VERDICT = Requirement(
+VERDICT_OPTIONS = Requirement(
     "verdict",
-    VerdictOptions,
+    _VerdictSettings,
     "accept_inconclusive: exit 0 instead of 3. list_tags: how many tags a case names.",
 )

@@ -6,21 +6,21 @@ import numpy as np
 import pandas as pd
 
 from arena.base.errors import ArenaError, nearest
-from arena.gate.decide import Seen
-from arena.gate.evidence import TAG_COLUMNS, Evidence, Figure, Part
+from arena.gate.decide import DifferenceInterval
+from arena.gate.evidence import EVIDENCE_TAG_COLUMNS, Evidence, EvidenceSlice, MetricPair
 from arena.metrics.registry import HEADLINES, METRICS, TESTED
 from arena.results.headline import headline
 from arena.results.run_folder import Result
 
-NO_INTERVALS = "the result has no resamples, so no intervals; score it with --bootstrap 1000"
+_NO_INTERVALS = "the result has no resamples, so no intervals; score it with --bootstrap 1000"
 """Why a run cannot be decided, and the fix."""
 
 _TAG_SLICES = ("category", "support", "group")
 
-_UNKNOWN = Seen(np.nan, np.nan, np.nan)
+_UNKNOWN = DifferenceInterval(np.nan, np.nan, np.nan)
 
 
-def evidence_of(result: Result, *, candidate: str, baseline: str, regime: str) -> Evidence:
+def evidence_from_run(result: Result, *, candidate: str, baseline: str, regime: str) -> Evidence:
     """Return the evidence on two models of a run, whatever their order in it.
 
     Args:
@@ -32,7 +32,7 @@ def evidence_of(result: Result, *, candidate: str, baseline: str, regime: str) -
     for name in (candidate, baseline):
         if name not in result.models:
             raise ArenaError(f"the paired run has no model {name!r}. {nearest(name, result.models)}")
-    differences = oriented(result.tables["differences"], [""], candidate=candidate, baseline=baseline)
+    differences = _oriented(result.tables["differences"], [""], candidate=candidate, baseline=baseline)
     per_tag = result.per_tag
     known = {name: per_tag[per_tag["model"] == name] for name in (candidate, baseline)}
     compared = {name: rows[rows["compared"]].set_index("truth_tag") for name, rows in known.items()}
@@ -44,11 +44,11 @@ def evidence_of(result: Result, *, candidate: str, baseline: str, regime: str) -
         dict(zip(known[baseline]["truth_tag"], known[baseline]["support"].astype(int), strict=True)),
         frozenset(known[candidate]["truth_tag"]),
         int(result.summary["images"]),
-        "" if result.summary["replicates"] else NO_INTERVALS,
+        "" if result.summary["replicates"] else _NO_INTERVALS,
     )
 
 
-def oriented(table: pd.DataFrame, figures: list[str], *, candidate: str, baseline: str) -> pd.DataFrame:
+def _oriented(table: pd.DataFrame, figures: list[str], *, candidate: str, baseline: str) -> pd.DataFrame:
     """Return the rows of two models, with `difference`, `low` and `high` as candidate minus baseline.
 
     Args:
@@ -66,27 +66,27 @@ def oriented(table: pd.DataFrame, figures: list[str], *, candidate: str, baselin
     return rows.assign(**changed)
 
 
-def _by_key(differences: pd.DataFrame) -> dict[tuple[str, str, str, str], Seen]:
+def _by_key(differences: pd.DataFrame) -> dict[tuple[str, str, str, str], DifferenceInterval]:
     """Return the differences by slice, value, regime and metric."""
     keys = zip(*(differences[name] for name in ("slice", "value", "regime", "figure")), strict=True)
     values = zip(*(differences[name].astype(float) for name in ("difference", "low", "high")), strict=True)
-    return {key: Seen(*value) for key, value in zip(keys, values, strict=True)}
+    return {key: DifferenceInterval(*value) for key, value in zip(keys, values, strict=True)}
 
 
 def _overall(
     result: Result, differences: pd.DataFrame, regime: str, *, candidate: str, baseline: str
-) -> dict[str, Figure]:
+) -> dict[str, MetricPair]:
     by_key = _by_key(differences[differences["slice"] == "all"])
     found = {}
     for name in HEADLINES:
         at = regime if METRICS[name].needs_threshold else "own"
         regimes = [result.summary["models"][model]["regimes"].get(at, {}) for model in (candidate, baseline)]
         one, other = (headline(regime, name) if name in regime else None for regime in regimes)
-        found[name] = Figure(name, _defined(one), _defined(other), by_key.get(("all", "all", at, name), _UNKNOWN))
+        found[name] = MetricPair(name, _defined(one), _defined(other), by_key.get(("all", "all", at, name), _UNKNOWN))
     return found
 
 
-def _parts(result: Result, differences: pd.DataFrame, *, candidate: str, baseline: str) -> list[Part]:
+def _parts(result: Result, differences: pd.DataFrame, *, candidate: str, baseline: str) -> list[EvidenceSlice]:
     by_key, slices = _by_key(differences[differences["regime"] == "own"]), result.tables["slices"]
     rows = {name: slices[slices["model"] == name].to_dict("records") for name in (candidate, baseline)}
     found = []
@@ -94,7 +94,7 @@ def _parts(result: Result, differences: pd.DataFrame, *, candidate: str, baselin
         kind, value = str(one["slice"]), str(one["value"])
         if kind != "all":
             figures = {
-                name: Figure(
+                name: MetricPair(
                     name,
                     _defined(headline(one, name)),
                     _defined(headline(other, name)),
@@ -103,12 +103,14 @@ def _parts(result: Result, differences: pd.DataFrame, *, candidate: str, baselin
                 for name in HEADLINES
             }
             of_images = kind not in _TAG_SLICES
-            found.append(Part(kind, value, str(one["title"]), int(one["images"]), int(one["tags"]), figures, of_images))
+            found.append(
+                EvidenceSlice(kind, value, str(one["title"]), int(one["images"]), int(one["tags"]), figures, of_images)
+            )
     return found
 
 
 def _tags(result: Result, *, candidate: pd.DataFrame, baseline: pd.DataFrame, names: tuple[str, str]) -> pd.DataFrame:
-    rows = oriented(
+    rows = _oriented(
         result.tables["tag_differences"], [f"{key}_" for key in TESTED], candidate=names[0], baseline=names[1]
     )
     for figure in TESTED:
@@ -118,7 +120,7 @@ def _tags(result: Result, *, candidate: pd.DataFrame, baseline: pd.DataFrame, na
                 f"{figure}_baseline": rows["tag"].map(baseline[figure]).astype(float),
             }
         )
-    return rows[list(TAG_COLUMNS)].reset_index(drop=True)
+    return rows[list(EVIDENCE_TAG_COLUMNS)].reset_index(drop=True)
 
 
 def _defined(value: Any) -> float | None:

@@ -9,16 +9,16 @@ import pandas as pd
 
 from arena.base import format as figures
 from arena.gate import keys
-from arena.gate.cases import interval_case, losses_of, skipped
-from arena.gate.decide import adjusted
-from arena.gate.evidence import Evidence, Part
-from arena.gate.requirement import Judged, Requirement
+from arena.gate.cases import interval_case, skipped_case, tag_losses
+from arena.gate.decide import holm_adjusted
+from arena.gate.evidence import Evidence, EvidenceSlice
+from arena.gate.requirement import JudgedData, Requirement
 from arena.gate.verdict import Case, Outcome
 from arena.metrics.registry import HEADLINES, METRICS
 from arena.metrics.slices import support_band
-from arena.metrics.thresholds import CHOICES
+from arena.metrics.thresholds import THRESHOLD_CHOICES
 
-REGIMES = ("own", *CHOICES)
+_REGIMES = ("own", *THRESHOLD_CHOICES)
 """Threshold policies that `[margins] regime` can name."""
 
 _TABLES = {"category": "categories", "group": "tag_groups"}
@@ -30,18 +30,18 @@ AUTO, POOLED = "auto", "pooled"
 
 
 @dataclass(frozen=True)
-class Margins:
+class MarginSettings:
     """Settings of `[margins]`: a field for each of `registry.HEADLINES`, over all compared tags.
 
     Attributes:
-        rule: a `Rule`, `POOLED` or `AUTO`.
+        rule: a `DecisionRule`, `POOLED` or `AUTO`.
     """
 
-    regime: str = keys.key("own", keys.one_of(*REGIMES))
-    rule: str = keys.key(AUTO, keys.one_of(AUTO, POOLED, *keys.Rule))
-    macro_f1: keys.Margin = keys.key(0.01, keys.margin)
-    micro_f1: keys.Margin = keys.key(0.01, keys.margin)
-    map: keys.Margin = keys.key(0.01, keys.margin)
+    regime: str = keys.policy_key("own", keys.one_of(*_REGIMES))
+    rule: str = keys.policy_key(AUTO, keys.one_of(AUTO, POOLED, *keys.DecisionRule))
+    macro_f1: keys.Margin = keys.policy_key(0.01, keys.margin)
+    micro_f1: keys.Margin = keys.policy_key(0.01, keys.margin)
+    map: keys.Margin = keys.policy_key(0.01, keys.margin)
 
     @property
     def asked(self) -> dict[str, float]:
@@ -49,20 +49,20 @@ class Margins:
         found = {name: getattr(self, name) for name in HEADLINES}
         return {name: margin for name, margin in found.items() if margin is not None}
 
-    def rule_of(self, name: str) -> keys.Rule:
+    def rule_of(self, name: str) -> keys.DecisionRule:
         """Return the rule for a metric.
 
         `POOLED` takes regression for a mean over tags, unless no pooled metric has a margin; `AUTO` is non-inferiority here.
         """
         if self.rule not in (AUTO, POOLED):
-            return keys.Rule(self.rule)
+            return keys.DecisionRule(self.rule)
         pooled = self.rule == POOLED and any(METRICS[one].average == "micro" for one in self.asked)
         macro = METRICS[name].average == "macro"
-        return keys.Rule.REGRESSION if pooled and macro else keys.Rule.NON_INFERIORITY
+        return keys.DecisionRule.REGRESSION if pooled and macro else keys.DecisionRule.NON_INFERIORITY
 
 
 @dataclass(frozen=True)
-class Parts:
+class _SliceSettings:
     """Settings of a table on slices; as such, of `[categories]`.
 
     Attributes:
@@ -71,10 +71,10 @@ class Parts:
         margins: margins by the name of a slice.
     """
 
-    figure: str = keys.key(AUTO, keys.one_of(AUTO, *HEADLINES))
-    margin: keys.Margin = keys.key(0.02, keys.margin)
-    rule: keys.Rule = keys.key("regression", keys.rule)
-    margins: Mapping[str, keys.Margin] = keys.key({}, keys.margins)
+    figure: str = keys.policy_key(AUTO, keys.one_of(AUTO, *HEADLINES))
+    margin: keys.Margin = keys.policy_key(0.02, keys.margin)
+    rule: keys.DecisionRule = keys.policy_key("regression", keys.rule)
+    margins: Mapping[str, keys.Margin] = keys.policy_key({}, keys.margins)
 
     def margin_of(self, *names: str) -> keys.Margin:
         """Return the margin of the first of these names that has its own, else the default."""
@@ -90,22 +90,22 @@ def _kinds(value: Any) -> tuple[str, ...] | None:
 
 
 @dataclass(frozen=True)
-class Slices(Parts):
+class _ImageSliceSettings(_SliceSettings):
     """Settings of `[slices]`; `kinds` is None for every kind in the run."""
 
-    margin: keys.Margin = keys.key(0.03, keys.margin)
-    kinds: tuple[str, ...] | None = keys.key("all", _kinds)
-    min_images: int = keys.key(100, keys.count)
+    margin: keys.Margin = keys.policy_key(0.03, keys.margin)
+    kinds: tuple[str, ...] | None = keys.policy_key("all", _kinds)
+    min_images: int = keys.policy_key(100, keys.whole_number)
 
 
 @dataclass(frozen=True)
-class TagGroups(Parts):
+class _TagGroupSettings(_SliceSettings):
     """Settings of `[tag_groups]`."""
 
-    margin: keys.Margin = keys.key(0.05, keys.margin)
+    margin: keys.Margin = keys.policy_key(0.05, keys.margin)
 
 
-def margin_cases(judged: Judged, settings: Margins) -> list[Case]:
+def _margin_cases(judged: JudgedData, settings: MarginSettings) -> list[Case]:
     """Return a case for each headline metric with a margin, over all compared tags."""
     evidence = judged.evidence
     if evidence.tags.empty and not evidence.why_none:
@@ -120,9 +120,9 @@ def margin_cases(judged: Judged, settings: Margins) -> list[Case]:
         if not evidence.paired and (figure.candidate is None or figure.baseline is None):
             without = "candidate" if figure.candidate is None else "baseline"
             reason = f"{METRICS[name].title} of the {without} is unknown; its file has too few columns per tag"
-            found.append(skipped("margins", name, title, reason))
+            found.append(skipped_case("margins", name, title, reason))
             continue
-        losses = losses_of(evidence.tags, METRICS[name].base, margin=margin)
+        losses = tag_losses(evidence.tags, METRICS[name].base, margin=margin)
         found.append(
             interval_case(
                 "margins", name, title, figure, margin, evidence, rule=settings.rule_of(name),
@@ -148,17 +148,17 @@ def _nothing_common(evidence: Evidence) -> Case:
     )  # fmt: skip
 
 
-def category_cases(judged: Judged, settings: Parts) -> list[Case]:
+def _category_cases(judged: JudgedData, settings: _SliceSettings) -> list[Case]:
     """Return a case for each category of tags."""
     return _family(judged, "categories", settings, "category")
 
 
-def group_cases(judged: Judged, settings: TagGroups) -> list[Case]:
+def _group_cases(judged: JudgedData, settings: _TagGroupSettings) -> list[Case]:
     """Return a case for each named group of tags."""
     return _family(judged, "tag_groups", settings, "group")
 
 
-def slice_cases(judged: Judged, settings: Slices) -> list[Case]:
+def _slice_cases(judged: JudgedData, settings: _ImageSliceSettings) -> list[Case]:
     """Return a case for each slice of every kind in `kinds`; Holm's correction runs within a kind."""
     evidence = judged.evidence
     available = [kind for kind in dict.fromkeys(part.kind for part in evidence.parts) if kind not in _TABLES]
@@ -166,12 +166,12 @@ def slice_cases(judged: Judged, settings: Slices) -> list[Case]:
     for kind in available if settings.kinds is None else settings.kinds:
         if kind not in available:
             reason = f"there are no slices by {kind}; available: {figures.listed(available) or 'none'}"
-            found.append(skipped("slices", kind, kind, reason))
+            found.append(skipped_case("slices", kind, kind, reason))
         found += _family(judged, "slices", settings, kind)
     return found
 
 
-def _family(judged: Judged, gate: str, settings: Parts, kind: str) -> list[Case]:
+def _family(judged: JudgedData, gate: str, settings: _SliceSettings, kind: str) -> list[Case]:
     """Return a case for each slice of a kind.
 
     Slices with too few images and undefined ones are skipped and do not count in Holm's correction.
@@ -179,7 +179,7 @@ def _family(judged: Judged, gate: str, settings: Parts, kind: str) -> list[Case]
     evidence = judged.evidence
     parts = [part for part in evidence.parts if part.kind == kind]
     with_margin = [(part, margin) for part in parts if (margin := settings.margin_of(*_names(gate, part))) is not None]
-    p = adjusted(
+    p = holm_adjusted(
         [
             part.figures[settings.figure].seen
             for part, _ in with_margin
@@ -192,9 +192,9 @@ def _family(judged: Judged, gate: str, settings: Parts, kind: str) -> list[Case]
         name, title = _names(gate, part)[0], f"{_title(gate, part)}: {METRICS[settings.figure].title}"
         reason = _why_skipped(part, settings, evidence)
         if reason is not None:
-            found.append(skipped(gate, name, title, reason))
+            found.append(skipped_case(gate, name, title, reason))
             continue
-        losses = losses_of(_members(evidence.tags, part), METRICS[settings.figure].base, margin=margin)
+        losses = tag_losses(_members(evidence.tags, part), METRICS[settings.figure].base, margin=margin)
         found.append(
             interval_case(
                 gate, name, title, part.figures[settings.figure], margin, evidence, rule=settings.rule, p=next(each),
@@ -204,22 +204,22 @@ def _family(judged: Judged, gate: str, settings: Parts, kind: str) -> list[Case]
     return found
 
 
-def _names(gate: str, part: Part) -> tuple[str, ...]:
+def _names(gate: str, part: EvidenceSlice) -> tuple[str, ...]:
     """Return the names of a slice in the policy, most specific first."""
     return (f"{part.kind}:{part.value}", part.kind) if gate == "slices" else (part.value,)
 
 
-def _title(gate: str, part: Part) -> str:
+def _title(gate: str, part: EvidenceSlice) -> str:
     if gate == "categories":
         return f"category {part.value}"
     return part.title if part.kind in ("group", "support") else f"images with {part.kind} {part.value}"
 
 
-def _why_skipped(part: Part, settings: Parts, evidence: Evidence) -> str | None:
+def _why_skipped(part: EvidenceSlice, settings: _SliceSettings, evidence: Evidence) -> str | None:
     """Return why a slice is skipped; None if it is judged, even as inconclusive."""
     figure = part.figures[settings.figure]
     if (
-        isinstance(settings, Slices)
+        isinstance(settings, _ImageSliceSettings)
         and part.of_images
         and part.images is not None
         and part.images < settings.min_images
@@ -230,7 +230,7 @@ def _why_skipped(part: Part, settings: Parts, evidence: Evidence) -> str | None:
     return None
 
 
-def _members(tags: pd.DataFrame, part: Part) -> pd.DataFrame:
+def _members(tags: pd.DataFrame, part: EvidenceSlice) -> pd.DataFrame:
     """Return the tags of a slice by category or support; empty for groups, whose members are unknown, and slices of images."""
     if part.kind == "category":
         member = (tags["category"] == part.value).to_numpy(bool)
@@ -241,44 +241,44 @@ def _members(tags: pd.DataFrame, part: Part) -> pd.DataFrame:
     return tags.loc[member]
 
 
-def _margin_names(settings: Margins) -> dict[str, str]:
+def _margin_names(settings: MarginSettings) -> dict[str, str]:
     return {name: f"{METRICS[name].title} over all compared tags" for name in settings.asked}
 
 
 MARGINS = Requirement(
     "margins",
-    Margins,
+    MarginSettings,
     """\
 Over all compared tags. rule, for each metric: non-inferiority, regression, or pooled (non-inferiority for micro F1, and
 regression for macro F1 and mAP); auto is pooled on a small set, else non-inferiority. regime names the thresholds: own (the
 models'), macro_f1, micro_f1, break_even, category, precision_90 or tag (cross-fitted; see the report page). mAP needs no
 threshold and is the same for each.""",
-    margin_cases,
+    _margin_cases,
     names=_margin_names,
 )
 
-CATEGORIES = Requirement(
+CATEGORY_MARGINS = Requirement(
     "categories",
-    Parts,
+    _SliceSettings,
     """\
 Each category of tags at the models' own thresholds. figure: macro_f1, micro_f1, map, or auto: micro_f1 on a small set, else
 macro_f1. [categories.margins] sets the margin of single categories, such as character = 0.01, or rating = false.""",
-    category_cases,
+    _category_cases,
 )
 
-SLICES = Requirement(
+SLICE_MARGINS = Requirement(
     "slices",
-    Slices,
+    _ImageSliceSettings,
     """\
 Tags by support, and images by rating, size and every other kind of slice in the run; Holm's correction runs within each kind.
 kinds: "all", or a list such as ["support", "rating"]. Slices with fewer than min_images images are skipped. margins: by kind
 or by kind:value.""",
-    slice_cases,
+    _slice_cases,
 )
 
-TAG_GROUPS = Requirement(
+TAG_GROUP_MARGINS = Requirement(
     "tag_groups",
-    TagGroups,
+    _TagGroupSettings,
     "Each named group of tags of the run; margins: by the name of a group.",
-    group_cases,
+    _group_cases,
 )

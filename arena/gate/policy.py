@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from arena.base.errors import ArenaError, nearest
-from arena.gate.keys import checked_keys, defaults_of
-from arena.gate.requirement import Requirement, T
+from arena.gate.keys import check_table, default_keys
+from arena.gate.requirement import Requirement, SettingsT
 from arena.gate.requirements import REQUIREMENTS
 
-HEAD = """\
+_HEADER = """\
 # What a candidate must satisfy to replace a baseline. Your own policy (arena check --policy gate.toml) needs only the keys that
 # it changes; a missing key has the value below. In place of a number, `false` turns a requirement off.
 #
@@ -45,9 +45,9 @@ class Policy:
         """Name and digest for display: `gate.toml (3f2a90c1)`."""
         return f"{self.name} ({self.digest[:8]})"
 
-    def of(self, requirement: Requirement[T]) -> T:
+    def of(self, requirement: Requirement[SettingsT]) -> SettingsT:
         """Return the settings of a requirement."""
-        found: T = self.tables[requirement.table]
+        found: SettingsT = self.tables[requirement.table]
         return found
 
     def changed(self, requirement: Requirement[Any], **values: Any) -> "Policy":
@@ -76,8 +76,8 @@ def read_policy(path: Path | None = None) -> Policy:
     return Policy(tables, "default" if path is None else path.name, hashlib.sha256(text.encode()).hexdigest())
 
 
-def _settings(where: object, requirement: Requirement[T], keys: Any, folder: Path) -> T:
-    values = checked_keys(where, requirement.table, requirement.settings, keys)
+def _settings(where: object, requirement: Requirement[SettingsT], keys: Any, folder: Path) -> SettingsT:
+    values = check_table(where, requirement.table, requirement.settings, keys)
     return requirement.prepared(requirement.settings(**values), folder)
 
 
@@ -94,12 +94,12 @@ def _toml(path: Path) -> dict[str, Any]:
 
 def default_policy() -> str:
     """Return the default policy as TOML with a comment for every table."""
-    return "\n".join([HEAD, *map(_as_toml, REQUIREMENTS)])
+    return "\n".join([_HEADER, *map(_as_toml, REQUIREMENTS)])
 
 
 def _as_toml(requirement: Requirement[Any]) -> str:
     explained = [f"# {line}" for line in requirement.about.splitlines()]
-    keys = [f"{name} = {_value(value)}" for name, value in defaults_of(requirement.settings).items()]
+    keys = [f"{name} = {_value(value)}" for name, value in default_keys(requirement.settings).items()]
     return "\n".join([f"[{requirement.table}]", *explained, *keys, ""])
 
 

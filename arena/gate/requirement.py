@@ -9,12 +9,12 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from arena.gate.evidence import Evidence, Figure
+from arena.gate.evidence import Evidence, MetricPair
 from arena.gate.verdict import Case
 from arena.results.run_folder import Result
 
 
-class Needs(Enum):
+class RequiredData(Enum):
     """The data on both models that a requirement needs."""
 
     TAGS = auto()
@@ -26,7 +26,7 @@ class Needs(Enum):
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedData:
     """The data that requirements judge.
 
     Attributes:
@@ -42,7 +42,7 @@ class Judged:
     result: Result | None = None
     candidate: str = ""
     baseline: str = ""
-    calibration: Mapping[str, Figure] = field(default_factory=dict)
+    calibration: Mapping[str, MetricPair] = field(default_factory=dict)
 
     @property
     def summaries(self) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
@@ -59,7 +59,7 @@ class Judged:
         return models.get(self.candidate, {}), models.get(self.baseline, {})
 
 
-T = TypeVar("T")
+SettingsT = TypeVar("SettingsT")
 """Type of the settings of a requirement."""
 
 
@@ -67,12 +67,12 @@ def _no_names(settings: Any) -> Mapping[str, str]:
     return {}
 
 
-def _as_written(settings: T, folder: Path) -> T:
+def _as_written(settings: SettingsT, folder: Path) -> SettingsT:
     return settings
 
 
 @dataclass(frozen=True)
-class Requirement(Generic[T]):
+class Requirement(Generic[SettingsT]):
     """A table of the policy.
 
     Attributes:
@@ -86,9 +86,9 @@ class Requirement(Generic[T]):
     """
 
     table: str
-    settings: type[T]
+    settings: type[SettingsT]
     about: str
-    cases: Callable[[Judged, T], list[Case]] | None = None
-    needs: Needs = Needs.INTERVALS
-    names: Callable[[T], Mapping[str, str]] = _no_names
-    prepared: Callable[[T, Path], T] = _as_written
+    cases: Callable[[JudgedData, SettingsT], list[Case]] | None = None
+    needs: RequiredData = RequiredData.INTERVALS
+    names: Callable[[SettingsT], Mapping[str, str]] = _no_names
+    prepared: Callable[[SettingsT, Path], SettingsT] = _as_written

@@ -2,26 +2,26 @@
 
 from typing import Any
 
-from arena.gate.by_tag import CRITICAL, TAGS
+from arena.gate.by_tag import CRITICAL, TAG_REGRESSIONS
 from arena.gate.calibration import CALIBRATION
 from arena.gate.limits import COVERAGE, SIZE, SPEED
-from arena.gate.options import CANARY, SAMPLE, UNPAIRED, VERDICT
-from arena.gate.parts import CATEGORIES, MARGINS, SLICES, TAG_GROUPS
+from arena.gate.options import CANARY_OPTIONS, SAMPLE, UNPAIRED_OPTIONS, VERDICT_OPTIONS
+from arena.gate.parts import CATEGORY_MARGINS, MARGINS, SLICE_MARGINS, TAG_GROUP_MARGINS
 from arena.gate.requirement import Requirement
 
 REQUIREMENTS: tuple[Requirement[Any], ...] = (
     SAMPLE,
     MARGINS,
-    CATEGORIES,
-    SLICES,
-    TAG_GROUPS,
+    CATEGORY_MARGINS,
+    SLICE_MARGINS,
+    TAG_GROUP_MARGINS,
     CRITICAL,
-    TAGS,
+    TAG_REGRESSIONS,
     CALIBRATION,
     COVERAGE,
     SPEED,
     SIZE,
-    CANARY,
-    UNPAIRED,
-    VERDICT,
+    CANARY_OPTIONS,
+    UNPAIRED_OPTIONS,
+    VERDICT_OPTIONS,
 )

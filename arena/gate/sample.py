@@ -12,9 +12,9 @@ from typing import Any
 from arena.base import format as figures
 from arena.gate import keys
 from arena.gate.by_tag import CRITICAL
-from arena.gate.decide import MOST_IMAGES
+from arena.gate.decide import _MAX_IMAGES_TO_DECIDE
 from arena.gate.options import SAMPLE
-from arena.gate.parts import AUTO, CATEGORIES, MARGINS, POOLED, SLICES, TAG_GROUPS
+from arena.gate.parts import AUTO, CATEGORY_MARGINS, MARGINS, POOLED, SLICE_MARGINS, TAG_GROUP_MARGINS
 from arena.gate.policy import Policy
 from arena.gate.requirement import Requirement
 from arena.metrics.intervals import LEVEL
@@ -32,10 +32,12 @@ def fitted(policy: Policy, images: int | None) -> Policy:
     small = is_small(policy, images)
     found = policy
     if policy.of(MARGINS).rule == AUTO:
-        found = found.changed(MARGINS, rule=POOLED if small else keys.Rule.NON_INFERIORITY)
+        found = found.changed(MARGINS, rule=POOLED if small else keys.DecisionRule.NON_INFERIORITY)
     if policy.of(CRITICAL).rule == AUTO:
-        found = found.changed(CRITICAL, rule=keys.Rule.REGRESSION if small else keys.Rule.NON_INFERIORITY)
-    tables: tuple[Requirement[Any], ...] = (CATEGORIES, SLICES, TAG_GROUPS)
+        found = found.changed(
+            CRITICAL, rule=keys.DecisionRule.REGRESSION if small else keys.DecisionRule.NON_INFERIORITY
+        )
+    tables: tuple[Requirement[Any], ...] = (CATEGORY_MARGINS, SLICE_MARGINS, TAG_GROUP_MARGINS)
     for parts in tables:
         if policy.of(parts).figure == AUTO:
             found = found.changed(parts, figure="micro_f1" if small else "macro_f1")
@@ -54,7 +56,7 @@ class Reach:
     Attributes:
         margin: the largest loss that the policy allows.
         decidable: the smallest margin within which a retrained candidate without a loss is shown to be, with 80 % power.
-        needed: images that decide the margin; None if more than `MOST_IMAGES`.
+        needed: images that decide the margin; None if more than `_MAX_IMAGES_TO_DECIDE`.
         required: the policy requires non-inferiority of this metric.
     """
 
@@ -80,8 +82,10 @@ def reach_of(policy: Policy, own: Mapping[str, Any], *, scored: int, images: int
         least = PAIRED * float(minimum_detectable((high - low) / 2 / _REACH)) * math.sqrt(scored / images)
         ratio = least / margin if margin else math.inf
         needed = images * ratio * ratio
-        required = margins.rule_of(name) is keys.Rule.NON_INFERIORITY
-        found.append(Reach(name, margin, least, math.ceil(needed) if needed <= MOST_IMAGES else None, required))
+        required = margins.rule_of(name) is keys.DecisionRule.NON_INFERIORITY
+        found.append(
+            Reach(name, margin, least, math.ceil(needed) if needed <= _MAX_IMAGES_TO_DECIDE else None, required)
+        )
     return found
 
 

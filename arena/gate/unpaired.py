@@ -7,21 +7,21 @@ import pandas as pd
 
 from arena.base import format as figures
 from arena.base.format import shown
-from arena.gate.cases import skipped
-from arena.gate.decide import Seen, detectable
+from arena.gate.cases import skipped_case
+from arena.gate.decide import DifferenceInterval, detectable
 from arena.gate.limits import COVERAGE
-from arena.gate.options import UNPAIRED, VERDICT
+from arena.gate.options import UNPAIRED_OPTIONS, VERDICT_OPTIONS
 from arena.gate.parts import MARGINS
 from arena.gate.policy import Policy
-from arena.gate.requirement import Judged, Needs, Requirement, T
+from arena.gate.requirement import JudgedData, RequiredData, Requirement, SettingsT
 from arena.gate.requirements import REQUIREMENTS
 from arena.gate.sample import fitted
-from arena.gate.unpaired_evidence import NO_COUNTS, common_tags, evidence_apart
+from arena.gate.unpaired_evidence import NO_PUBLISHED_COUNTS, evidence_from_published, join_common_tags
 from arena.gate.verdict import Case, Measure, Outcome
 from arena.metrics.registry import HEADLINES, METRICS
 from arena.results.published.record import Published
 
-NOT_TOLD = "published files do not contain it; compare runs of both models instead"
+_NOT_PUBLISHED = "published files do not contain it; compare runs of both models instead"
 """Why a requirement that needs a run is skipped."""
 
 
@@ -34,12 +34,13 @@ def judge_unpaired(*, candidate: Published, baseline: Published, policy: Policy)
     Returns: a single incomparable case if the results are of different images or have no tag in common.
     """
     aliases = policy.of(COVERAGE).renamed
-    both = common_tags(candidate=candidate, baseline=baseline, aliases=aliases)
+    both = join_common_tags(candidate=candidate, baseline=baseline, aliases=aliases)
     incomparable = _incomparable_case(both, candidate=candidate, baseline=baseline)
     if incomparable is not None:
         return [incomparable]
-    judged = Judged(
-        evidence_apart(candidate=candidate, baseline=baseline, aliases=aliases), policy.of(VERDICT).list_tags
+    judged = JudgedData(
+        evidence_from_published(candidate=candidate, baseline=baseline, aliases=aliases),
+        policy.of(VERDICT_OPTIONS).list_tags,
     )
     policy = fitted(policy, judged.evidence.images)
     if not judged.evidence.why_none:
@@ -51,19 +52,21 @@ def judge_unpaired(*, candidate: Published, baseline: Published, policy: Policy)
 def averaged_tags(*, candidate: Published, baseline: Published, policy: Policy) -> int | None:
     """Return the number of tags in the unpaired macro F1; None without counts, where each case says its number."""
     aliases = policy.of(COVERAGE).renamed
-    return evidence_apart(candidate=candidate, baseline=baseline, aliases=aliases).averaged or None
+    return evidence_from_published(candidate=candidate, baseline=baseline, aliases=aliases).averaged or None
 
 
-def _cases(requirement: Requirement[T], judged: Judged, policy: Policy) -> list[Case]:
+def _cases(requirement: Requirement[SettingsT], judged: JudgedData, policy: Policy) -> list[Case]:
     """Return the cases of a requirement, skipped if published files lack the data that it needs."""
     settings = policy.of(requirement)
-    if requirement.needs is Needs.RUN:
+    if requirement.needs is RequiredData.RUN:
         return [
-            skipped(requirement.table, name, title, NOT_TOLD) for name, title in requirement.names(settings).items()
+            skipped_case(requirement.table, name, title, _NOT_PUBLISHED)
+            for name, title in requirement.names(settings).items()
         ]
-    if requirement.needs is Needs.INTERVALS and judged.evidence.why_none:
+    if requirement.needs is RequiredData.INTERVALS and judged.evidence.why_none:
         return [
-            skipped(requirement.table, name, title, NO_COUNTS) for name, title in requirement.names(settings).items()
+            skipped_case(requirement.table, name, title, NO_PUBLISHED_COUNTS)
+            for name, title in requirement.names(settings).items()
         ]
     return [] if requirement.cases is None else requirement.cases(judged, settings)
 
@@ -100,14 +103,14 @@ def _incomparable(name: str, message: str) -> Case:
 def _point_cases(both: pd.DataFrame, policy: Policy, *, candidate: Published, baseline: Published) -> list[Case]:
     """Return a case for each headline metric, compared without an interval."""
     found = []
-    allowance = policy.of(UNPAIRED).points
+    allowance = policy.of(UNPAIRED_OPTIONS).points
     for name in policy.of(MARGINS).asked:
         title = METRICS[name].title
         whole = f"{title} over all common tags"
         one, other, tags = _points(both, name, candidate=candidate, baseline=baseline)
         if one is None or other is None:
             without = "candidate" if one is None else "baseline"
-            found.append(skipped("margins", name, whole, f"{title} of the {without} is unknown"))
+            found.append(skipped_case("margins", name, whole, f"{title} of the {without} is unknown"))
             continue
         error = sum(0.5 * 10.0**-result.digits for result in (candidate, baseline) if result.digits is not None)
         outcome = _point_outcome(one - other, allowance, error)
@@ -149,9 +152,7 @@ def _point_message(title: str, measure: Measure, tags: int | None, error: float,
         f"{figures.signed(measure.difference)}"
     )
     if measure.limit is None:
-        return (
-            f"{values}; {NO_COUNTS}. To decide, compare scores of both models, or set [unpaired] points in the policy"
-        )
+        return f"{values}; {NO_PUBLISHED_COUNTS}. To decide, compare scores of both models, or set [unpaired] points in the policy"
     compared = f"{values}; limit {figures.signed(measure.limit)}, without an interval"
     undecided = outcome is Outcome.INCONCLUSIVE and error
     return f"{compared}; the rounding of the files is too coarse to decide" if undecided else compared
@@ -169,7 +170,7 @@ def unpaired_cost(cases: Sequence[Case]) -> str:
         if case.gate != "margins" or one is None or one.difference is None or one.low is None or one.high is None:
             continue
         detectable_losses.append(
-            f"{figures.figure(detectable(Seen(one.difference, one.low, one.high)))} {METRICS[one.figure].title}"
+            f"{figures.figure(detectable(DifferenceInterval(one.difference, one.low, one.high)))} {METRICS[one.figure].title}"
         )
     if not detectable_losses:
         return "Unpaired and without counts: the differences have no intervals."

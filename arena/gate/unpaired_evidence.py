@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from arena.gate.decide import Seen
-from arena.gate.evidence import TAG_COLUMNS, Evidence, Figure, Part
+from arena.gate.decide import DifferenceInterval
+from arena.gate.evidence import EVIDENCE_TAG_COLUMNS, Evidence, EvidenceSlice, MetricPair
 from arena.metrics import intervals
 from arena.metrics.counts import CONVENTIONS, MIN_POSITIVES, Floats, TagCounts, divide
 from arena.metrics.intervals import Interval
@@ -27,7 +27,9 @@ from arena.metrics.slices import SUPPORT_LABELS, support_band
 from arena.results.published.aggregates import CONVENTION_OF
 from arena.results.published.record import Published
 
-NO_COUNTS = "no intervals: no tag has counts of true positives, false positives and false negatives for both models"
+NO_PUBLISHED_COUNTS = (
+    "no intervals: no tag has counts of true positives, false positives and false negatives for both models"
+)
 """Why metrics without counts cannot be decided."""
 
 OVERDISPERSION = 0.75
@@ -41,7 +43,7 @@ _COUNTS = ("tp", "fp", "fn")
 _MODELS = ("candidate", "baseline")
 
 
-def common_tags(*, candidate: Published, baseline: Published, aliases: Mapping[str, str]) -> pd.DataFrame:
+def join_common_tags(*, candidate: Published, baseline: Published, aliases: Mapping[str, str]) -> pd.DataFrame:
     """Return one row per tag that both files list, in the candidate's order.
 
     Columns: `tag`, and the columns of both files with a suffix, such as `tp_candidate` and `tp_baseline`.
@@ -57,13 +59,13 @@ def common_tags(*, candidate: Published, baseline: Published, aliases: Mapping[s
     return both.rename(columns={"key": "tag"})
 
 
-def evidence_apart(*, candidate: Published, baseline: Published, aliases: Mapping[str, str]) -> Evidence:
+def evidence_from_published(*, candidate: Published, baseline: Published, aliases: Mapping[str, str]) -> Evidence:
     """Return the evidence of two published results, over their common tags with counts.
 
     The means are over every tag whose F1 is defined for both by the convention of its file, as `arena published` computes it.
     Tests of single tags, and slices by support, are of tags with at least `MIN_POSITIVES` positives.
     """
-    both = common_tags(candidate=candidate, baseline=baseline, aliases=aliases)
+    both = join_common_tags(candidate=candidate, baseline=baseline, aliases=aliases)
     counted = both[[f"{name}_{side}" for name in _COUNTS for side in _MODELS]].notna().all(axis=1)
     known = both[counted].reset_index(drop=True)
     counts = {side: known[[f"{name}_{side}" for name in _COUNTS]].to_numpy(np.float64).T for side in _MODELS}
@@ -80,7 +82,7 @@ def evidence_apart(*, candidate: Published, baseline: Published, aliases: Mappin
         dict(zip(baseline.tags["tag"], supports, strict=True)),
         frozenset(candidate.tags["tag"]),
         images,
-        "" if counted.any() else NO_COUNTS,
+        "" if counted.any() else NO_PUBLISHED_COUNTS,
         paired=False,
         averaged=int(table.tags["f1_difference"].notna().sum()),
     )
@@ -90,7 +92,7 @@ class _Table(NamedTuple):
     """Tags with counts in both results.
 
     Attributes:
-        tags: `TAG_COLUMNS`.
+        tags: `EVIDENCE_TAG_COLUMNS`.
         counts: TP, FP and FN of each model, float64 (3, tags).
         images: None where unknown.
     """
@@ -101,7 +103,7 @@ class _Table(NamedTuple):
 
 
 def _tags(known: pd.DataFrame, counts: Mapping[str, Floats], formats: Mapping[str, str]) -> pd.DataFrame:
-    """Return `TAG_COLUMNS` of the tags with counts; AP is NaN unless both results have it."""
+    """Return `EVIDENCE_TAG_COLUMNS` of the tags with counts; AP is NaN unless both results have it."""
     support = (known["tp_baseline"] + known["fn_baseline"]).to_numpy(np.int64)
     category = known["category_candidate"].fillna(known["category_baseline"]).fillna("")
     columns: dict[str, Any] = {"tag": known["tag"], "category": category, "support": support}
@@ -118,7 +120,7 @@ def _tags(known: pd.DataFrame, counts: Mapping[str, Floats], formats: Mapping[st
         columns |= {f"{name}_low": low, f"{name}_high": high, f"{name}_p": p}
     q = benjamini_hochberg(np.concatenate([columns[f"{name}_p"] for name in TESTED]))
     columns |= {f"{name}_q": one for name, one in zip(TESTED, np.split(q, len(TESTED)), strict=True)}
-    return pd.DataFrame(columns)[list(TAG_COLUMNS)]
+    return pd.DataFrame(columns)[list(EVIDENCE_TAG_COLUMNS)]
 
 
 def _f1(counts: Floats, form: str) -> tuple[Floats, Interval]:
@@ -156,7 +158,7 @@ def _p(difference: Floats, ends: Interval) -> Floats:
     return np.where(np.isnan(difference + error), np.nan, np.maximum(2 * special.ndtr(-ratio), intervals.LEAST_P))
 
 
-def _figures(table: _Table, member: Any) -> dict[str, Figure]:
+def _figures(table: _Table, member: Any) -> dict[str, MetricPair]:
     """Return the headline metrics over the tags of `member`; each mean is over those of them where both models have it."""
     chosen = table.tags[member]
     counts = {side: table.counts[side][:, member] for side in _MODELS}
@@ -217,14 +219,14 @@ def _mean(values: Floats, ends: Interval, effect: float) -> tuple[float, Interva
     return value, Interval(np.asarray(value - down), np.asarray(value + up))
 
 
-def _difference(name: str, sides: Mapping[str, tuple[float, Interval]]) -> Figure:
+def _difference(name: str, sides: Mapping[str, tuple[float, Interval]]) -> MetricPair:
     (one, ours), (other, theirs) = sides["candidate"], sides["baseline"]
     low, high = _apart(one, ours, other, theirs)
     known = [None if np.isnan(value) else value for value in (one, other)]
-    return Figure(name, known[0], known[1], Seen(one - other, float(low), float(high)))
+    return MetricPair(name, known[0], known[1], DifferenceInterval(one - other, float(low), float(high)))
 
 
-def _parts(table: _Table) -> list[Part]:
+def _parts(table: _Table) -> list[EvidenceSlice]:
     """Return the slices by category, where known, and by support."""
     tags, support = table.tags, table.tags["support"].to_numpy(np.int64)
     bands = np.where(support >= MIN_POSITIVES, support_band(support), "")
@@ -233,5 +235,5 @@ def _parts(table: _Table) -> list[Part]:
     found = []
     for kind, value, title in named:
         member = (bands if kind == "support" else tags["category"].to_numpy()) == value
-        found.append(Part(kind, value, title, table.images, int(member.sum()), _figures(table, member)))
+        found.append(EvidenceSlice(kind, value, title, table.images, int(member.sum()), _figures(table, member)))
     return found

@@ -31,7 +31,7 @@ IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".
 FORMAT_SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "TIFF": ".tif", "JPEG2000": ".jp2"}
 """Pillow's format name -> suffix, if the suffix is not the name in lower case."""
 
-DRAWN_FORMATS = frozenset({"EPS", "WMF"})
+_PROGRAM_FORMATS = frozenset({"EPS", "WMF"})
 """Formats that are programs; Pillow would run Ghostscript or a system function to decode them."""
 
 ANIMATED_FORMATS = frozenset({"GIF", "PNG", "WEBP", "AVIF"})
@@ -75,14 +75,14 @@ class ImagePolicy:
             raise ArenaError(f"image policy: max_pixels = {self.max_pixels}; it must be between 1 and {2 * MAX_PIXELS}")
 
 
-class Size(NamedTuple):
+class ImageSize(NamedTuple):
     """Width and height in pixels."""
 
     width: int
     height: int
 
 
-class Picture(NamedTuple):
+class DecodedImage(NamedTuple):
     """A decoded image."""
 
     image: Image.Image
@@ -120,7 +120,7 @@ def decode_on(
 
 def read_picture(
     source: Path | bytes, policy: ImagePolicy = ImagePolicy(), *, least_side: int | None = None
-) -> Picture:
+) -> DecodedImage:
     """Decode a file, or its bytes, and return the format of its content too.
 
     Args:
@@ -163,13 +163,13 @@ def _open(source: Path | bytes) -> Image.Image:
         raise UnreadableImageError("not an image", _first_line(error)) from None
 
 
-def _read(source: Path | bytes, policy: ImagePolicy, *, least_side: int | None = None) -> Picture:
+def _read(source: Path | bytes, policy: ImagePolicy, *, least_side: int | None = None) -> DecodedImage:
     """Decode an image to mode RGB, or RGBA if it has transparent pixels."""
     with _open(source) as image:
         format_name = image.format or ""
-        if format_name in DRAWN_FORMATS:
+        if format_name in _PROGRAM_FORMATS:
             raise UnreadableImageError("not an image", f"{format_name} is a program that draws one")
-        _refuse_bomb(Size(*image.size), policy.max_pixels)
+        _refuse_bomb(ImageSize(*image.size), policy.max_pixels)
         try:
             if policy.animated == "drop" and format_name in ANIMATED_FORMATS and getattr(image, "is_animated", False):
                 raise UnreadableImageError("animated")
@@ -184,10 +184,10 @@ def _read(source: Path | bytes, policy: ImagePolicy, *, least_side: int | None =
             raise UnreadableImageError("too many pixels") from None
         except Exception as error:  # Pillow's plugins raise almost any exception on hostile bytes
             raise UnreadableImageError("truncated", _first_line(error)) from None
-    return Picture(plain, FORMAT_SUFFIXES.get(format_name, f".{format_name.lower()}"))
+    return DecodedImage(plain, FORMAT_SUFFIXES.get(format_name, f".{format_name.lower()}"))
 
 
-def _refuse_bomb(size: Size, max_pixels: int) -> None:
+def _refuse_bomb(size: ImageSize, max_pixels: int) -> None:
     if size.width * size.height > max_pixels:
         raise UnreadableImageError(
             "too many pixels", f"{size.width} x {size.height} is more than {max_pixels:,} pixels"

@@ -22,23 +22,23 @@ from arena.base.files import open_whole, remove_temporary, write_whole
 from arena.base.progress import Progress, Silent
 from arena.images.decode import read_picture
 
-SIDE = 160
+THUMBNAIL_SIDE = 160
 """Longest side, pixels: enough to see what is drawn, and 2 to 6 kB."""
 
 QUALITY = 50
 """WebP quality, 0 to 100."""
 
-FOLDER, TABLE = "thumbnails", "thumbnails.parquet"
+THUMBNAIL_FOLDER, TABLE = "thumbnails", "thumbnails.parquet"
 """Folder of the thumbnails in a run folder, and the table in that folder."""
 
-BATCH = 64
+_BATCH = 64
 """Images queued at a time; at most this many thumbnails too many are made when the size limit is reached."""
 
 _OWN = re.compile(r"[0-9a-f]{16}\.webp")
 """Names of the files written here; other files are never removed."""
 
 
-class Source(NamedTuple):
+class ThumbnailSource(NamedTuple):
     """An image that needs a thumbnail."""
 
     image_id: str
@@ -65,7 +65,7 @@ class Limits(NamedTuple):
     bytes: int
 
 
-class Written(NamedTuple):
+class WrittenThumbnails(NamedTuple):
     """Result of `write_thumbnails`."""
 
     images: int
@@ -80,21 +80,21 @@ def webp_thumbnail(path: Path) -> bytes:
     Raises:
         UnreadableImageError: the file cannot be decoded.
     """
-    image = read_picture(path, least_side=SIDE).image
-    image.thumbnail((SIDE, SIDE))
+    image = read_picture(path, least_side=THUMBNAIL_SIDE).image
+    image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
     buffer = io.BytesIO()
     image.save(buffer, "WEBP", quality=QUALITY)
     return buffer.getvalue()
 
 
 def write_thumbnails(
-    run: Path, sources: Sequence[Source], *, limits: Limits, progress: Progress | None = None
-) -> Written:
+    run: Path, sources: Sequence[ThumbnailSource], *, limits: Limits, progress: Progress | None = None
+) -> WrittenThumbnails:
     """Write thumbnails of the first readable sources to a run folder, as many as the limits allow.
 
     Existing thumbnails are kept. Thumbnails of other images are removed. The table is written last.
     """
-    folder, sources = run / FOLDER, sources[: limits.images]
+    folder, sources = run / THUMBNAIL_FOLDER, sources[: limits.images]
     folder.mkdir(parents=True, exist_ok=True)
     rows, total, unreadable = [], 0, 0
     with (progress or Silent()).count("thumbnails", len(sources), 0) as advance:
@@ -112,7 +112,7 @@ def write_thumbnails(
         if _OWN.fullmatch(path.name) and path.name not in kept:
             path.unlink()
     remove_temporary(folder)
-    return Written(len(rows), total, unreadable)
+    return WrittenThumbnails(len(rows), total, unreadable)
 
 
 def read_thumbnails(run: Path) -> dict[str, Thumbnail]:
@@ -121,7 +121,7 @@ def read_thumbnails(run: Path) -> dict[str, Thumbnail]:
     Raises:
         ArenaError: the table cannot be read.
     """
-    path = run / FOLDER / TABLE
+    path = run / THUMBNAIL_FOLDER / TABLE
     if not path.exists():
         return {}
     try:
@@ -142,16 +142,16 @@ def _of_row(row: Mapping[Hashable, Any]) -> Thumbnail:
 
 def remove_thumbnails(run: Path) -> None:
     """Remove the thumbnails of a run folder."""
-    shutil.rmtree(run / FOLDER, ignore_errors=True)
+    shutil.rmtree(run / THUMBNAIL_FOLDER, ignore_errors=True)
 
 
-def file_name(source: Source) -> str:
+def file_name(source: ThumbnailSource) -> str:
     """Return the file name of an image's thumbnail: 16 hexadecimal digits and the suffix.
 
     >>> file_name(Source("../a", Path("a.png"), "ab" * 32, "general"))
     '74818781f1b55dc4.webp'
     """
-    identity = "\0".join((source.image_id, source.sha256, str(SIDE), str(QUALITY)))
+    identity = "\0".join((source.image_id, source.sha256, str(THUMBNAIL_SIDE), str(QUALITY)))
     return f"{hashlib.sha256(identity.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}.webp"
 
 
@@ -162,7 +162,7 @@ class _Made(NamedTuple):
     bytes: int
 
 
-def _make(folder: Path, source: Source) -> _Made | None:
+def _make(folder: Path, source: ThumbnailSource) -> _Made | None:
     """Return the existing thumbnail, or write a new one; None if the image cannot be read."""
     path = folder / file_name(source)
     try:
@@ -184,13 +184,13 @@ def _size_of(path: Path) -> tuple[int, int]:
 
 
 def _in_threads(
-    make: Callable[[Source], _Made | None], sources: Sequence[Source], advance: Callable[[int], None]
-) -> Iterator[tuple[Source, _Made | None]]:
+    make: Callable[[ThumbnailSource], _Made | None], sources: Sequence[ThumbnailSource], advance: Callable[[int], None]
+) -> Iterator[tuple[ThumbnailSource, _Made | None]]:
     """Yield each source with its thumbnail, in order; if the caller stops early, at most one more batch is finished."""
     with ThreadPoolExecutor(max(2, os.cpu_count() or 1), thread_name_prefix="thumbnails") as pool:
         try:
-            for start in range(0, len(sources), BATCH):
-                batch = sources[start : start + BATCH]
+            for start in range(0, len(sources), _BATCH):
+                batch = sources[start : start + _BATCH]
                 for pair in zip(batch, pool.map(make, batch), strict=True):
                     advance(1)
                     yield pair

@@ -15,20 +15,20 @@ from scipy.sparse import csc_array
 
 from arena.metrics.counts import Integers
 
-Result = TypeVar("Result")
+_Result = TypeVar("_Result")
 
-BLOCK_TAGS = 32
-"""Tags per block, unless the block would exceed `BLOCK_BYTES`. With 16 tags the calls cost 10 % more time; with 64 tags of
+SORTED_TAGS_PER_BLOCK = 32
+"""Tags per block, unless the block would exceed `_BLOCK_BYTES`. With 16 tags the calls cost 10 % more time; with 64 tags of
 32,768 images nothing is gained and memory doubles."""
 
-BLOCK_BYTES = 32 << 20
+_BLOCK_BYTES = 32 << 20
 """Largest size of the scores of one block, in bytes; each thread needs about ten times as much memory."""
 
 TILE_IMAGES = 256
 """Images transposed at a time. A tile of 32 tags is 32 KiB, so it stays in the L1 cache: 0.07 ms per tag of 32,768 images.
 Transposing 64 images in place takes 0.08 to 0.11 ms, depending on the width of the matrix; the whole block at once 0.4 ms."""
 
-KEPT_BYTES = 31 << 20
+_KEPT_BYTES = 31 << 20
 """Size of a dummy allocation, in bytes, just below the largest size (32 MiB) that glibc keeps for reuse after it was freed
 once. Without it glibc returns every array of a block to the system and gets zeroed memory for the next block, which costs an
 eighth of the time of a pass."""
@@ -37,7 +37,7 @@ PANEL_BYTES = 1 << 30
 """Bytes of columns held in memory at a time, over all models; 32,768 images and 6,000 tags need one or two panels."""
 
 
-class Columns(Protocol):
+class ScoreColumns(Protocol):
     """A score matrix that can be read by columns."""
 
     @property
@@ -49,7 +49,7 @@ class Columns(Protocol):
 
 
 @dataclass(frozen=True)
-class Scored:
+class KnownColumns:
     """The columns of one model whose tags the ground truth has.
 
     Attributes:
@@ -60,7 +60,7 @@ class Scored:
         place: int64 (rows of the matrix,), image of the ground truth of each row, -1 for none; None if the rows are the same.
     """
 
-    matrix: Columns
+    matrix: ScoreColumns
     columns: Integers
     truth_columns: Integers
     first: NDArray[np.bool_]
@@ -72,7 +72,7 @@ class Scored:
         return slice(int(start), int(stop))
 
 
-class Block(NamedTuple):
+class ModelBlock(NamedTuple):
     """The columns of one model for a block of tags."""
 
     known: slice
@@ -82,11 +82,11 @@ class Block(NamedTuple):
 
 
 def over_blocks(
-    models: Sequence[Scored],
+    models: Sequence[KnownColumns],
     shape: tuple[int, int],
-    work: Callable[[slice, list[Block]], Result],
+    work: Callable[[slice, list[ModelBlock]], _Result],
     workers: int,
-) -> Iterator[tuple[int, Result]]:
+) -> Iterator[tuple[int, _Result]]:
     """Call `work` in threads with every block of tags of the ground truth and the columns of every model for it.
 
     Args:
@@ -97,14 +97,14 @@ def over_blocks(
 
     Yields: the number of tags of a block and the result of `work`, always in the order of the tags.
     """
-    np.empty(KEPT_BYTES, np.uint8)
-    step = max(1, min(BLOCK_TAGS, BLOCK_BYTES // max(1, 4 * shape[0])))
+    np.empty(_KEPT_BYTES, np.uint8)
+    step = max(1, min(SORTED_TAGS_PER_BLOCK, _BLOCK_BYTES // max(1, 4 * shape[0])))
     with ThreadPoolExecutor(workers) as pool:
         for panel in _panels(models, shape, step):
             yield from _over_panel(models, panel, step, work, pool)
 
 
-def _panels(models: Sequence[Scored], shape: tuple[int, int], step: int) -> Iterator[slice]:
+def _panels(models: Sequence[KnownColumns], shape: tuple[int, int], step: int) -> Iterator[slice]:
     """Yield ranges of tags of nearly equal width whose columns take about `PANEL_BYTES` at most.
 
     Each range is a whole number of blocks, except the last.
@@ -118,22 +118,22 @@ def _panels(models: Sequence[Scored], shape: tuple[int, int], step: int) -> Iter
 
 
 def _over_panel(
-    models: Sequence[Scored],
+    models: Sequence[KnownColumns],
     panel: slice,
     step: int,
-    work: Callable[[slice, list[Block]], Result],
+    work: Callable[[slice, list[ModelBlock]], _Result],
     pool: ThreadPoolExecutor,
-) -> Iterator[tuple[int, Result]]:
+) -> Iterator[tuple[int, _Result]]:
     """Run `over_blocks` on one panel. Its memory is freed at the end, so two panels are never held at once."""
     known = [model.within(panel) for model in models]
     loaded = list(pool.map(lambda model, k: model.matrix.columns(model.columns[k], model.place), models, known))
 
-    def run_block(start: int) -> Result:
+    def run_block(start: int) -> _Result:
         truth_tags = slice(start, min(start + step, panel.stop))
         blocks = []
         for model, k, matrix in zip(models, known, loaded, strict=True):
             block = model.within(truth_tags)
-            blocks.append(Block(block, tag_major(matrix[:, block.start - k.start : block.stop - k.start])))
+            blocks.append(ModelBlock(block, tag_major(matrix[:, block.start - k.start : block.stop - k.start])))
         return work(truth_tags, blocks)
 
     starts = range(panel.start, panel.stop, step)
@@ -141,7 +141,7 @@ def _over_panel(
         yield min(step, panel.stop - start), result
 
 
-def labels_of(truth: csc_array, tags: slice) -> NDArray[np.bool_]:
+def block_labels(truth: csc_array, tags: slice) -> NDArray[np.bool_]:
     """Return the labels of a range of tags as a dense matrix; bool (tags, images)."""
     labels = np.zeros((tags.stop - tags.start, truth.shape[0]), np.bool_)
     inside = slice(truth.indptr[tags.start], truth.indptr[tags.stop])

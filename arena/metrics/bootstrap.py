@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csc_array, csr_array
 
 from arena.metrics import ranking
-from arena.metrics.blocks import Block, Scored, labels_of
+from arena.metrics.blocks import KnownColumns, ModelBlock, block_labels
 from arena.metrics.counts import Convention, Floats, Integers, TagCounts, divide, mean_terms, means_of_terms
 from arena.metrics.significance import Paired
 from arena.metrics.tally import Sampling
@@ -27,7 +27,7 @@ from arena.metrics.threshold_replicates import RECHOSEN, Drawn, ThresholdModel, 
 REPLICATES = 1000
 """Default number of resamples."""
 
-DRAWN_TOGETHER = 32
+_DRAWN_TOGETHER = 32
 """Resamples drawn before they are written to the columns of the weights: 0.25 s for 1,000 resamples of 32,768 units.
 Transposing all of them at the end takes 0.85 s and twice the memory."""
 
@@ -36,7 +36,7 @@ MAX_UNITS = 1 << 15
 weights."""
 
 
-def units_of(groups: Sequence[str]) -> Integers:
+def resampling_units(groups: Sequence[str]) -> Integers:
     """Return the unit of each image; int64 (images,), 0 to `MAX_UNITS` - 1.
 
     Groups are numbered in order of first appearance, modulo `MAX_UNITS`.
@@ -55,8 +55,8 @@ def draw_weights(units: int, replicates: int, seed: int) -> NDArray[np.float32]:
     """
     rng = np.random.default_rng(seed)
     weights = np.empty((units, replicates), np.float32)
-    some = np.empty((DRAWN_TOGETHER, units), np.float32)
-    for start in range(0, replicates, DRAWN_TOGETHER):
+    some = np.empty((_DRAWN_TOGETHER, units), np.float32)
+    for start in range(0, replicates, _DRAWN_TOGETHER):
         rows = some[: replicates - start]
         for row in rows:
             row[:] = np.bincount(rng.integers(0, units, units), minlength=units)
@@ -91,7 +91,7 @@ class Plan:
     """
 
     truth: csc_array
-    models: Sequence[Scored]
+    models: Sequence[KnownColumns]
     thresholds: Sequence[NDArray[np.float32]]
     sampling: Sampling
     weights: NDArray[np.float32]
@@ -108,7 +108,7 @@ class Plan:
 
 
 @dataclass
-class SliceFigures:
+class SliceMetrics:
     """Counts and AP of one model on slices of the images, per compared tag.
 
     Attributes:
@@ -141,7 +141,7 @@ class Resampled(NamedTuple):
     clustered: dict[tuple[int, int], dict[int, Integers]]
     """For each pair of models and tag, the clusters with more than one discordant image, as `significance.exact_p` takes
     them."""
-    slices: list[SliceFigures]
+    slices: list[SliceMetrics]
     """One per model."""
     paired_precision: dict[tuple[int, int], "PairedPrecision"]
     """Of each pair of models."""
@@ -158,7 +158,7 @@ class PairedPrecision(NamedTuple):
     """Number of tags; int64 (targets,)."""
 
 
-class Part(NamedTuple):
+class BlockSums(NamedTuple):
     """Contribution of one block of tags, per model."""
 
     sums: list[Floats]
@@ -190,9 +190,11 @@ class Resampler:
         self.drawn: list[Drawn] = []
         self.precision = {pair: _PrecisionSums(np.zeros((2, targets, replicates)), np.zeros(targets)) for pair in pairs}
 
-    def block(self, span: slice, decided: Sequence[Sequence[NDArray[np.bool_]]], blocks: Sequence[Block]) -> Part:
-        """Compute the contribution of one block from the predictions that `decide` returned for each model."""
-        labels = labels_of(self.plan.truth, span)
+    def block(
+        self, span: slice, decided: Sequence[Sequence[NDArray[np.bool_]]], blocks: Sequence[ModelBlock]
+    ) -> BlockSums:
+        """Compute the contribution of one block from the predictions that `predict_block` returned for each model."""
+        labels = block_labels(self.plan.truth, span)
         for pair, paired in self.paired.items():
             _pair(self.plan, span, labels, [decided[number][0] for number in pair], paired, self.clustered[pair])
         influence = [
@@ -205,9 +207,9 @@ class Resampler:
             for model, one in zip(self.plan.cross_fits, blocks, strict=bool(self.plan.cross_fits))
         ]
         sums, precision = _sum_replicates(self.plan, span, labels, decided, self.slices)
-        return Part(sums, own, influence, drawn, precision)
+        return BlockSums(sums, own, influence, drawn, precision)
 
-    def add(self, part: Part) -> None:
+    def add(self, part: BlockSums) -> None:
         """Add the contribution of the next block."""
         for number, figures in enumerate(self.slices):
             self.totals[number] += part.sums[number]
@@ -265,14 +267,14 @@ def _widening(fixed: Floats, change: Floats) -> Floats:
     return np.where((spreads[1] < spreads[0])[:, None] & known, 0.0, change)
 
 
-def _empty_slices(slices: Sequence[SliceRows], tags: int, units: int) -> SliceFigures:
+def _empty_slices(slices: Sequence[SliceRows], tags: int, units: int) -> SliceMetrics:
     images = np.array([len(part.images) for part in slices], np.int64)
     tp, fp, positives = np.zeros((3, len(slices), tags), np.int64)
     ap, bias = np.full((2, len(slices), tags), np.nan)
-    return SliceFigures(images, tp, fp, positives, ap, bias, np.zeros((len(slices), units)))
+    return SliceMetrics(images, tp, fp, positives, ap, bias, np.zeros((len(slices), units)))
 
 
-def decide(plan: Plan, number: int, span: slice, block: Block) -> list[NDArray[np.bool_]]:
+def predict_block(plan: Plan, number: int, span: slice, block: ModelBlock) -> list[NDArray[np.bool_]]:
     """Return the predictions of a model for a block under each regime; one bool (tags, images) per regime."""
     decided = []
     for by_fold in plan.thresholds[number][:, :, span]:
@@ -351,7 +353,7 @@ def _pair(
             clustered[span.start + row] = table[size > 1]
 
 
-def _rank_slices(plan: Plan, span: slice, labels: NDArray[np.bool_], block: Block, found: SliceFigures) -> Floats:
+def _rank_slices(plan: Plan, span: slice, labels: NDArray[np.bool_], block: ModelBlock, found: SliceMetrics) -> Floats:
     """Fill in the AP of a block on every slice; return the influence of each unit, (slices, units), summed over the tags."""
     total = np.zeros((len(plan.slices), len(plan.weights)))
     for number, part in enumerate(plan.slices):
@@ -359,7 +361,7 @@ def _rank_slices(plan: Plan, span: slice, labels: NDArray[np.bool_], block: Bloc
         assert ranked.images is not None
         influence = ranking.influence(ranked)
         found.average_precision[number, span] = ranking.average_precision(ranked)
-        found.ap_bias[number, span] = ranking.optimism(ranked)
+        found.ap_bias[number, span] = ranking.average_precision_bias(ranked)
         for row in np.flatnonzero(ranked.positives >= max(1, plan.min_positives)).tolist():
             images = part.images[ranked.images[row, influence.start[row] :]]
             plan.sampling.add_by_unit(images, influence.of(row), total[number])
@@ -393,7 +395,7 @@ def _sum_replicates(
     span: slice,
     labels: NDArray[np.bool_],
     decided: Sequence[Sequence[NDArray[np.bool_]]],
-    slices: Sequence[SliceFigures],
+    slices: Sequence[SliceMetrics],
 ) -> tuple[list[Floats], dict[tuple[int, int], _PrecisionSums]]:
     """Return the contribution of a block to the sums of each model, float64 (9, targets, replicates), and of each pair."""
     carrying = _cells(labels)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csc_array
 
-from arena.metrics.blocks import Block, Scored, over_blocks
+from arena.metrics.blocks import KnownColumns, ModelBlock, over_blocks
 from arena.metrics.counts import Integers
 
 SPARE = 1.5
@@ -59,7 +59,7 @@ class _Highest:
 
 
 def break_even_thresholds(
-    models: Sequence[Scored], truth: csc_array, folds: NDArray[np.uint8], workers: int
+    models: Sequence[KnownColumns], truth: csc_array, folds: NDArray[np.uint8], workers: int
 ) -> list[NDArray[np.float32]]:
     """Return the crossings of each model: without each fold, and over all images; float32 (few,), ascending.
 
@@ -75,7 +75,7 @@ def break_even_thresholds(
     carried = np.bincount(folds[truth.indices], minlength=int(folds.max(initial=0)) + 1)
     highest = [_Highest(max(FEWEST, int(SPARE * carried.sum()))) for _ in models]
 
-    def work(_: slice, blocks: list[Block]) -> list[tuple[NDArray[np.float32], NDArray[np.uint8]]]:
+    def work(_: slice, blocks: list[ModelBlock]) -> list[tuple[NDArray[np.float32], NDArray[np.uint8]]]:
         return [one.above_floor(block.scores, folds) for one, block in zip(highest, blocks, strict=True)]
 
     for _, part in over_blocks(models, truth.shape, work, workers):

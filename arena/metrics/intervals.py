@@ -17,7 +17,7 @@ from arena.metrics.significance import Paired
 LEVEL = 0.95
 """Default confidence level: how often an interval should contain the true value."""
 
-MOST_PER_POSITIVE = 2.0
+_MOST_PER_POSITIVE = 2.0
 """Largest effective number of images per positive in the interval of an average precision. Near 0 and near 1 the standard
 error of AP is often far too small, or 0, and would imply more. With 1, the intervals of AP above 0.9 are half as wide again
 (0.29 instead of 0.19 at 10 to 20 positives) and contain the truth in 98 to 99 % of cases. With 3, they contain it in only
@@ -27,11 +27,11 @@ LEAST_P = 1e-6
 """Least p from a standard error. Hundreds of resamples, and a normal distribution of a mean, do not reach further into the
 tails: a p of 1e-260 would be a property of the formula, not of the images."""
 
-LEAST_VARIANCE = 1e-300
+_LEAST_VARIANCE = 1e-300
 """A smaller variance counts as 0, because a proportion divided by it would overflow."""
 
 
-UNSEEN_DISCORDANT = 0.5
+_EXTRA_DISCORDANT = 0.5
 """Images added to each of the four discordant counts when the correlation of two F1 is estimated. If few images are
 discordant, their number is uncertain: models that agree on 12 positives need not agree on all. In simulations with 12 to 500
 positives, of which 2 to 40 % are discordant, intervals of the difference contained the truth in as few as 73 % of cases with
@@ -117,7 +117,7 @@ def ap_interval(
     """Return the interval of a tag's average precision: Wilson's interval at the effective number of images.
 
     A proportion of n images has the variance AP (1 - AP) / n, so a standard error implies a number n. It is kept between 1
-    and `MOST_PER_POSITIVE` times the positives, which also covers AP = 1 with a standard error of 0. The quantile is
+    and `_MOST_PER_POSITIVE` times the positives, which also covers AP = 1 with a standard error of 0. The quantile is
     Student's, because the standard error is estimated from the positives. Simulations: 32,768 images, prevalences from 1 in
     4,700 to 1 in 3, AP from 0.001 to 0.9999, normal scores, with positives spread as widely as negatives, 1.7 times as
     widely, or with a quarter of them scored like negatives. With the bias, intervals contained the truth in 94.8 to 96.5 %
@@ -141,9 +141,11 @@ def ap_interval(
         *(np.asarray(value, np.float64) for value in (average_precision, standard_error, positives, bias))
     )
     centre = np.clip(ap - bias, 0.0, 1.0)
-    most = np.maximum(MOST_PER_POSITIVE * positives, 1.0)
+    most = np.maximum(_MOST_PER_POSITIVE * positives, 1.0)
     variance = error**2
-    implied = np.divide(centre * (1 - centre), variance, out=np.full(ap.shape, np.inf), where=variance > LEAST_VARIANCE)
+    implied = np.divide(
+        centre * (1 - centre), variance, out=np.full(ap.shape, np.inf), where=variance > _LEAST_VARIANCE
+    )
     effective = np.where(centre * (1 - centre) > 0, np.clip(implied, 1.0, most), most)
     low, high = _score_interval(centre, effective, _student_quantile(level, positives))
     defined = ~np.isnan(ap + error + bias)
@@ -236,7 +238,7 @@ def f1_correlation(paired: Paired) -> Floats:
     F1 = 2 TP / (predicted + positives) is linear in small changes of its counts. An image changes it in proportion to
     2 hit - F1 (predicted + positive): 2 - 2 F1 for a true positive, -F1 for a false negative or a false positive, 0
     otherwise. These values sum to 0 over the images, so their products give the variances and the covariance.
-    `UNSEEN_DISCORDANT` images keep the correlation below 1.
+    `_EXTRA_DISCORDANT` images keep the correlation below 1.
 
     Returns: 0 where the F1 of either model does not vary (it is 0, 1 or undefined).
 
@@ -248,10 +250,10 @@ def f1_correlation(paired: Paired) -> Floats:
     varies = (first > 0) & (first < 1) & (second > 0) & (second < 1)
     missed = paired.positives - paired.both_hit - paired.first_hit - paired.second_hit
     hit_first, hit_second = 2 - 2 * first, 2 - 2 * second
-    own_first, own_second = paired.first_hit + UNSEEN_DISCORDANT, paired.second_hit + UNSEEN_DISCORDANT
+    own_first, own_second = paired.first_hit + _EXTRA_DISCORDANT, paired.second_hit + _EXTRA_DISCORDANT
     wrong_both = missed + paired.both_false
-    wrong_first = wrong_both + own_second + paired.first_false + UNSEEN_DISCORDANT
-    wrong_second = wrong_both + own_first + paired.second_false + UNSEEN_DISCORDANT
+    wrong_first = wrong_both + own_second + paired.first_false + _EXTRA_DISCORDANT
+    wrong_second = wrong_both + own_first + paired.second_false + _EXTRA_DISCORDANT
     covariance = (
         paired.both_hit * hit_first * hit_second
         - own_first * hit_first * second

@@ -23,16 +23,16 @@ from numpy.typing import NDArray
 
 from arena.metrics.counts import Floats, Integers
 
-Scores = NDArray[np.float32]
+_Scores = NDArray[np.float32]
 
-MIN_POSITIVES_FOR_SUSPECTS = 5
+MIN_IMAGES_FOR_LABEL_ISSUES = 5
 """Least number of images with the tag, and of images without it, for label issues to be searched."""
 
-SUSPECTS_PER_TAG = 50
+LABEL_ISSUES_PER_TAG = 50
 """Most label issues listed per tag, so that one review session can handle them."""
 
 
-class Suspects(NamedTuple):
+class LabelIssues(NamedTuple):
     """Labels that are likely missing, (k,) each, in descending order of strength."""
 
     tag: Integers
@@ -41,19 +41,19 @@ class Suspects(NamedTuple):
     strength: Floats
     """0 to 1; comparable across tags."""
 
-    def strongest(self, number: int) -> "Suspects":
+    def strongest(self, number: int) -> "LabelIssues":
         """Return the first `number` label issues."""
-        return Suspects(self.tag[:number], self.image[:number], self.strength[:number])
+        return LabelIssues(self.tag[:number], self.image[:number], self.strength[:number])
 
 
-class Column(NamedTuple):
+class _Column(NamedTuple):
     """One model's scores of one tag."""
 
-    scores: Scores
+    scores: _Scores
     """float32 (images,)."""
-    carried: Scores
+    carried: _Scores
     """float32 (positives,), scores of the images that have the tag."""
-    ascending: Scores
+    ascending: _Scores
     """float32 (images,), all scores in ascending order."""
     mean_carried: np.float32
     """t1, the mean of `carried`."""
@@ -61,13 +61,13 @@ class Column(NamedTuple):
     """The mean score of the other images."""
 
 
-def find_suspects(
-    scores: Sequence[Scores],
+def find_label_issues(
+    scores: Sequence[_Scores],
     labels: NDArray[np.bool_],
     *,
-    ascending: Sequence[Scores] | None = None,
+    ascending: Sequence[_Scores] | None = None,
     tag: int = 0,
-) -> Suspects:
+) -> LabelIssues:
     """Return the labels of one tag that are likely missing.
 
     Args:
@@ -78,11 +78,11 @@ def find_suspects(
         tag: value of `Suspects.tag`.
 
     A label is suspected if the image lacks the tag and every model scores it t1 or more (means are rounded to float32). The
-    strength is the minimum of `share_carried` over the models. It estimates the evidence of a score from the images of the
+    strength is the minimum of `_share_positive` over the models. It estimates the evidence of a score from the images of the
     tag, because the distance of a score from the mean has a different weight for each tag. Equal strengths are ordered by the
     score that supports the tag least, the highest first, then by image.
 
-    Nothing is found if fewer than `MIN_POSITIVES_FOR_SUSPECTS` images have the tag, or lack it, or if a model scores the
+    Nothing is found if fewer than `MIN_IMAGES_FOR_LABEL_ISSUES` images have the tag, or lack it, or if a model scores the
     images with the tag no higher on average than the others: then it does not know the tag.
 
     >>> labels = np.array([True] * 6 + [False] * 6)
@@ -93,51 +93,51 @@ def find_suspects(
     """
     assert len(scores) > 0, "scores of at least one model are needed"
     carriers = np.flatnonzero(labels)
-    if min(len(carriers), len(labels) - len(carriers)) < MIN_POSITIVES_FOR_SUSPECTS:
-        return no_suspects()
+    if min(len(carriers), len(labels) - len(carriers)) < MIN_IMAGES_FOR_LABEL_ISSUES:
+        return _no_label_issues()
     ranked = [np.sort(one) for one in scores] if ascending is None else ascending
-    columns = [column_of(*each, carriers) for each in zip(scores, ranked, strict=True)]
+    columns = [_column_of(*each, carriers) for each in zip(scores, ranked, strict=True)]
     if any(one.mean_carried <= one.mean_others for one in columns):
-        return no_suspects()
-    return find_missing(columns, labels, tag)
+        return _no_label_issues()
+    return _find_missing(columns, labels, tag)
 
 
-def rank_suspects(found: Iterable[Suspects]) -> Suspects:
+def rank_label_issues(found: Iterable[LabelIssues]) -> LabelIssues:
     """Return the label issues of many tags as one ranked list; equal strengths are ordered by tag, then as found."""
-    parts = [no_suspects(), *found]
+    parts = [_no_label_issues(), *found]
     tag, image, strength = (np.concatenate(values) for values in zip(*parts, strict=True))
     order = np.lexsort((tag, -strength))
-    return Suspects(tag[order], image[order], strength[order])
+    return LabelIssues(tag[order], image[order], strength[order])
 
 
-def no_suspects() -> Suspects:
+def _no_label_issues() -> LabelIssues:
     """Return an empty list of label issues."""
-    return Suspects(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
+    return LabelIssues(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
 
 
-def column_of(scores: Scores, ascending: Scores, carriers: Integers) -> Column:
-    """Return the `Column` of one model; some images must have the tag (`carriers`, their row numbers) and some must not."""
+def _column_of(scores: _Scores, ascending: _Scores, carriers: Integers) -> _Column:
+    """Return the `_Column` of one model; some images must have the tag (`carriers`, their row numbers) and some must not."""
     carried = scores[carriers]
     total = carried.sum(dtype=np.float64)
     mean_others = (scores.sum(dtype=np.float64) - total) / (len(scores) - len(carried))
-    return Column(scores, carried, ascending, np.float32(total / len(carried)), np.float32(mean_others))
+    return _Column(scores, carried, ascending, np.float32(total / len(carried)), np.float32(mean_others))
 
 
-def find_missing(columns: Sequence[Column], labels: NDArray[np.bool_], tag: int) -> Suspects:
+def _find_missing(columns: Sequence[_Column], labels: NDArray[np.bool_], tag: int) -> LabelIssues:
     """Return the images without the tag that every model scores t1 or more, the strongest first."""
     suspected = ~labels
     for one in columns:
         suspected &= one.scores >= one.mean_carried
     images = np.flatnonzero(suspected)
     if not len(images):
-        return no_suspects()
+        return _no_label_issues()
     scores = [one.scores[images] for one in columns]
-    strength = reduce(np.minimum, map(share_carried, columns, scores))
+    strength = reduce(np.minimum, map(_share_positive, columns, scores))
     order = np.lexsort((-reduce(np.minimum, scores), -strength))
-    return Suspects(np.full(len(images), tag, np.int64), images[order], strength[order])
+    return LabelIssues(np.full(len(images), tag, np.int64), images[order], strength[order])
 
 
-def share_carried(column: Column, scores: Scores) -> Floats:
+def _share_positive(column: _Column, scores: _Scores) -> Floats:
     """Return the share of images that have the tag among those that score at least as high.
 
     If every tag lacks the same share of its labels, the odds that an image without the label should have it are the odds of

@@ -48,8 +48,8 @@ def hits_at_k(scores: NDArray[np.float32], rows: Integers, columns: Integers, ks
     assert tags > 0, "there are no tags to rank"
     assert min(ks) > 0, "every k must be 1 or more"
     places = [min(k, tags) for k in ks]
-    top = highest(scores, min(max(places) + 1, tags))  # one rank beyond the last k, to detect a tie across it
-    tied_at_end = count_tied_at_end(scores, top)
+    top = _highest(scores, min(max(places) + 1, tags))  # one rank beyond the last k, to detect a tie across it
+    tied_at_end = _count_tied_at_end(scores, top)
     carried = scores[rows, columns]
     hits = np.empty((len(ks), images))
     for row, k in enumerate(places):
@@ -62,20 +62,20 @@ def hits_at_k(scores: NDArray[np.float32], rows: Integers, columns: Integers, ks
     return hits
 
 
-def highest(scores: NDArray[np.float32], kept: int) -> NDArray[np.float32]:
+def _highest(scores: NDArray[np.float32], kept: int) -> NDArray[np.float32]:
     """Return the highest scores of each image in descending order, float32 (n, kept)."""
     start = scores.shape[1] - kept  # a partition takes less than half the time of a full sort
     return np.sort(np.partition(scores, start, axis=1)[:, start:], axis=1)[:, ::-1]
 
 
-def count_tied_at_end(scores: NDArray[np.float32], top: NDArray[np.float32]) -> Integers:
+def _count_tied_at_end(scores: NDArray[np.float32], top: NDArray[np.float32]) -> Integers:
     """Return how many tags of each image have the lowest score of `top`, int64 (n,).
 
     Only rows where the last two scores of `top` are equal are read completely. In the others no rank is tied with the last.
 
     Args:
         scores: float32 (n, t).
-        top: float32 (n, kept), from `highest`.
+        top: float32 (n, kept), from `_highest`.
     """
     tied: Integers = np.count_nonzero(top == top[:, -1:], axis=1)
     if top.shape[1] < scores.shape[1]:
@@ -84,7 +84,7 @@ def count_tied_at_end(scores: NDArray[np.float32], top: NDArray[np.float32]) -> 
     return tied
 
 
-def at_k(hits: Floats, positives: Integers, ks: Sequence[int]) -> list[AtK]:
+def precision_recall_at_k(hits: Floats, positives: Integers, ks: Sequence[int]) -> list[AtK]:
     """Return mean precision at k over all images and mean recall at k over the images that have a tag.
 
     Args:
@@ -101,7 +101,7 @@ def at_k(hits: Floats, positives: Integers, ks: Sequence[int]) -> list[AtK]:
     tagged = positives > 0
     recalls = hits[:, tagged] / positives[tagged]
     return [
-        AtK(k, mean(hit) / k, mean(recall), len(hit), len(recall))
+        AtK(k, _mean(hit) / k, _mean(recall), len(hit), len(recall))
         for k, hit, recall in zip(ks, hits, recalls, strict=True)
     ]
 
@@ -128,7 +128,7 @@ def samples_f1(tp: Integers, predicted: Integers, positives: Integers) -> Sample
     """
     tags = predicted + positives
     defined = tags > 0
-    return SamplesF1(mean(2 * tp[defined] / tags[defined]), int(defined.sum()))
+    return SamplesF1(_mean(2 * tp[defined] / tags[defined]), int(defined.sum()))
 
 
 class MultiClass(NamedTuple):
@@ -166,9 +166,9 @@ def multi_class(scores: NDArray[np.float32], label: Integers, classes: Sequence[
     occurrences = confusion.sum(axis=0) + confusion.sum(axis=1)
     occurs = occurrences > 0
     accuracy = float(right.sum() / images) if images else float("nan")
-    return MultiClass(tuple(classes), confusion, accuracy, mean(2 * right[occurs] / occurrences[occurs]), images)
+    return MultiClass(tuple(classes), confusion, accuracy, _mean(2 * right[occurs] / occurrences[occurs]), images)
 
 
-def mean(values: Floats) -> float:
+def _mean(values: Floats) -> float:
     """Return the mean as a number; NaN if there are no values."""
     return float(values.mean()) if len(values) else float("nan")

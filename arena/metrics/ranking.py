@@ -69,7 +69,7 @@ class SortedBlock:
 
     def below(self, thresholds: NDArray[np.float32]) -> Integers:
         """Return how many images of each tag score below each threshold, (k,); int64 (tags, k)."""
-        return self.before(key_of(thresholds))
+        return self.before(sort_key(thresholds))
 
     def before(self, keys: NDArray[np.uint32]) -> Integers:
         """Return how many images of each tag have a smaller key; int64 (tags, k).
@@ -131,7 +131,7 @@ class Groups(NamedTuple):
 
     def sums(self, values: NDArray[np.float64] | Integers) -> Floats:
         """Return the sum of `values` over the groups of each tag, 0 where it has none; float64 (tags,)."""
-        return sums(values, self.bounds)
+        return segment_sums(values, self.bounds)
 
     def running(self, values: Floats) -> Floats:
         """Return the cumulative sum of `values` within each tag; float64 (groups,)."""
@@ -141,7 +141,7 @@ class Groups(NamedTuple):
         return total
 
 
-def sums(values: NDArray[np.float64] | Integers, bounds: Integers) -> Floats:
+def segment_sums(values: NDArray[np.float64] | Integers, bounds: Integers) -> Floats:
     """Return the sums of consecutive parts of `values`, float64 (parts,); the sum of an empty part is 0.
 
     Args:
@@ -178,7 +178,7 @@ def sort_block(scores: NDArray[np.float32], labels: NDArray[np.bool_], *, images
     number = np.arange(scores.shape[1], dtype=np.uint64)
     low, high = (wide.view(np.uint32)[half::2] for half in ((0, 1) if np.little_endian else (1, 0)))
     for row, row_keys in enumerate(keys):
-        np.bitwise_or(key_of(scores[row]), labels[row], out=row_keys)
+        np.bitwise_or(sort_key(scores[row]), labels[row], out=row_keys)
         if order is None:
             row_keys.sort()
             continue
@@ -189,7 +189,7 @@ def sort_block(scores: NDArray[np.float32], labels: NDArray[np.bool_], *, images
     return SortedBlock(keys, order)
 
 
-def key_of(scores: NDArray[np.float32]) -> NDArray[np.uint32]:
+def sort_key(scores: NDArray[np.float32]) -> NDArray[np.uint32]:
     """Return the smallest key that an image of this score can have; an image is predicted iff its key is at least this."""
     return scores.view(np.uint32) << _ONE
 
@@ -239,14 +239,14 @@ def roc_auc(block: SortedBlock) -> Floats:
     return divide(groups.sums((below + up_to) * groups.size), 2 * positives * (block.keys.shape[1] - positives))
 
 
-class Point(NamedTuple):
+class OperatingPoint(NamedTuple):
     """A threshold of each tag and the metric at it, float64 (tags,) each; NaN where no image has the tag."""
 
     threshold: Floats
     value: Floats
 
 
-def best_f1(block: SortedBlock) -> Point:
+def best_f1(block: SortedBlock) -> OperatingPoint:
     """Return the highest F1 over all thresholds, and the highest threshold that gives it.
 
     The value is too optimistic, because the threshold is chosen and scored on the same images. Only the scores of positives
@@ -265,10 +265,10 @@ def best_f1(block: SortedBlock) -> Point:
         best = np.where(f1 == value[groups.tag], np.arange(len(f1)), -1)
         at = groups.starts[np.maximum.reduceat(best, groups.bounds[known])]
         threshold[known] = block.scores.ravel()[at]
-    return Point(threshold, value)
+    return OperatingPoint(threshold, value)
 
 
-def break_even(block: SortedBlock) -> Point:
+def break_even(block: SortedBlock) -> OperatingPoint:
     """Return the threshold where precision and recall are nearest to each other, and their mean there.
 
     That is where the number of predictions is nearest to the number of positives. If two thresholds are equally near, the
@@ -292,7 +292,7 @@ def break_even(block: SortedBlock) -> Point:
     value = np.take_along_axis((precision + recall) / 2, chosen, axis=1)[:, 0]
     threshold = np.full(len(positives), np.nan)
     threshold[known] = block.scores[known, at[known]]
-    return Point(threshold, value)
+    return OperatingPoint(threshold, value)
 
 
 class Influence(NamedTuple):
@@ -344,7 +344,7 @@ def influence(block: SortedBlock) -> Influence:
     return Influence(start, values, ends)
 
 
-def optimism(block: SortedBlock) -> Floats:
+def average_precision_bias(block: SortedBlock) -> Floats:
     """Return the bias of average precision: AP is too high, because each positive counts in the precision at its own score.
 
     Assume that positives and negatives are drawn independently. Then (T - 1) / (N - 1), the precision at a positive without

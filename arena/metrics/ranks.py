@@ -3,10 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+_Floats = NDArray[np.float64]
 
 
-def average_ranks(values: NDArray[np.floating]) -> Floats:
+def average_ranks(values: NDArray[np.floating]) -> _Floats:
     """Return the rank of each value in its row, from 0; equal values get the average of their ranks.
 
     Returns: float64, the shape of `values`, which is (rows, columns).
@@ -27,7 +27,7 @@ def average_ranks(values: NDArray[np.floating]) -> Floats:
     return ranks
 
 
-def spearman(a: NDArray[np.floating], b: NDArray[np.floating]) -> Floats:
+def spearman(a: NDArray[np.floating], b: NDArray[np.floating]) -> _Floats:
     """Return Spearman's rank correlation of each row of `a` with the same row of `b`, -1 to 1.
 
     It is Pearson's correlation of the average ranks.
@@ -39,5 +39,5 @@ def spearman(a: NDArray[np.floating], b: NDArray[np.floating]) -> Floats:
     """
     left, right = (ranks - ranks.mean(axis=1, keepdims=True) for ranks in (average_ranks(a), average_ranks(b)))
     scale = np.sqrt((left**2).sum(axis=1) * (right**2).sum(axis=1))
-    agreement: Floats = np.divide((left * right).sum(axis=1), scale, out=np.full(len(a), np.nan), where=scale > 0)
+    agreement: _Floats = np.divide((left * right).sum(axis=1), scale, out=np.full(len(a), np.nan), where=scale > 0)
     return agreement

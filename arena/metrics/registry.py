@@ -17,11 +17,11 @@ from arena.metrics.counts import Floats, TagCounts, f_beta, informedness, mcc
 if TYPE_CHECKING:
     from arena.metrics.tally import Tally
 
-BETA = 2.0
+_BETA = 2.0
 """Beta of the F-beta metric `f2`: recall weighs twice as much as precision."""
 
 
-class Kind(Flag):
+class MetricKind(Flag):
     """What a metric describes; a metric may have several kinds."""
 
     TAG = auto()
@@ -65,7 +65,7 @@ class Metric:
     key: str
     title: str
     short: str
-    kind: Kind
+    kind: MetricKind
     range: tuple[float, float] = (0.0, 1.0)
     higher_is_better: bool | None = True
     has_interval: bool = False
@@ -99,96 +99,96 @@ class Metric:
 
 _ALL = (
     Metric(
-        "precision", "precision", "P", Kind.TAG, has_interval=True, needs_threshold=True, in_table=True, on_page=True,
+        "precision", "precision", "P", MetricKind.TAG, has_interval=True, needs_threshold=True, in_table=True, on_page=True,
         hub="precision", about="Of the images that the tagger predicts the tag for, the share that have it.",
     ),
     Metric(
-        "recall", "recall", "R", Kind.TAG, has_interval=True, needs_threshold=True, in_table=True, on_page=True,
+        "recall", "recall", "R", MetricKind.TAG, has_interval=True, needs_threshold=True, in_table=True, on_page=True,
         hub="recall", about="Of the images that have the tag, the share that the tagger predicts it for.",
     ),
     Metric(
-        "f1", "F1", "F1", Kind.TAG, has_interval=True, needs_threshold=True, in_table=True, on_page=True, tested=True,
+        "f1", "F1", "F1", MetricKind.TAG, has_interval=True, needs_threshold=True, in_table=True, on_page=True, tested=True,
         hub="f1", about="The harmonic mean of precision and recall.",
     ),
     Metric(
-        "ap", "AP", "AP", Kind.TAG, has_interval=True, in_table=True, on_page=True, tested=True,
+        "ap", "AP", "AP", MetricKind.TAG, has_interval=True, in_table=True, on_page=True, tested=True,
         hub="average_precision", of_tally=lambda tally: tally.average_precision,
         about="Average precision: how well the scores rank images with the tag above images without it.",
     ),
     Metric(
-        "f2", "F2", "F2", Kind.TAG, needs_threshold=True, on_page=True, of_counts=lambda counts: f_beta(counts, BETA),
+        "f2", "F2", "F2", MetricKind.TAG, needs_threshold=True, on_page=True, of_counts=lambda counts: f_beta(counts, _BETA),
         about="F-beta with beta 2: recall weighs twice as much as precision.",
     ),
     Metric(
-        "mcc", "MCC", "MCC", Kind.TAG, (-1.0, 1.0), needs_threshold=True, on_page=True, of_counts=mcc,
+        "mcc", "MCC", "MCC", MetricKind.TAG, (-1.0, 1.0), needs_threshold=True, on_page=True, of_counts=mcc,
         about="Matthews correlation coefficient of predictions and labels, -1 to 1; 0 is chance.",
     ),
     Metric(
-        "informedness", "informedness", "J", Kind.TAG, (-1.0, 1.0), needs_threshold=True, on_page=True,
+        "informedness", "informedness", "J", MetricKind.TAG, (-1.0, 1.0), needs_threshold=True, on_page=True,
         of_counts=informedness,
         about="Youden's J: recall minus the false positive rate, -1 to 1; 0 is chance.",
     ),
     Metric(
-        "roc_auc", "ROC AUC", "AUC", Kind.TAG | Kind.MODEL, on_page=True, of_tally=lambda tally: tally.roc_auc,
+        "roc_auc", "ROC AUC", "AUC", MetricKind.TAG | MetricKind.MODEL, on_page=True, of_tally=lambda tally: tally.roc_auc,
         about="Area under the ROC curve: the probability that an image with the tag scores above one without it.",
     ),
     Metric(
-        "brier", "Brier score", "Brier", Kind.TAG | Kind.MODEL, higher_is_better=False,
+        "brier", "Brier score", "Brier", MetricKind.TAG | MetricKind.MODEL, higher_is_better=False,
         of_tally=lambda tally: tally.brier,
         about="The mean squared difference between score and label.",
     ),
     Metric(
-        "ece", "calibration error", "ECE", Kind.TAG | Kind.MODEL, higher_is_better=False,
+        "ece", "calibration error", "ECE", MetricKind.TAG | MetricKind.MODEL, higher_is_better=False,
         of_tally=lambda tally: calibration.expected_calibration_error(tally.bins),
         about="Expected calibration error: the mean difference between score and share of images with the tag, over bins.",
     ),
     Metric(
-        "ece_if_calibrated", "calibration error expected of a calibrated model", "ECE by chance", Kind.TAG | Kind.MODEL,
+        "ece_if_calibrated", "calibration error expected of a calibrated model", "ECE by chance", MetricKind.TAG | MetricKind.MODEL,
         higher_is_better=None, of_tally=lambda tally: calibration.error_if_calibrated(tally.bins),
         about="The calibration error that a perfectly calibrated model has on average, because images are few.",
     ),
     Metric(
-        "best_f1", "best F1 in hindsight", "Best F1", Kind.TAG, on_page=True, of_tally=lambda tally: tally.best[1],
+        "best_f1", "best F1 in hindsight", "Best F1", MetricKind.TAG, on_page=True, of_tally=lambda tally: tally.best[1],
         about="Highest F1 at any threshold. Not a result: the threshold is chosen on the images that it is scored on.",
     ),
     Metric(
-        "best_threshold", "threshold of the best F1", "at", Kind.THRESHOLD, higher_is_better=None,
+        "best_threshold", "threshold of the best F1", "at", MetricKind.THRESHOLD, higher_is_better=None,
         of_tally=lambda tally: tally.best[0],
     ),
     Metric(
-        "break_even", "break-even point", "P = R", Kind.TAG, on_page=True, of_tally=lambda tally: tally.break_even[1],
+        "break_even", "break-even point", "P = R", MetricKind.TAG, on_page=True, of_tally=lambda tally: tally.break_even[1],
         about="Precision where it equals recall. Not a result: the threshold is chosen on the images that it is scored on.",
     ),
     Metric(
-        "break_even_threshold", "threshold of the break-even point", "at", Kind.THRESHOLD, higher_is_better=None,
+        "break_even_threshold", "threshold of the break-even point", "at", MetricKind.THRESHOLD, higher_is_better=None,
         of_tally=lambda tally: tally.break_even[0],
     ),
     Metric(
-        "macro_precision", "macro precision", "macro P", Kind.AGGREGATE, has_interval=True, needs_threshold=True,
+        "macro_precision", "macro precision", "macro P", MetricKind.AGGREGATE, has_interval=True, needs_threshold=True,
         in_table=True, average="macro", base="precision",
     ),
     Metric(
-        "macro_recall", "macro recall", "macro R", Kind.AGGREGATE, has_interval=True, needs_threshold=True,
+        "macro_recall", "macro recall", "macro R", MetricKind.AGGREGATE, has_interval=True, needs_threshold=True,
         in_table=True, average="macro", base="recall",
     ),
     Metric(
-        "macro_f1", "macro F1", "macro F1", Kind.AGGREGATE, has_interval=True, needs_threshold=True, in_table=True,
+        "macro_f1", "macro F1", "macro F1", MetricKind.AGGREGATE, has_interval=True, needs_threshold=True, in_table=True,
         headline=True, by_slice=True, average="macro", base="f1",
     ),
     Metric(
-        "micro_precision", "micro precision", "micro P", Kind.AGGREGATE, has_interval=True, needs_threshold=True,
+        "micro_precision", "micro precision", "micro P", MetricKind.AGGREGATE, has_interval=True, needs_threshold=True,
         in_table=True, average="micro", base="precision",
     ),
     Metric(
-        "micro_recall", "micro recall", "micro R", Kind.AGGREGATE, has_interval=True, needs_threshold=True,
+        "micro_recall", "micro recall", "micro R", MetricKind.AGGREGATE, has_interval=True, needs_threshold=True,
         in_table=True, average="micro", base="recall",
     ),
     Metric(
-        "micro_f1", "micro F1", "micro F1", Kind.AGGREGATE, has_interval=True, needs_threshold=True, in_table=True,
+        "micro_f1", "micro F1", "micro F1", MetricKind.AGGREGATE, has_interval=True, needs_threshold=True, in_table=True,
         headline=True, average="micro", base="f1",
     ),
     Metric(
-        "map", "mAP", "mAP", Kind.AGGREGATE, has_interval=True, in_table=True, headline=True, by_slice=True,
+        "map", "mAP", "mAP", MetricKind.AGGREGATE, has_interval=True, in_table=True, headline=True, by_slice=True,
         average="macro", base="ap",
     ),
 )  # fmt: skip
@@ -203,10 +203,10 @@ def titles(metrics: Iterable[Metric]) -> dict[str, str]:
     return {metric.key: metric.title for metric in metrics}
 
 
-TAG_METRICS = tuple(metric for metric in _ALL if Kind.TAG in metric.kind)
+TAG_METRICS = tuple(metric for metric in _ALL if MetricKind.TAG in metric.kind)
 """Metrics of single tags."""
 
-TAG_COLUMNS = tuple(metric for metric in _ALL if metric.kind & (Kind.TAG | Kind.THRESHOLD))
+TAG_METRIC_COLUMNS = tuple(metric for metric in _ALL if metric.kind & (MetricKind.TAG | MetricKind.THRESHOLD))
 """Per-tag metrics and their thresholds, the metric columns of `per_tag.parquet`."""
 
 TAG_TABLE = tuple(metric.key for metric in TAG_METRICS if metric.in_table)
@@ -218,7 +218,7 @@ TAG_INTERVALS = tuple(metric.key for metric in TAG_METRICS if metric.has_interva
 TESTED = titles(metric for metric in TAG_METRICS if metric.tested)
 """Titles of the per-tag metrics that have a paired test, by key."""
 
-_AGGREGATES = tuple(metric for metric in _ALL if Kind.AGGREGATE in metric.kind)
+_AGGREGATES = tuple(metric for metric in _ALL if MetricKind.AGGREGATE in metric.kind)
 
 AGGREGATES = tuple(metric.key for metric in _AGGREGATES)
 """Keys of the averages over tags."""

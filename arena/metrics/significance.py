@@ -14,7 +14,7 @@ from scipy import special
 
 from arena.metrics.counts import Floats, Integers, divide
 
-TOLERANCE = 1e-12
+_F1_TOLERANCE = 1e-12
 """Differences of F1 closer than this are ties: equal fractions can differ by about 1e-16 after rounding."""
 
 
@@ -88,7 +88,7 @@ def exact_p(paired: Paired, clustered: Mapping[int, Integers] | None = None) -> 
     observed = np.abs(first - second)
     p = np.where(np.isnan(observed), np.nan, 1.0)
     clustered = clustered or {}
-    decided = observed > TOLERANCE
+    decided = observed > _F1_TOLERANCE
     single = decided.copy()
     single[list(clustered)] = False
     p[single] = _p_of_singles(_pick(paired, single), observed[single])
@@ -172,7 +172,7 @@ def _most_false(paired: Paired, own_hits: Integers, observed: Floats) -> Integer
     def leads(own_false: Integers) -> NDArray[np.bool_]:
         first = _f1(paired.both_hit + own_hits, paired.both_false + own_false, paired.positives)
         second = _f1(paired.both_hit + hits - own_hits, paired.both_false + false - own_false, paired.positives)
-        return first - second >= observed - TOLERANCE
+        return first - second >= observed - _F1_TOLERANCE
 
     low, high = np.full_like(own_hits, -1), false.copy()
     for _ in range(int(false.max(initial=0) + 1).bit_length()):
@@ -262,7 +262,7 @@ class Rank(NamedTuple):
     """Whether it is not significantly worse than the model with the highest value."""
 
 
-def ranks(values: Floats, better: NDArray[np.bool_]) -> list[Rank]:
+def ranks_by_significance(values: Floats, better: NDArray[np.bool_]) -> list[Rank]:
     """Return the rank of each model, counting significant differences only.
 
     Args:

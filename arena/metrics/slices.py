@@ -26,7 +26,7 @@ SIZE_EDGES_MP = (0.1, 0.5, 1, 2, 4)
 SIZE_LABELS = ("<0.1 MP", *(f"{low:g}–{high:g} MP" for low, high in pairwise(SIZE_EDGES_MP)), "4+ MP")
 """Labels of the bands of image size."""
 
-UNKNOWN = "unknown"
+_UNKNOWN = "unknown"
 """Label of the slice of images without a value; always the last."""
 
 NATURAL_ORDERS = (
@@ -78,7 +78,7 @@ def size_band(width: NDArray[Any], height: NDArray[Any]) -> NDArray[np.str_]:
     pixels = width.astype(np.float64) * height
     edges = np.round(np.array(SIZE_EDGES_MP) * 1e6)
     bands = np.array(SIZE_LABELS)[np.searchsorted(edges, pixels, side="right")]
-    return np.where(np.isnan(pixels), UNKNOWN, bands)
+    return np.where(np.isnan(pixels), _UNKNOWN, bands)
 
 
 def column_slices(values: NDArray[Any], *, name: str) -> tuple[Slice, ...]:
@@ -112,7 +112,7 @@ def column_slices(values: NDArray[Any], *, name: str) -> tuple[Slice, ...]:
         whole[known] = mask
         slices.append(Slice(label, whole))
     if not known.all():
-        slices.append(Slice(UNKNOWN, ~known))
+        slices.append(Slice(_UNKNOWN, ~known))
     return tuple(slices)
 
 
@@ -189,7 +189,7 @@ def _ordered(counts: Counter[str]) -> list[str]:
 
 def _missing(item: Any) -> bool:
     """Return whether a value is missing."""
-    if item is None or (isinstance(item, str) and item in ("", UNKNOWN)):
+    if item is None or (isinstance(item, str) and item in ("", _UNKNOWN)):
         return True
     if isinstance(item, (float, np.floating)):
         return not math.isfinite(item)

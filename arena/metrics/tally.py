@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from scipy.sparse import csc_array
 
 from arena.metrics import calibration, ranking
-from arena.metrics.blocks import Block, Scored, labels_of, over_blocks
+from arena.metrics.blocks import KnownColumns, ModelBlock, block_labels, over_blocks
 from arena.metrics.counts import Counts, Floats, Integers, TagCounts, divide
 from arena.metrics.ranking import SortedBlock
 
-WORST = 8
+WORST_PER_TAG = 8
 """Number of worst false positives, and of worst false negatives, kept for each tag and model."""
 
 
@@ -116,8 +116,8 @@ def _empty_tally(
     binned, carried = np.zeros((2, tags, calibration.RELIABILITY_BINS), np.int64)
     ap, auc, bias, variance, effect = np.full((5, tags), np.nan)
     best, even = np.full((2, 2, tags), np.nan)
-    false, missed = np.full((2, tags, WORST), -1, np.int32)
-    false_scores, missed_scores = np.zeros((2, tags, WORST), np.float32)
+    false, missed = np.full((2, tags, WORST_PER_TAG), -1, np.int32)
+    false_scores, missed_scores = np.zeros((2, tags, WORST_PER_TAG), np.float32)
     true, false_alarms, with_tag = np.zeros((3, tags), np.int64)
     return Tally(
         thresholds, tp, fp, TagCounts(own, true, false_alarms, with_tag, int(images.sum())),
@@ -130,7 +130,7 @@ def _empty_tally(
     )  # fmt: skip
 
 
-class Ranked(NamedTuple):
+class RankedColumn(NamedTuple):
     """One model's column for one tag."""
 
     scores: NDArray[np.float32]
@@ -148,21 +148,21 @@ class Tallies(NamedTuple):
     """Covariance of AP of each pair of models, first < second; float64 (truth tags,); NaN where either AP is undefined."""
 
 
-Inspect = Callable[[int, list[Ranked], NDArray[np.bool_]], None]
+Inspect = Callable[[int, list[RankedColumn], NDArray[np.bool_]], None]
 """Called with a tag of the ground truth, the column of each model for it, and the labels, bool (images,)."""
 
 
 class SweptModel(NamedTuple):
     """The columns of one model, and the thresholds at which they are counted."""
 
-    scored: Scored
+    scored: KnownColumns
     sweep: NDArray[np.float32]
     """float32 (k,), strictly increasing."""
     own: NDArray[np.float32]
     """One threshold per column, float32 (columns,); they need not be in the sweep."""
 
 
-def tally(
+def tally_models(
     models: Sequence[SweptModel],
     truth: csc_array,
     *,
@@ -191,9 +191,9 @@ def tally(
     pairs = [(a, b) for a in range(len(models)) for b in range(a + 1, len(models))] if sampling is not None else []
     covariance = {pair: np.full(tags, np.nan) for pair in pairs}
 
-    def count(truth_tags: slice, blocks: list[Block]) -> list[Floats]:
+    def count(truth_tags: slice, blocks: list[ModelBlock]) -> list[Floats]:
         """Fill in one block of every model; return its contribution to `map_influence`, which is added in order of tags."""
-        labels = labels_of(truth, truth_tags)
+        labels = block_labels(truth, truth_tags)
         ranked = [
             _rank(model, block, labels, truth_tags.start, images=sampling is not None)
             for model, block in zip(scored, blocks, strict=True)
@@ -251,13 +251,13 @@ class _Columns:
         columns[self.rows[self.first]] = np.flatnonzero(self.first)
         return columns
 
-    def ranked(self, row: int) -> Ranked:
+    def ranked(self, row: int) -> RankedColumn:
         """Return the column that represents a tag of the block."""
         column = int(self.stands_in()[row])
-        return Ranked(self.scores[column], self.sorted, column)
+        return RankedColumn(self.scores[column], self.sorted, column)
 
 
-def _rank(model: Scored, block: Block, labels: NDArray[np.bool_], start: int, *, images: bool) -> _Columns:
+def _rank(model: KnownColumns, block: ModelBlock, labels: NDArray[np.bool_], start: int, *, images: bool) -> _Columns:
     rows = model.truth_columns[block.known] - start
     ranked = ranking.sort_block(block.scores, labels[rows], images=images)
     return _Columns(block.known, rows, model.first[block.known], len(labels), block.scores, ranked)
@@ -278,7 +278,7 @@ def _count(found: Tally, known: slice, block: SortedBlock, sampling: Sampling | 
 
 def _count_own(own: TagCounts, known: slice, block: SortedBlock) -> None:
     """Fill in the counts of each tag at the model's own threshold."""
-    below = block.before(ranking.key_of(own.thresholds[known])[:, None])
+    below = block.before(ranking.sort_key(own.thresholds[known])[:, None])
     true = block.hits(below)
     own.tp[known], own.fp[known] = true[:, 0], (block.keys.shape[1] - below - true)[:, 0]
     own.positives[known] = block.positives
@@ -291,7 +291,7 @@ def _measure(found: Tally, one: _Columns) -> None:
     found.best[:, known] = ranking.best_f1(block)
     found.break_even[:, known] = ranking.break_even(block)
     found.squares[known] = [exact @ exact for exact in (scores.astype(np.float64) for scores in one.scores)]
-    found.positive_scores[known] = ranking.sums(block.carried.astype(np.float64), block.ends)
+    found.positive_scores[known] = ranking.segment_sums(block.carried.astype(np.float64), block.ends)
     for total, binned in zip(found.bins, calibration.bin_sorted(block), strict=True):
         total[known] = binned
 
@@ -310,7 +310,7 @@ def _trace(found: Tally, one: _Columns, sampling: Sampling) -> _Trace:
     block, units = one.sorted, found.map_influence.shape[1]
     assert block.images is not None
     influence = ranking.influence(block)
-    found.ap_bias[one.known] = ranking.optimism(block)
+    found.ap_bias[one.known] = ranking.average_precision_bias(block)
     trace = _Trace(np.zeros((one.tags, units)), np.zeros(one.tags, np.bool_))
     for column in np.flatnonzero(block.positives).tolist():
         row, first = one.rows[column], one.first[column]
@@ -359,19 +359,19 @@ def _keep_worst(found: Tally, known: slice, block: SortedBlock) -> None:
     """Fill in the images of the highest-scored negatives and of the lowest-scored positives."""
     assert block.images is not None
     images = block.keys.shape[1]
-    at = block.ends[:-1, None] + np.arange(WORST)
+    at = block.ends[:-1, None] + np.arange(WORST_PER_TAG)
     row, rank = np.nonzero(at < block.ends[1:, None])
     position = block.positions[at[row, rank]]
     found.worst_missed[known][row, rank] = block.images.ravel()[position]
     found.worst_missed_scores[known][row, rank] = block.scores.ravel()[position]
-    top = min(images, 4 * WORST)
+    top = min(images, 4 * WORST_PER_TAG)
     while True:
         negative = (block.keys[:, images - top :][:, ::-1] & np.uint32(1)) == 0
         order = np.cumsum(negative, axis=1)
-        if top == images or (order[:, -1] >= WORST).all():
+        if top == images or (order[:, -1] >= WORST_PER_TAG).all():
             break
         top = min(images, 8 * top)
-    row, back = np.nonzero(negative & (order <= WORST))
+    row, back = np.nonzero(negative & (order <= WORST_PER_TAG))
     rank, place = order[row, back] - 1, images - 1 - back
     found.worst_false[known][row, rank] = block.images[row, place]
     found.worst_false_scores[known][row, rank] = block.scores[row, place]

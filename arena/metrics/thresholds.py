@@ -49,7 +49,7 @@ def on_sweep(thresholds: NDArray[np.float32]) -> NDArray[np.bool_]:
     return np.isin(thresholds, sweep_thresholds())
 
 
-def per_tag(
+def thresholds_per_tag(
     names: Sequence[str],
     categories: Sequence[str],
     *,
@@ -89,7 +89,7 @@ def assign_folds(groups: Sequence[str], folds: int = FOLDS) -> NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class Training:
+class TrainingCounts:
     """Counts on which thresholds are chosen.
 
     Attributes:
@@ -179,11 +179,11 @@ RULES: dict[str, Rule] = {
 }
 """Regimes with one threshold for all tags, by name."""
 
-Choice = Callable[[Training], Integers]
+ThresholdChoice = Callable[[TrainingCounts], Integers]
 """Chooses a step of the sweep for each tag, int64 (tags,)."""
 
 
-def _for_all_tags(rule: Rule, train: Training) -> Integers:
+def _for_all_tags(rule: Rule, train: TrainingCounts) -> Integers:
     """Choose one threshold for all tags from the curve of the compared ones."""
     return np.full(len(train.positives), rule(train.curve(train.compared)), np.int64)
 
@@ -194,7 +194,7 @@ def choosing_categories(categories: Integers, compared: NDArray[np.bool_]) -> li
     return [int(number) for number in numbers[counts >= MIN_CATEGORY_TAGS]]
 
 
-def choose_by_category(train: Training) -> Integers:
+def choose_by_category(train: TrainingCounts) -> Integers:
     """Choose one threshold per category, that of its highest macro F1; a small category uses the global threshold.
 
     A category is small if it has fewer than `MIN_CATEGORY_TAGS` compared tags.
@@ -206,7 +206,7 @@ def choose_by_category(train: Training) -> Integers:
     return chosen
 
 
-def choose_by_tag(train: Training, shrinkage: float = SHRINKAGE) -> Integers:
+def choose_by_tag(train: TrainingCounts, shrinkage: float = SHRINKAGE) -> Integers:
     """Choose one threshold per tag: the highest F1 of its counts plus those of `shrinkage` positives of an average tag.
 
     A tag with few positives follows the average tag; a tag with many follows its own counts. With shrinkage 0 each tag
@@ -235,7 +235,7 @@ class FoldCounts:
         tp, fp: int64 (folds, k, tags).
         positives: int64 (folds, tags).
         images: number of images in all folds.
-        compared, categories: as in `Training`.
+        compared, categories: as in `TrainingCounts`.
     """
 
     tp: Integers
@@ -246,20 +246,20 @@ class FoldCounts:
     categories: Integers
 
     @cached_property
-    def _kept(self) -> dict[tuple[int, ...], Training]:
+    def _kept(self) -> dict[tuple[int, ...], TrainingCounts]:
         return {}
 
-    def without(self, *folds: int) -> Training:
+    def without(self, *folds: int) -> TrainingCounts:
         """Return the counts of all folds except these."""
         if folds not in self._kept:
             tp, fp, positives = (
                 (x.sum(0) - sum(x[fold] for fold in folds)).astype(np.float32)
                 for x in (self.tp, self.fp, self.positives)
             )
-            self._kept[folds] = Training(tp, fp, positives, self.compared, self.categories)
+            self._kept[folds] = TrainingCounts(tp, fp, positives, self.compared, self.categories)
         return self._kept[folds]
 
-    def cross_fit(self, choice: Choice) -> Chosen:
+    def cross_fit(self, choice: ThresholdChoice) -> Chosen:
         """Choose thresholds for each fold on the other folds, and once on all folds."""
         return Chosen(np.stack([choice(self.without(fold)) for fold in range(len(self.tp))]), choice(self.without()))
 
@@ -276,7 +276,7 @@ class FoldCounts:
         return float(np.nan_to_num(f1).mean()) if len(f1) else float("nan")
 
 
-CHOICES: dict[str, Choice] = {
+THRESHOLD_CHOICES: dict[str, ThresholdChoice] = {
     "macro_f1": partial(_for_all_tags, highest_macro_f1),
     "micro_f1": partial(_for_all_tags, highest_micro_f1),
     "break_even": partial(_for_all_tags, nearest_break_even),

@@ -8,22 +8,22 @@ from typing import Any, NamedTuple
 from arena.base.errors import ArenaError, WeightsError
 from arena.base.files import digest_files
 from arena.base.progress import Progress, Silent
-from arena.cards import ModelCard, Source, dataset_cards, find_dataset, model_cards
-from arena.dataset.describe import describe
+from arena.cards import HubSource, ModelCard, dataset_cards, find_dataset, model_cards
+from arena.dataset.describe import summarise_dataset
 from arena.dataset.frozen import read_frozen
 from arena.taggers.files import weights
 from arena.taggers.files.hub import commit_of
-from arena.taggers.files.tag_files import read_tags
+from arena.taggers.files.tag_files import read_tag_list
 
 
-class Pulled(NamedTuple):
+class PulledRepository(NamedTuple):
     """A repository of the hub, and the commit of its files on this machine."""
 
-    source: Source
+    source: HubSource
     commit: str
 
 
-class Fetched(NamedTuple):
+class PulledModel(NamedTuple):
     """The files of a model on this machine.
 
     Attributes:
@@ -36,22 +36,22 @@ class Fetched(NamedTuple):
     files: int
     size_bytes: int
     digest: str
-    unpinned: tuple["Pulled", ...]
+    unpinned: tuple["PulledRepository", ...]
 
 
-def pull(card: ModelCard, progress: Progress = Silent()) -> Fetched:
+def pull_model(card: ModelCard, progress: Progress = Silent()) -> PulledModel:
     """Fetch the files of a model and check them.
 
     Raises:
         WeightsError: a file cannot be fetched, or its content is not the expected one.
     """
-    if weights.find(card) is None:
+    if weights.find_files(card) is None:
         progress.note(f"{card.name}: fetching {', '.join(card.files)} from {card.hub or card.folder}")
-    files = weights.fetch(card, progress)
+    files = weights.fetch_files(card, progress)
     size = sum(path.stat().st_size for path in files.values())
     commits = {card.source(name): commit for name, path in files.items() if (commit := commit_of(path))}
-    unpinned = tuple(Pulled(source, commits[source]) for source in card.unpinned if source in commits)
-    return Fetched(card.name, weights.folder_of(files), len(files), size, digest_files(files), unpinned)
+    unpinned = tuple(PulledRepository(source, commits[source]) for source in card.unpinned if source in commits)
+    return PulledModel(card.name, weights.folder_of(files), len(files), size, digest_files(files), unpinned)
 
 
 class Listing(NamedTuple):
@@ -113,7 +113,7 @@ def _listed(card: ModelCard) -> ListedModel:
 
 def _files_here(card: ModelCard) -> Mapping[str, Path] | None:
     try:
-        return weights.find(card)
+        return weights.find_files(card)
     except WeightsError:
         return None  # one damaged model must not stop the list; `arena verify` reports the error
 
@@ -122,7 +122,7 @@ def _count_tags(card: ModelCard, files: Mapping[str, Path] | None) -> int | None
     if not files:
         return None
     try:
-        return len(read_tags(card, files))
+        return len(read_tag_list(card, files))
     except ArenaError:
         return None
 
@@ -147,4 +147,4 @@ def list_tags(dataset: str, root: Path | None) -> Listing:
 
 def describe_dataset(dataset: str, root: Path | None, *, min_positives: int, pairs: int) -> dict[str, Any]:
     """Statistics of a dataset as plain values; see `arena.dataset.describe`."""
-    return describe(read_frozen(find_dataset(dataset, root)), min_positives=min_positives, pairs=pairs)
+    return summarise_dataset(read_frozen(find_dataset(dataset, root)), min_positives=min_positives, pairs=pairs)

@@ -15,17 +15,17 @@ from arena.pipeline.entrants import (
     require_metrics,
     short_name,
 )
-from arena.pipeline.paired import Asked, Evaluated, evaluate_entrants
+from arena.pipeline.paired import ComparisonOptions, JointEvaluation, evaluate_entrants
 
 
-def compare(
+def compare_entrants(
     specs: Sequence[str],
     folder: Path | None = None,
     *,
-    asked: Asked = Asked(),
+    asked: ComparisonOptions = ComparisonOptions(),
     published: Sequence[str] = (),
     progress: Progress = Silent(),
-) -> tuple[Evaluated, Path]:
+) -> tuple[JointEvaluation, Path]:
     """Evaluate entrants together on the same images, and write a run folder; stored scores are read, not computed again.
 
     Args:

@@ -8,10 +8,10 @@ from arena.base.files import write_whole
 from arena.base.progress import Progress
 from arena.base.version import __version__
 from arena.cards import find_dataset
-from arena.dataset.describe import describe
+from arena.dataset.describe import summarise_dataset
 from arena.dataset.frozen import read_frozen
 from arena.dataset.gallery import gallery
-from arena.report.dataset.page import RATINGS, check_blur, render_dataset
+from arena.report.dataset.page import BLURRED_RATINGS, parse_blurred_ratings, render_dataset
 
 
 def write_card(
@@ -36,14 +36,14 @@ def write_card(
         ArenaError: a rating is unknown, or the dataset is missing or damaged.
     """
     try:
-        blurred = check_blur(blur)
+        blurred = parse_blurred_ratings(blur)
     except ValueError as error:
-        raise ArenaError(f"--blur {error}: no such rating; choose from {', '.join(RATINGS)}, or none") from None
+        raise ArenaError(f"--blur {error}: no such rating; choose from {', '.join(BLURRED_RATINGS)}, or none") from None
     heldout = read_frozen(find_dataset(dataset, root))
     sources = [_picture_source(text, root) for text in pictures]
     shown = gallery(heldout.card.folder, sources, most=pairs, progress=progress)
     page = render_dataset(
-        {"dataset": describe(heldout), "gallery": shown, "blur": blurred, "arena_version": __version__}
+        {"dataset": summarise_dataset(heldout), "gallery": shown, "blur": blurred, "arena_version": __version__}
     )
     output.parent.mkdir(parents=True, exist_ok=True)
     write_whole(output, page)

@@ -9,24 +9,31 @@ from arena.base.progress import Progress
 from arena.dataset.files import is_inside
 from arena.dataset.frozen import HeldOut
 from arena.dataset.ratings import RATING_SCHEMES, UNKNOWN_SCHEME, rating_word
-from arena.images.thumbnails import FOLDER, Limits, Source, read_thumbnails, remove_thumbnails, write_thumbnails
-from arena.report.page.pictures import Shelf
+from arena.images.thumbnails import (
+    THUMBNAIL_FOLDER,
+    Limits,
+    ThumbnailSource,
+    read_thumbnails,
+    remove_thumbnails,
+    write_thumbnails,
+)
+from arena.report.page.pictures import RunThumbnails
 from arena.report.view import shown_images
 from arena.results.run_folder import Result
 
-LIMITS = {"some": Limits(2_000, 16_000_000), "all": Limits(1_000_000, 4_000_000_000)}
+THUMBNAIL_LIMITS = {"some": Limits(2_000, 16_000_000), "all": Limits(1_000_000, 4_000_000_000)}
 """Limits of a run folder's thumbnails: `some` for the first images that its page shows, `all` for all of them."""
 
-CHOICES = ("none", *LIMITS)
+_CHOICES = ("none", *THUMBNAIL_LIMITS)
 """Values of `Showing.thumbnails`."""
 
 
 @dataclass(frozen=True)
-class Showing:
+class DisplayOptions:
     """Which images pages show.
 
     Attributes:
-        thumbnails: one of `CHOICES`. None means `none` if the dataset's card says `private = true`, else `some`: the folder is
+        thumbnails: one of `_CHOICES`. None means `none` if the dataset's card says `private = true`, else `some`: the folder is
             the user's own, and a metric must be traceable to its images.
         image_ids: whether pages name images; if not, they show no thumbnails either.
     """
@@ -34,68 +41,70 @@ class Showing:
     thumbnails: str | None = None
     image_ids: bool = True
 
-    def of(self, heldout: HeldOut | None) -> "Showing":
+    def of(self, heldout: HeldOut | None) -> "DisplayOptions":
         """The options for a dataset, with None replaced by its default."""
         private = heldout is not None and heldout.card.facts.get("private") is True
         thumbnails = self.thumbnails or ("none" if private else "some")
-        return Showing(thumbnails if self.image_ids else "none", self.image_ids)
+        return DisplayOptions(thumbnails if self.image_ids else "none", self.image_ids)
 
-    def again(self, run: Mapping[str, Any]) -> "Showing":
+    def again(self, run: Mapping[str, Any]) -> "DisplayOptions":
         """The options for writing the reports of a finished run again; they never show more than the run's own options.
 
         Args:
             run: the content of `run.json`.
         """
-        kept = Showing(**run.get("shows", {"thumbnails": "none"}))
+        kept = DisplayOptions(**run.get("shows", {"thumbnails": "none"}))
         image_ids = kept.image_ids and self.image_ids
         none = not image_ids or "none" in (kept.thumbnails, self.thumbnails)
-        return Showing("none" if none else "some", image_ids)
+        return DisplayOptions("none" if none else "some", image_ids)
 
 
-def show_images(result: Result, folder: Path, heldout: HeldOut | None, showing: Showing, progress: Progress) -> None:
+def prepare_thumbnails(
+    result: Result, folder: Path, heldout: HeldOut | None, showing: DisplayOptions, progress: Progress
+) -> None:
     """Store the display options in the result, and write the thumbnails of the run folder.
 
     Thumbnails of an earlier run are removed. Without a dataset there are no image files, so no thumbnails are made.
     """
     options = showing.of(heldout)
     result.run["shows"] = asdict(options)
-    if heldout is None or options.thumbnails not in LIMITS:
+    if heldout is None or options.thumbnails not in THUMBNAIL_LIMITS:
         remove_thumbnails(folder)
         return
     sources = _sources(heldout, shown_images(result))
-    written = write_thumbnails(folder, sources, limits=LIMITS[options.thumbnails], progress=progress)
+    written = write_thumbnails(folder, sources, limits=THUMBNAIL_LIMITS[options.thumbnails], progress=progress)
     unread = f"; {written.unreadable} could not be read" if written.unreadable else ""
     megabytes = f"{written.bytes / 1e6:.1f} MB"
     progress.note(
-        f"{written.images:,} thumbnails, {megabytes}, in {folder / FOLDER} (--thumbnails none: no image){unread}"
+        f"{written.images:,} thumbnails, {megabytes}, in {folder / THUMBNAIL_FOLDER} (--thumbnails none: no image){unread}"
     )
 
 
-def shelf_of(result: Result, folder: Path) -> Shelf | None:
+def thumbnails_of(result: Result, folder: Path) -> RunThumbnails | None:
     """The thumbnails of a run folder; None if its pages show none.
 
     The result decides, not the folder, which may still hold thumbnails of an earlier run.
     """
     if result.run.get("shows", {}).get("thumbnails", "none") == "none":
         return None
-    return Shelf(folder, read_thumbnails(folder))
+    return RunThumbnails(folder, read_thumbnails(folder))
 
 
-def _sources(heldout: HeldOut, images: Sequence[str]) -> list[Source]:
+def _sources(heldout: HeldOut, images: Sequence[str]) -> list[ThumbnailSource]:
     inside = [is_inside(path) for path in heldout.images["path"]]
     row_of = {image: row for row, image in enumerate(heldout.image_ids) if inside[row]}
     rows = [row_of[image] for image in images if image in row_of]
     shown = heldout.images.iloc[rows]
     facts, sensitive = heldout.card.facts, set(heldout.card.facts.get("sensitive", ()))
     ratings = [
-        "sensitive" if image in sensitive else rating_told(rating, facts)
+        "sensitive" if image in sensitive else rating_in_words(rating, facts)
         for image, rating in zip(shown["image_id"], shown["rating"], strict=True)
     ]
     paths = [heldout.paths[row] for row in rows]
-    return [Source(*one) for one in zip(shown["image_id"], paths, shown["sha256"], ratings, strict=True)]
+    return [ThumbnailSource(*one) for one in zip(shown["image_id"], paths, shown["sha256"], ratings, strict=True)]
 
 
-def rating_told(rating: Any, facts: Mapping[str, Any]) -> str:
+def rating_in_words(rating: Any, facts: Mapping[str, Any]) -> str:
     """A rating in words, by the `rating_scheme` of the dataset's card; an image without a rating gets the card's `unrated_is`.
 
     >>> rating_told("s", {}), rating_told("s", {"rating_scheme": "e621"}), rating_told("unrated", {"unrated_is": "general"})

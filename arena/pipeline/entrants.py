@@ -11,8 +11,8 @@ from arena.base.format import listed
 from arena.base.names import disambiguate
 from arena.cards import ModelCard, find_model, model_cards, model_groups
 from arena.pipeline.grammar import GRAMMAR, RECORDED, Spec, parse
-from arena.results.baselines.store import current, result_of, scores_of
-from arena.results.named import NamedRun, refuse_damaged
+from arena.results.baselines.store import current_baseline, find_baseline_scores, read_baseline_result
+from arena.results.named import ModelOfRun, refuse_damaged
 from arena.results.published.read import is_published, read_published, renamed
 from arena.results.published.record import Published
 from arena.results.published.rows import published_of
@@ -21,15 +21,15 @@ from arena.results.run_folder import RUN_FILE, read_result
 BASELINES = Path("baselines")
 """Default folder of recorded baselines."""
 
-TABLES_OF_A_RUN = ("per_tag",)
+_TABLES_OF_A_RUN = ("per_tag",)
 """Tables read from a run; `per_tag` holds its thresholds by tag, and its counts for comparisons without scores per image."""
 
-FILE_SUFFIXES = (".csv", ".json", ".npz", ".toml", ".tsv", ".txt")
+_FILE_SUFFIXES = (".csv", ".json", ".npz", ".toml", ".tsv", ".txt")
 """A word with one of these suffixes is a path, not the name of a card."""
 
 
 @dataclass(frozen=True)
-class RunEntrant(NamedRun):
+class RunEntrant(ModelOfRun):
     """One model of a finished run or of a recorded baseline.
 
     Attributes:
@@ -241,7 +241,7 @@ def _refuse_several(spec: str, found: Sequence[Entrant]) -> None:
 
 def _models_of_run(spec: str, parts: Spec) -> list[RunEntrant]:
     folder = Path(parts.place)
-    result = read_result(folder, TABLES_OF_A_RUN)
+    result = read_result(folder, _TABLES_OF_A_RUN)
     try:
         models = [model for model in result.models if model in result.run["models"]]
     except (LookupError, TypeError) as error:
@@ -282,10 +282,10 @@ def _chosen(spec: str, parts: Spec, models: Sequence[str]) -> dict[str, str]:
 
 def _recorded(spec: str, parts: Spec, home: Path) -> RunEntrant:
     """A recorded baseline, with its stored scores, or the scores of its run if the run has not changed."""
-    found = current(home, parts.model or None)
-    scores = scores_of(found)
+    found = current_baseline(home, parts.model or None)
+    scores = find_baseline_scores(found)
     folder = found.copy if scores is None else scores.parents[1]
-    return RunEntrant(folder, found.model, parts.name or found.model, result_of(found), spec, found.origin)
+    return RunEntrant(folder, found.model, parts.name or found.model, read_baseline_result(found), spec, found.origin)
 
 
 def _path_with_name(spec: str, parts: Spec, root: Path | None) -> Entrant:
@@ -314,7 +314,7 @@ def _card(spec: str, root: Path | None) -> Entrant:
             raise ArenaError(
                 f"{spec}: no finished run in it (no {RUN_FILE}); name a model's folder or scores as NAME={spec}"
             )
-        if re.search(r"[/\\]", spec) or spec.endswith(FILE_SUFFIXES):
+        if re.search(r"[/\\]", spec) or spec.endswith(_FILE_SUFFIXES):
             raise ArenaError(f"{spec}: no such file or folder; name {GRAMMAR}")
     card = find_model(spec, root)
     return ModelEntrant(spec, card.name, card)

@@ -8,9 +8,9 @@ from arena.base.files import digest_files, digest_known
 from arena.cards import ModelCard, find_model
 from arena.pipeline.entrants import RunEntrant
 from arena.pipeline.grammar import RECORDED, parse
-from arena.pipeline.truth import GivenTruth, read_scores_of, read_truth, with_digest
+from arena.pipeline.truth import LoadedTruth, read_scores_of, read_truth, with_digest
 from arena.results.run_folder import Result
-from arena.scores.store import Scores, read_facts
+from arena.scores.store import Scores, read_store_facts
 from arena.taggers.files import weights
 
 
@@ -62,10 +62,10 @@ def scores_of_run(run: RunEntrant) -> Scores:
 
 def digest_of_scores(path: Path) -> str:
     """The digest of a scores file, or the digest that a scores folder records; empty for any other folder."""
-    return digest_known(path) if path.is_file() else str(read_facts(path).get("key", ""))
+    return digest_known(path) if path.is_file() else str(read_store_facts(path).get("key", ""))
 
 
-def find_truth(result: Result, folders: Sequence[Path], root: Path | None) -> GivenTruth | None:
+def find_truth(result: Result, folders: Sequence[Path], root: Path | None) -> LoadedTruth | None:
     """The whole truth that a run was scored on, before sampling: found by its name, else at its path in the recipe.
 
     If no candidate has the digest of the run's truth, the first one with the same name; None if there is none.
@@ -91,7 +91,7 @@ def find_model_of(result: Result, model: str, folders: Sequence[Path], root: Pat
     for spec in [model, *(f"{model}={path}" for path in paths)] if wanted else []:
         try:
             card = find_model(spec, root)
-            files = None if card.adapter in ("precomputed", "ensemble") else weights.find(card)
+            files = None if card.adapter in ("precomputed", "ensemble") else weights.find_files(card)
         except ArenaError:
             continue
         if files and digest_files(files) == wanted:

@@ -23,15 +23,15 @@ from arena.base.errors import ArenaError, ScoresError, nearest
 from arena.base.files import make_folder
 from arena.base.progress import Silent
 from arena.cards import Thresholds, check_name
-from arena.dataset.contamination import hold_against
+from arena.dataset.contamination import search_index_files
 from arena.dataset.frozen import Truth
 from arena.evaluate import Entry, Settings, evaluate
 from arena.metrics.registry import HEADLINES
-from arena.pipeline.display_options import Showing
+from arena.pipeline.display_options import DisplayOptions
 from arena.pipeline.recipe import file_inputs, make_recipe, scores_input
-from arena.pipeline.stages import signed, write_run
-from arena.pipeline.truth import GivenTruth, describe_scores, read_scores_of, read_truth, with_digest
-from arena.results.recipe import DatasetUsed, Input
+from arena.pipeline.stages import sign_result, write_run
+from arena.pipeline.truth import LoadedTruth, describe_scores, read_scores_of, read_truth, with_digest
+from arena.results.recipe import DatasetUsed, RecipeInput
 from arena.results.run_folder import Result
 from arena.scores.matrix import Matrix
 from arena.scores.store import Scores, check_values
@@ -80,7 +80,7 @@ class Comparison:
         """Write a run folder with its page, as `arena score` does, but without thumbnails."""
         path = Path(folder)
         make_folder(path)
-        write_run(path, self.result, self.result.recipe, None, Showing("none"), Silent())
+        write_run(path, self.result, self.result.recipe, None, DisplayOptions("none"), Silent())
         return path
 
     def _repr_html_(self) -> str:
@@ -136,14 +136,14 @@ def compare(
             raise ArenaError(f"thresholds: {name} = {thresholds[name]}; a threshold lies in 0 to 1")
     started = provenance.now()
     given = _truth(truth)
-    found = hold_against(given.heldout, [Path(path) for path in against], Silent(), pictures=pictures)
+    found = search_index_files(given.heldout, [Path(path) for path in against], Silent(), pictures=pictures)
     models = [_model(name, one, given.truth, thresholds.get(name)) for name, one in scores.items()]
     entries, chosen = [model.entry for model in models], _settings(settings)
     inputs = [model.source for model in models if model.source is not None]
     inputs += [*file_inputs("index", against), *file_inputs("pictures", pictures)]
     result = evaluate(given.truth, entries, chosen, against=found)
     recipe = make_recipe(given, chosen, entries, inputs, command="", started=started, against=found)
-    return Comparison(signed(result, recipe))
+    return Comparison(sign_result(result, recipe))
 
 
 def _settings(given: Mapping[str, Any]) -> Settings:
@@ -154,7 +154,7 @@ def _settings(given: Mapping[str, Any]) -> Settings:
     return replace(Settings(), **given)
 
 
-def _truth(given: TruthLike) -> GivenTruth:
+def _truth(given: TruthLike) -> LoadedTruth:
     if isinstance(given, (str, Path)):
         return with_digest(read_truth(given))
     if not isinstance(given, Truth):
@@ -168,14 +168,14 @@ def _truth(given: TruthLike) -> GivenTruth:
         [part.astype(np.int64) for part in (given.values.indptr, given.values.indices)],
     )
     dataset = DatasetUsed("truth", "truth in memory", digest, len(given.image_ids))
-    return GivenTruth(given, dataset, Path())
+    return LoadedTruth(given, dataset, Path())
 
 
 class _Model(NamedTuple):
     """A model, and the file or folder of its scores; None for scores in memory."""
 
     entry: Entry
-    source: Input | None
+    source: RecipeInput | None
 
 
 def _model(name: str, given: ScoresLike, truth: Truth, threshold: float | None) -> _Model:

@@ -13,9 +13,9 @@ from arena.base.files import make_folder
 from arena.base.format import listed
 from arena.base.progress import Progress, Silent
 from arena.dataset.frozen import HeldOut
-from arena.diagnostics.parity.pairs import Pair, ScoredModel, pair_up
+from arena.diagnostics.parity.pairs import ModelPair, ScoredModel, pair_models
 from arena.evaluate import Entry, Settings
-from arena.pipeline.display_options import Showing
+from arena.pipeline.display_options import DisplayOptions
 from arena.pipeline.entrants import (
     BASELINES,
     Entrant,
@@ -28,29 +28,29 @@ from arena.pipeline.grammar import parse
 from arena.pipeline.inputs import digest_of_scores, locate_scores
 from arena.pipeline.recipe import make_recipe, model_inputs, scores_input
 from arena.pipeline.same_images import (
-    find_ground,
+    find_common_truth,
     refuse_missing_images,
     refuse_no_common_tag,
     refuse_other_sets,
 )
 from arena.pipeline.stages import Compute, Scoring, evaluate_run, score_images, scored_entry, settings_of, write_run
 from arena.pipeline.thresholds import (
-    Own,
-    own_thresholds,
+    ModelThresholds,
+    model_thresholds,
     refuse_thresholds,
-    with_files,
-    with_option,
+    with_file_thresholds,
+    with_option_threshold,
 )
-from arena.pipeline.truth import GivenTruth, describe_scores, read_scores_of
-from arena.results.published.column import columns_of
+from arena.pipeline.truth import LoadedTruth, describe_scores, read_scores_of
+from arena.results.published.column import published_entries
 from arena.results.published.record import Published
-from arena.results.recipe import Input, Recipe, Sample, digest_groups
+from arena.results.recipe import Recipe, RecipeInput, Sample, digest_groups
 from arena.results.run_folder import Result
 from arena.taggers.predict import ImageSource
 
 
 @dataclass(frozen=True)
-class Asked:
+class ComparisonOptions:
     """Options of a paired evaluation.
 
     Attributes:
@@ -71,14 +71,14 @@ class Asked:
     thresholds: Mapping[str, float] = field(default_factory=dict)
     canary: bool = False
     compute: Compute = field(default_factory=Compute)
-    showing: Showing = field(default_factory=Showing)
+    showing: DisplayOptions = field(default_factory=DisplayOptions)
     root: Path | None = None
     baselines: Path = BASELINES
     command: str = ""
 
 
 @dataclass(frozen=True)
-class Joint:
+class PairedEvaluation:
     """Candidate and baseline, evaluated on the same images and labels.
 
     Attributes:
@@ -91,38 +91,42 @@ class Joint:
     result: Result
     candidate: Entry
     baseline: Entry
-    ground: GivenTruth
+    ground: LoadedTruth
     settings: Settings
     notes: tuple[str, ...] = ()
 
     @property
-    def pair(self) -> Pair:
+    def pair(self) -> ModelPair:
         """The matched scores of both; the baseline is A, the candidate B."""
         a, b = (ScoredModel(one.name, one.scores, one.thresholds) for one in (self.baseline, self.candidate))
-        return pair_up(a, b, self.ground.truth.relations)
+        return pair_models(a, b, self.ground.truth.relations)
 
 
 @dataclass(frozen=True)
-class Evaluated:
+class JointEvaluation:
     """Several entrants, evaluated on the same images and labels.
 
     Attributes:
         result: the result of all entrants, in their order.
         entries: the scores and thresholds that were evaluated.
         ground: the images and labels.
-        notes: as in `Joint`.
+        notes: as in `PairedEvaluation`.
     """
 
     result: Result
     entries: tuple[Entry, ...]
-    ground: GivenTruth
+    ground: LoadedTruth
     settings: Settings
     notes: tuple[str, ...] = ()
 
 
-def evaluate_together(
-    candidate: ScoredEntrant, baseline: ScoredEntrant, folder: Path, asked: Asked, progress: Progress = Silent()
-) -> Joint:
+def evaluate_pair(
+    candidate: ScoredEntrant,
+    baseline: ScoredEntrant,
+    folder: Path,
+    asked: ComparisonOptions,
+    progress: Progress = Silent(),
+) -> PairedEvaluation:
     """Read or compute the scores of both entrants, evaluate them together, and write a run folder.
 
     Raises:
@@ -131,18 +135,18 @@ def evaluate_together(
     """
     found = evaluate_entrants((baseline, candidate), folder, asked, progress, alike=True)
     first, second = found.entries
-    return Joint(found.result, second, first, found.ground, found.settings, found.notes)
+    return PairedEvaluation(found.result, second, first, found.ground, found.settings, found.notes)
 
 
 def evaluate_entrants(
     entrants: Sequence[ScoredEntrant],
     folder: Path,
-    asked: Asked,
+    asked: ComparisonOptions,
     progress: Progress = Silent(),
     *,
     alike: bool = False,
     published: Sequence[Published] = (),
-) -> Evaluated:
+) -> JointEvaluation:
     """Evaluate entrants together and write a run folder; dataset and settings of the first run apply to all.
 
     Args:
@@ -164,9 +168,9 @@ def evaluate_entrants(
     if not asked.part.limit:
         for run in runs[1:]:
             refuse_other_sets(run, runs[0], [read[entrant.name].scores.image_ids for entrant in (run, runs[0])])
-    ground = find_ground(entrants, asked.dataset, asked.part, asked.root)
+    ground = find_common_truth(entrants, asked.dataset, asked.part, asked.root)
     ground = ground.with_renamed({**_first_recipe(entrants).renamed, **asked.renamed})
-    read |= score_now(
+    read |= score_models_of(
         [entrant for entrant in entrants if isinstance(entrant, ModelEntrant)], ground, folder, asked, progress
     )
     entries = tuple(read[entrant.name] for entrant in entrants)
@@ -183,12 +187,12 @@ def evaluate_entrants(
     make_folder(folder)
     inputs = inputs_of_entrants(entrants, entries)
     recipe = make_recipe(ground, settings, entries, inputs, command=asked.command, started=started)
-    result = write_run(folder, result, recipe, ground.heldout, asked.showing, progress, columns_of(published))
-    return Evaluated(result, entries, ground, settings, (*notes, *_notes(entrants, settings)))
+    result = write_run(folder, result, recipe, ground.heldout, asked.showing, progress, published_entries(published))
+    return JointEvaluation(result, entries, ground, settings, (*notes, *_notes(entrants, settings)))
 
 
-def score_now(
-    entrants: Sequence[ModelEntrant], ground: GivenTruth, folder: Path, asked: Asked, progress: Progress
+def score_models_of(
+    entrants: Sequence[ModelEntrant], ground: LoadedTruth, folder: Path, asked: ComparisonOptions, progress: Progress
 ) -> dict[str, Entry]:
     """Run models on the images of the dataset; scores that are already in the folder are read instead.
 
@@ -203,7 +207,8 @@ def score_now(
     make_folder(folder)
     cards = [replace(entrant.card, name=entrant.name) for entrant in entrants]
     own = {
-        entrant.name: own_thresholds_of(entrant, asked.thresholds.get(entrant.name), progress) for entrant in entrants
+        entrant.name: thresholds_of_entrant(entrant, asked.thresholds.get(entrant.name), progress)
+        for entrant in entrants
     }
     source = ImageSource(heldout.image_ids, heldout.paths, tuple(heldout.images["sha256"]), verified=True)
     relations = ground.truth.relations
@@ -211,7 +216,7 @@ def score_now(
     return {card.name: scored_entry(card, folder / "scores" / card.name, own[card.name]) for card in cards}
 
 
-def _images(ground: GivenTruth, entrant: ModelEntrant) -> HeldOut:
+def _images(ground: LoadedTruth, entrant: ModelEntrant) -> HeldOut:
     if ground.heldout is None:
         raise IncomparableError(
             f"{entrant.source}: a model cannot be run on {ground.dataset.title}, which holds no images; score it elsewhere and "
@@ -220,7 +225,7 @@ def _images(ground: GivenTruth, entrant: ModelEntrant) -> HeldOut:
     return ground.heldout
 
 
-def own_thresholds_of(entrant: ScoredEntrant, option: float | None, progress: Progress) -> Own:
+def thresholds_of_entrant(entrant: ScoredEntrant, option: float | None, progress: Progress) -> ModelThresholds:
     """The thresholds of an entrant: the option's, else the run's, else those of the model's files, its card or the default.
 
     Raises:
@@ -228,15 +233,15 @@ def own_thresholds_of(entrant: ScoredEntrant, option: float | None, progress: Pr
     """
     if isinstance(entrant, RunEntrant):
         source = str(entrant.result.summary["models"][entrant.model]["threshold_source"])
-        return with_option(Own(entrant.result.thresholds_of(entrant.model), source), option)
+        return with_option_threshold(ModelThresholds(entrant.result.thresholds_of(entrant.model), source), option)
     card = entrant.card
-    own = own_thresholds({card.name: card.thresholds}, {})[card.name]
-    return with_files(card, with_option(own, option), progress)
+    own = model_thresholds({card.name: card.thresholds}, {})[card.name]
+    return with_file_thresholds(card, with_option_threshold(own, option), progress)
 
 
-def entry_of(entrant: RunEntrant | ScoresEntrant, asked: Asked, progress: Progress) -> Entry:
-    """The stored scores of an entrant, with its thresholds as in `own_thresholds_of`."""
-    own = own_thresholds_of(entrant, asked.thresholds.get(entrant.name), progress)
+def entry_of(entrant: RunEntrant | ScoresEntrant, asked: ComparisonOptions, progress: Progress) -> Entry:
+    """The stored scores of an entrant, with its thresholds as in `thresholds_of_entrant`."""
+    own = thresholds_of_entrant(entrant, asked.thresholds.get(entrant.name), progress)
     path = locate_scores(entrant) if isinstance(entrant, RunEntrant) else entrant.path
     progress.note(f"{entrant.name}: reading {path}")
     scores = read_scores_of(path)
@@ -257,7 +262,7 @@ def _with_known_thresholds(first: Entry, second: Entry) -> tuple[Entry, Entry]:
     return first, second
 
 
-def inputs_of_entrants(entrants: Sequence[ScoredEntrant], entries: Sequence[Entry]) -> Iterator[Input]:
+def inputs_of_entrants(entrants: Sequence[ScoredEntrant], entries: Sequence[Entry]) -> Iterator[RecipeInput]:
     """The scores that were read, and the paths of the models that are run now or that the runs were made with."""
     for entrant, entry in zip(entrants, entries, strict=True):
         if isinstance(entrant, RunEntrant):
@@ -273,7 +278,7 @@ def inputs_of_entrants(entrants: Sequence[ScoredEntrant], entries: Sequence[Entr
             yield from model_inputs([spec], entry)
 
 
-def settings_for(entrants: Sequence[Entrant], asked: Asked, dataset_folder: Path) -> Settings:
+def settings_for(entrants: Sequence[Entrant], asked: ComparisonOptions, dataset_folder: Path) -> Settings:
     """The settings of the first run, slices and tag groups included; without a run, the defaults of `arena run`.
 
     Args:

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from arena.base.errors import ArenaError, nearest
-from arena.report.exports.write import Written, all_forms, write_forms
-from arena.report.view import names_images
+from arena.report.exports.write import WrittenExports, all_exports, write_exports
+from arena.report.view import may_name_images
 from arena.results.run_folder import Result, read_result
 from arena.scores.store import read_store
 
 
-def publish_forms(folder: Path, to: Path, models: Sequence[str] = ()) -> Written:
+def publish_exports(folder: Path, to: Path, models: Sequence[str] = ()) -> WrittenExports:
     """Write every export of a run into a folder; a file with the same content is left as it is.
 
     Args:
@@ -21,10 +21,10 @@ def publish_forms(folder: Path, to: Path, models: Sequence[str] = ()) -> Written
         IncomparableError: the run has another schema.
     """
     result = read_result(folder)
-    return write_forms(forms_of(result, folder, models), to)
+    return write_exports(exports_of(result, folder, models), to)
 
 
-def forms_of(result: Result, folder: Path, models: Sequence[str] = ()) -> dict[str, bytes]:
+def exports_of(result: Result, folder: Path, models: Sequence[str] = ()) -> dict[str, bytes]:
     """The content of every export by its path below the output folder.
 
     Raises:
@@ -33,13 +33,13 @@ def forms_of(result: Result, folder: Path, models: Sequence[str] = ()) -> dict[s
     for model in models:
         if model not in result.models:
             raise ArenaError(f"--model {model}: no such model in the run. {nearest(model, result.models)}")
-    return dict(all_forms(result, models, image_ids_of(result, folder)))
+    return dict(all_exports(result, models, image_ids_of(result, folder)))
 
 
 def image_ids_of(result: Result, folder: Path) -> list[str] | None:
     """The ids of the images that every model scored, sorted; None if the run stores no scores or hides its image ids."""
     stores = [folder / "scores" / model for model in result.models]
-    if not names_images(result) or not all((store / "store.json").is_file() for store in stores):
+    if not may_name_images(result) or not all((store / "store.json").is_file() for store in stores):
         return None
     scored = [read_store(store).image_ids for store in stores]
     common = set(scored[0]).intersection(*scored[1:])

@@ -9,16 +9,16 @@ from arena.base.version import __version__
 from arena.dataset.contamination import Contamination
 from arena.evaluate import Entry, Settings
 from arena.pipeline.stages import Scoring
-from arena.pipeline.truth import GivenTruth
-from arena.results.recipe import Input, Recipe, ThresholdsUsed
-from arena.scores.store import read_facts
+from arena.pipeline.truth import LoadedTruth
+from arena.results.recipe import Recipe, RecipeInput, ThresholdsUsed
+from arena.scores.store import read_store_facts
 
 
 def make_recipe(
-    given: GivenTruth,
+    given: LoadedTruth,
     settings: Settings,
     entries: Sequence[Entry],
-    inputs: Iterable[Input],
+    inputs: Iterable[RecipeInput],
     *,
     command: str,
     started: str,
@@ -49,13 +49,13 @@ def make_recipe(
     )
 
 
-def scores_input(name: str, path: Path) -> Input:
+def scores_input(name: str, path: Path) -> RecipeInput:
     """The recipe's input for a file of scores, or for a scores folder, whose `store.json` holds the digest."""
-    digest = digest_known(path) if path.is_file() else str(read_facts(path).get("key", ""))
-    return Input("scores", str(path.absolute()), name, digest)
+    digest = digest_known(path) if path.is_file() else str(read_store_facts(path).get("key", ""))
+    return RecipeInput("scores", str(path.absolute()), name, digest)
 
 
-def model_inputs(specs: Iterable[str], entry: Entry) -> Iterator[Input]:
+def model_inputs(specs: Iterable[str], entry: Entry) -> Iterator[RecipeInput]:
     """The recipe's input for a model named as `NAME=PATH`, with the digest of its weights if it is known.
 
     Args:
@@ -64,20 +64,20 @@ def model_inputs(specs: Iterable[str], entry: Entry) -> Iterator[Input]:
     for spec in specs:
         name, separator, path = spec.partition("=")
         if separator and name == entry.name:
-            yield Input("model", str(Path(path).absolute()), name, str(entry.facts.get("weights") or ""))
+            yield RecipeInput("model", str(Path(path).absolute()), name, str(entry.facts.get("weights") or ""))
 
 
-def inputs_of(scoring: Scoring) -> Iterator[Input]:
+def inputs_of(scoring: Scoring) -> Iterator[RecipeInput]:
     """The indexes of training images and their pictures; published files are in `summary.json` with their digests."""
     yield from file_inputs("index", scoring.against)
     yield from file_inputs("pictures", scoring.pictures)
 
 
-def file_inputs(kind: str, given: Iterable[str | Path]) -> Iterator[Input]:
+def file_inputs(kind: str, given: Iterable[str | Path]) -> Iterator[RecipeInput]:
     """The recipe's inputs for the values of an option, each `PATH` or `NAME=PATH`."""
     for text in map(str, given):
         name, separator, last = text.partition("=")
         whole = not separator or Path(text).exists()
         path = Path(text if whole else last)
         digest = digest_known(path) if path.is_file() else ""
-        yield Input(kind, str(path.absolute() if path.exists() else path), "" if whole else name, digest)
+        yield RecipeInput(kind, str(path.absolute() if path.exists() else path), "" if whole else name, digest)

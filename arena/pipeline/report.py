@@ -3,12 +3,12 @@
 from dataclasses import asdict
 from pathlib import Path
 
-from arena.pipeline.display_options import Showing
+from arena.pipeline.display_options import DisplayOptions
 from arena.pipeline.stages import write_reports
 from arena.results.run_folder import read_result
 
 
-def render(folder: Path, showing: Showing = Showing()) -> None:
+def rewrite_reports(folder: Path, showing: DisplayOptions = DisplayOptions()) -> None:
     """Write all reports of a finished run again, from its folder alone."""
     result = read_result(folder)
     result.run["shows"] = asdict(showing.again(result.run))

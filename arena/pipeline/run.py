@@ -7,9 +7,9 @@ from arena.base import provenance
 from arena.base.files import make_folder
 from arena.base.names import split_named
 from arena.cards import find_dataset, find_models
-from arena.dataset.contamination import hold_against
+from arena.dataset.contamination import search_index_files
 from arena.dataset.frozen import read_frozen
-from arena.pipeline.display_options import Showing
+from arena.pipeline.display_options import DisplayOptions
 from arena.pipeline.entrants import find_metrics
 from arena.pipeline.recipe import inputs_of, make_recipe, model_inputs
 from arena.pipeline.stages import (
@@ -23,9 +23,9 @@ from arena.pipeline.stages import (
     settings_of,
     write_run,
 )
-from arena.pipeline.thresholds import own_thresholds, with_files
+from arena.pipeline.thresholds import model_thresholds, with_file_thresholds
 from arena.pipeline.truth import truth_of_dataset
-from arena.results.published.column import columns_of
+from arena.results.published.column import published_entries
 from arena.results.recipe import Sample
 from arena.taggers.predict import ImageSource
 
@@ -33,14 +33,14 @@ DEMO_MODELS = ("joytag-demo", "wd14-demo")
 """Models of `arena run` without arguments."""
 
 
-def run(
+def run_benchmark(
     models: Sequence[str],
     dataset: str,
     output: Path | None = None,
     *,
     sample: Sample = Sample(),
     scoring: Scoring = Scoring(),
-    showing: Showing = Showing(),
+    showing: DisplayOptions = DisplayOptions(),
     execution: Execution = Execution(),
 ) -> Path:
     """Run all stages: score the dataset with every model, evaluate, and write the run folder and its reports.
@@ -57,15 +57,15 @@ def run(
     Returns: the run folder.
     """
     started, root, progress = provenance.now(), execution.root, execution.progress
-    cards, published = find_models(models, root), columns_of(find_metrics(scoring.published))
-    thresholds = own_thresholds({card.name: card.thresholds for card in cards}, scoring.thresholds)
+    cards, published = find_models(models, root), published_entries(find_metrics(scoring.published))
+    thresholds = model_thresholds({card.name: card.thresholds for card in cards}, scoring.thresholds)
     given = truth_of_dataset(read_frozen(find_dataset(dataset, root))).sampled(sample)
     heldout = given.heldout
     assert heldout is not None
-    against = hold_against(heldout, scoring.against, progress, pictures=scoring.pictures, root=root)
+    against = search_index_files(heldout, scoring.against, progress, pictures=scoring.pictures, root=root)
     folder = output or Path("runs") / run_name(models, heldout.card.name, *sample)
     make_folder(folder)
-    thresholds = {card.name: with_files(card, thresholds[card.name], progress) for card in cards}
+    thresholds = {card.name: with_file_thresholds(card, thresholds[card.name], progress) for card in cards}
     source = ImageSource(heldout.image_ids, heldout.paths, tuple(heldout.images["sha256"]), verified=True)
     relations = given.truth.relations
     score_images(cards, source, folder / "scores", compute=execution.compute, progress=progress, relations=relations)

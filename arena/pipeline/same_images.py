@@ -9,17 +9,17 @@ from arena.evaluate.matching import Entry
 from arena.pipeline.entrants import Entrant, RunEntrant
 from arena.pipeline.inputs import find_truth
 from arena.pipeline.stages import DEMO_DATASET
-from arena.pipeline.truth import GivenTruth, read_truth, with_digest
+from arena.pipeline.truth import LoadedTruth, read_truth, with_digest
 from arena.results.recipe import DatasetUsed, Sample
 
-NAMED_IMAGES = 3
+_NAMED_IMAGES = 3
 """Largest number of missing images that an error names; the others are counted."""
 
 UNREAD_SHARE = 0.01
 """Largest share of images that one entrant alone may have failed to read; they are left out for all, with a note."""
 
 
-def find_ground(entrants: Sequence[Entrant], dataset: str | None, part: Sample, root: Path | None) -> GivenTruth:
+def find_common_truth(entrants: Sequence[Entrant], dataset: str | None, part: Sample, root: Path | None) -> LoadedTruth:
     """The images and labels of a comparison: the named dataset, else that of the first run, else the demo dataset.
 
     Args:
@@ -103,7 +103,7 @@ def refuse_missing_images(image_ids: Sequence[str], entries: Sequence[Entry]) ->
     return notes
 
 
-def refuse_no_common_tag(truth: GivenTruth, entries: Sequence[Entry]) -> None:
+def refuse_no_common_tag(truth: LoadedTruth, entries: Sequence[Entry]) -> None:
     """Refuse an entrant that knows no tag of the truth.
 
     Raises:
@@ -119,7 +119,7 @@ def refuse_no_common_tag(truth: GivenTruth, entries: Sequence[Entry]) -> None:
             )
 
 
-def _read(dataset: str | None, runs: Sequence[RunEntrant], root: Path | None) -> GivenTruth:
+def _read(dataset: str | None, runs: Sequence[RunEntrant], root: Path | None) -> LoadedTruth:
     """The named dataset, else the truth of the first run, else the demo dataset."""
     if dataset is not None or not runs:
         return with_digest(read_truth(dataset or DEMO_DATASET, root))
@@ -132,7 +132,7 @@ def _read(dataset: str | None, runs: Sequence[RunEntrant], root: Path | None) ->
     return found
 
 
-def _refuse_other_file(runs: Sequence[RunEntrant], given: GivenTruth) -> None:
+def _refuse_other_file(runs: Sequence[RunEntrant], given: LoadedTruth) -> None:
     for run in runs:
         scored = _dataset(run)
         if scored.digest != given.dataset.digest:
@@ -144,7 +144,7 @@ def _refuse_other_file(runs: Sequence[RunEntrant], given: GivenTruth) -> None:
 
 def _missing(image_ids: Sequence[str], whole: int) -> str:
     """`no scores of 2 of the 9 images (a and b)`."""
-    some = listed([repr(one)[1:-1] for one in image_ids], keep=NAMED_IMAGES)
+    some = listed([repr(one)[1:-1] for one in image_ids], keep=_NAMED_IMAGES)
     return f"no scores of {len(image_ids):,} of the {plural(whole, 'image', 'images')} ({some})"
 
 

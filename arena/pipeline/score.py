@@ -7,15 +7,15 @@ from pathlib import Path
 from arena.base import provenance
 from arena.base.files import make_folder
 from arena.cards import check_name
-from arena.dataset.contamination import hold_against
+from arena.dataset.contamination import search_index_files
 from arena.evaluate import Entry
-from arena.pipeline.display_options import Showing
+from arena.pipeline.display_options import DisplayOptions
 from arena.pipeline.entrants import find_metrics
 from arena.pipeline.recipe import inputs_of, make_recipe, scores_input
 from arena.pipeline.stages import DEMO_DATASET, Execution, Scoring, evaluate_run, settings_of, write_run
-from arena.pipeline.thresholds import own_thresholds, thresholds_of_cards
+from arena.pipeline.thresholds import model_thresholds, thresholds_of_cards
 from arena.pipeline.truth import describe_scores, read_scores_of, read_truth, with_digest
-from arena.results.published.column import columns_of
+from arena.results.published.column import published_entries
 
 
 def score_files(
@@ -25,7 +25,7 @@ def score_files(
     truth: Path | None = None,
     dataset: str | None = None,
     scoring: Scoring = Scoring(),
-    showing: Showing = Showing(),
+    showing: DisplayOptions = DisplayOptions(),
     execution: Execution = Execution(),
 ) -> Path:
     """Evaluate existing scores and write a run folder; no model is loaded.
@@ -43,12 +43,12 @@ def score_files(
     started, root, progress = provenance.now(), execution.root, execution.progress
     for name in files:
         check_name(name)
-    thresholds = own_thresholds(thresholds_of_cards(files, root), scoring.thresholds)
-    published = columns_of(find_metrics(scoring.published))
+    thresholds = model_thresholds(thresholds_of_cards(files, root), scoring.thresholds)
+    published = published_entries(find_metrics(scoring.published))
     make_folder(output)
     progress.note("reading the truth")
     given = read_truth(dataset or DEMO_DATASET if truth is None else truth, root)
-    against = hold_against(given.heldout, scoring.against, progress, pictures=scoring.pictures, root=root)
+    against = search_index_files(given.heldout, scoring.against, progress, pictures=scoring.pictures, root=root)
     entries = []
     for name, path in files.items():
         progress.note(f"{name}: reading {path}")

@@ -18,16 +18,16 @@ from arena.cards import ModelCard, roots
 from arena.dataset.contamination import Contamination
 from arena.dataset.frozen import HeldOut, Truth
 from arena.evaluate import Entry, Settings, amount_of_work, evaluate
-from arena.pipeline.display_options import Showing, shelf_of, show_images
-from arena.pipeline.thresholds import Own
+from arena.pipeline.display_options import DisplayOptions, prepare_thumbnails, thumbnails_of
+from arena.pipeline.thresholds import ModelThresholds
 from arena.results.recipe import Recipe, write_recipe
 from arena.results.run_folder import Result, write_result
-from arena.scores.store import Scores, ScoreStore, describe_throughput, read_facts, read_store
+from arena.scores.store import Scores, ScoreStore, describe_throughput, read_store, read_store_facts
 from arena.taggers.adapters.precomputed import refuse_own_scores
-from arena.taggers.base import notes_of
-from arena.taggers.files.weights import fetch
-from arena.taggers.predict import ImageSource, Job, forget_mended, predict, refuse_missing
-from arena.taggers.size import size_of_all
+from arena.taggers.base import tagger_notes
+from arena.taggers.files.weights import fetch_files
+from arena.taggers.predict import ImageSource, ScoringJob, predict_scores, recheck_skipped_images, refuse_missing_scores
+from arena.taggers.size import total_model_size
 from arena.tags import TagRelations
 from arena.tags.groups import read_tag_groups
 
@@ -103,47 +103,47 @@ def score_images(
     Args:
         relations: aliases and implications of tags; an ensemble matches the tags of its members by the aliases.
     """
-    jobs: list[Job] = []
+    jobs: list[ScoringJob] = []
     for card in cards:
         for one in card.single:
-            fetch(one, progress)
+            fetch_files(one, progress)
         hardware = {"device": compute.device, "precision": compute.precision}
         facts = taggers.identify(card, **hardware, relations=relations)
         key = provenance.digest({**facts, "images": source.digest})
         store = ScoreStore(folder / card.name, key=key, shards=source.shards)
         refuse_own_scores(card, store.folder)
-        forget_mended(source, store)
+        recheck_skipped_images(source, store)
         if not store.missing():
             progress.note(f"{card.name}: all scores exist already")
             continue
         progress.note(f"{card.name}: loading")
         loaded = [job.tagger for job in jobs]
         tagger = taggers.load(card, **hardware, among=loaded, relations=relations)
-        refuse_missing(source, tagger)
-        for line in notes_of(tagger):
+        refuse_missing_scores(source, tagger)
+        for line in tagger_notes(tagger):
             progress.note(f"{card.name}: {line}")
-        size = size_of_all(tagger, {one.name: fetch(one) for one in card.single})
+        size = total_model_size(tagger, {one.name: fetch_files(one) for one in card.single})
         pixels = {"preprocess": asdict(tagger.preprocess), "input": asdict(tagger.card.input)}
         record = {"weights": facts["weights"], "tags": tagger.tags.digest, "precision": tagger.precision} | pixels
         if store.prepare(tagger.tags, {**record, **size._asdict(), "device": tagger.device, "key": key}):
             progress.note(f"{card.name}: the stored scores are of other weights, images or settings; scoring again")
-        jobs.append(Job(tagger, store, provenance.device_name(tagger.device)))
+        jobs.append(ScoringJob(tagger, store, provenance.device_name(tagger.device)))
     if not jobs:
         return
     missing = {number for job in jobs for number in job.store.missing()}
     todo = sum(len(shard) for number, shard in enumerate(source.shards) if number in missing)
     total = len(source.image_ids)
     with progress.count("images", total, total - todo) as advance:
-        predict(source, jobs, batch_size=compute.batch_size, advance=advance)
+        predict_scores(source, jobs, batch_size=compute.batch_size, advance=advance)
 
 
-def scored_entry(card: ModelCard, folder: Path, own: Own) -> Entry:
+def scored_entry(card: ModelCard, folder: Path, own: ModelThresholds) -> Entry:
     """A model with its stored scores, ready for evaluation."""
     scores = read_store(folder)
     facts = {
         "title": card.title, "adapter": card.adapter, "hub": card.hub, "revision": card.revision,
         "licence": card.licence, "trained_until": card.trained_until, "verified": card.verified, "notes": card.notes or None,
-        **read_facts(folder), **describe_throughput(scores.timed),
+        **read_store_facts(folder), **describe_throughput(scores.timed),
     }  # fmt: skip
     return Entry(card.name, card.title, scores, own.thresholds, own.source, facts)
 
@@ -169,7 +169,7 @@ def evaluate_run(
         return evaluate(truth, entries, settings, against=against, advance=advance)
 
 
-def signed(result: Result, recipe: Recipe, folder: Path | None = None) -> Result:
+def sign_result(result: Result, recipe: Recipe, folder: Path | None = None) -> Result:
     """The result with its recipe and its signature, one line that identifies the comparison.
 
     Args:
@@ -191,7 +191,7 @@ def signed(result: Result, recipe: Recipe, folder: Path | None = None) -> Result
 
 
 def write_run(
-    folder: Path, result: Result, recipe: Recipe, heldout: HeldOut | None, showing: Showing, progress: Progress,
+    folder: Path, result: Result, recipe: Recipe, heldout: HeldOut | None, showing: DisplayOptions, progress: Progress,
     published: Sequence[dict[str, Any]] = (),
 ) -> Result:  # fmt: skip
     """Sign the result and write the run folder.
@@ -205,10 +205,10 @@ def write_run(
     """
     if published:
         result.summary["published"] = list(published)
-    result = signed(result, recipe, folder)
+    result = sign_result(result, recipe, folder)
     for name in ("run.json", "index.html"):  # left by an earlier run
         (folder / name).unlink(missing_ok=True)
-    show_images(result, folder, heldout, showing, progress)
+    prepare_thumbnails(result, folder, heldout, showing, progress)
     write_result(result, folder)  # before the reports: if they fail, they can be written again from it
     progress.note("writing the reports")
     write_reports(result, folder)
@@ -220,7 +220,7 @@ def write_reports(result: Result, folder: Path) -> None:
     from arena.report import html, plots, text, view
 
     files = text.text_reports(result)
-    files["index.html"] = html.render(view.page_view(result, shelf_of(result, folder)))
+    files["index.html"] = html.render_comparison(view.page_view(result, thumbnails_of(result, folder)))
     for name in ("full-metrics", "plots"):  # an earlier run may have left files of other models
         shutil.rmtree(folder / name, ignore_errors=True)
         (folder / name).mkdir()

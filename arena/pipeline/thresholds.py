@@ -7,12 +7,12 @@ from typing import NamedTuple
 from arena.base.errors import ArenaError, nearest
 from arena.base.progress import Progress, Silent
 from arena.cards import ModelCard, Thresholds, model_cards
-from arena.taggers.files.tag_files import read_tags
-from arena.taggers.files.threshold_files import read_thresholds, tells_thresholds
-from arena.taggers.files.weights import fetch
+from arena.taggers.files.tag_files import read_tag_list
+from arena.taggers.files.threshold_files import has_threshold_files, read_thresholds
+from arena.taggers.files.weights import fetch_files
 
 
-class Own(NamedTuple):
+class ModelThresholds(NamedTuple):
     """A model's own thresholds, and their source."""
 
     thresholds: Thresholds
@@ -20,7 +20,7 @@ class Own(NamedTuple):
     """`option`, `file`, `card` or `default`."""
 
 
-def own_thresholds(known: Mapping[str, Thresholds], given: Mapping[str, float]) -> dict[str, Own]:
+def model_thresholds(known: Mapping[str, Thresholds], given: Mapping[str, float]) -> dict[str, ModelThresholds]:
     """The thresholds of each model: the option's single threshold, else the card's, else the default.
 
     Args:
@@ -32,7 +32,9 @@ def own_thresholds(known: Mapping[str, Thresholds], given: Mapping[str, float]) 
     """
     refuse_thresholds(given, known)
     return {
-        name: with_option(Own(card, "default" if card.default is None and not card.tags else "card"), given.get(name))
+        name: with_option_threshold(
+            ModelThresholds(card, "default" if card.default is None and not card.tags else "card"), given.get(name)
+        )
         for name, card in known.items()
     }
 
@@ -51,9 +53,9 @@ def refuse_thresholds(given: Mapping[str, float], names: Iterable[str]) -> None:
             raise ArenaError(f"--threshold {name}={value:g}: a threshold lies in 0 to 1")
 
 
-def with_option(own: Own, value: float | None) -> Own:
+def with_option_threshold(own: ModelThresholds, value: float | None) -> ModelThresholds:
     """The option's threshold in place of all of a model's own; its own if the option is None."""
-    return own if value is None else Own(Thresholds(value), "option")
+    return own if value is None else ModelThresholds(Thresholds(value), "option")
 
 
 def thresholds_of_cards(names: Iterable[str], root: Path | None) -> dict[str, Thresholds]:
@@ -62,7 +64,7 @@ def thresholds_of_cards(names: Iterable[str], root: Path | None) -> dict[str, Th
     return {name: cards[name].thresholds if name in cards else Thresholds() for name in names}
 
 
-def with_files(card: ModelCard, own: Own, progress: Progress = Silent()) -> Own:
+def with_file_thresholds(card: ModelCard, own: ModelThresholds, progress: Progress = Silent()) -> ModelThresholds:
     """Replace a model's thresholds by those in its files; an option's threshold stays.
 
     Args:
@@ -73,9 +75,9 @@ def with_files(card: ModelCard, own: Own, progress: Progress = Silent()) -> Own:
     """
     if own.source == "option" or card.adapter in ("ensemble", "precomputed"):
         return own
-    files = fetch(card, progress)
-    in_files = tells_thresholds(card, files)
+    files = fetch_files(card, progress)
+    in_files = has_threshold_files(card, files)
     if not in_files and not card.thresholds.tags:
         return own
-    found = read_thresholds(card, files, read_tags(card, files))
-    return own if found == card.thresholds else Own(found, "file" if in_files else own.source)
+    found = read_thresholds(card, files, read_tag_list(card, files))
+    return own if found == card.thresholds else ModelThresholds(found, "file" if in_files else own.source)

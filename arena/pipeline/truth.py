@@ -9,12 +9,12 @@ from arena.base.files import digest_known
 from arena.cards import find_dataset
 from arena.dataset.frozen import HeldOut, Truth, read_frozen
 from arena.dataset.readers import truth_from_rows
-from arena.results.recipe import DatasetUsed, Input, Sample
-from arena.scores.npz import as_texts, read_npz, read_scores
-from arena.scores.store import Scores, describe_throughput, read_facts, read_store
+from arena.results.recipe import DatasetUsed, RecipeInput, Sample
+from arena.scores.npz import read_npz, read_scores, to_strings
+from arena.scores.store import Scores, describe_throughput, read_store, read_store_facts
 
 
-class GivenTruth(NamedTuple):
+class LoadedTruth(NamedTuple):
     """The ground truth of a run, and its origin.
 
     Attributes:
@@ -29,14 +29,14 @@ class GivenTruth(NamedTuple):
     dataset: DatasetUsed
     folder: Path
     heldout: HeldOut | None = None
-    source: Input | None = None
+    source: RecipeInput | None = None
     renamed: Mapping[str, str] = {}
 
-    def with_renamed(self, renamed: Mapping[str, str]) -> "GivenTruth":
+    def with_renamed(self, renamed: Mapping[str, str]) -> "LoadedTruth":
         """A copy whose relations match a tag under its old name and its new name."""
         return self._replace(truth=with_aliases(self.truth, renamed), renamed=renamed)
 
-    def sampled(self, sample: Sample) -> "GivenTruth":
+    def sampled(self, sample: Sample) -> "LoadedTruth":
         """A sample of the dataset; the whole dataset if the sample is not smaller; a truth without dataset as it is."""
         if self.heldout is None:
             return self
@@ -46,7 +46,7 @@ class GivenTruth(NamedTuple):
         return self._replace(truth=part.truth, dataset=dataset, heldout=part)
 
 
-def read_truth(given: str | Path, root: Path | None = None) -> GivenTruth:
+def read_truth(given: str | Path, root: Path | None = None) -> LoadedTruth:
     """Read the truth from an `.npz` file with `truth`, `tags`, `image_ids`, or from a dataset by name or folder.
 
     The digest of a file is left empty, because it takes seconds; `with_digest` adds it.
@@ -57,25 +57,25 @@ def read_truth(given: str | Path, root: Path | None = None) -> GivenTruth:
     path = Path(given)
     if (isinstance(given, Path) and not path.is_dir()) or path.suffix == ".npz":
         arrays = read_npz(path, ("truth", "tags", "image_ids"), large="truth")
-        names, image_ids = (as_texts(path, name, arrays[name]) for name in ("tags", "image_ids"))
+        names, image_ids = (to_strings(path, name, arrays[name]) for name in ("tags", "image_ids"))
         truth = truth_from_rows(
             path, arrays["truth"].shape, (tile for _, tile in arrays["truth"].tiles()), names, image_ids
         )
         dataset = DatasetUsed(path.stem, path.name, images=len(image_ids))
-        return GivenTruth(truth, dataset, path.parent, source=Input("truth", str(path.absolute())))
+        return LoadedTruth(truth, dataset, path.parent, source=RecipeInput("truth", str(path.absolute())))
     return truth_of_dataset(read_frozen(find_dataset(str(given), root)))
 
 
-def truth_of_dataset(heldout: HeldOut) -> GivenTruth:
+def truth_of_dataset(heldout: HeldOut) -> LoadedTruth:
     """The truth of a whole frozen dataset."""
     card = heldout.card
     private = card.facts.get("private") is True
     dataset = DatasetUsed(card.name, card.title, heldout.digest, len(heldout), card.licence, private)
-    source = Input("dataset", str(card.folder), digest=heldout.digest)
-    return GivenTruth(heldout.truth, dataset, card.folder, heldout, source)
+    source = RecipeInput("dataset", str(card.folder), digest=heldout.digest)
+    return LoadedTruth(heldout.truth, dataset, card.folder, heldout, source)
 
 
-def with_digest(given: GivenTruth) -> GivenTruth:
+def with_digest(given: LoadedTruth) -> LoadedTruth:
     """Add the digest of a truth file; any other truth is returned as it is."""
     if given.source is None or given.source.kind != "truth":
         return given
@@ -110,5 +110,5 @@ def read_scores_of(path: Path) -> Scores:
 
 def describe_scores(path: Path, scores: Scores) -> dict[str, Any]:
     """The facts that `run.json` stores of scores that were read: the file's name or the facts in the folder, and throughput."""
-    known = {"scores": path.name} if path.is_file() else read_facts(path)
+    known = {"scores": path.name} if path.is_file() else read_store_facts(path)
     return known | describe_throughput(scores.timed)

@@ -8,11 +8,11 @@ from arena.base.errors import ArenaError, IncomparableError
 from arena.base.progress import Progress, Silent
 from arena.evaluate import Entry, Settings
 from arena.pipeline.inputs import digest_of_scores, find_scores, find_truth
-from arena.pipeline.publish import forms_of
+from arena.pipeline.publish import exports_of
 from arena.pipeline.stages import Scoring, evaluate_run, settings_of
-from arena.pipeline.truth import GivenTruth, read_scores_of, read_truth, with_digest
+from arena.pipeline.truth import LoadedTruth, read_scores_of, read_truth, with_digest
 from arena.report.text import text_reports
-from arena.results.differences import differing, differing_bytes
+from arena.results.differences import differing_bytes, differing_parts
 from arena.results.recipe import digest_groups
 from arena.results.run_folder import CONTAMINATION, TABLES, Result, read_result
 
@@ -32,7 +32,7 @@ class Verified:
     left_out: Sequence[str]
 
 
-def verify(
+def verify_run(
     folder: Path,
     *,
     forms: Path | None = None,
@@ -62,7 +62,7 @@ def verify(
     settings = _settings(result, tag_groups, truth.folder, root)
     entries = [_entry(result, name, path) for name, path in paths.items()]
     again = evaluate_run(truth.truth, entries, settings, progress)
-    found = [*_other_scores(result, paths), *differing(result, again)]
+    found = [*_other_scores(result, paths), *differing_parts(result, again)]
     files = list(_texts(result, folder))
     if forms is not None:
         files += _published(result, folder, forms)
@@ -74,11 +74,11 @@ def verify(
     return Verified(found, names, left)
 
 
-File = tuple[str, bytes | None, bytes]
+_File = tuple[str, bytes | None, bytes]
 """A file's name, its content (None if it is missing), and its expected content."""
 
 
-def _truth(result: Result, folder: Path, dataset: str | None, root: Path | None) -> GivenTruth:
+def _truth(result: Result, folder: Path, dataset: str | None, root: Path | None) -> LoadedTruth:
     """The truth that the run was scored on, checked by its digest.
 
     Args:
@@ -142,17 +142,17 @@ def _other_scores(result: Result, paths: Mapping[str, Path]) -> Iterator[str]:
             yield f"{path}: scores {found[:12] or 'unknown'}, but run.json has {key[:12]}"
 
 
-def _texts(result: Result, folder: Path) -> Iterator[File]:
+def _texts(result: Result, folder: Path) -> Iterator[_File]:
     """The text reports of the run folder."""
     for name, text in text_reports(result).items():
         path = folder / name
         yield name, path.read_bytes() if path.is_file() else None, text.encode()
 
 
-def _published(result: Result, folder: Path, forms: Path) -> list[File]:
+def _published(result: Result, folder: Path, forms: Path) -> list[_File]:
     """The exports in a folder: those of the run, and those of the models that have a folder there (of all, if none has)."""
     models = [model for model in result.models if (forms / model).is_dir()]
     return [
         (f"{forms.name}/{name}", (forms / name).read_bytes() if (forms / name).is_file() else None, content)
-        for name, content in forms_of(result, folder, models or result.models).items()
+        for name, content in exports_of(result, folder, models or result.models).items()
     ]

@@ -9,19 +9,19 @@ DIGITS = 10
 """Digits after the point in the page's data; with fewer, the four displayed digits could be rounded twice."""
 
 NEARLY = (0.00001, 0.99999, -0.00001, -0.99999)
-"""Values that `rounded` returns for values near 0, 1 or -1 that would otherwise be rounded to 0, 1 or -1."""
+"""Values that `rounded_number` returns for values near 0, 1 or -1 that would otherwise be rounded to 0, 1 or -1."""
 
 Number = float | int | None
 
 
-def number(value: float | int | None) -> Number:
+def exact_number(value: float | int | None) -> Number:
     """Return a value with `DIGITS` digits, so that the page rounds it as it would the exact value; None if undefined."""
     if value is None or math.isnan(value):
         return None
     return int(value) if float(value).is_integer() else round(value, DIGITS)
 
 
-def rounded(value: float | None) -> Number:
+def rounded_number(value: float | None) -> Number:
     """Return a value rounded to the four displayed digits; only an exact -1, 0 or 1 gives -1, 0 or 1.
 
     >>> rounded(0.123456), rounded(0.00001), rounded(-0.99999), rounded(1.0), rounded(float("nan"))
@@ -35,7 +35,7 @@ def rounded(value: float | None) -> Number:
     return int(short) if float(short).is_integer() else short
 
 
-def probability(value: float | None) -> Number:
+def rounded_probability(value: float | None) -> Number:
     """Return a p or q value with two significant digits, never rounded down to `DECIDED` or up to 1; at least 0.00001.
 
     >>> probability(0.46956321), probability(0.0500001), probability(2e-23), probability(0.999), probability(None)
@@ -51,6 +51,6 @@ def probability(value: float | None) -> Number:
     return int(short) if short.is_integer() else short
 
 
-def column(values: Iterable[float | int | None]) -> list[Number]:
-    """Return the values of a column, each through `number`."""
-    return [number(value) for value in values]
+def exact_column(values: Iterable[float | int | None]) -> list[Number]:
+    """Return the values of a column, each through `exact_number`."""
+    return [exact_number(value) for value in values]

@@ -1,6 +1,6 @@
 """The comparison page: one HTML file that works from disk, offline, under a strict content security policy.
 
-`render` takes the page payload (plain JSON values; an undefined value is None) and returns the page. The parts that must
+`render_comparison` takes the page payload (plain JSON values; an undefined value is None) and returns the page. The parts that must
 work without JavaScript (findings, leaderboard, provenance, the 50 tags with the most positives) are rendered here. The
 browser draws curves, scatter and the table of all tags from the same payload, which is embedded in the page.
 
@@ -22,29 +22,36 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from arena.base.format import count, encodable, figure, moment, percent, plural, rate
-from arena.metrics.labels import SUSPECTS_PER_TAG
+from arena.metrics.labels import LABEL_ISSUES_PER_TAG
 from arena.metrics.registry import HEADLINES, METRICS, SLICED, TAG_METRICS, TAG_TABLE, TESTED
-from arena.report.page.curves import HEIGHT, WIDTH, reliability_curves, x_of, y_of
+from arena.report.page.curves import DIAGRAM_HEIGHT, DIAGRAM_WIDTH, reliability_curves, x_of, y_of
 from arena.report.page.evidence import evidence_block
 from arena.report.page.forest_plot import forest_plot
 from arena.report.page.histograms import histogram_block
-from arena.report.page.label_issues import SUSPECTS_OF_A_TAG, shown_suspects
+from arena.report.page.label_issues import SHOWN_LABEL_ISSUES_PER_TAG, shown_suspects
 from arena.report.page.pictures import picture_columns, picture_facts
 from arena.report.page.small_multiples import FOLDED_ROWS, level_multiples, slice_multiples
 from arena.report.page.tag_block import tag_block
-from arena.report.view_model.contamination import CAVEAT, contamination_told, level_groups
+from arena.report.view_model.contamination import CONTAMINATION_CAVEAT, contamination_sentences, level_groups
 from arena.report.view_model.cost import megabytes
-from arena.report.view_model.findings import PAIRS_SHOWN, findings, static_tags, subject, tag_findings, tag_pairs
+from arena.report.view_model.findings import (
+    MOST_PAIRS_LISTED,
+    findings,
+    run_subject,
+    static_tags,
+    tag_findings,
+    tag_verdicts_by_pair,
+)
 from arena.report.view_model.forest import caption, forest
 from arena.report.view_model.leaderboard import MODEL_STYLES, boards
-from arena.report.view_model.published import CAVEAT as PUBLISHED_CAVEAT
-from arena.report.view_model.published import MARK, published_rows
+from arena.report.view_model.published import PUBLISHED_CAVEAT as PUBLISHED_CAVEAT
+from arena.report.view_model.published import PUBLISHED_MARK, published_rows
 from arena.report.view_model.recorded_labels import recorded_labels
 from arena.report.view_model.regimes import CROSS_FITTED, regime_rows
 from arena.report.view_model.slices import slice_groups
-from arena.report.view_model.uncertainty import how_sure, verdict
+from arena.report.view_model.uncertainty import run_verdict, uncertainty_note
 
-SCRIPTS = (
+PAGE_SCRIPTS = (
     "dom.js",
     "format.js",
     "packed.js",
@@ -76,7 +83,7 @@ SCRIPTS = (
 )
 """Scripts in order of use; they share one scope, because a page opened from a file cannot import modules."""
 
-STYLES = (
+PAGE_STYLES = (
     "page.css",
     "comparison/css/boards.css",
     "comparison/css/choice.css",
@@ -101,12 +108,12 @@ THRESHOLD_SOURCES = {
 """Text for each source of a model's threshold."""
 
 
-def render(payload: Mapping[str, Any]) -> str:
+def render_comparison(payload: Mapping[str, Any]) -> str:
     """Return the comparison page of one or more models as one HTML document.
 
     Raises ValueError if the payload contains NaN or infinity: an undefined value must be None.
     """
-    script, style = _script(), "\n".join(map(template_text, STYLES))
+    script, style = _script(), "\n".join(map(template_text, PAGE_STYLES))
     facts = picture_facts(payload["pictures"])
     page = (
         environment()
@@ -124,7 +131,7 @@ def render(payload: Mapping[str, Any]) -> str:
             tag_block=Markup(tag_block(payload["tags"], payload["dataset"]["images"])),
             histogram_blocks=[Markup(histogram_block(bins)) for bins in payload["histograms"]["models"].values()],
             **_words(payload),
-            subject=subject(payload),
+            subject=run_subject(payload),
             title_parts=_title_parts(payload),
         )
     )
@@ -134,24 +141,24 @@ def render(payload: Mapping[str, Any]) -> str:
 def _words(payload: Mapping[str, Any]) -> dict[str, Any]:
     """Return the template variables that are derived from the payload."""
     return {
-        "verdict": verdict(payload),
+        "verdict": run_verdict(payload),
         "recorded_labels": recorded_labels(payload),
         "forest": forest_plot(differences := forest(payload), payload),
         "forest_caption": caption(differences) if differences else "",
         "findings": findings(payload),
         "tag_findings": tag_findings(payload),
-        "tag_pairs": tag_pairs(payload)[:PAIRS_SHOWN],
-        "more_pairs": max(0, len(tag_pairs(payload)) - PAIRS_SHOWN),
-        "how_sure": how_sure(payload) if payload["replicates"] else "",
+        "tag_pairs": tag_verdicts_by_pair(payload)[:MOST_PAIRS_LISTED],
+        "more_pairs": max(0, len(tag_verdicts_by_pair(payload)) - MOST_PAIRS_LISTED),
+        "how_sure": uncertainty_note(payload) if payload["replicates"] else "",
         "boards": boards(payload),
         "published": published_rows(payload["published"]),
-        "published_mark": MARK,
+        "published_mark": PUBLISHED_MARK,
         "published_caveat": PUBLISHED_CAVEAT,
         "regimes": regime_rows(payload),
         "cross_fitted": CROSS_FITTED,
         "level_groups": level_groups(payload),
-        "contamination_told": contamination_told(payload),
-        "contamination_caveat": CAVEAT,
+        "contamination_told": contamination_sentences(payload),
+        "contamination_caveat": CONTAMINATION_CAVEAT,
         "slice_groups": slice_groups(payload),
         "slice_multiples": slice_multiples(payload),
         "level_multiples": level_multiples(payload),
@@ -165,13 +172,13 @@ def _words(payload: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-READ_BY_SCRIPTS = ("dataset", "models", "min_positives", "compared_tags", "created", "image_ids", "sweep")
+_SCRIPT_KEYS = ("dataset", "models", "min_positives", "compared_tags", "created", "image_ids", "sweep")
 """Parts of the payload that the scripts read as JSON; the others are packed, or used by the templates only."""
 
 
 def _script_data(payload: Mapping[str, Any]) -> dict[str, Any]:
     """Return the data that the scripts read as JSON: parts of the payload, and facts about the packed blocks."""
-    return {name: payload[name] for name in READ_BY_SCRIPTS} | {
+    return {name: payload[name] for name in _SCRIPT_KEYS} | {
         "metrics": table_metrics(payload),
         "pairs": [[pair["first"], pair["second"]] for pair in payload["tags"]["pairs"]],
         "evidence": {"of": payload["evidence"]["of"], "tags": len(payload["evidence"]["tags"])},
@@ -240,7 +247,7 @@ def template_text(name: str) -> str:
 
 def _script() -> str:
     """Return all scripts in one scope; if one of them fails, the static table of tags is shown again."""
-    body = "\n".join(template_text(f"comparison/js/{name}") for name in SCRIPTS)
+    body = "\n".join(template_text(f"comparison/js/{name}") for name in PAGE_SCRIPTS)
     return (
         f'(() => {{\n"use strict";\nconst fallback = document.getElementById("static-tags");\nfallback.hidden = true;\n'
         f"(async () => {{\n{body}}})().catch((error) => {{\nfallback.hidden = false;\nconsole.error(error);\n}});\n}})();\n"
@@ -275,8 +282,8 @@ def environment() -> Environment:
         model_styles=MODEL_STYLES,
         x_of=x_of,
         y_of=y_of,
-        drawing=(WIDTH, HEIGHT),
-        suspects_per_tag=SUSPECTS_PER_TAG,
-        suspects_of_a_tag=SUSPECTS_OF_A_TAG,
+        drawing=(DIAGRAM_WIDTH, DIAGRAM_HEIGHT),
+        suspects_per_tag=LABEL_ISSUES_PER_TAG,
+        suspects_of_a_tag=SHOWN_LABEL_ISSUES_PER_TAG,
     )
     return templates

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from html import escape
 
 from arena.base.format import encodable, escape_markdown, one_line
-from arena.report.static_pictures import Picture, file_of
+from arena.report.static_pictures import Plot, plot_path
 from arena.report.styles import DARK, LIGHT
 
 
@@ -41,9 +41,9 @@ def folded(title: str, body: str) -> str:
     return f"<details>\n<summary>{escape(encodable(one_line(title)))}</summary>\n\n{body}\n\n</details>"
 
 
-def picture(one: Picture) -> str:
+def picture(one: Plot) -> str:
     """Return an HTML picture that follows the reader's theme. It has no empty line: in Markdown that would end the HTML."""
-    light, dark = (file_of(one, suffix=theme.suffix, kind="svg") for theme in (LIGHT, DARK))
+    light, dark = (plot_path(one, suffix=theme.suffix, kind="svg") for theme in (LIGHT, DARK))
     return (
         "<picture>\n"
         f'  <source media="(prefers-color-scheme: dark)" srcset="{dark}">\n'

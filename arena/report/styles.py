@@ -16,17 +16,17 @@ class ModelStyle:
 
     Attributes:
         marker: matplotlib's name for the shape of the page's symbol; `dome` is defined in `plots/canvas.py`.
-        dash: lengths of dashes and gaps, in pixels, for a line `LINE` pixels wide; empty for a solid line.
+        dash: lengths of dashes and gaps, in pixels, for a line `LINE_WIDTH` pixels wide; empty for a solid line.
     """
 
     marker: str
     dash: tuple[int, ...] = ()
 
 
-LINE = 2.25
+LINE_WIDTH = 2.25
 """Width of a curve in pixels."""
 
-STYLES = (
+MODEL_LOOKS = (
     ModelStyle("o"),
     ModelStyle("s", (9, 3)),
     ModelStyle("^", (3, 3)),
@@ -50,7 +50,7 @@ class Theme:
         surface, ink: background and text.
         muted: secondary text and undetermined tags.
         line, grid: axes and grid.
-        models: colours in the order of `STYLES`.
+        models: colours in the order of `MODEL_LOOKS`.
     """
 
     suffix: str

@@ -8,11 +8,11 @@ from typing import Any
 from arena.base.format import UNDEFINED, clipped, count, escape_markdown, moment, plural, rate
 from arena.metrics.registry import HEADLINES, LEADERBOARD, METRICS
 from arena.report.markdown import bullets, code, folded, picture, table
-from arena.report.static_pictures import pictures
+from arena.report.static_pictures import plots_of
 from arena.report.view import headline_view
-from arena.report.view_model.contamination import CAVEAT, contamination_told
+from arena.report.view_model.contamination import CONTAMINATION_CAVEAT, contamination_sentences
 from arena.report.view_model.cost import cost_notes, megabytes, millions
-from arena.report.view_model.findings import subject, tag_findings
+from arena.report.view_model.findings import run_subject, tag_findings
 from arena.report.view_model.forest import caption, forest
 from arena.report.view_model.leaderboard import Cell, Standing, leaderboard
 from arena.report.view_model.notes import (
@@ -23,18 +23,18 @@ from arena.report.view_model.notes import (
     undefined_notes,
     unverified_notes,
 )
-from arena.report.view_model.published import CAVEAT as PUBLISHED_CAVEAT
-from arena.report.view_model.published import MARK, published_rows, published_table
+from arena.report.view_model.published import PUBLISHED_CAVEAT as PUBLISHED_CAVEAT
+from arena.report.view_model.published import PUBLISHED_MARK, published_rows, published_table
 from arena.report.view_model.recorded_labels import recorded_labels
 from arena.report.view_model.regimes import CROSS_FITTED, regime_rows
 from arena.report.view_model.slices import slice_groups
-from arena.report.view_model.uncertainty import headline_rows, how_sure, told, verdict
+from arena.report.view_model.uncertainty import headline_rows, pair_evidence, run_verdict, uncertainty_note
 from arena.results.run_folder import Result
 
-NAME = 60
+_NAME_LENGTH = 60
 """Characters of a name in a heading or a table; the full name is in the section "How it was measured"."""
 
-MOST_SLICES = 24
+MOST_SLICES_LISTED = 24
 """Most slices that the table lists; `slices.parquet` has all."""
 
 POINT_ESTIMATES = "Point estimates: this run has no intervals, so no difference was tested."
@@ -43,12 +43,12 @@ POINT_ESTIMATES = "Point estimates: this run has no intervals, so no difference 
 def summary_markdown(result: Result) -> str:
     """Return the verdict and the leaderboard, then folded sections: all metrics, thresholds, slices, and the recipe."""
     payload = headline_view(result)
-    shown = {one.name: picture(one) for one in pictures(payload)}
+    shown = {one.name: picture(one) for one in plots_of(payload)}
     parts = [
-        f"# {escape_markdown(' vs '.join(clipped(model['name'], NAME) for model in payload['models']))}",
+        f"# {escape_markdown(' vs '.join(clipped(model['name'], _NAME_LENGTH) for model in payload['models']))}",
         _verdict(payload),
         escape_markdown(" ".join(recorded_labels(payload))),
-        escape_markdown(f"{subject(payload)}{skipped_note(payload['dataset']['skipped'])}"),
+        escape_markdown(f"{run_subject(payload)}{skipped_note(payload['dataset']['skipped'])}"),
         _short_leaderboard(payload),
         _forest(payload),
         _published(payload),
@@ -71,14 +71,14 @@ def skipped_note(skipped: int) -> str:
 def _verdict(payload: Mapping[str, Any]) -> str:
     if not payload["replicates"]:
         return POINT_ESTIMATES
-    text = verdict(payload)
+    text = run_verdict(payload)
     return f"**{escape_markdown(text)}**" if text else ""
 
 
 def _short_leaderboard(payload: Mapping[str, Any]) -> str:
     """Return a table with one row per model, by mAP descending: headline metrics, threshold, and the known costs."""
     standings = leaderboard(payload)
-    columns = {"tagger": [clipped(s.model["name"], NAME) for s in standings]}
+    columns = {"tagger": [clipped(s.model["name"], _NAME_LENGTH) for s in standings]}
     columns |= {
         title: [_starred(s.cells[key]) for s in standings] for key, title in LEADERBOARD.items() if key in HEADLINES
     }
@@ -88,7 +88,7 @@ def _short_leaderboard(payload: Mapping[str, Any]) -> str:
         columns[f"as published: {' / '.join(plain)}"] = [
             " / ".join(s.cells[key].plain or UNDEFINED for key in keys) for s in standings
         ]
-    columns["threshold"] = [clipped(str(s.model["threshold"]), NAME) for s in standings]
+    columns["threshold"] = [clipped(str(s.model["threshold"]), _NAME_LENGTH) for s in standings]
     columns |= {
         title: [show(s.model) for s in standings] for title, key, show in _COSTS if any(s.model[key] for s in standings)
     }
@@ -112,7 +112,7 @@ def _forest(payload: Mapping[str, Any]) -> str:
         for row in found.rows
     ]  # fmt: skip
     header = [*(["pair"] if several else []), "metric", "threshold policy", "difference", "higher"]
-    names = [clipped(model["name"], NAME) for model in payload["models"]]
+    names = [clipped(model["name"], _NAME_LENGTH) for model in payload["models"]]
     which = "" if several else f"Differences are {names[0]} minus {names[1]}. "
     body = f"{table([header, *rows])}\n\n{escape_markdown(which + caption(found, 'table'))}"
     return folded("Differences under every threshold policy", body)
@@ -123,10 +123,10 @@ def _published(payload: Mapping[str, Any]) -> str:
     rows = published_rows(payload["published"])
     if not rows:
         return ""
-    notes = [f"{clipped(row.name, NAME)}: {note}." for row in rows for note in row.notes]
+    notes = [f"{clipped(row.name, _NAME_LENGTH)}: {note}." for row in rows for note in row.notes]
     header, *others = published_table(rows)
-    cells = [[clipped(one[0], NAME), *one[1:-1], clipped(one[-1], NAME)] for one in others]
-    caveat = escape_markdown(" ".join([f"{MARK.capitalize()}. {PUBLISHED_CAVEAT}", *notes]))
+    cells = [[clipped(one[0], _NAME_LENGTH), *one[1:-1], clipped(one[-1], _NAME_LENGTH)] for one in others]
+    caveat = escape_markdown(" ".join([f"{PUBLISHED_MARK.capitalize()}. {PUBLISHED_CAVEAT}", *notes]))
     return f"{table([header, *cells], numbers_from=1)}\n\n{caveat}"
 
 
@@ -157,7 +157,9 @@ def _all_figures(result: Result, payload: Mapping[str, Any]) -> str:
     """Return the numbers behind the verdict, the full leaderboard, and the notes on it."""
     evidence = []
     if payload["replicates"] and len(payload["models"]) == 2:
-        evidence = [f"{HEADLINES[row['figure']]}: {told(payload['models'], row)}." for row in headline_rows(payload)]
+        evidence = [
+            f"{HEADLINES[row['figure']]}: {pair_evidence(payload['models'], row)}." for row in headline_rows(payload)
+        ]
         evidence += [f"{finding.detail}." for finding in tag_findings(payload)]
     notes = [
         *cluster_notes(result.summary),
@@ -171,7 +173,7 @@ def _all_figures(result: Result, payload: Mapping[str, Any]) -> str:
         bullets(evidence),
         table([_HEADER, *(_full_row(standing) for standing in leaderboard(payload))], numbers_from=1),
         bullets(notes),
-        escape_markdown(how_sure(payload)) if payload["replicates"] else "",
+        escape_markdown(uncertainty_note(payload)) if payload["replicates"] else "",
     ]
     return "\n\n".join(filter(None, parts))
 
@@ -183,7 +185,7 @@ _HEADER = ["model", "threshold", *_FULL.values(), "tags known", "images/s", "par
 def _full_row(standing: Standing) -> list[str]:
     model = standing.model
     return [
-        clipped(model["name"], NAME),
+        clipped(model["name"], _NAME_LENGTH),
         f"{model['threshold']} ({model['threshold_source']})",
         *(_with_plain(standing.cells[key]) for key in _FULL),
         f"{count(model['known_tags'])} of {count(model['dataset_tags'])}",
@@ -240,8 +242,12 @@ def _slices(payload: Mapping[str, Any], plot: str) -> str:
             kind = clipped(group.title.partition(":")[0], 30)
             rows.append([f"{kind}: {clipped(row.title, 40)}", row.size, *values, "; ".join(verdicts)])
     header = ["slice", "size", *(f"{name}: macro F1 / mAP" for name in names), "verdict: macro F1; mAP"]
-    more = f"\n\n{count(len(rows) - MOST_SLICES)} more in `slices.parquet`." if len(rows) > MOST_SLICES else ""
-    body = table([header, *rows[:MOST_SLICES]]) + more
+    more = (
+        f"\n\n{count(len(rows) - MOST_SLICES_LISTED)} more in `slices.parquet`."
+        if len(rows) > MOST_SLICES_LISTED
+        else ""
+    )
+    body = table([header, *rows[:MOST_SLICES_LISTED]]) + more
     return "\n\n".join(
         filter(None, ["## Slices", plot, folded(f"Table of {plural(len(rows), 'slice', 'slices')}", body)])
     )
@@ -249,9 +255,9 @@ def _slices(payload: Mapping[str, Any], plot: str) -> str:
 
 def _contamination(payload: Mapping[str, Any]) -> str:
     """Return the section on training images in the dataset; empty if no training index was checked."""
-    if not (sentences := contamination_told(payload)):
+    if not (sentences := contamination_sentences(payload)):
         return ""
-    caveat = [CAVEAT] if len(sentences) > 1 else []
+    caveat = [CONTAMINATION_CAVEAT] if len(sentences) > 1 else []
     return f"## Training images in this set\n\n{escape_markdown(' '.join(sentences + caveat))}"
 
 

@@ -9,11 +9,11 @@ import pandas as pd
 from arena.metrics.counts import PRF
 from arena.metrics.registry import LEADERBOARD, MACRO_THRESHOLDED, TAG_INTERVALS, TAG_METRICS, THRESHOLDED
 from arena.metrics.thresholds import on_sweep
-from arena.report.columns import column, number, rounded
+from arena.report.columns import exact_column, exact_number, rounded_number
 from arena.report.page.evidence import evidence
 from arena.report.page.histograms import tag_histograms
-from arena.report.page.label_issues import numbered, suspects
-from arena.report.page.pictures import Shelf, pictures
+from arena.report.page.label_issues import label_issues, number_label_issues
+from arena.report.page.pictures import RunThumbnails, embed_pictures
 from arena.report.view_model import comparisons
 from arena.report.view_model.contamination import contamination
 from arena.report.view_model.cost import cost_notes
@@ -37,11 +37,11 @@ TAG_COUNTS = ("threshold", "tp", "fp", "fn", "tn")
 HEADLINE_TABLES = ("differences", "tag_differences", "slices", CONTAMINATION)
 """Tables that `headline_view` reads."""
 
-NAMED_SKIPPED = 5
+_SKIPPED_IMAGES_NAMED = 5
 """Most unreadable images that the page names; it counts the others."""
 
 
-def page_view(result: Result, shelf: Shelf | None = None) -> dict[str, Any]:
+def page_view(result: Result, shelf: RunThumbnails | None = None) -> dict[str, Any]:
     """Return the payload of `index.html`, ready for JSON; with pictures of the images if `shelf` is given."""
     rows = _tag_rows(result)
     tags = _tags(result, rows)
@@ -63,22 +63,22 @@ def shown_images(result: Result) -> list[str]:
     return found
 
 
-def _images(result: Result, shelf: Shelf | None) -> dict[str, Any]:
+def _images(result: Result, shelf: RunThumbnails | None) -> dict[str, Any]:
     """Return the parts of the payload that name images: label issues, evidence of compared tags, and pictures."""
     page_tags = enumerate(_page_tags(_tag_rows(result)).itertuples())
     places = {str(row.truth_tag): place for place, row in page_tags if row.compared}
-    named = names_images(result)
-    rows = suspects(result) if named else []
+    named = may_name_images(result)
+    rows = label_issues(result) if named else []
     found = evidence(result, places, first=[row["image"] for row in rows], image_ids=named)
     return {
-        "suspects": numbered(rows, places, found["images"]),
+        "suspects": number_label_issues(rows, places, found["images"]),
         "evidence": found,
-        "pictures": pictures(found["images"], shelf),
+        "pictures": embed_pictures(found["images"], shelf),
         "image_ids": named,
     }
 
 
-def names_images(result: Result) -> bool:
+def may_name_images(result: Result) -> bool:
     """Return whether a page of this run may name its images."""
     return bool(result.run.get("shows", {}).get("image_ids", True))
 
@@ -97,10 +97,10 @@ def headline_view(result: Result) -> dict[str, Any]:
         "replicates": summary["replicates"],
         "clusters": summary["clusters"],
         "models": [_model(result, name) for name in result.models],
-        "differences": comparisons.differences(result),
+        "differences": comparisons.difference_rows(result),
         "tag_verdicts": comparisons.tag_verdicts(result),
-        "regimes": comparisons.regimes(result),
-        "slices": comparisons.slices(result),
+        "regimes": comparisons.regime_results(result),
+        "slices": comparisons.slice_results(result),
         "contamination": contamination(result),
         "labels": comparisons.labels(result),
         "published": result.summary.get("published", []),
@@ -133,33 +133,37 @@ def _model(result: Result, name: str) -> dict[str, Any]:
         "dataset_tags": result.summary["dataset_tags"],
         "threshold": model["threshold"],
         "threshold_source": model["threshold_source"],
-        "macro": {key: number(headline(own, f"macro_{key}")) for name in PRF._fields for key in (name, f"{name}_tags")},
-        "micro": {key: number(headline(own, f"micro_{key}")) for key in PRF._fields},
-        "map": number(headline(own, "map")),
+        "macro": {
+            key: exact_number(headline(own, f"macro_{key}")) for name in PRF._fields for key in (name, f"{name}_tags")
+        },
+        "micro": {key: exact_number(headline(own, f"micro_{key}")) for key in PRF._fields},
+        "map": exact_number(headline(own, "map")),
         "map_tags": own["map_tags"],
-        "random_map": number(own["random_map"]),
+        "random_map": exact_number(own["random_map"]),
         "parameters": model.get("parameters"),
         "weight_bytes": model.get("weight_bytes"),
         "images_per_second": facts.get("images_per_second"),
         "images_timed": facts.get("images_timed"),
         "timed_on": facts.get("timed_on", ""),
         "intervals": {key: _interval(own, key) for key in LEADERBOARD},
-        "as_published": {key: value for key in LEADERBOARD if (value := number(as_published(own, key))) is not None},
+        "as_published": {
+            key: value for key in LEADERBOARD if (value := exact_number(as_published(own, key))) is not None
+        },
         "ranks": {key: ranks[name] for key, ranks in result.summary["ranks"].items()},
-        "in_sample_best_macro_f1": number(model["in_sample_best_macro_f1"]),
-        "unshrunk_macro_f1": number(model["regimes"].get("tag", {}).get("unshrunk_macro_f1")),
+        "in_sample_best_macro_f1": exact_number(model["in_sample_best_macro_f1"]),
+        "unshrunk_macro_f1": exact_number(model["regimes"].get("tag", {}).get("unshrunk_macro_f1")),
     }
 
 
 def _interval(own: dict[str, Any], key: str) -> list[float | int] | None:
-    low, high = number(own.get(f"{key}_low")), number(own.get(f"{key}_high"))
+    low, high = exact_number(own.get(f"{key}_low")), exact_number(own.get(f"{key}_high"))
     return None if low is None or high is None else [low, high]
 
 
 def _sweep(result: Result) -> dict[str, Any]:
     even = result.sweep[on_sweep(result.sweep["threshold"].to_numpy(np.float32))]
     curves = {
-        name: {metric: column(rows[metric].tolist()) for metric in CURVES}
+        name: {metric: exact_column(rows[metric].tolist()) for metric in CURVES}
         for name in result.models
         for rows in [even[even["model"] == name]]
     }
@@ -184,9 +188,10 @@ def _tags(result: Result, table: pd.DataFrame) -> dict[str, Any]:
         "category": shared["category"].tolist(),
         "support": shared["support"].tolist(),
         "compared": [bool(value) for value in shared["compared"]],
-        "pairs": comparisons.tag_pairs(result, names),
+        "pairs": comparisons.tag_difference_columns(result, names),
         "models": {
-            name: {key: column(_plain(rows[key]).tolist()) for key in (*TAG_COUNTS, *metrics)} | _tag_intervals(rows)
+            name: {key: exact_column(_plain(rows[key]).tolist()) for key in (*TAG_COUNTS, *metrics)}
+            | _tag_intervals(rows)
             for name in result.models
             for rows in [table[table["model"] == name].set_index("truth_tag").reindex(names)]
         },
@@ -214,7 +219,7 @@ def _tag_intervals(rows: pd.DataFrame) -> dict[str, list[float | int | None]]:
     ends = [f"{metric}_{end}" for metric in TAG_INTERVALS for end in ("low", "high")]
     if rows[ends].isna().all(axis=None):
         return {}
-    return {end: [rounded(value) for value in rows[end].tolist()] for end in ends}
+    return {end: [rounded_number(value) for value in rows[end].tolist()] for end in ends}
 
 
 def _notes(result: Result) -> list[str]:
@@ -223,8 +228,8 @@ def _notes(result: Result) -> list[str]:
     notes += [*cluster_notes(result.summary), *imply_notes(result.summary), *half_precision_notes(result.summary)]
     notes += cost_notes(result)
     if skipped:
-        named = "; ".join(f"{image_id}: {reason}" for image_id, reason in list(skipped.items())[:NAMED_SKIPPED])
-        more = f"; and {len(skipped) - NAMED_SKIPPED} more" if len(skipped) > NAMED_SKIPPED else ""
-        which = f": {named}{more}" if names_images(result) else ""
+        named = "; ".join(f"{image_id}: {reason}" for image_id, reason in list(skipped.items())[:_SKIPPED_IMAGES_NAMED])
+        more = f"; and {len(skipped) - _SKIPPED_IMAGES_NAMED} more" if len(skipped) > _SKIPPED_IMAGES_NAMED else ""
+        which = f": {named}{more}" if may_name_images(result) else ""
         notes.append(f"{len(skipped)} images could not be scored; they are excluded for every model{which}.")
     return notes + undefined_notes(result)

@@ -9,18 +9,18 @@ import pandas as pd
 from arena.base.format import clipped, shown
 from arena.results.run_folder import CONTAMINATION, TABLES, Result
 
-TOLERANCE = 1e-6
+_TOLERANCE = 1e-6
 """Largest relative and absolute difference of equal metrics. Processors differ in the order of sums: resamples in float32 then
 differ by some 1e-8. A metric is printed with four decimals."""
 
-GIVEN = ("threshold", "threshold_source", "title")
+_NOT_METRICS = ("threshold", "threshold_source", "title")
 """Fields of a model in `summary.json` that are not metrics."""
 
-KEYS = ("model", "tag", "slice", "value", "regime", "figure", "first", "second", "image_id")
+_KEY_COLUMNS = ("model", "tag", "slice", "value", "regime", "figure", "first", "second", "image_id")
 """Columns that identify a row."""
 
 
-def differing(published: Result, again: Result) -> Iterator[str]:
+def differing_parts(published: Result, again: Result) -> Iterator[str]:
     """One line per part that differs, the summary first, then the tables; each line shows the first difference."""
     first, *more = [*differing_values("summary.json", _comparable(published.summary), _comparable(again.summary)), ""]
     if first:
@@ -33,7 +33,7 @@ def differing(published: Result, again: Result) -> Iterator[str]:
 def _comparable(summary: dict[str, Any]) -> dict[str, Any]:
     """The part of a summary that follows from scores and truth."""
     models = {
-        name: {key: value for key, value in facts.items() if key not in GIVEN}
+        name: {key: value for key, value in facts.items() if key not in _NOT_METRICS}
         for name, facts in summary["models"].items()
     }
     others = {key: value for key, value in summary.items() if key not in (CONTAMINATION, "published")}
@@ -78,7 +78,7 @@ def differing_tables(where: str, published: pd.DataFrame, again: pd.DataFrame) -
         return ""
     row = min(found.values())
     name = next(name for name, first in found.items() if first == row)
-    keys = [key for key in KEYS if key in published.columns and key != name]
+    keys = [key for key in _KEY_COLUMNS if key in published.columns and key != name]
     of = ", ".join(shown(clipped(str(published[key][row]))) for key in keys)
     stored, computed = published[name][row], again[name][row]
     return f"{where}: row {row + 1} ({of}): {name} is {_text(stored)}, computed again {_text(computed)}"
@@ -89,7 +89,7 @@ def _first_difference(published: "pd.Series[Any]", again: "pd.Series[Any]") -> i
     numbers = [pd.to_numeric(column, errors="coerce") for column in (published, again)]
     if all(pd.api.types.is_numeric_dtype(column.dtype) for column in (published, again)):
         one, other = (column.to_numpy(np.float64, na_value=np.nan) for column in numbers)
-        different = ~np.isclose(one, other, rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True)
+        different = ~np.isclose(one, other, rtol=_TOLERANCE, atol=_TOLERANCE, equal_nan=True)
     else:
         different = np.array([not _same(a, b) for a, b in zip(published, again, strict=True)], np.bool_)
     return int(np.argmax(different)) if different.any() else None
@@ -101,7 +101,7 @@ def _same(one: Any, other: Any) -> bool:
     if isinstance(one, (list, tuple, np.ndarray)) and isinstance(other, (list, tuple, np.ndarray)):
         return len(one) == len(other) and all(_same(a, b) for a, b in zip(one, other, strict=True))
     if _is_number(one) and _is_number(other):
-        return bool(np.isclose(float(one), float(other), rtol=TOLERANCE, atol=TOLERANCE))
+        return bool(np.isclose(float(one), float(other), rtol=_TOLERANCE, atol=_TOLERANCE))
     return bool(one == other)
 
 

@@ -9,15 +9,15 @@ from arena.metrics.registry import HEADLINES
 from arena.results.headline import as_published, headline
 from arena.results.run_folder import Result, read_result
 
-TABLES = ("per_tag",)
+_TABLES = ("per_tag",)
 """Tables that are read of a run."""
 
-COLUMNS = ("model", "tag", "truth_tag", "category", "index", "support", "threshold", "compared")
+_COLUMNS = ("model", "tag", "truth_tag", "category", "index", "support", "threshold", "compared")
 """Columns of `per_tag` that every reader of releases needs; without metrics, because an older run may lack a newer metric."""
 
 
 @dataclass(frozen=True)
-class NamedRun:
+class ModelOfRun:
     """One model of a finished run.
 
     Attributes:
@@ -32,14 +32,14 @@ class NamedRun:
     result: Result
 
 
-def read_sound(folder: Path) -> Result:
+def read_complete_run(folder: Path) -> Result:
     """Read a run, and check that it holds everything that metrics over releases need.
 
     Raises:
         ArenaError: the folder holds no run, or a damaged one.
         IncomparableError: the run has another schema.
     """
-    result = read_result(folder, TABLES)
+    result = read_result(folder, _TABLES)
     refuse_damaged(folder, result)
     return result
 
@@ -50,7 +50,7 @@ def refuse_damaged(folder: Path, result: Result) -> None:
     Raises:
         ArenaError: the run is damaged; the message names what is missing.
     """
-    missing = [name for name in COLUMNS if name not in result.per_tag.columns]
+    missing = [name for name in _COLUMNS if name not in result.per_tag.columns]
     try:
         _ = result.run["signature"], result.run["models"], result.summary["images"]
         owned = [headlines(result, model) for model in result.models]

@@ -48,7 +48,7 @@ class Sample(NamedTuple):
         return f"{self.limit:,} images, seed {self.seed}" if self.limit else "all images"
 
 
-ALL_IMAGES = Sample()
+_WHOLE_DATASET = Sample()
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class DatasetUsed:
     images: int | None = None
     licence: str = ""
     private: bool = False
-    sample: Sample = ALL_IMAGES
+    sample: Sample = _WHOLE_DATASET
 
     def label(self, digits: int) -> str:
         """Name and first digits of the digest, such as `demo@12ab34cd`."""
@@ -127,7 +127,7 @@ class ThresholdsUsed:
         return cls(source, thresholds.default, dict(thresholds.categories), len(own), digest(own) if own else "")
 
 
-class Input(NamedTuple):
+class RecipeInput(NamedTuple):
     """A file or folder that a run was made from.
 
     Attributes:
@@ -142,7 +142,7 @@ class Input(NamedTuple):
     name: str = ""
     digest: str = ""
 
-    def seen_from(self, folder: Path) -> "Input":
+    def seen_from(self, folder: Path) -> "RecipeInput":
         """The input with its path relative to a folder; a path on another drive stays absolute."""
         place = Path(self.path)
         if not place.is_absolute():
@@ -176,7 +176,7 @@ class Recipe:
     settings: Settings = Settings()
     thresholds: Mapping[str, ThresholdsUsed] = field(default_factory=dict)
     renamed: Mapping[str, str] = field(default_factory=dict)
-    inputs: tuple[Input, ...] = ()
+    inputs: tuple[RecipeInput, ...] = ()
     against: tuple[Mapping[str, Any], ...] = ()
     command: str = ""
     started: str = ""
@@ -271,7 +271,7 @@ def _read(run: Mapping[str, Any]) -> Recipe:
     settings = {key: value for key, value in block["settings"].items() if key in Settings.__dataclass_fields__}
     settings |= {"slices": tuple(block["settings"]["slices"]), "tag_groups": groups}
     sample, private = Sample(block["sample"]["limit"], block["sample"]["seed"]), bool(block["private"])
-    inputs = tuple(Input(*(str(one.get(key, "")) for key in Input._fields)) for one in block["inputs"])
+    inputs = tuple(RecipeInput(*(str(one.get(key, "")) for key in RecipeInput._fields)) for one in block["inputs"])
     return replace(
         _top_level(run), settings=Settings(**settings), renamed=dict(block["renamed"]), inputs=inputs,
         started=str(block["started"]), dataset=replace(_dataset(run), sample=sample, private=private),
@@ -318,14 +318,14 @@ def _upgraded(run: Mapping[str, Any], summary: Mapping[str, Any]) -> Recipe:
         tuple(old.get("slices", SLICE_COLUMNS)), imply=bool(summary.get("imply")),
     )  # fmt: skip
     top = _top_level(run)
-    files = [Input("scores", facts["scores"], name) for name, facts in run["models"].items() if "scores" in facts]
+    files = [RecipeInput("scores", facts["scores"], name) for name, facts in run["models"].items() if "scores" in facts]
     return replace(
         top, dataset=replace(top.dataset, sample=sample), settings=settings,
         inputs=(*_named_by_command(top.command), *files), groups_digest=str(old.get("tag_groups", "")),
     )  # fmt: skip
 
 
-def _named_by_command(command: str) -> Iterator[Input]:
+def _named_by_command(command: str) -> Iterator[RecipeInput]:
     """Inputs that an old command may name: `NAME=PATH` may be scores, a model or a dataset, any other word a dataset or truth.
 
     Paths are relative to the working directory. The inputs have no digest, so a reader must check the digest of the content.
@@ -337,6 +337,6 @@ def _named_by_command(command: str) -> Iterator[Input]:
     for part in (part for word in words for part in word.split(",") if part):
         name, separator, path = part.rpartition("=")
         if separator:
-            yield from (Input(kind, str(Path(path).absolute()), name) for kind in ("scores", "model", "dataset"))
+            yield from (RecipeInput(kind, str(Path(path).absolute()), name) for kind in ("scores", "model", "dataset"))
         elif not part.startswith("-"):
-            yield Input("dataset", str(Path(part).absolute()))
+            yield RecipeInput("dataset", str(Path(part).absolute()))

@@ -18,10 +18,10 @@ from arena.base.errors import ArenaError, IncomparableError
 from arena.base.files import open_whole, write_json, write_whole
 from arena.cards import Thresholds
 from arena.metrics.counts import PRF
-from arena.metrics.registry import TAG_COLUMNS
+from arena.metrics.registry import TAG_METRIC_COLUMNS
 from arena.results.recipe import Recipe, read_recipe
 
-SCHEMA = 2
+RUN_SCHEMA = 2
 """Version of the files of a run folder."""
 
 RUN_FILE = "run.json"
@@ -51,7 +51,7 @@ OPTIONAL_TABLES = {CONTAMINATION: "parquet"}
 
 PER_TAG_COLUMNS = (
     "model", "tag", "truth_tag", "category", "index", "training_count", "support", "threshold", "tp", "fp", "fn", "tn",
-    *(column for metric in TAG_COLUMNS for column in metric.columns), "compared",
+    *(column for metric in TAG_METRIC_COLUMNS for column in metric.columns), "compared",
 )  # fmt: skip
 """Columns of `per_tag.parquet`; `index` is the tag's position in the model's list, `training_count` may be null."""
 
@@ -148,9 +148,9 @@ def read_result(folder: Path, tables: Collection[str] | None = None) -> Result:
         raise ArenaError(f"{folder}: no finished run in it (no {RUN_FILE}); make one with arena run or arena score")
     try:
         run = json.loads((folder / RUN_FILE).read_text(encoding="utf-8"))
-        if run.get("schema") != SCHEMA:
+        if run.get("schema") != RUN_SCHEMA:
             raise IncomparableError(
-                f"{folder}: schema {run.get('schema')}, this version reads {SCHEMA}; score it again"
+                f"{folder}: schema {run.get('schema')}, this version reads {RUN_SCHEMA}; score it again"
             )
         summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
         written = TABLES | {name: kind for name, kind in OPTIONAL_TABLES.items() if name in summary}

@@ -10,14 +10,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from arena.scores.matrix import Matrix, Part
+from arena.scores.matrix import Matrix, MatrixPart
 from arena.tags import TagRelations, TagSpace
 
 GATHERED_BYTES = 8 << 20
 """Bytes of implying tags' scores that are gathered at a time; an implied tag may have hundreds of implying tags."""
 
 
-class Implying(NamedTuple):
+class ImplyingColumns(NamedTuple):
     """The columns that imply each implied column, in compressed form."""
 
     implied: NDArray[np.int64]
@@ -32,8 +32,8 @@ class Implying(NamedTuple):
 class ImpliedPart:
     """Rows of a matrix; implications are applied when rows are read."""
 
-    part: Part
-    implying: Implying
+    part: MatrixPart
+    implying: ImplyingColumns
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -60,7 +60,7 @@ class ImpliedPart:
         return closed
 
 
-def close_predictions(scores: Matrix, tags: TagSpace, relations: TagRelations) -> Matrix:
+def apply_implications(scores: Matrix, tags: TagSpace, relations: TagRelations) -> Matrix:
     """Raise the score of every implied tag to the highest score of the tags that imply it.
 
     Two spellings of one tag do not raise each other, except in a cycle of implications. Tags without a column are not added.
@@ -78,11 +78,11 @@ def close_predictions(scores: Matrix, tags: TagSpace, relations: TagRelations) -
     array([[0.75 , 0.75 ],
            [0.5  , 0.125]])
     """
-    found = implying(tags, relations)
+    found = find_implying(tags, relations)
     return Matrix([ImpliedPart(part, found) for part in scores.parts]) if len(found.implied) else scores
 
 
-def implying(tags: TagSpace, relations: TagRelations) -> Implying:
+def find_implying(tags: TagSpace, relations: TagRelations) -> ImplyingColumns:
     """Return which columns imply which."""
     columns: dict[str, list[int]] = {}
     for column, name in enumerate(tags.names):
@@ -98,7 +98,7 @@ def implying(tags: TagSpace, relations: TagRelations) -> Implying:
                 sources.setdefault(target, {target}).update(specific, own if in_cycle else ())
     implied = sorted(sources)
     lengths = [len(sources[column]) for column in implied]
-    return Implying(
+    return ImplyingColumns(
         np.array(implied, np.int64),
         np.cumsum([0, *lengths[:-1]] if lengths else [], dtype=np.int64),
         np.array([source for column in implied for source in sorted(sources[column])], np.int64),

@@ -15,7 +15,7 @@ TILE_BYTES = 32 << 20
 """Bytes of rows mapped at a time; a larger tile is not faster and counts as memory of this process."""
 
 
-class Part(Protocol):
+class MatrixPart(Protocol):
     """Consecutive rows of a matrix: an array, or a location in a file."""
 
     @property
@@ -30,7 +30,7 @@ class Part(Protocol):
         """Return some rows."""
 
 
-class Stored(NamedTuple):
+class StoredMatrix(NamedTuple):
     """A C-ordered matrix in a file; rows are memory-mapped on access, and unmapped when the last view of them is deleted."""
 
     path: Path
@@ -56,7 +56,7 @@ class Matrix:
         parts: at least one; all have the same columns.
     """
 
-    parts: Sequence[Part]
+    parts: Sequence[MatrixPart]
 
     @classmethod
     def of(cls, values: NDArray[Any]) -> "Matrix":
@@ -120,13 +120,13 @@ class Matrix:
         return gathered
 
 
-def stored_npy(path: Path) -> Stored | None:
+def stored_npy(path: Path) -> StoredMatrix | None:
     """Return the location of an `.npy` file's matrix; None if it cannot be mapped (Fortran order, objects)."""
     with path.open("rb") as file:
         return _stored(path, file, 0)
 
 
-def stored_member(path: Path, member: str) -> Stored | None:
+def stored_member(path: Path, member: str) -> StoredMatrix | None:
     """Return the location of an array in an `.npz` file; None if it is compressed or cannot be mapped."""
     with zipfile.ZipFile(path) as archive:
         info = archive.getinfo(f"{member}.npy")
@@ -144,7 +144,7 @@ def stored_member(path: Path, member: str) -> Stored | None:
     return inside._replace(offset=info.header_offset + 30 + int(lengths.sum()) + inside.offset)
 
 
-def _stored(path: Path, file: Any, start: int) -> Stored | None:
+def _stored(path: Path, file: Any, start: int) -> StoredMatrix | None:
     version = np.lib.format.read_magic(file)
     if version not in ((1, 0), (2, 0)):
         return None
@@ -152,4 +152,4 @@ def _stored(path: Path, file: Any, start: int) -> Stored | None:
     shape, fortran, dtype = read(file)
     if fortran or dtype.hasobject or len(shape) != 2:
         return None
-    return Stored(path, start + file.tell(), shape, dtype)
+    return StoredMatrix(path, start + file.tell(), shape, dtype)

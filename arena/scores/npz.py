@@ -58,8 +58,8 @@ def read_scores(path: Path, *, checked: bool = True) -> Scores:
         ScoresError: shapes disagree, an image is listed twice, or a score is NaN or outside [0, 1].
     """
     arrays = read_npz(path, ("scores", "tags", "image_ids"), large="scores")
-    values, image_ids = arrays["scores"], as_texts(path, "image_ids", arrays["image_ids"])
-    names = as_texts(path, "tags", arrays["tags"])
+    values, image_ids = arrays["scores"], to_strings(path, "image_ids", arrays["image_ids"])
+    names = to_strings(path, "tags", arrays["tags"])
     if values.shape != (len(image_ids), len(names)):
         raise ScoresError(f"{path}: scores {values.shape}, but {len(image_ids)} image_ids and {len(names)} tags")
     if not np.issubdtype(values.dtype, np.floating):
@@ -94,7 +94,7 @@ def write_scores(path: Path, scores: Scores) -> None:
         )
 
 
-def as_texts(path: Path, name: str, array: NDArray[Any]) -> tuple[str, ...]:
+def to_strings(path: Path, name: str, array: NDArray[Any]) -> tuple[str, ...]:
     """Convert an array of strings, or of integer post ids, to Python strings.
 
     Raises:
@@ -114,8 +114,8 @@ def _as_counts(path: Path, name: str, array: NDArray[Any]) -> tuple[int, ...]:
 
 
 _OPTIONAL: Mapping[str, Callable[[Path, str, NDArray[Any]], Any]] = {
-    "tag_categories": as_texts,
+    "tag_categories": to_strings,
     "tag_counts": _as_counts,
-    "skipped_ids": as_texts,
-    "skipped_reasons": as_texts,
+    "skipped_ids": to_strings,
+    "skipped_reasons": to_strings,
 }

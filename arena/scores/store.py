@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from arena.base.errors import ScoresError
 from arena.base.files import is_temporary, open_whole, remove_temporary, write_whole
-from arena.scores.matrix import Matrix, Stored, stored_npy
+from arena.scores.matrix import Matrix, StoredMatrix, stored_npy
 from arena.tags import TagSpace
 
 STORE_SCHEMA = 1
@@ -28,7 +28,7 @@ STORE_SCHEMA = 1
 _OWN_FILES = re.compile(r"store\.json|\d{5}\.(npy|json)")
 
 
-class Timed(NamedTuple):
+class MachineTime(NamedTuple):
     """Number of images that one machine scored, and the time of its network."""
 
     images: int
@@ -53,7 +53,7 @@ class Scores:
     values: Matrix
     skipped: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 0.0
-    timed: Mapping[str, Timed] = field(default_factory=dict)
+    timed: Mapping[str, MachineTime] = field(default_factory=dict)
 
     @classmethod
     def of(cls, image_ids: Sequence[str], tags: TagSpace, values: NDArray[Any]) -> "Scores":
@@ -165,11 +165,11 @@ def read_store(folder: Path) -> Scores:
     values = Matrix([shard.values for shard in shards])
     check_values(folder, values, image_ids, tags.names)
     skipped = {image_id: reason for shard in shards for image_id, reason in shard.skipped.items()}
-    timed = add_up((shard.machine, len(shard.image_ids), shard.seconds) for shard in shards)
+    timed = _sum_by_machine((shard.machine, len(shard.image_ids), shard.seconds) for shard in shards)
     return Scores(image_ids, tags, values, skipped, sum(shard.seconds for shard in shards), timed)
 
 
-def read_facts(folder: Path) -> dict[str, Any]:
+def read_store_facts(folder: Path) -> dict[str, Any]:
     """Return the provenance stored with the scores; empty if there is none."""
     return dict(_read_header(folder).get("facts", {}))
 
@@ -191,21 +191,21 @@ def check_values(where: object, values: Matrix, image_ids: Sequence[str], tags: 
             )
 
 
-def add_up(shards: Iterable[tuple[str, int, float]]) -> dict[str, Timed]:
+def _sum_by_machine(shards: Iterable[tuple[str, int, float]]) -> dict[str, MachineTime]:
     """Sum images and seconds of shards (machine, images, seconds) by machine; shards without a time are left out.
 
     >>> add_up([("a", 8, 2.0), ("b", 4, 1.0), ("a", 8, 1.0), ("a", 8, 0.0)])
     {'a': Timed(images=16, seconds=3.0), 'b': Timed(images=4, seconds=1.0)}
     """
-    found: dict[str, Timed] = {}
+    found: dict[str, MachineTime] = {}
     for machine, images, seconds in shards:
         if images and seconds:
-            before = found.get(machine, Timed(0, 0.0))
-            found[machine] = Timed(before.images + images, before.seconds + seconds)
+            before = found.get(machine, MachineTime(0, 0.0))
+            found[machine] = MachineTime(before.images + images, before.seconds + seconds)
     return found
 
 
-def describe_throughput(timed: Mapping[str, Timed]) -> dict[str, float | int | str]:
+def describe_throughput(timed: Mapping[str, MachineTime]) -> dict[str, float | int | str]:
     """Return the images per second of the network alone, on the machine that scored the most images; empty if no time is known.
 
     Other machines of a shared run are left out, because a mean over machines is the speed of none of them.
@@ -227,7 +227,7 @@ class _Shard(NamedTuple):
     image_ids: list[str]
     skipped: dict[str, str]
     seconds: float
-    values: Stored
+    values: StoredMatrix
     machine: str
 
 

@@ -12,12 +12,12 @@ from typing import Any
 from arena.base.files import digest_files
 from arena.cards import ADAPTERS, ModelCard, find_plugin, package_of
 from arena.taggers.adapters import adapter_module
-from arena.taggers.adapters.ensemble import MATCHING_VERSION, Ensemble, single
+from arena.taggers.adapters.ensemble import MATCHING_VERSION, Ensemble, members_of
 from arena.taggers.base import Tagger
-from arena.taggers.files.preprocess_files import follow_preprocess_file
-from arena.taggers.files.weights import fetch
+from arena.taggers.files.preprocess_files import apply_preprocess_file
+from arena.taggers.files.weights import fetch_files
 from arena.taggers.plugins import load_plugin
-from arena.taggers.preprocess import need_library
+from arena.taggers.preprocess import import_resize_library
 from arena.tags import TagRelations
 
 # Idle OpenMP threads must not spin on the cores that decode the next images: the demo run took 47 s instead of 65 s on two
@@ -54,11 +54,11 @@ def load(
             return known
         members = [load(member, device=device, precision=precision, among=among) for member in card.member_cards]
         return Ensemble(card, members, relations)
-    files = fetch(card)
-    card = follow_preprocess_file(card, files)
+    files = fetch_files(card)
+    card = apply_preprocess_file(card, files)
     if (known := _loaded(card, among)) is not None:
         return known
-    need_library(card.preprocess.library)
+    import_resize_library(card.preprocess.library)
     if card.adapter not in ADAPTERS and (point := find_plugin(card.adapter)) is not None:
         return load_plugin(point, card, files, device=device, precision=precision)
     tagger: Tagger = adapter_module(card.adapter).load(card, files, device=device, precision=precision)
@@ -67,7 +67,7 @@ def load(
 
 def _loaded(card: ModelCard, among: Sequence[Tagger]) -> Tagger | None:
     """Return the loaded tagger with this card, or None. The card must include the values of its preprocessing file."""
-    taggers = (one for loaded in among for one in (loaded, *single(loaded)))
+    taggers = (one for loaded in among for one in (loaded, *members_of(loaded)))
     return next((known for known in taggers if known.card == card), None)
 
 
@@ -84,8 +84,8 @@ def identify(
     if card.adapter == "ensemble":
         members = [identify(member, device=device, precision=precision) for member in card.member_cards]
         return _identity_of_ensemble(card, members, relations)
-    files = fetch(card)
-    card = follow_preprocess_file(card, files)
+    files = fetch_files(card)
+    card = apply_preprocess_file(card, files)
     return {
         "adapter": card.adapter,
         "adapter_version": _adapter_version(card),

@@ -12,7 +12,7 @@ from arena.tags import TagSpace
 Pixels = NDArray[np.uint8]
 """A batch of squares, (n, size, size, 3), RGB, 0 to 255."""
 
-Scores = NDArray[np.float32]
+Probabilities = NDArray[np.float32]
 """Probabilities, (n, tags), 0 to 1."""
 
 
@@ -33,12 +33,12 @@ class Tagger(Protocol):
     precision: str
     device: str
 
-    def scores(self, batch: Pixels) -> Scores:
+    def scores(self, batch: Pixels) -> Probabilities:
         """Return the probabilities of a batch, float32 (n, tags), in the order of `tags`."""
         ...
 
 
-def notes_of(tagger: Tagger) -> tuple[str, ...]:
+def tagger_notes(tagger: Tagger) -> tuple[str, ...]:
     """Return a tagger's notes for the user, one line each: those on its preprocessing, then its optional attribute `notes`."""
     return (*tagger.card.preprocess_notes, *getattr(tagger, "notes", ()))
 

@@ -19,25 +19,25 @@ from arena import taggers
 from arena.base.errors import ArenaError, ScoresError
 from arena.cards import ModelCard, Preprocess
 from arena.images.decode import RGB
-from arena.taggers.adapters.ensemble import Ensemble, score_squares, single, wanted
-from arena.taggers.base import Pixels, Scores, Tagger, check_scores
-from arena.taggers.files.weights import fetch
-from arena.taggers.plugins import PluginTagger, check_interface, tell
+from arena.taggers.adapters.ensemble import Ensemble, members_of, preprocesses_of, score_squares
+from arena.taggers.base import Pixels, Probabilities, Tagger, check_scores
+from arena.taggers.files.weights import fetch_files
+from arena.taggers.plugins import PluginTagger, check_interface, describe_exception
 from arena.taggers.preprocess import square
 
-IMAGES = 7
+_TEST_IMAGES = 7
 """Number of images in the test batch."""
 
-TOLERANCE: Mapping[str, float] = {"fp32": 1e-5, "fp16": 5e-3, "bf16": 2e-2}
+_TOLERANCE_BY_PRECISION: Mapping[str, float] = {"fp32": 1e-5, "fp16": 5e-3, "bf16": 2e-2}
 """Largest allowed difference between one image's scores in different batches, by precision."""
 
-TOLD_APART = 1e-4
+_MIN_DEVIATION = 1e-4
 """Standard deviation over images that at least one tag's scores must exceed; otherwise the tagger ignores its input."""
 
-Squares = Mapping[Preprocess, Pixels]
+_SquaresByPreprocess = Mapping[Preprocess, Pixels]
 
 
-class Outcome(NamedTuple):
+class CheckResult(NamedTuple):
     """Result of one check.
 
     Attributes:
@@ -50,12 +50,12 @@ class Outcome(NamedTuple):
     told: str
 
 
-class BrokenPromiseError(Exception):
+class NonconformingError(Exception):
     """A requirement of the interface is not met; the message says which and how."""
 
 
 @dataclass(frozen=True)
-class Subject:
+class TaggerUnderTest:
     """A tagger under test, with its input.
 
     Attributes:
@@ -67,26 +67,29 @@ class Subject:
     tagger: Tagger
     again: Callable[[], Tagger]
     device: str
-    squares: Squares
+    squares: _SquaresByPreprocess
 
-    def score(self, rows: slice = slice(None)) -> Scores:
+    def score(self, rows: slice = slice(None)) -> Probabilities:
         """Return the scores of some of the test images, computed on a copy of their pixels."""
         return score_squares(
             self.tagger, {preprocess: pixels[rows].copy() for preprocess, pixels in self.squares.items()}
         )
 
     @cached_property
-    def seen(self) -> Scores:
+    def seen(self) -> Probabilities:
         """Scores of all test images in one batch, copied because the adapter may reuse its array."""
         return np.array(self.score())
 
     @property
     def tolerance(self) -> float:
         """Allowed difference for the least exact precision that the tagger reports."""
-        return max(TOLERANCE.get(word, TOLERANCE["fp32"]) for word in self.tagger.precision.split("+"))
+        return max(
+            _TOLERANCE_BY_PRECISION.get(word, _TOLERANCE_BY_PRECISION["fp32"])
+            for word in self.tagger.precision.split("+")
+        )
 
 
-def check(card: ModelCard, *, device: str = "auto", precision: str = "auto") -> Iterator[Outcome]:
+def check(card: ModelCard, *, device: str = "auto", precision: str = "auto") -> Iterator[CheckResult]:
     """Load a card's tagger and yield the result of each check; if loading fails, only that result.
 
     Raises:
@@ -95,40 +98,42 @@ def check(card: ModelCard, *, device: str = "auto", precision: str = "auto") -> 
     for one in card.single:
         if one.adapter == "precomputed":
             raise ArenaError(f"{one.name}: its scores are read from a file; there is no adapter to check")
-        fetch(one)
+        fetch_files(one)
 
     def load() -> Tagger:
         return _bare(taggers.load(card, device=device, precision=precision))
 
     try:
         tagger = load()
-        for member in single(tagger):
+        for member in members_of(tagger):
             check_interface(card.name, member)
     except Exception as error:
-        yield Outcome("loads", passed=False, told=_reason(error))
+        yield CheckResult("loads", passed=False, told=_reason(error))
         return
-    yield Outcome("loads", passed=True, told=_summary(tagger))
-    subject = Subject(tagger, load, device, {preprocess: _images(preprocess) for preprocess in wanted(tagger)})
+    yield CheckResult("loads", passed=True, told=_summary(tagger))
+    subject = TaggerUnderTest(
+        tagger, load, device, {preprocess: _images(preprocess) for preprocess in preprocesses_of(tagger)}
+    )
     for name, examine in CHECKS.items():
         try:
-            yield Outcome(name, passed=True, told=examine(subject))
+            yield CheckResult(name, passed=True, told=examine(subject))
         except Exception as error:
-            yield Outcome(name, passed=False, told=_reason(error))
+            yield CheckResult(name, passed=False, told=_reason(error))
 
 
-def _device_and_precision(subject: Subject) -> str:
+def _device_and_precision(subject: TaggerUnderTest) -> str:
     device, precision = subject.tagger.device, subject.tagger.precision
     requested = subject.device.partition(":")[0]
     if not device or (requested != "auto" and not device.startswith(requested)):
-        raise BrokenPromiseError(
+        raise NonconformingError(
             f"device is {device!r}, but {subject.device} was requested; it must be where the tagger really runs"
         )
-    if unknown := sorted(set(precision.split("+")) - TOLERANCE.keys()):
-        raise BrokenPromiseError(f"precision is {unknown[0]!r}; allowed: {', '.join(TOLERANCE)}")
+    if unknown := sorted(set(precision.split("+")) - _TOLERANCE_BY_PRECISION.keys()):
+        raise NonconformingError(f"precision is {unknown[0]!r}; allowed: {', '.join(_TOLERANCE_BY_PRECISION)}")
     return f"{precision} on {device}"
 
 
-def _tags(subject: Subject) -> str:
+def _tags(subject: TaggerUnderTest) -> str:
     first, second = subject.tagger.tags, subject.again().tags
     if first != second:
         differ = [
@@ -139,59 +144,59 @@ def _tags(subject: Subject) -> str:
             if differ
             else "other lengths, categories or counts"
         )
-        raise BrokenPromiseError(
+        raise NonconformingError(
             f"the tags differ when loaded again ({where}); their order must come from a file, not from a set"
         )
     return f"{len(first):,} unique names, the same when loaded again"
 
 
-def _shape(subject: Subject) -> str:
-    scores, expected = subject.score(), (IMAGES, len(subject.tagger.tags))
+def _shape(subject: TaggerUnderTest) -> str:
+    scores, expected = subject.score(), (_TEST_IMAGES, len(subject.tagger.tags))
     if not isinstance(scores, np.ndarray):
-        raise BrokenPromiseError(f"scores are a {type(scores).__name__}; they must be a numpy array")
+        raise NonconformingError(f"scores are a {type(scores).__name__}; they must be a numpy array")
     if scores.shape != expected:
-        raise BrokenPromiseError(f"scores have shape {scores.shape}; it must be {expected}: images x tags")
+        raise NonconformingError(f"scores have shape {scores.shape}; it must be {expected}: images x tags")
     return f"{scores.shape[0]} images x {scores.shape[1]} tags"
 
 
-def _type(subject: Subject) -> str:
+def _type(subject: TaggerUnderTest) -> str:
     if subject.seen.dtype != np.float32:
-        raise BrokenPromiseError(f"scores are {subject.seen.dtype}; they must be float32")
+        raise NonconformingError(f"scores are {subject.seen.dtype}; they must be float32")
     return "float32"
 
 
-def _range(subject: Subject) -> str:
+def _range(subject: TaggerUnderTest) -> str:
     scores = subject.seen
     if np.isnan(scores).any():
-        raise BrokenPromiseError(f"{int(np.isnan(scores).sum())} of {scores.size} scores are NaN")
+        raise NonconformingError(f"{int(np.isnan(scores).sum())} of {scores.size} scores are NaN")
     if not (scores.min() >= 0 and scores.max() <= 1):
-        raise BrokenPromiseError(
+        raise NonconformingError(
             f"scores from {scores.min():.4g} to {scores.max():.4g}, outside 0 to 1; does it need a sigmoid?"
         )
     return f"from {scores.min():.4g} to {scores.max():.4g}"
 
 
-def _distinct_scores(subject: Subject) -> str:
+def _distinct_scores(subject: TaggerUnderTest) -> str:
     deviation = float(subject.seen.std(axis=0).max())
-    if not deviation > TOLD_APART:
-        raise BrokenPromiseError(
-            f"{IMAGES} different images get equal scores (standard deviation {deviation:.1g}); is the input used?"
+    if not deviation > _MIN_DEVIATION:
+        raise NonconformingError(
+            f"{_TEST_IMAGES} different images get equal scores (standard deviation {deviation:.1g}); is the input used?"
         )
-    return f"standard deviation over {IMAGES} images up to {deviation:.2g}"
+    return f"standard deviation over {_TEST_IMAGES} images up to {deviation:.2g}"
 
 
-def _batch(subject: Subject) -> str:
-    ones = np.concatenate([np.array(subject.score(slice(row, row + 1))) for row in range(IMAGES)])
-    difference = f"scores of {IMAGES} batches of 1 differ from those of one batch of {IMAGES}"
+def _batch(subject: TaggerUnderTest) -> str:
+    ones = np.concatenate([np.array(subject.score(slice(row, row + 1))) for row in range(_TEST_IMAGES)])
+    difference = f"scores of {_TEST_IMAGES} batches of 1 differ from those of one batch of {_TEST_IMAGES}"
     return _close(ones, subject.seen, subject.tolerance, difference)
 
 
-def _order(subject: Subject) -> str:
+def _order(subject: TaggerUnderTest) -> str:
     scores = np.array(subject.score(slice(None, None, -1)))[::-1]
     return _close(scores, subject.seen, subject.tolerance, "scores differ if the images are in reverse order")
 
 
-def _repeats(subject: Subject) -> str:
+def _repeats(subject: TaggerUnderTest) -> str:
     allowed = 0.0 if subject.tagger.device == "cpu" else subject.tolerance
     _close(np.array(subject.score()), subject.seen, allowed, "scores differ when computed again")
     fresh = score_squares(
@@ -200,45 +205,45 @@ def _repeats(subject: Subject) -> str:
     return _close(np.array(fresh), subject.seen, allowed, "scores differ when the tagger is loaded again")
 
 
-def _separate_arrays(subject: Subject) -> str:
+def _separate_arrays(subject: TaggerUnderTest) -> str:
     first = subject.score(slice(0, 3))
     kept = np.array(first)
     subject.score(slice(3, 6))
     if not np.array_equal(first, kept, equal_nan=True):
-        raise BrokenPromiseError(
+        raise NonconformingError(
             "the scores of one batch change when the next batch is scored; each call must return a new array"
         )
     return "the scores of one batch do not change when the next batch is scored"
 
 
-def _input_unchanged(subject: Subject) -> str:
+def _input_unchanged(subject: TaggerUnderTest) -> str:
     squares = {preprocess: pixels.copy() for preprocess, pixels in subject.squares.items()}
     score_squares(subject.tagger, squares)
     changed = sum(int((pixels != subject.squares[preprocess]).sum()) for preprocess, pixels in squares.items())
     if changed:
-        raise BrokenPromiseError(f"{changed} bytes of the pixels were changed; other models share the pixels")
+        raise NonconformingError(f"{changed} bytes of the pixels were changed; other models share the pixels")
     return "no byte changed"
 
 
-def _empty(subject: Subject) -> str:
+def _empty(subject: TaggerUnderTest) -> str:
     return _invalid_input(subject, lambda pixels: pixels[:0], "an empty batch", images=0)
 
 
-def _wrong_size(subject: Subject) -> str:
+def _wrong_size(subject: TaggerUnderTest) -> str:
     def cut(pixels: Pixels) -> Pixels:
         return np.ascontiguousarray(pixels[:, : pixels.shape[1] // 2 + 1])
 
     return _invalid_input(subject, cut, "squares cut to half their height")
 
 
-def _wrong_channels(subject: Subject) -> str:
+def _wrong_channels(subject: TaggerUnderTest) -> str:
     result = _invalid_input(subject, lambda pixels: pixels[..., :2].copy(), "two channels")
     if result.startswith("scored"):
-        raise BrokenPromiseError(f"{result}; a tagger must refuse input that is not (n, size, size, 3)")
+        raise NonconformingError(f"{result}; a tagger must refuse input that is not (n, size, size, 3)")
     return result
 
 
-def _float_pixels(subject: Subject) -> str:
+def _float_pixels(subject: TaggerUnderTest) -> str:
     result = _invalid_input(subject, lambda pixels: pixels.astype(np.float32), "float32 pixels")
     if result.startswith("scored"):
         squares: dict[Preprocess, Any] = {
@@ -253,7 +258,7 @@ def _float_pixels(subject: Subject) -> str:
     return result
 
 
-CHECKS: Mapping[str, Callable[[Subject], str]] = {
+CHECKS: Mapping[str, Callable[[TaggerUnderTest], str]] = {
     "device and precision": _device_and_precision,
     "tags": _tags,
     "shape": _shape,
@@ -273,7 +278,9 @@ CHECKS: Mapping[str, Callable[[Subject], str]] = {
 """Checks after loading: shown name -> function that returns what it measured, or raises if the check fails."""
 
 
-def _invalid_input(subject: Subject, spoil: Callable[[Pixels], Any], what: str, *, images: int = IMAGES) -> str:
+def _invalid_input(
+    subject: TaggerUnderTest, spoil: Callable[[Pixels], Any], what: str, *, images: int = _TEST_IMAGES
+) -> str:
     """Return how a tagger handles invalid input: an error, an output that `check_scores` refuses, or valid scores.
 
     Args:
@@ -294,23 +301,23 @@ def _invalid_input(subject: Subject, spoil: Callable[[Pixels], Any], what: str, 
         check_scores(what, values, images=images, tags=len(subject.tagger.tags))
     except ScoresError as error:
         if not images:
-            raise BrokenPromiseError(str(error)) from None
+            raise NonconformingError(str(error)) from None
         return f"{what}: the output is refused ({_short(str(error))})"
     return f"scored {what} as {values.shape[0]} x {values.shape[1]} probabilities"
 
 
-def _close(scores: Scores, expected: Scores, tolerance: float, failure: str) -> str:
+def _close(scores: Probabilities, expected: Probabilities, tolerance: float, failure: str) -> str:
     if scores.shape != expected.shape:
-        raise BrokenPromiseError(f"{failure}: shape {scores.shape}, not {expected.shape}")
+        raise NonconformingError(f"{failure}: shape {scores.shape}, not {expected.shape}")
     largest = float(np.abs(scores.astype(np.float64) - expected).max(initial=0))
     if not largest <= tolerance:
-        raise BrokenPromiseError(f"{failure} by up to {largest:.2g}; allowed: {tolerance:g}")
+        raise NonconformingError(f"{failure} by up to {largest:.2g}; allowed: {tolerance:g}")
     return f"largest difference {largest:.2g}, allowed {tolerance:g}"
 
 
 def _images(preprocess: Preprocess) -> Pixels:
-    """Return `IMAGES` images of coloured patches, (n, size, size, 3); equal for all taggers with this preprocessing."""
-    return np.stack([square(_image(seed), preprocess) for seed in range(IMAGES)])
+    """Return `_TEST_IMAGES` images of coloured patches, (n, size, size, 3); equal for all taggers with this preprocessing."""
+    return np.stack([square(_image(seed), preprocess) for seed in range(_TEST_IMAGES)])
 
 
 def _image(seed: int) -> RGB:
@@ -319,7 +326,7 @@ def _image(seed: int) -> RGB:
 
 
 def _summary(tagger: Tagger) -> str:
-    sizes = " and ".join(str(preprocess.size) for preprocess in wanted(tagger))
+    sizes = " and ".join(str(preprocess.size) for preprocess in preprocesses_of(tagger))
     return f"{len(tagger.tags):,} tags, squares of {sizes} pixels"
 
 
@@ -331,7 +338,7 @@ def _bare(tagger: Tagger) -> Tagger:
 
 
 def _reason(error: Exception) -> str:
-    return str(error) if isinstance(error, (BrokenPromiseError, ArenaError)) else tell(error)
+    return str(error) if isinstance(error, (NonconformingError, ArenaError)) else describe_exception(error)
 
 
 def _short(text: str) -> str:

@@ -16,10 +16,10 @@ from pathlib import Path
 
 from arena.base.errors import ArenaError, ScoresError
 from arena.cards import ModelCard, Preprocess, package_of
-from arena.taggers.base import Pixels, Scores, Tagger, check_scores
+from arena.taggers.base import Pixels, Probabilities, Tagger, check_scores
 from arena.tags import TagSpace
 
-INTERFACE: Mapping[str, type] = {"tags": TagSpace, "preprocess": Preprocess, "precision": str, "device": str}
+_REQUIRED_ATTRIBUTES: Mapping[str, type] = {"tags": TagSpace, "preprocess": Preprocess, "precision": str, "device": str}
 """Required attributes of a tagger, with their types."""
 
 
@@ -39,7 +39,7 @@ class PluginTagger:
         self.inner = inner
         self._where = where
 
-    def scores(self, batch: Pixels) -> Scores:
+    def scores(self, batch: Pixels) -> Probabilities:
         """Return the probabilities of a batch, float32 (n, tags).
 
         Raises:
@@ -50,7 +50,7 @@ class PluginTagger:
         except ArenaError:
             raise
         except Exception as error:
-            raise ScoresError(f"{self._where}: scores failed ({tell(error)})") from error
+            raise ScoresError(f"{self._where}: scores failed ({describe_exception(error)})") from error
         check_scores(self._where, values, images=len(batch), tags=len(self.tags))
         return values
 
@@ -71,7 +71,7 @@ def load_plugin(
     except ArenaError:
         raise
     except Exception as error:
-        raise ArenaError(f"{where}: load failed ({tell(error)})") from error
+        raise ArenaError(f"{where}: load failed ({describe_exception(error)})") from error
     check_interface(where, inner)
     return PluginTagger(card, inner, where)
 
@@ -85,10 +85,10 @@ def check_interface(where: str, tagger: object) -> None:
     Raises:
         ArenaError: an attribute is missing or has another type, or `preprocess.size` is below 1.
     """
-    for name, kind in INTERFACE.items():
+    for name, kind in _REQUIRED_ATTRIBUTES.items():
         if not hasattr(tagger, name):
             raise ArenaError(
-                f"{where}: {type(tagger).__name__} has no {name}; a tagger has card, {', '.join(INTERFACE)} and scores(batch)"
+                f"{where}: {type(tagger).__name__} has no {name}; a tagger has card, {', '.join(_REQUIRED_ATTRIBUTES)} and scores(batch)"
             )
         value = getattr(tagger, name)
         if not isinstance(value, kind):
@@ -102,7 +102,7 @@ def check_interface(where: str, tagger: object) -> None:
         )
 
 
-def tell(error: BaseException) -> str:
+def describe_exception(error: BaseException) -> str:
     """Return an exception and where it was raised, in one line: `KeyError: 'x', mean_colour.py line 12`."""
     message = str(error).strip().splitlines()
     frames = traceback.extract_tb(error.__traceback__)
@@ -114,7 +114,7 @@ def _import(point: EntryPoint, adapter: str) -> Callable[..., Tagger]:
     try:
         function = point.load()
     except Exception as error:  # importing a module may raise any exception
-        raise ArenaError(f"{adapter}: cannot be imported ({tell(error)}); fix or uninstall it") from error
+        raise ArenaError(f"{adapter}: cannot be imported ({describe_exception(error)}); fix or uninstall it") from error
     if not callable(function):
         raise ArenaError(f"{adapter}: {point.value} is not a function; the entry point must be MODULE:load")
     loader: Callable[..., Tagger] = function

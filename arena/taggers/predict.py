@@ -22,10 +22,10 @@ from arena.base.errors import ScoresError, UnreadableImageError
 from arena.cards import Preprocess
 from arena.images.decode import RGB, decode_on
 from arena.scores.store import ScoreStore
-from arena.taggers.adapters.ensemble import Ensemble, single
+from arena.taggers.adapters.ensemble import Ensemble, members_of
 from arena.taggers.adapters.precomputed import Precomputed
 from arena.taggers.base import Pixels, Tagger, check_scores
-from arena.taggers.base import Scores as Probabilities
+from arena.taggers.base import Probabilities as Probabilities
 from arena.taggers.preprocess import square
 
 SHARD_IMAGES = 256
@@ -65,7 +65,7 @@ class ImageSource:
         return list(iter(lambda: tuple(islice(ids, SHARD_IMAGES)), ()))
 
 
-class Job(NamedTuple):
+class ScoringJob(NamedTuple):
     """A loaded tagger, the store for its scores, and the name of the machine that its speed is recorded with."""
 
     tagger: Tagger
@@ -85,7 +85,7 @@ class _Prepared(NamedTuple):
 class _Shard:
     """Scores of one shard, collected batch by batch, for each job."""
 
-    jobs: Sequence[Job]
+    jobs: Sequence[ScoringJob]
     values: list[list[np.ndarray]] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
@@ -95,9 +95,9 @@ class _Shard:
         self.seconds = [0.0 for _ in self.jobs]
 
 
-def predict(
+def predict_scores(
     source: ImageSource,
-    jobs: Sequence[Job],
+    jobs: Sequence[ScoringJob],
     *,
     batch_size: int | None = None,
     advance: Callable[[int], None] = lambda images: None,
@@ -124,7 +124,7 @@ def predict(
         for number in pending
         for row in range(first[number], first[number + 1])
     )
-    size = batch_size or max(_auto_batch(one) for job in jobs for one in single(job.tagger))
+    size = batch_size or max(_auto_batch(one) for job in jobs for one in members_of(job.tagger))
     workers = os.cpu_count() or 1
     with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
         prepared = _ahead(pool, tasks, lead=2 * size + workers)
@@ -132,7 +132,7 @@ def predict(
             _fill(number, plans[number], islice(prepared, len(shards[number])), size, advance)
 
 
-def forget_mended(source: ImageSource, store: ScoreStore) -> None:
+def recheck_skipped_images(source: ImageSource, store: ScoreStore) -> None:
     """Mark each shard as missing in which a skipped image has become readable."""
     rows = {image_id: row for row, image_id in enumerate(source.image_ids)}
     for number, image_ids in store.skipped().items():
@@ -140,13 +140,13 @@ def forget_mended(source: ImageSource, store: ScoreStore) -> None:
             store.forget(number)
 
 
-def refuse_missing(source: ImageSource, tagger: Tagger) -> None:
+def refuse_missing_scores(source: ImageSource, tagger: Tagger) -> None:
     """Raise if precomputed scores are missing for a readable image, before anything is computed.
 
     Raises:
         ScoresError: a readable image has no scores. Unreadable images need none.
     """
-    for one in single(tagger):
+    for one in members_of(tagger):
         if not isinstance(one, Precomputed):
             continue
         unscored = [row for row, image_id in enumerate(source.image_ids) if image_id not in one.row_of]
@@ -155,9 +155,9 @@ def refuse_missing(source: ImageSource, tagger: Tagger) -> None:
             raise ScoresError(one.told_missing(source.image_ids[readable], len(unscored), len(source.image_ids)))
 
 
-def _preprocesses_of(jobs: Sequence[Job]) -> set[Preprocess]:
+def _preprocesses_of(jobs: Sequence[ScoringJob]) -> set[Preprocess]:
     """Return the distinct preprocessings of the jobs' networks; precomputed scores have none."""
-    networks = (one for job in jobs for one in single(job.tagger) if not isinstance(one, Precomputed))
+    networks = (one for job in jobs for one in members_of(job.tagger) if not isinstance(one, Precomputed))
     return {network.preprocess for network in networks}
 
 
@@ -166,7 +166,7 @@ def _auto_batch(tagger: Tagger) -> int:
 
 
 def _fill(
-    number: int, jobs: Sequence[Job], images: Iterator[_Prepared], size: int, advance: Callable[[int], None]
+    number: int, jobs: Sequence[ScoringJob], images: Iterator[_Prepared], size: int, advance: Callable[[int], None]
 ) -> None:
     """Score one shard and store it.
 

@@ -5,11 +5,11 @@ from math import prod
 from pathlib import Path
 from typing import NamedTuple
 
-from arena.taggers.adapters.ensemble import single
+from arena.taggers.adapters.ensemble import members_of
 from arena.taggers.base import Tagger
-from arena.taggers.files.protobuf import fields, mapped, parts, varints
+from arena.taggers.files.protobuf import mapped_file, message_fields, messages_in_field, packed_varints
 
-TEXT_SUFFIXES = frozenset({".csv", ".json", ".toml", ".txt", ".md"})
+_WEIGHTLESS_SUFFIXES = frozenset({".csv", ".json", ".toml", ".txt", ".md"})
 """Suffixes of a model's files that hold no weights."""
 
 _NUMBERS = frozenset({1, 2, 3, 10, 11, 16, 17, 18, 19, 20, 21, 22})
@@ -19,20 +19,20 @@ _GRAPH, _INITIALIZER, _DIMS, _TYPE = 7, 5, 1, 2
 """Field numbers in ONNX messages: ModelProto.graph, GraphProto.initializer, TensorProto.dims and .data_type."""
 
 
-class Size(NamedTuple):
+class ModelSize(NamedTuple):
     """A tagger's size; `parameters` is None if the network cannot be inspected."""
 
     parameters: int | None
     weight_bytes: int
 
 
-def size_of(tagger: Tagger, files: Mapping[str, Path]) -> Size:
+def model_size(tagger: Tagger, files: Mapping[str, Path]) -> ModelSize:
     """Count the parameters of a loaded tagger, and the bytes of its weight files.
 
     For a torch adapter, these are the parameters of its attribute `network`, without buffers such as running statistics. For
     an ONNX graph, these are the numbers in its initialisers, which may include folded constants.
     """
-    weights = {name: path for name, path in files.items() if path.suffix.lower() not in TEXT_SUFFIXES}
+    weights = {name: path for name, path in files.items() if path.suffix.lower() not in _WEIGHTLESS_SUFFIXES}
     network = getattr(tagger, "network", None)
     graphs = [path for path in weights.values() if path.suffix.lower() == ".onnx"]
     parameters: int | None = None
@@ -40,10 +40,10 @@ def size_of(tagger: Tagger, files: Mapping[str, Path]) -> Size:
         parameters = sum(parameter.numel() for parameter in network.parameters())
     elif len(graphs) == 1:
         parameters = graph_parameters(graphs[0])
-    return Size(parameters, sum(path.stat().st_size for path in weights.values()))
+    return ModelSize(parameters, sum(path.stat().st_size for path in weights.values()))
 
 
-def size_of_all(tagger: Tagger, files: Mapping[str, Mapping[str, Path]]) -> Size:
+def total_model_size(tagger: Tagger, files: Mapping[str, Mapping[str, Path]]) -> ModelSize:
     """Return the total size of a tagger or of an ensemble's members.
 
     Precomputed scores have no weights and an unknown number of parameters, which makes the total None.
@@ -52,11 +52,11 @@ def size_of_all(tagger: Tagger, files: Mapping[str, Mapping[str, Path]]) -> Size
         files: card name -> files by name, for each member.
     """
     sizes = [
-        Size(None, 0) if one.card.adapter == "precomputed" else size_of(one, files[one.card.name])
-        for one in single(tagger)
+        ModelSize(None, 0) if one.card.adapter == "precomputed" else model_size(one, files[one.card.name])
+        for one in members_of(tagger)
     ]
     known = [size.parameters for size in sizes if size.parameters is not None]
-    return Size(sum(known) if len(known) == len(sizes) else None, sum(size.weight_bytes for size in sizes))
+    return ModelSize(sum(known) if len(known) == len(sizes) else None, sum(size.weight_bytes for size in sizes))
 
 
 def graph_parameters(path: Path) -> int | None:
@@ -64,11 +64,13 @@ def graph_parameters(path: Path) -> int | None:
 
     The file is mapped and the weights are skipped, so their size costs no time or memory. External weights are counted too.
     """
-    with mapped(path) as content:
+    with mapped_file(path) as content:
         try:
             return (
                 sum(
-                    _tensor_numbers(tensor) for graph in parts(content, _GRAPH) for tensor in parts(graph, _INITIALIZER)
+                    _tensor_numbers(tensor)
+                    for graph in messages_in_field(content, _GRAPH)
+                    for tensor in messages_in_field(graph, _INITIALIZER)
                 )
                 if content
                 else None
@@ -80,11 +82,11 @@ def graph_parameters(path: Path) -> int | None:
 def _tensor_numbers(tensor: memoryview) -> int:
     dims: list[int] = []
     kind = 0
-    for field in fields(tensor):
+    for field in message_fields(tensor):
         if field.number == _TYPE:
             kind = field.value
         elif field.number == _DIMS and field.end:
-            dims += varints(tensor[field.start : field.end])
+            dims += packed_varints(tensor[field.start : field.end])
         elif field.number == _DIMS:
             dims.append(field.value)
     return prod(dims) if kind in _NUMBERS else 0

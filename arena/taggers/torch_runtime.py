@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from arena.base.errors import ArenaError
 from arena.cards import InputSpec, ModelCard
-from arena.taggers.base import Pixels, Scores
+from arena.taggers.base import Pixels, Probabilities
 from arena.tags import TagSpace
 
 _DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
@@ -81,7 +81,7 @@ class TorchTagger:
         self._runtime = runtime
 
     @torch.inference_mode()
-    def scores(self, batch: Pixels) -> Scores:
+    def scores(self, batch: Pixels) -> Probabilities:
         """Return the probabilities of a batch, float32 (n, tags), in the order of `tags`."""
         device, precision = self._runtime
         with torch.autocast(device.type, _DTYPES[precision], enabled=precision != "fp32"):

@@ -17,18 +17,18 @@ from typing import Any, NamedTuple
 from arena.base.errors import ArenaError
 from arena.base.files import write_whole
 from arena.base.format import shown
-from arena.tags.relations import Link, TagRelations, active_link, is_link
-from arena.tags.rows import Row, Tally, read_rows
+from arena.tags.relations import TagLink, TagRelations, active_link, is_link
+from arena.tags.rows import RowTally, TagRow, read_tag_rows
 from arena.tags.space import CATEGORY_NAMES, E621_CATEGORY_NAMES, UNKNOWN_CATEGORY
 
-DEPRECATED = "deprecated"
+_DEPRECATED = "deprecated"
 """Reason on the blacklist for a deprecated tag."""
 
 
 RELATION_FILES = ("tag_aliases.csv", "tag_implications.csv", "tag_blacklist.csv")
 """Files that `write_relations` writes into a dataset's folder; a file's name determines its content."""
 
-MERGED_OFFSET = 7
+_E621_OFFSET = 7
 """Offset of e621's category numbers in lists with the tags of both sites."""
 
 
@@ -36,7 +36,7 @@ _COLUMN_OF = {"aliases": "aliases", "implications": "implications", "blacklist":
 """Column of a list of tags that holds each kind of relation; no known list has implications."""
 
 
-class Categories(NamedTuple):
+class TagCategories(NamedTuple):
     """Categories of tags."""
 
     by_name: dict[str, str]
@@ -48,8 +48,8 @@ class Categories(NamedTuple):
 class _Collected:
     """Relations read so far."""
 
-    aliases: list[Link] = field(default_factory=list)
-    implications: list[Link] = field(default_factory=list)
+    aliases: list[TagLink] = field(default_factory=list)
+    implications: list[TagLink] = field(default_factory=list)
     blacklist: dict[str, str] = field(default_factory=dict)
     findings: list[str] = field(default_factory=list)
 
@@ -91,7 +91,7 @@ def relation_files(folder: Path) -> list[Path]:
     return [path for path in (folder / name for name in RELATION_FILES) if path.exists()]
 
 
-def read_categories(paths: Iterable[Path]) -> Categories:
+def read_categories(paths: Iterable[Path]) -> TagCategories:
     """Read the categories of tags from exports of tags, tag-complete lists or `tags.csv` files.
 
     If files disagree, the first file that has the tag decides. All numbers of a file are read by the scheme of one site (see
@@ -103,9 +103,9 @@ def read_categories(paths: Iterable[Path]) -> Categories:
     by_name: dict[str, str] = {}
     findings: list[str] = []
     for path in paths:
-        tally, of_file = Tally(path), dict[str, str]()
+        tally, of_file = RowTally(path), dict[str, str]()
         danbooru = False
-        for row in read_rows(path, tally):
+        for row in read_tag_rows(path, tally):
             if "category" not in row:
                 raise ArenaError(
                     f"{path}: no column category; its columns are {', '.join(map(shown, row))}; give an export of tags"
@@ -120,10 +120,10 @@ def read_categories(paths: Iterable[Path]) -> Categories:
         for name, category in of_file.items():
             by_name.setdefault(name, scheme.names.get(category) or _known_category(category))
         findings += tally.findings()
-    return Categories(by_name, findings)
+    return TagCategories(by_name, findings)
 
 
-class CategoryScheme(NamedTuple):
+class _CategoryScheme(NamedTuple):
     """Meaning of the category numbers of a file."""
 
     names: Mapping[str, str]
@@ -132,7 +132,7 @@ class CategoryScheme(NamedTuple):
     """A finding if the numbers are ambiguous; empty otherwise."""
 
 
-def category_scheme(numbers: Iterable[str], *, danbooru: bool = False) -> CategoryScheme:
+def category_scheme(numbers: Iterable[str], *, danbooru: bool = False) -> _CategoryScheme:
     """Determine the site of a file's category numbers from all numbers that occur in it.
 
     10 and above occur only in lists of both sites; -1, 2, 6, 7 and 8 only on e621. Otherwise the scheme is Danbooru's; then 5
@@ -148,14 +148,14 @@ def category_scheme(numbers: Iterable[str], *, danbooru: bool = False) -> Catego
     own = {str(number): name for number, name in CATEGORY_NAMES.items()}
     other = {str(number): name for number, name in E621_CATEGORY_NAMES.items()} | {"-1": "invalid"}
     if danbooru:
-        return CategoryScheme(own, "")
-    if present & {str(number) for number in range(10, MERGED_OFFSET + len(E621_CATEGORY_NAMES))}:
-        merged = {str(number + MERGED_OFFSET): name for number, name in E621_CATEGORY_NAMES.items()}
-        return CategoryScheme(own | merged, "")
+        return _CategoryScheme(own, "")
+    if present & {str(number) for number in range(10, _E621_OFFSET + len(E621_CATEGORY_NAMES))}:
+        merged = {str(number + _E621_OFFSET): name for number, name in E621_CATEGORY_NAMES.items()}
+        return _CategoryScheme(own | merged, "")
     if present & {"-1", "2", "6", "7", "8"}:
-        return CategoryScheme(other, "")
+        return _CategoryScheme(other, "")
     ambiguous = "category 5 is read as Danbooru's meta, because no e621-only number occurs"
-    return CategoryScheme(own, ambiguous if "5" in present else "")
+    return _CategoryScheme(own, ambiguous if "5" in present else "")
 
 
 def write_relations(folder: Path, relations: TagRelations) -> None:
@@ -184,8 +184,8 @@ def _write(path: Path, columns: Sequence[str], rows: Sequence[Sequence[str]]) ->
 
 def _read(path: Path, role: str, found: _Collected) -> None:
     """Add the relations of one file to `found`."""
-    tally = Tally(path)
-    for row in read_rows(path, tally, header=("name",) if role == "blacklist" else ()):
+    tally = RowTally(path)
+    for row in read_tag_rows(path, tally, header=("name",) if role == "blacklist" else ()):
         if is_link(row):
             kind = role or ("aliases" if "old" in row else _role_of(path))
             if kind == "blacklist":
@@ -219,17 +219,17 @@ def _role_of(path: Path) -> str:
     return "aliases" if "alias" in name else "implications"
 
 
-def _take_tag(row: Row, found: _Collected, tally: Tally) -> None:
+def _take_tag(row: TagRow, found: _Collected, tally: RowTally) -> None:
     """Add the other spellings of a tag, and the tag to the blacklist if it is deprecated."""
     name = tally.name(row.get("name"))
     if not name:
         return
     if _is_true(row.get("is_deprecated")):
-        found.ban(name, DEPRECATED)
+        found.ban(name, _DEPRECATED)
     aliases = row.get("aliases")
     for spelling in aliases.split(",") if isinstance(aliases, str) else ():
         if spelling.strip() and (other := tally.name(spelling)):
-            found.aliases.append(Link(other, name))
+            found.aliases.append(TagLink(other, name))
 
 
 def _is_true(value: Any) -> bool:

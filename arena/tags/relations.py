@@ -11,13 +11,13 @@ from typing import Any, NamedTuple
 
 from arena.base.errors import ArenaError
 from arena.base.format import shown
-from arena.tags.rows import LINK_HEADERS, Row, Tally, read_csv, read_rows
+from arena.tags.rows import LINK_HEADERS, RowTally, TagRow, read_csv, read_tag_rows
 
 MAX_IMPLIED = 20_000_000
 """Largest number of implications after transitive closure; Danbooru has a few hundred thousand, this many take gigabytes."""
 
 
-class Link(NamedTuple):
+class TagLink(NamedTuple):
     """One row of an export: the antecedent is an alias of the consequent, or implies it."""
 
     antecedent: str
@@ -28,7 +28,7 @@ class Link(NamedTuple):
     """Identifier, which also increases with time; 0 if unknown."""
 
 
-class Resolved(NamedTuple):
+class ResolvedAliases(NamedTuple):
     """Resolved aliases, without chains."""
 
     canonical: dict[str, str]
@@ -36,7 +36,7 @@ class Resolved(NamedTuple):
     findings: list[str]
 
 
-class Closed(NamedTuple):
+class ClosedImplications(NamedTuple):
     """Transitively closed implications."""
 
     implied: dict[str, frozenset[str]]
@@ -64,8 +64,8 @@ class TagRelations:
     def of(
         cls,
         *,
-        aliases: Iterable[tuple[str, str] | Link] = (),
-        implications: Iterable[tuple[str, str] | Link] = (),
+        aliases: Iterable[tuple[str, str] | TagLink] = (),
+        implications: Iterable[tuple[str, str] | TagLink] = (),
         blacklist: Mapping[str, str] | None = None,
         findings: Iterable[str] = (),
     ) -> "TagRelations":
@@ -84,8 +84,8 @@ class TagRelations:
         >>> r.findings
         ('implication doggy -> animal: names an alias; read as dog -> animal',)
         """
-        resolved = resolve_aliases(Link(*row) for row in aliases)
-        closed = close_implications((Link(*row) for row in implications), resolved.canonical)
+        resolved = resolve_aliases(TagLink(*row) for row in aliases)
+        closed = close_implications((TagLink(*row) for row in implications), resolved.canonical)
         reasons: dict[str, str] = {}
         found = [*findings, *resolved.findings, *closed.findings]
         for name, reason in sorted((blacklist or {}).items()):
@@ -154,7 +154,7 @@ def read_aliases(path: Path) -> dict[str, str]:
         ArenaError: the file is missing or damaged, has other columns, a row without two names, an old name with two new names,
             or a cycle.
     """
-    tally, renamed = Tally(path), dict[str, str]()
+    tally, renamed = RowTally(path), dict[str, str]()
     for link in read_links(path, tally):
         other = renamed.setdefault(link.antecedent, link.consequent)
         if other != link.consequent:
@@ -162,20 +162,20 @@ def read_aliases(path: Path) -> dict[str, str]:
             raise ArenaError(f"{path}: {shown(link.antecedent)} is renamed to {both}; each old name needs one new name")
     if tally.bad:
         raise ArenaError(f"{path}: {tally.first}; each row needs two names")
-    resolved = resolve_aliases(Link(*names) for names in renamed.items())
+    resolved = resolve_aliases(TagLink(*names) for names in renamed.items())
     for finding in resolved.findings:
         if "in a cycle" in finding:
             raise ArenaError(f"{path}: {finding.partition(';')[0]}; remove the row of the name to keep")
     return resolved.canonical
 
 
-def read_links(path: Path, tally: Tally) -> Iterator[Link]:
+def read_links(path: Path, tally: RowTally) -> Iterator[TagLink]:
     """Yield the active links of a file with the columns of `LINK_HEADERS`; rows without two names are counted as bad.
 
     Raises:
         ArenaError: the file is missing or damaged, or has other columns.
     """
-    for row in read_rows(path, tally):
+    for row in read_tag_rows(path, tally):
         if not is_link(row):
             columns = " or ".join(map(",".join, LINK_HEADERS))
             raise ArenaError(f"{path}: its columns are {', '.join(map(shown, row))}; give a CSV with {columns}")
@@ -183,12 +183,12 @@ def read_links(path: Path, tally: Tally) -> Iterator[Link]:
             yield link
 
 
-def is_link(row: Row) -> bool:
+def is_link(row: TagRow) -> bool:
     """Return whether a row has the columns of a link."""
     return any(set(columns) <= row.keys() for columns in LINK_HEADERS)
 
 
-def active_link(row: Row, tally: Tally) -> Link | None:
+def active_link(row: TagRow, tally: RowTally) -> TagLink | None:
     """Return the link of a row with the columns of `LINK_HEADERS`; None if it is not active or lacks a name."""
     if str(row.get("status") or "active") != "active":
         return None
@@ -198,14 +198,14 @@ def active_link(row: Row, tally: Tally) -> Link | None:
     return link_of({**row, "antecedent_name": antecedent, "consequent_name": consequent}) if consequent else None
 
 
-def link_of(row: Mapping[str, Any]) -> Link:
+def link_of(row: Mapping[str, Any]) -> TagLink:
     """Return the link of a row with `antecedent_name` and `consequent_name`, and optional `created_at`, `updated_at` and `id`.
 
     >>> link_of({"antecedent_name": "pup", "consequent_name": "dog", "created_at": "1970-01-01T00:01:00Z", "id": "7"})
     Link(antecedent='pup', consequent='dog', when=60.0, number=7)
     """
     number = str(row.get("id") or "")
-    return Link(
+    return TagLink(
         row["antecedent_name"],
         row["consequent_name"],
         _seconds(str(row.get("created_at") or row.get("updated_at") or "")),
@@ -213,7 +213,7 @@ def link_of(row: Mapping[str, Any]) -> Link:
     )
 
 
-def resolve_aliases(links: Iterable[Link]) -> Resolved:
+def resolve_aliases(links: Iterable[TagLink]) -> ResolvedAliases:
     """Resolve chains of aliases.
 
     If a spelling has several targets, the newest row is used, or the alphabetically first of equally new ones. In a cycle the
@@ -222,7 +222,7 @@ def resolve_aliases(links: Iterable[Link]) -> Resolved:
     >>> resolve_aliases([Link("pup", "doggy"), Link("doggy", "dog"), Link("pup", "puppy")])
     Resolved(canonical={'doggy': 'dog', 'pup': 'dog'}, findings=['alias pup: leads to doggy, puppy; doggy is used'])
     """
-    rows: dict[str, set[Link]] = {}
+    rows: dict[str, set[TagLink]] = {}
     findings: list[str] = []
     for link in links:
         if link.antecedent == link.consequent:
@@ -236,10 +236,10 @@ def resolve_aliases(links: Iterable[Link]) -> Resolved:
             findings.append(f"alias {shown(spelling)}: leads to {named}; {shown(link.consequent)} is used")
     ends = _ends(direct, findings)
     canonical = {spelling: ends[spelling] for spelling in sorted(direct) if ends[spelling] != spelling}
-    return Resolved(canonical, sorted(set(findings)))
+    return ResolvedAliases(canonical, sorted(set(findings)))
 
 
-def close_implications(links: Iterable[Link], canonical: Mapping[str, str]) -> Closed:
+def close_implications(links: Iterable[TagLink], canonical: Mapping[str, str]) -> ClosedImplications:
     """Replace names by canonical names and close the implications transitively; names in a cycle imply each other.
 
     Raises:
@@ -270,14 +270,14 @@ def close_implications(links: Iterable[Link], canonical: Mapping[str, str]) -> C
                 f"implications: more than {MAX_IMPLIED:,} follow by closure; check that the file contains implications"
             )
     findings += (f"implications in a cycle: {cycle}; each implies the others" for cycle in _cycles(implied))
-    return Closed({name: names - {name} for name, names in implied.items()}, sorted(set(findings)))
+    return ClosedImplications({name: names - {name} for name, names in implied.items()}, sorted(set(findings)))
 
 
-def _newest_first(link: Link) -> tuple[float, int, str]:
+def _newest_first(link: TagLink) -> tuple[float, int, str]:
     return -link.when, -link.number, link.consequent
 
 
-def _ends(direct: Mapping[str, Link], findings: list[str]) -> dict[str, str]:
+def _ends(direct: Mapping[str, TagLink], findings: list[str]) -> dict[str, str]:
     """Return the last name of each chain of aliases; add a finding for each cycle."""
     ends: dict[str, str] = {}
     for start in direct:
@@ -325,8 +325,8 @@ def _seconds(text: str) -> float:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
-def _read_relation(path: Path) -> tuple[list[Link], list[str]]:
+def _read_relation(path: Path) -> tuple[list[TagLink], list[str]]:
     """Return the active links of a file, and a finding on bad rows; both empty if the file is missing."""
-    tally = Tally(path)
+    tally = RowTally(path)
     links = list(read_links(path, tally)) if path.exists() else []
     return links, tally.findings()

@@ -24,21 +24,21 @@ TAG_LIST_HEADER = ("name", "category", "post_count", "aliases")
 LINK_HEADERS = (("antecedent_name", "consequent_name"), ("old", "new"))
 """Columns of a relation between two tags: those of Danbooru and e621, and the short form, which is for aliases only."""
 
-LONGEST_LINE = 1 << 20
+_MAX_LINE = 1 << 20
 """Largest number of characters of a line; the rest is skipped, so that a hostile file cannot fill the memory."""
 
-LARGEST_ARRAY = 64 << 20
+_MAX_JSON_ARRAY = 64 << 20
 """Largest number of characters of a JSON array, which has to be read at once."""
 
 _UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 """Control characters, line separators and surrogates; no site has them in a name."""
 
-Row = Mapping[str, Any]
+TagRow = Mapping[str, Any]
 """Cells by column name; text from CSV, any value from JSON."""
 
 
 @dataclass
-class Tally:
+class RowTally:
     """Counts the rows of one file, and those that could not be used.
 
     Attributes:
@@ -89,7 +89,7 @@ def read_csv(path: Path, required: tuple[str, ...]) -> list[dict[str, str]]:
         raise ArenaError(f"{path}: not valid CSV in UTF-8 ({error})") from None
 
 
-def read_rows(path: Path, tally: Tally, *, header: tuple[str, ...] = ()) -> Iterator[Row]:
+def read_tag_rows(path: Path, tally: RowTally, *, header: tuple[str, ...] = ()) -> Iterator[TagRow]:
     """Yield the rows of a file.
 
     Args:
@@ -101,7 +101,7 @@ def read_rows(path: Path, tally: Tally, *, header: tuple[str, ...] = ()) -> Iter
     """
     try:
         with _text(path) as file:
-            start = file.read(LONGEST_LINE).lstrip()
+            start = file.read(_MAX_LINE).lstrip()
             file.seek(0)
             if start.startswith("{"):
                 yield from _json_lines(file, tally)
@@ -124,14 +124,14 @@ def _text(path: Path) -> IO[str]:
 
 
 def _lines(file: IO[str]) -> Iterator[str]:
-    """Yield the lines of a file, cut at `LONGEST_LINE`."""
-    while line := file.readline(LONGEST_LINE):
+    """Yield the lines of a file, cut at `_MAX_LINE`."""
+    while line := file.readline(_MAX_LINE):
         yield line
-        while len(line) == LONGEST_LINE and not line.endswith("\n"):
-            line = file.readline(LONGEST_LINE)
+        while len(line) == _MAX_LINE and not line.endswith("\n"):
+            line = file.readline(_MAX_LINE)
 
 
-def _json_lines(file: IO[str], tally: Tally) -> Iterator[Row]:
+def _json_lines(file: IO[str], tally: RowTally) -> Iterator[TagRow]:
     for line in _lines(file):
         if not line.strip():
             continue
@@ -144,11 +144,11 @@ def _json_lines(file: IO[str], tally: Tally) -> Iterator[Row]:
         yield from _only_objects([row], tally)
 
 
-def _json_array(file: IO[str], tally: Tally) -> Iterator[Row]:
-    text = file.read(LARGEST_ARRAY + 1)
-    if len(text) > LARGEST_ARRAY:
+def _json_array(file: IO[str], tally: RowTally) -> Iterator[TagRow]:
+    text = file.read(_MAX_JSON_ARRAY + 1)
+    if len(text) > _MAX_JSON_ARRAY:
         raise ArenaError(
-            f"{tally.path}: a JSON array over {LARGEST_ARRAY >> 20} MiB; write it as JSON lines, one row per line"
+            f"{tally.path}: a JSON array over {_MAX_JSON_ARRAY >> 20} MiB; write it as JSON lines, one row per line"
         )
     try:
         rows = json.loads(text)
@@ -159,7 +159,7 @@ def _json_array(file: IO[str], tally: Tally) -> Iterator[Row]:
         yield from _only_objects([row], tally)
 
 
-def _only_objects(rows: Iterable[Any], tally: Tally) -> Iterator[Row]:
+def _only_objects(rows: Iterable[Any], tally: RowTally) -> Iterator[TagRow]:
     for row in rows:
         if isinstance(row, dict):
             yield row
@@ -167,7 +167,7 @@ def _only_objects(rows: Iterable[Any], tally: Tally) -> Iterator[Row]:
             tally.refuse("not a JSON object")
 
 
-def _csv_rows(file: IO[str], tally: Tally, header: tuple[str, ...]) -> Iterator[Row]:
+def _csv_rows(file: IO[str], tally: RowTally, header: tuple[str, ...]) -> Iterator[TagRow]:
     """Yield the rows of a CSV with a known header, of a tag-complete list, or with the columns `header`."""
     reader = csv.reader(_lines(file))
     first = next((cells for cells in _cells(reader, tally) if cells), [])
@@ -190,7 +190,7 @@ def _csv_rows(file: IO[str], tally: Tally, header: tuple[str, ...]) -> Iterator[
             yield dict(zip_longest(names, cells[: len(names)]))
 
 
-def _cells(reader: Iterator[list[str]], tally: Tally) -> Iterator[list[str]]:
+def _cells(reader: Iterator[list[str]], tally: RowTally) -> Iterator[list[str]]:
     """Yield the rows of a CSV reader; a row that it cannot parse is counted as bad."""
     while True:
         try:

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from arena.cards import read_model_card
-from arena.diagnostics.fingerprint import examine
+from arena.diagnostics.fingerprint import score_canary
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -178,7 +178,7 @@ def write_card(
         ),
         encoding="utf-8",
     )  # fmt: skip
-    fingerprint = examine(read_model_card(path), device="cpu").fingerprint
+    fingerprint = score_canary(read_model_card(path), device="cpu").fingerprint
     content = path.read_text(encoding="utf-8")
     path.write_text(
         content.replace("verified = true\n", f'verified = true\nfingerprint = "{fingerprint}"\n'), encoding="utf-8"

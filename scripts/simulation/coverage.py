@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from arena.metrics.counts import Floats, Integers
 from arena.metrics.registry import AGGREGATES, TAG_INTERVALS, TESTED
 from arena.metrics.slices import support_band
-from arena.metrics.thresholds import CHOICES
+from arena.metrics.thresholds import THRESHOLD_CHOICES
 from arena.results.run_folder import Result
 from arena.tags.groups import TagGroup
 from simulation.populations import OWN_THRESHOLD, Population, Sample, Tagger
 
-REGIMES = ("own", *CHOICES)
+REGIMES = ("own", *THRESHOLD_CHOICES)
 BANDS = ((1, 9), (10, 19), (20, 49), (50, 199), (200, 10**9))
 """Bands of the support by which the intervals of single tags are reported."""
 

@@ -15,7 +15,7 @@ from scipy.special import logit, ndtr, ndtri
 
 from arena.evaluate.passes import FINE_STEPS
 from arena.metrics.counts import Floats, Integers
-from arena.metrics.thresholds import CHOICES, Training, sweep_thresholds
+from arena.metrics.thresholds import THRESHOLD_CHOICES, TrainingCounts, sweep_thresholds
 
 OWN_THRESHOLD = 0.37
 SHARED = 0.6
@@ -142,9 +142,9 @@ class Tagger:
         """Return the thresholds that each regime chooses on the whole population; float32 (tags,), NaN if there is none."""
         steps, tp, fp = self._sweep
         counts = [(MANY_IMAGES * x).astype(np.float32) for x in (tp, fp, self.prevalence)]
-        train = Training(counts[0], counts[1], counts[2], compared, categories)
+        train = TrainingCounts(counts[0], counts[1], counts[2], compared, categories)
         found = {"own": np.full(len(compared), OWN_THRESHOLD, np.float32)}
-        for name, choice in CHOICES.items():
+        for name, choice in THRESHOLD_CHOICES.items():
             places = choice(train)
             found[name] = np.where(places < 0, np.float32(np.nan), steps[places])
         return found

@@ -8,18 +8,18 @@ from typing import NamedTuple
 
 from arena.scores.store import ScoreStore
 from arena.taggers.base import Tagger
-from arena.taggers.predict import ImageSource, Job, predict
+from arena.taggers.predict import ImageSource, ScoringJob, predict_scores
 
 
 class Prepared(NamedTuple):
-    """Arguments of `predict`; the folder of the stores is deleted at the end of the context."""
+    """Arguments of `predict_scores`; the folder of the stores is deleted at the end of the context."""
 
     source: ImageSource
-    jobs: list[Job]
+    jobs: list[ScoringJob]
 
     def predict(self, batch_size: int) -> None:
         """Score every file with every tagger."""
-        predict(self.source, self.jobs, batch_size=batch_size)
+        predict_scores(self.source, self.jobs, batch_size=batch_size)
 
 
 @contextmanager
@@ -32,5 +32,5 @@ def prepared(paths: Sequence[Path], taggers: Sequence[Tagger]) -> Iterator[Prepa
         for place, tagger in enumerate(taggers):
             store = ScoreStore(Path(folder) / str(place), key="k", shards=source.shards)
             store.prepare(tagger.tags, {})
-            jobs.append(Job(tagger, store))
+            jobs.append(ScoringJob(tagger, store))
         yield Prepared(source, jobs)

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from arena.base.errors import ArenaError
-from arena.cards import Source, find_dataset, find_model, find_models, model_cards, model_groups, read_model_card
+from arena.cards import HubSource, find_dataset, find_model, find_models, model_cards, model_groups, read_model_card
 
 CARD = """
 name = "mine"
@@ -124,12 +124,12 @@ def test_a_family_is_named_by_its_pattern() -> None:
 
 def test_files_may_lie_in_another_repository_than_the_weights() -> None:
     ram = SHIPPED["ram-plus"]
-    assert ram.source(ram.files[0]) == Source("xinyu1205/recognize-anything-plus-model", ram.revision)
-    assert ram.source("ram_tag_list.txt") == Source(
+    assert ram.source(ram.files[0]) == HubSource("xinyu1205/recognize-anything-plus-model", ram.revision)
+    assert ram.source("ram_tag_list.txt") == HubSource(
         "CannotFindObject/RAM_ONNX", "6c4ca81fb841e359c043c1e8f92f62bf5c3b8c18"
     )
     assert ram.unpinned == ()
-    assert SHIPPED["camie-v1"].unpinned == (Source("deepghs/camie_tagger_onnx"),)
+    assert SHIPPED["camie-v1"].unpinned == (HubSource("deepghs/camie_tagger_onnx"),)
     assert SHIPPED["joytag-demo"].unpinned == ()
 
 

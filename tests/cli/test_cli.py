@@ -254,7 +254,7 @@ def test_an_interrupt_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, capsys:
     def interrupted(*arguments: object, **named: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(pipeline, "run", interrupted)
+    monkeypatch.setattr(pipeline, "run_benchmark", interrupted)
     code, _, err = arena("run", capsys=capsys)
     assert code == 130
     assert "the same command continues where it was" in err
@@ -265,7 +265,7 @@ def test_a_bug_keeps_its_traceback_and_has_its_own_code(
 ) -> None:
     from arena.pipeline import run as pipeline
 
-    monkeypatch.setattr(pipeline, "run", lambda *a, **k: 1 // 0)
+    monkeypatch.setattr(pipeline, "run_benchmark", lambda *a, **k: 1 // 0)
     code, _, err = arena("run", capsys=capsys)
     assert code == 70
     assert "ZeroDivisionError" in err
@@ -279,7 +279,7 @@ def test_a_full_disk_is_one_line(
     def full(*arguments: object, **named: object) -> None:
         raise OSError(28, "No space left on device", "runs/x")
 
-    monkeypatch.setattr(pipeline, "run", full)
+    monkeypatch.setattr(pipeline, "run_benchmark", full)
     code, _, err = arena("run", capsys=capsys)
     assert (code, err) == (2, "arena: runs/x: No space left on device\n")
 

@@ -80,12 +80,12 @@ def test_two_files_of_scores_need_no_model(tmp_path: Path, capsys: pytest.Captur
 
 
 def test_odd_names_are_shown_as_they_are(port: Port, pictures: Path, tmp_path: Path) -> None:
-    from arena.diagnostics.parity.text import as_json, markdown
+    from arena.diagnostics.parity.text import parity_json, parity_markdown
 
     a, b = port("a"), port("b", pad=[0, 0, 0])
     for spec in (a, b):
         rename_tags(spec, lambda names: ["|_|", "<|>_<|>", "[bold]", *names[3:]])
     report = compare(a, b, pictures, diagnose=0)
     assert report.finding is None
-    assert all(line.count(" | ") == 3 for line in markdown(report).splitlines() if line.startswith("| tag"))
-    assert json.loads(as_json(report))["tried_on"] == 0
+    assert all(line.count(" | ") == 3 for line in parity_markdown(report).splitlines() if line.startswith("| tag"))
+    assert json.loads(parity_json(report))["tried_on"] == 0

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from arena.dataset.contamination import OWN_ALGORITHMS
+from arena.dataset.contamination import DEFAULT_ALGORITHMS
 from arena.dataset.hashes.algorithms import Algorithm
 from arena.dataset.hashes.index import HashIndex, write_blocks
 
@@ -18,7 +18,7 @@ def make_index(
     **hashes: Sequence[int],
 ) -> HashIndex:
     """An index in memory."""
-    names = dict(OWN_ALGORITHMS) | dict(algorithms or {})
+    names = dict(DEFAULT_ALGORITHMS) | dict(algorithms or {})
     return HashIndex(
         tuple(f"train-{number}" for number in range(count)),
         {column: np.array(values, np.uint64) for column, values in hashes.items()},

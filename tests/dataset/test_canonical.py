@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from arena.base.errors import ArenaError
 from arena.cards import find_dataset
 from arena.cli import arena
-from arena.dataset.canonical import NAMED_FINDINGS, Canonical, canonicalise, write_canonical
+from arena.dataset.canonical import NAMED_RELATION_FINDINGS, Canonical, canonicalise, write_canonical
 from arena.dataset.frozen import HeldOut, read_frozen
 from arena.tags import TagRelations
 
@@ -114,13 +114,13 @@ def test_a_blacklist_of_everything_is_refused(drawn_dataset: Path) -> None:
 
 def test_the_card_tells_what_was_wrong_and_counts_the_rest(drawn_dataset: Path, tmp_path: Path) -> None:
     before = read(drawn_dataset)
-    relations = TagRelations.of(aliases=[(f"x{k:02d}", f"x{k:02d}") for k in range(NAMED_FINDINGS + 5)])
+    relations = TagRelations.of(aliases=[(f"x{k:02d}", f"x{k:02d}") for k in range(NAMED_RELATION_FINDINGS + 5)])
     made: Canonical = canonicalise(before, relations)
     write_canonical(before, made, tmp_path / "out")
     told = [row["found"] for row in read(tmp_path / "out").card.facts["tag_findings"]]
     assert told[0] == "alias x00: leads to itself; left out"
     assert told[-1] == "and 5 more"
-    assert len(told) == NAMED_FINDINGS + 1
+    assert len(told) == NAMED_RELATION_FINDINGS + 1
 
 
 def test_the_verb_reads_exports_and_keeps_the_datasets_own_relations(drawn_dataset: Path, tmp_path: Path) -> None:

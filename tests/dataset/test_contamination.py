@@ -17,13 +17,13 @@ from arena.base.progress import Silent
 from arena.cards import DatasetCard
 from arena.dataset.contamination import (
     BAND_CLASSES,
-    CLASSES,
-    Against,
+    CONTAMINATION_CLASSES,
+    ComparedIndex,
     Contamination,
     chance_within,
     expected_matches,
     find_contamination,
-    hold_against,
+    search_index_files,
 )
 from arena.dataset.frozen import HeldOut
 from arena.tags import TagRelations, TagSpace
@@ -53,11 +53,11 @@ def heldout(facts: dict[str, Any] | None = None, **columns: Sequence[Any]) -> He
 
 
 def classes_of(found: Contamination) -> list[str]:
-    return [(*CLASSES, CLEAN)[place] for place in found.place]
+    return [(*CONTAMINATION_CLASSES, CLEAN)[place] for place in found.place]
 
 
 def find(images: HeldOut, *indexes: Any) -> Contamination:
-    return find_contamination(images, [Against(f"{n}.parquet", f"{n}f", one) for n, one in enumerate(indexes)])
+    return find_contamination(images, [ComparedIndex(f"{n}.parquet", f"{n}f", one) for n, one in enumerate(indexes)])
 
 
 def drawn(count: int, seed: int = 0) -> list[int]:
@@ -153,7 +153,7 @@ def test_nothing_in_common_is_incomparable() -> None:
 
 
 def test_an_index_named_twice_is_a_mistake() -> None:
-    one = Against("a.parquet", "", make_index(1, phash=[HALF]))
+    one = ComparedIndex("a.parquet", "", make_index(1, phash=[HALF]))
     with pytest.raises(ArenaError, match=r"--against: index 'a\.parquet' is listed twice"):
         find_contamination(heldout(phash=[HALF]), [one, one])
 
@@ -211,7 +211,7 @@ def test_pictures_at_hand_confirm_or_reject_a_candidate() -> None:
         word = {0: "near", 1: "alternate", 2: "rejected"}
         return [word[row] for row in rows.tolist()]
 
-    found = find_contamination(images, [Against("a", "", make_index(2, phash=[HALF, flip(HALF, 2)]), confirm)])
+    found = find_contamination(images, [ComparedIndex("a", "", make_index(2, phash=[HALF, flip(HALF, 2)]), confirm)])
     assert classes_of(found) == ["near", "alternate", CLEAN, CLEAN]
     assert asked == [(row, other) for row in range(3) for other in range(2)]
     assert [level.name for level in found.levels] == ["without near", "without alternate"]
@@ -224,6 +224,6 @@ def test_some_of_the_images_in_another_order() -> None:
 
 
 def test_no_index_is_nothing_known_and_a_truth_file_has_no_hashes(tmp_path: Path) -> None:
-    assert hold_against(None, (), Silent()) is None
+    assert search_index_files(None, (), Silent()) is None
     with pytest.raises(ArenaError, match="a truth file has no hashes; give --dataset"):
-        hold_against(None, (tmp_path / "a.parquet",), Silent())
+        search_index_files(None, (tmp_path / "a.parquet",), Silent())

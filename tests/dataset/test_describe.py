@@ -13,7 +13,7 @@ from scipy.sparse import csc_array
 
 from arena.cards import find_dataset
 from arena.dataset import describe as module
-from arena.dataset.describe import describe, strongest_pairs
+from arena.dataset.describe import strongest_pairs, summarise_dataset
 from arena.dataset.frozen import read_frozen, write_frozen
 from arena.tags import TagRelations, TagSpace
 
@@ -32,7 +32,7 @@ def test_a_small_set_is_told_as_it_was_counted_by_hand(tmp_path: Path) -> None:
     tags = [("cat", "character"), ("pet", "general"), ("sea", "general"), ("sun", "general")]
     steps = [{"name": "import", "kept": 4, "dropped": 2, "why": "truncated"}, {"name": "by hand"}]
     write_frozen(tmp_path, card={"name": "tiny", "steps": steps}, images=pd.DataFrame(rows), tags=tags)
-    told = describe(read_frozen(find_dataset(str(tmp_path))), min_positives=1)
+    told = summarise_dataset(read_frozen(find_dataset(str(tmp_path))), min_positives=1)
     assert told["categories"] == [
         {"category": "general", "tags": 3, "labels": 3}, {"category": "character", "tags": 1, "labels": 2},
     ]  # fmt: skip
@@ -69,7 +69,7 @@ def test_the_strongest_pairs_are_those_of_a_brute_force(
     dense = np.random.default_rng(seed).random((images, tags)) < 0.4
     space = TagSpace(tuple(f"t{i:02}" for i in range(tags)))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "BLOCK_TAGS", block)
+        patch.setattr(module, "TAGS_PER_BLOCK", block)
         found = strongest_pairs(csc_array(dense), space, TagRelations(), min_positives=least, most=most)
     phi = brute(dense, least)
     expected = sorted((value for value in phi.values() if value > 1e-12), reverse=True)[:most]

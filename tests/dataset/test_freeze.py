@@ -15,10 +15,17 @@ from arena.base.errors import ArenaError
 from arena.base.files import digest_file
 from arena.cards import DatasetCard, find_dataset
 from arena.dataset import files
-from arena.dataset.freeze import REPRESENTATIVE_NOTE, About, Frozen, digest_rows, freeze, stored_path
+from arena.dataset.freeze import (
+    REPRESENTATIVE_NOTE,
+    CardOverrides,
+    FreezeResult,
+    digest_rows,
+    freeze_dataset,
+    stored_path,
+)
 from arena.dataset.frozen import read_frozen, toml_text, write_frozen
 from arena.dataset.selection import INCLUDED_FOR, Selection
-from arena.dataset.verify import fault_lines, verify
+from arena.dataset.verify import fault_lines, verify_dataset
 
 from ..conftest import draw, write_dataset
 
@@ -101,8 +108,8 @@ def make_source(folder: Path, order: list[int] | None = None) -> DatasetCard:
 SMALL = Selection(sample=6, representative=2, seed=1, min_images=2)
 
 
-def frozen(source: DatasetCard, output: Path, selection: Selection = SMALL, name: str = "small") -> Frozen:
-    return freeze(source, output, about=About(name), selection=selection)
+def frozen(source: DatasetCard, output: Path, selection: Selection = SMALL, name: str = "small") -> FreezeResult:
+    return freeze_dataset(source, output, about=CardOverrides(name), selection=selection)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -303,7 +310,7 @@ def small(tmp_path: Path) -> DatasetCard:
 
 
 def faults(card: DatasetCard, **options: bool) -> list[str]:
-    return fault_lines(verify(card, **options))
+    return fault_lines(verify_dataset(card, **options))
 
 
 def image(card: DatasetCard, place: int = 0) -> Path:
@@ -311,7 +318,7 @@ def image(card: DatasetCard, place: int = 0) -> Path:
 
 
 def test_a_frozen_set_verifies(small: DatasetCard) -> None:
-    found = verify(small, decoding=True)
+    found = verify_dataset(small, decoding=True)
     assert found.faults == ()
     assert found.images == 8
     assert found.size_bytes == sum(path.stat().st_size for path in (small.folder / "images").rglob("*.png"))
@@ -398,7 +405,7 @@ def test_many_faults_are_counted(tmp_path: Path) -> None:
 def test_threads_and_batches_change_nothing(small: DatasetCard, monkeypatch: pytest.MonkeyPatch) -> None:
     image(small, 3).write_bytes(b"x")
     image(small, 6).unlink()
-    expected = verify(small, workers=1)
-    monkeypatch.setattr(files, "BATCH", 3)
-    assert verify(small, workers=4) == expected
+    expected = verify_dataset(small, workers=1)
+    monkeypatch.setattr(files, "ITEMS_PER_BATCH", 3)
+    assert verify_dataset(small, workers=4) == expected
     assert len(expected.faults) == 2

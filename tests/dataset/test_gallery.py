@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from arena.base.errors import ArenaError
-from arena.dataset.gallery import CLASSES, Pair, choose, gallery, read_pairs
+from arena.dataset.gallery import DISPLAY_CLASSES, DuplicateRow, gallery, read_pairs, sample_duplicates
 
 from ..conftest import write_dataset
 
@@ -29,11 +29,13 @@ def row(left: str, right: str, kind: str = "near", bits: int | None = 2, **more:
     return {"left": left, "right": right, "class": kind, **found, **more}
 
 
-def pair(place: int, kind: str, bits: int | None) -> Pair:
-    return Pair(f"l{place}", f"r{place}", "", kind, "phash", bits, None, {})
+def pair(place: int, kind: str, bits: int | None) -> DuplicateRow:
+    return DuplicateRow(f"l{place}", f"r{place}", "", kind, "phash", bits, None, {})
 
 
-ROWS = st.lists(st.tuples(st.sampled_from([*CLASSES, "odd"]), st.one_of(st.none(), st.integers(0, 9))), max_size=60)
+ROWS = st.lists(
+    st.tuples(st.sampled_from([*DISPLAY_CLASSES, "odd"]), st.one_of(st.none(), st.integers(0, 9))), max_size=60
+)
 
 
 @given(ROWS, st.integers(1, 40), st.randoms())
@@ -41,7 +43,7 @@ def test_every_class_and_distance_has_its_share_whatever_the_order(
     rows: list[tuple[str, int | None]], most: int, random: Any
 ) -> None:
     pairs = [pair(place, *one) for place, one in enumerate(rows)]
-    chosen = choose(pairs, most=most)
+    chosen = sample_duplicates(pairs, most=most)
     assert len(chosen) == len({one.left for one in chosen}) <= most
     sizes, got = Counter(rows), Counter((one.kind, one.phash_bits) for one in chosen)
     if len(sizes) <= most:
@@ -49,11 +51,11 @@ def test_every_class_and_distance_has_its_share_whatever_the_order(
         assert len({got[key] for key in sizes if got[key] < sizes[key]}) <= 1, "what is cut is cut to one number"
         assert len(chosen) == len(pairs) or len(chosen) + len(sizes) > most, "no place is left empty without need"
     random.shuffle(pairs)
-    assert choose(pairs, most=most) == chosen
+    assert sample_duplicates(pairs, most=most) == chosen
 
 
 def test_nothing_is_shown_of_nothing(tmp_path: Path) -> None:
-    assert choose([], most=5) == []
+    assert sample_duplicates([], most=5) == []
     folder = write_dataset(tmp_path / "drawn", images=2)
     assert gallery(folder, [], most=9) is None
     write_pairs(folder, [row("0000", "0001")])
@@ -118,7 +120,7 @@ def test_a_table_with_other_columns_or_none_is_told(tmp_path: Path) -> None:
     assert one.figures == {"difference": 0.25, "colour": 3.5}
     assert (two.phash_bits, two.dhash_bits, two.source, two.figures) == (None, None, "", {"difference": 0.25})
     pd.DataFrame({"left": ["a"], "right": ["b"], "class": ["near"]}).to_parquet(path)
-    assert read_pairs(path) == [Pair("a", "b", "", "near", "", None, None, {})]
+    assert read_pairs(path) == [DuplicateRow("a", "b", "", "near", "", None, None, {})]
     pd.DataFrame({"left": ["a"]}).to_parquet(path)
     with pytest.raises(ArenaError, match="no column right, class; it has left"):
         read_pairs(path)

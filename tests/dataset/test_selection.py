@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from arena.base.errors import ArenaError
 from arena.cards import find_model
 from arena.dataset.cutoffs import SNAPSHOTS, cutoffs, last_day, last_post, read_cutoff
-from arena.dataset.selection import INCLUDED_FOR, RANDOM, Selection, represent, select
+from arena.dataset.selection import INCLUDED_FOR, RANDOM, Selection, choose_representative, select
 
 JOYTAG, WD14, WD_V3, DEMO = (find_model(name) for name in ("joytag", "wd14", "wd-vit-v3", "joytag-demo"))
 
@@ -168,7 +168,7 @@ def test_every_tag_has_its_images_whatever_the_order(
 def test_no_image_is_taken_without_need(pool: list[list[str]], least: int) -> None:
     """When an image is taken for a tag, that tag still lacks one."""
     got: Counter[str] = Counter()
-    for place, name in represent(pool, least=least).items():
+    for place, name in choose_representative(pool, least=least).items():
         assert got[name] < least
         got.update(pool[place])
 

@@ -15,17 +15,17 @@ from arena.base.errors import ArenaError, IncomparableError
 from arena.base.files import digest_file
 from arena.cards import Fingerprint, find_dataset, find_model, read_fingerprint
 from arena.dataset.frozen import read_frozen
-from arena.diagnostics.fingerprint import SUMS, Agreement, examine, sketch
-from arena.diagnostics.fingerprint import compare as compare_at
+from arena.diagnostics.fingerprint import SUMS_PER_IMAGE, FingerprintDifference, score_canary, sketch
+from arena.diagnostics.fingerprint import compare_fingerprints as compare_at
 
 from ..conftest import REPOSITORY
 
 
 def told(spec: str) -> Fingerprint:
-    return examine(find_model(spec), device="cpu").fingerprint
+    return score_canary(find_model(spec), device="cpu").fingerprint
 
 
-def compare(*, expected: Fingerprint, seen: Fingerprint) -> Agreement:
+def compare(*, expected: Fingerprint, seen: Fingerprint) -> FingerprintDifference:
     return compare_at(expected=expected, seen=seen, where="--expect")
 
 
@@ -75,7 +75,7 @@ def test_a_shifted_tag_list_does_not(onnx: Fingerprint, tmp_path: Path) -> None:
 
 def test_half_precision_agrees_within_its_own_tolerance() -> None:
     card = find_model("joytag-demo")
-    full, half = (examine(card, device="cpu", precision=name).fingerprint for name in ("fp32", "bf16"))
+    full, half = (score_canary(card, device="cpu", precision=name).fingerprint for name in ("fp32", "bf16"))
     agreement = compare(expected=full, seen=half)
     assert 0 < agreement.largest <= agreement.tolerance
     assert half.precision == "bf16"
@@ -89,7 +89,7 @@ def test_noise_moves_no_sum_by_more_than_itself(row: list[float], seed: int) -> 
     one, other = (
         Fingerprint("0f3a5c", "fp32", "01234567", sketch(values, names)) for values in (scores, scores + noise)
     )
-    assert len(one.sums) == SUMS
+    assert len(one.sums) == SUMS_PER_IMAGE
     assert read_fingerprint(str(one), "card") == one
     assert compare(expected=one, seen=other).largest <= 1 / 1024 + len(row) * 2e-6
 
@@ -211,4 +211,4 @@ def test_a_card_without_a_fingerprint_is_told_what_to_write(
 def test_a_fingerprint_needs_probabilities(tmp_path: Path) -> None:
     spec = changed(tmp_path / "twin", 'output = "logits"', 'output = "probabilities"')
     with pytest.raises(ArenaError, match="does this model need a sigmoid"):
-        examine(find_model(spec), device="cpu")
+        score_canary(find_model(spec), device="cpu")

@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 
 from arena.base.errors import ArenaError
-from arena.dataset.contamination import BAND_CLASSES, CLASSES, Contamination
+from arena.dataset.contamination import BAND_CLASSES, CONTAMINATION_CLASSES, Contamination
 from arena.dataset.frozen import Truth
 from arena.evaluate import Entry, Settings, evaluate
 from arena.evaluate.aggregate import Aggregates, Target
-from arena.evaluate.contamination import ALL_IMAGES, contamination_table
+from arena.evaluate.contamination import ALL_IMAGES_LEVEL, contamination_table
 from arena.metrics.intervals import resampled_interval
 from arena.metrics.registry import AGGREGATES
 from arena.results.run_folder import CONTAMINATION, Result, read_result, write_result
@@ -20,16 +20,16 @@ from .test_slices import images_where
 from .worlds import assert_same, assert_same_tables, entry, world
 
 SETTINGS = Settings(0, replicates=200)
-LEVELS = [ALL_IMAGES, "without identical", "without distance <= 4", "without distance <= 8"]
+LEVELS = [ALL_IMAGES_LEVEL, "without identical", "without distance <= 4", "without distance <= 8"]
 
 
 def contamination_of(truth: Truth, **counts: int) -> Contamination:
     """The first images identical, the next at distance 0, and so on."""
-    place = np.full(len(truth.image_ids), len(CLASSES))
+    place = np.full(len(truth.image_ids), len(CONTAMINATION_CLASSES))
     names = {"identical": "identical", "zero": BAND_CLASSES[0], "close": BAND_CLASSES[1], "far": BAND_CLASSES[2]}
     start = 0
     for name, count in counts.items():
-        place[start : start + count] = CLASSES.index(names[name])
+        place[start : start + count] = CONTAMINATION_CLASSES.index(names[name])
         start += count
     facts = {"name": "train.parquet", "digest": "d" * 64, "images": 9, "hashes": {}, "digests": []}
     chance = dict.fromkeys(BAND_CLASSES, 0.5)
@@ -40,7 +40,7 @@ def contamination_of(truth: Truth, **counts: int) -> Contamination:
 def leaked(truth: Truth, honest: Entry, known: Contamination) -> Entry:
     """The honest model's twin that has seen the images of the training data, and answers them from memory."""
     scores = honest.scores.values.read().copy()
-    seen = known.place < len(CLASSES)
+    seen = known.place < len(CONTAMINATION_CLASSES)
     scores[seen] = np.where(truth.values.toarray()[seen], 0.99, 0.01)
     return entry("leaked", truth.image_ids, truth.tags.names, scores, honest.thresholds)
 
@@ -56,9 +56,9 @@ def test_values_without_bias_are_those_of_the_leaderboard_and_their_changes_add_
     own = leak.summary["models"]["leaked"]["regimes"]["own"]
     for figure in ("macro_f1", "micro_f1", "map"):
         rows = rows_of(leak, "leaked", figure=figure)
-        assert rows["corrected"][ALL_IMAGES] == pytest.approx(own[f"{figure}_corrected"])
+        assert rows["corrected"][ALL_IMAGES_LEVEL] == pytest.approx(own[f"{figure}_corrected"])
         assert ((rows["low"] <= rows["corrected"]) & (rows["corrected"] <= rows["high"])).all()
-        moved = rows["corrected"][ALL_IMAGES] - rows["corrected"]
+        moved = rows["corrected"][ALL_IMAGES_LEVEL] - rows["corrected"]
         inside = (rows["corrected"] > 0) & (rows["corrected"] < 1)
         assert moved[inside].to_numpy() == pytest.approx(rows["change_corrected"][inside].to_numpy())
     lead = rows_of(leak, "leaked", leak.models[1])
@@ -80,13 +80,13 @@ def test_a_model_that_remembers_loses_exactly_there(leak: Result, figure: str) -
     assert lead["value"].is_monotonic_decreasing
     clean = lead.loc[LEVELS[-1]]
     assert clean["value"] == clean["low"] == clean["high"] == 0, "on images that neither saw they are the same model"
-    assert clean["change"] == lead["value"][ALL_IMAGES] > 0.02
+    assert clean["change"] == lead["value"][ALL_IMAGES_LEVEL] > 0.02
     assert clean["change_low"] > 0
     assert own["change_low"][LEVELS[-1]] > 0
     assert other["change_low"][LEVELS[-1]] < 0 < other["change_high"][LEVELS[-1]]
     assert own["value"][LEVELS[-1]] == other["value"][LEVELS[-1]]
     np.testing.assert_allclose(own["change"] - other["change"], lead["change"], atol=1e-12)
-    np.testing.assert_allclose(lead["value"] + lead["change"], lead["value"][ALL_IMAGES], atol=1e-12)
+    np.testing.assert_allclose(lead["value"] + lead["change"], lead["value"][ALL_IMAGES_LEVEL], atol=1e-12)
 
 
 def test_the_clean_figures_are_those_of_the_clean_images_alone(leak: Result) -> None:
@@ -148,10 +148,10 @@ def test_where_no_image_is_clean_nothing_is_said_of_clean_ones() -> None:
     truth, models = world(60)
     held = evaluate(truth, models, SETTINGS, against=contamination_of(truth, identical=60))
     table = held.tables[CONTAMINATION]
-    empty = table[table["level"] != ALL_IMAGES]
+    empty = table[table["level"] != ALL_IMAGES_LEVEL]
     assert empty[["value", "low", "high", "change", "change_low", "change_high"]].isna().all(axis=None)
     assert (empty["images"] == 0).all()
-    assert table[table["level"] == ALL_IMAGES]["value"].notna().all()
+    assert table[table["level"] == ALL_IMAGES_LEVEL]["value"].notna().all()
     levels = held.summary[CONTAMINATION]["levels"]
     assert {one["tags_without_positives"] for one in levels} == {held.summary["compared_tags"]}
 

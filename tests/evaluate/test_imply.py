@@ -10,7 +10,7 @@ from arena.cards import find_dataset
 from arena.cli import arena
 from arena.dataset.frozen import read_frozen
 from arena.evaluate import Settings, evaluate
-from arena.report.html import render
+from arena.report.html import render_comparison
 from arena.report.summary import summary_markdown
 from arena.report.view import page_view
 from arena.scores.npz import write_scores
@@ -62,7 +62,7 @@ def test_what_was_done_is_told_everywhere_and_only_then() -> None:
         assert result.summary["imply"] is imply
         assert ("implied_tags" in result.run["models"]["fine"]) is imply
         assert (told in summary_markdown(result)) is imply
-        assert (told in render(page_view(result))) is imply
+        assert (told in render_comparison(page_view(result))) is imply
     assert result.run["models"]["fine"]["implied_tags"] == 2
 
 

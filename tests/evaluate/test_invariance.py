@@ -23,7 +23,7 @@ SETTINGS = Settings(replicates=60)
 @pytest.fixture
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that several threads have something to do, and several panels are read."""
-    monkeypatch.setattr(blocks, "BLOCK_TAGS", 2)
+    monkeypatch.setattr(blocks, "SORTED_TAGS_PER_BLOCK", 2)
     monkeypatch.setattr(blocks, "PANEL_BYTES", 240 * 4 * 2 * 4)
 
 

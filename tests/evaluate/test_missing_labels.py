@@ -9,11 +9,11 @@ import pytest
 from arena.cards import Thresholds
 from arena.dataset.frozen import Truth
 from arena.evaluate import Settings, evaluate
-from arena.report.html import render
+from arena.report.html import render_comparison
 from arena.report.summary import summary_markdown
 from arena.report.view import headline_view, page_view
 from arena.report.view_model.recorded_labels import recorded_labels
-from arena.report.view_model.uncertainty import verdict
+from arena.report.view_model.uncertainty import run_verdict
 from arena.results.run_folder import Result
 from arena.tags import TagSpace
 
@@ -69,7 +69,7 @@ def test_missing_labels_turn_the_decision_and_the_reader_is_warned() -> None:
     found = case()
     assert (higher(found.by_truth), higher(found.by_recorded)) == ("A", "B")
     payload = headline_view(found.by_recorded)
-    assert verdict(payload).startswith("By recorded labels: ")
+    assert run_verdict(payload).startswith("By recorded labels: ")
     effect, share, warning = recorded_labels(payload)
     assert effect.startswith("All metrics are by recorded labels")
     assert share.startswith("Label issues suspect that ")
@@ -81,7 +81,7 @@ def test_missing_labels_turn_the_decision_and_the_reader_is_warned() -> None:
 @pytest.mark.parametrize("document", ["page", "summary"])
 def test_page_and_summary_have_the_sentences_and_no_figures_without_label_issues(document: str) -> None:
     result = case().by_recorded
-    text = render(page_view(result)) if document == "page" else summary_markdown(result)
+    text = render_comparison(page_view(result)) if document == "page" else summary_markdown(result)
     for sentence in recorded_labels(headline_view(result)):
         assert sentence in text
     assert "without_suspects" not in text

@@ -8,9 +8,9 @@ from scipy.sparse import csc_array
 
 from arena.dataset.frozen import Truth
 from arena.evaluate import Settings, evaluate
-from arena.evaluate.mistakes import SHOWN, find_confusions, find_disagreements
-from arena.metrics.labels import SUSPECTS_PER_TAG
-from arena.metrics.tally import WORST
+from arena.evaluate.mistakes import MISTAKES_PER_TAG, find_confusions, find_disagreements
+from arena.metrics.labels import LABEL_ISSUES_PER_TAG
+from arena.metrics.tally import WORST_PER_TAG
 from arena.tags import TagSpace
 
 from .worlds import entry, labels_of, see, world
@@ -29,7 +29,10 @@ def test_disagreements_are_the_widest_gaps_of_those_where_one_is_right() -> None
     for one, (right, wrong) in zip(found, pairs, strict=True):
         here = (predicted[right] == labels) & (predicted[wrong] != labels)
         gaps = np.abs(scores[right] - scores[wrong])
-        assert np.abs(one.right_score - one.wrong_score).tolist() == sorted(gaps[here].tolist(), reverse=True)[:SHOWN]
+        assert (
+            np.abs(one.right_score - one.wrong_score).tolist()
+            == sorted(gaps[here].tolist(), reverse=True)[:MISTAKES_PER_TAG]
+        )
         assert here[one.image].all()
         assert one.carried.tolist() == labels[one.image].tolist()
         assert (one.right_score == scores[right][one.image]).all()
@@ -65,9 +68,9 @@ def test_confusions_are_those_of_brute_force() -> None:
             k for k in np.lexsort((np.arange(12), -residual[tag])) if together[tag, k] >= 2 and residual[tag, k] > 0
         ]
         rows = found.tag == tag
-        assert found.instead_of[rows].tolist() == wanted[:SHOWN]
-        assert found.images[rows].tolist() == together[tag, wanted[:SHOWN]].tolist()
-        np.testing.assert_allclose(found.expected[rows], expected[tag, wanted[:SHOWN]])
+        assert found.instead_of[rows].tolist() == wanted[:MISTAKES_PER_TAG]
+        assert found.images[rows].tolist() == together[tag, wanted[:MISTAKES_PER_TAG]].tolist()
+        np.testing.assert_allclose(found.expected[rows], expected[tag, wanted[:MISTAKES_PER_TAG]])
     assert (np.diff(found.tag) >= 0).all()
 
 
@@ -104,7 +107,7 @@ def test_errors_are_the_worst_images_on_the_wrong_side_of_the_threshold() -> Non
             for kind, chosen, sign in (("false alarm", ~labels[:, tag], -1), ("miss", labels[:, tag], 1)):
                 rows = table[(table["model"] == model.name) & (table["tag"] == name) & (table["kind"] == kind)]
                 wrong = chosen & ((scores[:, tag] >= 0.5) == (kind == "false alarm"))
-                expected = np.sort(sign * scores[wrong, tag])[:WORST] * sign
+                expected = np.sort(sign * scores[wrong, tag])[:WORST_PER_TAG] * sign
                 assert rows["score"].tolist() == expected.tolist()
                 assert rows["rank"].tolist() == list(range(1, len(expected) + 1))
                 images = [truth.image_ids.index(one) for one in rows["image_id"]]
@@ -187,7 +190,7 @@ def test_suspected_false_positives_beyond_the_list_are_counted_too() -> None:
     labels, ids = (np.arange(1000) < 200)[:, None], [f"i{n}" for n in range(1000)]
     scores = np.where(np.arange(1000) < 320, np.float32(0.9), np.float32(0.1))[:, None].astype(np.float32)
     result = evaluate(Truth.of(ids, TagSpace(("cat",)), labels), [entry("m", ids, ("cat",), scores)], SETTINGS)
-    assert len(result.tables["labels"]) == result.summary["labels"]["missing"] == SUSPECTS_PER_TAG
+    assert len(result.tables["labels"]) == result.summary["labels"]["missing"] == LABEL_ISSUES_PER_TAG
     assert result.summary["labels"]["false_positives"] == {"m": {"total": 120, "suspected": 120}}
 
 

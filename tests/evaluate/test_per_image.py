@@ -21,7 +21,7 @@ SETTINGS = Settings(1, replicates=5)
 def test_the_first_tags_of_an_image_are_its_highest_scored_of_those_compared(
     rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "ROWS", rows)
+    monkeypatch.setattr(module, "IMAGES_PER_TILE", rows)
     rng = np.random.default_rng(0)
     labels, ids = labels_of(rng, 150, 25), [f"i{n}" for n in range(150)]
     names = tuple(f"t{n}" for n in range(25))

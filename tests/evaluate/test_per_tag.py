@@ -105,7 +105,9 @@ def test_intervals_of_ap_follow_from_the_influence_of_clusters(clustered: tuple[
             together = sum(labels[groups == one, tag].sum() ** 2 for one in np.unique(groups)) / labels[:, tag].sum()
             effect = min(max(1.0, error**2 / (values**2).sum()), max(1.0, together))
             positives = min(row.support / effect, effective_clusters(groups, labels[:, tag]))
-            interval = intervals.ap_interval(row.ap, error, positives, bias=ranking.optimism(column)[0] * effect)
+            interval = intervals.ap_interval(
+                row.ap, error, positives, bias=ranking.average_precision_bias(column)[0] * effect
+            )
             assert (row.ap_low, row.ap_high) == (pytest.approx(interval.low), pytest.approx(interval.high))
 
 

@@ -12,7 +12,7 @@ from scipy.special import stdtrit
 import arena
 from arena.base.errors import ArenaError
 from arena.cli import arena as command
-from arena.evaluate.power import power_of
+from arena.evaluate.power import power_rows
 from arena.metrics.significance import images_needed
 from arena.results.run_folder import TABLES, Result
 
@@ -28,13 +28,13 @@ def found() -> arena.Comparison:
 
 
 def test_four_times_the_images_decide_half_the_difference(found: arena.Comparison) -> None:
-    [wide] = power_of(found.result, difference=0.1, figures=["map"])
-    [narrow] = power_of(found.result, difference=0.05, figures=["map"])
+    [wide] = power_rows(found.result, difference=0.1, figures=["map"])
+    [narrow] = power_rows(found.result, difference=0.05, figures=["map"])
     assert wide.needed is not None
     assert narrow.needed is not None
     assert 3.5 * wide.needed < narrow.needed <= 4 * wide.needed + 4, "more images also decide more of the other tests"
     assert 2.8 <= wide.detectable / wide.standard_error <= 3.57, "between one test and Bonferroni's seven"
-    [same] = power_of(found.result, difference=wide.detectable, figures=["map"])
+    [same] = power_rows(found.result, difference=wide.detectable, figures=["map"])
     assert same.needed == pytest.approx(200, rel=0.03)
 
 
@@ -45,8 +45,8 @@ def with_table(result: Result, **columns: object) -> Result:
 
 def test_the_other_comparisons_of_the_table_compete(found: arena.Comparison) -> None:
     equal, apart = with_table(found.result, difference=0.0), with_table(found.result, difference=1.0)
-    [alone] = power_of(equal, difference=0.1, figures=["micro_f1"])
-    [last] = power_of(apart, difference=0.1, figures=["micro_f1"])
+    [alone] = power_rows(equal, difference=0.1, figures=["micro_f1"])
+    [last] = power_rows(apart, difference=0.1, figures=["micro_f1"])
     assert alone.tests == last.tests == 7
     assert alone.detectable / alone.standard_error == pytest.approx(3.5317, abs=0.03), "one of seven, Bonferroni"
     assert last.detectable / last.standard_error == pytest.approx(2.8016, abs=0.01), "six others are rejected before it"
@@ -58,7 +58,7 @@ def test_the_other_comparisons_of_the_table_compete(found: arena.Comparison) -> 
 def test_five_models_need_more_images_than_two() -> None:
     models = {f"m{n}": np.clip(TRUTH * 0.3 + RNG.random((200, 6)) * 0.7, 0, 1) for n in range(5)}
     result = with_table(arena.compare(models, TRUTH, replicates=50).result, difference=0.0, standard_error=0.01)
-    rows = power_of(result, difference=0.02, figures=["micro_f1"])
+    rows = power_rows(result, difference=0.02, figures=["micro_f1"])
     assert [row.tests for row in rows] == [70] * 10
     student = stdtrit(49, 1 - 0.05 / 140) + 0.8416
     assert rows[0].needed == pytest.approx(200 * (student * 0.5) ** 2, rel=0.02), "Bonferroni's level, of 50 resamples"
@@ -69,7 +69,7 @@ def test_tags_that_enter_the_means_cost_images() -> None:
     models = [np.clip(thin * 0.3 + np.random.default_rng(n).random(thin.shape) * 0.7, 0, 1) for n in range(2)]
     result = arena.compare({"one": models[0], "two": models[1]}, thin, replicates=100).result
     assert result.summary["compared_tags"] == 6
-    rows = power_of(with_table(result, difference=0.0, standard_error=0.05), difference=0.05)
+    rows = power_rows(with_table(result, difference=0.0, standard_error=0.05), difference=0.05)
     assert {row.figure for row in rows} == {"macro_f1", "micro_f1", "map"}
     needed = {row.figure: row.needed for row in rows}
     assert needed["macro_f1"] == needed["map"]
@@ -77,14 +77,14 @@ def test_tags_that_enter_the_means_cost_images() -> None:
 
 
 def test_without_a_difference_the_one_seen_is_asked_about(found: arena.Comparison) -> None:
-    rows = power_of(found.result)
+    rows = power_rows(found.result)
     assert [row.figure for row in rows] == ["macro_f1", "micro_f1", "map"]
     assert all(row.asked == abs(row.difference) for row in rows)
 
 
 def test_a_difference_of_nothing_needs_no_number() -> None:
     same = arena.compare({"one": ONE, "again": ONE}, TRUTH, replicates=50)
-    assert [row.needed for row in power_of(same.result)] == [None] * 3
+    assert [row.needed for row in power_rows(same.result)] == [None] * 3
 
 
 def test_only_two_tables_are_read(found: arena.Comparison, tmp_path: Path) -> None:
@@ -99,9 +99,9 @@ def test_only_two_tables_are_read(found: arena.Comparison, tmp_path: Path) -> No
 
 def test_what_cannot_be_asked(found: arena.Comparison, tmp_path: Path) -> None:
     with pytest.raises(ArenaError, match="Did you mean macro_f1"):
-        power_of(found.result, figures=["macro_f"])
+        power_rows(found.result, figures=["macro_f"])
     with pytest.raises(ArenaError, match="two models or more"):
-        power_of(arena.score(ONE, TRUTH, replicates=0).result)
+        power_rows(arena.score(ONE, TRUTH, replicates=0).result)
     with pytest.raises(ArenaError, match="no finished run"):
         CliRunner().invoke(command, ["power", str(tmp_path)], catch_exceptions=False)
 

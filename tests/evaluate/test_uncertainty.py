@@ -9,7 +9,7 @@ from scipy.stats import t as student
 
 from arena.dataset.frozen import Truth
 from arena.evaluate import Entry, Settings, evaluate
-from arena.evaluate.aggregate import ALPHA, Aggregates, PairedMeans
+from arena.evaluate.aggregate import FAMILY_WISE_ERROR, Aggregates, PairedMeans
 from arena.evaluate.per_tag import Q_LIMIT
 from arena.metrics import significance
 from arena.metrics.registry import AGGREGATES
@@ -198,7 +198,7 @@ def test_corrections_run_over_what_a_reader_sees_in_one_table() -> None:
         np.testing.assert_allclose(part["p_adjusted"], significance.holm(part["p"].to_numpy()), atol=1e-12)
     assert table[table["slice"] == "rating"]["value"].nunique() > 1, "all values are one family"
     named = table["higher"] != "undetermined"
-    assert named.tolist() == (table["p_adjusted"] <= ALPHA).tolist()
+    assert named.tolist() == (table["p_adjusted"] <= FAMILY_WISE_ERROR).tolist()
     assert (table["higher"] == np.where(table["difference"] > 0, table["first"], table["second"]))[named].all()
     tags = result.tables["tag_differences"]
     q = significance.benjamini_hochberg(np.concatenate([tags["f1_p"], tags["ap_p"]]))

@@ -9,9 +9,9 @@ import pytest
 from arena.base.errors import ArenaError
 from arena.base.format import UNDEFINED
 from arena.evaluate import Settings, evaluate
-from arena.gate.decide import Seen
-from arena.gate.evidence import Figure
-from arena.gate.judge import judge
+from arena.gate.decide import DifferenceInterval
+from arena.gate.evidence import MetricPair
+from arena.gate.judge import judge_paired
 from arena.gate.policy import read_policy
 from arena.gate.sample import PAIRED, reach_of, reach_told
 from arena.gate.verdict import Case, JudgedModel, Outcome, Verdict
@@ -25,7 +25,7 @@ NAN = float("nan")
 
 
 def cases_of(text: str, folder: Path, *args: object, **keywords: object) -> list[Case]:
-    return judge(joint(*args, **keywords), policy_of(text, folder), **SIDES)  # type: ignore[arg-type]
+    return judge_paired(joint(*args, **keywords), policy_of(text, folder), **SIDES)  # type: ignore[arg-type]
 
 
 def only(cases: list[Case], gate: str, name: str) -> Case:
@@ -40,7 +40,7 @@ def test_margins_come_out_three_ways_whoever_stands_first(tmp_path: Path, turned
         "all:all:micro_f1": (-0.03, -0.04, -0.02),
         "all:all:map": (-0.005, -0.015, 0.005),
     }
-    cases = judge(joint(seen, turned=turned), read_policy(), **SIDES)
+    cases = judge_paired(joint(seen, turned=turned), read_policy(), **SIDES)
     assert outcomes(cases, "margins") == {"macro_f1": "pass", "micro_f1": "fail", "map": "inconclusive"}
     measure = only(cases, "margins", "micro_f1").measure
     assert measure is not None
@@ -54,10 +54,10 @@ def test_margins_come_out_three_ways_whoever_stands_first(tmp_path: Path, turned
 
 def test_a_small_set_has_pooled_requirements(tmp_path: Path) -> None:
     unclear = {"all:all": (-0.005, -0.015, 0.005), "category:general:macro_f1": (-0.2, -0.3, -0.1)}
-    small = judge(joint(unclear, images=9_999), read_policy(), **SIDES)
+    small = judge_paired(joint(unclear, images=9_999), read_policy(), **SIDES)
     assert outcomes(small, "margins") == {"macro_f1": "pass", "micro_f1": "inconclusive", "map": "pass"}
     assert outcomes(small, "categories") == {"general": "pass"}, "by micro F1"
-    large = judge(joint(unclear, images=10_000), read_policy(), **SIDES)
+    large = judge_paired(joint(unclear, images=10_000), read_policy(), **SIDES)
     assert set(outcomes(large, "margins").values()) == {"inconclusive"}
     assert outcomes(large, "categories") == {"general": "fail"}
     unclear_tag = [Tag("hat", -0.06, -0.2, 0.08)]
@@ -65,7 +65,7 @@ def test_a_small_set_has_pooled_requirements(tmp_path: Path) -> None:
         critical = cases_of("[critical]\ntags = ['hat']", tmp_path, {}, unclear_tag, images=images)
         assert outcomes(critical, "critical") == {"hat": outcome}
     fell = {"all:all": (-0.015, -0.03, 0.001)}
-    assert outcomes(judge(joint(fell, images=50), read_policy(), **SIDES), "margins")["map"] == "not_shown"
+    assert outcomes(judge_paired(joint(fell, images=50), read_policy(), **SIDES), "margins")["map"] == "not_shown"
     strict = cases_of(
         "[margins]\nrule = 'non-inferiority'\n[categories]\nfigure = 'macro_f1'", tmp_path, unclear, images=50
     )
@@ -99,7 +99,7 @@ def test_another_regime_is_read_at_its_thresholds(tmp_path: Path) -> None:
     assert set(outcomes(cases, "margins").values()) == {"fail"}
     assert "thresholds by tag" in only(cases, "margins", "macro_f1").title
     assert "thresholds" not in only(cases, "margins", "map").title
-    own = judge(joint({"all:all": (-0.05, -0.06, -0.04)}, regime="tag"), read_policy(), **SIDES)
+    own = judge_paired(joint({"all:all": (-0.05, -0.06, -0.04)}, regime="tag"), read_policy(), **SIDES)
     assert outcomes(own, "margins") == {"macro_f1": "inconclusive", "micro_f1": "inconclusive", "map": "fail"}
 
 
@@ -159,7 +159,7 @@ def test_critical_tags(tmp_path: Path) -> None:
     loose = '{ tag = "loose", rule = "regression" }'
     text = f'[critical]\ntags = ["fine", "worse", "unclear", {loose}, "lost", "gained", "no such", "rare", "<b>|\\n"]'
     result = joint({}, tags, lost=["lost", "rare"], gained=["gained", "rare"])
-    cases = judge(result, policy_of(text, tmp_path), **SIDES)
+    cases = judge_paired(result, policy_of(text, tmp_path), **SIDES)
     assert outcomes(cases, "critical") == {
         "fine": "pass", "worse": "fail", "unclear": "inconclusive", "loose": "pass", "lost": "fail",
         "gained": "incomparable", "no such": "incomparable", "rare": "inconclusive", "<b>|\n": "pass",
@@ -204,21 +204,24 @@ def test_the_worst_tags_are_named_and_all_are_counted(tmp_path: Path) -> None:
 def test_calibration_is_judged_only_if_the_policy_asks(tmp_path: Path) -> None:
     at = {OLD: {"ece": 0.25, "brier": 0.25}, NEW: {"ece": 0.5, "brier": 0.5}}
     rises = {
-        "ece": Figure("ece", 0.05, 0.02, Seen(0.03, 0.02, 0.04)),
-        "brier": Figure("brier", 0.05, 0.02, Seen(0.03, 0.005, 0.055)),
+        "ece": MetricPair("ece", 0.05, 0.02, DifferenceInterval(0.03, 0.02, 0.04)),
+        "brier": MetricPair("brier", 0.05, 0.02, DifferenceInterval(0.03, 0.005, 0.055)),
     }
     result = joint(summary=at)
-    found = judge(result, read_policy(), **SIDES, calibration=rises)
+    found = judge_paired(result, read_policy(), **SIDES, calibration=rises)
     assert outcomes(found, "calibration") == {"ece": "reported", "brier": "reported"}
     said = "after one fitted shift and scale of the logits 0.0500 and 0.0200: +0.0300 [+0.0200, +0.0400]"
     assert said in only(found, "calibration", "ece").message
-    assert outcomes(judge(result, read_policy(), **SIDES), "calibration") == {"ece": "reported", "brier": "reported"}
+    assert outcomes(judge_paired(result, read_policy(), **SIDES), "calibration") == {
+        "ece": "reported",
+        "brier": "reported",
+    }
     policy = policy_of("[calibration]\nece = 0.01\nbrier = 0.01", tmp_path)
-    assert outcomes(judge(result, policy, **SIDES), "calibration") == {"ece": "skipped", "brier": "skipped"}
-    asked = judge(result, policy, **SIDES, calibration=rises)
+    assert outcomes(judge_paired(result, policy, **SIDES), "calibration") == {"ece": "skipped", "brier": "skipped"}
+    asked = judge_paired(result, policy, **SIDES, calibration=rises)
     assert outcomes(asked, "calibration") == {"ece": "fail", "brier": "not_shown"}
     text = "[calibration]\nece = 0.04\nbrier = 0.01\nrule = 'non-inferiority'"
-    strict = judge(result, policy_of(text, tmp_path), **SIDES, calibration=rises)
+    strict = judge_paired(result, policy_of(text, tmp_path), **SIDES, calibration=rises)
     assert outcomes(strict, "calibration") == {"ece": "pass", "brier": "inconclusive"}
     none = outcomes(cases_of("", tmp_path, summary={NEW: {"ece": None, "brier": NAN}}), "calibration")
     assert none == {"ece": "skipped", "brier": "skipped"}
@@ -264,7 +267,7 @@ def test_size_against_so_many_times_the_baselines(tmp_path: Path) -> None:
 
 def test_a_model_that_is_not_there() -> None:
     with pytest.raises(ArenaError, match=r"no model 'nwe'\. Did you mean new"):
-        judge(joint(), read_policy(), candidate="nwe", baseline=OLD)
+        judge_paired(joint(), read_policy(), candidate="nwe", baseline=OLD)
 
 
 def test_gate_and_name_are_unique_and_nothing_is_undefined(tmp_path: Path) -> None:
@@ -278,7 +281,7 @@ def test_scores_of_known_make() -> None:
     truth, [fine, poor] = world(images=1500, tags=12)
     settings = Settings(replicates=200, workers=1, tag_groups=[TagGroup("first", "First", "", ("t0", "t1", "t2"))])
     result = evaluate(truth, [fine, poor, replace(fine, name="again")], settings)
-    worse = judge(result, read_policy(), candidate="poor", baseline="fine")
+    worse = judge_paired(result, read_policy(), candidate="poor", baseline="fine")
     assert {"macro_f1", "micro_f1", "map"} == {case.name for case in worse if case.gate == "margins"}
     assert {str(case.outcome) for case in worse if case.gate == "margins"} == {"fail"}
     own = result.summary["models"]["poor"]["regimes"]["own"]
@@ -286,9 +289,9 @@ def test_scores_of_known_make() -> None:
         if case.gate == "margins":
             assert case.measure is not None
             assert case.measure.candidate == own[f"{case.name}_corrected"], "the value of the leaderboard"
-    better = judge(result, read_policy(), candidate="fine", baseline="poor")
+    better = judge_paired(result, read_policy(), candidate="fine", baseline="poor")
     assert not [case for case in better if case.outcome is Outcome.FAIL]
-    same = judge(result, read_policy(), candidate="again", baseline="fine")
+    same = judge_paired(result, read_policy(), candidate="again", baseline="fine")
     assert {case.outcome for case in same} <= {Outcome.PASS, Outcome.REPORTED, Outcome.SKIPPED}
     assert {"rating:g", "support:100–299"} <= outcomes(same, "slices").keys()
     assert outcomes(same, "tag_groups") == {"first": "pass"}
@@ -300,7 +303,7 @@ def test_a_loss_of_one_category_is_named() -> None:
     scores = np.where(np.arange(12) % 3 == 0, see(rng, dense, 1.4), see(rng, dense, 2.0)).astype(np.float32)
     other = entry("other", truth.image_ids, truth.tags.names, scores)
     result = evaluate(truth, [fine, other], Settings(replicates=200, workers=1))
-    cases = judge(result, read_policy(), candidate="other", baseline="fine")
+    cases = judge_paired(result, read_policy(), candidate="other", baseline="fine")
     assert outcomes(cases, "categories") == {"character": "fail", "general": "pass"}
     named = {loss.tag for loss in only(cases, "categories", "character").tags}
     assert named <= {"t0", "t3", "t6", "t9"}

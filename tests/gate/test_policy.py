@@ -9,11 +9,11 @@ import pytest
 from arena.base.errors import ArenaError
 from arena.gate.by_tag import CRITICAL
 from arena.gate.calibration import CALIBRATION
-from arena.gate.keys import Rule, defaults_of
+from arena.gate.keys import DecisionRule, default_keys
 from arena.gate.limits import COVERAGE
-from arena.gate.parts import MARGINS, SLICES
+from arena.gate.parts import MARGINS, SLICE_MARGINS
 from arena.gate.policy import default_policy, read_policy
-from arena.gate.requirement import Needs
+from arena.gate.requirement import RequiredData
 from arena.gate.requirements import REQUIREMENTS
 from arena.metrics.registry import HEADLINES
 
@@ -22,7 +22,7 @@ from .joints import policy_of
 
 def test_the_default_policy_holds_every_key_and_changes_nothing(tmp_path: Path) -> None:
     text = default_policy()
-    assert tomllib.loads(text) == {one.table: defaults_of(one.settings) for one in REQUIREMENTS}
+    assert tomllib.loads(text) == {one.table: default_keys(one.settings) for one in REQUIREMENTS}
     assert policy_of(text, tmp_path) == read_policy()
     assert policy_of(text, tmp_path).digest == read_policy().digest
     assert max(map(len, text.splitlines())) <= 130
@@ -34,10 +34,10 @@ def test_a_requirement_says_what_its_readers_need() -> None:
     for one in REQUIREMENTS:
         assert one.about, "the default policy explains every table"
         settings = read_policy().of(one)
-        if one.needs is Needs.RUN and one is not CALIBRATION:  # off by default
+        if one.needs is RequiredData.RUN and one is not CALIBRATION:  # off by default
             assert one.names(settings), "what published files lack is told by name"
-        off = {name: None for name, value in defaults_of(one.settings).items() if isinstance(value, float)}
-        if one.needs is Needs.RUN:
+        off = {name: None for name, value in default_keys(one.settings).items() if isinstance(value, float)}
+        if one.needs is RequiredData.RUN:
             assert not one.names(replace(settings, **off)), "what is turned off is not told"
 
 
@@ -47,7 +47,7 @@ def test_every_headline_metric_has_a_margin() -> None:
 
 def test_a_file_changes_only_what_it_says(tmp_path: Path) -> None:
     found = policy_of("[margins]\nmap = 0.02\nmicro_f1 = false\n[slices]\nkinds = ['support']\n", tmp_path)
-    margins, slices = found.of(MARGINS), found.of(SLICES)
+    margins, slices = found.of(MARGINS), found.of(SLICE_MARGINS)
     assert (margins.map, margins.micro_f1, margins.macro_f1) == (0.02, None, 0.01)
     assert (slices.kinds, slices.min_images) == (("support",), 100)
     assert found.name == "gate.toml"
@@ -62,8 +62,8 @@ def test_an_empty_file_is_the_default_policy(tmp_path: Path) -> None:
 def test_critical_tags_take_what_they_do_not_say_from_the_table(tmp_path: Path) -> None:
     text = '[critical]\nmargin = 0.04\ntags = ["solo", { tag = "1girl", margin = 0, figure = "ap", rule = "regression" }]\n'
     solo, girl = policy_of(text, tmp_path).of(CRITICAL).each
-    assert (solo.tag, solo.margin, solo.figure, solo.rule) == ("solo", 0.04, "f1", Rule.NON_INFERIORITY)
-    assert (girl.tag, girl.margin, girl.figure, girl.rule) == ("1girl", 0, "ap", Rule.REGRESSION)
+    assert (solo.tag, solo.margin, solo.figure, solo.rule) == ("solo", 0.04, "f1", DecisionRule.NON_INFERIORITY)
+    assert (girl.tag, girl.margin, girl.figure, girl.rule) == ("1girl", 0, "ap", DecisionRule.REGRESSION)
 
 
 @pytest.mark.parametrize(

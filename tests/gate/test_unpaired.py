@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 
 from arena.gate.limits import COVERAGE
-from arena.gate.options import UNPAIRED
+from arena.gate.options import UNPAIRED_OPTIONS
 from arena.gate.policy import read_policy
-from arena.gate.requirement import Needs
+from arena.gate.requirement import RequiredData
 from arena.gate.requirements import REQUIREMENTS
 from arena.gate.unpaired import judge_unpaired, unpaired_cost
-from arena.gate.unpaired_evidence import OVERDISPERSION, evidence_apart
+from arena.gate.unpaired_evidence import OVERDISPERSION, evidence_from_published
 from arena.gate.verdict import Case, Outcome
 from arena.metrics.intervals import f1_interval
 from arena.results.published.aggregates import aggregates_of
@@ -56,7 +56,7 @@ def many(hits: int, *, tags: int = 200, images: int | None = 32_768, category: s
 def test_means_over_counts_by_hand() -> None:
     one = published([counted("a", 8, 1, 2), counted("b", 10, 0, 0), counted("rare", 1, 0, 0)])
     other = published([counted("a", 5, 1, 5), counted("b", 10, 0, 0), counted("rare", 1, 0, 0)])
-    found = evidence_apart(candidate=one, baseline=other, aliases={})
+    found = evidence_from_published(candidate=one, baseline=other, aliases={})
     macro, micro = found.overall["macro_f1"], found.overall["micro_f1"]
     assert list(found.tags["tag"]) == ["a", "b"]  # tested: ten positives at least
     assert found.averaged == 3
@@ -76,7 +76,7 @@ def test_means_over_counts_by_hand() -> None:
 
 def test_macro_f1_is_that_of_arena_published() -> None:
     [joytag] = read_full_metrics(DATA / "joytag" / "full-metrics.txt").values()
-    found = evidence_apart(candidate=joytag, baseline=joytag, aliases={})
+    found = evidence_from_published(candidate=joytag, baseline=joytag, aliases={})
     published_means = aggregates_of(joytag)
     assert found.overall["macro_f1"].candidate == pytest.approx(published_means["macro_f1"], abs=1e-12)
     assert found.overall["micro_f1"].candidate == pytest.approx(published_means["micro_f1"], abs=1e-12)
@@ -94,7 +94,7 @@ def test_intervals_of_independent_results_hold_the_truth(kind: str) -> None:
     for _ in range(40):
         labels = rng.random((800, 60)) < prevalence
         one, other = (_result(labels, kind, rng) for _ in range(2))
-        overall = evidence_apart(candidate=one, baseline=other, aliases={}).overall
+        overall = evidence_from_published(candidate=one, baseline=other, aliases={}).overall
         for name in held:
             held[name] += overall[name].seen.low <= 0 <= overall[name].seen.high
     assert min(held.values()) >= 36
@@ -123,7 +123,7 @@ def test_outcomes_with_counts() -> None:
     assert outcomes(few, "margins")["macro_f1"] == "inconclusive"
     assert "unpaired: 80 % power only for a true loss of 0." in few[0].message
     assert "0." in unpaired_cost(few)
-    of_runs = {one.table for one in REQUIREMENTS if one.needs is Needs.RUN}
+    of_runs = {one.table for one in REQUIREMENTS if one.needs is RequiredData.RUN}
     assert of_runs == {"speed", "size", "calibration"}
     assert {"margins", "speed", "size"} == {case.gate for case in few if case.outcome is Outcome.SKIPPED}
 
@@ -131,7 +131,7 @@ def test_outcomes_with_counts() -> None:
 def test_map_over_the_tags_whose_ap_both_sides_tell() -> None:
     rows = [counted("a", 50, 0, 50) | {"ap": 0.8}, counted("b", 50, 0, 50) | {"ap": 0.4}, counted("c", 50, 0, 50)]
     other = [rows[0] | {"ap": 0.7}, {**rows[1], "ap": None}, rows[2] | {"ap": 0.1}]
-    found = evidence_apart(candidate=published(rows), baseline=published(other), aliases={}).overall["map"]
+    found = evidence_from_published(candidate=published(rows), baseline=published(other), aliases={}).overall["map"]
     assert (found.candidate, found.baseline) == (0.8, 0.7)
     assert found.seen.low < 0.1 < found.seen.high
 
@@ -164,7 +164,7 @@ def figures(value: float, digits: int | None = 4) -> Published:
     ],
 )
 def test_points_without_counts(fall: float, points: float | None, outcome: str) -> None:
-    policy = read_policy().changed(UNPAIRED, points=points)
+    policy = read_policy().changed(UNPAIRED_OPTIONS, points=points)
     cases = judge_unpaired(candidate=figures(0.5 - fall), baseline=figures(0.5), policy=policy)
     assert outcomes(cases, "margins") == {"macro_f1": outcome, "micro_f1": "skipped", "map": outcome}
     assert outcomes(cases, "tags") == {"f1": "skipped"}
@@ -173,7 +173,7 @@ def test_points_without_counts(fall: float, points: float | None, outcome: str) 
 
 def test_aggregates_alone() -> None:
     none: list[dict[str, object]] = []
-    policy = read_policy().changed(UNPAIRED, points=0.01)
+    policy = read_policy().changed(UNPAIRED_OPTIONS, points=0.01)
     one, other = published(none, figures={"macro_f1": 0.4}), published(none, figures={"macro_f1": 0.5})
     cases = judge_unpaired(candidate=one, baseline=other, policy=policy)
     assert outcomes(cases, "margins") == {"macro_f1": "fail", "micro_f1": "skipped", "map": "skipped"}
@@ -207,4 +207,6 @@ def test_a_renamed_tag_is_found_by_its_alias(tmp_path: Path) -> None:
     assert outcomes(without, "coverage") == {"tags": "fail"}
     policy = policy_of("[coverage]\naliases = 'renamed.csv'", tmp_path)
     assert outcomes(judge_unpaired(candidate=one, baseline=many(70), policy=policy), "coverage") == {"tags": "pass"}
-    assert len(evidence_apart(candidate=one, baseline=many(70), aliases=policy.of(COVERAGE).renamed).tags) == 200
+    assert (
+        len(evidence_from_published(candidate=one, baseline=many(70), aliases=policy.of(COVERAGE).renamed).tags) == 200
+    )

@@ -12,9 +12,9 @@ from PIL import Image
 from arena.base.errors import ArenaError
 from arena.images import thumbnails
 from arena.images.thumbnails import (
-    SIDE,
+    THUMBNAIL_SIDE,
     Limits,
-    Source,
+    ThumbnailSource,
     file_name,
     read_thumbnails,
     remove_thumbnails,
@@ -38,13 +38,13 @@ HOSTILE = [
 ]
 
 
-def sources(folder: Path, image_ids: list[str]) -> list[Source]:
+def sources(folder: Path, image_ids: list[str]) -> list[ThumbnailSource]:
     folder.mkdir(exist_ok=True)
     found = []
     for number, image_id in enumerate(image_ids):
         path = folder / f"{number}.png"
         draw(number).save(path)
-        found.append(Source(image_id, path, f"{number:064x}", "general"))
+        found.append(ThumbnailSource(image_id, path, f"{number:064x}", "general"))
     return found
 
 
@@ -56,7 +56,7 @@ def test_a_thumbnail_is_small_and_keeps_its_shape(tmp_path: Path) -> None:
     Image.new("RGB", (900, 300), "red").save(tmp_path / "a.jpg")
     (tmp_path / "a.webp").write_bytes(webp_thumbnail(tmp_path / "a.jpg"))
     with Image.open(tmp_path / "a.webp") as image:
-        assert (image.format, image.size) == ("WEBP", (SIDE, round(SIDE / 3)))
+        assert (image.format, image.size) == ("WEBP", (THUMBNAIL_SIDE, round(THUMBNAIL_SIDE / 3)))
     Image.new("RGB", (30, 20)).save(tmp_path / "b.png")
     (tmp_path / "b.webp").write_bytes(webp_thumbnail(tmp_path / "b.png"))
     with Image.open(tmp_path / "b.webp") as image:
@@ -79,10 +79,10 @@ def test_hostile_identifiers_become_plain_names_and_come_back(tmp_path: Path) ->
 @settings(max_examples=50)
 @given(st.text(max_size=50), st.text(max_size=50))
 def test_a_name_depends_on_the_image_and_tells_nothing_of_it(first: str, second: str) -> None:
-    names = [file_name(Source(image, Path("x"), "00" * 32, "")) for image in (first, second)]
+    names = [file_name(ThumbnailSource(image, Path("x"), "00" * 32, "")) for image in (first, second)]
     assert all(thumbnails._OWN.fullmatch(name) for name in names)
     assert (names[0] == names[1]) == (first == second)
-    assert file_name(Source(first, Path("x"), "11" * 32, "")) != names[0], "another content, another name"
+    assert file_name(ThumbnailSource(first, Path("x"), "11" * 32, "")) != names[0], "another content, another name"
 
 
 def test_what_is_there_is_kept_and_what_belongs_to_nothing_goes(

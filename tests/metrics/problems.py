@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.sparse import csc_array
 
-from arena.metrics.blocks import Scored
-from arena.metrics.tally import SweptModel, Tally, tally
+from arena.metrics.blocks import KnownColumns
+from arena.metrics.tally import SweptModel, Tally, tally_models
 from arena.scores.matrix import Matrix
 
 # Few distinct values, so that ties and scores equal to thresholds are common; the least float32 above 0, and both zeros.
@@ -55,15 +55,15 @@ def scored(
     *,
     first: list[bool] | None = None,
     place: np.ndarray | None = None,
-) -> Scored:
+) -> KnownColumns:
     """A model whose tags are the truth's, unless told otherwise."""
     own = list(range(scores.shape[1])) if columns is None else columns
     theirs = own if truth_columns is None else truth_columns
     chosen = np.ones(len(own), bool) if first is None else np.array(first)
-    return Scored(Matrix.of(scores), np.array(own, np.int64), np.array(theirs, np.int64), chosen, place)
+    return KnownColumns(Matrix.of(scores), np.array(own, np.int64), np.array(theirs, np.int64), chosen, place)
 
 
 def tally_of(scores: np.ndarray, labels: np.ndarray, thresholds: np.ndarray, **more: Any) -> Tally:
     """The pass over one model's scores."""
     own = more.pop("own", np.full(scores.shape[1], 0.5, np.float32))
-    return tally([SweptModel(scored(scores), thresholds, own)], csc_array(labels), **more).models[0]
+    return tally_models([SweptModel(scored(scores), thresholds, own)], csc_array(labels), **more).models[0]

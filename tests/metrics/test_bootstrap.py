@@ -9,7 +9,7 @@ from scipy.sparse import csc_array
 from arena.metrics import bootstrap as module
 from arena.metrics import ranking
 from arena.metrics.blocks import over_blocks
-from arena.metrics.bootstrap import Plan, Resampled, Resampler, SliceRows, decide, draw_weights, units_of
+from arena.metrics.bootstrap import Plan, Resampled, Resampler, SliceRows, draw_weights, predict_block, resampling_units
 from arena.metrics.counts import CONVENTIONS, TagCounts, macro, micro
 from arena.metrics.registry import THRESHOLDED
 from arena.metrics.tally import Sampling
@@ -43,7 +43,7 @@ def resample(given: Plan, workers: int = 1) -> Resampled:
     resampler = Resampler(given)
 
     def work(span: slice, blocks: list):
-        decided = [decide(given, number, span, block) for number, block in enumerate(blocks)]
+        decided = [predict_block(given, number, span, block) for number, block in enumerate(blocks)]
         return resampler.block(span, decided, blocks)
 
     for _, part in over_blocks(given.models, TRUTH.shape, work, workers):
@@ -142,9 +142,9 @@ def test_weights_draw_as_many_units_as_there_are_each_as_often_as_any() -> None:
 
 
 def test_units_are_numbered_by_first_appearance_and_dealt_into_bags(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert units_of(["b", "a", "b", "c"]).tolist() == [0, 1, 0, 2]
+    assert resampling_units(["b", "a", "b", "c"]).tolist() == [0, 1, 0, 2]
     monkeypatch.setattr(module, "MAX_UNITS", 3)
-    found = units_of([f"{n // 2}" for n in range(16)])
+    found = resampling_units([f"{n // 2}" for n in range(16)])
     assert found.tolist() == [0, 0, 1, 1, 2, 2, 0, 0, 1, 1, 2, 2, 0, 0, 1, 1]
 
 
@@ -160,7 +160,7 @@ def test_threads_and_blocks_change_nothing(clustered: bool, monkeypatch: pytest.
 
     given = plan(CLUSTERS, clustered=clustered)
     whole = resample(given)
-    monkeypatch.setattr(blocks, "BLOCK_TAGS", 2)
+    monkeypatch.setattr(blocks, "SORTED_TAGS_PER_BLOCK", 2)
     parts = [resample(given, workers) for workers in (1, 3)]
     for found in parts:
         for one, other in zip(found.replicates, whole.replicates, strict=True):
@@ -183,7 +183,7 @@ def test_decisions_are_those_of_every_regime() -> None:
 
     def work(span: slice, blocks: list) -> None:
         for model, block in enumerate(blocks):
-            for regime, found in enumerate(decide(given, model, span, block)):
+            for regime, found in enumerate(predict_block(given, model, span, block)):
                 assert np.array_equal(found, predicted(model, regime)[:, span].T)
 
     assert sum(done for done, _ in over_blocks(given.models, TRUTH.shape, work, 1)) == TAGS
@@ -229,7 +229,7 @@ def test_slices_are_measured_as_if_they_were_all_there_is() -> None:
                     assert np.isnan(found.ap_bias[number, tag])
                     continue
                 influence = ranking.influence(column)
-                assert found.ap_bias[number, tag] == ranking.optimism(column)[0]
+                assert found.ap_bias[number, tag] == ranking.average_precision_bias(column)[0]
                 assert column.images is not None
                 np.add.at(moved, CLUSTERS[member][column.images[0, influence.start[0] :]], influence.values)
             np.testing.assert_allclose(found.map_influence[number], moved, atol=1e-14)

@@ -6,14 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csc_array
 
-from arena.metrics.blocks import Scored
+from arena.metrics.blocks import KnownColumns
 from arena.metrics.break_even import _Highest, break_even_thresholds
 from arena.scores.matrix import Matrix
 
 
 def crossings_of(scores: np.ndarray, labels: np.ndarray, folds: np.ndarray) -> np.ndarray:
     everyone = np.arange(scores.shape[1])
-    model = Scored(Matrix.of(scores), everyone, everyone, np.ones(len(everyone), bool))
+    model = KnownColumns(Matrix.of(scores), everyone, everyone, np.ones(len(everyone), bool))
     [found] = break_even_thresholds([model], csc_array(labels), folds, 2)
     return found
 

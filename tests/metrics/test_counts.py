@@ -20,7 +20,7 @@ from arena.metrics.counts import (
     micro,
     ratios,
 )
-from arena.metrics.thresholds import on_sweep, per_tag, sweep_thresholds
+from arena.metrics.thresholds import on_sweep, sweep_thresholds, thresholds_per_tag
 
 from .problems import LEVELS, tally_of
 
@@ -218,7 +218,9 @@ def test_recall_never_rises_with_the_threshold(problem: Problem) -> None:
 
 
 def test_the_sweep_keeps_a_vendors_threshold_exactly() -> None:
-    own = per_tag(["a", "b"], ["general", "character"], default=0.3537, by_category={"character": 0.85}, by_tag={})
+    own = thresholds_per_tag(
+        ["a", "b"], ["general", "character"], default=0.3537, by_category={"character": 0.85}, by_tag={}
+    )
     thresholds = sweep_thresholds(own)
     assert np.isin(own, thresholds).all()
     assert len(thresholds) == 102

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn import metrics as sk
 
-from arena.metrics.per_image import at_k, hits_at_k, multi_class, samples_f1
+from arena.metrics.per_image import hits_at_k, multi_class, precision_recall_at_k, samples_f1
 
 KS = [1, 2, 3, 5, 9]
 # Few distinct values, so that ties across the last place are common.
@@ -37,7 +37,7 @@ def test_hits_worked_by_hand() -> None:
 
 
 def test_figures_at_k_worked_by_hand() -> None:
-    one, five = at_k(np.array([[1.0, 0.0, 0.5], [2.0, 0.0, 1.0]]), np.array([4, 0, 1]), [1, 5])
+    one, five = precision_recall_at_k(np.array([[1.0, 0.0, 0.5], [2.0, 0.0, 1.0]]), np.array([4, 0, 1]), [1, 5])
     assert (one.k, one.precision, one.precision_images) == (1, 0.5, 3)
     assert (one.recall, one.recall_images) == ((1 / 4 + 1 / 2) / 2, 2)
     assert (five.k, five.precision, five.recall) == (5, pytest.approx(3 / 15), (2 / 4 + 1) / 2)
@@ -45,15 +45,15 @@ def test_figures_at_k_worked_by_hand() -> None:
 
 def test_precision_divides_by_k_where_a_model_knows_fewer_tags() -> None:
     scores, truth = np.float32([[0.9, 0.1]]), np.array([[True, True]])
-    (figures,) = at_k(hits_of(scores, truth, [10]), truth.sum(axis=1), [10])
+    (figures,) = precision_recall_at_k(hits_of(scores, truth, [10]), truth.sum(axis=1), [10])
     assert (figures.precision, figures.recall) == (0.2, 1.0)
 
 
 def test_a_mean_over_no_image_is_undefined() -> None:
-    (nobody,) = at_k(np.zeros((1, 0)), np.zeros(0, np.int64), [5])
+    (nobody,) = precision_recall_at_k(np.zeros((1, 0)), np.zeros(0, np.int64), [5])
     assert np.isnan(nobody.precision)
     assert np.isnan(nobody.recall)
-    (untagged,) = at_k(np.zeros((1, 2)), np.zeros(2, np.int64), [5])
+    (untagged,) = precision_recall_at_k(np.zeros((1, 2)), np.zeros(2, np.int64), [5])
     assert (untagged.precision, untagged.precision_images, untagged.recall_images) == (0, 2, 0)
     assert np.isnan(untagged.recall)
 

@@ -11,15 +11,15 @@ from sklearn import metrics as sk
 
 from arena.metrics.ranking import (
     average_precision,
+    average_precision_bias,
     best_f1,
     break_even,
     count_sorted,
     influence,
-    key_of,
-    optimism,
     roc_auc,
     sort_block,
     sort_column,
+    sort_key,
 )
 
 from .problems import Column, brute_counts, columns, random_column, weighted_ap
@@ -147,7 +147,7 @@ def test_keys_order_images_as_scores_do(problem: Column) -> None:
     assert np.array_equal(column.scores[0], scores[column.images[0]])
     assert np.array_equal(column.images[0, column.positions], [i for i in column.images[0] if labels[i]])
     assert (np.diff(column.keys[0].astype(np.int64)) >= 0).all()
-    assert np.array_equal(key_of(np.float32([-0.0])), key_of(np.float32([0.0])))
+    assert np.array_equal(sort_key(np.float32([-0.0])), sort_key(np.float32([0.0])))
 
 
 @given(columns(), st.randoms(use_true_random=False))
@@ -216,7 +216,7 @@ def test_optimism_is_that_of_a_loop_over_the_positives(problem: Column) -> None:
         own += t / n - (t - 1) / (n - 1) if n > 1 else 0
         own += 0.5 * (n == 2 and t == 1)
         spread += (t - 1) * (n - t) / ((n - 1) * (n - 2)) if n > 2 else 0
-    [found] = optimism(sort_column(scores, labels))
+    [found] = average_precision_bias(sort_column(scores, labels))
     if not positives:
         assert np.isnan(found)
         return
@@ -237,7 +237,9 @@ def test_average_precision_exceeds_that_of_a_large_sample_by_its_optimism(positi
     truth = float((precision[1:] + precision[:-1]) @ -np.diff(recall)) / 2
     error = found.std() / np.sqrt(samples)
     assert found.mean() - truth > 2 * error, "there is a bias to be found"
-    assert found.mean() - optimism(ranked).mean() == pytest.approx(truth, abs=0.15 * (found.mean() - truth) + 2 * error)
+    assert found.mean() - average_precision_bias(ranked).mean() == pytest.approx(
+        truth, abs=0.15 * (found.mean() - truth) + 2 * error
+    )
     traced = influence(ranked)
     variance = [float((traced.of(sample) ** 2).sum()) for sample in range(len(found))]
     assert np.mean(variance) == pytest.approx(found.var(), rel=2.5 / positives + 0.05)

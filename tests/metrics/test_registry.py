@@ -12,8 +12,8 @@ from arena.evaluate import per_tag
 from arena.evaluate.per_tag import TAG_DIFFERENCE_COLUMNS
 from arena.metrics import registry
 from arena.metrics.counts import TagCounts
-from arena.metrics.registry import METRICS, TAG_COLUMNS, TAG_METRICS, Kind, Metric
-from arena.report.page.tag_block import DERIVED
+from arena.metrics.registry import METRICS, TAG_METRIC_COLUMNS, TAG_METRICS, Metric, MetricKind
+from arena.report.page.tag_block import DERIVED_METRICS
 from arena.results.run_folder import PER_TAG_COLUMNS
 from tests.report.results import result_of
 
@@ -59,11 +59,11 @@ def test_a_metric_says_what_its_readers_need(metric: Metric) -> None:
         assert metric.about, "the page explains every metric that it offers"
         assert low >= -1, "the page packs figures of -1 to 1"
         assert high <= 1
-    if metric.in_table and Kind.TAG in metric.kind:
+    if metric.in_table and MetricKind.TAG in metric.kind:
         assert metric.on_page
-    if Kind.AGGREGATE in metric.kind:
+    if MetricKind.AGGREGATE in metric.kind:
         base = METRICS[metric.base]
-        assert Kind.TAG in base.kind
+        assert MetricKind.TAG in base.kind
         assert base.hub
         assert metric.average in ("macro", "micro")
         assert metric.needs_threshold == base.needs_threshold
@@ -87,21 +87,23 @@ def test_metrics_of_counts_stay_in_their_range(rows: list[tuple[int, int, int, i
 def test_a_result_holds_every_column_within_its_range() -> None:
     table = result_of(("a", "b")).per_tag
     assert tuple(table.columns) == PER_TAG_COLUMNS
-    for metric in TAG_COLUMNS:
+    for metric in TAG_METRIC_COLUMNS:
         known = table[metric.key].dropna()
         assert len(known), metric.key
         assert known.between(*metric.range).all(), metric.key
 
 
 def test_a_new_metric_of_counts_is_a_column_of_a_result(monkeypatch: pytest.MonkeyPatch) -> None:
-    hits = Metric("hits", "hits", "hits", Kind.TAG, (0, 1e9), of_counts=lambda counts: counts.tp.astype(np.float64))
-    monkeypatch.setattr(per_tag, "TAG_COLUMNS", (*TAG_COLUMNS, hits))
+    hits = Metric(
+        "hits", "hits", "hits", MetricKind.TAG, (0, 1e9), of_counts=lambda counts: counts.tp.astype(np.float64)
+    )
+    monkeypatch.setattr(per_tag, "TAG_METRIC_COLUMNS", (*TAG_METRIC_COLUMNS, hits))
     table = result_of(("a",)).per_tag
     assert (table["hits"] == table["tp"]).all()
 
 
 def test_what_the_browser_derives_is_a_metric_of_counts() -> None:
     script = (Path(arena.__file__).parent / "report/templates/comparison/js/data.js").read_text(encoding="utf-8")
-    for key in DERIVED:
+    for key in DERIVED_METRICS:
         assert METRICS[key].of_counts is not None
         assert f"  {key}: " in script

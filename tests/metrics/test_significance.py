@@ -18,7 +18,7 @@ from arena.metrics.significance import (
     holm,
     images_needed,
     minimum_detectable,
-    ranks,
+    ranks_by_significance,
 )
 
 few = st.integers(0, 3)
@@ -202,16 +202,16 @@ def test_ranks_count_only_what_is_significant() -> None:
     better = np.zeros((4, 4), bool)
     better[0, 2] = better[1, 2] = better[0, 1] = True
     better[3] = True  # a model without a value beats nobody, whatever is said of it
-    placed = ranks(np.array([0.9, 0.8, 0.7, np.nan]), better)
+    placed = ranks_by_significance(np.array([0.9, 0.8, 0.7, np.nan]), better)
     assert placed == [Rank(1, True), Rank(2, False), Rank(3, False), Rank(4, False)]
-    assert ranks(np.array([0.5, 0.6]), np.zeros((2, 2), bool)) == [Rank(1, True), Rank(1, True)]
-    assert ranks(np.array([np.nan, np.nan]), np.zeros((2, 2), bool)) == [Rank(2, False), Rank(2, False)]
+    assert ranks_by_significance(np.array([0.5, 0.6]), np.zeros((2, 2), bool)) == [Rank(1, True), Rank(1, True)]
+    assert ranks_by_significance(np.array([np.nan, np.nan]), np.zeros((2, 2), bool)) == [Rank(2, False), Rank(2, False)]
 
 
 def test_beaten_by_the_second_is_still_tied_with_the_best() -> None:
     better = np.zeros((3, 3), bool)
     better[1, 2] = True
-    assert ranks(np.array([0.9, 0.8, 0.7]), better)[2] == Rank(2, True)
+    assert ranks_by_significance(np.array([0.9, 0.8, 0.7]), better)[2] == Rank(2, True)
 
 
 @given(st.floats(0.001, 0.2), st.floats(0.5, 0.99), st.sampled_from([0.01, 0.05, 0.1]))

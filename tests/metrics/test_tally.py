@@ -8,9 +8,9 @@ from scipy.sparse import csc_array
 from sklearn import metrics as sk
 
 from arena.metrics import blocks, ranking
-from arena.metrics.blocks import Scored, over_blocks, tag_major
+from arena.metrics.blocks import KnownColumns, over_blocks, tag_major
 from arena.metrics.counts import CONVENTIONS
-from arena.metrics.tally import WORST, Sampling, SweptModel, Tallies, Tally, tally
+from arena.metrics.tally import WORST_PER_TAG, Sampling, SweptModel, Tallies, Tally, tally_models
 from arena.metrics.thresholds import sweep_thresholds
 
 from .problems import brute_counts, scored, tally_of, weighted_ap
@@ -42,7 +42,7 @@ def assert_same(first: Tally, second: Tally, *, but: tuple[str, ...] = ()) -> No
 @pytest.fixture
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks of four tags, panels of eight, tiles of seven images."""
-    monkeypatch.setattr(blocks, "BLOCK_TAGS", 4)
+    monkeypatch.setattr(blocks, "SORTED_TAGS_PER_BLOCK", 4)
     monkeypatch.setattr(blocks, "PANEL_BYTES", IMAGES * 4 * 8)
     monkeypatch.setattr(blocks, "TILE_IMAGES", 7)
 
@@ -99,11 +99,11 @@ def test_sampling_changes_no_plain_figure() -> None:
         np.testing.assert_array_equal(getattr(plain, name), getattr(sampled, name), err_msg=name)
 
 
-def run(sampling: Sampling | None, workers: int, models: list[Scored] | None = None) -> Tallies:
+def run(sampling: Sampling | None, workers: int, models: list[KnownColumns] | None = None) -> Tallies:
     both = models or [scored(SCORES), scored(OTHER)]
     own = [OWN[: len(model.columns)] for model in both]
     swept = [SweptModel(one, SWEEP, each) for one, each in zip(both, own, strict=True)]
-    return tally(swept, csc_array(LABELS), sampling=sampling, workers=workers)
+    return tally_models(swept, csc_array(LABELS), sampling=sampling, workers=workers)
 
 
 @pytest.mark.parametrize("sampling", [None, SAMPLING], ids=["plain", "sampled"])
@@ -114,7 +114,7 @@ def test_neither_threads_nor_panels_nor_blocks_change_anything(
     first, second = run(sampling, 1), run(sampling, 3)
     with monkeypatch.context() as whole:
         whole.setattr(blocks, "PANEL_BYTES", 1 << 30)
-        whole.setattr(blocks, "BLOCK_TAGS", 64)
+        whole.setattr(blocks, "SORTED_TAGS_PER_BLOCK", 64)
         third = run(sampling, 2)
     for a, b, c in zip(first.models, second.models, third.models, strict=True):
         assert_same(a, b)
@@ -137,7 +137,7 @@ def test_a_panel_holds_no_more_columns_than_fit(small_blocks: None) -> None:
             return SCORES[:, wanted]
 
     everyone = np.arange(TAGS)
-    model = Scored(Watched(), everyone, everyone, np.ones(TAGS, bool))
+    model = KnownColumns(Watched(), everyone, everyone, np.ones(TAGS, bool))
     seen = dict(over_blocks([model], LABELS.shape, lambda span, blocks: (span.start, blocks[0].scores.shape[0]), 2))
     assert widths == [8, 8, 7]
     assert seen == {4: (16, 4), 3: (20, 3)}
@@ -179,7 +179,7 @@ def test_a_model_with_other_tags_in_another_order_is_measured_on_those_the_truth
     """Its columns 9 and 2 are both the truth's tag 4, of which 2 is compared; tag 5 it lacks."""
     columns, truth_columns = [11, 9, 2, 0], [1, 4, 4, 20]
     model = scored(SCORES, columns, truth_columns, first=[True, False, True, True])
-    found = tally(
+    found = tally_models(
         [SweptModel(model, SWEEP, OWN[:4]), SweptModel(scored(OTHER), SWEEP, OWN)], csc_array(LABELS), sampling=SAMPLING
     )
     for k, (own, theirs) in enumerate(zip(columns, truth_columns, strict=True)):
@@ -272,9 +272,9 @@ def test_worst_images_are_the_highest_without_the_tag_and_the_lowest_with_it() -
             (found.worst_false, found.worst_false_scores, ~LABELS[:, tag], -1),
             (found.worst_missed, found.worst_missed_scores, LABELS[:, tag], 1),
         ):
-            expected = np.sort(sign * SCORES[chosen, tag])[:WORST] * sign
+            expected = np.sort(sign * SCORES[chosen, tag])[:WORST_PER_TAG] * sign
             kept = images[tag] >= 0
-            assert kept.sum() == min(WORST, chosen.sum())
+            assert kept.sum() == min(WORST_PER_TAG, chosen.sum())
             assert scores[tag][kept].tolist() == expected.tolist()
             assert SCORES[images[tag][kept], tag].tolist() == expected.tolist()
             assert chosen[images[tag][kept]].all()
@@ -292,7 +292,7 @@ def test_worst_false_alarms_are_found_below_many_positives() -> None:
 
 def test_progress_sums_to_the_tags_of_the_truth(small_blocks: None) -> None:
     done: list[int] = []
-    tally([SweptModel(scored(SCORES), SWEEP, OWN)], csc_array(LABELS), workers=2, advance=done.append)
+    tally_models([SweptModel(scored(SCORES), SWEEP, OWN)], csc_array(LABELS), workers=2, advance=done.append)
     assert (sum(done), len(done)) == (TAGS, 6)
 
 

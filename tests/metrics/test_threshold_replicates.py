@@ -18,13 +18,13 @@ from arena.metrics.threshold_replicates import (
     draw_block,
 )
 from arena.metrics.thresholds import (
-    CHOICES,
     RULES,
     SHRINKAGE,
+    THRESHOLD_CHOICES,
     UNREACHABLE,
     Curve,
     FoldCounts,
-    Training,
+    TrainingCounts,
     sweep_thresholds,
 )
 
@@ -49,7 +49,7 @@ def model_of(
     sampling = Sampling(FOLD, np.arange(IMAGES), np.ones((1, TAGS)))
     found = tally_of(scores, labels, SWEEP, sampling=sampling)
     counts = FoldCounts(found.tp, found.fp, found.positives, IMAGES, np.ones(TAGS, bool), CATEGORIES)
-    by_rule = {name: counts.cross_fit(choice).by_fold for name, choice in CHOICES.items()}
+    by_rule = {name: counts.cross_fit(choice).by_fold for name, choice in THRESHOLD_CHOICES.items()}
     return ThresholdModel(SWEEP, counts, found.images, by_rule | dict(chosen or {}), ARENA)
 
 
@@ -80,10 +80,10 @@ class Recount:
         )
         self.positives = member @ labels
 
-    def training(self, fold: int) -> Training:
+    def training(self, fold: int) -> TrainingCounts:
         others = np.arange(FOLDS) != fold
         columns = (x[others].sum(0) for x in (self.tp, self.fp, self.positives))
-        return Training(*(x.astype(np.float32) for x in columns), np.ones(TAGS, bool), CATEGORIES)
+        return TrainingCounts(*(x.astype(np.float32) for x in columns), np.ones(TAGS, bool), CATEGORIES)
 
     def metrics(self, steps: np.ndarray) -> np.ndarray:
         """Macro P, R, F1 and micro P, R, F1 at steps (folds, tags)."""
@@ -110,7 +110,7 @@ def chosen_again(recount: Recount, model: ThresholdModel, regime: str) -> np.nda
     return steps
 
 
-def choose_tags(train: Training, model: ThresholdModel, fold: int) -> np.ndarray:
+def choose_tags(train: TrainingCounts, model: ThresholdModel, fold: int) -> np.ndarray:
     """The rule of one threshold per tag. The average tag is that of the run."""
     true, false = np.float32(SHRINKAGE) * model.counts.without(fold).average
     hits = train.tp + true[:, None]
@@ -172,7 +172,7 @@ def first_order_errors(regime: str, metrics: list[int]) -> list[float]:
     """
     labels, scores = np.tile(LABELS[:EACH], (FOLDS, 1)), np.tile(SCORES[:EACH], (FOLDS, 1))
     model = model_of(labels, scores, {regime: np.full((FOLDS, TAGS), 10)})
-    assert not np.isin(10, model.counts.cross_fit(CHOICES[regime]).final)
+    assert not np.isin(10, model.counts.cross_fit(THRESHOLD_CHOICES[regime]).final)
     errors, units = [], np.arange(IMAGES)
     for size in (0.05, 0.02):
         weights = (1 + size * np.random.default_rng(2).normal(size=(IMAGES, 4))).astype(np.float32)
@@ -185,7 +185,7 @@ def first_order_errors(regime: str, metrics: list[int]) -> list[float]:
     return errors
 
 
-@pytest.mark.parametrize("regime", [name for name in CHOICES if name != "tag"])
+@pytest.mark.parametrize("regime", [name for name in THRESHOLD_CHOICES if name != "tag"])
 def test_macro_metrics_are_exact_to_first_order(regime: str) -> None:
     errors = first_order_errors(regime, [1, 2] if regime == "precision_90" else [0, 1, 2])
     assert errors[0] < 0.05
@@ -209,7 +209,7 @@ def test_a_resample_that_is_the_sample_changes_nothing(model: ThresholdModel) ->
 
 
 def test_changes_have_a_mean_of_0(found: dict[str, np.ndarray]) -> None:
-    assert list(found) == list(CHOICES)
+    assert list(found) == list(THRESHOLD_CHOICES)
     for change in found.values():
         np.testing.assert_allclose(np.nanmean(change, axis=1), 0, atol=1e-12)
 

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from arena.metrics import thresholds as module
 from arena.metrics.tally import Sampling
 from arena.metrics.thresholds import (
-    CHOICES,
     FOLDS,
     RULES,
     SHRINKAGE,
+    THRESHOLD_CHOICES,
     UNREACHABLE,
     Curve,
     FoldCounts,
-    Training,
+    TrainingCounts,
     assign_folds,
     choose_by_category,
     choose_by_tag,
@@ -81,7 +81,7 @@ def test_folds_go_by_a_hash_of_the_group_whatever_else_there_is() -> None:
     assert assign_folds(["", "\u732b"]).max() < FOLDS
 
 
-@pytest.mark.parametrize("name", CHOICES)
+@pytest.mark.parametrize("name", THRESHOLD_CHOICES)
 def test_the_thresholds_of_a_fold_know_nothing_of_its_labels_and_scores(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -93,7 +93,7 @@ def test_the_thresholds_of_a_fold_know_nothing_of_its_labels_and_scores(
     changed_scores[fold == FOLD] = rng.random((int((fold == FOLD).sum()), TAGS), np.float32)
 
     def chosen(counts: FoldCounts) -> np.ndarray:
-        return counts.cross_fit(CHOICES[name]).by_fold
+        return counts.cross_fit(THRESHOLD_CHOICES[name]).by_fold
 
     before, after = chosen(fold_counts()), chosen(fold_counts(changed_labels, changed_scores))
     assert before[fold].tolist() == after[fold].tolist()
@@ -121,12 +121,12 @@ def test_choices_are_the_best_of_every_threshold(precision_at_least: float, monk
         tp, fp, positives = sums.T
         train = counts.without(fold)
         macro = argmax(column(table, everyone))
-        assert set(CHOICES["macro_f1"](train)) == {macro}
-        assert set(CHOICES["micro_f1"](train)) == {argmax((2 * tp / (tp + fp + positives)).tolist())}
-        assert set(CHOICES["break_even"](train)) == {argmax((-np.abs(fp - (positives - tp))).tolist())}
+        assert set(THRESHOLD_CHOICES["macro_f1"](train)) == {macro}
+        assert set(THRESHOLD_CHOICES["micro_f1"](train)) == {argmax((2 * tp / (tp + fp + positives)).tolist())}
+        assert set(THRESHOLD_CHOICES["break_even"](train)) == {argmax((-np.abs(fp - (positives - tp))).tolist())}
         precision = np.divide(tp, tp + fp, out=np.zeros(len(tp)), where=tp + fp > 0)
         precise = np.flatnonzero(precision >= precision_at_least).tolist()
-        assert set(CHOICES["precision_90"](train)) == {precise[0] if precise else UNREACHABLE}
+        assert set(THRESHOLD_CHOICES["precision_90"](train)) == {precise[0] if precise else UNREACHABLE}
         by_category = choose_by_category(train)
         for category in range(3):
             own = np.flatnonzero(np.equal(CATEGORIES, category))
@@ -139,9 +139,9 @@ def test_choices_are_the_best_of_every_threshold(precision_at_least: float, monk
             assert by_tag[tag] == wanted
 
 
-def small(tp: list[list[int]], fp: list[list[int]], positives: list[int]) -> Training:
+def small(tp: list[list[int]], fp: list[list[int]], positives: list[int]) -> TrainingCounts:
     arrays = (np.array(x, np.float32) for x in (tp, fp, positives))
-    return Training(*arrays, np.ones(len(positives), bool), np.zeros(len(positives), np.int64))
+    return TrainingCounts(*arrays, np.ones(len(positives), bool), np.zeros(len(positives), np.int64))
 
 
 def test_choices_worked_by_hand() -> None:
@@ -168,7 +168,7 @@ def test_the_curves_of_a_set_of_tags_worked_by_hand() -> None:
 def test_where_no_threshold_is_precise_enough_the_rule_has_no_step() -> None:
     train = small([[9], [6], [0]], [[9], [2], [0]], [9])
     assert lowest_precise(train.curve(train.compared)) == UNREACHABLE
-    assert CHOICES["precision_90"](train).tolist() == [UNREACHABLE]
+    assert THRESHOLD_CHOICES["precision_90"](train).tolist() == [UNREACHABLE]
     assert lowest_precise(small([[9]], [[1]], [9]).curve(np.array([True]))) == 0, "exactly 0.9 is enough"
 
 
@@ -184,7 +184,7 @@ def test_a_rule_chooses_for_each_resample_as_for_each_alone(seed: int) -> None:
 
 def test_without_shrinkage_a_tag_follows_itself() -> None:
     train = fold_counts().without(0)
-    own = np.where(train.positives > 0, train.f1.argmax(0), CHOICES["macro_f1"](train))
+    own = np.where(train.positives > 0, train.f1.argmax(0), THRESHOLD_CHOICES["macro_f1"](train))
     assert choose_by_tag(train, 0.0).tolist() == own.tolist()
     assert len(set(own)) > 5
 
@@ -223,13 +223,13 @@ def test_counts_are_summed_over_folds_each_at_its_own_thresholds() -> None:
 
 def test_final_thresholds_are_chosen_on_all_images() -> None:
     counts = fold_counts()
-    for choice in CHOICES.values():
+    for choice in THRESHOLD_CHOICES.values():
         assert counts.cross_fit(choice).final.tolist() == choice(counts.without()).tolist()
 
 
 def test_the_regime_of_one_threshold_per_tag_shrinks_all_folds_alike() -> None:
     counts = fold_counts()
-    found = counts.cross_fit(CHOICES["tag"])
+    found = counts.cross_fit(THRESHOLD_CHOICES["tag"])
     for fold in range(5):
         assert found.by_fold[fold].tolist() == choose_by_tag(counts.without(fold), SHRINKAGE).tolist()
     assert found.final.tolist() == choose_by_tag(counts.without(), SHRINKAGE).tolist()
@@ -247,27 +247,27 @@ def test_thin_tags_are_pulled_to_the_mean_and_gain_by_it() -> None:
     assert counts.macro_f1(shrunk.by_fold) > counts.macro_f1(unshrunk.by_fold) + 0.01
 
 
-@given(st.integers(0, len(CHOICES) - 1), st.integers(0, 10_000))
+@given(st.integers(0, len(THRESHOLD_CHOICES) - 1), st.integers(0, 10_000))
 def test_a_tag_without_positives_takes_the_global_threshold(choice: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     tp = np.zeros((3, 4), np.float32)
     fp = np.sort(rng.integers(0, 9, (3, 4)), axis=0)[::-1].astype(np.float32)
-    nothing = Training(tp, fp, np.zeros(4, np.float32), np.ones(4, bool), np.zeros(4, np.int64))
+    nothing = TrainingCounts(tp, fp, np.zeros(4, np.float32), np.ones(4, bool), np.zeros(4, np.int64))
     for strength in (0.0, SHRINKAGE):
-        assert choose_by_tag(nothing, strength).tolist() == CHOICES["macro_f1"](nothing).tolist()
-    name = list(CHOICES)[choice]
+        assert choose_by_tag(nothing, strength).tolist() == THRESHOLD_CHOICES["macro_f1"](nothing).tolist()
+    name = list(THRESHOLD_CHOICES)[choice]
     lowest = UNREACHABLE if name == "precision_90" else 0
-    assert (CHOICES[name](nothing) >= lowest).all()
+    assert (THRESHOLD_CHOICES[name](nothing) >= lowest).all()
 
 
 def test_with_nothing_compared_every_choice_is_a_step_of_the_sweep() -> None:
     counts = fold_counts()
     nothing = FoldCounts(counts.tp, counts.fp, counts.positives, IMAGES, np.zeros(TAGS, bool), CATEGORIES)
-    for choice in CHOICES.values():
+    for choice in THRESHOLD_CHOICES.values():
         found = nothing.cross_fit(choice)
         assert found.by_fold.shape == (5, TAGS)
         assert found.final.max() < len(SWEEP)
-    assert np.isnan(nothing.macro_f1(nothing.cross_fit(CHOICES["tag"]).by_fold))
+    assert np.isnan(nothing.macro_f1(nothing.cross_fit(THRESHOLD_CHOICES["tag"]).by_fold))
 
 
 def test_thresholds_chosen_and_scored_on_the_same_images_flatter() -> None:

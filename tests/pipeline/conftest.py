@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from arena.pipeline.display_options import Showing
+from arena.pipeline.display_options import DisplayOptions
 from arena.pipeline.score import score_files
 from arena.pipeline.stages import Execution, Scoring
 
@@ -61,7 +61,7 @@ class World:
             self.folder / folder,
             dataset=str(self.dataset),
             scoring=how,
-            showing=Showing("none"),
+            showing=DisplayOptions("none"),
             execution=Execution(command=f"{command} -d {self.dataset}"),
         )
 

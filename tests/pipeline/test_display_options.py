@@ -16,8 +16,8 @@ from arena.cards import find_dataset
 from arena.dataset.frozen import read_frozen
 from arena.evaluate import Settings
 from arena.images.thumbnails import Limits, read_thumbnails
-from arena.pipeline.display_options import LIMITS, Showing, rating_told, show_images
-from arena.pipeline.report import render
+from arena.pipeline.display_options import THUMBNAIL_LIMITS, DisplayOptions, prepare_thumbnails, rating_in_words
+from arena.pipeline.report import rewrite_reports
 from arena.pipeline.score import score_files
 from arena.pipeline.stages import Execution, Scoring, write_reports
 from arena.results.run_folder import read_result, write_result
@@ -64,7 +64,7 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Given:
             folder / "run",
             dataset=str(dataset),
             scoring=SCORING,
-            showing=Showing("none"),
+            showing=DisplayOptions("none"),
             execution=Execution(command="x"),
         )
     return Given(dataset, files, run)
@@ -78,10 +78,10 @@ def given(scored: Given, tmp_path: Path) -> Given:
     return Given(tmp_path / "drawn", scored.files, tmp_path / "run")
 
 
-def show(given: Given, showing: Showing = Showing(), progress: Progress = Silent()) -> Path:
+def show(given: Given, showing: DisplayOptions = DisplayOptions(), progress: Progress = Silent()) -> Path:
     """The steps of a run after the evaluation."""
     result = read_result(given.run)
-    show_images(result, given.run, read_frozen(find_dataset(str(given.dataset))), showing, progress)
+    prepare_thumbnails(result, given.run, read_frozen(find_dataset(str(given.dataset))), showing, progress)
     write_reports(result, given.run)
     write_result(result, given.run)
     return given.run
@@ -130,9 +130,12 @@ def test_a_private_set_leaves_no_image_anywhere(given: Given, how: str) -> None:
     assert "UklGR" in page_of(first), "a WebP in base64"
     if how == "card":
         rate(given.dataset, ["g"], "private = true\n")
-    run = show(given, {"option": Showing("none"), "card": Showing(), "no ids": Showing(image_ids=False)}[how])
+    run = show(
+        given,
+        {"option": DisplayOptions("none"), "card": DisplayOptions(), "no ids": DisplayOptions(image_ids=False)}[how],
+    )
     assert not (run / "thumbnails").exists()
-    render(run, Showing("all"))
+    rewrite_reports(run, DisplayOptions("all"))
     page = page_of(run)
     assert not re.search("<img|data:image/webp|UklGR|'self'", page)
     assert told(page) == {"inside": 0, "beside": 0, "folder": "thumbnails", "type": "image/webp", "blurred": 0}
@@ -141,14 +144,14 @@ def test_a_private_set_leaves_no_image_anywhere(given: Given, how: str) -> None:
 def test_a_page_without_ids_names_no_image(given: Given) -> None:
     (given.dataset / "images/0007.png").write_bytes(b"broken")
     run = score_files(
-        given.files, given.run, dataset=str(given.dataset), scoring=SCORING, showing=Showing(image_ids=False)
+        given.files, given.run, dataset=str(given.dataset), scoring=SCORING, showing=DisplayOptions(image_ids=False)
     )
     page = page_of(run)
     ids = pd.read_parquet(given.dataset / "images.parquet")["image_id"]
     everything = page + unpacked(page, "evidence-block").decode("latin-1") + (run / "summary.md").read_text()
     assert [image for image in ids if f'"{image}"' in everything or f">{image}<" in everything] == []
     assert 'id="suspects"' not in page
-    render(run)
+    rewrite_reports(run)
     assert page_of(run) == page, "the choice is the run's own"
     assert show(given) == run
     assert f'"{ids[0]}"' in unpacked(page_of(run), "evidence-block").decode("latin-1")
@@ -158,14 +161,14 @@ def test_reports_are_written_again_from_the_run_folder_alone(given: Given) -> No
     run = show(given)
     page = page_of(run)
     given.dataset.rename(given.dataset.with_name("gone"))
-    render(run)
+    rewrite_reports(run)
     assert page_of(run) == page
-    render(run, Showing("none"))
+    rewrite_reports(run, DisplayOptions("none"))
     assert told(page_of(run))["inside"] == 0
     assert read_thumbnails(run), "the pictures are still there"
-    render(run, Showing(image_ids=False))
+    rewrite_reports(run, DisplayOptions(image_ids=False))
     assert 'id="suspects"' not in page_of(run)
-    render(run)
+    rewrite_reports(run)
     assert page_of(run) == page
 
 
@@ -187,7 +190,7 @@ def test_pictures_that_another_run_left_are_not_shown(given: Given) -> None:
     result = read_result(run)
     del result.run["shows"]
     write_result(result, run)
-    render(run)
+    rewrite_reports(run)
     assert told(page_of(run))["inside"] == 0
 
 
@@ -212,16 +215,16 @@ def test_a_path_outside_the_set_gets_no_thumbnail(given: Given, tmp_path: Path) 
 
 
 def test_all_is_more_than_some(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(LIMITS, "some", Limits(3, 10**6))
+    monkeypatch.setitem(THUMBNAIL_LIMITS, "some", Limits(3, 10**6))
     assert len(read_thumbnails(show(given))) == 3
-    assert len(read_thumbnails(show(given, Showing("all")))) > 3
+    assert len(read_thumbnails(show(given, DisplayOptions("all")))) > 3
 
 
 def test_what_a_rating_means_is_the_cards_to_say() -> None:
     scheme = {"rating_scheme": "danbooru-2022"}
-    assert [rating_told(one, scheme) for one in "gsqe"] == ["general", "sensitive", "questionable", "explicit"]
-    assert rating_told("s", {"rating_scheme": "danbooru-2021"}) == "safe"
-    assert rating_told("safe", {}) == "safe"
-    assert [rating_told(one, {}) for one in ("s", "g", "", None, "unrated")] == [
+    assert [rating_in_words(one, scheme) for one in "gsqe"] == ["general", "sensitive", "questionable", "explicit"]
+    assert rating_in_words("s", {"rating_scheme": "danbooru-2021"}) == "safe"
+    assert rating_in_words("safe", {}) == "safe"
+    assert [rating_in_words(one, {}) for one in ("s", "g", "", None, "unrated")] == [
         "safe or sensitive", "general", "unknown", "unknown", "unknown",
     ]  # fmt: skip

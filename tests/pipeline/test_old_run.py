@@ -9,17 +9,17 @@ import pandas as pd
 import pytest
 
 from arena.base.errors import ArenaError
-from arena.pipeline.check.check import check
-from arena.pipeline.compare import compare
-from arena.pipeline.display_options import Showing
+from arena.pipeline.check.check import check_candidate
+from arena.pipeline.compare import compare_entrants
+from arena.pipeline.display_options import DisplayOptions
 from arena.pipeline.entrants import find_run
-from arena.pipeline.paired import Asked
-from arena.pipeline.report import render
-from arena.pipeline.verify import verify
-from arena.report.history.series import history_of
+from arena.pipeline.paired import ComparisonOptions
+from arena.pipeline.report import rewrite_reports
+from arena.pipeline.verify import verify_run
+from arena.report.history.series import build_history
 from arena.report.view import page_view
 from arena.results.baselines.releases import releases_of
-from arena.results.baselines.store import current, set_baseline
+from arena.results.baselines.store import current_baseline, set_baseline
 from arena.results.recipe import Sample
 from arena.results.run_folder import read_result
 from tests.conftest import DATA
@@ -27,7 +27,7 @@ from tests.pipeline.conftest import World
 
 pytestmark = pytest.mark.usefixtures("no_plots")
 
-QUICK = Asked(replicates=20, showing=Showing("none"))
+QUICK = ComparisonOptions(replicates=20, showing=DisplayOptions("none"))
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_its_reports_are_written_again(old: Path) -> None:
-    render(old)
+    rewrite_reports(old)
     assert (old / "summary.md").is_file()
     page = (old / "index.html").read_text()
     assert "resamples 20" in page
@@ -59,37 +59,37 @@ def test_label_issues_of_an_older_run_are_read_but_not_those_called_wrong(old: P
 
 
 def test_it_is_compared_and_checked_with_its_own_settings(old: Path) -> None:
-    found, folder = compare([str(old)], Path("both"), asked=QUICK)
+    found, folder = compare_entrants([str(old)], Path("both"), asked=QUICK)
     assert found.settings.min_positives == 3
     assert [group.name for group in found.settings.tag_groups] == ["animals"], "found beside the truth"
     assert found.notes == ()
     assert read_result(folder, ()).summary["models"]["first"]["threshold"] == "0.4"
-    verdict = check(f"{old}:second", baseline=f"{old}:first", output=Path("checked"), asked=QUICK).verdict
+    verdict = check_candidate(f"{old}:second", baseline=f"{old}:first", output=Path("checked"), asked=QUICK).verdict
     assert verdict.exit_code == 1
     assert verdict.images == 40
 
 
 def test_it_is_verified_where_its_tag_groups_are_those_at_hand(old: Path) -> None:
-    render(old)
+    rewrite_reports(old)
     Path("other.toml").write_text('[other]\ntags = ["cat"]\n')
     with pytest.raises(ArenaError, match="found 1 tag groups, but the run was made with others; name their file"):
-        verify(old, tag_groups=Path("other.toml"))
-    assert verify(old).differences == []
+        verify_run(old, tag_groups=Path("other.toml"))
+    assert verify_run(old).differences == []
 
 
 def test_a_note_says_where_its_tag_groups_are_not_those_at_hand(old: Path) -> None:
     Path("tag_groups.toml").write_text('[other]\ntags = ["cat"]\n')
-    found, _ = compare([str(old)], Path("both"), asked=QUICK)
+    found, _ = compare_entrants([str(old)], Path("both"), asked=QUICK)
     assert f"the tag groups are found with the dataset or the project; {old}:first was made with others" in found.notes
 
 
 def test_it_is_a_baseline_with_a_history(old: Path) -> None:
     home = Path("baselines")
     set_baseline(find_run(f"{old}:first"), home, reason="released")
-    assert current(home).dataset["name"] == "truth"
-    history = history_of(releases_of(home, [find_run(f"{old}:second")]), figure="f1", tags=["cat"])
+    assert current_baseline(home).dataset["name"] == "truth"
+    history = build_history(releases_of(home, [find_run(f"{old}:second")]), figure="f1", tags=["cat"])
     assert len(history.releases) == 2
-    verdict = check(f"{old}:second", baseline="@baseline", output=Path("checked"), asked=QUICK).verdict
+    verdict = check_candidate(f"{old}:second", baseline="@baseline", output=Path("checked"), asked=QUICK).verdict
     assert verdict.paired
 
 
@@ -101,6 +101,6 @@ def test_its_sample_in_words_is_taken_again(world: World, monkeypatch: pytest.Mo
     del content["recipe"]
     content["dataset"] |= {"sample": "20 of seed 3", "digest": part.digest}
     (run / "run.json").write_text(json.dumps(content))
-    found, folder = compare([str(run), f"b={world.npz('b')}"], world.folder / "both", asked=QUICK)
+    found, folder = compare_entrants([str(run), f"b={world.npz('b')}"], world.folder / "both", asked=QUICK)
     assert found.result.summary["images"] == 20
     assert read_result(folder, ()).recipe.dataset.sample == Sample(20, 3)

@@ -10,9 +10,9 @@ import pytest
 from arena.base.errors import ArenaError, IncomparableError
 from arena.gate.verdict import Outcome
 from arena.pipeline.check.canary import canary_case
-from arena.pipeline.display_options import Showing
+from arena.pipeline.display_options import DisplayOptions
 from arena.pipeline.entrants import find_entrant, give_unique_names, require_scores
-from arena.pipeline.paired import Asked, Joint, evaluate_together
+from arena.pipeline.paired import ComparisonOptions, PairedEvaluation, evaluate_pair
 from arena.pipeline.stages import Execution
 from arena.results.recipe import Sample
 from arena.results.run_folder import read_result
@@ -23,11 +23,11 @@ from .conftest import TAGS, World, scores_of
 pytestmark = pytest.mark.usefixtures("no_plots")
 
 
-def together(world: World, candidate: object, baseline: object, **asked: object) -> Joint:
-    given = {"replicates": 50, "showing": Showing("none")} | asked
+def together(world: World, candidate: object, baseline: object, **asked: object) -> PairedEvaluation:
+    given = {"replicates": 50, "showing": DisplayOptions("none")} | asked
     found = [require_scores(find_entrant(str(spec)), "test") for spec in (candidate, baseline)]
     first, second = give_unique_names(found, ("candidate", "baseline"))
-    return evaluate_together(first, second, world.folder / "checked", Asked(**given))  # type: ignore[arg-type]
+    return evaluate_pair(first, second, world.folder / "checked", ComparisonOptions(**given))  # type: ignore[arg-type]
 
 
 def test_the_baseline_stands_first_and_each_side_keeps_its_thresholds(world: World) -> None:
@@ -65,7 +65,7 @@ def test_a_run_on_half_of_the_set_is_named(world: World) -> None:
         {"a": half},
         new,
         dataset=str(smaller),
-        showing=Showing("none"),
+        showing=DisplayOptions("none"),
         execution=Execution(command=f"arena score --scores a={half}"),
     )
     with pytest.raises(IncomparableError, match=r"no scores of 30 of the 60 images .* scored on \(datasets drawn@"):

@@ -15,13 +15,13 @@ from arena.dataset.frozen import read_frozen
 from arena.evaluate import Settings
 from arena.gate.verdict import Outcome
 from arena.pipeline import run as pipeline
-from arena.pipeline.check.check import check
-from arena.pipeline.compare import compare
-from arena.pipeline.display_options import Showing
+from arena.pipeline.check.check import check_candidate
+from arena.pipeline.compare import compare_entrants
+from arena.pipeline.display_options import DisplayOptions
 from arena.pipeline.entrants import find_run
 from arena.pipeline.inputs import find_model_of, find_scores, find_truth
-from arena.pipeline.paired import Asked
-from arena.pipeline.verify import verify
+from arena.pipeline.paired import ComparisonOptions
+from arena.pipeline.verify import verify_run
 from arena.results.baselines.store import set_baseline
 from arena.results.recipe import DatasetUsed, Recipe, Sample
 from arena.results.run_folder import read_result
@@ -30,7 +30,7 @@ from tests.pipeline.conftest import TAGS, World
 
 pytestmark = pytest.mark.usefixtures("no_plots")
 
-QUICK = Asked(replicates=40, showing=Showing("none"))
+QUICK = ComparisonOptions(replicates=40, showing=DisplayOptions("none"))
 
 
 def recipe_of(folder: Path) -> Recipe:
@@ -68,16 +68,23 @@ def test_every_path_writes_the_whole_recipe(verb: str, world: World, home: Path,
     files = {name: world.npz(name, seed=seed) for seed, name in enumerate("ab")}
     old, dataset = world.run("old", "a"), str(world.dataset)
     if verb == "run":
-        pipeline.run([f"a={onnx_folder.folder}"], dataset, home / "made", limit=25, seed=3, command="arena run")
+        pipeline.run_benchmark(
+            [f"a={onnx_folder.folder}"], dataset, home / "made", limit=25, seed=3, command="arena run"
+        )
     elif verb == "score":
         world.run("made", "a", "b")
     elif verb == "compare":
-        compare([str(old), f"b={files['b']}"], home / "made", asked=QUICK)
+        compare_entrants([str(old), f"b={files['b']}"], home / "made", asked=QUICK)
     elif verb == "check":
-        check(f"b={files['b']}", baseline=str(old), output=home / "made", asked=QUICK)
+        check_candidate(f"b={files['b']}", baseline=str(old), output=home / "made", asked=QUICK)
     elif verb == "check unpaired":
         text = next((old / "full-metrics").glob("*.txt"))
-        check(f"b={files['b']}", baseline=f"old={text}", output=home / "made", asked=Asked(dataset, replicates=40))
+        check_candidate(
+            f"b={files['b']}",
+            baseline=f"old={text}",
+            output=home / "made",
+            asked=ComparisonOptions(dataset, replicates=40),
+        )
     else:
         arena.compare(files, dataset, replicates=40).save(home / "made")
     result = read_result(home / "made")
@@ -98,7 +105,7 @@ def test_every_path_writes_the_whole_recipe(verb: str, world: World, home: Path,
     assert given.source is not None
     assert Path(given.source.path).samefile(world.dataset)
     assert all(find_scores(result, name, folders) for name in result.models)
-    assert verify(home / "made").differences == []
+    assert verify_run(home / "made").differences == []
     assert set_baseline(find_run(f"{home / 'made'}:{result.models[0]}"), home / "baselines", reason="r").is_new
 
 
@@ -110,7 +117,7 @@ def test_files_and_folders_are_kept_with_path_and_digest(world: World, home: Pat
         ("truth", "../../t.npz", "", digest_file(home / "t.npz")),
         ("scores", "../../a.npz", "a", digest_file(scores)),
     ]
-    run = pipeline.run([f"wd={onnx_folder.folder}"], str(world.dataset), home / "run", limit=20)
+    run = pipeline.run_benchmark([f"wd={onnx_folder.folder}"], str(world.dataset), home / "run", limit=20)
     result = read_result(run)
     dataset, model = result.recipe.inputs
     assert (dataset.kind, dataset.digest) == ("dataset", world.heldout.digest), "of the whole, as the folder holds it"
@@ -134,7 +141,9 @@ def test_a_dataset_that_is_scored_by_name_is_told_whole(home: Path) -> None:
 
 
 def test_a_sample_as_large_as_the_set_is_all_of_it(drawn_dataset: Path, onnx_folder: Wd, tmp_path: Path) -> None:
-    folder = pipeline.run([f"wd={onnx_folder.folder}"], str(drawn_dataset), tmp_path / "run", limit=40, seed=5)
+    folder = pipeline.run_benchmark(
+        [f"wd={onnx_folder.folder}"], str(drawn_dataset), tmp_path / "run", limit=40, seed=5
+    )
     assert recipe_of(folder).dataset.sample == Sample()
 
 
@@ -146,15 +155,17 @@ def test_slices_and_tag_groups_of_runs_hold_for_what_compares_them(world: World,
     groups.unlink()
     both = {("studio", "north"), ("studio", "south"), ("group", "few")}
     assert slices_of(old) == both
-    found, folder = compare([str(old), str(new)], home / "both", asked=QUICK)
+    found, folder = compare_entrants([str(old), str(new)], home / "both", asked=QUICK)
     assert slices_of(folder) == both
     assert found.notes == ()
     (home / "gate.toml").write_text('[slices]\nkinds = ["studio"]\nmin_images = 10\n')
-    checked = check(str(new), baseline=str(old), policy=home / "gate.toml", output=home / "checked", asked=QUICK)
+    checked = check_candidate(
+        str(new), baseline=str(old), policy=home / "gate.toml", output=home / "checked", asked=QUICK
+    )
     judged = {(case.gate, case.name): case.outcome for case in checked.verdict.cases}
     assert all(judged["slices", f"studio:{one}"] is not Outcome.SKIPPED for one in ("north", "south"))
     assert judged["tag_groups", "few"] is not Outcome.SKIPPED
-    assert verify(folder).differences == verify(old).differences == []
+    assert verify_run(folder).differences == verify_run(old).differences == []
 
 
 def test_runs_of_other_slices_and_groups_are_compared_as_the_first_and_a_note_says_so(world: World, home: Path) -> None:
@@ -162,7 +173,7 @@ def test_runs_of_other_slices_and_groups_are_compared_as_the_first_and_a_note_sa
     one, two = group_file(world, "few", "tag_0"), group_file(world, "many", "tag_1", "tag_2")
     old = world.run("old", "a", settings=Settings(slices=("studio",), replicates=0), tag_groups=one)
     new = world.run("new", "b", settings=Settings(replicates=0), tag_groups=two)
-    verdict = check(str(new), baseline=str(old), output=home / "checked", asked=QUICK).verdict
+    verdict = check_candidate(str(new), baseline=str(old), output=home / "checked", asked=QUICK).verdict
     assert slices_of(home / "checked") == {("studio", "north"), ("studio", "south"), ("group", "few")}
     assert f"images are sliced by studio, as in {old}; {new} had rating, domain, size" in verdict.notes
     assert f"the tag groups are those of {old}; {new} was made with others" in verdict.notes
@@ -170,15 +181,15 @@ def test_runs_of_other_slices_and_groups_are_compared_as_the_first_and_a_note_sa
 
 def test_a_threshold_taken_from_the_other_side_is_told_as_such(world: World, home: Path) -> None:
     old = world.run("old", "a", threshold=0.2)
-    check(f"new={world.npz('new')}", baseline=str(old), output=home / "checked", asked=QUICK)
+    check_candidate(f"new={world.npz('new')}", baseline=str(old), output=home / "checked", asked=QUICK)
     used = recipe_of(home / "checked").thresholds["new"]
     assert (used.source, used.default) == ("option", 0.2)
 
 
 def test_a_comparison_of_a_comparison_finds_its_scores(world: World, home: Path) -> None:
     old, new = world.run("old", "a"), world.run("new", "b", seed=1)
-    _, folder = compare([str(old), str(new)], home / "runs/both", asked=QUICK)
-    again, _ = compare([str(folder), f"c={world.npz('c', seed=2)}"], home / "three", asked=QUICK)
+    _, folder = compare_entrants([str(old), str(new)], home / "runs/both", asked=QUICK)
+    again, _ = compare_entrants([str(folder), f"c={world.npz('c', seed=2)}"], home / "three", asked=QUICK)
     assert again.result.models == ["a", "b", "c"]
 
 
@@ -188,10 +199,12 @@ def test_renamed_tags_of_a_check_hold_when_it_is_verified(world: World, home: Pa
     np.savez(path, **(dict(np.load(path)) | {"tags": np.array(tags)}))
     (home / "aliases.csv").write_text(f"old,new\n{world.tags[-1]},renamed\n")
     old = world.run("old", "a")
-    check(f"newer={path}", baseline=str(old), output=home / "checked", aliases=home / "aliases.csv", asked=QUICK)
+    check_candidate(
+        f"newer={path}", baseline=str(old), output=home / "checked", aliases=home / "aliases.csv", asked=QUICK
+    )
     assert read_result(home / "checked", ()).summary["compared_tags"] == TAGS
     assert recipe_of(home / "checked").renamed == {world.tags[-1]: "renamed"}
-    assert verify(home / "checked").differences == []
+    assert verify_run(home / "checked").differences == []
 
 
 def test_a_notebook_run_of_frames_is_a_whole_run(world: World, home: Path) -> None:

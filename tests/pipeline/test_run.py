@@ -21,7 +21,7 @@ from arena.cli.terminal.console import show_summary
 from arena.evaluate import Settings
 from arena.pipeline import run as pipeline
 from arena.pipeline.predict import predict_folder
-from arena.pipeline.report import render
+from arena.pipeline.report import rewrite_reports
 from arena.pipeline.score import score_files
 from arena.pipeline.stages import Compute, Execution, Scoring
 from arena.results.run_folder import read_result
@@ -56,7 +56,9 @@ def models(joytag_folder: Path, onnx_folder: Wd) -> list[str]:
 
 @pytest.mark.usefixtures("with_plots")
 def test_a_run_writes_every_file_of_the_contract(models: list[str], drawn_dataset: Path, tmp_path: Path) -> None:
-    folder = pipeline.run(models, str(drawn_dataset), tmp_path / "run", scoring=Scoring(Settings(min_positives=5)))
+    folder = pipeline.run_benchmark(
+        models, str(drawn_dataset), tmp_path / "run", scoring=Scoring(Settings(min_positives=5))
+    )
     written = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert written >= CONTRACT
     summary = json.loads((folder / "summary.json").read_text())
@@ -72,11 +74,11 @@ def test_a_run_writes_every_file_of_the_contract(models: list[str], drawn_datase
 def test_a_finished_run_is_scored_again_without_loading_a_model(
     models: list[str], drawn_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pipeline.run(models, str(drawn_dataset), tmp_path / "run")
+    pipeline.run_benchmark(models, str(drawn_dataset), tmp_path / "run")
     first = (tmp_path / "run/summary.json").read_bytes()
     monkeypatch.setattr(taggers, "load", lambda *a, **k: pytest.fail("a model was loaded"))
     notes = Notes()
-    pipeline.run(models, str(drawn_dataset), tmp_path / "run", progress=notes)
+    pipeline.run_benchmark(models, str(drawn_dataset), tmp_path / "run", progress=notes)
     assert (tmp_path / "run/summary.json").read_bytes() == first
     assert "tiny: all scores exist already" in notes.lines
 
@@ -84,18 +86,20 @@ def test_a_finished_run_is_scored_again_without_loading_a_model(
 def test_scores_are_made_again_when_weights_tags_images_or_precision_change(
     models: list[str], joytag_folder: Path, drawn_dataset: Path, tmp_path: Path
 ) -> None:
-    pipeline.run(models, str(drawn_dataset), tmp_path / "run")
+    pipeline.run_benchmark(models, str(drawn_dataset), tmp_path / "run")
     tags = joytag_folder / "top_tags.txt"
     tags.write_text(tags.read_text().replace("tag_36", "tag_last"))
     notes = Notes()
-    pipeline.run(models, str(drawn_dataset), tmp_path / "run", progress=notes)
+    pipeline.run_benchmark(models, str(drawn_dataset), tmp_path / "run", progress=notes)
     assert "wd: all scores exist already" in notes.lines
     assert "tiny: the stored scores are of other weights, images or settings; scoring again" in notes.lines
     notes = Notes()
-    pipeline.run(models, str(drawn_dataset), tmp_path / "run", progress=notes, compute=Compute(precision="bf16"))
+    pipeline.run_benchmark(
+        models, str(drawn_dataset), tmp_path / "run", progress=notes, compute=Compute(precision="bf16")
+    )
     assert "tiny: the stored scores are of other weights, images or settings; scoring again" in notes.lines
     notes = Notes()
-    pipeline.run(models, str(drawn_dataset), tmp_path / "run", progress=notes, limit=30)
+    pipeline.run_benchmark(models, str(drawn_dataset), tmp_path / "run", progress=notes, limit=30)
     assert "wd: the stored scores are of other weights, images or settings; scoring again" in notes.lines
 
 
@@ -120,9 +124,9 @@ def test_a_mended_image_is_scored_at_last(models: list[str], drawn_dataset: Path
     path = drawn_dataset / "images/0005.png"
     whole = path.read_bytes()
     path.write_bytes(whole[:80])
-    pipeline.run(models, str(drawn_dataset), tmp_path / "run")
+    pipeline.run_benchmark(models, str(drawn_dataset), tmp_path / "run")
     path.write_bytes(whole)
-    folder = pipeline.run(models, str(drawn_dataset), tmp_path / "run")
+    folder = pipeline.run_benchmark(models, str(drawn_dataset), tmp_path / "run")
     assert json.loads((folder / "summary.json").read_text())["images"] == 40
 
 
@@ -130,8 +134,8 @@ def test_a_mended_image_is_scored_at_last(models: list[str], drawn_dataset: Path
 def test_a_folder_used_for_fewer_models_keeps_nothing_of_the_others(
     models: list[str], drawn_dataset: Path, tmp_path: Path
 ) -> None:
-    folder = pipeline.run(models, str(drawn_dataset), tmp_path / "run")
-    pipeline.run(models[:1], str(drawn_dataset), tmp_path / "run")
+    folder = pipeline.run_benchmark(models, str(drawn_dataset), tmp_path / "run")
+    pipeline.run_benchmark(models[:1], str(drawn_dataset), tmp_path / "run")
     assert [path.name for path in (folder / "full-metrics").iterdir()] == ["tiny.txt"]
     assert {path.name.partition(".")[0] for path in (folder / "plots").iterdir()} == {
         f"{name}{suffix}" for name in ("leaderboard", "sweep", "slices") for suffix in ("", "-dark")
@@ -141,14 +145,14 @@ def test_a_folder_used_for_fewer_models_keeps_nothing_of_the_others(
 def test_a_run_stopped_while_it_writes_reports_keeps_its_figures_and_no_page_of_an_earlier_one(
     models: list[str], drawn_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = pipeline.run(models, str(drawn_dataset), tmp_path / "run")
+    folder = pipeline.run_benchmark(models, str(drawn_dataset), tmp_path / "run")
     with monkeypatch.context() as stopped:
-        stopped.setattr("arena.report.html.render", lambda *a: (_ for _ in ()).throw(KeyboardInterrupt))
+        stopped.setattr("arena.report.html.render_comparison", lambda *a: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
-            pipeline.run(models, str(drawn_dataset), folder, scoring=Scoring(thresholds={"tiny": 0.9}))
+            pipeline.run_benchmark(models, str(drawn_dataset), folder, scoring=Scoring(thresholds={"tiny": 0.9}))
     assert not (folder / "index.html").exists()
     assert json.loads((folder / "summary.json").read_text())["models"]["tiny"]["threshold"] == "0.9"
-    render(folder)
+    rewrite_reports(folder)
     assert "&gt;=0.9" in (folder / "index.html").read_text(encoding="utf-8")
 
 
@@ -178,7 +182,7 @@ def test_predict_then_score_agree_on_an_unreadable_image(
 def test_stored_scores_can_be_scored_again_without_the_model_and_give_the_same(
     models: list[str], drawn_dataset: Path, tmp_path: Path
 ) -> None:
-    run = pipeline.run(
+    run = pipeline.run_benchmark(
         models, str(drawn_dataset), tmp_path / "run", scoring=Scoring(thresholds={"tiny": 0.4, "wd": 0.4})
     )
     stored = {name: run / "scores" / name for name in ("tiny", "wd")}
@@ -199,7 +203,7 @@ def test_predict_writes_scores_that_score_takes(joytag_folder: Path, drawn_datas
     assert back.image_ids == tuple(f"{i:04d}" for i in range(40))
     assert np.array_equal(back.values.read(), scores.values.read())
     assert not list((tmp_path / "out").glob("*.parts"))
-    run = pipeline.run([f"tiny={joytag_folder}"], str(drawn_dataset), tmp_path / "run")
+    run = pipeline.run_benchmark([f"tiny={joytag_folder}"], str(drawn_dataset), tmp_path / "run")
     again = score_files({"tiny": tmp_path / "out/s.npz"}, tmp_path / "again", dataset=str(drawn_dataset))
     assert (run / "full-metrics/tiny.txt").exists()
     assert pd.read_parquet(run / "per_tag.parquet")["ap"].equals(pd.read_parquet(again / "per_tag.parquet")["ap"])
@@ -238,14 +242,16 @@ def test_a_broken_frozen_image_is_left_out_for_every_model(
     models: list[str], drawn_dataset: Path, tmp_path: Path
 ) -> None:
     (drawn_dataset / "images/0005.png").write_bytes(b"broken")
-    folder = pipeline.run(models, str(drawn_dataset), tmp_path / "run")
+    folder = pipeline.run_benchmark(models, str(drawn_dataset), tmp_path / "run")
     assert json.loads((folder / "summary.json").read_text())["images"] == 39
     assert list(json.loads((folder / "run.json").read_text())["skipped"]) == ["0005"]
     assert "0005" in (folder / "index.html").read_text()
 
 
 def test_thresholds_come_from_option_card_or_default(models: list[str], drawn_dataset: Path, tmp_path: Path) -> None:
-    folder = pipeline.run(models, str(drawn_dataset), tmp_path / "run", scoring=Scoring(thresholds={"wd": 0.2}))
+    folder = pipeline.run_benchmark(
+        models, str(drawn_dataset), tmp_path / "run", scoring=Scoring(thresholds={"wd": 0.2})
+    )
     summary = json.loads((folder / "summary.json").read_text())["models"]
     assert (summary["tiny"]["threshold"], summary["tiny"]["threshold_source"]) == ("0.4", "card")
     assert (summary["wd"]["threshold"], summary["wd"]["threshold_source"]) == ("0.2", "option")
@@ -267,7 +273,9 @@ def test_thresholds_of_single_tags_go_from_file_to_page(
 ) -> None:
     own = {f"tag_{i}": f"0.{i + 11}" for i in range(0, 37, 2)}
     give_own_thresholds(onnx_folder, own)
-    folder = pipeline.run(models, str(drawn_dataset), tmp_path / "run", scoring=Scoring(Settings(min_positives=5)))
+    folder = pipeline.run_benchmark(
+        models, str(drawn_dataset), tmp_path / "run", scoring=Scoring(Settings(min_positives=5))
+    )
     model = json.loads((folder / "summary.json").read_text())["models"]["wd"]
     told = "0.35, character 0.85, 19 set per tag"
     assert (model["threshold"], model["threshold_source"]) == (told, "file")
@@ -306,7 +314,7 @@ def test_thresholds_of_single_tags_stand_in_a_card_too_and_what_is_unverified_is
         'files = ["model.onnx", "selected_tags.csv"]\n[preprocess]\nsize = 64\n[input]\nchannels = "bgr"\nscale = 1\n'
     )
     card.write_text(f'name = "x"\nadapter = "onnx"\nverified = true\n{files}[thresholds.tags]\ntag_0 = 0.01\n')
-    folder = pipeline.run(models, str(drawn_dataset), tmp_path / "run")
+    folder = pipeline.run_benchmark(models, str(drawn_dataset), tmp_path / "run")
     model = json.loads((folder / "summary.json").read_text())["models"]["wd"]
     assert (model["threshold"], model["threshold_source"]) == ("0.5, 1 set per tag", "card")
     found = read_result(folder).tags_of("wd").set_index("tag")["threshold"]
@@ -316,14 +324,16 @@ def test_thresholds_of_single_tags_stand_in_a_card_too_and_what_is_unverified_is
         assert "Unverified (output not compared with the authors' own output): tiny." in text
     card.write_text(card.read_text().replace("tag_0 =", "tag_1000 ="))
     with pytest.raises(ArenaError, match=r"model wd: no tag of it is called 'tag_1000'"):
-        pipeline.run(models, str(drawn_dataset), tmp_path / "run2")
+        pipeline.run_benchmark(models, str(drawn_dataset), tmp_path / "run2")
 
 
 def test_an_option_replaces_the_thresholds_of_all_tags(
     models: list[str], onnx_folder: Wd, drawn_dataset: Path, tmp_path: Path
 ) -> None:
     give_own_thresholds(onnx_folder, {"tag_0": "0.01", "tag_one": "0.02"})
-    folder = pipeline.run(models, str(drawn_dataset), tmp_path / "run", scoring=Scoring(thresholds={"wd": 0.2}))
+    folder = pipeline.run_benchmark(
+        models, str(drawn_dataset), tmp_path / "run", scoring=Scoring(thresholds={"wd": 0.2})
+    )
     model = json.loads((folder / "summary.json").read_text())["models"]["wd"]
     assert (model["threshold"], model["threshold_source"]) == ("0.2", "option")
     assert set(read_result(folder).tags_of("wd")["threshold"]) == {np.float32(0.2)}
@@ -336,7 +346,7 @@ def test_a_wrong_threshold_in_a_models_file_is_told_before_any_image_is_scored(
     with pytest.raises(
         ArenaError, match=r"selected_tags.csv: the threshold of tag 'tag_0' is '1.01'; it must lie in 0 to 1"
     ):
-        pipeline.run(models, str(drawn_dataset), tmp_path / "run")
+        pipeline.run_benchmark(models, str(drawn_dataset), tmp_path / "run")
     assert not (tmp_path / "run/scores").exists()
 
 
@@ -351,21 +361,21 @@ def test_wrong_thresholds_are_refused_before_any_work(
     models: list[str], drawn_dataset: Path, tmp_path: Path, scoring: Scoring, message: str
 ) -> None:
     with pytest.raises(ArenaError, match=message):
-        pipeline.run(models, str(drawn_dataset), tmp_path / "run", scoring=scoring)
+        pipeline.run_benchmark(models, str(drawn_dataset), tmp_path / "run", scoring=scoring)
     assert not (tmp_path / "run").exists()
 
 
 def test_an_output_that_cannot_be_written_is_one_line(models: list[str], drawn_dataset: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(ArenaError, match=r"cannot be written .*; name another with --output"):
-        pipeline.run(models, str(drawn_dataset), tmp_path / "file" / "run")
+        pipeline.run_benchmark(models, str(drawn_dataset), tmp_path / "file" / "run")
 
 
 def test_reports_can_be_rendered_again(models: list[str], drawn_dataset: Path, tmp_path: Path) -> None:
-    folder = pipeline.run(models, str(drawn_dataset), tmp_path / "run")
+    folder = pipeline.run_benchmark(models, str(drawn_dataset), tmp_path / "run")
     page = (folder / "index.html").read_text()
     (folder / "index.html").unlink()
-    render(folder)
+    rewrite_reports(folder)
     assert (folder / "index.html").read_text() == page
 
 
@@ -421,7 +431,9 @@ def test_tag_groups_of_the_settings_come_on_top(tmp_path: Path) -> None:
 
 def test_what_the_settings_say_reaches_the_run_folder(drawn_dataset: Path, joytag_folder: Path, tmp_path: Path) -> None:
     settings = Settings(3, "animetimm", replicates=20, seed=5, slices=("rating", "width"))
-    folder = pipeline.run([f"m={joytag_folder}"], str(drawn_dataset), tmp_path / "run", scoring=Scoring(settings))
+    folder = pipeline.run_benchmark(
+        [f"m={joytag_folder}"], str(drawn_dataset), tmp_path / "run", scoring=Scoring(settings)
+    )
     result = read_result(folder)
     summary = result.summary
     assert (summary["min_positives"], summary["convention"], summary["replicates"]) == (3, "animetimm", 20)
@@ -442,7 +454,7 @@ def test_duplicates_of_a_dataset_are_one_cluster(drawn_dataset: Path, joytag_fol
     path = drawn_dataset / "images.parquet"
     images = pd.read_parquet(path)
     images.assign(group=[str(n // 4) for n in range(40)]).to_parquet(path)
-    folder = pipeline.run(
+    folder = pipeline.run_benchmark(
         [f"m={joytag_folder}"], str(drawn_dataset), tmp_path / "run", scoring=Scoring(Settings(replicates=5))
     )
     assert read_result(folder).summary["clusters"] == 10
@@ -480,9 +492,9 @@ def test_a_killed_run_continues_and_equals_an_undisturbed_one(
     assert not (folder / "run.json").exists()
 
     monkeypatch.setattr(predict_module, "SHARD_IMAGES", 8)
-    pipeline.run(models, str(dataset), folder, compute=Compute(device="cpu"))
+    pipeline.run_benchmark(models, str(dataset), folder, compute=Compute(device="cpu"))
     assert all(path.stat().st_mtime_ns == stamp for path, stamp in times.items()), "finished shards are kept"
-    whole = pipeline.run(models, str(dataset), tmp_path / "whole", compute=Compute(device="cpu"))
+    whole = pipeline.run_benchmark(models, str(dataset), tmp_path / "whole", compute=Compute(device="cpu"))
     for name in ("summary.json", "full-metrics/tiny.txt", "full-metrics/wd.txt", "detailed_metrics.txt"):
         assert (folder / name).read_bytes() == (whole / name).read_bytes()
     for name in ("per_tag", "sweep", "tag_sweep"):

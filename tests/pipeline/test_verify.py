@@ -12,9 +12,9 @@ from arena import cli
 from arena.base.errors import ArenaError
 from arena.evaluate import Settings
 from arena.pipeline import run as pipeline
-from arena.pipeline.publish import image_ids_of, publish_forms
+from arena.pipeline.publish import image_ids_of, publish_exports
 from arena.pipeline.stages import Scoring
-from arena.pipeline.verify import verify
+from arena.pipeline.verify import verify_run
 from arena.results.run_folder import read_result
 from tests.cli.test_cli import npz_pair
 
@@ -36,7 +36,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     dataset = write_dataset(place / "drawn")
     (dataset / "tag_groups.toml").write_text('[some]\ntags = ["tag_1*"]\n')
     scoring = Scoring(Settings(min_positives=3, replicates=20, seed=7), thresholds={"tiny": 0.47})
-    run = pipeline.run([f"tiny={folder}"], str(dataset), place / "run", limit=30, seed=5, scoring=scoring)
+    run = pipeline.run_benchmark([f"tiny={folder}"], str(dataset), place / "run", limit=30, seed=5, scoring=scoring)
     patch.undo()
     return run, dataset
 
@@ -62,7 +62,7 @@ def test_a_run_and_its_forms_are_equal_to_what_its_scores_give(
     assert len((forms / "validation_post_ids.txt").read_text().splitlines()) == 30
     assert main("publish", run, "--forms", forms, "--verify", "-d", made[1]) == 0
     assert f"{run}: equal;" in capsys.readouterr().out
-    found = verify(run, forms=forms, dataset=str(made[1]))
+    found = verify_run(run, forms=forms, dataset=str(made[1]))
     assert {"summary.json", "per_tag.parquet", "full-metrics/tiny.txt", "forms/tiny/results.json"} <= set(
         found.compared
     )
@@ -122,7 +122,7 @@ def lose_form(run: Path) -> None:
 def test_every_planted_fault_is_named_and_exits_with_1(
     change: object, told: str, run: Path, made: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    publish_forms(run, run.parent / "forms")
+    publish_exports(run, run.parent / "forms")
     assert callable(change)
     change(run)
     assert main("publish", run, "--forms", run.parent / "forms", "--verify", "-d", made[1]) == 1
@@ -140,8 +140,8 @@ def test_another_dataset_exits_with_4(run: Path, tmp_path: Path, capsys: pytest.
 def test_other_tag_groups_are_asked_for(run: Path, made: tuple[Path, Path], tmp_path: Path) -> None:
     (tmp_path / "other.toml").write_text('[other]\ntags = ["tag_2"]\n')
     with pytest.raises(ArenaError, match="found 1 tag groups, but the run was made with others"):
-        verify(run, dataset=str(made[1]), tag_groups=tmp_path / "other.toml")
-    assert verify(run, dataset=str(made[1]), tag_groups=made[1] / "tag_groups.toml").differences == []
+        verify_run(run, dataset=str(made[1]), tag_groups=tmp_path / "other.toml")
+    assert verify_run(run, dataset=str(made[1]), tag_groups=made[1] / "tag_groups.toml").differences == []
 
 
 def test_scores_of_files_are_verified_where_they_lie(
@@ -172,9 +172,11 @@ def test_tags_with_thresholds_of_their_own_and_a_convention_are_computed_again_a
         "\n".join([f"{lines[0]},best_threshold", *(f"{line},0.{30 + i}" for i, line in enumerate(lines[1:]))])
     )
     settings = Settings(min_positives=3, replicates=0, convention="smilingwolf")
-    run = pipeline.run([f"wd={onnx_folder.folder}"], str(drawn_dataset), tmp_path / "run", scoring=Scoring(settings))
+    run = pipeline.run_benchmark(
+        [f"wd={onnx_folder.folder}"], str(drawn_dataset), tmp_path / "run", scoring=Scoring(settings)
+    )
     assert read_result(run).run["models"]["wd"]["thresholds"]["tags"]
-    assert verify(run, dataset=str(drawn_dataset)).differences == []
+    assert verify_run(run, dataset=str(drawn_dataset)).differences == []
 
 
 def test_what_cannot_be_published_is_said(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -94,9 +94,9 @@ def test_axe_finds_no_violation_on_a_dataset(opened: Opened, dataset: dict[str, 
 
 def test_axe_finds_no_violation_without_javascript(opened: Opened, payload: Payload) -> None:
     """axe needs scripts, so the page is put as it is without them: its own script is taken away."""
-    from arena.report.html import render
+    from arena.report.html import render_comparison
 
-    html = render(payload)
+    html = render_comparison(payload)
     start = html.rindex("<script>")
     page = opened.show(html[:start] + html[html.rindex("</script>") :], wait=False)
     assert page.locator("#static-tags").is_visible()

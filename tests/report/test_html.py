@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from arena.base.format import figure, probability
-from arena.report.html import SCRIPTS, STYLES, embedded_json, render
-from arena.report.view_model.findings import subject
+from arena.report.html import PAGE_SCRIPTS, PAGE_STYLES, embedded_json, render_comparison
+from arena.report.view_model.findings import run_subject
 
 from ..browser import Opened
 from .payloads import Payload
@@ -49,7 +49,7 @@ def test_a_figure_that_is_no_number_is_refused(payload: Payload) -> None:
 
 
 def test_the_policy_allows_exactly_the_inline_script_and_style(payload: Payload) -> None:
-    page = render(payload)
+    page = render_comparison(payload)
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)
     assert policy
     directives = policy[1].replace("&#39;", "'")
@@ -63,7 +63,7 @@ def test_the_policy_allows_exactly_the_inline_script_and_style(payload: Payload)
 
 
 def test_the_page_refers_to_nothing_outside_itself(payload: Payload) -> None:
-    page = render(payload)
+    page = render_comparison(payload)
     references = re.findall(r'\b(?:src|href|action|srcset)="([^"]*)"', page)
     assert references
     assert [r for r in references if not r.startswith(("#", "data:image/svg+xml,"))] == []
@@ -73,21 +73,21 @@ def test_the_page_refers_to_nothing_outside_itself(payload: Payload) -> None:
 
 def test_every_script_and_style_file_is_part_of_the_page() -> None:
     templates = files("arena.report").joinpath("templates")
-    assert {path.name for path in templates.joinpath("comparison", "js").iterdir()} == set(SCRIPTS)
+    assert {path.name for path in templates.joinpath("comparison", "js").iterdir()} == set(PAGE_SCRIPTS)
     styles = {f"comparison/css/{path.name}" for path in templates.joinpath("comparison", "css").iterdir()}
-    assert styles | {"page.css"} == set(STYLES)
+    assert styles | {"page.css"} == set(PAGE_STYLES)
 
 
 def test_a_name_that_is_not_unicode_does_not_stop_the_page(payload: Payload) -> None:
     payload["notes"] = ["could not read \udcff.png"]
-    assert "could not read \ufffd.png" in render(payload).encode().decode()
+    assert "could not read \ufffd.png" in render_comparison(payload).encode().decode()
 
 
 def test_the_subject_fits_one_model_and_no_minimum(payload_of: Callable[..., Payload]) -> None:
     payload = payload_of(("solo",))
     payload.update(min_positives=0, compared_tags=1)
     expected = "1 tagger scored on 1,203 images (Open Clip Art, held out), and measured on the 1 tag that it knows."
-    assert subject(payload) == expected
+    assert run_subject(payload) == expected
 
 
 def column(page: Any, number: int) -> list[str]:

@@ -10,7 +10,7 @@ from markdown_it.token import Token
 
 from arena.base.format import APART, escape_markdown, one_line
 from arena.report.markdown import bullets, code, folded, picture, table
-from arena.report.static_pictures import Picture
+from arena.report.static_pictures import Plot
 
 from .results import HOSTILE
 
@@ -89,7 +89,7 @@ def test_a_lone_surrogate_can_be_written() -> None:
         escape_markdown("\udc80x"),
         code("\udc80x"),
         folded("\udc80x", ""),
-        picture(Picture("n", "", "\udc80x")),
+        picture(Plot("n", "", "\udc80x")),
     ):
         assert "\ufffdx" in text.encode().decode()
 
@@ -103,7 +103,7 @@ def test_code_is_code_whatever_is_in_it(name: str) -> None:
 
 @given(names)
 def test_a_picture_and_a_folded_part_keep_names_out_of_their_markup(name: str) -> None:
-    block = picture(Picture("sweep", "Sweep", name))
+    block = picture(Plot("sweep", "Sweep", name))
     (token,) = PARSER.parse(block)
     assert token.type == "html_block"
     assert re.findall(r"<(/?\w+)", token.content) == ["picture", "source", "img", "/picture"]
@@ -119,7 +119,7 @@ def test_figures_and_plain_words_stay_as_they_are() -> None:
 
 
 def test_a_picture_has_a_source_for_the_dark() -> None:
-    assert picture(Picture("sweep", "Sweep", 'say "a"')).splitlines() == [
+    assert picture(Plot("sweep", "Sweep", 'say "a"')).splitlines() == [
         "<picture>",
         '  <source media="(prefers-color-scheme: dark)" srcset="plots/sweep-dark.svg">',
         '  <img alt="say &quot;a&quot;" src="plots/sweep.svg">',

@@ -16,7 +16,7 @@ from arena.dataset.frozen import Truth
 from arena.evaluate import Settings, evaluate
 from arena.metrics.counts import CONVENTIONS, TagCounts
 from arena.metrics.thresholds import on_sweep
-from arena.report.html import render
+from arena.report.html import render_comparison
 from arena.report.page import histograms
 from arena.report.view import page_view
 from arena.results.run_folder import Result
@@ -174,7 +174,7 @@ def brute_force(result: Result, chosen: Sequence[str], threshold: float, model: 
 def test_over_the_tags_shown_figures_are_those_of_the_counts(
     opened: Opened, convention: str, width: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(histograms, "WIDTHS", ((10**9, width),))
+    monkeypatch.setattr(histograms, "_BIN_WIDTHS", ((10**9, width),))
     result = evaluated(convention)
     compared = result.per_tag[(result.per_tag["model"] == "first") & result.per_tag["compared"]]
     page = opened(page_view(result))
@@ -276,7 +276,7 @@ def test_a_tag_without_positives_or_that_a_model_lacks(opened: Opened, payload: 
 def test_histograms_are_unpacked_once_and_only_when_asked_for(opened: Opened, payload: Payload) -> None:
     count = """window.unpacked = 0; const Stream = DecompressionStream;
         window.DecompressionStream = class { constructor(kind) { window.unpacked += 1; return new Stream(kind); } };"""
-    page = opened.show(render(payload), init=count)
+    page = opened.show(render_comparison(payload), init=count)
     at_first = page.evaluate("window.unpacked")
     page.locator("#tags-box .tag").first.click()
     page.locator(".tag-curves .hindsight li").first.wait_for()

@@ -23,10 +23,10 @@ from PIL import Image
 
 from arena.metrics.registry import HEADLINES
 from arena.report.plots import drawings, write_plots
-from arena.report.plots.canvas import DPI, WIDTH, drawable, fitted, theme_of, width
+from arena.report.plots.canvas import DPI, PLOT_WIDTH, clip_to_width, drawable_name, text_width, theme_of
 from arena.report.plots.scatter import tags_of_pair
-from arena.report.plots.slices import MOST_SLICES, kinds_of
-from arena.report.static_pictures import best_pair, pictures
+from arena.report.plots.slices import MOST_SLICES_DRAWN, drawn_slices
+from arena.report.static_pictures import best_pair, plots_of
 from arena.report.styles import DARK, LIGHT, THEMES
 from arena.report.view import headline_view
 from arena.results.headline import headline
@@ -109,7 +109,7 @@ def test_a_picture_stands_on_its_own_ground_and_keeps_its_size_when_the_theme_ch
         assert f"fill: {theme.surface}".encode() in written[f"{name}{theme.suffix}.svg"]
         sizes.add(image.size)
     ((across, _),) = sizes
-    assert across == int(WIDTH * DPI)
+    assert across == int(PLOT_WIDTH * DPI)
     if name != "scatter":
         dark = written[f"{name}-dark.svg"].decode()
         assert all(colour in dark for colour in (DARK.models[0], DARK.models[1], DARK.ink))
@@ -121,7 +121,7 @@ def test_an_svg_says_what_it_shows_and_asks_for_nothing(pair: Result, written: d
     text = written[f"{name}.svg"].decode()
     title = ElementTree.fromstring(text).find(f"{SVG}title")
     assert title is not None
-    assert title.text == next(one.alt for one in pictures(headline_view(pair)) if one.name == name)
+    assert title.text == next(one.alt for one in plots_of(headline_view(pair)) if one.name == name)
     links = re.findall(r'(?:href|src)="([^"]*)"|url\(([^)]*)\)', text)
     assert [link for link in map("".join, links) if not link.startswith(("#", "data:image/png;"))] == []
     assert "Matplotlib v" not in text
@@ -219,13 +219,13 @@ def test_of_many_models_the_two_with_the_highest_map_are_held_against_each_other
 
 def test_many_dots_are_one_picture_in_the_svg(pair: Result, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not list(svg_of(pair, "scatter").iter(f"{SVG}image"))
-    monkeypatch.setattr("arena.report.plots.scatter.MANY", 3)
+    monkeypatch.setattr("arena.report.plots.scatter.MANY_DOTS", 3)
     assert list(svg_of(pair, "scatter").iter(f"{SVG}image"))
 
 
 def test_slices_are_panels_a_kind_with_a_dot_a_model(pair: Result) -> None:
     payload, figure = headline_view(pair), figure_of(pair, "slices")
-    kinds = kinds_of(payload)
+    kinds = drawn_slices(payload)
     assert len(figure.axes) == 2 * len(kinds)
     for number, kind in enumerate(kinds):
         for column, key in enumerate(("macro_f1", "map")):
@@ -240,10 +240,10 @@ def test_slices_are_panels_a_kind_with_a_dot_a_model(pair: Result) -> None:
 def test_of_many_slices_the_largest_are_drawn_and_the_rest_counted(pair: Result) -> None:
     payload = headline_view(pair)
     group = next(one for one in payload["slices"] if one["slice"] == "group")
-    payload["slices"] = [{**group, "title": f"group {i}", "tags": i} for i in range(MOST_SLICES + 3)]
-    (kind,) = kinds_of(payload)
-    assert [one["tags"] for one in kind.rows] == list(range(3, MOST_SLICES + 3))
-    assert kind.of == MOST_SLICES + 3
+    payload["slices"] = [{**group, "title": f"group {i}", "tags": i} for i in range(MOST_SLICES_DRAWN + 3)]
+    (kind,) = drawn_slices(payload)
+    assert [one["tags"] for one in kind.rows] == list(range(3, MOST_SLICES_DRAWN + 3))
+    assert kind.of == MOST_SLICES_DRAWN + 3
 
 
 @pytest.mark.parametrize("picture", NAMES)
@@ -257,7 +257,7 @@ def test_hostile_names_are_text_and_change_neither_size_nor_structure(
     assert Counter(one.tag for one in svg.iter()) == Counter(one.tag for one in usual.iter())
     shown = hostile[0].models if picture != "scatter" else best_pair(headline_view(hostile[0]))
     for name in shown:
-        start = drawable(name)[:5].strip()
+        start = drawable_name(name)[:5].strip()
         assert any(start in text for text in texts(svg)), name
 
 
@@ -272,7 +272,7 @@ def hostile() -> tuple[Result, Result]:
 @pytest.mark.parametrize(("models", "replicates"), [(1, 40), (3, 40), (10, 0)])
 def test_every_number_of_models_is_drawn(models: int, replicates: int) -> None:
     result = result_of([f"model number {i}" for i in range(models)], replicates=replicates, images=80)
-    wanted = [picture.name for picture in pictures(headline_view(result))]
+    wanted = [picture.name for picture in plots_of(headline_view(result))]
     assert set(wanted) == set(NAMES) - ({"scatter"} if models == 1 else set())
     for name in wanted:
         assert len(texts(svg_of(result, name))) > models
@@ -307,8 +307,8 @@ def test_names_and_pictures_need_no_matplotlib() -> None:
 def test_what_is_drawn_fits_and_is_xml(name: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        shown = fitted(name, 100)
-        assert width(shown) <= 100
-        assert width(fitted(name * 20, 100)) <= 100
+        shown = clip_to_width(name, 100)
+        assert text_width(shown) <= 100
+        assert text_width(clip_to_width(name * 20, 100)) <= 100
     assert ElementTree.fromstring(f"<x>{shown.replace('&', '&amp;').replace('<', '&lt;')}</x>").text
     assert "\n" not in shown

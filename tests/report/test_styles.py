@@ -10,7 +10,7 @@ from matplotlib.path import Path as Outline
 
 from arena.report.html import template_text
 from arena.report.plots.canvas import marker
-from arena.report.styles import DARK, LIGHT, LINE, STYLES, THEMES, Theme
+from arena.report.styles import DARK, LIGHT, LINE_WIDTH, MODEL_LOOKS, THEMES, Theme
 from arena.report.view_model.leaderboard import MODEL_STYLES
 
 PAGE = template_text("page.css")
@@ -133,23 +133,23 @@ def test_the_page_has_the_themes_colours(theme: Theme) -> None:
 def test_the_page_has_the_dash_patterns() -> None:
     found = dict(re.findall(r"\.curve\.m(\d) { stroke-dasharray: ([\d ]+);", PAGE))
     assert [tuple(map(int, found.get(str(place), "").split())) for place in range(MODEL_STYLES)] == [
-        s.dash for s in STYLES
+        s.dash for s in MODEL_LOOKS
     ]
-    assert f"stroke-width: {LINE};" in PAGE
+    assert f"stroke-width: {LINE_WIDTH};" in PAGE
 
 
-@pytest.mark.parametrize("place", range(len(STYLES)))
+@pytest.mark.parametrize("place", range(len(MODEL_LOOKS)))
 def test_the_page_has_the_markers(place: int) -> None:
     style = MarkerStyle(marker(place))
     drawn = np.array(style.get_path().transformed(style.get_transform()).to_polygons()[0])
-    others = [overlap(symbol(other), drawn) for other in range(len(STYLES))]
+    others = [overlap(symbol(other), drawn) for other in range(len(MODEL_LOOKS))]
     assert others[place] > 0.75
     assert others[place] == max(others), "no other symbol is more like it"
 
 
 def test_no_two_models_look_the_same() -> None:
-    assert len(STYLES) == MODEL_STYLES == len(LIGHT.models) == len(DARK.models)
-    for looks in ([s.marker for s in STYLES], [s.dash for s in STYLES], LIGHT.models, DARK.models):
+    assert len(MODEL_LOOKS) == MODEL_STYLES == len(LIGHT.models) == len(DARK.models)
+    for looks in ([s.marker for s in MODEL_LOOKS], [s.dash for s in MODEL_LOOKS], LIGHT.models, DARK.models):
         assert len(set(looks)) == MODEL_STYLES
 
 

@@ -10,7 +10,7 @@ from markdown_it import MarkdownIt
 
 from arena.base.format import APART, figure
 from arena.metrics.registry import HEADLINES
-from arena.report.summary import MOST_SLICES, summary_markdown
+from arena.report.summary import MOST_SLICES_LISTED, summary_markdown
 from arena.results.run_folder import Result
 
 from .results import HOSTILE, result_of
@@ -99,11 +99,11 @@ def test_many_slices_are_cut_and_counted(pair: Result) -> None:
     many = result_of(["a"], tags=[f"t{i}" for i in range(8)], images=80)
     rows = many.tables["slices"]
     group = rows[rows["slice"] == "group"]
-    more = [group.assign(value=f"g{i}", title=f"g{i}") for i in range(MOST_SLICES + 5)]
+    more = [group.assign(value=f"g{i}", title=f"g{i}") for i in range(MOST_SLICES_LISTED + 5)]
     many.tables["slices"] = pd.concat([rows, *more], ignore_index=True)  # type: ignore[index]
     text = summary_markdown(many)
     cut = len(re.findall(r"^\| Tag groups: g", text, flags=re.MULTILINE))
-    assert cut < MOST_SLICES
+    assert cut < MOST_SLICES_LISTED
     assert re.search(r"\d+ more in `slices.parquet`", text)
 
 

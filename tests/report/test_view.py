@@ -13,8 +13,8 @@ from arena.cards import Thresholds
 from arena.dataset.frozen import Truth
 from arena.evaluate import Entry, Settings, evaluate
 from arena.report import columns
-from arena.report.columns import rounded
-from arena.report.html import render
+from arena.report.columns import rounded_number
+from arena.report.html import render_comparison
 from arena.report.page import evidence as evidence_module
 from arena.report.page.evidence import by_interest, evidence, evidence_block
 from arena.report.summary import summary_markdown
@@ -87,7 +87,7 @@ def test_intervals_and_verdicts_are_the_results_own(pair: Result) -> None:
 
 
 def test_the_page_of_a_result_says_what_it_decides(pair: Result) -> None:
-    page = render(page_view(pair))
+    page = render_comparison(page_view(pair))
     assert (
         "By recorded labels: At their own thresholds model-1 has the higher macro F1, micro F1 and mAP. "
         "Under other threshold policies, " in page
@@ -110,14 +110,14 @@ def test_every_kind_of_run_has_a_page_and_a_summary(models: int, replicates: int
     view = page_view(result)
     assert len(view["tags"]["pairs"]) == models * (models - 1) // 2
     assert all(("q" in pair["ap"]) == bool(replicates) for pair in view["tags"]["pairs"])
-    assert "intervals were computed" not in render(view) or not replicates
+    assert "intervals were computed" not in render_comparison(view) or not replicates
     assert ("Point estimates" in summary_markdown(result)) == (not replicates)
 
 
 def test_nothing_to_compare_still_has_a_page() -> None:
     result = small(images=8)
     assert result.summary["compared_tags"] == 0
-    assert "undefined: no tag to average over" in render(page_view(result))
+    assert "undefined: no tag to average over" in render_comparison(page_view(result))
     assert "## Thresholds" in summary_markdown(result)
 
 
@@ -144,7 +144,7 @@ def test_evidence_names_the_worst_images_and_stops_where_there_is_no_room(
     assert half["tags"] == full["tags"][: len(half["tags"])]
     assert half["of"] == len(TAGS)
     assert half["images"] == full["images"][: len(half["images"])]
-    assert {row["tag"] for name in evidence_module.TABLES for row in rows_of(half[name])} <= set(half["tags"])
+    assert {row["tag"] for name in evidence_module.EVIDENCE_TABLES for row in rows_of(half[name])} <= set(half["tags"])
     assert len(evidence_block(half)) <= evidence_module.EVIDENCE_BYTES
 
 
@@ -175,10 +175,10 @@ def test_tags_come_in_turns_by_decided_difference_and_as_given(pair: Result) -> 
 def test_fewer_digits_show_the_same_figure() -> None:
     rng = np.random.default_rng(1)
     values = [*rng.random(500), 1e-9, 1 - 1e-9, 0.0, 1.0, float("nan")]
-    assert [figure(rounded(value)) for value in values] == [figure(value) for value in values]
+    assert [figure(rounded_number(value)) for value in values] == [figure(value) for value in values]
     chances = [*rng.random(500), *(rng.random(500) / 10), 2e-23, 0.05, 0.0500001, 0.04999, 0.9999, 1.0]
     for value in chances:
-        short = columns.probability(value)
+        short = columns.rounded_probability(value)
         assert short is not None
         assert probability(short) == probability(value)
         assert (short <= 0.05) == (value <= 0.05)

@@ -14,8 +14,8 @@ from arena.cards import Thresholds
 from arena.results.recipe import (
     SLICE_COLUMNS,
     DatasetUsed,
-    Input,
     Recipe,
+    RecipeInput,
     Sample,
     Settings,
     ThresholdsUsed,
@@ -48,7 +48,7 @@ thresholds = st.builds(
 )
 recipes = st.builds(
     Recipe, datasets, settings, st.dictionaries(NAMES, thresholds, max_size=3), st.dictionaries(NAMES, WORDS),
-    st.lists(st.builds(Input, WORDS, WORDS, WORDS, WORDS), max_size=3).map(tuple),
+    st.lists(st.builds(RecipeInput, WORDS, WORDS, WORDS, WORDS), max_size=3).map(tuple),
     st.lists(st.fixed_dictionaries({"name": WORDS, "digest": WORDS}), max_size=2).map(tuple),
     WORDS, WORDS, WORDS, WORDS, st.dictionaries(WORDS, WORDS), st.dictionaries(WORDS, WORDS),
 )  # fmt: skip
@@ -85,10 +85,10 @@ def test_other_tools_find_what_they_read_where_it_was() -> None:
     ],
 )
 def test_an_input_is_named_from_the_run_folder(place: str, folder: str, path: str, tmp_path: Path) -> None:
-    recipe = Recipe(inputs=(Input("scores", str(tmp_path / place), "m", "ab"),))
+    recipe = Recipe(inputs=(RecipeInput("scores", str(tmp_path / place), "m", "ab"),))
     run = write_recipe(recipe, {"schema": 2, "models": {}}, tmp_path / folder)
     (found,) = read_recipe(run, {}).inputs
-    assert found == Input("scores", path, "m", "ab")
+    assert found == RecipeInput("scores", path, "m", "ab")
 
 
 def test_inputs_are_found_from_the_run_folder_and_beside_it_by_kind_and_model(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_inputs_are_found_from_the_run_folder_and_beside_it_by_kind_and_model(tm
     for folder in (run, kept.parent):
         folder.mkdir(parents=True)
     kept.touch()
-    recipe = Recipe(inputs=(Input("scores", "../../files/a.npz", "a"), Input("truth", "../../files/a.npz")))
+    recipe = Recipe(inputs=(RecipeInput("scores", "../../files/a.npz", "a"), RecipeInput("truth", "../../files/a.npz")))
     assert [path.samefile(kept) for path in recipe.paths(("scores",), [run], "a")] == [True]
     assert list(recipe.paths(("scores",), [run], "b")) == list(recipe.paths(("model",), [run])) == []
     beside = kept.rename(run.parent / "a.npz")

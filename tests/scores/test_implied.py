@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arena.scores import implied, matrix
-from arena.scores.implied import close_predictions, implying
+from arena.scores.implied import apply_implications, find_implying
 from arena.scores.matrix import Matrix, stored_npy
 from arena.tags import TagRelations, TagSpace
 
@@ -30,28 +30,28 @@ def test_it_is_the_maximum_over_what_implies_a_tag(
 ) -> None:
     tags, relations = TagSpace(tuple(columns[:6])), TagRelations.of(aliases=aliases, implications=implications)
     values = np.random.default_rng(seed).random((5, 6), np.float32)
-    closed = close_predictions(Matrix.of(values), tags, relations)
+    closed = apply_implications(Matrix.of(values), tags, relations)
     np.testing.assert_array_equal(closed.read(), by_hand(values, tags, relations))
-    np.testing.assert_array_equal(close_predictions(closed, tags, relations).read(), closed.read())
+    np.testing.assert_array_equal(apply_implications(closed, tags, relations).read(), closed.read())
     assert closed.dtype == np.float32
 
 
 def test_a_chain_reaches_through_a_tag_that_the_model_lacks() -> None:
     relations = TagRelations.of(implications=[("puppy", "dog"), ("dog", "animal")])
     tags = TagSpace(("animal", "puppy"))
-    assert close_predictions(Matrix.of(np.array([[0.1, 0.7]])), tags, relations).read().tolist() == [[0.7, 0.7]]
+    assert apply_implications(Matrix.of(np.array([[0.1, 0.7]])), tags, relations).read().tolist() == [[0.7, 0.7]]
 
 
 def test_two_spellings_of_a_tag_do_not_raise_each_other_but_both_raise_what_they_imply() -> None:
     relations = TagRelations.of(aliases=[("doggy", "dog")], implications=[("dog", "animal")])
     tags = TagSpace(("dog", "doggy", "animal"))
-    closed = close_predictions(Matrix.of(np.array([[0.2, 0.9, 0.1], [0.6, 0.3, 0.5]])), tags, relations)
+    closed = apply_implications(Matrix.of(np.array([[0.2, 0.9, 0.1], [0.6, 0.3, 0.5]])), tags, relations)
     assert closed.read().tolist() == [[0.2, 0.9, 0.9], [0.6, 0.3, 0.6]]
 
 
 def test_nothing_implied_leaves_the_matrix_as_it_is() -> None:
     scores = Matrix.of(np.ones((2, 2)))
-    assert close_predictions(scores, TagSpace(("a", "b")), TagRelations.of(implications=[("b", "c")])) is scores
+    assert apply_implications(scores, TagSpace(("a", "b")), TagRelations.of(implications=[("b", "c")])) is scores
 
 
 def test_rows_on_disk_in_parts_and_tiles_are_closed_alike(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,7 +65,7 @@ def test_rows_on_disk_in_parts_and_tiles_are_closed_alike(tmp_path, monkeypatch:
     expected = by_hand(values, tags, relations)
     monkeypatch.setattr(matrix, "TILE_BYTES", 40 * 64)
     monkeypatch.setattr(implied, "GATHERED_BYTES", 2 * 60 * 7)
-    closed = close_predictions(Matrix([part for part in stored if part]), tags, relations)
+    closed = apply_implications(Matrix([part for part in stored if part]), tags, relations)
     np.testing.assert_array_equal(closed.read(), expected)
     place = rng.permutation(500)
     place[:100] = np.where(place[:100] >= 400, -1, place[:100])
@@ -79,11 +79,11 @@ def test_rows_on_disk_in_parts_and_tiles_are_closed_alike(tmp_path, monkeypatch:
 
 def test_given_scores_are_never_changed() -> None:
     values = np.array([[0.1, 0.7]])
-    close_predictions(Matrix.of(values), TagSpace(("a", "b")), TagRelations.of(implications=[("b", "a")])).read()
+    apply_implications(Matrix.of(values), TagSpace(("a", "b")), TagRelations.of(implications=[("b", "a")])).read()
     assert values.tolist() == [[0.1, 0.7]]
 
 
 def test_columns_that_reach_others_are_listed_once_each() -> None:
-    found = implying(TagSpace(("a", "b", "c")), TagRelations.of(implications=[("a", "b"), ("b", "a"), ("c", "a")]))
+    found = find_implying(TagSpace(("a", "b", "c")), TagRelations.of(implications=[("a", "b"), ("b", "a"), ("c", "a")]))
     assert found.implied.tolist() == [0, 1]
     assert [part.tolist() for part in np.split(found.sources, found.starts[1:])] == [[0, 1, 2], [0, 1, 2]]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from arena.base.errors import ScoresError
 from arena.scores import matrix as module
-from arena.scores.matrix import Matrix, Part, Stored, stored_member, stored_npy
+from arena.scores.matrix import Matrix, MatrixPart, StoredMatrix, stored_member, stored_npy
 from arena.scores.npz import read_npz, read_scores, write_scores
 from arena.scores.store import Scores, ScoreStore, read_store
 from arena.tags import TagSpace
@@ -52,7 +52,7 @@ def test_a_member_of_an_npz_is_mapped_where_it_lies_stored_and_read_where_not(tm
     assert (stored is not None) == (save is np.savez and order == "C")
     arrays = read_npz(path, ("scores",), large="scores")
     assert np.array_equal(arrays["scores"].read(), VALUES)
-    assert isinstance(arrays["scores"].parts[0], Stored) == (stored is not None)
+    assert isinstance(arrays["scores"].parts[0], StoredMatrix) == (stored is not None)
     assert arrays["more"].tolist() == list(range(9))
 
 
@@ -104,7 +104,7 @@ def matrix(request: pytest.FixtureRequest, tile_bytes: int, tmp_path: Path) -> M
     parts = np.split(VALUES, cuts)
     if request.param == "memory":
         return Matrix.of(VALUES)
-    found: list[Part] = []
+    found: list[MatrixPart] = []
     for number, part in enumerate(parts):
         stored = stored_npy(npy(tmp_path / f"{number}.npy", part))
         assert stored is not None
@@ -184,7 +184,7 @@ def test_scores_of_a_file_and_of_a_store_stay_on_disk(tmp_path: Path) -> None:
     for number in range(2):
         store.write(number, VALUES[25 * number : 25 * number + 25], {})
     for scores in (read_scores(tmp_path / "s.npz"), read_store(tmp_path / "store")):
-        assert all(isinstance(part, Stored) for part in scores.values.parts)
+        assert all(isinstance(part, StoredMatrix) for part in scores.values.parts)
         assert np.array_equal(scores.values.read(), VALUES)
 
 

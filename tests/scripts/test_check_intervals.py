@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from arena.pipeline.display_options import Showing
-from arena.pipeline.run import DEMO_MODELS, run
+from arena.pipeline.display_options import DisplayOptions
+from arena.pipeline.run import DEMO_MODELS, run_benchmark
 from arena.pipeline.stages import Scoring
 from arena.results.recipe import Sample, Settings
 from arena.results.run_folder import read_result, write_result
@@ -26,7 +26,9 @@ def outside(found: list[Found]) -> list[str]:
 
 def test_no_value_of_the_demo_is_outside_its_interval(tmp_path: Path) -> None:
     scoring = Scoring(Settings(replicates=200))
-    folder = run(DEMO_MODELS, "demo", tmp_path / "run", sample=Sample(250, 0), scoring=scoring, showing=Showing("none"))
+    folder = run_benchmark(
+        DEMO_MODELS, "demo", tmp_path / "run", sample=Sample(250, 0), scoring=scoring, showing=DisplayOptions("none")
+    )
     found = all_intervals(folder)
     places = {one.where.partition(":")[0] for one in printed_intervals(read_result(folder), folder)}
     assert places == {"index.html", "summary.md", "terminal"}

@@ -90,7 +90,7 @@ def test_a_plugin_is_compared_with_other_models(
     mine.mkdir()
     (mine / "tags.txt").write_text("tag_0 tag_1 tag_2")
     (mine / "card.toml").write_text((EXAMPLE / "models/mean-colour.toml").read_text())
-    folder = pipeline.run([f"a={joytag_folder}", f"b={mine}"], str(drawn_dataset), tmp_path / "run")
+    folder = pipeline.run_benchmark([f"a={joytag_folder}", f"b={mine}"], str(drawn_dataset), tmp_path / "run")
     assert read_result(folder).run["models"]["b"]["adapter"] == "mean-colour"
 
 

@@ -9,7 +9,7 @@ from arena.cards import ModelCard, Preprocess
 from arena.images.decode import decode, decode_on
 from arena.scores.store import ScoreStore, read_store
 from arena.taggers import predict as module
-from arena.taggers.predict import ImageSource, Job, predict
+from arena.taggers.predict import ImageSource, ScoringJob, predict_scores
 from arena.taggers.preprocess import square
 from arena.tags import TagSpace
 
@@ -42,15 +42,15 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ImageSource:
     return ImageSource(tuple(p.stem for p in paths), tuple(paths), ("",) * 10, verified=False)
 
 
-def job(source: ImageSource, folder: Path, tagger: MeanColour) -> Job:
+def job(source: ImageSource, folder: Path, tagger: MeanColour) -> ScoringJob:
     store = ScoreStore(folder / tagger.card.name, key="k", shards=source.shards)
     store.prepare(tagger.tags, {})
-    return Job(tagger, store)
+    return ScoringJob(tagger, store)
 
 
 def test_every_image_is_scored_in_order(source: ImageSource, tmp_path: Path) -> None:
     done: list[int] = []
-    predict(source, [job(source, tmp_path, MeanColour("m"))], batch_size=3, advance=done.append)
+    predict_scores(source, [job(source, tmp_path, MeanColour("m"))], batch_size=3, advance=done.append)
     scores = read_store(tmp_path / "m")
     assert scores.image_ids == source.image_ids
     assert sum(done) == 10
@@ -75,7 +75,7 @@ def test_models_that_want_the_same_pixels_share_one_decode_and_one_square(
     monkeypatch.setattr(module, "square", counting("square", square))
     taggers = [MeanColour("a"), MeanColour("b"), MeanColour("other", size=8)]
     taggers[2].preprocess = Preprocess(8, alpha=(0, 0, 0))
-    predict(source, [job(source, tmp_path, tagger) for tagger in taggers])
+    predict_scores(source, [job(source, tmp_path, tagger) for tagger in taggers])
     assert calls == {"decode": 10, "square": 20}
 
 
@@ -85,7 +85,7 @@ def test_a_tagger_sees_what_its_card_says_behind_transparency(source: ImageSourc
     taggers = [MeanColour("white"), MeanColour("black")]
     taggers[0].preprocess = Preprocess(16, pad="none")
     taggers[1].preprocess = Preprocess(16, pad="none", alpha=(0, 0, 0))
-    predict(source, [job(source, tmp_path, tagger) for tagger in taggers])
+    predict_scores(source, [job(source, tmp_path, tagger) for tagger in taggers])
     white, black = (read_store(tmp_path / tagger.card.name).values.read() for tagger in taggers)
     assert (white == 1).all()
     assert (black == 0).all()
@@ -93,11 +93,11 @@ def test_a_tagger_sees_what_its_card_says_behind_transparency(source: ImageSourc
 
 def test_only_missing_shards_are_computed(source: ImageSource, tmp_path: Path) -> None:
     first = job(source, tmp_path, MeanColour("m"))
-    predict(source, [first])
+    predict_scores(source, [first])
     before = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "m").glob("*.npy")}
     (tmp_path / "m" / "00001.json").unlink()
     again, fresh = MeanColour("m"), MeanColour("n")
-    predict(source, [job(source, tmp_path, again), job(source, tmp_path, fresh)], batch_size=4)
+    predict_scores(source, [job(source, tmp_path, again), job(source, tmp_path, fresh)], batch_size=4)
     after = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "m").glob("*.npy")}
     assert (sum(again.batches), sum(fresh.batches)) == (4, 10)
     assert {name for name in before if before[name] != after[name]} == {"00001.npy"}
@@ -106,7 +106,7 @@ def test_only_missing_shards_are_computed(source: ImageSource, tmp_path: Path) -
 def test_unreadable_images_are_skipped_and_told(source: ImageSource, tmp_path: Path) -> None:
     source.paths[2].write_bytes(source.paths[2].read_bytes()[:100])
     source.paths[9].unlink()
-    predict(source, [job(source, tmp_path, MeanColour("m"))], batch_size=3)
+    predict_scores(source, [job(source, tmp_path, MeanColour("m"))], batch_size=3)
     scores = read_store(tmp_path / "m")
     assert list(scores.skipped) == ["2", "9"]
     assert "truncated" in scores.skipped["2"]
@@ -115,7 +115,7 @@ def test_unreadable_images_are_skipped_and_told(source: ImageSource, tmp_path: P
 
 def test_a_frozen_file_with_other_bytes_is_skipped(source: ImageSource, tmp_path: Path) -> None:
     frozen = ImageSource(source.image_ids, source.paths, ("0" * 64,) * 10, verified=True)
-    predict(frozen, [job(frozen, tmp_path, MeanColour("m"))])
+    predict_scores(frozen, [job(frozen, tmp_path, MeanColour("m"))])
     assert set(read_store(tmp_path / "m").skipped.values()) == {
         "the file changed after the dataset was frozen (SHA-256 differs)"
     }
@@ -129,7 +129,7 @@ def test_an_output_that_is_no_probability_stops_the_run_and_keeps_what_is_done(
     original = tagger.scores
     tagger.scores = lambda batch: original(batch) * (9 if len(tagger.batches) > 1 else 1)  # type: ignore[method-assign]
     with pytest.raises(ScoresError, match="m: scores outside"):
-        predict(source, [bad], batch_size=4)
+        predict_scores(source, [bad], batch_size=4)
     assert bad.store.missing() == [1, 2]
 
 

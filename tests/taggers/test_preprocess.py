@@ -9,8 +9,8 @@ from PIL import Image
 from arena.base.errors import ArenaError, UnreadableImageError
 from arena.cards import FILTERS, InputSpec, Preprocess
 from arena.images.decode import decode
-from arena.taggers.preprocess import need_library, normalise, padding_of, square
-from arena.taggers.preprocess.geometry import place
+from arena.taggers.preprocess import find_padding, import_resize_library, normalise, square
+from arena.taggers.preprocess.geometry import place_on_canvas
 
 from ..conftest import GOLDEN, draw
 
@@ -53,8 +53,8 @@ def test_a_library_that_is_missing_says_how_to_install_it(monkeypatch: pytest.Mo
     with pytest.raises(ArenaError, match=r'library = "opencv": needs .*pip install "arena\[opencv\]"'):
         square(np.asarray(draw(1, (200, 100))), MODEL_ZOO)
     with pytest.raises(ArenaError, match="opencv-python-headless"):
-        need_library("opencv")
-    need_library("pil")
+        import_resize_library("opencv")
+    import_resize_library("pil")
 
 
 def test_padding_is_centred_with_the_smaller_part_first() -> None:
@@ -137,7 +137,7 @@ def test_the_middle_is_cut_out() -> None:
 def test_a_fitted_picture_lies_inside_and_touches_both_ends(
     height: int, width: int, rounding: str, enlarge: bool
 ) -> None:
-    box = place(height, width, Preprocess(448, pad="after", rounding=rounding, enlarge=enlarge))
+    box = place_on_canvas(height, width, Preprocess(448, pad="after", rounding=rounding, enlarge=enlarge))
     assert box.side == 448
     assert 0 <= box.top <= box.side - box.height - box.top <= box.top + 1
     assert 0 <= box.left <= box.side - box.width - box.left <= box.left + 1
@@ -149,9 +149,9 @@ def test_a_fitted_picture_lies_inside_and_touches_both_ends(
 
 
 def test_sides_are_rounded_as_the_reference_does() -> None:
-    assert place(3, 8, Preprocess(4, pad="after"))[3:] == (2, 4), "1.5 goes to the even one"
-    assert place(5, 8, Preprocess(4, pad="after"))[3:] == (2, 4), "2.5 likewise"
-    assert place(3, 8, Preprocess(4, pad="after", rounding="down"))[3:] == (1, 4)
+    assert place_on_canvas(3, 8, Preprocess(4, pad="after"))[3:] == (2, 4), "1.5 goes to the even one"
+    assert place_on_canvas(5, 8, Preprocess(4, pad="after"))[3:] == (2, 4), "2.5 likewise"
+    assert place_on_canvas(3, 8, Preprocess(4, pad="after", rounding="down"))[3:] == (1, 4)
 
 
 @pytest.mark.parametrize(
@@ -163,19 +163,19 @@ def test_the_padding_of_a_square_is_known(told: Preprocess, size: tuple[int, int
     result = square(white, told)
     mixed = told.pad == "before" and max(size) > told.size
     if not mixed:
-        assert np.array_equal(padding_of(result[None], told)[0], (result == 114).all(axis=2))
-    assert padding_of(result[None], told).any() == (size != (16, 16))
+        assert np.array_equal(find_padding(result[None], told)[0], (result == 114).all(axis=2))
+    assert find_padding(result[None], told).any() == (size != (16, 16))
 
 
 def test_bars_that_do_not_lie_opposite_each_other_are_no_padding() -> None:
     told = Preprocess(8, pad="after", pad_colour=(114,) * 3)
     pixels = np.zeros((1, 8, 8, 3), np.uint8)
     pixels[0, :3] = 114
-    assert not padding_of(pixels, told).any()
+    assert not find_padding(pixels, told).any()
     pixels[0, 6:] = 114
-    assert padding_of(pixels, told)[0].all(axis=1).tolist() == [True] * 2 + [False] * 4 + [True] * 2
-    assert not padding_of(np.full((1, 8, 8, 3), 114, np.uint8), told).any(), "a grey picture is a picture"
-    assert not padding_of(pixels, Preprocess(8, pad="none")).any()
+    assert find_padding(pixels, told)[0].all(axis=1).tolist() == [True] * 2 + [False] * 4 + [True] * 2
+    assert not find_padding(np.full((1, 8, 8, 3), 114, np.uint8), told).any(), "a grey picture is a picture"
+    assert not find_padding(pixels, Preprocess(8, pad="none")).any()
 
 
 def test_a_strip_that_would_fill_the_memory_is_refused() -> None:

@@ -155,7 +155,7 @@ def test_bad_lines_of_json_are_counted(tmp_path: Path) -> None:
 
 
 def test_an_endless_line_is_one_bad_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tag_rows, "LONGEST_LINE", 200)
+    monkeypatch.setattr(tag_rows, "_MAX_LINE", 200)
     text = "antecedent_name,consequent_name\n" + "x" * 100_000 + ",dog\npup,dog\n"
     found = read_relations([write(tmp_path / "tag_aliases.csv", text)])
     assert found.aliases == {"pup": "dog"}

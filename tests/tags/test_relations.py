@@ -14,20 +14,20 @@ from arena.gate.limits import COVERAGE
 from arena.gate.policy import read_policy
 from arena.tags import relations as tag_graph
 from arena.tags.exports import read_relations
-from arena.tags.relations import Link, TagRelations, close_implications, link_of, read_aliases, resolve_aliases
+from arena.tags.relations import TagLink, TagRelations, close_implications, link_of, read_aliases, resolve_aliases
 
 names = st.sampled_from(["a", "b", "c", "d", "e", "^_^", "a\nb", "=1+1"])
-links = st.lists(st.builds(Link, names, names, st.sampled_from([0.0, 1.0, 2.0]), st.integers(0, 2)), max_size=14)
+links = st.lists(st.builds(TagLink, names, names, st.sampled_from([0.0, 1.0, 2.0]), st.integers(0, 2)), max_size=14)
 
 
 def alias(*pairs: tuple[str, ...]) -> Mapping[str, str]:
-    return resolve_aliases(Link(*pair) for pair in pairs).canonical  # type: ignore[arg-type]
+    return resolve_aliases(TagLink(*pair) for pair in pairs).canonical  # type: ignore[arg-type]
 
 
 def test_the_newest_of_conflicting_aliases_holds_then_the_alphabetically_first() -> None:
-    old, new = Link("pup", "aardvark", when=10.0), Link("pup", "zebra", when=20.0)
+    old, new = TagLink("pup", "aardvark", when=10.0), TagLink("pup", "zebra", when=20.0)
     assert resolve_aliases([new, old]).canonical == {"pup": "zebra"}
-    assert resolve_aliases([Link("pup", "zebra", 0.0, 8), Link("pup", "aardvark", 0.0, 7)]).canonical == {
+    assert resolve_aliases([TagLink("pup", "zebra", 0.0, 8), TagLink("pup", "aardvark", 0.0, 7)]).canonical == {
         "pup": "zebra"
     }
     assert alias(("pup", "zebra"), ("pup", "aardvark")) == {"pup": "aardvark"}
@@ -35,11 +35,11 @@ def test_the_newest_of_conflicting_aliases_holds_then_the_alphabetically_first()
 
 
 def test_a_dated_row_outranks_one_without_a_date() -> None:
-    assert resolve_aliases([Link("pup", "a"), Link("pup", "b", when=1.0)]).canonical == {"pup": "b"}
+    assert resolve_aliases([TagLink("pup", "a"), TagLink("pup", "b", when=1.0)]).canonical == {"pup": "b"}
 
 
 def test_a_reversed_alias_keeps_the_newer_direction() -> None:
-    first, reversed_later = Link("colour", "color", when=1.0), Link("color", "colour", when=2.0)
+    first, reversed_later = TagLink("colour", "color", when=1.0), TagLink("color", "colour", when=2.0)
     found = resolve_aliases([first, reversed_later])
     assert found.canonical == {"color": "colour"}
     assert found.findings == ["aliases in a cycle: color, colour; colour is used for all"]
@@ -50,11 +50,14 @@ def test_a_cycle_without_dates_resolves_to_its_first_name_and_so_does_what_leads
 
 
 def test_an_alias_onto_itself_is_left_out_and_told() -> None:
-    assert resolve_aliases([Link("a", "a"), Link("b", "a")]) == ({"b": "a"}, ["alias a: leads to itself; left out"])
+    assert resolve_aliases([TagLink("a", "a"), TagLink("b", "a")]) == (
+        {"b": "a"},
+        ["alias a: leads to itself; left out"],
+    )
 
 
 def test_a_long_chain_ends_where_it_ends() -> None:
-    chain = [Link(f"n{k}", f"n{k + 1}") for k in range(50_000)]
+    chain = [TagLink(f"n{k}", f"n{k + 1}") for k in range(50_000)]
     canonical = resolve_aliases(chain[::-1]).canonical
     assert canonical["n0"] == canonical["n49999"] == "n50000"
 
@@ -123,13 +126,13 @@ def test_wrong_aliases_are_told_in_one_line(tmp_path: Path, text: str | None, sa
 
 
 def test_an_alias_of_an_implied_tag_is_read_through_and_told() -> None:
-    found = close_implications([Link("puppy", "doggy"), Link("dog", "animal")], {"doggy": "dog"})
+    found = close_implications([TagLink("puppy", "doggy"), TagLink("dog", "animal")], {"doggy": "dog"})
     assert found.implied == {"puppy": {"dog", "animal"}, "dog": {"animal"}}
     assert found.findings == ["implication puppy -> doggy: names an alias; read as puppy -> dog"]
 
 
 def test_an_implication_between_two_names_of_one_tag_is_left_out_and_told() -> None:
-    found = close_implications([Link("doggy", "dog"), Link("cat", "cat")], {"doggy": "dog"})
+    found = close_implications([TagLink("doggy", "dog"), TagLink("cat", "cat")], {"doggy": "dog"})
     assert found.implied == {}
     assert found.findings == [
         "implication cat -> cat: both are cat; left out",
@@ -138,7 +141,14 @@ def test_an_implication_between_two_names_of_one_tag_is_left_out_and_told() -> N
 
 
 def test_cycles_of_implications_are_told_once_and_harmless() -> None:
-    rows = [Link("a", "b"), Link("b", "a"), Link("b", "c"), Link("x", "a"), Link("p", "q"), Link("q", "p")]
+    rows = [
+        TagLink("a", "b"),
+        TagLink("b", "a"),
+        TagLink("b", "c"),
+        TagLink("x", "a"),
+        TagLink("p", "q"),
+        TagLink("q", "p"),
+    ]
     found = close_implications(rows, {})
     assert found.implied == {
         "a": {"b", "c"}, "b": {"a", "c"}, "x": {"a", "b", "c"}, "p": {"q"}, "q": {"p"},
@@ -152,11 +162,11 @@ def test_cycles_of_implications_are_told_once_and_harmless() -> None:
 def test_what_would_fill_the_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tag_graph, "MAX_IMPLIED", 100)
     with pytest.raises(ArenaError, match="more than 100 follow"):
-        close_implications([Link(f"n{k}", f"n{k + 1}") for k in range(20)], {})
+        close_implications([TagLink(f"n{k}", f"n{k + 1}") for k in range(20)], {})
 
 
 @given(links, links, st.randoms(use_true_random=False))
-def test_the_order_of_rows_never_matters(aliases: list[Link], implications: list[Link], random) -> None:
+def test_the_order_of_rows_never_matters(aliases: list[TagLink], implications: list[TagLink], random) -> None:
     before = resolve_aliases(aliases)
     closed = close_implications(implications, before.canonical)
     random.shuffle(aliases)
@@ -167,7 +177,7 @@ def test_the_order_of_rows_never_matters(aliases: list[Link], implications: list
 
 
 @given(links)
-def test_every_alias_ends_at_a_name_that_is_none(aliases: list[Link]) -> None:
+def test_every_alias_ends_at_a_name_that_is_none(aliases: list[TagLink]) -> None:
     canonical = resolve_aliases(aliases).canonical
     assert not canonical.keys() & set(canonical.values())
     mentioned = {name for link in aliases for name in link[:2]}
@@ -181,7 +191,7 @@ def closure_by_squaring(edges: set[tuple[str, str]]) -> set[tuple[str, str]]:
 
 
 @given(links)
-def test_the_closure_is_that_of_repeated_composition(rows: list[Link]) -> None:
+def test_the_closure_is_that_of_repeated_composition(rows: list[TagLink]) -> None:
     found = close_implications(rows, {})
     expected = closure_by_squaring(
         {(row.antecedent, row.consequent) for row in rows if row.antecedent != row.consequent}
@@ -190,7 +200,7 @@ def test_the_closure_is_that_of_repeated_composition(rows: list[Link]) -> None:
 
 
 @given(links, links)
-def test_findings_are_single_lines(aliases: list[Link], implications: list[Link]) -> None:
+def test_findings_are_single_lines(aliases: list[TagLink], implications: list[TagLink]) -> None:
     found = resolve_aliases(aliases)
     lines: Sequence[str] = found.findings + close_implications(implications, found.canonical).findings
     assert all(line.isprintable() for line in lines)
@@ -215,4 +225,4 @@ def test_a_name_of_any_length_and_kind_is_shown_on_a_line() -> None:
 )
 def test_dates_of_every_export_are_comparable(moment: str | None, seconds: float) -> None:
     row = {"antecedent_name": "a", "consequent_name": "b", "created_at": moment, "id": "x"}
-    assert link_of(row) == Link("a", "b", seconds, 0)
+    assert link_of(row) == TagLink("a", "b", seconds, 0)

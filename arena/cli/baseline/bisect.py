@@ -63,13 +63,13 @@ def bisect(checkpoints: tuple[str, ...], tag: str, figure: str, margin: float, a
     from arena.cli.terminal.baseline import answer_line, show_answer
     from arena.cli.terminal.console import Terminal
     from arena.pipeline.bisect import bisect as bisection
-    from arena.pipeline.bisect.checkpoints import Bench, find_checkpoints
+    from arena.pipeline.bisect.checkpoints import CheckpointScores, find_checkpoints
     from arena.pipeline.stages import Execution
     from arena.results.recipe import Sample
 
     found = find_checkpoints(checkpoints, root=settings["root"], baselines=settings["baselines"])
     output = settings["output"] or Path("runs") / f"bisect-{found[0].name}-to-{found[-1].name}"
-    bench = Bench(
+    bench = CheckpointScores(
         found,
         tag,
         dataset=settings["dataset"],
@@ -77,7 +77,7 @@ def bisect(checkpoints: tuple[str, ...], tag: str, figure: str, margin: float, a
         sample=Sample(limit=settings["limit"], seed=settings["seed"]),
         execution=Execution(compute=compute_of(settings), root=settings["root"], progress=Terminal()),
     )
-    answer = bisection.bisect(bench, figure=figure, margin=margin, every=settings["every"])
+    answer = bisection.bisect_checkpoints(bench, figure=figure, margin=margin, every=settings["every"])
     if as_json:
         click.echo(json.dumps(asdict(answer), ensure_ascii=False, indent=1))
     else:

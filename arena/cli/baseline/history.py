@@ -32,18 +32,18 @@ def history(
     """
     from arena.cli.terminal.baseline import show_history
     from arena.pipeline.entrants import find_run
-    from arena.report.history.rows import records
-    from arena.report.history.series import history_of
-    from arena.report.history.write import check_outputs, write_history
+    from arena.report.history.rows import history_records
+    from arena.report.history.series import build_history
+    from arena.report.history.write import check_history_outputs, write_history
     from arena.results.baselines.releases import releases_of
     from arena.tags.relations import TagRelations, read_aliases
 
-    check_outputs(outputs)
+    check_history_outputs(outputs)
     renamed = TagRelations(read_aliases(aliases)) if aliases else TagRelations()
     releases = releases_of(baselines, [find_run(run, baselines=baselines) for run in runs])
-    found = history_of(releases, figure=figure, tags=tags, canonical=renamed.canonical)
+    found = build_history(releases, figure=figure, tags=tags, canonical=renamed.canonical)
     if as_json:
-        click.echo(json.dumps(records(found), ensure_ascii=False, indent=1))
+        click.echo(json.dumps(history_records(found), ensure_ascii=False, indent=1))
     else:
         show_history(found)
     for path in write_history(found, outputs):

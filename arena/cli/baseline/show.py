@@ -21,13 +21,18 @@ def show(name: str | None, as_json: bool, baselines: Path) -> None:
     Example: arena baseline show
     """
     from arena.cli.terminal.baseline import show_baseline, show_earlier
-    from arena.results.baselines.log import newest, read_log
-    from arena.results.baselines.store import fault, refuse_changed
+    from arena.results.baselines.log import find_baseline, read_log
+    from arena.results.baselines.store import changed_file, refuse_changed
 
     log = read_log(baselines)
-    found = newest(log, baselines, name)
+    found = find_baseline(log, baselines, name)
     if as_json:
-        content = {**asdict(found), "home": str(found.home), "kept": str(found.copy), "fault": fault(found) or None}
+        content = {
+            **asdict(found),
+            "home": str(found.home),
+            "kept": str(found.copy),
+            "fault": changed_file(found) or None,
+        }
         click.echo(json.dumps(content, ensure_ascii=False, indent=1))
     else:
         show_baseline(found)

@@ -40,13 +40,13 @@ def dedup(
     """
     from arena.cards import find_dataset
     from arena.cli.terminal.console import Terminal, show_table
-    from arena.dataset.copies.dedup import dedup, read_sources
-    from arena.dataset.copies.policy import Rule
+    from arena.dataset.copies.dedup import deduplicate, read_training_indexes
+    from arena.dataset.copies.policy import DuplicateRule
     from arena.dataset.frozen import read_frozen
 
-    done = dedup(
-        read_frozen(find_dataset(folder, root)), output, against=read_sources(against, pictures, root),
-        rule=Rule(**rule), progress=Terminal(),
+    done = deduplicate(
+        read_frozen(find_dataset(folder, root)), output, against=read_training_indexes(against, pictures, root),
+        rule=DuplicateRule(**rule), progress=Terminal(),
     )  # fmt: skip
     show_table(("pairs", "class"), [(f"{count:,}", name) for name, count in sorted(done.classes.items())])
     show_table(("step", "kept", "dropped"), [(s["name"], f"{s['kept']:,}", f"{s['dropped']:,}") for s in done.steps])

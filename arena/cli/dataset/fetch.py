@@ -46,18 +46,20 @@ def fetch(
     """
     from arena.cli.terminal.console import Terminal
     from arena.dataset.fetch import danbooru as fetching
-    from arena.dataset.fetch.address import Credentials, base_of
-    from arena.dataset.fetch.client import USER_AGENT, Pace, PoliteClient
-    from arena.dataset.fetch.filter import NO_FILTER_WARNING, wish_of
+    from arena.dataset.fetch.address import Credentials, parse_base_url
+    from arena.dataset.fetch.client import USER_AGENT, PoliteClient, RateLimit
+    from arena.dataset.fetch.filter import NO_FILTER_WARNING, make_post_filter
 
     terminal = Terminal()
-    wish = wish_of(split_names(settings["ratings"]), split_names(settings["types"]), tag_filter=not no_tag_filter)
-    base = base_of(settings["base_url"])
-    query = fetching.Query(host=str(base), before_id=before_id, after_id=after_id, count=count, wish=wish)
+    wish = make_post_filter(
+        split_names(settings["ratings"]), split_names(settings["types"]), tag_filter=not no_tag_filter
+    )
+    base = parse_base_url(settings["base_url"])
+    query = fetching.PostQuery(host=str(base), before_id=before_id, after_id=after_id, count=count, wish=wish)
     if no_tag_filter:
         terminal.note(NO_FILTER_WARNING)
     with PoliteClient(
-        base, pace=Pace(1 / settings["rate"]), user_agent=settings["user_agent"] or USER_AGENT, note=terminal.note,
+        base, pace=RateLimit(1 / settings["rate"]), user_agent=settings["user_agent"] or USER_AGENT, note=terminal.note,
         credentials=Credentials.from_environment(), file_hosts=tuple(split_names(settings["file_host"].lower())),
     ) as client:  # fmt: skip
-        click.echo(fetching.fetch(query, output, client=client, progress=terminal).told(output, query))
+        click.echo(fetching.fetch_posts(query, output, client=client, progress=terminal).told(output, query))

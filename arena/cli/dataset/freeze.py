@@ -59,12 +59,12 @@ def freeze(
     """
     from arena.cards import find_dataset, find_models
     from arena.cli.terminal.console import Terminal
-    from arena.dataset.freeze import About
-    from arena.dataset.freeze import freeze as freeze_dataset
+    from arena.dataset.freeze import CardOverrides
+    from arena.dataset.freeze import freeze_dataset as freeze_dataset
     from arena.dataset.selection import Selection
 
     models = find_models(split_names(trained_until), root) if split_names(trained_until) else []
-    about = About(*(settings.pop(key) for key in ("name", "title", "licence")))
+    about = CardOverrides(*(settings.pop(key) for key in ("name", "title", "licence")))
     frozen = freeze_dataset(
         find_dataset(folder, root), output, about=about,
         selection=Selection(trained_until=tuple(models), **settings), workers=workers, progress=Terminal(),

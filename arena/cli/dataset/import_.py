@@ -66,7 +66,7 @@ def import_(source: Path, output: Path, kind: str | None, root: Path | None, **s
     Example: arena dataset import photos -o datasets/photos
     """
     from arena.cli.terminal.console import Terminal, show_findings, show_table
-    from arena.dataset.importing.collect import Wanted, collect
+    from arena.dataset.importing.collect import ImportSettings, import_source
     from arena.dataset.sources import open_source
     from arena.dataset.sources.hints import Hints
     from arena.images.decode import MAX_PIXELS, ImagePolicy
@@ -78,11 +78,11 @@ def import_(source: Path, output: Path, kind: str | None, root: Path | None, **s
     terminal.note(f"{source}: {opened.kind}, {opened.found}")
     policy = ImagePolicy(settings["animated"], settings["transparent"], settings["max_pixels"] or MAX_PIXELS)
     tag_facts = read_relation_options(settings, root)
-    wanted = Wanted(
+    wanted = ImportSettings(
         policy, tag_facts.relations, tag_facts.categories,
         **{name: settings[name] for name in ("name", "title", "licence", "limit", "workers")},
     )  # fmt: skip
-    outcome = collect(opened, output, wanted, terminal)
+    outcome = import_source(opened, output, wanted, terminal)
     show_findings(tag_facts.findings)
     rejected = [(reason, f"{count:,}") for reason, count in outcome.rejected.most_common()]
     show_table(("", "rows"), [("read", f"{outcome.rows:,}"), *rejected, ("kept", f"{outcome.images:,}")])

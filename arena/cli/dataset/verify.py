@@ -24,7 +24,7 @@ def verify(folder: str, decode: bool, workers: int | None, root: Path | None) ->
     from arena.dataset import verify as verifying
 
     card = find_dataset(folder, root)
-    found = verifying.verify(card, decoding=decode, workers=workers, progress=Terminal())
+    found = verifying.verify_dataset(card, decoding=decode, workers=workers, progress=Terminal())
     for line in verifying.fault_lines(found):
         click.echo(line)
     verifying.refuse_faults(card, found)

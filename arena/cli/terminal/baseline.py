@@ -9,11 +9,11 @@ from rich.text import Text
 from arena.base.format import clipped, figure, interval, listed, moment, one_line, probability, signed
 from arena.cli.terminal.console import results_console
 from arena.metrics.registry import HEADLINES, METRICS
-from arena.pipeline.bisect.bisect import ALPHA, Answer
-from arena.report.history.rows import notes_of, rows_of
+from arena.pipeline.bisect.bisect import BISECT_ALPHA, BisectionResult
+from arena.report.history.rows import history_notes, history_rows
 from arena.report.history.series import History
-from arena.results.baselines.log import SHORT, Baseline
-from arena.results.baselines.store import fault
+from arena.results.baselines.log import DIGEST_DIGITS, Baseline
+from arena.results.baselines.store import changed_file
 
 NAME_WIDTH = 19
 """Largest width of a tag's or release's name; a row with four metrics then fits 80 columns."""
@@ -31,7 +31,7 @@ def show_baseline(one: Baseline) -> None:
         "reason": one.reason, "set": moment(one.created), "run": _from_here(one),
         "model": one.model if one.model != one.name else "",
         "dataset": f"{one.dataset.get('title') or one.dataset.get('name')}, {one.dataset['images']:,} images",
-        "digest": one.digest[:SHORT], "kept": f"{os.path.relpath(one.copy)}, {kept}", "signature": one.signature,
+        "digest": one.digest[:DIGEST_DIGITS], "kept": f"{os.path.relpath(one.copy)}, {kept}", "signature": one.signature,
     }  # fmt: skip
     for key, text in lines.items():
         if text:
@@ -43,7 +43,7 @@ def show_baseline(one: Baseline) -> None:
         shown = figure(value.get("corrected", value["value"]))
         line = "  ".join([f"  {name:<10}{shown}", interval(value["low"], value["high"]), plain, tags])
         console.print(Text(line.rstrip()), soft_wrap=True)
-    if wrong := fault(one):
+    if wrong := changed_file(one):
         console.print(Text(f"  {'CHANGED':<10}{one_line(wrong)}", style="bold red"), soft_wrap=True)
 
 
@@ -65,7 +65,7 @@ def show_history(history: History) -> None:
     console = results_console()
     table = _table("metric", "release", "", "95 % interval", "change", right=(2, 4))
     of_tags = False
-    for row in rows_of(history):
+    for row in history_rows(history):
         if row.track in history.tags and not of_tags:
             of_tags = True
             table.add_row()
@@ -78,8 +78,8 @@ def show_history(history: History) -> None:
         )  # fmt: skip
     console.print(table)
     console.print()
-    marked = any(row.apart for row in rows_of(history))
-    for note in (["* the two intervals do not overlap."] if marked else []) + notes_of(history):
+    marked = any(row.apart for row in history_rows(history))
+    for note in (["* the two intervals do not overlap."] if marked else []) + history_notes(history):
         console.print(Text(one_line(note), style="dim"))
 
 
@@ -103,7 +103,7 @@ def _from_here(one: Baseline) -> str:
         return f"{one.run}{gone}"
 
 
-def show_answer(answer: Answer) -> None:
+def show_answer(answer: BisectionResult) -> None:
     """Print the steps of a bisection, one row per examined checkpoint, and the notes on them."""
     table = _table(
         "", "checkpoint", METRICS[answer.figure].title, "change", "95 % interval", "p", "", right=(0, 2, 3, 5)
@@ -120,13 +120,13 @@ def show_answer(answer: Answer) -> None:
         console.print(Text(one_line(line)))
 
 
-def _notes(answer: Answer) -> list[str]:
+def _notes(answer: BisectionResult) -> list[str]:
     name, shown = METRICS[answer.figure].title, len(answer.checkpoints)
     tag = clipped(answer.tag)
     looked = f"{len(answer.looks)} of {shown} checkpoints were scored"
     lines = [
         f"{looked}, on {answer.images:,} images of {answer.dataset}, {answer.positives:,} of them with {tag}.",
-        f"change: from the first checkpoint. lost: {name} fell by more than {answer.margin:g} (p ≤ {ALPHA:g}).",
+        f"change: from the first checkpoint. lost: {name} fell by more than {answer.margin:g} (p ≤ {BISECT_ALPHA:g}).",
         f"kept: such a loss is ruled out, or {name} is significantly higher than for the last, which lost the tag.",
     ]
     lines += [f"{look.name}: its tag list lacks {tag}" for look in answer.looks if look.lacks_tag]
@@ -137,7 +137,7 @@ def _notes(answer: Answer) -> list[str]:
     return lines
 
 
-def answer_line(answer: Answer) -> str:
+def answer_line(answer: BisectionResult) -> str:
     """Result of a bisection in one line."""
     name = METRICS[answer.figure].title
     if answer.lost is None:

@@ -20,7 +20,7 @@ def show_verdict(verdict: Verdict, page: Path) -> None:
     console.print(Text(str(page)), soft_wrap=True)
 
 
-def tell_ci(verdict: Verdict) -> None:
+def report_to_ci(verdict: Verdict) -> None:
     """In a GitHub workflow, print annotations and append to the step's summary."""
     if os.environ.get("GITHUB_ACTIONS") == "true":
         click.echo(github.annotations(verdict))

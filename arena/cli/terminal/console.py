@@ -28,11 +28,11 @@ from arena.base.progress import Unit
 from arena.evaluate.power import Power
 from arena.metrics.registry import HEADLINES
 from arena.report.view import HEADLINE_TABLES, headline_view
-from arena.report.view_model.contamination import contamination_told
-from arena.report.view_model.cost import cost_told
+from arena.report.view_model.contamination import contamination_sentences
+from arena.report.view_model.cost import cost_line
 from arena.report.view_model.forest import other_policies
 from arena.report.view_model.notes import cluster_notes, half_precision_notes, imply_notes, unverified_notes
-from arena.report.view_model.published import published_rows, published_told
+from arena.report.view_model.published import published_line, published_rows
 from arena.report.view_model.recorded_labels import recorded_labels
 from arena.results.headline import as_published, headline
 from arena.results.run_folder import Result, read_result
@@ -47,13 +47,13 @@ MIN_WIDTH = 80
 FACTS_WIDTH = 40
 """Width of a model's facts below its name; the numbers in the same row then fit `MIN_WIDTH`."""
 
-NAMED_DIFFERENCES = 9
+_MAX_DIFFERENCES = 9
 """Largest number of differences listed; three models have this many."""
 
-NAMED_SKIPPED = 5
+_MAX_SKIPPED = 5
 """Largest number of unreadable images listed; the rest are counted."""
 
-NAMED_FINDINGS = 10
+_MAX_FINDINGS = 10
 """Largest number of findings about tag relations listed; the rest are counted."""
 
 
@@ -91,7 +91,7 @@ class Terminal:
         """Show a bar with rate and remaining time; without a terminal, print a line at the start and at the end."""
         of_bytes = unit == "bytes"
         if not self.console.is_terminal:
-            shown = size_told if of_bytes else str
+            shown = format_size if of_bytes else str
             self.note(f"{what}: started" if total is None else f"{what}: {shown(total - done)} of {shown(total)} to do")
             yield lambda number: None
             self.note(f"{what}: done")
@@ -108,7 +108,7 @@ class Terminal:
             yield lambda number: progress.advance(task, number)
 
 
-def size_told(size_bytes: int) -> str:
+def format_size(size_bytes: int) -> str:
     """Format a size in decimal units with three significant digits.
 
     >>> size_told(402), size_told(7_853_272), size_told(378_536_310), size_told(1_260_435_999)
@@ -155,14 +155,14 @@ def show_summary(folder: Path) -> None:
     for line in [*notes, *_differences(result), *policies]:
         console.print(line, markup=False)
     for name, model in summary["models"].items():
-        if cost := cost_told(name, model, result.run["models"].get(name, {})):
+        if cost := cost_line(name, model, result.run["models"].get(name, {})):
             console.print(one_line(cost), markup=False)
     for sentence in recorded_labels(payload):
         console.print(one_line(f"labels: {sentence}"), markup=False)
-    for sentence in contamination_told(payload):
+    for sentence in contamination_sentences(payload):
         console.print(one_line(f"memory: {sentence}"), markup=False)
     for row in published_rows(summary.get("published", [])):
-        console.print(one_line(published_told(row)), markup=False)
+        console.print(one_line(published_line(row)), markup=False)
     show_skipped(result.run["skipped"])
     console.print(str(folder / "index.html"), markup=False, soft_wrap=True)
 
@@ -173,7 +173,7 @@ def _ends(low: float | None, high: float | None) -> str:
 
 
 def _differences(result: Result) -> list[str]:
-    """One line per headline metric and pair, at most `NAMED_DIFFERENCES`: difference, interval and decision."""
+    """One line per headline metric and pair, at most `_MAX_DIFFERENCES`: difference, interval and decision."""
     table = result.tables["differences"]
     if table.empty:
         return []
@@ -182,11 +182,11 @@ def _differences(result: Result) -> list[str]:
         f"{HEADLINES[row['figure']]}: {one_line(row['first'])} - {one_line(row['second'])} = {signed(row['difference'])} "
         f"({signed(row['low'])} to {signed(row['high'])}): "
         + ("undetermined" if row["higher"] == "undetermined" else f"{one_line(row['higher'])} is higher")
-        for row in own.head(NAMED_DIFFERENCES).to_dict("records")
+        for row in own.head(_MAX_DIFFERENCES).to_dict("records")
     ]
     lines = ["at their own thresholds:", *lines]
     return lines + (
-        [f"and {len(own) - NAMED_DIFFERENCES} more in differences.parquet"] if len(own) > NAMED_DIFFERENCES else []
+        [f"and {len(own) - _MAX_DIFFERENCES} more in differences.parquet"] if len(own) > _MAX_DIFFERENCES else []
     )
 
 
@@ -229,10 +229,10 @@ def show_costs(costs: "Sequence[Cost]") -> None:
 def show_skipped(skipped: Mapping[str, str]) -> None:
     """Print the images without scores and the reasons."""
     console = Console(stderr=True, highlight=False)
-    for image_id, reason in list(skipped.items())[:NAMED_SKIPPED]:
+    for image_id, reason in list(skipped.items())[:_MAX_SKIPPED]:
         console.print(one_line(f"skipped {image_id}: {reason}"), markup=False, soft_wrap=True)
-    if len(skipped) > NAMED_SKIPPED:
-        console.print(f"skipped {len(skipped) - NAMED_SKIPPED} more", markup=False)
+    if len(skipped) > _MAX_SKIPPED:
+        console.print(f"skipped {len(skipped) - _MAX_SKIPPED} more", markup=False)
 
 
 def show_outcome(name: str, *, passed: bool, detail: str) -> None:
@@ -245,13 +245,13 @@ def show_outcome(name: str, *, passed: bool, detail: str) -> None:
 def show_findings(findings: Sequence[str]) -> None:
     """Print the faults found in tag relations and how each was resolved."""
     console = Console(stderr=True, highlight=False)
-    for finding in findings[:NAMED_FINDINGS]:
+    for finding in findings[:_MAX_FINDINGS]:
         console.print(one_line(finding), markup=False, soft_wrap=True)
-    if len(findings) > NAMED_FINDINGS:
-        console.print(f"and {len(findings) - NAMED_FINDINGS} more findings", markup=False)
+    if len(findings) > _MAX_FINDINGS:
+        console.print(f"and {len(findings) - _MAX_FINDINGS} more findings", markup=False)
 
 
-FIGURE_COLUMNS = ("px", "tags", "threshold", "here")
+_NUMBER_COLUMNS = ("px", "tags", "threshold", "here")
 """Columns in the list of models that are never wrapped."""
 
 WIDE = 140
@@ -263,10 +263,10 @@ def show_models(models: Sequence["ListedModel"]) -> None:
     console = results_console()
     wide = console.width >= WIDE
     words = ["licence", "cut-off"]
-    columns = ["model", *(words if wide else []), *FIGURE_COLUMNS[:3], "run", "here", *(["hub"] if wide else [])]
+    columns = ["model", *(words if wide else []), *_NUMBER_COLUMNS[:3], "run", "here", *(["hub"] if wide else [])]
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in columns:
-        is_figure = name in FIGURE_COLUMNS
+        is_figure = name in _NUMBER_COLUMNS
         table.add_column(name, justify="right" if is_figure else "left", overflow="fold", no_wrap=is_figure)
     for model in models:
         licence = "licence unknown" if model.licence == "unknown" else model.licence
@@ -280,7 +280,7 @@ def show_models(models: Sequence["ListedModel"]) -> None:
             "tags": UNDEFINED if model.tag_count is None else f"{model.tag_count:,}",
             "threshold": UNDEFINED if model.threshold is None else f"{model.threshold:g}",
             "run": "yes" if model.verified else "no",
-            "here": UNDEFINED if model.size_bytes is None else size_told(model.size_bytes),
+            "here": UNDEFINED if model.size_bytes is None else format_size(model.size_bytes),
         }  # fmt: skip
         cells["model"] = _hanging(cells["model"])
         table.add_row(*(Text(cells[name]) for name in columns))

@@ -4,32 +4,32 @@ from rich.table import Table
 from rich.text import Text
 
 from arena.cli.terminal.console import results_console
-from arena.diagnostics.parity.text import cause, differing, figures, headline
-from arena.diagnostics.parity.verdict import Report
+from arena.diagnostics.parity.text import cause_sentences, difference_row, parity_headline, parity_lines
+from arena.diagnostics.parity.verdict import ParityReport
 
-COLOURS = {"identical": "green", "same": "green", "different": "red"}
+_VERDICT_COLOURS = {"identical": "green", "same": "green", "different": "red"}
 """Colour of each verdict."""
 
 
-def show_report(report: Report) -> None:
+def show_report(report: ParityReport) -> None:
     """Print the measurements, the largest differences, and the verdict with its reason and cause."""
     console, parity = results_console(), report.parity
     console.print(Text(f"{parity.a} (A) and {parity.b} (B)", style="bold"))
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    for line in figures(parity):
+    for line in parity_lines(parity):
         table.add_row(Text(line.what), Text(line.seen))
     console.print(table)
     for title, worst in (("tag", parity.worst_tags), ("image", parity.worst_images)):
         if parity.largest > report.tolerances.score and worst:
             console.print()
-            console.print(_worst(title, [differing(one) for one in worst]))
+            console.print(_worst(title, [difference_row(one) for one in worst]))
     console.print()
     for note in report.notes:
         console.print(Text(note, style="dim"))
-    console.print(Text(headline(report), style=f"bold {COLOURS[report.verdict.word]}"))
-    for sentence in cause(report):
+    console.print(Text(parity_headline(report), style=f"bold {_VERDICT_COLOURS[report.verdict.word]}"))
+    for sentence in cause_sentences(report):
         console.print(Text(sentence, style="bold"))
 
 

@@ -16,16 +16,16 @@ from scipy.ndimage import convolve1d
 
 from arena.images.decode import RGB
 
-Floats = NDArray[np.float64]
+_Floats = NDArray[np.float64]
 """Double precision, so that two machines give equal values after rounding."""
 
 Thumbnails = NDArray[np.uint8]
 """Thumbnails, uint8 (SIDE, SIDE, 3) or (k, SIDE, SIDE, 3)."""
 
-SIDE = 64
+ALIGNMENT_SIDE = 64
 """Rows and columns of a thumbnail."""
 
-STEPS = {32: 10, SIDE: 4}
+_STEPS = {32: 10, ALIGNMENT_SIDE: 4}
 """Side of the thumbnail -> Gauss-Newton steps, from coarse to fine. With 64 alone, crops of 5 % need 24 steps to converge,
 three times the time; a start at 16 fails for one crop in 87."""
 
@@ -63,7 +63,7 @@ BOUNDS = np.array([LARGEST_STRETCH, LARGEST_SHIFT, LARGEST_STRETCH, LARGEST_SHIF
 """Largest absolute value of each column of a fit, see `_fit`."""
 
 
-class Overlay(NamedTuple):
+class AlignmentDifference(NamedTuple):
     """Differences of aligned pictures, one row per pair; all float64 (k,).
 
     Attributes:
@@ -75,19 +75,21 @@ class Overlay(NamedTuple):
             has no colour.
     """
 
-    correlation: Floats
-    difference: Floats
-    largest: Floats
-    changed: Floats
-    colour: Floats
+    correlation: _Floats
+    difference: _Floats
+    largest: _Floats
+    changed: _Floats
+    colour: _Floats
 
 
 def thumbnail(pixels: RGB) -> Thumbnails:
     """Resize a picture to uint8 (SIDE, SIDE, 3) without keeping its aspect ratio; every pixel contributes."""
-    return np.asarray(Image.fromarray(pixels).resize((SIDE, SIDE), Image.Resampling.BILINEAR), dtype=np.uint8)
+    return np.asarray(
+        Image.fromarray(pixels).resize((ALIGNMENT_SIDE, ALIGNMENT_SIDE), Image.Resampling.BILINEAR), dtype=np.uint8
+    )
 
 
-def overlay(left: Thumbnails, right: Thumbnails) -> Overlay:
+def align_and_compare(left: Thumbnails, right: Thumbnails) -> AlignmentDifference:
     """Compare pairs of thumbnails; each right one is aligned to its left one.
 
     Args:
@@ -95,12 +97,15 @@ def overlay(left: Thumbnails, right: Thumbnails) -> Overlay:
     """
     lefts, rights = _blurred(left), _blurred(right)
     fit = _fit(lefts @ REC_601, rights @ REC_601)
-    rows, columns = _interpolation(fit[:, 2], fit[:, 3], SIDE), _interpolation(fit[:, 0], fit[:, 1], SIDE)
+    rows, columns = (
+        _interpolation(fit[:, 2], fit[:, 3], ALIGNMENT_SIDE),
+        _interpolation(fit[:, 0], fit[:, 1], ALIGNMENT_SIDE),
+    )
     moved = np.stack([_moved(rights[..., band], rows, columns) for band in range(3)], axis=-1)
     return _differences(lefts, moved, _overlap(rows, columns))
 
 
-def _differences(left: Floats, right: Floats, overlap: NDArray[np.bool_]) -> Overlay:
+def _differences(left: _Floats, right: _Floats, overlap: NDArray[np.bool_]) -> AlignmentDifference:
     """Measure the differences of aligned pictures over the pixels where both are defined."""
     count = np.maximum(overlap.sum((1, 2)), 1)
     grey, moved = left @ REC_601, right @ REC_601
@@ -110,7 +115,7 @@ def _differences(left: Floats, right: Floats, overlap: NDArray[np.bool_]) -> Ove
     spread = np.sqrt((a * a).sum((1, 2)) * (b * b).sum((1, 2)))
     correlation = np.divide((a * b).sum((1, 2)), spread, out=np.zeros_like(spread), where=spread > 0)
     difference = np.abs(grey - moved) * overlap
-    tiles = _shrunk(difference, SIDE // TILE)
+    tiles = _shrunk(difference, ALIGNMENT_SIDE // TILE)
     colours = _colour_tiles(left, grey, right, moved, overlap)
     values = (
         correlation,
@@ -119,26 +124,26 @@ def _differences(left: Floats, right: Floats, overlap: NDArray[np.bool_]) -> Ove
         (np.maximum(tiles, colours) > CHANGED_LEVELS).mean((1, 2)),
         colours.max((1, 2)),
     )
-    return Overlay(*(value.round(FIGURE_DECIMALS) for value in values))
+    return AlignmentDifference(*(value.round(FIGURE_DECIMALS) for value in values))
 
 
-def _colour_tiles(left: Floats, grey: Floats, right: Floats, moved: Floats, overlap: NDArray[np.bool_]) -> Floats:
+def _colour_tiles(left: _Floats, grey: _Floats, right: _Floats, moved: _Floats, overlap: NDArray[np.bool_]) -> _Floats:
     """Return the mean difference of the colour components by tile; 0 if either picture has no colour anywhere."""
     chroma = [(picture - levels[..., None]) * overlap[..., None] for picture, levels in ((left, grey), (right, moved))]
-    strength = [_shrunk(np.abs(one).mean(3), SIDE // TILE).max((1, 2)) for one in chroma]
+    strength = [_shrunk(np.abs(one).mean(3), ALIGNMENT_SIDE // TILE).max((1, 2)) for one in chroma]
     coloured = np.minimum(*strength) > GREY_LEVELS
-    tiles: Floats = _shrunk(np.abs(chroma[0] - chroma[1]).mean(3), SIDE // TILE) * coloured[:, None, None]
+    tiles: _Floats = _shrunk(np.abs(chroma[0] - chroma[1]).mean(3), ALIGNMENT_SIDE // TILE) * coloured[:, None, None]
     return tiles
 
 
-def _fit(left: Floats, right: Floats) -> Floats:
+def _fit(left: _Floats, right: _Floats) -> _Floats:
     """Return the transform that aligns each right picture to its left one, float64 (k, 6).
 
     Columns: stretch and shift along x, stretch and shift along y, gain and offset of the brightness.
     """
     fit = np.tile(np.array([0.0, 0, 0, 0, 1, 0]), (len(left), 1))
-    for side, steps in STEPS.items():
-        scale = np.array([1, SIDE / side, 1, SIDE / side, 1, 1])
+    for side, steps in _STEPS.items():
+        scale = np.array([1, ALIGNMENT_SIDE / side, 1, ALIGNMENT_SIDE / side, 1, 1])
         fit /= scale
         lefts, rights = _shrunk(left, side), _shrunk(right, side)
         for _ in range(steps):
@@ -148,7 +153,7 @@ def _fit(left: Floats, right: Floats) -> Floats:
     return fit
 
 
-def _step(left: Floats, right: Floats, fit: Floats) -> Floats:
+def _step(left: _Floats, right: _Floats, fit: _Floats) -> _Floats:
     """Return one weighted least-squares step of the fit, float64 (k, 6)."""
     side = left.shape[1]
     rows, columns = _interpolation(fit[:, 2], fit[:, 3], side), _interpolation(fit[:, 0], fit[:, 1], side)
@@ -162,41 +167,41 @@ def _step(left: Floats, right: Floats, fit: Floats) -> Floats:
     slopes = np.stack([part.reshape(-1, side * side) for part in parts], axis=1)
     weighted = slopes * weight.reshape(-1, 1, side * side)
     normal = weighted @ slopes.transpose(0, 2, 1) + np.eye(6) * DAMPING
-    step: Floats = np.linalg.solve(normal, weighted @ residual.reshape(-1, side * side, 1))[..., 0]
+    step: _Floats = np.linalg.solve(normal, weighted @ residual.reshape(-1, side * side, 1))[..., 0]
     return step
 
 
-def _positions(side: int) -> Floats:
+def _positions(side: int) -> _Floats:
     """Return the pixel positions relative to the centre, float64 (side,)."""
     return np.arange(side, dtype=np.float64) - (side - 1) / 2
 
 
-def _interpolation(stretch: Floats, shift: Floats, side: int) -> Floats:
+def _interpolation(stretch: _Floats, shift: _Floats, side: int) -> _Floats:
     """Return matrices of linear interpolation, (k, side, side); the row of a position outside the picture is zero."""
     position = (side - 1) / 2 + _positions(side) * (1 + stretch[:, None]) + shift[:, None]
-    weights: Floats = np.maximum(0, 1 - np.abs(position[:, :, None] - np.arange(side)))
+    weights: _Floats = np.maximum(0, 1 - np.abs(position[:, :, None] - np.arange(side)))
     return weights
 
 
-def _overlap(rows: Floats, columns: Floats) -> NDArray[np.bool_]:
+def _overlap(rows: _Floats, columns: _Floats) -> NDArray[np.bool_]:
     """Return which pixels lie inside the moved picture, bool (k, side, side)."""
     overlap: NDArray[np.bool_] = (rows.sum(2) > INSIDE)[:, :, None] & (columns.sum(2) > INSIDE)[:, None, :]
     return overlap
 
 
-def _shrunk(grey: Floats, side: int) -> Floats:
+def _shrunk(grey: _Floats, side: int) -> _Floats:
     """Return the means over square blocks, (k, side, side)."""
-    part = SIDE // side
-    means: Floats = grey.reshape(-1, side, part, side, part).mean((2, 4))
+    part = ALIGNMENT_SIDE // side
+    means: _Floats = grey.reshape(-1, side, part, side, part).mean((2, 4))
     return means
 
 
-def _moved(grey: Floats, rows: Floats, columns: Floats) -> Floats:
-    moved: Floats = rows @ grey @ columns.transpose(0, 2, 1)
+def _moved(grey: _Floats, rows: _Floats, columns: _Floats) -> _Floats:
+    moved: _Floats = rows @ grey @ columns.transpose(0, 2, 1)
     return moved
 
 
-def _blurred(pictures: Thumbnails) -> Floats:
+def _blurred(pictures: Thumbnails) -> _Floats:
     """Blur with weights 1 2 1 along both axes, so that a shift by a fraction of a pixel does not count as a difference."""
     blurred = convolve1d(pictures.astype(np.float64), BLUR, axis=1, mode="nearest")
     return np.asarray(convolve1d(blurred, BLUR, axis=2, mode="nearest"))

@@ -9,12 +9,14 @@ import pandas as pd
 
 from arena.base.errors import ArenaError, nearest
 from arena.base.progress import Progress
-from arena.dataset.copies.pairs import confirm
-from arena.dataset.copies.signing import read_thumbnails
-from arena.dataset.listing import Listed, list_source
+from arena.dataset.copies.pairs import classify_candidates
+from arena.dataset.copies.signing import make_thumbnails
+from arena.dataset.listing import ImageListing, list_source
 
 
-def find_pictures(given: Sequence[str], indexes: Sequence[Path], root: Path | None = None) -> dict[str, list[Listed]]:
+def find_pictures(
+    given: Sequence[str], indexes: Sequence[Path], root: Path | None = None
+) -> dict[str, list[ImageListing]]:
     """Return the picture sources of each index, by the file name of the index.
 
     Args:
@@ -24,7 +26,7 @@ def find_pictures(given: Sequence[str], indexes: Sequence[Path], root: Path | No
         ArenaError: the index of a source is ambiguous, or the source does not exist.
     """
     names = [path.name for path in indexes]
-    found: dict[str, list[Listed]] = {}
+    found: dict[str, list[ImageListing]] = {}
     for text in given:
         name, separator, source = text.partition("=")
         if not separator or name not in names:
@@ -35,7 +37,7 @@ def find_pictures(given: Sequence[str], indexes: Sequence[Path], root: Path | No
     return found
 
 
-def paths_of(image_ids: Collection[str], sources: Sequence[Listed]) -> dict[str, Path]:
+def find_image_files(image_ids: Collection[str], sources: Sequence[ImageListing]) -> dict[str, Path]:
     """Return the files of some images of an index; an image that no source has is left out."""
     wanted, found = set(image_ids), dict[str, Path]()
     for source in sources:
@@ -46,13 +48,13 @@ def paths_of(image_ids: Collection[str], sources: Sequence[Listed]) -> dict[str,
     return found
 
 
-def compare(
+def compare_candidates(
     pairs: pd.DataFrame, lefts: Sequence[Path], rights: Mapping[int, Path], progress: Progress
 ) -> pd.DataFrame:  # fmt: skip
     """Compare candidates by their pictures; pairs without two readable pictures stay candidates.
 
     Args:
-        pairs: as `confirm` takes them, with rows of held-out images (`left`) and of an index (`right`), of class `candidate`.
+        pairs: as `classify_candidates` takes them, with rows of held-out images (`left`) and of an index (`right`), of class `candidate`.
         lefts: file of every held-out image, by row.
         rights: row of the index -> file, for the pictures that are available.
 
@@ -64,14 +66,14 @@ def compare(
     left, right = (np.unique(some[end]) for end in ("left", "right"))
     with tempfile.TemporaryDirectory(prefix="arena-") as folder:
         paths = [*(lefts[row] for row in left), *(rights[row] for row in right)]
-        pictures = read_thumbnails(paths, Path(folder) / "thumbnails.npy", progress)
+        pictures = make_thumbnails(paths, Path(folder) / "thumbnails.npy", progress)
         ends = some.assign(
             left=np.searchsorted(left, some["left"]), right=np.searchsorted(right, some["right"]) + len(left)
         )
         readable = ends[pictures.readable[ends["left"]] & pictures.readable[ends["right"]]]
         parts = []
         with progress.count("comparing candidates", len(readable), 0) as advance:
-            for part in confirm(readable.drop(columns="class"), pictures.pixels):
+            for part in classify_candidates(readable.drop(columns="class"), pictures.pixels):
                 parts.append(part.assign(left=left[part["left"]], right=right[part["right"] - len(left)]))
                 advance(len(part))
     compared = pd.concat(parts) if parts else readable.iloc[:0]

@@ -13,27 +13,27 @@ from arena.base.errors import ArenaError, refuse_twice
 from arena.base.files import digest_file
 from arena.base.progress import Progress
 from arena.cards import read_dataset_card
-from arena.dataset.copies.alignment import Overlay
-from arena.dataset.copies.at_hand import compare, find_pictures, paths_of
+from arena.dataset.copies.alignment import AlignmentDifference
+from arena.dataset.copies.at_hand import compare_candidates, find_image_files, find_pictures
 from arena.dataset.copies.pairs import (
     COPY_COLUMNS,
-    SEEN_CLASSES,
-    Pair,
-    candidates_against,
+    INDEX_MATCH_ORDER,
+    PerceptualHashes,
+    candidates_in_index,
     candidates_within,
-    confirm,
-    equal_hashes,
-    identical_against,
+    classify_candidates,
+    equal_phash_pairs,
+    identical_in_index,
     identical_pairs,
-    of_class,
+    with_class,
 )
-from arena.dataset.copies.policy import Ledger, Rule, settle
-from arena.dataset.copies.signing import Signed, read_thumbnails, sign_images
-from arena.dataset.files import CARRIED_FILES, DROPPED_FILE, DUPLICATES_FILE, default_workers, in_threads, place
+from arena.dataset.copies.policy import DuplicateRule, Ledger, apply_policy
+from arena.dataset.copies.signing import SignedImages, compute_signatures, make_thumbnails
+from arena.dataset.files import CARRIED_FILES, DROPPED_FILE, DUPLICATES_FILE, default_workers, in_threads, link_or_copy
 from arena.dataset.frozen import HeldOut, write_frozen
 from arena.dataset.hashes.algorithms import ALGORITHMS
 from arena.dataset.hashes.index import HashIndex, read_index
-from arena.dataset.listing import Listed
+from arena.dataset.listing import ImageListing
 from arena.dataset.rejects import write_rejects
 from arena.images.thumbnails import webp_thumbnail
 
@@ -41,17 +41,19 @@ PINNED_KEYS = ("steps", "images", "digest", "rows_digest", "files", "frozen_from
 """Keys of the source's card that do not apply to a subset of its images."""
 
 
-class Source(NamedTuple):
+class TrainingIndex(NamedTuple):
     """An index of hashes, such as those of training images, that held-out images must not be in."""
 
     name: str
     digest: str
     hashed: HashIndex
-    pictures: Sequence[Listed] = ()
+    pictures: Sequence[ImageListing] = ()
     """Sources of its pictures; empty if none are available."""
 
 
-def read_sources(paths: Sequence[Path], pictures: Sequence[str] = (), root: Path | None = None) -> list[Source]:
+def read_training_indexes(
+    paths: Sequence[Path], pictures: Sequence[str] = (), root: Path | None = None
+) -> list[TrainingIndex]:
     """Read index files; each is named by its file name and identified by the SHA-256 of the file.
 
     Args:
@@ -66,15 +68,15 @@ def read_sources(paths: Sequence[Path], pictures: Sequence[str] = (), root: Path
     return [_read_source(path, available.get(path.name, ())) for path in paths]
 
 
-def _read_source(path: Path, pictures: Sequence[Listed]) -> Source:
+def _read_source(path: Path, pictures: Sequence[ImageListing]) -> TrainingIndex:
     index = read_index(path)
-    ours = HashIndex((), {}, {name: ALGORITHMS[name] for name in Pair._fields}, name="the images")
+    ours = HashIndex((), {}, {name: ALGORITHMS[name] for name in PerceptualHashes._fields}, name="the images")
     ours.refuse_unlike(index)
-    return Source(path.name, digest_file(path), index, pictures)
+    return TrainingIndex(path.name, digest_file(path), index, pictures)
 
 
 class Deduplicated(NamedTuple):
-    """Result of `dedup`.
+    """Result of `deduplicate`.
 
     Attributes:
         digest: digest of the new dataset.
@@ -87,7 +89,9 @@ class Deduplicated(NamedTuple):
     classes: Mapping[str, int]
 
 
-def dedup(heldout: HeldOut, output: Path, *, against: Sequence[Source], rule: Rule, progress: Progress) -> Deduplicated:
+def deduplicate(
+    heldout: HeldOut, output: Path, *, against: Sequence[TrainingIndex], rule: DuplicateRule, progress: Progress
+) -> Deduplicated:
     """Write a dataset without the copies that a rule finds, and all pairs to its `duplicates.parquet`.
 
     Dropped images are listed in `dropped.parquet`, with a thumbnail and the reason. The result does not depend on the order of
@@ -106,13 +110,13 @@ def dedup(heldout: HeldOut, output: Path, *, against: Sequence[Source], rule: Ru
     if finished := _finished(output, shaped_by):
         return finished
     work = output.parent / f".{output.name}.part"
-    signed = sign_images(heldout, work, progress)
+    signed = compute_signatures(heldout, work, progress)
     ledger = Ledger([dict(step) for step in heldout.card.facts.get("steps", [])])
     why = "not a readable image, or the file differs from its sha256"
     ledger.record("readable", before=len(heldout), kept=len(signed.images), why=why)
     copies = find_copies(signed, heldout.card.folder, work, rule, progress)
-    seen = find_seen(signed, heldout.card.folder, against, rule, progress)
-    settled = settle(signed.images, copies, seen, rule, ledger)
+    seen = find_index_matches(signed, heldout.card.folder, against, rule, progress)
+    settled = apply_policy(signed.images, copies, seen, rule, ledger)
     if settled.kept.empty:
         raise ArenaError(f"{heldout.card.folder}: no image would be left ({rule}); change --radius or --against")
     table = _named(signed.images, copies, seen)
@@ -152,7 +156,7 @@ def _write_images(folder: Path, heldout: HeldOut, images: pd.DataFrame, more: Ma
     """Write the frozen dataset into the folder; image files are hard links if the file system allows it."""
     source = heldout.card.folder
     for path in images["path"]:
-        place(source / path, folder / path)
+        link_or_copy(source / path, folder / path)
     for name in CARRIED_FILES:
         if (source / name).exists():
             shutil.copyfile(source / name, folder / name)
@@ -168,17 +172,19 @@ def _write_dropped(path: Path, dropped: pd.DataFrame, folder: Path) -> None:
     dropped.assign(thumbnail=pd.Series(thumbnails, dtype=object)).to_parquet(path, index=False)
 
 
-def find_copies(signed: Signed, folder: Path, work: Path, rule: Rule, progress: Progress) -> pd.DataFrame:
+def find_copies(
+    signed: SignedImages, folder: Path, work: Path, rule: DuplicateRule, progress: Progress
+) -> pd.DataFrame:
     """Return every pair of pictures that a digest or a hash finds, with class and differences; `left` and `right` are rows."""
     signatures = signed.signatures
-    identical = of_class(identical_pairs(signatures), "identical").assign(phash_bits=0, dhash_bits=0)
+    identical = with_class(identical_pairs(signatures), "identical").assign(phash_bits=0, dhash_bits=0)
     if rule.radius == 0:
-        equal = of_class(equal_hashes(signatures), "candidate").assign(phash_bits=0)
+        equal = with_class(equal_phash_pairs(signatures), "candidate").assign(phash_bits=0)
         return pd.concat([identical, equal], ignore_index=True).drop_duplicates(["left", "right"])
     rows = np.setdiff1d(np.flatnonzero(~signatures.flat), identical["right"])
     candidates = candidates_within(signatures, rows, radius=rule.radius)
     involved = np.union1d(candidates["left"], candidates["right"]).astype(np.int64)
-    small = read_thumbnails(
+    small = make_thumbnails(
         [folder / path for path in signed.images["path"].iloc[involved]], work / "thumbnails.npy", progress
     )
     if not small.readable.all():
@@ -189,14 +195,14 @@ def find_copies(signed: Signed, folder: Path, work: Path, rule: Rule, progress: 
     )
     parts = [identical]
     with progress.count("comparing candidates", len(among), 0) as advance:
-        for part in confirm(among, small.pixels):
+        for part in classify_candidates(among, small.pixels):
             parts.append(part.assign(left=involved[part["left"]], right=involved[part["right"]]))
             advance(len(part))
     return pd.concat(parts, ignore_index=True).sort_values(["left", "right"], ignore_index=True)
 
 
-def find_seen(
-    signed: Signed, folder: Path, against: Sequence[Source], rule: Rule, progress: Progress
+def find_index_matches(
+    signed: SignedImages, folder: Path, against: Sequence[TrainingIndex], rule: DuplicateRule, progress: Progress
 ) -> pd.DataFrame:  # fmt: skip
     """Return the images that an index contains or may contain: for each image and index the most certain and nearest match."""
     signatures, lefts = signed.signatures, [folder / path for path in signed.images["path"]]
@@ -204,23 +210,27 @@ def find_seen(
     found = [empty.assign(**dict.fromkeys(("source", "right_id", "class", "found_by"), ""))]
     for source in against:
         progress.note(f"searching {source.name}: {len(source.hashed.image_ids):,} hashes")
-        identical = of_class(identical_against(signatures, source.hashed), "identical")
-        candidates = of_class(candidates_against(signatures, source.hashed, radius=rule.radius), "candidate")
+        identical = with_class(identical_in_index(signatures, source.hashed), "identical")
+        candidates = with_class(candidates_in_index(signatures, source.hashed, radius=rule.radius), "candidate")
         if source.pictures and rule.radius:
             candidates = _compared(candidates, lefts, source, progress)
         both = pd.concat([identical, candidates], ignore_index=True)
-        both["rank"] = both["class"].map(SEEN_CLASSES.index)
+        both["rank"] = both["class"].map(INDEX_MATCH_ORDER.index)
         nearest = both.sort_values(["left", "rank", "phash_bits", "dhash_bits", "right"]).drop_duplicates("left")
         ids = [source.hashed.image_ids[row] for row in nearest["right"]]
         found.append(nearest.assign(source=source.name, right_id=ids))
     return pd.concat(found, ignore_index=True).sort_values(["left", "source"], ignore_index=True)
 
 
-def _compared(candidates: pd.DataFrame, lefts: Sequence[Path], source: Source, progress: Progress) -> pd.DataFrame:
+def _compared(
+    candidates: pd.DataFrame, lefts: Sequence[Path], source: TrainingIndex, progress: Progress
+) -> pd.DataFrame:
     """Compare the candidates whose picture of the index is available."""
     names = {int(row): source.hashed.image_ids[row] for row in candidates["right"]}
-    paths = paths_of(names.values(), source.pictures)
-    return compare(candidates, lefts, {row: paths[name] for row, name in names.items() if name in paths}, progress)
+    paths = find_image_files(names.values(), source.pictures)
+    return compare_candidates(
+        candidates, lefts, {row: paths[name] for row, name in names.items() if name in paths}, progress
+    )
 
 
 def _named(images: pd.DataFrame, copies: pd.DataFrame, seen: pd.DataFrame) -> pd.DataFrame:
@@ -231,6 +241,6 @@ def _named(images: pd.DataFrame, copies: pd.DataFrame, seen: pd.DataFrame) -> pd
     table = pd.concat([within, outside], ignore_index=True).reindex(columns=list(COPY_COLUMNS))
     for name in ("phash_bits", "dhash_bits"):
         table[name] = table[name].astype("Int64")
-    for name in Overlay._fields:
+    for name in AlignmentDifference._fields:
         table[name] = table[name].astype("Float32")
     return table.sort_values(["source", "left", "right"], ignore_index=True)

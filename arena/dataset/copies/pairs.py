@@ -13,21 +13,21 @@ import pandas as pd
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from arena.dataset.copies.alignment import Overlay, Thumbnails, overlay
+from arena.dataset.copies.alignment import AlignmentDifference, Thumbnails, align_and_compare
 from arena.dataset.files import default_workers, in_threads
 from arena.dataset.hamming.duplicates import Pairs, pairs_between, pairs_within
 from arena.dataset.hashes.index import HashIndex
 
-CLASSES = ("identical", "near", "alternate", "rejected", "candidate")
+PAIR_CLASSES = ("identical", "near", "alternate", "rejected", "candidate")
 """Class of a pair, most certain first: equal pixels; a copy; another version of the picture; another picture; not decided."""
 
-SEEN_CLASSES = ("identical", "near", "alternate", "candidate", "rejected")
+INDEX_MATCH_ORDER = ("identical", "near", "alternate", "candidate", "rejected")
 """Order in which classes of pairs with an index count for an image: a possible copy comes before a rejected one."""
 
 COPY_COLUMNS = (
-    "left", "right", "source", "class", "found_by", "phash_bits", "dhash_bits", *Overlay._fields,
+    "left", "right", "source", "class", "found_by", "phash_bits", "dhash_bits", *AlignmentDifference._fields,
 )  # fmt: skip
-"""Columns of `duplicates.parquet`. Those of `Overlay` are empty for identical pairs and for pairs without two pictures."""
+"""Columns of `duplicates.parquet`. Those of `AlignmentDifference` are empty for identical pairs and for pairs without two pictures."""
 
 DHASH_RADIUS = 4
 """Largest dHash distance of a candidate, in bits; the pHash radius if that is smaller."""
@@ -46,11 +46,11 @@ through their white background alone: a rooster and a cube reached 0.63, a cello
 RECOLOURED_CORRELATION = 0.93
 """Least correlation of another version of any difference: the same drawing in other colours or another brightness."""
 
-PAIRS_A_TIME = 32
+_PAIRS_PER_BLOCK = 32
 """Pairs compared in one block: 20 MB."""
 
 
-class Way(NamedTuple):
+class _Search(NamedTuple):
     """A search for candidates: hashes of one variant of the left picture against hashes of a variant of the right one."""
 
     name: str
@@ -59,26 +59,26 @@ class Way(NamedTuple):
     mirrored: bool
 
 
-WITHIN = (
-    Way("", "as is", "as is", False),
-    Way("trimmed ", "trimmed", "trimmed", False),
-    Way("cropped ", "cropped", "trimmed", False),
-    Way("mirrored ", "mirrored", "as is", True),
-    Way("mirrored trimmed ", "mirrored trimmed", "trimmed", True),
+_SEARCHES_WITHIN = (
+    _Search("", "as is", "as is", False),
+    _Search("trimmed ", "trimmed", "trimmed", False),
+    _Search("cropped ", "cropped", "trimmed", False),
+    _Search("mirrored ", "mirrored", "as is", True),
+    _Search("mirrored trimmed ", "mirrored trimmed", "trimmed", True),
 )
 """Searches within a dataset; a pair that several searches find is reported with the first."""
 
-AGAINST = (
-    Way("", "as is", "as is", False),
-    Way("trimmed ", "trimmed", "as is", False),
-    Way("cropped ", "cropped", "as is", False),
-    Way("mirrored ", "mirrored", "as is", True),
-    Way("mirrored trimmed ", "mirrored trimmed", "as is", True),
+_SEARCHES_AGAINST = (
+    _Search("", "as is", "as is", False),
+    _Search("trimmed ", "trimmed", "as is", False),
+    _Search("cropped ", "cropped", "as is", False),
+    _Search("mirrored ", "mirrored", "as is", True),
+    _Search("mirrored trimmed ", "mirrored trimmed", "as is", True),
 )
 """Searches against an index, which holds only the hashes of the pictures as they are."""
 
 
-class Pair(NamedTuple):
+class PerceptualHashes(NamedTuple):
     """The two perceptual hashes of many pictures; uint64 (n,)."""
 
     phash: NDArray[np.uint64]
@@ -95,7 +95,7 @@ class Signatures(NamedTuple):
     """
 
     digests: Mapping[str, tuple[str, ...]]
-    hashes: Mapping[str, Pair]
+    hashes: Mapping[str, PerceptualHashes]
     flat: NDArray[np.bool_]
 
 
@@ -107,7 +107,7 @@ def identical_pairs(signatures: Signatures) -> pd.DataFrame:
     return pairs.drop_duplicates(["left", "right"]).sort_values(["left", "right"], ignore_index=True)
 
 
-def identical_against(signatures: Signatures, index: HashIndex) -> pd.DataFrame:
+def identical_in_index(signatures: Signatures, index: HashIndex) -> pd.DataFrame:
     """Pair each picture with the first row of an index that has the same digest; empty if the index has no digests."""
     shared = [name for name in signatures.digests if name in index.digests]
     found = [_same(signatures.digests[name], index.digests[name], name) for name in shared]
@@ -118,7 +118,7 @@ def identical_against(signatures: Signatures, index: HashIndex) -> pd.DataFrame:
 def candidates_within(signatures: Signatures, rows: NDArray[np.int64], *, radius: int) -> pd.DataFrame:
     """Return the pairs among some rows whose hashes are near, each once with `left < right`."""
     found = []
-    for way in WITHIN:
+    for way in _SEARCHES_WITHIN:
         left, right = (_some(signatures.hashes[name], rows) for name in (way.left, way.right))
         found.append(_candidates(left, right, way, radius=radius, within=way.left == way.right))
     pairs = pd.concat(found, ignore_index=True)
@@ -129,28 +129,28 @@ def candidates_within(signatures: Signatures, rows: NDArray[np.int64], *, radius
     return _first_found(pairs)
 
 
-def candidates_against(signatures: Signatures, index: HashIndex, *, radius: int) -> pd.DataFrame:
+def candidates_in_index(signatures: Signatures, index: HashIndex, *, radius: int) -> pd.DataFrame:
     """Return the pairs of a picture and a row of an index whose hashes are near; at radius 0, only equal pHashes."""
     empty = np.empty(0, np.uint64)
-    right = Pair(index.hashes.get("phash", empty), index.hashes.get("dhash", empty))
+    right = PerceptualHashes(index.hashes.get("phash", empty), index.hashes.get("dhash", empty))
     rows = np.flatnonzero(~signatures.flat) if radius else np.arange(len(signatures.flat))
     found = [
         _candidates(_some(signatures.hashes[way.left], rows), right, way, radius=radius, within=False)
-        for way in (AGAINST if radius else AGAINST[:1])
+        for way in (_SEARCHES_AGAINST if radius else _SEARCHES_AGAINST[:1])
     ]
     pairs = pd.concat(found, ignore_index=True)
     pairs["left"] = rows[pairs["left"]]
     return _first_found(pairs if radius else pairs[pairs["phash_bits"] == 0])
 
 
-def equal_hashes(signatures: Signatures) -> pd.DataFrame:
+def equal_phash_pairs(signatures: Signatures) -> pd.DataFrame:
     """Pair each picture with the first one of the same pHash, flat pictures included: JoyTag's rule."""
     hashes = tuple(map(str, signatures.hashes["as is"].phash))
     pairs = _same(hashes, hashes, "phash")
     return pairs[pairs["left"] < pairs["right"]].sort_values(["left", "right"], ignore_index=True)
 
 
-def confirm(pairs: pd.DataFrame, thumbnails: Thumbnails) -> Iterator[pd.DataFrame]:
+def classify_candidates(pairs: pd.DataFrame, thumbnails: Thumbnails) -> Iterator[pd.DataFrame]:
     """Classify candidates by their pixels; yield blocks of pairs with class and differences, in order of the blocks.
 
     A pair is aligned as it is, then trimmed, and mirrored if a mirrored hash found it, until it is `near`; the best try counts.
@@ -162,9 +162,9 @@ def confirm(pairs: pd.DataFrame, thumbnails: Thumbnails) -> Iterator[pd.DataFram
     """
 
     def confirmed(start: int) -> pd.DataFrame:
-        return _confirmed(pairs.iloc[start : start + PAIRS_A_TIME].reset_index(drop=True), thumbnails)
+        return _confirmed(pairs.iloc[start : start + _PAIRS_PER_BLOCK].reset_index(drop=True), thumbnails)
 
-    starts = range(0, len(pairs), PAIRS_A_TIME)
+    starts = range(0, len(pairs), _PAIRS_PER_BLOCK)
     with threadpool_limits(1):  # BLAS threads on top of these threads would only compete
         yield from in_threads(confirmed, starts, workers=default_workers(), advance=lambda done: None)
 
@@ -175,17 +175,17 @@ def _confirmed(block: pd.DataFrame, thumbnails: Thumbnails) -> pd.DataFrame:
     for way, trimmed in (("straight", 0), ("straight", 1), ("mirrored", 0), ("mirrored", 1)):
         some = block[block[way] & ~block.index.isin(near)]
         left, right = (thumbnails[some[end].to_numpy(np.int64), trimmed] for end in ("left", "right"))
-        differences = overlay(left[:, :, ::-1] if way == "mirrored" else left, right)
+        differences = align_and_compare(left[:, :, ::-1] if way == "mirrored" else left, right)
         ranks = _ranks(differences)
-        near |= set(some.index[ranks == CLASSES.index("near")])
+        near |= set(some.index[ranks == PAIR_CLASSES.index("near")])
         tried.append(some.assign(**differences._asdict(), rank=ranks))
     every = pd.concat(tried).sort_values("correlation", ascending=False, kind="stable")
     best = every.sort_values(["left", "right", "rank"], kind="stable").drop_duplicates(["left", "right"])
-    return best.assign(**{"class": [CLASSES[rank] for rank in best["rank"]]}).drop(columns="rank")
+    return best.assign(**{"class": [PAIR_CLASSES[rank] for rank in best["rank"]]}).drop(columns="rank")
 
 
-def _ranks(figures: Overlay) -> NDArray[np.int64]:
-    """Return the position in `CLASSES` of each pair: `near`, `alternate` or `rejected`."""
+def _ranks(figures: AlignmentDifference) -> NDArray[np.int64]:
+    """Return the position in `PAIR_CLASSES` of each pair: `near`, `alternate` or `rejected`."""
     near = (
         (figures.correlation >= NEAR_CORRELATION) & (figures.largest <= NEAR_LARGEST) & (figures.colour <= NEAR_COLOUR)
     )
@@ -193,7 +193,7 @@ def _ranks(figures: Overlay) -> NDArray[np.int64]:
     return np.select([near, most | (figures.correlation >= RECOLOURED_CORRELATION)], [1, 2], 3)
 
 
-def of_class(pairs: pd.DataFrame, name: str) -> pd.DataFrame:
+def with_class(pairs: pd.DataFrame, name: str) -> pd.DataFrame:
     """Return the pairs with column `class` set to one class."""
     return pairs.assign(**{"class": pd.Series(name, index=pairs.index, dtype=str)})
 
@@ -210,14 +210,17 @@ def _same(left: Sequence[str], right: Sequence[str], name: str) -> pd.DataFrame:
     return pd.DataFrame({"left": ends[:, 0], "right": ends[:, 1], "found_by": name})
 
 
-def _candidates(left: Pair, right: Pair, way: Way, *, radius: int, within: bool) -> pd.DataFrame:
+def _candidates(
+    left: PerceptualHashes, right: PerceptualHashes, way: _Search, *, radius: int, within: bool
+) -> pd.DataFrame:
     """Return the pairs of one search, with the distances of both hashes; NA for a hash that the right pictures lack."""
     parts = []
     for kind, bits in (("phash", radius), ("dhash", min(DHASH_RADIUS, radius))):
         lefts, rights = getattr(left, kind), getattr(right, kind)
         found = pairs_within(lefts, radius=bits) if within else pairs_between(lefts, rights, radius=bits)
         distances = {
-            f"{other}_bits": _distances(getattr(left, other), getattr(right, other), found) for other in Pair._fields
+            f"{other}_bits": _distances(getattr(left, other), getattr(right, other), found)
+            for other in PerceptualHashes._fields
         }
         ends = {"left": found.left, "right": found.right}
         parts.append(pd.DataFrame({**ends, **distances, "found_by": f"{way.name}{kind}", "mirrored": way.mirrored}))
@@ -234,7 +237,7 @@ def _first_found(pairs: pd.DataFrame) -> pd.DataFrame:
     """Return each pair once, with the first search that found it, and whether any search found it straight or mirrored."""
     if pairs.empty:
         return pairs.assign(straight=True)
-    order = [f"{way.name}{kind}" for way in WITHIN for kind in Pair._fields]
+    order = [f"{way.name}{kind}" for way in _SEARCHES_WITHIN for kind in PerceptualHashes._fields]
     pairs = pairs.assign(straight=~pairs["mirrored"], rank=pairs["found_by"].map(order.index))
     ends = pairs.groupby(["left", "right"])
     pairs["straight"], pairs["mirrored"] = ends["straight"].transform("any"), ends["mirrored"].transform("any")
@@ -242,5 +245,5 @@ def _first_found(pairs: pd.DataFrame) -> pd.DataFrame:
     return first.drop(columns="rank").reset_index(drop=True)
 
 
-def _some(hashes: Pair, rows: NDArray[np.int64]) -> Pair:
-    return Pair(*(column[rows] for column in hashes))
+def _some(hashes: PerceptualHashes, rows: NDArray[np.int64]) -> PerceptualHashes:
+    return PerceptualHashes(*(column[rows] for column in hashes))

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from arena.dataset.copies.pairs import CLASSES
+from arena.dataset.copies.pairs import PAIR_CLASSES
 from arena.dataset.hamming.duplicates import Pairs, clusters
 
 POLICIES = ("merge", "drop", "mark")
@@ -16,7 +16,7 @@ POLICIES = ("merge", "drop", "mark")
 
 
 @dataclass(frozen=True)
-class Rule:
+class DuplicateRule:
     """Definition of a duplicate, and the policy for it.
 
     Attributes:
@@ -56,14 +56,16 @@ class Ledger:
         self.steps.append({"name": name, "kept": kept, "dropped": before - kept, "why": why})
 
 
-class Settled(NamedTuple):
+class PolicyResult(NamedTuple):
     """Images that are kept, and those that are dropped, with column `why`; both as rows of `images.parquet`."""
 
     kept: pd.DataFrame
     dropped: pd.DataFrame
 
 
-def settle(images: pd.DataFrame, copies: pd.DataFrame, seen: pd.DataFrame, rule: Rule, ledger: Ledger) -> Settled:
+def apply_policy(
+    images: pd.DataFrame, copies: pd.DataFrame, seen: pd.DataFrame, rule: DuplicateRule, ledger: Ledger
+) -> PolicyResult:
     """Drop, merge or mark the clusters of copies.
 
     An image that an index contains is dropped together with all its copies, because the copies were seen in training as well.
@@ -94,20 +96,20 @@ def settle(images: pd.DataFrame, copies: pd.DataFrame, seen: pd.DataFrame, rule:
         images = images.assign(tags=_merged_tags(images, cluster))
     reason = np.where(known, _reasons(images, seen, cluster), "copy of " + images["image_id"].to_numpy(str)[first])
     out = images.assign(why=reason)[~kept].reset_index(drop=True)
-    return Settled(images[kept].assign(group=pd.factorize(group[kept])[0]).reset_index(drop=True), out)
+    return PolicyResult(images[kept].assign(group=pd.factorize(group[kept])[0]).reset_index(drop=True), out)
 
 
 def _marked(
     images: pd.DataFrame, joined: pd.DataFrame, seen: pd.DataFrame, first: NDArray[np.int64], group: NDArray[np.int64],
     ledger: Ledger,
-) -> Settled:  # fmt: skip
+) -> PolicyResult:  # fmt: skip
     """Return all images, each copy with the first image of its cluster and the class, and the index that contains it."""
     ids = images["image_id"].to_numpy(object)
     ends = pd.concat([joined[["left", "class"]].set_axis(["row", "class"], axis=1),
                       joined[["right", "class"]].set_axis(["row", "class"], axis=1)])  # fmt: skip
-    best_class = ends["class"].map(CLASSES.index).groupby(ends["row"]).min()
+    best_class = ends["class"].map(PAIR_CLASSES.index).groupby(ends["row"]).min()
     copy = first != np.arange(len(images))
-    classes = [CLASSES[best_class[row]] if copy[row] else "" for row in range(len(images))]
+    classes = [PAIR_CLASSES[best_class[row]] if copy[row] else "" for row in range(len(images))]
     first_seen = {row["left"]: row for row in reversed(seen.to_dict("records"))}
     where = [first_seen.get(row, {"source": "", "class": ""}) for row in range(len(images))]
     marked = images.assign(
@@ -116,7 +118,7 @@ def _marked(
     )  # fmt: skip
     why = f"{int(copy.sum())} copies and {len(set(seen['left']))} images of an index are marked and kept"
     ledger.record("copies", before=len(images), kept=len(images), why=why)
-    return Settled(marked, images.iloc[:0].assign(why=""))
+    return PolicyResult(marked, images.iloc[:0].assign(why=""))
 
 
 def _edges(pairs: pd.DataFrame) -> Pairs:

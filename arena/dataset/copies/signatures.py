@@ -49,7 +49,7 @@ class Signature:
 
     Attributes:
         pixel_sha256: digest of size and canonical pixels.
-        flat: whether the hashes are meaningless, see `flat`.
+        flat: whether the hashes are meaningless, see `is_flat`.
         hashes: variant -> hashes.
     """
 
@@ -58,13 +58,13 @@ class Signature:
     hashes: Mapping[str, HashPair] = field(default_factory=dict)
 
 
-def sign(pixels: RGB) -> Signature:
+def compute_signature(pixels: RGB) -> Signature:
     """Return the signature of one picture."""
-    hashes = {name: HashPair(phash(variant), dhash(variant)) for name, variant in variants(pixels).items()}
-    return Signature(pixel_digest(pixels), flat(pixels), hashes)
+    hashes = {name: HashPair(phash(variant), dhash(variant)) for name, variant in _variants(pixels).items()}
+    return Signature(pixel_digest(pixels), is_flat(pixels), hashes)
 
 
-def variants(pixels: RGB) -> dict[str, RGB]:
+def _variants(pixels: RGB) -> dict[str, RGB]:
     """Return each of `VARIANTS` of a picture."""
     inner = trimmed(pixels)
     return dict(zip(VARIANTS, (pixels, inner, cropped(inner), mirrored(pixels), mirrored(inner)), strict=True))
@@ -90,7 +90,7 @@ def trimmed(pixels: RGB) -> RGB:
     """
     stride = [max(1, side // BORDER_SIDE) for side in pixels.shape[:2]]
     small = pixels[:: stride[0], :: stride[1]].astype(np.int16)
-    outer = _within_border(small, Box(0, small.shape[0], 0, small.shape[1]), of_any_colour=False)
+    outer = _within_border(small, _Box(0, small.shape[0], 0, small.shape[1]), of_any_colour=False)
     inner = _within_border(small, outer, of_any_colour=True)
     box = inner if inner.high >= INNER_SHARE * outer.high and inner.wide >= INNER_SHARE * outer.wide else outer
     rows, columns = (
@@ -100,7 +100,7 @@ def trimmed(pixels: RGB) -> RGB:
     return np.ascontiguousarray(pixels[rows, columns])
 
 
-class Box(NamedTuple):
+class _Box(NamedTuple):
     """A rectangle of a picture, in pixels; `bottom` and `right` are exclusive."""
 
     top: int
@@ -117,7 +117,7 @@ class Box(NamedTuple):
         return self.right - self.left
 
 
-def _within_border(small: NDArray[np.int16], box: Box, *, of_any_colour: bool) -> Box:
+def _within_border(small: NDArray[np.int16], box: _Box, *, of_any_colour: bool) -> _Box:
     """Return the box without its border, removed alternately from top and bottom and from left and right."""
     edges = [np.median(lines[[0, -1]], axis=1) for lines in (_cut(small, box), _cut(small, box).transpose(1, 0, 2))]
     colours = [None, None] if of_any_colour else edges
@@ -125,7 +125,7 @@ def _within_border(small: NDArray[np.int16], box: Box, *, of_any_colour: bool) -
         rows = np.flatnonzero(~_is_border(_cut(small, box), colours[0]))
         if not len(rows):
             return box
-        flat_rows = Box(box.top + int(rows[0]), box.top + int(rows[-1]) + 1, box.left, box.right)
+        flat_rows = _Box(box.top + int(rows[0]), box.top + int(rows[-1]) + 1, box.left, box.right)
         columns = np.flatnonzero(~_is_border(_cut(small, flat_rows).transpose(1, 0, 2), colours[1]))
         if not len(columns):
             return box
@@ -135,7 +135,7 @@ def _within_border(small: NDArray[np.int16], box: Box, *, of_any_colour: bool) -
         box = inner
 
 
-def _cut(small: NDArray[np.int16], box: Box) -> NDArray[np.int16]:
+def _cut(small: NDArray[np.int16], box: _Box) -> NDArray[np.int16]:
     return small[box.top : box.bottom, box.left : box.right]
 
 
@@ -148,7 +148,7 @@ def _is_border(lines: NDArray[np.int16], colours: NDArray[np.float64] | None) ->
     return np.asarray(alike)
 
 
-def flat(pixels: RGB) -> bool:
+def is_flat(pixels: RGB) -> bool:
     """Return whether a picture is one colour, one gradient, or plain stripes: a sum of a row profile and a column profile.
 
     Such a picture has no frequency along both axes at once. Most bits of its pHash are rounding noise, and different pictures

@@ -14,25 +14,25 @@ from numpy.typing import NDArray
 from arena.base.errors import UnreadableImageError
 from arena.base.files import open_whole
 from arena.base.progress import Progress
-from arena.dataset.copies.alignment import SIDE, Thumbnails, thumbnail
-from arena.dataset.copies.pairs import Pair, Signatures
-from arena.dataset.copies.signatures import VARIANTS, sign, trimmed
+from arena.dataset.copies.alignment import ALIGNMENT_SIDE, Thumbnails, thumbnail
+from arena.dataset.copies.pairs import PerceptualHashes, Signatures
+from arena.dataset.copies.signatures import VARIANTS, compute_signature, trimmed
 from arena.dataset.files import is_inside
 from arena.dataset.frozen import HeldOut
 from arena.dataset.records import Reject
 from arena.images.decode import decode
 
-IMAGES_A_PART = 512
+_IMAGES_PER_PART = 512
 """Signatures per file; an interruption loses at most this many."""
 
-CHANGED, OUTSIDE = "the file differs from its sha256", "a path outside the folder"
+_CHANGED, _OUTSIDE = "the file differs from its sha256", "a path outside the folder"
 """Reasons of rejects other than `unreadable`."""
 
-SIGNING = "1"
+_SIGNATURE_VERSION = "1"
 """Version of the signatures; parts of another version are computed again."""
 
 
-class Signed(NamedTuple):
+class SignedImages(NamedTuple):
     """Signatures of the readable pictures, and rejects for the others.
 
     Attributes:
@@ -44,7 +44,7 @@ class Signed(NamedTuple):
     rejects: list[Reject]
 
 
-def sign_images(heldout: HeldOut, work: Path, progress: Progress) -> Signed:
+def compute_signatures(heldout: HeldOut, work: Path, progress: Progress) -> SignedImages:
     """Return the signatures of every picture; those of an earlier, interrupted call are read from its parts.
 
     Args:
@@ -58,27 +58,27 @@ def sign_images(heldout: HeldOut, work: Path, progress: Progress) -> Signed:
     }
     new = [(sha256, path) for sha256, path in files.items() if sha256 not in known]
     with progress.count("hashing", len(files), len(files) - len(new)) as advance, _pool() as pool:
-        for start in range(0, len(new), IMAGES_A_PART):
+        for start in range(0, len(new), _IMAGES_PER_PART):
             part = []
-            for row in pool.map(_sign_file, new[start : start + IMAGES_A_PART]):
+            for row in pool.map(_sign_file, new[start : start + _IMAGES_PER_PART]):
                 part.append(row)
                 advance(1)
             _write_part(work, part)
             known |= {row["sha256"]: row for row in part}
     rows = zip(heldout.images["sha256"], inside, strict=True)
-    return _assemble(heldout, [known[sha256] if safe else {"problem": OUTSIDE} for sha256, safe in rows])
+    return _assemble(heldout, [known[sha256] if safe else {"problem": _OUTSIDE} for sha256, safe in rows])
 
 
-class Small(NamedTuple):
+class CandidateThumbnails(NamedTuple):
     """Thumbnails of pictures as they are and trimmed, uint8 (n, 2, SIDE, SIDE, 3), and which could be read, bool (n,)."""
 
     pixels: Thumbnails
     readable: NDArray[np.bool_]
 
 
-def read_thumbnails(paths: Sequence[Path], file: Path, progress: Progress) -> Small:
+def make_thumbnails(paths: Sequence[Path], file: Path, progress: Progress) -> CandidateThumbnails:
     """Make thumbnails of pictures, in a file that is mapped into memory."""
-    shape = (len(paths), 2, SIDE, SIDE, 3)
+    shape = (len(paths), 2, ALIGNMENT_SIDE, ALIGNMENT_SIDE, 3)
     pixels = np.lib.format.open_memmap(file, mode="w+", dtype=np.uint8, shape=shape)
     readable = np.zeros(len(paths), np.bool_)
     with progress.count("reading the candidates", len(paths), 0) as advance, _pool() as pool:
@@ -86,7 +86,7 @@ def read_thumbnails(paths: Sequence[Path], file: Path, progress: Progress) -> Sm
             if pair is not None:
                 pixels[row], readable[row] = pair, True
             advance(1)
-    return Small(pixels, readable)
+    return CandidateThumbnails(pixels, readable)
 
 
 def _pool() -> ThreadPoolExecutor:
@@ -97,13 +97,19 @@ def _pool() -> ThreadPoolExecutor:
 def _sign_file(named: tuple[str, Path]) -> dict[str, Any]:
     """Return one row of a part: signature of a file, or the problem with it."""
     sha256, path = named
-    row: dict[str, Any] = {"sha256": sha256, "version": SIGNING, "problem": "", "pixel_sha256": "", "flat": True}
-    row |= {f"{name} {kind}": 0 for name in VARIANTS for kind in Pair._fields}
+    row: dict[str, Any] = {
+        "sha256": sha256,
+        "version": _SIGNATURE_VERSION,
+        "problem": "",
+        "pixel_sha256": "",
+        "flat": True,
+    }
+    row |= {f"{name} {kind}": 0 for name in VARIANTS for kind in PerceptualHashes._fields}
     try:
         content = path.read_bytes()
         if hashlib.sha256(content).hexdigest() != sha256:
-            return row | {"problem": CHANGED}
-        signature = sign(decode(content))
+            return row | {"problem": _CHANGED}
+        signature = compute_signature(decode(content))
     except (OSError, UnreadableImageError) as error:
         return row | {"problem": str(error)}
     hashes = {
@@ -120,20 +126,26 @@ def _thumbnails(path: Path) -> Thumbnails | None:
     return np.stack([thumbnail(pixels), thumbnail(trimmed(pixels))])
 
 
-def _assemble(heldout: HeldOut, rows: list[dict[str, Any]]) -> Signed:
+def _assemble(heldout: HeldOut, rows: list[dict[str, Any]]) -> SignedImages:
     readable = [row for row in rows if not row["problem"]]
     rejects = [
-        Reject(path, image_id, row["problem"] if row["problem"] in (CHANGED, OUTSIDE) else "unreadable", row["problem"])
+        Reject(
+            path, image_id, row["problem"] if row["problem"] in (_CHANGED, _OUTSIDE) else "unreadable", row["problem"]
+        )
         for row, image_id, path in zip(rows, heldout.image_ids, heldout.images["path"], strict=True)
         if row["problem"]
     ]
     hashes = {
-        name: Pair(*(np.array([row[f"{name} {kind}"] for row in readable], np.uint64) for kind in Pair._fields))
+        name: PerceptualHashes(
+            *(np.array([row[f"{name} {kind}"] for row in readable], np.uint64) for kind in PerceptualHashes._fields)
+        )
         for name in VARIANTS
     }
     digests = {name: tuple(row[name] for row in readable) for name in ("sha256", "pixel_sha256")}
     images = heldout.images[[not row["problem"] for row in rows]].reset_index(drop=True)
-    return Signed(images, Signatures(digests, hashes, np.array([row["flat"] for row in readable], np.bool_)), rejects)
+    return SignedImages(
+        images, Signatures(digests, hashes, np.array([row["flat"] for row in readable], np.bool_)), rejects
+    )
 
 
 def _parts(work: Path) -> Iterable[Path]:
@@ -144,12 +156,12 @@ def _read_parts(work: Path) -> dict[str, dict[str, Any]]:
     """Return the rows of earlier parts by digest, without unreadable files, which may have been repaired since."""
     tables = [pd.read_parquet(path) for path in _parts(work)]
     rows = [{str(name): value for name, value in row.items()} for table in tables for row in table.to_dict("records")]
-    return {row["sha256"]: row for row in rows if row["version"] == SIGNING and not row["problem"]}
+    return {row["sha256"]: row for row in rows if row["version"] == _SIGNATURE_VERSION and not row["problem"]}
 
 
 def _write_part(work: Path, rows: list[dict[str, Any]]) -> None:
     table = pd.DataFrame(rows)
-    hashes = [f"{name} {kind}" for name in VARIANTS for kind in Pair._fields]
+    hashes = [f"{name} {kind}" for name in VARIANTS for kind in PerceptualHashes._fields]
     place = work / f"signatures-{hashlib.sha256(rows[0]['sha256'].encode()).hexdigest()[:16]}.parquet"
     with open_whole(place) as file:
         table.astype(dict.fromkeys(hashes, np.uint64)).to_parquet(file, index=False)

@@ -10,7 +10,7 @@ from httpx2 import URL, InvalidURL, Response
 from arena.base.errors import ArenaError
 
 
-class RefusedError(ArenaError):
+class RequestRefusedError(ArenaError):
     """A request that is refused, by the host or by a rule here; a retry would not help.
 
     Attributes:
@@ -46,7 +46,7 @@ class Credentials:
         return "Credentials(...)"
 
 
-def base_of(text: str) -> URL:
+def parse_base_url(text: str) -> URL:
     """Return the base URL of a host, without a slash at the end.
 
     Raises:
@@ -70,7 +70,7 @@ def base_of(text: str) -> URL:
     return url
 
 
-def same_domain(host: str, other: str) -> bool:
+def _same_domain(host: str, other: str) -> bool:
     """Return whether two host names have the same last two labels; an IP address matches only itself.
 
     >>> same_domain("danbooru.donmai.us", "cdn.donmai.us"), same_domain("127.0.0.1", "10.0.0.1")
@@ -83,7 +83,7 @@ def same_domain(host: str, other: str) -> bool:
     return host.split(".")[-2:] == other.split(".")[-2:]
 
 
-def trusted(address: str, base: URL, file_hosts: tuple[str, ...]) -> URL:
+def resolve_file_url(address: str, base: URL, file_hosts: tuple[str, ...]) -> URL:
     """Return the absolute URL of a file, if files may come from its host.
 
     Args:
@@ -97,15 +97,17 @@ def trusted(address: str, base: URL, file_hosts: tuple[str, ...]) -> URL:
     try:
         url = URL(str(base) + "/").join(address)
     except InvalidURL:
-        raise RefusedError("address", f"{address[:200]!r} is not a valid URL") from None
+        raise RequestRefusedError("address", f"{address[:200]!r} is not a valid URL") from None
     if url.scheme not in ("http", "https") or (base.scheme == "https" and url.scheme == "http"):
-        raise RefusedError("address", f"{address[:200]!r} is not fetched; the API uses {base.scheme}")
-    if not (same_domain(base.host, url.host) or url.host in file_hosts):
-        raise RefusedError("host", f"{url.host} is outside the domain of the API; --file-host {url.host} allows it")
+        raise RequestRefusedError("address", f"{address[:200]!r} is not fetched; the API uses {base.scheme}")
+    if not (_same_domain(base.host, url.host) or url.host in file_hosts):
+        raise RequestRefusedError(
+            "host", f"{url.host} is outside the domain of the API; --file-host {url.host} allows it"
+        )
     return url
 
 
-def redirected(response: Response) -> URL:
+def redirect_target(response: Response) -> URL:
     """Return the target of a redirect within the same host.
 
     Raises:
@@ -114,15 +116,15 @@ def redirected(response: Response) -> URL:
     try:
         target = response.url.join(response.headers["Location"])
     except InvalidURL:
-        raise RefusedError("redirect", f"{response.url}: redirects to an invalid URL") from None
-    if origin(target) != origin(response.url):
-        raise RefusedError(
+        raise RequestRefusedError("redirect", f"{response.url}: redirects to an invalid URL") from None
+    if url_origin(target) != url_origin(response.url):
+        raise RequestRefusedError(
             "redirect", f"{response.url}: redirects to another host, {target.scheme}://{target.netloc.decode('ascii')}"
         )
     return target
 
 
-def origin(url: URL) -> tuple[str, str, int | None]:
+def url_origin(url: URL) -> tuple[str, str, int | None]:
     """Return scheme, host and port; credentials are sent only to the origin of the API."""
     return (url.scheme, url.host, url.port)
 

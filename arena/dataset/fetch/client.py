@@ -31,7 +31,14 @@ from httpx2 import (
 
 from arena.base.errors import ArenaError
 from arena.base.version import __version__
-from arena.dataset.fetch.address import Credentials, RefusedError, is_loopback, origin, redirected, trusted
+from arena.dataset.fetch.address import (
+    Credentials,
+    RequestRefusedError,
+    is_loopback,
+    redirect_target,
+    resolve_file_url,
+    url_origin,
+)
 
 USER_AGENT = f"arena/{__version__} (evaluation of image taggers; slow, resumable fetch of held-out images)"
 """Default User-Agent; it identifies the client to the host."""
@@ -45,28 +52,28 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
 LONGEST_RETRY_AFTER_S = 600.0
 """Longest `Retry-After` that is waited for; the fetch stops with an error if the host asks for more."""
 
-CONNECT_S, READ_S = 10.0, 30.0
+_CONNECT_TIMEOUT_S, _READ_TIMEOUT_S = 10.0, 30.0
 """Timeout of a connection, and of a response that sends no data."""
 
-WHOLE_ANSWER_S = 600.0
+RESPONSE_TIMEOUT_S = 600.0
 """Timeout of a whole response, even if it sends data all the time."""
 
-MOST_REDIRECTS = 3
+_MAX_REDIRECTS = 3
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
-class OutOfReachError(ArenaError):
+class UnreachableError(ArenaError):
     """One address gave no usable response in `ATTEMPTS` attempts; a later run may succeed."""
 
     reason = "no answer"
 
 
-class HostRestsError(ArenaError):
+class HostBusyError(ArenaError):
     """The host is still busy after `ATTEMPTS` attempts, or asks for a pause of more than `LONGEST_RETRY_AFTER_S`."""
 
 
-class PassingError(Exception):
+class _TemporaryError(Exception):
     """One attempt failed with a temporary error.
 
     Attributes:
@@ -79,10 +86,10 @@ class PassingError(Exception):
         self.retry_after_s, self.busy = retry_after_s, busy
 
 
-class Asker(Protocol):
+class FetchClient(Protocol):
     """The methods of a client that a fetch calls."""
 
-    def read(self, address: str, parse: Callable[[bytes], T], *, most_bytes: int) -> T:
+    def read(self, address: str, parse: Callable[[bytes], _T], *, most_bytes: int) -> _T:
         """Return a whole response of the host, parsed."""
 
     def save(self, address: str, part: Path, *, size_bytes: int | None, most_bytes: int) -> None:
@@ -90,7 +97,7 @@ class Asker(Protocol):
 
 
 @dataclass
-class Pace:
+class RateLimit:
     """Rate limit: a request is sent at the earliest `interval_s` after the response to the one before it.
 
     The interval starts at the response, because only the response proves that the request has arrived. So two requests never
@@ -149,17 +156,17 @@ class PoliteClient:
     """
 
     def __init__(
-        self, base: URL, *, pace: Pace | None = None, user_agent: str = USER_AGENT, credentials: Credentials | None = None,
-        file_hosts: tuple[str, ...] = (), note: Callable[[str], None] = lambda text: None, read_s: float = READ_S,
+        self, base: URL, *, pace: RateLimit | None = None, user_agent: str = USER_AGENT, credentials: Credentials | None = None,
+        file_hosts: tuple[str, ...] = (), note: Callable[[str], None] = lambda text: None, read_s: float = _READ_TIMEOUT_S,
     ) -> None:  # fmt: skip
         if not (user_agent.strip() and user_agent.isascii() and user_agent.isprintable()):
             raise ArenaError(f"--user-agent {user_agent!r}: must be printable ASCII and not empty")
         if credentials and base.scheme != "https" and not is_loopback(base.host):
             raise ArenaError(f"{base}: an account is sent over https only; use https, or unset ARENA_DANBOORU_LOGIN")
         self.base, self.file_hosts, self.note = base, file_hosts, note
-        self.pace = pace or Pace()
+        self.pace = pace or RateLimit()
         self._auth = BasicAuth(credentials.login, credentials.api_key) if credentials else None
-        self._client = Client(headers={"User-Agent": user_agent}, timeout=Timeout(read_s, connect=CONNECT_S))
+        self._client = Client(headers={"User-Agent": user_agent}, timeout=Timeout(read_s, connect=_CONNECT_TIMEOUT_S))
 
     def __enter__(self) -> "PoliteClient":
         return self
@@ -169,7 +176,7 @@ class PoliteClient:
     ) -> None:
         self._client.close()
 
-    def read(self, address: str, parse: Callable[[bytes], T], *, most_bytes: int) -> T:
+    def read(self, address: str, parse: Callable[[bytes], _T], *, most_bytes: int) -> _T:
         """Return a whole response of the host, parsed.
 
         Args:
@@ -184,14 +191,14 @@ class PoliteClient:
         """
         url = URL(f"{self.base}{address}")
 
-        def attempt() -> T:
+        def attempt() -> _T:
             with self._answer(url, {}) as response:
                 body = b"".join(self._chunks(response, most_bytes))
                 kind = response.headers.get("Content-Type", "").partition(";")[0] or "content"
             try:
                 return parse(body)
             except (ValueError, RecursionError):
-                raise PassingError(f"sent {kind} that cannot be read, {len(body)} bytes") from None
+                raise _TemporaryError(f"sent {kind} that cannot be read, {len(body)} bytes") from None
 
         return self._retried(url, attempt)
 
@@ -210,9 +217,11 @@ class PoliteClient:
             OutOfReachError: the file is not complete after `ATTEMPTS` attempts.
             HostRestsError: the host still asks for fewer requests.
         """
-        url = trusted(address, self.base, self.file_hosts)
+        url = resolve_file_url(address, self.base, self.file_hosts)
         if size_bytes is not None and size_bytes > most_bytes:
-            raise RefusedError("length", f"{url}: the file has {size_bytes:,} bytes, the maximum is {most_bytes:,}")
+            raise RequestRefusedError(
+                "length", f"{url}: the file has {size_bytes:,} bytes, the maximum is {most_bytes:,}"
+            )
         self._retried(url, lambda: self._save_once(url, part, size_bytes, most_bytes))
 
     def _save_once(self, url: URL, part: Path, size_bytes: int | None, most_bytes: int) -> None:
@@ -224,7 +233,7 @@ class PoliteClient:
             continues = response.status_code == 206 and f"bytes {start}-" in response.headers.get("Content-Range", "")
             if response.status_code == 416 or (response.status_code == 206 and not continues):
                 part.unlink(missing_ok=True)
-                raise PassingError("does not continue the partial file")
+                raise _TemporaryError("does not continue the partial file")
             start = start if continues else 0
             _refuse_length(url, response, start, size_bytes)
             with part.open("ab" if continues else "wb") as file:
@@ -233,17 +242,19 @@ class PoliteClient:
                 file.flush()
                 os.fsync(file.fileno())
         if size_bytes is not None and (size := part.stat().st_size) < size_bytes:
-            raise PassingError(f"ended after {size} of {size_bytes} bytes")
+            raise _TemporaryError(f"ended after {size} of {size_bytes} bytes")
 
     def _chunks(self, response: Response, most_bytes: int) -> Iterator[bytes]:
-        """Yield the body in chunks; raise if it is longer than `most_bytes` or takes longer than `WHOLE_ANSWER_S`."""
+        """Yield the body in chunks; raise if it is longer than `most_bytes` or takes longer than `RESPONSE_TIMEOUT_S`."""
         received, begun = 0, self.pace.clock()
         for chunk in response.iter_bytes():  # no chunk size: a slow response would delay the timeout until it fills one
             received += len(chunk)
             if received > most_bytes:
-                raise RefusedError("length", f"{response.url}: more than the {most_bytes:,} bytes that were expected")
-            if self.pace.clock() - begun > WHOLE_ANSWER_S:
-                raise PassingError(f"took more than {WHOLE_ANSWER_S:.0f} s")
+                raise RequestRefusedError(
+                    "length", f"{response.url}: more than the {most_bytes:,} bytes that were expected"
+                )
+            if self.pace.clock() - begun > RESPONSE_TIMEOUT_S:
+                raise _TemporaryError(f"took more than {RESPONSE_TIMEOUT_S:.0f} s")
             yield chunk
 
     @contextmanager
@@ -255,9 +266,9 @@ class PoliteClient:
             headers: further headers.
             also: further status codes that count as success.
         """
-        for _ in range(MOST_REDIRECTS + 1):
+        for _ in range(_MAX_REDIRECTS + 1):
             self.pace.wait()
-            auth = self._auth if origin(url) == origin(self.base) else None
+            auth = self._auth if url_origin(url) == url_origin(self.base) else None
             try:
                 with self._client.stream("GET", url, headers=headers, auth=auth) as response:
                     self.pace.answered()
@@ -265,24 +276,24 @@ class PoliteClient:
                         _refuse_status(response, also)
                         yield response
                         return
-                    url = redirected(response)
+                    url = redirect_target(response)
             except (TransportError, DecodingError) as error:
                 self.pace.answered()
-                raise PassingError(_error_text(error)) from None
-        raise RefusedError("redirect", f"{url}: more than {MOST_REDIRECTS} redirects")
+                raise _TemporaryError(_error_text(error)) from None
+        raise RequestRefusedError("redirect", f"{url}: more than {_MAX_REDIRECTS} redirects")
 
-    def _retried(self, url: URL, attempt: Callable[[], T]) -> T:
+    def _retried(self, url: URL, attempt: Callable[[], _T]) -> _T:
         """Return the result of an attempt; temporary errors are retried, up to `ATTEMPTS` attempts in total."""
         for number in range(ATTEMPTS):
             try:
                 return attempt()
-            except PassingError as error:
+            except _TemporaryError as error:
                 if error.retry_after_s > LONGEST_RETRY_AFTER_S:
-                    raise HostRestsError(
+                    raise HostBusyError(
                         f"{url}: {error}, and asks for a pause of {error.retry_after_s:.0f} s; run the same command after that"
                     ) from None
                 if number == ATTEMPTS - 1:
-                    raise (HostRestsError if error.busy else OutOfReachError)(
+                    raise (HostBusyError if error.busy else UnreachableError)(
                         f"{url}: {error}, {ATTEMPTS} times in a row; run the same command later, it continues"
                     ) from None
                 pause_s = self.pace.pause_s(number, error.retry_after_s)
@@ -303,12 +314,12 @@ def _refuse_status(response: Response, also: tuple[int, ...]) -> None:
         return
     if status in (408, 425, 429) or status >= 500:
         retry_after_s = _retry_after_s(response.headers.get("Retry-After", ""))
-        raise PassingError(f"answered {status}", retry_after_s=retry_after_s, busy=status in (429, 503))
+        raise _TemporaryError(f"answered {status}", retry_after_s=retry_after_s, busy=status in (429, 503))
     fix = {
         401: "; correct ARENA_DANBOORU_LOGIN and ARENA_DANBOORU_API_KEY",
         403: "; the host refuses this client: ask its owners, or set ARENA_DANBOORU_LOGIN and ARENA_DANBOORU_API_KEY",
     }.get(status, "")
-    raise RefusedError(f"status {status}", f"{response.url}: answered {status}{fix}")
+    raise RequestRefusedError(f"status {status}", f"{response.url}: answered {status}{fix}")
 
 
 def _refuse_length(url: URL, response: Response, start: int, size_bytes: int | None) -> None:
@@ -324,7 +335,9 @@ def _refuse_length(url: URL, response: Response, start: int, size_bytes: int | N
     if size_bytes is None or not length.isdecimal() or "Content-Encoding" in response.headers:
         return
     if start + int(length) != size_bytes:
-        raise RefusedError("length", f"{url}: the host sends {start + int(length)} bytes, the post says {size_bytes}")
+        raise RequestRefusedError(
+            "length", f"{url}: the host sends {start + int(length)} bytes, the post says {size_bytes}"
+        )
 
 
 def _retry_after_s(text: str, now: Callable[[], float] = time.time) -> float:

@@ -15,24 +15,34 @@ from urllib.parse import urlsplit
 from arena.base.errors import ArenaError
 from arena.base.progress import Progress, Silent
 from arena.base.version import __version__
-from arena.dataset.fetch.client import Asker
-from arena.dataset.fetch.filter import REPEATED, UNLAWFUL, LeftOut, Post, PostFile, Wish, Wrong, post_id_of, sift
-from arena.dataset.fetch.folder import REJECTS, Checkpoint, FetchFolder
+from arena.dataset.fetch.client import FetchClient
+from arena.dataset.fetch.filter import (
+    REPEATED,
+    UNLAWFUL,
+    InvalidPost,
+    LeftOut,
+    Post,
+    PostFile,
+    PostFilter,
+    filter_post,
+    post_id_of,
+)
+from arena.dataset.fetch.folder import FETCH_REJECTS, Checkpoint, FetchFolder
 from arena.dataset.fetch.images import ImageFetch
 from arena.dataset.records import Reject
 
 PAGE_POSTS = 200
 """Posts per page; the maximum of Danbooru for every account."""
 
-MOST_PAGE_BYTES = 1 << 25
+MAX_PAGE_BYTES = 1 << 25
 """Maximum size of a page, 32 MiB; a page of Danbooru has half a megabyte."""
 
-DANBOORU, RATING_SCHEME = "donmai.us", "danbooru-2022"
+_DANBOORU_DOMAIN, _DANBOORU_RATING_SCHEME = "donmai.us", "danbooru-2022"
 """Domain of Danbooru's own hosts, and their rating scheme."""
 
 
 @dataclass(frozen=True)
-class Query:
+class PostQuery:
     """The posts to fetch, newest first.
 
     Attributes:
@@ -50,7 +60,7 @@ class Query:
     before_id: int
     count: int
     after_id: int = 0
-    wish: Wish = field(default_factory=Wish)
+    wish: PostFilter = field(default_factory=PostFilter)
 
     def __post_init__(self) -> None:
         if self.after_id >= self.before_id - 1:
@@ -65,7 +75,7 @@ class Query:
 
 
 @dataclass(frozen=True)
-class Fetched:
+class FetchTotals:
     """Totals of a folder after a fetch.
 
     Attributes:
@@ -82,14 +92,14 @@ class Fetched:
     rejects: Counter[str]
     ended: bool
 
-    def told(self, folder: Path, query: Query) -> str:
+    def told(self, folder: Path, query: PostQuery) -> str:
         """Return the totals in a few lines of text; the count of the tag filter is shown even if it is zero."""
         lines = [f"{folder}: {self.posts} posts, {self.images} images"]
         counts = self.left_out | ({UNLAWFUL: self.left_out[UNLAWFUL]} if query.wish.unlawful else {})
         if counts:
             lines.append(f"left out: {_listed(counts)}")
         if self.rejects:
-            lines.append(f"rejected: {_listed(self.rejects)}; see {folder / REJECTS}")
+            lines.append(f"rejected: {_listed(self.rejects)}; see {folder / FETCH_REJECTS}")
         if self.posts < query.count:
             lines.append(
                 f"{self.posts} of {query.count} posts: the host has no more between {query.after_id} and {query.before_id}"
@@ -109,7 +119,9 @@ class _Page(NamedTuple):
     checkpoint: Checkpoint
 
 
-def fetch(query: Query, folder: Path, *, client: Asker, progress: Progress | None = None) -> Fetched:
+def fetch_posts(
+    query: PostQuery, folder: Path, *, client: FetchClient, progress: Progress | None = None
+) -> FetchTotals:
     """Download the posts of a query and their images into a folder, and return the totals.
 
     After an interruption, the same call continues. After completion, it sends no request; a larger `count` continues from
@@ -119,7 +131,7 @@ def fetch(query: Query, folder: Path, *, client: Asker, progress: Progress | Non
         ArenaError: the folder holds something else, or the host is unreachable, refuses, or does not send posts.
     """
     progress = progress or Silent()
-    rated = {"rating_scheme": RATING_SCHEME} if f".{_host(query)}".endswith(f".{DANBOORU}") else {}
+    rated = {"rating_scheme": _DANBOORU_RATING_SCHEME} if f".{_host(query)}".endswith(f".{_DANBOORU_DOMAIN}") else {}
     store = FetchFolder(folder, query.asked(), facts={"count": query.count, "arena": __version__, **rated})
     with store.opened(), progress.count("posts", max(query.count, store.checkpoint.posts), 0) as advance:
         images = ImageFetch(store, client, query.wish, advance)
@@ -132,25 +144,25 @@ def fetch(query: Query, folder: Path, *, client: Asker, progress: Progress | Non
             store.facts["images"] = images.there
         finally:
             store.save(store.checkpoint)
-        return Fetched(
+        return FetchTotals(
             posts=store.checkpoint.posts, images=images.there, left_out=store.checkpoint.left_out,
             rejects=Counter(reject.reason for reject in store.rejects.values()), ended=store.checkpoint.ended,
         )  # fmt: skip
 
 
-def _host(query: Query) -> str:
+def _host(query: PostQuery) -> str:
     return urlsplit(query.host).hostname or ""
 
 
-def _read_page(client: Asker, before: Checkpoint, query: Query) -> _Page:
+def _read_page(client: FetchClient, before: Checkpoint, query: PostQuery) -> _Page:
     """Request and filter the posts before the cursor; an empty page is requested twice, because it ends the fetch."""
     address = f"/posts.json?limit={PAGE_POSTS}&page=b{before.cursor}"
     parse = partial(_posts, f"{query.host}/posts.json")
-    rows = client.read(address, parse, most_bytes=MOST_PAGE_BYTES)
-    return _sift_page(rows or client.read(address, parse, most_bytes=MOST_PAGE_BYTES), before, query)
+    rows = client.read(address, parse, most_bytes=MAX_PAGE_BYTES)
+    return _sift_page(rows or client.read(address, parse, most_bytes=MAX_PAGE_BYTES), before, query)
 
 
-def _sift_page(rows: list[Any], before: Checkpoint, query: Query) -> _Page:
+def _sift_page(rows: list[Any], before: Checkpoint, query: PostQuery) -> _Page:
     """Filter the posts of a page, newest first, until `query.count` is reached, and return them with the new state.
 
     Raises:
@@ -176,12 +188,12 @@ def _sift_page(rows: list[Any], before: Checkpoint, query: Query) -> _Page:
         if before.posts + len(taken) == query.count:
             break
         after.cursor = post_id
-        match sift(found[post_id], query.wish):
+        match filter_post(found[post_id], query.wish):
             case PostFile():
                 taken.append(found[post_id])
             case LeftOut(reason):
                 after.left_out[reason] += 1
-            case Wrong(reason, detail):
+            case InvalidPost(reason, detail):
                 rejects.append(Reject(f"post {post_id}", str(post_id), reason, detail))
     else:
         after.ended = not found or min(found) <= query.after_id + 1

@@ -12,7 +12,7 @@ from arena.base.errors import ArenaError
 Post = Mapping[str, Any]
 """A post as the host sends it; no field is checked."""
 
-RATINGS = ("g", "s", "q", "e")
+_RATINGS = ("g", "s", "q", "e")
 """General, sensitive, questionable, explicit; on older hosts `s` means safe, and there is no `g`."""
 
 FILE_TYPES = ("jpg", "jpeg", "png", "webp", "gif", "avif")
@@ -45,15 +45,15 @@ def unlawful_tags() -> Mapping[str, frozenset[str]]:
     """
     text = files("arena.dataset.fetch").joinpath("unlawful_tags.txt").read_text(encoding="utf-8")
     rows = [line.split() for line in text.splitlines() if line.strip() and not line.startswith("#")]
-    return {tag: frozenset(ratings or RATINGS) | {""} for tag, *ratings in rows}
+    return {tag: frozenset(ratings or _RATINGS) | {""} for tag, *ratings in rows}
 
 
 @dataclass(frozen=True)
-class Wish:
+class PostFilter:
     """Filter of posts.
 
     Attributes:
-        ratings: ratings to take, some of `RATINGS`.
+        ratings: ratings to take, some of `_RATINGS`.
         file_types: suffixes to take, without the dot, lower case.
         unlawful: tag -> ratings with which a post with this tag is left out; empty for no tag filter.
     """
@@ -82,14 +82,14 @@ class LeftOut(NamedTuple):
     reason: str
 
 
-class Wrong(NamedTuple):
+class InvalidPost(NamedTuple):
     """The reason why a post is invalid; it becomes a reject."""
 
     reason: str
     detail: str
 
 
-def wish_of(ratings: Sequence[str], file_types: Sequence[str], *, tag_filter: bool) -> Wish:
+def make_post_filter(ratings: Sequence[str], file_types: Sequence[str], *, tag_filter: bool) -> PostFilter:
     """Return the filter for the options of the user.
 
     Raises:
@@ -98,8 +98,8 @@ def wish_of(ratings: Sequence[str], file_types: Sequence[str], *, tag_filter: bo
     >>> wish_of(["e", "g"], [".JPG"], tag_filter=False)
     Wish(ratings=('g', 'e'), file_types=('jpg',), unlawful={})
     """
-    if unknown := [name for name in ratings if name not in RATINGS]:
-        raise ArenaError(f"--ratings {unknown[0]!r}: not one of {', '.join(RATINGS)}")
+    if unknown := [name for name in ratings if name not in _RATINGS]:
+        raise ArenaError(f"--ratings {unknown[0]!r}: not one of {', '.join(_RATINGS)}")
     suffixes = tuple(sorted({name.lower().removeprefix(".") for name in file_types}))
     if wrong := [name for name in suffixes if not (name.isascii() and name.isalnum())]:
         raise ArenaError(f"--types {wrong[0]!r}: not a suffix; give some such as {','.join(FILE_TYPES)}")
@@ -107,10 +107,12 @@ def wish_of(ratings: Sequence[str], file_types: Sequence[str], *, tag_filter: bo
         raise ArenaError(
             f"--ratings and --types need at least one name each; give some such as g,s and {','.join(FILE_TYPES)}"
         )
-    return Wish(tuple(name for name in RATINGS if name in ratings), suffixes, unlawful_tags() if tag_filter else {})
+    return PostFilter(
+        tuple(name for name in _RATINGS if name in ratings), suffixes, unlawful_tags() if tag_filter else {}
+    )
 
 
-def sift(post: Post, wish: Wish) -> PostFile | LeftOut | Wrong:
+def filter_post(post: Post, wish: PostFilter) -> PostFile | LeftOut | InvalidPost:
     """Return the file of a post that passes the filter, or the reason why it does not.
 
     The tag filter comes before ratings and files, so that its count covers every post that is neither deleted nor banned. It
@@ -124,11 +126,11 @@ def sift(post: Post, wish: Wish) -> PostFile | LeftOut | Wrong:
     for flag, reason in (("is_deleted", "deleted"), ("is_banned", "banned")):
         if post.get(flag):
             return LeftOut(reason)
-    rating = rating_of(post)
+    rating = _post_rating(post)
     if wish.unlawful:
-        tags = tags_of(post)
+        tags = _post_tags(post)
         if not tags:
-            return Wrong("no tags", "the tag filter needs tags")
+            return InvalidPost("no tags", "the tag filter needs tags")
         if any(rating in wish.unlawful.get(tag, ()) for tag in tags):
             return LeftOut(UNLAWFUL)
     if rating not in wish.ratings:
@@ -142,17 +144,17 @@ def post_id_of(post: object) -> int | None:
     return found if type(found) is int and found > 0 else None
 
 
-def rating_of(post: Post) -> str:
+def _post_rating(post: Post) -> str:
     """Return the letter of a post's rating, from a letter or a word; empty if it is unknown.
 
     >>> rating_of({"rating": "sensitive"}), rating_of({"rating": 3})
     ('s', '')
     """
     letter = str(post.get("rating") or "")[:1].lower()
-    return letter if letter in RATINGS else ""
+    return letter if letter in _RATINGS else ""
 
 
-def tags_of(post: Post) -> frozenset[str]:
+def _post_tags(post: Post) -> frozenset[str]:
     """Return every tag of a post in lower case, from the fields for all tags and for each category; may be empty.
 
     >>> sorted(tags_of({"tag_string_general": "Solo 1girl", "tag_string_meta": "highres"}))
@@ -162,14 +164,14 @@ def tags_of(post: Post) -> frozenset[str]:
     return frozenset(" ".join(texts).lower().split())
 
 
-def _file_of(post: Post, wish: Wish) -> PostFile | LeftOut | Wrong:
+def _file_of(post: Post, wish: PostFilter) -> PostFile | LeftOut | InvalidPost:
     url, md5, size = post.get("file_url"), post.get("md5"), post.get("file_size")
     if not url:
         return LeftOut("no file")
     if not isinstance(url, str):
-        return Wrong("no address", f"file_url is {type(url).__name__}")
+        return InvalidPost("no address", f"file_url is {type(url).__name__}")
     if not (isinstance(md5, str) and _MD5.fullmatch(md5.lower())):
-        return Wrong("no md5", f"md5 is {str(md5)[:40]!r}")
+        return InvalidPost("no md5", f"md5 is {str(md5)[:40]!r}")
     suffix = _suffix_of(post, url)
     if suffix not in wish.file_types:
         return LeftOut(f"file type {suffix}" if suffix.isalnum() and len(suffix) <= 5 else "file type")

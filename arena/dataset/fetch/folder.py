@@ -30,11 +30,11 @@ from arena.dataset.rejects import read_rejects, write_rejects
 FETCH_SCHEMA = 1
 """Version of the folder's layout."""
 
-LONGEST_DETAIL = 500
+_MAX_DETAIL = 500
 """Maximum length of a reject's detail; a URL may have thousands of characters."""
 
-LOCK = ".fetch.lock"
-STATE, POSTS, REJECTS = "fetch.toml", "posts.jsonl", "rejects.csv"
+FETCH_LOCK = ".fetch.lock"
+FETCH_STATE, _POSTS_FILE, FETCH_REJECTS = "fetch.toml", "posts.jsonl", "rejects.csv"
 
 
 def utc_now() -> str:
@@ -66,7 +66,7 @@ class Checkpoint:
 def fetched_scheme(folder: Path) -> str:
     """Return the rating scheme of the posts of a fetch; empty if the folder holds no fetch or the scheme is unknown."""
     try:
-        return str(tomllib.loads((folder / STATE).read_text(encoding="utf-8")).get("rating_scheme", ""))
+        return str(tomllib.loads((folder / FETCH_STATE).read_text(encoding="utf-8")).get("rating_scheme", ""))
     except (OSError, ValueError):
         return ""
 
@@ -93,7 +93,7 @@ class FetchFolder:
             ArenaError: another process uses the folder, it holds something else or another fetch, or it is damaged.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.folder / LOCK)
+        lock = FileLock(self.folder / FETCH_LOCK)
         try:
             lock.acquire(timeout=0)
         except LockTimeout:
@@ -114,7 +114,7 @@ class FetchFolder:
         """Yield the posts that were taken, in their order; the file is read line by line."""
         if not self.checkpoint.posts:
             return
-        with (self.folder / POSTS).open("rb") as file:
+        with (self.folder / _POSTS_FILE).open("rb") as file:
             for number, line in enumerate(file, 1):
                 yield self._post(number, line)
 
@@ -122,7 +122,7 @@ class FetchFolder:
         """Write the posts and rejects of a page and the state after it; they are on disk when this returns."""
         # ASCII, because other readers end a line at some characters that JSON does not escape.
         lines = "".join(json.dumps(post, ensure_ascii=True) + "\n" for post in posts).encode("ascii")
-        with (self.folder / POSTS).open("ab") as file:
+        with (self.folder / _POSTS_FILE).open("ab") as file:
             file.write(lines)
             file.flush()
             os.fsync(file.fileno())
@@ -137,18 +137,18 @@ class FetchFolder:
         from arena.dataset.frozen import toml_text
 
         if self.rejects:
-            write_rejects(self.folder / REJECTS, sorted(self.rejects.values()))
+            write_rejects(self.folder / FETCH_REJECTS, sorted(self.rejects.values()))
         else:
-            (self.folder / REJECTS).unlink(missing_ok=True)
+            (self.folder / FETCH_REJECTS).unlink(missing_ok=True)
         flat = {name: value for name, value in vars(checkpoint).items() if name != "left_out"}
         left_out = [{"reason": reason, "posts": count} for reason, count in sorted(checkpoint.left_out.items())]
         table = {"schema": FETCH_SCHEMA, **self.asked, **self.facts, **flat, "updated": utc_now(), "left_out": left_out}
-        write_whole(self.folder / STATE, toml_text(table), durable=True)
+        write_whole(self.folder / FETCH_STATE, toml_text(table), durable=True)
         self.checkpoint = checkpoint
 
     def reject(self, reject: Reject) -> None:
         """Add a reject; it is written with the next checkpoint."""
-        self.rejects[reject.where, reject.image_id] = reject._replace(detail=reject.detail[:LONGEST_DETAIL])
+        self.rejects[reject.where, reject.image_id] = reject._replace(detail=reject.detail[:_MAX_DETAIL])
 
     def forgive(self, reject: Reject) -> None:
         """Remove a reject."""
@@ -161,17 +161,19 @@ class FetchFolder:
             post = None
         if post_id_of(post) is None:
             raise ArenaError(
-                f"{self.folder / POSTS}: line {number} is not a post; restore the file, or fetch into another folder"
+                f"{self.folder / _POSTS_FILE}: line {number} is not a post; restore the file, or fetch into another folder"
             )
         return cast(Post, post)
 
     def _resume(self) -> None:
         """Read the state of an earlier run, or write the state of a new fetch."""
         remove_temporary(self.folder)
-        path = self.folder / STATE
+        path = self.folder / FETCH_STATE
         if not path.exists():
-            if others := sorted(entry.name for entry in self.folder.iterdir() if entry.name != LOCK):
-                raise ArenaError(f"{self.folder}: not empty ({others[0]}) and without {STATE}; use another folder")
+            if others := sorted(entry.name for entry in self.folder.iterdir() if entry.name != FETCH_LOCK):
+                raise ArenaError(
+                    f"{self.folder}: not empty ({others[0]}) and without {FETCH_STATE}; use another folder"
+                )
             self.save(self.checkpoint)
             return
         try:
@@ -185,7 +187,7 @@ class FetchFolder:
         except (ValueError, KeyError, TypeError) as error:
             raise ArenaError(f"{path}: damaged ({type(error).__name__}: {error}); fetch into another folder") from None
         self._cut_posts()
-        self.rejects = {(row.where, row.image_id): row for row in read_rejects(self.folder / REJECTS)}
+        self.rejects = {(row.where, row.image_id): row for row in read_rejects(self.folder / FETCH_REJECTS)}
 
     def _refuse_other(self, path: Path, table: Mapping[str, Any]) -> None:
         """Raise if the folder holds the fetch of another query."""
@@ -195,9 +197,11 @@ class FetchFolder:
 
     def _cut_posts(self) -> None:
         """Cut off anything in `posts.jsonl` that was written after the last checkpoint."""
-        path, valid = self.folder / POSTS, self.checkpoint.posts_bytes
+        path, valid = self.folder / _POSTS_FILE, self.checkpoint.posts_bytes
         size = path.stat().st_size if path.exists() else 0
         if size < valid:
-            raise ArenaError(f"{path}: {size} bytes, {STATE} says {valid}; restore it, or fetch into another folder")
+            raise ArenaError(
+                f"{path}: {size} bytes, {FETCH_STATE} says {valid}; restore it, or fetch into another folder"
+            )
         if size > valid:
             os.truncate(path, valid)

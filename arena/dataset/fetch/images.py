@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from arena.base.errors import ArenaError
-from arena.dataset.fetch.address import RefusedError
-from arena.dataset.fetch.client import Asker, OutOfReachError
-from arena.dataset.fetch.filter import Post, PostFile, Wish, sift
+from arena.dataset.fetch.address import RequestRefusedError
+from arena.dataset.fetch.client import FetchClient, UnreachableError
+from arena.dataset.fetch.filter import Post, PostFile, PostFilter, filter_post
 from arena.dataset.fetch.folder import FetchFolder
 from arena.dataset.records import Reject
 
-MOST_FILE_BYTES = 1 << 28
+MAX_FETCHED_BYTES = 1 << 28
 """Maximum size of a file, 256 MiB."""
 
 FAILURES_IN_A_ROW = 10
@@ -25,7 +25,9 @@ class ImageFetch:
         there: number of posts so far whose file is on disk.
     """
 
-    def __init__(self, store: FetchFolder, client: Asker, wish: Wish, advance: Callable[[int], None]) -> None:
+    def __init__(
+        self, store: FetchFolder, client: FetchClient, wish: PostFilter, advance: Callable[[int], None]
+    ) -> None:
         self.store, self.client, self.wish, self.advance = store, client, wish, advance
         self.there = 0
         self._failures: list[Reject] = []
@@ -37,7 +39,7 @@ class ImageFetch:
             ArenaError: `FAILURES_IN_A_ROW` consecutive downloads failed. They are not rejects, and a later run tries again.
         """
         for post in posts:
-            file = sift(post, self.wish)
+            file = filter_post(post, self.wish)
             if isinstance(file, PostFile):  # otherwise the list of tags has grown since the post was taken
                 self._fetch(file)
             self.advance(1)
@@ -47,11 +49,11 @@ class ImageFetch:
         where, path = f"post {file.post_id}", self.store.image_path(file.md5, file.suffix)
         known = self.store.rejects.get((where, str(file.post_id)))
         if not _is_whole(path, file.size_bytes):
-            if known and known.reason != OutOfReachError.reason:
+            if known and known.reason != UnreachableError.reason:
                 return
             try:
-                fetch_checked(self.client, file, path)
-            except (RefusedError, OutOfReachError) as error:
+                _fetch_checked(self.client, file, path)
+            except (RequestRefusedError, UnreachableError) as error:
                 self._failed(Reject(where, str(file.post_id), error.reason, str(error)))
                 return
             self._failures.clear()
@@ -69,7 +71,7 @@ class ImageFetch:
             raise ArenaError(f"{FAILURES_IN_A_ROW} downloads in a row failed, the last one: {reject.detail}")
 
 
-def fetch_checked(client: Asker, file: PostFile, path: Path) -> None:
+def _fetch_checked(client: FetchClient, file: PostFile, path: Path) -> None:
     """Download one file to its final path, and check its MD5.
 
     A file with another MD5 is downloaded once more from its first byte, because a continued download may mix two versions.
@@ -82,15 +84,15 @@ def fetch_checked(client: Asker, file: PostFile, path: Path) -> None:
     part = path.with_name(f"{path.name}.part")  # unlike `write_whole`, a fixed name, so that a later run continues it
     for _ in range(2):
         try:
-            client.save(file.url, part, size_bytes=file.size_bytes, most_bytes=MOST_FILE_BYTES)
-        except RefusedError:
+            client.save(file.url, part, size_bytes=file.size_bytes, most_bytes=MAX_FETCHED_BYTES)
+        except RequestRefusedError:
             part.unlink(missing_ok=True)
             raise
         if (md5 := _md5(part)) == file.md5:
             part.replace(path)
             return
         part.unlink()
-    raise RefusedError("md5", f"{file.url}: md5 is {md5}, the post says {file.md5}")
+    raise RequestRefusedError("md5", f"{file.url}: md5 is {md5}, the post says {file.md5}")
 
 
 def _is_whole(path: Path, size_bytes: int | None) -> bool:

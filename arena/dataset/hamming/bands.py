@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 HASH_BITS = 64
 
-WIDEST_BAND = 24
+_MAX_BAND_BITS = 24
 """Maximum number of bits in a band; the buckets of a 24-bit table take 128 MiB."""
 
-MOST_BANDS = 8
+_MAX_BANDS = 8
 """Maximum number of bands; more and narrower bands give so many candidates that brute force is faster."""
 
 COMPARE_SECONDS = 0.6e-9
@@ -32,7 +32,7 @@ FLIPS = 32
 with few flips: for 32,768 queries and 4 million hashes, rounds of 1,024 queries take 0.55 times as long as rounds of all."""
 
 
-class Band(NamedTuple):
+class BitBand(NamedTuple):
     """Adjacent bits of a hash that index a table."""
 
     offset: int
@@ -60,22 +60,22 @@ class Band(NamedTuple):
         return np.uint64(((1 << self.width) - 1) << (HASH_BITS - self.offset - self.width))
 
 
-SPREAD = [bit for first in range(3) for bit in range(first, HASH_BITS, 3)]
+BIT_ORDER = [bit for first in range(3) for bit in range(first, HASH_BITS, 3)]
 """New bit order, every third bit: the old position of the bit at each new position, both counted from the highest.
 
 Adjacent bits come from adjacent frequencies or pixels and are often equal. Without the new order, 1.5 times as many pHashes of
 drawings, and twice as many dHashes, have the same value in a band of 21 adjacent bits.
 """
 
-BYTES = HASH_BITS // 8
-SPREAD_HASHES = 1 << 16
+_HASH_BYTES = HASH_BITS // 8
+_HASHES_PER_BLOCK = 1 << 16
 """Hashes that are reordered at a time; they fit in the L2 cache."""
 
-BRUTE_FORCE: tuple[Band, ...] = (Band(0, 0, 0),)
+BRUTE_FORCE: tuple[BitBand, ...] = (BitBand(0, 0, 0),)
 """A band of zero bits: every hash has the same key, so every query is compared with every hash."""
 
 
-def choose_bands(left: int, right: int, radius: int) -> tuple[Band, ...]:
+def choose_bands(left: int, right: int, radius: int) -> tuple[BitBand, ...]:
     """Return the bands with the shortest estimated time that find every pair within the radius; may be `BRUTE_FORCE`.
 
     The sum of (radius + 1) over the bands is `radius` + 1. So if every band of two hashes differs by more than its own radius,
@@ -92,10 +92,10 @@ def choose_bands(left: int, right: int, radius: int) -> tuple[Band, ...]:
     True
     """
     best, least = BRUTE_FORCE, left * right * COMPARE_SECONDS
-    for count in range(1, min(radius + 1, MOST_BANDS) + 1):
+    for count in range(1, min(radius + 1, _MAX_BANDS) + 1):
         own, wider = divmod(radius + 1, count)
-        for wide in range(1, WIDEST_BAND + 1) if wider else [0]:
-            for narrow in range(1, WIDEST_BAND + 1):
+        for wide in range(1, _MAX_BAND_BITS + 1) if wider else [0]:
+            for narrow in range(1, _MAX_BAND_BITS + 1):
                 if wide * wider + narrow * (count - wider) > HASH_BITS:
                     break
                 seconds = (count - wider) * _seconds(left, right, width=narrow, radius=own - 1)
@@ -105,32 +105,32 @@ def choose_bands(left: int, right: int, radius: int) -> tuple[Band, ...]:
     return best
 
 
-def spread(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Return hashes with their bits in the order of `SPREAD`; distances do not change.
+def reorder_bits(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Return hashes with their bits in the order of `BIT_ORDER`; distances do not change.
 
     >>> [hex(value) for value in spread(np.array([1 << 63, 1 << 60, 1 << 62], np.uint64))]
     ['0x8000000000000000', '0x4000000000000000', '0x20000000000']
     """
-    return _permuted(hashes, SPREAD)
+    return _permuted(hashes, BIT_ORDER)
 
 
-def gathered(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Return the hashes from which `spread` made these; its inverse."""
-    return _permuted(hashes, np.argsort(SPREAD).tolist())
+def restore_bits(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Return the hashes from which `reorder_bits` made these; its inverse."""
+    return _permuted(hashes, np.argsort(BIT_ORDER).tolist())
 
 
 def _permuted(hashes: NDArray[np.uint64], order: list[int]) -> NDArray[np.uint64]:
     """Return hashes with bit `order[i]` at position i, both counted from the highest; one byte at a time, by a table."""
     values = np.arange(256, dtype=np.uint64)
-    tables = np.zeros((BYTES, 256), np.uint64)
+    tables = np.zeros((_HASH_BYTES, 256), np.uint64)
     for position, bit in enumerate(order):
         byte, bit_in_byte = divmod(bit, 8)
         tables[byte] |= ((values >> np.uint64(7 - bit_in_byte)) & np.uint64(1)) << np.uint64(HASH_BITS - 1 - position)
     permuted = np.zeros(len(hashes), np.uint64)
-    for start in range(0, len(hashes), SPREAD_HASHES):
-        part = slice(start, start + SPREAD_HASHES)
+    for start in range(0, len(hashes), _HASHES_PER_BLOCK):
+        part = slice(start, start + _HASHES_PER_BLOCK)
         for byte, table in enumerate(tables):
-            permuted[part] |= table[(hashes[part] >> np.uint64(8 * (BYTES - 1 - byte))) & np.uint64(255)]
+            permuted[part] |= table[(hashes[part] >> np.uint64(8 * (_HASH_BYTES - 1 - byte))) & np.uint64(255)]
     return permuted
 
 
@@ -147,7 +147,7 @@ def _seconds(left: int, right: int, *, width: int, radius: int) -> float:
     )
 
 
-def _laid_out(shapes: list[tuple[int, int]]) -> tuple[Band, ...]:
+def _laid_out(shapes: list[tuple[int, int]]) -> tuple[BitBand, ...]:
     """Return adjacent bands of these widths and radii, from the highest bit down."""
     offsets = np.cumsum([0, *(width for width, _ in shapes)]).tolist()
-    return tuple(Band(offset, *shape) for offset, shape in zip(offsets, shapes, strict=False))
+    return tuple(BitBand(offset, *shape) for offset, shape in zip(offsets, shapes, strict=False))

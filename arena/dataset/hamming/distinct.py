@@ -19,14 +19,14 @@ EXPANDED_PAIRS = 4_000_000
 """Pairs of rows that are made at a time."""
 
 
-class Distinct(NamedTuple):
+class DistinctHashes(NamedTuple):
     """Distinct hashes, ascending, and the number of rows of each; a rank is an index into them."""
 
     hashes: Hashes
     sizes: NDArray[np.int64]
 
     @staticmethod
-    def of(hashes: Hashes) -> "Distinct":
+    def of(hashes: Hashes) -> "DistinctHashes":
         """Return the distinct hashes of the rows of a set.
 
         >>> Distinct.of(np.array([7, 3, 7], np.uint64)).sizes
@@ -34,17 +34,17 @@ class Distinct(NamedTuple):
         """
         ordered = np.sort(hashes)
         first = np.flatnonzero(np.concatenate([ordered[:1] == ordered[:1], ordered[1:] != ordered[:-1]]))
-        return Distinct(ordered[first], np.diff(first, append=len(ordered)))
+        return DistinctHashes(ordered[first], np.diff(first, append=len(ordered)))
 
 
-class Rows(NamedTuple):
+class RankRows(NamedTuple):
     """The rows of each rank: `rows[starts[rank] : starts[rank + 1]]`, ascending; empty for a rank that is not selected."""
 
     rows: Ranks
     starts: NDArray[np.int64]
 
     @staticmethod
-    def of(hashes: Hashes, distinct: Distinct, selected: NDArray[np.bool_]) -> "Rows":
+    def of(hashes: Hashes, distinct: DistinctHashes, selected: NDArray[np.bool_]) -> "RankRows":
         """Return the rows of the selected ranks.
 
         Args:
@@ -60,7 +60,7 @@ class Rows(NamedTuple):
         rows = np.flatnonzero(prefixes[hashes >> shift])
         rows = rows[np.argsort(hashes[rows], kind="stable")]
         place = np.searchsorted(wanted, hashes[rows])
-        return Rows(rows[np.append(wanted, wanted[-1:])[place] == hashes[rows]], starts)
+        return RankRows(rows[np.append(wanted, wanted[-1:])[place] == hashes[rows]], starts)
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class Packing:
         return self.rights.bit_length() + DISTANCE_BITS
 
 
-def expanded(pairs: Pairs, taken: NDArray[np.int64], *, left: Rows, right: Rows) -> Pairs:
+def expand_pairs(pairs: Pairs, taken: NDArray[np.int64], *, left: RankRows, right: RankRows) -> Pairs:
     """Return pairs of rows for pairs of ranks: every left row with the first `taken` right rows; the order is undefined.
 
     Args:

@@ -1,7 +1,7 @@
 """Find near duplicates by the exact Hamming distance of their hashes, count them, and form clusters.
 
 Each distinct hash is searched once, and the result holds for all rows with that hash. Hashes are searched with their bits
-reordered, see `arena.dataset.hamming.bands.SPREAD`.
+reordered, see `arena.dataset.hamming.bands.BIT_ORDER`.
 """
 
 from collections.abc import Callable
@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 
-from arena.dataset.hamming.bands import gathered, spread
-from arena.dataset.hamming.distinct import EXPANDED_PAIRS, Distinct, Packing, Rows, expanded
-from arena.dataset.hamming.search import Hashes, Pairs, Search, search
+from arena.dataset.hamming.bands import reorder_bits, restore_bits
+from arena.dataset.hamming.distinct import EXPANDED_PAIRS, DistinctHashes, Packing, RankRows, expand_pairs
+from arena.dataset.hamming.search import HammingSearch, Hashes, Pairs, search_hashes
 
 __all__ = [
     "Hashes", "Neighbours", "Pairs", "clusters", "links_within", "neighbours_between", "pairs_between", "pairs_within",
 ]  # fmt: skip
 
-Advance = Callable[[int], None]
+_Advance = Callable[[int], None]
 """Progress callback: called with the number of further left rows that are done; the sum is the number of rows."""
 
 HELD_PAIRS = 8_000_000
@@ -51,7 +51,7 @@ def pairs_between(
     radius: int,
     most: int | None = None,
     workers: int = 1,
-    advance: Advance | None = None,
+    advance: _Advance | None = None,
 ) -> Pairs:
     """Return every pair of a left and a right hash with a distance of at most `radius`, ordered by left, then right.
 
@@ -71,7 +71,7 @@ def pairs_between(
 
 
 def neighbours_between(
-    left: Hashes, right: Hashes, *, radius: int, most: int, workers: int = 1, advance: Advance | None = None
+    left: Hashes, right: Hashes, *, radius: int, most: int, workers: int = 1, advance: _Advance | None = None
 ) -> Neighbours:
     """Return the nearest right rows of each left row, and the number within the radius; arguments as of `pairs_between`.
 
@@ -82,20 +82,20 @@ def neighbours_between(
     return _between(left, right, radius, most, True, workers, advance)
 
 
-def pairs_within(hashes: Hashes, *, radius: int, workers: int = 1, advance: Advance | None = None) -> Pairs:
+def pairs_within(hashes: Hashes, *, radius: int, workers: int = 1, advance: _Advance | None = None) -> Pairs:
     """Return every pair of different rows of one set with a distance of at most `radius`, each once with `left < right`.
 
     A hash of k rows gives k (k - 1) / 2 pairs; `links_within` gives k - 1, which is enough for clusters.
     Arguments and order are those of `pairs_between`.
     """
-    hashes = spread(hashes)
-    distinct = Distinct.of(hashes)
+    hashes = reorder_bits(hashes)
+    distinct = DistinctHashes.of(hashes)
     held = _HeldPairs(len(distinct.hashes))
-    _search(Search(distinct.hashes, distinct.hashes, radius, True), held.take, len(hashes), workers, advance)
+    _search(HammingSearch(distinct.hashes, distinct.hashes, radius, True), held.take, len(hashes), workers, advance)
     same = np.flatnonzero(distinct.sizes > 1)
     held.take(Pairs(same, same, np.zeros(len(same), np.int64)))
     found = held.pairs()
-    rows = Rows.of(hashes, distinct, _present(distinct, found.left, found.right))
+    rows = RankRows.of(hashes, distinct, _present(distinct, found.left, found.right))
 
     def once(pairs: Pairs) -> Pairs:
         """Two different hashes give each pair of rows once, in either order; a hash with itself gives both orders."""
@@ -104,7 +104,7 @@ def pairs_within(hashes: Hashes, *, radius: int, workers: int = 1, advance: Adva
     return _in_rows(found, distinct.sizes[found.right], left=rows, right=rows, count=len(hashes), wanted=once)
 
 
-def links_within(hashes: Hashes, *, radius: int, workers: int = 1, advance: Advance | None = None) -> Pairs:
+def links_within(hashes: Hashes, *, radius: int, workers: int = 1, advance: _Advance | None = None) -> Pairs:
     """Return a minimum spanning forest of `pairs_within`: the fewest pairs that form the same clusters.
 
     The clusters are the same at this radius and at every smaller one. There are fewer pairs than rows, however many near
@@ -116,13 +116,13 @@ def links_within(hashes: Hashes, *, radius: int, workers: int = 1, advance: Adva
     >>> links_within(np.array([5, 5, 5, 4], np.uint64), radius=1)
     Pairs(left=array([0, 0, 0]), right=array([1, 2, 3]), hamming_bits=array([0, 0, 1]))
     """
-    hashes = spread(hashes)
-    distinct = Distinct.of(hashes)
+    hashes = reorder_bits(hashes)
+    distinct = DistinctHashes.of(hashes)
     held = _HeldPairs(len(distinct.hashes), lambda pairs: _forest(pairs, len(distinct.hashes)))
-    _search(Search(distinct.hashes, distinct.hashes, radius, True), held.take, len(hashes), workers, advance)
+    _search(HammingSearch(distinct.hashes, distinct.hashes, radius, True), held.take, len(hashes), workers, advance)
     links = held.pairs()
     selected = _present(distinct, links.left, links.right) | (distinct.sizes > 1)
-    rows = Rows.of(hashes, distinct, selected)
+    rows = RankRows.of(hashes, distinct, selected)
     first = np.zeros(len(selected), np.int64)
     first[selected] = rows.rows[rows.starts[:-1][selected]]
     copies = Pairs(np.repeat(first, np.diff(rows.starts)), rows.rows, np.zeros(len(rows.rows), np.int64))
@@ -192,11 +192,11 @@ def _between(
     most: int | None,
     counted: bool,
     workers: int,
-    advance: Advance | None,
+    advance: _Advance | None,
 ) -> Neighbours:
     """Return the nearest right rows of each left row; the counts are valid only if `counted`."""
-    left, right = spread(left), spread(right)
-    left_distinct, right_distinct = Distinct.of(left), Distinct.of(right)
+    left, right = reorder_bits(left), reorder_bits(right)
+    left_distinct, right_distinct = DistinctHashes.of(left), DistinctHashes.of(right)
     held = _HeldPairs(
         len(right_distinct.hashes), None if most is None else lambda pairs: _nearest(pairs, right_distinct, most)
     )
@@ -207,7 +207,9 @@ def _between(
             np.add.at(counts, found.left, right_distinct.sizes[found.right])
         held.take(found)
 
-    _search(Search(left_distinct.hashes, right_distinct.hashes, radius, False), take, len(left), workers, advance)
+    _search(
+        HammingSearch(left_distinct.hashes, right_distinct.hashes, radius, False), take, len(left), workers, advance
+    )
     found = held.pairs()
     taken = right_distinct.sizes[found.right]
     if most is not None:
@@ -215,14 +217,16 @@ def _between(
     pairs = _in_rows(
         found,
         taken,
-        left=Rows.of(left, left_distinct, _present(left_distinct, found.left)),
-        right=Rows.of(right, right_distinct, _present(right_distinct, found.right)),
+        left=RankRows.of(left, left_distinct, _present(left_distinct, found.left)),
+        right=RankRows.of(right, right_distinct, _present(right_distinct, found.right)),
         count=len(right),
     )
     return Neighbours(pairs, counts[np.searchsorted(left_distinct.hashes, left)] if counted else counts)
 
 
-def _search(what: Search, take: Callable[[Pairs], None], rows: int, workers: int, advance: Advance | None) -> None:
+def _search(
+    what: HammingSearch, take: Callable[[Pairs], None], rows: int, workers: int, advance: _Advance | None
+) -> None:
     """Run a search, and report its progress as a number of rows."""
     done, reported = 0.0, 0
 
@@ -234,7 +238,7 @@ def _search(what: Search, take: Callable[[Pairs], None], rows: int, workers: int
             reported += further
             advance(further)
 
-    search(what, take, workers=workers, advance=None if advance is None else report)
+    search_hashes(what, take, workers=workers, advance=None if advance is None else report)
     if advance is not None and reported < rows:
         advance(rows - reported)
 
@@ -243,8 +247,8 @@ def _in_rows(
     found: Pairs,
     taken: NDArray[np.int64],
     *,
-    left: Rows,
-    right: Rows,
+    left: RankRows,
+    right: RankRows,
     count: int,
     wanted: Callable[[Pairs], Pairs] = lambda pairs: pairs,
 ) -> Pairs:
@@ -265,7 +269,7 @@ def _in_rows(
     parts = [np.empty(0, np.int64)]
     for first, last in pairwise(sorted({0, *cuts.tolist(), len(ends)})):
         part = slice(first, last)
-        rows = expanded(Pairs(*(column[part] for column in found)), taken[part], left=left, right=right)
+        rows = expand_pairs(Pairs(*(column[part] for column in found)), taken[part], left=left, right=right)
         parts.append(packing.pack(wanted(rows)))
     packed = np.concatenate(parts)
     del parts
@@ -273,9 +277,9 @@ def _in_rows(
     return packing.unpack(packed)
 
 
-def _nearest(pairs: Pairs, right: Distinct, most: int) -> Pairs:
+def _nearest(pairs: Pairs, right: DistinctHashes, most: int) -> Pairs:
     """Return the nearest pairs of each left hash that cover `most` right rows; ordered by left, distance, right hash."""
-    pairs = _taken(pairs, np.lexsort((gathered(right.hashes[pairs.right]), pairs.hamming_bits, pairs.left)))
+    pairs = _taken(pairs, np.lexsort((restore_bits(right.hashes[pairs.right]), pairs.hamming_bits, pairs.left)))
     return _taken(pairs, _rows_before(pairs, right.sizes[pairs.right]) < most)
 
 
@@ -305,7 +309,7 @@ def _taken(pairs: Pairs, rows: NDArray[np.bool_] | NDArray[np.int64]) -> Pairs:
     return Pairs(*(column[rows] for column in pairs))
 
 
-def _present(distinct: Distinct, *ranks: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _present(distinct: DistinctHashes, *ranks: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Return which ranks occur, bool (distinct,)."""
     present = np.zeros(len(distinct.hashes), np.bool_)
     for some in ranks:

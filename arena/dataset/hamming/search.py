@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from arena.dataset.hamming.bands import FLIPS, HASH_BITS, LOOK_UPS, Band, choose_bands
+from arena.dataset.hamming.bands import FLIPS, HASH_BITS, LOOK_UPS, BitBand, choose_bands
 
 Hashes = NDArray[np.uint64]
 """Perceptual hashes, (n,)."""
@@ -55,7 +55,7 @@ class Pairs(NamedTuple):
     hamming_bits: NDArray[np.int64]
 
 
-class Search(NamedTuple):
+class HammingSearch(NamedTuple):
     """Input of one search."""
 
     left: Hashes
@@ -69,7 +69,7 @@ class Search(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Table:
+class _BandTable:
     """Hashes sorted by the bits of a band.
 
     Attributes:
@@ -81,30 +81,30 @@ class Table:
         before: mask of every earlier band, rotated in the same way, and its radius.
     """
 
-    band: Band
+    band: BitBand
     hashes: Hashes
     buckets: NDArray[np.int64]
     fullest: int
     before: tuple[tuple[np.uint64, int], ...]
 
     @staticmethod
-    def of(hashes: Hashes, bands: tuple[Band, ...], number: int) -> "Table":
+    def of(hashes: Hashes, bands: tuple[BitBand, ...], number: int) -> "_BandTable":
         """Return the table of band `number` for hashes in ascending order."""
         band = bands[number]
-        ordered = np.sort(turned(hashes, band.offset)) if band.offset else hashes
-        sizes = np.bincount(keys(ordered, band.width), minlength=1 << band.width)
+        ordered = np.sort(_rotated(hashes, band.offset)) if band.offset else hashes
+        sizes = np.bincount(_keys(ordered, band.width), minlength=1 << band.width)
         fullest = int(sizes.max())
         buckets = np.cumsum(sizes)
         buckets -= sizes
         sizes <<= START_BITS
         buckets |= sizes
-        before = tuple((turned(np.array([b.bits()]), band.offset)[0], b.radius) for b in bands[:number])
-        return Table(band, ordered, buckets, fullest, before)
+        before = tuple((_rotated(np.array([b.bits()]), band.offset)[0], b.radius) for b in bands[:number])
+        return _BandTable(band, ordered, buckets, fullest, before)
 
 
 @dataclass(frozen=True)
-class Queries:
-    """Left hashes sorted by the bits of a band, rotated as in `Table`.
+class _BandQueries:
+    """Left hashes sorted by the bits of a band, rotated as in `_BandTable`.
 
     Attributes:
         hashes: uint64 (q,), ascending.
@@ -117,17 +117,17 @@ class Queries:
     ranks: Ranks
 
     @staticmethod
-    def of(hashes: Hashes, first: int, band: Band) -> "Queries":
+    def of(hashes: Hashes, first: int, band: BitBand) -> "_BandQueries":
         """Return the queries of a slice of `Search.left` that begins at index `first`."""
-        rotated = turned(hashes, band.offset)
+        rotated = _rotated(hashes, band.offset)
         order = np.argsort(rotated)
-        return Queries(rotated[order], keys(rotated[order], band.width), order + first)
+        return _BandQueries(rotated[order], _keys(rotated[order], band.width), order + first)
 
-    def parts(self, count: int) -> "Iterator[Queries]":
+    def parts(self, count: int) -> "Iterator[_BandQueries]":
         """Yield the queries, `count` at a time."""
         for first in range(0, len(self.keys), count):
             part = slice(first, first + count)
-            yield Queries(self.hashes[part], self.keys[part], self.ranks[part])
+            yield _BandQueries(self.hashes[part], self.keys[part], self.ranks[part])
 
     def alike(self) -> NDArray[np.int64]:
         """Return the number of queries with the same key at the first query of each key, and 0 elsewhere; int64 (q,)."""
@@ -137,7 +137,7 @@ class Queries:
         return counts
 
 
-def turned(hashes: Hashes, bits: int) -> Hashes:
+def _rotated(hashes: Hashes, bits: int) -> Hashes:
     """Return hashes rotated to the left; distances between hashes do not change.
 
     >>> [hex(value) for value in turned(np.array([0x8000000000000001], np.uint64), 4)]
@@ -146,18 +146,18 @@ def turned(hashes: Hashes, bits: int) -> Hashes:
     return (hashes << np.uint64(bits)) | (hashes >> np.uint64(HASH_BITS - bits)) if bits % HASH_BITS else hashes
 
 
-def keys(hashes: Hashes, width: int) -> NDArray[np.int64]:
+def _keys(hashes: Hashes, width: int) -> NDArray[np.int64]:
     """Return the highest `width` bits of each hash, int64 (n,); width is less than 64."""
     if width == 0:
         return np.zeros(len(hashes), np.int64)
     return (hashes >> np.uint64(HASH_BITS - width)).view(np.int64)
 
 
-def search(
-    what: Search,
+def search_hashes(
+    what: HammingSearch,
     take: Callable[[Pairs], None],
     *,
-    bands: tuple[Band, ...] | None = None,
+    bands: tuple[BitBand, ...] | None = None,
     workers: int = 1,
     advance: Callable[[float], None] | None = None,
 ) -> None:
@@ -183,7 +183,7 @@ def search(
     def look_up(first: int) -> None:
         part = what.left[first : first + step]
         for table, band_flips in zip(tables, flips, strict=True):
-            for queries, flipped in _rounds(Queries.of(part, first, table.band), band_flips):
+            for queries, flipped in _rounds(_BandQueries.of(part, first, table.band), band_flips):
                 if stopped.is_set():
                     return
                 for found in _found(what, table, queries, flipped):
@@ -195,7 +195,7 @@ def search(
 
     with ThreadPoolExecutor(workers) as pool:
         try:
-            tables = list(pool.map(partial(Table.of, what.right, bands), range(len(bands))))
+            tables = list(pool.map(partial(_BandTable.of, what.right, bands), range(len(bands))))
             for _ in pool.map(look_up, range(0, len(what.left), step)):
                 pass
         except BaseException:
@@ -204,7 +204,7 @@ def search(
             raise
 
 
-def _rounds(queries: Queries, flips: NDArray[np.int64]) -> Iterator[tuple[Queries, NDArray[np.int64]]]:
+def _rounds(queries: _BandQueries, flips: NDArray[np.int64]) -> Iterator[tuple[_BandQueries, NDArray[np.int64]]]:
     """Yield the queries and flips of each round; all their combinations are looked up together."""
     per_round = min(FLIPS, len(flips))
     for part in queries.parts(LOOK_UPS // per_round):
@@ -212,7 +212,7 @@ def _rounds(queries: Queries, flips: NDArray[np.int64]) -> Iterator[tuple[Querie
             yield part, flips[first : first + per_round]
 
 
-def _found(what: Search, table: Table, queries: Queries, flips: NDArray[np.int64]) -> Iterator[Pairs]:
+def _found(what: HammingSearch, table: _BandTable, queries: _BandQueries, flips: NDArray[np.int64]) -> Iterator[Pairs]:
     """Yield pairs within the radius whose bits in the table's band differ by exactly one of `flips`."""
     bucket = table.buckets.take(queries.keys ^ flips[:, None])
     start, size = bucket & START, bucket >> START_BITS
@@ -283,7 +283,7 @@ def _tiles(left: Hashes, right: Hashes, radius: int) -> Iterator[tuple[Ranks, Ra
                 yield row + top, column + first
 
 
-def _rank_pairs(what: Search, table: Table, queries: Queries, query: Ranks, place: Ranks) -> Pairs:
+def _rank_pairs(what: HammingSearch, table: _BandTable, queries: _BandQueries, query: Ranks, place: Ranks) -> Pairs:
     """Return (query, table row) index pairs as pairs of ranks, without the pairs that an earlier band finds."""
     other = table.hashes[place]
     differing = queries.hashes[query] ^ other
@@ -291,12 +291,12 @@ def _rank_pairs(what: Search, table: Table, queries: Queries, query: Ranks, plac
     for bits, radius in table.before:
         is_new &= np.bitwise_count(differing & bits) > radius
     left = queries.ranks[query[is_new]]
-    right = np.searchsorted(what.right, turned(other[is_new], HASH_BITS - table.band.offset))
+    right = np.searchsorted(what.right, _rotated(other[is_new], HASH_BITS - table.band.offset))
     bits = np.bitwise_count(differing[is_new]).astype(np.int64)
     if not what.within:
         return Pairs(left, right, bits)
     # Hashes with the same key find each other, so only `left < right` is kept; of different keys, only one finds the other.
-    once = (left < right) | (keys(differing[is_new], table.band.width) != 0)
+    once = (left < right) | (_keys(differing[is_new], table.band.width) != 0)
     return Pairs(np.minimum(left, right)[once], np.maximum(left, right)[once], bits[once])
 
 

@@ -18,7 +18,7 @@ from PIL import Image
 from scipy.fft import dct
 
 from arena.dataset.hashes.resample import Grey, shrink
-from arena.images.decode import RGB, Size
+from arena.images.decode import RGB, ImageSize
 
 
 class Algorithm(NamedTuple):
@@ -89,20 +89,20 @@ def dhash(pixels: RGB) -> int:
 
 def joytag(pixels: RGB) -> int:
     """Return the hash with which JoyTag's training set was deduplicated, as described; unverified, see `JOYTAG`."""
-    corner = _low_frequencies(shrink(grey_709(pixels), Size(GREY_SIDE, GREY_SIDE)), first=1)
+    corner = _low_frequencies(shrink(grey_709(pixels), ImageSize(GREY_SIDE, GREY_SIDE)), first=1)
     middle = np.sort(corner, axis=None)[corner.size // 2 - 1 : corner.size // 2 + 1]
     return _integer((corner >= middle.mean()).T, "little")
 
 
 def phash_grey(grey: Image.Image) -> int:
     """Return `phash` of a picture that is already grey (Rec. 601)."""
-    corner = _low_frequencies(shrink(grey, Size(GREY_SIDE, GREY_SIDE)), first=0)
+    corner = _low_frequencies(shrink(grey, ImageSize(GREY_SIDE, GREY_SIDE)), first=0)
     return _integer(corner > np.median(corner))
 
 
 def dhash_grey(grey: Image.Image) -> int:
     """Return `dhash` of a picture that is already grey (Rec. 601)."""
-    small = shrink(grey, Size(CORNER + 1, CORNER))
+    small = shrink(grey, ImageSize(CORNER + 1, CORNER))
     return _integer(small[:, 1:] > small[:, :-1])
 
 

@@ -19,13 +19,13 @@ from arena.base.errors import ArenaError, nearest, refuse_twice
 from arena.base.files import remove_temporary
 from arena.base.progress import Progress, Silent
 from arena.dataset.hashes.algorithms import ALGORITHMS, Algorithm
-from arena.dataset.hashes.files import COLUMNS, HashAll, Item, hashing
-from arena.dataset.hashes.index import DIGESTS, HashIndex, count_rows, read_blocks, read_facts, write_blocks
-from arena.dataset.listing import Listed, list_source
+from arena.dataset.hashes.files import HASH_COLUMNS, HashImages, ImageFile, image_hasher
+from arena.dataset.hashes.index import DIGESTS, HashIndex, count_index_rows, read_blocks, read_index_facts, write_blocks
+from arena.dataset.listing import ImageListing, list_source
 from arena.dataset.records import Reject
 from arena.dataset.rejects import write_rejects
 
-POOLED_IMAGES = 256
+MIN_POOLED_IMAGES = 256
 """Least number of images for which worker processes are started (about a second each); fewer are hashed in this process."""
 
 PART_IMAGES = 1024
@@ -34,7 +34,7 @@ PART_IMAGES = 1024
 _PART = re.compile(r"\d{6,}-[0-9a-f]{32}\.parquet")
 
 
-class Hashed(NamedTuple):
+class HashResult(NamedTuple):
     """Result of `hash_sources`: numbers of hashed and rejected images, and the file of the rejects."""
 
     images: int
@@ -50,7 +50,7 @@ def hash_sources(
     workers: int | None = None,
     root: Path | None = None,
     progress: Progress | None = None,
-) -> Hashed:
+) -> HashResult:
     """Hash every image of some sources into one index; after an interruption the same call continues.
 
     Args:
@@ -89,7 +89,7 @@ class _Part(NamedTuple):
 class _Job:
     """One build: sources, columns, and the output index."""
 
-    def __init__(self, output: Path, columns: Sequence[str], sources: Sequence[Listed]) -> None:
+    def __init__(self, output: Path, columns: Sequence[str], sources: Sequence[ImageListing]) -> None:
         self.output, self.sources = output, sources
         self.folder = output.with_name(output.name + ".parts")
         self.rejects_file = output.with_suffix(".rejects.csv")
@@ -98,12 +98,12 @@ class _Job:
         # The hashes of tall pictures depend on the Pillow release, see `arena.dataset.hashes.resample`.
         self.made_with = {"pillow": version("pillow")}
 
-    def items(self) -> Iterator[Item]:
+    def items(self) -> Iterator[ImageFile]:
         if len(self.sources) == 1:
             return self.sources[0].items()
         return chain.from_iterable(source.prefixed() for source in self.sources)
 
-    def parts(self) -> Iterator[tuple[_Part, list[Item]]]:
+    def parts(self) -> Iterator[tuple[_Part, list[ImageFile]]]:
         """Yield every part of the sources in their current state, in order."""
         items = self.items()
         for number in count():
@@ -112,26 +112,26 @@ class _Job:
                 return
             yield _Part(self.folder / f"{number:06d}-{self.key(batch)}.parquet", len(batch)), batch
 
-    def key(self, batch: Iterable[Item]) -> str:
+    def key(self, batch: Iterable[ImageFile]) -> str:
         """Return the digest of everything that the rows of a part depend on."""
         digest = hashlib.sha256(repr((self.algorithms, self.digests, self.made_with)).encode())
         for item in batch:
             digest.update(repr((item.image_id, *_stamp(item.path))).encode())
         return digest.hexdigest()[:32]
 
-    def finished(self) -> Hashed | None:
+    def finished(self) -> HashResult | None:
         """Return the result of an earlier build from the same inputs, or None."""
         if not self.output.exists():
             return None
         try:
-            facts, images = read_facts(self.output), count_rows(self.output)
+            facts, images = read_index_facts(self.output), count_index_rows(self.output)
         except ArenaError:
             return None  # not an index, or damaged: it is built again
         if facts.get("key") != _digest(part.path.name for part, _ in self.parts()):
             return None
         if facts["rejects"] and not self.rejects_file.exists():
             return None
-        return Hashed(images, int(facts["rejects"]), self.rejects_file)
+        return HashResult(images, int(facts["rejects"]), self.rejects_file)
 
     def hash(self, workers: int, progress: Progress) -> list[Path]:
         """Hash the missing parts, and return the paths of all parts, in order."""
@@ -143,7 +143,7 @@ class _Job:
         paths = []
         total = sum(part.images for part in planned)
         with (
-            hashing(workers if total - done >= POOLED_IMAGES else 1) as hashed,
+            image_hasher(workers if total - done >= MIN_POOLED_IMAGES else 1) as hashed,
             progress.count("hashing", total, done) as advance,
         ):
             for part, batch in self.parts():
@@ -153,7 +153,7 @@ class _Job:
         return paths
 
     def write_part(
-        self, path: Path, batch: Sequence[Item], hashed: HashAll, advance: Callable[[int], None]
+        self, path: Path, batch: Sequence[ImageFile], hashed: HashImages, advance: Callable[[int], None]
     ) -> None:  # fmt: skip
         """Hash the images of one part, in order, and write it."""
         columns = (*self.algorithms, *self.digests)
@@ -170,16 +170,16 @@ class _Job:
             facts={"rejects": rejects},
         )  # fmt: skip
 
-    def join(self, parts: Sequence[Path]) -> Hashed:
+    def join(self, parts: Sequence[Path]) -> HashResult:
         """Write the index from all parts, then remove the parts."""
-        rejects = sum(len(read_facts(part)["rejects"]) for part in parts)
+        rejects = sum(len(read_index_facts(part)["rejects"]) for part in parts)
         if rejects:
             write_rejects(
-                self.rejects_file, (Reject(*reject) for part in parts for reject in read_facts(part)["rejects"])
+                self.rejects_file, (Reject(*reject) for part in parts for reject in read_index_facts(part)["rejects"])
             )
         else:
             self.rejects_file.unlink(missing_ok=True)
-        if not any(count_rows(part) for part in parts):
+        if not any(count_index_rows(part) for part in parts):
             raise ArenaError(f"arena hash: none of {rejects} files can be read; {self.rejects_file} lists the reasons")
         images = write_blocks(
             self.output, chain.from_iterable(map(read_blocks, parts)), algorithms=self.algorithms, digests=self.digests,
@@ -191,7 +191,7 @@ class _Job:
         remove_temporary(self.folder)
         if not any(self.folder.iterdir()):
             self.folder.rmdir()
-        return Hashed(images, rejects, self.rejects_file)
+        return HashResult(images, rejects, self.rejects_file)
 
 
 def _block(
@@ -208,8 +208,8 @@ def _block(
 def _checked_columns(columns: Sequence[str]) -> tuple[str, ...]:
     """Return the requested columns and `sha256`, in the order of the index file."""
     for name in columns:
-        if name not in COLUMNS:
-            raise ArenaError(f"--algorithms {name}: no such hash. {nearest(name, COLUMNS)}")
+        if name not in HASH_COLUMNS:
+            raise ArenaError(f"--algorithms {name}: no such hash. {nearest(name, HASH_COLUMNS)}")
     if not any(name in ALGORITHMS for name in columns):
         raise ArenaError(f"--algorithms: an index needs a hash besides digests: {', '.join(ALGORITHMS)}")
     return tuple(name for name in (*ALGORITHMS, *DIGESTS) if name in columns or name == "sha256")

@@ -29,7 +29,7 @@ CHUNK = 16
 """Images sent to a worker process at a time."""
 
 
-class Item(NamedTuple):
+class ImageFile(NamedTuple):
     """One image file and its identifier."""
 
     image_id: str
@@ -63,7 +63,7 @@ class _Views:
         return digest_file(self.path)
 
 
-COLUMNS: Mapping[str, Callable[[_Views], int | str]] = {
+HASH_COLUMNS: Mapping[str, Callable[[_Views], int | str]] = {
     "phash": lambda views: phash_grey(views.grey),
     "dhash": lambda views: dhash_grey(views.grey),
     "joytag": lambda views: joytag(views.pixels),
@@ -82,12 +82,12 @@ def hash_file(path: Path, columns: Sequence[str]) -> dict[str, int | str]:
     """
     views = _Views(path)
     try:
-        return {name: compute(views) for name, compute in COLUMNS.items() if name in columns}
+        return {name: compute(views) for name, compute in HASH_COLUMNS.items() if name in columns}
     except OSError as error:
         raise UnreadableImageError(error.strerror or str(error)) from None
 
 
-def hash_item(item: Item, columns: Sequence[str]) -> dict[str, int | str] | Reject:
+def hash_item(item: ImageFile, columns: Sequence[str]) -> dict[str, int | str] | Reject:
     """Return hashes and digests of one image of a source, or a reject if it cannot be read."""
     try:
         return hash_file(Path(item.path), columns)
@@ -97,12 +97,12 @@ def hash_item(item: Item, columns: Sequence[str]) -> dict[str, int | str] | Reje
         )
 
 
-HashAll = Callable[[Sequence[Item], Sequence[str]], Iterable[Mapping[str, int | str] | Reject]]
+HashImages = Callable[[Sequence[ImageFile], Sequence[str]], Iterable[Mapping[str, int | str] | Reject]]
 """(Items, columns) -> the hashes of each item or its reject, in order."""
 
 
 @contextmanager
-def hashing(workers: int) -> Iterator[HashAll]:
+def image_hasher(workers: int) -> Iterator[HashImages]:
     """Provide a function that hashes many images in `workers` processes; with one worker, in this process."""
     with threadpool_limits(1):  # BLAS threads in every process would only compete for the cores
         if workers == 1:

@@ -29,7 +29,7 @@ METADATA = b"arena.index"
 DIGESTS = ("sha256", "pixel_sha256")
 """Digest columns: SHA-256 of the file's bytes, and of the pixels."""
 
-COMPARED = ("name", "version", "bits", "bit_order", "signed")
+_COMPARED_FIELDS = ("name", "version", "bits", "bit_order", "signed")
 """Fields of an `Algorithm` that must be equal for two hashes to be compared."""
 
 GROUP_ROWS = 65_536
@@ -67,7 +67,7 @@ class HashIndex:
             )
         for column in shared:
             mine, others = self.algorithms[column], other.algorithms[column]
-            differing = [key for key in COMPARED if getattr(mine, key) != getattr(others, key)]
+            differing = [key for key in _COMPARED_FIELDS if getattr(mine, key) != getattr(others, key)]
             if differing:
                 details = "; ".join(f"{key} {getattr(others, key)!r}, not {getattr(mine, key)!r}" for key in differing)
                 raise IncomparableError(
@@ -91,7 +91,7 @@ def write_blocks(
 
     Args:
         algorithms, digests: the columns of every block.
-        facts: further facts about the file, as JSON values; `read_facts` returns them.
+        facts: further facts about the file, as JSON values; `read_index_facts` returns them.
 
     Returns: the number of rows.
     """
@@ -150,13 +150,13 @@ def read_blocks(path: Path, *, columns: Sequence[str] | None = None) -> Iterator
         raise _damaged(path, error) from None
 
 
-def read_facts(path: Path) -> Mapping[str, Any]:
+def read_index_facts(path: Path) -> Mapping[str, Any]:
     """Return the facts that were written with an index; errors as for `read_index`."""
     facts: Mapping[str, Any] = _Header(path).content["facts"]
     return facts
 
 
-def count_rows(path: Path) -> int:
+def count_index_rows(path: Path) -> int:
     """Return the number of images of an index; errors as for `read_index`."""
     return int(_Header(path).rows)
 

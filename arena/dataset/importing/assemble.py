@@ -14,16 +14,16 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from arena.dataset.cutoffs import moments
+from arena.dataset.cutoffs import to_timestamps
 from arena.dataset.frozen import IMAGE_COLUMNS, digest_line
-from arena.dataset.importing.parts import FIXED, UNKEPT, read_part
+from arena.dataset.importing.parts import DATASET_COLUMNS, IMPORT_COLUMNS, read_part
 from arena.dataset.ratings import Scheme, detect_scheme
 from arena.dataset.records import Reject
 
-BLOCK_ROWS = 16_384
+ASSEMBLE_BLOCK_ROWS = 16_384
 """Rows that are written at a time."""
 
-REASONS: Mapping[str, str] = {
+_REJECT_REASONS: Mapping[str, str] = {
     "unreadable row": "the row or a file that it names cannot be read",
     "not text": "a name or a tag is not valid text",
     "deleted": "the post is deleted",
@@ -44,11 +44,11 @@ REASONS: Mapping[str, str] = {
 """Reason of a reject -> explanation on the card, in the order of the steps."""
 
 
-RANKED = ["image_id", "sha256", "rank", "where"]
+_SORT_KEYS = ["image_id", "sha256", "rank", "where"]
 """Sort keys of the rows; the first row of each identifier is kept."""
 
 
-class Assembled(NamedTuple):
+class ImportTotals(NamedTuple):
     """Totals of all parts.
 
     Attributes:
@@ -83,12 +83,12 @@ class _Order(NamedTuple):
     """Rows whose identifier belongs to a kept row."""
 
 
-def assemble(parts: Sequence[Path], images: Path) -> Assembled:
+def assemble_parts(parts: Sequence[Path], images: Path) -> ImportTotals:
     """Write `images.parquet` from the parts, sorted by identifier, and return the totals.
 
     Of several rows with one identifier, the row with the smallest SHA-256 of the image is kept, then the row with the smallest
     digest of its values. The choice does not depend on the order of the source. Memory grows with the identifiers and digests
-    of all rows, and with the tags of `BLOCK_ROWS` images.
+    of all rows, and with the tags of `ASSEMBLE_BLOCK_ROWS` images.
 
     Args:
         parts: files of `write_part`.
@@ -114,7 +114,7 @@ def assemble(parts: Sequence[Path], images: Path) -> Assembled:
         for row in whole.select(["where", "image_id", "sha256"]).take(pa.array(order.duplicate)).to_pylist()
     ]
     categories = _categories(parts)
-    return Assembled(
+    return ImportTotals(
         len(order.kept), digest.hexdigest(), positives, categories, untagged, rejected, _scheme(whole, order.kept),
         frozenset(paths), duplicates,
     )  # fmt: skip
@@ -127,11 +127,11 @@ def _scheme(whole: pa.Table, kept: NDArray[np.int64]) -> Scheme | None:
     if not ratings:
         return None
     dates = whole["created_at"].take(pa.array(kept)).to_pandas() if "created_at" in whole.schema.names else pd.Series()
-    newest = moments(dates).max()
+    newest = to_timestamps(dates).max()
     return detect_scheme(ratings, newest=None if pd.isna(newest) else newest.to_pydatetime())
 
 
-def rejects(parts: Sequence[Path], assembled: Assembled) -> Iterator[Reject]:
+def iterate_rejects(parts: Sequence[Path], assembled: ImportTotals) -> Iterator[Reject]:
     """Yield every reject in the order of the source, then the rows whose identifier belongs to a kept row."""
     for path in parts:
         part = read_part(path)
@@ -140,7 +140,7 @@ def rejects(parts: Sequence[Path], assembled: Assembled) -> Iterator[Reject]:
     yield from assembled.twice
 
 
-def steps(rows: int, found: str, rejected: Mapping[str, int]) -> list[dict[str, Any]]:
+def card_steps(rows: int, found: str, rejected: Mapping[str, int]) -> list[dict[str, Any]]:
     """Return the card's log of steps: the rows that were read, then the rows that each reason dropped.
 
     Args:
@@ -149,18 +149,18 @@ def steps(rows: int, found: str, rejected: Mapping[str, int]) -> list[dict[str, 
         rejected: number of rejected rows by reason.
     """
     log: list[dict[str, Any]] = [{"name": "read", "kept": rows, "dropped": 0, "why": f"rows of the source ({found})"}]
-    for reason in [*REASONS, *sorted(rejected.keys() - REASONS.keys())]:
+    for reason in [*_REJECT_REASONS, *sorted(rejected.keys() - _REJECT_REASONS.keys())]:
         if dropped := rejected.get(reason, 0):
             rows -= dropped
-            log.append({"name": reason, "kept": rows, "dropped": dropped, "why": REASONS.get(reason, reason)})
+            log.append({"name": reason, "kept": rows, "dropped": dropped, "why": _REJECT_REASONS.get(reason, reason)})
     return log
 
 
 def _order(whole: pa.Table) -> _Order:
     """Return the rows to keep and the rows with an identifier that is already used."""
     taken = np.flatnonzero(pc.equal(whole["reason"], "").to_numpy())
-    keys = whole.select(RANKED).take(pa.array(taken))
-    order = pc.sort_indices(keys, sort_keys=[(name, "ascending") for name in RANKED])
+    keys = whole.select(_SORT_KEYS).take(pa.array(taken))
+    order = pc.sort_indices(keys, sort_keys=[(name, "ascending") for name in _SORT_KEYS])
     ids = keys["image_id"].take(order)
     repeated = np.zeros(len(ids), bool)
     repeated[1:] = pc.equal(ids[1:], ids[:-1]).to_numpy()
@@ -170,22 +170,22 @@ def _order(whole: pa.Table) -> _Order:
 
 def _schema(whole: pa.Table) -> pa.Schema:
     """Return the schema of `images.parquet`: required columns, other fixed columns, then metadata of the source."""
-    names = [name for name, _ in FIXED]
-    facts = sorted(set(whole.schema.names) - {*names, *(name for name, _ in UNKEPT)})
+    names = [name for name, _ in DATASET_COLUMNS]
+    facts = sorted(set(whole.schema.names) - {*names, *(name for name, _ in IMPORT_COLUMNS)})
     ordered = [*IMAGE_COLUMNS, *(name for name in names if name not in IMAGE_COLUMNS), *facts]
     return pa.schema([whole.schema.field(name) for name in ordered])
 
 
 def _blocks(whole: pa.Table, rows: NDArray[np.int64]) -> Iterator[pa.Table]:
-    """Yield the rows in the given order, `BLOCK_ROWS` at a time.
+    """Yield the rows in the given order, `ASSEMBLE_BLOCK_ROWS` at a time.
 
     Rows are taken from each part separately: `take` on the whole table would copy the texts of all parts into one array, again
     for each block.
     """
     batches = whole.select(_schema(whole).names).replace_schema_metadata(None).to_batches()
     ends = np.cumsum([len(batch) for batch in batches])
-    for start in range(0, len(rows), BLOCK_ROWS):
-        block = rows[start : start + BLOCK_ROWS]
+    for start in range(0, len(rows), ASSEMBLE_BLOCK_ROWS):
+        block = rows[start : start + ASSEMBLE_BLOCK_ROWS]
         owners = np.searchsorted(ends, block, side="right")
         order = np.argsort(owners, kind="stable")
         cuts = np.flatnonzero(np.diff(owners[order])) + 1

@@ -19,31 +19,31 @@ from typing import Any, NamedTuple
 from arena.base.errors import ArenaError
 from arena.base.progress import Progress, Silent
 from arena.cards import check_name
-from arena.dataset.canonical import told_findings
+from arena.dataset.canonical import relation_findings
 from arena.dataset.fetch.folder import fetched_scheme
 from arena.dataset.frozen import toml_text, write_tags
 from arena.dataset.hashes.algorithms import DHASH, PHASH
-from arena.dataset.importing.assemble import Assembled, assemble, rejects, steps
-from arena.dataset.importing.examine import Examined, Examiner, admit
-from arena.dataset.importing.parts import Rows, part_path, split_rows, write_part
+from arena.dataset.importing.assemble import ImportTotals, assemble_parts, card_steps, iterate_rejects
+from arena.dataset.importing.examine import ExaminedImage, ImageExaminer, check_record_text
+from arena.dataset.importing.parts import SourceRows, part_path, split_rows, write_part
 from arena.dataset.ratings import UNKNOWN_SCHEME, Scheme
 from arena.dataset.records import Reject
 from arena.dataset.rejects import write_rejects
-from arena.dataset.sources import Source
-from arena.dataset.sources.tree import shown
+from arena.dataset.sources import DatasetSource
+from arena.dataset.sources.tree import escape_name
 from arena.images.decode import ImagePolicy
 from arena.tags import UNKNOWN_CATEGORY, TagRelations
 from arena.tags.exports import RELATION_FILES, write_relations
 
-PARTS = ".parts"
+_PARTS_FOLDER = ".parts"
 """Folder of an unfinished import, inside the dataset folder."""
 
-SETTINGS_VERSION = 2
+_SETTINGS_VERSION = 2
 """Incremented if the meaning of a part's content changes, so that older parts are not reused."""
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ImportSettings:
     """Settings of an import.
 
     Attributes:
@@ -68,7 +68,7 @@ class Wanted:
     workers: int | None = None
 
 
-class Outcome(NamedTuple):
+class ImportResult(NamedTuple):
     """Totals of an import: rows read, images and tags of the dataset, and rejected rows by reason."""
 
     rows: int
@@ -77,7 +77,9 @@ class Outcome(NamedTuple):
     rejected: Counter[str]
 
 
-def collect(source: Source, folder: Path, wanted: Wanted = Wanted(), progress: Progress = Silent()) -> Outcome:
+def import_source(
+    source: DatasetSource, folder: Path, wanted: ImportSettings = ImportSettings(), progress: Progress = Silent()
+) -> ImportResult:
     """Import a source into a dataset folder, or continue an import that was stopped.
 
     Raises:
@@ -86,21 +88,21 @@ def collect(source: Source, folder: Path, wanted: Wanted = Wanted(), progress: P
     """
     name = wanted.name or folder.resolve().name
     check_name(name)
-    parts = split_rows(map(admit, islice(source.records(), wanted.limit)))
+    parts = split_rows(map(check_record_text, islice(source.records(), wanted.limit)))
     if (first := next(parts, None)) is None:
         raise ArenaError(f"{source.path}: has no row ({source.found}); an import needs at least one image")
-    scratch = prepare(source, folder)
-    examiner = Examiner(folder, scratch, wanted.policy, wanted.relations)
+    scratch = _prepare_folder(source, folder)
+    examiner = ImageExaminer(folder, scratch, wanted.policy, wanted.relations)
     done = _examine_all(chain([first], parts), examiner, wanted, progress, source.rows)
-    assembled = assemble(done.parts, scratch / "images.parquet")
-    write_rejects(folder / "rejects.csv", rejects(done.parts, assembled))
-    refuse_nothing(source, folder, done.rows, assembled)
-    card = describe(source, wanted, name, done.rows, assembled)
+    assembled = assemble_parts(done.parts, scratch / "images.parquet")
+    write_rejects(folder / "rejects.csv", iterate_rejects(done.parts, assembled))
+    _refuse_empty(source, folder, done.rows, assembled)
+    card = _make_card(source, wanted, name, done.rows, assembled)
     _finish(folder, scratch, card, wanted, assembled)
-    return Outcome(done.rows, assembled.images, len(assembled.positives), assembled.rejected)
+    return ImportResult(done.rows, assembled.images, len(assembled.positives), assembled.rejected)
 
 
-def prepare(source: Source, folder: Path) -> Path:
+def _prepare_folder(source: DatasetSource, folder: Path) -> Path:
     """Create the dataset folder if necessary, and return its folder of unfinished parts.
 
     Raises:
@@ -109,7 +111,7 @@ def prepare(source: Source, folder: Path) -> Path:
     inside = source.path.is_dir() and folder.resolve().is_relative_to(source.path.resolve())
     if inside:
         raise ArenaError(f"--output {folder}: lies inside the source {source.path}; name a folder outside it")
-    scratch = folder / PARTS
+    scratch = folder / _PARTS_FOLDER
     if not scratch.is_dir() and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         what = "a finished dataset" if (folder / "dataset.toml").exists() else "something else"
         raise ArenaError(f"--output {folder}: already holds {what}; name another folder, or remove it")
@@ -125,7 +127,11 @@ class _Done(NamedTuple):
 
 
 def _examine_all(
-    parts: Iterable[Rows], examiner: Examiner, wanted: Wanted, progress: Progress, expected: int | None
+    parts: Iterable[SourceRows],
+    examiner: ImageExaminer,
+    wanted: ImportSettings,
+    progress: Progress,
+    expected: int | None,
 ) -> _Done:
     """Examine the rows of every part that does not exist yet, and return all parts."""
     settings = _settings(wanted)
@@ -148,23 +154,25 @@ def _examine_all(
     return _Done(paths, count)
 
 
-def _counted(results: Iterable[Examined | Reject], advance: Callable[[int], None]) -> Iterator[Examined | Reject]:
+def _counted(
+    results: Iterable[ExaminedImage | Reject], advance: Callable[[int], None]
+) -> Iterator[ExaminedImage | Reject]:
     """Yield the results, and report each to the progress display."""
     for result in results:
         yield result
         advance(1)
 
 
-def _settings(wanted: Wanted) -> str:
+def _settings(wanted: ImportSettings) -> str:
     """Return the settings that the content of a part depends on, as JSON."""
     relations = wanted.relations
     implied = {name: sorted(names) for name, names in relations.implications.items()}
     text = json.dumps([dict(relations.aliases), implied, sorted(relations.blacklist)], sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()
-    return json.dumps([SETTINGS_VERSION, asdict(wanted.policy), digest, PHASH, DHASH])
+    return json.dumps([_SETTINGS_VERSION, asdict(wanted.policy), digest, PHASH, DHASH])
 
 
-def refuse_nothing(source: Source, folder: Path, rows: int, assembled: Assembled) -> None:
+def _refuse_empty(source: DatasetSource, folder: Path, rows: int, assembled: ImportTotals) -> None:
     """Raise if the import has no image or no tag.
 
     Raises:
@@ -179,13 +187,15 @@ def refuse_nothing(source: Source, folder: Path, rows: int, assembled: Assembled
         )
 
 
-def describe(source: Source, wanted: Wanted, name: str, rows: int, assembled: Assembled) -> dict[str, Any]:
+def _make_card(
+    source: DatasetSource, wanted: ImportSettings, name: str, rows: int, assembled: ImportTotals
+) -> dict[str, Any]:
     """Return the dataset card: how the dataset was made, without paths or other facts of this machine."""
     return {
         "name": name,
         "title": wanted.title or name,
         "licence": wanted.licence,
-        "source": shown(source.path.name),
+        "source": escape_name(source.path.name),
         "source_kind": source.kind,
         **asdict(wanted.policy),
         "phash": PHASH,
@@ -197,12 +207,12 @@ def describe(source: Source, wanted: Wanted, name: str, rows: int, assembled: As
         "untagged": assembled.untagged,
         "images": assembled.images,
         "digest": assembled.digest,
-        "steps": steps(rows, source.kind, assembled.rejected),
-        **told_findings(wanted.relations),
+        "steps": card_steps(rows, source.kind, assembled.rejected),
+        **relation_findings(wanted.relations),
     }
 
 
-def _rating_scheme(source: Source, assembled: Assembled) -> dict[str, Any]:
+def _rating_scheme(source: DatasetSource, assembled: ImportTotals) -> dict[str, Any]:
     """Return the card's rating scheme and its evidence; empty if no image has a rating."""
     if assembled.scheme is None:
         return {}
@@ -212,7 +222,9 @@ def _rating_scheme(source: Source, assembled: Assembled) -> dict[str, Any]:
     return {"rating_scheme": scheme.name, "rating_scheme_why": scheme.why}
 
 
-def _finish(folder: Path, scratch: Path, card: Mapping[str, Any], wanted: Wanted, assembled: Assembled) -> None:
+def _finish(
+    folder: Path, scratch: Path, card: Mapping[str, Any], wanted: ImportSettings, assembled: ImportTotals
+) -> None:
     """Move every file from the scratch folder to the dataset; the card is last, because it makes the folder a dataset."""
     categories = {**wanted.categories, **assembled.categories}
     tags = [(tag, categories.get(tag, UNKNOWN_CATEGORY)) for tag in assembled.positives]

@@ -13,9 +13,9 @@ from arena.base.files import write_whole
 from arena.dataset.files import stored_path
 from arena.dataset.hashes.algorithms import dhash, phash
 from arena.dataset.ratings import rating_letter
-from arena.dataset.records import Content, Record, RefusedError, Reject
-from arena.dataset.sources.labels import refuse_long
-from arena.dataset.sources.tree import shown
+from arena.dataset.records import Content, Record, Reject, RowRefusedError
+from arena.dataset.sources.labels import refuse_long_tags
+from arena.dataset.sources.tree import escape_name
 from arena.images.decode import ImagePolicy, pixel_digest, read_picture
 from arena.tags import TagRelations
 
@@ -26,7 +26,7 @@ MAX_FILE_BYTES = 512_000_000
 """Maximum size of an image file; a file of a million pixels is about a thousand times smaller."""
 
 
-class Examined(NamedTuple):
+class ExaminedImage(NamedTuple):
     """One image: its columns of `images.parquet` and the columns that only the import uses.
 
     Attributes:
@@ -61,7 +61,7 @@ class Examined(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Examiner:
+class ImageExaminer:
     """Examines records and stores their image files; may be called from several threads.
 
     Attributes:
@@ -76,23 +76,23 @@ class Examiner:
     policy: ImagePolicy
     relations: TagRelations
 
-    def examine(self, found: Record | Reject) -> Examined | Reject:
+    def examine(self, found: Record | Reject) -> ExaminedImage | Reject:
         """Store the file of a record and return what was examined; a reject is returned for a record that is not accepted."""
         if isinstance(found, Reject):
             return found
-        where = found.where or (shown(str(found.content)) if isinstance(found.content, Path) else "")
+        where = found.where or (escape_name(str(found.content)) if isinstance(found.content, Path) else "")
         try:
             return self._take(found, where)
-        except (RefusedError, UnreadableImageError) as error:
-            return Reject(where, shown(found.image_id), error.reason, error.detail)
+        except (RowRefusedError, UnreadableImageError) as error:
+            return Reject(where, escape_name(found.image_id), error.reason, error.detail)
 
-    def _take(self, record: Record, where: str) -> Examined:
-        content = read_content(record.content)
+    def _take(self, record: Record, where: str) -> ExaminedImage:
+        content = _read_content(record.content)
         image, suffix = read_picture(content, self.policy)
         pixels = np.asarray(image)
         sha256 = hashlib.sha256(content).hexdigest()
         path = stored_path(sha256, suffix)
-        examined = Examined(
+        examined = ExaminedImage(
             where=where,
             image_id=record.image_id,
             path=path,
@@ -120,31 +120,31 @@ class Examiner:
         write_whole(path, content)
 
 
-def admit(found: Record | Reject) -> Record | Reject:
+def check_record_text(found: Record | Reject) -> Record | Reject:
     """Return the record, or a reject if a name or tag is not valid text or too long to hold many records in memory."""
     if isinstance(found, Reject):
-        return Reject(*(shown(text) for text in found))
+        return Reject(*(escape_name(text) for text in found))
     try:
         _check_text(found)
-    except RefusedError as error:
-        return Reject(shown(found.where), shown(found.image_id), error.reason, error.detail)
+    except RowRefusedError as error:
+        return Reject(escape_name(found.where), escape_name(found.image_id), error.reason, error.detail)
     return found
 
 
 def _check_text(record: Record) -> None:
     """Raise if a text of the record is too long or cannot be encoded as UTF-8."""
-    refuse_long(sum(map(len, record.tags)) + len(record.tags))
+    refuse_long_tags(sum(map(len, record.tags)) + len(record.tags))
     facts = [value for value in record.facts.values() if isinstance(value, str)]
     if longest := max((len(text) for text in (record.image_id, *facts) if len(text) > MAX_NAME_CHARACTERS), default=0):
-        raise RefusedError("unreadable row", f"an identifier or metadata text of {longest:,} characters")
+        raise RowRefusedError("unreadable row", f"an identifier or metadata text of {longest:,} characters")
     for text in (record.image_id, *record.tags, *facts):
         try:
             text.encode()
         except UnicodeEncodeError:
-            raise RefusedError("not text", f"{shown(text)} has characters that UTF-8 cannot encode") from None
+            raise RowRefusedError("not text", f"{escape_name(text)} has characters that UTF-8 cannot encode") from None
 
 
-def read_content(content: Content) -> bytes:
+def _read_content(content: Content) -> bytes:
     """Return the bytes of an image file.
 
     Raises:
@@ -154,11 +154,11 @@ def read_content(content: Content) -> bytes:
         return content
     try:
         if not content.is_file():  # reading a pipe would block, and a device has no end
-            raise RefusedError("missing", "not a regular file")
+            raise RowRefusedError("missing", "not a regular file")
         with content.open("rb") as file:
             found = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
-        raise RefusedError("missing", (error.strerror or "").lower()) from None
+        raise RowRefusedError("missing", (error.strerror or "").lower()) from None
     if len(found) > MAX_FILE_BYTES:
-        raise RefusedError("file too large", f"more than {MAX_FILE_BYTES:,} bytes")
+        raise RowRefusedError("file too large", f"more than {MAX_FILE_BYTES:,} bytes")
     return found

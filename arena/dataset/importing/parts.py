@@ -13,9 +13,9 @@ from typing import Any
 import pyarrow as pa
 
 from arena.base.files import open_whole
-from arena.dataset.importing.examine import Examined
-from arena.dataset.records import Found, Record, Reject
-from arena.dataset.sources.facts import NUMBERS
+from arena.dataset.importing.examine import ExaminedImage
+from arena.dataset.records import Record, Reject, SourceItems
+from arena.dataset.sources.facts import INTEGER_FACTS
 
 PART_ROWS = 1_024
 """Rows per part: seconds to minutes of work, the most that a killed import loses."""
@@ -23,7 +23,7 @@ PART_ROWS = 1_024
 PART_BYTES = 256_000_000
 """A part ends earlier if the images and tags that its rows hold in memory reach this size."""
 
-FIXED = (
+DATASET_COLUMNS = (
     ("image_id", pa.large_string()), ("path", pa.large_string()),
     ("sha256", pa.large_string()), ("pixel_sha256", pa.large_string()), ("width", pa.int64()), ("height", pa.int64()),
     ("phash", pa.uint64()), ("dhash", pa.uint64()), ("tags", pa.large_list(pa.large_string())),
@@ -31,19 +31,19 @@ FIXED = (
 )  # fmt: skip
 """Columns that every dataset has."""
 
-UNKEPT = tuple((name, pa.large_string()) for name in ("where", "reason", "detail", "rank", "rated"))
+IMPORT_COLUMNS = tuple((name, pa.large_string()) for name in ("where", "reason", "detail", "rank", "rated"))
 """Columns that a dataset does not keep.
 
 `where`, `reason` and `detail` are those of a reject (`reason` is empty for an accepted image), `rank` is a digest of the row,
 and `rated` is the rating as the source spells it.
 """
 
-Rows = list[Record | Reject]
+SourceRows = list[Record | Reject]
 
 
-def split_rows(found: Found) -> Iterator[Rows]:
+def split_rows(found: SourceItems) -> Iterator[SourceRows]:
     """Yield the rows of a source in parts; the parts are the same each time that the same source is read."""
-    rows: Rows = []
+    rows: SourceRows = []
     held_bytes = 0
     for row in found:
         rows.append(row)
@@ -62,7 +62,7 @@ def _held_bytes(row: Record | Reject) -> int:
     return sum(map(len, row.tags)) + (len(row.content) if isinstance(row.content, bytes) else 0)
 
 
-def part_path(folder: Path, number: int, rows: Rows, settings: str) -> Path:
+def part_path(folder: Path, number: int, rows: SourceRows, settings: str) -> Path:
     """Return the path of the part with these rows, whether or not it exists."""
     digest = hashlib.sha256(settings.encode())
     for row in rows:
@@ -70,13 +70,15 @@ def part_path(folder: Path, number: int, rows: Rows, settings: str) -> Path:
     return folder / f"{number:06d}-{digest.hexdigest()[:24]}.arrow"
 
 
-def write_part(path: Path, rows: Iterable[Examined | Reject]) -> None:
+def write_part(path: Path, rows: Iterable[ExaminedImage | Reject]) -> None:
     """Write the results of the rows of one part."""
     table = [_row(row) for row in rows]
     facts = sorted({name for row in table for name in row["facts"]})
-    columns = {name: pa.array([row.get(name) for row in table], kind) for name, kind in (*FIXED, *UNKEPT)}
+    columns = {
+        name: pa.array([row.get(name) for row in table], kind) for name, kind in (*DATASET_COLUMNS, *IMPORT_COLUMNS)
+    }
     for name in facts:
-        kind = pa.int64() if name in NUMBERS else pa.large_string()
+        kind = pa.int64() if name in INTEGER_FACTS else pa.large_string()
         columns[name] = pa.array([row["facts"].get(name) for row in table], kind)
     described = {b"categories": json.dumps(_categories(table), sort_keys=True).encode()}
     whole = pa.table(columns).replace_schema_metadata(described)
@@ -108,9 +110,9 @@ def _content_identity(row: Record) -> Sequence[Any]:
     return [str(row.content), status.st_size, status.st_mtime_ns]
 
 
-def _row(row: Examined | Reject) -> dict[str, Any]:
+def _row(row: ExaminedImage | Reject) -> dict[str, Any]:
     """Return the values of a part's columns for one row; `facts` and `categories` stay mappings."""
-    if isinstance(row, Examined):
+    if isinstance(row, ExaminedImage):
         values = row._asdict()
         rank = hashlib.sha256(json.dumps(values | {"where": ""}, sort_keys=True).encode()).hexdigest()[:16]
         return values | {"reason": "", "detail": "", "rank": rank}

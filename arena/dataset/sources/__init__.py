@@ -8,34 +8,34 @@ from pathlib import Path
 import pyarrow as pa
 
 from arena.base.errors import ArenaError, nearest
-from arena.dataset.records import Found
+from arena.dataset.records import SourceItems
 from arena.dataset.sources import folder, huggingface, joytag, posts, table, webdataset
-from arena.dataset.sources.columns import PATHS
+from arena.dataset.sources.columns import PATH_COLUMN_NAMES
 from arena.dataset.sources.hints import SEPARATORS, Hints
-from arena.dataset.sources.rows import columns_of, count_rows, is_table, read_schema
+from arena.dataset.sources.rows import count_rows, is_table_name, read_column_names, read_schema
 
-READERS: Mapping[str, Callable[[Path, Hints], Found]] = {
+SOURCE_READERS: Mapping[str, Callable[[Path, Hints], SourceItems]] = {
     "folder": folder.read, "table": table.read, "posts": posts.read, "joytag": joytag.read,
     "webdataset": webdataset.read, "huggingface": huggingface.read,
 }  # fmt: skip
 """Kind of source -> its reader."""
 
-TABLES = {
+_TABLE_NAMES = {
     "posts": ("posts.jsonl", "posts.json", "posts.jsonl.gz", "posts.json.gz"),
     "table": ("metadata.csv", "metadata.jsonl", "metadata.parquet"),
     "joytag": (),
 }
 """Kinds whose rows are in one file -> the usual names of that file; an imagefolder has `metadata.*`."""
 
-NEEDED = "images with .txt or .json tag files, a table (CSV, TSV, JSON, Parquet), .tar shards, or a saved dataset"
+_SUPPORTED = "images with .txt or .json tag files, a table (CSV, TSV, JSON, Parquet), .tar shards, or a saved dataset"
 
 
 @dataclass(frozen=True)
-class Source:
+class DatasetSource:
     """A source of images whose kind is known.
 
     Attributes:
-        kind: a key of `READERS`.
+        kind: a key of `SOURCE_READERS`.
         path: the file or folder that is read.
         found: short description of what was recognised.
         hints: options of the user for this source.
@@ -48,24 +48,24 @@ class Source:
     hints: Hints = field(default_factory=Hints)
     rows: int | None = None
 
-    def records(self) -> Found:
+    def records(self) -> SourceItems:
         """Return the records and rejects in an order that does not depend on the file system; may be called again."""
-        return READERS[self.kind](self.path, self.hints)
+        return SOURCE_READERS[self.kind](self.path, self.hints)
 
 
-def open_source(path: Path, kind: str | None = None, hints: Hints = Hints()) -> Source:
+def open_source(path: Path, kind: str | None = None, hints: Hints = Hints()) -> DatasetSource:
     """Return the source at a path and detect its kind.
 
     Args:
-        kind: a key of `READERS`; None detects the kind from names, columns and file contents.
+        kind: a key of `SOURCE_READERS`; None detects the kind from names, columns and file contents.
 
     Raises:
         ArenaError: the path or the folder of images does not exist, no source is recognised, or an option is invalid.
     """
     if not path.exists():
         raise ArenaError(f"{path}: no such file or folder")
-    if kind is not None and kind not in READERS:
-        raise ArenaError(f"--as {kind}: unknown kind of source. {nearest(kind, READERS)}")
+    if kind is not None and kind not in SOURCE_READERS:
+        raise ArenaError(f"--as {kind}: unknown kind of source. {nearest(kind, SOURCE_READERS)}")
     if hints.separator not in SEPARATORS:
         raise ArenaError(f"--separator {hints.separator}: allowed are {', '.join(SEPARATORS)}")
     if hints.images is not None and not hints.images.is_dir():
@@ -73,53 +73,55 @@ def open_source(path: Path, kind: str | None = None, hints: Hints = Hints()) -> 
     found = _of_kind(path, kind) if kind else _in_file(path) if path.is_file() else _in_folder(path)
     if found is None:
         raise ArenaError(
-            f"{path}: no {kind or 'image'} source recognised; found {_content_summary(path)}. Supported: {NEEDED}"
+            f"{path}: no {kind or 'image'} source recognised; found {_content_summary(path)}. Supported: {_SUPPORTED}"
         )
-    return Source(found.kind, found.path, found.found, hints, found.rows)
+    return DatasetSource(found.kind, found.path, found.found, hints, found.rows)
 
 
-def _of_kind(path: Path, kind: str) -> Source | None:
+def _of_kind(path: Path, kind: str) -> DatasetSource | None:
     """Return the source as the kind that the user chose; None if that kind needs a table and there is none."""
-    if kind not in TABLES:
-        return Source(kind, path, f"read as {kind}", rows=_rows(path, kind))
-    file = path if path.is_file() else _table_in(path, TABLES[kind])
-    return None if file is None else Source(kind, file, f"{file.name}, read as {kind}", rows=count_rows(file))
+    if kind not in _TABLE_NAMES:
+        return DatasetSource(kind, path, f"read as {kind}", rows=_rows(path, kind))
+    file = path if path.is_file() else _table_in(path, _TABLE_NAMES[kind])
+    return None if file is None else DatasetSource(kind, file, f"{file.name}, read as {kind}", rows=count_rows(file))
 
 
-def _in_folder(path: Path) -> Source | None:
+def _in_folder(path: Path) -> DatasetSource | None:
     """Return the source in a folder; kinds with a specific file layout are tried before the general ones."""
-    for kind, names in TABLES.items():
+    for kind, names in _TABLE_NAMES.items():
         if file := next((path / name for name in names if (path / name).is_file()), None):
-            return Source(kind, file, f"{kind} in {file.name}", rows=count_rows(file))
-    saved = huggingface.files(path)
-    if saved and (saved[0].suffix == ".arrow" or huggingface.image_column(huggingface.first_readable(saved).schema)):
-        return Source("huggingface", path, f"a saved dataset of {len(saved)} files", rows=_rows(path, "huggingface"))
-    if shards := webdataset.shards(path):
-        return Source("webdataset", path, f"{len(shards)} tar files")
+            return DatasetSource(kind, file, f"{kind} in {file.name}", rows=count_rows(file))
+    saved = huggingface.list_data_files(path)
+    if saved and (saved[0].suffix == ".arrow" or huggingface.image_column(huggingface.find_readable(saved).schema)):
+        return DatasetSource(
+            "huggingface", path, f"a saved dataset of {len(saved)} files", rows=_rows(path, "huggingface")
+        )
+    if shards := webdataset.list_shards(path):
+        return DatasetSource("webdataset", path, f"{len(shards)} tar files")
     if (file := _table_in(path)) is not None and (found := _in_file(file)) is not None:
         return found
-    if images := folder.count(path):
-        return Source("folder", path, f"{images:,} images, with tag files", rows=images)
+    if images := folder.count_image_files(path):
+        return DatasetSource("folder", path, f"{images:,} images, with tag files", rows=images)
     return None
 
 
-def _in_file(path: Path) -> Source | None:
+def _in_file(path: Path) -> DatasetSource | None:
     """Return the source in a file, detected from its suffix and columns."""
     if path.suffix == ".tar":
-        return Source("webdataset", path, "one tar file")
-    if not is_table(path):
+        return DatasetSource("webdataset", path, "one tar file")
+    if not is_table_name(path):
         return None
-    columns = columns_of(path)
+    columns = read_column_names(path)
     if path.suffix in (".parquet", ".arrow"):
         schema = read_schema(path)
         if huggingface.image_column(schema):
-            return Source("huggingface", path, "a table of images", rows=count_rows(path))
+            return DatasetSource("huggingface", path, "a table of images", rows=count_rows(path))
         if {"tags", "hash"} <= {*columns} and _are_numbers(schema.field("tags").type):
-            return Source("joytag", path, "JoyTag's table of tag numbers", rows=count_rows(path))
+            return DatasetSource("joytag", path, "JoyTag's table of tag numbers", rows=count_rows(path))
     if {*columns} & {"tag_string", "tag_string_general"} and {*columns} & {"id", "md5"}:
-        return Source("posts", path, f"posts in {path.name}", rows=count_rows(path))
-    if {*columns} & {*PATHS}:
-        return Source("table", path, f"a table with {', '.join(columns[:8])}", rows=count_rows(path))
+        return DatasetSource("posts", path, f"posts in {path.name}", rows=count_rows(path))
+    if {*columns} & {*PATH_COLUMN_NAMES}:
+        return DatasetSource("table", path, f"a table with {', '.join(columns[:8])}", rows=count_rows(path))
     return None
 
 
@@ -127,7 +129,9 @@ def _table_in(path: Path, names: Sequence[str] = ()) -> Path | None:
     """Return the first table with one of these names, else the only table directly in the folder, else None."""
     if file := next((path / name for name in names if (path / name).is_file()), None):
         return file
-    tables = [file for file in sorted(path.iterdir()) if is_table(file) and file.suffix != ".json" and file.is_file()]
+    tables = [
+        file for file in sorted(path.iterdir()) if is_table_name(file) and file.suffix != ".json" and file.is_file()
+    ]
     return tables[0] if len(tables) == 1 else None
 
 
@@ -139,9 +143,9 @@ def _are_numbers(kind: pa.DataType) -> bool:
 def _rows(path: Path, kind: str) -> int | None:
     """Return the number of rows of a source of several files; None if it is unknown before they are read."""
     if kind == "folder":
-        return folder.count(path)
+        return folder.count_image_files(path)
     if kind == "huggingface":
-        counts = [count_rows(file) for file in huggingface.files(path)]
+        counts = [count_rows(file) for file in huggingface.list_data_files(path)]
         return None if None in counts else sum(count for count in counts if count is not None)
     return None
 

@@ -7,21 +7,33 @@ from typing import Any
 
 from arena.base.errors import ArenaError
 from arena.dataset.ratings import rating_word
-from arena.dataset.records import Content, Record, RefusedError
-from arena.dataset.sources.facts import facts_of
+from arena.dataset.records import Content, Record, RowRefusedError
+from arena.dataset.sources.facts import row_facts
 from arena.dataset.sources.hints import Hints
-from arena.dataset.sources.labels import Labels, labels_of, tags_in
+from arena.dataset.sources.labels import Labels, parse_labels, parse_tags
 from arena.dataset.sources.tree import Tree
 
-PATHS = ("path", "file_name", "filename", "image_path", "file", "image")
-TAGS = ("tags", "tag_string", "labels", "label")
-IDS = ("image_id", "id")
-TAKEN = ("path", "sha256", "pixel_sha256", "width", "height", "phash", "dhash", "tags", "rating", "group", "image_id")
+PATH_COLUMN_NAMES = ("path", "file_name", "filename", "image_path", "file", "image")
+TAG_COLUMN_NAMES = ("tags", "tag_string", "labels", "label")
+_ID_COLUMN_NAMES = ("image_id", "id")
+_RESERVED_COLUMNS = (
+    "path",
+    "sha256",
+    "pixel_sha256",
+    "width",
+    "height",
+    "phash",
+    "dhash",
+    "tags",
+    "rating",
+    "group",
+    "image_id",
+)
 """Columns that an import writes itself."""
 
 
 @dataclass(frozen=True)
-class Columns:
+class TableColumns:
     """The columns of a table.
 
     Attributes:
@@ -42,7 +54,7 @@ class Columns:
     names: tuple[str, ...] = ()
 
     @classmethod
-    def choose(cls, where: Path, present: Sequence[str], hints: Hints, names: Sequence[str] = ()) -> "Columns":
+    def choose(cls, where: Path, present: Sequence[str], hints: Hints, names: Sequence[str] = ()) -> "TableColumns":
         """Return the columns that the hints name, else the columns with one of the usual names.
 
         Raises:
@@ -54,15 +66,15 @@ class Columns:
         ):  # fmt: skip
             if name and name not in present:
                 raise ArenaError(f"{where}: {option} {name}: no such column; it has {', '.join(present) or 'none'}")
-        if reserved := sorted({*hints.keep} & {*TAKEN}):
+        if reserved := sorted({*hints.keep} & {*_RESERVED_COLUMNS}):
             raise ArenaError(f"{where}: --keep {reserved[0]}: the import writes a column of this name; rename yours")
-        path = hints.path_column or _first(PATHS, present)
+        path = hints.path_column or _first(PATH_COLUMN_NAMES, present)
         if not path:
             raise ArenaError(f"{where}: no column of paths; it has {', '.join(present)}. Name it with --path-column")
-        tags = hints.tags_column or _first(TAGS, present)
+        tags = hints.tags_column or _first(TAG_COLUMN_NAMES, present)
         if not tags and not any(name.startswith(("tag_string_", "tags_")) for name in present):
             raise ArenaError(f"{where}: no column of tags; it has {', '.join(present)}. Name it with --tags-column")
-        identifier = hints.id_column or _first(IDS, [name for name in present if name != path])
+        identifier = hints.id_column or _first(_ID_COLUMN_NAMES, [name for name in present if name != path])
         rating = hints.rating_column or _first(("rating",), present)
         return cls(path, tags, identifier, rating, hints.keep, hints.separator, tuple(names))
 
@@ -80,24 +92,24 @@ class Columns:
         """
         image_id = values.get(self.image_id) if self.image_id else fallback
         if image_id in (None, ""):
-            raise RefusedError("unreadable row", f"column {self.image_id} is empty")
+            raise RowRefusedError("unreadable row", f"column {self.image_id} is empty")
         labels = self._labels(values)
-        facts = facts_of(values, self.keep)
+        facts = row_facts(values, self.keep)
         return Record(str(image_id), content, labels.tags, labels.rating, facts, labels.categories, where)
 
     def _labels(self, values: Mapping[str, Any]) -> Labels:
         rating = rating_word(values.get(self.rating))
         if self.tags in ("", "tags", "tag_string") and not self.names:
-            found = labels_of(values, self.separator)
+            found = parse_labels(values, self.separator)
             if found is None:
-                raise RefusedError("no tags", "the row has none")
+                raise RowRefusedError("no tags", "the row has none")
             return found._replace(rating=rating)
         if values.get(self.tags) is None:
-            raise RefusedError("no tags", f"column {self.tags} is empty")
-        return Labels(tuple(tags_in(values[self.tags], self.separator, self.names)), {}, rating)
+            raise RowRefusedError("no tags", f"column {self.tags} is empty")
+        return Labels(tuple(parse_tags(values[self.tags], self.separator, self.names)), {}, rating)
 
 
-def path_in(values: Mapping[str, Any], column: str, tree: Tree) -> Path:
+def find_row_file(values: Mapping[str, Any], column: str, tree: Tree) -> Path:
     """Return the file that a row names.
 
     Raises:
@@ -105,11 +117,11 @@ def path_in(values: Mapping[str, Any], column: str, tree: Tree) -> Path:
     """
     name = values.get(column)
     if not isinstance(name, str) or not name:
-        raise RefusedError("unreadable row", f"column {column} names no file")
+        raise RowRefusedError("unreadable row", f"column {column} names no file")
     return tree.find(name)
 
 
-def read_names(path: Path | None) -> tuple[str, ...]:
+def read_tag_name_list(path: Path | None) -> tuple[str, ...]:
     """Return the tag names of a text file with one name per line; empty without a file.
 
     Raises:

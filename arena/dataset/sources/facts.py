@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from arena.dataset.records import RefusedError
+from arena.dataset.records import RowRefusedError
 
-NUMBERS = ("post_id", "parent_id")
-TEXTS = ("created_at", "md5")
+INTEGER_FACTS = ("post_id", "parent_id")
+_TEXT_FACTS = ("created_at", "md5")
 
 
-def facts_of(table: Mapping[str, Any], keep: Sequence[str] = ()) -> dict[str, Any]:
+def row_facts(table: Mapping[str, Any], keep: Sequence[str] = ()) -> dict[str, Any]:
     """Return the metadata in a row: post identifiers as integers, the rest as text; missing or empty values are omitted.
 
     Args:
@@ -22,8 +22,8 @@ def facts_of(table: Mapping[str, Any], keep: Sequence[str] = ()) -> dict[str, An
     >>> facts_of({"post_id": "7", "created_at": "2024-01-02", "score": 3})
     {'post_id': 7, 'created_at': '2024-01-02'}
     """
-    numbers = {name: _whole(name, table[name]) for name in NUMBERS if table.get(name) not in (None, "")}
-    texts = {name: _text(table[name]) for name in (*TEXTS, *keep) if table.get(name) not in (None, "")}
+    numbers = {name: _whole(name, table[name]) for name in INTEGER_FACTS if table.get(name) not in (None, "")}
+    texts = {name: _text(table[name]) for name in (*_TEXT_FACTS, *keep) if table.get(name) not in (None, "")}
     return numbers | texts
 
 
@@ -33,7 +33,7 @@ def _whole(name: str, value: Any) -> int:
         if abs(number) >= 1 << 63 or (isinstance(value, float) and number != value):
             raise ValueError
     except (TypeError, ValueError, OverflowError):
-        raise RefusedError("unreadable row", f"{name} is {str(value)[:50]!r}, not an integer of 64 bits") from None
+        raise RowRefusedError("unreadable row", f"{name} is {str(value)[:50]!r}, not an integer of 64 bits") from None
     return number
 
 

@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from arena.dataset.readers import identifiers
-from arena.dataset.records import Found, Record, RefusedError, Reject
-from arena.dataset.sources.facts import facts_of
+from arena.dataset.records import Record, Reject, RowRefusedError, SourceItems
+from arena.dataset.sources.facts import row_facts
 from arena.dataset.sources.hints import Hints
-from arena.dataset.sources.labels import Labels, caption, labels_of
-from arena.dataset.sources.tree import Level, Tree, shown
+from arena.dataset.sources.labels import Labels, parse_caption, parse_labels
+from arena.dataset.sources.tree import Tree, TreeFolder, escape_name
 from arena.images.decode import IMAGE_SUFFIXES
 
 
-def read(path: Path, hints: Hints) -> Found:
+def read(path: Path, hints: Hints) -> SourceItems:
     """Yield every image below a folder; its identifier is the path relative to the folder, without the suffix."""
     tree = Tree.at(path)
     for level in tree.walk():
@@ -28,14 +28,14 @@ def read(path: Path, hints: Hints) -> Found:
         images = [name for name in level.files if Path(name).suffix.lower() in IMAGE_SUFFIXES]
         ids = dict(zip(images, identifiers(list(images)), strict=True))
         for name in images:
-            where, image_id = shown(level.path(name)), shown(level.path(ids[name]))
+            where, image_id = escape_name(level.path(name)), escape_name(level.path(ids[name]))
             try:
                 yield _record(tree, level, name, present, hints, image_id)
-            except RefusedError as error:
+            except RowRefusedError as error:
                 yield Reject(where, image_id, error.reason, error.detail)
 
 
-def count(path: Path) -> int:
+def count_image_files(path: Path) -> int:
     """Return the number of image files below a folder."""
     return sum(Path(name).suffix.lower() in IMAGE_SUFFIXES for level in Tree.at(path).walk() for name in level.files)
 
@@ -46,10 +46,10 @@ def sidecar_labels(text: str | None, table: Mapping[str, Any] | None, separator:
     Raises:
         RefusedError: there is no text, and the object has no field of tags.
     """
-    from_object = labels_of(table, separator) if table is not None else None
+    from_object = parse_labels(table, separator) if table is not None else None
     if text is None and from_object is None:
-        raise RefusedError("no tags", "no tags in its .json file" if table else "no .txt or .json file with tags")
-    if text is None or (not (from_text := caption(text, separator)).tags and from_object is not None):
+        raise RowRefusedError("no tags", "no tags in its .json file" if table else "no .txt or .json file with tags")
+    if text is None or (not (from_text := parse_caption(text, separator)).tags and from_object is not None):
         return from_object or Labels(())
     if from_object is None:
         return from_text
@@ -67,22 +67,22 @@ def parse_object(text: str, where: str) -> Mapping[str, Any]:
     try:
         table = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise RefusedError("unreadable row", f"{where}: {str(error)[:100]}") from None
+        raise RowRefusedError("unreadable row", f"{where}: {str(error)[:100]}") from None
     if not isinstance(table, dict):
-        raise RefusedError("unreadable row", f"{where}: {type(table).__name__} instead of an object")
+        raise RowRefusedError("unreadable row", f"{where}: {type(table).__name__} instead of an object")
     return table
 
 
-def _links_outside(tree: Tree, level: Level) -> Iterator[Reject]:
+def _links_outside(tree: Tree, level: TreeFolder) -> Iterator[Reject]:
     """Yield a reject for each link to a folder outside the tree; a target inside the tree is read at its own path."""
     for name in level.links:
         target = (tree.root / level.path(name)).resolve()
         if not target.is_relative_to(tree.root):
-            yield Reject(shown(level.path(name)), "", "outside the folder", "a link to a folder outside")
+            yield Reject(escape_name(level.path(name)), "", "outside the folder", "a link to a folder outside")
 
 
-def _record(tree: Tree, level: Level, name: str, present: set[str], hints: Hints, image_id: str) -> Record:
-    where = shown(level.path(name))
+def _record(tree: Tree, level: TreeFolder, name: str, present: set[str], hints: Hints, image_id: str) -> Record:
+    where = escape_name(level.path(name))
     content = tree.find(level.path(name))
     stem = name.removesuffix(Path(name).suffix)
 
@@ -93,5 +93,5 @@ def _record(tree: Tree, level: Level, name: str, present: set[str], hints: Hints
     text, json_text = sidecar(".txt"), sidecar(".json")
     table = None if json_text is None else parse_object(json_text, f"{where}: .json")
     labels = sidecar_labels(text, table, hints.separator)
-    facts = facts_of(table or {})
+    facts = row_facts(table or {})
     return Record(image_id, content, labels.tags, labels.rating, facts, labels.categories, where)

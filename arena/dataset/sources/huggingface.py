@@ -14,21 +14,21 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from arena.base.errors import ArenaError
-from arena.dataset.records import Content, Found, RefusedError, Reject
-from arena.dataset.sources.columns import TAGS, Columns, read_names
+from arena.dataset.records import Content, Reject, RowRefusedError, SourceItems
+from arena.dataset.sources.columns import TAG_COLUMN_NAMES, TableColumns, read_tag_name_list
 from arena.dataset.sources.hints import Hints
-from arena.dataset.sources.rows import Row, read_rows, read_schema
+from arena.dataset.sources.rows import TableRow, read_schema, read_table_rows
 from arena.dataset.sources.tree import Tree
 
 
-class Readable(NamedTuple):
+class ReadableFile(NamedTuple):
     """A data file that can be opened, and its schema."""
 
     file: Path
     schema: pa.Schema
 
 
-def read(path: Path, hints: Hints) -> Found:
+def read(path: Path, hints: Hints) -> SourceItems:
     """Yield every row of every file, in sorted order of file name.
 
     The identifier is the column `image_id` or `id`, else the path in the struct without its suffix, else the file and row.
@@ -36,23 +36,23 @@ def read(path: Path, hints: Hints) -> Found:
     Raises:
         ArenaError: there is no data file, none can be opened, or a column is missing.
     """
-    found = files(path)
+    found = list_data_files(path)
     if not found:
         raise ArenaError(f"{path}: holds no .arrow or .parquet file; name the folder of a saved dataset")
     root = path if path.is_dir() else path.parent
     tree = Tree.at(hints.images or root)
-    first, schema = first_readable(found)
+    first, schema = find_readable(found)
     features = _features(first, schema)
     image = hints.path_column or image_column(schema)
-    tags = hints.tags_column or next((name for name in TAGS if name in schema.names), "")
-    names = read_names(hints.tag_names) or class_names(features.get(tags))
-    columns = Columns.choose(first, schema.names, replace(hints, path_column=image), names)
+    tags = hints.tags_column or next((name for name in TAG_COLUMN_NAMES if name in schema.names), "")
+    names = read_tag_name_list(hints.tag_names) or _class_names(features.get(tags))
+    columns = TableColumns.choose(first, schema.names, replace(hints, path_column=image), names)
     for file in found:
-        for row in read_rows(file, file.relative_to(root).as_posix()):
+        for row in read_table_rows(file, file.relative_to(root).as_posix()):
             yield row if isinstance(row, Reject) else _row(row, columns, tree)
 
 
-def files(path: Path) -> list[Path]:
+def list_data_files(path: Path) -> list[Path]:
     """Return the data files of all splits of a dataset, without the cache files of `datasets`."""
     if path.is_file():
         return [path]
@@ -60,7 +60,7 @@ def files(path: Path) -> list[Path]:
     return [file for file in found if not file.name.startswith("cache-")]
 
 
-def first_readable(found: list[Path]) -> Readable:
+def find_readable(found: list[Path]) -> ReadableFile:
     """Return the first file that can be opened, and its schema; the others become rejects when they are read.
 
     Raises:
@@ -68,8 +68,8 @@ def first_readable(found: list[Path]) -> Readable:
     """
     for file in found[:-1]:
         with suppress(ArenaError):
-            return Readable(file, read_schema(file))
-    return Readable(found[-1], read_schema(found[-1]))
+            return ReadableFile(file, read_schema(file))
+    return ReadableFile(found[-1], read_schema(found[-1]))
 
 
 def image_column(schema: pa.Schema) -> str:
@@ -80,7 +80,7 @@ def image_column(schema: pa.Schema) -> str:
     return ""
 
 
-def class_names(feature: Any) -> tuple[str, ...]:
+def _class_names(feature: Any) -> tuple[str, ...]:
     """Return the class names of a `ClassLabel` feature, single or in a sequence; empty for any other feature.
 
     >>> class_names({"feature": {"names": ["cat", "dog"], "_type": "ClassLabel"}, "_type": "Sequence"})
@@ -92,7 +92,7 @@ def class_names(feature: Any) -> tuple[str, ...]:
         return ()
     if feature.get("_type") == "ClassLabel":
         return tuple(map(str, feature.get("names") or ()))
-    return class_names(feature.get("feature"))
+    return _class_names(feature.get("feature"))
 
 
 def _features(file: Path, schema: pa.Schema) -> Mapping[str, Any]:
@@ -108,14 +108,14 @@ def _features(file: Path, schema: pa.Schema) -> Mapping[str, Any]:
     return features if isinstance(features, dict) else {}
 
 
-def _row(row: Row, columns: Columns, tree: Tree) -> Any:
+def _row(row: TableRow, columns: TableColumns, tree: Tree) -> Any:
     value = row.values.get(columns.path)
     path = value.get("path") if isinstance(value, Mapping) else value
     name = path if isinstance(path, str) else ""
     image_id = name.removesuffix(Path(name).suffix) or row.where
     try:
         return columns.record(row.where, row.values, _content(value, name, tree), image_id)
-    except RefusedError as error:
+    except RowRefusedError as error:
         return Reject(row.where, image_id, error.reason, error.detail)
 
 
@@ -124,5 +124,5 @@ def _content(value: Any, name: str, tree: Tree) -> Content:
     if isinstance(content, bytes):
         return content
     if not name:
-        raise RefusedError("missing", "the row holds no image")
+        raise RowRefusedError("missing", "the row holds no image")
     return tree.find(name)

@@ -9,62 +9,62 @@ from typing import Any
 
 from arena.base.errors import ArenaError
 from arena.dataset.ratings import rating_word
-from arena.dataset.records import Found, Record, RefusedError, Reject
-from arena.dataset.sources.columns import read_names
-from arena.dataset.sources.facts import facts_of
+from arena.dataset.records import Record, Reject, RowRefusedError, SourceItems
+from arena.dataset.sources.columns import read_tag_name_list
+from arena.dataset.sources.facts import row_facts
 from arena.dataset.sources.hints import Hints
-from arena.dataset.sources.labels import tags_in
+from arena.dataset.sources.labels import parse_tags
 from arena.dataset.sources.posts import find_image
-from arena.dataset.sources.rows import Row, read_rows
+from arena.dataset.sources.rows import TableRow, read_table_rows
 from arena.dataset.sources.tree import Tree
 
-NAME_FILES = ("top_tags.txt", "tags.txt")
+_NAME_FILES = ("top_tags.txt", "tags.txt")
 """File names of the list of tag names; the first that exists is read."""
 
 
-def read(path: Path, hints: Hints) -> Found:
+def read(path: Path, hints: Hints) -> SourceItems:
     """Yield every row, in the order of the file.
 
     Raises:
         ArenaError: there is no list of tag names.
     """
-    names = read_names(hints.tag_names or name_list(path))
+    names = read_tag_name_list(hints.tag_names or _find_name_list(path))
     tree = Tree.at(hints.images or path.parent)
     files = tree.by_stem()
-    for row in read_rows(path, path.name):
+    for row in read_table_rows(path, path.name):
         if isinstance(row, Reject):
             yield row
             continue
         try:
             yield _record(row, tree, files, names)
-        except RefusedError as error:
+        except RowRefusedError as error:
             yield Reject(row.where, str(row.values.get("post_id") or "")[:100], error.reason, error.detail)
 
 
-def name_list(path: Path) -> Path:
+def _find_name_list(path: Path) -> Path:
     """Return the path of the list of tag names in the folder of a Parquet file.
 
     Raises:
         ArenaError: there is none.
     """
-    for name in NAME_FILES:
+    for name in _NAME_FILES:
         if (path.parent / name).is_file():
             return path.parent / name
     raise ArenaError(
-        f"{path}: its tags are numbers, and {path.parent} has no {' or '.join(NAME_FILES)}; give --tag-names FILE"
+        f"{path}: its tags are numbers, and {path.parent} has no {' or '.join(_NAME_FILES)}; give --tag-names FILE"
     )
 
 
-def _record(row: Row, tree: Tree, files: dict[str, str], names: tuple[str, ...]) -> Record:
-    facts = facts_of(row.values)
+def _record(row: TableRow, tree: Tree, files: dict[str, str], names: tuple[str, ...]) -> Record:
+    facts = row_facts(row.values)
     digest = _hexadecimal(row.values.get("hash"))
     image_id = str(facts.get("post_id", digest))
     if not image_id:
-        raise RefusedError("unreadable row", "neither post_id nor hash")
+        raise RowRefusedError("unreadable row", "neither post_id nor hash")
     if row.values.get("tags") is None:
-        raise RefusedError("no tags", "column tags is empty")
+        raise RowRefusedError("no tags", "column tags is empty")
     content = find_image(tree, files, digest, image_id)
-    tags = tuple(tags_in(row.values["tags"], names=names))
+    tags = tuple(parse_tags(row.values["tags"], names=names))
     return Record(image_id, content, tags, rating_word(row.values.get("rating")), facts, where=row.where)
 
 

@@ -9,15 +9,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from arena.dataset.ratings import rating_word
-from arena.dataset.records import RefusedError
+from arena.dataset.records import RowRefusedError
 from arena.tags import CATEGORY_NAMES
 
-NAMESPACES = {"creator": "artist", "series": "copyright"} | {
+_NAMESPACES = {"creator": "artist", "series": "copyright"} | {
     name: name for name in ("artist", "copyright", "character", "meta")
 }
 """Prefix of a tag in a file with one tag per line, as hydrus exports it -> category."""
 
-CATEGORIES = tuple(name for number, name in CATEGORY_NAMES.items() if number < 9)
+_CATEGORIES = tuple(name for number, name in CATEGORY_NAMES.items() if number < 9)
 
 MAX_TAG_CHARACTERS = 1_000_000
 """Maximum length of the tags of one image; a long list of tags has a few thousand characters."""
@@ -35,7 +35,7 @@ class Labels(NamedTuple):
     """As `rating_word` returns it."""
 
 
-def tidy(tag: str) -> str:
+def normalise_tag(tag: str) -> str:
     r"""Return a tag in its normalised spelling.
 
     >>> tidy(r" hatsune miku  \(cosplay\) ")
@@ -44,14 +44,14 @@ def tidy(tag: str) -> str:
     return "_".join(_CONTROL.sub("", _ESCAPED.sub(r"\1", tag)).split())
 
 
-def refuse_long(characters: int) -> None:
+def refuse_long_tags(characters: int) -> None:
     """Raise if the tags of one image have more than `MAX_TAG_CHARACTERS` characters.
 
     Raises:
         RefusedError: `tags too long`.
     """
     if characters > MAX_TAG_CHARACTERS:
-        raise RefusedError("tags too long", f"{characters:,} characters")
+        raise RowRefusedError("tags too long", f"{characters:,} characters")
 
 
 def split_tags(text: str, separator: str) -> list[str]:
@@ -66,16 +66,16 @@ def split_tags(text: str, separator: str) -> list[str]:
     >>> split_tags("1girl, blue eyes,, 1girl", "comma"), split_tags("blue eyes\nsolo\n", "line"), split_tags("a b", "space")
     (['1girl', 'blue_eyes'], ['blue_eyes', 'solo'], ['a', 'b'])
     """
-    refuse_long(len(text))
+    refuse_long_tags(len(text))
     parts = {
         "comma": lambda: re.split(r"[,\n]", text),
         "line": text.splitlines,
         "space": text.split,
     }[separator]()
-    return list(dict.fromkeys(filter(None, map(tidy, parts))))
+    return list(dict.fromkeys(filter(None, map(normalise_tag, parts))))
 
 
-def caption(text: str, separator: str = "auto") -> Labels:
+def parse_caption(text: str, separator: str = "auto") -> Labels:
     r"""Return the labels in a sidecar text; `auto` separates tags at commas if there is one, else at line ends.
 
     In a text with one tag per line, a prefix such as `character:` sets the category, and `rating:` sets the rating.
@@ -90,14 +90,14 @@ def caption(text: str, separator: str = "auto") -> Labels:
         prefix, colon, rest = tag.partition(":")
         if chosen == "line" and colon and prefix == "rating":
             rating = rating_word(rest)
-        elif chosen == "line" and colon and prefix in NAMESPACES and rest.strip("_"):
-            found[rest.strip("_")] = NAMESPACES[prefix]
+        elif chosen == "line" and colon and prefix in _NAMESPACES and rest.strip("_"):
+            found[rest.strip("_")] = _NAMESPACES[prefix]
         else:
             found.setdefault(tag, "")
     return Labels(tuple(found), {tag: category for tag, category in found.items() if category}, rating)
 
 
-def labels_of(table: Mapping[str, Any], separator: str = "auto") -> Labels | None:
+def parse_labels(table: Mapping[str, Any], separator: str = "auto") -> Labels | None:
     """Return the labels in the metadata of a booru site, a downloader or a trainer; None if no field of tags is present.
 
     The fields are `tag_string`, `tags`, and per category `tag_string_character`, `tags_character` and so on. A value is a list
@@ -119,19 +119,19 @@ def labels_of(table: Mapping[str, Any], separator: str = "auto") -> Labels | Non
             present = True
             groups = value if isinstance(value, Mapping) else {"": value}
             for category, content in groups.items():
-                found |= dict.fromkeys(tags_in(content, separator), category if category in CATEGORIES else "")
-    for category in CATEGORIES:
+                found |= dict.fromkeys(parse_tags(content, separator), category if category in _CATEGORIES else "")
+    for category in _CATEGORIES:
         for key in (f"tag_string_{category}", f"tags_{category}"):
             if (value := table.get(key)) is not None:
                 present = True
-                found |= dict.fromkeys(tags_in(value, separator), category)
+                found |= dict.fromkeys(parse_tags(value, separator), category)
     if not present:
         return None
     categories = {tag: category for tag, category in found.items() if category}
     return Labels(tuple(found), categories, rating_word(table.get("rating")))
 
 
-def tags_in(value: Any, separator: str = "auto", names: Sequence[str] = ()) -> list[str]:
+def parse_tags(value: Any, separator: str = "auto", names: Sequence[str] = ()) -> list[str]:
     """Return the normalised tags in one cell, each once.
 
     Args:
@@ -149,13 +149,13 @@ def tags_in(value: Any, separator: str = "auto", names: Sequence[str] = ()) -> l
         return split_tags(value, chosen)
     items: Iterable[Any] = value if isinstance(value, (list, tuple)) else [value]
     tags = [item if isinstance(item, str) else _tag_name(item, names) for item in items]
-    refuse_long(sum(map(len, tags)) + len(tags))
-    return list(dict.fromkeys(filter(None, map(tidy, tags))))
+    refuse_long_tags(sum(map(len, tags)) + len(tags))
+    return list(dict.fromkeys(filter(None, map(normalise_tag, tags))))
 
 
 def _tag_name(item: Any, names: Sequence[str]) -> str:
     if isinstance(item, bool) or not isinstance(item, int):
-        raise RefusedError("unreadable row", f"a tag is {type(item).__name__}, not a name or an integer")
+        raise RowRefusedError("unreadable row", f"a tag is {type(item).__name__}, not a name or an integer")
     if not 0 <= item < len(names):
-        raise RefusedError("unreadable row", f"tag number {item}, but the list has {len(names)} names")
+        raise RowRefusedError("unreadable row", f"tag number {item}, but the list has {len(names)} names")
     return names[item]

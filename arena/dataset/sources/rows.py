@@ -35,22 +35,22 @@ _SUFFIXES = {
 _BETWEEN = re.compile(r"[\s,]*")
 
 
-class Row(NamedTuple):
+class TableRow(NamedTuple):
     """One row, and its file and number."""
 
     where: str
     values: Mapping[str, Any]
 
 
-Rows = Iterator[Row | Reject]
+_Rows = Iterator[TableRow | Reject]
 
 
-def is_table(path: Path) -> bool:
+def is_table_name(path: Path) -> bool:
     """Return whether the file name has the suffix of a table."""
     return _format(path) != ""
 
 
-def read_rows(path: Path, name: str) -> Rows:
+def read_table_rows(path: Path, name: str) -> _Rows:
     """Return an iterator over the rows of a file in CSV, TSV, JSON (lines, or one array), Parquet or Arrow.
 
     Args:
@@ -83,14 +83,14 @@ def read_schema(path: Path) -> pa.Schema:
         with pa.memory_map(str(path)) as file:
             return _open_arrow(file).schema
     except (pa.ArrowException, OSError) as error:
-        raise ArenaError(f"{path}: not a readable {path.suffix[1:]} file ({first_line(error)}); restore it") from None
+        raise ArenaError(f"{path}: not a readable {path.suffix[1:]} file ({_first_line(error)}); restore it") from None
 
 
-def columns_of(path: Path) -> list[str]:
+def read_column_names(path: Path) -> list[str]:
     """Return the columns of a table: those of the schema (Parquet, Arrow), else those of the first readable row."""
     if _format(path) in ("parquet", "arrow"):
         return list(read_schema(path).names)
-    first = next((row for row in read_rows(path, path.name) if isinstance(row, Row)), None)
+    first = next((row for row in read_table_rows(path, path.name) if isinstance(row, TableRow)), None)
     return [] if first is None else list(first.values)
 
 
@@ -102,7 +102,7 @@ def count_rows(path: Path) -> int | None:
         return None
 
 
-def first_line(error: Exception) -> str:
+def _first_line(error: Exception) -> str:
     """Return the first line of an error message, or the name of the error if the message is empty."""
     return str(error).splitlines()[0] if str(error) else type(error).__name__
 
@@ -121,7 +121,7 @@ def _bad(where: str, detail: object) -> Reject:
     return Reject(where, "", "unreadable row", str(detail)[:200])
 
 
-def _csv_rows(path: Path, name: str, delimiter: str) -> Rows:
+def _csv_rows(path: Path, name: str, delimiter: str) -> _Rows:
     csv.field_size_limit(MAX_ROW_BYTES)
     with _open(path) as file:
         # Bytes that are not UTF-8 become lone surrogates; only the row that contains them is rejected later.
@@ -143,7 +143,7 @@ def _csv_rows(path: Path, name: str, delimiter: str) -> Rows:
                     return
                 continue
             if len(cells) == len(header):
-                yield Row(f"{name}:{reader.line_num}", dict(zip(header, cells, strict=True)))
+                yield TableRow(f"{name}:{reader.line_num}", dict(zip(header, cells, strict=True)))
             elif cells:
                 yield _bad(
                     f"{name}:{reader.line_num}",
@@ -156,7 +156,7 @@ def _lines(file: IO[bytes]) -> Iterator[bytes]:
         yield line
 
 
-def _json_rows(path: Path, name: str) -> Rows:
+def _json_rows(path: Path, name: str) -> _Rows:
     with _open(path) as file:
         try:
             head = file.read(JSON_HEAD).lstrip(b"\xef\xbb\xbf \t\r\n")
@@ -167,7 +167,7 @@ def _json_rows(path: Path, name: str) -> Rows:
         yield from _json_array(file, name) if head.startswith(b"[") else _json_lines(file, name)
 
 
-def _json_lines(file: IO[bytes], name: str) -> Rows:
+def _json_lines(file: IO[bytes], name: str) -> _Rows:
     number, complete = 0, True
     while True:
         try:
@@ -186,18 +186,22 @@ def _json_lines(file: IO[bytes], name: str) -> Rows:
             yield _json_row(f"{name}:{number}", line)
 
 
-def _json_row(where: str, line: bytes) -> Row | Reject:
+def _json_row(where: str, line: bytes) -> TableRow | Reject:
     try:
         return _mapping(where, json.loads(line))
     except (ValueError, RecursionError) as error:
         return _bad(where, error)
 
 
-def _mapping(where: str, value: Any) -> Row | Reject:
-    return Row(where, value) if isinstance(value, dict) else _bad(where, f"{type(value).__name__} instead of an object")
+def _mapping(where: str, value: Any) -> TableRow | Reject:
+    return (
+        TableRow(where, value)
+        if isinstance(value, dict)
+        else _bad(where, f"{type(value).__name__} instead of an object")
+    )
 
 
-def _json_array(file: IO[bytes], name: str) -> Rows:
+def _json_array(file: IO[bytes], name: str) -> _Rows:
     """Yield the items of one array; they are decoded while the file is read, so the whole array is never in memory."""
     decoder = json.JSONDecoder()
     number = 0
@@ -209,7 +213,7 @@ def _json_array(file: IO[bytes], name: str) -> Rows:
             except (ValueError, RecursionError) as error:
                 more = "" if isinstance(error, RecursionError) else _read_more(text, len(buffer) - start)
                 if not more:
-                    yield _bad(f"{name}:{number + 1}", f"{first_line(error)}; nothing after it can be read")
+                    yield _bad(f"{name}:{number + 1}", f"{_first_line(error)}; nothing after it can be read")
                     return
                 buffer, start = buffer[start:] + more, 0
                 continue
@@ -233,15 +237,15 @@ def _skip_between(buffer: str, start: int) -> int:
     return found.end() if found else start
 
 
-def _parquet_rows(path: Path, name: str) -> Rows:
+def _parquet_rows(path: Path, name: str) -> _Rows:
     try:
         with pq.ParquetFile(path) as file:
             yield from _batch_rows(file.iter_batches(batch_size=BATCH_ROWS), name)
     except (pa.ArrowException, OSError) as error:
-        yield _bad(name, f"{first_line(error)}; nothing after it can be read")
+        yield _bad(name, f"{_first_line(error)}; nothing after it can be read")
 
 
-def _arrow_rows(path: Path, name: str) -> Rows:
+def _arrow_rows(path: Path, name: str) -> _Rows:
     try:
         with pa.memory_map(str(path)) as file:
             opened = _open_arrow(file)
@@ -253,7 +257,7 @@ def _arrow_rows(path: Path, name: str) -> Rows:
             parts = (batch.slice(start, BATCH_ROWS) for batch in batches for start in range(0, len(batch), BATCH_ROWS))
             yield from _batch_rows(parts, name)
     except (pa.ArrowException, OSError) as error:
-        yield _bad(name, f"{first_line(error)}; nothing after it can be read")
+        yield _bad(name, f"{_first_line(error)}; nothing after it can be read")
 
 
 def _open_arrow(file: Any) -> Any:
@@ -265,13 +269,13 @@ def _open_arrow(file: Any) -> Any:
         return pa.ipc.open_file(file)
 
 
-def _batch_rows(batches: Any, name: str) -> Rows:
+def _batch_rows(batches: Any, name: str) -> _Rows:
     number = 0
     for batch in batches:
         for value in _values(batch):
             number += 1
             where = f"{name}:{number}"
-            yield Row(where, value) if isinstance(value, dict) else _bad(where, first_line(value))
+            yield TableRow(where, value) if isinstance(value, dict) else _bad(where, _first_line(value))
 
 
 def _values(batch: Any) -> list[Any]:

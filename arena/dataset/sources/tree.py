@@ -7,18 +7,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 from arena.base.errors import ArenaError
-from arena.dataset.records import RefusedError
+from arena.dataset.records import RowRefusedError
 from arena.dataset.sources.labels import MAX_TAG_CHARACTERS
 from arena.images.decode import IMAGE_SUFFIXES
 
-MAX_SHOWN = 1_000
+_MAX_SHOWN = 1_000
 """Maximum number of characters of a name in a message."""
 
-DATASET_MARKS = ("dataset.toml", ".parts")
+_DATASET_MARKERS = ("dataset.toml", ".parts")
 """Files and folders that mark a folder as the output of an import."""
 
 
-class Level(NamedTuple):
+class TreeFolder(NamedTuple):
     """One folder of a tree."""
 
     folder: str
@@ -63,11 +63,11 @@ class Tree:
             path = (self.root / name).resolve()
             inside, regular = path.is_relative_to(self.root), path.is_file()
         except (OSError, RuntimeError, ValueError) as error:  # name too long, a loop of links, a NUL character
-            raise RefusedError("missing", f"{shown(name)}: {error.__class__.__name__}") from None
+            raise RowRefusedError("missing", f"{escape_name(name)}: {error.__class__.__name__}") from None
         if not inside:
-            raise RefusedError("outside the folder", shown(name))
+            raise RowRefusedError("outside the folder", escape_name(name))
         if not regular:
-            raise RefusedError("missing", shown(name))
+            raise RowRefusedError("missing", escape_name(name))
         return path
 
     def text(self, name: str) -> str:
@@ -79,13 +79,13 @@ class Tree:
         with self.find(name).open("rb") as file:
             content = file.read(MAX_TAG_CHARACTERS + 1)
         if len(content) > MAX_TAG_CHARACTERS:
-            raise RefusedError("tags too long", f"{shown(name)}: more than {MAX_TAG_CHARACTERS:,} bytes")
+            raise RowRefusedError("tags too long", f"{escape_name(name)}: more than {MAX_TAG_CHARACTERS:,} bytes")
         try:
             return content.decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            raise RefusedError("not text", f"{shown(name)}: byte {error.start} is not UTF-8") from None
+            raise RowRefusedError("not text", f"{escape_name(name)}: byte {error.start} is not UTF-8") from None
 
-    def walk(self) -> Iterator[Level]:
+    def walk(self) -> Iterator[TreeFolder]:
         """Yield every folder in sorted order, without hidden folders and finished or unfinished datasets.
 
         Raises:
@@ -94,7 +94,7 @@ class Tree:
         for folder, folders, files in os.walk(self.root, onerror=_refuse):
             links = sorted(name for name in folders if Path(folder, name).is_symlink())
             folders[:] = sorted(name for name in folders if name not in links and not _is_skipped(Path(folder, name)))
-            yield Level(Path(folder).relative_to(self.root).as_posix().removeprefix("."), sorted(files), links)
+            yield TreeFolder(Path(folder).relative_to(self.root).as_posix().removeprefix("."), sorted(files), links)
 
     def by_stem(self) -> dict[str, str]:
         """Return image files by key: the lower-case stem, and its last part after `_`, as in `site_123_<md5>.jpg`.
@@ -113,20 +113,20 @@ class Tree:
 
 def _is_skipped(folder: Path) -> bool:
     """Return whether a folder is hidden or is the output of an import."""
-    return folder.name.startswith(".") or any((folder / mark).exists() for mark in DATASET_MARKS)
+    return folder.name.startswith(".") or any((folder / mark).exists() for mark in _DATASET_MARKERS)
 
 
 def _refuse(error: OSError) -> None:
     raise ArenaError(f"{error.filename}: cannot be read ({error.strerror}); make it readable, or move it away")
 
 
-def shown(name: str) -> str:
-    r"""Return a name as printable text: bytes that are not UTF-8 are escaped, a long name is cut at `MAX_SHOWN`.
+def escape_name(name: str) -> str:
+    r"""Return a name as printable text: bytes that are not UTF-8 are escaped, a long name is cut at `_MAX_SHOWN`.
 
     >>> shown("caf\udce9"), shown("\ud800")
     ('caf\\xe9', '\\ud800')
     """
-    cut = name if len(name) <= MAX_SHOWN else f"{name[:MAX_SHOWN]}..."
+    cut = name if len(name) <= _MAX_SHOWN else f"{name[:_MAX_SHOWN]}..."
     try:
         return os.fsencode(cut).decode("utf-8", "backslashreplace")
     except UnicodeEncodeError:  # a surrogate that `os.fsdecode` never makes

@@ -10,19 +10,19 @@ from itertools import groupby
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from arena.dataset.records import Found, Record, RefusedError, Reject
-from arena.dataset.sources.columns import read_names
-from arena.dataset.sources.facts import facts_of
+from arena.dataset.records import Record, Reject, RowRefusedError, SourceItems
+from arena.dataset.sources.columns import read_tag_name_list
+from arena.dataset.sources.facts import row_facts
 from arena.dataset.sources.folder import parse_object, sidecar_labels
 from arena.dataset.sources.hints import Hints
-from arena.dataset.sources.labels import MAX_TAG_CHARACTERS, Labels, tags_in
-from arena.dataset.sources.tree import shown
+from arena.dataset.sources.labels import MAX_TAG_CHARACTERS, Labels, parse_tags
+from arena.dataset.sources.tree import escape_name
 from arena.images.decode import IMAGE_SUFFIXES
 
 MAX_MEMBER_BYTES = 512_000_000
 """Maximum size of an image file that is read."""
 
-TEXT_SUFFIXES = (".json", ".txt", ".cls")
+_SIDECAR_SUFFIXES = (".json", ".txt", ".cls")
 
 
 class _Member(NamedTuple):
@@ -34,15 +34,15 @@ class _Member(NamedTuple):
     reject: Reject | None = None
 
 
-def read(path: Path, hints: Hints) -> Found:
+def read(path: Path, hints: Hints) -> SourceItems:
     """Yield every image of a tar file, or of all tar files below a folder in sorted order."""
-    names = read_names(hints.tag_names)
-    for shard in shards(path):
+    names = read_tag_name_list(hints.tag_names)
+    for shard in list_shards(path):
         for key, members in groupby(_members(shard), key=lambda member: member.key):
             yield from _image(shard.name, key, list(members), hints, names)
 
 
-def shards(path: Path) -> list[Path]:
+def list_shards(path: Path) -> list[Path]:
     """Return the tar files of a source."""
     return [path] if path.is_file() else sorted(path.rglob("*.tar"))
 
@@ -55,11 +55,11 @@ def _members(shard: Path) -> Iterator[_Member]:
             for info in tar:
                 if info.isdir():
                     continue
-                where = f"{shard.name}:{shown(info.name)}"
+                where = f"{shard.name}:{escape_name(info.name)}"
                 key, suffix = _split(info.name)
                 if reason := _fault(info, suffix):
                     yield _Member(key, "", b"", Reject(where, key, *reason))
-                elif suffix in IMAGE_SUFFIXES or suffix in TEXT_SUFFIXES:
+                elif suffix in IMAGE_SUFFIXES or suffix in _SIDECAR_SUFFIXES:
                     yield _Member(key, suffix, _content(tar, info))
     except (tarfile.TarError, OSError, EOFError, ValueError) as error:
         detail = f"{str(error)[:100]}; nothing after it can be read"
@@ -75,7 +75,7 @@ def _split(name: str) -> tuple[str, str]:
     """Return key and suffix; those of `a/b.seg.png` are `a/b` and `.seg.png`, which is not the suffix of an image."""
     folder, slash, last = name.rpartition("/")
     stem, dot, rest = last.partition(".")
-    return shown(f"{folder}{slash}{stem}"), f"{dot}{rest}".lower()
+    return escape_name(f"{folder}{slash}{stem}"), f"{dot}{rest}".lower()
 
 
 def _fault(info: tarfile.TarInfo, suffix: str) -> tuple[str, str] | None:
@@ -83,14 +83,14 @@ def _fault(info: tarfile.TarInfo, suffix: str) -> tuple[str, str] | None:
         return "outside the folder", "a path that leads out of the archive"
     if not info.isreg():
         return "outside the folder", "a link or a device instead of a file"
-    if suffix in TEXT_SUFFIXES and info.size > MAX_TAG_CHARACTERS:
+    if suffix in _SIDECAR_SUFFIXES and info.size > MAX_TAG_CHARACTERS:
         return "tags too long", f"{info.size:,} bytes"
     if info.size > MAX_MEMBER_BYTES:
         return "file too large", f"{info.size:,} bytes"
     return None
 
 
-def _image(shard: str, key: str, members: list[_Member], hints: Hints, names: tuple[str, ...]) -> Found:
+def _image(shard: str, key: str, members: list[_Member], hints: Hints, names: tuple[str, ...]) -> SourceItems:
     """Yield the record of the members that share a key, and their rejects."""
     rejects = [member.reject for member in members if member.reject]
     yield from rejects
@@ -104,9 +104,9 @@ def _image(shard: str, key: str, members: list[_Member], hints: Hints, names: tu
     try:
         table = parse_object(_text(files[".json"], where), where) if ".json" in files else None
         labels = _labels(files, table, where, hints, names)
-        facts = facts_of(table or {})
+        facts = row_facts(table or {})
         yield Record(key, files[images[0]], labels.tags, labels.rating, facts, labels.categories, where)
-    except RefusedError as error:
+    except RowRefusedError as error:
         if not rejects:
             yield Reject(where, key, error.reason, error.detail)
 
@@ -115,7 +115,7 @@ def _labels(files: dict[str, bytes], table: object, where: str, hints: Hints, na
     """Return the labels from `.cls` if there is no `.txt` and the object has no `tags`, else from `.txt` and `.json`."""
     if ".cls" in files and ".txt" not in files and not (isinstance(table, dict) and "tags" in table):
         number = _text(files[".cls"], where).strip()
-        return Labels(tuple(tags_in(int(number) if names and number.isdecimal() else number, "line", names)))
+        return Labels(tuple(parse_tags(int(number) if names and number.isdecimal() else number, "line", names)))
     text = _text(files[".txt"], where) if ".txt" in files else None
     return sidecar_labels(text, table if isinstance(table, dict) else None, hints.separator)
 
@@ -124,4 +124,4 @@ def _text(content: bytes, where: str) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise RefusedError("not text", f"{where}: byte {error.start} is not UTF-8") from None
+        raise RowRefusedError("not text", f"{where}: byte {error.start} is not UTF-8") from None

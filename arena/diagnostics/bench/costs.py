@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-SCHEMA = 1
+COSTS_SCHEMA = 1
 """Version of the JSON that `arena bench` writes."""
 
 LEAST_FOR_P95 = 20
@@ -12,7 +12,7 @@ LEAST_FOR_P95 = 20
 
 
 @dataclass(frozen=True)
-class Rate:
+class NetworkRate:
     """Speed of the network at one batch size.
 
     Attributes:
@@ -42,7 +42,7 @@ class Latency:
 
 
 @dataclass(frozen=True)
-class Input:
+class InputCost:
     """Speed of decoding and preprocessing, in images per second.
 
     Attributes:
@@ -92,28 +92,28 @@ class Cost:
     import_s: float
     load_s: float
     latency: Latency
-    rates: Sequence[Rate]
+    rates: Sequence[NetworkRate]
     peak_bytes: int | None
     memory: str
-    input: Input
+    input: InputCost
     verified: bool | None = None
 
 
-def to_json(cost: Cost) -> dict[str, Any]:
+def cost_to_json(cost: Cost) -> dict[str, Any]:
     """Return plain values for JSON."""
     return asdict(cost)
 
 
-def from_json(content: Mapping[str, Any]) -> Cost:
-    """Return the cost from the output of `to_json`.
+def cost_from_json(content: Mapping[str, Any]) -> Cost:
+    """Return the cost from the output of `cost_to_json`.
 
     Raises:
         TypeError, KeyError: `content` has the format of another version.
     """
     parts = {
         "latency": Latency(**content["latency"]),
-        "rates": tuple(Rate(**rate) for rate in content["rates"]),
-        "input": Input(**content["input"]),
+        "rates": tuple(NetworkRate(**rate) for rate in content["rates"]),
+        "input": InputCost(**content["input"]),
         "not_counted": tuple(content["not_counted"]),
     }
     return Cost(**{**content, **parts})

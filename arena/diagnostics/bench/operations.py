@@ -15,9 +15,9 @@ import numpy as np
 
 from arena.taggers.base import Pixels, Tagger
 
-Shape = Sequence[int]
+_Shape = Sequence[int]
 
-HEAVY = frozenset(
+_UNCOUNTED_OPERATORS = frozenset(
     {
         "Attention", "ConvTranspose", "DeformConv", "DynamicQuantizeMatMul", "Einsum", "FusedConv", "FusedGemm",
         "FusedMatMul", "GRU", "GroupQueryAttention", "LSTM", "MatMulNBits", "MultiHeadAttention", "PackedAttention",
@@ -74,14 +74,14 @@ def graph_operations(path: Path, size: int) -> Operations:
     counted, missing = 0, set()
     for node in _nodes_run(path, size):
         name = str(node["op_name"])
-        if name in HEAVY:
+        if name in _UNCOUNTED_OPERATORS:
             missing.add(name)
             continue
         counted += node_operations(name, _shapes(node["input_type_shape"]), _shapes(node["output_type_shape"]))
     return Operations(counted, tuple(sorted(missing)))
 
 
-def node_operations(name: str, inputs: Sequence[Shape], outputs: Sequence[Shape]) -> int:
+def node_operations(name: str, inputs: Sequence[_Shape], outputs: Sequence[_Shape]) -> int:
     """Return the operations of one node from the shapes of its inputs and outputs; 0 for an operator that is not counted.
 
     >>> node_operations("MatMul", [(1, 785, 768), (768, 3072)], [(1, 785, 3072)]) == 2 * 785 * 768 * 3072
@@ -138,6 +138,6 @@ def _zeros(kind: str, shape: Sequence[int | str | None], size: int) -> np.ndarra
     return np.zeros(filled, _DTYPES[kind])
 
 
-def _shapes(described: Sequence[Mapping[str, Sequence[int]]]) -> list[Shape]:
+def _shapes(described: Sequence[Mapping[str, Sequence[int]]]) -> list[_Shape]:
     """Return the shapes in a profile's `[{"float": [1, 3]}, ...]`."""
     return [tuple(next(iter(one.values()), ())) for one in described]

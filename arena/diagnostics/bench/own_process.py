@@ -11,21 +11,21 @@ from typing import Any
 
 from arena.base.errors import ArenaError
 from arena.base.progress import Progress, Silent
-from arena.diagnostics.bench.costs import Cost, from_json
-from arena.diagnostics.bench.worker import Request, as_json
+from arena.diagnostics.bench.costs import Cost, cost_from_json
+from arena.diagnostics.bench.worker import BenchRequest, request_json
 
 
-def bench(requests: Iterable[Request], progress: Progress = Silent()) -> Iterator[Cost]:
+def bench_models(requests: Iterable[BenchRequest], progress: Progress = Silent()) -> Iterator[Cost]:
     """Measure the models one after the other, each in its own process; yield each cost when it is ready.
 
     Raises:
         ArenaError: a model cannot be measured.
     """
     for request in requests:
-        yield measure_apart(request, progress)
+        yield bench_in_process(request, progress)
 
 
-def measure_apart(request: Request, progress: Progress = Silent()) -> Cost:
+def bench_in_process(request: BenchRequest, progress: Progress = Silent()) -> Cost:
     """Measure one model in its own process, which is always ended when this call returns or raises.
 
     Raises:
@@ -41,12 +41,12 @@ def measure_apart(request: Request, progress: Progress = Silent()) -> Cost:
     with process:
         try:
             with suppress(BrokenPipeError):  # the process ended at once; its exit code is reported below
-                process.stdin.write(as_json(request))
+                process.stdin.write(request_json(request))
                 process.stdin.close()
             for line in process.stdout:
                 answer: dict[str, Any] = json.loads(line)
                 if "cost" in answer:
-                    return from_json(answer["cost"])
+                    return cost_from_json(answer["cost"])
                 if "error" in answer:
                     raise ArenaError(answer["error"])
                 progress.note(f"{name}: {answer['note']}")

@@ -9,14 +9,14 @@ import numpy as np
 
 from arena.base.errors import ArenaError, UnreadableImageError
 from arena.cards import Preprocess
-from arena.diagnostics.bench.costs import Input
+from arena.diagnostics.bench.costs import InputCost
 from arena.diagnostics.bench.timing import time_calls
 from arena.images.decode import RGB, decode
 from arena.taggers.base import Pixels
 from arena.taggers.preprocess import square
 
 
-def read_images(paths: Sequence[Path]) -> dict[Path, bytes]:
+def read_decodable(paths: Sequence[Path]) -> dict[Path, bytes]:
     """Return the content of the files that can be decoded.
 
     Raises:
@@ -40,7 +40,7 @@ def make_batch(squares: Sequence[RGB], size: int) -> Pixels:
     return np.stack([squares[place % len(squares)] for place in range(size)])
 
 
-def measure_input(images: Mapping[Path, bytes], preprocess: Preprocess, seconds: float) -> Input:
+def measure_input(images: Mapping[Path, bytes], preprocess: Preprocess, seconds: float) -> InputCost:
     """Measure the speed of decoding, of preprocessing, and of both together in all threads.
 
     Args:
@@ -56,7 +56,7 @@ def measure_input(images: Mapping[Path, bytes], preprocess: Preprocess, seconds:
     squaring = time_calls(lambda: [square(rgb, preprocess) for rgb in decoded], seconds=seconds)
     with ThreadPoolExecutor(threads) as pool:
         together = time_calls(lambda: list(pool.map(prepare, images)), seconds=seconds)
-    return Input(
+    return InputCost(
         decode=len(images) / decoding.mean,
         square=len(images) / squaring.mean,
         together=len(images) / together.mean,

@@ -38,7 +38,7 @@ def cost_table(costs: Sequence[Cost]) -> CostTable:
     return CostTable(("", *(cost.model for cost in costs)), rows, _notes(costs))
 
 
-def markdown(costs: Sequence[Cost]) -> str:
+def costs_markdown(costs: Sequence[Cost]) -> str:
     """Return the costs as a Markdown table with notes below."""
     table = cost_table(costs)
     lines = ["| " + " | ".join(map(escape_markdown, row)) + " |" for row in (table.header, *table.rows)]

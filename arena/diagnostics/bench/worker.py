@@ -1,6 +1,6 @@
 """Worker process of `arena bench`: measures one model.
 
-`python -m arena.diagnostics.bench.worker` reads a `Request` as JSON from standard input. It writes lines of JSON to standard
+`python -m arena.diagnostics.bench.worker` reads a `BenchRequest` as JSON from standard input. It writes lines of JSON to standard
 output: notes on the progress, then the cost or an error. `own_process` starts it.
 """
 
@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import TextIO
 
 from arena.base.errors import ArenaError
-from arena.diagnostics.bench.costs import Cost, Latency, Rate, to_json
+from arena.diagnostics.bench.costs import Cost, Latency, NetworkRate, cost_to_json
 
 
 @dataclass(frozen=True)
-class Request:
+class BenchRequest:
     """A request to measure one model.
 
     Attributes:
@@ -39,7 +39,7 @@ class Request:
     root: str | None = None
 
 
-def measure(request: Request, note: Callable[[str], None] = lambda text: None) -> Cost:
+def measure_cost(request: BenchRequest, note: Callable[[str], None] = lambda text: None) -> Cost:
     """Load a model and measure its cost.
 
     Memory and speed of the network come first, because the other measurements would affect them.
@@ -55,21 +55,21 @@ def measure(request: Request, note: Callable[[str], None] = lambda text: None) -
     from arena.cards import find_model
     from arena.diagnostics.bench.memory import device_memory, memory_of
     from arena.diagnostics.bench.operations import count_operations
-    from arena.diagnostics.bench.pictures import make_batch, measure_input, read_images
+    from arena.diagnostics.bench.pictures import make_batch, measure_input, read_decodable
     from arena.images.decode import decode
     from arena.taggers.files import weights
     from arena.taggers.preprocess import square
-    from arena.taggers.size import size_of
+    from arena.taggers.size import model_size
 
     card = find_model(request.model, Path(request.root) if request.root else None)
-    files = weights.fetch(card)
+    files = weights.fetch_files(card)
     note("loading")
     import_s = _seconds(lambda: _import_adapter(card.adapter))
     before = device_memory(request.device)
     start = time.perf_counter()
     tagger = taggers.load(card, device=request.device, precision=request.precision)
     load_s = time.perf_counter() - start
-    images = read_images([Path(path) for path in request.images])
+    images = read_decodable([Path(path) for path in request.images])
     wanted = max(request.batch_sizes)
     squares = [square(decode(content), tagger.preprocess) for content in list(images.values())[:wanted]]
     memory = memory_of(tagger, before)
@@ -80,7 +80,7 @@ def measure(request: Request, note: Callable[[str], None] = lambda text: None) -
     peak = memory.peak_bytes()
     note("counting operations")
     operations = count_operations(tagger, files, make_batch(squares, 1))
-    size = size_of(tagger, files)
+    size = model_size(tagger, files)
     note("decoding and preprocessing")
     return Cost(
         model=card.name, title=card.title, adapter=card.adapter, device=tagger.device,
@@ -94,10 +94,10 @@ def measure(request: Request, note: Callable[[str], None] = lambda text: None) -
 
 def _measure_network(
     batch_of: Callable[[int], Callable[[], object]],
-    request: Request,
+    request: BenchRequest,
     peak: Callable[[], int | None],
     note: Callable[[str], None],
-) -> tuple[Sequence[Rate], Latency]:
+) -> tuple[Sequence[NetworkRate], Latency]:
     """Measure the speed at each batch size in ascending order; stop at the first that does not fit into memory."""
     from arena.diagnostics.bench.timing import time_calls
 
@@ -110,9 +110,9 @@ def _measure_network(
         except Exception as error:  # out-of-memory errors of the libraries have no common base class
             if not _out_of_memory(error):
                 raise
-            rates += [Rate(larger, None, 0, peak()) for larger in request.batch_sizes if larger >= size]
+            rates += [NetworkRate(larger, None, 0, peak()) for larger in request.batch_sizes if larger >= size]
             break
-        rates.append(Rate(size, size / timings.mean, len(timings.seconds), peak()))
+        rates.append(NetworkRate(size, size / timings.mean, len(timings.seconds), peak()))
     return tuple(rates), alone.latency()
 
 
@@ -140,7 +140,7 @@ def _out_of_memory(error: Exception) -> bool:
     )
 
 
-def main() -> None:
+def _main() -> None:
     """Read one request from standard input and write its result."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it silently; the parent process prints the message
     output = _claim_standard_output()
@@ -149,9 +149,11 @@ def main() -> None:
         print(json.dumps({kind: content}), file=output, flush=True)
 
     request = json.loads(sys.stdin.read())
-    wanted = Request(**{**request, "images": tuple(request["images"]), "batch_sizes": tuple(request["batch_sizes"])})
+    wanted = BenchRequest(
+        **{**request, "images": tuple(request["images"]), "batch_sizes": tuple(request["batch_sizes"])}
+    )
     try:
-        send("cost", to_json(measure(wanted, lambda text: send("note", text))))
+        send("cost", cost_to_json(measure_cost(wanted, lambda text: send("note", text))))
     except ArenaError as error:
         send("error", str(error))
 
@@ -163,10 +165,10 @@ def _claim_standard_output() -> TextIO:
     return output
 
 
-def as_json(request: Request) -> str:
-    """Return a request as the JSON that `main` reads."""
+def request_json(request: BenchRequest) -> str:
+    """Return a request as the JSON that `_main` reads."""
     return json.dumps(asdict(request))
 
 
 if __name__ == "__main__":
-    main()
+    _main()

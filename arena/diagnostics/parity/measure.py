@@ -6,24 +6,24 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from arena.diagnostics.parity.pairs import Pair, Values
+from arena.diagnostics.parity.pairs import ModelPair, PairedScores
 from arena.metrics.ranks import spearman
 
-BLOCK_BYTES = 32 << 20
+PARITY_BLOCK_BYTES = 32 << 20
 """Size of a block of one model's scores; ranking needs about ten times as much memory."""
 
 LOGIT_LIMIT = 10.0
 """Limit of logits (a probability of 0.99995); beyond it, float32 probabilities cannot distinguish logits."""
 
-NAMED = 5
+_MOST_DIFFERING = 5
 """Number of images and of tags that are listed as differing most."""
 
-Doubles = NDArray[np.float64]
-Integers = NDArray[np.int64]
+Float64s = NDArray[np.float64]
+_Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Place:
+class ScorePlace:
     """The scores of both models for one image and tag."""
 
     image_id: str
@@ -33,7 +33,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Differing:
+class ItemDifference:
     """The differences of one image or one tag.
 
     Attributes:
@@ -96,7 +96,7 @@ class Parity:
         flips: each model at its own thresholds; `flips_at_a`, `flips_at_b`: both at the thresholds of one.
         same_thresholds: whether the thresholds of both are equal on all common tags.
         same_columns: whether common tags have the same columns in both.
-        worst_images, worst_tags: the `NAMED` that differ most.
+        worst_images, worst_tags: the `_MOST_DIFFERING` that differ most.
         only_a, only_b: tags that the other model lacks.
         images_only_a, images_only_b: number of images that the other model has no scores of.
     """
@@ -107,7 +107,7 @@ class Parity:
     tags: int
     largest: float
     mean: float
-    at: Place
+    at: ScorePlace
     logit_largest: float
     logit_mean: float
     ranks_by_image: RankAgreement
@@ -117,15 +117,15 @@ class Parity:
     flips_at_b: Flips
     same_thresholds: bool
     same_columns: bool
-    worst_images: tuple[Differing, ...]
-    worst_tags: tuple[Differing, ...]
+    worst_images: tuple[ItemDifference, ...]
+    worst_tags: tuple[ItemDifference, ...]
     only_a: tuple[str, ...]
     only_b: tuple[str, ...]
     images_only_a: int
     images_only_b: int
 
 
-def measure(pair: Pair, advance: Callable[[int], None] = lambda tags: None) -> Parity:
+def measure_parity(pair: ModelPair, advance: Callable[[int], None] = lambda tags: None) -> Parity:
     """Compare every common score, in blocks of columns and then of rows.
 
     Args:
@@ -154,7 +154,7 @@ def measure(pair: Pair, advance: Callable[[int], None] = lambda tags: None) -> P
     )  # fmt: skip
 
 
-def logits(probabilities: NDArray[np.floating], limit: float = LOGIT_LIMIT) -> Doubles:
+def logits(probabilities: NDArray[np.floating], limit: float = LOGIT_LIMIT) -> Float64s:
     """Return the logits of probabilities, limited to ±`limit`.
 
     >>> logits(np.array([0.0, 0.5, 1.0])).round(6).tolist()
@@ -162,7 +162,7 @@ def logits(probabilities: NDArray[np.floating], limit: float = LOGIT_LIMIT) -> D
     """
     least = 1 / (1 + np.exp(limit))
     inside = np.clip(probabilities.astype(np.float64), least, 1 - least)
-    found: Doubles = np.log(inside / (1 - inside))
+    found: Float64s = np.log(inside / (1 - inside))
     return found
 
 
@@ -174,11 +174,11 @@ class _Axis:
         self.total = np.zeros(length)
         self.flips = np.zeros(length, np.int64)
 
-    def worst(self, names: tuple[str, ...], others: int) -> tuple[Differing, ...]:
+    def worst(self, names: tuple[str, ...], others: int) -> tuple[ItemDifference, ...]:
         """Return those that differ most: by largest difference, then by mean, then in order."""
-        order = np.lexsort((-self.total, -self.largest))[:NAMED]
+        order = np.lexsort((-self.total, -self.largest))[:_MOST_DIFFERING]
         return tuple(
-            Differing(names[i], float(self.largest[i]), float(self.total[i]) / others, int(self.flips[i]))
+            ItemDifference(names[i], float(self.largest[i]), float(self.total[i]) / others, int(self.flips[i]))
             for i in order
             if self.largest[i] > 0 or self.flips[i] > 0
         )
@@ -187,16 +187,16 @@ class _Axis:
 class _Sums:
     """Accumulates differences over blocks of columns."""
 
-    def __init__(self, pair: Pair) -> None:
+    def __init__(self, pair: ModelPair) -> None:
         self.pair = pair
         self.by_image, self.by_tag = _Axis(len(pair.image_ids)), _Axis(len(pair.tags))
         self.ranks = np.full(len(pair.tags), np.nan)
         self.logit_largest = self.logit_total = 0.0
         self.flips = [Flips(0, 0, 0)] * 3
-        self.at = Place("", "", 0.0, 0.0)
+        self.at = ScorePlace("", "", 0.0, 0.0)
         self._at_difference = -1.0
 
-    def add(self, columns: slice, values: Values) -> None:
+    def add(self, columns: slice, values: PairedScores) -> None:
         """Add the scores of some tags."""
         difference = np.abs(values.a.astype(np.float64) - values.b)
         self._locate(columns, values, difference)
@@ -215,19 +215,19 @@ class _Sums:
         self.logit_largest = max(self.logit_largest, float(apart.max()))
         self.logit_total += float(apart.sum())
 
-    def _locate(self, columns: slice, values: Values, difference: Doubles) -> None:
+    def _locate(self, columns: slice, values: PairedScores, difference: Float64s) -> None:
         row, column = (int(place) for place in np.unravel_index(difference.argmax(), difference.shape))
         if difference[row, column] > self._at_difference:
             self._at_difference = float(difference[row, column])
             names = self.pair.image_ids[row], self.pair.tags[columns.start + column]
-            self.at = Place(*names, float(values.a[row, column]), float(values.b[row, column]))
+            self.at = ScorePlace(*names, float(values.a[row, column]), float(values.b[row, column]))
 
 
 def _more(flips: Flips, a: NDArray[np.bool_], b: NDArray[np.bool_]) -> Flips:
     return Flips(flips.flipped + int((a != b).sum()), flips.positives + int((a | b).sum()), flips.decisions + a.size)
 
 
-def _agreement(ranks: Doubles, names: tuple[str, ...]) -> RankAgreement:
+def _agreement(ranks: Float64s, names: tuple[str, ...]) -> RankAgreement:
     defined = ~np.isnan(ranks)
     if not defined.any():
         return RankAgreement(None, None, "", len(ranks))
@@ -236,6 +236,6 @@ def _agreement(ranks: Doubles, names: tuple[str, ...]) -> RankAgreement:
 
 
 def _slices(length: int, other: int) -> Iterator[slice]:
-    """Yield consecutive slices of an axis, such that a block has about `BLOCK_BYTES`."""
-    step = max(1, BLOCK_BYTES // max(1, 4 * other))
+    """Yield consecutive slices of an axis, such that a block has about `PARITY_BLOCK_BYTES`."""
+    step = max(1, PARITY_BLOCK_BYTES // max(1, 4 * other))
     yield from (slice(start, min(start + step, length)) for start in range(0, length, step))

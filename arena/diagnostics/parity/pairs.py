@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 
 from arena.base.errors import IncomparableError
 from arena.cards import Thresholds
-from arena.metrics.thresholds import DEFAULT_THRESHOLD, per_tag
+from arena.metrics.thresholds import DEFAULT_THRESHOLD, thresholds_per_tag
 from arena.scores.store import Scores
 from arena.tags import TagRelations, TagSpace, project
 
-Integers = NDArray[np.int64]
-Floats = NDArray[np.float32]
+ParityIntegers = NDArray[np.int64]
+ScoreFloats = NDArray[np.float32]
 
-ALL = slice(None)
+_ALL = slice(None)
 
 
 @dataclass(frozen=True)
@@ -39,15 +39,15 @@ class ScoredModel:
     ran: str = ""
 
 
-class Values(NamedTuple):
+class PairedScores(NamedTuple):
     """Scores of the same images and tags, float32 (images, tags) each."""
 
-    a: Floats
-    b: Floats
+    a: ScoreFloats
+    b: ScoreFloats
 
 
 @dataclass(frozen=True)
-class Pair:
+class ModelPair:
     """Two models on their common images and tags; scores are read in blocks on demand.
 
     Attributes:
@@ -63,24 +63,24 @@ class Pair:
     b: ScoredModel
     image_ids: tuple[str, ...]
     tags: tuple[str, ...]
-    columns_a: Integers
-    columns_b: Integers
-    rows_a: Integers
-    rows_b: Integers
-    thresholds_a: Floats
-    thresholds_b: Floats
+    columns_a: ParityIntegers
+    columns_b: ParityIntegers
+    rows_a: ParityIntegers
+    rows_b: ParityIntegers
+    thresholds_a: ScoreFloats
+    thresholds_b: ScoreFloats
     only_a: tuple[str, ...]
     only_b: tuple[str, ...]
 
-    def values(self, rows: slice = ALL, columns: slice = ALL) -> Values:
+    def values(self, rows: slice = _ALL, columns: slice = _ALL) -> PairedScores:
         """Return the scores of some common images and tags."""
-        return Values(
+        return PairedScores(
             _read(self.a, self.rows_a, rows, self.columns_a[columns], len(self.image_ids)),
             _read(self.b, self.rows_b, rows, self.columns_b[columns], len(self.image_ids)),
         )
 
 
-def pair_up(a: ScoredModel, b: ScoredModel, relations: TagRelations = TagRelations()) -> Pair:
+def pair_models(a: ScoredModel, b: ScoredModel, relations: TagRelations = TagRelations()) -> ModelPair:
     """Match images by identifier, and tags by name or alias.
 
     Raises:
@@ -96,7 +96,7 @@ def pair_up(a: ScoredModel, b: ScoredModel, relations: TagRelations = TagRelatio
         )
     columns_b, names_a, names_b = matched[columns_a], a.scores.tags.names, b.scores.tags.names
     matched_b = set(columns_b.tolist())
-    return Pair(
+    return ModelPair(
         a, b, image_ids,
         tags=tuple(names_a[column] for column in columns_a),
         columns_a=columns_a, columns_b=columns_b,
@@ -108,11 +108,13 @@ def pair_up(a: ScoredModel, b: ScoredModel, relations: TagRelations = TagRelatio
     )  # fmt: skip
 
 
-def thresholds_of(thresholds: Thresholds, tags: TagSpace) -> Floats:
+def thresholds_of(thresholds: Thresholds, tags: TagSpace) -> ScoreFloats:
     """Return the threshold of each tag, float32 (tags,): its own, else its category's, else the default."""
     default = DEFAULT_THRESHOLD if thresholds.default is None else thresholds.default
     categories = [tags.category(column) for column in range(len(tags))]
-    return per_tag(tags.names, categories, default=default, by_category=thresholds.categories, by_tag=thresholds.tags)
+    return thresholds_per_tag(
+        tags.names, categories, default=default, by_category=thresholds.categories, by_tag=thresholds.tags
+    )
 
 
 def _common_images(a: ScoredModel, b: ScoredModel) -> tuple[str, ...]:
@@ -129,12 +131,12 @@ def _first(model: ScoredModel) -> str:
     return f"{model.scores.image_ids[0]!r} ..." if model.scores.image_ids else "no images"
 
 
-def _places(model: ScoredModel, image_ids: Sequence[str]) -> Integers:
+def _places(model: ScoredModel, image_ids: Sequence[str]) -> ParityIntegers:
     place = {image_id: row for row, image_id in enumerate(image_ids)}
     return np.array([place.get(image_id, -1) for image_id in model.scores.image_ids], np.int64)
 
 
-def _read(model: ScoredModel, places: Integers, rows: slice, columns: Integers, images: int) -> Floats:
+def _read(model: ScoredModel, places: ParityIntegers, rows: slice, columns: ParityIntegers, images: int) -> ScoreFloats:
     start, stop, _ = rows.indices(images)
     place: NDArray[Any] = np.where((places >= start) & (places < stop), places - start, -1)
     return model.scores.values.columns(columns, place).astype(np.float32, copy=False)

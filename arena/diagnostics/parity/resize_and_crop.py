@@ -12,7 +12,7 @@ from arena.taggers.preprocess.resize import resize
 
 
 @dataclass(frozen=True)
-class Covering(Preprocess):
+class ResizeAndCrop(Preprocess):
     """Resize the shorter side, then crop the centre; the padding settings are ignored.
 
     Attributes:
@@ -22,20 +22,20 @@ class Covering(Preprocess):
     shorter: int = 0
 
 
-def covering(preprocess: Preprocess, shorter: int) -> Covering:
+def resize_and_crop_of(preprocess: Preprocess, shorter: int) -> ResizeAndCrop:
     """Return a resize and centre crop with the same filter and colours."""
-    return Covering(**(asdict(preprocess) | {"shorter": shorter}))
+    return ResizeAndCrop(**(asdict(preprocess) | {"shorter": shorter}))
 
 
-def square_of(pixels: RGB, preprocess: Preprocess) -> RGB:
-    """Return the network's input for an image, uint8 (size, size, 3); also for a `Covering` preprocessing.
+def network_square(pixels: RGB, preprocess: Preprocess) -> RGB:
+    """Return the network's input for an image, uint8 (size, size, 3); also for a `ResizeAndCrop` preprocessing.
 
     Raises:
         UnreadableImageError: the longer side is, or would become, longer than `MAX_SIDE`.
 
     Source: torchvision's `Resize(shorter)` and `CenterCrop(size)`, which timm's evaluation follows.
     """
-    if not isinstance(preprocess, Covering):
+    if not isinstance(preprocess, ResizeAndCrop):
         return square(pixels, preprocess)
     height, width = pixels.shape[:2]
     sides = [int(preprocess.shorter * side / min(height, width)) for side in (height, width)]

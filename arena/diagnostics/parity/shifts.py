@@ -4,22 +4,22 @@ from typing import NamedTuple
 
 import numpy as np
 
-from arena.diagnostics.parity.measure import Doubles, logits
-from arena.diagnostics.parity.pairs import Floats, Pair
+from arena.diagnostics.parity.measure import Float64s, logits
+from arena.diagnostics.parity.pairs import ModelPair, ScoreFloats
 
-FARTHEST = 5
+_MAX_SHIFT_COLUMNS = 5
 """Largest shift that is tested, in columns."""
 
-LEAST_GAIN = 0.2
+_MIN_CORRELATION_GAIN = 0.2
 """Smallest gain of the mean correlation of the moved tags that is reported; gains by chance are far smaller."""
 
-LEAST_TAGS = 8
+_MIN_SHIFTED_TAGS = 8
 """Smallest number of moved tags; a few neighbouring tags may correlate because of their meaning."""
 
-LEAST_AGREEING = 0.8
+_MIN_IMPROVED_SHARE = 0.8
 """Smallest share of the moved tags that must correlate better with the shifted column than with their own."""
 
-DEEP = 25.0
+_SHIFT_LOGIT_LIMIT = 25.0
 """Limit of logits; high enough to distinguish the columns of rare tags."""
 
 
@@ -40,7 +40,7 @@ class Shift(NamedTuple):
     after: float
 
 
-def find_shift(pair: Pair, images: int = 1024) -> Shift | None:
+def find_shift(pair: ModelPair, images: int = 1024) -> Shift | None:
     """Return the shift of B's tag list with the largest total gain in correlation; None if there is none.
 
     Args:
@@ -56,11 +56,11 @@ def find_shift(pair: Pair, images: int = 1024) -> Shift | None:
 
 
 def _steps(tags: int) -> list[int]:
-    reach = min(FARTHEST, tags - 1)
+    reach = min(_MAX_SHIFT_COLUMNS, tags - 1)
     return [step for size in range(1, reach + 1) for step in (size, -size)]
 
 
-def _shift(theirs: Doubles, ours: Doubles, own: Doubles, step: int, tags: list[str]) -> Shift | None:
+def _shift(theirs: Float64s, ours: Float64s, own: Float64s, step: int, tags: list[str]) -> Shift | None:
     """Return the shift by one step, starting at the tag with the largest gain; None if it fails a limit."""
     places = np.arange(max(0, -step), min(len(tags), len(tags) - step))
     moved = (theirs[:, places] * ours[:, places + step]).mean(axis=0)
@@ -68,16 +68,16 @@ def _shift(theirs: Doubles, ours: Doubles, own: Doubles, step: int, tags: list[s
     start = int(np.cumsum(gain[::-1])[::-1].argmax())
     chosen = places[start:]
     agreeing = float((gain[start:] > 0).mean())
-    if len(chosen) < LEAST_TAGS or gain[start:].mean() < LEAST_GAIN or agreeing < LEAST_AGREEING:
+    if len(chosen) < _MIN_SHIFTED_TAGS or gain[start:].mean() < _MIN_CORRELATION_GAIN or agreeing < _MIN_IMPROVED_SHARE:
         return None
     before, after = float(own[chosen].mean()), float(moved[start:].mean())
     return Shift(step, tags[int(chosen[0])], len(chosen), before, after)
 
 
-def _standard(scores: Floats) -> Doubles:
+def _standard(scores: ScoreFloats) -> Float64s:
     """Return the logits of each column, scaled to mean 0 and standard deviation 1; a constant column becomes 0."""
-    values = logits(scores, DEEP)
+    values = logits(scores, _SHIFT_LOGIT_LIMIT)
     values -= values.mean(axis=0)
     deviation = values.std(axis=0)
-    standard: Doubles = np.divide(values, deviation, out=np.zeros_like(values), where=deviation > 0)
+    standard: Float64s = np.divide(values, deviation, out=np.zeros_like(values), where=deviation > 0)
     return standard

@@ -6,21 +6,21 @@ from dataclasses import asdict
 from typing import Any, NamedTuple
 
 from arena.base.format import UNDEFINED, clipped, figure, listed, one_line, percent, plural
-from arena.diagnostics.parity.measure import Differing, Flips, Parity, RankAgreement
-from arena.diagnostics.parity.verdict import Report
+from arena.diagnostics.parity.measure import Flips, ItemDifference, Parity, RankAgreement
+from arena.diagnostics.parity.verdict import ParityReport
 
-SCHEMA = 1
+_SCHEMA = 1
 """Version of the JSON."""
 
 
-class Line(NamedTuple):
+class ParityLine(NamedTuple):
     """A value with its label."""
 
     what: str
     seen: str
 
 
-def headline(report: Report) -> str:
+def parity_headline(report: ParityReport) -> str:
     """Return the verdict and its reason in one line.
 
     Example: `same: the largest difference, 3e-06, is within 0.0001; 0 of 512 positive decisions flip`.
@@ -28,7 +28,7 @@ def headline(report: Report) -> str:
     return one_line(f"{report.verdict.word}: {report.verdict.reason}")
 
 
-def cause(report: Report) -> list[str]:
+def cause_sentences(report: ParityReport) -> list[str]:
     """Return sentences on the cause of the difference; none if the scores are within the tolerance."""
     parity, finding = report.parity, report.finding
     if finding is not None:
@@ -48,52 +48,52 @@ def cause(report: Report) -> list[str]:
     return [f"no cause found: tried one sigmoid more or less, a different order of tags{tried}"]
 
 
-def figures(parity: Parity) -> list[Line]:
+def parity_lines(parity: Parity) -> list[ParityLine]:
     """Return the values of a comparison, in the order of display."""
     at = parity.at
     place = f" ({clipped(at.tag, 24)}, image {clipped(at.image_id, 24)})" if parity.largest else ""
     rows = [
-        Line("images, tags", f"{parity.images:,} x {parity.tags:,} in common"),
-        Line("largest difference", f"{_small(parity.largest)}{place}"),
-        Line("mean difference", _small(parity.mean)),
-        Line("difference of logits", f"largest {_small(parity.logit_largest)}, mean {_small(parity.logit_mean)}"),
-        Line("Spearman, by image", _ranks(parity.ranks_by_image)),
-        Line("Spearman, by tag", _ranks(parity.ranks_by_tag)),
-        Line("decisions that flip", _flips(parity.flips)),
+        ParityLine("images, tags", f"{parity.images:,} x {parity.tags:,} in common"),
+        ParityLine("largest difference", f"{_small(parity.largest)}{place}"),
+        ParityLine("mean difference", _small(parity.mean)),
+        ParityLine("difference of logits", f"largest {_small(parity.logit_largest)}, mean {_small(parity.logit_mean)}"),
+        ParityLine("Spearman, by image", _ranks(parity.ranks_by_image)),
+        ParityLine("Spearman, by tag", _ranks(parity.ranks_by_tag)),
+        ParityLine("decisions that flip", _flips(parity.flips)),
     ]
     if not parity.same_thresholds:
-        rows.append(Line(f"  at {clipped(parity.a, 12)}'s", _flips(parity.flips_at_a)))
-        rows.append(Line(f"  at {clipped(parity.b, 12)}'s", _flips(parity.flips_at_b)))
+        rows.append(ParityLine(f"  at {clipped(parity.a, 12)}'s", _flips(parity.flips_at_a)))
+        rows.append(ParityLine(f"  at {clipped(parity.b, 12)}'s", _flips(parity.flips_at_b)))
     for name, names in ((parity.a, parity.only_a), (parity.b, parity.only_b)):
         if names:
             some = listed([clipped(tag, 24) for tag in names], keep=3)
-            rows.append(Line(f"only {clipped(name, 14)}", f"{plural(len(names), 'tag', 'tags')}: {some}"))
-    return [Line(one_line(what), one_line(seen)) for what, seen in rows]
+            rows.append(ParityLine(f"only {clipped(name, 14)}", f"{plural(len(names), 'tag', 'tags')}: {some}"))
+    return [ParityLine(one_line(what), one_line(seen)) for what, seen in rows]
 
 
-def markdown(report: Report) -> str:
+def parity_markdown(report: ParityReport) -> str:
     """Return the report as a Markdown page."""
     parity = report.parity
-    lines = [f"# {_cell(parity.a)} and {_cell(parity.b)}", "", f"**{_cell(headline(report))}**", ""]
-    lines += [line for sentence in cause(report) for line in (f"{_cell(sentence)}.", "")]
-    lines += _table(("measure", "value"), [(line.what.strip(), line.seen) for line in figures(parity)])
+    lines = [f"# {_cell(parity.a)} and {_cell(parity.b)}", "", f"**{_cell(parity_headline(report))}**", ""]
+    lines += [line for sentence in cause_sentences(report) for line in (f"{_cell(sentence)}.", "")]
+    lines += _table(("measure", "value"), [(line.what.strip(), line.seen) for line in parity_lines(parity)])
     for title, worst in (("Tags", parity.worst_tags), ("Images", parity.worst_images)):
         if worst:
             lines += ["", f"## {title} that differ most", ""]
-            lines += _table((title.lower()[:-1], "largest", "mean", "flips"), [differing(one) for one in worst])
+            lines += _table((title.lower()[:-1], "largest", "mean", "flips"), [difference_row(one) for one in worst])
     if report.notes:
         lines += ["", "## Notes", "", *(f"- {_cell(note)}." for note in report.notes)]
     return "\n".join(lines) + "\n"
 
 
-def differing(one: Differing) -> tuple[str, str, str, str]:
+def difference_row(one: ItemDifference) -> tuple[str, str, str, str]:
     """Return a row of the table of tags or images that differ most."""
     return one_line(clipped(one.name, 40)), _small(one.largest), _small(one.mean), f"{one.flips:,}"
 
 
-def as_json(report: Report) -> str:
+def parity_json(report: ParityReport) -> str:
     """Return the whole report as JSON for other programs; undefined values are null."""
-    content: dict[str, Any] = {"schema": SCHEMA, **asdict(report)}
+    content: dict[str, Any] = {"schema": _SCHEMA, **asdict(report)}
     for name in ("flips", "flips_at_a", "flips_at_b"):
         content["parity"][name]["share"] = getattr(report.parity, name).share
     return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)

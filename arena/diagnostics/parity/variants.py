@@ -11,41 +11,41 @@ import numpy as np
 
 from arena.base.errors import ArenaError
 from arena.cards import InputSpec, ModelCard, Preprocess
-from arena.diagnostics.parity.causes import HALVED, Search, Transform, distances
-from arena.diagnostics.parity.pairs import Floats, Integers
-from arena.diagnostics.parity.resize_and_crop import Covering, covering, square_of
+from arena.diagnostics.parity.causes import MAX_REMAINING_SHARE, CauseSearch, ScoreTransform, score_distance
+from arena.diagnostics.parity.pairs import ParityIntegers, ScoreFloats
+from arena.diagnostics.parity.resize_and_crop import ResizeAndCrop, network_square, resize_and_crop_of
 from arena.images.decode import RGB, Colour, decode_on
 from arena.taggers.base import Pixels, Tagger
 
-FAULTS = 2
+_MAX_FAULTS = 2
 """Largest number of simultaneous faults that is searched for."""
 
-PASSES = FAULTS + 1
+MAX_PASSES = _MAX_FAULTS + 1
 """Largest number of passes over all changes."""
 
-RESIZES = (
+_RESIZES = (
     ("pil", "bicubic"), ("pil", "bilinear"), ("pil", "lanczos"), ("pil", "box"), ("pil", "nearest"),
     ("opencv", "bicubic"), ("opencv", "bilinear"), ("opencv", "area"), ("torch", "bicubic"), ("torch", "bilinear"),
 )  # fmt: skip
 """Resize filters in use: (library, filter)."""
 
-PAD_COLOURS = {
+_PAD_COLOURS = {
     "white": (255, 255, 255), "black": (0, 0, 0), "grey": (128, 128, 128), "grey 114": (114, 114, 114),
     "the ImageNet mean": (124, 116, 104),
 }  # fmt: skip
 """Colours that taggers pad with."""
 
-LAYOUTS = {
+_LAYOUT_TEXTS = {
     "before": "padded to a square, then resized",
     "after": "resized to fit, then padded",
     "none": "squashed",
 }
 """Description of each value of the card's `pad`."""
 
-CROPS = (1.0, 0.965, 0.95, 0.9, 0.875)
+_CROP_RATIOS = (1.0, 0.965, 0.95, 0.9, 0.875)
 """Centre-crop ratios of common evaluations; 224/232 is 0.965, 224/256 is 0.875."""
 
-RANGES = {
+_INPUT_RANGES = {
     "0 to 1": InputSpec(),
     "0 to 255": InputSpec(scale=1.0),
     "-1 to 1": InputSpec(mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
@@ -57,11 +57,11 @@ RANGES = {
 """Common input scalings."""
 
 
-KEPT = 4
+_CACHED_BATCHES = 4
 """Number of cached batches of pixels, including the unchanged one; each change needs its batch twice."""
 
 
-class Variant(NamedTuple):
+class _CardVariant(NamedTuple):
     """A card with one setting changed."""
 
     cause: str
@@ -69,7 +69,7 @@ class Variant(NamedTuple):
     card: ModelCard
 
 
-def variants(card: ModelCard) -> Iterator[Variant]:
+def card_variants(card: ModelCard) -> Iterator[_CardVariant]:
     """Yield every change of the card, cheap ones first; changes without effect are left out."""
     changed = chain(
         _channels(card), _resizes(card), _layouts(card), _crops(card), _pads(card), _alphas(card), _ranges(card)
@@ -77,18 +77,18 @@ def variants(card: ModelCard) -> Iterator[Variant]:
     return (one for one in changed if one.card != card)
 
 
-def _channels(card: ModelCard) -> Iterator[Variant]:
+def _channels(card: ModelCard) -> Iterator[_CardVariant]:
     old = card.input.channels
     new = "rgb" if old == "bgr" else "bgr"
     says = f"its channels are swapped ({new.upper()}, where it has {old.upper()})"
-    yield Variant("channels", says, replace(card, input=replace(card.input, channels=new)))
+    yield _CardVariant("channels", says, replace(card, input=replace(card.input, channels=new)))
 
 
-def _resizes(card: ModelCard) -> Iterator[Variant]:
+def _resizes(card: ModelCard) -> Iterator[_CardVariant]:
     now = card.preprocess
-    for library, name in RESIZES:
+    for library, name in _RESIZES:
         says = f"it is resized by {_filter(library, name)}, not {_filter(now.library, now.resize)}"
-        yield Variant("resize", says, _prepared(card, library=library, resize=name, resize_up=""))
+        yield _CardVariant("resize", says, _prepared(card, library=library, resize=name, resize_up=""))
 
 
 def _filter(library: str, name: str) -> str:
@@ -96,68 +96,68 @@ def _filter(library: str, name: str) -> str:
     return name.upper() if library == "pil" else f"{library}'s {name.upper()}"
 
 
-def _layouts(card: ModelCard) -> Iterator[Variant]:
+def _layouts(card: ModelCard) -> Iterator[_CardVariant]:
     """Yield other orders of padding and resizing; a card without padding has no pad colour, so every colour is tried."""
     now = card.preprocess
-    for place, layout in LAYOUTS.items():
-        says = f"it is {layout}, not {LAYOUTS[now.pad]}"
+    for place, layout in _LAYOUT_TEXTS.items():
+        says = f"it is {layout}, not {_LAYOUT_TEXTS[now.pad]}"
         if now.pad != "none" or place == now.pad:
-            yield Variant("layout", says, _prepared(card, pad=place))
+            yield _CardVariant("layout", says, _prepared(card, pad=place))
             continue
-        for name, colour in PAD_COLOURS.items():
+        for name, colour in _PAD_COLOURS.items():
             says = f"it is {layout.replace('padded', f'padded with {name}')}, not squashed"
-            yield Variant("layout", says, _prepared(card, pad=place, pad_mode="colour", pad_colour=colour))
+            yield _CardVariant("layout", says, _prepared(card, pad=place, pad_mode="colour", pad_colour=colour))
         says = f"it is {layout}, with its edges, not squashed"
-        yield Variant("layout", says, _prepared(card, pad=place, pad_mode="edge"))
+        yield _CardVariant("layout", says, _prepared(card, pad=place, pad_mode="edge"))
     if now.pad == "after":
         new, old = ("nearest", "down") if now.rounding == "down" else ("down", "nearest")
         says = f"the sides of the fitted picture are rounded {new}, not {old}"
-        yield Variant("rounding", says, _prepared(card, rounding=new))
+        yield _CardVariant("rounding", says, _prepared(card, rounding=new))
 
 
-def _crops(card: ModelCard) -> Iterator[Variant]:
+def _crops(card: ModelCard) -> Iterator[_CardVariant]:
     """Yield centre crops of the square, and of the image with its aspect ratio kept."""
     now = card.preprocess
-    if isinstance(now, Covering):
+    if isinstance(now, ResizeAndCrop):
         return
-    yield Variant("crop", f"its middle is not cut out of {now.crop_from} pixels", _prepared(card, crop_from=0))
-    for side in (int(now.size / part) for part in CROPS):
+    yield _CardVariant("crop", f"its middle is not cut out of {now.crop_from} pixels", _prepared(card, crop_from=0))
+    for side in (int(now.size / part) for part in _CROP_RATIOS):
         if side > now.size:
             says = f"the middle {now.size} of {side} pixels is cut out"
-            yield Variant("crop", says, _prepared(card, crop_from=side))
-        says = f"its shorter side is resized to {side} and the middle {now.size} cut out, not {LAYOUTS[now.pad]}"
-        yield Variant("crop", says, replace(card, preprocess=covering(now, side)))
+            yield _CardVariant("crop", says, _prepared(card, crop_from=side))
+        says = f"its shorter side is resized to {side} and the middle {now.size} cut out, not {_LAYOUT_TEXTS[now.pad]}"
+        yield _CardVariant("crop", says, replace(card, preprocess=resize_and_crop_of(now, side)))
 
 
-def _pads(card: ModelCard) -> Iterator[Variant]:
+def _pads(card: ModelCard) -> Iterator[_CardVariant]:
     now = card.preprocess
-    names = {colour: name for name, colour in PAD_COLOURS.items()}
+    names = {colour: name for name, colour in _PAD_COLOURS.items()}
     old = names.get(now.pad_colour, str(now.pad_colour)) if now.pad_mode == "colour" else "its edges"
-    for name, colour in PAD_COLOURS.items():
+    for name, colour in _PAD_COLOURS.items():
         says = f"it is padded with {name}, not {old}"
-        yield Variant("pad", says, _prepared(card, pad_mode="colour", pad_colour=colour))
-    yield Variant("pad", f"it is padded with its edges, not {old}", _prepared(card, pad_mode="edge"))
+        yield _CardVariant("pad", says, _prepared(card, pad_mode="colour", pad_colour=colour))
+    yield _CardVariant("pad", f"it is padded with its edges, not {old}", _prepared(card, pad_mode="edge"))
     says = "small images are padded, not enlarged" if now.enlarge else "small images are enlarged, not padded"
-    yield Variant("pad", says, _prepared(card, enlarge=not now.enlarge))
+    yield _CardVariant("pad", says, _prepared(card, enlarge=not now.enlarge))
 
 
-def _alphas(card: ModelCard) -> Iterator[Variant]:
+def _alphas(card: ModelCard) -> Iterator[_CardVariant]:
     for name in ("white", "black"):
         says = f"transparent pixels are filled with {name}"
-        yield Variant("alpha", says, _prepared(card, alpha=PAD_COLOURS[name]))
+        yield _CardVariant("alpha", says, _prepared(card, alpha=_PAD_COLOURS[name]))
 
 
 def _prepared(card: ModelCard, **change: object) -> ModelCard:
     return replace(card, preprocess=replace(card.preprocess, **change))  # type: ignore[arg-type]
 
 
-def _ranges(card: ModelCard) -> Iterator[Variant]:
-    for name, spec in RANGES.items():
+def _ranges(card: ModelCard) -> Iterator[_CardVariant]:
+    for name, spec in _INPUT_RANGES.items():
         scaled = replace(card.input, scale=spec.scale, mean=spec.mean, std=spec.std)
-        yield Variant("range", f"its input is scaled to {name}", replace(card, input=scaled))
+        yield _CardVariant("range", f"its input is scaled to {name}", replace(card, input=scaled))
 
 
-class Bench:
+class VariantScorer:
     """Scores a few images with changed cards; the model is loaded again only if the input range changes.
 
     Args:
@@ -176,8 +176,8 @@ class Bench:
         self,
         card: ModelCard,
         images: Sequence[Path],
-        columns: Integers,
-        transform: Transform,
+        columns: ParityIntegers,
+        transform: ScoreTransform,
         *,
         load: Callable[[ModelCard], Tagger],
     ) -> None:
@@ -188,9 +188,9 @@ class Bench:
         self._paths = images
         self._columns, self._transform = columns, transform
         self._decoded = cache(self._decode)
-        self.pixels = lru_cache(KEPT)(self._pixels)
+        self.pixels = lru_cache(_CACHED_BATCHES)(self._pixels)
 
-    def scores(self, card: ModelCard, images: int) -> Floats:
+    def scores(self, card: ModelCard, images: int) -> ScoreFloats:
         """Return the scores of the first images with a changed card, float32 (images, columns)."""
         self._take_range(replace(card.input, channels=self.card.input.channels))
         pixels = self.pixels(card.preprocess, images)
@@ -200,7 +200,7 @@ class Bench:
 
     def _pixels(self, preprocess: Preprocess, images: int) -> Pixels:
         decoded = (self._decoded(path, preprocess.alpha) for path in self._paths[:images])
-        return np.stack([square_of(image, preprocess) for image in decoded])
+        return np.stack([network_square(image, preprocess) for image in decoded])
 
     @staticmethod
     def _decode(path: Path, behind: Colour) -> RGB:
@@ -213,9 +213,15 @@ class Bench:
 
 
 def search_variants(
-    bench: Bench, wanted: Floats, so_far: Search, *, few: int, tolerance: float, advance: Callable[[int], None]
-) -> Search:
-    """Search for up to `FAULTS` changes of B's preprocessing that reduce the difference from A most.
+    bench: VariantScorer,
+    wanted: ScoreFloats,
+    so_far: CauseSearch,
+    *,
+    few: int,
+    tolerance: float,
+    advance: Callable[[int], None],
+) -> CauseSearch:
+    """Search for up to `_MAX_FAULTS` changes of B's preprocessing that reduce the difference from A most.
 
     The search is greedy: the best single change, then the best second change with the first one applied. If the scores still
     disagree, it starts again with swapped channels, which alone may help as little as the other fault.
@@ -228,7 +234,7 @@ def search_variants(
     Returns: the state with the changes added; `so_far` if no change helps enough.
     """
     card, found = bench.card, so_far
-    for _ in range(FAULTS):
+    for _ in range(_MAX_FAULTS):
         best = _best(bench, card, found.cause, wanted[:few], advance)
         changed = found if best is None else _with(bench, best, found, wanted)
         if best is None or changed.mean >= found.mean:
@@ -242,29 +248,29 @@ def search_variants(
         if best is not None:
             start = so_far._replace(cause=(*so_far.cause, swapped.cause), says=(*so_far.says, swapped.says))
             found = min(found, _with(bench, best, start, wanted), key=lambda search: search.mean)
-    return found if found.mean < HALVED * so_far.mean else so_far
+    return found if found.mean < MAX_REMAINING_SHARE * so_far.mean else so_far
 
 
-def _with(bench: Bench, variant: Variant, found: Search, wanted: Floats) -> Search:
+def _with(bench: VariantScorer, variant: _CardVariant, found: CauseSearch, wanted: ScoreFloats) -> CauseSearch:
     """Return the state of the search with one more change, measured on all images."""
-    largest, mean = distances(wanted, bench.scores(variant.card, len(wanted)))
+    largest, mean = score_distance(wanted, bench.scores(variant.card, len(wanted)))
     return found._replace(
         after=largest, mean=mean, cause=(*found.cause, variant.cause), says=(*found.says, variant.says)
     )
 
 
 def _best(
-    bench: Bench, card: ModelCard, known: Sequence[str], wanted: Floats, advance: Callable[[int], None]
-) -> Variant | None:
+    bench: VariantScorer, card: ModelCard, known: Sequence[str], wanted: ScoreFloats, advance: Callable[[int], None]
+) -> _CardVariant | None:
     """Return the change with the smallest mean difference, among causes that are not in `known`."""
     images = len(wanted)
     least, best = np.inf, None
-    for variant in variants(card):
+    for variant in card_variants(card):
         advance(1)
         if variant.cause in known or not _differs(bench, card, variant.card, images):
             continue
         try:
-            _, mean = distances(wanted, bench.scores(variant.card, images))
+            _, mean = score_distance(wanted, bench.scores(variant.card, images))
         except ArenaError:  # a range that the network cannot take
             continue
         if mean < least:
@@ -272,7 +278,7 @@ def _best(
     return best
 
 
-def _differs(bench: Bench, old: ModelCard, new: ModelCard, images: int) -> bool:
+def _differs(bench: VariantScorer, old: ModelCard, new: ModelCard, images: int) -> bool:
     """Return whether a change affects the network's input; False if the change needs a library that is not installed."""
     if old.preprocess == new.preprocess:
         return True

@@ -23,7 +23,7 @@ class Tolerances:
 
 
 @dataclass(frozen=True)
-class Finding:
+class CauseFinding:
     """A change of B that makes it agree with A, or reduces the difference.
 
     Attributes:
@@ -44,7 +44,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ParityVerdict:
     """`identical`, `same` or `different`, and why."""
 
     word: str
@@ -57,7 +57,7 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Report:
+class ParityReport:
     """The report of `arena parity`.
 
     Attributes:
@@ -68,23 +68,23 @@ class Report:
 
     parity: Parity
     tolerances: Tolerances
-    verdict: Verdict
-    finding: Finding | None = None
+    verdict: ParityVerdict
+    finding: CauseFinding | None = None
     notes: tuple[str, ...] = field(default_factory=tuple)
     tried_on: int = 0
 
 
-def judge(parity: Parity, tolerances: Tolerances, missing_sigmoid: tuple[str, ...] = ()) -> Verdict:
+def judge_parity(parity: Parity, tolerances: Tolerances, missing_sigmoid: tuple[str, ...] = ()) -> ParityVerdict:
     """Compare the differences with the tolerances.
 
     Args:
         missing_sigmoid: names of models that gave logits; `parity` was measured after a sigmoid.
     """
     if reasons := [*_of_form(parity, tolerances, missing_sigmoid), *_of_scores(parity, tolerances)]:
-        return Verdict("different", "; ".join(reasons))
+        return ParityVerdict("different", "; ".join(reasons))
     if parity.largest == 0:
-        return Verdict("identical", f"every score is the same{_flipped(parity)}")
-    return Verdict(
+        return ParityVerdict("identical", f"every score is the same{_flipped(parity)}")
+    return ParityVerdict(
         "same", f"the largest difference, {parity.largest:.2g}, is within {tolerances.score:g}{_flipped(parity)}"
     )
 

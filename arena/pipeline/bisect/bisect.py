@@ -15,21 +15,21 @@ from arena.base.errors import ArenaError
 from arena.base.files import write_json
 from arena.evaluate import Entry, Settings, evaluate
 from arena.metrics.registry import TESTED
-from arena.pipeline.bisect.checkpoints import Bench
-from arena.pipeline.bisect.search import Search, State, relapses, search, search_all
+from arena.pipeline.bisect.checkpoints import CheckpointScores
+from arena.pipeline.bisect.search import SearchResult, State, binary_search, linear_search, relapses
 
 MARGIN = 0.05
 """Default loss of the metric that still counts as kept."""
 
-ALPHA = 0.05
+BISECT_ALPHA = 0.05
 """Significance level of each paired test, and of the answer after correction for the number of tests."""
 
-RESAMPLES = 50
+_RESAMPLES = 50
 """Bootstrap resamples; few, because only means depend on them, and means are not used here."""
 
 
 @dataclass(frozen=True)
-class Look:
+class CheckpointResult:
     """The result for one checkpoint.
 
     Attributes:
@@ -55,7 +55,7 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Answer:
+class BisectionResult:
     """The checkpoint that lost the tag, and the results that led to it.
 
     Attributes:
@@ -75,7 +75,7 @@ class Answer:
     images: int
     positives: int
     checkpoints: Sequence[str]
-    looks: Sequence[Look]
+    looks: Sequence[CheckpointResult]
     kept: str
     lost: str | None
     open: Sequence[str] = ()
@@ -85,15 +85,17 @@ class Answer:
 
     @property
     def is_found(self) -> bool:
-        """Whether the loss is attributed to one checkpoint: none is undetermined, and the p-value is at most `ALPHA`."""
-        return self.lost is not None and not self.open and (self.p is None or self.p <= ALPHA)
+        """Whether the loss is attributed to one checkpoint: none is undetermined, and the p-value is at most `BISECT_ALPHA`."""
+        return self.lost is not None and not self.open and (self.p is None or self.p <= BISECT_ALPHA)
 
-    def look_at(self, name: str) -> Look:
+    def look_at(self, name: str) -> CheckpointResult:
         """The result for a checkpoint by its name."""
         return next(look for look in self.looks if look.name == name)
 
 
-def bisect(bench: Bench, *, figure: str = "f1", margin: float = MARGIN, every: bool = False) -> Answer:
+def bisect_checkpoints(
+    bench: CheckpointScores, *, figure: str = "f1", margin: float = MARGIN, every: bool = False
+) -> BisectionResult:
     """Find the checkpoint that lost the tag, and write `bisect.json`; only checkpoints that the search needs are scored.
 
     Args:
@@ -109,7 +111,7 @@ def bisect(bench: Bench, *, figure: str = "f1", margin: float = MARGIN, every: b
         raise ArenaError(f"--figure {figure}: only {' and '.join(TESTED)} have a paired test")
     tester = _Tester(bench, figure, margin)
     number = len(bench.checkpoints)
-    found = (search_all if every else search)(number, tester.look)
+    found = (linear_search if every else binary_search)(number, tester.look)
     tests = len(tester.looks)
     for place in range(1, number):  # checkpoints with stored scores cost nothing, and may contradict the answer
         if place not in tester.looks and bench.is_at_hand(place):
@@ -122,10 +124,10 @@ def bisect(bench: Bench, *, figure: str = "f1", margin: float = MARGIN, every: b
 class _Tester:
     """Tests checkpoints against the first one, and keeps the results."""
 
-    def __init__(self, bench: Bench, figure: str, margin: float) -> None:
+    def __init__(self, bench: CheckpointScores, figure: str, margin: float) -> None:
         self.bench, self.figure, self.margin = bench, figure, margin
         self.entries: dict[int, Entry | None] = {}
-        self.looks: dict[int, Look] = {}
+        self.looks: dict[int, CheckpointResult] = {}
         self.last = len(bench.checkpoints) - 1
         entry = self.entry(0)
         if entry is None:
@@ -145,15 +147,15 @@ class _Tester:
         self.bench.progress.note(f"testing {name}, {place + 1} of {self.last + 1}")
         entry = self.entry(place)
         if entry is None:
-            self.looks[place] = Look(place, name, State.LOST, "its tag list lacks the tag", lacks_tag=True)
+            self.looks[place] = CheckpointResult(place, name, State.LOST, "its tag list lacks the tag", lacks_tag=True)
         else:
             self.looks[place] = self._compare(place, entry)
         return self.looks[place].state
 
-    def _compare(self, place: int, entry: Entry) -> Look:
+    def _compare(self, place: int, entry: Entry) -> CheckpointResult:
         last = self.entry(self.last) if self._last_lost() else None
         entries = [self.first, entry, *([] if last is None else [last])]
-        settings = Settings(min_positives=1, replicates=RESAMPLES, slices=())
+        settings = Settings(min_positives=1, replicates=_RESAMPLES, slices=())
         result = evaluate(self.bench.truth, entries, settings)
         pairs = result.tables["tag_differences"].set_index(["first", "second"])
         lost = self._difference(pairs, self.first, entry)
@@ -164,7 +166,7 @@ class _Tester:
         else:  # the last checkpoint may lack the tag: it never predicts it, so its metric is 0
             above = self._last_lost() and low is not None and low > self.margin
         state, why = self._judge(lost, above)
-        return Look(
+        return CheckpointResult(
             place, entry.name, state, why, value, low, high,
             difference=_negated(lost["difference"]), difference_low=_negated(lost["high"]),
             difference_high=_negated(lost["low"]),
@@ -199,15 +201,15 @@ class _Tester:
 
     def _is_beyond(self, pair: dict[str, float | None]) -> bool:
         difference, p = pair["difference"], pair["p"]
-        return difference is not None and p is not None and difference > self.margin and p <= ALPHA
+        return difference is not None and p is not None and difference > self.margin and p <= BISECT_ALPHA
 
 
-def _answer(tester: _Tester, found: Search, tests: int, every: bool) -> Answer:
+def _answer(tester: _Tester, found: SearchResult, tests: int, every: bool) -> BisectionResult:
     bench = tester.bench
     names = [one.name for one in bench.checkpoints]
     states = {0: State.KEPT} | {place: look.state for place, look in tester.looks.items()}
     single = None if found.lost is None else tester.looks[found.lost].p
-    return Answer(
+    return BisectionResult(
         bench.tag, tester.figure, tester.margin, bench.heldout.card.name, bench.images, bench.positives, names,
         [_first_look(tester), *tester.looks.values()], names[found.kept],
         None if found.lost is None else names[found.lost], [names[place] for place in found.open],
@@ -216,11 +218,11 @@ def _answer(tester: _Tester, found: Search, tests: int, every: bool) -> Answer:
     )  # fmt: skip
 
 
-def _first_look(tester: _Tester) -> Look:
-    settings = Settings(min_positives=1, replicates=RESAMPLES, slices=())
+def _first_look(tester: _Tester) -> CheckpointResult:
+    settings = Settings(min_positives=1, replicates=_RESAMPLES, slices=())
     figures = evaluate(tester.bench.truth, [tester.first], settings).per_tag.iloc[0]
     value, low, high = (_number(figures[f"{tester.figure}{end}"]) for end in ("", "_low", "_high"))
-    return Look(0, tester.first.name, State.KEPT, "the first", value, low, high)
+    return CheckpointResult(0, tester.first.name, State.KEPT, "the first", value, low, high)
 
 
 def _number(value: Any) -> float | None:

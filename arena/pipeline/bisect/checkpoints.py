@@ -22,7 +22,7 @@ from arena.pipeline.entrants import (
     require_scores,
 )
 from arena.pipeline.inputs import find_truth, scores_of_run
-from arena.pipeline.paired import own_thresholds_of
+from arena.pipeline.paired import thresholds_of_entrant
 from arena.pipeline.stages import DEMO_DATASET, Execution, score_images
 from arena.results.recipe import Sample
 from arena.scores.matrix import Matrix
@@ -47,7 +47,7 @@ def find_checkpoints(
     return give_unique_names(found)
 
 
-class Bench:
+class CheckpointScores:
     """Scores of checkpoints for one tag on the images of one dataset; missing scores are computed on demand.
 
     Args:
@@ -127,7 +127,7 @@ class Bench:
         card, relations = _card_of(checkpoint), self.heldout.truth.relations
         folder = self.output / "scores"
         score_images([card], self.source, folder, compute=self.compute, progress=self.progress, relations=relations)
-        return read_store(folder / card.name), own_thresholds_of(checkpoint, None, self.progress).thresholds
+        return read_store(folder / card.name), thresholds_of_entrant(checkpoint, None, self.progress).thresholds
 
     def _store(self, card: ModelCard) -> ScoreStore:
         from arena import taggers

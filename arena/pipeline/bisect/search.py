@@ -15,7 +15,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True)
-class Search:
+class SearchResult:
     """Result of a search.
 
     Attributes:
@@ -29,7 +29,7 @@ class Search:
     open: tuple[int, ...] = ()
 
 
-def search(number: int, look: Callable[[int], State]) -> Search:
+def binary_search(number: int, look: Callable[[int], State]) -> SearchResult:
     """Halve the list until the loss is between neighbours. Place 0 is taken as kept; the last place is tested first.
 
     After an undetermined test the nearest untested places are tried, in the worst case all in between. The search assumes that
@@ -44,7 +44,7 @@ def search(number: int, look: Callable[[int], State]) -> Search:
     """
     last = number - 1
     if look(last) is not State.LOST:
-        return Search(0, None)
+        return SearchResult(0, None)
     kept, lost, unclear = 0, last, set[int]()
     while between := [place for place in range(kept + 1, lost) if place not in unclear]:
         middle = (kept + lost) // 2
@@ -56,10 +56,10 @@ def search(number: int, look: Callable[[int], State]) -> Search:
             kept = place
         else:
             lost = place
-    return Search(kept, lost, tuple(range(kept + 1, lost)))
+    return SearchResult(kept, lost, tuple(range(kept + 1, lost)))
 
 
-def search_all(number: int, look: Callable[[int], State]) -> Search:
+def linear_search(number: int, look: Callable[[int], State]) -> SearchResult:
     """Test every place, the last one first; the first loss is the answer.
 
     >>> states = {1: State.KEPT, 2: State.LOST, 3: State.KEPT, 4: State.LOST}
@@ -69,9 +69,9 @@ def search_all(number: int, look: Callable[[int], State]) -> Search:
     states = {place: look(place) for place in (number - 1, *range(1, number - 1))}
     lost = min((place for place, state in states.items() if state is State.LOST), default=None)
     if lost is None:
-        return Search(0, None)
+        return SearchResult(0, None)
     kept = max((place for place in range(1, lost) if states[place] is State.KEPT), default=0)
-    return Search(kept, lost, tuple(range(kept + 1, lost)))
+    return SearchResult(kept, lost, tuple(range(kept + 1, lost)))
 
 
 def relapses(states: Mapping[int, State]) -> list[tuple[int, int]]:

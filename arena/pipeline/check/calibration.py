@@ -4,18 +4,18 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from arena.gate.decide import Seen
-from arena.gate.evidence import Figure
-from arena.metrics.bootstrap import units_of
+from arena.gate.decide import DifferenceInterval
+from arena.gate.evidence import MetricPair
+from arena.metrics.bootstrap import resampling_units
 from arena.metrics.counts import Integers
 from arena.metrics.recalibration import LogitCounts, bags_of, compare_calibration, count_logits
-from arena.pipeline.paired import Joint
+from arena.pipeline.paired import PairedEvaluation
 
 BLOCK_BYTES = 32 << 20
 """Bytes of one model's scores that are counted at a time."""
 
 
-def compare_joint(joint: Joint) -> Mapping[str, Figure]:
+def compare_joint(joint: PairedEvaluation) -> Mapping[str, MetricPair]:
     """Return the calibration error and the Brier score of both models over the compared tags; empty without common tags.
 
     The difference is candidate minus baseline, with a paired interval from resamples of images or of duplicate clusters.
@@ -28,20 +28,20 @@ def compare_joint(joint: Joint) -> Mapping[str, Figure]:
         candidate=candidate, baseline=baseline, replicates=settings.replicates, seed=settings.seed
     )
     return {
-        name: Figure(
+        name: MetricPair(
             name, one.candidate, one.baseline,
-            Seen(one.candidate - one.baseline, float(one.interval.low), float(one.interval.high)),
+            DifferenceInterval(one.candidate - one.baseline, float(one.interval.low), float(one.interval.high)),
         )
         for name, one in found.items()
     }  # fmt: skip
 
 
-def _count(joint: Joint) -> tuple[LogitCounts, LogitCounts]:
+def _count(joint: PairedEvaluation) -> tuple[LogitCounts, LogitCounts]:
     """Return the counts of candidate and baseline over the compared tags, a block of tags at a time."""
     pair, truth = joint.pair, joint.ground.truth
     row = {image_id: place for place, image_id in enumerate(truth.image_ids)}
     rows = np.array([row[image_id] for image_id in pair.image_ids], np.int64)
-    units = np.arange(len(row)) if truth.groups is None else units_of(truth.groups)
+    units = np.arange(len(row)) if truth.groups is None else resampling_units(truth.groups)
     bags = bags_of(units[rows])
     number = int(bags.max(initial=-1)) + 1
     columns = _truth_columns(joint)
@@ -61,7 +61,7 @@ def _count(joint: Joint) -> tuple[LogitCounts, LogitCounts]:
     return totals[0], totals[1]
 
 
-def _truth_columns(joint: Joint) -> Integers:
+def _truth_columns(joint: PairedEvaluation) -> Integers:
     """Return the column of the truth for each tag of the pair; -1 for a tag that is not compared."""
     table = joint.result.tags_of(joint.baseline.name)
     compared = table[table["compared"]]

@@ -8,28 +8,28 @@ import numpy as np
 from arena.base.format import clipped, figure, one_line, plural, signed
 from arena.base.progress import Progress, Silent
 from arena.cards import ModelCard
-from arena.diagnostics.parity.measure import Parity, measure
-from arena.diagnostics.parity.pairs import Pair
+from arena.diagnostics.parity.measure import Parity, measure_parity
+from arena.diagnostics.parity.pairs import ModelPair
 from arena.diagnostics.parity.shifts import find_shift
-from arena.diagnostics.parity.verdict import Finding, Report, Tolerances, Verdict
+from arena.diagnostics.parity.verdict import CauseFinding, ParityReport, ParityVerdict, Tolerances
 from arena.evaluate import Entry, evaluate
 from arena.evaluate.matching import describe_thresholds
-from arena.pipeline.paired import Joint
-from arena.pipeline.parity.parity import Rerun, explain
-from arena.pipeline.parity.scoring import Images, Runner
+from arena.pipeline.paired import PairedEvaluation
+from arena.pipeline.parity.parity import Rerun, explain_difference
+from arena.pipeline.parity.scoring import ParityImages, RunnableModel
 from arena.pipeline.stages import Compute
 from arena.taggers.predict import ImageSource
 
-MOST_IMAGES = 1024
+_MOST_IMAGES = 1024
 """Largest number of images on which scores are compared to find a cause."""
 
-EXPLAINS = 0.5
+_CAUSE_SHARE = 0.5
 """Share of a loss that a change must undo to be called its cause."""
 
-EVEN = 0.75
+_WHOLE_NETWORK_SHARE = 0.75
 """Share of the tags that must lose AP before the loss is attributed to the whole network."""
 
-NAMES = {
+_CAUSE_NAMES = {
     "sigmoid": "one sigmoid too many or too few", "tags": "the tag list does not match the columns of the scores",
     "channels": "colour channels are swapped", "resize": "images are resized with another filter",
     "layout": "images are made square in another way", "rounding": "the sides of fitted images are rounded in another way",
@@ -38,7 +38,12 @@ NAMES = {
 }  # fmt: skip
 """Descriptions of the causes that `arena.diagnostics.parity` finds."""
 
-FACTS = {"tags": "the tag list", "precision": "the precision", "device": "the device", "adapter": "the adapter"}
+_RECORDED_FACTS = {
+    "tags": "the tag list",
+    "precision": "the precision",
+    "device": "the device",
+    "adapter": "the adapter",
+}
 """Recorded facts, except the preprocessing, that may differ between two models."""
 
 
@@ -55,7 +60,7 @@ class Cause(NamedTuple):
 
 
 def causes_of(
-    joint: Joint,
+    joint: PairedEvaluation,
     *,
     card: ModelCard | None = None,
     compute: Compute = Compute(),
@@ -73,7 +78,7 @@ def causes_of(
     return list(dict.fromkeys(cause.says for cause in found))
 
 
-def _of_thresholds(joint: Joint) -> list[Cause]:
+def _of_thresholds(joint: PairedEvaluation) -> list[Cause]:
     """A difference of thresholds, with the candidate's F1 at the baseline's thresholds if that explains the loss."""
     candidate, baseline = joint.candidate, joint.baseline
     ours, theirs = describe_thresholds(candidate), describe_thresholds(baseline)
@@ -91,7 +96,7 @@ def _of_thresholds(joint: Joint) -> list[Cause]:
         best = max(best, (min(share, 1.0), f"{text} ({figure(own[baseline.name])} in the baseline)"))
     kind = _threshold_change(candidate, baseline)
     says = f"the threshold is {kind}: {ours}; the baseline has {theirs}"
-    return [Cause(best[0], f"{says}; {best[1]}")] if best[0] >= EXPLAINS else [Cause(0.0, says)]
+    return [Cause(best[0], f"{says}; {best[1]}")] if best[0] >= _CAUSE_SHARE else [Cause(0.0, says)]
 
 
 def _own(summary: dict[str, Any], entry: Entry) -> dict[str, float]:
@@ -112,26 +117,26 @@ def _threshold_change(candidate: Entry, baseline: Entry) -> str:
 
 
 def _of_scores(
-    joint: Joint, card: ModelCard | None, compute: Compute, diagnose: int, progress: Progress
+    joint: PairedEvaluation, card: ModelCard | None, compute: Compute, diagnose: int, progress: Progress
 ) -> list[Cause]:
     """Causes that show in the scores, or when the candidate is run again with other preprocessing."""
-    pair = _few(joint.pair, MOST_IMAGES)
-    parity = measure(pair)
+    pair = _few(joint.pair, _MOST_IMAGES)
+    parity = measure_parity(pair)
     if parity.largest == 0:
         return []
     tolerances = Tolerances()
-    report = Report(parity, tolerances, Verdict("different", ""))
+    report = ParityReport(parity, tolerances, ParityVerdict("different", ""))
     rerun = None if card is None else _rerun(joint, card, compute, diagnose)
-    finding = explain(report, pair, rerun, progress).finding if parity.largest > tolerances.score else None
+    finding = explain_difference(report, pair, rerun, progress).finding if parity.largest > tolerances.score else None
     if finding is not None:
-        found = [Cause(1.0 if finding.agrees else EXPLAINS, _describe(finding))]
+        found = [Cause(1.0 if finding.agrees else _CAUSE_SHARE, _describe(finding))]
         if finding.agrees or "tags" in finding.cause:
             return found
     else:
         found = []
     if shift := find_shift(pair):
         says = (
-            f"{NAMES['tags']}: it is shifted by {shift.columns:+d} from {clipped(shift.first, 40)!r} on; shifted back, the "
+            f"{_CAUSE_NAMES['tags']}: it is shifted by {shift.columns:+d} from {clipped(shift.first, 40)!r} on; shifted back, the "
             f"scores of {plural(shift.tags, 'tag', 'tags')} correlate with the baseline's by {shift.after:.2f}, not "
             f"{shift.before:.2f}"
         )
@@ -139,7 +144,7 @@ def _of_scores(
     return [*found, *_of_weights(joint, parity)]
 
 
-def _few(pair: Pair, most: int) -> Pair:
+def _few(pair: ModelPair, most: int) -> ModelPair:
     """The pair reduced to at most `most` images, evenly spaced."""
     if len(pair.image_ids) <= most:
         return pair
@@ -150,25 +155,25 @@ def _few(pair: Pair, most: int) -> Pair:
     return replace(pair, image_ids=kept, rows_a=place[pair.rows_a], rows_b=place[pair.rows_b])
 
 
-def _rerun(joint: Joint, card: ModelCard, compute: Compute, diagnose: int) -> Rerun | None:
+def _rerun(joint: PairedEvaluation, card: ModelCard, compute: Compute, diagnose: int) -> Rerun | None:
     heldout = joint.ground.heldout
     if heldout is None:
         return None
     source = ImageSource(heldout.image_ids, heldout.paths, tuple(heldout.images["sha256"]), verified=True)
-    images = Images(heldout.card.name, source, joint.ground.truth.relations)
-    return Rerun(Runner(card, compute), images, diagnose)
+    images = ParityImages(heldout.card.name, source, joint.ground.truth.relations)
+    return Rerun(RunnableModel(card, compute), images, diagnose)
 
 
-def _describe(finding: Finding) -> str:
+def _describe(finding: CauseFinding) -> str:
     """The finding as a sentence, with the remaining difference from the baseline."""
-    named = " and ".join(NAMES[cause] for cause in finding.cause.split("+"))
+    named = " and ".join(_CAUSE_NAMES[cause] for cause in finding.cause.split("+"))
     then = f"differ by {finding.after:.2g} at most, not {finding.before:.2g}"
     if finding.agrees:
         then = "equal the baseline's" + (f" to within {finding.after:.2g}" if finding.after else " exactly")
     return one_line(f"{named}: when {finding.says}, its scores {then} (on {plural(finding.images, 'image', 'images')})")
 
 
-def _of_weights(joint: Joint, parity: Parity) -> list[Cause]:
+def _of_weights(joint: PairedEvaluation, parity: Parity) -> list[Cause]:
     """A difference of weights, and whether the whole network is worse."""
     ours, theirs = (str(one.facts.get("weights") or "")[:8] for one in (joint.candidate, joint.baseline))
     if ours == theirs:
@@ -183,18 +188,18 @@ def _of_weights(joint: Joint, parity: Parity) -> list[Cause]:
         else f", and the rank correlation of a tag's scores with the baseline's averages {ranks:.2f}"
     )
     lost = int((changes < 0).sum())
-    if len(changes) and lost >= EVEN * len(changes):
+    if len(changes) and lost >= _WHOLE_NETWORK_SHARE * len(changes):
         share = f"{lost:,} of {plural(len(changes), 'tag', 'tags')} lose AP (median {signed(float(changes.median()))})"
         whole = "the whole network is worse, as with noisy weights or too little training, not single tags"
         return [Cause(0.4, f"{differ}: {share}{agree}: {whole}")]
     return [Cause(0.0, f"{differ}{agree}")]
 
 
-def _of_records(joint: Joint) -> list[Cause]:
+def _of_records(joint: PairedEvaluation) -> list[Cause]:
     """Differences between the recorded facts of both."""
     candidate, baseline = joint.candidate.facts, joint.baseline.facts
     found = []
-    for name, title in FACTS.items():
+    for name, title in _RECORDED_FACTS.items():
         ours, theirs = candidate.get(name), baseline.get(name)
         if ours and theirs and ours != theirs:
             found.append(
@@ -209,7 +214,7 @@ def _of_records(joint: Joint) -> list[Cause]:
     return [*found, *_of_tags(joint.pair)]
 
 
-def _of_tags(pair: Pair) -> list[Cause]:
+def _of_tags(pair: ModelPair) -> list[Cause]:
     if not pair.only_a:
         return []
     some = ", ".join(clipped(tag, 30) for tag in pair.only_a[:3])

@@ -10,18 +10,18 @@ from arena.base.errors import ArenaError, IncomparableError
 from arena.base.files import make_folder
 from arena.base.progress import Progress, Silent
 from arena.cards import ModelCard
-from arena.gate.judge import judge
+from arena.gate.judge import judge_paired
 from arena.gate.limits import COVERAGE
-from arena.gate.options import CANARY, VERDICT
+from arena.gate.options import CANARY_OPTIONS, VERDICT_OPTIONS
 from arena.gate.policy import Policy, read_policy
 from arena.gate.sample import reach_of, reach_told
 from arena.gate.verdict import Case, JudgedModel, Outcome, Verdict
 from arena.pipeline.check.calibration import compare_joint
 from arena.pipeline.check.canary import canary_case
 from arena.pipeline.check.causes import causes_of
-from arena.pipeline.check.speed import time_again
+from arena.pipeline.check.speed import retime_if_slow
 from arena.pipeline.check.unpaired import check_unpaired, weights_digest
-from arena.pipeline.display_options import shelf_of
+from arena.pipeline.display_options import thumbnails_of
 from arena.pipeline.entrants import (
     Entrant,
     ModelEntrant,
@@ -32,7 +32,7 @@ from arena.pipeline.entrants import (
     short_name,
 )
 from arena.pipeline.inputs import find_model_of
-from arena.pipeline.paired import Asked, Joint, evaluate_together
+from arena.pipeline.paired import ComparisonOptions, PairedEvaluation, evaluate_pair
 from arena.pipeline.thresholds import refuse_thresholds
 from arena.report.check.write import write_check
 from arena.report.view import headline_view
@@ -41,10 +41,10 @@ from arena.results.headline import notes_on_values
 from arena.results.run_folder import Result
 from arena.tags.relations import read_aliases
 
-ROLES = ("candidate", "baseline")
+_ROLES = ("candidate", "baseline")
 """Suffixes for the names of candidate and baseline if both have the same name."""
 
-COST_GATES = ("speed", "size")
+_COST_GATES = ("speed", "size")
 """Gates that do not depend on scores; if only they fail, no cause is searched for."""
 
 
@@ -62,14 +62,14 @@ class _Found(NamedTuple):
     result: Result | None
 
 
-def check(
+def check_candidate(
     candidate: str,
     *,
     baseline: str,
     policy: Path | None = None,
     output: Path | None = None,
     aliases: Path | None = None,
-    asked: Asked = Asked(),
+    asked: ComparisonOptions = ComparisonOptions(),
     diagnose: int = 16,
     progress: Progress = Silent(),
 ) -> CheckFolder:
@@ -97,16 +97,22 @@ def check(
     make_folder(folder)
     progress.note("writing the verdict")
     result = found.result
-    write_check(found.verdict, folder, result, None if result is None else shelf_of(result, folder))
+    write_check(found.verdict, folder, result, None if result is None else thumbnails_of(result, folder))
     return CheckFolder(found.verdict, folder)
 
 
 def _judged(
-    candidate: str, baseline: str, folder: Path, rules: Policy, asked: Asked, diagnose: int, progress: Progress
+    candidate: str,
+    baseline: str,
+    folder: Path,
+    rules: Policy,
+    asked: ComparisonOptions,
+    diagnose: int,
+    progress: Progress,
 ) -> _Found:
     found = [find_entrant(spec, root=asked.root, baselines=asked.baselines) for spec in (candidate, baseline)]
     _refuse_overwriting(folder, found)
-    first, second = give_unique_names(found, ROLES)
+    first, second = give_unique_names(found, _ROLES)
     refuse_thresholds(asked.thresholds, [first.name, second.name])
     (folder / "check.json").unlink(missing_ok=True)  # left by an earlier check; only a finished check has it
     if isinstance(first, PublishedEntrant) or isinstance(second, PublishedEntrant):
@@ -114,12 +120,12 @@ def _judged(
     reach = _reach(second, rules, asked)
     if reach:
         progress.note(reach)
-    joint = evaluate_together(first, second, folder, asked, progress)
+    joint = evaluate_pair(first, second, folder, asked, progress)
     joint = replace(joint, notes=(*joint.notes, reach)) if reach else joint
     return _paired(joint, first, second, rules, asked, diagnose, progress)
 
 
-def _reach(baseline: Entrant, rules: Policy, asked: Asked) -> str:
+def _reach(baseline: Entrant, rules: Policy, asked: ComparisonOptions) -> str:
     """Return what the images can decide, from the baseline's run; empty if the baseline has no run."""
     if not isinstance(baseline, RunEntrant):
         return ""
@@ -131,17 +137,23 @@ def _reach(baseline: Entrant, rules: Policy, asked: Asked) -> str:
 
 
 def _paired(
-    joint: Joint, candidate: Entrant, baseline: Entrant, rules: Policy, asked: Asked, diagnose: int, progress: Progress
+    joint: PairedEvaluation,
+    candidate: Entrant,
+    baseline: Entrant,
+    rules: Policy,
+    asked: ComparisonOptions,
+    diagnose: int,
+    progress: Progress,
 ) -> _Found:
     """Judge two entrants that were evaluated on the same images."""
     result = joint.result
     cards = [_runnable(one, asked) for one in (candidate, baseline)]
-    judged = judge(
+    judged = judge_paired(
         result, rules, candidate=joint.candidate.name, baseline=joint.baseline.name, calibration=compare_joint(joint)
     )
     cases = [
-        *time_again(judged, joint, rules, cards, asked.compute),
-        canary_case(joint, epsilon=rules.of(CANARY).epsilon, wanted=asked.canary),
+        *retime_if_slow(judged, joint, rules, cards, asked.compute),
+        canary_case(joint, epsilon=rules.of(CANARY_OPTIONS).epsilon, wanted=asked.canary),
     ]
     models = result.summary["models"]
     ours, theirs = (
@@ -151,17 +163,17 @@ def _paired(
     verdict = Verdict(
         ours, theirs, cases, dataset=result.recipe.dataset.label(8), images=result.summary["images"],
         tags=result.summary["compared_tags"], policy=rules.title, signature=result.run["signature"],
-        created=result.run["created"], accept_inconclusive=rules.of(VERDICT).accept_inconclusive,
+        created=result.run["created"], accept_inconclusive=rules.of(VERDICT_OPTIONS).accept_inconclusive,
         notes=(*joint.notes, *notes_on_values(result.summary)), labels=" ".join(recorded_labels(headline_view(result))),
     )  # fmt: skip
-    if any(case.gate not in COST_GATES for case in verdict.of(Outcome.FAIL)):
+    if any(case.gate not in _COST_GATES for case in verdict.of(Outcome.FAIL)):
         progress.note("searching for the cause")
         causes = causes_of(joint, card=cards[0], compute=asked.compute, diagnose=diagnose, progress=progress)
         verdict = replace(verdict, causes=tuple(causes))
     return _Found(verdict, result)
 
 
-def _runnable(entrant: Entrant, asked: Asked) -> ModelCard | None:
+def _runnable(entrant: Entrant, asked: ComparisonOptions) -> ModelCard | None:
     """The model of an entrant if it can be run here, else None."""
     card = entrant.card if isinstance(entrant, ModelEntrant) else None
     if isinstance(entrant, RunEntrant):

@@ -12,14 +12,14 @@ from arena.base import provenance
 from arena.base.errors import ArenaError
 from arena.base.files import make_folder
 from arena.base.progress import Progress
-from arena.gate.options import VERDICT
+from arena.gate.options import VERDICT_OPTIONS
 from arena.gate.policy import Policy
 from arena.gate.unpaired import averaged_tags, judge_unpaired, unpaired_cost
 from arena.gate.verdict import JudgedModel, Outcome, Verdict
 from arena.pipeline.entrants import Entrant, ModelEntrant, PublishedEntrant, RunEntrant, ScoredEntrant
-from arena.pipeline.paired import Asked, entry_of, inputs_of_entrants, score_now, settings_for
+from arena.pipeline.paired import ComparisonOptions, entry_of, inputs_of_entrants, score_models_of, settings_for
 from arena.pipeline.recipe import make_recipe
-from arena.pipeline.same_images import find_ground
+from arena.pipeline.same_images import find_common_truth
 from arena.pipeline.stages import evaluate_run, write_run
 from arena.report.view_model.recorded_labels import label_sentences
 from arena.results.published.record import Published
@@ -28,7 +28,7 @@ from arena.results.run_folder import Result
 
 
 def check_unpaired(
-    candidate: Entrant, baseline: Entrant, folder: Path, rules: Policy, asked: Asked, progress: Progress
+    candidate: Entrant, baseline: Entrant, folder: Path, rules: Policy, asked: ComparisonOptions, progress: Progress
 ) -> Verdict:
     """Judge two entrants of which at least one is known by its published metrics only.
 
@@ -53,7 +53,7 @@ def check_unpaired(
         tags=averaged_tags(candidate=ours.published, baseline=theirs.published, policy=rules) if compared else None,
         unpaired_cost=cost, policy=rules.title,
         signature="" if result is None else result.run.get("signature", ""), created=provenance.now(),
-        accept_inconclusive=rules.of(VERDICT).accept_inconclusive,
+        accept_inconclusive=rules.of(VERDICT_OPTIONS).accept_inconclusive,
         notes=("no images are shown, because a published file holds no scores",),
         labels=" ".join(_recorded_labels({candidate.name: ours, baseline.name: theirs})),
     )  # fmt: skip
@@ -81,7 +81,7 @@ def _recorded_labels(found: Mapping[str, _Metrics]) -> list[str]:
     return label_sentences(predicted, suspected)
 
 
-def _published(entrant: Entrant, folder: Path, asked: Asked, progress: Progress) -> _Metrics:
+def _published(entrant: Entrant, folder: Path, asked: ComparisonOptions, progress: Progress) -> _Metrics:
     """The metrics of an entrant in the form of a published file; a model is scored first.
 
     A run is evaluated again if an option sets its threshold.
@@ -98,7 +98,7 @@ def _published(entrant: Entrant, folder: Path, asked: Asked, progress: Progress)
     return _Metrics(replace(published_of(result, entrant.name), digest=digest), threshold, result)
 
 
-def _refuse_thresholds_of_files(entrants: Sequence[Entrant], asked: Asked) -> None:
+def _refuse_thresholds_of_files(entrants: Sequence[Entrant], asked: ComparisonOptions) -> None:
     for one in entrants:
         if isinstance(one, PublishedEntrant) and one.name in asked.thresholds:
             raise ArenaError(
@@ -107,12 +107,12 @@ def _refuse_thresholds_of_files(entrants: Sequence[Entrant], asked: Asked) -> No
             )
 
 
-def _evaluate_alone(entrant: ScoredEntrant, folder: Path, asked: Asked, progress: Progress) -> Result:
+def _evaluate_alone(entrant: ScoredEntrant, folder: Path, asked: ComparisonOptions, progress: Progress) -> Result:
     """Evaluate one entrant alone, and write its run folder."""
     started = provenance.now()
-    ground = find_ground((entrant,), asked.dataset, asked.part, asked.root)
+    ground = find_common_truth((entrant,), asked.dataset, asked.part, asked.root)
     entry = (
-        score_now([entrant], ground, folder, asked, progress)[entrant.name]
+        score_models_of([entrant], ground, folder, asked, progress)[entrant.name]
         if isinstance(entrant, ModelEntrant)
         else entry_of(entrant, asked, progress)
     )

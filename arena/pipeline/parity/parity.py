@@ -13,33 +13,33 @@ from arena.base.errors import ArenaError
 from arena.base.files import make_folder
 from arena.base.format import plural
 from arena.base.progress import Progress, Silent
-from arena.diagnostics.parity.causes import LOOKED_AT, Search, distances, search_scores
-from arena.diagnostics.parity.measure import Parity, measure
-from arena.diagnostics.parity.pairs import Pair, ScoredModel, pair_up
-from arena.diagnostics.parity.variants import PASSES, Bench, search_variants, variants
-from arena.diagnostics.parity.verdict import Report, Tolerances, judge
+from arena.diagnostics.parity.causes import MAX_CAUSE_IMAGES, CauseSearch, score_distance, search_scores
+from arena.diagnostics.parity.measure import Parity, measure_parity
+from arena.diagnostics.parity.pairs import ModelPair, ScoredModel, pair_models
+from arena.diagnostics.parity.variants import MAX_PASSES, VariantScorer, card_variants, search_variants
+from arena.diagnostics.parity.verdict import ParityReport, Tolerances, judge_parity
 from arena.pipeline.entrants import Entrant, ModelEntrant, ScoredEntrant, give_unique_names, require_scores
-from arena.pipeline.paired import own_thresholds_of
+from arena.pipeline.paired import thresholds_of_entrant
 from arena.pipeline.parity.scoring import (
-    Images,
-    Runner,
+    ParityImages,
+    RunnableModel,
     StoredEntrant,
     at_thresholds,
     files_of,
-    images_of,
+    images_with_scores,
+    parity_images,
     read_stored,
     refuse_overwriting,
-    runner_of,
+    runnable_model,
     score_models,
-    those_scored,
 )
 from arena.pipeline.stages import Compute
-from arena.pipeline.thresholds import Own, refuse_thresholds
+from arena.pipeline.thresholds import ModelThresholds, refuse_thresholds
 from arena.tags import TagRelations
 
-VERB = "arena parity"
+_VERB = "arena parity"
 
-FEW = 4
+_RANKING_IMAGES = 4
 """Images on which candidate changes of B are ranked; the best change is then tried on all chosen images."""
 
 
@@ -72,7 +72,7 @@ class ParityOptions:
 
 def compare_ports(
     a: Entrant, b: Entrant, options: ParityOptions = ParityOptions(), progress: Progress = Silent()
-) -> Report:
+) -> ParityReport:
     """Compare the scores of two models: models are run on the same images, stored scores are read.
 
     If one entrant is a model and the other stored scores, the scores are A and the model is B. Without a model, only causes
@@ -83,15 +83,15 @@ def compare_ports(
         ArenaError: an entrant is a published file or named twice, images are missing or not needed, or files are missing or
             damaged.
     """
-    a, b = _with_unique_names(require_scores(a, VERB), require_scores(b, VERB), options)
+    a, b = _with_unique_names(require_scores(a, _VERB), require_scores(b, _VERB), options)
     refuse_thresholds(options.thresholds, [a.name, b.name])
     models = [one for one in (a, b) if isinstance(one, ModelEntrant)]
     stored = [one for one in (a, b) if not isinstance(one, ModelEntrant)]
     _refuse_images(options, needed=bool(models))
-    own = {one.name: own_thresholds_of(one, options.thresholds.get(one.name), progress) for one in (a, b)}
+    own = {one.name: thresholds_of_entrant(one, options.thresholds.get(one.name), progress) for one in (a, b)}
     if not models:
         return _compare_stored(stored, own, options.tolerances, progress)
-    images = images_of(options.images, options.dataset, limit=options.limit, seed=options.seed, root=options.root)
+    images = parity_images(options.images, options.dataset, limit=options.limit, seed=options.seed, root=options.root)
     if not stored:
         return _compare_models(models, own, images, options, progress)
     return _compare_with_stored(models[0], stored[0], own, images, options, progress)
@@ -111,24 +111,28 @@ def _with_unique_names(a: ScoredEntrant, b: ScoredEntrant, options: ParityOption
 def _refuse_images(options: ParityOptions, *, needed: bool) -> None:
     given = (options.images is not None) + (options.dataset is not None)
     if needed and given != 1:
-        raise ArenaError(f"{VERB}: a model needs images; set either --images FOLDER or --dataset NAME")
+        raise ArenaError(f"{_VERB}: a model needs images; set either --images FOLDER or --dataset NAME")
     if given and not needed:
-        raise ArenaError(f"{VERB}: stored scores need no images; leave out --images and --dataset")
+        raise ArenaError(f"{_VERB}: stored scores need no images; leave out --images and --dataset")
 
 
 def _compare_stored(
-    stored: Sequence[StoredEntrant], own: Mapping[str, Own], tolerances: Tolerances, progress: Progress
-) -> Report:
+    stored: Sequence[StoredEntrant], own: Mapping[str, ModelThresholds], tolerances: Tolerances, progress: Progress
+) -> ParityReport:
     a, b = (read_stored(one) for one in stored)
     first, second = at_thresholds(a, own[a.name], other=own[b.name]), at_thresholds(b, own[b.name], other=own[a.name])
     return _compare((first, second), TagRelations(), tolerances, progress, None)
 
 
 def _compare_models(
-    models: Sequence[ModelEntrant], own: Mapping[str, Own], images: Images, options: ParityOptions, progress: Progress
-) -> Report:
+    models: Sequence[ModelEntrant],
+    own: Mapping[str, ModelThresholds],
+    images: ParityImages,
+    options: ParityOptions,
+    progress: Progress,
+) -> ParityReport:
     computes = options.compute, options.compute_b or options.compute
-    first, second = (runner_of(one, own[one.name], how) for one, how in zip(models, computes, strict=True))
+    first, second = (runnable_model(one, own[one.name], how) for one, how in zip(models, computes, strict=True))
     folder = options.folder or _home(first.card.name, second.card.name, images)
     make_folder(folder)
     a, b = score_models([first, second], images, folder, progress)
@@ -139,15 +143,15 @@ def _compare_models(
 def _compare_with_stored(
     model: ModelEntrant,
     stored: StoredEntrant,
-    own: Mapping[str, Own],
-    images: Images,
+    own: Mapping[str, ModelThresholds],
+    images: ParityImages,
     options: ParityOptions,
     progress: Progress,
-) -> Report:
+) -> ParityReport:
     """Run a model, B, on the images of the stored scores, A; other images are left out."""
-    runner = runner_of(model, own[model.name], options.compute_b or options.compute)
+    runner = runnable_model(model, own[model.name], options.compute_b or options.compute)
     a = at_thresholds(read_stored(stored), own[stored.name], other=own[model.name])
-    known = those_scored(images, a)
+    known = images_with_scores(images, a)
     folder = options.folder or _home(a.name, model.name, images)
     refuse_overwriting(folder, runner, stored)
     make_folder(folder)
@@ -160,12 +164,12 @@ def _compare_with_stored(
     return report
 
 
-def _home(a: str, b: str, images: Images) -> Path:
+def _home(a: str, b: str, images: ParityImages) -> Path:
     """The default folder of new scores."""
     return Path("runs") / f"parity-{a}-{b}-on-{images.name}"
 
 
-def _as_ran(runner: Runner, scored: ScoredModel) -> Runner:
+def _as_ran(runner: RunnableModel, scored: ScoredModel) -> RunnableModel:
     """The model as it was scored: with a sigmoid, if its output turned out to be logits."""
     return runner._replace(card=replace(runner.card, output="logits")) if scored.missing_sigmoid else runner
 
@@ -173,8 +177,8 @@ def _as_ran(runner: Runner, scored: ScoredModel) -> Runner:
 class Rerun(NamedTuple):
     """What is needed to run B again; `diagnose` is the number of images."""
 
-    runner: Runner
-    images: Images
+    runner: RunnableModel
+    images: ParityImages
     diagnose: int
 
     @property
@@ -189,44 +193,44 @@ def _compare(
     tolerances: Tolerances,
     progress: Progress,
     rerun: Rerun | None,
-) -> Report:
-    pair = pair_up(*models, relations)
+) -> ParityReport:
+    pair = pair_models(*models, relations)
     with progress.count("tags", 2 * len(pair.tags), 0) as advance:
-        parity = measure(pair, advance)
-    verdict = judge(parity, tolerances, tuple(one.name for one in models if one.missing_sigmoid))
-    report = Report(parity, tolerances, verdict, notes=_notes(pair, parity))
-    return report if parity.largest <= tolerances.score else explain(report, pair, rerun, progress)
+        parity = measure_parity(pair, advance)
+    verdict = judge_parity(parity, tolerances, tuple(one.name for one in models if one.missing_sigmoid))
+    report = ParityReport(parity, tolerances, verdict, notes=_notes(pair, parity))
+    return report if parity.largest <= tolerances.score else explain_difference(report, pair, rerun, progress)
 
 
-def explain(report: Report, pair: Pair, rerun: Rerun | None, progress: Progress) -> Report:
+def explain_difference(report: ParityReport, pair: ModelPair, rerun: Rerun | None, progress: Progress) -> ParityReport:
     """Add the likely cause of a difference to the report: from the scores, else by running B again."""
     tolerance = report.tolerances.score
     found = search_scores(pair, tolerance)
     if rerun is None or not rerun.possible or found.after <= tolerance or "tags" in found.cause:
-        return replace(report, finding=found.finding(min(len(pair.image_ids), LOOKED_AT), tolerance))
+        return replace(report, finding=found.finding(min(len(pair.image_ids), MAX_CAUSE_IMAGES), tolerance))
     chosen = _informative_rows(report.parity, pair, rerun.diagnose)
     found = _try_variants(pair, rerun, chosen, found, tolerance, progress)
     return replace(report, finding=found.finding(len(chosen), tolerance), tried_on=len(chosen))
 
 
 def _try_variants(
-    pair: Pair, rerun: Rerun, chosen: Sequence[int], so_far: Search, tolerance: float, progress: Progress
-) -> Search:
+    pair: ModelPair, rerun: Rerun, chosen: Sequence[int], so_far: CauseSearch, tolerance: float, progress: Progress
+) -> CauseSearch:
     """Search changes of B's preprocessing on the chosen images."""
     card, compute = rerun.runner
     rows = [pair.values(rows=slice(row, row + 1)) for row in chosen]
     a, b = (np.concatenate([row[side] for row in rows]) for side in (0, 1))
     files = files_of(rerun.images.source, [pair.image_ids[row] for row in chosen])
     tagger = partial(taggers.load, device=compute.device, precision=compute.precision, relations=rerun.images.relations)
-    bench = Bench(card, files, pair.columns_b, so_far.transform, load=tagger)
-    largest, mean = distances(a, so_far.transform(b))
-    start = so_far._replace(before=distances(a, b).largest, after=largest, mean=mean)
-    total = PASSES * len(list(variants(bench.card)))
+    bench = VariantScorer(card, files, pair.columns_b, so_far.transform, load=tagger)
+    largest, mean = score_distance(a, so_far.transform(b))
+    start = so_far._replace(before=score_distance(a, b).largest, after=largest, mean=mean)
+    total = MAX_PASSES * len(list(card_variants(bench.card)))
     with progress.count(f"changes of {pair.b.name}", total, 0) as advance:
-        return search_variants(bench, a, start, few=FEW, tolerance=tolerance, advance=advance)
+        return search_variants(bench, a, start, few=_RANKING_IMAGES, tolerance=tolerance, advance=advance)
 
 
-def _informative_rows(parity: Parity, pair: Pair, wanted: int) -> list[int]:
+def _informative_rows(parity: Parity, pair: ModelPair, wanted: int) -> list[int]:
     """Rows of images that help to distinguish causes: those that differ most, then evenly spaced ones, without repetition."""
     row_of = {image_id: row for row, image_id in enumerate(pair.image_ids)}
     worst = [row_of[image.name] for image in parity.worst_images]
@@ -234,7 +238,7 @@ def _informative_rows(parity: Parity, pair: Pair, wanted: int) -> list[int]:
     return list(dict.fromkeys([*worst, *spread.tolist()]))[:wanted]
 
 
-def _notes(pair: Pair, parity: Parity) -> tuple[str, ...]:
+def _notes(pair: ModelPair, parity: Parity) -> tuple[str, ...]:
     """Remarks for the reader of a report, one sentence each."""
     notes = []
     if pair.a.ran != pair.b.ran:

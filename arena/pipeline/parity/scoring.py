@@ -18,27 +18,27 @@ from arena.images.decode import decode_on
 from arena.pipeline.entrants import ModelEntrant, RunEntrant, ScoresEntrant
 from arena.pipeline.inputs import scores_of_run
 from arena.pipeline.stages import Compute, score_images
-from arena.pipeline.thresholds import Own
+from arena.pipeline.thresholds import ModelThresholds
 from arena.pipeline.truth import read_scores_of
 from arena.scores.matrix import Matrix
 from arena.scores.npz import read_scores
-from arena.scores.store import Scores, read_facts, read_store
+from arena.scores.store import Scores, read_store, read_store_facts
 from arena.taggers.predict import ImageSource
 from arena.taggers.preprocess import square
 from arena.tags import TagRelations
 
-PROBED = 4
+_PROBED_IMAGES = 4
 """Images that are scored to detect whether a network outputs logits."""
 
 
-class Runner(NamedTuple):
+class RunnableModel(NamedTuple):
     """A model, and the device and precision that it runs with."""
 
     card: ModelCard
     compute: Compute
 
 
-class Images(NamedTuple):
+class ParityImages(NamedTuple):
     """The images that both models are run on, and the aliases of their tags."""
 
     name: str
@@ -50,9 +50,9 @@ StoredEntrant = RunEntrant | ScoresEntrant
 """An entrant whose scores are only read."""
 
 
-def runner_of(entrant: ModelEntrant, own: Own, compute: Compute) -> Runner:
+def runnable_model(entrant: ModelEntrant, own: ModelThresholds, compute: Compute) -> RunnableModel:
     """The model of an entrant, under the entrant's name and with these thresholds."""
-    return Runner(replace(entrant.card, name=entrant.name, thresholds=own.thresholds), compute)
+    return RunnableModel(replace(entrant.card, name=entrant.name, thresholds=own.thresholds), compute)
 
 
 def read_stored(entrant: StoredEntrant) -> ScoredModel:
@@ -66,7 +66,7 @@ def read_stored(entrant: StoredEntrant) -> ScoredModel:
     return _read_scores(entrant.name, entrant.path)
 
 
-def at_thresholds(scored: ScoredModel, own: Own, *, other: Own) -> ScoredModel:
+def at_thresholds(scored: ScoredModel, own: ModelThresholds, *, other: ModelThresholds) -> ScoredModel:
     """Add thresholds to stored scores: their own, or those of the other model if only their own are unknown.
 
     With the default of 0.5 for one model alone, equal scores could lead to different decisions.
@@ -75,7 +75,9 @@ def at_thresholds(scored: ScoredModel, own: Own, *, other: Own) -> ScoredModel:
     return replace(scored, thresholds=(other if borrowed else own).thresholds, borrowed=borrowed)
 
 
-def images_of(images: Path | None, dataset: str | None, *, limit: int | None, seed: int, root: Path | None) -> Images:
+def parity_images(
+    images: Path | None, dataset: str | None, *, limit: int | None, seed: int, root: Path | None
+) -> ParityImages:
     """The first `limit` images below a folder by name, or a random sample of a dataset.
 
     Raises:
@@ -84,15 +86,15 @@ def images_of(images: Path | None, dataset: str | None, *, limit: int | None, se
     if images is None:
         heldout = read_frozen(find_dataset(dataset or "", root)).sample(limit, seed)
         source = ImageSource(heldout.image_ids, heldout.paths, tuple(heldout.images["sha256"]), verified=True)
-        return Images(heldout.card.name, source, heldout.truth.relations)
+        return ParityImages(heldout.card.name, source, heldout.truth.relations)
     listed = dict(list(list_images(images).items())[:limit])
     stats = [path.stat() for path in listed.values()]
     digests = tuple(f"{stat.st_size}:{stat.st_mtime_ns}" for stat in stats)
     source = ImageSource(tuple(listed), tuple(listed.values()), digests, verified=False)
-    return Images(images.resolve().name, source, TagRelations())
+    return ParityImages(images.resolve().name, source, TagRelations())
 
 
-def those_scored(images: Images, stored: ScoredModel) -> Images:
+def images_with_scores(images: ParityImages, stored: ScoredModel) -> ParityImages:
     """The images that a model has scores of.
 
     Raises:
@@ -110,7 +112,7 @@ def those_scored(images: Images, stored: ScoredModel) -> Images:
     return images._replace(source=replace(old, image_ids=ids, paths=paths, digests=digests))
 
 
-def refuse_overwriting(folder: Path, runner: Runner, stored: StoredEntrant) -> None:
+def refuse_overwriting(folder: Path, runner: RunnableModel, stored: StoredEntrant) -> None:
     """Refuse a folder in which the model's new scores would replace the scores that it is compared with.
 
     Raises:
@@ -121,7 +123,9 @@ def refuse_overwriting(folder: Path, runner: Runner, stored: StoredEntrant) -> N
         raise ArenaError(f"--keep {folder}: new scores of {runner.card.name} would replace {path}; name another folder")
 
 
-def score_models(ran: Sequence[Runner], images: Images, folder: Path, progress: Progress) -> list[ScoredModel]:
+def score_models(
+    ran: Sequence[RunnableModel], images: ParityImages, folder: Path, progress: Progress
+) -> list[ScoredModel]:
     """Run the models; models with the same device and precision share decoded images. An interrupted call continues.
 
     A model whose card declares probabilities but whose output is logits is run again with a sigmoid; `missing_sigmoid` is then
@@ -151,16 +155,20 @@ def _first(image_ids: Sequence[str]) -> str:
     return repr(image_ids[0]) if image_ids else "none"
 
 
-def _run(ran: Sequence[Runner], images: Images, folder: Path, progress: Progress) -> None:
+def _run(ran: Sequence[RunnableModel], images: ParityImages, folder: Path, progress: Progress) -> None:
     for compute in dict.fromkeys(one.compute for one in ran):
         cards = [one.card for one in ran if one.compute == compute]
         score_images(cards, images.source, folder, compute=compute, progress=progress, relations=images.relations)
 
 
-def _scored_model(runner: Runner, folder: Path, missing_sigmoid: bool = False) -> ScoredModel:
+def _scored_model(runner: RunnableModel, folder: Path, missing_sigmoid: bool = False) -> ScoredModel:
     name = runner.card.name
     return ScoredModel(
-        name, read_store(folder / name), runner.card.thresholds, missing_sigmoid, ran=_ran(read_facts(folder / name))
+        name,
+        read_store(folder / name),
+        runner.card.thresholds,
+        missing_sigmoid,
+        ran=_ran(read_store_facts(folder / name)),
     )
 
 
@@ -169,12 +177,12 @@ def _ran(facts: Mapping[str, Any]) -> str:
     return f"{facts['precision']} on {facts['device']}" if {"precision", "device"} <= facts.keys() else ""
 
 
-def _with_sigmoid(runner: Runner, source: ImageSource) -> Runner:
+def _with_sigmoid(runner: RunnableModel, source: ImageSource) -> RunnableModel:
     """The same model; if its output is logits, its card says so."""
     return runner._replace(card=replace(runner.card, output="logits")) if _gives_logits(runner, source) else runner
 
 
-def _gives_logits(runner: Runner, source: ImageSource) -> bool:
+def _gives_logits(runner: RunnableModel, source: ImageSource) -> bool:
     """Whether a network declared to output probabilities outputs finite numbers outside [0, 1]."""
     if runner.card.output != "probabilities" or runner.card.adapter == "ensemble":
         return False  # only the members of an ensemble can lack a sigmoid
@@ -186,7 +194,7 @@ def _gives_logits(runner: Runner, source: ImageSource) -> bool:
             images.append(square(decode_on(path, {background})[background], tagger.preprocess))
         except (UnreadableImageError, OSError):
             continue
-        if len(images) == PROBED:
+        if len(images) == _PROBED_IMAGES:
             break
     values = tagger.scores(np.stack(images)) if images else np.zeros((0, 1), np.float32)
     return bool(np.isfinite(values).all() and ((values < 0) | (values > 1)).any())
@@ -195,7 +203,7 @@ def _gives_logits(runner: Runner, source: ImageSource) -> bool:
 def _read_scores(name: str, path: Path) -> ScoredModel:
     """Read scores without thresholds; if a file has values outside [0, 1], a sigmoid is applied to all its values."""
     if path.is_dir():
-        return ScoredModel(name, read_scores_of(path), ran=_ran(read_facts(path)))
+        return ScoredModel(name, read_scores_of(path), ran=_ran(read_store_facts(path)))
     scores = read_scores(path, checked=False)
     low, high = _range(scores, path)
     if low >= 0 and high <= 1:

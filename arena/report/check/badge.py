@@ -6,12 +6,12 @@ import json
 from html import escape
 
 from arena.gate.verdict import Outcome, Verdict
-from arena.report.check.words import headline, sentence
+from arena.report.check.words import badge_message, verdict_sentence
 
-LABEL, INK = "#3b434b", "#ffffff"
+LABEL_BACKGROUND, BADGE_TEXT_COLOUR = "#3b434b", "#ffffff"
 """Background of the left part; text colour of both parts."""
 
-COLOURS = {
+OUTCOME_COLOURS = {
     Outcome.PASS: "#0b6b3a",
     Outcome.FAIL: "#b3261e",
     Outcome.INCONCLUSIVE: "#7c5200",
@@ -20,25 +20,25 @@ COLOURS = {
 """Background of the right part by outcome. A test checks that white text on it has a contrast of at least 4.5:1."""
 
 _WIDE, _NARROW = frozenset("mwMW%"), frozenset("fijlrt.,:;'|I1 ")
-HEIGHT, EDGE = 20, 6
+_HEIGHT, _PADDING = 20, 6
 """Height of the badge, and padding left and right of a text, in pixels."""
 
 
 def badge_svg(verdict: Verdict, label: str = "arena check") -> str:
     """Return the badge as SVG. Its `<title>` is the sentence of the verdict."""
-    message = headline(verdict)
+    message = badge_message(verdict)
     left, right = _width(label), _width(message)
-    title = escape(sentence(verdict))
-    whole = left + right + 4 * EDGE
+    title = escape(verdict_sentence(verdict))
+    whole = left + right + 4 * _PADDING
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{whole}" height="{HEIGHT}" viewBox="0 0 {whole} {HEIGHT}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{whole}" height="{_HEIGHT}" viewBox="0 0 {whole} {_HEIGHT}" '
         f'role="img" aria-label="{escape(label)}: {escape(message)}"><title>{title}</title>'
-        f'<clipPath id="r"><rect width="{whole}" height="{HEIGHT}" rx="4"/></clipPath><g clip-path="url(#r)">'
-        f'<rect width="{left + 2 * EDGE}" height="{HEIGHT}" fill="{LABEL}"/>'
-        f'<rect x="{left + 2 * EDGE}" width="{right + 2 * EDGE}" height="{HEIGHT}" fill="{COLOURS[verdict.outcome]}"/></g>'
-        f'<g fill="{INK}" font-family="Verdana,DejaVu Sans,Geneva,sans-serif" font-size="11">'
-        f'<text x="{EDGE}" y="14" textLength="{left}">{escape(label)}</text>'
-        f'<text x="{left + 3 * EDGE}" y="14" textLength="{right}">{escape(message)}</text></g></svg>\n'
+        f'<clipPath id="r"><rect width="{whole}" height="{_HEIGHT}" rx="4"/></clipPath><g clip-path="url(#r)">'
+        f'<rect width="{left + 2 * _PADDING}" height="{_HEIGHT}" fill="{LABEL_BACKGROUND}"/>'
+        f'<rect x="{left + 2 * _PADDING}" width="{right + 2 * _PADDING}" height="{_HEIGHT}" fill="{OUTCOME_COLOURS[verdict.outcome]}"/></g>'
+        f'<g fill="{BADGE_TEXT_COLOUR}" font-family="Verdana,DejaVu Sans,Geneva,sans-serif" font-size="11">'
+        f'<text x="{_PADDING}" y="14" textLength="{left}">{escape(label)}</text>'
+        f'<text x="{left + 3 * _PADDING}" y="14" textLength="{right}">{escape(message)}</text></g></svg>\n'
     )
 
 
@@ -50,8 +50,8 @@ def badge_json(verdict: Verdict, label: str = "arena check") -> str:
     Source: shields.io, endpoint badge, schema version 1.
     """
     content = {
-        "schemaVersion": 1, "label": label, "message": headline(verdict), "color": COLOURS[verdict.outcome].lstrip("#"),
-        "labelColor": LABEL.lstrip("#"), "isError": int(verdict.exit_code) != 0,
+        "schemaVersion": 1, "label": label, "message": badge_message(verdict), "color": OUTCOME_COLOURS[verdict.outcome].lstrip("#"),
+        "labelColor": LABEL_BACKGROUND.lstrip("#"), "isError": int(verdict.exit_code) != 0,
     }  # fmt: skip
     return json.dumps(content, ensure_ascii=False, indent=2) + "\n"
 

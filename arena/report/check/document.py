@@ -16,28 +16,28 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 from arena.base.errors import ArenaError, IncomparableError
 from arena.base.format import encodable
 from arena.gate.verdict import Outcome, Verdict
-from arena.report.check.words import sentence
+from arena.report.check.words import verdict_sentence
 
-SCHEMA = 2
+_SCHEMA = 2
 """Version of `check.json`. Version 2 added the outcomes `not_shown` and `reported` of cases and of `counts`."""
 
-READABLE = (1, SCHEMA)
+READABLE = (1, _SCHEMA)
 """Versions that `read_check` reads; all that version 1 holds is also valid in version 2."""
 
-DERIVED = ("schema", "outcome", "exit_code", "sentence", "counts")
+_DERIVED = ("schema", "outcome", "exit_code", "sentence", "counts")
 """Keys of the document that are derived from the attributes of the verdict."""
 
 
 def check_document(verdict: Verdict) -> dict[str, Any]:
-    """Return a verdict as plain values: the keys of `DERIVED`, then its attributes by name.
+    """Return a verdict as plain values: the keys of `_DERIVED`, then its attributes by name.
 
     JSON in UTF-8 cannot hold a number that is not finite, nor a lone surrogate: the first becomes null, the second U+FFFD.
     """
     derived = (
-        SCHEMA, str(verdict.outcome), int(verdict.exit_code), sentence(verdict),
+        _SCHEMA, str(verdict.outcome), int(verdict.exit_code), verdict_sentence(verdict),
         {str(one): len(verdict.of(one)) for one in Outcome},
     )  # fmt: skip
-    document: dict[str, Any] = _plain(dict(zip(DERIVED, derived, strict=True)) | asdict(verdict))
+    document: dict[str, Any] = _plain(dict(zip(_DERIVED, derived, strict=True)) | asdict(verdict))
     return document
 
 
@@ -72,7 +72,7 @@ def read_check(path: Path) -> Verdict:
         raise IncomparableError(
             f"{path}: schema {content['schema']}, this version reads {' and '.join(map(str, READABLE))}; run arena check again"
         )
-    attributes = {key: value for key, value in content.items() if key not in DERIVED}
+    attributes = {key: value for key, value in content.items() if key not in _DERIVED}
     try:
         verdict: Verdict = _read(attributes, Verdict, "verdict")
     except _DamagedError as error:

@@ -8,17 +8,17 @@ from typing import NamedTuple
 
 from arena.gate.verdict import Case, Measure
 
-WIDTH, HEIGHT = 260.0, 34.0
+CASE_PLOT_WIDTH, CASE_PLOT_HEIGHT = 260.0, 34.0
 """Size of a plot, in SVG units."""
 
-COUNTED = frozenset({"tags", "images"})
+_COUNT_METRICS = frozenset({"tags", "images"})
 """Metrics that count something."""
 
-EDGE = 9.0
+_MARGIN = 9.0
 """Margin on the left and on the right, which leaves room for the marks."""
 
 
-class Span(NamedTuple):
+class PlotScale(NamedTuple):
     """Smallest and largest value on a scale that several plots share."""
 
     low: float
@@ -30,11 +30,11 @@ class Span(NamedTuple):
         >>> Span(-1, 1).x(-1), Span(-1, 1).x(0)
         (9.0, 130.0)
         """
-        return EDGE + (value - self.low) / (self.high - self.low) * (WIDTH - 2 * EDGE)
+        return _MARGIN + (value - self.low) / (self.high - self.low) * (CASE_PLOT_WIDTH - 2 * _MARGIN)
 
 
 @dataclass(frozen=True)
-class Drawing:
+class CasePlot:
     """x coordinates of one plot, in SVG units; None for a value that does not exist.
 
     Attributes:
@@ -51,7 +51,7 @@ class Drawing:
     beyond: tuple[float, float] | None
 
 
-def span_of(cases: Sequence[Case]) -> Span | None:
+def common_scale(cases: Sequence[Case]) -> PlotScale | None:
     """Return a common scale of cases that have one unit; None if none of them has a difference or all values are 0.
 
     >>> span_of([Case("a", "b", "c", "pass", "", Measure("f1", difference=-0.5, limit=-1.0))])
@@ -62,17 +62,17 @@ def span_of(cases: Sequence[Case]) -> Span | None:
         value for one in measures for value in (one.difference, one.low, one.high, one.limit) if value is not None
     ]
     low, high = min([0.0, *values]), max([0.0, *values])
-    return Span(low, high) if measures and low < high else None
+    return PlotScale(low, high) if measures and low < high else None
 
 
-def drawing_of(measure: Measure | None, span: Span | None) -> Drawing | None:
+def case_plot(measure: Measure | None, span: PlotScale | None) -> CasePlot | None:
     """Return the plot of a measure; None without a difference or a scale, and for a metric that counts something."""
-    if measure is None or measure.difference is None or span is None or measure.figure in COUNTED:
+    if measure is None or measure.difference is None or span is None or measure.figure in _COUNT_METRICS:
         return None
     limit, low, high = (
         None if value is None else round(span.x(value), 1) for value in (measure.limit, measure.low, measure.high)
     )
-    return Drawing(
+    return CasePlot(
         round(span.x(0), 1), round(span.x(measure.difference), 1), limit, low, high, _beyond(measure.limit, limit)
     )
 
@@ -81,4 +81,4 @@ def _beyond(limit: float | None, at: float | None) -> tuple[float, float] | None
     """Return x and width of the area beyond the limit: left of a limit up to 0, right of a limit above 0."""
     if limit is None or at is None:
         return None
-    return (0.0, at) if limit <= 0 else (at, round(WIDTH - at, 1))
+    return (0.0, at) if limit <= 0 else (at, round(CASE_PLOT_WIDTH - at, 1))

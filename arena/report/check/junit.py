@@ -15,7 +15,7 @@ from xml.etree import ElementTree as ET
 
 from arena.base.format import one_line
 from arena.gate.verdict import Case, Outcome, Verdict
-from arena.report.check.words import loss_told, measure_told, more_tags, sentence
+from arena.report.check.words import measure_line, more_tags, tag_loss_line, verdict_sentence
 
 PACKAGE = "arena.check"
 """Prefix of the suite names."""
@@ -67,7 +67,7 @@ def _suite(verdict: Verdict, gate: str, cases: list[Case], number: int) -> ET.El
 def _properties(verdict: Verdict) -> Iterable[tuple[str, str]]:
     """Return the properties that identify the verdict, without the unknown ones."""
     properties = {
-        "verdict": sentence(verdict), "outcome": str(verdict.outcome), "candidate": verdict.candidate.name,
+        "verdict": verdict_sentence(verdict), "outcome": str(verdict.outcome), "candidate": verdict.candidate.name,
         "baseline": verdict.baseline.name, "dataset": verdict.dataset, "policy": verdict.policy,
         "signature": verdict.signature, "images": "" if verdict.images is None else str(verdict.images),
         "tags": "" if verdict.tags is None else str(verdict.tags), "paired": str(verdict.paired).lower(),
@@ -97,8 +97,8 @@ def _case(verdict: Verdict, case: Case) -> ET.Element:
 
 
 def _details(case: Case) -> list[str]:
-    lines = [measure_told(case.measure)] if case.measure else []
-    lines += [loss_told(loss) for loss in case.tags]
+    lines = [measure_line(case.measure)] if case.measure else []
+    lines += [tag_loss_line(loss) for loss in case.tags]
     return [line for line in [*lines, more_tags(case, len(case.tags))] if line]
 
 

@@ -14,11 +14,11 @@ import pandas as pd
 from arena.base.format import UNDEFINED, figure, plural
 from arena.gate.verdict import Measure, Outcome, TagLoss, Verdict
 from arena.metrics.registry import TAG_TABLE
-from arena.report.check.words import measure_told
-from arena.report.columns import number
+from arena.report.check.words import measure_line
+from arena.report.columns import exact_number
 from arena.report.page.evidence import EVIDENCE_IMAGES
-from arena.report.page.pictures import OPEN_RATINGS, Shelf, pictures
-from arena.report.view import names_images
+from arena.report.page.pictures import OPEN_RATINGS, RunThumbnails, embed_pictures
+from arena.report.view import may_name_images
 from arena.results.run_folder import Result
 
 SHOWN_LOSSES = 30
@@ -26,7 +26,7 @@ SHOWN_LOSSES = 30
 
 
 @dataclass
-class Image:
+class LossImage:
     """An image on which a loss shows.
 
     Attributes:
@@ -45,16 +45,16 @@ class Image:
 
 
 @dataclass(frozen=True)
-class ImageList:
+class LossImages:
     """Images of one kind, the clearest first; `mixed` if some of them may have the tag and others not."""
 
     title: str
-    images: Sequence[Image]
+    images: Sequence[LossImage]
     mixed: bool = False
 
 
 @dataclass(frozen=True)
-class Loss:
+class TagLossDetails:
     """A tag that got worse.
 
     Attributes:
@@ -68,17 +68,17 @@ class Loss:
     loss: TagLoss
     named_by: Sequence[str] = ()
     sides: Sequence[Sequence[str]] = ()
-    images: Sequence[ImageList] = ()
+    images: Sequence[LossImages] = ()
     address: str = ""
 
     @property
     def told(self) -> str:
         """The measure in one line."""
-        return measure_told(self.loss.measure)
+        return measure_line(self.loss.measure)
 
 
 @dataclass(frozen=True)
-class Losses:
+class TagLosses:
     """The tags that got worse.
 
     Attributes:
@@ -88,13 +88,13 @@ class Losses:
         blurred: number of blurred thumbnails.
     """
 
-    shown: Sequence[Loss] = ()
+    shown: Sequence[TagLossDetails] = ()
     of: int = 0
     told: str = ""
     blurred: int = 0
 
 
-def losses(verdict: Verdict, result: Result | None, shelf: Shelf | None) -> Losses:
+def loss_columns(verdict: Verdict, result: Result | None, shelf: RunThumbnails | None) -> TagLosses:
     """Return the tags that cases list, then all others that are significantly lower.
 
     Metrics and images are added if there is a paired result of both models.
@@ -102,7 +102,7 @@ def losses(verdict: Verdict, result: Result | None, shelf: Shelf | None) -> Loss
     new, old = verdict.candidate.name, verdict.baseline.name
     if result is None or not {new, old} <= set(result.models):
         found = _listed_losses(verdict)
-        return Losses([Loss(loss, by) for loss, by in found[:SHOWN_LOSSES]], len(found))
+        return TagLosses([TagLossDetails(loss, by) for loss, by in found[:SHOWN_LOSSES]], len(found))
     table = _differences(result, new=new, old=old)
     found = _listed_losses(verdict)
     known = {loss.tag for loss, _ in found}
@@ -110,12 +110,12 @@ def losses(verdict: Verdict, result: Result | None, shelf: Shelf | None) -> Loss
     found += more
     finder = _Lookup(result, new, old)
     shown = [
-        Loss(loss, by, finder.metrics(loss.tag), finder.images(loss.tag), _address(loss.tag))
+        TagLossDetails(loss, by, finder.metrics(loss.tag), finder.images(loss.tag), _address(loss.tag))
         for loss, by in found[:SHOWN_LOSSES]
     ]
     blurred = _add_thumbnails(shown, shelf)
     told = f"{_test_summary(table, new=new, old=old)} {_below(len(known), len(more))}".strip()
-    return Losses(shown, len(found), told, blurred)
+    return TagLosses(shown, len(found), told, blurred)
 
 
 def _below(listed: int, more: int) -> str:
@@ -200,7 +200,7 @@ class _Lookup:
         rows = result.per_tag.sort_values("compared", ascending=False, kind="stable")
         rows = rows[rows["model"].isin([new, old])].drop_duplicates(["model", "truth_tag"])
         self.rows = {(row["model"], row["truth_tag"]): row for row in rows.to_dict("records")}
-        named = names_images(result)
+        named = may_name_images(result)
         self.errors = _by_tag(result.tables["errors"], named)
         self.disagreements = _by_tag(result.tables["disagreements"], named)
 
@@ -211,25 +211,32 @@ class _Lookup:
             if row := self.rows.get((self.models[role], tag)):
                 counts = [f"{int(row[name]):,}" for name in ("tp", "fp", "fn")]
                 found.append(
-                    [role, _threshold(row["threshold"]), *counts, *(figure(number(row[name])) for name in TAG_TABLE)]
+                    [
+                        role,
+                        _threshold(row["threshold"]),
+                        *counts,
+                        *(figure(exact_number(row[name])) for name in TAG_TABLE),
+                    ]
                 )
         return found
 
-    def images(self, tag: str) -> list[ImageList]:
+    def images(self, tag: str) -> list[LossImages]:
         """Return images that only the baseline got right, then the candidate's worst false positives and false negatives."""
         new, old = self.models["candidate"], self.models["baseline"]
         disagreements = [row for row in self.disagreements.get(tag, []) if row["wrong"] == new and row["right"] == old]
         wrong = [row for row in self.errors.get(tag, []) if row["model"] == new]
         lists = [
-            ImageList("The baseline is right, the candidate wrong", list(map(_disagreement, disagreements)), mixed=True)
+            LossImages(
+                "The baseline is right, the candidate wrong", list(map(_disagreement, disagreements)), mixed=True
+            )
         ]
         for kind, title, what in _KINDS:
             images = [
-                Image(str(row["image_id"]), what, [("candidate", figure(row["score"]))])
+                LossImage(str(row["image_id"]), what, [("candidate", figure(row["score"]))])
                 for row in wrong
                 if row["kind"] == kind
             ]
-            lists.append(ImageList(title, images[:EVIDENCE_IMAGES]))
+            lists.append(LossImages(title, images[:EVIDENCE_IMAGES]))
         return [one for one in lists if one.images]
 
 
@@ -239,9 +246,9 @@ _KINDS = (
 )
 
 
-def _disagreement(row: Mapping[Any, Any]) -> Image:
+def _disagreement(row: Mapping[Any, Any]) -> LossImage:
     scores = [("candidate", figure(row["wrong_score"])), ("baseline", figure(row["right_score"]))]
-    return Image(str(row["image_id"]), "tagged" if row["carried"] else "not tagged", scores)
+    return LossImage(str(row["image_id"]), "tagged" if row["carried"] else "not tagged", scores)
 
 
 def _by_tag(table: pd.DataFrame, named: bool) -> dict[str, list[Mapping[Any, Any]]]:
@@ -256,10 +263,10 @@ def _threshold(value: Any) -> str:
     return UNDEFINED if value is None or math.isnan(value) else str(np.float32(value))
 
 
-def _add_thumbnails(shown: Sequence[Loss], shelf: Shelf | None) -> int:
+def _add_thumbnails(shown: Sequence[TagLossDetails], shelf: RunThumbnails | None) -> int:
     """Add thumbnails to the images, as far as the size limit of the file allows. Return the number of blurred ones."""
     images = [image for loss in shown for one in loss.images for image in one.images]
-    stored = pictures([image.image_id for image in images], shelf)
+    stored = embed_pictures([image.image_id for image in images], shelf)
     for image, rating, inside in zip(images, stored["rating"], stored["inside"], strict=True):
         if inside is not None:
             image.picture, image.rating, image.open = stored["content"][inside], rating, rating in OPEN_RATINGS

@@ -12,27 +12,27 @@ from arena.base.version import __version__
 from arena.gate.cases import enough
 from arena.gate.verdict import UNJUDGED, Case, Outcome, Verdict
 from arena.metrics.registry import HEADLINES, TESTED
-from arena.report.check.drawing import HEIGHT, WIDTH, Drawing, drawing_of, span_of
-from arena.report.check.losses import losses
+from arena.report.check.drawing import CASE_PLOT_HEIGHT, CASE_PLOT_WIDTH, CasePlot, case_plot, common_scale
+from arena.report.check.losses import loss_columns
 from arena.report.check.words import (
-    TITLES,
-    WORDS,
-    Figures,
+    OUTCOME_TITLES,
+    OUTCOME_WORDS,
+    FormattedMeasure,
+    baseline_to_candidate,
+    cases_by_outcome,
     enough_told,
-    facts,
-    figures_of,
+    format_measure,
     more_tags,
-    name_of,
-    ordered,
-    sentence,
-    sides_told,
-    tally,
+    outcome_counts,
+    safe_name,
+    verdict_facts,
+    verdict_sentence,
 )  # fmt: skip
 from arena.report.html import content_security_policy, environment, template_text
-from arena.report.page.pictures import Shelf
+from arena.report.page.pictures import RunThumbnails
 from arena.results.run_folder import Result
 
-STYLES = ("page.css", "comparison/css/pictures.css", "check/check.css")
+_STYLES = ("page.css", "comparison/css/pictures.css", "check/check.css")
 """Style sheets in order of inclusion; `page.css` is the one of every page."""
 
 OPEN_CASES = 12
@@ -40,51 +40,51 @@ OPEN_CASES = 12
 
 
 @dataclass(frozen=True)
-class Row:
+class _RequirementRow:
     """A requirement, formatted for the page."""
 
     case: Case
     title: str
     word: str
-    shown: Figures | None
+    shown: FormattedMeasure | None
     sides: str
-    drawing: Drawing | None
+    drawing: CasePlot | None
     needed: str
     more: str
 
 
 @dataclass(frozen=True)
-class Section:
+class _OutcomeSection:
     """The requirements of one outcome."""
 
     outcome: Outcome
     title: str
-    rows: Sequence[Row]
+    rows: Sequence[_RequirementRow]
     folded: bool
 
 
-def render_check(verdict: Verdict, result: Result | None = None, shelf: Shelf | None = None) -> str:
+def render_check(verdict: Verdict, result: Result | None = None, shelf: RunThumbnails | None = None) -> str:
     """Return the page as one self-contained HTML document.
 
     Args:
         result: the paired result; without it tags have neither metrics nor images, and no comparison page is linked.
         shelf: thumbnails of the folder; None if its pages must not show any.
     """
-    style = "\n".join(map(template_text, STYLES))
+    style = "\n".join(map(template_text, _STYLES))
     page = (
         environment()
         .get_template("check/page.html.j2")
         .render(
             verdict=verdict,
-            names=[name_of(model.name) for model in (verdict.candidate, verdict.baseline)],
-            sentence=sentence(verdict),
-            tally=tally(verdict),
-            facts=facts(verdict),
+            names=[safe_name(model.name) for model in (verdict.candidate, verdict.baseline)],
+            sentence=verdict_sentence(verdict),
+            tally=outcome_counts(verdict),
+            facts=verdict_facts(verdict),
             sections=sections(verdict),
-            losses=losses(verdict, result, shelf),
+            losses=loss_columns(verdict, result, shelf),
             needed=enough_told(verdict.of(Outcome.INCONCLUSIVE)),
             links=result is not None,
-            size=(WIDTH, HEIGHT),
+            size=(CASE_PLOT_WIDTH, CASE_PLOT_HEIGHT),
             arena_version=__version__,
             csp=content_security_policy(scripts=[], styles=[style]),
             style=Markup(style),
@@ -93,16 +93,17 @@ def render_check(verdict: Verdict, result: Result | None = None, shelf: Shelf | 
     return encodable(page)
 
 
-def sections(verdict: Verdict) -> list[Section]:
+def sections(verdict: Verdict) -> list[_OutcomeSection]:
     """Return the requirements by outcome. All requirements of one gate and unit are plotted on one scale."""
     spans = {
-        key: span_of([case for case in verdict.cases if _scale(case) == key]) for key in set(map(_scale, verdict.cases))
+        key: common_scale([case for case in verdict.cases if _scale(case) == key])
+        for key in set(map(_scale, verdict.cases))
     }
     found = []
-    for outcome, cases in ordered(verdict.cases).items():
-        rows = [_row(case, drawing_of(case.measure, spans[_scale(case)])) for case in cases]
+    for outcome, cases in cases_by_outcome(verdict.cases).items():
+        rows = [_row(case, case_plot(case.measure, spans[_scale(case)])) for case in cases]
         folded = outcome in UNJUDGED or (outcome is Outcome.PASS and len(rows) > OPEN_CASES)
-        found.append(Section(outcome, TITLES[outcome], rows, folded))
+        found.append(_OutcomeSection(outcome, OUTCOME_TITLES[outcome], rows, folded))
     return found
 
 
@@ -112,10 +113,12 @@ def _scale(case: Case) -> tuple[str, str]:
     return case.gate, "share" if figure in HEADLINES or figure in TESTED else figure
 
 
-def _row(case: Case, drawing: Drawing | None) -> Row:
-    shown = None if case.measure is None else figures_of(case.measure)
+def _row(case: Case, drawing: CasePlot | None) -> _RequirementRow:
+    shown = None if case.measure is None else format_measure(case.measure)
     images = None if case.measure is None else case.measure.images_needed
     needed = "" if images is None else enough(images)
     more = more_tags(case, len(case.tags)) if case.tags else ""
-    values = "" if shown is None else sides_told(shown)
-    return Row(case, name_of(case.title, 200), WORDS[case.outcome], shown, values, drawing, needed, more)
+    values = "" if shown is None else baseline_to_candidate(shown)
+    return _RequirementRow(
+        case, safe_name(case.title, 200), OUTCOME_WORDS[case.outcome], shown, values, drawing, needed, more
+    )

@@ -25,7 +25,7 @@ from arena.gate.verdict import UNJUDGED, Case, Measure, Outcome, TagLoss, Verdic
 from arena.metrics.registry import METRICS
 from arena.report.view_model.cost import megabytes, millions
 
-NAME = 60
+_NAME_LENGTH = 60
 """Largest length of a name in a sentence or a row, in characters."""
 
 LABELS = 1_000
@@ -34,7 +34,7 @@ LABELS = 1_000
 NAMED_CASES = 4
 """Largest number of requirements that the sentence names."""
 
-WORDS = {
+OUTCOME_WORDS = {
     Outcome.PASS: "passed",
     Outcome.FAIL: "failed",
     Outcome.INCONCLUSIVE: "undecided",
@@ -45,7 +45,7 @@ WORDS = {
 }
 """Each outcome as a word in a sentence."""
 
-TITLES = {
+OUTCOME_TITLES = {
     Outcome.INCOMPARABLE: "Cannot be compared",
     Outcome.FAIL: "Failed",
     Outcome.INCONCLUSIVE: "Undecided",
@@ -57,7 +57,7 @@ TITLES = {
 """Headings of the outcomes, in the order of display: the most urgent first."""
 
 
-class Figures(NamedTuple):
+class FormattedMeasure(NamedTuple):
     """A measure as formatted text. An unknown value is –; a missing interval is empty."""
 
     name: str
@@ -69,12 +69,12 @@ class Figures(NamedTuple):
     p: str
 
 
-def name_of(text: str, length: int = NAME) -> str:
+def safe_name(text: str, length: int = _NAME_LENGTH) -> str:
     """Return a name that is safe in one line: clipped, valid UTF-8, without control of text direction."""
     return clipped(encodable(unturned(text)), length)
 
 
-def sentence(verdict: Verdict) -> str:
+def verdict_sentence(verdict: Verdict) -> str:
     """Return the verdict in one sentence.
 
     >>> from arena.gate.verdict import JudgedModel
@@ -82,7 +82,7 @@ def sentence(verdict: Verdict) -> str:
     >>> sentence(Verdict(JudgedModel("new", "runs/new"), JudgedModel("old", "runs/old"), [one]))
     'new may not replace old: it fails 1 of 1 requirement (mAP).'
     """
-    new, old, cases = name_of(verdict.candidate.name), name_of(verdict.baseline.name), verdict.cases
+    new, old, cases = safe_name(verdict.candidate.name), safe_name(verdict.baseline.name), verdict.cases
     found, checked = verdict.of(verdict.outcome), len(verdict.judged)
     of_all = _of_all(len(found), verdict)
     if not checked:
@@ -107,15 +107,15 @@ def _of_all(number: int, verdict: Verdict) -> str:
 
 
 def _named(cases: Sequence[Case]) -> str:
-    return listed([name_of(case.title) for case in cases], keep=NAMED_CASES)
+    return listed([safe_name(case.title) for case in cases], keep=NAMED_CASES)
 
 
 def _needed(cases: Sequence[Case]) -> str:
-    images = most_images(cases)
+    images = images_to_decide_all(cases)
     return "" if images is None else f"; {enough(images)}"
 
 
-def most_images(cases: Sequence[Case]) -> int | None:
+def images_to_decide_all(cases: Sequence[Case]) -> int | None:
     """Return the number of images that decide each of these cases; None if it is unknown for every case.
 
     >>> one = Case("margins", "map", "mAP", Outcome.INCONCLUSIVE, "...", Measure("map", images_needed=9000))
@@ -128,7 +128,7 @@ def most_images(cases: Sequence[Case]) -> int | None:
 
 def enough_told(cases: Sequence[Case]) -> str:
     """Return the sentence on the images that decide these cases; empty if their number is unknown."""
-    images = most_images(cases)
+    images = images_to_decide_all(cases)
     return "" if images is None else f"{enough(images).capitalize()}{' each of them' if len(cases) > 1 else ''}."
 
 
@@ -136,7 +136,7 @@ def _all_hold(checked: int) -> str:
     return "the one requirement holds" if checked == 1 else f"all {count(checked)} requirements hold"
 
 
-def headline(verdict: Verdict) -> str:
+def badge_message(verdict: Verdict) -> str:
     """Return the outcome as the short text of a badge.
 
     >>> from arena.gate.verdict import JudgedModel
@@ -153,29 +153,29 @@ def headline(verdict: Verdict) -> str:
     }[verdict.outcome]
 
 
-def tally(verdict: Verdict) -> str:
+def outcome_counts(verdict: Verdict) -> str:
     """Return the number of requirements by outcome, the worst first; outcomes without requirements are left out.
 
-    The requirements before the semicolon add up to the number in `sentence`.
+    The requirements before the semicolon add up to the number in `verdict_sentence`.
 
     >>> from arena.gate.verdict import JudgedModel
     >>> cases = [Case("margins", "map", "mAP", one, "") for one in (Outcome.FAIL, Outcome.PASS, Outcome.SKIPPED)]
     >>> tally(Verdict(JudgedModel("new", ""), JudgedModel("old", ""), cases))
     '1 failed and 1 passed; 1 skipped'
     """
-    counts = {one: f"{count(len(verdict.of(one)))} {WORDS[one]}" for one in TITLES if verdict.of(one)}
+    counts = {one: f"{count(len(verdict.of(one)))} {OUTCOME_WORDS[one]}" for one in OUTCOME_TITLES if verdict.of(one)}
     apart = [text for one, text in counts.items() if one in UNJUDGED]
     judged = [text for one, text in counts.items() if one not in UNJUDGED]
     return "; ".join(filter(None, [listed(judged), listed(apart)]))
 
 
-def ordered(cases: Sequence[Case]) -> dict[Outcome, list[Case]]:
-    """Return the cases by outcome: outcomes in the order of `TITLES`, cases in the order of the policy; no list is empty."""
-    found = {outcome: [case for case in cases if case.outcome is outcome] for outcome in TITLES}
+def cases_by_outcome(cases: Sequence[Case]) -> dict[Outcome, list[Case]]:
+    """Return the cases by outcome: outcomes in the order of `OUTCOME_TITLES`, cases in the order of the policy; no list is empty."""
+    found = {outcome: [case for case in cases if case.outcome is outcome] for outcome in OUTCOME_TITLES}
     return {outcome: cases for outcome, cases in found.items() if cases}
 
 
-def sides_told(shown: Figures) -> str:
+def baseline_to_candidate(shown: FormattedMeasure) -> str:
     """Return `baseline → candidate`; empty if both are unknown.
 
     >>> sides_told(Figures("", "0.5", "–", "", "", "", "")), sides_told(Figures("", "–", "–", "", "", "", ""))
@@ -195,9 +195,9 @@ def _whole(value: float | None) -> str:
     return UNDEFINED if value is None else f"{value:,.0f}"
 
 
-Show = Callable[[float | None], str]
+_Formatter = Callable[[float | None], str]
 
-UNITS: Mapping[str, Show] = {
+_FORMATTERS: Mapping[str, _Formatter] = {
     "images_per_second": rate,
     "weight_bytes": lambda value: UNDEFINED if value is None else megabytes(round(value)),
     "parameters": lambda value: UNDEFINED if value is None else millions(round(value)),
@@ -208,55 +208,55 @@ UNITS: Mapping[str, Show] = {
 """Formatter of each metric that is not a share. Other metrics have four decimals if their values are in -1 to 1."""
 
 
-def figure_title(name: str) -> str:
+def _metric_title(name: str) -> str:
     """Return the title of a metric.
 
     >>> figure_title("macro_f1"), figure_title("f1"), figure_title("images_per_second")
     ('macro F1', 'F1', 'images per second')
     """
-    return METRICS[name].title if name in METRICS else name_of(name.replace("_", " "))
+    return METRICS[name].title if name in METRICS else safe_name(name.replace("_", " "))
 
 
-def figures_of(measure: Measure) -> Figures:
+def format_measure(measure: Measure) -> FormattedMeasure:
     """Return a measure as formatted text.
 
     >>> figures_of(Measure("macro_f1", 0.401, 0.412, -0.011, -0.016, -0.006, limit=-0.005))[1:6]
     ('0.4120', '0.4010', '−0.0110', '[−0.0160, −0.0060]', '−0.0050')
     """
     show, change = _formatters(measure)
-    return Figures(
-        figure_title(measure.figure), show(measure.baseline), show(measure.candidate), change(measure.difference),
+    return FormattedMeasure(
+        _metric_title(measure.figure), show(measure.baseline), show(measure.candidate), change(measure.difference),
         interval(measure.low, measure.high, change), change(measure.limit), probability(measure.p),
     )  # fmt: skip
 
 
-def _formatters(measure: Measure) -> tuple[Show, Show]:
+def _formatters(measure: Measure) -> tuple[_Formatter, _Formatter]:
     """Return the formatter of the values of a metric, and that of their differences."""
     known = [
         value for value in (measure.candidate, measure.baseline, measure.difference, measure.limit) if value is not None
     ]
-    unit = UNITS.get(measure.figure)
+    unit = _FORMATTERS.get(measure.figure)
     if unit is None and all(abs(value) <= 1 for value in known):
         return figure, signed
     show = unit or _general
     return show, lambda value: _with_sign(value, show)
 
 
-def _with_sign(value: float | None, show: Show) -> str:
+def _with_sign(value: float | None, show: _Formatter) -> str:
     if not value:
         return show(value)
     return f"{'+' if value > 0 else '−'}{show(abs(value))}"
 
 
-def measure_told(measure: Measure) -> str:
+def measure_line(measure: Measure) -> str:
     """Return a measure in one line: baseline, candidate, difference, interval, limit and q.
 
     >>> measure_told(Measure("map", 0.5, 0.52, -0.02, -0.03, -0.01, limit=-0.005))
     'mAP 0.5200 → 0.5000, −0.0200 [−0.0300, −0.0100], limit −0.0050'
     """
-    shown = figures_of(measure)
+    shown = format_measure(measure)
     changed = "" if measure.difference is None else f"{shown.difference} {shown.interval}".rstrip()
-    parts = [f"{shown.name} {', '.join(filter(None, [sides_told(shown), changed]))}".rstrip()]
+    parts = [f"{shown.name} {', '.join(filter(None, [baseline_to_candidate(shown), changed]))}".rstrip()]
     if measure.limit is not None:
         parts.append(f"limit {shown.limit}")
     if measure.p is not None:
@@ -264,14 +264,14 @@ def measure_told(measure: Measure) -> str:
     return ", ".join(parts)
 
 
-def loss_told(loss: TagLoss) -> str:
+def tag_loss_line(loss: TagLoss) -> str:
     """Return a tag and its measure in one line.
 
     >>> loss_told(TagLoss("hat", "general", 30, Measure("f1", 0.42, 0.71, -0.29, limit=-0.1, p=0.001)))
     'hat: F1 0.7100 → 0.4200, −0.2900, q 0.001; 30 images'
     """
-    measure = measure_told(replace(loss.measure, limit=None))  # all tags of a case have its limit, which its line shows
-    return f"{name_of(loss.tag)}: {measure}; {plural(loss.support, 'image', 'images')}"
+    measure = measure_line(replace(loss.measure, limit=None))  # all tags of a case have its limit, which its line shows
+    return f"{safe_name(loss.tag)}: {measure}; {plural(loss.support, 'image', 'images')}"
 
 
 def more_tags(case: Case, shown: int) -> str:
@@ -280,17 +280,17 @@ def more_tags(case: Case, shown: int) -> str:
     return f"and {plural(rest, 'more tag', 'more tags')}" if rest > 0 else ""
 
 
-def facts(verdict: Verdict) -> list[tuple[str, str]]:
+def verdict_facts(verdict: Verdict) -> list[tuple[str, str]]:
     """Return name and text of each fact: both models, dataset, sample, labels and policy; unknown ones are left out."""
     models = [("Candidate", verdict.candidate), ("Baseline", verdict.baseline)]
     rows = [
-        (role, f"{name_of(model.name)} ({name_of(model.source, 120)}), threshold {name_of(model.threshold)}")
+        (role, f"{safe_name(model.name)} ({safe_name(model.source, 120)}), threshold {safe_name(model.threshold)}")
         for role, model in models
     ]
-    rows.append(("Dataset", name_of(verdict.dataset)))
+    rows.append(("Dataset", safe_name(verdict.dataset)))
     rows.append(("Judged on", _judged_on(verdict)))
-    rows.append(("Labels", name_of(verdict.labels, LABELS)))
-    rows.append(("Policy", name_of(verdict.policy)))
+    rows.append(("Labels", safe_name(verdict.labels, LABELS)))
+    rows.append(("Policy", safe_name(verdict.policy)))
     return [(name, text) for name, text in rows if text]
 
 

@@ -23,10 +23,10 @@ from arena.report.dataset.text import (
 )
 from arena.report.html import content_security_policy, environment, template_text
 
-SHOWN_TAGS = 60
+_SHOWN_TAGS = 60
 """Largest number of tags in the table of the page."""
 
-RATINGS = ("g", "s", "q", "e", "unknown")
+BLURRED_RATINGS = ("g", "s", "q", "e", "unknown")
 """Ratings that can be blurred: first letters, and `unknown` for any other rating."""
 
 CLASS_MEANING = {
@@ -43,7 +43,7 @@ def render_dataset(payload: Mapping[str, Any]) -> str:
     """Return the page of a dataset as one self-contained HTML document.
 
     Args:
-        payload: `dataset` (result of `describe`), `gallery` (result of `gallery`, or None), `blur` (some of `RATINGS`) and
+        payload: `dataset` (result of `describe`), `gallery` (result of `gallery`, or None), `blur` (some of `BLURRED_RATINGS`) and
             `arena_version`.
     """
     dataset, images = payload["dataset"], payload["dataset"]["images"]
@@ -60,12 +60,12 @@ def render_dataset(payload: Mapping[str, Any]) -> str:
             arena_version=payload["arena_version"],
             csp=content_security_policy(scripts=[], styles=[style]),
             style=Markup(style),
-            subject=subject(dataset),
+            subject=_subject(dataset),
             tables={
                 "categories": category_rows(dataset["categories"]),
                 "steps": step_rows(dataset["steps"]),
                 "support": support_rows(dataset["support"]),
-                "tags": tag_rows(dataset, SHOWN_TAGS),
+                "tags": tag_rows(dataset, _SHOWN_TAGS),
                 "pairs": pair_rows(dataset),
                 "ratings": rating_rows(dataset),
                 "formats": value_rows(dataset["formats"], images),
@@ -77,7 +77,7 @@ def render_dataset(payload: Mapping[str, Any]) -> str:
     return encodable(page)
 
 
-def subject(dataset: Mapping[str, Any]) -> str:
+def _subject(dataset: Mapping[str, Any]) -> str:
     """Return one sentence that describes the dataset: images, tags and source."""
     text = f"{plural(dataset['images'], 'image', 'images')} with {plural(len(dataset['tags']), 'tag', 'tags')}"
     if (source := dataset["facts"].get("source")) and isinstance(source, str):
@@ -86,14 +86,14 @@ def subject(dataset: Mapping[str, Any]) -> str:
 
 
 def rating_class(rating: str) -> str:
-    """Return the entry of `RATINGS` of a rating.
+    """Return the entry of `BLURRED_RATINGS` of a rating.
 
     >>> [rating_class(text) for text in ("e", "Explicit", "safe", "unrated", "")]
     ['e', 'e', 's', 'unknown', 'unknown']
     """
     words = {"general": "g", "safe": "s", "sensitive": "s", "questionable": "q", "explicit": "e"}
     known = words.get(rating.strip().lower(), rating.strip().lower())
-    return known if known in RATINGS else "unknown"
+    return known if known in BLURRED_RATINGS else "unknown"
 
 
 def fact_rows(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -130,10 +130,10 @@ def _pair(pair: Mapping[str, Any], blur: frozenset[str]) -> dict[str, Any]:
     pictures = [{**picture, "alt": _alt(picture)} for picture in pair["pictures"]]
     # Without a thumbnail there is nothing to blur, so the unknown rating of a missing picture does not count.
     ratings = {rating_class(picture["rating"]) for picture in pictures if picture["thumbnail"]}
-    return {**pair, "pictures": pictures, "blurred": bool(ratings & blur), "facts": pair_figures(pair)}
+    return {**pair, "pictures": pictures, "blurred": bool(ratings & blur), "facts": _pair_facts(pair)}
 
 
-def pair_figures(pair: Mapping[str, Any]) -> list[str]:
+def _pair_facts(pair: Mapping[str, Any]) -> list[str]:
     """Return the known facts of a pair as short texts.
 
     >>> pair_figures({"phash_bits": 4, "dhash_bits": None, "found_by": "mirrored", "source": "", "figures": {"colour": 2.5}})
@@ -155,14 +155,14 @@ def _alt(picture: Mapping[str, Any]) -> str:
     return f"{picture['image_id']}{size}{rated}"
 
 
-def check_blur(names: Sequence[str]) -> tuple[str, ...]:
+def parse_blurred_ratings(names: Sequence[str]) -> tuple[str, ...]:
     """Return the ratings to blur; `none` alone gives an empty tuple.
 
     Raises:
-        ValueError: a name is not in `RATINGS`; the message is that name.
+        ValueError: a name is not in `BLURRED_RATINGS`; the message is that name.
     """
     if list(names) == ["none"]:
         return ()
-    if unknown := [name for name in names if name not in RATINGS]:
+    if unknown := [name for name in names if name not in BLURRED_RATINGS]:
         raise ValueError(unknown[0])
     return tuple(names)

@@ -10,25 +10,27 @@ from rich.text import Text
 
 from arena.base.format import UNDEFINED, clipped, count, one_line, percent, plural
 
-WIDTH = 80
+DATASET_TEXT_WIDTH = 80
 """Width of the text, in columns."""
 
-SHOWN_TAGS = 15
+_SHOWN_TAGS = 15
 """Largest number of listed tags; the JSON output has all."""
 
 NAME_LENGTH = 32
 """Largest length of a name, in columns: two names and three numbers fit a line."""
 
-UNKNOWN = "unknown"
+_UNKNOWN = "unknown"
 """Text of an empty rating or suffix."""
 
 
 def dataset_text(description: Mapping[str, Any]) -> str:
     """Return the result of `describe` as text, with the most frequent tags only.
 
-    No line is wider than `WIDTH` columns.
+    No line is wider than `DATASET_TEXT_WIDTH` columns.
     """
-    out = Console(file=io.StringIO(), width=WIDTH, highlight=False, color_system=None, markup=False, emoji=False)
+    out = Console(
+        file=io.StringIO(), width=DATASET_TEXT_WIDTH, highlight=False, color_system=None, markup=False, emoji=False
+    )
     images = description["images"]
     out.print(one_line(f"{description['name']}: {description['title']}"))
     out.print(f"{plural(images, 'image', 'images')}, {plural(len(description['tags']), 'tag', 'tags')}")
@@ -39,7 +41,7 @@ def dataset_text(description: Mapping[str, Any]) -> str:
         )
     _print(out, "Categories", ("category", "tags", "labels"), category_rows(description["categories"]))
     _print(out, "Tags by number of images", ("images", "tags"), support_rows(description["support"]))
-    _print(out, "Most frequent tags", ("tag", "category", "images", "share"), tag_rows(description, SHOWN_TAGS))
+    _print(out, "Most frequent tags", ("tag", "category", "images", "share"), tag_rows(description, _SHOWN_TAGS))
     _print(out, _pairs_title(description), ("tag", "and tag", "images", "lift", "phi"), pair_rows(description))
     _print(out, "Ratings", ("rating", "images", "share"), rating_rows(description))
     _print(out, "Formats", ("format", "images", "share"), value_rows(description["formats"], images))
@@ -91,7 +93,7 @@ def pair_rows(description: Mapping[str, Any]) -> list[tuple[str, ...]]:
 
 def value_rows(values: Iterable[Mapping[str, Any]], images: int) -> list[tuple[str, str, str]]:
     """Return one row for each value: value, number of images, share of all images."""
-    return [(row["value"] or UNKNOWN, count(row["images"]), percent(row["images"], images)) for row in values]
+    return [(row["value"] or _UNKNOWN, count(row["images"]), percent(row["images"], images)) for row in values]
 
 
 def rating_rows(description: Mapping[str, Any]) -> list[tuple[str, str, str]]:

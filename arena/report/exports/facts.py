@@ -19,7 +19,7 @@ WEAKEST = 10
 
 
 @dataclass(frozen=True)
-class Told:
+class ExportedMetric:
     """One metric of a model. `value` is None if undefined; `tags` is the number of tags of a mean, None for micro metrics."""
 
     key: str
@@ -41,7 +41,7 @@ class Told:
 
 
 @dataclass(frozen=True)
-class Facts:
+class ModelResults:
     """One model of a run, as it is exported.
 
     Attributes:
@@ -65,11 +65,11 @@ class Facts:
     created: str
     version: str
     signature: str
-    figures: Sequence[Told]
+    figures: Sequence[ExportedMetric]
     per_tag: pd.DataFrame
 
     @property
-    def known(self) -> list[Told]:
+    def known(self) -> list[ExportedMetric]:
         """The metrics that are defined."""
         return [one for one in self.figures if one.value is not None]
 
@@ -90,7 +90,7 @@ class Facts:
         return order.head(WEAKEST)
 
 
-def facts_of(result: Result, model: str) -> Facts:
+def model_results(result: Result, model: str) -> ModelResults:
     """Collect the results of one model of a run.
 
     Raises:
@@ -100,7 +100,7 @@ def facts_of(result: Result, model: str) -> Facts:
         raise ArenaError(f"--model {model}: not a model of the run. {nearest(model, result.models)}")
     summary, own = result.summary, result.summary["models"][model]
     recipe, dataset = result.recipe, result.recipe.dataset
-    return Facts(
+    return ModelResults(
         model=model,
         title=own["title"],
         dataset=dataset.name or "truth",
@@ -119,5 +119,5 @@ def facts_of(result: Result, model: str) -> Facts:
     )
 
 
-def _metric(own: dict[str, Any], key: str, title: str) -> Told:
-    return Told(key, title, own[key], own.get(f"{key}_low"), own.get(f"{key}_high"), own.get(f"{key}_tags"))
+def _metric(own: dict[str, Any], key: str, title: str) -> ExportedMetric:
+    return ExportedMetric(key, title, own[key], own.get(f"{key}_low"), own.get(f"{key}_high"), own.get(f"{key}_tags"))

@@ -9,12 +9,12 @@ from typing import Any
 
 from arena.base.format import encodable, one_line
 from arena.metrics.registry import METRICS
-from arena.report.exports.facts import Facts, Told
+from arena.report.exports.facts import ExportedMetric, ModelResults
 
 TASK = "image-classification"
 
 
-def model_index_yaml(facts: Facts) -> str:
+def model_index_yaml(facts: ModelResults) -> str:
     """Return the `model-index` for the front matter of a model's README, one entry for each defined metric; empty if none is.
 
     Source: huggingface_hub's `ModelCardData` and `EvalResult`.
@@ -41,7 +41,7 @@ def model_index_yaml(facts: Facts) -> str:
     return encodable(text) + "\n"
 
 
-def eval_results_yaml(facts: Facts) -> str:
+def eval_results_yaml(facts: ModelResults) -> str:
     """Return the entries of `.eval_results/`, one for each defined metric; empty if none is.
 
     The hub shows an entry only if `dataset.id` is a benchmark on the hub: put the name of your benchmark there.
@@ -65,13 +65,13 @@ def eval_results_yaml(facts: Facts) -> str:
     return encodable(text)
 
 
-def _rounded(one: Told) -> float:
+def _rounded(one: ExportedMetric) -> float:
     """Return the value with six decimals: more are noise, fewer might not distinguish two runs."""
     assert one.value is not None
     return round(one.value, 6)
 
 
-def _arguments(facts: Facts, one: Told) -> dict[str, Any]:
+def _arguments(facts: ModelResults, one: ExportedMetric) -> dict[str, Any]:
     metric = METRICS[one.key]
     arguments: dict[str, Any] = {"average": metric.average}
     if metric.needs_threshold:

@@ -6,10 +6,10 @@ import re
 from collections.abc import Sequence
 
 from arena.base.format import clipped, encodable, escape_markdown, figure, one_line
-from arena.report.exports.facts import Facts
+from arena.report.exports.facts import ModelResults
 from arena.report.markdown import code, table
 
-NAME = 60
+_NAME_LENGTH = 60
 """Largest length of a name in a table, in characters."""
 
 _LATEX = {
@@ -26,12 +26,12 @@ _TURNING = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 """Invisible marks of text direction."""
 
 
-def model_card_markdown(facts: Facts) -> str:
+def model_card_markdown(facts: ModelResults) -> str:
     """Return the section in Markdown, for a README."""
     figures = [["metric", "value", "95 % interval", "tags"], *_figures(facts)]
     weakest = [["tag", "F1", "precision", "recall", "images"], *_weakest(facts)]
     parts = [
-        f"## Evaluation of {escape_markdown(clipped(facts.model, NAME))}",
+        f"## Evaluation of {escape_markdown(clipped(facts.model, _NAME_LENGTH))}",
         escape_markdown(f"{facts.measured_on[0].upper()}{facts.measured_on[1:]}."),
         table(figures, numbers_from=1),
         "### Weakest tags" if len(weakest) > 1 else "",
@@ -41,9 +41,9 @@ def model_card_markdown(facts: Facts) -> str:
     return encodable("\n\n".join(filter(None, parts)) + "\n")
 
 
-def model_card_latex(facts: Facts) -> str:
+def model_card_latex(facts: ModelResults) -> str:
     r"""Return the section as two LaTeX tables; they need `\usepackage{booktabs}` and `\usepackage[T1]{fontenc}`."""
-    caption = f"{clipped(facts.model, NAME)}: {facts.measured_on}."
+    caption = f"{clipped(facts.model, _NAME_LENGTH)}: {facts.measured_on}."
     parts = ["% needs \\usepackage{booktabs} and \\usepackage[T1]{fontenc}"]
     parts.append(_tabular(caption, ["metric", "value", "95 % interval", "tags"], _figures(facts)))
     if rows := _weakest(facts):
@@ -67,16 +67,16 @@ def latex_comment(text: str) -> str:
     return encodable(one_line(text))
 
 
-def _figures(facts: Facts) -> list[list[str]]:
+def _figures(facts: ModelResults) -> list[list[str]]:
     return [
         [one.title, one.text, one.range or "–", "–" if one.tags is None else f"{one.tags:,}"] for one in facts.figures
     ]
 
 
-def _weakest(facts: Facts) -> list[list[str]]:
+def _weakest(facts: ModelResults) -> list[list[str]]:
     columns = [facts.weakest()[name].tolist() for name in ("tag", "f1", "precision", "recall", "support")]
     return [
-        [clipped(str(tag), NAME), figure(f1), figure(precision), figure(recall), f"{support:,}"]
+        [clipped(str(tag), _NAME_LENGTH), figure(f1), figure(precision), figure(recall), f"{support:,}"]
         for tag, f1, precision, recall, support in zip(*columns, strict=True)
     ]
 

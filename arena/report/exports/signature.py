@@ -9,10 +9,10 @@ from collections.abc import Iterable
 
 from arena.results.run_folder import Result
 
-VERSIONED = ("python", "numpy", "scipy", "torch", "onnxruntime", "onnxruntime-gpu")
+_VERSIONED = ("python", "numpy", "scipy", "torch", "onnxruntime", "onnxruntime-gpu")
 """Packages whose versions are in the signature, if the run recorded them."""
 
-SHORT = 12
+_DIGEST_DIGITS = 12
 """Number of hexadecimal digits of a digest in the signature."""
 
 _UNFIT = re.compile(r"[^\w.+@-]")
@@ -36,19 +36,19 @@ def signature_line(result: Result) -> str:
         *(["imply:max"] if summary.get("imply") else []),
         *(_model(result, name) for name in result.models),
         *(f"against:{plain_name(one['name'])}@{_short(one['digest'])}" for one in recipe.against),
-        *(f"{name}:{versions[name]}" for name in VERSIONED if name in versions),
+        *(f"{name}:{versions[name]}" for name in _VERSIONED if name in versions),
         f"arena:{recipe.arena_version}",
     ]
     return "|".join(parts)
 
 
 def digest_of(content: object) -> str:
-    """Return the first `SHORT` digits of the SHA-256 of a JSON value.
+    """Return the first `_DIGEST_DIGITS` digits of the SHA-256 of a JSON value.
 
     >>> digest_of(["a", "b"])
     '3554d2b8a1e3'
     """
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:SHORT]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:_DIGEST_DIGITS]
 
 
 def _model(result: Result, name: str) -> str:
@@ -64,7 +64,7 @@ def _pairs(tags: Iterable[str], thresholds: Iterable[float]) -> list[list[object
 
 
 def _short(digest: str) -> str:
-    return digest[:SHORT] or "none"
+    return digest[:_DIGEST_DIGITS] or "none"
 
 
 def plain_name(text: str) -> str:

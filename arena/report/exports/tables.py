@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from arena.base.format import encodable
-from arena.report.exports.facts import Facts
-from arena.results.published.spreadsheet import guarded
+from arena.report.exports.facts import ModelResults
+from arena.results.published.spreadsheet import guard_formula
 
 JSON_SCHEMA = 1
 """Version of the JSON export."""
@@ -22,7 +22,7 @@ SCHEMA_FILE = "results.schema.json"
 """File name of the JSON Schema (2020-12) of the JSON export; it is written to the same folder."""
 
 
-def as_csv(table: pd.DataFrame) -> str:
+def spreadsheet_csv(table: pd.DataFrame) -> str:
     """Return a table as CSV for spreadsheets: an apostrophe precedes text that would run as a formula.
 
     >>> as_csv(pd.DataFrame({"tag": ["=_=", "cat"], "f1": [0.5, None]}))
@@ -32,25 +32,25 @@ def as_csv(table: pd.DataFrame) -> str:
     for name in safe.columns:
         if safe[name].dtype == object or pd.api.types.is_string_dtype(safe[name]):
             texts = safe[name].astype(object)
-            safe[name] = [guarded(text) if isinstance(text, str) else text for text in texts]
+            safe[name] = [guard_formula(text) if isinstance(text, str) else text for text in texts]
     text = StringIO()
     safe.to_csv(text, index=False, lineterminator="\r\n")
     return text.getvalue()
 
 
-def per_tag_csv(facts: Facts) -> str:
+def per_tag_csv(facts: ModelResults) -> str:
     """Return one row for each tag that both model and ground truth know, as CSV for spreadsheets."""
-    return encodable(as_csv(facts.per_tag))
+    return encodable(spreadsheet_csv(facts.per_tag))
 
 
-def per_tag_parquet(facts: Facts) -> bytes:
+def per_tag_parquet(facts: ModelResults) -> bytes:
     """Return the same rows as Parquet, with names unchanged and exact numbers."""
     buffer = BytesIO()
     facts.per_tag.reset_index(drop=True).to_parquet(buffer, index=False)
     return buffer.getvalue()
 
 
-def results_json(facts: Facts) -> str:
+def results_json(facts: ModelResults) -> str:
     """Return aggregate and per-tag results as JSON by `SCHEMA_FILE`; undefined values are null."""
     content = {
         "$schema": SCHEMA_FILE,

@@ -10,7 +10,7 @@ from arena.base.errors import ArenaError
 from arena.base.files import write_whole
 from arena.base.format import encodable, one_line
 from arena.report.exports.citation import citation_bib, citation_cff
-from arena.report.exports.facts import facts_of
+from arena.report.exports.facts import model_results
 from arena.report.exports.hugging_face import eval_results_yaml, model_index_yaml
 from arena.report.exports.model_card import model_card_latex, model_card_markdown
 from arena.report.exports.signature import plain_name, signature_line
@@ -22,7 +22,7 @@ POST_IDS = "validation_post_ids.txt"
 """File with the identifiers of the scored images, one a line, as JoyTag publishes them."""
 
 
-class Written(NamedTuple):
+class WrittenExports(NamedTuple):
     """Result of writing exports to a folder."""
 
     files: Sequence[str]
@@ -30,7 +30,7 @@ class Written(NamedTuple):
     """Files that are new or have new content."""
 
 
-def run_forms(result: Result, image_ids: Sequence[str] | None = None) -> dict[str, bytes]:
+def run_exports(result: Result, image_ids: Sequence[str] | None = None) -> dict[str, bytes]:
     """Return the exports of the whole run by file name.
 
     Args:
@@ -48,9 +48,9 @@ def run_forms(result: Result, image_ids: Sequence[str] | None = None) -> dict[st
     return {name: text.encode() for name, text in texts.items()}
 
 
-def model_forms(result: Result, model: str) -> dict[str, bytes]:
+def model_exports(result: Result, model: str) -> dict[str, bytes]:
     """Return the exports of one model by path in its folder; empty files are left out."""
-    facts = facts_of(result, model)
+    facts = model_results(result, model)
     texts = {
         "full-metrics.txt": full_metrics(result, model),
         "per_tag.csv": per_tag_csv(facts),
@@ -64,22 +64,22 @@ def model_forms(result: Result, model: str) -> dict[str, bytes]:
     return {name: text.encode() for name, text in texts.items() if text} | {"per_tag.parquet": per_tag_parquet(facts)}
 
 
-def all_forms(
+def all_exports(
     result: Result, models: Sequence[str] = (), image_ids: Sequence[str] | None = None
 ) -> Iterator[tuple[str, bytes]]:
     """Yield path and content of all exports of a run; those of a model are in a folder of its name.
 
     Args:
         models: models to export; empty selects all.
-        image_ids: as for `run_forms`.
+        image_ids: as for `run_exports`.
     """
-    yield from run_forms(result, image_ids).items()
+    yield from run_exports(result, image_ids).items()
     for model in models or result.models:
-        for name, content in model_forms(result, model).items():
+        for name, content in model_exports(result, model).items():
             yield f"{model}/{name}", content
 
 
-def write_forms(files: Mapping[str, bytes], folder: Path) -> Written:
+def write_exports(files: Mapping[str, bytes], folder: Path) -> WrittenExports:
     """Write files to a folder, each atomically; a file with the same content is not touched.
 
     Raises:
@@ -98,4 +98,4 @@ def write_forms(files: Mapping[str, bytes], folder: Path) -> Written:
                 f"{path}: cannot be written ({error.strerror}); name another folder with --forms"
             ) from None
         write_whole(path, content)
-    return Written(list(files), changed)
+    return WrittenExports(list(files), changed)

@@ -10,19 +10,19 @@ from markupsafe import Markup
 from arena.base.format import UNDEFINED, count, encodable, figure, interval, listed, plural, signed
 from arena.base.version import __version__
 from arena.metrics.registry import METRICS
-from arena.report.history.drawing import charts, first_line
-from arena.report.history.rows import Row, notes_of, rows_of
+from arena.report.history.drawing import chart_description, history_charts
+from arena.report.history.rows import HistoryRow, history_notes, history_rows
 from arena.report.history.series import History
 from arena.report.html import content_security_policy, environment, template_text
 from arena.report.site.render import site_style
-from arena.report.site.series import HEIGHT, LEFT, RIGHT, TOP, WIDTH, Chart
+from arena.report.site.series import CHART_HEIGHT, CHART_LEFT, CHART_RIGHT, CHART_TOP, CHART_WIDTH, Chart
 from arena.report.view_model.leaderboard import MODEL_STYLES
 
-TITLED = 3
+_TITLE_TAGS = 3
 """Largest number of tags in the title."""
 
 
-class Section(NamedTuple):
+class _ChartSection(NamedTuple):
     """Plots under one heading."""
 
     title: str
@@ -42,9 +42,15 @@ def render_history(history: History) -> str:
             subject=_subject(history),
             sections=_sections(history),
             tables=_tables(history),
-            notes=notes_of(history),
-            drawn={"width": WIDTH, "height": HEIGHT, "left": LEFT, "right": WIDTH - RIGHT, "top": TOP},
-            first_line=first_line,
+            notes=history_notes(history),
+            drawn={
+                "width": CHART_WIDTH,
+                "height": CHART_HEIGHT,
+                "left": CHART_LEFT,
+                "right": CHART_WIDTH - CHART_RIGHT,
+                "top": CHART_TOP,
+            },
+            first_line=chart_description,
             csp=content_security_policy(scripts=[], styles=[style]),
             style=Markup(style),
             arena_version=__version__,
@@ -55,7 +61,7 @@ def render_history(history: History) -> str:
 
 def _title(history: History) -> str:
     if history.chosen:
-        return listed([track.title for track in history.tags], keep=TITLED)
+        return listed([track.title for track in history.tags], keep=_TITLE_TAGS)
     names = [one.name for one in history.releases]
     return names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
 
@@ -67,7 +73,7 @@ def _subject(history: History) -> str:
     return f"{releases}{on}."
 
 
-def _sections(history: History) -> list[Section]:
+def _sections(history: History) -> list[_ChartSection]:
     metric = METRICS[history.figure]
     means = (
         "Over all compared tags, each release at its own threshold; mAP needs no threshold. Bars are 95 % intervals."
@@ -75,18 +81,18 @@ def _sections(history: History) -> list[Section]:
     own = " at its own threshold" if metric.needs_threshold else ""
     bars = f"A bar is the 95 % interval of one release{own}. A line joins releases that were scored on the same images."
     title = f"{metric.heading} of tags" if history.chosen else f"{metric.heading} of the tags that moved most"
-    found = [Section("Headline metrics", means, charts(history, history.headlines))]
-    return found + ([Section(title, bars, charts(history, history.tags))] if history.tags else [])
+    found = [_ChartSection("Headline metrics", means, history_charts(history, history.headlines))]
+    return found + ([_ChartSection(title, bars, history_charts(history, history.tags))] if history.tags else [])
 
 
 def _tables(history: History) -> list[tuple[str, str, list[dict[str, Any]]]]:
     """Return title, category and rows of each track."""
-    rows = groupby(rows_of(history), key=lambda row: id(row.track))
+    rows = groupby(history_rows(history), key=lambda row: id(row.track))
     found = [list(group) for _, group in rows]
     return [(group[0].track.title, group[0].track.category, [_row(row) for row in group]) for group in found]
 
 
-def _row(row: Row) -> dict[str, Any]:
+def _row(row: HistoryRow) -> dict[str, Any]:
     point, track = row.point, row.track
     return {
         "release": row.release, "day": row.day,

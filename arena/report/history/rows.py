@@ -10,11 +10,11 @@ from typing import Any
 
 from arena.base.format import listed, plural
 from arena.metrics.registry import METRICS
-from arena.report.history.series import History, Point, Track, uncorrected_means
+from arena.report.history.series import History, HistoryPoint, Track, uncorrected_means
 
 
 @dataclass(frozen=True)
-class Row:
+class HistoryRow:
     """The value of one track in one release.
 
     Attributes:
@@ -33,18 +33,18 @@ class Row:
     day: str
     dataset: str
     series: int
-    point: Point
+    point: HistoryPoint
     change: float | None
     apart: bool
 
 
-def rows_of(history: History) -> list[Row]:
+def history_rows(history: History) -> list[HistoryRow]:
     """Return one row for each point, ordered by track, then by release."""
     return [row for track in history.tracks for row in _rows(history, track)]
 
 
-def _rows(history: History, track: Track) -> Iterator[Row]:
-    before: dict[int, Point] = {}
+def _rows(history: History, track: Track) -> Iterator[HistoryRow]:
+    before: dict[int, HistoryPoint] = {}
     points = sorted(
         ((point, number, one.group) for number, one in enumerate(track.series) for point in one.points),
         key=lambda row: row[0].place,
@@ -54,13 +54,13 @@ def _rows(history: History, track: Track) -> Iterator[Row]:
         if point.value is not None:
             before[number] = point
         change = None if last is None or point.value is None or last.value is None else point.value - last.value
-        yield Row(
+        yield HistoryRow(
             track, place == 0, release.name, release.created[:10], history.datasets[group], number, point, change,
-            last is not None and are_apart(last, point),
+            last is not None and _are_disjoint(last, point),
         )  # fmt: skip
 
 
-def are_apart(one: Point, other: Point) -> bool:
+def _are_disjoint(one: HistoryPoint, other: HistoryPoint) -> bool:
     """Return whether two intervals do not overlap; False if one is missing.
 
     >>> are_apart(Point(0, 0.7, 0.6, 0.8, 9, 0.5), Point(1, 0.4, 0.3, 0.5, 9, 0.5))
@@ -71,7 +71,7 @@ def are_apart(one: Point, other: Point) -> bool:
     return other.low > one.high or other.high < one.low
 
 
-def notes_of(history: History) -> list[str]:
+def history_notes(history: History) -> list[str]:
     """Return notes for the reader: thresholds, missing metrics, separate series, choice of tags, missing tags."""
     notes = []
     metric = METRICS[history.figure]
@@ -116,19 +116,19 @@ def _how_chosen(history: History) -> str:
     return f"{moved} With many tags some move by chance; arena check tests for that."
 
 
-COLUMNS = (
+HISTORY_COLUMNS = (
     "figure", "tag", "category", "release", "date", "dataset", "series", "support", "threshold", "value", "low", "high",
     "change", "beyond_intervals", "as_published",
 )  # fmt: skip
 """Columns of the CSV and keys of the JSON; `tag` is empty for a headline metric. `as_published` is the plain value."""
 
 
-def records(history: History) -> list[dict[str, Any]]:
-    """Return every row as plain values under `COLUMNS`; undefined and unknown values are None."""
-    return [dict(zip(COLUMNS, _record(history, row), strict=True)) for row in rows_of(history)]
+def history_records(history: History) -> list[dict[str, Any]]:
+    """Return every row as plain values under `HISTORY_COLUMNS`; undefined and unknown values are None."""
+    return [dict(zip(HISTORY_COLUMNS, _record(history, row), strict=True)) for row in history_rows(history)]
 
 
-def _record(history: History, row: Row) -> tuple[Any, ...]:
+def _record(history: History, row: HistoryRow) -> tuple[Any, ...]:
     track, point = row.track, row.point
     of_tag = track in history.tags
     return (
@@ -138,12 +138,12 @@ def _record(history: History, row: Row) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def as_csv(history: History) -> str:
+def history_csv(history: History) -> str:
     """Return the records as CSV. Text is quoted; an apostrophe precedes text that a spreadsheet would run as a formula."""
     out = io.StringIO()
     writer = csv.writer(out, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for record in records(history):
+    writer.writerow(HISTORY_COLUMNS)
+    for record in history_records(history):
         writer.writerow([_cell(value) for value in record.values()])
     return out.getvalue()
 

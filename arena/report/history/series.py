@@ -12,7 +12,7 @@ import pandas as pd
 
 from arena.base.errors import ArenaError, nearest
 from arena.metrics.registry import HEADLINES, METRICS, TAG_METRICS, titles
-from arena.results.baselines.release import Release, numbered
+from arena.results.baselines.release import Release, number_image_sets
 from arena.results.headline import as_published, headline
 
 MOST_MOVED = 10
@@ -23,7 +23,7 @@ MOST_LISTED = 40
 """Largest number of tags that an error lists; with more, it names the command that lists them."""
 
 
-class Point(NamedTuple):
+class HistoryPoint(NamedTuple):
     """The value of one release: None if undefined; `low` and `high` are None without an interval."""
 
     place: int
@@ -40,7 +40,7 @@ class Point(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Series:
+class ComparableSeries:
     """Comparable points: scored on the same images by the same rules; for headline metrics also over the same compared tags.
 
     Attributes:
@@ -49,7 +49,7 @@ class Series:
     """
 
     group: int
-    points: Sequence[Point]
+    points: Sequence[HistoryPoint]
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Track:
     name: str
     title: str
     category: str
-    series: Sequence[Series]
+    series: Sequence[ComparableSeries]
     unknown: Sequence[int] = ()
 
 
@@ -99,7 +99,7 @@ class History:
         return [*self.headlines, *self.tags]
 
 
-def history_of(
+def build_history(
     releases: Sequence[Release],
     *,
     figure: str = "f1",
@@ -125,7 +125,7 @@ def history_of(
         raise ArenaError(
             f"--figure {figure}: has no intervals, so the tags that moved are unknown; name tags with --tag"
         )
-    groups = numbered(releases)
+    groups = number_image_sets(releases)
     table = _table(releases, figure, groups, canonical)
     changes = _moves(table)
     names = [_find(tag, table, canonical) for tag in dict.fromkeys(tags)] or changes.index[:MOST_MOVED].tolist()
@@ -149,7 +149,7 @@ def _headline(releases: Sequence[Release], key: str, groups: Mapping[str, int]) 
     A series has the values without their bias if every run of it has them, otherwise the plain ones: both kinds in one
     series would look like a change.
     """
-    found: dict[str, list[Point]] = {}
+    found: dict[str, list[HistoryPoint]] = {}
     group = {one.same_means: groups[one.same_images] for one in releases}
     uncorrected = {one.same_means for one in releases if key in uncorrected_means(one)}
     for place, one in enumerate(releases):
@@ -157,8 +157,8 @@ def _headline(releases: Sequence[Release], key: str, groups: Mapping[str, int]) 
         low, high, plain = (_number(own.get(name)) for name in (f"{key}_low", f"{key}_high", key))
         value = plain if one.same_means in uncorrected else _number(headline(own, key))
         other = None if one.same_means in uncorrected else _number(as_published(own, key))
-        found.setdefault(one.same_means, []).append(Point(place, value, low, high, None, None, other))
-    return Track(key, HEADLINES[key], "", [Series(group[means], points) for means, points in found.items()])
+        found.setdefault(one.same_means, []).append(HistoryPoint(place, value, low, high, None, None, other))
+    return Track(key, HEADLINES[key], "", [ComparableSeries(group[means], points) for means, points in found.items()])
 
 
 def own_figures(release: Release) -> Mapping[str, Any]:
@@ -241,14 +241,14 @@ def _find(tag: str, table: pd.DataFrame, canonical: Callable[[str], str]) -> str
 
 
 def _tag_track(name: str, rows: pd.DataFrame, releases: int) -> Track:
-    found: dict[int, list[Point]] = {}
+    found: dict[int, list[HistoryPoint]] = {}
     for row in rows.to_dict("records"):
         value, low, high, threshold = (_number(row[key]) for key in ("value", "low", "high", "threshold"))
-        point = Point(int(row["place"]), value, low, high, int(row["support"]), threshold)
+        point = HistoryPoint(int(row["place"]), value, low, high, int(row["support"]), threshold)
         found.setdefault(int(row["group"]), []).append(point)
     unknown = sorted(set(range(releases)) - set(rows["place"]))
     newest = rows.iloc[-1]
-    series = [Series(group, points) for group, points in sorted(found.items())]
+    series = [ComparableSeries(group, points) for group, points in sorted(found.items())]
     return Track(name, str(newest["truth_tag"]), str(newest["category"]), series, unknown)
 
 

@@ -8,22 +8,22 @@ from pathlib import Path
 from arena.base.errors import ArenaError, nearest
 from arena.base.files import write_json, write_whole
 from arena.report.history.page import render_history
-from arena.report.history.rows import as_csv, records
+from arena.report.history.rows import history_csv, history_records
 from arena.report.history.series import History
 
-PICTURES = (".svg", ".png")
-KINDS = (".html", ".csv", ".json", *PICTURES)
+_PLOT_SUFFIXES = (".svg", ".png")
+_SUFFIXES = (".html", ".csv", ".json", *_PLOT_SUFFIXES)
 
 
-def check_outputs(outputs: Sequence[Path]) -> None:
+def check_history_outputs(outputs: Sequence[Path]) -> None:
     """Check the output files before any work is done.
 
     Raises:
         ArenaError: a file has an unknown suffix, or is a folder.
     """
     for path in outputs:
-        if path.suffix not in KINDS or path.is_dir():
-            known = nearest(path.suffix, KINDS)
+        if path.suffix not in _SUFFIXES or path.is_dir():
+            known = nearest(path.suffix, _SUFFIXES)
             raise ArenaError(f"--output {path}: not a file type of a history. {known}")
 
 
@@ -35,13 +35,13 @@ def write_history(history: History, outputs: Sequence[Path]) -> list[Path]:
     written: list[Path] = []
     for path in outputs:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.suffix in PICTURES:
+        if path.suffix in _PLOT_SUFFIXES:
             written += [one for one in _write_pictures(history, path.with_suffix("")) if one not in written]
             continue
         if path.suffix == ".json":
-            write_json(path, records(history))
+            write_json(path, history_records(history))
         else:
-            write_whole(path, render_history(history) if path.suffix == ".html" else as_csv(history))
+            write_whole(path, render_history(history) if path.suffix == ".html" else history_csv(history))
         written.append(path)
     return written
 

@@ -11,8 +11,8 @@ from arena.report.view_model.leaderboard import MODEL_STYLES
 LEAST_CELLS = 10
 """Fewest cells of a bin that is drawn: the share of a smaller bin is noise. The table below the diagram has all bins."""
 
-WIDTH, HEIGHT = 420, 340
-LEFT, RIGHT, TOP, BOTTOM = 46, 14, 14, 42
+DIAGRAM_WIDTH, DIAGRAM_HEIGHT = 420, 340
+_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 14, 14, 42
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,12 @@ class Curve:
 
 def x_of(score: float) -> float:
     """Return the x coordinate of a score in 0 to 1."""
-    return round(LEFT + score * (WIDTH - LEFT - RIGHT), 1)
+    return round(_LEFT + score * (DIAGRAM_WIDTH - _LEFT - _RIGHT), 1)
 
 
 def y_of(share: float) -> float:
     """Return the y coordinate of a share in 0 to 1; SVG's y axis points down."""
-    return round(HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM), 1)
+    return round(DIAGRAM_HEIGHT - _BOTTOM - share * (DIAGRAM_HEIGHT - _TOP - _BOTTOM), 1)
 
 
 def reliability_curves(calibration: Sequence[Mapping[str, Any]]) -> list[Curve]:

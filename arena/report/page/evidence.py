@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from arena.metrics.registry import TESTED
-from arena.report.columns import rounded
-from arena.report.page.packed import Packed, figures, integers, listed, pack
+from arena.report.columns import rounded_number
+from arena.report.page.packed import PackedColumn, pack_columns, pack_integers, pack_ratios, pack_values
 from arena.results.run_folder import Result
 
 EVIDENCE_BYTES = 170_000
@@ -25,12 +25,12 @@ ROW_BYTES = 4
 EVIDENCE_IMAGES = 5
 """Most images in each list: false positives, false negatives, and each pair of a right and a wrong model."""
 
-KINDS = ("false alarm", "miss")
+_ERROR_KINDS = ("false alarm", "miss")
 
-TABLES = ("errors", "confusions", "disagreements")
+EVIDENCE_TABLES = ("errors", "confusions", "disagreements")
 """Tables of the result with the evidence; the page has one block of columns for each."""
 
-Columns = dict[str, list[Any]]
+_NumberedColumns = dict[str, list[Any]]
 
 
 def evidence(
@@ -44,11 +44,11 @@ def evidence(
         image_ids: whether images may be named; if not, the evidence has confusions only.
 
     Returns: `of`, the number of tags in that order (0 if there is no evidence); `tags`, the page indices of the tags
-    included; `images`, the image ids by number; and for each of `TABLES` its columns, one row per image or confused tag.
+    included; `images`, the image ids by number; and for each of `EVIDENCE_TABLES` its columns, one row per image or confused tag.
     Columns refer to models, tags and images by number.
     """
     order = by_interest(result, places)
-    tables = {name: _ranked(result.tables[name], order) for name in TABLES}
+    tables = {name: _ranked(result.tables[name], order) for name in EVIDENCE_TABLES}
     if not image_ids:
         tables |= {name: tables[name].iloc[:0] for name in ("errors", "disagreements")}
     if not any(map(len, tables.values())):
@@ -64,13 +64,13 @@ def evidence(
         shown = int(shown * min(0.95, EVIDENCE_BYTES / size))
 
 
-def evidence_block(found: Mapping[str, Any], more: Mapping[str, Packed] | None = None) -> str:
+def evidence_block(found: Mapping[str, Any], more: Mapping[str, PackedColumn] | None = None) -> str:
     """Return the evidence as a packed block: `tags`, `images`, `errors.tag` ..., and the columns of `more`."""
-    columns = {"tags": integers(found["tags"]), "images": listed(found["images"])}
-    for table in TABLES:
+    columns = {"tags": pack_integers(found["tags"]), "images": pack_values(found["images"])}
+    for table in EVIDENCE_TABLES:
         for name, values in found[table].items():
-            columns[f"{table}.{name}"] = figures(values) if name.endswith("score") else integers(values)
-    return pack(columns | dict(more or {}))
+            columns[f"{table}.{name}"] = pack_ratios(values) if name.endswith("score") else pack_integers(values)
+    return pack_columns(columns | dict(more or {}))
 
 
 def by_interest(result: Result, tags: Mapping[str, Any]) -> list[str]:
@@ -113,7 +113,7 @@ def _numbered(
     tables: Mapping[str, pd.DataFrame], models: Sequence[str], places: Mapping[str, int], first: Sequence[str]
 ) -> dict[str, Any]:
     """Return the tables as columns of numbers, and the image ids that the numbers refer to."""
-    errors, confusions, disagreements = (tables[name] for name in TABLES)
+    errors, confusions, disagreements = (tables[name] for name in EVIDENCE_TABLES)
     both = pd.concat([one[["tag_rank", "image_id"]] for one in (errors, disagreements)])
     ids = [*first, *both.sort_values("tag_rank", kind="stable")["image_id"].tolist()]
     images = {image: number for number, image in enumerate(dict.fromkeys(ids))}
@@ -122,7 +122,7 @@ def _numbered(
         "images": list(images),
         "errors": {
             "tag": _mapped(errors, "tag", places), "model": _mapped(errors, "model", numbers),
-            "kind": _mapped(errors, "kind", {kind: number for number, kind in enumerate(KINDS)}),
+            "kind": _mapped(errors, "kind", {kind: number for number, kind in enumerate(_ERROR_KINDS)}),
             "image": _mapped(errors, "image_id", images), "score": _scores(errors, "score"),
         },
         "confusions": {
@@ -144,4 +144,4 @@ def _mapped(table: pd.DataFrame, column: str, numbers: Mapping[str, int]) -> lis
 
 
 def _scores(table: pd.DataFrame, column: str) -> list[float | int | None]:
-    return [rounded(value) for value in table[column].tolist()]
+    return [rounded_number(value) for value in table[column].tolist()]

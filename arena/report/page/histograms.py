@@ -14,18 +14,18 @@ from numpy.typing import NDArray
 
 from arena.metrics.counts import CONVENTIONS, Integers, TagCounts
 from arena.metrics.thresholds import SWEEP_STEPS, sweep_thresholds
-from arena.report.columns import number
+from arena.report.columns import exact_number
 from arena.report.page.packed import compress
 from arena.results.run_folder import Result
 
-WIDTHS = ((15_000, 1), (60_000, 2))
+_BIN_WIDTHS = ((15_000, 1), (60_000, 2))
 """Pairs of a largest number of cells (models times tags) and the bin width in steps of the sweep."""
 
 HISTOGRAM_LEVEL = 8
 """Gzip level: 0.33 s for 5,813 tags; level 9 takes 0.74 s and makes the block only 1.5 % shorter."""
 
-WIDEST = 5
-"""Bin width in steps of the sweep, for more cells than `WIDTHS` lists."""
+_WIDEST_BIN = 5
+"""Bin width in steps of the sweep, for more cells than `_BIN_WIDTHS` lists."""
 
 
 def tag_histograms(result: Result, names: Mapping[str, Sequence[str]]) -> dict[str, Any]:
@@ -40,7 +40,7 @@ def tag_histograms(result: Result, names: Mapping[str, Sequence[str]]) -> dict[s
     width = bin_width(sum(map(len, names.values())))
     return {
         "step": width / SWEEP_STEPS,
-        "undefined": undefined_figures(result.summary["convention"]),
+        "undefined": undefined_metrics(result.summary["convention"]),
         "models": {
             model: histograms(rows, own, sweep_thresholds()[::width])
             for model, own in names.items()
@@ -55,10 +55,10 @@ def bin_width(cells: int) -> int:
     >>> [bin_width(cells) for cells in (15_000, 17_439, 124_760)]
     [1, 2, 5]
     """
-    return next((width for most, width in WIDTHS if cells <= most), WIDEST)
+    return next((width for most, width in _BIN_WIDTHS if cells <= most), _WIDEST_BIN)
 
 
-def undefined_figures(convention: str) -> dict[str, float | int | None]:
+def undefined_metrics(convention: str) -> dict[str, float | int | None]:
     """Return each metric of a tag with no positive and no prediction; None: the tag is left out of the mean.
 
     >>> undefined_figures("animetimm")
@@ -67,7 +67,7 @@ def undefined_figures(convention: str) -> dict[str, float | int | None]:
     nothing = np.zeros(1, np.int64)
     counts = TagCounts(np.zeros(1, np.float32), nothing, nothing, nothing, 0)
     figures = CONVENTIONS[convention].ratios(counts)._asdict()
-    return {name: number(float(values[0])) for name, values in figures.items()}
+    return {name: exact_number(float(values[0])) for name, values in figures.items()}
 
 
 def histograms(rows: pd.DataFrame, names: Sequence[str], edges: NDArray[np.float32]) -> Integers:
@@ -89,10 +89,10 @@ def histogram_block(bins: Integers) -> str:
 
     The lowest bin, which has most images, is omitted: it follows from the support and the number of images.
     """
-    return compress(varints(np.delete(bins, 1, axis=1)), level=HISTOGRAM_LEVEL)
+    return compress(encode_varints(np.delete(bins, 1, axis=1)), level=HISTOGRAM_LEVEL)
 
 
-def varints(values: Integers) -> bytes:
+def encode_varints(values: Integers) -> bytes:
     """Return integers of at least 0 as LEB128: groups of seven bits, lowest first; the high bit marks that more follow.
 
     >>> varints(np.array([5, 300]))

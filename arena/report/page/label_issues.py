@@ -3,20 +3,20 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from arena.report.columns import rounded
+from arena.report.columns import rounded_number
 from arena.results.run_folder import Result
 
-SUSPECTS_SHOWN = 24
+_LABEL_ISSUES_PER_KIND = 24
 """Most label issues on a page; `labels.csv` has more."""
 
-SUSPECTS_OF_A_TAG = 3
+SHOWN_LABEL_ISSUES_PER_TAG = 3
 """Most label issues of one tag, so that a tag with many missing labels does not fill the list."""
 
-SUSPECTS_UNFOLDED = 8
+_LABEL_ISSUES_UNFOLDED = 8
 """Label issues that are shown unfolded."""
 
 
-def suspects(result: Result) -> list[dict[str, Any]]:
+def label_issues(result: Result) -> list[dict[str, Any]]:
     """Return the strongest label issues: `tag`, `image` and each model's score, None if not recorded.
 
     Each image appears once, with its strongest issue, because tags that imply each other are suspected together. Labels that
@@ -24,15 +24,15 @@ def suspects(result: Result) -> list[dict[str, Any]]:
     """
     table = result.tables["labels"]
     table = table[table["kind"] == "missing"].drop_duplicates("image_id")
-    few = table[table.groupby("tag", sort=False).cumcount() < SUSPECTS_OF_A_TAG].head(SUSPECTS_SHOWN)
+    few = table[table.groupby("tag", sort=False).cumcount() < SHOWN_LABEL_ISSUES_PER_TAG].head(_LABEL_ISSUES_PER_KIND)
     columns = [f"score_{model}" for model in result.models]
     return [
-        {"tag": row["tag"], "image": row["image_id"], "scores": [rounded(row.get(column)) for column in columns]}
+        {"tag": row["tag"], "image": row["image_id"], "scores": [rounded_number(row.get(column)) for column in columns]}
         for row in few.to_dict("records")
     ]
 
 
-def numbered(
+def number_label_issues(
     rows: Sequence[Mapping[str, Any]], places: Mapping[str, int], images: Sequence[str]
 ) -> list[dict[str, Any]]:
     """Return the rows with `place`, the tag's index on the page, and `number`, the image's index on the page."""
@@ -50,8 +50,8 @@ def shown_suspects(payload: Mapping[str, Any]) -> dict[str, Any] | None:
         return None
     return {
         "total": payload["labels"]["missing"],
-        "rows": rows[:SUSPECTS_UNFOLDED],
-        "more": rows[SUSPECTS_UNFOLDED:],
+        "rows": rows[:_LABEL_ISSUES_UNFOLDED],
+        "more": rows[_LABEL_ISSUES_UNFOLDED:],
     }
 
 

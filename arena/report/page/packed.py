@@ -13,26 +13,26 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from arena.report.columns import NEARLY, rounded
+from arena.report.columns import NEARLY, rounded_number
 
-Column = Sequence[Any]
+PageColumn = Sequence[Any]
 
 
-class Packed(NamedTuple):
+class PackedColumn(NamedTuple):
     """A column: its header (name excluded) and its bytes."""
 
     told: dict[str, Any]
     data: bytes
 
 
-def pack(columns: Mapping[str, Packed]) -> str:
+def pack_columns(columns: Mapping[str, PackedColumn]) -> str:
     """Return columns as one compressed block: a line of JSON with the headers in order, then the bytes of all columns."""
     head = [{"name": name, **one.told} for name, one in columns.items()]
     text = json.dumps(head, allow_nan=False, separators=(",", ":"))
     return compress(text.encode() + b"\n" + b"".join(one.data for one in columns.values()))
 
 
-SIGNS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%]()*+-;[=:?@^_`{|}~"
+BASE85_DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%]()*+-;[=:?@^_`{|}~"
 """Digits of base 85 without HTML markup: those of RFC 1924, with `]`, `[` and `:` in place of `&`, `<` and `>`."""
 
 _TO_SIGNS = str.maketrans("&<>", "][:")
@@ -43,7 +43,7 @@ def compress(content: bytes, *, level: int = 9) -> str:
     return base64.b85encode(gzip.compress(content, compresslevel=level, mtime=0)).decode("ascii").translate(_TO_SIGNS)
 
 
-def integers(values: Column) -> Packed:
+def pack_integers(values: PageColumn) -> PackedColumn:
     """Pack integers of at least 0, or None.
 
     >>> integers([3, None, 300]).data
@@ -52,7 +52,7 @@ def integers(values: Column) -> Packed:
     return _planes({"type": "integer"}, values, lambda value: value + 1)
 
 
-def figures(values: Column) -> Packed:
+def pack_ratios(values: PageColumn) -> PackedColumn:
     """Pack values in -1 to 1, or None, with the four displayed digits; only exact -1, 0 and 1 are packed as such.
 
     >>> figures([0.25, None]).told
@@ -61,7 +61,7 @@ def figures(values: Column) -> Packed:
     return _planes({"type": "figure"}, values, _figure_code, width=2)
 
 
-def listed(values: Column) -> Packed:
+def pack_values(values: PageColumn) -> PackedColumn:
     """Pack JSON values as a list of distinct values and a column of indices: for few distinct values, or text.
 
     >>> listed(["a", None, "a"])
@@ -74,14 +74,16 @@ def listed(values: Column) -> Packed:
 
 def _figure_code(value: float) -> int:
     """Return a value's code: first the values of `NEARLY`, then steps of 0.0001 from -1; code 0 is None."""
-    short = rounded(value)
+    short = rounded_number(value)
     assert short is not None
     return 1 + NEARLY.index(short) if short in NEARLY else 1 + len(NEARLY) + 10_000 + round(short * 10_000)
 
 
-def _planes(header: dict[str, Any], values: Column, code: Callable[[Any], int], *, width: int | None = None) -> Packed:
+def _planes(
+    header: dict[str, Any], values: PageColumn, code: Callable[[Any], int], *, width: int | None = None
+) -> PackedColumn:
     """Pack codes as byte planes, least significant byte first; `width` is the number of bytes per code."""
     codes: NDArray[np.int64] = np.array([0 if value is None else code(value) for value in values], np.int64)
     width = width or max(1, (int(codes.max(initial=0)).bit_length() + 7) // 8)
     planes = [(codes >> (8 * byte)).astype(np.uint8).tobytes() for byte in range(width)]
-    return Packed({**header, "length": len(values), "bytes": width}, b"".join(planes))
+    return PackedColumn({**header, "length": len(values), "bytes": width}, b"".join(planes))

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from arena.images.thumbnails import FOLDER, Thumbnail
-from arena.report.page.packed import Packed, integers, listed
+from arena.images.thumbnails import THUMBNAIL_FOLDER, Thumbnail
+from arena.report.page.packed import PackedColumn, pack_integers, pack_values
 
 PICTURE_BYTES = 1_500_000
 """Most bytes of embedded pictures in base64, about 700 pictures; not part of the page's budget of 2 MB."""
@@ -15,7 +15,7 @@ OPEN_RATINGS = frozenset({"general", "safe"})
 """Ratings of pictures that are shown unblurred; all others (sensitive, questionable, explicit, unknown) are blurred."""
 
 
-class Shelf(NamedTuple):
+class RunThumbnails(NamedTuple):
     """Thumbnails of a run folder."""
 
     folder: Path
@@ -23,7 +23,7 @@ class Shelf(NamedTuple):
     """Thumbnail of each image id."""
 
 
-def pictures(images: Sequence[str], shelf: Shelf | None) -> dict[str, Any]:
+def embed_pictures(images: Sequence[str], shelf: RunThumbnails | None) -> dict[str, Any]:
     """Return columns over the images of a page, and the embedded pictures.
 
     Pictures are embedded in order until `PICTURE_BYTES` is reached; the others are referred to by file name.
@@ -37,7 +37,7 @@ def pictures(images: Sequence[str], shelf: Shelf | None) -> dict[str, Any]:
     inside: list[int | None] = []
     room = PICTURE_BYTES
     for one in known:
-        coded = "" if one is None or shelf is None or room <= 0 else _base64(shelf.folder / FOLDER / one.file)
+        coded = "" if one is None or shelf is None or room <= 0 else _base64(shelf.folder / THUMBNAIL_FOLDER / one.file)
         room -= len(coded) + 1 if coded else 0
         fits = bool(coded) and room >= 0
         inside.append(len(content) if fits else None)
@@ -51,10 +51,10 @@ def pictures(images: Sequence[str], shelf: Shelf | None) -> dict[str, Any]:
     }
 
 
-def picture_columns(found: Mapping[str, Any]) -> dict[str, Packed]:
-    """Return the columns of `pictures`, packed; the page stores them in the evidence block."""
-    packed = {name: integers(found[name]) for name in ("open", "inside")}
-    packed |= {name: listed(found[name]) for name in ("rating", "file")}
+def picture_columns(found: Mapping[str, Any]) -> dict[str, PackedColumn]:
+    """Return the columns of `embed_pictures`, packed; the page stores them in the evidence block."""
+    packed = {name: pack_integers(found[name]) for name in ("open", "inside")}
+    packed |= {name: pack_values(found[name]) for name in ("rating", "file")}
     return {f"picture.{name}": one for name, one in packed.items()}
 
 
@@ -62,7 +62,7 @@ def picture_facts(found: Mapping[str, Any]) -> dict[str, Any]:
     """Return how many pictures are embedded, in the folder next to the page, and blurred."""
     beside = sum(name is not None for name in found["file"])
     return {
-        "inside": len(found["content"]), "beside": beside, "folder": FOLDER, "type": "image/webp",
+        "inside": len(found["content"]), "beside": beside, "folder": THUMBNAIL_FOLDER, "type": "image/webp",
         "blurred": found["open"].count(0),
     }  # fmt: skip
 

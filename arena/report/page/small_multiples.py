@@ -13,9 +13,9 @@ from typing import Any
 
 from arena.base.format import count, figure, plural
 from arena.metrics.registry import METRICS, SLICED
-from arena.report.view_model.contamination import shown
+from arena.report.view_model.contamination import level_title
 from arena.report.view_model.leaderboard import MODEL_STYLES
-from arena.report.view_model.slices import KINDS, OF_TAGS, Verdict, slice_verdict
+from arena.report.view_model.slices import SLICE_KIND_TITLES, TAG_SLICE_KINDS, SliceVerdict, slice_verdict
 
 MOST_TICKS = 6
 """Most ticks of an axis; as many labels fit on a phone."""
@@ -90,12 +90,12 @@ class Dot:
 
 
 @dataclass(frozen=True)
-class Row:
+class PanelRow:
     """One slice: title, size, verdict, and one dot per model."""
 
     title: str
     size: str
-    verdict: Verdict | None
+    verdict: SliceVerdict | None
     dots: Sequence[Dot]
 
 
@@ -104,7 +104,7 @@ class Panel:
     """The slices of one kind."""
 
     title: str
-    rows: Sequence[Row]
+    rows: Sequence[PanelRow]
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class Multiples:
     panels: Sequence[Panel]
 
 
-Values = Sequence[float | None]
+_ValueWithInterval = Sequence[float | None]
 """A value and both ends of its interval."""
 
 
@@ -130,16 +130,20 @@ def slice_multiples(payload: Mapping[str, Any]) -> list[Multiples]:
 def _of_slices(slices: Sequence[Mapping[str, Any]], key: str, names: Sequence[str]) -> Multiples:
     axis = axis_over(end for one in slices for values in one["figures"][key]["models"] for end in values)
     panels = [
-        Panel(KINDS.get(kind, kind), [_slice_row(one, key, names, axis) for one in parts])
+        Panel(SLICE_KIND_TITLES.get(kind, kind), [_slice_row(one, key, names, axis) for one in parts])
         for kind, parts in groupby(slices, key=lambda one: str(one["slice"]))
     ]
     return Multiples(key, _name(key), axis, panels)
 
 
-def _slice_row(one: Mapping[str, Any], key: str, names: Sequence[str], axis: Axis) -> Row:
-    size = plural(one["tags"], "tag", "tags") if one["slice"] in OF_TAGS else plural(one["images"], "image", "images")
+def _slice_row(one: Mapping[str, Any], key: str, names: Sequence[str], axis: Axis) -> PanelRow:
+    size = (
+        plural(one["tags"], "tag", "tags")
+        if one["slice"] in TAG_SLICE_KINDS
+        else plural(one["images"], "image", "images")
+    )
     found = one["figures"][key]
-    return Row(one["title"], size, slice_verdict(found, names), _dots(found["models"], names, axis))
+    return PanelRow(one["title"], size, slice_verdict(found, names), _dots(found["models"], names, axis))
 
 
 def level_multiples(payload: Mapping[str, Any]) -> list[Multiples]:
@@ -156,13 +160,13 @@ def _of_levels(levels: Sequence[Mapping[str, Any]], key: str, names: Sequence[st
     axis = axis_over(end for models in values for three in models for end in three)
     rows = []
     for level, models in zip(levels, values, strict=True):
-        title = shown(level["level"])
+        title = level_title(level["level"])
         size = f"{plural(level['images'], 'image', 'images')}, {count(level['dropped'])} excluded"
-        rows.append(Row(title[0].upper() + title[1:], size, None, _dots(models, names, axis)))
+        rows.append(PanelRow(title[0].upper() + title[1:], size, None, _dots(models, names, axis)))
     return Multiples(key, _name(key), axis, [Panel(_name(key), rows)])
 
 
-def _ends_of(one: Mapping[str, Any]) -> Values:
+def _ends_of(one: Mapping[str, Any]) -> _ValueWithInterval:
     return [one["value"], one["low"], one["high"]]
 
 
@@ -171,7 +175,7 @@ def _name(key: str) -> str:
     return METRICS[key].heading
 
 
-def _dots(models: Sequence[Values], names: Sequence[str], axis: Axis) -> list[Dot]:
+def _dots(models: Sequence[_ValueWithInterval], names: Sequence[str], axis: Axis) -> list[Dot]:
     dots = []
     for number, (name, values) in enumerate(zip(names, models, strict=True)):
         at, low, high = (None if value is None else axis.place(value) for value in values)

@@ -12,25 +12,25 @@ import numpy as np
 from arena.metrics.counts import Floats, Integers, TagCounts, ratios
 from arena.metrics.intervals import f1_interval, wilson
 from arena.metrics.registry import METRICS, TESTED
-from arena.report.columns import number, rounded
-from arena.report.page.packed import Column, Packed, figures, integers, listed, pack
+from arena.report.columns import exact_number, rounded_number
+from arena.report.page.packed import PackedColumn, PageColumn, pack_columns, pack_integers, pack_ratios, pack_values
 
-TOLD: dict[str, Callable[[Column], Packed]] = {
-    "name": listed, "category": listed, "support": integers, "compared": listed,
+_TAG_COLUMNS: dict[str, Callable[[PageColumn], PackedColumn]] = {
+    "name": pack_values, "category": pack_values, "support": pack_integers, "compared": pack_values,
 }  # fmt: skip
 """Columns of a tag that do not depend on the model, and how each is packed."""
 
-COUNTED = ("tp", "fp", "fn", "tn")
+_INTEGER_COLUMNS = ("tp", "fp", "fn", "tn")
 """Columns of a model that are integers."""
 
-DERIVED = ("f2", "mcc", "informedness")
+DERIVED_METRICS = ("f2", "mcc", "informedness")
 """Metrics that the browser derives from counts in `js/data.js`, in addition to precision, recall and F1 with intervals."""
 
 
 def tag_block(tags: Mapping[str, Any], images: int) -> str:
     """Return the packed tags of a payload: `name` ..., `0.tp` ... of the first model, `0.1.f1.q` ... of the first pair."""
-    columns = {name: how(tags[name]) for name, how in TOLD.items()}
-    models: list[Mapping[str, Column]] = list(tags["models"].values())
+    columns = {name: how(tags[name]) for name, how in _TAG_COLUMNS.items()}
+    models: list[Mapping[str, PageColumn]] = list(tags["models"].values())
     derived = [_derived(own, tags["support"], images) for own in models]
     for place, own in enumerate(models):
         columns |= {f"{place}.{name}": _packed(name, own[name]) for name in own if name not in derived[place]}
@@ -40,65 +40,67 @@ def tag_block(tags: Mapping[str, Any], images: int) -> str:
             exact = name == "difference" and key in derived[first] & derived[second]
             if not (exact and _as_shown(values) == _differences(models[first][key], models[second][key])):
                 columns[f"{first}.{second}.{key}.{name}"] = _packed(name, values)
-    return pack(columns)
+    return pack_columns(columns)
 
 
-def _packed(name: str, values: Column) -> Packed:
-    if name in COUNTED:
-        return integers(values)
-    return listed(values) if name in ("threshold", "q", "higher") else figures(values)
+def _packed(name: str, values: PageColumn) -> PackedColumn:
+    if name in _INTEGER_COLUMNS:
+        return pack_integers(values)
+    return pack_values(values) if name in ("threshold", "q", "higher") else pack_ratios(values)
 
 
-def _of_pair(pair: Mapping[str, Any]) -> list[tuple[str, str, Column]]:
+def _of_pair(pair: Mapping[str, Any]) -> list[tuple[str, str, PageColumn]]:
     return [(key, name, values) for key in TESTED for name, values in pair[key].items()]
 
 
-def _differences(first: Column, second: Column) -> list[Any]:
+def _differences(first: PageColumn, second: PageColumn) -> list[Any]:
     """Return the first column minus the second, rounded as displayed."""
     return _as_shown([None if a is None or b is None else a - b for a, b in zip(first, second, strict=True)])
 
 
-def _as_shown(values: Column) -> list[Any]:
-    return [rounded(value) for value in values]
+def _as_shown(values: PageColumn) -> list[Any]:
+    return [rounded_number(value) for value in values]
 
 
-def _derived(own: Mapping[str, Column], support: Column, images: int) -> set[str]:
+def _derived(own: Mapping[str, PageColumn], support: PageColumn, images: int) -> set[str]:
     """Return the columns of a model that the browser can derive: intervals equal as displayed, others in all digits."""
     counts = tag_counts(own["tp"], own["fp"], support, images)
     known = [count is not None for count in own["tp"]]
     found = {
-        name for name, values in derive(counts).items() if name in own and _same(own[name], defined(values, known))
+        name
+        for name, values in derive_metrics(counts).items()
+        if name in own and _same(own[name], null_undefined(values, known))
     }
-    ends = {name: defined(values, known) for name, values in derive_ends(counts).items() if name in own}
+    ends = {name: null_undefined(values, known) for name, values in derive_intervals(counts).items() if name in own}
     return found | {name for name, values in ends.items() if _as_shown(own[name]) == _as_shown(values)}
 
 
-def _same(values: Column, others: Column) -> bool:
+def _same(values: PageColumn, others: PageColumn) -> bool:
     """Return whether two columns are equal in all digits of the page's data."""
     return all(
-        a == b or (a is not None and b is not None and number(a) == number(b))
+        a == b or (a is not None and b is not None and exact_number(a) == exact_number(b))
         for a, b in zip(values, others, strict=True)
     )
 
 
-def tag_counts(tp: Column, fp: Column, support: Column, images: int) -> TagCounts:
+def tag_counts(tp: PageColumn, fp: PageColumn, support: PageColumn, images: int) -> TagCounts:
     """Return columns of a page as counts; 0 for a tag that the model lacks."""
     hits, alarms = (np.array([count or 0 for count in column], np.int64) for column in (tp, fp))
     return TagCounts(np.zeros(len(hits), np.float32), hits, alarms, np.array(support, np.int64), images)
 
 
-def derive(counts: TagCounts) -> dict[str, Floats | Integers]:
-    """Return false negatives, true negatives, precision, recall, F1 and `DERIVED` of every tag; NaN if undefined.
+def derive_metrics(counts: TagCounts) -> dict[str, Floats | Integers]:
+    """Return false negatives, true negatives, precision, recall, F1 and `DERIVED_METRICS` of every tag; NaN if undefined.
 
     >>> found = derive(tag_counts([6], [2], [8], 100))
     >>> int(found["tn"][0]), float(found["f1"][0]), round(float(found["informedness"][0]), 4)
     (90, 0.75, 0.7283)
     """
-    derived = {key: of_counts(counts) for key in DERIVED if (of_counts := METRICS[key].of_counts) is not None}
+    derived = {key: of_counts(counts) for key in DERIVED_METRICS if (of_counts := METRICS[key].of_counts) is not None}
     return {"fn": counts.fn, "tn": counts.tn, **ratios(counts)._asdict(), **derived}
 
 
-def derive_ends(counts: TagCounts) -> dict[str, Floats]:
+def derive_intervals(counts: TagCounts) -> dict[str, Floats]:
     """Return the ends of the intervals of precision, recall and F1 of every tag, for independent images; NaN if undefined."""
     intervals = {
         "precision": wilson(counts.tp, counts.tp + counts.fp),
@@ -108,6 +110,6 @@ def derive_ends(counts: TagCounts) -> dict[str, Floats]:
     return {f"{key}_{end}": values for key, ends in intervals.items() for end, values in ends._asdict().items()}
 
 
-def defined(values: Floats | Integers, known: Sequence[bool]) -> list[Any]:
+def null_undefined(values: Floats | Integers, known: Sequence[bool]) -> list[Any]:
     """Return values as a column of the page: None if the model lacks the tag or the value is undefined."""
     return [value if here and value == value else None for value, here in zip(values.tolist(), known, strict=True)]

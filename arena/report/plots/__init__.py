@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from arena.report.static_pictures import pictures
+from arena.report.static_pictures import plots_of
 from arena.report.styles import THEMES, Theme
 from arena.report.view import headline_view
 from arena.results.run_folder import Result
@@ -28,7 +28,7 @@ def write_plots(result: Result, folder: Path) -> list[Path]:
     draw = drawings(result, payload)
     for theme in THEMES:
         with theme_of(theme):
-            for picture in pictures(payload):
+            for picture in plots_of(payload):
                 paths += save(draw[picture.name](theme), folder / f"{picture.name}{theme.suffix}", title=picture.alt)
     return paths
 

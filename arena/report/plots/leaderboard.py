@@ -12,55 +12,55 @@ from matplotlib.ticker import MaxNLocator
 from arena.base.format import rate
 from arena.metrics.registry import HEADLINES
 from arena.report.plots.canvas import (
-    POINTS,
-    SIZE,
-    SMALL,
-    WIDTH,
+    FONT_SIZE,
+    PLOT_WIDTH,
+    POINTS_PER_INCH,
+    SMALL_FONT_SIZE,
     add_caption,
     caption_height,
     caption_lines,
+    clip_to_width,
     dot,
-    fitted,
     new_figure,
     panel,
+    text_width,
     title,
     whisker,
-    width,
 )
 from arena.report.styles import Theme
 from arena.report.view_model.cost import megabytes, millions
 from arena.report.view_model.leaderboard import Standing, leaderboard
 
-ROW = 0.46
+_ROW_HEIGHT = 0.46
 """Height of a model's row in inches."""
 
-NAME_POINTS = 130
+_NAME_POINTS = 130
 """Width of a model's name in points."""
 
-COST = 0.74
+_COST_WIDTH = 0.74
 """Width of a column of costs in inches."""
 
-GAP = 0.2
+_GAP = 0.2
 """Inches between panels."""
 
 
 def draw(payload: Mapping[str, Any], theme: Theme) -> Figure:
     """Draw the models by mAP descending, at their own thresholds; a star marks the best and those tied with it."""
     standings, costs = leaderboard(payload), _costs(payload)
-    names = [fitted(standing.model["name"], NAME_POINTS) for standing in standings]
+    names = [clip_to_width(standing.model["name"], _NAME_POINTS) for standing in standings]
     caption = _caption(payload, standings)
-    high = ROW * len(standings)
+    high = _ROW_HEIGHT * len(standings)
     figure = new_figure(0.36 + high + 0.26 + caption_height(caption))
-    left = 0.25 + max(map(width, names)) / POINTS
-    wide = (WIDTH - left - COST * len(costs) - GAP * len(HEADLINES)) / len(HEADLINES)
+    left = 0.25 + max(map(text_width, names)) / POINTS_PER_INCH
+    wide = (PLOT_WIDTH - left - _COST_WIDTH * len(costs) - _GAP * len(HEADLINES)) / len(HEADLINES)
     for number, (key, name) in enumerate(HEADLINES.items()):
-        ax = panel(figure, left=left + number * (wide + GAP), top=0.36, width=wide, height=high)
+        ax = panel(figure, left=left + number * (wide + _GAP), top=0.36, width=wide, height=high)
         _draw_figures(ax, standings, key, theme)
         title(ax, name, quiet=theme.muted)
         ax.set(yticks=range(len(standings)), ylim=(len(standings) - 0.5, -0.6))
-        ax.set_yticklabels([] if number else names, color=theme.ink, fontsize=SIZE)
+        ax.set_yticklabels([] if number else names, color=theme.ink, fontsize=FONT_SIZE)
     for number, (name, cells) in enumerate(reversed(costs.items())):
-        ax = panel(figure, left=WIDTH - 0.1 - COST * (number + 1), top=0.36, width=COST, height=high)
+        ax = panel(figure, left=PLOT_WIDTH - 0.1 - _COST_WIDTH * (number + 1), top=0.36, width=_COST_WIDTH, height=high)
         ax.set(ylim=(len(standings) - 0.5, -0.6))
         _draw_cost(ax, name, [cells[standing.model["name"]] for standing in standings], theme)
     add_caption(figure, caption)
@@ -83,7 +83,9 @@ def _draw_figures(ax: Axes, standings: Sequence[Standing], key: str, theme: Them
         ax.plot([cell.value], [row], **dot(theme, standing.style))
         label = f"{cell.text} ★" if cell.best else cell.text
         above: Any = {"xytext": (0, 6), "textcoords": "offset points", "ha": "center", "va": "bottom"}
-        ax.annotate(label, (cell.value, row), fontsize=SMALL, fontweight="bold" if cell.best else "normal", **above)
+        ax.annotate(
+            label, (cell.value, row), fontsize=SMALL_FONT_SIZE, fontweight="bold" if cell.best else "normal", **above
+        )
     ax.margins(x=0.24)
     ax.xaxis.set_major_locator(MaxNLocator(4))
     ax.grid(visible=False, axis="y")
@@ -106,7 +108,7 @@ def _draw_cost(ax: Axes, name: str, cells: Sequence[str], theme: Theme) -> None:
     ax.set_axis_off()
     title(ax, "", name, quiet=theme.muted)
     for row, cell in enumerate(cells):
-        ax.text(1.0, row, cell, transform=ax.get_yaxis_transform(), ha="right", va="center", fontsize=SMALL)
+        ax.text(1.0, row, cell, transform=ax.get_yaxis_transform(), ha="right", va="center", fontsize=SMALL_FONT_SIZE)
 
 
 def _caption(payload: Mapping[str, Any], standings: Sequence[Standing]) -> list[str]:

@@ -13,35 +13,35 @@ from matplotlib.figure import Figure
 from arena.base.format import DECIDED, count
 from arena.metrics.registry import TESTED
 from arena.report.plots.canvas import (
-    WIDTH,
+    PLOT_WIDTH,
     add_caption,
-    add_key,
+    add_legend,
     caption_height,
     caption_lines,
+    clip_to_width,
     colour,
     dot,
-    fitted,
-    key_height,
+    legend_height,
     marker,
     new_figure,
     panel,
     title,
 )
-from arena.report.static_pictures import Pair, best_pair
+from arena.report.static_pictures import PlottedPair, best_pair
 from arena.report.styles import Theme
 from arena.results.run_folder import Result
 
-MANY = 1000
+MANY_DOTS = 1000
 """Number of dots from which dots are smaller, fainter, and rasterized inside the SVG."""
 
-NAME_POINTS = 200
+_NAME_POINTS = 200
 """Width of a model's name at an axis, in points."""
 
-TOP, ROOM = key_height(3) + 0.3, 0.6
+_TOP, _ROOM = legend_height(3) + 0.3, 0.6
 """Inches above a panel (legend and title) and left of it (axis)."""
 
 
-class Side(NamedTuple):
+class _PlottedModel(NamedTuple):
     """One of the two models: name, and index in the run."""
 
     name: str
@@ -51,24 +51,24 @@ class Side(NamedTuple):
 def draw(payload: Mapping[str, Any], result: Result, theme: Theme) -> Figure:
     """Draw one dot per compared tag, its area by support; decided tags have colour and marker of the higher model."""
     pair = best_pair(payload)
-    sides = [Side(name, result.models.index(name)) for name in pair]
+    sides = [_PlottedModel(name, result.models.index(name)) for name in pair]
     columns = {key: tags_of_pair(result, pair, key) for key in TESTED}
     tested = any(rows["tested"].any() for rows in columns.values())
     caption = _caption(payload, tested=tested)
-    wide = (WIDTH - 0.15) / 2 - ROOM
-    figure = new_figure(TOP + wide + 0.5 + caption_height(caption))
+    wide = (PLOT_WIDTH - 0.15) / 2 - _ROOM
+    figure = new_figure(_TOP + wide + 0.5 + caption_height(caption))
     for number, (key, rows) in enumerate(columns.items()):
-        ax = panel(figure, left=ROOM + number * (wide + ROOM), top=TOP, width=wide, height=wide)
+        ax = panel(figure, left=_ROOM + number * (wide + _ROOM), top=_TOP, width=wide, height=wide)
         _draw_dots(ax, rows, sides, theme)
         _finish(ax, rows, sides, TESTED[key], theme, tested=tested)
     rest = {"color": theme.muted, "marker": "o", "markersize": 4, "linestyle": "none"}
     keys = [(dot(theme, side.place), f"higher: {side.name}") for side in sides] if tested else []
-    add_key(figure, [*keys, (rest, "undetermined" if tested else "not tested")])
+    add_legend(figure, [*keys, (rest, "undetermined" if tested else "not tested")])
     add_caption(figure, caption)
     return figure
 
 
-def tags_of_pair(result: Result, pair: Pair, key: str) -> pd.DataFrame:
+def tags_of_pair(result: Result, pair: PlottedPair, key: str) -> pd.DataFrame:
     """Return one row per compared tag with a value for both models: `first second support higher tested`, rarest last.
 
     `higher` names the significantly higher model; it is empty if undetermined or not tested.
@@ -83,9 +83,9 @@ def tags_of_pair(result: Result, pair: Pair, key: str) -> pd.DataFrame:
     return rows.sort_values("support", ascending=False, kind="stable")
 
 
-def _draw_dots(ax: Axes, rows: pd.DataFrame, sides: Sequence[Side], theme: Theme) -> None:
+def _draw_dots(ax: Axes, rows: pd.DataFrame, sides: Sequence[_PlottedModel], theme: Theme) -> None:
     """Draw undetermined tags first, so that decided ones are on top."""
-    many = len(rows) >= MANY
+    many = len(rows) >= MANY_DOTS
     ax.plot([0, 1], [0, 1], color=theme.muted, linewidth=0.8, linestyle=(0, (4, 4)), zorder=1)
     areas = _areas(rows["support"].to_numpy(np.float64), scale=0.42 if many else 1.0)
     looks = [("", theme.muted, "o"), *((s.name, colour(theme, s.place), marker(s.place)) for s in sides)]
@@ -104,13 +104,15 @@ def _areas(support: np.ndarray[Any, np.dtype[np.float64]], *, scale: float) -> n
     return areas
 
 
-def _finish(ax: Axes, rows: pd.DataFrame, sides: Sequence[Side], name: str, theme: Theme, *, tested: bool) -> None:
+def _finish(
+    ax: Axes, rows: pd.DataFrame, sides: Sequence[_PlottedModel], name: str, theme: Theme, *, tested: bool
+) -> None:
     """Set equal axes, and write how many tags are decided: for the model on x below the diagonal, for that on y above."""
     across, up = sides
     end = _axis_end(rows[["first", "second"]].to_numpy(np.float64).max(initial=0.0))
     ax.set(xlim=(-0.02 * end, 1.02 * end), ylim=(-0.02 * end, 1.02 * end), aspect="equal")
-    ax.set_xlabel(f"{name} of {fitted(across.name, NAME_POINTS)}")
-    ax.set_ylabel(f"{name} of {fitted(up.name, NAME_POINTS)}")
+    ax.set_xlabel(f"{name} of {clip_to_width(across.name, _NAME_POINTS)}")
+    ax.set_ylabel(f"{name} of {clip_to_width(up.name, _NAME_POINTS)}")
     decided = [int((rows["higher"] == side.name).sum()) for side in sides]
     counts = f"{count(sum(decided))} decided, {count(len(rows) - sum(decided))} undetermined"
     title(ax, f"{name}, tag by tag", counts if tested else "", quiet=theme.muted)

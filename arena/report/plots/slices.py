@@ -14,39 +14,39 @@ from matplotlib.ticker import MaxNLocator
 from arena.base.format import UNDEFINED, count, plural
 from arena.metrics.registry import HEADLINES, SLICED
 from arena.report.plots.canvas import (
-    POINTS,
-    SMALL,
-    WIDTH,
+    PLOT_WIDTH,
+    POINTS_PER_INCH,
+    SMALL_FONT_SIZE,
     add_caption,
-    add_key,
+    add_legend,
     caption_height,
     caption_lines,
+    clip_to_width,
     dot,
-    fitted,
-    key_height,
+    legend_height,
     new_figure,
     panel,
+    text_width,
     title,
     whisker,
-    width,
 )
 from arena.report.styles import Theme
-from arena.report.view_model.slices import KINDS, OF_TAGS
+from arena.report.view_model.slices import SLICE_KIND_TITLES, TAG_SLICE_KINDS
 
-MOST_SLICES = 8
+MOST_SLICES_DRAWN = 8
 """Most slices of a kind that are drawn; the largest are chosen."""
 
-NAME_POINTS = 130
+_NAME_POINTS = 130
 """Width of a slice's title in points."""
 
-KIND_POINTS = 220
+_KIND_POINTS = 220
 """Width of a kind's title in points."""
 
-OVER, UNDER, GAP = 0.25, 0.3, 0.25
+_OVER, _UNDER, _GAP = 0.25, 0.3, 0.25
 """Inches above a kind's panels (title), below them (axis), and between the two panels."""
 
 
-class Kind(NamedTuple):
+class _SliceKind(NamedTuple):
     """The drawn slices of one kind, and the number of all its slices."""
 
     title: str
@@ -56,18 +56,22 @@ class Kind(NamedTuple):
 
 def draw(payload: Mapping[str, Any], theme: Theme) -> Figure:
     """Draw macro F1 and mAP of every model on each slice; all panels of a metric have the same axis."""
-    models, kinds = payload["models"], kinds_of(payload)
-    caption, row, top = _caption(payload, kinds), 0.26 + 0.055 * len(models), key_height(len(models))
+    models, kinds = payload["models"], drawn_slices(payload)
+    caption, row, top = _caption(payload, kinds), 0.26 + 0.055 * len(models), legend_height(len(models))
     labels = [[_label(one) for one in kind.rows] for kind in kinds]
-    left = 0.25 + max(width(line, SMALL) for group in labels for label in group for line in label.split("\n")) / POINTS
-    wide = (WIDTH - left - 0.15 - GAP) / 2
-    figure = new_figure(top + sum(OVER + UNDER + row * len(kind.rows) for kind in kinds) + caption_height(caption))
+    left = (
+        0.25
+        + max(text_width(line, SMALL_FONT_SIZE) for group in labels for label in group for line in label.split("\n"))
+        / POINTS_PER_INCH
+    )
+    wide = (PLOT_WIDTH - left - 0.15 - _GAP) / 2
+    figure = new_figure(top + sum(_OVER + _UNDER + row * len(kind.rows) for kind in kinds) + caption_height(caption))
     columns: dict[str, list[Axes]] = {key: [] for key in SLICED}
     for kind, group in zip(kinds, labels, strict=True):
         for number, key in enumerate(SLICED):
             place = {
-                "left": left + number * (wide + GAP),
-                "top": top + OVER,
+                "left": left + number * (wide + _GAP),
+                "top": top + _OVER,
                 "width": wide,
                 "height": row * len(kind.rows),
             }
@@ -76,10 +80,10 @@ def draw(payload: Mapping[str, Any], theme: Theme) -> Figure:
             title(ax, "" if number else _heading(kind), HEADLINES[key], quiet=theme.muted)
             ax.set_yticks(range(len(group)), [""] * len(group) if number else group, color=theme.ink)
             columns[key].append(ax)
-        top += OVER + UNDER + row * len(kind.rows)
+        top += _OVER + _UNDER + row * len(kind.rows)
     for column in columns.values():
         _share_axis(column)
-    add_key(figure, [(dot(theme, place), model["name"]) for place, model in enumerate(models)])
+    add_legend(figure, [(dot(theme, place), model["name"]) for place, model in enumerate(models)])
     add_caption(figure, caption)
     return figure
 
@@ -91,18 +95,20 @@ def _share_axis(column: Sequence[Axes]) -> None:
         ax.set_xlim(min(low for low, _ in ends), max(high for _, high in ends))
 
 
-def kinds_of(payload: Mapping[str, Any]) -> list[Kind]:
-    """Return the slices by kind, at most `MOST_SLICES` of each, in the order of the result."""
+def drawn_slices(payload: Mapping[str, Any]) -> list[_SliceKind]:
+    """Return the slices by kind, at most `MOST_SLICES_DRAWN` of each, in the order of the result."""
     kinds = []
     for kind, rows in groupby(payload["slices"], key=lambda one: str(one["slice"])):
         all_rows = list(rows)
-        size = "tags" if kind in OF_TAGS else "images"
-        largest = sorted(range(len(all_rows)), key=lambda place: -all_rows[place][size])[:MOST_SLICES]
-        kinds.append(Kind(KINDS.get(kind, kind), [all_rows[place] for place in sorted(largest)], len(all_rows)))
+        size = "tags" if kind in TAG_SLICE_KINDS else "images"
+        largest = sorted(range(len(all_rows)), key=lambda place: -all_rows[place][size])[:MOST_SLICES_DRAWN]
+        kinds.append(
+            _SliceKind(SLICE_KIND_TITLES.get(kind, kind), [all_rows[place] for place in sorted(largest)], len(all_rows))
+        )
     return kinds
 
 
-def _draw_kind(ax: Axes, kind: Kind, key: str, theme: Theme) -> None:
+def _draw_kind(ax: Axes, kind: _SliceKind, key: str, theme: Theme) -> None:
     for row, one in enumerate(kind.rows):
         cells = one["figures"][key]["models"]
         shifts = np.linspace(-0.28, 0.28, len(cells)) if len(cells) > 1 else [0.0]
@@ -122,17 +128,21 @@ def _draw_kind(ax: Axes, kind: Kind, key: str, theme: Theme) -> None:
         ax.axhline(row - 0.5, color=theme.grid, linewidth=0.8, zorder=0)
 
 
-def _heading(kind: Kind) -> str:
+def _heading(kind: _SliceKind) -> str:
     more = f" (the largest {len(kind.rows)} of {count(kind.of)})" if len(kind.rows) < kind.of else ""
-    return f"{fitted(kind.title, KIND_POINTS)}{more}"
+    return f"{clip_to_width(kind.title, _KIND_POINTS)}{more}"
 
 
 def _label(one: Mapping[str, Any]) -> str:
-    size = plural(one["tags"], "tag", "tags") if one["slice"] in OF_TAGS else plural(one["images"], "image", "images")
-    return f"{fitted(one['title'], NAME_POINTS)}\n{size}"
+    size = (
+        plural(one["tags"], "tag", "tags")
+        if one["slice"] in TAG_SLICE_KINDS
+        else plural(one["images"], "image", "images")
+    )
+    return f"{clip_to_width(one['title'], _NAME_POINTS)}\n{size}"
 
 
-def _caption(payload: Mapping[str, Any], kinds: Sequence[Kind]) -> list[str]:
+def _caption(payload: Mapping[str, Any], kinds: Sequence[_SliceKind]) -> list[str]:
     return caption_lines(
         "At each tagger's own threshold.",
         "Whiskers: 95 % intervals." if payload["replicates"] else "Point estimates without intervals.",

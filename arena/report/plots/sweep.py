@@ -13,14 +13,14 @@ from matplotlib.ticker import MaxNLocator
 
 from arena.metrics.thresholds import on_sweep
 from arena.report.plots.canvas import (
-    WIDTH,
+    PLOT_WIDTH,
     add_caption,
-    add_key,
+    add_legend,
     caption_height,
     caption_lines,
     curve,
     dot,
-    key_height,
+    legend_height,
     new_figure,
     panel,
     title,
@@ -28,27 +28,27 @@ from arena.report.plots.canvas import (
 from arena.report.styles import Theme
 from arena.report.view_model.leaderboard import plain_value_of
 
-HIGH = 2.3
+_HIGH = 2.3
 """Height of a panel in inches."""
 
-ROOM = 0.42
+_ROOM = 0.42
 """Inches left of a panel, for its tick labels."""
 
 
 def draw(payload: Mapping[str, Any], sweep: pd.DataFrame, theme: Theme) -> Figure:
     """Draw macro and micro F1 over the threshold, and micro precision over recall; markers show own thresholds."""
     models, caption = payload["models"], _caption(payload)
-    top = key_height(len(models)) + 0.3
-    figure = new_figure(top + HIGH + 0.5 + caption_height(caption))
-    wide = (WIDTH - 0.15) / 3 - ROOM
-    panels = [panel(figure, left=ROOM + i * (wide + ROOM), top=top, width=wide, height=HIGH) for i in range(3)]
+    top = legend_height(len(models)) + 0.3
+    figure = new_figure(top + _HIGH + 0.5 + caption_height(caption))
+    wide = (PLOT_WIDTH - 0.15) / 3 - _ROOM
+    panels = [panel(figure, left=_ROOM + i * (wide + _ROOM), top=top, width=wide, height=_HIGH) for i in range(3)]
     for place, model in enumerate(models):
         rows = sweep[sweep["model"] == model["name"]]
         _draw_model(panels, rows[on_sweep(rows["threshold"].to_numpy(np.float32))], theme, place)
     for place, model in enumerate(models):
         _mark_model(panels, model, theme, place, size=9.5 - 3 * place / max(len(models) - 1, 1))
     _finish(panels, theme)
-    add_key(figure, [({**dot(theme, i), **curve(theme, i)}, model["name"]) for i, model in enumerate(models)])
+    add_legend(figure, [({**dot(theme, i), **curve(theme, i)}, model["name"]) for i, model in enumerate(models)])
     add_caption(figure, caption)
     return figure
 

@@ -7,25 +7,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from arena.base.errors import ArenaError
-from arena.report.exports.tables import as_csv
+from arena.report.exports.tables import spreadsheet_csv
 from arena.report.site.folder import Site
 from arena.report.site.names import run_id
-from arena.report.site.run_page import read_page, within_site
-from arena.report.site.runs import READ, PublishedRun
+from arena.report.site.run_page import add_site_navigation, read_page
+from arena.report.site.runs import SITE_TABLES, PublishedRun
 from arena.results.run_folder import TABLES, Result, read_result
 
 COPIED = ("summary.md", "summary.json", "detailed_metrics.txt", "full-metrics", "plots")
-"""Files and folders for download. The page and the tables of `READ` are copied in addition."""
+"""Files and folders for download. The page and the tables of `SITE_TABLES` are copied in addition."""
 
 SPREADSHEETS = ("per_tag", "thresholds")
 """Tables that are also published as CSV for spreadsheets."""
 
-PICTURES = "thumbnails"
+_THUMBNAIL_FOLDER = "thumbnails"
 """Folder of the thumbnails of a run, if it has one."""
 
 
 @dataclass(frozen=True)
-class Source:
+class RunSource:
     """A run folder to publish."""
 
     id: str
@@ -33,21 +33,21 @@ class Source:
     result: Result
 
 
-def read_source(folder: Path) -> Source:
+def read_run_source(folder: Path) -> RunSource:
     """Read a run folder to publish.
 
     Raises:
         ArenaError: the folder holds no finished run, or its reports are missing.
         IncomparableError: the run has another schema version.
     """
-    result = read_result(folder, [*READ, *SPREADSHEETS])
+    result = read_result(folder, [*SITE_TABLES, *SPREADSHEETS])
     missing = [name for name in ("index.html", "summary.md", "detailed_metrics.txt") if not (folder / name).is_file()]
     if missing:
         raise ArenaError(f"{folder}: {missing[0]} is missing; write the reports again with arena report {folder}")
-    return Source(run_id(result), folder, result)
+    return RunSource(run_id(result), folder, result)
 
 
-def copy_run(site: Site, source: Source, *, images: bool) -> None:
+def copy_run(site: Site, source: RunSource, *, images: bool) -> None:
     """Copy the files of a run into the site. `run.json` is last: without it the run counts as unfinished.
 
     Args:
@@ -62,17 +62,17 @@ def copy_run(site: Site, source: Source, *, images: bool) -> None:
     if not images:
         _refuse_pictures(source.folder, page)
     place = f"runs/{source.id}"
-    names = [*COPIED, *(f"{name}.{TABLES.get(name, 'parquet')}" for name in READ), PICTURES]
+    names = [*COPIED, *(f"{name}.{TABLES.get(name, 'parquet')}" for name in SITE_TABLES), _THUMBNAIL_FOLDER]
     files = dict(_files(source.folder, names if images else names[:-1]))
     for path, file in files.items():
         site.write(f"{place}/{path}", file.read_bytes())
     for name in SPREADSHEETS:
-        site.write(f"{place}/{name}.csv", as_csv(source.result.tables[name]))
+        site.write(f"{place}/{name}.csv", spreadsheet_csv(source.result.tables[name]))
     for path, file in list(_files(site.folder / place, names)):
         if path not in files:
             site.remove(file)
     run = PublishedRun(source.id, site.folder / place, source.result)
-    site.write(f"{place}/index.html", within_site(page, run, site))
+    site.write(f"{place}/index.html", add_site_navigation(page, run, site))
     site.write(f"{place}/run.json", (source.folder / "run.json").read_bytes())
 
 

@@ -22,9 +22,9 @@ SITE = 1
 MARKER = "arena-site.json"
 """File that marks a folder as a site. It stores the id of the feed, which must not change, and the URL of the site."""
 
-LOCK = ".arena-publish.lock"
+SITE_LOCK = ".arena-publish.lock"
 
-NOT_OURS = frozenset(["CNAME"])
+_HOST_FILES = frozenset(["CNAME"])
 """Files for the host that may be in an empty site folder; dot files may be too."""
 
 NO_URL = "none"
@@ -123,7 +123,7 @@ def refuse_foreign(folder: Path) -> None:
         raise ArenaError(f"--to {folder}: is a file; name a folder")
     if not folder.is_dir() or (folder / MARKER).exists():
         return
-    foreign = sorted(path.name for path in folder.iterdir() if path.name[0] != "." and path.name not in NOT_OURS)
+    foreign = sorted(path.name for path in folder.iterdir() if path.name[0] != "." and path.name not in _HOST_FILES)
     if foreign:
         raise ArenaError(
             f"--to {folder}: contains {foreign[0]!r} but no {MARKER}, so it is not a site of arena; name an empty folder"
@@ -132,7 +132,7 @@ def refuse_foreign(folder: Path) -> None:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    lock = FileLock(folder / LOCK)
+    lock = FileLock(folder / SITE_LOCK)
     try:
         lock.acquire(timeout=0)
     except Timeout:
@@ -141,7 +141,7 @@ def _locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
-        (folder / LOCK).unlink(missing_ok=True)
+        (folder / SITE_LOCK).unlink(missing_ok=True)
 
 
 def _open_marked(folder: Path, ids: Sequence[str], url: str | None, *, keep_url: bool) -> Site:

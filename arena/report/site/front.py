@@ -9,15 +9,22 @@ from arena.base.format import plural
 from arena.metrics.registry import HEADLINES
 from arena.report.site.folder import Site
 from arena.report.site.models import ModelOverRuns
-from arena.report.site.render import render
-from arena.report.site.run_page import picture_of
-from arena.report.site.runs import PublishedRun, Shelf
-from arena.report.site.series import HEIGHT, LEFT, RIGHT, TOP, WIDTH, groups
-from arena.report.site.tags import span
+from arena.report.site.render import render_site_page
+from arena.report.site.run_page import preview_picture
+from arena.report.site.runs import PublishedRun, SiteRuns
+from arena.report.site.series import (
+    CHART_HEIGHT,
+    CHART_LEFT,
+    CHART_RIGHT,
+    CHART_TOP,
+    CHART_WIDTH,
+    group_comparable_runs,
+)
+from arena.report.site.tags import value_range
 from arena.report.view_model.leaderboard import value_of
-from arena.report.view_model.uncertainty import leading, with_interval
+from arena.report.view_model.uncertainty import tied_with_best, with_interval
 
-OPENED = 2
+_OPEN_GROUPS = 2
 """Number of groups at the top that are open even if they hold a single run."""
 
 
@@ -39,28 +46,34 @@ def leaders(run: PublishedRun) -> list[Leader]:
     models = run.payload["models"]
     found = []
     for key, name in HEADLINES.items():
-        tied = leading(models, key) if len(models) > 1 else [str(models[0]["name"])]
+        tied = tied_with_best(models, key) if len(models) > 1 else [str(models[0]["name"])]
         who = next((model for model in models if [model["name"]] == tied), None)
         if who is not None and value_of(who, key) is not None:
             found.append(Leader(name, who["name"], with_interval(who, key)))
         else:
             among = [value_of(model, key) for model in models if not tied or model["name"] in tied]
-            found.append(Leader(name, "", span([value for value in among if value is not None])))
+            found.append(Leader(name, "", value_range([value for value in among if value is not None])))
     return found
 
 
-def render_front(site: Site, shelf: Shelf, models: Sequence[ModelOverRuns], tags: int) -> str:
+def render_front(site: Site, shelf: SiteRuns, models: Sequence[ModelOverRuns], tags: int) -> str:
     """Return the page `index.html`."""
     description = (
         f"{plural(len(shelf.runs), 'run', 'runs')} of {plural(len(models), 'image tagger', 'image taggers')}, "
         f"and {plural(tags, 'tag', 'tags')} compared one by one."
     )
-    drawing: dict[str, Any] = {"width": WIDTH, "height": HEIGHT, "left": LEFT, "right": WIDTH - RIGHT, "top": TOP}
-    return render(
+    drawing: dict[str, Any] = {
+        "width": CHART_WIDTH,
+        "height": CHART_HEIGHT,
+        "left": CHART_LEFT,
+        "right": CHART_WIDTH - CHART_RIGHT,
+        "top": CHART_TOP,
+    }
+    return render_site_page(
         site, "front.html.j2", "index.html", title="Comparisons of image taggers", said=description,
-        picture=picture_of(shelf.runs[0]) if shelf.runs else None,
+        picture=preview_picture(shelf.runs[0]) if shelf.runs else None,
         runs=[(run, leaders(run)) for run in shelf.runs], others=shelf.others, models=models, tags=tags,
-        groups=groups(shelf.runs), opened=OPENED, drawn=drawing, figures=list(HEADLINES.values()), slugs=_slugs(models),
+        groups=group_comparable_runs(shelf.runs), opened=_OPEN_GROUPS, drawn=drawing, figures=list(HEADLINES.values()), slugs=_slugs(models),
     )  # fmt: skip
 
 
@@ -70,7 +83,7 @@ def _slugs(models: Sequence[ModelOverRuns]) -> dict[str, str]:
 
 def render_missing(site: Site) -> str:
     """Return the page `404.html`. A host shows it at any address, so its link to the site must be an absolute URL."""
-    return render(
+    return render_site_page(
         site, "missing.html.j2", "404.html", title="Not found", said="This page does not exist.",
         home=site.address("index.html"),
     )  # fmt: skip

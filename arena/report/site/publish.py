@@ -12,13 +12,13 @@ from functools import partial
 from pathlib import Path
 
 from arena.base.progress import Progress, Silent
-from arena.report.site.copying import copy_run, read_source
+from arena.report.site.copying import copy_run, read_run_source
 from arena.report.site.feed import feed, sitemaps
 from arena.report.site.folder import Site, open_site
 from arena.report.site.front import render_front, render_missing
 from arena.report.site.models import ModelOverRuns, models_over_runs, render_model
-from arena.report.site.run_page import read_page, within_site
-from arena.report.site.runs import Shelf, read_shelf
+from arena.report.site.run_page import add_site_navigation, read_page
+from arena.report.site.runs import SiteRuns, read_site_runs
 from arena.report.site.tags import TagsOverRuns, render_index, render_tag, tag_path, tags_over_runs
 
 FRONT = "index.html"
@@ -28,7 +28,7 @@ Page = tuple[str, Callable[[], str]]
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedSite:
     """State of a site after publishing, and the changes made.
 
     Attributes:
@@ -47,9 +47,9 @@ class Published:
     told: Sequence[str]
 
 
-def publish(
+def publish_site(
     runs: Sequence[Path], to: Path, *, url: str | None = None, images: bool = True, progress: Progress = Silent()
-) -> Published:
+) -> PublishedSite:
     """Publish runs as a site; without runs, rebuild the pages of an existing site.
 
     Args:
@@ -63,7 +63,7 @@ def publish(
         ArenaError: a run is unfinished or damaged, or the folder holds other files. Nothing was written then.
         IncomparableError: a run or the site has another version.
     """
-    sources = [read_source(folder) for folder in runs]
+    sources = [read_run_source(folder) for folder in runs]
     with open_site(to, [source.id for source in sources], url) as site:
         site.write(".nojekyll", "")  # without it GitHub Pages leaves out some files
         for source in sources:
@@ -72,12 +72,12 @@ def publish(
         return _rebuild(site, progress)
 
 
-def _rebuild(site: Site, progress: Progress) -> Published:
+def _rebuild(site: Site, progress: Progress) -> PublishedSite:
     """Write all pages except those of runs, and update the navigation of those. The front page is last: its links must work."""
-    shelf = read_shelf(site)
+    shelf = read_site_runs(site)
     for run in shelf.all:
         if (page := read_page(run.folder)) is not None:
-            site.write(f"runs/{run.id}/index.html", within_site(page, run, site))
+            site.write(f"runs/{run.id}/index.html", add_site_navigation(page, run, site))
     models, tags = models_over_runs(shelf.runs), tags_over_runs(shelf.runs)
     made: set[str] = set()
     with progress.count("pages", len(tags) + len(models), 0) as advance:
@@ -91,7 +91,7 @@ def _rebuild(site: Site, progress: Progress) -> Published:
     messages += [
         f"{site.folder}/runs/{name}: publishing was interrupted; publish the run again" for name in shelf.unfinished
     ]
-    return Published(
+    return PublishedSite(
         site.folder, len(shelf.runs), len(models), len(tags), site.written, site.unchanged, site.removed, messages
     )
 
@@ -103,7 +103,9 @@ def _pages(site: Site, models: Sequence[ModelOverRuns], tags: TagsOverRuns) -> I
         yield model.path, partial(render_model, site, model)
 
 
-def _indexes(site: Site, shelf: Shelf, models: Sequence[ModelOverRuns], tags: TagsOverRuns, made: set[str]) -> set[str]:
+def _indexes(
+    site: Site, shelf: SiteRuns, models: Sequence[ModelOverRuns], tags: TagsOverRuns, made: set[str]
+) -> set[str]:
     """Write front page, tag index, feed, sitemap and `404.html`. Return their paths."""
     pages: Mapping[str, str] = render_index(site, tags)
     runs = [f"runs/{run.id}/{FRONT}" for run in shelf.all]

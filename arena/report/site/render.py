@@ -13,20 +13,20 @@ from arena.base.version import __version__
 from arena.report.html import content_security_policy, environment, template_text
 from arena.report.site.folder import Site
 
-STYLES = ("page.css", "comparison/css/site.css", "site/site.css")
+_STYLES = ("page.css", "comparison/css/site.css", "site/site.css")
 """Style sheets of the site in order of inclusion; `page.css` is the one of every page."""
 
-SCRIPTS = ("comparison/js/dom.js", "comparison/js/packed.js", "site/search.js")
+_SCRIPTS = ("comparison/js/dom.js", "comparison/js/packed.js", "site/search.js")
 """Scripts of the tag index, the only page with a script."""
 
-COLOURS = ("page", "surface", "sunken", "ink", "muted", "line", "accent")
+_TAG_STYLE_COLOURS = ("page", "surface", "sunken", "ink", "muted", "line", "accent")
 """Colour variables of `page.css` that the small style of a tag page needs."""
 
-MOST_SAID = 300
+_MAX_DESCRIPTION_LENGTH = 300
 """Largest length of the title and the description in the metadata of a link, in characters."""
 
 
-def render(
+def render_site_page(
     site: Site, template: str, path: str, *, title: str, said: str, picture: str | None = None, **more: Any
 ) -> str:
     """Return a page of the site.
@@ -47,7 +47,7 @@ def render(
             root="../" * path.count("/"),
             path=path,
             title=title,
-            head=Markup(told_to_others(site, path, title, said, picture)),
+            head=Markup(link_metadata(site, path, title, said, picture)),
             csp=content_security_policy(scripts=[script] if script else [], styles=[style]),
             style=Markup(style),
             script=Markup(script),
@@ -58,9 +58,9 @@ def render(
     return encodable(page)
 
 
-def told_to_others(site: Site, path: str, title: str, said: str, picture: str | None) -> str:
+def link_metadata(site: Site, path: str, title: str, said: str, picture: str | None) -> str:
     """Return the metadata for search engines and link previews: canonical URL, title, description, picture."""
-    texts = {"title": clipped(title, MOST_SAID), "description": clipped(said, MOST_SAID)}
+    texts = {"title": clipped(title, _MAX_DESCRIPTION_LENGTH), "description": clipped(said, _MAX_DESCRIPTION_LENGTH)}
     image = None if picture is None else site.address(picture)
     return environment().get_template("site/head.html.j2").render(**texts, url=site.address(path), image=image)
 
@@ -68,13 +68,13 @@ def told_to_others(site: Site, path: str, title: str, said: str, picture: str | 
 @cache
 def site_style() -> str:
     """Return the style of the pages of the site."""
-    return "\n".join(map(template_text, STYLES))
+    return "\n".join(map(template_text, _STYLES))
 
 
 @cache
 def search_script() -> str:
     """Return the script of the tag index, inside a function scope."""
-    body = "\n".join(map(template_text, SCRIPTS))
+    body = "\n".join(map(template_text, _SCRIPTS))
     return f'(async () => {{\n"use strict";\n{body}}})();\n'
 
 
@@ -82,7 +82,11 @@ def search_script() -> str:
 def tag_style() -> str:
     """Return the style of a tag page. There are thousands of them, so it has a tenth of the size of `site_style`."""
     light, dark = (
-        "".join(f"--{name}:{value};" for name, value in re.findall(r"--([a-z]+): ([^;]+);", block) if name in COLOURS)
+        "".join(
+            f"--{name}:{value};"
+            for name, value in re.findall(r"--([a-z]+): ([^;]+);", block)
+            if name in _TAG_STYLE_COLOURS
+        )
         for block in re.findall(r":root \{(.*?)\}", template_text("page.css"), re.DOTALL)[:2]
     )
     text = re.sub(r"\s+", " ", re.sub(r"/\*.*?\*/", "", template_text("site/tag.css"), flags=re.DOTALL))

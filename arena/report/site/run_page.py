@@ -14,14 +14,14 @@ from urllib.parse import quote
 from arena.base.format import encodable
 from arena.report.html import environment
 from arena.report.site.folder import Site
-from arena.report.site.render import told_to_others
+from arena.report.site.render import link_metadata
 from arena.report.site.runs import OtherRun, PublishedRun
 from arena.report.view_model.cost import megabytes
 
 _ADDED = re.compile(r"<!--arena site-->.*?<!--/arena site-->\n", re.DOTALL)
 _HEAD, _BODY = "</head>", '<header class="masthead wrap">'
 
-FILES = (
+_DOWNLOADS = (
     ("per_tag.csv", "metrics of every tag, for spreadsheets"),
     ("per_tag.parquet", "the same as Parquet"),
     ("detailed_metrics.txt", "every compared tag, as text"),
@@ -52,14 +52,14 @@ def read_page(folder: Path) -> str | None:
         return None
 
 
-def within_site(page: str, run: PublishedRun | OtherRun, site: Site) -> str:
+def add_site_navigation(page: str, run: PublishedRun | OtherRun, site: Site) -> str:
     """Return the page with metadata and navigation of the site; earlier additions are replaced."""
     plain = _ADDED.sub("", page)
     if _HEAD not in plain or _BODY not in plain:
         return plain
     path = f"runs/{run.id}/index.html"
     description = run.verdict if isinstance(run, PublishedRun) else run.title
-    head = told_to_others(site, path, run.title, description, picture_of(run))
+    head = link_metadata(site, path, run.title, description, preview_picture(run))
     body = environment().get_template("site/run_nav.html.j2").render(files=downloads(run.folder))
     plain = plain.replace(_BODY, f"{_wrapped(body)}{_BODY}", 1)
     return encodable(plain.replace(_HEAD, f"{_wrapped(head)}{_HEAD}", 1))
@@ -70,16 +70,16 @@ def _wrapped(markup: str) -> str:
 
 
 def downloads(folder: Path) -> list[Download]:
-    """Return the files of a published run, in the order of `FILES`."""
+    """Return the files of a published run, in the order of `_DOWNLOADS`."""
     found = []
-    for pattern, what in FILES:
+    for pattern, what in _DOWNLOADS:
         for path in sorted(folder.glob(pattern)):
             name = path.relative_to(folder).as_posix()
             found.append(Download(quote(name), name, what, megabytes(path.stat().st_size)))
     return found
 
 
-def picture_of(run: PublishedRun | OtherRun) -> str | None:
+def preview_picture(run: PublishedRun | OtherRun) -> str | None:
     """Return the path of the preview picture of a run in the site; None without one."""
     for name in ("leaderboard.png", "sweep.png"):
         if (run.folder / "plots" / name).is_file():

@@ -13,10 +13,10 @@ from arena.base.errors import ArenaError
 from arena.base.provenance import digest
 from arena.report.site.folder import Site
 from arena.report.view import headline_view
-from arena.report.view_model.uncertainty import verdict
+from arena.report.view_model.uncertainty import run_verdict
 from arena.results.run_folder import CONTAMINATION, Result, read_result
 
-READ = ("per_tag", "slices", "differences", "tag_differences", CONTAMINATION)
+SITE_TABLES = ("per_tag", "slices", "differences", "tag_differences", CONTAMINATION)
 """Tables that the pages of a site need."""
 
 
@@ -47,7 +47,8 @@ class PublishedRun:
     def verdict(self) -> str:
         """The verdict in one sentence, or that nothing was tested."""
         return (
-            verdict(self.payload) or "Nothing was tested: the run has one tagger only, no compared tag or no bootstrap."
+            run_verdict(self.payload)
+            or "Nothing was tested: the run has one tagger only, no compared tag or no bootstrap."
         )
 
     @cached_property
@@ -85,7 +86,7 @@ class OtherRun:
 
 
 @dataclass(frozen=True)
-class Shelf:
+class SiteRuns:
     """The runs in a site.
 
     Attributes:
@@ -104,7 +105,7 @@ class Shelf:
         return [*self.runs, *self.others]
 
 
-def read_shelf(site: Site) -> Shelf:
+def read_site_runs(site: Site) -> SiteRuns:
     """Read all runs of a site."""
     runs: list[PublishedRun] = []
     others: list[OtherRun] = []
@@ -122,12 +123,12 @@ def read_shelf(site: Site) -> Shelf:
             others.append(_other(folder, str(error) if isinstance(error, ArenaError) else f"{folder}: damaged run"))
     runs.sort(key=lambda run: (run.created, run.id), reverse=True)
     others.sort(key=lambda run: (run.created, run.id), reverse=True)
-    return Shelf(runs, others, unfinished)
+    return SiteRuns(runs, others, unfinished)
 
 
 def _read(folder: Path) -> PublishedRun:
     """Read a published run. Its cached views are computed now, so that damage raises here."""
-    run = PublishedRun(folder.name, folder, read_result(folder, READ))
+    run = PublishedRun(folder.name, folder, read_result(folder, SITE_TABLES))
     assert run.comparable
     assert run.verdict
     return run

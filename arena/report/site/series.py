@@ -12,18 +12,18 @@ from arena.metrics.registry import HEADLINES
 from arena.report.site.runs import PublishedRun
 from arena.report.view_model.leaderboard import MODEL_STYLES, plain_value_of, value_of
 
-WIDTH, HEIGHT = 360, 220
-LEFT, RIGHT, TOP, BOTTOM = 46, 8, 12, 28
+CHART_WIDTH, CHART_HEIGHT = 360, 220
+CHART_LEFT, CHART_RIGHT, CHART_TOP, _BOTTOM = 46, 8, 12, 28
 """Size of a plot and of the margins around its plot area, in SVG units."""
 
-STEPS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
+_GRID_STEPS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 """Possible distances between grid lines, in units of the metric."""
 
 MOST_DATES = 4
 MOST_LINES = 5
 """Largest number of dates below a plot, and number of grid steps to aim for."""
 
-APART = 9.0
+_TAGGER_DISTANCE = 9.0
 """Largest horizontal distance between the taggers of one run, in SVG units; it is smaller with many taggers."""
 
 
@@ -31,7 +31,7 @@ ValueOf = Callable[[Mapping[str, Any], str], float | None]
 """Returns a metric of a model by its key."""
 
 
-class Point(NamedTuple):
+class ChartPoint(NamedTuple):
     """The value of one tagger in one run.
 
     Attributes:
@@ -47,13 +47,13 @@ class Point(NamedTuple):
     told: str
 
 
-class Line(NamedTuple):
+class ChartLine(NamedTuple):
     """One tagger; `path` is an SVG path with a gap at each undefined value."""
 
     model: str
     style: int
     path: str
-    points: Sequence[Point]
+    points: Sequence[ChartPoint]
 
 
 class Tick(NamedTuple):
@@ -67,12 +67,12 @@ class Chart(NamedTuple):
     """The plot of one metric of all taggers; `figures` and `dates` are the ticks of its axes."""
 
     name: str
-    lines: Sequence[Line]
+    lines: Sequence[ChartLine]
     figures: Sequence[Tick]
     dates: Sequence[Tick]
 
 
-class Shown(NamedTuple):
+class FormattedValue(NamedTuple):
     """A formatted value, its formatted interval, and the formatted plain mean; empty where there is none."""
 
     text: str
@@ -80,17 +80,17 @@ class Shown(NamedTuple):
     plain: str = ""
 
 
-class Row(NamedTuple):
+class _LeaderboardRow(NamedTuple):
     """One tagger in one run."""
 
     run: PublishedRun
     model: str
     style: int
-    cells: Sequence[Shown]
+    cells: Sequence[FormattedValue]
 
 
 @dataclass(frozen=True)
-class Group:
+class ComparableRuns:
     """Comparable runs.
 
     Attributes:
@@ -119,21 +119,26 @@ class Group:
         return [chart for chart in charts if chart.lines]
 
     @property
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[_LeaderboardRow]:
         """All values of the plots as rows, the newest run first."""
         return [
-            Row(run, model["name"], self.styles[model["name"]], [shown(model, key, self.value_of) for key in HEADLINES])
+            _LeaderboardRow(
+                run,
+                model["name"],
+                self.styles[model["name"]],
+                [_format_value(model, key, self.value_of) for key in HEADLINES],
+            )
             for run in reversed(self.runs)
             for model in sorted(run.payload["models"], key=lambda model: str(model["name"]))
         ]
 
 
-def groups(runs: Sequence[PublishedRun]) -> list[Group]:
+def group_comparable_runs(runs: Sequence[PublishedRun]) -> list[ComparableRuns]:
     """Group comparable runs: groups of several runs first, then those with the newest run."""
     found: dict[str, list[PublishedRun]] = {}
     for run in sorted(runs, key=lambda run: (run.created, run.id)):
         found.setdefault(run.comparable, []).append(run)
-    made = [Group(comparable, _styles(comparable)) for comparable in found.values()]
+    made = [ComparableRuns(comparable, _styles(comparable)) for comparable in found.values()]
     return sorted(made, key=lambda group: (len(group.runs) > 1, group.newest.created, group.newest.id), reverse=True)
 
 
@@ -142,41 +147,41 @@ def _styles(runs: Sequence[PublishedRun]) -> dict[str, int]:
     return {name: place % MODEL_STYLES for place, name in enumerate(names)}
 
 
-def shown(model: Mapping[str, Any], key: str, read: ValueOf = value_of) -> Shown:
+def _format_value(model: Mapping[str, Any], key: str, read: ValueOf = value_of) -> FormattedValue:
     """Return a headline metric of a model as text."""
     value, plain = read(model, key), plain_value_of(model, key)
-    return Shown(figure(value), interval(*ends(model, key)), "" if value == plain else figure(plain))
+    return FormattedValue(figure(value), interval(*_interval_ends(model, key)), "" if value == plain else figure(plain))
 
 
-def ends(model: Mapping[str, Any], key: str) -> tuple[float | None, float | None]:
+def _interval_ends(model: Mapping[str, Any], key: str) -> tuple[float | None, float | None]:
     """Return both ends of the interval of a metric; None without one."""
     intervals: Mapping[str, tuple[float, float] | None] = model["intervals"]
     return intervals.get(key) or (None, None)
 
 
-def _chart(group: Group, key: str) -> Chart:
+def _chart(group: ComparableRuns, key: str) -> Chart:
     values = [
         value
         for run in group.runs
         for model in run.payload["models"]
-        for value in (group.value_of(model, key), *ends(model, key))
+        for value in (group.value_of(model, key), *_interval_ends(model, key))
         if value is not None
     ]
     if not values:
         return Chart(HEADLINES[key], [], [], [])
-    marks = grid(min(values), max(values))
+    marks = grid_values(min(values), max(values))
     lines = [_line(group, name, key, marks) for name in group.styles]
-    return Chart(HEADLINES[key], [line for line in lines if line.points], figure_ticks(marks), _dates(group.runs))
+    return Chart(HEADLINES[key], [line for line in lines if line.points], value_ticks(marks), _dates(group.runs))
 
 
-def grid(lowest: float, highest: float) -> list[float]:
+def grid_values(lowest: float, highest: float) -> list[float]:
     """Return round grid values that enclose both values, limited to 0 to 1, or to -1 to 1 if the lowest is negative.
 
     >>> grid(0.31, 0.58), grid(0.5, 0.5)
     ([0.3, 0.4, 0.5, 0.6], [0.4995, 0.5, 0.5005])
     """
     wanted = (highest - lowest) / MOST_LINES
-    step = next((step for step in STEPS if step >= wanted), STEPS[-1])
+    step = next((step for step in _GRID_STEPS if step >= wanted), _GRID_STEPS[-1])
     first, last = math.floor(lowest / step + 1e-9), math.ceil(highest / step - 1e-9)
     if first == last:
         first, last = first - 1, last + 1
@@ -184,26 +189,26 @@ def grid(lowest: float, highest: float) -> list[float]:
     return [mark for mark in marks if (-1 if lowest < 0 else 0) <= mark <= 1]
 
 
-def figure_ticks(marks: Sequence[float]) -> list[Tick]:
+def value_ticks(marks: Sequence[float]) -> list[Tick]:
     """Return the labels of the grid lines."""
-    return [Tick(height_of(mark, marks), f"{mark:.4f}".rstrip("0").ljust(4, "0")) for mark in marks]
+    return [Tick(y_of_value(mark, marks), f"{mark:.4f}".rstrip("0").ljust(4, "0")) for mark in marks]
 
 
-def height_of(value: float, marks: Sequence[float]) -> float:
+def y_of_value(value: float, marks: Sequence[float]) -> float:
     """Return the y coordinate of a value in a plot with grid lines at `marks`, in SVG units."""
-    area = HEIGHT - TOP - BOTTOM
-    return round(TOP + area * (marks[-1] - value) / (marks[-1] - marks[0]), 2)
+    area = CHART_HEIGHT - CHART_TOP - _BOTTOM
+    return round(CHART_TOP + area * (marks[-1] - value) / (marks[-1] - marks[0]), 2)
 
 
-def across(place: int, runs: int) -> float:
+def x_of_run(place: int, runs: int) -> float:
     """Return the x coordinate of the run with index `place` out of `runs`, in SVG units."""
-    return round(LEFT + (WIDTH - LEFT - RIGHT) * (place + 0.5) / runs, 2)
+    return round(CHART_LEFT + (CHART_WIDTH - CHART_LEFT - CHART_RIGHT) * (place + 0.5) / runs, 2)
 
 
-def _line(group: Group, name: str, key: str, marks: Sequence[float]) -> Line:
+def _line(group: ComparableRuns, name: str, key: str, marks: Sequence[float]) -> ChartLine:
     """Return the points of a tagger and the path through them; the path has a gap at an undefined value."""
-    slot = (WIDTH - LEFT - RIGHT) / len(group.runs)
-    apart = min(APART, 0.8 * slot / len(group.styles))
+    slot = (CHART_WIDTH - CHART_LEFT - CHART_RIGHT) / len(group.runs)
+    apart = min(_TAGGER_DISTANCE, 0.8 * slot / len(group.styles))
     aside = (list(group.styles).index(name) - (len(group.styles) - 1) / 2) * apart
     points, path, pen = [], "", "M"
     for place, run in enumerate(group.runs):
@@ -214,15 +219,15 @@ def _line(group: Group, name: str, key: str, marks: Sequence[float]) -> Line:
             if value is None:
                 pen = "M"
                 continue
-            low, high = (None if end is None else height_of(end, marks) for end in ends(model, key))
-            x, y = round(across(place, len(group.runs)) + aside, 2), height_of(value, marks)
-            text = shown(model, key, group.value_of)
-            points.append(Point(x, y, low, high, f"{name}, {run.created[:10]}: {text.text} {text.range}".rstrip()))
+            low, high = (None if end is None else y_of_value(end, marks) for end in _interval_ends(model, key))
+            x, y = round(x_of_run(place, len(group.runs)) + aside, 2), y_of_value(value, marks)
+            text = _format_value(model, key, group.value_of)
+            points.append(ChartPoint(x, y, low, high, f"{name}, {run.created[:10]}: {text.text} {text.range}".rstrip()))
             path, pen = f"{path}{pen}{x} {y}", "L"
-    return Line(name, group.styles[name], path, points)
+    return ChartLine(name, group.styles[name], path, points)
 
 
 def _dates(runs: Sequence[PublishedRun]) -> list[Tick]:
     number = min(len(runs), MOST_DATES)
     places = sorted({round(i * (len(runs) - 1) / max(number - 1, 1)) for i in range(number)})
-    return [Tick(across(place, len(runs)), runs[place].created[:10] or "undated") for place in places]
+    return [Tick(x_of_run(place, len(runs)), runs[place].created[:10] or "undated") for place in places]

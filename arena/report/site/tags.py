@@ -19,29 +19,29 @@ from arena.metrics.registry import TAG_TABLE, TESTED
 from arena.report.page.packed import compress
 from arena.report.site.folder import Site
 from arena.report.site.names import slug
-from arena.report.site.render import render, search_script, tag_style
+from arena.report.site.render import render_site_page, search_script, tag_style
 from arena.report.site.runs import PublishedRun
-from arena.report.site.series import Shown
+from arena.report.site.series import FormattedValue
 
-PAIRS_SHOWN = 12
+_PAIRS_SHOWN = 12
 """Largest number of significant differences listed on a tag page; the others are counted."""
 
-LISTED = 1000
+_TAGS_PER_PAGE = 1000
 """Number of tags on one page of the list."""
 
 FIRST_SHOWN = 100
 """Number of tags that the index page shows, those with the most images."""
 
 
-class Known(NamedTuple):
+class TaggerOnTag(NamedTuple):
     """Threshold and metrics of one tagger on a tag."""
 
     model: str
     threshold: str
-    figures: Sequence[Shown]
+    figures: Sequence[FormattedValue]
 
 
-class Decided(NamedTuple):
+class SignificantDifference(NamedTuple):
     """A significant difference between two taggers; `told` is its size with interval and q."""
 
     figure: str
@@ -66,13 +66,13 @@ class TagInRun:
     category: str
     support: int
     compared: bool
-    models: Sequence[Known]
+    models: Sequence[TaggerOnTag]
     ap: Sequence[float]
-    decided: Sequence[Decided]
+    decided: Sequence[SignificantDifference]
     open: int
 
 
-class Entry(NamedTuple):
+class IndexEntry(NamedTuple):
     """A tag in the index; `runs` is the number of runs that know it."""
 
     name: str
@@ -127,10 +127,10 @@ def _rows(table: Any) -> Iterator[Mapping[str, Any]]:
 
 def _tag(run: PublishedRun, rows: Sequence[Mapping[str, Any]], tested: Sequence[Mapping[str, Any]]) -> TagInRun:
     models = [
-        Known(
+        TaggerOnTag(
             row["model"],
             f"{row['threshold']:g}",
-            [Shown(figure(row[key]), interval(row[f"{key}_low"], row[f"{key}_high"])) for key in TAG_TABLE],
+            [FormattedValue(figure(row[key]), interval(row[f"{key}_low"], row[f"{key}_high"])) for key in TAG_TABLE],
         )
         for row in rows
     ]
@@ -142,7 +142,7 @@ def _tag(run: PublishedRun, rows: Sequence[Mapping[str, Any]], tested: Sequence[
     )  # fmt: skip
 
 
-def _difference(row: Mapping[str, Any], key: str) -> Decided | None:
+def _difference(row: Mapping[str, Any], key: str) -> SignificantDifference | None:
     """Return the difference of the higher tagger from the lower one; None if it is undetermined."""
     higher = row[f"{key}_higher"]
     if higher not in (row["first"], row["second"]):
@@ -152,7 +152,7 @@ def _difference(row: Mapping[str, Any], key: str) -> Decided | None:
     if higher == row["second"]:
         lower, value, low, high = row["first"], -value, -high, -low
     size = f"{signed(value)} {interval(low, high, signed)}".rstrip()
-    return Decided(TESTED[key], higher, lower, f"{size}, q {probability(row[f'{key}_q'])}")
+    return SignificantDifference(TESTED[key], higher, lower, f"{size}, q {probability(row[f'{key}_q'])}")
 
 
 def tag_path(name: str) -> str:
@@ -165,15 +165,15 @@ def render_tag(site: Site, name: str, runs: Sequence[TagInRun]) -> str:
     newest = runs[0]
     description = (
         f"{plural(newest.support, 'image', 'images')} of {newest.run.payload['dataset']['name']} with the tag; "
-        f"AP {span(newest.ap)}."
+        f"AP {value_range(newest.ap)}."
     )
-    return render(
+    return render_site_page(
         site, "tag.html.j2", tag_path(name), title=f"{clipped(name, 100)} · tag", said=f"{clipped(name, 100)}: {description}",
-        style=tag_style(), name=name, runs=runs, tested=list(TESTED.values()), most=PAIRS_SHOWN,
+        style=tag_style(), name=name, runs=runs, tested=list(TESTED.values()), most=_PAIRS_SHOWN,
     )  # fmt: skip
 
 
-def span(values: Sequence[float]) -> str:
+def value_range(values: Sequence[float]) -> str:
     """Return the range from the lowest to the highest value as text; a dash if there is no value.
 
     >>> span([0.5, 0.25]), span([0.5]), span([])
@@ -186,18 +186,18 @@ def span(values: Sequence[float]) -> str:
 
 
 def render_index(site: Site, tags: TagsOverRuns) -> dict[str, str]:
-    """Return the index pages by path: the search page, and the list with `LISTED` tags a page."""
+    """Return the index pages by path: the search page, and the list with `_TAGS_PER_PAGE` tags a page."""
     entries = [
-        Entry(name, slug(name), runs[0].category, runs[0].support, span(runs[0].ap), len(runs))
+        IndexEntry(name, slug(name), runs[0].category, runs[0].support, value_range(runs[0].ap), len(runs))
         for name, runs in tags.items()
     ]
-    parts = [entries[start : start + LISTED] for start in range(0, len(entries), LISTED)]
+    parts = [entries[start : start + _TAGS_PER_PAGE] for start in range(0, len(entries), _TAGS_PER_PAGE)]
     links = [(f"list/{number}.html", part[0].name, part[-1].name) for number, part in enumerate(parts, 1)]
     description = f"{plural(len(entries), 'tag', 'tags')} that at least one run compared."
     most = sorted(entries, key=lambda entry: (-entry.support, entry.name))[:FIRST_SHOWN]
     block = compress(json.dumps([_searched(entry) for entry in entries], separators=(",", ":")).encode())
     pages = {
-        "tags/index.html": render(
+        "tags/index.html": render_site_page(
             site, "tags.html.j2", "tags/index.html", title="Tags", said=description, script=search_script(),
             entries=most, links=links, block=Markup(block), total=len(entries),
         )
@@ -205,13 +205,13 @@ def render_index(site: Site, tags: TagsOverRuns) -> dict[str, str]:
     for number, part in enumerate(parts, 1):
         path = f"tags/list/{number}.html"
         title = f"Tags, part {number} of {len(parts)}"
-        pages[path] = render(
+        pages[path] = render_site_page(
             site, "tag_list.html.j2", path, title=title, said=description, entries=part, number=number, links=links
         )
     return pages
 
 
-def _searched(entry: Entry) -> list[Any]:
+def _searched(entry: IndexEntry) -> list[Any]:
     """Return a tag as the row of the search script; the slug is 0 if it equals the name."""
     return [
         entry.name,

@@ -8,12 +8,12 @@ from typing import Any
 import pandas as pd
 
 from arena.metrics.registry import MACRO_THRESHOLDED, SLICED, TESTED, THRESHOLDED
-from arena.report.columns import Number, column, number, probability, rounded
+from arena.report.columns import Number, exact_column, exact_number, rounded_number, rounded_probability
 from arena.results.headline import as_published, headline
 from arena.results.run_folder import CONTAMINATION, Result
 
 
-def differences(result: Result) -> list[dict[str, Any]]:
+def difference_rows(result: Result) -> list[dict[str, Any]]:
     """Return the difference of every metric over all compared tags, for each pair of models at their own thresholds."""
     table = result.tables["differences"]
     return _difference_rows(table[(table["slice"] == "all") & (table["regime"] == "own")])
@@ -23,9 +23,9 @@ def _difference_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [
         {
             "figure": row["figure"], "first": row["first"], "second": row["second"],
-            "difference": number(row["difference"]), "low": number(row["low"]), "high": number(row["high"]),
-            "p": probability(row["p_adjusted"]), "p_alone": _exact(row["p"]),
-            "minimum_detectable": number(row["minimum_detectable"]),
+            "difference": exact_number(row["difference"]), "low": exact_number(row["low"]), "high": exact_number(row["high"]),
+            "p": rounded_probability(row["p_adjusted"]), "p_alone": _exact(row["p"]),
+            "minimum_detectable": exact_number(row["minimum_detectable"]),
             "higher": None if row["higher"] == "undetermined" else row["higher"],
         }
         for row in table.to_dict("records")
@@ -56,7 +56,7 @@ MOST_PAIRS = 10
 """Most pairs of models that a page compares tag by tag: all pairs of five models; with more, those with the first model."""
 
 
-def tag_pairs(result: Result, names: "pd.Series[Any]") -> list[dict[str, Any]]:
+def tag_difference_columns(result: Result, names: "pd.Series[Any]") -> list[dict[str, Any]]:
     """Return, for each pair of models, the differences in F1 and AP by tag; with resamples also interval, q and `higher`.
 
     Models are referred to by number. A difference is the first model minus the second. `higher` is None if undetermined.
@@ -74,7 +74,7 @@ def tag_pairs(result: Result, names: "pd.Series[Any]") -> list[dict[str, Any]]:
         a, b = result.models[first], result.models[second]
         rows = tested[a, b].reindex(names) if (a, b) in tested else None
         columns = {
-            key: {"difference": [rounded(x) for x in (figures[a][key] - figures[b][key]).tolist()]}
+            key: {"difference": [rounded_number(x) for x in (figures[a][key] - figures[b][key]).tolist()]}
             | ({} if rows is None else _tested(rows, key, {a: first, b: second}))
             for key in TESTED
         }
@@ -90,14 +90,14 @@ def _figures_by_tag(result: Result, model: str, names: "pd.Series[Any]") -> pd.D
 
 def _tested(rows: pd.DataFrame, key: str, numbers: Mapping[str, int]) -> dict[str, list[Any]]:
     return {
-        "low": [rounded(value) for value in rows[f"{key}_low"].tolist()],
-        "high": [rounded(value) for value in rows[f"{key}_high"].tolist()],
-        "q": [probability(value) for value in rows[f"{key}_q"].tolist()],
+        "low": [rounded_number(value) for value in rows[f"{key}_low"].tolist()],
+        "high": [rounded_number(value) for value in rows[f"{key}_high"].tolist()],
+        "q": [rounded_probability(value) for value in rows[f"{key}_q"].tolist()],
         "higher": [numbers.get(name) for name in rows[f"{key}_higher"].tolist()],
     }
 
 
-def regimes(result: Result) -> list[dict[str, Any]]:
+def regime_results(result: Result) -> list[dict[str, Any]]:
     """Return one row per threshold policy: name, each model's metrics with intervals and threshold range, and differences."""
     models, tested = result.summary["models"], result.tables["differences"]
     names = next(iter(models.values()))["regimes"] if models else ()
@@ -117,13 +117,13 @@ def _under_policy(found: Mapping[str, Any]) -> dict[str, Number]:
     keys += [f"{metric}_tags" for metric in MACRO_THRESHOLDED]
     keys += ["tags", "lowest_threshold", "highest_threshold", "confident_threshold"]
     return (
-        {metric: number(headline(found, metric)) for metric in THRESHOLDED}
-        | {f"{metric}_as_published": number(as_published(found, metric)) for metric in THRESHOLDED}
-        | {key: number(found.get(key)) for key in keys}
+        {metric: exact_number(headline(found, metric)) for metric in THRESHOLDED}
+        | {f"{metric}_as_published": exact_number(as_published(found, metric)) for metric in THRESHOLDED}
+        | {key: exact_number(found.get(key)) for key in keys}
     )
 
 
-def slices(result: Result) -> list[dict[str, Any]]:
+def slice_results(result: Result) -> list[dict[str, Any]]:
     """Return one row per slice: kind, title, size, and for each metric in `SLICED` the values, intervals and differences.
 
     The slice of all images is omitted, because it is the leaderboard; so are contamination levels, which have a section.
@@ -147,7 +147,7 @@ def slices(result: Result) -> list[dict[str, Any]]:
 
 def _sliced(rows: pd.DataFrame, name: str, pairs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return each model's headline value with its interval, and the differences of the pairs."""
-    columns = [column(headline(rows, name)), *(column(rows[f"{name}{end}"]) for end in ("_low", "_high"))]
+    columns = [exact_column(headline(rows, name)), *(exact_column(rows[f"{name}{end}"]) for end in ("_low", "_high"))]
     return {
         "models": [list(cell) for cell in zip(*columns, strict=True)],
         "differences": [pair for pair in pairs if pair["figure"] == name],
@@ -164,15 +164,15 @@ def calibration(result: Result) -> list[dict[str, Any]]:
     for name, model in result.summary["models"].items():
         rows = table[table["model"] == name]
         bins = zip(
-            *(column(rows[key].tolist()) for key in ("low", "high", "mean_score", "share_positive", "cells")),
+            *(exact_column(rows[key].tolist()) for key in ("low", "high", "mean_score", "share_positive", "cells")),
             strict=True,
         )
         found.append(
             {
                 "model": name,
-                "ece": number(model["ece"]),
-                "ece_if_calibrated": number(model.get("ece_if_calibrated")),  # older runs lack it
-                "brier": number(model["brier"]),
+                "ece": exact_number(model["ece"]),
+                "ece_if_calibrated": exact_number(model.get("ece_if_calibrated")),  # older runs lack it
+                "brier": exact_number(model["brier"]),
                 "bins": [list(one) for one in bins],
             }
         )

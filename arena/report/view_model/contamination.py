@@ -8,13 +8,13 @@ from typing import Any
 
 from arena.base.format import clipped, count, figure, interval, listed, plural, signed
 from arena.metrics.registry import HEADLINES, METRICS, SLICED
-from arena.report.columns import number
+from arena.report.columns import exact_number
 from arena.results.run_folder import CONTAMINATION, Result
 
-NUMBERS = ("value", "low", "high", "change", "change_low", "change_high", "tags")
+_LEVEL_VALUES = ("value", "low", "high", "change", "change_low", "change_high", "tags")
 """Values in the payload for each level, metric, and model or pair."""
 
-CAVEAT = (
+CONTAMINATION_CAVEAT = (
     "A metric also changes because the excluded images are easier or harder than the others. This affects taggers that were "
     "not trained on them as well; a lead changes if only one of the two was trained on them."
 )
@@ -55,10 +55,10 @@ def contamination(result: Result) -> dict[str, Any] | None:
 def _numbers(row: Mapping[Hashable, Any]) -> dict[str, Any]:
     """Return the values of a row, without the bias of means over rare tags if the run has them so."""
     corrected = {"value": "corrected", "change": "change_corrected"}
-    return {name: number(row.get(corrected.get(name, name), row[name])) for name in NUMBERS}
+    return {name: exact_number(row.get(corrected.get(name, name), row[name])) for name in _LEVEL_VALUES}
 
 
-def contamination_told(payload: Mapping[str, Any]) -> list[str]:
+def contamination_sentences(payload: Mapping[str, Any]) -> list[str]:
     """Return sentences: how many images are in training data, then how the metrics change without them; empty if unchecked."""
     found = payload["contamination"]
     if found is None:
@@ -79,7 +79,7 @@ def _class(one: Mapping[str, Any]) -> str:
     """Return the images of a class, such as `14 at distance 5–8 (94 pairs expected by chance)`."""
     name = str(one["class"])
     chance = f" ({chance_pairs(one['chance_pairs'])} expected by chance)" if one["chance_pairs"] is not None else ""
-    return f"{count(one['images'])} {'at ' if name.startswith('distance') else ''}{shown(name)}{chance}"
+    return f"{count(one['images'])} {'at ' if name.startswith('distance') else ''}{level_title(name)}{chance}"
 
 
 def chance_pairs(pairs: float) -> str:
@@ -93,7 +93,7 @@ def chance_pairs(pairs: float) -> str:
     return "<0.001 pairs" if 0 < pairs < 0.001 else f"{pairs:.2g} {'pair' if pairs == 1 else 'pairs'}"
 
 
-def shown(name: str) -> str:
+def level_title(name: str) -> str:
     """Return the display name of a class or level.
 
     >>> shown("without distance <= 8"), shown("distance 5-8")
@@ -107,7 +107,7 @@ def _changes(payload: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
     """Return how the metrics change without the images of any class: the lead for two models, else each metric."""
     last = found["levels"][-1]
     if not last["images"]:
-        return [f"No image is left {shown(last['level'])}, so no metric is defined there."]
+        return [f"No image is left {level_title(last['level'])}, so no metric is defined there."]
     if not payload["replicates"]:
         return ["The metrics without these images need resamples, but this run has none."]
     names = [model["name"] for model in payload["models"]]
@@ -131,7 +131,7 @@ def _lead(key: str, *, before: Mapping[str, Any], after: Mapping[str, Any], leve
         names, sign = (names[1], names[0]), -1
     return (
         f"The lead of {names[0]} over {names[1]} in {HEADLINES[key]} is {signed(sign * before['value'])} on all images and "
-        f"{signed(sign * after['value'])} {shown(level['level'])}; {_effect(after, sign)}."
+        f"{signed(sign * after['value'])} {level_title(level['level'])}; {_effect(after, sign)}."
     )
 
 
@@ -143,7 +143,7 @@ def _metric(
         return ""
     return (
         f"The {HEADLINES[key]} of {clipped(name)} is {figure(before['value'])} on all images and {figure(after['value'])} "
-        f"{shown(level['level'])}; {_effect(after, 1)}."
+        f"{level_title(level['level'])}; {_effect(after, 1)}."
     )
 
 
@@ -159,7 +159,7 @@ def _effect(row: Mapping[str, Any], sign: int) -> str:
 def _lost_tags(level: Mapping[str, Any]) -> str:
     tags = level["tags_without_positives"]
     return (
-        f"{plural(tags, 'compared tag has', 'compared tags have')} no image left {shown(level['level'])}, "
+        f"{plural(tags, 'compared tag has', 'compared tags have')} no image left {level_title(level['level'])}, "
         "so the means are over different tags."
     )
 
@@ -200,7 +200,7 @@ def level_groups(payload: Mapping[str, Any]) -> list[LevelGroup]:
 
 
 def _row(level: Mapping[str, Any], key: str, pairs: bool) -> LevelRow:
-    title, left = shown(level["level"]), plural(level["images"], "image", "images")
+    title, left = level_title(level["level"]), plural(level["images"], "image", "images")
     cells = [_cell(one, figure, level) for one in level["figures"][key]["models"]]
     cells += [_cell(one, signed, level) for one in level["figures"][key]["pairs"] if pairs]
     return LevelRow(title[0].upper() + title[1:], f"{left}, {count(level['dropped'])} excluded", cells)

@@ -46,7 +46,7 @@ def cost_notes(result: Result) -> list[str]:
     return notes
 
 
-def cost_told(name: str, summary: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
+def cost_line(name: str, summary: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
     """Return one model's cost as a line; empty if nothing is known.
 
     >>> cost_told("a", {"parameters": 1_960_000, "weight_bytes": 7_850_000}, {"images_per_second": 163.7})

@@ -12,8 +12,14 @@ from typing import Any
 
 from arena.base.format import DECIDED, UNDEFINED, clipped, count, figure, interval, listed, plural
 from arena.metrics.registry import HEADLINES, TESTED
-from arena.report.view_model.leaderboard import MODEL_STYLES, tags_of, value_of
-from arena.report.view_model.uncertainty import detectable, difference, headline_rows, leading, with_interval
+from arena.report.view_model.leaderboard import MODEL_STYLES, tags_in_mean, value_of
+from arena.report.view_model.uncertainty import (
+    detectable_text,
+    difference_text,
+    headline_rows,
+    tied_with_best,
+    with_interval,
+)
 
 STATIC_TAGS = 50
 """Rows of the table of tags that is shown without JavaScript."""
@@ -21,15 +27,15 @@ STATIC_TAGS = 50
 FIGURES_SHOWN = 6
 """Most models that a finding lists; the leaderboard has all."""
 
-NOTHING = "undefined: no tag to average over"
+_UNDEFINED_MEAN = "undefined: no tag to average over"
 """Text of an undefined mean."""
 
-PAIRS_SHOWN = 12
+MOST_PAIRS_LISTED = 12
 """Most pairs of models whose tag-by-tag verdicts the page lists; `tag_differences.parquet` has all."""
 
 
 @dataclass(frozen=True)
-class Share:
+class TagShare:
     """A segment of a bar of tags: those on which one model is higher, or (`name` None) the rest; the bar is 100 wide."""
 
     name: str | None
@@ -40,7 +46,7 @@ class Share:
 
 
 @dataclass(frozen=True)
-class Finding:
+class HeadlineFinding:
     """One finding.
 
     Attributes:
@@ -63,12 +69,12 @@ class TagFinding:
     """On how many tags each model is higher; `other` names the remaining tags."""
 
     label: str
-    shares: Sequence[Share]
+    shares: Sequence[TagShare]
     other: str
     detail: str = ""
 
 
-def findings(payload: Mapping[str, Any]) -> list[Finding]:
+def findings(payload: Mapping[str, Any]) -> list[HeadlineFinding]:
     """Return the findings on the headline metrics: tested if there are resamples, else point estimates."""
     models = payload["models"]
     if payload["replicates"] and payload["differences"] and len(models) == 2:
@@ -78,28 +84,30 @@ def findings(payload: Mapping[str, Any]) -> list[Finding]:
     return [_point(models, key, aside) for key, aside in (("map", _chance(models)), ("macro_f1", _at(models)))]
 
 
-def _pair(models: Sequence[Mapping[str, Any]], row: Mapping[str, Any]) -> Finding:
+def _pair(models: Sequence[Mapping[str, Any]], row: Mapping[str, Any]) -> HeadlineFinding:
     key = row["figure"]
-    name, over, figures = HEADLINES[key], tags_of(models[0], key), _figures(models, key)
+    name, over, figures = HEADLINES[key], tags_in_mean(models[0], key), _figures(models, key)
     span = f", over {plural(over, 'tag', 'tags')}" if over is not None else ""
     chance = f"; {_chance(models)}" if key == "map" else ""
-    detail = f"{_capital(difference(row))}{span}{chance}{detectable(row)}"
+    detail = f"{_capital(difference_text(row))}{span}{chance}{detectable_text(row)}"
     if row["higher"] is None:
-        return Finding(_capital(name), "undetermined", detail, figures=figures)
-    return Finding(f"Higher {name}", row["higher"], detail, _style(models, row["higher"]), figures)
+        return HeadlineFinding(_capital(name), "undetermined", detail, figures=figures)
+    return HeadlineFinding(f"Higher {name}", row["higher"], detail, _style(models, row["higher"]), figures)
 
 
-def _many(models: Sequence[Mapping[str, Any]], key: str) -> Finding:
-    name, tied = HEADLINES[key], leading(models, key)
+def _many(models: Sequence[Mapping[str, Any]], key: str) -> HeadlineFinding:
+    name, tied = HEADLINES[key], tied_with_best(models, key)
     ordered = [m for m in models if value_of(m, key) is not None]
     if not ordered:
-        return Finding(_capital(name), UNDEFINED, NOTHING)
+        return HeadlineFinding(_capital(name), UNDEFINED, _UNDEFINED_MEAN)
     figures = _figures(models, key)[:FIGURES_SHOWN]
     if len(tied) == 1:
         detail = "Significantly higher than that of every other tagger"
-        return Finding(f"Highest {name}", tied[0], detail, _style(models, tied[0]), figures)
+        return HeadlineFinding(f"Highest {name}", tied[0], detail, _style(models, tied[0]), figures)
     whom = f"all {len(ordered)}" if len(tied) == len(ordered) else listed([clipped(one) for one in tied], keep=4)
-    return Finding(f"Highest {name}", "undetermined", f"Not significantly below the highest: {whom}", None, figures)
+    return HeadlineFinding(
+        f"Highest {name}", "undetermined", f"Not significantly below the highest: {whom}", None, figures
+    )
 
 
 def _figures(models: Sequence[Mapping[str, Any]], key: str) -> list[tuple[str, int, str, str]]:
@@ -112,29 +120,29 @@ def _figures(models: Sequence[Mapping[str, Any]], key: str) -> list[tuple[str, i
     return [shown for _, shown in sorted(rows, key=lambda row: row[0], reverse=True)]
 
 
-def _point(models: Sequence[Mapping[str, Any]], key: str, aside: str) -> Finding:
+def _point(models: Sequence[Mapping[str, Any]], key: str, aside: str) -> HeadlineFinding:
     """Return which point estimate is higher; for a single model its value, with interval if it has one."""
     name = HEADLINES[key]
     defined = sorted((m for m in models if value_of(m, key) is not None), key=lambda m: -(value_of(m, key) or 0.0))
     if not defined:
-        return Finding(_capital(name), UNDEFINED, NOTHING)
+        return HeadlineFinding(_capital(name), UNDEFINED, _UNDEFINED_MEAN)
     best = figure(value_of(defined[0], key))
     tied = [m for m in defined if figure(value_of(m, key)) == best]
-    over = sorted({tags_of(m, key) or 0 for m in defined})
+    over = sorted({tags_in_mean(m, key) or 0 for m in defined})
     span = (
         f"over {plural(over[-1], 'tag', 'tags')}" if len(over) == 1 else f"over {count(over[0])} to {over[-1]:,} tags"
     )
     if len(models) == 1:
         ends = with_interval(defined[0], key).partition(" ")[2]
-        return Finding(_capital(name), best, f"{f'interval {ends}, ' if ends else ''}{span}; {aside}")
+        return HeadlineFinding(_capital(name), best, f"{f'interval {ends}, ' if ends else ''}{span}; {aside}")
     others = [*defined[len(tied) :], *(m for m in models if value_of(m, key) is None)]
     rest = listed([f"{figure(value_of(m, key))} ({clipped(m['name'])})" for m in others], keep=3)
     if len(tied) > 1:
         names = listed([clipped(m["name"]) for m in tied])
         label = f"Highest {name}, shared" if others else f"Same {name} to four digits"
-        return Finding(label, best, f"{names}{f' against {rest}' if others else ''}, {span}; {aside}")
+        return HeadlineFinding(label, best, f"{names}{f' against {rest}' if others else ''}, {span}; {aside}")
     label = f"{'Higher' if len(models) == 2 else 'Highest'} {name}"
-    return Finding(
+    return HeadlineFinding(
         label, tied[0]["name"], f"{best} against {rest}, {span}; {aside}", _style(models, str(tied[0]["name"]))
     )
 
@@ -185,7 +193,7 @@ def _tag_finding(names: Sequence[str], row: Mapping[str, Any]) -> TagFinding:
     return TagFinding(f"{name}, tag by tag", shares, "undetermined", sentence)
 
 
-def tag_pairs(payload: Mapping[str, Any]) -> list[tuple[str, str, dict[str, Mapping[str, Any]]]]:
+def tag_verdicts_by_pair(payload: Mapping[str, Any]) -> list[tuple[str, str, dict[str, Mapping[str, Any]]]]:
     """Return each pair's verdicts by metric, for more than two models; empty otherwise."""
     if len(payload["models"]) < 3:
         return []
@@ -195,7 +203,7 @@ def tag_pairs(payload: Mapping[str, Any]) -> list[tuple[str, str, dict[str, Mapp
     return [(*pair, rows) for pair, rows in pairs.items()]
 
 
-def highest_ap(payload: Mapping[str, Any]) -> list[Share]:
+def highest_ap(payload: Mapping[str, Any]) -> list[TagShare]:
     """Return on how many compared tags each model has the highest AP, among tags with a defined AP for every model."""
     tags, names = payload["tags"], [m["name"] for m in payload["models"]]
     wins, ties = [0] * len(names), 0
@@ -211,18 +219,18 @@ def highest_ap(payload: Mapping[str, Any]) -> list[Share]:
     return _shares([*zip(names, wins, strict=True), (None, ties)])
 
 
-def _shares(parts: Sequence[tuple[str | None, int]]) -> list[Share]:
+def _shares(parts: Sequence[tuple[str | None, int]]) -> list[TagShare]:
     """Return numbers of tags as segments of a bar 100 wide."""
     total = max(sum(number for _, number in parts), 1)
     shares, start = [], 0.0
     for i, (name, number) in enumerate(parts):
         width = 100 * number / total
-        shares.append(Share(name=name, style=i % MODEL_STYLES, tags=number, start=start, width=width))
+        shares.append(TagShare(name=name, style=i % MODEL_STYLES, tags=number, start=start, width=width))
         start += width
     return shares
 
 
-def subject(payload: Mapping[str, Any]) -> str:
+def run_subject(payload: Mapping[str, Any]) -> str:
     """Return the sentence that states what was compared, on which images and tags."""
     dataset, models, least = payload["dataset"], payload["models"], payload["min_positives"]
     taggers = plural(len(models), "tagger", "taggers")

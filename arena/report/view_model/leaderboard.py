@@ -9,7 +9,7 @@ from typing import Any
 from arena.base.format import figure, interval, percent, rate
 from arena.metrics.registry import HEADLINES, LEADERBOARD, THRESHOLDED
 from arena.report.view_model.cost import millions
-from arena.report.view_model.regimes import REGIMES, thresholds
+from arena.report.view_model.regimes import POLICY_TEXTS, threshold_range
 
 MODEL_STYLES = 10
 """Number of model styles (colour, marker, dash pattern) in page.css; an eleventh model reuses the first."""
@@ -71,7 +71,7 @@ def plain_value_of(model: Mapping[str, Any], key: str) -> float | None:
     return value_of(model, key) if plain is None else plain
 
 
-def tags_of(model: Mapping[str, Any], key: str) -> int | None:
+def tags_in_mean(model: Mapping[str, Any], key: str) -> int | None:
     """Return the number of tags in a mean; None for micro metrics, which are not means."""
     average, _, name = key.partition("_")
     if average == "micro":
@@ -95,7 +95,7 @@ def boards(payload: Mapping[str, Any]) -> list[Board]:
     found = []
     for regime in payload["regimes"]:
         name = regime["name"]
-        title, what = REGIMES.get(name, (name, ""))
+        title, what = POLICY_TEXTS.get(name, (name, ""))
         found.append(Board(name, title, what, leaderboard(payload if name == "own" else _under(payload, regime))))
     return found
 
@@ -117,7 +117,7 @@ def _under(payload: Mapping[str, Any], regime: Mapping[str, Any]) -> dict[str, A
         ranks = (
             {key: {"rank": _rank_of(rows, key, model["name"])} for key in HEADLINES} if payload["replicates"] else {}
         )
-        threshold = thresholds(cell["lowest_threshold"], cell["highest_threshold"])
+        threshold = threshold_range(cell["lowest_threshold"], cell["highest_threshold"])
         models.append(
             {**model, **figures, "intervals": intervals, "ranks": ranks if len(payload["models"]) > 1 else {},
              "threshold": threshold, "threshold_source": "cross-fitted", "as_published": plain}
@@ -157,7 +157,7 @@ def _column(payload: Mapping[str, Any], key: str) -> list[Cell]:
         plain = model["as_published"].get(key)
         cells.append(
             Cell(
-                figure(value), value, tags_of(model, key), low=low, high=high, range=interval(low, high),
+                figure(value), value, tags_in_mean(model, key), low=low, high=high, range=interval(low, high),
                 rank=_rank_text(models, model, key), plain="" if plain is None else figure(plain), plain_value=plain,
             )
         )  # fmt: skip

@@ -10,10 +10,10 @@ from arena.base.format import UNDEFINED, count, figure, plural
 from arena.metrics.registry import HEADLINES, LEADERBOARD
 from arena.report.view_model.leaderboard import Cell
 
-MARK = "published, other images, unpaired"
+PUBLISHED_MARK = "published, other images, unpaired"
 """Label of every published row."""
 
-CAVEAT = (
+PUBLISHED_CAVEAT = (
     "Published results are on other images and other tags than this run. A difference from them also reflects the different "
     "images, and it is not tested. A value that the file does not state is shown as –."
 )
@@ -50,10 +50,10 @@ def published_rows(entries: Sequence[Mapping[str, Any]]) -> list[PublishedRow]:
     ]
 
 
-def published_told(row: PublishedRow) -> str:
+def published_line(row: PublishedRow) -> str:
     """Return one row as a line of text."""
     figures = ", ".join(f"{title} {row.cells[key].text}" for key, title in HEADLINES.items())
-    return f"{row.name} ({MARK}; {row.source}, {row.images}, {row.tags}): {figures}"
+    return f"{row.name} ({PUBLISHED_MARK}; {row.source}, {row.images}, {row.tags}): {figures}"
 
 
 def published_table(rows: Sequence[PublishedRow]) -> list[list[str]]:
@@ -70,7 +70,7 @@ def _size(row: PublishedRow) -> list[str]:
     return [UNDEFINED if last == "unknown" else first for first, _, last in parts] + [row.source]
 
 
-def detail(key: str, value: Any) -> str:
+def aggregate_text(key: str, value: Any) -> str:
     """Return a value of an aggregate as the terminal displays it.
 
     >>> detail("macro_f1", 0.57844), detail("macro_f1_tags", 5813), detail("micro_f1", None)

@@ -7,7 +7,7 @@ from typing import Any
 from arena.results.recipe import Recipe
 from arena.results.run_folder import Result
 
-SHORT = 12
+_DIGEST_DIGITS = 12
 """Displayed digits of an input's digest."""
 
 
@@ -73,7 +73,7 @@ def _settings(recipe: Recipe) -> dict[str, Any]:
 def _inputs(recipe: Recipe) -> list[str]:
     """Return the input files and folders with known digests, without their folders."""
     return [
-        " ".join(filter(None, [one.kind, one.name, PurePosixPath(one.path).name, one.digest[:SHORT]]))
+        " ".join(filter(None, [one.kind, one.name, PurePosixPath(one.path).name, one.digest[:_DIGEST_DIGITS]]))
         for one in recipe.inputs
         if one.digest
     ]

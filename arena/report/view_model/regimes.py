@@ -13,10 +13,10 @@ from typing import Any
 from arena.base.format import UNDEFINED, figure, interval, signed
 from arena.metrics.thresholds import FOLDS, MIN_CATEGORY_TAGS, PRECISION
 
-Words = tuple[str, str]
+_PolicyText = tuple[str, str]
 """Title and description of a threshold policy."""
 
-REGIMES: dict[str, Words] = {
+POLICY_TEXTS: dict[str, _PolicyText] = {
     "own": (
         "Own",
         "The threshold given with -t, else that of the model's files or card, else 0.5; not chosen by this run.",
@@ -45,7 +45,7 @@ REGIMES: dict[str, Words] = {
 }
 """Title and description of each threshold policy."""
 
-UNSHRUNK: Words = (
+_UNSHRUNK: _PolicyText = (
     "By tag, without shrinkage",
     "One threshold per tag, from its own images alone; cross-fitted. A plain mean, as published results state it.",
 )
@@ -53,7 +53,7 @@ UNSHRUNK: Words = (
 UNREACHABLE = f"no threshold reaches a precision of {100 * PRECISION:.0f} %"
 """Why a model has no metrics under the policy `precision_90`."""
 
-IN_SAMPLE: Words = (
+_IN_SAMPLE: _PolicyText = (
     "By tag, best in hindsight (not a result)",
     "One threshold per tag, chosen on the images it is scored on: too high for new images, but often published. A plain mean.",
 )
@@ -95,12 +95,12 @@ class RegimeRow:
 
 
 def regime_rows(payload: Mapping[str, Any]) -> list[RegimeRow]:
-    """Return one row per threshold policy, then `UNSHRUNK` and `IN_SAMPLE`; empty if the run has only `own`."""
+    """Return one row per threshold policy, then `_UNSHRUNK` and `_IN_SAMPLE`; empty if the run has only `own`."""
     if len(payload["regimes"]) < 2:
         return []
     models = payload["models"]
     rows = [
-        _row(REGIMES.get(one["name"], (one["name"], "")), [_cell(one["name"], cell) for cell in one["models"]])
+        _row(POLICY_TEXTS.get(one["name"], (one["name"], "")), [_cell(one["name"], cell) for cell in one["models"]])
         for one in payload["regimes"]
     ]
     shrunk = {one["name"]: one["models"] for one in payload["regimes"]}.get("tag", [{}] * len(models))
@@ -115,10 +115,10 @@ def regime_rows(payload: Mapping[str, Any]) -> list[RegimeRow]:
         for model, cell in zip(models, shrunk, strict=True)
     ]
     in_sample = [RegimeCell(figure(model["in_sample_best_macro_f1"]), "", "", "", "") for model in models]
-    return [*rows, _row(UNSHRUNK, unshrunk), _row(IN_SAMPLE, in_sample, flatters=True)]
+    return [*rows, _row(_UNSHRUNK, unshrunk), _row(_IN_SAMPLE, in_sample, flatters=True)]
 
 
-def _row(words: Words, cells: Sequence[RegimeCell], *, flatters: bool = False) -> RegimeRow:
+def _row(words: _PolicyText, cells: Sequence[RegimeCell], *, flatters: bool = False) -> RegimeRow:
     return RegimeRow(words[0], words[1], cells, flatters)
 
 
@@ -127,7 +127,7 @@ def _cell(policy: str, cell: Mapping[str, Any]) -> RegimeCell:
     return RegimeCell(
         figure(cell["macro_f1"]), interval(cell["macro_f1_low"], cell["macro_f1_high"]),
         figure(cell["micro_f1"]), interval(cell["micro_f1_low"], cell["micro_f1_high"]),
-        thresholds(cell["lowest_threshold"], cell["highest_threshold"]),
+        threshold_range(cell["lowest_threshold"], cell["highest_threshold"]),
         "" if plain is None else f"as published {figure(plain)}", _thresholds_aside(policy, cell),
     )  # fmt: skip
 
@@ -166,7 +166,7 @@ def policy_name(policy: str) -> str:
     >>> policy_name("macro_f1"), policy_name("own"), policy_name("break_even")
     ('global by macro F1', 'own', 'global P = R')
     """
-    title = REGIMES.get(policy, (policy, ""))[0].replace(",", "")
+    title = POLICY_TEXTS.get(policy, (policy, ""))[0].replace(",", "")
     return f"{title[0].lower()}{title[1:]}"
 
 
@@ -179,7 +179,7 @@ def _shrinkage_gain(shrunk: float | None, unshrunk: float | None) -> str:
     return "" if shrunk is None or unshrunk is None else f"(shrinkage adds {signed(shrunk - unshrunk)})"
 
 
-def thresholds(lowest: float | None, highest: float | None) -> str:
+def threshold_range(lowest: float | None, highest: float | None) -> str:
     """Return one threshold, or a range of thresholds.
 
     >>> thresholds(0.4, 0.4), thresholds(0.26, 0.9), thresholds(None, None)

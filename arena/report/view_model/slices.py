@@ -11,7 +11,7 @@ from arena.base.format import clipped, figure, interval, listed, plural, probabi
 from arena.metrics.registry import SLICED
 from arena.report.view_model.leaderboard import MODEL_STYLES
 
-KINDS = {
+SLICE_KIND_TITLES = {
     "category": "Category",
     "support": "Support: images with the tag",
     "group": "Tag groups",
@@ -21,12 +21,12 @@ KINDS = {
 }
 """Headings of the kinds of slice; any other kind is a column of the images and is its own heading."""
 
-OF_TAGS = ("category", "support", "group")
+TAG_SLICE_KINDS = ("category", "support", "group")
 """Kinds that are subsets of the tags; the others are subsets of the images."""
 
 
 @dataclass(frozen=True)
-class Verdict:
+class SliceVerdict:
     """Result of the tests of one metric in a slice: for two models the difference; then which is higher, and p."""
 
     difference: str
@@ -41,7 +41,7 @@ class SliceFigure:
     """One metric of a slice: (value, interval) of each model, and the verdict if anything was tested."""
 
     models: Sequence[tuple[str, str]]
-    verdict: Verdict | None
+    verdict: SliceVerdict | None
 
 
 @dataclass(frozen=True)
@@ -65,13 +65,17 @@ def slice_groups(payload: Mapping[str, Any]) -> list[SliceGroup]:
     """Return the slices by kind, in the order of the result."""
     names = [model["name"] for model in payload["models"]]
     return [
-        SliceGroup(KINDS.get(kind, kind), [_row(one, names) for one in rows])
+        SliceGroup(SLICE_KIND_TITLES.get(kind, kind), [_row(one, names) for one in rows])
         for kind, rows in groupby(payload["slices"], key=lambda one: str(one["slice"]))
     ]
 
 
 def _row(one: Mapping[str, Any], names: Sequence[str]) -> SliceRow:
-    size = plural(one["tags"], "tag", "tags") if one["slice"] in OF_TAGS else plural(one["images"], "image", "images")
+    size = (
+        plural(one["tags"], "tag", "tags")
+        if one["slice"] in TAG_SLICE_KINDS
+        else plural(one["images"], "image", "images")
+    )
     return SliceRow(one["title"], size, [_figure(one["figures"][key], names) for key in SLICED])
 
 
@@ -80,7 +84,7 @@ def _figure(found: Mapping[str, Any], names: Sequence[str]) -> SliceFigure:
     return SliceFigure(models, slice_verdict(found, names))
 
 
-def slice_verdict(found: Mapping[str, Any], names: Sequence[str]) -> Verdict | None:
+def slice_verdict(found: Mapping[str, Any], names: Sequence[str]) -> SliceVerdict | None:
     """Return the verdict on one metric in a slice; None if nothing was tested."""
     rows = found["differences"]
     if not rows:
@@ -88,16 +92,16 @@ def slice_verdict(found: Mapping[str, Any], names: Sequence[str]) -> Verdict | N
     return _of_two(rows[0], names) if len(names) == 2 else _of_many(rows)
 
 
-def _of_two(row: Mapping[str, Any], names: Sequence[str]) -> Verdict:
+def _of_two(row: Mapping[str, Any], names: Sequence[str]) -> SliceVerdict:
     p = f"p {probability(row['p'])}"
     style = None if row["higher"] is None else names.index(row["higher"]) % MODEL_STYLES
     words = f"undetermined, {p}" if row["higher"] is None else f"{clipped(row['higher'], 30)} higher, {p}"
-    return Verdict(
+    return SliceVerdict(
         signed(row["difference"]), interval(row["low"], row["high"], signed), words, style, style is not None
     )
 
 
-def _of_many(rows: Sequence[Mapping[str, Any]]) -> Verdict:
+def _of_many(rows: Sequence[Mapping[str, Any]]) -> SliceVerdict:
     """Return the verdict for more than two models: the decided pairs, the higher model first."""
     decided = [
         f"{clipped(row['higher'], 20)} over {clipped(row['second'] if row['higher'] == row['first'] else row['first'], 20)}"
@@ -106,6 +110,6 @@ def _of_many(rows: Sequence[Mapping[str, Any]]) -> Verdict:
     ]
     undetermined = len(rows) - len(decided)
     if not decided:
-        return Verdict("", "", "undetermined")
+        return SliceVerdict("", "", "undetermined")
     rest = f"; {plural(undetermined, 'pair', 'pairs')} undetermined" if undetermined else ""
-    return Verdict("", "", listed(decided, keep=4) + rest, decided=True)
+    return SliceVerdict("", "", listed(decided, keep=4) + rest, decided=True)

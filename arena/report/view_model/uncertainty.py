@@ -13,7 +13,7 @@ from arena.base.format import DECIDED, clipped, count, figure, interval, listed,
 from arena.metrics.intervals import LEVEL
 from arena.metrics.registry import HEADLINES
 from arena.report.view_model.forest import other_policies
-from arena.report.view_model.leaderboard import tags_of, value_of
+from arena.report.view_model.leaderboard import tags_in_mean, value_of
 from arena.report.view_model.recorded_labels import BY_RECORDED_LABELS
 
 POWER = "four times in five"
@@ -22,11 +22,11 @@ POWER = "four times in five"
 OWN = "At their own thresholds"
 """Threshold policy of the headline, at the start of a sentence."""
 
-Model = Mapping[str, Any]
-Row = Mapping[str, Any]
+_Model = Mapping[str, Any]
+DifferenceRow = Mapping[str, Any]
 
 
-def verdict(payload: Mapping[str, Any]) -> str:
+def run_verdict(payload: Mapping[str, Any]) -> str:
     """Return the verdict of a run as sentences; empty if nothing was tested: one model, no resamples, or no tag."""
     if not payload["replicates"] or not payload["differences"] or len(payload["models"]) < 2:
         return ""
@@ -50,7 +50,7 @@ def _tag_by_tag(payload: Mapping[str, Any]) -> str:
     return f"{differ}: {first} is higher on {count(row['first'])}, {second} on {count(row['second'])}."
 
 
-def _closest(payload: Mapping[str, Any]) -> Row | None:
+def _closest(payload: Mapping[str, Any]) -> DifferenceRow | None:
     """Return the tag verdicts on AP of the two models with the highest mAP; None if there are none."""
     ranked = sorted(payload["models"], key=lambda model: -1.0 if model["map"] is None else -model["map"])
     best = {model["name"] for model in ranked[:2]}
@@ -91,8 +91,8 @@ def _of_two(payload: Mapping[str, Any]) -> str:
     return f"{OWN} {'; '.join(parts)}"
 
 
-def _of_many(models: Sequence[Model]) -> str:
-    leaders = [(leading(models, key), name) for key, name in HEADLINES.items()]
+def _of_many(models: Sequence[_Model]) -> str:
+    leaders = [(tied_with_best(models, key), name) for key, name in HEADLINES.items()]
     parts = []
     for tied, group in groupby(sorted(leaders, key=lambda one: (len(one[0]), one[0])), key=lambda one: one[0]):
         figures, names = [name for _, name in group], [clipped(name) for name in tied]
@@ -106,17 +106,17 @@ def _of_many(models: Sequence[Model]) -> str:
     return f"{OWN} {'; '.join(parts)}" if parts else "No metric is defined"
 
 
-def leading(models: Sequence[Model], key: str) -> list[str]:
+def tied_with_best(models: Sequence[_Model], key: str) -> list[str]:
     """Return the models that are the best or not significantly below it; one name if the best is decided."""
     return [model["name"] for model in models if model["ranks"].get(key, {}).get("tied_with_best")]
 
 
-def headline_rows(payload: Mapping[str, Any]) -> list[Row]:
+def headline_rows(payload: Mapping[str, Any]) -> list[DifferenceRow]:
     """Return the differences of the headline metrics, in the order of `HEADLINES`."""
     return [row for key in HEADLINES for row in payload["differences"] if row["figure"] == key]
 
 
-def with_interval(model: Model, key: str) -> str:
+def with_interval(model: _Model, key: str) -> str:
     """Return a metric of a model with its interval.
 
     >>> with_interval({"map": 0.5, "intervals": {"map": [0.4, 0.6]}}, "map")
@@ -126,21 +126,21 @@ def with_interval(model: Model, key: str) -> str:
     return f"{figure(value_of(model, key))} {interval(low, high)}".rstrip()
 
 
-def told(models: Sequence[Model], row: Row) -> str:
+def pair_evidence(models: Sequence[_Model], row: DifferenceRow) -> str:
     """Return the numbers behind a pair's verdict: both values, the higher first, difference, p, detectable difference."""
     names = [row["second"], row["first"]] if row["difference"] < 0 else [row["first"], row["second"]]
     first, second = (next(model for model in models if model["name"] == name) for name in names)
     key = row["figure"]
-    tags = tags_of(first, key)
+    tags = tags_in_mean(first, key)
     over = "" if tags is None else f", over {plural(tags, 'tag', 'tags')}"
     return (
         f"{with_interval(first, key)} ({clipped(first['name'])}) against {with_interval(second, key)} "
         f"({clipped(second['name'])}){over}; "
-        f"{difference(row)}{detectable(row)}"
+        f"{difference_text(row)}{detectable_text(row)}"
     )
 
 
-def difference(row: Row) -> str:
+def difference_text(row: DifferenceRow) -> str:
     """Return the difference of two models, the higher minus the lower, with interval and p.
 
     >>> difference({"difference": -0.01, "low": -0.02, "high": 0.005, "p": 0.2})
@@ -153,7 +153,7 @@ def difference(row: Row) -> str:
     return f"difference {shown}, p {probability(row['p'])}".replace("p <", "p < ").replace("p >", "p > ")
 
 
-def detectable(row: Row) -> str:
+def detectable_text(row: DifferenceRow) -> str:
     """Return the sentence on the smallest detectable difference; empty if the difference is decided."""
     least = row["minimum_detectable"]
     if row["higher"] is not None or not least:
@@ -179,7 +179,7 @@ def _cancels(payload: Mapping[str, Any]) -> str:
     return why if _is_corrected(payload) else ""
 
 
-def how_sure(payload: Mapping[str, Any]) -> str:
+def uncertainty_note(payload: Mapping[str, Any]) -> str:
     """Return how the intervals and tests were computed, and what undetermined means."""
     units, images = payload["clusters"], payload["dataset"]["images"]
     drawn = plural(images, "image", "images")

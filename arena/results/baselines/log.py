@@ -15,7 +15,7 @@ LOG = "baselines.jsonl"
 LOG_SCHEMA = 1
 """Version of the log and of the baselines' folders."""
 
-SHORT = 12
+DIGEST_DIGITS = 12
 """Digits of a digest that are shown, and that name a baseline's folder."""
 
 
@@ -51,7 +51,7 @@ class Baseline:
     @property
     def copy(self) -> Path:
         """The folder with the stored files, a run folder with fewer files."""
-        return self.home / self.digest[:SHORT]
+        return self.home / self.digest[:DIGEST_DIGITS]
 
     @property
     def origin(self) -> Path:
@@ -93,7 +93,7 @@ def add_line(baseline: Baseline) -> None:
     write_whole(path, f"{before}{baseline.line()}\n", durable=True)
 
 
-def newest(log: Sequence[Baseline], home: Path, name: str | None = None) -> Baseline:
+def find_baseline(log: Sequence[Baseline], home: Path, name: str | None = None) -> Baseline:
     """The current baseline: the last one, or the last with a name or with a digest that starts with `name`.
 
     Args:

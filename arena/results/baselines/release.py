@@ -12,10 +12,10 @@ import pandas as pd
 from arena.base.provenance import digest
 from arena.results.run_folder import Result
 
-WORD_ENDS = "-_ :/"
+_WORD_ENDS = "-_ :/"
 """Characters that end a word in the name of a release; not the dot, which is part of versions."""
 
-RULES = ("convention", "imply")
+_RULE_KEYS = ("convention", "imply")
 """Fields of the summary that a tag's metrics depend on, besides images and scores."""
 
 
@@ -63,7 +63,7 @@ class Release:
         dataset = self.result.recipe.dataset
         if not dataset.digest:
             return f"{self.name} alone"
-        rules = {key: self.result.summary.get(key) for key in (*RULES, "images")}
+        rules = {key: self.result.summary.get(key) for key in (*_RULE_KEYS, "images")}
         skipped = sorted(self.result.run.get("skipped", {}))
         return digest({"dataset": dataset.digest, "sample": dataset.sample, "skipped": skipped, **rules})
 
@@ -73,7 +73,7 @@ class Release:
         return digest({"images": self.same_images, "tags": sorted(self.tags.index[self.tags["compared"]])})
 
 
-def numbered(releases: Sequence[Release]) -> dict[str, int]:
+def number_image_sets(releases: Sequence[Release]) -> dict[str, int]:
     """Number the sets of images in the order of their first release; a plot never connects releases of different sets.
 
     Returns: `same_images` -> 0, 1, ...
@@ -96,5 +96,5 @@ def _shared(names: Sequence[str]) -> str:
     least, most = min(names), max(names)  # a prefix of the first and the last in order is a prefix of all
     same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(least, most, strict=False)))
     prefix = least[:same] if len(names) > 1 else ""
-    cut = max(prefix.rfind(sign) for sign in WORD_ENDS) + 1
+    cut = max(prefix.rfind(sign) for sign in _WORD_ENDS) + 1
     return "" if any(len(name) == cut for name in names) else prefix[:cut]

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from arena.base.errors import ArenaError
 from arena.base.names import disambiguate
-from arena.results.baselines.log import SHORT, read_log
+from arena.results.baselines.log import DIGEST_DIGITS, read_log
 from arena.results.baselines.release import Release
-from arena.results.baselines.store import result_of
-from arena.results.named import NamedRun, refuse_damaged
+from arena.results.baselines.store import read_baseline_result
+from arena.results.named import ModelOfRun, refuse_damaged
 
 
-def releases_of(home: Path, runs: Sequence[NamedRun] = ()) -> list[Release]:
+def releases_of(home: Path, runs: Sequence[ModelOfRun] = ()) -> list[Release]:
     """All baselines in the order in which they were set, without repetition, then the runs.
 
     Raises:
@@ -23,7 +23,7 @@ def releases_of(home: Path, runs: Sequence[NamedRun] = ()) -> list[Release]:
     log = read_log(home)
     latest = {(one.digest, one.name): one for one in log}  # a baseline that was set again keeps its first position
     found = [
-        (Release(one.name, one.model, one.created, one.reason, result_of(one)), one.digest[:SHORT])
+        (Release(one.name, one.model, one.created, one.reason, read_baseline_result(one)), one.digest[:DIGEST_DIGITS])
         for one in latest.values()
     ]
     for run in runs:

@@ -17,26 +17,28 @@ from filelock import FileLock, Timeout
 from arena.base.errors import ArenaError
 from arena.base.files import digest_file, make_folder
 from arena.base.provenance import digest, now
-from arena.results.baselines.log import SHORT, Baseline, add_line, newest, read_log
-from arena.results.named import NamedRun, headlines, read_sound, refuse_damaged
+from arena.results.baselines.log import DIGEST_DIGITS, Baseline, add_line, find_baseline, read_log
+from arena.results.named import ModelOfRun, headlines, read_complete_run, refuse_damaged
 from arena.results.run_folder import Result
 from arena.scores.store import read_store
 
-KEPT = ("run.json", "summary.json", "per_tag.parquet")
+_STORED_FILES = ("run.json", "summary.json", "per_tag.parquet")
 """Files of a run that a baseline stores, a few hundred kilobytes."""
 
-LOCK = ".baselines.lock"
+_LOCK = ".baselines.lock"
 """File name of the lock in the folder of baselines."""
 
 
-class Set(NamedTuple):
+class SetBaseline(NamedTuple):
     """Result of setting a baseline; `is_new` is false if the same one was current already."""
 
     baseline: Baseline
     is_new: bool
 
 
-def set_baseline(run: NamedRun, home: Path, *, reason: str, name: str | None = None, with_scores: bool = False) -> Set:
+def set_baseline(
+    run: ModelOfRun, home: Path, *, reason: str, name: str | None = None, with_scores: bool = False
+) -> SetBaseline:
     """Make one model of a run the baseline that releases are compared with from now on.
 
     Args:
@@ -60,18 +62,18 @@ def set_baseline(run: NamedRun, home: Path, *, reason: str, name: str | None = N
         log = read_log(home)
         made = _baseline(run, home, files, why, name or run.name)
         same = log[-1] if log and (log[-1].digest, log[-1].name) == (made.digest, made.name) else None
-        kept = next((one for one in reversed(log) if one.digest == made.digest and not fault(one)), None)
+        kept = next((one for one in reversed(log) if one.digest == made.digest and not changed_file(one)), None)
         if kept is None or (with_scores and not kept.has_scores):
             _keep(made, files)
         else:
             made = replace(made, files=kept.files)
-        if same is not None and not fault(same) and (same.has_scores or not with_scores):
-            return Set(same, is_new=False)
+        if same is not None and not changed_file(same) and (same.has_scores or not with_scores):
+            return SetBaseline(same, is_new=False)
         add_line(made)
-        return Set(made, is_new=True)
+        return SetBaseline(made, is_new=True)
 
 
-def current(home: Path, name: str | None = None) -> Baseline:
+def current_baseline(home: Path, name: str | None = None) -> Baseline:
     """The current baseline, with its files checked.
 
     Args:
@@ -80,12 +82,12 @@ def current(home: Path, name: str | None = None) -> Baseline:
     Raises:
         ArenaError: there is none, or one of its files has changed.
     """
-    found = newest(read_log(home), home, name)
+    found = find_baseline(read_log(home), home, name)
     refuse_changed(found)
     return found
 
 
-def result_of(baseline: Baseline) -> Result:
+def read_baseline_result(baseline: Baseline) -> Result:
     """Read the stored part of a baseline's run: provenance, summary, and the table `per_tag`.
 
     Raises:
@@ -93,41 +95,45 @@ def result_of(baseline: Baseline) -> Result:
         IncomparableError: the run has another schema.
     """
     refuse_changed(baseline)
-    return read_sound(baseline.copy)
+    return read_complete_run(baseline.copy)
 
 
-def scores_of(baseline: Baseline) -> Path | None:
+def find_baseline_scores(baseline: Baseline) -> Path | None:
     """The folder of a baseline's scores: the stored one, else that of its run if the run has not changed; else None."""
     inside = Path("scores") / baseline.model
     if baseline.has_scores:
         refuse_changed(baseline)
         return baseline.copy / inside
     try:
-        origin = NamedRun(baseline.origin, baseline.model, baseline.name, read_sound(baseline.origin))
+        origin = ModelOfRun(baseline.origin, baseline.model, baseline.name, read_complete_run(baseline.origin))
         untouched = _digest(origin) == baseline.digest
     except ArenaError:
         return None
     return baseline.origin / inside if untouched and (baseline.origin / inside / "store.json").is_file() else None
 
 
-def fault(baseline: Baseline) -> str:
+def changed_file(baseline: Baseline) -> str:
     """A line about the first stored file that has changed since the baseline was set; empty if none has."""
     for name, wanted in baseline.files.items():
         path = baseline.copy / name
         found = digest_file(path) if path.is_file() else None
         if found != wanted:
-            what = "is gone" if found is None else f"was changed (SHA-256 {found[:SHORT]}, was {wanted[:SHORT]})"
+            what = (
+                "is gone"
+                if found is None
+                else f"was changed (SHA-256 {found[:DIGEST_DIGITS]}, was {wanted[:DIGEST_DIGITS]})"
+            )
             return f"{path}: {what} since baseline {baseline.name} was set on {baseline.created[:10]}"
     return ""
 
 
 def refuse_changed(baseline: Baseline) -> None:
     """Raise ArenaError if a stored file of a baseline has changed."""
-    if line := fault(baseline):
+    if line := changed_file(baseline):
         raise ArenaError(f"{line}; restore it, or set the run again")
 
 
-def _baseline(named: NamedRun, home: Path, files: dict[str, Path], why: str, name: str) -> Baseline:
+def _baseline(named: ModelOfRun, home: Path, files: dict[str, Path], why: str, name: str) -> Baseline:
     scored, summary = named.result.recipe.dataset, named.result.summary
     dataset = {"name": scored.name, "title": scored.title, "digest": scored.digest, "images": summary["images"]}
     return Baseline(
@@ -145,14 +151,14 @@ def _one_line(name: str) -> str:
     return plain
 
 
-def _digest(named: NamedRun) -> str:
+def _digest(named: ModelOfRun) -> str:
     of = {"signature": named.result.run["signature"], "per_tag": digest_file(named.folder / "per_tag.parquet")}
     return digest({**of, "model": named.model})
 
 
-def _files(named: NamedRun, with_scores: bool) -> dict[str, Path]:
+def _files(named: ModelOfRun, with_scores: bool) -> dict[str, Path]:
     """The files of a run to store: path below the copy -> the file."""
-    files = {name: named.folder / name for name in KEPT}
+    files = {name: named.folder / name for name in _STORED_FILES}
     if with_scores:
         folder = named.folder / "scores" / named.model
         if not (folder / "store.json").is_file():
@@ -204,7 +210,7 @@ def _exclusive(home: Path) -> Iterator[None]:
         ArenaError: another process holds the lock for 30 seconds.
     """
     try:
-        with FileLock(home / LOCK, timeout=30):
+        with FileLock(home / _LOCK, timeout=30):
             yield
     except Timeout:
         raise ArenaError(f"{home}: another arena baseline set is running; try again later") from None

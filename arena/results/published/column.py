@@ -7,20 +7,20 @@ from arena.base.errors import refuse_twice
 from arena.results.published.aggregates import aggregates_of
 from arena.results.published.record import Published
 
-UNKNOWN = "unknown"
+_UNKNOWN = "unknown"
 
 
-def columns_of(published: Sequence[Published]) -> list[dict[str, Any]]:
+def published_entries(published: Sequence[Published]) -> list[dict[str, Any]]:
     """The entries in `summary.json` of several published results, in their order.
 
     Raises:
         ArenaError: two models have the same name.
     """
     refuse_twice("--published", "model", [one.name for one in published])
-    return [column_of(one) for one in published]
+    return [published_entry(one) for one in published]
 
 
-def column_of(published: Published) -> dict[str, Any]:
+def published_entry(published: Published) -> dict[str, Any]:
     """Name, source, threshold and aggregates of a published result, None if unknown; its images differ from the run's."""
     return {
         "name": published.name,
@@ -28,21 +28,21 @@ def column_of(published: Published) -> dict[str, Any]:
         "format": published.format,
         "digest": published.digest,
         "images": published.images,
-        "threshold": threshold_of(published),
+        "threshold": _threshold_text(published),
         "notes": list(published.notes),
         **aggregates_of(published),
     }
 
 
-def threshold_of(published: Published) -> str:
+def _threshold_text(published: Published) -> str:
     """The threshold as text: `0.4`, `per tag`, or `unknown`."""
     values = published.tags["threshold"].dropna().unique()
     if len(values) == 1 and published.tags["threshold"].notna().all():
         return f"{values[0]:g}"
-    return "per tag" if len(values) else UNKNOWN
+    return "per tag" if len(values) else _UNKNOWN
 
 
-def unknown_of(published: Published) -> list[str]:
+def unknown_columns(published: Published) -> list[str]:
     """Names of the columns that are unknown for all tags, and `images` if the number of images is unknown."""
     columns = [name for name in published.tags.columns if name != "tag" and published.tags[name].isna().all()]
     return columns + ([] if published.images is not None else ["images"])

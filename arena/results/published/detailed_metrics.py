@@ -5,13 +5,13 @@ from pathlib import Path
 
 from arena.base.format import shown
 from arena.results.published.record import Published
-from arena.results.published.rows import Row, decimals, publish_rows, read_text, refuse
+from arena.results.published.rows import PublishedTag, count_decimals, line_error, publish_rows, read_published_text
 
-FORM = "detailed-metrics"
+_FORMAT = "detailed-metrics"
 
-NUMBER = r"(\d(?:\.\d+)?|nan)"
+_NUMBER = r"(\d(?:\.\d+)?|nan)"
 
-LINE = re.compile(f"(.*?) *: Precision {NUMBER}, Recall {NUMBER}, F1 {NUMBER}, AP {NUMBER}")
+DETAILED_METRICS_LINE = re.compile(f"(.*?) *: Precision {_NUMBER}, Recall {_NUMBER}, F1 {_NUMBER}, AP {_NUMBER}")
 """The line of one model's metrics of one tag."""
 
 
@@ -23,17 +23,17 @@ def read_detailed_metrics(path: Path) -> dict[str, Published]:
 
     Source: JoyTag's `detailed_metrics.txt`.
     """
-    lines = read_text(path).split("\n")
-    rows: dict[str, list[Row]] = {}
+    lines = read_published_text(path).split("\n")
+    rows: dict[str, list[PublishedTag]] = {}
     written: list[str] = []
     tag, models = "", 0
     for number, line in enumerate(lines, 1):
-        match = LINE.fullmatch(line)
+        match = DETAILED_METRICS_LINE.fullmatch(line)
         if tag and match is not None:
             model, *metrics = match.groups()
             written += [text for text in metrics if text != "nan"]
             precision, recall, f1, ap = (None if text == "nan" else float(text) for text in metrics)
-            row = Row(number, tag, precision=precision, recall=recall, f1=f1, ap=ap)
+            row = PublishedTag(number, tag, precision=precision, recall=recall, f1=f1, ap=ap)
             rows.setdefault(model, []).append(row)
             models += 1
         elif not tag and line and match is None:
@@ -41,19 +41,19 @@ def read_detailed_metrics(path: Path) -> dict[str, Published]:
         elif not line and (models or not tag):
             tag = "" if _is_complete(path, number, tag, models, rows) else tag
         else:
-            raise refuse(path, number, _fault(tag, line))
+            raise line_error(path, number, _fault(tag, line))
     _is_complete(path, len(lines), tag, models, rows)
-    digits = decimals(written)
-    return {name: publish_rows(path, own, name=name, form=FORM, digits=digits) for name, own in rows.items()}
+    digits = count_decimals(written)
+    return {name: publish_rows(path, own, name=name, form=_FORMAT, digits=digits) for name, own in rows.items()}
 
 
-def _is_complete(path: Path, number: int, tag: str, models: int, rows: dict[str, list[Row]]) -> bool:
+def _is_complete(path: Path, number: int, tag: str, models: int, rows: dict[str, list[PublishedTag]]) -> bool:
     """Return True if a block has as many models as the other blocks, else raise ArenaError."""
     if tag and models != len(rows):
         fault = (
             f"tag {shown(tag)}: {models} of {len(rows)} models ({', '.join(rows)}); the file is truncated or damaged"
         )
-        raise refuse(path, number, f"{fault}, fetch it again")
+        raise line_error(path, number, f"{fault}, fetch it again")
     return True
 
 

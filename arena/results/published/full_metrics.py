@@ -10,11 +10,11 @@ from arena.base.errors import ArenaError
 from arena.base.format import one_line, shown
 from arena.metrics.counts import TagCounts, joytag_ratios
 from arena.results.published.record import Published
-from arena.results.published.rows import Row, decimals, publish_rows, read_text, refuse
+from arena.results.published.rows import PublishedTag, count_decimals, line_error, publish_rows, read_published_text
 
-FORM = "full-metrics"
+_FORMAT = "full-metrics"
 
-FIRST = re.compile(r"Tag: (?P<tag>.*) \((?P<index>\d+)\) \(cnt: (?P<training_count>\d+)\)")
+FULL_METRICS_FIRST_LINE = re.compile(r"Tag: (?P<tag>.*) \((?P<index>\d+)\) \(cnt: (?P<training_count>\d+)\)")
 """The first line of a block."""
 
 _FIGURE = r"(?P<{}>\d(?:\.\d+)?|nan)"
@@ -35,8 +35,8 @@ def read_full_metrics(path: Path) -> dict[str, Published]:
 
     Source: JoyTag's `full-metrics.txt`; its `cnt` is the training count.
     """
-    lines = read_text(path).split("\n")
-    rows: list[Row] = []
+    lines = read_published_text(path).split("\n")
+    rows: list[PublishedTag] = []
     written: list[str] = []
     place = 0
     while place < len(lines):
@@ -47,16 +47,16 @@ def read_full_metrics(path: Path) -> dict[str, Published]:
         written += [found[name] for name in ("precision", "recall", "f1") if found[name] != "nan"]
         rows.append(_row(place + 1, found))
         place += 1 + len(_REST)
-    published = publish_rows(path, rows, name=path.stem, form=FORM, digits=decimals(written))
+    published = publish_rows(path, rows, name=path.stem, form=_FORMAT, digits=count_decimals(written))
     return {published.name: published}
 
 
 def _block(path: Path, lines: list[str], place: int) -> dict[str, str]:
     """The fields of the block that starts at a line."""
-    first = FIRST.fullmatch(lines[place])
+    first = FULL_METRICS_FIRST_LINE.fullmatch(lines[place])
     if first is None:
         fault = f"expected 'Tag: name (0) (cnt: 0)', found {shown(lines[place])}"
-        raise refuse(path, place + 1, f"{fault}; the file is damaged, fetch it again")
+        raise line_error(path, place + 1, f"{fault}; the file is damaged, fetch it again")
     fields = first.groupdict()
     for step, (pattern, example) in enumerate(_REST, place + 1):
         line = lines[step] if step < len(lines) else ""
@@ -64,15 +64,15 @@ def _block(path: Path, lines: list[str], place: int) -> dict[str, str]:
         if match is None:
             found = "the end of the block" if not line else shown(line)
             fault = f"tag {shown(fields['tag'])}: expected '{example}', found {found}"
-            raise refuse(path, step + 1, f"{fault}; the file is truncated or damaged, fetch it again")
+            raise line_error(path, step + 1, f"{fault}; the file is truncated or damaged, fetch it again")
         fields |= match.groupdict()
     return fields
 
 
-def _row(line: int, found: dict[str, str]) -> Row:
+def _row(line: int, found: dict[str, str]) -> PublishedTag:
     metrics = {name: None if found[name] == "nan" else float(found[name]) for name in ("precision", "recall", "f1")}
     counts = {name: int(found[name]) for name in ("index", "training_count", "tp", "fp", "fn", "tn")}
-    return Row(line, found["tag"], **counts, **metrics)  # type: ignore[arg-type]  # keyword arguments of different types
+    return PublishedTag(line, found["tag"], **counts, **metrics)  # type: ignore[arg-type]  # keyword arguments of different types
 
 
 def full_metrics_of(published: Published) -> str:

@@ -9,14 +9,16 @@ import pandas as pd
 from arena.base.errors import ArenaError
 from arena.base.files import digest_file
 from arena.results.published.record import PUBLISHED_COLUMNS, Published
-from arena.results.published.rows import FLOATS, INTEGERS, read_text
+from arena.results.published.rows import FLOATS, INTEGERS, read_published_text
 
-FORM = "metrics-json"
+_FORMAT = "metrics-json"
 
-SPLITS = ("test", "val")
+_SPLITS = ("test", "val")
 """Tables of the file, in order of preference."""
 
-FIGURES = tuple(f"{mean}_{name}" for mean in ("macro", "micro") for name in ("precision", "recall", "f1", "mcc"))
+_AGGREGATE_KEYS = tuple(
+    f"{mean}_{name}" for mean in ("macro", "micro") for name in ("precision", "recall", "f1", "mcc")
+)
 
 
 def read_metrics_json(path: Path) -> dict[str, Published]:
@@ -29,7 +31,7 @@ def read_metrics_json(path: Path) -> dict[str, Published]:
     """
     split, table = _table(path)
     metrics: dict[str, float] = {}
-    for name in FIGURES:
+    for name in _AGGREGATE_KEYS:
         value = table.get(name)
         if value is None:
             continue
@@ -38,22 +40,22 @@ def read_metrics_json(path: Path) -> dict[str, Published]:
             raise ArenaError(f"{path}: {name} is {value!r}, but must lie in {least} to 1; fetch it again")
         metrics[name] = float(value)
     if not metrics:
-        raise ArenaError(f"{path}: no aggregate in it; it needs one of {', '.join(FIGURES)}")
+        raise ArenaError(f"{path}: no aggregate in it; it needs one of {', '.join(_AGGREGATE_KEYS)}")
     kinds = dict.fromkeys(INTEGERS, "Int64") | dict.fromkeys(FLOATS, "float64")
     empty = pd.DataFrame({name: [] for name in PUBLISHED_COLUMNS}).astype(kinds)
     notes = (f"metrics of the {split} images",) if split else ()
-    return {path.stem: Published(path.stem, path.name, FORM, digest_file(path), empty, None, metrics, notes=notes)}
+    return {path.stem: Published(path.stem, path.name, _FORMAT, digest_file(path), empty, None, metrics, notes=notes)}
 
 
 def _table(path: Path) -> tuple[str, dict[str, Any]]:
     """The name of a split and its aggregates; the name is empty if the file itself is the table."""
     try:
-        content = json.loads(read_text(path))
+        content = json.loads(read_published_text(path))
     except (ValueError, RecursionError) as error:
         raise ArenaError(f"{path}: not readable JSON ({error}); fetch it again") from None
     if not isinstance(content, dict):
         raise ArenaError(f"{path}: not a JSON object with metrics; fetch it again")
-    for split in SPLITS:
+    for split in _SPLITS:
         if isinstance(content.get(split), dict):
             return split, content[split]
     return "", content
@@ -67,5 +69,5 @@ def is_metrics_json(text: str) -> bool:
         return False
     if not isinstance(content, dict):
         return False
-    tables = [content, *(content.get(split) for split in SPLITS)]
-    return any(isinstance(table, dict) and not table.keys().isdisjoint(FIGURES) for table in tables)
+    tables = [content, *(content.get(split) for split in _SPLITS)]
+    return any(isinstance(table, dict) and not table.keys().isdisjoint(_AGGREGATE_KEYS) for table in tables)

@@ -4,22 +4,22 @@ from collections.abc import Callable
 from pathlib import Path
 
 from arena.base.errors import ArenaError, nearest
-from arena.results.published.detailed_metrics import LINE, read_detailed_metrics
-from arena.results.published.full_metrics import FIRST, read_full_metrics
+from arena.results.published.detailed_metrics import DETAILED_METRICS_LINE, read_detailed_metrics
+from arena.results.published.full_metrics import FULL_METRICS_FIRST_LINE, read_full_metrics
 from arena.results.published.metrics_json import is_metrics_json, read_metrics_json
 from arena.results.published.record import Published
-from arena.results.published.rows import read_text
-from arena.results.published.tables import is_table, read_table
+from arena.results.published.rows import read_published_text
+from arena.results.published.tables import is_published_table, read_published_table
 
 FORMATS = (
     "JoyTag's full-metrics.txt and detailed_metrics.txt, a report.csv, animetimm's selected_tags.csv and metrics.json, "
     "or a CSV file with tags and their counts or metrics"
 )
 
-BEGINNING = 1 << 16
+_BEGINNING = 1 << 16
 """Number of characters at the start of a file that the format is detected from."""
 
-Reader = Callable[[Path], dict[str, Published]]
+_Reader = Callable[[Path], dict[str, Published]]
 
 
 def read_published(path: Path, name: str | None = None) -> dict[str, Published]:
@@ -33,7 +33,7 @@ def read_published(path: Path, name: str | None = None) -> dict[str, Published]:
     """
     if path.is_dir() or not path.exists():
         raise ArenaError(f"{path}: {'a folder' if path.is_dir() else 'no such file'}; name a published file: {FORMATS}")
-    reader = _reader(read_text(path)[:BEGINNING])
+    reader = _reader(read_published_text(path)[:_BEGINNING])
     if reader is None:
         raise ArenaError(f"{path}: no published metrics in a known format: {FORMATS}")
     found = reader(path)
@@ -54,19 +54,19 @@ def is_published(path: Path) -> bool:
     """Whether a file starts like published metrics; the rest of it may be damaged."""
     try:
         with path.open("rb") as file:
-            text = file.read(BEGINNING).decode("utf-8-sig", errors="ignore")
+            text = file.read(_BEGINNING).decode("utf-8-sig", errors="ignore")
     except OSError:
         return False
     return "\0" not in text and _reader(text.replace("\r\n", "\n")) is not None
 
 
-def _reader(text: str) -> Reader | None:
+def _reader(text: str) -> _Reader | None:
     """The reader for a file that starts with this text; None if the format is unknown."""
     lines = text.lstrip("\n").split("\n", 2)
-    if FIRST.fullmatch(lines[0]):
+    if FULL_METRICS_FIRST_LINE.fullmatch(lines[0]):
         return read_full_metrics
     if is_metrics_json(text):
         return read_metrics_json
-    if len(lines) > 1 and LINE.fullmatch(lines[1]):
+    if len(lines) > 1 and DETAILED_METRICS_LINE.fullmatch(lines[1]):
         return read_detailed_metrics
-    return read_table if is_table(text) else None
+    return read_published_table if is_published_table(text) else None

@@ -23,7 +23,7 @@ FLOAT32_SLACK = 2e-6
 
 
 @dataclass(frozen=True)
-class Row:
+class PublishedTag:
     """The values of one tag in a file; None if unknown.
 
     Attributes:
@@ -54,7 +54,7 @@ class Row:
 
 
 def publish_rows(
-    path: Path, rows: Sequence[Row], *, name: str, form: str, digits: int | None, notes: Sequence[str] = ()
+    path: Path, rows: Sequence[PublishedTag], *, name: str, form: str, digits: int | None, notes: Sequence[str] = ()
 ) -> Published:
     """Make a published result from the rows of one model.
 
@@ -98,12 +98,12 @@ def published_of(result: Result, model: str) -> Published:
     return Published(model, result.recipe.dataset.name, "result", digest, tags, int(result.summary["images"]), figures)
 
 
-def refuse(path: Path, line: int, what: str) -> ArenaError:
+def line_error(path: Path, line: int, what: str) -> ArenaError:
     """Return an error about a line of a file; the caller raises it."""
     return ArenaError(f"{path}:{line}: {what}")
 
 
-def read_text(path: Path) -> str:
+def read_published_text(path: Path) -> str:
     """Read a UTF-8 text file; CR LF becomes LF.
 
     Raises:
@@ -117,7 +117,7 @@ def read_text(path: Path) -> str:
         raise ArenaError(f"{path}: cannot be read ({error.strerror})") from None
 
 
-def decimals(texts: Iterable[str]) -> int | None:
+def count_decimals(texts: Iterable[str]) -> int | None:
     """The largest number of decimals in the texts; None if there is no number.
 
     >>> decimals(["0.5", "0.1234", ""]), decimals(["1e-05"]), decimals([""])
@@ -127,18 +127,18 @@ def decimals(texts: Iterable[str]) -> int | None:
     return max(0, *found) if found else None
 
 
-def _refuse_twice(path: Path, rows: Sequence[Row]) -> None:
+def _refuse_twice(path: Path, rows: Sequence[PublishedTag]) -> None:
     first: dict[str, int] = {}
     for row in rows:
         if row.tag in first:
             before = f"already in line {first[row.tag]}"
-            raise refuse(
+            raise line_error(
                 path, row.line, f"tag {shown(row.tag)}: {before}; a published file has one row per tag and model"
             )
         first[row.tag] = row.line
 
 
-def _completed(row: Row) -> Row:
+def _completed(row: PublishedTag) -> PublishedTag:
     """The row with support or false negatives derived from its other counts."""
     if row.support is None and row.tp is not None and row.fn is not None:
         return replace(row, support=row.tp + row.fn)
@@ -147,7 +147,7 @@ def _completed(row: Row) -> Row:
     return row
 
 
-def _settled(path: Path, row: Row, images: int | None, digits: int | None) -> Row:
+def _settled(path: Path, row: PublishedTag, images: int | None, digits: int | None) -> PublishedTag:
     """The row with all derived counts, and with exact metrics if its counts are known.
 
     Raises:
@@ -157,7 +157,7 @@ def _settled(path: Path, row: Row, images: int | None, digits: int | None) -> Ro
     if images is not None and row.tn is None and row.tp is not None and row.fp is not None and row.fn is not None:
         row = replace(row, tn=images - row.tp - row.fp - row.fn)
     if fault := _fault(row, images):
-        raise refuse(path, row.line, f"tag {shown(row.tag)}: {fault}; the file is damaged, fetch it again")
+        raise line_error(path, row.line, f"tag {shown(row.tag)}: {fault}; the file is damaged, fetch it again")
     if row.tp is None or row.fp is None or row.fn is None:
         return row
     exact = {
@@ -169,11 +169,11 @@ def _settled(path: Path, row: Row, images: int | None, digits: int | None) -> Ro
         if not _agree(getattr(row, name), value, digits):
             counts = f"TP {row.tp}, FP {row.fp} and FN {row.fn} give {'none' if value is None else f'{value:.4f}'}"
             fault = f"{name} is {getattr(row, name)}, but {counts}"
-            raise refuse(path, row.line, f"tag {shown(row.tag)}: {fault}; the file is damaged, fetch it again")
+            raise line_error(path, row.line, f"tag {shown(row.tag)}: {fault}; the file is damaged, fetch it again")
     return replace(row, precision=exact["precision"], recall=exact["recall"], f1=exact["f1"])
 
 
-def _fault(row: Row, images: int | None) -> str:
+def _fault(row: PublishedTag, images: int | None) -> str:
     """The contradiction in the values of a row; empty if there is none."""
     for name in INTEGERS:
         if (value := getattr(row, name)) is not None and value < 0:

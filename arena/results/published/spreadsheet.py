@@ -8,8 +8,8 @@ _FORMULA = re.compile("'*[=+\\-@\t\r\uff1d\uff0b\uff0d\uff20]")
 _GUARDED = re.compile("'+[=+\\-@\t\r\uff1d\uff0b\uff0d\uff20]")
 
 
-def guarded(text: str) -> str:
-    """Put an apostrophe before text that a spreadsheet would take for a formula; `unguarded` removes it.
+def guard_formula(text: str) -> str:
+    """Put an apostrophe before text that a spreadsheet would take for a formula; `unguard_formula` removes it.
 
     >>> guarded("=_="), guarded("cat"), guarded("'-'")
     ("'=_=", 'cat', "''-'")
@@ -17,8 +17,8 @@ def guarded(text: str) -> str:
     return f"'{text}" if _FORMULA.match(text) else text
 
 
-def unguarded(text: str) -> str:
-    """Undo `guarded`.
+def unguard_formula(text: str) -> str:
+    """Undo `guard_formula`.
 
     >>> unguarded("'=_="), unguarded("cat"), unguarded("''-'")
     ('=_=', 'cat', "'-'")

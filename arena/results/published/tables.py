@@ -13,8 +13,15 @@ from typing import NamedTuple
 from arena.base.errors import ArenaError
 from arena.base.format import shown
 from arena.results.published.record import Published
-from arena.results.published.rows import FLOATS, Row, decimals, publish_rows, read_text, refuse
-from arena.results.published.spreadsheet import unguarded
+from arena.results.published.rows import (
+    FLOATS,
+    PublishedTag,
+    count_decimals,
+    line_error,
+    publish_rows,
+    read_published_text,
+)
+from arena.results.published.spreadsheet import unguard_formula
 from arena.tags import CATEGORY_NAMES
 
 REPORT, SELECTED, COUNTS, PER_TAG = "report-csv", "selected-tags", "counts-csv", "per-tag-csv"
@@ -61,7 +68,7 @@ _ALIASES: Mapping[str, Sequence[str]] = {
 }
 """Other names of the columns of a per-tag table; a column with the arena's own name takes precedence."""
 
-IN_SAMPLE = "each tag's threshold was chosen on the images that it is scored on, so the metrics are too optimistic"
+_IN_SAMPLE = "each tag's threshold was chosen on the images that it is scored on, so the metrics are too optimistic"
 
 
 class _Table(NamedTuple):
@@ -75,7 +82,7 @@ class _Table(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def read_table(path: Path) -> dict[str, Published]:
+def read_published_table(path: Path) -> dict[str, Published]:
     """Read every model of a CSV file; a file without a column `model` holds one model, named after the file.
 
     The separator is a comma, a tab or a semicolon. A missing column or an empty cell means unknown.
@@ -83,28 +90,28 @@ def read_table(path: Path) -> dict[str, Published]:
     Raises:
         ArenaError: a row is truncated, a cell is not a number, or a row contradicts itself.
     """
-    table = _parsed(path, read_text(path))
-    by_model: dict[str, list[Row]] = {}
+    table = _parsed(path, read_published_text(path))
+    by_model: dict[str, list[PublishedTag]] = {}
     written: list[str] = []
     for line, cells in table.rows:
         if len(cells) != len(table.columns):
             fault = f"{len(cells)} cells, but the header has {len(table.columns)}"
-            raise refuse(path, line, f"{fault}; the file is truncated or damaged, fetch it again")
+            raise line_error(path, line, f"{fault}; the file is truncated or damaged, fetch it again")
         known = {name: cell.strip() for name, cell in zip(table.columns, cells, strict=True) if name}
         if table.ours:
-            known["tag"] = unguarded(known["tag"])
+            known["tag"] = unguard_formula(known["tag"])
         written += [known[name] for name in FLOATS if name != "threshold" and _known(known.get(name, ""))]
         by_model.setdefault(known.pop("model", path.stem), []).append(_row(path, line, known))
     if not by_model:
         raise ArenaError(f"{path}: no row below its header; fetch it again")
-    digits = decimals(written)
+    digits = count_decimals(written)
     return {
         name: publish_rows(path, rows, name=name, form=table.form, digits=digits, notes=table.notes)
         for name, rows in by_model.items()
     }
 
 
-def is_table(text: str) -> bool:
+def is_published_table(text: str) -> bool:
     """Whether text starts with the header of a table of metrics."""
     return bool(_form(_header(text.split("\n", 1)[0]))[0])
 
@@ -138,7 +145,9 @@ def _parsed(path: Path, text: str) -> _Table:
         next(reader)
         rows += ((reader.line_num, cells) for cells in reader if cells)
     except csv.Error as error:
-        raise refuse(path, reader.line_num, f"not readable CSV ({error}); the file is truncated or damaged") from None
+        raise line_error(
+            path, reader.line_num, f"not readable CSV ({error}); the file is truncated or damaged"
+        ) from None
     return _Table(form, columns, rows, {"truth_tag", "compared"} <= set(_header(first)), notes)
 
 
@@ -162,7 +171,7 @@ def _selected(header: Sequence[str]) -> tuple[str, list[str], tuple[str, ...]]:
     """The format of animetimm's list: the metrics at each tag's best threshold, else those of `_FIXED`."""
     chosen = dict(_SELECTED)
     if "best_f1" in header:
-        return SELECTED, [chosen.get(name, "") for name in header], (IN_SAMPLE,)
+        return SELECTED, [chosen.get(name, "") for name in header], (_IN_SAMPLE,)
     fixed = next((columns for columns in _FIXED if set(columns) & set(header)), {})
     if not fixed:
         return "", [], ()
@@ -170,12 +179,12 @@ def _selected(header: Sequence[str]) -> tuple[str, list[str], tuple[str, ...]]:
     if not alone:  # these metrics were not measured at the thresholds in the list
         del chosen["best_threshold"]
     chosen |= fixed
-    return SELECTED, [chosen.get(name, "") for name in header], (IN_SAMPLE,) if alone else ()
+    return SELECTED, [chosen.get(name, "") for name in header], (_IN_SAMPLE,) if alone else ()
 
 
-def _row(path: Path, line: int, cells: dict[str, str]) -> Row:
+def _row(path: Path, line: int, cells: dict[str, str]) -> PublishedTag:
     if not cells["tag"]:
-        raise refuse(path, line, "a row without a tag name; fetch it again")
+        raise line_error(path, line, "a row without a tag name; fetch it again")
     counts = {
         name: _count(path, line, name, cells[name])
         for name in ("index", "training_count", "support", "tp", "fp", "fn", "tn", "predicted")
@@ -185,7 +194,7 @@ def _row(path: Path, line: int, cells: dict[str, str]) -> Row:
     if predicted is not None and "tp" in counts:
         counts["fp"] = predicted - counts["tp"]
     metrics = {name: _figure(path, line, name, cells[name]) for name in FLOATS if _known(cells.get(name, ""))}
-    return Row(line, cells["tag"], _category(cells.get("category", "")), **counts, **metrics)  # type: ignore[arg-type]
+    return PublishedTag(line, cells["tag"], _category(cells.get("category", "")), **counts, **metrics)  # type: ignore[arg-type]
 
 
 def _known(cell: str) -> bool:
@@ -196,7 +205,7 @@ def _count(path: Path, line: int, name: str, cell: str) -> int:
     """A whole number; pandas may have written it as `12.0`."""
     value = _figure(path, line, name, cell)
     if not value.is_integer():
-        raise refuse(path, line, f"{name} is {shown(cell)}, not a whole number; fetch it again")
+        raise line_error(path, line, f"{name} is {shown(cell)}, not a whole number; fetch it again")
     return int(value)
 
 
@@ -206,7 +215,7 @@ def _figure(path: Path, line: int, name: str, cell: str) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise refuse(path, line, f"{name} is {shown(cell)}, not a number; fetch it again")
+        raise line_error(path, line, f"{name} is {shown(cell)}, not a number; fetch it again")
     return value
 
 

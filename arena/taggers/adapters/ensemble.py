@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 
 from arena.base.errors import ArenaError
 from arena.cards import ModelCard, Preprocess
-from arena.taggers.base import Pixels, Scores, Tagger, notes_of
-from arena.taggers.files.tag_files import canonical
+from arena.taggers.base import Pixels, Probabilities, Tagger, tagger_notes
+from arena.taggers.files.tag_files import arena_spelling
 from arena.tags import TagRelations, TagSpace, project
 
 MATCHING_VERSION = 2
 """Part of every ensemble's cache key; increase it when the matching of the members' tags changes."""
 
-Columns = NDArray[np.int64]
+_ColumnIndices = NDArray[np.int64]
 
 
 class Ensemble:
@@ -37,7 +37,7 @@ class Ensemble:
         self.card = card
         self.members = tuple(members)
         spaces = [member.tags for member in members]
-        self.tags, self._columns = common_tags(card.name, spaces, relations)
+        self.tags, self._columns = match_members_tags(card.name, spaces, relations)
         self.notes = (*_notes(self.tags, spaces, self._columns), *_notes_of_members(members))
         self.preprocess = members[0].preprocess
         self.precision = _joined([member.precision for member in members])
@@ -45,13 +45,13 @@ class Ensemble:
         weights = np.array(card.weights or (1.0,) * len(members))
         self._shares = (weights / weights.sum()).tolist()
 
-    def scores(self, batch: Pixels) -> Scores:
+    def scores(self, batch: Pixels) -> Probabilities:
         """Return the probabilities of a batch, float32 (n, tags), if all members have the same preprocessing.
 
         Raises:
             ArenaError: the members' preprocessing differs; use `score_squares`.
         """
-        squares = wanted(self)
+        squares = preprocesses_of(self)
         if len(squares) > 1:
             sizes = ", ".join(f"{member.card.name} {member.preprocess.size}" for member in self.members)
             raise ArenaError(
@@ -60,7 +60,7 @@ class Ensemble:
             )
         return score_squares(self, dict.fromkeys(squares, batch))
 
-    def mean(self, parts: Sequence[Scores]) -> Scores:
+    def mean(self, parts: Sequence[Probabilities]) -> Probabilities:
         """Return the weighted mean of the members' scores, float32 (n, tags).
 
         It is summed in float64, so that the order of the members does not matter.
@@ -74,7 +74,7 @@ class Ensemble:
         return total.clip(0, 1).astype(np.float32)  # the sum of the shares may be 1 + 1e-16
 
 
-class Common(NamedTuple):
+class CommonTags(NamedTuple):
     """The tags that all members have.
 
     Attributes:
@@ -82,13 +82,13 @@ class Common(NamedTuple):
     """
 
     tags: TagSpace
-    columns: tuple[Columns, ...]
+    columns: tuple[_ColumnIndices, ...]
 
 
-def common_tags(name: str, spaces: Sequence[TagSpace], relations: TagRelations = TagRelations()) -> Common:
+def match_members_tags(name: str, spaces: Sequence[TagSpace], relations: TagRelations = TagRelations()) -> CommonTags:
     """Return the tags that are in every space, with the names, order, categories and counts of the first space.
 
-    Two names are the same tag if `project` matches them by their `spelling_of`, which follows aliases. A column is matched with
+    Two names are the same tag if `project` matches them by their `normalised_spelling`, which follows aliases. A column is matched with
     one tag only: that of the same name, else the first.
 
     Args:
@@ -103,7 +103,7 @@ def common_tags(name: str, spaces: Sequence[TagSpace], relations: TagRelations =
     """
     first = spaces[0]
     names = {tag for space in spaces for tag in space.names}
-    meaning = TagRelations({tag: spelling_of(tag, relations) for tag in names})
+    meaning = TagRelations({tag: normalised_spelling(tag, relations) for tag in names})
     found = [_each_once(project(space, first, meaning), first, space) for space in spaces]
     kept = np.flatnonzero(np.all([columns >= 0 for columns in found], axis=0))
     if not len(kept):
@@ -113,21 +113,21 @@ def common_tags(name: str, spaces: Sequence[TagSpace], relations: TagRelations =
         tuple(first.categories[column] for column in kept) if first.categories else None,
         tuple(first.counts[column] for column in kept) if first.counts else None,
     )
-    return Common(tags, tuple(columns[kept] for columns in found))
+    return CommonTags(tags, tuple(columns[kept] for columns in found))
 
 
-def spelling_of(name: str, relations: TagRelations = TagRelations()) -> str:
+def normalised_spelling(name: str, relations: TagRelations = TagRelations()) -> str:
     r"""Return the form that all spellings of a tag share: aliases resolved, lower case, underscores, no escapes.
 
     >>> spelling_of(r"Ganyu \(Genshin Impact\)"), spelling_of("Pup", TagRelations({"pup": "dog"}))
     ('ganyu_(genshin_impact)', 'dog')
     """
     if name not in relations.aliases:
-        name = canonical(name).casefold()
-    return canonical(relations.canonical(name)).casefold()
+        name = arena_spelling(name).casefold()
+    return arena_spelling(relations.canonical(name)).casefold()
 
 
-def _each_once(found: Columns, first: TagSpace, space: TagSpace) -> Columns:
+def _each_once(found: _ColumnIndices, first: TagSpace, space: TagSpace) -> _ColumnIndices:
     """Return the columns, with -1 where a column is already matched with another tag; changes `found`."""
     own = {space.index[name] for name in first.names if name in space.index}
     taken: set[int] = set()
@@ -140,7 +140,7 @@ def _each_once(found: Columns, first: TagSpace, space: TagSpace) -> Columns:
     return found
 
 
-def _notes(tags: TagSpace, spaces: Sequence[TagSpace], columns: Sequence[Columns]) -> tuple[str, ...]:
+def _notes(tags: TagSpace, spaces: Sequence[TagSpace], columns: Sequence[_ColumnIndices]) -> tuple[str, ...]:
     """Return a note on the tags that were matched although a member spells them differently."""
     other = {
         name: space.names[column]
@@ -156,24 +156,24 @@ def _notes(tags: TagSpace, spaces: Sequence[TagSpace], columns: Sequence[Columns
 
 
 def _notes_of_members(members: Sequence[Tagger]) -> tuple[str, ...]:
-    return tuple(f"{member.card.name}: {note}" for member in members for note in notes_of(member))
+    return tuple(f"{member.card.name}: {note}" for member in members for note in tagger_notes(member))
 
 
-def single(tagger: Tagger) -> tuple[Tagger, ...]:
+def members_of(tagger: Tagger) -> tuple[Tagger, ...]:
     """Return an ensemble's members, or the tagger itself."""
     return tagger.members if isinstance(tagger, Ensemble) else (tagger,)
 
 
-def wanted(tagger: Tagger) -> tuple[Preprocess, ...]:
+def preprocesses_of(tagger: Tagger) -> tuple[Preprocess, ...]:
     """Return the distinct preprocessings of a tagger; an ensemble may have several."""
-    return tuple(dict.fromkeys(one.preprocess for one in single(tagger)))
+    return tuple(dict.fromkeys(one.preprocess for one in members_of(tagger)))
 
 
-def score_squares(tagger: Tagger, squares: Mapping[Preprocess, Pixels]) -> Scores:
+def score_squares(tagger: Tagger, squares: Mapping[Preprocess, Pixels]) -> Probabilities:
     """Return the probabilities of a batch, float32 (n, tags).
 
     Args:
-        squares: the images as squares, for each preprocessing in `wanted`.
+        squares: the images as squares, for each preprocessing in `preprocesses_of`.
     """
     if isinstance(tagger, Ensemble):
         return tagger.mean([member.scores(squares[member.preprocess]) for member in tagger.members])

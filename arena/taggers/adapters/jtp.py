@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from arena.base.errors import WeightsError
 from arena.cards import ModelCard
-from arena.taggers.files.tag_files import read_tags
+from arena.taggers.files.tag_files import read_tag_list
 from arena.taggers.files.weights import load_state, read_state
 from arena.taggers.torch_runtime import TorchTagger, choose_runtime
 
@@ -51,7 +51,7 @@ def load(card: ModelCard, files: Mapping[str, Path], *, device: str, precision: 
         WeightsError: the file holds another network, or its number of tags is not that of the tag list.
     """
     runtime = choose_runtime(device, precision)
-    tags = read_tags(card, files)
+    tags = read_tag_list(card, files)
     path = files[card.files[0]]
     state = read_state(path)
     bias = state.get("head.linear.bias")
@@ -62,12 +62,12 @@ def load(card: ModelCard, files: Mapping[str, Path], *, device: str, precision: 
             f"{path}: {len(tags)} tags, but the network of {card.name} has {len(bias) / 2:g}; take both files from the "
             "same release"
         )
-    network = build(state, tags=len(tags), size=card.preprocess.size, path=path)
+    network = build_jtp(state, tags=len(tags), size=card.preprocess.size, path=path)
     load_state(network, state, path, fits=ARCHITECTURE)
     return TorchTagger(card, tags, network, size=card.preprocess.size, runtime=runtime)
 
 
-def build(state: Mapping[str, Tensor], *, tags: int, size: int, path: Path) -> nn.Module:
+def build_jtp(state: Mapping[str, Tensor], *, tags: int, size: int, path: Path) -> nn.Module:
     """Return the network for a state dict, with its head, not yet loaded.
 
     Args:

@@ -11,7 +11,7 @@ from arena.cards import ModelCard
 from arena.scores.npz import read_scores
 from arena.scores.store import Scores, read_store
 from arena.taggers.base import Pixels
-from arena.taggers.base import Scores as Probabilities
+from arena.taggers.base import Probabilities as Probabilities
 
 
 class Precomputed:

@@ -24,7 +24,7 @@ from torch.nn import functional as F
 
 from arena.base.errors import WeightsError
 from arena.cards import ModelCard
-from arena.taggers.files.tag_files import read_tags
+from arena.taggers.files.tag_files import read_tag_list
 from arena.taggers.files.weights import load_state, read_state
 from arena.taggers.torch_runtime import TorchTagger, choose_runtime
 
@@ -37,14 +37,14 @@ QUERY_HEADS = 4
 TEMPERATURE = 0.07
 """Softmax temperature of the description weights if the checkpoint has no `reweight_scale`, as the published one."""
 
-NEVER_RUN = re.compile(
+UNUSED_TENSORS = re.compile(
     r"logit_scale|tagging_head\.embeddings\..*|tagging_head\.encoder\.layer\.\d+\.attention\..*"
     r"|visual_encoder\..*\.(relative_position_index|attn_mask)"
 )
 """Names of checkpoint tensors that the reference code drops: word embeddings, attention among tags, computed buffers."""
 
 
-class Sizes(NamedTuple):
+class RamSizes(NamedTuple):
     """Sizes of the network after its encoder.
 
     Attributes:
@@ -73,7 +73,7 @@ class RamPlus(nn.Module):
         encoder: a timm network whose `forward_features` returns (n, h, w, features).
     """
 
-    def __init__(self, encoder: nn.Module, sizes: Sizes) -> None:
+    def __init__(self, encoder: nn.Module, sizes: RamSizes) -> None:
         super().__init__()
         self.sizes = sizes
         self.visual_encoder = encoder
@@ -81,7 +81,7 @@ class RamPlus(nn.Module):
         self.label_embed = nn.Parameter(torch.zeros(sizes.tags * sizes.descriptions, sizes.width))
         self.reweight_scale = nn.Parameter(torch.tensor(math.log(1 / TEMPERATURE)))
         self.wordvec_proj = nn.Linear(sizes.width, sizes.queries)
-        layers = nn.ModuleList(Layer(sizes) for _ in range(sizes.layers))
+        layers = nn.ModuleList(CrossAttentionLayer(sizes) for _ in range(sizes.layers))
         self.tagging_head = _named(encoder=_named(layer=layers))
         self.fc = nn.Linear(sizes.queries, 1)
         self._layers = list(layers)
@@ -108,10 +108,10 @@ class RamPlus(nn.Module):
         return torch.einsum("ntd,tdw->ntw", weights, self.label_embed.view(self.sizes.tags, -1, self.sizes.width))
 
 
-class Layer(nn.Module):
+class CrossAttentionLayer(nn.Module):
     """Cross-attention from tag queries to patches, then a perceptron; each with a residual connection and a norm after it."""
 
-    def __init__(self, sizes: Sizes) -> None:
+    def __init__(self, sizes: RamSizes) -> None:
         super().__init__()
         queries, width = sizes.queries, sizes.width
         projections = _named(
@@ -140,23 +140,23 @@ def load(card: ModelCard, files: Mapping[str, Path], *, device: str, precision: 
         WeightsError: the file holds another network, or its number of tags is not that of the tag list.
     """
     runtime = choose_runtime(device, precision)
-    tags = read_tags(card, files)
+    tags = read_tag_list(card, files)
     path = files[card.files[0]]
-    state = of_timm(read_state(path))
+    state = with_timm_names(read_state(path))
     embedded = state.get("label_embed")
     if embedded is None or len(embedded) % len(tags):
         found = "has no label_embed" if embedded is None else f"{len(embedded)} descriptions for {len(tags)} tags"
         raise WeightsError(
             f"{path}: {found}; it must be a RAM++ (not RAM or Tag2Text) from the same release as the tag list"
         )
-    network = build(state, tags=len(tags), size=card.preprocess.size, path=path)
+    network = build_ram(state, tags=len(tags), size=card.preprocess.size, path=path)
     state.setdefault("reweight_scale", network.reweight_scale.detach())
     load_state(network, state, path, fits="RAM++")
     return TorchTagger(card, tags, network, size=card.preprocess.size, runtime=runtime)
 
 
-def of_timm(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return a checkpoint's tensors with timm's names, without those in `NEVER_RUN`.
+def with_timm_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return a checkpoint's tensors with timm's names, without those in `UNUSED_TENSORS`.
 
     timm assigns the downsampling between two stages of a Swin transformer to the second stage, the original to the first.
 
@@ -164,11 +164,11 @@ def of_timm(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     ['visual_encoder.layers.1.downsample.norm.bias']
     """
     step = re.compile(r"(visual_encoder\.layers\.)(\d+)(\.downsample\.)")
-    kept = {name: tensor for name, tensor in state.items() if not NEVER_RUN.fullmatch(name)}
+    kept = {name: tensor for name, tensor in state.items() if not UNUSED_TENSORS.fullmatch(name)}
     return {step.sub(lambda m: f"{m[1]}{int(m[2]) + 1}{m[3]}", name): tensor for name, tensor in kept.items()}
 
 
-def build(state: Mapping[str, Tensor], *, tags: int, size: int, path: Path) -> RamPlus:
+def build_ram(state: Mapping[str, Tensor], *, tags: int, size: int, path: Path) -> RamPlus:
     """Return the network for a state dict, not yet loaded.
 
     Args:
@@ -199,11 +199,11 @@ def _encoder(state: Mapping[str, Tensor], size: int) -> nn.Module:
     return encoder
 
 
-def _sizes(state: Mapping[str, Tensor], tags: int, features: int) -> Sizes:
+def _sizes(state: Mapping[str, Tensor], tags: int, features: int) -> RamSizes:
     queries = len(state["wordvec_proj.weight"])
     if queries % QUERY_HEADS:
         raise ValueError(f"wordvec_proj.weight has {queries} outputs, not a multiple of {QUERY_HEADS} attention heads")
-    return Sizes(
+    return RamSizes(
         features=features,
         width=len(state["image_proj.weight"]),
         queries=queries,

@@ -8,8 +8,8 @@ from torch import nn
 
 from arena.base.errors import WeightsError
 from arena.cards import TIMM_CONFIG, ModelCard
-from arena.taggers.files.preprocess_values import UnclearError, read_json
-from arena.taggers.files.tag_files import read_tags
+from arena.taggers.files.preprocess_values import UnsupportedValueError, read_json_file
+from arena.taggers.files.tag_files import read_tag_list
 from arena.taggers.files.timm_config import TimmConfig, parse_timm_config
 from arena.taggers.files.weights import load_state, read_state
 from arena.taggers.torch_runtime import TorchTagger, choose_runtime
@@ -24,7 +24,7 @@ def load(card: ModelCard, files: Mapping[str, Path], *, device: str, precision: 
     runtime = choose_runtime(device, precision)
     path = files[TIMM_CONFIG]
     config = _read_config(path)
-    tags = read_tags(card, files)
+    tags = read_tag_list(card, files)
     if len(tags) != config.num_classes:
         raise WeightsError(
             f"{files['selected_tags.csv']}: {len(tags)} tags, but the network of {card.name} has "
@@ -38,8 +38,8 @@ def load(card: ModelCard, files: Mapping[str, Path], *, device: str, precision: 
 
 def _read_config(path: Path) -> TimmConfig:
     try:
-        return parse_timm_config(read_json(path))
-    except UnclearError as error:
+        return parse_timm_config(read_json_file(path))
+    except UnsupportedValueError as error:
         raise WeightsError(f"{path}: {error}") from None
 
 

@@ -12,9 +12,9 @@ from functools import cache
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from arena.base.errors import WeightsError
-from arena.taggers.files.protobuf import fields, mapped, parts
+from arena.taggers.files.protobuf import mapped_file, message_fields, messages_in_field
 
-SUFFIX = ".onnx"
+_SUFFIX = ".onnx"
 
 _INSIDE: Mapping[str, Mapping[int, str]] = {
     "model": {7: "graph", 25: "function"},
@@ -35,7 +35,7 @@ _EXTERNAL = 1
 """Value of `data_location` for a tensor in an external file."""
 
 
-def with_graph_data(files: Mapping[str, Path]) -> dict[str, Path]:
+def with_external_data(files: Mapping[str, Path]) -> dict[str, Path]:
     """Return the files by name, followed by the external data files of the graphs among them, existing or not.
 
     Raises:
@@ -48,7 +48,7 @@ def with_graph_data(files: Mapping[str, Path]) -> dict[str, Path]:
     return result
 
 
-def explain_missing(files: Mapping[str, Path]) -> str:
+def missing_external_data(files: Mapping[str, Path]) -> str:
     """Return an error text that names the missing external data files of a graph; empty if none is missing.
 
     Raises:
@@ -65,10 +65,10 @@ def explain_missing(files: Mapping[str, Path]) -> str:
 
 
 def _external_data_of(path: Path) -> tuple[str, ...]:
-    return locations(path) if path.suffix.lower() == SUFFIX else ()
+    return external_data_files(path) if path.suffix.lower() == _SUFFIX else ()
 
 
-def locations(graph: Path) -> tuple[str, ...]:
+def external_data_files(graph: Path) -> tuple[str, ...]:
     """Return the external data files of a graph, as paths relative to its folder, in order.
 
     Empty if the file is missing or not a graph; opening it reports that error.
@@ -87,7 +87,7 @@ def locations(graph: Path) -> tuple[str, ...]:
 @cache
 def _locations(graph: Path, size: int, mtime_ns: int) -> tuple[str, ...]:
     """Return the locations as the graph writes them; cached by size and modification time of the file."""
-    with mapped(graph) as content:
+    with mapped_file(graph) as content:
         try:
             return tuple(_location(tensor) for tensor in _tensors(content, "model") if _is_external(tensor))
         except (ValueError, IndexError, RecursionError):
@@ -100,18 +100,18 @@ def _tensors(message: memoryview, kind: str) -> Iterator[memoryview]:
         yield message
         return
     inside = _INSIDE[kind]
-    for field in fields(message):
+    for field in message_fields(message):
         if field.number in inside and field.end:
             yield from _tensors(message[field.start : field.end], inside[field.number])
 
 
 def _is_external(tensor: memoryview) -> bool:
-    return any(field.number == _DATA_LOCATION and field.value == _EXTERNAL for field in fields(tensor))
+    return any(field.number == _DATA_LOCATION and field.value == _EXTERNAL for field in message_fields(tensor))
 
 
 def _location(tensor: memoryview) -> str:
-    for entry in parts(tensor, _EXTERNAL_DATA):
-        pair = {field.number: bytes(entry[field.start : field.end]) for field in fields(entry)}
+    for entry in messages_in_field(tensor, _EXTERNAL_DATA):
+        pair = {field.number: bytes(entry[field.start : field.end]) for field in message_fields(entry)}
         if pair.get(_KEY) == b"location":
             return pair.get(_VALUE, b"").decode("utf-8", "replace")
     return ""

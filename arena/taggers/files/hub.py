@@ -23,7 +23,7 @@ from filelock import FileLock
 from arena.base.errors import WeightsError
 from arena.base.files import digest_known, git_digest
 from arena.base.progress import Progress, Silent
-from arena.cards import COMMIT, ModelCard, Source
+from arena.cards import COMMIT, HubSource, ModelCard
 
 if TYPE_CHECKING:
     from huggingface_hub import HfFileMetadata
@@ -52,7 +52,7 @@ def pull_files(card: ModelCard, progress: Progress = Silent()) -> dict[str, Pull
         WeightsError: the hub does not have a file, does not send it, or sends other bytes than it announced.
     """
     pulled: dict[str, PulledFile] = {}
-    commits: dict[Source, str] = {}  # without it, a push between two downloads would mix two releases
+    commits: dict[HubSource, str] = {}  # without it, a push between two downloads would mix two releases
     for name in card.files:
         source = card.source(name)
         assert source is not None
@@ -91,7 +91,7 @@ def _pull_patiently(card: ModelCard, name: str, revision: str | None, progress: 
             _refuse_unreachable_hub()
             return _pull(card, name, revision, arrived, progress)
         except _failures() as error:
-            reason = explain(error)
+            reason = _reason_of(error)
             waits = iter(WAITS_SECONDS) if arrived.bytes > before else waits
             wait = next(waits, None) if _is_temporary(error) else None
             if wait is None:
@@ -241,7 +241,7 @@ def _is_temporary(error: Exception) -> bool:
     return isinstance(error, OSError) and "Consistency check failed" in str(error)
 
 
-def explain(error: BaseException) -> str:
+def _reason_of(error: BaseException) -> str:
     """Return the reason of a failed download in a few words."""
     import httpx2
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from arena.base.errors import WeightsError
 from arena.cards import TIMM_CONFIG, InputSpec, ModelCard, Preprocess
-from arena.taggers.files.preprocess_json import follow_transforms
-from arena.taggers.files.preprocess_values import Preprocessing, UnclearError, read_json
+from arena.taggers.files.preprocess_json import apply_transforms
+from arena.taggers.files.preprocess_values import Preprocessing, UnsupportedValueError, read_json_file
 from arena.taggers.files.tag_files import named_file
-from arena.taggers.files.timm_config import differences_from, follow_timm_config
+from arena.taggers.files.timm_config import apply_timm_config, timm_differences
 
 
-def follow_preprocess_file(card: ModelCard, files: Mapping[str, Path]) -> ModelCard:
+def apply_preprocess_file(card: ModelCard, files: Mapping[str, Path]) -> ModelCard:
     """Return the card with the preprocessing of the file that it names, and notes on it.
 
     A card that names no file keeps its own values; for the adapter `timm` it gets a note if `config.json` differs from them.
@@ -36,16 +36,16 @@ def read_preprocess_file(
     """Read a preprocessing file: timm's if its name is `config.json`, else a list of transforms or OppaiOracle's table.
 
     Args:
-        preprocess, network_input: the card's values, for what the file leaves out. See `follow_transforms` and
-            `follow_timm_config`.
+        preprocess, network_input: the card's values, for what the file leaves out. See `apply_transforms` and
+            `apply_timm_config`.
 
     Raises:
         WeightsError: not readable JSON, not one of these forms, or a value that is not supported.
     """
-    follow = follow_timm_config if path.name == TIMM_CONFIG else follow_transforms
+    follow = apply_timm_config if path.name == TIMM_CONFIG else apply_transforms
     try:
-        return follow(read_json(path), Preprocessing(preprocess, network_input))
-    except UnclearError as error:
+        return follow(read_json_file(path), Preprocessing(preprocess, network_input))
+    except UnsupportedValueError as error:
         raise WeightsError(f"{path}: {error}") from None
 
 
@@ -60,8 +60,8 @@ def _with_own_values(card: ModelCard, files: Mapping[str, Path]) -> ModelCard:
         size = read_preprocess_file(path, card.preprocess, card.input).preprocess.size
         card = replace(card, preprocess=replace(card.preprocess, size=size))
     try:
-        differences = differences_from(read_json(path), so_far, whose="card")
-    except UnclearError as error:
+        differences = timm_differences(read_json_file(path), so_far, whose="card")
+    except UnsupportedValueError as error:
         differences = str(error)
     notes = (f"{TIMM_CONFIG}: not used, because the card sets the preprocessing: {differences}",) if differences else ()
     return replace(card, preprocess_notes=notes)

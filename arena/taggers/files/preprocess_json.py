@@ -14,20 +14,20 @@ from arena.base.errors import nearest
 from arena.cards import Preprocess
 from arena.taggers.files.preprocess_values import (
     Preprocessing,
-    UnclearError,
+    UnsupportedValueError,
+    read_channel_values,
     read_filter,
-    read_side,
+    read_positive_integer,
     read_std,
-    read_three,
 )
 
-SECTIONS = ("test", "stages", "val")
+_SECTIONS = ("test", "stages", "val")
 """Lists of transforms in one file, by priority; vendors measure their published metrics with `test`."""
 
-Transform = Mapping[str, Any]
+_Transform = Mapping[str, Any]
 
 
-def follow_transforms(content: Any, so_far: Preprocessing) -> Preprocessing:
+def apply_transforms(content: Any, so_far: Preprocessing) -> Preprocessing:
     """Return the preprocessing of a list of transforms, or of OppaiOracle's table.
 
     Args:
@@ -42,43 +42,45 @@ def follow_transforms(content: Any, so_far: Preprocessing) -> Preprocessing:
     return _transforms(_section(content), so_far)
 
 
-def _section(content: Any) -> list[Transform]:
+def _section(content: Any) -> list[_Transform]:
     if isinstance(content, dict):
-        section = next((name for name in SECTIONS if name in content), None)
+        section = next((name for name in _SECTIONS if name in content), None)
         if section is None:
-            raise UnclearError(f"has none of {', '.join(SECTIONS)}; one of them must hold a list of transforms")
+            raise UnsupportedValueError(
+                f"has none of {', '.join(_SECTIONS)}; one of them must hold a list of transforms"
+            )
         content = content[section]
     if not isinstance(content, list) or not all(isinstance(step, dict) and "type" in step for step in content):
-        raise UnclearError("is not a list of transforms; it must be a list of tables, each with a type")
+        raise UnsupportedValueError("is not a list of transforms; it must be a list of tables, each with a type")
     return content
 
 
-def _transforms(steps: list[Transform], so_far: Preprocessing) -> Preprocessing:
+def _transforms(steps: list[_Transform], so_far: Preprocessing) -> Preprocessing:
     """Apply the transforms one by one to an empty preprocessing; its `size` is the side of the square so far, 0 before it."""
     blank = Preprocess(size=0, pad="none", alpha=so_far.preprocess.alpha, library="pil")
     so_far = Preprocessing(blank, replace(so_far.input, scale=1.0, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0)))
     if "normalize" in [step["type"] for step in steps[:-1]]:
-        raise UnclearError("has a transform after normalize; normalize must be the last")
+        raise UnsupportedValueError("has a transform after normalize; normalize must be the last")
     for step in steps:
         kind, options = step["type"], {key: value for key, value in step.items() if key != "type"}
         if kind not in _STEPS:
-            raise UnclearError(f"transform {kind!r} is unknown. {nearest(str(kind), _STEPS)}")
+            raise UnsupportedValueError(f"transform {kind!r} is unknown. {nearest(str(kind), _STEPS)}")
         so_far = _STEPS[kind](so_far, options)
     if not so_far.preprocess.size:
-        raise UnclearError("has no transform that makes a square; one must resize or pad to a size")
+        raise UnsupportedValueError("has no transform that makes a square; one must resize or pad to a size")
     return so_far
 
 
-def _convert_rgb(so_far: Preprocessing, options: Transform) -> Preprocessing:
+def _convert_rgb(so_far: Preprocessing, options: _Transform) -> Preprocessing:
     colour = options.get("force_background", "white")
     if colour is None:
         return so_far
     return so_far._replace(preprocess=replace(so_far.preprocess, alpha=_colour(colour)))
 
 
-def _pad_to_size(so_far: Preprocessing, options: Transform) -> Preprocessing:
+def _pad_to_size(so_far: Preprocessing, options: _Transform) -> Preprocessing:
     if so_far.preprocess.size:
-        raise UnclearError("has pad_to_size after another resize; it must come first")
+        raise UnsupportedValueError("has pad_to_size after another resize; it must come first")
     side, name = _square_side("pad_to_size", options), _filter("pad_to_size", options)
     colour = _colour(options.get("background_color", "white"))
     return so_far._replace(
@@ -86,14 +88,18 @@ def _pad_to_size(so_far: Preprocessing, options: Transform) -> Preprocessing:
     )
 
 
-def _resize(so_far: Preprocessing, options: Transform) -> Preprocessing:
+def _resize(so_far: Preprocessing, options: _Transform) -> Preprocessing:
     before, name = so_far.preprocess, _filter("resize", options)
     if options.get("antialias") is False or options.get("max_size") is not None:
-        raise UnclearError("has a resize with antialias = false or max_size; neither is supported")
+        raise UnsupportedValueError("has a resize with antialias = false or max_size; neither is supported")
     if not before.size and isinstance(options.get("size"), int):
-        raise UnclearError(f"resize to {options['size']} scales only the shorter side; pad_to_size must come before it")
+        raise UnsupportedValueError(
+            f"resize to {options['size']} scales only the shorter side; pad_to_size must come before it"
+        )
     if before.fit_size or (before.size and before.pad == "none"):
-        raise UnclearError("resizes the image more than once after pad_to_size, or twice without it; not supported")
+        raise UnsupportedValueError(
+            "resizes the image more than once after pad_to_size, or twice without it; not supported"
+        )
     side = _square_side("resize", options)
     if not before.size:
         return so_far._replace(preprocess=replace(before, size=side, resize=name))
@@ -103,10 +109,10 @@ def _resize(so_far: Preprocessing, options: Transform) -> Preprocessing:
     return so_far._replace(preprocess=fitted)
 
 
-def _center_crop(so_far: Preprocessing, options: Transform) -> Preprocessing:
+def _center_crop(so_far: Preprocessing, options: _Transform) -> Preprocessing:
     side, before = _square_side("center_crop", options), so_far.preprocess
     if side > before.size or before.crop_from:
-        raise UnclearError(
+        raise UnsupportedValueError(
             f"has center_crop to {side} from a square of {before.size}; it must be smaller, and the only crop"
         )
     if side == before.size:
@@ -114,24 +120,27 @@ def _center_crop(so_far: Preprocessing, options: Transform) -> Preprocessing:
     return so_far._replace(preprocess=replace(before, size=side, crop_from=before.size))
 
 
-def _to_tensor(so_far: Preprocessing, options: Transform) -> Preprocessing:
+def _to_tensor(so_far: Preprocessing, options: _Transform) -> Preprocessing:
     return so_far._replace(input=replace(so_far.input, scale=so_far.input.scale * 255))
 
 
-def _rescale(so_far: Preprocessing, options: Transform) -> Preprocessing:
+def _rescale(so_far: Preprocessing, options: _Transform) -> Preprocessing:
     factor = options.get("rescale_factor", 1 / 255)
     if not isinstance(factor, (int, float)) or not factor > 0:
-        raise UnclearError(f"rescale_factor = {factor!r}; it must be a number above 0")
+        raise UnsupportedValueError(f"rescale_factor = {factor!r}; it must be a number above 0")
     scale = round(1 / factor) if abs(1 / factor - round(1 / factor)) < 1e-3 else 1 / factor  # the file holds a float32
     return so_far._replace(input=replace(so_far.input, scale=so_far.input.scale * scale))
 
 
-def _normalize(so_far: Preprocessing, options: Transform) -> Preprocessing:
-    mean, std = read_three("normalize: mean", options.get("mean")), read_std("normalize: std", options.get("std"))
+def _normalize(so_far: Preprocessing, options: _Transform) -> Preprocessing:
+    mean, std = (
+        read_channel_values("normalize: mean", options.get("mean")),
+        read_std("normalize: std", options.get("std")),
+    )
     return so_far._replace(input=replace(so_far.input, mean=mean, std=std))
 
 
-_STEPS: dict[str, Callable[[Preprocessing, Transform], Preprocessing]] = {
+_STEPS: dict[str, Callable[[Preprocessing, _Transform], Preprocessing]] = {
     "convert_rgb": _convert_rgb,
     "pad_to_size": _pad_to_size,
     "resize": _resize,
@@ -148,23 +157,23 @@ def _table(content: Mapping[str, Any], so_far: Preprocessing) -> Preprocessing:
 
     Its keys are `image_size`, `pad_color_rgb`, `normalize_mean` and `normalize_std`.
     """
-    size = read_side("image_size", content["image_size"])
+    size = read_positive_integer("image_size", content["image_size"])
     colour = content.get("pad_color_rgb", list(so_far.preprocess.pad_colour))
     options = {"mean": content.get("normalize_mean"), "std": content.get("normalize_std")}
     padded = replace(so_far.preprocess, size=size, pad="after", pad_colour=_colour(colour))
     return _normalize(Preprocessing(padded, replace(so_far.input, scale=255.0)), options)
 
 
-def _square_side(kind: str, options: Transform) -> int:
+def _square_side(kind: str, options: _Transform) -> int:
     size = options.get("size")
     sides = set(size) if isinstance(size, list) and size else {size}
     side = sides.pop() if len(sides) == 1 else None
     if not isinstance(side, int) or isinstance(side, bool) or side < 1:
-        raise UnclearError(f"{kind}: size = {size!r}; it must be the side of a square, or two equal sides")
+        raise UnsupportedValueError(f"{kind}: size = {size!r}; it must be the side of a square, or two equal sides")
     return side
 
 
-def _filter(kind: str, options: Transform) -> str:
+def _filter(kind: str, options: _Transform) -> str:
     return read_filter(f"{kind}: interpolation", options.get("interpolation", "bilinear"))
 
 
@@ -177,7 +186,9 @@ def _colour(colour: Any) -> tuple[int, int, int]:
             colour = (colour,) * 3
         red, green, blue = (int(value) for value in colour)
     except (ValueError, TypeError):
-        raise UnclearError(f"colour {colour!r}; it must be a name, or red, green, blue from 0 to 255") from None
+        raise UnsupportedValueError(
+            f"colour {colour!r}; it must be a name, or red, green, blue from 0 to 255"
+        ) from None
     if not all(0 <= value <= 255 for value in (red, green, blue)):
-        raise UnclearError(f"colour {colour!r}; it must be a name, or red, green, blue from 0 to 255")
+        raise UnsupportedValueError(f"colour {colour!r}; it must be a name, or red, green, blue from 0 to 255")
     return red, green, blue

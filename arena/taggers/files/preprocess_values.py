@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from arena.base.errors import WeightsError
 from arena.cards import FILTERS, InputSpec, Preprocess
 
-LARGEST = 1e6
+_MAX_MAGNITUDE = 1e6
 """Largest accepted magnitude of a number."""
 
 
@@ -23,11 +23,11 @@ class Preprocessing(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-class UnclearError(Exception):
+class UnsupportedValueError(Exception):
     """A file's content is invalid or not supported; the message does not name the file."""
 
 
-def read_json(path: Path) -> Any:
+def read_json_file(path: Path) -> Any:
     """Return the content of a JSON file; a byte order mark is skipped.
 
     Raises:
@@ -40,25 +40,25 @@ def read_json(path: Path) -> Any:
 
 
 def is_number(value: Any) -> bool:
-    """Return whether a JSON value is a number, not a boolean, of magnitude `LARGEST` at most."""
-    return type(value) in (int, float) and -LARGEST <= value <= LARGEST
+    """Return whether a JSON value is a number, not a boolean, of magnitude `_MAX_MAGNITUDE` at most."""
+    return type(value) in (int, float) and -_MAX_MAGNITUDE <= value <= _MAX_MAGNITUDE
 
 
-def read_side(where: str, value: Any) -> int:
+def read_positive_integer(where: str, value: Any) -> int:
     """Return a whole number, such as the side of a square in pixels.
 
     Args:
         where: the value's name, for the error.
 
     Raises:
-        UnclearError: not a whole number above 0, or above `LARGEST`.
+        UnclearError: not a whole number above 0, or above `_MAX_MAGNITUDE`.
     """
-    if type(value) is not int or not 0 < value <= LARGEST:
-        raise UnclearError(f"{where} = {value!r}; it must be a whole number above 0")
+    if type(value) is not int or not 0 < value <= _MAX_MAGNITUDE:
+        raise UnsupportedValueError(f"{where} = {value!r}; it must be a whole number above 0")
     return int(value)
 
 
-def read_three(where: str, value: Any) -> tuple[float, float, float]:
+def read_channel_values(where: str, value: Any) -> tuple[float, float, float]:
     """Return three numbers, one for each channel; a single number counts for all of them.
 
     Raises:
@@ -66,7 +66,7 @@ def read_three(where: str, value: Any) -> tuple[float, float, float]:
     """
     values = value if isinstance(value, list) else [value]
     if len(values) not in (1, 3) or not all(is_number(one) for one in values):
-        raise UnclearError(f"{where} = {value!r}; it must be one number or three")
+        raise UnsupportedValueError(f"{where} = {value!r}; it must be one number or three")
     red, green, blue = (float(one) for one in (values * 3)[:3])
     return red, green, blue
 
@@ -77,9 +77,9 @@ def read_std(where: str, value: Any) -> tuple[float, float, float]:
     Raises:
         UnclearError: another count, or one that is not above 0.
     """
-    std = read_three(where, value)
+    std = read_channel_values(where, value)
     if not all(one > 0 for one in std):
-        raise UnclearError(f"{where} = {list(std)}; each must be above 0")
+        raise UnsupportedValueError(f"{where} = {list(std)}; each must be above 0")
     return std
 
 
@@ -90,5 +90,5 @@ def read_filter(where: str, name: Any) -> str:
         UnclearError: Pillow has no such filter.
     """
     if name not in FILTERS["pil"]:
-        raise UnclearError(f"{where} = {name!r}; allowed: {', '.join(FILTERS['pil'])}")
+        raise UnsupportedValueError(f"{where} = {name!r}; allowed: {', '.join(FILTERS['pil'])}")
     return str(name)

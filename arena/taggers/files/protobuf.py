@@ -25,7 +25,7 @@ class Field(NamedTuple):
 
 
 @contextmanager
-def mapped(path: Path) -> Iterator[memoryview]:
+def mapped_file(path: Path) -> Iterator[memoryview]:
     """Map a file's bytes into memory; an empty file gives an empty view."""
     with path.open("rb") as file:
         try:
@@ -37,12 +37,14 @@ def mapped(path: Path) -> Iterator[memoryview]:
             yield view
 
 
-def parts(message: memoryview, number: int) -> Iterator[memoryview]:
+def messages_in_field(message: memoryview, number: int) -> Iterator[memoryview]:
     """Yield the content of every length-delimited field of this number."""
-    return (message[field.start : field.end] for field in fields(message) if field.number == number and field.end)
+    return (
+        message[field.start : field.end] for field in message_fields(message) if field.number == number and field.end
+    )
 
 
-def fields(message: memoryview) -> Iterator[Field]:
+def message_fields(message: memoryview) -> Iterator[Field]:
     """Yield the fields of a message, in order.
 
     Raises:
@@ -68,7 +70,7 @@ def fields(message: memoryview) -> Iterator[Field]:
         yield Field(number, value, start, end)
 
 
-def varints(packed: memoryview) -> Iterator[int]:
+def packed_varints(packed: memoryview) -> Iterator[int]:
     """Yield the integers of a packed field."""
     offset = 0
     while offset < len(packed):

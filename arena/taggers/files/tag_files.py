@@ -38,14 +38,14 @@ CAMIE_SUFFIX = "metadata.json"
 """End of the names of Camie's files."""
 
 
-class Told(NamedTuple):
+class FormattedFile(NamedTuple):
     """A file, and the format that it is read in."""
 
     path: Path
     format: str
 
 
-def read_tags(card: ModelCard, files: Mapping[str, Path]) -> TagSpace:
+def read_tag_list(card: ModelCard, files: Mapping[str, Path]) -> TagSpace:
     """Return the tags of a model, from the file that its card names, else from the file of its layout.
 
     Args:
@@ -59,22 +59,24 @@ def read_tags(card: ModelCard, files: Mapping[str, Path]) -> TagSpace:
         raise WeightsError(
             f"model {card.name}: no tag list among its files ({', '.join(files)}); name it in the card: [tags] file, format"
         )
-    return READERS[found.format](found.path)
+    return TAG_READERS[found.format](found.path)
 
 
-def find_tag_file(card: ModelCard, files: Mapping[str, Path]) -> Told | None:
+def find_tag_file(card: ModelCard, files: Mapping[str, Path]) -> FormattedFile | None:
     """Return the file with a model's tag list, and its format; None if there is none.
 
     Raises:
         WeightsError: the card's `[tags]` names a file that is not one of its files.
     """
     if card.tags is not None:
-        return Told(named_file(card, files, card.tags.file, "tags"), card.tags.format)
+        return FormattedFile(named_file(card, files, card.tags.file, "tags"), card.tags.format)
     by_name = {PurePosixPath(name).name: path for name, path in files.items()}
     for name, form in LAYOUT_FILES.items():
         if name in by_name:
-            return Told(by_name[name], form)
-    return next((Told(path, "camie_metadata") for name, path in by_name.items() if name.endswith(CAMIE_SUFFIX)), None)
+            return FormattedFile(by_name[name], form)
+    return next(
+        (FormattedFile(path, "camie_metadata") for name, path in by_name.items() if name.endswith(CAMIE_SUFFIX)), None
+    )
 
 
 def named_file(card: ModelCard, files: Mapping[str, Path], name: str, what: str) -> Path:
@@ -93,7 +95,7 @@ def named_file(card: ModelCard, files: Mapping[str, Path], name: str, what: str)
     return files[name]
 
 
-def canonical(name: str) -> str:
+def arena_spelling(name: str) -> str:
     r"""Return a tag in the arena's spelling: underscores instead of spaces, brackets not escaped; kaomoji are unchanged.
 
     Brackets are unescaped only if both are escaped, because a single backslash may be part of a kaomoji.
@@ -108,7 +110,7 @@ def canonical(name: str) -> str:
 
 def read_top_tags(path: Path) -> TagSpace:
     """Read JoyTag's `top_tags.txt`: one name per line, no categories; blank lines are skipped."""
-    return _space(path, [line for line in read_text(path).splitlines() if line.strip()])
+    return _space(path, [line for line in read_utf8(path).splitlines() if line.strip()])
 
 
 def read_selected_tags(path: Path) -> TagSpace:
@@ -142,12 +144,12 @@ def read_deepdanbooru(path: Path) -> TagSpace:
     return read_selected_tags(path)
 
 
-def read_names(path: Path) -> TagSpace:
+def _read_names(path: Path) -> TagSpace:
     """Read `tags.json` or `classes.json`: a list of names, `{name: column}`, or `{"column": name}`; no categories.
 
     Source: RedRocket/JointTaggerProject (names to columns), deepghs/ml-danbooru-onnx (a list).
     """
-    content = read_json(path)
+    content = read_unique_json(path)
     if isinstance(content, list):
         return _space(path, content)
     table = _table(path, content)
@@ -163,7 +165,7 @@ def read_tag_mapping(path: Path) -> TagSpace:
 
     Source: cella110n/cl_tagger.
     """
-    table = _table(path, read_json(path))
+    table = _table(path, read_unique_json(path))
     if "idx_to_tag" in table:
         return read_camie_metadata(path)
     rows = [_table(path, row) for row in _in_order(path, table.items())]
@@ -179,7 +181,7 @@ def read_camie_metadata(path: Path) -> TagSpace:
 
     Source: Camais03/camie-tagger and Camais03/camie-tagger-v2.
     """
-    table = _table(path, read_json(path))
+    table = _table(path, read_unique_json(path))
     if "idx_to_tag" not in table:
         table = _table(path, _table(path, table.get("dataset_info")).get("tag_mapping"))
     names = _in_order(path, _table(path, table.get("idx_to_tag")).items())
@@ -194,11 +196,11 @@ def read_config_tags(path: Path) -> TagSpace:
 
     Source: pixai-labs/pixai-tagger-v1.0.
     """
-    table = _table(path, read_json(path))
+    table = _table(path, read_unique_json(path))
     names = table.get("tags")
     if not isinstance(names, list):
         raise WeightsError(f"{path}: has no list tags; name the file that lists the tags in the card: [tags]")
-    split = split_of(path, table)
+    split = _category_counts(path, table)
     if not split:
         return _space(path, names)
     categories = [category for category, count in split for _ in range(count)]
@@ -209,7 +211,7 @@ def read_config_tags(path: Path) -> TagSpace:
     return _space(path, names, categories)
 
 
-def split_of(path: Path, table: Mapping[str, Any]) -> list[tuple[str, int]]:
+def _category_counts(path: Path, table: Mapping[str, Any]) -> list[tuple[str, int]]:
     """Return each category with its number of tags, in order; empty without `tags_split`."""
     split = table.get("tags_split") or []
     try:
@@ -222,11 +224,11 @@ def split_of(path: Path, table: Mapping[str, Any]) -> list[tuple[str, int]]:
     return pairs
 
 
-READERS: Mapping[str, Callable[[Path], TagSpace]] = {
+TAG_READERS: Mapping[str, Callable[[Path], TagSpace]] = {
     "top_tags": read_top_tags,
     "selected_tags": read_selected_tags,
-    "tags_json": read_names,
-    "classes_json": read_names,
+    "tags_json": _read_names,
+    "classes_json": _read_names,
     "tag_mapping": read_tag_mapping,
     "camie_metadata": read_camie_metadata,
     "deepdanbooru": read_deepdanbooru,
@@ -235,7 +237,7 @@ READERS: Mapping[str, Callable[[Path], TagSpace]] = {
 """Reader of each of `arena.cards.model.TAG_FORMATS`."""
 
 
-def read_text(path: Path) -> str:
+def read_utf8(path: Path) -> str:
     """Return the content of a text file, without a byte order mark.
 
     Raises:
@@ -247,14 +249,14 @@ def read_text(path: Path) -> str:
         raise WeightsError(f"{path}: not UTF-8 text; download the file again") from None
 
 
-def read_json(path: Path) -> Any:
+def read_unique_json(path: Path) -> Any:
     """Return the content of a JSON file without duplicate keys.
 
     Raises:
         WeightsError: not readable JSON, or an object in it has a key twice.
     """
     try:
-        return json.loads(read_text(path), object_pairs_hook=_without_duplicates)
+        return json.loads(read_utf8(path), object_pairs_hook=_without_duplicates)
     except (json.JSONDecodeError, RecursionError) as error:
         raise WeightsError(f"{path}: not readable JSON ({error}); download the file again") from None
     except KeyError as error:
@@ -322,7 +324,7 @@ def _space(
     for column, name in enumerate(names):
         if not isinstance(name, str) or not name.strip() or "\n" in name:
             raise WeightsError(f"{path}: the name at column {column} is {name!r}; it must be text on one line")
-        if (spelling := canonical(name)) in originals:
+        if (spelling := arena_spelling(name)) in originals:
             also = "" if originals[spelling] == name else f", also as {originals[spelling]!r}"
             raise WeightsError(f"{path}: tag {name!r} is listed twice{also}; each tag needs its own name")
         originals[spelling] = name

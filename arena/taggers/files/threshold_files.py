@@ -14,17 +14,17 @@ from arena.base.errors import WeightsError, nearest, refuse_twice
 from arena.cards import ModelCard, Thresholds
 from arena.taggers.files.tag_files import (
     DANBOORU_NUMBERS,
-    Told,
-    canonical,
+    FormattedFile,
+    arena_spelling,
     find_tag_file,
     named_file,
-    read_json,
-    read_text,
+    read_unique_json,
+    read_utf8,
 )
 from arena.tags import UNKNOWN_CATEGORY, TagSpace
 from arena.tags.rows import read_csv
 
-CATEGORY_FILE = "thresholds.csv"
+_CATEGORY_FILE = "thresholds.csv"
 """Name of the threshold file of animetimm and PixAI."""
 
 OVERALL = "overall"
@@ -76,23 +76,27 @@ def read_thresholds(card: ModelCard, files: Mapping[str, Path], tags: TagSpace) 
 
 def _of_card(card: ModelCard, tags: TagSpace) -> Thresholds:
     """Return the card's thresholds, with tags in the arena's spelling."""
-    by_tag = {canonical(name): value for name, value in card.thresholds.tags.items()}
+    by_tag = {arena_spelling(name): value for name, value in card.thresholds.tags.items()}
     for name in by_tag.keys() - tags.index.keys():
         raise WeightsError(f"model {card.name}: its card has a threshold for {name!r}, which is not one of its tags")
     return replace(card.thresholds, tags=by_tag)
 
 
-def tells_thresholds(card: ModelCard, files: Mapping[str, Path]) -> bool:
+def has_threshold_files(card: ModelCard, files: Mapping[str, Path]) -> bool:
     """Return whether a model has files that may contain thresholds."""
     return bool(_sources(card, files))
 
 
-def _sources(card: ModelCard, files: Mapping[str, Path]) -> list[Told]:
+def _sources(card: ModelCard, files: Mapping[str, Path]) -> list[FormattedFile]:
     """Return the files to read, in order: the one that the card names, else those of the layout."""
     own = card.thresholds
     if own.file:
-        return [Told(named_file(card, files, own.file, "thresholds"), own.format)]
-    found = [Told(path, "thresholds_csv") for name, path in files.items() if PurePosixPath(name).name == CATEGORY_FILE]
+        return [FormattedFile(named_file(card, files, own.file, "thresholds"), own.format)]
+    found = [
+        FormattedFile(path, "thresholds_csv")
+        for name, path in files.items()
+        if PurePosixPath(name).name == _CATEGORY_FILE
+    ]
     listed = find_tag_file(card, files)
     if listed is not None and listed.format in ("selected_tags", "config_tags"):
         found.append(listed)
@@ -106,7 +110,9 @@ def _read_selected_tags(path: Path, profile: str) -> _Found:
     """
     rows = read_csv(path, ("name",))
     values = {row["name"]: row.get("best_threshold") for row in rows}
-    return _Found(tags=_numbers(path, "tag", ((canonical(name), value) for name, value in values.items() if value)))
+    return _Found(
+        tags=_numbers(path, "tag", ((arena_spelling(name), value) for name, value in values.items() if value))
+    )
 
 
 def _read_thresholds_csv(path: Path, profile: str) -> _Found:
@@ -118,7 +124,7 @@ def _read_thresholds_csv(path: Path, profile: str) -> _Found:
     """
     rows = read_csv(path, ("threshold",))
     if rows and "tag" in rows[0]:
-        names = [canonical(row["tag"]) for row in rows]
+        names = [arena_spelling(row["tag"]) for row in rows]
         refuse_twice(path, "tag", names)
         return _Found(tags=_numbers(path, "tag", zip(names, (row["threshold"] for row in rows), strict=True)))
     if rows and "category" not in rows[0]:
@@ -136,7 +142,7 @@ def _read_profiles(path: Path, profile: str) -> _Found:
 
     Source: deepghs/camie_tagger_onnx, `threshold.json`, profiles `balanced`, `high_precision`, `high_recall`, ...
     """
-    content = read_json(path)
+    content = read_unique_json(path)
     table = content.get("thresholds", content) if isinstance(content, dict) else None
     if not isinstance(table, dict) or "idx_to_tag" in table or "dataset_info" in table:
         raise WeightsError(f"{path}: has no thresholds; write them into the card: [thresholds] default, categories")
@@ -170,11 +176,11 @@ def _read_pr_thresholds(path: Path, profile: str) -> _Found:
     point = profile or BREAK_EVEN
     if point not in (BREAK_EVEN, BEST_F1):
         raise WeightsError(f"{path}: no profile {profile!r}. {nearest(profile, (BREAK_EVEN, BEST_F1))}")
-    content = read_json(path)
+    content = read_unique_json(path)
     default = _inside(content, "micro", point, "threshold")
     table = _inside(content, "per_tag", "per_tag") or {}
     key = "pr_threshold" if point == BREAK_EVEN else "f1_threshold"
-    own = {canonical(name): _inside(row, key) for name, row in table.items()} if isinstance(table, dict) else {}
+    own = {arena_spelling(name): _inside(row, key) for name, row in table.items()} if isinstance(table, dict) else {}
     return _Found(
         None if default is None else _number(path, point, default),
         tags=_numbers(path, "tag", ((name, value) for name, value in own.items() if value is not None)),
@@ -186,7 +192,7 @@ def _read_list(path: Path, profile: str) -> _Found:
 
     Source: xinyu1205/recognize-anything, ram/data/ram_tag_list_threshold.txt.
     """
-    lines = [line for line in read_text(path).splitlines() if line.strip()]
+    lines = [line for line in read_utf8(path).splitlines() if line.strip()]
     return _Found(columns=[_number(path, f"line {number + 1}", line) for number, line in enumerate(lines)])
 
 
@@ -195,7 +201,7 @@ def _read_config_tags(path: Path, profile: str) -> _Found:
 
     Source: pixai-labs/pixai-tagger-v1.0.
     """
-    content = read_json(path)
+    content = read_unique_json(path)
     names, own = _inside(content, "tags") or [], _inside(content, "tags_best_threshold") or []
     if own and len(own) != len(names):
         raise WeightsError(f"{path}: {len(own)} tags_best_threshold for {len(names)} tags; download the file again")
@@ -203,7 +209,7 @@ def _read_config_tags(path: Path, profile: str) -> _Found:
     pairs = by_category.items() if isinstance(by_category, dict) else by_category
     return _Found(
         categories=_numbers(path, "category", ((str(name).lower(), value) for name, value in pairs)),
-        tags=_numbers(path, "tag", ((canonical(name), value) for name, value in zip(names, own, strict=False))),
+        tags=_numbers(path, "tag", ((arena_spelling(name), value) for name, value in zip(names, own, strict=False))),
     )
 
 

@@ -15,16 +15,16 @@ from typing import Any
 from arena.cards import InputSpec, Preprocess
 from arena.taggers.files.preprocess_values import (
     Preprocessing,
-    UnclearError,
+    UnsupportedValueError,
     is_number,
+    read_channel_values,
     read_filter,
-    read_side,
+    read_positive_integer,
     read_std,
-    read_three,
 )
 from arena.taggers.preprocess import MAX_SIDE
 
-PICTURES = "pretrained_cfg"
+_PREPROCESSING_KEY = "pretrained_cfg"
 """Key of the table with the preprocessing; in old files without it, the whole file is that table."""
 
 CROP_MODES = ("center", "squash", "border")
@@ -32,7 +32,7 @@ CROP_MODES = ("center", "squash", "border")
 BYTE_SCALE = 255.0
 """Divisor of timm's pixel bytes before mean and standard deviation are applied."""
 
-NOT_SAID = ""
+_NO_SIZE = ""
 """Shown size of a card that takes the size from the weights."""
 
 
@@ -60,23 +60,23 @@ def parse_timm_config(content: Any) -> TimmConfig:
         UnclearError: not a table, or a field is missing, has another type, or is not supported.
     """
     if not isinstance(content, dict):
-        raise UnclearError("is not a table; it must be timm's config.json")
-    pictures = _table(content, PICTURES) if PICTURES in content else content
+        raise UnsupportedValueError("is not a table; it must be timm's config.json")
+    pictures = _table(content, _PREPROCESSING_KEY) if _PREPROCESSING_KEY in content else content
     architecture = content.get("architecture")
     if not isinstance(architecture, str) or not architecture:
-        raise UnclearError(f"architecture = {architecture!r}; it must be timm's name of the network")
+        raise UnsupportedValueError(f"architecture = {architecture!r}; it must be timm's name of the network")
     model_args = _table(content, "model_args")
     if model_args.get("in_chans", 3) != 3:
-        raise UnclearError(f"model_args.in_chans = {model_args['in_chans']!r}; only 3 channels are supported")
+        raise UnsupportedValueError(f"model_args.in_chans = {model_args['in_chans']!r}; only 3 channels are supported")
     return TimmConfig(
         architecture,
-        read_side("num_classes", content.get("num_classes", pictures.get("num_classes"))),
+        read_positive_integer("num_classes", content.get("num_classes", pictures.get("num_classes"))),
         model_args,
         {key: value for key, value in pictures.items() if value is not None},
     )
 
 
-def follow_timm_config(content: Any, family: Preprocessing) -> Preprocessing:
+def apply_timm_config(content: Any, family: Preprocessing) -> Preprocessing:
     """Return the preprocessing of the file, with notes on its differences from the family's and on values taken from it.
 
     Args:
@@ -87,13 +87,13 @@ def follow_timm_config(content: Any, family: Preprocessing) -> Preprocessing:
         UnclearError: the file is not timm's, or a value is not supported.
     """
     config = parse_timm_config(content)
-    differences = differences_from(content, family, whose="family")
+    differences = timm_differences(content, family, whose="family")
     overrides = (f"used instead of its family's values: {differences}",) if differences else ()
     notes = (*overrides, *_notes_on_defaults(config, family), *_crop_mode_notes(config.pictures))
     return _followed(config, family)._replace(notes=notes)
 
 
-def differences_from(content: Any, other: Preprocessing, *, whose: str) -> str:
+def timm_differences(content: Any, other: Preprocessing, *, whose: str) -> str:
     """Return the values in which the file differs from another preprocessing, with timm's keys; empty if none differs.
 
     Args:
@@ -106,7 +106,7 @@ def differences_from(content: Any, other: Preprocessing, *, whose: str) -> str:
     old, new = _shown(other), _shown(_followed(config, other))
     if "crop_pct" in config.pictures:
         new["crop_pct"] = f"{config.pictures['crop_pct']:.3g}"
-    differing = [f"{key} {new[key]} ({whose}: {old[key]})" for key in new if new[key] != old[key] != NOT_SAID]
+    differing = [f"{key} {new[key]} ({whose}: {old[key]})" for key in new if new[key] != old[key] != _NO_SIZE]
     return ", ".join(differing)
 
 
@@ -118,7 +118,7 @@ def _table(content: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     """Return a table of the file; empty if it is null or missing."""
     table = content.get(key)
     if table is not None and not isinstance(table, dict):
-        raise UnclearError(f"{key} = {table!r}; it must be a table")
+        raise UnsupportedValueError(f"{key} = {table!r}; it must be a table")
     return table or {}
 
 
@@ -129,7 +129,7 @@ def _followed_square(config: TimmConfig, card: Preprocess) -> Preprocess:
         followed = replace(followed, resize=name, resize_up="", library="pil")
     size = _side(config) or card.size
     if not size:
-        raise UnclearError("has no input_size, and the card has no size; add one of them")
+        raise UnsupportedValueError("has no input_size, and the card has no size; add one of them")
     if "crop_pct" in pictures:
         return replace(followed, size=size, **_crop(size, pictures["crop_pct"]))
     return replace(followed, size=size, crop_from=card.crop_from * size // card.size if card.crop_from else 0)
@@ -142,7 +142,7 @@ def _followed_input(pictures: Mapping[str, Any], card: InputSpec) -> InputSpec:
     """
     if "mean" not in pictures and "std" not in pictures:
         return card
-    mean = _ordered(card, read_three("mean", pictures["mean"])) if "mean" in pictures else card.mean
+    mean = _ordered(card, read_channel_values("mean", pictures["mean"])) if "mean" in pictures else card.mean
     std = _ordered(card, read_std("std", pictures["std"])) if "std" in pictures else card.std
     return replace(card, scale=BYTE_SCALE, mean=mean, std=std)
 
@@ -165,26 +165,26 @@ def _side(config: TimmConfig) -> int:
     if size is None:
         return 0
     if not isinstance(size, list) or len(size) != 3 or size[0] != 3:
-        raise UnclearError(f"input_size = {size!r}; it must be 3 channels, a height and a width")
+        raise UnsupportedValueError(f"input_size = {size!r}; it must be 3 channels, a height and a width")
     return _square("input_size", size, size[1:])
 
 
 def _square(where: str, value: Any, sides: Sequence[Any]) -> int:
     if len(sides) != 2 or sides[0] != sides[1]:
-        raise UnclearError(f"{where} = {value!r}; height and width must be equal")
-    side = read_side(where, sides[0])
+        raise UnsupportedValueError(f"{where} = {value!r}; height and width must be equal")
+    side = read_positive_integer(where, sides[0])
     if side > MAX_SIDE:
-        raise UnclearError(f"{where} = {value!r}; it must be at most {MAX_SIDE:,} pixels")
+        raise UnsupportedValueError(f"{where} = {value!r}; it must be at most {MAX_SIDE:,} pixels")
     return side
 
 
 def _crop(size: int, crop_pct: Any) -> dict[str, Any]:
     """Return the crop fields of `Preprocess` for timm's `crop_pct`, the fraction of a side that the crop keeps."""
     if not is_number(crop_pct) or not 0 < crop_pct <= 1:
-        raise UnclearError(f"crop_pct = {crop_pct!r}; it must be a number above 0, at most 1")
+        raise UnsupportedValueError(f"crop_pct = {crop_pct!r}; it must be a number above 0, at most 1")
     side = floor(size / crop_pct)
     if side > MAX_SIDE:
-        raise UnclearError(
+        raise UnsupportedValueError(
             f"crop_pct = {crop_pct:g} resizes to {side:,} pixels before the crop; at most {MAX_SIDE:,} are allowed"
         )
     return {"crop_from": side, "crop_rounding": "nearest"} if side > size else {"crop_from": 0}
@@ -201,7 +201,7 @@ def _notes_on_defaults(config: TimmConfig, family: Preprocessing) -> tuple[str, 
 def _crop_mode_notes(pictures: Mapping[str, Any]) -> tuple[str, ...]:
     mode = pictures.get("crop_mode", CROP_MODES[0])
     if mode not in CROP_MODES:
-        raise UnclearError(f"crop_mode = {mode!r}; allowed: {', '.join(CROP_MODES)}")
+        raise UnsupportedValueError(f"crop_mode = {mode!r}; allowed: {', '.join(CROP_MODES)}")
     return () if mode == CROP_MODES[0] else (f"crop_mode {mode} has no effect, because the image is already a square",)
 
 
@@ -210,7 +210,7 @@ def _shown(preprocessing: Preprocessing) -> dict[str, str]:
     square, spec = preprocessing.preprocess, preprocessing.input
     mean, std = (" ".join(f"{value:g}" for value in _ordered(spec, values)) for values in (spec.mean, spec.std))
     return {
-        "input_size": str(square.size) if square.size else NOT_SAID,
+        "input_size": str(square.size) if square.size else _NO_SIZE,
         "mean": mean,
         "std": std,
         "interpolation": square.resize if square.library == "pil" else f"{square.library}'s {square.resize}",

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from arena.base.errors import WeightsError
 from arena.base.files import digest_known, write_whole
 from arena.base.progress import Progress, Silent
-from arena.cards import ModelCard, Source
-from arena.taggers.files.graph_data import explain_missing, with_graph_data
+from arena.cards import HubSource, ModelCard
+from arena.taggers.files.graph_data import missing_external_data, with_external_data
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -19,7 +19,7 @@ RECORD_FILE = "arena.sha256"
 """File with the digests of pulled files in the same folder, in the format of `sha256sum -c`."""
 
 
-def find(card: ModelCard) -> dict[str, Path] | None:
+def find_files(card: ModelCard) -> dict[str, Path] | None:
     """Return the files of a card by name if all are on this machine, in its folder or in the hub's cache; else None.
 
     External data files of a graph are included, also if the card does not list them.
@@ -41,8 +41,8 @@ def _found(card: ModelCard) -> dict[str, Path]:
         names = [file for file in card.files if card.source(file) == source]
         for files in ({name: card.folder / name for name in names}, _cached(source, names)):
             complete = len(files) == len(names) and all(path.exists() for path in files.values())
-            if complete and not explain_missing(files):
-                paths |= with_graph_data(files)
+            if complete and not missing_external_data(files):
+                paths |= with_external_data(files)
                 break
     return _in_order(card, paths)
 
@@ -52,7 +52,7 @@ def _in_order(card: ModelCard, paths: Mapping[str, Path]) -> dict[str, Path]:
     return {name: paths[name] for name in card.files if name in paths} | dict(paths)
 
 
-def _cached(source: Source | None, names: Sequence[str]) -> dict[str, Path]:
+def _cached(source: HubSource | None, names: Sequence[str]) -> dict[str, Path]:
     """Return those of the files that are in the hub's cache."""
     if source is None:
         return {}
@@ -62,13 +62,13 @@ def _cached(source: Source | None, names: Sequence[str]) -> dict[str, Path]:
     return {name: Path(path) for name, path in cached.items() if isinstance(path, str)}
 
 
-def fetch(card: ModelCard, progress: Progress = Silent()) -> dict[str, Path]:
+def fetch_files(card: ModelCard, progress: Progress = Silent()) -> dict[str, Path]:
     """Return the files of a card by name; missing ones are downloaded from the hub at the card's revision.
 
     Raises:
         WeightsError: a file is missing and cannot be downloaded, or its digest is not the card's or the recorded one.
     """
-    files = find(card)
+    files = find_files(card)
     if files is None:
         files = _pull(card, progress)
         _refuse_others(card, files)
@@ -88,7 +88,7 @@ def folder_of(files: Mapping[str, Path]) -> Path:
     return path.parents[len(Path(name).parts) - 1]
 
 
-def read_recorded(folder: Path) -> dict[str, str]:
+def read_recorded_digests(folder: Path) -> dict[str, str]:
     """Return the digests by name that were recorded when files were pulled into a folder; empty if there are none."""
     try:
         lines = (folder / RECORD_FILE).read_text(encoding="utf-8").splitlines()
@@ -106,7 +106,7 @@ def record_digests(card: ModelCard, files: Mapping[str, Path]) -> None:
         ArenaError: a folder is not writable.
     """
     for folder, names in _by_folder(files).items():
-        digests = read_recorded(folder) | {name: digest_known(files[name]) for name in names}
+        digests = read_recorded_digests(folder) | {name: digest_known(files[name]) for name in names}
         write_whole(folder / RECORD_FILE, "".join(f"{digest}  {name}\n" for name, digest in sorted(digests.items())))
 
 
@@ -123,7 +123,7 @@ def _refuse_others(card: ModelCard, files: Mapping[str, Path]) -> None:
     recorded = {
         name: digest
         for folder, names in _by_folder(files).items()
-        for name, digest in read_recorded(folder).items()
+        for name, digest in read_recorded_digests(folder).items()
         if name in names
     }
     pulled = ("when it was pulled it was", recorded, "delete the file and pull it again")
@@ -141,7 +141,7 @@ def _refuse_others(card: ModelCard, files: Mapping[str, Path]) -> None:
 
 def _pull(card: ModelCard, progress: Progress) -> dict[str, Path]:
     in_folder = {file: card.folder / file for file in card.files if (card.folder / file).exists()}
-    lacks_data = explain_missing(in_folder)
+    lacks_data = missing_external_data(in_folder)
     if card.hub is None:
         missing = ", ".join(file for file in card.files if file not in in_folder)
         raise WeightsError(
@@ -164,7 +164,7 @@ def _pull_with_data(card: ModelCard, progress: Progress) -> dict[str, Path]:
     for name in pulled:
         source = card.source(name)
         assert source is not None
-        external = tuple(file for file in with_graph_data({name: paths[name]}) if file not in paths)
+        external = tuple(file for file in with_external_data({name: paths[name]}) if file not in paths)
         part = replace(card, hub=source.hub, revision=pulled[name].commit, elsewhere={}, files=external)
         paths |= {file: one.path for file, one in pull_files(part, progress).items()}
     return paths

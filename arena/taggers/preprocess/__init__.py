@@ -2,8 +2,8 @@
 
 from arena.taggers.preprocess.geometry import MAX_SIDE
 from arena.taggers.preprocess.normalise import normalise
-from arena.taggers.preprocess.padding import padding_of
-from arena.taggers.preprocess.resize import need_library
+from arena.taggers.preprocess.padding import find_padding
+from arena.taggers.preprocess.resize import import_resize_library
 from arena.taggers.preprocess.square import square
 
-__all__ = ["MAX_SIDE", "need_library", "normalise", "padding_of", "square"]
+__all__ = ["MAX_SIDE", "find_padding", "import_resize_library", "normalise", "square"]

@@ -9,7 +9,7 @@ MAX_SIDE = 20_000
 """Longest side of an image that is padded to a square, pixels; the square takes 1.2 GB."""
 
 
-class Box(NamedTuple):
+class Placement(NamedTuple):
     """Position of an image on a square canvas, in pixels.
 
     Attributes:
@@ -30,7 +30,7 @@ class Box(NamedTuple):
         return self.height == self.width == self.side
 
 
-def place(height: int, width: int, preprocess: Preprocess) -> Box:
+def place_on_canvas(height: int, width: int, preprocess: Preprocess) -> Placement:
     """Return the first canvas of an image and its position there: centred; with an odd margin, the smaller part comes first.
 
     With `pad = "before"` the image keeps its size. With `after` it is fitted into the canvas, whose side is `fit_size`, else
@@ -52,7 +52,7 @@ def place(height: int, width: int, preprocess: Preprocess) -> Box:
     longest = max(height, width)
     last = preprocess.crop_from or preprocess.size
     if preprocess.pad == "none":
-        return Box(last, 0, 0, last, last)
+        return Placement(last, 0, 0, last, last)
     if longest > MAX_SIDE:
         raise UnreadableImageError(f"{width} x {height} pads to a square of more than {MAX_SIDE:,} pixels a side")
     if preprocess.pad == "before":
@@ -88,5 +88,5 @@ def _fitted(height: int, width: int, side: int, rounding: str) -> _Sides:
     return _Sides(max(1, sides.height), max(1, sides.width))
 
 
-def _centred(side: int, height: int, width: int) -> Box:
-    return Box(side, (side - height) // 2, (side - width) // 2, height, width)
+def _centred(side: int, height: int, width: int) -> Placement:
+    return Placement(side, (side - height) // 2, (side - width) // 2, height, width)

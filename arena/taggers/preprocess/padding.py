@@ -7,7 +7,7 @@ from arena.cards import Preprocess
 from arena.taggers.base import Pixels
 
 
-def padding_of(batch: Pixels, preprocess: Preprocess) -> NDArray[np.bool_]:
+def find_padding(batch: Pixels, preprocess: Preprocess) -> NDArray[np.bool_]:
     """Return the padding mask of squares, from their pixels alone: opposite bars of the padding colour, as centring makes them.
 
     Bars of this colour in the image itself also count as padding; the network's input is the same. If the square is resized

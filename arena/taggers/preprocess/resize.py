@@ -19,7 +19,7 @@ Canvas = RGB | Image.Image
 time (3 of 18 ms for 1024 to 448 pixels)."""
 
 
-class Sides(NamedTuple):
+class ImageSides(NamedTuple):
     """Height and width, pixels."""
 
     height: int
@@ -43,10 +43,10 @@ _OPENCV = {
     "nearest": "INTER_NEAREST",
 }
 
-MODULES = {"pil": "PIL.Image", "opencv": "cv2", "torch": "torch"}
+_LIBRARY_MODULES = {"pil": "PIL.Image", "opencv": "cv2", "torch": "torch"}
 """The module of each library."""
 
-INSTALL = {
+_INSTALL_HINTS = {
     "pil": "Pillow; run: pip install pillow",
     "opencv": 'opencv-python-headless; run: pip install "arena[opencv]"',
     "torch": "torch; run: pip install torch",
@@ -54,16 +54,16 @@ INSTALL = {
 """Name of each library's package, and the command that installs it."""
 
 
-def need_library(library: str) -> ModuleType:
+def import_resize_library(library: str) -> ModuleType:
     """Import and return the module of a resize library.
 
     Raises:
         ArenaError: the library is not installed.
     """
     try:
-        return import_module(MODULES[library])
+        return import_module(_LIBRARY_MODULES[library])
     except ImportError as error:
-        raise ArenaError(f'library = "{library}": needs {INSTALL[library]} ({error})') from None
+        raise ArenaError(f'library = "{library}": needs {_INSTALL_HINTS[library]} ({error})') from None
 
 
 def resize(picture: Canvas, height: int, width: int, *, filter_name: str, library: str) -> Canvas:
@@ -77,16 +77,16 @@ def resize(picture: Canvas, height: int, width: int, *, filter_name: str, librar
     Raises:
         ArenaError: the library is not installed.
     """
-    if sides(picture) == (height, width):
+    if height_and_width(picture) == (height, width):
         return picture
     return _RESIZERS[library](picture, height, width, filter_name)
 
 
-def sides(picture: Canvas) -> Sides:
+def height_and_width(picture: Canvas) -> ImageSides:
     """Return the height and width of a canvas."""
     if isinstance(picture, Image.Image):
-        return Sides(picture.height, picture.width)
-    return Sides(picture.shape[0], picture.shape[1])
+        return ImageSides(picture.height, picture.width)
+    return ImageSides(picture.shape[0], picture.shape[1])
 
 
 def _pil(picture: Canvas, height: int, width: int, filter_name: str) -> Canvas:
@@ -95,13 +95,13 @@ def _pil(picture: Canvas, height: int, width: int, filter_name: str) -> Canvas:
 
 
 def _opencv(picture: Canvas, height: int, width: int, filter_name: str) -> Canvas:
-    cv2 = need_library("opencv")
+    cv2 = import_resize_library("opencv")
     resized: RGB = cv2.resize(np.asarray(picture), (width, height), interpolation=getattr(cv2, _OPENCV[filter_name]))
     return resized
 
 
 def _torch(picture: Canvas, height: int, width: int, filter_name: str) -> Canvas:
-    torch = need_library("torch")
+    torch = import_resize_library("torch")
     tensor = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None]
     resized = torch.nn.functional.interpolate(tensor, size=(height, width), mode=filter_name, antialias=True)
     return np.ascontiguousarray(resized[0].permute(1, 2, 0).numpy())

@@ -5,8 +5,8 @@ from PIL import Image
 
 from arena.cards import Preprocess
 from arena.images.decode import RGB
-from arena.taggers.preprocess.geometry import Box, place
-from arena.taggers.preprocess.resize import Canvas, resize, sides
+from arena.taggers.preprocess.geometry import Placement, place_on_canvas
+from arena.taggers.preprocess.resize import Canvas, height_and_width, resize
 
 
 def square(pixels: RGB, preprocess: Preprocess) -> RGB:
@@ -26,7 +26,7 @@ def square(pixels: RGB, preprocess: Preprocess) -> RGB:
     SmilingWolf's model zoo for OpenCV's `area` without enlarging. imgutils' `pad_to_size` for `fit_size`. imgutils'
     `center_crop` for `crop_rounding` down, torchvision's for nearest.
     """
-    box = place(pixels.shape[0], pixels.shape[1], preprocess)
+    box = place_on_canvas(pixels.shape[0], pixels.shape[1], preprocess)
     first = (preprocess.fit_size and preprocess.fit_resize) or preprocess.resize
     picture: Canvas = pixels
     if preprocess.pad != "before":
@@ -49,13 +49,13 @@ def _crop_offset(margin: int, rounding: str) -> int:
 
 
 def _resized(picture: Canvas, height: int, width: int, preprocess: Preprocess, filter_name: str) -> Canvas:
-    before = sides(picture)
+    before = height_and_width(picture)
     larger = height * width > before.height * before.width
     name = preprocess.resize_up if larger and preprocess.resize_up else filter_name
     return resize(picture, height, width, filter_name=name, library=preprocess.library)
 
 
-def _padded(picture: Canvas, box: Box, preprocess: Preprocess) -> Canvas:
+def _padded(picture: Canvas, box: Placement, preprocess: Preprocess) -> Canvas:
     if preprocess.pad_mode == "edge":
         rows, columns = (
             (start, box.side - start - length) for start, length in ((box.top, box.height), (box.left, box.width))

@@ -7,10 +7,10 @@ import pytest
 
 from arena.base.errors import ArenaError
 from arena.base.progress import Silent
-from arena.dataset.contamination import CLASSES, hold_against
-from arena.dataset.copies.at_hand import find_pictures, paths_of
-from arena.dataset.copies.dedup import dedup, read_sources
-from arena.dataset.copies.policy import Rule
+from arena.dataset.contamination import CONTAMINATION_CLASSES, search_index_files
+from arena.dataset.copies.at_hand import find_image_files, find_pictures
+from arena.dataset.copies.dedup import deduplicate, read_training_indexes
+from arena.dataset.copies.policy import DuplicateRule
 from arena.dataset.hashes.build import hash_sources
 from arena.dataset.hashes.index import HashIndex, read_index
 from tests.dataset.indexes import write_index
@@ -45,9 +45,12 @@ def world(tmp_path: Path) -> Path:
 
 def classes_of(world: Path, *pictures: str) -> dict[str, str]:
     heldout = read(world / "in")
-    found = hold_against(heldout, [world / "train.parquet"], Silent(), pictures=pictures)
+    found = search_index_files(heldout, [world / "train.parquet"], Silent(), pictures=pictures)
     assert found is not None
-    return {name: [*CLASSES, "clean"][place] for name, place in zip(found.image_ids, found.place.tolist(), strict=True)}
+    return {
+        name: [*CONTAMINATION_CLASSES, "clean"][place]
+        for name, place in zip(found.image_ids, found.place.tolist(), strict=True)
+    }
 
 
 def test_what_is_near_is_compared_in_a_run(world: Path) -> None:
@@ -63,8 +66,8 @@ def test_what_is_near_is_compared_in_a_run(world: Path) -> None:
 
 def test_dedup_drops_what_no_picture_clears(world: Path) -> None:
     def left(pictures: list[str], output: str, **rule: bool) -> set[str]:
-        sources = read_sources([world / "train.parquet"], pictures)
-        dedup(read(world / "in"), world / output, against=sources, rule=Rule(**rule), progress=Silent())
+        sources = read_training_indexes([world / "train.parquet"], pictures)
+        deduplicate(read(world / "in"), world / output, against=sources, rule=DuplicateRule(**rule), progress=Silent())
         return set(tags_by_id(world / output))
 
     assert left([], "blind") <= {"alternate", "clean"}
@@ -80,9 +83,11 @@ def test_dedup_drops_what_no_picture_clears(world: Path) -> None:
 def test_alternates_go_where_they_are_asked_to(world: Path) -> None:
     table = []
     for alternates in (False, True):
-        sources = read_sources([world / "train.parquet"], [str(world / "train")])
+        sources = read_training_indexes([world / "train.parquet"], [str(world / "train")])
         output = world / f"out-{alternates}"
-        dedup(read(world / "in"), output, against=sources, rule=Rule(alternates=alternates), progress=Silent())
+        deduplicate(
+            read(world / "in"), output, against=sources, rule=DuplicateRule(alternates=alternates), progress=Silent()
+        )
         pairs = pd.read_parquet(output / "duplicates.parquet").set_index("left")["class"].to_dict()
         table.append((pairs.get("alternate"), "alternate" in tags_by_id(output)))
     assert table in ([("alternate", True), ("alternate", False)], [(None, True), (None, True)])
@@ -92,11 +97,11 @@ def test_names_are_those_of_the_index_with_one_source_or_several(world: Path) ->
     (world / "more").mkdir()
     drawing(50).save(world / "more/copy.png")
     one = find_pictures([str(world / "train")], [world / "train.parquet"])["train.parquet"]
-    assert paths_of(["copy", "sub/version", "none"], one) == {
+    assert find_image_files(["copy", "sub/version", "none"], one) == {
         "copy": world / "train/copy.png", "sub/version": world / "train/sub/version.png",
     }  # fmt: skip
     two = find_pictures([f"b={world / 'train'}", f"b={world / 'more'}"], [world / "a", world / "b"])["b"]
-    assert paths_of(["train/copy", "more/copy"], two) == {
+    assert find_image_files(["train/copy", "more/copy"], two) == {
         "train/copy": world / "train/copy.png", "more/copy": world / "more/copy.png",
     }  # fmt: skip
 
@@ -109,8 +114,8 @@ def test_an_unreadable_picture_stays_a_candidate(world: Path) -> None:
 def test_pictures_of_no_index_are_one_line(world: Path) -> None:
     heldout, two = read(world / "in"), [world / "train.parquet", world / "plain.parquet"]
     with pytest.raises(ArenaError, match=r"--pictures .*train: no index named; write INDEX="):
-        hold_against(heldout, two, Silent(), pictures=[str(world / "train")])
+        search_index_files(heldout, two, Silent(), pictures=[str(world / "train")])
     with pytest.raises(ArenaError, match=r"name the index with --against"):
-        hold_against(heldout, [], Silent(), pictures=["x"])
+        search_index_files(heldout, [], Silent(), pictures=["x"])
     with pytest.raises(ArenaError, match="nowhere"):
-        hold_against(heldout, two[:1], Silent(), pictures=[str(world / "nowhere")])
+        search_index_files(heldout, two[:1], Silent(), pictures=[str(world / "nowhere")])

@@ -15,9 +15,9 @@ from arena.base.errors import ArenaError, IncomparableError
 from arena.base.progress import Silent
 from arena.cards import find_dataset
 from arena.dataset.copies import dedup as flow
-from arena.dataset.copies.dedup import Deduplicated, Source, dedup, read_sources
+from arena.dataset.copies.dedup import Deduplicated, TrainingIndex, deduplicate, read_training_indexes
 from arena.dataset.copies.pairs import COPY_COLUMNS
-from arena.dataset.copies.policy import Ledger, Rule, settle
+from arena.dataset.copies.policy import DuplicateRule, Ledger, apply_policy
 from arena.dataset.frozen import HeldOut, read_frozen, write_frozen
 from arena.dataset.hashes.algorithms import ALGORITHMS, dhash, phash
 from arena.dataset.hashes.index import HashIndex
@@ -76,8 +76,8 @@ def read(folder: Path) -> HeldOut:
     return read_frozen(find_dataset(str(folder)))
 
 
-def run(folder: Path, output: Path, against: list[Source] | None = None, **rule: object) -> Deduplicated:
-    return dedup(read(folder), output, against=against or [], rule=Rule(**rule), progress=Silent())
+def run(folder: Path, output: Path, against: list[TrainingIndex] | None = None, **rule: object) -> Deduplicated:
+    return deduplicate(read(folder), output, against=against or [], rule=DuplicateRule(**rule), progress=Silent())
 
 
 def tags_by_id(folder: Path) -> dict[str, list[str]]:
@@ -85,7 +85,7 @@ def tags_by_id(folder: Path) -> dict[str, list[str]]:
     return {image_id: list(tags) for image_id, tags in zip(images["image_id"], images["tags"], strict=True)}
 
 
-def index_of(*pictures: Image.Image, name: str = "train.parquet", digests: bool = False) -> Source:
+def index_of(*pictures: Image.Image, name: str = "train.parquet", digests: bool = False) -> TrainingIndex:
     pixels = [np.asarray(picture) for picture in pictures]
     hashed = HashIndex(
         image_ids=tuple(f"t{row}" for row in range(len(pixels))),
@@ -95,7 +95,7 @@ def index_of(*pictures: Image.Image, name: str = "train.parquet", digests: bool 
         algorithms={kind: ALGORITHMS[kind] for kind in ("phash", "dhash")},
         digests={"pixel_sha256": tuple(map(pixel_digest, pixels))} if digests else {},
     )
-    return Source(name, "0" * 64, hashed)
+    return TrainingIndex(name, "0" * 64, hashed)
 
 
 def test_the_first_copy_stays_with_the_tags_of_all(tmp_path: Path, pictures) -> None:
@@ -170,7 +170,7 @@ def test_copies_of_a_seen_image_go_with_it() -> None:
     pairs = pd.DataFrame({"left": [0, 1], "right": [1, 3], "class": ["near", "alternate"]})
     seen = pd.DataFrame({"left": [1], "source": ["train"], "class": ["candidate"], "right_id": ["t7"]})
     ledger = Ledger()
-    settled = settle(images, pairs, seen, Rule(), ledger)
+    settled = apply_policy(images, pairs, seen, DuplicateRule(), ledger)
     assert settled.kept["image_id"].tolist() == ["c", "d"], "another version is not gone with it"
     assert settled.dropped["why"].tolist() == [
         "copy of an image that is candidate of t7 in train",
@@ -258,7 +258,7 @@ def test_a_finished_folder_is_kept(tmp_path: Path, pictures, monkeypatch: pytest
     folder = write_folder(tmp_path / "in", pictures)
     first = run(folder, tmp_path / "out")
     with monkeypatch.context() as patch:
-        patch.delattr(flow, "sign_images")
+        patch.delattr(flow, "compute_signatures")
         assert run(folder, tmp_path / "out") == first
     with pytest.raises(ArenaError, match="holds something else; name a new folder"):
         run(folder, tmp_path / "out", radius=4)
@@ -277,7 +277,7 @@ def test_groups_that_were_known_stay_together() -> None:
     images = pd.DataFrame({"image_id": list("abcd"), "tags": [[], [], [], []], "group": ["p", "", "p", None]})
     pairs = pd.DataFrame({"left": [1], "right": [2], "class": ["near"]})
     seen = pd.DataFrame({"left": [], "source": [], "class": [], "right_id": []})
-    kept = settle(images, pairs, seen, Rule(policy="mark"), Ledger()).kept
+    kept = apply_policy(images, pairs, seen, DuplicateRule(policy="mark"), Ledger()).kept
     assert kept["group"].tolist() == [0, 0, 0, 1]
 
 
@@ -323,10 +323,10 @@ def test_an_index_file_is_read_and_an_unlike_one_refused(tmp_path: Path) -> None
     algorithms = {name: ALGORITHMS[name] for name in ("phash", "dhash")}
     hashes = {name: np.array([1, 2**64 - 1], np.uint64) for name in algorithms}
     write_index(tmp_path / "train.parquet", index.HashIndex(("=a", "b\n"), hashes, algorithms))
-    [source] = read_sources([tmp_path / "train.parquet"])
+    [source] = read_training_indexes([tmp_path / "train.parquet"])
     assert (source.name, source.hashed.image_ids) == ("train.parquet", ("=a", "b\n"))
     assert source.digest == hashlib.sha256((tmp_path / "train.parquet").read_bytes()).hexdigest()
     other = {name: made._replace(version=made.version + 1) for name, made in algorithms.items()}
     write_index(tmp_path / "other.parquet", index.HashIndex(("a", "b"), hashes, other))
     with pytest.raises(IncomparableError, match=r"other\.parquet"):
-        read_sources([tmp_path / "other.parquet"])
+        read_training_indexes([tmp_path / "other.parquet"])

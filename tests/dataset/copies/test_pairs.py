@@ -10,18 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from arena.dataset.copies.alignment import Overlay, overlay, thumbnail
+from arena.dataset.copies.alignment import AlignmentDifference, align_and_compare, thumbnail
 from arena.dataset.copies.pairs import (
-    Pair,
+    PerceptualHashes,
     Signatures,
-    candidates_against,
+    candidates_in_index,
     candidates_within,
-    confirm,
-    equal_hashes,
-    identical_against,
+    classify_candidates,
+    equal_phash_pairs,
+    identical_in_index,
     identical_pairs,
 )
-from arena.dataset.copies.signatures import VARIANTS, cropped, flat, sign, trimmed
+from arena.dataset.copies.signatures import VARIANTS, compute_signature, cropped, is_flat, trimmed
 from arena.dataset.hashes.algorithms import mirrored
 from arena.images.decode import RGB, decode, pixel_digest
 
@@ -89,11 +89,13 @@ ALTERNATES = {"symbol": with_symbol, "other colours": swapped}
 
 
 def signatures_of(*pictures: RGB) -> Signatures:
-    signed = [sign(picture) for picture in pictures]
+    signed = [compute_signature(picture) for picture in pictures]
     return Signatures(
         {"pixel_sha256": tuple(one.pixel_sha256 for one in signed)},
         {
-            name: Pair(*(np.array([one.hashes[name][kind] for one in signed], np.uint64) for kind in (0, 1)))
+            name: PerceptualHashes(
+                *(np.array([one.hashes[name][kind] for one in signed], np.uint64) for kind in (0, 1))
+            )
             for name in VARIANTS
         },
         np.array([one.flat for one in signed]),
@@ -106,7 +108,9 @@ def classes(*pictures: RGB, radius: int = 8) -> dict[tuple[int, int], str]:
     found = candidates_within(signatures, np.flatnonzero(~signatures.flat), radius=radius)
     small = np.stack([[thumbnail(picture), thumbnail(trimmed(picture))] for picture in pictures])
     return {
-        (row["left"], row["right"]): row["class"] for part in confirm(found, small) for row in part.to_dict("records")
+        (row["left"], row["right"]): row["class"]
+        for part in classify_candidates(found, small)
+        for row in part.to_dict("records")
     }
 
 
@@ -161,29 +165,29 @@ def recompressed(pixels: RGB) -> RGB:
 
 @pytest.mark.parametrize("angle", [0.0, 0.5, 1.0, math.pi / 2])
 def test_gradients_are_flat_even_from_a_jpeg(angle: float) -> None:
-    assert flat(gradient(angle))
-    assert flat(recompressed(gradient(angle)))
+    assert is_flat(gradient(angle))
+    assert is_flat(recompressed(gradient(angle)))
 
 
 def test_one_colour_and_stripes_are_flat_and_drawings_are_not() -> None:
     stripes = np.zeros((200, 200, 3), np.uint8)
     stripes[:, ::20] = 255
-    assert flat(stripes)
-    assert flat(np.full((1, 1, 3), 9, np.uint8))
-    assert not any(flat(np.asarray(drawing(seed))) for seed in range(20))
+    assert is_flat(stripes)
+    assert is_flat(np.full((1, 1, 3), 9, np.uint8))
+    assert not any(is_flat(np.asarray(drawing(seed))) for seed in range(20))
     line = np.full((200, 200, 3), 255, np.uint8)
     line[np.arange(200), np.arange(200)] = 0
-    assert not flat(line), "a thin line says where it runs"
+    assert not is_flat(line), "a thin line says where it runs"
     square = np.full((128, 128, 3), 255, np.uint8)
     square[40:80, 40:80] = 200
-    assert not flat(square), "a pale square is a picture"
+    assert not is_flat(square), "a pale square is a picture"
 
 
 def test_digests_pair_each_picture_with_the_first_alone() -> None:
     blank, other = np.full((9, 9, 3), 200, np.uint8), np.full((9, 9, 3), 100, np.uint8)
     signatures = signatures_of(other, blank, blank, blank)
     assert identical_pairs(signatures)[["left", "right"]].to_numpy().tolist() == [[1, 2], [1, 3]]
-    assert equal_hashes(signatures)[["left", "right"]].to_numpy().tolist() == [[0, 1], [0, 2], [0, 3]]
+    assert equal_phash_pairs(signatures)[["left", "right"]].to_numpy().tolist() == [[0, 1], [0, 2], [0, 3]]
 
 
 def test_a_digest_knows_the_shape() -> None:
@@ -205,12 +209,12 @@ def test_an_index_is_searched_by_digest_and_by_every_variant() -> None:
     held = signatures_of(
         np.asarray(drawing(3)), jpeg(drawing(1)), mirrored(np.asarray(drawing(4))), jpeg(padded(drawing(2), "black"))
     )
-    assert identical_against(held, index)[["left", "right"]].to_numpy().tolist() == [[0, 3]]
-    found = candidates_against(held, index, radius=8)
+    assert identical_in_index(held, index)[["left", "right"]].to_numpy().tolist() == [[0, 3]]
+    found = candidates_in_index(held, index, radius=8)
     assert dict(zip(found["left"], found["right"], strict=True)) == {0: 3, 1: 1, 2: 4, 3: 2}
     assert found["found_by"].tolist()[:3] == ["phash", "phash", "mirrored phash"]
     assert found["found_by"][3].startswith("trimmed")
-    equal = candidates_against(held, index, radius=0)
+    equal = candidates_in_index(held, index, radius=0)
     assert set(equal["found_by"]) == {"phash"}
     assert equal["phash_bits"].tolist() == [0] * len(equal)
     assert equal["left"][0] == 0
@@ -219,7 +223,7 @@ def test_an_index_is_searched_by_digest_and_by_every_variant() -> None:
 def test_an_index_without_a_hash_has_no_distance_of_it() -> None:
     index = Index(np.asarray(drawing(1)))
     del index.hashes["dhash"]
-    [row] = candidates_against(signatures_of(jpeg(drawing(1))), index, radius=8).to_dict("records")
+    [row] = candidates_in_index(signatures_of(jpeg(drawing(1))), index, radius=8).to_dict("records")
     assert row["found_by"] == "phash"
     assert pd.isna(row["dhash_bits"])
 
@@ -254,19 +258,19 @@ def test_trimming_and_cropping_leave_something() -> None:
 @given(st.integers(0, 10), st.integers(0, 10))
 def test_an_overlay_of_a_picture_with_itself_leaves_nothing(first: int, second: int) -> None:
     small = np.stack([thumbnail(np.asarray(drawing(seed))) for seed in (first, second)])
-    itself = overlay(small, small)
+    itself = align_and_compare(small, small)
     assert itself.correlation == pytest.approx(1)
     assert max(itself.largest) == max(itself.colour) == max(itself.changed) == 0
 
 
 def test_an_overlay_does_not_depend_on_what_else_is_compared() -> None:
     small = np.stack([thumbnail(np.asarray(drawing(seed))) for seed in range(6)])
-    together = overlay(small[:3], small[3:])
-    alone = [overlay(small[row : row + 1], small[row + 3 : row + 4]) for row in range(3)]
-    for name in Overlay._fields:
+    together = align_and_compare(small[:3], small[3:])
+    alone = [align_and_compare(small[row : row + 1], small[row + 3 : row + 4]) for row in range(3)]
+    for name in AlignmentDifference._fields:
         assert getattr(together, name).tolist() == [float(getattr(one, name)[0]) for one in alone]
 
 
 def test_one_grey_correlates_with_nothing() -> None:
     blank = np.full((1, 64, 64, 3), 128, np.uint8)
-    assert overlay(blank, thumbnail(np.asarray(drawing()))[None]).correlation.tolist() == [0]
+    assert align_and_compare(blank, thumbnail(np.asarray(drawing()))[None]).correlation.tolist() == [0]

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from arena.dataset.fetch import folder as fetch_folder
-from arena.dataset.fetch.address import base_of
-from arena.dataset.fetch.client import Pace, PoliteClient
-from arena.dataset.fetch.danbooru import Fetched, Query, fetch
-from arena.dataset.fetch.filter import Wish
+from arena.dataset.fetch.address import parse_base_url
+from arena.dataset.fetch.client import PoliteClient, RateLimit
+from arena.dataset.fetch.danbooru import FetchTotals, PostQuery, fetch_posts
+from arena.dataset.fetch.filter import PostFilter
 
 from .booru import Booru
 
@@ -18,24 +18,24 @@ class Waits(list[float]):
 
 
 def run(
-    booru: Booru, folder: Path, *, count: int = 100, before_id: int = 1000, after_id: int = 0, wish: Wish | None = None,
-    waits: Waits | None = None, pace: Pace | None = None, **client: Any,
-) -> Fetched:  # fmt: skip
+    booru: Booru, folder: Path, *, count: int = 100, before_id: int = 1000, after_id: int = 0, wish: PostFilter | None = None,
+    waits: Waits | None = None, pace: RateLimit | None = None, **client: Any,
+) -> FetchTotals:  # fmt: skip
     waits = Waits() if waits is None else waits
-    pace = pace or Pace(0.0, sleep=waits.append, jitter=lambda: 0.0)
-    base = base_of(booru.url)
-    query = Query(host="board", before_id=before_id, count=count, after_id=after_id, wish=wish or Wish())
+    pace = pace or RateLimit(0.0, sleep=waits.append, jitter=lambda: 0.0)
+    base = parse_base_url(booru.url)
+    query = PostQuery(host="board", before_id=before_id, count=count, after_id=after_id, wish=wish or PostFilter())
     with PoliteClient(base, pace=pace, **client) as asker:
-        return fetch(query, folder, client=asker)
+        return fetch_posts(query, folder, client=asker)
 
 
 def contents(folder: Path) -> dict[str, str]:
     """Every file of a folder with what it holds, apart from the times."""
     found = {}
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.name != fetch_folder.LOCK:
+        if path.is_file() and path.name != fetch_folder.FETCH_LOCK:
             lines = path.read_text("utf-8").splitlines()
-            timed = path.name == fetch_folder.STATE
+            timed = path.name == fetch_folder.FETCH_STATE
             found[path.relative_to(folder).as_posix()] = "\n".join(
                 line for line in lines if not (timed and line.startswith(("started", "updated")))
             )

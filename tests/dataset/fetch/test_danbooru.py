@@ -9,7 +9,7 @@ import pytest
 
 from arena import cli
 from arena.base.errors import ArenaError
-from arena.dataset.fetch.filter import Wish, unlawful_tags
+from arena.dataset.fetch.filter import PostFilter, unlawful_tags
 
 from .booru import Booru, other
 from .fetches import contents, images, rejects, run
@@ -83,10 +83,10 @@ def test_only_an_explicit_wish_undoes_the_tag_filter(booru: Booru, tmp_path: Pat
     booru.add(2, tag_string=None)
     assert run(booru, tmp_path / "f").posts == 0
     assert [row["reason"] for row in rejects(tmp_path / "f")] == ["no tags"]
-    assert run(booru, tmp_path / "g", wish=Wish(unlawful={})).posts == 2
+    assert run(booru, tmp_path / "g", wish=PostFilter(unlawful={})).posts == 2
     assert "tag_filter = false" in (tmp_path / "g/fetch.toml").read_text()
     with pytest.raises(ArenaError, match="fetched with tag_filter True, now False; use another folder"):
-        run(booru, tmp_path / "f", wish=Wish(unlawful={}))
+        run(booru, tmp_path / "f", wish=PostFilter(unlawful={}))
 
 
 def test_wrong_posts_are_rejected_by_name(booru: Booru, tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ def test_a_folder_of_another_query_is_left_alone(booru: Booru, tmp_path: Path) -
     with pytest.raises(ArenaError, match="fetched with before_id 1000, now 900; use another folder"):
         run(booru, tmp_path / "f", before_id=900)
     with pytest.raises(ArenaError, match="fetched with ratings 'g,s', now 'g'"):
-        run(booru, tmp_path / "f", wish=Wish(ratings=("g",)))
+        run(booru, tmp_path / "f", wish=PostFilter(ratings=("g",)))
     assert contents(tmp_path / "f") == before
 
 

@@ -13,8 +13,8 @@ from arena.base.errors import ArenaError
 from arena.dataset.fetch import client as fetch_client
 from arena.dataset.fetch import danbooru as fetching
 from arena.dataset.fetch import images as fetch_images
-from arena.dataset.fetch.address import Credentials, RefusedError, base_of, trusted
-from arena.dataset.fetch.client import HostRestsError, OutOfReachError, Pace, PoliteClient
+from arena.dataset.fetch.address import Credentials, RequestRefusedError, parse_base_url, resolve_file_url
+from arena.dataset.fetch.client import HostBusyError, PoliteClient, RateLimit, UnreachableError
 
 from .booru import Booru, cut, damaged_zip, endless, other, serving, silent, status, zipped
 from .fetches import Waits, contents, images, rejects, run
@@ -55,7 +55,7 @@ def test_a_date_in_retry_after_is_waited_for(booru: Booru, tmp_path: Path) -> No
 
 
 def test_jitter_only_lengthens_a_pause() -> None:
-    pauses = [Pace(jitter=lambda share=share: share).pause_s(3, 0.0) for share in (0.0, 0.5, 1.0)]  # type: ignore[misc]
+    pauses = [RateLimit(jitter=lambda share=share: share).pause_s(3, 0.0) for share in (0.0, 0.5, 1.0)]  # type: ignore[misc]
     assert pauses == [8.0, 10.0, 12.0]
 
 
@@ -79,7 +79,7 @@ def test_jitter_only_lengthens_a_pause() -> None:
 def test_what_stays_on_a_page_is_one_error_at_once(
     booru: Booru, tmp_path: Path, fault: Any, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fetching, "MOST_PAGE_BYTES", 100_000)
+    monkeypatch.setattr(fetching, "MAX_PAGE_BYTES", 100_000)
     booru.add(5)
     booru.faults["posts"] = [fault] * 6
     with pytest.raises(ArenaError, match="(?s)" + message):
@@ -103,7 +103,7 @@ def test_a_host_that_stays_away_is_one_error(booru: Booru, tmp_path: Path) -> No
     booru.add(5)
     booru.faults["posts"] = [status(502)] * 6
     waits = Waits()
-    with pytest.raises(OutOfReachError, match="answered 502, 6 times in a row; run the same command later"):
+    with pytest.raises(UnreachableError, match="answered 502, 6 times in a row; run the same command later"):
         run(booru, tmp_path / "f", waits=waits)
     assert waits == [1.0, 2.0, 4.0, 8.0, 16.0]
 
@@ -111,7 +111,7 @@ def test_a_host_that_stays_away_is_one_error(booru: Booru, tmp_path: Path) -> No
 def test_nobody_listening_is_one_error(tmp_path: Path) -> None:
     with serving() as board:
         pass
-    with pytest.raises(OutOfReachError, match="no connection"):
+    with pytest.raises(UnreachableError, match="no connection"):
         run(board, tmp_path / "f")
 
 
@@ -183,7 +183,7 @@ def test_a_file_that_cannot_be_had_is_one_reject(
 
 
 def test_a_file_of_untold_size_has_a_limit(booru: Booru, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetch_images, "MOST_FILE_BYTES", 100_000)
+    monkeypatch.setattr(fetch_images, "MAX_FETCHED_BYTES", 100_000)
     post = booru.add(5, file_size=None)
     booru.add(4, file_size=None)
     booru.add(3, file_size=10**13)
@@ -193,7 +193,7 @@ def test_a_file_of_untold_size_has_a_limit(booru: Booru, tmp_path: Path, monkeyp
 
 
 def test_a_trickle_is_cut_off(booru: Booru, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetch_client, "WHOLE_ANSWER_S", 0.05)
+    monkeypatch.setattr(fetch_client, "RESPONSE_TIMEOUT_S", 0.05)
     booru.add(5)
     booru.faults["posts"] = [endless(0.01, b" ")]
     begun = time.monotonic()
@@ -227,7 +227,7 @@ def test_a_host_that_is_busy_is_left_alone(booru: Booru, tmp_path: Path, fault: 
     post = booru.add(5)
     booru.add(4)
     booru.faults[post["md5"]] = [fault] * 6
-    with pytest.raises(HostRestsError, match="6 times in a row"):
+    with pytest.raises(HostBusyError, match="6 times in a row"):
         run(booru, tmp_path / "f")
     assert len(booru.requests) == 1 + 6
     assert run(booru, tmp_path / "f").images == 2
@@ -240,7 +240,7 @@ def test_two_requests_are_never_within_the_interval(booru: Booru, tmp_path: Path
         booru.add(post_id)
     booru.faults["posts"] = [cut(), status(301, Location="/posts.json?limit=200&page=b1000"), silent(0.01)]
     booru.faults[booru.posts[2]["md5"]] = [cut(), other(b"0" * 400)]
-    pace = Pace(
+    pace = RateLimit(
         interval_s, sleep=lambda seconds: time.sleep(min(seconds, interval_s))
     )  # back-off is not what keeps them apart
     assert run(booru, tmp_path / "f", pace=pace).images == 6
@@ -282,7 +282,7 @@ def test_half_an_account_or_one_in_the_clear_is_refused() -> None:
         Credentials.from_environment({"ARENA_DANBOORU_API_KEY": "x"})
     assert Credentials.from_environment({}) is None
     with pytest.raises(ArenaError, match="over https only"):
-        PoliteClient(base_of("http://booru.example"), credentials=Credentials("me", "x"))
+        PoliteClient(parse_base_url("http://booru.example"), credentials=Credentials("me", "x"))
 
 
 @pytest.mark.parametrize(
@@ -290,30 +290,30 @@ def test_half_an_account_or_one_in_the_clear_is_refused() -> None:
 )
 def test_a_base_address_is_plain(text: str) -> None:
     with pytest.raises(ArenaError, match="--base-url"):
-        base_of(text)
+        parse_base_url(text)
 
 
 @given(st.text() | st.builds("http://{}".format, st.text()))
 def test_any_file_address_is_trusted_or_refused(text: str) -> None:
-    base = base_of("https://danbooru.donmai.us")
+    base = parse_base_url("https://danbooru.donmai.us")
     try:
-        url = trusted(text, base, ())
-    except RefusedError:
+        url = resolve_file_url(text, base, ())
+    except RequestRefusedError:
         return
     assert url.scheme == "https"
     assert url.host == "donmai.us" or url.host.endswith(".donmai.us")
 
 
 def test_files_come_from_the_domain_over_https_or_from_named_hosts() -> None:
-    base = base_of("https://danbooru.donmai.us")
-    assert str(trusted("https://cdn.donmai.us/a.jpg", base, ())) == "https://cdn.donmai.us/a.jpg"
-    assert str(trusted("/data/a.jpg", base, ())) == "https://danbooru.donmai.us/data/a.jpg"
-    assert trusted("https://files.example/a.jpg", base, ("files.example",)).host == "files.example"
+    base = parse_base_url("https://danbooru.donmai.us")
+    assert str(resolve_file_url("https://cdn.donmai.us/a.jpg", base, ())) == "https://cdn.donmai.us/a.jpg"
+    assert str(resolve_file_url("/data/a.jpg", base, ())) == "https://danbooru.donmai.us/data/a.jpg"
+    assert resolve_file_url("https://files.example/a.jpg", base, ("files.example",)).host == "files.example"
     for wrong in (
         "http://cdn.donmai.us/a.jpg",
         "https://donmai.us.example/a",
         "https://127.0.0.1/a",
         "file:///etc/passwd",
     ):
-        with pytest.raises(RefusedError):
-            trusted(wrong, base, ())
+        with pytest.raises(RequestRefusedError):
+            resolve_file_url(wrong, base, ())

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from arena.base.errors import ArenaError
-from arena.dataset.fetch.danbooru import Query
+from arena.dataset.fetch.danbooru import PostQuery
 from arena.dataset.fetch.folder import FetchFolder
 
 from .booru import Booru, cut, status
@@ -125,7 +125,7 @@ def test_an_error_of_the_host_loses_nothing(booru: Booru, tmp_path: Path) -> Non
 
 def test_one_folder_is_for_one_process(booru: Booru, tmp_path: Path) -> None:
     booru.add(5)
-    query = Query(host="board", before_id=1000, count=100)
+    query = PostQuery(host="board", before_id=1000, count=100)
     store = FetchFolder(tmp_path / "f", query.asked(), facts={})
     with store.opened(), pytest.raises(ArenaError, match="another process fetches into it"):
         run(booru, tmp_path / "f")

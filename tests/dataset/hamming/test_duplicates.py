@@ -135,9 +135,9 @@ def test_progress_ends_at_all_rows(left: np.ndarray, right: np.ndarray, radius: 
     st.lists(st.booleans(), min_size=21, max_size=21),
 )
 def test_rows_are_found_by_their_hash(own: np.ndarray, wanted: list[bool]) -> None:
-    known = distinct.Distinct.of(own)
+    known = distinct.DistinctHashes.of(own)
     asked = np.array(wanted)[known.hashes.astype(int)]
-    found = distinct.Rows.of(own, known, asked)
+    found = distinct.RankRows.of(own, known, asked)
     for rank, (value, size) in enumerate(zip(known.hashes, known.sizes, strict=True)):
         of_rank = found.rows[found.starts[rank] : found.starts[rank + 1]].tolist()
         assert of_rank == (np.flatnonzero(own == value).tolist() if asked[rank] else [])

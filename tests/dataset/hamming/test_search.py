@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from arena.dataset.hamming import search as hamming
-from arena.dataset.hamming.bands import BRUTE_FORCE, HASH_BITS, Band, choose_bands, gathered, spread
-from arena.dataset.hamming.search import Pairs, Search, search
+from arena.dataset.hamming.bands import BRUTE_FORCE, HASH_BITS, BitBand, choose_bands, reorder_bits, restore_bits
+from arena.dataset.hamming.search import HammingSearch, Pairs, search_hashes
 
 Found = list[tuple[int, int, int]]
 
 
-def brute_force(what: Search) -> Found:
+def brute_force(what: HammingSearch) -> Found:
     """By integers, one pair after the other."""
     return [
         (i, j, (a ^ b).bit_count())
@@ -23,10 +23,10 @@ def brute_force(what: Search) -> Found:
     ]
 
 
-def found_by(what: Search, bands: tuple[Band, ...] | None = None, workers: int = 1) -> Found:
+def found_by(what: HammingSearch, bands: tuple[BitBand, ...] | None = None, workers: int = 1) -> Found:
     """In order; a pair that comes twice stays twice."""
     parts: list[Pairs] = []
-    search(what, parts.append, bands=bands, workers=workers)
+    search_hashes(what, parts.append, bands=bands, workers=workers)
     return sorted(row for part in parts for row in zip(*(column.tolist() for column in part), strict=True))
 
 
@@ -42,7 +42,7 @@ def sets(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
 
 
 @st.composite
-def bands_for(draw: st.DrawFn, radius: int) -> tuple[Band, ...]:
+def bands_for(draw: st.DrawFn, radius: int) -> tuple[BitBand, ...]:
     """Bands of any width whose radii, each plus one, add up to the radius plus one."""
     count = draw(st.integers(1, min(radius + 1, 8)))
     cuts = sorted(draw(st.sets(st.integers(1, radius), min_size=count - 1, max_size=count - 1)) if count > 1 else [])
@@ -51,7 +51,7 @@ def bands_for(draw: st.DrawFn, radius: int) -> tuple[Band, ...]:
     for own in radii.tolist():
         room = HASH_BITS - offset - (count - 1 - len(bands))
         width = draw(st.integers(1, max(1, min(room, 9 if own < 4 else 5))))
-        bands.append(Band(offset, width, own))
+        bands.append(BitBand(offset, width, own))
         offset += width
     return tuple(bands)
 
@@ -63,7 +63,7 @@ def test_any_bands_find_what_brute_force_finds(
 ) -> None:
     left, right = both
     radius = data.draw(st.integers(0, 64))
-    what = Search(left, left if within else right, radius, within)
+    what = HammingSearch(left, left if within else right, radius, within)
     assert found_by(what, data.draw(bands_for(radius))) == brute_force(what)
 
 
@@ -71,7 +71,7 @@ def test_any_bands_find_what_brute_force_finds(
 def test_all_with_all_finds_what_brute_force_finds(
     both: tuple[np.ndarray, np.ndarray], radius: int, within: bool
 ) -> None:
-    what = Search(both[0], both[0] if within else both[1], radius, within)
+    what = HammingSearch(both[0], both[0] if within else both[1], radius, within)
     assert found_by(what, BRUTE_FORCE) == brute_force(what)
 
 
@@ -89,10 +89,14 @@ def test_rounds_tiles_lists_and_threads_change_nothing(
     monkeypatch: pytest.MonkeyPatch, radius: int, within: bool
 ) -> None:
     left, right = crowded(300), crowded(600)
-    what = Search(left, left if within else right, radius, within)
+    what = HammingSearch(left, left if within else right, radius, within)
     expected = found_by(what, BRUTE_FORCE)
     assert expected == brute_force(what)
-    bands = {0: (Band(0, 6, 0),), 3: (Band(0, 7, 1), Band(7, 12, 1)), 8: (Band(0, 9, 2), Band(9, 9, 2), Band(18, 9, 2))}
+    bands = {
+        0: (BitBand(0, 6, 0),),
+        3: (BitBand(0, 7, 1), BitBand(7, 12, 1)),
+        8: (BitBand(0, 9, 2), BitBand(9, 9, 2), BitBand(18, 9, 2)),
+    }
     sizes = {
         "LOOK_UPS": (64, 1 << 15), "FLIPS": (2, 32), "QUERIES": (100, 1 << 16), "TILED_PAIRS": (8, 1 << 30),
         "FEW_QUERIES": (4, 1 << 20), "CANDIDATES": (16, 1 << 20), "TILE_ROWS": (3, 64), "TILE_COLUMNS": (7, 2048),
@@ -126,8 +130,14 @@ def test_many_are_not_compared_all_with_all(radius: int) -> None:
 def test_shares_of_the_work_add_up_to_one(hashes: np.ndarray, workers: int) -> None:
     shares: list[float] = []
     ordered = np.sort(hashes)
-    bands = (Band(0, 8, 1), Band(8, 8, 1))
-    search(Search(ordered, ordered, 3, True), lambda found: None, bands=bands, workers=workers, advance=shares.append)
+    bands = (BitBand(0, 8, 1), BitBand(8, 8, 1))
+    search_hashes(
+        HammingSearch(ordered, ordered, 3, True),
+        lambda found: None,
+        bands=bands,
+        workers=workers,
+        advance=shares.append,
+    )
     assert sum(shares) == pytest.approx(1)
 
 
@@ -140,7 +150,7 @@ def test_what_is_raised_ends_the_search(workers: int) -> None:
         raise MemoryError
 
     with pytest.raises(MemoryError):
-        search(Search(hashes, hashes, 1, True), full, workers=workers, advance=shares.append)
+        search_hashes(HammingSearch(hashes, hashes, 1, True), full, workers=workers, advance=shares.append)
     assert sum(shares) < 0.5
 
 
@@ -148,13 +158,17 @@ def test_an_empty_side_has_no_pairs() -> None:
     none, some = np.empty(0, np.uint64), np.arange(3, dtype=np.uint64)
     took: list[Pairs] = []
     take: Callable[[Pairs], None] = took.append
-    for what in (Search(none, some, 64, False), Search(some, none, 64, False), Search(none, none, 64, True)):
-        search(what, take)
+    for what in (
+        HammingSearch(none, some, 64, False),
+        HammingSearch(some, none, 64, False),
+        HammingSearch(none, none, 64, True),
+    ):
+        search_hashes(what, take)
     assert not took
 
 
 @given(hnp.arrays(np.uint64, st.integers(0, 50)))
 def test_spreading_bits_keeps_distances_and_can_be_undone(hashes: np.ndarray) -> None:
-    moved = spread(hashes)
-    np.testing.assert_array_equal(gathered(moved), hashes)
+    moved = reorder_bits(hashes)
+    np.testing.assert_array_equal(restore_bits(moved), hashes)
     assert (np.bitwise_count(moved[1:] ^ moved[:-1]) == np.bitwise_count(hashes[1:] ^ hashes[:-1])).all()

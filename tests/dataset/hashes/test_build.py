@@ -17,7 +17,7 @@ from arena.base.errors import ArenaError
 from arena.dataset.hashes import build as hashing
 from arena.dataset.hashes import files
 from arena.dataset.hashes.build import hash_sources
-from arena.dataset.hashes.index import read_facts, read_index
+from arena.dataset.hashes.index import read_index, read_index_facts
 from arena.images.decode import decode, pixel_digest
 
 from ...conftest import draw, write_dataset
@@ -141,7 +141,7 @@ def test_a_finished_index_is_kept_until_something_changes(tmp_path: Path, monkey
     assert list(read_index(output).hashes) == ["dhash"]
     output.write_bytes(b"damaged")
     assert hash_sources([str(folder)], output).images == 3
-    assert read_facts(output)["made_with"].keys() == {"pillow"}
+    assert read_index_facts(output)["made_with"].keys() == {"pillow"}
 
 
 def test_a_rejects_file_of_before_does_not_stay(tmp_path: Path) -> None:
@@ -224,7 +224,7 @@ def test_processes_give_the_bytes_of_one(tmp_path: Path, monkeypatch: pytest.Mon
     folder = fill(tmp_path / "in", 40)
     (folder / "0003.jpg").write_bytes(b"broken")
     hash_sources([str(folder)], tmp_path / "one.parquet", workers=1)
-    monkeypatch.setattr(hashing, "POOLED_IMAGES", 1)
+    monkeypatch.setattr(hashing, "MIN_POOLED_IMAGES", 1)
     monkeypatch.setattr(files, "hash_file", lambda path, columns: pytest.fail("hashed in this process"))
     hash_sources([str(folder)], tmp_path / "two.parquet", workers=2)
     assert (tmp_path / "two.parquet").read_bytes() == (tmp_path / "one.parquet").read_bytes()

@@ -21,10 +21,10 @@ from arena.dataset.hashes.index import (
     DIGESTS,
     METADATA,
     HashIndex,
-    count_rows,
+    count_index_rows,
     read_blocks,
-    read_facts,
     read_index,
+    read_index_facts,
     write_blocks,
 )
 from tests.dataset.indexes import write_index
@@ -64,7 +64,7 @@ def test_an_index_comes_back_as_it_was(
     index = make(tuple(ids), tuple(columns))
     write_index(path, index)
     assert_same(index, read_index(path))
-    assert count_rows(path) == len(index) == len(ids)
+    assert count_index_rows(path) == len(index) == len(ids)
 
 
 def test_hostile_names_and_top_bits_come_back(tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_blocks_of_any_size_make_the_same_file(tmp_path: Path, monkeypatch: pyte
         path = tmp_path / f"{size}.parquet"
         assert write_blocks(path, blocks, algorithms=index.algorithms, digests=DIGESTS, facts={"b": 1}) == 47
         assert_same(index, read_index(path))
-        assert read_facts(path) == {"b": 1}
+        assert read_index_facts(path) == {"b": 1}
         files.append([block.image_ids for block in read_blocks(path)])
     assert [len(group) for group in files[0]] == [10, 10, 10, 10, 7]
 

@@ -7,13 +7,13 @@ from typing import Any
 
 from arena.cards import read_dataset_card
 from arena.dataset.frozen import HeldOut, read_frozen
-from arena.dataset.importing.collect import Outcome, Wanted, collect
+from arena.dataset.importing.collect import ImportResult, ImportSettings, import_source
 from arena.dataset.sources import open_source
 from tests.dataset.sources.kinds import lines, put
 
 
-def gather(source: Path, folder: Path, **wanted: Any) -> Outcome:
-    return collect(open_source(source), folder, Wanted(**wanted))
+def gather(source: Path, folder: Path, **wanted: Any) -> ImportResult:
+    return import_source(open_source(source), folder, ImportSettings(**wanted))
 
 
 def dataset(folder: Path) -> HeldOut:

@@ -21,7 +21,7 @@ from arena.base.errors import ArenaError
 from arena.cli import arena
 from arena.dataset.frozen import digest_images
 from arena.dataset.hashes.algorithms import dhash, phash
-from arena.dataset.importing.collect import Outcome, collect
+from arena.dataset.importing.collect import ImportResult, import_source
 from arena.dataset.records import Reject
 from arena.dataset.rejects import write_rejects
 from arena.dataset.sources import open_source
@@ -42,7 +42,7 @@ def test_an_imported_folder_is_a_frozen_dataset(photos: Path, tmp_path: Path) ->
         **{name: [tmp_path / f"{name}.csv"] for name in ("aliases", "implications", "blacklist")}
     )
     outcome = gather(photos, tmp_path / "set", relations=relations, title="Photos", licence="CC0-1.0")
-    assert outcome == Outcome(13, 13, 14, outcome.rejected)
+    assert outcome == ImportResult(13, 13, 14, outcome.rejected)
     assert not outcome.rejected
     heldout = dataset(tmp_path / "set")
     assert heldout.image_ids[:2] == ("00", "01")
@@ -284,7 +284,7 @@ def test_a_source_that_gives_nothing_is_one_line(tmp_path: Path) -> None:
     assert gather(tmp_path / "in", tmp_path / "set").images == 1, "mended, the same command goes on"
     put(tmp_path / "empty/t.csv", "path,tags\n")
     with pytest.raises(ArenaError, match=r"has no row|no column of paths"):
-        collect(open_source(tmp_path / "empty/t.csv", "table"), tmp_path / "none")
+        import_source(open_source(tmp_path / "empty/t.csv", "table"), tmp_path / "none")
     assert not (tmp_path / "none").exists()
 
 
@@ -333,7 +333,7 @@ def test_a_large_import_is_merged_in_blocks(tmp_path: Path, monkeypatch: pytest.
     for number in range(5):
         put(tmp_path / f"{number}.png", number)
     gather(table(tmp_path / "t.jsonl", rows), tmp_path / "one", name="same")
-    monkeypatch.setattr("arena.dataset.importing.assemble.BLOCK_ROWS", 10)
+    monkeypatch.setattr("arena.dataset.importing.assemble.ASSEMBLE_BLOCK_ROWS", 10)
     gather(tmp_path / "t.jsonl", tmp_path / "many", name="same")
     one, many = dataset(tmp_path / "one"), dataset(tmp_path / "many")
     assert one.images.equals(many.images)

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from arena.dataset.importing.collect import Wanted, collect
+from arena.dataset.importing.collect import ImportSettings, import_source
 from arena.dataset.records import Record, Reject
-from arena.dataset.sources import Source, open_source
+from arena.dataset.sources import DatasetSource, open_source
 from arena.images.decode import ImagePolicy, read_picture
 from arena.tags.exports import read_relations
 from tests.dataset.sources.kinds import picture, put
@@ -24,10 +24,10 @@ class StoppedError(Exception):
     pass
 
 
-def stopping(source: Source, after: int) -> Any:
+def stopping(source: DatasetSource, after: int) -> Any:
     """A source that fails as it is read."""
 
-    class Failing(Source):
+    class Failing(DatasetSource):
         def records(self) -> Iterator[Record | Reject]:
             for number, row in enumerate(super().records()):
                 if number == after:
@@ -47,7 +47,7 @@ def test_a_stopped_import_continues_where_it_was(
     gather(photos, tmp_path / "whole", name="same")
     target = tmp_path / "target"
     with pytest.raises(StoppedError):
-        collect(stopping(open_source(photos), after), target, Wanted(name="same"))
+        import_source(stopping(open_source(photos), after), target, ImportSettings(name="same"))
     assert not (target / "dataset.toml").exists()
     decoded = []
 
@@ -67,7 +67,7 @@ def half(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr("arena.dataset.importing.parts.PART_ROWS", 2)
     Image.new("RGBA", (4, 4), (0, 0, 0, 0)).save(photos / "00.png")
     with pytest.raises(StoppedError):
-        collect(stopping(open_source(photos), 11), tmp_path / "half", Wanted())
+        import_source(stopping(open_source(photos), 11), tmp_path / "half", ImportSettings())
     assert len(list((tmp_path / "half").glob(".parts/*.arrow"))) == 5
     return tmp_path / "half"
 

@@ -7,7 +7,7 @@ import pytest
 from arena.base.errors import ArenaError
 from arena.dataset.sources import open_source
 from arena.dataset.sources.hints import Hints
-from arena.dataset.sources.labels import labels_of, split_tags, tidy
+from arena.dataset.sources.labels import normalise_tag, parse_labels, split_tags
 
 from .kinds import put, read, reasons, tags_of
 
@@ -137,6 +137,6 @@ def test_a_separator_may_be_named(tmp_path: Path) -> None:
 
 
 def test_a_tag_has_one_spelling() -> None:
-    assert tidy("\tBlue\u3000 eyes\x07\\(x\\)\r\n") == "Blue_eyes(x)"
+    assert normalise_tag("\tBlue\u3000 eyes\x07\\(x\\)\r\n") == "Blue_eyes(x)"
     assert split_tags("a,,\x00, ,b", "comma") == ["a", "b"]
-    assert labels_of({"tags": None}) is None
+    assert parse_labels({"tags": None}) is None

@@ -8,7 +8,7 @@ import pytest
 
 from arena.base.errors import ArenaError
 from arena.dataset.sources import open_source
-from arena.dataset.sources.rows import JSON_CHUNK, read_rows
+from arena.dataset.sources.rows import JSON_CHUNK, read_table_rows
 
 from .kinds import lines, put, read, reasons, tags_of
 
@@ -99,7 +99,7 @@ def test_columns_that_are_not_there_are_one_line(images: Path) -> None:
 def test_json_lines_reject_the_line_and_go_on(tmp_path: Path) -> None:
     good = json.dumps({"n": 1})
     put(tmp_path / "t.jsonl", f'{good}\n{{"n": \n[1]\n\n{"[" * 100_000}\n{good}')
-    rows = list(read_rows(tmp_path / "t.jsonl", "t"))
+    rows = list(read_table_rows(tmp_path / "t.jsonl", "t"))
     assert [row.where for row in rows] == ["t:1", "t:2", "t:3", "t:5", "t:6"]
     assert [hasattr(row, "values") for row in rows] == [True, False, False, False, True]
 
@@ -109,9 +109,9 @@ def test_a_json_array_is_read_in_pieces(tmp_path: Path) -> None:
     text = json.dumps(items, indent=1, ensure_ascii=False)
     assert len(text) > 3 * JSON_CHUNK
     put(tmp_path / "t.json", text)
-    assert [row.values for row in read_rows(tmp_path / "t.json", "t")] == items  # type: ignore[union-attr]
+    assert [row.values for row in read_table_rows(tmp_path / "t.json", "t")] == items  # type: ignore[union-attr]
     put(tmp_path / "cut.json", text[: len(text) // 2])
-    *rows, last = read_rows(tmp_path / "cut.json", "cut")
+    *rows, last = read_table_rows(tmp_path / "cut.json", "cut")
     assert [row.values for row in rows] == items[: len(rows)]  # type: ignore[union-attr]
     assert (last.reason, last.where) == ("unreadable row", f"cut:{len(rows) + 1}")  # type: ignore[union-attr]
 
@@ -119,14 +119,14 @@ def test_a_json_array_is_read_in_pieces(tmp_path: Path) -> None:
 def test_damaged_files_end_in_a_reject(tmp_path: Path) -> None:
     packed = gzip.compress(lines({"n": n} for n in range(5_000)).encode())
     put(tmp_path / "t.jsonl.gz", packed[: len(packed) // 2])
-    *rows, last = read_rows(tmp_path / "t.jsonl.gz", "t")
+    *rows, last = read_table_rows(tmp_path / "t.jsonl.gz", "t")
     assert len(rows) > 100
     assert last.reason == "unreadable row"  # type: ignore[union-attr]
     pd.DataFrame({"path": ["a"] * 9}).to_parquet(tmp_path / "t.parquet")
     content = bytearray((tmp_path / "t.parquet").read_bytes())
     content[4:60] = bytes(56)
     put(tmp_path / "t.parquet", bytes(content))
-    assert [row.reason for row in read_rows(tmp_path / "t.parquet", "t")] == ["unreadable row"]  # type: ignore[union-attr]
+    assert [row.reason for row in read_table_rows(tmp_path / "t.parquet", "t")] == ["unreadable row"]  # type: ignore[union-attr]
     put(tmp_path / "x.parquet", "no parquet")
     with pytest.raises(ArenaError, match="not a readable parquet file"):
         open_source(tmp_path / "x.parquet")
@@ -140,6 +140,6 @@ def test_text_that_is_none_rejects_its_own_row(tmp_path: Path) -> None:
         pa.utf8(), 3, [None, pa.py_buffer(b"\0\0\0\0\1\0\0\0\2\0\0\0\3\0\0\0"), pa.py_buffer(b"a\xffc")]
     )
     pq.write_table(pa.table({"x": column}), tmp_path / "t.parquet")
-    first, bad, last = read_rows(tmp_path / "t.parquet", "t")
+    first, bad, last = read_table_rows(tmp_path / "t.parquet", "t")
     assert (first.values, last.values) == ({"x": "a"}, {"x": "c"})  # type: ignore[union-attr]
     assert (bad.where, bad.reason) == ("t:2", "unreadable row")  # type: ignore[union-attr]

@@ -13,11 +13,11 @@ import pytest
 
 from arena.base.errors import ArenaError, WeightsError
 from arena.diagnostics.bench import worker
-from arena.diagnostics.bench.costs import LEAST_FOR_P95, Cost, from_json, to_json
+from arena.diagnostics.bench.costs import LEAST_FOR_P95, Cost, cost_from_json, cost_to_json
 from arena.diagnostics.bench.memory import ProcessMemory
-from arena.diagnostics.bench.own_process import bench, measure_apart
-from arena.diagnostics.bench.requests import IMAGES, pick_images, requests_for
-from arena.diagnostics.bench.table import cost_table, markdown
+from arena.diagnostics.bench.own_process import bench_in_process, bench_models
+from arena.diagnostics.bench.requests import MAX_BENCH_IMAGES, build_requests, pick_images
+from arena.diagnostics.bench.table import cost_table, costs_markdown
 from arena.diagnostics.bench.timing import Timings, time_calls
 from tests.cli.test_cli import arena
 from tests.conftest import Wd, draw, write_onnx, write_selected_tags
@@ -33,14 +33,14 @@ def pictures(tmp_path: Path) -> Path:
     return folder
 
 
-def request_for(model: str, pictures: Path, **how: object) -> worker.Request:
+def request_for(model: str, pictures: Path, **how: object) -> worker.BenchRequest:
     paths = tuple(map(str, sorted(pictures.iterdir())))
-    return worker.Request(model, paths, **{"batch_sizes": (1, 3), "seconds": 0.05, "device": "cpu", **how})  # type: ignore[arg-type]
+    return worker.BenchRequest(model, paths, **{"batch_sizes": (1, 3), "seconds": 0.05, "device": "cpu", **how})  # type: ignore[arg-type]
 
 
 @pytest.fixture
 def cost(joytag_folder: Path, pictures: Path) -> Cost:
-    return worker.measure(request_for(f"tiny={joytag_folder}", pictures))
+    return worker.measure_cost(request_for(f"tiny={joytag_folder}", pictures))
 
 
 def test_every_figure_of_a_model_is_measured(cost: Cost) -> None:
@@ -55,7 +55,7 @@ def test_every_figure_of_a_model_is_measured(cost: Cost) -> None:
     assert cost.memory == "process"
     assert cost.peak_bytes is not None
     assert cost.peak_bytes > 50e6
-    assert from_json(json.loads(json.dumps(to_json(cost)))) == cost
+    assert cost_from_json(json.loads(json.dumps(cost_to_json(cost)))) == cost
 
 
 def test_a_model_that_needs_more_memory_shows_it_and_the_starting_process_does_not(
@@ -63,7 +63,7 @@ def test_a_model_that_needs_more_memory_shows_it_and_the_starting_process_does_n
 ) -> None:
     ballast = np.ones(5 * 10**8, np.uint8)  # the other process must not count it
     small, large = (
-        measure_apart(request_for(f"wd={onnx_folder.folder}", pictures, batch_sizes=(size,), seconds=0.001))
+        bench_in_process(request_for(f"wd={onnx_folder.folder}", pictures, batch_sizes=(size,), seconds=0.001))
         for size in (1, 512)
     )
     assert small.peak_bytes is not None
@@ -79,7 +79,7 @@ def test_a_model_that_needs_more_memory_shows_it_and_the_starting_process_does_n
 def test_a_model_that_cannot_be_loaded_says_why_in_its_own_words(onnx_folder: Wd, pictures: Path) -> None:
     (onnx_folder.folder / "model.onnx").write_bytes(b"short")
     with pytest.raises(ArenaError, match=r"model\.onnx: onnxruntime \S+ cannot open it"):
-        measure_apart(request_for(f"wd={onnx_folder.folder}", pictures))
+        bench_in_process(request_for(f"wd={onnx_folder.folder}", pictures))
 
 
 def test_a_process_that_was_ended_is_told(joytag_folder: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,7 +95,7 @@ def test_a_process_that_was_ended_is_told(joytag_folder: Path, pictures: Path, m
 
     monkeypatch.setattr(subprocess, "Popen", Killed)
     with pytest.raises(ArenaError, match=r"tiny: its process was ended by signal 9 .* smaller --batch-sizes"):
-        measure_apart(request_for(f"tiny={joytag_folder}", pictures))
+        bench_in_process(request_for(f"tiny={joytag_folder}", pictures))
     assert started[0].returncode == -9
 
 
@@ -111,7 +111,7 @@ def test_stopping_ends_the_other_process(joytag_folder: Path, pictures: Path) ->
 
     begin = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        measure_apart(request_for(f"tiny={joytag_folder}", pictures, seconds=600.0), Stop())  # type: ignore[arg-type]
+        bench_in_process(request_for(f"tiny={joytag_folder}", pictures, seconds=600.0), Stop())  # type: ignore[arg-type]
     assert time.monotonic() - begin < 60
     assert not [one for one in subprocess._active if one.poll() is None]  # type: ignore[attr-defined]
 
@@ -129,7 +129,7 @@ def test_a_batch_that_does_not_fit_is_told_and_smaller_ones_are_kept(
         return real(self, batch)
 
     monkeypatch.setattr(TorchTagger, "scores", full)
-    found = worker.measure(request_for(f"tiny={joytag_folder}", pictures, batch_sizes=(1, 2, 4, 8)))
+    found = worker.measure_cost(request_for(f"tiny={joytag_folder}", pictures, batch_sizes=(1, 2, 4, 8)))
     assert [rate.images_per_second is None for rate in found.rates] == [False, False, True, True]
     rows = {row[0]: row[1] for row in cost_table([found]).rows}
     assert rows["network, images/s, batch 4"] == "no memory"
@@ -145,7 +145,7 @@ def test_another_error_of_the_network_is_not_taken_for_full_memory(
 
     monkeypatch.setattr(TorchTagger, "scores", broken)
     with pytest.raises(RuntimeError, match="mat1 and mat2"):
-        worker.measure(request_for(f"tiny={joytag_folder}", pictures))
+        worker.measure_cost(request_for(f"tiny={joytag_folder}", pictures))
 
 
 def test_timing_counts_calls_until_the_time_is_up_and_one_at_least() -> None:
@@ -165,21 +165,21 @@ def test_a_95th_percentile_needs_timings_enough() -> None:
 
 
 def test_images_are_picked_evenly(tmp_path: Path) -> None:
-    for i in range(2 * IMAGES + 1):
+    for i in range(2 * MAX_BENCH_IMAGES + 1):
         (tmp_path / f"{i:04d}.png").touch()
     names = [path.stem for path in pick_images(folder=tmp_path, dataset="demo", root=None)]
-    assert len(names) == IMAGES
-    assert (names[0], names[-1]) == ("0000", f"{2 * IMAGES:04d}")
-    assert len(pick_images(folder=None, dataset="demo", root=None)) == IMAGES
+    assert len(names) == MAX_BENCH_IMAGES
+    assert (names[0], names[-1]) == ("0000", f"{2 * MAX_BENCH_IMAGES:04d}")
+    assert len(pick_images(folder=None, dataset="demo", root=None)) == MAX_BENCH_IMAGES
 
 
 def test_what_is_missing_is_told_before_anything_is_measured(joytag_folder: Path, pictures: Path) -> None:
     with pytest.raises(ArenaError, match="no model is called 'nobody'"):
-        requests_for([f"tiny={joytag_folder}", "nobody"], [])
+        build_requests([f"tiny={joytag_folder}", "nobody"], [])
     (joytag_folder / "card.toml").write_text('name = "x"\nadapter = "joytag"\nfiles = ["gone.safetensors"]\n')
     with pytest.raises(WeightsError, match=r"no gone\.safetensors"):
-        requests_for([f"tiny={joytag_folder}"], [])
-    assert list(bench([])) == []
+        build_requests([f"tiny={joytag_folder}"], [])
+    assert list(bench_models([])) == []
 
 
 def test_the_table_has_a_column_a_model_and_undefined_is_no_zero(cost: Cost) -> None:
@@ -189,7 +189,7 @@ def test_the_table_has_a_column_a_model_and_undefined_is_no_zero(cost: Cost) -> 
     rows = {row[0]: row[1:] for row in table.rows}
     assert rows["parameters, M"][1] == rows["operations, GFLOP per image"][1] == rows["peak memory, MB"][1] == "–"
     assert rows["network, images/s, batch 3"][1] == "–"
-    assert "o\\|x" in markdown([cost, other])
+    assert "o\\|x" in costs_markdown([cost, other])
     partly = cost_table([replace(cost, not_counted=("Einsum",))])
     assert dict(partly.rows)["operations, GFLOP per image"].startswith(">")  # type: ignore[arg-type]
     assert "tiny: operations without those of Einsum" in partly.notes
@@ -197,8 +197,8 @@ def test_the_table_has_a_column_a_model_and_undefined_is_no_zero(cost: Cost) -> 
     assert unverified in partly.notes, "a folder without a card"
     for verified in (True, None):
         assert unverified not in cost_table([replace(cost, verified=verified)]).notes
-    before = {key: value for key, value in to_json(cost).items() if key != "verified"}
-    assert from_json(before).verified is None, "what an earlier version wrote"
+    before = {key: value for key, value in cost_to_json(cost).items() if key != "verified"}
+    assert cost_from_json(before).verified is None, "what an earlier version wrote"
 
 
 @pytest.fixture
@@ -226,7 +226,7 @@ def test_the_verb_prints_a_table_or_json_and_writes_files(
     assert code == 0
     printed, written = json.loads(out), json.loads((tmp_path / "c.json").read_text())
     assert printed["models"] == written["models"]
-    found = from_json(printed["models"][0])
+    found = cost_from_json(printed["models"][0])
     assert (found.model, found.tags, [rate.batch_size for rate in found.rates]) == ("other", 5, [1, 2])
 
 

@@ -12,7 +12,7 @@ from arena import taggers
 from arena.cards import find_model
 from arena.diagnostics.bench.operations import count_operations, graph_operations
 from arena.taggers.files import weights
-from arena.taggers.size import graph_parameters, size_of
+from arena.taggers.size import graph_parameters, model_size
 from tests.conftest import REPOSITORY, Wd, write_onnx
 
 TAGS = 37
@@ -80,7 +80,7 @@ def test_a_graph_and_its_torch_twin_have_the_same_operations() -> None:
         card = find_model(name)
         tagger = taggers.load(card, device="cpu")
         pixels = np.zeros((1, tagger.preprocess.size, tagger.preprocess.size, 3), np.uint8)
-        found.append(count_operations(tagger, weights.fetch(card), pixels).number)
+        found.append(count_operations(tagger, weights.fetch_files(card), pixels).number)
     assert found[0] == found[1] > 1e8
 
 
@@ -99,11 +99,13 @@ def test_a_transformers_operations_are_its_products(joytag_folder: Path) -> None
 def test_size_counts_weights_and_no_text(joytag_folder: Path, onnx_folder: Wd) -> None:
     card = find_model(f"x={joytag_folder}")
     tagger = taggers.load(card, device="cpu")
-    size = size_of(tagger, weights.fetch(card))
+    size = model_size(tagger, weights.fetch_files(card))
     assert size.parameters == sum(p.numel() for p in tagger.network.parameters())  # type: ignore[attr-defined]
     assert size.weight_bytes == (joytag_folder / "model.safetensors").stat().st_size
     card = find_model(f"y={onnx_folder.folder}")
-    assert size_of(taggers.load(card, device="cpu"), weights.fetch(card)).parameters == 4 * len(onnx_folder.tags)
+    assert model_size(taggers.load(card, device="cpu"), weights.fetch_files(card)).parameters == 4 * len(
+        onnx_folder.tags
+    )
 
 
 def test_an_operator_that_is_not_counted_is_named(tmp_path: Path) -> None:

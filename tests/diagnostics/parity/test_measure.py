@@ -9,8 +9,8 @@ from scipy.stats import spearmanr
 
 from arena.cards import Thresholds
 from arena.diagnostics.parity import measure as module
-from arena.diagnostics.parity.measure import Parity, measure
-from arena.diagnostics.parity.pairs import ScoredModel, pair_up, thresholds_of
+from arena.diagnostics.parity.measure import Parity, measure_parity
+from arena.diagnostics.parity.pairs import ScoredModel, pair_models, thresholds_of
 from arena.metrics.ranks import spearman
 from arena.scores.store import Scores
 from arena.tags import TagRelations, TagSpace
@@ -27,7 +27,7 @@ def side(
 
 
 def compare(a: ScoredModel, b: ScoredModel) -> Parity:
-    return measure(pair_up(a, b))
+    return measure_parity(pair_models(a, b))
 
 
 def test_a_table_worked_by_hand() -> None:
@@ -62,12 +62,12 @@ def test_rows_and_columns_are_matched_by_name_and_alias() -> None:
     values = np.random.default_rng(0).random((3, 3)).astype(np.float32)
     a = side("A", values)
     b = side("B", values[::-1, [2, 0, 1]], tags="zXy", ids="rqp")
-    pair = pair_up(a, b, TagRelations.of(aliases=[("X", "x")]))
-    parity = measure(pair)
+    pair = pair_models(a, b, TagRelations.of(aliases=[("X", "x")]))
+    parity = measure_parity(pair)
     assert parity.largest == 0
     assert not parity.same_columns
     assert (pair.only_a, pair.only_b) == ((), ())
-    alone = pair_up(a, b)
+    alone = pair_models(a, b)
     assert (alone.only_a, alone.only_b) == (("x",), ("X",))
 
 
@@ -94,8 +94,8 @@ def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     a, b = (side(name, rng.random((20, 20)), tags=names, ids=names) for name in "AB")
     whole = compare(a, b)
     done: list[int] = []
-    monkeypatch.setattr(module, "BLOCK_BYTES", 4 * 20 * 3)
-    parts = measure(pair_up(a, b), done.append)
+    monkeypatch.setattr(module, "PARITY_BLOCK_BYTES", 4 * 20 * 3)
+    parts = measure_parity(pair_models(a, b), done.append)
     assert sum(done) == 40
     assert len(done) == 8
     assert parts.mean == pytest.approx(whole.mean)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arena.diagnostics.parity.pairs import Pair, ScoredModel, pair_up
+from arena.diagnostics.parity.pairs import ModelPair, ScoredModel, pair_models
 from arena.diagnostics.parity.shifts import find_shift
 from arena.scores.store import Scores
 from arena.tags import TagSpace
@@ -24,10 +24,10 @@ def retrained(seed: int) -> tuple[np.ndarray, np.ndarray]:
     return a.astype(np.float32), b.astype(np.float32)
 
 
-def pair_of(a: np.ndarray, b: np.ndarray, names_b: Sequence[str]) -> Pair:
+def pair_of(a: np.ndarray, b: np.ndarray, names_b: Sequence[str]) -> ModelPair:
     ids = tuple(f"i{row}" for row in range(IMAGES))
     names = tuple(f"t{column}" for column in range(TAGS))
-    return pair_up(
+    return pair_models(
         ScoredModel("a", Scores.of(ids, TagSpace(names), a)),
         ScoredModel("b", Scores.of(ids, TagSpace(tuple(names_b)), b)),
     )

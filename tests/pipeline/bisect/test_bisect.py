@@ -16,8 +16,8 @@ from arena.dataset import frozen as dataset
 from arena.dataset.frozen import toml_text
 from arena.evaluate import Settings
 from arena.pipeline import run as pipeline
-from arena.pipeline.bisect.bisect import bisect
-from arena.pipeline.bisect.checkpoints import Bench, find_checkpoints
+from arena.pipeline.bisect.bisect import bisect_checkpoints
+from arena.pipeline.bisect.checkpoints import CheckpointScores, find_checkpoints
 from arena.pipeline.bisect.search import State
 from arena.pipeline.predict import predict_folder
 from arena.pipeline.stages import Execution, Scoring
@@ -79,8 +79,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return top
 
 
-def bench_of(specs: list[str], world: Path, output: Path, tag: str = TAG) -> Bench:
-    return Bench(
+def bench_of(specs: list[str], world: Path, output: Path, tag: str = TAG) -> CheckpointScores:
+    return CheckpointScores(
         find_checkpoints(specs),
         tag,
         dataset=str(world / "drawn"),
@@ -99,19 +99,19 @@ def test_the_checkpoint_that_lost_the_tag_is_found_and_only_few_are_run(
     loaded: list[str] = []
     load = taggers.load
     monkeypatch.setattr(taggers, "load", lambda card, **how: loaded.append(card.name) or load(card, **how))
-    answer = bisect(bench_of(specs_of(world), world, tmp_path))
+    answer = bisect_checkpoints(bench_of(specs_of(world), world, tmp_path))
     assert (answer.kept, answer.lost, answer.is_found) == ("c2", "c3", True)
     assert answer.p is not None
     assert answer.p < 0.001
     assert loaded == ["c0", "c4", "c2", "c3"]
     assert json.loads((tmp_path / "bisect.json").read_text())["lost"] == "c3"
     loaded.clear()
-    assert bisect(bench_of(specs_of(world), world, tmp_path)) == answer
+    assert bisect_checkpoints(bench_of(specs_of(world), world, tmp_path)) == answer
     assert loaded == [], "scores are kept"
 
 
 def test_a_tag_that_nobody_lost_stays_undetermined(world: Path, tmp_path: Path) -> None:
-    answer = bisect(bench_of(specs_of(world)[:3], world, tmp_path))
+    answer = bisect_checkpoints(bench_of(specs_of(world)[:3], world, tmp_path))
     assert answer.lost is None
     assert not answer.is_found
     assert [look.name for look in answer.looks] == ["c0", "c2"]
@@ -133,28 +133,28 @@ def npz_specs(world: Path, tmp_path: Path) -> "list[str]":
 
 
 def test_a_tag_that_came_back_is_told(npz_specs: list[str], world: Path, tmp_path: Path) -> None:
-    short = bisect(bench_of(npz_specs, world, tmp_path / "out"))
+    short = bisect_checkpoints(bench_of(npz_specs, world, tmp_path / "out"))
     single = short.look_at("s4").p
     assert single is not None
     assert short.p == single * 3, "s4, s2 and s3 were tested"
     assert (short.lost, list(short.relapses)) == ("s4", []), "s1 was never looked at"
-    every = bisect(bench_of(npz_specs, world, tmp_path / "out"), every=True)
+    every = bisect_checkpoints(bench_of(npz_specs, world, tmp_path / "out"), every=True)
     assert (every.lost, list(every.relapses)) == ("s1", [("s1", "s2")])
 
 
 def test_runs_are_held_together_by_their_scores(npz_specs: list[str], world: Path, tmp_path: Path) -> None:
     scoring = Scoring(Settings(replicates=0, min_positives=1))
     runs = [
-        pipeline.run([spec], str(world / "drawn"), tmp_path / f"run-{spec[:2]}", scoring=scoring)
+        pipeline.run_benchmark([spec], str(world / "drawn"), tmp_path / f"run-{spec[:2]}", scoring=scoring)
         for spec in npz_specs[2:]
     ]
-    answer = bisect(bench_of(list(map(str, runs)), world, tmp_path / "out"))
+    answer = bisect_checkpoints(bench_of(list(map(str, runs)), world, tmp_path / "out"))
     assert (answer.kept, answer.lost, answer.is_found) == ("s3", "s4", True)
     content = json.loads((runs[0] / "run.json").read_text())
     content["dataset"]["digest"] = "0" * 64
     (runs[0] / "run.json").write_text(json.dumps(content))
     with pytest.raises(IncomparableError, match="scored on other images"):
-        bisect(bench_of(list(map(str, runs)), world, tmp_path / "out"))
+        bisect_checkpoints(bench_of(list(map(str, runs)), world, tmp_path / "out"))
 
 
 def test_a_tag_list_without_the_tag_has_lost_it(npz_specs: list[str], world: Path, tmp_path: Path) -> None:
@@ -163,14 +163,14 @@ def test_a_tag_list_without_the_tag_has_lost_it(npz_specs: list[str], world: Pat
     names = TagSpace(tuple(scores.tags.names[column] for column in kept))
     write_scores(tmp_path / "less.npz", Scores(scores.image_ids, names, Matrix.of(scores.values.read()[:, kept])))
     less = f"less={tmp_path / 'less.npz'}"
-    answer = bisect(bench_of([npz_specs[0], npz_specs[2], less], world, tmp_path / "out"))
+    answer = bisect_checkpoints(bench_of([npz_specs[0], npz_specs[2], less], world, tmp_path / "out"))
     assert (answer.kept, answer.lost, answer.is_found, answer.p) == ("s2", "less", True, None)
     with pytest.raises(ArenaError, match="the first checkpoint does not know tag_5"):
-        bisect(bench_of([less, npz_specs[0]], world, tmp_path / "out"))
+        bisect_checkpoints(bench_of([less, npz_specs[0]], world, tmp_path / "out"))
 
 
 def test_too_few_images_are_undetermined_not_kept(npz_specs: list[str], world: Path, tmp_path: Path) -> None:
-    bench = Bench(
+    bench = CheckpointScores(
         find_checkpoints(npz_specs[2:]),
         TAG,
         dataset=str(world / "drawn"),
@@ -178,15 +178,15 @@ def test_too_few_images_are_undetermined_not_kept(npz_specs: list[str], world: P
         sample=Sample(limit=5),
         execution=Execution(progress=Silent()),
     )
-    answer = bisect(bench)
+    answer = bisect_checkpoints(bench)
     assert not answer.is_found
     assert answer.looks[1].state is State.UNDETERMINED
 
 
 def test_a_loss_within_the_margin_is_none(npz_specs: list[str], world: Path, tmp_path: Path) -> None:
     bench = bench_of([npz_specs[0], npz_specs[4]], world, tmp_path / "out")
-    assert bisect(bench).lost == "s4"
-    assert bisect(bench, margin=1.0).lost is None
+    assert bisect_checkpoints(bench).lost == "s4"
+    assert bisect_checkpoints(bench, margin=1.0).lost is None
 
 
 def test_bad_input_is_refused(world: Path, tmp_path: Path) -> None:
@@ -201,4 +201,4 @@ def test_bad_input_is_refused(world: Path, tmp_path: Path) -> None:
     with pytest.raises(ArenaError, match=r"--tag tga_5: no tag of drawn\. Did you mean"):
         bench_of(specs, world, tmp_path, tag="tga_5")
     with pytest.raises(ArenaError, match="--figure recall: only f1 and ap have a paired test"):
-        bisect(bench_of(specs, world, tmp_path), figure="recall")
+        bisect_checkpoints(bench_of(specs, world, tmp_path), figure="recall")

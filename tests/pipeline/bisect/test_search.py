@@ -6,7 +6,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arena.pipeline.bisect.search import Search, State, relapses, search, search_all
+from arena.pipeline.bisect.search import SearchResult, State, binary_search, linear_search, relapses
 
 
 @given(st.integers(2, 300), st.data())
@@ -18,7 +18,7 @@ def test_a_loss_is_found_between_neighbours_by_few_looks(number: int, data: st.D
         seen.append(place)
         return State.LOST if place >= lost else State.KEPT
 
-    assert search(number, look) == Search(lost - 1, lost)
+    assert binary_search(number, look) == SearchResult(lost - 1, lost)
     assert len(seen) == len(set(seen)) <= 1 + math.ceil(math.log2(max(number - 1, 1)))
 
 
@@ -31,9 +31,9 @@ def test_whatever_the_looks_say_the_answer_is_what_was_seen(states: list[State])
         seen[place] = states[place - 1]
         return seen[place]
 
-    found = search(len(states) + 1, look)
+    found = binary_search(len(states) + 1, look)
     if states[-1] is not State.LOST:
-        assert found == Search(0, None)
+        assert found == SearchResult(0, None)
         return
     assert found.lost is not None
     assert seen[found.lost] is State.LOST
@@ -46,7 +46,7 @@ def test_whatever_the_looks_say_the_answer_is_what_was_seen(states: list[State])
 @given(st.lists(st.sampled_from(State), min_size=1, max_size=20))
 def test_a_look_at_all_finds_the_first_loss_and_every_relapse(states: list[State]) -> None:
     places = dict(enumerate(states, 1))
-    found = search_all(len(states) + 1, places.__getitem__)
+    found = linear_search(len(states) + 1, places.__getitem__)
     assert found.lost == next((place for place, state in places.items() if state is State.LOST), None)
     told = relapses({0: State.KEPT} | places)
     known = [state for state in states if state is not State.UNDETERMINED]

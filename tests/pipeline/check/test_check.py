@@ -8,10 +8,10 @@ import pytest
 
 from arena.base.errors import ArenaError
 from arena.gate.verdict import Outcome
-from arena.pipeline.check.check import check
-from arena.pipeline.display_options import Showing
+from arena.pipeline.check.check import check_candidate
+from arena.pipeline.display_options import DisplayOptions
 from arena.pipeline.entrants import find_run
-from arena.pipeline.paired import Asked
+from arena.pipeline.paired import ComparisonOptions
 from arena.report.check.document import check_document, read_check
 from arena.results.baselines.store import set_baseline
 from tests.cli.test_cli import arena
@@ -19,12 +19,14 @@ from tests.pipeline.conftest import World, scores_of
 
 pytestmark = pytest.mark.usefixtures("no_plots")
 
-QUICK = Asked(replicates=60, showing=Showing("none"))
+QUICK = ComparisonOptions(replicates=60, showing=DisplayOptions("none"))
 
 
 def test_a_verdict_is_of_the_candidate_less_the_baseline(world: World) -> None:
     worse = world.npz("worse", scores_of(5, skill=0.3, truth=world.truth))
-    found = check(f"new={worse}", baseline=str(world.run("old", "a")), output=world.folder / "out", asked=QUICK)
+    found = check_candidate(
+        f"new={worse}", baseline=str(world.run("old", "a")), output=world.folder / "out", asked=QUICK
+    )
     assert found.verdict.exit_code == 1
     assert found.verdict.candidate.name == "new"
     losses = [
@@ -32,7 +34,9 @@ def test_a_verdict_is_of_the_candidate_less_the_baseline(world: World) -> None:
     ]
     assert losses
     assert all(loss is not None and loss < 0 for loss in losses)
-    turned = check(str(world.folder / "old"), baseline=f"new={worse}", output=world.folder / "turned", asked=QUICK)
+    turned = check_candidate(
+        str(world.folder / "old"), baseline=f"new={worse}", output=world.folder / "turned", asked=QUICK
+    )
     gains = [case.measure for case in turned.verdict.cases if case.gate == "margins" and case.measure]
     assert all(one.difference is not None and one.difference > 0 for one in gains)
     assert not [case for case in turned.verdict.of(Outcome.FAIL) if case.gate in ("margins", "tags")]
@@ -46,14 +50,14 @@ def test_a_verdict_is_of_the_candidate_less_the_baseline(world: World) -> None:
 def test_the_recorded_baseline_is_found_by_its_name_and_by_being_the_last(world: World) -> None:
     home, old = world.folder / "baselines", world.run("old", "a")
     set_baseline(find_run(str(old)), home, reason="the first", name="first")
-    asked = Asked(replicates=60, showing=Showing("none"), baselines=home)
-    found = check(f"new={world.npz('new')}", baseline="@baseline", output=world.folder / "out", asked=asked)
+    asked = ComparisonOptions(replicates=60, showing=DisplayOptions("none"), baselines=home)
+    found = check_candidate(f"new={world.npz('new')}", baseline="@baseline", output=world.folder / "out", asked=asked)
     assert found.verdict.paired
     assert found.verdict.baseline.source == "@baseline"
     (world.folder / "old-a.npz").unlink()
     with pytest.raises(ArenaError, match=r"@baseline: the baseline holds no scores of a, .* --with-scores"):
-        check(f"new={world.npz('new')}", baseline="@baseline", output=world.folder / "out", asked=asked)
-    unpaired = check(
+        check_candidate(f"new={world.npz('new')}", baseline="@baseline", output=world.folder / "out", asked=asked)
+    unpaired = check_candidate(
         str(next((old / "full-metrics").glob("*.txt"))),
         baseline="@baseline:first",
         output=world.folder / "out",
@@ -65,7 +69,7 @@ def test_the_recorded_baseline_is_found_by_its_name_and_by_being_the_last(world:
 def test_published_figures_are_judged_unpaired_and_say_what_that_costs(world: World) -> None:
     old, new = world.run("old", "a"), world.run("new", "b", seed=4)
     text = next((old / "full-metrics").glob("*.txt"))
-    found = check(str(new), baseline=f"theirs={text}", output=world.folder / "out", asked=QUICK)
+    found = check_candidate(str(new), baseline=f"theirs={text}", output=world.folder / "out", asked=QUICK)
     assert not found.verdict.paired
     assert found.verdict.unpaired_cost
     assert found.verdict.baseline.name == "theirs"
@@ -78,8 +82,10 @@ def test_published_figures_are_judged_unpaired_and_say_what_that_costs(world: Wo
 
 def test_scores_against_published_figures_get_a_run_of_their_own(world: World) -> None:
     text = next((world.run("old", "a") / "full-metrics").glob("*.txt"))
-    asked = Asked(str(world.dataset), replicates=60, showing=Showing("none"))
-    found = check(f"new={world.npz('new')}", baseline=f"theirs={text}", output=world.folder / "out", asked=asked)
+    asked = ComparisonOptions(str(world.dataset), replicates=60, showing=DisplayOptions("none"))
+    found = check_candidate(
+        f"new={world.npz('new')}", baseline=f"theirs={text}", output=world.folder / "out", asked=asked
+    )
     assert not found.verdict.paired
     assert (found.folder / "index.html").exists()
 
@@ -123,8 +129,8 @@ def test_hostile_names_of_tags_and_files_stay_names(world: World, capsys: pytest
 
 
 def test_a_check_without_resamples_says_that_nothing_is_sure(world: World) -> None:
-    asked = Asked(replicates=0, showing=Showing("none"))
-    found = check(
+    asked = ComparisonOptions(replicates=0, showing=DisplayOptions("none"))
+    found = check_candidate(
         f"new={world.npz('new')}", baseline=str(world.run("old", "a")), output=world.folder / "out", asked=asked
     )
     assert found.verdict.outcome is Outcome.INCONCLUSIVE
@@ -132,7 +138,7 @@ def test_a_check_without_resamples_says_that_nothing_is_sure(world: World) -> No
 
 def test_an_interrupted_check_leaves_no_old_verdict(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     new, old = f"new={world.npz('new')}", str(world.run("old", "a"))
-    found = check(new, baseline=old, output=world.folder / "out", asked=QUICK)
+    found = check_candidate(new, baseline=old, output=world.folder / "out", asked=QUICK)
     assert (found.folder / "check.json").exists()
 
     def stop(*_: object, **__: object) -> None:
@@ -140,14 +146,14 @@ def test_an_interrupted_check_leaves_no_old_verdict(world: World, monkeypatch: p
 
     monkeypatch.setattr("arena.pipeline.paired.write_run", stop)
     with pytest.raises(KeyboardInterrupt):
-        check(new, baseline=old, output=world.folder / "out", asked=QUICK)
+        check_candidate(new, baseline=old, output=world.folder / "out", asked=QUICK)
     assert not (found.folder / "check.json").exists()
 
 
 def test_the_run_may_lie_elsewhere_than_its_scores(world: World) -> None:
     old = world.run("old", "a")
     moved = Path(shutil.move(old, world.folder / "moved"))
-    found = check(f"new={world.npz('new')}", baseline=str(moved), output=world.folder / "out", asked=QUICK)
+    found = check_candidate(f"new={world.npz('new')}", baseline=str(moved), output=world.folder / "out", asked=QUICK)
     assert found.verdict.paired
 
 
@@ -167,14 +173,16 @@ def test_calibration_is_reported_and_judged_if_the_policy_asks(world: World) -> 
     policy = world.folder / "gate.toml"
     policy.write_text("[calibration]\nece = 0.02\n")
     for rules, outcome in ((None, "reported"), (policy, "pass")):
-        found = check(f"new={moved}", baseline=str(old), output=world.folder / "out", policy=rules, asked=QUICK)
+        found = check_candidate(
+            f"new={moved}", baseline=str(old), output=world.folder / "out", policy=rules, asked=QUICK
+        )
         [one] = [case for case in found.verdict.cases if (case.gate, case.name) == ("calibration", "ece")]
         assert (str(one.outcome), "after one fitted shift and scale" in one.message) == (outcome, True)
 
 
 def test_what_the_images_can_decide_is_noted(world: World) -> None:
     old = world.run("old", "a")
-    found = check(f"new={world.npz('new')}", baseline=str(old), output=world.folder / "out", asked=QUICK)
+    found = check_candidate(f"new={world.npz('new')}", baseline=str(old), output=world.folder / "out", asked=QUICK)
     [note] = [note for note in found.verdict.notes if "can decide" in note]
     assert note.startswith("60 images can decide (80 % power")
 
@@ -184,7 +192,7 @@ def test_published_and_check_have_one_macro_f1(world: World) -> None:
     from arena.results.published.read import read_published
 
     text = next((world.run("old", "a") / "full-metrics").glob("*.txt"))
-    found = check(f"one={text}", baseline=f"two={text}", output=world.folder / "out", asked=QUICK)
+    found = check_candidate(f"one={text}", baseline=f"two={text}", output=world.folder / "out", asked=QUICK)
     [macro] = [case.measure for case in found.verdict.cases if case.name == "macro_f1" and case.measure]
     [published] = read_published(text).values()
     means = aggregates_of(published)

@@ -12,10 +12,10 @@ import pytest
 
 from arena.evaluate import Settings
 from arena.gate.verdict import Outcome
-from arena.pipeline.check.check import check
-from arena.pipeline.display_options import Showing
-from arena.pipeline.paired import Asked
-from arena.pipeline.run import run
+from arena.pipeline.check.check import check_candidate
+from arena.pipeline.display_options import DisplayOptions
+from arena.pipeline.paired import ComparisonOptions
+from arena.pipeline.run import run_benchmark
 from arena.pipeline.stages import Compute, Execution, Scoring
 from arena.results.recipe import Sample
 from arena.scores.npz import write_scores
@@ -39,11 +39,11 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("planted")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("arena.report.plots.write_plots", lambda result, folder: [])
-        run(
+        run_benchmark(
             ["wd14-demo"],
             "demo",
             folder / "base",
-            showing=Showing("none"),
+            showing=DisplayOptions("none"),
             scoring=Scoring(Settings(replicates=REPLICATES)),
             sample=Sample(limit=IMAGES),
             execution=Execution(compute=Compute("cpu")),
@@ -110,9 +110,9 @@ def test_half_of_the_images_missing_is_incomparable(home: Path) -> None:
         scores, image_ids=scores.image_ids[: len(rows)], values=Matrix.of(scores.values.rows(rows)), skipped={}
     )
     write_scores(home / "half.npz", half)
-    found = check(
+    found = check_candidate(
         f"cand={home / 'half.npz'}", baseline=str(home / "base"), output=home / "check half",
-        asked=Asked(replicates=0, showing=Showing("none")),
+        asked=ComparisonOptions(replicates=0, showing=DisplayOptions("none")),
     )  # fmt: skip
     assert found.verdict.exit_code == 4
     assert "no scores of 150 of the 300 images" in found.verdict.cases[0].message
@@ -120,17 +120,17 @@ def test_half_of_the_images_missing_is_incomparable(home: Path) -> None:
 
 
 def test_a_run_on_half_of_the_images_is_incomparable(home: Path) -> None:
-    half = run(
+    half = run_benchmark(
         ["wd14-demo"],
         "demo",
         home / "half",
-        showing=Showing("none"),
+        showing=DisplayOptions("none"),
         scoring=Scoring(Settings(replicates=0)),
         sample=Sample(limit=IMAGES // 2),
         execution=Execution(compute=Compute("cpu")),
     )
-    asked = Asked(replicates=0, showing=Showing("none"))
-    found = check(str(half), baseline=str(home / "base"), output=home / "check half run", asked=asked)
+    asked = ComparisonOptions(replicates=0, showing=DisplayOptions("none"))
+    found = check_candidate(str(half), baseline=str(home / "base"), output=home / "check half run", asked=asked)
     assert found.verdict.outcome is Outcome.INCOMPARABLE
     assert "no scores of 150 of the 300 images" in found.verdict.cases[0].message
     assert "with --limit" in found.verdict.cases[0].message

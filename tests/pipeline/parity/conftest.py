@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from arena.diagnostics.parity.verdict import Report
+from arena.diagnostics.parity.verdict import ParityReport
 from arena.pipeline.entrants import find_entrant
 from arena.pipeline.parity.parity import ParityOptions, compare_ports
 from arena.pipeline.stages import Compute
@@ -97,18 +97,18 @@ def rename_tags(spec: str, rename: Callable[[list[str]], list[str]]) -> None:
     write_selected_tags(folder, rename([f"tag_{i}" for i in range(TAGS)]))
 
 
-def compare_named(a: str, b: str, **options: object) -> Report:
+def compare_named(a: str, b: str, **options: object) -> ParityReport:
     """Compare two entrants named as on the command line; models run on the CPU."""
     how = ParityOptions(compute=Compute("cpu"), **options)  # type: ignore[arg-type]
     return compare_ports(find_entrant(a, root=how.root), find_entrant(b, root=how.root), how)
 
 
-def compare(a: str, b: str, pictures: Path, **options: object) -> Report:
+def compare(a: str, b: str, pictures: Path, **options: object) -> ParityReport:
     """Compare two entrants; models are run on pictures."""
     return compare_named(a, b, images=pictures, folder=pictures.parent / "scores", **options)
 
 
-def compare_scores(files: dict[str, Path], **options: object) -> Report:
+def compare_scores(files: dict[str, Path], **options: object) -> ParityReport:
     """Compare two files of scores."""
     a, b = (f"{name}={path}" for name, path in files.items())
     return compare_named(a, b, **options)

@@ -9,7 +9,7 @@ import pytest
 from arena.base.errors import ArenaError, IncomparableError, WeightsError
 from arena.cards import find_model
 from arena.pipeline.predict import predict_folder
-from arena.pipeline.run import run
+from arena.pipeline.run import run_benchmark
 from arena.pipeline.stages import Compute, Execution
 from tests.cli.test_cli import arena
 
@@ -99,7 +99,9 @@ def test_a_fault_of_the_model_is_named(
 
 @pytest.mark.usefixtures("no_plots")
 def test_a_model_is_held_against_scores_of_a_run(port: Port, drawn_dataset: Path, tmp_path: Path) -> None:
-    first = run([port("first"), port("other")], str(drawn_dataset), tmp_path / "run", execution=Execution(compute=CPU))
+    first = run_benchmark(
+        [port("first"), port("other")], str(drawn_dataset), tmp_path / "run", execution=Execution(compute=CPU)
+    )
     how = {"dataset": str(drawn_dataset), "folder": tmp_path / "kept"}
     kept = f"last={first / 'scores/first'}"
     report = compare_named(port("now"), kept, **how)

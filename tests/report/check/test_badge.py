@@ -5,7 +5,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from arena.report.check.badge import COLOURS, INK, LABEL, badge_json, badge_svg
+from arena.report.check.badge import BADGE_TEXT_COLOUR, LABEL_BACKGROUND, OUTCOME_COLOURS, badge_json, badge_svg
 
 from .verdicts import ALL, failing, inconclusive, passing
 
@@ -18,9 +18,9 @@ def luminance(colour: str) -> float:
     return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 
-@pytest.mark.parametrize("colour", [LABEL, *COLOURS.values()])
+@pytest.mark.parametrize("colour", [LABEL_BACKGROUND, *OUTCOME_COLOURS.values()])
 def test_text_stands_out(colour: str) -> None:
-    light, dark = luminance(INK), luminance(colour)
+    light, dark = luminance(BADGE_TEXT_COLOUR), luminance(colour)
     assert (light + 0.05) / (dark + 0.05) >= 4.5
 
 

@@ -5,8 +5,8 @@ import re
 import pytest
 
 from arena.gate.verdict import Outcome
-from arena.report.check.github import ANNOTATIONS, SUMMARY_BYTES, annotations, least_bytes, step_summary
-from arena.report.check.markdown import Lists, check_markdown
+from arena.report.check.github import MAX_ANNOTATIONS, SUMMARY_BYTES, annotations, least_bytes, step_summary
+from arena.report.check.markdown import ListLimits, check_markdown
 
 from .verdicts import (
     ALL,
@@ -34,7 +34,7 @@ def test_every_line_is_one_whole_command(name: str) -> None:
     text = annotations(ALL[name]())
     assert all(COMMAND.fullmatch(line) for line in text.split("\n")[:-1])
     assert text == "" or text.endswith("\n")
-    assert max(kinds(text).count(kind) for kind in ("error", "warning", "notice")) <= ANNOTATIONS
+    assert max(kinds(text).count(kind) for kind in ("error", "warning", "notice")) <= MAX_ANNOTATIONS
 
 
 def test_what_is_sent_is_read_back() -> None:
@@ -67,7 +67,7 @@ def test_a_summary_is_whole_where_it_fits_and_says_what_was_cut_where_not() -> N
     assert step_summary(failing()) == check_markdown(failing())
     large = many(400, 100, 9)
     whole = check_markdown(large)
-    assert least_bytes(large, Lists()) < len(whole.encode())
+    assert least_bytes(large, ListLimits()) < len(whole.encode())
     assert len(whole.encode()) > SUMMARY_BYTES
     text = step_summary(large)
     assert 100_000 < len(text.encode()) <= SUMMARY_BYTES
@@ -77,7 +77,7 @@ def test_a_summary_is_whole_where_it_fits_and_says_what_was_cut_where_not() -> N
 
 def test_the_largest_summary_fits() -> None:
     largest = many(1_500, 5_000, 20)
-    assert least_bytes(largest, Lists()) > SUMMARY_BYTES
+    assert least_bytes(largest, ListLimits()) > SUMMARY_BYTES
     assert len(step_summary(largest).encode()) <= SUMMARY_BYTES
 
 

@@ -13,11 +13,11 @@ from PIL import Image
 from arena.gate.verdict import Case, JudgedModel, Measure, Outcome, TagLoss, Verdict
 from arena.images.thumbnails import Thumbnail
 from arena.report.check import losses as losses_module
-from arena.report.check.drawing import WIDTH, drawing_of, span_of
-from arena.report.check.losses import losses
+from arena.report.check.drawing import CASE_PLOT_WIDTH, case_plot, common_scale
+from arena.report.check.losses import loss_columns
 from arena.report.check.page import render_check
-from arena.report.check.write import FILES, write_check
-from arena.report.page.pictures import Shelf
+from arena.report.check.write import CHECK_FILES, write_check
+from arena.report.page.pictures import RunThumbnails
 from arena.results.run_folder import Result
 
 from ...browser import Opened
@@ -37,7 +37,7 @@ def joint() -> Result:
 
 
 @pytest.fixture
-def shelf(tmp_path: Path, joint: Result) -> Shelf:
+def shelf(tmp_path: Path, joint: Result) -> RunThumbnails:
     """A picture of every image; every second one is explicit."""
     (tmp_path / "thumbnails").mkdir()
     found = {}
@@ -47,7 +47,7 @@ def shelf(tmp_path: Path, joint: Result) -> Shelf:
         name = f"{number:016x}.webp"
         (tmp_path / "thumbnails" / name).write_bytes(buffer.getvalue())
         found[image] = Thumbnail(name, "explicit" if number % 2 else "general", 40, 30)
-    return Shelf(tmp_path, found)
+    return RunThumbnails(tmp_path, found)
 
 
 def judged(*tags: str, **more: Any) -> Verdict:
@@ -57,7 +57,7 @@ def judged(*tags: str, **more: Any) -> Verdict:
 
 
 def test_the_named_tags_come_first_then_all_others_that_are_lower_beyond_doubt(joint: Result) -> None:
-    found = losses(judged("a&b #1"), joint, None)
+    found = loss_columns(judged("a&b #1"), joint, None)
     table = joint.tables["tag_differences"]
     worse = set(table[table["f1_higher"] == "joytag"]["tag"])
     assert len(worse) > 2, "the world has losses"
@@ -76,10 +76,10 @@ def test_the_named_tags_come_first_then_all_others_that_are_lower_beyond_doubt(j
 
 def test_a_difference_is_candidate_less_baseline_whichever_stands_first(joint: Result) -> None:
     turned = Verdict(JudgedModel("joytag", "a"), JudgedModel("joytag-new", "b"), [PASSED])
-    assert losses(turned, joint, None).of == 0
-    assert " 0 significantly lower" in losses(turned, joint, None).told
+    assert loss_columns(turned, joint, None).of == 0
+    assert " 0 significantly lower" in loss_columns(turned, joint, None).told
     one = (
-        losses(Verdict(JudgedModel("joytag-new", "a"), JudgedModel("joytag", "b"), [PASSED]), joint, None)
+        loss_columns(Verdict(JudgedModel("joytag-new", "a"), JudgedModel("joytag", "b"), [PASSED]), joint, None)
         .shown[0]
         .loss.measure
     )
@@ -92,13 +92,13 @@ def test_a_difference_is_candidate_less_baseline_whichever_stands_first(joint: R
     swapped = swapped.assign(**{name: -swapped[name] for name in ("f1_difference", "f1_low", "f1_high")})
     other = Result(joint.run, joint.summary, {**joint.tables, "tag_differences": swapped})
     same = Verdict(JudgedModel("joytag-new", "a"), JudgedModel("joytag", "b"), [PASSED])
-    assert [one.loss for one in losses(same, other, None).shown] == [
-        one.loss for one in losses(same, joint, None).shown
+    assert [one.loss for one in loss_columns(same, other, None).shown] == [
+        one.loss for one in loss_columns(same, joint, None).shown
     ]
 
 
 def test_the_figures_of_a_tag_are_those_of_the_result(joint: Result) -> None:
-    (found,) = [one for one in losses(judged("hat"), joint, None).shown if one.loss.tag == "hat"]
+    (found,) = [one for one in loss_columns(judged("hat"), joint, None).shown if one.loss.tag == "hat"]
     rows = joint.per_tag.set_index(["model", "tag"])
     for side, model in zip(found.sides, ("joytag", "joytag-new"), strict=True):
         row = rows.loc[(model, "hat")]
@@ -107,7 +107,7 @@ def test_the_figures_of_a_tag_are_those_of_the_result(joint: Result) -> None:
 
 
 def test_images_are_of_the_candidate_and_of_where_the_baseline_is_right(joint: Result) -> None:
-    (found,) = [one for one in losses(judged("hat"), joint, None).shown if one.loss.tag == "hat"]
+    (found,) = [one for one in loss_columns(judged("hat"), joint, None).shown if one.loss.tag == "hat"]
     apart, *_ = found.images
     table = joint.tables["disagreements"]
     wanted = table[(table["tag"] == "hat") & (table["right"] == "joytag") & (table["wrong"] == "joytag-new")]
@@ -123,14 +123,14 @@ def test_a_tag_that_the_candidate_lost_is_told_so() -> None:
     assert '<p class="about">30 images. known yes → no. Listed by <bdi>tags</bdi>.</p>' in html
 
 
-def test_a_run_that_names_no_image_shows_none(joint: Result, shelf: Shelf) -> None:
+def test_a_run_that_names_no_image_shows_none(joint: Result, shelf: RunThumbnails) -> None:
     private = Result(joint.run | {"shows": {"thumbnails": "none", "image_ids": False}}, joint.summary, joint.tables)
     html = render_check(judged("hat"), private, shelf)
     assert "<img" not in html
     assert "image_1" not in html
 
 
-def test_pictures_are_blurred_until_asked_for(opened: Opened, joint: Result, shelf: Shelf) -> None:
+def test_pictures_are_blurred_until_asked_for(opened: Opened, joint: Result, shelf: RunThumbnails) -> None:
     page = opened.show(render_check(judged("hat"), joint, shelf))
     blurred = "(all) => all.map((e) => getComputedStyle(e).filter !== 'none')"
     images = page.locator(".frame img")
@@ -153,21 +153,23 @@ def test_a_tag_leads_to_its_row_of_the_comparison(opened: Opened, joint: Result)
 
 def test_intervals_are_drawn_where_they_are() -> None:
     cases = [case(Outcome.PASS, name=str(i), measure=measure(one)) for i, one in enumerate((-0.02, 0.01))]
-    span = span_of(cases)
+    span = common_scale(cases)
     assert span is not None
-    first, second = (drawing_of(one.measure, span) for one in cases)
+    first, second = (case_plot(one.measure, span) for one in cases)
     assert first is not None
     assert second is not None
     assert None not in (first.low, first.high, first.limit)
-    assert first.low < first.at < first.high < first.limit < first.zero < second.at < second.high < WIDTH  # type: ignore[operator]
+    assert first.low < first.at < first.high < first.limit < first.zero < second.at < second.high < CASE_PLOT_WIDTH  # type: ignore[operator]
     assert (first.zero, first.limit) == (second.zero, second.limit), "one scale"
     assert first.beyond == (0.0, first.limit)
-    rise = drawing_of(Measure("ece", 0.05, 0.02, 0.03, limit=0.02), span_of(cases))
+    rise = case_plot(Measure("ece", 0.05, 0.02, 0.03, limit=0.02), common_scale(cases))
     assert rise is not None
     assert rise.beyond is not None
     assert rise.beyond[0] == rise.limit
     assert (
-        drawing_of(Measure("f1", 0.5, 0.5, 0.0), span_of([case(Outcome.PASS, measure=Measure("f1", 0.5, 0.5, 0.0))]))
+        case_plot(
+            Measure("f1", 0.5, 0.5, 0.0), common_scale([case(Outcome.PASS, measure=Measure("f1", 0.5, 0.5, 0.0))])
+        )
         is None
     )
 
@@ -204,7 +206,7 @@ def test_every_kind_of_verdict_has_a_page(name: str) -> None:
 
 @pytest.mark.parametrize("viewport", [PHONE, DESK])
 def test_axe_finds_no_violation(
-    opened: Opened, joint: Result, shelf: Shelf, viewport: dict[str, int], monkeypatch: pytest.MonkeyPatch
+    opened: Opened, joint: Result, shelf: RunThumbnails, viewport: dict[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(losses_module, "SHOWN_LOSSES", 1)
     one = judged(*TAGS[:2], causes=["the threshold is halved"], notes=["a note"], paired=False, unpaired_cost="much")
@@ -231,7 +233,7 @@ def test_500_cases_are_one_page_of_moderate_size() -> None:
     assert render_check(many()).count('class="card loss"') == 2
 
 
-def test_print_is_light_and_shows_everything(opened: Opened, joint: Result, shelf: Shelf) -> None:
+def test_print_is_light_and_shows_everything(opened: Opened, joint: Result, shelf: RunThumbnails) -> None:
     page = opened.show(render_check(judged("hat"), joint, shelf), color_scheme="dark")
     page.emulate_media(media="print", color_scheme="dark")
     assert page.evaluate("getComputedStyle(document.documentElement).backgroundColor") == "rgb(255, 255, 255)"
@@ -242,7 +244,7 @@ def test_print_is_light_and_shows_everything(opened: Opened, joint: Result, shel
 def test_a_check_is_written_whole(tmp_path: Path, joint: Result) -> None:
     page = write_check(failing(), tmp_path / "new" / "check", joint)
     assert page == tmp_path / "new" / "check" / "check.html"
-    assert {path.name for path in page.parent.iterdir()} == set(FILES)
+    assert {path.name for path in page.parent.iterdir()} == set(CHECK_FILES)
     assert b"\r" not in page.read_bytes()
     before = {path.name: path.read_bytes() for path in page.parent.iterdir()}
     write_check(failing(), page.parent, joint)

@@ -7,8 +7,8 @@ from rich.cells import cell_len
 from rich.style import Style
 
 from arena.gate.verdict import Outcome
-from arena.report.check.text import lines, styled_lines
-from arena.report.check.words import headline, sentence, tally
+from arena.report.check.text import plain_lines, styled_lines
+from arena.report.check.words import badge_message, outcome_counts, verdict_sentence
 
 from .verdicts import ALL, case, doubtful, failing, hostile, incomparable, inconclusive, passing, unpaired, verdict
 
@@ -16,7 +16,7 @@ from .verdicts import ALL, case, doubtful, failing, hostile, incomparable, incon
 @pytest.mark.parametrize("width", [60, 80, 140])
 @pytest.mark.parametrize("name", ALL)
 def test_no_line_is_wider_than_asked(name: str, width: int) -> None:
-    assert max(map(cell_len, lines(ALL[name](), width))) <= width
+    assert max(map(cell_len, plain_lines(ALL[name](), width))) <= width
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -32,13 +32,13 @@ def test_no_name_is_a_command_of_a_ci_server() -> None:
     ]
     for one in (hostile(), verdict(cases)):
         for width in range(40, 120, 7):
-            for line in lines(one, width):
+            for line in plain_lines(one, width):
                 assert not line.lstrip().startswith("::"), line
                 assert "##[" not in line
 
 
 def test_what_failed_stands_before_what_is_undecided_and_what_passed_is_counted() -> None:
-    text = "\n".join(lines(failing()))
+    text = "\n".join(plain_lines(failing()))
     places = [
         text.index(part)
         for part in ("FAIL  joytag-new may not", "Failed 2", "Undecided 1", "Passed 1: macro f1", "Likely causes")
@@ -58,22 +58,22 @@ def test_each_outcome_is_a_sentence() -> None:
         "be decided.",
         "incomparable": "joytag-new cannot be compared with joytag: images.",
     }
-    assert {name: sentence(ALL[name]()) for name in told} == told
+    assert {name: verdict_sentence(ALL[name]()) for name in told} == told
     skipped = [case(Outcome.SKIPPED, name=name) for name in "ab"]
     told_of_none = "Whether joytag-new may replace joytag is undecided: none of 2 requirements could be checked."
-    assert sentence(verdict(skipped)) == told_of_none
+    assert verdict_sentence(verdict(skipped)) == told_of_none
     assert verdict(skipped).exit_code == 3
 
 
 def test_a_loss_that_is_not_shown_is_told_and_does_not_prevent_a_pass() -> None:
-    told = sentence(doubtful())
+    told = verdict_sentence(doubtful())
     assert told == (
         "joytag-new may replace joytag: nothing failed, but 1 of 2 requirements lost more than the limit, not shown to be real."
     )
-    assert tally(doubtful()) == "1 not shown and 1 passed; 1 reported"
-    assert headline(doubtful()) == "passing, 1 not shown"
+    assert outcome_counts(doubtful()) == "1 not shown and 1 passed; 1 reported"
+    assert badge_message(doubtful()) == "passing, 1 not shown"
     assert doubtful().exit_code == 0
-    text = "\n".join(lines(doubtful()))
+    text = "\n".join(plain_lines(doubtful()))
     assert (
         text.index("Loss beyond the limit, not shown 1") < text.index("Reported, not judged 1") < text.index("Passed 1")
     )
@@ -82,12 +82,16 @@ def test_a_loss_that_is_not_shown_is_told_and_does_not_prevent_a_pass() -> None:
 @pytest.mark.parametrize("name", ALL)
 def test_the_numbers_of_a_verdict_add_up(name: str) -> None:
     one = ALL[name]()
-    judged = [int(number) for number in re.findall(r"([\d,]+) \w", tally(one).partition(";")[0].replace(",", ""))]
+    judged = [
+        int(number) for number in re.findall(r"([\d,]+) \w", outcome_counts(one).partition(";")[0].replace(",", ""))
+    ]
     assert sum(judged) == len(one.judged)
-    whole = re.search(r"of ([\d,]+) requirement", sentence(one))
+    whole = re.search(r"of ([\d,]+) requirement", verdict_sentence(one))
     assert whole is None or int(whole[1].replace(",", "")) == len(one.judged)
 
 
 def test_the_cost_of_being_unpaired_is_told() -> None:
-    assert any("3.1 times as wide" in line for line in lines(unpaired()))
-    assert not any("Not paired" in line for one in (passing(), incomparable(), inconclusive()) for line in lines(one))
+    assert any("3.1 times as wide" in line for line in plain_lines(unpaired()))
+    assert not any(
+        "Not paired" in line for one in (passing(), incomparable(), inconclusive()) for line in plain_lines(one)
+    )

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from arena.report.dataset.page import check_blur, render_dataset
-from arena.report.dataset.text import WIDTH, dataset_text
+from arena.report.dataset.page import parse_blurred_ratings, render_dataset
+from arena.report.dataset.text import DATASET_TEXT_WIDTH, dataset_text
 
 from ...browser import Opened
 from ..test_html import HOSTILE
@@ -198,10 +198,10 @@ def test_a_set_without_pairs_or_steps_has_a_page(opened: Opened, page: dict[str,
 
 
 def test_what_is_blurred_is_checked() -> None:
-    assert check_blur(["e", "unknown"]) == ("e", "unknown")
-    assert check_blur(["none"]) == ()
+    assert parse_blurred_ratings(["e", "unknown"]) == ("e", "unknown")
+    assert parse_blurred_ratings(["none"]) == ()
     with pytest.raises(ValueError, match="x"):
-        check_blur(["e", "x"])
+        parse_blurred_ratings(["e", "x"])
 
 
 def test_the_text_fits_a_terminal_whatever_the_names(page: dict[str, Any]) -> None:
@@ -209,7 +209,7 @@ def test_the_text_fits_a_terminal_whatever_the_names(page: dict[str, Any]) -> No
 
     for one in (page, hostile(page)):
         text = dataset_text(one["dataset"])
-        assert max(map(cell_len, text.splitlines())) <= WIDTH
+        assert max(map(cell_len, text.splitlines())) <= DATASET_TEXT_WIDTH
     text = dataset_text(page["dataset"])
     assert "tag_0   general      300  30.0 %" in text
     assert "by hand      –        –" in text

@@ -15,10 +15,10 @@ from huggingface_hub import parse_eval_result_entries
 from huggingface_hub.repocard_data import ModelCardData, model_index_to_eval_results
 from markdown_it import MarkdownIt
 
-from arena.report.exports.facts import facts_of
+from arena.report.exports.facts import model_results
 from arena.report.exports.model_card import escape_latex
 from arena.report.exports.signature import signature_line
-from arena.report.exports.write import all_forms, model_forms, run_forms, write_forms
+from arena.report.exports.write import all_exports, model_exports, run_exports, write_exports
 from arena.results.published.read import read_published
 from arena.results.published.rows import published_of
 from arena.results.run_folder import Result
@@ -38,7 +38,7 @@ def result() -> Result:
 
 @pytest.fixture(scope="module")
 def forms(result: Result) -> dict[str, bytes]:
-    return dict(all_forms(result, ["b"], ["7", "9\n"]))
+    return dict(all_exports(result, ["b"], ["7", "9\n"]))
 
 
 def test_a_run_has_these_forms(forms: dict[str, bytes]) -> None:
@@ -49,7 +49,7 @@ def test_a_run_has_these_forms(forms: dict[str, bytes]) -> None:
     run = ["CITATION.cff", "citation.bib", "detailed_metrics.txt", "results.schema.json", "signature.txt"]
     assert sorted(forms) == sorted([*run, "validation_post_ids.txt", *(f"b/{name}" for name in own)])
     assert forms["validation_post_ids.txt"] == b"7\n9 \n"
-    assert "validation_post_ids.txt" not in run_forms(result_of(["a"]))
+    assert "validation_post_ids.txt" not in run_exports(result_of(["a"]))
 
 
 def test_the_tables_hold_every_tag_exactly(result: Result, forms: dict[str, bytes], tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_the_markdown_shows_tags_as_they_are_and_nothing_else(result: Result, fo
     shown = MarkdownIt("gfm-like", {"linkify": False}).render(text)
     assert "<script" not in shown
     assert shown.count("<table>") == 2
-    assert shown.count("<tr>") == 8 + 1 + len(facts_of(result, "b").weakest())
+    assert shown.count("<tr>") == 8 + 1 + len(model_results(result, "b").weakest())
     assert "\u202e" not in text
     cell = re.findall(r"<td>(.*?)</td>", shown)
     assert all(len(one) < 200 for one in cell)
@@ -122,18 +122,18 @@ def test_the_latex_is_balanced_and_escaped(forms: dict[str, bytes]) -> None:
 def test_the_citation_is_one_document_whatever_the_dataset_is_called(title: str) -> None:
     result = result_of(["a"], replicates=0)
     result.run["dataset"] |= {"title": title, "name": title}
-    content = yaml.safe_load(run_forms(result)["CITATION.cff"])
+    content = yaml.safe_load(run_exports(result)["CITATION.cff"])
     assert content["cff-version"] == "1.2.0"
     assert {"message", "title", "authors", "identifiers"} <= content.keys()
     assert content["date-released"] == "2026-11-02"
     assert content["identifiers"][0]["value"] == signature_line(result)
-    entry = run_forms(result)["citation.bib"].decode()
+    entry = run_exports(result)["citation.bib"].decode()
     bare = re.sub(r"\\[&%$#_{}\\]", "", entry)
     assert bare.count("{") == bare.count("}")
     assert entry.startswith("@misc{arena-")
     assert len(entry.strip().splitlines()) == 8
     assert signature_line(result).count("|") == 6
-    index = yaml.safe_load(model_forms(result, "a")["model-index.yaml"])
+    index = yaml.safe_load(model_exports(result, "a")["model-index.yaml"])
     assert len(model_index_to_eval_results(index["model-index"])[1]) == 7
 
 
@@ -152,8 +152,8 @@ def test_the_signature_moves_with_what_it_pins(result: Result) -> None:
 
 
 def test_writing_again_changes_nothing(forms: dict[str, bytes], tmp_path: Path) -> None:
-    assert len(write_forms(forms, tmp_path).changed) == len(forms)
-    assert write_forms(forms, tmp_path).changed == []
+    assert len(write_exports(forms, tmp_path).changed) == len(forms)
+    assert write_exports(forms, tmp_path).changed == []
     (tmp_path / "b/model-card.md").write_text("other")
-    assert write_forms(forms, tmp_path).changed == ["b/model-card.md"]
+    assert write_exports(forms, tmp_path).changed == ["b/model-card.md"]
     assert not list(tmp_path.rglob("*.part"))

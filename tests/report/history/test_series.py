@@ -12,10 +12,10 @@ from arena.base.errors import ArenaError
 from arena.base.format import figure, interval
 from arena.cli.terminal.baseline import show_history
 from arena.pipeline.entrants import find_run
-from arena.report.history.rows import COLUMNS, as_csv, notes_of, records, rows_of
-from arena.report.history.series import history_of
+from arena.report.history.rows import HISTORY_COLUMNS, history_csv, history_notes, history_records, history_rows
+from arena.report.history.series import build_history
 from arena.results.baselines.releases import releases_of
-from arena.results.baselines.store import current, set_baseline
+from arena.results.baselines.store import current_baseline, set_baseline
 from arena.tags.relations import TagRelations, read_aliases
 from tests.results.baselines.conftest import MakeRun
 
@@ -23,13 +23,13 @@ from tests.results.baselines.conftest import MakeRun
 def test_figures_are_the_runs_own_and_other_images_are_another_series(releases: Path, make_run: MakeRun) -> None:
     again = make_run("v-1", seed=0)
     table = pd.read_parquet(again / "per_tag.parquet").set_index("tag")
-    found = history_of(releases_of(releases), tags=["hat"], figure="recall")
+    found = build_history(releases_of(releases), tags=["hat"], figure="recall")
     (track,) = found.tags
     assert [[point.place for point in one.points] for one in track.series] == [[0, 1, 2], [3]]
     first = track.series[0].points[0]
     assert (first.value, first.low, first.high) == tuple(table.loc["hat", ["recall", "recall_low", "recall_high"]])
     assert (first.support, first.threshold) == (table.loc["hat", "support"], 0.5)
-    rows = [row for row in rows_of(found) if row.track is track]
+    rows = [row for row in history_rows(found) if row.track is track]
     assert [row.change is None for row in rows] == [True, False, False, True], "no change across series"
     assert [row.apart for row in rows] == [False, True, True, False]
     for headline in found.headlines:
@@ -56,7 +56,7 @@ def test_means_are_without_bias_unless_a_run_of_the_series_has_them_only_with_it
         if older and not number:
             without_corrected(run)
         set_baseline(find_run(str(run), baselines=home), home, reason=name)
-    found = history_of(releases_of(home))
+    found = build_history(releases_of(home))
     owned = [one.result.summary["models"][one.model]["regimes"]["own"] for one in releases_of(home)]
     for track in found.headlines:
         expected = [own[track.name if older else f"{track.name}_corrected"] for own in owned]
@@ -64,13 +64,13 @@ def test_means_are_without_bias_unless_a_run_of_the_series_has_them_only_with_it
         if all(len(one.points) == 2 for one in track.series) or not older:
             assert [point.value for point in points] == expected
         plain = [own[track.name] for own in owned]
-        assert [row["as_published"] for row in records(found) if row["figure"] == track.name] == plain
-    assert any("without the bias of means over rare tags" in note for note in notes_of(found)) != older
-    assert any("are plain means where they are compared with first" in note for note in notes_of(found)) == older
+        assert [row["as_published"] for row in history_records(found) if row["figure"] == track.name] == plain
+    assert any("without the bias of means over rare tags" in note for note in history_notes(found)) != older
+    assert any("are plain means where they are compared with first" in note for note in history_notes(found)) == older
 
 
 def test_any_metric_of_a_tag_can_be_followed(releases: Path) -> None:
-    found = history_of(releases_of(releases), tags=["hat"], figure="mcc")
+    found = build_history(releases_of(releases), tags=["hat"], figure="mcc")
     (track,) = found.tags
     values = [point.value for point in track.series[0].points]
     assert values == [one.tags.loc["hat", "mcc"] for one in releases_of(releases)[:3]]
@@ -78,7 +78,7 @@ def test_any_metric_of_a_tag_can_be_followed(releases: Path) -> None:
     with pytest.raises(
         ArenaError, match="--figure mcc: has no intervals, so the tags that moved are unknown; name tags with --tag"
     ):
-        history_of(releases_of(releases), figure="mcc")
+        build_history(releases_of(releases), figure="mcc")
 
 
 def test_a_baseline_that_lacks_a_newer_column_stays_readable(make_run: MakeRun, tmp_path: Path) -> None:
@@ -90,18 +90,18 @@ def test_a_baseline_that_lacks_a_newer_column_stays_readable(make_run: MakeRun, 
             table.drop(columns=["mcc", "roc_auc", "ece"]).to_parquet(run / "per_tag.parquet")
         set_baseline(find_run(str(run), baselines=home), home, reason=name)
     releases = releases_of(home)
-    assert [point.value is None for one in history_of(releases).headlines[0].series for point in one.points] == [
+    assert [point.value is None for one in build_history(releases).headlines[0].series for point in one.points] == [
         False
     ] * 2
     assert all(
-        point.value is not None for one in history_of(releases, tags=["cat"]).tags[0].series for point in one.points
+        point.value is not None for one in build_history(releases, tags=["cat"]).tags[0].series for point in one.points
     )
-    found = history_of(releases, tags=["cat"], figure="mcc")
+    found = build_history(releases, tags=["cat"], figure="mcc")
     assert [point.value is None for point in found.tags[0].series[0].points] == [True, False]
-    assert "MCC is missing in the run of older, which an older version of arena made." in notes_of(found)
+    assert "MCC is missing in the run of older, which an older version of arena made." in history_notes(found)
     with pytest.raises(ArenaError, match="--figure mcc: no release has this metric; score the runs again"):
-        history_of(releases[:1], tags=["cat"], figure="mcc")
-    kept = current(home, "older").copy / "per_tag.parquet"
+        build_history(releases[:1], tags=["cat"], figure="mcc")
+    kept = current_baseline(home, "older").copy / "per_tag.parquet"
     table = pd.read_parquet(kept)
     table.drop(columns="support").to_parquet(tmp_path / "older" / "per_tag.parquet")
     with pytest.raises(ArenaError, match=r"damaged run \(per_tag.parquet lacks support\); score it again"):
@@ -109,7 +109,7 @@ def test_a_baseline_that_lacks_a_newer_column_stays_readable(make_run: MakeRun, 
 
 
 def test_without_a_tag_those_that_moved_beyond_their_intervals_are_shown(releases: Path) -> None:
-    found = history_of(releases_of(releases))
+    found = build_history(releases_of(releases))
     assert [track.title for track in found.tags] == ["hat"]
     assert (found.moved, found.of_tags) == (1, 4)
 
@@ -119,7 +119,7 @@ def test_other_compared_tags_part_the_means_but_not_the_tags(make_run: MakeRun, 
     table = pd.read_parquet(part / "per_tag.parquet")
     table.loc[table["tag"] == "dog", "compared"] = False
     table.to_parquet(part / "per_tag.parquet")
-    found = history_of(releases_of(tmp_path / "none", [find_run(str(whole)), find_run(str(part))]), tags=["cat"])
+    found = build_history(releases_of(tmp_path / "none", [find_run(str(whole)), find_run(str(part))]), tags=["cat"])
     assert [len(track.series) for track in found.tracks] == [2, 2, 2, 1]
 
 
@@ -128,15 +128,17 @@ def test_a_renamed_tag_is_followed(make_run: MakeRun, tmp_path: Path) -> None:
     new = make_run("b", tags=("cat", "dog", "headwear"), dataset="d2")
     own = make_run("c", tags=("cat", "dog", "headwear"), dataset="d2", spelt={"headwear": "cap"})
     found_releases = releases_of(tmp_path / "none", [find_run(str(run)) for run in (old, new, own)])
-    (plain,) = history_of(found_releases, tags=["cap"]).tags
+    (plain,) = build_history(found_releases, tags=["cap"]).tags
     assert (plain.title, list(plain.unknown)) == ("headwear", [0]), "by a release's own spelling"
     aliases = tmp_path / "aliases.csv"
     aliases.write_text("antecedent_name,consequent_name\nhat,headwear\n")
     for name in ("hat", "headwear", "cap"):
-        (track,) = history_of(found_releases, tags=[name], canonical=TagRelations(read_aliases(aliases)).canonical).tags
+        (track,) = build_history(
+            found_releases, tags=[name], canonical=TagRelations(read_aliases(aliases)).canonical
+        ).tags
         assert (track.title, list(track.unknown)) == ("headwear", [])
     with pytest.raises(ArenaError, match=r"--tag hta: no release knows this tag\. Did you mean hat"):
-        history_of(found_releases, tags=["hta"])
+        build_history(found_releases, tags=["hta"])
 
 
 def test_releases_of_one_name_are_told_apart(make_run: MakeRun, tmp_path: Path) -> None:
@@ -151,7 +153,7 @@ def test_terminal_fits_80_columns(
     releases: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    found = history_of(releases_of(releases))
+    found = build_history(releases_of(releases))
     show_history(found)
     out = capsys.readouterr().out
     assert max(map(len, out.splitlines())) <= 80
@@ -163,10 +165,10 @@ def test_terminal_fits_80_columns(
 
 
 def test_csv_and_json_hold_every_row(releases: Path) -> None:
-    found = history_of(releases_of(releases))
-    rows = records(found)
+    found = build_history(releases_of(releases))
+    rows = history_records(found)
     assert len(rows) == 4 * 4
     assert json.loads(json.dumps(rows)) == rows
-    read = list(csv.DictReader(StringIO(as_csv(found))))
-    assert list(read[0]) == list(COLUMNS)
+    read = list(csv.DictReader(StringIO(history_csv(found))))
+    assert list(read[0]) == list(HISTORY_COLUMNS)
     assert [float(row["value"]) for row in read] == [row["value"] for row in rows]

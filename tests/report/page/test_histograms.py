@@ -14,9 +14,9 @@ from arena.dataset.frozen import Truth
 from arena.evaluate import Settings, evaluate
 from arena.metrics.counts import CONVENTIONS
 from arena.metrics.thresholds import sweep_thresholds
-from arena.report.html import embedded_json, render
+from arena.report.html import embedded_json, render_comparison
 from arena.report.page import histograms as histograms_module
-from arena.report.page.histograms import bin_width, histogram_block, histograms, undefined_figures, varints
+from arena.report.page.histograms import bin_width, encode_varints, histogram_block, histograms, undefined_metrics
 from arena.report.page.packed import compress
 from arena.report.view import page_view
 from arena.results.run_folder import Result
@@ -78,7 +78,7 @@ def read(block: str) -> Iterator[int]:
 
 @given(st.lists(st.integers(0, 2**31 - 1)))
 def test_varints_come_back(values: list[int]) -> None:
-    block = compress(varints(np.array(values, np.int64)))
+    block = compress(encode_varints(np.array(values, np.int64)))
     assert list(read(block)) == values
 
 
@@ -106,7 +106,7 @@ def test_the_more_cells_the_wider_the_bins() -> None:
     ],
 )
 def test_what_an_undefined_figure_counts_as(convention: str, expected: tuple[int | None, ...]) -> None:
-    assert tuple(undefined_figures(convention).values()) == expected
+    assert tuple(undefined_metrics(convention).values()) == expected
 
 
 def evaluated(convention: str = "arena") -> Result:
@@ -127,7 +127,7 @@ def evaluated(convention: str = "arena") -> Result:
 def test_the_payload_has_the_counts_of_the_tags_in_its_order(
     convention: str, width: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(histograms_module, "WIDTHS", ((10**9, width),))
+    monkeypatch.setattr(histograms_module, "_BIN_WIDTHS", ((10**9, width),))
     result = evaluated(convention)
     view = page_view(result)
     assert view["histograms"]["step"] == width / 100
@@ -164,7 +164,7 @@ def test_a_model_that_calls_two_tags_alike_shows_the_compared_one() -> None:
 
 def test_the_page_holds_a_block_a_model_and_tells_its_step() -> None:
     payload = make_payload(("a", "b", "c"), tags=30)
-    page = render(payload)
+    page = render_comparison(payload)
     for number, bins in enumerate(payload["histograms"]["models"].values()):
         assert f'<script type="text/plain" id="histogram-{number}">{histogram_block(bins)}</script>' in page
     told = {name: value for name, value in payload["histograms"].items() if name != "models"}

@@ -8,9 +8,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arena.report.columns import NEARLY, rounded
-from arena.report.html import render, template_text
-from arena.report.page.packed import SIGNS, compress, figures, integers, listed, pack
+from arena.report.columns import NEARLY, rounded_number
+from arena.report.html import render_comparison, template_text
+from arena.report.page.packed import BASE85_DIGITS, compress, pack_columns, pack_integers, pack_ratios, pack_values
 from arena.report.page.tag_block import tag_block
 from arena.report.view import page_view
 
@@ -46,15 +46,15 @@ def _value(told: dict[str, Any], code: int) -> Any:
 def test_columns_come_back_as_they_are_shown(
     shown: list[float | None], counts: list[int | None], texts: list[str | None]
 ) -> None:
-    columns = read(pack({"f": figures(shown), "i": integers(counts), "t": listed(texts)}))
-    assert columns == {"f": [rounded(value) for value in shown], "i": counts, "t": texts}
+    columns = read(pack_columns({"f": pack_ratios(shown), "i": pack_integers(counts), "t": pack_values(texts)}))
+    assert columns == {"f": [rounded_number(value) for value in shown], "i": counts, "t": texts}
 
 
 @given(st.binary(max_size=200))
 def test_text_of_a_block_is_no_markup_and_comes_back(content: bytes) -> None:
     text = compress(content)
-    assert set(text) <= set(SIGNS)
-    assert not set(SIGNS) & set("<>&\"'/\\ ")
+    assert set(text) <= set(BASE85_DIGITS)
+    assert not set(BASE85_DIGITS) & set("<>&\"'/\\ ")
     assert decompress(text) == content
 
 
@@ -84,7 +84,9 @@ def test_intervals_of_independent_images_are_not_packed() -> None:
 def test_the_browser_reads_what_was_packed(opened: Opened) -> None:
     shown = [None, 0, 1, -1, 0.25, -0.1234, *NEARLY]
     names = ["</script>", "é", "🐈", None]
-    block = pack({"f": figures(shown), "i": integers([0, None, 70_000, 2**24]), "t": listed(names)})
+    block = pack_columns(
+        {"f": pack_ratios(shown), "i": pack_integers([0, None, 70_000, 2**24]), "t": pack_values(names)}
+    )
     scripts = "\n".join(template_text(f"comparison/js/{name}") for name in ("dom.js", "packed.js"))
     page = opened.show(f'<!doctype html><title>t</title><script type="text/plain" id="b">{block}</script>')
     found = page.evaluate(
@@ -95,7 +97,7 @@ def test_the_browser_reads_what_was_packed(opened: Opened) -> None:
 
 
 def test_a_browser_that_cannot_unpack_shows_the_static_table(opened: Opened, payload: Payload) -> None:
-    page = opened.show(render(payload), wait=False, init="delete window.DecompressionStream")
+    page = opened.show(render_comparison(payload), wait=False, init="delete window.DecompressionStream")
     page.wait_for_selector("#static-tags", state="visible")
     assert any("DecompressionStream" in report for report in opened.reports)
     opened.reports.clear()

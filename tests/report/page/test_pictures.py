@@ -13,10 +13,10 @@ import pytest
 from PIL import Image
 
 from arena.images.thumbnails import Thumbnail
-from arena.report.html import render
+from arena.report.html import render_comparison
 from arena.report.page import pictures as pictures_module
 from arena.report.page.label_issues import shown_suspects
-from arena.report.page.pictures import Shelf, picture_facts, pictures
+from arena.report.page.pictures import RunThumbnails, embed_pictures, picture_facts
 
 from ...browser import Opened
 from ..payloads import Payload, add_pictures
@@ -112,7 +112,7 @@ def test_where_nothing_can_be_kept_the_box_still_works(opened: Opened, pictured:
     refuse = (
         "Object.defineProperty(window, 'localStorage', { get() { throw new DOMException('no', 'SecurityError'); } })"
     )
-    page = opened.show(render(pictured), init=refuse)
+    page = opened.show(render_comparison(pictured), init=refuse)
     page.locator(".reveal-all input").first.press("Space")
     open_first(page)
     assert not any(blurred(page, ".frame img"))
@@ -171,7 +171,7 @@ def test_an_image_without_a_picture_has_a_plain_frame_and_no_request(opened: Ope
 
 
 def test_a_page_without_pictures_holds_no_image_at_all(opened: Opened, payload: Payload) -> None:
-    html = render(payload)
+    html = render_comparison(payload)
     assert not re.search("<img|data:image/webp|UklGR|'self'|&#39;self", html)
     page = opened.show(html)
     assert open_first(page).locator(".image").first.inner_text() == "animals-bug_01"
@@ -234,7 +234,7 @@ def test_hostile_names_are_text_and_nothing_widens_a_phone(
     assert page.locator("main i:not(.out), main script, b:text-is('bold')").count() == 0
 
 
-def shelf_of(folder: Path, sizes: list[int]) -> Shelf:
+def shelf_of(folder: Path, sizes: list[int]) -> RunThumbnails:
     """Thumbnails of so many bytes, of images 0, 1, ..."""
     (folder / "thumbnails").mkdir()
     found = {}
@@ -242,7 +242,7 @@ def shelf_of(folder: Path, sizes: list[int]) -> Shelf:
         name = f"{number:016x}.webp"
         (folder / "thumbnails" / name).write_bytes(bytes(size))
         found[str(number)] = Thumbnail(name, "general" if number % 2 else "unknown", 1, 1)
-    return Shelf(folder, found)
+    return RunThumbnails(folder, found)
 
 
 def test_the_first_pictures_are_in_the_file_as_far_as_there_is_room(
@@ -250,7 +250,7 @@ def test_the_first_pictures_are_in_the_file_as_far_as_there_is_room(
 ) -> None:
     monkeypatch.setattr(pictures_module, "PICTURE_BYTES", 3 * 401)
     shelf = shelf_of(tmp_path, [300] * 5)
-    told = pictures(["0", "lost", "1", "2", "3", "4"], shelf)
+    told = embed_pictures(["0", "lost", "1", "2", "3", "4"], shelf)
     assert told["inside"] == [0, None, 1, 2, None, None]
     assert told["file"] == [None, None, None, None, f"{3:016x}.webp", f"{4:016x}.webp"]
     assert told["open"] == [0, None, 1, 0, 1, 0]
@@ -258,14 +258,14 @@ def test_the_first_pictures_are_in_the_file_as_far_as_there_is_room(
     assert picture_facts(told) | {"folder": "", "type": ""} == {
         "inside": 3, "beside": 2, "blurred": 3, "folder": "", "type": "",
     }  # fmt: skip
-    assert pictures(["0"], None)["inside"] == [None]
+    assert embed_pictures(["0"], None)["inside"] == [None]
 
 
 def test_a_large_picture_goes_beside_and_ends_what_is_in_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pictures_module, "PICTURE_BYTES", 1_000)
-    told = pictures(["0", "1", "2"], shelf_of(tmp_path, [300, 600, 30]))
+    told = embed_pictures(["0", "1", "2"], shelf_of(tmp_path, [300, 600, 30]))
     assert told["inside"] == [0, None, None]
 
 

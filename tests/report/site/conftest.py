@@ -13,8 +13,8 @@ import pytest
 from arena.cards import Thresholds
 from arena.dataset.frozen import Truth
 from arena.evaluate import Entry, Settings, evaluate
-from arena.report.html import render
-from arena.report.site.publish import publish
+from arena.report.html import render_comparison
+from arena.report.site.publish import publish_site
 from arena.report.summary import summary_markdown
 from arena.report.text import detailed_metrics, full_metrics
 from arena.report.view import page_view
@@ -56,7 +56,7 @@ def write_run(
         (folder / "full-metrics" / f"model-{number}.txt").write_text(full_metrics(result, name))
     (folder / "detailed_metrics.txt").write_text(detailed_metrics(result))
     (folder / "summary.md").write_text(summary_markdown(result))
-    (folder / "index.html").write_text(render(page_view(result)))
+    (folder / "index.html").write_text(render_comparison(page_view(result)))
     write_result(result, folder)
     return folder
 
@@ -76,7 +76,7 @@ def two(runs: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A site of the first two runs, published one after the other; a test that changes it copies it."""
     folder = tmp_path_factory.mktemp("two")
     for run in runs[:2]:
-        publish([run], folder)
+        publish_site([run], folder)
     return folder
 
 

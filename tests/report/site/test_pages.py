@@ -16,9 +16,9 @@ from arena.base.format import figure, interval
 from arena.report.site import feed as feed_module
 from arena.report.site.folder import Site
 from arena.report.site.names import slug
-from arena.report.site.publish import publish
+from arena.report.site.publish import publish_site
 from arena.report.site.runs import PublishedRun
-from arena.report.site.series import Group, groups
+from arena.report.site.series import ComparableRuns, group_comparable_runs
 from arena.report.site.tags import tag_path
 from arena.results.run_folder import read_result
 
@@ -53,7 +53,7 @@ class Links(HTMLParser):
 @pytest.fixture(scope="module")
 def site(runs: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site")
-    publish(runs, folder, url=URL)
+    publish_site(runs, folder, url=URL)
     return folder
 
 
@@ -63,7 +63,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     top = tmp_path_factory.mktemp("hostile")
     run = write_run(top / "run", models=(HOSTILE[0], HOSTILE[5], HOSTILE[2]), tags=HOSTILE)
     (run / "full-metrics" / "<b>'\"&# %.txt").write_text("a name of a file")
-    publish([run], top / "site")
+    publish_site([run], top / "site")
     return top / "site"
 
 
@@ -127,7 +127,7 @@ def test_the_newest_run_is_the_first_and_its_leaders_are_named(site: Path) -> No
 
 
 def test_only_comparable_runs_stand_side_by_side(runs: list[Path]) -> None:
-    found = groups([PublishedRun(run.name, run, read_result(run)) for run in runs])
+    found = group_comparable_runs([PublishedRun(run.name, run, read_result(run)) for run in runs])
     assert [[run.id for run in group.runs] for group in found] == [["first", "second"], ["third"]]
     for line in found[0].charts[0].lines:
         assert (len(line.points), line.path.count("M"), line.path.count("L")) == (2, 1, 1)
@@ -147,28 +147,28 @@ def test_only_comparable_runs_stand_side_by_side(runs: list[Path]) -> None:
 )
 def test_other_images_tags_or_rules_are_not_comparable(runs: list[Path], change: Any) -> None:
     first, second = read_result(runs[0]), read_result(runs[1])
-    assert len(groups([PublishedRun("a", runs[0], first), PublishedRun("b", runs[1], second)])) == 1
+    assert len(group_comparable_runs([PublishedRun("a", runs[0], first), PublishedRun("b", runs[1], second)])) == 1
     change(second.run, second.summary)
-    assert len(groups([PublishedRun("a", runs[0], first), PublishedRun("b", runs[1], second)])) == 2
+    assert len(group_comparable_runs([PublishedRun("a", runs[0], first), PublishedRun("b", runs[1], second)])) == 2
 
 
 def test_other_compared_tags_are_not_comparable(runs: list[Path]) -> None:
     first, second = read_result(runs[0]), read_result(runs[1])
     second.per_tag.loc[second.per_tag["truth_tag"] == "cat", "compared"] = False
-    assert len(groups([PublishedRun("a", runs[0], first), PublishedRun("b", runs[1], second)])) == 2
+    assert len(group_comparable_runs([PublishedRun("a", runs[0], first), PublishedRun("b", runs[1], second)])) == 2
 
 
 def test_a_figure_that_is_undefined_leaves_a_gap(runs: list[Path]) -> None:
     three = [PublishedRun(f"{i}", runs[0], read_result(runs[0])) for i in range(3)]
     three[1].payload["models"][0]["map"] = None
-    group = Group(three, {"good": 0, "poor": 1})
+    group = ComparableRuns(three, {"good": 0, "poor": 1})
     (chart,) = [chart for chart in group.charts if chart.name == "mAP"]
     assert [line.path.count("M") for line in chart.lines] == [2, 1]
 
 
 @pytest.mark.parametrize("url", [None, URL])
 def test_the_feed_is_atom(runs: list[Path], hostile: Path, tmp_path: Path, url: str | None) -> None:
-    publish(runs, tmp_path, url=url)
+    publish_site(runs, tmp_path, url=url)
     for path in (tmp_path / "feed.xml", hostile / "feed.xml"):
         root = ET.parse(path).getroot()
         assert root.tag == f"{{{feed_module.ATOM}}}feed"
@@ -196,7 +196,7 @@ def test_the_feed_is_atom(runs: list[Path], hostile: Path, tmp_path: Path, url: 
 def test_ids_of_the_feed_stay_when_the_site_moves(runs: list[Path], tmp_path: Path) -> None:
     found = []
     for url in (None, URL, "http://localhost:8000"):
-        publish(runs[:2], tmp_path, url=url)
+        publish_site(runs[:2], tmp_path, url=url)
         found.append([element.text for element in ET.parse(tmp_path / "feed.xml").iter(f"{{{feed_module.ATOM}}}id")])
     assert found[0] == found[1] == found[2]
 

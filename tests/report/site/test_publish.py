@@ -14,10 +14,10 @@ from filelock import FileLock
 from arena import cli
 from arena.base.errors import ArenaError, IncomparableError
 from arena.base.files import write_whole
-from arena.report.exports.tables import as_csv
+from arena.report.exports.tables import spreadsheet_csv
 from arena.report.site import folder
-from arena.report.site.folder import LOCK, MARKER, Site, check_url
-from arena.report.site.publish import publish
+from arena.report.site.folder import MARKER, SITE_LOCK, Site, check_url
+from arena.report.site.publish import publish_site
 
 from .conftest import change_json, files_of
 
@@ -26,15 +26,15 @@ URL = "https://example.org/arena"
 
 @pytest.mark.parametrize("url", [None, URL])
 def test_the_same_runs_give_the_same_bytes_in_any_order(runs: list[Path], tmp_path: Path, url: str | None) -> None:
-    publish(runs[:1], tmp_path / "a", url=url)
-    publish(runs[1:], tmp_path / "a")
+    publish_site(runs[:1], tmp_path / "a", url=url)
+    publish_site(runs[1:], tmp_path / "a")
     before = files_of(tmp_path / "a")
-    done = publish(runs, tmp_path / "a")
+    done = publish_site(runs, tmp_path / "a")
     assert (done.written, done.removed) == (0, 0)
     assert files_of(tmp_path / "a") == before
-    publish([], tmp_path / "a")
+    publish_site([], tmp_path / "a")
     assert files_of(tmp_path / "a") == before
-    publish([runs[2], runs[0], runs[1]], tmp_path / "b", url=url)
+    publish_site([runs[2], runs[0], runs[1]], tmp_path / "b", url=url)
     other = files_of(tmp_path / "b")
     for name in (MARKER, "feed.xml"):  # the feed's id is that of the runs that the site began with
         assert before.pop(name)
@@ -43,9 +43,9 @@ def test_the_same_runs_give_the_same_bytes_in_any_order(runs: list[Path], tmp_pa
 
 
 def test_another_run_leaves_the_old_ones_files_as_they_are(runs: list[Path], tmp_path: Path) -> None:
-    publish(runs[:1], tmp_path)
+    publish_site(runs[:1], tmp_path)
     before = files_of(tmp_path)
-    publish(runs[2:], tmp_path)
+    publish_site(runs[2:], tmp_path)
     after = files_of(tmp_path)
     assert {name: after[name] for name in before if name.startswith("runs/")} == {
         name: content for name, content in before.items() if name.startswith("runs/")
@@ -59,7 +59,7 @@ def test_stopped_anywhere_no_file_is_half_written_and_the_next_call_completes(
     runs: list[Path], two: Path, tmp_path: Path, stop: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stopped = tmp_path / "stopped"
-    publish(runs[:1], stopped)
+    publish_site(runs[:1], stopped)
     calls = 0
 
     def killed(path: Path, data: bytes) -> None:
@@ -73,11 +73,11 @@ def test_stopped_anywhere_no_file_is_half_written_and_the_next_call_completes(
     with monkeypatch.context() as patch:
         patch.setattr(folder, "write_whole", killed)
         with pytest.raises(KeyboardInterrupt):
-            publish(runs[1:2], stopped)
+            publish_site(runs[1:2], stopped)
     pages = list(stopped.rglob("*.html"))
     assert pages
     assert all(path.read_text().rstrip().endswith("</html>") for path in pages)
-    publish(runs[1:2], stopped)
+    publish_site(runs[1:2], stopped)
     assert files_of(stopped) == files_of(two)
 
 
@@ -85,19 +85,19 @@ def test_an_unfinished_run_is_told_and_not_linked(two: Path, tmp_path: Path) -> 
     shutil.copytree(two, tmp_path, dirs_exist_ok=True)
     half = next(path for path in (tmp_path / "runs").iterdir() if path.name.startswith("2026-11-22"))
     (half / "run.json").unlink()
-    done = publish([], tmp_path)
+    done = publish_site([], tmp_path)
     assert (done.runs, len(done.told)) == (1, 1)
     assert "publish the run again" in done.told[0]
     assert half.name not in (tmp_path / "index.html").read_text()
 
 
 def test_a_run_of_another_schema_is_kept_linked_and_told(runs: list[Path], tmp_path: Path) -> None:
-    publish(runs[:2], tmp_path, url=URL)
+    publish_site(runs[:2], tmp_path, url=URL)
     old = next(path for path in (tmp_path / "runs").iterdir() if path.name.startswith("2026-11-20"))
     change_json(old / "run.json", schema=1)
     (old / "index.html").write_text("<html>laid out otherwise</html>")
     before = files_of(old)
-    done = publish([], tmp_path)
+    done = publish_site([], tmp_path)
     assert done.runs == 1
     assert ["schema 1" in line for line in done.told] == [True]
     assert files_of(old) == before
@@ -112,7 +112,7 @@ def test_a_damaged_run_does_not_stop_the_others(two: Path, tmp_path: Path, damag
     shutil.copytree(two, tmp_path, dirs_exist_ok=True)
     old = next(path for path in (tmp_path / "runs").iterdir() if path.name.startswith("2026-11-20"))
     (old / damage).write_text("{}")
-    done = publish([], tmp_path)
+    done = publish_site([], tmp_path)
     assert (done.runs, len(done.told)) == (1, 1)
     assert old.name in (tmp_path / "index.html").read_text()
 
@@ -122,7 +122,7 @@ def test_a_folder_of_something_else_is_refused_untouched(runs: list[Path], tmp_p
     (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / name).write_text("mine")
     with pytest.raises(ArenaError, match="not a site of arena"):
-        publish(runs[:1], tmp_path)
+        publish_site(runs[:1], tmp_path)
     assert files_of(tmp_path) == {name: b"mine"}
 
 
@@ -131,10 +131,10 @@ def test_what_hosts_want_and_what_others_put_beside_stays(runs: list[Path], tmp_
     for name, content in mine.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(content)
-    publish(runs[:1], tmp_path)
+    publish_site(runs[:1], tmp_path)
     (tmp_path / "tags" / "mine.html").write_text("<html>not made here</html>")
     (tmp_path / "page.png").write_bytes(b"picture")
-    publish(runs[1:], tmp_path)
+    publish_site(runs[1:], tmp_path)
     after = files_of(tmp_path)
     assert {name: after[name] for name in mine} == mine
     assert after["tags/mine.html"] == b"<html>not made here</html>"
@@ -142,11 +142,11 @@ def test_what_hosts_want_and_what_others_put_beside_stays(runs: list[Path], tmp_
 
 
 def test_pages_of_a_run_that_was_taken_away_go(runs: list[Path], tmp_path: Path) -> None:
-    publish(runs, tmp_path)
+    publish_site(runs, tmp_path)
     assert (tmp_path / "models" / "new" / "index.html").exists()
     third = next(path for path in (tmp_path / "runs").iterdir() if path.name.startswith("2026-11-21"))
     shutil.rmtree(third)
-    done = publish([], tmp_path)
+    done = publish_site([], tmp_path)
     assert done.removed == 1
     assert not (tmp_path / "models" / "new").exists()
 
@@ -156,15 +156,15 @@ def test_bad_input_is_refused_before_anything_is_written(runs: list[Path], tmp_p
     shutil.copytree(runs[0], broken)
     change_json(broken / "run.json", schema=99)
     with pytest.raises(IncomparableError, match="schema 99"):
-        publish([runs[1], broken], tmp_path / "site")
+        publish_site([runs[1], broken], tmp_path / "site")
     change_json(broken / "run.json", schema=2)
     (broken / "index.html").unlink()
     with pytest.raises(ArenaError, match="arena report"):
-        publish([runs[1], broken], tmp_path / "site")
+        publish_site([runs[1], broken], tmp_path / "site")
     with pytest.raises(ArenaError, match="no run is named to start one"):
-        publish([], tmp_path / "site")
+        publish_site([], tmp_path / "site")
     with pytest.raises(ArenaError, match="not the URL of a folder"):
-        publish(runs[:1], tmp_path / "site", url="example.org")
+        publish_site(runs[:1], tmp_path / "site", url="example.org")
     assert not (tmp_path / "site").exists()
 
 
@@ -172,32 +172,32 @@ def test_a_site_of_another_version_or_a_damaged_marker_is_refused(two: Path, tmp
     shutil.copytree(two, tmp_path, dirs_exist_ok=True)
     change_json(tmp_path / MARKER, arena_site=2)
     with pytest.raises(IncomparableError, match="version 2"):
-        publish([], tmp_path)
+        publish_site([], tmp_path)
     (tmp_path / MARKER).write_text("[]")
     with pytest.raises(ArenaError, match="damaged"):
-        publish([], tmp_path)
+        publish_site([], tmp_path)
 
 
 def test_one_process_at_a_time(two: Path, tmp_path: Path) -> None:
     shutil.copytree(two, tmp_path, dirs_exist_ok=True)
-    with FileLock(tmp_path / LOCK), pytest.raises(ArenaError, match="another process"):
-        publish([], tmp_path)
-    publish([], tmp_path)
+    with FileLock(tmp_path / SITE_LOCK), pytest.raises(ArenaError, match="another process"):
+        publish_site([], tmp_path)
+    publish_site([], tmp_path)
     assert not [name for name in files_of(tmp_path) if name.endswith((".lock", ".part"))]
 
 
 def test_the_address_is_remembered_and_can_be_forgotten(runs: list[Path], tmp_path: Path) -> None:
-    publish(runs[:1], tmp_path, url=URL + "/")
+    publish_site(runs[:1], tmp_path, url=URL + "/")
     with_url = files_of(tmp_path)
     run = next(name for name in with_url if name.startswith("runs/") and name.endswith("index.html"))
     assert f'rel="canonical" href="{URL}/{run.removesuffix("index.html")}"'.encode() in with_url[run]
-    publish([], tmp_path)
+    publish_site([], tmp_path)
     assert files_of(tmp_path) == with_url
-    publish([], tmp_path, url="none")
+    publish_site([], tmp_path, url="none")
     without = files_of(tmp_path)
     assert {"robots.txt", "sitemap.xml"} == set(with_url) - set(without)
     assert not [name for name, content in without.items() if URL.encode() in content]
-    publish(runs[:1], tmp_path, url=URL)
+    publish_site(runs[:1], tmp_path, url=URL)
     assert files_of(tmp_path) == with_url
 
 
@@ -215,17 +215,17 @@ def test_thumbnails_come_along_unless_they_are_not_wanted(runs: list[Path], tmp_
     (run / "thumbnails" / "a.webp").write_bytes(b"picture")
     (run / "thumbnails" / "link.webp").symlink_to(run / "run.json")
     site = tmp_path / "site"
-    publish([run], site)
+    publish_site([run], site)
     assert [path.name for path in site.rglob("*.webp")] == ["a.webp"]
-    publish([run], site, images=False)
+    publish_site([run], site, images=False)
     assert not list(site.rglob("thumbnails"))
     (run / "index.html").write_text("<img src='data:image/webp;base64,AAAA'>")
     with pytest.raises(ArenaError, match="contains pictures"):
-        publish([run], site, images=False)
+        publish_site([run], site, images=False)
 
 
 def test_the_spreadsheet_has_every_figure_and_no_formula(runs: list[Path], tmp_path: Path) -> None:
-    publish(runs[:1], tmp_path)
+    publish_site(runs[:1], tmp_path)
     (folder,) = (tmp_path / "runs").iterdir()
     exact = pd.read_parquet(folder / "per_tag.parquet")
     read = pd.read_csv(folder / "per_tag.csv", keep_default_na=False, na_values={"ap": ""}, dtype={"ap": float})
@@ -234,7 +234,7 @@ def test_the_spreadsheet_has_every_figure_and_no_formula(runs: list[Path], tmp_p
     offered = pd.read_csv(folder / "thresholds.csv", keep_default_na=False)
     assert offered["tag"].tolist() == pd.read_csv(runs[0] / "thresholds.csv", keep_default_na=False)["tag"].tolist()
     hostile = ["=1+1", "+1", "-1", "@x", "\t=1", "\uff1d1", 'a"b,c', "nan"]
-    text = as_csv(pd.DataFrame({"tag": hostile, "f1": [-0.5] * len(hostile)}))
+    text = spreadsheet_csv(pd.DataFrame({"tag": hostile, "f1": [-0.5] * len(hostile)}))
     lines = text.split("\r\n")
     assert [line.startswith(("'", "\"'")) for line in lines[1:-1]] == [True] * 6 + [False] * 2
     assert all(line.endswith(",-0.5") for line in lines[1:-1])
@@ -242,11 +242,11 @@ def test_the_spreadsheet_has_every_figure_and_no_formula(runs: list[Path], tmp_p
 
 def test_a_run_that_was_rendered_again_keeps_its_address(runs: list[Path], tmp_path: Path) -> None:
     run, site = Path(shutil.copytree(runs[0], tmp_path / "run")), tmp_path / "site"
-    publish([run], site)
+    publish_site([run], site)
     page = (run / "index.html").read_text().replace("comparison of image taggers", "comparison, rendered anew")
     (run / "index.html").write_text(page)
     (run / "full-metrics" / "model-1.txt").unlink()
-    done = publish([run], site)
+    done = publish_site([run], site)
     assert (done.runs, done.removed) == (1, 1)
     (folder,) = (site / "runs").iterdir()
     published = (folder / "index.html").read_text()
@@ -256,11 +256,11 @@ def test_a_run_that_was_rendered_again_keeps_its_address(runs: list[Path], tmp_p
 
 
 def test_a_published_run_can_itself_be_published(runs: list[Path], tmp_path: Path) -> None:
-    publish(runs[:1], tmp_path / "a")
+    publish_site(runs[:1], tmp_path / "a")
     before = files_of(tmp_path / "a")
     (folder,) = (tmp_path / "a" / "runs").iterdir()
-    assert publish([folder], tmp_path / "a").written == 0
-    publish([folder], tmp_path / "b")
+    assert publish_site([folder], tmp_path / "a").written == 0
+    publish_site([folder], tmp_path / "b")
     assert files_of(tmp_path / "b") == before
 
 

@@ -11,10 +11,10 @@ import pytest
 
 from arena.base.format import figure, interval, signed
 from arena.evaluate import Settings, evaluate
-from arena.report.html import render
+from arena.report.html import render_comparison
 from arena.report.summary import summary_markdown
 from arena.report.view import page_view
-from arena.report.view_model.contamination import contamination_told, level_groups
+from arena.report.view_model.contamination import contamination_sentences, level_groups
 from arena.results.run_folder import CONTAMINATION, Result
 
 from ...browser import Opened
@@ -38,7 +38,7 @@ def leak() -> Result:
 
 
 def told(result: Result) -> list[str]:
-    return contamination_told(page_view(result))
+    return contamination_sentences(page_view(result))
 
 
 def row_of(result: Result, level: str, first: str, second: str = "", key: str = "macro_f1") -> dict[str, Any]:
@@ -86,7 +86,7 @@ def test_one_model_two_and_more(models: int, sentences: int) -> None:
         assert said[5].endswith("possibly by chance.") == (row["change_low"] <= 0 <= row["change_high"])
     cells = {len(row.cells) for group in level_groups(page_view(result)) for row in group.rows}
     assert cells == {3 if models == 2 else models}
-    assert 'id="contamination"' in render(page_view(result))
+    assert 'id="contamination"' in render_comparison(page_view(result))
 
 
 def test_nothing_found_nothing_left_and_no_resamples_are_said() -> None:
@@ -94,7 +94,7 @@ def test_nothing_found_nothing_left_and_no_resamples_are_said() -> None:
     assert told(held(identical=240))[1].startswith("No image is left without distance ≤ 8")
     assert told(held(replicates=0, identical=3))[1].endswith("need resamples, but this run has none.")
     for result in (held(), held(identical=240), held(replicates=0, identical=3)):
-        assert 'id="contamination"' in render(page_view(result))
+        assert 'id="contamination"' in render_comparison(page_view(result))
         assert "## Training images in this set" in summary_markdown(result)
 
 
@@ -102,7 +102,7 @@ def test_hashes_that_say_nothing_and_lost_tags_are_told(leak: Result) -> None:
     view = page_view(leak)
     view["contamination"]["untold"] = 1
     view["contamination"]["levels"][-1]["tags_without_positives"] = 2
-    said = contamination_told(view)
+    said = contamination_sentences(view)
     assert said[1] == "1 image has no distinctive hash, so only digests were compared."
     assert said[-1].startswith("2 compared tags have no image left without distance ≤ 8")
 
@@ -111,8 +111,8 @@ def test_without_an_index_there_is_no_section() -> None:
     truth, models = world(60)
     result = evaluate(truth, models, Settings(0, replicates=0))
     view = page_view(result)
-    assert (view["contamination"], contamination_told(view), level_groups(view)) == (None, [], [])
-    assert "Training images" not in render(view) + summary_markdown(result)
+    assert (view["contamination"], contamination_sentences(view), level_groups(view)) == (None, [], [])
+    assert "Training images" not in render_comparison(view) + summary_markdown(result)
 
 
 def test_levels_are_in_their_own_table_and_not_among_the_slices(leak: Result) -> None:
@@ -142,7 +142,7 @@ def test_the_page_and_the_summary_tell_it_and_escape_names() -> None:
     result = held(identical=20, close=30)
     result.summary[CONTAMINATION]["indexes"][0]["name"] = HOSTILE
     result.run["against"] = [dict(result.summary[CONTAMINATION]["indexes"][0])]
-    page, text = render(page_view(result)), summary_markdown(result)
+    page, text = render_comparison(page_view(result)), summary_markdown(result)
     body = page.split('<script type="application/json"', 1)[0]
     assert HOSTILE not in body
     assert body.count(html.escape(HOSTILE)) >= 2, "in the sentence and in the provenance"

@@ -8,16 +8,16 @@ from collections.abc import Callable
 import pytest
 
 from arena.base.format import DECIDED, probability, signed
-from arena.evaluate.aggregate import ALPHA
+from arena.evaluate.aggregate import FAMILY_WISE_ERROR
 from arena.evaluate.per_tag import Q_LIMIT
 from arena.metrics.registry import HEADLINES
 from arena.metrics.significance import minimum_detectable
-from arena.report.html import render
-from arena.report.view_model.findings import findings, highest_ap, tag_findings, tag_pairs
+from arena.report.html import render_comparison
+from arena.report.view_model.findings import findings, highest_ap, tag_findings, tag_verdicts_by_pair
 from arena.report.view_model.leaderboard import boards, leaderboard
 from arena.report.view_model.regimes import regime_rows
 from arena.report.view_model.slices import slice_groups
-from arena.report.view_model.uncertainty import POWER, how_sure, told, verdict
+from arena.report.view_model.uncertainty import POWER, pair_evidence, run_verdict, uncertainty_note
 
 from ..payloads import Payload, set_value
 
@@ -26,7 +26,7 @@ TAG_BY_TAG = "Of 89 tags, 23 have a significantly different AP: joytag-demo is h
 
 
 def test_the_words_follow_the_constants_of_the_tests() -> None:
-    assert DECIDED == ALPHA == Q_LIMIT
+    assert DECIDED == FAMILY_WISE_ERROR == Q_LIMIT
     defaults = inspect.signature(minimum_detectable).parameters
     assert POWER == "four times in five"
     assert defaults["power"].default == 0.8
@@ -37,7 +37,7 @@ def test_what_is_not_decided_is_undetermined_and_names_no_one(payload: Payload) 
     set_value(payload, "macro_f1", (0.3138, 0.3131))
     row = next(row for row in payload["differences"] if row["figure"] == "macro_f1")
     row.update(low=-0.0152, high=0.0184, p=0.94, minimum_detectable=0.0246)
-    assert verdict(payload) == (
+    assert run_verdict(payload) == (
         "By recorded labels: At their own thresholds joytag-demo and wd14-demo cannot be told apart on macro F1, "
         "micro F1 or mAP. "
         f"{NONE_ELSEWHERE} {TAG_BY_TAG}"
@@ -50,7 +50,7 @@ def test_what_is_not_decided_is_undetermined_and_names_no_one(payload: Payload) 
     )
     assert not any(s.cells[key].best for s in leaderboard(payload) for key in HEADLINES)
     assert {s.cells["macro_f1"].rank for s in leaderboard(payload)} == {"rank 1, shared"}
-    page = render(payload)
+    page = render_comparison(payload)
     assert "winner" not in page
 
 
@@ -62,14 +62,14 @@ def test_what_is_decided_is_said_with_its_numbers(payload: Payload) -> None:
         model["intervals"]["map"] = [model["map"] - 0.02, model["map"] + 0.02]
         model["ranks"]["map"] = {"rank": rank, "tied_with_best": rank == 1}
         model["map_tags"] = 93
-    assert verdict(payload) == (
+    assert run_verdict(payload) == (
         "By recorded labels: At their own thresholds wd14-demo has the higher mAP; macro F1 and micro F1 are undetermined. "
         f"{NONE_ELSEWHERE} {TAG_BY_TAG}"
     )
     last = findings(payload)[-1]
     assert (last.label, last.lead, last.style) == ("Higher mAP", "wd14-demo", 1)
     assert last.figures[0] == ("wd14-demo", 1, "0.4100", "[0.3900, 0.4300]")
-    assert told(payload["models"], row) == (
+    assert pair_evidence(payload["models"], row) == (
         "0.4100 [0.3900, 0.4300] (wd14-demo) against 0.3100 [0.2900, 0.3300] (joytag-demo), over 93 tags; "
         "difference +0.1000 [+0.0800, +0.1200], p 0.001"
     )
@@ -88,7 +88,7 @@ def test_both_may_be_higher_in_something(payload: Payload) -> None:
         "By recorded labels: At their own thresholds joytag-demo has the higher macro F1 and micro F1; "
         "wd14-demo has the higher mAP."
     )
-    assert verdict(payload) == f"{expected} {NONE_ELSEWHERE} {TAG_BY_TAG}"
+    assert run_verdict(payload) == f"{expected} {NONE_ELSEWHERE} {TAG_BY_TAG}"
 
 
 def test_the_verdict_counts_tags_and_names_categories(payload: Payload) -> None:
@@ -96,15 +96,15 @@ def test_the_verdict_counts_tags_and_names_categories(payload: Payload) -> None:
         row.update(first=30, second=10, undetermined=60)
     character = next(one for one in payload["slices"] if one["title"] == "meta")
     character["figures"]["macro_f1"]["differences"][0]["higher"] = "wd14-demo"
-    said = verdict(payload)
+    said = run_verdict(payload)
     assert "Of 100 tags, 40 have a significantly different AP: joytag-demo is higher on 30, wd14-demo on 10." in said
     assert said.endswith("By category (macro F1), wd14-demo is better on meta tags.")
     for row in payload["tag_verdicts"]:
         row.update(first=0, second=0, undetermined=100)
-    assert "Of 100 tags, none has a significantly different AP for joytag-demo and wd14-demo." in verdict(payload)
+    assert "Of 100 tags, none has a significantly different AP for joytag-demo and wd14-demo." in run_verdict(payload)
     for row in payload["tag_verdicts"]:
         row.update(first=0, second=1)
-    assert "1 has a significantly different AP: joytag-demo is higher on 0, wd14-demo on 1." in verdict(payload)
+    assert "1 has a significantly different AP: joytag-demo is higher on 0, wd14-demo on 1." in run_verdict(payload)
 
 
 def test_every_regime_has_a_leaderboard_of_its_own(payload: Payload) -> None:
@@ -132,7 +132,7 @@ def test_of_three_only_those_tied_with_the_best_are_marked(payload_of: Callable[
     for row in payload["differences"]:
         if row["figure"] == "macro_f1" and row["second"] == "c":
             row["higher"] = row["first"]
-    assert verdict(payload) == (
+    assert run_verdict(payload) == (
         "By recorded labels: At their own thresholds b has the highest mAP; the highest macro F1 is undetermined "
         "among a and b; "
         f"no tagger is significantly better than all others on micro F1. {NONE_ELSEWHERE} "
@@ -145,7 +145,7 @@ def test_of_three_only_those_tied_with_the_best_are_marked(payload_of: Callable[
         "a": (True, "rank 1, shared"), "b": (True, "rank 1, shared"), "c": (False, "rank 3"),
     }  # fmt: skip
     assert tag_findings(payload) == []
-    assert [pair[:2] for pair in tag_pairs(payload)] == [("a", "b"), ("a", "c"), ("b", "c")]
+    assert [pair[:2] for pair in tag_verdicts_by_pair(payload)] == [("a", "b"), ("a", "c"), ("b", "c")]
 
 
 def test_tag_verdicts_are_counted_and_what_is_left_is_undetermined(payload: Payload) -> None:
@@ -159,8 +159,8 @@ def test_tag_verdicts_are_counted_and_what_is_left_is_undetermined(payload: Payl
 
 
 def test_without_intervals_nothing_is_decided(plain: Payload) -> None:
-    assert verdict(plain) == ""
-    page = render(plain)
+    assert run_verdict(plain) == ""
+    page = render_comparison(plain)
     assert "No intervals were computed for this run" in page
     assert "95 %" not in page.split("What the terms mean")[0]
     assert regime_rows(plain) == []
@@ -171,9 +171,9 @@ def test_one_model_has_intervals_and_no_verdict(payload_of: Callable[..., Payloa
     payload = payload_of(("solo",))
     payload["models"][0].update(map=0.4, map_tags=12)
     payload["models"][0]["intervals"]["map"] = [0.38, 0.42]
-    assert verdict(payload) == ""
+    assert run_verdict(payload) == ""
     assert findings(payload)[0].detail.startswith("interval [0.3800, 0.4200], over 12 tags; ")
-    assert "Undetermined" not in how_sure(payload)
+    assert "Undetermined" not in uncertainty_note(payload)
 
 
 def test_regimes_say_what_the_pull_buys_and_what_flatters(payload: Payload) -> None:
@@ -259,7 +259,7 @@ def test_undefined_means_are_said_and_never_best(plain: Payload) -> None:
     assert leaderboard(plain)[-1].model["name"] == "joytag-demo"
     plain["models"][1].update(map=None, map_tags=0)
     assert findings(plain)[0].detail == "undefined: no tag to average over"
-    assert ">–<" in render(plain)
+    assert ">–<" in render_comparison(plain)
 
 
 def test_shares_count_compared_tags_with_every_ap_defined(plain: Payload) -> None:

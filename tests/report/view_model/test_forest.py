@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from arena.metrics.registry import HEADLINES
-from arena.report.html import render
+from arena.report.html import render_comparison
 from arena.report.page.forest_plot import forest_plot, signed_axis
 from arena.report.view_model.comparisons import MOST_PAIRS
 from arena.report.view_model.forest import Forest, caption, forest, other_policies
@@ -107,7 +107,7 @@ def test_an_undefined_policy_is_a_dash_with_its_reason(payload: Payload) -> None
     assert (row.text, row.p) == ("–", None)
     assert row.words == "wd14-demo: no threshold reaches a precision of 90 %"
     assert found.tested == 2 * POLICIES - 1
-    page = render(payload)
+    page = render_comparison(payload)
     assert page.count("wd14-demo: no threshold reaches a precision of 90 %") == 2
     assert '<small class="remark">no threshold reaches a precision of 90 %</small>' in page
     assert '<small class="remark">with 95 % confidence: 0.8</small>' in page
@@ -121,7 +121,7 @@ def test_there_is_none_where_nothing_was_row_at(payload_of: Callable[..., Payloa
     assert forest(plain) is None
     assert forest(payload_of(("solo",))) is None
     assert other_policies(plain) == ""
-    assert 'id="forest"' not in render(plain)
+    assert 'id="forest"' not in render_comparison(plain)
 
 
 def test_every_mark_is_drawn_at_its_value(payload: Payload) -> None:
@@ -132,7 +132,7 @@ def test_every_mark_is_drawn_at_its_value(payload: Payload) -> None:
     row = plot.pairs[0].panels[0].rows[0]
     for at, value in ((plot.zero, 0.0), (row.at, 0.02), (row.low, 0.01), (row.high, 0.03)):
         assert at == pytest.approx(100 * (value - axis.start) / (axis.end - axis.start), abs=0.01)
-    page = render(payload)
+    page = render_comparison(payload)
     strip = page.split('<section id="forest"')[1].split('<svg class="strip')[1]
     assert f'<line class="whisker" x1="{row.low}%" x2="{row.high}%"' in strip
     assert f'<svg x="{row.at}%" y="50%" overflow="visible"><use class="dot" href="#mark-0"' in strip
@@ -140,7 +140,7 @@ def test_every_mark_is_drawn_at_its_value(payload: Payload) -> None:
 
 
 def test_the_text_of_the_plot_has_every_row(payload: Payload) -> None:
-    page = render(payload).split('<section id="forest"')[1].split("</section>")[0]
+    page = render_comparison(payload).split('<section id="forest"')[1].split("</section>")[0]
     for row in rows_of(payload).rows:
         assert f"<bdi>{row.title}</bdi><small>{row.text}</small>" in page
     assert page.count('<li class="part">') == 2 * POLICIES + 1

@@ -11,7 +11,7 @@ from arena.base.errors import ArenaError
 from arena.pipeline.entrants import find_metrics
 from arena.report.text import full_metrics
 from arena.results.published.aggregates import aggregates_of
-from arena.results.published.column import column_of, columns_of
+from arena.results.published.column import published_entries, published_entry
 from arena.results.published.read import read_published
 from arena.results.published.rows import published_of
 from arena.results.run_folder import read_result
@@ -27,11 +27,11 @@ def test_a_file_goes_by_its_own_name_or_the_one_given(tmp_path: Path) -> None:
     path = write(tmp_path, BLOCK, "a=b.txt")
     assert [one.name for one in find_metrics([str(path), f"mine={path}"])] == ["a=b", "mine"]
     with pytest.raises(ArenaError, match="model 'x' is listed twice"):
-        columns_of(find_metrics([f"x={path}", f"x={path}"]))
+        published_entries(find_metrics([f"x={path}", f"x={path}"]))
 
 
 def test_a_column_tells_what_is_known_and_null_for_the_rest(tmp_path: Path) -> None:
-    entry = column_of(read_published(write(tmp_path, DETAILED), "JoyTag")["JoyTag"])
+    entry = published_entry(read_published(write(tmp_path, DETAILED), "JoyTag")["JoyTag"])
     assert (entry["source"], entry["images"], entry["threshold"], entry["made_of"]) == (
         "file.txt",
         None,

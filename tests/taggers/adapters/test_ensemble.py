@@ -17,10 +17,10 @@ from arena.pipeline.entrants import find_entrant
 from arena.pipeline.parity.parity import ParityOptions, compare_ports
 from arena.pipeline.stages import Compute
 from arena.scores.store import ScoreStore, read_store
-from arena.taggers.adapters.ensemble import Ensemble, common_tags, spelling_of
+from arena.taggers.adapters.ensemble import Ensemble, match_members_tags, normalised_spelling
 from arena.taggers.base import Tagger
 from arena.taggers.conformance import CHECKS, check
-from arena.taggers.predict import ImageSource, Job, predict
+from arena.taggers.predict import ImageSource, ScoringJob, predict_scores
 from arena.tags import TagRelations, TagSpace
 from tests.conftest import Wd, draw
 
@@ -79,7 +79,7 @@ def test_the_mean_is_over_common_tags_in_the_order_of_the_first() -> None:
 def common(*spaces: list[str], relations: TagRelations = TagRelations()) -> dict[str, list[str]]:
     """Each common tag with the name that every member has for it."""
     known = [TagSpace(tuple(names)) for names in spaces]
-    tags, columns = common_tags("both", known, relations)
+    tags, columns = match_members_tags("both", known, relations)
     rows = zip(*([space.names[c] for c in one] for space, one in zip(known, columns, strict=True)), strict=True)
     return dict(zip(tags.names, map(list, rows), strict=True))
 
@@ -124,7 +124,7 @@ def test_no_column_is_taken_twice_and_exact_spellings_stay_together(spaces: list
         assert len(set(taken)) == len(taken)
         assert set(taken) <= set(names)
     assert all(found[name] == [name] * len(spaces) for name in exact)
-    assert all(len({spelling_of(other) for other in others}) == 1 for others in found.values())
+    assert all(len({normalised_spelling(other) for other in others}) == 1 for others in found.values())
 
 
 def test_weights_are_shares() -> None:
@@ -151,8 +151,8 @@ def test_members_are_run_once_on_squares_of_their_own(tmp_path: Path) -> None:
     for tagger in (both, first, second):
         store = ScoreStore(tmp_path / tagger.card.name, key="k", shards=source.shards)
         store.prepare(tagger.tags, {})
-        jobs.append(Job(tagger, store))
-    predict(source, jobs)
+        jobs.append(ScoringJob(tagger, store))
+    predict_scores(source, jobs)
     assert (first.images, second.images) == (1, 1)
     np.testing.assert_allclose(read_store(tmp_path / "both").values.read(), [[0.4]], atol=1e-7)
     with pytest.raises(ArenaError, match=r"different squares \(a 8, b 16 pixels\)"):
@@ -160,7 +160,7 @@ def test_members_are_run_once_on_squares_of_their_own(tmp_path: Path) -> None:
 
 
 def test_a_run_loads_members_once_and_scores_their_mean(root: Path, drawn_dataset: Path, tmp_path: Path) -> None:
-    folder = pipeline.run(["a", "both", "b"], str(drawn_dataset), tmp_path / "run", root=root)
+    folder = pipeline.run_benchmark(["a", "both", "b"], str(drawn_dataset), tmp_path / "run", root=root)
     a, b, both = (read_store(folder / "scores" / name) for name in ("a", "b", "both"))
     spelt = {"tag_1": "tag_one"}  # an alias of the dataset, by which b knows the tag
     assert both.tags.names == tuple(name for name in a.tags.names if spelt.get(name, name) in b.tags.index)
@@ -175,7 +175,7 @@ def test_scores_are_made_again_when_other_aliases_match_other_tags(
     root: Path, drawn_dataset: Path, tmp_path: Path
 ) -> None:
     def tags() -> tuple[str, ...]:
-        pipeline.run(["both"], str(drawn_dataset), tmp_path / "run", root=root)
+        pipeline.run_benchmark(["both"], str(drawn_dataset), tmp_path / "run", root=root)
         return read_store(tmp_path / "run/scores/both").tags.names
 
     assert "tag_1" in tags()

@@ -19,7 +19,7 @@ from arena.base.errors import WeightsError
 from arena.cards import find_model
 from arena.taggers.adapters.joytag.config import ViTConfig
 from arena.taggers.adapters.joytag.vit import ViT
-from arena.taggers.base import Tagger, notes_of
+from arena.taggers.base import Tagger, tagger_notes
 
 from ...conftest import DATA
 
@@ -70,7 +70,7 @@ def test_every_configuration_of_the_trainer_gives_the_references_probabilities(n
     tagger = load(write_checkpoint(tmp_path / "checkpoint", name))
     seen = tagger.scores(pixels(TRAINER[name]["config"]["image_size"]))
     np.testing.assert_allclose(seen, TRAINER[name]["probabilities"], atol=1e-5)
-    assert notes_of(tagger) == ()
+    assert tagger_notes(tagger) == ()
 
 
 def test_all_configurations_are_here() -> None:
@@ -152,7 +152,7 @@ def test_keys_that_are_not_used_are_named_in_a_note(tmp_path: Path) -> None:
     folder = write_checkpoint(tmp_path / "checkpoint", DEFAULT)
     config = TRAINER[DEFAULT]["config"] | {"window_size": 7, "attention": "local"}
     (folder / "config.json").write_text(json.dumps(config))
-    assert notes_of(load(folder)) == ("config.json has keys that are not used: attention, window_size",)
+    assert tagger_notes(load(folder)) == ("config.json has keys that are not used: attention, window_size",)
 
 
 @pytest.mark.parametrize("name", ["CLIPLikeModel", "MaskedAutoEncoderViT", None, 3])

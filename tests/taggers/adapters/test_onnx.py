@@ -15,11 +15,11 @@ from arena.cards import InputSpec, ModelCard, Preprocess, find_model
 from arena.taggers import load
 from arena.taggers.adapters.onnx import OnnxTagger
 from arena.taggers.adapters.onnx.bound import BoundRunner
-from arena.taggers.adapters.onnx.ports import read_ports
+from arena.taggers.adapters.onnx.ports import read_graph_ports
 from arena.taggers.adapters.onnx.session import open_graph
-from arena.taggers.adapters.onnx.tagger import refuse_own_sigmoid
-from arena.taggers.base import check_scores, notes_of
-from arena.taggers.preprocess import padding_of, square
+from arena.taggers.adapters.onnx.tagger import refuse_double_sigmoid
+from arena.taggers.base import check_scores, tagger_notes
+from arena.taggers.preprocess import find_padding, square
 from tests.conftest import Wd, draw, write_onnx
 
 SIZE = 16
@@ -115,7 +115,7 @@ def assert_batches_are_alike(tagger: OnnxTagger, atol: float = 1e-5) -> np.ndarr
 def test_a_batch_of_one_is_widened_where_that_changes_nothing(folder: Path) -> None:
     save_graph(folder / "model.onnx", [*mean_colour(), *HEAD], batch=1)
     tagger = opened(card_of(folder))
-    [note] = notes_of(tagger)
+    [note] = tagger_notes(tagger)
     assert "its fixed batch size of 1 was removed; 3 images score equal in one batch and one by one" in note
     np.testing.assert_allclose(assert_batches_are_alike(tagger), by_hand(folder, pictures(tagger)), atol=1e-5)
 
@@ -124,7 +124,7 @@ def test_a_batch_of_one_inside_a_reshape_is_freed_too(folder: Path) -> None:
     nodes, weights = reshaped(1, SIZE * SIZE, 3)
     save_graph(folder / "model.onnx", nodes, batch=1, weights=weights)
     tagger = opened(card_of(folder))
-    assert "was removed" in notes_of(tagger)[0]
+    assert "was removed" in tagger_notes(tagger)[0]
     np.testing.assert_allclose(assert_batches_are_alike(tagger), by_hand(folder, pictures(tagger)), atol=1e-5)
 
 
@@ -146,7 +146,7 @@ def mixing_graph(folder: Path) -> None:
 def test_a_graph_that_would_mix_pictures_runs_one_by_one_and_says_so(folder: Path) -> None:
     mixing_graph(folder)
     tagger = opened(card_of(folder))
-    [note] = notes_of(tagger)
+    [note] = tagger_notes(tagger)
     assert "its graph runs image by image; in a larger batch, its scores differ by up to 0." in note
     assert_batches_are_alike(tagger)
 
@@ -154,7 +154,7 @@ def test_a_graph_that_would_mix_pictures_runs_one_by_one_and_says_so(folder: Pat
 def test_without_the_check_the_mixing_graph_would_be_wrong(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mixing_graph(folder)
     right = opened(card_of(folder))
-    monkeypatch.setattr("arena.taggers.adapters.onnx.widen.EQUAL", 1.0)
+    monkeypatch.setattr("arena.taggers.adapters.onnx.widen.MAX_BATCH_DIFFERENCE", 1.0)
     wrong = opened(card_of(folder))
     pixels = pictures(right)
     assert np.abs(right.scores(pixels) - wrong.scores(pixels)).max() > 0.01
@@ -165,7 +165,7 @@ def test_a_graph_that_refuses_a_wider_batch_runs_one_by_one(folder: Path) -> Non
     nodes = [helper.make_node("Concat", ["image", "first"], ["twice"], axis=1), *mean_colour("twice"), *HEAD]
     save_graph(folder / "model.onnx", nodes, batch=1, weights=weights)
     tagger = opened(card_of(folder))
-    assert "larger batches fail, because the graph contains the batch size of 1 inside" in notes_of(tagger)[0]
+    assert "larger batches fail, because the graph contains the batch size of 1 inside" in tagger_notes(tagger)[0]
     assert_batches_are_alike(tagger)
 
 
@@ -173,7 +173,7 @@ def test_equal_scores_prove_nothing_where_pictures_are_not_told_apart(folder: Pa
     weights = {"w": np.full((3, TAGS), 1e-9, np.float32)}
     save_graph(folder / "model.onnx", [*mean_colour(), *HEAD], batch=1, weights=weights)
     tagger = opened(card_of(folder))
-    assert "its scores hardly differ between images" in notes_of(tagger)[0]
+    assert "its scores hardly differ between images" in tagger_notes(tagger)[0]
 
 
 def test_without_the_package_a_batch_of_one_stays(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,12 +187,12 @@ def test_without_the_package_a_batch_of_one_stays(folder: Path, monkeypatch: pyt
 
     monkeypatch.setattr(builtins, "__import__", without_onnx)
     tagger = opened(card_of(folder))
-    assert "arena[onnx]" in notes_of(tagger)[0]
+    assert "arena[onnx]" in tagger_notes(tagger)[0]
     assert_batches_are_alike(tagger)
 
 
 def test_a_free_batch_has_no_notes(folder: Path) -> None:
-    assert notes_of(opened(card_of(folder))) == ()
+    assert tagger_notes(opened(card_of(folder))) == ()
 
 
 @pytest.mark.parametrize("batch", [1, "n"])
@@ -285,20 +285,20 @@ def test_a_padding_mask_is_fed(folder: Path, batch: int | str) -> None:
     padded = plain.copy()
     padded[:, :3] = padded[:, -3:] = 255
     np.testing.assert_allclose(tagger.scores(padded), tagger.scores(plain), atol=1e-5)
-    assert (batch == "n") == (notes_of(tagger) == ())
+    assert (batch == "n") == (tagger_notes(tagger) == ())
 
 
 def test_the_mask_covers_centred_bands_and_nothing_of_the_picture() -> None:
     picture = np.full((1, 8, 8, 3), 90, np.uint8)
     wide = picture.copy()
     wide[:, :2] = wide[:, -3:] = 255
-    assert padding_of(wide, Preprocess())[0].all(axis=1).tolist() == [True] * 2 + [False] * 3 + [True] * 3
+    assert find_padding(wide, Preprocess())[0].all(axis=1).tolist() == [True] * 2 + [False] * 3 + [True] * 3
     tall = np.ascontiguousarray(wide.transpose(0, 2, 1, 3))
-    assert np.array_equal(padding_of(tall, Preprocess())[0], padding_of(wide, Preprocess())[0].T)
+    assert np.array_equal(find_padding(tall, Preprocess())[0], find_padding(wide, Preprocess())[0].T)
     sky = picture.copy()
     sky[:, :4] = 255
-    assert not padding_of(sky, Preprocess()).any(), "a white sky on one side only is no padding"
-    assert not padding_of(wide, Preprocess(pad="none")).any()
+    assert not find_padding(sky, Preprocess()).any(), "a white sky on one side only is no padding"
+    assert not find_padding(wide, Preprocess(pad="none")).any()
 
 
 def test_bytes_are_fed_as_bytes(folder: Path) -> None:
@@ -320,10 +320,10 @@ def test_logits_that_are_probabilities_are_refused(folder: Path) -> None:
 
 
 def test_logits_are_judged_only_where_there_are_enough() -> None:
-    refuse_own_sigmoid("x", np.full((1, 63), 0.5, np.float32))
-    refuse_own_sigmoid("x", np.linspace(-0.1, 1, 640, dtype=np.float32)[None])
+    refuse_double_sigmoid("x", np.full((1, 63), 0.5, np.float32))
+    refuse_double_sigmoid("x", np.linspace(-0.1, 1, 640, dtype=np.float32)[None])
     with pytest.raises(ScoresError, match="all 64 values are in 0 to 1"):
-        refuse_own_sigmoid("x", np.full((1, 64), 0.5, np.float32))
+        refuse_double_sigmoid("x", np.full((1, 64), 0.5, np.float32))
 
 
 def test_missing_logits_are_refused_by_their_range(folder: Path) -> None:
@@ -342,7 +342,7 @@ def test_weights_in_a_further_file(onnx_folder: Wd, batch: int | None) -> None:
     onnx.save(onnx.load(path), path, save_as_external_data=True, location="model.onnx.data", size_threshold=0)
     apart = opened(card_of(onnx_folder.folder))
     np.testing.assert_allclose(apart.scores(pictures(whole)), expected, atol=1e-6)
-    assert notes_of(apart) == notes_of(whole)
+    assert tagger_notes(apart) == tagger_notes(whole)
     data = onnx_folder.folder / "model.onnx.data"
     data.write_bytes(data.read_bytes()[:20])
     assert_one_line(onnx_folder.folder, r"its external data file cannot be used")
@@ -462,7 +462,7 @@ def test_bound_inputs_give_the_same_scores(folder: Path, kind: str, place: str) 
     card = replace(card, input=replace(card.input, padding_mask="padding_mask" if kind == "masked" else ""))
     plain = opened(card)
     session = open_graph(path, place)
-    bound = BoundRunner(card, path, read_ports(card, session, path), session, place=place)
+    bound = BoundRunner(card, path, read_graph_ports(card, session, path), session, place=place)
     pixels = pictures(plain)
     np.testing.assert_allclose(
         bound(pixels), plain.scores(pixels), atol=5e-3 if kind == "half" and place != "cpu" else 1e-5
@@ -475,5 +475,5 @@ def test_cuda_scores_as_the_cpu_does(folder: Path, batch: int | str) -> None:
     save_graph(folder / "model.onnx", [*mean_colour(), *HEAD], batch=batch)
     host, device = opened(card_of(folder)), opened(card_of(folder), device="cuda")
     assert device.device == "cuda:0"
-    assert notes_of(device) == notes_of(host)
+    assert tagger_notes(device) == tagger_notes(host)
     np.testing.assert_allclose(device.scores(pictures(host)), host.scores(pictures(host)), atol=1e-5)

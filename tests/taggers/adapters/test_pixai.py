@@ -12,9 +12,9 @@ from safetensors.torch import load_file, save_file
 from arena import taggers
 from arena.base.errors import WeightsError
 from arena.cards import find_model
-from arena.taggers.adapters.pixai.vitdet import Block, VitDet, VitDetConfig, axial_turns, turned
+from arena.taggers.adapters.pixai.vitdet import VitDet, VitDetBlock, VitDetConfig, axial_rotations, rotate_pairs
 from arena.taggers.files.threshold_files import read_thresholds
-from arena.taggers.files.weights import fetch
+from arena.taggers.files.weights import fetch_files
 from tests.conftest import PIXAI_CONFIG, write_pixai
 
 
@@ -48,7 +48,7 @@ def attended(x: np.ndarray, weights: dict[str, np.ndarray], heads: int, scale: f
 def test_attention_is_that_of_complex_numbers_window_by_window(whole: bool) -> None:
     config = VitDetConfig.of(PIXAI_CONFIG)
     torch.manual_seed(1)
-    block = Block(config, whole=whole)
+    block = VitDetBlock(config, whole=whole)
     for parameter in block.parameters():
         torch.nn.init.normal_(parameter, std=0.4)
     x = torch.randn(1, 6, 6, 32)
@@ -69,10 +69,10 @@ def test_attention_is_that_of_complex_numbers_window_by_window(whole: bool) -> N
 
 
 def test_a_turn_makes_products_depend_on_the_distance_alone() -> None:
-    turns = axial_turns(5, 8, 0.5)
+    turns = axial_rotations(5, 8, 0.5)
     torch.manual_seed(0)
     q, k = torch.randn(1, 1, 1, 8), torch.randn(1, 1, 1, 8)
-    products = turned(q.expand(1, 1, 25, 8), turns)[0, 0] @ turned(k.expand(1, 1, 25, 8), turns)[0, 0].T
+    products = rotate_pairs(q.expand(1, 1, 25, 8), turns)[0, 0] @ rotate_pairs(k.expand(1, 1, 25, 8), turns)[0, 0].T
     torch.testing.assert_close(products[0, 6], products[12, 18])
     torch.testing.assert_close(products[7, 3], products[17, 13])
     assert not torch.isclose(products[0, 1], products[0, 5]), "a step across is no step down"
@@ -131,7 +131,7 @@ def test_tags_thresholds_and_size_come_from_the_config(pixai_folder: Path) -> No
     tagger = load(pixai_folder)
     assert (tagger.preprocess.size, len(tagger.tags)) == (48, 9)
     assert [tagger.tags.category(column) for column in (0, 5, 8)] == ["general", "style", "rating"]
-    told = read_thresholds(card, fetch(card), tagger.tags)
+    told = read_thresholds(card, fetch_files(card), tagger.tags)
     assert (told.categories["style"], told.categories["rating"]) == (0.15, 0.41)
 
 

@@ -30,7 +30,7 @@ def test_a_file_of_scores_runs_beside_a_network(joytag_folder: Path, drawn_datas
     order = np.random.default_rng(0).permutation(40)
     path = write(tmp_path / "s.npz", [IDS[row] for row in order], VALUES[order])
     models = [f"net={joytag_folder}", f"mine={path}"]
-    folder = pipeline.run(models, str(drawn_dataset), tmp_path / "run", limit=25, seed=4)
+    folder = pipeline.run_benchmark(models, str(drawn_dataset), tmp_path / "run", limit=25, seed=4)
     seen = read_store(folder / "scores/mine")
     assert np.array_equal(seen.values.read(), VALUES[[IDS.index(name) for name in seen.image_ids]])
     facts = read_result(folder).run["models"]["mine"]
@@ -40,30 +40,30 @@ def test_a_file_of_scores_runs_beside_a_network(joytag_folder: Path, drawn_datas
 def test_another_file_is_scored_anew_and_the_same_one_is_not(drawn_dataset: Path, tmp_path: Path) -> None:
     for values in (VALUES, 1 - VALUES):
         path = write(tmp_path / "s.npz", values=values)
-        folder = pipeline.run([f"mine={path}"], str(drawn_dataset), tmp_path / "run")
+        folder = pipeline.run_benchmark([f"mine={path}"], str(drawn_dataset), tmp_path / "run")
         assert np.array_equal(read_store(folder / "scores/mine").values.read(), values)
 
 
 def test_an_earlier_runs_scores_enter_by_their_folder(drawn_dataset: Path, tmp_path: Path) -> None:
-    first = pipeline.run([f"mine={write(tmp_path / 's.npz')}"], str(drawn_dataset), tmp_path / "run")
-    again = pipeline.run([f"old={first / 'scores/mine'}"], str(drawn_dataset), tmp_path / "again")
+    first = pipeline.run_benchmark([f"mine={write(tmp_path / 's.npz')}"], str(drawn_dataset), tmp_path / "run")
+    again = pipeline.run_benchmark([f"old={first / 'scores/mine'}"], str(drawn_dataset), tmp_path / "again")
     assert np.array_equal(read_store(again / "scores/old").values.read(), VALUES)
     with pytest.raises(ArenaError, match="holds its scores and would be overwritten"):
-        pipeline.run([f"mine={first / 'scores/mine'}"], str(drawn_dataset), first)
+        pipeline.run_benchmark([f"mine={first / 'scores/mine'}"], str(drawn_dataset), first)
     assert np.array_equal(read_store(first / "scores/mine").values.read(), VALUES), "nothing is lost"
 
 
 def test_a_missing_image_is_one_line_before_anything_is_stored(drawn_dataset: Path, tmp_path: Path) -> None:
     path = write(tmp_path / "s.npz", IDS[2:], VALUES[2:])
     with pytest.raises(ScoresError, match=r"mine: .*s\.npz has no scores for 2 of 40 images, the first is '0000'"):
-        pipeline.run([f"mine={path}"], str(drawn_dataset), tmp_path / "run")
+        pipeline.run_benchmark([f"mine={path}"], str(drawn_dataset), tmp_path / "run")
     assert not (tmp_path / "run/scores/mine").exists()
 
 
 def test_an_image_that_cannot_be_read_needs_no_scores(drawn_dataset: Path, tmp_path: Path) -> None:
     (drawn_dataset / "images/0000.png").write_bytes(b"no image")
     path = write(tmp_path / "s.npz", IDS[1:], VALUES[1:])
-    folder = pipeline.run([f"mine={path}"], str(drawn_dataset), tmp_path / "run")
+    folder = pipeline.run_benchmark([f"mine={path}"], str(drawn_dataset), tmp_path / "run")
     assert read_result(folder).summary["images"] == 39
 
 
@@ -80,7 +80,7 @@ def test_a_card_may_name_the_file_and_an_ensemble_may_take_it(
         f'name = "net"\nadapter = "joytag"\nfolder = "{joytag_folder}"\noutput = "logits"\n'
         'files = ["model.safetensors", "config.json", "top_tags.txt"]'
     )
-    folder = pipeline.run(["mix", "mine", "net"], str(drawn_dataset), tmp_path / "run", root=tmp_path)
+    folder = pipeline.run_benchmark(["mix", "mine", "net"], str(drawn_dataset), tmp_path / "run", root=tmp_path)
     mix, net = (read_store(folder / "scores" / name) for name in ("mix", "net"))
     mean = (VALUES + net.values.read()[:, [net.tags.index[name] for name in TAGS]]) / 2
     np.testing.assert_allclose(mix.values.read(), mean, atol=1e-6)
@@ -100,7 +100,7 @@ def test_bad_files_are_one_line(drawn_dataset: Path, tmp_path: Path) -> None:
         find_model(f"mine={tmp_path / 'none.npz'}")
     (tmp_path / "bad.npz").write_bytes(b"no zip")
     with pytest.raises(ScoresError, match="not a readable npz file"):
-        pipeline.run([f"mine={tmp_path / 'bad.npz'}"], str(drawn_dataset), tmp_path / "run")
+        pipeline.run_benchmark([f"mine={tmp_path / 'bad.npz'}"], str(drawn_dataset), tmp_path / "run")
 
 
 def test_rows_are_taken_from_several_parts_in_any_order() -> None:

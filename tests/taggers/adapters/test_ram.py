@@ -10,7 +10,7 @@ from arena import taggers
 from arena.base.errors import WeightsError
 from arena.cards import find_model
 from arena.taggers.files.threshold_files import read_thresholds
-from arena.taggers.files.weights import fetch
+from arena.taggers.files.weights import fetch_files
 from arena.taggers.preprocess import normalise
 from tests.conftest import write_ram
 
@@ -94,7 +94,7 @@ def test_tags_are_spelt_with_underscores_and_thresholds_follow_their_order(ram_f
     card = find_model(f"x={ram_folder}")
     tags = load(ram_folder).tags
     assert tags.names[:2] == ("3D_CG_rendering", "baby_shoe")
-    told = read_thresholds(card, fetch(card), tags)
+    told = read_thresholds(card, fetch_files(card), tags)
     assert (told.default, told.tags["3D_CG_rendering"], told.tags["tag_4"]) == (0.68, 0.5, 0.56)
 
 
@@ -110,7 +110,7 @@ def test_a_wrong_list_of_thresholds_is_one_line(ram_folder: Path, text: str, mes
     card = find_model(f"x={ram_folder}")
     (ram_folder / "thresholds.txt").write_text(text)
     with pytest.raises(WeightsError, match=message):
-        read_thresholds(card, fetch(card), load(ram_folder).tags)
+        read_thresholds(card, fetch_files(card), load(ram_folder).tags)
 
 
 @pytest.mark.parametrize(
@@ -145,10 +145,10 @@ def test_an_arbitrary_pickle_is_refused(ram_folder: Path) -> None:
 def test_the_release_has_the_parameters_that_it_is_said_to_have(tmp_path: Path) -> None:
     import timm
 
-    from arena.taggers.adapters.ram import ENCODER, RamPlus, Sizes
+    from arena.taggers.adapters.ram import ENCODER, RamPlus, RamSizes
 
     with torch.device("meta"):
-        network = RamPlus(timm.create_model(ENCODER, num_classes=0), Sizes(1536, 512, 768, 3072, 2, 4585, 51))
+        network = RamPlus(timm.create_model(ENCODER, num_classes=0), RamSizes(1536, 512, 768, 3072, 2, 4585, 51))
     assert network.label_embed.shape == (233_835, 512)
     assert round(sum(parameter.numel() for parameter in network.parameters()) / 1e6) == 329
 

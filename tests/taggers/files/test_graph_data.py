@@ -16,14 +16,14 @@ from arena import cli, taggers
 from arena.base.errors import WeightsError
 from arena.base.files import digest_file
 from arena.cards import ModelCard, find_model
-from arena.pipeline.catalogue import list_models, pull
-from arena.pipeline.check.check import check
-from arena.pipeline.display_options import Showing
-from arena.pipeline.paired import Asked
-from arena.pipeline.run import run
+from arena.pipeline.catalogue import list_models, pull_model
+from arena.pipeline.check.check import check_candidate
+from arena.pipeline.display_options import DisplayOptions
+from arena.pipeline.paired import ComparisonOptions
+from arena.pipeline.run import run_benchmark
 from arena.taggers.files import weights
-from arena.taggers.files.graph_data import explain_missing, locations, with_graph_data
-from arena.taggers.size import size_of
+from arena.taggers.files.graph_data import external_data_files, missing_external_data, with_external_data
+from arena.taggers.size import model_size
 from tests.conftest import REPOSITORY, Wd, write_onnx
 
 
@@ -76,16 +76,16 @@ def saved(folder: Path, model: onnx.ModelProto) -> Path:
 
 
 def test_every_place_of_a_tensor_is_looked_into(tmp_path: Path) -> None:
-    found = locations(saved(tmp_path, everywhere()))
+    found = external_data_files(saved(tmp_path, everywhere()))
     assert sorted(found) == sorted(
         ["model.onnx_data", "values", "indices", "attribute", "then", "many", "deep", "function", "default"]
     )
 
 
 def test_a_graph_that_holds_its_weights_names_no_file(tmp_path: Path) -> None:
-    assert locations(REPOSITORY / "models/wd14-demo/model.onnx") == ()
+    assert external_data_files(REPOSITORY / "models/wd14-demo/model.onnx") == ()
     model = helper.make_model(of(initial=(beside("w", "unused", external=False), inside("whole"))))
-    assert locations(saved(tmp_path, model)) == ()
+    assert external_data_files(saved(tmp_path, model)) == ()
 
 
 @pytest.mark.parametrize("one_file", [True, False])
@@ -96,21 +96,21 @@ def test_what_the_onnx_library_writes_is_what_is_found(tmp_path: Path, one_file:
     onnx.save(model, path, save_as_external_data=True, all_tensors_to_one_file=one_file, size_threshold=100)
     written = {file.name for file in path.parent.iterdir()} - {"model.onnx"}
     assert len(written) > (0 if one_file else 10)
-    assert set(locations(path)) == written
+    assert set(external_data_files(path)) == written
 
 
 @given(st.binary(max_size=60))
 def test_no_bytes_are_a_traceback(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     path = tmp_path_factory.mktemp("any") / "model.onnx"
     path.write_bytes(content)
-    assert isinstance(locations(path), tuple)
+    assert isinstance(external_data_files(path), tuple)
 
 
 def test_a_graph_that_is_cut_short_or_no_file_names_none(tmp_path: Path) -> None:
     path = saved(tmp_path, everywhere())
     path.write_bytes(path.read_bytes()[:-3])
-    assert locations(path) == ()
-    assert locations(tmp_path) == locations(tmp_path / "none.onnx") == ()
+    assert external_data_files(path) == ()
+    assert external_data_files(tmp_path) == external_data_files(tmp_path / "none.onnx") == ()
 
 
 @pytest.mark.parametrize(
@@ -120,21 +120,21 @@ def test_a_graph_that_is_cut_short_or_no_file_names_none(tmp_path: Path) -> None
 def test_a_file_outside_the_folder_is_refused(tmp_path: Path, location: str) -> None:
     path = saved(tmp_path, helper.make_model(of(initial=(beside("w", location),))))
     with pytest.raises(WeightsError, match="outside the graph's folder") as caught:
-        locations(path)
+        external_data_files(path)
     assert str(caught.value).startswith(f"{path}: its external data file is {location!r}")
 
 
 def test_a_file_is_named_as_the_graph_is_below_the_models_folder(tmp_path: Path) -> None:
     (tmp_path / "onnx").mkdir()
     path = saved(tmp_path / "onnx", helper.make_model(of(initial=(beside("w", "./data/w.bin"),))))
-    whole = with_graph_data({"onnx/model.onnx": path, "tags.csv": tmp_path / "tags.csv"})
+    whole = with_external_data({"onnx/model.onnx": path, "tags.csv": tmp_path / "tags.csv"})
     assert list(whole) == ["onnx/model.onnx", "tags.csv", "onnx/data/w.bin"]
     assert whole["onnx/data/w.bin"] == tmp_path / "onnx/data/w.bin"
-    missing = explain_missing({"onnx/model.onnx": path})
+    missing = missing_external_data({"onnx/model.onnx": path})
     assert missing == (f"{path}: its external data (data/w.bin) is missing; download it into {tmp_path / 'onnx/data'}")
     (tmp_path / "onnx/data").mkdir()
     (tmp_path / "onnx/data/w.bin").touch()
-    assert explain_missing({"onnx/model.onnx": path}) == ""
+    assert missing_external_data({"onnx/model.onnx": path}) == ""
 
 
 @pytest.fixture
@@ -164,27 +164,28 @@ def test_other_weights_beside_the_same_graph_are_another_model(split: Path, tmp_
 
 def test_size_and_digest_are_of_all_files(split: Path) -> None:
     card = card_of(split)
-    files = weights.fetch(card)
+    files = weights.fetch_files(card)
     assert list(files) == ["model.onnx", "selected_tags.csv", "model.onnx_data"]
     sizes = {name: path.stat().st_size for name, path in files.items()}
     assert (
-        size_of(taggers.load(card, device="cpu"), files).weight_bytes == sizes["model.onnx"] + sizes["model.onnx_data"]
+        model_size(taggers.load(card, device="cpu"), files).weight_bytes
+        == sizes["model.onnx"] + sizes["model.onnx_data"]
     )
-    fetched = pull(card)
+    fetched = pull_model(card)
     assert (fetched.files, fetched.size_bytes) == (3, sum(sizes.values()))
 
 
 def test_a_card_may_list_them_and_pin_their_digest(split: Path) -> None:
     card = replace(card_of(split), files=("model.onnx", "model.onnx_data", "selected_tags.csv"))
-    assert list(weights.fetch(card)) == list(card.files)
+    assert list(weights.fetch_files(card)) == list(card.files)
     pinned = replace(card_of(split), sha256={"model.onnx_data": "0" * 64})
     with pytest.raises(WeightsError, match=r"model\.onnx_data: SHA-256 is .* the card of x says 000000000000"):
-        weights.fetch(pinned)
+        weights.fetch_files(pinned)
 
 
 def test_missing_weights_are_one_line_that_names_them(split: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (split / "model.onnx_data").unlink()
-    assert weights.find(card_of(split)) is None
+    assert weights.find_files(card_of(split)) is None
     with pytest.raises(SystemExit) as ended:
         cli.main(["verify", f"x={split}"])
     assert ended.value.code == 2
@@ -214,16 +215,16 @@ def test_changed_weights_are_scored_again_and_the_gate_knows_them(
     split: Path, drawn_dataset: Path, tmp_path: Path
 ) -> None:
     old = shutil.copytree(split, tmp_path / "old")
-    folder = run([f"x={split}"], str(drawn_dataset), tmp_path / "run")
+    folder = run_benchmark([f"x={split}"], str(drawn_dataset), tmp_path / "run")
     first = told(folder)
     write_split(split, seed=1)
-    run([f"x={split}"], str(drawn_dataset), tmp_path / "run")
-    fresh = run([f"x={split}"], str(drawn_dataset), tmp_path / "fresh")
+    run_benchmark([f"x={split}"], str(drawn_dataset), tmp_path / "run")
+    fresh = run_benchmark([f"x={split}"], str(drawn_dataset), tmp_path / "fresh")
     assert told(folder)["weights"] == told(fresh)["weights"] != first["weights"]
     scores = [np.load(one / "scores/x/00000.npy") for one in (folder, fresh)]
     assert np.array_equal(*scores)
-    asked = Asked(dataset=str(drawn_dataset), replicates=0, showing=Showing("none"))
-    found = check(f"b={split}", baseline=f"a={old}", output=tmp_path / "check", asked=asked)
+    asked = ComparisonOptions(dataset=str(drawn_dataset), replicates=0, showing=DisplayOptions("none"))
+    found = check_candidate(f"b={split}", baseline=f"a={old}", output=tmp_path / "check", asked=asked)
     [canary] = [case for case in found.verdict.cases if case.gate == "canary"]
     assert canary.message == "not judged: the weights differ"
 

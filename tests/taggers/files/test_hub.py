@@ -192,7 +192,7 @@ def sleep(seconds: float) -> Answer:
 
 
 def whole(root: Path) -> bool:
-    files = weights.find(find_model("tiny", root))
+    files = weights.find_files(find_model("tiny", root))
     return files is not None and {name: path.read_bytes() for name, path in files.items()} == FILES
 
 
@@ -254,11 +254,11 @@ def test_digests_are_recorded_and_hold(hub: SmallHub, tmp_path: Path, capsys: py
     write_card(tmp_path)
     assert pull(tmp_path, capsys=capsys)[0] == 0
     card = find_model("tiny", tmp_path)
-    files = weights.fetch(card)
-    assert weights.read_recorded(weights.folder_of(files)) == SHA256
+    files = weights.fetch_files(card)
+    assert weights.read_recorded_digests(weights.folder_of(files)) == SHA256
     files["config.json"].resolve().write_bytes(b"{}")
     with pytest.raises(WeightsError, match=r"config\.json: SHA-256 is .*when it was pulled it was .*pull it again"):
-        weights.fetch(card)
+        weights.fetch_files(card)
 
 
 @pytest.mark.parametrize(
@@ -337,7 +337,8 @@ def test_a_card_that_pins_nothing_is_told_its_commit_and_mixes_no_releases(
     assert f'main is commit {COMMIT}; to pin it, write revision = "{COMMIT}" into the card' in out
     assert not [path for _, path, _ in hub.requests if LATER in path]
     assert (
-        len({hub_module.commit_of(path) for path in (weights.find(find_model("tiny", tmp_path)) or {}).values()}) == 1
+        len({hub_module.commit_of(path) for path in (weights.find_files(find_model("tiny", tmp_path)) or {}).values()})
+        == 1
     )
 
 
@@ -358,27 +359,29 @@ def test_a_file_of_another_repository_comes_from_there(
     assert f'tiny: unpinned: people/tags at main is commit {LATER}; to pin it, write revision = "{LATER}"' in out
     assert "people/tiny at" not in out, "the weights are pinned"
     assert whole(tmp_path)
-    files = weights.find(find_model("tiny", tmp_path)) or {}
+    files = weights.find_files(find_model("tiny", tmp_path)) or {}
     assert {name: hub_module.commit_of(path) for name, path in files.items()} == {
         LARGE: COMMIT, "config.json": COMMIT, "top_tags.txt": LATER,
     }  # fmt: skip
     for name, path in files.items():
-        assert weights.read_recorded(path.parent)[name] == SHA256[name], "each repository has a record of its own"
+        assert weights.read_recorded_digests(path.parent)[name] == SHA256[name], (
+            "each repository has a record of its own"
+        )
     files["top_tags.txt"].resolve().write_bytes(FILES["top_tags.txt"])
     folder = tmp_path / "models/tiny"
     folder.mkdir()
     (folder / "top_tags.txt").write_bytes(FILES["top_tags.txt"])
-    by_hand = weights.find(find_model("tiny", tmp_path)) or {}
+    by_hand = weights.find_files(find_model("tiny", tmp_path)) or {}
     assert by_hand["top_tags.txt"] == folder / "top_tags.txt", "what was put there by hand, a repository at a time"
     assert by_hand[LARGE] == files[LARGE]
     (folder / "config.json").write_text("{}")
-    assert (weights.find(find_model("tiny", tmp_path)) or {})["config.json"] == files["config.json"], (
+    assert (weights.find_files(find_model("tiny", tmp_path)) or {})["config.json"] == files["config.json"], (
         "no half of a release"
     )
     (folder / "top_tags.txt").unlink()
     files["top_tags.txt"].resolve().write_bytes(b"other")
     with pytest.raises(WeightsError, match=r"top_tags\.txt: SHA-256 is .*when it was pulled it was"):
-        weights.fetch(find_model("tiny", tmp_path))
+        weights.fetch_files(find_model("tiny", tmp_path))
 
 
 def test_several_are_pulled_though_one_fails(hub: SmallHub, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -405,5 +408,5 @@ def test_a_full_disk_is_told_before(hub: SmallHub, tmp_path: Path, monkeypatch: 
     usage = type("Usage", (), {"free": 1000})
     monkeypatch.setattr("arena.taggers.files.hub.shutil.disk_usage", lambda path: usage)
     with pytest.raises(WeightsError, match=r"are needed, .* are free; free some space"):
-        catalogue.pull(find_model("tiny", tmp_path))
+        catalogue.pull_model(find_model("tiny", tmp_path))
     assert hub.ranges() == []

@@ -10,7 +10,7 @@ from PIL import Image
 from arena import taggers
 from arena.base.errors import ArenaError, WeightsError
 from arena.cards import InputSpec, Preprocess, find_model
-from arena.taggers.files.preprocess_files import follow_preprocess_file, read_preprocess_file
+from arena.taggers.files.preprocess_files import apply_preprocess_file, read_preprocess_file
 from arena.taggers.preprocess import normalise, square
 from tests.conftest import Wd, draw, write_onnx
 
@@ -147,11 +147,11 @@ def test_rescaling_by_a_float32_is_a_division_by_255(tmp_path: Path) -> None:
 
 def test_a_card_follows_its_file(tmp_path: Path) -> None:
     card = find_model("animetimm-some_network")
-    followed = follow_preprocess_file(card, {"preprocess.json": write(tmp_path, {"test": ANIMETIMM})})
+    followed = apply_preprocess_file(card, {"preprocess.json": write(tmp_path, {"test": ANIMETIMM})})
     assert (followed.preprocess.size, followed.preprocess.fit_size) == (48, 64)
     assert (followed.input.name, followed.input.mean[0]) == ("input", 0.485)
     joytag = find_model("joytag")
-    assert follow_preprocess_file(joytag, {}) is joytag
+    assert apply_preprocess_file(joytag, {}) is joytag
 
 
 def test_a_local_folder_with_a_preprocess_file_follows_it(timm_folder: Wd, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from arena.base.errors import ArenaError, WeightsError
 from arena.cards import ModelCard, TagFile
 from arena.cards.model import TAG_FORMATS
-from arena.taggers.files.tag_files import READERS, canonical, find_tag_file, read_tags
+from arena.taggers.files.tag_files import TAG_READERS, arena_spelling, find_tag_file, read_tag_list
 from arena.tags import TagSpace
 
 KAOMOJI = (
@@ -22,7 +22,7 @@ CARD = ModelCard("m", "M", "onnx", Path(), ("model.onnx",))
 
 
 def read(path: Path, form: str) -> TagSpace:
-    return read_tags(replace(CARD, tags=TagFile(path.name, form)), {path.name: path})
+    return read_tag_list(replace(CARD, tags=TagFile(path.name, form)), {path.name: path})
 
 
 def write(folder: Path, name: str, content: object) -> Path:
@@ -32,7 +32,7 @@ def write(folder: Path, name: str, content: object) -> Path:
 
 
 def test_each_format_that_a_card_may_name_has_a_reader() -> None:
-    assert set(READERS) == set(TAG_FORMATS)
+    assert set(TAG_READERS) == set(TAG_FORMATS)
 
 
 def test_names_that_look_like_something_else_survive_selected_tags(tmp_path: Path) -> None:
@@ -165,7 +165,7 @@ def test_what_is_wrong_is_told_in_one_line(tmp_path: Path, form: str, content: o
 
 
 def test_a_file_in_another_encoding_is_told(tmp_path: Path) -> None:
-    for form in READERS:
+    for form in TAG_READERS:
         (tmp_path / "list").write_bytes("name,category\né,0".encode("latin-1"))
         with pytest.raises(ArenaError, match="UTF-8"):
             read(tmp_path / "list", form)
@@ -183,9 +183,9 @@ def test_without_a_word_of_the_card_the_layouts_file_is_read(tmp_path: Path) -> 
     assert told is not None
     assert told.format == "camie_metadata"
     with pytest.raises(WeightsError, match=r"model m: no tag list among its files \(model.onnx\); name it in the card"):
-        read_tags(CARD, {"model.onnx": tmp_path})
+        read_tag_list(CARD, {"model.onnx": tmp_path})
     with pytest.raises(WeightsError, match=r"\[tags\] file = 'x.json' is not one of its files"):
-        read_tags(replace(CARD, tags=TagFile("x.json", "tags_json")), {"model.onnx": tmp_path})
+        read_tag_list(replace(CARD, tags=TagFile("x.json", "tags_json")), {"model.onnx": tmp_path})
 
 
 @given(
@@ -194,11 +194,11 @@ def test_without_a_word_of_the_card_the_layouts_file_is_read(tmp_path: Path) -> 
     )
 )
 def test_spelling_twice_changes_nothing_and_no_blank_is_left(words: list[str]) -> None:
-    spelt = canonical(" ".join(words))
-    assert canonical(spelt) == spelt
+    spelt = arena_spelling(" ".join(words))
+    assert arena_spelling(spelt) == spelt
     assert not any(letter.isspace() for letter in spelt)
-    assert canonical(" long \t  hair ") == "long_hair"
-    assert canonical("__x__") == "__x__"
+    assert arena_spelling(" long \t  hair ") == "long_hair"
+    assert arena_spelling("__x__") == "__x__"
 
 
 def test_as_many_tags_as_camie_has_are_read_at_once(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from arena.base.errors import ArenaError, WeightsError
 from arena.cards import ModelCard, TagFile, Thresholds
 from arena.cards.model import THRESHOLD_FORMATS
 from arena.taggers.files import threshold_files
-from arena.taggers.files.threshold_files import read_thresholds, tells_thresholds
+from arena.taggers.files.threshold_files import has_threshold_files, read_thresholds
 from arena.tags import TagSpace
 
 TAGS = TagSpace(("1girl", "nan", "ganyu_(genshin_impact)", "safe"), ("general", "general", "character", "rating"))
@@ -145,12 +145,12 @@ def test_without_a_word_of_the_card_the_layouts_files_are_read(tmp_path: Path) -
     files = {name: tmp_path / Path(name).name for name in ("model.onnx", "x/selected_tags.csv", "x/thresholds.csv")}
     files["x/selected_tags.csv"].write_text("name,category,best_threshold\n1girl,0,0.25")
     files["x/thresholds.csv"].write_text("category,threshold\n4,0.47")
-    assert tells_thresholds(CARD, files)
+    assert has_threshold_files(CARD, files)
     found = read_thresholds(CARD, files, TAGS)
     assert (found.default, found.categories, found.tags) == (0.35, {"character": 0.47}, {"1girl": 0.25})
     files["x/selected_tags.csv"].write_text("name,category\n1girl,0")
     assert read_thresholds(CARD, files, TAGS).tags == {}, "most lists of tags tell no thresholds"
-    assert not tells_thresholds(CARD, {"model.onnx": tmp_path, "top_tags.txt": tmp_path})
+    assert not has_threshold_files(CARD, {"model.onnx": tmp_path, "top_tags.txt": tmp_path})
     assert read_thresholds(CARD, {"top_tags.txt": tmp_path}, TAGS) == CARD.thresholds
 
 

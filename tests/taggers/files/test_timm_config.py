@@ -16,8 +16,8 @@ from timm.data import create_transform, resolve_data_config
 from arena import cli, taggers
 from arena.base.errors import ArenaError, WeightsError
 from arena.cards import InputSpec, ModelCard, Preprocess, find_model, model_cards
-from arena.taggers.base import notes_of
-from arena.taggers.files.preprocess_files import follow_preprocess_file, read_preprocess_file
+from arena.taggers.base import tagger_notes
+from arena.taggers.files.preprocess_files import apply_preprocess_file, read_preprocess_file
 from arena.taggers.preprocess import normalise, square
 from tests.conftest import Wd, draw, write_selected_tags
 
@@ -90,7 +90,7 @@ def test_what_wd_publishes_is_what_its_cards_say(tmp_path: Path) -> None:
     assert len(cards) == 5
     path = write(tmp_path, WD, num_classes=10861)
     for card in cards:
-        followed = follow_preprocess_file(card, {"config.json": path})
+        followed = apply_preprocess_file(card, {"config.json": path})
         assert card.preprocess_file == "config.json"
         assert (followed.preprocess, followed.input, followed.preprocess_notes) == (card.preprocess, card.input, ())
 
@@ -98,7 +98,7 @@ def test_what_wd_publishes_is_what_its_cards_say(tmp_path: Path) -> None:
 def test_what_differs_from_the_family_is_told(timm_folder: Wd) -> None:
     change = {"input_size": [3, 64, 64], "mean": [0.1, 0.5, 0.9], "crop_pct": 0.9, "crop_mode": "squash"}
     write(timm_folder.folder, WD | change)
-    assert notes_of(taggers.load(find_model(f"x={timm_folder.folder}"), device="cpu")) == (
+    assert tagger_notes(taggers.load(find_model(f"x={timm_folder.folder}"), device="cpu")) == (
         (
             "config.json: used instead of its family's values: input_size 64 (family: 448), "
             "mean 0.1 0.5 0.9 (family: 0.5 0.5 0.5), crop_pct 0.9 (family: 1)"
@@ -115,7 +115,7 @@ def test_what_the_file_leaves_out_is_the_familys_and_told(timm_folder: Wd, absen
     write(timm_folder.folder, pictures)
     tagger = taggers.load(find_model(f"x={timm_folder.folder}"), device="cpu")
     assert (tagger.preprocess, tagger.card.input) == FAMILY
-    assert notes_of(tagger) == (
+    assert tagger_notes(tagger) == (
         "config.json: has no mean, no crop_pct; its family's values are used: mean 0.5 0.5 0.5, crop_pct 1",
     )
 
@@ -236,7 +236,7 @@ def test_a_card_that_tells_the_preprocessing_itself_is_followed_and_the_differen
     own = "[input]\nmean = [0.5, 0.5, 0.5]\nstd = [0.2, 0.5, 0.5]"
     tagger = taggers.load(carded(timm_folder.folder, own), device="cpu")
     assert (tagger.preprocess, tagger.card.input.std) == (Preprocess(64), (0.2, 0.5, 0.5))
-    assert notes_of(tagger) == (
+    assert tagger_notes(tagger) == (
         (
             "config.json: not used, because the card sets the preprocessing: std 0.5 0.5 0.5 (card: 0.2 0.5 0.5), "
             "crop_pct 0.9 (card: 1)"
@@ -248,7 +248,7 @@ def test_a_card_that_tells_the_preprocessing_itself_is_followed_and_the_differen
     assert (silent.preprocess.crop_from, silent.card.input.std) == (71, (0.5, 0.5, 0.5))
     write(timm_folder.folder, WD | {"input_size": [3, 64, 64], "mean": [0.5] * 4})
     sized = carded(timm_folder.folder, f"[preprocess]\nsize = 64\n{own}")
-    assert "one number or three" in notes_of(taggers.load(sized, device="cpu"))[0]
+    assert "one number or three" in tagger_notes(taggers.load(sized, device="cpu"))[0]
 
 
 def test_a_card_must_list_timms_file(timm_folder: Wd) -> None:

@@ -11,8 +11,8 @@ from arena.base.errors import WeightsError
 from arena.cards import ModelCard
 from arena.taggers.adapters.joytag.config import ViTConfig, unknown_keys
 from arena.taggers.adapters.joytag.vit import ViT
-from arena.taggers.files.preprocess_values import read_json
-from arena.taggers.files.tag_files import read_tags
+from arena.taggers.files.preprocess_values import read_json_file
+from arena.taggers.files.tag_files import read_tag_list
 from arena.taggers.files.weights import load_state, read_state
 from arena.taggers.torch_runtime import TorchTagger, choose_runtime
 
@@ -31,7 +31,7 @@ def load(card: ModelCard, files: Mapping[str, Path], *, device: str, precision: 
     runtime = choose_runtime(device, precision)
     table = _read_table(files["config.json"])
     config = _read_config(table, files["config.json"])
-    tags = read_tags(card, files)
+    tags = read_tag_list(card, files)
     if len(tags) != config.n_tags:
         raise WeightsError(
             f"{files['top_tags.txt']}: {len(tags)} tags, but the network of {card.name} has {config.n_tags} "
@@ -47,7 +47,7 @@ def load(card: ModelCard, files: Mapping[str, Path], *, device: str, precision: 
 
 
 def _read_table(path: Path) -> dict[str, Any]:
-    table = read_json(path)
+    table = read_json_file(path)
     if not isinstance(table, dict):
         raise WeightsError(f"{path}: is a {type(table).__name__}; it must be the table that describes a JoyTag ViT")
     return table

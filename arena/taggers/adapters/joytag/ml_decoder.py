@@ -17,7 +17,7 @@ from arena.taggers.adapters.joytag.config import ML_DECODER_HEADS
 MAX_GROUPS = 200
 """Largest number of groups of tags; with fewer tags, each tag is a group."""
 
-HIDDEN = 2048
+_HIDDEN_WIDTH = 2048
 """Hidden width of the decoder's perceptron."""
 
 
@@ -63,8 +63,8 @@ class DecoderLayer(nn.Module):
         super().__init__()
         self.norm1, self.norm2, self.norm3 = (nn.LayerNorm(width) for _ in range(3))
         self.multihead_attn = nn.MultiheadAttention(width, ML_DECODER_HEADS, batch_first=True)
-        self.linear1 = nn.Linear(width, HIDDEN)
-        self.linear2 = nn.Linear(HIDDEN, width)
+        self.linear1 = nn.Linear(width, _HIDDEN_WIDTH)
+        self.linear2 = nn.Linear(_HIDDEN_WIDTH, width)
 
     def forward(self, queries: Tensor, patches: Tensor) -> Tensor:
         queries = self.norm1(2 * queries)  # the reference adds the queries to themselves

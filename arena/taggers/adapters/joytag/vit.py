@@ -30,7 +30,7 @@ class ViT(nn.Module):
             self.patch_embeddings = CNNStem(config.cnn_stem)
         self.pos_embedding: nn.Module = nn.Identity() if config.use_sine else LearnedPositions(config.grid**2, width)
         rates = [config.stochdepth_rate * i / max(1, config.num_blocks - 1) for i in range(config.num_blocks)]
-        self.blocks = nn.ModuleList(Block(config, rate) for rate in rates)
+        self.blocks = nn.ModuleList(ViTBlock(config, rate) for rate in rates)
         self.norm = nn.LayerNorm(width)
         self.head = MLDecoder(config.n_tags, width) if config.ml_decoder_head else nn.Linear(width, config.n_tags)
 
@@ -122,7 +122,7 @@ class SkipInit(nn.Module):
         return branch * self.skip
 
 
-class Block(nn.Module):
+class ViTBlock(nn.Module):
     """Attention, then a two-layer perceptron; each is a residual branch with a norm before it and a learned scale after it."""
 
     def __init__(self, config: ViTConfig, drop_rate: float) -> None:

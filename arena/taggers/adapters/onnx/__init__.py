@@ -14,13 +14,13 @@ import onnxruntime
 
 from arena.base.errors import WeightsError
 from arena.cards import ModelCard
-from arena.taggers.adapters.onnx.pictures import proof_pictures
-from arena.taggers.adapters.onnx.ports import Ports, read_ports, refuse_other_width
-from arena.taggers.adapters.onnx.runners import HostRunner, Runner
-from arena.taggers.adapters.onnx.session import CPU, choose_place, open_graph
+from arena.taggers.adapters.onnx.pictures import varied_test_images
+from arena.taggers.adapters.onnx.ports import GraphPorts, read_graph_ports, refuse_wrong_width
+from arena.taggers.adapters.onnx.runners import GraphRunner, HostRunner
+from arena.taggers.adapters.onnx.session import CPU, open_graph, resolve_onnx_device
 from arena.taggers.adapters.onnx.tagger import OnnxTagger
-from arena.taggers.adapters.onnx.widen import one_by_one_note, prove_wider
-from arena.taggers.files.tag_files import find_tag_file, read_tags
+from arena.taggers.adapters.onnx.widen import one_by_one_note, widen_if_equal
+from arena.taggers.files.tag_files import find_tag_file, read_tag_list
 
 __all__ = ["OnnxTagger", "load"]
 
@@ -35,16 +35,16 @@ def load(card: ModelCard, files: Mapping[str, Path], *, device: str, precision: 
         ArenaError: the device is not available.
     """
     path = _graph_file(card, files)
-    place = choose_place(device)
-    tags = read_tags(card, files)
+    place = resolve_onnx_device(device)
+    tags = read_tag_list(card, files)
     session = open_graph(path, place)
-    ports = read_ports(card, session, path)
+    ports = read_graph_ports(card, session, path)
     if ports.width is None:
-        outputs = HostRunner(card, path, ports, session)(proof_pictures(card, ports.size)[:1])
+        outputs = HostRunner(card, path, ports, session)(varied_test_images(card, ports.size)[:1])
         ports = replace(ports, width=outputs.shape[-1])
     tag_file = find_tag_file(card, files)
     assert tag_file is not None, "read_tags has found it"
-    refuse_other_width(ports, session, tags_file=tag_file.path, tags=len(tags), model=card.name)
+    refuse_wrong_width(ports, session, tags_file=tag_file.path, tags=len(tags), model=card.name)
     ready = _widened(card, path, ports, session, place) if ports.one_by_one else _Ready(session, ports, ())
     runner = _runner(card, path, ready, place)
     return OnnxTagger(card, tags, ready.ports, runner, place=place, notes=ready.notes)
@@ -54,24 +54,26 @@ class _Ready(NamedTuple):
     """The session to run, its inputs and output, and notes for the user."""
 
     session: onnxruntime.InferenceSession
-    ports: Ports
+    ports: GraphPorts
     notes: tuple[str, ...]
 
 
-def _widened(card: ModelCard, path: Path, ports: Ports, session: onnxruntime.InferenceSession, place: str) -> _Ready:
+def _widened(
+    card: ModelCard, path: Path, ports: GraphPorts, session: onnxruntime.InferenceSession, place: str
+) -> _Ready:
     """Return the graph with any batch size if its scores stay equal, else the original graph.
 
     The scores are compared on the CPU, because the rounding of CUDA kernels could hide a difference or cause one.
     """
     original = session if place == CPU else open_graph(path, CPU)
-    proof = prove_wider(card, path, ports, original)
+    proof = widen_if_equal(card, path, ports, original)
     if proof.wider is None:
         return _Ready(session, ports, (one_by_one_note(proof),))
     wider = proof.wider.session if place == CPU else open_graph(path, place, content=proof.wider.content)
     return _Ready(wider, ports.widened(), (f"its fixed batch size of 1 was removed; {proof.reason}",))
 
 
-def _runner(card: ModelCard, path: Path, ready: _Ready, place: str) -> Runner:
+def _runner(card: ModelCard, path: Path, ready: _Ready, place: str) -> GraphRunner:
     if place == CPU:
         return HostRunner(card, path, ready.ports, ready.session)
     from arena.taggers.adapters.onnx.bound import BoundRunner

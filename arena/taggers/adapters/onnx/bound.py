@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from arena.cards import ModelCard
-from arena.taggers.adapters.onnx.ports import Ports
-from arena.taggers.adapters.onnx.runners import Outputs, joined, parts, run_error
+from arena.taggers.adapters.onnx.ports import GraphPorts
+from arena.taggers.adapters.onnx.runners import GraphOutputs, join_outputs, run_error, split_for_graph
 from arena.taggers.base import Pixels
-from arena.taggers.preprocess import padding_of
+from arena.taggers.preprocess import find_padding
 from arena.taggers.torch_runtime import to_input
 
 _TORCH = {"float32": torch.float32, "float16": torch.float16, "float64": torch.float64, "uint8": torch.uint8}
@@ -27,7 +27,7 @@ class BoundRunner:
     """
 
     def __init__(
-        self, card: ModelCard, path: Path, ports: Ports, session: onnxruntime.InferenceSession, *, place: str
+        self, card: ModelCard, path: Path, ports: GraphPorts, session: onnxruntime.InferenceSession, *, place: str
     ) -> None:
         self._card = card
         self._path = path
@@ -35,9 +35,9 @@ class BoundRunner:
         self._session = session
         self._device = torch.device(place)
 
-    def __call__(self, batch: Pixels) -> Outputs:
+    def __call__(self, batch: Pixels) -> GraphOutputs:
         """Return the outputs of a batch, float32 (n, tags)."""
-        return joined([self._run(part) for part in parts(batch, self._ports)])
+        return join_outputs([self._run(part) for part in split_for_graph(batch, self._ports)])
 
     @torch.inference_mode()
     def _run(self, batch: Pixels) -> NDArray[Any]:
@@ -64,5 +64,5 @@ class BoundRunner:
             image = image.permute(0, 2, 3, 1)
         tensors = {self._ports.image: image.to(_TORCH[self._ports.dtype.name]).contiguous()}
         if self._ports.mask:
-            tensors[self._ports.mask] = torch.from_numpy(padding_of(batch, self._card.preprocess)).to(self._device)
+            tensors[self._ports.mask] = torch.from_numpy(find_padding(batch, self._card.preprocess)).to(self._device)
         return tensors

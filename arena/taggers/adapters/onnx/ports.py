@@ -11,7 +11,7 @@ import onnxruntime
 from arena.base.errors import WeightsError, nearest
 from arena.cards import InputSpec, ModelCard
 
-DTYPES: dict[str, np.dtype[Any]] = {
+_INPUT_DTYPES: dict[str, np.dtype[Any]] = {
     "tensor(float)": np.dtype(np.float32),
     "tensor(float16)": np.dtype(np.float16),
     "tensor(double)": np.dtype(np.float64),
@@ -21,7 +21,7 @@ DTYPES: dict[str, np.dtype[Any]] = {
 
 
 @dataclass(frozen=True)
-class Ports:
+class GraphPorts:
     """Inputs and output of a graph.
 
     Attributes:
@@ -44,12 +44,12 @@ class Ports:
     one_by_one: bool
     width: int | None
 
-    def widened(self) -> "Ports":
+    def widened(self) -> "GraphPorts":
         """Return a copy without the fixed batch size."""
         return replace(self, one_by_one=False)
 
 
-def read_ports(card: ModelCard, session: onnxruntime.InferenceSession, path: Path) -> Ports:
+def read_graph_ports(card: ModelCard, session: onnxruntime.InferenceSession, path: Path) -> GraphPorts:
     """Return the graph's inputs and output that the card names.
 
     Raises:
@@ -64,7 +64,7 @@ def read_ports(card: ModelCard, session: onnxruntime.InferenceSession, path: Pat
     channels_last = _channels_last(path, image.shape, card.input)
     size = _side(path, image.shape, card, channels_last=channels_last)
     output = _output(card, session, path)
-    return Ports(
+    return GraphPorts(
         image=image.name,
         mask=mask,
         output=output.name,
@@ -76,8 +76,8 @@ def read_ports(card: ModelCard, session: onnxruntime.InferenceSession, path: Pat
     )
 
 
-def refuse_other_width(
-    ports: Ports, session: onnxruntime.InferenceSession, *, tags_file: Path, tags: int, model: str
+def refuse_wrong_width(
+    ports: GraphPorts, session: onnxruntime.InferenceSession, *, tags_file: Path, tags: int, model: str
 ) -> None:
     """Raise if the output has another number of columns than there are tags.
 
@@ -127,9 +127,9 @@ def _output(card: ModelCard, session: onnxruntime.InferenceSession, path: Path) 
 
 
 def _dtype(path: Path, port: Any, spec: InputSpec) -> np.dtype[Any]:
-    if port.type not in DTYPES:
-        raise WeightsError(f"{path}: input {port.name!r} is {port.type}; images can be {', '.join(DTYPES)}")
-    dtype: np.dtype[Any] = DTYPES[port.type]
+    if port.type not in _INPUT_DTYPES:
+        raise WeightsError(f"{path}: input {port.name!r} is {port.type}; images can be {', '.join(_INPUT_DTYPES)}")
+    dtype: np.dtype[Any] = _INPUT_DTYPES[port.type]
     if dtype == np.uint8 and (spec.scale, spec.mean, spec.std) != (1.0, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)):
         raise WeightsError(
             f"{path}: input {port.name!r} takes bytes, but the card scales them; set input.scale = 1, no mean and no std"

@@ -9,19 +9,19 @@ from numpy.typing import NDArray
 
 from arena.base.errors import WeightsError
 from arena.cards import ModelCard
-from arena.taggers.adapters.onnx.ports import Ports
-from arena.taggers.adapters.onnx.session import first_line
+from arena.taggers.adapters.onnx.ports import GraphPorts
+from arena.taggers.adapters.onnx.session import onnxruntime_reason
 from arena.taggers.base import Pixels
-from arena.taggers.preprocess import normalise, padding_of
+from arena.taggers.preprocess import find_padding, normalise
 
-Outputs = NDArray[np.float32]
+GraphOutputs = NDArray[np.float32]
 """A graph's output for a batch, (n, tags), before any sigmoid."""
 
 
-class Runner(Protocol):
+class GraphRunner(Protocol):
     """A function that runs a graph on its device."""
 
-    def __call__(self, batch: Pixels) -> Outputs:
+    def __call__(self, batch: Pixels) -> GraphOutputs:
         """Return the outputs of a batch, float32 (n, tags), from one run or image by image."""
         ...
 
@@ -29,15 +29,15 @@ class Runner(Protocol):
 class HostRunner:
     """A graph on the CPU."""
 
-    def __init__(self, card: ModelCard, path: Path, ports: Ports, session: onnxruntime.InferenceSession) -> None:
+    def __init__(self, card: ModelCard, path: Path, ports: GraphPorts, session: onnxruntime.InferenceSession) -> None:
         self._card = card
         self._path = path
         self._ports = ports
         self._session = session
 
-    def __call__(self, batch: Pixels) -> Outputs:
+    def __call__(self, batch: Pixels) -> GraphOutputs:
         """Return the outputs of a batch, float32 (n, tags)."""
-        return joined([self._run(part) for part in parts(batch, self._ports)])
+        return join_outputs([self._run(part) for part in split_for_graph(batch, self._ports)])
 
     def _run(self, batch: Pixels) -> NDArray[Any]:
         image = normalise(batch, self._card.input)
@@ -47,7 +47,7 @@ class HostRunner:
             self._ports.image: np.ascontiguousarray(image.astype(self._ports.dtype, copy=False))
         }
         if self._ports.mask:
-            feeds[self._ports.mask] = padding_of(batch, self._card.preprocess)
+            feeds[self._ports.mask] = find_padding(batch, self._card.preprocess)
         try:
             output: NDArray[Any] = self._session.run([self._ports.output], feeds)[0]
         except Exception as error:  # onnxruntime's exceptions have no other common base class
@@ -55,19 +55,19 @@ class HostRunner:
         return output
 
 
-def parts(batch: Pixels, ports: Ports) -> list[Pixels]:
+def split_for_graph(batch: Pixels, ports: GraphPorts) -> list[Pixels]:
     """Return the batches for the graph: the whole batch, or each image alone if its batch size is fixed to 1."""
     return list(np.split(batch, len(batch))) if ports.one_by_one and len(batch) else [batch]
 
 
-def joined(outputs: list[NDArray[Any]]) -> Outputs:
+def join_outputs(outputs: list[NDArray[Any]]) -> GraphOutputs:
     """Return the outputs of all parts as one array, float32 (n, tags)."""
     return np.concatenate(outputs).astype(np.float32, copy=False)
 
 
 def run_error(path: Path, images: int, error: Exception) -> WeightsError:
     """Return the one-line error for a failed run of onnxruntime."""
-    line = first_line(str(error))
+    line = onnxruntime_reason(str(error))
     if "allocate memory" in line or "out of memory" in line.lower():
         return WeightsError(f"{path}: not enough memory for a batch of {images}; use a smaller --batch-size")
     return WeightsError(f"{path}: the graph fails on a batch of {images} ({line}); try --batch-size 1")

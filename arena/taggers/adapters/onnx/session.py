@@ -11,11 +11,11 @@ from arena.base.errors import ArenaError, WeightsError
 CPU = "cpu"
 """Name of the CPU as a place; the others are `cuda:N`."""
 
-SILENT = 4
+_FATAL_ONLY = 4
 """onnxruntime's log severity: only fatal messages. Errors are raised too, and its warnings need no action of the user."""
 
 
-def choose_place(device: str) -> str:
+def resolve_onnx_device(device: str) -> str:
     """Resolve a device to `cpu` or `cuda:N`; `auto` is CUDA if onnxruntime and torch have it, else the CPU.
 
     Raises:
@@ -49,16 +49,16 @@ def open_graph(path: Path, place: str, *, content: bytes | None = None) -> onnxr
     try:
         session = onnxruntime.InferenceSession(content or path, options, providers=_providers(place))
     except Exception as error:  # onnxruntime's exceptions have no other common base class
-        raise WeightsError(f"{path}: {explain(str(error))}") from None
+        raise WeightsError(f"{path}: {_explain_open_error(str(error))}") from None
     if place != CPU and session.get_providers()[0] != "CUDAExecutionProvider":
         raise ArenaError(f"--device {place}: onnxruntime could not start CUDA; use --device cpu, or fix its libraries")
     return session
 
 
-def explain(message: str) -> str:
+def _explain_open_error(message: str) -> str:
     """Return the cause and the fix for onnxruntime's error message on opening a graph."""
     runtime = f"onnxruntime {onnxruntime.__version__}"
-    line = first_line(message)
+    line = onnxruntime_reason(message)
     if re.search(r"external (data|initializer)", message, re.IGNORECASE):
         return f"its external data file cannot be used ({line}); download that file again"
     if version := re.search(r"opset \d+|IR version: \d+", message, re.IGNORECASE):
@@ -68,7 +68,7 @@ def explain(message: str) -> str:
     return f"{runtime} cannot open it ({line}); the file may be truncated, download it again"
 
 
-def first_line(message: str) -> str:
+def onnxruntime_reason(message: str) -> str:
     """Return the first line of an onnxruntime message, without error codes, file names and source locations.
 
     >>> first_line("[ONNXRuntimeError] : 7 : INVALID_PROTOBUF : Load model from m.onnx failed:Protobuf parsing failed.")
@@ -94,7 +94,7 @@ def _refuse_failed_download(path: Path) -> None:
 
 def _options() -> onnxruntime.SessionOptions:
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = SILENT
+    options.log_severity_level = _FATAL_ONLY
     options.intra_op_num_threads = os.cpu_count() or 1
     # Without this, its threads spin between two batches and take the cores from the other models' networks.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")

@@ -6,12 +6,12 @@ import numpy as np
 
 from arena.base.errors import ScoresError
 from arena.cards import ModelCard
-from arena.taggers.adapters.onnx.ports import Ports
-from arena.taggers.adapters.onnx.runners import Outputs, Runner
-from arena.taggers.base import Pixels, Scores
+from arena.taggers.adapters.onnx.ports import GraphPorts
+from arena.taggers.adapters.onnx.runners import GraphOutputs, GraphRunner
+from arena.taggers.base import Pixels, Probabilities
 from arena.tags import TagSpace
 
-ENOUGH_LOGITS = 64
+_ENOUGH_LOGITS = 64
 """Number of logits that are never all in 0 to 1: more than half of a tagger's are below 0, and most are below -2."""
 
 
@@ -23,7 +23,14 @@ class OnnxTagger:
     """
 
     def __init__(
-        self, card: ModelCard, tags: TagSpace, ports: Ports, runner: Runner, *, place: str, notes: tuple[str, ...]
+        self,
+        card: ModelCard,
+        tags: TagSpace,
+        ports: GraphPorts,
+        runner: GraphRunner,
+        *,
+        place: str,
+        notes: tuple[str, ...],
     ) -> None:
         self.card = card
         self.tags = tags
@@ -33,7 +40,7 @@ class OnnxTagger:
         self.notes = notes
         self._runner = runner
 
-    def scores(self, batch: Pixels) -> Scores:
+    def scores(self, batch: Pixels) -> Probabilities:
         """Return the probabilities of a batch, float32 (n, tags), in the order of `tags`.
 
         Raises:
@@ -42,17 +49,17 @@ class OnnxTagger:
         outputs = self._runner(batch)
         if self.card.output != "logits":
             return outputs
-        refuse_own_sigmoid(self.card.name, outputs)
+        refuse_double_sigmoid(self.card.name, outputs)
         return sigmoid(outputs)
 
 
-def refuse_own_sigmoid(name: str, logits: Outputs) -> None:
+def refuse_double_sigmoid(name: str, logits: GraphOutputs) -> None:
     """Raise if the card's logits are already probabilities; a second sigmoid would move all of them to 0.5 or above.
 
     Raises:
-        ScoresError: there are at least `ENOUGH_LOGITS` values, and all are in 0 to 1.
+        ScoresError: there are at least `_ENOUGH_LOGITS` values, and all are in 0 to 1.
     """
-    if logits.size < ENOUGH_LOGITS:
+    if logits.size < _ENOUGH_LOGITS:
         return
     low, high = float(logits.min()), float(logits.max())
     if low >= 0 and high <= 1:
@@ -62,11 +69,11 @@ def refuse_own_sigmoid(name: str, logits: Outputs) -> None:
         )
 
 
-def sigmoid(logits: Outputs) -> Scores:
+def sigmoid(logits: GraphOutputs) -> Probabilities:
     """Return the probabilities of logits, float32, without overflow for large magnitudes.
 
     >>> sigmoid(np.array([[-1000.0, 0.0, 1000.0]], np.float32)).tolist()
     [[0.0, 0.5, 1.0]]
     """
-    probabilities: Scores = 0.5 + 0.5 * np.tanh(0.5 * logits)
+    probabilities: Probabilities = 0.5 + 0.5 * np.tanh(0.5 * logits)
     return probabilities.astype(np.float32, copy=False)

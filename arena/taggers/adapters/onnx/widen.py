@@ -12,38 +12,40 @@ import onnxruntime
 
 from arena.base.errors import WeightsError
 from arena.cards import ModelCard
-from arena.taggers.adapters.onnx.pictures import proof_pictures
-from arena.taggers.adapters.onnx.ports import Ports
-from arena.taggers.adapters.onnx.runners import HostRunner, Outputs
+from arena.taggers.adapters.onnx.pictures import varied_test_images
+from arena.taggers.adapters.onnx.ports import GraphPorts
+from arena.taggers.adapters.onnx.runners import GraphOutputs, HostRunner
 from arena.taggers.adapters.onnx.session import CPU, open_graph
 from arena.taggers.adapters.onnx.tagger import sigmoid
-from arena.taggers.base import Scores
+from arena.taggers.base import Probabilities
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto
 
-EQUAL = 1e-5
+MAX_BATCH_DIFFERENCE = 1e-5
 """Largest difference of equal scores; it is above the float32 rounding noise between two batch sizes."""
 
-TOLD_APART = 100 * EQUAL
+_MIN_SCORE_RANGE = 100 * MAX_BATCH_DIFFERENCE
 """Smallest required range of a tag's scores over the test images; with a smaller one, equal scores would prove nothing."""
 
 
-class Wider(NamedTuple):
+class WidenedGraph(NamedTuple):
     """A graph without a fixed batch size: a session on the CPU, and its bytes for another device."""
 
     session: onnxruntime.InferenceSession
     content: bytes
 
 
-class Proof(NamedTuple):
+class WideningResult(NamedTuple):
     """The rewritten graph, or None if its scores are not shown to be equal; and the reason, for the user."""
 
-    wider: Wider | None
+    wider: WidenedGraph | None
     reason: str
 
 
-def prove_wider(card: ModelCard, path: Path, ports: Ports, alone: onnxruntime.InferenceSession) -> Proof:
+def widen_if_equal(
+    card: ModelCard, path: Path, ports: GraphPorts, alone: onnxruntime.InferenceSession
+) -> WideningResult:
     """Remove a graph's fixed batch size, and check that images in one batch get the same scores as one by one.
 
     The first try changes inputs and outputs only; the second also changes the constant shapes inside.
@@ -54,16 +56,16 @@ def prove_wider(card: ModelCard, path: Path, ports: Ports, alone: onnxruntime.In
     try:
         import onnx
     except ImportError:
-        return Proof(None, "larger batches need the package onnx (pip install 'arena[onnx]')")
+        return WideningResult(None, "larger batches need the package onnx (pip install 'arena[onnx]')")
     model = onnx.load(path, load_external_data=False)
-    expected = _scores(card, HostRunner(card, path, ports, alone)(proof_pictures(card, ports.size)))
+    expected = _scores(card, HostRunner(card, path, ports, alone)(varied_test_images(card, ports.size)))
     spread = float(np.ptp(expected, axis=0).max())
-    if spread < TOLD_APART:
-        return Proof(
+    if spread < _MIN_SCORE_RANGE:
+        return WideningResult(
             None, f"larger batches cannot be tested, because its scores hardly differ between images ({spread:.1g})"
         )
-    proof = Proof(None, "")
-    for free in (free_ports, free_reshapes):
+    proof = WideningResult(None, "")
+    for free in (_free_ports, _free_reshapes):
         free(model)
         proof = _compare(card, path, ports, model.SerializeToString(), expected)
         if proof.wider is not None:
@@ -71,33 +73,33 @@ def prove_wider(card: ModelCard, path: Path, ports: Ports, alone: onnxruntime.In
     return proof
 
 
-def one_by_one_note(proof: Proof) -> str:
+def one_by_one_note(proof: WideningResult) -> str:
     """Return the note for the user on a graph that keeps its fixed batch size."""
     return f"its graph runs image by image; {proof.reason}"
 
 
-def _compare(card: ModelCard, path: Path, ports: Ports, content: bytes, expected: Scores) -> Proof:
+def _compare(card: ModelCard, path: Path, ports: GraphPorts, content: bytes, expected: Probabilities) -> WideningResult:
     """Compare the scores of a rewritten graph on one batch of test images with the expected scores."""
     try:
         session = open_graph(path, CPU, content=content)
-        outputs = HostRunner(card, path, ports.widened(), session)(proof_pictures(card, ports.size))
+        outputs = HostRunner(card, path, ports.widened(), session)(varied_test_images(card, ports.size))
     except WeightsError:
-        return Proof(None, "larger batches fail, because the graph contains the batch size of 1 inside")
+        return WideningResult(None, "larger batches fail, because the graph contains the batch size of 1 inside")
     scores = _scores(card, outputs)
     if scores.shape != expected.shape:
-        return Proof(None, f"in a larger batch, its scores have shape {scores.shape}, not {expected.shape}")
+        return WideningResult(None, f"in a larger batch, its scores have shape {scores.shape}, not {expected.shape}")
     difference = float(np.abs(scores - expected).max())
-    if not difference <= EQUAL:  # true for NaN too
-        return Proof(None, f"in a larger batch, its scores differ by up to {difference:.1g}")
+    if not difference <= MAX_BATCH_DIFFERENCE:  # true for NaN too
+        return WideningResult(None, f"in a larger batch, its scores differ by up to {difference:.1g}")
     how = f"{len(expected)} images score equal in one batch and one by one (largest difference {difference:.0e})"
-    return Proof(Wider(session, content), how)
+    return WideningResult(WidenedGraph(session, content), how)
 
 
-def _scores(card: ModelCard, outputs: Outputs) -> Scores:
+def _scores(card: ModelCard, outputs: GraphOutputs) -> Probabilities:
     return sigmoid(outputs) if card.output == "logits" else outputs
 
 
-def free_ports(model: "ModelProto") -> None:
+def _free_ports(model: "ModelProto") -> None:
     """Make the first axis of every input and output variable, and remove the declared shapes of intermediate values."""
     weights = {tensor.name for tensor in model.graph.initializer}
     for port in (*model.graph.input, *model.graph.output):
@@ -107,7 +109,7 @@ def free_ports(model: "ModelProto") -> None:
     del model.graph.value_info[:]
 
 
-def free_reshapes(model: "ModelProto") -> None:
+def _free_reshapes(model: "ModelProto") -> None:
     """Make the first axis variable in the constant shape of every Reshape.
 
     A Reshape can infer one axis (-1). If none is inferred yet, the first one becomes -1; else a first axis of 1 becomes 0,

@@ -11,7 +11,7 @@ from pathlib import Path
 from arena.base.errors import WeightsError
 from arena.cards import ModelCard
 from arena.taggers.adapters.pixai.vitdet import VitDet, VitDetConfig
-from arena.taggers.files.tag_files import read_json, read_tags
+from arena.taggers.files.tag_files import read_tag_list, read_unique_json
 from arena.taggers.files.weights import load_state, read_state
 from arena.taggers.torch_runtime import TorchTagger, choose_runtime
 
@@ -24,7 +24,7 @@ def load(card: ModelCard, files: Mapping[str, Path], *, device: str, precision: 
     """
     runtime = choose_runtime(device, precision)
     config = _read_config(files["config.json"])
-    tags = read_tags(card, files)
+    tags = read_tag_list(card, files)
     if len(tags) != config.num_classes:
         raise WeightsError(
             f"{files['config.json']}: {len(tags)} tags, but the network of {card.name} has {config.num_classes} "
@@ -36,7 +36,7 @@ def load(card: ModelCard, files: Mapping[str, Path], *, device: str, precision: 
 
 
 def _read_config(path: Path) -> VitDetConfig:
-    table = read_json(path)
+    table = read_unique_json(path)
     if not isinstance(table, dict):
         raise WeightsError(f"{path}: is not a table; it must be the config.json of a PixAI tagger")
     try:

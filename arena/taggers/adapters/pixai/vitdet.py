@@ -21,14 +21,14 @@ from torch.nn import functional as F
 ROPE_THETA = 10_000.0
 """Base of the wavelengths of rotary positions."""
 
-BUILT: Mapping[str, Any] = {
+SUPPORTED_VALUES: Mapping[str, Any] = {
     "rel_pos_blocks": [], "retain_cls_token": False, "use_abs_pos": True, "use_rope": True, "in_chans": 3,
     "norm_layer": "LayerNorm", "act_layer": "GELU",
 }  # fmt: skip
 """Fields of `config.json` with only one supported value, that of the release."""
 
-SILENT: Mapping[str, Any] = {"rel_pos_blocks": [2, 5, 8, 11], "retain_cls_token": True, "use_rope": False}
-"""Defaults of the release's code that differ from `BUILT`, for fields that are missing in `config.json`."""
+RELEASE_DEFAULTS: Mapping[str, Any] = {"rel_pos_blocks": [2, 5, 8, 11], "retain_cls_token": True, "use_rope": False}
+"""Defaults of the release's code that differ from `SUPPORTED_VALUES`, for fields that are missing in `config.json`."""
 
 
 @dataclass(frozen=True)
@@ -87,8 +87,8 @@ class VitDetConfig:
             TypeError: a required size is missing.
             ValueError: a value is invalid or not supported.
         """
-        for name, supported in BUILT.items():
-            value = table.get(name, SILENT.get(name, supported))
+        for name, supported in SUPPORTED_VALUES.items():
+            value = table.get(name, RELEASE_DEFAULTS.get(name, supported))
             if value != supported:
                 raise ValueError(f"{name} = {value!r}; only {supported!r} is supported")
         known = {field.name for field in fields(cls)}
@@ -114,7 +114,9 @@ class VitDet(nn.Module):
         learnt = (config.pretrain_img_size // config.patch_size) ** 2 + config.pretrain_use_cls_token
         self.pos_embed = nn.Parameter(torch.zeros(1, learnt, width))
         self.ln_pre = nn.LayerNorm(width) if config.ln_pre else nn.Identity()
-        self.blocks = nn.ModuleList(Block(config, whole=i in config.global_att_blocks) for i in range(config.depth))
+        self.blocks = nn.ModuleList(
+            VitDetBlock(config, whole=i in config.global_att_blocks) for i in range(config.depth)
+        )
         self.ln_post = nn.LayerNorm(width) if config.ln_post else nn.Identity()
         self.head_pool = QueryPool(width, config.num_heads, config.grid**2)
         self.head = nn.Linear(width, config.num_classes)
@@ -141,7 +143,7 @@ class VitDet(nn.Module):
         return square.permute(0, 2, 3, 1)
 
 
-class Block(nn.Module):
+class VitDetBlock(nn.Module):
     """Pre-norm attention, within windows or over the whole grid, then a perceptron; keeps the shape (n, h, w, width)."""
 
     def __init__(self, config: VitDetConfig, *, whole: bool) -> None:
@@ -151,7 +153,7 @@ class Block(nn.Module):
         self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
         self.attn = Attention(config, config.grid if whole else config.window_size)
         self.mlp = nn.ModuleDict({"fc1": nn.Linear(width, hidden), "fc2": nn.Linear(hidden, width)})
-        self.ls1, self.ls2 = (Scale(width) if config.init_values else nn.Identity() for _ in range(2))
+        self.ls1, self.ls2 = (LayerScale(width) if config.init_values else nn.Identity() for _ in range(2))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the grid after both branches."""
@@ -185,14 +187,16 @@ class Attention(nn.Module):
         self.qkv = nn.Linear(config.embed_dim, 3 * config.embed_dim, bias=config.qkv_bias)
         self.proj = nn.Linear(config.embed_dim, config.embed_dim)
         scale = (config.rope_pt_size or config.window_size) / side if config.use_interp_rope else 1.0
-        self.register_buffer("turns", axial_turns(side, config.embed_dim // config.num_heads, scale), persistent=False)
+        self.register_buffer(
+            "turns", axial_rotations(side, config.embed_dim // config.num_heads, scale), persistent=False
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the patches after attention, (n, side, side, width)."""
         n, height, width, channels = x.shape
         parts = self.qkv(x).view(n, height * width, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         q, k, v = parts.unbind(0)
-        out = F.scaled_dot_product_attention(turned(q, self.turns), turned(k, self.turns), v)
+        out = F.scaled_dot_product_attention(rotate_pairs(q, self.turns), rotate_pairs(k, self.turns), v)
         attended: Tensor = self.proj(out.transpose(1, 2).reshape(n, height, width, channels))
         return attended
 
@@ -218,7 +222,7 @@ class QueryPool(nn.Module):
         return pooled
 
 
-class Scale(nn.Module):
+class LayerScale(nn.Module):
     """A learned factor per channel, `gamma`."""
 
     def __init__(self, width: int) -> None:
@@ -230,7 +234,7 @@ class Scale(nn.Module):
         return x * self.gamma
 
 
-def axial_turns(side: int, width: int, scale: float) -> Tensor:
+def axial_rotations(side: int, width: int, scale: float) -> Tensor:
     """Return the rotations of axial rotary positions for a square of patches, row by row.
 
     The first half of the angles depends on the column, the other half on the row.
@@ -252,7 +256,7 @@ def axial_turns(side: int, width: int, scale: float) -> Tensor:
     return torch.stack([angles.cos(), angles.sin()])
 
 
-def turned(x: Tensor, turns: Tensor) -> Tensor:
+def rotate_pairs(x: Tensor, turns: Tensor) -> Tensor:
     """Rotate each pair of neighbouring numbers of queries or keys, (n, heads, patches, width), by its angle, in float32.
 
     >>> quarter = torch.tensor([[[0.0]], [[1.0]]])
