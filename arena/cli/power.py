@@ -33,10 +33,10 @@ def power(run: Path, difference: float | None, figure: str | None, power: float,
     Example: arena power runs/demo --difference 0.01
     """
     from arena.cli.terminal.console import show_power
-    from arena.evaluate.power import TABLES, power_rows
+    from arena.evaluate.power import POWER_TABLES, power_rows
     from arena.metrics.registry import HEADLINES
     from arena.results.run_folder import read_result
 
     figures = split_names(figure) if figure else HEADLINES
-    result = read_result(run, TABLES)
+    result = read_result(run, POWER_TABLES)
     show_power(power_rows(result, difference=difference, figures=tuple(figures), power=power, alpha=alpha))

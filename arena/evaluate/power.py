@@ -14,13 +14,13 @@ from arena.metrics.power import TagSupports, detectable_effect, holm_levels, pow
 from arena.metrics.registry import HEADLINES, METRICS
 from arena.results.run_folder import Result
 
-TABLES = ("differences", "per_tag")
+POWER_TABLES = ("differences", "per_tag")
 """Tables of a result that `power_rows` reads."""
 
 MOST_TIMES = 1e6
 """Largest number of images that is tried, in multiples of those of the run."""
 
-STEPS = 24
+SEARCH_STEPS = 24
 """Halvings of the search for the number of images; they leave an error of about two images in a million."""
 
 
@@ -87,7 +87,7 @@ class _Family:
         low, high = np.log(1 / images), np.log(MOST_TIMES)
         if not decides(MOST_TIMES):
             return None
-        for _ in range(STEPS):
+        for _ in range(SEARCH_STEPS):
             middle = (low + high) / 2
             low, high = (low, middle) if decides(float(np.exp(middle))) else (middle, high)
         return int(np.ceil(images * np.exp(high)))
@@ -109,7 +109,7 @@ def power_rows(
     Further images are assumed to be of the same kind.
 
     Args:
-        result: result of a run with two models or more and with resamples; it needs the tables `TABLES`.
+        result: result of a run with two models or more and with resamples; it needs the tables `POWER_TABLES`.
         difference: difference to decide; None: the observed difference.
         figures: metrics of the table `differences`; default: the headline metrics.
         power: probability of deciding a true difference of this size.

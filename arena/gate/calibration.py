@@ -15,7 +15,7 @@ from arena.metrics.registry import METRICS
 
 
 @dataclass(frozen=True)
-class Calibration:
+class CalibrationSettings:
     """Settings of `[calibration]`: how much each error may rise; None reports it only."""
 
     ece: keys.Margin = keys.policy_key(False, keys.margin)
@@ -23,7 +23,7 @@ class Calibration:
     rule: keys.DecisionRule = keys.policy_key("regression", keys.rule)
 
 
-def calibration_cases(judged: JudgedData, settings: Calibration) -> list[Case]:
+def calibration_cases(judged: JudgedData, settings: CalibrationSettings) -> list[Case]:
     """Return a case for the calibration error and one for the Brier score.
 
     Both are compared after one fitted shift and scale of each model's logits, because a change of the training loss alone moves
@@ -36,7 +36,7 @@ def calibration_cases(judged: JudgedData, settings: Calibration) -> list[Case]:
 _TITLES = {name: f"calibration: {METRICS[name].title}" for name in ("ece", "brier")}
 
 
-def _case(judged: JudgedData, settings: Calibration, name: str) -> Case:
+def _case(judged: JudgedData, settings: CalibrationSettings, name: str) -> Case:
     margin, title, metric = getattr(settings, name), _TITLES[name], METRICS[name].title
     candidate, baseline = (_number(model.get(name)) for model in judged.summaries)
     if candidate is None or baseline is None:
@@ -82,13 +82,13 @@ def _number(value: Any) -> float | None:
     return None if value is None or math.isnan(value) else float(value)
 
 
-def _names(settings: Calibration) -> dict[str, str]:
+def _names(settings: CalibrationSettings) -> dict[str, str]:
     return {name: title for name, title in _TITLES.items() if getattr(settings, name) is not None}
 
 
 CALIBRATION = Requirement(
     "calibration",
-    Calibration,
+    CalibrationSettings,
     """\
 How much the calibration error (ECE, over all scores of compared tags) and the Brier score may rise; false reports them without
 judging. Both are judged after one shift and one scale of the logits are fitted to each model, by the paired interval: another

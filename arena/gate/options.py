@@ -7,7 +7,7 @@ from arena.gate.requirement import Requirement
 
 
 @dataclass(frozen=True)
-class Sample:
+class SampleSettings:
     """Settings of `[sample]`: sets with fewer images than `small` have pooled requirements where a key is `auto`."""
 
     small: int = keys.policy_key(10_000, keys.whole_number)
@@ -37,7 +37,7 @@ class _VerdictSettings:
 
 SAMPLE = Requirement(
     "sample",
-    Sample,
+    SampleSettings,
     """\
 Fewer images than this are a small set. There a mean over tags is too uncertain to show that it has not fallen, so auto means
 pooled requirements: micro F1 must be non-inferior, macro F1, mAP and critical tags follow the rule regression, and categories,

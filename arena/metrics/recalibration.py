@@ -29,7 +29,7 @@ LOGITS = np.arange(-MOST_LOGIT, MOST_LOGIT + WIDTH / 2, WIDTH)
 BAGS = 256
 """Largest number of bags of images that are resampled. Their standard error is within 5 % of that of single images."""
 
-STEPS = 30
+NEWTON_STEPS = 30
 """Most steps of Newton's method; it converges in about 8."""
 
 
@@ -103,7 +103,7 @@ def fit(counts: LogitCounts) -> tuple[Floats, Floats]:
     (0.5, 0.8)
     """
     shift, scale = np.zeros(counts.cells.shape[:-1]), np.ones(counts.cells.shape[:-1])
-    for _ in range(STEPS):
+    for _ in range(NEWTON_STEPS):
         p = _calibrated(shift, scale)
         excess, weight = counts.positives - counts.cells * p, counts.cells * p * (1 - p)
         slope = excess.sum(-1), excess @ LOGITS

@@ -16,7 +16,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 14, 14, 42
 
 
 @dataclass(frozen=True)
-class Curve:
+class DrawnCurve:
     """One model's curve: SVG path and points, in the diagram's units."""
 
     model: str
@@ -35,7 +35,7 @@ def y_of(share: float) -> float:
     return round(DIAGRAM_HEIGHT - _BOTTOM - share * (DIAGRAM_HEIGHT - _TOP - _BOTTOM), 1)
 
 
-def reliability_curves(calibration: Sequence[Mapping[str, Any]]) -> list[Curve]:
+def reliability_curves(calibration: Sequence[Mapping[str, Any]]) -> list[DrawnCurve]:
     """Return one curve per model: share of positive cells over mean score, without bins of fewer than `LEAST_CELLS`."""
     curves = []
     for i, one in enumerate(calibration):
@@ -45,5 +45,5 @@ def reliability_curves(calibration: Sequence[Mapping[str, Any]]) -> list[Curve]:
             if cells >= LEAST_CELLS and score is not None and share is not None
         ]
         path = "".join(f"{'L' if place else 'M'}{x} {y}" for place, (x, y) in enumerate(points))
-        curves.append(Curve(one["model"], i % MODEL_STYLES, path, points))
+        curves.append(DrawnCurve(one["model"], i % MODEL_STYLES, path, points))
     return curves

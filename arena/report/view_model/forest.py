@@ -21,7 +21,7 @@ from arena.report.view_model.comparisons import MOST_PAIRS
 from arena.report.view_model.leaderboard import MODEL_STYLES
 from arena.report.view_model.regimes import POLICY_TEXTS, policy_name, why_undefined
 
-OWN, ANY_THRESHOLD = "Own thresholds", "Any threshold"
+OWN_POLICY, ANY_THRESHOLD = "Own thresholds", "Any threshold"
 """Title of the row at the models' own thresholds, and of that of a metric that needs no threshold."""
 
 
@@ -56,7 +56,7 @@ class Contrast:
         """The title of the threshold policy."""
         if not METRICS[self.metric].needs_threshold:
             return ANY_THRESHOLD
-        return OWN if self.policy == "own" else POLICY_TEXTS.get(self.policy, (self.policy, ""))[0]
+        return OWN_POLICY if self.policy == "own" else POLICY_TEXTS.get(self.policy, (self.policy, ""))[0]
 
     @property
     def text(self) -> str:

@@ -50,7 +50,7 @@ _UNSHRUNK: _PolicyText = (
     "One threshold per tag, from its own images alone; cross-fitted. A plain mean, as published results state it.",
 )
 
-UNREACHABLE = f"no threshold reaches a precision of {100 * PRECISION:.0f} %"
+UNREACHABLE_REASON = f"no threshold reaches a precision of {100 * PRECISION:.0f} %"
 """Why a model has no metrics under the policy `precision_90`."""
 
 _IN_SAMPLE: _PolicyText = (
@@ -157,7 +157,7 @@ def why_undefined(policy: str, cell: Mapping[str, Any]) -> str:
     """
     if policy != "precision_90" or not cell["tags"] or cell["micro_f1"] is not None:
         return ""
-    return UNREACHABLE if cell["lowest_threshold"] is None else f"{UNREACHABLE} in every fold"
+    return UNREACHABLE_REASON if cell["lowest_threshold"] is None else f"{UNREACHABLE_REASON} in every fold"
 
 
 def policy_name(policy: str) -> str:

@@ -19,7 +19,7 @@ from arena.report.view_model.recorded_labels import BY_RECORDED_LABELS
 POWER = "four times in five"
 """Power of the smallest detectable difference: how often a test would detect it."""
 
-OWN = "At their own thresholds"
+OWN_THRESHOLDS_PHRASE = "At their own thresholds"
 """Threshold policy of the headline, at the start of a sentence."""
 
 _Model = Mapping[str, Any]
@@ -80,7 +80,7 @@ def _of_two(payload: Mapping[str, Any]) -> str:
     undetermined = [HEADLINES[row["figure"]] for row in rows if row["higher"] is None]
     names = [clipped(model["name"]) for model in payload["models"]]
     if len(undetermined) == len(rows):
-        return f"{OWN} {listed(names)} cannot be told apart on {listed(undetermined, last='or')}"
+        return f"{OWN_THRESHOLDS_PHRASE} {listed(names)} cannot be told apart on {listed(undetermined, last='or')}"
     parts = []
     for model in payload["models"]:
         higher = [HEADLINES[row["figure"]] for row in rows if row["higher"] == model["name"]]
@@ -88,7 +88,7 @@ def _of_two(payload: Mapping[str, Any]) -> str:
             parts.append(f"{clipped(model['name'])} has the higher {listed(higher)}")
     if undetermined:
         parts.append(f"{listed(undetermined)} {'is' if len(undetermined) == 1 else 'are'} undetermined")
-    return f"{OWN} {'; '.join(parts)}"
+    return f"{OWN_THRESHOLDS_PHRASE} {'; '.join(parts)}"
 
 
 def _of_many(models: Sequence[_Model]) -> str:
@@ -103,7 +103,7 @@ def _of_many(models: Sequence[_Model]) -> str:
         elif names:
             are = "is" if len(figures) == 1 else "are"
             parts.append(f"the highest {listed(figures)} {are} undetermined among {listed(names, keep=4)}")
-    return f"{OWN} {'; '.join(parts)}" if parts else "No metric is defined"
+    return f"{OWN_THRESHOLDS_PHRASE} {'; '.join(parts)}" if parts else "No metric is defined"
 
 
 def tied_with_best(models: Sequence[_Model], key: str) -> list[str]:
