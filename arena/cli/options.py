@@ -227,7 +227,8 @@ def paired_settings_of(settings: Mapping[str, Any]) -> "ComparisonOptions":
     return ComparisonOptions(
         settings["dataset"], Sample(settings["limit"], settings["seed"]), settings["bootstrap"], settings["seed"],
         thresholds=unique(settings["threshold"]), canary=settings.get("canary", False), root=settings["root"],
-        baselines=settings["baselines"], command=command_line(), compute=compute_of(settings), showing=display_options_of(settings),
+        baselines=settings["baselines"], command=command_line(), compute=compute_of(settings),
+        showing=display_options_of(settings),
     )  # fmt: skip
 
 

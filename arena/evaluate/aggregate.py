@@ -25,13 +25,13 @@ FAMILY_WISE_ERROR = 0.05
 
 
 _POWER_OF_AP = 2
-"""Power of `small_sample_factor` for mAP. One, because a variance about a mean of the same data is too low by (P - 1) / P; and one
-more, because the effect of a positive on its own precision is not in its influence. In simulations with 8 to 16 positives and
-AP of 0.4 to 0.8, variances were 1.05 to 1.24 times the estimate from the influences, which are powers of 0.8 to 1.6."""
+"""Power of `small_sample_factor` for mAP. One, because a variance about a mean of the same data is too low by (P - 1) / P; and
+one more, because the effect of a positive on its own precision is not in its influence. In simulations with 8 to 16 positives
+and AP of 0.4 to 0.8, variances were 1.05 to 1.24 times the estimate from the influences, which are powers of 0.8 to 1.6."""
 
 _POWER_OF_CORRECTED = 3
-"""Power of `small_sample_factor` for mAP minus its bias. The bias is itself estimated from few positives: variances were 1.2 to 1.6
-times the estimate, which are powers of 3 and more."""
+"""Power of `small_sample_factor` for mAP minus its bias. The bias is itself estimated from few positives: variances were 1.2
+to 1.6 times the estimate, which are powers of 3 and more."""
 
 
 class Target(NamedTuple):

@@ -46,7 +46,8 @@ def find_disagreements(
     *,
     tag: int,
 ) -> list[Disagreements]:
-    """Return the `MISTAKES_PER_TAG` images of one tag with the largest difference of scores, per ordered pair with the first model.
+    """Return the `MISTAKES_PER_TAG` images of one tag with the largest difference of scores, per ordered pair with the first
+    model.
 
     Args:
         scores, predicted: one per model, float32 and bool (images,).
@@ -87,8 +88,8 @@ class Confusions(NamedTuple):
 def find_confusions(truth: csc_array, predicted: csc_array) -> Confusions:
     """Return, for each false positive tag, the tags missed on the same images more often than by chance.
 
-    Per tag, the `MISTAKES_PER_TAG` with the largest excess over chance in standard errors (Pearson's residual) are kept. At least two
-    images are needed.
+    Per tag, the `MISTAKES_PER_TAG` with the largest excess over chance in standard errors (Pearson's residual) are kept. At
+    least two images are needed.
 
     Args:
         truth, predicted: bool (images, tags).

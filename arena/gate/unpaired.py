@@ -152,7 +152,8 @@ def _point_message(title: str, measure: Measure, tags: int | None, error: float,
         f"{figures.signed(measure.difference)}"
     )
     if measure.limit is None:
-        return f"{values}; {NO_PUBLISHED_COUNTS}. To decide, compare scores of both models, or set [unpaired] points in the policy"
+        fix = "compare scores of both models, or set [unpaired] points in the policy"
+        return f"{values}; {NO_PUBLISHED_COUNTS}. To decide, {fix}"
     compared = f"{values}; limit {figures.signed(measure.limit)}, without an interval"
     undecided = outcome is Outcome.INCONCLUSIVE and error
     return f"{compared}; the rounding of the files is too coarse to decide" if undecided else compared

@@ -143,8 +143,9 @@ _ALL = (
         about="Expected calibration error: the mean difference between score and share of images with the tag, over bins.",
     ),
     Metric(
-        "ece_if_calibrated", "calibration error expected of a calibrated model", "ECE by chance", MetricKind.TAG | MetricKind.MODEL,
-        higher_is_better=None, of_tally=lambda tally: calibration.error_if_calibrated(tally.bins),
+        "ece_if_calibrated", "calibration error expected of a calibrated model", "ECE by chance",
+        MetricKind.TAG | MetricKind.MODEL, higher_is_better=None,
+        of_tally=lambda tally: calibration.error_if_calibrated(tally.bins),
         about="The calibration error that a perfectly calibrated model has on average, because images are few.",
     ),
     Metric(

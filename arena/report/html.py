@@ -1,7 +1,7 @@
 """The comparison page: one HTML file that works from disk, offline, under a strict content security policy.
 
-`render_comparison` takes the page payload (plain JSON values; an undefined value is None) and returns the page. The parts that must
-work without JavaScript (findings, leaderboard, provenance, the 50 tags with the most positives) are rendered here. The
+`render_comparison` takes the page payload (plain JSON values; an undefined value is None) and returns the page. The parts that
+must work without JavaScript (findings, leaderboard, provenance, the 50 tags with the most positives) are rendered here. The
 browser draws curves, scatter and the table of all tags from the same payload, which is embedded in the page.
 
 This module computes no metric: it only compares, counts and describes the values of the payload.

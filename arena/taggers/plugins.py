@@ -88,7 +88,8 @@ def check_interface(where: str, tagger: object) -> None:
     for name, kind in _REQUIRED_ATTRIBUTES.items():
         if not hasattr(tagger, name):
             raise ArenaError(
-                f"{where}: {type(tagger).__name__} has no {name}; a tagger has card, {', '.join(_REQUIRED_ATTRIBUTES)} and scores(batch)"
+                f"{where}: {type(tagger).__name__} has no {name}; "
+                f"a tagger has card, {', '.join(_REQUIRED_ATTRIBUTES)} and scores(batch)"
             )
         value = getattr(tagger, name)
         if not isinstance(value, kind):

@@ -54,7 +54,8 @@ def compare_candidates(
     """Compare candidates by their pictures; pairs without two readable pictures stay candidates.
 
     Args:
-        pairs: as `classify_candidates` takes them, with rows of held-out images (`left`) and of an index (`right`), of class `candidate`.
+        pairs: as `classify_candidates` takes them, with rows of held-out images (`left`) and of an index (`right`), of class
+            `candidate`.
         lefts: file of every held-out image, by row.
         rights: row of the index -> file, for the pictures that are available.
 

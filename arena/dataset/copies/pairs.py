@@ -27,7 +27,8 @@ INDEX_MATCH_ORDER = ("identical", "near", "alternate", "candidate", "rejected")
 COPY_COLUMNS = (
     "left", "right", "source", "class", "found_by", "phash_bits", "dhash_bits", *AlignmentDifference._fields,
 )  # fmt: skip
-"""Columns of `duplicates.parquet`. Those of `AlignmentDifference` are empty for identical pairs and for pairs without two pictures."""
+"""Columns of `duplicates.parquet`. Those of `AlignmentDifference` are empty for identical pairs and for pairs without two
+pictures."""
 
 DHASH_RADIUS = 4
 """Largest dHash distance of a candidate, in bits; the pHash radius if that is smaller."""

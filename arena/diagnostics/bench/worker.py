@@ -1,7 +1,7 @@
 """Worker process of `arena bench`: measures one model.
 
-`python -m arena.diagnostics.bench.worker` reads a `BenchRequest` as JSON from standard input. It writes lines of JSON to standard
-output: notes on the progress, then the cost or an error. `own_process` starts it.
+`python -m arena.diagnostics.bench.worker` reads a `BenchRequest` as JSON from standard input. It writes lines of JSON to
+standard output: notes on the progress, then the cost or an error. `own_process` starts it.
 """
 
 import json

@@ -136,8 +136,8 @@ def _of_scores(
         found = []
     if shift := find_shift(pair):
         says = (
-            f"{_CAUSE_NAMES['tags']}: it is shifted by {shift.columns:+d} from {clipped(shift.first, 40)!r} on; shifted back, the "
-            f"scores of {plural(shift.tags, 'tag', 'tags')} correlate with the baseline's by {shift.after:.2f}, not "
+            f"{_CAUSE_NAMES['tags']}: it is shifted by {shift.columns:+d} from {clipped(shift.first, 40)!r} on; "
+            f"shifted back, the scores of {plural(shift.tags, 'tag', 'tags')} correlate with the baseline's by {shift.after:.2f}, not "
             f"{shift.before:.2f}"
         )
         return [*found, Cause(0.9, says)]

@@ -35,7 +35,8 @@ def badge_svg(verdict: Verdict, label: str = "arena check") -> str:
         f'role="img" aria-label="{escape(label)}: {escape(message)}"><title>{title}</title>'
         f'<clipPath id="r"><rect width="{whole}" height="{_HEIGHT}" rx="4"/></clipPath><g clip-path="url(#r)">'
         f'<rect width="{left + 2 * _PADDING}" height="{_HEIGHT}" fill="{LABEL_BACKGROUND}"/>'
-        f'<rect x="{left + 2 * _PADDING}" width="{right + 2 * _PADDING}" height="{_HEIGHT}" fill="{OUTCOME_COLOURS[verdict.outcome]}"/></g>'
+        f'<rect x="{left + 2 * _PADDING}" width="{right + 2 * _PADDING}" height="{_HEIGHT}" '
+        f'fill="{OUTCOME_COLOURS[verdict.outcome]}"/></g>'
         f'<g fill="{BADGE_TEXT_COLOUR}" font-family="Verdana,DejaVu Sans,Geneva,sans-serif" font-size="11">'
         f'<text x="{_PADDING}" y="14" textLength="{left}">{escape(label)}</text>'
         f'<text x="{left + 3 * _PADDING}" y="14" textLength="{right}">{escape(message)}</text></g></svg>\n'
@@ -50,7 +51,8 @@ def badge_json(verdict: Verdict, label: str = "arena check") -> str:
     Source: shields.io, endpoint badge, schema version 1.
     """
     content = {
-        "schemaVersion": 1, "label": label, "message": badge_message(verdict), "color": OUTCOME_COLOURS[verdict.outcome].lstrip("#"),
+        "schemaVersion": 1, "label": label, "message": badge_message(verdict),
+        "color": OUTCOME_COLOURS[verdict.outcome].lstrip("#"),
         "labelColor": LABEL_BACKGROUND.lstrip("#"), "isError": int(verdict.exit_code) != 0,
     }  # fmt: skip
     return json.dumps(content, ensure_ascii=False, indent=2) + "\n"

@@ -92,7 +92,8 @@ def _command(kind: str, title: str, message: str) -> str:
     >>> _command("error", "a, b: c", "50 %")
     '::error title=a%2C b%3A c::50 %25'
     """
-    return f"::{kind} title={_property(clipped(unturned(title), 200))}::{_data(clipped(unturned(message), _MAX_MESSAGE_LENGTH))}"
+    text = clipped(unturned(message), _MAX_MESSAGE_LENGTH)
+    return f"::{kind} title={_property(clipped(unturned(title), 200))}::{_data(text)}"
 
 
 def _data(text: str) -> str:

@@ -170,7 +170,8 @@ def outcome_counts(verdict: Verdict) -> str:
 
 
 def cases_by_outcome(cases: Sequence[Case]) -> dict[Outcome, list[Case]]:
-    """Return the cases by outcome: outcomes in the order of `OUTCOME_TITLES`, cases in the order of the policy; no list is empty."""
+    """Return the cases by outcome: outcomes in the order of `OUTCOME_TITLES`, cases in the order of the policy; no list is
+    empty."""
     found = {outcome: [case for case in cases if case.outcome is outcome] for outcome in OUTCOME_TITLES}
     return {outcome: cases for outcome, cases in found.items() if cases}
 

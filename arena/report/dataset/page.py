@@ -43,8 +43,8 @@ def render_dataset(payload: Mapping[str, Any]) -> str:
     """Return the page of a dataset as one self-contained HTML document.
 
     Args:
-        payload: `dataset` (result of `describe`), `gallery` (result of `gallery`, or None), `blur` (some of `BLURRED_RATINGS`) and
-            `arena_version`.
+        payload: `dataset` (result of `describe`), `gallery` (result of `gallery`, or None), `blur` (some of `BLURRED_RATINGS`)
+            and `arena_version`.
     """
     dataset, images = payload["dataset"], payload["dataset"]["images"]
     style = template_text("page.css") + template_text("dataset/page.css")

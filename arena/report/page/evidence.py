@@ -44,8 +44,8 @@ def evidence(
         image_ids: whether images may be named; if not, the evidence has confusions only.
 
     Returns: `of`, the number of tags in that order (0 if there is no evidence); `tags`, the page indices of the tags
-    included; `images`, the image ids by number; and for each of `EVIDENCE_TABLES` its columns, one row per image or confused tag.
-    Columns refer to models, tags and images by number.
+    included; `images`, the image ids by number; and for each of `EVIDENCE_TABLES` its columns, one row per image or confused
+    tag. Columns refer to models, tags and images by number.
     """
     order = by_interest(result, places)
     tables = {name: _ranked(result.tables[name], order) for name in EVIDENCE_TABLES}

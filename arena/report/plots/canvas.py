@@ -82,7 +82,8 @@ def _settings(theme: Theme) -> Any:
         "text.color": theme.ink, "axes.labelcolor": theme.ink, "axes.titlecolor": theme.ink,
         "xtick.color": theme.line, "ytick.color": theme.line,
         "xtick.labelcolor": theme.muted, "ytick.labelcolor": theme.muted,
-        "xtick.labelsize": SMALL_FONT_SIZE, "ytick.labelsize": SMALL_FONT_SIZE, "axes.labelsize": FONT_SIZE, "axes.titlesize": FONT_SIZE,
+        "xtick.labelsize": SMALL_FONT_SIZE, "ytick.labelsize": SMALL_FONT_SIZE,
+        "axes.labelsize": FONT_SIZE, "axes.titlesize": FONT_SIZE,
         "axes.edgecolor": theme.line, "axes.spines.top": False, "axes.spines.right": False,
         "axes.grid": True, "axes.axisbelow": True, "grid.color": theme.grid, "legend.frameon": False,
     }  # fmt: skip

@@ -73,7 +73,8 @@ def render_front(site: Site, shelf: SiteRuns, models: Sequence[ModelOverRuns], t
         site, "front.html.j2", "index.html", title="Comparisons of image taggers", said=description,
         picture=preview_picture(shelf.runs[0]) if shelf.runs else None,
         runs=[(run, leaders(run)) for run in shelf.runs], others=shelf.others, models=models, tags=tags,
-        groups=group_comparable_runs(shelf.runs), opened=_OPEN_GROUPS, drawn=drawing, figures=list(HEADLINES.values()), slugs=_slugs(models),
+        groups=group_comparable_runs(shelf.runs), opened=_OPEN_GROUPS, drawn=drawing, figures=list(HEADLINES.values()),
+        slugs=_slugs(models),
     )  # fmt: skip
 
 

@@ -97,8 +97,8 @@ def render_model(site: Site, model: ModelOverRuns) -> str:
     best, worst = best_and_worst(newest.run, model.name)
     return render_site_page(
         site, "model.html.j2", model.path, title=f"{model.name} · tagger", said=f"{model.name}: {description}",
-        picture=preview_picture(newest.run), model=model, newest=newest, figures=list(HEADLINES.values()), best=best, worst=worst,
-        facts=_facts(newest, model.name), regimes=_regimes(newest.run, model.name),
+        picture=preview_picture(newest.run), model=model, newest=newest, figures=list(HEADLINES.values()), best=best,
+        worst=worst, facts=_facts(newest, model.name), regimes=_regimes(newest.run, model.name),
     )  # fmt: skip
 
 

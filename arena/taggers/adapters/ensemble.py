@@ -88,7 +88,8 @@ class CommonTags(NamedTuple):
 def match_members_tags(name: str, spaces: Sequence[TagSpace], relations: TagRelations = TagRelations()) -> CommonTags:
     """Return the tags that are in every space, with the names, order, categories and counts of the first space.
 
-    Two names are the same tag if `project` matches them by their `normalised_spelling`, which follows aliases. A column is matched with
+    Two names are the same tag if `project` matches them by their `normalised_spelling`, which follows aliases. A column is
+    matched with
     one tag only: that of the same name, else the first.
 
     Args:
