@@ -1,5 +1,6 @@
 """The verb `check_candidate`: decide whether a candidate may replace the baseline."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -90,10 +91,13 @@ def check(candidate: str | None, baseline: str | None, show_policy: bool, output
     from arena.cli.terminal.console import Terminal
     from arena.pipeline.check.check import check_candidate as check_both
     from arena.report.check import words
+    from arena.tags.relations import read_aliases
 
+    aliases = settings["aliases"]
+    asked = replace(paired_settings_of(settings), renamed=read_aliases(aliases) if aliases else {})
     found = check_both(
-        candidate, baseline=baseline, policy=settings["policy"], output=output, aliases=settings["aliases"],
-        asked=paired_settings_of(settings), diagnose=settings["diagnose"], progress=Terminal(),
+        candidate, baseline=baseline, policy=settings["policy"], output=output, asked=asked, diagnose=settings["diagnose"],
+        progress=Terminal(),
     )  # fmt: skip
     show_verdict(found.verdict, found.folder / "check.html")
     report_to_ci(found.verdict)

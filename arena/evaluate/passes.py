@@ -230,18 +230,8 @@ def run_passes(
                     for one, found in zip(models, tallies.models, strict=True)
                 ]
                 regimes = [job.result() for job in jobs]
-            uncertainty = _resample(
-                truth,
-                models,
-                compared,
-                image_slices,
-                settings,
-                sampling,
-                regimes,
-                inspector,
-                workers,
-                advance,
-            )
+            first = _FirstPass(truth, models, compared, sampling, regimes, inspector)
+            uncertainty = _resample(first, image_slices, settings, workers, advance)
     return Measured(truth, list(models), compared, tallies, [one.own for one in tallies.models], uncertainty)
 
 
@@ -296,19 +286,31 @@ def _compared_columns(models: Sequence[MatchedModel], compared: Integers) -> lis
     ]
 
 
+@dataclass(frozen=True)
+class _FirstPass:
+    """What the second pass takes from the first.
+
+    Attributes:
+        truth, models, compared: as in `Measured`.
+        sampling: folds and units of the images.
+        regimes: one per model.
+        inspector: collects label issues and disagreements.
+    """
+
+    truth: Truth
+    models: Sequence[MatchedModel]
+    compared: Integers
+    sampling: Sampling
+    regimes: Sequence[ModelRegimes]
+    inspector: "_Inspector"
+
+
 def _resample(
-    truth: Truth,
-    models: Sequence[MatchedModel],
-    compared: Integers,
-    image_slices: Sequence[ImageSlice],
-    settings: Settings,
-    sampling: Sampling,
-    regimes: Sequence[ModelRegimes],
-    inspector: "_Inspector",
-    workers: int,
-    advance: TagsDone,
+    first: _FirstPass, image_slices: Sequence[ImageSlice], settings: Settings, workers: int, advance: TagsDone
 ) -> Uncertainty:
     """Run the second pass, over the compared tags."""
+    truth, models, compared, inspector = first.truth, first.models, first.compared, first.inspector
+    sampling, regimes = first.sampling, first.regimes
     chosen = [one.chosen[compared] for one in models]
     columns = _compared_columns(models, compared)
     thresholds = [

@@ -7,7 +7,7 @@ from typing import Any
 from arena.base import format as figures
 from arena.base.format import shown
 from arena.gate import keys
-from arena.gate.cases import interval_case, metric_of_tag, skipped_case, tag_losses
+from arena.gate.cases import MarginTest, interval_case, metric_of_tag, skipped_case, tag_losses
 from arena.gate.decide import holm_adjusted
 from arena.gate.evidence import Evidence
 from arena.gate.parts import AUTO
@@ -113,12 +113,10 @@ def _critical_cases(judged: JudgedData, settings: _CriticalTags) -> list[Case]:
             found.append(_not_compared(evidence, critical, title))
             continue
         losses = tag_losses(evidence.tags[evidence.tags["tag"] == tag], critical.figure, margin=critical.margin)
-        found.append(
-            interval_case(
-                "critical", tag, title, metrics[tag], critical.margin, evidence, rule=critical.rule, p=p[tag],
-                family=len(p), images=evidence.images, losses=losses, list_tags=judged.list_tags,
-            )
-        )  # fmt: skip
+        test = MarginTest(
+            "critical", tag, title, critical.margin, critical.rule, p[tag], len(p), evidence.images, judged.list_tags
+        )
+        found.append(interval_case(test, metrics[tag], evidence, losses=losses))
     return found
 
 

@@ -1,6 +1,7 @@
 """Cases from a metric and its margin: the outcome, the values, and one sentence that explains them."""
 
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,30 +15,42 @@ from arena.gate.verdict import Case, Measure, Outcome, TagLoss
 from arena.metrics.registry import METRICS
 
 
-def interval_case(
-    gate: str,
-    name: str,
-    title: str,
-    figure: MetricPair,
-    margin: float,
-    evidence: Evidence,
-    *,
-    rule: DecisionRule = DecisionRule.NON_INFERIORITY,
-    p: float | None = None,
-    family: int = 1,
-    images: int | None = None,
-    losses: Sequence[TagLoss] = (),
-    list_tags: int = 0,
-) -> Case:
+@dataclass(frozen=True)
+class MarginTest:
+    """What a policy requires of one metric, and the inputs of its decision.
+
+    Attributes:
+        gate, name, title: of the case.
+        margin: largest loss that the policy allows.
+        rule: how the interval decides.
+        p: p of a loss beyond the margin, adjusted for the `family` parts; None for a single test.
+        family: number of parts that are corrected together.
+        images: number of images behind the metric; None if unknown.
+        list_tags: largest number of tags to name.
+    """
+
+    gate: str
+    name: str
+    title: str
+    margin: float
+    rule: DecisionRule = DecisionRule.NON_INFERIORITY
+    p: float | None = None
+    family: int = 1
+    images: int | None = None
+    list_tags: int = 0
+
+
+def interval_case(test: MarginTest, figure: MetricPair, evidence: Evidence, *, losses: Sequence[TagLoss] = ()) -> Case:
     """Return the case that compares a metric's interval with its margin.
 
     Args:
-        p: p of a loss beyond the margin, adjusted for the `family` parts; None for a single test.
-        images: number of images behind the metric; None if unknown.
+        test: what the policy requires.
+        figure: the metric of both models.
+        evidence: all evidence of the check.
         losses: tags that the case names if it fails, worst first.
-        list_tags: largest number of tags to name.
     """
-    outcome = decide_outcome(figure.seen, margin, rule=rule, p=p)
+    margin, p, family, images = test.margin, test.p, test.family, test.images
+    outcome = decide_outcome(figure.seen, margin, rule=test.rule, p=p)
     undecided = outcome is Outcome.INCONCLUSIVE and images is not None
     needed = images_to_decide(figure.seen, margin, images) if undecided and images is not None else None
     message = _sentence(METRICS[figure.name].title, figure, margin, outcome, p, family, evidence)
@@ -47,7 +60,7 @@ def interval_case(
         message += f"; unpaired: 80 % power only for a true loss of {figures.figure(detectable(figure.seen))} or more"
     named = list(losses) if outcome is Outcome.FAIL else []
     measure = to_measure(figure, limit=-margin, p=p, images_needed=needed)
-    return Case(gate, name, title, outcome, message, measure, named[:list_tags], len(named))
+    return Case(test.gate, test.name, test.title, outcome, message, measure, named[: test.list_tags], len(named))
 
 
 def to_measure(

@@ -9,7 +9,7 @@ import pandas as pd
 
 from arena.base import format as figures
 from arena.gate import keys
-from arena.gate.cases import interval_case, skipped_case, tag_losses
+from arena.gate.cases import MarginTest, interval_case, skipped_case, tag_losses
 from arena.gate.decide import holm_adjusted
 from arena.gate.evidence import Evidence, EvidenceSlice
 from arena.gate.requirement import JudgedData, Requirement
@@ -123,12 +123,10 @@ def _margin_cases(judged: JudgedData, settings: MarginSettings) -> list[Case]:
             found.append(skipped_case("margins", name, title, reason))
             continue
         losses = tag_losses(evidence.tags, METRICS[name].base, margin=margin)
-        found.append(
-            interval_case(
-                "margins", name, title, figure, margin, evidence, rule=settings.rule_of(name),
-                images=evidence.images, losses=losses, list_tags=judged.list_tags,
-            )
-        )  # fmt: skip
+        test = MarginTest(
+            "margins", name, title, margin, settings.rule_of(name), images=evidence.images, list_tags=judged.list_tags
+        )
+        found.append(interval_case(test, figure, evidence, losses=losses))
     return found
 
 
@@ -195,12 +193,8 @@ def _family(judged: JudgedData, gate: str, settings: _SliceSettings, kind: str) 
             found.append(skipped_case(gate, name, title, reason))
             continue
         losses = tag_losses(_members(evidence.tags, part), METRICS[settings.figure].base, margin=margin)
-        found.append(
-            interval_case(
-                gate, name, title, part.figures[settings.figure], margin, evidence, rule=settings.rule, p=next(each),
-                family=len(p), images=part.images, losses=losses, list_tags=judged.list_tags,
-            )
-        )  # fmt: skip
+        test = MarginTest(gate, name, title, margin, settings.rule, next(each), len(p), part.images, judged.list_tags)
+        found.append(interval_case(test, part.figures[settings.figure], evidence, losses=losses))
     return found
 
 

@@ -137,8 +137,8 @@ def _of_scores(
     if shift := find_shift(pair):
         says = (
             f"{_CAUSE_NAMES['tags']}: it is shifted by {shift.columns:+d} from {clipped(shift.first, 40)!r} on; "
-            f"shifted back, the scores of {plural(shift.tags, 'tag', 'tags')} correlate with the baseline's by {shift.after:.2f}, not "
-            f"{shift.before:.2f}"
+            f"shifted back, the scores of {plural(shift.tags, 'tag', 'tags')} correlate with the baseline's by "
+            f"{shift.after:.2f}, not {shift.before:.2f}"
         )
         return [*found, Cause(0.9, says)]
     return [*found, *_of_weights(joint, parity)]

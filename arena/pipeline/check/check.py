@@ -39,7 +39,6 @@ from arena.report.view import headline_view
 from arena.report.view_model.recorded_labels import recorded_labels
 from arena.results.headline import notes_on_values
 from arena.results.run_folder import Result
-from arena.tags.relations import read_aliases
 
 _ROLES = ("candidate", "baseline")
 """Suffixes for the names of candidate and baseline if both have the same name."""
@@ -68,7 +67,6 @@ def check_candidate(
     baseline: str,
     policy: Path | None = None,
     output: Path | None = None,
-    aliases: Path | None = None,
     asked: ComparisonOptions = ComparisonOptions(),
     diagnose: int = 16,
     progress: Progress = Silent(),
@@ -79,14 +77,14 @@ def check_candidate(
         candidate, baseline: one model each, in the form of `grammar.GRAMMAR`.
         policy: a TOML file that overrides the defaults; None takes the defaults.
         output: the folder; None creates one below `checks/`. It also stores new scores, so that an interrupted check continues.
-        aliases: a file of renamed tags in the form of `read_aliases`, in addition to the policy's.
+        asked: options of the comparison; its renamed tags are added to the policy's.
         diagnose: number of images on which changes of the candidate's preprocessing are tried if it fails; 0 tries none.
 
     Raises:
         ArenaError: an input is missing or damaged. Two models that cannot be compared get a verdict, not an error.
     """
     rules = read_policy(policy)
-    renamed = {**rules.of(COVERAGE).renamed, **(read_aliases(aliases) if aliases else {})}
+    renamed = {**rules.of(COVERAGE).renamed, **asked.renamed}
     rules = rules.changed(COVERAGE, aliases=renamed)
     asked = replace(asked, renamed=renamed)
     folder = output or Path("checks") / f"{short_name(candidate)}-vs-{short_name(baseline)}"
