@@ -25,7 +25,7 @@ class HubSource:
     def pinned(self) -> bool:
         """Whether the revision is a commit, so that its files can never change.
 
-        >>> Source("people/tiny", "a" * 40).pinned, Source("people/tiny", "main").pinned
+        >>> HubSource("people/tiny", "a" * 40).pinned, HubSource("people/tiny", "main").pinned
         (True, False)
         """
         return COMMIT.fullmatch(self.revision or "") is not None

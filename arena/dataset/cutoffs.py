@@ -91,7 +91,7 @@ def last_day(known: Sequence[Cutoff]) -> date | None:
 def to_timestamps(column: "pd.Series[Any]") -> "pd.Series[Any]":
     """Convert a column of dates, of ISO 8601 text or of seconds since 1970 to UTC timestamps; NaT for any other value.
 
-    >>> moments(pd.Series(["2024-05-31T01:00:00+02:00", "soon"])).tolist()
+    >>> to_timestamps(pd.Series(["2024-05-31T01:00:00+02:00", "soon"])).tolist()
     [Timestamp('2024-05-30 23:00:00+0000', tz='UTC'), NaT]
     """
     if pd.api.types.is_numeric_dtype(column):

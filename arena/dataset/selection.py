@@ -248,7 +248,7 @@ def choose_representative(images: Sequence[Iterable[str]], *, least: int) -> dic
 
     Returns: position of a selected image -> the tag for which it was selected.
 
-    >>> represent([["dog"], ["dog", "cat"], ["dog"], []], least=2)
+    >>> choose_representative([["dog"], ["dog", "cat"], ["dog"], []], least=2)
     {1: 'cat', 0: 'dog'}
     """
     places: dict[str, list[int]] = {}

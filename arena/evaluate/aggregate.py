@@ -327,7 +327,7 @@ def small_sample_factor(positives: NDArray[Any], power: int) -> float:
         positives: (tags,), effective number of positives.
         power: `_POWER_OF_AP` or `_POWER_OF_CORRECTED`.
 
-    >>> round(small_sample(np.array([11, 11]), 2), 4)
+    >>> round(small_sample_factor(np.array([11, 11]), 2), 4)
     1.1
     """
     known = np.maximum(np.asarray(positives, np.float64)[np.asarray(positives) > 0], 2.0)

@@ -46,7 +46,7 @@ def p_of_loss(interval: DifferenceInterval, margin: float) -> float:
     The distribution is taken as normal about the middle of the interval, so that p and interval agree: p is 0.025 exactly where
     the interval ends at -margin.
 
-    >>> round(p_of_loss(Seen(-0.02, -0.03, -0.01), 0.01), 6), p_of_loss(Seen(-0.02, -0.02, -0.02), 0.01)
+    >>> round(p_of_loss(DifferenceInterval(-0.02, -0.03, -0.01), 0.01), 6), p_of_loss(DifferenceInterval(-0.02, -0.02, -0.02), 0.01)
     (0.025, 0.0)
     """
     if not interval.known:
@@ -74,8 +74,8 @@ def decide_outcome(
 
     Returns: pass, fail, inconclusive or not shown; inconclusive where the interval is undefined.
 
-    >>> cases = [Seen(0, -0.01, 0.01), Seen(-0.02, -0.03, -0.011), Seen(-0.02, -0.03, -0.01)]
-    >>> [str(decide(one, 0.01)) for one in cases], str(decide(cases[2], 0.01, rule=Rule.REGRESSION))
+    >>> cases = [DifferenceInterval(0, -0.01, 0.01), DifferenceInterval(-0.02, -0.03, -0.011), DifferenceInterval(-0.02, -0.03, -0.01)]
+    >>> [str(decide_outcome(one, 0.01)) for one in cases], str(decide_outcome(cases[2], 0.01, rule=DecisionRule.REGRESSION))
     (['pass', 'fail', 'inconclusive'], 'not_shown')
     """
     if not interval.known:
@@ -92,8 +92,8 @@ def decide_outcome(
 def holm_adjusted(family: Sequence[DifferenceInterval], margins: Sequence[float]) -> list[float]:
     """Return Holm's adjusted p of a loss beyond the margin, for each part; NaN for undefined parts, which are not counted.
 
-    >>> shown = Seen(-0.03, -0.035, -0.025)
-    >>> [round(p, 4) for p in adjusted([Seen(-0.02, -0.03, -0.01), shown, Seen(0, -0.01, 0.01)], [0.01] * 3)]
+    >>> shown = DifferenceInterval(-0.03, -0.035, -0.025)
+    >>> [round(p, 4) for p in holm_adjusted([DifferenceInterval(-0.02, -0.03, -0.01), shown, DifferenceInterval(0, -0.01, 0.01)], [0.01] * 3)]
     [0.05, 0.0, 0.975]
     """
     return [
@@ -112,7 +112,7 @@ def images_to_decide(interval: DifferenceInterval, margin: float, images: int) -
 
     Returns: None where the interval is undefined, the margin is 0, or more than `_MAX_IMAGES_TO_DECIDE` are needed.
 
-    >>> images_to_decide(Seen(0.0, -0.02, 0.02), 0.01, 1000), images_to_decide(Seen(0.005, -0.015, 0.025), 0.01, 1000)
+    >>> images_to_decide(DifferenceInterval(0.0, -0.02, 0.02), 0.01, 1000), images_to_decide(DifferenceInterval(0.005, -0.015, 0.025), 0.01, 1000)
     (8173, 8173)
     """
     if not interval.known:

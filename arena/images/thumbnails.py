@@ -148,7 +148,7 @@ def remove_thumbnails(run: Path) -> None:
 def file_name(source: ThumbnailSource) -> str:
     """Return the file name of an image's thumbnail: 16 hexadecimal digits and the suffix.
 
-    >>> file_name(Source("../a", Path("a.png"), "ab" * 32, "general"))
+    >>> file_name(ThumbnailSource("../a", Path("a.png"), "ab" * 32, "general"))
     '74818781f1b55dc4.webp'
     """
     identity = "\0".join((source.image_id, source.sha256, str(THUMBNAIL_SIDE), str(QUALITY)))

@@ -41,7 +41,7 @@ def resampling_units(groups: Sequence[str]) -> Integers:
 
     Groups are numbered in order of first appearance, modulo `MAX_UNITS`.
 
-    >>> units_of(["x", "y", "x"]).tolist()
+    >>> resampling_units(["x", "y", "x"]).tolist()
     [0, 1, 0]
     """
     number = {group: place for place, group in enumerate(dict.fromkeys(groups))}

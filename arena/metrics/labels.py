@@ -87,7 +87,7 @@ def find_label_issues(
 
     >>> labels = np.array([True] * 6 + [False] * 6)
     >>> scores = np.float32([0.9, 0.9, 0.9, 0.9, 0.9, 0, 0.1, 0.1, 0.1, 0.1, 0.1, 1])
-    >>> found = find_suspects([scores, scores], labels)
+    >>> found = find_label_issues([scores, scores], labels)
     >>> found.image.tolist(), found.strength.tolist()
     ([11], [0.75])
     """

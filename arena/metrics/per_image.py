@@ -95,7 +95,7 @@ def precision_recall_at_k(hits: Floats, positives: Integers, ks: Sequence[int]) 
     Precision divides by k even if the image has fewer tags, or the model knows fewer, as in information retrieval. A mean
     over no image is NaN.
 
-    >>> at_k(np.array([[1.0, 0.0]]), np.array([3, 0]), [2])
+    >>> precision_recall_at_k(np.array([[1.0, 0.0]]), np.array([3, 0]), [2])
     [AtK(k=2, precision=0.25, recall=0.3333333333333333, precision_images=2, recall_images=1)]
     """
     tagged = positives > 0

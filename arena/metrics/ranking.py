@@ -148,7 +148,7 @@ def segment_sums(values: NDArray[np.float64] | Integers, bounds: Integers) -> Fl
         values: (n,).
         bounds: int64 (parts + 1,), start of each part and the end of the last, from 0 to n.
 
-    >>> sums(np.array([1.0, 2.0, 4.0]), np.array([0, 2, 2, 3])).tolist()
+    >>> segment_sums(np.array([1.0, 2.0, 4.0]), np.array([0, 2, 2, 3])).tolist()
     [3.0, 0.0, 4.0]
     """
     total, filled = np.zeros(len(bounds) - 1), np.flatnonzero(np.diff(bounds))
@@ -275,7 +275,7 @@ def break_even(block: SortedBlock) -> OperatingPoint:
     higher one is returned. A threshold without a true positive, where both are 0, is used only if there is no other.
 
     >>> break_even(sort_column(np.float32([0.75, 0.5, 0.25]), np.array([True, False, True])))
-    Point(threshold=array([0.5]), value=array([0.5]))
+    OperatingPoint(threshold=array([0.5]), value=array([0.5]))
     """
     images, positives = block.keys.shape[1], block.positives
     known = np.flatnonzero(positives)
@@ -359,7 +359,7 @@ def average_precision_bias(block: SortedBlock) -> Floats:
     Returns: float64 (tags,), -1 to 1; NaN where no image has the tag.
 
     >>> ranked = sort_column(np.float32([0.9, 0.8, 0.7]), np.array([True, False, True]))
-    >>> optimism(ranked)  # the second positive: (2/3 - 1/2) minus half of 1/2; divided by two positives
+    >>> average_precision_bias(ranked)  # the second positive: (2/3 - 1/2) minus half of 1/2; divided by two positives
     array([-0.04166667])
     """
     groups, positives = block.groups, block.positives

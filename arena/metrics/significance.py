@@ -270,7 +270,7 @@ def ranks_by_significance(values: Floats, better: NDArray[np.bool_]) -> list[Ran
         better: bool (models, models), whether model i is significantly better than model j at [i, j].
 
     >>> better = np.array([[False, False, True], [False, False, False], [False, False, False]])
-    >>> ranks(np.array([0.7, 0.6, 0.5]), better)
+    >>> ranks_by_significance(np.array([0.7, 0.6, 0.5]), better)
     [Rank(rank=1, tied_with_best=True), Rank(rank=1, tied_with_best=True), Rank(rank=2, tied_with_best=False)]
     """
     defined = ~np.isnan(values)

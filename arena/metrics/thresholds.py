@@ -66,7 +66,7 @@ def thresholds_per_tag(
         by_tag: thresholds by name of the tag.
 
     >>> kinds = ["general", "character", "character"]
-    >>> per_tag(["sky", "ganyu", "miku"], kinds, default=0.35, by_category={"character": 0.85}, by_tag={"miku": 0.6})
+    >>> thresholds_per_tag(["sky", "ganyu", "miku"], kinds, default=0.35, by_category={"character": 0.85}, by_tag={"miku": 0.6})
     array([0.35, 0.85, 0.6 ], dtype=float32)
     """
     shared = (by_category.get(category, default) for category in categories)

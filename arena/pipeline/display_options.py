@@ -107,7 +107,7 @@ def _sources(heldout: HeldOut, images: Sequence[str]) -> list[ThumbnailSource]:
 def rating_in_words(rating: Any, facts: Mapping[str, Any]) -> str:
     """A rating in words, by the `rating_scheme` of the dataset's card; an image without a rating gets the card's `unrated_is`.
 
-    >>> rating_told("s", {}), rating_told("s", {"rating_scheme": "e621"}), rating_told("unrated", {"unrated_is": "general"})
+    >>> rating_in_words("s", {}), rating_in_words("s", {"rating_scheme": "e621"}), rating_in_words("unrated", {"unrated_is": "general"})
     ('safe or sensitive', 'safe', 'general')
     """
     scheme = str(facts.get("rating_scheme", UNKNOWN_SCHEME))

@@ -74,7 +74,7 @@ def best_pair(payload: Mapping[str, Any]) -> PlottedPair:
 def plot_path(picture: Plot, *, suffix: str, kind: str) -> str:
     """Return the path of a plot in the run folder.
 
-    >>> file_of(Picture("sweep", "", ""), suffix="-dark", kind="svg")
+    >>> plot_path(Plot("sweep", "", ""), suffix="-dark", kind="svg")
     'plots/sweep-dark.svg'
     """
     return f"{_PLOTS_FOLDER}/{picture.name}{suffix}.{kind}"

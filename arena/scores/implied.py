@@ -74,7 +74,7 @@ def apply_implications(scores: Matrix, tags: TagSpace, relations: TagRelations) 
         implies another.
 
     >>> tags, relations = TagSpace(("animal", "dog")), TagRelations.of(implications=[("dog", "animal")])
-    >>> close_predictions(Matrix.of(np.array([[0.25, 0.75], [0.5, 0.125]])), tags, relations).read()
+    >>> apply_implications(Matrix.of(np.array([[0.25, 0.75], [0.5, 0.125]])), tags, relations).read()
     array([[0.75 , 0.75 ],
            [0.5  , 0.125]])
     """

@@ -194,7 +194,7 @@ def check_values(where: object, values: Matrix, image_ids: Sequence[str], tags: 
 def _sum_by_machine(shards: Iterable[tuple[str, int, float]]) -> dict[str, MachineTime]:
     """Sum images and seconds of shards (machine, images, seconds) by machine; shards without a time are left out.
 
-    >>> add_up([("a", 8, 2.0), ("b", 4, 1.0), ("a", 8, 1.0), ("a", 8, 0.0)])
+    >>> _sum_by_machine([("a", 8, 2.0), ("b", 4, 1.0), ("a", 8, 1.0), ("a", 8, 0.0)])
     {'a': Timed(images=16, seconds=3.0), 'b': Timed(images=4, seconds=1.0)}
     """
     found: dict[str, MachineTime] = {}
@@ -210,7 +210,7 @@ def describe_throughput(timed: Mapping[str, MachineTime]) -> dict[str, float | i
 
     Other machines of a shared run are left out, because a mean over machines is the speed of none of them.
 
-    >>> describe_throughput({"a": Timed(16, 3.0), "b": Timed(4, 1.0)})
+    >>> describe_throughput({"a": MachineTime(16, 3.0), "b": MachineTime(4, 1.0)})
     {'images_per_second': 5.33, 'images_timed': 16, 'timed_on': 'a'}
     """
     if not timed:

@@ -202,7 +202,7 @@ def link_of(row: Mapping[str, Any]) -> TagLink:
     """Return the link of a row with `antecedent_name` and `consequent_name`, and optional `created_at`, `updated_at` and `id`.
 
     >>> link_of({"antecedent_name": "pup", "consequent_name": "dog", "created_at": "1970-01-01T00:01:00Z", "id": "7"})
-    Link(antecedent='pup', consequent='dog', when=60.0, number=7)
+    TagLink(antecedent='pup', consequent='dog', when=60.0, number=7)
     """
     number = str(row.get("id") or "")
     return TagLink(
@@ -219,8 +219,8 @@ def resolve_aliases(links: Iterable[TagLink]) -> ResolvedAliases:
     If a spelling has several targets, the newest row is used, or the alphabetically first of equally new ones. In a cycle the
     canonical name is the one whose own alias is the oldest, or the alphabetically first of equally old ones.
 
-    >>> resolve_aliases([Link("pup", "doggy"), Link("doggy", "dog"), Link("pup", "puppy")])
-    Resolved(canonical={'doggy': 'dog', 'pup': 'dog'}, findings=['alias pup: leads to doggy, puppy; doggy is used'])
+    >>> resolve_aliases([TagLink("pup", "doggy"), TagLink("doggy", "dog"), TagLink("pup", "puppy")])
+    ResolvedAliases(canonical={'doggy': 'dog', 'pup': 'dog'}, findings=['alias pup: leads to doggy, puppy; doggy is used'])
     """
     rows: dict[str, set[TagLink]] = {}
     findings: list[str] = []
@@ -245,7 +245,7 @@ def close_implications(links: Iterable[TagLink], canonical: Mapping[str, str]) -
     Raises:
         ArenaError: the closure has more than `MAX_IMPLIED` pairs.
 
-    >>> closed = close_implications([Link("puppy", "doggy"), Link("dog", "animal")], {"doggy": "dog"})
+    >>> closed = close_implications([TagLink("puppy", "doggy"), TagLink("dog", "animal")], {"doggy": "dog"})
     >>> sorted(closed.implied["puppy"])
     ['animal', 'dog']
     """

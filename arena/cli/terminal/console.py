@@ -111,7 +111,7 @@ class Terminal:
 def format_size(size_bytes: int) -> str:
     """Format a size in decimal units with three significant digits.
 
-    >>> size_told(402), size_told(7_853_272), size_told(378_536_310), size_told(1_260_435_999)
+    >>> format_size(402), format_size(7_853_272), format_size(378_536_310), format_size(1_260_435_999)
     ('402 B', '7.85 MB', '379 MB', '1.26 GB')
     """
     for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):

@@ -154,7 +154,7 @@ def is_flat(pixels: RGB) -> bool:
     Such a picture has no frequency along both axes at once. Most bits of its pHash are rounding noise, and different pictures
     share one pHash.
 
-    >>> flat(np.full((40, 30, 3), 200, np.uint8))
+    >>> is_flat(np.full((40, 30, 3), 200, np.uint8))
     True
     """
     grey = np.asarray(Image.fromarray(pixels).convert("L").resize((32, 32), Image.Resampling.BOX), dtype=np.float64)

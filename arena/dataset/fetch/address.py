@@ -52,7 +52,7 @@ def parse_base_url(text: str) -> URL:
     Raises:
         ArenaError: the text is not an http or https URL, or has a user, a query or a fragment.
 
-    >>> str(base_of("https://booru.example/sub/"))
+    >>> str(parse_base_url("https://booru.example/sub/"))
     'https://booru.example/sub'
     """
     try:
@@ -73,7 +73,7 @@ def parse_base_url(text: str) -> URL:
 def _same_domain(host: str, other: str) -> bool:
     """Return whether two host names have the same last two labels; an IP address matches only itself.
 
-    >>> same_domain("danbooru.donmai.us", "cdn.donmai.us"), same_domain("127.0.0.1", "10.0.0.1")
+    >>> _same_domain("danbooru.donmai.us", "cdn.donmai.us"), _same_domain("127.0.0.1", "10.0.0.1")
     (True, False)
     """
     if host == other:

@@ -104,7 +104,7 @@ class RateLimit:
     reach the host within the interval, whatever the delay of the network.
 
     >>> clock = iter([10.0, 10.0, 10.25])
-    >>> pace = Pace(1.0, clock=lambda: next(clock), sleep=print)
+    >>> pace = RateLimit(1.0, clock=lambda: next(clock), sleep=print)
     >>> pace.wait(); pace.answered(); pace.wait()
     0.75
     """
@@ -132,7 +132,7 @@ class RateLimit:
             attempt: number of the failed attempt, from 0.
             retry_after_s: pause that the host asks for.
 
-        >>> [Pace(jitter=lambda: 0.5).pause_s(attempt, 3.0) for attempt in (0, 1, 2, 9)]
+        >>> [RateLimit(jitter=lambda: 0.5).pause_s(attempt, 3.0) for attempt in (0, 1, 2, 9)]
         [3.75, 3.75, 5.0, 75.0]
         """
         pause_s: float = max(min(FIRST_PAUSE_S * 2**attempt, LONGEST_PAUSE_S), retry_after_s) * (1 + self.jitter() / 2)

@@ -95,8 +95,8 @@ def make_post_filter(ratings: Sequence[str], file_types: Sequence[str], *, tag_f
     Raises:
         ArenaError: a rating is unknown, a suffix is invalid, or a list is empty.
 
-    >>> wish_of(["e", "g"], [".JPG"], tag_filter=False)
-    Wish(ratings=('g', 'e'), file_types=('jpg',), unlawful={})
+    >>> make_post_filter(["e", "g"], [".JPG"], tag_filter=False)
+    PostFilter(ratings=('g', 'e'), file_types=('jpg',), unlawful={})
     """
     if unknown := [name for name in ratings if name not in _RATINGS]:
         raise ArenaError(f"--ratings {unknown[0]!r}: not one of {', '.join(_RATINGS)}")
@@ -118,9 +118,9 @@ def filter_post(post: Post, wish: PostFilter) -> PostFile | LeftOut | InvalidPos
     The tag filter comes before ratings and files, so that its count covers every post that is neither deleted nor banned. It
     rejects a post without tags.
 
-    >>> sift({"id": 7, "tag_string": "solo loli", "rating": "g"}, Wish())
+    >>> filter_post({"id": 7, "tag_string": "solo loli", "rating": "g"}, PostFilter())
     LeftOut(reason='unlawful tags')
-    >>> sift({"id": 7, "tag_string": "solo", "rating": "e"}, Wish())
+    >>> filter_post({"id": 7, "tag_string": "solo", "rating": "e"}, PostFilter())
     LeftOut(reason='rating')
     """
     for flag, reason in (("is_deleted", "deleted"), ("is_banned", "banned")):
@@ -147,7 +147,7 @@ def post_id_of(post: object) -> int | None:
 def _post_rating(post: Post) -> str:
     """Return the letter of a post's rating, from a letter or a word; empty if it is unknown.
 
-    >>> rating_of({"rating": "sensitive"}), rating_of({"rating": 3})
+    >>> _post_rating({"rating": "sensitive"}), _post_rating({"rating": 3})
     ('s', '')
     """
     letter = str(post.get("rating") or "")[:1].lower()
@@ -157,7 +157,7 @@ def _post_rating(post: Post) -> str:
 def _post_tags(post: Post) -> frozenset[str]:
     """Return every tag of a post in lower case, from the fields for all tags and for each category; may be empty.
 
-    >>> sorted(tags_of({"tag_string_general": "Solo 1girl", "tag_string_meta": "highres"}))
+    >>> sorted(_post_tags({"tag_string_general": "Solo 1girl", "tag_string_meta": "highres"}))
     ['1girl', 'highres', 'solo']
     """
     texts = [post[name] for name in _TAG_FIELDS if isinstance(post.get(name), str)]

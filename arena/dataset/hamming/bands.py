@@ -45,7 +45,7 @@ class BitBand(NamedTuple):
     def flips(self) -> NDArray[np.int64]:
         """Return every choice of at most `radius` bits of the band as a mask; ascending, so that neighbours share high bits.
 
-        >>> Band(0, 3, 1).flips()
+        >>> BitBand(0, 3, 1).flips()
         array([0, 1, 2, 4])
         """
         chosen = [
@@ -108,7 +108,7 @@ def choose_bands(left: int, right: int, radius: int) -> tuple[BitBand, ...]:
 def reorder_bits(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Return hashes with their bits in the order of `BIT_ORDER`; distances do not change.
 
-    >>> [hex(value) for value in spread(np.array([1 << 63, 1 << 60, 1 << 62], np.uint64))]
+    >>> [hex(value) for value in reorder_bits(np.array([1 << 63, 1 << 60, 1 << 62], np.uint64))]
     ['0x8000000000000000', '0x4000000000000000', '0x20000000000']
     """
     return _permuted(hashes, BIT_ORDER)

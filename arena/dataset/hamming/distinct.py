@@ -29,7 +29,7 @@ class DistinctHashes(NamedTuple):
     def of(hashes: Hashes) -> "DistinctHashes":
         """Return the distinct hashes of the rows of a set.
 
-        >>> Distinct.of(np.array([7, 3, 7], np.uint64)).sizes
+        >>> DistinctHashes.of(np.array([7, 3, 7], np.uint64)).sizes
         array([1, 2])
         """
         ordered = np.sort(hashes)

@@ -140,7 +140,7 @@ class _BandQueries:
 def _rotated(hashes: Hashes, bits: int) -> Hashes:
     """Return hashes rotated to the left; distances between hashes do not change.
 
-    >>> [hex(value) for value in turned(np.array([0x8000000000000001], np.uint64), 4)]
+    >>> [hex(value) for value in _rotated(np.array([0x8000000000000001], np.uint64), 4)]
     ['0x18']
     """
     return (hashes << np.uint64(bits)) | (hashes >> np.uint64(HASH_BITS - bits)) if bits % HASH_BITS else hashes

@@ -19,7 +19,7 @@ def row_facts(table: Mapping[str, Any], keep: Sequence[str] = ()) -> dict[str, A
     Raises:
         RefusedError: an identifier is not an integer, or its magnitude needs more than 63 bits.
 
-    >>> facts_of({"post_id": "7", "created_at": "2024-01-02", "score": 3})
+    >>> row_facts({"post_id": "7", "created_at": "2024-01-02", "score": 3})
     {'post_id': 7, 'created_at': '2024-01-02'}
     """
     numbers = {name: _whole(name, table[name]) for name in INTEGER_FACTS if table.get(name) not in (None, "")}

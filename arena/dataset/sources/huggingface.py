@@ -83,7 +83,7 @@ def image_column(schema: pa.Schema) -> str:
 def _class_names(feature: Any) -> tuple[str, ...]:
     """Return the class names of a `ClassLabel` feature, single or in a sequence; empty for any other feature.
 
-    >>> class_names({"feature": {"names": ["cat", "dog"], "_type": "ClassLabel"}, "_type": "Sequence"})
+    >>> _class_names({"feature": {"names": ["cat", "dog"], "_type": "ClassLabel"}, "_type": "Sequence"})
     ('cat', 'dog')
     """
     if isinstance(feature, list):

@@ -38,7 +38,7 @@ class Labels(NamedTuple):
 def normalise_tag(tag: str) -> str:
     r"""Return a tag in its normalised spelling.
 
-    >>> tidy(r" hatsune miku  \(cosplay\) ")
+    >>> normalise_tag(r" hatsune miku  \(cosplay\) ")
     'hatsune_miku_(cosplay)'
     """
     return "_".join(_CONTROL.sub("", _ESCAPED.sub(r"\1", tag)).split())
@@ -80,7 +80,7 @@ def parse_caption(text: str, separator: str = "auto") -> Labels:
 
     In a text with one tag per line, a prefix such as `character:` sets the category, and `rating:` sets the rating.
 
-    >>> caption("character:hatsune miku\nrating:safe\nre:zero")
+    >>> parse_caption("character:hatsune miku\nrating:safe\nre:zero")
     Labels(tags=('hatsune_miku', 're:zero'), categories={'hatsune_miku': 'character'}, rating='safe')
     """
     chosen = separator if separator != "auto" else "comma" if "," in text else "line"
@@ -107,9 +107,9 @@ def parse_labels(table: Mapping[str, Any], separator: str = "auto") -> Labels | 
     Raises:
         RefusedError: a value has another type, or the tags are too long.
 
-    >>> labels_of({"tag_string": "1girl solo miku", "tag_string_character": "miku", "rating": "g"})
+    >>> parse_labels({"tag_string": "1girl solo miku", "tag_string_character": "miku", "rating": "g"})
     Labels(tags=('1girl', 'solo', 'miku'), categories={'miku': 'character'}, rating='g')
-    >>> labels_of({"caption": "a girl"}) is None
+    >>> parse_labels({"caption": "a girl"}) is None
     True
     """
     found: dict[str, str] = {}

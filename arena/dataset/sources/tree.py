@@ -123,7 +123,7 @@ def _refuse(error: OSError) -> None:
 def escape_name(name: str) -> str:
     r"""Return a name as printable text: bytes that are not UTF-8 are escaped, a long name is cut at `_MAX_SHOWN`.
 
-    >>> shown("caf\udce9"), shown("\ud800")
+    >>> escape_name("caf\udce9"), escape_name("\ud800")
     ('caf\\xe9', '\\ud800')
     """
     cut = name if len(name) <= _MAX_SHOWN else f"{name[:_MAX_SHOWN]}..."

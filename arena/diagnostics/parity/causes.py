@@ -125,7 +125,7 @@ def _nearest_columns(a: ScoreFloats, b: ScoreFloats) -> ParityIntegers:
     Returns: int64 (columns of a,).
 
     >>> scores = np.array([[0.1, 0.7, 0.2], [0.3, 0.9, 0.1]], np.float32)
-    >>> nearest_columns(scores, scores[:, [2, 0, 1]]).tolist()
+    >>> _nearest_columns(scores, scores[:, [2, 0, 1]]).tolist()
     [1, 2, 0]
     """
     left, right = logits(a, _COLUMN_LOGIT_LIMIT), logits(b, _COLUMN_LOGIT_LIMIT)

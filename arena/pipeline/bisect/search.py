@@ -39,8 +39,8 @@ def binary_search(number: int, look: Callable[[int], State]) -> SearchResult:
         number: number of checkpoints, at least two.
         look: tests a place; called at most once per place.
 
-    >>> search(9, lambda place: State.LOST if place >= 3 else State.KEPT)
-    Search(kept=2, lost=3, open=())
+    >>> binary_search(9, lambda place: State.LOST if place >= 3 else State.KEPT)
+    SearchResult(kept=2, lost=3, open=())
     """
     last = number - 1
     if look(last) is not State.LOST:
@@ -63,8 +63,8 @@ def linear_search(number: int, look: Callable[[int], State]) -> SearchResult:
     """Test every place, the last one first; the first loss is the answer.
 
     >>> states = {1: State.KEPT, 2: State.LOST, 3: State.KEPT, 4: State.LOST}
-    >>> search_all(5, states.__getitem__)
-    Search(kept=1, lost=2, open=())
+    >>> linear_search(5, states.__getitem__)
+    SearchResult(kept=1, lost=2, open=())
     """
     states = {place: look(place) for place in (number - 1, *range(1, number - 1))}
     lost = min((place for place, state in states.items() if state is State.LOST), default=None)

@@ -27,7 +27,7 @@ class PlotScale(NamedTuple):
     def x(self, value: float) -> float:
         """Return the x coordinate of a value, in SVG units.
 
-        >>> Span(-1, 1).x(-1), Span(-1, 1).x(0)
+        >>> PlotScale(-1, 1).x(-1), PlotScale(-1, 1).x(0)
         (9.0, 130.0)
         """
         return _MARGIN + (value - self.low) / (self.high - self.low) * (CASE_PLOT_WIDTH - 2 * _MARGIN)
@@ -54,8 +54,8 @@ class CasePlot:
 def common_scale(cases: Sequence[Case]) -> PlotScale | None:
     """Return a common scale of cases that have one unit; None if none of them has a difference or all values are 0.
 
-    >>> span_of([Case("a", "b", "c", "pass", "", Measure("f1", difference=-0.5, limit=-1.0))])
-    Span(low=-1.0, high=0.0)
+    >>> common_scale([Case("a", "b", "c", "pass", "", Measure("f1", difference=-0.5, limit=-1.0))])
+    PlotScale(low=-1.0, high=0.0)
     """
     measures = [case.measure for case in cases if case.measure is not None and case.measure.difference is not None]
     values = [

@@ -79,7 +79,7 @@ def verdict_sentence(verdict: Verdict) -> str:
 
     >>> from arena.gate.verdict import JudgedModel
     >>> one = Case("margins", "map", "mAP", Outcome.FAIL, "...")
-    >>> sentence(Verdict(JudgedModel("new", "runs/new"), JudgedModel("old", "runs/old"), [one]))
+    >>> verdict_sentence(Verdict(JudgedModel("new", "runs/new"), JudgedModel("old", "runs/old"), [one]))
     'new may not replace old: it fails 1 of 1 requirement (mAP).'
     """
     new, old, cases = safe_name(verdict.candidate.name), safe_name(verdict.baseline.name), verdict.cases
@@ -119,7 +119,7 @@ def images_to_decide_all(cases: Sequence[Case]) -> int | None:
     """Return the number of images that decide each of these cases; None if it is unknown for every case.
 
     >>> one = Case("margins", "map", "mAP", Outcome.INCONCLUSIVE, "...", Measure("map", images_needed=9000))
-    >>> most_images([one]), most_images([])
+    >>> images_to_decide_all([one]), images_to_decide_all([])
     (9000, None)
     """
     known = [case.measure.images_needed for case in cases if case.measure and case.measure.images_needed is not None]
@@ -141,7 +141,7 @@ def badge_message(verdict: Verdict) -> str:
 
     >>> from arena.gate.verdict import JudgedModel
     >>> model = JudgedModel("new", "runs/new")
-    >>> headline(Verdict(model, model, [Case("margins", "map", "mAP", Outcome.PASS, "...")]))
+    >>> badge_message(Verdict(model, model, [Case("margins", "map", "mAP", Outcome.PASS, "...")]))
     'passing'
     """
     found, doubtful = len(verdict.of(verdict.outcome)), len(verdict.of(Outcome.NOT_SHOWN))
@@ -160,7 +160,7 @@ def outcome_counts(verdict: Verdict) -> str:
 
     >>> from arena.gate.verdict import JudgedModel
     >>> cases = [Case("margins", "map", "mAP", one, "") for one in (Outcome.FAIL, Outcome.PASS, Outcome.SKIPPED)]
-    >>> tally(Verdict(JudgedModel("new", ""), JudgedModel("old", ""), cases))
+    >>> outcome_counts(Verdict(JudgedModel("new", ""), JudgedModel("old", ""), cases))
     '1 failed and 1 passed; 1 skipped'
     """
     counts = {one: f"{count(len(verdict.of(one)))} {OUTCOME_WORDS[one]}" for one in OUTCOME_TITLES if verdict.of(one)}
@@ -179,7 +179,7 @@ def cases_by_outcome(cases: Sequence[Case]) -> dict[Outcome, list[Case]]:
 def baseline_to_candidate(shown: FormattedMeasure) -> str:
     """Return `baseline → candidate`; empty if both are unknown.
 
-    >>> sides_told(Figures("", "0.5", "–", "", "", "", "")), sides_told(Figures("", "–", "–", "", "", "", ""))
+    >>> baseline_to_candidate(FormattedMeasure("", "0.5", "–", "", "", "", "")), baseline_to_candidate(FormattedMeasure("", "–", "–", "", "", "", ""))
     ('0.5 → –', '')
     """
     return "" if shown.baseline == shown.candidate == UNDEFINED else f"{shown.baseline} → {shown.candidate}"
@@ -212,7 +212,7 @@ _FORMATTERS: Mapping[str, _Formatter] = {
 def _metric_title(name: str) -> str:
     """Return the title of a metric.
 
-    >>> figure_title("macro_f1"), figure_title("f1"), figure_title("images_per_second")
+    >>> _metric_title("macro_f1"), _metric_title("f1"), _metric_title("images_per_second")
     ('macro F1', 'F1', 'images per second')
     """
     return METRICS[name].title if name in METRICS else safe_name(name.replace("_", " "))
@@ -221,7 +221,7 @@ def _metric_title(name: str) -> str:
 def format_measure(measure: Measure) -> FormattedMeasure:
     """Return a measure as formatted text.
 
-    >>> figures_of(Measure("macro_f1", 0.401, 0.412, -0.011, -0.016, -0.006, limit=-0.005))[1:6]
+    >>> format_measure(Measure("macro_f1", 0.401, 0.412, -0.011, -0.016, -0.006, limit=-0.005))[1:6]
     ('0.4120', '0.4010', '−0.0110', '[−0.0160, −0.0060]', '−0.0050')
     """
     show, change = _formatters(measure)
@@ -252,7 +252,7 @@ def _with_sign(value: float | None, show: _Formatter) -> str:
 def measure_line(measure: Measure) -> str:
     """Return a measure in one line: baseline, candidate, difference, interval, limit and q.
 
-    >>> measure_told(Measure("map", 0.5, 0.52, -0.02, -0.03, -0.01, limit=-0.005))
+    >>> measure_line(Measure("map", 0.5, 0.52, -0.02, -0.03, -0.01, limit=-0.005))
     'mAP 0.5200 → 0.5000, −0.0200 [−0.0300, −0.0100], limit −0.0050'
     """
     shown = format_measure(measure)
@@ -268,7 +268,7 @@ def measure_line(measure: Measure) -> str:
 def tag_loss_line(loss: TagLoss) -> str:
     """Return a tag and its measure in one line.
 
-    >>> loss_told(TagLoss("hat", "general", 30, Measure("f1", 0.42, 0.71, -0.29, limit=-0.1, p=0.001)))
+    >>> tag_loss_line(TagLoss("hat", "general", 30, Measure("f1", 0.42, 0.71, -0.29, limit=-0.1, p=0.001)))
     'hat: F1 0.7100 → 0.4200, −0.2900, q 0.001; 30 images'
     """
     measure = measure_line(replace(loss.measure, limit=None))  # all tags of a case have its limit, which its line shows

@@ -136,7 +136,7 @@ def _pair(pair: Mapping[str, Any], blur: frozenset[str]) -> dict[str, Any]:
 def _pair_facts(pair: Mapping[str, Any]) -> list[str]:
     """Return the known facts of a pair as short texts.
 
-    >>> pair_figures({"phash_bits": 4, "dhash_bits": None, "found_by": "mirrored", "source": "", "figures": {"colour": 2.5}})
+    >>> _pair_facts({"phash_bits": 4, "dhash_bits": None, "found_by": "mirrored", "source": "", "figures": {"colour": 2.5}})
     ['pHash 4', 'dHash –', 'found by mirrored', 'colour 2.5']
     """
     parts = [f"{name} {_bits(pair[key])}" for name, key in (("pHash", "phash_bits"), ("dHash", "dhash_bits"))]

@@ -25,7 +25,7 @@ SCHEMA_FILE = "results.schema.json"
 def spreadsheet_csv(table: pd.DataFrame) -> str:
     """Return a table as CSV for spreadsheets: an apostrophe precedes text that would run as a formula.
 
-    >>> as_csv(pd.DataFrame({"tag": ["=_=", "cat"], "f1": [0.5, None]}))
+    >>> spreadsheet_csv(pd.DataFrame({"tag": ["=_=", "cat"], "f1": [0.5, None]}))
     "tag,f1\\r\\n'=_=,0.5\\r\\ncat,\\r\\n"
     """
     safe = table.copy()

@@ -25,7 +25,7 @@ def history_charts(history: History, tracks: Sequence[Track]) -> list[Chart]:
 def labelled_releases(releases: int) -> range:
     """Return the indices of the releases that are named below a plot: every release, every second one, and so on.
 
-    >>> list(named_places(3)), list(named_places(9))
+    >>> list(labelled_releases(3)), list(labelled_releases(9))
     ([0, 1, 2], [0, 3, 6])
     """
     return range(0, releases, -(-releases // MOST_NAMES) if releases > MOST_NAMES else 1)
@@ -65,7 +65,7 @@ def _line(history: History, track: Track, series: ComparableSeries, marks: Seque
 def chart_description(chart: Chart) -> str:
     """Return the text alternative of a plot: its first and its last point.
 
-    >>> first_line(Chart("hat", [Line("hat", 0, "", [Point(1, 1, None, None, "a: 0.5")])], [], []))
+    >>> chart_description(Chart("hat", [ChartLine("hat", 0, "", [ChartPoint(1, 1, None, None, "a: 0.5")])], [], []))
     'hat: a: 0.5'
     """
     points = sorted(chain.from_iterable(line.points for line in chart.lines), key=lambda point: point.x)

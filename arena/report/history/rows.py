@@ -63,7 +63,7 @@ def _rows(history: History, track: Track) -> Iterator[HistoryRow]:
 def _are_disjoint(one: HistoryPoint, other: HistoryPoint) -> bool:
     """Return whether two intervals do not overlap; False if one is missing.
 
-    >>> are_apart(Point(0, 0.7, 0.6, 0.8, 9, 0.5), Point(1, 0.4, 0.3, 0.5, 9, 0.5))
+    >>> _are_disjoint(HistoryPoint(0, 0.7, 0.6, 0.8, 9, 0.5), HistoryPoint(1, 0.4, 0.3, 0.5, 9, 0.5))
     True
     """
     if one.low is None or one.high is None or other.low is None or other.high is None:

@@ -61,7 +61,7 @@ def bin_width(cells: int) -> int:
 def undefined_metrics(convention: str) -> dict[str, float | int | None]:
     """Return each metric of a tag with no positive and no prediction; None: the tag is left out of the mean.
 
-    >>> undefined_figures("animetimm")
+    >>> undefined_metrics("animetimm")
     {'precision': 0, 'recall': 0, 'f1': 1}
     """
     nothing = np.zeros(1, np.int64)
@@ -95,7 +95,7 @@ def histogram_block(bins: Integers) -> str:
 def encode_varints(values: Integers) -> bytes:
     """Return integers of at least 0 as LEB128: groups of seven bits, lowest first; the high bit marks that more follow.
 
-    >>> varints(np.array([5, 300]))
+    >>> encode_varints(np.array([5, 300]))
     b'\\x05\\xac\\x02'
     """
     flat = np.asarray(values, np.int64).ravel()

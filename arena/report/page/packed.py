@@ -46,7 +46,7 @@ def compress(content: bytes, *, level: int = 9) -> str:
 def pack_integers(values: PageColumn) -> PackedColumn:
     """Pack integers of at least 0, or None.
 
-    >>> integers([3, None, 300]).data
+    >>> pack_integers([3, None, 300]).data
     b'\\x04\\x00-\\x00\\x00\\x01'
     """
     return _planes({"type": "integer"}, values, lambda value: value + 1)
@@ -55,7 +55,7 @@ def pack_integers(values: PageColumn) -> PackedColumn:
 def pack_ratios(values: PageColumn) -> PackedColumn:
     """Pack values in -1 to 1, or None, with the four displayed digits; only exact -1, 0 and 1 are packed as such.
 
-    >>> figures([0.25, None]).told
+    >>> pack_ratios([0.25, None]).told
     {'type': 'figure', 'length': 2, 'bytes': 2}
     """
     return _planes({"type": "figure"}, values, _figure_code, width=2)
@@ -64,8 +64,8 @@ def pack_ratios(values: PageColumn) -> PackedColumn:
 def pack_values(values: PageColumn) -> PackedColumn:
     """Pack JSON values as a list of distinct values and a column of indices: for few distinct values, or text.
 
-    >>> listed(["a", None, "a"])
-    Packed(told={'type': 'listed', 'of': ['a'], 'length': 3, 'bytes': 1}, data=b'\\x01\\x00\\x01')
+    >>> pack_values(["a", None, "a"])
+    PackedColumn(told={'type': 'listed', 'of': ['a'], 'length': 3, 'bytes': 1}, data=b'\\x01\\x00\\x01')
     """
     places: dict[Any, int] = {}
     coded = [None if value is None else places.setdefault(value, len(places)) for value in values]

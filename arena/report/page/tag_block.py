@@ -92,7 +92,7 @@ def tag_counts(tp: PageColumn, fp: PageColumn, support: PageColumn, images: int)
 def derive_metrics(counts: TagCounts) -> dict[str, Floats | Integers]:
     """Return false negatives, true negatives, precision, recall, F1 and `DERIVED_METRICS` of every tag; NaN if undefined.
 
-    >>> found = derive(tag_counts([6], [2], [8], 100))
+    >>> found = derive_metrics(tag_counts([6], [2], [8], 100))
     >>> int(found["tn"][0]), float(found["f1"][0]), round(float(found["informedness"][0]), 4)
     (90, 0.75, 0.7283)
     """

@@ -180,7 +180,7 @@ def caption_height(lines: Sequence[str]) -> float:
 def drawable_name(name: str) -> str:
     """Return a name on one line, without invisible characters and without characters that XML forbids.
 
-    >>> drawable("a\\nb\\u202e"), drawable("\\udc80"), drawable("\\u200b")
+    >>> drawable_name("a\\nb\\u202e"), drawable_name("\\udc80"), drawable_name("\\u200b")
     ('a b', '\ufffd', '?')
     """
     visible = "".join(

@@ -177,7 +177,7 @@ def _chart(group: ComparableRuns, key: str) -> Chart:
 def grid_values(lowest: float, highest: float) -> list[float]:
     """Return round grid values that enclose both values, limited to 0 to 1, or to -1 to 1 if the lowest is negative.
 
-    >>> grid(0.31, 0.58), grid(0.5, 0.5)
+    >>> grid_values(0.31, 0.58), grid_values(0.5, 0.5)
     ([0.3, 0.4, 0.5, 0.6], [0.4995, 0.5, 0.5005])
     """
     wanted = (highest - lowest) / MOST_LINES

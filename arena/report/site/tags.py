@@ -176,7 +176,7 @@ def render_tag(site: Site, name: str, runs: Sequence[TagInRun]) -> str:
 def value_range(values: Sequence[float]) -> str:
     """Return the range from the lowest to the highest value as text; a dash if there is no value.
 
-    >>> span([0.5, 0.25]), span([0.5]), span([])
+    >>> value_range([0.5, 0.25]), value_range([0.5]), value_range([])
     ('0.2500–0.5000', '0.5000', '–')
     """
     if not values:

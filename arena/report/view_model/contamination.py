@@ -96,7 +96,7 @@ def chance_pairs(pairs: float) -> str:
 def level_title(name: str) -> str:
     """Return the display name of a class or level.
 
-    >>> shown("without distance <= 8"), shown("distance 5-8")
+    >>> level_title("without distance <= 8"), level_title("distance 5-8")
     ('without distance ≤ 8', 'distance 5–8')
     """
     head, found, tail = name.rpartition(" ")

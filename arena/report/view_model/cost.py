@@ -49,7 +49,7 @@ def cost_notes(result: Result) -> list[str]:
 def cost_line(name: str, summary: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
     """Return one model's cost as a line; empty if nothing is known.
 
-    >>> cost_told("a", {"parameters": 1_960_000, "weight_bytes": 7_850_000}, {"images_per_second": 163.7})
+    >>> cost_line("a", {"parameters": 1_960_000, "weight_bytes": 7_850_000}, {"images_per_second": 163.7})
     'a: 164 images/s, 1.96 M parameters, weights of 7.85 MB'
     """
     parts = []

@@ -73,7 +73,7 @@ def _size(row: PublishedRow) -> list[str]:
 def aggregate_text(key: str, value: Any) -> str:
     """Return a value of an aggregate as the terminal displays it.
 
-    >>> detail("macro_f1", 0.57844), detail("macro_f1_tags", 5813), detail("micro_f1", None)
+    >>> aggregate_text("macro_f1", 0.57844), aggregate_text("macro_f1_tags", 5813), aggregate_text("micro_f1", None)
     ('0.5784', '5,813', '–')
     """
     if value is None:

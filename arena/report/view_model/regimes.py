@@ -182,7 +182,7 @@ def _shrinkage_gain(shrunk: float | None, unshrunk: float | None) -> str:
 def threshold_range(lowest: float | None, highest: float | None) -> str:
     """Return one threshold, or a range of thresholds.
 
-    >>> thresholds(0.4, 0.4), thresholds(0.26, 0.9), thresholds(None, None)
+    >>> threshold_range(0.4, 0.4), threshold_range(0.26, 0.9), threshold_range(None, None)
     ('0.4', '0.26–0.9', '–')
     """
     if lowest is None or highest is None:

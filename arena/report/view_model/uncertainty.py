@@ -143,7 +143,7 @@ def pair_evidence(models: Sequence[_Model], row: DifferenceRow) -> str:
 def difference_text(row: DifferenceRow) -> str:
     """Return the difference of two models, the higher minus the lower, with interval and p.
 
-    >>> difference({"difference": -0.01, "low": -0.02, "high": 0.005, "p": 0.2})
+    >>> difference_text({"difference": -0.01, "low": -0.02, "high": 0.005, "p": 0.2})
     'difference +0.0100 [−0.0050, +0.0200], p 0.20'
     """
     ends = [row["difference"], row["low"], row["high"]]

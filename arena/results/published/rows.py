@@ -120,7 +120,7 @@ def read_published_text(path: Path) -> str:
 def count_decimals(texts: Iterable[str]) -> int | None:
     """The largest number of decimals in the texts; None if there is no number.
 
-    >>> decimals(["0.5", "0.1234", ""]), decimals(["1e-05"]), decimals([""])
+    >>> count_decimals(["0.5", "0.1234", ""]), count_decimals(["1e-05"]), count_decimals([""])
     (4, 5, None)
     """
     found = [-exponent for text in texts if text and isinstance(exponent := Decimal(text).as_tuple().exponent, int)]

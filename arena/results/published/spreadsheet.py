@@ -11,7 +11,7 @@ _GUARDED = re.compile("'+[=+\\-@\t\r\uff1d\uff0b\uff0d\uff20]")
 def guard_formula(text: str) -> str:
     """Put an apostrophe before text that a spreadsheet would take for a formula; `unguard_formula` removes it.
 
-    >>> guarded("=_="), guarded("cat"), guarded("'-'")
+    >>> guard_formula("=_="), guard_formula("cat"), guard_formula("'-'")
     ("'=_=", 'cat', "''-'")
     """
     return f"'{text}" if _FORMULA.match(text) else text
@@ -20,7 +20,7 @@ def guard_formula(text: str) -> str:
 def unguard_formula(text: str) -> str:
     """Undo `guard_formula`.
 
-    >>> unguarded("'=_="), unguarded("cat"), unguarded("''-'")
+    >>> unguard_formula("'=_="), unguard_formula("cat"), unguard_formula("''-'")
     ('=_=', 'cat', "'-'")
     """
     return text[1:] if _GUARDED.match(text) else text

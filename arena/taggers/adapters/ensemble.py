@@ -99,8 +99,8 @@ def match_members_tags(name: str, spaces: Sequence[TagSpace], relations: TagRela
         ArenaError: there is no common tag.
 
     >>> spaces = [TagSpace(("c", "a", "Pup b"), counts=(3, 1, 2)), TagSpace(("pup_b", "C"))]
-    >>> common_tags("both", spaces)
-    Common(tags=TagSpace(names=('c', 'Pup b'), categories=None, counts=(3, 2)), columns=(array([0, 2]), array([1, 0])))
+    >>> match_members_tags("both", spaces)
+    CommonTags(tags=TagSpace(names=('c', 'Pup b'), categories=None, counts=(3, 2)), columns=(array([0, 2]), array([1, 0])))
     """
     first = spaces[0]
     names = {tag for space in spaces for tag in space.names}
@@ -120,7 +120,7 @@ def match_members_tags(name: str, spaces: Sequence[TagSpace], relations: TagRela
 def normalised_spelling(name: str, relations: TagRelations = TagRelations()) -> str:
     r"""Return the form that all spellings of a tag share: aliases resolved, lower case, underscores, no escapes.
 
-    >>> spelling_of(r"Ganyu \(Genshin Impact\)"), spelling_of("Pup", TagRelations({"pup": "dog"}))
+    >>> normalised_spelling(r"Ganyu \(Genshin Impact\)"), normalised_spelling("Pup", TagRelations({"pup": "dog"}))
     ('ganyu_(genshin_impact)', 'dog')
     """
     if name not in relations.aliases:

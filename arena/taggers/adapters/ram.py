@@ -160,7 +160,7 @@ def with_timm_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
     timm assigns the downsampling between two stages of a Swin transformer to the second stage, the original to the first.
 
-    >>> list(of_timm({"visual_encoder.layers.0.downsample.norm.bias": torch.zeros(1), "logit_scale": torch.zeros(1)}))
+    >>> list(with_timm_names({"visual_encoder.layers.0.downsample.norm.bias": torch.zeros(1), "logit_scale": torch.zeros(1)}))
     ['visual_encoder.layers.1.downsample.norm.bias']
     """
     step = re.compile(r"(visual_encoder\.layers\.)(\d+)(\.downsample\.)")

@@ -100,7 +100,7 @@ def arena_spelling(name: str) -> str:
 
     Brackets are unescaped only if both are escaped, because a single backslash may be part of a kaomoji.
 
-    >>> canonical(r"ganyu \(genshin impact\)"), canonical(">_<"), canonical(r"\(o)/"), canonical(" |_| ")
+    >>> arena_spelling(r"ganyu \(genshin impact\)"), arena_spelling(">_<"), arena_spelling(r"\(o)/"), arena_spelling(" |_| ")
     ('ganyu_(genshin_impact)', '>_<', '\\(o)/', '|_|')
     """
     if r"\(" in name and r"\)" in name:

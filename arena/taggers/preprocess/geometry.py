@@ -42,12 +42,12 @@ def place_on_canvas(height: int, width: int, preprocess: Preprocess) -> Placemen
     Raises:
         UnreadableImageError: the longer side is above `MAX_SIDE`; a small file of a long strip would fill the memory.
 
-    >>> place(2, 5, Preprocess(size=4))
-    Box(side=5, top=1, left=0, height=2, width=5)
-    >>> place(2, 5, Preprocess(size=10, pad="after"))
-    Box(side=10, top=3, left=0, height=4, width=10)
-    >>> place(2, 5, Preprocess(size=10, pad="after", enlarge=False))
-    Box(side=10, top=4, left=2, height=2, width=5)
+    >>> place_on_canvas(2, 5, Preprocess(size=4))
+    Placement(side=5, top=1, left=0, height=2, width=5)
+    >>> place_on_canvas(2, 5, Preprocess(size=10, pad="after"))
+    Placement(side=10, top=3, left=0, height=4, width=10)
+    >>> place_on_canvas(2, 5, Preprocess(size=10, pad="after", enlarge=False))
+    Placement(side=10, top=4, left=2, height=2, width=5)
     """
     longest = max(height, width)
     last = preprocess.crop_from or preprocess.size

@@ -71,7 +71,7 @@ def _explain_open_error(message: str) -> str:
 def onnxruntime_reason(message: str) -> str:
     """Return the first line of an onnxruntime message, without error codes, file names and source locations.
 
-    >>> first_line("[ONNXRuntimeError] : 7 : INVALID_PROTOBUF : Load model from m.onnx failed:Protobuf parsing failed.")
+    >>> onnxruntime_reason("[ONNXRuntimeError] : 7 : INVALID_PROTOBUF : Load model from m.onnx failed:Protobuf parsing failed.")
     'Protobuf parsing failed'
     """
     line = (message.strip() or "no reason given").splitlines()[0]

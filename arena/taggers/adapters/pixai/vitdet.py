@@ -246,7 +246,7 @@ def axial_rotations(side: int, width: int, scale: float) -> Tensor:
 
     Returns: float32 (2, side * side, width / 2): cosines, then sines.
 
-    >>> axial_turns(2, 4, math.pi / 2)[1].tolist()  # sines: a quarter turn per step; columns first
+    >>> axial_rotations(2, 4, math.pi / 2)[1].tolist()  # sines: a quarter turn per step; columns first
     [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]
     """
     speeds = 1.0 / ROPE_THETA ** (torch.arange(0, width, 4).float() / width)
@@ -260,7 +260,7 @@ def rotate_pairs(x: Tensor, turns: Tensor) -> Tensor:
     """Rotate each pair of neighbouring numbers of queries or keys, (n, heads, patches, width), by its angle, in float32.
 
     >>> quarter = torch.tensor([[[0.0]], [[1.0]]])
-    >>> turned(torch.tensor([[[[3.0, 4.0]]]]), quarter).tolist()
+    >>> rotate_pairs(torch.tensor([[[[3.0, 4.0]]]]), quarter).tolist()
     [[[[-4.0, 3.0]]]]
     """
     first, second = x.float().reshape(*x.shape[:-1], -1, 2).unbind(-1)
