@@ -89,9 +89,9 @@ def report(found: list[Caught], limit: int, bootstrap: int, folder: str) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = Options(__doc__)
-    parser.add_size("--limit", 600, tiny=120)
+    parser.add_size("--limit", 600, tiny=40)
     parser.add_size("--bootstrap", 1000, tiny=50)
-    parser.add_size("--most", 99, tiny=2, help="largest number of candidates to check")
+    parser.add_size("--most", 99, tiny=1, help="largest number of candidates to check")
     options = parser.read(arguments)
     found = []
     with tempfile.TemporaryDirectory() as home:

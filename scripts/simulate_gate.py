@@ -391,10 +391,10 @@ def report(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = Options(__doc__)
-    parser.add_size("--experiments", 400, tiny=2)
+    parser.add_size("--experiments", 400, tiny=1)
     parser.add_size("--tags", 96, tiny=48)
-    parser.add_size("--images", world.JOYTAG_IMAGES // 2, tiny=1_024)
-    parser.add_size("--small", 1_500, tiny=256)
+    parser.add_size("--images", world.JOYTAG_IMAGES // 2, tiny=300)
+    parser.add_size("--small", 1_500, tiny=200)
     parser.add_argument("--keep", type=Path, help="file of finished experiments, to continue from (default: none)")
     options = parser.read(arguments)
     start, size = time.perf_counter(), Size(options.tags, options.images)

@@ -354,10 +354,10 @@ def report(found: dict[str, Tally], experiments: int, size: Size, minutes: float
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the script."""
     parser = Options(__doc__)
-    parser.add_size("--experiments", 400, tiny=2, help="experiments in each world")
-    parser.add_size("--images", 1_500, tiny=900, help="images of an experiment")
-    parser.add_size("--tags", 60, tiny=10, help="tags of an experiment")
-    parser.add_size("--replicates", 500, tiny=50, help="resamples")
+    parser.add_size("--experiments", 400, tiny=1, help="experiments in each world")
+    parser.add_size("--images", 1_500, tiny=600, help="images of an experiment")
+    parser.add_size("--tags", 60, tiny=6, help="tags of an experiment")
+    parser.add_size("--replicates", 500, tiny=20, help="resamples")
     parser.add_argument(
         "--minutes", type=float, default=0, help="start no experiment after this time (default no limit)"
     )

@@ -46,7 +46,8 @@ def p_of_loss(interval: DifferenceInterval, margin: float) -> float:
     The distribution is taken as normal about the middle of the interval, so that p and interval agree: p is 0.025 exactly where
     the interval ends at -margin.
 
-    >>> round(p_of_loss(DifferenceInterval(-0.02, -0.03, -0.01), 0.01), 6), p_of_loss(DifferenceInterval(-0.02, -0.02, -0.02), 0.01)
+    >>> at_margin, exact = DifferenceInterval(-0.02, -0.03, -0.01), DifferenceInterval(-0.02, -0.02, -0.02)
+    >>> round(p_of_loss(at_margin, 0.01), 6), p_of_loss(exact, 0.01)
     (0.025, 0.0)
     """
     if not interval.known:
@@ -74,7 +75,8 @@ def decide_outcome(
 
     Returns: pass, fail, inconclusive or not shown; inconclusive where the interval is undefined.
 
-    >>> cases = [DifferenceInterval(0, -0.01, 0.01), DifferenceInterval(-0.02, -0.03, -0.011), DifferenceInterval(-0.02, -0.03, -0.01)]
+    >>> ends = [(0, -0.01, 0.01), (-0.02, -0.03, -0.011), (-0.02, -0.03, -0.01)]
+    >>> cases = [DifferenceInterval(*one) for one in ends]
     >>> [str(decide_outcome(one, 0.01)) for one in cases], str(decide_outcome(cases[2], 0.01, rule=DecisionRule.REGRESSION))
     (['pass', 'fail', 'inconclusive'], 'not_shown')
     """
@@ -92,8 +94,8 @@ def decide_outcome(
 def holm_adjusted(family: Sequence[DifferenceInterval], margins: Sequence[float]) -> list[float]:
     """Return Holm's adjusted p of a loss beyond the margin, for each part; NaN for undefined parts, which are not counted.
 
-    >>> shown = DifferenceInterval(-0.03, -0.035, -0.025)
-    >>> [round(p, 4) for p in holm_adjusted([DifferenceInterval(-0.02, -0.03, -0.01), shown, DifferenceInterval(0, -0.01, 0.01)], [0.01] * 3)]
+    >>> ends = [(-0.02, -0.03, -0.01), (-0.03, -0.035, -0.025), (0, -0.01, 0.01)]
+    >>> [round(p, 4) for p in holm_adjusted([DifferenceInterval(*one) for one in ends], [0.01] * 3)]
     [0.05, 0.0, 0.975]
     """
     return [
@@ -112,7 +114,8 @@ def images_to_decide(interval: DifferenceInterval, margin: float, images: int) -
 
     Returns: None where the interval is undefined, the margin is 0, or more than `_MAX_IMAGES_TO_DECIDE` are needed.
 
-    >>> images_to_decide(DifferenceInterval(0.0, -0.02, 0.02), 0.01, 1000), images_to_decide(DifferenceInterval(0.005, -0.015, 0.025), 0.01, 1000)
+    >>> even, better = DifferenceInterval(0.0, -0.02, 0.02), DifferenceInterval(0.005, -0.015, 0.025)
+    >>> images_to_decide(even, 0.01, 1000), images_to_decide(better, 0.01, 1000)
     (8173, 8173)
     """
     if not interval.known:

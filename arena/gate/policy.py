@@ -63,7 +63,7 @@ def read_policy(path: Path | None = None) -> Policy:
 
     >>> from arena.gate.parts import MARGINS
     >>> read_policy().of(MARGINS)
-    Margins(regime='own', rule='auto', macro_f1=0.01, micro_f1=0.01, map=0.01)
+    MarginSettings(regime='own', rule='auto', macro_f1=0.01, micro_f1=0.01, map=0.01)
     """
     content = {} if path is None else _toml(path)
     known = [requirement.table for requirement in REQUIREMENTS]

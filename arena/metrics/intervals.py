@@ -195,7 +195,7 @@ def difference_interval(
 def standard_error_of(low: float, high: float, *, level: float = LEVEL) -> float:
     """Return the standard error of a normal estimate with this interval.
 
-    >>> round(standard_error_of(-0.196, 0.196), 6)
+    >>> round(standard_error_of(-0.196, 0.196), 4)
     0.1
     """
     return (high - low) / (2 * _normal_quantile(level))

@@ -24,8 +24,8 @@ def exact_number(value: float | int | None) -> Number:
 def rounded_number(value: float | None) -> Number:
     """Return a value rounded to the four displayed digits; only an exact -1, 0 or 1 gives -1, 0 or 1.
 
-    >>> rounded_number(0.123456), rounded_number(0.00001), rounded_number(-0.99999), rounded_number(1.0), rounded_number(float("nan"))
-    (0.1235, 1e-05, -0.99999, 1, None)
+    >>> [rounded_number(value) for value in (0.123456, 0.00001, -0.99999, 1.0, float("nan"))]
+    [0.1235, 1e-05, -0.99999, 1, None]
     """
     if value is None or math.isnan(value):
         return None
@@ -38,8 +38,8 @@ def rounded_number(value: float | None) -> Number:
 def rounded_probability(value: float | None) -> Number:
     """Return a p or q value with two significant digits, never rounded down to `DECIDED` or up to 1; at least 0.00001.
 
-    >>> rounded_probability(0.46956321), rounded_probability(0.0500001), rounded_probability(2e-23), rounded_probability(0.999), rounded_probability(None)
-    (0.47, 0.0501, 1e-05, 0.999, None)
+    >>> [rounded_probability(value) for value in (0.46956321, 0.0500001, 2e-23, 0.999, None)]
+    [0.47, 0.0501, 1e-05, 0.999, None]
     """
     if value is None or math.isnan(value):
         return None

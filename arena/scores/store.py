@@ -195,7 +195,7 @@ def _sum_by_machine(shards: Iterable[tuple[str, int, float]]) -> dict[str, Machi
     """Sum images and seconds of shards (machine, images, seconds) by machine; shards without a time are left out.
 
     >>> _sum_by_machine([("a", 8, 2.0), ("b", 4, 1.0), ("a", 8, 1.0), ("a", 8, 0.0)])
-    {'a': Timed(images=16, seconds=3.0), 'b': Timed(images=4, seconds=1.0)}
+    {'a': MachineTime(images=16, seconds=3.0), 'b': MachineTime(images=4, seconds=1.0)}
     """
     found: dict[str, MachineTime] = {}
     for machine, images, seconds in shards:

@@ -81,6 +81,7 @@ def rules_of(table: str, replicates: int) -> dict[str, Rule]:
         for name in FIGURES:
             for end in ("low", "high"):
                 rules[f"{name}_{end}"] = with_figure(name) if replicates else lambda rows: np.ones(len(rows), bool)
+            rules[f"{name}_corrected"] = with_figure(name)
         return rules
     if table == "tag_differences":
         rules = {name: with_figure("f1_difference") for name in ("f1_low", "f1_high", "f1_p", "f1_q")}

@@ -179,7 +179,8 @@ def cases_by_outcome(cases: Sequence[Case]) -> dict[Outcome, list[Case]]:
 def baseline_to_candidate(shown: FormattedMeasure) -> str:
     """Return `baseline → candidate`; empty if both are unknown.
 
-    >>> baseline_to_candidate(FormattedMeasure("", "0.5", "–", "", "", "", "")), baseline_to_candidate(FormattedMeasure("", "–", "–", "", "", "", ""))
+    >>> known, unknown = FormattedMeasure("", "0.5", "–", "", "", "", ""), FormattedMeasure("", "–", "–", "", "", "", "")
+    >>> baseline_to_candidate(known), baseline_to_candidate(unknown)
     ('0.5 → –', '')
     """
     return "" if shown.baseline == shown.candidate == UNDEFINED else f"{shown.baseline} → {shown.candidate}"
