@@ -11,6 +11,7 @@ import pytest
 
 from arena.base.format import count, figure, interval, probability, signed
 from arena.pipeline.stages import write_reports
+from arena.results.headline import as_published, headline
 from arena.results.run_folder import Result, write_result
 
 from ..browser import Opened
@@ -45,10 +46,13 @@ def test_the_leaderboard_under_every_regime_is_that_of_the_summary(run: Path, pa
             told = models[row.get_attribute("data-model")]["regimes"]
             for cell, key in zip(row.locator("td").all(), LEADERBOARD, strict=False):
                 own = told["own" if key == "map" else regime]
-                assert cell.locator(".value").text_content().partition(" (")[0] == figure(own[key]), (regime, key)
+                shown = cell.locator(".value").text_content().partition(" (")[0]
+                assert shown == figure(headline(own, key)), (regime, key)
+                plain = as_published(own, key)
+                published = cell.locator("small:has-text('as published')").all_text_contents()
+                assert published == ([] if plain is None else [f"as published {figure(plain)}"]), (regime, key)
                 ends = interval(own[f"{key}_low"], own[f"{key}_high"])
-                shown = cell.locator(".range").all_text_contents()
-                assert shown == ([ends] if ends else []), (regime, key)
+                assert cell.locator(".range").all_text_contents() == ([ends] if ends else []), (regime, key)
 
 
 def test_every_row_of_the_table_is_that_of_the_files(run: Path, page: Any) -> None:

@@ -75,7 +75,7 @@ def test_published_figures_are_judged_unpaired_and_say_what_that_costs(world: Wo
     assert found.verdict.baseline.name == "theirs"
     assert found.verdict.images == 60
     assert found.verdict.labels.startswith("All metrics are by recorded labels")
-    assert "of the false positives of new" in found.verdict.labels
+    assert "of the false positives of b are" in found.verdict.labels
     assert "theirs" not in found.verdict.labels.partition("Warning")[0], "a file has no label issues"
     assert not (found.folder / "index.html").exists()
 

@@ -15,6 +15,7 @@ from arena.report.html import render_comparison
 from arena.report.summary import summary_markdown
 from arena.report.view import page_view
 from arena.report.view_model.contamination import contamination_sentences, level_groups
+from arena.results.headline import headline
 from arena.results.run_folder import CONTAMINATION, Result
 
 from ...browser import Opened
@@ -80,9 +81,11 @@ def test_one_model_two_and_more(models: int, sentences: int) -> None:
     assert len(said) == sentences
     if models == 3:
         row = row_of(result, "without distance <= 8", "poor", key="map")
+        whole = row_of(result, "all images", "poor", key="map")
         assert said[5].startswith(
-            f"The mAP of poor is {figure(row['value'] + row['change'])} on all images and {figure(row['value'])} without "
+            f"The mAP of poor is {figure(whole['corrected'])} on all images and {figure(row['corrected'])} without "
         )
+        assert f"the excluded images add {signed(row['change_corrected'])} [" in said[5]
         assert said[5].endswith("possibly by chance.") == (row["change_low"] <= 0 <= row["change_high"])
     cells = {len(row.cells) for group in level_groups(page_view(result)) for row in group.rows}
     assert cells == {3 if models == 2 else models}
@@ -157,7 +160,7 @@ def test_the_section_as_a_reader_sees_it(opened: Opened, leak: Result) -> None:
     assert texts[:2] == ["All images240 images, 0 excluded", "Without identical220 images, 20 excluded"]
     cells = section.locator("tbody tr:nth-child(2) td").all_text_contents()
     own = leak.summary["models"]["leaked"]["regimes"]["own"]
-    assert cells[0] == f"{figure(own['macro_f1'])}{interval(own['macro_f1_low'], own['macro_f1_high'])}"
+    assert cells[0] == f"{figure(headline(own, 'macro_f1'))}{interval(own['macro_f1_low'], own['macro_f1_high'])}"
     assert section.locator(".multiples use.dot").count() == 2 * sum(
         len(one.rows) for one in level_groups(page_view(leak))
     )

@@ -50,7 +50,7 @@ def test_regimes_slices_calibration_and_labels_are_there_without_javascript(open
     assert recorded.startswith("Labels. All metrics are by recorded labels")
     assert "25.0 % of the false positives of joytag-demo and 25.0 % of those of wd14-demo" in recorded
     assert "Nothing was removed" in labels
-    assert "Uncertainty." in page.inner_text(".caveat")
+    assert "Uncertainty." in page.inner_text("#recorded-labels + .caveat")
 
 
 def test_the_leaderboard_of_a_regime_is_chosen_without_javascript(opened: Opened, payload: Payload) -> None:
@@ -157,7 +157,7 @@ def test_dots_are_coloured_only_where_decided(opened: Opened, payload: Payload) 
 def test_without_intervals_the_page_stays_with_point_estimates(opened: Opened, plain: Payload) -> None:
     page = opened(plain)
     assert page.locator(".verdict, #regimes, #slices, #labels, #leaderboard .range").count() == 0
-    assert "No intervals were computed" in page.inner_text(".caveat")
+    assert "No intervals were computed" in page.inner_text("#recorded-labels + .caveat")
     assert page.locator("#tags-box thead button[data-key=q]").count() == 0
     page.locator("#tags-box .tag").first.press("Enter")
     assert page.locator(".detail-box small, .detail-box .differences").count() == 0
