@@ -329,7 +329,7 @@ def test_thresholds_of_single_tags_stand_in_a_card_too_and_what_is_unverified_is
     for text in (capsys.readouterr().out, (folder / "summary.md").read_text()):
         assert "Unverified (output not compared with the authors' own output): tiny." in text
     card.write_text(card.read_text().replace("tag_0 =", "tag_1000 ="))
-    with pytest.raises(ArenaError, match=r"model wd: no tag of it is called 'tag_1000'"):
+    with pytest.raises(ArenaError, match=r"model wd: its card has a threshold for 'tag_1000', which is not"):
         pipeline.run_benchmark(models, str(drawn_dataset), tmp_path / "run2")
 
 

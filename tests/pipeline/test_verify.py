@@ -71,7 +71,7 @@ def test_a_run_and_its_forms_are_equal_to_what_its_scores_give(
 
 def change_summary(run: Path) -> None:
     content = json.loads((run / "summary.json").read_text())
-    content["models"]["tiny"]["regimes"]["own"]["macro_f1"] += 1e-6
+    content["models"]["tiny"]["regimes"]["own"]["macro_f1"] += 1e-5
     (run / "summary.json").write_text(json.dumps(content))
 
 

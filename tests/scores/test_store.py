@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from arena.base.errors import ScoresError
+from arena.base.errors import ArenaError, ScoresError
 from arena.scores.npz import read_scores, write_scores
 from arena.scores.store import Scores, ScoreStore, read_store
 from arena.tags import TagSpace
@@ -152,7 +152,7 @@ def npz(path: Path, **arrays: object) -> Path:
 )
 def test_scores_that_cannot_be_right_are_refused(tmp_path: Path, arrays: dict, message: str) -> None:
     path = npz(tmp_path / "s.npz", **arrays)
-    with pytest.raises(ScoresError, match=message) as caught:
+    with pytest.raises(ArenaError, match=message) as caught:
         read_scores(path)
     assert str(caught.value).startswith(f"{path}: ")
     assert "\n" not in str(caught.value)
