@@ -1,4 +1,4 @@
-"""The verb `bench_models`: measure speed and memory of models."""
+"""The verb `bench`: measure speed and memory of models."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The verb `check_candidate`: decide whether a candidate may replace the baseline."""
+"""The verb `check`: decide whether a candidate may replace the baseline."""
 
 from dataclasses import replace
 from pathlib import Path

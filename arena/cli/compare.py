@@ -1,4 +1,4 @@
-"""The verb `compare_entrants`: compare entrants that were scored at different times on the same images."""
+"""The verb `compare`: compare entrants that were scored at different times on the same images."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""The verb `publish_site`: write a site of runs, export a run, or verify published metrics."""
+"""The verb `publish`: write a site of runs, export a run, or verify published metrics."""
 
 from pathlib import Path
 from typing import Any

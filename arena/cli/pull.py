@@ -1,4 +1,4 @@
-"""The verb `pull_model`: download the files of models."""
+"""The verb `pull`: download the files of models."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The verb `run_benchmark`: score a held-out dataset with every model and compare the models."""
+"""The verb `run`: score a held-out dataset with every model and compare the models."""
 
 from pathlib import Path
 from typing import Any

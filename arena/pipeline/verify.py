@@ -12,7 +12,7 @@ from arena.pipeline.publish import exports_of
 from arena.pipeline.stages import Scoring, evaluate_run, settings_of
 from arena.pipeline.truth import LoadedTruth, read_scores_of, read_truth, with_digest
 from arena.report.text import text_reports
-from arena.results.differences import differing_bytes, differing_parts
+from arena.results.differences import differing_bytes, differing_parts, has_older_statistics, point_estimates
 from arena.results.recipe import digest_groups
 from arena.results.run_folder import CONTAMINATION, TABLES, Result, read_result
 
@@ -44,8 +44,9 @@ def verify_run(
 ) -> Verified:
     """Compute a run's metrics again from its scores, and compare the metrics and every file made from them.
 
-    Metrics may differ by rounding (1e-9); files must be equal byte for byte. The page and the plots are not
-    compared, because they are drawn from the same metrics.
+    Metrics may differ by rounding (1e-6); files must be equal byte for byte. The page and the plots are not
+    compared, because they are drawn from the same metrics. Of a run that a version with other statistics made, only the
+    metrics at the models' own thresholds are compared, without intervals.
 
     Args:
         forms: a folder that `arena publish --forms` wrote; its files are compared too.
@@ -62,13 +63,20 @@ def verify_run(
     settings = _settings(result, tag_groups, truth.folder, root)
     entries = [_entry(result, name, path) for name, path in paths.items()]
     again = evaluate_run(truth.truth, entries, settings, progress)
-    found = [*_other_scores(result, paths), *differing_parts(result, again)]
+    older = has_older_statistics(result, again)
+    stored, computed = point_estimates(result, again) if older else (result, again)
+    found = [*_other_scores(result, paths), *differing_parts(stored, computed)]
     files = list(_texts(result, folder))
     if forms is not None:
         files += _published(result, folder, forms)
     found += differing_bytes(files)
-    names = ["summary.json", *(f"{name}.{kind}" for name, kind in TABLES.items()), *(name for name, _, _ in files)]
+    names = ["summary.json", *(f"{name}.{TABLES[name]}" for name in stored.tables), *(name for name, _, _ in files)]
     left = ["index.html, plots: drawn from the same metrics"]
+    if older:
+        left.append(
+            "intervals, tests and threshold policies: this run was made by an older version, which computes them in another "
+            "way; evaluate its scores again with arena score"
+        )
     if CONTAMINATION in result.summary:
         left.append("contamination: a run does not store the indexes of training images")
     return Verified(found, names, left)

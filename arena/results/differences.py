@@ -1,6 +1,7 @@
 """Find where the metrics of a result differ from the metrics computed again."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,12 @@ differ by some 1e-8. A metric is printed with four decimals."""
 _NOT_METRICS = ("threshold", "threshold_source", "title")
 """Fields of a model in `summary.json` that are not metrics."""
 
+_NOT_POINT_ESTIMATES = ("_low", "_high", "_bias", "_corrected")
+"""Ends of the names of values that come from resamples."""
+
+_POINT_TABLES = ("per_tag", "slices", "calibration", "errors", "confusions", "disagreements")
+"""Tables of metrics at the models' own thresholds."""
+
 _KEY_COLUMNS = ("model", "tag", "slice", "value", "regime", "figure", "first", "second", "image_id")
 """Columns that identify a row."""
 
@@ -25,9 +32,41 @@ def differing_parts(published: Result, again: Result) -> Iterator[str]:
     first, *more = [*differing_values("summary.json", _comparable(published.summary), _comparable(again.summary)), ""]
     if first:
         yield first + (f"; and {len(more) - 1:,} more values in it" if len(more) > 1 else "")
-    for name, kind in TABLES.items():
+    for name in published.tables:
+        kind = TABLES[name]
         if line := differing_tables(f"{name}.{kind}", _rows(published.tables[name]), _rows(again.tables[name])):
             yield line
+
+
+def has_older_statistics(published: Result, again: Result) -> bool:
+    """Whether a stored table lacks columns that this version writes."""
+    return any(set(again.tables[name].columns) > set(published.tables[name].columns) for name in TABLES)
+
+
+def point_estimates(published: Result, again: Result) -> tuple[Result, Result]:
+    """Both results with only those values that every version of the statistics computes alike.
+
+    These are the metrics at the models' own thresholds, without intervals, in the fields and columns of the stored result.
+    """
+    return _point_estimates(published, published), _point_estimates(again, published)
+
+
+def _point_estimates(result: Result, published: Result) -> Result:
+    models: dict[str, dict[str, Any]] = {}
+    for name, stored in published.summary["models"].items():
+        facts, own = result.summary["models"][name], stored["regimes"]["own"]
+        models[name] = {key: facts.get(key) for key in stored if key != "regimes"}
+        metrics = {key: facts["regimes"]["own"].get(key) for key in own if _is_point_estimate(key)}
+        models[name]["regimes"] = {"own": metrics}
+    tables = {
+        name: result.tables[name][[key for key in published.tables[name].columns if _is_point_estimate(key)]]
+        for name in _POINT_TABLES
+    }
+    return replace(result, summary={"images": result.summary["images"], "models": models}, tables=tables)
+
+
+def _is_point_estimate(name: str) -> bool:
+    return not name.endswith(_NOT_POINT_ESTIMATES)
 
 
 def _comparable(summary: dict[str, Any]) -> dict[str, Any]:

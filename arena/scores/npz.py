@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from arena.base.errors import ScoresError, refuse_twice
+from arena.base.errors import ArenaError, ScoresError, refuse_twice
 from arena.base.files import open_whole
 from arena.scores.matrix import Matrix, stored_member
 from arena.scores.store import Scores, check_values
@@ -69,7 +69,10 @@ def read_scores(path: Path, *, checked: bool = True) -> Scores:
     if checked:
         check_values(path, values, image_ids, names)
     optional = {key: read(path, key, arrays[key]) for key, read in _OPTIONAL.items() if key in arrays}
-    tags = TagSpace(names, optional.get("tag_categories"), optional.get("tag_counts"))
+    try:
+        tags = TagSpace(names, optional.get("tag_categories"), optional.get("tag_counts"))
+    except ArenaError as error:
+        raise ScoresError(f"{path}: {error}") from None
     skipped = dict(zip(optional.get("skipped_ids", ()), optional.get("skipped_reasons", ()), strict=True))
     return Scores(image_ids, tags, values, skipped)
 

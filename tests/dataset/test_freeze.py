@@ -258,14 +258,15 @@ from arena.cards import find_dataset
 from arena.dataset import freeze as module
 from arena.dataset.selection import Selection
 
-left, place = [5], module.place
+left, link_or_copy = [5], module.link_or_copy
 def few(source, target):
-    place(source, target)
+    link_or_copy(source, target)
     left[0] -= 1
     if not left[0]:
         os.kill(os.getpid(), signal.SIGKILL)
-module.place = few
-module.freeze(find_dataset(sys.argv[1]), Path(sys.argv[2]), about=module.About("small"), selection=Selection(), workers=1)
+module.link_or_copy = few
+about = module.CardOverrides("small")
+module.freeze_dataset(find_dataset(sys.argv[1]), Path(sys.argv[2]), about=about, selection=Selection(), workers=1)
 """
 
 

@@ -74,7 +74,31 @@ def test_it_is_verified_where_its_tag_groups_are_those_at_hand(old: Path) -> Non
     Path("other.toml").write_text('[other]\ntags = ["cat"]\n')
     with pytest.raises(ArenaError, match="found 1 tag groups, but the run was made with others; name their file"):
         verify_run(old, tag_groups=Path("other.toml"))
-    assert verify_run(old).differences == []
+    found = verify_run(old)
+    assert found.differences == []
+    assert any("made by an older version" in line for line in found.left_out)
+    assert not {"differences.parquet", "thresholds.csv"} & set(found.compared)
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "told"), [("per_tag", "tp", "tp is"), ("per_tag", "f1", "f1 is"), ("slices", "map", "map is")]
+)
+def test_a_changed_metric_of_it_is_still_found(old: Path, table: str, column: str, told: str) -> None:
+    rewrite_reports(old)
+    stored = pd.read_parquet(old / f"{table}.parquet")
+    stored.loc[1, column] += 1
+    stored.to_parquet(old / f"{table}.parquet", index=False)
+    assert any(line.startswith(f"{table}.parquet: row 2 ") and told in line for line in verify_run(old).differences)
+
+
+def test_a_changed_mean_of_it_is_still_found(old: Path) -> None:
+    rewrite_reports(old)
+    content = json.loads((old / "summary.json").read_text())
+    content["models"]["first"]["regimes"]["own"]["macro_f1"] += 1e-5
+    (old / "summary.json").write_text(json.dumps(content))
+    found = [line for line in verify_run(old).differences if line.startswith("summary.json")]
+    assert len(found) == 1
+    assert "models.first.regimes.own.macro_f1 is" in found[0]
 
 
 def test_a_note_says_where_its_tag_groups_are_not_those_at_hand(old: Path) -> None:

@@ -21,6 +21,7 @@ from arena.pipeline.display_options import DisplayOptions
 from arena.pipeline.entrants import find_run
 from arena.pipeline.inputs import find_model_of, find_scores, find_truth
 from arena.pipeline.paired import ComparisonOptions
+from arena.pipeline.stages import Execution
 from arena.pipeline.verify import verify_run
 from arena.results.baselines.store import set_baseline
 from arena.results.recipe import DatasetUsed, Recipe, Sample
@@ -69,7 +70,11 @@ def test_every_path_writes_the_whole_recipe(verb: str, world: World, home: Path,
     old, dataset = world.run("old", "a"), str(world.dataset)
     if verb == "run":
         pipeline.run_benchmark(
-            [f"a={onnx_folder.folder}"], dataset, home / "made", limit=25, seed=3, command="arena run"
+            [f"a={onnx_folder.folder}"],
+            dataset,
+            home / "made",
+            sample=Sample(25, 3),
+            execution=Execution(command="arena run"),
         )
     elif verb == "score":
         world.run("made", "a", "b")
@@ -117,7 +122,9 @@ def test_files_and_folders_are_kept_with_path_and_digest(world: World, home: Pat
         ("truth", "../../t.npz", "", digest_file(home / "t.npz")),
         ("scores", "../../a.npz", "a", digest_file(scores)),
     ]
-    run = pipeline.run_benchmark([f"wd={onnx_folder.folder}"], str(world.dataset), home / "run", limit=20)
+    run = pipeline.run_benchmark(
+        [f"wd={onnx_folder.folder}"], str(world.dataset), home / "run", sample=Sample(limit=20)
+    )
     result = read_result(run)
     dataset, model = result.recipe.inputs
     assert (dataset.kind, dataset.digest) == ("dataset", world.heldout.digest), "of the whole, as the folder holds it"
@@ -142,7 +149,7 @@ def test_a_dataset_that_is_scored_by_name_is_told_whole(home: Path) -> None:
 
 def test_a_sample_as_large_as_the_set_is_all_of_it(drawn_dataset: Path, onnx_folder: Wd, tmp_path: Path) -> None:
     folder = pipeline.run_benchmark(
-        [f"wd={onnx_folder.folder}"], str(drawn_dataset), tmp_path / "run", limit=40, seed=5
+        [f"wd={onnx_folder.folder}"], str(drawn_dataset), tmp_path / "run", sample=Sample(40, 5)
     )
     assert recipe_of(folder).dataset.sample == Sample()
 

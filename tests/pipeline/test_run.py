@@ -24,6 +24,7 @@ from arena.pipeline.predict import predict_folder
 from arena.pipeline.report import rewrite_reports
 from arena.pipeline.score import score_files
 from arena.pipeline.stages import Compute, Execution, Scoring
+from arena.results.recipe import Sample
 from arena.results.run_folder import read_result
 from arena.scores.matrix import Matrix
 from arena.scores.npz import read_scores, write_scores
@@ -78,7 +79,7 @@ def test_a_finished_run_is_scored_again_without_loading_a_model(
     first = (tmp_path / "run/summary.json").read_bytes()
     monkeypatch.setattr(taggers, "load", lambda *a, **k: pytest.fail("a model was loaded"))
     notes = Notes()
-    pipeline.run_benchmark(models, str(drawn_dataset), tmp_path / "run", progress=notes)
+    pipeline.run_benchmark(models, str(drawn_dataset), tmp_path / "run", execution=Execution(progress=notes))
     assert (tmp_path / "run/summary.json").read_bytes() == first
     assert "tiny: all scores exist already" in notes.lines
 
@@ -90,16 +91,21 @@ def test_scores_are_made_again_when_weights_tags_images_or_precision_change(
     tags = joytag_folder / "top_tags.txt"
     tags.write_text(tags.read_text().replace("tag_36", "tag_last"))
     notes = Notes()
-    pipeline.run_benchmark(models, str(drawn_dataset), tmp_path / "run", progress=notes)
+    pipeline.run_benchmark(models, str(drawn_dataset), tmp_path / "run", execution=Execution(progress=notes))
     assert "wd: all scores exist already" in notes.lines
     assert "tiny: the stored scores are of other weights, images or settings; scoring again" in notes.lines
     notes = Notes()
     pipeline.run_benchmark(
-        models, str(drawn_dataset), tmp_path / "run", progress=notes, compute=Compute(precision="bf16")
+        models,
+        str(drawn_dataset),
+        tmp_path / "run",
+        execution=Execution(progress=notes, compute=Compute(precision="bf16")),
     )
     assert "tiny: the stored scores are of other weights, images or settings; scoring again" in notes.lines
     notes = Notes()
-    pipeline.run_benchmark(models, str(drawn_dataset), tmp_path / "run", progress=notes, limit=30)
+    pipeline.run_benchmark(
+        models, str(drawn_dataset), tmp_path / "run", execution=Execution(progress=notes), sample=Sample(limit=30)
+    )
     assert "wd: the stored scores are of other weights, images or settings; scoring again" in notes.lines
 
 
@@ -323,7 +329,7 @@ def test_thresholds_of_single_tags_stand_in_a_card_too_and_what_is_unverified_is
     for text in (capsys.readouterr().out, (folder / "summary.md").read_text()):
         assert "Unverified (output not compared with the authors' own output): tiny." in text
     card.write_text(card.read_text().replace("tag_0 =", "tag_1000 ="))
-    with pytest.raises(ArenaError, match=r"model wd: no tag of it is called 'tag_1000'"):
+    with pytest.raises(ArenaError, match=r"model wd: its card has a threshold for 'tag_1000', which is not"):
         pipeline.run_benchmark(models, str(drawn_dataset), tmp_path / "run2")
 
 
@@ -492,9 +498,11 @@ def test_a_killed_run_continues_and_equals_an_undisturbed_one(
     assert not (folder / "run.json").exists()
 
     monkeypatch.setattr(predict_module, "SHARD_IMAGES", 8)
-    pipeline.run_benchmark(models, str(dataset), folder, compute=Compute(device="cpu"))
+    pipeline.run_benchmark(models, str(dataset), folder, execution=Execution(compute=Compute(device="cpu")))
     assert all(path.stat().st_mtime_ns == stamp for path, stamp in times.items()), "finished shards are kept"
-    whole = pipeline.run_benchmark(models, str(dataset), tmp_path / "whole", compute=Compute(device="cpu"))
+    whole = pipeline.run_benchmark(
+        models, str(dataset), tmp_path / "whole", execution=Execution(compute=Compute(device="cpu"))
+    )
     for name in ("summary.json", "full-metrics/tiny.txt", "full-metrics/wd.txt", "detailed_metrics.txt"):
         assert (folder / name).read_bytes() == (whole / name).read_bytes()
     for name in ("per_tag", "sweep", "tag_sweep"):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from arena.base.errors import ScoresError
+from arena.base.errors import ArenaError, ScoresError
 from arena.scores.npz import read_scores, write_scores
 from arena.scores.store import Scores, ScoreStore, read_store
 from arena.tags import TagSpace
@@ -144,7 +144,7 @@ def npz(path: Path, **arrays: object) -> Path:
         ({"tags": np.array(["a", "a"])}, "'a' is listed twice"),
         ({"image_ids": np.array("abc")}, "image_ids is .* must be a one-dimensional array of str"),
         ({"tags": np.array([0.1, 0.2])}, "tags is float64"),
-        ({"tags": np.array(["a", ""])}, "place 1 is empty"),
+        ({"tags": np.array(["a", ""])}, "the name at index 1 is empty"),
         ({"tag_counts": np.array([1.0, np.nan])}, "tag_counts is float64"),
         ({"tags": None}, "no array tags; it has image_ids, scores"),
         ({"tags": np.array(["a", None], dtype=object)}, "strings as str"),
@@ -152,8 +152,9 @@ def npz(path: Path, **arrays: object) -> Path:
 )
 def test_scores_that_cannot_be_right_are_refused(tmp_path: Path, arrays: dict, message: str) -> None:
     path = npz(tmp_path / "s.npz", **arrays)
-    with pytest.raises(Exception, match=message) as caught:
+    with pytest.raises(ArenaError, match=message) as caught:
         read_scores(path)
+    assert str(caught.value).startswith(f"{path}: ")
     assert "\n" not in str(caught.value)
 
 

@@ -59,7 +59,7 @@ def compare_candidates(
         lefts: file of every held-out image, by row.
         rights: row of the index -> file, for the pictures that are available.
 
-    Returns: the same pairs, in another order, with class and the columns of `Overlay` for those compared.
+    Returns: the same pairs, in another order, with class and the columns of `AlignmentDifference` for those compared.
     """
     some = pairs[pairs["right"].isin(rights.keys())]
     if some.empty:

@@ -143,7 +143,7 @@ class PoliteClient:
     """Reads from one host, and downloads files from its domain.
 
     Args:
-        base: base URL of the API, from `base_of`.
+        base: base URL of the API, from `parse_base_url`.
         pace: rate limit and pauses; None for one request per second.
         user_agent: name of the client, printable ASCII.
         credentials: sent only to `base`, and only over https or to loopback.

@@ -178,7 +178,8 @@ def _keep(baseline: Baseline, files: dict[str, Path]) -> None:
     The earlier folder is renamed, not removed, until the new one is in place, so that an interruption loses neither. An
     earlier folder that an interruption left aside is put back first.
     """
-    parts, aside = (baseline.copy.with_name(f".{baseline.copy.name}.{kind}") for kind in ("part", "old"))
+    parts = baseline.copy.with_name(f".{baseline.copy.name}.part")
+    aside = baseline.copy.with_name(f".{baseline.copy.name}.old")
     if aside.is_dir() and not baseline.copy.is_dir():
         aside.rename(baseline.copy)
     for left in (parts, aside):

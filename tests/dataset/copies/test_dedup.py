@@ -240,14 +240,14 @@ def test_stopped_and_called_again_it_is_the_same(tmp_path: Path, pictures, monke
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    for step in ("find_copies", "settle", "write_frozen"):
+    for step in ("find_copies", "apply_policy", "write_frozen"):
         with monkeypatch.context() as patch:
             patch.setattr(flow, step, stop)
             with pytest.raises(KeyboardInterrupt):
                 run(folder, tmp_path / "out")
         assert not (tmp_path / "out").exists()
     with monkeypatch.context() as patch:
-        patch.setattr("arena.dataset.copies.signing.sign", stop)
+        patch.setattr("arena.dataset.copies.signing.compute_signature", stop)
         run(folder, tmp_path / "out")
     for path in (tmp_path / "whole").iterdir():
         if path.is_file():

@@ -20,11 +20,11 @@ from .fetches import contents, run
 FETCH = """
 import sys
 from pathlib import Path
-from arena.dataset.fetch.danbooru import Query, fetch
-from arena.dataset.fetch.address import base_of
-from arena.dataset.fetch.client import Pace, PoliteClient
-with PoliteClient(base_of(sys.argv[1]), pace=Pace(0.0)) as client:
-    fetch(Query(host="board", before_id=1000, count=9), Path(sys.argv[2]), client=client)
+from arena.dataset.fetch.danbooru import PostQuery, fetch_posts
+from arena.dataset.fetch.address import parse_base_url
+from arena.dataset.fetch.client import PoliteClient, RateLimit
+with PoliteClient(parse_base_url(sys.argv[1]), pace=RateLimit(0.0)) as client:
+    fetch_posts(PostQuery(host="board", before_id=1000, count=9), Path(sys.argv[2]), client=client)
 """
 
 

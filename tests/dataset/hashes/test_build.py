@@ -233,10 +233,10 @@ def test_processes_give_the_bytes_of_one(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_no_worker_outlives_a_killed_parent(tmp_path: Path) -> None:
     code = (
-        "import time\nfrom arena.dataset.hashes.files import Item, hashing\n"
+        "import time\nfrom arena.dataset.hashes.files import ImageFile, image_hasher\n"
         "if __name__ == '__main__':\n"
-        "    with hashing(2) as hashed:\n"
-        "        list(hashed([Item('a', 'none.png')] * 64, ('phash',)))\n"
+        "    with image_hasher(2) as hashed:\n"
+        "        list(hashed([ImageFile('a', 'none.png')] * 64, ('phash',)))\n"
         "        import multiprocessing\n"
         "        print(*[one.pid for one in multiprocessing.active_children()], flush=True)\n"
         "        time.sleep(600)\n"

@@ -58,7 +58,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         (
             "tag list shifted by one",
             "the tag list does not match the columns of the scores",
-            "shifted by +1 from 'geometry'",
+            "shifted by +1, starting at 'geometry'",
         ),
         ("BGR missed", "colour channels are swapped", "its scores equal the baseline's exactly"),
         ("threshold halved", "the threshold is halved: 0.28; the baseline has 0.56", "with the baseline's thresholds"),

@@ -9,6 +9,8 @@ from arena import taggers
 from arena.base.errors import ArenaError, ScoresError
 from arena.cards import find_model
 from arena.pipeline import run as pipeline
+from arena.pipeline.stages import Execution
+from arena.results.recipe import Sample
 from arena.results.run_folder import read_result
 from arena.scores.matrix import Matrix
 from arena.scores.store import read_store
@@ -30,7 +32,7 @@ def test_a_file_of_scores_runs_beside_a_network(joytag_folder: Path, drawn_datas
     order = np.random.default_rng(0).permutation(40)
     path = write(tmp_path / "s.npz", [IDS[row] for row in order], VALUES[order])
     models = [f"net={joytag_folder}", f"mine={path}"]
-    folder = pipeline.run_benchmark(models, str(drawn_dataset), tmp_path / "run", limit=25, seed=4)
+    folder = pipeline.run_benchmark(models, str(drawn_dataset), tmp_path / "run", sample=Sample(25, 4))
     seen = read_store(folder / "scores/mine")
     assert np.array_equal(seen.values.read(), VALUES[[IDS.index(name) for name in seen.image_ids]])
     facts = read_result(folder).run["models"]["mine"]
@@ -80,7 +82,9 @@ def test_a_card_may_name_the_file_and_an_ensemble_may_take_it(
         f'name = "net"\nadapter = "joytag"\nfolder = "{joytag_folder}"\noutput = "logits"\n'
         'files = ["model.safetensors", "config.json", "top_tags.txt"]'
     )
-    folder = pipeline.run_benchmark(["mix", "mine", "net"], str(drawn_dataset), tmp_path / "run", root=tmp_path)
+    folder = pipeline.run_benchmark(
+        ["mix", "mine", "net"], str(drawn_dataset), tmp_path / "run", execution=Execution(root=tmp_path)
+    )
     mix, net = (read_store(folder / "scores" / name) for name in ("mix", "net"))
     mean = (VALUES + net.values.read()[:, [net.tags.index[name] for name in TAGS]]) / 2
     np.testing.assert_allclose(mix.values.read(), mean, atol=1e-6)

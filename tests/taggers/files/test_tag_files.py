@@ -137,7 +137,7 @@ def test_deepdanbooru_keeps_the_old_names_for_new_ones_may_coincide(tmp_path: Pa
         ("selected_tags", 'name,category,count\n"a,0,1\nb,0,1', "row 1 is not as long as the header; is a quote left open"),
         ("selected_tags", "name,category,count\na,0,1,7", "row 1 is not as long as the header"),
         ("selected_tags", "name,category,count\n,0,1", r"the name at column 0 is ''"),
-        ("selected_tags", "name,category,count", "no tag in it"),
+        ("selected_tags", "name,category,count", "it has no tag"),
         ("selected_tags", "tag,category\na,0", "no column name; its header"),
         ("deepdanbooru", "a b c", "no column name, category"),
         ("top_tags", "a\nb\na", "tag 'a' is listed twice"),
