@@ -41,4 +41,7 @@ def test_it_is_null_in_files_and_not_a_number_nowhere(
         assert ">nan<" not in text.lower()
         assert "| nan |" not in text.lower()
         assert name == "index.html" or ",nan" not in text.lower()
-    assert "| Global, precision 90 % | – | – | – no threshold reaches a precision of 90 % |" in (folder / "summary.md").read_text()
+    assert (
+        "| Global, precision 90 % | – | – | – no threshold reaches a precision of 90 % |"
+        in (folder / "summary.md").read_text()
+    )
