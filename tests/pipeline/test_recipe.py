@@ -1,6 +1,7 @@
 """Every command that writes a run folder stores its recipe, and every reader of a run uses it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from arena.pipeline.verify import verify_run
 from arena.results.baselines.store import set_baseline
 from arena.results.recipe import DatasetUsed, Recipe, Sample
 from arena.results.run_folder import read_result
+from arena.tags.relations import read_aliases
 from tests.conftest import Wd
 from tests.pipeline.conftest import TAGS, World
 
@@ -206,9 +208,8 @@ def test_renamed_tags_of_a_check_hold_when_it_is_verified(world: World, home: Pa
     np.savez(path, **(dict(np.load(path)) | {"tags": np.array(tags)}))
     (home / "aliases.csv").write_text(f"old,new\n{world.tags[-1]},renamed\n")
     old = world.run("old", "a")
-    check_candidate(
-        f"newer={path}", baseline=str(old), output=home / "checked", aliases=home / "aliases.csv", asked=QUICK
-    )
+    asked = replace(QUICK, renamed=read_aliases(home / "aliases.csv"))
+    check_candidate(f"newer={path}", baseline=str(old), output=home / "checked", asked=asked)
     assert read_result(home / "checked", ()).summary["compared_tags"] == TAGS
     assert recipe_of(home / "checked").renamed == {world.tags[-1]: "renamed"}
     assert verify_run(home / "checked").differences == []
