@@ -58,7 +58,7 @@ class Aggregates:
         tags: int64 (models, AGGREGATES, targets), number of tags in each mean.
         replicates: float64 (models, AGGREGATES, targets, replicates), or None without resamples.
         bias: float64 (models, AGGREGATES, targets), expected excess over the true value: mean of the resamples minus the
-            estimate; for mAP the mean of `ranking.optimism` over the tags.
+            estimate; for mAP the mean of `ranking.average_precision_bias` over the tags.
         widening: float64 (models, targets), factor by which the spread of mAP grows when its bias is subtracted.
         unseen: float64 (models, targets), variance of macro precision that resamples do not show: see `unseen_variance`.
         paired_precision: of each pair of models; empty without resamples.

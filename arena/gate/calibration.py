@@ -27,8 +27,8 @@ def calibration_cases(judged: JudgedData, settings: CalibrationSettings) -> list
     """Return a case for the calibration error and one for the Brier score.
 
     Both are compared after one fitted shift and scale of each model's logits, because a change of the training loss alone moves
-    them. Without such a comparison in `Judged.calibration` the errors of the run are reported, and a case that the policy asks
-    for is skipped.
+    them. Without such a comparison in `JudgedData.calibration` the errors of the run are reported, and a case that the policy
+    asks for is skipped.
     """
     return [_case(judged, settings, name) for name in _TITLES]
 

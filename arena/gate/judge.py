@@ -27,7 +27,7 @@ def judge_paired(
     Args:
         result: a run with both models on the same images; the order does not matter, and other models may be in it.
         candidate, baseline: names of the two models in `result`.
-        calibration: as `Judged.calibration`.
+        calibration: as `JudgedData.calibration`.
 
     Raises:
         ArenaError: the run has no such model.

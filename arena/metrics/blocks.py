@@ -45,7 +45,7 @@ class ScoreColumns(Protocol):
         """Data type of the scores."""
 
     def columns(self, wanted: Integers, place: Integers | None) -> NDArray[Any]:
-        """Return the wanted columns, (images, len(wanted)), with rows moved as `Scored.place` describes."""
+        """Return the wanted columns, (images, len(wanted)), with rows moved as `KnownColumns.place` describes."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class ModelBlock(NamedTuple):
     """The columns of one model for a block of tags."""
 
     known: slice
-    """Range of `Scored.columns`."""
+    """Range of `KnownColumns.columns`."""
     scores: NDArray[np.float32]
     """(known, images)."""
 

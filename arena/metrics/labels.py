@@ -75,7 +75,7 @@ def find_label_issues(
         labels: bool (images,), whether the ground truth gives the image the tag.
         ascending: the scores of each model in ascending order, if the caller has sorted them already; saves 0.1 ms per
             model for 32,768 images.
-        tag: value of `Suspects.tag`.
+        tag: value of `LabelIssues.tag`.
 
     A label is suspected if the image lacks the tag and every model scores it t1 or more (means are rounded to float32). The
     strength is the minimum of `_share_positive` over the models. It estimates the evidence of a score from the images of the

@@ -52,7 +52,9 @@ class Sampling:
 
 @dataclass
 class Tally:
-    """Result of the first pass for one model; NaN where undefined. All per-tag arrays are in the order of `Scored.columns`.
+    """Result of the first pass for one model; NaN where undefined.
+
+    All per-tag arrays are in the order of `KnownColumns.columns`.
 
     Attributes:
         thresholds: float32 (k,), strictly increasing.
@@ -64,7 +66,8 @@ class Tally:
         best, break_even: float64 (2, tags), threshold and value: see `ranking.best_f1` and `ranking.break_even`.
         squares, positive_scores: float64 (tags,), sum of the squared scores, and sum of the scores of positives.
         bins: reliability bins, (tags, bins).
-        ap_bias, ap_variance: float64 (tags,), see `ranking.optimism` and `ranking.influence`; NaN without sampling.
+        ap_bias, ap_variance: float64 (tags,), see `ranking.average_precision_bias` and `ranking.influence`; NaN without
+            sampling.
         ap_effect: float64 (tags,), factor by which clusters change the variance of AP; NaN without sampling.
         map_influence: float64 (groups, units), influence of each unit on the sum of AP over the tags of a group.
         worst_false, worst_missed: int32 (tags, WORST), images of the highest-scored negatives and of the lowest-scored
@@ -230,7 +233,7 @@ class _Columns:
     """One model's columns for a block of tags.
 
     Attributes:
-        known: range of `Scored.columns`.
+        known: range of `KnownColumns.columns`.
         rows: int64 (known,), tag of the block of each column.
         first: bool (known,), whether the column represents its tag.
         tags: number of tags in the block.

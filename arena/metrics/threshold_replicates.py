@@ -9,7 +9,7 @@ Micro metrics are exact. Macro metrics of a shared threshold are linear in the c
 count of a single tag has to be kept. Those of one threshold per tag are exact.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -280,11 +280,12 @@ def changes(model: ThresholdModel, drawn: Drawn) -> dict[str, Floats]:
         model: the cross-fit.
         drawn: summed over all blocks.
     """
-    found = {}
+    found, everything = {}, np.arange(len(model.group_sizes))
+    shared = [_curve(model, drawn, everything, fold) for fold in range(len(model.fold_images))]
     for name, steps in model.chosen.items():
         if name == "tag":
             continue
-        again = _choose_again(model, drawn, name)
+        again = _choose_again(model, drawn, name, shared)
         found[name] = _change(model, drawn, _group_steps(model, steps), again)
     found["tag"] = means_of_terms(drawn.by_tag[1]) - means_of_terms(drawn.by_tag[0])
     return {name: change - _mean(change) for name, change in found.items()}
@@ -326,33 +327,41 @@ def _group_steps(model: ThresholdModel, steps: Integers) -> Integers:
     return found
 
 
-def _choose_again(model: ThresholdModel, drawn: Drawn, regime: str) -> Integers:
-    """Return the step of each group and fold in each resample; int64 (groups, folds, resamples)."""
-    groups, folds = len(model.group_sizes), len(model.fold_images)
-    everything = np.arange(groups)
-    again = np.empty((groups, folds, drawn.curves.shape[-1]), np.int64)
-    for fold in range(folds):
-        rule = RULES.get(regime, highest_macro_f1)
-        again[:, fold] = _choose(model, drawn, everything, fold, rule)
+def _choose_again(model: ThresholdModel, drawn: Drawn, regime: str, shared: Sequence[Curve]) -> Integers:
+    """Return the step of each group and fold in each resample; int64 (groups, folds, resamples).
+
+    Args:
+        model: the cross-fit.
+        drawn: summed over all blocks.
+        regime: a key of `model.chosen`, except `tag`.
+        shared: for each fold the curve of all tags on the other folds.
+    """
+    groups, rule = len(model.group_sizes), RULES.get(regime, highest_macro_f1)
+    again = np.empty((groups, len(shared), drawn.curves.shape[-1]), np.int64)
+    for fold, curve in enumerate(shared):
+        again[:, fold] = _apply_rule(model, rule, curve)
         if regime == "category":
-            for number in everything[1:]:
-                again[number, fold] = _choose(model, drawn, everything[number : number + 1], fold, rule)
+            for number in range(1, groups):
+                again[number, fold] = _apply_rule(model, rule, _curve(model, drawn, np.array([number]), fold))
     return again
 
 
-def _choose(model: ThresholdModel, drawn: Drawn, groups: Integers, fold: int, rule: Rule) -> Integers:
-    """Choose one step for some groups from all folds but one; int64 (resamples,)."""
-    tags = np.isin(model.groups, groups)
-    start = model.lowest_shared
-    train = model.counts.without(fold)
+def _apply_rule(model: ThresholdModel, rule: Rule, curve: Curve) -> Integers:
+    """Choose a step of the sweep from a curve that begins at the lowest shared step; int64 (resamples,)."""
+    chosen = rule(curve)
+    return np.where(chosen == UNREACHABLE, UNREACHABLE, chosen + model.lowest_shared)
+
+
+def _curve(model: ThresholdModel, drawn: Drawn, groups: Integers, fold: int) -> Curve:
+    """Return the curves of some groups on all folds but one, in each resample, from the lowest shared step on."""
+    tags, start = np.isin(model.groups, groups), model.lowest_shared
     others = np.arange(len(model.fold_images)) != fold
     f1, tp, fp = (drawn.curves[groups, row].sum(0)[:, others].sum(1) for row in (2, 3, 4))  # (k, resamples)
     share = model.fold_images[others].sum() / model.fold_images.sum()
     linear = divide(f1 - _linear_f1(model, tags, others)[:, None], share)
-    macro = train.curve(tags).macro_f1[:, None] + np.nan_to_num(linear) / max(1, int(tags.sum()))
-    curve = Curve(macro[start:], tp[start:], fp[start:], drawn.positives[groups][:, others].sum((0, 1)))
-    chosen = rule(curve)
-    return np.where(chosen == UNREACHABLE, UNREACHABLE, chosen + start)
+    trained = model.counts.without(fold).curve(tags).macro_f1[:, None]
+    macro = trained + np.nan_to_num(linear) / max(1, int(tags.sum()))
+    return Curve(macro[start:], tp[start:], fp[start:], drawn.positives[groups][:, others].sum((0, 1)))
 
 
 def _linear_f1(model: ThresholdModel, tags: NDArray[np.bool_], folds: NDArray[np.bool_]) -> Floats:

@@ -24,17 +24,14 @@ from arena.results.run_folder import Result
 THUMBNAIL_LIMITS = {"some": Limits(2_000, 16_000_000), "all": Limits(1_000_000, 4_000_000_000)}
 """Limits of a run folder's thumbnails: `some` for the first images that its page shows, `all` for all of them."""
 
-_CHOICES = ("none", *THUMBNAIL_LIMITS)
-"""Values of `Showing.thumbnails`."""
-
 
 @dataclass(frozen=True)
 class DisplayOptions:
     """Which images pages show.
 
     Attributes:
-        thumbnails: one of `_CHOICES`. None means `none` if the dataset's card says `private = true`, else `some`: the folder is
-            the user's own, and a metric must be traceable to its images.
+        thumbnails: `none`, or a key of `THUMBNAIL_LIMITS`. None means `none` if the dataset's card says `private = true`, else
+            `some`: the folder is the user's own, and a metric must be traceable to its images.
         image_ids: whether pages name images; if not, they show no thumbnails either.
     """
 

@@ -76,7 +76,7 @@ class FetchFolder:
 
     Args:
         folder: created if it does not exist.
-        asked: the query, from `Query.asked`; a folder with another query is refused.
+        asked: the query, from `PostQuery.asked`; a folder with another query is refused.
         facts: further keys of `fetch.toml`, for information.
     """
 

@@ -30,8 +30,6 @@ _ERROR_KINDS = ("false alarm", "miss")
 EVIDENCE_TABLES = ("errors", "confusions", "disagreements")
 """Tables of the result with the evidence; the page has one block of columns for each."""
 
-_NumberedColumns = dict[str, list[Any]]
-
 
 def evidence(
     result: Result, places: Mapping[str, int], *, first: Sequence[str] = (), image_ids: bool = True
