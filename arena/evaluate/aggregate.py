@@ -17,12 +17,17 @@ from arena.metrics import significance
 from arena.metrics.bootstrap import Resampled
 from arena.metrics.counts import Convention, Floats, Integers, Mean, TagCounts, divide, macro, micro
 from arena.metrics.intervals import Interval, resampled_interval, resampled_p, standard_error_of
+from arena.metrics.power import detectable_effect
 from arena.metrics.registry import AGGREGATES, HEADLINES, METRICS, TESTED
 from arena.results.recipe import Settings
 
 FAMILY_WISE_ERROR = 0.05
 """Family-wise error rate over all headline metrics and pairs of models: the chance of naming a better model if none is."""
 
+
+_POWER_OF_MEAN = 1
+"""Power of `small_sample_factor` for macro recall and macro F1: the variance of a tag with P independent positives, taken about
+a mean of the same data, is too low by (P - 1) / P."""
 
 _POWER_OF_AP = 2
 """Power of `small_sample_factor` for mAP. One, because a variance about a mean of the same data is too low by (P - 1) / P; and
@@ -60,6 +65,7 @@ class Aggregates:
         bias: float64 (models, AGGREGATES, targets), expected excess over the true value: mean of the resamples minus the
             estimate; for mAP the mean of `ranking.average_precision_bias` over the tags.
         widening: float64 (models, targets), factor by which the spread of mAP grows when its bias is subtracted.
+        freedom: float64 (targets,), degrees of freedom of the standard errors, from `Measured.freedom`.
         unseen: float64 (models, targets), variance of macro precision that resamples do not show: see `unseen_variance`.
         paired_precision: of each pair of models; empty without resamples.
         single_tags: target of one tag -> the intervals of that tag, by model and metric of a tag. A group of one tag has the
@@ -72,7 +78,7 @@ class Aggregates:
     replicates: Floats | None
     bias: Floats
     widening: Floats
-
+    freedom: Floats
     unseen: Floats
     paired_precision: dict[tuple[int, int], "PairedMeans"]
     single_tags: Mapping[int, Sequence[Mapping[str, Interval]]] = field(default_factory=dict)
@@ -127,7 +133,9 @@ class Aggregates:
         error = float("nan") if len(known) < 2 else float(np.sqrt(np.var(known, ddof=1) + variance))
         if len(subject) == 1 and name == "map":
             error *= max((float(self.widening[subject[0], place]) for place in signs), default=1.0)
-        return Estimate(value, bias if len(subject) == 1 else 0.0, error, len(known), min(tags, default=0))
+        # Inverse degrees of freedom add up: of the resamples, and of the clusters.
+        freedom = 1 / (1 / max(len(known) - 1, 1) + 1 / float(min(self.freedom[place] for place in signs)))
+        return Estimate(value, bias if len(subject) == 1 else 0.0, error, freedom, min(tags, default=0))
 
 
 class Estimate(NamedTuple):
@@ -139,15 +147,15 @@ class Estimate(NamedTuple):
     """Expected excess over the true value; 0 for a difference of two models, whose biases cancel."""
     error: float
     """Standard error; NaN without resamples."""
-    resamples: int
-    """Number of resamples where it is defined."""
+    freedom: float
+    """Degrees of freedom of the standard error."""
     tags: int
     """Number of tags in the means."""
 
     @property
     def interval(self) -> Interval:
         """Not limited to the range of the metric; NaN without resamples."""
-        return resampled_interval(self.value, self.error, self.resamples, bias=np.nan_to_num(self.bias))
+        return resampled_interval(self.value, self.error, self.freedom, bias=np.nan_to_num(self.bias))
 
 
 class PairedMeans(NamedTuple):
@@ -182,7 +190,9 @@ class _Part(NamedTuple):
     influence: Floats | None
     """Influence of each unit on the sum of AP; float64 (units,). None without resamples, or without mAP."""
     independent: Floats
-    """Effective number of positives of each tag: positives divided by the design effect; float64 (tags,)."""
+    """Effective number of positives of each tag for AP: positives divided by the design effect; float64 (tags,)."""
+    units: Floats
+    """Effective number of images, or of duplicate clusters, with each tag; float64 (tags,)."""
     related: Floats
     """`Measured.related` of the tags, float64 (tags,)."""
     reachable: bool = True
@@ -208,7 +218,7 @@ def aggregate(
     precisions: list[list[Floats]] = [[] for _ in measured.models]
     thin: list[list[Floats]] = [[] for _ in measured.models]
     for number in range(len(measured.models)):
-        for place, part in enumerate(_parts(measured, number, tag_slices, regimes, settings)):
+        for place, part in enumerate(_parts(measured, number, tag_slices, image_slices, regimes, settings)):
             means = [*thresholded_means(part.counts, settings.counting), macro(part.average_precision)]
             if not part.reachable:
                 means = [Mean(float("nan"), 0)] * len(means)
@@ -217,6 +227,11 @@ def aggregate(
             thin[number].append(_unseen(part.counts, part.related))
             estimates[number, :, place], tags[number, :, place] = zip(*means, strict=True)
             bias[number, -1, place] = macro(part.bias).value
+            if found is not None and replicates is not None:
+                of_counts = found.resampled.replicates[number][:, place]
+                replicates[number, :-1, place] = of_counts
+                factor = small_sample_factor(part.units, _POWER_OF_MEAN)
+                replicates[number, _MACRO, place] = _spread(of_counts[_MACRO], factor)
             if found is not None and replicates is not None and part.influence is not None and means[-1].tags:
                 moved = part.influence.astype(np.float32) @ found.weights
                 moved *= small_sample_factor(part.independent, _POWER_OF_AP) / means[-1].tags
@@ -225,8 +240,6 @@ def aggregate(
                 )
                 widening[number, place] = ratio
                 replicates[number, -1, place] = means[-1].value + moved
-        if found is not None and replicates is not None:
-            replicates[number, :-1] = found.resampled.replicates[number]
     if replicates is not None:
         known = np.isfinite(replicates[:, :-1])
         sums = np.where(known, replicates[:, :-1], 0.0).sum(-1)
@@ -240,7 +253,20 @@ def aggregate(
         pair: _paired_means(pair, precisions, thin, found.resampled)
         for pair in found.resampled.paired
     }  # fmt: skip
-    return Aggregates(targets, estimates, tags, replicates, bias, widening, unseen, pairs)
+    freedom = np.full(len(targets), measured.freedom(np.ones(images, np.bool_)))
+    if image_slices and found is not None:
+        freedom[-len(image_slices) :] = [measured.freedom(one.member) for one in image_slices]
+    return Aggregates(targets, estimates, tags, replicates, bias, widening, freedom, unseen, pairs)
+
+
+_MACRO = [AGGREGATES.index(name) for name in ("macro_recall", "macro_f1")]
+
+
+def _spread(replicates: Floats, factor: float) -> Floats:
+    """Return replicates whose distance from their mean is multiplied by a factor; (metrics, replicates), NaN stays."""
+    known = np.isfinite(replicates)
+    centre = divide(np.where(known, replicates, 0.0).sum(-1), known.sum(-1))[:, None]
+    return np.asarray(centre + factor * (replicates - centre))
 
 
 def _paired_means(
@@ -287,34 +313,40 @@ def _mean_variance(variances: Floats, kept: NDArray[np.bool_]) -> float:
 
 
 def _parts(
-    measured: Measured, number: int, tag_slices: Sequence[TagSlice], regimes: Sequence[str], settings: Settings
-) -> Iterator[_Part]:
+    measured: Measured, number: int, tag_slices: Sequence[TagSlice], image_slices: Sequence[ImageSlice],
+    regimes: Sequence[str], settings: Settings,
+) -> Iterator[_Part]:  # fmt: skip
     """Yield the inputs of one model in the order of the targets: slices of tags, regimes, slices of images."""
     model, tally, own, found = (
         measured.models[number], measured.tallies.models[number], measured.own[number], measured.uncertainty
     )  # fmt: skip
-    effects, related = measured.ap_effects(number), measured.related[model.scored.truth_columns]
+    effects = measured.ap_effects(number)
+    related, units = (x[model.scored.truth_columns] for x in (measured.related, measured.positive_units))
     for place, one in enumerate(tag_slices):
         columns = model.chosen[one.tags]
         counts, influence = own.take(columns), None if found is None else tally.map_influence[place]
         bias, independent = effects[columns] * tally.ap_bias[columns], counts.positives / effects[columns]
-        yield _Part(counts, tally.average_precision[columns], bias, influence, independent, related[columns])
+        yield _Part(
+            counts, tally.average_precision[columns], bias, influence, independent, units[columns], related[columns]
+        )
     if found is None:
         return
     columns, nothing = model.chosen[measured.compared], np.empty(0)
     for name in regimes:
         regime = found.regimes[number].by_name[name]
-        yield _Part(regime.counts.take(columns), nothing, nothing, None, nothing, related[columns], regime.reachable)
+        counts = regime.counts.take(columns)
+        yield _Part(counts, nothing, nothing, None, nothing, units[columns], related[columns], regime.reachable)
     sliced, thresholds = found.resampled.slices[number], own.thresholds[columns]
     rows = zip(
         sliced.tp, sliced.fp, sliced.positives, sliced.images, sliced.average_precision, sliced.ap_bias,
         sliced.map_influence, strict=True,
     )  # fmt: skip
-    for tp, fp, positives, images, ap, ap_bias, influence in rows:
+    for one, (tp, fp, positives, images, ap, ap_bias, influence) in zip(image_slices, rows, strict=True):
         enough = np.flatnonzero(positives >= settings.min_positives)
         counts, known = TagCounts(thresholds, tp, fp, positives, int(images)).take(enough), columns[enough]
         bias, independent = effects[known] * ap_bias[enough], counts.positives / effects[known]
-        yield _Part(counts, ap[enough], bias, influence, independent, related[known])
+        within = measured.units_within(one.member, measured.compared[enough])
+        yield _Part(counts, ap[enough], bias, influence, independent, within, related[known])
 
 
 def small_sample_factor(positives: NDArray[Any], power: int) -> float:
@@ -360,7 +392,7 @@ def difference_table(
                 seen = found.estimate([a, b], figure, {place: 1.0})
                 if np.isnan(seen.value):
                     continue
-                p = float(resampled_p(seen.value, seen.error, seen.resamples))
+                p = float(resampled_p(seen.value, seen.error, seen.freedom))
                 low, high = (float(end) for end in np.clip(seen.interval, -1, 1))
                 if place in tests and (base := METRICS[name].base) in TESTED:
                     test = tests[place][models[a], models[b]]
@@ -371,12 +403,12 @@ def difference_table(
                         "slice": target.slice, "value": target.value, "regime": target.regime, "figure": name,
                         "first": models[a], "second": models[b], "difference": seen.value,
                         "low": low, "high": high, "standard_error": seen.error, "p": p,
-                        "minimum_detectable": significance.minimum_detectable(seen.error),
-                        "images": target.images, "tags": seen.tags,
+                        "images": target.images, "tags": seen.tags, "freedom": seen.freedom,
                     }
                 )  # fmt: skip
-    table = pd.DataFrame(rows, columns=[name for name in DIFFERENCE_COLUMNS if name not in ("p_adjusted", "higher")])
-    return _adjusted(table)
+    missing = ("minimum_detectable", "p_adjusted", "higher")
+    columns = [*(name for name in DIFFERENCE_COLUMNS if name not in missing), "freedom"]
+    return _adjusted(pd.DataFrame(rows, columns=columns))[list(DIFFERENCE_COLUMNS)]
 
 
 DIFFERENCE_COLUMNS = (
@@ -387,16 +419,23 @@ DIFFERENCE_COLUMNS = (
 
 
 def _adjusted(table: pd.DataFrame) -> pd.DataFrame:
-    """Add Holm's correction and the higher model to the table of differences.
+    """Add Holm's correction, the higher model and the minimum detectable difference to the table of differences.
 
-    A family is what a reader sees in one table: all values, metrics and pairs of models of a slice under one regime.
+    A family is what a reader sees in one table: all values, metrics and pairs of models of a slice under one regime. The
+    minimum detectable difference is decided with a power of 80 % whatever the other differences of the family are: its test
+    has the level `FAMILY_WISE_ERROR` divided by the number of tests.
     """
     family = table["slice"] + "|" + table["regime"]
-    adjusted = np.full(len(table), np.nan)
+    p, errors, freedom = (table[name].to_numpy(np.float64) for name in ("p", "standard_error", "freedom"))
+    adjusted, detectable = np.full((2, len(table)), np.nan)
     for rows in table.groupby(family).indices.values():
-        adjusted[rows] = significance.holm(table["p"].to_numpy(np.float64)[rows])
+        adjusted[rows] = significance.holm(p[rows])
+        level = FAMILY_WISE_ERROR / max(1, int(np.isfinite(p[rows]).sum()))
+        effects = {one: detectable_effect(np.array([level]), freedom=one) for one in np.unique(freedom[rows])}
+        detectable[rows] = errors[rows] * [effects[one] for one in freedom[rows]]
     first = np.where(table["difference"] > 0, table["first"], table["second"])
-    return table.assign(p_adjusted=adjusted, higher=np.where(adjusted <= FAMILY_WISE_ERROR, first, "undetermined"))
+    higher = np.where(adjusted <= FAMILY_WISE_ERROR, first, "undetermined")
+    return table.assign(minimum_detectable=detectable, p_adjusted=adjusted, higher=higher)
 
 
 def headline_ranks(table: pd.DataFrame, estimates: Floats, models: Sequence[str]) -> dict[str, dict[str, Any]]:

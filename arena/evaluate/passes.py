@@ -165,6 +165,30 @@ class Measured:
         sizes = csc_array(self.pooling @ marked)
         return np.nan_to_num(divide(np.asarray(sizes.sum(0), np.float64) ** 2, square_sums(sizes)))
 
+    def freedom(self, member: NDArray[np.bool_]) -> float:
+        """Return the degrees of freedom of a variance between clusters: (sum of m^2)^2 / sum of m^4, minus 1; 1 or more.
+
+        m are the numbers of images of the clusters. Satterthwaite's approximation; the number of images minus 1 if each is a
+        cluster of its own.
+
+        Args:
+            member: bool (images,), the images that count.
+        """
+        squares = np.ones(int(member.sum()))
+        if self.pooling is not None:
+            squares = np.asarray(self.pooling @ member.astype(np.float64)) ** 2
+        return max(1.0, float(squares.sum() ** 2 / max(float(squares @ squares), 1.0)) - 1)
+
+    def units_within(self, member: NDArray[np.bool_], tags: Integers) -> Floats:
+        """Return `positive_units` of some tags among some images, float64 (tags,).
+
+        Args:
+            member: bool (images,), the images that count.
+            tags: int64, columns of the ground truth.
+        """
+        inside = self.truth.values[:, tags].multiply(member[:, None])
+        return self.effective_units(csc_array(inside, dtype=np.float64))
+
     def ap_effects(self, number: int) -> Floats:
         """Return the design effect of clusters on variance and bias of a model's AP; float64 (known,), 1 to `related`."""
         most = self.related[self.models[number].scored.truth_columns]

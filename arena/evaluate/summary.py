@@ -41,6 +41,7 @@ def summarise(
         "replicates": settings.replicates,
         "clusters": len(set(truth.groups or truth.image_ids)),
         "effective_clusters": measured.effective_clusters,
+        "degrees_of_freedom": measured.freedom(np.ones(len(measured.truth.image_ids), np.bool_)),
         "models": {name: _model_summary(measured, number, found) for number, name in enumerate(names)},
         "ranks": aggregate.headline_ranks(differences, found.estimates[:, :, 0], names) if ranked else {},
         "labels": _labels_summary(measured),

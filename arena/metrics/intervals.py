@@ -268,53 +268,53 @@ def f1_correlation(paired: Paired) -> Floats:
 
 
 def resampled_interval(
-    estimate: ArrayLike, standard_error: ArrayLike, resamples: ArrayLike, *, bias: ArrayLike = 0.0, level: float = LEVEL
+    estimate: ArrayLike, standard_error: ArrayLike, freedom: ArrayLike, *, bias: ArrayLike = 0.0, level: float = LEVEL
 ) -> Interval:
     """Return the interval of a metric or of a difference from the standard error of its resamples.
 
-    The centre is the estimate minus its bias, and the quantile is Student's, because a standard error from some resamples is
-    itself uncertain. `resampled_p` is the test of the same interval. Where the bias is larger than the interval is wide, the
-    interval is extended to the estimate: no printed interval excludes its own estimate.
+    The centre is the estimate minus its bias, and the quantile is Student's, because a standard error from some resamples of
+    some clusters is itself uncertain. `resampled_p` is the test of the same interval. Where the bias is larger than the
+    interval is wide, the interval is extended to the estimate: no printed interval excludes its own estimate.
 
     Args:
         estimate: the metric on all images.
         standard_error: standard deviation over the resamples; 0 or more.
-        resamples: number of resamples, 2 or more.
+        freedom: degrees of freedom of the standard error, 1 or more: the number of resamples minus 1, or less under clusters.
         bias: expected excess of the estimate over the true value.
         level: 0 to 1.
 
     Returns: NaN where an argument is. Not limited to the range of the metric.
 
-    >>> [round(float(end), 3) for end in resampled_interval(0.5, 0.1, 1000)]
+    >>> [round(float(end), 3) for end in resampled_interval(0.5, 0.1, 999)]
     [0.304, 0.696]
-    >>> [round(float(end), 3) for end in resampled_interval(0.5, 0.1, 1000, bias=-0.3)]
+    >>> [round(float(end), 3) for end in resampled_interval(0.5, 0.1, 999, bias=-0.3)]
     [0.5, 0.996]
     """
     estimate, centre = np.asarray(estimate, np.float64), np.asarray(estimate, np.float64) - np.asarray(bias, np.float64)
-    reach = special.stdtrit(np.maximum(np.asarray(resamples, np.float64) - 1, 1), (1 + level) / 2) * standard_error
+    reach = special.stdtrit(np.maximum(np.asarray(freedom, np.float64), 1), (1 + level) / 2) * standard_error
     return Interval(np.minimum(centre - reach, estimate)[()], np.maximum(centre + reach, estimate)[()])
 
 
-def resampled_p(difference: ArrayLike, standard_error: ArrayLike, resamples: ArrayLike) -> Floats:
+def resampled_p(difference: ArrayLike, standard_error: ArrayLike, freedom: ArrayLike) -> Floats:
     """Return the two-sided p of a difference against 0: at most 0.05 exactly where the 95 % `resampled_interval` excludes 0.
 
     Args:
         difference: the estimate.
         standard_error: standard deviation over the resamples. Where it is 0, p is 1 for no difference, else the least that
-            the resamples can show, 2 / (resamples + 1), and at most 0.05.
-        resamples: number of resamples, 2 or more.
+            the resamples can show, 2 / (freedom + 2), and at most 0.05.
+        freedom: as in `resampled_interval`.
 
     Returns: `LEAST_P` to 1; NaN where an argument is.
 
-    >>> round(float(resampled_p(0.2, 0.1, 1000)), 4), float(resampled_p(0.2, 0.001, 1000))
+    >>> round(float(resampled_p(0.2, 0.1, 999)), 4), float(resampled_p(0.2, 0.001, 999))
     (0.0458, 1e-06)
     """
     difference, error, number = np.broadcast_arrays(
-        *(np.asarray(x, np.float64) for x in (difference, standard_error, resamples))
+        *(np.asarray(x, np.float64) for x in (difference, standard_error, freedom))
     )
     with np.errstate(divide="ignore", invalid="ignore"):
-        p = 2 * special.stdtr(np.maximum(number - 1, 1), -np.abs(difference) / error)
-    exact = np.where(difference == 0, 1.0, np.minimum(2 / (number + 1), 0.05))
+        p = 2 * special.stdtr(np.maximum(number, 1), -np.abs(difference) / error)
+    exact = np.where(difference == 0, 1.0, np.minimum(2 / (number + 2), 0.05))
     return np.where(np.isnan(difference + error), np.nan, np.where(error > 0, np.maximum(p, LEAST_P), exact))[()]
 
 

@@ -38,43 +38,41 @@ def holm_levels(others: Floats, *, alpha: float = 0.05, draws: int = DRAWS) -> F
     return np.asarray(alpha / (tests - rejected))
 
 
-def power_at(effect: float, levels: Floats, resamples: float = np.inf) -> float:
+def power_at(effect: float, levels: Floats, freedom: float = np.inf) -> float:
     """Return the probability that a two-sided test names the right side, over its possible levels.
 
     Args:
         effect: true difference divided by its standard error; 0 or more.
         levels: equally likely levels of the test, such as `holm_levels`.
-        resamples: number of resamples that the standard error comes from; its test uses Student's distribution.
+        freedom: degrees of freedom of the standard error; the test uses Student's distribution.
 
     >>> round(power_at(2.8016, np.array([0.05])), 4), round(power_at(2.8016, np.array([0.05 / 7])), 4)
     (0.8, 0.5444)
     """
-    return float(special.ndtr(effect - _critical(levels, resamples)).mean())
+    return float(special.ndtr(effect - _critical(levels, freedom)).mean())
 
 
-def detectable_effect(levels: Floats, power: float = 0.8, resamples: float = np.inf) -> float:
+def detectable_effect(levels: Floats, power: float = 0.8, freedom: float = np.inf) -> float:
     """Return the true difference, in standard errors, that has this power over the possible levels of the test.
 
     Args:
-        levels, resamples: as of `power_at`.
+        levels, freedom: as of `power_at`.
         power: 0 to 1.
 
     >>> round(detectable_effect(np.array([0.05])), 4), round(detectable_effect(np.array([0.05 / 7])), 4)
     (2.8016, 3.5317)
     """
-    certain = special.ndtri(power) + _critical(levels, resamples)
+    certain = special.ndtri(power) + _critical(levels, freedom)
     low, high = float(certain.min()), float(certain.max())
     for _ in range(50):
         middle = (low + high) / 2
-        low, high = (middle, high) if power_at(middle, levels, resamples) < power else (low, middle)
+        low, high = (middle, high) if power_at(middle, levels, freedom) < power else (low, middle)
     return high
 
 
-def _critical(levels: Floats, resamples: float) -> Floats:
+def _critical(levels: Floats, freedom: float) -> Floats:
     """Return the statistic at which a two-sided test of each level rejects."""
-    return np.asarray(
-        -special.stdtrit(resamples - 1, levels / 2) if np.isfinite(resamples) else -special.ndtri(levels / 2)
-    )
+    return np.asarray(-special.stdtrit(freedom, levels / 2) if np.isfinite(freedom) else -special.ndtri(levels / 2))
 
 
 class TagSupports:

@@ -150,7 +150,7 @@ def compare_calibration(
         deviations = [float(np.std(one - other, ddof=1)) for one, other in zip(ours, theirs, strict=True)]
     found = {}
     for name, one, other, deviation in zip(Calibration._fields, *whole, deviations, strict=True):
-        ends = resampled_interval(float(one - other), deviation, max(replicates, 2))
+        ends = resampled_interval(float(one - other), deviation, max(replicates - 1, 1))
         found[name] = Rise(float(one), float(other), ends)
     return found
 

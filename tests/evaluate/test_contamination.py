@@ -183,19 +183,27 @@ def test_the_interval_of_a_change_worked_by_hand() -> None:
     estimates = np.array([[[0.8, 0.7]] * 7, [[0.6, 0.55]] * 7])
     replicates, bias = estimates[..., None] + common + own, np.full((2, 7, 2), [0.03, 0.01])
     found = Aggregates(
-        targets, estimates, np.ones((2, 7, 2), int), replicates, bias, np.full((2, 2), 1.5), np.zeros((2, 2)), {}
+        targets,
+        estimates,
+        np.ones((2, 7, 2), int),
+        replicates,
+        bias,
+        np.full((2, 2), 1.5),
+        np.full(2, np.inf),
+        np.zeros((2, 2)),
+        {},
     )
     truth = world(4, 2)[0]
     table = contamination_table(contamination_of(truth, identical=1), found, ["a", "b"])
     for figure, name in enumerate(AGGREGATES):
         moved = replicates[:, figure, 0] - replicates[:, figure, 1]
         change = table[(table["level"] == LEVELS[1]) & (table["figure"] == name)].set_index(["first", "second"])
-        low, high = resampled_interval(0.05, (moved[0] - moved[1]).std(ddof=1), 500)
+        low, high = resampled_interval(0.05, (moved[0] - moved[1]).std(ddof=1), 499)
         lead = change.loc[("a", "b")]
         assert (lead["value"], lead["change"]) == (pytest.approx(0.15), pytest.approx(0.05))
         assert (lead["change_low"], lead["change_high"]) == (pytest.approx(low), pytest.approx(high))
         wider = 1.5 if name == "map" else 1.0
-        low, high = resampled_interval(0.1, wider * moved[0].std(ddof=1), 500, bias=0.02)
+        low, high = resampled_interval(0.1, wider * moved[0].std(ddof=1), 499, bias=0.02)
         one = change.loc[("a", "")]
         assert (one["change_low"], one["change_high"]) == (pytest.approx(low), pytest.approx(high))
         assert one["change_high"] - one["change_low"] < 0.1 * wider, "the noise that both levels share cancels"

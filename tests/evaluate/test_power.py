@@ -60,8 +60,9 @@ def test_five_models_need_more_images_than_two() -> None:
     result = with_table(arena.compare(models, TRUTH, replicates=50).result, difference=0.0, standard_error=0.01)
     rows = power_rows(result, difference=0.02, figures=["micro_f1"])
     assert [row.tests for row in rows] == [70] * 10
-    student = stdtrit(49, 1 - 0.05 / 140) + 0.8416
-    assert rows[0].needed == pytest.approx(200 * (student * 0.5) ** 2, rel=0.02), "Bonferroni's level, of 50 resamples"
+    freedom = 1 / (1 / 49 + 1 / 199)  # 50 resamples of 200 images
+    student = stdtrit(freedom, 1 - 0.05 / 140) + 0.8416
+    assert rows[0].needed == pytest.approx(200 * (student * 0.5) ** 2, rel=0.02), "Bonferroni's level"
 
 
 def test_tags_that_enter_the_means_cost_images() -> None:

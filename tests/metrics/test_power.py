@@ -76,5 +76,5 @@ def test_without_tags_the_images_alone_count() -> None:
 
 def test_few_resamples_need_a_larger_effect() -> None:
     levels = np.array([0.05 / 70])
-    assert detectable_effect(levels, resamples=1_000) == pytest.approx(detectable_effect(levels), abs=0.02)
-    assert detectable_effect(levels, resamples=100) == pytest.approx(0.8416 + 3.496, abs=0.01), "Student's, 99 degrees"
+    assert detectable_effect(levels, freedom=999) == pytest.approx(detectable_effect(levels), abs=0.02)
+    assert detectable_effect(levels, freedom=99) == pytest.approx(0.8416 + 3.496, abs=0.01), "Student's, 99 degrees"
