@@ -49,6 +49,9 @@ EQUAL = ("a1", "a2", "a3", "a4", "a5")
 EQUAL_PAIRS, BETTER_PAIRS = (("a1", "a2"), ("a3", "a4")), (("a1", "b"), ("a5", "b"))
 """Pairs that count as runs of two models: the equal ones share no tagger, so that their errors are almost independent."""
 
+STARTED_TOGETHER = 10
+"""Experiments between two looks at the time; all processes wait for the last of them."""
+
 WRITTEN_EVERY = 20
 """Experiments after which the report is written, for a reader who does not want to wait."""
 
@@ -134,8 +137,8 @@ def run_all(
     found = {world: Tally() for world in worlds}
     start, cores = time.perf_counter(), os.cpu_count() or 1
     with ProcessPoolExecutor(cores) as pool:
-        for first in range(0, experiments, cores):
-            last = min(first + cores, experiments)
+        for first in range(0, experiments, STARTED_TOGETHER):
+            last = min(first + STARTED_TOGETHER, experiments)
             jobs = [(world, seed, size) for seed in range(first, last) for world in worlds]
             for world, tally in pool.map(_job, jobs):
                 found[world].add(tally)

@@ -20,7 +20,7 @@ from arena.evaluate import per_tag as tag_tables
 from arena.evaluate.contamination import contamination_summary, contamination_table, level_slices
 from arena.evaluate.matching import Entry, close_entry, match_model, scored_by_all
 from arena.evaluate.passes import Measured, TagsDone, order_by_fold, run_passes
-from arena.evaluate.per_tag import TagIntervals
+from arena.evaluate.per_tag import DesignEffects, TagIntervals
 from arena.evaluate.slices import image_slices, tag_slices
 from arena.evaluate.summary import summarise
 from arena.metrics.counts import MIN_POSITIVES
@@ -74,7 +74,8 @@ def evaluate(
     by_tags = tag_slices(truth, compared, categories, settings)
     by_images = [*image_slices(truth, settings), *level_slices(against, settings)]
     measured = run_passes(truth, models, compared, by_tags, by_images, settings, advance)
-    intervals = [tag_tables.tag_intervals(measured, number) for number in range(len(measured.models))]
+    effects = [tag_tables.design_effects(measured, number) for number in range(len(models))]
+    intervals = [tag_tables.tag_intervals(measured, number, one) for number, one in enumerate(effects)]
     tag_differences = tag_tables.tag_differences(measured, intervals)
     single = tag_tables.single_tags(measured, by_tags, intervals)
     found = replace(aggregate.aggregate(measured, by_tags, by_images, settings), single_tags=single)
@@ -99,13 +100,15 @@ def evaluate(
             "differences": differences,
             "slices": tables.slice_table(found, names),
             "tag_differences": tag_differences,
-            **_tables(measured, intervals, settings),
+            **_tables(measured, intervals, effects, settings),
             **more,
         },
     )
 
 
-def _tables(measured: Measured, intervals: Sequence[TagIntervals], settings: Settings) -> dict[str, pd.DataFrame]:
+def _tables(
+    measured: Measured, intervals: Sequence[TagIntervals], effects: Sequence[DesignEffects], settings: Settings
+) -> dict[str, pd.DataFrame]:
     """Return the tables of single tags and images, by the name of the file."""
     return {
         "per_tag": tag_tables.per_tag_table(measured, intervals, settings),
@@ -115,7 +118,7 @@ def _tables(measured: Measured, intervals: Sequence[TagIntervals], settings: Set
         "errors": tables.error_table(measured),
         "confusions": tables.confusion_table(measured),
         "disagreements": tables.disagreement_table(measured),
-        "thresholds": tables.threshold_table(measured, settings),
+        "thresholds": tables.threshold_table(measured, effects, settings),
         "labels": tables.label_issue_table(measured),
     }
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from arena.evaluate.passes import Measured
 from arena.evaluate.slices import ImageSlice, TagSlice
@@ -93,13 +93,11 @@ class Aggregates:
         """Intervals of every metric, (models, AGGREGATES, targets); NaN without resamples."""
         low, high = np.full((2, *self.estimates.shape), np.nan)
         if self.replicates is not None:
-            for model, figure, place in np.ndindex(self.estimates.shape):
-                base = METRICS[AGGREGATES[figure]].base
-                if place in self.single_tags:
-                    found = self.single_tags[place][model][base]
-                else:
-                    found = self.estimate([model], figure, {place: 1.0}).interval
-                low[model, figure, place], high[model, figure, place] = np.clip(found, 0, 1)
+            for model, figure in np.ndindex(self.estimates.shape[:2]):
+                low[model, figure], high[model, figure] = np.clip(self.by_target([model], figure).interval, 0, 1)
+                for place, of_tag in self.single_tags.items():
+                    ends = of_tag[model][METRICS[AGGREGATES[figure]].base]
+                    low[model, figure, place], high[model, figure, place] = np.clip(ends, 0, 1)
         return Interval(low, high)
 
     def estimate(self, subject: Sequence[int], figure: int, signs: Mapping[int, float]) -> "Estimate":
@@ -112,50 +110,99 @@ class Aggregates:
             figure: index in `registry.AGGREGATES`.
             signs: target -> factor.
         """
-        name, value, bias, variance, tags = AGGREGATES[figure], 0.0, 0.0, 0.0, []
-        moved = None if self.replicates is None else np.zeros(self.replicates.shape[-1])
-        for place, sign in signs.items():
-            values, biases = (array[list(subject), figure, place] for array in (self.estimates, self.bias))
-            replicates = None if self.replicates is None else self.replicates[list(subject), figure, place]
-            unseen, counted = self.unseen[list(subject), place].sum(), self.tags[list(subject), figure, place].min()
-            if name == "macro_precision" and len(subject) == 2 and self.paired_precision:
-                paired = self.paired_precision[subject[0], subject[1]]
-                values, replicates = paired.estimates[:, place], paired.replicates[:, place]
-                unseen, counted = paired.unseen[place], paired.tags[place]
-            factors = [sign, -sign][: len(subject)]
-            value += float(values @ factors)
-            bias += float(biases @ factors)
-            variance += float(sign**2 * unseen) if name == "macro_precision" else 0.0
-            tags.append(int(counted))
-            if moved is not None and replicates is not None:
-                moved = moved + np.asarray(factors) @ replicates
-        known = np.array([]) if moved is None else moved[np.isfinite(moved)]
-        error = float("nan") if len(known) < 2 else float(np.sqrt(np.var(known, ddof=1) + variance))
-        if len(subject) == 1 and name == "map":
-            error *= max((float(self.widening[subject[0], place]) for place in signs), default=1.0)
-        # Inverse degrees of freedom add up: of the resamples, and of the clusters.
-        freedom = 1 / (1 / max(len(known) - 1, 1) + 1 / float(min(self.freedom[place] for place in signs)))
-        return Estimate(value, bias if len(subject) == 1 else 0.0, error, freedom, min(tags, default=0))
+        found = self._terms(subject, figure)
+        places, factors = list(signs), np.array(list(signs.values()))
+        moved = None if found.moved is None else factors @ found.moved[places]
+        widening = found.widening[places].max(initial=0.0) if places else 1.0
+        error, resamples = _standard_errors(moved, factors**2 @ found.variances[places])
+        freedom = float(_combined(resamples, self.freedom[places].min(initial=np.inf)))
+        value, bias = float(factors @ found.values[places]), float(factors @ found.biases[places])
+        return Estimate(value, bias, float(error * widening), freedom, int(found.tags[places].min(initial=0)))
+
+    def by_target(self, subject: Sequence[int], figure: int) -> "Estimate":
+        """Return one metric of a model, or of the first of two models minus the second, at each target; arrays (targets,)."""
+        found = self._terms(subject, figure)
+        error, resamples = _standard_errors(found.moved, found.variances)
+        freedom = _combined(resamples, self.freedom)
+        return Estimate(found.values, found.biases, error * found.widening, freedom, found.tags)
+
+    def _terms(self, subject: Sequence[int], figure: int) -> "_Terms":
+        rows, paired = list(subject), len(subject) == 2
+        factors = np.array([1.0, -1.0][: len(rows)])
+        values, tags, of_precision = self.estimates[rows, figure], self.tags[rows, figure].min(0), figure == _PRECISION
+        replicates = None if self.replicates is None else self.replicates[rows, figure]
+        variances = self.unseen[rows].sum(0) if of_precision else np.zeros(len(tags))
+        if of_precision and paired and self.paired_precision:
+            both = self.paired_precision[subject[0], subject[1]]
+            values, replicates, variances, tags = both.estimates, both.replicates, both.unseen, both.tags
+        biases = np.zeros(len(tags)) if paired else self.bias[rows[0], figure]
+        widening = self.widening[rows[0]] if AGGREGATES[figure] == "map" and not paired else np.ones(len(tags))
+        moved = None if replicates is None else np.tensordot(factors, replicates, 1)
+        return _Terms(factors @ values, biases, variances, tags, widening, moved)
+
+
+_PRECISION = AGGREGATES.index("macro_precision")
+
+
+class _Terms(NamedTuple):
+    """One metric of a model, or of one model minus another, at each target; (targets,) each."""
+
+    values: Floats
+    biases: Floats
+    variances: Floats
+    """Variance that resamples do not show."""
+    tags: Integers
+    widening: Floats
+    """Factor of the standard error."""
+    moved: Floats | None
+    """Resamples, float64 (targets, replicates)."""
+
+
+def _standard_errors(moved: Floats | None, variances: ArrayLike) -> tuple[Floats, Integers]:
+    """Return the standard error from the resamples that are defined, and their number, (...).
+
+    Args:
+        moved: float64 (..., replicates), or None without resamples: then the error is NaN.
+        variances: (...), to be added.
+    """
+    if moved is None:
+        return np.full(np.shape(variances), np.nan), np.zeros(np.shape(variances), np.int64)
+    known = np.isfinite(moved)
+    number = known.sum(-1)
+    filled = np.where(known, moved, 0.0)
+    centred = np.where(known, filled - np.nan_to_num(divide(filled.sum(-1), number))[..., None], 0.0)
+    variance = divide((centred**2).sum(-1), np.maximum(number - 1, 0))
+    return np.sqrt(variance + variances), number
+
+
+def _combined(resamples: ArrayLike, of_clusters: ArrayLike) -> Floats:
+    """Return the degrees of freedom of a standard error from some resamples of some clusters: their inverses add up."""
+    of_resamples = np.maximum(np.asarray(resamples, np.float64) - 1, 1)
+    return np.asarray(1 / (1 / of_resamples + 1 / np.asarray(of_clusters, np.float64)))
 
 
 class Estimate(NamedTuple):
-    """One metric, or a difference."""
+    """One metric, or a difference: numbers, or an array with a place for each target."""
 
-    value: float
+    value: Any
     """NaN where undefined."""
-    bias: float
+    bias: Any
     """Expected excess over the true value; 0 for a difference of two models, whose biases cancel."""
-    error: float
+    error: Any
     """Standard error; NaN without resamples."""
-    freedom: float
+    freedom: Any
     """Degrees of freedom of the standard error."""
-    tags: int
+    tags: Any
     """Number of tags in the means."""
 
     @property
     def interval(self) -> Interval:
         """Not limited to the range of the metric; NaN without resamples."""
         return resampled_interval(self.value, self.error, self.freedom, bias=np.nan_to_num(self.bias))
+
+    def at(self, place: int) -> "Estimate":
+        """Return the numbers of one target."""
+        return Estimate(*(values[place].item() for values in self))
 
 
 class PairedMeans(NamedTuple):
@@ -371,6 +418,19 @@ TagTests = Mapping[tuple[str, str], Mapping[str, float]]
 """Columns of `tag_differences` of one tag, by pair of models."""
 
 
+class _PairByTarget(NamedTuple):
+    """Difference of one metric of a pair of models."""
+
+    seen: Estimate
+    """Arrays (targets,)."""
+    ends_and_p: Floats
+    """Low end, high end and p; float64 (3, targets)."""
+
+    @classmethod
+    def of(cls, seen: Estimate) -> "_PairByTarget":
+        return cls(seen, np.stack([*np.clip(seen.interval, -1, 1), resampled_p(seen.value, seen.error, seen.freedom)]))
+
+
 def difference_table(
     found: Aggregates, models: Sequence[str], tests: Mapping[int, TagTests] = MappingProxyType({})
 ) -> pd.DataFrame:
@@ -386,14 +446,17 @@ def difference_table(
     if found.replicates is None or len(models) < 2:
         return pd.DataFrame(columns=list(DIFFERENCE_COLUMNS))
     rows: list[dict[str, Any]] = []
+    by_target = {
+        (figure, a, b): _PairByTarget.of(found.by_target([a, b], figure))
+        for figure in range(len(AGGREGATES)) for a, b in combinations(range(len(models)), 2)
+    }  # fmt: skip
     for place, target in enumerate(found.targets):
         for figure, name in enumerate(AGGREGATES):
             for a, b in combinations(range(len(models)), 2):
-                seen = found.estimate([a, b], figure, {place: 1.0})
+                seen = by_target[figure, a, b].seen.at(place)
                 if np.isnan(seen.value):
                     continue
-                p = float(resampled_p(seen.value, seen.error, seen.freedom))
-                low, high = (float(end) for end in np.clip(seen.interval, -1, 1))
+                low, high, p = by_target[figure, a, b].ends_and_p[:, place].tolist()
                 if place in tests and (base := METRICS[name].base) in TESTED:
                     test = tests[place][models[a], models[b]]
                     low, high, p = (test[f"{base}_{column}"] for column in ("low", "high", "p"))

@@ -19,7 +19,6 @@ from arena.evaluate.slices import ImageSlice, TagSlice
 from arena.metrics import bootstrap, labels
 from arena.metrics.blocks import KnownColumns, ModelBlock, block_labels, over_blocks
 from arena.metrics.bootstrap import BlockSums, Plan, Resampled, Resampler, SliceRows
-from arena.metrics.break_even import break_even_thresholds
 from arena.metrics.counts import Convention, Floats, Integers, TagCounts, divide
 from arena.metrics.labels import LabelIssues
 from arena.metrics.tally import RankedColumn, Sampling, SweptModel, Tallies, Tally, tally_models
@@ -231,17 +230,13 @@ def run_passes(
     zero = settings.counting.effective(sweep_thresholds((*FINE_STEPS,)))
     sampling = _sampling(truth, tag_slices) if settings.replicates else None
     with threadpool_limits(1, user_api="blas"):  # blocks already run in threads
-        crossings = [np.empty(0, np.float32) for _ in models]
-        if sampling is not None:
-            columns = _compared_columns(models, compared)
-            crossings = break_even_thresholds(columns, csc_array(truth.values[:, compared]), sampling.folds, workers)
-        sweeps = [
-            np.unique(np.concatenate([zero, settings.counting.effective(one.shared), even]))
-            for one, even in zip(models, crossings, strict=True)
-        ]
+        sweeps = [np.unique(np.concatenate([zero, settings.counting.effective(one.shared)])) for one in models]
         own = [each[one.chosen[compared]] for each, one in zip(effective, models, strict=True)]
         inspector = _Inspector(compared, own)
-        swept = [SweptModel(one.scored, *both) for one, *both in zip(models, sweeps, effective, strict=True)]
+        swept = [
+            SweptModel(one.scored, *both, _is_compared(one, compared))
+            for one, *both in zip(models, sweeps, effective, strict=True)
+        ]
         inspect = inspector.look if sampling is not None else None
         tallies = tally_models(
             swept, truth.values, sampling=sampling, inspect=inspect, workers=workers, advance=advance
@@ -267,10 +262,16 @@ def _sampling(truth: Truth, tag_slices: Sequence[TagSlice]) -> Sampling:
     return Sampling(assign_folds(names), bootstrap.resampling_units(names), groups)
 
 
+def _is_compared(one: MatchedModel, compared: Integers) -> NDArray[np.bool_]:
+    """Return which columns of a model are compared; bool (columns,)."""
+    found = np.zeros(len(one.columns), np.bool_)
+    found[one.chosen[compared]] = True
+    return found
+
+
 def _regimes(one: MatchedModel, found: Tally, compared: Integers, convention: Convention) -> ModelRegimes:
     """Return the regimes of one model: its own thresholds and the cross-fitted ones."""
-    is_compared = np.zeros(len(one.columns), np.bool_)
-    is_compared[one.chosen[compared]] = True
+    is_compared = _is_compared(one, compared)
     category = np.unique(one.categories, return_inverse=True)[1].astype(np.int64)
     images = int(found.images.sum())
     counts = FoldCounts(found.tp, found.fp, found.positives, images, is_compared, category)

@@ -85,15 +85,15 @@ def _metrics(own: TagCounts, tally: Tally, within: TagIntervals, settings: Setti
     return columns
 
 
-def tag_intervals(measured: Measured, number: int) -> TagIntervals:
-    """Return the intervals of every known tag of one model."""
+def tag_intervals(measured: Measured, number: int, effects: "DesignEffects") -> TagIntervals:
+    """Return the intervals of every known tag of one model, on which clusters have some effects."""
     own, tally, found = measured.own[number], measured.tallies.models[number], measured.uncertainty
     if found is None:
         nothing = np.full(len(own.tp), np.nan)
         return TagIntervals(*[Interval(nothing, nothing)] * 4)
     ap_effects = measured.ap_effects(number)
     return TagIntervals(
-        *count_intervals(own, design_effects(measured, number)),
+        *count_intervals(own, effects),
         intervals.ap_interval(
             tally.average_precision,
             np.sqrt(tally.ap_variance),

@@ -5,14 +5,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from arena.evaluate.aggregate import Aggregates, thresholded_means
+from arena.evaluate.aggregate import Aggregates
 from arena.evaluate.matching import MatchedModel
 from arena.evaluate.mistakes import find_confusions
 from arena.evaluate.passes import Measured, Regime
-from arena.evaluate.per_tag import DesignEffects, count_intervals, design_effects
+from arena.evaluate.per_tag import DesignEffects, count_intervals
 from arena.metrics import calibration
-from arena.metrics.counts import PRF, Counts, Floats
+from arena.metrics.counts import PRF, Counts, Floats, TagCounts, mean_terms, means_of_terms
 from arena.metrics.registry import AGGREGATES, MACRO_THRESHOLDED, THRESHOLDED
 from arena.results.recipe import Settings
 
@@ -27,18 +28,20 @@ def _nominal(measured: Measured, number: int, settings: Settings) -> np.ndarray:
 
 def sweep_table(measured: Measured, settings: Settings) -> pd.DataFrame:
     """Return one row per model and threshold: macro and micro metrics over the compared tags."""
-    rows: list[dict[str, Any]] = []
+    frames = []
     for number, model in enumerate(measured.models):
         counts, compared = measured.tallies.models[number].counts, model.chosen[measured.compared]
-        for k, threshold in enumerate(_nominal(measured, number, settings)):
-            means = thresholded_means(counts.row(k).take(compared), settings.counting)
-            row: dict[str, Any] = {"model": model.entry.name, "threshold": threshold}
-            for name, mean in zip(THRESHOLDED, means, strict=True):
-                row[name] = mean.value
-                if name in MACRO_THRESHOLDED:
-                    row[f"{name}_tags"] = mean.tags
-            rows.append(row)
-    return pd.DataFrame(rows)
+        tp, fp = counts.tp[:, compared], counts.fp[:, compared]
+        positives = np.broadcast_to(counts.positives[compared], tp.shape)
+        at_all = TagCounts(counts.thresholds, tp, fp, positives, counts.images)
+        sums = mean_terms(at_all, settings.counting).sum(-1)
+        columns: dict[str, Any] = {"model": model.entry.name, "threshold": _nominal(measured, number, settings)}
+        for name, values in zip(THRESHOLDED, means_of_terms(sums), strict=True):
+            columns[name] = values
+            if name in MACRO_THRESHOLDED:
+                columns[f"{name}_tags"] = sums[3 + MACRO_THRESHOLDED.index(name)].astype(np.int64)
+        frames.append(pd.DataFrame(columns))
+    return pd.concat(frames, ignore_index=True)
 
 
 def tag_sweep_table(measured: Measured, settings: Settings) -> pd.DataFrame:
@@ -95,36 +98,49 @@ THRESHOLD_COLUMNS = (
 """Columns of `thresholds.csv`."""
 
 
-def threshold_table(measured: Measured, settings: Settings) -> pd.DataFrame:
+def threshold_table(measured: Measured, effects_of: Sequence[DesignEffects], settings: Settings) -> pd.DataFrame:
     """Return one row per model, regime and known tag: the threshold for production, and its cross-fitted metrics.
 
     The intervals take the thresholds as fixed. Clusters widen them as at the model's own thresholds. Everything is undefined
     in a regime whose rule holds at no threshold.
+
+    Args:
+        measured: the comparison.
+        effects_of: effects of clusters on each model.
+        settings: settings of the evaluation.
     """
     frames = [pd.DataFrame(columns=list(THRESHOLD_COLUMNS))]
     for number, model in enumerate(measured.models):
         if measured.uncertainty is None:
             break
-        order, effects = np.argsort(model.columns), design_effects(measured, number)
-        for name, regime in measured.uncertainty.regimes[number].by_name.items():
-            final = np.nextafter(regime.final, np.float32(-1)) if settings.counting.above else regime.final
-            columns = {
-                "model": model.entry.name, "regime": name, "tag": model.names, "category": model.categories,
-                "threshold": final.astype(str).astype(np.float64), **_with_intervals(regime, effects, settings),
-            }  # fmt: skip
-            frames.append(pd.DataFrame(columns).iloc[order])
+        order, regimes = np.argsort(model.columns), measured.uncertainty.regimes[number].by_name
+        names, categories = ([values[k] for k in order] for values in (model.names, model.categories))
+        found = [_at_thresholds(one, effects_of[number], settings) for one in regimes.values()]
+        columns = {
+            "model": model.entry.name, "regime": [name for name in regimes for _ in names],
+            "tag": names * len(regimes), "category": categories * len(regimes),
+            **{name: np.concatenate([one[name][order] for one in found]) for name in found[0]},
+        }  # fmt: skip
+        frames.append(pd.DataFrame(columns))
     kept = [frame for frame in frames if len(frame)] or frames
     return pd.concat(kept, ignore_index=True)
 
 
-def _with_intervals(regime: Regime, effects: DesignEffects, settings: Settings) -> dict[str, Floats]:
-    """Return precision, recall and F1 of each tag under a regime, with their intervals."""
+def _at_thresholds(regime: Regime, effects: DesignEffects, settings: Settings) -> dict[str, Floats]:
+    """Return threshold, precision, recall and F1 of each tag under a regime, with their intervals."""
+    final = np.nextafter(regime.final, np.float32(-1)) if settings.counting.above else regime.final
     values = settings.counting.ratios(regime.counts)
     columns: dict[str, Floats] = {}
     for metric, within in zip(PRF._fields, count_intervals(regime.counts, effects), strict=True):
         columns |= {metric: getattr(values, metric), f"{metric}_low": within.low, f"{metric}_high": within.high}
     nothing = np.full(len(regime.final), np.nan)
-    return columns if regime.reachable else dict.fromkeys(columns, nothing)
+    return {"threshold": shortest(final), **(columns if regime.reachable else dict.fromkeys(columns, nothing))}
+
+
+def shortest(thresholds: NDArray[np.float32]) -> Floats:
+    """Return the numbers with the fewest digits that identify float32 thresholds, float64."""
+    distinct, place = np.unique(thresholds, return_inverse=True)
+    return np.array([float(str(one)) for one in distinct], np.float64)[place]
 
 
 def reliability_table(measured: Measured) -> pd.DataFrame:

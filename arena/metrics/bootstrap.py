@@ -398,7 +398,7 @@ def _sum_replicates(
     slices: Sequence[SliceMetrics],
 ) -> tuple[list[Floats], dict[tuple[int, int], _PrecisionSums]]:
     """Return the contribution of a block to the sums of each model, float64 (9, targets, replicates), and of each pair."""
-    carrying = _cells(labels)
+    carrying, absent = _cells(labels), ~labels
     positives = _draw(plan.weights, plan, carrying)
     groups = plan.sampling.groups[:, span]
     whole = groups[:1]
@@ -407,23 +407,25 @@ def _sum_replicates(
     shares = []
     for regimes, figures in zip(decided, slices, strict=True):
         own = _cells(regimes[0])
-        hits = own.where(labels)
-        drawn = _draw(plan.weights, plan, own, hits)
-        of_model = [_share(plan, drawn, positives, groups, own.counts, hits.counts)]
+        false, hits = own.where(absent), own.where(labels)
+        drawn, counts = _draw(plan.weights, plan, false, hits), np.stack([false.counts, hits.counts])
+        of_model = [_share(plan, drawn, positives, groups, *counts)]
         rechosen = plan.first_weights.shape[1]
         drawn = drawn[:, :rechosen]
         for before, predicted in pairwise(regimes):
-            drawn = drawn + _draw_changes(plan, before, predicted, labels)
-            counts = (np.count_nonzero(some, axis=1) for some in (predicted, predicted & labels))
+            changed = _cells(predicted != before)
+            parts_changed = [changed.where(absent), changed.where(labels)]
+            drawn = drawn + _draw_changes(plan, parts_changed, predicted)
+            counts = counts + [2 * part.where(predicted).counts - part.counts for part in parts_changed]
             of_model.append(_share(plan, drawn, positives[:, :rechosen], whole, *counts))
         for number, part in enumerate(plan.slices):
-            some, hit = own.inside(part), hits.inside(part)
+            alarms, hit = false.inside(part), hits.inside(part)
             figures.tp[number, span] = hit.counts
-            figures.fp[number, span] = some.counts - hit.counts
+            figures.fp[number, span] = alarms.counts
             figures.positives[number, span] = parts[number].counts
             enough = whole * (parts[number].counts >= plan.min_positives)
-            drawn = _draw(plan.weights, plan, some, hit)
-            of_model.append(_share(plan, drawn, part_positives[number], enough, some.counts, hit.counts))
+            drawn = _draw(plan.weights, plan, alarms, hit)
+            of_model.append(_share(plan, drawn, part_positives[number], enough, alarms.counts, hit.counts))
         shares.append(of_model)
     replicates = plan.weights.shape[1]
     sums = [np.concatenate([_padded(one.sums, replicates) for one in of_model], axis=1) for of_model in shares]
@@ -467,22 +469,23 @@ def _draw(
     return drawn
 
 
-def _draw_changes(
-    plan: Plan, before: NDArray[np.bool_], predicted: NDArray[np.bool_], labels: NDArray[np.bool_]
-) -> NDArray[np.float32]:
-    """Return the change of the resampled predictions, then hits, from one regime to another; float32 (2 x tags, replicates).
+def _draw_changes(plan: Plan, changed: Sequence[_Cells], predicted: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Return the change of the resampled false positives, then hits, to a regime; float32 (2 x tags, replicates).
 
     Regimes differ in few predictions, so resampling the difference is faster than resampling all of them.
+
+    Args:
+        plan: its first resamples are used.
+        changed: cells without the tag, then with it, whose prediction the regime changes.
+        predicted: predictions under the regime, bool (tags, images).
     """
-    changed = _cells(predicted != before)
-    hits = changed.where(labels)
-    gained = predicted.ravel()[np.concatenate([changed.flat, hits.flat])]
-    return _draw(plan.first_weights, plan, changed, hits, signs=np.where(gained, np.float32(1), np.float32(-1)))
+    gained = predicted.ravel()[np.concatenate([part.flat for part in changed])]
+    return _draw(plan.first_weights, plan, *changed, signs=np.where(gained, np.float32(1), np.float32(-1)))
 
 
 def _share(
     plan: Plan, drawn: NDArray[np.float32], positives: NDArray[np.float32], members: Floats,
-    predicted_images: Integers, true_images: Integers,
+    false_images: Integers, true_images: Integers,
 ) -> _Share:  # fmt: skip
     """Return the contribution of a block to some targets.
 
@@ -491,15 +494,15 @@ def _share(
 
     Args:
         plan: its convention is used.
-        drawn: predictions, then hits, float32 (2 * tags, replicates).
+        drawn: false positives, then hits, float32 (2 * tags, replicates).
         positives: float32 (tags, replicates).
         members: float64 (targets, tags).
-        predicted_images, true_images: int64 (tags,), predictions and hits on all images.
+        false_images, true_images: int64 (tags,), false positives and hits on all images.
     """
-    predicted, tp = np.split(drawn, 2)
-    counts = TagCounts(np.empty(0, np.float32), tp, predicted - tp, positives, images=0)  # type: ignore[arg-type]
+    fp, tp = np.split(drawn, 2)
+    counts = TagCounts(np.empty(0, np.float32), tp, fp, positives, images=0)  # type: ignore[arg-type]
     terms = mean_terms(counts, plan.convention)
-    on_all = TagCounts(counts.thresholds, true_images, predicted_images - true_images, true_images, images=0)
+    on_all = TagCounts(counts.thresholds, true_images, false_images, true_images, images=0)
     precision = plan.convention.ratios(on_all).precision
     defined = ~np.isnan(precision)
     terms[0] = np.where((terms[3] == 0) & defined[:, None], precision[:, None], terms[0])

@@ -1,16 +1,16 @@
 """The exact thresholds at which micro precision equals micro recall: as many cells are predicted as are positive.
 
-A sweep in steps of 0.01 misses them: at the nearest step, precision and recall may differ by a few hundredths.
+A sweep in steps of 0.01 misses them: at the nearest step, precision and recall may differ by a few hundredths. They depend on
+the highest scores of all tags, which the first pass keeps as it ranks the tags.
 """
 
-from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csc_array
 
-from arena.metrics.blocks import KnownColumns, ModelBlock, over_blocks
 from arena.metrics.counts import Integers
+from arena.metrics.ranking import SortedBlock
 
 SPARE = 1.5
 """Highest scores that are kept, in multiples of the positives: those of all folds but one reach further down."""
@@ -19,73 +19,116 @@ FEWEST = 10_000
 """Least number of scores that are kept; folds of small sets can differ more."""
 
 
-class _Highest:
-    """The highest scores of one model with the folds of their images. Its memory is about that of the positives.
+class HighCells(NamedTuple):
+    """Cells with high scores, (cells,) each."""
+
+    scores: NDArray[np.float32]
+    columns: NDArray[np.int32]
+    """Columns of the model."""
+    folds: NDArray[np.uint8]
+    labels: NDArray[np.bool_]
+
+    def where(self, kept: NDArray[np.bool_]) -> "HighCells":
+        """Return some of the cells."""
+        return HighCells(*(values[kept] for values in self))
+
+
+class HighestScores:
+    """The cells of one model with the highest scores. Its memory is about that of the positives.
+
+    Cells of columns that are not compared are kept too, down to the same score, because they are counted at the same
+    thresholds.
 
     Args:
-        size: number of scores to keep.
-    """
-
-    def __init__(self, size: int) -> None:
-        self.size = size
-        self.floor = np.float32(-1)
-        self.scores, self.folds = np.empty(0, np.float32), np.empty(0, np.uint8)
-
-    def above_floor(
-        self, scores: NDArray[np.float32], folds: NDArray[np.uint8]
-    ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-        """Return the scores of a block that may be among the highest, with their folds; scores are (tags, images)."""
-        kept = scores >= self.floor
-        return scores[kept], np.broadcast_to(folds, scores.shape)[kept]
-
-    def add(self, scores: NDArray[np.float32], folds: NDArray[np.uint8]) -> None:
-        """Add scores, and forget all below the highest `size`."""
-        self.scores, self.folds = np.concatenate([self.scores, scores]), np.concatenate([self.folds, folds])
-        if len(self.scores) > 2 * self.size:
-            self.floor = np.partition(self.scores, -self.size)[-self.size]
-            kept = self.scores >= self.floor
-            self.scores, self.folds = self.scores[kept], self.folds[kept]
-
-    def crossing(self, positives: int, without: int | None) -> np.float32 | None:
-        """Return the threshold with as many predictions as positives, outside one fold; None if it is unknown or 0."""
-        scores = self.scores if without is None else self.scores[self.folds != without]
-        if not 0 < positives <= len(scores):
-            return None
-        lower = np.partition(scores, -positives)[-positives]
-        higher = scores[scores > lower]
-        too_many, too_few = int((scores >= lower).sum()) - positives, positives - len(higher)
-        found = higher.min() if len(higher) and too_few < too_many else lower  # scores equal to `lower` go together
-        return np.float32(found) if found > 0 else None  # no score at or above the floor was forgotten
-
-
-def break_even_thresholds(
-    models: Sequence[KnownColumns], truth: csc_array, folds: NDArray[np.uint8], workers: int
-) -> list[NDArray[np.float32]]:
-    """Return the crossings of each model: without each fold, and over all images; float32 (few,), ascending.
-
-    Scores that are equal are predicted together. So the number of predictions is the nearest to that of the positives that a
-    threshold can give.
-
-    Args:
-        models: compared columns of each model.
-        truth: bool (images, compared tags).
         folds: uint8 (images,).
-        workers: number of threads.
+        compared: bool (columns,), the columns that have to cross.
+        carried: positives of the compared columns in each fold, int64 (folds,).
     """
-    carried = np.bincount(folds[truth.indices], minlength=int(folds.max(initial=0)) + 1)
-    highest = [_Highest(max(FEWEST, int(SPARE * carried.sum()))) for _ in models]
 
-    def work(_: slice, blocks: list[ModelBlock]) -> list[tuple[NDArray[np.float32], NDArray[np.uint8]]]:
-        return [one.above_floor(block.scores, folds) for one, block in zip(highest, blocks, strict=True)]
+    def __init__(self, folds: NDArray[np.uint8], compared: NDArray[np.bool_], carried: Integers) -> None:
+        self.folds, self.compared, self.carried = folds, compared, carried
+        self.size = max(FEWEST, int(SPARE * carried.sum()))
+        self.floor = np.float32(0)
+        self.parts: list[HighCells] = []
 
-    for _, part in over_blocks(models, truth.shape, work, workers):
-        for one, found in zip(highest, part, strict=True):
-            one.add(*found)
-    return [_crossings(one, carried) for one in highest]
+    def above_floor(self, block: SortedBlock, start: int) -> HighCells:
+        """Return the cells of a block that may be among the highest.
+
+        Args:
+            block: the block, with the order of the images.
+            start: column of its first tag.
+        """
+        assert block.images is not None
+        images = block.keys.shape[1]
+        below = block.below(np.array([self.floor], np.float32))[:, 0]
+        keys, places = (
+            np.concatenate([row[first:] for row, first in zip(rows, below, strict=True)])
+            for rows in (block.keys, block.images)
+        )
+        columns = np.repeat(np.arange(start, start + len(below), dtype=np.int32), images - below)
+        return HighCells(
+            (keys >> np.uint32(1)).view(np.float32), columns, self.folds[places], (keys & 1).astype(np.bool_)
+        )
+
+    def add(self, cells: HighCells) -> None:
+        """Add cells, and forget those below the highest `size` of the compared columns now and then."""
+        self.parts.append(cells.where(cells.scores >= self.floor))
+        if sum(len(part.scores) for part in self.parts) > 2 * self.size:
+            self._raise_floor()
+
+    def _raise_floor(self) -> HighCells:
+        """Keep the highest `size` cells of the compared columns, and what scores as high; return them."""
+        cells = HighCells(*(np.concatenate(values) for values in zip(*self.parts, strict=True)))
+        scores = cells.scores[self.compared[cells.columns]]
+        if len(scores) > self.size:
+            self.floor = np.partition(scores, -self.size)[-self.size]
+            cells = cells.where(cells.scores >= self.floor)
+        self.parts = [cells]
+        return cells
+
+    def crossings(self) -> NDArray[np.float32]:
+        """Return the crossings without each fold, and over all images; float32 (few,), ascending.
+
+        Scores that are equal are predicted together. So the number of predictions is the nearest to that of the positives
+        that a threshold can give.
+        """
+        if not self.parts:
+            return np.empty(0, np.float32)
+        cells, total = self._raise_floor(), int(self.carried.sum())
+        cells = cells.where(self.compared[cells.columns])
+        found = [crossing(cells.scores, total)]
+        for fold, number in enumerate(self.carried.tolist()):
+            found.append(crossing(cells.scores[cells.folds != fold], total - number))
+        return np.unique(np.array([one for one in found if one is not None], np.float32))
+
+    def counts(self, thresholds: NDArray[np.float32]) -> Integers:
+        """Return the false positives, then the true positives, at some of `crossings`; int64 (2, folds, k, columns).
+
+        Args:
+            thresholds: float32 (k,), ascending.
+        """
+        shape = (2, len(self.carried), len(thresholds), len(self.compared))
+        if not len(thresholds):
+            return np.zeros(shape, np.int64)
+        [cells] = self.parts
+        cells = cells.where(cells.scores >= thresholds[0])
+        last = np.searchsorted(thresholds, cells.scores, side="right") - 1
+        place = np.ravel_multi_index((cells.labels.astype(np.int64), cells.folds, last, cells.columns), shape)
+        counted = np.bincount(place, minlength=int(np.prod(shape))).reshape(shape)
+        return np.cumsum(counted[:, :, ::-1], axis=2)[:, :, ::-1]
 
 
-def _crossings(highest: _Highest, carried: Integers) -> NDArray[np.float32]:
-    total = int(carried.sum())
-    found = [highest.crossing(total, None)]
-    found += [highest.crossing(total - int(number), fold) for fold, number in enumerate(carried)]
-    return np.unique(np.array([one for one in found if one is not None], np.float32))
+def crossing(scores: NDArray[np.float32], positives: int) -> np.float32 | None:
+    """Return the threshold with about as many predictions as positives; None if it is unknown or 0.
+
+    Args:
+        scores: float32 (cells,), the highest scores.
+        positives: number of positives.
+    """
+    if not 0 < positives <= len(scores):
+        return None
+    lower = np.partition(scores, -positives)[-positives]
+    higher = scores[scores > lower]
+    too_many, too_few = int((scores >= lower).sum()) - positives, positives - len(higher)
+    found = higher.min() if len(higher) and too_few < too_many else lower  # scores equal to `lower` go together
+    return np.float32(found) if found > 0 else None

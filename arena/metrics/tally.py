@@ -11,6 +11,7 @@ from scipy.sparse import csc_array
 
 from arena.metrics import calibration, ranking
 from arena.metrics.blocks import KnownColumns, ModelBlock, block_labels, over_blocks
+from arena.metrics.break_even import HighCells, HighestScores
 from arena.metrics.counts import Counts, Floats, Integers, TagCounts, divide
 from arena.metrics.ranking import SortedBlock
 
@@ -163,6 +164,15 @@ class SweptModel(NamedTuple):
     """float32 (k,), strictly increasing."""
     own: NDArray[np.float32]
     """One threshold per column, float32 (columns,); they need not be in the sweep."""
+    crossing: NDArray[np.bool_] | None = None
+    """bool (columns,), columns whose break-even thresholds are added to the sweep; None adds none. It needs sampling."""
+
+
+class _BlockFound(NamedTuple):
+    """What the models add to their totals in order of the blocks."""
+
+    map_influence: list[Floats]
+    high: list[HighCells | None]
 
 
 def tally_models(
@@ -191,11 +201,12 @@ def tally_models(
     groups, units = (0, 0) if sampling is None else (len(sampling.groups), int(sampling.units.max(initial=-1)) + 1)
     found = [_empty_tally(one.sweep, one.own, fold_images, groups, units) for one in models]
     scored = [one.scored for one in models]
+    highest = [_highest(one, truth, sampling) for one in models]
     pairs = [(a, b) for a in range(len(models)) for b in range(a + 1, len(models))] if sampling is not None else []
     covariance = {pair: np.full(tags, np.nan) for pair in pairs}
 
-    def count(truth_tags: slice, blocks: list[ModelBlock]) -> list[Floats]:
-        """Fill in one block of every model; return its contribution to `map_influence`, which is added in order of tags."""
+    def count(truth_tags: slice, blocks: list[ModelBlock]) -> _BlockFound:
+        """Fill in one block of every model; return what is added in order of tags."""
         labels = block_labels(truth, truth_tags)
         ranked = [
             _rank(model, block, labels, truth_tags.start, images=sampling is not None)
@@ -209,7 +220,9 @@ def tally_models(
             for row in np.flatnonzero(np.all([one.stands_in() >= 0 for one in ranked], axis=0)):
                 inspect(truth_tags.start + int(row), [one.ranked(int(row)) for one in ranked], labels[row])
         if sampling is None:
-            return []
+            return _BlockFound([], [])
+        high = [None if kept is None else kept.above_floor(one.sorted, one.known.start)
+                for kept, one in zip(highest, ranked, strict=True)]  # fmt: skip
         traces = [_trace(into, one, sampling) for into, one in zip(found, ranked, strict=True)]
         for a, b in pairs:
             both = np.flatnonzero(traces[a].defined & traces[b].defined)
@@ -217,15 +230,38 @@ def tally_models(
                 "ij,ij->i", traces[a].influence, traces[b].influence
             )  # all rows, because selecting `both` would copy them
             covariance[a, b][truth_tags.start + both] = products[both]
-        return [sampling.groups[:, truth_tags] @ one.influence for one in traces]
+        return _BlockFound([sampling.groups[:, truth_tags] @ one.influence for one in traces], high)
 
     for done, partial in over_blocks(scored, truth.shape, count, workers):
-        for one, total in zip(partial, found, strict=bool(partial)):
+        for total, one in zip(found, partial.map_influence, strict=False):
             total.map_influence += one
+        for kept, cells in zip(highest, partial.high, strict=False):
+            if kept is not None and cells is not None:
+                kept.add(cells)
         advance(done)
-    for total in found:
+    for total, kept in zip(found, highest, strict=True):
         total.tp, total.fp = np.ascontiguousarray(total.tp), np.ascontiguousarray(total.fp)
+        if kept is not None:
+            _add_crossings(total, kept)
     return Tallies(found, covariance)
+
+
+def _highest(one: SweptModel, truth: csc_array, sampling: Sampling | None) -> HighestScores | None:
+    """Return an empty store for the scores that decide the break-even thresholds; None without them."""
+    if one.crossing is None or sampling is None:
+        return None
+    images = truth[:, one.scored.truth_columns[one.crossing]].indices
+    carried = np.bincount(sampling.folds[images], minlength=len(sampling.bounds) - 1)
+    return HighestScores(sampling.folds, one.crossing, carried)
+
+
+def _add_crossings(found: Tally, highest: HighestScores) -> None:
+    """Add the break-even thresholds to the sweep, and the counts at them."""
+    new = np.setdiff1d(highest.crossings(), found.thresholds)
+    at = np.searchsorted(found.thresholds, new)
+    false, true = highest.counts(new)
+    found.thresholds = np.insert(found.thresholds, at, new)
+    found.tp, found.fp = np.insert(found.tp, at, true, axis=1), np.insert(found.fp, at, false, axis=1)
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,10 @@ def score_files(
     entries = []
     for name, path in files.items():
         progress.note(f"{name}: reading {path}")
-        own, scores = thresholds[name], read_scores_of(path)
+    with ThreadPoolExecutor() as pool:
+        read = [*pool.map(read_scores_of, files.values())]
+    for (name, path), scores in zip(files.items(), read, strict=True):
+        own = thresholds[name]
         entries.append(Entry(name, name, scores, own.thresholds, own.source, describe_scores(path, scores)))
     with ThreadPoolExecutor() as background:  # digests take seconds and are needed only at the end
         digested = [background.submit(scores_input, name, path) for name, path in files.items()]

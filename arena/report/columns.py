@@ -3,6 +3,9 @@
 import math
 from collections.abc import Iterable
 
+import numpy as np
+from numpy.typing import NDArray
+
 from arena.base.format import DECIDED
 
 DIGITS = 10
@@ -53,4 +56,41 @@ def rounded_probability(value: float | None) -> Number:
 
 def exact_column(values: Iterable[float | int | None]) -> list[Number]:
     """Return the values of a column, each through `exact_number`."""
-    return [exact_number(value) for value in values]
+    return _plain(_rounded(_numbers(values), DIGITS))
+
+
+def rounded_column(values: Iterable[float | int | None]) -> list[Number]:
+    """Return the values of a column, each through `rounded_number`.
+
+    >>> rounded_column([0.123456, -0.00001, None, 1.0])
+    [0.1235, -1e-05, None, 1]
+    """
+    exact = _numbers(values)
+    short = _rounded(exact, 4)
+    moved = np.isin(short, (-1.0, 0.0, 1.0)) & (short != exact)
+    short[moved] = np.copysign(np.where(short[moved] == 0, NEARLY[0], NEARLY[1]), exact[moved])
+    return _plain(short)
+
+
+def _numbers(values: Iterable[float | int | None]) -> NDArray[np.float64]:
+    return np.array([math.nan if value is None else value for value in values], np.float64)
+
+
+def _rounded(exact: NDArray[np.float64], digits: int) -> NDArray[np.float64]:
+    """Return each value as `round` does; near the middle of two, where the product may be inexact, by `round` itself."""
+    scaled = exact * 10.0**digits
+    short = np.rint(scaled) / 10.0**digits
+    unsure = (np.abs(np.abs(scaled - np.trunc(scaled)) - 0.5) < 1e-3) | (np.abs(scaled) > 2.0**50)
+    for place in np.flatnonzero(unsure).tolist():
+        short[place] = round(exact[place].item(), digits)
+    return short
+
+
+def _plain(values: NDArray[np.float64]) -> list[Number]:
+    """Return numbers for JSON: integers where they are whole, None where they are NaN."""
+    plain: list[Number] = values.tolist()
+    for place in np.flatnonzero(values == np.trunc(values)).tolist():
+        plain[place] = int(values[place])
+    for place in np.flatnonzero(np.isnan(values)).tolist():
+        plain[place] = None
+    return plain

@@ -9,7 +9,7 @@ import pandas as pd
 from arena.metrics.counts import PRF
 from arena.metrics.registry import LEADERBOARD, MACRO_THRESHOLDED, TAG_INTERVALS, TAG_METRICS, THRESHOLDED
 from arena.metrics.thresholds import on_sweep
-from arena.report.columns import exact_column, exact_number, rounded_number
+from arena.report.columns import exact_column, exact_number, rounded_column
 from arena.report.page.evidence import evidence
 from arena.report.page.histograms import tag_histograms
 from arena.report.page.label_issues import label_issues, number_label_issues
@@ -219,7 +219,7 @@ def _tag_intervals(rows: pd.DataFrame) -> dict[str, list[float | int | None]]:
     ends = [f"{metric}_{end}" for metric in TAG_INTERVALS for end in ("low", "high")]
     if rows[ends].isna().all(axis=None):
         return {}
-    return {end: [rounded_number(value) for value in rows[end].tolist()] for end in ends}
+    return {end: rounded_column(rows[end].tolist()) for end in ends}
 
 
 def _notes(result: Result) -> list[str]:

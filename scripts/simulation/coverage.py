@@ -137,6 +137,7 @@ class Truths:
             defined[places], final[places] = rows["precision"].notna(), rows["threshold"].to_numpy(np.float32)
             self.predicted[model, "all", "all", regime], self.final[model, regime] = defined, final
         self._kept: dict[tuple[str, str], tuple[Floats, Floats]] = {}
+        self._found: dict[tuple[str, ...], dict[str, float]] = {}
 
     def _defined(self, model: str, kind: str, value: str, regime: str) -> NDArray[np.bool_]:
         """Return the tags whose precision is defined in the run."""
@@ -165,10 +166,13 @@ class Truths:
             regime: regime; its thresholds are those that it chooses on the population.
             other: model that it is compared with; macro precision is then over the tags where both have one.
         """
-        defined = self._defined(model, kind, value, regime)
-        if other:
-            defined = defined & self._defined(other, kind, value, regime)
-        return self._figures(model, self._rates(model, regime), self.members[kind, value], defined)
+        key = (model, kind, value, regime, other)
+        if key not in self._found:  # rows of a table differ in the metric alone
+            defined = self._defined(model, kind, value, regime)
+            if other:
+                defined = defined & self._defined(other, kind, value, regime)
+            self._found[key] = self._figures(model, self._rates(model, regime), self.members[kind, value], defined)
+        return self._found[key]
 
     def of_final(self, model: str, regime: str) -> dict[str, float]:
         """Return the true values at the thresholds that the run recommends for production."""

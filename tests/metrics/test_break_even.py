@@ -6,16 +6,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csc_array
 
-from arena.metrics.blocks import KnownColumns
-from arena.metrics.break_even import _Highest, break_even_thresholds
-from arena.scores.matrix import Matrix
+from arena.metrics.break_even import HighestScores, crossing
+from arena.metrics.ranking import sort_block
+from arena.metrics.tally import Sampling, SweptModel, Tally, tally_models
+from tests.metrics.problems import scored
+
+
+def tally_of(scores: np.ndarray, labels: np.ndarray, folds: np.ndarray, sweep: np.ndarray) -> Tally:
+    """Return the counts with the crossings; the last column is not compared."""
+    images, tags = scores.shape
+    sampling = Sampling(folds, np.arange(images), np.ones((1, tags)))
+    model = SweptModel(scored(scores), sweep, np.full(tags, 0.5, np.float32), np.arange(tags) < max(1, tags - 1))
+    return tally_models([model], csc_array(labels), sampling=sampling, workers=2).models[0]
 
 
 def crossings_of(scores: np.ndarray, labels: np.ndarray, folds: np.ndarray) -> np.ndarray:
-    everyone = np.arange(scores.shape[1])
-    model = KnownColumns(Matrix.of(scores), everyone, everyone, np.ones(len(everyone), bool))
-    [found] = break_even_thresholds([model], csc_array(labels), folds, 2)
-    return found
+    everyone = np.ones(scores.shape[1], bool)
+    carried = np.array([labels[folds == fold].sum() for fold in range(int(folds.max()) + 1)])
+    highest = HighestScores(folds, everyone, carried)
+    block = sort_block(np.ascontiguousarray(scores.T), np.ascontiguousarray(labels.T), images=True)
+    highest.add(highest.above_floor(block, 0))
+    return highest.crossings()
 
 
 def test_a_crossing_worked_by_hand() -> None:
@@ -49,11 +60,35 @@ def test_no_other_threshold_is_nearer(seed: int, images: int, tags: int, coarse:
 
 
 def test_memory_is_that_of_the_positives() -> None:
-    highest, rng = _Highest(100), np.random.default_rng(0)
+    rng, folds = np.random.default_rng(0), np.zeros(1_000, np.uint8)
     everything = rng.random((50, 1_000)).astype(np.float32)
-    for row in everything:
-        highest.add(*highest.above_floor(row[None], np.zeros(1_000, np.uint8)))
-        assert len(highest.scores) <= 200
-    assert highest.crossing(100, None) == np.sort(everything.ravel())[-100]
-    assert highest.crossing(100, 0) is None
+    highest = HighestScores(folds, np.ones(50, bool), np.array([100]))
+    highest.size = 100
+    for column, row in enumerate(everything):
+        highest.add(highest.above_floor(sort_block(row[None], np.zeros((1, 1_000), bool), images=True), column))
+        assert sum(len(part.scores) for part in highest.parts) <= 200
+    assert highest.crossings().tolist() == [np.sort(everything.ravel())[-100]]
     assert highest.floor == pytest.approx(np.quantile(everything, 1 - 100 / 50_000), abs=0.01)
+
+
+def test_a_crossing_below_the_kept_scores_is_unknown() -> None:
+    assert crossing(np.float32([0.5, 0.6]), 3) is None
+    assert crossing(np.float32([0.5, 0.6]), 0) is None
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(6, 40), st.integers(2, 70), st.booleans())
+@settings(max_examples=30, deadline=None)
+def test_counts_at_the_crossings(seed: int, images: int, tags: int, coarse: bool) -> None:
+    rng = np.random.default_rng(seed)
+    scores = rng.random((images, tags)).astype(np.float32)
+    scores = np.round(scores, 1) if coarse else scores
+    labels, folds = rng.random((images, tags)) < 0.2, np.sort(rng.integers(0, 3, images)).astype(np.uint8)
+    sweep = np.float32([0, 0.25, 0.5])
+    found = tally_of(scores, labels, folds, sweep)
+    assert np.isin(sweep, found.thresholds).all()
+    assert (np.diff(found.thresholds) > 0).all()
+    for k, threshold in enumerate(found.thresholds):
+        for fold in range(len(found.images)):
+            predicted, carried = scores[folds == fold] >= threshold, labels[folds == fold]
+            assert found.tp[fold, k].tolist() == (predicted & carried).sum(0).tolist()
+            assert found.fp[fold, k].tolist() == (predicted & ~carried).sum(0).tolist()

@@ -13,6 +13,7 @@ from arena.metrics.threshold_replicates import (
     LOWEST_SHARE,
     Drawn,
     ThresholdModel,
+    _Highest,
     changes,
     confident_threshold,
     draw_block,
@@ -271,3 +272,18 @@ def test_the_confident_threshold_has_a_lower_bound_of_enough_precision(monkeypat
     assert np.isnan(confident_threshold(model, drawn_of(model, WEIGHTS[:, :1]))), "one resample has no spread"
     monkeypatch.setattr(threshold_replicates, "PRECISION", 1.1)
     assert np.isnan(confident_threshold(model, drawn_of(model, WEIGHTS)))
+
+
+def test_the_last_step_that_a_score_reaches() -> None:
+    rng = np.random.default_rng(0)
+    close = np.float32(0.4) + np.arange(3, dtype=np.float32) * np.float32(1e-6)
+    steps = sweep_thresholds(np.concatenate([close, np.float32([0.001, 0.3537, 0.999])]))
+    model = ThresholdModel(steps, None, None, {}, CONVENTIONS["arena"])  # type: ignore[arg-type]
+    scores = np.concatenate([rng.random(2_000).astype(np.float32), steps, np.float32([-0.0])])
+    scores = np.concatenate([scores, np.nextafter(steps[1:], np.float32(0))])
+    assert model.last_step(scores).tolist() == (np.searchsorted(steps, scores, side="right") - 1).tolist()
+
+
+def test_the_first_highest_step() -> None:
+    values = np.float32(np.random.default_rng(0).integers(0, 5, (300, 4, 7)))
+    assert _Highest(values.shape).first_step(values).tolist() == np.argmax(values, axis=0).tolist()

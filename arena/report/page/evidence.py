@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from arena.metrics.registry import TESTED
-from arena.report.columns import rounded_number
+from arena.report.columns import rounded_column
 from arena.report.page.packed import PackedColumn, pack_columns, pack_integers, pack_ratios, pack_values
 from arena.results.run_folder import Result
 
@@ -142,4 +142,4 @@ def _mapped(table: pd.DataFrame, column: str, numbers: Mapping[str, int]) -> lis
 
 
 def _scores(table: pd.DataFrame, column: str) -> list[float | int | None]:
-    return [rounded_number(value) for value in table[column].tolist()]
+    return rounded_column(table[column].tolist())

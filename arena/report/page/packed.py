@@ -7,13 +7,13 @@ Null (undefined) is code 0 in every column. `templates/comparison/js/packed.js` 
 import base64
 import gzip
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from arena.report.columns import NEARLY, rounded_number
+from arena.report.columns import NEARLY, rounded_column
 
 PageColumn = Sequence[Any]
 
@@ -49,7 +49,7 @@ def pack_integers(values: PageColumn) -> PackedColumn:
     >>> pack_integers([3, None, 300]).data
     b'\\x04\\x00-\\x00\\x00\\x01'
     """
-    return _planes({"type": "integer"}, values, lambda value: value + 1)
+    return _planes({"type": "integer"}, _counted(values))
 
 
 def pack_ratios(values: PageColumn) -> PackedColumn:
@@ -58,7 +58,7 @@ def pack_ratios(values: PageColumn) -> PackedColumn:
     >>> pack_ratios([0.25, None]).told
     {'type': 'figure', 'length': 2, 'bytes': 2}
     """
-    return _planes({"type": "figure"}, values, _figure_code, width=2)
+    return _planes({"type": "figure"}, _figure_codes(values), width=2)
 
 
 def pack_values(values: PageColumn) -> PackedColumn:
@@ -69,21 +69,26 @@ def pack_values(values: PageColumn) -> PackedColumn:
     """
     places: dict[Any, int] = {}
     coded = [None if value is None else places.setdefault(value, len(places)) for value in values]
-    return _planes({"type": "listed", "of": list(places)}, coded, lambda place: place + 1)
+    return _planes({"type": "listed", "of": list(places)}, _counted(coded))
 
 
-def _figure_code(value: float) -> int:
-    """Return a value's code: first the values of `NEARLY`, then steps of 0.0001 from -1; code 0 is None."""
-    short = rounded_number(value)
-    assert short is not None
-    return 1 + NEARLY.index(short) if short in NEARLY else 1 + len(NEARLY) + 10_000 + round(short * 10_000)
+def _figure_codes(values: PageColumn) -> NDArray[np.int64]:
+    """Return codes of values: 0 for None, then the values of `NEARLY`, then steps of 0.0001 from -1."""
+    short = np.array([np.nan if value is None else value for value in rounded_column(values)], np.float64)
+    codes = np.nan_to_num(np.rint(short * 10_000) + 1 + len(NEARLY) + 10_000)
+    for code, value in enumerate(NEARLY, 1):
+        codes[short == value] = code
+    codes[np.isnan(short)] = 0
+    return codes.astype(np.int64)
 
 
-def _planes(
-    header: dict[str, Any], values: PageColumn, code: Callable[[Any], int], *, width: int | None = None
-) -> PackedColumn:
+def _counted(values: PageColumn) -> NDArray[np.int64]:
+    """Return codes of integers: 0 for None, then 1 for 0."""
+    return np.array([-1 if value is None else value for value in values], np.int64) + 1
+
+
+def _planes(header: dict[str, Any], codes: NDArray[np.int64], *, width: int | None = None) -> PackedColumn:
     """Pack codes as byte planes, least significant byte first; `width` is the number of bytes per code."""
-    codes: NDArray[np.int64] = np.array([0 if value is None else code(value) for value in values], np.int64)
     width = width or max(1, (int(codes.max(initial=0)).bit_length() + 7) // 8)
     planes = [(codes >> (8 * byte)).astype(np.uint8).tobytes() for byte in range(width)]
-    return PackedColumn({**header, "length": len(values), "bytes": width}, b"".join(planes))
+    return PackedColumn({**header, "length": len(codes), "bytes": width}, b"".join(planes))

@@ -12,7 +12,7 @@ import numpy as np
 from arena.metrics.counts import Floats, Integers, TagCounts, ratios
 from arena.metrics.intervals import f1_interval, wilson
 from arena.metrics.registry import METRICS, TESTED
-from arena.report.columns import exact_number, rounded_number
+from arena.report.columns import exact_column, rounded_column
 from arena.report.page.packed import PackedColumn, PageColumn, pack_columns, pack_integers, pack_ratios, pack_values
 
 _TAG_COLUMNS: dict[str, Callable[[PageColumn], PackedColumn]] = {
@@ -59,7 +59,7 @@ def _differences(first: PageColumn, second: PageColumn) -> list[Any]:
 
 
 def _as_shown(values: PageColumn) -> list[Any]:
-    return [rounded_number(value) for value in values]
+    return rounded_column(values)
 
 
 def _derived(own: Mapping[str, PageColumn], support: PageColumn, images: int) -> set[str]:
@@ -77,10 +77,7 @@ def _derived(own: Mapping[str, PageColumn], support: PageColumn, images: int) ->
 
 def _same(values: PageColumn, others: PageColumn) -> bool:
     """Return whether two columns are equal in all digits of the page's data."""
-    return all(
-        a == b or (a is not None and b is not None and exact_number(a) == exact_number(b))
-        for a, b in zip(values, others, strict=True)
-    )
+    return exact_column(values) == exact_column(others)
 
 
 def tag_counts(tp: PageColumn, fp: PageColumn, support: PageColumn, images: int) -> TagCounts:

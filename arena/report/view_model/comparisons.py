@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from arena.metrics.registry import MACRO_THRESHOLDED, SLICED, TESTED, THRESHOLDED
-from arena.report.columns import Number, exact_column, exact_number, rounded_number, rounded_probability
+from arena.report.columns import Number, exact_column, exact_number, rounded_column, rounded_probability
 from arena.results.headline import as_published, headline
 from arena.results.run_folder import CONTAMINATION, Result
 
@@ -74,7 +74,7 @@ def tag_difference_columns(result: Result, names: "pd.Series[Any]") -> list[dict
         a, b = result.models[first], result.models[second]
         rows = tested[a, b].reindex(names) if (a, b) in tested else None
         columns = {
-            key: {"difference": [rounded_number(x) for x in (figures[a][key] - figures[b][key]).tolist()]}
+            key: {"difference": rounded_column((figures[a][key] - figures[b][key]).tolist())}
             | ({} if rows is None else _tested(rows, key, {a: first, b: second}))
             for key in TESTED
         }
@@ -90,8 +90,8 @@ def _figures_by_tag(result: Result, model: str, names: "pd.Series[Any]") -> pd.D
 
 def _tested(rows: pd.DataFrame, key: str, numbers: Mapping[str, int]) -> dict[str, list[Any]]:
     return {
-        "low": [rounded_number(value) for value in rows[f"{key}_low"].tolist()],
-        "high": [rounded_number(value) for value in rows[f"{key}_high"].tolist()],
+        "low": rounded_column(rows[f"{key}_low"].tolist()),
+        "high": rounded_column(rows[f"{key}_high"].tolist()),
         "q": [rounded_probability(value) for value in rows[f"{key}_q"].tolist()],
         "higher": [numbers.get(name) for name in rows[f"{key}_higher"].tolist()],
     }
