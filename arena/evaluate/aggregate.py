@@ -117,7 +117,7 @@ class Aggregates:
         error, resamples = _standard_errors(moved, factors**2 @ found.variances[places])
         freedom = float(_combined(resamples, self.freedom[places].min(initial=np.inf)))
         value, bias = float(factors @ found.values[places]), float(factors @ found.biases[places])
-        return Estimate(value, bias, float(error * widening), freedom, int(found.tags[places].min(initial=0)))
+        return Estimate(value, bias, float(error * widening), freedom, int(min(found.tags[places], default=0)))
 
     def by_target(self, subject: Sequence[int], figure: int) -> "Estimate":
         """Return one metric of a model, or of the first of two models minus the second, at each target; arrays (targets,)."""
