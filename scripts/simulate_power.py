@@ -10,16 +10,15 @@ reports/benchmarks/power.{json,md}.
 """
 
 import json
-import os
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 import numpy as np
-from reporting import Options, machine_facts, machine_line, write_report
+from reporting import Options, machine_facts, machine_line, on_all_cores, write_report
 from simulation import losses, world
 from simulation.losses import Setting, setting
 from simulation.world import Tagger
@@ -110,9 +109,8 @@ def score(size: Size, figure: str, models: int, images: int, seeds: Sequence[int
 def experiment(job: tuple[str, int, int, Size]) -> Experiment:
     """Run one experiment."""
     figure, models, seed, size = job
-    bootstrap.RECHOSEN = 2  # type: ignore[attr-defined]  # only the models' own thresholds are looked at
     difference, place = true_difference(size, figure), [*LOSSES].index(figure)
-    with threadpool_limits(1):
+    with threadpool_limits(1), patch.object(bootstrap, "RECHOSEN", 2):  # only the models' own thresholds are looked at
         small = score(size, figure, models, size.images, [seed, 17, place, models, 0])
         row = power_rows(small, difference=difference, figures=[figure])[0]
         assert (row.first, row.second) == ("m0", "m1")
@@ -135,15 +133,14 @@ def run_all(size: Size, experiments: int, keep: Path | None) -> Iterator[list[Ex
     if keep is not None and keep.exists():
         done = [Experiment(**json.loads(line)) for line in keep.read_text().splitlines()]
     made = {(one.figure, one.models, one.seed) for one in done}
-    with ProcessPoolExecutor(os.cpu_count()) as pool:
-        for one in pool.map(experiment, [job for job in jobs if job[:3] not in made]):
-            done.append(one)
-            if keep is not None:
-                with keep.open("a") as file:
-                    file.write(json.dumps(one._asdict()) + "\n")
-            if len(done) % WRITTEN_EVERY == 0 or len(done) == len(jobs):
-                print(f"{len(done)} of {len(jobs)}", flush=True)
-                yield done
+    for one in on_all_cores(experiment, [job for job in jobs if job[:3] not in made]):
+        done.append(one)
+        if keep is not None:
+            with keep.open("a") as file:
+                file.write(json.dumps(one._asdict()) + "\n")
+        if len(done) % WRITTEN_EVERY == 0 or len(done) == len(jobs):
+            print(f"{len(done)} of {len(jobs)}", flush=True)
+            yield done
 
 
 class Row(NamedTuple):

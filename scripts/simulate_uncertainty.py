@@ -11,13 +11,12 @@ reports/benchmarks/simulation.{json,md}.
 import os
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from reporting import Options, machine_facts, machine_line, write_report
+from reporting import Options, machine_facts, machine_line, on_all_cores, write_report
 from simulation import coverage
 from simulation.coverage import BANDS, REGIMES, Tally, Truths, band_name
 from simulation.populations import OWN_THRESHOLD, WORLDS, Population
@@ -133,19 +132,19 @@ def run_all(
     """
     found = {world: Tally() for world in worlds}
     start, cores = time.perf_counter(), os.cpu_count() or 1
-    with ProcessPoolExecutor(cores) as pool:
-        for first in range(0, experiments, cores):
-            last = min(first + cores, experiments)
-            jobs = [(world, seed, size) for seed in range(first, last) for world in worlds]
-            for world, tally in pool.map(_job, jobs):
-                found[world].add(tally)
-            passed = (time.perf_counter() - start) / 60
-            print(f"{last} of {experiments} experiments: {passed:.1f} minutes", flush=True)
-            over = last == experiments or 0 < minutes <= passed
-            if over or last // WRITTEN_EVERY > first // WRITTEN_EVERY:
-                yield found, last, passed
-            if over:
-                return
+    jobs = [(world, seed, size) for seed in range(experiments) for world in worlds]
+    for number, (world, tally) in enumerate(on_all_cores(_job, jobs), 1):
+        found[world].add(tally)
+        done, rest = divmod(number, len(worlds))
+        if rest or (done % cores and done < experiments):
+            continue
+        passed = (time.perf_counter() - start) / 60
+        print(f"{done} of {experiments} experiments: {passed:.1f} minutes", flush=True)
+        over = done == experiments or 0 < minutes <= passed
+        if over or done // WRITTEN_EVERY > (done - cores) // WRITTEN_EVERY:
+            yield found, done, passed
+        if over:
+            return
 
 
 class Share(NamedTuple):

@@ -1,7 +1,9 @@
 """Small real things: images, networks of every layout, a frozen dataset."""
 
+import hashlib
 import json
 import shutil
+from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,6 +27,23 @@ settings.load_profile("arena")
 DATA = Path(__file__).parent / "data"
 GOLDEN = DATA / "golden"
 REPOSITORY = Path(__file__).parent.parent
+
+
+_WRITTEN: dict[Hashable, dict[Path, bytes]] = {}
+
+
+def write_once(folder: Path, key: Hashable, build: Callable[[Path], object]) -> Path:
+    """Write a folder that depends on its name and the key alone: built the first time, its files written again after that."""
+    files = _WRITTEN.get((folder.name, key))
+    if files is None:
+        build(folder)
+        paths = [path for path in folder.rglob("*") if path.is_file()]
+        _WRITTEN[folder.name, key] = {path.relative_to(folder): path.read_bytes() for path in paths}
+        return folder
+    for path, content in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(content)
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -93,13 +112,16 @@ def onnx_folder(tmp_path: Path) -> Wd:
 @pytest.fixture
 def timm_folder(tmp_path: Path) -> Wd:
     """A random timm network in SmilingWolf's safetensors layout."""
+    tags = [f"tag_{i}" for i in range(12)]
+    return Wd(write_once(tmp_path / "timm-tiny", "timm", lambda folder: write_timm(folder, tags)), tags)
+
+
+def write_timm(folder: Path, tags: list[str]) -> None:
     import timm
     import torch
     from safetensors.torch import save_file
 
-    folder = tmp_path / "timm-tiny"
     folder.mkdir()
-    tags = [f"tag_{i}" for i in range(12)]
     torch.manual_seed(0)
     network = timm.create_model("lcnet_035", num_classes=len(tags)).train()
     for _ in range(20):  # lets the batch norms see data, without which the output hardly depends on the input
@@ -109,7 +131,6 @@ def timm_folder(tmp_path: Path) -> Wd:
     config = {"architecture": "lcnet_035", "num_classes": len(tags), "pretrained_cfg": {"input_size": [3, 64, 64]}}
     (folder / "config.json").write_text(json.dumps(config))
     write_selected_tags(folder, tags)
-    return Wd(folder, tags)
 
 
 def write_jtp(folder: Path, tags: list[str], *, seed: int = 0) -> Path:
@@ -233,8 +254,10 @@ def draw(seed: int, size: tuple[int, int] = (90, 70)) -> Image.Image:
 
 def write_dataset(folder: Path, images: int = 40, tags: int = 12, seed: int = 0) -> Path:
     """A frozen dataset of drawn images with random tags `tag_0` ..."""
-    import hashlib
+    return write_once(folder, ("dataset", images, tags, seed), lambda to: _draw_dataset(to, images, tags, seed))
 
+
+def _draw_dataset(folder: Path, images: int, tags: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     (folder / "images").mkdir(parents=True)
     rows = []
@@ -257,7 +280,6 @@ def write_dataset(folder: Path, images: int = 40, tags: int = 12, seed: int = 0)
         images=pd.DataFrame(rows),
         tags=[(f"tag_{t}", "general") for t in range(tags)],
     )
-    return folder
 
 
 @pytest.fixture

@@ -1,0 +1,70 @@
+"""Scripts run in this process: imports are paid once, and a failure has its traceback."""
+
+import contextlib
+import importlib
+import io
+import subprocess
+import sys
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any, TypeVar
+
+import pytest
+
+from arena import cli
+from arena.diagnostics.bench.worker import measure_cost
+from tests.conftest import REPOSITORY
+
+T = TypeVar("T")
+
+SCRIPTS = REPOSITORY / "scripts"
+sys.path.insert(0, str(SCRIPTS))
+
+
+def arena_here(*arguments: object) -> "subprocess.CompletedProcess[str]":
+    """Run the command `arena` in this process."""
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            cli.main([str(one) for one in arguments])
+        except SystemExit as exit_:
+            code = int(exit_.code or 0)
+    return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
+
+
+def peak_here(*arguments: object) -> float:
+    """Run the command in this process, whose peak memory says nothing about it."""
+    done = arena_here(*arguments)
+    assert done.returncode == 0, done.stderr
+    return 1.0
+
+
+def call_here(work: Callable[..., T], *arguments: object) -> T:
+    return work(*arguments)
+
+
+HERE: dict[str, Any] = {
+    "arena_command": arena_here,
+    "arena_peak_gib": peak_here,
+    "bench_in_process": measure_cost,
+    "in_own_process": call_here,
+    "on_all_cores": map,
+}
+"""What a script starts processes with, and what it is replaced by here."""
+
+
+@pytest.fixture
+def script_here(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Callable[[str], ModuleType]:
+    """Import a script as a module that starts no process and opens pages in the browser of all tests."""
+
+    def load(name: str) -> ModuleType:
+        module = importlib.import_module(name)
+        for seam, replacement in HERE.items():
+            if hasattr(module, seam):
+                monkeypatch.setattr(module, seam, replacement)
+        if hasattr(module, "chromium"):
+            browser = request.getfixturevalue("chromium")
+            monkeypatch.setattr(module, "chromium", lambda: contextlib.nullcontext(browser))
+        return module
+
+    return load
