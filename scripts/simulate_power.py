@@ -47,7 +47,6 @@ LOWEST, HIGHEST = 0.77, 0.85
 THINNEST = 4
 """The rarest tag has `MIN_POSITIVES` expected positives in this many times the images of the small run."""
 
-REPLICATES = 200
 MOST_IMAGES = 60_000
 
 WRITTEN_EVERY = 40
@@ -59,6 +58,8 @@ class Size(NamedTuple):
 
     tags: int
     images: int
+    replicates: int = 200
+    """Resamples, of both runs."""
 
 
 class Experiment(NamedTuple):
@@ -102,7 +103,7 @@ def score(size: Size, figure: str, models: int, images: int, seeds: Sequence[int
         Entry(f"m{place}", f"m{place}", Scores.of(ids, tags, scores), Thresholds(losses.THRESHOLD), "option")
         for place, scores in enumerate(drawn.scores)
     ]
-    settings = Settings(replicates=REPLICATES, seed=seeds[0], workers=1, slices=())
+    settings = Settings(replicates=size.replicates, seed=seeds[0], workers=1, slices=())
     return evaluate(Truth.of(ids, tags, drawn.truth), entries, settings)
 
 
@@ -196,9 +197,10 @@ def report(rows: Sequence[Row], size: Size, minutes: float) -> tuple[list[str], 
         "# Images that decide a difference: promised 80 %, found",
         "",
         f"Small runs have {size.images:,} images and {size.tags} tags, with supports like JoyTag's. `arena power` is asked for",
-        f"the true difference. The number of images that it names is drawn anew and scored with {REPLICATES} resamples. Found:",
-        "the share of pairs with the better model in which the table `differences` names it, after Holm's correction for all",
-        f"metrics and pairs. The aim is {100 * LOWEST:.0f}–{100 * HIGHEST:.0f} %. Single test: images by the formula for one",
+        "the true difference. The number of images that it names is drawn anew and scored with",
+        f"{size.replicates} resamples. Found: the share of pairs with the better model in which the table `differences` names it,",
+        "after Holm's correction for all metrics and pairs. The aim is",
+        f"{100 * LOWEST:.0f}–{100 * HIGHEST:.0f} %. Single test: images by the formula for one",
         "test, without correction and without new tags.",
         "",
         f"The last {minutes:.0f} minutes ran on {machine_line(machine)}",
@@ -209,7 +211,7 @@ def report(rows: Sequence[Row], size: Size, minutes: float) -> tuple[list[str], 
         "", "Made by `python scripts/simulate_power.py`.",
     ]  # fmt: skip
     facts = {
-        **size._asdict(), **machine, "minutes": minutes, "replicates": REPLICATES, "losses": LOSSES,
+        **size._asdict(), **machine, "minutes": minutes, "losses": LOSSES,
         "rows": [row._asdict() for row in rows],
     }  # fmt: skip
     return lines, facts
@@ -218,13 +220,14 @@ def report(rows: Sequence[Row], size: Size, minutes: float) -> tuple[list[str], 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = Options(__doc__)
     parser.add_size("--experiments", 200, tiny=1)
-    parser.add_size("--tags", 48, tiny=12)
+    parser.add_size("--tags", 48, tiny=8)
     parser.add_size("--images", 800, tiny=300)
+    parser.add_size("--replicates", 200, tiny=20)
     parser.add_argument(
         "--keep", type=Path, help="file of finished experiments of this size, to continue from (default: none)"
     )
     options = parser.read(arguments)
-    start, size = time.perf_counter(), Size(options.tags, options.images)
+    start, size = time.perf_counter(), Size(options.tags, options.images, options.replicates)
     for done in run_all(size, options.experiments, options.keep):
         lines, facts = report(rows_of(done, size), size, (time.perf_counter() - start) / 60)
         write_report(options.out, "power", facts, lines)

@@ -354,16 +354,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the script."""
     parser = Options(__doc__)
     parser.add_size("--experiments", 400, tiny=1, help="experiments in each world")
-    parser.add_size("--images", 1_500, tiny=600, help="images of an experiment")
+    parser.add_size("--images", 1_500, tiny=300, help="images of an experiment")
     parser.add_size("--tags", 60, tiny=6, help="tags of an experiment")
     parser.add_size("--replicates", 500, tiny=20, help="resamples")
     parser.add_argument(
         "--minutes", type=float, default=0, help="start no experiment after this time (default no limit)"
     )
-    parser.add_argument("--worlds", nargs="+", choices=list(WORLDS), default=list(WORLDS), help="worlds (default all)")
+    parser.add_argument("--worlds", nargs="+", choices=list(WORLDS), help="worlds (default all; with --tiny two)")
     options = parser.read(arguments)
+    worlds = options.worlds or (["plain", "few_clusters"] if options.tiny else list(WORLDS))
     size = Size(options.images, options.tags, options.replicates)
-    for found, experiments, minutes in run_all(options.worlds, options.experiments, size, options.minutes):
+    for found, experiments, minutes in run_all(worlds, options.experiments, size, options.minutes):
         facts, lines = report(found, experiments, size, minutes)
         write_report(options.out, "simulation", facts, lines)
 

@@ -291,7 +291,7 @@ def drawn_dataset(tmp_path: Path) -> Path:
 def no_plots(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs without pictures, which take a second each; a test that names `with_plots` has them after all."""
     if "with_plots" not in request.fixturenames:
-        monkeypatch.setattr("arena.report.plots.write_plots", lambda result, folder: [])
+        monkeypatch.setattr("arena.report.plots.write_plots", lambda *given: [])
 
 
 @pytest.fixture

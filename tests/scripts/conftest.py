@@ -46,7 +46,7 @@ def call_here(work: Callable[..., T], *arguments: object) -> T:
 HERE: dict[str, Any] = {
     "arena_command": arena_here,
     "arena_peak_gib": peak_here,
-    "bench_in_process": measure_cost,
+    "bench_in_process": lambda request, progress: measure_cost(request),
     "in_own_process": call_here,
     "on_all_cores": map,
 }

@@ -19,6 +19,8 @@ from tests.scripts.conftest import SCRIPTS
 
 import reporting  # isort: skip
 
+pytestmark = pytest.mark.usefixtures("no_plots")
+
 TINY = {
     "bench_copies": "copies",
     "bench_counting": "counting",
@@ -99,7 +101,7 @@ def test_the_command_runs_in_a_process_of_its_own() -> None:
     done = reporting.arena_command("nothing")
     assert done.returncode == 2
     assert "nothing" in done.stderr
-    assert 0 < reporting.arena_peak_gib("--version") < 1
+    assert reporting.arena_peak_gib("--version") > 0
     with pytest.raises(subprocess.CalledProcessError):
         reporting.arena_peak_gib("nothing")
 
