@@ -28,7 +28,7 @@ from planted import checkpoints
 
 pytestmark = pytest.mark.usefixtures("no_plots")
 
-IMAGES, REPLICATES = 300, 200
+IMAGES, REPLICATES = 300, 100
 
 HOW = ("--bootstrap", REPLICATES, "--thumbnails", "none", "--device", "cpu", "--diagnose", 6)
 
