@@ -1,8 +1,11 @@
 """Small real things: images, networks of every layout, a frozen dataset."""
 
+import contextlib
 import hashlib
+import io
 import json
 import shutil
+import subprocess
 from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +16,7 @@ import pytest
 from hypothesis import settings
 from PIL import Image, ImageDraw
 
+from arena import cli
 from arena.dataset import frozen as dataset
 from arena.dataset.hashes import algorithms
 from arena.images.decode import decode
@@ -44,6 +48,17 @@ def write_once(folder: Path, key: Hashable, build: Callable[[Path], object]) -> 
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(content)
     return folder
+
+
+def arena_here(*arguments: object) -> "subprocess.CompletedProcess[str]":
+    """Run the command `arena` in this process."""
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            cli.main([str(one) for one in arguments])
+        except SystemExit as exit_:
+            code = int(exit_.code or 0)
+    return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
 
 
 @pytest.fixture(scope="session")

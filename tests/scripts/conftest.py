@@ -2,8 +2,6 @@
 
 import contextlib
 import importlib
-import io
-import subprocess
 import sys
 from collections.abc import Callable
 from types import ModuleType
@@ -11,25 +9,13 @@ from typing import Any, TypeVar
 
 import pytest
 
-from arena import cli
 from arena.diagnostics.bench.worker import measure_cost
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, arena_here
 
 T = TypeVar("T")
 
 SCRIPTS = REPOSITORY / "scripts"
 sys.path.insert(0, str(SCRIPTS))
-
-
-def arena_here(*arguments: object) -> "subprocess.CompletedProcess[str]":
-    """Run the command `arena` in this process."""
-    out, err, code = io.StringIO(), io.StringIO(), 0
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        try:
-            cli.main([str(one) for one in arguments])
-        except SystemExit as exit_:
-            code = int(exit_.code or 0)
-    return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
 
 
 def peak_here(*arguments: object) -> float:
