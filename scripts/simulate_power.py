@@ -47,7 +47,6 @@ LOWEST, HIGHEST = 0.77, 0.85
 THINNEST = 4
 """The rarest tag has `MIN_POSITIVES` expected positives in this many times the images of the small run."""
 
-MOST_IMAGES = 60_000
 
 WRITTEN_EVERY = 40
 """Experiments after which the report is written, for a reader who does not want to wait."""
@@ -60,6 +59,8 @@ class Size(NamedTuple):
     images: int
     replicates: int = 200
     """Resamples, of both runs."""
+    most_images: int = 60_000
+    """Most images of the large run."""
 
 
 class Experiment(NamedTuple):
@@ -115,7 +116,7 @@ def experiment(job: tuple[str, int, int, Size]) -> Experiment:
         small = score(size, figure, models, size.images, [seed, 17, place, models, 0])
         row = power_rows(small, difference=difference, figures=[figure])[0]
         assert (row.first, row.second) == ("m0", "m1")
-        needed = min(row.needed or MOST_IMAGES, MOST_IMAGES)
+        needed = min(row.needed or size.most_images, size.most_images)
         large = score(size, figure, models, needed, [seed, 17, place, models, 1])
     table = large.tables["differences"]
     rows = table[(table["slice"] == "all") & (table["regime"] == "own") & (table["figure"] == figure)]
@@ -198,8 +199,8 @@ def report(rows: Sequence[Row], size: Size, minutes: float) -> tuple[list[str], 
         "",
         f"Small runs have {size.images:,} images and {size.tags} tags, with supports like JoyTag's. `arena power` is asked for",
         "the true difference. The number of images that it names is drawn anew and scored with",
-        f"{size.replicates} resamples. Found: the share of pairs with the better model in which the table `differences` names it,",
-        "after Holm's correction for all metrics and pairs. The aim is",
+        f"{size.replicates} resamples. Found: the share of pairs with the better model in which the table `differences`",
+        "names it, after Holm's correction for all metrics and pairs. The aim is",
         f"{100 * LOWEST:.0f}–{100 * HIGHEST:.0f} %. Single test: images by the formula for one",
         "test, without correction and without new tags.",
         "",
@@ -223,11 +224,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_size("--tags", 48, tiny=8)
     parser.add_size("--images", 800, tiny=300)
     parser.add_size("--replicates", 200, tiny=20)
+    parser.add_size("--most-images", 60_000, tiny=1_000)
     parser.add_argument(
         "--keep", type=Path, help="file of finished experiments of this size, to continue from (default: none)"
     )
     options = parser.read(arguments)
-    start, size = time.perf_counter(), Size(options.tags, options.images, options.replicates)
+    start, size = time.perf_counter(), Size(options.tags, options.images, options.replicates, options.most_images)
     for done in run_all(size, options.experiments, options.keep):
         lines, facts = report(rows_of(done, size), size, (time.perf_counter() - start) / 60)
         write_report(options.out, "power", facts, lines)

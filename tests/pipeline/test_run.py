@@ -62,7 +62,9 @@ def models(joytag_folder: Path, onnx_folder: Wd) -> list[str]:
 
 
 @pytest.mark.usefixtures("with_plots")
-def test_a_run_writes_every_file_of_the_contract(models: list[str], drawn_dataset: Path, tmp_path: Path) -> None:
+def test_a_run_writes_every_file_of_the_contract_and_keeps_nothing_of_other_models(
+    models: list[str], drawn_dataset: Path, tmp_path: Path
+) -> None:
     folder = pipeline.run_benchmark(
         models, str(drawn_dataset), tmp_path / "run", scoring=Scoring(Settings(min_positives=5))
     )
@@ -76,6 +78,12 @@ def test_a_run_writes_every_file_of_the_contract(models: list[str], drawn_datase
     run = json.loads((folder / "run.json").read_text())
     assert run["signature"].startswith("data:drawn@")
     assert set(run["models"]) == {"tiny", "wd"}
+
+    pipeline.run_benchmark(models[:1], str(drawn_dataset), folder, scoring=QUICK)
+    assert [path.name for path in (folder / "full-metrics").iterdir()] == ["tiny.txt"]
+    assert {path.name.partition(".")[0] for path in (folder / "plots").iterdir()} == {
+        f"{name}{suffix}" for name in ("leaderboard", "sweep", "slices") for suffix in ("", "-dark")
+    }
 
 
 def test_a_finished_run_is_scored_again_without_loading_a_model(
@@ -150,18 +158,6 @@ def test_a_mended_image_is_scored_at_last(models: list[str], drawn_dataset: Path
     path.write_bytes(whole)
     folder = pipeline.run_benchmark(models, str(drawn_dataset), tmp_path / "run", scoring=QUICK)
     assert json.loads((folder / "summary.json").read_text())["images"] == 40
-
-
-@pytest.mark.usefixtures("with_plots")
-def test_a_folder_used_for_fewer_models_keeps_nothing_of_the_others(
-    models: list[str], drawn_dataset: Path, tmp_path: Path
-) -> None:
-    folder = pipeline.run_benchmark(models, str(drawn_dataset), tmp_path / "run", scoring=QUICK)
-    pipeline.run_benchmark(models[:1], str(drawn_dataset), tmp_path / "run", scoring=QUICK)
-    assert [path.name for path in (folder / "full-metrics").iterdir()] == ["tiny.txt"]
-    assert {path.name.partition(".")[0] for path in (folder / "plots").iterdir()} == {
-        f"{name}{suffix}" for name in ("leaderboard", "sweep", "slices") for suffix in ("", "-dark")
-    }
 
 
 def test_a_run_stopped_while_it_writes_reports_keeps_its_figures_and_no_page_of_an_earlier_one(
