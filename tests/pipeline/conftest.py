@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from arena.evaluate import Settings
 from arena.pipeline.display_options import DisplayOptions
 from arena.pipeline.score import score_files
 from arena.pipeline.stages import Execution, Scoring
@@ -53,9 +52,9 @@ class World:
         return write_npz(self.folder / f"{name}.npz", made, self.ids[: len(made)], self.tags)
 
     def run(self, folder: str, *names: str, threshold: float = 0.5, seed: int = 0, **scoring: Any) -> Path:
-        """Write a run folder of models with these names, without intervals; further arguments are those of `Scoring`."""
+        """Write a run folder of models with these names; further arguments are those of `Scoring`."""
         files = {name: self.npz(f"{folder}-{name}", seed=seed + place) for place, name in enumerate(names)}
-        how = Scoring(**{"settings": Settings(replicates=0), "thresholds": dict.fromkeys(names, threshold), **scoring})
+        how = Scoring(thresholds=dict.fromkeys(names, threshold), **scoring)
         command = "arena score " + " ".join(f"--scores {name}={path}" for name, path in files.items())
         return score_files(
             files,
