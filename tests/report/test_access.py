@@ -42,8 +42,8 @@ def in_both_schemes(page: Any) -> list[str]:
     return light + dark
 
 
-CASES = [(1, 1000, DESK, in_light), (2, 0, DESK, in_light), (10, 1000, PHONE, in_both_schemes)]
-"""Models, resamples, window: each with some of the others. Ten models have every part and colour that three have."""
+CASES = [(1, 1000, DESK, in_light), (2, 0, DESK, in_light), (3, 1000, PHONE, in_light), (10, 0, PHONE, in_both_schemes)]
+"""Models, resamples, window: each with some of the others. Ten models have every colour that three have."""
 
 
 @pytest.mark.parametrize(("models", "replicates", "viewport", "found"), CASES)
