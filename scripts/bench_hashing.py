@@ -21,7 +21,7 @@ from typing import NamedTuple
 import imagehash
 import numpy as np
 from PIL import Image
-from reporting import Options, version_of, write_report
+from reporting import Options, on_all_cores, version_of, write_report
 
 from arena.base.files import open_whole
 from arena.cards import find_dataset
@@ -52,8 +52,7 @@ def make_files(count: int, home: Path) -> Path:
     library = home / "library"
     library.mkdir(parents=True, exist_ok=True)
     numbers = [number for number in range(count) if not (library / f"{number:05d}.jpg").exists()]
-    with ProcessPoolExecutor() as pool:
-        list(pool.map(_make_file, numbers, [originals[n % len(originals)] for n in numbers], [library] * len(numbers)))
+    list(on_all_cores(_make_file, [(number, originals[number % len(originals)], library) for number in numbers]))
     folder = home / f"{count}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
@@ -62,7 +61,8 @@ def make_files(count: int, home: Path) -> Path:
     return folder
 
 
-def _make_file(number: int, original: Path, library: Path) -> None:
+def _make_file(job: tuple[int, Path, Path]) -> None:
+    number, original, library = job
     rng = np.random.default_rng(number)
     with Image.open(original) as image:
         picture = image.convert("RGB")

@@ -11,7 +11,6 @@ marked, and the exit code is then 1.
 import json
 import shutil
 import statistics
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from playwright.sync_api import Browser, Page
-from reporting import Options, chromium, write_report
+from reporting import Options, arena_peak_gib, chromium, write_report
 from simulation import world
 
 from arena.base import provenance
@@ -108,8 +107,7 @@ def make_run(case: Case, folder: Path) -> Path:
     if not (folder / "truth.npz").exists():
         write_scores(case, folder, names)
     scores = [part for name in names for part in ("--scores", f"{name}={folder / name}.npz", "-t", f"{name}=0.4")]
-    command = [sys.executable, "-m", "arena", "score", *scores, "--truth", str(folder / "truth.npz"), "-o", str(run)]
-    subprocess.run(command, check=True)
+    arena_peak_gib("score", *scores, "--truth", folder / "truth.npz", "-o", run)
     for file in folder.glob("*.npz"):
         file.unlink()
     return run

@@ -9,7 +9,6 @@ reports/benchmarks/planted_faults.{json,md}.
 
 import json
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from planted.checkpoints import FAULTS, HONEST
-from reporting import Options
+from reporting import Options, arena_command
 
 
 class Planted(NamedTuple):
@@ -44,7 +43,9 @@ def planted(base: Path, folder: Path, limit: int) -> Iterator[Planted]:
     for expected, kinds in ((0, HONEST), (1, FAULTS)):
         for title, plant in kinds.items():
             yield Planted(title, f"candidate={plant(folder / title.replace(' ', '-'))}", expected)
-    run("run", "-m", "wd14-demo", "-L", limit // 2, "--bootstrap", 0, "--thumbnails", "none", "-o", folder / "half")
+    arena_command(
+        "run", "-m", "wd14-demo", "-L", limit // 2, "--bootstrap", 0, "--thumbnails", "none", "-o", folder / "half"
+    )
     yield Planted("half of the images missing", str(folder / "half"), 4)
     older = shutil.copytree(base, folder / "older")
     (older / "run.json").write_text(json.dumps(json.loads((older / "run.json").read_text()) | {"schema": 1}))
@@ -56,7 +57,8 @@ def planted(base: Path, folder: Path, limit: int) -> Iterator[Planted]:
 
 def catch(one: Planted, base: Path, out: Path, bootstrap: int) -> Caught:
     """Run the check and read its result."""
-    done = run("check", one.candidate, "--baseline", base, "-o", out, "--bootstrap", bootstrap, "--thumbnails", "none")
+    given = (one.candidate, "--baseline", base, "-o", out, "--bootstrap", bootstrap, "--thumbnails", "none")
+    done = arena_command("check", *given)
     if not (out / "check.json").exists():
         return Caught(one.title, one.expected, done.returncode, "no verdict", 0, done.stderr.splitlines()[-1])
     verdict = json.loads((out / "check.json").read_text(encoding="utf-8"))
@@ -64,11 +66,6 @@ def catch(one: Planted, base: Path, out: Path, bootstrap: int) -> Caught:
     named = verdict["causes"][0] if verdict["causes"] else cases[0]["message"] if done.returncode else ""
     failed = sum(case["outcome"] == "fail" for case in verdict["cases"])
     return Caught(one.title, one.expected, done.returncode, verdict["outcome"], failed, named)
-
-
-def run(*arguments: object) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "arena", *map(str, arguments)]
-    return subprocess.run(command, check=False, capture_output=True, text=True)
 
 
 def report(found: list[Caught], limit: int, bootstrap: int, folder: str) -> str:
@@ -97,7 +94,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as home:
         folder = Path(home)
         base = folder / "base"
-        run("run", "-m", "wd14-demo", "-L", options.limit, "--bootstrap", 0, "--thumbnails", "none", "-o", base)
+        arena_command(
+            "run", "-m", "wd14-demo", "-L", options.limit, "--bootstrap", 0, "--thumbnails", "none", "-o", base
+        )
         for number, one in enumerate(islice(planted(base, folder, options.limit), options.most)):
             found.append(catch(one, base, folder / f"check-{number}", options.bootstrap))
             print(found[-1], file=sys.stderr)

@@ -8,8 +8,6 @@ written file must equal the published one byte for byte. Prints time and peak me
 
 import json
 import re
-import resource
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -17,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from reporting import Options
+from reporting import Options, arena_peak_gib
 
 THRESHOLD = np.float32(0.4)
 BLOCK = re.compile(
@@ -69,15 +67,24 @@ def write_inputs(rows: list[Published], folder: Path, seed: int = 0) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = Options(__doc__, build="joytag-metrics")
     parser.add_argument("published", type=Path)
+    parser.add_size("--bootstrap", 1_000, tiny=0, help="resamples")
     options = parser.read(arguments)
     if not (options.build / "truth.npz").exists():
         write_inputs(read_published(options.published), options.build)
-    command = [sys.executable, "-m", "arena", "score", "--scores", f"joytag={options.build / 'scores.npz'}"]
-    command += ["--truth", str(options.build / "truth.npz"), "--threshold", "joytag=0.4", "--min-positives", "0"]
+    files = ("--scores", f"joytag={options.build / 'scores.npz'}", "--truth", options.build / "truth.npz")
+    rules = (
+        "--threshold",
+        "joytag=0.4",
+        "--min-positives",
+        0,
+        "--convention",
+        "joytag",
+        "--bootstrap",
+        options.bootstrap,
+    )
     start = time.perf_counter()
-    subprocess.run([*command, "--convention", "joytag", "-o", str(options.build / "run")], check=True)
+    peak = arena_peak_gib("score", *files, *rules, "-o", options.build / "run")
     seconds = time.perf_counter() - start
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
     own = json.loads((options.build / "run/summary.json").read_text())["models"]["joytag"]["regimes"]["own"]
     equal = (options.build / "run/full-metrics/joytag.txt").read_bytes() == options.published.read_bytes()
     print(f"byte for byte equal: {equal}; macro F1 {own['macro_f1']:.6f}, micro F1 {own['micro_f1']:.6f}")

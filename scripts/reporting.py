@@ -9,7 +9,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 T = TypeVar("T")
+J = TypeVar("J")
 
 OUT, BUILD, TINY = Path("reports/benchmarks"), Path("build"), Path("build/tiny")
 
@@ -129,6 +130,12 @@ def in_own_process(work: Callable[..., T], *arguments: object) -> T:
         return pool.submit(work, *arguments).result()
 
 
+def on_all_cores(work: Callable[[J], T], jobs: Iterable[J]) -> Iterator[T]:
+    """Yield the result of a module-level function for each job, in order; the jobs run in one process per core."""
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        yield from pool.map(work, jobs)
+
+
 _RSS_UNITS = 2**30 if platform.system() == "Darwin" else 2**20
 """Units of `ru_maxrss` in one GiB: bytes on macOS, KiB elsewhere."""
 
@@ -153,6 +160,12 @@ def arena_peak_gib(*arguments: object) -> float:
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command)
     return usage.ru_maxrss / _RSS_UNITS
+
+
+def arena_command(*arguments: object) -> "subprocess.CompletedProcess[str]":
+    """Run the command `arena`; return its exit code and output."""
+    command = [sys.executable, "-m", "arena", *map(str, arguments)]
+    return subprocess.run(command, check=False, capture_output=True, text=True)
 
 
 def machine_facts(*packages: str) -> dict[str, Any]:

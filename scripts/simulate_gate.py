@@ -14,13 +14,12 @@ import os
 import platform
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from reporting import Options, write_report
+from reporting import Options, on_all_cores, write_report
 from simulation import losses, world
 from simulation.losses import Setting, setting
 from simulation.world import Tagger
@@ -55,6 +54,9 @@ SET_HEADER = (
     "undecided", "images needed, median", "90 % quantile", "paired width",
 )  # fmt: skip
 """Columns of the second table."""
+
+SCENARIOS = ("none", "f1", "map", "edge", "category", "group", "critical")
+"""Scenarios of the first table."""
 
 SET_SCENARIOS = ("none", "f1")
 """Scenarios of the second table."""
@@ -213,13 +215,13 @@ def images_needed(cases: Sequence[Case], images: int) -> int | None:
     return images_to_decide(DifferenceInterval(one.difference, one.low, one.high), -one.limit, images)
 
 
-def jobs_of(size: Size, experiments: int, names: Sequence[str] = ()) -> list[Job]:
-    """Return the experiments of the named scenarios; without names, of all."""
+def jobs_of(size: Size, experiments: int, names: Sequence[str]) -> list[Job]:
+    """Return the experiments of the named scenarios."""
     return [
         Job(name, size, seed)
         for name, scenario in scenarios(_setting(size)).items()
-        if not names or name in names
-        for seed in range(max(2, int(scenario.share * experiments)))
+        if name in names
+        for seed in range(max(1, int(scenario.share * experiments)))
     ]
 
 
@@ -235,14 +237,13 @@ def run_all(jobs: Sequence[Job], keep: Path | None) -> list[dict[str, Any]]:
     made = set(map(job_of, done))
     left = [job for job in jobs if job not in made]
     start = time.perf_counter()
-    with ProcessPoolExecutor(os.cpu_count()) as pool:
-        for number, one in enumerate(pool.map(experiment, left), 1):
-            done.append(one)
-            if keep is not None:
-                with keep.open("a") as file:
-                    file.write(json.dumps(one) + "\n")
-            if number % 20 == 0:
-                print(f"{number} of {len(left)}, {time.perf_counter() - start:.0f} s, {one['scenario']}", flush=True)
+    for number, one in enumerate(on_all_cores(experiment, left), 1):
+        done.append(one)
+        if keep is not None:
+            with keep.open("a") as file:
+                file.write(json.dumps(one) + "\n")
+        if number % 20 == 0:
+            print(f"{number} of {len(left)}, {time.perf_counter() - start:.0f} s, {one['scenario']}", flush=True)
     return done
 
 
@@ -346,7 +347,8 @@ def report(
     """
     took = f"{os.cpu_count()} cores" + (f", {minutes:.0f} minutes" if minutes is not None else "")
     setup, policy = _setting(size), policy_of(size)
-    kinds = scenarios(setup)
+    run = {one["scenario"] for one in everything}
+    kinds = {name: scenario for name, scenario in scenarios(setup).items() if name in run}
     found, others = [one for one in everything if job_of(one).size == size], set_rows(everything, sets)
     before = losses.true_figures(setup.prevalence, setup.baseline)
     true = {
@@ -394,14 +396,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_size("--experiments", 400, tiny=1)
     parser.add_size("--tags", 96, tiny=48)
     parser.add_size("--images", world.JOYTAG_IMAGES // 2, tiny=300)
-    parser.add_size("--small", 1_500, tiny=200)
+    parser.add_size("--small", 1_500, tiny=75)
+    parser.add_size("--scenarios", ",".join(SCENARIOS), tiny="none,f1", help="scenarios of the first table")
     parser.add_argument("--keep", type=Path, help="file of finished experiments, to continue from (default: none)")
     options = parser.read(arguments)
     start, size = time.perf_counter(), Size(options.tags, options.images)
     resumed = options.keep is not None and options.keep.exists()
     of_sets = sorted({options.small, 4 * options.small, options.images})
     sets = [Size(options.tags, images, RARE) for images in of_sets]
-    jobs = jobs_of(size, options.experiments)
+    jobs = jobs_of(size, options.experiments, options.scenarios.split(","))
     for one in sets:
         jobs += jobs_of(one, options.experiments // 2, SET_SCENARIOS)
     found = run_all(jobs, options.keep)

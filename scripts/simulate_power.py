@@ -10,16 +10,15 @@ reports/benchmarks/power.{json,md}.
 """
 
 import json
-import os
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 import numpy as np
-from reporting import Options, machine_facts, machine_line, write_report
+from reporting import Options, machine_facts, machine_line, on_all_cores, write_report
 from simulation import losses, world
 from simulation.losses import Setting, setting
 from simulation.world import Tagger
@@ -48,8 +47,6 @@ LOWEST, HIGHEST = 0.77, 0.85
 THINNEST = 4
 """The rarest tag has `MIN_POSITIVES` expected positives in this many times the images of the small run."""
 
-REPLICATES = 200
-MOST_IMAGES = 60_000
 
 WRITTEN_EVERY = 40
 """Experiments after which the report is written, for a reader who does not want to wait."""
@@ -60,6 +57,10 @@ class Size(NamedTuple):
 
     tags: int
     images: int
+    replicates: int = 200
+    """Resamples, of both runs."""
+    most_images: int = 60_000
+    """Most images of the large run."""
 
 
 class Experiment(NamedTuple):
@@ -103,20 +104,19 @@ def score(size: Size, figure: str, models: int, images: int, seeds: Sequence[int
         Entry(f"m{place}", f"m{place}", Scores.of(ids, tags, scores), Thresholds(losses.THRESHOLD), "option")
         for place, scores in enumerate(drawn.scores)
     ]
-    settings = Settings(replicates=REPLICATES, seed=seeds[0], workers=1, slices=())
+    settings = Settings(replicates=size.replicates, seed=seeds[0], workers=1, slices=())
     return evaluate(Truth.of(ids, tags, drawn.truth), entries, settings)
 
 
 def experiment(job: tuple[str, int, int, Size]) -> Experiment:
     """Run one experiment."""
     figure, models, seed, size = job
-    bootstrap.RECHOSEN = 2  # type: ignore[attr-defined]  # only the models' own thresholds are looked at
     difference, place = true_difference(size, figure), [*LOSSES].index(figure)
-    with threadpool_limits(1):
+    with threadpool_limits(1), patch.object(bootstrap, "RECHOSEN", 2):  # only the models' own thresholds are looked at
         small = score(size, figure, models, size.images, [seed, 17, place, models, 0])
         row = power_rows(small, difference=difference, figures=[figure])[0]
         assert (row.first, row.second) == ("m0", "m1")
-        needed = min(row.needed or MOST_IMAGES, MOST_IMAGES)
+        needed = min(row.needed or size.most_images, size.most_images)
         large = score(size, figure, models, needed, [seed, 17, place, models, 1])
     table = large.tables["differences"]
     rows = table[(table["slice"] == "all") & (table["regime"] == "own") & (table["figure"] == figure)]
@@ -135,15 +135,14 @@ def run_all(size: Size, experiments: int, keep: Path | None) -> Iterator[list[Ex
     if keep is not None and keep.exists():
         done = [Experiment(**json.loads(line)) for line in keep.read_text().splitlines()]
     made = {(one.figure, one.models, one.seed) for one in done}
-    with ProcessPoolExecutor(os.cpu_count()) as pool:
-        for one in pool.map(experiment, [job for job in jobs if job[:3] not in made]):
-            done.append(one)
-            if keep is not None:
-                with keep.open("a") as file:
-                    file.write(json.dumps(one._asdict()) + "\n")
-            if len(done) % WRITTEN_EVERY == 0 or len(done) == len(jobs):
-                print(f"{len(done)} of {len(jobs)}", flush=True)
-                yield done
+    for one in on_all_cores(experiment, [job for job in jobs if job[:3] not in made]):
+        done.append(one)
+        if keep is not None:
+            with keep.open("a") as file:
+                file.write(json.dumps(one._asdict()) + "\n")
+        if len(done) % WRITTEN_EVERY == 0 or len(done) == len(jobs):
+            print(f"{len(done)} of {len(jobs)}", flush=True)
+            yield done
 
 
 class Row(NamedTuple):
@@ -199,9 +198,10 @@ def report(rows: Sequence[Row], size: Size, minutes: float) -> tuple[list[str], 
         "# Images that decide a difference: promised 80 %, found",
         "",
         f"Small runs have {size.images:,} images and {size.tags} tags, with supports like JoyTag's. `arena power` is asked for",
-        f"the true difference. The number of images that it names is drawn anew and scored with {REPLICATES} resamples. Found:",
-        "the share of pairs with the better model in which the table `differences` names it, after Holm's correction for all",
-        f"metrics and pairs. The aim is {100 * LOWEST:.0f}–{100 * HIGHEST:.0f} %. Single test: images by the formula for one",
+        "the true difference. The number of images that it names is drawn anew and scored with",
+        f"{size.replicates} resamples. Found: the share of pairs with the better model in which the table `differences`",
+        "names it, after Holm's correction for all metrics and pairs. The aim is",
+        f"{100 * LOWEST:.0f}–{100 * HIGHEST:.0f} %. Single test: images by the formula for one",
         "test, without correction and without new tags.",
         "",
         f"The last {minutes:.0f} minutes ran on {machine_line(machine)}",
@@ -212,7 +212,7 @@ def report(rows: Sequence[Row], size: Size, minutes: float) -> tuple[list[str], 
         "", "Made by `python scripts/simulate_power.py`.",
     ]  # fmt: skip
     facts = {
-        **size._asdict(), **machine, "minutes": minutes, "replicates": REPLICATES, "losses": LOSSES,
+        **size._asdict(), **machine, "minutes": minutes, "losses": LOSSES,
         "rows": [row._asdict() for row in rows],
     }  # fmt: skip
     return lines, facts
@@ -221,13 +221,15 @@ def report(rows: Sequence[Row], size: Size, minutes: float) -> tuple[list[str], 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = Options(__doc__)
     parser.add_size("--experiments", 200, tiny=1)
-    parser.add_size("--tags", 48, tiny=12)
+    parser.add_size("--tags", 48, tiny=8)
     parser.add_size("--images", 800, tiny=300)
+    parser.add_size("--replicates", 200, tiny=20)
+    parser.add_size("--most-images", 60_000, tiny=1_000)
     parser.add_argument(
         "--keep", type=Path, help="file of finished experiments of this size, to continue from (default: none)"
     )
     options = parser.read(arguments)
-    start, size = time.perf_counter(), Size(options.tags, options.images)
+    start, size = time.perf_counter(), Size(options.tags, options.images, options.replicates, options.most_images)
     for done in run_all(size, options.experiments, options.keep):
         lines, facts = report(rows_of(done, size), size, (time.perf_counter() - start) / 60)
         write_report(options.out, "power", facts, lines)

@@ -11,13 +11,12 @@ reports/benchmarks/simulation.{json,md}.
 import os
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from reporting import Options, machine_facts, machine_line, write_report
+from reporting import Options, machine_facts, machine_line, on_all_cores, write_report
 from simulation import coverage
 from simulation.coverage import BANDS, REGIMES, Tally, Truths, band_name
 from simulation.populations import OWN_THRESHOLD, WORLDS, Population
@@ -48,9 +47,6 @@ ERRORS = 2.0
 EQUAL = ("a1", "a2", "a3", "a4", "a5")
 EQUAL_PAIRS, BETTER_PAIRS = (("a1", "a2"), ("a3", "a4")), (("a1", "b"), ("a5", "b"))
 """Pairs that count as runs of two models: the equal ones share no tagger, so that their errors are almost independent."""
-
-STARTED_TOGETHER = 10
-"""Experiments between two looks at the time; all processes wait for the last of them."""
 
 WRITTEN_EVERY = 20
 """Experiments after which the report is written, for a reader who does not want to wait."""
@@ -136,19 +132,19 @@ def run_all(
     """
     found = {world: Tally() for world in worlds}
     start, cores = time.perf_counter(), os.cpu_count() or 1
-    with ProcessPoolExecutor(cores) as pool:
-        for first in range(0, experiments, STARTED_TOGETHER):
-            last = min(first + STARTED_TOGETHER, experiments)
-            jobs = [(world, seed, size) for seed in range(first, last) for world in worlds]
-            for world, tally in pool.map(_job, jobs):
-                found[world].add(tally)
-            passed = (time.perf_counter() - start) / 60
-            print(f"{last} of {experiments} experiments: {passed:.1f} minutes", flush=True)
-            over = last == experiments or 0 < minutes <= passed
-            if over or last // WRITTEN_EVERY > first // WRITTEN_EVERY:
-                yield found, last, passed
-            if over:
-                return
+    jobs = [(world, seed, size) for seed in range(experiments) for world in worlds]
+    for number, (world, tally) in enumerate(on_all_cores(_job, jobs), 1):
+        found[world].add(tally)
+        done, rest = divmod(number, len(worlds))
+        if rest or (done % cores and done < experiments):
+            continue
+        passed = (time.perf_counter() - start) / 60
+        print(f"{done} of {experiments} experiments: {passed:.1f} minutes", flush=True)
+        over = done == experiments or 0 < minutes <= passed
+        if over or done // WRITTEN_EVERY > (done - cores) // WRITTEN_EVERY:
+            yield found, done, passed
+        if over:
+            return
 
 
 class Share(NamedTuple):
@@ -358,16 +354,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the script."""
     parser = Options(__doc__)
     parser.add_size("--experiments", 400, tiny=1, help="experiments in each world")
-    parser.add_size("--images", 1_500, tiny=600, help="images of an experiment")
+    parser.add_size("--images", 1_500, tiny=300, help="images of an experiment")
     parser.add_size("--tags", 60, tiny=6, help="tags of an experiment")
     parser.add_size("--replicates", 500, tiny=20, help="resamples")
     parser.add_argument(
         "--minutes", type=float, default=0, help="start no experiment after this time (default no limit)"
     )
-    parser.add_argument("--worlds", nargs="+", choices=list(WORLDS), default=list(WORLDS), help="worlds (default all)")
+    parser.add_argument("--worlds", nargs="+", choices=list(WORLDS), help="worlds (default all; with --tiny two)")
     options = parser.read(arguments)
+    worlds = options.worlds or (["plain", "few_clusters"] if options.tiny else list(WORLDS))
     size = Size(options.images, options.tags, options.replicates)
-    for found, experiments, minutes in run_all(options.worlds, options.experiments, size, options.minutes):
+    for found, experiments, minutes in run_all(worlds, options.experiments, size, options.minutes):
         facts, lines = report(found, experiments, size, minutes)
         write_report(options.out, "simulation", facts, lines)
 

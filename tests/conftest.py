@@ -1,7 +1,12 @@
 """Small real things: images, networks of every layout, a frozen dataset."""
 
+import contextlib
+import hashlib
+import io
 import json
 import shutil
+import subprocess
+from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +16,7 @@ import pytest
 from hypothesis import settings
 from PIL import Image, ImageDraw
 
+from arena import cli
 from arena.dataset import frozen as dataset
 from arena.dataset.hashes import algorithms
 from arena.images.decode import decode
@@ -25,6 +31,34 @@ settings.load_profile("arena")
 DATA = Path(__file__).parent / "data"
 GOLDEN = DATA / "golden"
 REPOSITORY = Path(__file__).parent.parent
+
+
+_WRITTEN: dict[Hashable, dict[Path, bytes]] = {}
+
+
+def write_once(folder: Path, key: Hashable, build: Callable[[Path], object]) -> Path:
+    """Write a folder that depends on its name and the key alone: built the first time, its files written again after that."""
+    files = _WRITTEN.get((folder.name, key))
+    if files is None:
+        build(folder)
+        paths = [path for path in folder.rglob("*") if path.is_file()]
+        _WRITTEN[folder.name, key] = {path.relative_to(folder): path.read_bytes() for path in paths}
+        return folder
+    for path, content in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(content)
+    return folder
+
+
+def arena_here(*arguments: object) -> "subprocess.CompletedProcess[str]":
+    """Run the command `arena` in this process."""
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            cli.main([str(one) for one in arguments])
+        except SystemExit as exit_:
+            code = int(exit_.code or 0)
+    return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
 
 
 @pytest.fixture(scope="session")
@@ -93,13 +127,16 @@ def onnx_folder(tmp_path: Path) -> Wd:
 @pytest.fixture
 def timm_folder(tmp_path: Path) -> Wd:
     """A random timm network in SmilingWolf's safetensors layout."""
+    tags = [f"tag_{i}" for i in range(12)]
+    return Wd(write_once(tmp_path / "timm-tiny", "timm", lambda folder: write_timm(folder, tags)), tags)
+
+
+def write_timm(folder: Path, tags: list[str]) -> None:
     import timm
     import torch
     from safetensors.torch import save_file
 
-    folder = tmp_path / "timm-tiny"
     folder.mkdir()
-    tags = [f"tag_{i}" for i in range(12)]
     torch.manual_seed(0)
     network = timm.create_model("lcnet_035", num_classes=len(tags)).train()
     for _ in range(20):  # lets the batch norms see data, without which the output hardly depends on the input
@@ -109,7 +146,6 @@ def timm_folder(tmp_path: Path) -> Wd:
     config = {"architecture": "lcnet_035", "num_classes": len(tags), "pretrained_cfg": {"input_size": [3, 64, 64]}}
     (folder / "config.json").write_text(json.dumps(config))
     write_selected_tags(folder, tags)
-    return Wd(folder, tags)
 
 
 def write_jtp(folder: Path, tags: list[str], *, seed: int = 0) -> Path:
@@ -233,8 +269,10 @@ def draw(seed: int, size: tuple[int, int] = (90, 70)) -> Image.Image:
 
 def write_dataset(folder: Path, images: int = 40, tags: int = 12, seed: int = 0) -> Path:
     """A frozen dataset of drawn images with random tags `tag_0` ..."""
-    import hashlib
+    return write_once(folder, ("dataset", images, tags, seed), lambda to: _draw_dataset(to, images, tags, seed))
 
+
+def _draw_dataset(folder: Path, images: int, tags: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     (folder / "images").mkdir(parents=True)
     rows = []
@@ -257,7 +295,6 @@ def write_dataset(folder: Path, images: int = 40, tags: int = 12, seed: int = 0)
         images=pd.DataFrame(rows),
         tags=[(f"tag_{t}", "general") for t in range(tags)],
     )
-    return folder
 
 
 @pytest.fixture
@@ -269,7 +306,7 @@ def drawn_dataset(tmp_path: Path) -> Path:
 def no_plots(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs without pictures, which take a second each; a test that names `with_plots` has them after all."""
     if "with_plots" not in request.fixturenames:
-        monkeypatch.setattr("arena.report.plots.write_plots", lambda result, folder: [])
+        monkeypatch.setattr("arena.report.plots.write_plots", lambda *given: [])
 
 
 @pytest.fixture

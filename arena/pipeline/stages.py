@@ -219,14 +219,16 @@ def write_reports(result: Result, folder: Path) -> None:
     """Write the page, the plots and the text files of a run folder."""
     from arena.report import html, plots, text, view
 
-    files = text.text_reports(result)
-    files["index.html"] = html.render_comparison(view.page_view(result, thumbnails_of(result, folder)))
+    headline = view.headline_view(result)
+    files = text.text_reports(result, headline)
+    page = view.page_view(result, thumbnails_of(result, folder), headline_payload=headline)
+    files["index.html"] = html.render_comparison(page)
     for name in ("full-metrics", "plots"):  # an earlier run may have left files of other models
         shutil.rmtree(folder / name, ignore_errors=True)
         (folder / name).mkdir()
     for name, content in files.items():
         write_whole(folder / name, content)
-    plots.write_plots(result, folder / "plots")
+    plots.write_plots(result, folder / "plots", headline)
 
 
 def refuse_all_skipped(scores: Scores) -> None:

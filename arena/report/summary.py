@@ -40,9 +40,13 @@ MOST_SLICES_LISTED = 24
 POINT_ESTIMATES = "Point estimates: this run has no intervals, so no difference was tested."
 
 
-def summary_markdown(result: Result) -> str:
-    """Return the verdict and the leaderboard, then folded sections: all metrics, thresholds, slices, and the recipe."""
-    payload = headline_view(result)
+def summary_markdown(result: Result, headline_payload: Mapping[str, Any] | None = None) -> str:
+    """Return the verdict and the leaderboard, then folded sections: all metrics, thresholds, slices, and the recipe.
+
+    Args:
+        headline_payload: `headline_view` of the result, if it exists already.
+    """
+    payload = headline_payload or headline_view(result)
     shown = {one.name: picture(one) for one in plots_of(payload)}
     parts = [
         f"# {escape_markdown(' vs '.join(clipped(model['name'], _NAME_LENGTH) for model in payload['models']))}",

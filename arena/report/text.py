@@ -1,15 +1,23 @@
 """Text files of a run folder: the summary, and the two formats that JoyTag publishes."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from arena.base.format import one_line
 from arena.report.summary import summary_markdown
 from arena.results.published.full_metrics import full_metrics_text
 from arena.results.run_folder import Result
 
 
-def text_reports(result: Result) -> dict[str, str]:
-    """Return the content of each text file of a run folder, by its path in the folder."""
+def text_reports(result: Result, headline_payload: Mapping[str, Any] | None = None) -> dict[str, str]:
+    """Return the content of each text file of a run folder, by its path in the folder.
+
+    Args:
+        headline_payload: `headline_view` of the result, if it exists already.
+    """
     found = {f"full-metrics/{model}.txt": full_metrics(result, model) for model in result.models}
-    return found | {"detailed_metrics.txt": detailed_metrics(result), "summary.md": summary_markdown(result)}
+    summary = summary_markdown(result, headline_payload)
+    return found | {"detailed_metrics.txt": detailed_metrics(result), "summary.md": summary}
 
 
 def full_metrics(result: Result, model: str) -> str:

@@ -1,6 +1,6 @@
 """Builds the page payload from a result: one JSON value with columns of metrics, undefined as null."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -41,11 +41,18 @@ _SKIPPED_IMAGES_NAMED = 5
 """Most unreadable images that the page names; it counts the others."""
 
 
-def page_view(result: Result, shelf: RunThumbnails | None = None) -> dict[str, Any]:
-    """Return the payload of `index.html`, ready for JSON; with pictures of the images if `shelf` is given."""
+def page_view(
+    result: Result, shelf: RunThumbnails | None = None, *, headline_payload: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return the payload of `index.html`, ready for JSON; with pictures of the images if `shelf` is given.
+
+    Args:
+        headline_payload: `headline_view` of the result, if it exists already.
+    """
     rows = _tag_rows(result)
     tags = _tags(result, rows)
-    return headline_view(result) | {
+    return {
+        **(headline_payload or headline_view(result)),
         "calibration": comparisons.calibration(result),
         "sweep": _sweep(result),
         "tags": tags,

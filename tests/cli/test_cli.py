@@ -95,16 +95,6 @@ def test_help_imports_nothing_heavy() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
-def test_score_needs_no_model_library(tmp_path: Path) -> None:
-    scores, truth = npz_pair(tmp_path)
-    arguments = ["score", "--scores", f"m={scores}", "--truth", str(truth), "-o", str(tmp_path / "run")]
-    code = (
-        f"import sys\nfrom arena import cli\ncli.main({arguments!r})\n"
-        "heavy = {'torch', 'timm', 'onnxruntime'} & set(sys.modules)\nassert not heavy, heavy"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
-
-
 def test_score_prints_a_leaderboard_and_the_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     scores, truth = npz_pair(tmp_path)
     code, out, _ = arena(
@@ -310,24 +300,16 @@ def test_the_work_goes_on_when_nobody_reads_its_progress(tmp_path: Path) -> None
     assert "macro F1" in (tmp_path / "out").read_text()
 
 
-def test_figures_stay_whole_on_a_narrow_terminal_and_in_ascii(tmp_path: Path) -> None:
+def test_score_needs_no_model_library_and_prints_whole_figures_on_a_narrow_terminal_in_ascii(tmp_path: Path) -> None:
+    """One process for both; nothing reaches the threshold 1, so precision is undefined."""
     scores, truth = npz_pair(tmp_path)
-    command = [
-        sys.executable,
-        "-m",
-        "arena",
-        "score",
-        "--scores",
-        f"m={scores}",
-        "--truth",
-        truth,
-        "-o",
-        tmp_path / "run",
-    ]
+    arguments = ["score", "--scores", f"m={scores}", "--truth", str(truth), "-o", str(tmp_path / "run"), "-t", "m=1"]
+    code = (
+        f"import sys\nfrom arena import cli\ncli.main({arguments!r})\n"
+        "heavy = {'torch', 'timm', 'onnxruntime'} & set(sys.modules)\nassert not heavy, heavy"
+    )
     environment = {**os.environ, "COLUMNS": "40", "PYTHONIOENCODING": "ascii"}
-    result = subprocess.run(
-        [*command, "-t", "m=1"], env=environment, capture_output=True, text=True, check=True
-    )  # nothing reaches 1: precision is undefined
+    result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     own = json.loads((tmp_path / "run/summary.json").read_text())["models"]["m"]["regimes"]["own"]
     assert f"{own['map']:.4f}" in result.stdout
 

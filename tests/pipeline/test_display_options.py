@@ -58,7 +58,7 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Given:
         files[name] = folder / f"{name}.npz"
         np.savez(files[name], scores=values, tags=np.array(heldout.tags.names), image_ids=np.array(heldout.image_ids))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("arena.report.plots.write_plots", lambda result, folder: [])
+        patch.setattr("arena.report.plots.write_plots", lambda *given: [])
         run = score_files(
             files,
             folder / "run",

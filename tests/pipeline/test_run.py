@@ -42,6 +42,12 @@ CONTRACT = {
 pytestmark = pytest.mark.usefixtures("no_plots")
 
 
+PLAIN = Settings(replicates=0)
+"""Without intervals a run takes half the time."""
+
+QUICK = Scoring(PLAIN)
+
+
 class Notes(Silent):
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -56,7 +62,9 @@ def models(joytag_folder: Path, onnx_folder: Wd) -> list[str]:
 
 
 @pytest.mark.usefixtures("with_plots")
-def test_a_run_writes_every_file_of_the_contract(models: list[str], drawn_dataset: Path, tmp_path: Path) -> None:
+def test_a_run_writes_every_file_of_the_contract_and_keeps_nothing_of_other_models(
+    models: list[str], drawn_dataset: Path, tmp_path: Path
+) -> None:
     folder = pipeline.run_benchmark(
         models, str(drawn_dataset), tmp_path / "run", scoring=Scoring(Settings(min_positives=5))
     )
@@ -71,15 +79,23 @@ def test_a_run_writes_every_file_of_the_contract(models: list[str], drawn_datase
     assert run["signature"].startswith("data:drawn@")
     assert set(run["models"]) == {"tiny", "wd"}
 
+    pipeline.run_benchmark(models[:1], str(drawn_dataset), folder, scoring=QUICK)
+    assert [path.name for path in (folder / "full-metrics").iterdir()] == ["tiny.txt"]
+    assert {path.name.partition(".")[0] for path in (folder / "plots").iterdir()} == {
+        f"{name}{suffix}" for name in ("leaderboard", "sweep", "slices") for suffix in ("", "-dark")
+    }
+
 
 def test_a_finished_run_is_scored_again_without_loading_a_model(
     models: list[str], drawn_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pipeline.run_benchmark(models, str(drawn_dataset), tmp_path / "run")
+    pipeline.run_benchmark(models, str(drawn_dataset), tmp_path / "run", scoring=QUICK)
     first = (tmp_path / "run/summary.json").read_bytes()
     monkeypatch.setattr(taggers, "load", lambda *a, **k: pytest.fail("a model was loaded"))
     notes = Notes()
-    pipeline.run_benchmark(models, str(drawn_dataset), tmp_path / "run", execution=Execution(progress=notes))
+    pipeline.run_benchmark(
+        models, str(drawn_dataset), tmp_path / "run", scoring=QUICK, execution=Execution(progress=notes)
+    )
     assert (tmp_path / "run/summary.json").read_bytes() == first
     assert "tiny: all scores exist already" in notes.lines
 
@@ -87,11 +103,13 @@ def test_a_finished_run_is_scored_again_without_loading_a_model(
 def test_scores_are_made_again_when_weights_tags_images_or_precision_change(
     models: list[str], joytag_folder: Path, drawn_dataset: Path, tmp_path: Path
 ) -> None:
-    pipeline.run_benchmark(models, str(drawn_dataset), tmp_path / "run")
+    pipeline.run_benchmark(models, str(drawn_dataset), tmp_path / "run", scoring=QUICK)
     tags = joytag_folder / "top_tags.txt"
     tags.write_text(tags.read_text().replace("tag_36", "tag_last"))
     notes = Notes()
-    pipeline.run_benchmark(models, str(drawn_dataset), tmp_path / "run", execution=Execution(progress=notes))
+    pipeline.run_benchmark(
+        models, str(drawn_dataset), tmp_path / "run", scoring=QUICK, execution=Execution(progress=notes)
+    )
     assert "wd: all scores exist already" in notes.lines
     assert "tiny: the stored scores are of other weights, images or settings; scoring again" in notes.lines
     notes = Notes()
@@ -99,12 +117,18 @@ def test_scores_are_made_again_when_weights_tags_images_or_precision_change(
         models,
         str(drawn_dataset),
         tmp_path / "run",
+        scoring=QUICK,
         execution=Execution(progress=notes, compute=Compute(precision="bf16")),
     )
     assert "tiny: the stored scores are of other weights, images or settings; scoring again" in notes.lines
     notes = Notes()
     pipeline.run_benchmark(
-        models, str(drawn_dataset), tmp_path / "run", execution=Execution(progress=notes), sample=Sample(limit=30)
+        models,
+        str(drawn_dataset),
+        tmp_path / "run",
+        scoring=QUICK,
+        execution=Execution(progress=notes),
+        sample=Sample(limit=30),
     )
     assert "wd: the stored scores are of other weights, images or settings; scoring again" in notes.lines
 
@@ -130,32 +154,20 @@ def test_a_mended_image_is_scored_at_last(models: list[str], drawn_dataset: Path
     path = drawn_dataset / "images/0005.png"
     whole = path.read_bytes()
     path.write_bytes(whole[:80])
-    pipeline.run_benchmark(models, str(drawn_dataset), tmp_path / "run")
+    pipeline.run_benchmark(models, str(drawn_dataset), tmp_path / "run", scoring=QUICK)
     path.write_bytes(whole)
-    folder = pipeline.run_benchmark(models, str(drawn_dataset), tmp_path / "run")
+    folder = pipeline.run_benchmark(models, str(drawn_dataset), tmp_path / "run", scoring=QUICK)
     assert json.loads((folder / "summary.json").read_text())["images"] == 40
-
-
-@pytest.mark.usefixtures("with_plots")
-def test_a_folder_used_for_fewer_models_keeps_nothing_of_the_others(
-    models: list[str], drawn_dataset: Path, tmp_path: Path
-) -> None:
-    folder = pipeline.run_benchmark(models, str(drawn_dataset), tmp_path / "run")
-    pipeline.run_benchmark(models[:1], str(drawn_dataset), tmp_path / "run")
-    assert [path.name for path in (folder / "full-metrics").iterdir()] == ["tiny.txt"]
-    assert {path.name.partition(".")[0] for path in (folder / "plots").iterdir()} == {
-        f"{name}{suffix}" for name in ("leaderboard", "sweep", "slices") for suffix in ("", "-dark")
-    }
 
 
 def test_a_run_stopped_while_it_writes_reports_keeps_its_figures_and_no_page_of_an_earlier_one(
     models: list[str], drawn_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = pipeline.run_benchmark(models, str(drawn_dataset), tmp_path / "run")
+    folder = pipeline.run_benchmark(models, str(drawn_dataset), tmp_path / "run", scoring=QUICK)
     with monkeypatch.context() as stopped:
         stopped.setattr("arena.report.html.render_comparison", lambda *a: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
-            pipeline.run_benchmark(models, str(drawn_dataset), folder, scoring=Scoring(thresholds={"tiny": 0.9}))
+            pipeline.run_benchmark(models, str(drawn_dataset), folder, scoring=Scoring(PLAIN, thresholds={"tiny": 0.9}))
     assert not (folder / "index.html").exists()
     assert json.loads((folder / "summary.json").read_text())["models"]["tiny"]["threshold"] == "0.9"
     rewrite_reports(folder)
@@ -168,7 +180,7 @@ def test_the_signature_pins_scores_and_thresholds(models: list[str], drawn_datas
     write_scores(tmp_path / "t.npz", replace(scores, values=Matrix.of(scores.values.read() * np.float32(0.5))))
 
     def signature(name: str, threshold: float) -> str:
-        how = Scoring(thresholds={"m": threshold})
+        how = Scoring(PLAIN, thresholds={"m": threshold})
         folder = score_files({"m": tmp_path / name}, tmp_path / "run", dataset=str(drawn_dataset), scoring=how)
         return json.loads((folder / "run.json").read_text())["signature"]
 
@@ -181,7 +193,7 @@ def test_predict_then_score_agree_on_an_unreadable_image(
 ) -> None:
     (drawn_dataset / "images/0007.png").write_bytes(b"broken")
     predict_folder(models[0], drawn_dataset / "images", tmp_path / "s.npz")
-    folder = score_files({"m": tmp_path / "s.npz"}, tmp_path / "run", dataset=str(drawn_dataset))
+    folder = score_files({"m": tmp_path / "s.npz"}, tmp_path / "run", dataset=str(drawn_dataset), scoring=QUICK)
     assert json.loads((folder / "summary.json").read_text())["images"] == 39
 
 
@@ -189,11 +201,14 @@ def test_stored_scores_can_be_scored_again_without_the_model_and_give_the_same(
     models: list[str], drawn_dataset: Path, tmp_path: Path
 ) -> None:
     run = pipeline.run_benchmark(
-        models, str(drawn_dataset), tmp_path / "run", scoring=Scoring(thresholds={"tiny": 0.4, "wd": 0.4})
+        models, str(drawn_dataset), tmp_path / "run", scoring=Scoring(PLAIN, thresholds={"tiny": 0.4, "wd": 0.4})
     )
     stored = {name: run / "scores" / name for name in ("tiny", "wd")}
     again = score_files(
-        stored, tmp_path / "again", dataset=str(drawn_dataset), scoring=Scoring(thresholds={"tiny": 0.4, "wd": 0.4})
+        stored,
+        tmp_path / "again",
+        dataset=str(drawn_dataset),
+        scoring=Scoring(PLAIN, thresholds={"tiny": 0.4, "wd": 0.4}),
     )
     first, second = (json.loads((folder / "summary.json").read_text()) for folder in (run, again))
     for summary in (first, second):
@@ -209,8 +224,8 @@ def test_predict_writes_scores_that_score_takes(joytag_folder: Path, drawn_datas
     assert back.image_ids == tuple(f"{i:04d}" for i in range(40))
     assert np.array_equal(back.values.read(), scores.values.read())
     assert not list((tmp_path / "out").glob("*.parts"))
-    run = pipeline.run_benchmark([f"tiny={joytag_folder}"], str(drawn_dataset), tmp_path / "run")
-    again = score_files({"tiny": tmp_path / "out/s.npz"}, tmp_path / "again", dataset=str(drawn_dataset))
+    run = pipeline.run_benchmark([f"tiny={joytag_folder}"], str(drawn_dataset), tmp_path / "run", scoring=QUICK)
+    again = score_files({"tiny": tmp_path / "out/s.npz"}, tmp_path / "again", dataset=str(drawn_dataset), scoring=QUICK)
     assert (run / "full-metrics/tiny.txt").exists()
     assert pd.read_parquet(run / "per_tag.parquet")["ap"].equals(pd.read_parquet(again / "per_tag.parquet")["ap"])
 
@@ -248,7 +263,7 @@ def test_a_broken_frozen_image_is_left_out_for_every_model(
     models: list[str], drawn_dataset: Path, tmp_path: Path
 ) -> None:
     (drawn_dataset / "images/0005.png").write_bytes(b"broken")
-    folder = pipeline.run_benchmark(models, str(drawn_dataset), tmp_path / "run")
+    folder = pipeline.run_benchmark(models, str(drawn_dataset), tmp_path / "run", scoring=QUICK)
     assert json.loads((folder / "summary.json").read_text())["images"] == 39
     assert list(json.loads((folder / "run.json").read_text())["skipped"]) == ["0005"]
     assert "0005" in (folder / "index.html").read_text()
@@ -256,12 +271,12 @@ def test_a_broken_frozen_image_is_left_out_for_every_model(
 
 def test_thresholds_come_from_option_card_or_default(models: list[str], drawn_dataset: Path, tmp_path: Path) -> None:
     folder = pipeline.run_benchmark(
-        models, str(drawn_dataset), tmp_path / "run", scoring=Scoring(thresholds={"wd": 0.2})
+        models, str(drawn_dataset), tmp_path / "run", scoring=Scoring(PLAIN, thresholds={"wd": 0.2})
     )
     summary = json.loads((folder / "summary.json").read_text())["models"]
     assert (summary["tiny"]["threshold"], summary["tiny"]["threshold_source"]) == ("0.4", "card")
     assert (summary["wd"]["threshold"], summary["wd"]["threshold_source"]) == ("0.2", "option")
-    stored = score_files({"own": folder / "scores/tiny"}, tmp_path / "s", dataset=str(drawn_dataset))
+    stored = score_files({"own": folder / "scores/tiny"}, tmp_path / "s", dataset=str(drawn_dataset), scoring=QUICK)
     model = json.loads((stored / "summary.json").read_text())["models"]["own"]
     assert (model["threshold"], model["threshold_source"]) == ("0.5", "default")
 
@@ -320,7 +335,7 @@ def test_thresholds_of_single_tags_stand_in_a_card_too_and_what_is_unverified_is
         'files = ["model.onnx", "selected_tags.csv"]\n[preprocess]\nsize = 64\n[input]\nchannels = "bgr"\nscale = 1\n'
     )
     card.write_text(f'name = "x"\nadapter = "onnx"\nverified = true\n{files}[thresholds.tags]\ntag_0 = 0.01\n')
-    folder = pipeline.run_benchmark(models, str(drawn_dataset), tmp_path / "run")
+    folder = pipeline.run_benchmark(models, str(drawn_dataset), tmp_path / "run", scoring=QUICK)
     model = json.loads((folder / "summary.json").read_text())["models"]["wd"]
     assert (model["threshold"], model["threshold_source"]) == ("0.5, 1 set per tag", "card")
     found = read_result(folder).tags_of("wd").set_index("tag")["threshold"]
@@ -338,7 +353,7 @@ def test_an_option_replaces_the_thresholds_of_all_tags(
 ) -> None:
     give_own_thresholds(onnx_folder, {"tag_0": "0.01", "tag_one": "0.02"})
     folder = pipeline.run_benchmark(
-        models, str(drawn_dataset), tmp_path / "run", scoring=Scoring(thresholds={"wd": 0.2})
+        models, str(drawn_dataset), tmp_path / "run", scoring=Scoring(PLAIN, thresholds={"wd": 0.2})
     )
     model = json.loads((folder / "summary.json").read_text())["models"]["wd"]
     assert (model["threshold"], model["threshold_source"]) == ("0.2", "option")
@@ -352,15 +367,15 @@ def test_a_wrong_threshold_in_a_models_file_is_told_before_any_image_is_scored(
     with pytest.raises(
         ArenaError, match=r"selected_tags.csv: the threshold of tag 'tag_0' is '1.01'; it must lie in 0 to 1"
     ):
-        pipeline.run_benchmark(models, str(drawn_dataset), tmp_path / "run")
+        pipeline.run_benchmark(models, str(drawn_dataset), tmp_path / "run", scoring=QUICK)
     assert not (tmp_path / "run/scores").exists()
 
 
 @pytest.mark.parametrize(
     ("scoring", "message"),
     [
-        (Scoring(thresholds={"tiny": 1.2}), "a threshold lies in 0 to 1"),
-        (Scoring(thresholds={"tyni": 0.5}), "no model of this run. Did you mean tiny"),
+        (Scoring(PLAIN, thresholds={"tiny": 1.2}), "a threshold lies in 0 to 1"),
+        (Scoring(PLAIN, thresholds={"tyni": 0.5}), "no model of this run. Did you mean tiny"),
     ],
 )
 def test_wrong_thresholds_are_refused_before_any_work(
@@ -378,7 +393,7 @@ def test_an_output_that_cannot_be_written_is_one_line(models: list[str], drawn_d
 
 
 def test_reports_can_be_rendered_again(models: list[str], drawn_dataset: Path, tmp_path: Path) -> None:
-    folder = pipeline.run_benchmark(models, str(drawn_dataset), tmp_path / "run")
+    folder = pipeline.run_benchmark(models, str(drawn_dataset), tmp_path / "run", scoring=QUICK)
     page = (folder / "index.html").read_text()
     (folder / "index.html").unlink()
     rewrite_reports(folder)
@@ -408,7 +423,6 @@ def test_tag_groups_come_from_the_option_else_from_beside_the_truth_else_from_th
     data, other, root = tmp_path / "data", tmp_path / "other.toml", tmp_path / "root"
     data.mkdir()
     scores, truth = npz_pair(data)
-    plain = Settings(replicates=0)
 
     def found(scoring: Scoring) -> dict[str, int]:
         folder = score_files(
@@ -418,13 +432,13 @@ def test_tag_groups_come_from_the_option_else_from_beside_the_truth_else_from_th
 
     (root / "datasets").mkdir(parents=True)
     (root / "datasets/tag_groups.toml").write_text('[everything]\ntags = ["*"]\n')
-    assert found(Scoring(plain)) == {"everything": 3}
+    assert found(Scoring(PLAIN)) == {"everything": 3}
     (data / "tag_groups.toml").write_text('[animals]\ntags = ["cat", "dog"]\n')
-    assert found(Scoring(plain)) == {"animals": 2}
+    assert found(Scoring(PLAIN)) == {"animals": 2}
     other.write_text('[sky]\ntitle = "The sky"\ntags = ["sun", "moon"]\n[none]\ntags = ["moon"]\n')
-    assert found(Scoring(plain, tag_groups=other)) == {"sky": 1}, "a group without a compared tag is no slice"
+    assert found(Scoring(PLAIN, tag_groups=other)) == {"sky": 1}, "a group without a compared tag is no slice"
     with pytest.raises(ArenaError, match="cannot read the tag groups"):
-        found(Scoring(plain, tag_groups=tmp_path / "nowhere.toml"))
+        found(Scoring(PLAIN, tag_groups=tmp_path / "nowhere.toml"))
 
 
 def test_tag_groups_of_the_settings_come_on_top(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
     place = tmp_path_factory.mktemp("made")
     patch = pytest.MonkeyPatch()
-    patch.setattr("arena.report.plots.write_plots", lambda result, folder: [])
+    patch.setattr("arena.report.plots.write_plots", lambda *given: [])
     folder = place / "tiny"
     folder.mkdir()
     for name in ("config.json", "model.safetensors", "top_tags.txt"):

@@ -1,6 +1,8 @@
 """Small results of drawn scores, for pictures and summaries: models under any names, the later the better."""
 
 from collections.abc import Sequence
+from copy import deepcopy
+from functools import cache
 
 import numpy as np
 
@@ -22,8 +24,15 @@ HOSTILE = (
 def result_of(
     names: Sequence[str], *, replicates: int = 40, images: int = 120, tags: Sequence[str] = (), thresholds: float = 0.35
 ) -> Result:
-    """Models of these names on `images` images with some tags and a group of tags."""
-    tags = tuple(tags or (f"tag_{i}" for i in range(6)))
+    """Models of these names on `images` images with some tags and a group of tags; a copy that a test may change."""
+    own = tuple(tags or (f"tag_{i}" for i in range(6)))
+    return deepcopy(_evaluated(tuple(names), replicates, images, own, thresholds))
+
+
+@cache
+def _evaluated(
+    names: tuple[str, ...], replicates: int, images: int, tags: tuple[str, ...], thresholds: float
+) -> Result:
     rng = np.random.default_rng(3)
     ids = tuple(f"image_{i}" for i in range(images))
     dense = rng.random((images, len(tags))) < np.linspace(0.5, 0.15, len(tags))

@@ -25,9 +25,9 @@ def outside(found: list[Found]) -> list[str]:
 
 
 def test_no_value_of_the_demo_is_outside_its_interval(tmp_path: Path) -> None:
-    scoring = Scoring(Settings(replicates=200))
+    scoring = Scoring(Settings(replicates=50))
     folder = run_benchmark(
-        DEMO_MODELS, "demo", tmp_path / "run", sample=Sample(250, 0), scoring=scoring, showing=DisplayOptions("none")
+        DEMO_MODELS, "demo", tmp_path / "run", sample=Sample(100, 0), scoring=scoring, showing=DisplayOptions("none")
     )
     found = all_intervals(folder)
     places = {one.where.partition(":")[0] for one in printed_intervals(read_result(folder), folder)}

@@ -1,16 +1,25 @@
 """Every script starts, and runs to its end at a tiny size."""
 
 import json
+import math
 import os
 import re
+import runpy
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from tests.conftest import DATA, REPOSITORY
+from tests.scripts.conftest import SCRIPTS
+
+import reporting  # isort: skip
+
+pytestmark = pytest.mark.usefixtures("no_plots")
 
 TINY = {
     "bench_copies": "copies",
@@ -51,12 +60,6 @@ WITHOUT_BUILD = {
 """Scripts that keep nothing for a second run."""
 
 
-def run(script: str, *arguments: object) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, str(REPOSITORY / "scripts" / f"{script}.py"), *map(str, arguments)]
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "PYTHONWARNINGS": "default"}
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=240, env=environment)
-
-
 def skip_without_peer(script: str) -> None:
     if (peer := PEERS.get(script)) is not None and find_spec(peer) is None:
         pytest.skip(f"{peer} is not installed; it comes with the extra bench")
@@ -67,18 +70,49 @@ def test_every_script_is_tried_here() -> None:
     assert scripts == {*TINY, *OTHERS, *WITHOUT_OPTIONS}
 
 
-@pytest.mark.parametrize("script", OTHERS)
-def test_a_script_says_how_it_is_used(script: str) -> None:
-    done = run(script, "--help")
+@pytest.mark.parametrize("script", [*TINY, *OTHERS])
+def test_a_script_says_how_it_is_used(
+    script: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The file runs as `python scripts/NAME.py --help` runs it."""
+    skip_without_peer(script)
+    path = str(SCRIPTS / f"{script}.py")
+    monkeypatch.setattr(sys, "argv", [path, "--help"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(path, run_name="__main__")
+    assert ended.value.code == 0
+    assert "usage" in capsys.readouterr().out.lower()
+
+
+def test_a_script_starts_as_a_command() -> None:
+    command = [sys.executable, str(SCRIPTS / "rebuild_joytag_metrics.py"), "--help"]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stderr
-    assert "usage" in done.stdout.lower()
 
 
-def assert_runs_at_a_tiny_size(script: str, report: str, tmp_path: Path) -> None:
+def test_work_in_other_processes_gives_the_same() -> None:
+    """The tests replace these two functions of all scripts."""
+    assert reporting.in_own_process(math.sqrt, 4) == 2
+    assert list(reporting.on_all_cores(abs, [3, -1, 2])) == [3, 1, 2]
+
+
+def test_the_command_runs_in_a_process_of_its_own() -> None:
+    done = reporting.arena_command("nothing")
+    assert done.returncode == 2
+    assert "nothing" in done.stderr
+    assert reporting.arena_peak_gib("--version") > 0
+    with pytest.raises(subprocess.CalledProcessError):
+        reporting.arena_peak_gib("nothing")
+
+
+Load = Callable[[str], ModuleType]
+
+
+def assert_runs_at_a_tiny_size(script: str, report: str, tmp_path: Path, script_here: Load) -> None:
     skip_without_peer(script)
     build = [] if script in WITHOUT_BUILD else ["--build", tmp_path / "build"]
-    done = run(script, "--tiny", "--out", tmp_path, *build)
-    assert done.returncode == 0, done.stderr
+    assert not script_here(script).main(["--tiny", "--out", str(tmp_path), *map(str, build)])
     assert json.loads((tmp_path / f"{report}.json").read_text())
     text = (tmp_path / f"{report}.md").read_text()
     assert text.startswith("# ")
@@ -86,11 +120,13 @@ def assert_runs_at_a_tiny_size(script: str, report: str, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("script", [script for script in TINY if script.startswith("bench_")])
-def test_a_benchmark_runs_to_its_end_at_a_tiny_size(script: str, tmp_path: Path) -> None:
-    assert_runs_at_a_tiny_size(script, TINY[script], tmp_path)
+def test_a_benchmark_runs_to_its_end_at_a_tiny_size(script: str, tmp_path: Path, script_here: Load) -> None:
+    assert_runs_at_a_tiny_size(script, TINY[script], tmp_path, script_here)
 
 
-def test_a_published_file_is_made_again_byte_for_byte(tmp_path: Path) -> None:
+def test_a_published_file_is_made_again_byte_for_byte(
+    tmp_path: Path, script_here: Load, capsys: pytest.CaptureFixture[str]
+) -> None:
     whole = (DATA / "joytag" / "full-metrics.txt").read_text(encoding="utf-8")
     blocks = [
         re.sub(r" \(\d+\) \(cnt", f" ({number}) (cnt", block)  # the tag list of this file has three tags
@@ -98,5 +134,10 @@ def test_a_published_file_is_made_again_byte_for_byte(tmp_path: Path) -> None:
     ]
     published = tmp_path / "full-metrics.txt"
     published.write_text("".join(f"{block}\n\n" for block in blocks), encoding="utf-8")
-    done = run("rebuild_joytag_metrics", published, "--build", tmp_path / "build")
-    assert "byte for byte equal: True" in done.stdout, done.stdout + done.stderr
+    assert (
+        script_here("rebuild_joytag_metrics").main(
+            [str(published), "--build", str(tmp_path / "build"), "--bootstrap", "0"]
+        )
+        == 0
+    )
+    assert "byte for byte equal: True" in capsys.readouterr().out

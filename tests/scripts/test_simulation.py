@@ -16,6 +16,7 @@ from tests.conftest import REPOSITORY
 
 sys.path.insert(0, str(REPOSITORY / "scripts"))
 
+import simulate_gate
 import simulate_uncertainty
 from simulation import losses, world
 from simulation.populations import WORLDS, Population
@@ -54,6 +55,24 @@ def test_a_retraining_loses_what_is_asked_and_where() -> None:
     expected[columns] = 0.1
     assert np.allclose(lost, expected, atol=1e-6)
     assert (given.prevalence * 16_384 >= 100).all()
+
+
+def test_every_scenario_of_the_gate_loses_where_it_says() -> None:
+    size = simulate_gate.Size(48, 16_384)
+    setup = simulate_gate._setting(size)
+    before = losses.true_f1(setup.prevalence, setup.baseline)
+    lost = {
+        name: before - losses.true_f1(setup.prevalence, simulate_gate.retrained(name, size))
+        for name in simulate_gate.SCENARIOS
+        if name != "map"
+    }
+    assert list(simulate_gate.scenarios(setup)) == list(simulate_gate.SCENARIOS)
+    assert (lost.pop("none") == 0).all()
+    assert np.allclose(lost.pop("f1"), 2 * lost.pop("edge"), atol=1e-6)
+    members = {"category": range(0, 48, 3), "group": setup.group(0), "critical": [setup.critical[1]]}
+    assert {name: np.flatnonzero(one > 1e-6).tolist() for name, one in lost.items()} == {
+        name: list(columns) for name, columns in members.items()
+    }
 
 
 @pytest.mark.parametrize("name", WORLDS)

@@ -19,12 +19,17 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def write_plots(result: Result, folder: Path) -> list[Path]:
-    """Write the plots listed by `arena.report.static_pictures`; equal results give equal bytes. Returns the paths."""
+def write_plots(result: Result, folder: Path, headline_payload: Mapping[str, Any] | None = None) -> list[Path]:
+    """Write the plots listed by `arena.report.static_pictures`; equal results give equal bytes. Returns the paths.
+
+    Args:
+        headline_payload: `headline_view` of the result, if it exists already.
+    """
     from arena.report.plots.canvas import save, theme_of
 
     folder.mkdir(exist_ok=True)
-    payload, paths = headline_view(result), []
+    payload: Mapping[str, Any] = headline_payload or headline_view(result)
+    paths: list[Path] = []
     draw = drawings(result, payload)
     for theme in THEMES:
         with theme_of(theme):

@@ -85,7 +85,7 @@ def _settings(theme: Theme) -> Any:
         "xtick.labelsize": SMALL_FONT_SIZE, "ytick.labelsize": SMALL_FONT_SIZE,
         "axes.labelsize": FONT_SIZE, "axes.titlesize": FONT_SIZE,
         "axes.edgecolor": theme.line, "axes.spines.top": False, "axes.spines.right": False,
-        "axes.grid": True, "axes.axisbelow": True, "grid.color": theme.grid, "legend.frameon": False,
+        "axes.titley": 1.0, "axes.grid": True, "axes.axisbelow": True, "grid.color": theme.grid, "legend.frameon": False,
     }  # fmt: skip
 
 

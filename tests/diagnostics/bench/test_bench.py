@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from arena.base.errors import ArenaError, WeightsError
+from arena.base.progress import Progress
 from arena.diagnostics.bench import worker
 from arena.diagnostics.bench.costs import LEAST_FOR_P95, Cost, cost_from_json, cost_to_json
 from arena.diagnostics.bench.memory import ProcessMemory
@@ -201,6 +202,18 @@ def test_the_table_has_a_column_a_model_and_undefined_is_no_zero(cost: Cost) -> 
     assert cost_from_json(before).verified is None, "what an earlier version wrote"
 
 
+def measure_here(request: worker.BenchRequest, progress: Progress) -> Cost:
+    """In this process, with the notes of the other one."""
+    name = request.model.partition("=")[0]
+    return worker.measure_cost(request, lambda text: progress.note(f"{name}: {text}"))
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Models are measured in this process: for what the verb makes of the costs."""
+    monkeypatch.setattr("arena.diagnostics.bench.own_process.bench_in_process", measure_here)
+
+
 @pytest.fixture
 def other_folder(tmp_path: Path) -> Path:
     """A second graph in SmilingWolf's layout, of 5 tags."""
@@ -230,6 +243,7 @@ def test_the_verb_prints_a_table_or_json_and_writes_files(
     assert (found.model, found.tags, [rate.batch_size for rate in found.rates]) == ("other", 5, [1, 2])
 
 
+@pytest.mark.usefixtures("here")
 def test_a_model_that_fails_costs_no_finished_one(
     onnx_folder: Wd, other_folder: Path, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

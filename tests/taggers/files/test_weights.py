@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from huggingface_hub import constants
 
-from tests.conftest import GOLDEN, write_onnx, write_selected_tags
+from arena.taggers.files import hub as hub_module
+from tests.conftest import GOLDEN, arena_here, write_onnx, write_selected_tags
 
 COMMIT = "a" * 40
 FILES = {
@@ -96,16 +98,28 @@ def card(root: Path, **changes: object) -> Path:
     return root
 
 
-def arena(*arguments: str, hub: str, home: Path) -> subprocess.CompletedProcess[str]:
+def in_own_process(*arguments: str, hub: str, home: Path) -> subprocess.CompletedProcess[str]:
+    """Run the command as a user does who sets the variables of the hub's client."""
     environment = {**os.environ, "HF_ENDPOINT": hub, "HF_HOME": str(home), "HF_HUB_DISABLE_XET": "1"}
     environment |= {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
     command = [sys.executable, "-m", "arena", *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
 
 
+def arena(*arguments: str, hub: str, home: Path) -> subprocess.CompletedProcess[str]:
+    """Run the command in this process, with the values that the client reads from these variables when it is imported."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(constants, "ENDPOINT", hub)
+        patch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", hub + "/{repo_id}/resolve/{revision}/{filename}")
+        patch.setattr(constants, "HF_HUB_CACHE", str(home / "hub"))
+        patch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+        patch.setattr(hub_module, "WAITS_SECONDS", (0.0, 0.0))
+        return arena_here(*arguments)
+
+
 def test_files_come_from_the_hub_at_the_pinned_revision_once(hub: Hub, tmp_path: Path) -> None:
     root = card(tmp_path, sha256={"config.json": hashlib.sha256(FILES["config.json"]).hexdigest()})
-    first = arena("pull", "tiny", "--root", str(root), hub=hub.url, home=tmp_path / "home")
+    first = in_own_process("pull", "tiny", "--root", str(root), hub=hub.url, home=tmp_path / "home")
     assert first.returncode == 0, first.stderr
     assert f"snapshots/{COMMIT}" in first.stdout
     assert any(line == f"GET /people/tiny/resolve/{COMMIT}/model.safetensors" for line in hub.requests)
