@@ -35,6 +35,7 @@ _REJECT_REASONS: Mapping[str, str] = {
     "empty": "the image file has zero bytes",
     "file too large": "the image file is larger than 512 MB",
     "not an image": "the content of the file is not an image",
+    "no decoder": "the format, or this variant of it, needs a decoder that is not installed",
     "too many pixels": "the image has more pixels than the policy allows",
     "animated": "the image is animated, and the policy drops these",
     "transparent": "the image has transparent pixels, and the policy drops these",
