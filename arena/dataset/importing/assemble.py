@@ -30,7 +30,7 @@ _REJECT_REASONS: Mapping[str, str] = {
     "banned": "the post is banned",
     "no tags": "the source has no tags for it",
     "tags too long": "the tags have more than a million characters",
-    "outside the folder": "the path or link leads out of the source",
+    "outside the folder": "the path, or a link to a folder, leads out of the source",
     "missing": "the image file is missing",
     "empty": "the image file has zero bytes",
     "file too large": "the image file is larger than 512 MB",

@@ -8,7 +8,7 @@ tags come from the text, because people edit it, and the rest comes from the obj
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from arena.dataset.readers import identifiers
 from arena.dataset.records import Record, Reject, RowRefusedError, SourceItems
@@ -35,10 +35,22 @@ def read(path: Path, hints: Hints) -> SourceItems:
                 yield Reject(where, image_id, error.reason, error.detail)
 
 
-def count_image_files(path: Path) -> int:
+class ImageCount(NamedTuple):
+    """Number of image files below a folder, and how many of them are links."""
+
+    images: int
+    links: int
+
+    def __str__(self) -> str:
+        return f"{self.images:,} images" + (f", {self.links:,} of them links" if self.links else "")
+
+
+def count_image_files(path: Path) -> ImageCount:
     """Return the number of image files below a folder, links to files included."""
     tree = Tree.at(path)
-    return sum(is_image_file(tree.root / level.path(name)) for level in tree.walk() for name in level.files)
+    files = (tree.root / level.path(name) for level in tree.walk() for name in level.files)
+    images = [file for file in files if is_image_file(file)]
+    return ImageCount(len(images), sum(file.is_symlink() for file in images))
 
 
 def sidecar_labels(text: str | None, table: Mapping[str, Any] | None, separator: str) -> Labels:
