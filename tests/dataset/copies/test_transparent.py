@@ -46,7 +46,8 @@ def kept(tmp_path: Path, **images: Image.Image) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("colour", "ring"), [("white", ""), ("white", "red"), ("black", ""), ("#808080", ""), ("white", "#808080"), ("#808080", "navy")]
+    ("colour", "ring"),
+    [("white", ""), ("white", "red"), ("black", ""), ("#808080", ""), ("white", "#808080"), ("#808080", "navy")],
 )  # fmt: skip
 def test_other_drawings_are_no_copies_on_whatever_background_they_vanish(
     tmp_path: Path, colour: str, ring: str
