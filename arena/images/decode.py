@@ -244,7 +244,7 @@ def _identified(source: Path | bytes) -> Image.Image | None:
     except Exception as error:
         if isinstance(error, OSError) and error.strerror:
             raise UnreadableImageError("missing", error.strerror.lower()) from None
-        raise UnreadableImageError("not an image", _first_line(error)) from None
+        raise UnreadableImageError(_reason(error, "not an image"), _first_line(error)) from None
 
 
 def _read(source: Path | bytes, policy: ImagePolicy, *, least_side: int | None = None) -> DecodedImage:
@@ -289,7 +289,7 @@ def _read_as_it_is(source: Path | bytes, policy: ImagePolicy, *, least_side: int
         except Image.DecompressionBombError:
             raise UnreadableImageError("too many pixels") from None
         except Exception as error:  # Pillow's plugins raise almost any exception on hostile bytes
-            raise UnreadableImageError("truncated", _first_line(error)) from None
+            raise UnreadableImageError(_reason(error, "truncated"), _first_line(error)) from None
     return DecodedImage(plain, FORMAT_SUFFIXES.get(format_name, f".{format_name.lower()}"))
 
 
@@ -322,6 +322,13 @@ def _eight_bits(image: Image.Image, transparent: str) -> Image.Image:
 def _composite(rgba: Image.Image, colour: Colour) -> Image.Image:
     """Composite a transparent image on a plain background."""
     return Image.alpha_composite(Image.new("RGBA", rgba.size, (*colour, 255)), rgba).convert("RGB")
+
+
+def _reason(error: Exception, otherwise: str) -> str:
+    """Return `no decoder` if Pillow knows the format but not this variant of it, else the other reason."""
+    text = str(error).lower()
+    unknown = any(words in text for words in ("cannot find loader", "unsupported", "not supported", "conversion from"))
+    return "no decoder" if unknown or isinstance(error, NotImplementedError) else otherwise
 
 
 def _first_line(error: Exception) -> str:

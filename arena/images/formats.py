@@ -13,7 +13,7 @@ IMAGE_SUFFIXES = frozenset({
     ".avifs", ".heic", ".heics", ".heif", ".heifs", ".hif", ".jxl", ".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx", ".tga",
     ".icb", ".vda", ".vst", ".psd", ".qoi", ".dds", ".ico", ".cur", ".icns", ".pcx", ".dcx", ".pbm", ".pgm", ".ppm", ".pnm",
     ".pfm", ".sgi", ".rgb", ".rgba", ".bw", ".ras", ".fli", ".flc", ".blp", ".ftc", ".ftu", ".fit", ".fits", ".gbr", ".im",
-    ".msp", ".pcd", ".pxr", ".xbm", ".xpm", ".eps", ".ps", ".wmf", ".emf",
+    ".msp", ".pcd", ".pxr", ".xbm", ".xpm", ".imt", ".p7", ".spider", ".fpx", ".eps", ".ps", ".wmf", ".emf",
 })  # fmt: skip
 """Suffixes that a folder scan treats as images; a file with another suffix, or none, is recognised by its first bytes."""
 
@@ -24,6 +24,7 @@ _SIGNATURES = (
     b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"8BPS\0\1",
     b"\0\0\0\x0cjP  \r\n\x87\n", b"\xffO\xffQ\0", b"\0\0\0\x0cJXL \r\n\x87\n", b"qoif", b"DDS |\0\0\0", b"icns\0",
     b"\1\xda\0\1", b"\1\xda\1\1", b"Y\xa6j\x95", b"\x80\xe8\0\0",
+    b"P7 332", b"\0\0\0\0\0\0\0\4",
 )  # fmt: skip
 """First bytes of image formats, long enough that other files do not start with them."""
 
@@ -102,7 +103,8 @@ def is_image_head(head: bytes) -> bool:
     (True, True, False)
     """
     riff = head.startswith(b"RIFF") and head[8:12] == b"WEBP"
-    return riff or head.startswith(_SIGNATURES) or _is_bmp(head) or missing_decoder_of(head) is not None
+    known = riff or head.startswith(_SIGNATURES) or _is_bmp(head) or _is_fli(head)
+    return known or missing_decoder_of(head) is not None
 
 
 def missing_decoder_of(head: bytes) -> Decoder | None:
@@ -150,3 +152,7 @@ def _head(path: Path) -> bytes:
 
 def _is_bmp(head: bytes) -> bool:
     return head.startswith(b"BM") and int.from_bytes(head[14:18], "little") in _BMP_HEADERS
+
+
+def _is_fli(head: bytes) -> bool:
+    return head[4:6] in (b"\x11\xaf", b"\x12\xaf") and head[14:16] in (b"\0\0", b"\3\0")
