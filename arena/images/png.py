@@ -9,7 +9,7 @@ PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MAX_TEXT_BYTES = 1 << 20
 """Largest profile or text of a PNG that is kept, uncompressed; Pillow refuses larger ones."""
 
-MAX_ALL_TEXT_BYTES = 32 << 20
+MAX_ALL_TEXT_BYTES = 16 << 20
 """Largest sum of all profiles and texts that are kept; Pillow refuses 64 MiB."""
 
 _TEXT_CHUNKS = frozenset({b"iCCP", b"tEXt", b"zTXt", b"iTXt"})
