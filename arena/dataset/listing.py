@@ -75,6 +75,7 @@ def _is_entered(entry: os.DirEntry[str]) -> bool:
 
 
 def _is_listed(entry: os.DirEntry[str], folder: Path) -> bool:
-    if entry.is_dir():
-        return entry.is_symlink() and is_link_outside(Path(entry.path), folder)
-    return is_image_file(Path(entry.path))
+    path = Path(entry.path)
+    if path.is_dir() if entry.is_symlink() else entry.is_dir():  # a DirEntry raises on a loop of links, a Path does not
+        return is_link_outside(path, folder)
+    return is_image_file(path)
