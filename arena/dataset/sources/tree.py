@@ -69,11 +69,13 @@ class Tree:
             path = place.resolve()
             regular = path.is_file()
         except (OSError, RuntimeError, ValueError) as error:  # name too long, a loop of links, a NUL character
-            raise RowRefusedError("missing", f"{escape_name(name)}: {error.__class__.__name__}") from None
+            why = "a loop of links" if isinstance(error, RuntimeError) else error.__class__.__name__
+            raise RowRefusedError("missing", f"{escape_name(name)}: {why}") from None
         if not inside:
             raise RowRefusedError("outside the folder", escape_name(name))
         if not regular:
-            raise RowRefusedError("missing", escape_name(name))
+            why = ": not a regular file" if path.exists() else ""
+            raise RowRefusedError("missing", escape_name(name) + why)
         return path
 
     def text(self, name: str) -> str:
