@@ -96,12 +96,14 @@ def _in_folder(path: Path) -> DatasetSource | None:
         return DatasetSource(
             "huggingface", path, f"a saved dataset of {len(saved)} files", rows=_rows(path, "huggingface")
         )
-    if shards := webdataset.list_shards(path):
+    shards, count = webdataset.list_shards(path), folder.count_image_files(path)
+    if len(shards) > count.images:
         return DatasetSource("webdataset", path, f"{len(shards)} tar files")
     if (file := _table_in(path)) is not None and (found := _in_file(file)) is not None:
         return found
-    if (count := folder.count_image_files(path)).images:
-        return DatasetSource("folder", path, f"{count}, with tag files", rows=count.images)
+    if count.images:
+        unread = f"; {len(shards)} tar files are not read" if shards else ""
+        return DatasetSource("folder", path, f"{count}, with tag files{unread}", rows=count.images)
     return None
 
 

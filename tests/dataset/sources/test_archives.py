@@ -59,6 +59,13 @@ def test_members_are_recognised_by_content(tmp_path: Path) -> None:
     assert not rejects
 
 
+def test_a_tar_among_more_images_is_no_dataset(tmp_path: Path) -> None:
+    shard(tmp_path / "backup.tar", member("a.png", picture(1)), member("a.txt", b"a"))
+    put(tmp_path / "b.png", 1)
+    source = open_source(tmp_path)
+    assert (source.kind, source.found) == ("folder", "1 images, with tag files; 1 tar files are not read")
+
+
 def test_hostile_members_are_rejects(tmp_path: Path) -> None:
     shard(
         tmp_path / "h.tar",
