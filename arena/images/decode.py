@@ -233,10 +233,20 @@ def _head(source: Path | bytes) -> bytes:
     return head
 
 
+def _formats() -> tuple[str, ...]:
+    """Return the formats in the order in which they are tried: those with a signature first.
+
+    Pillow tries them in the order in which its plugins were imported, which depends on the files that were opened before. An
+    icon was read as TGA, which has no signature, after a file called `.tga`.
+    """
+    Image.init()
+    return tuple(sorted(Image.ID, key=lambda name: (Image.OPEN[name][1] is None, name)))
+
+
 def _identified(source: Path | bytes) -> Image.Image | None:
     """Open an image with the decoders that are registered; None if none of them knows it."""
     try:
-        return Image.open(io.BytesIO(source) if isinstance(source, bytes) else source)
+        return Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=_formats())
     except UnidentifiedImageError:
         return None
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):

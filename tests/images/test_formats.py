@@ -91,6 +91,16 @@ def test_an_installed_plugin_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (decode(JXL + encoded("PNG")) == decode(encoded("PNG"))).all()
 
 
+def test_the_format_does_not_depend_on_the_files_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    icon = io.BytesIO()
+    draw(1, (64, 64)).save(icon, "ICO")
+    Image.init()
+    expected = decode(icon.getvalue())
+    for first in ("TGA", "SPIDER", "IMT", "CUR"):
+        monkeypatch.setattr(Image, "ID", [first, *(name for name in Image.ID if name != first)])
+        assert (decode(icon.getvalue()) == expected).all(), first
+
+
 def test_versions_name_the_decoders_that_are_installed() -> None:
     assert decoder_versions()["pillow"] == Image.__version__
     assert decoder_versions().keys() <= {"pillow", "pillow-heif", "pillow-jxl-plugin"}
