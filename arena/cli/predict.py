@@ -31,7 +31,8 @@ def predict(model: str, images: Path, output: Path, limit: int | None, root: Pat
     """Score a folder of images with one model.
 
     Writes an .npz file with the arrays scores (float32, images x tags), tags, and image_ids (paths below the folder without
-    suffix).
+    suffix). Images are recognised by suffix or content. Links to files are followed; links to folders and hidden folders are
+    not.
 
     Example: arena predict -m joytag --images photos -o scores.npz
     """

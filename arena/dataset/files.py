@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TypeVar
 
 from arena.base.files import open_whole
-from arena.images.decode import IMAGE_SUFFIXES
+from arena.images.formats import IMAGE_SUFFIXES
 from arena.tags.exports import RELATION_FILES
 
 _Item = TypeVar("_Item")
@@ -41,6 +41,11 @@ def is_inside(path: str) -> bool:
     return bool(path) and "\0" not in path and not rooted and ".." not in (*posix.parts, *windows.parts)
 
 
+def is_link_outside(path: Path, folder: Path) -> bool:
+    """Return whether a path is a link to a folder outside `folder`; such a link is not followed, and is reported."""
+    return path.is_symlink() and path.is_dir() and not path.resolve().is_relative_to(folder.resolve())
+
+
 def stored_path(sha256: str, suffix: str) -> str:
     """Return the path of an image in a dataset folder: its digest, so that a hostile file name has no effect.
 
@@ -49,6 +54,15 @@ def stored_path(sha256: str, suffix: str) -> str:
     """
     known = suffix.lower()
     return f"images/{sha256[:2]}/{sha256}{known if known in IMAGE_SUFFIXES else ''}"
+
+
+def file_stamp(path: Path) -> str:
+    """Return size and modification time of a file, which identify its content in one folder; a link to nothing has none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return "missing"
+    return f"{found.st_size}:{found.st_mtime_ns}"
 
 
 def link_or_copy(source: Path, target: Path) -> None:

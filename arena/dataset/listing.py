@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 from arena.base.errors import ArenaError
 from arena.cards import find_dataset
+from arena.dataset.files import is_link_outside
 from arena.dataset.frozen import read_frozen
 from arena.dataset.hashes.files import ImageFile
 from arena.dataset.readers import identifiers
-from arena.images.decode import IMAGE_SUFFIXES
+from arena.images.formats import is_image_file
 
 
 class ImageListing(NamedTuple):
@@ -42,7 +43,9 @@ def list_source(source: str, root: Path | None) -> ImageListing:
         return ImageListing(name, "", lambda: iter([ImageFile(name, str(path))]))
     if path.is_dir() and not (path / "dataset.toml").exists():
         if next(_walk(path), None) is None:
-            raise ArenaError(f"{path}: no image in it (looked for {', '.join(sorted(IMAGE_SUFFIXES))})")
+            raise ArenaError(
+                f"{path}: no image in it; files are recognised by suffix or content, hidden folders are skipped"
+            )
         name = os.fsencode(path.resolve().name).decode("utf-8", "backslashreplace")
         return ImageListing(name, f"{name}/", lambda: _walk(path))
     dataset = read_frozen(find_dataset(source, root))
@@ -53,14 +56,26 @@ def list_source(source: str, root: Path | None) -> ImageListing:
 def _walk(folder: Path) -> Iterator[ImageFile]:
     """Yield every image file below a folder, in order of name; the files of a folder come before those of its subfolders.
 
-    Links to files are followed, links to folders are not. Only the entries of one folder are in memory at a time.
+    Links to files are followed, links to folders and hidden folders are not. A link to nothing, or to a folder outside, is
+    yielded, so that it is reported. Only the entries of one folder are in memory at a time.
     """
     pending = [""]
     while pending:
         here = pending.pop()
         with os.scandir(folder / here) as found:
             entries = sorted(found, key=lambda entry: entry.name)
-        pending += [f"{here}{entry.name}/" for entry in reversed(entries) if entry.is_dir(follow_symlinks=False)]
-        files = [entry for entry in entries if Path(entry.name).suffix.lower() in IMAGE_SUFFIXES and entry.is_file()]
+        pending += [f"{here}{entry.name}/" for entry in reversed(entries) if _is_entered(entry)]
+        files = [entry for entry in entries if _is_listed(entry, folder)]
         names = identifiers([f"{here}{entry.name}" for entry in files])
         yield from (ImageFile(name, entry.path) for name, entry in zip(names, files, strict=True))
+
+
+def _is_entered(entry: os.DirEntry[str]) -> bool:
+    return entry.is_dir(follow_symlinks=False) and not entry.name.startswith(".")
+
+
+def _is_listed(entry: os.DirEntry[str], folder: Path) -> bool:
+    path = Path(entry.path)
+    if path.is_dir() if entry.is_symlink() else entry.is_dir():  # a DirEntry raises on a loop of links, a Path does not
+        return is_link_outside(path, folder)
+    return is_image_file(path)

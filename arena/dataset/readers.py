@@ -8,8 +8,9 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from arena.base.errors import ArenaError, ScoresError, refuse_twice
+from arena.dataset.files import is_link_outside
 from arena.dataset.frozen import Truth, sparse_rows
-from arena.images.decode import IMAGE_SUFFIXES
+from arena.images.formats import is_image_file
 from arena.tags import TagSpace
 
 
@@ -47,19 +48,30 @@ def truth_from_rows(
 def list_images(folder: Path) -> dict[str, Path]:
     """Return every image file below a folder by identifier, in sorted order of file name.
 
-    An identifier is the path below the folder without its suffix; files that would share one keep their suffixes.
+    An identifier is the path below the folder without its suffix; files that would share one keep their suffixes. Links to
+    files are followed. Links to folders and hidden folders are not; a link to a folder outside is listed, to be reported.
 
     Raises:
         ArenaError: no such folder, or no image in it.
     """
     if not folder.is_dir():
         raise ArenaError(f"--images {folder}: no such folder")
-    files = [path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()]
+    files = list(_walk(folder))
     files.sort(key=lambda path: path.relative_to(folder).as_posix())
     if not files:
-        raise ArenaError(f"--images {folder}: no image in it (looked for {', '.join(sorted(IMAGE_SUFFIXES))})")
+        raise ArenaError(
+            f"--images {folder}: no image in it; files are recognised by suffix or content, hidden folders are skipped"
+        )
     names = [path.relative_to(folder).as_posix() for path in files]
     return dict(zip(identifiers(names), files, strict=True))
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """Yield every image file below a folder, and links to nothing or to folders outside; hidden folders are left out."""
+    for place, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (path for name in folders if is_link_outside(path := Path(place, name), folder))
+        yield from (path for name in files if is_image_file(path := Path(place, name)))
 
 
 def identifiers(names: Sequence[str]) -> list[str]:

@@ -6,6 +6,7 @@ colour, 8 bits per channel.
 
 import hashlib
 import io
+import stat
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,6 +18,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from arena.base.errors import ArenaError, UnreadableImageError
+from arena.images.formats import HEAD_BYTES, describe_non_image, missing_decoder_of
+from arena.images.png import PNG_SIGNATURE, without_large_text
+
+MAX_FILE_BYTES = 512_000_000
+"""Maximum size of an image file; a file of a million pixels is about a thousand times smaller."""
 
 MAX_PIXELS = 89_478_485
 """Images with more pixels are refused before decoding, because a few kilobytes of PNG can expand to gigabytes. Pillow's own
@@ -25,20 +31,20 @@ limit."""
 # Pillow only warns at this limit, and a warning filter around each decode would not be thread-safe.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"})
-"""Suffixes that a folder scan treats as images; a file named directly may have any suffix."""
-
 FORMAT_SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "TIFF": ".tif", "JPEG2000": ".jp2"}
 """Pillow's format name -> suffix, if the suffix is not the name in lower case."""
 
 _PROGRAM_FORMATS = frozenset({"EPS", "WMF"})
 """Formats that are programs; Pillow would run Ghostscript or a system function to decode them."""
 
-ANIMATED_FORMATS = frozenset({"GIF", "PNG", "WEBP", "AVIF"})
+ANIMATED_FORMATS = frozenset({"GIF", "PNG", "WEBP", "AVIF", "JXL", "FLI"})
 """Formats whose frames form an animation, unlike the pages of a TIFF or the preview in a camera's JPEG (MPO)."""
 
 RGB = NDArray[np.uint8]
 """Pixels, uint8 (height, width, 3), red, green, blue, 0 to 255."""
+
+Alpha = NDArray[np.uint8]
+"""Opacity of each pixel, uint8 (height, width), 0 transparent to 255 opaque."""
 
 Colour = tuple[int, int, int]
 """Red, green, blue, 0 to 255."""
@@ -89,6 +95,8 @@ class DecodedImage(NamedTuple):
     """Canonical, in mode RGB."""
     suffix: str
     """Suffix of the format of its content, such as `.jpg`; the file name may have another."""
+    alpha: Alpha | None = None
+    """Opacity before transparent pixels were composited on white; None if every pixel is opaque."""
 
 
 def decode(source: Path | bytes, policy: ImagePolicy = ImagePolicy()) -> RGB:
@@ -128,43 +136,151 @@ def read_picture(
             several times faster and gives slightly different pixels. None: always full size.
 
     Raises:
-        UnreadableImageError: its `reason` is one of `missing`, `empty`, `not an image`, `truncated` (the header is that of an
-            image, the rest does not decode), `animated`, `transparent`, `too many pixels`. The message does not contain the
-            file name, because the caller knows it.
+        UnreadableImageError: its `reason` is one of `missing`, `empty`, `not an image`, `no decoder` (of the format, or of this
+            variant of it), `truncated` (the header is that of an image, the rest does not decode), `animated`, `transparent`,
+            `too many pixels`. The message does not contain the file name, because the caller knows it.
     """
     picture = _read(source, policy, least_side=least_side)
-    return picture if picture.image.mode == "RGB" else picture._replace(image=_composite(picture.image, WHITE))
+    if picture.image.mode == "RGB":
+        return picture
+    return picture._replace(
+        image=_composite(picture.image, WHITE), alpha=np.asarray(picture.image.getchannel("A"), np.uint8)
+    )
 
 
-def pixel_digest(pixels: RGB) -> str:
-    """Return the SHA-256 (hexadecimal) of width, height (4 bytes each, big-endian) and the RGB bytes row by row.
+def pixel_digest(pixels: RGB, alpha: Alpha | None = None) -> str:
+    """Return the SHA-256 (hexadecimal) of width, height (4 bytes each, big-endian), the RGB and the alpha bytes, row by row.
 
-    Files with equal digests show the same picture, whatever their format and metadata.
+    Files with equal digests show the same picture on every background, whatever their format and metadata. An opaque picture
+    has no alpha bytes.
+
+    Args:
+        pixels: composited on white.
+        alpha: None if every pixel is opaque.
     """
     height, width = pixels.shape[:2]
     digest = hashlib.sha256(width.to_bytes(4, "big") + height.to_bytes(4, "big"))
     digest.update(np.ascontiguousarray(pixels).data)
+    if alpha is not None:
+        digest.update(np.ascontiguousarray(alpha).data)
     return digest.hexdigest()
 
 
-def _open(source: Path | bytes) -> Image.Image:
-    if source == b"":
-        raise UnreadableImageError("empty")
+def read_image_file(path: Path) -> bytes:
+    """Return the bytes of an image file; a link to a regular file is followed.
+
+    Raises:
+        UnreadableImageError: `missing`, for anything other than a regular file, or `file too large`.
+    """
+    _refuse_irregular(path)
     try:
-        return Image.open(io.BytesIO(source) if isinstance(source, bytes) else source)
+        with path.open("rb") as file:
+            content = file.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise UnreadableImageError("missing", (error.strerror or "").lower()) from None
+    if len(content) > MAX_FILE_BYTES:
+        raise UnreadableImageError("file too large", f"more than {MAX_FILE_BYTES:,} bytes")
+    return content
+
+
+def _refuse_irregular(path: Path) -> None:
+    """Raise `missing` for anything other than a regular file: reading a pipe would block, and a device has no end."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError) as error:  # ValueError: a NUL character
+        text = (error.strerror or "") if isinstance(error, OSError) else str(error)
+        raise UnreadableImageError("missing", text.lower()) from None
+    if stat.S_ISDIR(mode):
+        link = path.is_symlink()
+        raise UnreadableImageError("missing", "a link to a folder, which is not followed" if link else "is a directory")
+    if not stat.S_ISREG(mode):
+        raise UnreadableImageError("missing", "not a regular file")
+
+
+def _open(source: Path | bytes) -> Image.Image:
+    """Open an image; a format that Pillow does not know is opened by its plugin, if that is installed."""
+    head = _head(source)
+    if (image := _identified(source)) is not None:
+        return image
+    if (decoder := missing_decoder_of(head)) is None:
+        raise UnreadableImageError("not an image", describe_non_image(head))
+    try:
+        decoder.register()
+    except ImportError:
+        raise UnreadableImageError("no decoder", f"{decoder.name}; run: {decoder.install}") from None
+    if (image := _identified(source)) is not None:
+        return image
+    raise UnreadableImageError("truncated", f"{decoder.name} with a damaged header")
+
+
+def _head(source: Path | bytes) -> bytes:
+    """Return the first bytes of an image.
+
+    Raises:
+        UnreadableImageError: `missing`, or `empty`.
+    """
+    if isinstance(source, Path):
+        _refuse_irregular(source)
+        try:
+            with source.open("rb") as file:
+                head = file.read(HEAD_BYTES)
+        except OSError as error:
+            raise UnreadableImageError("missing", (error.strerror or "").lower()) from None
+    else:
+        head = source[:HEAD_BYTES]
+    if not head:
+        raise UnreadableImageError("empty")
+    return head
+
+
+def _formats() -> tuple[str, ...]:
+    """Return the formats in the order in which they are tried: those with a signature first.
+
+    Pillow tries them in the order in which its plugins were imported, which depends on the files that were opened before. An
+    icon was read as TGA, which has no signature, after a file called `.tga`.
+    """
+    Image.init()
+    return tuple(sorted(Image.ID, key=lambda name: (Image.OPEN[name][1] is None, name)))
+
+
+def _identified(source: Path | bytes) -> Image.Image | None:
+    """Open an image with the decoders that are registered; None if none of them knows it."""
+    try:
+        return Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=_formats())
     except UnidentifiedImageError:
-        empty = isinstance(source, Path) and not source.stat().st_size
-        raise UnreadableImageError("empty" if empty else "not an image") from None
+        return None
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         raise UnreadableImageError("too many pixels") from None
     except Exception as error:
         if isinstance(error, OSError) and error.strerror:
             raise UnreadableImageError("missing", error.strerror.lower()) from None
-        raise UnreadableImageError("not an image", _first_line(error)) from None
+        raise UnreadableImageError(_reason(error, "not an image"), _first_line(error)) from None
 
 
 def _read(source: Path | bytes, policy: ImagePolicy, *, least_side: int | None = None) -> DecodedImage:
     """Decode an image to mode RGB, or RGBA if it has transparent pixels."""
+    try:
+        return _read_as_it_is(source, policy, least_side=least_side)
+    except UnreadableImageError as error:
+        if error.reason not in ("not an image", "truncated") or (smaller := _smaller_png(source)) is None:
+            raise
+    return _read_as_it_is(smaller, policy, least_side=least_side)
+
+
+def _smaller_png(source: Path | bytes) -> bytes | None:
+    """Return a PNG without the profiles and texts that are too large for Pillow; None if there is none."""
+    if isinstance(source, Path):
+        with source.open("rb") as file:
+            content = file.read(len(PNG_SIGNATURE))
+            if content == PNG_SIGNATURE:
+                content += file.read(MAX_FILE_BYTES)
+    else:
+        content = source
+    smaller = without_large_text(content)
+    return None if smaller is content else smaller
+
+
+def _read_as_it_is(source: Path | bytes, policy: ImagePolicy, *, least_side: int | None = None) -> DecodedImage:
     with _open(source) as image:
         format_name = image.format or ""
         if format_name in _PROGRAM_FORMATS:
@@ -183,7 +299,7 @@ def _read(source: Path | bytes, policy: ImagePolicy, *, least_side: int | None =
         except Image.DecompressionBombError:
             raise UnreadableImageError("too many pixels") from None
         except Exception as error:  # Pillow's plugins raise almost any exception on hostile bytes
-            raise UnreadableImageError("truncated", _first_line(error)) from None
+            raise UnreadableImageError(_reason(error, "truncated"), _first_line(error)) from None
     return DecodedImage(plain, FORMAT_SUFFIXES.get(format_name, f".{format_name.lower()}"))
 
 
@@ -216,6 +332,13 @@ def _eight_bits(image: Image.Image, transparent: str) -> Image.Image:
 def _composite(rgba: Image.Image, colour: Colour) -> Image.Image:
     """Composite a transparent image on a plain background."""
     return Image.alpha_composite(Image.new("RGBA", rgba.size, (*colour, 255)), rgba).convert("RGB")
+
+
+def _reason(error: Exception, otherwise: str) -> str:
+    """Return `no decoder` if Pillow knows the format but not this variant of it, else the other reason."""
+    text = str(error).lower()
+    unknown = any(words in text for words in ("cannot find loader", "unsupported", "not supported", "conversion from"))
+    return "no decoder" if unknown or isinstance(error, NotImplementedError) else otherwise
 
 
 def _first_line(error: Exception) -> str:

@@ -7,6 +7,7 @@ from arena.base.errors import ArenaError
 from arena.base.files import make_folder
 from arena.base.progress import Progress, Silent
 from arena.cards import find_model
+from arena.dataset.files import file_stamp
 from arena.dataset.readers import list_images
 from arena.pipeline.stages import Compute, refuse_all_skipped, score_images
 from arena.scores.npz import read_scores, write_scores
@@ -41,8 +42,7 @@ def predict_folder(
     if card.caution:
         progress.note(card.caution)
     listed = dict(list(list_images(images).items())[:limit])
-    stats = [path.stat() for path in listed.values()]
-    digests = tuple(f"{stat.st_size}:{stat.st_mtime_ns}" for stat in stats)
+    digests = tuple(map(file_stamp, listed.values()))
     source = ImageSource(tuple(listed), tuple(listed.values()), digests, verified=False)
     make_folder(output.parent)
     parts = output.with_name(output.name + ".parts")

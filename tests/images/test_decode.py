@@ -25,7 +25,9 @@ def test_transparency_is_composited_on_white() -> None:
 
 def test_one_decode_gives_every_background(monkeypatch: pytest.MonkeyPatch) -> None:
     opened = []
-    monkeypatch.setattr(Image, "open", lambda *given, open_file=Image.open: opened.append(1) or open_file(*given))
+    monkeypatch.setattr(
+        Image, "open", lambda *given, open_file=Image.open, **more: opened.append(1) or open_file(*given, **more)
+    )
     image = Image.new("RGBA", (2, 1), (200, 0, 0, 0))
     image.putpixel((1, 0), (0, 0, 0, 255))
     black, grey = (0, 0, 0), (114, 115, 116)

@@ -13,7 +13,7 @@ from arena.cli.options import config_option, option, pictures_option, root_optio
 @click.argument("folder")
 @option(
     "--against", multiple=True, type=click.Path(path_type=Path), metavar="INDEX", show_default=False,
-    help="Index of training images (arena hash); images found in it are dropped. Repeatable.",
+    help="Index of training images (arena hash); images that are surely in it are dropped. Repeatable.",
 )  # fmt: skip
 @pictures_option
 @option(
@@ -25,6 +25,10 @@ from arena.cli.options import config_option, option, pictures_option, root_optio
     help="merge: keep the first with the tags of all; drop: keep the first unchanged; mark: keep all, marked.",
 )  # fmt: skip
 @option("--alternates", is_flag=True, default=False, help="Count alternate versions of an image as duplicates.")
+@option(
+    "--unconfirmed", type=click.Choice(["keep", "drop"]), default="keep",
+    help="Images that may be in an index by their hash alone. Most are other images; --pictures decides each.",
+)  # fmt: skip
 @option("--output", "-o", required=True, type=click.Path(path_type=Path), help="New folder.", show_default=False)
 @root_option
 def dedup(
@@ -33,21 +37,34 @@ def dedup(
     """Write a dataset without duplicates and without images from an index of training images.
 
     Digests and perceptual hashes find candidate pairs, also of trimmed, cropped and mirrored images. A comparison of scaled
-    pixels then classifies each pair: identical, near, alternate or rejected. All pairs are in duplicates.parquet. After an
-    interruption, the same command continues.
+    pixels then classifies each pair: identical, near, alternate or rejected. Copies and alternates share a group. An index
+    holds only hashes: give the training images with --pictures, or a match without equal digests stays unconfirmed. All pairs
+    are in duplicates.parquet. After an interruption, the same command continues.
 
-    Example: arena dataset dedup datasets/mine --against training.parquet -o datasets/mine-clean
+    Example: arena dataset dedup datasets/mine --against training.parquet --pictures training-images -o datasets/mine-clean
     """
+    from arena.base.format import plural
     from arena.cards import find_dataset
     from arena.cli.terminal.console import Terminal, show_table
     from arena.dataset.copies.dedup import deduplicate, read_training_indexes
     from arena.dataset.copies.policy import DuplicateRule
     from arena.dataset.frozen import read_frozen
 
+    wanted = DuplicateRule(**rule)
     done = deduplicate(
         read_frozen(find_dataset(folder, root)), output, against=read_training_indexes(against, pictures, root),
-        rule=DuplicateRule(**rule), progress=Terminal(),
+        rule=wanted, progress=Terminal(),
     )  # fmt: skip
     show_table(("pairs", "class"), [(f"{count:,}", name) for name, count in sorted(done.classes.items())])
     show_table(("step", "kept", "dropped"), [(s["name"], f"{s['kept']:,}", f"{s['dropped']:,}") for s in done.steps])
-    click.echo(f"{output}: {done.steps[-1]['kept']:,} images, digest {done.digest[:12]}")
+    if done.unconfirmed:
+        outcome = "kept" if wanted.policy == "mark" or wanted.unconfirmed == "keep" else "dropped"
+        click.echo(
+            f"{plural(done.unconfirmed, 'image has', 'images have')} an unconfirmed candidate in an index, by hash alone, and "
+            f"{'is' if done.unconfirmed == 1 else 'are'} {outcome}; --pictures FOLDER compares the training images by pixels, "
+            f"--unconfirmed {'keep keeps' if outcome == 'dropped' else 'drop drops'} without a comparison"
+        )
+    click.echo(
+        f"{output}: {plural(done.steps[-1]['kept'], 'image', 'images')} in {plural(done.groups, 'group', 'groups')}, "
+        f"digest {done.digest[:12]}"
+    )

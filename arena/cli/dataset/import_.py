@@ -60,8 +60,9 @@ def import_(source: Path, output: Path, kind: str | None, root: Path | None, **s
     """Make a dataset from existing images: decode, hash, store and describe each image once.
 
     Reads a folder with a .txt or .json tag file for each image, a table of paths and tags (CSV, TSV, JSON lines, Parquet),
-    Danbooru posts, JoyTag's Parquet, webdataset tars, or a saved Hugging Face dataset. rejects.csv lists the images that
-    could not be taken. After an interruption, the same command continues.
+    Danbooru posts, JoyTag's Parquet, webdataset tars, or a saved Hugging Face dataset. Images are
+    recognised by suffix or content. Links to files are followed; links to folders outside and hidden folders are not.
+    rejects.csv lists the images that could not be taken. After an interruption, the same command continues.
 
     Example: arena dataset import photos -o datasets/photos
     """

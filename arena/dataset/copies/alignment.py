@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import convolve1d
 
-from arena.images.decode import RGB
+from arena.images.decode import RGB, Alpha
 
 _Floats = NDArray[np.float64]
 """Double precision, so that two machines give equal values after rounding."""
 
 Thumbnails = NDArray[np.uint8]
-"""Thumbnails, uint8 (SIDE, SIDE, 3) or (k, SIDE, SIDE, 3)."""
+"""Thumbnails, uint8 (SIDE, SIDE, 4) or (k, SIDE, SIDE, 4): red, green, blue on white, and the alpha channel."""
 
 ALIGNMENT_SIDE = 64
 """Rows and columns of a thumbnail."""
@@ -53,6 +53,12 @@ FIGURE_DECIMALS = 3
 DAMPING = 1.0
 """Added to the diagonal of the normal equations, which are singular for a picture of one grey."""
 
+GREY_BACKGROUND = 128
+"""Level of the second background: a drawing that vanishes on white is visible on it, and the other way round."""
+
+FLAT_THUMBNAIL = 2.0
+"""Largest standard deviation of the levels of a thumbnail that shows nothing."""
+
 BLUR = (0.25, 0.5, 0.25)
 """Smoothing filter along each axis."""
 
@@ -82,20 +88,53 @@ class AlignmentDifference(NamedTuple):
     colour: _Floats
 
 
-def thumbnail(pixels: RGB) -> Thumbnails:
-    """Resize a picture to uint8 (SIDE, SIDE, 3) without keeping its aspect ratio; every pixel contributes."""
-    return np.asarray(
-        Image.fromarray(pixels).resize((ALIGNMENT_SIDE, ALIGNMENT_SIDE), Image.Resampling.BILINEAR), dtype=np.uint8
-    )
+def thumbnail(pixels: RGB, alpha: Alpha | None = None) -> Thumbnails:
+    """Resize a picture to uint8 (SIDE, SIDE, 4) without keeping its aspect ratio; every pixel contributes.
+
+    Args:
+        pixels: composited on white.
+        alpha: opacity; None if every pixel is opaque.
+    """
+    small = np.full((ALIGNMENT_SIDE, ALIGNMENT_SIDE, 4), 255, np.uint8)
+    small[..., :3] = _resized(pixels)
+    if alpha is not None:
+        small[..., 3] = _resized(alpha)
+    return small
+
+
+def _resized(values: RGB | Alpha) -> NDArray[np.uint8]:
+    image = Image.fromarray(values).resize((ALIGNMENT_SIDE, ALIGNMENT_SIDE), Image.Resampling.BILINEAR)
+    return np.asarray(image, dtype=np.uint8)
+
+
+def is_transparent(thumbnails: Thumbnails) -> NDArray[np.bool_]:
+    """Return which pictures have transparent pixels; (k, SIDE, SIDE, 4) -> bool (k,)."""
+    return np.asarray((thumbnails[..., 3] < 255).any((1, 2)))
+
+
+def is_blank(thumbnails: Thumbnails) -> NDArray[np.bool_]:
+    """Return which thumbnails show nothing but one colour; (k, SIDE, SIDE, 4) -> bool (k,)."""
+    return np.asarray(thumbnails[..., :3].std((1, 2)).max(1) < FLAT_THUMBNAIL)
+
+
+def on_grey(pixels: NDArray[np.uint8], alpha: Alpha) -> NDArray[np.uint8]:
+    """Change the background of a picture from white to `GREY_BACKGROUND`.
+
+    Args:
+        pixels: uint8 (..., 3), composited on white.
+        alpha: uint8 (...), its opacity.
+    """
+    darker = ((255 - alpha.astype(np.uint16)) * (255 - GREY_BACKGROUND) // 255).astype(np.uint8)[..., None]
+    return np.asarray(np.maximum(pixels, darker) - darker)
 
 
 def align_and_compare(left: Thumbnails, right: Thumbnails) -> AlignmentDifference:
-    """Compare pairs of thumbnails; each right one is aligned to its left one.
+    """Compare pairs of thumbnails by their colours; each right one is aligned to its left one.
 
     Args:
-        left, right: uint8 (k, SIDE, SIDE, 3).
+        left, right: uint8 (k, SIDE, SIDE, 4), of which the first three channels are compared.
     """
-    lefts, rights = _blurred(left), _blurred(right)
+    lefts, rights = _blurred(left[..., :3]), _blurred(right[..., :3])
     fit = _fit(lefts @ REC_601, rights @ REC_601)
     rows, columns = (
         _interpolation(fit[:, 2], fit[:, 3], ALIGNMENT_SIDE),

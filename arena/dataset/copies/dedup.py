@@ -27,7 +27,7 @@ from arena.dataset.copies.pairs import (
     identical_pairs,
     with_class,
 )
-from arena.dataset.copies.policy import DuplicateRule, Ledger, apply_policy
+from arena.dataset.copies.policy import DuplicateRule, Ledger, apply_policy, find_unconfirmed
 from arena.dataset.copies.signing import SignedImages, compute_signatures, make_thumbnails
 from arena.dataset.files import CARRIED_FILES, DROPPED_FILE, DUPLICATES_FILE, default_workers, in_threads, link_or_copy
 from arena.dataset.frozen import HeldOut, write_frozen
@@ -82,11 +82,15 @@ class Deduplicated(NamedTuple):
         digest: digest of the new dataset.
         steps: numbers of images that each step kept and dropped, as in the card.
         classes: class -> number of pairs.
+        unconfirmed: number of images that may be in an index by their hash, but were not compared by pixels.
+        groups: number of groups of related images in the new dataset.
     """
 
     digest: str
     steps: list[dict[str, Any]]
     classes: Mapping[str, int]
+    unconfirmed: int
+    groups: int
 
 
 def deduplicate(
@@ -107,7 +111,7 @@ def deduplicate(
         "deduplicated_against": ", ".join(f"{source.name} {source.digest[:12]}" for source in against),
         "compared_with_pictures_of": ", ".join(source.name for source in against if source.pictures),
     }
-    if finished := _finished(output, shaped_by):
+    if finished := _finished(output, shaped_by, rule):
         return finished
     work = output.parent / f".{output.name}.part"
     signed = compute_signatures(heldout, work, progress)
@@ -127,10 +131,18 @@ def deduplicate(
     digest = _write_images(folder, heldout, settled.kept, {**shaped_by, "steps": ledger.steps})
     folder.replace(output)
     shutil.rmtree(work)
-    return Deduplicated(digest, ledger.steps, Counter(table["class"]))
+    return _summarised(digest, ledger.steps, table, settled.kept["group"], rule)
 
 
-def _finished(output: Path, shaped_by: Mapping[str, Any]) -> Deduplicated | None:
+def _summarised(
+    digest: str, steps: list[dict[str, Any]], table: pd.DataFrame, groups: pd.Series, rule: DuplicateRule
+) -> Deduplicated:
+    """Return the result from the rows of `duplicates.parquet` and the groups of the kept images."""
+    unconfirmed = find_unconfirmed(table[table["source"] != ""], rule)
+    return Deduplicated(digest, steps, Counter(table["class"]), len(unconfirmed), int(groups.nunique()))
+
+
+def _finished(output: Path, shaped_by: Mapping[str, Any], rule: DuplicateRule) -> Deduplicated | None:
     """Return the result of an earlier, identical call; None if the output is missing or empty.
 
     Raises:
@@ -141,8 +153,9 @@ def _finished(output: Path, shaped_by: Mapping[str, Any]) -> Deduplicated | None
     if (output / "dataset.toml").exists():
         card = read_dataset_card(output / "dataset.toml")
         if all(card.facts.get(key) == value for key, value in shaped_by.items()):
-            table = pd.read_parquet(output / DUPLICATES_FILE, columns=["class"])
-            return Deduplicated(card.digest, list(card.facts.get("steps", [])), Counter(table["class"]))
+            table = pd.read_parquet(output / DUPLICATES_FILE, columns=["left", "source", "class"])
+            groups = pd.read_parquet(output / "images.parquet", columns=["group"])["group"]
+            return _summarised(card.digest, list(card.facts.get("steps", [])), table, groups, rule)
     raise ArenaError(f"-o {output}: exists and holds something else; name a new folder, or remove it")
 
 

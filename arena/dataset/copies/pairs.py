@@ -13,7 +13,14 @@ import pandas as pd
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from arena.dataset.copies.alignment import AlignmentDifference, Thumbnails, align_and_compare
+from arena.dataset.copies.alignment import (
+    AlignmentDifference,
+    Thumbnails,
+    align_and_compare,
+    is_blank,
+    is_transparent,
+    on_grey,
+)
 from arena.dataset.files import default_workers, in_threads
 from arena.dataset.hamming.duplicates import Pairs, pairs_between, pairs_within
 from arena.dataset.hashes.index import HashIndex
@@ -155,11 +162,12 @@ def classify_candidates(pairs: pd.DataFrame, thumbnails: Thumbnails) -> Iterator
     """Classify candidates by their pixels; yield blocks of pairs with class and differences, in order of the blocks.
 
     A pair is aligned as it is, then trimmed, and mirrored if a mirrored hash found it, until it is `near`; the best try counts.
-    Blocks are processed in threads.
+    The differences are those on white. Two transparent pictures are also compared on grey, and the worse class counts, because
+    one background can hide what differs. Blocks are processed in threads.
 
     Args:
         pairs: with `left` and `right` (rows of the thumbnails), and bool `straight` and `mirrored`: how the pair was found.
-        thumbnails: uint8 (n, 2, SIDE, SIDE, 3): each picture as it is and trimmed.
+        thumbnails: uint8 (n, 2, SIDE, SIDE, 4): each picture as it is and trimmed.
     """
 
     def confirmed(start: int) -> pd.DataFrame:
@@ -176,8 +184,9 @@ def _confirmed(block: pd.DataFrame, thumbnails: Thumbnails) -> pd.DataFrame:
     for way, trimmed in (("straight", 0), ("straight", 1), ("mirrored", 0), ("mirrored", 1)):
         some = block[block[way] & ~block.index.isin(near)]
         left, right = (thumbnails[some[end].to_numpy(np.int64), trimmed] for end in ("left", "right"))
-        differences = align_and_compare(left[:, :, ::-1] if way == "mirrored" else left, right)
-        ranks = _ranks(differences)
+        left = left[:, :, ::-1] if way == "mirrored" else left
+        differences = align_and_compare(left, right)
+        ranks = _ranks_on_both(left, right, _ranks(differences))
         near |= set(some.index[ranks == PAIR_CLASSES.index("near")])
         tried.append(some.assign(**differences._asdict(), rank=ranks))
     every = pd.concat(tried).sort_values("correlation", ascending=False, kind="stable")
@@ -192,6 +201,27 @@ def _ranks(figures: AlignmentDifference) -> NDArray[np.int64]:
     )
     most = (figures.correlation >= ALTERNATE_CORRELATION) & (figures.changed <= ALTERNATE_CHANGED)
     return np.select([near, most | (figures.correlation >= RECOLOURED_CORRELATION)], [1, 2], 3)
+
+
+def _ranks_on_both(left: Thumbnails, right: Thumbnails, on_white: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the ranks with those of transparent pairs replaced by the worse one on white and on grey.
+
+    A background on which neither picture of a pair shows anything does not count.
+
+    Args:
+        on_white: ranks of the pairs on white, as `_ranks` returns them.
+    """
+    both = is_transparent(left) & is_transparent(right)
+    if not both.any():
+        return on_white
+    left, right = left[both], right[both]
+    greys = [np.concatenate([on_grey(one[..., :3], one[..., 3]), one[..., 3:]], axis=-1) for one in (left, right)]
+    best = PAIR_CLASSES.index("near")
+    white = np.where(is_blank(left) & is_blank(right), best, on_white[both])
+    grey = np.where(is_blank(greys[0]) & is_blank(greys[1]), best, _ranks(align_and_compare(*greys)))
+    ranks = on_white.copy()
+    ranks[both] = np.maximum(white, grey)
+    return ranks
 
 
 def with_class(pairs: pd.DataFrame, name: str) -> pd.DataFrame:

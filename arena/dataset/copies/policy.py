@@ -23,11 +23,14 @@ class DuplicateRule:
         radius: largest pHash distance of candidates, in bits; at 0, equal hashes are copies without a comparison.
         policy: one of `POLICIES`.
         alternates: whether other versions of a picture count as copies.
+        unconfirmed: `keep` or `drop` an image that may be in an index by its hash, but was not compared by pixels. Most such
+            candidates are other pictures.
     """
 
     radius: int = 8
     policy: str = "merge"
     alternates: bool = False
+    unconfirmed: str = "keep"
 
     @property
     def joined(self) -> tuple[str, ...]:
@@ -38,11 +41,17 @@ class DuplicateRule:
 
     @property
     def seen(self) -> tuple[str, ...]:
-        """Classes of pairs for which an index counts as containing a picture; undecided candidates are included."""
-        return (*self.joined, "candidate") if self.radius else self.joined
+        """Classes of pairs for which an index counts as containing a picture."""
+        return (*self.joined, "candidate") if self.radius and self.unconfirmed == "drop" else self.joined
+
+    @property
+    def related(self) -> tuple[str, ...]:
+        """Classes of pairs that form a group: pictures that are not independent, whether or not one is dropped."""
+        return self.joined if "alternate" in self.joined else (*self.joined, "alternate")
 
     def __str__(self) -> str:
-        return f"{self.policy} {', '.join(self.joined) if self.radius else 'equal pHash'} at radius {self.radius}"
+        classes = ", ".join(self.joined) if self.radius else "equal pHash"
+        return f"{self.policy} {classes} at radius {self.radius}" + ", unconfirmed too" * (self.unconfirmed == "drop")
 
 
 @dataclass
@@ -69,7 +78,8 @@ def apply_policy(
     """Drop, merge or mark the clusters of copies.
 
     An image that an index contains is dropped together with all its copies, because the copies were seen in training as well.
-    Of every other cluster the first image by `image_id` is kept. Policy `mark` keeps all images.
+    Of every other cluster the first image by `image_id` is kept. Policy `mark` keeps all images and marks unconfirmed ones.
+    A group joins copies and other versions under every policy, also through images that are dropped.
 
     Args:
         images: sorted by `image_id`.
@@ -77,16 +87,21 @@ def apply_policy(
         seen: rows (`left`) that an index contains or may contain, with `source`, `class` and the identifier in the index
             (`right_id`).
     """
-    seen = seen[seen["class"].isin(rule.seen)]
+    unconfirmed = find_unconfirmed(seen, rule)
+    seen = seen[seen["class"].isin({*rule.seen, "candidate"} if rule.policy == "mark" else rule.seen)]
     joined = copies[copies["class"].isin(rule.joined)]
     cluster = clusters(len(images), _edges(joined))
     first = np.unique(cluster, return_index=True)[1][cluster]
-    group = clusters(len(images), _edges(joined), _same_group(images))
+    related = copies[copies["class"].isin(rule.related)]
+    group = clusters(len(images), _edges(related), _same_group(images))
     if rule.policy == "mark":
         return _marked(images, joined, seen, first, group, ledger)
     known = np.isin(cluster, cluster[seen["left"].to_numpy(np.int64)])
     alone = first == np.arange(len(images))
-    ledger.record("seen", before=len(images), kept=int((~known).sum()), why=_why_seen(seen, known))
+    why = _why_seen(seen, known)
+    if rule.unconfirmed == "keep" and unconfirmed:
+        why += f"; {len(unconfirmed):,} with an unconfirmed candidate only are kept"
+    ledger.record("seen", before=len(images), kept=int((~known).sum()), why=why)
     why = f"{rule}: the first image of a cluster by image_id is kept" + (
         ", with the tags of all" * (rule.policy == "merge")
     )
@@ -97,6 +112,18 @@ def apply_policy(
     reason = np.where(known, _reasons(images, seen, cluster), "copy of " + images["image_id"].to_numpy(str)[first])
     out = images.assign(why=reason)[~kept].reset_index(drop=True)
     return PolicyResult(images[kept].assign(group=pd.factorize(group[kept])[0]).reset_index(drop=True), out)
+
+
+def find_unconfirmed(seen: pd.DataFrame, rule: DuplicateRule) -> frozenset[Any]:
+    """Return the images (`left`) that may be in an index by their hash alone: a candidate that no comparison decided.
+
+    Args:
+        seen: pairs with an index, with `class`.
+    """
+    if not rule.radius:
+        return frozenset()
+    sure = set(seen["left"][seen["class"].isin(rule.joined)])
+    return frozenset(set(seen["left"][seen["class"] == "candidate"]) - sure)
 
 
 def _marked(

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from arena.dataset.copies.alignment import on_grey
 from arena.dataset.hashes.algorithms import dhash, mirrored, phash
-from arena.images.decode import RGB, pixel_digest
+from arena.images.decode import RGB, Alpha, pixel_digest
 
 BORDER_LEVELS = 16
 """Largest deviation of a border pixel from the median of its line, in levels: the noise that JPEG adds to one colour."""
@@ -48,7 +49,7 @@ class Signature:
     """Digest and hashes of one picture.
 
     Attributes:
-        pixel_sha256: digest of size and canonical pixels.
+        pixel_sha256: digest of size, canonical pixels and alpha channel.
         flat: whether the hashes are meaningless, see `is_flat`.
         hashes: variant -> hashes.
     """
@@ -58,10 +59,21 @@ class Signature:
     hashes: Mapping[str, HashPair] = field(default_factory=dict)
 
 
-def compute_signature(pixels: RGB) -> Signature:
-    """Return the signature of one picture."""
-    hashes = {name: HashPair(phash(variant), dhash(variant)) for name, variant in _variants(pixels).items()}
-    return Signature(pixel_digest(pixels), is_flat(pixels), hashes)
+def compute_signature(pixels: RGB, alpha: Alpha | None = None) -> Signature:
+    """Return the signature of one picture.
+
+    Args:
+        pixels: composited on white.
+        alpha: opacity; None if every pixel is opaque.
+    """
+    visible = visible_pixels(pixels, alpha)
+    hashes = {name: HashPair(phash(variant), dhash(variant)) for name, variant in _variants(visible).items()}
+    return Signature(pixel_digest(pixels, alpha), is_flat(visible), hashes)
+
+
+def visible_pixels(pixels: RGB, alpha: Alpha | None) -> RGB:
+    """Return the picture on grey if it is transparent and nothing of it is visible on white; else as it is."""
+    return on_grey(pixels, alpha) if alpha is not None and is_flat(pixels) else pixels
 
 
 def _variants(pixels: RGB) -> dict[str, RGB]:
@@ -81,23 +93,27 @@ def trimmed(pixels: RGB) -> RGB:
 
     Thus a drawing on white gives the same result with and without a black border. If the second step would leave less than half
     of a side, only the first step is applied: a symbol in a wide frame is another picture than the symbol. A picture that is
-    all border stays unchanged.
+    all border stays unchanged. `inner_box` has the same result as two slices.
 
     >>> framed = np.zeros((5, 7, 3), np.uint8)
     >>> framed[1:4, 2:5] = np.arange(27, dtype=np.uint8).reshape(3, 3, 3) * 9
     >>> trimmed(framed).shape
     (3, 3, 3)
     """
+    return np.ascontiguousarray(pixels[inner_box(pixels)])
+
+
+def inner_box(pixels: RGB) -> tuple[slice, slice]:
+    """Return the rows and columns that `trimmed` keeps."""
     stride = [max(1, side // BORDER_SIDE) for side in pixels.shape[:2]]
     small = pixels[:: stride[0], :: stride[1]].astype(np.int16)
     outer = _within_border(small, _Box(0, small.shape[0], 0, small.shape[1]), of_any_colour=False)
     inner = _within_border(small, outer, of_any_colour=True)
     box = inner if inner.high >= INNER_SHARE * outer.high and inner.wide >= INNER_SHARE * outer.wide else outer
-    rows, columns = (
+    return (
         slice(box.top * stride[0], box.bottom * stride[0]),
         slice(box.left * stride[1], box.right * stride[1]),
     )
-    return np.ascontiguousarray(pixels[rows, columns])
 
 
 class _Box(NamedTuple):

@@ -16,11 +16,11 @@ from arena.base.files import open_whole
 from arena.base.progress import Progress
 from arena.dataset.copies.alignment import ALIGNMENT_SIDE, Thumbnails, thumbnail
 from arena.dataset.copies.pairs import PerceptualHashes, Signatures
-from arena.dataset.copies.signatures import VARIANTS, compute_signature, trimmed
+from arena.dataset.copies.signatures import VARIANTS, compute_signature, inner_box, visible_pixels
 from arena.dataset.files import is_inside
 from arena.dataset.frozen import HeldOut
 from arena.dataset.records import Reject
-from arena.images.decode import decode
+from arena.images.decode import read_picture
 
 _IMAGES_PER_PART = 512
 """Signatures per file; an interruption loses at most this many."""
@@ -28,7 +28,7 @@ _IMAGES_PER_PART = 512
 _CHANGED, _OUTSIDE = "the file differs from its sha256", "a path outside the folder"
 """Reasons of rejects other than `unreadable`."""
 
-_SIGNATURE_VERSION = "1"
+_SIGNATURE_VERSION = "2"
 """Version of the signatures; parts of another version are computed again."""
 
 
@@ -70,7 +70,7 @@ def compute_signatures(heldout: HeldOut, work: Path, progress: Progress) -> Sign
 
 
 class CandidateThumbnails(NamedTuple):
-    """Thumbnails of pictures as they are and trimmed, uint8 (n, 2, SIDE, SIDE, 3), and which could be read, bool (n,)."""
+    """Thumbnails of pictures as they are and trimmed, uint8 (n, 2, SIDE, SIDE, 4), and which could be read, bool (n,)."""
 
     pixels: Thumbnails
     readable: NDArray[np.bool_]
@@ -78,7 +78,7 @@ class CandidateThumbnails(NamedTuple):
 
 def make_thumbnails(paths: Sequence[Path], file: Path, progress: Progress) -> CandidateThumbnails:
     """Make thumbnails of pictures, in a file that is mapped into memory."""
-    shape = (len(paths), 2, ALIGNMENT_SIDE, ALIGNMENT_SIDE, 3)
+    shape = (len(paths), 2, ALIGNMENT_SIDE, ALIGNMENT_SIDE, 4)
     pixels = np.lib.format.open_memmap(file, mode="w+", dtype=np.uint8, shape=shape)
     readable = np.zeros(len(paths), np.bool_)
     with progress.count("reading the candidates", len(paths), 0) as advance, _pool() as pool:
@@ -109,7 +109,8 @@ def _sign_file(named: tuple[str, Path]) -> dict[str, Any]:
         content = path.read_bytes()
         if hashlib.sha256(content).hexdigest() != sha256:
             return row | {"problem": _CHANGED}
-        signature = compute_signature(decode(content))
+        picture = read_picture(content)
+        signature = compute_signature(np.asarray(picture.image), picture.alpha)
     except (OSError, UnreadableImageError) as error:
         return row | {"problem": str(error)}
     hashes = {
@@ -120,10 +121,12 @@ def _sign_file(named: tuple[str, Path]) -> dict[str, Any]:
 
 def _thumbnails(path: Path) -> Thumbnails | None:
     try:
-        pixels = decode(path)
+        picture = read_picture(path)
     except UnreadableImageError:
         return None
-    return np.stack([thumbnail(pixels), thumbnail(trimmed(pixels))])
+    pixels, alpha = np.asarray(picture.image), picture.alpha
+    box = inner_box(visible_pixels(pixels, alpha))
+    return np.stack([thumbnail(pixels, alpha), thumbnail(pixels[box], None if alpha is None else alpha[box])])
 
 
 def _assemble(heldout: HeldOut, rows: list[dict[str, Any]]) -> SignedImages:

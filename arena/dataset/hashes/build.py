@@ -8,7 +8,6 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from importlib.metadata import version
 from itertools import chain, count, islice
 from pathlib import Path
 from typing import NamedTuple
@@ -24,12 +23,16 @@ from arena.dataset.hashes.index import DIGESTS, HashIndex, count_index_rows, rea
 from arena.dataset.listing import ImageListing, list_source
 from arena.dataset.records import Reject
 from arena.dataset.rejects import write_rejects
+from arena.images.formats import decoder_versions
 
 MIN_POOLED_IMAGES = 256
 """Least number of images for which worker processes are started (about a second each); fewer are hashed in this process."""
 
 PART_IMAGES = 1024
 """Images per part; an interruption loses at most this many."""
+
+_PIXEL_DIGEST = "with alpha"
+"""Definition of `pixel_sha256`; an index of another definition is built again."""
 
 _PART = re.compile(r"\d{6,}-[0-9a-f]{32}\.parquet")
 
@@ -96,7 +99,10 @@ class _Job:
         self.algorithms = {name: ALGORITHMS[name] for name in columns if name in ALGORITHMS}
         self.digests = tuple(name for name in DIGESTS if name in columns)
         # The hashes of tall pictures depend on the Pillow release, see `arena.dataset.hashes.resample`.
-        self.made_with = {"pillow": version("pillow")}
+        self.made_with = {
+            **decoder_versions(),
+            **({"pixel_sha256": _PIXEL_DIGEST} if "pixel_sha256" in columns else {}),
+        }
 
     def items(self) -> Iterator[ImageFile]:
         if len(self.sources) == 1:

@@ -23,7 +23,7 @@ from arena.base.errors import UnreadableImageError
 from arena.base.files import digest_file
 from arena.dataset.hashes.algorithms import SCALED_SIDE, dhash_grey, grey_601, joytag, phash_grey
 from arena.dataset.records import Reject
-from arena.images.decode import RGB, pixel_digest, read_picture
+from arena.images.decode import RGB, DecodedImage, pixel_digest, read_picture
 
 CHUNK = 16
 """Images sent to a worker process at a time."""
@@ -43,16 +43,16 @@ class _Views:
         self.path = path
 
     @cached_property
-    def picture(self) -> Image.Image:
-        return read_picture(self.path).image
+    def picture(self) -> DecodedImage:
+        return read_picture(self.path)
 
     @cached_property
     def grey(self) -> Image.Image:
-        return grey_601(self.picture)
+        return grey_601(self.picture.image)
 
     @cached_property
     def pixels(self) -> RGB:
-        return np.asarray(self.picture)
+        return np.asarray(self.picture.image)
 
     @cached_property
     def scaled_grey(self) -> Image.Image:
@@ -68,7 +68,7 @@ HASH_COLUMNS: Mapping[str, Callable[[_Views], int | str]] = {
     "dhash": lambda views: dhash_grey(views.grey),
     "joytag": lambda views: joytag(views.pixels),
     "scaled": lambda views: phash_grey(views.scaled_grey),
-    "pixel_sha256": lambda views: pixel_digest(views.pixels),
+    "pixel_sha256": lambda views: pixel_digest(views.pixels, views.picture.alpha),
     "sha256": lambda views: views.file_digest,
 }
 """Column -> function that computes it. The file's digest is last, so that a file that does not decode needs none."""

@@ -32,13 +32,14 @@ from arena.dataset.rejects import write_rejects
 from arena.dataset.sources import DatasetSource
 from arena.dataset.sources.tree import escape_name
 from arena.images.decode import ImagePolicy
+from arena.images.formats import decoder_versions
 from arena.tags import UNKNOWN_CATEGORY, TagRelations
 from arena.tags.exports import RELATION_FILES, write_relations
 
 _PARTS_FOLDER = ".parts"
 """Folder of an unfinished import, inside the dataset folder."""
 
-_SETTINGS_VERSION = 2
+_SETTINGS_VERSION = 3
 """Incremented if the meaning of a part's content changes, so that older parts are not reused."""
 
 
@@ -169,7 +170,7 @@ def _settings(wanted: ImportSettings) -> str:
     implied = {name: sorted(names) for name, names in relations.implications.items()}
     text = json.dumps([dict(relations.aliases), implied, sorted(relations.blacklist)], sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()
-    return json.dumps([_SETTINGS_VERSION, asdict(wanted.policy), digest, PHASH, DHASH])
+    return json.dumps([_SETTINGS_VERSION, asdict(wanted.policy), digest, PHASH, DHASH, decoder_versions()])
 
 
 def _refuse_empty(source: DatasetSource, folder: Path, rows: int, assembled: ImportTotals) -> None:
@@ -201,7 +202,7 @@ def _make_card(
         "phash": PHASH,
         "dhash": DHASH,
         "hashed": "the decoded image",
-        "pixel_sha256": "SHA-256 of width, height (4 bytes each, big-endian) and the RGB bytes",
+        "pixel_sha256": "SHA-256 of width, height (4 bytes each, big-endian), RGB bytes on white, alpha bytes if transparent",
         **({"limit": wanted.limit} if wanted.limit else {}),
         **_rating_scheme(source, assembled),
         "untagged": assembled.untagged,

@@ -13,17 +13,14 @@ from arena.base.files import write_whole
 from arena.dataset.files import stored_path
 from arena.dataset.hashes.algorithms import dhash, phash
 from arena.dataset.ratings import rating_letter
-from arena.dataset.records import Content, Record, Reject, RowRefusedError
+from arena.dataset.records import Record, Reject, RowRefusedError
 from arena.dataset.sources.labels import refuse_long_tags
 from arena.dataset.sources.tree import escape_name
-from arena.images.decode import ImagePolicy, pixel_digest, read_picture
+from arena.images.decode import ImagePolicy, pixel_digest, read_image_file, read_picture
 from arena.tags import TagRelations
 
 MAX_NAME_CHARACTERS = 1_000
 """Maximum length of an identifier and of a metadata text."""
-
-MAX_FILE_BYTES = 512_000_000
-"""Maximum size of an image file; a file of a million pixels is about a thousand times smaller."""
 
 
 class ExaminedImage(NamedTuple):
@@ -87,8 +84,8 @@ class ImageExaminer:
             return Reject(where, escape_name(found.image_id), error.reason, error.detail)
 
     def _take(self, record: Record, where: str) -> ExaminedImage:
-        content = _read_content(record.content)
-        image, suffix = read_picture(content, self.policy)
+        content = record.content if isinstance(record.content, bytes) else read_image_file(record.content)
+        image, suffix, alpha = read_picture(content, self.policy)
         pixels = np.asarray(image)
         sha256 = hashlib.sha256(content).hexdigest()
         path = stored_path(sha256, suffix)
@@ -97,7 +94,7 @@ class ImageExaminer:
             image_id=record.image_id,
             path=path,
             sha256=sha256,
-            pixel_sha256=pixel_digest(pixels),
+            pixel_sha256=pixel_digest(pixels, alpha),
             width=pixels.shape[1],
             height=pixels.shape[0],
             phash=phash(pixels),
@@ -142,23 +139,3 @@ def _check_text(record: Record) -> None:
             text.encode()
         except UnicodeEncodeError:
             raise RowRefusedError("not text", f"{escape_name(text)} has characters that UTF-8 cannot encode") from None
-
-
-def _read_content(content: Content) -> bytes:
-    """Return the bytes of an image file.
-
-    Raises:
-        RefusedError: `missing`, or `file too large`.
-    """
-    if isinstance(content, bytes):
-        return content
-    try:
-        if not content.is_file():  # reading a pipe would block, and a device has no end
-            raise RowRefusedError("missing", "not a regular file")
-        with content.open("rb") as file:
-            found = file.read(MAX_FILE_BYTES + 1)
-    except OSError as error:
-        raise RowRefusedError("missing", (error.strerror or "").lower()) from None
-    if len(found) > MAX_FILE_BYTES:
-        raise RowRefusedError("file too large", f"more than {MAX_FILE_BYTES:,} bytes")
-    return found

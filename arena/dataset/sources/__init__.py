@@ -96,12 +96,14 @@ def _in_folder(path: Path) -> DatasetSource | None:
         return DatasetSource(
             "huggingface", path, f"a saved dataset of {len(saved)} files", rows=_rows(path, "huggingface")
         )
-    if shards := webdataset.list_shards(path):
+    shards, count = webdataset.list_shards(path), folder.count_image_files(path)
+    if len(shards) > count.images:
         return DatasetSource("webdataset", path, f"{len(shards)} tar files")
     if (file := _table_in(path)) is not None and (found := _in_file(file)) is not None:
         return found
-    if images := folder.count_image_files(path):
-        return DatasetSource("folder", path, f"{images:,} images, with tag files", rows=images)
+    if count.images:
+        unread = f"; {len(shards)} tar files are not read" if shards else ""
+        return DatasetSource("folder", path, f"{count}, with tag files{unread}", rows=count.images)
     return None
 
 
@@ -143,7 +145,7 @@ def _are_numbers(kind: pa.DataType) -> bool:
 def _rows(path: Path, kind: str) -> int | None:
     """Return the number of rows of a source of several files; None if it is unknown before they are read."""
     if kind == "folder":
-        return folder.count_image_files(path)
+        return folder.count_image_files(path).images
     if kind == "huggingface":
         counts = [count_rows(file) for file in huggingface.list_data_files(path)]
         return None if None in counts else sum(count for count in counts if count is not None)

@@ -8,7 +8,7 @@ tags come from the text, because people edit it, and the rest comes from the obj
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from arena.dataset.readers import identifiers
 from arena.dataset.records import Record, Reject, RowRefusedError, SourceItems
@@ -16,7 +16,7 @@ from arena.dataset.sources.facts import row_facts
 from arena.dataset.sources.hints import Hints
 from arena.dataset.sources.labels import Labels, parse_caption, parse_labels
 from arena.dataset.sources.tree import Tree, TreeFolder, escape_name
-from arena.images.decode import IMAGE_SUFFIXES
+from arena.images.formats import is_image_file
 
 
 def read(path: Path, hints: Hints) -> SourceItems:
@@ -25,7 +25,7 @@ def read(path: Path, hints: Hints) -> SourceItems:
     for level in tree.walk():
         yield from _links_outside(tree, level)
         present = set(level.files)
-        images = [name for name in level.files if Path(name).suffix.lower() in IMAGE_SUFFIXES]
+        images = [name for name in level.files if is_image_file(tree.root / level.path(name))]
         ids = dict(zip(images, identifiers(list(images)), strict=True))
         for name in images:
             where, image_id = escape_name(level.path(name)), escape_name(level.path(ids[name]))
@@ -35,9 +35,22 @@ def read(path: Path, hints: Hints) -> SourceItems:
                 yield Reject(where, image_id, error.reason, error.detail)
 
 
-def count_image_files(path: Path) -> int:
-    """Return the number of image files below a folder."""
-    return sum(Path(name).suffix.lower() in IMAGE_SUFFIXES for level in Tree.at(path).walk() for name in level.files)
+class ImageCount(NamedTuple):
+    """Number of image files below a folder, and how many of them are links."""
+
+    images: int
+    links: int
+
+    def __str__(self) -> str:
+        return f"{self.images:,} images" + (f", {self.links:,} of them links" if self.links else "")
+
+
+def count_image_files(path: Path) -> ImageCount:
+    """Return the number of image files below a folder, links to files included."""
+    tree = Tree.at(path)
+    files = (tree.root / level.path(name) for level in tree.walk() for name in level.files)
+    images = [file for file in files if is_image_file(file)]
+    return ImageCount(len(images), sum(file.is_symlink() for file in images))
 
 
 def sidecar_labels(text: str | None, table: Mapping[str, Any] | None, separator: str) -> Labels:

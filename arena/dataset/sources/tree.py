@@ -1,4 +1,8 @@
-"""Access to the files below one folder; files outside it are refused."""
+"""Access to the files below one folder.
+
+Links to regular files are followed wherever the file lies, because hub caches, DVC and git-annex store data sets as such links.
+Names and links to folders that lead out of the folder are refused.
+"""
 
 import os
 from collections.abc import Iterator
@@ -9,7 +13,7 @@ from typing import NamedTuple
 from arena.base.errors import ArenaError
 from arena.dataset.records import RowRefusedError
 from arena.dataset.sources.labels import MAX_TAG_CHARACTERS
-from arena.images.decode import IMAGE_SUFFIXES
+from arena.images.formats import has_image_suffix
 
 _MAX_SHOWN = 1_000
 """Maximum number of characters of a name in a message."""
@@ -57,17 +61,21 @@ class Tree:
         """Return the path of a regular file, with every link resolved; the name is absolute or relative to the root.
 
         Raises:
-            RefusedError: `outside the folder`, or `missing`.
+            RefusedError: `outside the folder` if the folder of the name is; `missing` if there is no regular file.
         """
         try:
-            path = (self.root / name).resolve()
-            inside, regular = path.is_relative_to(self.root), path.is_file()
+            place = self.root / name
+            inside = place.name not in ("", "..") and place.parent.resolve().is_relative_to(self.root)
+            path = place.resolve()
+            regular = path.is_file()
         except (OSError, RuntimeError, ValueError) as error:  # name too long, a loop of links, a NUL character
-            raise RowRefusedError("missing", f"{escape_name(name)}: {error.__class__.__name__}") from None
+            why = "a loop of links" if isinstance(error, RuntimeError) else error.__class__.__name__
+            raise RowRefusedError("missing", f"{escape_name(name)}: {why}") from None
         if not inside:
             raise RowRefusedError("outside the folder", escape_name(name))
         if not regular:
-            raise RowRefusedError("missing", escape_name(name))
+            why = ": not a regular file" if path.exists() else ""
+            raise RowRefusedError("missing", escape_name(name) + why)
         return path
 
     def text(self, name: str) -> str:
@@ -105,7 +113,7 @@ class Tree:
         for level in self.walk():
             for name in level.files:
                 stem, suffix = os.path.splitext(name)  # noqa: PTH122 - one Path per file takes four times as long
-                if suffix.lower() in IMAGE_SUFFIXES or not suffix:
+                if not suffix or has_image_suffix(name):
                     for key in {stem.lower(), stem.lower().rpartition("_")[2]}:
                         found.setdefault(key, level.path(name))
         return found

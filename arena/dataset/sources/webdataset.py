@@ -17,7 +17,7 @@ from arena.dataset.sources.folder import parse_object, sidecar_labels
 from arena.dataset.sources.hints import Hints
 from arena.dataset.sources.labels import MAX_TAG_CHARACTERS, Labels, parse_tags
 from arena.dataset.sources.tree import escape_name
-from arena.images.decode import IMAGE_SUFFIXES
+from arena.images.formats import HEAD_BYTES, IMAGE_SUFFIXES, is_image_head
 
 MAX_MEMBER_BYTES = 512_000_000
 """Maximum size of an image file that is read."""
@@ -59,16 +59,24 @@ def _members(shard: Path) -> Iterator[_Member]:
                 key, suffix = _split(info.name)
                 if reason := _fault(info, suffix):
                     yield _Member(key, "", b"", Reject(where, key, *reason))
-                elif suffix in IMAGE_SUFFIXES or suffix in _SIDECAR_SUFFIXES:
-                    yield _Member(key, suffix, _content(tar, info))
+                elif (content := _content(tar, info, suffix)) is not None:
+                    yield _Member(key, suffix, content)
     except (tarfile.TarError, OSError, EOFError, ValueError) as error:
         detail = f"{str(error)[:100]}; nothing after it can be read"
         yield _Member("", "", b"", Reject(where, "", "unreadable row", detail))
 
 
-def _content(tar: tarfile.TarFile, info: tarfile.TarInfo) -> bytes:
+def _content(tar: tarfile.TarFile, info: tarfile.TarInfo, suffix: str) -> bytes | None:
+    """Return the content of an image or tag file; None for any other file.
+
+    A single unknown suffix, or none, is recognised by content; `.seg.png` is a part of an image that has its own file.
+    """
     file = tar.extractfile(info)
-    return file.read() if file is not None else b""
+    head = file.read(HEAD_BYTES) if file is not None else b""
+    known = suffix in IMAGE_SUFFIXES or suffix in _SIDECAR_SUFFIXES
+    if not known and not (suffix.count(".") <= 1 and is_image_head(head)):
+        return None
+    return head + file.read() if file is not None else head
 
 
 def _split(name: str) -> tuple[str, str]:
@@ -95,7 +103,7 @@ def _image(shard: str, key: str, members: list[_Member], hints: Hints, names: tu
     rejects = [member.reject for member in members if member.reject]
     yield from rejects
     files = {member.suffix: member.content for member in members if not member.reject}
-    images = [suffix for suffix in files if suffix in IMAGE_SUFFIXES]
+    images = sorted(files.keys() - {*_SIDECAR_SUFFIXES}, key=lambda suffix: suffix not in IMAGE_SUFFIXES)
     where = f"{shard}:{key}"
     if not images:
         if files and not rejects:

@@ -11,6 +11,7 @@ from arena import taggers
 from arena.base.errors import ArenaError, IncomparableError, ScoresError, UnreadableImageError
 from arena.base.progress import Progress
 from arena.cards import ModelCard, find_dataset
+from arena.dataset.files import file_stamp
 from arena.dataset.frozen import read_frozen
 from arena.dataset.readers import list_images
 from arena.diagnostics.parity.pairs import ScoredModel
@@ -88,8 +89,7 @@ def parity_images(
         source = ImageSource(heldout.image_ids, heldout.paths, tuple(heldout.images["sha256"]), verified=True)
         return ParityImages(heldout.card.name, source, heldout.truth.relations)
     listed = dict(list(list_images(images).items())[:limit])
-    stats = [path.stat() for path in listed.values()]
-    digests = tuple(f"{stat.st_size}:{stat.st_mtime_ns}" for stat in stats)
+    digests = tuple(map(file_stamp, listed.values()))
     source = ImageSource(tuple(listed), tuple(listed.values()), digests, verified=False)
     return ParityImages(images.resolve().name, source, TagRelations())
 

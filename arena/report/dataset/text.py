@@ -33,7 +33,8 @@ def dataset_text(description: Mapping[str, Any]) -> str:
     )
     images = description["images"]
     out.print(one_line(f"{description['name']}: {description['title']}"))
-    out.print(f"{plural(images, 'image', 'images')}, {plural(len(description['tags']), 'tag', 'tags')}")
+    groups = plural(description["groups"]["groups"], "group", "groups")
+    out.print(f"{plural(images, 'image', 'images')} in {groups}, {plural(len(description['tags']), 'tag', 'tags')}")
     out.print(one_line(f"licence {description['licence']}; digest {description['digest'][:12]}"))
     if included := description["included_for"]:
         out.print(

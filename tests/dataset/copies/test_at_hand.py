@@ -64,14 +64,17 @@ def test_what_is_near_is_compared_in_a_run(world: Path) -> None:
     assert told["clean"] == "clean"
 
 
-def test_dedup_drops_what_no_picture_clears(world: Path) -> None:
-    def left(pictures: list[str], output: str, **rule: bool) -> set[str]:
+def test_unconfirmed_candidates_are_kept_unless_they_are_to_be_dropped(world: Path) -> None:
+    def left(pictures: list[str], output: str, **rule: str) -> set[str]:
         sources = read_training_indexes([world / "train.parquet"], pictures)
         deduplicate(read(world / "in"), world / output, against=sources, rule=DuplicateRule(**rule), progress=Silent())
         return set(tags_by_id(world / output))
 
-    assert left([], "blind") <= {"alternate", "clean"}
-    assert left([f"train.parquet={world / 'train'}"], "seen") == {"alternate", "other", "clean"}
+    assert left([], "blind") == set(NAMES)
+    assert left([], "blind drop", unconfirmed="drop") <= {"alternate", "clean"}
+    pictures = [f"train.parquet={world / 'train'}"]
+    assert left(pictures, "drop", unconfirmed="drop") == {"alternate", "other", "clean"}
+    assert left(pictures, "seen") == {"alternate", "other", "gone", "clean"}
     table = pd.read_parquet(world / "seen/duplicates.parquet").set_index("left")
     assert table["class"].to_dict() | {"alternate": ""} == {
         "near": "near", "other": "rejected", "gone": "candidate", "alternate": "",

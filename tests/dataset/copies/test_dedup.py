@@ -147,7 +147,8 @@ def test_policies(tmp_path: Path, pictures) -> None:
     assert marked["duplicate_of"].to_dict() == {**dict.fromkeys("abefgh", ""), "c": "a", "d": "a", "i": "a"}
     assert marked["duplicate_class"]["d"] == "identical"
     assert marked["duplicate_class"]["c"] == "near"
-    assert marked["group"]["a"] == marked["group"]["c"] == marked["group"]["i"] != marked["group"]["e"]
+    assert len({marked["group"][name] for name in "aceid"}) == 1, "another version is not independent"
+    assert marked["group"]["a"] not in {marked["group"][name] for name in "bfgh"}
     assert (marked["seen_in"]["f"], marked["seen_class"]["f"]) == ("train.parquet", "candidate")
     assert (marked["seen_in"].drop("f") == "").all()
 
@@ -170,7 +171,8 @@ def test_copies_of_a_seen_image_go_with_it() -> None:
     pairs = pd.DataFrame({"left": [0, 1], "right": [1, 3], "class": ["near", "alternate"]})
     seen = pd.DataFrame({"left": [1], "source": ["train"], "class": ["candidate"], "right_id": ["t7"]})
     ledger = Ledger()
-    settled = apply_policy(images, pairs, seen, DuplicateRule(), ledger)
+    assert len(apply_policy(images, pairs, seen, DuplicateRule(), Ledger()).kept) == 3, "a candidate is not confirmed"
+    settled = apply_policy(images, pairs, seen, DuplicateRule(unconfirmed="drop"), ledger)
     assert settled.kept["image_id"].tolist() == ["c", "d"], "another version is not gone with it"
     assert settled.dropped["why"].tolist() == [
         "copy of an image that is candidate of t7 in train",
@@ -279,6 +281,32 @@ def test_groups_that_were_known_stay_together() -> None:
     seen = pd.DataFrame({"left": [], "source": [], "class": [], "right_id": []})
     kept = apply_policy(images, pairs, seen, DuplicateRule(policy="mark"), Ledger()).kept
     assert kept["group"].tolist() == [0, 0, 0, 1]
+
+
+@pytest.mark.parametrize("policy", ["merge", "drop", "mark"])
+def test_alternates_share_a_group_also_through_dropped_images(policy: str) -> None:
+    images = pd.DataFrame({"image_id": list("abcde"), "tags": [[]] * 5, "group": list("abcde")})
+    pairs = pd.DataFrame({"left": [0, 1, 3], "right": [1, 2, 4], "class": ["near", "alternate", "rejected"]})
+    seen = pd.DataFrame({"left": [], "source": [], "class": [], "right_id": []})
+    kept = apply_policy(images, pairs, seen, DuplicateRule(policy=policy), Ledger()).kept
+    groups = dict(zip(kept["image_id"], kept["group"], strict=True))
+    assert groups["a"] == groups["c"], "c is a version of b, the dropped copy of a"
+    assert len(set(groups.values())) == 3
+
+
+def test_the_verb_counts_groups_and_unconfirmed_candidates(tmp_path: Path, pictures) -> None:
+    folder = write_folder(tmp_path / "in", {name: pictures[name] for name in "abe"})
+    write_index(tmp_path / "train.parquet", index_of(drawing(2)).hashed)
+    call = ["dataset", "dedup", str(folder), "--against", str(tmp_path / "train.parquet"), "-o"]
+    for output in ("out", "out"):  # the second call finds the finished folder
+        shown = CliRunner().invoke(cli.arena, [*call, str(tmp_path / output)]).output
+        assert (
+            "1 image has an unconfirmed candidate in an index, by hash alone, and is kept; --pictures FOLDER" in shown
+        )
+        assert "3 images in 2 groups" in shown
+    shown = CliRunner().invoke(cli.arena, [*call, str(tmp_path / "drop"), "--unconfirmed", "drop"]).output
+    assert "and is dropped; --pictures" in shown
+    assert "2 images in 1 group" in shown
 
 
 def test_the_verb_says_what_it_found(tmp_path: Path, pictures, capsys: pytest.CaptureFixture[str]) -> None:

@@ -68,6 +68,12 @@ def test_what_a_folder_may_hold(tmp_path: Path) -> None:
     (folder / "loop").symlink_to(folder)
     (folder / "linked.png").symlink_to(folder / "same.png")
     os.mkfifo(folder / "pipe.png")
+    (tmp_path / "elsewhere").mkdir()
+    (folder / "outside").symlink_to(tmp_path / "elsewhere")
+    (folder / "circle.png").symlink_to("circle.png")
+    (folder / "plain").write_bytes((folder / "same.png").read_bytes())
+    (folder / ".hidden").mkdir()
+    picture.save(folder / ".hidden" / "x.png")
     bomb = Image.new("1", (20_000, 20_000))
     bomb.save(folder / "bomb.png")
     raw = os.fsencode(folder) + b"/\xff\xfe.png"
@@ -75,11 +81,13 @@ def test_what_a_folder_may_hold(tmp_path: Path) -> None:
 
     hashed = hash_sources([str(folder)], tmp_path / "i.parquet")
     assert read_index(tmp_path / "i.parquet").image_ids == (
-        "0000", "linked", "new\nline", "same.jpg", "same.png", "wrong", "\\xff\\xfe", "deep/er/x",
+        "0000", "linked", "new\nline", "plain", "same.jpg", "same.png", "wrong", "\\xff\\xfe", "deep/er/x",
     )  # fmt: skip
-    assert hashed.rejects == 3
+    assert hashed.rejects == 7
     found = {row["image_id"]: row for row in rows_of(tmp_path / "i.rejects.csv")}
-    assert found.keys() == {"broken", "'=empty", "bomb"}
+    assert found.keys() == {"broken", "'=empty", "bomb", "gone", "circle", "pipe", "outside"}
+    assert found["pipe"]["detail"] == "missing: not a regular file"
+    assert found["outside"]["detail"] == "missing: a link to a folder, which is not followed"
     assert "pixels" in found["bomb"]["detail"]
     assert {row["reason"] for row in found.values()} == {"unreadable"}
     assert found["broken"]["where"] == str(folder / "broken.jpg")

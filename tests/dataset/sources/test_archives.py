@@ -46,6 +46,26 @@ def test_members_of_one_key_are_one_image(tmp_path: Path) -> None:
     assert not rejects
 
 
+def test_members_are_recognised_by_content(tmp_path: Path) -> None:
+    shard(
+        tmp_path / "0.tar", member("0a1b", picture(1)), member("0a1b.txt", b"a"), member("2.image", picture(2, "JPEG")),
+        member("2.txt", b"b"), member("3.jfif", picture(3, "JPEG")), member("3.mask", picture(1)),
+        member("3.seg.png", picture(2)),
+        member("3.txt", b"c"), member("4.bin", b"other"), member("5.jxl", b"\xff\x0a"), member("5.txt", b"d"),
+    )  # fmt: skip
+    records, rejects = read(tmp_path)
+    assert tags_of(records) == {"0a1b": ("a",), "2": ("b",), "3": ("c",), "5": ("d",)}
+    assert [record.content for record in records[:3]] == [picture(1), picture(2, "JPEG"), picture(3, "JPEG")]
+    assert not rejects
+
+
+def test_a_tar_among_more_images_is_no_dataset(tmp_path: Path) -> None:
+    shard(tmp_path / "backup.tar", member("a.png", picture(1)), member("a.txt", b"a"))
+    put(tmp_path / "b.png", 1)
+    source = open_source(tmp_path)
+    assert (source.kind, source.found) == ("folder", "1 images, with tag files; 1 tar files are not read")
+
+
 def test_hostile_members_are_rejects(tmp_path: Path) -> None:
     shard(
         tmp_path / "h.tar",

@@ -81,16 +81,19 @@ def test_what_is_wrong_with_one_image_is_one_reject(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-def test_links_that_leave_the_folder_are_rejects(tmp_path: Path) -> None:
+def test_links_to_files_are_followed_and_links_to_folders_outside_are_rejects(tmp_path: Path) -> None:
     outside = tmp_path / "outside"
-    put(outside / "secret.png", 1)
-    put(outside / "secret.txt", "secret")
+    put(outside / "0a1b", 1)
+    put(outside / "2c3d", "stored")
     inside = tmp_path / "inside"
     put(inside / "kept/a.png", 2)
     put(inside / "kept/a.txt", "x")
     put(inside / "b.png", 2)
-    (inside / "b.txt").symlink_to(outside / "secret.txt")
-    (inside / "link.png").symlink_to(outside / "secret.png")
+    (inside / "b.txt").symlink_to(outside / "2c3d")
+    (inside / "link.png").symlink_to("../outside/0a1b")
+    put(inside / "link.txt", "w")
+    (inside / "device.png").symlink_to("/dev/zero")
+    put(inside / "device.txt", "z")
     (inside / "within.png").symlink_to("kept/a.png")
     put(inside / "within.txt", "y")
     (inside / "folder").symlink_to(outside)
@@ -98,11 +101,21 @@ def test_links_that_leave_the_folder_are_rejects(tmp_path: Path) -> None:
     (inside / "circle.png").symlink_to("circle.png")
     put(inside / "circle.txt", "z")
     records, rejects = read(inside)
-    assert tags_of(records) == {"within": ("y",), "kept/a": ("x",)}
-    assert reasons(rejects) == [
-        ("folder", "outside the folder"), ("b.png", "outside the folder"), ("circle.png", "missing"),
-        ("link.png", "outside the folder"),
-    ]  # fmt: skip
+    assert tags_of(records) == {"b": ("stored",), "link": ("w",), "within": ("y",), "kept/a": ("x",)}
+    assert reasons(rejects) == [("folder", "outside the folder"), ("circle.png", "missing"), ("device.png", "missing")]
+    assert open_source(inside).found == "6 images, 4 of them links, with tag files"
+
+
+def test_images_are_recognised_by_content(tmp_path: Path) -> None:
+    put(tmp_path / "a.png", 1)
+    for name in ("b", "c.jfif", "d.unknown", "e.tga", "f.heic"):
+        put(tmp_path / name, (tmp_path / "a.png").read_bytes())
+        put(tmp_path / f"{name}.txt", "x")
+    put(tmp_path / "a.txt", "x")
+    put(tmp_path / "notes.md", "no image")
+    records, rejects = read(tmp_path)
+    assert sorted(tags_of(records)) == ["a", "b", "c", "d", "e", "f"]
+    assert not rejects
 
 
 def test_names_may_be_anything(tmp_path: Path) -> None:
