@@ -215,7 +215,8 @@ def _as_labels(values: NDArray[Any]) -> NDArray[Any]:
     """
     if (missing := int(np.count_nonzero(pd.isna(values)))) > 0:
         raise ScoresError(
-            f"truth: {missing:,} of {values.size:,} labels are missing (NaN or NA); fill them with 0 or 1, or leave these images out"
+            f"truth: {missing:,} of {values.size:,} labels are missing (NaN or NA); fill them with 0 or 1, "
+            "or leave out these images"
         )
     if not np.isin(values, (0, 1)).all():
         raise ScoresError("truth: holds values other than 0 and 1")

@@ -1,4 +1,4 @@
-r"""The canonical spelling of a tag name; every name that enters is converted to it: scores, truth, tag lists, relations, policies.
+r"""The canonical spelling of a tag name. Every name that enters gets it: in scores, truth, tag lists, relations and policies.
 
 Tools write one name in several ways: `long hair`, `long_hair`; `miku \(cosplay\)`; `hand_on_another&#039;s_head`; decomposed
 accents; invisible characters from web pages. Without one spelling these are different tags, and drop out of a comparison.
@@ -31,8 +31,8 @@ def canonical_spelling(name: str) -> str:
     becomes one underscore. Backslashes before brackets are removed if every bracket has one, because a single one may belong to
     a kaomoji. Letters keep their case.
 
-    >>> [canonical_spelling(name) for name in (" long  hair ", r"miku \(cosplay\)", "another&#039;s", "&gt;_&lt;", "blue\u200beyes")]
-    ['long_hair', 'miku_(cosplay)', "another's", '>_<', 'blueeyes']
+    >>> [canonical_spelling(name) for name in (" long  hair ", r"miku \(cosplay\)", "another&#039;s", "&gt;_&lt;")]
+    ['long_hair', 'miku_(cosplay)', "another's", '>_<']
     >>> [canonical_spelling(name) for name in ("^_^", ">_<", ":d", "=_=", "|_|", r"\(o)/", r"\m/")]
     ['^_^', '>_<', ':d', '=_=', '|_|', '\\(o)/', '\\m/']
     """

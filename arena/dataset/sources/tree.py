@@ -70,6 +70,14 @@ class Tree:
             raise RowRefusedError("missing", escape_name(name))
         return path
 
+    def portable(self, name: str) -> str:
+        r"""Return a name with `/` instead of Windows' backslash, unless a file has the name with a backslash.
+
+        >>> Tree(Path("/")).portable("img\\0.png")
+        'img/0.png'
+        """
+        return name.replace("\\", "/") if "\\" in name and not (self.root / name).exists() else name
+
     def text(self, name: str) -> str:
         """Return the text of a file of tags.
 
