@@ -34,13 +34,15 @@ def tag_histograms(result: Result, names: Mapping[str, Sequence[str]]) -> dict[s
     Args:
         names: for each model, its own names of its tags in the page's order.
 
-    Returns: `step`, `undefined`, and `models`: for each an int64 array (2, 1 + bins, tags) of positives and negatives. The
+    Returns: `step`, `undefined`, `f1_needs_positives` (whether F1 is undefined for a tag that has predictions but no
+    positive), and `models`: for each an int64 array (2, 1 + bins, tags) of positives and negatives. The
     first entry counts scores below every threshold (zero, unless prediction means score > threshold), then bin by bin.
     """
     width = bin_width(sum(map(len, names.values())))
     return {
         "step": width / SWEEP_STEPS,
         "undefined": undefined_metrics(result.summary["convention"]),
+        "f1_needs_positives": undefined_metrics(result.summary["convention"], predictions=1)["f1"] is None,
         "models": {
             model: histograms(rows, own, sweep_thresholds()[::width])
             for model, own in names.items()
@@ -58,14 +60,17 @@ def bin_width(cells: int) -> int:
     return next((width for most, width in _BIN_WIDTHS if cells <= most), _WIDEST_BIN)
 
 
-def undefined_metrics(convention: str) -> dict[str, float | int | None]:
-    """Return each metric of a tag with no positive and no prediction; None: the tag is left out of the mean.
+def undefined_metrics(convention: str, predictions: int = 0) -> dict[str, float | int | None]:
+    """Return each metric of a tag with no positive; None: the tag is left out of the mean.
+
+    Args:
+        predictions: number of images for which the tag is predicted.
 
     >>> undefined_metrics("animetimm")
     {'precision': 0, 'recall': 0, 'f1': 1}
     """
     nothing = np.zeros(1, np.int64)
-    counts = TagCounts(np.zeros(1, np.float32), nothing, nothing, nothing, 0)
+    counts = TagCounts(np.zeros(1, np.float32), nothing, nothing + predictions, nothing, predictions)
     figures = CONVENTIONS[convention].ratios(counts)._asdict()
     return {name: exact_number(float(values[0])) for name, values in figures.items()}
 
