@@ -157,7 +157,7 @@ def test_identifiers_may_be_numbers(drawn_dataset: Path, kind: str) -> None:
     assert read_image_table(path)["image_id"].tolist() == sorted(map(str, range(len(images))))
     images["image_id"] = [0.5, *range(1, len(images))]
     images.to_parquet(path)
-    with pytest.raises(ArenaError, match="image_id is 0.5 .float.; it must be text or a whole number"):
+    with pytest.raises(ArenaError, match=r"image_id is 0\.5 .float.; it must be text or a whole number"):
         read_image_table(path)
 
 

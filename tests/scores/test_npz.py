@@ -31,7 +31,7 @@ def test_post_ids_may_be_numbers(tmp_path: Path, ids: np.ndarray) -> None:
 
 def test_other_ids_are_refused(tmp_path: Path) -> None:
     for ids in (np.array([1.5, 2]), np.array([np.nan, 2]), np.array([True, False])):
-        with pytest.raises(ScoresError, match="image_ids is .*; it must be a one-dimensional array of str"):
+        with pytest.raises(ScoresError, match=r"image_ids is .*; it must be a one-dimensional array of str"):
             read_scores(write(tmp_path / "s.npz", image_ids=ids))
 
 

@@ -9,6 +9,9 @@ from typing import IO
 MAX_ROW_BYTES = 64_000_000
 """Maximum length of a line or cell that is read into memory, in bytes."""
 
+UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+"""Byte order marks of UTF-16, which Notepad and Excel write as Unicode text."""
+
 _DELIMITERS = (",", ";", "\t")
 
 
@@ -26,9 +29,8 @@ class TextLines:
     """
 
     def __init__(self, file: IO[bytes], usual: str) -> None:
-        start = file.read(2)
+        encoding = "utf-16" if file.read(2) in UTF_16_MARKS else "utf-8-sig"
         file.seek(0)
-        encoding = "utf-16" if start in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
         # Bytes that are not UTF-8 become lone surrogates; only the row that contains them is rejected later.
         self._text = io.TextIOWrapper(file, encoding, "surrogateescape", newline="")
         self._pushed: list[str] = []

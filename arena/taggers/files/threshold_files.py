@@ -76,7 +76,7 @@ def read_thresholds(card: ModelCard, files: Mapping[str, Path], tags: TagSpace) 
 
 def _of_card(card: ModelCard, tags: TagSpace) -> Thresholds:
     """Return the card's thresholds, with tags in the arena's spelling."""
-    by_tag = {canonical_spelling(name): value for name, value in card.thresholds.tags.items()}
+    by_tag = dict(card.thresholds.tags)
     for name in by_tag.keys() - tags.index.keys():
         raise WeightsError(f"model {card.name}: its card has a threshold for {name!r}, which is not one of its tags")
     return replace(card.thresholds, tags=by_tag)

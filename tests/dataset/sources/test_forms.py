@@ -111,3 +111,9 @@ def test_tags_that_look_wrong_are_named() -> None:
     assert lines[0].startswith('1 tag with quotes, brackets or weights: ["1girl"')
     assert lines[1].startswith("1 tag of more than 64 characters: xxx")
     assert "one tag, which no other image has" in label_warnings(3, {"a_b": 1, "c_d": 1}, {"a_b": 1, "c_d": 1})[0]
+
+
+def test_a_text_file_in_utf_16(tmp_path: Path) -> None:
+    put(tmp_path / "a.png", 1)
+    put(tmp_path / "a.txt", "1girl, long hair".encode("utf-16"))
+    assert tags_of(read(tmp_path)[0]) == {"a": ("1girl", "long_hair")}

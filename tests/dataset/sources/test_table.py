@@ -175,7 +175,7 @@ def test_tables_of_spreadsheets(tmp_path: Path, name: str) -> None:
 def test_a_table_without_a_known_column_lists_its_columns(tmp_path: Path) -> None:
     put(tmp_path / "t.csv", "picture,words\na.png,x\n")
     with pytest.raises(
-        ArenaError, match="with the columns picture, words; it needs a column of paths .path, file_name"
+        ArenaError, match=r"with the columns picture, words; it needs a column of paths .path, file_name"
     ):
         open_source(tmp_path / "t.csv")
     put(tmp_path / "a.png", 1)
