@@ -21,20 +21,23 @@ from arena.tags.spelling import canonical_spelling, decode_entities
 AUTO = "auto"
 """Name of the choice by votes."""
 
-_COMMA = re.compile(r"[,，、]")
+_COMMA = re.compile(r"(?<!>),|,(?!<)|[，、]")  # >,< is a kaomoji
 _BAR = re.compile(r"[^\W_)]\s*\|\s*[^\W_(]")
 _AT_BARS = re.compile(r"\s*\|\s*(?![_|/])")  # |_| and \||/ are kaomoji
-_SEMICOLON = re.compile(r"(?<=[^\s;]);\s+|;$")
+_SEMICOLON = re.compile(r"(?:(?<=[^\W_])|(?<=\)));(?:\s+|$)")
 _TIGHT_SEMICOLON = re.compile(r"(?<=[^\W_]);(?=[^\W_])")
 _QUOTED = r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
 _PYTHON_LIST = re.compile(rf"\s*[\[({{]\s*(?:{_QUOTED}(?:\s*,\s*|\s+|(?=\s*[\])}}])))*[\])}}]\s*", re.DOTALL)
 _BROKEN_LIST = re.compile(r"""\s*(?:array\()?[\[({][\s\[({]*['"]\w""")
-_WEIGHTED = re.compile(r"(?<![\\\w])\(+((?:\\.|[^()\\])+?):\s*\d+(?:\.\d+)?\s*\)+")
+_WEIGHTED = re.compile(r"(?<![\\\w])\(((?:\\.|[^()\\])+?):\s*\d+(?:\.\d+)?\s*\)")
 _NETWORK = re.compile(r"<(?:lora|lyco|hypernet):[^<>]*>")
 _ARTICLES = re.compile(r"\b(?:a|an|the|is|are|with|of|in|on|and|her|his|their)\b", re.IGNORECASE)
 
 _MIN_WORDS, _MIN_SENTENCE_WORDS = 3.0, 4
 """Mean words of a text from which it is a list of tags; words of a text with a full stop that make it a sentence."""
+
+_MIN_CLASS_TEXTS = 4
+"""Texts of several words from which equal ones show that a text is the name of a class."""
 
 _LONG_PART_WORDS = 7
 """Words of a part between commas that make the text prose; the longest common tags of booru sites have six."""
@@ -72,6 +75,10 @@ def _has_commas(text: str) -> bool:
     return 0 < len(_COMMA.findall(text)) >= text.strip().count("\n")
 
 
+def _at_commas(text: str) -> list[str]:
+    return [part for line in text.splitlines() for part in _COMMA.split(line)]
+
+
 def _at_semicolons(text: str) -> list[str]:
     """Return the parts of a text between semicolons; a name such as `steins;gate` is one part."""
     plain = decode_entities(text.strip())
@@ -84,7 +91,7 @@ def _at_semicolons(text: str) -> list[str]:
 FORMS: Mapping[str, TagForm] = {
     "json": TagForm("as JSON lists", lambda text: _json_list(text) is not None, lambda text: _json_list(text) or []),
     "python": TagForm("as Python or NumPy lists", lambda text: bool(_PYTHON_LIST.fullmatch(text)), _python_list),
-    "comma": TagForm("separated by commas", _has_commas, lambda text: re.split(r"[,，、\n]", text)),
+    "comma": TagForm("separated by commas", _has_commas, _at_commas),
     "line": TagForm("one per line", lambda text: "\n" in text.strip(), str.splitlines),
     "bar": TagForm("separated by bars", lambda text: bool(_BAR.search(text)), _AT_BARS.split),
     "semicolon": TagForm("separated by semicolons", lambda text: len(_at_semicolons(text)) > 1, _at_semicolons),
@@ -141,7 +148,7 @@ class TextTally:
         """Return the form with the most votes; without votes, that of the texts with several words."""
         if self.votes:
             return max(FORMS, key=lambda name: self.votes[name])
-        if self.open and len(self.different) <= self.open / 2:
+        if self.open >= _MIN_CLASS_TEXTS and len(self.different) <= self.open / 2:
             return "line"
         return "space" if self.open and self.words / self.open >= _MIN_WORDS else self.default
 

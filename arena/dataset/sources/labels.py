@@ -14,6 +14,9 @@ from arena.tags import CATEGORY_NAMES
 
 _CATEGORIES = tuple(name for number, name in CATEGORY_NAMES.items() if number < 9)
 
+TAG_KEYS = ("tag_string", "tags", *(f"{key}_{category}" for category in _CATEGORIES for key in ("tag_string", "tags")))
+"""Fields of tags in the metadata of booru sites, downloaders and trainers."""
+
 _NAMESPACES = {"creator": "artist", "series": "copyright"} | {name: name for name in _CATEGORIES}
 """Prefix of a tag, as hydrus, Grabber and Danbooru's upload form write it -> category."""
 
@@ -76,16 +79,13 @@ def parse_labels(table: Mapping[str, Any], forms: TagForms | None = None, rating
     forms = forms or TagForms()
     found: dict[str, list[str]] = {}
     present = False
-    for key in _TAG_KEYS:
+    for key in TAG_KEYS:
         if (value := table.get(key)) is not None:
             present = True
             groups = _groups(value) if isinstance(value, Mapping) else {_category_of(key): value}
             for category, content in groups.items():
                 found.setdefault(category, []).extend(_names(content, forms, key, ()))
     return _labelled(found, table.get("rating") if rating is None else rating) if present else None
-
-
-_TAG_KEYS = ("tag_string", "tags", *(f"{key}_{category}" for category in _CATEGORIES for key in ("tag_string", "tags")))
 
 
 def parse_tags(value: Any, forms: TagForms | None = None, names: Sequence[str] = (), place: str = "tags") -> Labels:

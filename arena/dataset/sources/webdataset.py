@@ -15,7 +15,7 @@ from arena.dataset.sources.columns import read_tag_name_list
 from arena.dataset.sources.facts import row_facts
 from arena.dataset.sources.folder import parse_object, sidecar_labels
 from arena.dataset.sources.hints import Hints
-from arena.dataset.sources.labels import MAX_TAG_CHARACTERS, Labels, parse_labels, parse_tags
+from arena.dataset.sources.labels import MAX_TAG_CHARACTERS, TAG_KEYS, Labels, parse_tags
 from arena.dataset.sources.tree import escape_name
 from arena.images.decode import IMAGE_SUFFIXES
 
@@ -115,7 +115,8 @@ def _labels(files: dict[str, bytes], table: object, where: str, hints: Hints, na
     """Return the labels from `.txt` and `.json`; those of `.cls` only if neither has any."""
     text = _text(files[".txt"], where) if ".txt" in files else None
     described = table if isinstance(table, dict) else None
-    if ".cls" not in files or text is not None or (described is not None and parse_labels(described, hints.forms)):
+    tagged = text is not None or (described is not None and any(described.get(key) is not None for key in TAG_KEYS))
+    if ".cls" not in files or tagged:
         return sidecar_labels(text, described, hints.forms)
     number = _text(files[".cls"], where).strip()
     return parse_tags([int(number) if names and number.isdecimal() else number], names=names)

@@ -75,11 +75,10 @@ def read_thresholds(card: ModelCard, files: Mapping[str, Path], tags: TagSpace) 
 
 
 def _of_card(card: ModelCard, tags: TagSpace) -> Thresholds:
-    """Return the card's thresholds, with tags in the arena's spelling."""
-    by_tag = dict(card.thresholds.tags)
-    for name in by_tag.keys() - tags.index.keys():
+    """Return the card's thresholds, whose tags the model must have."""
+    for name in card.thresholds.tags.keys() - tags.index.keys():
         raise WeightsError(f"model {card.name}: its card has a threshold for {name!r}, which is not one of its tags")
-    return replace(card.thresholds, tags=by_tag)
+    return card.thresholds
 
 
 def has_threshold_files(card: ModelCard, files: Mapping[str, Path]) -> bool:
