@@ -127,6 +127,7 @@ def _labelled(groups: Mapping[str, Sequence[str]], rating: Any = None) -> Labels
     for category, names in groups.items():
         for name in names:
             prefix, colon, rest = name.partition(":")
+            prefix = prefix.lower()
             if colon and prefix == "rating" and (word := rating_word(rest)):
                 rating = rating or word
             elif colon and prefix in _NAMESPACES and rest.strip("_"):
