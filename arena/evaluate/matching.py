@@ -112,6 +112,7 @@ _SAME_FORMS: Mapping[str, Callable[[str], str]] = {
     "their folder": lambda name: name.rpartition("/")[2],
     "folder and suffix": lambda name: PurePosixPath(name).stem,
     "capitals": str.lower,
+    "leading zeros": lambda name: name.lstrip("0"),
 }
 """What two identifiers of one image may differ in -> the part that is then equal."""
 

@@ -171,6 +171,8 @@ def read_result(folder: Path, tables: Collection[str] | None = None) -> Result:
         _ = result.recipe  # raises ValueError if it is damaged
     except (OSError, ValueError) as error:
         raise ArenaError(f"{folder}: damaged run ({str(error).splitlines()[0]}); score it again") from None
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ArenaError(f"{folder}: damaged run (no {error} in {RUN_FILE} or summary.json); score it again") from None
     return result
 
 

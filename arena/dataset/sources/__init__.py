@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -31,8 +32,8 @@ _TABLE_NAMES = {
 }
 """Kinds whose rows are in one file -> the usual names of that file; an imagefolder has `metadata.*`."""
 
-_MAX_IMAGES_READ = 1_000
-"""Images that are read to recognise the forms of texts, if the source holds images as bytes; that reads the images too."""
+_MAX_ROWS_READ, _MAX_IMAGES_READ = 100_000, 1_000
+"""Rows that are read to recognise the forms of texts; fewer if they hold images as bytes, which takes longer."""
 
 _SUPPORTED = "images with .txt or .json tag files, a table (CSV, TSV, JSON, Parquet), .tar shards, or a saved dataset"
 
@@ -61,7 +62,7 @@ class DatasetSource:
 
     @cached_property
     def forms(self) -> TagForms:
-        """The forms of the texts of tags, recognised in the whole source; in its first images if it holds images as bytes.
+        """The forms of the texts of tags, recognised in the whole source, or in the first rows of a very long one.
 
         Raises:
             ArenaError: the texts are sentences, or the source cannot be read.
@@ -70,7 +71,7 @@ class DatasetSource:
         if forms.name == AUTO:
             forms.recognising = True
             images = 0
-            for item in SOURCE_READERS[self.kind](self.path, replace(self.hints, forms=forms)):
+            for item in islice(SOURCE_READERS[self.kind](self.path, replace(self.hints, forms=forms)), _MAX_ROWS_READ):
                 images += isinstance(item, Record) and isinstance(item.content, bytes)
                 if images == _MAX_IMAGES_READ:
                     break

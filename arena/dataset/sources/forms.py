@@ -170,6 +170,10 @@ def is_prose(text: str) -> bool:
     return longest >= _LONG_PART_WORDS or (text.rstrip().endswith((".", "!")) and longest >= _MIN_SENTENCE_WORDS)
 
 
+def _is_invisible(sign: str) -> bool:
+    return unicodedata.category(sign) == "Cf"
+
+
 class TagForms:
     """The forms of a source's texts, by place.
 
@@ -213,7 +217,7 @@ class TagForms:
             if self.recognising:
                 self._names[name] += 1
                 self._cleaned["HTML entities"] += decode_entities(part) != part
-                self._cleaned["invisible characters"] += any(unicodedata.category(sign) == "Cf" for sign in part)
+                self._cleaned["invisible characters"] += not part.isascii() and any(map(_is_invisible, part))
             found.append(self._case.get(name, name))
         return list(dict.fromkeys(filter(None, found)))
 

@@ -6,7 +6,7 @@ import io
 import json
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import IO, Any, NamedTuple, TextIO
 
 import pyarrow as pa
@@ -14,8 +14,7 @@ import pyarrow.parquet as pq
 
 from arena.base.errors import ArenaError
 from arena.dataset.records import Reject
-from arena.dataset.sources.text_lines import MAX_ROW_BYTES, TextLines
-from arena.images.decode import IMAGE_SUFFIXES
+from arena.dataset.sources.text_lines import MAX_ROW_BYTES, TextLines, is_image_name
 
 JSON_CHUNK = 1 << 20
 """Characters of a JSON array read at a time."""
@@ -152,7 +151,7 @@ def _csv_rows(path: Path, name: str, delimiter: str) -> _Rows:
 def _header(cells: list[str], lines: TextLines) -> list[str]:
     """Return the column names; those of a table without a header, whose first row names an image, are `path` and `tags`."""
     names = [cell.strip() for cell in cells]
-    images = [PurePath(name).suffix.lower() in IMAGE_SUFFIXES for name in names]
+    images = list(map(is_image_name, names))
     if len(names) != 2 or sum(images) != 1:
         return names
     row = io.StringIO()

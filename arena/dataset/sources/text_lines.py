@@ -4,7 +4,10 @@ import codecs
 import csv
 import io
 import re
+from pathlib import PurePath
 from typing import IO
+
+from arena.images.decode import IMAGE_SUFFIXES
 
 MAX_ROW_BYTES = 64_000_000
 """Maximum length of a line or cell that is read into memory, in bytes."""
@@ -13,6 +16,15 @@ UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 """Byte order marks of UTF-16, which Notepad and Excel write as Unicode text."""
 
 _DELIMITERS = (",", ";", "\t")
+
+
+def is_image_name(cell: str) -> bool:
+    """Return whether a cell is the name of an image file.
+
+    >>> is_image_name("img/0.png "), is_image_name("0.png;1girl")
+    (True, False)
+    """
+    return PurePath(cell.strip()).suffix.lower() in IMAGE_SUFFIXES
 
 
 class TextLines:
@@ -25,7 +37,8 @@ class TextLines:
         usual: the delimiter if the first line does not show another.
 
     Attributes:
-        delimiter: that of a first line `sep=;`, which is skipped, else the one that makes most cells of the first line.
+        delimiter: that of a first line `sep=;`, which is skipped, else the one that makes most cells of the first line. In a
+            file without a header, it also separates the name of an image.
     """
 
     def __init__(self, file: IO[bytes], usual: str) -> None:
@@ -53,8 +66,10 @@ class TextLines:
         if named := re.fullmatch(r"sep=(.)\s*", first):
             return named[1]
         self.push(first)
-        cells = {sign: len(next(csv.reader([first], delimiter=sign), [])) for sign in (usual, *_DELIMITERS)}
-        return max(cells, key=lambda sign: cells[sign])
+        cells = {sign: next(csv.reader([first], delimiter=sign), []) for sign in (usual, *_DELIMITERS)}
+        return max(
+            cells, key=lambda sign: (len(cells[sign]) > 1 and any(map(is_image_name, cells[sign])), len(cells[sign]))
+        )
 
     def _read(self) -> str:
         line = self._text.readline(MAX_ROW_BYTES)

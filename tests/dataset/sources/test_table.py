@@ -154,6 +154,7 @@ SPREADSHEETS = {
     "utf-16": "\ufeffpath,tags\na.png,1girl solo\nb.png,hat\n".encode("utf-16-le"),
     "utf-16 big": "\ufeffpath;tags\r\na.png;1girl solo\r\nb.png;hat\r\n".encode("utf-16-be"),
     "no header": "a.png,1girl solo\nb.png,hat\n",
+    "no header, commas in tags": "a.png;1girl, solo\nb.png;hat\n",
     "no header, tags first": "1girl solo;a.png\nhat;b.png\n",
     "backslashes": "path,tags\n.\\a.png,1girl solo\n.\\b.png,hat\n",
 }
