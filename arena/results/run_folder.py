@@ -162,8 +162,10 @@ def read_result(folder: Path, tables: Collection[str] | None = None) -> Result:
                 f"{folder}: schema {run.get('schema')}, this version reads {RUN_SCHEMA}; score it again"
             )
         summary = json.loads((folder / "summary.json").read_text(encoding="utf-8-sig"))
-        if not isinstance(summary, dict) or not isinstance(summary.get("models"), dict) or not summary["models"]:
-            raise ValueError("summary.json lists no model")
+        if not isinstance(summary, dict) or not isinstance(summary.get("models"), dict):
+            raise ValueError("no 'models'")
+        if not summary["models"]:
+            raise ValueError("it names no model")
         written = TABLES | {name: kind for name, kind in OPTIONAL_TABLES.items() if name in summary}
         wanted = written if tables is None else {name: kind for name, kind in written.items() if name in tables}
         read = {name: _read_table(folder / f"{name}.{kind}") for name, kind in wanted.items()}

@@ -211,9 +211,10 @@ def test_a_run_of_another_schema_is_incomparable(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace('"schema": 2', '"schema": 99'))
     with pytest.raises(IncomparableError, match="schema 99, this version reads 2"):
         read_result(tmp_path)
-    path.write_text("{")
-    with pytest.raises(ArenaError, match="damaged run"):
-        read_result(tmp_path)
+    for content in ("{", "[]", '{"schema": 2}'):
+        path.write_text(content)
+        with pytest.raises(ArenaError, match="damaged run"):
+            read_result(tmp_path)
     path.unlink()
     with pytest.raises(ArenaError, match="no finished run in it"):
         read_result(tmp_path)
