@@ -23,7 +23,7 @@ from arena.base.errors import ArenaError, refuse_twice
 from arena.cards import DatasetCard
 from arena.tags import TagRelations, TagSpace
 from arena.tags.rows import read_csv
-from arena.tags.spelling import canonical_spelling, merge_names
+from arena.tags.spelling import canonical_spelling, respelling_note
 
 IMAGE_COLUMNS = ("image_id", "path", "sha256", "width", "height", "phash", "dhash", "tags", "rating", "group")
 """Required columns of `images.parquet`; further columns are kept."""
@@ -188,8 +188,9 @@ def read_frozen(card: DatasetCard) -> HeldOut:
     """
     images = read_image_table(card.folder / "images.parquet")
     tags = read_tag_table(card.folder / "tags.csv")
-    unknown = sorted({name for names in images["tags"] for name in names} - tags.index.keys())
-    if unknown:
+    known = set(map(canonical_spelling, tags.names))
+    carried = {name for names in images["tags"] for name in names} - tags.index.keys()
+    if unknown := sorted(name for name in carried if canonical_spelling(name) not in known):
         raise ArenaError(f"{card.folder}: images.parquet has tags that tags.csv lacks: {', '.join(unknown[:5])}")
     missing = [path for path in images["path"] if not (card.folder / path).exists()]
     if missing:
@@ -213,16 +214,16 @@ def read_frozen(card: DatasetCard) -> HeldOut:
 
 def _respelled(dataset: HeldOut) -> HeldOut:
     """Return a dataset with every tag in its canonical spelling; tags with one canonical spelling are merged."""
-    tags = dataset.tags
-    note = merge_names(dataset.card.folder / "tags.csv", tags.names).note
+    tags, images = dataset.tags, dataset.images
+    different = {*tags.names}.union(*images["tags"])
+    spelled = {name: canonical_spelling(name) for name in different}
+    note = respelling_note(dataset.card.folder, spelled.items())
     if not note:
         return dataset
-    categories = dict(
-        sorted((canonical_spelling(name), tags.category(number)) for number, name in enumerate(tags.names))
-    )
-    labels = [sorted(set(map(canonical_spelling, names))) for names in dataset.images["tags"]]
+    categories = dict(sorted((spelled[name], tags.category(number)) for number, name in enumerate(tags.names)))
+    labels = [sorted({spelled[name] for name in names}) for names in images["tags"]]
     space = TagSpace(tuple(categories), tuple(categories.values()))
-    return HeldOut(dataset.card, dataset.images.assign(tags=labels), space, dataset.relations, note)
+    return HeldOut(dataset.card, images.assign(tags=labels), space, dataset.relations, note)
 
 
 def write_frozen(

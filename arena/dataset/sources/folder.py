@@ -98,7 +98,8 @@ def _record(tree: Tree, level: TreeFolder, name: str, present: set[str], hints: 
         found = next((name for name in names if name in present), None)
         return None if found is None else tree.text(level.path(found))
 
-    text, json_text = next(filter(None, map(sidecar, TEXT_SUFFIXES)), None), sidecar(".json")
+    texts = [text for text in map(sidecar, TEXT_SUFFIXES) if text is not None]
+    text, json_text = next(filter(str.strip, texts), texts[0] if texts else None), sidecar(".json")
     table = None if json_text is None else parse_object(json_text, f"{where}: .json")
     labels = sidecar_labels(text, table, hints.forms)
     facts = row_facts(table or {})
