@@ -13,12 +13,15 @@ from typing import NamedTuple
 from arena.base.errors import ArenaError
 from arena.base.format import plural, shown
 
+_MAX_PASSES = 8
+"""Passes over a name; more only serve hostile names."""
+
 _PLAIN = re.compile(r"[!-%'-\[\]-~]+")
 """Names that are canonical already: printable ASCII without spaces, `&` and backslash."""
 
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});")
-_BRACKET = re.compile(r"(\\*)[()\[\]{}]")
-_ESCAPED_BRACKET = re.compile(r"\\+([()\[\]{}])")
+_BRACKET = re.compile(r"(\\{0,8})[()\[\]{}]")
+_ESCAPED_BRACKET = re.compile(r"\\{1,8}([()\[\]{}])")
 _ESCAPED_UNDERSCORE = re.compile(r"(?<=\w)\\+(?=_\w)")
 _JOINERS = "\u200c\u200d"
 """Zero-width characters that change letters of some scripts and join emoji; kept between two characters that are not ASCII."""
@@ -36,8 +39,10 @@ def canonical_spelling(name: str) -> str:
     >>> [canonical_spelling(name) for name in ("^_^", ">_<", ":d", "=_=", "|_|", r"\(o)/", r"\m/")]
     ['^_^', '>_<', ':d', '=_=', '|_|', '\\(o)/', '\\m/']
     """
-    while not _PLAIN.fullmatch(name) and (found := _cleaned(name)) != name:
-        name = found  # once more: an entity may be encoded twice, or be hidden by an invisible character
+    for _ in range(_MAX_PASSES):  # an entity may be encoded twice, or be hidden by an invisible character
+        if _PLAIN.fullmatch(name) or (found := _cleaned(name)) == name:
+            break
+        name = found
     return name
 
 

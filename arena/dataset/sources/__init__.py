@@ -32,7 +32,7 @@ _TABLE_NAMES = {
 }
 """Kinds whose rows are in one file -> the usual names of that file; an imagefolder has `metadata.*`."""
 
-_MAX_ROWS_READ, _MAX_IMAGES_READ = 100_000, 1_000
+_MAX_ROWS_READ, _MAX_IMAGES_READ = 20_000, 1_000
 """Rows that are read to recognise the forms of texts; fewer if they hold images as bytes, which takes longer."""
 
 _SUPPORTED = "images with .txt or .json tag files, a table (CSV, TSV, JSON, Parquet), .tar shards, or a saved dataset"

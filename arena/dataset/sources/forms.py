@@ -23,7 +23,7 @@ AUTO = "auto"
 
 _COMMA = re.compile(r"(?<!>),|,(?!<)|[，、]")  # >,< is a kaomoji
 _BAR = re.compile(r"[^\W_)]\s*\|\s*[^\W_(]")
-_AT_BARS = re.compile(r"\s*\|\s*(?![_|/])")  # |_| and \||/ are kaomoji
+_AT_BARS = re.compile(r"(?<![_|\\])\|(?![_|/])")  # |_| and \||/ are kaomoji
 _SEMICOLON = re.compile(r"(?:(?<=[^\W_])|(?<=\)));(?:\s+|$)")
 _TIGHT_SEMICOLON = re.compile(r"(?<=[^\W_]);(?=[^\W_])")
 _QUOTED = r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
@@ -35,6 +35,9 @@ _ARTICLES = re.compile(r"\b(?:a|an|the|is|are|with|of|in|on|and|her|his|their)\b
 
 _MIN_WORDS, _MIN_SENTENCE_WORDS = 3.0, 4
 """Mean words of a text from which it is a list of tags; words of a text with a full stop that make it a sentence."""
+
+_MAX_NESTED = 4
+"""Brackets with weights inside one another that are removed."""
 
 _MIN_CLASS_TEXTS = 4
 """Texts of several words from which equal ones show that a text is the name of a class."""
@@ -282,8 +285,8 @@ class TagForms:
     def _without_weights(self, text: str) -> str:
         """Return a prompt without weights and networks, such as `1girl, hat` for `(1girl:1.2), hat, <lora:x:1>`."""
         found = _NETWORK.sub("", text) if "<" in text else text
-        while ":" in found and (plain := _WEIGHTED.sub(r"\1", found)) != found:
-            found = plain
+        for _ in range(_MAX_NESTED if ":" in found else 0):
+            found = _WEIGHTED.sub(r"\1", found)
         if self.recognising and found != text:
             self._cleaned["weights"] += 1
         return found

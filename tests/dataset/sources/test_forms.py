@@ -1,9 +1,12 @@
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from arena.base.errors import ArenaError
 from arena.dataset.importing.label_warnings import label_warnings
+from arena.dataset.records import RowRefusedError
 from arena.dataset.sources import open_source
 from arena.dataset.sources.forms import TagForms, fitting_form
 from arena.dataset.sources.hints import Hints
@@ -56,6 +59,21 @@ def test_kaomoji_are_no_separators() -> None:
     assert forms.split("1girl |_| ;_; :d ^_^") == ["1girl", "|_|", ";_;", ":d", "^_^"]
     assert forms.split("1girl, ||_||, \\||/, ;), steins;gate") == ["1girl", "||_||", "\\||/", ";)", "steins;gate"]
     assert [fitting_form(text) for text in ("steins;gate", "|_|", ">_<", "hat", "")] == [""] * 5
+
+
+HOSTILE = [
+    "a|b" + " " * 200_000, "&" + "amp;" * 50_000, "(" * 50_000 + "a" + ":1)" * 50_000, "\\" * 200_000 + "x(",
+    "['" + "a' 'b" * 40_000, "[" + " " * 200_000, "<lora:" * 40_000, "('a', " * 40_000, ":" * 200_000,
+]  # fmt: skip
+"""Texts on which an expression with quadratic time takes minutes."""
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_a_hostile_text_takes_no_longer(text: str) -> None:
+    forms, started = TagForms(), time.process_time()
+    with suppress(RowRefusedError):
+        forms.split(text)
+    assert time.process_time() - started < 5
 
 
 def test_text_files_with_spaces_are_taken_apart_if_the_source_shows_it(tmp_path: Path) -> None:
