@@ -34,15 +34,14 @@ def tag_histograms(result: Result, names: Mapping[str, Sequence[str]]) -> dict[s
     Args:
         names: for each model, its own names of its tags in the page's order.
 
-    Returns: `step`, `undefined`, `f1_needs_positives` (whether F1 is undefined for a tag that has predictions but no
-    positive), and `models`: for each an int64 array (2, 1 + bins, tags) of positives and negatives. The
-    first entry counts scores below every threshold (zero, unless prediction means score > threshold), then bin by bin.
+    Returns: `step`, the entries of `undefined_rules`, and `models`: for each an int64 array (2, 1 + bins, tags) of positives
+    and negatives. The first entry counts scores below every threshold (zero, unless prediction means score > threshold), then
+    bin by bin.
     """
     width = bin_width(sum(map(len, names.values())))
     return {
         "step": width / SWEEP_STEPS,
-        "undefined": undefined_metrics(result.summary["convention"]),
-        "f1_needs_positives": undefined_metrics(result.summary["convention"], predictions=1)["f1"] is None,
+        **undefined_rules(result.summary["convention"]),
         "models": {
             model: histograms(rows, own, sweep_thresholds()[::width])
             for model, own in names.items()
@@ -58,6 +57,16 @@ def bin_width(cells: int) -> int:
     [1, 2, 5]
     """
     return next((width for most, width in _BIN_WIDTHS if cells <= most), _WIDEST_BIN)
+
+
+def undefined_rules(convention: str) -> dict[str, Any]:
+    """Return how the page computes the means of a convention.
+
+    Returns: `undefined`, the metrics of a tag without positives and predictions; `f1_needs_positives`, whether the F1 of a tag
+    with predictions but no positive is left out of its mean.
+    """
+    f1 = undefined_metrics(convention, predictions=1)["f1"]
+    return {"undefined": undefined_metrics(convention), "f1_needs_positives": f1 is None}
 
 
 def undefined_metrics(convention: str, predictions: int = 0) -> dict[str, float | int | None]:
