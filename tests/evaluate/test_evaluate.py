@@ -167,7 +167,9 @@ def test_smilingwolfs_convention_gives_the_means_of_his_report() -> None:
     scores[:4, 0] = scores[2:6, 1] = scores[:2, 3] = 0.9
     truth = Truth.of(truth.image_ids, truth.tags, labels)
     one = Entry("m", "m", Scores.of(truth.image_ids, truth.tags, scores), Thresholds(0.5), "option")
-    own = evaluate(truth, [one], Settings(0, "smilingwolf", replicates=20)).summary["models"]["m"]["regimes"]["own"]
+    result = evaluate(truth, [one], Settings(0, "smilingwolf", replicates=20))
+    own, last = result.summary["models"]["m"]["regimes"]["own"], result.per_tag.iloc[3]
+    assert last[["f1", "f1_low", "f1_high", "recall"]].isna().all(), "no positives"
     assert (own["macro_precision"], own["macro_precision_tags"]) == (0.375, 4)
     assert (own["macro_recall"], own["macro_recall_tags"], own["macro_f1_tags"]) == (0.5, 3, 3)
     assert own["macro_precision_low"] <= 0.375 <= own["macro_precision_high"]
