@@ -162,7 +162,7 @@ def test_critical_tags(tmp_path: Path) -> None:
     cases = judge_paired(result, policy_of(text, tmp_path), **SIDES)
     assert outcomes(cases, "critical") == {
         "fine": "pass", "worse": "fail", "unclear": "inconclusive", "loose": "pass", "lost": "fail",
-        "gained": "incomparable", "no such": "incomparable", "rare": "inconclusive", "<b>|\n": "pass",
+        "gained": "incomparable", "no_such": "incomparable", "rare": "inconclusive", "<b>|\n": "pass",
     }  # fmt: skip
     assert [loss.tag for loss in only(cases, "critical", "worse").tags] == ["worse"]
     assert "aliases" in only(cases, "critical", "lost").message

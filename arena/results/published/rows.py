@@ -14,7 +14,6 @@ from arena.base.format import shown
 from arena.metrics.registry import AGGREGATES, TAG_TABLE
 from arena.results.published.record import PUBLISHED_COLUMNS, Published
 from arena.results.run_folder import Result
-from arena.tags.spelling import canonical_spelling, respelling_note
 
 INTEGERS = ("tp", "fp", "fn", "tn", "support", "index", "training_count")
 FLOATS = ("threshold", *TAG_TABLE)
@@ -68,8 +67,6 @@ def publish_rows(
     """
     if not rows:
         raise ArenaError(f"{path}: no tag in it; fetch it again")
-    respelled = respelling_note(path.name, ((row.tag, canonical_spelling(row.tag)) for row in rows))
-    rows = [replace(row, tag=canonical_spelling(row.tag)) for row in rows] if respelled else rows
     _refuse_twice(path, rows)
     images = next((row.images for row in map(_completed, rows) if row.images is not None), None)
     settled = [_settled(path, row, images, digits) for row in rows]
@@ -77,15 +74,7 @@ def publish_rows(
     frame = pd.DataFrame([{column: getattr(row, column) for column in PUBLISHED_COLUMNS} for row in settled])
     kinds = dict.fromkeys(INTEGERS, "Int64") | dict.fromkeys(FLOATS, "float64")
     return Published(
-        name,
-        path.name,
-        form,
-        digest_file(path),
-        frame.astype(kinds),
-        images,
-        {},
-        None if exact else digits,
-        (*notes, respelled) if respelled else notes,
+        name, path.name, form, digest_file(path), frame.astype(kinds), images, {}, None if exact else digits, notes
     )
 
 
