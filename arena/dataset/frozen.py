@@ -221,7 +221,9 @@ def _respelled(dataset: HeldOut) -> HeldOut:
     if not note:
         return dataset
     categories = dict(sorted((spelled[name], tags.category(number)) for number, name in enumerate(tags.names)))
-    labels = [sorted({spelled[name] for name in names}) for names in images["tags"]]
+    labels = pd.Series(
+        [sorted({spelled[name] for name in names}) for names in images["tags"]], images.index, dtype=object
+    )
     space = TagSpace(tuple(categories), tuple(categories.values()))
     return HeldOut(dataset.card, images.assign(tags=labels), space, dataset.relations, note)
 
