@@ -50,7 +50,7 @@ class TagForm(NamedTuple):
     """One way to write several tags in a text.
 
     Attributes:
-        title: for readers, after "tags: ".
+        title: for readers, after "tags in PLACE: ".
         fits: whether a text is surely in this form.
         split: takes a text apart; the parts may be empty or hold spaces.
     """
@@ -258,7 +258,7 @@ class TagForms:
             texts = plural(tally.texts, "text", "texts")
             seen = f"{tally.votes[form]:,} of {texts}" if tally.votes else f"no separator in {texts}"
             also = "".join(f"; {count:,} look {FORMS[name].title}" for name, count in others.items())
-            found.append(f"{place}: tags {FORMS[form].title} ({seen}{also}); --separator chooses another form")
+            found.append(f"tags in {place!r}: {FORMS[form].title} ({seen}{also}); --separator chooses another form")
         if cleaned := [f"{what} ({count:,})" for what, count in self._cleaned.items() if count]:
             found.append(f"tags: removed {listed(cleaned)}")
         if self._case:

@@ -48,7 +48,7 @@ def test_the_form_of_a_column_is_recognised_and_reported(tmp_path: Path, form: s
     found = [set(record.tags) for record in source.records()]  # type: ignore[union-attr]
     assert found == [set(row) for row in ROWS]
     assert source.forms._chosen == {"tags": form}
-    assert source.forms.notes()[0].startswith("tags: tags ")
+    assert source.forms.notes()[0].startswith("tags in 'tags': ")
     named = open_source(tmp_path / "t.csv", hints=Hints(separator=form))
     assert [set(record.tags) for record in named.records()] == found  # type: ignore[union-attr]
     assert named.forms.notes() == []
