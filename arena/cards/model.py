@@ -16,6 +16,7 @@ from arena.cards.source import HubSource, read_elsewhere
 from arena.cards.toml import CardTable, load_toml
 from arena.tags import CATEGORY_NAMES, E621_CATEGORY_NAMES
 from arena.tags.space import VENDOR_CATEGORIES
+from arena.tags.spelling import canonical_spelling
 
 TAG_FORMATS = (
     "top_tags", "selected_tags", "tags_json", "tag_mapping", "camie_metadata", "classes_json", "deepdanbooru", "config_tags",
@@ -251,7 +252,7 @@ def _tag_file(table: CardTable) -> TagFile | None:
 def _thresholds(table: CardTable) -> Thresholds:
     default = table.number("default", -1.0)
     categories = table.table("categories").floats()
-    tags = table.table("tags").floats()
+    tags = {canonical_spelling(name): value for name, value in table.table("tags").floats().items()}
     file, profile = table.text("file", ""), table.text("profile", "")
     form = table.choice("format", THRESHOLD_FORMATS, THRESHOLD_FORMATS[0]) if file else ""
     table.finish()

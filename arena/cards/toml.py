@@ -16,7 +16,7 @@ def load_toml(path: Path) -> dict[str, Any]:
         ArenaError: the file is not TOML.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ArenaError(f"{path}: not valid TOML ({error})") from None
 

@@ -78,7 +78,7 @@ def use_config(ctx: click.Context, param: click.Parameter, path: Path | None) ->
     if path is None:
         return
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         raise ArenaError(f"--config {path}: not valid TOML ({error})") from None
     verb = str(ctx.info_name)

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from arena.base.errors import ArenaError
 from arena.cli.options import (
     batch_option,
     compute_of,
@@ -20,27 +21,36 @@ from arena.cli.options import (
 @click.command("predict")
 @config_option
 @option("--model", "-m", required=True, help="Card, or NAME=PATH of a local folder.", show_default=False)
-@option("--images", required=True, type=click.Path(path_type=Path), help="Folder of images.", show_default=False)
+@option("--images", type=click.Path(path_type=Path), help="Folder of images.", show_default=False)
+@option("--dataset", "-d", help="Dataset, instead of a folder of images; its identifiers are used.", show_default=False)
 @option("--output", "-o", required=True, type=click.Path(path_type=Path), help="File to write.", show_default=False)
 @limit_option
 @batch_option
 @device_option
 @precision_option
 @root_option
-def predict(model: str, images: Path, output: Path, limit: int | None, root: Path | None, **settings: Any) -> None:
-    """Score a folder of images with one model.
+def predict(
+    model: str, images: Path | None, dataset: str | None, output: Path, limit: int | None, root: Path | None,
+    **settings: Any,
+) -> None:  # fmt: skip
+    """Score a folder of images, or the images of a dataset, with one model.
 
-    Writes an .npz file with the arrays scores (float32, images x tags), tags, and image_ids (paths below the folder without
-    suffix). Images are recognised by suffix or content. Links to files are followed; links to folders and hidden folders are
-    not.
+    Writes an .npz file with the arrays scores (float32, images x tags), tags, and image_ids: paths below the folder without
+    suffix, or the dataset's identifiers. Images are recognised by suffix or content. Links to files are
+    followed; links to folders and hidden folders are not.
 
     Example: arena predict -m joytag --images photos -o scores.npz
     """
+    from arena.cards import find_dataset
     from arena.cli.terminal.console import Terminal, show_skipped
+    from arena.dataset.frozen import read_frozen
     from arena.pipeline.predict import predict_folder
 
+    if (images is None) == (dataset is None):
+        raise ArenaError("predict: give the images with either --images FOLDER or --dataset NAME")
+    source = read_frozen(find_dataset(str(dataset), root)) if images is None else images
     scores = predict_folder(
-        model, images, output, limit=limit, compute=compute_of(settings), root=root, progress=Terminal()
+        model, source, output, limit=limit, compute=compute_of(settings), root=root, progress=Terminal()
     )
     show_skipped(scores.skipped)
     click.echo(f"{output}: {len(scores.image_ids)} images x {len(scores.tags)} tags")

@@ -23,6 +23,7 @@ from arena.base.errors import ArenaError, refuse_twice
 from arena.cards import DatasetCard
 from arena.tags import TagRelations, TagSpace
 from arena.tags.rows import read_csv
+from arena.tags.spelling import canonical_spelling, respelling_note
 
 IMAGE_COLUMNS = ("image_id", "path", "sha256", "width", "height", "phash", "dhash", "tags", "rating", "group")
 """Required columns of `images.parquet`; further columns are kept."""
@@ -47,6 +48,7 @@ class Truth:
         relations: aliases that map a tagger's spelling to a column.
         images: further columns of `images.parquet` by name, such as rating or width, one value a row.
         groups: label of each row; rows with equal labels belong together (near duplicates, one post). None if unknown.
+        note: one line on tag names that were respelled; empty if none was.
     """
 
     image_ids: tuple[str, ...]
@@ -55,6 +57,7 @@ class Truth:
     relations: TagRelations = field(default_factory=TagRelations)
     images: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     groups: tuple[str, ...] | None = None
+    note: str = ""
 
     @classmethod
     def of(cls, image_ids: Sequence[str], tags: TagSpace, values: Any, **more: Any) -> "Truth":
@@ -72,7 +75,8 @@ class Truth:
         values.sort_indices()
         images = {name: [column[row] for row in rows] for name, column in self.images.items()}
         groups = None if self.groups is None else tuple(self.groups[row] for row in rows)
-        return Truth(tuple(self.image_ids[row] for row in rows), self.tags, values, self.relations, images, groups)
+        image_ids = tuple(self.image_ids[row] for row in rows)
+        return Truth(image_ids, self.tags, values, self.relations, images, groups, self.note)
 
 
 def sparse_rows(shape: tuple[int, ...], tiles: Iterable[NDArray[np.bool_]]) -> csr_array:
@@ -96,12 +100,14 @@ class HeldOut:
         images: one row per image with `IMAGE_COLUMNS`, sorted by `image_id`.
         tags: the tags of the ground truth, sorted by name.
         relations: aliases and implications of the tag vocabulary.
+        note: one line on tag names that were respelled; empty if none was.
     """
 
     card: DatasetCard
     images: pd.DataFrame
     tags: TagSpace
     relations: TagRelations
+    note: str = ""
 
     def __len__(self) -> int:
         return len(self.images)
@@ -131,6 +137,7 @@ class HeldOut:
                 name: self.images[name].tolist() for name in self.images.columns if name not in IDENTIFYING_COLUMNS
             },
             groups=tuple(map(str, self.images["group"])),
+            note=self.note,
         )
 
     @cached_property
@@ -181,8 +188,9 @@ def read_frozen(card: DatasetCard) -> HeldOut:
     """
     images = read_image_table(card.folder / "images.parquet")
     tags = read_tag_table(card.folder / "tags.csv")
-    unknown = sorted({name for names in images["tags"] for name in names} - tags.index.keys())
-    if unknown:
+    known = set(map(canonical_spelling, tags.names))
+    carried = {name for names in images["tags"] for name in names} - tags.index.keys()
+    if unknown := sorted(name for name in carried if canonical_spelling(name) not in known):
         raise ArenaError(f"{card.folder}: images.parquet has tags that tags.csv lacks: {', '.join(unknown[:5])}")
     missing = [path for path in images["path"] if not (card.folder / path).exists()]
     if missing:
@@ -201,7 +209,23 @@ def read_frozen(card: DatasetCard) -> HeldOut:
             f"{card.folder}: digest is {dataset.digest[:12]}, the card says {card.digest[:12]}; "
             "the dataset was changed after it was frozen. Restore it, or freeze it under a new name"
         )
-    return dataset
+    return _respelled(dataset)
+
+
+def _respelled(dataset: HeldOut) -> HeldOut:
+    """Return a dataset with every tag in its canonical spelling; tags with one canonical spelling are merged."""
+    tags, images = dataset.tags, dataset.images
+    different = {*tags.names}.union(*images["tags"])
+    spelled = {name: canonical_spelling(name) for name in different}
+    note = respelling_note(dataset.card.folder, spelled.items())
+    if not note:
+        return dataset
+    categories = dict(sorted((spelled[name], tags.category(number)) for number, name in enumerate(tags.names)))
+    labels = pd.Series(
+        [sorted({spelled[name] for name in names}) for names in images["tags"]], images.index, dtype=object
+    )
+    space = TagSpace(tuple(categories), tuple(categories.values()))
+    return HeldOut(dataset.card, images.assign(tags=labels), space, dataset.relations, note)
 
 
 def write_frozen(
@@ -298,8 +322,24 @@ def read_image_table(path: Path) -> pd.DataFrame:
     for name in ("image_id", "path", "sha256", "tags"):
         if images[name].isna().any():
             raise ArenaError(f"{path}: {int(images[name].isna().sum())} rows have no {name}")
+    images["image_id"] = [_identifier(path, value) for value in images["image_id"]]
     refuse_twice(path, "image_id", images["image_id"].tolist())
     return images.sort_values("image_id").reset_index(drop=True)
+
+
+def _identifier(path: Path, value: Any) -> str:
+    """Return an identifier as text; a whole number, such as a post id, is written without a decimal point.
+
+    Raises:
+        ArenaError: it is neither text nor a whole number.
+    """
+    if isinstance(value, str):
+        return value
+    if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
+        return str(int(value))
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    raise ArenaError(f"{path}: image_id is {value!r} ({type(value).__name__}); it must be text or a whole number")
 
 
 def read_tag_table(path: Path) -> TagSpace:

@@ -6,16 +6,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from arena.base.errors import ArenaError, ScoresError, refuse_twice
 from arena.dataset.files import is_link_outside
 from arena.dataset.frozen import Truth, sparse_rows
 from arena.images.formats import is_image_file
 from arena.tags import TagSpace
+from arena.tags.spelling import merge_names
 
 
 def truth_from_rows(
-    where: Path,
+    where: object,
     shape: tuple[int, ...],
     tiles: Iterable[np.ndarray],
     tags: tuple[str, ...],
@@ -27,6 +29,8 @@ def truth_from_rows(
         where: the file, for error messages.
         shape: (images, tags) of all blocks together.
         tiles: consecutive blocks of rows; bool, or 0 and 1.
+
+    Columns with one canonical spelling become one tag, which an image has if any of them says so.
 
     Raises:
         ArenaError: shapes disagree, an image or a tag is listed twice, or a value is neither 0 nor 1.
@@ -42,7 +46,13 @@ def truth_from_rows(
                 raise ScoresError(f"{where}: truth holds values other than 0 and 1; it must be bool")
             yield tile.astype(np.bool_, copy=False)
 
-    return Truth.of(image_ids, TagSpace(tags), sparse_rows(shape, checked()))
+    values, merged = sparse_rows(shape, checked()), merge_names(where, tags)
+    if len(merged.names) < len(tags):
+        joined = csr_array(
+            (np.ones(len(tags), np.int64), (np.arange(len(tags)), merged.places)), shape=(len(tags), len(merged.names))
+        )
+        values = (values.astype(np.int64) @ joined).astype(np.bool_)
+    return Truth.of(image_ids, TagSpace(merged.names), values, note=merged.note)
 
 
 def list_images(folder: Path) -> dict[str, Path]:

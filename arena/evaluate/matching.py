@@ -1,7 +1,8 @@
 """Match the images and tags of several score matrices with one ground truth."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -98,12 +99,39 @@ def scored_by_all(truth: Truth, entries: Sequence[Entry]) -> tuple[Truth, dict[s
         if lost:
             raise ScoresError(
                 f"{entry.name}: no scores for {len(lost)} of {len(truth.image_ids)} images of the ground truth "
-                f"({', '.join(lost[:3])}{' ...' if len(lost) > 3 else ''}); score them or remove them from the ground truth"
+                f"({', '.join(lost[:3])}{' ...' if len(lost) > 3 else ''}); {_why_lost(lost, entry.scores.image_ids, known)}"
             )
     kept = np.flatnonzero([image_id not in skipped for image_id in truth.image_ids])
     if not len(kept):
         raise ArenaError("no image is left to compare: the ground truth is empty, or every image was skipped")
     return (truth if len(kept) == len(truth.image_ids) else truth.take(kept)), skipped
+
+
+_SAME_FORMS: Mapping[str, Callable[[str], str]] = {
+    "their suffix": lambda name: PurePosixPath(name).with_suffix("").as_posix() if name.strip("/.") else name,
+    "their folder": lambda name: name.rpartition("/")[2],
+    "folder and suffix": lambda name: PurePosixPath(name).stem,
+    "capitals": str.lower,
+    "leading zeros": lambda name: name.lstrip("0"),
+}
+"""What two identifiers of one image may differ in -> the part that is then equal."""
+
+
+def _why_lost(lost: Sequence[str], scored: Sequence[str], known: Collection[str]) -> str:
+    """Return what to do about images without scores; it shows an identifier of the scores that the ground truth lacks."""
+    other = [image_id for image_id in scored if image_id not in known]
+    if not other:
+        return "score them or remove them from the ground truth"
+    for what, part in _SAME_FORMS.items():
+        unused = {part(image_id): image_id for image_id in reversed(other)}
+        if same := next(((image_id, unused[part(image_id)]) for image_id in lost if part(image_id) in unused), None):
+            return (
+                f"the identifiers differ in {what} only: {same[0]!r} here, {same[1]!r} in the scores; write them alike"
+            )
+    return (
+        f"the scores have other identifiers, such as {other[0]!r}; write them alike, or score the images of a dataset with "
+        "arena predict --dataset"
+    )
 
 
 def close_entry(truth: Truth, entry: Entry) -> Entry:

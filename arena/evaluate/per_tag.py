@@ -81,7 +81,9 @@ def _metrics(own: TagCounts, tally: Tally, within: TagIntervals, settings: Setti
         else:
             columns[metric.key] = by_convention[metric.key]
         if metric.has_interval:
-            columns |= {f"{metric.key}_{end}": values for end, values in intervals_of[metric.key]._asdict().items()}
+            undefined = np.isnan(columns[metric.key])  # a convention may leave out what the counts define
+            ends = intervals_of[metric.key]._asdict().items()
+            columns |= {f"{metric.key}_{end}": np.where(undefined, np.nan, values) for end, values in ends}
     return columns
 
 

@@ -132,7 +132,9 @@ def _at_thresholds(regime: Regime, effects: DesignEffects, settings: Settings) -
     values = settings.counting.ratios(regime.counts)
     columns: dict[str, Floats] = {}
     for metric, within in zip(PRF._fields, count_intervals(regime.counts, effects), strict=True):
-        columns |= {metric: getattr(values, metric), f"{metric}_low": within.low, f"{metric}_high": within.high}
+        value = getattr(values, metric)
+        low, high = (np.where(np.isnan(value), np.nan, end) for end in within)
+        columns |= {metric: value, f"{metric}_low": low, f"{metric}_high": high}
     nothing = np.full(len(regime.final), np.nan)
     return {"threshold": shortest(final), **(columns if regime.reachable else dict.fromkeys(columns, nothing))}
 

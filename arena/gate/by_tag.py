@@ -14,6 +14,7 @@ from arena.gate.parts import AUTO
 from arena.gate.requirement import JudgedData, RequiredData, Requirement
 from arena.gate.verdict import Case, Outcome
 from arena.metrics.registry import METRICS, TESTED
+from arena.tags.spelling import canonical_spelling
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ def _critical(value: Any) -> tuple[dict[str, Any], ...]:
     if not isinstance(value, list):
         raise keys.WrongValueError('a list of tags, such as ["solo", { tag = "1girl", margin = 0.01 }]')
     entries = tuple({"tag": one} if isinstance(one, str) else _entry(one) for one in value)
+    entries = tuple({**entry, "tag": canonical_spelling(entry["tag"])} for entry in entries)
     names = [entry["tag"] for entry in entries]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:

@@ -136,6 +136,23 @@ def animetimm_ratios(counts: TagCounts) -> PRF:
     return PRF(np.nan_to_num(plain.precision), np.nan_to_num(plain.recall), f1)
 
 
+def smilingwolf_ratios(counts: TagCounts) -> PRF:
+    """Return precision, recall and F1 as SmilingWolf's report computes them.
+
+    Precision without predictions is 0 by its epsilon. Recall without positives is undefined, and so is F1, which follows from
+    both. The effect of the epsilon on other values is below float32 and is left out.
+
+    Source: `make_report.py` of SmilingWolf's model zoo.
+
+    >>> never = TagCounts(np.float32([0.5]), np.array([0]), np.array([0]), np.array([2]), 8)
+    >>> [float(value[0]) for value in smilingwolf_ratios(never)]
+    [0.0, 0.0, 0.0]
+    """
+    plain = ratios(counts)
+    f1 = np.where(np.isnan(plain.recall), np.nan, plain.f1)
+    return PRF(np.nan_to_num(plain.precision), plain.recall, f1)
+
+
 class Convention(NamedTuple):
     """Counting convention of a publisher."""
 
@@ -160,8 +177,9 @@ CONVENTIONS: dict[str, Convention] = {
     "joytag": Convention(False, joytag_ratios, "an undefined precision, recall or F1 counts as 0"),
     "smilingwolf": Convention(
         True,
-        ratios,
-        "a tag is predicted if its score is above the threshold; an undefined value is left out of its mean",
+        smilingwolf_ratios,
+        "a tag is predicted if its score is above the threshold; precision without predictions counts as 0; recall and F1 "
+        "without positives are left out of their means",
     ),
     "animetimm": Convention(
         False,

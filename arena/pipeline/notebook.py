@@ -19,12 +19,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from arena.base import provenance
-from arena.base.errors import ArenaError, ScoresError, nearest
+from arena.base.errors import ArenaError, ScoresError, nearest, refuse_twice
 from arena.base.files import make_folder
 from arena.base.progress import Silent
 from arena.cards import Thresholds, check_name
 from arena.dataset.contamination import search_index_files
 from arena.dataset.frozen import Truth
+from arena.dataset.readers import truth_from_rows
 from arena.evaluate import Entry, Settings, evaluate
 from arena.metrics.registry import HEADLINES
 from arena.pipeline.display_options import DisplayOptions
@@ -36,6 +37,7 @@ from arena.results.run_folder import Result
 from arena.scores.matrix import Matrix
 from arena.scores.store import Scores, check_values
 from arena.tags import TagSpace
+from arena.tags.spelling import spell_names
 
 ScoresLike = pd.DataFrame | NDArray[Any] | Scores | str | Path
 """Scores: a frame (index: image ids, columns: tags), an array (images, tags), or the path of an `.npz` or a scores folder."""
@@ -105,10 +107,10 @@ def score(
 
 
 def compare(
-    scores: Mapping[str, ScoresLike],
+    scores: Mapping[str, ScoresLike] | Sequence[ScoresLike],
     truth: TruthLike,
     *,
-    thresholds: Mapping[str, float] | None = None,
+    thresholds: Mapping[str, float] | float | None = None,
     against: Sequence[str | Path] = (),
     pictures: Sequence[str] = (),
     **settings: Any,
@@ -116,8 +118,8 @@ def compare(
     """Compare models on the same images.
 
     Args:
-        scores: model name -> scores.
-        thresholds: model name -> threshold, 0 to 1; 0.5 for a model without one.
+        scores: model name -> scores, or a list of scores; a model of a list is named after its file, else `model1`, `model2`.
+        thresholds: model name -> threshold, 0 to 1, or one threshold for all models; 0.5 for a model without one.
         against: index files of training images; the truth must be a dataset. The table `contamination` then holds the metrics
             without the images that are in them.
         pictures: folders with the pictures of these indexes, each as `INDEX=FOLDER`.
@@ -126,8 +128,9 @@ def compare(
     Raises:
         ArenaError: the scores do not match the truth, or a threshold or setting is unknown or invalid.
     """
-    if not scores:
-        raise ArenaError("arena.compare: no scores; give at least one model")
+    scores = _named(scores)
+    if isinstance(thresholds, (int, float)):
+        thresholds = dict.fromkeys(scores, float(thresholds))
     thresholds = thresholds or {}
     for name in thresholds:
         if name not in scores:
@@ -146,6 +149,28 @@ def compare(
     return Comparison(sign_result(result, recipe))
 
 
+def _named(scores: Mapping[str, ScoresLike] | Sequence[ScoresLike]) -> Mapping[str, ScoresLike]:
+    """Return scores by model name; those of a list are named after their file, else by their number.
+
+    Raises:
+        ArenaError: there are no scores, they are neither a mapping nor a list, or two files have one name.
+    """
+    if isinstance(scores, (list, tuple)):
+        names = [
+            Path(one).stem if isinstance(one, (str, Path)) else f"model{number}" for number, one in enumerate(scores, 1)
+        ]
+        refuse_twice("arena.compare", "model", names)
+        scores = dict(zip(names, scores, strict=True))
+    if not isinstance(scores, Mapping):
+        found = type(scores).__name__
+        raise ArenaError(
+            f"arena.compare: scores is a {found}; give a mapping of names to scores, such as {{'a': scores}}"
+        )
+    if not scores:
+        raise ArenaError("arena.compare: no scores; give at least one model")
+    return scores
+
+
 def _settings(given: Mapping[str, Any]) -> Settings:
     fields = Settings.__dataclass_fields__
     for name in given:
@@ -159,9 +184,8 @@ def _truth(given: TruthLike) -> LoadedTruth:
         return with_digest(read_truth(given))
     if not isinstance(given, Truth):
         ids, tags, values = _axes("truth", given)
-        if not np.isin(values, (0, 1)).all():
-            raise ScoresError("truth: holds values other than 0 and 1")
-        given = Truth.of(ids, TagSpace(tags), values.astype(np.bool_))
+        values = _as_labels(values)
+        given = truth_from_rows("truth", values.shape, [values], tags, ids)
     digest = _digest(
         given.image_ids,
         given.tags.names,
@@ -169,6 +193,34 @@ def _truth(given: TruthLike) -> LoadedTruth:
     )
     dataset = DatasetUsed("truth", "truth in memory", digest, len(given.image_ids))
     return LoadedTruth(given, dataset, Path())
+
+
+def _as_scores(name: str, values: NDArray[Any]) -> NDArray[np.float32]:
+    """Return scores as float32; a missing value becomes NaN, which `check_values` refuses.
+
+    Raises:
+        ScoresError: a value is not a number.
+    """
+    try:
+        return np.asarray(np.where(pd.isna(values), np.nan, values) if values.dtype == object else values, np.float32)
+    except (TypeError, ValueError) as error:
+        raise ScoresError(f"{name}: scores must be numbers in 0 to 1 ({error})") from None
+
+
+def _as_labels(values: NDArray[Any]) -> NDArray[Any]:
+    """Return the labels of a frame or an array as bool.
+
+    Raises:
+        ScoresError: a label is missing (NaN, None, pandas' NA), or is neither 0 nor 1.
+    """
+    if (missing := int(np.count_nonzero(pd.isna(values)))) > 0:
+        raise ScoresError(
+            f"truth: {missing:,} of {values.size:,} labels are missing (NaN or NA); fill them with 0 or 1, "
+            "or leave out these images"
+        )
+    if not np.isin(values, (0, 1)).all():
+        raise ScoresError("truth: holds values other than 0 and 1")
+    return values.astype(np.bool_)
 
 
 class _Model(NamedTuple):
@@ -188,10 +240,10 @@ def _model(name: str, given: ScoresLike, truth: Truth, threshold: float | None) 
         scores = given
     else:
         ids, tags, values = _axes(name, given)
-        matrix = Matrix.of(np.asarray(values, np.float32))
+        matrix = Matrix.of(_as_scores(name, values))
         if isinstance(given, np.ndarray) and given.shape == truth.values.shape:
             ids, tags = truth.image_ids, truth.tags.names
-        scores = Scores(ids, TagSpace(tuple(tags)), matrix)
+        scores = Scores(ids, TagSpace(spell_names(name, tags).names), matrix)
         check_values(name, matrix, ids, tags)
     tiles = (tile for _, tile in scores.values.tiles())
     key = _digest(scores.image_ids, scores.tags.names, tiles) if source is None else source.digest

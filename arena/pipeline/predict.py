@@ -8,6 +8,7 @@ from arena.base.files import make_folder
 from arena.base.progress import Progress, Silent
 from arena.cards import find_model
 from arena.dataset.files import file_stamp
+from arena.dataset.frozen import HeldOut
 from arena.dataset.readers import list_images
 from arena.pipeline.stages import Compute, refuse_all_skipped, score_images
 from arena.scores.npz import read_scores, write_scores
@@ -17,7 +18,7 @@ from arena.taggers.predict import ImageSource
 
 def predict_folder(
     model: str,
-    images: Path,
+    images: Path | HeldOut,
     output: Path,
     *,
     limit: int | None = None,
@@ -25,11 +26,13 @@ def predict_folder(
     root: Path | None = None,
     progress: Progress = Silent(),
 ) -> Scores:
-    """Score every image below a folder with one model, and write one `.npz`; an interrupted call continues.
+    """Score the images of a folder or a dataset with one model, and write one `.npz`; an interrupted call continues.
 
-    A file is recognised by its name, size and modification time. Unreadable images are skipped and listed in the result.
+    A file of a folder is recognised by its name, size and modification time. Unreadable images are skipped and listed in the
+    result.
 
     Args:
+        images: a folder, whose identifiers are paths without suffix, or a dataset, which has its own.
         limit: the largest number of images, the first by name; None takes all.
 
     Raises:
@@ -41,9 +44,7 @@ def predict_folder(
     card = find_model(model, root)
     if card.caution:
         progress.note(card.caution)
-    listed = dict(list(list_images(images).items())[:limit])
-    digests = tuple(map(file_stamp, listed.values()))
-    source = ImageSource(tuple(listed), tuple(listed.values()), digests, verified=False)
+    source = _folder_source(images, limit, progress) if isinstance(images, Path) else _dataset_source(images, limit)
     make_folder(output.parent)
     parts = output.with_name(output.name + ".parts")
     score_images([card], source, parts, compute=compute, progress=progress)
@@ -52,3 +53,20 @@ def predict_folder(
     write_scores(output, scores)
     shutil.rmtree(parts)
     return read_scores(output)  # the files that `scores` reads from were just removed
+
+
+def _folder_source(folder: Path, limit: int | None, progress: Progress) -> ImageSource:
+    listed = dict(list(list_images(folder).items())[:limit])
+    if place := next(
+        (place for place in (folder, *folder.resolve().parents[:2]) if (place / "dataset.toml").exists()), None
+    ):
+        progress.note(
+            f"--images {folder}: files of the dataset {place.name}, whose identifiers are others; --dataset keeps them"
+        )
+    digests = tuple(map(file_stamp, listed.values()))
+    return ImageSource(tuple(listed), tuple(listed.values()), digests, verified=False)
+
+
+def _dataset_source(dataset: HeldOut, limit: int | None) -> ImageSource:
+    digests = tuple(dataset.images["sha256"])
+    return ImageSource(dataset.image_ids[:limit], dataset.paths[:limit], digests[:limit], verified=True)

@@ -24,7 +24,7 @@ from arena.pipeline.stages import (
     write_run,
 )
 from arena.pipeline.thresholds import model_thresholds, with_file_thresholds
-from arena.pipeline.truth import truth_of_dataset
+from arena.pipeline.truth import note_respelling, truth_of_dataset
 from arena.results.published.column import published_entries
 from arena.results.recipe import Sample
 from arena.taggers.predict import ImageSource
@@ -62,6 +62,7 @@ def run_benchmark(
     given = truth_of_dataset(read_frozen(find_dataset(dataset, root))).sampled(sample)
     heldout = given.heldout
     assert heldout is not None
+    note_respelling(progress, heldout.note)
     against = search_index_files(heldout, scoring.against, progress, pictures=scoring.pictures, root=root)
     folder = output or Path("runs") / run_name(models, heldout.card.name, *sample)
     make_folder(folder)

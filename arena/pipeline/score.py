@@ -14,7 +14,7 @@ from arena.pipeline.entrants import find_metrics
 from arena.pipeline.recipe import inputs_of, make_recipe, scores_input
 from arena.pipeline.stages import DEMO_DATASET, Execution, Scoring, evaluate_run, settings_of, write_run
 from arena.pipeline.thresholds import model_thresholds, thresholds_of_cards
-from arena.pipeline.truth import describe_scores, read_scores_of, read_truth, with_digest
+from arena.pipeline.truth import describe_scores, note_respelling, read_scores_of, read_truth, with_digest
 from arena.results.published.column import published_entries
 
 
@@ -48,6 +48,7 @@ def score_files(
     make_folder(output)
     progress.note("reading the truth")
     given = read_truth(dataset or DEMO_DATASET if truth is None else truth, root)
+    note_respelling(progress, given.truth.note)
     against = search_index_files(given.heldout, scoring.against, progress, pictures=scoring.pictures, root=root)
     entries = []
     for name, path in files.items():
@@ -56,6 +57,7 @@ def score_files(
         read = [*pool.map(read_scores_of, files.values())]
     for (name, path), scores in zip(files.items(), read, strict=True):
         own = thresholds[name]
+        note_respelling(progress, scores.note)
         entries.append(Entry(name, name, scores, own.thresholds, own.source, describe_scores(path, scores)))
     with ThreadPoolExecutor() as background:  # digests take seconds and are needed only at the end
         digested = [background.submit(scores_input, name, path) for name, path in files.items()]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from arena.base.files import digest_known
+from arena.base.progress import Progress
 from arena.cards import find_dataset
 from arena.dataset.frozen import HeldOut, Truth, read_frozen
 from arena.dataset.readers import truth_from_rows
@@ -106,6 +107,12 @@ def with_aliases(truth: Truth, renamed: Mapping[str, str]) -> Truth:
 def read_scores_of(path: Path) -> Scores:
     """Read scores from an `.npz` file or from the scores folder of a run."""
     return read_store(path) if path.is_dir() else read_scores(path)
+
+
+def note_respelling(progress: Progress, note: str) -> None:
+    """Report the note of scores or of a ground truth on tag names that were respelled, if there is one."""
+    if note:
+        progress.note(note)
 
 
 def describe_scores(path: Path, scores: Scores) -> dict[str, Any]:

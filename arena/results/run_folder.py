@@ -20,6 +20,7 @@ from arena.cards import Thresholds
 from arena.metrics.counts import PRF
 from arena.metrics.registry import TAG_METRIC_COLUMNS
 from arena.results.recipe import Recipe, read_recipe
+from arena.tags.spelling import canonical_spelling
 
 RUN_SCHEMA = 2
 """Version of the files of a run folder."""
@@ -109,7 +110,13 @@ class Result:
         if used is not None and not used.tags:
             return Thresholds(used.default, dict(used.categories))
         rows = self.tags_of(model)
-        single = dict(zip(rows["tag"], (float(str(np.float32(one))) for one in rows["threshold"]), strict=True))
+        single = dict(
+            zip(
+                map(canonical_spelling, rows["tag"]),
+                (float(str(np.float32(one))) for one in rows["threshold"]),
+                strict=True,
+            )
+        )
         if used is not None:
             return Thresholds(used.default, dict(used.categories), tags=single)
         return Thresholds(next(iter(single.values()))) if len(set(single.values())) == 1 else Thresholds(tags=single)
@@ -147,12 +154,18 @@ def read_result(folder: Path, tables: Collection[str] | None = None) -> Result:
     if not (folder / RUN_FILE).exists():
         raise ArenaError(f"{folder}: no finished run in it (no {RUN_FILE}); make one with arena run or arena score")
     try:
-        run = json.loads((folder / RUN_FILE).read_text(encoding="utf-8"))
+        run = json.loads((folder / RUN_FILE).read_text(encoding="utf-8-sig"))
+        if not isinstance(run, dict):
+            raise ValueError(f"{RUN_FILE} is not a JSON object")
         if run.get("schema") != RUN_SCHEMA:
             raise IncomparableError(
                 f"{folder}: schema {run.get('schema')}, this version reads {RUN_SCHEMA}; score it again"
             )
-        summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+        summary = json.loads((folder / "summary.json").read_text(encoding="utf-8-sig"))
+        if not isinstance(summary, dict) or not isinstance(summary.get("models"), dict):
+            raise ValueError("no 'models'")
+        if not summary["models"]:
+            raise ValueError("it names no model")
         written = TABLES | {name: kind for name, kind in OPTIONAL_TABLES.items() if name in summary}
         wanted = written if tables is None else {name: kind for name, kind in written.items() if name in tables}
         read = {name: _read_table(folder / f"{name}.{kind}") for name, kind in wanted.items()}
@@ -160,6 +173,8 @@ def read_result(folder: Path, tables: Collection[str] | None = None) -> Result:
         _ = result.recipe  # raises ValueError if it is damaged
     except (OSError, ValueError) as error:
         raise ArenaError(f"{folder}: damaged run ({str(error).splitlines()[0]}); score it again") from None
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ArenaError(f"{folder}: damaged run (no {error} in {RUN_FILE} or summary.json); score it again") from None
     return result
 
 

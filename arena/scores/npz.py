@@ -17,6 +17,7 @@ from arena.base.files import open_whole
 from arena.scores.matrix import Matrix, stored_member
 from arena.scores.store import Scores, check_values
 from arena.tags import TagSpace
+from arena.tags.spelling import spell_names
 
 
 def read_npz(path: Path, required: Sequence[str], *, large: str) -> dict[str, Any]:
@@ -66,15 +67,27 @@ def read_scores(path: Path, *, checked: bool = True) -> Scores:
         raise ScoresError(f"{path}: scores are {values.dtype}; they must be floating point, 0 to 1")
     refuse_twice(path, "image", image_ids)
     refuse_twice(path, "tag", names)
+    spelled, note = spell_names(path, names)
     if checked:
         check_values(path, values, image_ids, names)
     optional = {key: read(path, key, arrays[key]) for key, read in _OPTIONAL.items() if key in arrays}
     try:
-        tags = TagSpace(names, optional.get("tag_categories"), optional.get("tag_counts"))
+        tags = TagSpace(spelled, optional.get("tag_categories"), optional.get("tag_counts"))
     except ArenaError as error:
         raise ScoresError(f"{path}: {error}") from None
-    skipped = dict(zip(optional.get("skipped_ids", ()), optional.get("skipped_reasons", ()), strict=True))
-    return Scores(image_ids, tags, values, skipped)
+    return Scores(image_ids, tags, values, _skipped(path, optional), note=note)
+
+
+def _skipped(path: Path, optional: Mapping[str, Any]) -> dict[str, str]:
+    """Return the skipped images with their reasons; `unknown` if the file has no array of reasons."""
+    ids = optional.get("skipped_ids", ())
+    reasons = optional.get("skipped_reasons", ("unknown",) * len(ids))
+    if len(ids) != len(reasons):
+        raise ScoresError(
+            f"{path}: {len(ids)} skipped_ids, but {len(reasons)} skipped_reasons; give one reason per skipped image, "
+            "or leave skipped_reasons out"
+        )
+    return dict(zip(ids, reasons, strict=True))
 
 
 def write_scores(path: Path, scores: Scores) -> None:
@@ -98,11 +111,13 @@ def write_scores(path: Path, scores: Scores) -> None:
 
 
 def to_strings(path: Path, name: str, array: NDArray[Any]) -> tuple[str, ...]:
-    """Convert an array of strings, or of integer post ids, to Python strings.
+    """Convert an array of strings, or of post ids (integers, or floats that are whole), to Python strings.
 
     Raises:
         ScoresError: the array is of another kind or shape.
     """
+    if array.dtype.kind == "f" and np.isfinite(array).all() and (array == np.floor(array)).all():
+        array = array.astype(np.int64)  # pandas makes floats of post ids
     if array.ndim != 1 or array.dtype.kind not in "USiu":
         raise ScoresError(f"{path}: {name} is {array.dtype} {array.shape}; it must be a one-dimensional array of str")
     return tuple(item.decode("utf-8", "replace") if isinstance(item, bytes) else str(item) for item in array.tolist())

@@ -21,6 +21,7 @@ from arena.base.errors import ScoresError
 from arena.base.files import is_temporary, open_whole, remove_temporary, write_whole
 from arena.scores.matrix import Matrix, StoredMatrix, stored_npy
 from arena.tags import TagSpace
+from arena.tags.spelling import spell_names
 
 STORE_SCHEMA = 1
 """Version of this layout; a store of another version is computed again."""
@@ -46,6 +47,7 @@ class Scores:
         skipped: image_id -> reason for missing scores; such images have no row.
         seconds: time of the network for all images; 0 if unknown.
         timed: time of the network by machine.
+        note: one line on tag names that were respelled; empty if none was.
     """
 
     image_ids: tuple[str, ...]
@@ -54,6 +56,7 @@ class Scores:
     skipped: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 0.0
     timed: Mapping[str, MachineTime] = field(default_factory=dict)
+    note: str = ""
 
     @classmethod
     def of(cls, image_ids: Sequence[str], tags: TagSpace, values: NDArray[Any]) -> "Scores":
@@ -159,14 +162,15 @@ def read_store(folder: Path) -> Scores:
     if not header:
         raise ScoresError(f"{folder}: no scores in it; make some with arena run or arena predict")
     listed = header["tags"]
-    tags = TagSpace(*(None if column is None else tuple(column) for column in listed.values()))  # type: ignore[arg-type]
+    names, note = spell_names(folder, listed["names"])
+    tags = TagSpace(names, *(None if listed[key] is None else tuple(listed[key]) for key in ("categories", "counts")))
     shards = [_read_shard(folder, number, len(tags)) for number in range(header["shards"])]
     image_ids = tuple(image_id for shard in shards for image_id in shard.image_ids)
     values = Matrix([shard.values for shard in shards])
     check_values(folder, values, image_ids, tags.names)
     skipped = {image_id: reason for shard in shards for image_id, reason in shard.skipped.items()}
     timed = _sum_by_machine((shard.machine, len(shard.image_ids), shard.seconds) for shard in shards)
-    return Scores(image_ids, tags, values, skipped, sum(shard.seconds for shard in shards), timed)
+    return Scores(image_ids, tags, values, skipped, sum(shard.seconds for shard in shards), timed, note)
 
 
 def read_store_facts(folder: Path) -> dict[str, Any]:
@@ -234,7 +238,7 @@ class _Shard(NamedTuple):
 def _read_shard(folder: Path, number: int, columns: int) -> _Shard:
     path = folder / f"{number:05d}.npy"
     try:
-        rows = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        rows = json.loads(path.with_suffix(".json").read_text(encoding="utf-8-sig"))
         stored = stored_npy(path)
         if stored is None or path.stat().st_size < stored.offset + stored.dtype.itemsize * math.prod(stored.shape):
             raise ValueError("truncated, or not a matrix")
@@ -250,7 +254,7 @@ def _read_shard(folder: Path, number: int, columns: int) -> _Shard:
 def _read_header(folder: Path) -> dict[str, Any]:
     """Return the content of `store.json`; empty if there is none of this schema."""
     try:
-        header = json.loads((folder / "store.json").read_text(encoding="utf-8"))
+        header = json.loads((folder / "store.json").read_text(encoding="utf-8-sig"))
     except (FileNotFoundError, ValueError):
         return {}
     return header if isinstance(header, dict) and header.get("schema") == STORE_SCHEMA else {}

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from arena.base.errors import ArenaError, nearest, refuse_twice
 from arena.tags.space import TagSpace
+from arena.tags.spelling import spell_names
 
 GROUP_KEYS = ("title", "why", "tags", "except")
 """Keys of a group's table."""
@@ -100,7 +101,7 @@ def _names(where: str, table: Mapping[str, Any], key: str) -> tuple[str, ...]:
     if not isinstance(values, list) or not all(isinstance(value, str) and value for value in values):
         raise ArenaError(f"{where}: {key} = {values!r}; it must be a list of names")
     refuse_twice(f"{where}: {key}", "tag", values)
-    return tuple(values)
+    return spell_names(f"{where}: {key}", values).names
 
 
 def _columns(names: Iterable[str], space: TagSpace) -> set[int]:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from arena.base.errors import ArenaError
 from arena.base.format import shown
 from arena.tags.rows import LINK_HEADERS, RowTally, TagRow, read_csv, read_tag_rows
+from arena.tags.spelling import canonical_spelling
 
 MAX_IMPLIED = 20_000_000
 """Largest number of implications after transitive closure; Danbooru has a few hundred thousand, this many take gigabytes."""
@@ -108,7 +109,7 @@ class TagRelations:
         return cls.of(
             aliases=aliases,
             implications=implications,
-            blacklist={row["name"]: row["reason"] or "" for row in blacklist if row["name"]},
+            blacklist={canonical_spelling(row["name"]): row["reason"] or "" for row in blacklist if row["name"]},
             findings=wrong + more,
         )
 

@@ -10,13 +10,14 @@ import json
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, zip_longest
 from pathlib import Path
 from typing import IO, Any
 
 from arena.base.errors import ArenaError
 from arena.base.format import shown
+from arena.tags.spelling import canonical_spelling, respelling_note
 
 TAG_LIST_HEADER = ("name", "category", "post_count", "aliases")
 """Columns of a tag-complete CSV, which has no header. Its aliases are in one cell, separated by commas."""
@@ -46,12 +47,14 @@ class RowTally:
         rows: number of rows read, good or bad.
         bad: number of rows that could not be used.
         first: position and fault of the first bad row.
+        respelled: names that were changed to the canonical spelling -> that spelling.
     """
 
     path: Path
     rows: int = 0
     bad: int = 0
     first: str = ""
+    respelled: dict[str, str] = field(default_factory=dict)
 
     def refuse(self, reason: str) -> None:
         """Count the current row as bad."""
@@ -59,15 +62,20 @@ class RowTally:
         self.first = self.first or f"row {self.rows}: {reason}"
 
     def findings(self) -> list[str]:
-        """Return a line on the bad rows; empty if there are none."""
-        return [f"{self.path.name}: {self.bad} of {self.rows} rows left out; {self.first}"] if self.bad else []
+        """Return a line on the bad rows and one on respelled names, if there are any."""
+        bad = f"{self.path.name}: {self.bad} of {self.rows} rows left out; {self.first}" if self.bad else ""
+        return [*filter(None, (bad, respelling_note(self.path.name, self.respelled.items())))]
 
     def name(self, value: Any) -> str:
         """Return a cell as the name of a tag; if it cannot be one, count the row as bad and return an empty string."""
         fault = _fault(value)
         if fault:
             self.refuse(fault)
-        return "" if fault else str(value).strip()
+            return ""
+        name = str(value).strip()
+        if (spelling := canonical_spelling(name)) != name:
+            self.respelled[name] = spelling
+        return spelling
 
 
 def read_csv(path: Path, required: tuple[str, ...]) -> list[dict[str, str]]:

@@ -1,7 +1,7 @@
 """Tag spaces: ordered tag names with categories, and the mapping from one to another."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -89,8 +89,8 @@ class TagSpace:
 def project(source: TagSpace, target: TagSpace, relations: TagRelations) -> NDArray[np.int64]:
     """Return for each target tag the matching source column, or -1.
 
-    A column matches by its exact or its canonical name. If several match, the exact name wins, then the first column; scores
-    are never summed or selected by value.
+    A column matches by its exact name, its canonical name, or, if that is unique in both, its name in lower case. If several
+    match, the exact name wins, then the first column; scores are never summed or selected by value.
 
     Returns: int64 (len(target),).
 
@@ -101,6 +101,19 @@ def project(source: TagSpace, target: TagSpace, relations: TagRelations) -> NDAr
     for column, name in enumerate(source.names):
         columns.setdefault(relations.canonical(name), column)
     columns |= source.index
-    wanted = ((name, relations.canonical(name)) for name in target.names)
-    found = [columns.get(name, columns.get(canonical, -1)) for name, canonical in wanted]
-    return np.array(found, dtype=np.int64)
+    lower = _by_lower_case(source.names)
+    only = {names[0] for names in _by_lower_case(target.names).values() if len(names) == 1}
+
+    def column_of(name: str) -> int:
+        found = columns.get(name, columns.get(relations.canonical(name), -1))
+        alike = lower.get(name.lower(), []) if found < 0 and name in only else []
+        return source.index[alike[0]] if len(alike) == 1 else found
+
+    return np.array([column_of(name) for name in target.names], dtype=np.int64)
+
+
+def _by_lower_case(names: Iterable[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name in names:
+        found.setdefault(name.lower(), []).append(name)
+    return found

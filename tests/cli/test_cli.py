@@ -12,8 +12,10 @@ from click.testing import CliRunner
 
 from arena import cli
 from arena.base.errors import ArenaError
-from arena.cards import model_cards
+from arena.cards import find_dataset, model_cards
+from arena.dataset.frozen import read_frozen
 from arena.results.run_folder import read_result
+from arena.scores.npz import read_scores
 from tests.conftest import GOLDEN, Wd
 
 pytestmark = pytest.mark.usefixtures("no_plots")
@@ -236,6 +238,12 @@ def test_predict_then_score_from_the_command_line(
         "-b", "auto", capsys=capsys,
     )  # fmt: skip
     assert (code, out.strip()) == (0, f"{tmp_path / 's.npz'}: 20 images x 22 tags")
+    call = ("predict", "-m", f"wd={onnx_folder.folder}", "-o", tmp_path / "d.npz")
+    code, out, _ = arena(*call, "-d", drawn_dataset, capsys=capsys)
+    assert (code, out.strip()) == (0, f"{tmp_path / 'd.npz'}: 40 images x 22 tags")
+    assert read_scores(tmp_path / "d.npz").image_ids == read_frozen(find_dataset(str(drawn_dataset))).image_ids
+    code, _, err = arena(*call, capsys=capsys)
+    assert (code, "either --images FOLDER or --dataset NAME" in err) == (2, True)
 
 
 def test_an_interrupt_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

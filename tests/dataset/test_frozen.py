@@ -7,7 +7,7 @@ import pytest
 
 from arena.base.errors import ArenaError
 from arena.cards import find_dataset
-from arena.dataset.frozen import HeldOut, Truth, digest_images, read_frozen
+from arena.dataset.frozen import HeldOut, Truth, digest_images, read_frozen, read_image_table
 from arena.dataset.readers import list_images, truth_from_rows
 from arena.tags import TagSpace
 
@@ -146,3 +146,37 @@ def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
         list_images(tmp_path)
     with pytest.raises(ArenaError, match="no such folder"):
         list_images(tmp_path / "none")
+
+
+@pytest.mark.parametrize("kind", ["int64", "float64", "Int64", "uint32"])
+def test_identifiers_may_be_numbers(drawn_dataset: Path, kind: str) -> None:
+    path = drawn_dataset / "images.parquet"
+    images = pd.read_parquet(path)
+    images["image_id"] = pd.array(range(len(images)), dtype=kind)
+    images.to_parquet(path)
+    assert read_image_table(path)["image_id"].tolist() == sorted(map(str, range(len(images))))
+    images["image_id"] = [0.5, *range(1, len(images))]
+    images.to_parquet(path)
+    with pytest.raises(ArenaError, match=r"image_id is 0\.5 .float.; it must be text or a whole number"):
+        read_image_table(path)
+
+
+def test_a_byte_order_mark_and_tags_with_spaces(drawn_dataset: Path) -> None:
+    before = read(drawn_dataset)
+    images = pd.read_parquet(drawn_dataset / "images.parquet")
+    images["tags"] = [[name.replace("_", " ") for name in names] for names in images["tags"]]
+    images.to_parquet(drawn_dataset / "images.parquet")
+    card = drawn_dataset / "dataset.toml"
+    text = "".join(line for line in card.read_text().splitlines(keepends=True) if not line.startswith("digest"))
+    card.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    after = read(drawn_dataset)
+    assert after.truth.tags.names == before.truth.tags.names
+    assert (after.truth.values != before.truth.values).nnz == 0
+
+
+def test_columns_with_one_spelling_are_one_tag() -> None:
+    tiles = [np.array([[True, False, False], [False, True, True], [False, False, False]])]
+    truth = truth_from_rows("t", (3, 3), tiles, ("a b", "hat", "a_b"), ("x", "y", "z"))
+    assert truth.tags.names == ("a_b", "hat")
+    assert truth.values.toarray().tolist() == [[True, False], [True, True], [False, False]]
+    assert truth.note

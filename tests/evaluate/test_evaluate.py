@@ -142,6 +142,39 @@ def test_conventions_differ_only_in_what_undefined_counts() -> None:
     np.testing.assert_allclose(everything["joytag"].per_tag["f1"].to_numpy()[~np.isnan(a)], a[~np.isnan(a)], atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("ours", "theirs", "words"),
+    [
+        ("a/1", "a/1.png", "differ in their suffix only: 'a/1' here, 'a/1.png' in the scores"),
+        ("1", "a/1", "differ in their folder only: '1' here, 'a/1' in the scores"),
+        ("b/1.jpg", "a/1", "differ in folder and suffix only: 'b/1.jpg' here, 'a/1' in the scores"),
+        ("Cat", "cat", "differ in capitals only"),
+        ("0012", "12", "differ in leading zeros only"),
+        ("cat", "17eb", "other identifiers, such as '17eb'.*arena predict --dataset"),
+    ],
+)
+def test_identifiers_of_both_are_named_if_they_differ(ours: str, theirs: str, words: str) -> None:
+    truth = Truth.of((ours, "x"), TagSpace(("cat",)), np.array([[True], [False]]))
+    scores = Scores.of((theirs, "x"), TagSpace(("cat",)), np.float32([[0.5], [0.1]]))
+    with pytest.raises(ScoresError, match=words):
+        evaluate(truth, [Entry("m", "m", scores, Thresholds(), "default")], PLAIN)
+
+
+def test_smilingwolfs_convention_gives_the_means_of_his_report() -> None:
+    truth = Truth.of(tuple("abcdefgh"), TagSpace(tuple("abcd")), np.zeros((8, 4), bool))
+    labels, scores = np.zeros((8, 4), bool), np.zeros((8, 4), np.float32)
+    labels[:4, :2] = labels[:2, 2] = True
+    scores[:4, 0] = scores[2:6, 1] = scores[:2, 3] = 0.9
+    truth = Truth.of(truth.image_ids, truth.tags, labels)
+    one = Entry("m", "m", Scores.of(truth.image_ids, truth.tags, scores), Thresholds(0.5), "option")
+    result = evaluate(truth, [one], Settings(0, "smilingwolf", replicates=20))
+    own, last = result.summary["models"]["m"]["regimes"]["own"], result.per_tag.iloc[3]
+    assert last[["f1", "f1_low", "f1_high", "recall"]].isna().all(), "no positives"
+    assert (own["macro_precision"], own["macro_precision_tags"]) == (0.375, 4)
+    assert (own["macro_recall"], own["macro_recall_tags"], own["macro_f1_tags"]) == (0.5, 3, 3)
+    assert own["macro_precision_low"] <= 0.375 <= own["macro_precision_high"]
+
+
 def test_what_cannot_be_compared_is_refused() -> None:
     with pytest.raises(ScoresError, match="a: no scores for 59 of 60 images of the ground truth"):
         evaluate(TRUTH, [entry("a", ("cat",), order=slice(0, 1))], PLAIN)
@@ -180,9 +213,10 @@ def test_a_run_of_another_schema_is_incomparable(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace('"schema": 2', '"schema": 99'))
     with pytest.raises(IncomparableError, match="schema 99, this version reads 2"):
         read_result(tmp_path)
-    path.write_text("{")
-    with pytest.raises(ArenaError, match="damaged run"):
-        read_result(tmp_path)
+    for content in ("{", "[]", '{"schema": 2}'):
+        path.write_text(content)
+        with pytest.raises(ArenaError, match="damaged run"):
+            read_result(tmp_path)
     path.unlink()
     with pytest.raises(ArenaError, match="no finished run in it"):
         read_result(tmp_path)

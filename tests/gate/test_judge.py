@@ -154,7 +154,7 @@ def test_an_interval_that_is_undefined_decides_nothing(tmp_path: Path) -> None:
 def test_critical_tags(tmp_path: Path) -> None:
     tags = [
         Tag("fine", 0.0, -0.05, 0.05), Tag("worse", -0.2, -0.3, -0.1), Tag("unclear", -0.05, -0.1, 0.0),
-        Tag("loose", -0.05, -0.1, 0.0), Tag("<b>|\n", 0.0, -0.01, 0.01),
+        Tag("loose", -0.05, -0.1, 0.0), Tag("<b>|", 0.0, -0.01, 0.01),
     ]  # fmt: skip
     loose = '{ tag = "loose", rule = "regression" }'
     text = f'[critical]\ntags = ["fine", "worse", "unclear", {loose}, "lost", "gained", "no such", "rare", "<b>|\\n"]'
@@ -162,7 +162,7 @@ def test_critical_tags(tmp_path: Path) -> None:
     cases = judge_paired(result, policy_of(text, tmp_path), **SIDES)
     assert outcomes(cases, "critical") == {
         "fine": "pass", "worse": "fail", "unclear": "inconclusive", "loose": "pass", "lost": "fail",
-        "gained": "incomparable", "no such": "incomparable", "rare": "inconclusive", "<b>|\n": "pass",
+        "gained": "incomparable", "no_such": "incomparable", "rare": "inconclusive", "<b>|": "pass",
     }  # fmt: skip
     assert [loss.tag for loss in only(cases, "critical", "worse").tags] == ["worse"]
     assert "aliases" in only(cases, "critical", "lost").message

@@ -63,13 +63,32 @@ def test_files_and_a_run_folder(tmp_path: Path) -> None:
         (lambda: arena.score(GOOD.iloc[:70], TRUTH), "no scores for 10 of 80 images"),
         (lambda: arena.score(pd.concat([GOOD, GOOD]), TRUTH), "listed twice"),
         (lambda: arena.score(np.zeros(3), TRUTH), "must be a matrix"),
-        (lambda: arena.score(GOOD.rename(columns=str.upper), TRUTH), "none of its 4 tags"),
+        (lambda: arena.score(GOOD.add_prefix("x"), TRUTH), "none of its 4 tags"),
+        (lambda: arena.score(GOOD, TRUTH.astype("boolean").replace({True: pd.NA})), "labels are missing .NaN or NA"),
+        (lambda: arena.score(GOOD, TRUTH.astype(float).replace({1.0: np.nan})), "labels are missing .NaN or NA"),
+        (lambda: arena.score(GOOD.astype(object).replace({GOOD.iloc[0, 0]: pd.NA}), TRUTH), "score nan of image"),
+        (lambda: arena.score(GOOD.astype(str) + "x", TRUTH), "scores must be numbers"),
+        (lambda: arena.compare(GOOD, TRUTH), "scores is a DataFrame; give a mapping"),
+        (lambda: arena.compare([], TRUTH), "no scores"),
+        (lambda: arena.compare(["a/s.npz", "b/s.npz"], TRUTH), "model 's' is listed twice"),
+        (lambda: arena.compare([GOOD], TRUTH, thresholds=4), "model1 = 4.0; a threshold lies in 0 to 1"),
     ],
 )
 def test_bad_input_is_one_clear_line(call: object, words: str) -> None:
     with pytest.raises(ArenaError, match=words) as caught:
         call()  # type: ignore[operator]
     assert "\n" not in str(caught.value)
+
+
+def test_lists_of_models_one_threshold_and_other_spellings() -> None:
+    found = arena.compare([GOOD, GOOD.to_numpy()], TRUTH, thresholds=0.4, replicates=0)
+    assert found.result.models == ["model1", "model2"]
+    assert set(found.per_tag["threshold"]) == {np.float32(0.4)}
+    spaced = TRUTH.rename(columns=dict(zip(TAGS, ["a b", "c&amp;d", "Ef", "g"], strict=True)))
+    scores = GOOD.rename(columns=dict(zip(TAGS, ["a_b", "c&d", "ef", "g"], strict=True)))
+    assert arena.score(scores, spaced, replicates=0).per_tag["truth_tag"].tolist() == ["a_b", "c&d", "Ef", "g"]
+    nullable = arena.score(GOOD, TRUTH.astype("boolean"), replicates=0)
+    assert nullable.summary["models"] == arena.score(GOOD, TRUTH, replicates=0).summary["models"]
 
 
 def test_a_mistyped_table_is_suggested() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from arena.report.page.histograms import bin_width, undefined_metrics
+from arena.report.page.histograms import bin_width, undefined_rules
 
 OWN = 40
 """The own threshold of every tag in hundredths; bins of 1, 2 and 5 hundredths all have an edge there."""
@@ -24,7 +24,7 @@ def drawn_histograms(
         name: np.stack([_spread(rng, columns, known[name], kind, width) for kind in (("fn", "tp"), ("tn", "fp"))])
         for name, columns in models.items()
     }
-    return {"step": width / 100, "undefined": undefined_metrics(convention), "models": drawn}
+    return {"step": width / 100, **undefined_rules(convention), "models": drawn}
 
 
 def _spread(

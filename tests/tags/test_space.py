@@ -122,3 +122,9 @@ def test_about_keeps_what_implies_a_tag_and_drops_the_rest() -> None:
     assert about.implications == {"puppy": {"dog", "animal"}, "dog": {"animal"}, "cat": {"animal"}}
     assert about.aliases == {"pup": "puppy", "kitty": "cat", "beast": "animal"}
     assert about.blacklist == {"animal": "too general"}
+
+
+def test_a_name_in_other_capitals_matches_if_it_is_the_only_one() -> None:
+    assert project(TagSpace(("Hat", "cat")), TagSpace(("hat", "CAT", "dog")), TagRelations()).tolist() == [0, 1, -1]
+    assert project(TagSpace(("Hat", "hat")), TagSpace(("hat", "HAT")), TagRelations()).tolist() == [1, -1]
+    assert project(TagSpace(("us",)), TagSpace(("US", "Us")), TagRelations()).tolist() == [-1, -1]

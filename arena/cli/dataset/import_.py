@@ -19,7 +19,7 @@ HINTS = ("images", "path_column", "tags_column", "id_column", "rating_column", "
 @option("--output", "-o", required=True, type=click.Path(path_type=Path), help="Folder to write.", show_default=False)
 @option(
     "--as", "kind", metavar="KIND", show_default=False,
-    help="folder, table, posts, joytag, webdataset or huggingface.  [default: detected]",
+    help="folder, table, posts, kohya, joytag, webdataset or huggingface.  [default: detected]",
 )  # fmt: skip
 @option("--images", type=click.Path(path_type=Path), help="Folder of the images.", show_default=False)
 @option("--path-column", default="", help="Column of paths.", show_default=False)
@@ -27,7 +27,11 @@ HINTS = ("images", "path_column", "tags_column", "id_column", "rating_column", "
 @option("--id-column", default="", help="Column of identifiers.", show_default=False)
 @option("--rating-column", default="", help="Column of ratings.", show_default=False)
 @option("--keep", default="", help="Comma-separated further columns to keep.", show_default=False)
-@option("--separator", default="auto", help="Separator of tags in one text: auto, comma, line or space.")
+@option(
+    "--separator",
+    default="auto",
+    help="Form of tags in one text: auto, comma, line, space, bar, semicolon, json or python.",
+)
 @option(
     "--tag-names",
     type=click.Path(path_type=Path),
@@ -60,7 +64,7 @@ def import_(source: Path, output: Path, kind: str | None, root: Path | None, **s
     """Make a dataset from existing images: decode, hash, store and describe each image once.
 
     Reads a folder with a .txt or .json tag file for each image, a table of paths and tags (CSV, TSV, JSON lines, Parquet),
-    Danbooru posts, JoyTag's Parquet, webdataset tars, or a saved Hugging Face dataset. Images are
+    Danbooru posts, metadata of kohya's trainers, JoyTag's Parquet, webdataset tars, or a saved Hugging Face dataset. Images are
     recognised by suffix or content. Links to files are followed; links to folders outside and hidden folders are not.
     rejects.csv lists the images that could not be taken. After an interruption, the same command continues.
 
@@ -83,7 +87,11 @@ def import_(source: Path, output: Path, kind: str | None, root: Path | None, **s
         policy, tag_facts.relations, tag_facts.categories,
         **{name: settings[name] for name in ("name", "title", "licence", "limit", "workers")},
     )  # fmt: skip
+    for note in opened.forms.notes():
+        terminal.note(note)
     outcome = import_source(opened, output, wanted, terminal)
+    for warning in outcome.warnings:
+        terminal.note(f"warning: {warning}")
     show_findings(tag_facts.findings)
     rejected = [(reason, f"{count:,}") for reason, count in outcome.rejected.most_common()]
     show_table(("", "rows"), [("read", f"{outcome.rows:,}"), *rejected, ("kept", f"{outcome.images:,}")])

@@ -66,7 +66,7 @@ class Checkpoint:
 def fetched_scheme(folder: Path) -> str:
     """Return the rating scheme of the posts of a fetch; empty if the folder holds no fetch or the scheme is unknown."""
     try:
-        return str(tomllib.loads((folder / FETCH_STATE).read_text(encoding="utf-8")).get("rating_scheme", ""))
+        return str(tomllib.loads((folder / FETCH_STATE).read_text(encoding="utf-8-sig")).get("rating_scheme", ""))
     except (OSError, ValueError):
         return ""
 
@@ -177,7 +177,7 @@ class FetchFolder:
             self.save(self.checkpoint)
             return
         try:
-            table = tomllib.loads(path.read_text(encoding="utf-8"))
+            table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
             self._refuse_other(path, table)
             left_out = Counter({row["reason"]: row["posts"] for row in table.get("left_out", [])})
             known = {one.name: table[one.name] for one in fields(Checkpoint) if one.name != "left_out"}

@@ -58,6 +58,7 @@ class ImportTotals(NamedTuple):
         positives: number of images of each tag.
         categories: tag -> category, for tags whose category the source knows.
         untagged: number of images without a tag.
+        single: tag -> number of images that have no other tag.
         rejected: number of rejected rows by reason.
         scheme: meaning of the rating letters; None if no image has a rating.
         paths: image files of the kept rows, relative to the dataset folder.
@@ -69,6 +70,7 @@ class ImportTotals(NamedTuple):
     positives: Counter[str]
     categories: Mapping[str, str]
     untagged: int
+    single: Counter[str]
     rejected: Counter[str]
     scheme: Scheme | None
     paths: frozenset[str]
@@ -98,7 +100,7 @@ def assemble_parts(parts: Sequence[Path], images: Path) -> ImportTotals:
     whole = pa.concat_tables(map(read_part, parts), promote_options="default")
     order = _order(whole)
     positives: Counter[str] = Counter()
-    digest, untagged, paths = hashlib.sha256(), 0, set[str]()
+    digest, untagged, single, paths = hashlib.sha256(), 0, Counter[str](), set[str]()
     with pq.ParquetWriter(images, _schema(whole)) as writer:
         for block in _blocks(whole, order.kept):
             writer.write_table(block)
@@ -107,6 +109,7 @@ def assemble_parts(parts: Sequence[Path], images: Path) -> ImportTotals:
                 digest.update(digest_line(row["image_id"], row["sha256"], row["tags"]))
                 positives.update(row["tags"])
                 untagged += not row["tags"]
+                single.update(row["tags"] if len(row["tags"]) == 1 else ())
     rejected = Counter({row["values"]: row["counts"] for row in pc.value_counts(whole["reason"]).to_pylist()})
     del rejected[""]
     rejected += Counter({"duplicate id": len(order.duplicate)})
@@ -116,7 +119,7 @@ def assemble_parts(parts: Sequence[Path], images: Path) -> ImportTotals:
     ]
     categories = _categories(parts)
     return ImportTotals(
-        len(order.kept), digest.hexdigest(), positives, categories, untagged, rejected, _scheme(whole, order.kept),
+        len(order.kept), digest.hexdigest(), positives, categories, untagged, single, rejected, _scheme(whole, order.kept),
         frozenset(paths), duplicates,
     )  # fmt: skip
 

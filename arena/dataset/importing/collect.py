@@ -25,6 +25,7 @@ from arena.dataset.frozen import toml_text, write_tags
 from arena.dataset.hashes.algorithms import DHASH, PHASH
 from arena.dataset.importing.assemble import ImportTotals, assemble_parts, card_steps, iterate_rejects
 from arena.dataset.importing.examine import ExaminedImage, ImageExaminer, check_record_text
+from arena.dataset.importing.label_warnings import label_warnings
 from arena.dataset.importing.parts import SourceRows, part_path, split_rows, write_part
 from arena.dataset.ratings import UNKNOWN_SCHEME, Scheme
 from arena.dataset.records import Reject
@@ -70,12 +71,13 @@ class ImportSettings:
 
 
 class ImportResult(NamedTuple):
-    """Totals of an import: rows read, images and tags of the dataset, and rejected rows by reason."""
+    """Totals of an import: rows read, images and tags of the dataset, rejected rows by reason, and what looks wrong."""
 
     rows: int
     images: int
     tags: int
     rejected: Counter[str]
+    warnings: tuple[str, ...] = ()
 
 
 def import_source(
@@ -100,7 +102,8 @@ def import_source(
     _refuse_empty(source, folder, done.rows, assembled)
     card = _make_card(source, wanted, name, done.rows, assembled)
     _finish(folder, scratch, card, wanted, assembled)
-    return ImportResult(done.rows, assembled.images, len(assembled.positives), assembled.rejected)
+    warnings = label_warnings(assembled.images, assembled.single, assembled.positives)
+    return ImportResult(done.rows, assembled.images, len(assembled.positives), assembled.rejected, warnings)
 
 
 def _prepare_folder(source: DatasetSource, folder: Path) -> Path:

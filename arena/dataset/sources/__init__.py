@@ -2,20 +2,24 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
 
 from arena.base.errors import ArenaError, nearest
-from arena.dataset.records import SourceItems
-from arena.dataset.sources import folder, huggingface, joytag, posts, table, webdataset
-from arena.dataset.sources.columns import PATH_COLUMN_NAMES
-from arena.dataset.sources.hints import SEPARATORS, Hints
+from arena.base.format import shown
+from arena.dataset.records import Record, SourceItems
+from arena.dataset.sources import folder, huggingface, joytag, kohya, posts, table, webdataset
+from arena.dataset.sources.columns import PATH_COLUMN_NAMES, first_column
+from arena.dataset.sources.forms import AUTO, SEPARATORS, TagForms
+from arena.dataset.sources.hints import Hints
 from arena.dataset.sources.rows import count_rows, is_table_name, read_column_names, read_schema
 
 SOURCE_READERS: Mapping[str, Callable[[Path, Hints], SourceItems]] = {
-    "folder": folder.read, "table": table.read, "posts": posts.read, "joytag": joytag.read,
+    "folder": folder.read, "table": table.read, "posts": posts.read, "kohya": kohya.read, "joytag": joytag.read,
     "webdataset": webdataset.read, "huggingface": huggingface.read,
 }  # fmt: skip
 """Kind of source -> its reader."""
@@ -23,9 +27,13 @@ SOURCE_READERS: Mapping[str, Callable[[Path, Hints], SourceItems]] = {
 _TABLE_NAMES = {
     "posts": ("posts.jsonl", "posts.json", "posts.jsonl.gz", "posts.json.gz"),
     "table": ("metadata.csv", "metadata.jsonl", "metadata.parquet"),
+    "kohya": ("meta_lat.json", "meta_clean.json", "meta_cap_dd.json", "meta_cap.json"),
     "joytag": (),
 }
 """Kinds whose rows are in one file -> the usual names of that file; an imagefolder has `metadata.*`."""
+
+_MAX_ROWS_READ, _MAX_IMAGES_READ = 20_000, 1_000
+"""Rows that are read to recognise the forms of texts; fewer if they hold images as bytes, which takes longer."""
 
 _SUPPORTED = "images with .txt or .json tag files, a table (CSV, TSV, JSON, Parquet), .tar shards, or a saved dataset"
 
@@ -50,7 +58,25 @@ class DatasetSource:
 
     def records(self) -> SourceItems:
         """Return the records and rejects in an order that does not depend on the file system; may be called again."""
-        return SOURCE_READERS[self.kind](self.path, self.hints)
+        return SOURCE_READERS[self.kind](self.path, replace(self.hints, forms=self.forms))
+
+    @cached_property
+    def forms(self) -> TagForms:
+        """The forms of the texts of tags, recognised in the whole source, or in the first rows of a very long one.
+
+        Raises:
+            ArenaError: the texts are sentences, or the source cannot be read.
+        """
+        forms = TagForms(self.hints.separator)
+        if forms.name == AUTO:
+            forms.recognising = True
+            images = 0
+            for item in islice(SOURCE_READERS[self.kind](self.path, replace(self.hints, forms=forms)), _MAX_ROWS_READ):
+                images += isinstance(item, Record) and isinstance(item.content, bytes)
+                if images == _MAX_IMAGES_READ:
+                    break
+            forms.decide()
+        return forms
 
 
 def open_source(path: Path, kind: str | None = None, hints: Hints = Hints()) -> DatasetSource:
@@ -113,6 +139,8 @@ def _in_file(path: Path) -> DatasetSource | None:
         return DatasetSource("webdataset", path, "one tar file")
     if not is_table_name(path):
         return None
+    if path.suffix == ".json" and (images := kohya.count_images(path)):
+        return DatasetSource("kohya", path, f"kohya's metadata in {path.name}", rows=images)
     columns = read_column_names(path)
     if path.suffix in (".parquet", ".arrow"):
         schema = read_schema(path)
@@ -122,7 +150,7 @@ def _in_file(path: Path) -> DatasetSource | None:
             return DatasetSource("joytag", path, "JoyTag's table of tag numbers", rows=count_rows(path))
     if {*columns} & {"tag_string", "tag_string_general"} and {*columns} & {"id", "md5"}:
         return DatasetSource("posts", path, f"posts in {path.name}", rows=count_rows(path))
-    if {*columns} & {*PATH_COLUMN_NAMES}:
+    if first_column(PATH_COLUMN_NAMES, columns):
         return DatasetSource("table", path, f"a table with {', '.join(columns[:8])}", rows=count_rows(path))
     return None
 
@@ -154,6 +182,12 @@ def _rows(path: Path, kind: str) -> int | None:
 
 def _content_summary(path: Path) -> str:
     """Return the name of a file, or the number of files per suffix in a folder, for an error message."""
+    if path.is_file() and is_table_name(path):
+        columns = ", ".join(map(shown, read_column_names(path)[:8])) or "none"
+        return (
+            f"the table {path.name} with the columns {columns}; it needs a column of paths ({', '.join(PATH_COLUMN_NAMES)}), "
+            "or name it with --path-column and --as table"
+        )
     if path.is_file():
         return f"the file {path.name}"
     suffixes = Counter(file.suffix or "no suffix" for file in path.iterdir() if file.is_file())

@@ -9,12 +9,15 @@ from arena.base.errors import ArenaError
 from arena.dataset.ratings import rating_word
 from arena.dataset.records import Content, Record, RowRefusedError
 from arena.dataset.sources.facts import row_facts
+from arena.dataset.sources.forms import TagForms
 from arena.dataset.sources.hints import Hints
 from arena.dataset.sources.labels import Labels, parse_labels, parse_tags
 from arena.dataset.sources.tree import Tree
 
-PATH_COLUMN_NAMES = ("path", "file_name", "filename", "image_path", "file", "image")
-TAG_COLUMN_NAMES = ("tags", "tag_string", "labels", "label")
+PATH_COLUMN_NAMES = (
+    "path", "file_name", "filename", "image_path", "file_path", "filepath", "image_file", "file", "image",
+)  # fmt: skip
+TAG_COLUMN_NAMES = ("tags", "tag_string", "labels", "label", "tag", "caption")
 _ID_COLUMN_NAMES = ("image_id", "id")
 _RESERVED_COLUMNS = (
     "path",
@@ -41,7 +44,7 @@ class TableColumns:
         tags: column of the tags; empty if each category has its own column.
         image_id, rating: empty if the table has no such column.
         keep: further columns to keep.
-        separator: one of `SEPARATORS`.
+        forms: takes texts of tags apart.
         names: tag names; a number in `tags` is an index into them.
     """
 
@@ -50,7 +53,7 @@ class TableColumns:
     image_id: str
     rating: str
     keep: tuple[str, ...]
-    separator: str
+    forms: TagForms
     names: tuple[str, ...] = ()
 
     @classmethod
@@ -68,15 +71,15 @@ class TableColumns:
                 raise ArenaError(f"{where}: {option} {name}: no such column; it has {', '.join(present) or 'none'}")
         if reserved := sorted({*hints.keep} & {*_RESERVED_COLUMNS}):
             raise ArenaError(f"{where}: --keep {reserved[0]}: the import writes a column of this name; rename yours")
-        path = hints.path_column or _first(PATH_COLUMN_NAMES, present)
+        path = hints.path_column or first_column(PATH_COLUMN_NAMES, present)
         if not path:
             raise ArenaError(f"{where}: no column of paths; it has {', '.join(present)}. Name it with --path-column")
-        tags = hints.tags_column or _first(TAG_COLUMN_NAMES, present)
+        tags = hints.tags_column or first_column(TAG_COLUMN_NAMES, present)
         if not tags and not any(name.startswith(("tag_string_", "tags_")) for name in present):
             raise ArenaError(f"{where}: no column of tags; it has {', '.join(present)}. Name it with --tags-column")
-        identifier = hints.id_column or _first(_ID_COLUMN_NAMES, [name for name in present if name != path])
-        rating = hints.rating_column or _first(("rating",), present)
-        return cls(path, tags, identifier, rating, hints.keep, hints.separator, tuple(names))
+        identifier = hints.id_column or first_column(_ID_COLUMN_NAMES, [name for name in present if name != path])
+        rating = hints.rating_column or first_column(("rating",), present)
+        return cls(path, tags, identifier, rating, hints.keep, hints.forms, tuple(names))
 
     def record(self, where: str, values: Mapping[str, Any], content: Content, fallback: str) -> Record:
         """Return the record of a row.
@@ -91,6 +94,8 @@ class TableColumns:
             RefusedError: the row has no identifier or no tags, or a value cannot be read.
         """
         image_id = values.get(self.image_id) if self.image_id else fallback
+        if isinstance(image_id, float) and image_id.is_integer():
+            image_id = int(image_id)  # pandas makes floats of post ids
         if image_id in (None, ""):
             raise RowRefusedError("unreadable row", f"column {self.image_id} is empty")
         labels = self._labels(values)
@@ -100,13 +105,14 @@ class TableColumns:
     def _labels(self, values: Mapping[str, Any]) -> Labels:
         rating = rating_word(values.get(self.rating))
         if self.tags in ("", "tags", "tag_string") and not self.names:
-            found = parse_labels(values, self.separator)
+            found = parse_labels(values, self.forms, rating)
             if found is None:
                 raise RowRefusedError("no tags", "the row has none")
-            return found._replace(rating=rating)
+            return found
         if values.get(self.tags) is None:
             raise RowRefusedError("no tags", f"column {self.tags} is empty")
-        return Labels(tuple(parse_tags(values[self.tags], self.separator, self.names)), {}, rating)
+        found = parse_tags(values[self.tags], self.forms, self.names, self.tags)
+        return found._replace(rating=rating or found.rating)
 
 
 def find_row_file(values: Mapping[str, Any], column: str, tree: Tree) -> Path:
@@ -118,7 +124,7 @@ def find_row_file(values: Mapping[str, Any], column: str, tree: Tree) -> Path:
     name = values.get(column)
     if not isinstance(name, str) or not name:
         raise RowRefusedError("unreadable row", f"column {column} names no file")
-    return tree.find(name)
+    return tree.find(tree.portable(name))
 
 
 def read_tag_name_list(path: Path | None) -> tuple[str, ...]:
@@ -140,5 +146,11 @@ def read_tag_name_list(path: Path | None) -> tuple[str, ...]:
     return names
 
 
-def _first(wanted: Sequence[str], present: Sequence[str]) -> str:
-    return next((name for name in wanted if name in present), "")
+def first_column(wanted: Sequence[str], present: Sequence[str]) -> str:
+    """Return the first wanted column that is present, with its own capitals; empty if there is none.
+
+    >>> first_column(("path", "file"), ["Tags", "File", "Path"])
+    'Path'
+    """
+    own = {name.lower(): name for name in reversed(present)}
+    return next((own[name] for name in wanted if name in own), "")

@@ -1,8 +1,9 @@
 """Reader of a folder of images with sidecar files, the layout of trainers and downloaders.
 
 The sidecar of `a.png` is `a.png.txt` or `a.txt` (tags separated by commas, as kohya and taggui write them, or one per line,
-as hydrus does), or `a.png.json` or `a.json` (an object with `tags`, or gallery-dl's metadata). If an image has both, the
-tags come from the text, because people edit it, and the rest comes from the object.
+as hydrus does), `a.caption` (kohya's default suffix), or `a.png.json` or `a.json` (an object with `tags`, or gallery-dl's
+metadata), or `.a_meta.json` (waifuc). If an image has both, the tags come from the text, because people edit it, and the rest
+comes from the object.
 """
 
 import json
@@ -13,10 +14,14 @@ from typing import Any, NamedTuple
 from arena.dataset.readers import identifiers
 from arena.dataset.records import Record, Reject, RowRefusedError, SourceItems
 from arena.dataset.sources.facts import row_facts
+from arena.dataset.sources.forms import TagForms
 from arena.dataset.sources.hints import Hints
 from arena.dataset.sources.labels import Labels, parse_caption, parse_labels
 from arena.dataset.sources.tree import Tree, TreeFolder, escape_name
 from arena.images.formats import is_image_file
+
+TEXT_SUFFIXES = (".txt", ".tags", ".caption")
+"""Suffixes of text files with tags; the first that is there and not empty is read."""
 
 
 def read(path: Path, hints: Hints) -> SourceItems:
@@ -53,16 +58,18 @@ def count_image_files(path: Path) -> ImageCount:
     return ImageCount(len(images), sum(file.is_symlink() for file in images))
 
 
-def sidecar_labels(text: str | None, table: Mapping[str, Any] | None, separator: str) -> Labels:
+def sidecar_labels(text: str | None, table: Mapping[str, Any] | None, forms: TagForms) -> Labels:
     """Return the labels of one image from its text and its JSON object; either may be absent.
 
     Raises:
         RefusedError: there is no text, and the object has no field of tags.
     """
-    from_object = parse_labels(table, separator) if table is not None else None
+    from_object = parse_labels(table, forms) if table is not None else None
     if text is None and from_object is None:
-        raise RowRefusedError("no tags", "no tags in its .json file" if table else "no .txt or .json file with tags")
-    if text is None or (not (from_text := parse_caption(text, separator)).tags and from_object is not None):
+        raise RowRefusedError(
+            "no tags", "no tags in its .json file" if table else "no .txt, .caption or .json file with tags"
+        )
+    if text is None or (not (from_text := parse_caption(text, forms)).tags and from_object is not None):
         return from_object or Labels(())
     if from_object is None:
         return from_text
@@ -100,11 +107,13 @@ def _record(tree: Tree, level: TreeFolder, name: str, present: set[str], hints: 
     stem = name.removesuffix(Path(name).suffix)
 
     def sidecar(suffix: str) -> str | None:
-        found = next((name for name in (f"{name}{suffix}", f"{stem}{suffix}") if name in present), None)
+        names = (f"{name}{suffix}", f"{stem}{suffix}", f".{stem}_meta{suffix}")
+        found = next((name for name in names if name in present), None)
         return None if found is None else tree.text(level.path(found))
 
-    text, json_text = sidecar(".txt"), sidecar(".json")
+    texts = [text for text in map(sidecar, TEXT_SUFFIXES) if text is not None]
+    text, json_text = next(filter(str.strip, texts), texts[0] if texts else None), sidecar(".json")
     table = None if json_text is None else parse_object(json_text, f"{where}: .json")
-    labels = sidecar_labels(text, table, hints.separator)
+    labels = sidecar_labels(text, table, hints.forms)
     facts = row_facts(table or {})
     return Record(image_id, content, labels.tags, labels.rating, facts, labels.categories, where)

@@ -1,10 +1,9 @@
 """Options of the user that describe a source."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-SEPARATORS = ("auto", "comma", "line", "space")
-"""Separators of the tags in one text."""
+from arena.dataset.sources.forms import AUTO, TagForms
 
 
 @dataclass(frozen=True)
@@ -15,8 +14,9 @@ class Hints:
         images: folder of the images; None for the folder of the table.
         path_column, tags_column, id_column, rating_column: columns of a table.
         keep: further columns of a table to keep, as text.
-        separator: separator of the tags in one text, one of `SEPARATORS`.
+        separator: form of the tags in one text, one of `SEPARATORS`.
         tag_names: text file with one tag name per line; a number in the source is an index into it, from 0.
+        forms: takes texts of tags apart; `DatasetSource` makes it from `separator` and the texts of the source.
     """
 
     images: Path | None = None
@@ -25,5 +25,6 @@ class Hints:
     id_column: str = ""
     rating_column: str = ""
     keep: tuple[str, ...] = ()
-    separator: str = "auto"
+    separator: str = AUTO
     tag_names: Path | None = None
+    forms: TagForms = field(default_factory=TagForms)

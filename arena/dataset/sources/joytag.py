@@ -64,7 +64,7 @@ def _record(row: TableRow, tree: Tree, files: dict[str, str], names: tuple[str, 
     if row.values.get("tags") is None:
         raise RowRefusedError("no tags", "column tags is empty")
     content = find_image(tree, files, digest, image_id)
-    tags = tuple(parse_tags(row.values["tags"], names=names))
+    tags = parse_tags(row.values["tags"], names=names).tags
     return Record(image_id, content, tags, rating_word(row.values.get("rating")), facts, where=row.where)
 
 

@@ -1,29 +1,30 @@
 """Parse the tags of one image from text or tables.
 
-Every tag is normalised the same way: brackets are unescaped, white space becomes underscores, control characters are
-removed. So `hatsune miku \\(cosplay\\)` in a caption and `hatsune_miku_(cosplay)` in a post are one tag.
+Every tag gets the canonical spelling, so `hatsune miku \\(cosplay\\)` in a caption and `hatsune_miku_(cosplay)` in a post are
+one tag. `forms` takes texts apart; a prefix such as `character:` sets the category, and `rating:` the rating.
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from arena.dataset.ratings import rating_word
 from arena.dataset.records import RowRefusedError
+from arena.dataset.sources.forms import TagForms
 from arena.tags import CATEGORY_NAMES
 
-_NAMESPACES = {"creator": "artist", "series": "copyright"} | {
-    name: name for name in ("artist", "copyright", "character", "meta")
-}
-"""Prefix of a tag in a file with one tag per line, as hydrus exports it -> category."""
-
 _CATEGORIES = tuple(name for number, name in CATEGORY_NAMES.items() if number < 9)
+
+TAG_KEYS = ("tag_string", "tags", *(f"{key}_{category}" for category in _CATEGORIES for key in ("tag_string", "tags")))
+"""Fields of tags in the metadata of booru sites, downloaders and trainers."""
+
+_NAMESPACES = {"creator": "artist", "series": "copyright"} | {name: name for name in _CATEGORIES}
+"""Prefix of a tag, as hydrus, Grabber and Danbooru's upload form write it -> category."""
 
 MAX_TAG_CHARACTERS = 1_000_000
 """Maximum length of the tags of one image; a long list of tags has a few thousand characters."""
 
-_ESCAPED = re.compile(r"\\([()\[\]{}])")
-_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x7f]")
+SIDECAR_TEXTS = "text files"
+"""Place of the texts of sidecar files, for `TagForms`."""
 
 
 class Labels(NamedTuple):
@@ -33,15 +34,6 @@ class Labels(NamedTuple):
     categories: Mapping[str, str] = {}
     rating: str = ""
     """As `rating_word` returns it."""
-
-
-def normalise_tag(tag: str) -> str:
-    r"""Return a tag in its normalised spelling.
-
-    >>> normalise_tag(r" hatsune miku  \(cosplay\) ")
-    'hatsune_miku_(cosplay)'
-    """
-    return "_".join(_CONTROL.sub("", _ESCAPED.sub(r"\1", tag)).split())
 
 
 def refuse_long_tags(characters: int) -> None:
@@ -54,55 +46,27 @@ def refuse_long_tags(characters: int) -> None:
         raise RowRefusedError("tags too long", f"{characters:,} characters")
 
 
-def split_tags(text: str, separator: str) -> list[str]:
-    r"""Return the normalised tags in a text, each once, in order.
-
-    Args:
-        separator: `comma` (or a new line), `line` or `space`.
+def parse_caption(text: str, forms: TagForms | None = None) -> Labels:
+    r"""Return the labels in a sidecar text; a text of several words that shows no separator is one tag.
 
     Raises:
-        RefusedError: `tags too long`.
-
-    >>> split_tags("1girl, blue eyes,, 1girl", "comma"), split_tags("blue eyes\nsolo\n", "line"), split_tags("a b", "space")
-    (['1girl', 'blue_eyes'], ['blue_eyes', 'solo'], ['a', 'b'])
-    """
-    refuse_long_tags(len(text))
-    parts = {
-        "comma": lambda: re.split(r"[,\n]", text),
-        "line": text.splitlines,
-        "space": text.split,
-    }[separator]()
-    return list(dict.fromkeys(filter(None, map(normalise_tag, parts))))
-
-
-def parse_caption(text: str, separator: str = "auto") -> Labels:
-    r"""Return the labels in a sidecar text; `auto` separates tags at commas if there is one, else at line ends.
-
-    In a text with one tag per line, a prefix such as `character:` sets the category, and `rating:` sets the rating.
+        RefusedError: the tags are too long, or the text is a list that cannot be read.
 
     >>> parse_caption("character:hatsune miku\nrating:safe\nre:zero")
     Labels(tags=('hatsune_miku', 're:zero'), categories={'hatsune_miku': 'character'}, rating='safe')
     """
-    chosen = separator if separator != "auto" else "comma" if "," in text else "line"
-    found: dict[str, str] = {}
-    rating = ""
-    for tag in split_tags(text, chosen):
-        prefix, colon, rest = tag.partition(":")
-        if chosen == "line" and colon and prefix == "rating":
-            rating = rating_word(rest)
-        elif chosen == "line" and colon and prefix in _NAMESPACES and rest.strip("_"):
-            found[rest.strip("_")] = _NAMESPACES[prefix]
-        else:
-            found.setdefault(tag, "")
-    return Labels(tuple(found), {tag: category for tag, category in found.items() if category}, rating)
+    refuse_long_tags(len(text))
+    return _labelled({"": (forms or TagForms()).split(text, SIDECAR_TEXTS, "line")})
 
 
-def parse_labels(table: Mapping[str, Any], separator: str = "auto") -> Labels | None:
+def parse_labels(table: Mapping[str, Any], forms: TagForms | None = None, rating: Any = None) -> Labels | None:
     """Return the labels in the metadata of a booru site, a downloader or a trainer; None if no field of tags is present.
 
     The fields are `tag_string`, `tags`, and per category `tag_string_character`, `tags_character` and so on. A value is a list
-    or a text; `tag_string` and `tags` may also map categories to either. `auto` separates a text at commas if there is one,
-    else at spaces.
+    or a text; `tag_string` and `tags` may also map categories to either.
+
+    Args:
+        rating: the rating; None for the field `rating`, and without one for a tag such as `rating:safe`.
 
     Raises:
         RefusedError: a value has another type, or the tags are too long.
@@ -112,45 +76,76 @@ def parse_labels(table: Mapping[str, Any], separator: str = "auto") -> Labels | 
     >>> parse_labels({"caption": "a girl"}) is None
     True
     """
-    found: dict[str, str] = {}
+    forms = forms or TagForms()
+    found: dict[str, list[str]] = {}
     present = False
-    for key in ("tag_string", "tags"):
+    for key in TAG_KEYS:
         if (value := table.get(key)) is not None:
             present = True
-            groups = value if isinstance(value, Mapping) else {"": value}
+            groups = _groups(value) if isinstance(value, Mapping) else {_category_of(key): value}
             for category, content in groups.items():
-                found |= dict.fromkeys(parse_tags(content, separator), category if category in _CATEGORIES else "")
-    for category in _CATEGORIES:
-        for key in (f"tag_string_{category}", f"tags_{category}"):
-            if (value := table.get(key)) is not None:
-                present = True
-                found |= dict.fromkeys(parse_tags(value, separator), category)
-    if not present:
-        return None
-    categories = {tag: category for tag, category in found.items() if category}
-    return Labels(tuple(found), categories, rating_word(table.get("rating")))
+                found.setdefault(category, []).extend(_names(content, forms, key, ()))
+    return _labelled(found, table.get("rating") if rating is None else rating) if present else None
 
 
-def parse_tags(value: Any, separator: str = "auto", names: Sequence[str] = ()) -> list[str]:
-    """Return the normalised tags in one cell, each once.
+def parse_tags(value: Any, forms: TagForms | None = None, names: Sequence[str] = (), place: str = "tags") -> Labels:
+    """Return the labels in one cell.
 
     Args:
         value: a list of names or numbers, one number, a text, or None for no tag.
-        separator: of a text; `auto` is commas if there is one, else spaces.
         names: tag names; a number is an index into them.
+        place: the column of the cell.
 
     Raises:
         RefusedError: a number has no name, a value has another type, or the tags are too long.
     """
+    return _labelled({"": _names(value, forms or TagForms(), place, names)})
+
+
+def _names(value: Any, forms: TagForms, place: str, names: Sequence[str]) -> list[str]:
+    """Return the tags in one cell in the canonical spelling."""
     if value is None:
         return []
     if isinstance(value, str):
-        chosen = separator if separator != "auto" else "comma" if "," in value else "space"
-        return split_tags(value, chosen)
+        refuse_long_tags(len(value))
+        return forms.split(value, place)
     items: Iterable[Any] = value if isinstance(value, (list, tuple)) else [value]
     tags = [item if isinstance(item, str) else _tag_name(item, names) for item in items]
     refuse_long_tags(sum(map(len, tags)) + len(tags))
-    return list(dict.fromkeys(filter(None, map(normalise_tag, tags))))
+    return forms.names(tags)
+
+
+def _labelled(groups: Mapping[str, Sequence[str]], rating: Any = None) -> Labels:
+    """Return the labels of tags by category; a prefix such as `artist:` sets the category too.
+
+    A tag in two groups has the category of the later one.
+
+    >>> _labelled({"": ["rating:s", "miku", "artist:x"], "character": ["miku"]})
+    Labels(tags=('miku', 'x'), categories={'miku': 'character', 'x': 'artist'}, rating='s')
+    """
+    found: dict[str, str] = {}
+    for category, names in groups.items():
+        for name in names:
+            prefix, colon, rest = name.partition(":")
+            prefix = prefix.lower()
+            if colon and prefix == "rating" and (word := rating_word(rest)):
+                rating = rating or word
+            elif colon and prefix in _NAMESPACES and rest.strip("_"):
+                found[rest.strip("_")] = _NAMESPACES[prefix]
+            else:
+                found[name] = category if category in _CATEGORIES else found.get(name, "")
+    return Labels(tuple(found), {tag: category for tag, category in found.items() if category}, rating_word(rating))
+
+
+def _groups(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the content of each category; a mapping of tags to scores, as waifuc writes it, has none."""
+    scored = bool(value) and all(isinstance(one, (int, float)) and not isinstance(one, bool) for one in value.values())
+    return {"": list(value)} if scored else value
+
+
+def _category_of(key: str) -> str:
+    """Return the category of a field such as `tags_character`; empty for `tags` and `tag_string`."""
+    return key.removeprefix("tag_string").removeprefix("tags").removeprefix("_")
 
 
 def _tag_name(item: Any, names: Sequence[str]) -> str:

@@ -37,8 +37,7 @@ def _record(where: str, post: Mapping[str, Any], tree: Tree, files: Mapping[str,
     facts = row_facts({**post, "post_id": post.get("id")})
     if "post_id" not in facts:
         raise RowRefusedError("unreadable row", "no id")
-    separator = "space" if hints.separator == "auto" and isinstance(post.get("tag_string"), str) else hints.separator
-    if (labels := parse_labels(post, separator)) is None:
+    if (labels := parse_labels(post, hints.forms)) is None:
         raise RowRefusedError("no tags", "neither tag_string nor tags")
     content = find_image(tree, files, str(facts.get("md5", "")), str(facts["post_id"]))
     return Record(str(facts["post_id"]), content, labels.tags, labels.rating, facts, labels.categories, where)

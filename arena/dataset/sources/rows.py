@@ -14,9 +14,7 @@ import pyarrow.parquet as pq
 
 from arena.base.errors import ArenaError
 from arena.dataset.records import Reject
-
-MAX_ROW_BYTES = 64_000_000
-"""Maximum length of a line or cell that is read into memory, in bytes."""
+from arena.dataset.sources.text_lines import MAX_ROW_BYTES, TextLines, is_image_name
 
 JSON_CHUNK = 1 << 20
 """Characters of a JSON array read at a time."""
@@ -124,12 +122,11 @@ def _bad(where: str, detail: object) -> Reject:
 def _csv_rows(path: Path, name: str, delimiter: str) -> _Rows:
     csv.field_size_limit(MAX_ROW_BYTES)
     with _open(path) as file:
-        # Bytes that are not UTF-8 become lone surrogates; only the row that contains them is rejected later.
-        lines = (line.decode("utf-8", "surrogateescape") for line in _lines(file))
-        reader = csv.reader(lines, delimiter=delimiter)
         try:
-            header = [cell.removeprefix("\ufeff").strip() for cell in next(reader, [])]
-        except (csv.Error, OSError, EOFError) as error:
+            lines = TextLines(file, delimiter)
+            reader = csv.reader(lines, delimiter=lines.delimiter)
+            header = _header(next(reader, []), lines)
+        except (csv.Error, OSError, EOFError, UnicodeError) as error:
             yield _bad(name, error)
             return
         while True:
@@ -137,7 +134,7 @@ def _csv_rows(path: Path, name: str, delimiter: str) -> _Rows:
                 cells = next(reader)
             except StopIteration:
                 return
-            except (csv.Error, OSError, EOFError) as error:
+            except (csv.Error, OSError, EOFError, UnicodeError) as error:
                 yield _bad(f"{name}:{reader.line_num}", error)
                 if not isinstance(error, csv.Error):
                     return
@@ -151,9 +148,16 @@ def _csv_rows(path: Path, name: str, delimiter: str) -> _Rows:
                 )
 
 
-def _lines(file: IO[bytes]) -> Iterator[bytes]:
-    while line := file.readline(MAX_ROW_BYTES):
-        yield line
+def _header(cells: list[str], lines: TextLines) -> list[str]:
+    """Return the column names; those of a table without a header, whose first row names an image, are `path` and `tags`."""
+    names = [cell.strip() for cell in cells]
+    images = list(map(is_image_name, names))
+    if len(names) != 2 or sum(images) != 1:
+        return names
+    row = io.StringIO()
+    csv.writer(row, delimiter=lines.delimiter).writerow(cells)
+    lines.push(row.getvalue())
+    return ["path" if image else "tags" for image in images]
 
 
 def _json_rows(path: Path, name: str) -> _Rows:

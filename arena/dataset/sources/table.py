@@ -21,7 +21,7 @@ def read(path: Path, hints: Hints) -> SourceItems:
         if isinstance(row, Reject):
             yield row
             continue
-        name = str(row.values.get(columns.path) or "")
+        name = tree.portable(str(row.values.get(columns.path) or ""))
         image_id = name.removesuffix(Path(name).suffix)
         try:
             yield columns.record(row.where, row.values, find_row_file(row.values, columns.path, tree), image_id)

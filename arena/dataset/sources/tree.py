@@ -13,6 +13,7 @@ from typing import NamedTuple
 from arena.base.errors import ArenaError
 from arena.dataset.records import RowRefusedError
 from arena.dataset.sources.labels import MAX_TAG_CHARACTERS
+from arena.dataset.sources.text_lines import UTF_16_MARKS
 from arena.images.formats import has_image_suffix
 
 _MAX_SHOWN = 1_000
@@ -78,18 +79,27 @@ class Tree:
             raise RowRefusedError("missing", escape_name(name) + why)
         return path
 
+    def portable(self, name: str) -> str:
+        r"""Return a name with `/` instead of Windows' backslash, unless a file has the name with a backslash.
+
+        >>> Tree(Path("/")).portable("img\\0.png")
+        'img/0.png'
+        """
+        return name.replace("\\", "/") if "\\" in name and not (self.root / name).exists() else name
+
     def text(self, name: str) -> str:
         """Return the text of a file of tags.
 
         Raises:
-            RefusedError: as `find`; `tags too long` for more than `MAX_TAG_CHARACTERS` bytes; `not text` if not UTF-8.
+            RefusedError: as `find`; `tags too long` for more than `MAX_TAG_CHARACTERS` bytes; `not text` if it is neither
+                UTF-8 nor UTF-16 with a byte order mark.
         """
         with self.find(name).open("rb") as file:
             content = file.read(MAX_TAG_CHARACTERS + 1)
         if len(content) > MAX_TAG_CHARACTERS:
             raise RowRefusedError("tags too long", f"{escape_name(name)}: more than {MAX_TAG_CHARACTERS:,} bytes")
         try:
-            return content.decode("utf-8-sig")
+            return content.decode("utf-16" if content.startswith(UTF_16_MARKS) else "utf-8-sig")
         except UnicodeDecodeError as error:
             raise RowRefusedError("not text", f"{escape_name(name)}: byte {error.start} is not UTF-8") from None
 

@@ -15,7 +15,7 @@ from arena.dataset.sources.columns import read_tag_name_list
 from arena.dataset.sources.facts import row_facts
 from arena.dataset.sources.folder import parse_object, sidecar_labels
 from arena.dataset.sources.hints import Hints
-from arena.dataset.sources.labels import MAX_TAG_CHARACTERS, Labels, parse_tags
+from arena.dataset.sources.labels import MAX_TAG_CHARACTERS, TAG_KEYS, Labels, parse_tags
 from arena.dataset.sources.tree import escape_name
 from arena.images.formats import HEAD_BYTES, IMAGE_SUFFIXES, is_image_head
 
@@ -120,12 +120,14 @@ def _image(shard: str, key: str, members: list[_Member], hints: Hints, names: tu
 
 
 def _labels(files: dict[str, bytes], table: object, where: str, hints: Hints, names: tuple[str, ...]) -> Labels:
-    """Return the labels from `.cls` if there is no `.txt` and the object has no `tags`, else from `.txt` and `.json`."""
-    if ".cls" in files and ".txt" not in files and not (isinstance(table, dict) and "tags" in table):
-        number = _text(files[".cls"], where).strip()
-        return Labels(tuple(parse_tags(int(number) if names and number.isdecimal() else number, "line", names)))
+    """Return the labels from `.txt` and `.json`; those of `.cls` only if neither has any."""
     text = _text(files[".txt"], where) if ".txt" in files else None
-    return sidecar_labels(text, table if isinstance(table, dict) else None, hints.separator)
+    described = table if isinstance(table, dict) else None
+    tagged = text is not None or (described is not None and any(described.get(key) is not None for key in TAG_KEYS))
+    if ".cls" not in files or tagged:
+        return sidecar_labels(text, described, hints.forms)
+    number = _text(files[".cls"], where).strip()
+    return parse_tags([int(number) if names and number.isdecimal() else number], names=names)
 
 
 def _text(content: bytes, where: str) -> str:

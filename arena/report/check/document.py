@@ -61,7 +61,7 @@ def read_check(path: Path) -> Verdict:
         IncomparableError: the file has another schema version.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:
         raise ArenaError(
             f"{path}: not a readable check.json ({str(error).splitlines()[0]}); run arena check again"

@@ -34,13 +34,14 @@ def tag_histograms(result: Result, names: Mapping[str, Sequence[str]]) -> dict[s
     Args:
         names: for each model, its own names of its tags in the page's order.
 
-    Returns: `step`, `undefined`, and `models`: for each an int64 array (2, 1 + bins, tags) of positives and negatives. The
-    first entry counts scores below every threshold (zero, unless prediction means score > threshold), then bin by bin.
+    Returns: `step`, the entries of `undefined_rules`, and `models`: for each an int64 array (2, 1 + bins, tags) of positives
+    and negatives. The first entry counts scores below every threshold (zero, unless prediction means score > threshold), then
+    bin by bin.
     """
     width = bin_width(sum(map(len, names.values())))
     return {
         "step": width / SWEEP_STEPS,
-        "undefined": undefined_metrics(result.summary["convention"]),
+        **undefined_rules(result.summary["convention"]),
         "models": {
             model: histograms(rows, own, sweep_thresholds()[::width])
             for model, own in names.items()
@@ -58,14 +59,27 @@ def bin_width(cells: int) -> int:
     return next((width for most, width in _BIN_WIDTHS if cells <= most), _WIDEST_BIN)
 
 
-def undefined_metrics(convention: str) -> dict[str, float | int | None]:
-    """Return each metric of a tag with no positive and no prediction; None: the tag is left out of the mean.
+def undefined_rules(convention: str) -> dict[str, Any]:
+    """Return how the page computes the means of a convention.
+
+    Returns: `undefined`, the metrics of a tag without positives and predictions; `f1_needs_positives`, whether the F1 of a tag
+    with predictions but no positive is left out of its mean.
+    """
+    f1 = undefined_metrics(convention, predictions=1)["f1"]
+    return {"undefined": undefined_metrics(convention), "f1_needs_positives": f1 is None}
+
+
+def undefined_metrics(convention: str, predictions: int = 0) -> dict[str, float | int | None]:
+    """Return each metric of a tag with no positive; None: the tag is left out of the mean.
+
+    Args:
+        predictions: number of images for which the tag is predicted.
 
     >>> undefined_metrics("animetimm")
     {'precision': 0, 'recall': 0, 'f1': 1}
     """
     nothing = np.zeros(1, np.int64)
-    counts = TagCounts(np.zeros(1, np.float32), nothing, nothing, nothing, 0)
+    counts = TagCounts(np.zeros(1, np.float32), nothing, nothing + predictions, nothing, predictions)
     figures = CONVENTIONS[convention].ratios(counts)._asdict()
     return {name: exact_number(float(values[0])) for name, values in figures.items()}
 

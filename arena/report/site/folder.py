@@ -157,7 +157,7 @@ def _read_marker(path: Path) -> dict[str, str | None]:
     if not path.exists():
         return {}
     try:
-        marker = json.loads(path.read_text(encoding="utf-8"))
+        marker = json.loads(path.read_text(encoding="utf-8-sig"))
         version = marker["arena_site"]
     except (ValueError, TypeError, KeyError) as error:
         raise ArenaError(f"{path}: damaged ({error}); restore it, or name an empty folder") from None

@@ -137,7 +137,7 @@ def _read(folder: Path) -> PublishedRun:
 def _other(folder: Path, reason: str) -> OtherRun:
     """Return the title and time of an unreadable run, as far as its `run.json` has them."""
     try:
-        run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        run = json.loads((folder / "run.json").read_text(encoding="utf-8-sig"))
         title, created = " vs ".join(map(str, run["models"])), str(run.get("created", ""))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         title, created = "", ""

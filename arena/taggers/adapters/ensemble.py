@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from arena.base.errors import ArenaError
 from arena.cards import ModelCard, Preprocess
 from arena.taggers.base import Pixels, Probabilities, Tagger, tagger_notes
-from arena.taggers.files.tag_files import arena_spelling
 from arena.tags import TagRelations, TagSpace, project
+from arena.tags.spelling import canonical_spelling
 
 MATCHING_VERSION = 2
 """Part of every ensemble's cache key; increase it when the matching of the members' tags changes."""
@@ -124,8 +124,8 @@ def normalised_spelling(name: str, relations: TagRelations = TagRelations()) -> 
     ('ganyu_(genshin_impact)', 'dog')
     """
     if name not in relations.aliases:
-        name = arena_spelling(name).casefold()
-    return arena_spelling(relations.canonical(name)).casefold()
+        name = canonical_spelling(name).casefold()
+    return canonical_spelling(relations.canonical(name)).casefold()
 
 
 def _each_once(found: _ColumnIndices, first: TagSpace, space: TagSpace) -> _ColumnIndices:

@@ -6,7 +6,6 @@ score's tag would be a guess.
 """
 
 import json
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
@@ -15,6 +14,7 @@ from arena.base.errors import ArenaError, WeightsError
 from arena.cards import ModelCard
 from arena.tags import CATEGORY_NAMES, E621_CATEGORY_NAMES, UNKNOWN_CATEGORY, TagSpace
 from arena.tags.rows import read_csv
+from arena.tags.spelling import canonical_spelling
 
 DANBOORU_NUMBERS: Mapping[int, str] = {**CATEGORY_NAMES, 10: "year"}
 """Category names by number: Danbooru's, SmilingWolf's 9 for ratings, and 10 for years from the port of Camie's tagger."""
@@ -93,19 +93,6 @@ def named_file(card: ModelCard, files: Mapping[str, Path], name: str, what: str)
             f"model {card.name}: [{what}] file = {name!r} is not one of its files ({', '.join(files)}); add it to files"
         )
     return files[name]
-
-
-def arena_spelling(name: str) -> str:
-    r"""Return a tag in the arena's spelling: underscores instead of spaces, brackets not escaped; kaomoji are unchanged.
-
-    Brackets are unescaped only if both are escaped, because a single backslash may be part of a kaomoji.
-
-    >>> arena_spelling(r"ganyu \(genshin impact\)"), arena_spelling(">_<"), arena_spelling(r"\(o)/"), arena_spelling(" |_| ")
-    ('ganyu_(genshin_impact)', '>_<', '\\(o)/', '|_|')
-    """
-    if r"\(" in name and r"\)" in name:
-        name = re.sub(r"\\+([()])", r"\1", name)
-    return "_".join(name.split())
 
 
 def read_top_tags(path: Path) -> TagSpace:
@@ -324,7 +311,7 @@ def _space(
     for column, name in enumerate(names):
         if not isinstance(name, str) or not name.strip() or "\n" in name:
             raise WeightsError(f"{path}: the name at column {column} is {name!r}; it must be text on one line")
-        if (spelling := arena_spelling(name)) in originals:
+        if (spelling := canonical_spelling(name)) in originals:
             also = "" if originals[spelling] == name else f", also as {originals[spelling]!r}"
             raise WeightsError(f"{path}: tag {name!r} is listed twice{also}; each tag needs its own name")
         originals[spelling] = name

@@ -15,7 +15,6 @@ from arena.cards import ModelCard, Thresholds
 from arena.taggers.files.tag_files import (
     DANBOORU_NUMBERS,
     FormattedFile,
-    arena_spelling,
     find_tag_file,
     named_file,
     read_unique_json,
@@ -23,6 +22,7 @@ from arena.taggers.files.tag_files import (
 )
 from arena.tags import UNKNOWN_CATEGORY, TagSpace
 from arena.tags.rows import read_csv
+from arena.tags.spelling import canonical_spelling
 
 _CATEGORY_FILE = "thresholds.csv"
 """Name of the threshold file of animetimm and PixAI."""
@@ -75,11 +75,10 @@ def read_thresholds(card: ModelCard, files: Mapping[str, Path], tags: TagSpace) 
 
 
 def _of_card(card: ModelCard, tags: TagSpace) -> Thresholds:
-    """Return the card's thresholds, with tags in the arena's spelling."""
-    by_tag = {arena_spelling(name): value for name, value in card.thresholds.tags.items()}
-    for name in by_tag.keys() - tags.index.keys():
+    """Return the card's thresholds, whose tags the model must have."""
+    for name in card.thresholds.tags.keys() - tags.index.keys():
         raise WeightsError(f"model {card.name}: its card has a threshold for {name!r}, which is not one of its tags")
-    return replace(card.thresholds, tags=by_tag)
+    return card.thresholds
 
 
 def has_threshold_files(card: ModelCard, files: Mapping[str, Path]) -> bool:
@@ -111,7 +110,7 @@ def _read_selected_tags(path: Path, profile: str) -> _Found:
     rows = read_csv(path, ("name",))
     values = {row["name"]: row.get("best_threshold") for row in rows}
     return _Found(
-        tags=_numbers(path, "tag", ((arena_spelling(name), value) for name, value in values.items() if value))
+        tags=_numbers(path, "tag", ((canonical_spelling(name), value) for name, value in values.items() if value))
     )
 
 
@@ -124,7 +123,7 @@ def _read_thresholds_csv(path: Path, profile: str) -> _Found:
     """
     rows = read_csv(path, ("threshold",))
     if rows and "tag" in rows[0]:
-        names = [arena_spelling(row["tag"]) for row in rows]
+        names = [canonical_spelling(row["tag"]) for row in rows]
         refuse_twice(path, "tag", names)
         return _Found(tags=_numbers(path, "tag", zip(names, (row["threshold"] for row in rows), strict=True)))
     if rows and "category" not in rows[0]:
@@ -180,7 +179,9 @@ def _read_pr_thresholds(path: Path, profile: str) -> _Found:
     default = _inside(content, "micro", point, "threshold")
     table = _inside(content, "per_tag", "per_tag") or {}
     key = "pr_threshold" if point == BREAK_EVEN else "f1_threshold"
-    own = {arena_spelling(name): _inside(row, key) for name, row in table.items()} if isinstance(table, dict) else {}
+    own = (
+        {canonical_spelling(name): _inside(row, key) for name, row in table.items()} if isinstance(table, dict) else {}
+    )
     return _Found(
         None if default is None else _number(path, point, default),
         tags=_numbers(path, "tag", ((name, value) for name, value in own.items() if value is not None)),
@@ -209,7 +210,9 @@ def _read_config_tags(path: Path, profile: str) -> _Found:
     pairs = by_category.items() if isinstance(by_category, dict) else by_category
     return _Found(
         categories=_numbers(path, "category", ((str(name).lower(), value) for name, value in pairs)),
-        tags=_numbers(path, "tag", ((arena_spelling(name), value) for name, value in zip(names, own, strict=False))),
+        tags=_numbers(
+            path, "tag", ((canonical_spelling(name), value) for name, value in zip(names, own, strict=False))
+        ),
     )
 
 

@@ -66,6 +66,16 @@ def test_a_tar_among_more_images_is_no_dataset(tmp_path: Path) -> None:
     assert (source.kind, source.found) == ("folder", "1 images, with tag files; 1 tar files are not read")
 
 
+def test_a_class_is_read_only_without_other_tags(tmp_path: Path) -> None:
+    shard(
+        tmp_path / "0.tar",
+        member("1.png", picture(1)), member("1.json", b'{"tag_string": "1girl solo"}'), member("1.cls", b"7"),
+        member("2.png", picture(2)), member("2.json", b'{"rating": "s"}'), member("2.cls", b"7"),
+        member("3.png", picture(3)), member("3.txt", b"hat"), member("3.cls", b"7"),
+    )  # fmt: skip
+    assert tags_of(read(tmp_path)[0]) == {"1": ("1girl", "solo"), "2": ("7",), "3": ("hat",)}
+
+
 def test_hostile_members_are_rejects(tmp_path: Path) -> None:
     shard(
         tmp_path / "h.tar",

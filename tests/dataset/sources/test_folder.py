@@ -7,7 +7,7 @@ import pytest
 from arena.base.errors import ArenaError
 from arena.dataset.sources import open_source
 from arena.dataset.sources.hints import Hints
-from arena.dataset.sources.labels import normalise_tag, parse_labels, split_tags
+from arena.dataset.sources.labels import parse_labels
 
 from .kinds import put, read, reasons, tags_of
 
@@ -145,11 +145,9 @@ def test_a_separator_may_be_named(tmp_path: Path) -> None:
     put(tmp_path / "a.png", 1)
     put(tmp_path / "a.txt", "1girl solo >_<,\n")
     assert read(tmp_path, separator="space")[0][0].tags == ("1girl", "solo", ">_<,")
-    with pytest.raises(ArenaError, match="--separator tab: allowed are auto, comma, line, space"):
+    with pytest.raises(ArenaError, match="--separator tab: allowed are auto, json, python, comma, line"):
         open_source(tmp_path, hints=Hints(separator="tab"))
 
 
-def test_a_tag_has_one_spelling() -> None:
-    assert normalise_tag("\tBlue\u3000 eyes\x07\\(x\\)\r\n") == "Blue_eyes(x)"
-    assert split_tags("a,,\x00, ,b", "comma") == ["a", "b"]
+def test_a_null_in_an_object_is_no_field_of_tags() -> None:
     assert parse_labels({"tags": None}) is None

@@ -143,3 +143,51 @@ def test_text_that_is_none_rejects_its_own_row(tmp_path: Path) -> None:
     first, bad, last = read_table_rows(tmp_path / "t.parquet", "t")
     assert (first.values, last.values) == ({"x": "a"}, {"x": "c"})  # type: ignore[union-attr]
     assert (bad.where, bad.reason) == ("t:2", "unreadable row")  # type: ignore[union-attr]
+
+
+SPREADSHEETS = {
+    "semicolons": "path;tags\na.png;1girl solo\nb.png;hat\n",
+    "named separator": "sep=;\npath;tags\na.png;1girl solo\nb.png;hat\n",
+    "tabs in a csv": "path\ttags\na.png\t1girl solo\nb.png\that\n",
+    "capitals": "Path,TAGS\na.png,1girl solo\nb.png,hat\n",
+    "another name": "FilePath,Tags\na.png,1girl solo\nb.png,hat\n",
+    "utf-16": "\ufeffpath,tags\na.png,1girl solo\nb.png,hat\n".encode("utf-16-le"),
+    "utf-16 big": "\ufeffpath;tags\r\na.png;1girl solo\r\nb.png;hat\r\n".encode("utf-16-be"),
+    "no header": "a.png,1girl solo\nb.png,hat\n",
+    "no header, commas in tags": "a.png;1girl, solo\nb.png;hat\n",
+    "no header, tags first": "1girl solo;a.png\nhat;b.png\n",
+    "backslashes": "path,tags\n.\\a.png,1girl solo\n.\\b.png,hat\n",
+}
+
+
+@pytest.mark.parametrize("name", SPREADSHEETS)
+def test_tables_of_spreadsheets(tmp_path: Path, name: str) -> None:
+    for image in "ab":
+        put(tmp_path / f"{image}.png", 1)
+    put(tmp_path / "t.csv", SPREADSHEETS[name])
+    records, rejects = read(tmp_path / "t.csv")
+    assert [(Path(record.image_id).name, record.tags) for record in records] == [
+        ("a", ("1girl", "solo")),
+        ("b", ("hat",)),
+    ]
+    assert not rejects
+
+
+def test_a_table_without_a_known_column_lists_its_columns(tmp_path: Path) -> None:
+    put(tmp_path / "t.csv", "picture,words\na.png,x\n")
+    with pytest.raises(
+        ArenaError, match=r"with the columns picture, words; it needs a column of paths .path, file_name"
+    ):
+        open_source(tmp_path / "t.csv")
+    put(tmp_path / "a.png", 1)
+    assert len(read(tmp_path / "t.csv", "table", path_column="picture", tags_column="words")[0]) == 1
+
+
+def test_a_long_line_of_a_csv_is_one_reject(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from arena.dataset.sources import text_lines
+
+    monkeypatch.setattr(text_lines, "MAX_ROW_BYTES", 50)
+    put(tmp_path / "t.csv", f"path,tags\na.png,x\nb.png,{'y ' * 80}\nc.png,z\n")
+    first, long, last = read_table_rows(tmp_path / "t.csv", "t")
+    assert (first.values["path"], last.values["path"]) == ("a.png", "c.png")  # type: ignore[union-attr]
+    assert (long.reason, long.detail) == ("unreadable row", "a line of more than 50 characters")  # type: ignore[union-attr]

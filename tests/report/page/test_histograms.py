@@ -100,7 +100,7 @@ def test_the_more_cells_the_wider_the_bins() -> None:
     ("convention", "expected"),
     [
         ("arena", (None, None, None)),
-        ("smilingwolf", (None, None, None)),
+        ("smilingwolf", (0, None, None)),
         ("joytag", (0, 0, 0)),
         ("animetimm", (0, 0, 1)),
     ],

@@ -6,13 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from arena.base.errors import ArenaError, WeightsError
 from arena.cards import ModelCard, TagFile
 from arena.cards.model import TAG_FORMATS
-from arena.taggers.files.tag_files import TAG_READERS, arena_spelling, find_tag_file, read_tag_list
+from arena.taggers.files.tag_files import TAG_READERS, find_tag_file, read_tag_list
 from arena.tags import TagSpace
 
 KAOMOJI = (
@@ -186,19 +184,6 @@ def test_without_a_word_of_the_card_the_layouts_file_is_read(tmp_path: Path) -> 
         read_tag_list(CARD, {"model.onnx": tmp_path})
     with pytest.raises(WeightsError, match=r"\[tags\] file = 'x.json' is not one of its files"):
         read_tag_list(replace(CARD, tags=TagFile("x.json", "tags_json")), {"model.onnx": tmp_path})
-
-
-@given(
-    st.lists(
-        st.text(st.characters(exclude_categories=["Cs", "Cc", "Z"]), min_size=1, max_size=8), min_size=1, max_size=20
-    )
-)
-def test_spelling_twice_changes_nothing_and_no_blank_is_left(words: list[str]) -> None:
-    spelt = arena_spelling(" ".join(words))
-    assert arena_spelling(spelt) == spelt
-    assert not any(letter.isspace() for letter in spelt)
-    assert arena_spelling(" long \t  hair ") == "long_hair"
-    assert arena_spelling("__x__") == "__x__"
 
 
 def test_as_many_tags_as_camie_has_are_read_at_once(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def test_selected_tags_may_hold_the_best_threshold_of_each_tag(tmp_path: Path) -
 
 
 def test_a_card_may_tell_single_tags_and_its_file_comes_first(tmp_path: Path) -> None:
-    told = replace(CARD.thresholds, tags={"1girl": 0.2, "ganyu (genshin impact)": 0.3})
+    told = replace(CARD.thresholds, tags={"1girl": 0.2, "ganyu_(genshin_impact)": 0.3})
     card = replace(CARD, files=("model.onnx", "selected_tags.csv"), thresholds=told)
     (tmp_path / "selected_tags.csv").write_text("name,category,best_threshold\n1girl,0,0.25\n")
     files = {"selected_tags.csv": tmp_path / "selected_tags.csv"}

@@ -101,7 +101,7 @@ class Totals {
     this.support[point] += support;
     this.precision.add(point, tp, tp + fp);
     this.recall.add(point, tp, support);
-    this.f1.add(point, 2 * tp, tp + fp + support);
+    if (support > 0 || !data.histograms.f1_needs_positives) this.f1.add(point, 2 * tp, tp + fp + support);
   }
 
   /** The metrics at one point, named like the columns of the sweep; null if undefined. */

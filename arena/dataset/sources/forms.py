@@ -1,0 +1,292 @@
+"""How texts hold several tags: a table of forms, and the choice of one form for each place of a source that holds texts.
+
+A single text is often ambiguous (`blue eyes` is one tag or two), a whole source rarely is. So a source is read twice: first its
+texts vote, then every text of one place (the text files, a column, a key) is taken apart in the form with the most votes.
+"""
+
+import ast
+import json
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from arena.base.errors import ArenaError
+from arena.base.format import listed, plural, shown
+from arena.dataset.records import RowRefusedError
+from arena.tags.spelling import canonical_spelling, decode_entities
+
+AUTO = "auto"
+"""Name of the choice by votes."""
+
+_COMMA = re.compile(r"(?<!>),|,(?!<)|[，、]")  # >,< is a kaomoji
+_BAR = re.compile(r"[^\W_)]\s*\|\s*[^\W_(]")
+_AT_BARS = re.compile(r"(?<![_|\\])\|(?![_|/])")  # |_| and \||/ are kaomoji
+_SEMICOLON = re.compile(r"(?:(?<=[^\W_])|(?<=\)));(?:\s+|$)")
+_TIGHT_SEMICOLON = re.compile(r"(?<=[^\W_]);(?=[^\W_])")
+_QUOTED = r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
+_PYTHON_LIST = re.compile(rf"\s*[\[({{]\s*(?:{_QUOTED}(?:\s*,\s*|\s+|(?=\s*[\])}}])))*[\])}}]\s*", re.DOTALL)
+_BROKEN_LIST = re.compile(r"""\s*(?:array\()?[\[({][\s\[({]*['"]\w""")
+_WEIGHTED = re.compile(r"(?<![\\\w])\(((?:\\.|[^()\\])+?):\s*\d+(?:\.\d+)?\s*\)")
+_NETWORK = re.compile(r"<(?:lora|lyco|hypernet):[^<>]*>")
+_ARTICLES = re.compile(r"\b(?:a|an|the|is|are|with|of|in|on|and|her|his|their)\b", re.IGNORECASE)
+
+_MIN_WORDS, _MIN_SENTENCE_WORDS = 3.0, 4
+"""Mean words of a text from which it is a list of tags; words of a text with a full stop that make it a sentence."""
+
+_MAX_NESTED = 4
+"""Brackets with weights inside one another that are removed."""
+
+_MIN_CLASS_TEXTS = 4
+"""Texts of several words from which equal ones show that a text is the name of a class."""
+
+_LONG_PART_WORDS = 7
+"""Words of a part between commas that make the text prose; the longest common tags of booru sites have six."""
+
+
+class TagForm(NamedTuple):
+    """One way to write several tags in a text.
+
+    Attributes:
+        title: for readers, after "tags in PLACE: ".
+        fits: whether a text is surely in this form.
+        split: takes a text apart; the parts may be empty or hold spaces.
+    """
+
+    title: str
+    fits: Callable[[str], bool]
+    split: Callable[[str], list[str]]
+
+
+def _json_list(text: str) -> list[str] | None:
+    if not text.lstrip().startswith("["):
+        return None
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, list) and all(isinstance(one, str) for one in value) else None
+
+
+def _python_list(text: str) -> list[str]:
+    return [str(ast.literal_eval(quoted)) for quoted in re.findall(_QUOTED, text, re.DOTALL)]
+
+
+def _has_commas(text: str) -> bool:
+    return 0 < len(_COMMA.findall(text)) >= text.strip().count("\n")
+
+
+def _at_commas(text: str) -> list[str]:
+    return [part for line in text.splitlines() for part in _COMMA.split(line)]
+
+
+def _at_semicolons(text: str) -> list[str]:
+    """Return the parts of a text between semicolons; a name such as `steins;gate` is one part."""
+    plain = decode_entities(text.strip())
+    if _SEMICOLON.search(plain):
+        return _SEMICOLON.split(plain)
+    tight = _TIGHT_SEMICOLON.split(plain)
+    return tight if len(tight) > 2 and not re.search(r"\s", plain) else [plain]
+
+
+FORMS: Mapping[str, TagForm] = {
+    "json": TagForm("as JSON lists", lambda text: _json_list(text) is not None, lambda text: _json_list(text) or []),
+    "python": TagForm("as Python or NumPy lists", lambda text: bool(_PYTHON_LIST.fullmatch(text)), _python_list),
+    "comma": TagForm("separated by commas", _has_commas, _at_commas),
+    "line": TagForm("one per line", lambda text: "\n" in text.strip(), str.splitlines),
+    "bar": TagForm("separated by bars", lambda text: bool(_BAR.search(text)), _AT_BARS.split),
+    "semicolon": TagForm("separated by semicolons", lambda text: len(_at_semicolons(text)) > 1, _at_semicolons),
+    "space": TagForm("separated by spaces", lambda text: "_" in text and len(text.split()) > 1, str.split),
+}  # fmt: skip
+"""Name, as `--separator` takes it -> form. The first form that fits a text has its vote."""
+
+LIST_FORMS = ("json", "python")
+"""Forms that no other form can be mistaken for: a text that fits one is read so wherever it is."""
+
+SEPARATORS = (AUTO, *FORMS)
+"""Values of `--separator`."""
+
+
+@dataclass
+class TextTally:
+    """Votes of the texts of one place.
+
+    Attributes:
+        votes: form -> number of texts that fit it.
+        texts: number of texts that are not empty.
+        words: number of words of the texts that fit no form.
+        open: number of texts that fit no form and have several words.
+        different: digests of the latter; few of them show that a text is the name of a class.
+        prose: number of texts that are sentences; `sentence` is the first.
+        default: form of texts with several words, if nothing shows whether they are one tag or several.
+    """
+
+    votes: Counter[str] = field(default_factory=Counter)
+    texts: int = 0
+    words: int = 0
+    open: int = 0
+    different: set[int] = field(default_factory=set)
+    prose: int = 0
+    sentence: str = ""
+    default: str = "space"
+
+    def add(self, text: str) -> None:
+        """Count one text."""
+        if not text.strip():
+            return
+        self.texts += 1
+        form = fitting_form(text)
+        if form not in LIST_FORMS and is_prose(text):
+            self.prose += 1
+            self.sentence = self.sentence or " ".join(text.split())
+        if form:
+            self.votes[form] += 1
+        elif (words := len(text.split())) > 1:
+            self.open, self.words = self.open + 1, self.words + words
+            self.different.add(hash(text.strip()))
+
+    def chosen(self) -> str:
+        """Return the form with the most votes; without votes, that of the texts with several words."""
+        if self.votes:
+            return max(FORMS, key=lambda name: self.votes[name])
+        if self.open >= _MIN_CLASS_TEXTS and len(self.different) <= self.open / 2:
+            return "line"
+        return "space" if self.open and self.words / self.open >= _MIN_WORDS else self.default
+
+
+def fitting_form(text: str) -> str:
+    """Return the first form that a text fits; empty if it fits none, such as a text of one word."""
+    return next((name for name, form in FORMS.items() if form.fits(text)), "")
+
+
+def is_prose(text: str) -> bool:
+    """Return whether a text is a sentence instead of tags.
+
+    >>> [is_prose(text) for text in ("A girl with long hair.", "1girl, long hair, looking at viewer", "very long hair")]
+    [True, False, False]
+    """
+    if "_" in text or not _ARTICLES.search(text):
+        return False
+    longest = max(len(part.split()) for part in re.split(r"[,.;\n]", text))
+    return longest >= _LONG_PART_WORDS or (text.rstrip().endswith((".", "!")) and longest >= _MIN_SENTENCE_WORDS)
+
+
+def _is_invisible(sign: str) -> bool:
+    return unicodedata.category(sign) == "Cf"
+
+
+class TagForms:
+    """The forms of a source's texts, by place.
+
+    While `recognising`, every text is counted. `decide` ends that; from then on each place has one form.
+
+    Args:
+        name: one of `SEPARATORS`; any other than `auto` is the form of every text.
+    """
+
+    def __init__(self, name: str = AUTO) -> None:
+        self.name = name
+        self.recognising = False
+        self._tallies: dict[str, TextTally] = {}
+        self._chosen: dict[str, str] = {}
+        self._names: Counter[str] = Counter()
+        self._case: dict[str, str] = {}
+        self._cleaned: Counter[str] = Counter()
+
+    def split(self, text: str, place: str = "", default: str = "space") -> list[str]:
+        """Return the tags in a text, in the canonical spelling, each once, in order.
+
+        Args:
+            place: the column, key or kind of file that the text is from.
+            default: form of a text with several words, if the source does not show whether they are one tag.
+
+        Raises:
+            RefusedError: the text is a list that cannot be read.
+        """
+        form = self._form(text, place, default)
+        if form not in LIST_FORMS:
+            if _BROKEN_LIST.match(text) and self.name in (AUTO, *LIST_FORMS):
+                raise RowRefusedError("unreadable row", f"a list of tags that cannot be read: {shown(text[:60])}")
+            text = self._without_weights(text)
+        return self.names(FORMS[form].split(text))
+
+    def names(self, parts: list[str]) -> list[str]:
+        """Return names in the canonical spelling, each once, without empty ones."""
+        found = []
+        for part in parts:
+            name = canonical_spelling(part)
+            if self.recognising:
+                self._names[name] += 1
+                self._cleaned["HTML entities"] += decode_entities(part) != part
+                self._cleaned["invisible characters"] += not part.isascii() and any(map(_is_invisible, part))
+            found.append(self._case.get(name, name))
+        return list(dict.fromkeys(filter(None, found)))
+
+    def decide(self) -> None:
+        """End the recognition, and choose the form of each place.
+
+        Raises:
+            ArenaError: most texts of a place are sentences.
+        """
+        self.recognising = False
+        for place, tally in self._tallies.items():
+            if tally.prose > tally.texts / 2:
+                raise ArenaError(
+                    f"{place}: {tally.prose:,} of {tally.texts:,} texts are sentences, not tags, such as "
+                    f"{shown(tally.sentence)!r}; name the tags with --tags-column or remove these texts, or choose a "
+                    "form with --separator to read them as tags"
+                )
+            if tally.votes or tally.open:
+                self._chosen[place] = tally.chosen()
+        by_case: dict[str, list[str]] = {}
+        for name in self._names:
+            by_case.setdefault(name.lower(), []).append(name)
+        for lower, names in by_case.items():
+            if len(names) > 1:
+                kept = max(names, key=lambda name: (self._names[name], name == lower, name))
+                self._case |= {name: kept for name in names if name != kept}
+        self._names.clear()
+
+    def notes(self) -> list[str]:
+        """Return one line for each place on its form, and one on what was cleaned; empty without `auto`."""
+        found = []
+        for place, form in self._chosen.items():
+            tally = self._tallies[place]
+            others = {name: count for name, count in tally.votes.items() if name not in (form, *LIST_FORMS)}
+            texts = plural(tally.texts, "text", "texts")
+            seen = f"{tally.votes[form]:,} of {texts}" if tally.votes else f"no separator in {texts}"
+            also = "".join(f"; {count:,} look {FORMS[name].title}" for name, count in others.items())
+            found.append(f"tags in {place!r}: {FORMS[form].title} ({seen}{also}); --separator chooses another form")
+        if cleaned := [f"{what} ({count:,})" for what, count in self._cleaned.items() if count]:
+            found.append(f"tags: removed {listed(cleaned)}")
+        if self._case:
+            old, new = min(self._case.items())
+            names = plural(len(self._case), "name that differs", "names that differ")
+            found.append(f"tags: merged {names} from another only in capitals, such as {old} into {new}")
+        return found
+
+    def _form(self, text: str, place: str, default: str) -> str:
+        if self.name != AUTO:
+            return self.name
+        fits = fitting_form(text)
+        if self.recognising:
+            self._tallies.setdefault(place, TextTally(default=default)).add(text)
+        if fits in LIST_FORMS:
+            return fits
+        form = self._chosen.get(place, "")
+        if not form:  # before the decision, and in a place that had no text before it
+            tally = TextTally(default=default)
+            tally.add(text)
+            form = tally.chosen()
+        return form if form not in LIST_FORMS else fits or default
+
+    def _without_weights(self, text: str) -> str:
+        """Return a prompt without weights and networks, such as `1girl, hat` for `(1girl:1.2), hat, <lora:x:1>`."""
+        found = _NETWORK.sub("", text) if "<" in text else text
+        for _ in range(_MAX_NESTED if ":" in found else 0):
+            found = _WEIGHTED.sub(r"\1", found)
+        if self.recognising and found != text:
+            self._cleaned["weights"] += 1
+        return found

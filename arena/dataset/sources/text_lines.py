@@ -1,0 +1,80 @@
+"""Lines of a CSV file in the encodings and with the delimiters that spreadsheets write."""
+
+import codecs
+import csv
+import io
+import re
+from pathlib import PurePath
+from typing import IO
+
+from arena.images.decode import IMAGE_SUFFIXES
+
+MAX_ROW_BYTES = 64_000_000
+"""Maximum length of a line or cell that is read into memory, in bytes."""
+
+UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+"""Byte order marks of UTF-16, which Notepad and Excel write as Unicode text."""
+
+_DELIMITERS = (",", ";", "\t")
+
+
+def is_image_name(cell: str) -> bool:
+    """Return whether a cell is the name of an image file.
+
+    >>> is_image_name("img/0.png "), is_image_name("0.png;1girl")
+    (True, False)
+    """
+    return PurePath(cell.strip()).suffix.lower() in IMAGE_SUFFIXES
+
+
+class TextLines:
+    """Iterates over the lines of a file in UTF-8, or in UTF-16 with a byte order mark.
+
+    A line of more than `MAX_ROW_BYTES` characters is skipped, and raises `csv.Error` once; iteration can then continue.
+
+    Args:
+        file: the file, at its start.
+        usual: the delimiter if the first line does not show another.
+
+    Attributes:
+        delimiter: that of a first line `sep=;`, which is skipped, else the one that makes most cells of the first line. In a
+            file without a header, it also separates the name of an image.
+    """
+
+    def __init__(self, file: IO[bytes], usual: str) -> None:
+        encoding = "utf-16" if file.read(2) in UTF_16_MARKS else "utf-8-sig"
+        file.seek(0)
+        # Bytes that are not UTF-8 become lone surrogates; only the row that contains them is rejected later.
+        self._text = io.TextIOWrapper(file, encoding, "surrogateescape", newline="")
+        self._pushed: list[str] = []
+        self.delimiter = self._find_delimiter(usual)
+
+    def __iter__(self) -> "TextLines":
+        return self
+
+    def __next__(self) -> str:
+        if line := self._pushed.pop() if self._pushed else self._read():
+            return line
+        raise StopIteration
+
+    def push(self, line: str) -> None:
+        """Make a line the next one."""
+        self._pushed.append(line)
+
+    def _find_delimiter(self, usual: str) -> str:
+        first = next(self, "")
+        if named := re.fullmatch(r"sep=(.)\s*", first):
+            return named[1]
+        self.push(first)
+        cells = {sign: next(csv.reader([first], delimiter=sign), []) for sign in (usual, *_DELIMITERS)}
+        return max(
+            cells, key=lambda sign: (len(cells[sign]) > 1 and any(map(is_image_name, cells[sign])), len(cells[sign]))
+        )
+
+    def _read(self) -> str:
+        line = self._text.readline(MAX_ROW_BYTES)
+        if len(line) < MAX_ROW_BYTES or line.endswith("\n"):
+            return line
+        while (more := self._text.readline(MAX_ROW_BYTES)) and not more.endswith("\n"):
+            pass
+        raise csv.Error(f"a line of more than {MAX_ROW_BYTES:,} characters")
