@@ -245,6 +245,8 @@ def entry_of(entrant: RunEntrant | ScoresEntrant, asked: ComparisonOptions, prog
     path = locate_scores(entrant) if isinstance(entrant, RunEntrant) else entrant.path
     progress.note(f"{entrant.name}: reading {path}")
     scores = read_scores_of(path)
+    for note in scores.notes:
+        progress.note(f"{entrant.name}: {note}")
     if isinstance(entrant, RunEntrant):
         facts = dict(entrant.result.run["models"][entrant.model])
         return Entry(entrant.name, str(facts.get("title", entrant.model)), scores, own.thresholds, own.source, facts)

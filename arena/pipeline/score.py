@@ -53,6 +53,8 @@ def score_files(
     for name, path in files.items():
         progress.note(f"{name}: reading {path}")
         own, scores = thresholds[name], read_scores_of(path)
+        for note in scores.notes:
+            progress.note(f"{name}: {note}")
         entries.append(Entry(name, name, scores, own.thresholds, own.source, describe_scores(path, scores)))
     with ThreadPoolExecutor() as background:  # digests take seconds and are needed only at the end
         digested = [background.submit(scores_input, name, path) for name, path in files.items()]

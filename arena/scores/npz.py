@@ -52,7 +52,8 @@ def read_scores(path: Path, *, checked: bool = True) -> Scores:
     """Read scores from an `.npz` file and check them.
 
     Args:
-        checked: refuse values outside [0, 1]; only the diagnosis of such values turns this off.
+        checked: refuse values outside [0, 1], and clip those that rounding puts there; only the diagnosis of such values turns
+            this off.
 
     Raises:
         ScoresError: shapes disagree, an image is listed twice, or a score is NaN or outside [0, 1].
@@ -66,15 +67,16 @@ def read_scores(path: Path, *, checked: bool = True) -> Scores:
         raise ScoresError(f"{path}: scores are {values.dtype}; they must be floating point, 0 to 1")
     refuse_twice(path, "image", image_ids)
     refuse_twice(path, "tag", names)
+    clipped = 0
     if checked:
-        check_values(path, values, image_ids, names)
+        values, clipped = check_values(path, values, image_ids, names)
     optional = {key: read(path, key, arrays[key]) for key, read in _OPTIONAL.items() if key in arrays}
     try:
         tags = TagSpace(names, optional.get("tag_categories"), optional.get("tag_counts"))
     except ArenaError as error:
         raise ScoresError(f"{path}: {error}") from None
     skipped = dict(zip(optional.get("skipped_ids", ()), optional.get("skipped_reasons", ()), strict=True))
-    return Scores(image_ids, tags, values, skipped)
+    return Scores(image_ids, tags, values, skipped, clipped=clipped)
 
 
 def write_scores(path: Path, scores: Scores) -> None:
