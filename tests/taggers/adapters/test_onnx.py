@@ -210,6 +210,30 @@ def test_a_family_without_one_layout_takes_both(folder: Path) -> None:
         opened(card_of(folder))
 
 
+def test_joytags_own_graph_takes_what_its_network_takes(folder: Path) -> None:
+    """As fancyfeast/joytag has it: NCHW, RGB, CLIP's mean and std, logits."""
+    nodes = [*mean_colour(layout="nchw"), helper.make_node("Gemm", ["flat", "w", "b"], ["scores"])]
+    scale = np.random.default_rng(5).normal(0, 2, (3, TAGS)).astype(np.float32)
+    save_graph(folder / "model.onnx", nodes, layout="nchw", weights={"w": scale})
+    (folder / "top_tags.txt").write_text("".join(f"tag_{i}\n" for i in range(TAGS)))
+    (folder / "selected_tags.csv").unlink()
+    tagger = opened(card_of(folder))
+    assert (tagger.card.output, tagger.tags.names[:2]) == ("logits", ("tag_0", "tag_1"))
+    pixels = pictures(tagger)
+    fed = (pixels / 255 - (0.48145466, 0.4578275, 0.40821073)) / (0.26862954, 0.26130258, 0.27577711)
+    np.testing.assert_allclose(tagger.scores(pixels), by_hand(folder, fed[..., ::-1]), atol=1e-5)
+
+
+def test_a_graph_and_its_tag_list_under_one_name_score_as_under_the_usual_names(folder: Path) -> None:
+    save_graph(folder / "model.onnx", [*mean_colour(), *HEAD])
+    usual = opened(card_of(folder))
+    for old, new in (("model.onnx", "wd-v1-4.onnx"), ("selected_tags.csv", "wd-v1-4.csv")):
+        (folder / old).rename(folder / new)
+    named = opened(card_of(folder))
+    assert (named.tags, named.card.thresholds) == (usual.tags, usual.card.thresholds)
+    assert np.array_equal(named.scores(pictures(named)), usual.scores(pictures(usual)))
+
+
 @pytest.mark.parametrize(
     ("nodes", "output"),
     [
