@@ -80,30 +80,25 @@ def card_of_folder(name: str, path: Path, cards: Mapping[str, ModelCard]) -> Mod
     """
     folder = path.parent if path.is_file() else path
     for layout in FOLDER_LAYOUTS:
-        weights = _weights_of(name, path, layout.weights)
-        if weights and (files := _files(folder, weights, layout)):
-            return _read_as(name, folder, files, layout, cards[layout.card])
-    raise ArenaError(f"model {name}: {folder} has no known layout; {_nearest_layout(name, path)}")
+        found = [files for weights in _weights(path, layout.weights) if (files := _files(folder, weights, layout))]
+        if len(found) > 1:
+            names = [files[0] for files in found]
+            raise ArenaError(
+                f"model {name}: {folder} has several weights ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''}); "
+                f"name one of them: {name}={folder / names[0]}"
+            )
+        if found:
+            return _read_as(name, folder, found[0], layout, cards[layout.card])
+    raise ArenaError(f"model {name}: {folder} has no known layout; {_nearest_layout(path)}")
 
 
-def _weights_of(name: str, path: Path, kind: str) -> str:
-    """Return the name of the weights of this kind; empty if there are none.
-
-    Raises:
-        ArenaError: none has a usual name, and there are several.
-    """
+def _weights(path: Path, kind: str) -> list[str]:
+    """Return the names of what may be the weights of this kind: the file itself, the usual name, or else every such file."""
     if path.is_file():
-        graph = path.suffix.lower() == ".onnx"
-        return path.name if graph == (kind == "onnx") else ""
-    if usual := next((usual for usual in USUAL_WEIGHTS[kind] if (path / usual).exists()), ""):
-        return usual
-    found = sorted(one.name for one in path.iterdir() if one.suffix.lower() in _SUFFIXES[kind])
-    if len(found) > 1:
-        raise ArenaError(
-            f"model {name}: {path} has several weights ({', '.join(found[:3])}{', ...' if len(found) > 3 else ''}); "
-            f"name one of them: {name}={path / found[0]}"
-        )
-    return found[0] if found else ""
+        return [path.name] if (path.suffix.lower() == ".onnx") == (kind == "onnx") else []
+    if usual := [usual for usual in USUAL_WEIGHTS[kind] if (path / usual).exists()]:
+        return usual[:1]
+    return sorted(one.name for one in path.iterdir() if one.suffix.lower() in _SUFFIXES[kind])
 
 
 def _files(folder: Path, weights: str, layout: FolderLayout) -> tuple[str, ...]:
@@ -129,13 +124,13 @@ def _read_as(name: str, folder: Path, files: tuple[str, ...], layout: FolderLayo
     return replace(card, adapter=layout.adapter, output="auto") if layout.adapter else card
 
 
-def _nearest_layout(name: str, path: Path) -> str:
+def _nearest_layout(path: Path) -> str:
     """Return which files the most similar layout needs, and which of them are missing."""
     folder = path.parent if path.is_file() else path
 
     def missing(layout: FolderLayout) -> list[str]:
         others = [file for file in layout.files if not (folder / file).exists()]
-        return others if _weights_of(name, path, layout.weights) else [layout.names[0], *others]
+        return others if _weights(path, layout.weights) else [layout.names[0], *others]
 
     def difference(layout: FolderLayout) -> tuple[int, int]:
         without_weights = layout.names[0] in (lacks := missing(layout))

@@ -88,6 +88,12 @@ def test_one_file_of_several_is_named_by_its_path(tmp_path: Path) -> None:
         ArenaError, match=r"has several weights \(c\.safetensors, d\.safetensors\); name one of them: m=.*/c\."
     ):
         find_model(f"m={tmp_path}")
+    (tmp_path / "top_tags.txt").rename(tmp_path / "other.txt")
+    with pytest.raises(ArenaError, match=r"has several weights \(a\.onnx, b\.onnx\)"):
+        find_model(f"m={tmp_path}")
+    (tmp_path / "a.csv").unlink()
+    assert find_model(f"m={tmp_path}").files == ("b.onnx", "b.csv"), "a graph without a tag list is no tagger"
+    (tmp_path / "other.txt").rename(tmp_path / "top_tags.txt")
     assert find_model(f"m={tmp_path / 'b.onnx'}").files == ("b.onnx", "b.csv")
     assert find_model(f"m={tmp_path / 'd.safetensors'}").files == ("d.safetensors", "config.json", "top_tags.txt")
 

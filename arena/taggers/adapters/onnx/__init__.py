@@ -15,7 +15,6 @@ import onnxruntime
 
 from arena.base.errors import WeightsError
 from arena.cards import ModelCard
-from arena.taggers.adapters.onnx.output import with_known_output
 from arena.taggers.adapters.onnx.pictures import varied_test_images
 from arena.taggers.adapters.onnx.ports import GraphPorts, read_graph_ports, refuse_wrong_width
 from arena.taggers.adapters.onnx.runners import GraphRunner, HostRunner
@@ -47,7 +46,6 @@ def load(card: ModelCard, files: Mapping[str, Path], *, device: str, precision: 
     tag_file = find_tag_file(card, files)
     assert tag_file is not None, "read_tags has found it"
     refuse_wrong_width(ports, session, tags_file=tag_file.path, tags=len(tags), model=card.name)
-    card = with_known_output(card, ports, path)
     ready = _prepare(card, path, ports, session, place)
     runner = _runner(card, path, ready, place)
     return OnnxTagger(card, tags, ready.ports, runner, place=place, notes=ready.notes)

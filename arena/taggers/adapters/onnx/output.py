@@ -3,12 +3,10 @@
 Source: the messages of onnx.proto.
 """
 
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from arena.cards import ModelCard
-from arena.taggers.adapters.onnx.ports import GraphPorts
 from arena.taggers.files.protobuf import mapped_file, message_fields, messages_in_field
 
 _GRAPH, _NODE, _NODE_INPUT, _NODE_OUTPUT, _NODE_KIND = 7, 1, 1, 2, 4
@@ -28,14 +26,14 @@ class _Node(NamedTuple):
     source: str
 
 
-def with_known_output(card: ModelCard, ports: GraphPorts, path: Path) -> ModelCard:
-    """Return the card with `logits` or `probabilities` in place of `auto`, from the last operator of the graph.
+def gives_logits(card: ModelCard, path: Path, output: str) -> bool:
+    """Return whether an output is logits: by the card, or, if it says `auto`, by the operator that computes the output.
 
     The output is probabilities if a sigmoid or a softmax computes it, and otherwise logits.
     """
     if card.output != "auto":
-        return card
-    return replace(card, output="probabilities" if last_operator(path, ports.output) in _PROBABILITIES else "logits")
+        return card.output == "logits"
+    return last_operator(path, output) not in _PROBABILITIES
 
 
 def last_operator(path: Path, output: str) -> str:

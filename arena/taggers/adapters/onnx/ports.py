@@ -10,6 +10,7 @@ import onnxruntime
 
 from arena.base.errors import WeightsError, nearest
 from arena.cards import CARD_FILE, InputSpec, ModelCard, axes_of_family
+from arena.taggers.adapters.onnx.output import gives_logits
 
 _INPUT_DTYPES: dict[str, np.dtype[Any]] = {
     "tensor(float)": np.dtype(np.float32),
@@ -33,6 +34,7 @@ class GraphPorts:
         dtype: type of the image input.
         batch: the fixed batch size; 0: any.
         width: columns of the output; None if the graph does not declare them.
+        logits: whether the output is logits; else probabilities.
     """
 
     image: str
@@ -43,6 +45,7 @@ class GraphPorts:
     dtype: np.dtype[Any]
     batch: int
     width: int | None
+    logits: bool
 
     def widened(self) -> "GraphPorts":
         """Return a copy without the fixed batch size."""
@@ -73,6 +76,7 @@ def read_graph_ports(card: ModelCard, session: onnxruntime.InferenceSession, pat
         dtype=_dtype(path, image, card.input),
         batch=image.shape[0] if isinstance(image.shape[0], int) and image.shape[0] > 0 else 0,
         width=output.shape[-1] if output.shape and isinstance(output.shape[-1], int) else None,
+        logits=gives_logits(card, path, output.name),
     )
 
 
@@ -149,7 +153,8 @@ def _channels_last(path: Path, image: Any, card: ModelCard) -> bool:
     channels = {"nhwc": shape[3], "nchw": shape[1]}
     layout = said if said != "auto" else axes_of_family(card)
     if layout:
-        if isinstance(channels[layout], int) and channels[layout] != 3:
+        declared = isinstance(channels[layout], int) or 3 in channels.values()  # else all axes are left open
+        if declared and channels[layout] != 3:
             raise WeightsError(
                 f"{path}: input {image.name!r} has shape {shape}, {_other_layout(card, layout, channels)}"
             )
