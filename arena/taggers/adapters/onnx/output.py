@@ -3,6 +3,7 @@
 Source: the messages of onnx.proto.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,14 +52,18 @@ def last_operator(path: Path, output: str) -> str:
 
 def _nodes_by_output(path: Path) -> dict[str, _Node]:
     """Return the nodes of a graph file by the name of each of their outputs."""
-    found: dict[str, _Node] = {}
     with mapped_file(path) as content:
-        for graph in messages_in_field(content, _GRAPH):
-            for message in messages_in_field(graph, _NODE):
-                inputs, outputs = _texts(message, _NODE_INPUT), _texts(message, _NODE_OUTPUT)
-                kind = next(iter(_texts(message, _NODE_KIND)), "")
-                found |= dict.fromkeys(outputs, _Node(kind, inputs[0] if inputs else ""))
-    return found
+        return dict(_nodes(content))
+
+
+def _nodes(content: memoryview) -> Iterator[tuple[str, _Node]]:
+    """Yield each output of each node, and the node."""
+    for graph in messages_in_field(content, _GRAPH):
+        for message in messages_in_field(graph, _NODE):
+            inputs, kinds = _texts(message, _NODE_INPUT), _texts(message, _NODE_KIND)
+            node = _Node(kinds[0] if kinds else "", inputs[0] if inputs else "")
+            for output in _texts(message, _NODE_OUTPUT):
+                yield output, node
 
 
 def _texts(message: memoryview, number: int) -> list[str]:
