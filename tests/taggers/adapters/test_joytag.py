@@ -179,8 +179,8 @@ def test_a_key_that_the_reference_needs_is_missed(key: str) -> None:
         ({"patch_dropout": 0.5}, "patch_dropout = 0.5 is not applied"),
         ({"cnn_stem": "silu;{};"}, "cnn_stem has 'silu', '', skipped as JoyTag's code does"),
         (
-            {"cnn_stem": "conv:c=8,groups=2,c=8{}"},
-            "cnn_stem has 'conv:c=8,groups=2,c=8', skipped as JoyTag's code does",
+            {"cnn_stem": "conv:c=8,groups=2,c=4{}"},
+            "cnn_stem has 'conv:c=8,groups=2,c=4', skipped as JoyTag's code does",
         ),
     ],
 )
@@ -188,7 +188,7 @@ def test_what_the_reference_ignores_changes_no_score(change: dict[str, Any], not
     folder = write_checkpoint(tmp_path / "checkpoint", DEFAULT)
     stem = TRAINER[DEFAULT]["config"]["cnn_stem"]
     if "cnn_stem" in change:
-        rest = stem if change["cnn_stem"].startswith("silu") else stem.removeprefix("conv:c=8")
+        rest = stem if change["cnn_stem"].startswith("silu") else stem.removeprefix("conv:c=4")
         change = change | {"cnn_stem": change["cnn_stem"].format(rest)}
     change_config(folder, **change)
     tagger = load(folder)
