@@ -175,6 +175,7 @@ def test_a_key_that_the_reference_needs_is_missed(key: str) -> None:
         ({"stochdepth_rate": 2}, None),
         ({"use_sine": 1, "head_mean_after": None, "ml_decoder_head": 0}, None),
         ({"loss_type": "any"}, None),
+        ({"layerscale_init": 1}, None),
         ({"patch_dropout": -0.5}, None),
         ({"patch_dropout": 0.5}, "patch_dropout = 0.5 is not applied"),
         ({"cnn_stem": "silu;{};"}, "cnn_stem has 'silu', '', skipped as JoyTag's code does"),
