@@ -28,7 +28,7 @@ def unverified_notes(result: Result) -> list[str]:
 def family_notes(result: Result) -> list[str]:
     """Return a note that names the folders without a card, and the cards whose values they got; empty if there are none."""
     families = {name: result.run["models"].get(name, {}).get("family") for name in result.models}
-    names = [f"{name} ({family})" for name, family in families.items() if family]
+    names = [f"{family} ({name})" for name, family in families.items() if family]
     return (
         [f"Folders without a card, read with the preprocessing and thresholds of a card: {', '.join(names)}."]
         if names
