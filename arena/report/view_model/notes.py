@@ -29,11 +29,7 @@ def family_notes(result: Result) -> list[str]:
     """Return a note that names the folders without a card, and the cards whose values they got; empty if there are none."""
     families = {name: result.run["models"].get(name, {}).get("family") for name in result.models}
     names = [f"{family} ({name})" for name, family in families.items() if family]
-    return (
-        [f"Folders without a card, read with the preprocessing and thresholds of a card: {', '.join(names)}."]
-        if names
-        else []
-    )
+    return [f"Folders without a card, read with the values of: {', '.join(names)}."] if names else []
 
 
 def imply_notes(summary: Mapping[str, Any]) -> list[str]:
